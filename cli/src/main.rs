@@ -1,0 +1,2 @@
+//! The larum binary.
+fn main() {}

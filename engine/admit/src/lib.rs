@@ -1,0 +1,1 @@
+//! Who may say what: a decoded event becomes admitted or rejected.

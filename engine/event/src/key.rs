@@ -1,0 +1,116 @@
+//! Group keys: what keeps the counts of one user apart from those of another.
+//!
+//! Keys are typed and case-sensitive: `1` and `"1"` differ, `""` is a value (design §7). An event in
+//! which a member of the key is missing, null, an array or an object is not grouped at all; that is
+//! decided where the key is read, so a key that exists is complete.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::Value;
+
+/// One member of a group key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum KeyValue {
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// The bits of another number; never of NaN, which JSON cannot write.
+    Float(u64),
+    /// A string.
+    Str(Arc<str>),
+}
+
+impl KeyValue {
+    /// The key member that `value` makes, or `None` for null, arrays and objects.
+    pub fn of(value: &Value<'_>) -> Option<Self> {
+        match value {
+            Value::Bool(value) => Some(Self::Bool(*value)),
+            Value::Int(value) => Some(Self::Int(*value)),
+            Value::Float(value) => Some(Self::Float(value.to_bits())),
+            Value::Str(text) => Some(Self::Str(text.as_ref().into())),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
+    /// As a JSON value.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Bool(value) => (*value).into(),
+            Self::Int(value) => (*value).into(),
+            Self::Float(bits) => f64::from_bits(*bits).into(),
+            Self::Str(text) => text.as_ref().into(),
+        }
+    }
+}
+
+impl fmt::Display for KeyValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::Float(bits) => f64::from_bits(*bits).fmt(f),
+            Self::Str(text) => text.fmt(f),
+        }
+    }
+}
+
+/// The values of a rule's `group_by`, in its order. Empty for a rule that groups nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupKey(Arc<[KeyValue]>);
+
+impl GroupKey {
+    /// The key of rules without `group_by`: one group of everything.
+    pub fn everything() -> Self {
+        Self(Arc::from([]))
+    }
+
+    /// A key of the given members.
+    pub fn new(members: Vec<KeyValue>) -> Self {
+        Self(members.into())
+    }
+
+    /// The members, in the order of `group_by`.
+    pub fn members(&self) -> &[KeyValue] {
+        &self.0
+    }
+
+    /// Bytes that differ whenever two keys do; stable for ever, since alert ids are made of them.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(16 * self.0.len());
+        for member in self.0.iter() {
+            match member {
+                KeyValue::Bool(value) => bytes.extend([b'b', u8::from(*value)]),
+                KeyValue::Int(value) => {
+                    bytes.push(b'i');
+                    bytes.extend(value.to_le_bytes());
+                }
+                KeyValue::Float(bits) => {
+                    bytes.push(b'f');
+                    bytes.extend(bits.to_le_bytes());
+                }
+                KeyValue::Str(text) => {
+                    bytes.push(b's');
+                    bytes.extend((text.len() as u64).to_le_bytes());
+                    bytes.extend(text.as_bytes());
+                }
+            }
+        }
+        bytes
+    }
+
+    /// Which of `shards` holds this key; the same on every machine and in every run.
+    pub fn shard(&self, shards: usize) -> usize {
+        // FNV-1a: a fixed, published function, so that a checkpoint can be read by another build.
+        let hash = self
+            .to_bytes()
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        (hash % shards.max(1) as u64) as usize
+    }
+}

@@ -1,0 +1,96 @@
+//! Every limit of the engine, in one place, with its unit last in its name.
+//!
+//! These are the defaults of design §12. What a deployment may change is read from its
+//! configuration; what it may not (because stored data depends on it) is used from here directly.
+
+/// Largest event accepted, canonical or foreign, in bytes (2-26).
+pub const EVENT_BYTES: usize = 1024 * 1024;
+/// Deepest nesting of arrays and objects in an event.
+pub const EVENT_DEPTH: usize = 64;
+/// Longest event id in bytes.
+pub const ID_BYTES: usize = 256;
+/// Longest source in bytes.
+pub const SOURCE_BYTES: usize = 1024;
+/// Longest tenant id in bytes.
+pub const TENANT_BYTES: usize = 128;
+/// Longest correlation id, root or parent, in bytes (2-11).
+pub const CORRELATION_ID_BYTES: usize = 256;
+/// Longest workflow stage in bytes (2-11).
+pub const STAGE_BYTES: usize = 256;
+/// Most tags of one event (2-11).
+pub const TAGS: usize = 64;
+/// Longest tag name in bytes (2-11).
+pub const TAG_NAME_BYTES: usize = 128;
+/// Longest tag value in bytes (2-11).
+pub const TAG_VALUE_BYTES: usize = 1024;
+/// Most segments of a topic (X2).
+pub const TOPIC_SEGMENTS: usize = 8;
+/// Longest topic segment in bytes.
+pub const TOPIC_SEGMENT_BYTES: usize = 64;
+/// Longest `dataVersion` in bytes.
+pub const DATA_VERSION_BYTES: usize = 64;
+
+/// Most alerts that may stand in one chain of causes, loops through outside handlers included (4-12).
+pub const DERIVED_DEPTH: u8 = 8;
+/// First and last events kept as the evidence of an alert; the true total is kept beside them.
+pub const EVIDENCE_EACH_END: usize = 50;
+
+/// Most operations one rule may spend on one event.
+pub const RULE_OPERATIONS: u64 = 100_000;
+/// Longest string a rule may build, in bytes.
+pub const RULE_STRING_BYTES: usize = 64 * 1024;
+/// Largest array or map a rule may build, in members.
+pub const RULE_COLLECTION_MEMBERS: usize = 10_000;
+/// Deepest call a rule may make.
+pub const RULE_CALL_DEPTH: usize = 16;
+/// Deepest expression a rule may hold.
+pub const RULE_EXPRESSION_DEPTH: usize = 64;
+/// Largest rule file in bytes.
+pub const RULE_FILE_BYTES: usize = 256 * 1024;
+/// Most rules of one set.
+pub const RULES: usize = 20_000;
+
+/// Most live keys of one rule and tenant; beyond it the key idle longest goes, counted.
+pub const KEYS_PER_RULE: usize = 1_000_000;
+/// Most events one key of a counting window holds; beyond it the oldest goes, counted.
+pub const EVENTS_PER_KEY: usize = 100_000;
+/// Most sources whose clocks are followed per tenant.
+pub const SOURCES_PER_TENANT: usize = 100_000;
+
+/// Most nodes of one correlation tree.
+pub const NODES_PER_ROOT: usize = 100_000;
+/// Most events remembered on one node; beyond it the node keeps the count.
+pub const EVENTS_PER_NODE: usize = 10_000;
+/// Most trees held in memory per tenant.
+pub const ROOTS_PER_TENANT: usize = 100_000;
+
+/// Restarts within [`RESTART_WINDOW_SECONDS`] after which a unit is quarantined.
+pub const RESTARTS: usize = 5;
+/// The window in which restarts are counted, in seconds.
+pub const RESTART_WINDOW_SECONDS: u64 = 30;
+/// Longest an epoch waits for a failing unit, in milliseconds.
+pub const EPOCH_WAIT_MILLISECONDS: u64 = 2_000;
+/// Longest a handler may take for a batch, in seconds (4-26).
+pub const HANDLER_TIMEOUT_SECONDS: u64 = 30;
+/// Events that may be accepted and not yet evaluated before producers are told to wait.
+pub const EVALUATION_LAG_EVENTS: usize = 200_000;
+/// Events that may wait for the log's next commit.
+pub const APPEND_QUEUE_EVENTS: usize = 20_000;
+/// Events of one epoch.
+pub const EPOCH_EVENTS: usize = 2_048;
+/// Events buffered for one live subscriber (2-22).
+pub const SUBSCRIBER_EVENTS: usize = 10_000;
+/// Buffer of a channel nobody configured (1-10).
+pub const UNKNOWN_CHANNEL_EVENTS: usize = 100;
+/// Most channels of one engine.
+pub const CHANNELS: usize = 1_000;
+/// Most live subscriptions of one engine.
+pub const SUBSCRIPTIONS: usize = 1_000;
+/// Largest request body at a door, in bytes.
+pub const BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Most events of one request.
+pub const REQUEST_EVENTS: usize = 10_000;
+/// Page size of a query when none is asked for (3-10).
+pub const PAGE_DEFAULT: usize = 100;
+/// Largest page of a query.
+pub const PAGE_MOST: usize = 1_000;

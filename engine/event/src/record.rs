@@ -1,0 +1,135 @@
+//! What the log holds.
+//!
+//! The log is the only input (design §1): everything that evaluation depends on is one of these
+//! records, and what evaluation puts out goes back as others of them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+use crate::names::Channel;
+use crate::time::{Span, Timestamp};
+
+/// A place in the log. The first record has position 1; 0 means before everything.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// Before the first record.
+    pub const START: Self = Self(0);
+
+    /// The position after this one.
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One record of the log.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Where it stands.
+    pub position: Position,
+    /// What it is.
+    pub body: RecordBody,
+}
+
+/// The kinds of record.
+#[derive(Debug, Clone)]
+pub enum RecordBody {
+    /// An event from outside, and when it arrived.
+    Event {
+        /// The event.
+        event: Event,
+        /// The wall clock when it was admitted.
+        arrived: Timestamp,
+    },
+    /// An event the engine made: a revision of an alert, or one of `$sys`.
+    Derived {
+        /// The event.
+        event: Event,
+    },
+    /// From here on these rules and settings hold.
+    RuleSetActivated(RuleSetActivated),
+    /// Everything up to a position has been evaluated.
+    EpochCommit(EpochCommit),
+    /// From here on a unit is left out, because it kept failing.
+    UnitDetached(UnitChange),
+    /// A unit takes part again; its gap is what lies between.
+    UnitAttached(UnitChange),
+    /// A durable consumer has taken everything up to a position.
+    CursorMoved(CursorMoved),
+}
+
+/// Rules and every setting that evaluation reads, so that a recovery or a replay never depends on
+/// what the files say today.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleSetActivated {
+    /// The rule files, sorted by path.
+    pub files: Vec<RuleFile>,
+    /// A source further than this behind its tenant runs on a clock of its own.
+    pub max_lag: Span,
+    /// Most live keys of one rule and tenant.
+    pub keys_per_rule: u64,
+}
+
+/// One rule file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFile {
+    /// Its path as shown in messages, relative to the rules folder, with `/`.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The end of an epoch: evaluation is done and its outcome is in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochCommit {
+    /// The last position of the epoch before; this one evaluated what lies behind it.
+    pub from: Position,
+    /// The last position evaluated.
+    pub upto: Position,
+    /// How far event time has come, over all tenants.
+    pub watermark: Timestamp,
+    /// Derived events of this epoch.
+    pub derived: u64,
+    /// blake3 over the canonical bytes of the derived events, in order.
+    pub hash: [u8; 32],
+    /// Which version of the evaluation made it; other versions may answer otherwise.
+    pub semantics: u32,
+}
+
+/// A unit of the engine left out, or back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitChange {
+    /// Its name, such as `window/auth.repeated_failed_logins/0`.
+    pub unit: String,
+    /// The rules whose alerts are affected, those that read its alerts included.
+    pub rules: Vec<String>,
+    /// The last position it has evaluated (detached), or has caught up to (attached).
+    pub from: Position,
+    /// What was wrong, in a sentence.
+    pub reason: String,
+    /// The wall clock when it was noticed.
+    pub at: Timestamp,
+}
+
+/// How far a durable consumer of a channel has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CursorMoved {
+    /// The channel it reads.
+    pub channel: Channel,
+    /// Its name.
+    pub consumer: String,
+    /// Everything up to here is done.
+    pub position: Position,
+}

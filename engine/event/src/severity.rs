@@ -1,0 +1,91 @@
+//! How bad it is, on one scale for events, rules and alerts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The five levels, mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Severity {
+    /// For the record.
+    #[default]
+    Info,
+    /// Worth a look some day.
+    Low,
+    /// Worth a look today.
+    Medium,
+    /// Needs an answer now.
+    High,
+    /// Wakes people up.
+    Critical,
+}
+
+/// A word that is no severity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a severity; use info, low, medium, high or critical")]
+pub struct InvalidSeverity {
+    /// What was found.
+    pub text: String,
+}
+
+impl Severity {
+    /// All levels, mildest first.
+    pub const ALL: [Self; 5] = [
+        Self::Info,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::Critical,
+    ];
+
+    /// The level's own word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl FromStr for Severity {
+    type Err = InvalidSeverity;
+
+    /// Reads a level's word in any case, and the words of other systems: `debug` and
+    /// `informational` mean info, `warn` and `warning` medium, `error` high (design §5).
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "info" | "informational" | "debug" => Ok(Self::Info),
+            "low" => Ok(Self::Low),
+            "medium" | "warn" | "warning" => Ok(Self::Medium),
+            "high" | "error" => Ok(Self::High),
+            "critical" => Ok(Self::Critical),
+            _ => Err(InvalidSeverity {
+                text: text.chars().take(64).collect(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Severity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Severity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}

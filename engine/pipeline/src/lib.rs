@@ -1,0 +1,1 @@
+//! Rules, windows and trees put together: events in order become alerts.

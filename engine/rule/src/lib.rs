@@ -1,0 +1,1 @@
+//! Rule text to compiled rules; events to matches.

@@ -1,0 +1,1 @@
+//! Matches over event time to detections.
