@@ -6,8 +6,10 @@
 
 pub(crate) mod check;
 pub(crate) mod draft;
-pub(crate) mod members;
+pub(crate) mod member;
+mod nested;
 mod read;
+pub(crate) mod split;
 pub(crate) mod write;
 
 use self::draft::Draft;
