@@ -22,6 +22,8 @@ mod event;
 
 mod json;
 
+mod cloudevents;
+
 mod fields;
 
 mod rejection;
