@@ -26,6 +26,8 @@ mod cloudevents;
 
 mod fields;
 
+mod policy;
+
 mod rejection;
 
 mod value;
@@ -52,6 +54,7 @@ pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };
 pub use pattern::{InvalidPattern, TopicPattern};
+pub use policy::{PolicyError, SeverityPolicy};
 pub use record::{
     CursorMoved, EpochCommit, Position, Record, RecordBody, RuleFile, RuleSetActivated, UnitChange,
 };
