@@ -1,1 +1,30 @@
 //! Who may say what: a decoded event becomes admitted or rejected.
+//!
+//! Limits and required members are checked where bytes become an [`Event`]; this crate decides what
+//! needs to know the deployment: which tenants there are, and which channels outsiders may write.
+//! It grows with authentication, access control and signatures.
+
+mod tenants;
+
+pub use tenants::Tenants;
+
+use larum_event::{Event, Reason, Rejection};
+
+/// Decides whether an event from outside may enter.
+///
+/// # Errors
+/// [`Reason::ChannelRefused`], [`Reason::TenantRequired`] or [`Reason::UnknownTenant`].
+pub fn admit(event: &Event, tenants: &Tenants) -> Result<(), Rejection> {
+    let envelope = event.envelope();
+    let channel = envelope.channel.as_str();
+    if channel.starts_with('$') || channel == "alerts" {
+        return Err(Rejection::of_member(
+            Reason::ChannelRefused,
+            "channel",
+            format!(
+                "channel {channel:?} is the engine's own; send to another one, such as \"security\""
+            ),
+        ));
+    }
+    tenants.check(&envelope.tenant)
+}

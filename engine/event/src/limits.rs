@@ -29,6 +29,8 @@ pub const TOPIC_SEGMENTS: usize = 8;
 pub const TOPIC_SEGMENT_BYTES: usize = 64;
 /// Longest `dataVersion` in bytes.
 pub const DATA_VERSION_BYTES: usize = 64;
+/// Longest `traceparent` in bytes; W3C's first version has 55.
+pub const TRACEPARENT_BYTES: usize = 256;
 
 /// Most alerts that may stand in one chain of causes, loops through outside handlers included (4-12).
 pub const DERIVED_DEPTH: u8 = 8;
@@ -68,6 +70,16 @@ pub const ROOTS_PER_TENANT: usize = 100_000;
 pub const RESTARTS: usize = 5;
 /// The window in which restarts are counted, in seconds.
 pub const RESTART_WINDOW_SECONDS: u64 = 30;
+/// Pause before the second restart within the window, in milliseconds; it doubles from there.
+pub const RESTART_PAUSE_MILLISECONDS: u64 = 100;
+/// Longest pause before a restart, in milliseconds.
+pub const RESTART_PAUSE_MOST_MILLISECONDS: u64 = 5_000;
+/// An actor with work and no progress for this long is reported as frozen, in seconds.
+pub const FROZEN_SECONDS: u64 = 30;
+/// Most actors of one engine.
+pub const ACTORS: usize = 100_000;
+/// Longest reason kept and shown for a failure, in bytes.
+pub const FAILURE_REASON_BYTES: usize = 1_024;
 /// Longest an epoch waits for a failing unit, in milliseconds.
 pub const EPOCH_WAIT_MILLISECONDS: u64 = 2_000;
 /// Longest a handler may take for a batch, in seconds (4-26).

@@ -1,0 +1,191 @@
+//! The only place that reads a clock.
+//!
+//! Owns the wall clock, the monotonic clock and waiting; everything else is given a time or a
+//! [`Clock`]. A manual clock stands still until a test moves it, so no test sleeps: what waits on
+//! [`Clock::sleep`] goes on when the test has moved time far enough. What decides an alert takes its
+//! time from the log and never from here (design §1).
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime};
+
+use larum_event::{Span, Timestamp};
+use tokio::sync::watch;
+
+/// A point on a clock that never goes back. Only the distance between two points means something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Monotonic(i64);
+
+impl Monotonic {
+    /// From nanoseconds since whenever that clock began.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since whenever that clock began.
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// The log's time as a clock, for what is fed in log order. The caller sees to it that it never
+    /// goes back; what is measured from a later point is zero.
+    pub const fn of_log(time: Timestamp) -> Self {
+        Self(time.as_nanos())
+    }
+
+    /// This point and `span` later, held at the last one there is.
+    pub const fn saturating_add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.as_nanos()))
+    }
+
+    /// How much later this is than `earlier`; zero when it is not later.
+    pub const fn since(self, earlier: Self) -> Span {
+        Span::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Where the runtime's time comes from. Cheap to clone; all clones tell the same time.
+#[derive(Debug, Clone)]
+pub struct Clock(Mode);
+
+#[derive(Debug, Clone)]
+enum Mode {
+    System,
+    Manual {
+        start: Timestamp,
+        passed: watch::Receiver<Span>,
+    },
+}
+
+/// Moves the time of a manual [`Clock`].
+#[derive(Debug)]
+pub struct ManualTime(watch::Sender<Span>);
+
+impl ManualTime {
+    /// Lets `span` pass and wakes what was waiting for it.
+    pub fn advance(&self, span: Span) {
+        self.0.send_modify(|passed| {
+            *passed = Span::from_nanos(passed.as_nanos().saturating_add(span.as_nanos()));
+        });
+    }
+}
+
+/// When this process first asked for the time; makes the readings of all system clocks comparable.
+static ORIGIN: OnceLock<Instant> = OnceLock::new();
+
+impl Clock {
+    /// The clocks of the operating system.
+    pub const fn system() -> Self {
+        Self(Mode::System)
+    }
+
+    /// A clock that stands at `start` until it is moved.
+    pub fn manual(start: Timestamp) -> (Self, ManualTime) {
+        let (sender, passed) = watch::channel(Span::ZERO);
+        (Self(Mode::Manual { start, passed }), ManualTime(sender))
+    }
+
+    /// Whether time passes only when it is told to.
+    pub const fn is_manual(&self) -> bool {
+        matches!(self.0, Mode::Manual { .. })
+    }
+
+    /// The wall clock. It may be set back by its operator: never measure with it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that reads the clock"
+    )]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Mode::System => since_epoch(SystemTime::now()),
+            Mode::Manual { start, passed } => start.saturating_add(*passed.borrow()),
+        }
+    }
+
+    /// The clock to measure with.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that reads the clock"
+    )]
+    pub fn monotonic(&self) -> Monotonic {
+        match &self.0 {
+            Mode::System => {
+                let origin = *ORIGIN.get_or_init(Instant::now);
+                let passed = Instant::now().saturating_duration_since(origin);
+                Monotonic(i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX))
+            }
+            Mode::Manual { passed, .. } => Monotonic(passed.borrow().as_nanos()),
+        }
+    }
+
+    /// Resolves when `span` has passed. Needs an actix (tokio) system, except on a manual clock.
+    /// On a manual clock whose [`ManualTime`] is gone it waits for ever.
+    pub async fn sleep(&self, span: Span) {
+        match &self.0 {
+            Mode::System => tokio::time::sleep(to_duration(span)).await,
+            Mode::Manual { passed, .. } => {
+                let due = self.monotonic().saturating_add(span).as_nanos();
+                let mut passed = passed.clone();
+                if passed
+                    .wait_for(|passed| passed.as_nanos() >= due)
+                    .await
+                    .is_err()
+                {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+}
+
+/// A span as the standard library's length of time.
+pub fn to_duration(span: Span) -> Duration {
+    Duration::from_nanos(u64::try_from(span.as_nanos()).unwrap_or(0))
+}
+
+fn since_epoch(time: SystemTime) -> Timestamp {
+    let nanos = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+    };
+    Timestamp::from_nanos(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[test]
+    fn a_manual_clock_stands_still_until_it_is_moved() {
+        let start = Timestamp::parse("2026-11-20T12:00:00Z").unwrap();
+        let (clock, time) = Clock::manual(start);
+        assert_eq!((clock.now(), clock.monotonic()), (start, clock.monotonic()));
+        let before = clock.monotonic();
+        time.advance(Span::from_seconds(5));
+        assert_eq!(clock.now().to_string(), "2026-11-20T12:00:05Z");
+        assert_eq!(clock.monotonic().since(before), Span::from_seconds(5));
+        assert_eq!(before.since(clock.monotonic()), Span::ZERO);
+    }
+
+    #[test]
+    fn a_sleep_on_a_manual_clock_ends_at_its_time_and_not_a_nanosecond_before() {
+        let (clock, time) = Clock::manual(Timestamp::default());
+        let mut sleep = Box::pin(clock.sleep(Span::from_seconds(1)));
+        assert!(sleep.as_mut().now_or_never().is_none());
+        time.advance(Span::from_nanos(999_999_999));
+        assert!(sleep.as_mut().now_or_never().is_none());
+        time.advance(Span::from_nanos(1));
+        assert!(sleep.as_mut().now_or_never().is_some());
+    }
+
+    #[test]
+    fn the_system_clocks_do_not_go_back_and_know_the_century() {
+        let clock = Clock::system();
+        assert!(clock.monotonic() <= clock.clone().monotonic());
+        assert!(clock.now() > Timestamp::parse("2024-01-01T00:00:00Z").unwrap());
+        assert_eq!(
+            since_epoch(SystemTime::UNIX_EPOCH - Duration::from_nanos(3)).as_nanos(),
+            -3
+        );
+    }
+}
