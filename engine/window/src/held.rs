@@ -49,6 +49,10 @@ impl Held {
 pub(crate) enum HeldEvents {
     One(Held),
     /// Any number, none included.
+    #[expect(
+        clippy::box_collection,
+        reason = "unboxed it would make every key with one event larger too"
+    )]
     Many(Box<VecDeque<Held>>),
 }
 

@@ -1,5 +1,11 @@
 //! What a window promises, from outside.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "all of this is test code, not only what carries the attribute"
+)]
+
 mod stream;
 
 mod policies;

@@ -117,6 +117,9 @@ fn a_rule_of_single_events_passes_each_match_on() {
     assert_eq!(fires(&found), [(4, 1), (4, 1)]);
     let first = &found[0];
     assert_eq!(first.status, AlertStatus::Final);
-    assert_eq!(first.evidence, [first.trigger.event_id.clone()]);
+    assert_eq!(
+        first.evidence,
+        std::slice::from_ref(&first.trigger.event_id)
+    );
     assert_eq!((first.rule, first.place), (7, first.trigger.place));
 }
