@@ -22,6 +22,8 @@ mod event;
 
 mod json;
 
+pub mod decode;
+
 mod fields;
 
 mod rejection;
