@@ -6,9 +6,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{EventId, RuleId};
+use crate::correlation::Correlation;
+use crate::event::{Event, Priority};
+use crate::json::write::Line;
+use crate::names::{Channel, EventId, RuleId, TenantId};
+use crate::rejection::{Reason, Rejection};
 use crate::severity::Severity;
 use crate::time::{Span, Timestamp};
+use crate::value::Value;
 
 /// Whether an alert still may change (design §8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,4 +79,66 @@ pub struct Alert {
     pub fields: serde_json::Map<String, serde_json::Value>,
     /// Length of the chain of causes behind it, itself included.
     pub depth: u8,
+}
+
+/// The source of every event that the engine makes.
+const SOURCE: &str = "larum";
+
+impl Alert {
+    /// The alert that `event` carries; `None` when it carries none.
+    pub fn from_event(event: &Event) -> Option<Self> {
+        if event.envelope().channel != Channel::alerts() {
+            return None;
+        }
+        match event.field("data") {
+            Some(Value::Object(data)) => serde_json::from_str(data).ok(),
+            _ => None,
+        }
+    }
+
+    /// The id of the event that carries this revision.
+    fn event_id(&self) -> String {
+        match self.revision {
+            0 | 1 => self.alert_id.to_string(),
+            revision => format!("{}.{revision}", self.alert_id),
+        }
+    }
+}
+
+impl Event {
+    /// The event, on topic `alerts.<rule id>`, that carries one revision of an alert.
+    ///
+    /// The first revision's id is the alert's id, later ones add `.2`, `.3`, .. Its time is `time`,
+    /// the trigger's; its `causationId` the trigger's id. The alert is a workflow step of its own:
+    /// its `correlationId` is the alert's id, and `correlation` tells where that step stands,
+    /// usually [`Correlation::child_of`] the trigger.
+    ///
+    /// # Errors
+    /// Whatever holds for other events holds for alerts: a rule id that makes no topic is rejected.
+    pub fn from_alert(
+        alert: &Alert,
+        time: Timestamp,
+        tenant: &TenantId,
+        correlation: Option<&Correlation>,
+    ) -> Result<Self, Rejection> {
+        let data = serde_json::to_string(alert)
+            .map_err(|error| Rejection::of_member(Reason::Syntax, "data", error.to_string()))?;
+        let mut line = Line::with_capacity(data.len() + 512);
+        line.string("id", &alert.event_id());
+        line.string("type", alert.rule.as_str());
+        line.string("source", SOURCE);
+        line.string("time", &time.to_string());
+        line.string("channel", Channel::alerts().as_str());
+        line.string("severity", alert.severity.as_str());
+        line.string("priority", Priority::default().as_str());
+        line.string("correlationId", &alert.alert_id);
+        if let Some(correlation) = correlation {
+            line.object("correlation", |line| correlation.write(line));
+        }
+        line.string("causationId", alert.trigger.id.as_str());
+        line.object("metadata", |line| line.string("tenantId", tenant.as_str()));
+        line.json("data", &data);
+        // Reading it back runs every check that other events go through.
+        Self::from_canonical(&line.into_text())
+    }
 }

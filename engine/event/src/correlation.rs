@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::Envelope;
+use crate::json::write::Line;
 use crate::names::CorrelationId;
 
 /// The hierarchical correlation of an event (2-11, 2-12). The step itself is the event's
@@ -22,4 +24,42 @@ pub struct Correlation {
     /// Free labels, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl Correlation {
+    /// Where a step stands that the event of `envelope` has started: its parent is the event's step,
+    /// its root the event's. `None` when the event belongs to no step.
+    pub fn child_of(envelope: &Envelope) -> Option<Self> {
+        let parent = envelope.correlation_id.clone()?;
+        let root = envelope
+            .correlation
+            .as_ref()
+            .and_then(|correlation| correlation.root.clone())
+            .unwrap_or_else(|| parent.clone());
+        Some(Self {
+            root: Some(root),
+            parent: Some(parent),
+            ..Self::default()
+        })
+    }
+
+    /// Writes the members of its canonical form.
+    pub(crate) fn write(&self, line: &mut Line) {
+        if let Some(root) = &self.root {
+            line.string("root", root.as_str());
+        }
+        if let Some(parent) = &self.parent {
+            line.string("parent", parent.as_str());
+        }
+        if let Some(stage) = &self.stage {
+            line.string("stage", stage);
+        }
+        if !self.tags.is_empty() {
+            line.object("tags", |line| {
+                for (name, value) in &self.tags {
+                    line.string(name, value);
+                }
+            });
+        }
+    }
 }

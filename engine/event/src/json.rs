@@ -1,6 +1,18 @@
 //! The canonical JSON of an event: reading, checking, writing.
+//!
+//! Bytes from outside go through `check` (is it JSON an event may be made of), become a `draft` (which
+//! member is where), and `read` makes the event of it, whose line `write` writes. Other JSON forms,
+//! such as CloudEvents, make a draft of their own and share the rest.
 
-use crate::alert::Alert;
+pub(crate) mod check;
+pub(crate) mod draft;
+pub(crate) mod member;
+mod nested;
+mod read;
+pub(crate) mod split;
+pub(crate) mod write;
+
+use self::draft::Draft;
 use crate::event::Event;
 use crate::names::{Channel, EventId, Source, TenantId};
 use crate::rejection::{Reason, Rejection};
@@ -26,30 +38,30 @@ pub struct Fill<'a> {
 impl Event {
     /// Reads one event from outside, filling in what `fill` allows.
     ///
-    /// # Errors
-    /// The input is rejected for the first of the reasons of [`Reason`] that applies.
-    pub fn parse(bytes: &[u8], fill: &Fill<'_>) -> Result<Self, Rejection> {
-        let _ = (bytes, fill);
-        Err(Rejection::new(Reason::Syntax, "not yet"))
-    }
-
-    /// Reads one event that was written by [`Event::json`]; anything else is an error.
-    pub fn from_canonical(json: &str) -> Result<Self, Rejection> {
-        let _ = json;
-        Err(Rejection::new(Reason::Syntax, "not yet"))
-    }
-
-    /// The event, on topic `alerts.<rule id>`, that carries one revision of an alert.
+    /// A member that is null counts as left out, except for `data`.
     ///
-    /// The first revision's id is the alert's id, later ones add `.2`, `.3`, .. Its time is
-    /// the trigger's, its `causationId` the trigger's id; `correlation` is what it inherits.
-    pub fn from_alert(
-        alert: &Alert,
-        time: Timestamp,
-        tenant: &TenantId,
-        correlation: Option<&crate::Correlation>,
-    ) -> Result<Self, Rejection> {
-        let _ = (alert, time, tenant, correlation);
-        Err(Rejection::new(Reason::Syntax, "not yet"))
+    /// # Errors
+    /// The input is rejected for the first of the reasons of [`crate::Reason`] that applies.
+    pub fn parse(bytes: &[u8], fill: &Fill<'_>) -> Result<Self, Rejection> {
+        let text = check::text(bytes)?;
+        check::object(text)?;
+        read::event(&Draft::of(text)?, Some(fill))
+    }
+
+    /// Reads one event that was written by [`Event::json`].
+    ///
+    /// # Errors
+    /// Anything else is rejected, whatever is wrong with it, and an event in another form too.
+    pub fn from_canonical(json: &str) -> Result<Self, Rejection> {
+        check::object(json)?;
+        let event = read::event(&Draft::of(json)?, None)?;
+        if event.json() == json {
+            Ok(event)
+        } else {
+            Err(Rejection::new(
+                Reason::Syntax,
+                "it is an event but not its canonical form",
+            ))
+        }
     }
 }

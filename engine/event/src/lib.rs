@@ -46,6 +46,7 @@ pub use detection::{Detection, Match, Place};
 pub use event::{ContentHash, Envelope, Event, Filled, Priority};
 pub use fields::FieldSet;
 pub use json::Fill;
+pub use json::split::split_array;
 pub use key::{GroupKey, KeyValue};
 pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,

@@ -29,6 +29,8 @@ pub const TOPIC_SEGMENTS: usize = 8;
 pub const TOPIC_SEGMENT_BYTES: usize = 64;
 /// Longest `dataVersion` in bytes.
 pub const DATA_VERSION_BYTES: usize = 64;
+/// Longest `traceparent` in bytes; W3C's first version has 55.
+pub const TRACEPARENT_BYTES: usize = 256;
 
 /// Most alerts that may stand in one chain of causes, loops through outside handlers included (4-12).
 pub const DERIVED_DEPTH: u8 = 8;

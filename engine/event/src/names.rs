@@ -59,6 +59,11 @@ fn printable(character: char) -> bool {
     !character.is_control()
 }
 
+/// Checks a printable text of 1 to `most` bytes that is no name of its own.
+pub(crate) fn check_printable(text: &str, most: usize) -> Result<(), InvalidName> {
+    check(text, most, printable)
+}
+
 /// The characters of a topic segment in either case: types keep their spelling (design §5).
 fn topic_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.')

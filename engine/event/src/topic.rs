@@ -43,7 +43,9 @@ pub enum InvalidTopic {
         segment: String,
     },
     /// A wildcard, of ours or of another system, where a plain topic is needed (X3).
-    #[error("topic {topic:?} holds the wildcard {wildcard:?}; an event's topic has none")]
+    #[error(
+        "topic {topic:?} holds {wildcard:?}; a topic has no wildcards, only patterns have: did you mean to subscribe with '+' (one segment) or '#' (any number, at the end)?"
+    )]
     Wildcard {
         /// The whole topic.
         topic: String,

@@ -1,0 +1,116 @@
+//! Walking over canonical JSON without reading what nobody asked for.
+//!
+//! Canonical text is valid and has no white space between its tokens, so the end of a value is found
+//! by its quotes and brackets alone. On any other text the answers are `None`, never a panic.
+
+use std::borrow::Cow;
+
+use crate::json::write::string_end;
+use crate::value::Value;
+
+/// A place in the text.
+#[derive(Clone)]
+pub(super) struct Scan<'e> {
+    rest: &'e str,
+}
+
+impl<'e> Scan<'e> {
+    pub(super) fn new(text: &'e str) -> Self {
+        Self { rest: text }
+    }
+
+    fn take(&mut self, bytes: usize) -> Option<&'e str> {
+        let (taken, rest) = self.rest.split_at_checked(bytes)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    /// Whether the value here is an object.
+    pub(super) fn is_object(&self) -> bool {
+        self.rest.starts_with('{')
+    }
+
+    /// Steps into the object here.
+    pub(super) fn enter(&mut self) -> Option<()> {
+        self.rest = self.rest.strip_prefix('{')?;
+        Some(())
+    }
+
+    /// The name of the object's next member, the scan then being at its value; `Some(None)` and past
+    /// the object when there is none.
+    pub(super) fn member(&mut self) -> Option<Option<Cow<'e, str>>> {
+        if let Some(rest) = self.rest.strip_prefix('}') {
+            self.rest = rest;
+            return Some(None);
+        }
+        self.rest = self.rest.strip_prefix(',').unwrap_or(self.rest);
+        let name = self.take(string_end(self.rest)?)?;
+        self.rest = self.rest.strip_prefix(':')?;
+        characters(name).map(Some)
+    }
+
+    /// Steps past the value here.
+    pub(super) fn skip(&mut self) -> Option<()> {
+        let end = match self.rest.as_bytes().first()? {
+            b'"' => string_end(self.rest)?,
+            b'{' | b'[' => self.bracket_end()?,
+            _ => self.rest.find([',', '}', ']']).unwrap_or(self.rest.len()),
+        };
+        self.take(end).map(|_| ())
+    }
+
+    fn bracket_end(&self) -> Option<usize> {
+        let bytes = self.rest.as_bytes();
+        let mut open = 0_usize;
+        let mut at = 0;
+        loop {
+            match bytes.get(at)? {
+                b'"' => {
+                    at += string_end(self.rest.get(at..)?)?;
+                    continue;
+                }
+                b'{' | b'[' => open += 1,
+                b'}' | b']' => open = open.checked_sub(1)?,
+                _ => {}
+            }
+            at += 1;
+            if open == 0 {
+                return Some(at);
+            }
+        }
+    }
+
+    /// The text between here and `later`.
+    pub(super) fn upto(&self, later: &Self) -> Option<&'e str> {
+        self.rest
+            .get(..self.rest.len().checked_sub(later.rest.len())?)
+    }
+}
+
+/// The characters of a JSON string, borrowed unless it holds escapes.
+fn characters(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(json).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+impl<'e> Value<'e> {
+    /// The value that the canonical JSON text `json` is.
+    pub(super) fn of_json(json: &'e str) -> Self {
+        match json.as_bytes().first() {
+            Some(b'"') => characters(json).map_or(Self::Null, Self::Str),
+            Some(b'{') => Self::Object(json),
+            Some(b'[') => Self::Array(json),
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
+            Some(b'n') | None => Self::Null,
+            Some(_) => match json.parse() {
+                Ok(whole) => Self::Int(whole),
+                Err(_) => json.parse().map_or(Self::Null, Self::Float),
+            },
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The one walk that decides whether bytes are JSON an event may be made of.
+//!
+//! Owns everything that holds for any JSON from outside: size, encoding, syntax, nesting, members that
+//! stand twice, numbers beyond all range, NUL outside of `data`. What the members mean is `read`'s
+//! job. The walk builds no tree: it keeps the names of the objects that are open and nothing else.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+
+use super::split::Name;
+use crate::limits;
+use crate::rejection::{Reason, Rejection};
+
+/// Names of one object that are compared one by one; beyond them they are hashed.
+const NAMES_COMPARED: usize = 16;
+
+/// Checks size and encoding, before anything else looks at the bytes.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Rejection> {
+    if bytes.len() > limits::EVENT_BYTES {
+        return Err(Rejection::new(
+            Reason::TooLarge,
+            format!(
+                "it is {} bytes long, at most {} are allowed",
+                bytes.len(),
+                limits::EVENT_BYTES
+            ),
+        ));
+    }
+    utf8(bytes)
+}
+
+/// Checks the encoding alone.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Rejection> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        Rejection::new(
+            Reason::InvalidUtf8,
+            format!("byte {} is not UTF-8", error.valid_up_to()),
+        )
+    })
+}
+
+/// Checks that `text` is one JSON object within all limits.
+pub(crate) fn object(text: &str) -> Result<(), Rejection> {
+    let mut walk = Walk::default();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let outcome = Value {
+        walk: &mut walk,
+        depth: 0,
+    }
+    .deserialize(&mut json)
+    .and_then(|()| json.end());
+    outcome.map_err(|error| walk.rejection(&error))
+}
+
+/// A syntax error as serde_json tells it, with line and column.
+pub(super) fn syntax(error: &serde_json::Error) -> Rejection {
+    Rejection::new(Reason::Syntax, error.to_string())
+}
+
+/// What the walk knows beyond the call stack.
+#[derive(Default)]
+struct Walk<'de> {
+    /// Names of all open objects, outermost first.
+    names: Vec<Cow<'de, str>>,
+    /// Whether the walk is inside of the top-level member `data`, where NUL is allowed.
+    in_data: bool,
+    /// Why it was given up, unless the syntax is to blame.
+    fault: Option<(Reason, String)>,
+    /// The way to the fault, innermost first.
+    trail: Vec<String>,
+}
+
+impl<'de> Walk<'de> {
+    /// Whether the object whose names start at `first` has no member `name` yet.
+    fn is_new(
+        &self,
+        name: Cow<'de, str>,
+        first: usize,
+        hashed: &mut Option<HashSet<Cow<'de, str>>>,
+    ) -> bool {
+        let known = self.names.get(first..).unwrap_or_default();
+        if known.len() < NAMES_COMPARED {
+            return !known.contains(&name);
+        }
+        hashed
+            .get_or_insert_with(|| known.iter().cloned().collect())
+            .insert(name)
+    }
+
+    fn give_up<E: serde::de::Error>(&mut self, reason: Reason, detail: String) -> E {
+        self.fault = Some((reason, detail));
+        E::custom("refused")
+    }
+
+    fn rejection(self, error: &serde_json::Error) -> Rejection {
+        let at = format!("at line {} column {}", error.line(), error.column());
+        let (reason, detail) = match self.fault {
+            Some((reason, detail)) => (reason, format!("{detail}, {at}")),
+            // serde_json tells this kind by its words alone; a test holds it to them.
+            None if error.to_string().starts_with("number out of range") => (
+                Reason::NumberOutOfRange,
+                format!("the number is beyond what 64 bits can hold, {at}"),
+            ),
+            None => return syntax(error),
+        };
+        let mut member = String::new();
+        for step in self.trail.iter().rev() {
+            if !member.is_empty() && !step.starts_with('[') {
+                member.push('.');
+            }
+            member.push_str(step);
+        }
+        Rejection {
+            reason,
+            member: (!member.is_empty()).then_some(member),
+            detail,
+        }
+    }
+}
+
+/// A member's name as it stands in a path.
+fn step(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+/// One value, `depth` arrays and objects deep.
+struct Value<'w, 'de> {
+    walk: &'w mut Walk<'de>,
+    depth: usize,
+}
+
+impl<'de> Value<'_, 'de> {
+    fn descend<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        if self.depth >= limits::EVENT_DEPTH {
+            let most = limits::EVENT_DEPTH;
+            let detail = format!("arrays and objects nest deeper than {most}");
+            return Err(self.walk.give_up(Reason::TooDeep, detail));
+        }
+        Ok(())
+    }
+
+    fn no_object<E: serde::de::Error>(self, found: &str) -> Result<(), E> {
+        if self.depth > 0 {
+            return Ok(());
+        }
+        let detail = format!("an event is a JSON object, not {found}");
+        Err(self.walk.give_up(Reason::WrongType, detail))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.no_object("null")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+        self.no_object("a boolean")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
+        self.no_object("a number")
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
+        self.no_object("a number")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+        self.no_object("a number")
+    }
+
+    fn visit_borrowed_str<E: serde::de::Error>(self, _: &'de str) -> Result<(), E> {
+        self.no_object("a string")
+    }
+
+    /// Called for strings with escapes only, and only an escape can make a NUL.
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        if !self.walk.in_data && text.contains('\0') {
+            let detail = "it holds \\u0000, which is allowed inside of `data` only".to_owned();
+            return Err(self.walk.give_up(Reason::InvalidMember, detail));
+        }
+        self.no_object("a string")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        if self.depth == 0 {
+            return self.no_object("an array");
+        }
+        self.descend()?;
+        let mut index = 0_usize;
+        loop {
+            let item = Value {
+                walk: &mut *self.walk,
+                depth: self.depth + 1,
+            };
+            match items.next_element_seed(item) {
+                Ok(Some(())) => index += 1,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    self.walk.trail.push(format!("[{index}]"));
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        self.descend()?;
+        let first = self.walk.names.len();
+        let mut hashed: Option<HashSet<Cow<'de, str>>> = None;
+        while let Some(name) = members.next_key_seed(Name)? {
+            if self.depth == 0 {
+                self.walk.in_data = name == "data";
+            }
+            let fault = if !self.walk.in_data && name.contains('\0') {
+                let detail = "its name holds \\u0000".to_owned();
+                Some((Reason::InvalidMember, detail))
+            } else if !self.walk.is_new(name.clone(), first, &mut hashed) {
+                let detail = "the member stands twice in its object".to_owned();
+                Some((Reason::DuplicateMember, detail))
+            } else {
+                None
+            };
+            if let Some((reason, detail)) = fault {
+                self.walk.trail.push(step(&name));
+                return Err(self.walk.give_up(reason, detail));
+            }
+            let place = self.walk.names.len();
+            self.walk.names.push(name);
+            let value = Value {
+                walk: &mut *self.walk,
+                depth: self.depth + 1,
+            };
+            if let Err(error) = members.next_value_seed(value) {
+                // Objects further in leave their names behind on an error, so ours need not be last.
+                if let Some(name) = self.walk.names.get(place) {
+                    let step = step(name);
+                    self.walk.trail.push(step);
+                }
+                return Err(error);
+            }
+        }
+        self.walk.names.truncate(first);
+        Ok(())
+    }
+}
