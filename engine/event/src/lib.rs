@@ -24,6 +24,8 @@ mod json;
 
 mod cloudevents;
 
+pub mod decode;
+
 mod fields;
 
 mod policy;
