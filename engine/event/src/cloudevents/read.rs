@@ -100,7 +100,7 @@ fn rest<'a>(
 fn twice(member: &str) -> Rejection {
     Rejection::of_member(
         Reason::DuplicateMember,
-        member,
+        check::step(member),
         "the member is there in two forms",
     )
 }
