@@ -8,7 +8,7 @@
 //! On a panic [`Unit::run`] stops the context; the `Supervisor` then calls `restarting` on *the same
 //! struct*, half-changed fields included, and [`Unit::restart`] waits out the pause and has them
 //! rebuilt, under the guard again, before the mailbox goes on. actix calls `started` again after
-//! `restarting`: build state in one of the two, not in both.
+//! `restarting`; an actor that builds its state there does so only while its entry is `Starting`.
 
 use std::fmt::Display;
 
