@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::{Actor, Addr, Context, Handler, Message, Supervised, Supervisor, System};
 use larum_engine::clock::{Clock, ManualTime};
-use larum_engine::credit::{Batch, Credits, Undelivered, send_batch};
+use larum_engine::credit::{Batch, Credits, send_batch};
 use larum_engine::faults::Faults;
 use larum_engine::supervise::{
-    ActorState, Change, DropNotice, Guardian, Readmit, Refused, Registry, Release, Retire, Seat,
-    Unit, Verdict, Watch,
+    ActorState, Change, CheckProgress, DropNotice, Guardian, Readmit, Refused, Registry, Release,
+    Retire, Seat, Unit, Verdict, Watch,
 };
 use larum_event::{Span, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot};
@@ -32,7 +32,8 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     System::with_tokio_rt(runtime).block_on(test)
 }
 
-type Answer = oneshot::Sender<Result<u64, Refused>>;
+type Answered = Result<u64, Refused>;
+type Answer = oneshot::Sender<Answered>;
 
 /// Adds up the numbers it is sent; a number of 13 panics inside of the guard.
 struct Adder {
@@ -107,6 +108,7 @@ struct Bench {
     credits: Credits,
 }
 
+const FROZEN_AFTER: Span = Span::from_seconds(limits::FROZEN_SECONDS as u32);
 const NAME: &str = "window/adder/0";
 
 impl Bench {
@@ -145,23 +147,29 @@ impl Bench {
         bench
     }
 
-    fn post(
-        &self,
-        numbers: &[u64],
-    ) -> Result<oneshot::Receiver<Result<u64, Refused>>, Undelivered<Batch<u64, Answer>>> {
+    fn batch(&self, numbers: &[u64]) -> (Batch<u64, Answer>, oneshot::Receiver<Answered>) {
         let (head, answer) = oneshot::channel();
         let permit = self.credits.try_acquire(numbers.len() as u32).unwrap();
-        let batch = Batch {
-            head,
-            items: numbers.into(),
-            permit,
-        };
-        let adder = self.seat.address().expect("somebody sits here");
-        send_batch(&adder.recipient(), batch).map(|()| answer)
+        let items = numbers.into();
+        (
+            Batch {
+                head,
+                items,
+                permit,
+            },
+            answer,
+        )
     }
 
-    async fn add(&self, numbers: &[u64]) -> Result<u64, Refused> {
-        self.post(numbers).unwrap().await.unwrap()
+    fn post(&self, numbers: &[u64]) -> oneshot::Receiver<Answered> {
+        let (batch, answer) = self.batch(numbers);
+        let adder = self.seat.address().expect("somebody sits here");
+        send_batch(&adder.recipient(), batch).unwrap();
+        answer
+    }
+
+    async fn add(&self, numbers: &[u64]) -> Answered {
+        self.post(numbers).await.unwrap()
     }
 
     fn restarts(&self) -> u64 {
@@ -188,8 +196,8 @@ fn a_guarded_panic_restarts_once_with_rebuilt_state_and_the_queue_survives() {
     run(async {
         let bench = Bench::start("").await;
         assert_eq!(bench.add(&[1, 2]).await, Ok(3));
-        let failing = bench.post(&[50, 13]).unwrap();
-        let queued = bench.post(&[4]).unwrap();
+        let failing = bench.post(&[50, 13]);
+        let queued = bench.post(&[4]);
         let refused = failing.await.unwrap().unwrap_err();
         assert!(
             refused
@@ -201,6 +209,46 @@ fn a_guarded_panic_restarts_once_with_rebuilt_state_and_the_queue_survives() {
         assert_eq!(queued.await.unwrap(), Ok(7));
         assert_eq!((bench.restarts(), bench.state()), (1, ActorState::Running));
         assert_eq!(bench.credits.gauge().in_flight, 0);
+    });
+}
+
+#[test]
+fn credit_is_the_only_bound_and_a_full_mailbox_refuses_no_batch() {
+    run(async {
+        let bench = Bench::start("").await;
+        let adder = bench.seat.address().unwrap().recipient();
+        // An actix mailbox is full at 16.
+        let answers: Vec<_> = (0..100)
+            .map(|_| {
+                let (batch, answer) = bench.batch(&[1]);
+                send_batch(&adder, batch).unwrap();
+                answer
+            })
+            .collect();
+        assert!(bench.credits.try_acquire(1).is_none());
+        for (count, answer) in (1..).zip(answers) {
+            assert_eq!(answer.await.unwrap(), Ok(count));
+        }
+        assert_eq!(bench.credits.gauge().in_flight, 0);
+    });
+}
+
+#[test]
+fn the_guardian_reports_an_actor_whose_queue_does_not_move() {
+    run(async {
+        let bench = Bench::start("").await;
+        let entry = bench.registry.entry(NAME).unwrap();
+        entry.show_queue(&bench.credits);
+        assert!(bench.add(&[1]).await.is_ok());
+        assert_eq!(bench.guardian.send(CheckProgress).await, Ok(vec![]));
+        let stuck = bench.credits.try_acquire(1).unwrap();
+        bench.time.advance(FROZEN_AFTER);
+        let frozen = bench.guardian.send(CheckProgress).await.unwrap();
+        assert_eq!(frozen.len(), 1);
+        assert_eq!(bench.state(), ActorState::Frozen);
+        drop(stuck);
+        assert_eq!(bench.guardian.send(CheckProgress).await, Ok(vec![]));
+        assert_eq!(bench.state(), ActorState::Running);
     });
 }
 
@@ -222,7 +270,7 @@ fn the_second_restart_waits_for_its_pause_and_the_mailbox_with_it() {
         for _ in 0..2 {
             assert!(bench.add(&[13]).await.is_err());
         }
-        let mut queued = bench.post(&[4]).unwrap();
+        let mut queued = bench.post(&[4]);
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
@@ -269,7 +317,7 @@ fn what_died_outside_of_the_guard_is_created_again_on_the_same_seat() {
         assert_eq!(bench.add(&[5]).await, Ok(5));
         let dead = bench.seat.address().unwrap();
         let lost = dead.send(Crash);
-        let queued = bench.post(&[1]).unwrap();
+        let queued = bench.post(&[1]);
         assert!(lost.await.is_err());
         assert!(queued.await.is_err(), "its mailbox died with it");
         assert_eq!(
@@ -278,13 +326,7 @@ fn what_died_outside_of_the_guard_is_created_again_on_the_same_seat() {
             "and gave its credit back"
         );
 
-        let (head, _) = oneshot::channel();
-        let permit = bench.credits.try_acquire(1).unwrap();
-        let batch = Batch {
-            head,
-            items: [1].into(),
-            permit,
-        };
+        let (batch, _answer) = bench.batch(&[1]);
         let returned = send_batch(&dead.clone().recipient(), batch).unwrap_err().0;
         assert_eq!(
             *returned.items,

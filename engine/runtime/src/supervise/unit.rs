@@ -65,6 +65,12 @@ impl Unit {
         &self.entry
     }
 
+    /// The faults to inject, for what [`Unit::run`] does not do: answers that are late, work that
+    /// awaits.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     /// Does a unit of work, called `work`, under the guard. On a panic the context is stopped, and the
     /// fields that `code` was changing are not to be read before they are rebuilt. After that, and in
     /// quarantine, the work is refused without being tried.

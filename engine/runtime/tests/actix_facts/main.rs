@@ -9,23 +9,22 @@
 )]
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "clippy takes only #[test] functions for tests, not what they call"
 )]
 
+mod subject;
+
 use std::future::Future;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::dev::SendError;
 use actix::fut::wrap_future;
-use actix::{
-    Actor, ActorContext, Addr, AsyncContext, Context, Handler, MailboxError, Message,
-    ResponseFuture, Running, Supervised, Supervisor, System,
-};
+use actix::{Actor, ActorContext, AsyncContext, Context, MailboxError, Running, System};
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+use subject::{AnswerLater, Diary, Do, Subject, deed, note};
 
 /// Runs `test` in a system whose time stands still until everything waits for it.
 fn run<T>(test: impl Future<Output = T>) -> T {
@@ -37,120 +36,6 @@ fn run<T>(test: impl Future<Output = T>) -> T {
             .unwrap()
     };
     System::with_tokio_rt(runtime).block_on(test)
-}
-
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
-
-impl Diary {
-    fn note(&self, what: &str) {
-        let unwinding = if std::thread::panicking() {
-            " while unwinding"
-        } else {
-            ""
-        };
-        self.0.lock().unwrap().push(format!("{what}{unwinding}"));
-    }
-
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
-/// An actor that does what it is sent and writes down what actix does with it.
-struct Subject {
-    diary: Diary,
-    value: u32,
-    on_stopping: Running,
-}
-
-impl Subject {
-    fn supervised(diary: &Diary) -> Addr<Self> {
-        Self::stopping_with(diary, Running::Stop)
-    }
-
-    fn stopping_with(diary: &Diary, on_stopping: Running) -> Addr<Self> {
-        let diary = diary.clone();
-        Supervisor::start(move |_| Self {
-            diary,
-            value: 0,
-            on_stopping,
-        })
-    }
-}
-
-impl Actor for Subject {
-    type Context = Context<Self>;
-
-    fn started(&mut self, _: &mut Self::Context) {
-        self.diary.note("started");
-    }
-
-    fn stopping(&mut self, _: &mut Self::Context) -> Running {
-        self.diary.note("stopping");
-        // Only once, or it would never end.
-        std::mem::replace(&mut self.on_stopping, Running::Stop)
-    }
-
-    fn stopped(&mut self, _: &mut Self::Context) {
-        self.diary.note("stopped");
-    }
-}
-
-impl Supervised for Subject {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        self.diary.note("restarting");
-    }
-}
-
-impl Drop for Subject {
-    fn drop(&mut self) {
-        self.diary.note("dropped");
-    }
-}
-
-type Deed = Box<dyn FnOnce(&mut Subject, &mut Context<Subject>) -> u32 + Send>;
-
-/// Has the subject do something.
-struct Do(Deed);
-
-impl Message for Do {
-    type Result = u32;
-}
-
-impl Handler<Do> for Subject {
-    type Result = u32;
-
-    fn handle(&mut self, deed: Do, ctx: &mut Self::Context) -> u32 {
-        deed.0(self, ctx)
-    }
-}
-
-fn deed(code: impl FnOnce(&mut Subject, &mut Context<Subject>) + Send + 'static) -> Do {
-    Do(Box::new(move |subject, ctx| {
-        code(subject, ctx);
-        subject.value
-    }))
-}
-
-fn note(what: &'static str) -> Do {
-    deed(move |subject, _| subject.diary.note(what))
-}
-
-/// Answers when the channel does, from outside of the actor.
-struct AnswerLater(oneshot::Receiver<u32>);
-
-impl Message for AnswerLater {
-    type Result = u32;
-}
-
-impl Handler<AnswerLater> for Subject {
-    type Result = ResponseFuture<u32>;
-
-    fn handle(&mut self, later: AnswerLater, _: &mut Self::Context) -> Self::Result {
-        Box::pin(async move { later.0.await.unwrap() })
-    }
 }
 
 // Fact 1: the supervisor restarts what stopped, and does not survive a panic.
@@ -518,11 +403,4 @@ fn spawned_futures_timers_and_waits_do_not_outlive_a_restart() {
             ["started", "stopping", "stopped", "restarting", "started"]
         );
     });
-}
-
-// Fact 7 is the workspace's: panics unwind in every profile.
-
-#[test]
-fn panics_unwind() {
-    assert!(cfg!(panic = "unwind"));
 }
