@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use larum_event::{Alert, CorrelationId, Event, EventId, Position, TenantId, limits};
 
-use crate::grove::{Entry, Grove};
+use crate::entry::Entry;
+use crate::grove::Grove;
 use crate::report::TreeReport;
 use crate::view::TreeView;
 

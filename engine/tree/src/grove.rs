@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use larum_event::{Alert, CorrelationId, Event, EventId, Position, TenantId};
+use larum_event::{Alert, CorrelationId, EventId, TenantId};
 use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
 
-use crate::claim::{Claim, settle};
+use crate::claim::settle;
+use crate::entry::Entry;
 use crate::family::{Families, Family};
 use crate::forest::ForestLimits;
 use crate::report::TreeReport;
@@ -28,45 +29,6 @@ pub(crate) enum Node {
 pub(crate) enum Edge {
     Child,
     Causation,
-}
-
-/// An event on its way in.
-pub(crate) struct Entry<'a> {
-    pub(crate) tenant: &'a TenantId,
-    pub(crate) event: &'a Event,
-    pub(crate) position: Position,
-    /// The step it belongs to.
-    pub(crate) step: &'a CorrelationId,
-    /// What it carries, if it is an alert.
-    pub(crate) alert: Option<&'a Alert>,
-}
-
-impl Entry<'_> {
-    fn root(&self) -> Option<&CorrelationId> {
-        self.event.envelope().correlation.as_ref()?.root.as_ref()
-    }
-
-    fn parent(&self) -> Option<&CorrelationId> {
-        self.event.envelope().correlation.as_ref()?.parent.as_ref()
-    }
-
-    /// The steps that it names, its own first.
-    fn named(&self) -> Vec<&CorrelationId> {
-        let mut named = vec![self.step];
-        for id in [self.parent(), self.root()].into_iter().flatten() {
-            if !named.contains(&id) {
-                named.push(id);
-            }
-        }
-        named
-    }
-
-    fn claim(&self) -> Claim {
-        Claim {
-            time: self.event.envelope().time,
-            event: self.event.envelope().id.clone(),
-        }
-    }
 }
 
 #[derive(Debug, Default)]

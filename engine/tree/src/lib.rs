@@ -14,6 +14,8 @@ mod step;
 
 mod report;
 
+mod entry;
+
 mod family;
 
 mod grove;
