@@ -116,12 +116,12 @@ impl Decoding<'_> {
         number: u64,
         fill: &Fill<'_>,
     ) -> Result<Event, Rejection> {
-        let json = self.to_json(record, number, fill.arrived)?;
+        let json = self.event_json(record, number, fill.arrived)?;
         Event::parse(&json, fill)
     }
 
     /// The event as JSON, not yet checked.
-    pub(super) fn to_json(
+    pub(super) fn event_json(
         &mut self,
         record: &[u8],
         number: u64,

@@ -99,7 +99,7 @@ impl<'r> Members<'r> {
             {
                 return Err(Rejection::of_member(
                     Reason::DuplicateMember,
-                    short(name),
+                    short(name).escape_debug().to_string(),
                     "the record has this member twice",
                 ));
             }
