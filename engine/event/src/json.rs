@@ -48,6 +48,11 @@ impl Event {
         read::event(&Draft::of(text)?, Some(fill))
     }
 
+    /// Makes the event of a draft that another JSON form was brought into.
+    pub(crate) fn of_draft(draft: &Draft<'_>, fill: &Fill<'_>) -> Result<Self, Rejection> {
+        read::event(draft, Some(fill))
+    }
+
     /// Reads one event that was written by [`Event::json`].
     ///
     /// # Errors

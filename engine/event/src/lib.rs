@@ -22,9 +22,13 @@ mod event;
 
 mod json;
 
+mod cloudevents;
+
 pub mod decode;
 
 mod fields;
+
+mod policy;
 
 mod rejection;
 
@@ -52,6 +56,7 @@ pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };
 pub use pattern::{InvalidPattern, TopicPattern};
+pub use policy::{PolicyError, SeverityPolicy};
 pub use record::{
     CursorMoved, EpochCommit, Position, Record, RecordBody, RuleFile, RuleSetActivated, UnitChange,
 };

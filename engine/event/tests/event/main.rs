@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_members;
 mod canonical_json;
+mod cloudevents;
 mod door;
 mod fields;
 mod properties;
