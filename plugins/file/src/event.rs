@@ -119,5 +119,5 @@ fn parse(bytes: &[u8], number: u64, fill: &Fill<'_>) -> Result<Event, Rejection>
         new_id: &new_id,
         ..*fill
     };
-    Event::parse(bytes, &fill)
+    Event::parse_either(bytes, &fill)
 }

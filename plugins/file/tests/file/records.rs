@@ -191,3 +191,26 @@ fn without_a_decoder_records_are_events_in_larums_own_json() {
     let bad = records[2].bad().unwrap().to_string();
     assert!(bad.starts_with("test.log:3: syntax: "), "{bad}");
 }
+
+#[test]
+fn without_a_decoder_an_object_with_a_specversion_is_a_cloudevent() {
+    let cloud =
+        r#"{"specversion":"1.0","id":"c","type":"auth.login","source":"a","tenantid":"acme"}"#;
+    let canonical = r#"{"id":"l","type":"auth.login","source":"a","data":{"specversion":"1.0"}}"#;
+    let other = r#"{"specversion":"2.0","id":"c","type":"auth.login","source":"a"}"#;
+    let input = format!("[{cloud},{canonical},{other}]");
+    let records = read_all(input.as_bytes(), None);
+    let tenant = |place: usize| {
+        let event = records[place].outcome.as_ref().unwrap();
+        event.envelope().tenant.to_string()
+    };
+    assert_eq!(
+        (tenant(0).as_str(), tenant(1).as_str()),
+        ("acme", "default")
+    );
+    let bad = records[2].bad().unwrap().to_string();
+    assert!(
+        bad.starts_with("test.log:1: invalid_member: specversion: "),
+        "{bad}"
+    );
+}
