@@ -4,7 +4,7 @@
 //! parsed for it. It keeps nothing between events but what it has computed from the set, so any
 //! number of matchers give the same answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -63,10 +63,11 @@ impl Matcher {
     /// A matcher for the rules of `set`.
     pub fn new(set: Arc<RuleSet>) -> Self {
         let mut engine = sandbox::matching_engine();
+        let mut met = HashSet::new();
         let sources = set
             .files()
             .iter()
-            .map(|file| Source::parse(&mut engine, file).ok())
+            .map(|file| Source::parse(&mut engine, &mut met, file).ok())
             .collect();
         let rules = set.rules().len();
         Self {

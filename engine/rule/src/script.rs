@@ -17,7 +17,7 @@ mod source;
 mod walk;
 
 pub(crate) use chain::{Chain, Link, Root};
-pub(crate) use check::Checker;
+pub(crate) use check::{Checker, functions_of};
 pub(crate) use closure::{Closure, Literal};
 pub(crate) use names::unknown_field;
 pub(crate) use normal::Normal;

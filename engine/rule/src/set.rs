@@ -5,7 +5,7 @@ mod trouble;
 pub(crate) use trouble::said;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::draft::{Finish, Finished, METHODS, alert_topic};
 use crate::layers::{self, reads_alerts};
 use crate::rule::Rule;
 use crate::sandbox;
-use crate::script::{Checker, Source};
+use crate::script::{Checker, Source, functions_of};
 
 /// The rules of some files, as plain data: cheap to share between threads in an `Arc`.
 #[derive(Debug, Clone)]
@@ -110,6 +110,10 @@ impl RuleSet {
 /// Collects what the files say.
 struct Loader {
     engine: Engine,
+    /// The functions that files may call.
+    functions: BTreeSet<String>,
+    /// The names of fields that the engine knows.
+    met: HashSet<String>,
     building: Rc<RefCell<Building>>,
     finished: Vec<(usize, Finished)>,
     paths: FieldSet,
@@ -122,6 +126,8 @@ impl Loader {
         let building = Rc::default();
         builder::register(&mut engine, &building);
         Self {
+            functions: functions_of(&engine),
+            met: HashSet::new(),
             engine,
             building,
             finished: Vec::new(),
@@ -141,7 +147,7 @@ impl Loader {
                 .push(Refusal::new("file-too-large", problem).at(file, rhai::Position::NONE));
             return;
         }
-        let source = match Source::parse(&mut self.engine, file) {
+        let source = match Source::parse(&mut self.engine, &mut self.met, file) {
             Ok(source) => source,
             Err(error) => {
                 self.problems
@@ -157,7 +163,7 @@ impl Loader {
             problems: &mut self.problems,
         };
         checker.builder(&methods);
-        checker.calls(&self.engine, &methods);
+        checker.calls(&self.functions, &methods);
         self.execute(file, &source, first);
         let drafts = std::mem::take(&mut self.building.borrow_mut().drafts);
         if drafts.is_empty() && self.problems.len() == first {
@@ -174,6 +180,14 @@ impl Loader {
             };
             self.finished
                 .extend(finish.rule(draft).map(|rule| (number, rule)));
+        }
+        self.sort_problems(first);
+    }
+
+    /// What was found in one file, in the order in which it stands there.
+    fn sort_problems(&mut self, first: usize) {
+        if let Some(problems) = self.problems.get_mut(first..) {
+            problems.sort_by_key(|problem| (problem.line, problem.column));
         }
     }
 

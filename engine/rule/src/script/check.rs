@@ -32,6 +32,18 @@ const OUTSIDE: [&str; 6] = ["sleep", "timestamp", "now", "rand", "open_file", "e
 /// Names that begin so are put into conditions by the engine.
 const OURS: &str = "larum_";
 
+/// The functions that an engine has, by name.
+pub(crate) fn functions_of(engine: &Engine) -> BTreeSet<String> {
+    let names = engine.collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true);
+    names
+        .into_iter()
+        // Operators and getters are functions to rhai, but not by name.
+        .filter(|name| name.chars().all(|c| c == '_' || c.is_alphanumeric()))
+        .filter(|name| !name.starts_with(OURS))
+        .chain(KEYWORDS.map(str::to_owned))
+        .collect()
+}
+
 /// Checks the texts of one file.
 pub(crate) struct Checker<'a> {
     pub(crate) file: &'a RuleFile,
@@ -48,14 +60,13 @@ struct Visit<'k> {
 
 impl Checker<'_> {
     /// Every function that is called must exist, and literal patterns must compile.
-    pub(crate) fn calls(&mut self, engine: &Engine, builder: &[&str]) {
-        let mut native: HashSet<String> = engine
-            .collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true)
-            .into_iter()
+    pub(crate) fn calls(&mut self, native: &BTreeSet<String>, builder: &[&str]) {
+        let scripted: HashSet<&str> = self
+            .source
+            .tree
+            .iter_fn_def()
+            .map(|function| function.name.as_str())
             .collect();
-        native.extend(KEYWORDS.map(str::to_owned));
-        let scripted = self.source.tree.iter_fn_def();
-        native.extend(scripted.map(|function| function.name.to_string()));
         let mut found: Vec<(String, Position)> = Vec::new();
         let mut problems = Vec::new();
         self.source.tree.walk(&mut |path| {
@@ -64,7 +75,7 @@ impl Checker<'_> {
             };
             if call.call.op_token.is_none() && call.call.namespace.is_empty() {
                 let name = call.call.name.as_str();
-                if !native.contains(name) && !is_of_rule(path) {
+                if !native.contains(name) && !scripted.contains(name) && !is_of_rule(path) {
                     found.push((name.to_owned(), call.place));
                 }
                 problems.extend(pattern_problem(call));
@@ -80,10 +91,8 @@ impl Checker<'_> {
         }
         for (name, place) in found {
             let known = native.iter().map(String::as_str);
-            // Operators and getters are functions to rhai, but no names.
-            let known = known.filter(|name| name.chars().all(|c| c == '_' || c.is_alphanumeric()));
+            let known = known.chain(scripted.iter().copied());
             let known = known.chain(builder.iter().copied());
-            let known: BTreeSet<&str> = known.collect();
             self.report(
                 place,
                 Refusal::new("unknown-function", format!("there is no function `{name}`"))

@@ -1,5 +1,6 @@
 //! One parsed rule file.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use larum_event::RuleFile;
@@ -15,18 +16,24 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Parses a file, and teaches the engine the names of fields that stand in it.
-    pub(crate) fn parse(engine: &mut Engine, file: &RuleFile) -> Result<Self, ParseError> {
+    /// Parses a file, and teaches the engine the names of fields that stand in it and that it
+    /// has not met yet.
+    pub(crate) fn parse(
+        engine: &mut Engine,
+        met: &mut HashSet<String>,
+        file: &RuleFile,
+    ) -> Result<Self, ParseError> {
         let tree = engine.compile(&file.text)?;
-        let mut names: Vec<String> = Vec::new();
+        let mut new: Vec<String> = Vec::new();
         each_expr(&tree, &mut |expr| {
-            if let rhai::Expr::Property(property, _) = expr {
-                names.push(property.2.to_string());
+            if let rhai::Expr::Property(property, _) = expr
+                && !met.contains(property.2.as_str())
+            {
+                met.insert(property.2.to_string());
+                new.push(property.2.to_string());
             }
         });
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
+        for name in new {
             view::register_property(engine, &name);
         }
         Ok(Self { tree })
@@ -46,12 +53,16 @@ impl Source {
         self.function(&closure.name, closure.captured.len() + arguments)
     }
 
-    /// Every function of this name.
+    /// Every function of this name, by the number of its parameters: rhai's own order is by
+    /// chance.
     pub(crate) fn functions_named(&self, name: &str) -> Vec<&Rc<ScriptFuncDef>> {
-        self.tree
+        let mut functions: Vec<_> = self
+            .tree
             .iter_fn_def()
             .filter(|function| function.name == name)
-            .collect()
+            .collect();
+        functions.sort_by_key(|function| function.params.len());
+        functions
     }
 }
 

@@ -99,10 +99,10 @@ fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_files() {
     assert_eq!(
         found,
         [
+            ("a.rhai", "no-topic"),
             ("a.rhai", "unknown-method"),
             ("a.rhai", "bad-duration"),
             ("a.rhai", "bad-count"),
-            ("a.rhai", "no-topic"),
             ("b.rhai", "syntax"),
             ("c.rhai", "unknown-field"),
             ("c.rhai", "unknown-field"),

@@ -247,3 +247,47 @@ fn what_a_closure_captured_does_not_change_afterwards() {
     assert!(matches(load(text), &login(r#"{"n":5}"#)));
     assert!(!matches(load(text), &login(r#"{"n":6}"#)));
 }
+
+#[test]
+fn scripts_do_what_conditions_cannot() {
+    let check = |body: &str, data: &str, expected: bool| {
+        let set = condition(&format!("|event| {{ {body} }}"));
+        assert!(!set.rules()[0].is_native(), "{body}");
+        assert_eq!(matches(set, &login(data)), expected, "{body}");
+    };
+    let data = r#"{"list":[1,2],"y":2,"objects":[{"n":1},{"n":5}],"cmd":"A b"}"#;
+    check("event.data.list.some(|x| x == event.data.y)", data, true);
+    check("event.data.list.some(|x| x == event.data.z)", data, false);
+    check(
+        "event.data.objects.filter(|o| o.n > 4).len() == 1",
+        data,
+        true,
+    );
+    check(
+        "let n = 0; for o in event.data.objects { n += o.n; } n == 6",
+        data,
+        true,
+    );
+    check("event.data.cmd.to_lower().contains(\"a b\")", data, true);
+    check("let d = event.data; d.y == 2 && d.none == ()", data, true);
+    check(
+        "event.data.keys().len() == 4 && event.data.has(\"objects\")",
+        data,
+        true,
+    );
+    check("event.data.cmd.split().len() == 2", data, true);
+    check("switch event.data.y { 2 => true, _ => false }", data, true);
+    check("return event.data.y == 2;", data, true);
+    check("`${event.data.y}-${event.data.none}` == \"2-\"", data, true);
+    check("(event.data.none ?? 7) == 7", data, true);
+    check(
+        "event.data[event.data.name] == 1",
+        r#"{"name":"x","x":1}"#,
+        true,
+    );
+    check(
+        "try { throw 1; } catch { return event.data.y == 2; }",
+        data,
+        true,
+    );
+}
