@@ -16,8 +16,9 @@ pub struct WindowView<'a> {
     pub first: Timestamp,
     /// Time of the last one.
     pub last: Timestamp,
-    /// The event that set it off.
-    pub trigger: &'a Event,
+    /// The event that set it off, for rules of single events; a window that fired may tell of it
+    /// again long after the event has gone by.
+    pub event: Option<&'a Event>,
 }
 
 /// What the rule says.
@@ -37,7 +38,7 @@ pub(crate) struct ScriptWindow {
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
     pub(crate) within: Option<Span>,
-    pub(crate) trigger: Event,
+    pub(crate) event: Option<Event>,
 }
 
 /// Teaches an engine the window.
@@ -50,7 +51,10 @@ pub(crate) fn register(engine: &mut Engine) {
     });
     engine.register_get("last", |window: &mut ScriptWindow| window.last.to_string());
     engine.register_get("event", |window: &mut ScriptWindow| {
-        EventView(window.trigger.clone())
+        window
+            .event
+            .clone()
+            .map_or(Dynamic::UNIT, |event| Dynamic::from(EventView(event)))
     });
     engine.register_get("within", |window: &mut ScriptWindow| match window.within {
         Some(within) => Dynamic::from(within.to_string()),

@@ -41,6 +41,8 @@ pub struct Matcher {
     sources: Vec<Option<Source>>,
     conditions: Vec<Option<Program>>,
     alerts: Vec<Option<Program>>,
+    /// The one rule that is asked, when not all are.
+    only: Option<u32>,
     /// The rules of each layer that read a topic.
     topics: HashMap<Topic, Rc<[Vec<u32>]>>,
 }
@@ -77,6 +79,7 @@ impl Matcher {
             conditions: std::iter::repeat_with(|| None).take(rules).collect(),
             alerts: std::iter::repeat_with(|| None).take(rules).collect(),
             topics: HashMap::new(),
+            only: None,
             set,
         }
     }
@@ -84,6 +87,11 @@ impl Matcher {
     /// The set it matches for.
     pub fn set(&self) -> &Arc<RuleSet> {
         &self.set
+    }
+
+    /// From now on asks only the rule `only`, or all of them again.
+    pub fn only(&mut self, only: Option<u32>) {
+        self.only = only;
     }
 
     /// Evaluates the rules of `layer` on one event. Each whose topic and condition hold and whose
@@ -108,6 +116,9 @@ impl Matcher {
             slots: set.paths.read(event),
         };
         for &number in numbers {
+            if self.only.is_some_and(|only| only != number) {
+                continue;
+            }
             let Some(rule) = set.rule(number) else {
                 continue;
             };
@@ -157,7 +168,7 @@ impl Matcher {
                 WindowSpec::Single => None,
                 WindowSpec::Count { within, .. } => Some(within),
             },
-            trigger: window.trigger.clone(),
+            event: window.event.cloned(),
         };
         let index = usize::try_from(rule).unwrap_or(usize::MAX);
         if let Some(slot) = self.alerts.get_mut(index)

@@ -75,6 +75,17 @@ impl RuleSet {
         self.rules.get(usize::try_from(number).ok()?)
     }
 
+    /// The rule here that means the same as the rule `number` of `before`, so that it may take over its
+    /// state.
+    pub fn successor(&self, before: &Self, number: u32) -> Option<u32> {
+        let old = before.rule(number)?;
+        let same = |rule: &Rule| rule.id == old.id && rule.semantic_hash == old.semantic_hash;
+        self.rules
+            .iter()
+            .position(same)
+            .and_then(|index| u32::try_from(index).ok())
+    }
+
     /// How many layers the rules have; at least 1.
     pub fn layers(&self) -> u8 {
         self.layers

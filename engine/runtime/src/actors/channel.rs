@@ -19,7 +19,7 @@ use tracing::warn;
 use crate::actors::live::{Live, wants};
 use crate::actors::log::LogActor;
 use crate::api::{Delivered, Interest};
-use crate::breaker::{Breaker, BreakerConfig, Decision, Outcome, Pass};
+use crate::breaker::{Breaker, BreakerConfig, BreakerState, Decision, Outcome, Pass};
 use crate::clock::Monotonic;
 use crate::credit::{Batch, tell};
 use crate::messages::AppendControl;
@@ -314,13 +314,17 @@ impl ChannelUnit {
 
     /// Shows the breaker that is furthest from closed.
     fn show_breaker(&self) {
-        let worst = self
+        let states = self
             .consumers
             .values()
-            .map(|consumer| consumer.breaker.state())
-            .max();
-        if let Some(state) = worst {
-            self.unit.entry().show_breaker(state);
+            .map(|consumer| consumer.breaker.state());
+        let badness = |state: &BreakerState| match state {
+            BreakerState::Closed => 0,
+            BreakerState::HalfOpen => 1,
+            BreakerState::Open => 2,
+        };
+        if let Some(worst) = states.max_by_key(badness) {
+            self.unit.entry().show_breaker(worst);
         }
     }
 

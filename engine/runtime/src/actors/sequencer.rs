@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use larum_event::{Position, RuleFile, Span};
+use larum_log::LogReader;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
@@ -192,7 +193,7 @@ impl SequencerUnit {
                 if let Err(failure) = core.checkpoint().await {
                     error!(%failure, "no last checkpoint");
                 }
-                drop(done.send(()));
+                let _sent = done.send(());
             }
             .into_actor(self),
         );

@@ -76,7 +76,7 @@ fn rebuilt(readers: &Readers) -> Result<Forest, LogError> {
             .iter()
             .find(|(name, _)| name == FOREST_PART)
     {
-        match Forest::restore(bytes, limits) {
+        match Forest::restore(bytes) {
             Ok(restored) => {
                 forest = restored;
                 at = checkpoint.upto;

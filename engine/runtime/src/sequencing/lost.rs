@@ -110,7 +110,8 @@ fn closure(set: &RuleSet, rule: u32, next: fn(&RuleSet, u32, u32) -> bool) -> BT
 fn ids(set: &RuleSet, rules: &BTreeSet<u32>) -> BTreeSet<RuleId> {
     rules
         .iter()
-        .map(|rule| set.rule(*rule).id.clone())
+        .filter_map(|rule| set.rule(*rule))
+        .map(|rule| rule.id.clone())
         .collect()
 }
 
