@@ -72,6 +72,15 @@ impl TenantKeys {
         })
     }
 
+    /// Takes the keys out, the one that was added to longest ago first.
+    pub(crate) fn into_keys(mut self) -> Vec<Keyed> {
+        let mut keys = Vec::with_capacity(self.live);
+        while let Some(keyed) = self.oldest.and_then(|oldest| self.remove(oldest)) {
+            keys.push(keyed);
+        }
+        keys
+    }
+
     /// Adds a match to its key; when that needs a new key and `keys_most` are there, the key that
     /// was added to longest ago makes room.
     pub(crate) fn add(

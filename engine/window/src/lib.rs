@@ -19,6 +19,8 @@ mod window;
 
 mod checkpoint;
 
+mod spread;
+
 mod error;
 
 pub use error::RestoreError;

@@ -282,6 +282,47 @@ proptest! {
     }
 
     #[test]
+    fn a_restart_with_other_numbers_of_shards_changes_nothing(
+        stream in stream(2),
+        rule in rules(),
+        shards in prop::collection::vec(1..5_usize, 4),
+    ) {
+        let mut windows = vec![window(rule)];
+        let (mut straight, mut expected) = (window(rule), Vec::new());
+        let mut out = Vec::new();
+        for (index, step) in stream.iter().enumerate() {
+            if index % 30 == 10 {
+                windows = Window::spread(windows, shards[index / 30]);
+                prop_assert_eq!(windows.len(), shards[index / 30]);
+            }
+            feed(&mut straight, step, &mut expected);
+            let shard = step.matched.key.shard(windows.len());
+            windows[shard].add(step.matched.clone(), &mut out);
+            for window in &mut windows {
+                advance(window, step, &mut out);
+            }
+            let keys: u64 = windows.iter().map(|window| window.stats().keys).sum();
+            prop_assert_eq!(keys, straight.stats().keys);
+        }
+        let sorted = |mut all: Vec<Detection>| {
+            all.sort_by_key(|one| (one.place, one.trigger.place, one.revision));
+            all
+        };
+        prop_assert_eq!(sorted(out), sorted(expected));
+    }
+
+    #[test]
+    fn spread_over_as_many_shards_as_before_the_bytes_are_the_same(stream in stream(2), rule in rules()) {
+        let mut whole = window(rule);
+        for step in &stream {
+            feed(&mut whole, step, &mut Vec::new());
+        }
+        let bytes = whole.checkpoint();
+        let again = Window::spread(vec![whole], 1);
+        prop_assert_eq!(again[0].checkpoint(), bytes);
+    }
+
+    #[test]
     fn a_restart_changes_nothing_where_limits_bite(stream in stream(2), rule in rules(), at in 0..120_usize) {
         let limits = larum_window::WindowLimits { keys: 2, events_per_key: 3 };
         let new = || Window::new(7, count(Span::from_nanos(W), rule.0, rule.1), limits);
