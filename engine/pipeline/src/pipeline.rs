@@ -222,19 +222,22 @@ pub fn restored(
             cause: "it is of a rule with another window".to_owned(),
         });
     }
-    Ok(window)
+    Ok(window.with_limits(limits_of(settings)))
 }
 
 /// An empty window for `unit`.
 pub fn new_window(set: &RuleSet, unit: Unit, settings: &Settings) -> Window {
-    let window_limits = WindowLimits {
-        keys: settings.keys_per_rule,
-        events_per_key: limits::EVENTS_PER_KEY,
-    };
     let spec = set
         .rule(unit.rule)
         .map_or(WindowSpec::Single, |rule| rule.window.clone());
-    Window::new(unit.rule, spec, window_limits)
+    Window::new(unit.rule, spec, limits_of(settings))
+}
+
+fn limits_of(settings: &Settings) -> WindowLimits {
+    WindowLimits {
+        keys: settings.keys_per_rule,
+        events_per_key: limits::EVENTS_PER_KEY,
+    }
 }
 
 fn layer_of(set: &RuleSet, unit: Unit) -> Option<u8> {

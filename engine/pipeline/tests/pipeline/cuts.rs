@@ -1,6 +1,8 @@
 //! Where a stretch of the log is cut, and how its windows are split, changes no byte.
 
-use larum_pipeline::{Input, Outcome, Pipeline};
+use std::sync::Arc;
+
+use larum_pipeline::{Input, Outcome, Pipeline, Settings, Unit};
 
 use crate::given::{by_rule, bytes, check_same, inputs, pipeline};
 use crate::stream::{self, Draw, RULES};
@@ -134,4 +136,30 @@ fn the_end_of_input_closes_episodes_the_same_way_after_an_empty_epoch() {
     };
     check_same(&bytes(&other), &bytes(&one), "closed");
     assert_eq!(places(&one), places(&other));
+}
+
+#[test]
+fn a_smaller_number_of_keys_holds_for_windows_that_keep_their_state() {
+    let (inputs, _) = whole();
+    let mut pipeline = pipeline(RULES, 1);
+    pipeline.run(&inputs[..1_000]);
+    let set = Arc::clone(pipeline.rule_set());
+    let few = Settings {
+        keys_per_rule: 2,
+        ..Settings::default()
+    };
+    pipeline.activate(set, few);
+    pipeline.run(&inputs[1_000..]);
+    let rules = pipeline.rule_set().rules().iter();
+    let number = rules
+        .zip(0..)
+        .find(|(rule, _)| rule.id.as_str() == "auth.every")
+        .map(|(_, number)| number);
+    let unit = Unit {
+        rule: number.unwrap(),
+        shard: 0,
+    };
+    let window = pipeline.take_window(unit).unwrap();
+    assert!(window.stats().keys <= 2 * 3, "two of each tenant");
+    assert!(window.stats().evicted_keys > 0);
 }
