@@ -13,9 +13,11 @@ use larum_event::{
 use larum_log::{Appended, EventPage, EventQuery};
 use larum_tree::TreeView;
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 use crate::actors::front::{FrontUnit, Subscribe};
 use crate::actors::live::Live;
+use crate::actors::log::Close;
 use crate::actors::sequencer::{Finish, SequencerUnit};
 use crate::actors::{LogActor, TreeUnit};
 use crate::api::{
@@ -24,14 +26,19 @@ use crate::api::{
 };
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
-use crate::messages::{AppendControl, AppendHead, ReadTree};
+use crate::messages::{AppendHead, ReadTree};
 use crate::readers::Readers;
 use crate::sequencing::Threads;
 use crate::supervise::{ActorSnapshot, Seat};
 use crate::supervision::Supervision;
+use crate::upkeep::Upkeep;
 
 /// Longest a producer waits for room before it is told to come again.
 const WAIT_FOR_ROOM: Span = Span::from_nanos(500_000_000);
+/// How often a shutdown looks whether evaluation fails.
+const LOOK_EVERY: Span = Span::from_nanos(100_000_000);
+/// So many looks in a row that found it failing end the wait for it.
+const LOOKS_WITHOUT_HOPE: u32 = 50;
 /// When a producer that was turned away may come again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -50,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) threads: Arc<Threads>,
     pub(crate) room: Credits,
     pub(crate) readers: Readers,
+    pub(crate) upkeep: Upkeep,
     pub(crate) watchdog: Mutex<Option<crate::watchdog::Watchdog>>,
 }
 
@@ -180,6 +188,9 @@ impl Engine {
             permit = self.0.room.acquire(number) => permit,
             () = clock.sleep(WAIT_FOR_ROOM) => return Err(overloaded()),
         };
+        if gauges.stopping() {
+            return Err(EmitError::Stopping);
+        }
         let arrived = clock.now();
         let items = events.into_iter().map(|event| (event, arrived)).collect();
         let head = AppendHead {
@@ -268,22 +279,28 @@ impl Engine {
         self.0.gauges.metrics()
     }
 
-    /// Resolves when everything in the log is evaluated and what came out is in the log too.
+    /// Resolves when everything in the log is evaluated and what came out is in the log too, or when the engine
+    /// has ended. Units that are left out may still have their gaps to make up for.
     pub async fn settle(&self) {
-        let (mut head, mut evaluated) = (self.0.gauges.head(), self.0.gauges.evaluated());
+        let gauges = &self.0.gauges;
+        let (mut head, mut evaluated) = (gauges.head(), gauges.evaluated());
+        let mut stopped = gauges.stopped();
         loop {
             let done = *evaluated.borrow_and_update() >= *head.borrow_and_update();
-            if done {
+            if done || *stopped.borrow_and_update() {
                 return;
             }
             tokio::select! {
                 _ = evaluated.changed() => {}
                 _ = head.changed() => {}
+                _ = stopped.changed() => {}
             }
         }
     }
 
-    /// Stops taking events, evaluates what is in the log, keeps a checkpoint and ends.
+    /// Stops taking events, evaluates what is in the log, keeps a checkpoint and ends. The store may be opened
+    /// again right after. What cannot be evaluated, because the log or the rules fail, is left for the next
+    /// start.
     pub async fn shutdown(&self) {
         self.0.gauges.set_stopping();
         // What is on its way to the log gets there first: all room is free again.
@@ -293,20 +310,36 @@ impl Engine {
                 .acquire(limits::APPEND_QUEUE_EVENTS as u32)
                 .await,
         );
+        tokio::select! {
+            () = self.finish() => {}
+            () = self.without_hope() => warn!("the engine ends without evaluating all that is in the log"),
+        }
+        self.end().await;
+    }
+
+    /// Evaluates what is in the log and keeps a checkpoint.
+    async fn finish(&self) {
         self.settle().await;
         let (reply, done) = oneshot::channel();
         if tell(&self.0.sequencer.clone().recipient(), Finish { reply }).is_ok() {
             drop(done.await);
         }
-        // The last commit of an epoch without outcome rides along with this.
-        let (reply, written) = oneshot::channel();
-        let nothing = AppendControl {
-            bodies: Vec::new(),
-            reply,
-        };
-        if tell(&self.0.log.clone().recipient(), nothing).is_ok() {
-            drop(written.await);
+    }
+
+    /// Resolves when evaluation or the log have failed for so long that waiting for them is in vain.
+    async fn without_hope(&self) {
+        let gauges = &self.0.gauges;
+        let mut failing = 0;
+        while failing < LOOKS_WITHOUT_HOPE {
+            self.0.supervision.clock.sleep(LOOK_EVERY).await;
+            let fails = !gauges.log_ready() || gauges.has_problem("sequencer");
+            failing = if fails { failing + 1 } else { 0 };
         }
+    }
+
+    /// Closes the log and stops every thread, whatever is still to be done.
+    pub(crate) async fn end(&self) {
+        self.0.gauges.set_stopping();
         self.0.supervision.retire();
         drop(
             self.0
@@ -315,7 +348,14 @@ impl Engine {
                 .unwrap_or_else(PoisonError::into_inner)
                 .take(),
         );
+        self.0.upkeep.stop().await;
+        // The last commit of an epoch without outcome is written on the way.
+        let (reply, closed) = oneshot::channel();
+        if tell(&self.0.log.clone().recipient(), Close { reply }).is_ok() {
+            drop(closed.await);
+        }
         self.0.threads.stop();
+        self.0.gauges.set_stopped();
     }
 }
 

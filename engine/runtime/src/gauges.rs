@@ -35,6 +35,7 @@ pub struct Gauges {
     rules: AtomicU64,
     log_ready: AtomicBool,
     stopping: AtomicBool,
+    stopped: watch::Sender<bool>,
     tables: Mutex<Tables>,
     head: watch::Sender<Position>,
     evaluated: watch::Sender<Position>,
@@ -50,6 +51,8 @@ struct Tables {
     commits: Histogram<u64>,
     evicted: BTreeMap<String, (u64, u64)>,
     problems: BTreeMap<String, String>,
+    /// Events up to here are counted in `behind`, or evaluated.
+    counted: Position,
 }
 
 impl Gauges {
@@ -70,6 +73,7 @@ impl Gauges {
             rules: AtomicU64::new(0),
             log_ready: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
+            stopped: watch::Sender::new(false),
             tables: Mutex::new(Tables {
                 rejected: BTreeMap::new(),
                 alerts: BTreeMap::new(),
@@ -79,6 +83,7 @@ impl Gauges {
                 commits,
                 evicted: BTreeMap::new(),
                 problems: BTreeMap::new(),
+                counted: Position::START,
             }),
             head: watch::Sender::new(head),
             evaluated: watch::Sender::new(Position::START),
@@ -89,12 +94,16 @@ impl Gauges {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An event is in the log.
-    pub fn stored<'a>(&self, events: impl Iterator<Item = &'a Event>) {
+    /// Events are in the log, here.
+    pub fn stored<'a>(&self, events: impl Iterator<Item = (Position, &'a Event)>) {
         let mut tables = self.tables();
-        let mut number = 0;
-        for event in events {
+        let (mut number, mut behind) = (0, 0);
+        for (position, event) in events {
             number += 1;
+            if position > tables.counted {
+                tables.counted = position;
+                behind += 1;
+            }
             let envelope = event.envelope();
             let key = (
                 envelope.event_type.as_str().to_owned(),
@@ -109,7 +118,7 @@ impl Gauges {
             *tables.types.entry(key).or_default() += 1;
         }
         self.accepted.fetch_add(number, Ordering::Relaxed);
-        self.behind.fetch_add(number, Ordering::Relaxed);
+        self.behind.fetch_add(behind, Ordering::Relaxed);
     }
 
     /// A repetition was recognised.
@@ -137,9 +146,16 @@ impl Gauges {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
-    /// Events accepted before a restart are still to be evaluated.
-    pub fn behind_from_before(&self, number: u64) {
+    /// So many of the events up to `upto` are still to be evaluated, whatever was thought before. False when
+    /// more than those are counted by now: the caller counts on.
+    pub fn behind_from_before(&self, number: u64, upto: Position) -> bool {
+        let mut tables = self.tables();
+        if tables.counted > upto {
+            return false;
+        }
+        tables.counted = upto;
         self.behind.store(number, Ordering::Relaxed);
+        true
     }
 
     /// Events accepted and not yet evaluated.
@@ -177,6 +193,11 @@ impl Gauges {
     /// The log has grown.
     pub fn grown(&self, head: Position, commit_micros: u64) {
         self.tables().commits.saturating_record(commit_micros);
+        self.head.send_replace(head);
+    }
+
+    /// The log ends here, whatever was thought before.
+    pub fn at_head(&self, head: Position) {
         self.head.send_replace(head);
     }
 
@@ -232,6 +253,16 @@ impl Gauges {
     /// Whether the engine takes no more events.
     pub fn stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// The engine has ended: nothing more will be evaluated.
+    pub fn set_stopped(&self) {
+        self.stopped.send_replace(true);
+    }
+
+    /// Whether the engine has ended, as that changes.
+    pub fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.subscribe()
     }
 
     /// Something is wrong that an operator should know; told until [`Gauges::problem_over`].

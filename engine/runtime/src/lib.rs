@@ -24,6 +24,8 @@ mod supervision;
 
 mod watchdog;
 
+mod upkeep;
+
 pub mod supervise;
 
 pub mod credit;

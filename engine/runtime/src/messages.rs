@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use larum_event::{
-    Detection, EpochCommit, Event, Match, Position, Record, RecordBody, TenantId, Timestamp,
+    Detection, EpochCommit, Event, Match, Position, Record, RecordBody, Span, TenantId, Timestamp,
 };
 use larum_log::{Appended, LogError};
 use larum_pipeline::{Item, RuleFaultAt, WatermarkStep};
@@ -116,11 +116,21 @@ pub struct WindowDone {
     pub evicted: (u64, u64),
 }
 
-/// A unit panicked; it is being restarted, and its state is gone until it is given back.
-#[derive(Debug, Clone)]
-pub struct UnitFailed {
-    /// The panic's message.
-    pub message: String,
+/// Why a unit has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum UnitFailed {
+    /// It panicked, or lost its state in another way; it is being restarted and its failure is counted.
+    #[error("{reason}")]
+    Broken {
+        /// What was wrong.
+        reason: String,
+    },
+    /// It did not answer in time; nobody knows what it is doing.
+    #[error("it gave no answer within {longest}")]
+    Silent {
+        /// How long was waited.
+        longest: Span,
+    },
 }
 
 /// A window's state, rebuilt.
@@ -136,7 +146,7 @@ pub struct RestoreWindow {
 #[rtype(result = "()")]
 pub struct ReadWindow {
     /// The answer.
-    pub reply: Reply<Option<Vec<u8>>>,
+    pub reply: Reply<Result<Option<Vec<u8>>, UnitFailed>>,
 }
 
 /// Events for the trees, each with its position.

@@ -4,13 +4,19 @@
 //! for it, waits, restarts what failed, and writes the outcome. `Core` is owned by the sequencer
 //! actor and lent to one epoch at a time.
 
+mod attach;
+mod base;
 mod core;
+mod detach;
+mod keep;
 mod lost;
 mod pool;
 mod recover;
 mod replay;
 mod tail;
+mod threads;
 
-pub(crate) use core::{Core, EpochError, FOREST_PART, Parts, most_records};
-pub(crate) use pool::Threads;
+pub(crate) use base::FOREST_PART;
+pub(crate) use core::{Core, EpochError, Parts, most_records};
 pub(crate) use tail::{Next, Tail};
+pub(crate) use threads::Threads;

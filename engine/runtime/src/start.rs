@@ -6,9 +6,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use actix::{Actor, Addr, Arbiter};
+use actix::{Actor, Addr};
 use larum_event::{Position, RecordBody, RuleFile, RuleSetActivated, Span};
-use larum_log::{Log, LogError, LogOptions, Maintenance};
+use larum_log::{Log, LogError, LogOptions};
 use larum_rule::RuleSet;
 use tokio::sync::oneshot;
 use tracing::info;
@@ -16,8 +16,8 @@ use tracing::info;
 use crate::actors::TreeUnit;
 use crate::actors::channel::ChannelSetup;
 use crate::actors::front::{FrontSetup, FrontUnit, StartHandler};
-use crate::actors::log::{Follow, Follower, LogActor, LogSetup, OpenLog};
-use crate::actors::sequencer::{ReadRules, SequencerUnit};
+use crate::actors::log::{Follow, Follower, LogActor, LogSetup, OpenLog, committed};
+use crate::actors::sequencer::{Recovered, SequencerUnit};
 use crate::api::{EngineConfig, StartError};
 use crate::credit::{Credits, tell};
 use crate::engine::{Engine, Inner};
@@ -27,10 +27,8 @@ use crate::readers::Readers;
 use crate::sequencing::{Parts, Threads};
 use crate::supervise::{Guardian, Registry};
 use crate::supervision::Supervision;
+use crate::upkeep::Upkeep;
 use crate::watchdog::Watchdog;
-
-/// How often the log's upkeep is looked at.
-const UPKEEP_EVERY: Span = Span::from_seconds(1);
 
 impl Engine {
     /// Opens or makes the store, recovers, activates the rules, and returns the running engine.
@@ -47,10 +45,16 @@ impl Engine {
         let started = Started::new(&config, log, open)?;
         let engine = started.engine();
         started.follow();
-        engine.use_rules(rules.files()).await?;
-        started.start_handlers().map_err(StartError::Log)?;
-        info!(store = %config.store.display(), "the engine runs");
-        Ok(engine)
+        match started.ready(rules.files()).await {
+            Ok(()) => {
+                info!(store = %config.store.display(), "the engine runs");
+                Ok(engine)
+            }
+            Err(failure) => {
+                engine.end().await;
+                Err(failure)
+            }
+        }
     }
 
     /// Makes the rules of the configuration those in force, if they are not.
@@ -59,21 +63,24 @@ impl Engine {
             cause: cause.to_owned(),
         };
         let (reply, answer) = oneshot::channel();
-        tell(&self.0.sequencer.clone().recipient(), ReadRules { reply })
+        tell(&self.0.sequencer.clone().recipient(), Recovered { reply })
             .map_err(|_| failed("the sequencer has ended"))?;
-        let active = tokio::select! {
-            active = answer => active.map_err(|_| failed("the sequencer has ended"))?,
+        tokio::select! {
+            recovered = answer => recovered.map_err(|_| failed("the sequencer has ended"))?,
             words = self.recovery_failed() => return Err(failed(&words)),
         };
-        let head = *self.0.gauges.head().borrow();
-        if active.rules_are(files, &self.0.config) && head > Position::START {
-            return Ok(());
-        }
         let activated = RuleSetActivated {
             files: files.to_vec(),
             max_lag: self.0.config.max_lag,
             keys_per_rule: self.0.config.keys_per_rule,
         };
+        // Those at the end of the log, which are in force when all of it is evaluated.
+        let mut reader = self.0.readers.open();
+        let head = reader.head();
+        let last = reader.last_rule_set(head).map_err(StartError::Log)?;
+        if last.is_some_and(|(_, last)| last == activated) {
+            return Ok(());
+        }
         let (reply, answer) = oneshot::channel();
         let bodies = vec![RecordBody::RuleSetActivated(activated)];
         tell(
@@ -85,8 +92,10 @@ impl Engine {
             .await
             .map_err(|_| failed("the log's actor has ended"))?
             .map_err(|error| failed(&error.to_string()))?;
-        self.settle().await;
-        Ok(())
+        tokio::select! {
+            () = self.settle() => Ok(()),
+            words = self.recovery_failed() => Err(failed(&words)),
+        }
     }
 
     /// Resolves, with what is wrong, when recovery has failed.
@@ -113,7 +122,8 @@ impl Started {
     fn new(config: &Arc<EngineConfig>, log: Log, open: OpenLog) -> Result<Self, StartError> {
         let head = log.head();
         let gauges = Arc::new(Gauges::new(head));
-        let readers = Readers::new(log.reader());
+        let readers = Readers::new(log.reader(), log.maintenance());
+        let committed = committed(&mut readers.open()).map_err(StartError::Log)?;
         let registry = Registry::new(config.clock.clone());
         let supervision = Supervision {
             clock: config.clock.clone(),
@@ -122,19 +132,20 @@ impl Started {
             registry,
         };
         let threads = Arc::new(Threads::start(config.matchers, config.window_shards));
-        let maintenance = log.maintenance();
         let checkpoints = log.checkpoints().map_err(StartError::Log)?;
         let setup = LogSetup {
             clock: config.clock.clone(),
             gauges: Arc::clone(&gauges),
             readers: readers.clone(),
+            faults: config.faults.clone(),
+            committed,
         };
         let log = LogActor::start_in_arbiter(&threads.log.handle(), move |_| {
             LogActor::new(log, open, setup)
         });
-        keep_up(
+        let upkeep = Upkeep::start(
             &threads.upkeep,
-            maintenance,
+            readers.clone(),
             supervision.clone(),
             Arc::clone(&gauges),
         );
@@ -156,6 +167,7 @@ impl Started {
             threads: Arc::clone(&threads),
             readers: readers.clone(),
             checkpoints: Arc::new(Mutex::new(checkpoints)),
+            wake: Arc::default(),
         };
         let sequencer = SequencerUnit::start_in_arbiter(&threads.sequencer.handle(), move |_| {
             SequencerUnit::new(parts, entry, head)
@@ -176,6 +188,7 @@ impl Started {
             threads,
             room: Credits::new(larum_event::limits::APPEND_QUEUE_EVENTS as u32),
             readers,
+            upkeep,
             watchdog: Mutex::new(Some(watchdog)),
         };
         Ok(Self {
@@ -185,6 +198,12 @@ impl Started {
 
     fn engine(&self) -> Engine {
         Engine(Arc::clone(&self.inner))
+    }
+
+    /// Resolves when the log is recovered, the rules are in force and the ways out are at work.
+    async fn ready(&self, files: &[RuleFile]) -> Result<(), StartError> {
+        self.engine().use_rules(files).await?;
+        self.start_handlers().map_err(StartError::Log)
     }
 
     /// Has sequencer and switchboard told of what becomes durable.
@@ -257,21 +276,4 @@ fn start_front(
     FrontUnit::start_in_arbiter(&threads.channels.handle(), move |_| {
         FrontUnit::new(setup, head)
     })
-}
-
-/// Seals full partitions and shrinks write-ahead logs, beside everything else.
-fn keep_up(on: &Arbiter, upkeep: Maintenance, supervision: Supervision, gauges: Arc<Gauges>) {
-    on.spawn(async move {
-        loop {
-            supervision.clock.sleep(UPKEEP_EVERY).await;
-            let upkeep = upkeep.clone();
-            match tokio::task::spawn_blocking(move || upkeep.run()).await {
-                Ok(Ok(_)) => gauges.problem_over("upkeep"),
-                Ok(Err(error)) => {
-                    gauges.problem("upkeep", format!("the log's upkeep failed: {error}"))
-                }
-                Err(error) => gauges.problem("upkeep", format!("the log's upkeep died: {error}")),
-            }
-        }
-    });
 }

@@ -5,6 +5,9 @@
 //! transaction, then answered, then passed on to those who follow the log. A commit that fails is
 //! answered to everybody in it; the log is opened again from disk, and until that succeeds
 //! nothing is accepted and readiness is false.
+//!
+//! Invariant: the epochs in the log follow each other without overlap. A commit that begins before the end of
+//! one that is durable comes from an evaluation that did not know of it, and is refused.
 
 use std::sync::Arc;
 
@@ -12,12 +15,13 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
 };
 use larum_event::{EpochCommit, Event, Position, Record, RecordBody, Span, Timestamp};
-use larum_log::{Appended, Log, LogDone, LogError, LogWork};
+use larum_log::{Appended, Log, LogDone, LogError, LogReader, LogWork};
 use tracing::{error, info};
 
 use crate::api::EmitError;
 use crate::clock::Clock;
 use crate::credit::{Batch, Credits, send_batch, tell};
+use crate::faults::Faults;
 use crate::gauges::Gauges;
 use crate::messages::{AppendBatch, AppendControl, CommitEpoch, CommittedBatch, Grown, Reply};
 use crate::readers::Readers;
@@ -45,10 +49,15 @@ pub struct LogActor {
     clock: Clock,
     gauges: Arc<Gauges>,
     readers: Readers,
+    faults: Faults,
     followers: Vec<Follower>,
     pending: Vec<Pending>,
     riding: Option<EpochCommit>,
+    /// The end of the last epoch whose commit is durable.
+    committed: Position,
     flush_due: bool,
+    /// It is not opened again.
+    closed: bool,
 }
 
 enum Pending {
@@ -76,6 +85,14 @@ struct Flush;
 #[rtype(result = "()")]
 pub struct Follow(pub Follower);
 
+/// Writes what is queued and closes the log for good, so that somebody else may open it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Close {
+    /// When it is closed.
+    pub reply: Reply<()>,
+}
+
 /// What the log's actor is started with.
 pub struct LogSetup {
     /// Where time comes from.
@@ -84,6 +101,10 @@ pub struct LogSetup {
     pub gauges: Arc<Gauges>,
     /// Readers of the log, renewed when it is opened again.
     pub readers: Readers,
+    /// Faults of test builds: a panic at the point `log` is a commit that fails.
+    pub faults: Faults,
+    /// The end of the last epoch in the log.
+    pub committed: Position,
 }
 
 impl LogActor {
@@ -93,6 +114,8 @@ impl LogActor {
             clock,
             gauges,
             readers,
+            faults,
+            committed,
         } = setup;
         Self {
             readers,
@@ -100,10 +123,13 @@ impl LogActor {
             open,
             clock,
             gauges,
+            faults,
+            committed,
             followers: Vec::new(),
             pending: Vec::new(),
             riding: None,
             flush_due: false,
+            closed: false,
         }
     }
 
@@ -120,7 +146,7 @@ impl LogActor {
         self.flush_due = false;
         let pending = std::mem::take(&mut self.pending);
         let Some(log) = &mut self.log else {
-            refuse(pending, "it failed and is being opened again");
+            refuse(pending, "it failed and is being opened again, or is closed");
             return;
         };
         let now = self.clock.now();
@@ -152,6 +178,16 @@ impl LogActor {
                     work.push(LogWork::Control(control.bodies.clone()));
                     written.push(Written::Control(control.bodies, control.reply));
                 }
+                Pending::Epoch(epoch) if epoch.commit.from < self.committed => {
+                    let refused = LogError::Epoch {
+                        from: epoch.commit.from,
+                        upto: epoch.commit.upto,
+                        derived: epoch.commit.derived,
+                        given: epoch.derived.len(),
+                        head: self.committed,
+                    };
+                    answer(epoch.reply, Err(Arc::new(refused)));
+                }
                 Pending::Epoch(epoch) => {
                     let (derived, also) = (epoch.derived.clone(), epoch.also.clone());
                     work.push(LogWork::Epoch {
@@ -167,6 +203,10 @@ impl LogActor {
             return;
         }
         let began = self.clock.monotonic();
+        #[cfg(feature = "fault-injection")]
+        if self.faults.at("log") == crate::faults::FaultAction::Panic {
+            log.fail_next_commit();
+        }
         match log.transaction(work) {
             Ok(done) => {
                 let took = self.clock.monotonic().since(began);
@@ -182,13 +222,16 @@ impl LogActor {
     fn tell_all(&mut self, written: Vec<Written>, done: Vec<LogDone>) {
         let mut records = Vec::new();
         for (written, done) in written.into_iter().zip(done) {
+            if let Written::Epoch(epoch) = &written {
+                self.committed = self.committed.max(epoch.commit.upto);
+            }
             tell_one(written, done, &mut records);
         }
         self.gauges.stored(
             records
                 .iter()
                 .filter_map(|record: &Record| match &record.body {
-                    RecordBody::Event { event, .. } => Some(event),
+                    RecordBody::Event { event, .. } => Some((record.position, event)),
                     RecordBody::Derived { .. }
                     | RecordBody::RuleSetActivated(_)
                     | RecordBody::EpochCommit(_)
@@ -253,11 +296,25 @@ impl LogActor {
     }
 
     fn reopen(&mut self, ctx: &mut Context<Self>) {
-        match (self.open)() {
-            Ok(log) => {
-                info!(head = %log.head(), "the log is open again");
-                self.readers.replace(log.reader());
+        if self.closed {
+            return;
+        }
+        let opened = (self.open)().and_then(|log| {
+            let committed = committed(&mut log.reader())?;
+            Ok((log, committed))
+        });
+        match opened {
+            Ok((log, committed)) => {
+                let head = log.head();
+                info!(%head, "the log is open again");
+                self.readers.replace(log.reader(), log.maintenance());
                 self.log = Some(log);
+                self.committed = committed;
+                self.riding = None;
+                // A commit that was answered as failed may be durable all the same.
+                self.gauges.at_head(head);
+                self.followers
+                    .retain(|follower| tell(&follower.grown, Grown { head }).is_ok());
                 self.gauges.problem_over("log");
                 self.gauges.set_log_ready(true);
             }
@@ -267,6 +324,12 @@ impl LogActor {
             }
         }
     }
+}
+
+/// The end of the last epoch that a log holds.
+pub fn committed(reader: &mut LogReader) -> Result<Position, LogError> {
+    let last = reader.last_epoch()?;
+    Ok(last.map_or(Position::START, |epoch| epoch.upto))
 }
 
 /// Tells one asker, and adds the records that its work became.
@@ -367,12 +430,16 @@ impl Handler<CommitEpoch> for LogActor {
     type Result = ();
 
     fn handle(&mut self, mut epoch: CommitEpoch, ctx: &mut Self::Context) {
+        // What does not lead up to this one is of an evaluation that has started over since.
+        let riding = self.riding.take();
+        let riding = riding.filter(|riding| riding.upto == epoch.commit.from);
         if epoch.reply.is_some() {
             // What rides goes first, so that commits stand in the log in their order.
+            self.riding = riding;
             self.queue(Pending::Epoch(epoch), ctx);
             return;
         }
-        if let Some(riding) = &self.riding {
+        if let Some(riding) = riding {
             epoch.commit.from = riding.from;
         }
         self.riding = Some(epoch.commit);
@@ -383,7 +450,12 @@ impl Handler<Follow> for LogActor {
     type Result = ();
 
     fn handle(&mut self, follow: Follow, _: &mut Self::Context) {
-        self.followers.push(follow.0);
+        // The log may have grown since the follower was made.
+        if let Some(head) = self.log.as_ref().map(Log::head)
+            && tell(&follow.0.grown, Grown { head }).is_ok()
+        {
+            self.followers.push(follow.0);
+        }
     }
 }
 
@@ -392,5 +464,16 @@ impl Handler<Flush> for LogActor {
 
     fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
         self.flush(ctx);
+    }
+}
+
+impl Handler<Close> for LogActor {
+    type Result = ();
+
+    fn handle(&mut self, close: Close, ctx: &mut Self::Context) {
+        self.flush(ctx);
+        self.log = None;
+        self.closed = true;
+        answer(Some(close.reply), ());
     }
 }

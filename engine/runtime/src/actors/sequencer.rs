@@ -8,19 +8,15 @@
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
-use larum_event::{Position, RuleFile, Span};
+use larum_event::{Position, Span};
 use larum_log::LogReader;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
-use crate::api::EngineConfig;
 use crate::gauges::Gauges;
 use crate::messages::{CommittedBatch, Grown};
 use crate::sequencing::{Core, EpochError, Next, Parts, Tail, most_records};
 use crate::supervise::{ActorEntry, Verdict, guard_async};
-
-/// How often time-driven work is looked at: units to bring back, a tail that was cut off.
-const TICK: Span = Span::from_nanos(50_000_000);
 
 /// See the module's words.
 pub struct SequencerUnit {
@@ -29,6 +25,8 @@ pub struct SequencerUnit {
     gauges: Arc<Gauges>,
     core: Option<Core>,
     tail: Tail,
+    is_recovered: bool,
+    waiting: Vec<oneshot::Sender<()>>,
     finishing: Option<oneshot::Sender<()>>,
 }
 
@@ -41,37 +39,17 @@ struct Ran {
 /// The core is recovered, or a step of it is done.
 type Outcome = Result<Ran, EpochError>;
 
-/// Time passes.
+/// There may be something to do besides the log.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Tick;
+struct Woken;
 
-/// Asks for the rule files in force; answered when the core is recovered.
+/// Asks to be told when the core is recovered.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct ReadRules {
+pub struct Recovered {
     /// The answer.
-    pub reply: oneshot::Sender<ActiveRules>,
-}
-
-/// The rules in force and the settings that came with them.
-#[derive(Debug, Clone)]
-pub struct ActiveRules {
-    /// The rule files.
-    pub files: Vec<RuleFile>,
-    /// See [`EngineConfig::max_lag`].
-    pub max_lag: Span,
-    /// See [`EngineConfig::keys_per_rule`].
-    pub keys_per_rule: usize,
-}
-
-impl ActiveRules {
-    /// Whether they are what `config` asks for, with `files`.
-    pub fn rules_are(&self, files: &[RuleFile], config: &EngineConfig) -> bool {
-        self.files == files
-            && self.max_lag == config.max_lag
-            && self.keys_per_rule as u64 == config.keys_per_rule
-    }
+    pub reply: oneshot::Sender<()>,
 }
 
 /// Take a checkpoint as soon as no epoch is running, and then no further epoch.
@@ -86,13 +64,15 @@ impl SequencerUnit {
     /// A sequencer that recovers first.
     pub(crate) fn new(parts: Parts, entry: ActorEntry, head: Position) -> Self {
         let gauges = Arc::clone(&parts.gauges);
-        let reader = parts.readers.open();
+        let readers = parts.readers.clone();
         Self {
             parts,
             entry,
             gauges,
             core: None,
-            tail: Tail::new(reader, head),
+            tail: Tail::new(readers, head),
+            is_recovered: false,
+            waiting: Vec::new(),
             finishing: None,
         }
     }
@@ -120,6 +100,11 @@ impl SequencerUnit {
                 Ok(Ok(ran)) => {
                     actor.entry.running();
                     actor.gauges.problem_over("sequencer");
+                    actor.is_recovered = true;
+                    for reply in actor.waiting.drain(..) {
+                        // One that does not wait any more needs no answer.
+                        let _sent = reply.send(());
+                    }
                     actor.core = Some(ran.core);
                     if let Some(reader) = ran.reader {
                         actor.tail.give_back(reader);
@@ -140,13 +125,14 @@ impl SequencerUnit {
         error!(%reason, "evaluation stopped, it starts over from disk");
         self.gauges
             .problem("sequencer", format!("evaluation stopped: {reason}"));
-        // The log may have been opened again, so that the old reader reads nothing new.
-        self.tail.give_back(self.parts.readers.open());
         self.entry.failed(&reason);
         let after = match self.entry.take_verdict(&reason) {
             Verdict::Restart { after } => after,
             // Without evaluation there is no engine: it is tried for ever, and readiness is false.
-            Verdict::Quarantine => Span::from_seconds(5),
+            Verdict::Quarantine => {
+                self.entry.readmit();
+                Span::from_seconds(5)
+            }
         };
         self.recover(after, ctx);
     }
@@ -205,27 +191,27 @@ impl Actor for SequencerUnit {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.recover(Span::ZERO, ctx);
-        self.tick(ctx);
+        self.listen(ctx);
     }
 }
 
 impl SequencerUnit {
-    fn tick(&mut self, ctx: &mut Context<Self>) {
-        let clock = self.parts.supervision.clock.clone();
+    fn listen(&mut self, ctx: &mut Context<Self>) {
+        let wake = Arc::clone(&self.parts.wake);
         ctx.spawn(
-            async move { clock.sleep(TICK).await }
+            async move { wake.notified().await }
                 .into_actor(self)
-                .map(|(), _, ctx: &mut Context<Self>| ctx.notify(Tick)),
+                .map(|(), _, ctx: &mut Context<Self>| ctx.notify(Woken)),
         );
     }
 }
 
-impl Handler<Tick> for SequencerUnit {
+impl Handler<Woken> for SequencerUnit {
     type Result = ();
 
-    fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: Woken, ctx: &mut Self::Context) {
         self.go(ctx);
-        self.tick(ctx);
+        self.listen(ctx);
     }
 }
 
@@ -247,21 +233,14 @@ impl Handler<Grown> for SequencerUnit {
     }
 }
 
-impl Handler<ReadRules> for SequencerUnit {
+impl Handler<Recovered> for SequencerUnit {
     type Result = ();
 
-    fn handle(&mut self, read: ReadRules, ctx: &mut Self::Context) {
-        match &self.core {
-            Some(core) => drop(read.reply.send(core.active_rules())),
-            // An epoch or the recovery has it; ask again behind it.
-            None => {
-                let clock = self.parts.supervision.clock.clone();
-                ctx.spawn(
-                    async move { clock.sleep(Span::from_nanos(5_000_000)).await }
-                        .into_actor(self)
-                        .map(|(), _, ctx: &mut Context<Self>| ctx.notify(read)),
-                );
-            }
+    fn handle(&mut self, recovered: Recovered, _: &mut Self::Context) {
+        if self.is_recovered {
+            let _sent = recovered.reply.send(());
+        } else {
+            self.waiting.push(recovered.reply);
         }
     }
 }

@@ -71,8 +71,8 @@ impl WindowUnit {
     }
 
     fn run(&mut self, work: WindowWork, ctx: &mut Context<Self>) -> Result<WindowDone, UnitFailed> {
-        let failed = |error: &dyn std::fmt::Display| UnitFailed {
-            message: error.to_string(),
+        let failed = |error: &dyn std::fmt::Display| UnitFailed::Broken {
+            reason: error.to_string(),
         };
         self.unit
             .check_ready()
@@ -151,6 +151,7 @@ impl Handler<RestoreWindow> for WindowUnit {
 
     fn handle(&mut self, restore: RestoreWindow, _: &mut Self::Context) {
         self.window = Some(restore.window);
+        self.unit.entry().running();
     }
 }
 
@@ -158,10 +159,13 @@ impl Handler<ReadWindow> for WindowUnit {
     type Result = ();
 
     fn handle(&mut self, read: ReadWindow, _: &mut Self::Context) {
-        let holding = self
-            .window
-            .as_ref()
-            .filter(|window| window.stats().keys > 0);
-        drop(read.reply.send(holding.map(Window::checkpoint)));
+        let part = match &self.window {
+            Some(window) if window.stats().keys > 0 => Ok(Some(window.checkpoint())),
+            Some(_) => Ok(None),
+            None => Err(UnitFailed::Broken {
+                reason: "its state was lost and is not back yet".to_owned(),
+            }),
+        };
+        drop(read.reply.send(part));
     }
 }

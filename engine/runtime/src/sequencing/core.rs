@@ -3,34 +3,32 @@
 //! Owns what the epoch changes: the pure sequencer, the pool, the trees and how far evaluation has
 //! come. Recovery (`recover`) and the loss of units (`lost`) are further methods of the same `Core`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use actix::Addr;
 use larum_event::{EpochCommit, Event, Position, RecordBody, RuleSetActivated, limits};
-use larum_log::{Checkpoint, CheckpointStore, LogError};
+use larum_log::{CheckpointStore, LogError};
 use larum_pipeline::{
     Epoch, Input, Outcome, SEMANTICS_VERSION, Sequencer, Settings, Unit, by_unit, epoch_hash,
-    restored,
+    pieces, restored,
 };
 use larum_rule::{Diagnostic, Matcher, RuleSet};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tracing::{debug, info};
 
-use crate::actors::sequencer::ActiveRules;
 use crate::actors::{LogActor, TreeUnit};
 use crate::api::EngineConfig;
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
-use crate::messages::{CommitEpoch, ReadForest, UnitFailed};
+use crate::messages::{CommitEpoch, UnitFailed};
 use crate::readers::Readers;
 use crate::sequencing::lost::Lost;
-use crate::sequencing::pool::{Pool, Threads};
+use crate::sequencing::pool::Pool;
 use crate::sequencing::tail::Stretch;
+use crate::sequencing::threads::Threads;
 use crate::supervise::Seat;
 use crate::supervision::Supervision;
-
-/// The name of the trees' part of a checkpoint.
-pub(crate) const FOREST_PART: &str = "forest";
 
 /// Why an epoch could not be run. The sequencer starts over from disk.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +40,8 @@ pub(crate) enum EpochError {
     #[error("the log's actor is gone")]
     LogGone,
     /// A part of the engine died outside of its guard.
-    #[error("{}", .0.message)]
-    Unit(UnitFailed),
+    #[error(transparent)]
+    Unit(#[from] UnitFailed),
     /// The rules that the log says were active do not load any more.
     #[error("the rules active at position {at} do not load: {first}")]
     Rules {
@@ -79,6 +77,8 @@ pub(crate) struct Parts {
     pub(crate) readers: Readers,
     /// Where checkpoints are kept.
     pub(crate) checkpoints: Arc<Mutex<CheckpointStore>>,
+    /// Notified when there may be something to do besides the log.
+    pub(crate) wake: Arc<Notify>,
 }
 
 /// See the module's words.
@@ -89,10 +89,17 @@ pub(crate) struct Core {
     pub(super) sequencer: Sequencer,
     pub(super) words: Matcher,
     pub(super) pool: Pool,
+    /// Everything up to here is evaluated, its outcome durable or empty.
     pub(super) evaluated: Position,
+    /// What the windows hold is as of here; ahead of `evaluated` while an epoch runs.
+    pub(super) reached: Position,
+    /// Where the rules in force were activated.
+    pub(super) rules_since: Position,
     pub(super) lost: Vec<Lost>,
+    /// Names of units that were lost while recovering, which the log does not say yet.
+    pub(super) unsaid: BTreeSet<Arc<str>>,
     pub(super) tree_credits: Credits,
-    since_checkpoint: u64,
+    pub(super) since_checkpoint: u64,
 }
 
 impl Core {
@@ -116,7 +123,10 @@ impl Core {
             sequencer: Sequencer::new(Arc::clone(&set), &settings),
             words: Matcher::new(Arc::clone(&set)),
             evaluated: Position::START,
+            reached: Position::START,
+            rules_since: Position::START,
             lost: Vec::new(),
+            unsaid: BTreeSet::new(),
             tree_credits: Credits::new(tree_events),
             since_checkpoint: 0,
             parts,
@@ -129,15 +139,6 @@ impl Core {
     /// Everything up to here is evaluated, its outcome durable or empty.
     pub(crate) fn evaluated(&self) -> Position {
         self.evaluated
-    }
-
-    /// The rules in force and their settings.
-    pub(crate) fn active_rules(&self) -> ActiveRules {
-        ActiveRules {
-            files: self.set.files().to_vec(),
-            max_lag: self.settings.max_lag,
-            keys_per_rule: self.settings.keys_per_rule,
-        }
     }
 
     /// Rules in force.
@@ -173,13 +174,18 @@ impl Core {
         inputs: &[Input],
         also: &mut Vec<RecordBody>,
     ) -> Result<Outcome, EpochError> {
-        let mut epoch = self.sequencer.begin(inputs);
-        self.grow(inputs.iter().map(|input| (input.position, &input.event)))
-            .await;
-        for layer in 0..self.set.layers() {
-            self.run_layer(&mut epoch, layer, also).await?;
+        let mut outcome = Outcome::default();
+        for piece in pieces(inputs) {
+            let mut epoch = self.sequencer.begin(piece);
+            self.grow(piece.iter().map(|input| (input.position, &input.event)))
+                .await;
+            for layer in 0..self.set.layers() {
+                self.run_layer(&mut epoch, layer, also).await?;
+            }
+            outcome.extend(self.sequencer.finish(epoch));
+            self.reached = piece.last().map_or(self.reached, |last| last.position);
         }
-        Ok(self.sequencer.finish(epoch))
+        Ok(outcome)
     }
 
     async fn run_layer(
@@ -192,16 +198,14 @@ impl Core {
         let mut matched = if items.is_empty() {
             crate::messages::Matched::default()
         } else {
-            self.pool
-                .match_items(layer, &items)
-                .await
-                .map_err(EpochError::Unit)?
+            self.pool.match_items(layer, &items).await?
         };
         epoch.add_faults(matched.faults);
         self.sequencer.retain(&mut matched.matches);
         let work = by_unit(matched.matches, self.settings.shards);
         let steps = epoch.steps();
-        let answers = self.pool.run_windows(layer, work, &steps).await;
+        let left_out = self.sequencer.left_out();
+        let answers = self.pool.run_windows(layer, work, &steps, left_out).await;
         let mut detections = answers.detections;
         for (unit, matches, failed) in answers.failed {
             if self.sequencer.left_out().contains(&unit.rule) {
@@ -209,7 +213,7 @@ impl Core {
             }
             match self.restart(unit, &matches, &steps, failed).await {
                 Ok(found) => detections.extend(found),
-                Err(failed) => also.push(self.leave_out(unit, &failed).await?),
+                Err(failure) => also.push(self.leave_out(unit, failure).await?),
             }
         }
         let left_out = self.sequencer.left_out();
@@ -298,6 +302,7 @@ impl Core {
             }
         }
         self.evaluated = upto;
+        self.reached = upto;
         self.parts.gauges.epoch(upto);
         Ok(())
     }
@@ -322,9 +327,9 @@ impl Core {
     ) -> Result<(), EpochError> {
         let set = load(at, activated)?;
         let settings = Settings::of(activated, self.parts.config.window_shards);
-        let kept = self.pool.checkpoint(&[]).await;
-        let old = Arc::clone(&self.set);
-        self.use_rules(set, settings);
+        let kept = self.pool.checkpoint(self.sequencer.left_out()).await?;
+        let (old, lost) = (Arc::clone(&self.set), std::mem::take(&mut self.lost));
+        self.use_rules(set, settings, at);
         for (unit, _, bytes) in kept {
             let Some(rule) = self.set.successor(&old, unit.rule) else {
                 continue;
@@ -334,15 +339,16 @@ impl Core {
                 shard: unit.shard,
             };
             if let Ok(window) = restored(&self.set, unit, &self.settings, &bytes) {
-                self.pool.restore(unit, window);
+                self.pool.restore(unit, window).await;
             }
         }
+        self.lose_still(lost, &old, at);
         info!(position = %at, rules = self.rules(), "rules are active");
         Ok(())
     }
 
-    /// Starts over with `set`, without any state of windows.
-    pub(super) fn use_rules(&mut self, set: Arc<RuleSet>, settings: Settings) {
+    /// Starts over with `set`, activated at `at`, without any state of windows.
+    pub(super) fn use_rules(&mut self, set: Arc<RuleSet>, settings: Settings, at: Position) {
         let parts = &self.parts;
         let supervision = &parts.supervision;
         // The old actors are let go before new ones of the same names are made.
@@ -352,65 +358,9 @@ impl Core {
         self.words = Matcher::new(Arc::clone(&set));
         self.parts.gauges.set_rules(set.rules().len());
         self.lost.clear();
+        self.rules_since = at;
         self.set = set;
         self.settings = settings;
-    }
-
-    /// Keeps the state as of [`Core::evaluated`], so that a recovery need not read the log from its start.
-    pub(crate) async fn checkpoint(&mut self) -> Result<(), EpochError> {
-        self.since_checkpoint = 0;
-        let lost: Vec<_> = self
-            .lost
-            .iter()
-            .flat_map(|lost| lost.units.iter().copied())
-            .collect();
-        let mut parts = vec![(
-            super::recover::SEQUENCER_PART.to_owned(),
-            self.sequencer.checkpoint(),
-        )];
-        let windows = self.pool.checkpoint(&lost).await;
-        parts.extend(windows.into_iter().map(|(_, name, bytes)| (name, bytes)));
-        let (reply, answer) = oneshot::channel();
-        if let Some(trees) = self.parts.trees.address()
-            && tell(&trees.recipient(), ReadForest { reply }).is_ok()
-            && let Ok(bytes) = answer.await
-        {
-            parts.push((FOREST_PART.to_owned(), bytes));
-        }
-        for lost in &self.lost {
-            parts.push((lost.part_name(), lost.to_bytes()));
-        }
-        parts.push((
-            super::recover::SHARDS_PART.to_owned(),
-            vec![self.settings.shards as u8],
-        ));
-        let checkpoint = Checkpoint {
-            upto: self.evaluated,
-            semantics: SEMANTICS_VERSION,
-            parts,
-        };
-        let store = Arc::clone(&self.parts.checkpoints);
-        let saved = tokio::task::spawn_blocking(move || {
-            store
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .save(&checkpoint)
-        });
-        match saved.await {
-            Ok(Ok(())) => self.parts.gauges.problem_over("checkpoint"),
-            // Nothing is lost: recovery takes an older one and reads more of the log.
-            Ok(Err(failure)) => {
-                self.parts
-                    .gauges
-                    .problem("checkpoint", format!("no checkpoint was kept: {failure}"));
-            }
-            Err(failure) => {
-                self.parts
-                    .gauges
-                    .problem("checkpoint", format!("no checkpoint was kept: {failure}"));
-            }
-        }
-        Ok(())
     }
 }
 

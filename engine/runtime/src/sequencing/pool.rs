@@ -1,80 +1,34 @@
 //! The matchers and windows of one rule set, and how an epoch asks them.
 //!
-//! Owns their addresses and threads. An epoch asks all of them at once and waits for the answers; how long it
-//! waits for one that hangs is bounded, and what did not answer is reported as failed.
+//! Owns their addresses. An epoch asks all of them at once and waits for the answers; how long it
+//! waits for windows that hang is bounded, and what did not answer is reported as failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use actix::Arbiter;
-use larum_event::{Detection, Match, WindowSpec, limits};
+use larum_event::{Detection, Match, Span, WindowSpec, limits};
 use larum_pipeline::{Item, Settings, Unit, WatermarkStep, new_window};
 use larum_rule::RuleSet;
 use larum_window::Window;
 use tokio::sync::oneshot;
 
 use crate::actors::{MatcherSetup, MatcherUnit, NewWindow, WindowSetup, WindowUnit};
+use crate::clock::Monotonic;
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
 use crate::messages::{
     MatchHead, Matched, ReadWindow, RestoreWindow, UnitFailed, WindowDone, WindowHead,
 };
+use crate::sequencing::threads::Threads;
 use crate::supervise::Seat;
 use crate::supervision::Supervision;
 
+/// Longest that windows are waited for.
+pub(super) const WAIT: Span = Span::from_nanos(limits::EPOCH_WAIT_MILLISECONDS as i64 * 1_000_000);
+
 /// Fewer items than this are not worth a second matcher.
 const ITEMS_PER_MATCHER: usize = 128;
-
-/// The engine's threads; they outlive rule sets.
-pub(crate) struct Threads {
-    /// The log's writer.
-    pub(crate) log: Arbiter,
-    /// The log's upkeep.
-    pub(crate) upkeep: Arbiter,
-    /// Sequencer and alert words.
-    pub(crate) sequencer: Arbiter,
-    /// Trees.
-    pub(crate) trees: Arbiter,
-    /// Channels and handlers.
-    pub(crate) channels: Arbiter,
-    matchers: Vec<Arbiter>,
-    windows: Vec<Arbiter>,
-}
-
-impl Threads {
-    /// Starts `matchers` threads for matching and `shards` for windows, and one for each of the rest.
-    pub(crate) fn start(matchers: usize, shards: usize) -> Self {
-        let start = |number: usize| (0..number.max(1)).map(|_| Arbiter::new()).collect();
-        Self {
-            log: Arbiter::new(),
-            upkeep: Arbiter::new(),
-            sequencer: Arbiter::new(),
-            trees: Arbiter::new(),
-            channels: Arbiter::new(),
-            matchers: start(matchers),
-            windows: start(shards),
-        }
-    }
-
-    /// Stops them; what still runs on them is dropped.
-    pub(crate) fn stop(&self) {
-        let single = [
-            &self.channels,
-            &self.sequencer,
-            &self.trees,
-            &self.upkeep,
-            &self.log,
-        ];
-        for arbiter in single
-            .into_iter()
-            .chain(&self.matchers)
-            .chain(&self.windows)
-        {
-            arbiter.stop();
-        }
-    }
-}
 
 /// The actors of one rule set.
 pub(crate) struct Pool {
@@ -183,6 +137,11 @@ impl Pool {
             .map_or_else(|| unit.to_string().into(), |found| Arc::clone(&found.name))
     }
 
+    /// All units.
+    pub(crate) fn units(&self) -> Vec<Unit> {
+        self.windows.keys().copied().collect()
+    }
+
     /// The units of `rule`.
     pub(crate) fn units_of(&self, rule: u32) -> Vec<Unit> {
         self.windows
@@ -201,8 +160,8 @@ impl Pool {
         layer: u8,
         items: &Arc<[Item]>,
     ) -> Result<Matched, UnitFailed> {
-        let died = || UnitFailed {
-            message: "a matcher died with its batch".to_owned(),
+        let died = || UnitFailed::Broken {
+            reason: "a matcher died with its batch".to_owned(),
         };
         let mut waiting = Vec::new();
         for (seat, range) in self
@@ -236,25 +195,31 @@ impl Pool {
         Ok(all)
     }
 
-    /// Gives the windows of `layer` their matches and collects what they detect.
+    /// Gives the windows of `layer` their matches and collects what they detect. Those of the rules
+    /// `left_out` are not asked.
     pub(crate) async fn run_windows(
         &mut self,
         layer: u8,
         mut work: BTreeMap<Unit, Vec<Match>>,
         steps: &Arc<[WatermarkStep]>,
+        left_out: &BTreeSet<u32>,
     ) -> Answers {
+        let by = self.deadline();
         let mut waiting = Vec::new();
         for (unit, handle) in &self.windows {
-            let matches = work.remove(unit).unwrap_or_default();
-            if handle.layer != layer || (matches.is_empty() && handle.is_empty) {
+            if handle.layer != layer || left_out.contains(&unit.rule) {
                 continue;
             }
-            let answer = self.ask(handle, &matches, steps).await;
+            let matches = work.remove(unit).unwrap_or_default();
+            if matches.is_empty() && handle.is_empty {
+                continue;
+            }
+            let answer = self.ask(handle, &matches, steps, by).await;
             waiting.push((*unit, matches, answer));
         }
         let mut answers = Answers::default();
         for (unit, matches, answer) in waiting {
-            match self.wait_for(answer).await {
+            match self.answered(answer, by).await {
                 Ok(done) => {
                     self.note(unit, &done);
                     answers.detections.extend(done.detections);
@@ -271,14 +236,11 @@ impl Pool {
         unit: Unit,
         matches: &[Match],
         steps: &Arc<[WatermarkStep]>,
+        by: Monotonic,
     ) -> Result<Vec<Detection>, UnitFailed> {
-        let Some(handle) = self.windows.get(&unit) else {
-            return Err(UnitFailed {
-                message: "there is no such window".to_owned(),
-            });
-        };
-        let answer = self.ask(handle, matches, steps).await;
-        let done = self.wait_for(answer).await?;
+        let handle = self.windows.get(&unit).ok_or_else(gone)?;
+        let answer = self.ask(handle, matches, steps, by).await;
+        let done = self.answered(answer, by).await?;
         self.note(unit, &done);
         Ok(done.detections)
     }
@@ -291,15 +253,35 @@ impl Pool {
         }
     }
 
+    /// Until when answers to questions of now are waited for.
+    pub(crate) fn deadline(&self) -> Monotonic {
+        self.supervision.clock.monotonic().saturating_add(WAIT)
+    }
+
+    /// Waits for `work`, no longer than until `by`.
+    pub(crate) async fn within<T>(
+        &self,
+        by: Monotonic,
+        work: impl Future<Output = T>,
+    ) -> Result<T, UnitFailed> {
+        let clock = &self.supervision.clock;
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = clock.sleep(by.since(clock.monotonic())) => Err(UnitFailed::Silent { longest: WAIT }),
+        }
+    }
+
     async fn ask(
         &self,
         handle: &Handle,
         matches: &[Match],
         steps: &Arc<[WatermarkStep]>,
-    ) -> Option<oneshot::Receiver<Result<WindowDone, UnitFailed>>> {
+        by: Monotonic,
+    ) -> Asked {
         let (reply, answer) = oneshot::channel();
         let number = u32::try_from(matches.len()).unwrap_or(u32::MAX);
-        let permit = self.credits.acquire(number).await;
+        let permit = self.within(by, self.credits.acquire(number)).await?;
         let head = WindowHead {
             steps: Arc::clone(steps),
             reply,
@@ -309,68 +291,64 @@ impl Pool {
             items: matches.into(),
             permit,
         };
-        let address = handle.seat.seated().await;
-        send_batch(&address.recipient(), batch)
-            .ok()
-            .map(|()| answer)
+        let address = self.within(by, handle.seat.seated()).await?;
+        send_batch(&address.recipient(), batch).map_err(|_| gone())?;
+        Ok(answer)
     }
 
-    async fn wait_for(
-        &self,
-        answer: Option<oneshot::Receiver<Result<WindowDone, UnitFailed>>>,
-    ) -> Result<WindowDone, UnitFailed> {
-        let gone = || UnitFailed {
-            message: "it died with the work".to_owned(),
-        };
-        let answer = answer.ok_or_else(gone)?;
-        let longest =
-            larum_event::Span::from_nanos(limits::EPOCH_WAIT_MILLISECONDS as i64 * 1_000_000);
-        tokio::select! {
-            biased;
-            answer = answer => answer.map_err(|_| gone())?,
-            () = self.supervision.clock.sleep(longest) => Err(UnitFailed {
-                message: format!("it gave no answer within {longest}"),
-            }),
-        }
+    async fn answered(&self, asked: Asked, by: Monotonic) -> Result<WindowDone, UnitFailed> {
+        self.within(by, asked?).await?.map_err(|_| gone())?
     }
 
     /// Gives a window its state back.
-    pub(crate) fn restore(&mut self, unit: Unit, window: Window) {
-        if let Some(handle) = self.windows.get_mut(&unit) {
-            handle.is_empty = false;
-            // A window that is gone fails when it is asked next.
-            if let Some(address) = handle.seat.address() {
-                drop(tell(&address.recipient(), RestoreWindow { window }));
-            }
+    pub(crate) async fn restore(&mut self, unit: Unit, window: Window) {
+        let by = self.deadline();
+        let Some(handle) = self.windows.get_mut(&unit) else {
+            return;
+        };
+        handle.is_empty = false;
+        let seat = handle.seat.clone();
+        // A window that is not there now fails when it is asked next.
+        if let Ok(address) = self.within(by, seat.seated()).await {
+            drop(tell(&address.recipient(), RestoreWindow { window }));
         }
     }
 
     /// The windows' parts of a checkpoint; those of `without` are left out.
-    pub(crate) async fn checkpoint(&self, without: &[Unit]) -> Vec<(Unit, String, Vec<u8>)> {
+    ///
+    /// # Errors
+    /// One of them has lost its state or gives no answer: there is no checkpoint without it.
+    pub(crate) async fn checkpoint(
+        &self,
+        without: &BTreeSet<u32>,
+    ) -> Result<Vec<(Unit, String, Vec<u8>)>, UnitFailed> {
+        let by = self.deadline();
         let mut waiting = Vec::new();
-        for (unit, handle) in self
-            .windows
-            .iter()
-            .filter(|(unit, _)| !without.contains(unit))
-        {
-            if handle.is_empty {
+        for (unit, handle) in &self.windows {
+            if handle.is_empty || without.contains(&unit.rule) {
                 continue;
             }
             let (reply, answer) = oneshot::channel();
-            let Some(address) = handle.seat.address() else {
-                continue;
-            };
-            if tell(&address.recipient(), ReadWindow { reply }).is_ok() {
-                waiting.push((*unit, handle.name.to_string(), answer));
-            }
+            let address = self.within(by, handle.seat.seated()).await?;
+            tell(&address.recipient(), ReadWindow { reply }).map_err(|_| gone())?;
+            waiting.push((*unit, handle.name.to_string(), answer));
         }
         let mut parts = Vec::new();
         for (unit, name, answer) in waiting {
-            if let Ok(Some(bytes)) = answer.await {
-                parts.push((unit, name, bytes));
-            }
+            let part = self.within(by, answer).await?.map_err(|_| gone())??;
+            parts.extend(part.map(|bytes| (unit, name, bytes)));
         }
-        parts
+        Ok(parts)
+    }
+}
+
+/// The way to an answer, if the question has reached the window.
+type Asked = Result<oneshot::Receiver<Result<WindowDone, UnitFailed>>, UnitFailed>;
+
+/// A window that died outside of its guard.
+fn gone() -> UnitFailed {
+    UnitFailed::Broken {
+        reason: "it died with the work".to_owned(),
     }
 }
 

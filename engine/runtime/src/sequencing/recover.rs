@@ -5,20 +5,19 @@
 //! (design §10). After a change of the semantics version the committed alerts stand.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use larum_event::{EpochCommit, Event, Position, Record, RecordBody, UnitChange};
 use larum_log::{LogError, LogReader};
-use larum_pipeline::{Input, SEMANTICS_VERSION, Settings, epoch_hash};
+use larum_pipeline::{
+    CheckpointError, Input, Outcome, SEMANTICS_VERSION, Sequencer, Settings, epoch_hash, restored,
+};
+use larum_rule::RuleSet;
 use tracing::{error, info};
 
+use crate::sequencing::base::{Base, SEQUENCER_PART, newest_base};
 use crate::sequencing::core::{Core, EpochError, load};
-use crate::sequencing::lost::{LOST_PART, alert_of};
-use crate::sequencing::replay::{Base, newest_base};
-
-/// The name of the sequencer's part of a checkpoint.
-pub(super) const SEQUENCER_PART: &str = "sequencer";
-/// The name of the part that tells how many shards the windows were split into.
-pub(super) const SHARDS_PART: &str = "shards";
+use crate::sequencing::lost::alert_of;
 
 /// Records read at once.
 const RECORDS: usize = 4_096;
@@ -36,8 +35,12 @@ struct Done {
 impl Core {
     /// Brings the core to the last committed epoch. What lies behind is evaluated as usual.
     pub(crate) async fn recover(&mut self, mut reader: LogReader) -> Result<(), EpochError> {
-        let base = newest_base(&mut reader)?;
-        self.start_from(&mut reader, &base)?;
+        let mut base = newest_base(&mut reader, self.parts.config.window_shards)?;
+        if let Err(error) = self.start_from(&mut reader, &base).await? {
+            error!(%error, "the checkpoint cannot be used, the log is read from its start");
+            base = Base::default();
+            self.start_from_nothing();
+        }
         let done = done_epochs(&mut reader, base.upto)?;
         let epochs = done.len();
         let mut records = Records {
@@ -48,45 +51,49 @@ impl Core {
         for epoch in done {
             self.redo(&mut records, epoch, &base).await?;
         }
-        let backlog = unevaluated(&mut reader, self.evaluated)?;
-        self.parts.gauges.behind_from_before(backlog);
+        self.say_what_was_lost().await?;
+        let backlog = self.count_backlog(&mut reader)?;
         self.parts.gauges.epoch(self.evaluated);
         info!(checkpoint = %base.upto, epochs, evaluated = %self.evaluated, backlog, "recovered");
         Ok(())
     }
 
-    fn start_from(&mut self, reader: &mut LogReader, base: &Base) -> Result<(), EpochError> {
+    fn start_from_nothing(&mut self) {
+        let (set, settings) = (Arc::new(RuleSet::empty()), self.settings.clone());
+        self.sequencer = Sequencer::new(Arc::clone(&set), &settings);
+        self.use_rules(set, settings, Position::START);
+        (self.evaluated, self.reached) = (Position::START, Position::START);
+    }
+
+    async fn start_from(
+        &mut self,
+        reader: &mut LogReader,
+        base: &Base,
+    ) -> Result<Result<(), CheckpointError>, EpochError> {
         let shards = self.parts.config.window_shards;
         if let Some((at, activated)) = reader.last_rule_set(base.upto)? {
-            self.use_rules(load(at, &activated)?, Settings::of(&activated, shards));
+            let settings = Settings::of(&activated, shards);
+            self.use_rules(load(at, &activated)?, settings, at);
         }
-        let part = |name: &str| {
-            base.parts
-                .iter()
-                .find(|(part, _)| part == name)
-                .map(|(_, bytes)| bytes.as_slice())
-        };
-        if let Some(bytes) = part(SEQUENCER_PART)
+        if let Some(bytes) = base.part(SEQUENCER_PART)
             && let Err(error) = self.sequencer.restore(bytes)
         {
-            error!(%error, "the checkpoint cannot be used");
+            return Ok(Err(error));
         }
-        self.evaluated = base.upto;
-        for rule in 0..self.rules() as u32 {
-            for unit in self.pool.units_of(rule) {
-                if part(&unit.name(&self.set)).is_some() {
-                    self.give_back(unit, &base.parts);
-                }
+        (self.evaluated, self.reached) = (base.upto, base.upto);
+        for unit in self.pool.units() {
+            let Some(bytes) = base.part(&unit.name(&self.set)) else {
+                continue;
+            };
+            match restored(&self.set, unit, &self.settings, bytes) {
+                Ok(window) => self.pool.restore(unit, window).await,
+                Err(error) => return Ok(Err(error)),
             }
         }
-        for (_, bytes) in base
-            .parts
-            .iter()
-            .filter(|(part, _)| part.starts_with(LOST_PART))
-        {
-            self.remember_lost(bytes);
+        for kept in base.lost() {
+            self.lose_as_kept(kept);
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Runs a committed epoch again and compares.
@@ -97,21 +104,19 @@ impl Core {
         base: &Base,
     ) -> Result<(), EpochError> {
         // Such a commit may stand behind a checkpoint that was taken after it.
-        if epoch
-            .attached
-            .iter()
-            .any(|change| !self.is_lost(&change.unit))
-        {
+        let is_lost = |change: &UnitChange| self.lost.iter().any(|one| *one.name == *change.unit);
+        if !epoch.attached.iter().all(is_lost) {
             return Ok(());
         }
-        let mut derived: Vec<Event> = Vec::new();
-        let mut system: Vec<Event> = Vec::new();
-        for change in &epoch.detached {
-            self.leave_out_as_logged(change, base);
-            system.extend(alert_of(&RecordBody::UnitDetached(change.clone())));
-        }
+        let mut outcome = Outcome::default();
+        let mut detached = epoch.detached.iter().peekable();
         let mut inputs = Vec::new();
         while let Some(record) = records.next(epoch.commit.upto)? {
+            // Up to there the unit took part in this very epoch.
+            while let Some(change) = detached.next_if(|change| change.from < record.position) {
+                self.redo_inputs(&mut inputs, &mut outcome).await?;
+                self.lose_as_logged(change, base);
+            }
             match record.body {
                 RecordBody::Event { event, arrived } => inputs.push(Input {
                     position: record.position,
@@ -120,7 +125,8 @@ impl Core {
                     record: None,
                 }),
                 RecordBody::RuleSetActivated(activated) => {
-                    self.redo_inputs(&mut inputs, &mut derived).await?;
+                    self.redo_inputs(&mut inputs, &mut outcome).await?;
+                    self.reached = record.position;
                     self.activate(record.position, &activated).await?;
                 }
                 RecordBody::Derived { .. }
@@ -130,15 +136,22 @@ impl Core {
                 | RecordBody::CursorMoved(_) => {}
             }
             if inputs.len() >= RECORDS {
-                self.redo_inputs(&mut inputs, &mut derived).await?;
+                self.redo_inputs(&mut inputs, &mut outcome).await?;
             }
         }
-        self.redo_inputs(&mut inputs, &mut derived).await?;
-        self.evaluated = epoch.commit.upto;
+        self.redo_inputs(&mut inputs, &mut outcome).await?;
+        let upto = epoch.commit.upto.max(self.evaluated);
+        (self.evaluated, self.reached) = (upto, upto);
+        for change in detached {
+            self.lose_as_logged(change, base);
+        }
+        let mut derived: Vec<Event> = outcome.derived().cloned().collect();
         for change in &epoch.attached {
             derived.extend(self.bring_back_as_logged(change).await);
         }
-        derived.extend(system);
+        self.note_said(&epoch.commit);
+        let changes = epoch.detached.into_iter().map(RecordBody::UnitDetached);
+        derived.extend(changes.filter_map(|change| alert_of(&change)));
         self.compare(&epoch.commit, &derived);
         Ok(())
     }
@@ -146,20 +159,75 @@ impl Core {
     async fn redo_inputs(
         &mut self,
         inputs: &mut Vec<Input>,
-        derived: &mut Vec<Event>,
+        outcome: &mut Outcome,
     ) -> Result<(), EpochError> {
         if inputs.is_empty() {
             return Ok(());
         }
         let mut also = Vec::new();
-        let outcome = self.evaluate(inputs, &mut also).await?;
-        derived.extend(outcome.derived().cloned());
+        outcome.extend(self.evaluate(inputs, &mut also).await?);
         inputs.clear();
+        for body in also {
+            if let RecordBody::UnitDetached(change) = body {
+                self.unsaid.insert(change.unit.into());
+            }
+        }
         Ok(())
     }
 
+    /// What units lost in this recovery would have said in a committed epoch is in the log.
+    fn note_said(&mut self, commit: &EpochCommit) {
+        let unsaid = &self.unsaid;
+        let lost = self
+            .lost
+            .iter_mut()
+            .filter(|lost| unsaid.contains(&lost.name));
+        for (_, from) in lost.flat_map(|lost| &mut lost.rules) {
+            if *from >= commit.from {
+                *from = commit.upto.max(*from);
+            }
+        }
+    }
+
+    /// Writes into the log which units were lost while recovering.
+    async fn say_what_was_lost(&mut self) -> Result<(), EpochError> {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        let mut also = Vec::new();
+        for lost in self.lost.iter().filter(|lost| unsaid.contains(&lost.name)) {
+            let rules = lost.rules.keys().cloned().collect();
+            let reason = "it failed while the engine recovered".to_owned();
+            let change = self.change(&lost.name, &rules, lost.from(), reason);
+            also.push(RecordBody::UnitDetached(change));
+        }
+        if also.is_empty() {
+            return Ok(());
+        }
+        let derived = also.iter().filter_map(alert_of).collect();
+        let at = self.evaluated;
+        self.commit(at, at, derived, also).await
+    }
+
+    /// Counts the events that are not evaluated yet, those included that come meanwhile.
+    fn count_backlog(&self, reader: &mut LogReader) -> Result<u64, LogError> {
+        let (mut at, mut number) = (self.evaluated, 0);
+        loop {
+            let records = reader.read(at, RECORDS, BYTES)?;
+            let events = records
+                .iter()
+                .filter(|record| matches!(record.body, RecordBody::Event { .. }));
+            number += events.count() as u64;
+            match records.last() {
+                Some(last) => at = last.position,
+                None if self.parts.gauges.behind_from_before(number, at) => return Ok(number),
+                // The log tells of its growth a moment after readers see it.
+                None => {}
+            }
+        }
+    }
+
     fn compare(&self, commit: &EpochCommit, derived: &[Event]) {
-        if commit.semantics != SEMANTICS_VERSION || commit.hash == epoch_hash(derived.iter()) {
+        let is_comparable = commit.semantics == SEMANTICS_VERSION && self.unsaid.is_empty();
+        if !is_comparable || commit.hash == epoch_hash(derived.iter()) {
             return;
         }
         error!(
@@ -244,22 +312,5 @@ fn done_epochs(reader: &mut LogReader, after: Position) -> Result<Vec<Done>, Log
                 | RecordBody::CursorMoved(_) => {}
             }
         }
-    }
-}
-
-/// Events in the log behind `after`.
-fn unevaluated(reader: &mut LogReader, after: Position) -> Result<u64, LogError> {
-    let mut at = after;
-    let mut number = 0;
-    loop {
-        let records = reader.read(at, RECORDS, BYTES)?;
-        let Some(last) = records.last() else {
-            return Ok(number);
-        };
-        at = last.position;
-        let events = records
-            .iter()
-            .filter(|record| matches!(record.body, RecordBody::Event { .. }));
-        number += events.count() as u64;
     }
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use larum_event::{Event, Position, RecordBody, RuleId};
 use larum_log::{LogError, LogReader};
-use larum_pipeline::{CheckpointError, Input, Pipeline, SEMANTICS_VERSION, Settings};
+use larum_pipeline::{CheckpointError, Input, Pipeline, Settings};
 use larum_rule::RuleSet;
-use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::sequencing::base::Base;
 use crate::sequencing::core::{EpochError, load};
+use crate::sequencing::lost::{needed, numbers};
 use crate::supervise::guard;
 
 /// Records read at once.
@@ -22,26 +23,16 @@ const RECORDS: usize = 4_096;
 /// Bytes read at once.
 const BYTES: usize = 8 * 1024 * 1024;
 
-/// State to start from; parts as in a checkpoint.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Base {
-    /// Everything up to here is in the parts.
-    pub(super) upto: Position,
-    /// The parts; empty means from nothing.
-    pub(super) parts: Vec<(String, Vec<u8>)>,
-}
-
 /// What to run again.
+#[derive(Clone)]
 pub(super) struct Replay {
     /// From where.
     pub(super) base: Base,
     /// Up to where, inclusive.
     pub(super) upto: Position,
-    /// For these rules; all others say nothing.
+    /// For these rules and those whose alerts they read; all others say nothing.
     pub(super) rules: BTreeSet<RuleId>,
-    /// Shards of each window.
-    pub(super) shards: usize,
-    /// The settings where the log has none yet.
+    /// The settings where the log has none yet; the shards hold throughout.
     pub(super) settings: Settings,
     /// The unit it is done for; faults injected there strike here too.
     pub(super) unit: Arc<str>,
@@ -52,6 +43,7 @@ pub(super) struct Replay {
 }
 
 /// What came out.
+#[derive(Debug)]
 pub(super) struct Replayed {
     /// The state as of the end.
     pub(super) base: Base,
@@ -76,18 +68,6 @@ pub(super) enum ReplayError {
     Panicked(String),
 }
 
-/// The newest usable checkpoint as a base.
-pub(super) fn newest_base(reader: &mut LogReader) -> Result<Base, LogError> {
-    let checkpoint = reader.latest_checkpoint()?;
-    Ok(checkpoint
-        .filter(|checkpoint| checkpoint.semantics == SEMANTICS_VERSION)
-        .map(|checkpoint| Base {
-            upto: checkpoint.upto,
-            parts: checkpoint.parts,
-        })
-        .unwrap_or_default())
-}
-
 /// Runs it, under guard: the code that panicked once may do so again.
 pub(super) fn replay(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
     match guard("running the log again", || run(reader, job)) {
@@ -98,9 +78,10 @@ pub(super) fn replay(reader: &mut LogReader, job: &Replay) -> Result<Replayed, R
 
 fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
     job.faults.strike(&job.unit, &job.clock);
+    let shards = job.settings.shards;
     let mut pipeline = match reader.last_rule_set(job.base.upto)? {
         Some((at, activated)) => {
-            Pipeline::new(load(at, &activated)?, Settings::of(&activated, job.shards))
+            Pipeline::new(load(at, &activated)?, Settings::of(&activated, shards))
         }
         None => Pipeline::new(Arc::new(RuleSet::empty()), job.settings.clone()),
     };
@@ -129,11 +110,12 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
                 RecordBody::RuleSetActivated(activated) => {
                     alerts.extend(run_inputs(&mut pipeline, &mut inputs));
                     let set = load(record.position, &activated)?;
-                    pipeline.activate(set, Settings::of(&activated, job.shards));
+                    pipeline.activate(set, Settings::of(&activated, shards));
                     leave_out_others(&mut pipeline, &job.rules);
                 }
-                RecordBody::Derived { .. }
-                | RecordBody::EpochCommit(_)
+                // Rules that say nothing here have raised alerts too, and events may name them.
+                RecordBody::Derived { event } => pipeline.recall(&event),
+                RecordBody::EpochCommit(_)
                 | RecordBody::UnitDetached(_)
                 | RecordBody::UnitAttached(_)
                 | RecordBody::CursorMoved(_) => {}
@@ -163,10 +145,7 @@ fn run_inputs(pipeline: &mut Pipeline, inputs: &mut Vec<Input>) -> Vec<(Position
 
 fn leave_out_others(pipeline: &mut Pipeline, rules: &BTreeSet<RuleId>) {
     let set = Arc::clone(pipeline.rule_set());
-    let others = set
-        .rules()
-        .iter()
-        .enumerate()
-        .filter(|(_, rule)| !rules.contains(&rule.id));
-    pipeline.leave_out(others.map(|(number, _)| number as u32));
+    let needed = needed(&set, &numbers(&set, rules));
+    let all = 0..set.rules().len() as u32;
+    pipeline.leave_out(all.filter(|number| !needed.contains(number)));
 }

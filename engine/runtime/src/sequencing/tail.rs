@@ -11,6 +11,7 @@ use larum_log::{LogError, LogReader};
 use larum_pipeline::Input;
 
 use crate::messages::CommittedBatch;
+use crate::readers::Readers;
 use crate::sequencing::core::EpochError;
 
 /// Most bytes read from the log at once.
@@ -31,16 +32,18 @@ pub(crate) struct Stretch {
 pub(crate) struct Tail {
     batches: VecDeque<CommittedBatch>,
     head: Position,
+    readers: Readers,
     reader: Option<LogReader>,
 }
 
 impl Tail {
-    /// Reads on with `reader`; the log ends at `head`.
-    pub(crate) fn new(reader: LogReader, head: Position) -> Self {
+    /// Of a log that ends at `head`.
+    pub(crate) fn new(readers: Readers, head: Position) -> Self {
         Self {
             batches: VecDeque::new(),
             head,
-            reader: Some(reader),
+            readers,
+            reader: None,
         }
     }
 
@@ -76,14 +79,16 @@ impl Tail {
                 .take(most);
             return Next::Ready(stretch(after, contiguous(after, wanted)));
         }
-        match self.reader.take() {
-            Some(reader) => Next::Read(Reading {
-                reader,
-                after,
-                most,
-            }),
-            None => Next::Nothing,
-        }
+        // A reader of a log that was opened again since knows nothing of what came then.
+        let reader = self
+            .reader
+            .take()
+            .filter(|reader| reader.head() >= self.head);
+        Next::Read(Reading {
+            reader: reader.unwrap_or_else(|| self.readers.open()),
+            after,
+            most,
+        })
     }
 
     /// Takes the reader back after [`Reading::read`].

@@ -237,6 +237,27 @@ impl ActorEntry {
         })
     }
 
+    /// Takes note of a failure that somebody else met on the actor's behalf: it gave no answer, or its state
+    /// cannot be rebuilt. Says when that may be tried again. The actor itself has nothing to act on.
+    pub fn failed_elsewhere(&self, reason: &str) -> Verdict {
+        let now = self.0.clock.monotonic();
+        self.change(|status, at| {
+            let verdict = status.intensity.failed(now);
+            status.last_error = Some(LastError {
+                reason: shorten(reason),
+                at,
+            });
+            match verdict {
+                Verdict::Restart { .. } => {
+                    status.restarts += 1;
+                    status.state = ActorState::Restarting;
+                }
+                Verdict::Quarantine => status.state = ActorState::Quarantined,
+            }
+            verdict
+        })
+    }
+
     /// The verdict on the failure that is to be acted on now. When none was noted, the actor stopped
     /// for no known reason, and that is the failure: `otherwise`.
     pub fn take_verdict(&self, otherwise: &str) -> Verdict {

@@ -272,6 +272,8 @@ impl Handler<Retire> for Guardian {
 
     fn handle(&mut self, _: Retire, _: &mut Self::Context) {
         self.retired = true;
+        // What makes an actor knows everything that the actor knows, the guardian included.
+        self.wards.clear();
     }
 }
 

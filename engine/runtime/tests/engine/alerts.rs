@@ -1,18 +1,43 @@
-use crate::support::{RULES, alerts, config, emit, of_rule};
+//! Alerts over alerts, and loops through the outside.
+
 use larum_engine::Engine;
+
+use crate::support::{config, derived, emit, ended, folder, logins, of_rule};
+
+/// Five failures of one user in five minutes; a rule over its alerts; a rule over all alerts.
+const RULES: &str = r#"
+rule("auth.failures")
+    .title("Repeated failed logins")
+    .severity("high")
+    .on("security.auth.login")
+    .when(|event| event.data.outcome == "failure")
+    .group_by("metadata.user")
+    .within("5m")
+    .count(5)
+    .policy("every");
+
+rule("auth.wave")
+    .on("alerts.#")
+    .group_by("data.key.user")
+    .within("10m")
+    .count(2);
+
+rule("auth.wave_of_waves")
+    .on("alerts.auth.wave")
+    .alert(|window| #{ message: `wave of ${window.event.data.key.user}` });
+"#;
 
 #[actix_rt::test]
 async fn an_alert_is_counted_by_a_second_rule_and_by_a_third_over_that() {
-    let store = tempfile::tempdir().unwrap();
+    let store = folder();
     let engine = Engine::start(config(&store, RULES)).await.unwrap();
-    emit(&engine, 0..6, 1).await;
+    emit(&engine, logins(0..6, 1)).await;
     engine.settle().await;
-    let found = alerts(&engine).await;
+    let found = derived(&ended(engine, &store).await);
     assert_eq!(of_rule(&found, "auth.failures").len(), 2);
     assert_eq!(of_rule(&found, "auth.wave").len(), 1);
     let third = of_rule(&found, "auth.wave_of_waves");
     assert_eq!(third.len(), 1);
     assert_eq!(third[0].message, "wave of u0");
     assert_eq!(third[0].depth, 3);
-    engine.shutdown().await;
 }

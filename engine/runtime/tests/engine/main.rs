@@ -1,5 +1,16 @@
 //! The engine end to end inside one process.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what the tests have in common stands outside of them"
+)]
+
+#[path = "../../../pipeline/tests/pipeline/stream.rs"]
+mod stream;
+
 mod support;
 
 mod alerts;
+
+mod same;

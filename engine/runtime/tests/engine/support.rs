@@ -1,99 +1,192 @@
-//! What these tests share: an engine in a temporary folder, and events for it.
+//! What these tests share: stores in temporary folders, engines on them, and what came out.
 
-use larum_engine::{Engine, EngineConfig, EventPage, EventQuery, Kinds, Order, Receipt};
-use larum_event::{Alert, Event, RuleFile, Source};
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
 
-/// Five failures of one user in five minutes; a rule over its alerts; a rule over all alerts.
-pub const RULES: &str = r#"
-rule("auth.failures")
-    .title("Repeated failed logins")
-    .severity("high")
-    .on("security.auth.login")
-    .when(|event| event.data.outcome == "failure")
-    .group_by("metadata.user")
-    .within("5m")
-    .count(5)
-    .policy("every");
+use larum_engine::clock::{Clock, ManualTime};
+use larum_engine::faults::Faults;
+use larum_engine::{Engine, EngineConfig, Receipt};
+use larum_event::{Alert, Event, Position, Record, RecordBody, RuleSetActivated, Span, Timestamp};
+use larum_log::{Log, LogOptions};
+use larum_pipeline::{Input, Outcome, Pipeline, Settings};
+use larum_rule::RuleSet;
+use tempfile::TempDir;
 
-rule("auth.wave")
-    .on("alerts.#")
-    .group_by("data.key.user")
-    .within("10m")
-    .count(2);
+use crate::stream;
 
-rule("auth.wave_of_waves")
-    .on("alerts.auth.wave")
-    .alert(|window| #{ message: `wave of ${window.event.data.key.user}` });
-"#;
-
-pub fn rules(text: &str) -> Vec<RuleFile> {
-    vec![RuleFile {
-        path: "rules.rhai".to_owned(),
-        text: text.to_owned(),
-    }]
-}
-
-pub fn config(store: &tempfile::TempDir, text: &str) -> EngineConfig {
+/// An engine's configuration for the rules of `text`.
+pub fn config(store: &TempDir, text: &str) -> EngineConfig {
     EngineConfig {
-        rules: rules(text),
+        rules: stream::rules(text),
         ..EngineConfig::new(store.path())
     }
 }
 
+/// A clock that stands behind everything in the stream until it is moved.
+pub fn manual() -> (Clock, ManualTime) {
+    Clock::manual(stream::second(1_000_000))
+}
+
+pub fn faults(text: &str) -> Faults {
+    Faults::parse(text).unwrap()
+}
+
+/// A fresh folder.
+pub fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// The record that makes the rules of `text` active, as an engine with the default settings writes it.
+pub fn activated(text: &str) -> RuleSetActivated {
+    let config = EngineConfig::new("unused");
+    RuleSetActivated {
+        files: stream::rules(text),
+        max_lag: config.max_lag,
+        keys_per_rule: config.keys_per_rule,
+    }
+}
+
+/// A store whose log holds rules and events, and nothing that an engine makes of them.
+pub fn written(text: &str, events: &[(Event, Timestamp)]) -> TempDir {
+    let folder = folder();
+    let mut log = Log::open(folder.path(), LogOptions::default()).unwrap();
+    let rules = RecordBody::RuleSetActivated(activated(text));
+    log.append_control(vec![rules]).unwrap();
+    for chunk in events.chunks(500) {
+        log.append(chunk).unwrap();
+    }
+    folder
+}
+
+/// All records of a store that nobody has open.
+pub fn records(store: &Path) -> Vec<Record> {
+    let log = Log::open(store, LogOptions::default()).unwrap();
+    let mut reader = log.reader();
+    let mut all: Vec<Record> = Vec::new();
+    loop {
+        let after = all.last().map_or(Position::START, |last| last.position);
+        let more = reader.read(after, 10_000, usize::MAX).unwrap();
+        if more.is_empty() {
+            return all;
+        }
+        all.extend(more);
+    }
+}
+
+/// The canonical bytes of the derived events among `records`, in order.
+pub fn derived(records: &[Record]) -> Vec<String> {
+    let events = records.iter().filter_map(|record| match &record.body {
+        RecordBody::Derived { event } => Some(event.json().to_owned()),
+        _ => None,
+    });
+    events.collect()
+}
+
+/// What the pure pipeline makes of the rules and events among `records`.
+pub fn offline(records: &[Record]) -> Vec<String> {
+    let mut pipeline = Pipeline::new(Arc::new(RuleSet::empty()), Settings::default());
+    let mut outcome = Outcome::default();
+    let mut inputs = Vec::new();
+    for record in records {
+        match &record.body {
+            RecordBody::Event { event, arrived } => inputs.push(Input {
+                position: record.position,
+                event: event.clone(),
+                arrived: Some(*arrived),
+                record: None,
+            }),
+            RecordBody::RuleSetActivated(activated) => {
+                outcome.extend(pipeline.run(&std::mem::take(&mut inputs)));
+                let set = RuleSet::load(&activated.files).unwrap();
+                pipeline.activate(Arc::new(set), Settings::of(activated, 1));
+            }
+            _ => {}
+        }
+    }
+    outcome.extend(pipeline.run(&inputs));
+    outcome
+        .derived()
+        .map(|event| event.json().to_owned())
+        .collect()
+}
+
+/// Says where the two begin to differ, rather than all of both.
+#[track_caller]
+pub fn check_same(found: &[String], expected: &[String], what: &str) {
+    let mut pairs = found.iter().zip(expected).enumerate();
+    if let Some((index, (found, expected))) = pairs.find(|(_, (found, expected))| found != expected)
+    {
+        panic!("{what}: number {index} is\n{found}\nand should be\n{expected}");
+    }
+    assert_eq!(found.len(), expected.len(), "{what}");
+}
+
+/// As [`check_same`] whatever the order: alerts that make up for a gap come later.
+#[track_caller]
+pub fn check_same_set(found: &[String], expected: &[String], what: &str) {
+    let sorted = |list: &[String]| {
+        let mut list = list.to_vec();
+        list.sort();
+        list
+    };
+    check_same(&sorted(found), &sorted(expected), what);
+}
+
+/// Emits events and waits until they are durable.
+pub async fn emit(engine: &Engine, events: impl IntoIterator<Item = Event>) {
+    let events = events.into_iter().collect();
+    let receipts = engine.emit_with_guarantee(events, Default::default());
+    let receipts = receipts.await.unwrap();
+    let stored = |receipt: &Receipt| matches!(receipt, Receipt::Stored { .. });
+    assert!(receipts.iter().all(stored), "{receipts:?}");
+}
+
 /// Number `number` of a stream of failed logins by a few users, two seconds apart.
-pub fn login(engine: &Engine, number: u64, users: u64) -> Event {
-    let source = Source::new("sshd@web-1").unwrap();
-    let time = larum_event::Timestamp::from_seconds(1_780_000_000 + 2 * number as i64).unwrap();
-    let text = format!(
-        r#"{{"id":"e{number}","type":"auth.login","time":"{time}","channel":"security","metadata":{{"user":"u{}"}},"data":{{"outcome":"failure"}}}}"#,
+pub fn login(number: u64, users: u64) -> Event {
+    let at = stream::second(2 * number as i64);
+    let json = format!(
+        r#"{{"id":"e{number}","type":"auth.login","source":"sshd@web-1","time":"{at}","channel":"security","metadata":{{"user":"u{}"}},"data":{{"outcome":"failure"}}}}"#,
         number % users
     );
-    engine
-        .with_fill(Some(&source), |fill| Event::parse(text.as_bytes(), fill))
-        .unwrap()
+    stream::event(&json, at)
 }
 
-pub async fn emit(engine: &Engine, numbers: std::ops::Range<u64>, users: u64) {
-    let events = numbers.map(|number| login(engine, number, users)).collect();
-    let receipts = engine
-        .emit_with_guarantee(events, Default::default())
-        .await
-        .unwrap();
-    assert!(
-        receipts
-            .iter()
-            .all(|receipt| matches!(receipt, Receipt::Stored { .. }))
-    );
+/// Several of them.
+pub fn logins(numbers: std::ops::Range<u64>, users: u64) -> Vec<Event> {
+    numbers.map(|number| login(number, users)).collect()
 }
 
-/// Every alert event in the log, oldest first, as its canonical bytes.
-pub async fn alerts(engine: &Engine) -> Vec<String> {
-    let mut all = Vec::new();
-    let mut query = EventQuery {
-        kinds: Kinds::Alerts,
-        order: Order::OldestFirst,
-        limit: 1_000,
-        ..EventQuery::default()
-    };
+/// Ends the engine and reads its log.
+pub async fn ended(engine: Engine, store: &TempDir) -> Vec<Record> {
+    engine.shutdown().await;
+    records(store.path())
+}
+
+/// The alerts of one rule.
+pub fn of_rule(derived: &[String], rule: &str) -> Vec<Alert> {
+    let events = derived.iter();
+    events
+        .filter_map(|json| Alert::from_event(&Event::from_canonical(json).unwrap()))
+        .filter(|alert| alert.rule.as_str() == rule)
+        .collect()
+}
+
+/// Waits for `work` while the manual clock goes on, in steps of 50 ms.
+pub async fn while_time_passes<T>(time: &ManualTime, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
     loop {
-        let EventPage { events, next, .. } = engine.query(query.clone()).await.unwrap();
-        all.extend(
-            events
-                .into_iter()
-                .map(|stored| stored.event.json().to_owned()),
-        );
-        match next {
-            Some(next) => query.cursor = Some(next),
-            None => return all,
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::task::yield_now() => time.advance(Span::from_nanos(50_000_000)),
         }
     }
 }
 
-/// The alerts of one rule.
-pub fn of_rule(alerts: &[String], rule: &str) -> Vec<Alert> {
-    alerts
-        .iter()
-        .map(|json| Alert::from_event(&Event::from_canonical(json).unwrap()).unwrap())
-        .filter(|alert| alert.rule.as_str() == rule)
-        .collect()
+/// Waits until `holds` does.
+pub async fn until(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
+    }
 }

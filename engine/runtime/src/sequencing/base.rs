@@ -1,0 +1,165 @@
+//! State to start from: the parts of a checkpoint, as this process needs them.
+//!
+//! Owns the names of the parts, and the fitting of a checkpoint that was taken with another number of window
+//! shards: every key goes to the shard that would hold it today, so that nothing is lost and nothing
+//! counts twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use larum_event::{Position, RuleId};
+use larum_log::{LogError, LogReader};
+use larum_pipeline::SEMANTICS_VERSION;
+use larum_window::{RestoreError, Window};
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use crate::sequencing::lost::Kept;
+
+/// The name of the trees' part of a checkpoint.
+pub(crate) const FOREST_PART: &str = "forest";
+/// The name of the sequencer's part.
+pub(super) const SEQUENCER_PART: &str = "sequencer";
+/// The name of the part that tells how many shards the windows were split into.
+pub(super) const SHARDS_PART: &str = "shards";
+/// Begins the names of parts of lost units.
+pub(super) const LOST_PART: &str = "lost/";
+/// Begins the names of parts of windows.
+const WINDOW_PART: &str = "window/";
+
+/// State to start from; parts as in a checkpoint.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Base {
+    /// Everything up to here is in the parts.
+    pub(super) upto: Position,
+    /// The parts; empty means from nothing.
+    pub(super) parts: Vec<(String, Vec<u8>)>,
+}
+
+/// Why a checkpoint cannot be fitted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    /// A window does not read back.
+    #[error("part {part:?} cannot be read")]
+    Window {
+        /// Which part.
+        part: String,
+        /// What is wrong with it.
+        #[source]
+        source: RestoreError,
+    },
+    /// Another part does not read back.
+    #[error("part {part:?} cannot be read")]
+    Other {
+        /// Which part.
+        part: String,
+    },
+}
+
+/// The newest usable checkpoint, for windows of `shards` shards each.
+pub(super) fn newest_base(reader: &mut LogReader, shards: usize) -> Result<Base, LogError> {
+    let checkpoint = reader.latest_checkpoint()?;
+    let Some(checkpoint) = checkpoint.filter(|known| known.semantics == SEMANTICS_VERSION) else {
+        return Ok(Base::default());
+    };
+    let base = Base {
+        upto: checkpoint.upto,
+        parts: checkpoint.parts,
+    };
+    Ok(base.fitted(shards).unwrap_or_else(|unfit| {
+        warn!(%unfit, "the checkpoint cannot be used, the log is read from its start");
+        Base::default()
+    }))
+}
+
+impl Base {
+    /// The bytes of a part.
+    pub(super) fn part(&self, name: &str) -> Option<&[u8]> {
+        let found = self.parts.iter().find(|(part, _)| part == name);
+        found.map(|(_, bytes)| bytes.as_slice())
+    }
+
+    /// The units that were lost as of this state.
+    pub(super) fn lost(&self) -> impl Iterator<Item = Kept> {
+        let parts = self.parts.iter();
+        parts
+            .filter(|(name, _)| name.starts_with(LOST_PART))
+            .filter_map(|(_, bytes)| Kept::read(bytes))
+    }
+
+    /// This state, if it holds what `rules` counted, else nothing at all: of a rule that was left out when the
+    /// checkpoint was taken it holds nothing.
+    pub(super) fn with(self, rules: &BTreeSet<RuleId>) -> Self {
+        let lacks = |lost: Kept| lost.rules.iter().any(|(rule, _)| rules.contains(rule));
+        if self.lost().any(lacks) {
+            return Self::default();
+        }
+        self
+    }
+
+    /// The sequencer's part and those of the windows of `wanted` rules.
+    pub(super) fn narrowed(mut self, wanted: impl Fn(&str) -> bool) -> Self {
+        self.parts
+            .retain(|(name, _)| name == SEQUENCER_PART || rule_of(name).is_some_and(&wanted));
+        self
+    }
+
+    /// The same state for windows of `shards` shards each.
+    fn fitted(self, shards: usize) -> Result<Self, Unfit> {
+        let before = match self.part(SHARDS_PART) {
+            Some(bytes) => read_shards(bytes)?,
+            None => shards,
+        };
+        if before == shards {
+            return Ok(self);
+        }
+        let upto = self.upto;
+        let mut parts = Vec::new();
+        let mut windows: BTreeMap<String, Vec<Window>> = BTreeMap::new();
+        for (name, bytes) in self.parts {
+            if let Some(rule) = rule_of(&name) {
+                let window = Window::restore(&bytes, 0);
+                let window = window.map_err(|source| Unfit::Window {
+                    part: name.clone(),
+                    source,
+                })?;
+                windows.entry(rule.to_owned()).or_default().push(window);
+            } else if name.starts_with(LOST_PART) {
+                let mut lost = Kept::read(&bytes).ok_or(Unfit::Other { part: name.clone() })?;
+                lost.base.parts.push(shards_part(before));
+                lost.base = lost.base.fitted(shards)?;
+                parts.push((name, lost.to_bytes()));
+            } else if name != SHARDS_PART {
+                parts.push((name, bytes));
+            }
+        }
+        for (rule, windows) in windows {
+            for (shard, window) in Window::spread(windows, shards).iter().enumerate() {
+                if window.stats().keys > 0 {
+                    parts.push((format!("{WINDOW_PART}{rule}/{shard}"), window.checkpoint()));
+                }
+            }
+        }
+        parts.push(shards_part(shards));
+        Ok(Self { upto, parts })
+    }
+}
+
+/// The part that tells the number of shards.
+pub(super) fn shards_part(shards: usize) -> (String, Vec<u8>) {
+    let bytes = (shards as u64).to_le_bytes().to_vec();
+    (SHARDS_PART.to_owned(), bytes)
+}
+
+fn read_shards(bytes: &[u8]) -> Result<usize, Unfit> {
+    let number = <[u8; 8]>::try_from(bytes).map(u64::from_le_bytes).ok();
+    let number = number.and_then(|number| usize::try_from(number).ok());
+    number.ok_or(Unfit::Other {
+        part: SHARDS_PART.to_owned(),
+    })
+}
+
+/// The rule of a unit or of a window's part, by its name.
+pub(super) fn rule_of(name: &str) -> Option<&str> {
+    let (rule, _shard) = name.strip_prefix(WINDOW_PART)?.rsplit_once('/')?;
+    Some(rule)
+}

@@ -1,0 +1,71 @@
+//! The log's upkeep, beside everything else: full partitions are sealed, write-ahead logs shrunk.
+//!
+//! Owns when that happens, and that none of it is under way any more when the log is closed: two at once on the
+//! same files would be one too many.
+
+use std::sync::Arc;
+
+use actix::Arbiter;
+use larum_event::Span;
+use tokio::sync::{Mutex, watch};
+
+use crate::gauges::Gauges;
+use crate::readers::Readers;
+use crate::supervision::Supervision;
+
+/// How often it is looked at.
+const EVERY: Span = Span::from_seconds(1);
+
+/// The upkeep of an engine's log.
+pub(crate) struct Upkeep {
+    stop: watch::Sender<bool>,
+    working: Arc<Mutex<()>>,
+}
+
+impl Upkeep {
+    /// Starts it on a thread.
+    pub(crate) fn start(
+        on: &Arbiter,
+        readers: Readers,
+        supervision: Supervision,
+        gauges: Arc<Gauges>,
+    ) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let working = Arc::new(Mutex::new(()));
+        let turn = Arc::clone(&working);
+        on.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = supervision.clock.sleep(EVERY) => {}
+                    _ = stopped.changed() => return,
+                }
+                let turn = Arc::clone(&turn).lock_owned().await;
+                if *stopped.borrow() {
+                    return;
+                }
+                let upkeep = readers.upkeep();
+                let worked = tokio::task::spawn_blocking(move || {
+                    let done = upkeep.run();
+                    drop(turn);
+                    done
+                });
+                match worked.await {
+                    Ok(Ok(_)) => gauges.problem_over("upkeep"),
+                    Ok(Err(error)) => {
+                        gauges.problem("upkeep", format!("the log's upkeep failed: {error}"));
+                    }
+                    Err(error) => {
+                        gauges.problem("upkeep", format!("the log's upkeep died: {error}"));
+                    }
+                }
+            }
+        });
+        Self { stop, working }
+    }
+
+    /// Ends it; what is under way is done when this returns.
+    pub(crate) async fn stop(&self) {
+        self.stop.send_replace(true);
+        drop(self.working.lock().await);
+    }
+}
