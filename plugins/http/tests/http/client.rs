@@ -51,7 +51,7 @@ pub async fn open_with(
         channel_buffers: Vec::new(),
         handlers: Vec::new(),
         clock: Clock::system(),
-        faults: Faults::default(),
+        faults: Faults::none(),
     };
     of_engine(&mut config);
     let engine = Engine::start(config).await.unwrap();
