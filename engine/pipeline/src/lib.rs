@@ -1,1 +1,26 @@
 //! Rules, windows and trees put together: events in order become alerts.
+//!
+//! This crate is pure: it knows no actor, disk or clock. [`Pipeline`] runs everything on one thread (for
+//! `larum detect`, tests and replay); the runtime's actors run the same parts, taken apart along
+//! [`Sequencer`], and must give the same bytes. What an epoch puts out depends on the log and on the
+//! rules alone, never on where the epoch was cut.
+
+mod causes;
+mod clocks;
+mod epoch;
+mod error;
+mod pipeline;
+mod raise;
+mod reorder;
+mod sequencer;
+mod system;
+mod units;
+
+pub use clocks::{Clocks, Sighting, Stamp, TENANT_CLOCK, WatermarkStep};
+pub use epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt, epoch_hash};
+pub use error::{CheckpointError, RaiseError};
+pub use pipeline::Pipeline;
+pub use reorder::Reorder;
+pub use sequencer::{SEMANTICS_VERSION, Sequencer, Settings};
+pub use system::unit_detached_alert;
+pub use units::{Unit, WindowWork, run_window};

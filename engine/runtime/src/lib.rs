@@ -1,6 +1,13 @@
 //! The actors that run the pipeline, and the public engine.
 
-pub mod breaker;
 pub mod clock;
-pub mod credit;
+
 pub mod seeded;
+
+pub mod faults;
+
+pub mod credit;
+
+pub mod breaker;
+
+pub mod supervise;

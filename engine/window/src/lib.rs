@@ -1,1 +1,25 @@
 //! Matches over event time to detections.
+//!
+//! A [`Window`] counts one rule's matches per group key over `[t - W, t]`, both ends included, and
+//! says when the rule's condition comes to hold. It never reads a clock: time is what matches carry
+//! and what [`Window::advance`] is told, so a replay gives the same answer. Raising an alert out of a
+//! [`larum_event::Detection`] is the pipeline's job, deciding what is late the sequencer's.
+
+mod held;
+
+mod evidence;
+
+mod episode;
+
+mod key;
+
+mod keys;
+
+mod window;
+
+mod checkpoint;
+
+mod error;
+
+pub use error::RestoreError;
+pub use window::{ClockMoved, Window, WindowLimits, WindowStats};

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::members::Name;
+use super::split::Name;
 use crate::limits;
 use crate::rejection::{Reason, Rejection};
 

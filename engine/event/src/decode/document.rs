@@ -1,0 +1,149 @@
+//! A TOML document whose every value knows its place.
+//!
+//! Read by hand and not by serde: a key that is a string or a table, and a sentence of our own for
+//! each mistake, all mistakes of a file at once, are what people who write decoders need.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{Problems, nearest};
+
+/// A value and the byte at which it begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Located<T> {
+    pub(super) value: T,
+    pub(super) at: usize,
+}
+
+/// One table of the document.
+#[derive(Debug, Clone)]
+pub(super) struct Section<'t> {
+    /// How messages call it: `[fields]`, or `the file` at the top.
+    name: String,
+    /// Where it begins.
+    pub(super) at: usize,
+    table: &'t DeTable<'t>,
+}
+
+impl<'t> Section<'t> {
+    pub(super) fn top(table: &'t DeTable<'t>) -> Self {
+        Self {
+            name: "the file".into(),
+            at: 0,
+            table,
+        }
+    }
+
+    pub(super) fn of(
+        name: impl Into<String>,
+        value: &'t Spanned<DeValue<'t>>,
+        problems: &mut Problems<'_>,
+    ) -> Option<Self> {
+        let name = name.into();
+        let at = value.span().start;
+        match value.get_ref() {
+            DeValue::Table(table) => Some(Self { name, at, table }),
+            other => {
+                problems.add(at, format!("{name} must be a table, not {}", kind(other)));
+                None
+            }
+        }
+    }
+
+    /// Keys and values, with the place of the key.
+    pub(super) fn entries(
+        &self,
+    ) -> impl Iterator<Item = (Located<&'t str>, &'t Spanned<DeValue<'t>>)> + use<'t> {
+        self.table.iter().map(|(key, value)| {
+            let key = Located {
+                value: key.get_ref().as_ref(),
+                at: key.span().start,
+            };
+            (key, value)
+        })
+    }
+
+    /// Notes every key that is not one of `known`.
+    pub(super) fn refuse_unknown(&self, known: &[&str], problems: &mut Problems<'_>) {
+        for (key, _) in self.entries() {
+            if known.contains(&key.value) {
+                continue;
+            }
+            let message = format!("unknown key `{}` in {}", key.value, self.name);
+            let help = match nearest(key.value, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the keys are {}", known.join(", ")),
+            };
+            problems.add_with_help(key.at, message, help);
+        }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.entries()
+            .find(|(known, _)| known.value == key)
+            .map(|(_, value)| value)
+    }
+
+    pub(super) fn section(&self, key: &str, problems: &mut Problems<'_>) -> Option<Self> {
+        Self::of(format!("[{key}]"), self.get(key)?, problems)
+    }
+
+    pub(super) fn string(
+        &self,
+        key: &str,
+        problems: &mut Problems<'_>,
+    ) -> Option<Located<&'t str>> {
+        string(key, self.get(key)?, problems)
+    }
+
+    /// A list of strings; empty when the key is not there.
+    pub(super) fn strings(&self, key: &str, problems: &mut Problems<'_>) -> Vec<Located<&'t str>> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            let found = kind(value.get_ref());
+            problems.add(
+                value.span().start,
+                format!("`{key}` must be a list of strings, not {found}"),
+            );
+            return Vec::new();
+        };
+        items
+            .iter()
+            .filter_map(|item| string(key, item, problems))
+            .collect()
+    }
+}
+
+/// `value` as a string, or a note that it is none.
+pub(super) fn string<'t>(
+    key: &str,
+    value: &'t Spanned<DeValue<'t>>,
+    problems: &mut Problems<'_>,
+) -> Option<Located<&'t str>> {
+    let at = value.span().start;
+    match value.get_ref() {
+        DeValue::String(text) => Some(Located {
+            value: text.as_ref(),
+            at,
+        }),
+        other => {
+            problems.add(at, format!("`{key}` must be a string, not {}", kind(other)));
+            None
+        }
+    }
+}
+
+/// What a value is, for messages.
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

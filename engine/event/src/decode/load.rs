@@ -1,0 +1,376 @@
+//! From the text of a decoder file to a [`Decoder`], or to everything that is wrong with it.
+
+use std::collections::BTreeSet;
+
+use toml::de::{DeTable, DeValue};
+
+use super::decoder::{Decoder, Fields, Shape, TimeField};
+use super::document::{Located, Section, string};
+use super::error::{InvalidDecoder, Problems};
+use super::mapping::Mapping;
+use super::text::Lines;
+use super::time_format::TimeFormat;
+use crate::names::{Channel, EventType, Source};
+use crate::severity::Severity;
+
+const TOP_KEYS: [&str; 7] = [
+    "name", "format", "channel", "fields", "metadata", "data", "text",
+];
+const FIELD_KEYS: [&str; 8] = [
+    "id",
+    "type",
+    "time",
+    "sequence",
+    "source",
+    "severity",
+    "correlationId",
+    "correlation",
+];
+const CORRELATION_KEYS: [&str; 3] = ["root", "parent", "stage"];
+const NO_TENANT: &str = "a decoder may not set the tenant";
+const NO_TENANT_HELP: &str = "the tenant is that of whoever sends the input; remove this line";
+
+impl Decoder {
+    /// Reads the decoder file `text`; `file` is what messages call it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with line and column. Keys that mean nothing are errors
+    /// too, and so is any attempt to set the tenant.
+    pub fn load(file: &str, text: &str) -> Result<Self, InvalidDecoder> {
+        let mut problems = Problems::of(text);
+        let table = match DeTable::parse(text) {
+            Ok(table) => table,
+            Err(error) => {
+                let at = error.span().map_or(0, |span| span.start);
+                problems.add(at, error.message().to_owned());
+                return Err(problems.into_error(file));
+            }
+        };
+        let decoder = read(&Section::top(table.get_ref()), &mut problems);
+        match decoder {
+            Some(decoder) if problems.is_empty() => Ok(decoder),
+            _ => Err(problems.into_error(file)),
+        }
+    }
+}
+
+/// A path of the record, for which member of the event it is read, and where the file says so.
+struct Use {
+    path: String,
+    wanted: String,
+    at: usize,
+}
+
+/// The members of the record that the file maps.
+#[derive(Default)]
+struct Uses(Vec<Use>);
+
+impl Uses {
+    fn note(&mut self, path: Option<&str>, wanted: &str, at: usize) {
+        self.0.extend(path.map(|path| Use {
+            path: path.to_owned(),
+            wanted: wanted.to_owned(),
+            at,
+        }));
+    }
+}
+
+fn read(top: &Section<'_>, problems: &mut Problems<'_>) -> Option<Decoder> {
+    for (key, _) in top.entries().filter(|(key, _)| is_tenant(key.value)) {
+        problems.add_with_help(key.at, NO_TENANT, NO_TENANT_HELP);
+    }
+    let mut known = TOP_KEYS.to_vec();
+    known.extend(
+        top.entries()
+            .map(|(key, _)| key.value)
+            .filter(|key| is_tenant(key)),
+    );
+    top.refuse_unknown(&known, problems);
+    let name = read_name(top, problems);
+    let channel = read_channel(top, problems);
+    let shape = read_shape(top, problems);
+    let mut uses = Uses::default();
+    let fields = match top.section("fields", problems) {
+        Some(section) => read_fields(&section, &mut uses, problems),
+        None => Fields::default(),
+    };
+    let metadata = match top.section("metadata", problems) {
+        Some(section) => read_metadata(&section, &mut uses, problems),
+        None => Vec::new(),
+    };
+    let left_out = read_left_out(top, &uses, problems);
+    let shape = shape?;
+    match &shape {
+        Shape::Json if fields.event_type.is_none() && problems.is_empty() => {
+            let message = "no type: every event needs one";
+            problems.add_with_help(0, message, "add `type = \"..\"` to [fields]");
+        }
+        Shape::Json => {}
+        Shape::Text(lines) => check_text(lines, &fields, &uses, problems),
+    }
+    Some(Decoder {
+        name: name?,
+        shape,
+        channel,
+        fields,
+        metadata,
+        left_out,
+    })
+}
+
+fn read_name(top: &Section<'_>, problems: &mut Problems<'_>) -> Option<String> {
+    let Some(name) = top.string("name", problems) else {
+        if top.get("name").is_none() {
+            let help = "add `name = \"..\"` as the first line";
+            problems.add_with_help(0, "a decoder needs a name", help);
+        }
+        return None;
+    };
+    if let Err(error) = Source::new(name.value) {
+        problems.add(
+            name.at,
+            format!("`name` is also the default source: {error}"),
+        );
+    }
+    Some(name.value.to_owned())
+}
+
+fn read_channel(top: &Section<'_>, problems: &mut Problems<'_>) -> Option<Channel> {
+    let channel = top.string("channel", problems)?;
+    let checked = Channel::new(channel.value);
+    let checked = checked
+        .map_err(|error| problems.add(channel.at, format!("`channel` is no channel: {error}")))
+        .ok()?;
+    if checked.as_str().starts_with('$') || checked == Channel::alerts() {
+        let message = format!("the channel `{checked}` is the engine's own");
+        problems.add(channel.at, message);
+    }
+    Some(checked)
+}
+
+fn read_shape(top: &Section<'_>, problems: &mut Problems<'_>) -> Option<Shape> {
+    let text = top.section("text", problems);
+    let Some(format) = top.string("format", problems) else {
+        if top.get("format").is_none() {
+            let help = "add `format = \"json\"` or `format = \"text\"`";
+            problems.add_with_help(0, "a decoder needs a format", help);
+        }
+        return None;
+    };
+    match (format.value, text) {
+        ("json", None) => Some(Shape::Json),
+        ("json", Some(text)) => {
+            problems.add(text.at, "[text] is for `format = \"text\"`");
+            None
+        }
+        ("text", Some(text)) => Some(Shape::Text(Lines::load(&text, problems))),
+        ("text", None) => {
+            let help = "add a [[text.pattern]] with a regex";
+            problems.add_with_help(format.at, "`format = \"text\"` needs patterns", help);
+            None
+        }
+        (other, _) => {
+            let message = format!("`{other}` is not a format");
+            problems.add_with_help(format.at, message, "the formats are \"json\" and \"text\"");
+            None
+        }
+    }
+}
+
+fn read_fields(section: &Section<'_>, uses: &mut Uses, problems: &mut Problems<'_>) -> Fields {
+    let mut fields = Fields::default();
+    let mut known = FIELD_KEYS.to_vec();
+    for (key, value) in section.entries() {
+        let mut mapping = || {
+            let mapping = Mapping::load(key.value, value, problems)?;
+            uses.note(mapping.path(), key.value, key.at);
+            Some(mapping)
+        };
+        match key.value {
+            "id" => fields.id = mapping(),
+            "type" => fields.event_type = mapping(),
+            "source" => fields.source = mapping(),
+            "severity" => fields.severity = mapping(),
+            "correlationId" => fields.correlation_id = mapping(),
+            "sequence" => {
+                let path = string(key.value, value, problems).map(|path| path.value);
+                uses.note(path, key.value, key.at);
+                fields.sequence = path.map(str::to_owned);
+            }
+            "time" => {
+                fields.time = read_time(key, value, problems);
+                let path = fields.time.as_ref().map(|time| time.from.as_str());
+                uses.note(path, key.value, key.at);
+            }
+            "correlation" => {
+                if let Some(section) = Section::of("[fields.correlation]", value, problems) {
+                    fields.correlation = read_correlation(&section, uses, problems);
+                }
+            }
+            other if is_tenant(other) => {
+                problems.add_with_help(key.at, NO_TENANT, NO_TENANT_HELP);
+                known.push(other);
+            }
+            _ => {}
+        }
+    }
+    section.refuse_unknown(&known, problems);
+    check_constants(section, &fields, problems);
+    fields
+}
+
+/// Notes constants that no event could have.
+fn check_constants(section: &Section<'_>, fields: &Fields, problems: &mut Problems<'_>) {
+    let at = |key: &str| {
+        section
+            .get(key)
+            .map_or(section.at, |value| value.span().start)
+    };
+    if let Some(Mapping::Constant(_)) = &fields.id {
+        problems.add(at("id"), "a constant `id` would be that of every event");
+    }
+    if let Some(Mapping::Constant(text)) = &fields.event_type
+        && let Err(error) = EventType::new(text)
+    {
+        problems.add(at("type"), format!("`type` is not an event type: {error}"));
+    }
+    if let Some(Mapping::Constant(text)) = &fields.source
+        && let Err(error) = Source::new(text)
+    {
+        problems.add(at("source"), format!("`source` is not a source: {error}"));
+    }
+    if let Some(Mapping::Constant(text)) = &fields.severity
+        && let Err(error) = text.parse::<Severity>()
+    {
+        problems.add(at("severity"), error.to_string());
+    }
+}
+
+fn read_time(
+    key: Located<&str>,
+    value: &toml::Spanned<DeValue<'_>>,
+    problems: &mut Problems<'_>,
+) -> Option<TimeField> {
+    if let DeValue::String(from) = value.get_ref() {
+        return Some(TimeField {
+            from: from.clone().into_owned(),
+            format: TimeFormat::Rfc3339,
+        });
+    }
+    let section = Section::of(format!("`{}`", key.value), value, problems)?;
+    section.refuse_unknown(&["from", "format", "zone", "year"], problems);
+    let format = TimeFormat::load(&section, problems);
+    let Some(from) = section.string("from", problems) else {
+        if section.get("from").is_none() {
+            problems.add(
+                section.at,
+                "`time` needs `from`, the member it is read from",
+            );
+        }
+        return None;
+    };
+    Some(TimeField {
+        from: from.value.to_owned(),
+        format: format?,
+    })
+}
+
+fn read_correlation(
+    section: &Section<'_>,
+    uses: &mut Uses,
+    problems: &mut Problems<'_>,
+) -> Vec<(&'static str, Mapping)> {
+    section.refuse_unknown(&CORRELATION_KEYS, problems);
+    let mut correlation = Vec::new();
+    for name in CORRELATION_KEYS {
+        if let Some(value) = section.get(name)
+            && let Some(mapping) = Mapping::load(name, value, problems)
+        {
+            uses.note(mapping.path(), name, value.span().start);
+            correlation.push((name, mapping));
+        }
+    }
+    correlation
+}
+
+fn read_metadata(
+    section: &Section<'_>,
+    uses: &mut Uses,
+    problems: &mut Problems<'_>,
+) -> Vec<(String, Mapping)> {
+    let mut metadata = Vec::new();
+    for (key, value) in section.entries() {
+        if is_tenant(key.value) {
+            problems.add_with_help(key.at, NO_TENANT, NO_TENANT_HELP);
+        } else if let Some(mapping) = Mapping::load(key.value, value, problems) {
+            uses.note(mapping.path(), &format!("metadata.{}", key.value), key.at);
+            metadata.push((key.value.to_owned(), mapping));
+        }
+    }
+    metadata
+}
+
+/// The members of the record that do not go into `data`: those that are mapped, unless they are to be
+/// kept, and those that are dropped.
+fn read_left_out(top: &Section<'_>, uses: &Uses, problems: &mut Problems<'_>) -> BTreeSet<String> {
+    let mut left_out: BTreeSet<String> = uses.0.iter().map(|used| used.path.clone()).collect();
+    let Some(section) = top.section("data", problems) else {
+        return left_out;
+    };
+    section.refuse_unknown(&["keep", "drop"], problems);
+    for kept in section.strings("keep", problems) {
+        if !left_out.remove(kept.value) {
+            let message = format!("`{}` is kept anyway: nothing is read from it", kept.value);
+            problems.add(kept.at, message);
+        }
+    }
+    for dropped in section.strings("drop", problems) {
+        left_out.insert(dropped.value.to_owned());
+    }
+    left_out
+}
+
+/// Notes what can be known to fail for the lines of a pattern before any line is read.
+fn check_text(lines: &Lines, fields: &Fields, uses: &Uses, problems: &mut Problems<'_>) {
+    if lines.patterns.is_empty() {
+        return;
+    }
+    for used in &uses.0 {
+        lines.check_path(&used.path, used.at, &used.wanted, problems);
+    }
+    if !problems.is_empty() {
+        return;
+    }
+    for pattern in &lines.patterns {
+        match &fields.event_type {
+            Some(mapping) if pattern.event_type.is_none() => {
+                pattern.require(mapping, "type", problems);
+            }
+            None if pattern.event_type.is_none() => {
+                let help = "add `type = \"..\"` here, or to [fields] for all patterns";
+                problems.add_with_help(pattern.at, "this pattern has no type", help);
+            }
+            Some(_) | None => {}
+        }
+        for (mapping, wanted) in [(&fields.id, "id"), (&fields.source, "source")] {
+            if let Some(mapping) = mapping {
+                pattern.require(mapping, wanted, problems);
+            }
+        }
+        if let Some(time) = &fields.time
+            && !pattern.has_group(&time.from)
+        {
+            pattern.lacks(&time.from, "time", problems);
+        }
+    }
+}
+
+/// Whether `key` would name the tenant, in whatever spelling.
+fn is_tenant(key: &str) -> bool {
+    let letters: String = key
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|letter| letter.to_ascii_lowercase())
+        .collect();
+    matches!(letters.as_str(), "tenant" | "tenantid")
+}

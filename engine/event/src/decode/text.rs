@@ -1,0 +1,312 @@
+//! Plain text lines: regexes tried in order, their named groups the members of the record.
+
+use std::borrow::Cow;
+
+use regex::Regex;
+use toml::de::DeValue;
+
+use super::document::{Section, kind};
+use super::error::{Problems, nearest};
+use super::mapping::Mapping;
+use super::members::{Members, Piece, short, write_string};
+use crate::names::EventType;
+use crate::rejection::{Reason, Rejection};
+use crate::severity::Severity;
+
+/// The kinds of line a decoder knows.
+#[derive(Debug, Clone)]
+pub(super) struct Lines {
+    pub(super) patterns: Vec<LinePattern>,
+    invalid_utf8: InvalidUtf8,
+}
+
+/// What becomes of a line that is not UTF-8.
+#[derive(Debug, Clone, Copy)]
+enum InvalidUtf8 {
+    Reject,
+    Replace,
+}
+
+/// One kind of line, and what is known of all its events.
+#[derive(Debug, Clone)]
+pub(super) struct LinePattern {
+    regex: Regex,
+    /// The names of its groups, by number, and whether the group catches an integer.
+    groups: Vec<Option<(String, bool)>>,
+    /// Where its text begins in the decoder file.
+    pub(super) at: usize,
+    /// The type of its events, instead of `fields.type`.
+    pub(super) event_type: Option<String>,
+    /// The severity of its events, instead of `fields.severity`.
+    pub(super) severity: Option<Severity>,
+    /// Members of `data` that are the same for all its events, the values as JSON.
+    pub(super) data: Vec<(String, String)>,
+}
+
+impl Lines {
+    pub(super) fn load(section: &Section<'_>, problems: &mut Problems<'_>) -> Self {
+        let known = ["head", "integer", "invalid_utf8", "pattern"];
+        section.refuse_unknown(&known, problems);
+        let invalid_utf8 = match section.string("invalid_utf8", problems) {
+            None => InvalidUtf8::Reject,
+            Some(word) if word.value == "reject" => InvalidUtf8::Reject,
+            Some(word) if word.value == "replace" => InvalidUtf8::Replace,
+            Some(word) => {
+                problems.add(word.at, "`invalid_utf8` must be \"reject\" or \"replace\"");
+                InvalidUtf8::Reject
+            }
+        };
+        let head = section.string("head", problems);
+        if let Some(head) = &head
+            && let Err(error) = Regex::new(head.value)
+        {
+            problems.add(
+                head.at,
+                format!("`head` does not compile: {}", plain(&error)),
+            );
+            return Self {
+                patterns: Vec::new(),
+                invalid_utf8,
+            };
+        }
+        let integers = section.strings("integer", problems);
+        let head = head.map_or("", |head| head.value);
+        let mut patterns = Vec::new();
+        match section.get("pattern").map(|value| (value, value.get_ref())) {
+            Some((_, DeValue::Array(items))) => {
+                for item in items.iter() {
+                    let pattern = Section::of("[[text.pattern]]", item, problems)
+                        .and_then(|section| LinePattern::load(head, &section, problems));
+                    patterns.extend(pattern);
+                }
+            }
+            Some((value, _)) => {
+                let at = value.span().start;
+                problems.add_with_help(at, "`pattern` must be a list", "write [[text.pattern]]");
+            }
+            None => {
+                let message = "[text] has no patterns";
+                problems.add_with_help(section.at, message, "add a [[text.pattern]] with a regex");
+            }
+        }
+        for integer in integers {
+            let mut found = false;
+            for pattern in &mut patterns {
+                found |= pattern.mark_integer(integer.value);
+            }
+            if !found && problems.is_empty() {
+                let message = format!("no pattern has a group `{}`", integer.value);
+                problems.add(integer.at, message);
+            }
+        }
+        Self {
+            patterns,
+            invalid_utf8,
+        }
+    }
+
+    /// The line as text.
+    pub(super) fn text<'r>(&self, line: &'r [u8]) -> Result<Cow<'r, str>, Rejection> {
+        match (std::str::from_utf8(line), self.invalid_utf8) {
+            (Ok(text), _) => Ok(Cow::Borrowed(text)),
+            (Err(_), InvalidUtf8::Replace) => Ok(String::from_utf8_lossy(line)),
+            (Err(error), InvalidUtf8::Reject) => Err(super::decoder::not_utf8(error)),
+        }
+    }
+
+    /// The first pattern that matches, and what it caught.
+    pub(super) fn find<'r>(
+        &'r self,
+        line: &'r str,
+    ) -> Result<(&'r LinePattern, Members<'r>), Rejection> {
+        for pattern in &self.patterns {
+            if let Some(members) = pattern.members(line) {
+                return Ok((pattern, members?));
+            }
+        }
+        Err(Rejection::new(
+            Reason::NotDecoded,
+            format!("no pattern matches {:?}", short(line)),
+        ))
+    }
+
+    /// Notes that `path`, read for `wanted`, is a group of no pattern.
+    pub(super) fn check_path(
+        &self,
+        path: &str,
+        at: usize,
+        wanted: &str,
+        problems: &mut Problems<'_>,
+    ) {
+        if self.patterns.iter().any(|pattern| pattern.has_group(path)) {
+            return;
+        }
+        let message = format!("`{wanted}` reads the group `{path}`, which no pattern has");
+        let names: Vec<&str> = self
+            .patterns
+            .iter()
+            .flat_map(|pattern| pattern.groups.iter().flatten())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        match nearest(path, names) {
+            Some(meant) => problems.add_with_help(at, message, format!("did you mean `{meant}`?")),
+            None => problems.add_with_help(at, message, format!("write (?P<{path}>..) in a regex")),
+        }
+    }
+}
+
+impl LinePattern {
+    fn load(head: &str, section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Self> {
+        section.refuse_unknown(&["regex", "type", "severity", "data"], problems);
+        let event_type = section.string("type", problems);
+        if let Some(event_type) = &event_type
+            && let Err(error) = EventType::new(event_type.value)
+        {
+            problems.add(
+                event_type.at,
+                format!("`type` is not an event type: {error}"),
+            );
+        }
+        let severity = section.string("severity", problems).and_then(|word| {
+            let severity = word.value.parse();
+            severity
+                .map_err(|error: crate::InvalidSeverity| problems.add(word.at, error.to_string()))
+                .ok()
+        });
+        let data = load_data(section, problems);
+        let Some(regex) = section.string("regex", problems) else {
+            if section.get("regex").is_none() {
+                problems.add(section.at, "a pattern needs a `regex`");
+            }
+            return None;
+        };
+        if let Err(error) = Regex::new(regex.value) {
+            problems.add(
+                regex.at,
+                format!("the regex does not compile: {}", plain(&error)),
+            );
+            return None;
+        }
+        let whole = match head {
+            "" => regex.value.to_owned(),
+            head => format!("(?:{head})(?:{})", regex.value),
+        };
+        let compiled = Regex::new(&whole)
+            .map_err(|error| {
+                let message = format!("`head` and this regex do not compile: {}", plain(&error));
+                problems.add(regex.at, message);
+            })
+            .ok()?;
+        let groups = compiled
+            .capture_names()
+            .map(|name| name.map(|name| (name.to_owned(), false)))
+            .collect();
+        Some(Self {
+            regex: compiled,
+            groups,
+            at: regex.at,
+            event_type: event_type.map(|event_type| event_type.value.to_owned()),
+            severity,
+            data,
+        })
+    }
+
+    pub(super) fn has_group(&self, wanted: &str) -> bool {
+        self.groups.iter().flatten().any(|(name, _)| name == wanted)
+    }
+
+    /// Notes that `mapping`, which every event needs, reads a group that this pattern lacks.
+    pub(super) fn require(&self, mapping: &Mapping, wanted: &str, problems: &mut Problems<'_>) {
+        if let Some(path) = mapping.path()
+            && !mapping.has_default()
+            && !self.has_group(path)
+        {
+            self.lacks(path, wanted, problems);
+        }
+    }
+
+    /// Notes that the pattern lacks the group `path`.
+    pub(super) fn lacks(&self, path: &str, wanted: &str, problems: &mut Problems<'_>) {
+        let message = format!("this pattern has no group `{path}`, from which `{wanted}` is read");
+        problems.add(self.at, message);
+    }
+
+    fn mark_integer(&mut self, wanted: &str) -> bool {
+        let mut found = false;
+        for (name, integer) in self.groups.iter_mut().flatten() {
+            if name == wanted {
+                *integer = true;
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// What the groups caught, or `None` when the line is not of this kind.
+    fn members<'r>(&'r self, line: &'r str) -> Option<Result<Members<'r>, Rejection>> {
+        let captures = self.regex.captures(line)?;
+        let mut list = Vec::with_capacity(self.groups.len());
+        for (group, caught) in self.groups.iter().zip(captures.iter()) {
+            let (Some((name, integer)), Some(caught)) = (group, caught) else {
+                continue;
+            };
+            let text = caught.as_str();
+            let piece = if !integer {
+                Piece::Text(text)
+            } else if let Ok(number) = text.parse() {
+                Piece::Integer(number)
+            } else {
+                let detail = format!("{:?} is not an integer of 64 bits", short(text));
+                return Some(Err(Rejection::of_member(
+                    Reason::WrongType,
+                    name.as_str(),
+                    detail,
+                )));
+            };
+            list.push((Cow::Borrowed(name.as_str()), piece));
+        }
+        Some(Ok(Members { list }))
+    }
+}
+
+fn load_data(section: &Section<'_>, problems: &mut Problems<'_>) -> Vec<(String, String)> {
+    let mut data = Vec::new();
+    let Some(table) = section.section("data", problems) else {
+        return data;
+    };
+    for (key, value) in table.entries() {
+        let json = match value.get_ref() {
+            DeValue::String(text) => {
+                let mut json = Vec::new();
+                write_string(&mut json, text);
+                String::from_utf8(json).ok()
+            }
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .map(|number| number.to_string()),
+            DeValue::Boolean(truth) => Some(truth.to_string()),
+            DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                None
+            }
+        };
+        match json {
+            Some(json) => data.push((key.value.to_owned(), json)),
+            None => problems.add(
+                value.span().start,
+                format!(
+                    "`{}` must be a string, an integer or a boolean, not {}",
+                    key.value,
+                    kind(value.get_ref())
+                ),
+            ),
+        }
+    }
+    data
+}
+
+/// A regex error in one line: its last line says what is wrong.
+fn plain(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
+}

@@ -1,0 +1,350 @@
+//! How a record writes its time, and the year and zone it leaves out.
+//!
+//! A time without a year gets the one that puts it nearest to the record before it, so a log may run over
+//! New Year, and one line from a host that lost its clock leads astray nobody but itself. An hour that
+//! the end of summer time repeats is the first of the two, unless the input has passed it already.
+
+use std::fmt::Write as _;
+
+use chrono::format::{Item, Parsed, StrftimeItems};
+use chrono::{DateTime, Datelike, FixedOffset, MappedLocalTime, NaiveDateTime, TimeZone, Utc};
+
+use super::document::Section;
+use super::epoch::{self, NotEpoch};
+use super::error::{Problems, nearest};
+use super::members::short;
+use crate::time::{Span, Timestamp};
+
+/// What formats are called that are not written out with `%`.
+const NAMED: [&str; 5] = ["rfc3339", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"];
+/// How far a record may go back inside an hour that comes twice, and still be of the first one.
+const DISORDER: Span = Span::from_seconds(60);
+/// How far ahead of the arrival a record may be, when the arrival decides the year.
+const AHEAD: Span = Span::from_seconds(86_400);
+
+/// One way to write a time.
+#[derive(Debug, Clone)]
+pub(super) enum TimeFormat {
+    /// With date, time and zone.
+    Rfc3339,
+    /// A number of units of `10^scale` nanoseconds.
+    Epoch { scale: i32 },
+    /// Written out with `%`.
+    Pattern(Pattern),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    text: String,
+    items: Vec<Item<'static>>,
+    year: Year,
+    zone: Zone,
+}
+
+/// Where the year comes from.
+#[derive(Debug, Clone, Copy)]
+enum Year {
+    /// The record has it.
+    Written,
+    /// The first record is of this year.
+    First(i32),
+    /// The one before or at which the input arrived.
+    Arrival,
+}
+
+/// Where the zone comes from.
+#[derive(Debug, Clone, Copy)]
+enum Zone {
+    /// The record has it.
+    Written,
+    /// A place's.
+    Named(chrono_tz::Tz),
+    /// A fixed distance from UTC.
+    Fixed(FixedOffset),
+}
+
+/// What the times read so far tell about the next one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TimeState {
+    last: Option<(NaiveDateTime, Timestamp)>,
+}
+
+impl TimeFormat {
+    /// Reads `format`, `zone` and `year` of a time's table.
+    pub(super) fn load(section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Self> {
+        let format = section.string("format", problems);
+        let name = format.as_ref().map_or("rfc3339", |format| format.value);
+        let named = match name {
+            "rfc3339" => Some(Self::Rfc3339),
+            "epoch_s" => Some(Self::Epoch { scale: 9 }),
+            "epoch_ms" => Some(Self::Epoch { scale: 6 }),
+            "epoch_us" => Some(Self::Epoch { scale: 3 }),
+            "epoch_ns" => Some(Self::Epoch { scale: 0 }),
+            _ => None,
+        };
+        if named.is_some() {
+            for key in ["zone", "year"] {
+                if let Some(value) = section.get(key) {
+                    let message = format!("a time of format {name} has its own {key}");
+                    problems.add(value.span().start, message);
+                }
+            }
+            return named;
+        }
+        let at = format.map_or(section.at, |format| format.at);
+        if !name.contains('%') {
+            let help = match nearest(name, NAMED) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!(
+                    "use {}, or write it out, as in %Y-%m-%d %H:%M:%S",
+                    NAMED.join(", ")
+                ),
+            };
+            problems.add_with_help(at, format!("`{name}` is not a time format"), help);
+            return None;
+        }
+        let pattern = Pattern::load(name, at, section, problems)?;
+        Some(Self::Pattern(pattern))
+    }
+
+    /// The time that `text` tells.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub(super) fn read(
+        &self,
+        text: &str,
+        arrived: Timestamp,
+        state: &mut TimeState,
+    ) -> Result<Timestamp, String> {
+        match self {
+            Self::Rfc3339 => Timestamp::parse(text).map_err(|error| error.to_string()),
+            Self::Epoch { scale } => match epoch::nanos(text, *scale) {
+                Ok(nanos) => Ok(Timestamp::from_nanos(nanos)),
+                Err(NotEpoch::Format) => Err(format!("{:?} is not a number", short(text))),
+                Err(NotEpoch::OutOfRange) => Err(out_of_range(text)),
+            },
+            Self::Pattern(pattern) => pattern.read(text, arrived, state),
+        }
+    }
+}
+
+impl Pattern {
+    fn load(
+        text: &str,
+        at: usize,
+        section: &Section<'_>,
+        problems: &mut Problems<'_>,
+    ) -> Option<Self> {
+        let Ok(items) = StrftimeItems::new(text).parse_to_owned() else {
+            let message = format!("`{text}` holds a % that means nothing");
+            problems.add_with_help(at, message, "docs/decoders.md lists what may follow a %");
+            return None;
+        };
+        let Some(sample) = read_sample(&items) else {
+            let message = format!("`{text}` does not tell a date and a time of day");
+            problems.add_with_help(at, message, "write both, as in %b %e %H:%M:%S");
+            return None;
+        };
+        let year = Year::load(&sample, at, section, problems)?;
+        let zone = Zone::load(&sample, section, problems)?;
+        Some(Self {
+            text: text.to_owned(),
+            items,
+            year,
+            zone,
+        })
+    }
+
+    fn read(
+        &self,
+        text: &str,
+        arrived: Timestamp,
+        state: &mut TimeState,
+    ) -> Result<Timestamp, String> {
+        let not_this_format = || format!("{:?} is not of the format {:?}", short(text), self.text);
+        let mut parsed = Parsed::new();
+        chrono::format::parse(&mut parsed, text, self.items.iter())
+            .map_err(|_| not_this_format())?;
+        if matches!(self.zone, Zone::Written) && matches!(self.year, Year::Written) {
+            let time = parsed.to_datetime().map_err(|_| not_this_format())?;
+            return Timestamp::from_chrono(time.to_utc()).ok_or_else(|| out_of_range(text));
+        }
+        let last = state.last.map(|(local, _)| local);
+        let local = match (self.year, last) {
+            (Year::Written, _) => local_time(&parsed, None),
+            (Year::First(year), None) => local_time(&parsed, Some(year)),
+            (Year::First(_), Some(last)) => (last.year() - 1..=last.year() + 1)
+                .filter_map(|year| local_time(&parsed, Some(year)))
+                .min_by_key(|local| (*local - last).num_seconds().abs()),
+            (Year::Arrival, _) => {
+                let latest = arrived.saturating_add(AHEAD).to_chrono().naive_utc();
+                (latest.year() - 1..=latest.year() + 1)
+                    .rev()
+                    .filter_map(|year| local_time(&parsed, Some(year)))
+                    .find(|local| {
+                        self.zone.instant(&parsed, *local, state) <= Some(latest.and_utc())
+                    })
+            }
+        };
+        let local = local.ok_or_else(|| format!("{:?} is no day of its year", short(text)))?;
+        let Some(instant) = self.zone.instant(&parsed, local, state) else {
+            return Err(format!(
+                "{:?} does not exist in the decoder's zone: the clocks skip it",
+                short(text)
+            ));
+        };
+        let time = Timestamp::from_chrono(instant).ok_or_else(|| out_of_range(text))?;
+        state.last = Some((local, time));
+        Ok(time)
+    }
+}
+
+impl Year {
+    fn load(
+        sample: &Parsed,
+        at: usize,
+        section: &Section<'_>,
+        problems: &mut Problems<'_>,
+    ) -> Option<Self> {
+        let written = sample.timestamp().is_some()
+            || sample.year().is_some()
+            || sample.year_mod_100().is_some()
+            || sample.isoyear().is_some();
+        let Some(value) = section.get("year") else {
+            if !written {
+                problems.add_with_help(
+                    at,
+                    "this time has no year, and none is given",
+                    "add `year = 2026`, the year of the first record, or `year = \"arrival\"`",
+                );
+                return None;
+            }
+            return Some(Self::Written);
+        };
+        let at = value.span().start;
+        if written {
+            problems.add(at, "a `year` is given, but the format reads one");
+            return None;
+        }
+        match value.get_ref() {
+            toml::de::DeValue::String(word) if word == "arrival" => Some(Self::Arrival),
+            toml::de::DeValue::Integer(number) => {
+                let year = i32::from_str_radix(number.as_str(), number.radix()).ok();
+                let year = year.filter(|year| (1678..=2261).contains(year));
+                if year.is_none() {
+                    problems.add(at, "`year` must lie between 1678 and 2261");
+                }
+                year.map(Self::First)
+            }
+            _ => {
+                problems.add(at, "`year` must be a number or \"arrival\"");
+                None
+            }
+        }
+    }
+}
+
+impl Zone {
+    fn load(sample: &Parsed, section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Self> {
+        let written = sample.timestamp().is_some() || sample.offset().is_some();
+        let Some(zone) = section.string("zone", problems) else {
+            return Some(if written {
+                Self::Written
+            } else {
+                Self::Named(chrono_tz::UTC)
+            });
+        };
+        if written {
+            problems.add(zone.at, "a `zone` is given, but the format reads one");
+            return None;
+        }
+        if let Ok(named) = zone.value.parse::<chrono_tz::Tz>() {
+            return Some(Self::Named(named));
+        }
+        if let Ok(fixed) = zone.value.parse::<FixedOffset>() {
+            return Some(Self::Fixed(fixed));
+        }
+        let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+        let help = match nearest(zone.value, names) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "use a name such as Europe/Berlin, or a distance such as +02:00".into(),
+        };
+        problems.add_with_help(
+            zone.at,
+            format!("`{}` is not a time zone", zone.value),
+            help,
+        );
+        None
+    }
+
+    /// The instant of a local time; `None` when the clocks skip it.
+    fn instant(
+        self,
+        parsed: &Parsed,
+        local: NaiveDateTime,
+        state: &TimeState,
+    ) -> Option<DateTime<Utc>> {
+        let zone = match self {
+            Self::Written => {
+                let offset = parsed.to_fixed_offset().ok()?;
+                return Some(offset.from_local_datetime(&local).single()?.to_utc());
+            }
+            Self::Fixed(offset) => {
+                return Some(offset.from_local_datetime(&local).single()?.to_utc());
+            }
+            Self::Named(zone) => zone,
+        };
+        match zone.from_local_datetime(&local) {
+            MappedLocalTime::Single(time) => Some(time.to_utc()),
+            MappedLocalTime::None => None,
+            MappedLocalTime::Ambiguous(first, second) => {
+                let passed = state.last.is_some_and(|(_, last)| {
+                    first.to_utc() < last.saturating_sub(DISORDER).to_chrono()
+                });
+                Some(if passed {
+                    second.to_utc()
+                } else {
+                    first.to_utc()
+                })
+            }
+        }
+    }
+}
+
+/// Date and time of day as written, in `year` where the text has none.
+fn local_time(parsed: &Parsed, year: Option<i32>) -> Option<NaiveDateTime> {
+    let mut parsed = parsed.clone();
+    if let Some(year) = year {
+        parsed.set_year(i64::from(year)).ok()?;
+    }
+    let date = parsed.to_naive_date().ok()?;
+    Some(date.and_time(parsed.to_naive_time().ok()?))
+}
+
+/// Writes and reads a known time; `None` when that does not give date and time of day.
+fn read_sample(items: &[Item<'static>]) -> Option<Parsed> {
+    // Monday, 29 February 2016, 13:45:07.
+    let sample = DateTime::from_timestamp(1_456_753_507, 0)?.fixed_offset();
+    let mut text = String::new();
+    write!(text, "{}", sample.format_with_items(items.iter())).ok()?;
+    let mut parsed = Parsed::new();
+    chrono::format::parse(&mut parsed, &text, items.iter()).ok()?;
+    let read = parsed.clone();
+    if parsed.timestamp().is_none() {
+        if parsed.year().is_none() && parsed.year_mod_100().is_none() && parsed.isoyear().is_none()
+        {
+            parsed.set_year(2016).ok()?;
+        }
+        let local = parsed
+            .to_naive_date()
+            .ok()?
+            .and_time(parsed.to_naive_time().ok()?);
+        (local.date() == sample.date_naive()).then_some(())?;
+    }
+    Some(read)
+}
+
+fn out_of_range(text: &str) -> String {
+    format!("{:?} lies outside of the years 1677 to 2262", short(text))
+}

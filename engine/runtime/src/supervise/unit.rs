@@ -1,0 +1,149 @@
+//! What a supervised actor holds to fail well.
+//!
+//! ```text
+//! handle(batch):  self.unit.run(ctx, &what, || self.state.take(batch))   guarded; Err after a panic
+//! restarting:     self.unit.restart(ctx, |actor, ctx| ..rebuild all fields..)
+//! ```
+//!
+//! On a panic [`Unit::run`] stops the context; the `Supervisor` then calls `restarting` on *the same
+//! struct*, half-changed fields included, and [`Unit::restart`] waits out the pause and has them
+//! rebuilt, under the guard again, before the mailbox goes on. actix calls `started` again after
+//! `restarting`: build state in one of the two, not in both.
+
+use std::fmt::Display;
+
+use actix::fut::{ActorFutureExt, wrap_future};
+use actix::{Actor, ActorContext, AsyncContext, Context};
+
+use super::entry::{ActorEntry, ActorState};
+use super::guard::{Panicked, guard};
+use super::guardian::DropNotice;
+use super::intensity::Verdict;
+use crate::faults::Faults;
+
+/// Why a unit did not do its work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The work panicked; the actor is about to be restarted, or is in quarantine now.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
+    /// An earlier panic has not been recovered from.
+    #[error("{unit} is restarting")]
+    Restarting {
+        /// The unit's name.
+        unit: String,
+    },
+    /// The unit failed too often.
+    #[error("{unit} is quarantined")]
+    Quarantined {
+        /// The unit's name.
+        unit: String,
+    },
+}
+
+/// The supervised side of an actor: its place in the registry, the faults that tests inject, and the
+/// notice to the guardian, which goes out when the actor is dropped.
+#[derive(Debug)]
+pub struct Unit {
+    entry: ActorEntry,
+    faults: Faults,
+    _notice: DropNotice,
+}
+
+impl Unit {
+    /// For an actor that `notice` was handed to by the guardian.
+    pub fn new(entry: ActorEntry, faults: Faults, notice: DropNotice) -> Self {
+        Self {
+            entry,
+            faults,
+            _notice: notice,
+        }
+    }
+
+    /// Its place in the registry.
+    pub fn entry(&self) -> &ActorEntry {
+        &self.entry
+    }
+
+    /// Does a unit of work, called `work`, under the guard. On a panic the context is stopped, and the
+    /// fields that `code` was changing are not to be read before they are rebuilt. After that, and in
+    /// quarantine, the work is refused without being tried.
+    pub fn run<C: ActorContext, T>(
+        &self,
+        ctx: &mut C,
+        work: impl Display,
+        code: impl FnOnce() -> T,
+    ) -> Result<T, Refused> {
+        self.check_ready()?;
+        self.entry.begin();
+        let outcome = guard(work, || {
+            self.faults.strike(self.entry.name(), self.entry.clock());
+            code()
+        });
+        self.entry.done();
+        outcome.map_err(|panicked| {
+            self.failed(&panicked, ctx);
+            Refused::Panicked(panicked)
+        })
+    }
+
+    /// Whether work would be done now.
+    pub fn check_ready(&self) -> Result<(), Refused> {
+        let unit = || self.entry.name().to_string();
+        if self.entry.state() == ActorState::Quarantined {
+            return Err(Refused::Quarantined { unit: unit() });
+        }
+        if self.entry.is_failed() {
+            return Err(Refused::Restarting { unit: unit() });
+        }
+        Ok(())
+    }
+
+    /// Takes note of a panic caught by [`guard`] or [`guard_async`](super::guard_async) and stops the
+    /// context, so that the `Supervisor` restarts the actor. For work that [`Unit::run`] cannot do.
+    pub fn failed<C: ActorContext>(&self, panicked: &Panicked, ctx: &mut C) {
+        fail(&self.entry, panicked, ctx);
+    }
+
+    /// To be called by `restarting`, and all that it calls: waits out the pause and then has `rebuild`
+    /// replace every field, guarded and before any message is handled. `rebuild` calls
+    /// [`ActorEntry::running`] when that is done, at once or from a future it waits for.
+    ///
+    /// The answer is the verdict that was acted on. In quarantine nothing is rebuilt: the actor drops
+    /// its state and refuses what comes.
+    pub fn restart<A>(
+        &self,
+        ctx: &mut Context<A>,
+        rebuild: impl FnOnce(&mut A, &mut Context<A>) + 'static,
+    ) -> Verdict
+    where
+        A: Actor<Context = Context<A>>,
+    {
+        let verdict = self
+            .entry
+            .take_verdict("its context ended, nobody knows why");
+        let Verdict::Restart { after } = verdict else {
+            return verdict;
+        };
+        let clock = self.entry.clock().clone();
+        let entry = self.entry.clone();
+        // One future for both: actix polls what was waited for last first, so that two would run the
+        // wrong way round.
+        ctx.wait(
+            wrap_future::<_, A>(async move { clock.sleep(after).await }).map(
+                move |(), actor, ctx| {
+                    let outcome = guard("rebuilding its state", || rebuild(actor, ctx));
+                    if let Err(panicked) = outcome {
+                        fail(&entry, &panicked, ctx);
+                    }
+                },
+            ),
+        );
+        verdict
+    }
+}
+
+fn fail<C: ActorContext>(entry: &ActorEntry, panicked: &Panicked, ctx: &mut C) {
+    entry.failed(&panicked.to_string());
+    ctx.stop();
+}

@@ -1,0 +1,157 @@
+//! Real recordings with known answers: every fire, seq by seq and value by value.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use larum_event::{
+    EventId, FiringPolicy, GroupKey, KeyValue, Match, Place, Position, Span, Timestamp,
+};
+use larum_window::{ClockMoved, Window, WindowLimits};
+use serde_json::Value;
+
+use crate::stream::{count, tenant};
+
+/// The folder of the recordings; `None` when there is none and nobody said that there must be.
+fn recordings() -> Option<PathBuf> {
+    let named = std::env::var_os("LARUM_DATA").map(PathBuf::from);
+    let must = named.is_some();
+    let folder = named
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
+    let folder = folder.join("correlation");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(!must, "LARUM_DATA is set, but {folder:?} is no folder");
+    println!("skipped: no recordings in {folder:?}");
+    None
+}
+
+fn lines(path: PathBuf) -> Vec<Value> {
+    let zipped = path.with_extension("ndjson.gz");
+    let mut text = String::new();
+    if path.exists() {
+        text = std::fs::read_to_string(path).unwrap();
+    } else {
+        let file = std::fs::File::open(zipped).unwrap();
+        flate2::read::GzDecoder::new(file)
+            .read_to_string(&mut text)
+            .unwrap();
+    }
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The matches of the rule `member == value`, grouped by `src_ip`.
+fn matches(events: &[Value], member: &str, value: &str) -> Vec<Match> {
+    let mut matches: Vec<_> = events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event[member] == value)
+        .filter_map(|(index, event)| {
+            let address = event["src_ip"].as_str()?;
+            Some(Match {
+                rule: 0,
+                tenant: tenant("acme"),
+                clock: 0,
+                key: GroupKey::new(vec![KeyValue::Str(address.into())]),
+                time: Timestamp::parse(event["ts"].as_str()?).unwrap(),
+                sequence: event["seq"].as_u64(),
+                place: Place::raw(Position(index as u64 + 1)),
+                event_id: EventId::new(format!("{}", event["seq"])).unwrap(),
+            })
+        })
+        .collect();
+    matches.sort_by_key(|matched| (matched.time, matched.sequence));
+    matches
+}
+
+struct Rule {
+    name: &'static str,
+    member: &'static str,
+    value: &'static str,
+    within: Span,
+    threshold: u64,
+}
+
+const R1: Rule = Rule {
+    name: "R1",
+    member: "outcome",
+    value: "failed",
+    within: Span::from_seconds(300),
+    threshold: 5,
+};
+
+const R8: Rule = Rule {
+    name: "R8",
+    member: "event",
+    value: "connection",
+    within: Span::from_seconds(60),
+    threshold: 10,
+};
+
+fn check(set: &str, rule: &Rule, fires: [usize; 4]) {
+    let Some(folder) = recordings() else { return };
+    let events = lines(folder.join(set).join("events.ndjson"));
+    let expected = std::fs::read_to_string(folder.join(set).join("expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&expected).unwrap();
+    let matches = matches(&events, rule.member, rule.value);
+    let policies = [
+        ("every", FiringPolicy::Every),
+        ("edge", FiringPolicy::Edge),
+        ("reset", FiringPolicy::Reset),
+        ("suppress", FiringPolicy::Suppress(rule.within)),
+    ];
+    for ((name, policy), total) in policies.into_iter().zip(fires) {
+        let limits = WindowLimits {
+            keys: 10_000,
+            events_per_key: 10_000,
+        };
+        let mut window = Window::new(0, count(rule.within, rule.threshold, policy), limits);
+        let mut out = Vec::new();
+        for matched in &matches {
+            window.add(matched.clone(), &mut out);
+            let moved = ClockMoved {
+                tenant: &matched.tenant,
+                clock: 0,
+                watermark: matched.time,
+                place: matched.place,
+            };
+            window.advance(&moved, &mut out);
+        }
+        let found: Vec<_> = out
+            .iter()
+            .filter(|detection| detection.revision == 1)
+            .map(|fire| (fire.trigger.sequence, fire.key.to_bytes(), fire.count))
+            .collect();
+        let answers = expected["expected"][rule.name]["inclusive"][name].as_array();
+        let answers: Vec<_> = answers
+            .unwrap()
+            .iter()
+            .map(|answer| {
+                let address = answer["key"]["src_ip"].as_str().unwrap();
+                let key = GroupKey::new(vec![KeyValue::Str(address.into())]);
+                let value = answer["value"].as_u64().unwrap();
+                (answer["seq"].as_u64(), key.to_bytes(), value)
+            })
+            .collect();
+        assert_eq!(found, answers, "{set} {} {name}", rule.name);
+        assert_eq!(found.len(), total, "{set} {} {name}", rule.name);
+    }
+}
+
+#[test]
+fn failures_by_address_in_the_openssh_recording() {
+    check("openssh", &R1, [161, 8, 37, 9]);
+}
+
+#[test]
+fn failures_by_address_in_the_linux_recording() {
+    check("linux", &R1, [63, 14, 21, 14]);
+}
+
+#[test]
+fn connections_by_address_in_the_linux_recording() {
+    check("linux", &R8, [202, 19, 30, 19]);
+}

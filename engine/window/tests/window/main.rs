@@ -1,0 +1,23 @@
+//! What a window promises, from outside.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "all of this is test code, not only what carries the attribute"
+)]
+
+mod stream;
+
+mod policies;
+
+mod episodes;
+
+mod disorder;
+
+mod limits;
+
+mod checkpoints;
+
+mod answers;
+
+mod model;
