@@ -43,14 +43,9 @@ pub enum CliError {
     /// Rules that do not load; the text shows each with its place.
     #[error("{0}")]
     Rules(String),
-    /// A decoder that does not load.
-    #[error("decoder {}: {problem}", path.display())]
-    Decoder {
-        /// Its file.
-        path: PathBuf,
-        /// What is wrong, with the place in the file.
-        problem: String,
-    },
+    /// A decoder that does not load; the text shows each mistake with its place.
+    #[error("the decoder does not load\n{0}")]
+    Decoder(String),
     /// A file that cannot be opened.
     #[error("cannot open {}", path.display())]
     Open {
@@ -70,11 +65,9 @@ pub enum CliError {
         source: io::Error,
     },
     /// An input that broke off.
-    #[error("cannot read {input}: {cause}")]
+    #[error("{cause}")]
     Read {
-        /// Which input.
-        input: String,
-        /// The reader's words.
+        /// The reader's words, which name the input.
         cause: String,
     },
     /// Wrong usage that the argument parser cannot see.
@@ -123,7 +116,7 @@ impl CliError {
             Self::Settings(_)
             | Self::RuleFiles(_)
             | Self::Rules(_)
-            | Self::Decoder { .. }
+            | Self::Decoder(_)
             | Self::Open { .. }
             | Self::Refused { .. }
             | Self::Usage(_) => Exit::Usage,
