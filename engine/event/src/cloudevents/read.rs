@@ -9,7 +9,7 @@ use crate::json::Fill;
 use crate::json::check;
 use crate::json::draft::Draft;
 use crate::json::member::{Checked, invalid, missing, object, present, string};
-use crate::json::split::{Member, members};
+use crate::json::split::{Member, members, unchecked_members};
 use crate::json::write::Line;
 use crate::rejection::{Reason, Rejection};
 
@@ -36,6 +36,27 @@ impl Event {
             member: rejection.member.map(attribute_path),
             ..rejection
         })
+    }
+}
+
+impl Event {
+    /// Reads one event of either form: a CloudEvent when the object has a member `specversion`, and
+    /// canonical JSON otherwise.
+    ///
+    /// # Errors
+    /// As [`Event::parse`] or [`Event::parse_cloudevent`].
+    pub fn parse_either(bytes: &[u8], fill: &Fill<'_>) -> Result<Self, Rejection> {
+        let text = check::text(bytes)?;
+        // Nearly all canonical events are told by the absence of the word alone.
+        let cloudevent = text.contains("specversion")
+            && unchecked_members(text)?
+                .iter()
+                .any(|(name, _)| name == "specversion");
+        if cloudevent {
+            Self::parse_cloudevent(bytes, fill)
+        } else {
+            Self::parse(bytes, fill)
+        }
     }
 }
 
@@ -100,7 +121,7 @@ fn rest<'a>(
 fn twice(member: &str) -> Rejection {
     Rejection::of_member(
         Reason::DuplicateMember,
-        member,
+        check::step(member),
         "the member is there in two forms",
     )
 }

@@ -7,8 +7,9 @@ use super::mapping::{Mapping, missing};
 use super::members::{Members, short, write_string};
 use super::text::{LinePattern, Lines};
 use super::time_format::{TimeFormat, TimeState};
+use super::write::{key, member};
 use crate::event::Event;
-use crate::json::Fill;
+use crate::json::{Fill, check};
 use crate::limits;
 use crate::names::{Channel, EventId};
 use crate::rejection::{Reason, Rejection};
@@ -116,12 +117,12 @@ impl Decoding<'_> {
         number: u64,
         fill: &Fill<'_>,
     ) -> Result<Event, Rejection> {
-        let json = self.to_json(record, number, fill.arrived)?;
+        let json = self.event_json(record, number, fill.arrived)?;
         Event::parse(&json, fill)
     }
 
     /// The event as JSON, not yet checked.
-    pub(super) fn to_json(
+    pub(super) fn event_json(
         &mut self,
         record: &[u8],
         number: u64,
@@ -138,7 +139,7 @@ impl Decoding<'_> {
         let decoder = self.decoder;
         match &decoder.shape {
             Shape::Json => {
-                let text = std::str::from_utf8(record).map_err(not_utf8)?;
+                let text = check::utf8(record)?;
                 let members = Members::of_json(text)?;
                 self.write_event(Read {
                     record,
@@ -235,129 +236,13 @@ impl Decoding<'_> {
 }
 
 /// A record, read but not yet written as an event.
-struct Read<'r> {
+pub(super) struct Read<'r> {
     record: &'r [u8],
     number: u64,
     arrived: Timestamp,
     /// The pattern that matched, for text.
-    pattern: Option<&'r LinePattern>,
-    members: Members<'r>,
-}
-
-impl Decoder {
-    fn write_optional(&self, out: &mut Vec<u8>, read: &Read<'_>) -> Result<(), Rejection> {
-        let members = &read.members;
-        if let Some(severity) = read.pattern.and_then(|pattern| pattern.severity) {
-            member(out, "severity", severity.as_str());
-        } else if let Some(mapping) = &self.fields.severity
-            && let Some(severity) = mapping.word(members)?
-        {
-            member(out, "severity", &severity);
-        }
-        if let Some(mapping) = &self.fields.correlation_id
-            && let Some(id) = mapping.word(members)?
-        {
-            member(out, "correlationId", &id);
-        }
-        let mut first = true;
-        for (name, mapping) in &self.fields.correlation {
-            if let Some(word) = mapping.word(members)? {
-                out.extend_from_slice(if first {
-                    b",\"correlation\":{\""
-                } else {
-                    b",\""
-                });
-                out.extend_from_slice(name.as_bytes());
-                out.extend_from_slice(b"\":");
-                write_string(out, &word);
-                first = false;
-            }
-        }
-        if !first {
-            out.push(b'}');
-        }
-        Ok(())
-    }
-
-    fn write_metadata(&self, out: &mut Vec<u8>, members: &Members<'_>) -> Result<(), Rejection> {
-        if self.metadata.is_empty() {
-            return Ok(());
-        }
-        key(out, "metadata");
-        let mut object = ObjectWriter::begin(out);
-        for (name, mapping) in &self.metadata {
-            let before = object.out.len();
-            object.key(name);
-            if !mapping.write(members, object.out)? {
-                object.undo(before);
-            }
-        }
-        object.end();
-        Ok(())
-    }
-
-    fn write_data(&self, out: &mut Vec<u8>, read: &Read<'_>) {
-        let constants = read.pattern.map_or(&[][..], |pattern| &pattern.data);
-        key(out, "data");
-        let mut object = ObjectWriter::begin(out);
-        for (name, json) in constants {
-            object.key(name);
-            object.out.extend_from_slice(json.as_bytes());
-        }
-        for (name, piece) in &read.members.list {
-            // What the decoder says of a kind of line stands above what the line says.
-            if self.left_out.contains(name.as_ref())
-                || constants.iter().any(|(constant, _)| constant == name)
-            {
-                continue;
-            }
-            object.key(name);
-            piece.write(object.out);
-        }
-        object.end();
-    }
-}
-
-/// Writes one JSON object, member by member.
-struct ObjectWriter<'o> {
-    out: &'o mut Vec<u8>,
-    start: usize,
-}
-
-impl<'o> ObjectWriter<'o> {
-    fn begin(out: &'o mut Vec<u8>) -> Self {
-        out.push(b'{');
-        let start = out.len();
-        Self { out, start }
-    }
-
-    fn key(&mut self, name: &str) {
-        if self.out.len() > self.start {
-            self.out.push(b',');
-        }
-        write_string(self.out, name);
-        self.out.push(b':');
-    }
-
-    /// Takes back everything written since `length`.
-    fn undo(&mut self, length: usize) {
-        self.out.truncate(length);
-    }
-
-    fn end(self) {
-        self.out.push(b'}');
-    }
-}
-
-fn key(out: &mut Vec<u8>, name: &str) {
-    out.push(b',');
-    write_string(out, name);
-    out.push(b':');
-}
-
-fn member(out: &mut Vec<u8>, name: &str, value: &str) {
-    key(out, name);
-    write_string(out, value);
+    pub(super) pattern: Option<&'r LinePattern>,
+    pub(super) members: Members<'r>,
 }
 
 fn read_sequence(path: &str, members: &Members<'_>) -> Result<Option<u64>, Rejection> {
@@ -390,11 +275,4 @@ pub fn record_id(source: &str, record: &[u8], number: u64) -> EventId {
     hasher.update(record);
     let hex = hasher.finalize().to_hex();
     EventId::new(hex.get(..32).unwrap_or(&hex)).expect("hexadecimal digits make an id")
-}
-
-pub(super) fn not_utf8(error: std::str::Utf8Error) -> Rejection {
-    Rejection::new(
-        Reason::InvalidUtf8,
-        format!("not UTF-8 from byte {} on", error.valid_up_to()),
-    )
 }

@@ -4,12 +4,10 @@
 //! nested objects are copied as they are.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::json::split::unchecked_members;
 use crate::rejection::{Reason, Rejection};
 
 /// One member's value.
@@ -87,10 +85,10 @@ impl<'r> Members<'r> {
             let parsed: Result<&RawValue, _> = serde_json::from_str(text);
             return Err(match parsed {
                 Ok(_) => Rejection::new(Reason::WrongType, "a record must be a JSON object"),
-                Err(error) => syntax(&error),
+                Err(error) => Rejection::new(Reason::Syntax, error.to_string()),
             });
         }
-        let Object(list) = serde_json::from_str(text).map_err(|error| syntax(&error))?;
+        let list = object(text)?;
         let mut names: Vec<&str> = list.iter().map(|(name, _)| name.as_ref()).collect();
         names.sort_unstable();
         for pair in names.windows(2) {
@@ -99,7 +97,7 @@ impl<'r> Members<'r> {
             {
                 return Err(Rejection::of_member(
                     Reason::DuplicateMember,
-                    short(name),
+                    short(name).escape_debug().to_string(),
                     "the record has this member twice",
                 ));
             }
@@ -127,46 +125,18 @@ fn find<'r>(list: &[(Cow<'r, str>, Piece<'r>)], path: &str) -> Option<Piece<'r>>
     let Some(Piece::Json(inner)) = member(head) else {
         return None;
     };
-    let Object(inner) = serde_json::from_str(inner).ok()?;
-    find(&inner, tail)
+    find(&object(inner).ok()?, tail)
 }
 
-fn syntax(error: &serde_json::Error) -> Rejection {
-    Rejection::new(Reason::Syntax, format!("not JSON: {error}"))
+fn object(text: &str) -> Result<Vec<(Cow<'_, str>, Piece<'_>)>, Rejection> {
+    let members = unchecked_members(text)?;
+    Ok(members
+        .into_iter()
+        .map(|(name, json)| (name, Piece::Json(json)))
+        .collect())
 }
 
 /// A short piece of the input that may be shown.
 pub(super) fn short(text: &str) -> String {
     text.chars().take(64).collect()
-}
-
-/// A JSON object as its members, unread.
-struct Object<'r>(Vec<(Cow<'r, str>, Piece<'r>)>);
-
-/// A member's name, borrowed unless it holds escapes.
-#[derive(Deserialize)]
-struct Name<'r>(#[serde(borrow)] Cow<'r, str>);
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let mut list = Vec::with_capacity(16);
-        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-            list.push((name, Piece::Json(value.get())));
-        }
-        Ok(Object(list))
-    }
 }

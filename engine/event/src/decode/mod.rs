@@ -23,6 +23,8 @@ mod load;
 
 mod decoder;
 
+mod write;
+
 #[cfg(test)]
 mod tests;
 

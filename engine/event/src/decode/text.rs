@@ -9,6 +9,7 @@ use super::document::{Section, kind};
 use super::error::{Problems, nearest};
 use super::mapping::Mapping;
 use super::members::{Members, Piece, short, write_string};
+use crate::json::check;
 use crate::names::EventType;
 use crate::rejection::{Reason, Rejection};
 use crate::severity::Severity;
@@ -107,10 +108,9 @@ impl Lines {
 
     /// The line as text.
     pub(super) fn text<'r>(&self, line: &'r [u8]) -> Result<Cow<'r, str>, Rejection> {
-        match (std::str::from_utf8(line), self.invalid_utf8) {
-            (Ok(text), _) => Ok(Cow::Borrowed(text)),
-            (Err(_), InvalidUtf8::Replace) => Ok(String::from_utf8_lossy(line)),
-            (Err(error), InvalidUtf8::Reject) => Err(super::decoder::not_utf8(error)),
+        match self.invalid_utf8 {
+            InvalidUtf8::Replace => Ok(String::from_utf8_lossy(line)),
+            InvalidUtf8::Reject => check::utf8(line).map(Cow::Borrowed),
         }
     }
 

@@ -21,6 +21,15 @@ pub(crate) fn members(text: &str) -> Result<Vec<Member<'_>>, Rejection> {
         .map_err(|error| check::syntax(&error))
 }
 
+/// The members of the object that `text` is, which nothing has checked yet. A name may stand in it
+/// twice.
+pub(crate) fn unchecked_members(text: &str) -> Result<Vec<Member<'_>>, Rejection> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    json.deserialize_map(Members)
+        .and_then(|members| json.end().map(|()| members))
+        .map_err(|error| check::syntax(&error))
+}
+
 /// The texts of the elements of the JSON array that `bytes` are, which has at most `most` of them.
 ///
 /// Only the array itself is checked; each element goes on to [`crate::Event::parse`] or

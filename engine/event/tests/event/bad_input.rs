@@ -153,6 +153,14 @@ fn a_member_that_stands_twice_is_named_at_any_level() {
 }
 
 #[test]
+fn a_path_in_a_rejection_is_short_and_safe_to_print() {
+    let name = format!("\\u001b[2J{}", "x".repeat(10_000));
+    let path = format!("data.\\u{{1b}}[2J{}", "x".repeat(60));
+    let text = with("data", &format!("{{\"{name}\":1e999}}"));
+    check(text, Reason::NumberOutOfRange, Some(&path));
+}
+
+#[test]
 fn numbers_beyond_range_are_refused_and_long_ones_are_kept() {
     for number in [
         "1e999",

@@ -168,7 +168,7 @@ fn nul_is_allowed_inside_of_data_only() {
     check(
         r#"{"type":"a","data":{},"\u0000":1}"#,
         Reason::InvalidMember,
-        Some("\0"),
+        Some("\\u{0}"),
     );
     let event = parse(with("data", r#"{"a\u0000":"\u0000"}"#)).expect("NUL in data");
     assert!(event.json().contains(r#"{"a\u0000":"\u0000"}"#));

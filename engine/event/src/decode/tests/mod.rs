@@ -20,10 +20,12 @@ fn decode(file: &str, records: &[&str]) -> Vec<String> {
     let mut events = Vec::new();
     for (number, record) in records.iter().enumerate() {
         let number = u64::try_from(number).unwrap();
-        events.push(match decoding.to_json(record.as_bytes(), number, arrived) {
-            Ok(json) => String::from_utf8(json).unwrap(),
-            Err(rejection) => format!("{} {rejection}", rejection.reason),
-        });
+        events.push(
+            match decoding.event_json(record.as_bytes(), number, arrived) {
+                Ok(json) => String::from_utf8(json).unwrap(),
+                Err(rejection) => format!("{} {rejection}", rejection.reason),
+            },
+        );
     }
     events
 }

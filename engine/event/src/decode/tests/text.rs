@@ -68,7 +68,7 @@ fn invalid_utf8_is_rejected_unless_it_is_to_be_replaced() {
     let outcome = |file: &str| {
         let decoder = super::Decoder::load("x", file).unwrap();
         let arrived = crate::Timestamp::default();
-        decoder.begin().to_json(line, 0, arrived)
+        decoder.begin().event_json(line, 0, arrived)
     };
     assert_eq!(
         outcome(AUTH).unwrap_err().reason,

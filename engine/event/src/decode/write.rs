@@ -1,0 +1,129 @@
+//! Writing the members of an event that a decoder maps or passes on.
+
+use super::decoder::{Decoder, Read};
+use super::members::{Members, write_string};
+use crate::rejection::Rejection;
+
+impl Decoder {
+    pub(super) fn write_optional(
+        &self,
+        out: &mut Vec<u8>,
+        read: &Read<'_>,
+    ) -> Result<(), Rejection> {
+        let members = &read.members;
+        if let Some(severity) = read.pattern.and_then(|pattern| pattern.severity) {
+            member(out, "severity", severity.as_str());
+        } else if let Some(mapping) = &self.fields.severity
+            && let Some(severity) = mapping.word(members)?
+        {
+            member(out, "severity", &severity);
+        }
+        if let Some(mapping) = &self.fields.correlation_id
+            && let Some(id) = mapping.word(members)?
+        {
+            member(out, "correlationId", &id);
+        }
+        let mut first = true;
+        for (name, mapping) in &self.fields.correlation {
+            if let Some(word) = mapping.word(members)? {
+                out.extend_from_slice(if first {
+                    b",\"correlation\":{\""
+                } else {
+                    b",\""
+                });
+                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(b"\":");
+                write_string(out, &word);
+                first = false;
+            }
+        }
+        if !first {
+            out.push(b'}');
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_metadata(
+        &self,
+        out: &mut Vec<u8>,
+        members: &Members<'_>,
+    ) -> Result<(), Rejection> {
+        if self.metadata.is_empty() {
+            return Ok(());
+        }
+        key(out, "metadata");
+        let mut object = ObjectWriter::begin(out);
+        for (name, mapping) in &self.metadata {
+            let before = object.out.len();
+            object.key(name);
+            if !mapping.write(members, object.out)? {
+                object.undo(before);
+            }
+        }
+        object.end();
+        Ok(())
+    }
+
+    pub(super) fn write_data(&self, out: &mut Vec<u8>, read: &Read<'_>) {
+        let constants = read.pattern.map_or(&[][..], |pattern| &pattern.data);
+        key(out, "data");
+        let mut object = ObjectWriter::begin(out);
+        for (name, json) in constants {
+            object.key(name);
+            object.out.extend_from_slice(json.as_bytes());
+        }
+        for (name, piece) in &read.members.list {
+            // What the decoder says of a kind of line stands above what the line says.
+            if self.left_out.contains(name.as_ref())
+                || constants.iter().any(|(constant, _)| constant == name)
+            {
+                continue;
+            }
+            object.key(name);
+            piece.write(object.out);
+        }
+        object.end();
+    }
+}
+
+/// Writes one JSON object, member by member.
+struct ObjectWriter<'o> {
+    out: &'o mut Vec<u8>,
+    start: usize,
+}
+
+impl<'o> ObjectWriter<'o> {
+    fn begin(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        let start = out.len();
+        Self { out, start }
+    }
+
+    fn key(&mut self, name: &str) {
+        if self.out.len() > self.start {
+            self.out.push(b',');
+        }
+        write_string(self.out, name);
+        self.out.push(b':');
+    }
+
+    /// Takes back everything written since `length`.
+    fn undo(&mut self, length: usize) {
+        self.out.truncate(length);
+    }
+
+    fn end(self) {
+        self.out.push(b'}');
+    }
+}
+
+pub(super) fn key(out: &mut Vec<u8>, name: &str) {
+    out.push(b',');
+    write_string(out, name);
+    out.push(b':');
+}
+
+pub(super) fn member(out: &mut Vec<u8>, name: &str, value: &str) {
+    key(out, name);
+    write_string(out, value);
+}

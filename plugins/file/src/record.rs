@@ -1,0 +1,272 @@
+//! Splitting an input into records.
+//!
+//! Owns lines and the choice between lines and a JSON array, whose elements are `array`'s. One record
+//! is in memory at a time, never more of it than [`limits::EVENT_BYTES`] and a little: what is larger is
+//! passed over and rejected.
+
+use std::io::{self, BufRead, Read};
+
+use larum_event::{Reason, Rejection, limits};
+
+use crate::array::{self, ArrayEnd};
+
+/// How an input is split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputForm {
+    /// JSON: an array's elements, when the first character is `[`, and lines otherwise.
+    Json,
+    /// Every line is a record.
+    Lines,
+}
+
+/// One record, not yet decoded.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RawRecord<'b> {
+    /// Its place in the input, from 0, rejected records counted.
+    pub number: u64,
+    /// The line on which it begins, from 1.
+    pub line: u64,
+    /// Its bytes, without what stands between records.
+    pub bytes: Result<&'b [u8], Rejection>,
+}
+
+/// Reads records one after the other.
+#[derive(Debug)]
+pub struct RecordReader<R> {
+    input: R,
+    state: State,
+    buffer: Vec<u8>,
+    /// Line feeds read so far.
+    newlines: u64,
+    /// Records read so far.
+    records: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// JSON, and what form of it the next character tells.
+    Undecided,
+    /// JSON objects, one on each line.
+    JsonLines,
+    /// Text.
+    Lines,
+    /// Inside of an array.
+    Array(array::Next),
+    /// Nothing comes any more.
+    End,
+}
+
+/// What was found where a record may be.
+enum Found {
+    /// A record of the buffer, begun on a line.
+    Record(u64),
+    /// Something that is none.
+    Bad(u64, Rejection),
+    /// Nothing; look again.
+    Nothing,
+}
+
+impl<R: BufRead> RecordReader<R> {
+    /// Reads the records of `input`, which begins with no byte order mark; see [`crate::Input`].
+    pub fn new(input: R, form: InputForm) -> Self {
+        let state = match form {
+            InputForm::Json => State::Undecided,
+            InputForm::Lines => State::Lines,
+        };
+        Self {
+            input,
+            state,
+            buffer: Vec::new(),
+            newlines: 0,
+            records: 0,
+        }
+    }
+
+    /// The next record, or `None` at the end. Blank lines are no records.
+    ///
+    /// # Errors
+    /// The input cannot be read; a later call goes on as the input does.
+    pub fn read_record(&mut self) -> io::Result<Option<RawRecord<'_>>> {
+        loop {
+            let found = match self.state {
+                State::Undecided => self.decide()?,
+                State::JsonLines | State::Lines => self.line()?,
+                State::Array(next) => self.element(next)?,
+                State::End => return Ok(None),
+            };
+            let (line, rejection) = match found {
+                Found::Nothing => continue,
+                Found::Record(line) => (line, None),
+                Found::Bad(line, rejection) => (line, Some(rejection)),
+            };
+            let number = self.records;
+            self.records += 1;
+            let bytes = match rejection {
+                Some(rejection) => Err(rejection),
+                None if self.state == State::Lines => Ok(self.buffer.as_slice()),
+                // Indentation must not decide the id of a record.
+                None => Ok(self.buffer.trim_ascii()),
+            };
+            return Ok(Some(RawRecord {
+                number,
+                line,
+                bytes,
+            }));
+        }
+    }
+
+    /// Line feeds read so far.
+    pub fn lines_read(&self) -> u64 {
+        self.newlines
+    }
+
+    fn decide(&mut self) -> io::Result<Found> {
+        self.state = match self.skip_blank()? {
+            None => State::End,
+            Some(b'[') => {
+                self.input.consume(1);
+                State::Array(array::Next::ElementOrEnd)
+            }
+            Some(_) => State::JsonLines,
+        };
+        Ok(Found::Nothing)
+    }
+
+    fn line(&mut self) -> io::Result<Found> {
+        // Room for the longest record and its line end, so that one byte more is seen to be more.
+        let most = limits::EVENT_BYTES + 2;
+        self.buffer.clear();
+        let mut limited = (&mut self.input).take(most as u64);
+        if limited.read_until(b'\n', &mut self.buffer)? == 0 {
+            self.state = State::End;
+            return Ok(Found::Nothing);
+        }
+        let line = self.newlines + 1;
+        if self.buffer.last() == Some(&b'\n') {
+            self.buffer.pop();
+            self.newlines += 1;
+        } else if self.buffer.len() == most {
+            let rest = self.skip_line()?;
+            return Ok(Found::Bad(line, too_large(most as u64 + rest)));
+        }
+        if self.buffer.last() == Some(&b'\r') {
+            self.buffer.pop();
+        }
+        if self.buffer.len() > limits::EVENT_BYTES {
+            return Ok(Found::Bad(line, too_large(self.buffer.len() as u64)));
+        }
+        if self.buffer.trim_ascii().is_empty() {
+            return Ok(Found::Nothing);
+        }
+        Ok(Found::Record(line))
+    }
+
+    /// Passes over the rest of a line; how many bytes it was.
+    fn skip_line(&mut self) -> io::Result<u64> {
+        let mut skipped = 0;
+        loop {
+            let chunk = filled(&mut self.input)?;
+            let newline = chunk.iter().position(|byte| *byte == b'\n');
+            let used = newline.map_or(chunk.len(), |at| at + 1);
+            self.input.consume(used);
+            if newline.is_some() {
+                self.newlines += 1;
+                return Ok(skipped + used as u64 - 1);
+            }
+            if used == 0 {
+                return Ok(skipped);
+            }
+            skipped += used as u64;
+        }
+    }
+
+    fn element(&mut self, next: array::Next) -> io::Result<Found> {
+        let first = self.skip_blank()?;
+        let line = self.newlines + 1;
+        let bad = |detail: &str| Found::Bad(line, Rejection::new(Reason::Syntax, detail));
+        match (first, next) {
+            (None, _) => {
+                self.state = State::End;
+                Ok(bad("the JSON array is not closed"))
+            }
+            (Some(b']'), array::Next::Element) => {
+                self.close_array();
+                Ok(bad("a comma stands before the end of the JSON array"))
+            }
+            (Some(b']'), _) => {
+                self.close_array();
+                Ok(Found::Nothing)
+            }
+            (Some(b','), array::Next::CommaOrEnd) => {
+                self.input.consume(1);
+                self.state = State::Array(array::Next::Element);
+                Ok(Found::Nothing)
+            }
+            (Some(b','), _) => {
+                self.input.consume(1);
+                self.state = State::Array(array::Next::Element);
+                Ok(bad("the JSON array lacks an element before a comma"))
+            }
+            (Some(_), _) => {
+                let element = array::read(&mut self.input, &mut self.buffer)?;
+                self.newlines += element.newlines;
+                self.state = State::Array(array::Next::CommaOrEnd);
+                if element.bytes > limits::EVENT_BYTES as u64 {
+                    return Ok(Found::Bad(line, too_large(element.bytes)));
+                }
+                if element.end == ArrayEnd::Cut {
+                    self.state = State::End;
+                    return Ok(bad("the input ends inside of this element of a JSON array"));
+                }
+                Ok(Found::Record(line))
+            }
+        }
+    }
+
+    fn close_array(&mut self) {
+        self.input.consume(1);
+        // Another array may follow, as when files were put one behind the other.
+        self.state = State::Undecided;
+    }
+
+    /// Passes over white space; the first byte behind it, which stays.
+    fn skip_blank(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let chunk = filled(&mut self.input)?;
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+            let used = chunk.iter().take_while(|byte| blank(byte)).count();
+            let newlines = chunk
+                .iter()
+                .take(used)
+                .filter(|byte| **byte == b'\n')
+                .count();
+            let found = chunk.get(used).copied();
+            self.input.consume(used);
+            self.newlines += newlines as u64;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+/// What the reader holds, at least one byte of it unless it is at its end.
+pub(crate) fn filled<R: BufRead>(input: &mut R) -> io::Result<&[u8]> {
+    while let Err(error) = input.fill_buf() {
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    input.fill_buf()
+}
+
+fn too_large(bytes: u64) -> Rejection {
+    let most = limits::EVENT_BYTES;
+    Rejection::new(
+        Reason::TooLarge,
+        format!("the record is {bytes} bytes long, at most {most} are allowed"),
+    )
+}
