@@ -1,7 +1,9 @@
 //! The `larum` binary: one file per verb, each thin; what they do lives in the library crates.
 
 mod config;
+mod decode;
 mod error;
+mod input;
 mod rule_files;
 mod settings;
 mod table;
@@ -44,6 +46,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Decode(decode::Decode),
     Config(config::Config),
 }
 
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> Result<Exit, CliError> {
     match verb {
+        Verb::Decode(decode) => decode.run(),
         Verb::Config(config) => config.run(),
     }
 }
