@@ -1,1 +1,72 @@
 //! The durable, ordered log on SQLite.
+//!
+//! The log is the only input of the engine, and what evaluation puts out goes back into it (design §1).
+//! Here it becomes durable: [`Log`] is its one writer, a [`LogReader`] reads and searches what is committed,
+//! a [`CheckpointStore`] keeps the state that makes recovery short, and [`Maintenance`] does what no append
+//! should wait for.
+//!
+//! On the disk it is a folder of partitions, `p-<first position>.db`, each an SQLite file that is begun,
+//! filled, sealed and at last unlinked whole. Positions are dense over all of them. This crate reads no
+//! clock and starts no thread: times are passed in, and the runtime says on which thread what runs.
+
+mod options;
+
+mod writer;
+
+mod batch;
+
+mod dedup;
+
+mod reader;
+
+mod query;
+
+mod search;
+
+mod wanted;
+
+mod paging;
+
+mod checkpoint;
+
+mod maintenance;
+
+mod open;
+
+mod growing;
+
+mod insert;
+
+mod partition;
+
+mod tail;
+
+mod filter;
+
+mod identity;
+
+mod names;
+
+mod standing;
+
+mod record;
+
+mod connections;
+
+mod schema;
+
+mod lock;
+
+mod error;
+
+#[cfg(any(test, feature = "fault-injection"))]
+mod fault;
+
+pub use batch::{Appended, EpochReceipt, LogDone, LogWork};
+pub use checkpoint::{Checkpoint, CheckpointStore};
+pub use error::{DamagedRecord, LogError};
+pub use maintenance::{Maintenance, PartitionExtent};
+pub use options::LogOptions;
+pub use query::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
+pub use reader::LogReader;
+pub use writer::Log;

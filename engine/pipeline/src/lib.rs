@@ -19,7 +19,7 @@ mod units;
 pub use clocks::{Clocks, Sighting, Stamp, TENANT_CLOCK, WatermarkStep};
 pub use epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt, epoch_hash};
 pub use error::{CheckpointError, RaiseError};
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, new_window, restored};
 pub use reorder::Reorder;
 pub use sequencer::{SEMANTICS_VERSION, Sequencer, Settings};
 pub use system::unit_detached_alert;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use larum_event::{
     Channel, CorrelationId, Event, EventType, Position, Rejection, RuleFile, Severity, Source, Span,
-    TenantId, Timestamp, TopicPattern,
+    SeverityPolicy, TenantId, Timestamp, TopicPattern,
 };
 use serde::Serialize;
 
@@ -105,6 +105,48 @@ pub enum Delivery {
     },
 }
 
+/// Why there is no live subscription.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeError {
+    /// There are as many as there may be.
+    #[error("there are {most} live subscriptions, which is as many as there may be")]
+    TooMany {
+        /// How many there may be.
+        most: usize,
+    },
+    /// The engine is shutting down.
+    #[error("the engine is shutting down")]
+    Stopping,
+}
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueryError {
+    /// The log cannot be read, or the question is not one it can answer.
+    #[error(transparent)]
+    Log(#[from] Arc<larum_log::LogError>),
+    /// The part of the engine that knows is being restarted; ask again.
+    #[error("the part of the engine that knows is being restarted, ask again")]
+    NotNow,
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The rules do not load.
+    #[error("the rules do not load ({} problems)", .0.len())]
+    Rules(Vec<larum_rule::Diagnostic>),
+    /// The store cannot be opened.
+    #[error("the store cannot be opened")]
+    Log(#[source] larum_log::LogError),
+    /// The engine did not come up.
+    #[error("the engine did not come up: {cause}")]
+    Recovery {
+        /// What was wrong.
+        cause: String,
+    },
+}
+
 /// A handler's answer for a whole batch: done, or not done and to be tried again.
 pub type HandlerResult = Result<(), HandlerError>;
 
@@ -158,8 +200,12 @@ pub struct EngineConfig {
     pub window_shards: usize,
     /// Who may have events here.
     pub tenants: larum_admit::Tenants,
+    /// The severity of event types, for events that say none.
+    pub severities: SeverityPolicy,
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Span,
+    /// Most live keys of one rule and shard.
+    pub keys_per_rule: u64,
     /// Events of one epoch at most.
     pub epoch_events: usize,
     /// Events after which a checkpoint is taken.
@@ -171,9 +217,40 @@ pub struct EngineConfig {
     /// The ways out.
     pub handlers: Vec<HandlerSpec>,
     /// Where time comes from.
-    pub clock: crate::Clock,
+    pub clock: crate::clock::Clock,
     /// Faults to inject, in test builds.
-    pub faults: crate::Faults,
+    pub faults: crate::faults::Faults,
+}
+
+impl EngineConfig {
+    /// The defaults of design §12, with the store in `store` and no rules.
+    pub fn new(store: impl Into<PathBuf>) -> Self {
+        let channel = |name: &str, buffer: usize| {
+            (Channel::new(name).expect("the default channels have valid names"), buffer)
+        };
+        Self {
+            store: store.into(),
+            rules: Vec::new(),
+            matchers: 1,
+            window_shards: 1,
+            tenants: larum_admit::Tenants::default(),
+            severities: SeverityPolicy::default(),
+            max_lag: Span::from_seconds(60),
+            keys_per_rule: larum_event::limits::KEYS_PER_RULE as u64,
+            epoch_events: larum_event::limits::EPOCH_EVENTS,
+            checkpoint_events: 50_000,
+            evaluation_lag_events: larum_event::limits::EVALUATION_LAG_EVENTS as u64,
+            channel_buffers: vec![
+                channel("security", 1_000),
+                channel("rbac", 500),
+                channel("audit", 2_000),
+                channel("alerts", 1_000),
+            ],
+            handlers: Vec::new(),
+            clock: crate::clock::Clock::system(),
+            faults: crate::faults::Faults::none(),
+        }
+    }
 }
 
 /// How the engine is, for `/readyz` and people.

@@ -1,1 +1,41 @@
 //! Who caused what: correlation trees.
+//!
+//! A [`Forest`] takes events in any order and answers with the tree that one of them stands in. Nodes
+//! are workflow steps, events hang on steps, an alert is a step of its own that points to the events
+//! that raised it. It keeps what events say of each other and nothing else: what an event means is the
+//! rules' job, where trees are stored the runtime's. Never reads a clock; the answer depends on which
+//! events were inserted, not on their order, as long as no limit bites.
+//!
+//! This is the only crate that knows petgraph.
+
+mod claim;
+
+mod step;
+
+mod report;
+
+mod entry;
+
+mod family;
+
+mod grove;
+
+mod climb;
+
+mod forest;
+
+mod view;
+
+mod gather;
+
+mod text;
+
+mod checkpoint;
+
+mod error;
+
+pub use error::RestoreError;
+pub use forest::{Forest, ForestLimits, ForestStats, RootSummary, root_of};
+pub use report::TreeReport;
+pub use text::{Colour, TextStyle, to_text};
+pub use view::{AlertMark, Cause, Counts, NodeKind, Partial, TreeEvent, TreeNode, TreeView};

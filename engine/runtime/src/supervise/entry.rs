@@ -174,6 +174,12 @@ impl ActorEntry {
         lock(&self.0.status).pending.is_some()
     }
 
+    /// A new actor is being made: what it finds in `started` is this state, whereas after a restart in
+    /// place `started` finds it restarting.
+    pub(super) fn starting(&self) {
+        self.enter(ActorState::Starting);
+    }
+
     /// Its state is built and it works. A quarantined actor stays quarantined.
     pub fn running(&self) {
         self.enter(ActorState::Running);

@@ -11,6 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use futures_util::FutureExt;
 use larum_event::limits;
 
+// Without unwinding there is nothing to catch: a build that aborts on panics is refused.
+const _: () = assert!(cfg!(panic = "unwind"), "larum needs panic = \"unwind\"");
+
 /// Guarded code panicked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{work} panicked: {message}")]

@@ -185,6 +185,7 @@ impl Guardian {
             name: Arc::clone(name),
             generation: ward.generation,
         };
+        ward.entry.starting();
         // A factory that panics drops the notice, which reports the death.
         if let Err(panicked) = guard("creating it", || (ward.create)(notice)) {
             ward.entry.failed(&panicked.to_string());

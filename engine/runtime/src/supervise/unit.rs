@@ -8,7 +8,7 @@
 //! On a panic [`Unit::run`] stops the context; the `Supervisor` then calls `restarting` on *the same
 //! struct*, half-changed fields included, and [`Unit::restart`] waits out the pause and has them
 //! rebuilt, under the guard again, before the mailbox goes on. actix calls `started` again after
-//! `restarting`: build state in one of the two, not in both.
+//! `restarting`; an actor that builds its state there does so only while its entry is `Starting`.
 
 use std::fmt::Display;
 
@@ -63,6 +63,12 @@ impl Unit {
     /// Its place in the registry.
     pub fn entry(&self) -> &ActorEntry {
         &self.entry
+    }
+
+    /// The faults to inject, for what [`Unit::run`] does not do: answers that are late, work that
+    /// awaits.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// Does a unit of work, called `work`, under the guard. On a panic the context is stopped, and the

@@ -1,0 +1,363 @@
+//! Checkpoints: the state of windows and trees as of a position, so that recovery reads a short piece of
+//! the log and not all of it.
+//!
+//! They stand in a file of their own and can always be made again from the log. So a damaged one is
+//! reported and passed over, and a damaged file is moved away. Invariant: what is handed out has the
+//! bytes that were saved, by their hash.
+
+use std::path::{Path, PathBuf};
+
+use larum_event::Position;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
+
+use crate::error::LogError;
+use crate::partition::{beside, full_or};
+use crate::schema;
+
+/// How many checkpoints are kept.
+const KEPT: i64 = 3;
+
+const FORMAT: i32 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE checkpoints (
+        id INTEGER PRIMARY KEY,
+        upto INTEGER NOT NULL,
+        semantics INTEGER NOT NULL,
+        digest BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE pieces (
+        checkpoint INTEGER NOT NULL REFERENCES checkpoints (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        hash BLOB NOT NULL,
+        PRIMARY KEY (checkpoint, number)
+    ) STRICT;
+    CREATE TABLE parts (
+        id INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        bytes BLOB NOT NULL
+    ) STRICT;
+";
+
+/// The state of evaluation as of a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The last position evaluated.
+    pub upto: Position,
+    /// Which version of the evaluation made it; another one cannot read it.
+    pub semantics: u32,
+    /// Its parts by name, such as one for each shard of a window. Each has less than 1 GB.
+    pub parts: Vec<(String, Vec<u8>)>,
+}
+
+/// Where a log's checkpoints are kept.
+#[derive(Debug)]
+pub struct CheckpointStore {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl CheckpointStore {
+    pub(crate) fn open(dir: &Path) -> Result<Self, LogError> {
+        let path = dir.join("checkpoints.db");
+        if path.exists() {
+            match connect(&path) {
+                Ok(connection) => return Ok(Self { path, connection }),
+                Err(error) if is_damage(&error) => move_away(&path, &error)?,
+                Err(error) => return Err(error),
+            }
+        }
+        create(&path)?;
+        let connection = connect(&path)?;
+        Ok(Self { path, connection })
+    }
+
+    /// Saves a checkpoint and keeps it with the two before. A part with the same bytes as one that is kept
+    /// already is not written again.
+    ///
+    /// # Errors
+    /// The disk is full or fails; the checkpoints before are still there then.
+    pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+        let error = match self.write(checkpoint) {
+            Ok(()) => return Ok(()),
+            Err(source) => full_or("save a checkpoint in", &self.path)(source),
+        };
+        if !is_damage(&error) {
+            return Err(error);
+        }
+        // Nothing in a file that SQLite cannot read is of use any more.
+        self.connection =
+            Connection::open_in_memory().map_err(LogError::sqlite("let go of", &self.path))?;
+        move_away(&self.path, &error)?;
+        create(&self.path)?;
+        self.connection = connect(&self.path)?;
+        self.write(checkpoint)
+            .map_err(full_or("save a checkpoint in", &self.path))
+    }
+
+    fn write(&mut self, checkpoint: &Checkpoint) -> Result<(), rusqlite::Error> {
+        let hashes: Vec<_> = checkpoint
+            .parts
+            .iter()
+            .map(|(_, bytes)| blake3::hash(bytes))
+            .collect();
+        let names = checkpoint.parts.iter().map(|(name, _)| name.as_str());
+        let digest = digest(
+            checkpoint.upto,
+            checkpoint.semantics,
+            names.zip(hashes.iter().map(blake3::Hash::as_bytes)),
+        );
+        let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "INSERT INTO checkpoints (upto, semantics, digest) VALUES (?1, ?2, ?3)",
+            (
+                checkpoint.upto.0.cast_signed(),
+                checkpoint.semantics,
+                digest,
+            ),
+        )?;
+        let id = transaction.last_insert_rowid();
+        for (number, ((name, bytes), hash)) in checkpoint.parts.iter().zip(&hashes).enumerate() {
+            write_part(&transaction, hash, bytes)?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO pieces (checkpoint, number, name, hash) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute((id, number as i64, name, hash.as_bytes()))?;
+        }
+        transaction.execute("DELETE FROM checkpoints WHERE id <= ?1", [id - KEPT])?;
+        transaction.execute(
+            "DELETE FROM parts WHERE hash NOT IN (SELECT hash FROM pieces)",
+            [],
+        )?;
+        transaction.commit()
+    }
+
+    /// The newest checkpoint that is whole and not ahead of `head`.
+    ///
+    /// # Errors
+    /// The disk fails. Damage is no error: it is reported and removed, and the checkpoint before is used.
+    pub fn latest(&mut self, head: Position) -> Result<Option<Checkpoint>, LogError> {
+        let ids = self.ids(head);
+        let ids = match ids.map_err(LogError::sqlite("read", &self.path)) {
+            Ok(ids) => ids,
+            Err(error) if is_damage(&error) => {
+                tracing::warn!(%error, "checkpoints are damaged, the log is read from its start");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        for id in ids {
+            match self.load(id) {
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
+                Err(Trouble::Sqlite(source)) => {
+                    let error = LogError::sqlite("read", &self.path)(source);
+                    if !is_damage(&error) {
+                        return Err(error);
+                    }
+                    tracing::warn!(id, %error, "checkpoint is damaged, an older one is tried");
+                }
+                Err(Trouble::Changed { part }) => {
+                    tracing::warn!(id, part, "checkpoint is damaged, an older one is tried");
+                    self.discard(id);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn ids(&self, head: Position) -> Result<Vec<i64>, rusqlite::Error> {
+        self.connection
+            .prepare("SELECT id FROM checkpoints WHERE upto <= ?1 ORDER BY id DESC")?
+            .query_map([head.0.cast_signed()], |row| row.get(0))?
+            .collect()
+    }
+
+    fn load(&self, id: i64) -> Result<Checkpoint, Trouble> {
+        let (upto, semantics, saved): (i64, u32, [u8; 32]) = self.connection.query_row(
+            "SELECT upto, semantics, digest FROM checkpoints WHERE id = ?1",
+            [id],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        let mut statement = self.connection.prepare(
+            "SELECT name, pieces.hash, bytes FROM pieces LEFT JOIN parts ON parts.hash = pieces.hash
+                WHERE checkpoint = ?1 ORDER BY number",
+        )?;
+        let mut rows = statement.query([id])?;
+        let mut hashes: Vec<[u8; 32]> = Vec::new();
+        let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (name, hash): (String, [u8; 32]) = (row.get(0)?, row.get(1)?);
+            let bytes: Vec<u8> = row.get::<_, Option<_>>(2)?.unwrap_or_default();
+            if *blake3::hash(&bytes).as_bytes() != hash {
+                return Err(Trouble::Changed { part: name });
+            }
+            hashes.push(hash);
+            parts.push((name, bytes));
+        }
+        let checkpoint = Checkpoint {
+            upto: Position(upto.cast_unsigned()),
+            semantics,
+            parts,
+        };
+        let names = checkpoint.parts.iter().map(|(name, _)| name.as_str());
+        if digest(checkpoint.upto, semantics, names.zip(&hashes)) != saved {
+            return Err(Trouble::Changed {
+                part: "list of parts".to_owned(),
+            });
+        }
+        Ok(checkpoint)
+    }
+
+    /// Removes a checkpoint that does not read back, and those of its parts that do not: else the next
+    /// checkpoint with the same part would be built on the damaged one.
+    fn discard(&mut self, id: i64) {
+        let mut discard = || -> Result<(), rusqlite::Error> {
+            let transaction = self.connection.transaction()?;
+            let parts: Vec<i64> = transaction
+                .prepare(
+                    "SELECT parts.id FROM parts JOIN pieces ON pieces.hash = parts.hash
+                        WHERE checkpoint = ?1",
+                )?
+                .query_map([id], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            for part in parts {
+                let whole = transaction.query_row(
+                    "SELECT hash, bytes FROM parts WHERE id = ?1",
+                    [part],
+                    |row| {
+                        let hash: [u8; 32] = row.get(0)?;
+                        Ok(*blake3::hash(row.get_ref(1)?.as_blob()?).as_bytes() == hash)
+                    },
+                )?;
+                if !whole {
+                    transaction.execute("DELETE FROM parts WHERE id = ?1", [part])?;
+                }
+            }
+            transaction.execute("DELETE FROM checkpoints WHERE id = ?1", [id])?;
+            transaction.commit()
+        };
+        if let Err(error) = discard() {
+            tracing::warn!(id, %error, "a damaged checkpoint cannot be removed");
+        }
+    }
+}
+
+/// Writes the bytes of a part unless they are there.
+fn write_part(
+    transaction: &Transaction<'_>,
+    hash: &blake3::Hash,
+    bytes: &[u8],
+) -> Result<(), rusqlite::Error> {
+    let there = transaction
+        .prepare_cached("SELECT id FROM parts WHERE hash = ?1")?
+        .query_row([hash.as_bytes()], |row| row.get::<_, i64>(0))
+        .optional()?;
+    if there.is_none() {
+        transaction
+            .prepare_cached("INSERT INTO parts (hash, bytes) VALUES (?1, ?2)")?
+            .execute((hash.as_bytes(), bytes))?;
+    }
+    Ok(())
+}
+
+/// Why a checkpoint cannot be loaded.
+enum Trouble {
+    Sqlite(rusqlite::Error),
+    Changed { part: String },
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sqlite(source)
+    }
+}
+
+fn digest<'a>(
+    upto: Position,
+    semantics: u32,
+    parts: impl Iterator<Item = (&'a str, &'a [u8; 32])>,
+) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&upto.0.to_le_bytes());
+    hasher.update(&semantics.to_le_bytes());
+    for (name, hash) in parts {
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+        hasher.update(hash);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+fn create(path: &Path) -> Result<(), LogError> {
+    let unfinished = path.with_extension("new");
+    // A crash may have left one behind.
+    match std::fs::remove_file(&unfinished) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            return Err(LogError::io("remove", &unfinished)(source));
+        }
+        _ => {}
+    }
+    let make = || {
+        let connection = Connection::open(&unfinished)?;
+        connection.execute_batch("BEGIN")?;
+        connection.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
+        connection.pragma_update(None, "user_version", FORMAT)?;
+        connection.execute_batch(TABLES)?;
+        connection.execute_batch("COMMIT")
+    };
+    make().map_err(full_or("create", &unfinished))?;
+    std::fs::rename(&unfinished, path).map_err(LogError::io("rename", &unfinished))
+}
+
+fn connect(path: &Path) -> Result<Connection, LogError> {
+    let connection = schema::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
+    let settle = || {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // A checkpoint lost with the power is made again from the log.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "foreign_keys", true)
+    };
+    settle().map_err(LogError::sqlite("set up", path))?;
+    Ok(connection)
+}
+
+/// Whether the file itself is at fault, and not the disk or somebody else's lock.
+fn is_damage(error: &LogError) -> bool {
+    match error {
+        LogError::NotALog { found, .. } => *found == 0,
+        LogError::Sqlite { source, .. } => matches!(
+            source.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        ),
+        LogError::Io { .. }
+        | LogError::Locked { .. }
+        | LogError::Format { .. }
+        | LogError::Hole { .. }
+        | LogError::Full { .. }
+        | LogError::Commit { .. }
+        | LogError::Poisoned
+        | LogError::Damaged { .. }
+        | LogError::Gone { .. }
+        | LogError::NotControl { .. }
+        | LogError::Epoch { .. }
+        | LogError::Cursor { .. }
+        | LogError::PageLimit { .. } => false,
+    }
+}
+
+fn move_away(path: &Path, error: &LogError) -> Result<(), LogError> {
+    let away = path.with_extension("damaged.db");
+    tracing::warn!(%error, away = %away.display(), "checkpoints are damaged and moved away");
+    std::fs::rename(path, &away).map_err(LogError::io("move", path))?;
+    for suffix in ["-wal", "-shm"] {
+        match std::fs::remove_file(beside(path, suffix)) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(LogError::io("remove", path)(source));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

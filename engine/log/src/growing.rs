@@ -1,0 +1,109 @@
+//! The partition that records are added to.
+
+use std::sync::{Arc, RwLock};
+
+use larum_event::{Span, Timestamp};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::batch::{Batch, Row};
+use crate::error::{LogError, Unplaced};
+use crate::insert::ROW_BYTES;
+use crate::names::Names;
+use crate::options::LogOptions;
+use crate::partition::{Partition, State};
+use crate::schema;
+use crate::tail::Tail;
+
+/// The open partition: its file, what is in memory of it, and how large it is.
+#[derive(Debug)]
+pub(crate) struct Growing {
+    pub(crate) partition: Partition,
+    pub(crate) connection: Connection,
+    pub(crate) names: Names,
+    pub(crate) tail: Arc<RwLock<Tail>>,
+    bytes: u64,
+    records: u64,
+    /// Bytes of the last transaction.
+    last_bytes: u64,
+    span: Span,
+    /// The number, since 1970, of the span in which its first event arrived.
+    began: Option<i64>,
+}
+
+impl Growing {
+    /// Opens an unsealed partition for writing.
+    pub(crate) fn open(partition: Partition, span: Span) -> Result<Self, LogError> {
+        let connection = schema::open_writer(&partition.path)?;
+        let tail = match &partition.state {
+            State::Unsealed(tail) => Arc::clone(tail),
+            State::Sealed(_) => Arc::default(),
+        };
+        let read = || -> Result<_, Unplaced> {
+            let (records, bytes): (i64, i64) = connection.query_row(
+                "SELECT count(*), coalesce(sum(octet_length(body)), 0) FROM records",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            let arrived: Option<i64> = connection
+                .query_row(
+                    "SELECT arrived FROM records WHERE arrived IS NOT NULL ORDER BY position LIMIT 1",
+                    [],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            Ok((
+                records.cast_unsigned(),
+                bytes.cast_unsigned(),
+                arrived,
+                Names::load(&connection)?,
+            ))
+        };
+        let (records, bytes, arrived, names) = read().map_err(Unplaced::at(&partition.path))?;
+        Ok(Self {
+            partition,
+            names,
+            tail,
+            bytes: bytes + records * ROW_BYTES,
+            records,
+            last_bytes: 0,
+            began: arrived.map(|nanos| number_of(span, Timestamp::from_nanos(nanos))),
+            span,
+            connection,
+        })
+    }
+
+    /// Whether the next record, an event of `arrived` or none, belongs into the next partition.
+    pub(crate) fn is_full(&self, options: &LogOptions, arrived: Option<Timestamp>) -> bool {
+        let over = arrived
+            .zip(self.began)
+            .is_some_and(|(arrived, began)| number_of(self.span, arrived) > began);
+        self.records > 0
+            && (over
+                || self.bytes >= options.partition_bytes
+                || self.records >= options.partition_records)
+    }
+
+    /// A batch was committed.
+    pub(crate) fn grew(&mut self, bytes: u64, batch: &Batch) {
+        self.names.keep();
+        self.bytes += bytes;
+        self.last_bytes = bytes;
+        self.records += batch.rows.len() as u64;
+        if self.began.is_none() {
+            self.began = batch.rows.iter().find_map(|row| match row {
+                Row::Event { arrived, .. } => arrived.map(|time| number_of(self.span, time)),
+                Row::Control(_) => None,
+            });
+        }
+    }
+
+    /// About how many pages the last transaction put into the write-ahead log.
+    pub(crate) fn pages_of_last(&self) -> u64 {
+        // The last leaf of the table is written again, and so are a page of the index and the one above.
+        3 + self.last_bytes / schema::PAGE_BYTES
+    }
+}
+
+fn number_of(span: Span, time: Timestamp) -> i64 {
+    time.as_nanos().div_euclid(span.as_nanos().max(1))
+}

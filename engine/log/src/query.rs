@@ -1,0 +1,327 @@
+//! Searching events and alerts (3-10).
+//!
+//! Owns what a query may ask and how its answer is cut into pages; how one partition is searched is
+//! `search`'s job. The order is that of the log. A page costs a bounded number of rows: when few events
+//! match and no index helps, it comes back short with a cursor to go on from, and never takes seconds.
+
+use larum_event::{Event, Position, Severity, TenantId, Timestamp, TopicPattern, limits};
+
+use crate::error::{LogError, Unplaced};
+use crate::paging::Cursor;
+use crate::partition::Partition;
+use crate::reader::LogReader;
+use crate::search::{self, Ended, Part};
+
+/// What is asked for. Every filter that is given must hold.
+#[derive(Debug, Clone)]
+pub struct EventQuery {
+    /// Events, alerts, or what the engine says of itself.
+    pub kinds: Kinds,
+    /// Whose events; `None` means everybody's, so a door that serves one tenant always gives it.
+    pub tenant: Option<TenantId>,
+    /// The member `type`, as it is spelt.
+    pub event_type: Option<String>,
+    /// A pattern of topics.
+    pub topic: Option<TopicPattern>,
+    /// The member `metadata.user`.
+    pub user: Option<String>,
+    /// How bad.
+    pub severity: Option<SeverityFilter>,
+    /// The member `source`.
+    pub source: Option<String>,
+    /// Least event time, itself included.
+    pub from: Option<Timestamp>,
+    /// Greatest event time, itself included.
+    pub to: Option<Timestamp>,
+    /// A step of a workflow or its root.
+    pub correlation: Option<String>,
+    /// The event's id.
+    pub id: Option<String>,
+    /// Alerts of this rule.
+    pub rule: Option<String>,
+    /// Which end of the log comes first.
+    pub order: Order,
+    /// Where the page before ended: its [`EventPage::next`].
+    pub cursor: Option<String>,
+    /// Most events on the page, 1 to [`limits::PAGE_MOST`].
+    pub limit: usize,
+    /// How many matches to leave out first; a cursor is cheaper. Counts only without one.
+    pub offset: usize,
+}
+
+impl Default for EventQuery {
+    fn default() -> Self {
+        Self {
+            kinds: Kinds::default(),
+            tenant: None,
+            event_type: None,
+            topic: None,
+            user: None,
+            severity: None,
+            source: None,
+            from: None,
+            to: None,
+            correlation: None,
+            id: None,
+            rule: None,
+            order: Order::default(),
+            cursor: None,
+            limit: limits::PAGE_DEFAULT,
+            offset: 0,
+        }
+    }
+}
+
+/// Which records are searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kinds {
+    /// Events from outside.
+    Events,
+    /// Alerts, every revision.
+    Alerts,
+    /// Events from outside and alerts.
+    #[default]
+    EventsAndAlerts,
+    /// What the engine says of itself, on `$sys`.
+    System,
+    /// All of these.
+    All,
+}
+
+/// Severities asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeverityFilter {
+    /// This one or worse.
+    AtLeast(Severity),
+    /// This one.
+    Exactly(Severity),
+}
+
+/// The order of an answer, by position in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// What was stored last comes first.
+    #[default]
+    NewestFirst,
+    /// What was stored first comes first.
+    OldestFirst,
+}
+
+/// An event as the log holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEvent {
+    /// Where it stands.
+    pub position: Position,
+    /// When it arrived; `None` for what the engine made.
+    pub arrived: Option<Timestamp>,
+    /// The event.
+    pub event: Event,
+}
+
+/// One page of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventPage {
+    /// The events, in the order asked for.
+    pub events: Vec<StoredEvent>,
+    /// The cursor of the next page; `None` when there is nothing more.
+    pub next: Option<String>,
+    /// False when the page is short only because finding more would have cost too much at once. Go on with
+    /// `next` then.
+    pub complete: bool,
+}
+
+impl LogReader {
+    /// Searches the log.
+    ///
+    /// # Errors
+    /// The limit is out of range; the cursor belongs to another query; a damaged record; the disk fails.
+    pub fn query(&mut self, query: &EventQuery) -> Result<EventPage, LogError> {
+        if query.limit == 0 || query.limit > limits::PAGE_MOST {
+            return Err(LogError::PageLimit {
+                asked: query.limit,
+                most: limits::PAGE_MOST,
+            });
+        }
+        let cursor = match &query.cursor {
+            Some(text) => Some(Cursor::parse(text, query)?),
+            None => None,
+        };
+        let head = self.head();
+        let mut part = Part::between(Position::START, head.next());
+        match (query.order, cursor) {
+            (Order::NewestFirst, Some(cursor)) => part.before = part.before.min(cursor.reached),
+            (Order::OldestFirst, Some(cursor)) => part.after = cursor.reached,
+            (_, None) => {}
+        }
+        let mut page = Collected {
+            skip: cursor.map_or(query.offset, |cursor| cursor.skip),
+            most: query.limit,
+            rows_left: self.shared.query_rows.max(1),
+            events: Vec::new(),
+        };
+        let ended = self.search(query, part, &mut page)?;
+        let next = match ended {
+            Ended::Everything => None,
+            Ended::Full => page.events.last().map(|last| Cursor {
+                reached: last.position,
+                skip: 0,
+            }),
+            Ended::OutOfRows { reached } => Some(Cursor {
+                reached,
+                skip: page.skip,
+            }),
+        };
+        Ok(EventPage {
+            next: next.map(|cursor| cursor.text(query)),
+            complete: !matches!(ended, Ended::OutOfRows { .. }),
+            events: page.events,
+        })
+    }
+
+    fn search(
+        &mut self,
+        query: &EventQuery,
+        whole: Part,
+        page: &mut Collected,
+    ) -> Result<Ended, LogError> {
+        let mut parts = parts(&self.partitions(), whole);
+        if query.order == Order::NewestFirst {
+            parts.reverse();
+        }
+        for (partition, part) in parts {
+            let reached = match query.order {
+                Order::NewestFirst => part.after.next(),
+                Order::OldestFirst => Position(part.before.0 - 1),
+            };
+            let ended = self.in_partition(&partition, |connection| {
+                search::search(connection, &partition.state, query, part, page)
+            })?;
+            match ended {
+                None | Some(Ended::Everything) => {}
+                Some(ended) => return Ok(ended),
+            }
+            // Looking into a file costs something even when nothing in it is looked at.
+            page.rows_left = page.rows_left.saturating_sub(search::ROWS_PER_FILE);
+            let last = match query.order {
+                Order::NewestFirst => reached <= whole.after.next(),
+                Order::OldestFirst => reached.next() >= whole.before,
+            };
+            if page.rows_left == 0 && !last {
+                return Ok(Ended::OutOfRows { reached });
+            }
+        }
+        Ok(Ended::Everything)
+    }
+
+    /// The event with an id; the newest one, if tenants or sources share the id.
+    ///
+    /// # Errors
+    /// A damaged record; the disk fails.
+    pub fn find(
+        &mut self,
+        tenant: Option<&TenantId>,
+        id: &str,
+    ) -> Result<Option<StoredEvent>, LogError> {
+        let whole = Part::between(Position::START, self.head().next());
+        for (partition, part) in parts(&self.partitions(), whole).into_iter().rev() {
+            let found = self.in_partition(&partition, |connection| {
+                let positions = search::positions_of_id(connection, &partition.state, id, part)?;
+                for position in positions.into_iter().rev() {
+                    if let Some(stored) = search::fetch(connection, position)? {
+                        let envelope = stored.event.envelope();
+                        let his = tenant.is_none_or(|tenant| envelope.tenant == *tenant);
+                        if his && envelope.id.as_str() == id {
+                            return Ok(Some(stored));
+                        }
+                    }
+                }
+                Ok(None)
+            })?;
+            if let Some(Some(found)) = found {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Events and alerts of the workflow with a root, oldest first, behind a position: for trees.
+    ///
+    /// # Errors
+    /// A damaged record; the disk fails.
+    pub fn by_root(
+        &mut self,
+        tenant: &TenantId,
+        root: &str,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, LogError> {
+        let whole = Part::between(after, self.head().next());
+        let mut events = Vec::new();
+        for (partition, part) in parts(&self.partitions(), whole) {
+            let found = self.in_partition(&partition, |connection| {
+                let positions = search::linked(connection, &partition.state, root, part)?;
+                for position in positions {
+                    if events.len() >= limit {
+                        break;
+                    }
+                    if let Some(stored) = search::fetch(connection, position)?
+                        && stored.event.envelope().tenant == *tenant
+                        && search::root_of(&stored.event) == Some(root)
+                    {
+                        events.push(stored);
+                    }
+                }
+                Ok(())
+            });
+            found?;
+        }
+        Ok(events)
+    }
+
+    /// Looks into a partition; `None` when it was dropped meanwhile.
+    fn in_partition<T>(
+        &mut self,
+        partition: &Partition,
+        look: impl FnOnce(&rusqlite::Connection) -> Result<T, Unplaced>,
+    ) -> Result<Option<T>, LogError> {
+        let looked = self
+            .connections
+            .get(partition)
+            .and_then(|connection| look(connection).map_err(Unplaced::at(&partition.path)));
+        match looked {
+            Ok(found) => Ok(Some(found)),
+            Err(_) if partition.first < self.first() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The pieces of `whole` that lie in each partition, oldest first.
+fn parts(partitions: &[Partition], whole: Part) -> Vec<(Partition, Part)> {
+    let ends = partitions
+        .iter()
+        .skip(1)
+        .map(|next| next.first)
+        .chain([whole.before]);
+    partitions
+        .iter()
+        .zip(ends)
+        .map(|(partition, end)| {
+            let part = Part {
+                after: whole.after.max(Position(partition.first.0 - 1)),
+                before: whole.before.min(end),
+            };
+            (partition.clone(), part)
+        })
+        .filter(|(_, part)| part.after.next() < part.before)
+        .collect()
+}
+
+/// The events of a page so far.
+pub(crate) struct Collected {
+    pub(crate) skip: usize,
+    pub(crate) most: usize,
+    /// Rows that may still be looked at.
+    pub(crate) rows_left: usize,
+    pub(crate) events: Vec<StoredEvent>,
+}

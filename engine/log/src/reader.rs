@@ -1,0 +1,214 @@
+//! Reading the log: in order, and what stands at its end.
+//!
+//! A reader has its own connections and never waits for the writer. It sees what is committed and nothing
+//! else. Searching is `query`'s job.
+
+use std::sync::Arc;
+
+use larum_event::{CursorMoved, EpochCommit, Position, Record, RuleSetActivated, UnitChange};
+
+use crate::checkpoint::{Checkpoint, CheckpointStore};
+use crate::connections::Connections;
+use crate::error::{LogError, Unplaced};
+use crate::partition::{Partition, Shared};
+use crate::record;
+use crate::standing::Standing;
+
+/// A reader of the log, for one thread at a time.
+#[derive(Debug)]
+pub struct LogReader {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) connections: Connections,
+}
+
+impl LogReader {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            connections: Connections::default(),
+        }
+    }
+
+    /// The last position that is committed.
+    pub fn head(&self) -> Position {
+        self.shared.head()
+    }
+
+    /// The first position that is kept; the next one to be written when there is none.
+    pub fn first(&self) -> Position {
+        let head = self.head();
+        let partitions = self.shared.partitions();
+        partitions
+            .first()
+            .map_or(head.next(), |oldest| oldest.first)
+    }
+
+    /// The records behind `after`, in order: at most `most_records`, and no more once their bodies make up
+    /// `most_bytes`; one at least, if there is one.
+    ///
+    /// # Errors
+    /// [`LogError::Gone`] when retention has dropped some of them; a damaged record; the disk fails.
+    pub fn read(
+        &mut self,
+        after: Position,
+        most_records: usize,
+        most_bytes: usize,
+    ) -> Result<Vec<Record>, LogError> {
+        let head = self.head();
+        let partitions = self.partitions();
+        let gone = |first: Position| LogError::Gone {
+            asked: after.next(),
+            first,
+        };
+        if let Some(oldest) = partitions.first()
+            && after.next() < oldest.first
+        {
+            return Err(gone(oldest.first));
+        }
+        let mut found = Found {
+            records: Vec::new(),
+            bytes: 0,
+            most_records,
+            most_bytes,
+        };
+        let mut after = after;
+        let from = partitions.partition_point(|one| one.first <= after.next());
+        for partition in partitions.iter().skip(from.saturating_sub(1)) {
+            if after >= head || found.is_full() {
+                break;
+            }
+            let read = self.connections.get(partition).and_then(|connection| {
+                found
+                    .read(connection, after, head)
+                    .map_err(Unplaced::at(&partition.path))
+            });
+            if let Err(error) = read {
+                // It may have been dropped just now.
+                let first = self.first();
+                return Err(if after.next() < first {
+                    gone(first)
+                } else {
+                    error
+                });
+            }
+            after = found.records.last().map_or(after, |last| last.position);
+        }
+        Ok(found.records)
+    }
+
+    /// The commit of the last epoch.
+    ///
+    /// # Errors
+    /// A damaged record; the disk fails.
+    pub fn last_epoch(&mut self) -> Result<Option<EpochCommit>, LogError> {
+        let standing = self.standing(self.head())?;
+        Ok(standing.epoch.map(|(_, epoch)| epoch))
+    }
+
+    /// The rules that are active at a position, and where they were activated.
+    ///
+    /// # Errors
+    /// [`LogError::Gone`] when retention has dropped that position; a damaged record; the disk fails.
+    pub fn last_rule_set(
+        &mut self,
+        at_or_before: Position,
+    ) -> Result<Option<(Position, RuleSetActivated)>, LogError> {
+        Ok(self.standing(at_or_before)?.rule_set)
+    }
+
+    /// How far each durable consumer has come.
+    ///
+    /// # Errors
+    /// A damaged record; the disk fails.
+    pub fn cursors(&mut self) -> Result<Vec<CursorMoved>, LogError> {
+        let standing = self.standing(self.head())?;
+        Ok(standing
+            .cursors
+            .into_values()
+            .map(|(_, body)| body)
+            .collect())
+    }
+
+    /// The units that are detached.
+    ///
+    /// # Errors
+    /// A damaged record; the disk fails.
+    pub fn detached(&mut self) -> Result<Vec<UnitChange>, LogError> {
+        let standing = self.standing(self.head())?;
+        Ok(standing
+            .detached
+            .into_values()
+            .map(|(_, body)| body)
+            .collect())
+    }
+
+    /// The newest checkpoint that is whole and not ahead of the log; damaged ones are reported and passed
+    /// over.
+    ///
+    /// # Errors
+    /// The checkpoints' file cannot be opened or is of another format.
+    pub fn latest_checkpoint(&mut self) -> Result<Option<Checkpoint>, LogError> {
+        let head = self.head();
+        CheckpointStore::open(&self.shared.dir)?.latest(head)
+    }
+
+    fn standing(&mut self, at: Position) -> Result<Standing, LogError> {
+        let at = at.min(self.head());
+        let partitions = self.partitions();
+        // The partition that begins right behind `at` knows as well what stands there.
+        let found = partitions.iter().rev().find(|one| one.first <= at.next());
+        let Some(partition) = found else {
+            return Err(LogError::Gone {
+                asked: at,
+                first: self.first(),
+            });
+        };
+        Standing::read(self.connections.get(partition)?, at).map_err(Unplaced::at(&partition.path))
+    }
+
+    /// The partitions as of now. Lets go of those that are no longer there.
+    pub(crate) fn partitions(&mut self) -> Arc<[Partition]> {
+        let partitions = self.shared.partitions();
+        if let Some(oldest) = partitions.first() {
+            self.connections.forget_before(oldest.first);
+        }
+        partitions
+    }
+}
+
+/// Records read so far, and how many more may be.
+struct Found {
+    records: Vec<Record>,
+    bytes: usize,
+    most_records: usize,
+    most_bytes: usize,
+}
+
+impl Found {
+    fn is_full(&self) -> bool {
+        self.records.len() >= self.most_records
+            || (self.bytes >= self.most_bytes && !self.records.is_empty())
+    }
+
+    fn read(
+        &mut self,
+        connection: &rusqlite::Connection,
+        after: Position,
+        head: Position,
+    ) -> Result<(), Unplaced> {
+        let mut statement = connection.prepare_cached(
+            "SELECT position, kind, arrived, body FROM records
+                WHERE position > ?1 AND position <= ?2 ORDER BY position",
+        )?;
+        let mut rows = statement.query([after.0.cast_signed(), head.0.cast_signed()])?;
+        while !self.is_full() {
+            let Some(row) = rows.next()? else {
+                break;
+            };
+            let (record, bytes) = record::read(row)??;
+            self.bytes += bytes;
+            self.records.push(record);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,234 @@
+//! How records are written into a partition and read back.
+//!
+//! An event is its canonical JSON. Every other body is postcard behind a byte that tells the version of
+//! the encoding.
+
+use larum_event::{Channel, Event, Position, Record, RecordBody, Timestamp};
+use rusqlite::Row;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{DamagedRecord, LogError};
+
+const BODY_VERSION: u8 = 1;
+
+/// The kinds of record by their number in the column `kind`. The numbers are part of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An event from outside.
+    Event,
+    /// A revision of an alert.
+    Alert,
+    /// An event of the engine about itself.
+    System,
+    /// Any other event that the engine made.
+    Derived,
+    RuleSetActivated,
+    EpochCommit,
+    UnitDetached,
+    UnitAttached,
+    CursorMoved,
+}
+
+impl Kind {
+    const ALL: [Self; 9] = [
+        Self::Event,
+        Self::Alert,
+        Self::System,
+        Self::Derived,
+        Self::RuleSetActivated,
+        Self::EpochCommit,
+        Self::UnitDetached,
+        Self::UnitAttached,
+        Self::CursorMoved,
+    ];
+
+    pub(crate) const fn number(self) -> i64 {
+        match self {
+            Self::Event => 0,
+            Self::Alert => 1,
+            Self::System => 2,
+            Self::Derived => 3,
+            Self::RuleSetActivated => 10,
+            Self::EpochCommit => 11,
+            Self::UnitDetached => 12,
+            Self::UnitAttached => 13,
+            Self::CursorMoved => 14,
+        }
+    }
+
+    pub(crate) fn of_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    pub(crate) fn of_derived(event: &Event) -> Self {
+        let channel = &event.envelope().channel;
+        if *channel == Channel::alerts() {
+            Self::Alert
+        } else if *channel == Channel::system() {
+            Self::System
+        } else {
+            Self::Derived
+        }
+    }
+
+    pub(crate) fn of_body(body: &RecordBody) -> Self {
+        match body {
+            RecordBody::Event { .. } => Self::Event,
+            RecordBody::Derived { event } => Self::of_derived(event),
+            RecordBody::RuleSetActivated(_) => Self::RuleSetActivated,
+            RecordBody::EpochCommit(_) => Self::EpochCommit,
+            RecordBody::UnitDetached(_) => Self::UnitDetached,
+            RecordBody::UnitAttached(_) => Self::UnitAttached,
+            RecordBody::CursorMoved(_) => Self::CursorMoved,
+        }
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Alert => "alert",
+            Self::System => "system event",
+            Self::Derived => "derived event",
+            Self::RuleSetActivated => "rule set activated",
+            Self::EpochCommit => "epoch commit",
+            Self::UnitDetached => "unit detached",
+            Self::UnitAttached => "unit attached",
+            Self::CursorMoved => "cursor moved",
+        }
+    }
+}
+
+/// The bytes of a body that is no event; `None` for one that is.
+pub(crate) fn encode(body: &RecordBody) -> Option<Vec<u8>> {
+    match body {
+        RecordBody::Event { .. } | RecordBody::Derived { .. } => None,
+        RecordBody::RuleSetActivated(body) => Some(pack(body)),
+        RecordBody::EpochCommit(body) => Some(pack(body)),
+        RecordBody::UnitDetached(body) | RecordBody::UnitAttached(body) => Some(pack(body)),
+        RecordBody::CursorMoved(body) => Some(pack(body)),
+    }
+}
+
+fn pack(body: &impl Serialize) -> Vec<u8> {
+    postcard::to_extend(body, vec![BODY_VERSION])
+        .expect("these types have no maps of unknown length and memory grows")
+}
+
+fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DamagedRecord> {
+    match bytes.split_first() {
+        Some((&BODY_VERSION, body)) => postcard::from_bytes(body).map_err(DamagedRecord::Body),
+        version => Err(DamagedRecord::Version {
+            found: version.map(|(version, _)| *version),
+        }),
+    }
+}
+
+/// Reads the record of a row of `position, kind, arrived, body`, and the length of its body.
+pub(crate) fn read(row: &Row<'_>) -> Result<Result<(Record, usize), LogError>, rusqlite::Error> {
+    let position = Position(row.get::<_, i64>(0)?.cast_unsigned());
+    let kind = row.get(1)?;
+    let arrived = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_nanos);
+    let bytes = row.get_ref(3)?.as_bytes()?;
+    let body = decode(kind, arrived, bytes);
+    Ok(match body {
+        Ok(body) => Ok((Record { position, body }, bytes.len())),
+        Err(source) => Err(LogError::Damaged { position, source }),
+    })
+}
+
+fn decode(
+    number: i64,
+    arrived: Option<Timestamp>,
+    bytes: &[u8],
+) -> Result<RecordBody, DamagedRecord> {
+    let kind = Kind::of_number(number).ok_or(DamagedRecord::Kind { found: number })?;
+    Ok(match kind {
+        Kind::Event => RecordBody::Event {
+            event: decode_event(bytes)?,
+            arrived: arrived.unwrap_or_default(),
+        },
+        Kind::Alert | Kind::System | Kind::Derived => RecordBody::Derived {
+            event: decode_event(bytes)?,
+        },
+        Kind::RuleSetActivated => RecordBody::RuleSetActivated(unpack(bytes)?),
+        Kind::EpochCommit => RecordBody::EpochCommit(unpack(bytes)?),
+        Kind::UnitDetached => RecordBody::UnitDetached(unpack(bytes)?),
+        Kind::UnitAttached => RecordBody::UnitAttached(unpack(bytes)?),
+        Kind::CursorMoved => RecordBody::CursorMoved(unpack(bytes)?),
+    })
+}
+
+fn decode_event(bytes: &[u8]) -> Result<Event, DamagedRecord> {
+    // Lossy: an invalid byte then fails as JSON, with the reason that names it.
+    let json = String::from_utf8_lossy(bytes);
+    Event::from_canonical(&json).map_err(DamagedRecord::Event)
+}
+
+#[cfg(test)]
+mod tests {
+    use larum_event::{CursorMoved, EpochCommit, RuleFile, RuleSetActivated, Span, UnitChange};
+
+    use super::*;
+
+    fn check(body: RecordBody) {
+        let kind = Kind::of_body(&body);
+        let bytes = encode(&body).unwrap();
+        let read = decode(kind.number(), None, &bytes).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{body:?}"));
+        assert!(decode(kind.number(), None, &bytes[..bytes.len() - 1]).is_err());
+    }
+
+    fn unit() -> UnitChange {
+        UnitChange {
+            unit: "window/a/0".into(),
+            rules: vec!["a".into()],
+            from: Position(7),
+            reason: "it kept failing".into(),
+            at: Timestamp::from_nanos(-5),
+        }
+    }
+
+    #[test]
+    fn every_control_record_reads_back_and_not_when_cut_short() {
+        check(RecordBody::RuleSetActivated(RuleSetActivated {
+            files: vec![RuleFile {
+                path: "a/rule.rhai".into(),
+                text: "rule(\"a\")".into(),
+            }],
+            max_lag: Span::from_seconds(60),
+            keys_per_rule: 5,
+        }));
+        check(RecordBody::EpochCommit(EpochCommit {
+            from: Position(1),
+            upto: Position(u64::MAX),
+            watermark: Timestamp::MAX,
+            derived: 3,
+            hash: [9; 32],
+            semantics: 1,
+        }));
+        check(RecordBody::UnitDetached(unit()));
+        check(RecordBody::UnitAttached(unit()));
+        check(RecordBody::CursorMoved(CursorMoved {
+            channel: Channel::system(),
+            consumer: "siem".into(),
+            position: Position(3),
+        }));
+    }
+
+    #[test]
+    fn unknown_kinds_and_versions_are_damage_and_not_a_panic() {
+        assert!(matches!(
+            decode(99, None, &[]),
+            Err(DamagedRecord::Kind { found: 99 })
+        ));
+        assert!(matches!(
+            decode(Kind::EpochCommit.number(), None, &[]),
+            Err(DamagedRecord::Version { found: None })
+        ));
+        assert!(matches!(
+            decode(Kind::EpochCommit.number(), None, &[2, 0]),
+            Err(DamagedRecord::Version { found: Some(2) })
+        ));
+    }
+}

@@ -1,0 +1,272 @@
+//! Searching one partition.
+//!
+//! One filter chooses how candidates are found, by the memory of an unsealed partition, an index of a
+//! sealed one, or by going through its records; the other filters are compared row by row. So every
+//! statement is one of a few fixed texts, no word of a query is ever part of one (X15), and the rows looked
+//! at can be counted.
+
+use larum_event::{Event, Position};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::error::Unplaced;
+use crate::identity::{Identity, link_key};
+use crate::partition::{self, State};
+use crate::query::{Collected, EventQuery, Order, StoredEvent};
+use crate::record;
+use crate::wanted::{Wanted, select};
+
+/// What opening a partition counts for, in rows.
+pub(crate) const ROWS_PER_FILE: usize = 100;
+
+/// The positions between two others, both left out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) after: Position,
+    pub(crate) before: Position,
+}
+
+impl Part {
+    pub(crate) fn between(after: Position, before: Position) -> Self {
+        Self { after, before }
+    }
+}
+
+/// Why a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// There is nothing more to search.
+    Everything,
+    /// The page is full and something more would match.
+    Full,
+    /// Enough rows were looked at; this was the last one.
+    OutOfRows { reached: Position },
+}
+
+/// Adds the partition's matches to a page.
+pub(crate) fn search(
+    connection: &Connection,
+    state: &State,
+    query: &EventQuery,
+    part: Part,
+    page: &mut Collected,
+) -> Result<Ended, Unplaced> {
+    if misses_time(state, query) {
+        return Ok(Ended::Everything);
+    }
+    let Some(wanted) = Wanted::of(connection, query)? else {
+        return Ok(Ended::Everything);
+    };
+    let mut look = Look {
+        connection,
+        query,
+        wanted: &wanted,
+        page,
+    };
+    if let Some(mut positions) = few_candidates(connection, state, query, part)? {
+        if query.order == Order::NewestFirst {
+            positions.reverse();
+        }
+        let mut statement = connection.prepare_cached(&select("", "position = ?1", query.order))?;
+        for position in positions {
+            let mut rows = statement.query([position.0.cast_signed()])?;
+            if let Some(row) = rows.next()?
+                && let Some(ended) = look.at(row)?
+            {
+                return Ok(ended);
+            }
+        }
+        return Ok(Ended::Everything);
+    }
+    let (sql, value) = wanted.statement(state, query);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let (after, before) = (part.after.0.cast_signed(), part.before.0.cast_signed());
+    let mut rows = match value {
+        Some(value) => statement.query((after, before, value))?,
+        None => statement.query((after, before))?,
+    };
+    while let Some(row) = rows.next()? {
+        if let Some(ended) = look.at(row)? {
+            return Ok(ended);
+        }
+    }
+    Ok(Ended::Everything)
+}
+
+/// A sealed partition knows which event times it holds.
+fn misses_time(state: &State, query: &EventQuery) -> bool {
+    let State::Sealed(seal) = state else {
+        return false;
+    };
+    seal.times.is_none_or(|(earliest, latest)| {
+        query.from.is_some_and(|from| latest < from) || query.to.is_some_and(|to| earliest > to)
+    })
+}
+
+/// The candidates, oldest first, where an id or a workflow is asked for.
+fn few_candidates(
+    connection: &Connection,
+    state: &State,
+    query: &EventQuery,
+    part: Part,
+) -> Result<Option<Vec<Position>>, rusqlite::Error> {
+    Ok(match (&query.id, &query.correlation) {
+        (Some(id), _) => Some(positions_of_id(connection, state, id, part)?),
+        (None, Some(correlation)) => Some(linked(connection, state, correlation, part)?),
+        (None, None) => None,
+    })
+}
+
+/// Positions of events that may have this id, oldest first.
+pub(crate) fn positions_of_id(
+    connection: &Connection,
+    state: &State,
+    id: &str,
+    part: Part,
+) -> Result<Vec<Position>, rusqlite::Error> {
+    let mut positions = match state {
+        State::Unsealed(tail) => partition::read(tail).positions_of(id),
+        State::Sealed(_) => {
+            let range = Identity::all_indexed(id);
+            connection
+                .prepare_cached(
+                    "SELECT position FROM records INDEXED BY records_identity
+                        WHERE identity BETWEEN ?1 AND ?2 ORDER BY position",
+                )?
+                .query_map([range.start(), range.end()], position)?
+                .collect::<Result<_, _>>()?
+        }
+    };
+    positions.retain(|position| part.after < *position && *position < part.before);
+    Ok(positions)
+}
+
+/// Positions of events that may belong to a workflow or a step of it, oldest first.
+pub(crate) fn linked(
+    connection: &Connection,
+    state: &State,
+    correlation: &str,
+    part: Part,
+) -> Result<Vec<Position>, rusqlite::Error> {
+    let key = link_key(correlation);
+    match state {
+        State::Unsealed(tail) => Ok(partition::read(tail)
+            .linked(key, part.after, part.before)
+            .collect()),
+        State::Sealed(_) => connection
+            .prepare_cached(
+                "SELECT position FROM links
+                    WHERE key = ?1 AND position > ?2 AND position < ?3 ORDER BY position",
+            )?
+            .query_map(
+                [key, part.after.0.cast_signed(), part.before.0.cast_signed()],
+                position,
+            )?
+            .collect(),
+    }
+}
+
+fn position(row: &Row<'_>) -> Result<Position, rusqlite::Error> {
+    Ok(Position(row.get::<_, i64>(0)?.cast_unsigned()))
+}
+
+/// The event at a position, if there is one.
+pub(crate) fn fetch(
+    connection: &Connection,
+    position: Position,
+) -> Result<Option<StoredEvent>, Unplaced> {
+    let record = connection
+        .prepare_cached("SELECT position, kind, arrived, body FROM records WHERE position = ?1")?
+        .query_row([position.0.cast_signed()], record::read)
+        .optional()?
+        .transpose()?;
+    Ok(record.and_then(|(record, _)| StoredEvent::of(record)))
+}
+
+/// The workflow an event belongs to.
+pub(crate) fn root_of(event: &Event) -> Option<&str> {
+    let envelope = event.envelope();
+    let root = envelope
+        .correlation
+        .as_ref()
+        .and_then(|correlation| correlation.root.as_ref());
+    root.or(envelope.correlation_id.as_ref())
+        .map(|id| id.as_str())
+}
+
+/// A search under way.
+struct Look<'a> {
+    connection: &'a Connection,
+    query: &'a EventQuery,
+    wanted: &'a Wanted,
+    page: &'a mut Collected,
+}
+
+impl Look<'_> {
+    /// Looks at one row; tells whether and why the search ends with it.
+    fn at(&mut self, row: &Row<'_>) -> Result<Option<Ended>, Unplaced> {
+        let position = position(row)?;
+        if self.wanted.holds(row, self.query)? && self.take(position)? {
+            return Ok(Some(Ended::Full));
+        }
+        self.page.rows_left = self.page.rows_left.saturating_sub(1);
+        Ok((self.page.rows_left == 0).then_some(Ended::OutOfRows { reached: position }))
+    }
+
+    /// Takes a match in; true when there was no room for it.
+    fn take(&mut self, position: Position) -> Result<bool, Unplaced> {
+        // An id or a workflow was found by its hash, so the event itself has the last word.
+        let by_hash = self.query.id.is_some() || self.query.correlation.is_some();
+        let is_full = self.page.events.len() >= self.page.most;
+        if !by_hash && (is_full || self.page.skip > 0) {
+            self.page.skip = self.page.skip.saturating_sub(1);
+            return Ok(is_full);
+        }
+        let Some(stored) = fetch(self.connection, position)? else {
+            return Ok(false);
+        };
+        if !self.query.is_about(&stored.event) {
+            return Ok(false);
+        }
+        if is_full {
+            return Ok(true);
+        }
+        if self.page.skip > 0 {
+            self.page.skip -= 1;
+        } else {
+            self.page.events.push(stored);
+        }
+        Ok(false)
+    }
+}
+
+impl EventQuery {
+    /// Whether an event has the id and the workflow asked for.
+    fn is_about(&self, event: &Event) -> bool {
+        let envelope = event.envelope();
+        let step = envelope.correlation_id.as_ref().map(|id| id.as_str());
+        let has_id = |id: &String| envelope.id.as_str() == id;
+        let is_linked = |wanted: &String| {
+            step == Some(wanted.as_str()) || root_of(event) == Some(wanted.as_str())
+        };
+        self.id.as_ref().is_none_or(has_id) && self.correlation.as_ref().is_none_or(is_linked)
+    }
+}
+
+impl StoredEvent {
+    fn of(record: larum_event::Record) -> Option<Self> {
+        let (event, arrived) = match record.body {
+            larum_event::RecordBody::Event { event, arrived } => (event, Some(arrived)),
+            larum_event::RecordBody::Derived { event } => (event, None),
+            larum_event::RecordBody::RuleSetActivated(_)
+            | larum_event::RecordBody::EpochCommit(_)
+            | larum_event::RecordBody::UnitDetached(_)
+            | larum_event::RecordBody::UnitAttached(_)
+            | larum_event::RecordBody::CursorMoved(_) => return None,
+        };
+        Some(Self {
+            position: record.position,
+            arrived,
+            event,
+        })
+    }
+}

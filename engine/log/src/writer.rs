@@ -1,0 +1,372 @@
+//! The one writer of the log.
+//!
+//! Owns the order of the log and what "stored" means: a position is given out only when its transaction is
+//! on the disk. Linger, queues and acknowledgements belong to the runtime. It reads no clock.
+//!
+//! Invariant: what is in memory (head, ids, names, standing facts) is what the last successful commit
+//! left. A failed commit changes none of it, and unless the disk was merely full, nothing more is written
+//! until the log is opened again, since nobody knows then what the disk holds.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use larum_event::{EpochCommit, Event, FieldSet, Position, RecordBody, Timestamp};
+use rusqlite::TransactionBehavior;
+
+use crate::batch::{Appended, Batch, EpochReceipt, LogDone, LogWork, Row};
+use crate::checkpoint::{Checkpoint, CheckpointStore};
+use crate::connections::Connections;
+use crate::error::LogError;
+use crate::growing::Growing;
+use crate::insert;
+use crate::lock::Lock;
+use crate::maintenance::Maintenance;
+use crate::options::LogOptions;
+use crate::partition::{self, Partition, Shared};
+use crate::reader::LogReader;
+use crate::standing::Standing;
+use crate::tail::Seen;
+use crate::{dedup, open};
+
+/// Full partitions that may wait to be sealed; with one more the writer seals itself. Each holds its ids in
+/// memory.
+const UNSEALED_MOST: usize = 4;
+
+/// A write-ahead log of this many pages is brought into its partition by the writer, if maintenance has
+/// not done so by then.
+const WAL_PAGES_MOST: u64 = 8_192;
+
+/// The log, opened for writing. There is one in all processes.
+#[derive(Debug)]
+pub struct Log {
+    shared: Arc<Shared>,
+    options: LogOptions,
+    growing: Growing,
+    standing: Standing,
+    lookups: Connections,
+    user: FieldSet,
+    state: State,
+    _lock: Lock,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Sound,
+    Poisoned,
+    /// A test wants the next commit to fail.
+    #[cfg(any(test, feature = "fault-injection"))]
+    Failing,
+}
+
+impl Log {
+    /// Opens the log in a folder, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// Another process has it open; the folder holds something else, or a log in another format; a
+    /// partition is missing; the disk fails.
+    pub fn open(dir: &Path, options: LogOptions) -> Result<Self, LogError> {
+        std::fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
+        let lock = Lock::take(dir)?;
+        let opened = open::open(dir, &options)?;
+        Ok(Self {
+            shared: Arc::new(opened.shared),
+            options,
+            growing: opened.growing,
+            standing: opened.standing,
+            lookups: Connections::default(),
+            user: insert::user_field(),
+            state: State::Sound,
+            _lock: lock,
+        })
+    }
+
+    /// The last position written; [`Position::START`] for an empty log.
+    pub fn head(&self) -> Position {
+        self.shared.head()
+    }
+
+    /// A reader of its own connections. Many may exist, on any thread; they see what is committed.
+    pub fn reader(&self) -> LogReader {
+        LogReader::new(Arc::clone(&self.shared))
+    }
+
+    /// The work that keeps the log fast and small, to be run on another thread.
+    pub fn maintenance(&self) -> Maintenance {
+        Maintenance::new(Arc::clone(&self.shared))
+    }
+
+    /// The checkpoints beside this log, to be written from any thread.
+    ///
+    /// # Errors
+    /// Their file cannot be opened or is of another format. A damaged one is moved away.
+    pub fn checkpoints(&self) -> Result<CheckpointStore, LogError> {
+        CheckpointStore::open(&self.shared.dir)
+    }
+
+    /// Saves a checkpoint; see [`CheckpointStore::save`].
+    ///
+    /// # Errors
+    /// The disk is full or fails. The log itself is not touched by it.
+    pub fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+        self.checkpoints()?.save(checkpoint)
+    }
+
+    /// Appends events from outside, each with the time of its arrival; tells what became of each.
+    ///
+    /// # Errors
+    /// As [`Log::transaction`].
+    pub fn append(&mut self, events: &[(Event, Timestamp)]) -> Result<Vec<Appended>, LogError> {
+        match self.one(LogWork::Append(events.to_vec()))? {
+            LogDone::Appended(appended) => Ok(appended),
+            LogDone::Control(_) | LogDone::Epoch(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Appends control records.
+    ///
+    /// # Errors
+    /// As [`Log::transaction`].
+    pub fn append_control(&mut self, bodies: Vec<RecordBody>) -> Result<Vec<Position>, LogError> {
+        match self.one(LogWork::Control(bodies))? {
+            LogDone::Control(positions) => Ok(positions),
+            LogDone::Appended(_) | LogDone::Epoch(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Appends what an epoch derived, control records that go with it, and its commit: all or nothing.
+    ///
+    /// # Errors
+    /// As [`Log::transaction`].
+    pub fn commit_epoch(
+        &mut self,
+        derived: Vec<Event>,
+        commit: EpochCommit,
+        also: Vec<RecordBody>,
+    ) -> Result<EpochReceipt, LogError> {
+        let work = LogWork::Epoch {
+            derived,
+            commit,
+            also,
+        };
+        match self.one(work)? {
+            LogDone::Epoch(receipt) => Ok(receipt),
+            LogDone::Appended(_) | LogDone::Control(_) => Err(LogError::Poisoned),
+        }
+    }
+
+    fn one(&mut self, work: LogWork) -> Result<LogDone, LogError> {
+        let mut done = self.transaction(vec![work])?;
+        Ok(done.pop().unwrap_or(LogDone::Appended(Vec::new())))
+    }
+
+    /// Does the work of many callers in one transaction with one sync of the disk, in the order given.
+    ///
+    /// # Errors
+    /// None of it is done then. [`LogError::NotControl`] and [`LogError::Epoch`] name work that is never
+    /// done; after [`LogError::Full`] it may be tried again; after [`LogError::Commit`] the log must be
+    /// reopened, and everything else fails with [`LogError::Poisoned`] until then.
+    pub fn transaction(&mut self, work: Vec<LogWork>) -> Result<Vec<LogDone>, LogError> {
+        if self.state == State::Poisoned {
+            return Err(LogError::Poisoned);
+        }
+        let head = self.head();
+        for work in &work {
+            work.check(head)?;
+        }
+        self.roll_if_due(work.iter().find_map(LogWork::arrived))?;
+        let mut batch = Batch::after(head);
+        let mut done = Vec::with_capacity(work.len());
+        for work in work {
+            done.push(self.stage(work, &mut batch)?);
+        }
+        if !batch.rows.is_empty() {
+            self.commit(&batch)?;
+            self.publish(batch);
+        }
+        Ok(done)
+    }
+
+    fn stage(&mut self, work: LogWork, batch: &mut Batch) -> Result<LogDone, LogError> {
+        Ok(match work {
+            LogWork::Append(events) => {
+                let partitions = self.shared.partitions();
+                let lookups = &mut self.lookups;
+                let mut appended = Vec::with_capacity(events.len());
+                for (event, arrived) in events {
+                    appended.push(batch.append(event, arrived, |identity| {
+                        dedup::first_of(&partitions, lookups, identity)
+                    })?);
+                }
+                LogDone::Appended(appended)
+            }
+            LogWork::Control(bodies) => {
+                LogDone::Control(bodies.into_iter().map(|body| batch.control(body)).collect())
+            }
+            LogWork::Epoch {
+                derived,
+                commit,
+                also,
+            } => LogDone::Epoch(EpochReceipt {
+                derived: derived
+                    .into_iter()
+                    .map(|event| batch.derive(event))
+                    .collect(),
+                also: also.into_iter().map(|body| batch.control(body)).collect(),
+                commit: batch.control(RecordBody::EpochCommit(commit)),
+            }),
+        })
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), LogError> {
+        let growing = &mut self.growing;
+        let written = growing
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .and_then(|transaction| {
+                let bytes = insert::insert(&transaction, &mut growing.names, &self.user, batch)?;
+                #[cfg(any(test, feature = "fault-injection"))]
+                if self.state == State::Failing {
+                    return Err(crate::fault::failed_sync());
+                }
+                transaction.commit()?;
+                Ok(bytes)
+            });
+        match written {
+            Ok(bytes) => {
+                growing.grew(bytes, batch);
+                Ok(())
+            }
+            Err(source) => {
+                // Dropping the transaction has rolled it back.
+                growing.names.forget();
+                let path = growing.partition.path.to_path_buf();
+                let full = source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+                if full && growing.connection.is_autocommit() {
+                    return Err(LogError::Full { path, source });
+                }
+                self.state = State::Poisoned;
+                tracing::error!(path = %path.display(), error = %source, "commit failed, log stops");
+                Err(LogError::Commit { path, source })
+            }
+        }
+    }
+
+    /// Takes what was committed into memory and lets readers see it.
+    fn publish(&mut self, batch: Batch) {
+        let last = batch.last();
+        let mut position = batch.first;
+        {
+            let mut tail = partition::write(&self.growing.tail);
+            for row in batch.rows {
+                match row {
+                    Row::Event {
+                        event, identity, ..
+                    } => {
+                        let content = event.content_hash();
+                        tail.insert(identity, Seen { content, position });
+                        let (root, step) = insert::links(event.envelope());
+                        for key in [root, step].into_iter().flatten() {
+                            tail.link(key, position);
+                        }
+                    }
+                    Row::Control(body) => self.standing.note(position, body),
+                }
+                position = position.next();
+            }
+        }
+        self.shared.set_head(last);
+        let pages = &self.shared.wal_pages;
+        let waiting = self.growing.pages_of_last() + pages.load(Ordering::Relaxed);
+        pages.store(waiting, Ordering::Relaxed);
+        if waiting > WAL_PAGES_MOST {
+            self.shrink_wal();
+        }
+    }
+
+    fn shrink_wal(&self) {
+        match crate::maintenance::shrink_wal(&self.growing.connection) {
+            Ok(left) => self.shared.wal_pages.store(left, Ordering::Relaxed),
+            // Nothing is lost: the records are durable in the write-ahead log.
+            Err(error) => tracing::warn!(%error, "cannot shrink the write-ahead log"),
+        }
+    }
+
+    /// Begins the next partition when this one is full or its day is over.
+    fn roll_if_due(&mut self, arrived: Option<Timestamp>) -> Result<(), LogError> {
+        if !self.growing.is_full(&self.options, arrived) {
+            return Ok(());
+        }
+        let first = self.head().next();
+        let next = Partition::create(&self.shared.dir, first, &self.standing)?;
+        self.growing = Growing::open(next.clone(), self.options.partition_span)?;
+        self.shared.add(next);
+        self.shared.wal_pages.store(0, Ordering::Relaxed);
+        let unsealed = self.shared.partitions();
+        let unsealed = unsealed.iter().filter(|one| !one.is_sealed()).count();
+        if unsealed > 1 + UNSEALED_MOST {
+            tracing::warn!(unsealed, "sealing fell behind, so the writer seals");
+            self.maintenance().seal_one()?;
+        }
+        Ok(())
+    }
+
+    /// Drops the sealed partitions whose records all stand before `position`. Returns how many; the log
+    /// then begins at [`LogReader::first`].
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn drop_before(&mut self, position: Position) -> Result<usize, LogError> {
+        self.drop_while(|seal| seal.last < position)
+    }
+
+    /// Drops the sealed partitions whose records all arrived before `time`. Returns how many.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn drop_arrived_before(&mut self, time: Timestamp) -> Result<usize, LogError> {
+        self.drop_while(|seal| seal.arrived.is_none_or(|arrived| arrived < time))
+    }
+
+    fn drop_while(&mut self, wanted: impl Fn(&partition::Seal) -> bool) -> Result<usize, LogError> {
+        let partitions = self.shared.partitions();
+        let count = partitions
+            .iter()
+            .take_while(|partition| match &partition.state {
+                partition::State::Sealed(seal) => wanted(seal),
+                partition::State::Unsealed(_) => false,
+            })
+            .count();
+        // First off the list, so that no reader comes upon a file that is half gone.
+        self.shared.remove_first(count);
+        dedup::forget_dropped(&self.shared, &mut self.lookups);
+        for partition in partitions.iter().take(count) {
+            partition.unlink()?;
+        }
+        if count > 0 {
+            partition::sync_dir(&self.shared.dir)?;
+        }
+        Ok(count)
+    }
+
+    /// Makes the next commit fail as if the disk could not sync.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn fail_next_commit(&mut self) {
+        self.state = State::Failing;
+    }
+
+    /// Makes the open partition fail as on a full disk once it has this many pages more than now.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn fill_disk_after(&self, pages: i64) -> Result<(), LogError> {
+        let connection = &self.growing.connection;
+        let limit = || {
+            let now: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            connection.query_row(
+                &format!("PRAGMA max_page_count = {}", now.saturating_add(pages)),
+                [],
+                |_| Ok(()),
+            )
+        };
+        limit().map_err(LogError::sqlite("limit", &self.growing.partition.path))
+    }
+}

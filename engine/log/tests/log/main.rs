@@ -1,0 +1,29 @@
+//! The log through its public face.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what the tests have in common stands outside of them"
+)]
+
+mod sample;
+
+mod appending;
+
+mod reading;
+
+mod searching;
+
+mod paging;
+
+mod checkpoints;
+
+mod opening;
+
+mod crashes;
+
+mod faults;
+
+mod retention;
+
+mod model;

@@ -1,0 +1,151 @@
+//! One epoch on its way: what goes in, what each layer sees, what comes out.
+
+use std::sync::Arc;
+
+use larum_event::{
+    Alert, Event, EventId, Place, Position, RuleId, Source, TenantId, Timestamp,
+};
+
+use crate::clocks::WatermarkStep;
+
+/// One event of the log, as the pipeline takes it.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Where it stands.
+    pub position: Position,
+    /// The event.
+    pub event: Event,
+    /// When it arrived; `None` where nobody knows, as in files.
+    pub arrived: Option<Timestamp>,
+    /// The number of its record in the input, for alerts of events without a sequence.
+    pub record: Option<u64>,
+}
+
+/// One event as rules see it: a raw one, or an alert of a lower layer.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Where it stands.
+    pub place: Place,
+    /// The event.
+    pub event: Event,
+    /// The clock it runs on.
+    pub clock: u32,
+    /// Its order among equal times.
+    pub sequence: Option<u64>,
+    /// The rule that raised it, for alerts.
+    pub raised_by: Option<u32>,
+}
+
+/// A stretch of the log being evaluated.
+#[derive(Debug)]
+pub struct Epoch {
+    /// Raw events that are evaluated, in order.
+    pub(crate) raw: Arc<[Item]>,
+    /// First revisions of alerts so far, for the layers above, in order.
+    pub(crate) alerts: Vec<Item>,
+    /// How event time moves over the epoch.
+    pub(crate) steps: Arc<[WatermarkStep]>,
+    /// What comes out.
+    pub(crate) outcome: Outcome,
+    /// The place after all others, for what is closed at the end of input.
+    pub(crate) end: Place,
+}
+
+impl Epoch {
+    /// How event time moves over the epoch; every window needs it.
+    pub fn steps(&self) -> Arc<[WatermarkStep]> {
+        Arc::clone(&self.steps)
+    }
+
+    /// Rules failed on events of this epoch.
+    pub fn add_faults(&mut self, faults: Vec<RuleFaultAt>) {
+        self.outcome.faults.extend(faults);
+    }
+
+    /// What rules of `layer` see: for the first layer the raw events, above it the alerts of
+    /// the layers below among them, in order.
+    pub fn items(&self, layer: u8) -> Arc<[Item]> {
+        if layer == 0 || self.alerts.is_empty() {
+            return Arc::clone(&self.raw);
+        }
+        let mut items: Vec<Item> = self.raw.iter().chain(&self.alerts).cloned().collect();
+        items.sort_by_key(|item| item.place);
+        items.into()
+    }
+}
+
+/// One revision of an alert, ready for the log.
+#[derive(Debug, Clone)]
+pub struct Raised {
+    /// What it says.
+    pub alert: Alert,
+    /// The same as an event of the bus.
+    pub event: Event,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Where it stands.
+    pub place: Place,
+    /// The log position of the event that set the alert off.
+    pub trigger: Position,
+}
+
+/// An event that came behind its source's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Late {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of which source.
+    pub source: Source,
+    /// Where it stands in the log.
+    pub position: Position,
+}
+
+/// A rule that failed on one event; it said nothing about that event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFaultAt {
+    /// The rule.
+    pub rule: RuleId,
+    /// The event.
+    pub event: EventId,
+    /// What was wrong, for the rule's author.
+    pub message: String,
+}
+
+/// What an epoch puts out.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Revisions of alerts, in canonical order.
+    pub alerts: Vec<Raised>,
+    /// Events of `$sys`, in order.
+    pub system: Vec<Event>,
+    /// Events not evaluated because they are late.
+    pub late: Vec<Late>,
+    /// Rules that failed on an event.
+    pub faults: Vec<RuleFaultAt>,
+}
+
+impl Outcome {
+    /// The derived events in the order in which they go into the log.
+    pub fn derived(&self) -> impl Iterator<Item = &Event> {
+        self.alerts.iter().map(|raised| &raised.event).chain(&self.system)
+    }
+
+    /// Adds what came after.
+    pub fn extend(&mut self, other: Self) {
+        self.alerts.extend(other.alerts);
+        self.system.extend(other.system);
+        self.late.extend(other.late);
+        self.faults.extend(other.faults);
+    }
+}
+
+/// The hash that an epoch's commit carries: blake3 over the canonical bytes of its derived
+/// events, each followed by a line feed.
+pub fn epoch_hash<'a>(derived: impl Iterator<Item = &'a Event>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for event in derived {
+        hasher.update(event.json().as_bytes());
+        hasher.update(b"\n");
+    }
+    hasher.finalize().into()
+}

@@ -1,0 +1,198 @@
+//! Everything on one thread.
+//!
+//! Owns the windows and a matcher, and drives them through the sequencer. It is what `larum detect`
+//! and rule tests run, and what rebuilds one failed window from a checkpoint and the log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use larum_event::{Detection, Place, Timestamp, WindowSpec};
+use larum_rule::{Matcher, RuleSet};
+use larum_window::{Window, WindowLimits};
+
+use crate::epoch::{Input, Outcome};
+use crate::error::CheckpointError;
+use crate::sequencer::{Sequencer, Settings};
+use crate::units::{Unit, WindowWork, by_unit, match_items, run_window};
+
+/// The pure pipeline: events in order become alerts.
+pub struct Pipeline {
+    sequencer: Sequencer,
+    settings: Settings,
+    matcher: Matcher,
+    windows: BTreeMap<Unit, Window>,
+    last: Place,
+}
+
+/// The name of the sequencer's part of a checkpoint.
+const SEQUENCER_PART: &str = "sequencer";
+
+impl Pipeline {
+    /// A pipeline that has seen nothing.
+    pub fn new(set: Arc<RuleSet>, settings: Settings) -> Self {
+        let windows = new_windows(&set, &settings);
+        Self {
+            sequencer: Sequencer::new(Arc::clone(&set), &settings),
+            matcher: Matcher::new(set),
+            windows,
+            settings,
+            last: Place::raw(larum_event::Position::START),
+        }
+    }
+
+    /// Goes on with other rules; windows of rules whose meaning is unchanged keep their state.
+    pub fn activate(&mut self, set: Arc<RuleSet>, settings: Settings) {
+        let old = Arc::clone(self.rule_set());
+        let mut windows = new_windows(&set, &settings);
+        for (unit, window) in std::mem::take(&mut self.windows) {
+            let Some(now) = set.successor(&old, unit.rule) else { continue };
+            let unit = Unit { rule: now, shard: unit.shard };
+            if let Ok(window) = restored(&set, unit, &settings, &window.checkpoint()) {
+                windows.insert(unit, window);
+            }
+        }
+        self.windows = windows;
+        self.sequencer.activate(Arc::clone(&set), &settings);
+        self.matcher = Matcher::new(set);
+        self.settings = settings;
+    }
+
+    /// Says nothing for `rules`, which must be closed under "is read by" to make sense.
+    pub fn leave_out(&mut self, rules: impl IntoIterator<Item = u32>) {
+        self.sequencer.leave_out(rules);
+    }
+
+    /// The rules in force.
+    pub fn rule_set(&self) -> &Arc<RuleSet> {
+        self.sequencer.rule_set()
+    }
+
+    /// How far event time has come over all tenants.
+    pub fn watermark(&self) -> Timestamp {
+        self.sequencer.watermark()
+    }
+
+    /// Evaluates the next stretch of the log. Any cutting into stretches gives the same alerts.
+    pub fn run(&mut self, inputs: &[Input]) -> Outcome {
+        let mut epoch = self.sequencer.begin(inputs);
+        self.last = epoch.end;
+        for layer in 0..self.rule_set().layers() {
+            let items = epoch.items(layer);
+            let mut matches =
+                match_items(&mut self.matcher, layer, &items, &mut epoch.outcome.faults);
+            self.sequencer.retain(&mut matches);
+            let mut work = by_unit(matches, self.settings.shards);
+            let mut detections: Vec<Detection> = Vec::new();
+            for (unit, window) in &mut self.windows {
+                if self.sequencer.rule_set().rule(unit.rule).layer != layer {
+                    continue;
+                }
+                let matches = work.remove(unit).unwrap_or_default();
+                detections.extend(run_window(window, WindowWork { matches, steps: epoch.steps() }));
+            }
+            self.sequencer.raise(&mut epoch, layer, detections, &mut self.matcher);
+        }
+        self.sequencer.finish(epoch)
+    }
+
+    /// The end of all input: what is open ends.
+    pub fn close(&mut self) -> Outcome {
+        let mut epoch = self.sequencer.begin(&[]);
+        let end = Place { position: self.last.position, layer: u8::MAX, ordinal: u32::MAX };
+        for layer in 0..self.rule_set().layers() {
+            let mut detections = Vec::new();
+            for (unit, window) in &mut self.windows {
+                if self.sequencer.rule_set().rule(unit.rule).layer == layer {
+                    window.close(end, &mut detections);
+                }
+            }
+            self.sequencer.raise(&mut epoch, layer, detections, &mut self.matcher);
+        }
+        self.sequencer.finish(epoch)
+    }
+
+    /// Everything that later alerts depend on, as named parts; a window without state has none.
+    pub fn checkpoint(&self) -> Vec<(String, Vec<u8>)> {
+        let set = self.rule_set();
+        let windows = self
+            .windows
+            .iter()
+            .filter(|(_, window)| window.stats().keys > 0)
+            .map(|(unit, window)| (unit.name(set), window.checkpoint()));
+        std::iter::once((SEQUENCER_PART.to_owned(), self.sequencer.checkpoint()))
+            .chain(windows)
+            .collect()
+    }
+
+    /// Goes on from a checkpoint of the same rules and shards.
+    ///
+    /// # Errors
+    /// A part is missing or damaged; the pipeline must not be used then.
+    pub fn restore(&mut self, parts: &[(String, Vec<u8>)]) -> Result<(), CheckpointError> {
+        let parts: BTreeMap<&str, &[u8]> =
+            parts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        let sequencer = parts
+            .get(SEQUENCER_PART)
+            .ok_or_else(|| CheckpointError::Missing { part: SEQUENCER_PART.to_owned() })?;
+        self.sequencer.restore(sequencer)?;
+        let set = Arc::clone(self.rule_set());
+        for (unit, window) in &mut self.windows {
+            let name = unit.name(&set);
+            if let Some(bytes) = parts.get(name.as_str()) {
+                *window = restored(&set, *unit, &self.settings, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one unit's window out, state and all.
+    pub fn take_window(&mut self, unit: Unit) -> Option<Window> {
+        self.windows.remove(&unit)
+    }
+}
+
+/// A window for each rule and shard. Rules for single events need no state, so one shard will do.
+fn new_windows(set: &RuleSet, settings: &Settings) -> BTreeMap<Unit, Window> {
+    let mut windows = BTreeMap::new();
+    for (number, rule) in set.rules().iter().enumerate() {
+        let rule_number = number as u32;
+        let shards = match rule.window {
+            WindowSpec::Single | WindowSpec::Count { .. } => settings.shards,
+        };
+        for shard in 0..shards {
+            let unit = Unit { rule: rule_number, shard: shard as u32 };
+            windows.insert(unit, new_window(set, unit, settings));
+        }
+    }
+    windows
+}
+
+/// The window of `unit` as a checkpoint's part tells it; today's limits hold.
+///
+/// # Errors
+/// The part is damaged.
+pub fn restored(
+    set: &RuleSet,
+    unit: Unit,
+    settings: &Settings,
+    bytes: &[u8],
+) -> Result<Window, CheckpointError> {
+    let window = Window::restore(bytes, unit.rule).map_err(|cause| CheckpointError::Unreadable {
+        part: unit.name(set),
+        cause: cause.to_string(),
+    })?;
+    let fresh = new_window(set, unit, settings);
+    if window.spec() != fresh.spec() {
+        return Err(CheckpointError::Unreadable {
+            part: unit.name(set),
+            cause: "it is of a rule with another window".to_owned(),
+        });
+    }
+    Ok(window)
+}
+
+/// An empty window for `unit`.
+pub fn new_window(set: &RuleSet, unit: Unit, settings: &Settings) -> Window {
+    let limits = WindowLimits { keys: settings.keys_per_rule, ..WindowLimits::default() };
+    Window::new(unit.rule, set.rule(unit.rule).window.clone(), limits)
+}

@@ -1,0 +1,120 @@
+//! From a detection to an alert.
+//!
+//! Owns the alert's id, its words and its event. An alert's id is computed from what caused it (design §8),
+//! so that the same log gives the same alerts on every machine and after every crash.
+
+use std::sync::Arc;
+
+use larum_event::{Alert, Correlation, Detection, Event, RuleId, TenantId, Trigger, WindowSpec, limits};
+use larum_rule::{AlertText, Rule};
+
+use crate::error::RaiseError;
+
+/// The id of the alerts of one rule, tenant and group that were set off by the event `anchor`.
+pub(crate) fn alert_id(rule: &Rule, detection: &Detection) -> Arc<str> {
+    let mut hasher = blake3::Hasher::new();
+    let mut field = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    field(detection.tenant.as_str().as_bytes());
+    field(rule.id.as_str().as_bytes());
+    field(&rule.semantic_hash);
+    field(&detection.key.to_bytes());
+    field(detection.trigger.event_id.as_str().as_bytes());
+    short_hex(hasher.finalize())
+}
+
+/// The id of something the engine itself raises.
+pub(crate) fn engine_alert_id(tenant: &TenantId, rule: &RuleId, anchor: &str) -> Arc<str> {
+    let mut hasher = blake3::Hasher::new();
+    for part in [tenant.as_str(), rule.as_str(), anchor] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    short_hex(hasher.finalize())
+}
+
+/// 128 bits are plenty to tell alerts apart and still fit a line.
+fn short_hex(hash: blake3::Hash) -> Arc<str> {
+    hash.to_hex().chars().take(32).collect::<String>().into()
+}
+
+/// What an alert is made of, besides its detection.
+pub(crate) struct Words {
+    /// What the rule's `.alert` closure said.
+    pub(crate) text: AlertText,
+    /// Length of the chain of causes.
+    pub(crate) depth: u8,
+}
+
+/// The alert that a detection makes.
+pub(crate) fn alert_of(rule: &Rule, detection: &Detection, words: Words) -> Alert {
+    let key = rule
+        .group_by
+        .iter()
+        .zip(detection.key.members())
+        .map(|(part, value)| (part.name.to_string(), value.to_json()))
+        .collect::<serde_json::Map<_, _>>();
+    let window = match &rule.window {
+        WindowSpec::Single => None,
+        WindowSpec::Count { within, .. } => Some(*within),
+    };
+    let message = words.text.message.unwrap_or_else(|| default_message(rule, detection));
+    Alert {
+        alert_id: alert_id(rule, detection),
+        revision: detection.revision,
+        status: detection.status,
+        rule: rule.id.clone(),
+        title: rule.title.clone(),
+        severity: rule.severity,
+        attack: rule.attack.clone(),
+        key,
+        count: detection.count,
+        window,
+        first: detection.first,
+        last: detection.last,
+        trigger: Trigger {
+            id: detection.trigger.event_id.clone(),
+            sequence: detection.trigger.sequence,
+        },
+        evidence: detection.evidence.clone(),
+        message,
+        fields: words.text.fields,
+        depth: words.depth,
+    }
+}
+
+/// `Repeated failed logins: 5 events for user=eve in 5m`.
+fn default_message(rule: &Rule, detection: &Detection) -> String {
+    let name = rule.title.as_deref().unwrap_or(rule.id.as_str());
+    let key: Vec<String> = rule
+        .group_by
+        .iter()
+        .zip(detection.key.members())
+        .map(|(part, value)| format!("{}={value}", part.name))
+        .collect();
+    let whom = if key.is_empty() { String::new() } else { format!(" for {}", key.join(", ")) };
+    match &rule.window {
+        WindowSpec::Single => format!("{name}{whom}"),
+        WindowSpec::Count { within, .. } => {
+            format!("{name}: {} events{whom} in {within}", detection.count)
+        }
+    }
+}
+
+/// The alert as an event; `cause` is the event that set it off, where this epoch holds it.
+pub(crate) fn alert_event(
+    alert: &Alert,
+    detection: &Detection,
+    cause: Option<&Event>,
+) -> Result<Event, RaiseError> {
+    let correlation = cause.and_then(|cause| Correlation::child_of(cause.envelope()));
+    Event::from_alert(alert, detection.trigger.time, &detection.tenant, correlation.as_ref())
+        .map_err(|cause| RaiseError { rule: alert.rule.clone(), cause })
+}
+
+/// Whether a chain of `depth` causes is longer than alerts may make it.
+pub(crate) fn is_too_deep(depth: u8) -> bool {
+    depth > limits::DERIVED_DEPTH
+}

@@ -1,0 +1,309 @@
+//! The order of evaluation: what enters an epoch, what each layer's detections become, what leaves.
+//!
+//! Owns the clocks, the chains of causes and the set of rules left out. Matching events and
+//! running windows is done by others (the offline [`Pipeline`](crate::Pipeline), or actors), who ask here what to do next:
+//! [`Sequencer::begin`], then for each layer match, run windows, [`Sequencer::raise`], then [`Sequencer::finish`].
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use larum_event::{
+    Detection, Event, Match, Place, Position, RuleSetActivated, Span, WindowSpec, limits,
+};
+use larum_rule::{AlertText, Matcher, Rule, RuleSet, WindowView};
+use serde::{Deserialize, Serialize};
+
+use crate::causes::Causes;
+use crate::clocks::{Clocks, Sighting, Stamp};
+use crate::epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt};
+use crate::error::CheckpointError;
+use crate::raise::{Words, alert_event, alert_of, is_too_deep};
+use crate::system;
+use crate::units::fault_at;
+
+/// Changes whenever the same log and rules would give other alerts, so that a recovery does not take the
+/// difference for damage.
+pub const SEMANTICS_VERSION: u32 = 1;
+
+/// Every setting that evaluation reads; written into the log with the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// A source further than this behind its tenant runs on a clock of its own.
+    pub max_lag: Span,
+    /// Most live keys of one rule and shard.
+    pub keys_per_rule: usize,
+    /// Shards of each window. Does not change any answer.
+    pub shards: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max_lag: Span::from_seconds(60), keys_per_rule: limits::KEYS_PER_RULE, shards: 1 }
+    }
+}
+
+impl Settings {
+    /// The settings a log record holds, with `shards` of this process.
+    pub fn of(activated: &RuleSetActivated, shards: usize) -> Self {
+        Self {
+            max_lag: activated.max_lag,
+            keys_per_rule: usize::try_from(activated.keys_per_rule).unwrap_or(usize::MAX),
+            shards,
+        }
+    }
+}
+
+/// See the module's words.
+#[derive(Debug)]
+pub struct Sequencer {
+    set: Arc<RuleSet>,
+    state: State,
+    left_out: BTreeSet<u32>,
+}
+
+/// What a checkpoint holds of the sequencer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct State {
+    clocks: Clocks,
+    causes: Causes,
+}
+
+impl Sequencer {
+    /// A sequencer that has seen nothing.
+    pub fn new(set: Arc<RuleSet>, settings: &Settings) -> Self {
+        let state = State { clocks: Clocks::new(settings.max_lag), causes: Causes::default() };
+        Self { set, state, left_out: BTreeSet::new() }
+    }
+
+    /// Goes on with other rules; clocks and causes stay.
+    pub fn activate(&mut self, set: Arc<RuleSet>, settings: &Settings) {
+        self.set = set;
+        self.left_out.clear();
+        self.state.clocks.set_max_lag(settings.max_lag);
+    }
+
+    /// The rules in force.
+    pub fn rule_set(&self) -> &Arc<RuleSet> {
+        &self.set
+    }
+
+    /// From now on says nothing for `rules`.
+    pub fn leave_out(&mut self, rules: impl IntoIterator<Item = u32>) {
+        self.left_out.extend(rules);
+    }
+
+    /// Lets `rules` take part again.
+    pub fn take_back(&mut self, rules: impl IntoIterator<Item = u32>) {
+        for rule in rules {
+            self.left_out.remove(&rule);
+        }
+    }
+
+    /// Rules that are left out.
+    pub fn left_out(&self) -> &BTreeSet<u32> {
+        &self.left_out
+    }
+
+    /// How far event time has come over all tenants.
+    pub fn watermark(&self) -> larum_event::Timestamp {
+        self.state.clocks.watermark()
+    }
+
+    /// Starts an epoch of `inputs`, which follow on those before in position.
+    pub fn begin(&mut self, inputs: &[Input]) -> Epoch {
+        let mut raw = Vec::with_capacity(inputs.len());
+        let mut steps = Vec::new();
+        let mut outcome = Outcome::default();
+        for input in inputs {
+            let envelope = input.event.envelope();
+            let sequence = envelope.sequence.or(input.record);
+            let place = Place::raw(input.position);
+            let sighting = Sighting {
+                tenant: &envelope.tenant,
+                source: &envelope.source,
+                time: envelope.time,
+                sequence,
+                arrived: input.arrived,
+                place,
+            };
+            match self.state.clocks.observe(sighting, &mut steps) {
+                Stamp::Late => outcome.late.push(Late {
+                    tenant: envelope.tenant.clone(),
+                    source: envelope.source.clone(),
+                    position: input.position,
+                }),
+                Stamp::OnTime { clock } => {
+                    if let Some(cause) = &envelope.causation_id {
+                        let depth = self.state.causes.depth(&envelope.tenant, cause);
+                        self.state.causes.remember(&envelope.tenant, &envelope.id, depth);
+                    }
+                    let event = input.event.clone();
+                    raw.push(Item { place, event, clock, sequence, raised_by: None });
+                }
+            }
+        }
+        let last = inputs.last().map_or(Position::START, |input| input.position);
+        Epoch {
+            raw: raw.into(),
+            alerts: Vec::new(),
+            steps: steps.into(),
+            outcome,
+            end: Place { position: last, layer: u8::MAX, ordinal: u32::MAX },
+        }
+    }
+
+    /// Drops the matches of rules that are left out.
+    pub fn retain(&self, matches: &mut Vec<Match>) {
+        if !self.left_out.is_empty() {
+            matches.retain(|found| !self.left_out.contains(&found.rule));
+        }
+    }
+
+    /// Makes alerts of the detections of `layer`, whatever the order they come in.
+    pub fn raise(
+        &mut self,
+        epoch: &mut Epoch,
+        layer: u8,
+        mut detections: Vec<Detection>,
+        matcher: &mut Matcher,
+    ) {
+        if detections.is_empty() {
+            return;
+        }
+        // The canonical order: by what made it, then by rule, group and revision.
+        detections.sort_by(|a, b| {
+            (a.place, a.rule, &a.tenant, a.clock, &a.key, a.revision)
+                .cmp(&(b.place, b.rule, &b.tenant, b.clock, &b.key, b.revision))
+        });
+        let items = epoch.items(layer);
+        let by_place: HashMap<Place, &Item> =
+            items.iter().map(|item| (item.place, item)).collect();
+        let mut ordinals = Ordinals::default();
+        for detection in detections {
+            let set = Arc::clone(&self.set);
+            let rule = set.rule(detection.rule);
+            let first = detection.revision == 1;
+            // Only the first revision knows its event: later ones may come in a later epoch.
+            let cause = if first { by_place.get(&detection.trigger.place).copied() } else { None };
+            let depth = self.depth_of(&detection);
+            if is_too_deep(depth) {
+                if first {
+                    epoch.outcome.system.extend(system::depth_reached(rule, &detection, depth));
+                }
+                continue;
+            }
+            let place = ordinals.next(detection.place.position, layer + 1);
+            let text = words_for(rule, &detection, cause, matcher, &mut epoch.outcome.faults);
+            let alert = alert_of(rule, &detection, Words { text, depth });
+            let event = match alert_event(&alert, &detection, cause.map(|item| &item.event)) {
+                Ok(event) => event,
+                Err(error) => {
+                    epoch.outcome.faults.push(RuleFaultAt {
+                        rule: rule.id.clone(),
+                        event: detection.trigger.event_id.clone(),
+                        message: format!("{error}: {}", error.cause),
+                    });
+                    continue;
+                }
+            };
+            self.state.causes.remember(&detection.tenant, &event.envelope().id, depth);
+            if first {
+                epoch.alerts.push(Item {
+                    place,
+                    event: event.clone(),
+                    clock: detection.clock,
+                    sequence: None,
+                    raised_by: Some(detection.rule),
+                });
+            }
+            let trigger = detection.trigger.place.position;
+            let tenant = detection.tenant.clone();
+            epoch.outcome.alerts.push(Raised { alert, event, tenant, place, trigger });
+        }
+    }
+
+    fn depth_of(&self, detection: &Detection) -> u8 {
+        let causes = &self.state.causes;
+        let trigger = std::iter::once(&detection.trigger.event_id);
+        let deepest = trigger
+            .chain(&detection.evidence)
+            .map(|event| causes.depth(&detection.tenant, event))
+            .max();
+        deepest.unwrap_or(0).saturating_add(1)
+    }
+
+    /// Ends the epoch. Alerts come out in the order of their places.
+    pub fn finish(&mut self, mut epoch: Epoch) -> Outcome {
+        epoch.outcome.alerts.sort_by_key(|raised| raised.place);
+        epoch.outcome
+    }
+
+    /// The sequencer's part of a checkpoint.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        postcard::to_stdvec(&self.state).expect("plain data is always writable to memory")
+    }
+
+    /// Goes on from a checkpoint's part.
+    ///
+    /// # Errors
+    /// The bytes are not those of [`Sequencer::checkpoint`].
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+        self.state = postcard::from_bytes(bytes).map_err(|cause| CheckpointError::Unreadable {
+            part: "sequencer".to_owned(),
+            cause: cause.to_string(),
+        })?;
+        Ok(())
+    }
+}
+
+/// Numbers alerts inside of one position and layer.
+#[derive(Debug, Default)]
+struct Ordinals {
+    position: Position,
+    next: u32,
+}
+
+impl Ordinals {
+    fn next(&mut self, position: Position, layer: u8) -> Place {
+        if position != self.position {
+            *self = Self { position, next: 0 };
+        }
+        let ordinal = self.next;
+        self.next += 1;
+        Place { position, layer, ordinal }
+    }
+}
+
+/// What the rule's `.alert` closure says; a closure that fails is a fault, and the alert goes out
+/// with the words of the engine.
+fn words_for(
+    rule: &Rule,
+    detection: &Detection,
+    cause: Option<&Item>,
+    matcher: &mut Matcher,
+    faults: &mut Vec<RuleFaultAt>,
+) -> AlertText {
+    if !rule.has_alert {
+        return AlertText::default();
+    }
+    let event: Option<&Event> = match &rule.window {
+        WindowSpec::Single => cause.map(|item| &item.event),
+        WindowSpec::Count { .. } => None,
+    };
+    let view = WindowView {
+        count: detection.count,
+        key: &detection.key,
+        first: detection.first,
+        last: detection.last,
+        event,
+    };
+    match matcher.alert_text(detection.rule, &view) {
+        Ok(text) => text,
+        Err(fault) => {
+            if let Some(item) = cause {
+                faults.push(fault_at(matcher.rule_set(), &fault, item));
+            }
+            AlertText::default()
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The units that work is split into, and the work of each.
+//!
+//! A unit is one shard of one rule's window; its name is what operators see. The functions here are
+//! what both the offline pipeline and the actors run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use larum_event::{Detection, GroupKey, Match};
+use larum_rule::{Matcher, RuleFault, RuleMatch, RuleSet};
+use larum_window::Window;
+
+
+use crate::clocks::WatermarkStep;
+use crate::epoch::{Item, RuleFaultAt};
+
+/// One shard of one rule's window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unit {
+    /// Number of the rule in its set.
+    pub rule: u32,
+    /// Number of the shard.
+    pub shard: u32,
+}
+
+impl Unit {
+    /// The name operators and checkpoints know it by, such as `window/auth.brute_force/0`.
+    pub fn name(self, set: &RuleSet) -> String {
+        match set.rules().get(self.rule as usize) {
+            Some(rule) => format!("window/{}/{}", rule.id, self.shard),
+            None => format!("window/{}/{}", self.rule, self.shard),
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "window/{}/{}", self.rule, self.shard)
+    }
+}
+
+/// What one unit has to do in one epoch and layer.
+#[derive(Debug, Clone)]
+pub struct WindowWork {
+    /// Its matches, in order.
+    pub matches: Vec<Match>,
+    /// How event time moves over the epoch.
+    pub steps: Arc<[WatermarkStep]>,
+}
+
+/// Matches `items` against the rules of `layer`; what comes out is in the order of items, and of rules
+/// for each.
+pub fn match_items(
+    matcher: &mut Matcher,
+    layer: u8,
+    items: &[Item],
+    faults: &mut Vec<RuleFaultAt>,
+) -> Vec<Match> {
+    let mut matches = Vec::new();
+    let mut found: Vec<RuleMatch> = Vec::new();
+    let mut failed: Vec<RuleFault> = Vec::new();
+    for item in items {
+        matcher.matches(layer, &item.event, &mut found, &mut failed);
+        for RuleMatch { rule, key } in found.drain(..) {
+            matches.push(match_of(item, rule, key));
+        }
+        for fault in failed.drain(..) {
+            faults.push(fault_at(matcher.rule_set(), &fault, item));
+        }
+    }
+    matches
+}
+
+fn match_of(item: &Item, rule: u32, key: GroupKey) -> Match {
+    let envelope = item.event.envelope();
+    Match {
+        rule,
+        tenant: envelope.tenant.clone(),
+        clock: item.clock,
+        key,
+        time: envelope.time,
+        sequence: item.sequence,
+        place: item.place,
+        event_id: envelope.id.clone(),
+    }
+}
+
+/// The fault of a rule on one event, with the rule's name.
+pub(crate) fn fault_at(set: &RuleSet, fault: &RuleFault, item: &Item) -> RuleFaultAt {
+    RuleFaultAt {
+        rule: set.rule(fault.rule).id.clone(),
+        event: item.event.envelope().id.clone(),
+        message: fault.message.clone(),
+    }
+}
+
+/// Splits matches by unit, keeping their order inside of each.
+pub fn by_unit(matches: Vec<Match>, shards: usize) -> BTreeMap<Unit, Vec<Match>> {
+    let mut units: BTreeMap<Unit, Vec<Match>> = BTreeMap::new();
+    for found in matches {
+        let unit = Unit { rule: found.rule, shard: found.key.shard(shards) as u32 };
+        units.entry(unit).or_default().push(found);
+    }
+    units
+}
+
+/// Does a unit's work: event time moves and matches are added in the one order of places, so the
+/// answer is the same however the log was cut into epochs.
+pub fn run_window(window: &mut Window, work: WindowWork) -> Vec<Detection> {
+    let mut detections = Vec::new();
+    let mut matches = work.matches.into_iter().peekable();
+    for step in work.steps.iter() {
+        while let Some(found) = matches.next_if(|found| found.place < step.place) {
+            window.add(found, &mut detections);
+        }
+        window.advance(&step.moved(), &mut detections);
+    }
+    for found in matches {
+        window.add(found, &mut detections);
+    }
+    detections
+}

@@ -1,0 +1,98 @@
+//! A live subscriber: what it wants and the bounded way to it.
+//!
+//! Owns the filter and the gap. A subscriber that does not keep up never holds anybody up: what does not
+//! fit is counted, and the next thing it hears is how much it missed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use larum_event::{Event, Value};
+use tokio::sync::mpsc;
+
+use crate::api::{Delivered, Delivery, Interest};
+use crate::gauges::Gauges;
+
+/// One live subscriber, shared by the channels that serve it.
+#[derive(Debug)]
+pub struct Live {
+    /// Its number.
+    pub id: u64,
+    interest: RwLock<Interest>,
+    way: mpsc::Sender<Delivery>,
+    missed: AtomicU64,
+    gauges: Arc<Gauges>,
+}
+
+impl Live {
+    /// A subscriber that is reached by `way`.
+    pub fn new(id: u64, interest: Interest, way: mpsc::Sender<Delivery>, gauges: Arc<Gauges>) -> Self {
+        Self { id, interest: RwLock::new(interest), way, missed: AtomicU64::new(0), gauges }
+    }
+
+    /// Changes what it wants, from the next event on.
+    pub fn set_interest(&self, interest: Interest) {
+        *self.interest.write().unwrap_or_else(PoisonError::into_inner) = interest;
+    }
+
+    /// Whether nobody listens any more.
+    pub fn is_gone(&self) -> bool {
+        self.way.is_closed()
+    }
+
+    /// Gives it `delivered` if it wants it and has room.
+    pub fn offer(&self, delivered: &Arc<Delivered>) {
+        let wanted = {
+            let interest = self.interest.read().unwrap_or_else(PoisonError::into_inner);
+            wants(&interest, &delivered.event)
+        };
+        if !wanted {
+            return;
+        }
+        let missed = self.missed.load(Ordering::Relaxed);
+        if missed > 0 {
+            // Room for the gap and for what follows it, so that a gap never stands alone.
+            if self.way.capacity() < 2 || self.way.try_send(Delivery::Gap { missed }).is_err() {
+                self.miss(1);
+                return;
+            }
+            self.missed.fetch_sub(missed, Ordering::Relaxed);
+        }
+        if self.way.try_send(Delivery::Event(Arc::clone(delivered))).is_err() {
+            self.miss(1);
+        }
+    }
+
+    /// Notes that `number` events were not offered at all.
+    pub fn miss(&self, number: u64) {
+        self.missed.fetch_add(number, Ordering::Relaxed);
+        for _ in 0..number {
+            self.gauges.missed();
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.gauges.unsubscribed();
+    }
+}
+
+/// Whether `interest` asks for `event`.
+pub fn wants(interest: &Interest, event: &Event) -> bool {
+    let envelope = event.envelope();
+    let any = |list_is_empty: bool, hit: bool| list_is_empty || hit;
+    any(
+        interest.patterns.is_empty(),
+        interest.patterns.iter().any(|pattern| pattern.matches(&envelope.topic)),
+    ) && any(interest.event_types.is_empty(), interest.event_types.contains(&envelope.event_type))
+        && any(interest.severities.is_empty(), interest.severities.contains(&envelope.severity))
+        && interest.source.as_ref().is_none_or(|source| *source == envelope.source)
+        && interest.tenant.as_ref().is_none_or(|tenant| *tenant == envelope.tenant)
+        && interest.correlation.as_ref().is_none_or(|wanted| {
+            let root = envelope.correlation.as_ref().and_then(|known| known.root.as_ref());
+            envelope.correlation_id.as_ref() == Some(wanted) || root == Some(wanted)
+        })
+        && interest.user.as_ref().is_none_or(|user| {
+            matches!(event.field("metadata.user"), Some(Value::Str(found)) if found == user.as_str())
+        })
+}

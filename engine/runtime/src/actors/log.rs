@@ -1,0 +1,340 @@
+//! The one writer of the log.
+//!
+//! Owns the [`Log`] on a thread of its own. Whatever has come while a commit was under way goes into
+//! the next one together (group commit): messages are gathered until the mailbox is empty, then written in one
+//! transaction, then answered, then passed on to those who follow the log. A commit that fails is
+//! answered to everybody in it; the log is opened again from disk, and until that succeeds
+//! nothing is accepted and readiness is false.
+
+use std::sync::Arc;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
+use larum_event::{EpochCommit, Position, Record, RecordBody, Span};
+use larum_log::{Appended, Log, LogDone, LogError, LogWork};
+use tracing::{error, info};
+
+use crate::api::EmitError;
+use crate::clock::Clock;
+use crate::credit::{Batch, Credits, send_batch, tell};
+use crate::gauges::Gauges;
+use crate::messages::{
+    AppendBatch, AppendControl, CommitEpoch, CommittedBatch, Grown, Reply, SaveCheckpoint,
+};
+
+/// How long to wait before the log is opened again after it failed.
+const REOPEN_AFTER: Span = Span::from_seconds(1);
+
+/// Somebody who wants every record as soon as it is durable.
+pub struct Follower {
+    /// Where records go while there is credit.
+    pub records: Recipient<CommittedBatch>,
+    /// Where word goes that there are more, when there is none.
+    pub grown: Recipient<Grown>,
+    /// How many records may be on their way.
+    pub credits: Credits,
+}
+
+/// Opens the log, at the start and after a failure.
+pub type OpenLog = Arc<dyn Fn() -> Result<Log, LogError> + Send + Sync>;
+
+/// See the module's words.
+pub struct LogActor {
+    log: Option<Log>,
+    open: OpenLog,
+    clock: Clock,
+    gauges: Arc<Gauges>,
+    followers: Vec<Follower>,
+    pending: Vec<Pending>,
+    riding: Option<EpochCommit>,
+    flush_due: bool,
+}
+
+enum Pending {
+    Append(AppendBatch),
+    Control(AppendControl),
+    Epoch(CommitEpoch),
+}
+
+/// Who is to be told what became of one piece of work.
+enum Asker {
+    Append(Option<Reply<Result<Vec<Appended>, EmitError>>>),
+    Positions(Option<Reply<Result<Vec<Position>, Arc<LogError>>>>),
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Flush;
+
+/// Adds somebody who follows the log from here on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Follow(pub Follower);
+
+impl LogActor {
+    /// The writer of `log`.
+    pub fn new(log: Log, open: OpenLog, clock: Clock, gauges: Arc<Gauges>) -> Self {
+        Self {
+            log: Some(log),
+            open,
+            clock,
+            gauges,
+            followers: Vec::new(),
+            pending: Vec::new(),
+            riding: None,
+            flush_due: false,
+        }
+    }
+
+    fn queue(&mut self, pending: Pending, ctx: &mut Context<Self>) {
+        self.pending.push(pending);
+        if !self.flush_due {
+            self.flush_due = true;
+            // Handled after the messages that are already in the mailbox.
+            ctx.notify(Flush);
+        }
+    }
+
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        self.flush_due = false;
+        let pending = std::mem::take(&mut self.pending);
+        let Some(log) = &mut self.log else {
+            refuse(pending, "it failed and is being opened again");
+            return;
+        };
+        let now = self.clock.now();
+        let mut work = Vec::with_capacity(pending.len() + 1);
+        let mut askers = Vec::with_capacity(pending.len() + 1);
+        if let Some(commit) = self.riding.take() {
+            work.push(LogWork::Epoch { derived: Vec::new(), commit, also: Vec::new() });
+            askers.push(Asker::Positions(None));
+        }
+        // Permits go back when the batches are dropped, after the commit.
+        let mut held = Vec::new();
+        for pending in pending {
+            match pending {
+                Pending::Append(batch) => {
+                    if let Some(deadline) = batch.head.deadline.filter(|deadline| *deadline < now) {
+                        answer(batch.head.reply, Err(EmitError::DeadlinePassed { deadline }));
+                        continue;
+                    }
+                    work.push(LogWork::Append(Arc::clone(&batch.items)));
+                    askers.push(Asker::Append(batch.head.reply));
+                    held.push(batch.permit);
+                }
+                Pending::Control(control) => {
+                    work.push(LogWork::Control(control.bodies));
+                    askers.push(Asker::Positions(Some(control.reply)));
+                }
+                Pending::Epoch(epoch) => {
+                    let CommitEpoch { derived, commit, also, reply } = epoch;
+                    work.push(LogWork::Epoch { derived, commit, also });
+                    askers.push(Asker::Positions(reply));
+                }
+            }
+        }
+        if work.is_empty() {
+            return;
+        }
+        let began = self.clock.monotonic();
+        match log.transaction(&work) {
+            Ok(done) => {
+                let took = self.clock.monotonic().since(began);
+                self.gauges.grown(log.head(), (took.as_nanos() / 1_000).unsigned_abs());
+                self.tell_all(work, done, askers);
+            }
+            Err(failure) => self.fail(failure, askers, ctx),
+        }
+        drop(held);
+    }
+
+    fn tell_all(&mut self, work: Vec<LogWork>, done: Vec<LogDone>, askers: Vec<Asker>) {
+        let mut records = Vec::new();
+        for ((work, done), asker) in work.into_iter().zip(done).zip(askers) {
+            collect(&work, &done, &mut records);
+            match (asker, done) {
+                (Asker::Append(reply), LogDone::Appended(appended)) => {
+                    answer(reply, Ok(appended));
+                }
+                (Asker::Positions(reply), LogDone::Positions(positions)) => {
+                    answer(reply, Ok(positions));
+                }
+                (Asker::Append(_), LogDone::Positions(_))
+                | (Asker::Positions(_), LogDone::Appended(_)) => {
+                    error!("the log answered out of order; an asker gets no answer");
+                }
+            }
+        }
+        self.gauges.stored(records.iter().filter_map(|record| match &record.body {
+            RecordBody::Event { event, .. } => Some(event),
+            RecordBody::Derived { .. }
+            | RecordBody::RuleSetActivated(_)
+            | RecordBody::EpochCommit(_)
+            | RecordBody::UnitDetached(_)
+            | RecordBody::UnitAttached(_)
+            | RecordBody::CursorMoved(_) => None,
+        }));
+        self.pass_on(records.into());
+    }
+
+    fn pass_on(&mut self, records: Arc<[Record]>) {
+        let Some(head) = records.last().map(|record| record.position) else { return };
+        let number = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        self.followers.retain(|follower| match follower.credits.try_acquire(number) {
+            Some(permit) => {
+                let batch = Batch { head: (), items: Arc::clone(&records), permit };
+                send_batch(&follower.records, batch).is_ok()
+            }
+            None => tell(&follower.grown, Grown { head }).is_ok(),
+        });
+    }
+
+    fn fail(&mut self, failure: LogError, askers: Vec<Asker>, ctx: &mut Context<Self>) {
+        error!(%failure, "the log failed; no event is accepted until it is open again");
+        let failure = Arc::new(failure);
+        for asker in askers {
+            match asker {
+                Asker::Append(reply) => {
+                    answer(reply, Err(EmitError::LogFailed { cause: failure.to_string() }));
+                }
+                Asker::Positions(reply) => answer(reply, Err(Arc::clone(&failure))),
+            }
+        }
+        self.gauges.set_log_ready(false);
+        self.gauges.problem("log", format!("the log failed: {failure}"));
+        self.log = None;
+        self.reopen_later(ctx);
+    }
+
+    fn reopen_later(&self, ctx: &mut Context<Self>) {
+        let clock = self.clock.clone();
+        ctx.spawn(
+            async move { clock.sleep(REOPEN_AFTER).await }
+                .into_actor(self)
+                .map(|(), actor, ctx| actor.reopen(ctx)),
+        );
+    }
+
+    fn reopen(&mut self, ctx: &mut Context<Self>) {
+        match (self.open)() {
+            Ok(log) => {
+                info!(head = %log.head(), "the log is open again");
+                self.log = Some(log);
+                self.gauges.problem_over("log");
+                self.gauges.set_log_ready(true);
+            }
+            Err(failure) => {
+                error!(%failure, "the log cannot be opened");
+                self.reopen_later(ctx);
+            }
+        }
+    }
+}
+
+/// The records that `work` became.
+fn collect(work: &LogWork, done: &LogDone, records: &mut Vec<Record>) {
+    match (work, done) {
+        (LogWork::Append(events), LogDone::Appended(appended)) => {
+            for ((event, arrived), appended) in events.iter().zip(appended) {
+                if let Appended::Stored(position) = appended {
+                    let body = RecordBody::Event { event: event.clone(), arrived: *arrived };
+                    records.push(Record { position: *position, body });
+                }
+            }
+        }
+        (LogWork::Control(bodies), LogDone::Positions(positions)) => {
+            for (body, position) in bodies.iter().zip(positions) {
+                records.push(Record { position: *position, body: body.clone() });
+            }
+        }
+        (LogWork::Epoch { derived, commit, also }, LogDone::Positions(positions)) => {
+            let derived = derived.iter().map(|event| RecordBody::Derived { event: event.clone() });
+            let commit = std::iter::once(RecordBody::EpochCommit(commit.clone()));
+            for (body, position) in derived.chain(also.iter().cloned()).chain(commit).zip(positions) {
+                records.push(Record { position: *position, body });
+            }
+        }
+        (LogWork::Append(_), LogDone::Positions(_))
+        | (LogWork::Control(_) | LogWork::Epoch { .. }, LogDone::Appended(_)) => {}
+    }
+}
+
+fn refuse(pending: Vec<Pending>, cause: &str) {
+    for pending in pending {
+        match pending {
+            Pending::Append(batch) => {
+                answer(batch.head.reply, Err(EmitError::LogFailed { cause: cause.to_owned() }));
+            }
+            // Dropping the channel is the answer: nobody will.
+            Pending::Control(_) | Pending::Epoch(_) => {}
+        }
+    }
+}
+
+/// Answers; an asker that has gone away needs none.
+fn answer<T>(reply: Option<Reply<T>>, value: T) {
+    if let Some(reply) = reply {
+        drop(reply.send(value));
+    }
+}
+
+impl Actor for LogActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<AppendBatch> for LogActor {
+    type Result = ();
+
+    fn handle(&mut self, batch: AppendBatch, ctx: &mut Self::Context) {
+        self.queue(Pending::Append(batch), ctx);
+    }
+}
+
+impl Handler<AppendControl> for LogActor {
+    type Result = ();
+
+    fn handle(&mut self, control: AppendControl, ctx: &mut Self::Context) {
+        self.queue(Pending::Control(control), ctx);
+    }
+}
+
+impl Handler<CommitEpoch> for LogActor {
+    type Result = ();
+
+    fn handle(&mut self, mut epoch: CommitEpoch, ctx: &mut Self::Context) {
+        if epoch.reply.is_some() {
+            // What rides goes first, so that commits stand in the log in their order.
+            self.queue(Pending::Epoch(epoch), ctx);
+            return;
+        }
+        if let Some(riding) = &self.riding {
+            epoch.commit.from = riding.from;
+        }
+        self.riding = Some(epoch.commit);
+    }
+}
+
+impl Handler<SaveCheckpoint> for LogActor {
+    type Result = ();
+
+    fn handle(&mut self, save: SaveCheckpoint, _: &mut Self::Context) {
+        let Some(log) = &mut self.log else { return };
+        let saved = log.save_checkpoint(&save.checkpoint).map_err(Arc::new);
+        drop(save.reply.send(saved));
+    }
+}
+
+impl Handler<Follow> for LogActor {
+    type Result = ();
+
+    fn handle(&mut self, follow: Follow, _: &mut Self::Context) {
+        self.followers.push(follow.0);
+    }
+}
+
+impl Handler<Flush> for LogActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
+        self.flush(ctx);
+    }
+}

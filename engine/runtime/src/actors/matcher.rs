@@ -1,0 +1,184 @@
+//! Matching on a thread of its own.
+//!
+//! Owns a rhai engine with the compiled rules, which stays on its thread. A batch that panics is tried once
+//! more by a new one; if it panics again its events are tried one by one, and an event that still
+//! panics is skipped for the rule that does, which is recorded. So one poisonous event never takes
+//! others, or other rules, with it.
+
+use std::sync::Arc;
+
+use actix::{
+    Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Supervised, Supervisor,
+    WrapFuture,
+};
+use larum_pipeline::{Item, RuleFaultAt, match_items};
+use larum_rule::{Matcher, RuleSet};
+use tracing::warn;
+
+use crate::messages::{MatchBatch, Matched};
+use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch, guard};
+use crate::supervision::Supervision;
+
+/// See the module's words.
+pub struct MatcherUnit {
+    unit: Unit,
+    supervision: Supervision,
+    set: Arc<RuleSet>,
+    matcher: Matcher,
+    /// Names of rules as points for faults, by rule.
+    points: Vec<String>,
+}
+
+/// What a matcher is started with.
+pub struct MatcherSetup {
+    /// Its number.
+    pub number: usize,
+    /// The rules.
+    pub set: Arc<RuleSet>,
+    /// What all supervised actors share.
+    pub supervision: Supervision,
+}
+
+impl MatcherUnit {
+    /// Its name in the registry.
+    pub fn name(number: usize) -> String {
+        format!("matcher/{number}")
+    }
+
+    /// Has it started on `arbiter`'s thread.
+    pub fn start_on(arbiter: &Arbiter, setup: MatcherSetup) -> Seat<Self> {
+        let seat = Seat::vacant();
+        let Ok(entry) = setup.supervision.registry.register(&Self::name(setup.number)) else {
+            tracing::error!(number = setup.number, "there are too many actors, a matcher is not started");
+            return seat;
+        };
+        let handle = arbiter.handle();
+        let supervision = setup.supervision.clone();
+        let watch_entry = entry.clone();
+        let create = move |notice: DropNotice| -> Addr<Self> {
+            let unit = Unit::new(entry.clone(), setup.supervision.faults.clone(), notice);
+            let (set, supervision) = (Arc::clone(&setup.set), setup.supervision.clone());
+            Supervisor::start_in_arbiter(&handle, move |_| {
+                let points = set.rules().iter().map(|rule| format!("rule/{}", rule.id)).collect();
+                Self { unit, supervision, matcher: Matcher::new(Arc::clone(&set)), set, points }
+            })
+        };
+        supervision.watch(Watch::new(watch_entry, seat.clone(), create));
+        seat
+    }
+
+    fn try_items(&mut self, layer: u8, items: &[Item]) -> Option<Matched> {
+        let entry = self.unit.entry();
+        entry.begin();
+        let (matcher, faults, clock) =
+            (&mut self.matcher, &self.supervision.faults, &self.supervision.clock);
+        let outcome = guard("a batch of events", || {
+            for (rule, point) in self.set.rules().iter().zip(&self.points) {
+                if rule.layer == layer {
+                    faults.strike(point, clock);
+                }
+            }
+            let mut matched = Matched::default();
+            matched.matches = match_items(matcher, layer, items, &mut matched.faults);
+            matched
+        });
+        self.unit.entry().done();
+        match outcome {
+            Ok(matched) => Some(matched),
+            Err(panicked) => {
+                warn!(%panicked, events = items.len(), "matching panicked");
+                // What was half changed is thrown away.
+                self.matcher = Matcher::new(Arc::clone(&self.set));
+                None
+            }
+        }
+    }
+
+    fn match_all(&mut self, layer: u8, items: &[Item]) -> Matched {
+        if let Some(matched) = self.try_items(layer, items).or_else(|| self.try_items(layer, items)) {
+            return matched;
+        }
+        let mut all = Matched::default();
+        for item in items {
+            let one = std::slice::from_ref(item);
+            let matched = self.try_items(layer, one).unwrap_or_else(|| self.rule_by_rule(layer, item));
+            all.matches.extend(matched.matches);
+            all.faults.extend(matched.faults);
+        }
+        all
+    }
+
+    /// Every rule of the layer alone: those that panic on `item` skip it.
+    fn rule_by_rule(&mut self, layer: u8, item: &Item) -> Matched {
+        let set = Arc::clone(&self.set);
+        let mut all = Matched::default();
+        for (number, rule) in set.rules().iter().enumerate().filter(|(_, rule)| rule.layer == layer) {
+            self.matcher.only(Some(number as u32));
+            let (matcher, faults) = (&mut self.matcher, &self.supervision.faults);
+            let clock = &self.supervision.clock;
+            let point = self.points.get(number).map_or("", String::as_str);
+            let outcome = guard(&rule.id, || {
+                faults.strike(point, clock);
+                let mut matched = Matched::default();
+                matched.matches =
+                    match_items(matcher, layer, std::slice::from_ref(item), &mut matched.faults);
+                matched
+            });
+            match outcome {
+                Ok(matched) => {
+                    all.matches.extend(matched.matches);
+                    all.faults.extend(matched.faults);
+                }
+                Err(panicked) => {
+                    self.matcher = Matcher::new(Arc::clone(&set));
+                    all.faults.push(RuleFaultAt {
+                        rule: rule.id.clone(),
+                        event: item.event.envelope().id.clone(),
+                        message: panicked.to_string(),
+                    });
+                }
+            }
+        }
+        self.matcher.only(None);
+        all
+    }
+}
+
+impl Actor for MatcherUnit {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        // Also called after `restarting`, which says itself when the state is back.
+        if self.unit.entry().state() == ActorState::Starting {
+            self.unit.entry().running();
+        }
+    }
+}
+
+impl Supervised for MatcherUnit {
+    fn restarting(&mut self, ctx: &mut Self::Context) {
+        let _verdict = self.unit.restart(ctx, |actor: &mut Self, _| {
+            actor.matcher = Matcher::new(Arc::clone(&actor.set));
+            actor.unit.entry().running();
+        });
+    }
+}
+
+impl Handler<MatchBatch> for MatcherUnit {
+    type Result = ();
+
+    fn handle(&mut self, batch: MatchBatch, ctx: &mut Self::Context) {
+        let items = batch.items.get(batch.head.range.clone()).unwrap_or_default();
+        let matched = self.match_all(batch.head.layer, items);
+        let reply = batch.head.reply;
+        let delay = self.supervision.faults.answer_delay(self.unit.entry().name());
+        if delay.is_zero() {
+            drop(reply.send(matched));
+            return;
+        }
+        let clock = self.supervision.clock.clone();
+        ctx.spawn(async move { clock.sleep(delay).await }.into_actor(self).map(move |(), _, _| {
+            drop(reply.send(matched));
+        }));
+    }
+}

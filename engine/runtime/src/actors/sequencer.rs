@@ -1,0 +1,247 @@
+//! The order of evaluation.
+//!
+//! Owns the `Core` and lends it to one epoch at a time; while an epoch runs, what becomes durable gathers in
+//! the tail. An epoch that fails as a whole (the log is gone, a matcher died, the code of an `.alert`
+//! closure panicked) costs the core: a new one is recovered from disk, which is where all state comes
+//! from anyway.
+
+use std::sync::Arc;
+
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture,
+};
+use larum_event::{Position, RuleFile, Span};
+use larum_log::LogReader;
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+use crate::gauges::Gauges;
+use crate::messages::{CommittedBatch, Grown};
+use crate::sequencing::{Core, EpochError, Next, Parts, Tail, most_records};
+use crate::supervise::{ActorEntry, Verdict, guard_async};
+
+/// How often time-driven work is looked at: units to bring back, a tail that was cut off.
+const TICK: Span = Span::from_nanos(50_000_000);
+
+/// See the module's words.
+pub struct SequencerUnit {
+    parts: Parts,
+    entry: ActorEntry,
+    gauges: Arc<Gauges>,
+    core: Option<Core>,
+    tail: Tail,
+    finishing: Option<oneshot::Sender<()>>,
+}
+
+/// What an epoch brings back.
+struct Ran {
+    core: Core,
+    reader: Option<LogReader>,
+}
+
+/// The core is recovered, or a step of it is done.
+type Outcome = Result<Ran, EpochError>;
+
+/// Time passes.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Tick;
+
+/// Asks for the rule files in force; answered when the core is recovered.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReadRules {
+    /// The answer.
+    pub reply: oneshot::Sender<Vec<RuleFile>>,
+}
+
+/// Take a checkpoint as soon as no epoch is running, and then no further epoch.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Finish {
+    /// When it is done.
+    pub reply: oneshot::Sender<()>,
+}
+
+impl SequencerUnit {
+    /// A sequencer that recovers first.
+    pub(crate) fn new(parts: Parts, entry: ActorEntry, reader: LogReader, head: Position) -> Self {
+        let gauges = Arc::clone(&parts.gauges);
+        Self { parts, entry, gauges, core: None, tail: Tail::new(reader, head), finishing: None }
+    }
+
+    /// Recovers a new core.
+    fn recover(&mut self, after: Span, ctx: &mut Context<Self>) {
+        let parts = self.parts.clone();
+        let clock = parts.supervision.clock.clone();
+        self.lend(ctx, async move {
+            clock.sleep(after).await;
+            let reader = (parts.open_reader)()?;
+            let mut core = Core::new(parts);
+            core.recover(reader).await?;
+            Ok(Ran { core, reader: None })
+        });
+    }
+
+    /// Runs `work`, which has the core, under guard; goes on when it is done.
+    fn lend(&mut self, ctx: &mut Context<Self>, work: impl Future<Output = Outcome> + 'static) {
+        self.entry.begin();
+        let guarded = guard_async("an epoch", work);
+        ctx.spawn(guarded.into_actor(self).map(|outcome, actor, ctx| {
+            actor.entry.done();
+            match outcome {
+                Ok(Ok(ran)) => {
+                    actor.entry.running();
+                    actor.gauges.problem_over("sequencer");
+                    actor.core = Some(ran.core);
+                    if let Some(reader) = ran.reader {
+                        actor.tail.give_back(reader);
+                    }
+                    actor.go(ctx);
+                }
+                Ok(Err(failure)) => actor.failed(&failure, ctx),
+                Err(panicked) => actor.failed(&panicked, ctx),
+            }
+        }));
+    }
+
+    fn failed(&mut self, failure: &dyn std::error::Error, ctx: &mut Context<Self>) {
+        let reason = match failure.source() {
+            Some(cause) => format!("{failure}: {cause}"),
+            None => failure.to_string(),
+        };
+        error!(%reason, "evaluation stopped, it starts over from disk");
+        self.gauges.problem("sequencer", format!("evaluation stopped: {reason}"));
+        if !self.tail.has_reader() {
+            match (self.parts.open_reader)() {
+                Ok(reader) => self.tail.give_back(reader),
+                Err(error) => error!(%error, "the log cannot be read"),
+            }
+        }
+        self.entry.failed(&reason);
+        let after = match self.entry.take_verdict(&reason) {
+            Verdict::Restart { after } => after,
+            // Without evaluation there is no engine: it is tried for ever, and readiness is false.
+            Verdict::Quarantine => Span::from_seconds(5),
+        };
+        self.recover(after, ctx);
+    }
+
+    /// Starts whatever is to be done next, if nothing runs.
+    fn go(&mut self, ctx: &mut Context<Self>) {
+        let Some(mut core) = self.core.take() else { return };
+        if core.is_due() {
+            self.lend(ctx, async move {
+                core.tend().await?;
+                Ok(Ran { core, reader: None })
+            });
+            return;
+        }
+        let most = most_records(&self.parts.config);
+        match self.tail.next(core.evaluated(), most) {
+            Next::Nothing => self.idle(core, ctx),
+            Next::Ready(stretch) => self.lend(ctx, async move {
+                core.run(stretch).await?;
+                Ok(Ran { core, reader: None })
+            }),
+            Next::Read(reading) => self.lend(ctx, async move {
+                let (reader, stretch) = reading.read().await?;
+                core.run(stretch).await?;
+                Ok(Ran { core, reader: Some(reader) })
+            }),
+        }
+    }
+
+    fn idle(&mut self, mut core: Core, ctx: &mut Context<Self>) {
+        let Some(done) = self.finishing.take() else {
+            self.core = Some(core);
+            return;
+        };
+        info!(evaluated = %core.evaluated(), "everything is evaluated, keeping a last checkpoint");
+        ctx.spawn(
+            async move {
+                // Without a checkpoint the next start reads more of the log, nothing worse.
+                if let Err(failure) = core.checkpoint().await {
+                    error!(%failure, "no last checkpoint");
+                }
+                drop(done.send(()));
+            }
+            .into_actor(self),
+        );
+    }
+}
+
+impl Actor for SequencerUnit {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.recover(Span::ZERO, ctx);
+        self.tick(ctx);
+    }
+}
+
+impl SequencerUnit {
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let clock = self.parts.supervision.clock.clone();
+        ctx.spawn(
+            async move { clock.sleep(TICK).await }
+                .into_actor(self)
+                .map(|(), _, ctx: &mut Context<Self>| ctx.notify(Tick)),
+        );
+    }
+}
+
+impl Handler<Tick> for SequencerUnit {
+    type Result = ();
+
+    fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
+        self.go(ctx);
+        self.tick(ctx);
+    }
+}
+
+impl Handler<CommittedBatch> for SequencerUnit {
+    type Result = ();
+
+    fn handle(&mut self, batch: CommittedBatch, ctx: &mut Self::Context) {
+        self.tail.push(batch);
+        self.go(ctx);
+    }
+}
+
+impl Handler<Grown> for SequencerUnit {
+    type Result = ();
+
+    fn handle(&mut self, grown: Grown, ctx: &mut Self::Context) {
+        self.tail.grown(grown.head);
+        self.go(ctx);
+    }
+}
+
+impl Handler<ReadRules> for SequencerUnit {
+    type Result = ();
+
+    fn handle(&mut self, read: ReadRules, ctx: &mut Self::Context) {
+        match &self.core {
+            Some(core) => drop(read.reply.send(core.rule_files())),
+            // An epoch or the recovery has it; ask again behind it.
+            None => {
+                let clock = self.parts.supervision.clock.clone();
+                ctx.spawn(
+                    async move { clock.sleep(Span::from_nanos(5_000_000)).await }
+                        .into_actor(self)
+                        .map(|(), _, ctx: &mut Context<Self>| ctx.notify(read)),
+                );
+            }
+        }
+    }
+}
+
+impl Handler<Finish> for SequencerUnit {
+    type Result = ();
+
+    fn handle(&mut self, finish: Finish, ctx: &mut Self::Context) {
+        self.finishing = Some(finish.reply);
+        self.go(ctx);
+    }
+}

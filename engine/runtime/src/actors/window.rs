@@ -1,0 +1,143 @@
+//! One shard of one rule's window.
+//!
+//! Owns the keyed state; what it does with matches is [`run_window`]'s. A panic costs the state: the actor
+//! restarts without it and says so, and the sequencer, which holds the epoch, gives it back rebuilt.
+
+use std::sync::Arc;
+
+use actix::{
+    Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Supervised, Supervisor,
+    WrapFuture,
+};
+use larum_pipeline::{WindowWork, run_window};
+use larum_window::Window;
+
+use crate::messages::{ReadWindow, RestoreWindow, UnitFailed, WindowBatch, WindowDone};
+use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
+use crate::supervision::Supervision;
+
+/// See the module's words.
+pub struct WindowUnit {
+    unit: Unit,
+    supervision: Supervision,
+    /// `None` after a panic, until it is given back.
+    window: Option<Window>,
+    /// Makes an empty window, where that is all the state there is.
+    stateless: Option<NewWindow>,
+}
+
+/// Makes an empty window.
+pub type NewWindow = Arc<dyn Fn() -> Window + Send + Sync>;
+
+/// What a window unit is started with.
+pub struct WindowSetup {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Makes its window.
+    pub new_window: NewWindow,
+    /// Whether there is state that a panic loses.
+    pub has_state: bool,
+    /// What all supervised actors share.
+    pub supervision: Supervision,
+}
+
+impl WindowUnit {
+    /// Has it started on `arbiter`'s thread; whoever wants to ask it looks at the seat.
+    pub fn start_on(arbiter: &Arbiter, setup: WindowSetup) -> Seat<Self> {
+        let seat = Seat::vacant();
+        let Ok(entry) = setup.supervision.registry.register(&setup.name) else {
+            tracing::error!(unit = %setup.name, "there are too many actors, this one is not started");
+            return seat;
+        };
+        let supervision = setup.supervision.clone();
+        let handle = arbiter.handle();
+        let mut created_before = false;
+        let watch_entry = entry.clone();
+        let create = move |notice: DropNotice| -> Addr<Self> {
+            let first = !std::mem::replace(&mut created_before, true);
+            let unit = Unit::new(entry.clone(), setup.supervision.faults.clone(), notice);
+            let stateless = (!setup.has_state).then(|| Arc::clone(&setup.new_window));
+            let window = (first || stateless.is_some()).then(|| (setup.new_window)());
+            let supervision = setup.supervision.clone();
+            Supervisor::start_in_arbiter(&handle, move |_| Self { unit, supervision, window, stateless })
+        };
+        supervision.watch(Watch::new(watch_entry, seat.clone(), create));
+        seat
+    }
+
+    fn run(&mut self, work: WindowWork, ctx: &mut Context<Self>) -> Result<WindowDone, UnitFailed> {
+        let failed = |error: &dyn std::fmt::Display| UnitFailed { message: error.to_string() };
+        self.unit.check_ready().map_err(|refused| failed(&refused))?;
+        let mut window =
+            self.window.take().ok_or_else(|| failed(&"its state was lost and is not back yet"))?;
+        let ran = self.unit.run(ctx, "a batch of matches", move || {
+            let detections = run_window(&mut window, work);
+            (detections, window)
+        });
+        let (detections, window) = ran.map_err(|refused| failed(&refused))?;
+        let stats = window.stats();
+        self.window = Some(window);
+        Ok(WindowDone {
+            detections,
+            is_empty: stats.keys == 0,
+            evicted: (stats.evicted_keys, stats.evicted_events),
+        })
+    }
+}
+
+impl Actor for WindowUnit {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        // Also called after `restarting`, which says itself when the state is back.
+        if self.unit.entry().state() == ActorState::Starting {
+            self.unit.entry().running();
+        }
+    }
+}
+
+impl Supervised for WindowUnit {
+    fn restarting(&mut self, ctx: &mut Self::Context) {
+        self.window = None;
+        let _verdict = self.unit.restart(ctx, |actor: &mut Self, _| {
+            actor.window = actor.stateless.as_ref().map(|new_window| new_window());
+            actor.unit.entry().running();
+        });
+    }
+}
+
+impl Handler<WindowBatch> for WindowUnit {
+    type Result = ();
+
+    fn handle(&mut self, batch: WindowBatch, ctx: &mut Self::Context) {
+        let work = WindowWork { matches: batch.items.to_vec(), steps: batch.head.steps };
+        let answer = self.run(work, ctx);
+        let delay = self.supervision.faults.answer_delay(self.unit.entry().name());
+        let reply = batch.head.reply;
+        if delay.is_zero() {
+            drop(reply.send(answer));
+            return;
+        }
+        let clock = self.supervision.clock.clone();
+        ctx.spawn(async move { clock.sleep(delay).await }.into_actor(self).map(move |(), _, _| {
+            drop(reply.send(answer));
+        }));
+    }
+}
+
+impl Handler<RestoreWindow> for WindowUnit {
+    type Result = ();
+
+    fn handle(&mut self, restore: RestoreWindow, _: &mut Self::Context) {
+        self.window = Some(restore.window);
+    }
+}
+
+impl Handler<ReadWindow> for WindowUnit {
+    type Result = ();
+
+    fn handle(&mut self, read: ReadWindow, _: &mut Self::Context) {
+        let holding = self.window.as_ref().filter(|window| window.stats().keys > 0);
+        drop(read.reply.send(holding.map(Window::checkpoint)));
+    }
+}

@@ -1,0 +1,341 @@
+//! The engine as its users hold it.
+//!
+//! Owns admission and the questions; the work is the actors'. An [`Engine`] is a handle: cloning it is cheap, and
+//! the engine runs until [`Engine::shutdown`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::Addr;
+use larum_event::{
+    Channel, Event, EventId, Fill, Reason, Rejection, Source, Span, TenantId, limits,
+};
+use larum_log::{Appended, EventPage, EventQuery, LogReader};
+use larum_tree::TreeView;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::actors::front::{FrontUnit, Subscribe};
+use crate::actors::live::Live;
+use crate::actors::sequencer::{Finish, SequencerUnit};
+use crate::actors::tree::OpenReader;
+use crate::actors::{LogActor, TreeUnit};
+use crate::api::{
+    Delivery, EmitError, EmitOptions, EngineConfig, Health, Interest, Metrics, QueryError, Receipt,
+    SubscribeError,
+};
+use crate::credit::{Batch, Credits, send_batch, tell};
+use crate::gauges::Gauges;
+use crate::messages::{AppendControl, AppendHead, ReadTree};
+use crate::sequencing::Threads;
+use crate::supervise::{ActorSnapshot, Seat};
+use crate::supervision::Supervision;
+
+/// Longest a producer waits for room before it is told to come again.
+const WAIT_FOR_ROOM: Span = Span::from_nanos(500_000_000);
+/// When a producer that was turned away may come again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A running engine.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) config: Arc<EngineConfig>,
+    pub(crate) log: Addr<LogActor>,
+    pub(crate) front: Addr<FrontUnit>,
+    pub(crate) sequencer: Addr<SequencerUnit>,
+    pub(crate) trees: Seat<TreeUnit>,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) supervision: Supervision,
+    pub(crate) threads: Arc<Threads>,
+    pub(crate) room: Credits,
+    pub(crate) open_reader: OpenReader,
+    pub(crate) readers: Mutex<Vec<LogReader>>,
+    pub(crate) watchdog: Mutex<Option<crate::watchdog::Watchdog>>,
+}
+
+/// Readers kept for the next question.
+const READERS: usize = 4;
+
+impl Engine {
+    /// Gives `read` what a door fills into events: the time of arrival, ids, severity, tenant and
+    /// channel. Events without a source get `source`; without one they are rejected.
+    pub fn with_fill<T>(&self, source: Option<&Source>, read: impl FnOnce(&Fill<'_>) -> T) -> T {
+        let config = &self.0.config;
+        let arrived = self.0.supervision.clock.now();
+        let new_id = || new_id(arrived);
+        read(&Fill {
+            arrived,
+            new_id: &new_id,
+            source,
+            channel: &Channel::default_channel(),
+            tenant: &config.tenants.fill(),
+            severity: &|event_type| config.severities.severity(event_type),
+        })
+    }
+
+    /// Queues events for the log. What is refused at once is told; the rest may still turn out to be
+    /// duplicates, and is not durable yet.
+    ///
+    /// # Errors
+    /// Nothing was taken: see [`EmitError`].
+    pub async fn emit(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
+        let (receipts, admitted) = self.admit(events);
+        self.append(admitted, EmitOptions::default(), None).await?;
+        Ok(receipts.into_iter().map(|refused| refused.unwrap_or(Receipt::Queued)).collect())
+    }
+
+    /// Takes events and answers, one receipt each and in order, when they are in the log.
+    ///
+    /// # Errors
+    /// Nothing was taken: see [`EmitError`].
+    pub async fn emit_with_guarantee(
+        &self,
+        events: Vec<Event>,
+        options: EmitOptions,
+    ) -> Result<Vec<Receipt>, EmitError> {
+        let (receipts, admitted) = self.admit(events);
+        if admitted.is_empty() {
+            return Ok(receipts.into_iter().flatten().collect());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.append(admitted, options, Some(reply)).await?;
+        let gone = || EmitError::LogFailed { cause: "it is being restarted".to_owned() };
+        let appended = answer.await.map_err(|_| gone())??;
+        let mut appended = appended.into_iter();
+        let receipts = receipts.into_iter().map(|refused| match refused {
+            Some(refused) => refused,
+            None => appended.next().map_or(Receipt::Queued, |appended| self.receipt(appended)),
+        });
+        Ok(receipts.collect())
+    }
+
+    /// Decides about each event; those that enter have no receipt yet.
+    fn admit(&self, events: Vec<Event>) -> (Vec<Option<Receipt>>, Vec<Event>) {
+        let mut admitted = Vec::with_capacity(events.len());
+        let mut receipts = Vec::with_capacity(events.len());
+        for event in events {
+            match larum_admit::admit(&event, &self.0.config.tenants) {
+                Ok(()) => {
+                    receipts.push(None);
+                    admitted.push(event);
+                }
+                Err(rejection) => {
+                    self.0.gauges.rejected(rejection.reason);
+                    receipts.push(Some(Receipt::Rejected(rejection)));
+                }
+            }
+        }
+        (receipts, admitted)
+    }
+
+    fn receipt(&self, appended: Appended) -> Receipt {
+        match appended {
+            Appended::Stored(position) => Receipt::Stored { position },
+            Appended::Duplicate(position) => {
+                self.0.gauges.duplicate();
+                Receipt::Duplicate { position }
+            }
+            Appended::Conflict { first } => {
+                self.0.gauges.rejected(Reason::IdConflict);
+                Receipt::Rejected(Rejection::of_member(
+                    Reason::IdConflict,
+                    "id",
+                    format!("the event at position {first} has the same id and other content"),
+                ))
+            }
+        }
+    }
+
+    async fn append(
+        &self,
+        events: Vec<Event>,
+        options: EmitOptions,
+        reply: Option<oneshot::Sender<Result<Vec<Appended>, EmitError>>>,
+    ) -> Result<(), EmitError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let gauges = &self.0.gauges;
+        if gauges.stopping() {
+            return Err(EmitError::Stopping);
+        }
+        let overloaded = || {
+            gauges.overloaded();
+            EmitError::Overloaded { behind: gauges.behind(), retry_after: RETRY_AFTER }
+        };
+        if gauges.behind() > self.0.config.evaluation_lag_events {
+            return Err(overloaded());
+        }
+        let number = u32::try_from(events.len()).unwrap_or(u32::MAX);
+        let clock = &self.0.supervision.clock;
+        let permit = tokio::select! {
+            biased;
+            permit = self.0.room.acquire(number) => permit,
+            () = clock.sleep(WAIT_FOR_ROOM) => return Err(overloaded()),
+        };
+        let arrived = clock.now();
+        let items = events.into_iter().map(|event| (event, arrived)).collect();
+        let head = AppendHead { deadline: options.delivery_deadline, reply };
+        send_batch(&self.0.log.clone().recipient(), Batch { head, items, permit })
+            .map_err(|_| EmitError::LogFailed { cause: "its actor has ended".to_owned() })
+    }
+
+    /// Counts an input that a door refused itself.
+    pub fn count_rejection(&self, reason: Reason) {
+        self.0.gauges.rejected(reason);
+    }
+
+    /// Subscribes to what happens from now on. Dropping the subscription ends it.
+    ///
+    /// # Errors
+    /// There are too many subscriptions, or the engine is shutting down.
+    pub async fn subscribe(&self, interest: Interest) -> Result<Subscription, SubscribeError> {
+        let (reply, answer) = oneshot::channel();
+        tell(&self.0.front.clone().recipient(), Subscribe { interest, reply })
+            .map_err(|_| SubscribeError::Stopping)?;
+        let (live, events) = answer.await.map_err(|_| SubscribeError::Stopping)??;
+        Ok(Subscription { live, events })
+    }
+
+    /// Finds stored events.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the query is not valid.
+    pub async fn query(&self, query: EventQuery) -> Result<EventPage, QueryError> {
+        let inner = Arc::clone(&self.0);
+        let asked = tokio::task::spawn_blocking(move || {
+            let mut reader = inner.reader()?;
+            let page = reader.query(&query).map_err(Arc::new)?;
+            inner.keep(reader);
+            Ok(page)
+        });
+        asked.await.map_err(|_| QueryError::NotNow)?
+    }
+
+    /// The tree that holds `id`: a root, a step, an event or an alert.
+    ///
+    /// # Errors
+    /// The trees are being rebuilt.
+    pub async fn tree(&self, tenant: TenantId, id: String) -> Result<Option<TreeView>, QueryError> {
+        let (reply, answer) = oneshot::channel();
+        let trees = self.0.trees.address().ok_or(QueryError::NotNow)?;
+        tell(&trees.recipient(), ReadTree { tenant, id, reply }).map_err(|_| QueryError::NotNow)?;
+        answer.await.map_err(|_| QueryError::NotNow)
+    }
+
+    /// Every actor and how it is.
+    pub fn actors(&self) -> Vec<ActorSnapshot> {
+        self.0.supervision.registry.snapshot()
+    }
+
+    /// How the engine is.
+    pub fn health(&self) -> Health {
+        let gauges = &self.0.gauges;
+        let problems = gauges.problems();
+        let evaluating = !gauges.has_problem("sequencer");
+        Health {
+            ready: gauges.log_ready() && !gauges.stopping() && evaluating,
+            problems,
+            head: *gauges.head().borrow(),
+            evaluated: *gauges.evaluated().borrow(),
+            lag: gauges.behind(),
+            rules: gauges.rules(),
+        }
+    }
+
+    /// What the engine counts.
+    pub fn metrics(&self) -> Metrics {
+        self.0.gauges.metrics()
+    }
+
+    /// Resolves when everything in the log is evaluated and what came out is in the log too.
+    pub async fn settle(&self) {
+        let (mut head, mut evaluated) = (self.0.gauges.head(), self.0.gauges.evaluated());
+        loop {
+            let done = *evaluated.borrow_and_update() >= *head.borrow_and_update();
+            if done {
+                return;
+            }
+            tokio::select! {
+                _ = evaluated.changed() => {}
+                _ = head.changed() => {}
+            }
+        }
+    }
+
+    /// Stops taking events, evaluates what is in the log, keeps a checkpoint and ends.
+    pub async fn shutdown(&self) {
+        self.0.gauges.set_stopping();
+        // What is on its way to the log gets there first: all room is free again.
+        drop(self.0.room.acquire(limits::APPEND_QUEUE_EVENTS as u32).await);
+        self.settle().await;
+        let (reply, done) = oneshot::channel();
+        if tell(&self.0.sequencer.clone().recipient(), Finish { reply }).is_ok() {
+            drop(done.await);
+        }
+        // The last commit of an epoch without outcome rides along with this.
+        let (reply, written) = oneshot::channel();
+        let nothing = AppendControl { bodies: Vec::new(), reply };
+        if tell(&self.0.log.clone().recipient(), nothing).is_ok() {
+            drop(written.await);
+        }
+        self.0.supervision.retire();
+        drop(self.0.watchdog.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.0.threads.stop();
+    }
+}
+
+impl Inner {
+    fn reader(&self) -> Result<LogReader, QueryError> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match kept {
+            Some(reader) => Ok(reader),
+            None => (self.open_reader)().map_err(|error| QueryError::Log(Arc::new(error))),
+        }
+    }
+
+    fn keep(&self, reader: LogReader) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS {
+            readers.push(reader);
+        }
+    }
+}
+
+fn new_id(now: larum_event::Timestamp) -> EventId {
+    let nanos = now.as_nanos().max(0).unsigned_abs();
+    let (seconds, rest) = (nanos / 1_000_000_000, (nanos % 1_000_000_000) as u32);
+    let stamp = uuid::Timestamp::from_unix(uuid::NoContext, seconds, rest);
+    EventId::new(uuid::Uuid::new_v7(stamp).to_string()).expect("a UUID is a valid id")
+}
+
+/// A live subscription; dropping it ends it.
+#[derive(Debug)]
+pub struct Subscription {
+    live: Arc<Live>,
+    events: mpsc::Receiver<Delivery>,
+}
+
+impl Subscription {
+    /// Its number.
+    pub fn id(&self) -> u64 {
+        self.live.id
+    }
+
+    /// What comes next; `None` when the engine has ended.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        self.events.recv().await
+    }
+
+    /// Changes what it wants, from the next event on.
+    pub fn set_interest(&self, interest: Interest) {
+        self.live.set_interest(interest);
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.events.close();
+    }
+}

@@ -1,0 +1,286 @@
+//! What the engine counts, where every actor and door can reach it.
+//!
+//! Owns counters only; nothing here decides anything. Tables by name are bounded: beyond the bound
+//! what is new counts under `other`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hdrhistogram::Histogram;
+use larum_event::{Event, Position, Reason};
+use tokio::sync::watch;
+
+use crate::api::Metrics;
+
+/// Names counted one by one in a table.
+const NAMES: usize = 1_000;
+/// Where names beyond the bound are counted.
+const OTHER: &str = "other";
+/// Longest commit that is told apart, in microseconds.
+const LONGEST_COMMIT_MICROS: u64 = 60_000_000;
+
+/// Counters shared by the whole engine.
+#[derive(Debug)]
+pub struct Gauges {
+    accepted: AtomicU64,
+    duplicates: AtomicU64,
+    overloaded: AtomicU64,
+    evaluated_events: AtomicU64,
+    late: AtomicU64,
+    epochs: AtomicU64,
+    missed: AtomicU64,
+    subscribers: AtomicU64,
+    behind: AtomicU64,
+    rules: AtomicU64,
+    log_ready: AtomicBool,
+    stopping: AtomicBool,
+    tables: Mutex<Tables>,
+    head: watch::Sender<Position>,
+    evaluated: watch::Sender<Position>,
+}
+
+#[derive(Debug)]
+struct Tables {
+    rejected: BTreeMap<Reason, u64>,
+    alerts: BTreeMap<String, u64>,
+    faults: BTreeMap<String, u64>,
+    types: BTreeMap<(String, &'static str), u64>,
+    late_sources: BTreeMap<String, u64>,
+    commits: Histogram<u64>,
+    evicted: BTreeMap<String, (u64, u64)>,
+    problems: BTreeMap<String, String>,
+}
+
+impl Gauges {
+    /// Counters at zero, for a log that ends at `head`.
+    pub fn new(head: Position) -> Self {
+        let commits = Histogram::new_with_max(LONGEST_COMMIT_MICROS, 2)
+            .expect("two digits up to a minute is a valid histogram");
+        Self {
+            accepted: AtomicU64::new(0),
+            duplicates: AtomicU64::new(0),
+            overloaded: AtomicU64::new(0),
+            evaluated_events: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+            epochs: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            subscribers: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
+            rules: AtomicU64::new(0),
+            log_ready: AtomicBool::new(true),
+            stopping: AtomicBool::new(false),
+            tables: Mutex::new(Tables {
+                rejected: BTreeMap::new(),
+                alerts: BTreeMap::new(),
+                faults: BTreeMap::new(),
+                types: BTreeMap::new(),
+                late_sources: BTreeMap::new(),
+                commits,
+                evicted: BTreeMap::new(),
+                problems: BTreeMap::new(),
+            }),
+            head: watch::Sender::new(head),
+            evaluated: watch::Sender::new(Position::START),
+        }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An event is in the log.
+    pub fn stored<'a>(&self, events: impl Iterator<Item = &'a Event>) {
+        let mut tables = self.tables();
+        let mut number = 0;
+        for event in events {
+            number += 1;
+            let envelope = event.envelope();
+            let key = (envelope.event_type.as_str().to_owned(), envelope.severity.as_str());
+            let full = tables.types.len() >= NAMES && !tables.types.contains_key(&key);
+            let key = if full { (OTHER.to_owned(), envelope.severity.as_str()) } else { key };
+            *tables.types.entry(key).or_default() += 1;
+        }
+        self.accepted.fetch_add(number, Ordering::Relaxed);
+        self.behind.fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// A repetition was recognised.
+    pub fn duplicate(&self) {
+        self.duplicates.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An input was refused.
+    pub fn rejected(&self, reason: Reason) {
+        *self.tables().rejected.entry(reason).or_default() += 1;
+    }
+
+    /// A request was turned away because the engine is behind.
+    pub fn overloaded(&self) {
+        self.overloaded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Raw events were evaluated.
+    pub fn evaluated_events(&self, number: u64) {
+        self.evaluated_events.fetch_add(number, Ordering::Relaxed);
+        let less = |behind: u64| Some(behind.saturating_sub(number));
+        // The closure always answers, so the update cannot fail.
+        let _ = self.behind.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Events accepted before a restart are still to be evaluated.
+    pub fn behind_from_before(&self, number: u64) {
+        self.behind.store(number, Ordering::Relaxed);
+    }
+
+    /// Events accepted and not yet evaluated.
+    pub fn behind(&self) -> u64 {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    /// An event came behind its source's clock.
+    pub fn late(&self, source: &str) {
+        self.late.fetch_add(1, Ordering::Relaxed);
+        count(&mut self.tables().late_sources, source);
+    }
+
+    /// Late events by source.
+    pub fn late_by_source(&self) -> Vec<(String, u64)> {
+        self.tables().late_sources.clone().into_iter().collect()
+    }
+
+    /// A revision of an alert is in the log.
+    pub fn alert(&self, rule: &str) {
+        count(&mut self.tables().alerts, rule);
+    }
+
+    /// A rule failed on an event.
+    pub fn fault(&self, rule: &str) {
+        count(&mut self.tables().faults, rule);
+    }
+
+    /// An epoch's outcome is durable.
+    pub fn epoch(&self, upto: Position) {
+        self.epochs.fetch_add(1, Ordering::Relaxed);
+        self.evaluated.send_replace(upto);
+    }
+
+    /// The log has grown.
+    pub fn grown(&self, head: Position, commit_micros: u64) {
+        self.tables().commits.saturating_record(commit_micros);
+        self.head.send_replace(head);
+    }
+
+    /// A subscriber was too slow.
+    pub fn missed(&self) {
+        self.missed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A subscriber came.
+    pub fn subscribed(&self) -> u64 {
+        self.subscribers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A subscriber went.
+    pub fn unsubscribed(&self) {
+        self.subscribers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Keys and events that a window let go because it was full, in all.
+    pub fn evicted(&self, unit: &str, keys: u64, events: u64) {
+        if keys > 0 || events > 0 {
+            self.tables().evicted.insert(unit.to_owned(), (keys, events));
+        }
+    }
+
+    /// So many rules are in force.
+    pub fn set_rules(&self, rules: usize) {
+        self.rules.store(rules as u64, Ordering::Relaxed);
+    }
+
+    /// How many rules are in force.
+    pub fn rules(&self) -> usize {
+        self.rules.load(Ordering::Relaxed) as usize
+    }
+
+    /// The log takes events, or not.
+    pub fn set_log_ready(&self, ready: bool) {
+        self.log_ready.store(ready, Ordering::SeqCst);
+    }
+
+    /// Whether the log takes events.
+    pub fn log_ready(&self) -> bool {
+        self.log_ready.load(Ordering::SeqCst)
+    }
+
+    /// The engine takes no more events.
+    pub fn set_stopping(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the engine takes no more events.
+    pub fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Something is wrong that an operator should know; told until [`Gauges::problem_over`].
+    pub fn problem(&self, about: &str, words: String) {
+        self.tables().problems.insert(about.to_owned(), words);
+    }
+
+    /// It is right again.
+    pub fn problem_over(&self, about: &str) {
+        self.tables().problems.remove(about);
+    }
+
+    /// What is wrong.
+    pub fn problems(&self) -> Vec<String> {
+        self.tables().problems.values().cloned().collect()
+    }
+
+    /// The last position of the log, as it moves.
+    pub fn head(&self) -> watch::Receiver<Position> {
+        self.head.subscribe()
+    }
+
+    /// The last position evaluated with its outcome durable, as it moves.
+    pub fn evaluated(&self) -> watch::Receiver<Position> {
+        self.evaluated.subscribe()
+    }
+
+    /// Everything, for `/metrics`.
+    pub fn metrics(&self) -> Metrics {
+        let tables = self.tables();
+        let at = |quantile: f64| tables.commits.value_at_quantile(quantile);
+        let named = |table: &BTreeMap<String, u64>| {
+            table.iter().map(|(name, number)| (name.clone(), *number)).collect::<Vec<_>>()
+        };
+        Metrics {
+            accepted: self.accepted.load(Ordering::Relaxed),
+            duplicates: self.duplicates.load(Ordering::Relaxed),
+            rejected: tables.rejected.iter().map(|(reason, n)| (reason.code(), *n)).collect(),
+            overloaded: self.overloaded.load(Ordering::Relaxed),
+            evaluated: self.evaluated_events.load(Ordering::Relaxed),
+            late: self.late.load(Ordering::Relaxed),
+            alerts: tables.alerts.values().sum(),
+            alerts_by_rule: named(&tables.alerts),
+            rule_faults: named(&tables.faults),
+            epochs: self.epochs.load(Ordering::Relaxed),
+            subscribers: self.subscribers.load(Ordering::Relaxed),
+            missed: self.missed.load(Ordering::Relaxed),
+            stored_by_type: tables
+                .types
+                .iter()
+                .map(|((kind, severity), number)| (kind.clone(), *severity, *number))
+                .collect(),
+            commit_micros: [at(0.5), at(0.95), at(0.99), tables.commits.max()],
+            evicted_keys: tables.evicted.values().map(|(keys, _)| keys).sum(),
+            evicted_events: tables.evicted.values().map(|(_, events)| events).sum(),
+        }
+    }
+}
+
+fn count(table: &mut BTreeMap<String, u64>, name: &str) {
+    let name = if table.len() >= NAMES && !table.contains_key(name) { OTHER } else { name };
+    *table.entry(name.to_owned()).or_default() += 1;
+}

@@ -1,0 +1,173 @@
+//! What actors say to each other.
+//!
+//! Data travels as [`Batch`]es that hold credit; what is here besides is control traffic, bounded by
+//! its own nature. Whoever wants an answer puts a one-shot channel into the message: an actor that dies with the
+//! message drops the channel, and the asker hears that nobody will answer.
+
+use std::sync::Arc;
+
+use actix::Message;
+use larum_event::{
+    Detection, EpochCommit, Event, Match, Position, Record, RecordBody, TenantId, Timestamp,
+};
+use larum_log::{Appended, Checkpoint, LogError};
+use larum_pipeline::{Item, RuleFaultAt, WatermarkStep};
+use larum_tree::TreeView;
+use larum_window::Window;
+use tokio::sync::oneshot;
+
+use crate::api::EmitError;
+use crate::credit::Batch;
+
+/// Where an answer goes.
+pub type Reply<T> = oneshot::Sender<T>;
+
+/// Events for the log, each with its time of arrival.
+pub type AppendBatch = Batch<(Event, Timestamp), AppendHead>;
+
+/// What is said of a batch of events for the log.
+#[derive(Debug)]
+pub struct AppendHead {
+    /// Not stored after this.
+    pub deadline: Option<Timestamp>,
+    /// One answer per event, when they are durable; `None` when nobody waits.
+    pub reply: Option<Reply<Result<Vec<Appended>, EmitError>>>,
+}
+
+/// Records of the engine's own for the log.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AppendControl {
+    /// The records.
+    pub bodies: Vec<RecordBody>,
+    /// Their positions, when they are durable.
+    pub reply: Reply<Result<Vec<Position>, Arc<LogError>>>,
+}
+
+/// The outcome of an epoch, to be written in one transaction.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CommitEpoch {
+    /// Derived events, in order.
+    pub derived: Vec<Event>,
+    /// The commit.
+    pub commit: EpochCommit,
+    /// Units left out or back as of this epoch.
+    pub also: Vec<RecordBody>,
+    /// The positions of the derived events, when they are durable. `None`: the commit rides in whatever is
+    /// written next, and an engine that stops before has to evaluate an epoch without outcome again.
+    pub reply: Option<Reply<Result<Vec<Position>, Arc<LogError>>>>,
+}
+
+/// A checkpoint to be kept.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SaveCheckpoint {
+    /// What to keep.
+    pub checkpoint: Checkpoint,
+    /// When it is kept.
+    pub reply: Reply<Result<(), Arc<LogError>>>,
+}
+
+/// Records that became durable, in order, for those who follow the log.
+pub type CommittedBatch = Batch<Record, ()>;
+
+/// The log has grown to `head`, and the records were not sent along because the follower is behind.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Grown {
+    /// Its last position.
+    pub head: Position,
+}
+
+/// Items for a matcher.
+pub type MatchBatch = Batch<Item, MatchHead>;
+
+/// What is said of items for a matcher.
+#[derive(Debug)]
+pub struct MatchHead {
+    /// Whose rules to match.
+    pub layer: u8,
+    /// Which of the items: from, and up to but without.
+    pub range: std::ops::Range<usize>,
+    /// The answer.
+    pub reply: Reply<Matched>,
+}
+
+/// What a matcher found.
+#[derive(Debug, Default)]
+pub struct Matched {
+    /// In the order of items and rules.
+    pub matches: Vec<Match>,
+    /// Rules that failed.
+    pub faults: Vec<RuleFaultAt>,
+}
+
+/// Matches for a window.
+pub type WindowBatch = Batch<Match, WindowHead>;
+
+/// What is said of matches for a window.
+#[derive(Debug)]
+pub struct WindowHead {
+    /// How event time moves over the epoch.
+    pub steps: Arc<[WatermarkStep]>,
+    /// The answer.
+    pub reply: Reply<Result<WindowDone, UnitFailed>>,
+}
+
+/// What a window has to say about an epoch.
+#[derive(Debug)]
+pub struct WindowDone {
+    /// What it detected.
+    pub detections: Vec<Detection>,
+    /// Whether it holds no state, so that it need not be asked when nothing matched.
+    pub is_empty: bool,
+    /// Keys and events it let go so far because it was full.
+    pub evicted: (u64, u64),
+}
+
+/// A unit panicked; it is being restarted, and its state is gone until it is given back.
+#[derive(Debug, Clone)]
+pub struct UnitFailed {
+    /// The panic's message.
+    pub message: String,
+}
+
+/// A window's state, rebuilt.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RestoreWindow {
+    /// The state.
+    pub window: Window,
+}
+
+/// Asks a window for its part of a checkpoint; `None` when it holds no state.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReadWindow {
+    /// The answer.
+    pub reply: Reply<Option<Vec<u8>>>,
+}
+
+/// Events for the trees, each with its position.
+pub type GrowBatch = Batch<(Position, Event), ()>;
+
+/// Asks for the tree that holds `id`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReadTree {
+    /// Whose.
+    pub tenant: TenantId,
+    /// A root, step, event or alert.
+    pub id: String,
+    /// The answer.
+    pub reply: Reply<Option<TreeView>>,
+}
+
+/// Asks the trees for their part of a checkpoint.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReadForest {
+    /// The answer.
+    pub reply: Reply<Vec<u8>>,
+}

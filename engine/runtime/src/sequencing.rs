@@ -1,0 +1,16 @@
+//! How epochs are run over the actors.
+//!
+//! The pure [`larum_pipeline::Sequencer`] says what comes next; what is here asks matchers and windows
+//! for it, waits, restarts what failed, and writes the outcome. `Core` is owned by the sequencer
+//! actor and lent to one epoch at a time.
+
+mod core;
+mod lost;
+mod pool;
+mod recover;
+mod replay;
+mod tail;
+
+pub(crate) use core::{Core, EpochError, FOREST_PART, Parts, most_records};
+pub(crate) use pool::Threads;
+pub(crate) use tail::{Next, Tail};

@@ -1,0 +1,358 @@
+//! One epoch over the actors: begin, match, windows, alerts, commit.
+//!
+//! Owns what the epoch changes: the pure sequencer, the pool, the trees and how far evaluation has
+//! come. Recovery (`recover`) and the loss of units (`lost`) are further methods of the same `Core`.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use larum_event::{
+    EpochCommit, Event, Position, RecordBody, RuleFile, RuleSetActivated, limits,
+};
+use larum_log::{Checkpoint, LogError};
+use larum_pipeline::{
+    Epoch, Input, Outcome, SEMANTICS_VERSION, Sequencer, Settings, Unit, by_unit, epoch_hash, restored,
+};
+use larum_rule::{Diagnostic, Matcher, RuleSet};
+use tokio::sync::oneshot;
+use tracing::{debug, info};
+
+use crate::actors::{LogActor, TreeUnit};
+use crate::api::EngineConfig;
+use crate::credit::{Batch, Credits, send_batch, tell};
+use crate::gauges::Gauges;
+use crate::messages::{CommitEpoch, ReadForest, SaveCheckpoint, UnitFailed};
+use crate::sequencing::lost::Lost;
+use crate::sequencing::pool::{Pool, Threads};
+use crate::sequencing::tail::Stretch;
+use crate::supervise::Seat;
+use crate::supervision::Supervision;
+
+/// The name of the trees' part of a checkpoint.
+pub(crate) const FOREST_PART: &str = "forest";
+
+/// Why an epoch could not be run. The sequencer starts over from disk.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EpochError {
+    /// The log did not take or give records.
+    #[error("the log failed")]
+    Log(#[source] Arc<LogError>),
+    /// The log's actor is gone.
+    #[error("the log's actor is gone")]
+    LogGone,
+    /// A part of the engine died outside of its guard.
+    #[error("{}", .0.message)]
+    Unit(UnitFailed),
+    /// The rules that the log says were active do not load any more.
+    #[error("the rules active at position {at} do not load: {first}")]
+    Rules {
+        /// Where they were activated.
+        at: Position,
+        /// The first diagnostic.
+        first: String,
+    },
+}
+
+impl From<LogError> for EpochError {
+    fn from(error: LogError) -> Self {
+        Self::Log(Arc::new(error))
+    }
+}
+
+/// What a core is made of besides its state.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    /// Everything the engine was started with.
+    pub(crate) config: Arc<EngineConfig>,
+    /// The one writer.
+    pub(crate) log: Addr<LogActor>,
+    /// The trees.
+    pub(crate) trees: Seat<TreeUnit>,
+    /// Counters.
+    pub(crate) gauges: Arc<Gauges>,
+    /// What supervised actors share.
+    pub(crate) supervision: Supervision,
+    /// Threads of matchers and windows.
+    pub(crate) threads: Arc<Threads>,
+    /// Opens another reader of the log.
+    pub(crate) open_reader:
+        Arc<dyn Fn() -> Result<larum_log::LogReader, LogError> + Send + Sync>,
+}
+
+/// See the module's words.
+pub(crate) struct Core {
+    pub(super) parts: Parts,
+    pub(super) set: Arc<RuleSet>,
+    pub(super) settings: Settings,
+    pub(super) sequencer: Sequencer,
+    pub(super) words: Matcher,
+    pub(super) pool: Pool,
+    pub(super) evaluated: Position,
+    pub(super) lost: Vec<Lost>,
+    pub(super) tree_credits: Credits,
+    since_checkpoint: u64,
+}
+
+impl Core {
+    /// A core without rules that has evaluated nothing.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let set = Arc::new(RuleSet::empty());
+        let settings = Settings {
+            max_lag: parts.config.max_lag,
+            shards: parts.config.window_shards,
+            ..Settings::default()
+        };
+        let pool = Pool::start(&set, &settings, &parts.threads, &parts.supervision, &parts.gauges);
+        let tree_events = u32::try_from(parts.config.epoch_events * 8).unwrap_or(u32::MAX);
+        Self {
+            sequencer: Sequencer::new(Arc::clone(&set), &settings),
+            words: Matcher::new(Arc::clone(&set)),
+            evaluated: Position::START,
+            lost: Vec::new(),
+            tree_credits: Credits::new(tree_events),
+            since_checkpoint: 0,
+            parts,
+            set,
+            settings,
+            pool,
+        }
+    }
+
+    /// Everything up to here is evaluated, its outcome durable or empty.
+    pub(crate) fn evaluated(&self) -> Position {
+        self.evaluated
+    }
+
+    /// The files of the rules in force.
+    pub(crate) fn rule_files(&self) -> Vec<RuleFile> {
+        self.set.files().to_vec()
+    }
+
+    /// Rules in force.
+    pub(crate) fn rules(&self) -> usize {
+        self.set.rules().len()
+    }
+
+    /// Evaluates `stretch` and writes its outcome.
+    pub(crate) async fn run(&mut self, stretch: Stretch) -> Result<(), EpochError> {
+        let from = self.evaluated;
+        let mut also = Vec::new();
+        let mut outcome = self.evaluate(&stretch.inputs, &mut also).await?;
+        self.note(&outcome, stretch.inputs.len());
+        for change in &also {
+            outcome.system.extend(super::lost::alert_of(change));
+        }
+        let derived: Vec<Event> = outcome.derived().cloned().collect();
+        self.commit(from, stretch.upto, derived, also).await?;
+        if let Some(activated) = &stretch.activated {
+            self.activate(stretch.upto, activated).await?;
+            self.checkpoint().await?;
+        }
+        self.since_checkpoint += stretch.inputs.len() as u64;
+        if self.since_checkpoint >= self.parts.config.checkpoint_events {
+            self.checkpoint().await?;
+        }
+        Ok(())
+    }
+
+    /// Evaluates `inputs`; units that fail for good are left out and named in `also`.
+    pub(super) async fn evaluate(
+        &mut self,
+        inputs: &[Input],
+        also: &mut Vec<RecordBody>,
+    ) -> Result<Outcome, EpochError> {
+        let mut epoch = self.sequencer.begin(inputs);
+        self.grow(inputs.iter().map(|input| (input.position, &input.event))).await;
+        for layer in 0..self.set.layers() {
+            self.run_layer(&mut epoch, layer, also).await?;
+        }
+        Ok(self.sequencer.finish(epoch))
+    }
+
+    async fn run_layer(
+        &mut self,
+        epoch: &mut Epoch,
+        layer: u8,
+        also: &mut Vec<RecordBody>,
+    ) -> Result<(), EpochError> {
+        let items = epoch.items(layer);
+        let mut matched = if items.is_empty() {
+            crate::messages::Matched::default()
+        } else {
+            self.pool.match_items(layer, &items).await.map_err(EpochError::Unit)?
+        };
+        epoch.add_faults(matched.faults);
+        self.sequencer.retain(&mut matched.matches);
+        let work = by_unit(matched.matches, self.settings.shards);
+        let steps = epoch.steps();
+        let answers = self.pool.run_windows(layer, work, &steps).await;
+        let mut detections = answers.detections;
+        for (unit, matches, failed) in answers.failed {
+            if self.sequencer.left_out().contains(&unit.rule) {
+                continue;
+            }
+            match self.restart(unit, &matches, &steps, failed).await {
+                Ok(found) => detections.extend(found),
+                Err(failed) => also.push(self.leave_out(unit, &failed).await?),
+            }
+        }
+        let left_out = self.sequencer.left_out();
+        detections.retain(|detection| !left_out.contains(&detection.rule));
+        self.sequencer.raise(epoch, layer, detections, &mut self.words);
+        Ok(())
+    }
+
+    /// Hands events to the trees. Only those that say who caused them have a place in one.
+    pub(super) async fn grow(&self, events: impl Iterator<Item = (Position, &Event)>) {
+        let items: Vec<(Position, Event)> = events
+            .filter(|(_, event)| {
+                let envelope = event.envelope();
+                envelope.correlation_id.is_some()
+                    || envelope.correlation.is_some()
+                    || envelope.causation_id.is_some()
+            })
+            .map(|(position, event)| (position, event.clone()))
+            .collect();
+        if items.is_empty() {
+            return;
+        }
+        let permit = self.tree_credits.acquire(u32::try_from(items.len()).unwrap_or(u32::MAX)).await;
+        let batch = Batch { head: (), items: items.into(), permit };
+        // Trees that are gone are rebuilt from the log, which holds these events.
+        if let Some(trees) = self.parts.trees.address() {
+            drop(send_batch(&trees.recipient(), batch));
+        }
+    }
+
+    /// Writes the outcome of the epoch behind `from`; what has none rides along with the next write.
+    pub(super) async fn commit(
+        &mut self,
+        from: Position,
+        upto: Position,
+        derived: Vec<Event>,
+        also: Vec<RecordBody>,
+    ) -> Result<(), EpochError> {
+        let commit = EpochCommit {
+            from,
+            upto,
+            watermark: self.sequencer.watermark(),
+            derived: derived.len() as u64,
+            hash: epoch_hash(derived.iter()),
+            semantics: SEMANTICS_VERSION,
+        };
+        let log = self.parts.log.clone();
+        if derived.is_empty() && also.is_empty() {
+            let epoch = CommitEpoch { derived, commit, also, reply: None };
+            tell(&log.recipient(), epoch).map_err(|_| EpochError::LogGone)?;
+        } else {
+            self.parts.supervision.pause_before_commit().await;
+            let (reply, answer) = oneshot::channel();
+            let epoch = CommitEpoch { derived: derived.clone(), commit, also, reply: Some(reply) };
+            tell(&log.recipient(), epoch).map_err(|_| EpochError::LogGone)?;
+            let positions = answer.await.map_err(|_| EpochError::LogGone)?.map_err(EpochError::Log)?;
+            self.grow(positions.into_iter().zip(&derived)).await;
+            for event in derived.iter().filter(|event| event.envelope().channel.as_str() == "alerts") {
+                self.parts.gauges.alert(event.envelope().event_type.as_str());
+            }
+        }
+        self.evaluated = upto;
+        self.parts.gauges.epoch(upto);
+        Ok(())
+    }
+
+    fn note(&self, outcome: &Outcome, inputs: usize) {
+        let gauges = &self.parts.gauges;
+        gauges.evaluated_events(inputs as u64);
+        for late in &outcome.late {
+            gauges.late(late.source.as_str());
+        }
+        for fault in &outcome.faults {
+            debug!(rule_id = %fault.rule, fault = %fault.message, "rule failed on an event");
+            gauges.fault(fault.rule.as_str());
+        }
+    }
+
+    /// Goes on with the rules of `activated`; windows of rules whose meaning is unchanged keep their state.
+    pub(super) async fn activate(
+        &mut self,
+        at: Position,
+        activated: &RuleSetActivated,
+    ) -> Result<(), EpochError> {
+        let set = load(at, activated)?;
+        let settings = Settings::of(activated, self.parts.config.window_shards);
+        let kept = self.pool.checkpoint(&[]).await;
+        let old = Arc::clone(&self.set);
+        self.use_rules(set, settings);
+        for (unit, _, bytes) in kept {
+            let Some(rule) = self.set.successor(&old, unit.rule) else { continue };
+            let unit = Unit { rule, shard: unit.shard };
+            if let Ok(window) = restored(&self.set, unit, &self.settings, &bytes) {
+                self.pool.restore(unit, window);
+            }
+        }
+        info!(position = %at, rules = self.rules(), "rules are active");
+        Ok(())
+    }
+
+    /// Starts over with `set`, without any state of windows.
+    pub(super) fn use_rules(&mut self, set: Arc<RuleSet>, settings: Settings) {
+        let parts = &self.parts;
+        let supervision = &parts.supervision;
+        // The old actors are let go before new ones of the same names are made.
+        self.pool = Pool::idle(supervision, &parts.gauges);
+        self.pool = Pool::start(&set, &settings, &parts.threads, supervision, &parts.gauges);
+        self.sequencer.activate(Arc::clone(&set), &settings);
+        self.words = Matcher::new(Arc::clone(&set));
+        self.parts.gauges.set_rules(set.rules().len());
+        self.lost.clear();
+        self.set = set;
+        self.settings = settings;
+    }
+
+    /// Keeps the state as of [`Core::evaluated`], so that a recovery need not read the log from its start.
+    pub(crate) async fn checkpoint(&mut self) -> Result<(), EpochError> {
+        self.since_checkpoint = 0;
+        let lost: Vec<_> = self.lost.iter().flat_map(|lost| lost.units.iter().copied()).collect();
+        let mut parts = vec![(super::recover::SEQUENCER_PART.to_owned(), self.sequencer.checkpoint())];
+        let windows = self.pool.checkpoint(&lost).await;
+        parts.extend(windows.into_iter().map(|(_, name, bytes)| (name, bytes)));
+        let (reply, answer) = oneshot::channel();
+        if let Some(trees) = self.parts.trees.address()
+            && tell(&trees.recipient(), ReadForest { reply }).is_ok()
+            && let Ok(bytes) = answer.await
+        {
+            parts.push((FOREST_PART.to_owned(), bytes));
+        }
+        for lost in &self.lost {
+            parts.push((lost.part_name(), lost.to_bytes()));
+        }
+        parts.push((super::recover::SHARDS_PART.to_owned(), vec![self.settings.shards as u8]));
+        let checkpoint = Checkpoint { upto: self.evaluated, semantics: SEMANTICS_VERSION, parts };
+        let (reply, answer) = oneshot::channel();
+        let save = SaveCheckpoint { checkpoint, reply };
+        tell(&self.parts.log.clone().recipient(), save).map_err(|_| EpochError::LogGone)?;
+        match answer.await {
+            Ok(Ok(())) => self.parts.gauges.problem_over("checkpoint"),
+            Ok(Err(failure)) => {
+                // Nothing is lost: recovery takes an older one and reads more of the log.
+                self.parts.gauges.problem("checkpoint", format!("no checkpoint was kept: {failure}"));
+            }
+            Err(_) => return Err(EpochError::LogGone),
+        }
+        Ok(())
+    }
+}
+
+/// The rules of a record; they loaded when it was written.
+pub(super) fn load(at: Position, activated: &RuleSetActivated) -> Result<Arc<RuleSet>, EpochError> {
+    let failed = |diagnostics: Vec<Diagnostic>| EpochError::Rules {
+        at,
+        first: diagnostics.first().map(ToString::to_string).unwrap_or_default(),
+    };
+    RuleSet::load(&activated.files).map(Arc::new).map_err(failed)
+}
+
+/// Records of one stretch at most, so that no epoch grows beyond its limit.
+pub(crate) fn most_records(config: &EngineConfig) -> usize {
+    config.epoch_events.clamp(1, limits::EPOCH_EVENTS)
+}

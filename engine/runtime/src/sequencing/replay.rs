@@ -1,0 +1,155 @@
+//! A stretch of the log run again through the pure pipeline, for some of the rules.
+//!
+//! Owns how a lost window gets its state back: from a checkpoint and the log, by the same code that made
+//! the state in the first place. Nothing here writes; the caller decides what to do with what comes out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use larum_event::{Event, Position, RecordBody, RuleId};
+use larum_log::{LogError, LogReader};
+use larum_pipeline::{CheckpointError, Input, Pipeline, SEMANTICS_VERSION, Settings};
+use larum_rule::RuleSet;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::sequencing::core::{EpochError, load};
+use crate::supervise::guard;
+
+/// Records read at once.
+const RECORDS: usize = 4_096;
+/// Bytes read at once.
+const BYTES: usize = 8 * 1024 * 1024;
+
+/// State to start from; parts as in a checkpoint.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Base {
+    /// Everything up to here is in the parts.
+    pub(super) upto: Position,
+    /// The parts; empty means from nothing.
+    pub(super) parts: Vec<(String, Vec<u8>)>,
+}
+
+/// What to run again.
+pub(super) struct Replay {
+    /// From where.
+    pub(super) base: Base,
+    /// Up to where, inclusive.
+    pub(super) upto: Position,
+    /// For these rules; all others say nothing.
+    pub(super) rules: BTreeSet<RuleId>,
+    /// Shards of each window.
+    pub(super) shards: usize,
+    /// The settings where the log has none yet.
+    pub(super) settings: Settings,
+    /// The unit it is done for; faults injected there strike here too.
+    pub(super) unit: Arc<str>,
+    /// Faults of test builds.
+    pub(super) faults: Faults,
+    /// Where time comes from.
+    pub(super) clock: Clock,
+}
+
+/// What came out.
+pub(super) struct Replayed {
+    /// The state as of the end.
+    pub(super) base: Base,
+    /// Revisions of alerts with the position of the event that made each.
+    pub(super) alerts: Vec<(Position, Event)>,
+}
+
+/// Why a stretch cannot be run again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReplayError {
+    /// The log cannot be read.
+    #[error("the log cannot be read: {0}")]
+    Log(#[from] LogError),
+    /// The state to start from is damaged.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Rules that were active do not load.
+    #[error(transparent)]
+    Rules(#[from] EpochError),
+    /// It panicked.
+    #[error("it panicked: {0}")]
+    Panicked(String),
+}
+
+/// The newest usable checkpoint as a base.
+pub(super) fn newest_base(reader: &mut LogReader) -> Result<Base, LogError> {
+    let checkpoint = reader.latest_checkpoint()?;
+    Ok(checkpoint
+        .filter(|checkpoint| checkpoint.semantics == SEMANTICS_VERSION)
+        .map(|checkpoint| Base { upto: checkpoint.upto, parts: checkpoint.parts })
+        .unwrap_or_default())
+}
+
+/// Runs it, under guard: the code that panicked once may do so again.
+pub(super) fn replay(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
+    match guard("running the log again", || run(reader, job)) {
+        Ok(result) => result,
+        Err(panicked) => Err(ReplayError::Panicked(panicked.message)),
+    }
+}
+
+fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
+    job.faults.strike(&job.unit, &job.clock);
+    let mut pipeline = match reader.last_rule_set(job.base.upto)? {
+        Some((at, activated)) => {
+            Pipeline::new(load(at, &activated)?, Settings::of(&activated, job.shards))
+        }
+        None => Pipeline::new(Arc::new(RuleSet::empty()), job.settings.clone()),
+    };
+    if !job.base.parts.is_empty() {
+        pipeline.restore(&job.base.parts)?;
+    }
+    leave_out_others(&mut pipeline, &job.rules);
+    let mut alerts = Vec::new();
+    let mut at = job.base.upto;
+    while at < job.upto {
+        let records = reader.read(at, RECORDS, BYTES)?;
+        let mut inputs = Vec::with_capacity(records.len());
+        let before = at;
+        for record in records.into_iter().filter(|record| record.position <= job.upto) {
+            at = record.position;
+            match record.body {
+                RecordBody::Event { event, arrived } => inputs.push(Input {
+                    position: record.position,
+                    event,
+                    arrived: Some(arrived),
+                    record: None,
+                }),
+                RecordBody::RuleSetActivated(activated) => {
+                    alerts.extend(run_inputs(&mut pipeline, &mut inputs));
+                    let set = load(record.position, &activated)?;
+                    pipeline.activate(set, Settings::of(&activated, job.shards));
+                    leave_out_others(&mut pipeline, &job.rules);
+                }
+                RecordBody::Derived { .. }
+                | RecordBody::EpochCommit(_)
+                | RecordBody::UnitDetached(_)
+                | RecordBody::UnitAttached(_)
+                | RecordBody::CursorMoved(_) => {}
+            }
+        }
+        alerts.extend(run_inputs(&mut pipeline, &mut inputs));
+        if at == before {
+            break;
+        }
+    }
+    let base = Base { upto: job.upto, parts: pipeline.checkpoint() };
+    Ok(Replayed { base, alerts })
+}
+
+fn run_inputs(pipeline: &mut Pipeline, inputs: &mut Vec<Input>) -> Vec<(Position, Event)> {
+    let outcome = pipeline.run(inputs);
+    inputs.clear();
+    outcome.alerts.into_iter().map(|raised| (raised.place.position, raised.event)).collect()
+}
+
+fn leave_out_others(pipeline: &mut Pipeline, rules: &BTreeSet<RuleId>) {
+    let set = Arc::clone(pipeline.rule_set());
+    let others = set.rules().iter().enumerate().filter(|(_, rule)| !rules.contains(&rule.id));
+    pipeline.leave_out(others.map(|(number, _)| number as u32));
+}

@@ -1,0 +1,172 @@
+//! What the sequencer reads: the newest records from memory, everything else from the log.
+//!
+//! Owns the decision where the next stretch comes from. Records arrive by message while there is credit
+//! for them; when the sequencer is further behind than that, it reads the log, so memory stays bounded and
+//! nothing is skipped.
+
+use std::collections::VecDeque;
+
+use larum_event::{Position, Record, RecordBody, RuleSetActivated};
+use larum_log::{LogError, LogReader};
+use larum_pipeline::Input;
+
+use crate::messages::CommittedBatch;
+use crate::sequencing::core::EpochError;
+
+/// Most bytes read from the log at once.
+const READ_BYTES: usize = 8 * 1024 * 1024;
+
+/// A stretch of the log that is evaluated as one.
+#[derive(Debug, Default)]
+pub(crate) struct Stretch {
+    /// The events in it.
+    pub(crate) inputs: Vec<Input>,
+    /// The last position in it.
+    pub(crate) upto: Position,
+    /// Rules that hold from `upto` on; such a stretch ends there.
+    pub(crate) activated: Option<RuleSetActivated>,
+}
+
+/// The end of the log, as far as it is in memory, and a reader for the rest.
+pub(crate) struct Tail {
+    batches: VecDeque<CommittedBatch>,
+    head: Position,
+    reader: Option<LogReader>,
+}
+
+impl Tail {
+    /// Reads on with `reader`; the log ends at `head`.
+    pub(crate) fn new(reader: LogReader, head: Position) -> Self {
+        Self { batches: VecDeque::new(), head, reader: Some(reader) }
+    }
+
+    /// Records came by message.
+    pub(crate) fn push(&mut self, batch: CommittedBatch) {
+        if let Some(last) = batch.items.last() {
+            self.head = self.head.max(last.position);
+            self.batches.push_back(batch);
+        }
+    }
+
+    /// Word came that the log has grown.
+    pub(crate) fn grown(&mut self, head: Position) {
+        self.head = self.head.max(head);
+    }
+
+    /// Whether there is anything behind `after`.
+    pub(crate) fn has_more(&self, after: Position) -> bool {
+        self.head > after
+    }
+
+    /// What to do for the next stretch behind `after`, of at most `most` records.
+    pub(crate) fn next(&mut self, after: Position, most: usize) -> Next {
+        if !self.has_more(after) {
+            return Next::Nothing;
+        }
+        self.forget(after);
+        let in_memory = self.batches.front().and_then(|batch| batch.items.first());
+        if in_memory.is_some_and(|first| first.position <= after.next()) {
+            let records = self.batches.iter().flat_map(|batch| batch.items.iter());
+            let wanted = records.skip_while(|record| record.position <= after).take(most);
+            return Next::Ready(stretch(after, contiguous(after, wanted)));
+        }
+        match self.reader.take() {
+            Some(reader) => Next::Read(Reading { reader, after, most }),
+            None => Next::Nothing,
+        }
+    }
+
+    /// Whether it has its reader.
+    pub(crate) fn has_reader(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// Takes the reader back after [`Reading::read`].
+    pub(crate) fn give_back(&mut self, reader: LogReader) {
+        self.reader = Some(reader);
+    }
+
+    /// Drops what lies before; its credit goes back.
+    fn forget(&mut self, after: Position) {
+        while let Some(batch) = self.batches.front() {
+            match batch.items.last() {
+                Some(last) if last.position > after => return,
+                _ => drop(self.batches.pop_front()),
+            }
+        }
+    }
+}
+
+/// Where the next stretch comes from.
+pub(crate) enum Next {
+    /// There is none.
+    Nothing,
+    /// From memory.
+    Ready(Stretch),
+    /// From the log.
+    Read(Reading),
+}
+
+/// A stretch that has to be read.
+pub(crate) struct Reading {
+    reader: LogReader,
+    after: Position,
+    most: usize,
+}
+
+impl Reading {
+    /// Reads it, on a thread that may block.
+    pub(crate) async fn read(self) -> Result<(LogReader, Stretch), EpochError> {
+        let Self { mut reader, after, most } = self;
+        let task = tokio::task::spawn_blocking(move || {
+            let records = reader.read(after, most, READ_BYTES)?;
+            Ok::<_, LogError>((reader, records))
+        });
+        let (reader, records) = task.await.map_err(|_| EpochError::LogGone)??;
+        Ok((reader, stretch(after, records.iter())))
+    }
+}
+
+/// The records up to the first gap.
+fn contiguous<'a>(
+    after: Position,
+    records: impl Iterator<Item = &'a Record>,
+) -> impl Iterator<Item = &'a Record> {
+    let mut expected = after.next();
+    records.take_while(move |record| {
+        let follows = record.position == expected;
+        expected = expected.next();
+        follows
+    })
+}
+
+/// Gathers events until rules change.
+fn stretch<'a>(after: Position, records: impl Iterator<Item = &'a Record>) -> Stretch {
+    let mut stretch = Stretch { upto: after, ..Stretch::default() };
+    for record in records {
+        match &record.body {
+            RecordBody::Event { event, arrived } => stretch.inputs.push(Input {
+                position: record.position,
+                event: event.clone(),
+                arrived: Some(*arrived),
+                record: None,
+            }),
+            RecordBody::RuleSetActivated(activated) => {
+                // Events before the change are evaluated first, by the rules that held for them.
+                if stretch.inputs.is_empty() {
+                    stretch.upto = record.position;
+                    stretch.activated = Some(activated.clone());
+                }
+                return stretch;
+            }
+            // What evaluation itself put out.
+            RecordBody::Derived { .. }
+            | RecordBody::EpochCommit(_)
+            | RecordBody::UnitDetached(_)
+            | RecordBody::UnitAttached(_)
+            | RecordBody::CursorMoved(_) => {}
+        }
+        stretch.upto = record.position;
+    }
+    stretch
+}

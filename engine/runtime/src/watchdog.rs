@@ -1,0 +1,59 @@
+//! A thread that no actor can block, looking whether actors make progress.
+//!
+//! Native code that hangs cannot be stopped from inside. What can be done is to say so: readiness tells the
+//! problem, so that whoever runs the process restarts it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use larum_event::{Span, limits};
+
+use crate::gauges::Gauges;
+use crate::supervise::Registry;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks until it is dropped.
+#[derive(Debug)]
+pub struct Watchdog {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watchdog {
+    /// Starts looking at the actors of `registry`.
+    pub fn start(registry: Registry, gauges: Arc<Gauges>) -> std::io::Result<Self> {
+        let (stop, stopped) = sync_channel(1);
+        let frozen_after = Span::from_seconds(limits::FROZEN_SECONDS as u32);
+        let look = move || {
+            let mut told: Vec<Arc<str>> = Vec::new();
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
+                let frozen = registry.check_progress(frozen_after);
+                for actor in &frozen {
+                    let words = format!("{} has made no progress for {}", actor.name, actor.for_span);
+                    gauges.problem(&format!("frozen {}", actor.name), words);
+                }
+                let names: Vec<Arc<str>> = frozen.into_iter().map(|actor| actor.name).collect();
+                for name in told.iter().filter(|name| !names.contains(name)) {
+                    gauges.problem_over(&format!("frozen {name}"));
+                }
+                told = names;
+            }
+        };
+        let thread = std::thread::Builder::new().name("watchdog".to_owned()).spawn(look)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A watchdog that panicked has said so; there is nothing to do about it here.
+            drop(thread.join());
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What a forest promises, from outside.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this is test code, not only what carries the attribute"
+)]
+
+mod fixture;
+
+mod shapes;
+
+mod order;
+
+mod alerts;
+
+mod tenants;
+
+mod limits;
+
+mod checkpoints;
+
+mod text;
+
+mod model;

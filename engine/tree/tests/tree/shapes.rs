@@ -1,0 +1,219 @@
+//! Which tree a set of events makes.
+
+use larum_tree::{Partial, TreeReport, root_of};
+
+use crate::fixture::{acme, grown, outline, said, tree};
+
+#[test]
+fn steps_stand_under_their_parents_and_events_on_their_steps() {
+    let (forest, reports) = grown(&[
+        said("e1", 1, "root"),
+        said("e2", 2, "login")
+            .under("root")
+            .of("root")
+            .stage("collection")
+            .tag("host", "web-1"),
+        said("e3", 3, "login").under("root").of("root"),
+        said("e4", 4, "child").under("login").of("root"),
+    ]);
+    assert_eq!(reports, []);
+    let view = tree(&forest, "root");
+    assert_eq!(
+        outline(&view),
+        ["root [e1]", "root > login [e2 e3]", "login > child [e4]"]
+    );
+    assert_eq!(view.nodes[1].stage.as_deref(), Some("collection"));
+    assert_eq!(view.nodes[1].tags["host"].as_ref(), "web-1");
+    assert_eq!(
+        (view.counts.steps, view.counts.events, view.partial),
+        (3, 4, false)
+    );
+}
+
+#[test]
+fn any_step_and_any_event_leads_to_the_whole_tree() {
+    let (forest, _) = grown(&[
+        said("e1", 1, "root"),
+        said("e2", 2, "child").under("root"),
+        said("e3", 3, "other"),
+    ]);
+    let whole = tree(&forest, "root");
+    for id in ["child", "e1", "e2"] {
+        assert_eq!(tree(&forest, id), whole, "{id}");
+    }
+    assert_ne!(tree(&forest, "e3"), whole);
+    assert_eq!(forest.tree(&acme(), "nobody"), None);
+    assert_eq!(forest.tree(&acme(), ""), None);
+}
+
+#[test]
+fn a_child_before_its_parent_waits_under_the_root_and_is_adopted() {
+    let child = said("e2", 2, "child").under("parent").of("root");
+    let (forest, _) = grown(std::slice::from_ref(&child));
+    let view = tree(&forest, "child");
+    assert_eq!(
+        outline(&view),
+        ["root []", "root > parent []", "parent > child [e2]"]
+    );
+    assert_eq!(view.why, [Partial::StepsNotSeen { count: 1 }]);
+
+    let (forest, _) = grown(&[
+        child,
+        said("e1", 1, "parent").under("grandparent").of("root"),
+        said("e0", 0, "grandparent").under("root").of("root"),
+        said("e", -1, "root"),
+    ]);
+    let view = tree(&forest, "child");
+    let expected = [
+        "root [e]",
+        "root > grandparent [e0]",
+        "grandparent > parent [e1]",
+        "parent > child [e2]",
+    ];
+    assert_eq!(outline(&view), expected);
+    assert!(!view.partial);
+}
+
+#[test]
+fn a_step_without_a_root_is_its_own_unless_its_parent_says_otherwise() {
+    let (forest, _) = grown(&[said("e1", 1, "alone")]);
+    assert_eq!(tree(&forest, "alone").root.as_str(), "alone");
+    let (forest, _) = grown(&[
+        said("e3", 3, "c").under("b"),
+        said("e2", 2, "b").under("a"),
+        said("e1", 1, "a").of("root"),
+    ]);
+    let view = tree(&forest, "e3");
+    assert_eq!(
+        outline(&view),
+        ["root []", "root > a [e1]", "a > b [e2]", "b > c [e3]"]
+    );
+}
+
+#[test]
+fn siblings_are_in_order_of_their_first_time_and_then_of_their_id() {
+    let (forest, _) = grown(&[
+        said("e1", 5, "b").under("root"),
+        said("e2", 5, "a").under("root"),
+        said("e3", 9, "early").under("root"),
+        said("e4", 1, "early").under("root"),
+    ]);
+    let view = tree(&forest, "root");
+    let ids: Vec<_> = view.nodes.iter().map(|node| node.id.as_ref()).collect();
+    assert_eq!(ids, ["root", "early", "a", "b"]);
+}
+
+#[test]
+fn the_earliest_event_of_a_step_says_where_it_stands() {
+    let (forest, _) = grown(&[
+        said("e2", 2, "step").under("late"),
+        said("e1", 1, "step").under("early"),
+        said("e3", 3, "step").under("later"),
+    ]);
+    assert_eq!(tree(&forest, "step").root.as_str(), "early");
+    assert_eq!(outline(&tree(&forest, "late")), ["late []"]);
+}
+
+#[test]
+fn the_same_event_twice_changes_nothing() {
+    let events = [said("e1", 1, "root"), said("e2", 2, "child").under("root")];
+    let (once, _) = grown(&events);
+    let (twice, reports) = grown(&[events.clone(), events].concat());
+    assert_eq!(reports, []);
+    assert_eq!(tree(&twice, "root"), tree(&once, "root"));
+    assert_eq!(twice.stats(), once.stats());
+}
+
+#[test]
+fn two_sources_may_give_their_events_the_same_id() {
+    let (forest, _) = grown(&[
+        said("e1", 1, "root").by("a"),
+        said("e1", 1, "root").by("b"),
+        said("e1", 1, "other").by("c"),
+    ]);
+    assert_eq!(outline(&tree(&forest, "root")), ["root [e1 e1]"]);
+    assert_eq!(
+        tree(&forest, "e1").root.as_str(),
+        "other",
+        "the first step by name"
+    );
+}
+
+#[test]
+fn a_step_that_names_itself_as_parent_is_reported_and_stands_at_the_top() {
+    let (forest, reports) = grown(&[said("e1", 1, "step").under("step")]);
+    assert!(
+        matches!(&reports[..], [TreeReport::SelfParent { step, .. }] if step.as_str() == "step")
+    );
+    assert_eq!(outline(&tree(&forest, "step")), ["step [e1]"]);
+}
+
+#[test]
+fn a_circle_is_reported_once_and_cut_at_its_latest_claim() {
+    let mut events = vec![
+        said("e1", 1, "a").under("c"),
+        said("e2", 2, "b").under("a"),
+        said("e3", 3, "c").under("b"),
+        said("e4", 4, "leaf").under("b"),
+    ];
+    for _ in 0..events.len() {
+        events.rotate_left(1);
+        let (forest, reports) = grown(&[events.clone(), events.clone()].concat());
+        assert!(
+            matches!(&reports[..], [TreeReport::CycleRefused { step, parent, .. }]
+                if (step.as_str(), parent.as_str()) == ("c", "b")),
+            "{reports:?}"
+        );
+        let view = tree(&forest, "leaf");
+        assert_eq!(
+            outline(&view),
+            ["c [e3]", "c > a [e1]", "a > b [e2]", "b > leaf [e4]"]
+        );
+        assert!(matches!(&view.why[..], [Partial::CircleCut { parent }] if parent.as_str() == "b"));
+    }
+}
+
+#[test]
+fn an_event_of_no_workflow_makes_no_tree() {
+    let mut event = said("e1", 1, "");
+    event.step = None;
+    let (forest, reports) = grown(&[event.clone()]);
+    assert_eq!((reports.len(), forest.stats().nodes), (0, 0));
+    assert_eq!(root_of(&event.event()), None);
+}
+
+#[test]
+fn an_events_root_is_the_one_it_names_or_its_own_step() {
+    let root = |said: crate::fixture::Said| root_of(&said.event()).map(|root| root.to_string());
+    assert_eq!(
+        root(said("e", 1, "step").of("root")).as_deref(),
+        Some("root")
+    );
+    assert_eq!(
+        root(said("e", 1, "step").under("p")).as_deref(),
+        Some("step")
+    );
+}
+
+#[test]
+fn a_chain_of_a_hundred_thousand_steps_neither_overflows_nor_takes_for_ever() {
+    let named = |number: i64| format!("s{number:06}");
+    let mut chain: Vec<_> = (1..100_000)
+        .map(|number| said(&format!("e{number}"), number, &named(number)).under(&named(number - 1)))
+        .collect();
+    for _ in 0..2 {
+        let (forest, reports) = grown(&chain);
+        assert_eq!(reports, []);
+        let view = tree(&forest, "e99999");
+        assert_eq!(view.nodes.len(), 100_000);
+        assert_eq!(view.nodes[99_999].depth, 99_999);
+        assert_eq!(
+            larum_tree::to_text(&view, Default::default())
+                .lines()
+                .count(),
+            200_000
+        );
+        assert!(serde_json::to_string(&view).unwrap().len() > 100_000);
+        chain.reverse();
+    }
+}
