@@ -14,9 +14,10 @@ use larum_engine::clock::{Clock, Monotonic};
 use larum_engine::{Delivery, EmitError, EmitOptions, Engine, EngineConfig, Interest, Receipt, Subscription};
 use larum_event::{Alert, Event, RuleFile, Span, TenantId, Timestamp, TopicPattern};
 use larum_http::HttpConfig;
+use larum_tree::{Colour, TextStyle, to_text};
 
-use crate::error::{CliError, Exit};
-use crate::running::{self, with_causes};
+use crate::error::{CliError, Exit, with_causes};
+use crate::running;
 use crate::settings::LISTEN;
 
 use scenario::Story;
@@ -131,17 +132,18 @@ impl Demo {
             .tree(tenant, story.incident.clone())
             .await
             .map_err(|error| CliError::Engine(with_causes(&error)))?;
-        let tree = tree.map(|tree| tree.to_text()).unwrap_or_default();
+        let style = TextStyle {
+            colour: Colour::Ansi,
+            width: None,
+        };
+        let tree = tree.map(|tree| to_text(&tree, style)).unwrap_or_default();
         screen.tree(&story.incident, &tree)?;
         screen.end(&engine.metrics(), took, &story.incident, self.keep)?;
         if self.keep {
             let door = HttpConfig::on(self.listen);
             return running::serve(engine, door, |address| screen.serving(address)).await;
         }
-        engine
-            .shutdown()
-            .await
-            .map_err(|error| CliError::Engine(with_causes(&error)))?;
+        engine.shutdown().await;
         Ok(Exit::Done)
     }
 }

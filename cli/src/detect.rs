@@ -22,6 +22,7 @@ use crate::input::Inputs;
 use crate::rules;
 use crate::terminal::stdout;
 
+pub use found::key_text;
 use found::{Found, Shown};
 use summary::Summary;
 

@@ -9,7 +9,7 @@ use larum_event::decode::Decoder;
 use larum_event::{Channel, EventId, Fill, Reason, Rejection, Severity, TenantId, Timestamp};
 use larum_file::{BadRecord, EventReader, FileError, FileRecord, Input, Merge, Tally};
 
-use crate::error::CliError;
+use crate::error::{CliError, with_causes};
 use crate::terminal::{counted, say};
 
 /// Bad records that are told one by one; the others are counted.
@@ -128,11 +128,9 @@ fn open_file(path: &Path) -> Result<(File, u64), CliError> {
 }
 
 fn unreadable(error: FileError) -> CliError {
-    let mut cause = error.to_string();
-    if let Some(source) = std::error::Error::source(&error) {
-        cause = format!("{cause}: {source}");
+    CliError::Read {
+        cause: with_causes(&error),
     }
-    CliError::Read { cause }
 }
 
 fn bar(bytes: u64) -> ProgressBar {

@@ -1,13 +1,38 @@
 //! The `larum` binary: one file per verb, each thin; what they do lives in the library crates.
 
-mod config;
+mod demo;
+
+mod serve;
+
+mod detect;
+
+mod rules;
+
 mod decode;
-mod error;
-mod input;
-mod rule_files;
+
+mod events;
+
+mod alerts;
+
+mod tree;
+
+mod config;
+
 mod settings;
+
+mod running;
+
+mod query;
+
+mod input;
+
+mod rule_files;
+
 mod table;
+
 mod terminal;
+
+mod error;
 
 use std::process::ExitCode;
 
@@ -46,7 +71,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::Demo),
+    Serve(serve::Serve),
+    Detect(detect::Detect),
+    Rules(rules::Rules),
     Decode(decode::Decode),
+    Events(events::Events),
+    Alerts(alerts::Alerts),
+    Tree(tree::Tree),
     Config(config::Config),
 }
 
@@ -81,28 +113,22 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> Result<Exit, CliError> {
     match verb {
+        Verb::Demo(demo) => demo.run(),
+        Verb::Serve(serve) => serve.run(),
+        Verb::Detect(detect) => detect.run(),
+        Verb::Rules(rules) => rules.run(),
         Verb::Decode(decode) => decode.run(),
+        Verb::Events(events) => events.run(),
+        Verb::Alerts(alerts) => alerts.run(),
+        Verb::Tree(tree) => tree.run(),
         Verb::Config(config) => config.run(),
     }
 }
 
 /// Says what ended the command, with everything that led to it.
 fn report(error: &CliError) {
-    if error.is_quiet() {
-        return;
+    if !error.is_quiet() {
+        let text = error::with_causes(error);
+        terminal::say(&format!("{}: {text}", terminal::styled(terminal::BAD, "error")));
     }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    // A transparent error tells its source's text already.
-    while let Some(next) = cause {
-        let words = next.to_string();
-        if !text.ends_with(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = next.source();
-    }
-    terminal::say(&format!(
-        "{}: {text}",
-        terminal::styled(terminal::BAD, "error")
-    ));
 }

@@ -5,7 +5,7 @@ use larum_engine::{Engine, EngineConfig};
 use larum_http::HttpConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, Exit, with_causes};
 use crate::terminal::say;
 
 /// Runs `work` on an actix system of this thread.
@@ -31,7 +31,6 @@ pub async fn serve(
 ) -> Result<Exit, CliError> {
     let mut signals = Signals::listen()?;
     let server = larum_http::serve(engine.clone(), door)
-        .await
         .map_err(|error| CliError::Usage(with_causes(&error)))?;
     ready(server.address());
     let name = signals.next().await;
@@ -43,10 +42,7 @@ pub async fn serve(
         std::process::exit(Exit::Interrupted as i32);
     });
     server.stop().await;
-    engine
-        .shutdown()
-        .await
-        .map_err(|error| CliError::Engine(with_causes(&error)))?;
+    engine.shutdown().await;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
@@ -74,15 +70,4 @@ impl Signals {
             _ = self.interrupt.recv() => "SIGINT",
         }
     }
-}
-
-/// An error's words and those of everything that led to it.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
 }

@@ -16,8 +16,8 @@ use std::str::FromStr;
 
 use larum_event::{Channel, Span, TenantId};
 
-pub use keys::{KEYS, Key};
-pub use problem::{Origin, Problem, SettingsError};
+pub use keys::KEYS;
+pub use problem::{Origin, SettingsError};
 
 use file::FileValues;
 use keys::Raw;
@@ -165,7 +165,7 @@ impl Layers<'_> {
             known_tenants: found.known_tenants()?,
             matchers: found.threads("matchers", self.cores)?,
             window_shards: found.threads("window_shards", 1)?,
-            max_lag: found.parsed("max_lag", || Span::from_seconds(3_600))?,
+            max_lag: found.parsed("max_lag", || Span::from_seconds(60))?,
             log_level: found.parsed("log.level", || "info".to_owned())?,
             log_format: found.parsed("log.format", || LogFormat::Text)?,
             channels: channels(file.as_ref())?,

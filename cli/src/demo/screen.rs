@@ -69,7 +69,7 @@ impl Screen {
         let title = format!("What belongs together: the tree of {root}, from all three collectors");
         writeln!(self.out, "\n{}\n", styled(HEADING, title))?;
         for line in tree.lines() {
-            writeln!(self.out, "  {}", plain(line))?;
+            writeln!(self.out, "  {line}")?;
         }
         self.out.flush()
     }
