@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use larum_engine::Metrics;
-use larum_event::{Alert, AlertStatus, Span, Timestamp};
+use larum_event::{Alert, Span, Timestamp};
 
 use crate::settings::LISTEN;
 use crate::terminal::{
@@ -39,7 +39,7 @@ impl Screen {
         self.out.flush()
     }
 
-    /// An alert when it fires, and once more when an episode has ended with a higher count.
+    /// An alert when it fires, and a faint line when its count has grown.
     pub fn alert(&mut self, time: Timestamp, alert: &Alert) -> io::Result<()> {
         let clock_time = |time: Timestamp| time.to_chrono().format("%H:%M:%S").to_string();
         let before = self.shown.get(&alert.alert_id).copied();
@@ -53,10 +53,10 @@ impl Screen {
                 alert.rule.as_str(),
                 plain(&alert.message)
             )?;
-        } else if alert.status == AlertStatus::Final && before != Some(alert.count) {
-            let text = format!("{} in the end, until {}", alert.count, clock_time(alert.last));
-            let rule = format!("└ {}", alert.rule);
-            writeln!(self.out, "  {}", styled(DIM, format_args!("{:>18}  {rule:<40}  {text}", "")))?;
+        } else if before != Some(alert.count) {
+            let text = format!("now {}, until {}", alert.count, clock_time(alert.last));
+            let line = format!("{:<20}└ {text}", "");
+            writeln!(self.out, "  {}", styled(DIM, line))?;
         } else {
             return Ok(());
         }

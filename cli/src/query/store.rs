@@ -70,6 +70,8 @@ impl Store {
     /// The tree that holds `id`, grown anew from the whole log.
     pub fn tree(&mut self, tenant: &TenantId, id: &str) -> Result<Option<TreeView>, CliError> {
         let mut forest = Forest::new(ForestLimits::default());
+        // What is odd about a tree stands in its view.
+        let mut reports = Vec::new();
         let mut after = Position(self.reader.first().0.saturating_sub(1));
         loop {
             let records = self
@@ -80,10 +82,12 @@ impl Store {
                 return Ok(forest.tree(tenant, id));
             };
             after = last.position;
+            reports.clear();
             for record in records {
                 match record.body {
                     RecordBody::Event { event, .. } | RecordBody::Derived { event } => {
-                        forest.insert(&event, record.position);
+                        let tenant = event.envelope().tenant.clone();
+                        forest.insert(&tenant, &event, record.position, &mut reports);
                     }
                     RecordBody::RuleSetActivated(_)
                     | RecordBody::EpochCommit(_)
