@@ -88,6 +88,8 @@ pub const HANDLER_TIMEOUT_SECONDS: u64 = 30;
 pub const EVALUATION_LAG_EVENTS: usize = 200_000;
 /// Events that may wait for the log's next commit.
 pub const APPEND_QUEUE_EVENTS: usize = 20_000;
+/// Records kept in memory for a follower of the log; one further behind reads the log.
+pub const EVALUATION_TAIL_EVENTS: usize = 65_536;
 /// Events of one epoch.
 pub const EPOCH_EVENTS: usize = 2_048;
 /// Events buffered for one live subscriber (2-22).

@@ -29,6 +29,11 @@ impl LogReader {
         }
     }
 
+    /// Another reader of the same log, with connections of its own.
+    pub fn another(&self) -> Self {
+        Self::new(Arc::clone(&self.shared))
+    }
+
     /// The last position that is committed.
     pub fn head(&self) -> Position {
         self.shared.head()

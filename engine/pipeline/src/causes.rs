@@ -25,7 +25,10 @@ impl Causes {
         if self.depths.is_empty() {
             return 0;
         }
-        self.depths.get(&(tenant.clone(), event.clone())).copied().unwrap_or(0)
+        self.depths
+            .get(&(tenant.clone(), event.clone()))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Remembers that the chain behind `event` is `depth` long.
@@ -53,7 +56,10 @@ mod tests {
     #[test]
     fn depths_are_kept_apart_by_tenant_and_the_oldest_is_forgotten_first() {
         let mut causes = Causes::default();
-        let (acme, other) = (TenantId::new("acme").unwrap(), TenantId::new("other").unwrap());
+        let (acme, other) = (
+            TenantId::new("acme").unwrap(),
+            TenantId::new("other").unwrap(),
+        );
         let first = EventId::new("first").unwrap();
         causes.remember(&acme, &first, 3);
         assert_eq!(causes.depth(&acme, &first), 3);

@@ -101,7 +101,10 @@ struct SourceClock {
 impl Clocks {
     /// Clocks that have seen nothing.
     pub fn new(max_lag: Span) -> Self {
-        Self { max_lag, tenants: BTreeMap::new() }
+        Self {
+            max_lag,
+            tenants: BTreeMap::new(),
+        }
     }
 
     /// Changes how far a source may be behind before it lags.
@@ -112,7 +115,8 @@ impl Clocks {
     /// Takes one event in log order; adds what it moves to `steps`.
     pub fn observe(&mut self, event: Sighting<'_>, steps: &mut Vec<WatermarkStep>) -> Stamp {
         if !self.tenants.contains_key(event.tenant) {
-            self.tenants.insert(event.tenant.clone(), TenantClocks::default());
+            self.tenants
+                .insert(event.tenant.clone(), TenantClocks::default());
         }
         match self.tenants.get_mut(event.tenant) {
             Some(clocks) => clocks.observe(event, self.max_lag, steps),
@@ -147,18 +151,32 @@ impl TenantClocks {
             None => event.time,
         };
         let previous = known.cloned();
-        let progress = previous.as_ref().map_or(progress, |source| source.time.max(progress));
+        let progress = previous
+            .as_ref()
+            .map_or(progress, |source| source.time.max(progress));
         let old_front = self.front;
         let front = old_front.map_or(progress, |front| front.max(progress));
         self.front = Some(front);
         let watermark = front.saturating_sub(max_lag);
         let clock = self.clock_for(previous.as_ref(), progress < watermark, event, steps);
         if let Some(previous) = &previous {
-            self.by_progress.remove(&(previous.time, event.source.clone()));
+            self.by_progress
+                .remove(&(previous.time, event.source.clone()));
         }
         self.by_progress.insert((progress, event.source.clone()));
-        let sequence = if progress == event.time { event.sequence } else { None };
-        self.sources.insert(event.source.clone(), SourceClock { time: progress, sequence, clock });
+        let sequence = if progress == event.time {
+            event.sequence
+        } else {
+            None
+        };
+        self.sources.insert(
+            event.source.clone(),
+            SourceClock {
+                time: progress,
+                sequence,
+                clock,
+            },
+        );
         self.forget_most_lagging(event, steps);
         let moved = |clock, watermark| WatermarkStep {
             place: event.place,

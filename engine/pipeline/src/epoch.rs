@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use larum_event::{
-    Alert, Event, EventId, Place, Position, RuleId, Source, TenantId, Timestamp,
-};
+use larum_event::{Alert, Event, EventId, Place, Position, RuleId, Source, TenantId, Timestamp};
 
 use crate::clocks::WatermarkStep;
 
@@ -127,7 +125,10 @@ pub struct Outcome {
 impl Outcome {
     /// The derived events in the order in which they go into the log.
     pub fn derived(&self) -> impl Iterator<Item = &Event> {
-        self.alerts.iter().map(|raised| &raised.event).chain(&self.system)
+        self.alerts
+            .iter()
+            .map(|raised| &raised.event)
+            .chain(&self.system)
     }
 
     /// Adds what came after.

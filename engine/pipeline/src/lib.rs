@@ -23,4 +23,4 @@ pub use pipeline::{Pipeline, new_window, restored};
 pub use reorder::Reorder;
 pub use sequencer::{SEMANTICS_VERSION, Sequencer, Settings};
 pub use system::unit_detached_alert;
-pub use units::{Unit, WindowWork, run_window};
+pub use units::{Unit, WindowWork, by_unit, match_items, run_window};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use larum_event::{Detection, Place, Timestamp, WindowSpec};
+use larum_event::{Detection, Place, Timestamp, WindowSpec, limits};
 use larum_rule::{Matcher, RuleSet};
 use larum_window::{Window, WindowLimits};
 
@@ -45,8 +45,13 @@ impl Pipeline {
         let old = Arc::clone(self.rule_set());
         let mut windows = new_windows(&set, &settings);
         for (unit, window) in std::mem::take(&mut self.windows) {
-            let Some(now) = set.successor(&old, unit.rule) else { continue };
-            let unit = Unit { rule: now, shard: unit.shard };
+            let Some(now) = set.successor(&old, unit.rule) else {
+                continue;
+            };
+            let unit = Unit {
+                rule: now,
+                shard: unit.shard,
+            };
             if let Ok(window) = restored(&set, unit, &settings, &window.checkpoint()) {
                 windows.insert(unit, window);
             }
@@ -84,13 +89,20 @@ impl Pipeline {
             let mut work = by_unit(matches, self.settings.shards);
             let mut detections: Vec<Detection> = Vec::new();
             for (unit, window) in &mut self.windows {
-                if self.sequencer.rule_set().rule(unit.rule).layer != layer {
+                if layer_of(self.sequencer.rule_set(), *unit) != Some(layer) {
                     continue;
                 }
                 let matches = work.remove(unit).unwrap_or_default();
-                detections.extend(run_window(window, WindowWork { matches, steps: epoch.steps() }));
+                detections.extend(run_window(
+                    window,
+                    WindowWork {
+                        matches,
+                        steps: epoch.steps(),
+                    },
+                ));
             }
-            self.sequencer.raise(&mut epoch, layer, detections, &mut self.matcher);
+            self.sequencer
+                .raise(&mut epoch, layer, detections, &mut self.matcher);
         }
         self.sequencer.finish(epoch)
     }
@@ -98,15 +110,20 @@ impl Pipeline {
     /// The end of all input: what is open ends.
     pub fn close(&mut self) -> Outcome {
         let mut epoch = self.sequencer.begin(&[]);
-        let end = Place { position: self.last.position, layer: u8::MAX, ordinal: u32::MAX };
+        let end = Place {
+            position: self.last.position,
+            layer: u8::MAX,
+            ordinal: u32::MAX,
+        };
         for layer in 0..self.rule_set().layers() {
             let mut detections = Vec::new();
             for (unit, window) in &mut self.windows {
-                if self.sequencer.rule_set().rule(unit.rule).layer == layer {
+                if layer_of(self.sequencer.rule_set(), *unit) == Some(layer) {
                     window.close(end, &mut detections);
                 }
             }
-            self.sequencer.raise(&mut epoch, layer, detections, &mut self.matcher);
+            self.sequencer
+                .raise(&mut epoch, layer, detections, &mut self.matcher);
         }
         self.sequencer.finish(epoch)
     }
@@ -129,11 +146,15 @@ impl Pipeline {
     /// # Errors
     /// A part is missing or damaged; the pipeline must not be used then.
     pub fn restore(&mut self, parts: &[(String, Vec<u8>)]) -> Result<(), CheckpointError> {
-        let parts: BTreeMap<&str, &[u8]> =
-            parts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        let parts: BTreeMap<&str, &[u8]> = parts
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+            .collect();
         let sequencer = parts
             .get(SEQUENCER_PART)
-            .ok_or_else(|| CheckpointError::Missing { part: SEQUENCER_PART.to_owned() })?;
+            .ok_or_else(|| CheckpointError::Missing {
+                part: SEQUENCER_PART.to_owned(),
+            })?;
         self.sequencer.restore(sequencer)?;
         let set = Arc::clone(self.rule_set());
         for (unit, window) in &mut self.windows {
@@ -154,13 +175,12 @@ impl Pipeline {
 /// A window for each rule and shard. Rules for single events need no state, so one shard will do.
 fn new_windows(set: &RuleSet, settings: &Settings) -> BTreeMap<Unit, Window> {
     let mut windows = BTreeMap::new();
-    for (number, rule) in set.rules().iter().enumerate() {
-        let rule_number = number as u32;
-        let shards = match rule.window {
-            WindowSpec::Single | WindowSpec::Count { .. } => settings.shards,
-        };
-        for shard in 0..shards {
-            let unit = Unit { rule: rule_number, shard: shard as u32 };
+    for number in 0..set.rules().len() {
+        for shard in 0..settings.shards {
+            let unit = Unit {
+                rule: number as u32,
+                shard: shard as u32,
+            };
             windows.insert(unit, new_window(set, unit, settings));
         }
     }
@@ -177,10 +197,11 @@ pub fn restored(
     settings: &Settings,
     bytes: &[u8],
 ) -> Result<Window, CheckpointError> {
-    let window = Window::restore(bytes, unit.rule).map_err(|cause| CheckpointError::Unreadable {
-        part: unit.name(set),
-        cause: cause.to_string(),
-    })?;
+    let window =
+        Window::restore(bytes, unit.rule).map_err(|cause| CheckpointError::Unreadable {
+            part: unit.name(set),
+            cause: cause.to_string(),
+        })?;
     let fresh = new_window(set, unit, settings);
     if window.spec() != fresh.spec() {
         return Err(CheckpointError::Unreadable {
@@ -193,6 +214,16 @@ pub fn restored(
 
 /// An empty window for `unit`.
 pub fn new_window(set: &RuleSet, unit: Unit, settings: &Settings) -> Window {
-    let limits = WindowLimits { keys: settings.keys_per_rule, ..WindowLimits::default() };
-    Window::new(unit.rule, set.rule(unit.rule).window.clone(), limits)
+    let window_limits = WindowLimits {
+        keys: settings.keys_per_rule,
+        events_per_key: limits::EVENTS_PER_KEY,
+    };
+    let spec = set
+        .rule(unit.rule)
+        .map_or(WindowSpec::Single, |rule| rule.window.clone());
+    Window::new(unit.rule, spec, window_limits)
+}
+
+fn layer_of(set: &RuleSet, unit: Unit) -> Option<u8> {
+    set.rule(unit.rule).map(|rule| rule.layer)
 }

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use larum_event::{Alert, Correlation, Detection, Event, RuleId, TenantId, Trigger, WindowSpec, limits};
+use larum_event::{
+    Alert, Correlation, Detection, Event, RuleId, TenantId, Trigger, WindowSpec, limits,
+};
 use larum_rule::{AlertText, Rule};
 
 use crate::error::RaiseError;
@@ -60,7 +62,10 @@ pub(crate) fn alert_of(rule: &Rule, detection: &Detection, words: Words) -> Aler
         WindowSpec::Single => None,
         WindowSpec::Count { within, .. } => Some(*within),
     };
-    let message = words.text.message.unwrap_or_else(|| default_message(rule, detection));
+    let message = words
+        .text
+        .message
+        .unwrap_or_else(|| default_message(rule, detection));
     Alert {
         alert_id: alert_id(rule, detection),
         revision: detection.revision,
@@ -94,7 +99,11 @@ fn default_message(rule: &Rule, detection: &Detection) -> String {
         .zip(detection.key.members())
         .map(|(part, value)| format!("{}={value}", part.name))
         .collect();
-    let whom = if key.is_empty() { String::new() } else { format!(" for {}", key.join(", ")) };
+    let whom = if key.is_empty() {
+        String::new()
+    } else {
+        format!(" for {}", key.join(", "))
+    };
     match &rule.window {
         WindowSpec::Single => format!("{name}{whom}"),
         WindowSpec::Count { within, .. } => {
@@ -110,8 +119,16 @@ pub(crate) fn alert_event(
     cause: Option<&Event>,
 ) -> Result<Event, RaiseError> {
     let correlation = cause.and_then(|cause| Correlation::child_of(cause.envelope()));
-    Event::from_alert(alert, detection.trigger.time, &detection.tenant, correlation.as_ref())
-        .map_err(|cause| RaiseError { rule: alert.rule.clone(), cause })
+    Event::from_alert(
+        alert,
+        detection.trigger.time,
+        &detection.tenant,
+        correlation.as_ref(),
+    )
+    .map_err(|cause| RaiseError {
+        rule: alert.rule.clone(),
+        cause,
+    })
 }
 
 /// Whether a chain of `depth` causes is longer than alerts may make it.

@@ -35,7 +35,11 @@ struct Waiting {
 impl Waiting {
     fn order(&self) -> (Timestamp, Option<u64>, u64) {
         let envelope = self.input.event.envelope();
-        (envelope.time, envelope.sequence.or(self.input.record), self.arrival)
+        (
+            envelope.time,
+            envelope.sequence.or(self.input.record),
+            self.arrival,
+        )
     }
 }
 
@@ -63,7 +67,12 @@ impl Eq for Waiting {}
 impl Reorder {
     /// Holds events back for `lateness`; zero lets everything pass at once.
     pub fn new(lateness: Span) -> Self {
-        Self { lateness, tenants: BTreeMap::new(), taken: 0, released: 0 }
+        Self {
+            lateness,
+            tenants: BTreeMap::new(),
+            taken: 0,
+            released: 0,
+        }
     }
 
     /// Takes one event and adds to `out` those that are released by it. What comes out is numbered
@@ -74,14 +83,24 @@ impl Reorder {
             out.push(numbered(input, &mut self.released));
             return;
         }
-        let held = self.tenants.entry(input.event.envelope().tenant.clone()).or_default();
+        let held = self
+            .tenants
+            .entry(input.event.envelope().tenant.clone())
+            .or_default();
         let time = input.event.envelope().time;
         let front = held.front.map_or(time, |front| front.max(time));
         held.front = Some(front);
-        held.waiting.push(Waiting { input, arrival: self.taken });
+        held.waiting.push(Waiting {
+            input,
+            arrival: self.taken,
+        });
         // An event exactly `lateness` behind may still come, so its equals wait for it.
         let release = front.saturating_sub(self.lateness);
-        while held.waiting.peek().is_some_and(|first| first.order().0 < release) {
+        while held
+            .waiting
+            .peek()
+            .is_some_and(|first| first.order().0 < release)
+        {
             if let Some(waiting) = held.waiting.pop() {
                 out.push(numbered(waiting.input, &mut self.released));
             }

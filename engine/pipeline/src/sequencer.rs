@@ -38,7 +38,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_lag: Span::from_seconds(60), keys_per_rule: limits::KEYS_PER_RULE, shards: 1 }
+        Self {
+            max_lag: Span::from_seconds(60),
+            keys_per_rule: limits::KEYS_PER_RULE,
+            shards: 1,
+        }
     }
 }
 
@@ -71,8 +75,15 @@ struct State {
 impl Sequencer {
     /// A sequencer that has seen nothing.
     pub fn new(set: Arc<RuleSet>, settings: &Settings) -> Self {
-        let state = State { clocks: Clocks::new(settings.max_lag), causes: Causes::default() };
-        Self { set, state, left_out: BTreeSet::new() }
+        let state = State {
+            clocks: Clocks::new(settings.max_lag),
+            causes: Causes::default(),
+        };
+        Self {
+            set,
+            state,
+            left_out: BTreeSet::new(),
+        }
     }
 
     /// Goes on with other rules; clocks and causes stay.
@@ -135,20 +146,34 @@ impl Sequencer {
                 Stamp::OnTime { clock } => {
                     if let Some(cause) = &envelope.causation_id {
                         let depth = self.state.causes.depth(&envelope.tenant, cause);
-                        self.state.causes.remember(&envelope.tenant, &envelope.id, depth);
+                        self.state
+                            .causes
+                            .remember(&envelope.tenant, &envelope.id, depth);
                     }
                     let event = input.event.clone();
-                    raw.push(Item { place, event, clock, sequence, raised_by: None });
+                    raw.push(Item {
+                        place,
+                        event,
+                        clock,
+                        sequence,
+                        raised_by: None,
+                    });
                 }
             }
         }
-        let last = inputs.last().map_or(Position::START, |input| input.position);
+        let last = inputs
+            .last()
+            .map_or(Position::START, |input| input.position);
         Epoch {
             raw: raw.into(),
             alerts: Vec::new(),
             steps: steps.into(),
             outcome,
-            end: Place { position: last, layer: u8::MAX, ordinal: u32::MAX },
+            end: Place {
+                position: last,
+                layer: u8::MAX,
+                ordinal: u32::MAX,
+            },
         }
     }
 
@@ -176,19 +201,27 @@ impl Sequencer {
                 .cmp(&(b.place, b.rule, &b.tenant, b.clock, &b.key, b.revision))
         });
         let items = epoch.items(layer);
-        let by_place: HashMap<Place, &Item> =
-            items.iter().map(|item| (item.place, item)).collect();
+        let by_place: HashMap<Place, &Item> = items.iter().map(|item| (item.place, item)).collect();
         let mut ordinals = Ordinals::default();
         for detection in detections {
             let set = Arc::clone(&self.set);
-            let rule = set.rule(detection.rule);
+            let Some(rule) = set.rule(detection.rule) else {
+                continue;
+            };
             let first = detection.revision == 1;
             // Only the first revision knows its event: later ones may come in a later epoch.
-            let cause = if first { by_place.get(&detection.trigger.place).copied() } else { None };
+            let cause = if first {
+                by_place.get(&detection.trigger.place).copied()
+            } else {
+                None
+            };
             let depth = self.depth_of(&detection);
             if is_too_deep(depth) {
                 if first {
-                    epoch.outcome.system.extend(system::depth_reached(rule, &detection, depth));
+                    epoch
+                        .outcome
+                        .system
+                        .extend(system::depth_reached(rule, &detection, depth));
                 }
                 continue;
             }
@@ -206,7 +239,9 @@ impl Sequencer {
                     continue;
                 }
             };
-            self.state.causes.remember(&detection.tenant, &event.envelope().id, depth);
+            self.state
+                .causes
+                .remember(&detection.tenant, &event.envelope().id, depth);
             if first {
                 epoch.alerts.push(Item {
                     place,
@@ -218,7 +253,13 @@ impl Sequencer {
             }
             let trigger = detection.trigger.place.position;
             let tenant = detection.tenant.clone();
-            epoch.outcome.alerts.push(Raised { alert, event, tenant, place, trigger });
+            epoch.outcome.alerts.push(Raised {
+                alert,
+                event,
+                tenant,
+                place,
+                trigger,
+            });
         }
     }
 
@@ -270,7 +311,11 @@ impl Ordinals {
         }
         let ordinal = self.next;
         self.next += 1;
-        Place { position, layer, ordinal }
+        Place {
+            position,
+            layer,
+            ordinal,
+        }
     }
 }
 
@@ -283,7 +328,7 @@ fn words_for(
     matcher: &mut Matcher,
     faults: &mut Vec<RuleFaultAt>,
 ) -> AlertText {
-    if !rule.has_alert {
+    if !rule.has_alert() {
         return AlertText::default();
     }
     let event: Option<&Event> = match &rule.window {
@@ -297,11 +342,11 @@ fn words_for(
         last: detection.last,
         event,
     };
-    match matcher.alert_text(detection.rule, &view) {
+    match matcher.alert_fields(detection.rule, &view) {
         Ok(text) => text,
         Err(fault) => {
             if let Some(item) = cause {
-                faults.push(fault_at(matcher.rule_set(), &fault, item));
+                faults.extend(fault_at(matcher.set(), &fault, item));
             }
             AlertText::default()
         }

@@ -16,7 +16,11 @@ const UNIT_DETACHED: &str = "larum.unit_detached";
 
 /// The one diagnostic about a loop of alerts that was cut at the depth limit (4-12).
 pub(crate) fn depth_reached(rule: &Rule, detection: &Detection, depth: u8) -> Option<Event> {
-    let id = engine_alert_id(&detection.tenant, &rule.id, detection.trigger.event_id.as_str());
+    let id = engine_alert_id(
+        &detection.tenant,
+        &rule.id,
+        detection.trigger.event_id.as_str(),
+    );
     let body = json!({
         "id": format!("{id}.depth"),
         "type": "causation.limit",
@@ -75,7 +79,10 @@ pub fn unit_detached_alert(change: &UnitChange) -> Option<Event> {
         window: None,
         first: change.at,
         last: change.at,
-        trigger: Trigger { id: anchor.clone(), sequence: None },
+        trigger: Trigger {
+            id: anchor.clone(),
+            sequence: None,
+        },
         evidence: vec![anchor],
         message: format!(
             "{} was left out after position {}: {}; its rules say nothing until it is back",

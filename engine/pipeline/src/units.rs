@@ -11,7 +11,6 @@ use larum_event::{Detection, GroupKey, Match};
 use larum_rule::{Matcher, RuleFault, RuleMatch, RuleSet};
 use larum_window::Window;
 
-
 use crate::clocks::WatermarkStep;
 use crate::epoch::{Item, RuleFaultAt};
 
@@ -27,7 +26,7 @@ pub struct Unit {
 impl Unit {
     /// The name operators and checkpoints know it by, such as `window/auth.brute_force/0`.
     pub fn name(self, set: &RuleSet) -> String {
-        match set.rules().get(self.rule as usize) {
+        match set.rule(self.rule) {
             Some(rule) => format!("window/{}/{}", rule.id, self.shard),
             None => format!("window/{}/{}", self.rule, self.shard),
         }
@@ -66,7 +65,7 @@ pub fn match_items(
             matches.push(match_of(item, rule, key));
         }
         for fault in failed.drain(..) {
-            faults.push(fault_at(matcher.rule_set(), &fault, item));
+            faults.extend(fault_at(matcher.set(), &fault, item));
         }
     }
     matches
@@ -87,19 +86,22 @@ fn match_of(item: &Item, rule: u32, key: GroupKey) -> Match {
 }
 
 /// The fault of a rule on one event, with the rule's name.
-pub(crate) fn fault_at(set: &RuleSet, fault: &RuleFault, item: &Item) -> RuleFaultAt {
-    RuleFaultAt {
-        rule: set.rule(fault.rule).id.clone(),
+pub(crate) fn fault_at(set: &RuleSet, fault: &RuleFault, item: &Item) -> Option<RuleFaultAt> {
+    Some(RuleFaultAt {
+        rule: set.rule(fault.rule)?.id.clone(),
         event: item.event.envelope().id.clone(),
         message: fault.message.clone(),
-    }
+    })
 }
 
 /// Splits matches by unit, keeping their order inside of each.
 pub fn by_unit(matches: Vec<Match>, shards: usize) -> BTreeMap<Unit, Vec<Match>> {
     let mut units: BTreeMap<Unit, Vec<Match>> = BTreeMap::new();
     for found in matches {
-        let unit = Unit { rule: found.rule, shard: found.key.shard(shards) as u32 };
+        let unit = Unit {
+            rule: found.rule,
+            shard: found.key.shard(shards) as u32,
+        };
         units.entry(unit).or_default().push(found);
     }
     units

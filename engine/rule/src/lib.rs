@@ -1,1 +1,42 @@
 //! Rule text to compiled rules; events to matches.
+//!
+//! The only crate that knows rhai. Rule files are executed once, at load, in a sandbox; what that
+//! leaves is a [`RuleSet`] of plain data. A [`Matcher`], one per thread, decides which rules an event
+//! satisfies: natively where the condition can be read, by running the script where it cannot.
+//! Nothing here reads a clock, a random number or a file, so the same set and event always give the
+//! same answer. Counting matches is the window's job, raising alerts the pipeline's.
+
+mod diagnostic;
+
+mod error;
+
+mod sandbox;
+
+mod view;
+
+mod text;
+
+mod script;
+
+mod condition;
+
+mod draft;
+
+mod builder;
+
+mod rule;
+
+mod layers;
+
+mod set;
+
+mod alert;
+
+mod matcher;
+
+pub use alert::{AlertText, WindowView};
+pub use diagnostic::{Diagnostic, Level};
+pub use error::{FaultKind, RuleFault};
+pub use matcher::{Matcher, RuleMatch};
+pub use rule::{KeyPart, Rule};
+pub use set::RuleSet;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larum_event::{
-    Channel, CorrelationId, Event, EventType, Position, Rejection, RuleFile, Severity, Source, Span,
-    SeverityPolicy, TenantId, Timestamp, TopicPattern,
+    Channel, CorrelationId, Event, EventType, Position, Rejection, RuleFile, Severity,
+    SeverityPolicy, Source, Span, TenantId, Timestamp, TopicPattern,
 };
 use serde::Serialize;
 
@@ -183,7 +183,9 @@ pub struct HandlerSpec {
 
 impl fmt::Debug for HandlerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandlerSpec").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("HandlerSpec")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -226,7 +228,10 @@ impl EngineConfig {
     /// The defaults of design §12, with the store in `store` and no rules.
     pub fn new(store: impl Into<PathBuf>) -> Self {
         let channel = |name: &str, buffer: usize| {
-            (Channel::new(name).expect("the default channels have valid names"), buffer)
+            (
+                Channel::new(name).expect("the default channels have valid names"),
+                buffer,
+            )
         };
         Self {
             store: store.into(),

@@ -10,14 +10,13 @@ use actix::Addr;
 use larum_event::{
     Channel, Event, EventId, Fill, Reason, Rejection, Source, Span, TenantId, limits,
 };
-use larum_log::{Appended, EventPage, EventQuery, LogReader};
+use larum_log::{Appended, EventPage, EventQuery};
 use larum_tree::TreeView;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::actors::front::{FrontUnit, Subscribe};
 use crate::actors::live::Live;
 use crate::actors::sequencer::{Finish, SequencerUnit};
-use crate::actors::tree::OpenReader;
 use crate::actors::{LogActor, TreeUnit};
 use crate::api::{
     Delivery, EmitError, EmitOptions, EngineConfig, Health, Interest, Metrics, QueryError, Receipt,
@@ -26,6 +25,7 @@ use crate::api::{
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
 use crate::messages::{AppendControl, AppendHead, ReadTree};
+use crate::readers::Readers;
 use crate::sequencing::Threads;
 use crate::supervise::{ActorSnapshot, Seat};
 use crate::supervision::Supervision;
@@ -49,13 +49,9 @@ pub(crate) struct Inner {
     pub(crate) supervision: Supervision,
     pub(crate) threads: Arc<Threads>,
     pub(crate) room: Credits,
-    pub(crate) open_reader: OpenReader,
-    pub(crate) readers: Mutex<Vec<LogReader>>,
+    pub(crate) readers: Readers,
     pub(crate) watchdog: Mutex<Option<crate::watchdog::Watchdog>>,
 }
-
-/// Readers kept for the next question.
-const READERS: usize = 4;
 
 impl Engine {
     /// Gives `read` what a door fills into events: the time of arrival, ids, severity, tenant and
@@ -82,7 +78,10 @@ impl Engine {
     pub async fn emit(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
         let (receipts, admitted) = self.admit(events);
         self.append(admitted, EmitOptions::default(), None).await?;
-        Ok(receipts.into_iter().map(|refused| refused.unwrap_or(Receipt::Queued)).collect())
+        Ok(receipts
+            .into_iter()
+            .map(|refused| refused.unwrap_or(Receipt::Queued))
+            .collect())
     }
 
     /// Takes events and answers, one receipt each and in order, when they are in the log.
@@ -100,12 +99,16 @@ impl Engine {
         }
         let (reply, answer) = oneshot::channel();
         self.append(admitted, options, Some(reply)).await?;
-        let gone = || EmitError::LogFailed { cause: "it is being restarted".to_owned() };
+        let gone = || EmitError::LogFailed {
+            cause: "it is being restarted".to_owned(),
+        };
         let appended = answer.await.map_err(|_| gone())??;
         let mut appended = appended.into_iter();
         let receipts = receipts.into_iter().map(|refused| match refused {
             Some(refused) => refused,
-            None => appended.next().map_or(Receipt::Queued, |appended| self.receipt(appended)),
+            None => appended
+                .next()
+                .map_or(Receipt::Queued, |appended| self.receipt(appended)),
         });
         Ok(receipts.collect())
     }
@@ -162,7 +165,10 @@ impl Engine {
         }
         let overloaded = || {
             gauges.overloaded();
-            EmitError::Overloaded { behind: gauges.behind(), retry_after: RETRY_AFTER }
+            EmitError::Overloaded {
+                behind: gauges.behind(),
+                retry_after: RETRY_AFTER,
+            }
         };
         if gauges.behind() > self.0.config.evaluation_lag_events {
             return Err(overloaded());
@@ -176,9 +182,21 @@ impl Engine {
         };
         let arrived = clock.now();
         let items = events.into_iter().map(|event| (event, arrived)).collect();
-        let head = AppendHead { deadline: options.delivery_deadline, reply };
-        send_batch(&self.0.log.clone().recipient(), Batch { head, items, permit })
-            .map_err(|_| EmitError::LogFailed { cause: "its actor has ended".to_owned() })
+        let head = AppendHead {
+            deadline: options.delivery_deadline,
+            reply,
+        };
+        send_batch(
+            &self.0.log.clone().recipient(),
+            Batch {
+                head,
+                items,
+                permit,
+            },
+        )
+        .map_err(|_| EmitError::LogFailed {
+            cause: "its actor has ended".to_owned(),
+        })
     }
 
     /// Counts an input that a door refused itself.
@@ -192,8 +210,11 @@ impl Engine {
     /// There are too many subscriptions, or the engine is shutting down.
     pub async fn subscribe(&self, interest: Interest) -> Result<Subscription, SubscribeError> {
         let (reply, answer) = oneshot::channel();
-        tell(&self.0.front.clone().recipient(), Subscribe { interest, reply })
-            .map_err(|_| SubscribeError::Stopping)?;
+        tell(
+            &self.0.front.clone().recipient(),
+            Subscribe { interest, reply },
+        )
+        .map_err(|_| SubscribeError::Stopping)?;
         let (live, events) = answer.await.map_err(|_| SubscribeError::Stopping)??;
         Ok(Subscription { live, events })
     }
@@ -203,14 +224,12 @@ impl Engine {
     /// # Errors
     /// The store cannot be read, or the query is not valid.
     pub async fn query(&self, query: EventQuery) -> Result<EventPage, QueryError> {
-        let inner = Arc::clone(&self.0);
-        let asked = tokio::task::spawn_blocking(move || {
-            let mut reader = inner.reader()?;
-            let page = reader.query(&query).map_err(Arc::new)?;
-            inner.keep(reader);
-            Ok(page)
-        });
-        asked.await.map_err(|_| QueryError::NotNow)?
+        let mut reader = self.0.readers.open();
+        let asked = tokio::task::spawn_blocking(move || reader.query(&query));
+        Ok(asked
+            .await
+            .map_err(|_| QueryError::NotNow)?
+            .map_err(Arc::new)?)
     }
 
     /// The tree that holds `id`: a root, a step, an event or an alert.
@@ -268,7 +287,12 @@ impl Engine {
     pub async fn shutdown(&self) {
         self.0.gauges.set_stopping();
         // What is on its way to the log gets there first: all room is free again.
-        drop(self.0.room.acquire(limits::APPEND_QUEUE_EVENTS as u32).await);
+        drop(
+            self.0
+                .room
+                .acquire(limits::APPEND_QUEUE_EVENTS as u32)
+                .await,
+        );
         self.settle().await;
         let (reply, done) = oneshot::channel();
         if tell(&self.0.sequencer.clone().recipient(), Finish { reply }).is_ok() {
@@ -276,30 +300,22 @@ impl Engine {
         }
         // The last commit of an epoch without outcome rides along with this.
         let (reply, written) = oneshot::channel();
-        let nothing = AppendControl { bodies: Vec::new(), reply };
+        let nothing = AppendControl {
+            bodies: Vec::new(),
+            reply,
+        };
         if tell(&self.0.log.clone().recipient(), nothing).is_ok() {
             drop(written.await);
         }
         self.0.supervision.retire();
-        drop(self.0.watchdog.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.0
+                .watchdog
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         self.0.threads.stop();
-    }
-}
-
-impl Inner {
-    fn reader(&self) -> Result<LogReader, QueryError> {
-        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match kept {
-            Some(reader) => Ok(reader),
-            None => (self.open_reader)().map_err(|error| QueryError::Log(Arc::new(error))),
-        }
-    }
-
-    fn keep(&self, reader: LogReader) {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS {
-            readers.push(reader);
-        }
     }
 }
 

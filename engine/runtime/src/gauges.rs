@@ -96,9 +96,16 @@ impl Gauges {
         for event in events {
             number += 1;
             let envelope = event.envelope();
-            let key = (envelope.event_type.as_str().to_owned(), envelope.severity.as_str());
+            let key = (
+                envelope.event_type.as_str().to_owned(),
+                envelope.severity.as_str(),
+            );
             let full = tables.types.len() >= NAMES && !tables.types.contains_key(&key);
-            let key = if full { (OTHER.to_owned(), envelope.severity.as_str()) } else { key };
+            let key = if full {
+                (OTHER.to_owned(), envelope.severity.as_str())
+            } else {
+                key
+            };
             *tables.types.entry(key).or_default() += 1;
         }
         self.accepted.fetch_add(number, Ordering::Relaxed);
@@ -125,7 +132,9 @@ impl Gauges {
         self.evaluated_events.fetch_add(number, Ordering::Relaxed);
         let less = |behind: u64| Some(behind.saturating_sub(number));
         // The closure always answers, so the update cannot fail.
-        let _ = self.behind.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        let _ = self
+            .behind
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// Events accepted before a restart are still to be evaluated.
@@ -189,7 +198,9 @@ impl Gauges {
     /// Keys and events that a window let go because it was full, in all.
     pub fn evicted(&self, unit: &str, keys: u64, events: u64) {
         if keys > 0 || events > 0 {
-            self.tables().evicted.insert(unit.to_owned(), (keys, events));
+            self.tables()
+                .evicted
+                .insert(unit.to_owned(), (keys, events));
         }
     }
 
@@ -233,6 +244,11 @@ impl Gauges {
         self.tables().problems.remove(about);
     }
 
+    /// Whether something is wrong about `about`.
+    pub fn has_problem(&self, about: &str) -> bool {
+        self.tables().problems.contains_key(about)
+    }
+
     /// What is wrong.
     pub fn problems(&self) -> Vec<String> {
         self.tables().problems.values().cloned().collect()
@@ -253,12 +269,19 @@ impl Gauges {
         let tables = self.tables();
         let at = |quantile: f64| tables.commits.value_at_quantile(quantile);
         let named = |table: &BTreeMap<String, u64>| {
-            table.iter().map(|(name, number)| (name.clone(), *number)).collect::<Vec<_>>()
+            table
+                .iter()
+                .map(|(name, number)| (name.clone(), *number))
+                .collect::<Vec<_>>()
         };
         Metrics {
             accepted: self.accepted.load(Ordering::Relaxed),
             duplicates: self.duplicates.load(Ordering::Relaxed),
-            rejected: tables.rejected.iter().map(|(reason, n)| (reason.code(), *n)).collect(),
+            rejected: tables
+                .rejected
+                .iter()
+                .map(|(reason, n)| (reason.code(), *n))
+                .collect(),
             overloaded: self.overloaded.load(Ordering::Relaxed),
             evaluated: self.evaluated_events.load(Ordering::Relaxed),
             late: self.late.load(Ordering::Relaxed),
@@ -281,6 +304,10 @@ impl Gauges {
 }
 
 fn count(table: &mut BTreeMap<String, u64>, name: &str) {
-    let name = if table.len() >= NAMES && !table.contains_key(name) { OTHER } else { name };
+    let name = if table.len() >= NAMES && !table.contains_key(name) {
+        OTHER
+    } else {
+        name
+    };
     *table.entry(name.to_owned()).or_default() += 1;
 }

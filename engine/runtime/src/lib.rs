@@ -1,13 +1,49 @@
 //! The actors that run the pipeline, and the public engine.
+//!
+//! [`Engine`] is what everybody else uses: start one with an [`EngineConfig`], emit events, subscribe,
+//! query. Inside, each channel, handler and correlation window is an actor under supervision; the work itself
+//! is done by the pure crates. `docs/architecture.md` tells the way of an event.
 
-pub mod clock;
+mod api;
 
-pub mod seeded;
+mod engine;
 
-pub mod faults;
+mod start;
+
+mod actors;
+
+mod sequencing;
+
+mod messages;
+
+mod gauges;
+
+mod readers;
+
+mod supervision;
+
+mod watchdog;
+
+pub mod supervise;
 
 pub mod credit;
 
 pub mod breaker;
 
-pub mod supervise;
+pub mod faults;
+
+pub mod seeded;
+
+pub mod clock;
+
+pub use actors::live::wants;
+pub use api::{
+    Delivered, Delivery, EmitError, EmitOptions, EngineConfig, Handler, HandlerError,
+    HandlerResult, HandlerSpec, Health, Interest, Metrics, QueryError, Receipt, StartError,
+    SubscribeError,
+};
+pub use engine::{Engine, Subscription};
+pub use larum_admit::Tenants;
+pub use larum_log::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
+pub use larum_rule::Diagnostic;
+pub use larum_tree::{TreeView, to_text};

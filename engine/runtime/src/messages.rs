@@ -10,7 +10,7 @@ use actix::Message;
 use larum_event::{
     Detection, EpochCommit, Event, Match, Position, Record, RecordBody, TenantId, Timestamp,
 };
-use larum_log::{Appended, Checkpoint, LogError};
+use larum_log::{Appended, LogError};
 use larum_pipeline::{Item, RuleFaultAt, WatermarkStep};
 use larum_tree::TreeView;
 use larum_window::Window;
@@ -57,16 +57,6 @@ pub struct CommitEpoch {
     /// The positions of the derived events, when they are durable. `None`: the commit rides in whatever is
     /// written next, and an engine that stops before has to evaluate an epoch without outcome again.
     pub reply: Option<Reply<Result<Vec<Position>, Arc<LogError>>>>,
-}
-
-/// A checkpoint to be kept.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct SaveCheckpoint {
-    /// What to keep.
-    pub checkpoint: Checkpoint,
-    /// When it is kept.
-    pub reply: Reply<Result<(), Arc<LogError>>>,
 }
 
 /// Records that became durable, in order, for those who follow the log.

@@ -35,7 +35,12 @@ impl Supervision {
 
     /// Lets an actor end for good and forgets it.
     pub(crate) fn release(&self, name: &str) {
-        tell_guardian(&self.guardian, Release { name: name.to_owned() });
+        tell_guardian(
+            &self.guardian,
+            Release {
+                name: name.to_owned(),
+            },
+        );
         self.registry.remove(name);
     }
 

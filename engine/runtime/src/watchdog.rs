@@ -33,7 +33,8 @@ impl Watchdog {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
                 let frozen = registry.check_progress(frozen_after);
                 for actor in &frozen {
-                    let words = format!("{} has made no progress for {}", actor.name, actor.for_span);
+                    let words =
+                        format!("{} has made no progress for {}", actor.name, actor.for_span);
                     gauges.problem(&format!("frozen {}", actor.name), words);
                 }
                 let names: Vec<Arc<str>> = frozen.into_iter().map(|actor| actor.name).collect();
@@ -43,8 +44,13 @@ impl Watchdog {
                 told = names;
             }
         };
-        let thread = std::thread::Builder::new().name("watchdog".to_owned()).spawn(look)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(look)?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 

@@ -1,9 +1,9 @@
 //! The trees of one tenant, as one graph.
 //!
 //! Nodes are steps, and the ids of events that alerts name as evidence, whether or not they are known.
-//! A `Child` edge leads from a step to one that stands under it, a `Causation` edge from an alert to
-//! what raised it. Invariants: a step has at most one `Child` edge to it, the one its claims ask for;
-//! steps that an edge connects are of one family; every step that a claim names is a node.
+//! A `Child` edge leads from a step to one that names it as its parent, a `Causation` edge from an alert
+//! to what raised it. Invariants: a step is under one other at most, the one its claims ask for; the two are
+//! of one family; every step that a claim names is a node.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::entry::Entry;
 use crate::family::{Families, Family};
 use crate::forest::ForestLimits;
 use crate::report::TreeReport;
-use crate::step::{EventKey, Hung, Raised, Reason, Step, Up};
+use crate::step::{EventKey, Hung, Raised, Step};
 
 #[derive(Debug)]
 pub(crate) enum Node {
@@ -264,69 +264,6 @@ impl Grove {
                 self.evidence.remove(&id);
             }
         }
-    }
-
-    /// Puts a step where its claims want it, and reports a circle that this closes.
-    fn follow_claims(&mut self, node: NodeIndex, entry: &Entry<'_>, out: &mut Vec<TreeReport>) {
-        // A circle needs a step under this one, so a new leaf costs no climb.
-        if !self.place(node) || self.children(node).next().is_none() {
-            return;
-        }
-        let Some(summit) = self
-            .summit(node)
-            .filter(|summit| summit.circle.contains(&node))
-        else {
-            return;
-        };
-        let Some(step) = self.step(summit.top) else {
-            return;
-        };
-        if let Some((Reason::Parent | Reason::Root, parent)) = step.claimed_up() {
-            out.push(TreeReport::CycleRefused {
-                tenant: entry.tenant.clone(),
-                step: step.id.clone(),
-                parent: parent.what.clone(),
-                event: entry.event.envelope().id.clone(),
-            });
-        }
-    }
-
-    /// Makes the edge to a step the one that its claims ask for; true when it led elsewhere before.
-    pub(crate) fn place(&mut self, node: NodeIndex) -> bool {
-        let Some(step) = self.step(node) else {
-            return false;
-        };
-        let up = step.claimed_up().and_then(|(reason, claimed)| {
-            Some(Up {
-                reason,
-                by: claimed.by.clone(),
-                node: *self.steps.get(&claimed.what)?,
-            })
-        });
-        let before = step.up.as_ref().map(|up| up.node);
-        let after = up.as_ref().map(|up| up.node);
-        if let Some(step) = self.step_mut(node) {
-            step.up = up;
-        }
-        if before == after {
-            return false;
-        }
-        let old = self.graph.edges_directed(node, Incoming).next();
-        if let Some(old) = old.map(|edge| edge.id()) {
-            self.graph.remove_edge(old);
-        }
-        if let Some(after) = after {
-            self.graph.add_edge(after, node, Edge::Child);
-        }
-        after.is_some()
-    }
-
-    /// The steps directly under one, in no particular order.
-    pub(crate) fn children(&self, node: NodeIndex) -> impl Iterator<Item = NodeIndex> {
-        let edges = self.graph.edges_directed(node, Outgoing);
-        edges
-            .filter(|edge| *edge.weight() == Edge::Child)
-            .map(|edge| edge.target())
     }
 
     /// The alerts that name an event as what raised them.

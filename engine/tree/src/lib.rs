@@ -20,6 +20,8 @@ mod family;
 
 mod grove;
 
+mod place;
+
 mod climb;
 
 mod forest;

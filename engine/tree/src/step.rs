@@ -120,6 +120,9 @@ pub(crate) struct Step {
     /// Follows from the claims, see [`crate::grove`].
     #[serde(skip)]
     pub(crate) up: Option<Up>,
+    /// Steps that name no parent and stand under this one as their root. Follows from theirs.
+    #[serde(skip)]
+    pub(crate) strays: BTreeSet<NodeIndex>,
 }
 
 impl Step {
@@ -137,6 +140,7 @@ impl Step {
             alert: None,
             alert_events: BTreeSet::new(),
             up: None,
+            strays: BTreeSet::new(),
         }
     }
 

@@ -35,8 +35,9 @@ pub struct TextStyle {
 /// What producers wrote cannot control the terminal: control and direction characters are replaced.
 pub fn to_text(view: &TreeView, style: TextStyle) -> String {
     let mut text = String::new();
-    let day = view.nodes.first().and_then(|root| root.first).map(day_of);
-    write_head(&mut text, view, day.as_deref(), style);
+    let first = view.nodes.first().and_then(|root| root.first);
+    let day = first.map(day_of);
+    write_head(&mut text, view, first, style);
     let has_next = has_next_sibling(&view.nodes);
     // Which of the levels above go on below the current line.
     let mut rails: Vec<bool> = Vec::new();
@@ -44,7 +45,7 @@ pub fn to_text(view: &TreeView, style: TextStyle) -> String {
         let next = has_next.get(place).copied().unwrap_or(false);
         rails.truncate(node.depth.saturating_sub(1));
         let mut line = Line::indented(&rails, node.depth, Some(next));
-        write_node(&mut line, node, day.as_deref());
+        write_node(&mut line, node, day);
         line.end(&mut text, style);
         if node.depth > 0 {
             rails.push(next);
@@ -61,7 +62,7 @@ pub fn to_text(view: &TreeView, style: TextStyle) -> String {
             }
             let goes_on = index < last || has_children || node.events_left_out > 0;
             let mut line = Line::indented(&rails, node.depth + 1, Some(goes_on));
-            write_fold(&mut line, fold, day.as_deref());
+            write_fold(&mut line, fold, day);
             line.end(&mut text, style);
         }
         if node.events_left_out > 0 {
@@ -74,14 +75,16 @@ pub fn to_text(view: &TreeView, style: TextStyle) -> String {
     text
 }
 
-fn write_head(text: &mut String, view: &TreeView, day: Option<&str>, style: TextStyle) {
+fn write_head(text: &mut String, view: &TreeView, first: Option<Timestamp>, style: TextStyle) {
     let counts = view.counts;
     let mut line = Line::default();
     line.push(Paint::Bold, view.root.as_str());
     let steps = amount(counts.steps, "step");
     let events = amount(counts.events, "event");
     let alerts = amount(counts.alerts, "alert");
-    let day = day.map_or_else(String::new, |day| format!(", {day} UTC"));
+    let day = first.map_or_else(String::new, |first| {
+        first.to_chrono().format(", %Y-%m-%d UTC").to_string()
+    });
     let tenant = view.tenant.as_str();
     let rest = format!("  {steps}, {events}, {alerts} of tenant {tenant}{day}");
     line.push(Paint::Faint, &rest);
@@ -118,7 +121,7 @@ fn amount(count: u64, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
-fn write_node(line: &mut Line, node: &TreeNode, day: Option<&str>) {
+fn write_node(line: &mut Line, node: &TreeNode, day: Option<i64>) {
     match (&node.alert, node.kind) {
         (Some(alert), NodeKind::LinkedAlert) => {
             line.push(Paint::Faint, "△ ");
@@ -148,7 +151,7 @@ fn write_node(line: &mut Line, node: &TreeNode, day: Option<&str>) {
     }
 }
 
-fn write_alert(line: &mut Line, alert: &AlertMark, day: Option<&str>) {
+fn write_alert(line: &mut Line, alert: &AlertMark, day: Option<i64>) {
     line.push(Paint::Faint, &format!("{} ", clock_of(alert.time, day)));
     line.push(Paint::of(alert.severity), alert.severity.as_str());
     line.push(Paint::Bold, &format!(" {}", alert.rule));
@@ -170,7 +173,7 @@ fn write_alert(line: &mut Line, alert: &AlertMark, day: Option<&str>) {
     }
 }
 
-fn write_event(line: &mut Line, event: &TreeEvent, day: Option<&str>) {
+fn write_event(line: &mut Line, event: &TreeEvent, day: Option<i64>) {
     line.push(Paint::Faint, &format!("{} ", clock_of(event.time, day)));
     line.push(Paint::Plain, event.event_type.as_str());
     line.push(Paint::Faint, &format!("  {}", event.source));
@@ -207,7 +210,7 @@ fn fold(events: &[TreeEvent]) -> Vec<Fold<'_>> {
     folded
 }
 
-fn write_fold(line: &mut Line, fold: &Fold<'_>, day: Option<&str>) {
+fn write_fold(line: &mut Line, fold: &Fold<'_>, day: Option<i64>) {
     write_event(line, fold.first, day);
     if fold.times > 1 {
         line.push(Paint::Bold, &format!("  ×{}", fold.times));
@@ -235,12 +238,13 @@ fn has_next_sibling(nodes: &[TreeNode]) -> Vec<bool> {
     has_next
 }
 
-fn day_of(time: Timestamp) -> String {
-    time.to_chrono().format("%Y-%m-%d").to_string()
+/// Which day of UTC it is, by number.
+fn day_of(time: Timestamp) -> i64 {
+    time.as_nanos().div_euclid(86_400 * 1_000_000_000)
 }
 
-fn clock_of(time: Timestamp, day: Option<&str>) -> String {
-    if day == Some(day_of(time).as_str()) {
+fn clock_of(time: Timestamp, day: Option<i64>) -> String {
+    if day == Some(day_of(time)) {
         time.to_chrono().format("%H:%M:%S%.3f").to_string()
     } else {
         time.to_string()

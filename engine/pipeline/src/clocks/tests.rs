@@ -12,7 +12,11 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        Self { clocks: Clocks::new(Span::from_seconds(60)), position: 0, steps: Vec::new() }
+        Self {
+            clocks: Clocks::new(Span::from_seconds(60)),
+            position: 0,
+            steps: Vec::new(),
+        }
     }
 
     fn see(&mut self, source: &str, seconds: i64) -> Stamp {
@@ -47,7 +51,9 @@ impl Run {
     }
 }
 
-const ON_TIME: Stamp = Stamp::OnTime { clock: TENANT_CLOCK };
+const ON_TIME: Stamp = Stamp::OnTime {
+    clock: TENANT_CLOCK,
+};
 
 #[test]
 fn an_event_behind_its_own_source_is_late_and_one_behind_another_source_is_not() {
@@ -76,8 +82,11 @@ fn the_watermark_is_max_lag_behind_the_front_and_never_goes_back() {
     assert_eq!(run.watermark(), 40);
     run.see("b", 120);
     assert_eq!(run.watermark(), 60);
-    let moves: Vec<i64> =
-        run.steps.iter().map(|step| step.watermark.as_nanos() / SECOND).collect();
+    let moves: Vec<i64> = run
+        .steps
+        .iter()
+        .map(|step| step.watermark.as_nanos() / SECOND)
+        .collect();
     assert_eq!(moves, [40, 60]);
 }
 
@@ -98,7 +107,11 @@ fn imported_history_runs_on_its_own_clock_until_it_has_caught_up() {
     assert_eq!(run.see("other import", 100), Stamp::OnTime { clock: 2 });
     assert_eq!(run.watermark(), 940);
     assert_eq!(run.see("import", 990), ON_TIME);
-    let last = run.steps.iter().find(|step| step.watermark == Timestamp::MAX).unwrap();
+    let last = run
+        .steps
+        .iter()
+        .find(|step| step.watermark == Timestamp::MAX)
+        .unwrap();
     assert_eq!(last.clock, 1, "the clock it leaves is run to its end");
 }
 

@@ -18,12 +18,12 @@ use tracing::warn;
 
 use crate::actors::live::{Live, wants};
 use crate::actors::log::LogActor;
-use crate::actors::tree::OpenReader;
 use crate::api::{Delivered, Interest};
-use crate::breaker::{Breaker, BreakerConfig, Decision, Outcome, Pass};
+use crate::breaker::{Breaker, BreakerConfig, BreakerState, Decision, Outcome, Pass};
 use crate::clock::Monotonic;
 use crate::credit::{Batch, tell};
 use crate::messages::AppendControl;
+use crate::readers::Readers;
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
 use crate::supervision::Supervision;
 
@@ -40,7 +40,7 @@ pub struct ChannelSetup {
     /// Events it keeps in memory.
     pub buffer: usize,
     /// Reads what it does not.
-    pub open_reader: OpenReader,
+    pub readers: Readers,
     /// Takes its consumers' cursors.
     pub log: Addr<LogActor>,
     /// What all supervised actors share.
@@ -175,7 +175,8 @@ impl ChannelUnit {
     fn publish(&mut self, batch: &PublishBatch) {
         if batch.head.from > self.buffered_from {
             // Something was not sent here; the log has it.
-            self.buffer.retain(|delivered| delivered.position > batch.head.from);
+            self.buffer
+                .retain(|delivered| delivered.position > batch.head.from);
             self.buffered_from = batch.head.from;
         }
         self.live.retain(|live| !live.is_gone());
@@ -209,7 +210,9 @@ impl ChannelUnit {
     fn serve_one(&mut self, name: &str, ctx: &mut Context<Self>) {
         let upto = self.upto;
         let now = self.setup.supervision.clock.monotonic();
-        let Some(consumer) = self.consumers.get_mut(name) else { return };
+        let Some(consumer) = self.consumers.get_mut(name) else {
+            return;
+        };
         if consumer.cursor >= upto {
             return;
         }
@@ -218,7 +221,13 @@ impl ChannelUnit {
             self.read_for(name.to_owned(), ctx);
             return;
         }
-        let portion = portion(&consumer.interest, consumer.most, self.buffer.iter(), consumer.cursor, upto);
+        let portion = portion(
+            &consumer.interest,
+            consumer.most,
+            self.buffer.iter(),
+            consumer.cursor,
+            upto,
+        );
         if portion.events.is_empty() {
             consumer.cursor = portion.upto;
             return;
@@ -235,32 +244,39 @@ impl ChannelUnit {
 
     /// Reads the log for a consumer that is behind the buffer.
     fn read_for(&mut self, name: String, ctx: &mut Context<Self>) {
-        let Some(consumer) = self.consumers.get(&name) else { return };
-        let (after, open) = (consumer.cursor, Arc::clone(&self.setup.open_reader));
+        let Some(consumer) = self.consumers.get(&name) else {
+            return;
+        };
+        let (after, mut reader) = (consumer.cursor, self.setup.readers.open());
         let read = async move {
-            let task = tokio::task::spawn_blocking(move || open()?.read(after, RECORDS, BYTES));
+            let task = tokio::task::spawn_blocking(move || reader.read(after, RECORDS, BYTES));
             match task.await {
                 Ok(Ok(records)) => Ok(records),
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(error) => Err(error.to_string()),
             }
         };
-        ctx.spawn(read.into_actor(self).map(move |records, actor, ctx| match records {
-            Ok(records) => actor.serve_from_log(&name, &records, ctx),
-            Err(error) => {
-                warn!(consumer = %name, %error, "the log cannot be read for a consumer");
-                if let Some(consumer) = actor.consumers.get_mut(&name) {
-                    consumer.reading = false;
-                }
-                actor.look_again(Span::from_seconds(1), ctx);
-            }
-        }));
+        ctx.spawn(
+            read.into_actor(self)
+                .map(move |records, actor, ctx| match records {
+                    Ok(records) => actor.serve_from_log(&name, &records, ctx),
+                    Err(error) => {
+                        warn!(consumer = %name, %error, "the log cannot be read for a consumer");
+                        if let Some(consumer) = actor.consumers.get_mut(&name) {
+                            consumer.reading = false;
+                        }
+                        actor.look_again(Span::from_seconds(1), ctx);
+                    }
+                }),
+        );
     }
 
     fn serve_from_log(&mut self, name: &str, records: &[Record], ctx: &mut Context<Self>) {
         let channel = self.setup.channel.clone();
         let now = self.setup.supervision.clock.monotonic();
-        let Some(consumer) = self.consumers.get_mut(name) else { return };
+        let Some(consumer) = self.consumers.get_mut(name) else {
+            return;
+        };
         consumer.reading = false;
         let last = records.last().map_or(self.upto, |record| record.position);
         let found: Vec<Arc<Delivered>> = records
@@ -268,7 +284,13 @@ impl ChannelUnit {
             .filter_map(delivered)
             .filter(|delivered| delivered.event.envelope().channel == channel)
             .collect();
-        let portion = portion(&consumer.interest, consumer.most, found.iter(), consumer.cursor, last);
+        let portion = portion(
+            &consumer.interest,
+            consumer.most,
+            found.iter(),
+            consumer.cursor,
+            last,
+        );
         if portion.events.is_empty() {
             consumer.cursor = portion.upto;
             ctx.notify(Again);
@@ -292,9 +314,17 @@ impl ChannelUnit {
 
     /// Shows the breaker that is furthest from closed.
     fn show_breaker(&self) {
-        let worst = self.consumers.values().map(|consumer| consumer.breaker.state()).max();
-        if let Some(state) = worst {
-            self.unit.entry().show_breaker(state);
+        let states = self
+            .consumers
+            .values()
+            .map(|consumer| consumer.breaker.state());
+        let badness = |state: &BreakerState| match state {
+            BreakerState::Closed => 0,
+            BreakerState::HalfOpen => 1,
+            BreakerState::Open => 2,
+        };
+        if let Some(worst) = states.max_by_key(badness) {
+            self.unit.entry().show_breaker(worst);
         }
     }
 
@@ -306,7 +336,10 @@ impl ChannelUnit {
         };
         // Nobody waits for it: a cursor that is lost means events given once more.
         let (reply, _) = oneshot::channel();
-        let control = AppendControl { bodies: vec![RecordBody::CursorMoved(moved)], reply };
+        let control = AppendControl {
+            bodies: vec![RecordBody::CursorMoved(moved)],
+            reply,
+        };
         drop(tell(&self.setup.log.clone().recipient(), control));
     }
 }
@@ -328,7 +361,10 @@ impl Consumer {
 pub(crate) fn delivered(record: &Record) -> Option<Arc<Delivered>> {
     match &record.body {
         RecordBody::Event { event, .. } | RecordBody::Derived { event } => {
-            Some(Arc::new(Delivered { position: record.position, event: event.clone() }))
+            Some(Arc::new(Delivered {
+                position: record.position,
+                event: event.clone(),
+            }))
         }
         RecordBody::RuleSetActivated(_)
         | RecordBody::EpochCommit(_)
@@ -346,7 +382,10 @@ fn portion<'a>(
     cursor: Position,
     upto: Position,
 ) -> Portion {
-    let mut portion = Portion { events: Vec::new(), upto };
+    let mut portion = Portion {
+        events: Vec::new(),
+        upto,
+    };
     for delivered in events.filter(|delivered| delivered.position > cursor) {
         if !wants(interest, &delivered.event) {
             continue;
@@ -423,15 +462,17 @@ impl Handler<Enrol> for ChannelUnit {
 
     fn handle(&mut self, enrol: Enrol, _: &mut Self::Context) {
         let breaker = Breaker::new(BreakerConfig::default());
-        self.consumers.entry(enrol.consumer).or_insert_with(|| Consumer {
-            interest: enrol.interest,
-            most: enrol.most.max(1),
-            cursor: enrol.cursor,
-            breaker,
-            pass: None,
-            waiting: None,
-            reading: false,
-        });
+        self.consumers
+            .entry(enrol.consumer)
+            .or_insert_with(|| Consumer {
+                interest: enrol.interest,
+                most: enrol.most.max(1),
+                cursor: enrol.cursor,
+                breaker,
+                pass: None,
+                waiting: None,
+                reading: false,
+            });
     }
 }
 
@@ -451,8 +492,14 @@ impl Handler<Handled> for ChannelUnit {
 
     fn handle(&mut self, handled: Handled, _: &mut Self::Context) {
         let now = self.setup.supervision.clock.monotonic();
-        let Some(consumer) = self.consumers.get_mut(&handled.consumer) else { return };
-        let outcome = if handled.upto.is_some() { Outcome::Success } else { Outcome::Failure };
+        let Some(consumer) = self.consumers.get_mut(&handled.consumer) else {
+            return;
+        };
+        let outcome = if handled.upto.is_some() {
+            Outcome::Success
+        } else {
+            Outcome::Failure
+        };
         if let Some((pass, _)) = consumer.pass.take() {
             consumer.breaker.record(pass, outcome, handled.took, now);
         }

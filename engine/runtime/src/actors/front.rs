@@ -128,12 +128,18 @@ impl FrontUnit {
             entry.show_queue(&credits);
         }
         info!(%channel, buffer, "channel is open");
-        Line { seat, credits, covered_from: self.covered_from }
+        Line {
+            seat,
+            credits,
+            covered_from: self.covered_from,
+        }
     }
 
     /// Hands every event to its channel, waiting for channels that are being made.
     fn route(&mut self, batch: &CommittedBatch, ctx: &mut Context<Self>) {
-        let (Some(first), Some(last)) = (batch.items.first(), batch.items.last()) else { return };
+        let (Some(first), Some(last)) = (batch.items.first(), batch.items.last()) else {
+            return;
+        };
         if first.position != self.upto.next() {
             self.covered_from = Position(first.position.0.saturating_sub(1));
         }
@@ -171,17 +177,26 @@ impl FrontUnit {
     fn publish(&mut self, by_channel: BTreeMap<Channel, Vec<Arc<Delivered>>>) {
         let (covered_from, upto) = (self.covered_from, self.upto);
         for (channel, events) in by_channel {
-            let Some(line) = self.channels.get_mut(&channel) else { continue };
+            let Some(line) = self.channels.get_mut(&channel) else {
+                continue;
+            };
             let number = u32::try_from(events.len()).unwrap_or(u32::MAX);
             let from = covered_from.max(line.covered_from);
             let sent = line.credits.try_acquire(number).and_then(|permit| {
                 let head = Coverage { from, upto };
-                let batch: PublishBatch = Batch { head, items: events.into(), permit };
+                let batch: PublishBatch = Batch {
+                    head,
+                    items: events.into(),
+                    permit,
+                };
                 send_batch(&line.seat.address()?.recipient(), batch).ok()
             });
             if sent.is_none() {
                 line.covered_from = upto;
-                self.live.iter().filter_map(Weak::upgrade).for_each(|live| live.miss(u64::from(number)));
+                self.live
+                    .iter()
+                    .filter_map(Weak::upgrade)
+                    .for_each(|live| live.miss(u64::from(number)));
             }
         }
     }
@@ -197,11 +212,18 @@ impl FrontUnit {
     fn subscribe(&mut self, interest: Interest) -> Result<Subscribed, SubscribeError> {
         self.live.retain(|live| live.strong_count() > 0);
         if self.live.len() >= limits::SUBSCRIPTIONS {
-            return Err(SubscribeError::TooMany { most: limits::SUBSCRIPTIONS });
+            return Err(SubscribeError::TooMany {
+                most: limits::SUBSCRIPTIONS,
+            });
         }
         let (way, events) = mpsc::channel(limits::SUBSCRIBER_EVENTS);
         self.setup.gauges.subscribed();
-        let live = Arc::new(Live::new(self.next_id, interest, way, Arc::clone(&self.setup.gauges)));
+        let live = Arc::new(Live::new(
+            self.next_id,
+            interest,
+            way,
+            Arc::clone(&self.setup.gauges),
+        ));
         self.next_id += 1;
         self.live.push(Arc::downgrade(&live));
         for line in self.channels.values() {
@@ -230,7 +252,10 @@ impl Handler<Grown> for FrontUnit {
 
     /// The records did not come along: whoever listens live has missed something.
     fn handle(&mut self, _: Grown, _: &mut Self::Context) {
-        self.live.iter().filter_map(Weak::upgrade).for_each(|live| live.miss(1));
+        self.live
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|live| live.miss(1));
     }
 }
 
@@ -248,10 +273,14 @@ impl Handler<StartHandler> for FrontUnit {
 
     fn handle(&mut self, start: StartHandler, ctx: &mut Self::Context) {
         let StartHandler { spec, cursor } = start;
-        let Some(line) = self.line(&spec.channel) else { return };
+        let Some(line) = self.line(&spec.channel) else {
+            return;
+        };
         let seat = line.seat.clone();
-        let (handle, supervision) =
-            (self.setup.arbiter.clone(), self.setup.channel.supervision.clone());
+        let (handle, supervision) = (
+            self.setup.arbiter.clone(),
+            self.setup.channel.supervision.clone(),
+        );
         let enrol = Enrol {
             consumer: spec.id.clone(),
             interest: spec.interest.clone(),
@@ -265,7 +294,9 @@ impl Handler<StartHandler> for FrontUnit {
         };
         ctx.wait(made.into_actor(self).map(move |seat, actor, _| {
             actor.attach_all(&seat);
-            actor.handlers.push(HandlerUnit::start_on(&handle, spec, seat, &supervision));
+            actor
+                .handlers
+                .push(HandlerUnit::start_on(&handle, spec, seat, &supervision));
         }));
     }
 }

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised,
-    Supervisor, WrapFuture,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message,
+    Supervised, Supervisor, WrapFuture,
 };
 use larum_event::Span;
 use tokio::sync::oneshot;
@@ -55,7 +55,10 @@ impl HandlerUnit {
         supervision: &Supervision,
     ) -> Seat<Self> {
         let seat = Seat::vacant();
-        let Ok(entry) = supervision.registry.register(&format!("handler/{}", spec.id)) else {
+        let Ok(entry) = supervision
+            .registry
+            .register(&format!("handler/{}", spec.id))
+        else {
             return seat;
         };
         let handle = arbiter.clone();
@@ -66,7 +69,13 @@ impl HandlerUnit {
             let (spec, channel, supervision) = (spec.clone(), channel.clone(), with.clone());
             Supervisor::start_in_arbiter(&handle, move |_| {
                 let way_out = Some((spec.make)());
-                Self { unit, spec, channel, supervision, way_out }
+                Self {
+                    unit,
+                    spec,
+                    channel,
+                    supervision,
+                    way_out,
+                }
             })
         };
         supervision.watch(Watch::new(watch_entry, seat.clone(), create));
@@ -82,11 +91,15 @@ impl HandlerUnit {
             tell(&address.recipient(), Want { consumer, reply }).ok()?;
             answer.await.ok()
         };
-        ctx.spawn(asked.into_actor(self).map(|portion, actor, ctx| match portion {
-            Some(portion) => actor.work(portion, ctx),
-            // The channel is being restarted.
-            None => actor.ask_later(AFTER_FAILURE, ctx),
-        }));
+        ctx.spawn(
+            asked
+                .into_actor(self)
+                .map(|portion, actor, ctx| match portion {
+                    Some(portion) => actor.work(portion, ctx),
+                    // The channel is being restarted.
+                    None => actor.ask_later(AFTER_FAILURE, ctx),
+                }),
+        );
     }
 
     fn ask_later(&self, after: Span, ctx: &mut Context<Self>) {
@@ -99,7 +112,9 @@ impl HandlerUnit {
     }
 
     fn work(&mut self, portion: Portion, ctx: &mut Context<Self>) {
-        let Some(mut way_out) = self.way_out.take() else { return };
+        let Some(mut way_out) = self.way_out.take() else {
+            return;
+        };
         let incarnation = self.unit.entry().incarnation();
         let clock = self.supervision.clock.clone();
         let faults = self.supervision.faults.clone();
@@ -125,20 +140,28 @@ impl HandlerUnit {
             let took = clock.monotonic().since(began);
             (way_out, went, took)
         };
-        ctx.spawn(working.into_actor(self).map(move |(way_out, went, took), actor, ctx| {
-            actor.unit.entry().done();
-            // A completion of an earlier life says nothing about this one.
-            if actor.unit.entry().incarnation() == incarnation {
-                let well = matches!(went, Went::Well);
-                actor.tell(well.then_some(upto), took);
-                actor.went(way_out, went, ctx);
-            }
-        }));
+        ctx.spawn(
+            working
+                .into_actor(self)
+                .map(move |(way_out, went, took), actor, ctx| {
+                    actor.unit.entry().done();
+                    // A completion of an earlier life says nothing about this one.
+                    if actor.unit.entry().incarnation() == incarnation {
+                        let well = matches!(went, Went::Well);
+                        actor.tell(well.then_some(upto), took);
+                        actor.went(way_out, went, ctx);
+                    }
+                }),
+        );
     }
 
     fn tell(&self, upto: Option<larum_event::Position>, took: Span) {
         if let Some(channel) = self.channel.address() {
-            let handled = Handled { consumer: self.spec.id.clone(), upto, took };
+            let handled = Handled {
+                consumer: self.spec.id.clone(),
+                upto,
+                took,
+            };
             drop(tell(&channel.recipient(), handled));
         }
     }

@@ -25,13 +25,27 @@ pub struct Live {
 
 impl Live {
     /// A subscriber that is reached by `way`.
-    pub fn new(id: u64, interest: Interest, way: mpsc::Sender<Delivery>, gauges: Arc<Gauges>) -> Self {
-        Self { id, interest: RwLock::new(interest), way, missed: AtomicU64::new(0), gauges }
+    pub fn new(
+        id: u64,
+        interest: Interest,
+        way: mpsc::Sender<Delivery>,
+        gauges: Arc<Gauges>,
+    ) -> Self {
+        Self {
+            id,
+            interest: RwLock::new(interest),
+            way,
+            missed: AtomicU64::new(0),
+            gauges,
+        }
     }
 
     /// Changes what it wants, from the next event on.
     pub fn set_interest(&self, interest: Interest) {
-        *self.interest.write().unwrap_or_else(PoisonError::into_inner) = interest;
+        *self
+            .interest
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = interest;
     }
 
     /// Whether nobody listens any more.
@@ -57,7 +71,11 @@ impl Live {
             }
             self.missed.fetch_sub(missed, Ordering::Relaxed);
         }
-        if self.way.try_send(Delivery::Event(Arc::clone(delivered))).is_err() {
+        if self
+            .way
+            .try_send(Delivery::Event(Arc::clone(delivered)))
+            .is_err()
+        {
             self.miss(1);
         }
     }

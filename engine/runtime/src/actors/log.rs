@@ -8,8 +8,10 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
-use larum_event::{EpochCommit, Position, Record, RecordBody, Span};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
+};
+use larum_event::{EpochCommit, Event, Position, Record, RecordBody, Span, Timestamp};
 use larum_log::{Appended, Log, LogDone, LogError, LogWork};
 use tracing::{error, info};
 
@@ -17,9 +19,8 @@ use crate::api::EmitError;
 use crate::clock::Clock;
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
-use crate::messages::{
-    AppendBatch, AppendControl, CommitEpoch, CommittedBatch, Grown, Reply, SaveCheckpoint,
-};
+use crate::messages::{AppendBatch, AppendControl, CommitEpoch, CommittedBatch, Grown, Reply};
+use crate::readers::Readers;
 
 /// How long to wait before the log is opened again after it failed.
 const REOPEN_AFTER: Span = Span::from_seconds(1);
@@ -43,6 +44,7 @@ pub struct LogActor {
     open: OpenLog,
     clock: Clock,
     gauges: Arc<Gauges>,
+    readers: Readers,
     followers: Vec<Follower>,
     pending: Vec<Pending>,
     riding: Option<EpochCommit>,
@@ -55,10 +57,14 @@ enum Pending {
     Epoch(CommitEpoch),
 }
 
-/// Who is to be told what became of one piece of work.
-enum Asker {
-    Append(Option<Reply<Result<Vec<Appended>, EmitError>>>),
-    Positions(Option<Reply<Result<Vec<Position>, Arc<LogError>>>>),
+/// One piece of work that is being written: what it was, and who is to be told.
+enum Written {
+    Append(
+        Arc<[(Event, Timestamp)]>,
+        Option<Reply<Result<Vec<Appended>, EmitError>>>,
+    ),
+    Control(Vec<RecordBody>, Reply<Result<Vec<Position>, Arc<LogError>>>),
+    Epoch(CommitEpoch),
 }
 
 #[derive(Message)]
@@ -70,10 +76,26 @@ struct Flush;
 #[rtype(result = "()")]
 pub struct Follow(pub Follower);
 
+/// What the log's actor is started with.
+pub struct LogSetup {
+    /// Where time comes from.
+    pub clock: Clock,
+    /// Counters.
+    pub gauges: Arc<Gauges>,
+    /// Readers of the log, renewed when it is opened again.
+    pub readers: Readers,
+}
+
 impl LogActor {
     /// The writer of `log`.
-    pub fn new(log: Log, open: OpenLog, clock: Clock, gauges: Arc<Gauges>) -> Self {
+    pub fn new(log: Log, open: OpenLog, setup: LogSetup) -> Self {
+        let LogSetup {
+            clock,
+            gauges,
+            readers,
+        } = setup;
         Self {
+            readers,
             log: Some(log),
             open,
             clock,
@@ -103,32 +125,41 @@ impl LogActor {
         };
         let now = self.clock.now();
         let mut work = Vec::with_capacity(pending.len() + 1);
-        let mut askers = Vec::with_capacity(pending.len() + 1);
-        if let Some(commit) = self.riding.take() {
-            work.push(LogWork::Epoch { derived: Vec::new(), commit, also: Vec::new() });
-            askers.push(Asker::Positions(None));
-        }
+        let mut written = Vec::with_capacity(pending.len() + 1);
         // Permits go back when the batches are dropped, after the commit.
         let mut held = Vec::new();
-        for pending in pending {
+        let riding = self.riding.take().map(|commit| CommitEpoch {
+            derived: Vec::new(),
+            commit,
+            also: Vec::new(),
+            reply: None,
+        });
+        for pending in riding.map(Pending::Epoch).into_iter().chain(pending) {
             match pending {
                 Pending::Append(batch) => {
                     if let Some(deadline) = batch.head.deadline.filter(|deadline| *deadline < now) {
-                        answer(batch.head.reply, Err(EmitError::DeadlinePassed { deadline }));
+                        answer(
+                            batch.head.reply,
+                            Err(EmitError::DeadlinePassed { deadline }),
+                        );
                         continue;
                     }
-                    work.push(LogWork::Append(Arc::clone(&batch.items)));
-                    askers.push(Asker::Append(batch.head.reply));
+                    work.push(LogWork::Append(batch.items.to_vec()));
+                    written.push(Written::Append(batch.items, batch.head.reply));
                     held.push(batch.permit);
                 }
                 Pending::Control(control) => {
-                    work.push(LogWork::Control(control.bodies));
-                    askers.push(Asker::Positions(Some(control.reply)));
+                    work.push(LogWork::Control(control.bodies.clone()));
+                    written.push(Written::Control(control.bodies, control.reply));
                 }
                 Pending::Epoch(epoch) => {
-                    let CommitEpoch { derived, commit, also, reply } = epoch;
-                    work.push(LogWork::Epoch { derived, commit, also });
-                    askers.push(Asker::Positions(reply));
+                    let (derived, also) = (epoch.derived.clone(), epoch.also.clone());
+                    work.push(LogWork::Epoch {
+                        derived,
+                        commit: epoch.commit.clone(),
+                        also,
+                    });
+                    written.push(Written::Epoch(epoch));
                 }
             }
         }
@@ -136,71 +167,78 @@ impl LogActor {
             return;
         }
         let began = self.clock.monotonic();
-        match log.transaction(&work) {
+        match log.transaction(work) {
             Ok(done) => {
                 let took = self.clock.monotonic().since(began);
-                self.gauges.grown(log.head(), (took.as_nanos() / 1_000).unsigned_abs());
-                self.tell_all(work, done, askers);
+                self.gauges
+                    .grown(log.head(), (took.as_nanos() / 1_000).unsigned_abs());
+                self.tell_all(written, done);
             }
-            Err(failure) => self.fail(failure, askers, ctx),
+            Err(failure) => self.fail(failure, written, ctx),
         }
         drop(held);
     }
 
-    fn tell_all(&mut self, work: Vec<LogWork>, done: Vec<LogDone>, askers: Vec<Asker>) {
+    fn tell_all(&mut self, written: Vec<Written>, done: Vec<LogDone>) {
         let mut records = Vec::new();
-        for ((work, done), asker) in work.into_iter().zip(done).zip(askers) {
-            collect(&work, &done, &mut records);
-            match (asker, done) {
-                (Asker::Append(reply), LogDone::Appended(appended)) => {
-                    answer(reply, Ok(appended));
-                }
-                (Asker::Positions(reply), LogDone::Positions(positions)) => {
-                    answer(reply, Ok(positions));
-                }
-                (Asker::Append(_), LogDone::Positions(_))
-                | (Asker::Positions(_), LogDone::Appended(_)) => {
-                    error!("the log answered out of order; an asker gets no answer");
-                }
-            }
+        for (written, done) in written.into_iter().zip(done) {
+            tell_one(written, done, &mut records);
         }
-        self.gauges.stored(records.iter().filter_map(|record| match &record.body {
-            RecordBody::Event { event, .. } => Some(event),
-            RecordBody::Derived { .. }
-            | RecordBody::RuleSetActivated(_)
-            | RecordBody::EpochCommit(_)
-            | RecordBody::UnitDetached(_)
-            | RecordBody::UnitAttached(_)
-            | RecordBody::CursorMoved(_) => None,
-        }));
+        self.gauges.stored(
+            records
+                .iter()
+                .filter_map(|record: &Record| match &record.body {
+                    RecordBody::Event { event, .. } => Some(event),
+                    RecordBody::Derived { .. }
+                    | RecordBody::RuleSetActivated(_)
+                    | RecordBody::EpochCommit(_)
+                    | RecordBody::UnitDetached(_)
+                    | RecordBody::UnitAttached(_)
+                    | RecordBody::CursorMoved(_) => None,
+                }),
+        );
         self.pass_on(records.into());
     }
 
     fn pass_on(&mut self, records: Arc<[Record]>) {
-        let Some(head) = records.last().map(|record| record.position) else { return };
+        let Some(head) = records.last().map(|record| record.position) else {
+            return;
+        };
         let number = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        self.followers.retain(|follower| match follower.credits.try_acquire(number) {
-            Some(permit) => {
-                let batch = Batch { head: (), items: Arc::clone(&records), permit };
-                send_batch(&follower.records, batch).is_ok()
-            }
-            None => tell(&follower.grown, Grown { head }).is_ok(),
-        });
+        self.followers
+            .retain(|follower| match follower.credits.try_acquire(number) {
+                Some(permit) => {
+                    let batch = Batch {
+                        head: (),
+                        items: Arc::clone(&records),
+                        permit,
+                    };
+                    send_batch(&follower.records, batch).is_ok()
+                }
+                None => tell(&follower.grown, Grown { head }).is_ok(),
+            });
     }
 
-    fn fail(&mut self, failure: LogError, askers: Vec<Asker>, ctx: &mut Context<Self>) {
+    fn fail(&mut self, failure: LogError, written: Vec<Written>, ctx: &mut Context<Self>) {
         error!(%failure, "the log failed; no event is accepted until it is open again");
         let failure = Arc::new(failure);
-        for asker in askers {
-            match asker {
-                Asker::Append(reply) => {
-                    answer(reply, Err(EmitError::LogFailed { cause: failure.to_string() }));
+        for written in written {
+            match written {
+                Written::Append(_, reply) => {
+                    answer(
+                        reply,
+                        Err(EmitError::LogFailed {
+                            cause: failure.to_string(),
+                        }),
+                    );
                 }
-                Asker::Positions(reply) => answer(reply, Err(Arc::clone(&failure))),
+                Written::Control(_, reply) => answer(Some(reply), Err(Arc::clone(&failure))),
+                Written::Epoch(epoch) => answer(epoch.reply, Err(Arc::clone(&failure))),
             }
         }
         self.gauges.set_log_ready(false);
-        self.gauges.problem("log", format!("the log failed: {failure}"));
+        self.gauges
+            .problem("log", format!("the log failed: {failure}"));
         self.log = None;
         self.reopen_later(ctx);
     }
@@ -218,6 +256,7 @@ impl LogActor {
         match (self.open)() {
             Ok(log) => {
                 info!(head = %log.head(), "the log is open again");
+                self.readers.replace(log.reader());
                 self.log = Some(log);
                 self.gauges.problem_over("log");
                 self.gauges.set_log_ready(true);
@@ -230,31 +269,53 @@ impl LogActor {
     }
 }
 
-/// The records that `work` became.
-fn collect(work: &LogWork, done: &LogDone, records: &mut Vec<Record>) {
-    match (work, done) {
-        (LogWork::Append(events), LogDone::Appended(appended)) => {
-            for ((event, arrived), appended) in events.iter().zip(appended) {
+/// Tells one asker, and adds the records that its work became.
+fn tell_one(written: Written, done: LogDone, records: &mut Vec<Record>) {
+    match (written, done) {
+        (Written::Append(events, reply), LogDone::Appended(appended)) => {
+            for ((event, arrived), appended) in events.iter().zip(&appended) {
                 if let Appended::Stored(position) = appended {
-                    let body = RecordBody::Event { event: event.clone(), arrived: *arrived };
-                    records.push(Record { position: *position, body });
+                    let body = RecordBody::Event {
+                        event: event.clone(),
+                        arrived: *arrived,
+                    };
+                    records.push(Record {
+                        position: *position,
+                        body,
+                    });
                 }
             }
+            answer(reply, Ok(appended));
         }
-        (LogWork::Control(bodies), LogDone::Positions(positions)) => {
-            for (body, position) in bodies.iter().zip(positions) {
-                records.push(Record { position: *position, body: body.clone() });
+        (Written::Control(bodies, reply), LogDone::Control(positions)) => {
+            for (body, position) in bodies.into_iter().zip(&positions) {
+                records.push(Record {
+                    position: *position,
+                    body,
+                });
             }
+            answer(Some(reply), Ok(positions));
         }
-        (LogWork::Epoch { derived, commit, also }, LogDone::Positions(positions)) => {
-            let derived = derived.iter().map(|event| RecordBody::Derived { event: event.clone() });
-            let commit = std::iter::once(RecordBody::EpochCommit(commit.clone()));
-            for (body, position) in derived.chain(also.iter().cloned()).chain(commit).zip(positions) {
-                records.push(Record { position: *position, body });
-            }
+        (Written::Epoch(epoch), LogDone::Epoch(receipt)) => {
+            let derived = epoch
+                .derived
+                .into_iter()
+                .map(|event| RecordBody::Derived { event });
+            let commit = std::iter::once(RecordBody::EpochCommit(epoch.commit));
+            let positions = receipt
+                .derived
+                .iter()
+                .chain(&receipt.also)
+                .chain(std::iter::once(&receipt.commit));
+            let bodies = derived.chain(epoch.also).chain(commit);
+            records.extend(bodies.zip(positions).map(|(body, position)| Record {
+                position: *position,
+                body,
+            }));
+            answer(epoch.reply, Ok(receipt.derived));
         }
-        (LogWork::Append(_), LogDone::Positions(_))
-        | (LogWork::Control(_) | LogWork::Epoch { .. }, LogDone::Appended(_)) => {}
+        // Dropping the channels is the answer: nobody knows.
+        _ => error!("the log answered out of order"),
     }
 }
 
@@ -262,7 +323,12 @@ fn refuse(pending: Vec<Pending>, cause: &str) {
     for pending in pending {
         match pending {
             Pending::Append(batch) => {
-                answer(batch.head.reply, Err(EmitError::LogFailed { cause: cause.to_owned() }));
+                answer(
+                    batch.head.reply,
+                    Err(EmitError::LogFailed {
+                        cause: cause.to_owned(),
+                    }),
+                );
             }
             // Dropping the channel is the answer: nobody will.
             Pending::Control(_) | Pending::Epoch(_) => {}
@@ -310,16 +376,6 @@ impl Handler<CommitEpoch> for LogActor {
             epoch.commit.from = riding.from;
         }
         self.riding = Some(epoch.commit);
-    }
-}
-
-impl Handler<SaveCheckpoint> for LogActor {
-    type Result = ();
-
-    fn handle(&mut self, save: SaveCheckpoint, _: &mut Self::Context) {
-        let Some(log) = &mut self.log else { return };
-        let saved = log.save_checkpoint(&save.checkpoint).map_err(Arc::new);
-        drop(save.reply.send(saved));
     }
 }
 

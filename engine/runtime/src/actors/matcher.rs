@@ -48,8 +48,15 @@ impl MatcherUnit {
     /// Has it started on `arbiter`'s thread.
     pub fn start_on(arbiter: &Arbiter, setup: MatcherSetup) -> Seat<Self> {
         let seat = Seat::vacant();
-        let Ok(entry) = setup.supervision.registry.register(&Self::name(setup.number)) else {
-            tracing::error!(number = setup.number, "there are too many actors, a matcher is not started");
+        let Ok(entry) = setup
+            .supervision
+            .registry
+            .register(&Self::name(setup.number))
+        else {
+            tracing::error!(
+                number = setup.number,
+                "there are too many actors, a matcher is not started"
+            );
             return seat;
         };
         let handle = arbiter.handle();
@@ -59,8 +66,18 @@ impl MatcherUnit {
             let unit = Unit::new(entry.clone(), setup.supervision.faults.clone(), notice);
             let (set, supervision) = (Arc::clone(&setup.set), setup.supervision.clone());
             Supervisor::start_in_arbiter(&handle, move |_| {
-                let points = set.rules().iter().map(|rule| format!("rule/{}", rule.id)).collect();
-                Self { unit, supervision, matcher: Matcher::new(Arc::clone(&set)), set, points }
+                let points = set
+                    .rules()
+                    .iter()
+                    .map(|rule| format!("rule/{}", rule.id))
+                    .collect();
+                Self {
+                    unit,
+                    supervision,
+                    matcher: Matcher::new(Arc::clone(&set)),
+                    set,
+                    points,
+                }
             })
         };
         supervision.watch(Watch::new(watch_entry, seat.clone(), create));
@@ -70,8 +87,11 @@ impl MatcherUnit {
     fn try_items(&mut self, layer: u8, items: &[Item]) -> Option<Matched> {
         let entry = self.unit.entry();
         entry.begin();
-        let (matcher, faults, clock) =
-            (&mut self.matcher, &self.supervision.faults, &self.supervision.clock);
+        let (matcher, faults, clock) = (
+            &mut self.matcher,
+            &self.supervision.faults,
+            &self.supervision.clock,
+        );
         let outcome = guard("a batch of events", || {
             for (rule, point) in self.set.rules().iter().zip(&self.points) {
                 if rule.layer == layer {
@@ -95,13 +115,18 @@ impl MatcherUnit {
     }
 
     fn match_all(&mut self, layer: u8, items: &[Item]) -> Matched {
-        if let Some(matched) = self.try_items(layer, items).or_else(|| self.try_items(layer, items)) {
+        if let Some(matched) = self
+            .try_items(layer, items)
+            .or_else(|| self.try_items(layer, items))
+        {
             return matched;
         }
         let mut all = Matched::default();
         for item in items {
             let one = std::slice::from_ref(item);
-            let matched = self.try_items(layer, one).unwrap_or_else(|| self.rule_by_rule(layer, item));
+            let matched = self
+                .try_items(layer, one)
+                .unwrap_or_else(|| self.rule_by_rule(layer, item));
             all.matches.extend(matched.matches);
             all.faults.extend(matched.faults);
         }
@@ -112,7 +137,12 @@ impl MatcherUnit {
     fn rule_by_rule(&mut self, layer: u8, item: &Item) -> Matched {
         let set = Arc::clone(&self.set);
         let mut all = Matched::default();
-        for (number, rule) in set.rules().iter().enumerate().filter(|(_, rule)| rule.layer == layer) {
+        for (number, rule) in set
+            .rules()
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| rule.layer == layer)
+        {
             self.matcher.only(Some(number as u32));
             let (matcher, faults) = (&mut self.matcher, &self.supervision.faults);
             let clock = &self.supervision.clock;
@@ -120,8 +150,12 @@ impl MatcherUnit {
             let outcome = guard(&rule.id, || {
                 faults.strike(point, clock);
                 let mut matched = Matched::default();
-                matched.matches =
-                    match_items(matcher, layer, std::slice::from_ref(item), &mut matched.faults);
+                matched.matches = match_items(
+                    matcher,
+                    layer,
+                    std::slice::from_ref(item),
+                    &mut matched.faults,
+                );
                 matched
             });
             match outcome {
@@ -168,17 +202,27 @@ impl Handler<MatchBatch> for MatcherUnit {
     type Result = ();
 
     fn handle(&mut self, batch: MatchBatch, ctx: &mut Self::Context) {
-        let items = batch.items.get(batch.head.range.clone()).unwrap_or_default();
+        let items = batch
+            .items
+            .get(batch.head.range.clone())
+            .unwrap_or_default();
         let matched = self.match_all(batch.head.layer, items);
         let reply = batch.head.reply;
-        let delay = self.supervision.faults.answer_delay(self.unit.entry().name());
+        let delay = self
+            .supervision
+            .faults
+            .answer_delay(self.unit.entry().name());
         if delay.is_zero() {
             drop(reply.send(matched));
             return;
         }
         let clock = self.supervision.clock.clone();
-        ctx.spawn(async move { clock.sleep(delay).await }.into_actor(self).map(move |(), _, _| {
-            drop(reply.send(matched));
-        }));
+        ctx.spawn(
+            async move { clock.sleep(delay).await }
+                .into_actor(self)
+                .map(move |(), _, _| {
+                    drop(reply.send(matched));
+                }),
+        );
     }
 }

@@ -7,14 +7,13 @@
 
 use std::sync::Arc;
 
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use larum_event::{Position, RuleFile, Span};
 use larum_log::LogReader;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
+use crate::api::EngineConfig;
 use crate::gauges::Gauges;
 use crate::messages::{CommittedBatch, Grown};
 use crate::sequencing::{Core, EpochError, Next, Parts, Tail, most_records};
@@ -52,7 +51,27 @@ struct Tick;
 #[rtype(result = "()")]
 pub struct ReadRules {
     /// The answer.
-    pub reply: oneshot::Sender<Vec<RuleFile>>,
+    pub reply: oneshot::Sender<ActiveRules>,
+}
+
+/// The rules in force and the settings that came with them.
+#[derive(Debug, Clone)]
+pub struct ActiveRules {
+    /// The rule files.
+    pub files: Vec<RuleFile>,
+    /// See [`EngineConfig::max_lag`].
+    pub max_lag: Span,
+    /// See [`EngineConfig::keys_per_rule`].
+    pub keys_per_rule: usize,
+}
+
+impl ActiveRules {
+    /// Whether they are what `config` asks for, with `files`.
+    pub fn rules_are(&self, files: &[RuleFile], config: &EngineConfig) -> bool {
+        self.files == files
+            && self.max_lag == config.max_lag
+            && self.keys_per_rule as u64 == config.keys_per_rule
+    }
 }
 
 /// Take a checkpoint as soon as no epoch is running, and then no further epoch.
@@ -65,9 +84,17 @@ pub struct Finish {
 
 impl SequencerUnit {
     /// A sequencer that recovers first.
-    pub(crate) fn new(parts: Parts, entry: ActorEntry, reader: LogReader, head: Position) -> Self {
+    pub(crate) fn new(parts: Parts, entry: ActorEntry, head: Position) -> Self {
         let gauges = Arc::clone(&parts.gauges);
-        Self { parts, entry, gauges, core: None, tail: Tail::new(reader, head), finishing: None }
+        let reader = parts.readers.open();
+        Self {
+            parts,
+            entry,
+            gauges,
+            core: None,
+            tail: Tail::new(reader, head),
+            finishing: None,
+        }
     }
 
     /// Recovers a new core.
@@ -76,7 +103,7 @@ impl SequencerUnit {
         let clock = parts.supervision.clock.clone();
         self.lend(ctx, async move {
             clock.sleep(after).await;
-            let reader = (parts.open_reader)()?;
+            let reader = parts.readers.open();
             let mut core = Core::new(parts);
             core.recover(reader).await?;
             Ok(Ran { core, reader: None })
@@ -111,13 +138,10 @@ impl SequencerUnit {
             None => failure.to_string(),
         };
         error!(%reason, "evaluation stopped, it starts over from disk");
-        self.gauges.problem("sequencer", format!("evaluation stopped: {reason}"));
-        if !self.tail.has_reader() {
-            match (self.parts.open_reader)() {
-                Ok(reader) => self.tail.give_back(reader),
-                Err(error) => error!(%error, "the log cannot be read"),
-            }
-        }
+        self.gauges
+            .problem("sequencer", format!("evaluation stopped: {reason}"));
+        // The log may have been opened again, so that the old reader reads nothing new.
+        self.tail.give_back(self.parts.readers.open());
         self.entry.failed(&reason);
         let after = match self.entry.take_verdict(&reason) {
             Verdict::Restart { after } => after,
@@ -129,7 +153,9 @@ impl SequencerUnit {
 
     /// Starts whatever is to be done next, if nothing runs.
     fn go(&mut self, ctx: &mut Context<Self>) {
-        let Some(mut core) = self.core.take() else { return };
+        let Some(mut core) = self.core.take() else {
+            return;
+        };
         if core.is_due() {
             self.lend(ctx, async move {
                 core.tend().await?;
@@ -147,7 +173,10 @@ impl SequencerUnit {
             Next::Read(reading) => self.lend(ctx, async move {
                 let (reader, stretch) = reading.read().await?;
                 core.run(stretch).await?;
-                Ok(Ran { core, reader: Some(reader) })
+                Ok(Ran {
+                    core,
+                    reader: Some(reader),
+                })
             }),
         }
     }
@@ -164,7 +193,7 @@ impl SequencerUnit {
                 if let Err(failure) = core.checkpoint().await {
                     error!(%failure, "no last checkpoint");
                 }
-                drop(done.send(()));
+                let _sent = done.send(());
             }
             .into_actor(self),
         );
@@ -223,7 +252,7 @@ impl Handler<ReadRules> for SequencerUnit {
 
     fn handle(&mut self, read: ReadRules, ctx: &mut Self::Context) {
         match &self.core {
-            Some(core) => drop(read.reply.send(core.rule_files())),
+            Some(core) => drop(read.reply.send(core.active_rules())),
             // An epoch or the recovery has it; ask again behind it.
             None => {
                 let clock = self.parts.supervision.clock.clone();

@@ -5,15 +5,14 @@
 //! parent is found. After a start or a panic the forest is rebuilt from checkpoint and log; events
 //! that were on their way meanwhile come a second time and are ignored.
 
-use std::sync::Arc;
-
 use actix::{Actor, Addr, Arbiter, Context, Handler, Supervised, Supervisor};
 use larum_event::{Position, RecordBody};
-use larum_log::{LogError, LogReader};
+use larum_log::LogError;
 use larum_tree::{Forest, ForestLimits, TreeReport};
 use tracing::{error, info, warn};
 
 use crate::messages::{GrowBatch, ReadForest, ReadTree};
+use crate::readers::Readers;
 use crate::sequencing::FOREST_PART;
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
 use crate::supervision::Supervision;
@@ -23,20 +22,17 @@ const RECORDS: usize = 4_096;
 /// Bytes read at once.
 const BYTES: usize = 8 * 1024 * 1024;
 
-/// Opens a reader of the log.
-pub type OpenReader = Arc<dyn Fn() -> Result<LogReader, LogError> + Send + Sync>;
-
 /// See the module's words.
 pub struct TreeUnit {
     unit: Unit,
-    open_reader: OpenReader,
+    readers: Readers,
     /// `None` until it is rebuilt.
     forest: Option<Forest>,
 }
 
 impl TreeUnit {
     /// Has it started on `arbiter`'s thread.
-    pub fn start_on(arbiter: &Arbiter, open_reader: OpenReader, supervision: &Supervision) -> Seat<Self> {
+    pub fn start_on(arbiter: &Arbiter, readers: Readers, supervision: &Supervision) -> Seat<Self> {
         let seat = Seat::vacant();
         let Ok(entry) = supervision.registry.register("tree/0") else {
             return seat;
@@ -46,15 +42,19 @@ impl TreeUnit {
         let watch_entry = entry.clone();
         let create = move |notice: DropNotice| -> Addr<Self> {
             let unit = Unit::new(entry.clone(), faults.clone(), notice);
-            let open_reader = Arc::clone(&open_reader);
-            Supervisor::start_in_arbiter(&handle, move |_| Self { unit, open_reader, forest: None })
+            let readers = readers.clone();
+            Supervisor::start_in_arbiter(&handle, move |_| Self {
+                unit,
+                readers,
+                forest: None,
+            })
         };
         supervision.watch(Watch::new(watch_entry, seat.clone(), create));
         seat
     }
 
     fn rebuild(&mut self) {
-        match rebuilt(&self.open_reader) {
+        match rebuilt(&self.readers) {
             Ok(forest) => {
                 self.forest = Some(forest);
                 self.unit.entry().running();
@@ -64,21 +64,26 @@ impl TreeUnit {
     }
 }
 
-fn rebuilt(open_reader: &OpenReader) -> Result<Forest, LogError> {
-    let mut reader = open_reader()?;
+fn rebuilt(readers: &Readers) -> Result<Forest, LogError> {
+    let mut reader = readers.open();
     let limits = ForestLimits::default();
     let checkpoint = reader.latest_checkpoint()?;
     let mut at = Position::START;
     let mut forest = Forest::new(limits);
     if let Some(checkpoint) = checkpoint
-        && let Some((_, bytes)) = checkpoint.parts.iter().find(|(name, _)| name == FOREST_PART)
+        && let Some((_, bytes)) = checkpoint
+            .parts
+            .iter()
+            .find(|(name, _)| name == FOREST_PART)
     {
-        match Forest::restore(bytes, limits) {
+        match Forest::restore(bytes) {
             Ok(restored) => {
                 forest = restored;
                 at = checkpoint.upto;
             }
-            Err(failure) => warn!(%failure, "the checkpoint of the trees is damaged, reading the log"),
+            Err(failure) => {
+                warn!(%failure, "the checkpoint of the trees is damaged, reading the log")
+            }
         }
     }
     let mut reports = Vec::new();
@@ -88,7 +93,12 @@ fn rebuilt(open_reader: &OpenReader) -> Result<Forest, LogError> {
         at = last.position;
         for record in &records {
             if let RecordBody::Event { event, .. } | RecordBody::Derived { event } = &record.body {
-                forest.insert(event, record.position, &mut reports);
+                forest.insert(
+                    &event.envelope().tenant,
+                    event,
+                    record.position,
+                    &mut reports,
+                );
             }
         }
         reports.clear();
@@ -116,7 +126,9 @@ impl Actor for TreeUnit {
 impl Supervised for TreeUnit {
     fn restarting(&mut self, ctx: &mut Self::Context) {
         self.forest = None;
-        let _verdict = self.unit.restart(ctx, |actor: &mut Self, _| actor.rebuild());
+        let _verdict = self
+            .unit
+            .restart(ctx, |actor: &mut Self, _| actor.rebuild());
     }
 }
 
@@ -124,11 +136,13 @@ impl Handler<GrowBatch> for TreeUnit {
     type Result = ();
 
     fn handle(&mut self, batch: GrowBatch, ctx: &mut Self::Context) {
-        let Some(mut forest) = self.forest.take() else { return };
+        let Some(mut forest) = self.forest.take() else {
+            return;
+        };
         let grown = self.unit.run(ctx, "a batch of events", move || {
             let mut reports = Vec::new();
             for (position, event) in batch.items.iter() {
-                forest.insert(event, *position, &mut reports);
+                forest.insert(&event.envelope().tenant, event, *position, &mut reports);
             }
             report(&reports);
             forest
@@ -143,7 +157,9 @@ impl Handler<ReadTree> for TreeUnit {
 
     fn handle(&mut self, read: ReadTree, ctx: &mut Self::Context) {
         let Some(forest) = &self.forest else { return };
-        let found = self.unit.run(ctx, "a query", || forest.tree(&read.tenant, &read.id));
+        let found = self
+            .unit
+            .run(ctx, "a query", || forest.tree(&read.tenant, &read.id));
         if let Ok(view) = found {
             drop(read.reply.send(view));
         }

@@ -59,17 +59,28 @@ impl WindowUnit {
             let stateless = (!setup.has_state).then(|| Arc::clone(&setup.new_window));
             let window = (first || stateless.is_some()).then(|| (setup.new_window)());
             let supervision = setup.supervision.clone();
-            Supervisor::start_in_arbiter(&handle, move |_| Self { unit, supervision, window, stateless })
+            Supervisor::start_in_arbiter(&handle, move |_| Self {
+                unit,
+                supervision,
+                window,
+                stateless,
+            })
         };
         supervision.watch(Watch::new(watch_entry, seat.clone(), create));
         seat
     }
 
     fn run(&mut self, work: WindowWork, ctx: &mut Context<Self>) -> Result<WindowDone, UnitFailed> {
-        let failed = |error: &dyn std::fmt::Display| UnitFailed { message: error.to_string() };
-        self.unit.check_ready().map_err(|refused| failed(&refused))?;
-        let mut window =
-            self.window.take().ok_or_else(|| failed(&"its state was lost and is not back yet"))?;
+        let failed = |error: &dyn std::fmt::Display| UnitFailed {
+            message: error.to_string(),
+        };
+        self.unit
+            .check_ready()
+            .map_err(|refused| failed(&refused))?;
+        let mut window = self
+            .window
+            .take()
+            .ok_or_else(|| failed(&"its state was lost and is not back yet"))?;
         let ran = self.unit.run(ctx, "a batch of matches", move || {
             let detections = run_window(&mut window, work);
             (detections, window)
@@ -110,18 +121,28 @@ impl Handler<WindowBatch> for WindowUnit {
     type Result = ();
 
     fn handle(&mut self, batch: WindowBatch, ctx: &mut Self::Context) {
-        let work = WindowWork { matches: batch.items.to_vec(), steps: batch.head.steps };
+        let work = WindowWork {
+            matches: batch.items.to_vec(),
+            steps: batch.head.steps,
+        };
         let answer = self.run(work, ctx);
-        let delay = self.supervision.faults.answer_delay(self.unit.entry().name());
+        let delay = self
+            .supervision
+            .faults
+            .answer_delay(self.unit.entry().name());
         let reply = batch.head.reply;
         if delay.is_zero() {
             drop(reply.send(answer));
             return;
         }
         let clock = self.supervision.clock.clone();
-        ctx.spawn(async move { clock.sleep(delay).await }.into_actor(self).map(move |(), _, _| {
-            drop(reply.send(answer));
-        }));
+        ctx.spawn(
+            async move { clock.sleep(delay).await }
+                .into_actor(self)
+                .map(move |(), _, _| {
+                    drop(reply.send(answer));
+                }),
+        );
     }
 }
 
@@ -137,7 +158,10 @@ impl Handler<ReadWindow> for WindowUnit {
     type Result = ();
 
     fn handle(&mut self, read: ReadWindow, _: &mut Self::Context) {
-        let holding = self.window.as_ref().filter(|window| window.stats().keys > 0);
+        let holding = self
+            .window
+            .as_ref()
+            .filter(|window| window.stats().keys > 0);
         drop(read.reply.send(holding.map(Window::checkpoint)));
     }
 }

@@ -3,25 +3,26 @@
 //! Owns what the epoch changes: the pure sequencer, the pool, the trees and how far evaluation has
 //! come. Recovery (`recover`) and the loss of units (`lost`) are further methods of the same `Core`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Addr;
-use larum_event::{
-    EpochCommit, Event, Position, RecordBody, RuleFile, RuleSetActivated, limits,
-};
-use larum_log::{Checkpoint, LogError};
+use larum_event::{EpochCommit, Event, Position, RecordBody, RuleSetActivated, limits};
+use larum_log::{Checkpoint, CheckpointStore, LogError};
 use larum_pipeline::{
-    Epoch, Input, Outcome, SEMANTICS_VERSION, Sequencer, Settings, Unit, by_unit, epoch_hash, restored,
+    Epoch, Input, Outcome, SEMANTICS_VERSION, Sequencer, Settings, Unit, by_unit, epoch_hash,
+    restored,
 };
 use larum_rule::{Diagnostic, Matcher, RuleSet};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
+use crate::actors::sequencer::ActiveRules;
 use crate::actors::{LogActor, TreeUnit};
 use crate::api::EngineConfig;
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
-use crate::messages::{CommitEpoch, ReadForest, SaveCheckpoint, UnitFailed};
+use crate::messages::{CommitEpoch, ReadForest, UnitFailed};
+use crate::readers::Readers;
 use crate::sequencing::lost::Lost;
 use crate::sequencing::pool::{Pool, Threads};
 use crate::sequencing::tail::Stretch;
@@ -74,9 +75,10 @@ pub(crate) struct Parts {
     pub(crate) supervision: Supervision,
     /// Threads of matchers and windows.
     pub(crate) threads: Arc<Threads>,
-    /// Opens another reader of the log.
-    pub(crate) open_reader:
-        Arc<dyn Fn() -> Result<larum_log::LogReader, LogError> + Send + Sync>,
+    /// Makes readers of the log.
+    pub(crate) readers: Readers,
+    /// Where checkpoints are kept.
+    pub(crate) checkpoints: Arc<Mutex<CheckpointStore>>,
 }
 
 /// See the module's words.
@@ -102,7 +104,13 @@ impl Core {
             shards: parts.config.window_shards,
             ..Settings::default()
         };
-        let pool = Pool::start(&set, &settings, &parts.threads, &parts.supervision, &parts.gauges);
+        let pool = Pool::start(
+            &set,
+            &settings,
+            &parts.threads,
+            &parts.supervision,
+            &parts.gauges,
+        );
         let tree_events = u32::try_from(parts.config.epoch_events * 8).unwrap_or(u32::MAX);
         Self {
             sequencer: Sequencer::new(Arc::clone(&set), &settings),
@@ -123,9 +131,13 @@ impl Core {
         self.evaluated
     }
 
-    /// The files of the rules in force.
-    pub(crate) fn rule_files(&self) -> Vec<RuleFile> {
-        self.set.files().to_vec()
+    /// The rules in force and their settings.
+    pub(crate) fn active_rules(&self) -> ActiveRules {
+        ActiveRules {
+            files: self.set.files().to_vec(),
+            max_lag: self.settings.max_lag,
+            keys_per_rule: self.settings.keys_per_rule,
+        }
     }
 
     /// Rules in force.
@@ -162,7 +174,8 @@ impl Core {
         also: &mut Vec<RecordBody>,
     ) -> Result<Outcome, EpochError> {
         let mut epoch = self.sequencer.begin(inputs);
-        self.grow(inputs.iter().map(|input| (input.position, &input.event))).await;
+        self.grow(inputs.iter().map(|input| (input.position, &input.event)))
+            .await;
         for layer in 0..self.set.layers() {
             self.run_layer(&mut epoch, layer, also).await?;
         }
@@ -179,7 +192,10 @@ impl Core {
         let mut matched = if items.is_empty() {
             crate::messages::Matched::default()
         } else {
-            self.pool.match_items(layer, &items).await.map_err(EpochError::Unit)?
+            self.pool
+                .match_items(layer, &items)
+                .await
+                .map_err(EpochError::Unit)?
         };
         epoch.add_faults(matched.faults);
         self.sequencer.retain(&mut matched.matches);
@@ -198,7 +214,8 @@ impl Core {
         }
         let left_out = self.sequencer.left_out();
         detections.retain(|detection| !left_out.contains(&detection.rule));
-        self.sequencer.raise(epoch, layer, detections, &mut self.words);
+        self.sequencer
+            .raise(epoch, layer, detections, &mut self.words);
         Ok(())
     }
 
@@ -216,8 +233,15 @@ impl Core {
         if items.is_empty() {
             return;
         }
-        let permit = self.tree_credits.acquire(u32::try_from(items.len()).unwrap_or(u32::MAX)).await;
-        let batch = Batch { head: (), items: items.into(), permit };
+        let permit = self
+            .tree_credits
+            .acquire(u32::try_from(items.len()).unwrap_or(u32::MAX))
+            .await;
+        let batch = Batch {
+            head: (),
+            items: items.into(),
+            permit,
+        };
         // Trees that are gone are rebuilt from the log, which holds these events.
         if let Some(trees) = self.parts.trees.address() {
             drop(send_batch(&trees.recipient(), batch));
@@ -242,17 +266,35 @@ impl Core {
         };
         let log = self.parts.log.clone();
         if derived.is_empty() && also.is_empty() {
-            let epoch = CommitEpoch { derived, commit, also, reply: None };
+            let epoch = CommitEpoch {
+                derived,
+                commit,
+                also,
+                reply: None,
+            };
             tell(&log.recipient(), epoch).map_err(|_| EpochError::LogGone)?;
         } else {
             self.parts.supervision.pause_before_commit().await;
             let (reply, answer) = oneshot::channel();
-            let epoch = CommitEpoch { derived: derived.clone(), commit, also, reply: Some(reply) };
+            let epoch = CommitEpoch {
+                derived: derived.clone(),
+                commit,
+                also,
+                reply: Some(reply),
+            };
             tell(&log.recipient(), epoch).map_err(|_| EpochError::LogGone)?;
-            let positions = answer.await.map_err(|_| EpochError::LogGone)?.map_err(EpochError::Log)?;
+            let positions = answer
+                .await
+                .map_err(|_| EpochError::LogGone)?
+                .map_err(EpochError::Log)?;
             self.grow(positions.into_iter().zip(&derived)).await;
-            for event in derived.iter().filter(|event| event.envelope().channel.as_str() == "alerts") {
-                self.parts.gauges.alert(event.envelope().event_type.as_str());
+            for event in derived
+                .iter()
+                .filter(|event| event.envelope().channel.as_str() == "alerts")
+            {
+                self.parts
+                    .gauges
+                    .alert(event.envelope().event_type.as_str());
             }
         }
         self.evaluated = upto;
@@ -284,8 +326,13 @@ impl Core {
         let old = Arc::clone(&self.set);
         self.use_rules(set, settings);
         for (unit, _, bytes) in kept {
-            let Some(rule) = self.set.successor(&old, unit.rule) else { continue };
-            let unit = Unit { rule, shard: unit.shard };
+            let Some(rule) = self.set.successor(&old, unit.rule) else {
+                continue;
+            };
+            let unit = Unit {
+                rule,
+                shard: unit.shard,
+            };
             if let Ok(window) = restored(&self.set, unit, &self.settings, &bytes) {
                 self.pool.restore(unit, window);
             }
@@ -312,8 +359,15 @@ impl Core {
     /// Keeps the state as of [`Core::evaluated`], so that a recovery need not read the log from its start.
     pub(crate) async fn checkpoint(&mut self) -> Result<(), EpochError> {
         self.since_checkpoint = 0;
-        let lost: Vec<_> = self.lost.iter().flat_map(|lost| lost.units.iter().copied()).collect();
-        let mut parts = vec![(super::recover::SEQUENCER_PART.to_owned(), self.sequencer.checkpoint())];
+        let lost: Vec<_> = self
+            .lost
+            .iter()
+            .flat_map(|lost| lost.units.iter().copied())
+            .collect();
+        let mut parts = vec![(
+            super::recover::SEQUENCER_PART.to_owned(),
+            self.sequencer.checkpoint(),
+        )];
         let windows = self.pool.checkpoint(&lost).await;
         parts.extend(windows.into_iter().map(|(_, name, bytes)| (name, bytes)));
         let (reply, answer) = oneshot::channel();
@@ -326,18 +380,35 @@ impl Core {
         for lost in &self.lost {
             parts.push((lost.part_name(), lost.to_bytes()));
         }
-        parts.push((super::recover::SHARDS_PART.to_owned(), vec![self.settings.shards as u8]));
-        let checkpoint = Checkpoint { upto: self.evaluated, semantics: SEMANTICS_VERSION, parts };
-        let (reply, answer) = oneshot::channel();
-        let save = SaveCheckpoint { checkpoint, reply };
-        tell(&self.parts.log.clone().recipient(), save).map_err(|_| EpochError::LogGone)?;
-        match answer.await {
+        parts.push((
+            super::recover::SHARDS_PART.to_owned(),
+            vec![self.settings.shards as u8],
+        ));
+        let checkpoint = Checkpoint {
+            upto: self.evaluated,
+            semantics: SEMANTICS_VERSION,
+            parts,
+        };
+        let store = Arc::clone(&self.parts.checkpoints);
+        let saved = tokio::task::spawn_blocking(move || {
+            store
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .save(&checkpoint)
+        });
+        match saved.await {
             Ok(Ok(())) => self.parts.gauges.problem_over("checkpoint"),
+            // Nothing is lost: recovery takes an older one and reads more of the log.
             Ok(Err(failure)) => {
-                // Nothing is lost: recovery takes an older one and reads more of the log.
-                self.parts.gauges.problem("checkpoint", format!("no checkpoint was kept: {failure}"));
+                self.parts
+                    .gauges
+                    .problem("checkpoint", format!("no checkpoint was kept: {failure}"));
             }
-            Err(_) => return Err(EpochError::LogGone),
+            Err(failure) => {
+                self.parts
+                    .gauges
+                    .problem("checkpoint", format!("no checkpoint was kept: {failure}"));
+            }
         }
         Ok(())
     }
@@ -347,9 +418,14 @@ impl Core {
 pub(super) fn load(at: Position, activated: &RuleSetActivated) -> Result<Arc<RuleSet>, EpochError> {
     let failed = |diagnostics: Vec<Diagnostic>| EpochError::Rules {
         at,
-        first: diagnostics.first().map(ToString::to_string).unwrap_or_default(),
+        first: diagnostics
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     };
-    RuleSet::load(&activated.files).map(Arc::new).map_err(failed)
+    RuleSet::load(&activated.files)
+        .map(Arc::new)
+        .map_err(failed)
 }
 
 /// Records of one stretch at most, so that no epoch grows beyond its limit.

@@ -8,9 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larum_event::{
-    Detection, Event, Match, Position, RecordBody, RuleId, UnitChange,
-};
+use larum_event::{Detection, Event, Match, Position, RecordBody, RuleId, UnitChange};
 use larum_pipeline::{Unit, WatermarkStep, new_window, restored, unit_detached_alert};
 use larum_rule::RuleSet;
 use serde::{Deserialize, Serialize};
@@ -110,7 +108,11 @@ fn closure(set: &RuleSet, rule: u32, next: fn(&RuleSet, u32, u32) -> bool) -> BT
 }
 
 fn ids(set: &RuleSet, rules: &BTreeSet<u32>) -> BTreeSet<RuleId> {
-    rules.iter().map(|rule| set.rule(*rule).id.clone()).collect()
+    rules
+        .iter()
+        .filter_map(|rule| set.rule(*rule))
+        .map(|rule| rule.id.clone())
+        .collect()
 }
 
 impl Core {
@@ -158,9 +160,8 @@ impl Core {
             faults: self.parts.supervision.faults.clone(),
             clock: self.parts.supervision.clock.clone(),
         };
-        let open = Arc::clone(&self.parts.open_reader);
+        let mut reader = self.parts.readers.open();
         let task = tokio::task::spawn_blocking(move || {
-            let mut reader = open().map_err(|error| error.to_string())?;
             if from_checkpoint {
                 job.base = newest_base(&mut reader).map_err(|error| error.to_string())?;
             }
@@ -179,8 +180,8 @@ impl Core {
     ) -> Result<RecordBody, EpochError> {
         let name = self.pool.name(unit);
         error!(unit = %name, reason = %failed.message, "unit is left out, its gap begins");
-        let open = Arc::clone(&self.parts.open_reader);
-        let newest = tokio::task::spawn_blocking(move || newest_base(&mut open()?)).await;
+        let mut reader = self.parts.readers.open();
+        let newest = tokio::task::spawn_blocking(move || newest_base(&mut reader)).await;
         let base = newest.map_err(|_| EpochError::LogGone)??;
         let now = self.parts.supervision.clock.monotonic();
         let due = (!self.is_quarantined(&name)).then_some(now);
@@ -193,7 +194,9 @@ impl Core {
     /// When a unit that failed again may be tried the next time; never when that was once too often.
     fn next_try(&mut self, name: &str, reason: &str) -> Option<Monotonic> {
         let now = self.parts.supervision.clock.monotonic();
-        let Some(entry) = self.parts.supervision.registry.entry(name) else { return Some(now) };
+        let Some(entry) = self.parts.supervision.registry.entry(name) else {
+            return Some(now);
+        };
         entry.failed(reason);
         match entry.take_verdict(reason) {
             Verdict::Quarantine => None,
@@ -210,7 +213,10 @@ impl Core {
     ) -> UnitChange {
         UnitChange {
             unit: name.to_string(),
-            rules: ids(&self.set, affected).iter().map(ToString::to_string).collect(),
+            rules: ids(&self.set, affected)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             from,
             reason,
             at: self.parts.supervision.clock.now(),
@@ -227,32 +233,55 @@ impl Core {
         due: Option<Monotonic>,
     ) {
         self.sequencer.leave_out(affected.iter().copied());
-        let units = affected.iter().flat_map(|rule| self.pool.units_of(*rule)).collect();
+        let units = affected
+            .iter()
+            .flat_map(|rule| self.pool.units_of(*rule))
+            .collect();
         let wanted: BTreeSet<String> = needed(&self.set, &affected)
             .iter()
             .flat_map(|rule| self.pool.units_of(*rule))
             .map(|unit| unit.name(&self.set))
             .chain([super::recover::SEQUENCER_PART.to_owned()])
             .collect();
-        let parts = base.parts.into_iter().filter(|(part, _)| wanted.contains(part)).collect();
+        let parts = base
+            .parts
+            .into_iter()
+            .filter(|(part, _)| wanted.contains(part))
+            .collect();
         let rules = ids(&self.set, &affected);
-        self.parts.gauges.problem(&name, format!("{name} is left out after position {from}"));
+        self.parts
+            .gauges
+            .problem(&name, format!("{name} is left out after position {from}"));
         self.lost.retain(|lost| lost.name != name);
-        let base = Base { upto: base.upto, parts };
-        self.lost.push(Lost { name, rules, units, from, base, due });
+        let base = Base {
+            upto: base.upto,
+            parts,
+        };
+        self.lost.push(Lost {
+            name,
+            rules,
+            units,
+            from,
+            base,
+            due,
+        });
     }
 
     /// Whether a unit that is left out is to be tried now.
     pub(crate) fn is_due(&self) -> bool {
         let now = self.parts.supervision.clock.monotonic();
-        self.lost.iter().any(|lost| lost.due.is_some_and(|due| due <= now))
+        self.lost
+            .iter()
+            .any(|lost| lost.due.is_some_and(|due| due <= now))
     }
 
     /// Brings back what is due. Called between epochs.
     pub(crate) async fn tend(&mut self) -> Result<(), EpochError> {
         let now = self.parts.supervision.clock.monotonic();
         let due = |lost: &Lost| lost.due.is_some_and(|due| due <= now);
-        let Some(index) = self.lost.iter().position(due) else { return Ok(()) };
+        let Some(index) = self.lost.iter().position(due) else {
+            return Ok(());
+        };
         let lost = self.lost.swap_remove(index);
         let name = Arc::clone(&lost.name);
         let affected = self.numbers(&lost.rules);
@@ -265,7 +294,10 @@ impl Core {
 
     fn numbers(&self, rules: &BTreeSet<RuleId>) -> BTreeSet<u32> {
         let numbered = self.set.rules().iter().enumerate();
-        numbered.filter(|(_, rule)| rules.contains(&rule.id)).map(|(n, _)| n as u32).collect()
+        numbered
+            .filter(|(_, rule)| rules.contains(&rule.id))
+            .map(|(n, _)| n as u32)
+            .collect()
     }
 
     /// The gap has been run again: its alerts are appended, and the unit takes part from here on.
@@ -281,7 +313,8 @@ impl Core {
         info!(unit = %lost.name, alerts = derived.len(), "unit is back, its gap is closed");
         self.parts.gauges.problem_over(&lost.name);
         let at = self.evaluated;
-        self.commit(at, at, derived, vec![RecordBody::UnitAttached(change)]).await
+        self.commit(at, at, derived, vec![RecordBody::UnitAttached(change)])
+            .await
     }
 
     /// It failed again: later, or never.
@@ -291,7 +324,9 @@ impl Core {
         affected: BTreeSet<u32>,
         reason: String,
     ) -> Result<(), EpochError> {
-        let Lost { name, from, base, .. } = lost;
+        let Lost {
+            name, from, base, ..
+        } = lost;
         let due = self.next_try(&name, &reason);
         self.lose(Arc::clone(&name), affected.clone(), from, base, due);
         if due.is_some() {
@@ -324,7 +359,9 @@ impl Core {
     /// Takes up a lost unit that a checkpoint or the log tells of.
     pub(super) fn remember_lost(&mut self, bytes: &[u8]) {
         let Ok(kept) = postcard::from_bytes::<Kept>(bytes) else {
-            error!("a lost unit in the checkpoint cannot be read; it takes part again, its gap stays");
+            error!(
+                "a lost unit in the checkpoint cannot be read; it takes part again, its gap stays"
+            );
             return;
         };
         let affected = self.numbers(&kept.rules.into_iter().collect());
@@ -337,10 +374,20 @@ impl Core {
         if self.is_lost(&change.unit) {
             return;
         }
-        let rules = change.rules.iter().filter_map(|rule| RuleId::new(rule).ok()).collect();
+        let rules = change
+            .rules
+            .iter()
+            .filter_map(|rule| RuleId::new(rule).ok())
+            .collect();
         let affected = self.numbers(&rules);
         let now = self.parts.supervision.clock.monotonic();
-        self.lose(change.unit.as_str().into(), affected, change.from, base.clone(), Some(now));
+        self.lose(
+            change.unit.as_str().into(),
+            affected,
+            change.from,
+            base.clone(),
+            Some(now),
+        );
     }
 
     /// Whether the unit of that name is left out.
@@ -386,7 +433,10 @@ fn gap_alerts(
     alerts
         .into_iter()
         .filter(|(position, event)| {
-            *position > from && rules.iter().any(|rule| rule.as_str() == event.envelope().event_type.as_str())
+            *position > from
+                && rules
+                    .iter()
+                    .any(|rule| rule.as_str() == event.envelope().event_type.as_str())
         })
         .map(|(_, event)| event)
         .collect()

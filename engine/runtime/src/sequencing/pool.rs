@@ -16,32 +16,61 @@ use tokio::sync::oneshot;
 
 use crate::actors::{MatcherSetup, MatcherUnit, NewWindow, WindowSetup, WindowUnit};
 use crate::credit::{Batch, Credits, send_batch, tell};
-use crate::messages::{
-    Matched, MatchHead, ReadWindow, RestoreWindow, UnitFailed, WindowDone, WindowHead,
-};
 use crate::gauges::Gauges;
+use crate::messages::{
+    MatchHead, Matched, ReadWindow, RestoreWindow, UnitFailed, WindowDone, WindowHead,
+};
 use crate::supervise::Seat;
 use crate::supervision::Supervision;
 
 /// Fewer items than this are not worth a second matcher.
 const ITEMS_PER_MATCHER: usize = 128;
 
-/// Threads for matchers and windows; they outlive rule sets.
+/// The engine's threads; they outlive rule sets.
 pub(crate) struct Threads {
+    /// The log's writer.
+    pub(crate) log: Arbiter,
+    /// The log's upkeep.
+    pub(crate) upkeep: Arbiter,
+    /// Sequencer and alert words.
+    pub(crate) sequencer: Arbiter,
+    /// Trees.
+    pub(crate) trees: Arbiter,
+    /// Channels and handlers.
+    pub(crate) channels: Arbiter,
     matchers: Vec<Arbiter>,
     windows: Vec<Arbiter>,
 }
 
 impl Threads {
-    /// Starts `matchers` threads for matching and `shards` for windows.
+    /// Starts `matchers` threads for matching and `shards` for windows, and one for each of the rest.
     pub(crate) fn start(matchers: usize, shards: usize) -> Self {
         let start = |number: usize| (0..number.max(1)).map(|_| Arbiter::new()).collect();
-        Self { matchers: start(matchers), windows: start(shards) }
+        Self {
+            log: Arbiter::new(),
+            upkeep: Arbiter::new(),
+            sequencer: Arbiter::new(),
+            trees: Arbiter::new(),
+            channels: Arbiter::new(),
+            matchers: start(matchers),
+            windows: start(shards),
+        }
     }
 
     /// Stops them; what still runs on them is dropped.
     pub(crate) fn stop(&self) {
-        for arbiter in self.matchers.iter().chain(&self.windows) {
+        let single = [
+            &self.channels,
+            &self.sequencer,
+            &self.trees,
+            &self.upkeep,
+            &self.log,
+        ];
+        for arbiter in single
+            .into_iter()
+            .chain(&self.matchers)
+            .chain(&self.windows)
+        {
             arbiter.stop();
         }
     }
@@ -100,14 +129,21 @@ impl Pool {
             .map(|(number, arbiter)| {
                 MatcherUnit::start_on(
                     arbiter,
-                    MatcherSetup { number, set: Arc::clone(set), supervision: supervision.clone() },
+                    MatcherSetup {
+                        number,
+                        set: Arc::clone(set),
+                        supervision: supervision.clone(),
+                    },
                 )
             })
             .collect();
         let mut windows = BTreeMap::new();
         for (number, rule) in set.rules().iter().enumerate() {
             for shard in 0..settings.shards.max(1) {
-                let unit = Unit { rule: number as u32, shard: shard as u32 };
+                let unit = Unit {
+                    rule: number as u32,
+                    shard: shard as u32,
+                };
                 let arbiter = threads.windows.get(shard % threads.windows.len().max(1));
                 let Some(arbiter) = arbiter else { continue };
                 let name: Arc<str> = unit.name(set).into();
@@ -118,7 +154,15 @@ impl Pool {
                     supervision: supervision.clone(),
                 };
                 let seat = WindowUnit::start_on(arbiter, setup);
-                windows.insert(unit, Handle { seat, name, layer: rule.layer, is_empty: true });
+                windows.insert(
+                    unit,
+                    Handle {
+                        seat,
+                        name,
+                        layer: rule.layer,
+                        is_empty: true,
+                    },
+                );
             }
         }
         // Twice an epoch, for its raw events and the alerts among them.
@@ -134,12 +178,18 @@ impl Pool {
 
     /// The name of `unit`.
     pub(crate) fn name(&self, unit: Unit) -> Arc<str> {
-        self.windows.get(&unit).map_or_else(|| unit.to_string().into(), |found| Arc::clone(&found.name))
+        self.windows
+            .get(&unit)
+            .map_or_else(|| unit.to_string().into(), |found| Arc::clone(&found.name))
     }
 
     /// The units of `rule`.
     pub(crate) fn units_of(&self, rule: u32) -> Vec<Unit> {
-        self.windows.keys().copied().filter(|unit| unit.rule == rule).collect()
+        self.windows
+            .keys()
+            .copied()
+            .filter(|unit| unit.rule == rule)
+            .collect()
     }
 
     /// Matches `items` against the rules of `layer`, on as many matchers as it is worth.
@@ -151,14 +201,28 @@ impl Pool {
         layer: u8,
         items: &Arc<[Item]>,
     ) -> Result<Matched, UnitFailed> {
-        let died = || UnitFailed { message: "a matcher died with its batch".to_owned() };
+        let died = || UnitFailed {
+            message: "a matcher died with its batch".to_owned(),
+        };
         let mut waiting = Vec::new();
-        for (seat, range) in self.matchers.iter().zip(split(items.len(), self.matchers.len())) {
+        for (seat, range) in self
+            .matchers
+            .iter()
+            .zip(split(items.len(), self.matchers.len()))
+        {
             let (reply, answer) = oneshot::channel();
             let number = u32::try_from(range.len()).unwrap_or(u32::MAX);
             let permit = self.credits.acquire(number).await;
-            let head = MatchHead { layer, range, reply };
-            let batch = Batch { head, items: Arc::clone(items), permit };
+            let head = MatchHead {
+                layer,
+                range,
+                reply,
+            };
+            let batch = Batch {
+                head,
+                items: Arc::clone(items),
+                permit,
+            };
             let address = seat.seated().await;
             send_batch(&address.recipient(), batch).map_err(|_| died())?;
             waiting.push(answer);
@@ -209,7 +273,9 @@ impl Pool {
         steps: &Arc<[WatermarkStep]>,
     ) -> Result<Vec<Detection>, UnitFailed> {
         let Some(handle) = self.windows.get(&unit) else {
-            return Err(UnitFailed { message: "there is no such window".to_owned() });
+            return Err(UnitFailed {
+                message: "there is no such window".to_owned(),
+            });
         };
         let answer = self.ask(handle, matches, steps).await;
         let done = self.wait_for(answer).await?;
@@ -220,7 +286,8 @@ impl Pool {
     fn note(&mut self, unit: Unit, done: &WindowDone) {
         if let Some(handle) = self.windows.get_mut(&unit) {
             handle.is_empty = done.is_empty;
-            self.gauges.evicted(&handle.name, done.evicted.0, done.evicted.1);
+            self.gauges
+                .evicted(&handle.name, done.evicted.0, done.evicted.1);
         }
     }
 
@@ -233,19 +300,31 @@ impl Pool {
         let (reply, answer) = oneshot::channel();
         let number = u32::try_from(matches.len()).unwrap_or(u32::MAX);
         let permit = self.credits.acquire(number).await;
-        let head = WindowHead { steps: Arc::clone(steps), reply };
-        let batch = Batch { head, items: matches.into(), permit };
+        let head = WindowHead {
+            steps: Arc::clone(steps),
+            reply,
+        };
+        let batch = Batch {
+            head,
+            items: matches.into(),
+            permit,
+        };
         let address = handle.seat.seated().await;
-        send_batch(&address.recipient(), batch).ok().map(|()| answer)
+        send_batch(&address.recipient(), batch)
+            .ok()
+            .map(|()| answer)
     }
 
     async fn wait_for(
         &self,
         answer: Option<oneshot::Receiver<Result<WindowDone, UnitFailed>>>,
     ) -> Result<WindowDone, UnitFailed> {
-        let gone = || UnitFailed { message: "it died with the work".to_owned() };
+        let gone = || UnitFailed {
+            message: "it died with the work".to_owned(),
+        };
         let answer = answer.ok_or_else(gone)?;
-        let longest = larum_event::Span::from_nanos(limits::EPOCH_WAIT_MILLISECONDS as i64 * 1_000_000);
+        let longest =
+            larum_event::Span::from_nanos(limits::EPOCH_WAIT_MILLISECONDS as i64 * 1_000_000);
         tokio::select! {
             biased;
             answer = answer => answer.map_err(|_| gone())?,
@@ -269,12 +348,18 @@ impl Pool {
     /// The windows' parts of a checkpoint; those of `without` are left out.
     pub(crate) async fn checkpoint(&self, without: &[Unit]) -> Vec<(Unit, String, Vec<u8>)> {
         let mut waiting = Vec::new();
-        for (unit, handle) in self.windows.iter().filter(|(unit, _)| !without.contains(unit)) {
+        for (unit, handle) in self
+            .windows
+            .iter()
+            .filter(|(unit, _)| !without.contains(unit))
+        {
             if handle.is_empty {
                 continue;
             }
             let (reply, answer) = oneshot::channel();
-            let Some(address) = handle.seat.address() else { continue };
+            let Some(address) = handle.seat.address() else {
+                continue;
+            };
             if tell(&address.recipient(), ReadWindow { reply }).is_ok() {
                 waiting.push((*unit, handle.name.to_string(), answer));
             }
@@ -312,7 +397,10 @@ fn empty_window(set: &Arc<RuleSet>, unit: Unit, settings: &Settings) -> NewWindo
 fn split(number: usize, most: usize) -> Vec<Range<usize>> {
     let parts = (number / ITEMS_PER_MATCHER).clamp(1, most.max(1));
     let size = number.div_ceil(parts).max(1);
-    (0..number).step_by(size).map(|from| from..(from + size).min(number)).collect()
+    (0..number)
+        .step_by(size)
+        .map(|from| from..(from + size).min(number))
+        .collect()
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@
 
 use std::collections::VecDeque;
 
-use larum_event::{
-    EpochCommit, Event, Position, Record, RecordBody, UnitChange,
-};
+use larum_event::{EpochCommit, Event, Position, Record, RecordBody, UnitChange};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::{Input, SEMANTICS_VERSION, Settings, epoch_hash};
 use tracing::{error, info};
@@ -42,7 +40,11 @@ impl Core {
         self.start_from(&mut reader, &base)?;
         let done = done_epochs(&mut reader, base.upto)?;
         let epochs = done.len();
-        let mut records = Records { reader: &mut reader, at: base.upto, ready: VecDeque::new() };
+        let mut records = Records {
+            reader: &mut reader,
+            at: base.upto,
+            ready: VecDeque::new(),
+        };
         for epoch in done {
             self.redo(&mut records, epoch, &base).await?;
         }
@@ -59,7 +61,10 @@ impl Core {
             self.use_rules(load(at, &activated)?, Settings::of(&activated, shards));
         }
         let part = |name: &str| {
-            base.parts.iter().find(|(part, _)| part == name).map(|(_, bytes)| bytes.as_slice())
+            base.parts
+                .iter()
+                .find(|(part, _)| part == name)
+                .map(|(_, bytes)| bytes.as_slice())
         };
         if let Some(bytes) = part(SEQUENCER_PART)
             && let Err(error) = self.sequencer.restore(bytes)
@@ -74,7 +79,11 @@ impl Core {
                 }
             }
         }
-        for (_, bytes) in base.parts.iter().filter(|(part, _)| part.starts_with(LOST_PART)) {
+        for (_, bytes) in base
+            .parts
+            .iter()
+            .filter(|(part, _)| part.starts_with(LOST_PART))
+        {
             self.remember_lost(bytes);
         }
         Ok(())
@@ -88,7 +97,11 @@ impl Core {
         base: &Base,
     ) -> Result<(), EpochError> {
         // Such a commit may stand behind a checkpoint that was taken after it.
-        if epoch.attached.iter().any(|change| !self.is_lost(&change.unit)) {
+        if epoch
+            .attached
+            .iter()
+            .any(|change| !self.is_lost(&change.unit))
+        {
             return Ok(());
         }
         let mut derived: Vec<Event> = Vec::new();
@@ -158,7 +171,10 @@ impl Core {
         );
         self.parts.gauges.problem(
             "determinism",
-            format!("the epoch up to position {} gave other alerts when it was run again", commit.upto),
+            format!(
+                "the epoch up to position {} gave other alerts when it was run again",
+                commit.upto
+            ),
         );
     }
 }
@@ -177,9 +193,14 @@ impl Records<'_> {
             return Ok(None);
         }
         if self.ready.is_empty() {
-            self.ready.extend(self.reader.read(self.at, RECORDS, BYTES)?);
+            self.ready
+                .extend(self.reader.read(self.at, RECORDS, BYTES)?);
         }
-        if self.ready.front().is_none_or(|record| record.position > upto) {
+        if self
+            .ready
+            .front()
+            .is_none_or(|record| record.position > upto)
+        {
             return Ok(None);
         }
         let record = self.ready.pop_front();
@@ -197,7 +218,9 @@ fn done_epochs(reader: &mut LogReader, after: Position) -> Result<Vec<Done>, Log
     let mut at = after;
     loop {
         let records = reader.read(at, RECORDS, BYTES)?;
-        let Some(last) = records.last() else { return Ok(done) };
+        let Some(last) = records.last() else {
+            return Ok(done);
+        };
         at = last.position;
         for record in records {
             match record.body {
@@ -208,7 +231,11 @@ fn done_epochs(reader: &mut LogReader, after: Position) -> Result<Vec<Done>, Log
                         (std::mem::take(&mut detached), std::mem::take(&mut attached));
                     // A commit that stands behind the checkpoint may tell of what lies before it.
                     if commit.upto > after || commit.from >= after {
-                        done.push(Done { commit, detached, attached });
+                        done.push(Done {
+                            commit,
+                            detached,
+                            attached,
+                        });
                     }
                 }
                 RecordBody::Event { .. }
@@ -226,9 +253,13 @@ fn unevaluated(reader: &mut LogReader, after: Position) -> Result<u64, LogError>
     let mut number = 0;
     loop {
         let records = reader.read(at, RECORDS, BYTES)?;
-        let Some(last) = records.last() else { return Ok(number) };
+        let Some(last) = records.last() else {
+            return Ok(number);
+        };
         at = last.position;
-        let events = records.iter().filter(|record| matches!(record.body, RecordBody::Event { .. }));
+        let events = records
+            .iter()
+            .filter(|record| matches!(record.body, RecordBody::Event { .. }));
         number += events.count() as u64;
     }
 }

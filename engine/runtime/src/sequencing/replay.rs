@@ -81,7 +81,10 @@ pub(super) fn newest_base(reader: &mut LogReader) -> Result<Base, LogError> {
     let checkpoint = reader.latest_checkpoint()?;
     Ok(checkpoint
         .filter(|checkpoint| checkpoint.semantics == SEMANTICS_VERSION)
-        .map(|checkpoint| Base { upto: checkpoint.upto, parts: checkpoint.parts })
+        .map(|checkpoint| Base {
+            upto: checkpoint.upto,
+            parts: checkpoint.parts,
+        })
         .unwrap_or_default())
 }
 
@@ -111,7 +114,10 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
         let records = reader.read(at, RECORDS, BYTES)?;
         let mut inputs = Vec::with_capacity(records.len());
         let before = at;
-        for record in records.into_iter().filter(|record| record.position <= job.upto) {
+        for record in records
+            .into_iter()
+            .filter(|record| record.position <= job.upto)
+        {
             at = record.position;
             match record.body {
                 RecordBody::Event { event, arrived } => inputs.push(Input {
@@ -138,18 +144,29 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
             break;
         }
     }
-    let base = Base { upto: job.upto, parts: pipeline.checkpoint() };
+    let base = Base {
+        upto: job.upto,
+        parts: pipeline.checkpoint(),
+    };
     Ok(Replayed { base, alerts })
 }
 
 fn run_inputs(pipeline: &mut Pipeline, inputs: &mut Vec<Input>) -> Vec<(Position, Event)> {
     let outcome = pipeline.run(inputs);
     inputs.clear();
-    outcome.alerts.into_iter().map(|raised| (raised.place.position, raised.event)).collect()
+    outcome
+        .alerts
+        .into_iter()
+        .map(|raised| (raised.place.position, raised.event))
+        .collect()
 }
 
 fn leave_out_others(pipeline: &mut Pipeline, rules: &BTreeSet<RuleId>) {
     let set = Arc::clone(pipeline.rule_set());
-    let others = set.rules().iter().enumerate().filter(|(_, rule)| !rules.contains(&rule.id));
+    let others = set
+        .rules()
+        .iter()
+        .enumerate()
+        .filter(|(_, rule)| !rules.contains(&rule.id));
     pipeline.leave_out(others.map(|(number, _)| number as u32));
 }

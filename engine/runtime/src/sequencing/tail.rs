@@ -37,7 +37,11 @@ pub(crate) struct Tail {
 impl Tail {
     /// Reads on with `reader`; the log ends at `head`.
     pub(crate) fn new(reader: LogReader, head: Position) -> Self {
-        Self { batches: VecDeque::new(), head, reader: Some(reader) }
+        Self {
+            batches: VecDeque::new(),
+            head,
+            reader: Some(reader),
+        }
     }
 
     /// Records came by message.
@@ -67,18 +71,19 @@ impl Tail {
         let in_memory = self.batches.front().and_then(|batch| batch.items.first());
         if in_memory.is_some_and(|first| first.position <= after.next()) {
             let records = self.batches.iter().flat_map(|batch| batch.items.iter());
-            let wanted = records.skip_while(|record| record.position <= after).take(most);
+            let wanted = records
+                .skip_while(|record| record.position <= after)
+                .take(most);
             return Next::Ready(stretch(after, contiguous(after, wanted)));
         }
         match self.reader.take() {
-            Some(reader) => Next::Read(Reading { reader, after, most }),
+            Some(reader) => Next::Read(Reading {
+                reader,
+                after,
+                most,
+            }),
             None => Next::Nothing,
         }
-    }
-
-    /// Whether it has its reader.
-    pub(crate) fn has_reader(&self) -> bool {
-        self.reader.is_some()
     }
 
     /// Takes the reader back after [`Reading::read`].
@@ -117,7 +122,11 @@ pub(crate) struct Reading {
 impl Reading {
     /// Reads it, on a thread that may block.
     pub(crate) async fn read(self) -> Result<(LogReader, Stretch), EpochError> {
-        let Self { mut reader, after, most } = self;
+        let Self {
+            mut reader,
+            after,
+            most,
+        } = self;
         let task = tokio::task::spawn_blocking(move || {
             let records = reader.read(after, most, READ_BYTES)?;
             Ok::<_, LogError>((reader, records))
@@ -142,7 +151,10 @@ fn contiguous<'a>(
 
 /// Gathers events until rules change.
 fn stretch<'a>(after: Position, records: impl Iterator<Item = &'a Record>) -> Stretch {
-    let mut stretch = Stretch { upto: after, ..Stretch::default() };
+    let mut stretch = Stretch {
+        upto: after,
+        ..Stretch::default()
+    };
     for record in records {
         match &record.body {
             RecordBody::Event { event, arrived } => stretch.inputs.push(Input {

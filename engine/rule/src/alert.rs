@@ -1,0 +1,141 @@
+//! What a rule says of a window that fired.
+
+use larum_event::{Event, GroupKey, KeyValue, Span, Timestamp};
+use rhai::{Dynamic, Engine, Map};
+
+use crate::view::{EventView, LongText, ObjectView, kind};
+
+/// A window that fired, as the rule's `.alert(|window| ..)` sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct WindowView<'a> {
+    /// Matches that count.
+    pub count: u64,
+    /// The group.
+    pub key: &'a GroupKey,
+    /// Time of the first match that counts.
+    pub first: Timestamp,
+    /// Time of the last one.
+    pub last: Timestamp,
+    /// The event that set it off, for rules of single events; a window that fired may tell of it
+    /// again long after the event has gone by.
+    pub event: Option<&'a Event>,
+}
+
+/// What the rule says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AlertText {
+    /// The member `message`.
+    pub message: Option<String>,
+    /// All other members, by name.
+    pub fields: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The window in the script engine.
+#[derive(Clone)]
+pub(crate) struct ScriptWindow {
+    pub(crate) count: i64,
+    pub(crate) key: Map,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    pub(crate) within: Option<Span>,
+    pub(crate) event: Option<Event>,
+}
+
+/// Teaches an engine the window.
+pub(crate) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<ScriptWindow>("window");
+    engine.register_get("count", |window: &mut ScriptWindow| window.count);
+    engine.register_get("key", |window: &mut ScriptWindow| window.key.clone());
+    engine.register_get("first", |window: &mut ScriptWindow| {
+        window.first.to_string()
+    });
+    engine.register_get("last", |window: &mut ScriptWindow| window.last.to_string());
+    engine.register_get("event", |window: &mut ScriptWindow| {
+        window
+            .event
+            .clone()
+            .map_or(Dynamic::UNIT, |event| Dynamic::from(EventView(event)))
+    });
+    engine.register_get("within", |window: &mut ScriptWindow| match window.within {
+        Some(within) => Dynamic::from(within.to_string()),
+        None => Dynamic::UNIT,
+    });
+}
+
+/// A member of a group key as rhai has it.
+pub(crate) fn key_value(value: &KeyValue) -> Dynamic {
+    match value {
+        KeyValue::Bool(value) => (*value).into(),
+        KeyValue::Int(value) => (*value).into(),
+        KeyValue::Float(bits) => f64::from_bits(*bits).into(),
+        KeyValue::Str(text) => text.as_ref().into(),
+    }
+}
+
+/// What the closure returned, taken apart; the error is a sentence.
+pub(crate) fn alert_text(returned: &Dynamic) -> Result<AlertText, String> {
+    if let Ok(text) = returned.as_immutable_string_ref() {
+        return Ok(AlertText {
+            message: Some(text.to_string()),
+            fields: serde_json::Map::new(),
+        });
+    }
+    let members = returned.as_map_ref().map_err(|_| {
+        let kind = kind(returned);
+        format!("`.alert(..)` gives a map such as #{{ message: \"..\" }}, not {kind}")
+    })?;
+    let mut alert = AlertText::default();
+    for (name, value) in members.iter() {
+        if name == "message" {
+            alert.message = match json(value)? {
+                serde_json::Value::String(text) => Some(text),
+                serde_json::Value::Null => None,
+                other => Some(other.to_string()),
+            };
+        } else {
+            let value = json(value).map_err(|reason| format!("member `{name}`: {reason}"))?;
+            alert.fields.insert(name.to_string(), value);
+        }
+    }
+    Ok(alert)
+}
+
+fn json(value: &Dynamic) -> Result<serde_json::Value, String> {
+    if value.is_unit() {
+        return Ok(serde_json::Value::Null);
+    }
+    if let Ok(value) = value.as_bool() {
+        return Ok(value.into());
+    }
+    if let Ok(value) = value.as_int() {
+        return Ok(value.into());
+    }
+    if let Ok(value) = value.as_float() {
+        return serde_json::Number::from_f64(value)
+            .map(serde_json::Value::Number)
+            .ok_or_else(|| format!("{value} has no form in JSON"));
+    }
+    if let Ok(value) = value.as_char() {
+        return Ok(value.to_string().into());
+    }
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return Ok(text.as_str().into());
+    }
+    if let Some(long) = value.read_lock::<LongText>() {
+        return Ok(long.0.as_ref().into());
+    }
+    if let Some(object) = value.read_lock::<ObjectView>() {
+        return serde_json::from_str(object.text()).map_err(|error| error.to_string());
+    }
+    if let Ok(elements) = value.as_array_ref() {
+        return elements.iter().map(json).collect();
+    }
+    if let Ok(members) = value.as_map_ref() {
+        let members = members
+            .iter()
+            .map(|(name, value)| Ok((name.to_string(), json(value)?)));
+        let members: Result<serde_json::Map<_, _>, String> = members.collect();
+        return members.map(serde_json::Value::Object);
+    }
+    Err(format!("{} has no form in JSON", kind(value)))
+}

@@ -1,0 +1,205 @@
+//! What is wrong with a rule file, told so that its author can mend it.
+
+use std::fmt;
+
+use larum_event::RuleFile;
+use rhai::Position;
+
+/// How bad a diagnostic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The set does not load.
+    Error,
+    /// The set loads; something in it is probably not meant.
+    Warning,
+}
+
+/// One finding about a rule file. Its `Display` is what a terminal shows: place and message, the
+/// line with a caret under the place, and a line of help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// A stable name of the kind of finding, such as `unknown-method`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub level: Level,
+    /// The file, as its [`RuleFile`] names it; empty for findings about the set as a whole.
+    pub file: String,
+    /// The line, counted from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// The column in characters, counted from 1; 0 for the line as a whole.
+    pub column: usize,
+    /// What is wrong, naming the rule where there is one.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The text of the line.
+    pub source_line: Option<String>,
+}
+
+/// Why something in a rule file is refused, before its place is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    code: &'static str,
+    message: String,
+    pub(crate) help: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+        self.maybe_help(Some(help.into()))
+    }
+
+    /// Gives help, if there is some; the last wins.
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    /// Says which rule it is about.
+    pub(crate) fn of_rule(mut self, rule: &str) -> Self {
+        self.message = format!("rule {rule}: {}", self.message);
+        self
+    }
+
+    /// As an error, at a place.
+    pub(crate) fn at(self, file: &RuleFile, place: Position) -> Diagnostic {
+        self.leveled(Level::Error).at(file, place)
+    }
+
+    /// As an error of the set as a whole.
+    pub(crate) fn of_set(self) -> Diagnostic {
+        self.leveled(Level::Error)
+    }
+
+    /// As a warning; what is warned of still loads.
+    pub(crate) fn warning(self) -> Diagnostic {
+        self.leveled(Level::Warning)
+    }
+
+    fn leveled(self, level: Level) -> Diagnostic {
+        Diagnostic {
+            code: self.code,
+            level,
+            file: String::new(),
+            line: 0,
+            column: 0,
+            message: self.message,
+            help: self.help,
+            source_line: None,
+        }
+    }
+}
+
+/// Longest source line shown, in characters.
+const SHOWN_CHARACTERS: usize = 200;
+
+impl Diagnostic {
+    /// Puts it in its place.
+    pub(crate) fn at(mut self, file: &RuleFile, place: Position) -> Self {
+        self.file = file.path.clone();
+        self.line = place.line().unwrap_or(0);
+        self.column = place.position().unwrap_or(0);
+        self.source_line = self
+            .line
+            .checked_sub(1)
+            .and_then(|index| file.text.lines().nth(index))
+            .map(printable);
+        self
+    }
+}
+
+/// A source line as a terminal may show it: tabs are one space wide, so the caret stays in its
+/// column, and control characters lose their power (4-27).
+fn printable(line: &str) -> String {
+    line.chars()
+        .take(SHOWN_CHARACTERS)
+        .map(|character| match character {
+            '\t' => ' ',
+            control if control.is_control() => '\u{fffd}',
+            other => other,
+        })
+        .collect()
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.file.is_empty() {
+            write!(f, "{}:", self.file)?;
+            if self.line > 0 {
+                write!(f, "{}:{}:", self.line, self.column.max(1))?;
+            }
+            f.write_str(" ")?;
+        }
+        let level = match self.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+        };
+        write!(f, "{level}[{}]: {}", self.code, self.message)?;
+        if let Some(line) = &self.source_line {
+            write!(f, "\n{:>4} | {line}", self.line)?;
+            if self.column > 0 && self.column <= SHOWN_CHARACTERS {
+                write!(f, "\n     | {:>1$}", "^", self.column)?;
+            }
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n     = help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// "did you mean", if one of `candidates` is near enough to `word` that it was probably meant.
+pub(crate) fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    let near = candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .min()?;
+    // A third of the letters may be wrong, at least one and at most three.
+    let most = (word.chars().count() / 3).clamp(1, 3);
+    (near.0 <= most).then(|| format!("did you mean `{}`?", near.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caret_stands_under_the_column_and_control_characters_are_harmless() {
+        let file = RuleFile {
+            path: "a.rhai".into(),
+            text: "rule(\"a\")\n\t.severty(\"\u{1b}high\")".into(),
+        };
+        let shown = Refusal::new("unknown-method", "a rule has no method `severty`")
+            .help("did you mean `severity`?")
+            .at(&file, Position::new(2, 3))
+            .to_string();
+        assert_eq!(
+            shown,
+            "a.rhai:2:3: error[unknown-method]: a rule has no method `severty`\n\
+             \x20  2 |  .severty(\"\u{fffd}high\")\n\
+             \x20    |   ^\n\
+             \x20    = help: did you mean `severity`?"
+        );
+    }
+
+    #[test]
+    fn only_near_words_are_suggested() {
+        let words = ["severity", "title", "on"];
+        assert_eq!(
+            did_you_mean("serverity", words).as_deref(),
+            Some("did you mean `severity`?")
+        );
+        assert_eq!(did_you_mean("group", words), None);
+    }
+}

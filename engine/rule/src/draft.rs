@@ -1,0 +1,237 @@
+//! A rule while its file says what it is.
+//!
+//! Owns what each method of the builder accepts, and what a finished rule must have. Nothing here
+//! stops at the first mistake: a method that refuses its argument leaves the draft as it was, and
+//! the author hears of everything at once.
+
+mod argument;
+
+mod finish;
+
+use std::sync::Arc;
+
+use larum_event::{RuleId, Severity, Span, Topic, TopicPattern};
+use rhai::{Dynamic, Position};
+
+pub(crate) use finish::{Finish, Finished};
+
+use self::argument::{key_parts, list, one};
+use crate::diagnostic::{Refusal, did_you_mean};
+use crate::rule::KeyPart;
+use crate::script::Closure;
+
+/// Something a method has set, and where. A value that was refused is `None`: it was said, so
+/// nothing else need complain that it was not.
+#[derive(Debug, Clone)]
+pub(crate) struct Said<T> {
+    pub(crate) value: Option<T>,
+    pub(crate) place: Position,
+}
+
+/// A rule that is being built.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    /// As written, for messages.
+    pub(crate) name: String,
+    pub(crate) id: Option<RuleId>,
+    pub(crate) place: Position,
+    pub(crate) title: Option<Said<Arc<str>>>,
+    pub(crate) description: Option<Said<Arc<str>>>,
+    pub(crate) severity: Option<Said<Severity>>,
+    pub(crate) attack: Vec<Arc<str>>,
+    pub(crate) references: Vec<Arc<str>>,
+    pub(crate) false_positives: Vec<Arc<str>>,
+    pub(crate) on: Vec<TopicPattern>,
+    /// Whether `.on(..)` was called, with good patterns or bad.
+    pub(crate) on_said: bool,
+    pub(crate) when: Option<Said<Closure>>,
+    pub(crate) group_by: Option<Said<Vec<KeyPart>>>,
+    pub(crate) within: Option<Said<Span>>,
+    pub(crate) count: Option<Said<u64>>,
+    pub(crate) policy: Option<Said<String>>,
+    pub(crate) alert: Option<Said<Closure>>,
+}
+
+/// What a method does with its argument.
+type Method = fn(&mut Draft, Position, &Dynamic) -> Result<(), Refusal>;
+
+/// Every method of a rule; each takes one argument.
+pub(crate) const METHODS: [(&str, Method); 13] = [
+    ("title", |draft, place, value| {
+        once(&mut draft.title, "title", place, one(value).map(Into::into))
+    }),
+    ("description", |draft, place, value| {
+        let text = one(value).map(Into::into);
+        once(&mut draft.description, "description", place, text)
+    }),
+    ("severity", |draft, place, value| {
+        once(&mut draft.severity, "severity", place, severity(value))
+    }),
+    ("attack", |draft, _, value| append(&mut draft.attack, value)),
+    ("references", |draft, _, value| {
+        append(&mut draft.references, value)
+    }),
+    ("false_positives", |draft, _, value| {
+        append(&mut draft.false_positives, value)
+    }),
+    ("on", Draft::on),
+    ("when", |draft, place, value| {
+        let closure = closure(place, value);
+        once(&mut draft.when, "when", place, closure)
+    }),
+    ("group_by", |draft, place, value| {
+        once(&mut draft.group_by, "group_by", place, key_parts(value))
+    }),
+    ("within", |draft, place, value| {
+        once(&mut draft.within, "within", place, within(value))
+    }),
+    ("count", |draft, place, value| {
+        once(&mut draft.count, "count", place, count(value))
+    }),
+    ("policy", |draft, place, value| {
+        once(&mut draft.policy, "policy", place, one(value))
+    }),
+    ("alert", |draft, place, value| {
+        let closure = closure(place, value);
+        once(&mut draft.alert, "alert", place, closure)
+    }),
+];
+
+impl Draft {
+    /// Begins a rule.
+    pub(crate) fn new(id: &Dynamic, place: Position) -> (Self, Option<Refusal>) {
+        let name = one(id);
+        let id = name.clone().and_then(|name| rule_id(&name));
+        let draft = Self {
+            name: name.unwrap_or_else(|_| "?".to_owned()),
+            id: id.clone().ok(),
+            place,
+            title: None,
+            description: None,
+            severity: None,
+            attack: Vec::new(),
+            references: Vec::new(),
+            false_positives: Vec::new(),
+            on: Vec::new(),
+            on_said: false,
+            when: None,
+            group_by: None,
+            within: None,
+            count: None,
+            policy: None,
+            alert: None,
+        };
+        (draft, id.err())
+    }
+
+    fn on(&mut self, _: Position, value: &Dynamic) -> Result<(), Refusal> {
+        self.on_said = true;
+        for text in list(value)? {
+            let pattern = TopicPattern::new(&text)
+                .map_err(|error| Refusal::new("bad-pattern", error.to_string()))?;
+            if !self.on.contains(&pattern) {
+                self.on.push(pattern);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn once<T>(
+    slot: &mut Option<Said<T>>,
+    name: &str,
+    place: Position,
+    value: Result<T, Refusal>,
+) -> Result<(), Refusal> {
+    if let Some(said) = slot {
+        let line = said.place.line().unwrap_or(0);
+        return Err(
+            Refusal::new("set-twice", format!("`.{name}(..)` is said twice"))
+                .help(format!("the first is in line {line}")),
+        );
+    }
+    let (value, problem) = match value {
+        Ok(value) => (Some(value), Ok(())),
+        Err(problem) => (None, Err(problem)),
+    };
+    *slot = Some(Said { value, place });
+    problem
+}
+
+fn append(texts: &mut Vec<Arc<str>>, value: &Dynamic) -> Result<(), Refusal> {
+    texts.extend(list(value)?.into_iter().map(Arc::from));
+    Ok(())
+}
+
+fn rule_id(name: &str) -> Result<RuleId, Refusal> {
+    let bad = |reason: String| {
+        Refusal::new("bad-id", format!("{name:?} is not a rule id: {reason}")).help(
+            "ids are words of letters, digits, '_' and '-' joined by dots: \"auth.brute_force\"",
+        )
+    };
+    let id = RuleId::new(name).map_err(|error| bad(error.to_string()))?;
+    // The rule's alerts need a topic.
+    Topic::new(&alert_topic(&id)).map_err(|error| bad(error.to_string()))?;
+    Ok(id)
+}
+
+/// The topic that alerts of a rule are on.
+pub(crate) fn alert_topic(id: &RuleId) -> String {
+    format!("alerts.{}", id.as_str().to_ascii_lowercase())
+}
+
+fn severity(value: &Dynamic) -> Result<Severity, Refusal> {
+    let text = one(value)?;
+    text.parse::<Severity>().map_err(|error| {
+        let known = Severity::ALL.map(Severity::as_str);
+        let near = did_you_mean(&text.to_ascii_lowercase(), known);
+        Refusal::new("bad-severity", error.to_string()).maybe_help(near)
+    })
+}
+
+fn within(value: &Dynamic) -> Result<Span, Refusal> {
+    let text = one(value)?;
+    let span =
+        Span::parse(&text).map_err(|error| Refusal::new("bad-duration", error.to_string()))?;
+    if span.is_zero() {
+        return Err(
+            Refusal::new("bad-duration", "a window of no length holds nothing")
+                .help("leave `.within(..)` and `.count(..)` out for an alert at each match"),
+        );
+    }
+    Ok(span)
+}
+
+fn count(value: &Dynamic) -> Result<u64, Refusal> {
+    let bad = |found: String| {
+        Refusal::new(
+            "bad-count",
+            format!("a count is a whole number from 1 on, not {found}"),
+        )
+    };
+    match value.as_int() {
+        Ok(count) => u64::try_from(count)
+            .ok()
+            .filter(|count| *count > 0)
+            .ok_or_else(|| bad(count.to_string())),
+        Err(_) => Err(bad(argument::shown(value))),
+    }
+}
+
+fn closure(place: Position, value: &Dynamic) -> Result<Closure, Refusal> {
+    let Some(pointer) = value.read_lock::<rhai::FnPtr>() else {
+        let found = argument::shown(value);
+        return Err(Refusal::new(
+            "wrong-argument",
+            format!("a closure is wanted, not {found}"),
+        )
+        .help("write `|event| ..`"));
+    };
+    Closure::freeze(&pointer, place).map_err(|kind| {
+        Refusal::new(
+            "bad-capture",
+            format!("the closure captures a variable that holds {kind}"),
+        )
+        .help("capture numbers, texts, arrays and maps; make a function with `fn name(..) { .. }`")
+    })
+}

@@ -1,0 +1,120 @@
+//! Arguments of the builder's methods.
+
+use std::sync::Arc;
+
+use larum_event::limits;
+use rhai::Dynamic;
+
+use crate::diagnostic::Refusal;
+use crate::rule::KeyPart;
+use crate::view::{FieldRef, Member, kind};
+
+/// Most members of a group key.
+const KEY_PARTS: usize = 16;
+
+/// One text.
+pub(super) fn one(value: &Dynamic) -> Result<String, Refusal> {
+    match value.as_immutable_string_ref() {
+        Ok(text) => Ok(text.to_string()),
+        Err(_) => Err(Refusal::new(
+            "wrong-argument",
+            format!("a text is wanted, not {}", shown(value)),
+        )),
+    }
+}
+
+/// One text, or a list of them.
+pub(super) fn list(value: &Dynamic) -> Result<Vec<String>, Refusal> {
+    match value.as_array_ref() {
+        Ok(elements) if elements.is_empty() => {
+            Err(Refusal::new("wrong-argument", "the list is empty"))
+        }
+        Ok(elements) => elements.iter().map(one).collect(),
+        Err(_) => one(value).map(|text| vec![text]),
+    }
+}
+
+/// A value for a message.
+pub(super) fn shown(value: &Dynamic) -> String {
+    let text = if value.is_string() || value.is_int() || value.is_float() || value.is_bool() {
+        format!("{value:?}")
+    } else {
+        kind(value).to_owned()
+    };
+    text.chars().take(64).collect()
+}
+
+/// A group key: `"path"`, `["path", ..]` or `#{name: "path", ..}`.
+pub(super) fn key_parts(value: &Dynamic) -> Result<Vec<KeyPart>, Refusal> {
+    let parts: Vec<KeyPart> = match value.as_map_ref() {
+        Ok(members) => members
+            .iter()
+            .map(|(name, path)| part(Some(name.as_str()), &one(path)?))
+            .collect::<Result<_, _>>()?,
+        Err(_) => list(value)?
+            .iter()
+            .map(|path| part(None, path))
+            .collect::<Result<_, _>>()?,
+    };
+    if parts.is_empty() || parts.len() > KEY_PARTS {
+        return Err(Refusal::new(
+            "bad-key",
+            format!(
+                "a group key has 1 to {KEY_PARTS} members, not {}",
+                parts.len()
+            ),
+        ));
+    }
+    for (index, one) in parts.iter().enumerate() {
+        let same = parts
+            .iter()
+            .take(index)
+            .find(|other| other.name == one.name);
+        if let Some(other) = same {
+            let name = &one.name;
+            return Err(Refusal::new(
+                "key-clash",
+                format!(
+                    "{:?} and {:?} are both called `{name}`",
+                    other.path, one.path
+                ),
+            )
+            .help(format!(
+                "give them names: `.group_by(#{{{name}: {:?}, {name}_2: {:?}}})`",
+                other.path, one.path
+            )));
+        }
+    }
+    Ok(parts)
+}
+
+fn part(name: Option<&str>, path: &str) -> Result<KeyPart, Refusal> {
+    if path.len() > limits::RULE_STRING_BYTES {
+        return Err(Refusal::new("bad-key", "the path is too long"));
+    }
+    let field = FieldRef::parse(path).map_err(|unknown| {
+        let inner = path
+            .strip_prefix("event.")
+            .map(|inner| format!("a path begins inside of the event: `{inner}`"));
+        // The place and the rule's name are added where they are known.
+        let mut problem = crate::script::unknown_field(&unknown);
+        problem.help = inner.or(problem.help);
+        problem
+    })?;
+    let groups_nothing = matches!(
+        field,
+        FieldRef::Member(Member::Data | Member::Metadata | Member::Correlation)
+    );
+    if groups_nothing {
+        return Err(Refusal::new(
+            "bad-key",
+            format!("`{path}` is an object, and events are grouped by single values"),
+        )
+        .help(format!("name a member of it: `{path}.NAME`")));
+    }
+    let last = path.rsplit('.').next().unwrap_or(path);
+    Ok(KeyPart {
+        name: Arc::from(name.unwrap_or(last)),
+        path: Arc::from(path),
+    })
+}

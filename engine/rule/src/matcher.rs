@@ -1,0 +1,329 @@
+//! Which rules an event satisfies.
+//!
+//! A [`Matcher`] belongs to one thread: it holds that thread's script engine and the rule texts
+//! parsed for it. It keeps nothing between events but what it has computed from the set, so any
+//! number of matchers give the same answers.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use larum_event::{Event, GroupKey, Topic, WindowSpec};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Scope};
+
+use crate::alert::{self, AlertText, ScriptWindow, WindowView};
+use crate::condition::Fields;
+use crate::error::{FaultKind, RuleFault};
+use crate::layers::reads_alerts;
+use crate::rule::Rule;
+use crate::sandbox;
+use crate::script::{Closure, Prepare, Source, body};
+use crate::set::{RuleSet, said};
+use crate::view::{EventView, kind};
+
+/// Most topics whose rules are remembered; beyond it the memory starts anew.
+const TOPICS: usize = 10_000;
+
+/// One rule that an event satisfies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleMatch {
+    /// Number of the rule in its set.
+    pub rule: u32,
+    /// The rule's group key, read from the event.
+    pub key: GroupKey,
+}
+
+/// Decides for one thread which rules an event satisfies.
+pub struct Matcher {
+    set: Arc<RuleSet>,
+    engine: Engine,
+    prepare: Prepare,
+    sources: Vec<Option<Source>>,
+    conditions: Vec<Option<Program>>,
+    alerts: Vec<Option<Program>>,
+    /// The one rule that is asked, when not all are.
+    only: Option<u32>,
+    /// The rules of each layer that read a topic.
+    topics: HashMap<Topic, Rc<[Vec<u32>]>>,
+}
+
+/// A closure ready to run: its body as a script of its own, with parameters for variables.
+struct Program {
+    tree: AST,
+    parameters: Vec<ImmutableString>,
+    captured: Vec<Dynamic>,
+}
+
+/// What the parameter of a closure is.
+#[derive(Clone, Copy)]
+enum Takes {
+    Event,
+    Window,
+}
+
+impl Matcher {
+    /// A matcher for the rules of `set`.
+    pub fn new(set: Arc<RuleSet>) -> Self {
+        let mut engine = sandbox::matching_engine();
+        let mut met = HashSet::new();
+        let sources = set
+            .files()
+            .iter()
+            .map(|file| Source::parse(&mut engine, &mut met, file).ok())
+            .collect();
+        let rules = set.rules().len();
+        Self {
+            prepare: Prepare::new(&engine),
+            engine,
+            sources,
+            conditions: std::iter::repeat_with(|| None).take(rules).collect(),
+            alerts: std::iter::repeat_with(|| None).take(rules).collect(),
+            topics: HashMap::new(),
+            only: None,
+            set,
+        }
+    }
+
+    /// The set it matches for.
+    pub fn set(&self) -> &Arc<RuleSet> {
+        &self.set
+    }
+
+    /// From now on asks only the rule `only`, or all of them again.
+    pub fn only(&mut self, only: Option<u32>) {
+        self.only = only;
+    }
+
+    /// Evaluates the rules of `layer` on one event. Each whose topic and condition hold and whose
+    /// key is complete is added to `out`, in the order of the rules; each that fails to `faults`.
+    pub fn matches(
+        &mut self,
+        layer: u8,
+        event: &Event,
+        out: &mut Vec<RuleMatch>,
+        faults: &mut Vec<RuleFault>,
+    ) {
+        let readers = self.readers(&event.envelope().topic);
+        let Some(numbers) = readers.get(usize::from(layer)) else {
+            return;
+        };
+        if numbers.is_empty() {
+            return;
+        }
+        let set = Arc::clone(&self.set);
+        let fields = Fields {
+            event,
+            slots: set.paths.read(event),
+        };
+        for &number in numbers {
+            if self.only.is_some_and(|only| only != number) {
+                continue;
+            }
+            let Some(rule) = set.rule(number) else {
+                continue;
+            };
+            match self.condition_holds(number, rule, &fields) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            }
+            let key: Option<Vec<_>> = rule.key.iter().map(|field| fields.key(*field)).collect();
+            if let Some(key) = key {
+                out.push(RuleMatch {
+                    rule: number,
+                    key: GroupKey::new(key),
+                });
+            }
+        }
+    }
+
+    /// What a rule's `.alert(|window| ..)` says of a window; nothing if it has none.
+    ///
+    /// # Errors
+    /// The closure threw, spent too much, or gave what is no text.
+    pub fn alert_fields(
+        &mut self,
+        rule: u32,
+        window: &WindowView<'_>,
+    ) -> Result<AlertText, RuleFault> {
+        let set = Arc::clone(&self.set);
+        let Some((wanted, closure)) = set
+            .rule(rule)
+            .and_then(|found| found.alert.as_ref().map(|closure| (found, closure)))
+        else {
+            return Ok(AlertText::default());
+        };
+        let members = wanted.group_by.iter().zip(window.key.members());
+        let script_window = ScriptWindow {
+            count: i64::try_from(window.count).unwrap_or(i64::MAX),
+            key: members
+                .map(|(part, value)| (part.name.as_ref().into(), alert::key_value(value)))
+                .collect(),
+            first: window.first,
+            last: window.last,
+            within: match wanted.window {
+                WindowSpec::Single => None,
+                WindowSpec::Count { within, .. } => Some(within),
+            },
+            event: window.event.cloned(),
+        };
+        let index = usize::try_from(rule).unwrap_or(usize::MAX);
+        if let Some(slot) = self.alerts.get_mut(index)
+            && slot.is_none()
+        {
+            *slot = program(&self.sources, &self.prepare, wanted, closure, Takes::Window);
+        }
+        let fault = |message, kind| RuleFault {
+            rule,
+            message,
+            kind,
+        };
+        let ready = self.alerts.get(index).and_then(Option::as_ref);
+        let ready = ready.ok_or_else(|| fault(not_found(wanted), FaultKind::Error))?;
+        let returned = ready
+            .run(&self.engine, Dynamic::from(script_window))
+            .map_err(|error| fault(told(wanted, &error), sandbox::kind_of(&error)))?;
+        alert::alert_text(&returned)
+            .map_err(|reason| fault(format!("{}: {reason}", wanted.file), FaultKind::Error))
+    }
+
+    fn condition_holds(
+        &mut self,
+        number: u32,
+        rule: &Rule,
+        fields: &Fields<'_>,
+    ) -> Result<bool, RuleFault> {
+        let Some(closure) = &rule.when else {
+            return Ok(true);
+        };
+        if let Some(condition) = &rule.read
+            && let Ok(holds) = condition.holds(fields)
+        {
+            return Ok(holds);
+        }
+        self.script_holds(number, rule, closure, fields.event)
+    }
+
+    /// Runs a rule's condition as a script.
+    fn script_holds(
+        &mut self,
+        number: u32,
+        rule: &Rule,
+        closure: &Closure,
+        event: &Event,
+    ) -> Result<bool, RuleFault> {
+        let fault = |message, kind| RuleFault {
+            rule: number,
+            message,
+            kind,
+        };
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        if let Some(slot) = self.conditions.get_mut(index)
+            && slot.is_none()
+        {
+            *slot = program(&self.sources, &self.prepare, rule, closure, Takes::Event);
+        }
+        let ready = self.conditions.get(index).and_then(Option::as_ref);
+        let ready = ready.ok_or_else(|| fault(not_found(rule), FaultKind::Error))?;
+        let returned = ready
+            .run(&self.engine, Dynamic::from(EventView(event.clone())))
+            .map_err(|error| fault(told(rule, &error), sandbox::kind_of(&error)))?;
+        if returned.is_unit() {
+            return Ok(false);
+        }
+        returned.as_bool().map_err(|_| {
+            let place = closure.place;
+            let message = format!(
+                "{}:{}:{}: the condition gives {}, not true or false",
+                rule.file,
+                place.line().unwrap_or(rule.line),
+                place.position().unwrap_or(1),
+                kind(&returned),
+            );
+            fault(message, FaultKind::Error)
+        })
+    }
+
+    /// The rules of each layer that read `topic`.
+    fn readers(&mut self, topic: &Topic) -> Rc<[Vec<u32>]> {
+        if let Some(known) = self.topics.get(topic) {
+            return Rc::clone(known);
+        }
+        let raiser = self.set.raiser(topic);
+        let is_alert = topic.segments().next() == Some("alerts");
+        let mut layers = vec![Vec::new(); usize::from(self.set.layers())];
+        for (rule, number) in self.set.rules().iter().zip(0..) {
+            let reads = rule
+                .on
+                .iter()
+                .any(|pattern| reads_alerts(pattern) == is_alert && pattern.matches(topic));
+            let above = raiser.is_none_or(|raiser| self.set.sees(number, raiser));
+            if reads
+                && above
+                && let Some(numbers) = layers.get_mut(usize::from(rule.layer))
+            {
+                numbers.push(number);
+            }
+        }
+        if self.topics.len() >= TOPICS {
+            self.topics.clear();
+        }
+        let layers: Rc<[Vec<u32>]> = layers.into();
+        self.topics.insert(topic.clone(), Rc::clone(&layers));
+        layers
+    }
+}
+
+fn program(
+    sources: &[Option<Source>],
+    prepare: &Prepare,
+    rule: &Rule,
+    closure: &Closure,
+    takes: Takes,
+) -> Option<Program> {
+    let source = sources.get(rule.source)?.as_ref()?;
+    let function = source.closure(closure, 1)?;
+    let event = match takes {
+        Takes::Event => function.params.last().map(|name| name.as_str()),
+        Takes::Window => None,
+    };
+    let mut statements = body(function);
+    prepare.body(&mut statements, event);
+    Some(Program {
+        tree: AST::new(statements, Rc::clone(source.tree.shared_lib())),
+        parameters: function.params.iter().cloned().collect(),
+        captured: closure
+            .captured
+            .iter()
+            .map(|value| value.to_dynamic())
+            .collect(),
+    })
+}
+
+impl Program {
+    fn run(&self, engine: &Engine, argument: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut scope = Scope::new();
+        let values = self.captured.iter().cloned().chain([argument]);
+        for (name, value) in self.parameters.iter().zip(values) {
+            scope.push_dynamic(name.clone(), value);
+        }
+        engine.eval_ast_with_scope::<Dynamic>(&mut scope, &self.tree)
+    }
+}
+
+/// A failure of a script with its place.
+fn told(rule: &Rule, error: &EvalAltResult) -> String {
+    let inner = error.unwrap_inner();
+    let place = inner.position();
+    match (place.line(), place.position()) {
+        (Some(line), Some(column)) => format!("{}:{line}:{column}: {}", rule.file, said(inner)),
+        _ => format!("{}: {}", rule.file, said(inner)),
+    }
+}
+
+fn not_found(rule: &Rule) -> String {
+    format!("{}: the closure of rule {} is gone", rule.file, rule.id)
+}

@@ -1,0 +1,76 @@
+//! A rule as plain data.
+
+use std::sync::Arc;
+
+use larum_event::{GroupKey, RuleId, Severity, TopicPattern, WindowSpec};
+
+use crate::condition::{Condition, Field};
+use crate::script::Closure;
+
+/// One member of a rule's group key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyPart {
+    /// Its name in alerts and in `window.key`.
+    pub name: Arc<str>,
+    /// The path that it is read from, such as `metadata.user`.
+    pub path: Arc<str>,
+}
+
+/// A detection rule, loaded and checked.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its id, also the type of its alerts.
+    pub id: RuleId,
+    /// A short name for people.
+    pub title: Option<Arc<str>>,
+    /// What it detects, for people.
+    pub description: Option<Arc<str>>,
+    /// How bad what it detects is; medium where the rule does not say.
+    pub severity: Severity,
+    /// ATT&CK technique ids.
+    pub attack: Vec<Arc<str>>,
+    /// Where to read more.
+    pub references: Vec<Arc<str>>,
+    /// What else may look like it.
+    pub false_positives: Vec<Arc<str>>,
+    /// The topics it reads; at least one.
+    pub on: Vec<TopicPattern>,
+    /// What keeps its counts apart; empty for one group of everything.
+    pub group_by: Vec<KeyPart>,
+    /// What it asks of the matches of one group.
+    pub window: WindowSpec,
+    /// 0 for rules over raw events, above that of every rule whose alerts it reads.
+    pub layer: u8,
+    /// Changes when, and only when, something changes that decides a fire.
+    pub semantic_hash: [u8; 32],
+    /// The file that it stands in.
+    pub file: Arc<str>,
+    /// The line of its `rule(..)`, counted from 1.
+    pub line: usize,
+    pub(crate) source: usize,
+    pub(crate) when: Option<Closure>,
+    pub(crate) read: Option<Condition>,
+    pub(crate) key: Vec<Field>,
+    pub(crate) alert: Option<Closure>,
+}
+
+impl Rule {
+    /// Whether the rule makes its alerts' text itself.
+    pub fn has_alert(&self) -> bool {
+        self.alert.is_some()
+    }
+
+    /// Whether its condition, if it has one, is decided without running the script.
+    pub fn is_native(&self) -> bool {
+        self.when.is_none() || self.read.is_some()
+    }
+
+    /// A group of this rule, by name of its members.
+    pub fn key_members(&self, key: &GroupKey) -> serde_json::Map<String, serde_json::Value> {
+        self.group_by
+            .iter()
+            .zip(key.members())
+            .map(|(part, value)| (part.name.to_string(), value.to_json()))
+            .collect()
+    }
+}

@@ -1,0 +1,25 @@
+//! Rule text as syntax trees: reading them, checking them, and making them ready to run.
+
+mod chain;
+
+mod check;
+
+mod closure;
+
+mod names;
+
+mod normal;
+
+mod prepare;
+
+mod source;
+
+mod walk;
+
+pub(crate) use chain::{Chain, Link, Root};
+pub(crate) use check::{Checker, functions_of};
+pub(crate) use closure::{Closure, Literal};
+pub(crate) use names::unknown_field;
+pub(crate) use normal::Normal;
+pub(crate) use prepare::Prepare;
+pub(crate) use source::{Source, body};

@@ -1,0 +1,346 @@
+//! Finding what would never work, before any event comes.
+//!
+//! A misspelt name must be an error at load and never a rule that silently cannot match: functions
+//! that do not exist, members that no event or window has, patterns that do not compile.
+
+use std::collections::{BTreeSet, HashSet};
+use std::rc::Rc;
+
+use larum_event::RuleFile;
+use rhai::{ASTNode, Engine, Expr, Position, ScriptFuncDef, Stmt};
+
+use super::chain::{Chain, Link, Root};
+use super::names::{Meaning, chain_problem};
+use super::source::{Source, body};
+use super::walk::{Call, call_of, each_expr};
+use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
+use crate::text::{Network, regex};
+
+/// Functions that rhai knows without a definition.
+const KEYWORDS: [&str; 6] = [
+    "call",
+    "curry",
+    "is_shared",
+    "type_of",
+    "is_def_fn",
+    "is_def_var",
+];
+
+/// Functions that people look for and that no rule has.
+const OUTSIDE: [&str; 6] = ["sleep", "timestamp", "now", "rand", "open_file", "exit"];
+
+/// Names that begin so are put into conditions by the engine.
+const OURS: &str = "larum_";
+
+/// The functions that an engine has, by name.
+pub(crate) fn functions_of(engine: &Engine) -> BTreeSet<String> {
+    let names = engine.collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true);
+    names
+        .into_iter()
+        // Operators and getters are functions to rhai, but not by name.
+        .filter(|name| name.chars().all(|c| c == '_' || c.is_alphanumeric()))
+        .filter(|name| !name.starts_with(OURS))
+        .chain(KEYWORDS.map(str::to_owned))
+        .collect()
+}
+
+/// Checks the texts of one file.
+pub(crate) struct Checker<'a> {
+    pub(crate) file: &'a RuleFile,
+    pub(crate) source: &'a Source,
+    pub(crate) problems: &'a mut Vec<Diagnostic>,
+}
+
+/// A function and the variables of it that stand for something.
+struct Visit<'k> {
+    function: Rc<ScriptFuncDef>,
+    names: Vec<(String, Meaning<'k>)>,
+    this: Option<Meaning<'k>>,
+}
+
+impl Checker<'_> {
+    /// Every function that is called must exist, and literal patterns must compile.
+    pub(crate) fn calls(&mut self, native: &BTreeSet<String>, builder: &[&str]) {
+        let scripted: HashSet<&str> = self
+            .source
+            .tree
+            .iter_fn_def()
+            .map(|function| function.name.as_str())
+            .collect();
+        let mut found: Vec<(String, Position)> = Vec::new();
+        let mut problems = Vec::new();
+        self.source.tree.walk(&mut |path| {
+            let Some(call) = path.last().and_then(call_of) else {
+                return true;
+            };
+            if call.call.op_token.is_none() && call.call.namespace.is_empty() {
+                let name = call.call.name.as_str();
+                if !native.contains(name) && !scripted.contains(name) && !is_of_rule(path) {
+                    found.push((name.to_owned(), call.place));
+                }
+                problems.extend(pattern_problem(call));
+            }
+            true
+        });
+        for function in self.source.tree.iter_fn_def() {
+            if function.name.starts_with(OURS) {
+                let problem = format!("`{}` is a name of the engine's own", function.name);
+                let place = function.body.start_position();
+                problems.push((place, Refusal::new("reserved-name", problem)));
+            }
+        }
+        for (name, place) in found {
+            let known = native.iter().map(String::as_str);
+            let known = known.chain(scripted.iter().copied());
+            let known = known.chain(builder.iter().copied());
+            self.report(
+                place,
+                Refusal::new("unknown-function", format!("there is no function `{name}`"))
+                    .maybe_help(did_you_mean(&name, known))
+                    .maybe_help(world_help(&name)),
+            );
+        }
+        for (place, problem) in problems {
+            self.report(place, problem);
+        }
+    }
+
+    /// Everything that is called on a rule must be one of `methods`, with one argument.
+    pub(crate) fn builder(&mut self, methods: &[&str]) {
+        let mut problems = Vec::new();
+        each_expr(&self.source.tree, &mut |expr| {
+            let Expr::Dot(both, ..) = expr else {
+                return;
+            };
+            let Expr::FnCall(rule, _) = &both.lhs else {
+                return;
+            };
+            if rule.name != "rule" {
+                return;
+            }
+            let id = match rule.args.first() {
+                Some(Expr::StringConstant(id, _)) => id.as_str(),
+                _ => "?",
+            };
+            for link in Chain::of(expr).links {
+                problems.extend(builder_problem(id, &link, methods));
+            }
+        });
+        for (place, problem) in problems {
+            self.report(place, problem);
+        }
+    }
+
+    /// The event that a condition gets must only be asked for members it can have.
+    pub(crate) fn condition(&mut self, rule: &str, function: &Rc<ScriptFuncDef>) {
+        self.closure(rule, function, Meaning::Event);
+    }
+
+    /// The same of the window that an alert's text is made of; `keys` are its group's names.
+    pub(crate) fn alert(&mut self, rule: &str, function: &Rc<ScriptFuncDef>, keys: &[&str]) {
+        self.closure(rule, function, Meaning::Window { keys });
+    }
+
+    fn closure(&mut self, rule: &str, function: &Rc<ScriptFuncDef>, meaning: Meaning<'_>) {
+        let Some(parameter) = function.params.last() else {
+            return;
+        };
+        let mut visits = vec![Visit {
+            function: Rc::clone(function),
+            names: vec![(parameter.to_string(), meaning)],
+            this: None,
+        }];
+        let mut seen: HashSet<String> = HashSet::new();
+        while let Some(visit) = visits.pop() {
+            if seen.insert(visit.function.to_string()) {
+                self.visit(rule, visit, &mut visits);
+            }
+        }
+    }
+
+    /// Checks one function, and notes the functions that it hands its event or window to.
+    fn visit<'k>(&mut self, rule: &str, mut visit: Visit<'k>, visits: &mut Vec<Visit<'k>>) {
+        let statements = body(&visit.function);
+        aliases(&statements, &mut visit.names);
+        let source = self.source;
+        let mut problems = Vec::new();
+        for statement in &statements {
+            statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
+                let Some(node) = path.last() else {
+                    return true;
+                };
+                if let ASTNode::Expr(expr @ (Expr::Dot(..) | Expr::Index(..))) = node
+                    && !continues_chain(path)
+                {
+                    let chain = Chain::of(expr);
+                    if let Some(meaning) = meaning_of(chain.root, &visit) {
+                        problems.extend(chain_problem(rule, meaning, &chain.links));
+                        follow_method(source, meaning, &chain.links, visits);
+                    }
+                }
+                if let Some(call) = call_of(node) {
+                    follow_call(source, &visit, call, visits);
+                }
+                true
+            });
+        }
+        for (place, problem) in problems {
+            self.report(place, problem);
+        }
+    }
+
+    fn report(&mut self, place: Position, problem: Refusal) {
+        let problem = problem.at(self.file, place);
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// Whether the last node of a walk is a step of the chain before it, not a chain of its own.
+fn continues_chain(path: &[ASTNode<'_>]) -> bool {
+    let [
+        ..,
+        ASTNode::Expr(Expr::Dot(both, flags, _) | Expr::Index(both, flags, _)),
+        last,
+    ] = path
+    else {
+        return false;
+    };
+    let ASTNode::Expr(last) = last else {
+        return false;
+    };
+    std::ptr::eq(&both.rhs, *last) && !flags.contains(rhai::ASTFlags::BREAK)
+}
+
+/// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)`;
+/// those are checked where the rule is built.
+fn is_of_rule(path: &[ASTNode<'_>]) -> bool {
+    let mut nodes = path.iter().rev();
+    if !matches!(nodes.next(), Some(ASTNode::Expr(Expr::MethodCall(..)))) {
+        return false;
+    }
+    let chain =
+        nodes.take_while(|node| matches!(node, ASTNode::Expr(Expr::Dot(..) | Expr::Index(..))));
+    match chain.last() {
+        Some(ASTNode::Expr(Expr::Dot(both, ..))) => {
+            matches!(&both.lhs, Expr::FnCall(call, _) if call.name == "rule")
+        }
+        _ => false,
+    }
+}
+
+fn aliases(statements: &[Stmt], names: &mut Vec<(String, Meaning<'_>)>) {
+    for statement in statements {
+        if let Stmt::Var(parts, ..) = statement
+            && let Expr::Variable(from, ..) = &parts.1
+            && let Some((_, meaning)) = names.iter().find(|(name, _)| *name == from.1.as_str())
+        {
+            names.push((parts.0.name.to_string(), *meaning));
+        }
+    }
+}
+
+fn meaning_of<'k>(root: Root<'_>, visit: &Visit<'k>) -> Option<Meaning<'k>> {
+    match root {
+        Root::Variable(variable) => visit
+            .names
+            .iter()
+            .find(|(name, _)| name == variable)
+            .map(|(_, meaning)| *meaning),
+        Root::This => visit.this,
+        Root::Other => None,
+    }
+}
+
+fn follow_call<'k>(
+    source: &Source,
+    visit: &Visit<'k>,
+    call: Call<'_>,
+    visits: &mut Vec<Visit<'k>>,
+) {
+    if call.method {
+        return;
+    }
+    let Some(function) = source.function(&call.call.name, call.call.args.len()) else {
+        return;
+    };
+    let names: Vec<_> = function
+        .params
+        .iter()
+        .zip(call.call.args.iter())
+        .filter_map(|(parameter, argument)| {
+            let root = Chain::of(argument);
+            let whole = root.links.is_empty();
+            let meaning = whole.then(|| meaning_of(root.root, visit)).flatten()?;
+            Some((parameter.to_string(), meaning))
+        })
+        .collect();
+    if !names.is_empty() {
+        visits.push(Visit {
+            function: Rc::clone(function),
+            names,
+            this: None,
+        });
+    }
+}
+
+fn follow_method<'k>(
+    source: &Source,
+    meaning: Meaning<'k>,
+    links: &[Link<'_>],
+    visits: &mut Vec<Visit<'k>>,
+) {
+    if let Some(Link::Method(call, _)) = links.first()
+        && let Some(function) = source.function(&call.name, call.args.len())
+    {
+        visits.push(Visit {
+            function: Rc::clone(function),
+            names: Vec::new(),
+            this: Some(meaning),
+        });
+    }
+}
+
+fn world_help(name: &str) -> Option<String> {
+    OUTSIDE.contains(&name).then(|| {
+        "rules see the event and nothing else: no clock, no randomness, no files".to_owned()
+    })
+}
+
+fn builder_problem(id: &str, link: &Link<'_>, methods: &[&str]) -> Option<(Position, Refusal)> {
+    let (name, place, arguments) = match link {
+        Link::Method(call, place) => (call.name.as_str(), *place, Some(call.args.len())),
+        Link::Property(name, place) => (*name, *place, None),
+        Link::Index(_) => return None,
+    };
+    if !methods.contains(&name) {
+        let problem = format!("rule {id}: a rule has no method `{name}`");
+        let help = did_you_mean(name, methods.iter().copied())
+            .unwrap_or_else(|| format!("it has {}", methods.join(", ")));
+        return Some((place, Refusal::new("unknown-method", problem).help(help)));
+    }
+    let problem = match arguments {
+        Some(1) => return None,
+        Some(count) => format!("rule {id}: `.{name}(..)` takes one argument, not {count}"),
+        None => format!("rule {id}: `{name}` is a method"),
+    };
+    let help = match name {
+        "on" | "group_by" => format!("write a list: `.{name}([.., ..])`"),
+        name => format!("write `.{name}(..)`"),
+    };
+    Some((place, Refusal::new("wrong-argument", problem).help(help)))
+}
+
+/// A literal pattern that does not compile would only be noticed when the first event comes.
+fn pattern_problem(call: Call<'_>) -> Option<(Position, Refusal)> {
+    let Some(Expr::StringConstant(wanted, place)) = call.call.args.last() else {
+        return None;
+    };
+    let (code, problem) = match call.call.name.as_str() {
+        "matches" => ("bad-regex", regex(wanted).err()?),
+        "cidr" => ("bad-network", Network::parse(wanted).err()?),
+        _ => return None,
+    };
+    Some((*place, Refusal::new(code, problem)))
+}

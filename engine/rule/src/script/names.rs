@@ -1,0 +1,98 @@
+//! Names of members that events and windows do not have.
+
+use rhai::{Expr, Position};
+
+use super::chain::Link;
+use crate::diagnostic::{Refusal, did_you_mean};
+use crate::view::{FieldRef, UnknownField, is_value_property};
+
+/// What a window of `.alert(|window| ..)` has.
+const WINDOW_MEMBERS: [&str; 6] = ["count", "key", "first", "last", "event", "within"];
+
+/// What a variable stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning<'k> {
+    Event,
+    Window { keys: &'k [&'k str] },
+}
+
+/// What is wrong with a chain that begins with an event or a window, and where.
+pub(super) fn chain_problem(
+    rule: &str,
+    meaning: Meaning<'_>,
+    links: &[Link<'_>],
+) -> Option<(Position, Refusal)> {
+    match meaning {
+        Meaning::Event => event_problem(rule, links),
+        Meaning::Window { keys } => window_problem(rule, keys, links),
+    }
+}
+
+fn event_problem(rule: &str, links: &[Link<'_>]) -> Option<(Position, Refusal)> {
+    if let [Link::Method(call, _), ..] = links {
+        if call.name == "has"
+            && let [Expr::StringConstant(path, place)] = call.args.as_slice()
+        {
+            let unknown = FieldRef::parse(path).err()?;
+            return Some((*place, unknown_field(&unknown).of_rule(rule)));
+        }
+        return None;
+    }
+    let mut names = Vec::new();
+    let mut places = Vec::new();
+    for link in links {
+        // A bracket is the way to members that the engine does not know.
+        let Link::Property(name, place) = link else {
+            break;
+        };
+        names.push(*name);
+        places.push(*place);
+    }
+    let unknown = FieldRef::of_segments(&names).err()?;
+    let depth = unknown.name.split('.').count().checked_sub(1)?;
+    let place = places.get(depth)?;
+    if depth > 0 && is_value_property(&unknown.part) {
+        return None;
+    }
+    Some((*place, unknown_field(&unknown).of_rule(rule)))
+}
+
+/// The refusal of a field that no event has.
+pub(crate) fn unknown_field(unknown: &UnknownField) -> Refusal {
+    let UnknownField { name, part, known } = unknown;
+    let problem = match name.rsplit_once('.') {
+        _ if part.is_empty() => format!("{name:?} has an empty part"),
+        Some((before, _)) => format!("an event's `{before}` has no member `{part}`"),
+        None => format!("an event has no member `{part}`"),
+    };
+    let is_top = !name.contains('.') && !part.is_empty();
+    let fields = is_top
+        .then(|| format!("fields of your own stand under `data` or `metadata`; try `data.{part}`"));
+    Refusal::new("unknown-field", problem)
+        .maybe_help(fields)
+        .maybe_help(did_you_mean(part, known.iter().copied()))
+}
+
+fn window_problem(rule: &str, keys: &[&str], links: &[Link<'_>]) -> Option<(Position, Refusal)> {
+    let (Link::Property(name, place), rest) = links.split_first()? else {
+        return None;
+    };
+    if !WINDOW_MEMBERS.contains(name) {
+        let problem = format!("rule {rule}: a window has no member `{name}`");
+        let help = did_you_mean(name, WINDOW_MEMBERS)
+            .unwrap_or_else(|| format!("it has {}", WINDOW_MEMBERS.join(", ")));
+        return Some((*place, Refusal::new("unknown-field", problem).help(help)));
+    }
+    match (*name, rest) {
+        ("event", rest) => event_problem(rule, rest),
+        ("key", [Link::Property(key, place), ..]) if !keys.contains(key) => {
+            let problem = format!("rule {rule}: its group key has no member `{key}`");
+            let help = did_you_mean(key, keys.iter().copied()).unwrap_or_else(|| match keys {
+                [] => "the rule has no `.group_by(..)`".to_owned(),
+                keys => format!("it has {}", keys.join(", ")),
+            });
+            Some((*place, Refusal::new("unknown-field", problem).help(help)))
+        }
+        _ => None,
+    }
+}

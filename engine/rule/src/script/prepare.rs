@@ -1,0 +1,263 @@
+//! Makes the body of a closure ready to run.
+//!
+//! Two things are put in the place of what is written, so that a script answers as a condition that
+//! was read does:
+//!
+//! - `event.data.user` is looked up as one path and not member by member. A path that crosses a text
+//!   or number is missing, and a name with a dot in it is found.
+//! - A missing field, asked whether it is true, answers no. To rhai `() && x` is an error, and events
+//!   lack fields all the time. So operands of `&&`, `||` and `!`, and the conditions of `if` and
+//!   loops, are wrapped in a function that turns `()` into false and leaves the rest as it is.
+//!
+//! Named functions stay as they are written.
+
+use rhai::{ASTFlags, ASTNode, Engine, Expr, Position, Stmt};
+
+use super::chain::{Chain, Link, Root};
+use crate::text::TRUTH;
+use crate::view::{FIELD, FieldRef, is_value_property};
+
+/// The calls that are put in.
+pub(crate) struct Prepare {
+    truth: Expr,
+    field: Expr,
+}
+
+/// Prepares one body.
+struct Body<'a> {
+    calls: &'a Prepare,
+    event: Option<&'a str>,
+}
+
+impl Prepare {
+    pub(crate) fn new(engine: &Engine) -> Self {
+        Self {
+            truth: call(engine, &format!("{TRUTH}(0)")),
+            field: call(engine, &format!("{FIELD}(0, 0)")),
+        }
+    }
+
+    /// Prepares the body of a closure whose parameter `event` is the event, if it has one.
+    pub(crate) fn body(&self, statements: &mut [Stmt], event: Option<&str>) {
+        let event = event.filter(|event| !redefines(statements, event));
+        let body = Body { calls: self, event };
+        body.wrap_all(statements);
+    }
+}
+
+fn call(engine: &Engine, text: &str) -> Expr {
+    let tree = engine.compile_expression(text).ok();
+    let call = tree.and_then(|tree| match tree.statements().first() {
+        Some(Stmt::Expr(call)) => Some(call.as_ref().clone()),
+        Some(Stmt::FnCall(call, place)) => Some(Expr::FnCall(call.clone(), *place)),
+        _ => None,
+    });
+    call.expect("a call of a function parses to a call")
+}
+
+/// Puts `arguments` into a copy of a call.
+fn with_arguments(
+    template: &Expr,
+    place: Position,
+    arguments: impl IntoIterator<Item = Expr>,
+) -> Expr {
+    let mut call = template.clone();
+    call.set_position(place);
+    if let Expr::FnCall(inner, _) = &mut call {
+        for (slot, argument) in inner.args.iter_mut().zip(arguments) {
+            *slot = argument;
+        }
+    }
+    call
+}
+
+/// Whether a body gives the name another meaning somewhere.
+fn redefines(statements: &[Stmt], name: &str) -> bool {
+    let mut found = false;
+    for statement in statements {
+        statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
+            found |= match path.last() {
+                Some(ASTNode::Stmt(Stmt::Var(parts, ..))) => parts.0.name == name,
+                Some(ASTNode::Stmt(Stmt::For(parts, _))) => {
+                    let counter = parts.1.as_ref();
+                    parts.0.name == name || counter.is_some_and(|counter| counter.name == name)
+                }
+                Some(ASTNode::Stmt(Stmt::TryCatch(..))) => true,
+                _ => false,
+            };
+            !found
+        });
+    }
+    found
+}
+
+/// How many links of a chain over the event are one path, and the path.
+fn path_of(chain: &Chain<'_>) -> Option<(usize, String)> {
+    let mut segments: Vec<&str> = Vec::new();
+    for (depth, link) in chain.links.iter().enumerate() {
+        let segment = match link {
+            // Of a text it is the text's own.
+            Link::Property(name, _) if depth > 0 && is_value_property(name) => break,
+            Link::Property(name, _) => name,
+            Link::Index(Expr::StringConstant(name, _)) => name.as_str(),
+            Link::Index(_) | Link::Method(..) => break,
+        };
+        // A member with a dot in its name is no path; the object is asked for it.
+        if segment.is_empty() || segment.contains('.') {
+            break;
+        }
+        segments.push(segment);
+    }
+    FieldRef::of_segments(&segments).ok()?;
+    Some((segments.len(), segments.join(".")))
+}
+
+impl Body<'_> {
+    /// Puts the look-up of a path in the place of a chain over the event, or of its beginning.
+    fn field(&self, expr: &mut Expr) {
+        let Some(event) = self.event else {
+            return;
+        };
+        let chain = Chain::of(expr);
+        let Some((links, path)) = path_of(&chain) else {
+            return;
+        };
+        if !matches!(chain.root, Root::Variable(name) if name == event) {
+            return;
+        }
+        let all = links == chain.links.len();
+        let place = expr.start_position();
+        let mut rest = expr.take();
+        let mut root = Expr::default();
+        for depth in 0..links.saturating_add(usize::from(!all)) {
+            let (Expr::Dot(both, ..) | Expr::Index(both, ..)) = &mut rest else {
+                break;
+            };
+            if depth == 0 {
+                root = both.lhs.take();
+            }
+            if depth < links {
+                let next = both.rhs.take();
+                rest = next;
+            }
+        }
+        let path = Expr::StringConstant(path.into(), place);
+        let look_up = with_arguments(&self.calls.field, place, [root, path]);
+        match &mut rest {
+            Expr::Dot(both, ..) | Expr::Index(both, ..) if !all => {
+                both.lhs = look_up;
+                *expr = rest;
+            }
+            _ => *expr = look_up,
+        }
+    }
+
+    /// Wraps what stands where a truth value is wanted.
+    fn wrap_all(&self, statements: &mut [Stmt]) {
+        for statement in statements {
+            self.statement(statement);
+        }
+    }
+
+    fn statement(&self, statement: &mut Stmt) {
+        match statement {
+            Stmt::If(flow, _) | Stmt::While(flow, _) | Stmt::Do(flow, ..) => {
+                self.expr(&mut flow.expr);
+                self.wrap(&mut flow.expr);
+                self.wrap_all(flow.body.statements_mut());
+                self.wrap_all(flow.branch.statements_mut());
+            }
+            Stmt::For(parts, _) => {
+                self.expr(&mut parts.2.expr);
+                self.wrap_all(parts.2.body.statements_mut());
+            }
+            Stmt::TryCatch(flow, _) => {
+                self.wrap_all(flow.body.statements_mut());
+                self.wrap_all(flow.branch.statements_mut());
+            }
+            Stmt::Switch(parts, _) => {
+                self.expr(&mut parts.0);
+                for case in parts.1.expressions.iter_mut() {
+                    self.expr(&mut case.lhs);
+                    self.wrap(&mut case.lhs);
+                    self.expr(&mut case.rhs);
+                }
+            }
+            Stmt::Var(parts, ..) => self.expr(&mut parts.1),
+            Stmt::Assignment(parts) => self.expr(&mut parts.1.rhs),
+            Stmt::FnCall(call, _) => call.args.iter_mut().for_each(|arg| self.expr(arg)),
+            Stmt::Block(block) => self.wrap_all(block.statements_mut()),
+            Stmt::Expr(expr) => self.expr(expr),
+            Stmt::Return(Some(expr), ..) | Stmt::BreakLoop(Some(expr), ..) => self.expr(expr),
+            _ => {}
+        }
+    }
+
+    fn expr(&self, expr: &mut Expr) {
+        match expr {
+            Expr::And(operands, _) | Expr::Or(operands, _) => {
+                for operand in operands.iter_mut() {
+                    self.expr(operand);
+                    self.wrap(operand);
+                }
+            }
+            Expr::Coalesce(operands, _) => {
+                operands.iter_mut().for_each(|operand| self.expr(operand));
+            }
+            Expr::FnCall(call, _) => {
+                let negation = call.op_token.is_some() && call.name == "!";
+                for argument in call.args.iter_mut() {
+                    self.expr(argument);
+                    if negation {
+                        self.wrap(argument);
+                    }
+                }
+            }
+            Expr::MethodCall(call, _) => call.args.iter_mut().for_each(|arg| self.expr(arg)),
+            Expr::Dot(..) | Expr::Index(..) => {
+                self.field(expr);
+                self.links(expr);
+            }
+            Expr::Array(elements, _) | Expr::InterpolatedString(elements, _) => {
+                elements.iter_mut().for_each(|element| self.expr(element));
+            }
+            Expr::Map(members, _) => {
+                members.0.iter_mut().for_each(|(_, value)| self.expr(value));
+            }
+            Expr::Stmt(block) => self.wrap_all(block.statements_mut()),
+            _ => {}
+        }
+    }
+
+    /// Prepares what stands inside of a chain; its own steps stay.
+    fn links(&self, mut chain: &mut Expr) {
+        let mut inside = false;
+        while let Expr::Dot(both, flags, _) | Expr::Index(both, flags, _) = chain {
+            self.expr(&mut both.lhs);
+            let ends = flags.contains(ASTFlags::BREAK);
+            inside = true;
+            chain = &mut both.rhs;
+            if ends {
+                break;
+            }
+        }
+        // What is no chain any more may be one of its own, but is never this one again.
+        if inside {
+            self.expr(chain);
+        }
+    }
+
+    /// Wraps an operand, unless it can be nothing but a truth value.
+    fn wrap(&self, operand: &mut Expr) {
+        let may_miss = match operand {
+            Expr::Dot(..) | Expr::Index(..) | Expr::Variable(..) | Expr::Coalesce(..) => true,
+            Expr::FnCall(call, _) => call.op_token.is_none(),
+            _ => false,
+        };
+        if !may_miss {
+            return;
+        }
+        let place = operand.position();
+        *operand = with_arguments(&self.calls.truth, place, [operand.take()]);
+    }
+}

@@ -1,0 +1,117 @@
+//! What goes wrong with files and with the set as a whole, in words.
+
+use larum_event::limits;
+use rhai::{EvalAltResult, ParseErrorType};
+
+use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
+use crate::draft::alert_topic;
+use crate::error::FaultKind;
+use crate::layers::{NoOrder, reads_alerts};
+use crate::rule::Rule;
+use crate::sandbox;
+
+/// Rules that cannot be put in order, and the one to show.
+pub(super) fn no_order(rules: &[Rule], reason: NoOrder) -> (usize, Diagnostic) {
+    let name = |rule: usize| rules.get(rule).map_or("?", |rule| rule.id.as_str());
+    match reason {
+        NoOrder::Cycle(cycle) => {
+            let first = cycle.first().copied().unwrap_or(0);
+            let names: Vec<&str> = cycle
+                .iter()
+                .chain([&first])
+                .map(|rule| name(*rule))
+                .collect();
+            let problem = match cycle.as_slice() {
+                [only] => format!("rule {} reads its own alerts", name(*only)),
+                _ => format!(
+                    "rules read each other's alerts in a circle: {}",
+                    names.join(" → ")
+                ),
+            };
+            let problem = Refusal::new("cycle", problem);
+            let help = "rules over alerts are evaluated after those they read; break the circle";
+            (first, problem.help(help).of_set())
+        }
+        NoOrder::TooDeep(rule) => {
+            let problem = format!(
+                "rule {} reads alerts of alerts more than {} layers deep",
+                name(rule),
+                limits::DERIVED_DEPTH
+            );
+            (rule, Refusal::new("too-many-layers", problem).of_set())
+        }
+    }
+}
+
+/// Rules that name the alerts of a rule that does not exist.
+pub(super) fn unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
+    let topics: Vec<String> = rules.iter().map(|rule| alert_topic(&rule.id)).collect();
+    let mut found = Vec::new();
+    for (number, rule) in rules.iter().enumerate() {
+        for pattern in &rule.on {
+            let wanted = pattern.as_str();
+            let named = reads_alerts(pattern) && pattern.is_literal();
+            if named && !topics.iter().any(|topic| topic == wanted) {
+                let problem = format!("no rule of this set raises alerts on {wanted:?}");
+                let problem = Refusal::new("unknown-alert", problem)
+                    .maybe_help(did_you_mean(wanted, topics.iter().map(String::as_str)));
+                found.push((number, problem.of_rule(rule.id.as_str()).warning()));
+            }
+        }
+    }
+    found
+}
+
+/// A file that does not parse.
+pub(super) fn syntax_problem(error: &rhai::ParseError) -> Refusal {
+    let text = error.err_type().to_string();
+    if let Some(word) = sandbox::FORBIDDEN
+        .into_iter()
+        .find(|word| text.contains(&format!("'{word}'")))
+    {
+        return Refusal::new("forbidden", format!("rules may not use `{word}`")).help(format!(
+            "a rule computes from the event alone; a field of that name is `event.data[\"{word}\"]`"
+        ));
+    }
+    let problem = Refusal::new("syntax", uncapitalised(&text));
+    match error.err_type() {
+        ParseErrorType::Reserved(word) => problem.help(format!(
+            "a field of that name is written `event.data[\"{word}\"]`"
+        )),
+        ParseErrorType::VariableUndefined(name) => {
+            problem.maybe_help(did_you_mean(name, ["event", "window"]))
+        }
+        _ => problem,
+    }
+}
+
+/// A file that fails when it is executed.
+pub(super) fn runtime_problem(error: &EvalAltResult) -> Refusal {
+    let inner = error.unwrap_inner();
+    if let EvalAltResult::ErrorTooManyOperations(_) = inner {
+        return Refusal::new("budget", "the file takes too long to load")
+            .help("a rule file builds its rules and ends; is there a loop that does not?");
+    }
+    let code = match sandbox::kind_of(error) {
+        FaultKind::Budget => "budget",
+        FaultKind::Error => "load-failed",
+    };
+    Refusal::new(code, said(inner))
+}
+
+/// An error of rhai as a sentence of ours: in lower case and without its place.
+pub(crate) fn said(error: &EvalAltResult) -> String {
+    let text = error.to_string();
+    let place = format!(" ({})", error.position());
+    uncapitalised(text.strip_suffix(&place).unwrap_or(&text))
+}
+
+fn uncapitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    match (characters.next(), characters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}

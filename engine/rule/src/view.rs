@@ -1,0 +1,145 @@
+//! What a rule sees of an event: read-only views that look things up in the event's own bytes.
+//!
+//! Nothing is copied but the values a rule touches. `null` and a missing member are both `()`, and
+//! so is a member of anything that has no members: a rule never fails because an event is shaped
+//! otherwise than it hoped.
+
+mod json;
+
+mod member;
+
+mod object;
+
+pub(crate) use member::{FieldRef, MEMBERS, Member, UnknownField};
+pub(crate) use object::{LongText, ObjectView, dynamic, kind};
+
+use larum_event::Event;
+use rhai::{Array, Dynamic, Engine, ImmutableString};
+
+/// The event, as closures get it.
+#[derive(Clone)]
+pub(crate) struct EventView(pub(crate) Event);
+
+/// The function that paths over the event become.
+pub(crate) const FIELD: &str = "larum_field";
+
+/// Properties that rhai itself gives to texts, numbers and arrays; there they mean what they say
+/// and are no members of the event.
+const TEXT_PROPERTIES: [&str; 4] = ["len", "is_empty", "bytes", "chars"];
+const INT_PROPERTIES: [&str; 4] = ["bits", "is_zero", "is_odd", "is_even"];
+const FLOAT_PROPERTIES: [&str; 9] = [
+    "is_zero",
+    "floor",
+    "ceiling",
+    "round",
+    "int",
+    "fraction",
+    "is_nan",
+    "is_finite",
+    "is_infinite",
+];
+const ARRAY_PROPERTIES: [&str; 2] = ["len", "is_empty"];
+
+/// Whether some value that is no object has a property of this name.
+pub(crate) fn is_value_property(name: &str) -> bool {
+    TEXT_PROPERTIES.contains(&name)
+        || INT_PROPERTIES.contains(&name)
+        || FLOAT_PROPERTIES.contains(&name)
+        || ARRAY_PROPERTIES.contains(&name)
+}
+
+/// Teaches an engine the views.
+pub(crate) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<EventView>("event");
+    for (name, wanted) in MEMBERS {
+        engine.register_get(name, move |view: &mut EventView| member(&view.0, wanted));
+    }
+    engine.register_indexer_get(|view: &mut EventView, name: ImmutableString| view.get(&name));
+    engine.register_fn("has", |view: EventView, path: ImmutableString| {
+        view.has(&path)
+    });
+
+    engine.register_fn(FIELD, |view: EventView, path: ImmutableString| {
+        view.field(&path)
+    });
+
+    engine.register_type_with_name::<ObjectView>("object");
+    engine.register_indexer_get(|view: &mut ObjectView, name: ImmutableString| view.get(&name));
+    engine.register_fn("has", |view: ObjectView, path: ImmutableString| {
+        view.has(&path)
+    });
+    engine.register_fn("contains", |view: ObjectView, name: ImmutableString| {
+        view.contains(&name)
+    });
+    engine.register_fn("keys", |view: ObjectView| view.keys());
+    engine.register_fn("len", |view: ObjectView| view.keys().len() as i64);
+    engine.register_fn("to_string", |view: ObjectView| view.text().to_owned());
+    engine.register_fn("to_debug", |view: ObjectView| view.text().to_owned());
+
+    engine.register_type_with_name::<LongText>("text");
+    engine.register_fn("to_string", |_: LongText| "<text too long to show>");
+    engine.register_fn("to_debug", |_: LongText| "<text too long to show>");
+
+    engine.register_indexer_get(|_: &mut (), _: Dynamic| ());
+    engine.register_fn("has", |_: (), _: ImmutableString| false);
+}
+
+/// Makes `x.name` work for every value an event can hold: the member of an object, and `()` for
+/// anything that has no members. Rhai wants a getter per name and type.
+pub(crate) fn register_property(engine: &mut Engine, name: &str) {
+    let wanted: ImmutableString = name.into();
+    engine.register_get(name, move |view: &mut ObjectView| view.get(&wanted));
+    engine.register_get(name, |_: &mut ()| ());
+    engine.register_get(name, |_: &mut bool| ());
+    engine.register_get(name, |_: &mut LongText| ());
+    if !TEXT_PROPERTIES.contains(&name) {
+        engine.register_get(name, |_: &mut ImmutableString| ());
+    }
+    if !INT_PROPERTIES.contains(&name) {
+        engine.register_get(name, |_: &mut i64| ());
+    }
+    if !FLOAT_PROPERTIES.contains(&name) {
+        engine.register_get(name, |_: &mut f64| ());
+    }
+    if !ARRAY_PROPERTIES.contains(&name) {
+        engine.register_get(name, |_: &mut Array| ());
+    }
+}
+
+impl EventView {
+    /// `event["name"]`: any member, known to the engine or not.
+    fn get(&self, name: &str) -> Dynamic {
+        match Member::named(name) {
+            Some(wanted) => member(&self.0, wanted),
+            None => ObjectView::whole(&self.0).get(name),
+        }
+    }
+
+    /// The value at a path, exactly as conditions that were read see it.
+    fn field(&self, path: &str) -> Dynamic {
+        match FieldRef::parse(path) {
+            Ok(FieldRef::Member(wanted)) => member(&self.0, wanted),
+            Ok(FieldRef::Path(path)) => match self.0.field(&path) {
+                Some(value) => dynamic(&self.0, value),
+                None => Dynamic::UNIT,
+            },
+            Err(_) => Dynamic::UNIT,
+        }
+    }
+
+    /// Whether the path is there, `null` included.
+    fn has(&self, path: &str) -> bool {
+        match FieldRef::parse(path) {
+            Ok(FieldRef::Member(wanted)) => wanted.of(&self.0).is_some(),
+            Ok(FieldRef::Path(path)) => self.0.field(&path).is_some(),
+            Err(_) => ObjectView::whole(&self.0).has(path),
+        }
+    }
+}
+
+fn member(event: &Event, member: Member) -> Dynamic {
+    match member.of(event) {
+        Some(value) => dynamic(event, value),
+        None => Dynamic::UNIT,
+    }
+}

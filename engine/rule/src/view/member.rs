@@ -1,0 +1,170 @@
+//! Names of fields as rules write them: members of the envelope, and paths below `data`,
+//! `metadata` and `correlation`.
+
+use larum_event::{Event, Value};
+
+/// A member of the envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Member {
+    Id,
+    Type,
+    Source,
+    Time,
+    Sequence,
+    Channel,
+    Topic,
+    Tenant,
+    Severity,
+    Priority,
+    CorrelationId,
+    Correlation,
+    CausationId,
+    Traceparent,
+    DataVersion,
+    Metadata,
+    Data,
+}
+
+/// Every member with the name that rules use.
+pub(crate) const MEMBERS: [(&str, Member); 17] = [
+    ("id", Member::Id),
+    ("type", Member::Type),
+    ("source", Member::Source),
+    ("time", Member::Time),
+    ("sequence", Member::Sequence),
+    ("channel", Member::Channel),
+    ("topic", Member::Topic),
+    ("tenant", Member::Tenant),
+    ("severity", Member::Severity),
+    ("priority", Member::Priority),
+    ("correlationId", Member::CorrelationId),
+    ("correlation", Member::Correlation),
+    ("causationId", Member::CausationId),
+    ("traceparent", Member::Traceparent),
+    ("dataVersion", Member::DataVersion),
+    ("metadata", Member::Metadata),
+    ("data", Member::Data),
+];
+
+/// What stands in `correlation`.
+pub(crate) const CORRELATION_MEMBERS: [&str; 4] = ["root", "parent", "stage", "tags"];
+
+impl Member {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        MEMBERS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, member)| *member)
+    }
+
+    /// Its value in `event`; `None` where it is missing.
+    pub(crate) fn of(self, event: &Event) -> Option<Value<'_>> {
+        let envelope = event.envelope();
+        let text = |text| Some(Value::Str(std::borrow::Cow::Borrowed(text)));
+        match self {
+            Self::Id => text(envelope.id.as_str()),
+            Self::Type => text(envelope.event_type.as_str()),
+            Self::Source => text(envelope.source.as_str()),
+            Self::Time => Some(Value::Str(envelope.time.to_string().into())),
+            Self::Sequence => envelope.sequence.map(|sequence| {
+                i64::try_from(sequence).map_or(Value::Float(sequence as f64), Value::Int)
+            }),
+            Self::Channel => text(envelope.channel.as_str()),
+            Self::Topic => text(envelope.topic.as_str()),
+            Self::Tenant => text(envelope.tenant.as_str()),
+            Self::Severity => text(envelope.severity.as_str()),
+            Self::Priority => text(envelope.priority.as_str()),
+            Self::CorrelationId => envelope
+                .correlation_id
+                .as_ref()
+                .and_then(|id| text(id.as_str())),
+            Self::CausationId => envelope
+                .causation_id
+                .as_ref()
+                .and_then(|id| text(id.as_str())),
+            Self::Correlation => event.field("correlation"),
+            Self::Traceparent => event.field("traceparent"),
+            Self::DataVersion => event.field("dataVersion"),
+            Self::Metadata => event.field("metadata"),
+            Self::Data => event.field("data"),
+        }
+    }
+}
+
+/// A field that a rule names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum FieldRef {
+    /// A member of the envelope.
+    Member(Member),
+    /// A path below one that is an object.
+    Path(String),
+}
+
+/// A name that no event has, and the names that it could have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnknownField {
+    /// What was asked for, up to where it went wrong.
+    pub(crate) name: String,
+    /// The part that is wrong.
+    pub(crate) part: String,
+    /// What could stand there; empty where nothing can.
+    pub(crate) known: Vec<&'static str>,
+}
+
+impl FieldRef {
+    /// Reads a dot-separated path such as `metadata.user`.
+    pub(crate) fn parse(path: &str) -> Result<Self, UnknownField> {
+        let segments: Vec<&str> = path.split('.').collect();
+        Self::of_segments(&segments)
+    }
+
+    /// Reads a path whose segments are known apart. Below `data` and `metadata` anything goes.
+    pub(crate) fn of_segments(segments: &[&str]) -> Result<Self, UnknownField> {
+        let unknown = |depth: usize, known: Vec<&'static str>| UnknownField {
+            name: segments
+                .get(..=depth)
+                .map(|known| known.join("."))
+                .unwrap_or_default(),
+            part: segments.get(depth).copied().unwrap_or_default().to_owned(),
+            known,
+        };
+        let first = segments.first().copied().unwrap_or_default();
+        let Some(member) = Member::named(first) else {
+            let known = MEMBERS.iter().map(|(name, _)| *name).collect();
+            return Err(unknown(0, known));
+        };
+        let Some(second) = segments.get(1) else {
+            return Ok(Self::Member(member));
+        };
+        match member {
+            Member::Data | Member::Metadata => {
+                if let Some(empty) = segments.iter().position(|segment| segment.is_empty()) {
+                    return Err(unknown(empty, Vec::new()));
+                }
+            }
+            Member::Correlation => {
+                if !CORRELATION_MEMBERS.contains(second) {
+                    return Err(unknown(1, CORRELATION_MEMBERS.to_vec()));
+                }
+                if segments.len() > 2 && *second != "tags" {
+                    return Err(unknown(2, Vec::new()));
+                }
+            }
+            Member::Id
+            | Member::Type
+            | Member::Source
+            | Member::Time
+            | Member::Sequence
+            | Member::Channel
+            | Member::Topic
+            | Member::Tenant
+            | Member::Severity
+            | Member::Priority
+            | Member::CorrelationId
+            | Member::CausationId
+            | Member::Traceparent
+            | Member::DataVersion => return Err(unknown(1, Vec::new())),
+        }
+        Ok(Self::Path(segments.join(".")))
+    }
+}

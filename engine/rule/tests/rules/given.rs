@@ -1,0 +1,72 @@
+//! Events and rule sets for tests.
+
+use std::sync::Arc;
+
+use larum_event::{Channel, Event, EventId, Fill, RuleFile, Severity, Source, TenantId, Timestamp};
+use larum_rule::{Diagnostic, Matcher, RuleFault, RuleMatch, RuleSet};
+
+/// An event read from JSON; what it leaves out is filled in.
+pub fn event(json: &str) -> Event {
+    let source = Source::new("test").unwrap();
+    Event::parse(
+        json.as_bytes(),
+        &Fill {
+            arrived: Timestamp::parse("2026-11-20T12:00:00Z").unwrap(),
+            new_id: &|| EventId::new("e1").unwrap(),
+            source: Some(&source),
+            channel: &Channel::default_channel(),
+            tenant: &TenantId::default_tenant(),
+            severity: &|_| Severity::Info,
+        },
+    )
+    .unwrap()
+}
+
+/// A login with this `data`.
+pub fn login(data: &str) -> Event {
+    event(&format!(
+        r#"{{"type":"auth.login","channel":"security","metadata":{{"user":"eve"}},"data":{data}}}"#
+    ))
+}
+
+pub fn file(path: &str, text: &str) -> RuleFile {
+    RuleFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+pub fn try_load(text: &str) -> Result<RuleSet, Vec<Diagnostic>> {
+    RuleSet::load(&[file("a.rhai", text)])
+}
+
+pub fn load(text: &str) -> RuleSet {
+    match try_load(text) {
+        Ok(set) => set,
+        Err(problems) => panic!("{}", shown(&problems)),
+    }
+}
+
+pub fn shown(problems: &[Diagnostic]) -> String {
+    let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    shown.join("\n")
+}
+
+/// A set of one rule over everything with this condition.
+pub fn condition(when: &str) -> RuleSet {
+    load(&format!(r##"rule("r").on("#").when({when});"##))
+}
+
+/// What the rules of layer 0 make of an event.
+pub fn outcome(set: RuleSet, event: &Event) -> (Vec<RuleMatch>, Vec<RuleFault>) {
+    let (mut out, mut faults) = (Vec::new(), Vec::new());
+    Matcher::new(Arc::new(set)).matches(0, event, &mut out, &mut faults);
+    (out, faults)
+}
+
+/// Whether the only rule matches; it must not fail.
+pub fn matches(set: RuleSet, event: &Event) -> bool {
+    let (out, faults) = outcome(set, event);
+    assert_eq!(faults, []);
+    !out.is_empty()
+}

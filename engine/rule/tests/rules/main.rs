@@ -1,0 +1,22 @@
+//! Rule files in, matches, faults and diagnostics out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "functions of tests are tests too, which clippy does not see"
+)]
+
+mod given;
+
+mod values;
+
+mod keys;
+
+mod diagnostics;
+
+mod layers;
+
+mod meaning;
+
+mod alerts;
+
+mod differential;

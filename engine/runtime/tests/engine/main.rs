@@ -1,0 +1,5 @@
+//! The engine end to end inside one process.
+
+mod support;
+
+mod alerts;
