@@ -50,7 +50,9 @@ impl Server {
         let mut said = String::new();
         let address = loop {
             let mut line = String::new();
-            let read = lines.read_line(&mut line).expect("standard error can be read");
+            let read = lines
+                .read_line(&mut line)
+                .expect("standard error can be read");
             assert!(read > 0, "the server did not come up: {said}");
             said.push_str(&line);
             if let Some(address) = address_in(&line) {
@@ -76,8 +78,14 @@ impl Server {
     pub fn post(&mut self, body: &str) -> Result<String, String> {
         let mut stream = self.send(body);
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
-        if answer.starts_with("HTTP/1.1 2") { Ok(answer) } else { Err(answer) }
+        stream
+            .read_to_string(&mut answer)
+            .map_err(|error| error.to_string())?;
+        if answer.starts_with("HTTP/1.1 2") {
+            Ok(answer)
+        } else {
+            Err(answer)
+        }
     }
 
     /// Posts NDJSON and does not wait.
@@ -100,10 +108,15 @@ impl Server {
     /// Gets a path; the answer's head and body.
     pub fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
-        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        );
         stream.write_all(head.as_bytes()).expect("the server reads");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the server answers");
+        stream
+            .read_to_string(&mut answer)
+            .expect("the server answers");
         answer
     }
 
@@ -118,8 +131,13 @@ impl Server {
     /// # Panics
     /// It ends with another code than 0.
     pub fn stop(&mut self) {
-        let term = Command::new("kill").arg(self.child.id().to_string()).status();
-        assert!(term.is_ok_and(|status| status.success()), "kill(1) sends SIGTERM");
+        let term = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(
+            term.is_ok_and(|status| status.success()),
+            "kill(1) sends SIGTERM"
+        );
         let status = self.child.wait().expect("a child that is told to end ends");
         assert!(status.success(), "the server ended with {status}");
     }

@@ -53,7 +53,11 @@ rule("auth.alerts_of_alerts")
 /// Event number `number`: one of seven users fails, now and then one succeeds.
 fn event(number: u64) -> String {
     let time = larum_event::Timestamp::from_seconds(1_780_000_000 + number as i64 / 2).unwrap();
-    let outcome = if number.is_multiple_of(11) { "success" } else { "failure" };
+    let outcome = if number.is_multiple_of(11) {
+        "success"
+    } else {
+        "failure"
+    };
     format!(
         r#"{{"id":"e{number}","type":"auth.login","source":"sshd@web-{}","time":"{time}","channel":"security","metadata":{{"user":"u{}"}},"data":{{"outcome":"{outcome}"}}}}"#,
         number % 3,
@@ -62,7 +66,9 @@ fn event(number: u64) -> String {
 }
 
 fn batch(from: u64, size: u64) -> String {
-    (from..from + size).map(|number| event(number) + "\n").collect()
+    (from..from + size)
+        .map(|number| event(number) + "\n")
+        .collect()
 }
 
 /// Every record of the log of a process that is not running.
@@ -88,7 +94,10 @@ fn died_before_the_commit(records: &[Record]) -> bool {
     });
     let committed = committed.max().unwrap_or_default();
     let is_event = |record: &&Record| matches!(record.body, RecordBody::Event { .. });
-    records.iter().filter(is_event).any(|record| record.position > committed)
+    records
+        .iter()
+        .filter(is_event)
+        .any(|record| record.position > committed)
 }
 
 /// The alerts of an undisturbed run over the same log.
@@ -127,7 +136,10 @@ fn derived(records: &[Record]) -> Vec<String> {
 
 #[test]
 fn after_kill_9_nothing_acknowledged_is_missing_and_alerts_are_those_of_an_undisturbed_run() {
-    let kills = std::env::var("LARUM_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let kills = std::env::var("LARUM_KILLS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(KILLS);
     let folder = tempfile::tempdir().unwrap();
     let rules = folder.path().join("rules");
     std::fs::create_dir(&rules).unwrap();
@@ -166,10 +178,14 @@ fn after_kill_9_nothing_acknowledged_is_missing_and_alerts_are_those_of_an_undis
             *seen.entry(event.envelope().id.to_string()).or_default() += 1;
         }
     }
-    let missing: Vec<u64> =
-        (0..acknowledged).filter(|number| !seen.contains_key(&format!("e{number}"))).collect();
+    let missing: Vec<u64> = (0..acknowledged)
+        .filter(|number| !seen.contains_key(&format!("e{number}")))
+        .collect();
     assert!(missing.is_empty(), "acknowledged and lost: {missing:?}");
-    assert!(seen.values().all(|times| *times == 1), "an event was stored twice");
+    assert!(
+        seen.values().all(|times| *times == 1),
+        "an event was stored twice"
+    );
     let (expected, found) = (undisturbed(&records), derived(&records));
     println!(
         "{kills} kills (seed \"kill\"), {between} between append and commit; {} events, {} alerts",
@@ -178,6 +194,12 @@ fn after_kill_9_nothing_acknowledged_is_missing_and_alerts_are_those_of_an_undis
     );
     assert!(found.len() > 100, "the rules hardly fired: {}", found.len());
     assert_eq!(found, expected);
-    assert!(3 * between >= kills, "only {between} of {kills} kills fell before the commit");
-    let _: Vec<Event> = found.iter().map(|json| Event::from_canonical(json).unwrap()).collect();
+    assert!(
+        3 * between >= kills,
+        "only {between} of {kills} kills fell before the commit"
+    );
+    let _: Vec<Event> = found
+        .iter()
+        .map(|json| Event::from_canonical(json).unwrap())
+        .collect();
 }
