@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::run::binary;
+
 /// A running server; it is killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -15,17 +17,6 @@ pub struct Server {
 /// A request that was sent and whose answer nobody has read.
 #[derive(Debug)]
 pub struct Posting(#[expect(dead_code, reason = "held open until the server has died")] TcpStream);
-
-/// The binary, built with the faults that tests inject.
-pub fn binary() -> std::path::PathBuf {
-    // Tests run from target/<profile>/deps; the binaries of the same build lie one up.
-    let mut path = std::env::current_exe().expect("a running test has a path");
-    path.pop();
-    if path.ends_with("deps") {
-        path.pop();
-    }
-    path.join(format!("larum-under-test{}", std::env::consts::EXE_SUFFIX))
-}
 
 impl Server {
     /// Starts it on a free port and waits until it serves.
