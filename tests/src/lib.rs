@@ -1,1 +1,5 @@
-//! End-to-end tests.
+//! What end-to-end tests share: the real binary as a server, and the recordings.
+
+mod server;
+
+pub use server::{Posting, Server};

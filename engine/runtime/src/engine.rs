@@ -239,8 +239,30 @@ impl Engine {
     pub async fn tree(&self, tenant: TenantId, id: String) -> Result<Option<TreeView>, QueryError> {
         let (reply, answer) = oneshot::channel();
         let trees = self.0.trees.address().ok_or(QueryError::NotNow)?;
-        tell(&trees.recipient(), ReadTree { tenant, id, reply }).map_err(|_| QueryError::NotNow)?;
-        answer.await.map_err(|_| QueryError::NotNow)
+        let read = ReadTree {
+            tenant: tenant.clone(),
+            id,
+            reply,
+        };
+        tell(&trees.recipient(), read).map_err(|_| QueryError::NotNow)?;
+        let Some(mut view) = answer.await.map_err(|_| QueryError::NotNow)? else {
+            return Ok(None);
+        };
+        // Evidence that belongs to no workflow is known to the trees by its id alone.
+        let unknown = view.unknown_events();
+        if unknown.is_empty() {
+            return Ok(Some(view));
+        }
+        let mut reader = self.0.readers.open();
+        let described = tokio::task::spawn_blocking(move || {
+            for id in unknown {
+                if let Some(stored) = reader.find(Some(&tenant), id.as_str()).map_err(Arc::new)? {
+                    view.describe(&stored.event, stored.position);
+                }
+            }
+            Ok(Some(view))
+        });
+        described.await.map_err(|_| QueryError::NotNow)?
     }
 
     /// Every actor and how it is.

@@ -1,0 +1,12 @@
+//! The binary as people and scripts use it: what goes in, what comes out, and the exit code.
+
+mod run;
+
+mod config;
+mod decode;
+mod demo;
+mod detect;
+mod help;
+mod known_answers;
+mod rules;
+mod serve;
