@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::error::LogError;
 use crate::filter::Filter;
 use crate::identity::Identity;
+use crate::recent::Recent;
 use crate::schema;
 use crate::standing::Standing;
 use crate::tail::{Seen, Tail};
@@ -187,6 +188,8 @@ pub(crate) struct Shared {
     pub(crate) query_rows: usize,
     /// About how many pages lie in the open partition's write-ahead log.
     pub(crate) wal_pages: AtomicU64,
+    /// The last records, which readers that keep up are given without a look at the disk.
+    pub(crate) recent: RwLock<Recent>,
     head: AtomicU64,
     partitions: RwLock<Arc<[Partition]>>,
     sealing: Mutex<()>,
@@ -203,6 +206,7 @@ impl Shared {
             dir,
             query_rows,
             wal_pages: AtomicU64::new(0),
+            recent: RwLock::default(),
             head: AtomicU64::new(head.0),
             partitions: RwLock::new(partitions.into()),
             sealing: Mutex::new(()),

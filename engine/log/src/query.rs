@@ -258,6 +258,9 @@ impl LogReader {
         let whole = Part::between(after, self.head().next());
         let mut events = Vec::new();
         for (partition, part) in parts(&self.partitions(), whole) {
+            if events.len() >= limit {
+                break;
+            }
             let found = self.in_partition(&partition, |connection| {
                 let positions = search::linked(connection, &partition.state, root, part)?;
                 for position in positions {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use larum_event::{EpochCommit, Event, FieldSet, Position, RecordBody, Timestamp};
+use larum_event::{EpochCommit, Event, FieldSet, Position, Record, RecordBody, Timestamp};
 use rusqlite::TransactionBehavior;
 
 use crate::batch::{Appended, Batch, EpochReceipt, LogDone, LogWork, Row};
@@ -258,10 +258,14 @@ impl Log {
         let mut position = batch.first;
         {
             let mut tail = partition::write(&self.growing.tail);
+            let mut recent = partition::write(&self.shared.recent);
             for row in batch.rows {
-                match row {
+                let body = match row {
                     Row::Event {
-                        event, identity, ..
+                        event,
+                        kind,
+                        arrived,
+                        identity,
                     } => {
                         let content = event.content_hash();
                         tail.insert(identity, Seen { content, position });
@@ -269,9 +273,14 @@ impl Log {
                         for key in [root, step].into_iter().flatten() {
                             tail.link(key, position);
                         }
+                        kind.body(event, arrived)
                     }
-                    Row::Control(body) => self.standing.note(position, body),
-                }
+                    Row::Control(body) => {
+                        self.standing.note(position, body.clone());
+                        body
+                    }
+                };
+                recent.push(Record { position, body });
                 position = position.next();
             }
         }
@@ -368,5 +377,10 @@ impl Log {
             )
         };
         limit().map_err(LogError::sqlite("limit", &self.growing.partition.path))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared_partitions(&self) -> Arc<[Partition]> {
+        self.shared.partitions()
     }
 }
