@@ -39,10 +39,19 @@ impl Maintenance {
     /// # Errors
     /// The disk is full or fails. Nothing is lost; call it again.
     pub fn run(&self) -> Result<usize, LogError> {
+        // What the last run replaced is no longer in anybody's hands, so it is freed here and no append is
+        // held up by it.
+        self.shared.sealing().clear();
         let mut sealed = 0;
         while self.seal_one()? {
             sealed += 1;
         }
+        self.shrink_open()?;
+        Ok(sealed)
+    }
+
+    /// Brings the write-ahead log of the open partition into its file when that is worth it.
+    fn shrink_open(&self) -> Result<(), LogError> {
         let waiting = self.shared.wal_pages.load(Ordering::Relaxed);
         if waiting >= WAL_PAGES_LEAST
             && let Some(open) = self.shared.partitions().last()
@@ -54,12 +63,12 @@ impl Maintenance {
             ))?;
             self.shared.wal_pages.store(left, Ordering::Relaxed);
         }
-        Ok(sealed)
+        Ok(())
     }
 
     /// Seals the oldest partition that is full and not sealed; false when there is none.
     pub(crate) fn seal_one(&self) -> Result<bool, LogError> {
-        let _one_at_a_time = self.shared.sealing();
+        let mut replaced = self.shared.sealing();
         let partitions = self.shared.partitions();
         let Some((_open, full)) = partitions.split_last() else {
             return Ok(false);
@@ -67,14 +76,20 @@ impl Maintenance {
         let Some(partition) = full.iter().find(|partition| !partition.is_sealed()) else {
             return Ok(false);
         };
+        replaced.clear();
         let mut connection = schema::open_writer(&partition.path)?;
-        let seal = seal(&mut connection).map_err(partition::full_or("seal", &partition.path))?;
-        let Some(seal) = seal else {
+        let failed = || partition::full_or("seal", &partition.path);
+        for (name, sql) in schema::SEALING {
+            add(&mut connection, name, sql).map_err(failed())?;
+            // It must not wait until everything is sealed: the open partition has grown meanwhile.
+            self.shrink_open()?;
+        }
+        let Some(seal) = mark(&mut connection).map_err(failed())? else {
             return Ok(false);
         };
         empty_wal(&connection, &partition.path)?;
         tracing::debug!(first = %partition.first, last = %seal.last, "partition sealed");
-        self.shared.set_sealed(partition.first, seal);
+        replaced.push(self.shared.set_sealed(partition.first, seal));
         Ok(true)
     }
 
@@ -84,22 +99,6 @@ impl Maintenance {
         let unsealed = |one: &&Partition| !one.is_sealed();
         partitions.iter().filter(unsealed).count() > 1
     }
-}
-
-/// Builds the indexes of a partition and marks it as sealed.
-fn seal(connection: &mut Connection) -> Result<Option<Seal>, rusqlite::Error> {
-    if Seal::read(connection)?.is_none() {
-        for (name, sql) in schema::SEALING {
-            add(connection, name, sql)?;
-        }
-        let tenants = count_tenants(connection)?;
-        if tenants > 1 {
-            let (name, sql) = schema::SEALING_OF_TENANTS;
-            add(connection, name, sql)?;
-        }
-        mark(connection, tenants)?;
-    }
-    Seal::read(connection)
 }
 
 /// Adds one thing, unless it was added before a crash.
@@ -123,16 +122,17 @@ fn add(connection: &mut Connection, name: &str, sql: &str) -> Result<(), rusqlit
     Ok(())
 }
 
-fn count_tenants(connection: &Connection) -> Result<i64, rusqlite::Error> {
-    connection.query_row(
+/// The last step: a partition with a row in `seal` is sealed.
+fn mark(connection: &mut Connection) -> Result<Option<Seal>, rusqlite::Error> {
+    let tenants: i64 = connection.query_row(
         "SELECT count(*) FROM names WHERE role = ?1",
         [Role::Tenant.number()],
         |row| row.get(0),
-    )
-}
-
-/// The last step: a partition with this row is sealed.
-fn mark(connection: &Connection, tenants: i64) -> Result<(), rusqlite::Error> {
+    )?;
+    if tenants > 1 {
+        let (name, sql) = schema::SEALING_OF_TENANTS;
+        add(connection, name, sql)?;
+    }
     let (last, count): (i64, i64) = connection.query_row(
         "SELECT coalesce(max(position), 0), count(identity) FROM records",
         [],
@@ -150,7 +150,7 @@ fn mark(connection: &Connection, tenants: i64) -> Result<(), rusqlite::Error> {
             SELECT ?1, min(time), max(time), max(arrived), ?2, ?3 FROM records",
         (last, tenants, ids.to_bytes()),
     )?;
-    Ok(())
+    Seal::read(connection)
 }
 
 /// Moves pages from the write-ahead log into the file, as far as readers let it and without waiting for

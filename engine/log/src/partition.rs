@@ -192,7 +192,8 @@ pub(crate) struct Shared {
     pub(crate) recent: RwLock<Recent>,
     head: AtomicU64,
     partitions: RwLock<Arc<[Partition]>>,
-    sealing: Mutex<()>,
+    /// Former lists: whoever lets go of one last frees the ids of a million events.
+    sealing: Mutex<Vec<Arc<[Partition]>>>,
 }
 
 impl Shared {
@@ -209,7 +210,7 @@ impl Shared {
             recent: RwLock::default(),
             head: AtomicU64::new(head.0),
             partitions: RwLock::new(partitions.into()),
-            sealing: Mutex::new(()),
+            sealing: Mutex::default(),
         }
     }
 
@@ -232,7 +233,8 @@ impl Shared {
         *partitions = partitions.iter().cloned().chain([partition]).collect();
     }
 
-    pub(crate) fn set_sealed(&self, first: Position, seal: Seal) {
+    /// Puts the sealed partition into the list and returns the list before.
+    pub(crate) fn set_sealed(&self, first: Position, seal: Seal) -> Arc<[Partition]> {
         let seal = Arc::new(seal);
         let mut partitions = write(&self.partitions);
         let replaced = partitions
@@ -245,10 +247,7 @@ impl Shared {
                 partition
             })
             .collect();
-        let before = std::mem::replace(&mut *partitions, replaced);
-        drop(partitions);
-        // The ids of a million events are freed here, outside of the lock.
-        drop(before);
+        std::mem::replace(&mut *partitions, replaced)
     }
 
     /// Takes the first `count` partitions off the list.
@@ -257,8 +256,8 @@ impl Shared {
         *partitions = partitions.iter().skip(count).cloned().collect();
     }
 
-    /// One sealing at a time.
-    pub(crate) fn sealing(&self) -> MutexGuard<'_, ()> {
+    /// One sealing at a time. It holds what sealing has replaced.
+    pub(crate) fn sealing(&self) -> MutexGuard<'_, Vec<Arc<[Partition]>>> {
         self.sealing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

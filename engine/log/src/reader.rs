@@ -56,6 +56,7 @@ impl LogReader {
         most_bytes: usize,
     ) -> Result<Vec<Record>, LogError> {
         let head = self.head();
+        let after = after.min(head);
         let partitions = self.partitions();
         let gone = |first: Position| LogError::Gone {
             asked: after.next(),

@@ -33,9 +33,9 @@ use crate::{dedup, open};
 /// memory.
 const UNSEALED_MOST: usize = 4;
 
-/// A write-ahead log of this many pages is brought into its partition by the writer, if maintenance has
-/// not done so by then.
-const WAL_PAGES_MOST: u64 = 8_192;
+/// A write-ahead log of this many pages, 256 MiB, is brought into its partition by the writer, if maintenance
+/// has not done so by then. Only many small transactions in one partition come to that.
+const WAL_PAGES_MOST: u64 = 32_768;
 
 /// The log, opened for writing. There is one in all processes.
 #[derive(Debug)]

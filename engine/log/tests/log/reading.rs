@@ -32,7 +32,7 @@ fn reading_crosses_partitions_whether_sealed_or_not() {
         }
         assert_eq!(ids(&mut reader, 1, 4, usize::MAX), [2, 3, 4, 5]);
         assert_eq!(
-            ids(&mut reader, 99, 4, usize::MAX),
+            ids(&mut reader, u64::MAX, 4, usize::MAX),
             Vec::<u64>::new(),
             "round {round}"
         );
@@ -150,7 +150,7 @@ fn what_stands_is_found_from_any_partition_and_after_reopening() {
         for at in [1, 2, 5, 9, 11] {
             assert_eq!(rule_set(&mut reader, at), Some((1, 1)), "{at}");
         }
-        for at in [12, 13, 25, 999] {
+        for at in [12, 13, 25, u64::MAX] {
             assert_eq!(rule_set(&mut reader, at), Some((12, 2)), "{at}");
         }
         assert_eq!(reader.last_epoch().unwrap(), Some(commit(0, 11, 1)));
