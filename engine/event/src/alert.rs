@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::correlation::Correlation;
 use crate::event::{Event, Priority};
+use crate::json::check;
 use crate::json::write::Line;
 use crate::names::{Channel, EventId, RuleId, TenantId};
 use crate::rejection::{Reason, Rejection};
@@ -114,7 +115,8 @@ impl Event {
     /// usually [`Correlation::child_of`] the trigger.
     ///
     /// # Errors
-    /// Whatever holds for other events holds for alerts: a rule id that makes no topic is rejected.
+    /// Whatever holds for other events holds for alerts: a rule id that makes no topic is rejected,
+    /// and an alert of more than [`crate::limits::EVENT_BYTES`].
     pub fn from_alert(
         alert: &Alert,
         time: Timestamp,
@@ -139,6 +141,7 @@ impl Event {
         line.object("metadata", |line| line.string("tenantId", tenant.as_str()));
         line.json("data", &data);
         // Reading it back runs every check that other events go through.
-        Self::from_canonical(&line.into_text())
+        let line = line.into_text();
+        Self::from_canonical(check::text(line.as_bytes())?)
     }
 }

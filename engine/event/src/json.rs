@@ -6,8 +6,10 @@
 
 pub(crate) mod check;
 pub(crate) mod draft;
-pub(crate) mod members;
+pub(crate) mod member;
+mod nested;
 mod read;
+pub(crate) mod split;
 pub(crate) mod write;
 
 use self::draft::Draft;
@@ -44,6 +46,11 @@ impl Event {
         let text = check::text(bytes)?;
         check::object(text)?;
         read::event(&Draft::of(text)?, Some(fill))
+    }
+
+    /// Makes the event of a draft that another JSON form was brought into.
+    pub(crate) fn of_draft(draft: &Draft<'_>, fill: &Fill<'_>) -> Result<Self, Rejection> {
+        read::event(draft, Some(fill))
     }
 
     /// Reads one event that was written by [`Event::json`].

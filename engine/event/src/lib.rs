@@ -22,7 +22,11 @@ mod event;
 
 mod json;
 
+mod cloudevents;
+
 mod fields;
+
+mod policy;
 
 mod rejection;
 
@@ -44,12 +48,13 @@ pub use detection::{Detection, Match, Place};
 pub use event::{ContentHash, Envelope, Event, Filled, Priority};
 pub use fields::FieldSet;
 pub use json::Fill;
-pub use json::members::split_array;
+pub use json::split::split_array;
 pub use key::{GroupKey, KeyValue};
 pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };
 pub use pattern::{InvalidPattern, TopicPattern};
+pub use policy::{PolicyError, SeverityPolicy};
 pub use record::{
     CursorMoved, EpochCommit, Position, Record, RecordBody, RuleFile, RuleSetActivated, UnitChange,
 };

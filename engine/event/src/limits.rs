@@ -5,7 +5,7 @@
 
 /// Largest event accepted, canonical or foreign, in bytes (2-26).
 pub const EVENT_BYTES: usize = 1024 * 1024;
-/// Deepest nesting of arrays and objects in an event.
+/// Deepest nesting of arrays and objects in an event; the event itself is the first level.
 pub const EVENT_DEPTH: usize = 64;
 /// Longest event id in bytes.
 pub const ID_BYTES: usize = 256;

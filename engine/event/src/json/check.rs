@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::members::Name;
+use super::split::Name;
 use crate::limits;
 use crate::rejection::{Reason, Rejection};
 
@@ -121,9 +121,17 @@ impl<'de> Walk<'de> {
     }
 }
 
-/// A member's name as it stands in a path.
-fn step(name: &str) -> String {
-    name.chars().take(64).collect()
+/// A member's name as it stands in a path: short, and safe to print (4-27).
+pub(crate) fn step(name: &str) -> String {
+    let mut step = String::new();
+    for character in name.chars().take(64) {
+        if character.is_control() {
+            step.extend(character.escape_unicode());
+        } else {
+            step.push(character);
+        }
+    }
+    step
 }
 
 /// One value, `depth` arrays and objects deep.

@@ -2,10 +2,8 @@
 //!
 //! A draft is what every JSON form of an event is brought into: [`super::read`] makes the event of it.
 
-use std::borrow::Cow;
-
-use super::members::{Member, members};
-use crate::rejection::{Reason, Rejection};
+use super::split::{Member, members};
+use crate::rejection::Rejection;
 
 /// The JSON texts of the members that an event knows, and the others.
 #[derive(Default)]
@@ -65,52 +63,4 @@ impl<'a> Draft<'a> {
             _ => return None,
         })
     }
-}
-
-/// What a JSON text is, in words.
-fn kind(json: &str) -> &'static str {
-    match json.as_bytes().first() {
-        Some(b'"') => "a string",
-        Some(b'{') => "an object",
-        Some(b'[') => "an array",
-        Some(b't' | b'f') => "a boolean",
-        Some(b'n') => "null",
-        _ => "a number",
-    }
-}
-
-/// A rejection because `member` is not `wanted`.
-pub(crate) fn wrong_type(member: &str, wanted: &str, json: &str) -> Rejection {
-    Rejection::of_member(
-        Reason::WrongType,
-        member,
-        format!("it must be {wanted}, not {}", kind(json)),
-    )
-}
-
-/// The member's text, unless it was left out; null is as good as left out.
-pub(crate) fn present(json: Option<&str>) -> Option<&str> {
-    json.filter(|json| *json != "null")
-}
-
-/// The characters of a JSON string, borrowed unless it holds escapes.
-pub(crate) fn string<'a>(member: &str, json: &'a str) -> Result<Cow<'a, str>, Rejection> {
-    let inner = json
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .ok_or_else(|| wrong_type(member, "a string", json))?;
-    if !inner.contains('\\') {
-        return Ok(Cow::Borrowed(inner));
-    }
-    serde_json::from_str(json)
-        .map(Cow::Owned)
-        .map_err(|error| Rejection::of_member(Reason::Syntax, member, error.to_string()))
-}
-
-/// The members of a JSON object.
-pub(crate) fn object<'a>(member: &str, json: &'a str) -> Result<Vec<Member<'a>>, Rejection> {
-    if !json.starts_with('{') {
-        return Err(wrong_type(member, "an object", json));
-    }
-    members(json)
 }

@@ -4,13 +4,13 @@
 //! the envelope and the line are made of the same value, so that they never contradict each other.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::Fill;
-use super::draft::{Draft, object, present, string, wrong_type};
-use super::members::Member;
+use super::draft::Draft;
+use super::member::{Checked, invalid, missing, name, object, present, string, text, wrong_type};
+use super::nested::{correlation, filled, filled_json};
+use super::split::Member;
 use super::write::Line;
-use crate::correlation::Correlation;
 use crate::event::{Envelope, Event, Filled, Priority};
 use crate::limits;
 use crate::names::{Channel, CorrelationId, EventId, EventType, InvalidName, Source, TenantId};
@@ -18,8 +18,6 @@ use crate::rejection::{Reason, Rejection};
 use crate::severity::Severity;
 use crate::time::{InvalidTimestamp, Timestamp};
 use crate::topic::Topic;
-
-type Checked<T> = Result<T, Rejection>;
 
 /// Makes the event of `draft`; what is missing comes from `fill`, or is refused without one.
 pub(super) fn event(draft: &Draft<'_>, fill: Option<&Fill<'_>>) -> Checked<Event> {
@@ -151,41 +149,6 @@ fn line(envelope: &Envelope, rest: &Rest<'_>) -> Line {
     line
 }
 
-fn missing(member: &str) -> Rejection {
-    Rejection::of_member(Reason::MissingMember, member, "it is required")
-}
-
-fn invalid(member: &str, detail: impl ToString) -> Rejection {
-    Rejection::of_member(Reason::InvalidMember, member, detail.to_string())
-}
-
-/// Reads a name, unless it was left out.
-fn name<T>(
-    member: &str,
-    json: Option<&str>,
-    new: fn(&str) -> Result<T, InvalidName>,
-) -> Checked<Option<T>> {
-    let Some(json) = present(json) else {
-        return Ok(None);
-    };
-    let text = string(member, json)?;
-    new(&text).map(Some).map_err(|error| invalid(member, error))
-}
-
-/// Reads a printable text of 1 to `most` bytes, unless it was left out.
-fn text<'a>(member: &str, json: Option<&'a str>, most: usize) -> Checked<Option<Cow<'a, str>>> {
-    let Some(json) = present(json) else {
-        return Ok(None);
-    };
-    let text = string(member, json)?;
-    check_text(member, &text, most)?;
-    Ok(Some(text))
-}
-
-fn check_text(member: &str, text: &str, most: usize) -> Checked<()> {
-    crate::names::check_printable(text, most).map_err(|error| invalid(member, error))
-}
-
 fn id(draft: &Draft<'_>, fill: Option<&Fill<'_>>, filled: &mut Filled) -> Checked<EventId> {
     match (name("id", draft.id, |text| EventId::new(text))?, fill) {
         (Some(id), _) => Ok(id),
@@ -308,105 +271,4 @@ fn tenant(metadata: &[Member<'_>], fill: Option<&Fill<'_>>) -> Checked<(TenantId
         (None, Some(fill)) => Ok((fill.tenant.clone(), false)),
         (None, None) => Err(missing(MEMBER)),
     }
-}
-
-/// The correlation and its members that nobody here knows.
-fn correlation(json: Option<&str>) -> Checked<(Option<Correlation>, Vec<Member<'_>>)> {
-    let Some(json) = present(json) else {
-        return Ok((None, Vec::new()));
-    };
-    let mut correlation = Correlation::default();
-    let mut others = Vec::new();
-    for (member, value) in object("correlation", json)? {
-        let value = Some(value);
-        match &*member {
-            "root" => {
-                correlation.root =
-                    name("correlation.root", value, |text| CorrelationId::new(text))?;
-            }
-            "parent" => {
-                correlation.parent =
-                    name("correlation.parent", value, |text| CorrelationId::new(text))?;
-            }
-            "stage" => {
-                correlation.stage = text("correlation.stage", value, limits::STAGE_BYTES)?
-                    .map(|stage| Arc::from(&*stage));
-            }
-            "tags" => correlation.tags = tags(value)?,
-            _ => others.extend(value.map(|value| (member, value))),
-        }
-    }
-    Ok((Some(correlation), others))
-}
-
-/// Tags, sorted by name.
-fn tags(json: Option<&str>) -> Checked<Vec<(Arc<str>, Arc<str>)>> {
-    const MEMBER: &str = "correlation.tags";
-    let Some(json) = present(json) else {
-        return Ok(Vec::new());
-    };
-    let members = object(MEMBER, json)?;
-    if members.len() > limits::TAGS {
-        let detail = format!(
-            "it has {} tags, at most {} are allowed",
-            members.len(),
-            limits::TAGS
-        );
-        return Err(invalid(MEMBER, detail));
-    }
-    let mut tags = Vec::with_capacity(members.len());
-    for (name, value) in members {
-        check_text(MEMBER, &name, limits::TAG_NAME_BYTES)
-            .map_err(|error| invalid(MEMBER, format!("a tag's name: {}", error.detail)))?;
-        let member = format!("{MEMBER}.{name}");
-        let value = string(&member, value)?;
-        if !value.is_empty() {
-            check_text(&member, &value, limits::TAG_VALUE_BYTES)?;
-        }
-        tags.push((Arc::from(&*name), Arc::from(&*value)));
-    }
-    tags.sort();
-    Ok(tags)
-}
-
-/// Reads the list of what a door before this one has filled in.
-fn filled(json: Option<&str>) -> Checked<Filled> {
-    let mut filled = Filled::default();
-    let Some(json) = present(json) else {
-        return Ok(filled);
-    };
-    if !json.starts_with('[') {
-        return Err(wrong_type("filled", "a list of member names", json));
-    }
-    let names: Vec<Cow<'_, str>> = serde_json::from_str(json)
-        .map_err(|_| invalid("filled", "it must be a list of member names"))?;
-    for name in names {
-        match &*name {
-            "id" => filled.id = true,
-            "time" => filled.time = true,
-            "source" => filled.source = true,
-            "severity" => filled.severity = true,
-            _ => {
-                return Err(invalid(
-                    "filled",
-                    "it lists id, time, source and severity only",
-                ));
-            }
-        }
-    }
-    Ok(filled)
-}
-
-fn filled_json(filled: Filled) -> String {
-    let names = [
-        ("\"id\"", filled.id),
-        ("\"time\"", filled.time),
-        ("\"source\"", filled.source),
-        ("\"severity\"", filled.severity),
-    ];
-    let names: Vec<&str> = names
-        .into_iter()
-        .filter_map(|(name, set)| set.then_some(name))
-        .collect();
-    format!("[{}]", names.join(","))
 }

@@ -2,7 +2,7 @@
 
 use crate::door::{Door, parse};
 use larum_event::{Alert, AlertStatus, Correlation, Event, EventId, Priority, RuleId, Severity};
-use larum_event::{TenantId, Timestamp, Trigger, Value};
+use larum_event::{Reason, TenantId, Timestamp, Trigger, Value};
 
 const FULL: &str = r#"{"id":"e-1","type":"auth.Login","source":"sshd@web-1","time":"2026-11-20T12:00:00.123456Z","sequence":7,"channel":"security","dataVersion":"1.0","severity":"high","priority":"normal","correlationId":"login-77","correlation":{"root":"incident-9","parent":"login-70","stage":"collection","tags":{"a":"1","collector":"procmond"},"hop":[1,2]},"causationId":"c-1","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","x":{"y": [1, 2.50, 1e3]},"metadata":{"user":"eve","tenantId":"acme"},"data":{"outcome":"failure","big":123456789012345678901234567890,"text":"a \"b\" \u00e9 \u0000 c"}}"#;
 
@@ -172,4 +172,8 @@ fn an_alert_is_an_event_and_reads_back() {
     let second = Event::from_alert(&alert, time, &tenant, None).unwrap();
     assert_eq!(second.envelope().id.as_str(), "a1b2.2");
     assert_eq!(second.envelope().correlation_id, envelope.correlation_id);
+
+    alert.message = "x".repeat(1024 * 1024);
+    let rejection = Event::from_alert(&alert, time, &tenant, None).unwrap_err();
+    assert_eq!(rejection.reason, Reason::TooLarge);
 }
