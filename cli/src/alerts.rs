@@ -77,7 +77,9 @@ impl Alerts {
             }
         }
         if !self.json {
-            let heading = ["time", "severity", "status", "rule", "key", "count", "message", "id"];
+            let heading = [
+                "time", "severity", "status", "rule", "key", "count", "message", "id",
+            ];
             table::write(&mut out, &heading, &rows)?;
         }
         out.flush()?;

@@ -61,7 +61,15 @@ impl Events {
             }
         }
         if !self.json {
-            let heading = ["time", "severity", "type", "source", "user", "correlation", "id"];
+            let heading = [
+                "time",
+                "severity",
+                "type",
+                "source",
+                "user",
+                "correlation",
+                "id",
+            ];
             table::write(&mut out, &heading, &rows)?;
         }
         out.flush()?;
@@ -84,7 +92,10 @@ fn row(found: &Found) -> Vec<Cell> {
 
 /// The text at a JSON pointer; empty where there is none.
 pub fn text<'e>(event: &'e Value, pointer: &str) -> &'e str {
-    event.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    event
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// A severity in its colour.

@@ -16,10 +16,12 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T,
 /// Starts an engine: it has recovered when this returns.
 pub async fn start(config: EngineConfig) -> Result<Engine, CliError> {
     let store = config.store.clone();
-    Engine::start(config).await.map_err(|error| CliError::Store {
-        path: store,
-        cause: with_causes(&error),
-    })
+    Engine::start(config)
+        .await
+        .map_err(|error| CliError::Store {
+            path: store,
+            cause: with_causes(&error),
+        })
 }
 
 /// Opens the door, tells the address to `ready`, and serves until a signal comes. Then the door
@@ -56,7 +58,8 @@ struct Signals {
 impl Signals {
     fn listen() -> Result<Self, CliError> {
         let listen = |kind| {
-            signal(kind).map_err(|error| CliError::Engine(format!("cannot listen for signals: {error}")))
+            signal(kind)
+                .map_err(|error| CliError::Engine(format!("cannot listen for signals: {error}")))
         };
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,

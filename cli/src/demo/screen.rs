@@ -75,9 +75,19 @@ impl Screen {
     }
 
     /// The summary, and how to look further.
-    pub fn end(&mut self, metrics: &Metrics, took: Span, root: &str, keeps: bool) -> io::Result<()> {
+    pub fn end(
+        &mut self,
+        metrics: &Metrics,
+        took: Span,
+        root: &str,
+        keeps: bool,
+    ) -> io::Result<()> {
         let seconds = took.as_nanos() as f64 / 1e9;
-        let pace = if seconds > 0.0 { (metrics.evaluated as f64 / seconds) as u64 } else { 0 };
+        let pace = if seconds > 0.0 {
+            (metrics.evaluated as f64 / seconds) as u64
+        } else {
+            0
+        };
         let alerts = self.shown.len() as u64;
         let summary = format!(
             "{} stored and evaluated in {seconds:.1} s ({} events/s), {}",
@@ -100,7 +110,11 @@ impl Screen {
         // Whoever reads our output may be gone; the engine serves all the same.
         let _ = writeln!(self.out, "\n{}", styled(HEADING, serving));
         if address.to_string() != LISTEN {
-            let _ = writeln!(self.out, "Add {} to each command.", styled(COMMAND, format_args!("--server http://{address}")));
+            let _ = writeln!(
+                self.out,
+                "Add {} to each command.",
+                styled(COMMAND, format_args!("--server http://{address}"))
+            );
         }
         let _ = self.out.flush();
     }
@@ -109,7 +123,13 @@ impl Screen {
         writeln!(self.out, "{title}")?;
         for (command, why) in commands {
             let space = 44_usize.saturating_sub(command.chars().count());
-            writeln!(self.out, "  {}{:space$}  {}", styled(COMMAND, command), "", styled(DIM, why))?;
+            writeln!(
+                self.out,
+                "  {}{:space$}  {}",
+                styled(COMMAND, command),
+                "",
+                styled(DIM, why)
+            )?;
         }
         Ok(())
     }
@@ -119,17 +139,32 @@ fn look_further(root: &str) -> Vec<(String, &'static str)> {
     vec![
         ("larum alerts".to_owned(), "the alerts, newest first"),
         (format!("larum tree {root}"), "the incident's tree"),
-        ("larum events --type auth.login --limit 10".to_owned(), "the last logins"),
-        ("larum events --user deploy --json".to_owned(), "for machines"),
-        (format!("curl http://{LISTEN}/v1/trees/{root}"), "the same over HTTP"),
+        (
+            "larum events --type auth.login --limit 10".to_owned(),
+            "the last logins",
+        ),
+        (
+            "larum events --user deploy --json".to_owned(),
+            "for machines",
+        ),
+        (
+            format!("curl http://{LISTEN}/v1/trees/{root}"),
+            "the same over HTTP",
+        ),
     ]
 }
 
 fn try_next() -> Vec<(String, &'static str)> {
     vec![
-        ("larum demo --keep".to_owned(), "the same, and it stays: query it from another terminal"),
+        (
+            "larum demo --keep".to_owned(),
+            "the same, and it stays: query it from another terminal",
+        ),
         ("larum demo --speed 120".to_owned(), "watch the alerts come"),
-        ("larum config init && larum serve".to_owned(), "an engine of your own"),
+        (
+            "larum config init && larum serve".to_owned(),
+            "an engine of your own",
+        ),
         ("larum --help".to_owned(), "everything else"),
     ]
 }
