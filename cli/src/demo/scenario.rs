@@ -188,7 +188,7 @@ impl Telling {
         };
         let mut at = begin;
         for _ in 0..48 {
-            login.user = self.random.pick(&GUESSED);
+            login.user = *self.random.pick(&GUESSED);
             self.plan(at, login.report());
             at += self.random.between(2 * SECOND, 5 * SECOND);
         }
