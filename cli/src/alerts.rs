@@ -12,7 +12,7 @@ use crate::error::{CliError, Exit};
 use crate::events::{severity, text};
 use crate::query::{Extent, Filters, Found, Place, Search, Wanted};
 use crate::table::{self, Cell};
-use crate::terminal::{DIM, stdout};
+use crate::terminal::{DIM, say, stdout};
 
 /// Find alerts, newest first
 #[derive(Debug, Args)]
@@ -76,8 +76,12 @@ impl Alerts {
                 }
             }
         }
-        if !self.json {
-            let heading = ["time", "severity", "status", "rule", "key", "count", "message", "id"];
+        if rows.is_empty() && !self.json {
+            say("nothing found");
+        } else if !self.json {
+            let heading = [
+                "time", "severity", "status", "rule", "key", "count", "message", "id",
+            ];
             table::write(&mut out, &heading, &rows)?;
         }
         out.flush()?;

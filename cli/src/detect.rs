@@ -92,7 +92,11 @@ impl Detect {
             reorder: Reorder::new(self.lateness),
             batch: Vec::with_capacity(BATCH_EVENTS),
             records: 0,
-            found: Found::new(if self.revisions { Shown::EveryRevision } else { Shown::Standing }),
+            found: Found::new(if self.revisions {
+                Shown::EveryRevision
+            } else {
+                Shown::Standing
+            }),
             summary: Summary::default(),
         };
         let tally = inputs.read(decoder.as_ref(), |record| {
@@ -107,7 +111,8 @@ impl Detect {
             Output::Table => run.found.write_table(&mut out)?,
         }
         out.flush()?;
-        run.summary.tell(&tally, &run.found, clock.monotonic().since(begun));
+        run.summary
+            .tell(&tally, &run.found, clock.monotonic().since(begun));
         let failed = self.strict && (tally.rejected() > 0 || run.summary.faults() > 0);
         Ok(if failed { Exit::Problems } else { Exit::Done })
     }

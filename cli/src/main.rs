@@ -129,6 +129,9 @@ fn run(verb: Verb) -> Result<Exit, CliError> {
 fn report(error: &CliError) {
     if !error.is_quiet() {
         let text = error::with_causes(error);
-        terminal::say(&format!("{}: {text}", terminal::styled(terminal::BAD, "error")));
+        terminal::say(&format!(
+            "{}: {text}",
+            terminal::styled(terminal::BAD, "error")
+        ));
     }
 }

