@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use larum_admit::Tenants;
-use larum_engine::EngineConfig;
+use larum_engine::{EngineConfig, Faults};
 use larum_event::RuleFile;
 use larum_http::HttpConfig;
 use larum_rule::RuleSet;
@@ -83,7 +83,10 @@ impl Serve {
         for path in &settings.decoders.value {
             door.decoders.push(decode::load(path)?);
         }
-        let config = engine_config(&settings, rules);
+        let mut config = engine_config(&settings, rules);
+        // Only builds for tests know any faults.
+        config.faults = Faults::from_environment()
+            .map_err(|error| CliError::Usage(format!("LARUM_FAULTS: {error}")))?;
         running::block_on(async move {
             let store = config.store.clone();
             let engine = running::start(config).await?;

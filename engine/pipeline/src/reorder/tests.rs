@@ -15,7 +15,12 @@ fn input(tenant: &str, seconds: i64, record: u64) -> Input {
         severity: &|_| Severity::Info,
     };
     let event = Event::parse(text.as_bytes(), &fill).unwrap();
-    Input { position: Position::START, event, arrived: None, record: Some(record) }
+    Input {
+        position: Position::START,
+        event,
+        arrived: None,
+        record: Some(record),
+    }
 }
 
 /// The records in the order of release: those that came out before the end, and those at the end.
@@ -36,26 +41,44 @@ fn run(lateness: u32, inputs: &[(&str, i64)]) -> (Vec<u64>, Vec<u64>) {
 
 #[test]
 fn without_lateness_everything_passes_at_once_as_it_came() {
-    assert_eq!(run(0, &[("a", 10), ("a", 5), ("a", 7)]), (vec![0, 1, 2], vec![]));
+    assert_eq!(
+        run(0, &[("a", 10), ("a", 5), ("a", 7)]),
+        (vec![0, 1, 2], vec![])
+    );
 }
 
 #[test]
 fn an_event_within_the_lateness_comes_out_in_its_place() {
-    assert_eq!(run(30, &[("a", 100), ("a", 80), ("a", 131)]), (vec![1, 0], vec![2]));
+    assert_eq!(
+        run(30, &[("a", 100), ("a", 80), ("a", 131)]),
+        (vec![1, 0], vec![2])
+    );
 }
 
 #[test]
 fn an_event_exactly_the_lateness_behind_still_finds_its_place() {
-    assert_eq!(run(30, &[("a", 70), ("a", 100), ("a", 70)]), (vec![], vec![0, 2, 1]));
-    assert_eq!(run(30, &[("a", 70), ("a", 101), ("a", 70)]), (vec![0, 2], vec![1]));
+    assert_eq!(
+        run(30, &[("a", 70), ("a", 100), ("a", 70)]),
+        (vec![], vec![0, 2, 1])
+    );
+    assert_eq!(
+        run(30, &[("a", 70), ("a", 101), ("a", 70)]),
+        (vec![0, 2], vec![1])
+    );
 }
 
 #[test]
 fn equal_times_keep_the_order_in_which_they_came() {
-    assert_eq!(run(5, &[("a", 1), ("a", 1), ("a", 1)]), (vec![], vec![0, 1, 2]));
+    assert_eq!(
+        run(5, &[("a", 1), ("a", 1), ("a", 1)]),
+        (vec![], vec![0, 1, 2])
+    );
 }
 
 #[test]
 fn one_tenant_does_not_release_the_events_of_another() {
-    assert_eq!(run(30, &[("a", 10), ("b", 1_000), ("a", 5)]), (vec![], vec![2, 0, 1]));
+    assert_eq!(
+        run(30, &[("a", 10), ("b", 1_000), ("a", 5)]),
+        (vec![], vec![2, 0, 1])
+    );
 }

@@ -218,7 +218,7 @@ async fn overload_answers_503_with_the_time_to_wait_and_stores_nothing() {
 #[actix_web::test]
 async fn an_engine_that_stops_answers_503() {
     let door = open().await;
-    door.engine.shutdown().await.unwrap();
+    door.engine.shutdown().await;
     let answer = door.post(JSON, event("i-1")).await;
     assert_eq!(answer.error(), (503, "stopping".to_owned()));
 }
