@@ -12,7 +12,7 @@ use crate::error::{CliError, Exit};
 use crate::events::{severity, text};
 use crate::query::{Extent, Filters, Found, Place, Search, Wanted};
 use crate::table::{self, Cell};
-use crate::terminal::{DIM, stdout};
+use crate::terminal::{DIM, say, stdout};
 
 /// Find alerts, newest first
 #[derive(Debug, Args)]
@@ -76,7 +76,9 @@ impl Alerts {
                 }
             }
         }
-        if !self.json {
+        if rows.is_empty() && !self.json {
+            say("nothing found");
+        } else if !self.json {
             let heading = [
                 "time", "severity", "status", "rule", "key", "count", "message", "id",
             ];

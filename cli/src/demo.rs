@@ -142,11 +142,16 @@ impl Demo {
         };
         let tree = tree.map(|tree| to_text(&tree, style)).unwrap_or_default();
         screen.tree(&story.incident, &tree)?;
-        screen.end(&engine.metrics(), took, &story.incident, self.keep)?;
+        screen.summary(&engine.metrics(), took)?;
         if self.keep {
             let door = HttpConfig::on(self.listen);
-            return running::serve(engine, door, |address| screen.serving(address)).await;
+            let ready = |address| {
+                // Whoever read our output may be gone; the engine serves all the same.
+                let _ = screen.serving(address, &story.incident);
+            };
+            return running::serve(engine, door, ready).await;
         }
+        screen.end()?;
         engine.shutdown().await;
         Ok(Exit::Done)
     }

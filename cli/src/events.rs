@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::{CliError, Exit};
 use crate::query::{Extent, Filters, Found, Place, Search, Wanted};
 use crate::table::{self, Cell};
-use crate::terminal::{self, DIM, stdout};
+use crate::terminal::{self, DIM, say, stdout};
 
 /// Find stored events, newest first
 #[derive(Debug, Args)]
@@ -60,7 +60,9 @@ impl Events {
                 }
             }
         }
-        if !self.json {
+        if rows.is_empty() && !self.json {
+            say("nothing found");
+        } else if !self.json {
             let heading = [
                 "time",
                 "severity",

@@ -32,8 +32,13 @@ pub async fn serve(
     ready: impl FnOnce(std::net::SocketAddr),
 ) -> Result<Exit, CliError> {
     let mut signals = Signals::listen()?;
-    let server = larum_http::serve(engine.clone(), door)
-        .map_err(|error| CliError::Usage(with_causes(&error)))?;
+    let server = match larum_http::serve(engine.clone(), door) {
+        Ok(server) => server,
+        Err(error) => {
+            engine.shutdown().await;
+            return Err(CliError::Usage(with_causes(&error)));
+        }
+    };
     ready(server.address());
     let name = signals.next().await;
     tracing::info!(signal = name, "stopping");

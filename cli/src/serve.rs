@@ -1,7 +1,7 @@
 //! `larum serve`: an engine with its HTTP door.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use larum_admit::Tenants;
@@ -29,7 +29,8 @@ it stops taking events, finishes and keeps its state. A second one ends it at on
 
 Examples:
   larum serve --rules rules --store /var/lib/larum
-  curl -d '{\"type\":\"auth.login\",\"source\":\"web-1\"}' http://127.0.0.1:7423/v1/events")]
+  curl -H 'content-type: application/json' http://127.0.0.1:7423/v1/events \\
+       -d '{\"type\":\"auth.login\",\"source\":\"web-1\",\"data\":{\"outcome\":\"failure\"}}'")]
 pub struct Serve {
     #[command(flatten)]
     which: Which,
@@ -65,12 +66,19 @@ pub struct Serve {
 impl Serve {
     /// Runs the verb.
     pub fn run(self) -> Result<Exit, CliError> {
-        let which = Which {
-            config: self.which.config.clone(),
-        };
-        let settings = which.settings(self.flags())?;
+        let flags = Flags::default()
+            .text("store", self.store)
+            .text("rules", self.rules)
+            .text("listen", self.listen)
+            .list("decoders", self.decoder)
+            .text("matchers", self.matchers)
+            .text("window_shards", self.window_shards)
+            .text("max_lag", self.max_lag)
+            .text("log.level", self.log_level)
+            .text("log.format", self.log_format);
+        let settings = self.which.settings(flags)?;
         start_log(&settings)?;
-        let rules = read_rules(settings.rules.value.as_deref())?;
+        let (rules, number) = read_rules(settings.rules.value.as_deref())?;
         let mut door = HttpConfig::on(settings.listen.value);
         for path in &settings.decoders.value {
             door.decoders.push(decode::load(path)?);
@@ -87,34 +95,21 @@ impl Serve {
                 say(&format!(
                     "larum serves http://{address}, store {}, {}, recovered to position {}",
                     store.display(),
-                    counted(health.rules as u64, "rule"),
+                    counted(number as u64, "rule"),
                     health.evaluated
                 ));
             })
             .await
         })
     }
-
-    fn flags(self) -> Flags {
-        Flags::default()
-            .text("store", self.store)
-            .text("rules", self.rules)
-            .text("listen", self.listen)
-            .list("decoders", self.decoder)
-            .text("matchers", self.matchers)
-            .text("window_shards", self.window_shards)
-            .text("max_lag", self.max_lag)
-            .text("log.level", self.log_level)
-            .text("log.format", self.log_format)
-    }
 }
 
-/// The rule texts of a folder, which are tried before anything is started: an engine that would
+/// The rule texts of a folder, and how many rules they make. They are tried before anything is started: an engine that would
 /// run other rules than the ones on disk must not start.
-fn read_rules(folder: Option<&Path>) -> Result<Vec<RuleFile>, CliError> {
+fn read_rules(folder: Option<&Path>) -> Result<(Vec<RuleFile>, usize), CliError> {
     let Some(folder) = folder else {
         say("no rules: events are stored and nothing is raised; name a folder with --rules");
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     };
     let files = rule_files::read(folder)?;
     match RuleSet::load(&files) {
@@ -122,7 +117,8 @@ fn read_rules(folder: Option<&Path>) -> Result<Vec<RuleFile>, CliError> {
             for warning in set.warnings() {
                 say(&warning.to_string());
             }
-            Ok(files)
+            let number = set.rules().len();
+            Ok((files, number))
         }
         Err(findings) => Err(CliError::Rules(rules::told(folder, &findings))),
     }
@@ -143,7 +139,7 @@ fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
         channel_buffers: channels
             .map(|(channel, buffer)| (channel.clone(), buffer.value))
             .collect(),
-        ..EngineConfig::new(PathBuf::from(&settings.store.value))
+        ..EngineConfig::new(&settings.store.value)
     }
 }
 

@@ -29,6 +29,9 @@ pub const FILE_ENV: &str = "LARUM_CONFIG";
 /// Where a server listens when nobody says otherwise.
 pub const LISTEN: &str = "127.0.0.1:7423";
 
+/// What is logged when nobody says otherwise: the workings of the HTTP library are nobody's business.
+const LOG_LEVEL: &str = "info,actix_server=warn";
+
 /// Buffers of the channels that every engine has, in events (1-06 to 1-08).
 const CHANNEL_BUFFERS: [(&str, usize); 3] = [("security", 1_000), ("rbac", 500), ("audit", 2_000)];
 /// Most matcher threads and window shards; more than this is a slip of the finger.
@@ -96,7 +99,7 @@ pub struct Settings {
     pub window_shards: Valued<usize>,
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Valued<Span>,
-    /// What is logged, in the words of `tracing`: `info`, `larum_engine=debug,info`.
+    /// What is logged, in the words of `tracing`: `info`, `info,larum_engine=debug`.
     pub log_level: Valued<String>,
     /// How it is logged.
     pub log_format: Valued<LogFormat>,
@@ -166,7 +169,7 @@ impl Layers<'_> {
             matchers: found.threads("matchers", self.cores)?,
             window_shards: found.threads("window_shards", 1)?,
             max_lag: found.parsed("max_lag", || Span::from_seconds(60))?,
-            log_level: found.parsed("log.level", || "info".to_owned())?,
+            log_level: found.parsed("log.level", || LOG_LEVEL.to_owned())?,
             log_format: found.parsed("log.format", || LogFormat::Text)?,
             channels: channels(file.as_ref())?,
             file: None,

@@ -296,3 +296,23 @@ impl Telling {
         self.planned.push(Planned { at, event });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_story_is_an_hour_of_thousands_of_events_in_order_and_its_seed_decides_it() {
+        let told = story(7);
+        assert!(told.events.len() > 2_000, "{}", told.events.len());
+        assert!(told.events.is_sorted_by_key(|(time, _)| *time));
+        let (first, last) = (
+            told.events.first().unwrap().0,
+            told.events.last().unwrap().0,
+        );
+        let minutes = last.since(first).as_nanos() / 60_000_000_000;
+        assert!((59..75).contains(&minutes), "{minutes} minutes");
+        assert_eq!(told.events, story(7).events);
+        assert_ne!(told.events, story(8).events);
+    }
+}
