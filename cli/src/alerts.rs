@@ -17,7 +17,7 @@ use crate::terminal::{DIM, say, stdout};
 /// Find alerts, newest first
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Shows each alert once, as its last revision says it. Alerts are events: the time is that of the event
+Shows each alert once, as its last revision says it. Alerts are events: the time is that of the event \
 that set the alert off. Asks a running engine, or reads a store that no engine has open.
 
 Examples:

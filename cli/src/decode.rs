@@ -16,7 +16,7 @@ const DECODER_BYTES: u64 = 1024 * 1024;
 /// Show what a decoder makes of foreign records, as canonical NDJSON
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads NDJSON, JSON arrays and text lines, each plain or gzip. Several files are merged by event time.
+Reads NDJSON, JSON arrays and text lines, each plain or gzip. Several files are merged by event time. \
 Bad records are told on standard error with file and line; the good ones go on.
 
 Examples:

@@ -53,7 +53,7 @@ const RULES: [(&str, &str); 4] = [
 /// Play an incident into a real engine and watch it being found
 #[derive(Debug, Args)]
 #[command(after_help = "\
-An hour of three collectors (sshd, a process monitor, a network monitor): people work, a scanner knocks,
+An hour of three collectors (sshd, a process monitor, a network monitor): people work, a scanner knocks, \
 and somebody breaks in. The engine, its store (in a temporary folder) and the rules are the real ones.
 
 Examples:

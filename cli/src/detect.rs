@@ -32,8 +32,8 @@ const BATCH_EVENTS: usize = 1_024;
 /// Tell which alerts events in files would have raised
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Alerts go to standard output as NDJSON, one line per alert as it stands at the end, in the order of the
-events that set them off. Bad records and the summary go to standard error. Files may be NDJSON, JSON
+Alerts go to standard output as NDJSON, one line per alert as it stands at the end, in the order of the \
+events that set them off. Bad records and the summary go to standard error. Files may be NDJSON, JSON \
 arrays or text lines, each plain or gzip; several are merged by event time.
 
 Examples:
@@ -47,7 +47,7 @@ pub struct Detect {
     /// The decoder; without one records are Larum's own JSON or CloudEvents
     #[arg(long, value_name = "FILE")]
     decoder: Option<PathBuf>,
-    /// How alerts are written
+    /// How alerts are written: one JSON object per line, or a table
     #[arg(long, value_enum, default_value_t = Output::Ndjson)]
     output: Output,
     /// Write NDJSON (the default)
@@ -72,9 +72,7 @@ pub struct Detect {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// One JSON object per line, for machines
     Ndjson,
-    /// A table, for people
     Table,
 }
 

@@ -65,8 +65,15 @@ Colour goes to terminals only; --color never or NO_COLOR=1 turns it off.";
 #[derive(Debug, Parser)]
 #[command(name = "larum", version, about = ABOUT, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
-    /// When to colour what is written
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to colour what is written: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     color: ColorChoice,
     #[command(subcommand)]
     verb: Verb,

@@ -23,8 +23,8 @@ use crate::terminal::{counted, say};
 /// Run an engine: events in over HTTP, alerts out
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Flags override the environment (LARUM_STORE, LARUM_RULES, LARUM_LISTEN, ..), which overrides larum.toml,
-which overrides the defaults; `larum config show` tells what holds. SIGTERM or SIGINT ends it cleanly:
+Flags override the environment (LARUM_STORE, LARUM_RULES, LARUM_LISTEN, ..), which overrides larum.toml, \
+which overrides the defaults; `larum config show` tells what holds. SIGTERM or SIGINT ends it cleanly: \
 it stops taking events, finishes and keeps its state. A second one ends it at once.
 
 Examples:

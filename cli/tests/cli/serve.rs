@@ -131,7 +131,7 @@ fn what_goes_in_over_http_is_found_over_http_and_after_a_clean_end_in_the_store(
         .run(&["alerts", "--json", "--store", "data"])
         .exits(0)
         .json_lines();
-    assert_eq!(from_store, [alert.clone()]);
+    assert_eq!(from_store, std::slice::from_ref(&alert));
     let arguments = ["tree", alert["id"].as_str().unwrap(), "--store", "data"];
     assert_eq!(folder.run(&arguments).exits(0).stdout, tree.stdout);
 }

@@ -334,7 +334,7 @@ impl Core {
                 shard: unit.shard,
             };
             if let Ok(window) = restored(&self.set, unit, &self.settings, &bytes) {
-                self.pool.restore(unit, window);
+                self.pool.restore(unit, window).await;
             }
         }
         info!(position = %at, rules = self.rules(), "rules are active");

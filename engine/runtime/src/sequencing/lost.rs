@@ -132,7 +132,7 @@ impl Core {
         let rules = ids(&self.set, &needed(&self.set, &BTreeSet::from([unit.rule])));
         let replayed = self.run_again(&name, Base::default(), rules, true).await;
         let replayed = replayed.map_err(|message| UnitFailed { message })?;
-        self.give_back(unit, &replayed.base.parts);
+        self.give_back(unit, &replayed.base.parts).await;
         self.pool.run_one(unit, matches, steps).await
     }
 
@@ -305,7 +305,7 @@ impl Core {
         let affected = self.numbers(&lost.rules);
         let derived = gap_alerts(&self.set, &affected, lost.from, replayed.alerts);
         for unit in &lost.units {
-            self.give_back(*unit, &replayed.base.parts);
+            self.give_back(*unit, &replayed.base.parts).await;
         }
         self.sequencer.take_back(affected.iter().copied());
         let reason = format!("its gap after position {} is made up for", lost.from);
@@ -342,7 +342,7 @@ impl Core {
     }
 
     /// Gives `unit` the state that `parts` hold for it.
-    pub(super) fn give_back(&mut self, unit: Unit, parts: &[(String, Vec<u8>)]) {
+    pub(super) async fn give_back(&mut self, unit: Unit, parts: &[(String, Vec<u8>)]) {
         let name = unit.name(&self.set);
         let part = parts.iter().find(|(part, _)| *part == name);
         let window = match part.map(|(_, bytes)| restored(&self.set, unit, &self.settings, bytes)) {
@@ -353,7 +353,7 @@ impl Core {
                 new_window(&self.set, unit, &self.settings)
             }
         };
-        self.pool.restore(unit, window);
+        self.pool.restore(unit, window).await;
     }
 
     /// Takes up a lost unit that a checkpoint or the log tells of.
@@ -407,7 +407,7 @@ impl Core {
         match self.run_again(&name, lost.base.clone(), rules, false).await {
             Ok(replayed) => {
                 for unit in &lost.units {
-                    self.give_back(*unit, &replayed.base.parts);
+                    self.give_back(*unit, &replayed.base.parts).await;
                 }
                 self.sequencer.take_back(affected.iter().copied());
                 self.parts.gauges.problem_over(&name);
