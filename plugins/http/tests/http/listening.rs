@@ -14,7 +14,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::client::{Answer, Door, event, open, open_with};
 
-struct Listener(WebSocketStream<TcpStream>);
+pub struct Listener(WebSocketStream<TcpStream>);
 
 async fn socket(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
@@ -54,7 +54,7 @@ fn refusal(result: Result<Listener, Box<Error>>) -> (u16, String) {
 }
 
 impl Listener {
-    async fn hear(&mut self) -> Value {
+    pub async fn hear(&mut self) -> Value {
         loop {
             match self
                 .0
@@ -75,7 +75,7 @@ impl Listener {
     }
 
     /// Subscribes and waits until that holds.
-    async fn subscribe(&mut self, filters: Value) {
+    pub async fn subscribe(&mut self, filters: Value) {
         self.say(json!({"type": "subscribe", "filters": filters}).to_string())
             .await;
         let answer = self.hear().await;
@@ -99,7 +99,7 @@ impl Listener {
     }
 }
 
-async fn welcomed(door: &Door) -> Listener {
+pub async fn welcomed(door: &Door) -> Listener {
     let mut listener = connect(door).await.unwrap();
     assert_eq!(listener.hear().await["type"], "connection_established");
     listener
