@@ -20,6 +20,7 @@ use crate::decode;
 use crate::error::{CliError, Exit};
 use crate::input::Inputs;
 use crate::rules;
+use crate::severities;
 use crate::terminal::stdout;
 
 pub use found::key_text;
@@ -47,6 +48,9 @@ pub struct Detect {
     /// The decoder; without one records are Larum's own JSON or CloudEvents
     #[arg(long, value_name = "FILE")]
     decoder: Option<PathBuf>,
+    /// The severity policy, for events that do not say how bad they are
+    #[arg(long, value_name = "FILE")]
+    severities: Option<PathBuf>,
     /// How alerts are written: one JSON object per line, or a table
     #[arg(long, value_enum, default_value_t = Output::Ndjson)]
     output: Output,
@@ -81,6 +85,7 @@ impl Detect {
     pub fn run(self) -> Result<Exit, CliError> {
         let set = Arc::new(rules::load(&self.rules)?);
         let decoder = self.decoder.as_deref().map(decode::load).transpose()?;
+        let severities = severities::load(self.severities.as_deref())?;
         let inputs = Inputs::open(&self.inputs)?;
         let clock = Clock::system();
         let begun = clock.monotonic();
@@ -97,7 +102,7 @@ impl Detect {
             }),
             summary: Summary::default(),
         };
-        let tally = inputs.read(decoder.as_ref(), |record| {
+        let tally = inputs.read(decoder.as_ref(), &severities, |record| {
             run.take(record);
             Ok(())
         })?;

@@ -31,6 +31,8 @@ mod input;
 
 mod rule_files;
 
+mod severities;
+
 mod table;
 
 mod terminal;

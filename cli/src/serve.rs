@@ -18,6 +18,7 @@ use crate::rule_files;
 use crate::rules;
 use crate::running;
 use crate::settings::{Flags, LogFormat, Settings};
+use crate::severities;
 use crate::terminal::{counted, say};
 
 /// Run an engine: events in over HTTP, alerts out
@@ -46,6 +47,9 @@ pub struct Serve {
     /// A decoder that a POST may name; may be given several times
     #[arg(long, value_name = "FILE")]
     decoder: Vec<String>,
+    /// The severity policy, for events that do not say how bad they are
+    #[arg(long, value_name = "FILE")]
+    severities: Option<String>,
     /// Threads that match events against rules
     #[arg(long, value_name = "N")]
     matchers: Option<usize>,
@@ -71,6 +75,7 @@ impl Serve {
             .text("rules", self.rules)
             .text("listen", self.listen)
             .list("decoders", self.decoder)
+            .text("severities", self.severities)
             .text("matchers", self.matchers)
             .text("window_shards", self.window_shards)
             .text("max_lag", self.max_lag)
@@ -84,6 +89,7 @@ impl Serve {
             door.decoders.push(decode::load(path)?);
         }
         let mut config = engine_config(&settings, rules);
+        config.severities = severities::load(settings.severities.value.as_deref())?;
         // Only builds for tests know any faults.
         config.faults = Faults::from_environment()
             .map_err(|error| CliError::Usage(format!("LARUM_FAULTS: {error}")))?;

@@ -84,11 +84,17 @@ const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>, 
 }
 
 /// Every key but those of channels, which have names of their own.
-pub const KEYS: [Key; 11] = [
+pub const KEYS: [Key; 12] = [
     key("store", "LARUM_STORE", Some("--store"), Kind::Text),
     key("rules", "LARUM_RULES", Some("--rules"), Kind::Text),
     key("listen", "LARUM_LISTEN", Some("--listen"), Kind::Text),
     key("decoders", "LARUM_DECODERS", Some("--decoder"), Kind::List),
+    key(
+        "severities",
+        "LARUM_SEVERITIES",
+        Some("--severities"),
+        Kind::Text,
+    ),
     key(
         "matchers",
         "LARUM_MATCHERS",

@@ -68,3 +68,21 @@ fn a_reader_that_goes_away_is_no_error_and_no_noise() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
+
+#[test]
+fn a_severity_policy_tells_how_bad_events_are_that_do_not_say_it() {
+    let folder = Folder::new();
+    folder.write("events.ndjson", login("a", 0, "eve", "failure"));
+    folder.write(
+        "severities.toml",
+        "[[class]]\ntype = \"auth.login\"\nseverity = \"low\"\n",
+    );
+    let arguments = ["decode", "--severities", "severities.toml", "events.ndjson"];
+    let ran = folder.run(&arguments).exits(0);
+    assert_eq!(ran.json_lines()[0]["severity"], "low");
+    folder.write("severities.toml", "[[class]]\ntyp = 1\n");
+    folder
+        .run(&arguments)
+        .exits(2)
+        .complains("severities.toml:2:1: ");
+}

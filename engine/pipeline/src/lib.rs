@@ -17,7 +17,7 @@ mod system;
 mod units;
 
 pub use clocks::{Clocks, Sighting, Stamp, TENANT_CLOCK, WatermarkStep};
-pub use epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt, epoch_hash};
+pub use epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt, epoch_hash, pieces};
 pub use error::{CheckpointError, RaiseError};
 pub use pipeline::{Pipeline, new_window, restored};
 pub use reorder::Reorder;

@@ -85,6 +85,11 @@ pub struct Coverage {
 #[rtype(result = "()")]
 pub struct Attach(pub Arc<Live>);
 
+/// No live subscriber is served any more; what came before is still delivered.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Detach;
+
 /// A durable consumer introduces itself.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -402,6 +407,14 @@ impl Handler<Attach> for ChannelUnit {
 
     fn handle(&mut self, attach: Attach, _: &mut Self::Context) {
         self.live.push(attach.0);
+    }
+}
+
+impl Handler<Detach> for ChannelUnit {
+    type Result = ();
+
+    fn handle(&mut self, _: Detach, _: &mut Self::Context) {
+        self.live.clear();
     }
 }
 
