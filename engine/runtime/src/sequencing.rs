@@ -4,6 +4,8 @@
 //! for it, waits, restarts what failed, and writes the outcome. `Core` is owned by the sequencer
 //! actor and lent to one epoch at a time.
 
+mod checkpoint;
+mod commit;
 mod core;
 mod lost;
 mod pool;
@@ -11,6 +13,7 @@ mod recover;
 mod replay;
 mod tail;
 
-pub(crate) use core::{Core, EpochError, FOREST_PART, Parts, most_records};
+pub(crate) use checkpoint::FOREST_PART;
+pub(crate) use core::{Core, EpochError, Parts, most_records};
 pub(crate) use pool::Threads;
 pub(crate) use tail::{Next, Tail};

@@ -367,7 +367,11 @@ impl Handler<CommitEpoch> for LogActor {
     type Result = ();
 
     fn handle(&mut self, mut epoch: CommitEpoch, ctx: &mut Self::Context) {
-        if epoch.reply.is_some() {
+        let is_behind_another = self
+            .pending
+            .iter()
+            .any(|pending| matches!(pending, Pending::Epoch(_)));
+        if epoch.reply.is_some() || is_behind_another {
             // What rides goes first, so that commits stand in the log in their order.
             self.queue(Pending::Epoch(epoch), ctx);
             return;

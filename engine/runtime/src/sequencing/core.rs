@@ -1,36 +1,32 @@
 //! One epoch over the actors: begin, match, windows, alerts, commit.
 //!
 //! Owns what the epoch changes: the pure sequencer, the pool, the trees and how far evaluation has
-//! come. Recovery (`recover`) and the loss of units (`lost`) are further methods of the same `Core`.
+//! come. Writing the outcome (`commit`), checkpoints (`checkpoint`), recovery (`recover`) and the loss of units
+//! (`lost`) are further methods of the same `Core`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use actix::Addr;
-use larum_event::{EpochCommit, Event, Position, RecordBody, RuleSetActivated, limits};
-use larum_log::{Checkpoint, CheckpointStore, LogError};
-use larum_pipeline::{
-    Epoch, Input, Outcome, SEMANTICS_VERSION, Sequencer, Settings, Unit, by_unit, epoch_hash,
-    restored,
-};
+use larum_event::{Event, Position, RecordBody, RuleSetActivated, limits};
+use larum_log::{CheckpointStore, LogError};
+use larum_pipeline::{Epoch, Input, Outcome, Sequencer, Settings, Unit, by_unit, restored};
 use larum_rule::{Diagnostic, Matcher, RuleSet};
-use tokio::sync::oneshot;
 use tracing::{debug, info};
 
 use crate::actors::sequencer::ActiveRules;
 use crate::actors::{LogActor, TreeUnit};
 use crate::api::EngineConfig;
-use crate::credit::{Batch, Credits, send_batch, tell};
+use crate::credit::{Batch, Credits, send_batch};
 use crate::gauges::Gauges;
-use crate::messages::{CommitEpoch, ReadForest, UnitFailed};
+use crate::messages::UnitFailed;
 use crate::readers::Readers;
+use crate::sequencing::checkpoint::Checkpoints;
+use crate::sequencing::commit::Committing;
 use crate::sequencing::lost::Lost;
 use crate::sequencing::pool::{Pool, Threads};
 use crate::sequencing::tail::Stretch;
 use crate::supervise::Seat;
 use crate::supervision::Supervision;
-
-/// The name of the trees' part of a checkpoint.
-pub(crate) const FOREST_PART: &str = "forest";
 
 /// Why an epoch could not be run. The sequencer starts over from disk.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +88,8 @@ pub(crate) struct Core {
     pub(super) evaluated: Position,
     pub(super) lost: Vec<Lost>,
     pub(super) tree_credits: Credits,
-    since_checkpoint: u64,
+    pub(super) committing: Committing,
+    pub(super) checkpoints: Checkpoints,
 }
 
 impl Core {
@@ -118,7 +115,8 @@ impl Core {
             evaluated: Position::START,
             lost: Vec::new(),
             tree_credits: Credits::new(tree_events),
-            since_checkpoint: 0,
+            committing: Committing::default(),
+            checkpoints: Checkpoints::default(),
             parts,
             set,
             settings,
@@ -126,7 +124,7 @@ impl Core {
         }
     }
 
-    /// Everything up to here is evaluated, its outcome durable or empty.
+    /// Everything up to here is evaluated, its outcome on its way to the log.
     pub(crate) fn evaluated(&self) -> Position {
         self.evaluated
     }
@@ -155,16 +153,20 @@ impl Core {
             outcome.system.extend(super::lost::alert_of(change));
         }
         let derived: Vec<Event> = outcome.derived().cloned().collect();
-        self.commit(from, stretch.upto, derived, also).await?;
+        let changes_units = !also.is_empty();
+        // The log is written to while the next epoch is evaluated, one epoch ahead at most.
+        self.committed().await?;
+        self.begin_commit((from, stretch.upto), derived, also)
+            .await?;
         if let Some(activated) = &stretch.activated {
+            self.written().await?;
             self.activate(stretch.upto, activated).await?;
             self.checkpoint().await?;
         }
-        self.since_checkpoint += stretch.inputs.len() as u64;
-        if self.since_checkpoint >= self.parts.config.checkpoint_events {
-            self.checkpoint().await?;
+        if changes_units || stretch.activated.is_some() {
+            self.committed().await?;
         }
-        Ok(())
+        self.checkpoint_if_due(stretch.inputs.len()).await
     }
 
     /// Evaluates `inputs`; units that fail for good are left out and named in `also`.
@@ -248,60 +250,6 @@ impl Core {
         }
     }
 
-    /// Writes the outcome of the epoch behind `from`; what has none rides along with the next write.
-    pub(super) async fn commit(
-        &mut self,
-        from: Position,
-        upto: Position,
-        derived: Vec<Event>,
-        also: Vec<RecordBody>,
-    ) -> Result<(), EpochError> {
-        let commit = EpochCommit {
-            from,
-            upto,
-            watermark: self.sequencer.watermark(),
-            derived: derived.len() as u64,
-            hash: epoch_hash(derived.iter()),
-            semantics: SEMANTICS_VERSION,
-        };
-        let log = self.parts.log.clone();
-        if derived.is_empty() && also.is_empty() {
-            let epoch = CommitEpoch {
-                derived,
-                commit,
-                also,
-                reply: None,
-            };
-            tell(&log.recipient(), epoch).map_err(|_| EpochError::LogGone)?;
-        } else {
-            self.parts.supervision.pause_before_commit().await;
-            let (reply, answer) = oneshot::channel();
-            let epoch = CommitEpoch {
-                derived: derived.clone(),
-                commit,
-                also,
-                reply: Some(reply),
-            };
-            tell(&log.recipient(), epoch).map_err(|_| EpochError::LogGone)?;
-            let positions = answer
-                .await
-                .map_err(|_| EpochError::LogGone)?
-                .map_err(EpochError::Log)?;
-            self.grow(positions.into_iter().zip(&derived)).await;
-            for event in derived
-                .iter()
-                .filter(|event| event.envelope().channel.as_str() == "alerts")
-            {
-                self.parts
-                    .gauges
-                    .alert(event.envelope().event_type.as_str());
-            }
-        }
-        self.evaluated = upto;
-        self.parts.gauges.epoch(upto);
-        Ok(())
-    }
-
     fn note(&self, outcome: &Outcome, inputs: usize) {
         let gauges = &self.parts.gauges;
         gauges.evaluated_events(inputs as u64);
@@ -354,63 +302,6 @@ impl Core {
         self.lost.clear();
         self.set = set;
         self.settings = settings;
-    }
-
-    /// Keeps the state as of [`Core::evaluated`], so that a recovery need not read the log from its start.
-    pub(crate) async fn checkpoint(&mut self) -> Result<(), EpochError> {
-        self.since_checkpoint = 0;
-        let lost: Vec<_> = self
-            .lost
-            .iter()
-            .flat_map(|lost| lost.units.iter().copied())
-            .collect();
-        let mut parts = vec![(
-            super::recover::SEQUENCER_PART.to_owned(),
-            self.sequencer.checkpoint(),
-        )];
-        let windows = self.pool.checkpoint(&lost).await;
-        parts.extend(windows.into_iter().map(|(_, name, bytes)| (name, bytes)));
-        let (reply, answer) = oneshot::channel();
-        if let Some(trees) = self.parts.trees.address()
-            && tell(&trees.recipient(), ReadForest { reply }).is_ok()
-            && let Ok(bytes) = answer.await
-        {
-            parts.push((FOREST_PART.to_owned(), bytes));
-        }
-        for lost in &self.lost {
-            parts.push((lost.part_name(), lost.to_bytes()));
-        }
-        parts.push((
-            super::recover::SHARDS_PART.to_owned(),
-            vec![self.settings.shards as u8],
-        ));
-        let checkpoint = Checkpoint {
-            upto: self.evaluated,
-            semantics: SEMANTICS_VERSION,
-            parts,
-        };
-        let store = Arc::clone(&self.parts.checkpoints);
-        let saved = tokio::task::spawn_blocking(move || {
-            store
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .save(&checkpoint)
-        });
-        match saved.await {
-            Ok(Ok(())) => self.parts.gauges.problem_over("checkpoint"),
-            // Nothing is lost: recovery takes an older one and reads more of the log.
-            Ok(Err(failure)) => {
-                self.parts
-                    .gauges
-                    .problem("checkpoint", format!("no checkpoint was kept: {failure}"));
-            }
-            Err(failure) => {
-                self.parts
-                    .gauges
-                    .problem("checkpoint", format!("no checkpoint was kept: {failure}"));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -313,7 +313,7 @@ impl Core {
         info!(unit = %lost.name, alerts = derived.len(), "unit is back, its gap is closed");
         self.parts.gauges.problem_over(&lost.name);
         let at = self.evaluated;
-        self.commit(at, at, derived, vec![RecordBody::UnitAttached(change)])
+        self.commit((at, at), derived, vec![RecordBody::UnitAttached(change)])
             .await
     }
 
@@ -338,7 +338,7 @@ impl Core {
         let change = RecordBody::UnitDetached(self.change(&name, &affected, from, reason));
         let derived = alert_of(&change).into_iter().collect();
         let at = self.evaluated;
-        self.commit(at, at, derived, vec![change]).await
+        self.commit((at, at), derived, vec![change]).await
     }
 
     /// Gives `unit` the state that `parts` hold for it.

@@ -66,6 +66,7 @@ async fn metrics_count_events_and_requests() {
         "larum_stream_connections_open 0",
         "larum_http_requests_total{route=\"/v1/events\",status=\"201\"} 1",
         "larum_http_requests_total{route=\"/v1/events\",status=\"200\"} 1",
+        "larum_http_requests_total{route=\"/v1/trees/{id}\",status=\"404\"} 1",
         "larum_http_requests_total{route=\"other\",status=\"404\"} 2",
     ] {
         assert!(
