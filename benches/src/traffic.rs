@@ -100,7 +100,7 @@ impl Traffic {
         out.push_str(r#""metadata":{"#);
         if attacked {
             self.tries += 1;
-            let attacker = self.stream << 16 | self.tries / TRIES;
+            let attacker = (self.stream << 16) | (self.tries / TRIES);
             write!(
                 out,
                 r#""user":"admin{}","ip":"203.{}.{}.{}""#,

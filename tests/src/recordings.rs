@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Panics
 /// `LARUM_DATA` names a folder that does not exist.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub fn recordings() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("LARUM_DATA") {
         let folder = PathBuf::from(named);

@@ -4,6 +4,11 @@
 //! undisturbed run, byte for byte and each once (design §10). Where the process dies is seeded; the run
 //! prints how many deaths fell between the append of events and the commit of their epoch.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes only #[test] functions for tests, not what they call"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

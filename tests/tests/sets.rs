@@ -1,5 +1,10 @@
 //! Real recordings with known answers, posted to the real server.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes only #[test] functions for tests, not what they call"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -40,6 +40,16 @@ pub(crate) struct Lost {
     due: Option<Monotonic>,
 }
 
+/// A unit that is about to be left out.
+struct Loss {
+    name: Arc<str>,
+    /// Numbers of the rules that say nothing because of it.
+    affected: BTreeSet<u32>,
+    from: Position,
+    base: Base,
+    due: Option<Monotonic>,
+}
+
 /// What a checkpoint holds of a lost unit.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -187,7 +197,13 @@ impl Core {
         let due = (!self.is_quarantined(&name)).then_some(now);
         let affected = readers(&self.set, unit.rule);
         let change = self.change(&name, &affected, self.evaluated, failed.message.clone());
-        self.lose(name, affected, self.evaluated, base, due);
+        self.lose(Loss {
+            name,
+            affected,
+            from: self.evaluated,
+            base,
+            due,
+        });
         Ok(RecordBody::UnitDetached(change))
     }
 
@@ -223,15 +239,15 @@ impl Core {
         }
     }
 
-    /// From now on says nothing for the rules of `affected`, until `name` is back.
-    fn lose(
-        &mut self,
-        name: Arc<str>,
-        affected: BTreeSet<u32>,
-        from: Position,
-        base: Base,
-        due: Option<Monotonic>,
-    ) {
+    /// From now on says nothing for the rules affected, until the unit is back.
+    fn lose(&mut self, loss: Loss) {
+        let Loss {
+            name,
+            affected,
+            from,
+            base,
+            due,
+        } = loss;
         self.sequencer.leave_out(affected.iter().copied());
         let units = affected
             .iter()
@@ -328,7 +344,13 @@ impl Core {
             name, from, base, ..
         } = lost;
         let due = self.next_try(&name, &reason);
-        self.lose(Arc::clone(&name), affected.clone(), from, base, due);
+        self.lose(Loss {
+            name: Arc::clone(&name),
+            affected: affected.clone(),
+            from,
+            base,
+            due,
+        });
         if due.is_some() {
             warn!(unit = %name, %reason, "unit failed again, it will be tried later");
             return Ok(());
@@ -366,7 +388,13 @@ impl Core {
         };
         let affected = self.numbers(&kept.rules.into_iter().collect());
         let now = self.parts.supervision.clock.monotonic();
-        self.lose(kept.name.into(), affected, kept.from, kept.base, Some(now));
+        self.lose(Loss {
+            name: kept.name.into(),
+            affected,
+            from: kept.from,
+            base: kept.base,
+            due: Some(now),
+        });
     }
 
     /// Leaves out, while recovering, what the log says was left out.
@@ -381,13 +409,13 @@ impl Core {
             .collect();
         let affected = self.numbers(&rules);
         let now = self.parts.supervision.clock.monotonic();
-        self.lose(
-            change.unit.as_str().into(),
+        self.lose(Loss {
+            name: change.unit.as_str().into(),
             affected,
-            change.from,
-            base.clone(),
-            Some(now),
-        );
+            from: change.from,
+            base: base.clone(),
+            due: Some(now),
+        });
     }
 
     /// Whether the unit of that name is left out.
