@@ -36,8 +36,8 @@ rule("auth.every_failure")
     .on("security.auth.login")
     .when(|event| event.data.outcome == "failure")
     .group_by("metadata.user")
-    .within("2m")
-    .count(20)
+    .within("1m")
+    .count(17)
     .policy("every");
 
 rule("auth.many_alerts")
@@ -161,14 +161,18 @@ fn after_kill_9_nothing_acknowledged_is_missing_and_alerts_are_those_of_an_undis
             next += size;
             acknowledged = next;
         }
-        if random.between(0, 2) == 0 {
-            // Dies with a request under way; the same events are sent again after the restart.
-            let body = batch(next, 50);
-            let posting = server.post_without_waiting(&body);
-            server.kill();
-            drop(posting);
-        } else {
-            server.kill();
+        match random.between(0, 3) {
+            0 => {
+                // Dies with a request under way; the same events are sent again after the restart.
+                let posting = server.post_without_waiting(&batch(next, 50));
+                server.kill();
+                drop(posting);
+            }
+            1 => {
+                while !server.get("/v1/health").contains("\"lag\":0") {}
+                server.kill();
+            }
+            _ => server.kill(),
         }
         between += u64::from(died_before_the_commit(&records(&store)));
     }

@@ -111,15 +111,12 @@ impl Screen {
 
     fn commands(&mut self, title: &str, commands: &[(String, &str)]) -> io::Result<()> {
         writeln!(self.out, "{title}")?;
+        let width = commands.iter().map(|(command, _)| command.chars().count());
+        let width = width.max().unwrap_or_default();
         for (command, why) in commands {
-            let space = 44_usize.saturating_sub(command.chars().count());
-            writeln!(
-                self.out,
-                "  {}{:space$}  {}",
-                styled(COMMAND, command),
-                "",
-                styled(DIM, why)
-            )?;
+            let space = width - command.chars().count();
+            let (command, why) = (styled(COMMAND, command), styled(DIM, why));
+            writeln!(self.out, "  {command}{:space$}  {why}", "")?;
         }
         Ok(())
     }
