@@ -1,6 +1,7 @@
 //! `larum serve`: an engine with its HTTP door.
 
 use std::io::IsTerminal;
+use std::num::NonZeroU64;
 use std::path::Path;
 
 use clap::Args;
@@ -59,6 +60,9 @@ pub struct Serve {
     /// A source further behind than this runs on a clock of its own
     #[arg(long, value_name = "DURATION")]
     max_lag: Option<String>,
+    /// Events after which the state of evaluation is kept, so that a restart reads less of the log
+    #[arg(long, value_name = "N")]
+    checkpoint_events: Option<NonZeroU64>,
     /// What is logged: error, warn, info, debug, trace, or by crate
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -79,6 +83,7 @@ impl Serve {
             .text("matchers", self.matchers)
             .text("window_shards", self.window_shards)
             .text("max_lag", self.max_lag)
+            .text("checkpoint_events", self.checkpoint_events)
             .text("log.level", self.log_level)
             .text("log.format", self.log_format);
         let settings = self.which.settings(flags)?;
@@ -138,6 +143,7 @@ fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
         matchers: settings.matchers.value,
         window_shards: settings.window_shards.value,
         max_lag: settings.max_lag.value,
+        checkpoint_events: settings.checkpoint_events.value.get(),
         tenants: Tenants {
             default: settings.default_tenant.value.clone(),
             known: settings.known_tenants.value.clone(),

@@ -12,6 +12,7 @@ mod problem;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -33,6 +34,9 @@ pub const LISTEN: &str = "127.0.0.1:7423";
 
 /// What is logged when nobody says otherwise: the workings of the HTTP library are nobody's business.
 const LOG_LEVEL: &str = "info,actix_server=warn";
+
+/// Events after which the state of evaluation is kept, where nothing else is said.
+const CHECKPOINT_EVENTS: NonZeroU64 = NonZeroU64::new(50_000).expect("it is not zero");
 
 /// Buffers of the channels that every engine has, in events (1-06 to 1-08).
 const CHANNEL_BUFFERS: [(&str, usize); 4] = [
@@ -78,6 +82,8 @@ pub struct Settings {
     pub window_shards: Valued<usize>,
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Valued<Span>,
+    /// Events after which the state of evaluation is kept.
+    pub checkpoint_events: Valued<NonZeroU64>,
     /// What is logged, in the words of `tracing`: `info`, `info,larum_engine=debug`.
     pub log_level: Valued<String>,
     /// How it is logged.
@@ -149,6 +155,7 @@ impl Layers<'_> {
             matchers: found.threads("matchers", self.cores)?,
             window_shards: found.threads("window_shards", 1)?,
             max_lag: found.parsed("max_lag", || Span::from_seconds(60))?,
+            checkpoint_events: found.parsed("checkpoint_events", || CHECKPOINT_EVENTS)?,
             log_level: found.parsed("log.level", || LOG_LEVEL.to_owned())?,
             log_format: found.parsed("log.format", || LogFormat::Text)?,
             channels: channels(file.as_ref())?,
