@@ -53,7 +53,7 @@ impl Traffic {
 
     fn event(&mut self, time: Timestamp, out: &mut String) {
         self.number += 1;
-        let draw = Draw(mixed(self.stream << 40 | self.number));
+        let draw = Draw(mixed((self.stream << 40) | self.number));
         let host = self.stream * HOSTS + draw.below(0, HOSTS);
         let written = match draw.below(8, 100) {
             0..38 => self.login(draw, host, time, out),
