@@ -1,2 +1,7 @@
-//! The larum binary.
-fn main() {}
+//! The `larum` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    larum::main()
+}

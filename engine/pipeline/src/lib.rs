@@ -1,4 +1,4 @@
-//! Rules, windows and trees put together: events in order become alerts.
+//! Rules and windows put together: events in order become alerts.
 //!
 //! This crate is pure: it knows no actor, disk or clock. [`Pipeline`] runs everything on one thread (for
 //! `larum detect`, tests and replay); the runtime's actors run the same parts, taken apart along

@@ -292,6 +292,8 @@ pub struct Metrics {
     pub evaluated: u64,
     /// Events not evaluated because they came behind their source's clock.
     pub late: u64,
+    /// The same by source, bounded.
+    pub late_by_source: Vec<(String, u64)>,
     /// Revisions of alerts written.
     pub alerts: u64,
     /// Alerts by rule.

@@ -3,7 +3,7 @@
 //! Owns admission and the questions; the work is the actors'. An [`Engine`] is a handle: cloning it is cheap, and
 //! the engine runs until [`Engine::shutdown`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use actix::Addr;
@@ -15,7 +15,7 @@ use larum_tree::TreeView;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-use crate::actors::front::{FrontUnit, Subscribe};
+use crate::actors::front::{EndLive, FrontUnit, Subscribe};
 use crate::actors::live::Live;
 use crate::actors::log::Close;
 use crate::actors::sequencer::{Finish, SequencerUnit};
@@ -226,8 +226,14 @@ impl Engine {
             Subscribe { interest, reply },
         )
         .map_err(|_| SubscribeError::Stopping)?;
-        let (live, events) = answer.await.map_err(|_| SubscribeError::Stopping)??;
-        Ok(Subscription { live, events })
+        let subscribed = answer.await.map_err(|_| SubscribeError::Stopping)??;
+        self.0.gauges.subscribed();
+        Ok(Subscription {
+            id: subscribed.id,
+            live: subscribed.live,
+            events: subscribed.events,
+            gauges: Arc::clone(&self.0.gauges),
+        })
     }
 
     /// Finds stored events.
@@ -250,8 +256,30 @@ impl Engine {
     pub async fn tree(&self, tenant: TenantId, id: String) -> Result<Option<TreeView>, QueryError> {
         let (reply, answer) = oneshot::channel();
         let trees = self.0.trees.address().ok_or(QueryError::NotNow)?;
-        tell(&trees.recipient(), ReadTree { tenant, id, reply }).map_err(|_| QueryError::NotNow)?;
-        answer.await.map_err(|_| QueryError::NotNow)
+        let read = ReadTree {
+            tenant: tenant.clone(),
+            id,
+            reply,
+        };
+        tell(&trees.recipient(), read).map_err(|_| QueryError::NotNow)?;
+        let Some(mut view) = answer.await.map_err(|_| QueryError::NotNow)? else {
+            return Ok(None);
+        };
+        // Evidence that belongs to no workflow is known to the trees by its id alone.
+        let unknown = view.unknown_events();
+        if unknown.is_empty() {
+            return Ok(Some(view));
+        }
+        let mut reader = self.0.readers.open();
+        let described = tokio::task::spawn_blocking(move || {
+            for id in unknown {
+                if let Some(stored) = reader.find(Some(&tenant), id.as_str()).map_err(Arc::new)? {
+                    view.describe(&stored.event, stored.position);
+                }
+            }
+            Ok(Some(view))
+        });
+        described.await.map_err(|_| QueryError::NotNow)?
     }
 
     /// Every actor and how it is.
@@ -354,6 +382,10 @@ impl Engine {
         if tell(&self.0.log.clone().recipient(), Close { reply }).is_ok() {
             drop(closed.await);
         }
+        let (reply, told) = oneshot::channel();
+        if tell(&self.0.front.clone().recipient(), EndLive { reply }).is_ok() {
+            drop(told.await);
+        }
         self.0.threads.stop();
         self.0.gauges.set_stopped();
     }
@@ -369,29 +401,43 @@ fn new_id(now: larum_event::Timestamp) -> EventId {
 /// A live subscription; dropping it ends it.
 #[derive(Debug)]
 pub struct Subscription {
-    live: Arc<Live>,
+    id: u64,
+    /// Held by those who deliver, so that the end of the last of them is heard here.
+    live: Weak<Live>,
     events: mpsc::Receiver<Delivery>,
+    gauges: Arc<Gauges>,
 }
 
 impl Subscription {
     /// Its number.
     pub fn id(&self) -> u64 {
-        self.live.id
+        self.id
     }
 
-    /// What comes next; `None` when the engine has ended.
+    /// What comes next; `None` when the engine has ended. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Delivery> {
+        if let Ok(delivery) = self.events.try_recv() {
+            return Some(delivery);
+        }
+        // It has caught up: what it missed on the way is told now and not with the next event only.
+        let live = self.live.upgrade();
+        if let Some(missed) = live.and_then(|live| live.take_gap()) {
+            return Some(Delivery::Gap { missed });
+        }
         self.events.recv().await
     }
 
     /// Changes what it wants, from the next event on.
     pub fn set_interest(&self, interest: Interest) {
-        self.live.set_interest(interest);
+        if let Some(live) = self.live.upgrade() {
+            live.set_interest(interest);
+        }
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.events.close();
+        self.gauges.unsubscribed();
     }
 }

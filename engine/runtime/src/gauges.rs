@@ -169,11 +169,6 @@ impl Gauges {
         count(&mut self.tables().late_sources, source);
     }
 
-    /// Late events by source.
-    pub fn late_by_source(&self) -> Vec<(String, u64)> {
-        self.tables().late_sources.clone().into_iter().collect()
-    }
-
     /// A revision of an alert is in the log.
     pub fn alert(&self, rule: &str) {
         count(&mut self.tables().alerts, rule);
@@ -316,6 +311,7 @@ impl Gauges {
             overloaded: self.overloaded.load(Ordering::Relaxed),
             evaluated: self.evaluated_events.load(Ordering::Relaxed),
             late: self.late.load(Ordering::Relaxed),
+            late_by_source: named(&tables.late_sources),
             alerts: tables.alerts.values().sum(),
             alerts_by_rule: named(&tables.alerts),
             rule_faults: named(&tables.faults),

@@ -44,8 +44,10 @@ pub use api::{
     HandlerResult, HandlerSpec, Health, Interest, Metrics, QueryError, Receipt, StartError,
     SubscribeError,
 };
+pub use clock::Clock;
 pub use engine::{Engine, Subscription};
+pub use faults::Faults;
 pub use larum_admit::Tenants;
 pub use larum_log::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
 pub use larum_rule::Diagnostic;
-pub use larum_tree::{TreeView, to_text};
+pub use larum_tree::{Colour, TextStyle, TreeView, to_text};

@@ -6,9 +6,10 @@
 
 mod attach;
 mod base;
+mod checkpoint;
+mod commit;
 mod core;
 mod detach;
-mod keep;
 mod lost;
 mod pool;
 mod recover;

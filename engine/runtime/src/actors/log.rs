@@ -66,6 +66,16 @@ enum Pending {
     Epoch(CommitEpoch),
 }
 
+impl Pending {
+    /// Where the epoch begins, if it is one.
+    fn begin(&self) -> Option<Position> {
+        match self {
+            Self::Epoch(epoch) => Some(epoch.commit.from),
+            Self::Append(_) | Self::Control(_) => None,
+        }
+    }
+}
+
 /// One piece of work that is being written: what it was, and who is to be told.
 enum Written {
     Append(
@@ -152,9 +162,15 @@ impl LogActor {
         let now = self.clock.now();
         let mut work = Vec::with_capacity(pending.len() + 1);
         let mut written = Vec::with_capacity(pending.len() + 1);
+        let mut reached = self.committed;
         // Permits go back when the batches are dropped, after the commit.
         let mut held = Vec::new();
-        let riding = self.riding.take().map(|commit| CommitEpoch {
+        let first = pending.iter().find_map(Pending::begin);
+        let riding = self
+            .riding
+            .take()
+            .filter(|riding| first.is_none_or(|first| first >= riding.upto));
+        let riding = riding.map(|commit| CommitEpoch {
             derived: Vec::new(),
             commit,
             also: Vec::new(),
@@ -178,17 +194,18 @@ impl LogActor {
                     work.push(LogWork::Control(control.bodies.clone()));
                     written.push(Written::Control(control.bodies, control.reply));
                 }
-                Pending::Epoch(epoch) if epoch.commit.from < self.committed => {
+                Pending::Epoch(epoch) if epoch.commit.from < reached => {
                     let refused = LogError::Epoch {
                         from: epoch.commit.from,
                         upto: epoch.commit.upto,
                         derived: epoch.commit.derived,
                         given: epoch.derived.len(),
-                        head: self.committed,
+                        head: reached,
                     };
                     answer(epoch.reply, Err(Arc::new(refused)));
                 }
                 Pending::Epoch(epoch) => {
+                    reached = reached.max(epoch.commit.upto);
                     let (derived, also) = (epoch.derived.clone(), epoch.also.clone());
                     work.push(LogWork::Epoch {
                         derived,
@@ -221,25 +238,20 @@ impl LogActor {
 
     fn tell_all(&mut self, written: Vec<Written>, done: Vec<LogDone>) {
         let mut records = Vec::new();
-        for (written, done) in written.into_iter().zip(done) {
-            if let Written::Epoch(epoch) = &written {
+        for (written, done) in written.iter().zip(&done) {
+            if let Written::Epoch(epoch) = written {
                 self.committed = self.committed.max(epoch.commit.upto);
             }
-            tell_one(written, done, &mut records);
+            collect(written, done, &mut records);
         }
-        self.gauges.stored(
-            records
-                .iter()
-                .filter_map(|record: &Record| match &record.body {
-                    RecordBody::Event { event, .. } => Some((record.position, event)),
-                    RecordBody::Derived { .. }
-                    | RecordBody::RuleSetActivated(_)
-                    | RecordBody::EpochCommit(_)
-                    | RecordBody::UnitDetached(_)
-                    | RecordBody::UnitAttached(_)
-                    | RecordBody::CursorMoved(_) => None,
-                }),
-        );
+        // Counted before anybody is told: who has an answer finds its events in every figure.
+        let events = records
+            .iter()
+            .filter_map(|record| Some((record.position, record.body.outside()?)));
+        self.gauges.stored(events);
+        for (written, done) in written.into_iter().zip(done) {
+            tell_asker(written, done);
+        }
         self.pass_on(records.into());
     }
 
@@ -332,53 +344,54 @@ pub fn committed(reader: &mut LogReader) -> Result<Position, LogError> {
     Ok(last.map_or(Position::START, |epoch| epoch.upto))
 }
 
-/// Tells one asker, and adds the records that its work became.
-fn tell_one(written: Written, done: LogDone, records: &mut Vec<Record>) {
+/// Adds the records that one piece of work became.
+fn collect(written: &Written, done: &LogDone, records: &mut Vec<Record>) {
+    let mut add = |position: &Position, body: RecordBody| {
+        records.push(Record {
+            position: *position,
+            body,
+        });
+    };
     match (written, done) {
-        (Written::Append(events, reply), LogDone::Appended(appended)) => {
-            for ((event, arrived), appended) in events.iter().zip(&appended) {
+        (Written::Append(events, _), LogDone::Appended(appended)) => {
+            for ((event, arrived), appended) in events.iter().zip(appended) {
                 if let Appended::Stored(position) = appended {
-                    let body = RecordBody::Event {
-                        event: event.clone(),
-                        arrived: *arrived,
-                    };
-                    records.push(Record {
-                        position: *position,
-                        body,
-                    });
+                    let (event, arrived) = (event.clone(), *arrived);
+                    add(position, RecordBody::Event { event, arrived });
                 }
             }
-            answer(reply, Ok(appended));
         }
-        (Written::Control(bodies, reply), LogDone::Control(positions)) => {
-            for (body, position) in bodies.into_iter().zip(&positions) {
-                records.push(Record {
-                    position: *position,
-                    body,
-                });
+        (Written::Control(bodies, _), LogDone::Control(positions)) => {
+            for (body, position) in bodies.iter().zip(positions) {
+                add(position, body.clone());
             }
+        }
+        (Written::Epoch(epoch), LogDone::Epoch(receipt)) => {
+            for (event, position) in epoch.derived.iter().zip(&receipt.derived) {
+                let event = event.clone();
+                add(position, RecordBody::Derived { event });
+            }
+            for (body, position) in epoch.also.iter().zip(&receipt.also) {
+                add(position, body.clone());
+            }
+            let commit = RecordBody::EpochCommit(epoch.commit.clone());
+            add(&receipt.commit, commit);
+        }
+        _ => error!("the log answered out of order"),
+    }
+}
+
+/// Tells one asker. Where the answer is of another kind its channel is dropped: nobody knows.
+fn tell_asker(written: Written, done: LogDone) {
+    match (written, done) {
+        (Written::Append(_, reply), LogDone::Appended(appended)) => answer(reply, Ok(appended)),
+        (Written::Control(_, reply), LogDone::Control(positions)) => {
             answer(Some(reply), Ok(positions));
         }
         (Written::Epoch(epoch), LogDone::Epoch(receipt)) => {
-            let derived = epoch
-                .derived
-                .into_iter()
-                .map(|event| RecordBody::Derived { event });
-            let commit = std::iter::once(RecordBody::EpochCommit(epoch.commit));
-            let positions = receipt
-                .derived
-                .iter()
-                .chain(&receipt.also)
-                .chain(std::iter::once(&receipt.commit));
-            let bodies = derived.chain(epoch.also).chain(commit);
-            records.extend(bodies.zip(positions).map(|(body, position)| Record {
-                position: *position,
-                body,
-            }));
             answer(epoch.reply, Ok(receipt.derived));
         }
-        // Dropping the channels is the answer: nobody knows.
-        _ => error!("the log answered out of order"),
+        _ => {}
     }
 }
 
@@ -430,16 +443,18 @@ impl Handler<CommitEpoch> for LogActor {
     type Result = ();
 
     fn handle(&mut self, mut epoch: CommitEpoch, ctx: &mut Self::Context) {
-        // What does not lead up to this one is of an evaluation that has started over since.
-        let riding = self.riding.take();
-        let riding = riding.filter(|riding| riding.upto == epoch.commit.from);
-        if epoch.reply.is_some() {
+        let is_behind_another = self
+            .pending
+            .iter()
+            .any(|pending| matches!(pending, Pending::Epoch(_)));
+        if epoch.reply.is_some() || is_behind_another {
             // What rides goes first, so that commits stand in the log in their order.
-            self.riding = riding;
             self.queue(Pending::Epoch(epoch), ctx);
             return;
         }
-        if let Some(riding) = riding {
+        // What does not lead up to this one is of an evaluation that has started over since.
+        let riding = self.riding.take();
+        if let Some(riding) = riding.filter(|riding| riding.upto == epoch.commit.from) {
             epoch.commit.from = riding.from;
         }
         self.riding = Some(epoch.commit);

@@ -151,6 +151,10 @@ impl SequencerUnit {
         }
         let most = most_records(&self.parts.config);
         match self.tail.next(core.evaluated(), most) {
+            Next::Nothing if core.is_committing() => self.lend(ctx, async move {
+                core.committed().await?;
+                Ok(Ran { core, reader: None })
+            }),
             Next::Nothing => self.idle(core, ctx),
             Next::Ready(stretch) => self.lend(ctx, async move {
                 core.run(stretch).await?;

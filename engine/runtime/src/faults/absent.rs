@@ -6,7 +6,7 @@ use super::{FaultAction, InvalidFaults};
 use crate::clock::Clock;
 
 /// The faults to inject: none in this build.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults;
 
 impl Faults {

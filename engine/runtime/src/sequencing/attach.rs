@@ -96,7 +96,7 @@ impl Core {
         let change = self.change(&name, &back.into_keys().collect(), self.evaluated, reason);
         info!(unit = %name, alerts = derived.len(), "unit is back, its gap is closed");
         let at = self.evaluated;
-        self.commit(at, at, derived, vec![RecordBody::UnitAttached(change)])
+        self.commit((at, at), derived, vec![RecordBody::UnitAttached(change)])
             .await?;
         self.parts.gauges.problem_over(&name);
         // The newest checkpoint knows nothing of what these rules counted.
@@ -148,7 +148,7 @@ impl Core {
         let change = RecordBody::UnitDetached(self.change(&name, &rules, from, reason));
         let derived = alert_of(&change).into_iter().collect();
         let at = self.evaluated;
-        self.commit(at, at, derived, vec![change]).await
+        self.commit((at, at), derived, vec![change]).await
     }
 
     /// Sees to it that somebody looks again when the next unit is due.
@@ -162,7 +162,7 @@ impl Core {
             self.parts.supervision.clock.clone(),
             Arc::clone(&self.parts.wake),
         );
-        actix_rt::spawn(async move {
+        actix::spawn(async move {
             clock.sleep(due.since(clock.monotonic())).await;
             wake.notify_one();
         });

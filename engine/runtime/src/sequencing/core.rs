@@ -1,28 +1,28 @@
 //! One epoch over the actors: begin, match, windows, alerts, commit.
 //!
 //! Owns what the epoch changes: the pure sequencer, the pool, the trees and how far evaluation has
-//! come. Recovery (`recover`) and the loss of units (`lost`) are further methods of the same `Core`.
+//! come. Writing the outcome (`commit`), checkpoints (`checkpoint`), recovery (`recover`) and the loss of units
+//! (`detach`, `attach`) are further methods of the same `Core`.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use actix::Addr;
-use larum_event::{EpochCommit, Event, Position, RecordBody, RuleSetActivated, limits};
+use larum_event::{Event, Position, RecordBody, RuleSetActivated, limits};
 use larum_log::{CheckpointStore, LogError};
-use larum_pipeline::{
-    Epoch, Input, Outcome, SEMANTICS_VERSION, Sequencer, Settings, Unit, by_unit, epoch_hash,
-    pieces, restored,
-};
+use larum_pipeline::{Epoch, Input, Outcome, Sequencer, Settings, Unit, by_unit, pieces, restored};
 use larum_rule::{Diagnostic, Matcher, RuleSet};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tracing::{debug, info};
 
 use crate::actors::{LogActor, TreeUnit};
 use crate::api::EngineConfig;
-use crate::credit::{Batch, Credits, send_batch, tell};
+use crate::credit::{Batch, Credits, send_batch};
 use crate::gauges::Gauges;
-use crate::messages::{CommitEpoch, UnitFailed};
+use crate::messages::UnitFailed;
 use crate::readers::Readers;
+use crate::sequencing::checkpoint::Checkpoints;
+use crate::sequencing::commit::Committing;
 use crate::sequencing::lost::Lost;
 use crate::sequencing::pool::Pool;
 use crate::sequencing::tail::Stretch;
@@ -99,7 +99,12 @@ pub(crate) struct Core {
     /// Names of units that were lost while recovering, which the log does not say yet.
     pub(super) unsaid: BTreeSet<Arc<str>>,
     pub(super) tree_credits: Credits,
-    pub(super) since_checkpoint: u64,
+    pub(super) committing: Committing,
+    /// Raw events evaluated whose outcome is not on its way yet.
+    pub(super) uncommitted_events: u64,
+    /// Raw events whose outcome is on its way.
+    pub(super) committing_events: u64,
+    pub(super) checkpoints: Checkpoints,
 }
 
 impl Core {
@@ -128,7 +133,10 @@ impl Core {
             lost: Vec::new(),
             unsaid: BTreeSet::new(),
             tree_credits: Credits::new(tree_events),
-            since_checkpoint: 0,
+            committing: Committing::default(),
+            uncommitted_events: 0,
+            committing_events: 0,
+            checkpoints: Checkpoints::default(),
             parts,
             set,
             settings,
@@ -136,7 +144,7 @@ impl Core {
         }
     }
 
-    /// Everything up to here is evaluated, its outcome durable or empty.
+    /// Everything up to here is evaluated, its outcome on its way to the log.
     pub(crate) fn evaluated(&self) -> Position {
         self.evaluated
     }
@@ -156,16 +164,20 @@ impl Core {
             outcome.system.extend(super::lost::alert_of(change));
         }
         let derived: Vec<Event> = outcome.derived().cloned().collect();
-        self.commit(from, stretch.upto, derived, also).await?;
+        let changes_units = !also.is_empty();
+        // The log is written to while the next epoch is evaluated, one epoch ahead at most.
+        self.committed().await?;
+        self.begin_commit((from, stretch.upto), derived, also)
+            .await?;
         if let Some(activated) = &stretch.activated {
+            self.written().await?;
             self.activate(stretch.upto, activated).await?;
             self.checkpoint().await?;
         }
-        self.since_checkpoint += stretch.inputs.len() as u64;
-        if self.since_checkpoint >= self.parts.config.checkpoint_events {
-            self.checkpoint().await?;
+        if changes_units || stretch.activated.is_some() {
+            self.committed().await?;
         }
-        Ok(())
+        self.checkpoint_if_due(stretch.inputs.len()).await
     }
 
     /// Evaluates `inputs`; units that fail for good are left out and named in `also`.
@@ -252,64 +264,9 @@ impl Core {
         }
     }
 
-    /// Writes the outcome of the epoch behind `from`; what has none rides along with the next write.
-    pub(super) async fn commit(
-        &mut self,
-        from: Position,
-        upto: Position,
-        derived: Vec<Event>,
-        also: Vec<RecordBody>,
-    ) -> Result<(), EpochError> {
-        let commit = EpochCommit {
-            from,
-            upto,
-            watermark: self.sequencer.watermark(),
-            derived: derived.len() as u64,
-            hash: epoch_hash(derived.iter()),
-            semantics: SEMANTICS_VERSION,
-        };
-        let log = self.parts.log.clone();
-        if derived.is_empty() && also.is_empty() {
-            let epoch = CommitEpoch {
-                derived,
-                commit,
-                also,
-                reply: None,
-            };
-            tell(&log.recipient(), epoch).map_err(|_| EpochError::LogGone)?;
-        } else {
-            self.parts.supervision.pause_before_commit().await;
-            let (reply, answer) = oneshot::channel();
-            let epoch = CommitEpoch {
-                derived: derived.clone(),
-                commit,
-                also,
-                reply: Some(reply),
-            };
-            tell(&log.recipient(), epoch).map_err(|_| EpochError::LogGone)?;
-            let positions = answer
-                .await
-                .map_err(|_| EpochError::LogGone)?
-                .map_err(EpochError::Log)?;
-            self.grow(positions.into_iter().zip(&derived)).await;
-            for event in derived
-                .iter()
-                .filter(|event| event.envelope().channel.as_str() == "alerts")
-            {
-                self.parts
-                    .gauges
-                    .alert(event.envelope().event_type.as_str());
-            }
-        }
-        self.evaluated = upto;
-        self.reached = upto;
-        self.parts.gauges.epoch(upto);
-        Ok(())
-    }
-
-    fn note(&self, outcome: &Outcome, inputs: usize) {
+    fn note(&mut self, outcome: &Outcome, inputs: usize) {
+        self.uncommitted_events += inputs as u64;
         let gauges = &self.parts.gauges;
-        gauges.evaluated_events(inputs as u64);
         for late in &outcome.late {
             gauges.late(late.source.as_str());
         }

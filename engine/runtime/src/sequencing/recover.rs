@@ -204,7 +204,7 @@ impl Core {
         }
         let derived = also.iter().filter_map(alert_of).collect();
         let at = self.evaluated;
-        self.commit(at, at, derived, also).await
+        self.commit((at, at), derived, also).await
     }
 
     /// Counts the events that are not evaluated yet, those included that come meanwhile.

@@ -14,3 +14,5 @@ mod support;
 mod alerts;
 
 mod same;
+
+mod live;

@@ -1,0 +1,76 @@
+//! `larum decode`: foreign records as events.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use larum_event::decode::Decoder;
+
+use crate::error::{CliError, Exit};
+use crate::input::Inputs;
+use crate::severities;
+use crate::terminal::{say, stdout};
+
+/// Largest decoder file, in bytes; they are a few lines long.
+const DECODER_BYTES: u64 = 1024 * 1024;
+
+/// Show what a decoder makes of foreign records, as canonical NDJSON
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads NDJSON, JSON arrays and text lines, each plain or gzip. Several files are merged by event time. \
+Bad records are told on standard error with file and line; the good ones go on.
+
+Examples:
+  larum decode --decoder auth-log.toml /var/log/auth.log | head -3
+  zcat old.gz | larum decode --decoder ssh.toml -")]
+pub struct Decode {
+    /// The decoder; without one records are Larum's own JSON or CloudEvents
+    #[arg(long, value_name = "FILE")]
+    decoder: Option<PathBuf>,
+    /// The severity policy, for events that do not say how bad they are
+    #[arg(long, value_name = "FILE")]
+    severities: Option<PathBuf>,
+    /// Exit with 1 when any record is bad
+    #[arg(long)]
+    strict: bool,
+    /// Files to read; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    inputs: Vec<String>,
+}
+
+impl Decode {
+    /// Runs the verb.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let decoder = self.decoder.as_deref().map(load).transpose()?;
+        let severities = severities::load(self.severities.as_deref())?;
+        let inputs = Inputs::open(&self.inputs)?;
+        let mut out = stdout();
+        let tally = inputs.read(decoder.as_ref(), &severities, |record| {
+            if let Ok(event) = &record.outcome {
+                writeln!(out, "{}", event.json())?;
+            }
+            Ok(())
+        })?;
+        out.flush()?;
+        say(&tally.to_string());
+        let failed = self.strict && tally.rejected() > 0;
+        Ok(if failed { Exit::Problems } else { Exit::Done })
+    }
+}
+
+/// Loads a decoder file.
+pub fn load(path: &Path) -> Result<Decoder, CliError> {
+    let open = |source| CliError::Open {
+        path: path.to_owned(),
+        source,
+    };
+    if std::fs::metadata(path).map_err(open)?.len() > DECODER_BYTES {
+        return Err(CliError::Usage(format!(
+            "{} is longer than {DECODER_BYTES} bytes and no decoder",
+            path.display()
+        )));
+    }
+    let text = std::fs::read_to_string(path).map_err(open)?;
+    Decoder::load(&path.to_string_lossy(), &text)
+        .map_err(|problems| CliError::Decoder(problems.to_string()))
+}

@@ -1,0 +1,302 @@
+//! `larum demo`: a story of three collectors through a real engine.
+
+mod collectors;
+mod random;
+mod scenario;
+mod screen;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use larum_engine::clock::{Clock, Monotonic};
+use larum_engine::{
+    Delivery, EmitError, EmitOptions, Engine, EngineConfig, Interest, Receipt, Subscription,
+};
+use larum_event::{Alert, Event, RuleFile, Span, TenantId, Timestamp, TopicPattern};
+use larum_http::HttpConfig;
+use larum_tree::{Colour, TextStyle, to_text};
+
+use crate::error::{CliError, Exit, with_causes};
+use crate::running;
+use crate::settings::LISTEN;
+
+use scenario::Story;
+use screen::Screen;
+
+/// Events sent in one request.
+const BATCH_EVENTS: usize = 64;
+/// Longest wait for the last alert to come through the subscription.
+const LAST_ALERT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The starter rules, as they stand in the rules folder.
+const RULES: [(&str, &str); 4] = [
+    (
+        "authentication/repeated_failed_logins/rule.rhai",
+        include_str!("../../rules/authentication/repeated_failed_logins/rule.rhai"),
+    ),
+    (
+        "incident/host_with_several_alerts/rule.rhai",
+        include_str!("../../rules/incident/host_with_several_alerts/rule.rhai"),
+    ),
+    (
+        "network/upload_to_unknown_address/rule.rhai",
+        include_str!("../../rules/network/upload_to_unknown_address/rule.rhai"),
+    ),
+    (
+        "process/program_from_temporary_folder/rule.rhai",
+        include_str!("../../rules/process/program_from_temporary_folder/rule.rhai"),
+    ),
+];
+
+/// Play an incident into a real engine and watch it being found
+#[derive(Debug, Args)]
+#[command(after_help = "\
+An hour of three collectors (sshd, a process monitor, a network monitor): people work, a scanner knocks, \
+and somebody breaks in. The engine, its store (in a temporary folder) and the rules are the real ones.
+
+Examples:
+  larum demo
+  larum demo --keep        and then, in another terminal: larum alerts
+  larum demo --speed 120   two minutes of the story per second")]
+pub struct Demo {
+    /// Serve HTTP afterwards until interrupted, so that you can look around
+    #[arg(long)]
+    keep: bool,
+    /// Where --keep listens
+    #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
+    listen: SocketAddr,
+    /// Another seed tells the same story with other people, times and numbers
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    seed: u64,
+    /// Seconds of the story per second; without it, as fast as the engine takes it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    speed: Option<u32>,
+}
+
+impl Demo {
+    /// Runs the verb.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let folder = tempfile::tempdir().map_err(|source| CliError::Write {
+            path: std::env::temp_dir(),
+            source,
+        })?;
+        let played = running::block_on(self.play(folder.path()));
+        // An explicit end, so that a folder that cannot be removed is told and not left silently.
+        let path = folder.path().to_owned();
+        folder
+            .close()
+            .map_err(|source| CliError::Write { path, source })?;
+        played
+    }
+
+    async fn play(self, store: &Path) -> Result<Exit, CliError> {
+        let rules = RULES.iter().map(|(path, text)| RuleFile {
+            path: (*path).to_owned(),
+            text: (*text).to_owned(),
+        });
+        let config = EngineConfig {
+            rules: rules.collect(),
+            ..EngineConfig::new(store.to_owned())
+        };
+        let engine = running::start(config).await?;
+        let interest = Interest {
+            patterns: vec![TopicPattern::new("alerts.#").expect("the pattern is a correct one")],
+            ..Interest::default()
+        };
+        let subscription = engine
+            .subscribe(interest)
+            .await
+            .map_err(|error| CliError::Engine(with_causes(&error)))?;
+
+        let story = scenario::story(self.seed);
+        let mut screen = Screen::open();
+        screen.begin(story.events.len(), self.seed)?;
+        let clock = Clock::system();
+        let begun = clock.monotonic();
+        let mut watch = Watch {
+            subscription,
+            screen: &mut screen,
+            seen: 0,
+        };
+        let pace = Pace {
+            clock: &clock,
+            begun,
+            speed: self.speed,
+        };
+        tell(&engine, &story, &pace, &mut watch).await?;
+        engine.settle().await;
+        let took = clock.monotonic().since(begun);
+        watch.until(engine.metrics().alerts).await?;
+        drop(watch);
+
+        let tenant = TenantId::default_tenant();
+        let tree = engine
+            .tree(tenant, story.incident.clone())
+            .await
+            .map_err(|error| CliError::Engine(with_causes(&error)))?;
+        let style = TextStyle {
+            colour: Colour::Ansi,
+            width: None,
+        };
+        let tree = tree.map(|tree| to_text(&tree, style)).unwrap_or_default();
+        screen.tree(&story.incident, &tree)?;
+        screen.summary(&engine.metrics(), took)?;
+        if self.keep {
+            let door = HttpConfig::on(self.listen);
+            let ready = |address| {
+                // Whoever read our output may be gone; the engine serves all the same.
+                let _ = screen.serving(address, &story.incident);
+            };
+            return running::serve(engine, door, ready).await;
+        }
+        screen.end()?;
+        engine.shutdown().await;
+        Ok(Exit::Done)
+    }
+}
+
+/// How fast the story is told.
+struct Pace<'a> {
+    clock: &'a Clock,
+    begun: Monotonic,
+    speed: Option<u32>,
+}
+
+impl Pace<'_> {
+    /// How long to wait before what happened `story_time` after the beginning.
+    fn wait(&self, story_time: Span) -> Span {
+        let Some(speed) = self.speed else {
+            return Span::ZERO;
+        };
+        let due = story_time.as_nanos() / i64::from(speed.max(1));
+        let passed = self.clock.monotonic().since(self.begun).as_nanos();
+        Span::from_nanos(due - passed)
+    }
+}
+
+/// Sends the story and shows alerts meanwhile.
+async fn tell(
+    engine: &Engine,
+    story: &Story,
+    pace: &Pace<'_>,
+    watch: &mut Watch<'_>,
+) -> Result<(), CliError> {
+    let begin = story
+        .events
+        .first()
+        .map_or(Timestamp::MIN, |(time, _)| *time);
+    // With a pace, events are sent when they are due and not with those after them.
+    let batch = if pace.speed.is_some() {
+        1
+    } else {
+        BATCH_EVENTS
+    };
+    for planned in story.events.chunks(batch) {
+        let due = planned.first().map_or(begin, |(time, _)| *time);
+        let wait = pace.wait(due.since(begin));
+        watch.during(pace.clock.sleep(wait)).await?;
+        let events: Result<Vec<Event>, _> = engine.with_fill(None, |fill| {
+            let events = planned.iter();
+            events
+                .map(|(_, event)| Event::parse(event.to_string().as_bytes(), fill))
+                .collect()
+        });
+        let events = events.map_err(|rejection| refused(&rejection))?;
+        watch
+            .during_result(emit(engine, events, pace.clock))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Sends events until the engine takes them.
+async fn emit(engine: &Engine, events: Vec<Event>, clock: &Clock) -> Result<(), CliError> {
+    loop {
+        let options = EmitOptions::default();
+        match engine.emit_with_guarantee(events.clone(), options).await {
+            Ok(receipts) => {
+                for receipt in receipts {
+                    if let Receipt::Rejected(rejection) = receipt {
+                        return Err(refused(&rejection));
+                    }
+                }
+                return Ok(());
+            }
+            Err(EmitError::Overloaded { retry_after, .. }) => {
+                let nanos = i64::try_from(retry_after.as_nanos()).unwrap_or(i64::MAX);
+                clock.sleep(Span::from_nanos(nanos)).await;
+            }
+            Err(error) => return Err(CliError::Engine(with_causes(&error))),
+        }
+    }
+}
+
+fn refused(rejection: &larum_event::Rejection) -> CliError {
+    CliError::Engine(format!(
+        "the engine refuses an event of the demo: {rejection}"
+    ))
+}
+
+/// The alerts as they come.
+struct Watch<'a> {
+    subscription: Subscription,
+    screen: &'a mut Screen,
+    seen: u64,
+}
+
+impl Watch<'_> {
+    /// Shows alerts until `work` is done.
+    async fn during(&mut self, work: impl Future<Output = ()>) -> Result<(), CliError> {
+        self.during_result(async {
+            work.await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Shows alerts until `work` is done, and gives its answer.
+    async fn during_result(
+        &mut self,
+        work: impl Future<Output = Result<(), CliError>>,
+    ) -> Result<(), CliError> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                delivery = self.subscription.next() => match delivery {
+                    Some(delivery) => self.show(delivery)?,
+                    None => return work.await,
+                },
+                done = &mut work => return done,
+            }
+        }
+    }
+
+    /// Shows alerts until as many were seen as the engine has written.
+    async fn until(&mut self, written: u64) -> Result<(), CliError> {
+        while self.seen < written {
+            let next = tokio::time::timeout(LAST_ALERT_PATIENCE, self.subscription.next());
+            match next.await {
+                Ok(Some(delivery)) => self.show(delivery)?,
+                // The alerts are in the log all the same; the summary counts them.
+                Ok(None) | Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, delivery: Delivery) -> Result<(), CliError> {
+        match delivery {
+            Delivery::Event(delivered) => {
+                self.seen += 1;
+                if let Some(alert) = Alert::from_event(&delivered.event) {
+                    self.screen.alert(delivered.event.envelope().time, &alert)?;
+                }
+            }
+            Delivery::Gap { missed } => self.seen += missed,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! What the demo shows.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use larum_engine::Metrics;
+use larum_event::{Alert, Span, Timestamp};
+
+use crate::detect::key_text;
+use crate::settings::LISTEN;
+use crate::terminal::{
+    COMMAND, DIM, HEADING, Out, counted, grouped, plain, severity, stdout, styled,
+};
+
+/// Standard output, written line by line.
+pub struct Screen {
+    out: Out,
+    /// The count of each alert as it was last shown.
+    shown: BTreeMap<Arc<str>, u64>,
+}
+
+impl Screen {
+    /// Opens it.
+    pub fn open() -> Self {
+        Self {
+            out: stdout(),
+            shown: BTreeMap::new(),
+        }
+    }
+
+    /// The heading.
+    pub fn begin(&mut self, events: usize, seed: u64) -> io::Result<()> {
+        let what = format!(
+            "An hour of three collectors, {}, seed {seed}. Alerts as they fire, in event time:",
+            counted(events as u64, "event")
+        );
+        writeln!(self.out, "{}\n", styled(HEADING, what))?;
+        self.out.flush()
+    }
+
+    /// An alert when it fires, and a faint line when its count has grown.
+    pub fn alert(&mut self, time: Timestamp, alert: &Alert) -> io::Result<()> {
+        let clock_time = |time: Timestamp| time.to_chrono().format("%H:%M:%S").to_string();
+        let before = self.shown.get(&alert.alert_id).copied();
+        if before.is_none() {
+            let level = severity(alert.severity);
+            writeln!(
+                self.out,
+                "  {}  {level}{:<8}{level:#}  {:<40}  {}",
+                styled(DIM, clock_time(time)),
+                alert.severity,
+                alert.rule.as_str(),
+                plain(&alert.message)
+            )?;
+        } else if before != Some(alert.count) {
+            let rule = format!("└ {}", alert.rule);
+            let text = format!("{} by {}", alert.count, clock_time(alert.last));
+            let key = key_text(&alert.key);
+            let line = format!("{:<20}{rule:<40}  {text}, {key}", "");
+            writeln!(self.out, "  {}", styled(DIM, plain(&line)))?;
+        } else {
+            return Ok(());
+        }
+        self.shown.insert(Arc::clone(&alert.alert_id), alert.count);
+        self.out.flush()
+    }
+
+    /// The incident's tree.
+    pub fn tree(&mut self, root: &str, tree: &str) -> io::Result<()> {
+        let title = format!("What belongs together: the tree of {root}, from all three collectors");
+        writeln!(self.out, "\n{}\n", styled(HEADING, title))?;
+        for line in tree.lines() {
+            writeln!(self.out, "  {line}")?;
+        }
+        self.out.flush()
+    }
+
+    /// The summary.
+    pub fn summary(&mut self, metrics: &Metrics, took: Span) -> io::Result<()> {
+        let seconds = took.as_nanos() as f64 / 1e9;
+        let pace = if seconds > 0.0 {
+            (metrics.accepted as f64 / seconds) as u64
+        } else {
+            0
+        };
+        let summary = format!(
+            "{} stored and evaluated in {seconds:.1} s ({} events/s), {}",
+            counted(metrics.accepted, "event"),
+            grouped(pace),
+            counted(self.shown.len() as u64, "alert")
+        );
+        writeln!(self.out, "\n{}\n", styled(HEADING, summary))?;
+        self.out.flush()
+    }
+
+    /// What to do next, when nothing is left of the demo.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.commands("Look further:", &try_next())?;
+        self.out.flush()
+    }
+
+    /// The door is open: what to ask it.
+    pub fn serving(&mut self, address: SocketAddr, root: &str) -> io::Result<()> {
+        let serving = format!("Serving http://{address} until you press Ctrl-C.");
+        writeln!(self.out, "{}\n", styled(HEADING, serving))?;
+        self.commands("In another terminal:", &look_further(address, root))?;
+        self.out.flush()
+    }
+
+    fn commands(&mut self, title: &str, commands: &[(String, &str)]) -> io::Result<()> {
+        writeln!(self.out, "{title}")?;
+        let width = commands.iter().map(|(command, _)| command.chars().count());
+        let width = width.max().unwrap_or_default();
+        for (command, why) in commands {
+            let space = width - command.chars().count();
+            let (command, why) = (styled(COMMAND, command), styled(DIM, why));
+            writeln!(self.out, "  {command}{:space$}  {why}", "")?;
+        }
+        Ok(())
+    }
+}
+
+fn look_further(address: SocketAddr, root: &str) -> Vec<(String, &'static str)> {
+    // The verbs ask the default address by themselves.
+    let server = if address.to_string() == LISTEN {
+        String::new()
+    } else {
+        format!(" --server http://{address}")
+    };
+    let larum = |arguments: &str| format!("larum {arguments}{server}");
+    vec![
+        (larum("alerts"), "the alerts, newest first"),
+        (larum(&format!("tree {root}")), "the incident's tree"),
+        (
+            larum("events --type auth.login --limit 10"),
+            "the last logins",
+        ),
+        (larum("events --user deploy --json"), "for machines"),
+        (
+            format!("curl http://{address}/v1/trees/{root}"),
+            "the tree over HTTP",
+        ),
+    ]
+}
+
+fn try_next() -> Vec<(String, &'static str)> {
+    vec![
+        (
+            "larum demo --keep".to_owned(),
+            "the same, and it stays: query it from another terminal",
+        ),
+        ("larum demo --speed 120".to_owned(), "watch the alerts come"),
+        (
+            "larum config init && larum serve".to_owned(),
+            "an engine of your own",
+        ),
+        ("larum --help".to_owned(), "everything else"),
+    ]
+}

@@ -1,0 +1,176 @@
+//! `larum detect`: which alerts would these events have raised?
+//!
+//! The pure pipeline over files, without actors, store or clock: the same files and rules give the
+//! same bytes.
+
+mod found;
+mod summary;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use larum_engine::clock::Clock;
+use larum_event::{Position, Span};
+use larum_file::FileRecord;
+use larum_pipeline::{Input, Outcome, Pipeline, Reorder, Settings};
+
+use crate::decode;
+use crate::error::{CliError, Exit};
+use crate::input::Inputs;
+use crate::rules;
+use crate::severities;
+use crate::terminal::stdout;
+
+pub use found::key_text;
+use found::{Found, Shown};
+use summary::Summary;
+
+/// Events evaluated together; any number gives the same alerts.
+const BATCH_EVENTS: usize = 1_024;
+
+/// Tell which alerts events in files would have raised
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Alerts go to standard output as NDJSON, one line per alert as it stands at the end, in the order of the \
+events that set them off. Bad records and the summary go to standard error. Files may be NDJSON, JSON \
+arrays or text lines, each plain or gzip; several are merged by event time.
+
+Examples:
+  larum detect --rules rules events.ndjson
+  larum detect --rules rules --decoder auth-log.toml /var/log/auth.log --output table
+  zcat old.gz | larum detect --rules rules --decoder ssh.toml --lateness 30s - | jq .message")]
+pub struct Detect {
+    /// The folder of the rules
+    #[arg(long, value_name = "DIR")]
+    rules: PathBuf,
+    /// The decoder; without one records are Larum's own JSON or CloudEvents
+    #[arg(long, value_name = "FILE")]
+    decoder: Option<PathBuf>,
+    /// The severity policy, for events that do not say how bad they are
+    #[arg(long, value_name = "FILE")]
+    severities: Option<PathBuf>,
+    /// How alerts are written: one JSON object per line, or a table
+    #[arg(long, value_enum, default_value_t = Output::Ndjson)]
+    output: Output,
+    /// Write NDJSON (the default)
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+    /// Exit with 1 when any record is bad
+    #[arg(long)]
+    strict: bool,
+    /// Write every revision of every alert, also of those that no longer stand
+    #[arg(long)]
+    revisions: bool,
+    /// How far events may be out of order, such as 30s; what is later is counted and left out
+    #[arg(long, value_name = "DURATION", default_value_t = Span::ZERO)]
+    lateness: Span,
+    /// Take the end of the input for the end of time: what is open ends
+    #[arg(long)]
+    close: bool,
+    /// Files to read; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    inputs: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Ndjson,
+    Table,
+}
+
+impl Detect {
+    /// Runs the verb.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let set = Arc::new(rules::load(&self.rules)?);
+        let decoder = self.decoder.as_deref().map(decode::load).transpose()?;
+        let severities = severities::load(self.severities.as_deref())?;
+        let inputs = Inputs::open(&self.inputs)?;
+        let clock = Clock::system();
+        let begun = clock.monotonic();
+
+        let mut run = Run {
+            pipeline: Pipeline::new(set, Settings::default()),
+            reorder: Reorder::new(self.lateness),
+            batch: Vec::with_capacity(BATCH_EVENTS),
+            records: 0,
+            found: Found::new(if self.revisions {
+                Shown::EveryRevision
+            } else {
+                Shown::Standing
+            }),
+            summary: Summary::default(),
+        };
+        let tally = inputs.read(decoder.as_ref(), &severities, |record| {
+            run.take(record);
+            Ok(())
+        })?;
+        run.finish(self.close);
+
+        let mut out = stdout();
+        match self.output {
+            Output::Ndjson => run.found.write_ndjson(&mut out)?,
+            Output::Table => run.found.write_table(&mut out)?,
+        }
+        out.flush()?;
+        run.summary
+            .tell(&tally, &run.found, clock.monotonic().since(begun));
+        let failed = self.strict && (tally.rejected() > 0 || run.summary.faults() > 0);
+        Ok(if failed { Exit::Problems } else { Exit::Done })
+    }
+}
+
+/// One run over the input.
+struct Run {
+    pipeline: Pipeline,
+    reorder: Reorder,
+    batch: Vec<Input>,
+    records: u64,
+    found: Found,
+    summary: Summary,
+}
+
+impl Run {
+    fn take(&mut self, record: FileRecord) {
+        // Counted over all inputs and not per file, since it also orders equal times of one source.
+        let number = self.records;
+        self.records += 1;
+        let Ok(event) = record.outcome else {
+            return;
+        };
+        let input = Input {
+            position: Position(number + 1),
+            event,
+            arrived: None,
+            record: Some(number),
+        };
+        self.reorder.push(input, &mut self.batch);
+        if self.batch.len() >= BATCH_EVENTS {
+            self.evaluate();
+        }
+    }
+
+    fn evaluate(&mut self) {
+        let outcome = self.pipeline.run(&self.batch);
+        // The summary names sources of late events, which only the batch still knows.
+        self.keep(outcome);
+        self.batch.clear();
+    }
+
+    fn finish(&mut self, close: bool) {
+        self.reorder.finish(&mut self.batch);
+        self.evaluate();
+        if close {
+            let outcome = self.pipeline.close();
+            self.keep(outcome);
+        }
+    }
+
+    fn keep(&mut self, outcome: Outcome) {
+        self.summary.count(&outcome);
+        for raised in outcome.alerts {
+            self.found.keep(raised);
+        }
+    }
+}

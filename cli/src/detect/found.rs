@@ -1,0 +1,185 @@
+//! The alerts of a run: which of them are shown, and how.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use larum_event::{Alert, AlertStatus, Place, Severity, TenantId, Timestamp};
+use larum_pipeline::Raised;
+use serde_json::{Map, Value, json};
+
+use crate::table::{self, Cell};
+use crate::terminal::{self, DIM};
+
+/// Which revisions are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The last of each alert that stands at the end.
+    Standing,
+    /// All of them, as they were made.
+    EveryRevision,
+}
+
+/// One revision of an alert that will be shown.
+struct Kept {
+    alert: Alert,
+    tenant: TenantId,
+    time: Timestamp,
+}
+
+/// The alerts so far, in the order of the events that set them off.
+pub struct Found {
+    shown: Shown,
+    /// By the place of the first revision and the revision's number.
+    kept: BTreeMap<(Place, u32), Kept>,
+    /// Where the first revision of an alert stands.
+    places: HashMap<Arc<str>, Place>,
+}
+
+impl Found {
+    /// Nothing yet.
+    pub fn new(shown: Shown) -> Self {
+        Self {
+            shown,
+            kept: BTreeMap::new(),
+            places: HashMap::new(),
+        }
+    }
+
+    /// Takes one revision.
+    pub fn keep(&mut self, raised: Raised) {
+        let id = Arc::clone(&raised.alert.alert_id);
+        let place = *self.places.entry(id).or_insert(raised.place);
+        let revision = match self.shown {
+            Shown::Standing => 0,
+            Shown::EveryRevision => raised.alert.revision,
+        };
+        if self.shown == Shown::Standing && raised.alert.status == AlertStatus::Retracted {
+            self.kept.remove(&(place, revision));
+            return;
+        }
+        let kept = Kept {
+            time: raised.event.envelope().time,
+            tenant: raised.tenant,
+            alert: raised.alert,
+        };
+        self.kept.insert((place, revision), kept);
+    }
+
+    /// Alerts by rule, by id. With every revision shown an alert counts once.
+    pub fn by_rule(&self) -> BTreeMap<&str, u64> {
+        let mut counts = BTreeMap::new();
+        let mut last = None;
+        for ((place, _), kept) in &self.kept {
+            if last != Some(place) {
+                *counts.entry(kept.alert.rule.as_str()).or_default() += 1;
+            }
+            last = Some(place);
+        }
+        counts
+    }
+
+    /// One JSON object per line.
+    pub fn write_ndjson(&self, out: &mut impl Write) -> io::Result<()> {
+        for kept in self.kept.values() {
+            serde_json::to_writer(&mut *out, &line(kept))?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// A table.
+    pub fn write_table(&self, out: &mut impl Write) -> io::Result<()> {
+        let rows: Vec<Vec<Cell>> = self.kept.values().map(row).collect();
+        let heading = ["time", "severity", "rule", "key", "count", "message"];
+        table::write(out, &heading, &rows)
+    }
+}
+
+/// The object of one revision; what the rule's closure added stands last, and never takes the place
+/// of a member that every alert has.
+fn line(kept: &Kept) -> Map<String, Value> {
+    let Alert {
+        alert_id,
+        revision,
+        status,
+        rule,
+        title,
+        severity,
+        attack,
+        key,
+        count,
+        window,
+        first,
+        last,
+        trigger,
+        evidence,
+        message,
+        fields,
+        depth: _,
+    } = &kept.alert;
+    let mut line = Map::new();
+    let mut member = |name: &str, value: Value| line.insert(name.to_owned(), value);
+    member("alert_id", json!(alert_id));
+    member("revision", json!(revision));
+    member("status", json!(status));
+    member("rule", json!(rule));
+    if let Some(title) = title {
+        member("title", json!(title));
+    }
+    member("severity", json!(severity));
+    if !attack.is_empty() {
+        member("attack", json!(attack));
+    }
+    member("time", json!(kept.time));
+    member("tenant", json!(kept.tenant));
+    member("key", json!(key));
+    member("count", json!(count));
+    if let Some(window) = window {
+        member("window", json!(window));
+    }
+    member("first", json!(first));
+    member("last", json!(last));
+    let mut cause = Map::new();
+    cause.insert("id".to_owned(), json!(trigger.id));
+    if let Some(sequence) = trigger.sequence {
+        cause.insert("seq".to_owned(), json!(sequence));
+    }
+    member("trigger", Value::Object(cause));
+    member("evidence", json!(evidence));
+    member("message", json!(message));
+    for (name, value) in fields {
+        if !line.contains_key(name) {
+            line.insert(name.clone(), value.clone());
+        }
+    }
+    line
+}
+
+fn row(kept: &Kept) -> Vec<Cell> {
+    let alert = &kept.alert;
+    vec![
+        Cell::styled(kept.time.to_string(), DIM),
+        severity(alert.severity),
+        Cell::new(&alert.rule),
+        Cell::new(key_text(&alert.key)),
+        Cell::new(alert.count.to_string()),
+        Cell::new(&alert.message),
+    ]
+}
+
+fn severity(severity: Severity) -> Cell {
+    Cell::styled(severity.as_str(), terminal::severity(severity))
+}
+
+/// `ip=203.0.113.9 host=web-1`.
+pub fn key_text(key: &Map<String, Value>) -> String {
+    let members: Vec<String> = key
+        .iter()
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name}={text}"),
+            other => format!("{name}={other}"),
+        })
+        .collect();
+    members.join(" ")
+}

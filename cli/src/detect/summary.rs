@@ -1,0 +1,136 @@
+//! What a run of `larum detect` says at its end, on standard error.
+
+use std::collections::BTreeMap;
+
+use larum_event::{RuleId, Source, Span};
+use larum_file::Tally;
+use larum_pipeline::Outcome;
+
+use super::found::Found;
+use crate::terminal::{BAD, DIM, HEADING, counted, grouped, plain, say, styled};
+
+/// Faults of rules that are told one by one; the others are counted.
+const FAULTS_SHOWN: u64 = 20;
+/// Sources named in the line of late events.
+const SOURCES_SHOWN: usize = 5;
+
+/// Counts what is not an alert.
+#[derive(Debug, Default)]
+pub struct Summary {
+    late: BTreeMap<Source, u64>,
+    faults: BTreeMap<RuleId, u64>,
+    fault_count: u64,
+    system: u64,
+}
+
+impl Summary {
+    /// Counts what one stretch put out; the first faults are told at once.
+    pub fn count(&mut self, outcome: &Outcome) {
+        for late in &outcome.late {
+            *self.late.entry(late.source.clone()).or_default() += 1;
+        }
+        for fault in &outcome.faults {
+            *self.faults.entry(fault.rule.clone()).or_default() += 1;
+            self.fault_count += 1;
+            if self.fault_count <= FAULTS_SHOWN {
+                let (rule, event) = (&fault.rule, plain(fault.event.as_str()));
+                say(&format!(
+                    "rule {rule} failed on event {event}: {}",
+                    plain(&fault.message)
+                ));
+            }
+        }
+        self.system += outcome.system.len() as u64;
+    }
+
+    /// Times that a rule failed on an event.
+    pub fn faults(&self) -> u64 {
+        self.fault_count
+    }
+
+    /// Says everything.
+    pub fn tell(&self, tally: &Tally, found: &Found, took: Span) {
+        let read = tally.accepted() + tally.rejected();
+        row("read", &pace(read, took));
+        row("accepted", &grouped(tally.accepted()));
+        if tally.rejected() > 0 {
+            let reasons = tally
+                .by_reason()
+                .map(|(reason, count)| (reason.to_string(), count));
+            let text = format!(
+                "{} ({})",
+                grouped(tally.rejected()),
+                list(reasons, usize::MAX)
+            );
+            row("rejected", &styled(BAD, text));
+        }
+        let late: u64 = self.late.values().sum();
+        if late > 0 {
+            let sources = self.late.iter();
+            let sources =
+                sources.map(|(source, count)| (plain(source.as_str()).into_owned(), *count));
+            let text = format!(
+                "{} ({}); see --lateness",
+                grouped(late),
+                list(sources, SOURCES_SHOWN)
+            );
+            row("late", &styled(BAD, text));
+        }
+        if self.fault_count > 0 {
+            let rules = self
+                .faults
+                .iter()
+                .map(|(rule, count)| (rule.to_string(), *count));
+            let text = format!(
+                "{} ({})",
+                grouped(self.fault_count),
+                list(rules, usize::MAX)
+            );
+            row("rule faults", &styled(BAD, text));
+        }
+        if self.system > 0 {
+            row("engine", &counted(self.system, "event"));
+        }
+        let by_rule = found.by_rule();
+        row("alerts", &styled(HEADING, grouped(by_rule.values().sum())));
+        for (rule, count) in by_rule {
+            row("", &format!("{:>9}  {rule}", grouped(count)));
+        }
+    }
+}
+
+fn row(name: &str, text: &str) {
+    say(&format!(
+        "{} {text}",
+        styled(DIM, format_args!("{name:<12}"))
+    ));
+}
+
+/// `2,000 records in 0.12s, 16,666 records/s`.
+fn pace(records: u64, took: Span) -> String {
+    let seconds = took.as_nanos() as f64 / 1e9;
+    let text = format!("{} in {seconds:.2} s", counted(records, "record"));
+    if seconds <= 0.0 {
+        return text;
+    }
+    format!(
+        "{text}, {} records/s",
+        grouped((records as f64 / seconds) as u64)
+    )
+}
+
+/// `web-1 3, web-2 1, and 4 more`, the most first.
+fn list(counts: impl Iterator<Item = (String, u64)>, most: usize) -> String {
+    let mut counts: Vec<(String, u64)> = counts.collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let more = counts.len().saturating_sub(most);
+    let mut texts: Vec<String> = counts
+        .into_iter()
+        .take(most)
+        .map(|(name, count)| format!("{name} {}", grouped(count)))
+        .collect();
+    if more > 0 {
+        texts.push(format!("and {more} more"));
+    }
+    texts.join(", ")
+}

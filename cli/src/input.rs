@@ -1,0 +1,148 @@
+//! Files of the command line as events: opened, decoded and merged by time, with a progress bar.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use larum_event::decode::Decoder;
+use larum_event::{Channel, EventId, Fill, Reason, Rejection, SeverityPolicy, TenantId, Timestamp};
+use larum_file::{BadRecord, EventReader, FileError, FileRecord, Input, Merge, Tally};
+
+use crate::error::{CliError, with_causes};
+use crate::terminal::{counted, say};
+
+/// Bad records that are told one by one; the others are counted.
+const BAD_SHOWN: u64 = 20;
+/// Shorter inputs are read before anybody looks for a bar.
+const BAR_BYTES: u64 = 8 * 1024 * 1024;
+/// The name for standard input.
+const STDIN: &str = "-";
+
+/// Opened inputs, and how far they are read.
+pub struct Inputs {
+    opened: Vec<Input>,
+    /// Shows itself on terminals only.
+    pub bar: ProgressBar,
+}
+
+impl Inputs {
+    /// Opens every input before any is read, so that a name misspelt is told at once.
+    pub fn open(names: &[String]) -> Result<Self, CliError> {
+        if names.iter().filter(|name| *name == STDIN).count() > 1 {
+            let message = "standard input (-) can be named only once";
+            return Err(CliError::Usage(message.to_owned()));
+        }
+        let mut files = Vec::new();
+        let mut bytes = 0;
+        for name in names {
+            let file = if name == STDIN {
+                None
+            } else {
+                let (file, length) = open_file(Path::new(name))?;
+                bytes += length;
+                Some(file)
+            };
+            files.push((name, file));
+        }
+        let bar = bar(bytes);
+        let opened = files
+            .into_iter()
+            .map(|(name, file)| match file {
+                Some(file) => Input::of(name, bar.wrap_read(file)),
+                None => Input::open(STDIN),
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(unreadable)?;
+        Ok(Self { opened, bar })
+    }
+
+    /// Reads every record and hands it to `take`, in the order of time. Bad records are told and
+    /// counted here.
+    pub fn read(
+        self,
+        decoder: Option<&Decoder>,
+        severities: &SeverityPolicy,
+        mut take: impl FnMut(FileRecord) -> Result<(), CliError>,
+    ) -> Result<Tally, CliError> {
+        // A file does not tell when an event arrived, so nothing is filled in from a clock: the
+        // same file gives the same events whenever it is read.
+        let no_id = || EventId::new("none").expect("a word is an id");
+        let fill = Fill {
+            arrived: Timestamp::MIN,
+            new_id: &no_id,
+            source: None,
+            channel: &Channel::default_channel(),
+            tenant: &TenantId::default_tenant(),
+            severity: &|event_type| severities.severity(event_type),
+        };
+        let readers = self.opened.into_iter();
+        let readers = readers.map(|input| EventReader::new(input, decoder, &fill));
+        let mut tally = Tally::default();
+        let told = self.bar;
+        for record in Merge::new(readers) {
+            let mut record = record.map_err(unreadable)?;
+            require_time(&mut record);
+            tally.count(&record.outcome);
+            if let Some(bad) = record.bad() {
+                told.suspend(|| tell(&bad, tally.rejected()));
+            }
+            take(record)?;
+        }
+        told.finish_and_clear();
+        if tally.rejected() > BAD_SHOWN {
+            let more = tally.rejected() - BAD_SHOWN;
+            say(&format!("and {} more", counted(more, "bad record")));
+        }
+        Ok(tally)
+    }
+}
+
+fn tell(bad: &BadRecord, number: u64) {
+    if number <= BAD_SHOWN {
+        say(&crate::terminal::plain(&bad.to_string()));
+    }
+}
+
+/// An event whose time would have to be made up is refused.
+fn require_time(record: &mut FileRecord) {
+    let has_none = matches!(&record.outcome, Ok(event) if event.envelope().filled.time);
+    if has_none {
+        let detail = "an event of a file needs a time; only a server knows when an event arrived";
+        record.outcome = Err(Rejection::of_member(Reason::MissingMember, "time", detail));
+    }
+}
+
+fn open_file(path: &Path) -> Result<(File, u64), CliError> {
+    let opened = File::open(path).and_then(|file| {
+        let kind = file.metadata()?;
+        // Opening a folder succeeds, and only reading it says what is wrong.
+        if kind.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        Ok((file, kind.len()))
+    });
+    opened.map_err(|source| CliError::Open {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn unreadable(error: FileError) -> CliError {
+    CliError::Read {
+        cause: with_causes(&error),
+    }
+}
+
+fn bar(bytes: u64) -> ProgressBar {
+    if bytes < BAR_BYTES {
+        return ProgressBar::hidden();
+    }
+    // Hides itself where standard error is no terminal.
+    let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
+    let style = "{wide_bar:.cyan/dim} {bytes} of {total_bytes} {eta}";
+    match ProgressStyle::with_template(style) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

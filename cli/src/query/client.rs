@@ -1,0 +1,175 @@
+//! Questions to a running engine, over HTTP.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use ureq::Agent;
+use ureq::http::StatusCode;
+
+use super::{Found, Page, Wanted};
+use crate::error::CliError;
+
+/// Longest wait for an answer; a page is cut so that it never takes seconds.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest answer, in bytes: a page of the largest events.
+const ANSWER_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// A running engine.
+pub struct Client {
+    agent: Agent,
+    server: String,
+}
+
+/// A page as the door writes it.
+#[derive(Deserialize)]
+struct PageAnswer {
+    items: Vec<Box<RawValue>>,
+    next: Option<String>,
+}
+
+/// An error as the door writes it.
+#[derive(Deserialize)]
+struct ErrorAnswer {
+    error: Explanation,
+}
+
+#[derive(Deserialize)]
+struct Explanation {
+    message: String,
+    help: Option<String>,
+}
+
+impl Client {
+    /// A client of the engine at `server`.
+    pub fn new(server: &str) -> Result<Self, CliError> {
+        if !server.starts_with("http://") {
+            return Err(CliError::Usage(format!(
+                "{server:?} is no address of an engine; use one such as http://127.0.0.1:7423"
+            )));
+        }
+        let config = Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            // An engine listens on loopback; a proxy could not reach it.
+            .proxy(None)
+            .http_status_as_error(false);
+        Ok(Self {
+            agent: config.build().into(),
+            server: server.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// One page.
+    pub fn page(
+        &self,
+        wanted: &Wanted,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page, CliError> {
+        let (path, parameters) = wanted.request(limit, cursor);
+        let (status, body) = self.get(path, &parameters)?;
+        if status != StatusCode::OK {
+            return Err(self.refused(status, &body));
+        }
+        let answer: PageAnswer =
+            serde_json::from_str(&body).map_err(|error| self.no_sense(&error))?;
+        let found: Result<Vec<Found>, serde_json::Error> = answer
+            .items
+            .into_iter()
+            .map(|item| {
+                Ok(Found {
+                    event: serde_json::from_str(item.get())?,
+                    json: item.get().to_owned(),
+                })
+            })
+            .collect();
+        Ok(Page {
+            found: found.map_err(|error| self.no_sense(&error))?,
+            next: answer.next,
+        })
+    }
+
+    /// The tree that holds `id`, in a format of the door; `None` when there is none.
+    pub fn tree(
+        &self,
+        id: &str,
+        tenant: Option<&str>,
+        format: &'static str,
+    ) -> Result<Option<String>, CliError> {
+        let mut parameters = vec![("format", format.to_owned())];
+        if let Some(tenant) = tenant {
+            parameters.push(("tenant", tenant.to_owned()));
+        }
+        let (status, body) = self.get(&format!("/v1/trees/{}", in_path(id)), &parameters)?;
+        match status {
+            StatusCode::OK => Ok(Some(body)),
+            StatusCode::NOT_FOUND => Ok(None),
+            other => Err(self.refused(other, &body)),
+        }
+    }
+
+    fn get(
+        &self,
+        path: &str,
+        parameters: &[(&'static str, String)],
+    ) -> Result<(StatusCode, String), CliError> {
+        let mut request = self.agent.get(format!("{}{path}", self.server));
+        for (name, value) in parameters {
+            request = request.query(name, value);
+        }
+        let unanswered = |error: ureq::Error| CliError::NoServer {
+            server: self.server.clone(),
+            cause: error.to_string(),
+        };
+        let mut answer = request.call().map_err(unanswered)?;
+        let body = answer.body_mut().with_config().limit(ANSWER_BYTES);
+        let body = body.read_to_string().map_err(unanswered)?;
+        Ok((answer.status(), body))
+    }
+
+    fn refused(&self, status: StatusCode, body: &str) -> CliError {
+        let cause = match serde_json::from_str::<ErrorAnswer>(body) {
+            Ok(ErrorAnswer { error }) => match error.help {
+                Some(help) => format!("{}\nhelp: {help}", error.message),
+                None => error.message,
+            },
+            Err(_) => format!("status {status}"),
+        };
+        CliError::Refused {
+            server: self.server.clone(),
+            cause,
+        }
+    }
+
+    fn no_sense(&self, error: &serde_json::Error) -> CliError {
+        CliError::NoServer {
+            server: self.server.clone(),
+            cause: format!("the answer is not an engine's: {error}"),
+        }
+    }
+}
+
+/// An id as one segment of a path.
+fn in_path(id: &str) -> String {
+    let mut segment = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                segment.push(char::from(byte));
+            }
+            other => segment.push_str(&format!("%{other:02X}")),
+        }
+    }
+    segment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_stays_one_segment_whatever_it_holds() {
+        assert_eq!(in_path("contact-0001"), "contact-0001");
+        assert_eq!(in_path("a/b?c=ü"), "a%2Fb%3Fc%3D%C3%BC");
+    }
+}

@@ -1,0 +1,224 @@
+//! The rules folder as rule texts.
+//!
+//! Owns finding and reading `**/*.rhai`; what the texts mean is the rule crate's job. Paths are
+//! relative to the folder and written with `/`, sorted, so that every machine loads the same set in
+//! the same order.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use larum_event::{RuleFile, limits};
+
+/// Deepest folder that is looked into; a link that leads back up ends here.
+const FOLDER_DEPTH: usize = 16;
+
+/// Why a rules folder cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleFilesError {
+    /// A file or folder that the system refuses.
+    #[error("cannot read rules from {}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// Not a folder.
+    #[error("{} is not a folder; name the folder that holds the rules", path.display())]
+    NotAFolder {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// No rule in it.
+    #[error("{} holds no rule: no file in it or below ends in .rhai", path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file longer than a rule may be.
+    #[error("rule file {} is longer than {} bytes", path.display(), limits::RULE_FILE_BYTES)]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Bytes that are no text.
+    #[error("rule file {} is not UTF-8: byte {offset} is not part of a character", path.display())]
+    NotUtf8 {
+        /// Which.
+        path: PathBuf,
+        /// The first wrong byte.
+        offset: usize,
+    },
+    /// Folders in folders beyond the limit.
+    #[error("{} lies more than {FOLDER_DEPTH} folders deep", path.display())]
+    TooDeep {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// More files than an engine takes rules.
+    #[error("{} holds more than {} rule files", path.display(), limits::RULES)]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// Reads every `.rhai` file in `folder` and below, sorted by path.
+pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
+    let kind = fs::metadata(folder).map_err(|source| unreadable(folder, source))?;
+    if !kind.is_dir() {
+        return Err(RuleFilesError::NotAFolder {
+            path: folder.to_owned(),
+        });
+    }
+    let mut found = Vec::new();
+    collect(folder, "", 0, &mut found)?;
+    if found.is_empty() {
+        return Err(RuleFilesError::Empty {
+            path: folder.to_owned(),
+        });
+    }
+    if found.len() > limits::RULES {
+        return Err(RuleFilesError::TooMany {
+            path: folder.to_owned(),
+        });
+    }
+    found.sort();
+    found
+        .into_iter()
+        .map(|(name, path)| {
+            Ok(RuleFile {
+                text: read_text(&path)?,
+                path: name,
+            })
+        })
+        .collect()
+}
+
+fn collect(
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<(String, PathBuf)>,
+) -> Result<(), RuleFilesError> {
+    if depth > FOLDER_DEPTH {
+        return Err(RuleFilesError::TooDeep {
+            path: folder.to_owned(),
+        });
+    }
+    for entry in fs::read_dir(folder).map_err(|source| unreadable(folder, source))? {
+        let entry = entry.map_err(|source| unreadable(folder, source))?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Editors and version control leave hidden files that are no rules.
+        if name.starts_with('.') {
+            continue;
+        }
+        // Follows links, so that a folder can be put together of shared ones.
+        let kind = fs::metadata(&path).map_err(|source| unreadable(&path, source))?;
+        if kind.is_dir() {
+            collect(&path, &format!("{prefix}{name}/"), depth + 1, found)?;
+        } else if name.ends_with(".rhai") {
+            found.push((format!("{prefix}{name}"), path));
+        }
+    }
+    Ok(())
+}
+
+fn read_text(path: &Path) -> Result<String, RuleFilesError> {
+    let file = fs::File::open(path).map_err(|source| unreadable(path, source))?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a file of the limit from a longer one.
+    file.take(limits::RULE_FILE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| unreadable(path, source))?;
+    if bytes.len() > limits::RULE_FILE_BYTES {
+        return Err(RuleFilesError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    String::from_utf8(bytes).map_err(|error| RuleFilesError::NotUtf8 {
+        path: path.to_owned(),
+        offset: error.utf8_error().valid_up_to(),
+    })
+}
+
+fn unreadable(path: &Path, source: io::Error) -> RuleFilesError {
+    RuleFilesError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn rules_are_found_below_and_sorted_by_their_path_with_slashes() {
+        let folder = folder(&[
+            ("b.rhai", b"b"),
+            ("a/z/rule.rhai", b"z"),
+            ("a/notes.md", b"no rule"),
+            (".hidden.rhai", b"no rule"),
+        ]);
+        let files = read(folder.path()).unwrap();
+        let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["a/z/rule.rhai", "b.rhai"]);
+        assert_eq!(files[0].text, "z");
+    }
+
+    #[test]
+    fn a_folder_without_rules_is_an_error_and_not_an_empty_set() {
+        let folder = folder(&[("readme.md", b"none")]);
+        assert!(matches!(
+            read(folder.path()),
+            Err(RuleFilesError::Empty { .. })
+        ));
+    }
+
+    #[test]
+    fn a_rule_of_exactly_the_limit_is_read_and_one_byte_more_is_refused() {
+        let text = vec![b' '; limits::RULE_FILE_BYTES];
+        assert!(read(folder(&[("a.rhai", &text)]).path()).is_ok());
+        let text = vec![b' '; limits::RULE_FILE_BYTES + 1];
+        assert!(matches!(
+            read(folder(&[("a.rhai", &text)]).path()),
+            Err(RuleFilesError::TooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_with_their_place() {
+        let found = read(folder(&[("a.rhai", b"ok\xff")]).path());
+        assert!(matches!(
+            found,
+            Err(RuleFilesError::NotUtf8 { offset: 2, .. })
+        ));
+    }
+
+    #[test]
+    fn a_missing_folder_and_a_file_in_its_place_are_told_apart() {
+        let folder = folder(&[("a.rhai", b"")]);
+        assert!(matches!(
+            read(&folder.path().join("missing")),
+            Err(RuleFilesError::Unreadable { .. })
+        ));
+        assert!(matches!(
+            read(&folder.path().join("a.rhai")),
+            Err(RuleFilesError::NotAFolder { .. })
+        ));
+    }
+}

@@ -1,0 +1,161 @@
+//! `larum rules`: check the rules of a folder.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use larum_event::WindowSpec;
+use larum_rule::{Diagnostic, Level, RuleSet};
+use serde_json::json;
+
+use crate::error::{CliError, Exit};
+use crate::rule_files;
+use crate::terminal::{BAD, GOOD, counted, say, stdout, styled};
+
+/// Check rules
+#[derive(Debug, Args)]
+pub struct Rules {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Load every rule of a folder and tell everything that is wrong with them
+    #[command(after_help = "\
+Reads every **/*.rhai below the folder. Exits with 0 when the set loads, with 1 when it does not.
+
+Examples:
+  larum rules check
+  larum rules check --rules /etc/larum/rules --json")]
+    Check {
+        /// The folder of the rules
+        #[arg(long, value_name = "DIR", default_value = "rules")]
+        rules: PathBuf,
+        /// Write JSON: one object with the rules and the findings
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Rules {
+    /// Runs the verb.
+    pub fn run(self) -> Result<Exit, CliError> {
+        match self.action {
+            Action::Check { rules, json } => check(&rules, json),
+        }
+    }
+}
+
+/// The rules of a folder, for a command that runs them. Warnings are told on standard error.
+pub fn load(folder: &Path) -> Result<RuleSet, CliError> {
+    let files = rule_files::read(folder)?;
+    match RuleSet::load(&files) {
+        Ok(set) => {
+            for warning in set.warnings() {
+                say(&warning.to_string());
+            }
+            Ok(set)
+        }
+        Err(findings) => Err(CliError::Rules(told(folder, &findings))),
+    }
+}
+
+/// Findings as one text that ends with how many there are.
+pub fn told(folder: &Path, findings: &[Diagnostic]) -> String {
+    let errors = findings
+        .iter()
+        .filter(|it| it.level == Level::Error)
+        .count();
+    let mut text = format!(
+        "the rules in {} do not load: {}",
+        folder.display(),
+        counted(errors as u64, "error")
+    );
+    for finding in findings {
+        text.push('\n');
+        text.push_str(&finding.to_string());
+    }
+    text
+}
+
+fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
+    let files = rule_files::read(folder)?;
+    let loaded = RuleSet::load(&files);
+    let (set, findings) = match &loaded {
+        Ok(set) => (Some(set), set.warnings()),
+        Err(findings) => (None, findings.as_slice()),
+    };
+    let mut out = stdout();
+    if json {
+        let report = json!({
+            "ok": set.is_some(),
+            "files": files.len(),
+            "rules": set.map_or(&[][..], RuleSet::rules).iter().map(shown).collect::<Vec<_>>(),
+            "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+        });
+        writeln!(out, "{report}")?;
+    } else {
+        for finding in findings {
+            writeln!(out, "{finding}\n")?;
+        }
+        let verdict = match set {
+            Some(set) => format!(
+                "{}: {} in {}",
+                styled(GOOD, "ok"),
+                counted(set.rules().len() as u64, "rule"),
+                counted(files.len() as u64, "file")
+            ),
+            None => format!("{}: the rules do not load", styled(BAD, "error")),
+        };
+        let errors = findings
+            .iter()
+            .filter(|it| it.level == Level::Error)
+            .count() as u64;
+        let warnings = findings.len() as u64 - errors;
+        writeln!(
+            out,
+            "{verdict}, {}, {}",
+            counted(errors, "error"),
+            counted(warnings, "warning")
+        )?;
+    }
+    out.flush()?;
+    Ok(if set.is_some() {
+        Exit::Done
+    } else {
+        Exit::Problems
+    })
+}
+
+fn finding(finding: &Diagnostic) -> serde_json::Value {
+    json!({
+        "code": finding.code,
+        "level": match finding.level { Level::Error => "error", Level::Warning => "warning" },
+        "file": finding.file,
+        "line": finding.line,
+        "column": finding.column,
+        "message": finding.message,
+        "help": finding.help,
+    })
+}
+
+fn shown(rule: &larum_rule::Rule) -> serde_json::Value {
+    let (window, count, policy) = match &rule.window {
+        WindowSpec::Single => (None, None, None),
+        WindowSpec::Count {
+            within,
+            threshold,
+            policy,
+        } => (Some(within), Some(threshold), Some(policy.to_string())),
+    };
+    json!({
+        "id": rule.id,
+        "title": rule.title,
+        "severity": rule.severity,
+        "layer": rule.layer,
+        "within": window,
+        "count": count,
+        "policy": policy,
+    })
+}

@@ -1,0 +1,172 @@
+//! `larum serve`: an engine with its HTTP door.
+
+use std::io::IsTerminal;
+use std::num::NonZeroU64;
+use std::path::Path;
+
+use clap::Args;
+use larum_admit::Tenants;
+use larum_engine::{EngineConfig, Faults};
+use larum_event::RuleFile;
+use larum_http::HttpConfig;
+use larum_rule::RuleSet;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Which;
+use crate::decode;
+use crate::error::{CliError, Exit};
+use crate::rule_files;
+use crate::rules;
+use crate::running;
+use crate::settings::{Flags, LogFormat, Settings};
+use crate::severities;
+use crate::terminal::{counted, say};
+
+/// Run an engine: events in over HTTP, alerts out
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Flags override the environment (LARUM_STORE, LARUM_RULES, LARUM_LISTEN, ..), which overrides larum.toml, \
+which overrides the defaults; `larum config show` tells what holds. SIGTERM or SIGINT ends it cleanly: \
+it stops taking events, finishes and keeps its state. A second one ends it at once.
+
+Examples:
+  larum serve --rules rules --store /var/lib/larum
+  curl -H 'content-type: application/json' http://127.0.0.1:7423/v1/events \\
+       -d '{\"type\":\"auth.login\",\"source\":\"web-1\",\"data\":{\"outcome\":\"failure\"}}'")]
+pub struct Serve {
+    #[command(flatten)]
+    which: Which,
+    /// Folder of the store, made if missing
+    #[arg(long, value_name = "DIR")]
+    store: Option<String>,
+    /// Folder of the rules
+    #[arg(long, value_name = "DIR")]
+    rules: Option<String>,
+    /// Where to listen, such as 127.0.0.1:7423; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// A decoder that a POST may name; may be given several times
+    #[arg(long, value_name = "FILE")]
+    decoder: Vec<String>,
+    /// The severity policy, for events that do not say how bad they are
+    #[arg(long, value_name = "FILE")]
+    severities: Option<String>,
+    /// Threads that match events against rules
+    #[arg(long, value_name = "N")]
+    matchers: Option<usize>,
+    /// Parts that each window's groups are split into
+    #[arg(long, value_name = "N")]
+    window_shards: Option<usize>,
+    /// A source further behind than this runs on a clock of its own
+    #[arg(long, value_name = "DURATION")]
+    max_lag: Option<String>,
+    /// Events after which the state of evaluation is kept, so that a restart reads less of the log
+    #[arg(long, value_name = "N")]
+    checkpoint_events: Option<NonZeroU64>,
+    /// What is logged: error, warn, info, debug, trace, or by crate
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// How it is logged: text or json
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl Serve {
+    /// Runs the verb.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let flags = Flags::default()
+            .text("store", self.store)
+            .text("rules", self.rules)
+            .text("listen", self.listen)
+            .list("decoders", self.decoder)
+            .text("severities", self.severities)
+            .text("matchers", self.matchers)
+            .text("window_shards", self.window_shards)
+            .text("max_lag", self.max_lag)
+            .text("checkpoint_events", self.checkpoint_events)
+            .text("log.level", self.log_level)
+            .text("log.format", self.log_format);
+        let settings = self.which.settings(flags)?;
+        start_log(&settings)?;
+        let (rules, number) = read_rules(settings.rules.value.as_deref())?;
+        let mut door = HttpConfig::on(settings.listen.value);
+        for path in &settings.decoders.value {
+            door.decoders.push(decode::load(path)?);
+        }
+        let mut config = engine_config(&settings, rules);
+        config.severities = severities::load(settings.severities.value.as_deref())?;
+        // Only builds for tests know any faults.
+        config.faults = Faults::from_environment()
+            .map_err(|error| CliError::Usage(format!("LARUM_FAULTS: {error}")))?;
+        running::block_on(async move {
+            let store = config.store.clone();
+            let engine = running::start(config).await?;
+            let health = engine.health();
+            running::serve(engine, door, |address| {
+                say(&format!(
+                    "larum serves http://{address}, store {}, {}, recovered to position {}",
+                    store.display(),
+                    counted(number as u64, "rule"),
+                    health.evaluated
+                ));
+            })
+            .await
+        })
+    }
+}
+
+/// The rule texts of a folder, and how many rules they make. They are tried before anything is started: an engine that would
+/// run other rules than the ones on disk must not start.
+fn read_rules(folder: Option<&Path>) -> Result<(Vec<RuleFile>, usize), CliError> {
+    let Some(folder) = folder else {
+        say("no rules: events are stored and nothing is raised; name a folder with --rules");
+        return Ok((Vec::new(), 0));
+    };
+    let files = rule_files::read(folder)?;
+    match RuleSet::load(&files) {
+        Ok(set) => {
+            for warning in set.warnings() {
+                say(&warning.to_string());
+            }
+            let number = set.rules().len();
+            Ok((files, number))
+        }
+        Err(findings) => Err(CliError::Rules(rules::told(folder, &findings))),
+    }
+}
+
+/// What the settings mean to an engine.
+fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
+    let channels = settings.channels.iter();
+    EngineConfig {
+        rules,
+        matchers: settings.matchers.value,
+        window_shards: settings.window_shards.value,
+        max_lag: settings.max_lag.value,
+        checkpoint_events: settings.checkpoint_events.value.get(),
+        tenants: Tenants {
+            default: settings.default_tenant.value.clone(),
+            known: settings.known_tenants.value.clone(),
+        },
+        channel_buffers: channels
+            .map(|(channel, buffer)| (channel.clone(), buffer.value))
+            .collect(),
+        ..EngineConfig::new(&settings.store.value)
+    }
+}
+
+/// Logs to standard error, so that standard output stays free for answers.
+fn start_log(settings: &Settings) -> Result<(), CliError> {
+    let level = &settings.log_level;
+    let filter = EnvFilter::try_new(&level.value)
+        .map_err(|error| CliError::Usage(format!("{}: log.level: {error}", level.origin)))?;
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match settings.log_format.value {
+        LogFormat::Text => log.with_ansi(colour).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! The configuration file: every value with its place, every mistake at once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Valued;
+use super::keys::{KEYS, Kind, Raw};
+use super::problem::{Origin, Problem, SettingsError};
+
+/// Largest buffer of a channel, in events.
+const BUFFER_MOST: usize = 1_000_000;
+
+/// What a configuration file says.
+#[derive(Debug)]
+pub(super) struct FileValues {
+    /// The file.
+    pub path: PathBuf,
+    /// Values by key.
+    pub values: BTreeMap<&'static str, Valued<Raw>>,
+    /// Buffers by channel.
+    pub channel_buffers: Vec<(String, Valued<usize>)>,
+}
+
+impl FileValues {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of a file.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        let mut reading = Reading {
+            text,
+            file: Self {
+                path: path.to_owned(),
+                values: BTreeMap::new(),
+                channel_buffers: Vec::new(),
+            },
+            problems: Vec::new(),
+        };
+        match DeTable::parse(text) {
+            Ok(table) => reading.table("", table.get_ref()),
+            Err(error) => {
+                let start = error.span().map_or(0, |span| span.start);
+                // The parser's text may run over several lines; a problem is one.
+                let message = error.message().lines().collect::<Vec<_>>().join(", ");
+                reading.problem(start, message);
+            }
+        }
+        if reading.problems.is_empty() {
+            return Ok(reading.file);
+        }
+        reading.problems.sort_by_key(|it| (it.line, it.column));
+        Err(SettingsError::File {
+            path: path.to_owned(),
+            problems: reading.problems,
+        })
+    }
+}
+
+struct Reading<'a> {
+    text: &'a str,
+    file: FileValues,
+    problems: Vec<Problem>,
+}
+
+impl Reading<'_> {
+    /// Reads the members of the table called `prefix`, which ends in a dot unless it is the file.
+    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
+        for (member, value) in table.iter() {
+            let name = format!("{prefix}{}", member.get_ref());
+            if name == "channels" {
+                self.channels(value);
+                continue;
+            }
+            let is_group = KEYS.iter().any(|key| {
+                key.name
+                    .strip_prefix(&name)
+                    .is_some_and(|it| it.starts_with('.'))
+            });
+            if is_group {
+                match value.get_ref() {
+                    DeValue::Table(table) => self.table(&format!("{name}."), table),
+                    other => self.wrong_type(&name, value, other, "a table"),
+                }
+                continue;
+            }
+            match KEYS.iter().find(|key| key.name == name) {
+                Some(key) => self.value(key.name, key.kind, value),
+                None => {
+                    let known = KEYS
+                        .iter()
+                        .map(|key| key.name)
+                        .chain(["channels", "tenants", "log"]);
+                    let hint = did_you_mean(&name, known);
+                    self.problem(member.span().start, format!("unknown key {name:?}{hint}"));
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, name: &'static str, kind: Kind, value: &Spanned<DeValue<'_>>) {
+        let raw = match (kind, value.get_ref()) {
+            (Kind::Text, DeValue::String(text)) => Some(Raw::Text(text.as_ref().to_owned())),
+            (Kind::Number, DeValue::Integer(number)) => Some(Raw::Text(number.to_string())),
+            (Kind::List, DeValue::Array(items)) => items
+                .iter()
+                .map(|item| item.get_ref().as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+                .map(Raw::List),
+            _ => None,
+        };
+        match raw {
+            Some(raw) => {
+                let origin = self.origin(value.span().start);
+                self.file.values.insert(name, Valued { value: raw, origin });
+            }
+            None => self.wrong_type(name, value, value.get_ref(), kind.words()),
+        }
+    }
+
+    fn channels(&mut self, value: &Spanned<DeValue<'_>>) {
+        let DeValue::Table(channels) = value.get_ref() else {
+            return self.wrong_type("channels", value, value.get_ref(), "a table");
+        };
+        for (channel, value) in channels.iter() {
+            let name = channel.get_ref().as_ref();
+            let DeValue::Table(settings) = value.get_ref() else {
+                self.wrong_type(
+                    &format!("channels.{name}"),
+                    value,
+                    value.get_ref(),
+                    "a table",
+                );
+                continue;
+            };
+            for (member, value) in settings.iter() {
+                let full = format!("channels.{name}.{}", member.get_ref());
+                if member.get_ref() != "buffer" {
+                    let hint = did_you_mean(member.get_ref(), ["buffer"].into_iter());
+                    self.problem(member.span().start, format!("unknown key {full:?}{hint}"));
+                    continue;
+                }
+                self.buffer(name, &full, value);
+            }
+        }
+    }
+
+    fn buffer(&mut self, channel: &str, full: &str, value: &Spanned<DeValue<'_>>) {
+        let DeValue::Integer(number) = value.get_ref() else {
+            return self.wrong_type(full, value, value.get_ref(), "a whole number");
+        };
+        match usize::from_str_radix(number.as_str(), number.radix()) {
+            Ok(buffer) if (1..=BUFFER_MOST).contains(&buffer) => {
+                let origin = self.origin(value.span().start);
+                let buffer = Valued {
+                    value: buffer,
+                    origin,
+                };
+                self.file.channel_buffers.push((channel.to_owned(), buffer));
+            }
+            _ => {
+                let message = format!("{full} cannot be {number}: use 1 to {BUFFER_MOST} events");
+                self.problem(value.span().start, message);
+            }
+        }
+    }
+
+    fn wrong_type(
+        &mut self,
+        name: &str,
+        place: &Spanned<DeValue<'_>>,
+        found: &DeValue<'_>,
+        expected: &str,
+    ) {
+        let message = format!("{name} must be {expected}, not {}", found.type_str());
+        self.problem(place.span().start, message);
+    }
+
+    fn problem(&mut self, offset: usize, message: String) {
+        let (line, column) = place(self.text, offset);
+        self.problems.push(Problem {
+            line,
+            column,
+            message,
+        });
+    }
+
+    fn origin(&self, offset: usize) -> Origin {
+        let (line, column) = place(self.text, offset);
+        Origin::File {
+            path: self.file.path.clone(),
+            line,
+            column,
+        }
+    }
+}
+
+/// Line and column of a byte, both from 1.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .map_or(0, |line| line.chars().count())
+        + 1;
+    (line, column)
+}
+
+/// `; did you mean "store"?` when a known name is near.
+fn did_you_mean<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let nearest = known
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .min();
+    match nearest {
+        Some((distance, candidate)) if distance <= name.len() / 3 + 1 => {
+            format!("; did you mean {candidate:?}?")
+        }
+        _ => String::new(),
+    }
+}

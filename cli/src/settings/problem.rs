@@ -1,0 +1,97 @@
+//! Where settings come from and what can be wrong with them.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// The configuration file.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Line of the value, from 1.
+        line: usize,
+        /// Column of the value, from 1, in characters.
+        column: usize,
+    },
+    /// A variable of the environment.
+    Environment(&'static str),
+    /// A flag of the command line.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line, column } => {
+                write!(f, "{}:{line}:{column}", path.display())
+            }
+            Self::Environment(name) | Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One thing that is wrong with a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1, in characters.
+    pub column: usize,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read configuration {}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// The file holds mistakes; all of them are told.
+    #[error("{}", list(path, problems))]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The mistakes, in order.
+        problems: Vec<Problem>,
+    },
+    /// A value that its key cannot have.
+    #[error("{origin}: {key} cannot be {text:?}: {cause}")]
+    Value {
+        /// Where it was written.
+        origin: Origin,
+        /// The key.
+        key: String,
+        /// The value.
+        text: String,
+        /// Why not.
+        cause: String,
+    },
+}
+
+fn list(path: &std::path::Path, problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| {
+            let Problem {
+                line,
+                column,
+                message,
+            } = problem;
+            format!("{}:{line}:{column}: {message}", path.display())
+        })
+        .collect();
+    lines.join("\n")
+}

@@ -1,0 +1,129 @@
+//! Writing for people and for machines.
+//!
+//! Colour goes to terminals only and honours `NO_COLOR` (`anstream` takes it out otherwise). Text
+//! that comes from events is [`plain`] before it reaches a terminal, so that no event can move the
+//! cursor or colour itself (4-27).
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{BufWriter, StderrLock, StdoutLock, Write};
+
+use anstream::AutoStream;
+use clap::builder::styling::{AnsiColor, Color, Effects, Style};
+use larum_event::Severity;
+
+/// Headings.
+pub const HEADING: Style = Style::new().effects(Effects::BOLD);
+/// What matters less.
+pub const DIM: Style = Style::new().effects(Effects::DIMMED);
+/// What went well.
+pub const GOOD: Style = colour(AnsiColor::Green);
+/// What is wrong.
+pub const BAD: Style = colour(AnsiColor::Red).effects(Effects::BOLD);
+/// What to type.
+pub const COMMAND: Style = colour(AnsiColor::Cyan);
+
+const fn colour(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(Color::Ansi(colour)))
+}
+
+/// The colour of a severity.
+pub const fn severity(severity: Severity) -> Style {
+    match severity {
+        Severity::Info => DIM,
+        Severity::Low => colour(AnsiColor::Blue),
+        Severity::Medium => colour(AnsiColor::Yellow),
+        Severity::High => colour(AnsiColor::Red),
+        Severity::Critical => BAD,
+    }
+}
+
+/// Buffered standard output.
+pub type Out = BufWriter<AutoStream<StdoutLock<'static>>>;
+
+/// Standard output, buffered; flush it at the end and where somebody waits for a line.
+pub fn stdout() -> Out {
+    BufWriter::new(anstream::stdout().lock())
+}
+
+/// Standard error.
+pub fn stderr() -> AutoStream<StderrLock<'static>> {
+    anstream::stderr().lock()
+}
+
+/// One line on standard error; that it cannot be written ends nothing.
+pub fn say(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
+}
+
+/// `text` in `style`.
+pub fn styled(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// `text` with its control characters made visible.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| !c.is_control() && !is_direction_mark(c);
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut visible = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if harmless(character) {
+            visible.push(character);
+        } else {
+            let _ = write!(visible, "\\u{{{:x}}}", u32::from(character));
+        }
+    }
+    Cow::Owned(visible)
+}
+
+/// Characters that turn the direction of a line, with which text can be made to look like another.
+fn is_direction_mark(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 event`, `2 events`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_of_events_never_reach_the_terminal() {
+        assert_eq!(plain("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\\u{a}c");
+        assert_eq!(plain("user\u{202e}txt"), "user\\u{202e}txt");
+        assert!(matches!(plain("Grüße"), Cow::Borrowed("Grüße")));
+    }
+
+    #[test]
+    fn long_numbers_are_grouped_by_three() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!(counted(1, "event"), "1 event");
+        assert_eq!(counted(2, "event"), "2 events");
+    }
+}

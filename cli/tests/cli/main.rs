@@ -1,0 +1,19 @@
+//! The binary as people and scripts use it: what goes in, what comes out, and the exit code.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test ends at the first surprise"
+)]
+
+mod run;
+
+mod config;
+mod decode;
+mod demo;
+mod detect;
+mod help;
+mod known_answers;
+mod rules;
+mod serve;

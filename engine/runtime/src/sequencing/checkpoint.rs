@@ -1,0 +1,127 @@
+//! When a checkpoint is taken, and what is in it.
+//!
+//! Owns the pace. Evaluation stands still while the state is gathered, so a large state is gathered more
+//! rarely, and it goes to the disk beside the next epochs.
+
+use std::sync::{Arc, PoisonError};
+
+use larum_event::Span;
+use larum_log::{Checkpoint, LogError};
+use larum_pipeline::SEMANTICS_VERSION;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::clock::Monotonic;
+use crate::credit::tell;
+use crate::messages::{ReadForest, UnitFailed};
+use crate::sequencing::base::{FOREST_PART, SEQUENCER_PART, shards_part};
+use crate::sequencing::core::{Core, EpochError};
+use crate::sequencing::lost::Lost;
+
+/// Evaluation goes on for so many times as long as it stood still for the last checkpoint.
+const PAUSES_APART: i64 = 20;
+
+/// The pace of checkpoints.
+#[derive(Default)]
+pub(super) struct Checkpoints {
+    /// Events evaluated since the last one.
+    events: u64,
+    /// When the next one may be taken.
+    not_before: Monotonic,
+    saving: Option<JoinHandle<Result<(), LogError>>>,
+}
+
+impl Core {
+    /// Takes a checkpoint if enough has been evaluated since the last one, `events` more by now.
+    pub(super) async fn checkpoint_if_due(&mut self, events: usize) -> Result<(), EpochError> {
+        self.checkpoints.events += events as u64;
+        let now = self.parts.supervision.clock.monotonic();
+        let is_due = self.checkpoints.events >= self.parts.config.checkpoint_events
+            && now >= self.checkpoints.not_before;
+        let saving = &self.checkpoints.saving;
+        if !is_due || saving.as_ref().is_some_and(|saving| !saving.is_finished()) {
+            return Ok(());
+        }
+        self.begin_checkpoint().await
+    }
+
+    /// Keeps the state as of [`Core::evaluated`], so that a recovery need not read the log from its start.
+    pub(crate) async fn checkpoint(&mut self) -> Result<(), EpochError> {
+        self.begin_checkpoint().await?;
+        self.saved().await;
+        Ok(())
+    }
+
+    async fn begin_checkpoint(&mut self) -> Result<(), EpochError> {
+        // No checkpoint is ahead of the log.
+        self.written().await?;
+        self.saved().await;
+        let clock = self.parts.supervision.clock.clone();
+        let began = clock.monotonic();
+        let gathered = self.gather().await;
+        let now = clock.monotonic();
+        let pause = now.since(began).as_nanos().saturating_mul(PAUSES_APART);
+        self.checkpoints = Checkpoints {
+            events: 0,
+            not_before: now.saturating_add(Span::from_nanos(pause)),
+            saving: None,
+        };
+        let parts = match gathered {
+            Ok(parts) => parts,
+            // The next epoch that asks the unit restarts it.
+            Err(failed) => {
+                let words = format!("no checkpoint was kept: {failed}");
+                self.parts.gauges.problem("checkpoint", words);
+                return Ok(());
+            }
+        };
+        let checkpoint = Checkpoint {
+            upto: self.evaluated,
+            semantics: SEMANTICS_VERSION,
+            parts,
+        };
+        let store = Arc::clone(&self.parts.checkpoints);
+        self.checkpoints.saving = Some(tokio::task::spawn_blocking(move || {
+            store
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .save(&checkpoint)
+        }));
+        Ok(())
+    }
+
+    /// Everything that later alerts depend on, as named parts; there is no checkpoint with one missing.
+    async fn gather(&mut self) -> Result<Vec<(String, Vec<u8>)>, UnitFailed> {
+        let mut parts = vec![(SEQUENCER_PART.to_owned(), self.sequencer.checkpoint())];
+        let windows = self.pool.checkpoint(self.sequencer.left_out()).await?;
+        parts.extend(windows.into_iter().map(|(_, name, bytes)| (name, bytes)));
+        let (reply, answer) = oneshot::channel();
+        // Trees that are being rebuilt have no part: the next start builds them from the log.
+        if let Some(trees) = self.parts.trees.address()
+            && tell(&trees.recipient(), ReadForest { reply }).is_ok()
+            && let Ok(Ok(bytes)) = self.pool.within(self.pool.deadline(), answer).await
+        {
+            parts.push((FOREST_PART.to_owned(), bytes));
+        }
+        parts.extend(self.lost.iter().map(Lost::part));
+        parts.push(shards_part(self.settings.shards));
+        Ok(parts)
+    }
+
+    /// Waits until the last checkpoint is on the disk.
+    async fn saved(&mut self) {
+        let Some(saving) = self.checkpoints.saving.take() else {
+            return;
+        };
+        let gauges = &self.parts.gauges;
+        // Nothing is lost: recovery takes an older one and reads more of the log.
+        let failed = |cause: String| {
+            gauges.problem("checkpoint", format!("no checkpoint was kept: {cause}"));
+        };
+        match saving.await {
+            Ok(Ok(())) => gauges.problem_over("checkpoint"),
+            Ok(Err(failure)) => failed(failure.to_string()),
+            Err(failure) => failed(failure.to_string()),
+        }
+    }
+}

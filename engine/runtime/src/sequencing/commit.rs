@@ -1,0 +1,127 @@
+//! The outcome of an epoch on its way into the log.
+//!
+//! Owns the one commit that may be under way: the next epoch is evaluated meanwhile, and waits with its
+//! own commit. Nothing is shown as evaluated before it is durable, and when a commit fails the core goes
+//! with everything that was evaluated on top of it.
+
+use std::sync::Arc;
+
+use larum_event::{EpochCommit, Event, Position, RecordBody};
+use larum_log::LogError;
+use larum_pipeline::{SEMANTICS_VERSION, epoch_hash};
+use tokio::sync::oneshot;
+
+use crate::credit::tell;
+use crate::messages::CommitEpoch;
+use crate::sequencing::core::{Core, EpochError};
+
+/// How far the last epoch's commit is.
+#[derive(Default)]
+pub(super) enum Committing {
+    /// It is in the log, or rides along with the next write, and whoever watches has been told.
+    #[default]
+    Done,
+    /// The log is writing it.
+    Writing(Writing),
+    /// It is in the log, or rides along with the next write.
+    Written,
+}
+
+/// A commit that the log is writing.
+pub(super) struct Writing {
+    answer: oneshot::Receiver<Result<Vec<Position>, Arc<LogError>>>,
+    derived: Vec<Event>,
+}
+
+impl Core {
+    /// Whether the last epoch's outcome is still on its way.
+    pub(crate) fn is_committing(&self) -> bool {
+        !matches!(self.committing, Committing::Done)
+    }
+
+    /// Writes the outcome of the epoch `from..upto`, and waits for it.
+    pub(super) async fn commit(
+        &mut self,
+        (from, upto): (Position, Position),
+        derived: Vec<Event>,
+        also: Vec<RecordBody>,
+    ) -> Result<(), EpochError> {
+        self.committed().await?;
+        self.begin_commit((from, upto), derived, also).await?;
+        self.committed().await
+    }
+
+    /// Begins to write the outcome of the epoch behind `from`, after the one before; what has none rides
+    /// along with the next write.
+    pub(super) async fn begin_commit(
+        &mut self,
+        (from, upto): (Position, Position),
+        derived: Vec<Event>,
+        also: Vec<RecordBody>,
+    ) -> Result<(), EpochError> {
+        let commit = EpochCommit {
+            from,
+            upto,
+            watermark: self.sequencer.watermark(),
+            derived: derived.len() as u64,
+            hash: epoch_hash(derived.iter()),
+            semantics: SEMANTICS_VERSION,
+        };
+        let rides = derived.is_empty() && also.is_empty();
+        let (reply, answer) = oneshot::channel();
+        if !rides {
+            self.parts.supervision.pause_before_commit().await;
+        }
+        let epoch = CommitEpoch {
+            derived: derived.clone(),
+            commit,
+            also,
+            reply: (!rides).then_some(reply),
+        };
+        tell(&self.parts.log.clone().recipient(), epoch).map_err(|_| EpochError::LogGone)?;
+        self.committing = if rides {
+            Committing::Written
+        } else {
+            Committing::Writing(Writing { answer, derived })
+        };
+        self.evaluated = upto;
+        self.committing_events += std::mem::take(&mut self.uncommitted_events);
+        Ok(())
+    }
+
+    /// Waits until the last epoch's outcome is durable, and shows that it is.
+    pub(crate) async fn committed(&mut self) -> Result<(), EpochError> {
+        self.written().await?;
+        if matches!(self.committing, Committing::Written) {
+            self.committing = Committing::Done;
+            // Only now: who reads that the lag is zero finds every alert in the log.
+            let events = std::mem::take(&mut self.committing_events);
+            self.parts.gauges.evaluated_events(events);
+            self.parts.gauges.epoch(self.evaluated);
+        }
+        Ok(())
+    }
+
+    /// Waits until the last epoch's outcome is durable.
+    pub(super) async fn written(&mut self) -> Result<(), EpochError> {
+        let Committing::Writing(Writing { answer, derived }) = &mut self.committing else {
+            return Ok(());
+        };
+        let positions = answer
+            .await
+            .map_err(|_| EpochError::LogGone)?
+            .map_err(EpochError::Log)?;
+        let derived = std::mem::take(derived);
+        self.committing = Committing::Written;
+        self.grow(positions.into_iter().zip(&derived)).await;
+        for event in derived
+            .iter()
+            .filter(|event| event.envelope().channel.as_str() == "alerts")
+        {
+            self.parts
+                .gauges
+                .alert(event.envelope().event_type.as_str());
+        }
+        Ok(())
+    }
+}

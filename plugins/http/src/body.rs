@@ -1,0 +1,218 @@
+//! Request bodies: read whole, within limits, unpacked.
+//!
+//! Never holds more than the limit of one body, packed or unpacked, nor more than the limit of all
+//! bodies together: a client that sends more is told so before the rest is read.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::{self, Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
+use futures_util::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::config::HttpConfig;
+use crate::problem::Problem;
+
+/// Room is counted in pieces of so many bytes.
+const PIECE_BYTES: usize = 1024;
+/// Room taken for a body before its first byte, so that many small ones are counted in one step.
+const FIRST_PIECES: usize = 64;
+
+/// How bodies are read.
+#[derive(Debug)]
+pub(crate) struct Bodies {
+    room: Arc<Semaphore>,
+    most_bytes: usize,
+    patience: std::time::Duration,
+}
+
+/// A body. The room that it takes is given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) bytes: Bytes,
+    _room: Room,
+}
+
+#[derive(Debug)]
+struct Room {
+    held: OwnedSemaphorePermit,
+    all: Arc<Semaphore>,
+}
+
+impl Bodies {
+    pub(crate) fn new(config: &HttpConfig) -> Self {
+        let pieces = (config.bodies_bytes / PIECE_BYTES).min(Semaphore::MAX_PERMITS);
+        Self {
+            room: Arc::new(Semaphore::new(pieces)),
+            most_bytes: config.body_bytes,
+            patience: config.patience,
+        }
+    }
+
+    /// Reads and unpacks the body of a request with these headers.
+    pub(crate) async fn read(
+        &self,
+        headers: &HeaderMap,
+        mut payload: web::Payload,
+    ) -> Result<Body, Problem> {
+        let packing = Packing::of(headers)?;
+        let told = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.parse::<usize>().ok());
+        if told.is_some_and(|told| told > self.most_bytes) {
+            return Err(too_large(self.most_bytes));
+        }
+        let mut room = Room::take(&self.room)?;
+        let mut bytes = BytesMut::with_capacity(told.unwrap_or(0).min(FIRST_PIECES * PIECE_BYTES));
+        loop {
+            let chunk = tokio::time::timeout(self.patience, payload.next())
+                .await
+                .map_err(|_| stalled())?;
+            let Some(chunk) = chunk else { break };
+            let chunk = chunk.map_err(|error| {
+                Problem::bad_request(
+                    "body_broken",
+                    format!("the body could not be read: {error}"),
+                )
+            })?;
+            if bytes.len() + chunk.len() > self.most_bytes {
+                return Err(too_large(self.most_bytes));
+            }
+            room.grow(bytes.len() + chunk.len())?;
+            bytes.extend_from_slice(&chunk);
+        }
+        match packing {
+            Packing::None => Ok(Body {
+                bytes: bytes.freeze(),
+                _room: room,
+            }),
+            Packing::Gzip => self.unpack(bytes.freeze(), room).await,
+        }
+    }
+
+    async fn unpack(&self, packed: Bytes, mut room: Room) -> Result<Body, Problem> {
+        let most_bytes = self.most_bytes;
+        let unpacked = web::block(move || {
+            let mut bytes = Vec::new();
+            let mut packed = MultiGzDecoder::new(packed.as_ref());
+            let mut held = packed.get_ref().len();
+            let mut chunk = vec![0; 64 * 1024];
+            loop {
+                let read = packed.read(&mut chunk).map_err(|error| {
+                    Problem::bad_request("body_broken", format!("the body is not gzip: {error}"))
+                })?;
+                if read == 0 {
+                    return Ok((bytes, room));
+                }
+                if bytes.len() + read > most_bytes {
+                    return Err(too_large(most_bytes));
+                }
+                held += read;
+                room.grow(held)?;
+                bytes.extend_from_slice(chunk.get(..read).unwrap_or_default());
+            }
+        });
+        let (bytes, room) = unpacked.await.map_err(|_| interrupted())??;
+        Ok(Body {
+            bytes: bytes.into(),
+            _room: room,
+        })
+    }
+}
+
+impl Room {
+    fn take(all: &Arc<Semaphore>) -> Result<Self, Problem> {
+        let held = Arc::clone(all)
+            .try_acquire_many_owned(FIRST_PIECES as u32)
+            .map_err(|_| crowded())?;
+        Ok(Self {
+            held,
+            all: Arc::clone(all),
+        })
+    }
+
+    /// Holds room for at least `bytes`.
+    fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+        let missing = bytes
+            .div_ceil(PIECE_BYTES)
+            .saturating_sub(self.held.num_permits());
+        let missing = u32::try_from(missing).map_err(|_| crowded())?;
+        if missing > 0 {
+            let more = Arc::clone(&self.all)
+                .try_acquire_many_owned(missing)
+                .map_err(|_| crowded())?;
+            self.held.merge(more);
+        }
+        Ok(())
+    }
+}
+
+enum Packing {
+    None,
+    Gzip,
+}
+
+impl Packing {
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let Some(value) = headers.get(header::CONTENT_ENCODING) else {
+            return Ok(Self::None);
+        };
+        match value
+            .to_str()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+            .as_str()
+        {
+            "" | "identity" => Ok(Self::None),
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            other => Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_encoding",
+                format!("bodies packed with {other:?} are not read"),
+            )
+            .help("send the body as it is, or with Content-Encoding: gzip")),
+        }
+    }
+}
+
+fn too_large(most_bytes: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("the body is larger than {most_bytes} bytes, unpacked"),
+    )
+    .help("send the events in smaller batches")
+}
+
+fn crowded() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "overloaded",
+        "too many request bodies are being read at once; nothing of this one was stored",
+    )
+    .help("try again after the time in Retry-After")
+    .retry_after(1)
+}
+
+fn stalled() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "body_stalled",
+        "the body did not come in time; nothing of it was stored",
+    )
+}
+
+/// The thread pool did not finish a piece of work, which happens while the process ends.
+pub(crate) fn interrupted() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "stopping",
+        "the server is shutting down; nothing of the request was stored",
+    )
+    .retry_after(1)
+}

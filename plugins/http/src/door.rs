@@ -1,0 +1,57 @@
+//! What all requests share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larum_engine::Engine;
+use larum_event::decode::Decoder;
+use tokio::sync::watch;
+
+use crate::body::Bodies;
+use crate::config::HttpConfig;
+use crate::error::HttpError;
+use crate::hosts::AllowedHosts;
+use crate::metrics::Requests;
+use crate::stream::Listeners;
+
+/// The door, open or about to be.
+pub(crate) struct Door {
+    pub(crate) engine: Engine,
+    pub(crate) decoders: BTreeMap<String, Arc<Decoder>>,
+    pub(crate) hosts: AllowedHosts,
+    pub(crate) bodies: Bodies,
+    pub(crate) request_events: usize,
+    pub(crate) listeners: Listeners,
+    pub(crate) requests: Requests,
+    pub(crate) heartbeat: Duration,
+    pub(crate) patience: Duration,
+    /// Becomes true when the door closes.
+    pub(crate) closing: watch::Sender<bool>,
+}
+
+impl Door {
+    pub(crate) fn new(engine: Engine, config: &HttpConfig) -> Result<Self, HttpError> {
+        let mut decoders = BTreeMap::new();
+        for decoder in &config.decoders {
+            let name = decoder.name().to_owned();
+            if decoders.insert(name, Arc::new(decoder.clone())).is_some() {
+                return Err(HttpError::DecoderTwice {
+                    name: decoder.name().to_owned(),
+                });
+            }
+        }
+        Ok(Self {
+            engine,
+            decoders,
+            hosts: AllowedHosts::new(&config.allowed_hosts)?,
+            bodies: Bodies::new(config),
+            request_events: config.request_events,
+            listeners: Listeners::new(config.stream_connections),
+            requests: Requests::default(),
+            heartbeat: config.heartbeat,
+            patience: config.patience,
+            closing: watch::Sender::new(false),
+        })
+    }
+}

@@ -1,0 +1,261 @@
+//! `GET /metrics`: what the engine and this door count, for Prometheus.
+//!
+//! The names are listed in `docs/http.md` and stay. Every label has a bounded number of values: reasons,
+//! rules, routes and status codes are; types are bounded by the engine.
+
+use std::fmt;
+
+use actix_web::{HttpResponse, web};
+use larum_engine::{Health, Metrics};
+use larum_event::Reason;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, text,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::door::Door;
+use crate::problem::Problem;
+use crate::stream::ListenerCounts;
+
+/// Requests answered, by route and status.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Requests(Family<Answered, Counter>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: String,
+    status: u16,
+}
+
+impl Requests {
+    /// Counts an answer. `route` is the pattern of a route, never a path that a client made up.
+    pub(crate) fn count(&self, route: String, status: u16) {
+        self.0.get_or_create(&Answered { route, status }).inc();
+    }
+}
+
+/// The handler.
+pub(crate) async fn metrics(door: web::Data<Door>) -> Result<HttpResponse, Problem> {
+    let mut registry = Registry::with_prefix("larum");
+    registry.register(
+        "http_requests",
+        "Requests answered, by route and status",
+        door.requests.0.clone(),
+    );
+    registry.register_collector(Box::new(Scrape {
+        metrics: door.engine.metrics(),
+        health: door.engine.health(),
+        listeners: door.listeners.counts(),
+    }));
+    let mut body = String::new();
+    text::encode(&mut body, &registry).expect("writing to memory does not fail");
+    Ok(HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(body))
+}
+
+/// What is read once per scrape.
+#[derive(Debug)]
+struct Scrape {
+    metrics: Metrics,
+    health: Health,
+    listeners: ListenerCounts,
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.encode_events(&mut encoder)?;
+        self.encode_evaluation(&mut encoder)?;
+        self.encode_listeners(&mut encoder)
+    }
+}
+
+impl Scrape {
+    fn encode_events(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let metrics = &self.metrics;
+        counter(
+            encoder,
+            "events_accepted",
+            "Events stored",
+            metrics.accepted,
+        )?;
+        let help = "Repetitions of stored events, recognised";
+        counter(encoder, "events_duplicate", help, metrics.duplicates)?;
+        let help = "Requests refused because the engine was behind";
+        counter(encoder, "requests_overloaded", help, metrics.overloaded)?;
+        counters(
+            encoder,
+            "events_rejected",
+            "Inputs refused, by reason",
+            |family| {
+                // Also those that never happened: a rate begins at the first one then.
+                for reason in Reason::ALL.map(Reason::code) {
+                    let counted = metrics.rejected.iter().find(|(code, _)| *code == reason);
+                    let count = counted.map_or(0, |(_, count)| *count);
+                    count_one(family, &[("reason", reason)], count)?;
+                }
+                Ok(())
+            },
+        )?;
+        counters(
+            encoder,
+            "events_stored",
+            "Events stored, by type and severity",
+            |family| {
+                for (event_type, severity, count) in &metrics.stored_by_type {
+                    count_one(
+                        family,
+                        &[("type", event_type), ("severity", severity)],
+                        *count,
+                    )?;
+                }
+                Ok(())
+            },
+        )
+    }
+
+    fn encode_evaluation(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (metrics, health) = (&self.metrics, &self.health);
+        counter(
+            encoder,
+            "events_evaluated",
+            "Events evaluated",
+            metrics.evaluated,
+        )?;
+        let help = "Events not evaluated, for they came behind their source's clock";
+        counter(encoder, "events_late", help, metrics.late)?;
+        counter(
+            encoder,
+            "alert_revisions",
+            "Revisions of alerts written",
+            metrics.alerts,
+        )?;
+        counter(encoder, "epochs", "Epochs committed", metrics.epochs)?;
+        let help = "Keys dropped because a window was full";
+        counter(encoder, "window_evicted_keys", help, metrics.evicted_keys)?;
+        let help = "Events dropped because a key of a window was full";
+        counter(
+            encoder,
+            "window_evicted_events",
+            help,
+            metrics.evicted_events,
+        )?;
+        by_rule(
+            encoder,
+            "alerts",
+            "Alerts, by rule",
+            &metrics.alerts_by_rule,
+        )?;
+        let help = "Faults of rules: over budget, thrown or panicked";
+        by_rule(encoder, "rule_faults", help, &metrics.rule_faults)?;
+        gauge(
+            encoder,
+            "ready",
+            "Whether the engine takes events",
+            u64::from(health.ready),
+        )?;
+        gauge(encoder, "rules", "Rules loaded", health.rules as u64)?;
+        gauge(
+            encoder,
+            "log_head_position",
+            "Last position of the log",
+            health.head.0,
+        )?;
+        let help = "Last position evaluated, its outcome durable";
+        gauge(encoder, "evaluated_position", help, health.evaluated.0)?;
+        let help = "Events accepted and not yet evaluated";
+        gauge(encoder, "evaluation_lag_events", help, health.lag)?;
+        let help = "Duration of log commits in microseconds, by quantile; 1 is the longest";
+        let mut family =
+            encoder.encode_descriptor("log_commit_microseconds", help, None, MetricType::Gauge)?;
+        for (quantile, micros) in ["0.5", "0.95", "0.99", "1"]
+            .iter()
+            .zip(metrics.commit_micros)
+        {
+            ConstGauge::new(micros).encode(family.encode_family(&[("quantile", *quantile)])?)?;
+        }
+        Ok(())
+    }
+
+    fn encode_listeners(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (metrics, listeners) = (&self.metrics, self.listeners);
+        gauge(
+            encoder,
+            "subscribers",
+            "Live subscribers of the engine",
+            metrics.subscribers,
+        )?;
+        let help = "Events not delivered to subscribers that were too slow";
+        counter(encoder, "subscriber_events_missed", help, metrics.missed)?;
+        gauge(
+            encoder,
+            "stream_connections_open",
+            "WebSocket connections",
+            listeners.active,
+        )?;
+        let help = "WebSocket connections accepted";
+        counter(encoder, "stream_connections", help, listeners.total)?;
+        let help = "WebSocket connections refused because there were too many";
+        counter(
+            encoder,
+            "stream_connections_refused",
+            help,
+            listeners.refused,
+        )?;
+        let help = "Events sent over WebSocket connections";
+        counter(
+            encoder,
+            "stream_events_delivered",
+            help,
+            listeners.delivered,
+        )?;
+        let help = "Events not sent over WebSocket connections whose clients were too slow";
+        counter(encoder, "stream_events_missed", help, listeners.missed)
+    }
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    ConstCounter::new(value).encode(metric)
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(value).encode(metric)
+}
+
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
+) -> fmt::Result {
+    write(&mut encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
+}
+
+fn by_rule(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    counts: &[(String, u64)],
+) -> fmt::Result {
+    counters(encoder, name, help, |family| {
+        for (rule, count) in counts {
+            count_one(family, &[("rule", rule)], *count)?;
+        }
+        Ok(())
+    })
+}
+
+fn count_one<const N: usize>(
+    family: &mut MetricEncoder<'_>,
+    labels: &[(&str, &str); N],
+    count: u64,
+) -> fmt::Result {
+    ConstCounter::new(count).encode(family.encode_family(labels)?)
+}

@@ -1,0 +1,151 @@
+//! The parameters of a request, by name. A name nobody knows is an error, for a filter that is
+//! misspelt and ignored shows everything.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use actix_web::web;
+
+use crate::problem::Problem;
+
+/// The parameters of one request.
+#[derive(Debug)]
+pub(crate) struct Params {
+    pairs: Vec<(String, String)>,
+    allowed: &'static [&'static str],
+}
+
+impl Params {
+    /// Reads a query string whose names are all among `allowed`.
+    pub(crate) fn read(query: &str, allowed: &'static [&'static str]) -> Result<Self, Problem> {
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
+            .map_err(|error| {
+                Problem::bad_request("bad_query", format!("the query string is not one: {error}"))
+            })?
+            .into_inner();
+        let params = Self { pairs, allowed };
+        match params
+            .pairs
+            .iter()
+            .find(|(name, _)| !allowed.contains(&name.as_str()))
+        {
+            None => Ok(params),
+            Some((name, _)) => Err(Problem::bad_request(
+                "unknown_parameter",
+                format!("there is no parameter {:?} here", short(name)),
+            )
+            .help(params.names())),
+        }
+    }
+
+    /// The value of a parameter that may stand once.
+    pub(crate) fn one(&self, name: &'static str) -> Result<Option<&str>, Problem> {
+        let mut values = self.values(name);
+        let value = values.next();
+        match values.next() {
+            None => Ok(value),
+            Some(_) => Err(bad_parameter(name, "it stands more than once")),
+        }
+    }
+
+    /// The value of a parameter that may stand once, as a `T`.
+    pub(crate) fn parse<T>(&self, name: &'static str) -> Result<Option<T>, Problem>
+    where
+        T: FromStr<Err: Display>,
+    {
+        self.read_with(name, T::from_str)
+    }
+
+    /// The value of a parameter that may stand once, read by `read`.
+    pub(crate) fn read_with<T, E: Display>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Problem> {
+        self.one(name)?
+            .map(|text| read(text).map_err(|error| bad_parameter(name, error)))
+            .transpose()
+    }
+
+    /// The value of a parameter that is one of a few words.
+    pub(crate) fn choice<T: Copy>(
+        &self,
+        name: &'static str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, Problem> {
+        self.read_with(name, |text| {
+            let chosen = choices.iter().find(|(word, _)| *word == text);
+            chosen.map(|(_, value)| *value).ok_or_else(|| {
+                let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+                format!("{:?} is not one of {}", short(text), words.join(", "))
+            })
+        })
+    }
+
+    fn values<'p>(&'p self, name: &'static str) -> impl Iterator<Item = &'p str> {
+        debug_assert!(
+            self.allowed.contains(&name),
+            "{name} is read but not allowed"
+        );
+        self.pairs
+            .iter()
+            .filter(move |(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    fn names(&self) -> String {
+        if self.allowed.is_empty() {
+            return "this endpoint takes no parameters".to_owned();
+        }
+        format!("the parameters here are {}", self.allowed.join(", "))
+    }
+}
+
+/// A parameter's value is not one it may have.
+pub(crate) fn bad_parameter(name: &str, error: impl Display) -> Problem {
+    Problem::bad_request("bad_parameter", format!("parameter {name}: {error}"))
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(problem: Problem) -> String {
+        problem.to_string()
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_that_names_it() {
+        let error = Params::read("limit=1&severty=high", &["limit", "severity"]).unwrap_err();
+        assert_eq!(message(error), "there is no parameter \"severty\" here");
+        assert!(Params::read("", &[]).is_ok());
+    }
+
+    #[test]
+    fn a_value_stands_once() {
+        let params = Params::read("a=1&a=2&b=4&c=x%2By", &["a", "b", "c", "d"]).unwrap();
+        assert_eq!(
+            message(params.one("a").unwrap_err()),
+            "parameter a: it stands more than once"
+        );
+        assert_eq!(params.parse::<u8>("b").unwrap(), Some(4));
+        assert_eq!(params.one("c").unwrap(), Some("x+y"));
+        assert_eq!(params.parse::<u8>("d").unwrap(), None);
+    }
+
+    #[test]
+    fn a_word_that_is_no_choice_is_told_the_choices() {
+        let params = Params::read("order=up", &["order"]).unwrap();
+        let error = params
+            .choice("order", &[("newest", 1), ("oldest", 2)])
+            .unwrap_err();
+        assert_eq!(
+            message(error),
+            "parameter order: \"up\" is not one of newest, oldest"
+        );
+    }
+}

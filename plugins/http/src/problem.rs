@@ -1,0 +1,110 @@
+//! Errors as clients see them: one JSON shape for every status from 400 on.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use larum_event::Reason;
+use serde::Serialize;
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    explanation: Explanation,
+    retry_after_seconds: Option<u64>,
+    allow: Option<&'static str>,
+}
+
+/// The member `error` of an answer.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Explanation {
+    /// Stable, for programs.
+    pub(crate) code: &'static str,
+    /// What was found, for people.
+    pub(crate) message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) help: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a Explanation,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            explanation: Explanation {
+                code,
+                message: message.into(),
+                help: None,
+            },
+            retry_after_seconds: None,
+            allow: None,
+        }
+    }
+
+    /// The request says something that cannot be meant.
+    pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.explanation.help = Some(help.into());
+        self
+    }
+
+    /// Tells the client when to try again.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_seconds = Some(seconds.max(1));
+        self
+    }
+
+    /// Tells the client which methods there are.
+    pub(crate) fn allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// Under which reason a refused input is counted, if it is one.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        (self.status == StatusCode::PAYLOAD_TOO_LARGE).then_some(Reason::TooLarge)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> &'static str {
+        self.explanation.code
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.explanation.message)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after_seconds {
+            response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        if let Some(methods) = self.allow {
+            response.insert_header((header::ALLOW, methods));
+        }
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            response.insert_header((header::UPGRADE, "websocket"));
+        }
+        response.json(Body {
+            error: &self.explanation,
+        })
+    }
+}
