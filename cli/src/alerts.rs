@@ -12,12 +12,12 @@ use crate::error::{CliError, Exit};
 use crate::events::{severity, text};
 use crate::query::{Extent, Filters, Found, Place, Search, Wanted};
 use crate::table::{self, Cell};
-use crate::terminal::{DIM, stdout};
+use crate::terminal::{DIM, say, stdout};
 
 /// Find alerts, newest first
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Shows each alert once, as its last revision says it. Alerts are events: the time is that of the event
+Shows each alert once, as its last revision says it. Alerts are events: the time is that of the event \
 that set the alert off. Asks a running engine, or reads a store that no engine has open.
 
 Examples:
@@ -76,8 +76,12 @@ impl Alerts {
                 }
             }
         }
-        if !self.json {
-            let heading = ["time", "severity", "status", "rule", "key", "count", "message", "id"];
+        if rows.is_empty() && !self.json {
+            say("nothing found");
+        } else if !self.json {
+            let heading = [
+                "time", "severity", "status", "rule", "key", "count", "message", "id",
+            ];
             table::write(&mut out, &heading, &rows)?;
         }
         out.flush()?;

@@ -156,9 +156,13 @@ fn entries(settings: &Settings) -> Vec<(String, serde_json::Value, &Origin)> {
             "decoders" => shown(&settings.decoders, |paths| {
                 paths.iter().map(|path| text(path)).collect()
             }),
+            "severities" => shown(&settings.severities, |path| {
+                path.as_deref().map_or(json!(""), text)
+            }),
             "matchers" => shown(&settings.matchers, |number| json!(number)),
             "window_shards" => shown(&settings.window_shards, |number| json!(number)),
             "max_lag" => shown(&settings.max_lag, written),
+            "checkpoint_events" => shown(&settings.checkpoint_events, |number| json!(number)),
             "tenants.default" => shown(&settings.default_tenant, |tenant| {
                 tenant.as_ref().map_or(json!(""), written)
             }),

@@ -8,6 +8,7 @@ use larum_event::decode::Decoder;
 
 use crate::error::{CliError, Exit};
 use crate::input::Inputs;
+use crate::severities;
 use crate::terminal::{say, stdout};
 
 /// Largest decoder file, in bytes; they are a few lines long.
@@ -16,7 +17,7 @@ const DECODER_BYTES: u64 = 1024 * 1024;
 /// Show what a decoder makes of foreign records, as canonical NDJSON
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads NDJSON, JSON arrays and text lines, each plain or gzip. Several files are merged by event time.
+Reads NDJSON, JSON arrays and text lines, each plain or gzip. Several files are merged by event time. \
 Bad records are told on standard error with file and line; the good ones go on.
 
 Examples:
@@ -26,6 +27,9 @@ pub struct Decode {
     /// The decoder; without one records are Larum's own JSON or CloudEvents
     #[arg(long, value_name = "FILE")]
     decoder: Option<PathBuf>,
+    /// The severity policy, for events that do not say how bad they are
+    #[arg(long, value_name = "FILE")]
+    severities: Option<PathBuf>,
     /// Exit with 1 when any record is bad
     #[arg(long)]
     strict: bool,
@@ -38,9 +42,10 @@ impl Decode {
     /// Runs the verb.
     pub fn run(self) -> Result<Exit, CliError> {
         let decoder = self.decoder.as_deref().map(load).transpose()?;
+        let severities = severities::load(self.severities.as_deref())?;
         let inputs = Inputs::open(&self.inputs)?;
         let mut out = stdout();
-        let tally = inputs.read(decoder.as_ref(), |record| {
+        let tally = inputs.read(decoder.as_ref(), &severities, |record| {
             if let Ok(event) = &record.outcome {
                 writeln!(out, "{}", event.json())?;
             }

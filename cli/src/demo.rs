@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use clap::Args;
 use larum_engine::clock::{Clock, Monotonic};
-use larum_engine::{Delivery, EmitError, EmitOptions, Engine, EngineConfig, Interest, Receipt, Subscription};
+use larum_engine::{
+    Delivery, EmitError, EmitOptions, Engine, EngineConfig, Interest, Receipt, Subscription,
+};
 use larum_event::{Alert, Event, RuleFile, Span, TenantId, Timestamp, TopicPattern};
 use larum_http::HttpConfig;
 use larum_tree::{Colour, TextStyle, to_text};
@@ -51,7 +53,7 @@ const RULES: [(&str, &str); 4] = [
 /// Play an incident into a real engine and watch it being found
 #[derive(Debug, Args)]
 #[command(after_help = "\
-An hour of three collectors (sshd, a process monitor, a network monitor): people work, a scanner knocks,
+An hour of three collectors (sshd, a process monitor, a network monitor): people work, a scanner knocks, \
 and somebody breaks in. The engine, its store (in a temporary folder) and the rules are the real ones.
 
 Examples:
@@ -83,7 +85,9 @@ impl Demo {
         let played = running::block_on(self.play(folder.path()));
         // An explicit end, so that a folder that cannot be removed is told and not left silently.
         let path = folder.path().to_owned();
-        folder.close().map_err(|source| CliError::Write { path, source })?;
+        folder
+            .close()
+            .map_err(|source| CliError::Write { path, source })?;
         played
     }
 
@@ -138,11 +142,16 @@ impl Demo {
         };
         let tree = tree.map(|tree| to_text(&tree, style)).unwrap_or_default();
         screen.tree(&story.incident, &tree)?;
-        screen.end(&engine.metrics(), took, &story.incident, self.keep)?;
+        screen.summary(&engine.metrics(), took)?;
         if self.keep {
             let door = HttpConfig::on(self.listen);
-            return running::serve(engine, door, |address| screen.serving(address)).await;
+            let ready = |address| {
+                // Whoever read our output may be gone; the engine serves all the same.
+                let _ = screen.serving(address, &story.incident);
+            };
+            return running::serve(engine, door, ready).await;
         }
+        screen.end()?;
         engine.shutdown().await;
         Ok(Exit::Done)
     }
@@ -174,9 +183,16 @@ async fn tell(
     pace: &Pace<'_>,
     watch: &mut Watch<'_>,
 ) -> Result<(), CliError> {
-    let begin = story.events.first().map_or(Timestamp::MIN, |(time, _)| *time);
+    let begin = story
+        .events
+        .first()
+        .map_or(Timestamp::MIN, |(time, _)| *time);
     // With a pace, events are sent when they are due and not with those after them.
-    let batch = if pace.speed.is_some() { 1 } else { BATCH_EVENTS };
+    let batch = if pace.speed.is_some() {
+        1
+    } else {
+        BATCH_EVENTS
+    };
     for planned in story.events.chunks(batch) {
         let due = planned.first().map_or(begin, |(time, _)| *time);
         let wait = pace.wait(due.since(begin));
@@ -188,7 +204,9 @@ async fn tell(
                 .collect()
         });
         let events = events.map_err(|rejection| refused(&rejection))?;
-        watch.during_result(emit(engine, events, pace.clock)).await?;
+        watch
+            .during_result(emit(engine, events, pace.clock))
+            .await?;
     }
     Ok(())
 }
@@ -216,7 +234,9 @@ async fn emit(engine: &Engine, events: Vec<Event>, clock: &Clock) -> Result<(), 
 }
 
 fn refused(rejection: &larum_event::Rejection) -> CliError {
-    CliError::Engine(format!("the engine refuses an event of the demo: {rejection}"))
+    CliError::Engine(format!(
+        "the engine refuses an event of the demo: {rejection}"
+    ))
 }
 
 /// The alerts as they come.

@@ -20,6 +20,7 @@ use crate::decode;
 use crate::error::{CliError, Exit};
 use crate::input::Inputs;
 use crate::rules;
+use crate::severities;
 use crate::terminal::stdout;
 
 pub use found::key_text;
@@ -32,8 +33,8 @@ const BATCH_EVENTS: usize = 1_024;
 /// Tell which alerts events in files would have raised
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Alerts go to standard output as NDJSON, one line per alert as it stands at the end, in the order of the
-events that set them off. Bad records and the summary go to standard error. Files may be NDJSON, JSON
+Alerts go to standard output as NDJSON, one line per alert as it stands at the end, in the order of the \
+events that set them off. Bad records and the summary go to standard error. Files may be NDJSON, JSON \
 arrays or text lines, each plain or gzip; several are merged by event time.
 
 Examples:
@@ -47,7 +48,10 @@ pub struct Detect {
     /// The decoder; without one records are Larum's own JSON or CloudEvents
     #[arg(long, value_name = "FILE")]
     decoder: Option<PathBuf>,
-    /// How alerts are written
+    /// The severity policy, for events that do not say how bad they are
+    #[arg(long, value_name = "FILE")]
+    severities: Option<PathBuf>,
+    /// How alerts are written: one JSON object per line, or a table
     #[arg(long, value_enum, default_value_t = Output::Ndjson)]
     output: Output,
     /// Write NDJSON (the default)
@@ -72,9 +76,7 @@ pub struct Detect {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// One JSON object per line, for machines
     Ndjson,
-    /// A table, for people
     Table,
 }
 
@@ -83,6 +85,7 @@ impl Detect {
     pub fn run(self) -> Result<Exit, CliError> {
         let set = Arc::new(rules::load(&self.rules)?);
         let decoder = self.decoder.as_deref().map(decode::load).transpose()?;
+        let severities = severities::load(self.severities.as_deref())?;
         let inputs = Inputs::open(&self.inputs)?;
         let clock = Clock::system();
         let begun = clock.monotonic();
@@ -92,10 +95,14 @@ impl Detect {
             reorder: Reorder::new(self.lateness),
             batch: Vec::with_capacity(BATCH_EVENTS),
             records: 0,
-            found: Found::new(if self.revisions { Shown::EveryRevision } else { Shown::Standing }),
+            found: Found::new(if self.revisions {
+                Shown::EveryRevision
+            } else {
+                Shown::Standing
+            }),
             summary: Summary::default(),
         };
-        let tally = inputs.read(decoder.as_ref(), |record| {
+        let tally = inputs.read(decoder.as_ref(), &severities, |record| {
             run.take(record);
             Ok(())
         })?;
@@ -107,7 +114,8 @@ impl Detect {
             Output::Table => run.found.write_table(&mut out)?,
         }
         out.flush()?;
-        run.summary.tell(&tally, &run.found, clock.monotonic().since(begun));
+        run.summary
+            .tell(&tally, &run.found, clock.monotonic().since(begun));
         let failed = self.strict && (tally.rejected() > 0 || run.summary.faults() > 0);
         Ok(if failed { Exit::Problems } else { Exit::Done })
     }

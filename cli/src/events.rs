@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::{CliError, Exit};
 use crate::query::{Extent, Filters, Found, Place, Search, Wanted};
 use crate::table::{self, Cell};
-use crate::terminal::{self, DIM, stdout};
+use crate::terminal::{self, DIM, say, stdout};
 
 /// Find stored events, newest first
 #[derive(Debug, Args)]
@@ -60,8 +60,18 @@ impl Events {
                 }
             }
         }
-        if !self.json {
-            let heading = ["time", "severity", "type", "source", "user", "correlation", "id"];
+        if rows.is_empty() && !self.json {
+            say("nothing found");
+        } else if !self.json {
+            let heading = [
+                "time",
+                "severity",
+                "type",
+                "source",
+                "user",
+                "correlation",
+                "id",
+            ];
             table::write(&mut out, &heading, &rows)?;
         }
         out.flush()?;
@@ -84,7 +94,10 @@ fn row(found: &Found) -> Vec<Cell> {
 
 /// The text at a JSON pointer; empty where there is none.
 pub fn text<'e>(event: &'e Value, pointer: &str) -> &'e str {
-    event.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    event
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// A severity in its colour.

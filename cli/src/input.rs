@@ -6,7 +6,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use larum_event::decode::Decoder;
-use larum_event::{Channel, EventId, Fill, Reason, Rejection, Severity, TenantId, Timestamp};
+use larum_event::{Channel, EventId, Fill, Reason, Rejection, SeverityPolicy, TenantId, Timestamp};
 use larum_file::{BadRecord, EventReader, FileError, FileRecord, Input, Merge, Tally};
 
 use crate::error::{CliError, with_causes};
@@ -62,6 +62,7 @@ impl Inputs {
     pub fn read(
         self,
         decoder: Option<&Decoder>,
+        severities: &SeverityPolicy,
         mut take: impl FnMut(FileRecord) -> Result<(), CliError>,
     ) -> Result<Tally, CliError> {
         // A file does not tell when an event arrived, so nothing is filled in from a clock: the
@@ -73,7 +74,7 @@ impl Inputs {
             source: None,
             channel: &Channel::default_channel(),
             tenant: &TenantId::default_tenant(),
-            severity: &|_| Severity::default(),
+            severity: &|event_type| severities.severity(event_type),
         };
         let readers = self.opened.into_iter();
         let readers = readers.map(|input| EventReader::new(input, decoder, &fill));

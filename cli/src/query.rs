@@ -101,7 +101,9 @@ impl Search {
         if self.ended || most == 0 {
             return Ok(None);
         }
-        let limit = usize::try_from(most).unwrap_or(usize::MAX).min(limits::PAGE_MOST);
+        let limit = usize::try_from(most)
+            .unwrap_or(usize::MAX)
+            .min(limits::PAGE_MOST);
         let cursor = self.cursor.as_deref();
         let page = match &mut self.source {
             Source::Server(client) => client.page(&self.wanted, limit, cursor)?,

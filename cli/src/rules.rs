@@ -63,7 +63,10 @@ pub fn load(folder: &Path) -> Result<RuleSet, CliError> {
 
 /// Findings as one text that ends with how many there are.
 pub fn told(folder: &Path, findings: &[Diagnostic]) -> String {
-    let errors = findings.iter().filter(|it| it.level == Level::Error).count();
+    let errors = findings
+        .iter()
+        .filter(|it| it.level == Level::Error)
+        .count();
     let mut text = format!(
         "the rules in {} do not load: {}",
         folder.display(),
@@ -105,7 +108,10 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
             ),
             None => format!("{}: the rules do not load", styled(BAD, "error")),
         };
-        let errors = findings.iter().filter(|it| it.level == Level::Error).count() as u64;
+        let errors = findings
+            .iter()
+            .filter(|it| it.level == Level::Error)
+            .count() as u64;
         let warnings = findings.len() as u64 - errors;
         writeln!(
             out,
@@ -115,7 +121,11 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
         )?;
     }
     out.flush()?;
-    Ok(if set.is_some() { Exit::Done } else { Exit::Problems })
+    Ok(if set.is_some() {
+        Exit::Done
+    } else {
+        Exit::Problems
+    })
 }
 
 fn finding(finding: &Diagnostic) -> serde_json::Value {

@@ -16,10 +16,12 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T,
 /// Starts an engine: it has recovered when this returns.
 pub async fn start(config: EngineConfig) -> Result<Engine, CliError> {
     let store = config.store.clone();
-    Engine::start(config).await.map_err(|error| CliError::Store {
-        path: store,
-        cause: with_causes(&error),
-    })
+    Engine::start(config)
+        .await
+        .map_err(|error| CliError::Store {
+            path: store,
+            cause: with_causes(&error),
+        })
 }
 
 /// Opens the door, tells the address to `ready`, and serves until a signal comes. Then the door
@@ -30,8 +32,13 @@ pub async fn serve(
     ready: impl FnOnce(std::net::SocketAddr),
 ) -> Result<Exit, CliError> {
     let mut signals = Signals::listen()?;
-    let server = larum_http::serve(engine.clone(), door)
-        .map_err(|error| CliError::Usage(with_causes(&error)))?;
+    let server = match larum_http::serve(engine.clone(), door) {
+        Ok(server) => server,
+        Err(error) => {
+            engine.shutdown().await;
+            return Err(CliError::Usage(with_causes(&error)));
+        }
+    };
     ready(server.address());
     let name = signals.next().await;
     tracing::info!(signal = name, "stopping");
@@ -56,7 +63,8 @@ struct Signals {
 impl Signals {
     fn listen() -> Result<Self, CliError> {
         let listen = |kind| {
-            signal(kind).map_err(|error| CliError::Engine(format!("cannot listen for signals: {error}")))
+            signal(kind)
+                .map_err(|error| CliError::Engine(format!("cannot listen for signals: {error}")))
         };
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,

@@ -1,11 +1,12 @@
 //! `larum serve`: an engine with its HTTP door.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroU64;
+use std::path::Path;
 
 use clap::Args;
 use larum_admit::Tenants;
-use larum_engine::EngineConfig;
+use larum_engine::{EngineConfig, Faults};
 use larum_event::RuleFile;
 use larum_http::HttpConfig;
 use larum_rule::RuleSet;
@@ -18,18 +19,20 @@ use crate::rule_files;
 use crate::rules;
 use crate::running;
 use crate::settings::{Flags, LogFormat, Settings};
+use crate::severities;
 use crate::terminal::{counted, say};
 
 /// Run an engine: events in over HTTP, alerts out
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Flags override the environment (LARUM_STORE, LARUM_RULES, LARUM_LISTEN, ..), which overrides larum.toml,
-which overrides the defaults; `larum config show` tells what holds. SIGTERM or SIGINT ends it cleanly:
+Flags override the environment (LARUM_STORE, LARUM_RULES, LARUM_LISTEN, ..), which overrides larum.toml, \
+which overrides the defaults; `larum config show` tells what holds. SIGTERM or SIGINT ends it cleanly: \
 it stops taking events, finishes and keeps its state. A second one ends it at once.
 
 Examples:
   larum serve --rules rules --store /var/lib/larum
-  curl -d '{\"type\":\"auth.login\",\"source\":\"web-1\"}' http://127.0.0.1:7423/v1/events")]
+  curl -H 'content-type: application/json' http://127.0.0.1:7423/v1/events \\
+       -d '{\"type\":\"auth.login\",\"source\":\"web-1\",\"data\":{\"outcome\":\"failure\"}}'")]
 pub struct Serve {
     #[command(flatten)]
     which: Which,
@@ -45,6 +48,9 @@ pub struct Serve {
     /// A decoder that a POST may name; may be given several times
     #[arg(long, value_name = "FILE")]
     decoder: Vec<String>,
+    /// The severity policy, for events that do not say how bad they are
+    #[arg(long, value_name = "FILE")]
+    severities: Option<String>,
     /// Threads that match events against rules
     #[arg(long, value_name = "N")]
     matchers: Option<usize>,
@@ -54,6 +60,9 @@ pub struct Serve {
     /// A source further behind than this runs on a clock of its own
     #[arg(long, value_name = "DURATION")]
     max_lag: Option<String>,
+    /// Events after which the state of evaluation is kept, so that a restart reads less of the log
+    #[arg(long, value_name = "N")]
+    checkpoint_events: Option<NonZeroU64>,
     /// What is logged: error, warn, info, debug, trace, or by crate
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -65,17 +74,30 @@ pub struct Serve {
 impl Serve {
     /// Runs the verb.
     pub fn run(self) -> Result<Exit, CliError> {
-        let which = Which {
-            config: self.which.config.clone(),
-        };
-        let settings = which.settings(self.flags())?;
+        let flags = Flags::default()
+            .text("store", self.store)
+            .text("rules", self.rules)
+            .text("listen", self.listen)
+            .list("decoders", self.decoder)
+            .text("severities", self.severities)
+            .text("matchers", self.matchers)
+            .text("window_shards", self.window_shards)
+            .text("max_lag", self.max_lag)
+            .text("checkpoint_events", self.checkpoint_events)
+            .text("log.level", self.log_level)
+            .text("log.format", self.log_format);
+        let settings = self.which.settings(flags)?;
         start_log(&settings)?;
-        let rules = read_rules(settings.rules.value.as_deref())?;
+        let (rules, number) = read_rules(settings.rules.value.as_deref())?;
         let mut door = HttpConfig::on(settings.listen.value);
         for path in &settings.decoders.value {
             door.decoders.push(decode::load(path)?);
         }
-        let config = engine_config(&settings, rules);
+        let mut config = engine_config(&settings, rules);
+        config.severities = severities::load(settings.severities.value.as_deref())?;
+        // Only builds for tests know any faults.
+        config.faults = Faults::from_environment()
+            .map_err(|error| CliError::Usage(format!("LARUM_FAULTS: {error}")))?;
         running::block_on(async move {
             let store = config.store.clone();
             let engine = running::start(config).await?;
@@ -84,34 +106,21 @@ impl Serve {
                 say(&format!(
                     "larum serves http://{address}, store {}, {}, recovered to position {}",
                     store.display(),
-                    counted(health.rules as u64, "rule"),
+                    counted(number as u64, "rule"),
                     health.evaluated
                 ));
             })
             .await
         })
     }
-
-    fn flags(self) -> Flags {
-        Flags::default()
-            .text("store", self.store)
-            .text("rules", self.rules)
-            .text("listen", self.listen)
-            .list("decoders", self.decoder)
-            .text("matchers", self.matchers)
-            .text("window_shards", self.window_shards)
-            .text("max_lag", self.max_lag)
-            .text("log.level", self.log_level)
-            .text("log.format", self.log_format)
-    }
 }
 
-/// The rule texts of a folder, which are tried before anything is started: an engine that would
+/// The rule texts of a folder, and how many rules they make. They are tried before anything is started: an engine that would
 /// run other rules than the ones on disk must not start.
-fn read_rules(folder: Option<&Path>) -> Result<Vec<RuleFile>, CliError> {
+fn read_rules(folder: Option<&Path>) -> Result<(Vec<RuleFile>, usize), CliError> {
     let Some(folder) = folder else {
         say("no rules: events are stored and nothing is raised; name a folder with --rules");
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     };
     let files = rule_files::read(folder)?;
     match RuleSet::load(&files) {
@@ -119,7 +128,8 @@ fn read_rules(folder: Option<&Path>) -> Result<Vec<RuleFile>, CliError> {
             for warning in set.warnings() {
                 say(&warning.to_string());
             }
-            Ok(files)
+            let number = set.rules().len();
+            Ok((files, number))
         }
         Err(findings) => Err(CliError::Rules(rules::told(folder, &findings))),
     }
@@ -133,6 +143,7 @@ fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
         matchers: settings.matchers.value,
         window_shards: settings.window_shards.value,
         max_lag: settings.max_lag.value,
+        checkpoint_events: settings.checkpoint_events.value.get(),
         tenants: Tenants {
             default: settings.default_tenant.value.clone(),
             known: settings.known_tenants.value.clone(),
@@ -140,7 +151,7 @@ fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
         channel_buffers: channels
             .map(|(channel, buffer)| (channel.clone(), buffer.value))
             .collect(),
-        ..EngineConfig::new(PathBuf::from(&settings.store.value))
+        ..EngineConfig::new(&settings.store.value)
     }
 }
 

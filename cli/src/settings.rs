@@ -6,17 +6,20 @@
 
 mod file;
 mod keys;
+mod log_format;
 mod problem;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use larum_event::{Channel, Span, TenantId};
 
 pub use keys::KEYS;
+pub use log_format::LogFormat;
 pub use problem::{Origin, SettingsError};
 
 use file::FileValues;
@@ -29,8 +32,19 @@ pub const FILE_ENV: &str = "LARUM_CONFIG";
 /// Where a server listens when nobody says otherwise.
 pub const LISTEN: &str = "127.0.0.1:7423";
 
+/// What is logged when nobody says otherwise: the workings of the HTTP library are nobody's business.
+const LOG_LEVEL: &str = "info,actix_server=warn";
+
+/// Events after which the state of evaluation is kept, where nothing else is said.
+const CHECKPOINT_EVENTS: NonZeroU64 = NonZeroU64::new(50_000).expect("it is not zero");
+
 /// Buffers of the channels that every engine has, in events (1-06 to 1-08).
-const CHANNEL_BUFFERS: [(&str, usize); 3] = [("security", 1_000), ("rbac", 500), ("audit", 2_000)];
+const CHANNEL_BUFFERS: [(&str, usize); 4] = [
+    ("security", 1_000),
+    ("rbac", 500),
+    ("audit", 2_000),
+    ("alerts", 1_000),
+];
 /// Most matcher threads and window shards; more than this is a slip of the finger.
 const THREADS_MOST: usize = 256;
 
@@ -41,36 +55,6 @@ pub struct Valued<T> {
     pub value: T,
     /// Where it comes from.
     pub origin: Origin,
-}
-
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object per line.
-    Json,
-}
-
-impl FromStr for LogFormat {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err("use \"text\" or \"json\""),
-        }
-    }
-}
-
-impl fmt::Display for LogFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        })
-    }
 }
 
 /// Everything a server runs with.
@@ -86,6 +70,8 @@ pub struct Settings {
     pub listen: Valued<SocketAddr>,
     /// Decoder files that a POST may name.
     pub decoders: Valued<Vec<PathBuf>>,
+    /// The file of the severity policy; `None` is the one that is built in.
+    pub severities: Valued<Option<PathBuf>>,
     /// The tenant of events that name none; `None` makes them name one.
     pub default_tenant: Valued<Option<TenantId>>,
     /// The tenants there are; empty lets any name pass.
@@ -96,7 +82,9 @@ pub struct Settings {
     pub window_shards: Valued<usize>,
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Valued<Span>,
-    /// What is logged, in the words of `tracing`: `info`, `larum_engine=debug,info`.
+    /// Events after which the state of evaluation is kept.
+    pub checkpoint_events: Valued<NonZeroU64>,
+    /// What is logged, in the words of `tracing`: `info`, `info,larum_engine=debug`.
     pub log_level: Valued<String>,
     /// How it is logged.
     pub log_format: Valued<LogFormat>,
@@ -158,15 +146,17 @@ impl Layers<'_> {
         let default_rules = Some(PathBuf::from("rules")).filter(|it| self.folder.join(it).is_dir());
         let settings = Settings {
             store: found.path("store", || PathBuf::from("larum-data"))?,
-            rules: found.rules(default_rules)?,
+            rules: found.optional_path("rules", default_rules)?,
             listen: found.listen()?,
             decoders: found.paths("decoders")?,
+            severities: found.optional_path("severities", None)?,
             default_tenant: found.default_tenant()?,
             known_tenants: found.known_tenants()?,
             matchers: found.threads("matchers", self.cores)?,
             window_shards: found.threads("window_shards", 1)?,
             max_lag: found.parsed("max_lag", || Span::from_seconds(60))?,
-            log_level: found.parsed("log.level", || "info".to_owned())?,
+            checkpoint_events: found.parsed("checkpoint_events", || CHECKPOINT_EVENTS)?,
+            log_level: found.parsed("log.level", || LOG_LEVEL.to_owned())?,
             log_format: found.parsed("log.format", || LogFormat::Text)?,
             channels: channels(file.as_ref())?,
             file: None,
@@ -262,14 +252,20 @@ impl Found<'_> {
         })
     }
 
-    fn rules(&self, default: Option<PathBuf>) -> Result<Valued<Option<PathBuf>>, SettingsError> {
-        if self.raw("rules").is_none() {
+    /// A path that may be left out; `""` leaves it out where a lower layer has one.
+    fn optional_path(
+        &self,
+        name: &'static str,
+        default: Option<PathBuf>,
+    ) -> Result<Valued<Option<PathBuf>>, SettingsError> {
+        let Some(raw) = self.raw(name) else {
             return Ok(by_default(default));
-        }
-        let path = self.path("rules", PathBuf::new)?;
+        };
+        let text = raw.value.as_text();
+        let path = (!text.is_empty()).then(|| relative_to(&raw.origin, text.into()));
         Ok(Valued {
-            value: Some(path.value).filter(|path| !path.as_os_str().is_empty()),
-            origin: path.origin,
+            value: path,
+            origin: raw.origin,
         })
     }
 

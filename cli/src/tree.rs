@@ -36,7 +36,7 @@ impl Tree {
     /// Runs the verb.
     pub fn run(self) -> Result<Exit, CliError> {
         let shown = match &self.place.store {
-            Some(folder) => self.from_store(&mut Store::open(folder)?)?,
+            Some(folder) => self.grow(&mut Store::open(folder)?)?,
             None => {
                 let format = if self.json { "json" } else { "text" };
                 let client = Client::new(&self.place.server)?;
@@ -56,7 +56,7 @@ impl Tree {
         Ok(Exit::Done)
     }
 
-    fn from_store(&self, store: &mut Store) -> Result<Option<String>, CliError> {
+    fn grow(&self, store: &mut Store) -> Result<Option<String>, CliError> {
         let tenant = match &self.tenant {
             None => TenantId::default_tenant(),
             Some(name) => TenantId::new(name)

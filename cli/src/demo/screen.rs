@@ -8,6 +8,7 @@ use std::sync::Arc;
 use larum_engine::Metrics;
 use larum_event::{Alert, Span, Timestamp};
 
+use crate::detect::key_text;
 use crate::settings::LISTEN;
 use crate::terminal::{
     COMMAND, DIM, HEADING, Out, counted, grouped, plain, severity, stdout, styled,
@@ -54,9 +55,11 @@ impl Screen {
                 plain(&alert.message)
             )?;
         } else if before != Some(alert.count) {
-            let text = format!("now {}, until {}", alert.count, clock_time(alert.last));
-            let line = format!("{:<20}└ {text}", "");
-            writeln!(self.out, "  {}", styled(DIM, line))?;
+            let rule = format!("└ {}", alert.rule);
+            let text = format!("{} by {}", alert.count, clock_time(alert.last));
+            let key = key_text(&alert.key);
+            let line = format!("{:<20}{rule:<40}  {text}, {key}", "");
+            writeln!(self.out, "  {}", styled(DIM, plain(&line)))?;
         } else {
             return Ok(());
         }
@@ -74,62 +77,85 @@ impl Screen {
         self.out.flush()
     }
 
-    /// The summary, and how to look further.
-    pub fn end(&mut self, metrics: &Metrics, took: Span, root: &str, keeps: bool) -> io::Result<()> {
+    /// The summary.
+    pub fn summary(&mut self, metrics: &Metrics, took: Span) -> io::Result<()> {
         let seconds = took.as_nanos() as f64 / 1e9;
-        let pace = if seconds > 0.0 { (metrics.evaluated as f64 / seconds) as u64 } else { 0 };
-        let alerts = self.shown.len() as u64;
+        let pace = if seconds > 0.0 {
+            (metrics.accepted as f64 / seconds) as u64
+        } else {
+            0
+        };
         let summary = format!(
             "{} stored and evaluated in {seconds:.1} s ({} events/s), {}",
-            counted(metrics.evaluated, "event"),
+            counted(metrics.accepted, "event"),
             grouped(pace),
-            counted(alerts, "alert")
+            counted(self.shown.len() as u64, "alert")
         );
         writeln!(self.out, "\n{}\n", styled(HEADING, summary))?;
-        if keeps {
-            self.commands("Look further, in another terminal:", &look_further(root))?;
-        } else {
-            self.commands("Look further:", &try_next())?;
-        }
         self.out.flush()
     }
 
-    /// The door is open.
-    pub fn serving(&mut self, address: SocketAddr) {
+    /// What to do next, when nothing is left of the demo.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.commands("Look further:", &try_next())?;
+        self.out.flush()
+    }
+
+    /// The door is open: what to ask it.
+    pub fn serving(&mut self, address: SocketAddr, root: &str) -> io::Result<()> {
         let serving = format!("Serving http://{address} until you press Ctrl-C.");
-        // Whoever reads our output may be gone; the engine serves all the same.
-        let _ = writeln!(self.out, "\n{}", styled(HEADING, serving));
-        if address.to_string() != LISTEN {
-            let _ = writeln!(self.out, "Add {} to each command.", styled(COMMAND, format_args!("--server http://{address}")));
-        }
-        let _ = self.out.flush();
+        writeln!(self.out, "{}\n", styled(HEADING, serving))?;
+        self.commands("In another terminal:", &look_further(address, root))?;
+        self.out.flush()
     }
 
     fn commands(&mut self, title: &str, commands: &[(String, &str)]) -> io::Result<()> {
         writeln!(self.out, "{title}")?;
+        let width = commands.iter().map(|(command, _)| command.chars().count());
+        let width = width.max().unwrap_or_default();
         for (command, why) in commands {
-            let space = 44_usize.saturating_sub(command.chars().count());
-            writeln!(self.out, "  {}{:space$}  {}", styled(COMMAND, command), "", styled(DIM, why))?;
+            let space = width - command.chars().count();
+            let (command, why) = (styled(COMMAND, command), styled(DIM, why));
+            writeln!(self.out, "  {command}{:space$}  {why}", "")?;
         }
         Ok(())
     }
 }
 
-fn look_further(root: &str) -> Vec<(String, &'static str)> {
+fn look_further(address: SocketAddr, root: &str) -> Vec<(String, &'static str)> {
+    // The verbs ask the default address by themselves.
+    let server = if address.to_string() == LISTEN {
+        String::new()
+    } else {
+        format!(" --server http://{address}")
+    };
+    let larum = |arguments: &str| format!("larum {arguments}{server}");
     vec![
-        ("larum alerts".to_owned(), "the alerts, newest first"),
-        (format!("larum tree {root}"), "the incident's tree"),
-        ("larum events --type auth.login --limit 10".to_owned(), "the last logins"),
-        ("larum events --user deploy --json".to_owned(), "for machines"),
-        (format!("curl http://{LISTEN}/v1/trees/{root}"), "the same over HTTP"),
+        (larum("alerts"), "the alerts, newest first"),
+        (larum(&format!("tree {root}")), "the incident's tree"),
+        (
+            larum("events --type auth.login --limit 10"),
+            "the last logins",
+        ),
+        (larum("events --user deploy --json"), "for machines"),
+        (
+            format!("curl http://{address}/v1/trees/{root}"),
+            "the tree over HTTP",
+        ),
     ]
 }
 
 fn try_next() -> Vec<(String, &'static str)> {
     vec![
-        ("larum demo --keep".to_owned(), "the same, and it stays: query it from another terminal"),
+        (
+            "larum demo --keep".to_owned(),
+            "the same, and it stays: query it from another terminal",
+        ),
         ("larum demo --speed 120".to_owned(), "watch the alerts come"),
-        ("larum config init && larum serve".to_owned(), "an engine of your own"),
+        (
+            "larum config init && larum serve".to_owned(),
+            "an engine of your own",
+        ),
         ("larum --help".to_owned(), "everything else"),
     ]
 }

@@ -34,7 +34,10 @@ impl Summary {
             self.fault_count += 1;
             if self.fault_count <= FAULTS_SHOWN {
                 let (rule, event) = (&fault.rule, plain(fault.event.as_str()));
-                say(&format!("rule {rule} failed on event {event}: {}", plain(&fault.message)));
+                say(&format!(
+                    "rule {rule} failed on event {event}: {}",
+                    plain(&fault.message)
+                ));
             }
         }
         self.system += outcome.system.len() as u64;
@@ -51,20 +54,38 @@ impl Summary {
         row("read", &pace(read, took));
         row("accepted", &grouped(tally.accepted()));
         if tally.rejected() > 0 {
-            let reasons = tally.by_reason().map(|(reason, count)| (reason.to_string(), count));
-            let text = format!("{} ({})", grouped(tally.rejected()), list(reasons, usize::MAX));
+            let reasons = tally
+                .by_reason()
+                .map(|(reason, count)| (reason.to_string(), count));
+            let text = format!(
+                "{} ({})",
+                grouped(tally.rejected()),
+                list(reasons, usize::MAX)
+            );
             row("rejected", &styled(BAD, text));
         }
         let late: u64 = self.late.values().sum();
         if late > 0 {
             let sources = self.late.iter();
-            let sources = sources.map(|(source, count)| (plain(source.as_str()).into_owned(), *count));
-            let text = format!("{} ({}); see --lateness", grouped(late), list(sources, SOURCES_SHOWN));
+            let sources =
+                sources.map(|(source, count)| (plain(source.as_str()).into_owned(), *count));
+            let text = format!(
+                "{} ({}); see --lateness",
+                grouped(late),
+                list(sources, SOURCES_SHOWN)
+            );
             row("late", &styled(BAD, text));
         }
         if self.fault_count > 0 {
-            let rules = self.faults.iter().map(|(rule, count)| (rule.to_string(), *count));
-            let text = format!("{} ({})", grouped(self.fault_count), list(rules, usize::MAX));
+            let rules = self
+                .faults
+                .iter()
+                .map(|(rule, count)| (rule.to_string(), *count));
+            let text = format!(
+                "{} ({})",
+                grouped(self.fault_count),
+                list(rules, usize::MAX)
+            );
             row("rule faults", &styled(BAD, text));
         }
         if self.system > 0 {
@@ -79,7 +100,10 @@ impl Summary {
 }
 
 fn row(name: &str, text: &str) {
-    say(&format!("{} {text}", styled(DIM, format_args!("{name:<12}"))));
+    say(&format!(
+        "{} {text}",
+        styled(DIM, format_args!("{name:<12}"))
+    ));
 }
 
 /// `2,000 records in 0.12s, 16,666 records/s`.
@@ -89,7 +113,10 @@ fn pace(records: u64, took: Span) -> String {
     if seconds <= 0.0 {
         return text;
     }
-    format!("{text}, {} records/s", grouped((records as f64 / seconds) as u64))
+    format!(
+        "{text}, {} records/s",
+        grouped((records as f64 / seconds) as u64)
+    )
 }
 
 /// `web-1 3, web-2 1, and 4 more`, the most first.

@@ -71,7 +71,8 @@ impl Client {
         if status != StatusCode::OK {
             return Err(self.refused(status, &body));
         }
-        let answer: PageAnswer = serde_json::from_str(&body).map_err(|error| self.no_sense(&error))?;
+        let answer: PageAnswer =
+            serde_json::from_str(&body).map_err(|error| self.no_sense(&error))?;
         let found: Result<Vec<Found>, serde_json::Error> = answer
             .items
             .into_iter()

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use larum_event::{Position, RecordBody, TenantId};
-use larum_log::{Log, LogError, LogOptions, LogReader};
+use larum_log::{EventQuery, Log, LogError, LogOptions, LogReader};
 use larum_tree::{Forest, ForestLimits, TreeView};
 
 use super::{Found, Page, Wanted};
@@ -79,7 +79,11 @@ impl Store {
                 .read(after, STRETCH_RECORDS, STRETCH_BYTES)
                 .map_err(|error| failed(&self.folder, &error))?;
             let Some(last) = records.last() else {
-                return Ok(forest.tree(tenant, id));
+                let Some(mut view) = forest.tree(tenant, id) else {
+                    return Ok(None);
+                };
+                self.describe(tenant, &mut view)?;
+                return Ok(Some(view));
             };
             after = last.position;
             reports.clear();
@@ -97,6 +101,24 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Looks up the events that raised an alert and stand in no workflow: a forest knows only their ids.
+    fn describe(&mut self, tenant: &TenantId, view: &mut TreeView) -> Result<(), CliError> {
+        for id in view.unknown_events() {
+            let query = EventQuery {
+                tenant: Some(tenant.clone()),
+                id: Some(id.as_str().to_owned()),
+                limit: 1,
+                ..EventQuery::default()
+            };
+            let page = self.reader.query(&query);
+            let page = page.map_err(|error| failed(&self.folder, &error))?;
+            for stored in page.events {
+                view.describe(&stored.event, stored.position);
+            }
+        }
+        Ok(())
     }
 }
 

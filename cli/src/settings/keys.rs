@@ -84,11 +84,17 @@ const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>, 
 }
 
 /// Every key but those of channels, which have names of their own.
-pub const KEYS: [Key; 11] = [
+pub const KEYS: [Key; 13] = [
     key("store", "LARUM_STORE", Some("--store"), Kind::Text),
     key("rules", "LARUM_RULES", Some("--rules"), Kind::Text),
     key("listen", "LARUM_LISTEN", Some("--listen"), Kind::Text),
     key("decoders", "LARUM_DECODERS", Some("--decoder"), Kind::List),
+    key(
+        "severities",
+        "LARUM_SEVERITIES",
+        Some("--severities"),
+        Kind::Text,
+    ),
     key(
         "matchers",
         "LARUM_MATCHERS",
@@ -102,6 +108,12 @@ pub const KEYS: [Key; 11] = [
         Kind::Number,
     ),
     key("max_lag", "LARUM_MAX_LAG", Some("--max-lag"), Kind::Text),
+    key(
+        "checkpoint_events",
+        "LARUM_CHECKPOINT_EVENTS",
+        Some("--checkpoint-events"),
+        Kind::Number,
+    ),
     key("tenants.default", "LARUM_TENANTS_DEFAULT", None, Kind::Text),
     key("tenants.known", "LARUM_TENANTS_KNOWN", None, Kind::List),
     key(

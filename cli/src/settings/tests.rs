@@ -50,7 +50,12 @@ fn without_anything_the_defaults_hold() {
         .collect();
     assert_eq!(
         channels,
-        [("audit", 2_000), ("rbac", 500), ("security", 1_000)]
+        [
+            ("alerts", 1_000),
+            ("audit", 2_000),
+            ("rbac", 500),
+            ("security", 1_000)
+        ]
     );
 }
 

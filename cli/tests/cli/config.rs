@@ -15,7 +15,10 @@ fn init_writes_a_file_that_check_accepts_and_never_overwrites_one() {
 #[test]
 fn an_unknown_key_is_told_with_file_line_and_column() {
     let folder = Folder::new();
-    folder.write("larum.toml", "store = \"data\"\nlissten = \"127.0.0.1:0\"\n");
+    folder.write(
+        "larum.toml",
+        "store = \"data\"\nlissten = \"127.0.0.1:0\"\n",
+    );
     for verb in [&["config", "check"][..], &["config", "show"], &["serve"]] {
         folder
             .run(verb)
@@ -27,9 +30,15 @@ fn an_unknown_key_is_told_with_file_line_and_column() {
 #[test]
 fn show_tells_where_each_value_comes_from_and_writes_a_file_again() {
     let folder = Folder::new();
-    folder.write("conf/larum.toml", "store = \"data\"\n[tenants]\nknown = [\"acme\"]\n");
+    folder.write(
+        "conf/larum.toml",
+        "store = \"data\"\n[tenants]\nknown = [\"acme\"]\n",
+    );
     let environment = [("LARUM_MATCHERS", "3"), ("LARUM_CONFIG", "conf/larum.toml")];
-    let shown = folder.run_with(&["config", "show"], &environment, "").exits(0).stdout;
+    let shown = folder
+        .run_with(&["config", "show"], &environment, "")
+        .exits(0)
+        .stdout;
     let line = |key: &str| {
         let line = shown.lines().find(|line| line.starts_with(key)).unwrap();
         line.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -43,7 +52,9 @@ fn show_tells_where_each_value_comes_from_and_writes_a_file_again() {
     );
     // What is shown is a configuration file too.
     folder.write("again.toml", &shown);
-    folder.run(&["config", "check", "--config", "again.toml"]).exits(0);
+    folder
+        .run(&["config", "check", "--config", "again.toml"])
+        .exits(0);
 }
 
 #[test]
@@ -54,5 +65,8 @@ fn a_configuration_that_is_not_there_is_an_error_when_it_is_named() {
         .exits(2)
         .complains("cannot read configuration missing.toml");
     folder.run(&["config", "show"]).exits(0);
-    folder.run(&["config", "check"]).exits(2).complains("there is no larum.toml here");
+    folder
+        .run(&["config", "check"])
+        .exits(2)
+        .complains("there is no larum.toml here");
 }

@@ -20,7 +20,9 @@ fn folder() -> Folder {
 
 #[test]
 fn an_alert_stands_once_with_its_last_count_and_every_member() {
-    let ran = folder().run(&["detect", "--rules", "rules", "events.ndjson"]).exits(0);
+    let ran = folder()
+        .run(&["detect", "--rules", "rules", "events.ndjson"])
+        .exits(0);
     let alerts = ran.json_lines();
     assert_eq!(alerts.len(), 1, "{}", ran.stdout);
     let alert = &alerts[0];
@@ -49,7 +51,10 @@ fn an_alert_stands_once_with_its_last_count_and_every_member() {
 fn revisions_shows_how_an_alert_changed() {
     let ran = folder().run(&["detect", "--rules", "rules", "--revisions", "events.ndjson"]);
     let alerts = ran.exits(0).json_lines();
-    let revisions: Vec<_> = alerts.iter().map(|alert| alert["revision"].as_u64()).collect();
+    let revisions: Vec<_> = alerts
+        .iter()
+        .map(|alert| alert["revision"].as_u64())
+        .collect();
     assert_eq!(revisions, [Some(1), Some(2)]);
     assert_eq!(alerts[0]["count"], 2);
     assert_eq!(alerts[1]["count"], 3);
@@ -58,13 +63,22 @@ fn revisions_shows_how_an_alert_changed() {
 
 #[test]
 fn strict_fails_the_run_for_a_bad_record_and_the_alerts_come_all_the_same() {
-    let ran = folder().run(&["detect", "--rules", "rules", "--strict", "events.ndjson"]).exits(1);
+    let ran = folder()
+        .run(&["detect", "--rules", "rules", "--strict", "events.ndjson"])
+        .exits(1);
     assert_eq!(ran.json_lines().len(), 1);
 }
 
 #[test]
 fn a_table_is_for_people() {
-    let ran = folder().run(&["detect", "--rules", "rules", "--output", "table", "events.ndjson"]);
+    let ran = folder().run(&[
+        "detect",
+        "--rules",
+        "rules",
+        "--output",
+        "table",
+        "events.ndjson",
+    ]);
     let lines: Vec<String> = ran
         .exits(0)
         .stdout
@@ -90,7 +104,14 @@ fn what_is_late_is_counted_unless_lateness_waits_for_it() {
     ];
     folder.write("events.ndjson", lines.concat());
     let run = |lateness: &str| {
-        let arguments = ["detect", "--rules", "rules", "--lateness", lateness, "events.ndjson"];
+        let arguments = [
+            "detect",
+            "--rules",
+            "rules",
+            "--lateness",
+            lateness,
+            "events.ndjson",
+        ];
         folder.run(&arguments).exits(0)
     };
     let ran = run("0s").complains("late").complains("web-1 1");
@@ -108,10 +129,14 @@ fn close_ends_what_is_open() {
         login("c", 2, "eve", "failure"),
     ];
     folder.write("events.ndjson", lines.concat());
-    let count = |arguments: &[&str]| folder.run(arguments).exits(0).json_lines()[0]["count"].clone();
+    let count =
+        |arguments: &[&str]| folder.run(arguments).exits(0).json_lines()[0]["count"].clone();
     // The episode may go on behind the end of the file, so its last count is not written yet.
     assert_eq!(count(&["detect", "--rules", "rules", "events.ndjson"]), 2);
-    assert_eq!(count(&["detect", "--rules", "rules", "--close", "events.ndjson"]), 3);
+    assert_eq!(
+        count(&["detect", "--rules", "rules", "--close", "events.ndjson"]),
+        3
+    );
 }
 
 #[test]
@@ -120,8 +145,13 @@ fn several_files_are_merged_by_time_and_standard_input_is_one_of_them() {
     folder.write("rules/rule.rhai", RULE);
     folder.write("late.ndjson", login("b", 20, "eve", "failure"));
     let arguments = ["detect", "--rules", "rules", "late.ndjson", "-"];
-    let ran = folder.run_with(&arguments, &[], &login("a", 0, "eve", "failure")).exits(0);
-    assert_eq!(ran.json_lines()[0]["evidence"], serde_json::json!(["a", "b"]));
+    let ran = folder
+        .run_with(&arguments, &[], &login("a", 0, "eve", "failure"))
+        .exits(0);
+    assert_eq!(
+        ran.json_lines()[0]["evidence"],
+        serde_json::json!(["a", "b"])
+    );
 }
 
 #[test]
@@ -129,10 +159,13 @@ fn only_the_first_bad_records_are_told_and_the_others_counted() {
     let folder = Folder::new();
     folder.write("rules/rule.rhai", RULE);
     folder.write("bad.ndjson", "nonsense\n".repeat(50));
-    let ran = folder.run(&["detect", "--rules", "rules", "bad.ndjson"]).exits(0);
+    let ran = folder
+        .run(&["detect", "--rules", "rules", "bad.ndjson"])
+        .exits(0);
     let told = ran.stderr.matches("bad.ndjson:").count();
     assert_eq!(told, 20);
-    ran.complains("and 30 bad records more").complains("50 (syntax 50)");
+    ran.complains("and 30 bad records more")
+        .complains("50 (syntax 50)");
 }
 
 #[test]
@@ -152,11 +185,20 @@ fn wrong_usage_ends_before_anything_is_read() {
     for (arguments, complaint) in [
         (&["events.ndjson"][..], "--rules"),
         (&["--rules", "rules"], "FILE"),
-        (&["--rules", "rules", "missing.ndjson"], "cannot open missing.ndjson"),
+        (
+            &["--rules", "rules", "missing.ndjson"],
+            "cannot open missing.ndjson",
+        ),
         (&["--rules", "rules", "rules"], "cannot open rules"),
-        (&["--rules", "missing", "events.ndjson"], "cannot read rules from missing"),
+        (
+            &["--rules", "missing", "events.ndjson"],
+            "cannot read rules from missing",
+        ),
         (&["--rules", "rules", "-", "-"], "only once"),
-        (&["--rules", "rules", "--lateness", "5", "events.ndjson"], "duration"),
+        (
+            &["--rules", "rules", "--lateness", "5", "events.ndjson"],
+            "duration",
+        ),
     ] {
         let arguments = [&["detect"], arguments].concat();
         folder.run(&arguments).exits(2).complains(complaint);

@@ -29,8 +29,13 @@ fn check(set: &str, file: &str, rules: &[(&str, [usize; 4])]) {
     ]);
     let mut found = Fires::new();
     for alert in ran.exits(0).json_lines() {
-        let fires = found.entry(alert["rule"].as_str().unwrap().to_owned()).or_default();
-        fires.push((alert["trigger"]["seq"].as_u64().unwrap(), alert["key"].clone()));
+        let fires = found
+            .entry(alert["rule"].as_str().unwrap().to_owned())
+            .or_default();
+        fires.push((
+            alert["trigger"]["seq"].as_u64().unwrap(),
+            alert["key"].clone(),
+        ));
     }
     let answers = std::fs::read(theirs.join("expected.json")).unwrap();
     let answers: Value = serde_json::from_slice(&answers).unwrap();
@@ -44,11 +49,17 @@ fn check(set: &str, file: &str, rules: &[(&str, [usize; 4])]) {
                 .map(|fire| (fire["seq"].as_u64().unwrap(), fire["key"].clone()))
                 .collect();
             assert_eq!(expected.len(), *count, "{set} {rule} {policy}");
-            let fires = found.remove(&format!("{rule}.{policy}")).unwrap_or_default();
+            let fires = found
+                .remove(&format!("{rule}.{policy}"))
+                .unwrap_or_default();
             assert_eq!(fires, expected, "{set} {rule} {policy}");
         }
     }
-    assert!(found.is_empty(), "rules nobody asked for: {:?}", found.keys());
+    assert!(
+        found.is_empty(),
+        "rules nobody asked for: {:?}",
+        found.keys()
+    );
 }
 
 #[test]

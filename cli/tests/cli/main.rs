@@ -1,5 +1,12 @@
 //! The binary as people and scripts use it: what goes in, what comes out, and the exit code.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test ends at the first surprise"
+)]
+
 mod run;
 
 mod config;

@@ -27,7 +27,11 @@ impl Ran {
     /// Asserts that standard error holds a text.
     #[track_caller]
     pub fn complains(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "no {text:?} in:\n{}", self.stderr);
+        assert!(
+            self.stderr.contains(text),
+            "no {text:?} in:\n{}",
+            self.stderr
+        );
         self
     }
 
@@ -93,7 +97,10 @@ impl Folder {
 
 /// The root of the workspace.
 pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 /// Real logs with known answers, which are no part of the project. Without them a test is skipped,
@@ -101,14 +108,21 @@ pub fn workspace() -> PathBuf {
 pub fn data() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("LARUM_DATA") {
         let path = PathBuf::from(path);
-        assert!(path.is_dir(), "LARUM_DATA names {}, which is no folder", path.display());
+        assert!(
+            path.is_dir(),
+            "LARUM_DATA names {}, which is no folder",
+            path.display()
+        );
         return Some(path);
     }
     let path = workspace().join("../shared/data");
     if path.is_dir() {
         return Some(path);
     }
-    println!("skipped: {} is not there and LARUM_DATA is not set", path.display());
+    println!(
+        "skipped: {} is not there and LARUM_DATA is not set",
+        path.display()
+    );
     None
 }
 

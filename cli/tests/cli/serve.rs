@@ -1,0 +1,214 @@
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command};
+
+use super::run::{Folder, RULE, login};
+
+/// Questions asked until an answer must have come.
+const QUESTIONS: usize = 2_000;
+
+/// A running server.
+struct Server {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    /// The line it says when it is ready.
+    ready: String,
+    url: String,
+}
+
+impl Server {
+    fn start(folder: &Folder) -> Self {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--store", "data"];
+        let mut child = folder.spawn(&arguments, &[("LARUM_LOG_LEVEL", "warn")]);
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut ready = String::new();
+        stderr.read_line(&mut ready).unwrap();
+        let url = ready
+            .split([' ', ','])
+            .find(|word| word.starts_with("http://"));
+        let url = url
+            .unwrap_or_else(|| panic!("no address in {ready:?}"))
+            .to_owned();
+        Self {
+            child,
+            stderr,
+            ready,
+            url,
+        }
+    }
+
+    fn post(&self, body: &str) {
+        let answer = ureq::post(format!("{}/v1/events", self.url))
+            .header("content-type", "application/x-ndjson")
+            .send(body)
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
+    /// Ends it with a signal; the answer is its exit code.
+    fn signal(mut self, name: &str) -> i32 {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status().unwrap();
+        assert!(sent.success());
+        // Read to the end, so that it never waits for us to read.
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut self.stderr, &mut rest).unwrap();
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Only ends what a failed test left running.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("rules/rule.rhai", RULE);
+    folder
+}
+
+#[test]
+fn what_goes_in_over_http_is_found_over_http_and_after_a_clean_end_in_the_store() {
+    let folder = folder();
+    let server = Server::start(&folder);
+    assert!(
+        server.ready.contains("store data, 1 rule, "),
+        "{}",
+        server.ready
+    );
+    server.post(
+        &[
+            login("a", 0, "eve", "failure"),
+            login("b", 1, "eve", "failure"),
+        ]
+        .concat(),
+    );
+    let url = server.url.clone();
+    let place = ["--server", url.as_str()];
+
+    let ask = |arguments: &[&str]| folder.run(&[arguments, &place].concat());
+    let raised =
+        (0..QUESTIONS).any(|_| ask(&["alerts", "--json"]).exits(0).json_lines().len() == 1);
+    assert!(raised, "no alert was raised");
+    let alert = ask(&["alerts", "--json"]).json_lines().remove(0);
+    assert_eq!(alert["type"], "auth.two_failures");
+    assert_eq!(alert["data"]["message"], "2 failures of eve");
+    assert!(ask(&["alerts"]).exits(0).stdout.contains("user=eve"));
+
+    let ids = |arguments: &[&str]| -> Vec<String> {
+        let events = ask(arguments).exits(0).json_lines();
+        events
+            .iter()
+            .map(|event| event["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids(&["events", "--json"]), ["b", "a"]);
+    assert_eq!(ids(&["events", "--json", "--oldest-first"]), ["a", "b"]);
+    assert_eq!(ids(&["events", "--json", "--limit", "1"]), ["b"]);
+    assert_eq!(
+        ids(&["events", "--json", "--to", "2026-11-20T12:00:00Z"]),
+        ["a"]
+    );
+    assert!(ids(&["events", "--json", "--user", "ada"]).is_empty());
+    let tree = ask(&["tree", alert["id"].as_str().unwrap()]).exits(0);
+    assert!(tree.stdout.contains("auth.two_failures"), "{}", tree.stdout);
+    ask(&["tree", "nothing"])
+        .exits(1)
+        .complains("no tree holds nothing");
+
+    folder
+        .run(&["events", "--store", "data"])
+        .exits(3)
+        .complains("in use by process")
+        .complains("--server");
+    assert_eq!(server.signal("-TERM"), 0);
+    ask(&["events"]).exits(3).complains("no engine answers");
+
+    let from_store = folder
+        .run(&["alerts", "--json", "--store", "data"])
+        .exits(0)
+        .json_lines();
+    assert_eq!(from_store, std::slice::from_ref(&alert));
+    let arguments = ["tree", alert["id"].as_str().unwrap(), "--store", "data"];
+    assert_eq!(folder.run(&arguments).exits(0).stdout, tree.stdout);
+}
+
+#[test]
+fn all_goes_through_every_page() {
+    let folder = folder();
+    let server = Server::start(&folder);
+    let lines: String = (0..2_500)
+        .map(|n| login(&format!("e{n}"), 0, "eve", "success"))
+        .collect();
+    server.post(&lines);
+    let url = server.url.clone();
+    let count = |arguments: &[&str]| {
+        let arguments = [&["events", "--json", "--server", &url], arguments].concat();
+        folder.run(&arguments).exits(0).stdout.lines().count()
+    };
+    assert_eq!(count(&["--all"]), 2_500);
+    assert_eq!(count(&["--limit", "1001"]), 1_001);
+    assert_eq!(count(&[]), 100);
+    assert_eq!(server.signal("-INT"), 0);
+}
+
+#[test]
+fn a_restart_goes_on_where_the_last_run_ended() {
+    let folder = folder();
+    let server = Server::start(&folder);
+    server.post(&login("a", 0, "eve", "failure"));
+    assert_eq!(server.signal("-TERM"), 0);
+    let server = Server::start(&folder);
+    assert!(!server.ready.contains("position 0"), "{}", server.ready);
+    server.post(&login("b", 1, "eve", "failure"));
+    assert_eq!(server.signal("-TERM"), 0);
+    let alerts = folder
+        .run(&["alerts", "--json", "--store", "data"])
+        .exits(0)
+        .json_lines();
+    assert_eq!(alerts.len(), 1, "the window did not survive the restart");
+}
+
+#[test]
+fn a_server_that_cannot_run_says_why() {
+    let folder = folder();
+    folder
+        .run(&["serve", "--listen", "0.0.0.0:0"])
+        .exits(2)
+        .complains("will not listen on 0.0.0.0:0");
+    folder
+        .run(&["serve", "--rules", "missing"])
+        .exits(2)
+        .complains("cannot read rules from missing");
+    folder.write("bad/rule.rhai", "rule(");
+    folder
+        .run(&["serve", "--rules", "bad"])
+        .exits(2)
+        .complains("rule.rhai:1:");
+    folder
+        .run(&["serve", "--log-level", "=loud="])
+        .exits(2)
+        .complains("--log-level");
+    folder
+        .run(&["serve", "--decoder", "none.toml"])
+        .exits(2)
+        .complains("cannot open none.toml");
+    folder
+        .run(&["events", "--server", "https://x"])
+        .exits(2)
+        .complains("no address of an engine");
+    folder
+        .run(&["events", "--store", "nowhere"])
+        .exits(3)
+        .complains("no store in this folder");
+
+    let server = Server::start(&folder);
+    folder
+        .run(&["serve", "--listen", "127.0.0.1:0", "--store", "data"])
+        .exits(3)
+        .complains("in use by process");
+    assert_eq!(server.signal("-TERM"), 0);
+}

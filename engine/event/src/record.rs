@@ -70,6 +70,21 @@ pub enum RecordBody {
     CursorMoved(CursorMoved),
 }
 
+impl RecordBody {
+    /// The event, if it came from outside.
+    pub fn outside(&self) -> Option<&Event> {
+        match self {
+            Self::Event { event, .. } => Some(event),
+            Self::Derived { .. }
+            | Self::RuleSetActivated(_)
+            | Self::EpochCommit(_)
+            | Self::UnitDetached(_)
+            | Self::UnitAttached(_)
+            | Self::CursorMoved(_) => None,
+        }
+    }
+}
+
 /// Rules and every setting that evaluation reads, so that a recovery or a replay never depends on
 /// what the files say today.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

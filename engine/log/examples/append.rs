@@ -1,6 +1,6 @@
 //! Measures appending and reading on the disk of a folder, beside the disk's own pace.
 //!
-//! `cargo run --release -p larum-log --example append -- [FOLDER [BATCHES [EVENTS_PER_BATCH]]]`
+//! `cargo run --release -p larum-log --example append -- [FOLDER [BATCHES [EVENTS_PER_BATCH [EVENTS_PER_SECOND]]]]`
 
 #![expect(
     clippy::disallowed_methods,
@@ -21,6 +21,7 @@ fn main() {
     let folder = arguments.next().unwrap_or_else(|| "target".to_owned());
     let batches: u64 = arguments.next().map_or(1_000, |text| text.parse().unwrap());
     let size: u64 = arguments.next().map_or(1_000, |text| text.parse().unwrap());
+    let pace: Option<u64> = arguments.next().map(|text| text.parse().unwrap());
     let dir = tempfile::tempdir_in(&folder).unwrap();
 
     let first = batch(0, size);
@@ -48,6 +49,10 @@ fn main() {
     for number in 0..batches {
         let made = Instant::now();
         let events = batch(number * size, size);
+        if let Some(pace) = pace {
+            let due = Duration::from_secs_f64((number * size) as f64 / pace as f64);
+            std::thread::sleep(due.saturating_sub(began.elapsed()));
+        }
         making += made.elapsed();
         let start = Instant::now();
         log.append(&events).unwrap();
@@ -86,6 +91,10 @@ fn after(mut log: Log, path: &Path, size: u64) {
             .read(Position::START, 20_000, usize::MAX)
             .unwrap()
             .len()
+    });
+    let late = Position(reader.head().0.saturating_sub(20_000));
+    timed("read the last 20,000 records", || {
+        reader.read(late, 20_000, usize::MAX).unwrap().len()
     });
     let mut query = EventQuery {
         kinds: Kinds::Events,

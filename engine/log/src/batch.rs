@@ -106,7 +106,7 @@ impl Batch {
     /// Adds an event from outside unless its id was used before, in the log or in this batch.
     pub(crate) fn append(
         &mut self,
-        event: Event,
+        event: &Event,
         arrived: Timestamp,
         mut first_in_log: impl FnMut(Identity) -> Result<Option<Seen>, LogError>,
     ) -> Result<Appended, LogError> {
@@ -125,7 +125,7 @@ impl Batch {
             None => {
                 self.new.insert(identity, Seen { content, position });
                 self.rows.push(Row::Event {
-                    event,
+                    event: event.clone(),
                     kind: Kind::Event,
                     arrived: Some(arrived),
                     identity,
@@ -135,7 +135,28 @@ impl Batch {
         })
     }
 
-    pub(crate) fn derive(&mut self, event: Event) -> Position {
+    /// Adds an epoch's records, the commit behind all others.
+    pub(crate) fn epoch(
+        &mut self,
+        derived: Vec<Event>,
+        commit: EpochCommit,
+        also: Vec<RecordBody>,
+    ) -> EpochReceipt {
+        EpochReceipt {
+            derived: derived
+                .into_iter()
+                .map(|event| self.derive(event))
+                .collect(),
+            also: self.control_all(also),
+            commit: self.control(RecordBody::EpochCommit(commit)),
+        }
+    }
+
+    pub(crate) fn control_all(&mut self, bodies: Vec<RecordBody>) -> Vec<Position> {
+        bodies.into_iter().map(|body| self.control(body)).collect()
+    }
+
+    fn derive(&mut self, event: Event) -> Position {
         let position = self.next();
         let identity = Identity::of(event.envelope());
         let content = event.content_hash();
@@ -151,7 +172,7 @@ impl Batch {
         position
     }
 
-    pub(crate) fn control(&mut self, body: RecordBody) -> Position {
+    fn control(&mut self, body: RecordBody) -> Position {
         let position = self.next();
         self.rows.push(Row::Control(body));
         position
@@ -161,45 +182,15 @@ impl Batch {
 impl LogWork {
     /// Refuses what may not be written this way, before anything is.
     pub(crate) fn check(&self, head: Position) -> Result<(), LogError> {
-        let controls = match self {
-            Self::Append(_) => return Ok(()),
-            Self::Control(bodies) => bodies,
+        match self {
+            Self::Append(_) => Ok(()),
+            Self::Control(bodies) => check_control(bodies),
             Self::Epoch {
                 derived,
                 commit,
                 also,
-            } => {
-                let follows = commit.from <= commit.upto && commit.upto <= head;
-                if !follows || commit.derived != derived.len() as u64 {
-                    return Err(LogError::Epoch {
-                        from: commit.from,
-                        upto: commit.upto,
-                        derived: commit.derived,
-                        given: derived.len(),
-                        head,
-                    });
-                }
-                also
-            }
-        };
-        for body in controls {
-            match Kind::of_body(body) {
-                Kind::RuleSetActivated
-                | Kind::UnitDetached
-                | Kind::UnitAttached
-                | Kind::CursorMoved => {}
-                kind @ (Kind::Event
-                | Kind::Alert
-                | Kind::System
-                | Kind::Derived
-                | Kind::EpochCommit) => {
-                    return Err(LogError::NotControl {
-                        kind: kind.as_str(),
-                    });
-                }
-            }
+            } => check_epoch(derived, commit, also, head),
         }
-        Ok(())
     }
 
     /// When the first of its events arrived.
@@ -209,4 +200,46 @@ impl LogWork {
             Self::Control(_) | Self::Epoch { .. } => None,
         }
     }
+}
+
+/// An epoch ends where the log is committed, and says how many events it derived.
+pub(crate) fn check_epoch(
+    derived: &[Event],
+    commit: &EpochCommit,
+    also: &[RecordBody],
+    head: Position,
+) -> Result<(), LogError> {
+    let follows = commit.from <= commit.upto && commit.upto <= head;
+    if follows && commit.derived == derived.len() as u64 {
+        return check_control(also);
+    }
+    Err(LogError::Epoch {
+        from: commit.from,
+        upto: commit.upto,
+        derived: commit.derived,
+        given: derived.len(),
+        head,
+    })
+}
+
+/// Events and epochs have ways of their own.
+pub(crate) fn check_control(bodies: &[RecordBody]) -> Result<(), LogError> {
+    for body in bodies {
+        match Kind::of_body(body) {
+            Kind::RuleSetActivated
+            | Kind::UnitDetached
+            | Kind::UnitAttached
+            | Kind::CursorMoved => {}
+            kind @ (Kind::Event
+            | Kind::Alert
+            | Kind::System
+            | Kind::Derived
+            | Kind::EpochCommit) => {
+                return Err(LogError::NotControl {
+                    kind: kind.as_str(),
+                });
+            }
+        }
+    }
+    Ok(())
 }

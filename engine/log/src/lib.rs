@@ -41,6 +41,8 @@ mod partition;
 
 mod tail;
 
+mod recent;
+
 mod filter;
 
 mod identity;

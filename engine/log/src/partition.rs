@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::error::LogError;
 use crate::filter::Filter;
 use crate::identity::Identity;
+use crate::recent::Recent;
 use crate::schema;
 use crate::standing::Standing;
 use crate::tail::{Seen, Tail};
@@ -187,9 +188,12 @@ pub(crate) struct Shared {
     pub(crate) query_rows: usize,
     /// About how many pages lie in the open partition's write-ahead log.
     pub(crate) wal_pages: AtomicU64,
+    /// The last records, which readers that keep up are given without a look at the disk.
+    pub(crate) recent: RwLock<Recent>,
     head: AtomicU64,
     partitions: RwLock<Arc<[Partition]>>,
-    sealing: Mutex<()>,
+    /// Former lists: whoever lets go of one last frees the ids of a million events.
+    sealing: Mutex<Vec<Arc<[Partition]>>>,
 }
 
 impl Shared {
@@ -203,9 +207,10 @@ impl Shared {
             dir,
             query_rows,
             wal_pages: AtomicU64::new(0),
+            recent: RwLock::default(),
             head: AtomicU64::new(head.0),
             partitions: RwLock::new(partitions.into()),
-            sealing: Mutex::new(()),
+            sealing: Mutex::default(),
         }
     }
 
@@ -228,7 +233,8 @@ impl Shared {
         *partitions = partitions.iter().cloned().chain([partition]).collect();
     }
 
-    pub(crate) fn set_sealed(&self, first: Position, seal: Seal) {
+    /// Puts the sealed partition into the list and returns the list before.
+    pub(crate) fn set_sealed(&self, first: Position, seal: Seal) -> Arc<[Partition]> {
         let seal = Arc::new(seal);
         let mut partitions = write(&self.partitions);
         let replaced = partitions
@@ -241,10 +247,7 @@ impl Shared {
                 partition
             })
             .collect();
-        let before = std::mem::replace(&mut *partitions, replaced);
-        drop(partitions);
-        // The ids of a million events are freed here, outside of the lock.
-        drop(before);
+        std::mem::replace(&mut *partitions, replaced)
     }
 
     /// Takes the first `count` partitions off the list.
@@ -253,8 +256,8 @@ impl Shared {
         *partitions = partitions.iter().skip(count).cloned().collect();
     }
 
-    /// One sealing at a time.
-    pub(crate) fn sealing(&self) -> MutexGuard<'_, ()> {
+    /// One sealing at a time. It holds what sealing has replaced.
+    pub(crate) fn sealing(&self) -> MutexGuard<'_, Vec<Arc<[Partition]>>> {
         self.sealing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -150,7 +150,7 @@ impl LogReader {
         let mut part = Part::between(Position::START, head.next());
         match (query.order, cursor) {
             (Order::NewestFirst, Some(cursor)) => part.before = part.before.min(cursor.reached),
-            (Order::OldestFirst, Some(cursor)) => part.after = cursor.reached,
+            (Order::OldestFirst, Some(cursor)) => part.after = cursor.reached.min(head),
             (_, None) => {}
         }
         let mut page = Collected {
@@ -255,9 +255,13 @@ impl LogReader {
         after: Position,
         limit: usize,
     ) -> Result<Vec<StoredEvent>, LogError> {
-        let whole = Part::between(after, self.head().next());
+        let head = self.head();
+        let whole = Part::between(after.min(head), head.next());
         let mut events = Vec::new();
         for (partition, part) in parts(&self.partitions(), whole) {
+            if events.len() >= limit {
+                break;
+            }
             let found = self.in_partition(&partition, |connection| {
                 let positions = search::linked(connection, &partition.state, root, part)?;
                 for position in positions {

@@ -10,7 +10,8 @@ use larum_event::{CursorMoved, EpochCommit, Position, Record, RuleSetActivated, 
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::connections::Connections;
 use crate::error::{LogError, Unplaced};
-use crate::partition::{Partition, Shared};
+use crate::partition::{self, Partition, Shared};
+use crate::recent;
 use crate::record;
 use crate::standing::Standing;
 
@@ -60,6 +61,7 @@ impl LogReader {
         most_bytes: usize,
     ) -> Result<Vec<Record>, LogError> {
         let head = self.head();
+        let after = after.min(head);
         let partitions = self.partitions();
         let gone = |first: Position| LogError::Gone {
             asked: after.next(),
@@ -76,6 +78,10 @@ impl LogReader {
             most_records,
             most_bytes,
         };
+        found.read_recent(&self.shared, after, head);
+        if !found.records.is_empty() {
+            return Ok(found.records);
+        }
         let mut after = after;
         let from = partitions.partition_point(|one| one.first <= after.next());
         for partition in partitions.iter().skip(from.saturating_sub(1)) {
@@ -193,6 +199,19 @@ impl Found {
     fn is_full(&self) -> bool {
         self.records.len() >= self.most_records
             || (self.bytes >= self.most_bytes && !self.records.is_empty())
+    }
+
+    /// Takes records that are still in memory.
+    fn read_recent(&mut self, shared: &Shared, after: Position, head: Position) {
+        let recent = partition::read(&shared.recent);
+        for record in recent.behind(after).into_iter().flatten() {
+            // The writer puts records here before it moves the head.
+            if self.is_full() || record.position > head {
+                break;
+            }
+            self.bytes += recent::body_bytes(&record.body);
+            self.records.push(record.clone());
+        }
     }
 
     fn read(

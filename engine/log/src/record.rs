@@ -84,6 +84,16 @@ impl Kind {
         }
     }
 
+    /// The body of an event of this kind.
+    pub(crate) fn body(self, event: Event, arrived: Option<Timestamp>) -> RecordBody {
+        if self == Self::Event {
+            let arrived = arrived.unwrap_or_default();
+            RecordBody::Event { event, arrived }
+        } else {
+            RecordBody::Derived { event }
+        }
+    }
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
@@ -144,13 +154,9 @@ fn decode(
 ) -> Result<RecordBody, DamagedRecord> {
     let kind = Kind::of_number(number).ok_or(DamagedRecord::Kind { found: number })?;
     Ok(match kind {
-        Kind::Event => RecordBody::Event {
-            event: decode_event(bytes)?,
-            arrived: arrived.unwrap_or_default(),
-        },
-        Kind::Alert | Kind::System | Kind::Derived => RecordBody::Derived {
-            event: decode_event(bytes)?,
-        },
+        Kind::Event | Kind::Alert | Kind::System | Kind::Derived => {
+            kind.body(decode_event(bytes)?, arrived)
+        }
         Kind::RuleSetActivated => RecordBody::RuleSetActivated(unpack(bytes)?),
         Kind::EpochCommit => RecordBody::EpochCommit(unpack(bytes)?),
         Kind::UnitDetached => RecordBody::UnitDetached(unpack(bytes)?),

@@ -67,27 +67,47 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
-/// Indexes of a sealed partition.
-pub(crate) const SEALED_INDEXES: &str = "
-    CREATE INDEX records_identity ON records (identity) WHERE identity IS NOT NULL;
-    CREATE INDEX records_type ON records (type) WHERE type IS NOT NULL;
-    CREATE INDEX records_source ON records (source) WHERE source IS NOT NULL;
-    CREATE INDEX records_user ON records (user) WHERE user IS NOT NULL;
-    CREATE INDEX names_text ON names (text, role);
-    CREATE TABLE links (
-        key INTEGER NOT NULL,
-        position INTEGER NOT NULL,
-        PRIMARY KEY (key, position)
-    ) STRICT, WITHOUT ROWID;
-    INSERT INTO links
-        SELECT root, position FROM records WHERE root IS NOT NULL
-        UNION SELECT step, position FROM records WHERE step IS NOT NULL
-        ORDER BY 1, 2;
-";
+/// What sealing adds to a partition, step by step: the name of each thing and how it is made.
+pub(crate) const SEALING: [(&str, &str); 6] = [
+    (
+        "records_identity",
+        "CREATE INDEX records_identity ON records (identity) WHERE identity IS NOT NULL",
+    ),
+    (
+        "records_type",
+        "CREATE INDEX records_type ON records (type) WHERE type IS NOT NULL",
+    ),
+    (
+        "records_source",
+        "CREATE INDEX records_source ON records (source) WHERE source IS NOT NULL",
+    ),
+    (
+        "records_user",
+        "CREATE INDEX records_user ON records (user) WHERE user IS NOT NULL",
+    ),
+    (
+        "names_text",
+        "CREATE INDEX names_text ON names (text, role)",
+    ),
+    (
+        "links",
+        "CREATE TABLE links (
+            key INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            PRIMARY KEY (key, position)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO links
+            SELECT root, position FROM records WHERE root IS NOT NULL
+            UNION SELECT step, position FROM records WHERE step IS NOT NULL
+            ORDER BY 1, 2",
+    ),
+];
 
 /// A tenant's events need an index of their own only where tenants share a partition.
-pub(crate) const TENANT_INDEX: &str =
-    "CREATE INDEX records_tenant ON records (tenant) WHERE tenant IS NOT NULL";
+pub(crate) const SEALING_OF_TENANTS: (&str, &str) = (
+    "records_tenant",
+    "CREATE INDEX records_tenant ON records (tenant) WHERE tenant IS NOT NULL",
+);
 
 /// Writes the tables of a partition into a file that nobody else knows yet.
 pub(crate) fn create(path: &Path) -> Result<Connection, LogError> {

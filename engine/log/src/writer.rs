@@ -11,10 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use larum_event::{EpochCommit, Event, FieldSet, Position, RecordBody, Timestamp};
+use larum_event::{EpochCommit, Event, FieldSet, Position, Record, RecordBody, Timestamp};
 use rusqlite::TransactionBehavior;
 
-use crate::batch::{Appended, Batch, EpochReceipt, LogDone, LogWork, Row};
+use crate::batch::{self, Appended, Batch, EpochReceipt, LogDone, LogWork, Row};
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::connections::Connections;
 use crate::error::LogError;
@@ -33,9 +33,9 @@ use crate::{dedup, open};
 /// memory.
 const UNSEALED_MOST: usize = 4;
 
-/// A write-ahead log of this many pages is brought into its partition by the writer, if maintenance has
-/// not done so by then.
-const WAL_PAGES_MOST: u64 = 8_192;
+/// A write-ahead log of this many pages, 256 MiB, is brought into its partition by the writer, if maintenance
+/// has not done so by then. Only many small transactions in one partition come to that.
+const WAL_PAGES_MOST: u64 = 32_768;
 
 /// The log, opened for writing. There is one in all processes.
 #[derive(Debug)]
@@ -117,10 +117,8 @@ impl Log {
     /// # Errors
     /// As [`Log::transaction`].
     pub fn append(&mut self, events: &[(Event, Timestamp)]) -> Result<Vec<Appended>, LogError> {
-        match self.one(LogWork::Append(events.to_vec()))? {
-            LogDone::Appended(appended) => Ok(appended),
-            LogDone::Control(_) | LogDone::Epoch(_) => Ok(Vec::new()),
-        }
+        let arrived = events.first().map(|(_, arrived)| *arrived);
+        self.in_transaction(arrived, |log, batch| log.stage_events(events, batch))
     }
 
     /// Appends control records.
@@ -128,10 +126,8 @@ impl Log {
     /// # Errors
     /// As [`Log::transaction`].
     pub fn append_control(&mut self, bodies: Vec<RecordBody>) -> Result<Vec<Position>, LogError> {
-        match self.one(LogWork::Control(bodies))? {
-            LogDone::Control(positions) => Ok(positions),
-            LogDone::Appended(_) | LogDone::Epoch(_) => Ok(Vec::new()),
-        }
+        batch::check_control(&bodies)?;
+        self.in_transaction(None, |_, batch| Ok(batch.control_all(bodies)))
     }
 
     /// Appends what an epoch derived, control records that go with it, and its commit: all or nothing.
@@ -144,20 +140,8 @@ impl Log {
         commit: EpochCommit,
         also: Vec<RecordBody>,
     ) -> Result<EpochReceipt, LogError> {
-        let work = LogWork::Epoch {
-            derived,
-            commit,
-            also,
-        };
-        match self.one(work)? {
-            LogDone::Epoch(receipt) => Ok(receipt),
-            LogDone::Appended(_) | LogDone::Control(_) => Err(LogError::Poisoned),
-        }
-    }
-
-    fn one(&mut self, work: LogWork) -> Result<LogDone, LogError> {
-        let mut done = self.transaction(vec![work])?;
-        Ok(done.pop().unwrap_or(LogDone::Appended(Vec::new())))
+        batch::check_epoch(&derived, &commit, &also, self.head())?;
+        self.in_transaction(None, |_, batch| Ok(batch.epoch(derived, commit, also)))
     }
 
     /// Does the work of many callers in one transaction with one sync of the disk, in the order given.
@@ -167,19 +151,40 @@ impl Log {
     /// done; after [`LogError::Full`] it may be tried again; after [`LogError::Commit`] the log must be
     /// reopened, and everything else fails with [`LogError::Poisoned`] until then.
     pub fn transaction(&mut self, work: Vec<LogWork>) -> Result<Vec<LogDone>, LogError> {
-        if self.state == State::Poisoned {
-            return Err(LogError::Poisoned);
-        }
         let head = self.head();
         for work in &work {
             work.check(head)?;
         }
-        self.roll_if_due(work.iter().find_map(LogWork::arrived))?;
-        let mut batch = Batch::after(head);
-        let mut done = Vec::with_capacity(work.len());
-        for work in work {
-            done.push(self.stage(work, &mut batch)?);
+        let arrived = work.iter().find_map(LogWork::arrived);
+        self.in_transaction(arrived, |log, batch| {
+            let mut done = Vec::with_capacity(work.len());
+            for work in work {
+                done.push(match work {
+                    LogWork::Append(events) => LogDone::Appended(log.stage_events(&events, batch)?),
+                    LogWork::Control(bodies) => LogDone::Control(batch.control_all(bodies)),
+                    LogWork::Epoch {
+                        derived,
+                        commit,
+                        also,
+                    } => LogDone::Epoch(batch.epoch(derived, commit, also)),
+                });
+            }
+            Ok(done)
+        })
+    }
+
+    /// Writes what `stage` puts into a batch. `arrived` is when the first of its events arrived.
+    fn in_transaction<T>(
+        &mut self,
+        arrived: Option<Timestamp>,
+        stage: impl FnOnce(&mut Self, &mut Batch) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        if self.state == State::Poisoned {
+            return Err(LogError::Poisoned);
         }
+        self.roll_if_due(arrived)?;
+        let mut batch = Batch::after(self.head());
+        let done = stage(self, &mut batch)?;
         if !batch.rows.is_empty() {
             self.commit(&batch)?;
             self.publish(batch);
@@ -187,35 +192,20 @@ impl Log {
         Ok(done)
     }
 
-    fn stage(&mut self, work: LogWork, batch: &mut Batch) -> Result<LogDone, LogError> {
-        Ok(match work {
-            LogWork::Append(events) => {
-                let partitions = self.shared.partitions();
-                let lookups = &mut self.lookups;
-                let mut appended = Vec::with_capacity(events.len());
-                for (event, arrived) in events {
-                    appended.push(batch.append(event, arrived, |identity| {
-                        dedup::first_of(&partitions, lookups, identity)
-                    })?);
-                }
-                LogDone::Appended(appended)
-            }
-            LogWork::Control(bodies) => {
-                LogDone::Control(bodies.into_iter().map(|body| batch.control(body)).collect())
-            }
-            LogWork::Epoch {
-                derived,
-                commit,
-                also,
-            } => LogDone::Epoch(EpochReceipt {
-                derived: derived
-                    .into_iter()
-                    .map(|event| batch.derive(event))
-                    .collect(),
-                also: also.into_iter().map(|body| batch.control(body)).collect(),
-                commit: batch.control(RecordBody::EpochCommit(commit)),
-            }),
-        })
+    fn stage_events(
+        &mut self,
+        events: &[(Event, Timestamp)],
+        batch: &mut Batch,
+    ) -> Result<Vec<Appended>, LogError> {
+        let partitions = self.shared.partitions();
+        let lookups = &mut self.lookups;
+        let mut appended = Vec::with_capacity(events.len());
+        for (event, arrived) in events {
+            appended.push(batch.append(event, *arrived, |identity| {
+                dedup::first_of(&partitions, lookups, identity)
+            })?);
+        }
+        Ok(appended)
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), LogError> {
@@ -258,10 +248,14 @@ impl Log {
         let mut position = batch.first;
         {
             let mut tail = partition::write(&self.growing.tail);
+            let mut recent = partition::write(&self.shared.recent);
             for row in batch.rows {
-                match row {
+                let body = match row {
                     Row::Event {
-                        event, identity, ..
+                        event,
+                        kind,
+                        arrived,
+                        identity,
                     } => {
                         let content = event.content_hash();
                         tail.insert(identity, Seen { content, position });
@@ -269,9 +263,14 @@ impl Log {
                         for key in [root, step].into_iter().flatten() {
                             tail.link(key, position);
                         }
+                        kind.body(event, arrived)
                     }
-                    Row::Control(body) => self.standing.note(position, body),
-                }
+                    Row::Control(body) => {
+                        self.standing.note(position, body.clone());
+                        body
+                    }
+                };
+                recent.push(Record { position, body });
                 position = position.next();
             }
         }
@@ -368,5 +367,10 @@ impl Log {
             )
         };
         limit().map_err(LogError::sqlite("limit", &self.growing.partition.path))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared_partitions(&self) -> Arc<[Partition]> {
+        self.shared.partitions()
     }
 }

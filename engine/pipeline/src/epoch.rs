@@ -5,6 +5,7 @@ use std::sync::Arc;
 use larum_event::{Alert, Event, EventId, Place, Position, RuleId, Source, TenantId, Timestamp};
 
 use crate::clocks::WatermarkStep;
+use crate::raise::may_be_alert;
 
 /// One event of the log, as the pipeline takes it.
 #[derive(Debug, Clone)]
@@ -17,6 +18,15 @@ pub struct Input {
     pub arrived: Option<Timestamp>,
     /// The number of its record in the input, for alerts of events without a sequence.
     pub record: Option<u64>,
+}
+
+/// Cuts a stretch of the log where the pipeline must: an event that may name an alert as its cause comes after
+/// everything that alerts before it have set off, or its depth would depend on where epochs end.
+pub fn pieces(inputs: &[Input]) -> impl Iterator<Item = &[Input]> {
+    inputs.chunk_by(|_, next| {
+        let cause = next.event.envelope().causation_id.as_ref();
+        !cause.is_some_and(may_be_alert)
+    })
 }
 
 /// One event as rules see it: a raw one, or an alert of a lower layer.

@@ -1,4 +1,4 @@
-//! Rules, windows and trees put together: events in order become alerts.
+//! Rules and windows put together: events in order become alerts.
 //!
 //! This crate is pure: it knows no actor, disk or clock. [`Pipeline`] runs everything on one thread (for
 //! `larum detect`, tests and replay); the runtime's actors run the same parts, taken apart along
@@ -17,7 +17,7 @@ mod system;
 mod units;
 
 pub use clocks::{Clocks, Sighting, Stamp, TENANT_CLOCK, WatermarkStep};
-pub use epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt, epoch_hash};
+pub use epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt, epoch_hash, pieces};
 pub use error::{CheckpointError, RaiseError};
 pub use pipeline::{Pipeline, new_window, restored};
 pub use reorder::Reorder;

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use larum_event::{Detection, Place, Timestamp, WindowSpec, limits};
+use larum_event::{Detection, Event, Place, Timestamp, WindowSpec, limits};
 use larum_rule::{Matcher, RuleSet};
 use larum_window::{Window, WindowLimits};
 
-use crate::epoch::{Input, Outcome};
+use crate::epoch::{Input, Outcome, pieces};
 use crate::error::CheckpointError;
 use crate::sequencer::{Sequencer, Settings};
 use crate::units::{Unit, WindowWork, by_unit, match_items, run_window};
@@ -67,6 +67,11 @@ impl Pipeline {
         self.sequencer.leave_out(rules);
     }
 
+    /// Takes note of an alert that is in the log already, raised by a rule that says nothing here.
+    pub fn recall(&mut self, alert: &Event) {
+        self.sequencer.recall(alert);
+    }
+
     /// The rules in force.
     pub fn rule_set(&self) -> &Arc<RuleSet> {
         self.sequencer.rule_set()
@@ -79,6 +84,14 @@ impl Pipeline {
 
     /// Evaluates the next stretch of the log. Any cutting into stretches gives the same alerts.
     pub fn run(&mut self, inputs: &[Input]) -> Outcome {
+        let mut outcome = Outcome::default();
+        for piece in pieces(inputs) {
+            outcome.extend(self.run_piece(piece));
+        }
+        outcome
+    }
+
+    fn run_piece(&mut self, inputs: &[Input]) -> Outcome {
         let mut epoch = self.sequencer.begin(inputs);
         self.last = epoch.end;
         for layer in 0..self.rule_set().layers() {

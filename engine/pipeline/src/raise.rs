@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, Correlation, Detection, Event, RuleId, TenantId, Trigger, WindowSpec, limits,
+    Alert, Correlation, Detection, Event, EventId, RuleId, TenantId, Trigger, WindowSpec, limits,
 };
 use larum_rule::{AlertText, Rule};
 
@@ -37,9 +37,26 @@ pub(crate) fn engine_alert_id(tenant: &TenantId, rule: &RuleId, anchor: &str) ->
     short_hex(hasher.finalize())
 }
 
-/// 128 bits are plenty to tell alerts apart and still fit a line.
+/// Digits of an alert's id: 128 bits are plenty to tell alerts apart and still fit a line.
+const DIGITS: usize = 32;
+
 fn short_hex(hash: blake3::Hash) -> Arc<str> {
-    hash.to_hex().chars().take(32).collect::<String>().into()
+    hash.to_hex()
+        .chars()
+        .take(DIGITS)
+        .collect::<String>()
+        .into()
+}
+
+/// Whether `event` looks like the id of an event that carries an alert. Others may look so too.
+pub(crate) fn may_be_alert(event: &EventId) -> bool {
+    let (digits, revision) = match event.as_str().split_once('.') {
+        Some((digits, revision)) => (digits, Some(revision)),
+        None => (event.as_str(), None),
+    };
+    digits.len() == DIGITS
+        && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && revision.is_none_or(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// What an alert is made of, besides its detection.

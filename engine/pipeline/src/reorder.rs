@@ -122,3 +122,6 @@ fn numbered(mut input: Input, released: &mut u64) -> Input {
     input.position = Position(*released);
     input
 }
+
+#[cfg(test)]
+mod tests;

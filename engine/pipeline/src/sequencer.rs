@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use larum_event::{
-    Detection, Event, Match, Place, Position, RuleSetActivated, Span, WindowSpec, limits,
+    Alert, Detection, Event, Match, Place, Position, RuleSetActivated, Span, WindowSpec, limits,
 };
 use larum_rule::{AlertText, Matcher, Rule, RuleSet, WindowView};
 use serde::{Deserialize, Serialize};
@@ -120,7 +120,18 @@ impl Sequencer {
         self.state.clocks.watermark()
     }
 
-    /// Starts an epoch of `inputs`, which follow on those before in position.
+    /// Takes note of an alert that was raised elsewhere, for the depth of what it causes.
+    pub fn recall(&mut self, alert: &Event) {
+        if let Some(raised) = Alert::from_event(alert) {
+            let envelope = alert.envelope();
+            self.state
+                .causes
+                .remember(&envelope.tenant, &envelope.id, raised.depth);
+        }
+    }
+
+    /// Starts an epoch of `inputs`, which follow on those before in position and are one of the
+    /// [`pieces`](crate::pieces) of a stretch.
     pub fn begin(&mut self, inputs: &[Input]) -> Epoch {
         let mut raw = Vec::with_capacity(inputs.len());
         let mut steps = Vec::new();

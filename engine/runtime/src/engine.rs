@@ -3,7 +3,7 @@
 //! Owns admission and the questions; the work is the actors'. An [`Engine`] is a handle: cloning it is cheap, and
 //! the engine runs until [`Engine::shutdown`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use actix::Addr;
@@ -14,7 +14,7 @@ use larum_log::{Appended, EventPage, EventQuery};
 use larum_tree::TreeView;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::actors::front::{FrontUnit, Subscribe};
+use crate::actors::front::{EndLive, FrontUnit, Subscribe};
 use crate::actors::live::Live;
 use crate::actors::sequencer::{Finish, SequencerUnit};
 use crate::actors::{LogActor, TreeUnit};
@@ -215,8 +215,14 @@ impl Engine {
             Subscribe { interest, reply },
         )
         .map_err(|_| SubscribeError::Stopping)?;
-        let (live, events) = answer.await.map_err(|_| SubscribeError::Stopping)??;
-        Ok(Subscription { live, events })
+        let subscribed = answer.await.map_err(|_| SubscribeError::Stopping)??;
+        self.0.gauges.subscribed();
+        Ok(Subscription {
+            id: subscribed.id,
+            live: subscribed.live,
+            events: subscribed.events,
+            gauges: Arc::clone(&self.0.gauges),
+        })
     }
 
     /// Finds stored events.
@@ -329,6 +335,9 @@ impl Engine {
         if tell(&self.0.log.clone().recipient(), nothing).is_ok() {
             drop(written.await);
         }
+        if tell(&self.0.front.clone().recipient(), EndLive).is_err() {
+            tracing::debug!("the front has ended");
+        }
         self.0.supervision.retire();
         drop(
             self.0
@@ -351,29 +360,43 @@ fn new_id(now: larum_event::Timestamp) -> EventId {
 /// A live subscription; dropping it ends it.
 #[derive(Debug)]
 pub struct Subscription {
-    live: Arc<Live>,
+    id: u64,
+    /// Held by those who deliver, so that the end of the last of them is heard here.
+    live: Weak<Live>,
     events: mpsc::Receiver<Delivery>,
+    gauges: Arc<Gauges>,
 }
 
 impl Subscription {
     /// Its number.
     pub fn id(&self) -> u64 {
-        self.live.id
+        self.id
     }
 
-    /// What comes next; `None` when the engine has ended.
+    /// What comes next; `None` when the engine has ended. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Delivery> {
+        if let Ok(delivery) = self.events.try_recv() {
+            return Some(delivery);
+        }
+        // It has caught up: what it missed on the way is told now and not with the next event only.
+        let live = self.live.upgrade();
+        if let Some(missed) = live.and_then(|live| live.take_gap()) {
+            return Some(Delivery::Gap { missed });
+        }
         self.events.recv().await
     }
 
     /// Changes what it wants, from the next event on.
     pub fn set_interest(&self, interest: Interest) {
-        self.live.set_interest(interest);
+        if let Some(live) = self.live.upgrade() {
+            live.set_interest(interest);
+        }
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.events.close();
+        self.gauges.unsubscribed();
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use actix_web::{HttpResponse, web};
 use larum_engine::{Health, Metrics};
+use larum_event::Reason;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, text,
@@ -92,8 +93,11 @@ impl Scrape {
             "events_rejected",
             "Inputs refused, by reason",
             |family| {
-                for (reason, count) in &metrics.rejected {
-                    count_one(family, &[("reason", reason)], *count)?;
+                // Also those that never happened: a rate begins at the first one then.
+                for reason in Reason::ALL.map(Reason::code) {
+                    let counted = metrics.rejected.iter().find(|(code, _)| *code == reason);
+                    let count = counted.map_or(0, |(_, count)| *count);
+                    count_one(family, &[("reason", reason)], count)?;
                 }
                 Ok(())
             },

@@ -125,8 +125,10 @@ async fn emit(
                 .help("nothing was stored; try again when the engine is back")
                 .retry_after(1),
             EmitError::LogFailed { .. } => {
-                Problem::new(unavailable, "log_failed", error.to_string())
-                    .help("an operator is needed: see /readyz and the engine's own log")
+                Problem::new(unavailable, "log_failed", error.to_string()).help(
+                    "see /readyz; events with ids of their own may be sent again, what was stored \
+                         counts as a duplicate then",
+                )
             }
         })
 }

@@ -87,6 +87,7 @@ pub(crate) async fn protect(
             .map_into_right_body(),
     };
     let route = response.request().match_pattern();
+    let route = route.map(|pattern| pattern.replace(":.+", ""));
     let status = response.status().as_u16();
     door.requests
         .count(route.unwrap_or_else(|| "other".to_owned()), status);

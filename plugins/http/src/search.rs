@@ -149,14 +149,15 @@ async fn search(
     query: EventQuery,
 ) -> Result<HttpResponse, Problem> {
     let with_cursor = query.cursor.is_some();
-    let page = door.engine.query(query).await.map_err(|error| {
-        if with_cursor {
-            // A query without a cursor asks nothing that could be wrong, limits being checked above.
-            bad_parameter("cursor", error)
-        } else {
-            failed(&error)
-        }
-    })?;
+    let page = door
+        .engine
+        .query(query)
+        .await
+        .map_err(|error| match &error {
+            // Everything else that a query may ask wrongly was checked when it was read.
+            QueryError::Log(cause) if with_cursor => bad_parameter("cursor", cause),
+            QueryError::Log(_) | QueryError::NotNow => failed(&error),
+        })?;
     if wants_ndjson(request.headers()) {
         let mut response = HttpResponse::Ok();
         response.content_type(NDJSON);
@@ -172,9 +173,17 @@ async fn search(
 
 /// Tells what kept the engine from answering.
 pub(crate) fn failed(error: &QueryError) -> Problem {
-    tracing::warn!(%error, "query failed");
-    let status = StatusCode::INTERNAL_SERVER_ERROR;
-    Problem::new(status, "query_failed", error.to_string())
+    match error {
+        QueryError::Log(cause) => {
+            tracing::error!(error = %cause, "query failed");
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            Problem::new(status, "query_failed", cause.to_string())
+        }
+        QueryError::NotNow => {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            Problem::new(status, "not_now", error.to_string()).retry_after(1)
+        }
+    }
 }
 
 fn wants_ndjson(headers: &HeaderMap) -> bool {

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use larum_engine::{TextStyle, to_text};
+use larum_engine::to_text;
 use larum_event::{TenantId, limits};
 
 use crate::door::Door;
@@ -49,6 +49,6 @@ pub(crate) async fn tree(
         Format::Json => HttpResponse::Ok().json(tree),
         Format::Text => HttpResponse::Ok()
             .content_type("text/plain; charset=utf-8")
-            .body(to_text(&tree, TextStyle::default())),
+            .body(to_text(&tree, Default::default())),
     })
 }

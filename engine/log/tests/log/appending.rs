@@ -208,3 +208,12 @@ fn a_writer_that_is_never_maintained_seals_by_itself() {
     assert_eq!(partitions.len(), 20);
     assert_eq!(partitions.iter().filter(|one| !one.sealed).count(), 5);
 }
+
+#[test]
+fn the_log_and_its_readers_may_live_on_any_thread() {
+    fn moves<T: Send>() {}
+    moves::<larum_log::Log>();
+    moves::<larum_log::LogReader>();
+    moves::<larum_log::Maintenance>();
+    moves::<larum_log::CheckpointStore>();
+}

@@ -123,3 +123,20 @@ fn a_search_that_costs_too_much_comes_back_short_and_goes_on_by_its_cursor() {
         }
     }
 }
+
+#[test]
+fn a_forged_place_in_a_cursor_is_a_place_like_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open_small(dir.path());
+    append_numbered(&mut log, 1..8);
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        let mut query = of(|query| (query.limit, query.order) = (2, order));
+        let next = log.reader().query(&query).unwrap().next.unwrap();
+        let fingerprint = next.rsplit('-').next().unwrap();
+        for place in ["0", "1", "7", "8", "ffffffffffffffff"] {
+            query.cursor = Some(format!("1-{place}-0-{fingerprint}"));
+            let page = log.reader().query(&query).unwrap();
+            assert!(page.events.len() <= 2);
+        }
+    }
+}

@@ -20,7 +20,7 @@ fn said(alert: &str) -> Result<AlertText, RuleFault> {
             key: &GroupKey::new(vec![KeyValue::Str("eve".into()), KeyValue::Int(22)]),
             first: Timestamp::parse("2026-11-20T12:00:00Z").unwrap(),
             last: Timestamp::parse("2026-11-20T12:04:00Z").unwrap(),
-            trigger: &event,
+            event: Some(&event),
         },
     )
 }

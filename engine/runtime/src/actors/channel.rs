@@ -5,6 +5,8 @@
 //! anything and loses nothing. A consumer that fails is given the same events again; its breaker
 //! makes sure that it is not hammered.
 
+mod consumer;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -16,16 +18,19 @@ use larum_event::{Channel, CursorMoved, Position, Record, RecordBody, Span};
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::actors::live::{Live, wants};
+use crate::actors::live::Live;
 use crate::actors::log::LogActor;
 use crate::api::{Delivered, Interest};
-use crate::breaker::{Breaker, BreakerConfig, BreakerState, Decision, Outcome, Pass};
-use crate::clock::Monotonic;
+use crate::breaker::{Breaker, BreakerConfig, BreakerState, Decision, Outcome};
 use crate::credit::{Batch, tell};
 use crate::messages::AppendControl;
 use crate::readers::Readers;
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
 use crate::supervision::Supervision;
+
+use consumer::{Consumer, portion};
+
+pub use consumer::Portion;
 
 /// Records read from the log at once for a consumer that is behind.
 const RECORDS: usize = 1_024;
@@ -62,16 +67,6 @@ pub struct ChannelUnit {
     consumers: BTreeMap<String, Consumer>,
 }
 
-struct Consumer {
-    interest: Interest,
-    most: usize,
-    cursor: Position,
-    breaker: Breaker,
-    pass: Option<(Pass, Monotonic)>,
-    waiting: Option<oneshot::Sender<Portion>>,
-    reading: bool,
-}
-
 /// Events of this channel, for the channel.
 pub type PublishBatch = Batch<Arc<Delivered>, Coverage>;
 
@@ -89,6 +84,11 @@ pub struct Coverage {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Attach(pub Arc<Live>);
+
+/// No live subscriber is served any more; what came before is still delivered.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Detach;
 
 /// A durable consumer introduces itself.
 #[derive(Message)]
@@ -112,15 +112,6 @@ pub struct Want {
     pub consumer: String,
     /// Where they go, as soon as there are any and its breaker lets them.
     pub reply: oneshot::Sender<Portion>,
-}
-
-/// Events for a durable consumer.
-#[derive(Debug, Clone)]
-pub struct Portion {
-    /// In order.
-    pub events: Vec<Arc<Delivered>>,
-    /// With these, everything up to here is done.
-    pub upto: Position,
 }
 
 /// How a durable consumer fared.
@@ -344,19 +335,6 @@ impl ChannelUnit {
     }
 }
 
-impl Consumer {
-    fn give(&mut self, pass: Pass, now: Monotonic, portion: Portion) {
-        let Some(reply) = self.waiting.take() else {
-            self.breaker.abandon(pass);
-            return;
-        };
-        match reply.send(portion) {
-            Ok(()) => self.pass = Some((pass, now)),
-            Err(_) => self.breaker.abandon(pass),
-        }
-    }
-}
-
 /// The event of a record, if it is one.
 pub(crate) fn delivered(record: &Record) -> Option<Arc<Delivered>> {
     match &record.body {
@@ -372,31 +350,6 @@ pub(crate) fn delivered(record: &Record) -> Option<Arc<Delivered>> {
         | RecordBody::UnitAttached(_)
         | RecordBody::CursorMoved(_) => None,
     }
-}
-
-/// The next events behind `cursor` that `interest` asks for, at most `most`.
-fn portion<'a>(
-    interest: &Interest,
-    most: usize,
-    events: impl Iterator<Item = &'a Arc<Delivered>>,
-    cursor: Position,
-    upto: Position,
-) -> Portion {
-    let mut portion = Portion {
-        events: Vec::new(),
-        upto,
-    };
-    for delivered in events.filter(|delivered| delivered.position > cursor) {
-        if !wants(interest, &delivered.event) {
-            continue;
-        }
-        if portion.events.len() == most {
-            portion.upto = portion.events.last().map_or(cursor, |last| last.position);
-            return portion;
-        }
-        portion.events.push(Arc::clone(delivered));
-    }
-    portion
 }
 
 impl Actor for ChannelUnit {
@@ -454,6 +407,14 @@ impl Handler<Attach> for ChannelUnit {
 
     fn handle(&mut self, attach: Attach, _: &mut Self::Context) {
         self.live.push(attach.0);
+    }
+}
+
+impl Handler<Detach> for ChannelUnit {
+    type Result = ();
+
+    fn handle(&mut self, _: Detach, _: &mut Self::Context) {
+        self.live.clear();
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::actors::channel::{
-    Attach, ChannelSetup, ChannelUnit, Coverage, Enrol, PublishBatch, delivered,
+    Attach, ChannelSetup, ChannelUnit, Coverage, Detach, Enrol, PublishBatch, delivered,
 };
 use crate::actors::handler::HandlerUnit;
 use crate::actors::live::Live;
@@ -32,7 +32,9 @@ const LEAST_CREDIT: usize = 4_096;
 pub struct FrontUnit {
     setup: FrontSetup,
     channels: BTreeMap<Channel, Line>,
-    live: Vec<Weak<Live>>,
+    live: Vec<Arc<Live>>,
+    /// The engine has ended: nobody new is served.
+    ended: bool,
     next_id: u64,
     handlers: Vec<Seat<HandlerUnit>>,
     /// Behind here every record has come.
@@ -71,8 +73,20 @@ pub struct Subscribe {
     pub reply: oneshot::Sender<Result<Subscribed, SubscribeError>>,
 }
 
-/// The two ends of a live subscription.
-pub type Subscribed = (Arc<Live>, mpsc::Receiver<Delivery>);
+/// A live subscription as the subscriber holds it.
+pub struct Subscribed {
+    /// Its number.
+    pub id: u64,
+    /// Its filter and its gap, held by those who deliver.
+    pub live: Weak<Live>,
+    /// Its end of the way.
+    pub events: mpsc::Receiver<Delivery>,
+}
+
+/// The engine has ended: live subscribers hear what is on its way to them, and then the end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EndLive;
 
 /// Starts a handler where it stopped.
 #[derive(Message)]
@@ -91,6 +105,7 @@ impl FrontUnit {
             setup,
             channels: BTreeMap::new(),
             live: Vec::new(),
+            ended: false,
             next_id: 1,
             handlers: Vec::new(),
             covered_from: head,
@@ -195,7 +210,6 @@ impl FrontUnit {
                 line.covered_from = upto;
                 self.live
                     .iter()
-                    .filter_map(Weak::upgrade)
                     .for_each(|live| live.miss(u64::from(number)));
             }
         }
@@ -203,35 +217,37 @@ impl FrontUnit {
 
     fn attach_all(&self, seat: &Seat<ChannelUnit>) {
         if let Some(address) = seat.address() {
-            for live in self.live.iter().filter_map(Weak::upgrade) {
-                drop(tell(&address.clone().recipient(), Attach(live)));
+            for live in &self.live {
+                drop(tell(&address.clone().recipient(), Attach(Arc::clone(live))));
             }
         }
     }
 
     fn subscribe(&mut self, interest: Interest) -> Result<Subscribed, SubscribeError> {
-        self.live.retain(|live| live.strong_count() > 0);
+        if self.ended {
+            return Err(SubscribeError::Stopping);
+        }
+        self.live.retain(|live| !live.is_gone());
         if self.live.len() >= limits::SUBSCRIPTIONS {
             return Err(SubscribeError::TooMany {
                 most: limits::SUBSCRIPTIONS,
             });
         }
         let (way, events) = mpsc::channel(limits::SUBSCRIBER_EVENTS);
-        self.setup.gauges.subscribed();
-        let live = Arc::new(Live::new(
-            self.next_id,
-            interest,
-            way,
-            Arc::clone(&self.setup.gauges),
-        ));
+        let id = self.next_id;
+        let live = Arc::new(Live::new(interest, way, Arc::clone(&self.setup.gauges)));
         self.next_id += 1;
-        self.live.push(Arc::downgrade(&live));
+        self.live.push(Arc::clone(&live));
         for line in self.channels.values() {
             if let Some(address) = line.seat.address() {
                 drop(tell(&address.recipient(), Attach(Arc::clone(&live))));
             }
         }
-        Ok((live, events))
+        Ok(Subscribed {
+            id,
+            live: Arc::downgrade(&live),
+            events,
+        })
     }
 }
 
@@ -252,10 +268,21 @@ impl Handler<Grown> for FrontUnit {
 
     /// The records did not come along: whoever listens live has missed something.
     fn handle(&mut self, _: Grown, _: &mut Self::Context) {
-        self.live
-            .iter()
-            .filter_map(Weak::upgrade)
-            .for_each(|live| live.miss(1));
+        self.live.iter().for_each(|live| live.miss(1));
+    }
+}
+
+impl Handler<EndLive> for FrontUnit {
+    type Result = ();
+
+    fn handle(&mut self, _: EndLive, _: &mut Self::Context) {
+        self.ended = true;
+        self.live.clear();
+        for line in self.channels.values() {
+            if let Some(address) = line.seat.address() {
+                drop(tell(&address.recipient(), Detach));
+            }
+        }
     }
 }
 

@@ -15,8 +15,6 @@ use crate::gauges::Gauges;
 /// One live subscriber, shared by the channels that serve it.
 #[derive(Debug)]
 pub struct Live {
-    /// Its number.
-    pub id: u64,
     interest: RwLock<Interest>,
     way: mpsc::Sender<Delivery>,
     missed: AtomicU64,
@@ -25,14 +23,8 @@ pub struct Live {
 
 impl Live {
     /// A subscriber that is reached by `way`.
-    pub fn new(
-        id: u64,
-        interest: Interest,
-        way: mpsc::Sender<Delivery>,
-        gauges: Arc<Gauges>,
-    ) -> Self {
+    pub fn new(interest: Interest, way: mpsc::Sender<Delivery>, gauges: Arc<Gauges>) -> Self {
         Self {
-            id,
             interest: RwLock::new(interest),
             way,
             missed: AtomicU64::new(0),
@@ -62,14 +54,19 @@ impl Live {
         if !wanted {
             return;
         }
-        let missed = self.missed.load(Ordering::Relaxed);
-        if missed > 0 {
+        // The subscriber takes the gap too, when it has caught up: whoever swaps it out tells it.
+        if self.missed.load(Ordering::Relaxed) > 0 {
             // Room for the gap and for what follows it, so that a gap never stands alone.
-            if self.way.capacity() < 2 || self.way.try_send(Delivery::Gap { missed }).is_err() {
+            if self.way.capacity() < 2 {
                 self.miss(1);
                 return;
             }
-            self.missed.fetch_sub(missed, Ordering::Relaxed);
+            let missed = self.missed.swap(0, Ordering::Relaxed);
+            if missed > 0 && self.way.try_send(Delivery::Gap { missed }).is_err() {
+                self.missed.fetch_add(missed, Ordering::Relaxed);
+                self.miss(1);
+                return;
+            }
         }
         if self
             .way
@@ -80,18 +77,17 @@ impl Live {
         }
     }
 
+    /// What it missed and was not told of yet, if anything; it counts as told.
+    pub fn take_gap(&self) -> Option<u64> {
+        Some(self.missed.swap(0, Ordering::Relaxed)).filter(|missed| *missed > 0)
+    }
+
     /// Notes that `number` events were not offered at all.
     pub fn miss(&self, number: u64) {
         self.missed.fetch_add(number, Ordering::Relaxed);
         for _ in 0..number {
             self.gauges.missed();
         }
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.gauges.unsubscribed();
     }
 }
 

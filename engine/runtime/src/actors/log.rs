@@ -181,22 +181,15 @@ impl LogActor {
 
     fn tell_all(&mut self, written: Vec<Written>, done: Vec<LogDone>) {
         let mut records = Vec::new();
-        for (written, done) in written.into_iter().zip(done) {
-            tell_one(written, done, &mut records);
+        for (written, done) in written.iter().zip(&done) {
+            collect(written, done, &mut records);
         }
-        self.gauges.stored(
-            records
-                .iter()
-                .filter_map(|record: &Record| match &record.body {
-                    RecordBody::Event { event, .. } => Some(event),
-                    RecordBody::Derived { .. }
-                    | RecordBody::RuleSetActivated(_)
-                    | RecordBody::EpochCommit(_)
-                    | RecordBody::UnitDetached(_)
-                    | RecordBody::UnitAttached(_)
-                    | RecordBody::CursorMoved(_) => None,
-                }),
-        );
+        // Counted before anybody is told: who has an answer finds its events in every figure.
+        self.gauges
+            .stored(records.iter().filter_map(|record| record.body.outside()));
+        for (written, done) in written.into_iter().zip(done) {
+            tell_asker(written, done);
+        }
         self.pass_on(records.into());
     }
 
@@ -269,53 +262,54 @@ impl LogActor {
     }
 }
 
-/// Tells one asker, and adds the records that its work became.
-fn tell_one(written: Written, done: LogDone, records: &mut Vec<Record>) {
+/// Adds the records that one piece of work became.
+fn collect(written: &Written, done: &LogDone, records: &mut Vec<Record>) {
+    let mut add = |position: &Position, body: RecordBody| {
+        records.push(Record {
+            position: *position,
+            body,
+        });
+    };
     match (written, done) {
-        (Written::Append(events, reply), LogDone::Appended(appended)) => {
-            for ((event, arrived), appended) in events.iter().zip(&appended) {
+        (Written::Append(events, _), LogDone::Appended(appended)) => {
+            for ((event, arrived), appended) in events.iter().zip(appended) {
                 if let Appended::Stored(position) = appended {
-                    let body = RecordBody::Event {
-                        event: event.clone(),
-                        arrived: *arrived,
-                    };
-                    records.push(Record {
-                        position: *position,
-                        body,
-                    });
+                    let (event, arrived) = (event.clone(), *arrived);
+                    add(position, RecordBody::Event { event, arrived });
                 }
             }
-            answer(reply, Ok(appended));
         }
-        (Written::Control(bodies, reply), LogDone::Control(positions)) => {
-            for (body, position) in bodies.into_iter().zip(&positions) {
-                records.push(Record {
-                    position: *position,
-                    body,
-                });
+        (Written::Control(bodies, _), LogDone::Control(positions)) => {
+            for (body, position) in bodies.iter().zip(positions) {
+                add(position, body.clone());
             }
+        }
+        (Written::Epoch(epoch), LogDone::Epoch(receipt)) => {
+            for (event, position) in epoch.derived.iter().zip(&receipt.derived) {
+                let event = event.clone();
+                add(position, RecordBody::Derived { event });
+            }
+            for (body, position) in epoch.also.iter().zip(&receipt.also) {
+                add(position, body.clone());
+            }
+            let commit = RecordBody::EpochCommit(epoch.commit.clone());
+            add(&receipt.commit, commit);
+        }
+        _ => error!("the log answered out of order"),
+    }
+}
+
+/// Tells one asker. Where the answer is of another kind its channel is dropped: nobody knows.
+fn tell_asker(written: Written, done: LogDone) {
+    match (written, done) {
+        (Written::Append(_, reply), LogDone::Appended(appended)) => answer(reply, Ok(appended)),
+        (Written::Control(_, reply), LogDone::Control(positions)) => {
             answer(Some(reply), Ok(positions));
         }
         (Written::Epoch(epoch), LogDone::Epoch(receipt)) => {
-            let derived = epoch
-                .derived
-                .into_iter()
-                .map(|event| RecordBody::Derived { event });
-            let commit = std::iter::once(RecordBody::EpochCommit(epoch.commit));
-            let positions = receipt
-                .derived
-                .iter()
-                .chain(&receipt.also)
-                .chain(std::iter::once(&receipt.commit));
-            let bodies = derived.chain(epoch.also).chain(commit);
-            records.extend(bodies.zip(positions).map(|(body, position)| Record {
-                position: *position,
-                body,
-            }));
             answer(epoch.reply, Ok(receipt.derived));
         }
-        // Dropping the channels is the answer: nobody knows.
-        _ => error!("the log answered out of order"),
+        _ => {}
     }
 }
 

@@ -85,6 +85,7 @@ impl Core {
             Committing::Writing(Writing { answer, derived })
         };
         self.evaluated = upto;
+        self.committing_events += std::mem::take(&mut self.uncommitted_events);
         Ok(())
     }
 
@@ -93,6 +94,9 @@ impl Core {
         self.written().await?;
         if matches!(self.committing, Committing::Written) {
             self.committing = Committing::Done;
+            // Only now: who reads that the lag is zero finds every alert in the log.
+            let events = std::mem::take(&mut self.committing_events);
+            self.parts.gauges.evaluated_events(events);
             self.parts.gauges.epoch(self.evaluated);
         }
         Ok(())

@@ -89,6 +89,10 @@ pub(crate) struct Core {
     pub(super) lost: Vec<Lost>,
     pub(super) tree_credits: Credits,
     pub(super) committing: Committing,
+    /// Raw events evaluated whose outcome is not on its way yet.
+    pub(super) uncommitted_events: u64,
+    /// Raw events whose outcome is on its way.
+    pub(super) committing_events: u64,
     pub(super) checkpoints: Checkpoints,
 }
 
@@ -116,6 +120,8 @@ impl Core {
             lost: Vec::new(),
             tree_credits: Credits::new(tree_events),
             committing: Committing::default(),
+            uncommitted_events: 0,
+            committing_events: 0,
             checkpoints: Checkpoints::default(),
             parts,
             set,
@@ -250,9 +256,9 @@ impl Core {
         }
     }
 
-    fn note(&self, outcome: &Outcome, inputs: usize) {
+    fn note(&mut self, outcome: &Outcome, inputs: usize) {
+        self.uncommitted_events += inputs as u64;
         let gauges = &self.parts.gauges;
-        gauges.evaluated_events(inputs as u64);
         for late in &outcome.late {
             gauges.late(late.source.as_str());
         }
@@ -282,7 +288,7 @@ impl Core {
                 shard: unit.shard,
             };
             if let Ok(window) = restored(&self.set, unit, &self.settings, &bytes) {
-                self.pool.restore(unit, window);
+                self.pool.restore(unit, window).await;
             }
         }
         info!(position = %at, rules = self.rules(), "rules are active");

@@ -40,6 +40,16 @@ pub(crate) struct Lost {
     due: Option<Monotonic>,
 }
 
+/// A unit that is about to be left out.
+struct Loss {
+    name: Arc<str>,
+    /// Numbers of the rules that say nothing because of it.
+    affected: BTreeSet<u32>,
+    from: Position,
+    base: Base,
+    due: Option<Monotonic>,
+}
+
 /// What a checkpoint holds of a lost unit.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -132,7 +142,7 @@ impl Core {
         let rules = ids(&self.set, &needed(&self.set, &BTreeSet::from([unit.rule])));
         let replayed = self.run_again(&name, Base::default(), rules, true).await;
         let replayed = replayed.map_err(|message| UnitFailed { message })?;
-        self.give_back(unit, &replayed.base.parts);
+        self.give_back(unit, &replayed.base.parts).await;
         self.pool.run_one(unit, matches, steps).await
     }
 
@@ -187,7 +197,13 @@ impl Core {
         let due = (!self.is_quarantined(&name)).then_some(now);
         let affected = readers(&self.set, unit.rule);
         let change = self.change(&name, &affected, self.evaluated, failed.message.clone());
-        self.lose(name, affected, self.evaluated, base, due);
+        self.lose(Loss {
+            name,
+            affected,
+            from: self.evaluated,
+            base,
+            due,
+        });
         Ok(RecordBody::UnitDetached(change))
     }
 
@@ -223,15 +239,15 @@ impl Core {
         }
     }
 
-    /// From now on says nothing for the rules of `affected`, until `name` is back.
-    fn lose(
-        &mut self,
-        name: Arc<str>,
-        affected: BTreeSet<u32>,
-        from: Position,
-        base: Base,
-        due: Option<Monotonic>,
-    ) {
+    /// From now on says nothing for the rules affected, until the unit is back.
+    fn lose(&mut self, loss: Loss) {
+        let Loss {
+            name,
+            affected,
+            from,
+            base,
+            due,
+        } = loss;
         self.sequencer.leave_out(affected.iter().copied());
         let units = affected
             .iter()
@@ -305,7 +321,7 @@ impl Core {
         let affected = self.numbers(&lost.rules);
         let derived = gap_alerts(&self.set, &affected, lost.from, replayed.alerts);
         for unit in &lost.units {
-            self.give_back(*unit, &replayed.base.parts);
+            self.give_back(*unit, &replayed.base.parts).await;
         }
         self.sequencer.take_back(affected.iter().copied());
         let reason = format!("its gap after position {} is made up for", lost.from);
@@ -328,7 +344,13 @@ impl Core {
             name, from, base, ..
         } = lost;
         let due = self.next_try(&name, &reason);
-        self.lose(Arc::clone(&name), affected.clone(), from, base, due);
+        self.lose(Loss {
+            name: Arc::clone(&name),
+            affected: affected.clone(),
+            from,
+            base,
+            due,
+        });
         if due.is_some() {
             warn!(unit = %name, %reason, "unit failed again, it will be tried later");
             return Ok(());
@@ -342,7 +364,7 @@ impl Core {
     }
 
     /// Gives `unit` the state that `parts` hold for it.
-    pub(super) fn give_back(&mut self, unit: Unit, parts: &[(String, Vec<u8>)]) {
+    pub(super) async fn give_back(&mut self, unit: Unit, parts: &[(String, Vec<u8>)]) {
         let name = unit.name(&self.set);
         let part = parts.iter().find(|(part, _)| *part == name);
         let window = match part.map(|(_, bytes)| restored(&self.set, unit, &self.settings, bytes)) {
@@ -353,7 +375,7 @@ impl Core {
                 new_window(&self.set, unit, &self.settings)
             }
         };
-        self.pool.restore(unit, window);
+        self.pool.restore(unit, window).await;
     }
 
     /// Takes up a lost unit that a checkpoint or the log tells of.
@@ -366,7 +388,13 @@ impl Core {
         };
         let affected = self.numbers(&kept.rules.into_iter().collect());
         let now = self.parts.supervision.clock.monotonic();
-        self.lose(kept.name.into(), affected, kept.from, kept.base, Some(now));
+        self.lose(Loss {
+            name: kept.name.into(),
+            affected,
+            from: kept.from,
+            base: kept.base,
+            due: Some(now),
+        });
     }
 
     /// Leaves out, while recovering, what the log says was left out.
@@ -381,13 +409,13 @@ impl Core {
             .collect();
         let affected = self.numbers(&rules);
         let now = self.parts.supervision.clock.monotonic();
-        self.lose(
-            change.unit.as_str().into(),
+        self.lose(Loss {
+            name: change.unit.as_str().into(),
             affected,
-            change.from,
-            base.clone(),
-            Some(now),
-        );
+            from: change.from,
+            base: base.clone(),
+            due: Some(now),
+        });
     }
 
     /// Whether the unit of that name is left out.
@@ -407,7 +435,7 @@ impl Core {
         match self.run_again(&name, lost.base.clone(), rules, false).await {
             Ok(replayed) => {
                 for unit in &lost.units {
-                    self.give_back(*unit, &replayed.base.parts);
+                    self.give_back(*unit, &replayed.base.parts).await;
                 }
                 self.sequencer.take_back(affected.iter().copied());
                 self.parts.gauges.problem_over(&name);

@@ -335,13 +335,13 @@ impl Pool {
     }
 
     /// Gives a window its state back.
-    pub(crate) fn restore(&mut self, unit: Unit, window: Window) {
+    pub(crate) async fn restore(&mut self, unit: Unit, window: Window) {
         if let Some(handle) = self.windows.get_mut(&unit) {
             handle.is_empty = false;
+            // Its actor may not have started yet: state that is not handed over now is lost.
+            let address = handle.seat.seated().await;
             // A window that is gone fails when it is asked next.
-            if let Some(address) = handle.seat.address() {
-                drop(tell(&address.recipient(), RestoreWindow { window }));
-            }
+            drop(tell(&address.recipient(), RestoreWindow { window }));
         }
     }
 
@@ -357,9 +357,8 @@ impl Pool {
                 continue;
             }
             let (reply, answer) = oneshot::channel();
-            let Some(address) = handle.seat.address() else {
-                continue;
-            };
+            // One that is being started anew is waited for: a checkpoint without it would lose its state.
+            let address = handle.seat.seated().await;
             if tell(&address.recipient(), ReadWindow { reply }).is_ok() {
                 waiting.push((*unit, handle.name.to_string(), answer));
             }

@@ -37,7 +37,7 @@ impl Core {
     /// Brings the core to the last committed epoch. What lies behind is evaluated as usual.
     pub(crate) async fn recover(&mut self, mut reader: LogReader) -> Result<(), EpochError> {
         let base = newest_base(&mut reader)?;
-        self.start_from(&mut reader, &base)?;
+        self.start_from(&mut reader, &base).await?;
         let done = done_epochs(&mut reader, base.upto)?;
         let epochs = done.len();
         let mut records = Records {
@@ -55,7 +55,7 @@ impl Core {
         Ok(())
     }
 
-    fn start_from(&mut self, reader: &mut LogReader, base: &Base) -> Result<(), EpochError> {
+    async fn start_from(&mut self, reader: &mut LogReader, base: &Base) -> Result<(), EpochError> {
         let shards = self.parts.config.window_shards;
         if let Some((at, activated)) = reader.last_rule_set(base.upto)? {
             self.use_rules(load(at, &activated)?, Settings::of(&activated, shards));
@@ -75,7 +75,7 @@ impl Core {
         for rule in 0..self.rules() as u32 {
             for unit in self.pool.units_of(rule) {
                 if part(&unit.name(&self.set)).is_some() {
-                    self.give_back(unit, &base.parts);
+                    self.give_back(unit, &base.parts).await;
                 }
             }
         }

@@ -1,5 +1,10 @@
 //! What these tests share: an engine in a temporary folder, and events for it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 use larum_engine::{Engine, EngineConfig, EventPage, EventQuery, Kinds, Order, Receipt};
 use larum_event::{Alert, Event, RuleFile, Source};
 

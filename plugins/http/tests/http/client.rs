@@ -2,9 +2,7 @@
 
 use std::net::SocketAddr;
 
-use larum_admit::Tenants;
-use larum_engine::{Clock, Engine, EngineConfig, Faults};
-use larum_event::{Span, limits};
+use larum_engine::{Engine, EngineConfig};
 use larum_http::{HttpConfig, HttpServer, serve};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,21 +36,7 @@ pub async fn open_with(
     of_door: impl FnOnce(&mut HttpConfig),
 ) -> Door {
     let store = tempfile::tempdir().unwrap();
-    let mut config = EngineConfig {
-        store: store.path().join("store"),
-        rules: Vec::new(),
-        matchers: 1,
-        window_shards: 1,
-        tenants: Tenants::default(),
-        max_lag: Span::from_seconds(600),
-        epoch_events: limits::EPOCH_EVENTS,
-        checkpoint_events: 100_000,
-        evaluation_lag_events: limits::EVALUATION_LAG_EVENTS as u64,
-        channel_buffers: Vec::new(),
-        handlers: Vec::new(),
-        clock: Clock::system(),
-        faults: Faults::none(),
-    };
+    let mut config = EngineConfig::new(store.path().join("store"));
     of_engine(&mut config);
     let engine = Engine::start(config).await.unwrap();
     let mut config = HttpConfig::on(any_port());

@@ -10,6 +10,8 @@ mod client;
 
 mod listening;
 
+mod alerting;
+
 mod posting;
 
 mod cloudevents;

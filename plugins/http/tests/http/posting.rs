@@ -1,6 +1,8 @@
 //! Events come in.
 
 use larum_engine::EngineConfig;
+use larum_engine::faults::Faults;
+use larum_event::RuleFile;
 
 use crate::client::{event, open, open_with};
 
@@ -201,24 +203,45 @@ async fn content_types_that_a_page_may_send_unasked_are_refused() {
 }
 
 #[actix_web::test]
-async fn overload_answers_503_with_the_time_to_wait_and_stores_nothing() {
-    let never = |config: &mut EngineConfig| config.evaluation_lag_events = 0;
-    let door = open_with(never, |_| {}).await;
-    let answer = door.post(JSON, event("h-1")).await;
-    assert_eq!(answer.error(), (503, "overloaded".to_owned()));
-    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+async fn overload_answers_503_with_the_time_to_wait_and_is_over_when_the_engine_has_caught_up() {
+    let faults: Faults = Faults::parse("hang:rule/stuck").unwrap();
+    let held = faults.clone();
+    let behind = |config: &mut EngineConfig| {
+        config.evaluation_lag_events = 10;
+        config.faults = held;
+        config.rules = vec![RuleFile {
+            path: "stuck.rhai".to_owned(),
+            text: r#"rule("stuck").on("audit.#").when(|event| event.type == "never");"#.to_owned(),
+        }];
+    };
+    let door = open_with(behind, |_| {}).await;
+    let mut stored = 0;
+    let refused = loop {
+        let answer = door.post(JSON, event(stored)).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        stored += 1;
+        assert!(
+            stored < 1_000,
+            "nothing is evaluated, and yet there is always room"
+        );
+    };
+    assert_eq!(refused.error(), (503, "overloaded".to_owned()));
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!(seconds >= 1, "{seconds}");
-    assert_eq!(
-        door.get("/v1/events").await.json()["items"],
-        serde_json::json!([])
-    );
     assert_eq!(door.metric("larum_requests_overloaded_total").await, 1);
+    let found = door.get("/v1/events?limit=1000").await.items("id");
+    assert_eq!(found.len(), stored, "nothing of the refused request");
+    faults.release("rule/stuck");
+    door.engine.settle().await;
+    assert_eq!(door.post(JSON, event(stored)).await.status, 201);
 }
 
 #[actix_web::test]
 async fn an_engine_that_stops_answers_503() {
     let door = open().await;
-    door.engine.shutdown().await.unwrap();
+    door.engine.shutdown().await;
     let answer = door.post(JSON, event("i-1")).await;
     assert_eq!(answer.error(), (503, "stopping".to_owned()));
 }

@@ -18,7 +18,7 @@ async fn probes_and_health_tell_that_the_engine_is_ready() {
 #[actix_web::test]
 async fn an_engine_that_takes_nothing_is_alive_and_not_ready() {
     let door = open().await;
-    door.engine.shutdown().await.unwrap();
+    door.engine.shutdown().await;
     assert_eq!(door.get("/livez").await.status, 200);
     let ready = door.get("/readyz").await;
     assert_eq!(ready.error(), (503, "not_ready".to_owned()));
@@ -66,6 +66,7 @@ async fn metrics_count_events_and_requests() {
         "larum_stream_connections_open 0",
         "larum_http_requests_total{route=\"/v1/events\",status=\"201\"} 1",
         "larum_http_requests_total{route=\"/v1/events\",status=\"200\"} 1",
+        "larum_http_requests_total{route=\"/v1/trees/{id}\",status=\"404\"} 1",
         "larum_http_requests_total{route=\"other\",status=\"404\"} 2",
     ] {
         assert!(

@@ -1,0 +1,137 @@
+//! Where a stretch of the log is cut, and how its windows are split, changes no byte.
+
+use larum_pipeline::{Input, Outcome, Pipeline};
+
+use crate::given::{by_rule, bytes, check_same, inputs, pipeline};
+use crate::stream::{self, Draw, RULES};
+
+const EVENTS: usize = 2_000;
+
+/// How the input is cut.
+#[derive(Clone, Copy)]
+enum Cut {
+    Every(usize),
+    Anywhere { seed: u64 },
+}
+
+impl Cut {
+    fn pieces(self, inputs: &[Input]) -> Vec<&[Input]> {
+        let mut draw = Draw::new(match self {
+            Self::Every(_) => 0,
+            Self::Anywhere { seed } => seed,
+        });
+        let mut pieces = Vec::new();
+        let mut rest = inputs;
+        while !rest.is_empty() {
+            let size = match self {
+                Self::Every(size) => size,
+                Self::Anywhere { .. } => draw.below(60) as usize,
+            };
+            let (piece, behind) = rest.split_at(size.min(rest.len()));
+            pieces.push(piece);
+            rest = behind;
+        }
+        pieces
+    }
+}
+
+fn whole() -> (Vec<Input>, Outcome) {
+    let inputs = inputs(stream::events(1, EVENTS));
+    let outcome = pipeline(RULES, 1).run(&inputs);
+    (inputs, outcome)
+}
+
+fn check(cut: Cut, shards: usize) {
+    let (inputs, expected) = whole();
+    let mut pipeline = pipeline(RULES, shards);
+    let mut outcome = Outcome::default();
+    for piece in cut.pieces(&inputs) {
+        outcome.extend(pipeline.run(piece));
+    }
+    check_same(&bytes(&outcome), &bytes(&expected), "cut");
+    assert_eq!(outcome.late, expected.late);
+}
+
+#[test]
+fn the_stream_raises_alerts_of_every_rule_and_layer_and_has_late_events() {
+    let (_, outcome) = whole();
+    for rule in [
+        "auth.every",
+        "auth.edge",
+        "auth.reset",
+        "auth.suppress",
+        "net.upload",
+        "wave",
+        "mixed",
+        "storm",
+    ] {
+        let (first, revisions) = by_rule(&outcome, rule);
+        assert!(first > 3, "{rule}: {first} alerts of {revisions} revisions");
+    }
+    let (first, revisions) = by_rule(&outcome, "auth.edge");
+    assert!(revisions > first, "episodes are revised");
+    assert!(outcome.late.len() > 50);
+    assert!(outcome.alerts.iter().any(|raised| raised.alert.depth == 3));
+    assert_eq!(outcome.faults, []);
+}
+
+#[test]
+fn epochs_of_one_event_give_the_same_bytes() {
+    check(Cut::Every(1), 1);
+}
+
+#[test]
+fn epochs_of_seven_events_give_the_same_bytes() {
+    check(Cut::Every(7), 1);
+}
+
+#[test]
+fn epochs_of_a_thousand_events_give_the_same_bytes() {
+    check(Cut::Every(1_000), 1);
+}
+
+#[test]
+fn epochs_of_random_size_some_of_them_empty_give_the_same_bytes() {
+    for seed in 1..4 {
+        check(Cut::Anywhere { seed }, 1);
+    }
+}
+
+#[test]
+fn windows_in_three_shards_give_the_same_bytes_as_in_one() {
+    check(Cut::Every(1_000), 3);
+    check(Cut::Anywhere { seed: 5 }, 3);
+}
+
+#[test]
+fn a_checkpoint_between_any_two_epochs_changes_no_byte() {
+    let (inputs, expected) = whole();
+    let mut checkpoint: Option<Vec<(String, Vec<u8>)>> = None;
+    let mut outcome = Outcome::default();
+    for piece in (Cut::Anywhere { seed: 9 }).pieces(&inputs) {
+        // Nothing but the bytes lives on.
+        let mut next: Pipeline = pipeline(RULES, 2);
+        if let Some(parts) = &checkpoint {
+            next.restore(parts).unwrap();
+        }
+        outcome.extend(next.run(piece));
+        checkpoint = Some(next.checkpoint());
+    }
+    check_same(&bytes(&outcome), &bytes(&expected), "cut");
+}
+
+#[test]
+fn the_end_of_input_closes_episodes_the_same_way_after_an_empty_epoch() {
+    let (inputs, _) = whole();
+    let (mut one, mut other) = (pipeline(RULES, 1), pipeline(RULES, 1));
+    one.run(&inputs);
+    other.run(&inputs);
+    other.run(&[]);
+    let (one, other) = (one.close(), other.close());
+    assert!(!one.alerts.is_empty());
+    let places = |outcome: &Outcome| -> Vec<_> {
+        outcome.alerts.iter().map(|raised| raised.place).collect()
+    };
+    check_same(&bytes(&other), &bytes(&one), "closed");
+    assert_eq!(places(&one), places(&other));
+}

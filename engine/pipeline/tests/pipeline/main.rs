@@ -1,0 +1,17 @@
+//! The pure pipeline as a whole: the same events give the same bytes, however they are cut.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what the tests have in common stands outside of them"
+)]
+
+mod stream;
+
+mod given;
+
+mod cuts;
+
+mod causes;
+
+mod tenants;
