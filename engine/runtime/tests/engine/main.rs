@@ -16,3 +16,7 @@ mod alerts;
 mod same;
 
 mod live;
+
+mod panics;
+
+mod ways_out;
