@@ -49,6 +49,10 @@ pub struct LogActor {
     clock: Clock,
     gauges: Arc<Gauges>,
     readers: Readers,
+    #[cfg_attr(
+        not(feature = "fault-injection"),
+        expect(dead_code, reason = "only test builds have faults")
+    )]
     faults: Faults,
     followers: Vec<Follower>,
     pending: Vec<Pending>,
