@@ -293,7 +293,7 @@ impl Engine {
         let problems = gauges.problems();
         let evaluating = !gauges.has_problem("sequencer");
         Health {
-            ready: gauges.log_ready() && !gauges.stopping() && evaluating,
+            ready: gauges.log_ready() && !gauges.stopping() && evaluating && !gauges.has_frozen(),
             problems,
             head: *gauges.head().borrow(),
             evaluated: *gauges.evaluated().borrow(),
