@@ -16,3 +16,5 @@ mod alerts;
 mod same;
 
 mod live;
+
+mod crash;
