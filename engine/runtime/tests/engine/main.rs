@@ -18,3 +18,5 @@ mod same;
 mod live;
 
 mod crash;
+
+mod rules;
