@@ -71,8 +71,11 @@ pub fn object(rule: &Rule) -> Value {
     json!({
         "id": rule.id,
         "title": rule.title,
+        "description": rule.description,
         "severity": rule.severity,
         "attack": rule.attack,
+        "references": rule.references,
+        "false_positives": rule.false_positives,
         "kind": kind(rule),
         "within": within,
         "count": count,

@@ -1,6 +1,6 @@
 //! `larum rules test`, `new` and `list`.
 
-use super::run::{Folder, RULE, Ran, login};
+use super::run::{Folder, RULE, Ran, login, workspace};
 
 const FOLDER: &str = "rules/auth/two";
 
@@ -286,4 +286,39 @@ fn detect_counts_an_event_that_is_there_twice_once() {
         .complains("duplicates   1")
         .complains("conflicts    1");
     assert_eq!(ran.stdout, "");
+}
+
+/// Runs a verb of `larum rules` over the rules that we ship.
+fn shipped(arguments: &[&str]) -> Ran {
+    let rules = workspace().join("rules");
+    let named = ["--rules", rules.to_str().unwrap()];
+    Folder::new().run(&[&["rules"], arguments, &named].concat())
+}
+
+#[test]
+fn the_rules_that_we_ship_pass_at_least_two_cases_of_each_kind() {
+    let ran = shipped(&["test", "--fail-on-empty", "--json"]).exits(0);
+    let report = ran.json_lines().remove(0);
+    let folders = report["folders"].as_array().unwrap();
+    assert!(folders.len() >= 46, "{} folders", folders.len());
+    for folder in folders {
+        for kind in ["fires", "quiet"] {
+            let cases = folder["cases"].as_array().unwrap();
+            let count = cases.iter().filter(|case| case["kind"] == kind).count();
+            assert!(count >= 2, "{} {kind}: {count}", folder["folder"]);
+        }
+    }
+}
+
+#[test]
+fn the_rules_that_we_ship_say_what_an_analyst_asks_first() {
+    for rule in shipped(&["list", "--json"]).exits(0).json_lines() {
+        let id = &rule["id"];
+        assert!(rule["title"].is_string(), "{id} has no title");
+        for member in ["references", "false_positives", "group_by"] {
+            let said = rule[member].as_array().unwrap();
+            assert!(!said.is_empty(), "{id} has no {member}");
+        }
+        assert_eq!(rule["native"], true, "{id} runs as a script");
+    }
 }
