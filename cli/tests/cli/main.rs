@@ -18,3 +18,4 @@ mod known_answers;
 mod rule_cases;
 mod rules;
 mod serve;
+mod writing_rules;

@@ -35,7 +35,7 @@ fn a_rule_passes_when_its_cases_do() {
     let ran = test(&cases, &["--fail-on-empty"]).exits(0);
     assert_eq!(
         ran.stdout,
-        "ok     auth/two  1 fires, 1 quiet\n1 folder, 2 cases: 1 ok, 0 failed, 0 empty\n"
+        "ok     auth/two  1 firing, 1 quiet\n1 folder, 2 cases: 1 ok, 0 failed, 0 empty\n"
     );
 }
 
@@ -46,7 +46,7 @@ fn a_case_that_did_not_fire_says_how_near_it_was() {
     events.push_str(&login("e9", 63, "eve", "failure").replace("\"user\"", "\"name\""));
     events.push_str(&login("e9", 63, "eve", "failure").replace("\"user\"", "\"name\""));
     let ran = test(&[("fires.ndjson", &events)], &[]).exits(1);
-    shows(&ran, "failed auth/two");
+    shows(&ran, "failed auth/two  1 of 1 case failed\n");
     shows(&ran, "fires.ndjson: no alert\n");
     shows(&ran, "1 event left out: their ids were there before");
     shows(
@@ -243,7 +243,7 @@ fn a_new_rule_passes_its_tests_and_is_never_overwritten() {
             "authentication/odd_hours",
         ])
         .exits(0);
-    shows(&ran, "1 fires, 1 quiet");
+    shows(&ran, "1 firing, 1 quiet");
     folder
         .run(&["rules", "new", "authentication/odd_hours"])
         .exits(2)

@@ -52,6 +52,19 @@ impl Report {
         of_kind.count()
     }
 
+    /// What a line says of it.
+    fn words(&self) -> String {
+        if self.fails() {
+            let failed = self.verdicts.iter().filter(|it| !it.problems.is_empty());
+            let cases = counted(self.verdicts.len() as u64, "case");
+            return format!("{} of {cases} failed", failed.count());
+        }
+        self.missing().unwrap_or_else(|| {
+            let (firing, quiet) = (self.count(Kind::Fires), self.count(Kind::Quiet));
+            format!("{firing} firing, {quiet} quiet")
+        })
+    }
+
     fn state(&self) -> &'static str {
         if self.fails() {
             "failed"
@@ -76,11 +89,7 @@ pub fn write_text(out: &mut impl Write, reports: &[Report], fail_on_empty: bool)
             _ => DIM,
         };
         let state = styled(style, format_args!("{state:<6}"));
-        let (fires, quiet) = (report.count(Kind::Fires), report.count(Kind::Quiet));
-        let text = match report.missing() {
-            Some(missing) => missing,
-            None => format!("{fires} fires, {quiet} quiet"),
-        };
+        let text = report.words();
         writeln!(out, "{state} {:width$}  {text}", report.folder)?;
         for stray in &report.strays {
             let words =
