@@ -52,7 +52,7 @@ fn a_case_that_did_not_fire_says_how_near_it_was() {
     shows(
         &ran,
         "auth.two_failures: 4 events, 4 on its topics, condition held for 3, \
-         1 without a key (metadata.user 1); reached 1 of 2 within 1m (user=eve)",
+         not for event e8, 1 without a key (metadata.user 1); reached 1 of 2 within 1m (user=eve)",
     );
 }
 

@@ -22,6 +22,8 @@ pub struct Near {
     pub on_topic: u64,
     /// Those of them for which its condition holds.
     pub held: u64,
+    /// The id of the first for which it does not.
+    pub refused: Option<String>,
     /// Those of them without a complete key.
     pub without_key: u64,
     /// Members of the key that were missing, each with how often.
@@ -61,6 +63,7 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
         events: played.events.len() as u64,
         on_topic: 0,
         held: 0,
+        refused: None,
         without_key: 0,
         missing: BTreeMap::new(),
         count: None,
@@ -75,6 +78,7 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
         near.on_topic += 1;
         // What a rule fails on is told elsewhere.
         if !matcher.condition(number, event).unwrap_or(false) {
+            near.refused.get_or_insert_with(|| envelope.id.to_string());
             continue;
         }
         near.held += 1;
@@ -154,6 +158,9 @@ impl fmt::Display for Near {
             f,
             "{rule}: {events}, {on_topic} on its topics, condition held for {held}"
         )?;
+        if let Some(id) = &self.refused {
+            write!(f, ", not for event {id}")?;
+        }
         if self.without_key > 0 {
             let missing: Vec<String> = self
                 .missing

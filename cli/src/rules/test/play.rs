@@ -220,3 +220,59 @@ fn reorder(events: &mut [Numbered], seed: u64) {
 fn has_sequence(numbered: &Numbered) -> bool {
     numbered.event.envelope().sequence.is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ids of events after they were reordered. `a5@7` has the sequence 5 and happens in second 7.
+    fn reordered(events: &[&str], seed: u64) -> Vec<String> {
+        let lines = events.iter().map(|text| {
+            let (id, second) = text.split_once('@').unwrap();
+            let sequence = id.trim_start_matches(char::is_alphabetic);
+            let sequence = match sequence {
+                "" => String::new(),
+                number => format!("\"sequence\":{number},"),
+            };
+            format!(
+                "{{\"id\":\"{id}\",{sequence}\"type\":\"t\",\"source\":\"s\",\
+                 \"time\":\"2026-11-20T12:00:{second:0>2}Z\"}}\n"
+            )
+        });
+        let text: String = lines.collect();
+        let records = crate::input::records("test", text.into_bytes()).unwrap();
+        let mut numbered: Vec<Numbered> = records
+            .into_iter()
+            .map(|record| Numbered {
+                number: record.number,
+                line: record.line,
+                event: record.outcome.unwrap(),
+            })
+            .collect();
+        reorder(&mut numbered, seed);
+        let numbers: Vec<u64> = numbered.iter().map(|it| it.number).collect();
+        assert!(numbers.is_sorted());
+        let ids = numbered.iter();
+        ids.map(|it| it.event.envelope().id.to_string()).collect()
+    }
+
+    #[test]
+    fn only_events_of_equal_time_change_places() {
+        let events = ["a@1", "b@2", "c@2", "d@2", "e@3"];
+        let orders: BTreeSet<_> = (1..=ORDERS).map(|seed| reordered(&events, seed)).collect();
+        assert!(orders.len() > 1, "{orders:?}");
+        for order in &orders {
+            assert_eq!((order[0].as_str(), order[4].as_str()), ("a", "e"));
+        }
+        assert_eq!(reordered(&events, 1), reordered(&events, 1));
+    }
+
+    #[test]
+    fn events_with_a_sequence_keep_their_order_among_others() {
+        for seed in 1..=20 {
+            let order = reordered(&["a1@2", "b@2", "c2@2", "d@2", "e3@2"], seed);
+            let sequenced = order.iter().filter(|id| id.len() == 2);
+            assert_eq!(sequenced.collect::<Vec<_>>(), ["a1", "c2", "e3"], "{seed}");
+        }
+    }
+}

@@ -172,6 +172,7 @@ fn near(near: &Near) -> Value {
         "events": near.events,
         "on_topic": near.on_topic,
         "condition_held": near.held,
+        "first_without": near.refused,
         "without_key": near.without_key,
         "missing": near.missing,
         "reached": near.count.as_ref().map(|count| count.reached),
