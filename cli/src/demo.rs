@@ -1,7 +1,7 @@
 //! `larum demo`: a story of three collectors through a real engine.
 
 mod collectors;
-mod random;
+pub mod random;
 mod scenario;
 mod screen;
 

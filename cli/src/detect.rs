@@ -20,11 +20,11 @@ use crate::decode;
 use crate::error::{CliError, Exit};
 use crate::input::Inputs;
 use crate::rules;
+use crate::seen::{Seen, Sight};
 use crate::severities;
 use crate::terminal::stdout;
 
-pub use found::key_text;
-use found::{Found, Shown};
+pub use found::{Found, Shown, key_text};
 use summary::Summary;
 
 /// Events evaluated together; any number gives the same alerts.
@@ -95,6 +95,7 @@ impl Detect {
             reorder: Reorder::new(self.lateness),
             batch: Vec::with_capacity(BATCH_EVENTS),
             records: 0,
+            seen: Seen::new(),
             found: Found::new(if self.revisions {
                 Shown::EveryRevision
             } else {
@@ -127,6 +128,7 @@ struct Run {
     reorder: Reorder,
     batch: Vec<Input>,
     records: u64,
+    seen: Seen,
     found: Found,
     summary: Summary,
 }
@@ -139,6 +141,11 @@ impl Run {
         let Ok(event) = record.outcome else {
             return;
         };
+        match self.seen.sight(&event) {
+            Sight::First => {}
+            Sight::Duplicate => return self.summary.count_duplicate(),
+            Sight::Conflict => return self.summary.count_conflict(),
+        }
         let input = Input {
             position: Position(number + 1),
             event,

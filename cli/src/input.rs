@@ -65,30 +65,23 @@ impl Inputs {
         severities: &SeverityPolicy,
         mut take: impl FnMut(FileRecord) -> Result<(), CliError>,
     ) -> Result<Tally, CliError> {
-        // A file does not tell when an event arrived, so nothing is filled in from a clock: the
-        // same file gives the same events whenever it is read.
-        let no_id = || EventId::new("none").expect("a word is an id");
-        let fill = Fill {
-            arrived: Timestamp::MIN,
-            new_id: &no_id,
-            source: None,
-            channel: &Channel::default_channel(),
-            tenant: &TenantId::default_tenant(),
-            severity: &|event_type| severities.severity(event_type),
-        };
-        let readers = self.opened.into_iter();
-        let readers = readers.map(|input| EventReader::new(input, decoder, &fill));
         let mut tally = Tally::default();
         let told = self.bar;
-        for record in Merge::new(readers) {
-            let mut record = record.map_err(unreadable)?;
-            require_time(&mut record);
-            tally.count(&record.outcome);
-            if let Some(bad) = record.bad() {
-                told.suspend(|| tell(&bad, tally.rejected()));
+        let opened = self.opened;
+        filled(severities, |fill| {
+            let readers = opened.into_iter();
+            let readers = readers.map(|input| EventReader::new(input, decoder, fill));
+            for record in Merge::new(readers) {
+                let mut record = record.map_err(unreadable)?;
+                require_time(&mut record);
+                tally.count(&record.outcome);
+                if let Some(bad) = record.bad() {
+                    told.suspend(|| tell(&bad, tally.rejected()));
+                }
+                take(record)?;
             }
-            take(record)?;
-        }
+            Ok::<(), CliError>(())
+        })?;
         told.finish_and_clear();
         if tally.rejected() > BAD_SHOWN {
             let more = tally.rejected() - BAD_SHOWN;
@@ -96,6 +89,34 @@ impl Inputs {
         }
         Ok(tally)
     }
+}
+
+/// The records of `bytes`, in their order; `name` is what reports call them.
+pub fn records(name: &str, bytes: Vec<u8>) -> Result<Vec<FileRecord>, CliError> {
+    let input = Input::of(name, io::Cursor::new(bytes)).map_err(unreadable)?;
+    filled(&SeverityPolicy::default(), |fill| {
+        EventReader::new(input, None, fill)
+            .map(|record| {
+                let mut record = record.map_err(unreadable)?;
+                require_time(&mut record);
+                Ok(record)
+            })
+            .collect()
+    })
+}
+
+/// Reads with what events of files may leave out. A file does not tell when an event arrived, so nothing is
+/// filled in from a clock: the same file gives the same events whenever it is read.
+fn filled<T>(severities: &SeverityPolicy, read: impl FnOnce(&Fill<'_>) -> T) -> T {
+    let no_id = || EventId::new("none").expect("a word is an id");
+    read(&Fill {
+        arrived: Timestamp::MIN,
+        new_id: &no_id,
+        source: None,
+        channel: &Channel::default_channel(),
+        tenant: &TenantId::default_tenant(),
+        severity: &|event_type| severities.severity(event_type),
+    })
 }
 
 fn tell(bad: &BadRecord, number: u64) {

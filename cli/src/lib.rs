@@ -29,6 +29,8 @@ mod query;
 
 mod input;
 
+mod seen;
+
 mod rule_files;
 
 mod severities;

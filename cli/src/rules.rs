@@ -1,10 +1,16 @@
-//! `larum rules`: check the rules of a folder.
+//! `larum rules`: check, test, list and begin rules.
+
+mod list;
+
+mod new;
+
+mod test;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use larum_event::WindowSpec;
+use larum_event::RuleFile;
 use larum_rule::{Diagnostic, Level, RuleSet};
 use serde_json::json;
 
@@ -12,7 +18,7 @@ use crate::error::{CliError, Exit};
 use crate::rule_files;
 use crate::terminal::{BAD, GOOD, counted, say, stdout, styled};
 
-/// Check rules
+/// Check, test, list and begin rules
 #[derive(Debug, Args)]
 pub struct Rules {
     #[command(subcommand)]
@@ -36,6 +42,34 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    Test(test::Test),
+    /// List the rules of a folder
+    #[command(after_help = "\
+Examples:
+  larum rules list
+  larum rules list --json | jq -r 'select(.severity == \"critical\").id'")]
+    List {
+        /// The folder of the rules
+        #[arg(long, value_name = "DIR", default_value = "rules")]
+        rules: PathBuf,
+        /// Write JSON: one object per rule
+        #[arg(long)]
+        json: bool,
+    },
+    /// Begin a rule: a text to change and two cases that pass
+    #[command(after_help = "\
+Writes AREA/NAME/rule.rhai and its cases below the folder of the rules, and never over what is there.
+
+Examples:
+  larum rules new authentication/odd_hours")]
+    New {
+        /// The folder of the rules
+        #[arg(long, value_name = "DIR", default_value = "rules")]
+        rules: PathBuf,
+        /// The area and the name of the rule; its id is AREA.NAME
+        #[arg(value_name = "AREA/NAME")]
+        name: String,
+    },
 }
 
 impl Rules {
@@ -43,14 +77,21 @@ impl Rules {
     pub fn run(self) -> Result<Exit, CliError> {
         match self.action {
             Action::Check { rules, json } => check(&rules, json),
+            Action::Test(test) => test.run(),
+            Action::List { rules, json } => list::list(&rules, json),
+            Action::New { rules, name } => new::new(&rules, &name),
         }
     }
 }
 
 /// The rules of a folder, for a command that runs them. Warnings are told on standard error.
 pub fn load(folder: &Path) -> Result<RuleSet, CliError> {
-    let files = rule_files::read(folder)?;
-    match RuleSet::load(&files) {
+    loaded(folder, &rule_files::read(folder)?)
+}
+
+/// The set that the `files` of a folder make.
+fn loaded(folder: &Path, files: &[RuleFile]) -> Result<RuleSet, CliError> {
+    match RuleSet::load(files) {
         Ok(set) => {
             for warning in set.warnings() {
                 say(&warning.to_string());
@@ -91,7 +132,7 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
         let report = json!({
             "ok": set.is_some(),
             "files": files.len(),
-            "rules": set.map_or(&[][..], RuleSet::rules).iter().map(shown).collect::<Vec<_>>(),
+            "rules": set.map_or(&[][..], RuleSet::rules).iter().map(list::object).collect::<Vec<_>>(),
             "findings": findings.iter().map(finding).collect::<Vec<_>>(),
         });
         writeln!(out, "{report}")?;
@@ -137,25 +178,5 @@ fn finding(finding: &Diagnostic) -> serde_json::Value {
         "column": finding.column,
         "message": finding.message,
         "help": finding.help,
-    })
-}
-
-fn shown(rule: &larum_rule::Rule) -> serde_json::Value {
-    let (window, count, policy) = match &rule.window {
-        WindowSpec::Single => (None, None, None),
-        WindowSpec::Count {
-            within,
-            threshold,
-            policy,
-        } => (Some(within), Some(threshold), Some(policy.to_string())),
-    };
-    json!({
-        "id": rule.id,
-        "title": rule.title,
-        "severity": rule.severity,
-        "layer": rule.layer,
-        "within": window,
-        "count": count,
-        "policy": policy,
     })
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Which;
 use crate::decode;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, Exit, with_causes};
 use crate::rule_files;
 use crate::rules;
 use crate::running;
@@ -98,6 +98,8 @@ impl Serve {
         // Only builds for tests know any faults.
         config.faults = Faults::from_environment()
             .map_err(|error| CliError::Usage(format!("LARUM_FAULTS: {error}")))?;
+        // Before anything is opened: what cannot be served need not be started.
+        larum_http::check(&door).map_err(|error| CliError::Usage(with_causes(&error)))?;
         running::block_on(async move {
             let store = config.store.clone();
             let engine = running::start(config).await?;

@@ -66,6 +66,11 @@ impl Found {
         self.kept.insert((place, revision), kept);
     }
 
+    /// What is shown, in order.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.kept.values().map(|kept| &kept.alert)
+    }
+
     /// Alerts by rule, by id. With every revision shown an alert counts once.
     pub fn by_rule(&self) -> BTreeMap<&str, u64> {
         let mut counts = BTreeMap::new();

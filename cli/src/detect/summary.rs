@@ -21,6 +21,8 @@ pub struct Summary {
     faults: BTreeMap<RuleId, u64>,
     fault_count: u64,
     system: u64,
+    duplicates: u64,
+    conflicts: u64,
 }
 
 impl Summary {
@@ -43,6 +45,16 @@ impl Summary {
         self.system += outcome.system.len() as u64;
     }
 
+    /// Counts an event that was read before.
+    pub fn count_duplicate(&mut self) {
+        self.duplicates += 1;
+    }
+
+    /// Counts an event that has the id of another one.
+    pub fn count_conflict(&mut self) {
+        self.conflicts += 1;
+    }
+
     /// Times that a rule failed on an event.
     pub fn faults(&self) -> u64 {
         self.fault_count
@@ -63,6 +75,13 @@ impl Summary {
                 list(reasons, usize::MAX)
             );
             row("rejected", &styled(BAD, text));
+        }
+        if self.duplicates > 0 {
+            row("duplicates", &grouped(self.duplicates));
+        }
+        if self.conflicts > 0 {
+            let text = format!("{} (an id of another event)", grouped(self.conflicts));
+            row("conflicts", &styled(BAD, text));
         }
         let late: u64 = self.late.values().sum();
         if late > 0 {

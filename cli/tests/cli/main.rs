@@ -15,5 +15,7 @@ mod demo;
 mod detect;
 mod help;
 mod known_answers;
+mod rule_cases;
 mod rules;
 mod serve;
+mod writing_rules;

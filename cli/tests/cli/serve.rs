@@ -179,6 +179,16 @@ fn a_server_that_cannot_run_says_why() {
         .run(&["serve", "--listen", "0.0.0.0:0"])
         .exits(2)
         .complains("will not listen on 0.0.0.0:0");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    folder
+        .run(&["serve", "--listen", &address])
+        .exits(2)
+        .complains(&format!("cannot listen on {address}"));
+    assert!(
+        !folder.path().join("larum-data").exists(),
+        "nothing was to be opened"
+    );
     folder
         .run(&["serve", "--rules", "missing"])
         .exits(2)

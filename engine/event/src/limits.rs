@@ -56,6 +56,8 @@ pub const RULES: usize = 20_000;
 pub const KEYS_PER_RULE: usize = 1_000_000;
 /// Most events one key of a counting window holds; beyond it the oldest goes, counted.
 pub const EVENTS_PER_KEY: usize = 100_000;
+/// Most tenants whose clocks are followed; beyond it those idle longest start anew.
+pub const TENANTS: usize = 10_000;
 /// Most sources whose clocks are followed per tenant.
 pub const SOURCES_PER_TENANT: usize = 100_000;
 

@@ -332,6 +332,7 @@ fn is_damage(error: &LogError) -> bool {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
         ),
         LogError::Io { .. }
+        | LogError::NotAFolder { .. }
         | LogError::Locked { .. }
         | LogError::Format { .. }
         | LogError::Hole { .. }

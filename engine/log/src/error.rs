@@ -30,6 +30,12 @@ pub enum LogError {
         #[source]
         source: rusqlite::Error,
     },
+    /// Something that is no folder stands where the log's folder should.
+    #[error("{} is a file; a log needs a folder of its own, so name another path", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another process has the log open.
     #[error(
         "the log in {} is in use by {}; stop it, or name another folder",

@@ -66,6 +66,11 @@ impl Log {
     /// Another process has it open; the folder holds something else, or a log in another format; a
     /// partition is missing; the disk fails.
     pub fn open(dir: &Path, options: LogOptions) -> Result<Self, LogError> {
+        if dir.is_file() {
+            return Err(LogError::NotAFolder {
+                path: dir.to_owned(),
+            });
+        }
         std::fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
         let lock = Lock::take(dir)?;
         let opened = open::open(dir, &options)?;

@@ -5,7 +5,8 @@
 //! nothing here reads a clock.
 //!
 //! - A source's progress is the order (time, sequence) of its latest event. What comes behind it is *late*.
-//! - A stamp from the future moves the progress no further than the time the event arrived.
+//! - A stamp from the future moves the progress no further than the time the event arrived, and not at all when
+//!   it is more than `max_lag` ahead of that.
 //! - A source more than `max_lag` behind its tenant's front is *lagging* (imported history, a broken
 //!   clock): it runs on a clock of its own until it has caught up, so it neither holds back nor
 //!   spoils the windows of the others (design §8).
@@ -14,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use larum_event::{Place, Source, Span, TenantId, Timestamp, limits};
+use larum_event::{Place, Position, Source, Span, TenantId, Timestamp, limits};
 use larum_window::ClockMoved;
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,8 @@ struct TenantClocks {
     by_progress: BTreeSet<(Timestamp, Source)>,
     front: Option<Timestamp>,
     last_clock: u32,
+    /// Its last event.
+    last: Position,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,12 +118,43 @@ impl Clocks {
     /// Takes one event in log order; adds what it moves to `steps`.
     pub fn observe(&mut self, event: Sighting<'_>, steps: &mut Vec<WatermarkStep>) -> Stamp {
         if !self.tenants.contains_key(event.tenant) {
+            self.forget_idle_tenants(event.place, steps);
             self.tenants
                 .insert(event.tenant.clone(), TenantClocks::default());
         }
         match self.tenants.get_mut(event.tenant) {
-            Some(clocks) => clocks.observe(event, self.max_lag, steps),
+            Some(clocks) => {
+                clocks.last = event.place.position;
+                clocks.observe(event, self.max_lag, steps)
+            }
             None => Stamp::Late,
+        }
+    }
+
+    /// Keeps the number of tenants bounded: the tenth part of them that was idle longest goes, with what
+    /// their windows hold.
+    fn forget_idle_tenants(&mut self, place: Place, steps: &mut Vec<WatermarkStep>) {
+        if self.tenants.len() < limits::TENANTS {
+            return;
+        }
+        let mut idle: Vec<(Position, TenantId)> = self
+            .tenants
+            .iter()
+            .map(|(tenant, clocks)| (clocks.last, tenant.clone()))
+            .collect();
+        idle.sort();
+        for (_, tenant) in idle.into_iter().take(limits::TENANTS.div_ceil(10)) {
+            let Some(clocks) = self.tenants.remove(&tenant) else {
+                continue;
+            };
+            let own = clocks.sources.values().map(|source| source.clock);
+            let clocks: BTreeSet<u32> = own.chain([TENANT_CLOCK]).collect();
+            steps.extend(clocks.into_iter().map(|clock| WatermarkStep {
+                place,
+                tenant: tenant.clone(),
+                clock,
+                watermark: Timestamp::MAX,
+            }));
         }
     }
 
@@ -145,12 +179,11 @@ impl TenantClocks {
         if known.is_some_and(|source| source.is_ahead_of(event.time, event.sequence)) {
             return Stamp::Late;
         }
-        // A stamp from the future cannot push the clock beyond what the log says the time was.
-        let progress = match event.arrived {
-            Some(arrived) => event.time.min(arrived),
-            None => event.time,
-        };
         let previous = known.cloned();
+        let Some(progress) = progress_of(event, max_lag) else {
+            let clock = previous.map_or(TENANT_CLOCK, |source| source.clock);
+            return Stamp::OnTime { clock };
+        };
         let progress = previous
             .as_ref()
             .map_or(progress, |source| source.time.max(progress));
@@ -226,6 +259,17 @@ impl TenantClocks {
         {
             steps.push(given_up(event, forgotten.clock));
         }
+    }
+}
+
+/// How far an event brings its source. A stamp from the future cannot push the clock beyond the time the
+/// log says it was; one further ahead than clocks differ is a broken clock and moves nothing, so that it
+/// does not make late what its source sent before and delivers later.
+fn progress_of(event: Sighting<'_>, max_lag: Span) -> Option<Timestamp> {
+    match event.arrived {
+        Some(arrived) if event.time > arrived.saturating_add(max_lag) => None,
+        Some(arrived) => Some(event.time.min(arrived)),
+        None => Some(event.time),
     }
 }
 

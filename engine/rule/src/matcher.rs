@@ -140,6 +140,23 @@ impl Matcher {
         }
     }
 
+    /// Whether the condition of the rule `number` holds of an event, whatever its topic and key; for
+    /// telling an author why nothing matched. A number that no rule has holds of nothing.
+    ///
+    /// # Errors
+    /// The condition failed on the event.
+    pub fn condition(&mut self, number: u32, event: &Event) -> Result<bool, RuleFault> {
+        let set = Arc::clone(&self.set);
+        let Some(rule) = set.rule(number) else {
+            return Ok(false);
+        };
+        let fields = Fields {
+            event,
+            slots: set.paths.read(event),
+        };
+        self.condition_holds(number, rule, &fields)
+    }
+
     /// What a rule's `.alert(|window| ..)` says of a window; nothing if it has none.
     ///
     /// # Errors

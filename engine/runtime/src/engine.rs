@@ -293,7 +293,7 @@ impl Engine {
         let problems = gauges.problems();
         let evaluating = !gauges.has_problem("sequencer");
         Health {
-            ready: gauges.log_ready() && !gauges.stopping() && evaluating,
+            ready: gauges.log_ready() && !gauges.stopping() && evaluating && !gauges.has_frozen(),
             problems,
             head: *gauges.head().borrow(),
             evaluated: *gauges.evaluated().borrow(),
@@ -368,14 +368,6 @@ impl Engine {
     /// Closes the log and stops every thread, whatever is still to be done.
     pub(crate) async fn end(&self) {
         self.0.gauges.set_stopping();
-        self.0.supervision.retire();
-        drop(
-            self.0
-                .watchdog
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
         self.0.upkeep.stop().await;
         // The last commit of an epoch without outcome is written on the way.
         let (reply, closed) = oneshot::channel();
@@ -386,6 +378,14 @@ impl Engine {
         if tell(&self.0.front.clone().recipient(), EndLive { reply }).is_ok() {
             drop(told.await);
         }
+        self.0.supervision.retire();
+        drop(
+            self.0
+                .watchdog
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         self.0.threads.stop();
         self.0.gauges.set_stopped();
     }

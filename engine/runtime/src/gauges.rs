@@ -15,6 +15,8 @@ use crate::api::Metrics;
 
 /// Names counted one by one in a table.
 const NAMES: usize = 1_000;
+/// Begins what a problem with an actor that makes no progress is about.
+pub const FROZEN: &str = "frozen ";
 /// Where names beyond the bound are counted.
 const OTHER: &str = "other";
 /// Longest commit that is told apart, in microseconds.
@@ -268,6 +270,14 @@ impl Gauges {
     /// It is right again.
     pub fn problem_over(&self, about: &str) {
         self.tables().problems.remove(about);
+    }
+
+    /// Whether an actor makes no progress, which only a restart of the process can mend.
+    pub fn has_frozen(&self) -> bool {
+        self.tables()
+            .problems
+            .keys()
+            .any(|about| about.starts_with(FROZEN))
     }
 
     /// Whether something is wrong about `about`.

@@ -1,7 +1,8 @@
 //! A thread that no actor can block, looking whether actors make progress.
 //!
-//! Native code that hangs cannot be stopped from inside. What can be done is to say so: readiness tells the
-//! problem, so that whoever runs the process restarts it.
+//! Native code that hangs cannot be stopped from inside. What can be done is to say so: the engine is not ready
+//! while an actor is frozen, and whoever runs the process restarts it. It does not end the process itself: the
+//! engine may be a guest in somebody else's.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use larum_event::{Span, limits};
 
-use crate::gauges::Gauges;
+use crate::gauges::{FROZEN, Gauges};
 use crate::supervise::Registry;
 
 /// How often it looks.
@@ -35,11 +36,11 @@ impl Watchdog {
                 for actor in &frozen {
                     let words =
                         format!("{} has made no progress for {}", actor.name, actor.for_span);
-                    gauges.problem(&format!("frozen {}", actor.name), words);
+                    gauges.problem(&format!("{FROZEN}{}", actor.name), words);
                 }
                 let names: Vec<Arc<str>> = frozen.into_iter().map(|actor| actor.name).collect();
                 for name in told.iter().filter(|name| !names.contains(name)) {
-                    gauges.problem_over(&format!("frozen {name}"));
+                    gauges.problem_over(&format!("{FROZEN}{name}"));
                 }
                 told = names;
             }

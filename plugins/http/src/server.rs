@@ -28,6 +28,21 @@ pub struct HttpServer {
     door: Arc<Door>,
 }
 
+/// Whether a door could listen where `config` says, for callers that have much to start before they open it.
+///
+/// # Errors
+/// The address is not of this machine alone, or cannot be had now.
+pub fn check(config: &HttpConfig) -> Result<(), HttpError> {
+    let addr = config.bind;
+    if !addr.ip().is_loopback() {
+        return Err(HttpError::NotLoopback { addr });
+    }
+    match std::net::TcpListener::bind(addr) {
+        Ok(_free) => Ok(()),
+        Err(source) => Err(HttpError::Bind { addr, source }),
+    }
+}
+
 /// Opens the door. Needs an actix system, and listens when it returns.
 ///
 /// # Errors

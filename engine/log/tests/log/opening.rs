@@ -126,3 +126,13 @@ fn a_log_whose_last_partition_is_sealed_goes_on_in_a_new_one() {
     crate::sample::append(&mut log, &[named("new")]);
     assert_eq!(log.head(), Position(4));
 }
+
+#[test]
+fn a_file_where_the_folder_should_be_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    std::fs::write(&path, "not a folder").unwrap();
+    let error = Log::open(&path, LogOptions::default()).unwrap_err();
+    assert!(matches!(error, LogError::NotAFolder { .. }), "{error:?}");
+    assert!(error.to_string().contains("is a file"), "{error}");
+}

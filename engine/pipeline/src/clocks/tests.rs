@@ -1,5 +1,3 @@
-use larum_event::Position;
-
 use super::*;
 
 const SECOND: i64 = 1_000_000_000;
@@ -134,4 +132,57 @@ fn clocks_restored_from_bytes_go_on_the_same_way() {
     let bytes = postcard::to_stdvec(&run.clocks).unwrap();
     let restored: Clocks = postcard::from_bytes(&bytes).unwrap();
     assert_eq!(restored, run.clocks);
+}
+
+#[test]
+fn a_stamp_within_max_lag_of_its_arrival_moves_the_clock_to_the_arrival_and_one_beyond_moves_nothing()
+ {
+    let mut run = Run::new();
+    run.see_with("a", 1_060, None, Some(1_000));
+    assert_eq!(run.watermark(), 940);
+    run.see_with("b", 2_061, None, Some(2_000));
+    assert_eq!(run.watermark(), 940);
+}
+
+#[test]
+fn a_stamp_from_a_broken_clock_does_not_make_the_backlog_of_its_source_late() {
+    let mut run = Run::new();
+    let arrived = Some(10_000);
+    assert_eq!(run.see_with("a", 10_000 + 86_400, None, arrived), ON_TIME);
+    for minute in 0..6 {
+        assert_eq!(
+            run.see_with("a", 9_000 + 60 * minute, None, arrived),
+            ON_TIME
+        );
+    }
+}
+
+#[test]
+fn beyond_the_limit_of_tenants_those_idle_longest_start_anew() {
+    let mut clocks = Clocks::new(Span::from_seconds(60));
+    let mut steps = Vec::new();
+    let source = Source::new("a").unwrap();
+    let mut see = |number: usize, seconds: i64| {
+        let tenant = TenantId::new(format!("t{number}")).unwrap();
+        let sighting = Sighting {
+            tenant: &tenant,
+            source: &source,
+            time: Timestamp::from_nanos(seconds * SECOND),
+            sequence: None,
+            arrived: None,
+            place: Place::raw(Position(number as u64 + 1)),
+        };
+        clocks.observe(sighting, &mut steps)
+    };
+    for number in 0..limits::TENANTS {
+        see(number, 100);
+    }
+    assert_eq!(see(1, 99), Stamp::Late);
+    see(limits::TENANTS, 100);
+    let given_up: Vec<&WatermarkStep> = steps
+        .iter()
+        .filter(|step| step.watermark == Timestamp::MAX)
+        .collect();
+    assert_eq!(given_up.len(), limits::TENANTS / 10);
+    assert!(clocks.tenants.len() <= limits::TENANTS);
 }

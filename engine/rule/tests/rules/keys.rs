@@ -39,6 +39,16 @@ fn an_event_without_a_member_of_the_key_is_not_grouped() {
 }
 
 #[test]
+fn a_condition_can_be_asked_for_whatever_the_topic_and_the_key() {
+    let text = r##"rule("r").on("other").when(|event| event.data.n == 1).group_by("data.x");"##;
+    let mut matcher = Matcher::new(Arc::new(load(text)));
+    for (data, holds) in [(r#"{"n":1}"#, true), (r#"{"n":2}"#, false)] {
+        assert_eq!(matcher.condition(0, &login(data)), Ok(holds), "{data}");
+    }
+    assert_eq!(matcher.condition(1, &login("{}")), Ok(false));
+}
+
+#[test]
 fn a_rule_without_a_key_has_one_group_of_everything() {
     let (out, _) = outcome(load(r##"rule("r").on("#");"##), &login("{}"));
     assert_eq!(out[0].key, GroupKey::everything());

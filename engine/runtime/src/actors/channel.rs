@@ -140,13 +140,12 @@ impl ChannelUnit {
         format!("channel/{channel}")
     }
 
-    /// Has it started on the calling thread's arbiter.
-    pub fn start_on(arbiter: &actix::ArbiterHandle, setup: ChannelSetup) -> Seat<Self> {
+    /// Has it started on `arbiter`'s thread; `None` when there are too many actors.
+    pub fn start_on(arbiter: &actix::ArbiterHandle, setup: ChannelSetup) -> Option<Seat<Self>> {
         let seat = Seat::vacant();
         let supervision = setup.supervision.clone();
-        let Ok(entry) = supervision.registry.register(&Self::name(&setup.channel)) else {
-            return seat;
-        };
+        let entry = supervision.registry.register(&Self::name(&setup.channel));
+        let entry = entry.ok()?;
         let watch_entry = entry.clone();
         let handle = arbiter.clone();
         let create = move |notice: DropNotice| -> Addr<Self> {
@@ -163,7 +162,7 @@ impl ChannelUnit {
             })
         };
         supervision.watch(Watch::new(watch_entry, seat.clone(), create));
-        seat
+        Some(seat)
     }
 
     fn publish(&mut self, batch: &PublishBatch) {

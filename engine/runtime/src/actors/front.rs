@@ -123,13 +123,13 @@ impl FrontUnit {
                 warn!(%channel, "there are too many channels, nobody hears this one live");
                 return None;
             }
-            let line = self.new_line(channel);
+            let line = self.new_line(channel)?;
             self.channels.insert(channel.clone(), line);
         }
         self.channels.get_mut(channel)
     }
 
-    fn new_line(&self, channel: &Channel) -> Line {
+    fn new_line(&self, channel: &Channel) -> Option<Line> {
         let configured = self.setup.buffers.iter().find(|(name, _)| name == channel);
         let buffer = configured.map_or(limits::UNKNOWN_CHANNEL_EVENTS, |(_, buffer)| *buffer);
         let credits = u32::try_from(buffer.max(LEAST_CREDIT)).unwrap_or(u32::MAX);
@@ -141,16 +141,19 @@ impl FrontUnit {
         };
         let credits = Credits::new(credits);
         let name = ChannelUnit::name(channel);
-        let seat = ChannelUnit::start_on(&self.setup.arbiter, setup);
+        let Some(seat) = ChannelUnit::start_on(&self.setup.arbiter, setup) else {
+            warn!(%channel, "there are too many actors, nobody hears this channel live");
+            return None;
+        };
         if let Some(entry) = self.setup.channel.supervision.registry.entry(&name) {
             entry.show_queue(&credits);
         }
         info!(%channel, buffer, "channel is open");
-        Line {
+        Some(Line {
             seat,
             credits,
             covered_from: self.covered_from,
-        }
+        })
     }
 
     /// Hands every event to its channel, waiting for channels that are being made.

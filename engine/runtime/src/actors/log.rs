@@ -21,7 +21,7 @@ use tracing::{error, info};
 use crate::api::EmitError;
 use crate::clock::Clock;
 use crate::credit::{Batch, Credits, send_batch, tell};
-use crate::faults::Faults;
+use crate::faults::{FaultAction, Faults};
 use crate::gauges::Gauges;
 use crate::messages::{AppendBatch, AppendControl, CommitEpoch, CommittedBatch, Grown, Reply};
 use crate::readers::Readers;
@@ -224,9 +224,8 @@ impl LogActor {
             return;
         }
         let began = self.clock.monotonic();
-        #[cfg(feature = "fault-injection")]
-        if self.faults.at("log") == crate::faults::FaultAction::Panic {
-            log.fail_next_commit();
+        if self.faults.at("log") == FaultAction::Panic {
+            fail_next_commit(log);
         }
         match log.transaction(work) {
             Ok(done) => {
@@ -347,6 +346,15 @@ pub fn committed(reader: &mut LogReader) -> Result<Position, LogError> {
     let last = reader.last_epoch()?;
     Ok(last.map_or(Position::START, |epoch| epoch.upto))
 }
+
+#[cfg(feature = "fault-injection")]
+fn fail_next_commit(log: &mut Log) {
+    log.fail_next_commit();
+}
+
+/// Builds without faults never get here.
+#[cfg(not(feature = "fault-injection"))]
+const fn fail_next_commit(_: &mut Log) {}
 
 /// Adds the records that one piece of work became.
 fn collect(written: &Written, done: &LogDone, records: &mut Vec<Record>) {

@@ -69,15 +69,29 @@ impl Core {
     /// A unit failed that is not asked again. Panics are counted by its actor, silence is by nobody else.
     fn failure(&self, name: &str, failed: &UnitFailed) -> Failure {
         let now = self.parts.supervision.clock.monotonic();
-        let turn = match failed {
-            UnitFailed::Broken { .. } if self.is_quarantined(name) => Turn::Never,
-            UnitFailed::Broken { .. } => Turn::Due(now),
-            UnitFailed::Silent { .. } => self.next_turn(name, &failed.to_string()),
+        let (reason, turn) = match failed {
+            UnitFailed::Broken { .. } if self.is_quarantined(name) => {
+                (failed.to_string(), Turn::Never)
+            }
+            UnitFailed::Broken { .. } => (failed.to_string(), Turn::Due(now)),
+            // Windows of a shard share a thread: one that has not begun is not to blame, and comes back as
+            // soon as the thread is free.
+            UnitFailed::Silent { .. } if !self.has_begun(name) => (
+                format!("{failed}: it waited behind another window on its thread"),
+                Turn::Due(now),
+            ),
+            UnitFailed::Silent { .. } => {
+                let reason = failed.to_string();
+                let turn = self.next_turn(name, &reason);
+                (reason, turn)
+            }
         };
-        Failure {
-            reason: failed.to_string(),
-            turn,
-        }
+        Failure { reason, turn }
+    }
+
+    fn has_begun(&self, unit: &str) -> bool {
+        let entry = self.parts.supervision.registry.entry(unit);
+        entry.is_some_and(|entry| entry.is_busy())
     }
 
     fn cannot_be_rebuilt(&self, name: &str, reason: String) -> Failure {

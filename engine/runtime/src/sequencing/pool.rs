@@ -119,7 +119,8 @@ impl Pool {
                 );
             }
         }
-        // Twice an epoch, for its raw events and the alerts among them.
+        // Room for every event of an epoch in the windows of a thousand rules; what is beyond that waits
+        // until a window is done.
         let items = u32::try_from(limits::EPOCH_EVENTS * 1_024).unwrap_or(u32::MAX);
         Self {
             supervision: supervision.clone(),

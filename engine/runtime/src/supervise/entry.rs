@@ -200,6 +200,11 @@ impl ActorEntry {
         lock(&self.0.status).queue = Some(credits.clone());
     }
 
+    /// Whether a unit of work has begun and is not done.
+    pub fn is_busy(&self) -> bool {
+        self.0.busy.load(Ordering::Relaxed)
+    }
+
     /// A unit of work begins.
     pub fn begin(&self) {
         self.0.busy.store(true, Ordering::Relaxed);

@@ -1,8 +1,6 @@
 //! Alerts over alerts, and loops through the outside.
 
-use larum_engine::Engine;
-
-use crate::support::{config, derived, emit, ended, folder, logins, of_rule};
+use crate::support::{config, derived, emit, ended, folder, logins, of_rule, settled, started};
 
 /// Five failures of one user in five minutes; a rule over its alerts; a rule over all alerts.
 const RULES: &str = r#"
@@ -30,9 +28,9 @@ rule("auth.wave_of_waves")
 #[actix_rt::test]
 async fn an_alert_is_counted_by_a_second_rule_and_by_a_third_over_that() {
     let store = folder();
-    let engine = Engine::start(config(&store, RULES)).await.unwrap();
+    let engine = started(config(&store, RULES)).await;
     emit(&engine, logins(0..6, 1)).await;
-    engine.settle().await;
+    settled(&engine).await;
     let found = derived(&ended(engine, &store).await);
     assert_eq!(of_rule(&found, "auth.failures").len(), 2);
     assert_eq!(of_rule(&found, "auth.wave").len(), 1);

@@ -19,4 +19,7 @@ mod live;
 
 mod panics;
 
+mod crash;
 mod ways_out;
+
+mod rules;

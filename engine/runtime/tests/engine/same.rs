@@ -1,9 +1,11 @@
 //! The actors give the bytes of the pure pipeline, however they share the work and however late they answer.
 
-use larum_engine::{Engine, EngineConfig};
+use larum_engine::EngineConfig;
 
 use crate::stream::{self, RULES};
-use crate::support::{check_same, config, derived, ended, faults, offline, records, written};
+use crate::support::{
+    check_same, config, derived, ended, faults, offline, records, settled, started, written,
+};
 
 const EVENTS: usize = 2_000;
 const LATE_ANSWERS: &str =
@@ -15,8 +17,8 @@ async fn check(seed: u64, change: impl FnOnce(&mut EngineConfig)) {
     assert!(expected.len() > 300);
     let mut config = config(&store, RULES);
     change(&mut config);
-    let engine = Engine::start(config).await.unwrap();
-    engine.settle().await;
+    let engine = started(config).await;
+    settled(&engine).await;
     let metrics = engine.metrics();
     assert_eq!(engine.health().problems, Vec::<String>::new());
     let found = ended(engine, &store).await;

@@ -157,9 +157,20 @@ pub fn logins(numbers: std::ops::Range<u64>, users: u64) -> Vec<Event> {
     numbers.map(|number| login(number, users)).collect()
 }
 
+/// How long something may take before the test says that it never happens.
+const LONG: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// A running engine.
+pub async fn started(config: EngineConfig) -> Engine {
+    let start = tokio::time::timeout(LONG, Engine::start(config));
+    start.await.expect("an engine starts").unwrap()
+}
+
 /// Ends the engine and reads its log.
 pub async fn ended(engine: Engine, store: &TempDir) -> Vec<Record> {
-    engine.shutdown().await;
+    if tokio::time::timeout(LONG, engine.shutdown()).await.is_err() {
+        panic!("{:?} {:#?}", engine.health(), engine.actors());
+    }
     records(store.path())
 }
 
@@ -188,5 +199,12 @@ pub async fn while_time_passes<T>(time: &ManualTime, work: impl Future<Output = 
 pub async fn until(mut holds: impl FnMut() -> bool) {
     while !holds() {
         tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until everything is evaluated; an engine that never gets there fails the test and says how it is.
+pub async fn settled(engine: &Engine) {
+    if tokio::time::timeout(LONG, engine.settle()).await.is_err() {
+        panic!("{:?} {:#?}", engine.health(), engine.actors());
     }
 }

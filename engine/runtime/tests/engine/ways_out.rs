@@ -2,17 +2,20 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use larum_engine::breaker::BreakerState;
 use larum_engine::{
     Delivered, Engine, EngineConfig, Handler, HandlerError, HandlerResult, HandlerSpec, Interest,
 };
-use larum_event::Channel;
+use larum_event::{Channel, limits};
 use tempfile::TempDir;
 
-use crate::support::{config, emit, faults, folder, logins, manual, until, while_time_passes};
+use crate::stream;
+use crate::support::{
+    config, derived, emit, ended, faults, folder, logins, manual, of_rule, until, while_time_passes,
+};
 
 /// What a handler was given, across its restarts.
 #[derive(Clone, Default)]
@@ -199,4 +202,54 @@ async fn a_channel_that_panics_is_restarted_and_its_consumers_miss_nothing() {
         .unwrap();
     assert_eq!(channel.restarts, 1);
     engine.shutdown().await;
+}
+
+/// Answers every alert with an event that names it as its cause, and that raises the next one.
+struct Answering(Arc<OnceLock<Engine>>);
+
+impl Handler for Answering {
+    fn handle(
+        &mut self,
+        batch: Vec<Arc<Delivered>>,
+    ) -> Pin<Box<dyn Future<Output = HandlerResult>>> {
+        let engine = self.0.get().unwrap().clone();
+        Box::pin(async move {
+            for alert in batch {
+                let cause = &alert.event.envelope().id;
+                let json = format!(
+                    r#"{{"id":"answer-{cause}","type":"ticket.opened","source":"desk","time":"{}","channel":"tickets","causationId":"{cause}"}}"#,
+                    alert.event.envelope().time
+                );
+                emit(&engine, [stream::event(&json, alert.event.envelope().time)]).await;
+            }
+            Ok(())
+        })
+    }
+}
+
+#[actix_rt::test]
+async fn a_loop_through_an_outside_handler_stops_at_the_depth_limit_with_one_diagnostic() {
+    let store = folder();
+    let engine: Arc<OnceLock<Engine>> = Arc::default();
+    let answering = Arc::clone(&engine);
+    let handler = HandlerSpec {
+        channel: Channel::alerts(),
+        make: Arc::new(move || Box::new(Answering(Arc::clone(&answering)))),
+        ..Notes::default().spec("answers")
+    };
+    let rules = r#"rule("any").on(["security.#", "tickets.#"]);"#;
+    let config = EngineConfig {
+        handlers: vec![handler],
+        ..config(&store, rules)
+    };
+    assert!(engine.set(Engine::start(config).await.unwrap()).is_ok());
+    let engine = engine.get().unwrap();
+    emit(engine, logins(0..1, 1)).await;
+    let limit = u64::from(limits::DERIVED_DEPTH);
+    // The login and an answer to each alert there may be.
+    until(|| engine.metrics().accepted == 1 + limit).await;
+    let found = derived(&ended(engine.clone(), &store).await);
+    assert_eq!(of_rule(&found, "any").len() as u64, limit);
+    let diagnostics = found.iter().filter(|json| json.contains("causation.limit"));
+    assert_eq!(diagnostics.count(), 1);
 }

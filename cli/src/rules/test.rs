@@ -1,0 +1,325 @@
+//! `larum rules test`: plays the cases beside each rule and compares.
+//!
+//! What a case says must hold as it is written, with events of equal time in other orders, and with every event
+//! sent twice: whoever writes a rule should not have to think of either.
+
+mod expected;
+
+mod near;
+
+mod play;
+
+mod report;
+
+mod suite;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use larum_event::Alert;
+use larum_rule::Rule;
+
+use self::near::Near;
+use self::play::{Played, Way, other_ways, play};
+use self::report::Report;
+use self::suite::{Case, Kind, Suite};
+use crate::error::{CliError, Exit};
+use crate::rule_files;
+
+/// Alerts of a quiet case that are listed.
+const ALERTS_SHOWN: usize = 5;
+
+/// Play the cases beside each rule and tell what came of them
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A rule folder holds its cases in cases/: fires*.ndjson must raise at least one alert of the folder's rules, \
+quiet*.ndjson none. Where fires-x.alerts.ndjson stands beside fires-x.ndjson, exactly its alerts must come \
+(rule, key, count, trigger.seq, as far as given). cases/uses.toml names rule folders whose alerts the \
+cases need: rules = [\"authentication/repeated_failed_logins\"]. Every case is also played with events of equal time \
+in other orders, and with every event sent twice.
+
+Exits with 0 when all cases pass, with 1 when one fails, with 2 when rules do not load.
+
+Examples:
+  larum rules test
+  larum rules test --rules rules authentication/repeated_failed_logins
+  larum rules test --fail-on-empty --json")]
+pub struct Test {
+    /// The folder of the rules
+    #[arg(long, value_name = "DIR", default_value = "rules")]
+    rules: PathBuf,
+    /// Fail also where a folder has no firing or no quiet case, or a rule fires in no case
+    #[arg(long)]
+    fail_on_empty: bool,
+    /// Write JSON: one object with every folder and case
+    #[arg(long)]
+    json: bool,
+    /// Rule ids, rule folders or areas; all without any
+    #[arg(value_name = "RULE")]
+    names: Vec<String>,
+}
+
+impl Test {
+    /// Runs the verb.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let files = rule_files::read(&self.rules)?;
+        let folders = suite::by_folder(&files);
+        let mut reports = Vec::new();
+        for folder in self.wanted(&files)? {
+            let suite = suite::read(&self.rules, &folders, &folder)?;
+            reports.push(test(&suite));
+        }
+        let mut out = crate::terminal::stdout();
+        if self.json {
+            report::write_json(&mut out, &reports, self.fail_on_empty)?;
+        } else {
+            report::write_text(&mut out, &reports, self.fail_on_empty)?;
+        }
+        let ok = reports
+            .iter()
+            .all(|report| report.passes(self.fail_on_empty));
+        Ok(if ok { Exit::Done } else { Exit::Problems })
+    }
+
+    /// The folders that were named, by id, folder or area. The whole set must load, since a set
+    /// that does not is of no use to anybody.
+    fn wanted(&self, files: &[larum_event::RuleFile]) -> Result<Vec<String>, CliError> {
+        let set = super::loaded(&self.rules, files)?;
+        let folder_of = |rule: &Rule| suite::folder_of(&rule.file).to_owned();
+        let mut folders: Vec<String> = files
+            .iter()
+            .map(|file| suite::folder_of(&file.path).to_owned())
+            .collect();
+        folders.dedup();
+        if self.names.is_empty() {
+            folders.sort();
+            folders.dedup();
+            return Ok(folders);
+        }
+        let mut wanted = Vec::new();
+        for name in &self.names {
+            let before = wanted.len();
+            let path = name.trim_end_matches('/');
+            let inside = format!("{path}/");
+            let by_path = folders.iter();
+            let by_path = by_path.filter(|it| *it == path || it.starts_with(&inside));
+            wanted.extend(by_path.cloned());
+            let by_id = set.rules().iter().filter(|rule| rule.id.as_str() == name);
+            wanted.extend(by_id.map(folder_of));
+            if wanted.len() == before {
+                let ids = set.rules().iter().map(|rule| rule.id.as_str());
+                let near = did_you_mean(name, ids.chain(folders.iter().map(String::as_str)));
+                return Err(CliError::Usage(format!(
+                    "no rule and no rule folder in {} is called {name:?}{near}",
+                    self.rules.display()
+                )));
+            }
+        }
+        wanted.sort();
+        wanted.dedup();
+        Ok(wanted)
+    }
+}
+
+/// `; did you mean "x"?` when a known name is near.
+fn did_you_mean<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let nearest = known
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .min();
+    match nearest {
+        Some((distance, candidate)) if distance <= name.len() / 3 => {
+            format!("; did you mean {candidate:?}?")
+        }
+        Some(_) | None => String::new(),
+    }
+}
+
+impl Suite {
+    /// The rules of the folder itself.
+    fn own_rules(&self) -> impl Iterator<Item = &Rule> {
+        self.own.iter().filter_map(|number| self.set.rule(*number))
+    }
+}
+
+/// One thing that is wrong with a case.
+#[derive(Debug)]
+pub struct Problem {
+    /// What.
+    pub message: String,
+    /// What came instead, line by line.
+    pub details: Vec<String>,
+    /// How near each rule came, where none fired.
+    pub near: Vec<Near>,
+}
+
+impl Problem {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            details: Vec::new(),
+            near: Vec::new(),
+        }
+    }
+
+    fn listing(message: impl Into<String>, details: Vec<String>) -> Self {
+        Self {
+            details,
+            ..Self::new(message)
+        }
+    }
+}
+
+/// What came of one case.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The case.
+    pub case: String,
+    /// What had to come of it.
+    pub kind: Kind,
+    /// Alerts that came.
+    pub alerts: usize,
+    /// Other ways in which it was played.
+    pub ways: usize,
+    /// What is wrong; nothing for a case that passes.
+    pub problems: Vec<Problem>,
+}
+
+fn test(suite: &Suite) -> Report {
+    let rules: Vec<String> = suite.own_rules().map(|rule| rule.id.to_string()).collect();
+    let mut silent = rules.clone();
+    let mut verdicts = Vec::new();
+    for case in &suite.cases {
+        let (verdict, fired) = test_case(suite, case);
+        silent.retain(|rule| !fired.contains(rule));
+        verdicts.push(verdict);
+    }
+    Report {
+        folder: suite.folder.clone(),
+        rules,
+        verdicts,
+        strays: suite.strays.clone(),
+        silent,
+    }
+}
+
+/// The verdict, and the rules that fired.
+fn test_case(suite: &Suite, case: &Case) -> (Verdict, Vec<String>) {
+    let played = play(suite, case, Way::AsWritten);
+    let mut problems = flaws(case, &played);
+    match (case.kind, &case.expected) {
+        (Kind::Fires, Some(expected)) => {
+            let right = expected.len() == played.alerts.len()
+                && expected
+                    .iter()
+                    .zip(&played.alerts)
+                    .all(|(it, alert)| it.is(alert));
+            if !right {
+                let wanted = expected.iter().map(|it| format!("expected  {it}"));
+                let came = played.alerts.iter();
+                let came = came.map(|alert| format!("came      {}", expected::shown(alert)));
+                let lines = wanted.chain(came).collect();
+                problems.push(Problem::listing("other alerts than expected", lines));
+            }
+        }
+        (Kind::Fires, None) if played.alerts.is_empty() => problems.push(no_alert(suite, &played)),
+        (Kind::Quiet, _) if !played.alerts.is_empty() => {
+            let count = played.alerts.len() as u64;
+            let count = crate::terminal::counted(count, "alert");
+            let shown = listed(&played.alerts);
+            problems.push(Problem::listing(format!("not quiet: {count}"), shown));
+        }
+        (Kind::Fires | Kind::Quiet, _) => {}
+    }
+    let ways = other_ways(case);
+    if problems.is_empty() {
+        problems.extend(ways.iter().filter_map(|way| {
+            let other = play(suite, case, *way);
+            other_alerts(&played, &other, *way)
+        }));
+    }
+    let fired = played.alerts.iter().map(|alert| alert.rule.to_string());
+    let verdict = Verdict {
+        case: case.name.clone(),
+        kind: case.kind,
+        alerts: played.alerts.len(),
+        ways: ways.len(),
+        problems,
+    };
+    (verdict, fired.collect())
+}
+
+/// What is wrong with a case whatever came of it: nobody means events that are not looked at.
+fn flaws(case: &Case, played: &Played) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if case.records.is_empty() {
+        problems.push(Problem::new("the case holds no event"));
+    }
+    for record in &case.records {
+        if let Err(rejection) = &record.outcome {
+            let reason = rejection.reason;
+            let text = format!("line {}: {reason}: {rejection}", record.line);
+            problems.push(Problem::new(text));
+        }
+    }
+    for line in &played.late {
+        let text = format!("line {line} is earlier than an event before it; sort events by time");
+        problems.push(Problem::new(text));
+    }
+    for event in &played.conflicts {
+        let id = &event.envelope().id;
+        let text = format!("two events have the id {id} and say different things");
+        problems.push(Problem::new(text));
+    }
+    problems.extend(played.faults.iter().map(Problem::new));
+    problems
+}
+
+fn no_alert(suite: &Suite, played: &Played) -> Problem {
+    let mut details = Vec::new();
+    if played.duplicates > 0 {
+        let events = crate::terminal::counted(played.duplicates, "event");
+        details.push(format!("{events} left out: their ids were there before"));
+    }
+    Problem {
+        near: near::near(suite, played),
+        ..Problem::listing("no alert", details)
+    }
+}
+
+/// A problem if another way of playing gives other alerts. Another order may set the same alert off with another
+/// event of the same time, so what set it off is not compared.
+fn other_alerts(written: &Played, other: &Played, way: Way) -> Option<Problem> {
+    if told(written) == told(other) {
+        return None;
+    }
+    let mut lines = vec!["as written:".to_owned()];
+    lines.extend(listed(&written.alerts));
+    lines.push("this way:".to_owned());
+    lines.extend(listed(&other.alerts));
+    Some(Problem::listing(format!("other alerts {way}"), lines))
+}
+
+fn told(played: &Played) -> Vec<(&str, String, u64)> {
+    let alerts = played.alerts.iter();
+    let key = |alert: &Alert| serde_json::Value::Object(alert.key.clone()).to_string();
+    let mut told: Vec<_> = alerts
+        .map(|alert| (alert.rule.as_str(), key(alert), alert.count))
+        .collect();
+    told.sort();
+    told
+}
+
+fn listed(alerts: &[Alert]) -> Vec<String> {
+    let mut lines: Vec<String> = alerts
+        .iter()
+        .take(ALERTS_SHOWN)
+        .map(expected::shown)
+        .collect();
+    if alerts.len() > ALERTS_SHOWN {
+        lines.push(format!("and {} more", alerts.len() - ALERTS_SHOWN));
+    }
+    if lines.is_empty() {
+        lines.push("none".to_owned());
+    }
+    lines
+}

@@ -1,0 +1,278 @@
+//! One case played through the pipeline: as it is written, in another order, or twice.
+
+use std::collections::BTreeSet;
+
+use larum_event::{Alert, Event, Position};
+use larum_pipeline::{Input, Outcome, Pipeline, Settings};
+
+use super::suite::{Case, Suite};
+use crate::demo::random::Random;
+use crate::detect::{Found, Shown};
+use crate::seen::{Seen, Sight};
+
+/// How many other orders of equal times are tried.
+const ORDERS: u64 = 4;
+
+/// How the events of a case are played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// In their order.
+    AsWritten,
+    /// Those of equal time in another order.
+    Reordered {
+        /// Decides which.
+        seed: u64,
+    },
+    /// Each followed by itself, and all of them once more.
+    Twice,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Played {
+    /// The alerts of the folder's own rules that stand at the end, in order.
+    pub alerts: Vec<Alert>,
+    /// Every event that rules could see: those of the case, and alerts.
+    pub events: Vec<Event>,
+    /// Lines of events that came behind their source's clock, from 1.
+    pub late: BTreeSet<u64>,
+    /// Events with an id that another event has.
+    pub conflicts: Vec<Event>,
+    /// Events left out because they repeat one before them.
+    pub duplicates: u64,
+    /// What rules failed on.
+    pub faults: Vec<String>,
+}
+
+/// Other ways to play a case that must give the same alerts.
+pub fn other_ways(case: &Case) -> Vec<Way> {
+    let events = || {
+        case.records
+            .iter()
+            .filter_map(|it| it.outcome.as_ref().ok())
+    };
+    let times = events().map(|event| event.envelope().time);
+    let distinct: BTreeSet<_> = times.clone().collect();
+    let mut ways = Vec::new();
+    if distinct.len() < times.count() {
+        ways.extend((1..=ORDERS).map(|seed| Way::Reordered { seed }));
+    }
+    // Without ids of their own nothing tells that events are the same.
+    if events().all(|event| !event.envelope().filled.id) {
+        ways.push(Way::Twice);
+    }
+    ways
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AsWritten => f.write_str("as written"),
+            Self::Reordered { seed } => {
+                write!(
+                    f,
+                    "with events of equal time in another order (seed {seed})"
+                )
+            }
+            Self::Twice => f.write_str("with every event sent twice"),
+        }
+    }
+}
+
+/// An event and the number of its record.
+#[derive(Clone)]
+struct Numbered {
+    number: u64,
+    line: u64,
+    event: Event,
+}
+
+/// Plays a case of `suite`.
+pub fn play(suite: &Suite, case: &Case, way: Way) -> Played {
+    let events = case.records.iter().filter_map(|record| {
+        Some(Numbered {
+            number: record.number,
+            line: record.line,
+            event: record.outcome.as_ref().ok()?.clone(),
+        })
+    });
+    let mut events: Vec<Numbered> = events.collect();
+    match way {
+        Way::AsWritten => {}
+        Way::Reordered { seed } => reorder(&mut events, seed),
+        Way::Twice => {
+            let again = events.clone();
+            events = events.into_iter().flat_map(|it| [it.clone(), it]).collect();
+            events.extend(again);
+        }
+    }
+    let mut stage = Stage::default();
+    let mut inputs = Vec::with_capacity(events.len());
+    for Numbered {
+        number,
+        line,
+        event,
+    } in events
+    {
+        match stage.seen.sight(&event) {
+            Sight::First => {}
+            Sight::Duplicate => {
+                stage.played.duplicates += 1;
+                continue;
+            }
+            Sight::Conflict => {
+                stage.played.conflicts.push(event);
+                continue;
+            }
+        }
+        stage.lines.push(line);
+        stage.played.events.push(event.clone());
+        inputs.push(Input {
+            position: Position(inputs.len() as u64 + 1),
+            event,
+            arrived: None,
+            record: Some(number),
+        });
+    }
+    let mut pipeline = Pipeline::new(suite.set.clone(), Settings::default());
+    let outcome = pipeline.run(&inputs);
+    stage.keep(outcome);
+    // The end of a case is the end of time.
+    let outcome = pipeline.close();
+    stage.keep(outcome);
+    stage.end(suite)
+}
+
+/// What is known while a case is played.
+struct Stage {
+    seen: Seen,
+    found: Found,
+    /// The line of each position, from position 1.
+    lines: Vec<u64>,
+    played: Played,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self {
+            seen: Seen::new(),
+            found: Found::new(Shown::Standing),
+            lines: Vec::new(),
+            played: Played::default(),
+        }
+    }
+}
+
+impl Stage {
+    fn keep(&mut self, outcome: Outcome) {
+        for late in outcome.late {
+            let index = usize::try_from(late.position.0).unwrap_or(usize::MAX);
+            let line = self.lines.get(index.wrapping_sub(1));
+            self.played.late.extend(line);
+        }
+        for fault in outcome.faults {
+            let (rule, event) = (&fault.rule, &fault.event);
+            let text = format!("rule {rule} failed on event {event}: {}", fault.message);
+            self.played.faults.push(text);
+        }
+        for raised in outcome.alerts {
+            if raised.alert.revision == 1 {
+                self.played.events.push(raised.event.clone());
+            }
+            self.found.keep(raised);
+        }
+    }
+
+    fn end(self, suite: &Suite) -> Played {
+        let mut played = self.played;
+        let own: Vec<&str> = suite.own_rules().map(|rule| rule.id.as_str()).collect();
+        let alerts = self.found.alerts();
+        let alerts = alerts.filter(|alert| own.contains(&alert.rule.as_str()));
+        played.alerts = alerts.cloned().collect();
+        played
+    }
+}
+
+/// Puts events of equal time into another order. Those that have a sequence keep theirs, since it
+/// says which of them came first; records are numbered anew, since their numbers would too.
+fn reorder(events: &mut [Numbered], seed: u64) {
+    let mut random = Random::new(seed);
+    let same_time =
+        |one: &Numbered, other: &Numbered| one.event.envelope().time == other.event.envelope().time;
+    for equal in events.chunk_by_mut(same_time) {
+        let sequenced = equal.iter().filter(|it| has_sequence(it));
+        let mut sequenced: Vec<Numbered> = sequenced.cloned().collect();
+        for index in (1..equal.len()).rev() {
+            equal.swap(index, random.between(0, index as u64) as usize);
+        }
+        sequenced.reverse();
+        for slot in equal.iter_mut().filter(|it| has_sequence(it)) {
+            if let Some(next) = sequenced.pop() {
+                *slot = next;
+            }
+        }
+    }
+    for (event, number) in events.iter_mut().zip(0..) {
+        event.number = number;
+    }
+}
+
+fn has_sequence(numbered: &Numbered) -> bool {
+    numbered.event.envelope().sequence.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ids of events after they were reordered. `a5@7` has the sequence 5 and happens in second 7.
+    fn reordered(events: &[&str], seed: u64) -> Vec<String> {
+        let lines = events.iter().map(|text| {
+            let (id, second) = text.split_once('@').unwrap();
+            let sequence = id.trim_start_matches(char::is_alphabetic);
+            let sequence = match sequence {
+                "" => String::new(),
+                number => format!("\"sequence\":{number},"),
+            };
+            format!(
+                "{{\"id\":\"{id}\",{sequence}\"type\":\"t\",\"source\":\"s\",\
+                 \"time\":\"2026-11-20T12:00:{second:0>2}Z\"}}\n"
+            )
+        });
+        let text: String = lines.collect();
+        let records = crate::input::records("test", text.into_bytes()).unwrap();
+        let mut numbered: Vec<Numbered> = records
+            .into_iter()
+            .map(|record| Numbered {
+                number: record.number,
+                line: record.line,
+                event: record.outcome.unwrap(),
+            })
+            .collect();
+        reorder(&mut numbered, seed);
+        let numbers: Vec<u64> = numbered.iter().map(|it| it.number).collect();
+        assert!(numbers.is_sorted());
+        let ids = numbered.iter();
+        ids.map(|it| it.event.envelope().id.to_string()).collect()
+    }
+
+    #[test]
+    fn only_events_of_equal_time_change_places() {
+        let events = ["a@1", "b@2", "c@2", "d@2", "e@3"];
+        let orders: BTreeSet<_> = (1..=ORDERS).map(|seed| reordered(&events, seed)).collect();
+        assert!(orders.len() > 1, "{orders:?}");
+        for order in &orders {
+            assert_eq!((order[0].as_str(), order[4].as_str()), ("a", "e"));
+        }
+        assert_eq!(reordered(&events, 1), reordered(&events, 1));
+    }
+
+    #[test]
+    fn events_with_a_sequence_keep_their_order_among_others() {
+        for seed in 1..=20 {
+            let order = reordered(&["a1@2", "b@2", "c2@2", "d@2", "e3@2"], seed);
+            let sequenced = order.iter().filter(|id| id.len() == 2);
+            assert_eq!(sequenced.collect::<Vec<_>>(), ["a1", "c2", "e3"], "{seed}");
+        }
+    }
+}

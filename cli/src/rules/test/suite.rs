@@ -1,0 +1,204 @@
+//! A rule folder with its cases, read from disk.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use larum_event::RuleFile;
+use larum_file::FileRecord;
+use larum_rule::RuleSet;
+use serde::Deserialize;
+
+use super::expected::Expected;
+use crate::error::CliError;
+use crate::input;
+use crate::rules::told;
+
+/// The folder of the cases, beside the rule.
+const CASES: &str = "cases";
+/// The file that names rules whose alerts the cases need.
+const USES: &str = "uses.toml";
+/// The name of the root folder.
+const ROOT: &str = ".";
+
+/// What must come of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// At least one alert.
+    Fires,
+    /// None.
+    Quiet,
+}
+
+impl Kind {
+    /// Its word, with which its files begin.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fires => "fires",
+            Self::Quiet => "quiet",
+        }
+    }
+}
+
+/// One recording and what must come of it.
+#[derive(Debug)]
+pub struct Case {
+    /// The name of its file.
+    pub name: String,
+    /// What must come of it.
+    pub kind: Kind,
+    /// Its records, in order.
+    pub records: Vec<FileRecord>,
+    /// The alerts it must raise, where a file beside it says so.
+    pub expected: Option<Vec<Expected>>,
+}
+
+/// The rules of one folder and their cases.
+#[derive(Debug)]
+pub struct Suite {
+    /// The folder, relative to that of the rules.
+    pub folder: String,
+    /// The rules, and those whose alerts they need.
+    pub set: Arc<RuleSet>,
+    /// The rules of the folder itself, by number.
+    pub own: Vec<u32>,
+    /// The cases, by name.
+    pub cases: Vec<Case>,
+    /// Files among the cases that are none.
+    pub strays: Vec<String>,
+}
+
+/// `cases/uses.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Uses {
+    /// Rule folders.
+    rules: Vec<String>,
+}
+
+/// The files of a set by the folder they lie in.
+pub fn by_folder(files: &[RuleFile]) -> BTreeMap<String, Vec<RuleFile>> {
+    let mut folders: BTreeMap<String, Vec<RuleFile>> = BTreeMap::new();
+    for file in files {
+        let folder = folder_of(&file.path).to_owned();
+        folders.entry(folder).or_default().push(file.clone());
+    }
+    folders
+}
+
+/// The folder of a rule file.
+pub fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(ROOT, |(folder, _)| folder)
+}
+
+/// Reads the suite of `folder`, one of `folders`, below `root`.
+pub fn read(
+    root: &Path,
+    folders: &BTreeMap<String, Vec<RuleFile>>,
+    folder: &str,
+) -> Result<Suite, CliError> {
+    let cases = root.join(folder).join(CASES);
+    let own_files = folders.get(folder).cloned().unwrap_or_default();
+    let mut files = own_files.clone();
+    for used in uses(&cases.join(USES))?.rules {
+        let Some(more) = folders.get(&used) else {
+            let near = super::did_you_mean(&used, folders.keys().map(String::as_str));
+            return Err(CliError::Usage(format!(
+                "{} names {used:?}, which is no folder with rules{near}",
+                cases.join(USES).display()
+            )));
+        };
+        let new = more.iter().filter(|file| !files.contains(file));
+        let new: Vec<RuleFile> = new.cloned().collect();
+        files.extend(new);
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    let set = RuleSet::load(&files).map_err(|findings| CliError::Rules(told(root, &findings)))?;
+    let own = set.rules().iter().zip(0..);
+    let own = own.filter(|(rule, _)| own_files.iter().any(|file| *file.path == *rule.file));
+    let own = own.map(|(_, number)| number).collect();
+    let mut suite = Suite {
+        folder: folder.to_owned(),
+        own,
+        set: Arc::new(set),
+        cases: Vec::new(),
+        strays: Vec::new(),
+    };
+    suite.read_cases(&cases)?;
+    Ok(suite)
+}
+
+impl Suite {
+    fn read_cases(&mut self, folder: &Path) -> Result<(), CliError> {
+        let files = names(folder)?;
+        for (name, path) in &files {
+            let Some(stem) = name.strip_suffix(".ndjson") else {
+                if name != USES {
+                    self.strays.push(name.clone());
+                }
+                continue;
+            };
+            if let Some(case) = stem.strip_suffix(".alerts") {
+                let case = format!("{case}.ndjson");
+                if !case.starts_with("fires") || !files.contains_key(&case) {
+                    self.strays.push(name.clone());
+                }
+                continue;
+            }
+            let kinds = [Kind::Fires, Kind::Quiet].into_iter();
+            let Some(kind) = kinds.clone().find(|kind| stem.starts_with(kind.as_str())) else {
+                self.strays.push(name.clone());
+                continue;
+            };
+            let expected = match files.get(&format!("{stem}.alerts.ndjson")) {
+                Some(path) if kind == Kind::Fires => Some(Expected::read(path, &bytes(path)?)?),
+                Some(_) | None => None,
+            };
+            let shown = path.display().to_string();
+            self.cases.push(Case {
+                name: name.clone(),
+                kind,
+                records: input::records(&shown, bytes(path)?)?,
+                expected,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The files in a folder, by name; none where there is no folder. Hidden ones are left out.
+fn names(folder: &Path) -> Result<BTreeMap<String, PathBuf>, CliError> {
+    let open = |source| CliError::Open {
+        path: folder.to_owned(),
+        source,
+    };
+    if !folder.is_dir() {
+        return Ok(BTreeMap::new());
+    }
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(open)? {
+        let entry = entry.map_err(open)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') && entry.path().is_file() {
+            found.insert(name, entry.path());
+        }
+    }
+    Ok(found)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    fs::read(path).map_err(|source| CliError::Open {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn uses(path: &Path) -> Result<Uses, CliError> {
+    if !path.is_file() {
+        return Ok(Uses::default());
+    }
+    let text = String::from_utf8_lossy(&bytes(path)?).into_owned();
+    toml::from_str(&text)
+        .map_err(|error| CliError::Usage(format!("{}: {}", path.display(), error.message())))
+}
