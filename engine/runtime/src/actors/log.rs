@@ -9,13 +9,15 @@
 //! Invariant: the epochs in the log follow each other without overlap. A commit that begins before the end of
 //! one that is durable comes from an evaluation that did not know of it, and is refused.
 
+mod work;
+
 use std::sync::Arc;
 
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
 };
-use larum_event::{EpochCommit, Event, Position, Record, RecordBody, Span, Timestamp};
-use larum_log::{Appended, Log, LogDone, LogError, LogReader, LogWork};
+use larum_event::{EpochCommit, Position, Record, Span};
+use larum_log::{Log, LogDone, LogError, LogReader, LogWork};
 use tracing::{error, info};
 
 use crate::api::EmitError;
@@ -25,6 +27,8 @@ use crate::faults::{FaultAction, Faults};
 use crate::gauges::Gauges;
 use crate::messages::{AppendBatch, AppendControl, CommitEpoch, CommittedBatch, Grown, Reply};
 use crate::readers::Readers;
+
+use work::{Pending, Written, answer, collect, refuse, tell_asker};
 
 /// How long to wait before the log is opened again after it failed.
 const REOPEN_AFTER: Span = Span::from_seconds(1);
@@ -49,10 +53,6 @@ pub struct LogActor {
     clock: Clock,
     gauges: Arc<Gauges>,
     readers: Readers,
-    #[cfg_attr(
-        not(feature = "fault-injection"),
-        expect(dead_code, reason = "only test builds have faults")
-    )]
     faults: Faults,
     followers: Vec<Follower>,
     pending: Vec<Pending>,
@@ -62,32 +62,6 @@ pub struct LogActor {
     flush_due: bool,
     /// It is not opened again.
     closed: bool,
-}
-
-enum Pending {
-    Append(AppendBatch),
-    Control(AppendControl),
-    Epoch(CommitEpoch),
-}
-
-impl Pending {
-    /// Where the epoch begins, if it is one.
-    fn begin(&self) -> Option<Position> {
-        match self {
-            Self::Epoch(epoch) => Some(epoch.commit.from),
-            Self::Append(_) | Self::Control(_) => None,
-        }
-    }
-}
-
-/// One piece of work that is being written: what it was, and who is to be told.
-enum Written {
-    Append(
-        Arc<[(Event, Timestamp)]>,
-        Option<Reply<Result<Vec<Appended>, EmitError>>>,
-    ),
-    Control(Vec<RecordBody>, Reply<Result<Vec<Position>, Arc<LogError>>>),
-    Epoch(CommitEpoch),
 }
 
 #[derive(Message)]
@@ -355,81 +329,6 @@ fn fail_next_commit(log: &mut Log) {
 /// Builds without faults never get here.
 #[cfg(not(feature = "fault-injection"))]
 const fn fail_next_commit(_: &mut Log) {}
-
-/// Adds the records that one piece of work became.
-fn collect(written: &Written, done: &LogDone, records: &mut Vec<Record>) {
-    let mut add = |position: &Position, body: RecordBody| {
-        records.push(Record {
-            position: *position,
-            body,
-        });
-    };
-    match (written, done) {
-        (Written::Append(events, _), LogDone::Appended(appended)) => {
-            for ((event, arrived), appended) in events.iter().zip(appended) {
-                if let Appended::Stored(position) = appended {
-                    let (event, arrived) = (event.clone(), *arrived);
-                    add(position, RecordBody::Event { event, arrived });
-                }
-            }
-        }
-        (Written::Control(bodies, _), LogDone::Control(positions)) => {
-            for (body, position) in bodies.iter().zip(positions) {
-                add(position, body.clone());
-            }
-        }
-        (Written::Epoch(epoch), LogDone::Epoch(receipt)) => {
-            for (event, position) in epoch.derived.iter().zip(&receipt.derived) {
-                let event = event.clone();
-                add(position, RecordBody::Derived { event });
-            }
-            for (body, position) in epoch.also.iter().zip(&receipt.also) {
-                add(position, body.clone());
-            }
-            let commit = RecordBody::EpochCommit(epoch.commit.clone());
-            add(&receipt.commit, commit);
-        }
-        _ => error!("the log answered out of order"),
-    }
-}
-
-/// Tells one asker. Where the answer is of another kind its channel is dropped: nobody knows.
-fn tell_asker(written: Written, done: LogDone) {
-    match (written, done) {
-        (Written::Append(_, reply), LogDone::Appended(appended)) => answer(reply, Ok(appended)),
-        (Written::Control(_, reply), LogDone::Control(positions)) => {
-            answer(Some(reply), Ok(positions));
-        }
-        (Written::Epoch(epoch), LogDone::Epoch(receipt)) => {
-            answer(epoch.reply, Ok(receipt.derived));
-        }
-        _ => {}
-    }
-}
-
-fn refuse(pending: Vec<Pending>, cause: &str) {
-    for pending in pending {
-        match pending {
-            Pending::Append(batch) => {
-                answer(
-                    batch.head.reply,
-                    Err(EmitError::LogFailed {
-                        cause: cause.to_owned(),
-                    }),
-                );
-            }
-            // Dropping the channel is the answer: nobody will.
-            Pending::Control(_) | Pending::Epoch(_) => {}
-        }
-    }
-}
-
-/// Answers; an asker that has gone away needs none.
-fn answer<T>(reply: Option<Reply<T>>, value: T) {
-    if let Some(reply) = reply {
-        drop(reply.send(value));
-    }
-}
 
 impl Actor for LogActor {
     type Context = Context<Self>;
