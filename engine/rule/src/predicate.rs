@@ -6,7 +6,7 @@
 //! is the same bit whoever asks, so an explanation cannot disagree with the match.
 //!
 //! Owns deciding; what a rule language makes of its text is its front end's job. Texts are compared
-//! without regard to case unless a test says otherwise, see [`fold`].
+//! without regard to case unless a test says otherwise, see [`fold()`].
 
 mod fold;
 
@@ -39,6 +39,9 @@ mod cover;
 mod set;
 
 mod matcher;
+
+#[cfg(test)]
+mod tests;
 
 pub use build::{BuildError, PredicateSetBuilder};
 pub use expression::Expression;

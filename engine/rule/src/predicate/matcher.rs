@@ -127,9 +127,18 @@ impl PredicateMatcher {
         out.dedup();
     }
 
-    /// Whether a predicate held for the last record; the bit that its rules saw.
+    /// Whether a predicate holds for the record that was matched last; the bit that its rules saw.
     pub fn held(&mut self, record: &Record, predicate: PredicateId) -> bool {
         let set = Arc::clone(&self.set);
+        // No active rule may have asked of its slot. Visiting twice sets the same bits.
+        match set.predicate(predicate).and_then(|one| one.slot) {
+            None => self.visit_any(&set, record),
+            slot => {
+                for entry in record.entries().iter().filter(|entry| entry.slot == slot) {
+                    self.visit(&set, record, entry);
+                }
+            }
+        }
         self.is(&set, record, predicate)
     }
 

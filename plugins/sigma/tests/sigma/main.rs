@@ -56,9 +56,8 @@ fn check(text: &str, events: &[(&str, bool)]) {
 /// That the text is refused for a reason with these words.
 fn check_refused(text: &str, words: &str) {
     let rules = load(text, LogSources::Ignored);
-    let [refusal] = &rules.refused[..] else {
-        panic!("one refusal of {text}, not {:?}", rules.refused);
-    };
+    assert_eq!(rules.refused.len(), 1, "{text} {:?}", rules.refused);
+    let refusal = &rules.refused[0];
     assert!(refusal.reason.contains(words), "{refusal}");
     assert!(
         rules.rules.is_empty() && rules.correlations.is_empty(),
