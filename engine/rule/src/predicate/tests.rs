@@ -9,7 +9,7 @@ use super::*;
 
 const FIELDS: [&str; 3] = ["a", "b", "c.d"];
 
-/// A test and the place of its field.
+/// A test and the place of its field; past the last one, any value.
 type Question = (usize, Test);
 
 /// A program over questions by number.
@@ -49,7 +49,11 @@ fn question() -> impl Strategy<Value = Question> {
         1 => Just(Test::Valued),
         1 => Just(Test::Null),
     ];
-    (0..FIELDS.len(), test)
+    (0..=FIELDS.len(), test).prop_map(|(field, test)| match test {
+        // Whether any value is there is not asked.
+        Test::Present | Test::Null if field == FIELDS.len() => (field, Test::Valued),
+        test => (field, test),
+    })
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
@@ -90,15 +94,24 @@ fn event() -> impl Strategy<Value = Value> {
     })
 }
 
+fn scalars<'e>(value: &'e Value, into: &mut Vec<&'e Value>) {
+    match value {
+        Value::Array(members) => members.iter().for_each(|member| scalars(member, into)),
+        Value::Object(members) => members.values().for_each(|member| scalars(member, into)),
+        scalar => into.push(scalar),
+    }
+}
+
 /// The answer, without any of what is being tested but folding and patterns.
 fn plainly(event: &Value, (field, test): &Question) -> bool {
-    let path = format!("/{}", FIELDS[*field].replace('.', "/"));
-    let found = event.pointer(&path);
-    let members: Vec<&Value> = match found {
-        None => Vec::new(),
-        Some(Value::Array(members)) => members.iter().collect(),
-        Some(value) => vec![value],
-    };
+    let name = FIELDS.get(*field);
+    let found = name.and_then(|name| event.pointer(&format!("/{}", name.replace('.', "/"))));
+    let mut members = Vec::new();
+    match (name, found) {
+        (None, _) => scalars(event, &mut members),
+        (Some(_), Some(value)) => scalars(value, &mut members),
+        (Some(_), None) => {}
+    }
     let texts = members.iter().filter_map(|member| match member {
         Value::String(text) => Some(text.clone()),
         Value::Null => None,
@@ -163,8 +176,8 @@ proptest! {
         let view = builder.view("", Expression::Always).unwrap();
         let mut ids = Vec::new();
         for (field, test) in &questions {
-            let slot = builder.slot(FIELDS[*field]);
-            ids.push(builder.predicate(Some(slot), test.clone()).unwrap());
+            let slot = FIELDS.get(*field).map(|name| builder.slot(name));
+            ids.push(builder.predicate(slot, test.clone()).unwrap());
         }
         for plan in &plans {
             builder.rule([(view, plan.expression(&ids))]);
