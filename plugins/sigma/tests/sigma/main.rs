@@ -2,6 +2,7 @@
 
 mod documents;
 mod log_sources;
+mod robust;
 mod values;
 
 use larum_rule::predicate::{PredicateMatcher, Record};
