@@ -14,10 +14,11 @@ use std::sync::Arc;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
 };
-use larum_event::{EpochCommit, Event, Position, Record, RecordBody, Span, Timestamp};
-use larum_log::{Appended, Log, LogDone, LogError, LogReader, LogWork};
+use larum_event::{EpochCommit, Position, Record, Span};
+use larum_log::{Log, LogDone, LogError, LogReader, LogWork};
 use tracing::{error, info};
 
+use crate::actors::written::{Written, answer, collect, tell_asker};
 use crate::api::EmitError;
 use crate::clock::Clock;
 use crate::credit::{Batch, Credits, send_batch, tell};
@@ -74,16 +75,6 @@ impl Pending {
             Self::Append(_) | Self::Control(_) => None,
         }
     }
-}
-
-/// One piece of work that is being written: what it was, and who is to be told.
-enum Written {
-    Append(
-        Arc<[(Event, Timestamp)]>,
-        Option<Reply<Result<Vec<Appended>, EmitError>>>,
-    ),
-    Control(Vec<RecordBody>, Reply<Result<Vec<Position>, Arc<LogError>>>),
-    Epoch(CommitEpoch),
 }
 
 #[derive(Message)]
@@ -352,57 +343,6 @@ fn fail_next_commit(log: &mut Log) {
 #[cfg(not(feature = "fault-injection"))]
 const fn fail_next_commit(_: &mut Log) {}
 
-/// Adds the records that one piece of work became.
-fn collect(written: &Written, done: &LogDone, records: &mut Vec<Record>) {
-    let mut add = |position: &Position, body: RecordBody| {
-        records.push(Record {
-            position: *position,
-            body,
-        });
-    };
-    match (written, done) {
-        (Written::Append(events, _), LogDone::Appended(appended)) => {
-            for ((event, arrived), appended) in events.iter().zip(appended) {
-                if let Appended::Stored(position) = appended {
-                    let (event, arrived) = (event.clone(), *arrived);
-                    add(position, RecordBody::Event { event, arrived });
-                }
-            }
-        }
-        (Written::Control(bodies, _), LogDone::Control(positions)) => {
-            for (body, position) in bodies.iter().zip(positions) {
-                add(position, body.clone());
-            }
-        }
-        (Written::Epoch(epoch), LogDone::Epoch(receipt)) => {
-            for (event, position) in epoch.derived.iter().zip(&receipt.derived) {
-                let event = event.clone();
-                add(position, RecordBody::Derived { event });
-            }
-            for (body, position) in epoch.also.iter().zip(&receipt.also) {
-                add(position, body.clone());
-            }
-            let commit = RecordBody::EpochCommit(epoch.commit.clone());
-            add(&receipt.commit, commit);
-        }
-        _ => error!("the log answered out of order"),
-    }
-}
-
-/// Tells one asker. Where the answer is of another kind its channel is dropped: nobody knows.
-fn tell_asker(written: Written, done: LogDone) {
-    match (written, done) {
-        (Written::Append(_, reply), LogDone::Appended(appended)) => answer(reply, Ok(appended)),
-        (Written::Control(_, reply), LogDone::Control(positions)) => {
-            answer(Some(reply), Ok(positions));
-        }
-        (Written::Epoch(epoch), LogDone::Epoch(receipt)) => {
-            answer(epoch.reply, Ok(receipt.derived));
-        }
-        _ => {}
-    }
-}
-
 fn refuse(pending: Vec<Pending>, cause: &str) {
     for pending in pending {
         match pending {
@@ -417,13 +357,6 @@ fn refuse(pending: Vec<Pending>, cause: &str) {
             // Dropping the channel is the answer: nobody will.
             Pending::Control(_) | Pending::Epoch(_) => {}
         }
-    }
-}
-
-/// Answers; an asker that has gone away needs none.
-fn answer<T>(reply: Option<Reply<T>>, value: T) {
-    if let Some(reply) = reply {
-        drop(reply.send(value));
     }
 }
 
