@@ -34,6 +34,8 @@ mod alert;
 
 mod matcher;
 
+pub mod predicate;
+
 pub use alert::{AlertText, WindowView};
 pub use diagnostic::{Diagnostic, Level};
 pub use error::{FaultKind, RuleFault};

@@ -2,6 +2,8 @@
 
 pub mod log;
 
+mod written;
+
 pub mod sequencer;
 
 pub mod matcher;

@@ -28,7 +28,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "larum-pipeline",
         ],
     ),
-    // Plugins know events and the engine's public API; a rule front end would know larum-rule instead.
+    // Plugins know events and the engine's public API; a rule front end knows larum-rule instead.
+    ("larum-sigma", &["larum-event", "larum-rule"]),
     ("larum-file", &["larum-event"]),
     ("larum-http", &["larum-event", "larum-engine"]),
     // These three wire whatever they need.
@@ -49,6 +50,8 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("actix-rt", &["larum-engine", "larum"]),
     ("actix-web", &["larum-http"]),
     ("actix-ws", &["larum-http"]),
+    ("aho-corasick", &["larum-rule"]),
+    ("saphyr-parser", &["larum-sigma"]),
     ("prometheus-client", &["larum-http"]),
     // Doors unpack; the window's tests read recorded sets.
     ("flate2", &["larum-file", "larum-http", "larum-window"]),
@@ -65,6 +68,7 @@ const PURE: &[&str] = &[
     "larum-event",
     "larum-admit",
     "larum-rule",
+    "larum-sigma",
     "larum-window",
     "larum-tree",
     "larum-pipeline",

@@ -9,8 +9,6 @@
 //! Invariant: the epochs in the log follow each other without overlap. A commit that begins before the end of
 //! one that is durable comes from an evaluation that did not know of it, and is refused.
 
-mod work;
-
 use std::sync::Arc;
 
 use actix::{
@@ -20,6 +18,7 @@ use larum_event::{EpochCommit, Position, Record, Span};
 use larum_log::{Log, LogDone, LogError, LogReader, LogWork};
 use tracing::{error, info};
 
+use crate::actors::written::{Written, answer, collect, tell_asker};
 use crate::api::EmitError;
 use crate::clock::Clock;
 use crate::credit::{Batch, Credits, send_batch, tell};
@@ -27,8 +26,6 @@ use crate::faults::{FaultAction, Faults};
 use crate::gauges::Gauges;
 use crate::messages::{AppendBatch, AppendControl, CommitEpoch, CommittedBatch, Grown, Reply};
 use crate::readers::Readers;
-
-use work::{Pending, Written, answer, collect, refuse, tell_asker};
 
 /// How long to wait before the log is opened again after it failed.
 const REOPEN_AFTER: Span = Span::from_seconds(1);
@@ -62,6 +59,22 @@ pub struct LogActor {
     flush_due: bool,
     /// It is not opened again.
     closed: bool,
+}
+
+enum Pending {
+    Append(AppendBatch),
+    Control(AppendControl),
+    Epoch(CommitEpoch),
+}
+
+impl Pending {
+    /// Where the epoch begins, if it is one.
+    fn begin(&self) -> Option<Position> {
+        match self {
+            Self::Epoch(epoch) => Some(epoch.commit.from),
+            Self::Append(_) | Self::Control(_) => None,
+        }
+    }
 }
 
 #[derive(Message)]
@@ -329,6 +342,23 @@ fn fail_next_commit(log: &mut Log) {
 /// Builds without faults never get here.
 #[cfg(not(feature = "fault-injection"))]
 const fn fail_next_commit(_: &mut Log) {}
+
+fn refuse(pending: Vec<Pending>, cause: &str) {
+    for pending in pending {
+        match pending {
+            Pending::Append(batch) => {
+                answer(
+                    batch.head.reply,
+                    Err(EmitError::LogFailed {
+                        cause: cause.to_owned(),
+                    }),
+                );
+            }
+            // Dropping the channel is the answer: nobody will.
+            Pending::Control(_) | Pending::Epoch(_) => {}
+        }
+    }
+}
 
 impl Actor for LogActor {
     type Context = Context<Self>;

@@ -1,7 +1,6 @@
-//! Work for the log: what waits for a commit, what it becomes, and who is told.
+//! What the log has written, and who is to be told.
 //!
-//! Owns the answers; writing is the log's actor's job. An asker whose channel is dropped knows that nobody
-//! will answer.
+//! Owns the step from what a transaction did to records and answers. Sending them on is the log actor's job.
 
 use std::sync::Arc;
 
@@ -10,27 +9,7 @@ use larum_log::{Appended, LogDone, LogError};
 use tracing::error;
 
 use crate::api::EmitError;
-use crate::messages::{AppendBatch, AppendControl, CommitEpoch, Reply};
-
-/// One piece of work that waits for the next commit.
-pub(super) enum Pending {
-    /// Events from outside.
-    Append(AppendBatch),
-    /// Records of the engine's own.
-    Control(AppendControl),
-    /// The outcome of an epoch.
-    Epoch(CommitEpoch),
-}
-
-impl Pending {
-    /// Where the epoch begins, if it is one.
-    pub(super) fn begin(&self) -> Option<Position> {
-        match self {
-            Self::Epoch(epoch) => Some(epoch.commit.from),
-            Self::Append(_) | Self::Control(_) => None,
-        }
-    }
-}
+use crate::messages::{CommitEpoch, Reply};
 
 /// One piece of work that is being written: what it was, and who is to be told.
 pub(super) enum Written {
@@ -90,24 +69,6 @@ pub(super) fn tell_asker(written: Written, done: LogDone) {
             answer(epoch.reply, Ok(receipt.derived));
         }
         _ => {}
-    }
-}
-
-/// Tells those who wait that nothing of theirs was written.
-pub(super) fn refuse(pending: Vec<Pending>, cause: &str) {
-    for pending in pending {
-        match pending {
-            Pending::Append(batch) => {
-                answer(
-                    batch.head.reply,
-                    Err(EmitError::LogFailed {
-                        cause: cause.to_owned(),
-                    }),
-                );
-            }
-            // Dropping the channel is the answer: nobody will.
-            Pending::Control(_) | Pending::Epoch(_) => {}
-        }
     }
 }
 

@@ -1,0 +1,104 @@
+//! What can be asked of a field's values. Of several values, one that answers yes is enough.
+
+use super::glob::Glob;
+use super::number::{Comparison, Number};
+use super::set::Slot;
+use super::time_part::TimePart;
+
+/// Where a text must stand in a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TextKind {
+    /// It is the value.
+    Whole,
+    /// The value starts with it.
+    Start,
+    /// The value ends with it.
+    End,
+    /// The value contains it.
+    Anywhere,
+}
+
+/// Whether case matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Case {
+    /// Texts are folded on both sides.
+    Ignored,
+    /// Texts are compared as they are.
+    Kept,
+}
+
+/// A question asked of a field's values.
+///
+/// Numbers and truths are asked as the texts they are written as; a null, an object or an empty array
+/// answers no to every text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Test {
+    /// The text stands there.
+    Text {
+        /// Where.
+        kind: TextKind,
+        /// What.
+        literal: String,
+        /// Whether case matters.
+        case: Case,
+    },
+    /// The pattern matches, anchored at both ends.
+    Pattern {
+        /// The pattern.
+        glob: Glob,
+        /// Whether case matters.
+        case: Case,
+    },
+    /// The regular expression matches somewhere in the unfolded value; flags stand in it as `(?i)`.
+    Regex(String),
+    /// The value is an address inside of the network.
+    Network(String),
+    /// The value is a number that compares so.
+    Number(Comparison, Number),
+    /// The part of the value, which is a time, compares so.
+    Time(TimePart, Comparison, Number),
+    /// The field is there, be it empty or null.
+    Present,
+    /// The field has a value that is a text, a number or a truth, be it empty.
+    Valued,
+    /// The field is missing or null.
+    Null,
+    /// A value of another field stands there in a value of this one. No if either is missing.
+    Field {
+        /// The other field.
+        other: Slot,
+        /// Where.
+        kind: TextKind,
+        /// Whether case matters.
+        case: Case,
+    },
+}
+
+impl TextKind {
+    /// Whether `wanted` stands so in `text`.
+    pub(crate) fn holds(self, text: &str, wanted: &str) -> bool {
+        match self {
+            Self::Whole => text == wanted,
+            Self::Start => text.starts_with(wanted),
+            Self::End => text.ends_with(wanted),
+            Self::Anywhere => text.contains(wanted),
+        }
+    }
+}
+
+impl Test {
+    /// Whether one visit to a value settles it, together with all others of its slot.
+    pub(crate) fn is_settled_by_a_visit(&self) -> bool {
+        match self {
+            Self::Text { case, .. } => *case == Case::Ignored,
+            Self::Present | Self::Valued => true,
+            Self::Pattern { .. }
+            | Self::Regex(_)
+            | Self::Network(_)
+            | Self::Number(..)
+            | Self::Time(..)
+            | Self::Null
+            | Self::Field { .. } => false,
+        }
+    }
+}

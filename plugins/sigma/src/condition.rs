@@ -1,0 +1,246 @@
+//! Conditions: `or` binds weakest, then `and`, `not`, and `x of` strongest.
+
+use larum_rule::predicate::Expression;
+
+/// How many of the selected parts must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    One,
+    All,
+}
+
+/// A condition, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Name(String),
+    Of(Quantity, String),
+    Not(Box<Condition>),
+    And(Vec<Condition>),
+    Or(Vec<Condition>),
+}
+
+/// Deepest nesting of a condition.
+const DEPTH: usize = 64;
+
+impl Condition {
+    /// Reads a condition; the error is a sentence.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let spaced = text.replace('(', " ( ").replace(')', " ) ");
+        let words: Vec<&str> = spaced.split_whitespace().collect();
+        let mut parser = Parser {
+            words: &words,
+            depth: 0,
+        };
+        let condition = parser.any()?;
+        match parser.words.first() {
+            None => Ok(condition),
+            Some(&"|") => Err("aggregations in conditions are replaced by correlations".to_owned()),
+            Some(word) => Err(format!("{word:?} is not expected in the condition")),
+        }
+    }
+
+    /// The expression, given what each name means. Names that nothing means are an error.
+    pub(crate) fn expression(&self, parts: &[(String, Expression)]) -> Result<Expression, String> {
+        let all = |conditions: &[Self]| -> Result<Vec<_>, String> {
+            conditions.iter().map(|one| one.expression(parts)).collect()
+        };
+        Ok(match self {
+            Self::Name(name) => {
+                let part = parts.iter().find(|(known, _)| known == name);
+                let part = part.ok_or_else(|| format!("there is no detection {name:?}"))?;
+                part.1.clone()
+            }
+            Self::Of(quantity, selector) => {
+                let selected = parts.iter().filter(|(name, _)| selects(selector, name));
+                let selected: Vec<_> = selected.map(|(_, part)| part.clone()).collect();
+                match quantity {
+                    Quantity::One => Expression::Any(selected),
+                    // All of nothing is not true.
+                    Quantity::All if selected.is_empty() => Expression::Never,
+                    Quantity::All => Expression::All(selected),
+                }
+            }
+            Self::Not(inner) => inner.expression(parts)?.negated(),
+            Self::And(conditions) => Expression::All(all(conditions)?),
+            Self::Or(conditions) => Expression::Any(all(conditions)?),
+        })
+    }
+}
+
+/// Names with a leading underscore are selected only by a selector with one.
+fn selects(selector: &str, name: &str) -> bool {
+    if name.starts_with('_') && !selector.starts_with('_') {
+        return false;
+    }
+    if selector == "them" {
+        return true;
+    }
+    let mut pieces = selector.split('*');
+    let Some(mut rest) = pieces.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    if !selector.contains('*') {
+        return rest.is_empty();
+    }
+    let Some(last) = pieces.next_back() else {
+        return rest.is_empty();
+    };
+    for piece in pieces {
+        let Some((_, behind)) = rest.split_once(piece) else {
+            return false;
+        };
+        rest = behind;
+    }
+    rest.ends_with(last)
+}
+
+struct Parser<'w> {
+    words: &'w [&'w str],
+    depth: usize,
+}
+
+impl<'w> Parser<'w> {
+    fn next(&mut self) -> Option<&'w str> {
+        let (first, rest) = self.words.split_first()?;
+        self.words = rest;
+        Some(first)
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let there = self.words.first() == Some(&word);
+        if there {
+            self.next();
+        }
+        there
+    }
+
+    fn any(&mut self) -> Result<Condition, String> {
+        let mut parts = vec![self.all()?];
+        while self.take("or") {
+            parts.push(self.all()?);
+        }
+        Ok(one_or(parts, Condition::Or))
+    }
+
+    fn all(&mut self) -> Result<Condition, String> {
+        let mut parts = vec![self.not()?];
+        while self.take("and") {
+            parts.push(self.not()?);
+        }
+        Ok(one_or(parts, Condition::And))
+    }
+
+    fn not(&mut self) -> Result<Condition, String> {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return Err("the condition is nested too deep".to_owned());
+        }
+        let condition = if self.take("not") {
+            Condition::Not(Box::new(self.not()?))
+        } else {
+            self.operand()?
+        };
+        self.depth -= 1;
+        Ok(condition)
+    }
+
+    fn operand(&mut self) -> Result<Condition, String> {
+        let word = self.next().ok_or("the condition ends too early")?;
+        if word == "(" {
+            let inner = self.any()?;
+            return if self.take(")") {
+                Ok(inner)
+            } else {
+                Err("a parenthesis is not closed".to_owned())
+            };
+        }
+        if matches!(word, ")" | "and" | "or" | "of" | "|") {
+            return Err(format!("{word:?} is not expected in the condition"));
+        }
+        if self.words.first() != Some(&"of") {
+            return Ok(Condition::Name(word.to_owned()));
+        }
+        let quantity = match word {
+            "1" | "any" => Quantity::One,
+            "all" => Quantity::All,
+            _ => return Err(format!("\"{word} of\" is neither \"1 of\" nor \"all of\"")),
+        };
+        self.next();
+        let selector = self.next().filter(|word| !matches!(*word, "(" | ")"));
+        let selector = selector.ok_or("\"of\" needs a selector")?;
+        Ok(Condition::Of(quantity, selector.to_owned()))
+    }
+}
+
+fn one_or(mut parts: Vec<Condition>, list: impl FnOnce(Vec<Condition>) -> Condition) -> Condition {
+    if parts.len() > 1 {
+        return list(parts);
+    }
+    parts.pop().unwrap_or_else(|| list(Vec::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn or_binds_weaker_than_and_than_not_than_of() {
+        for (text, same) in [
+            ("a or b and c", "a or (b and c)"),
+            ("not a and b", "(not a) and b"),
+            ("not 1 of a* or b", "(not (1 of a*)) or b"),
+        ] {
+            assert_eq!(Condition::parse(text), Condition::parse(same), "{text}");
+        }
+        assert_ne!(
+            Condition::parse("(a or b) and c"),
+            Condition::parse("a or b and c")
+        );
+    }
+
+    #[test]
+    fn what_is_no_condition_is_refused() {
+        for text in [
+            "",
+            "a b",
+            "a and",
+            "(a",
+            "a)",
+            "2 of a*",
+            "1 of",
+            "a | count() > 5",
+            "a AND b",
+        ] {
+            assert!(Condition::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn selectors_skip_names_with_an_underscore_unless_they_begin_with_one() {
+        for (selector, name, selected) in [
+            ("them", "a", true),
+            ("them", "_a", false),
+            ("*", "_a", false),
+            ("_*", "_a", true),
+            ("s_*_x", "s_a_x", true),
+            ("s_*_x", "s_x", false),
+            ("s*", "s", true),
+            ("*s", "as", true),
+            ("s", "s", true),
+            ("s", "st", false),
+            ("a*b*c", "aXbYc", true),
+            ("a*b*c", "aXc", false),
+        ] {
+            assert_eq!(selects(selector, name), selected, "{selector} {name}");
+        }
+    }
+
+    #[test]
+    fn all_of_nothing_is_not_true_and_one_of_nothing_is_not_either() {
+        for text in ["all of x*", "1 of x*"] {
+            let expression = Condition::parse(text).unwrap().expression(&[]).unwrap();
+            assert_ne!(expression, Expression::Always);
+            assert_ne!(expression, Expression::All(Vec::new()));
+        }
+    }
+}

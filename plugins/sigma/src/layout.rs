@@ -1,0 +1,45 @@
+//! Where Windows events keep their fields, as data.
+
+use std::collections::BTreeMap;
+
+use larum_rule::predicate::PathMap;
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Layouts {
+    layout: Vec<Layout>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Layout {
+    #[serde(rename = "name")]
+    _name: String,
+    #[serde(default)]
+    mounts: Vec<String>,
+    #[serde(default)]
+    aliases: BTreeMap<String, Vec<String>>,
+}
+
+/// The layouts that come with this crate: Windows events nested, flattened by NXLog, and of Winlogbeat.
+pub fn default_layout() -> PathMap {
+    layout(include_str!("../data/windows_layout.toml"))
+        .expect("the layouts that come with the crate are read by a test")
+}
+
+/// Reads layouts.
+///
+/// # Errors
+/// The text is not TOML of this form.
+pub fn layout(text: &str) -> Result<PathMap, toml::de::Error> {
+    let layouts: Layouts = toml::from_str(text)?;
+    let mut map = PathMap::default();
+    for layout in layouts.layout {
+        layout.mounts.iter().for_each(|path| map.mount(path));
+        for (path, fields) in layout.aliases {
+            fields.iter().for_each(|field| map.alias(&path, field));
+        }
+    }
+    Ok(map)
+}

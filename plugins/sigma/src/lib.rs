@@ -1,0 +1,40 @@
+//! Sigma rules as programs over the same predicates that all rules share.
+//!
+//! Owns reading Sigma's YAML (specification 2.1), what its modifiers, conditions, log sources and filters
+//! mean, and where Windows events keep their fields. Deciding is `larum-rule`'s. A rule that cannot be
+//! honoured exactly is refused by name with the reason; nothing is dropped or altered silently. What is
+//! supported stands in docs/sigma.md.
+
+mod error;
+
+mod yaml;
+
+mod pattern;
+
+mod encode;
+
+mod modifier;
+
+mod item;
+
+mod detection;
+
+mod condition;
+
+mod log_source;
+
+mod layout;
+
+mod rule;
+
+mod correlation;
+
+mod filter;
+
+mod load;
+
+pub use correlation::{Correlation, CorrelationKind};
+pub use error::Refusal;
+pub use layout::{default_layout, layout};
+pub use load::{LoadedRule, LogSources, SigmaLoader, SigmaRules};
+pub use log_source::{LogSource, LogSourceTable};

@@ -1,0 +1,295 @@
+//! Files to a set: documents are collected, then compiled together, so their order does not matter.
+
+use std::sync::Arc;
+
+use larum_event::Severity;
+use larum_rule::predicate::{
+    BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, RecordReader, ViewId,
+};
+
+use crate::correlation::Correlation;
+use crate::error::{Checked, Problem, Refusal};
+use crate::filter::Filter;
+use crate::item::Scope;
+use crate::log_source::{FieldMap, LogSource, LogSourceTable, Part};
+use crate::rule::{Header, log_source};
+use crate::yaml::{self, Node};
+
+/// Whether a rule sees only events of its log source.
+#[derive(Debug, Clone)]
+pub enum LogSources {
+    /// It does, as the table says.
+    Routed(LogSourceTable),
+    /// It sees every event. For trying rules on events that do not say where they come from.
+    Ignored,
+}
+
+/// A rule that was loaded; its number is its place in [`SigmaRules::rules`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedRule {
+    /// Its title.
+    pub title: String,
+    /// Its id.
+    pub id: Option<String>,
+    /// Its name, by which correlations and filters may call it.
+    pub name: Option<String>,
+    /// Its level.
+    pub severity: Option<Severity>,
+    /// Which events it is about.
+    pub log_source: LogSource,
+    /// The file it came from.
+    pub file: String,
+}
+
+/// What became of the files.
+#[derive(Debug)]
+pub struct SigmaRules {
+    /// The predicates and programs.
+    pub set: Arc<PredicateSet>,
+    /// The rules, by number.
+    pub rules: Vec<LoadedRule>,
+    /// Correlations that were understood. They need windows to run.
+    pub correlations: Vec<Correlation>,
+    /// What was not loaded, each with the reason.
+    pub refused: Vec<Refusal>,
+}
+
+impl SigmaRules {
+    /// A reader for the fields of these rules.
+    pub fn reader(&self, layout: &PathMap) -> RecordReader {
+        RecordReader::new(&self.set, layout)
+    }
+}
+
+/// A document and where it stands.
+struct Document {
+    file: String,
+    node: Node,
+}
+
+/// Collects files.
+pub struct SigmaLoader {
+    log_sources: LogSources,
+    documents: Vec<Document>,
+    refused: Vec<Refusal>,
+}
+
+impl SigmaLoader {
+    /// A loader without files.
+    pub fn new(log_sources: LogSources) -> Self {
+        Self {
+            log_sources,
+            documents: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Adds the documents of a file.
+    pub fn add(&mut self, file: &str, text: &str) {
+        match yaml::documents(text) {
+            Ok(nodes) => self
+                .documents
+                .extend(nodes.into_iter().map(|node| Document {
+                    file: file.to_owned(),
+                    node,
+                })),
+            Err(problem) => self.refused.push(refusal(file, file.to_owned(), problem)),
+        }
+    }
+
+    /// Compiles what was added. What cannot be honoured exactly is refused; the rest is loaded.
+    ///
+    /// # Errors
+    /// The texts of all rules together are too many.
+    pub fn finish(self) -> Result<SigmaRules, BuildError> {
+        let mut compiler = Compiler {
+            log_sources: self.log_sources,
+            builder: PredicateSetBuilder::default(),
+            filters: Vec::new(),
+            rules: Vec::new(),
+            correlations: Vec::new(),
+            refused: self.refused,
+        };
+        let is = |key: &'static str| move |document: &&Document| document.node.get(key).is_some();
+        for document in self.documents.iter().filter(is("filter")) {
+            compiler.filter(document, &self.documents);
+        }
+        for document in &self.documents {
+            if document.node.get("filter").is_none() {
+                compiler.document(document);
+            }
+        }
+        compiler.check_references();
+        Ok(SigmaRules {
+            set: Arc::new(compiler.builder.build()?),
+            rules: compiler.rules,
+            correlations: compiler
+                .correlations
+                .into_iter()
+                .map(|(_, one)| one)
+                .collect(),
+            refused: compiler.refused,
+        })
+    }
+}
+
+struct Compiler {
+    log_sources: LogSources,
+    builder: PredicateSetBuilder,
+    filters: Vec<Filter>,
+    rules: Vec<LoadedRule>,
+    correlations: Vec<(Document, Correlation)>,
+    refused: Vec<Refusal>,
+}
+
+impl Compiler {
+    /// A filter must name documents that are there, even if they are refused.
+    fn filter(&mut self, document: &Document, documents: &[Document]) {
+        let is_called = |name: &String, one: &Document| {
+            let text = |key| one.node.optional_text(key).ok().flatten();
+            text("id") == Some(name) || text("name") == Some(name)
+        };
+        let read = Filter::read(&document.node).and_then(|filter| {
+            let unknown = |name: &&String| !documents.iter().any(|one| is_called(name, one));
+            match filter.names().iter().find(unknown) {
+                None => Ok(filter),
+                Some(name) => {
+                    let reason = format!("it is about {name:?}, which is not there");
+                    Err(Problem::new(document.node.line, reason))
+                }
+            }
+        });
+        match read {
+            Ok(filter) => self.filters.push(filter),
+            Err(problem) => self.refuse(document, problem),
+        }
+    }
+
+    fn document(&mut self, document: &Document) {
+        let outcome = if document.node.get("action").is_some() {
+            let reason = "collections with action are replaced by documents of their own";
+            Err(Problem::new(document.node.line, reason))
+        } else if document.node.get("correlation").is_some() {
+            let header = Header::read(&document.node);
+            let read = header.and_then(|header| Correlation::read(&document.node, header));
+            read.map(|one| self.correlations.push((document.copy(), one)))
+        } else {
+            self.rule(document)
+        };
+        if let Err(problem) = outcome {
+            self.refuse(document, problem);
+        }
+    }
+
+    fn rule(&mut self, document: &Document) -> Checked<()> {
+        let node = &document.node;
+        let header = Header::read(node)?;
+        let source = log_source(node)?;
+        let detection = node.get("detection");
+        let detection = detection.ok_or_else(|| Problem::new(node.line, "it has no detection"))?;
+        if let Some(id) = &header.id
+            && self.rules.iter().any(|rule| rule.id.as_ref() == Some(id))
+        {
+            return Err(Problem::new(
+                node.line,
+                format!("its id {id} is another rule's too"),
+            ));
+        }
+        let mut programs: Vec<(ViewId, Expression)> = Vec::new();
+        for Part { view, fields } in self.parts(&source, node.line)? {
+            let mut scope = Scope {
+                predicates: &mut self.builder,
+                fields: &fields,
+            };
+            let mut all = vec![scope.conditions(detection)?];
+            for filter in &self.filters {
+                if filter.applies(&header, &source) {
+                    all.push(filter.expression(&mut scope)?);
+                }
+            }
+            programs.push((view, Expression::All(all)));
+        }
+        self.builder.rule(programs);
+        self.rules.push(LoadedRule {
+            title: header.title,
+            id: header.id,
+            name: header.name,
+            severity: header.severity,
+            log_source: source,
+            file: document.file.clone(),
+        });
+        Ok(())
+    }
+
+    fn parts(&mut self, source: &LogSource, line: usize) -> Checked<Vec<Part>> {
+        let parts = match &self.log_sources {
+            LogSources::Routed(table) => table.parts(source, &mut self.builder),
+            LogSources::Ignored => {
+                let view = self.builder.view("", Expression::Always);
+                view.map(|view| {
+                    let fields = FieldMap::new();
+                    vec![Part { view, fields }]
+                })
+            }
+        };
+        parts.map_err(|error| Problem::new(line, error.to_string()))
+    }
+
+    /// Correlations must name what was loaded.
+    fn check_references(&mut self) {
+        let known = |rules: &[LoadedRule], name: &str| {
+            let is = |one: &LoadedRule| {
+                one.id.as_deref() == Some(name) || one.name.as_deref() == Some(name)
+            };
+            rules.iter().any(is)
+        };
+        // A correlation over one that is refused is refused as well.
+        loop {
+            let missing = |(_, one): &(Document, Correlation)| {
+                let is_missing = |name: &&String| {
+                    !known(&self.rules, name)
+                        && !self
+                            .correlations
+                            .iter()
+                            .any(|(_, other)| other.is_called(name))
+                };
+                one.rules.iter().find(is_missing).cloned()
+            };
+            let found = self.correlations.iter().enumerate();
+            let mut found = found.filter_map(|(at, one)| missing(one).map(|name| (at, name)));
+            let Some((at, name)) = found.next() else {
+                break;
+            };
+            let (document, _) = self.correlations.remove(at);
+            let reason = format!("it is about {name:?}, which is not loaded");
+            self.refuse(&document, Problem::new(document.node.line, reason));
+        }
+    }
+
+    fn refuse(&mut self, document: &Document, problem: Problem) {
+        let text = |key| document.node.optional_text(key).ok().flatten();
+        let name = text("title")
+            .or_else(|| text("id"))
+            .unwrap_or(&document.file);
+        self.refused
+            .push(refusal(&document.file, name.to_owned(), problem));
+    }
+}
+
+impl Document {
+    fn copy(&self) -> Self {
+        Self {
+            file: self.file.clone(),
+            node: self.node.clone(),
+        }
+    }
+}
+
+fn refusal(file: &str, name: String, problem: Problem) -> Refusal {
+    Refusal {
+        file: file.to_owned(),
+        line: problem.line,
+        name,
+        reason: problem.reason,
+    }
+}

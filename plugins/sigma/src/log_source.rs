@@ -1,0 +1,224 @@
+//! Log sources: which events a rule is about.
+//!
+//! A table, as data, says by which channel and which values Windows events of a category or a service are
+//! known, and what fields are called there. An event may also say itself what it is, with members
+//! `product`, `category` and `service`. A log source that neither tells matches no event.
+
+use std::collections::BTreeMap;
+
+use larum_rule::predicate::{
+    BuildError, Case, Expression, PredicateSetBuilder, Test, TextKind, ViewId,
+};
+use serde::Deserialize;
+
+/// The name in events of a rule's field.
+pub(crate) type FieldMap = BTreeMap<String, String>;
+
+const MEMBERS: [&str; 3] = ["product", "category", "service"];
+const CHANNEL: &str = "Channel";
+
+/// A rule's log source; without a member, any.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogSource {
+    /// `windows`, `linux`, ...
+    pub product: Option<String>,
+    /// `process_creation`, `proxy`, ...
+    pub category: Option<String>,
+    /// `security`, `sshd`, ...
+    pub service: Option<String>,
+}
+
+/// The table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSourceTable {
+    channel: Vec<Channel>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Channel {
+    product: String,
+    names: Vec<String>,
+    #[serde(default)]
+    services: Vec<String>,
+    #[serde(default)]
+    category: Vec<Category>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Category {
+    name: String,
+    /// Values of which a field must have one.
+    #[serde(default)]
+    when: BTreeMap<String, Vec<String>>,
+    /// What a rule's field is called here.
+    #[serde(default)]
+    fields: FieldMap,
+    /// Known even to rules that name no product.
+    #[serde(default)]
+    any_product: bool,
+}
+
+/// Events of a log source that share the names of fields.
+pub(crate) struct Part {
+    pub(crate) view: ViewId,
+    pub(crate) fields: FieldMap,
+}
+
+impl LogSource {
+    fn member(&self, name: &str) -> Option<&str> {
+        match name {
+            "product" => self.product.as_deref(),
+            "category" => self.category.as_deref(),
+            _ => self.service.as_deref(),
+        }
+    }
+
+    /// Whether whatever is of `other` is of this one too.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let covers = |name: &&str| {
+            let wanted = self.member(name);
+            wanted.is_none() || wanted == other.member(name)
+        };
+        MEMBERS.iter().all(covers)
+    }
+}
+
+impl LogSourceTable {
+    /// The table that comes with this crate.
+    pub fn builtin() -> Self {
+        Self::parse(include_str!("../data/log_sources.toml"))
+            .expect("the table that comes with the crate is read by a test")
+    }
+
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// It is not TOML of this form.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The parts of a log source, each with its view.
+    pub(crate) fn parts(
+        &self,
+        source: &LogSource,
+        builder: &mut PredicateSetBuilder,
+    ) -> Result<Vec<Part>, BuildError> {
+        let mut by_fields: BTreeMap<FieldMap, Vec<Expression>> = BTreeMap::new();
+        by_fields.insert(FieldMap::new(), declared(source, builder)?);
+        for channel in &self.channel {
+            for (fields, expression) in channel.known(source, builder)? {
+                by_fields.entry(fields).or_default().push(expression);
+            }
+        }
+        let mut parts = Vec::new();
+        for (fields, expressions) in by_fields {
+            let name = format!("{source:?} {fields:?}");
+            let view = builder.view(&name, Expression::Any(expressions))?;
+            parts.push(Part { view, fields });
+        }
+        Ok(parts)
+    }
+}
+
+/// Events that say themselves that they are of the source, and nothing against it. What an event does not
+/// say is decided by its channel, if it has one.
+fn declared(
+    source: &LogSource,
+    builder: &mut PredicateSetBuilder,
+) -> Result<Vec<Expression>, BuildError> {
+    let mut said = Vec::new();
+    let mut not_denied = Vec::new();
+    for name in MEMBERS {
+        let Some(wanted) = source.member(name) else {
+            continue;
+        };
+        let is_said = any_of(builder, name, &[wanted.to_owned()])?;
+        let present = present(builder, name)?;
+        let has_channel = self::present(builder, CHANNEL)?;
+        let unsaid = Expression::Any(vec![present, has_channel]).negated();
+        not_denied.push(Expression::Any(vec![is_said.clone(), unsaid]));
+        said.push(is_said);
+    }
+    if said.is_empty() {
+        return Ok(vec![Expression::Always]);
+    }
+    not_denied.push(Expression::Any(said));
+    Ok(vec![Expression::All(not_denied)])
+}
+
+fn present(builder: &mut PredicateSetBuilder, field: &str) -> Result<Expression, BuildError> {
+    let slot = builder.slot(field);
+    builder
+        .predicate(Some(slot), Test::Present)
+        .map(Expression::Is)
+}
+
+fn any_of(
+    builder: &mut PredicateSetBuilder,
+    field: &str,
+    values: &[String],
+) -> Result<Expression, BuildError> {
+    let slot = builder.slot(field);
+    let mut parts = Vec::with_capacity(values.len());
+    for value in values {
+        let literal = value.clone();
+        let kind = TextKind::Whole;
+        let test = Test::Text {
+            kind,
+            literal,
+            case: Case::Ignored,
+        };
+        parts.push(Expression::Is(builder.predicate(Some(slot), test)?));
+    }
+    Ok(Expression::Any(parts))
+}
+
+impl Channel {
+    /// How events of the source are known in this channel, by the names their fields have.
+    fn known(
+        &self,
+        source: &LogSource,
+        builder: &mut PredicateSetBuilder,
+    ) -> Result<Vec<(FieldMap, Expression)>, BuildError> {
+        let is_product = source.product.as_ref() == Some(&self.product);
+        let is_service = |service: &String| self.services.contains(service);
+        if source
+            .service
+            .as_ref()
+            .is_some_and(|service| !is_service(service))
+        {
+            return Ok(Vec::new());
+        }
+        let in_channel = any_of(builder, CHANNEL, &self.names)?;
+        let Some(wanted) = &source.category else {
+            let known = is_product && source.service.is_some();
+            if known {
+                return Ok(vec![(FieldMap::new(), in_channel)]);
+            }
+            // The product alone: whatever has a channel.
+            let alone = is_product && source.service.is_none();
+            let any = alone.then(|| present(builder, CHANNEL)).transpose()?;
+            return Ok(any.into_iter().map(|any| (FieldMap::new(), any)).collect());
+        };
+        let mut known = Vec::new();
+        for category in self
+            .category
+            .iter()
+            .filter(|category| category.name == *wanted)
+        {
+            if !(is_product || category.any_product && source.product.is_none()) {
+                continue;
+            }
+            let mut all = vec![in_channel.clone()];
+            for (field, values) in &category.when {
+                all.push(any_of(builder, field, values)?);
+            }
+            known.push((category.fields.clone(), Expression::All(all)));
+        }
+        Ok(known)
+    }
+}

@@ -1,0 +1,116 @@
+//! A rule document: its header, log source and detection.
+
+use larum_event::Severity;
+use larum_rule::predicate::Expression;
+
+use crate::condition::Condition;
+use crate::error::{Checked, Problem};
+use crate::item::Scope;
+use crate::log_source::LogSource;
+use crate::yaml::Node;
+
+/// What a rule, a filter and a correlation have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) title: String,
+    pub(crate) severity: Option<Severity>,
+}
+
+impl Header {
+    pub(crate) fn read(document: &Node) -> Checked<Self> {
+        let owned = |key| {
+            document
+                .optional_text(key)
+                .map(|text| text.map(str::to_owned))
+        };
+        let title = owned("title")?;
+        let title = title.ok_or_else(|| Problem::new(document.line, "it has no title"))?;
+        let severity = match document.get("level") {
+            None => None,
+            Some(node) => Some(level(node.text("level")?, node.line)?),
+        };
+        Ok(Self {
+            id: owned("id")?,
+            name: owned("name")?,
+            title,
+            severity,
+        })
+    }
+
+    /// Whether `name` is this document's id or name.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.id.as_deref() == Some(name) || self.name.as_deref() == Some(name)
+    }
+}
+
+fn level(text: &str, line: usize) -> Checked<Severity> {
+    Ok(match text {
+        "informational" => Severity::Info,
+        "low" => Severity::Low,
+        "medium" => Severity::Medium,
+        "high" => Severity::High,
+        "critical" => Severity::Critical,
+        _ => return Err(Problem::new(line, format!("there is no level {text:?}"))),
+    })
+}
+
+pub(crate) fn log_source(document: &Node) -> Checked<LogSource> {
+    let node = document.get("logsource");
+    let node = node.ok_or_else(|| Problem::new(document.line, "it has no logsource"))?;
+    node.members("logsource")?;
+    let owned = |key| node.optional_text(key).map(|text| text.map(str::to_owned));
+    let source = LogSource {
+        product: owned("product")?,
+        category: owned("category")?,
+        service: owned("service")?,
+    };
+    if source == LogSource::default() {
+        return Err(Problem::new(node.line, "its logsource names nothing"));
+    }
+    Ok(source)
+}
+
+/// Conditions of a detection, of which one must hold.
+pub(crate) fn conditions(detection: &Node) -> Checked<Vec<Condition>> {
+    let node = detection.get("condition");
+    let node = node.ok_or_else(|| Problem::new(detection.line, "it has no condition"))?;
+    let texts = node.texts("condition")?;
+    let read = texts
+        .into_iter()
+        .map(Condition::parse)
+        .collect::<Result<Vec<_>, _>>();
+    let conditions = read.map_err(|reason| Problem::new(node.line, reason))?;
+    if conditions.is_empty() {
+        return Err(Problem::new(node.line, "it has no condition"));
+    }
+    Ok(conditions)
+}
+
+impl Scope<'_> {
+    /// The expression of a whole detection.
+    pub(crate) fn conditions(&mut self, detection: &Node) -> Checked<Expression> {
+        let conditions = conditions(detection)?;
+        let mut parts = Vec::new();
+        for (name, node) in detection.members("detection")? {
+            match name.as_str() {
+                "condition" => {}
+                "timeframe" => {
+                    let reason = "timeframe belongs to aggregations, which correlations replace";
+                    return Err(Problem::new(node.line, reason));
+                }
+                _ => parts.push((name.clone(), self.detection(name, node)?)),
+            }
+        }
+        if parts.is_empty() {
+            return Err(Problem::new(detection.line, "it detects nothing"));
+        }
+        let read = conditions
+            .iter()
+            .map(|condition| condition.expression(&parts));
+        let any = read.collect::<Result<Vec<_>, _>>();
+        let any = any.map_err(|reason| Problem::new(detection.line, reason))?;
+        Ok(Expression::Any(any))
+    }
+}

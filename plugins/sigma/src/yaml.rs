@@ -1,0 +1,212 @@
+//! YAML as a tree that keeps lines and the order of keys.
+//!
+//! A plain scalar is the text that was written, `null`, `~` or nothing is null; whoever wants a number or a
+//! truth reads it from the text. A key that occurs twice is an error.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use crate::error::{Checked, Problem};
+
+/// Most nodes of a file, aliases counted as often as they are used.
+const NODES: usize = 500_000;
+/// Deepest nesting.
+const DEPTH: usize = 64;
+
+/// A value and the line it begins at, from 1.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) line: usize,
+    pub(crate) value: Yaml,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Yaml {
+    Null,
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(String, Node)>),
+}
+
+impl Node {
+    /// The member of a map.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        let Yaml::Map(members) = &self.value else {
+            return None;
+        };
+        members
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, node)| node)
+    }
+
+    pub(crate) fn members(&self, what: &str) -> Checked<&[(String, Self)]> {
+        match &self.value {
+            Yaml::Map(members) => Ok(members),
+            _ => Err(Problem::new(self.line, format!("{what} must be a map"))),
+        }
+    }
+
+    pub(crate) fn text(&self, what: &str) -> Checked<&str> {
+        match &self.value {
+            Yaml::Text(text) => Ok(text),
+            _ => Err(Problem::new(self.line, format!("{what} must be a text"))),
+        }
+    }
+
+    /// A text, or each of a list of texts.
+    pub(crate) fn texts(&self, what: &str) -> Checked<Vec<&str>> {
+        match &self.value {
+            Yaml::List(nodes) => nodes.iter().map(|node| node.text(what)).collect(),
+            _ => self.text(what).map(|text| vec![text]),
+        }
+    }
+
+    pub(crate) fn optional_text(&self, key: &str) -> Checked<Option<&str>> {
+        self.get(key).map(|node| node.text(key)).transpose()
+    }
+
+    fn size(&self) -> usize {
+        match &self.value {
+            Yaml::Null | Yaml::Text(_) => 1,
+            Yaml::List(nodes) => 1 + nodes.iter().map(Self::size).sum::<usize>(),
+            Yaml::Map(members) => 1 + members.iter().map(|(_, node)| node.size()).sum::<usize>(),
+        }
+    }
+}
+
+/// The documents of a file.
+pub(crate) fn documents(text: &str) -> Checked<Vec<Node>> {
+    let mut reader = Reader {
+        parser: Parser::new_from_str(text),
+        anchors: HashMap::new(),
+        nodes: 0,
+    };
+    let mut documents = Vec::new();
+    loop {
+        match reader.next()? {
+            (Event::StreamEnd, _) => return Ok(documents),
+            (Event::DocumentStart(_), _) => {
+                let (event, line) = reader.next()?;
+                documents.push(reader.node(event, line, 0)?);
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Reader<'t> {
+    parser: Parser<'t, saphyr_parser::StrInput<'t>>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+}
+
+impl<'t> Reader<'t> {
+    fn next(&mut self) -> Checked<(Event<'t>, usize)> {
+        match self.parser.next_event() {
+            None => Ok((Event::StreamEnd, 0)),
+            Some(Ok((event, span))) => Ok((event, span.start.line())),
+            Some(Err(error)) => Err(Problem::new(
+                error.marker().line(),
+                format!("it is not YAML: {}", error.info()),
+            )),
+        }
+    }
+
+    fn node(&mut self, event: Event<'t>, line: usize, depth: usize) -> Checked<Node> {
+        self.nodes += 1;
+        if depth > DEPTH || self.nodes > NODES {
+            return Err(Problem::new(line, "it is too deep or too large"));
+        }
+        let (value, anchor) = match event {
+            Event::Alias(anchor) => {
+                let node = self.anchors.get(&anchor).cloned();
+                let node = node.ok_or_else(|| Problem::new(line, "an alias names itself"))?;
+                self.nodes += node.size();
+                return Ok(node);
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                if tag.is_some() {
+                    return Err(Problem::new(line, "YAML tags are not supported"));
+                }
+                let quoted = style != ScalarStyle::Plain;
+                let is_null = !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let text = text.into_owned();
+                let value = if is_null {
+                    Yaml::Null
+                } else {
+                    Yaml::Text(text)
+                };
+                (value, anchor)
+            }
+            Event::SequenceStart(anchor, _) => (self.list(depth)?, anchor),
+            Event::MappingStart(anchor, _) => (self.map(depth)?, anchor),
+            _ => (Yaml::Null, 0),
+        };
+        let node = Node { line, value };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn list(&mut self, depth: usize) -> Checked<Yaml> {
+        let mut nodes = Vec::new();
+        loop {
+            let (event, line) = self.next()?;
+            if matches!(event, Event::SequenceEnd | Event::StreamEnd) {
+                return Ok(Yaml::List(nodes));
+            }
+            nodes.push(self.node(event, line, depth + 1)?);
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Checked<Yaml> {
+        let mut members: Vec<(String, Node)> = Vec::new();
+        loop {
+            let (event, line) = self.next()?;
+            let key = match event {
+                Event::MappingEnd | Event::StreamEnd => return Ok(Yaml::Map(members)),
+                Event::Scalar(text, ..) => text.into_owned(),
+                _ => return Err(Problem::new(line, "a key must be a text")),
+            };
+            if key == "<<" {
+                return Err(Problem::new(line, "merge keys are not supported"));
+            }
+            if members.iter().any(|(known, _)| *known == key) {
+                return Err(Problem::new(line, format!("the key {key:?} occurs twice")));
+            }
+            let (event, line) = self.next()?;
+            let node = self.node(event, line, depth + 1)?;
+            members.push((key, node));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_lines_are_kept_and_a_quoted_null_is_a_text() {
+        let documents = documents("b: 'null'\na: null\n---\n- x\n- *a\n").unwrap_err();
+        assert!(documents.reason.contains("YAML"), "{}", documents.reason);
+        let two = super::documents("b: 'null'\na: null\n---\n- x\n- '2'\n").unwrap();
+        let [first, second] = &two[..] else {
+            panic!("two documents");
+        };
+        let members = first.members("it").unwrap();
+        assert_eq!(members[0].0, "b");
+        assert!(matches!(members[0].1.value, Yaml::Text(_)));
+        assert!(matches!(members[1].1.value, Yaml::Null));
+        assert_eq!(members[1].1.line, 2);
+        assert_eq!(second.texts("it").unwrap(), ["x", "2"]);
+    }
+
+    #[test]
+    fn a_key_that_occurs_twice_is_an_error_where_it_stands() {
+        let problem = documents("a: 1\nb: 2\na: 3\n").unwrap_err();
+        assert_eq!(problem, Problem::new(3, "the key \"a\" occurs twice"));
+    }
+}

@@ -1,0 +1,150 @@
+use crate::{check, check_refused, item, load, matching, rule};
+use larum_sigma::{CorrelationKind, LogSources};
+
+#[test]
+fn lists_of_maps_are_one_of_them_and_mixtures_are_refused() {
+    let rule_of_maps =
+        rule("s:\n  - {F: a, G: b}\n  - {H|contains|all: [c, d]}\ncondition: 1 of s");
+    check(
+        &rule_of_maps,
+        &[
+            (r#"{"F":"a","G":"b"}"#, true),
+            (r#"{"F":"a"}"#, false),
+            (r#"{"H":"cd"}"#, true),
+            (r#"{"H":"c"}"#, false),
+        ],
+    );
+    check_refused(&rule("s: [{F: a}, b]\ncondition: s"), "mixes");
+}
+
+#[test]
+fn selectors_of_nothing_never_hold() {
+    for condition in ["all of x*", "1 of x*", "all of them"] {
+        let text = rule(&format!("_s: {{F: a}}\ncondition: {condition}"));
+        check(&text, &[(r#"{"F":"a"}"#, false), ("{}", false)]);
+    }
+    check(
+        &rule("_s: {F: a}\ncondition: 1 of _*"),
+        &[(r#"{"F":"a"}"#, true)],
+    );
+    check(
+        &rule("s: {F: a}\ncondition: s and not 1 of f*"),
+        &[(r#"{"F":"a"}"#, true)],
+    );
+}
+
+#[test]
+fn what_cannot_be_honoured_is_refused_by_name() {
+    for (text, words) in [
+        (item("F|contain: a"), "no modifier \"contain\""),
+        (item("F|expand: '%x%'"), "source of values"),
+        (item("F: {a: b}"), "is a map"),
+        (item("F: [[a]]"), "must be a text"),
+        (item("F: []"), "no value"),
+        (rule("s: {F: a}\ncondition: t"), "no detection \"t\""),
+        (
+            rule("s: {F: a}\ncondition: s | count() > 5"),
+            "correlations",
+        ),
+        (rule("s: {F: a}\ntimeframe: 5m\ncondition: s"), "timeframe"),
+        (rule("s: {F: a}"), "no condition"),
+        (rule("s: {F: a, F: b}\ncondition: s"), "occurs twice"),
+        (rule("condition: s"), "detects nothing"),
+        (
+            "title: T\ndetection: {s: {F: a}, condition: s}\n".to_owned(),
+            "no logsource",
+        ),
+        ("title: T\naction: global\n".to_owned(), "action"),
+        ("a: [".to_owned(), "not YAML"),
+    ] {
+        check_refused(&text, words);
+    }
+}
+
+#[test]
+fn a_refusal_names_file_line_and_rule_and_spares_the_others() {
+    let text = format!(
+        "{}---\n{}",
+        item("F: a"),
+        item("F|x: a").replace("id: t", "id: u")
+    );
+    let rules = load(&text, LogSources::Ignored);
+    assert_eq!(rules.rules.len(), 1);
+    let refusal = rules.refused[0].to_string();
+    assert_eq!(
+        refusal,
+        "rules.yml:12: \"T\" is refused: there is no modifier \"x\""
+    );
+}
+
+#[test]
+fn filters_are_added_to_the_rules_they_name_and_do_not_collide() {
+    let filter = |value: &str, rules: &str| {
+        format!(
+            "---\ntitle: F\nlogsource: {{product: test}}\nfilter:\n  rules: {rules}\n  s: {{U: {value}}}\n  condition: not s\n"
+        )
+    };
+    let filters = [filter("x", "[t]"), filter("y", "[t]"), filter("z", "any")];
+    let text = format!("{}{}", item("F: a"), filters.concat());
+    check(
+        &text,
+        &[
+            (r#"{"F":"a"}"#, true),
+            (r#"{"F":"a","U":"x"}"#, false),
+            (r#"{"F":"a","U":"y"}"#, false),
+            (r#"{"F":"a","U":"z"}"#, false),
+            (r#"{"F":"b"}"#, false),
+        ],
+    );
+    let other = filter("x", "any").replace("product: test", "product: windows");
+    check(
+        &format!("{}{other}", item("F: a")),
+        &[(r#"{"F":"a","U":"x"}"#, true)],
+    );
+    let unknown = load(
+        &format!("{}{}", item("F: a"), filter("x", "[v]")),
+        LogSources::Ignored,
+    );
+    assert!(unknown.refused[0].reason.contains("\"v\""));
+    assert_eq!(matching(&unknown, r#"{"F":"a","U":"x"}"#), ["T"]);
+}
+
+const CORRELATION: &str = "---\ntitle: C\nname: many\ncorrelation:\n  type: event_count\n  rules: [t]\n  group-by: [user]\n  timespan: 5m\n  condition: {gte: 5, lt: 10}\n";
+
+#[test]
+fn correlations_are_read_checked_and_set_aside_for_windows() {
+    let over = "---\ntitle: D\ncorrelation: {type: temporal, rules: [many, t], timespan: 1h}\n";
+    let rules = load(
+        &format!("{CORRELATION}{over}---\n{}", item("F: a")),
+        LogSources::Ignored,
+    );
+    assert_eq!(rules.refused, []);
+    let [many, both] = &rules.correlations[..] else {
+        panic!("two correlations");
+    };
+    assert_eq!((many.timespan_seconds, many.bounds.len()), (300, 2));
+    assert_eq!(both.kind, CorrelationKind::Temporal);
+}
+
+#[test]
+fn correlations_that_do_not_hold_together_are_refused() {
+    for (from, to, words) in [
+        ("[t]", "[v]", "not loaded"),
+        ("5m", "0m", "timespan"),
+        ("5m", "5y", "timespan"),
+        ("event_count", "event_sum", "correlation type"),
+        ("event_count", "value_count", "no field"),
+        ("{gte: 5, lt: 10}", "many and t", "specification 2.1"),
+        ("gte: 5", "gte: x", "not a number"),
+        ("gte: 5", "about: 5", "cannot have"),
+    ] {
+        let text = format!("{}{}", item("F: a"), CORRELATION.replace(from, to));
+        let rules = load(&text, LogSources::Ignored);
+        assert_eq!(rules.correlations, [], "{to}");
+        assert!(
+            rules.refused[0].reason.contains(words),
+            "{}",
+            rules.refused[0]
+        );
+    }
+}
