@@ -3,8 +3,6 @@
 //! The store is copied while events flow. The clock stands still, so that nothing but appends touches
 //! the partitions: what is copied is what the disk would hold after `kill -9`.
 
-#![expect(clippy::print_stdout, reason = "a run prints its seed and what it met")]
-
 use std::path::Path;
 use std::time::Duration;
 
