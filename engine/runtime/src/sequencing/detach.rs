@@ -68,17 +68,21 @@ impl Core {
 
     /// A unit failed that is not asked again. Panics are counted by its actor, silence is by nobody else.
     fn failure(&self, name: &str, failed: &UnitFailed) -> Failure {
-        let now = self.parts.supervision.clock.monotonic();
+        let entry = self.parts.supervision.registry.entry(name);
         let (reason, turn) = match failed {
             UnitFailed::Broken { .. } if self.is_quarantined(name) => {
                 (failed.to_string(), Turn::Never)
             }
-            UnitFailed::Broken { .. } => (failed.to_string(), Turn::Due(now)),
+            // It cannot take its state back before its pause is over.
+            UnitFailed::Broken { .. } => {
+                let due = entry.map_or(self.now(), |entry| entry.pauses_until());
+                (failed.to_string(), Turn::Due(due))
+            }
             // Windows of a shard share a thread: one that has not begun is not to blame, and comes back as
             // soon as the thread is free.
             UnitFailed::Silent { .. } if !self.has_begun(name) => (
                 format!("{failed}: it waited behind another window on its thread"),
-                Turn::Due(now),
+                Turn::Due(self.now()),
             ),
             UnitFailed::Silent { .. } => {
                 let reason = failed.to_string();

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use crate::stream::{self, RULES};
 use crate::support::{
-    check_same, check_same_set, config, derived, ended, faults, manual, offline, records, until,
-    written,
+    check_same, check_same_set, config, derived, ended, faults, manual, of_rule, offline, records,
+    until, written,
 };
 
 const WINDOW: &str = "window/auth.every/0";
@@ -157,6 +157,9 @@ async fn the_sixth_panic_in_30_seconds_quarantines_a_window_and_leaves_a_recorde
     let found = derived(&records);
     let told = found.len() - without(&found, &["larum.unit_detached"]).len();
     assert_eq!(told, changes.len(), "each time it is an alert");
+    let mut ids = of_rule(&found, "larum.unit_detached");
+    ids.dedup_by(|one, other| one.alert_id == other.alert_id);
+    assert_eq!(ids.len(), told, "and an alert of its own");
     let silent = [&AFFECTED[..], &["larum.unit_detached"]].concat();
     check_same(
         &without(&found, &silent),
