@@ -60,7 +60,10 @@ fn system_event(body: &Value, tenant: &TenantId) -> Option<Event> {
 pub fn unit_detached_alert(change: &UnitChange) -> Option<Event> {
     let tenant = TenantId::default_tenant();
     let rule = RuleId::new(UNIT_DETACHED).ok()?;
-    let anchor = EventId::new(format!("{}@{}", change.unit, change.from)).ok()?;
+    // A unit may be left out at one position more than once: at first, and when it is given up.
+    let anchor = format!("{}@{}/{}", change.unit, change.from, change.at.as_nanos());
+    let hashed = || EventId::new(&*engine_alert_id(&tenant, &rule, &anchor));
+    let anchor = EventId::new(&*anchor).or_else(|_| hashed()).ok()?;
     let mut key = Map::new();
     key.insert("unit".to_owned(), change.unit.clone().into());
     let mut fields = Map::new();

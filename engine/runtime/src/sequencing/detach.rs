@@ -68,10 +68,13 @@ impl Core {
 
     /// A unit failed that is not asked again. Panics are counted by its actor, silence is by nobody else.
     fn failure(&self, name: &str, failed: &UnitFailed) -> Failure {
-        let now = self.parts.supervision.clock.monotonic();
+        let entry = self.parts.supervision.registry.entry(name);
         let turn = match failed {
             UnitFailed::Broken { .. } if self.is_quarantined(name) => Turn::Never,
-            UnitFailed::Broken { .. } => Turn::Due(now),
+            // It cannot take its state back before its pause is over.
+            UnitFailed::Broken { .. } => {
+                Turn::Due(entry.map_or(self.now(), |entry| entry.pauses_until()))
+            }
             UnitFailed::Silent { .. } => self.next_turn(name, &failed.to_string()),
         };
         Failure {

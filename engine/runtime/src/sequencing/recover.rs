@@ -196,6 +196,8 @@ impl Core {
         for lost in self.lost.iter().filter(|lost| unsaid.contains(&lost.name)) {
             let rules = lost.rules.keys().cloned().collect();
             let reason = "it failed while the engine recovered".to_owned();
+            let words = format!("{} is left out after position {}", lost.name, lost.from());
+            self.parts.gauges.problem(&lost.name, words);
             let change = self.change(&lost.name, &rules, lost.from(), reason);
             also.push(RecordBody::UnitDetached(change));
         }

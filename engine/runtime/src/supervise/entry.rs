@@ -110,12 +110,27 @@ struct Status {
     incarnation: u64,
     /// The verdict on a failure that nobody has acted on yet.
     pending: Option<Verdict>,
+    /// When the pause after its last failure ends.
+    pauses_until: Monotonic,
     intensity: RestartIntensity,
     breaker: Option<BreakerState>,
     queue: Option<Credits>,
     last_error: Option<LastError>,
     /// The progress last seen, and when it was first seen or the actor had nothing to do.
     seen: (u64, Monotonic),
+}
+
+impl Status {
+    fn follow(&mut self, verdict: Verdict, now: Monotonic) {
+        match verdict {
+            Verdict::Restart { after } => {
+                self.restarts += 1;
+                self.state = ActorState::Restarting;
+                self.pauses_until = now.saturating_add(after);
+            }
+            Verdict::Quarantine => self.state = ActorState::Quarantined,
+        }
+    }
 }
 
 impl std::fmt::Debug for ActorEntry {
@@ -131,6 +146,7 @@ impl ActorEntry {
             restarts: 0,
             incarnation: 0,
             pending: None,
+            pauses_until: Monotonic::default(),
             intensity: RestartIntensity::new(Seeded::of_name(&name)),
             breaker: None,
             queue: None,
@@ -226,13 +242,7 @@ impl ActorEntry {
                 reason: shorten(reason),
                 at,
             });
-            match verdict {
-                Verdict::Restart { .. } => {
-                    status.restarts += 1;
-                    status.state = ActorState::Restarting;
-                }
-                Verdict::Quarantine => status.state = ActorState::Quarantined,
-            }
+            status.follow(verdict, now);
             verdict
         })
     }
@@ -247,15 +257,14 @@ impl ActorEntry {
                 reason: shorten(reason),
                 at,
             });
-            match verdict {
-                Verdict::Restart { .. } => {
-                    status.restarts += 1;
-                    status.state = ActorState::Restarting;
-                }
-                Verdict::Quarantine => status.state = ActorState::Quarantined,
-            }
+            status.follow(verdict, now);
             verdict
         })
+    }
+
+    /// When the pause after its last failure ends, or ended.
+    pub fn pauses_until(&self) -> Monotonic {
+        lock(&self.0.status).pauses_until
     }
 
     /// The verdict on the failure that is to be acted on now. When none was noted, the actor stopped

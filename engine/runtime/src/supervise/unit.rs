@@ -128,11 +128,12 @@ impl Unit {
         let verdict = self
             .entry
             .take_verdict("its context ended, nobody knows why");
-        let Verdict::Restart { after } = verdict else {
+        if verdict == Verdict::Quarantine {
             return verdict;
-        };
+        }
         let clock = self.entry.clock().clone();
         let entry = self.entry.clone();
+        let after = entry.pauses_until().since(clock.monotonic());
         // One future for both: actix polls what was waited for last first, so that two would run the
         // wrong way round.
         ctx.wait(

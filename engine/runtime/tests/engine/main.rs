@@ -20,3 +20,7 @@ mod live;
 mod crash;
 
 mod rules;
+
+mod windows;
+
+mod matching;
