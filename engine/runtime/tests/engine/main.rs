@@ -24,3 +24,7 @@ mod crash;
 mod ways_out;
 
 mod rules;
+
+mod windows;
+
+mod matching;

@@ -158,7 +158,7 @@ pub fn logins(numbers: std::ops::Range<u64>, users: u64) -> Vec<Event> {
 }
 
 /// How long something may take before the test says that it never happens.
-const LONG: std::time::Duration = std::time::Duration::from_secs(30);
+pub const LONG: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A running engine.
 pub async fn started(config: EngineConfig) -> Engine {
@@ -196,9 +196,18 @@ pub async fn while_time_passes<T>(time: &ManualTime, work: impl Future<Output = 
 }
 
 /// Waits until `holds` does.
-pub async fn until(mut holds: impl FnMut() -> bool) {
-    while !holds() {
-        tokio::task::yield_now().await;
+#[track_caller]
+pub fn until(mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let waited = async {
+            while !holds() {
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(LONG, waited).await.is_err() {
+            panic!("what is waited for at {caller} never happens");
+        }
     }
 }
 
