@@ -18,13 +18,12 @@ mod same;
 
 mod live;
 
-mod panics;
-
 mod crash;
-mod ways_out;
 
 mod rules;
 
 mod windows;
 
 mod matching;
+
+mod ways_out;
