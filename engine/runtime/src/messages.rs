@@ -171,3 +171,8 @@ pub struct ReadForest {
     /// The answer.
     pub reply: Reply<Vec<u8>>,
 }
+
+/// Up to here the log has events of a channel that were not sent to it: consumers read them there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Behind(pub Position);

@@ -23,7 +23,7 @@ use crate::actors::log::LogActor;
 use crate::api::{Delivered, Interest};
 use crate::breaker::{Breaker, BreakerConfig, BreakerState, Decision, Outcome};
 use crate::credit::{Batch, tell};
-use crate::messages::AppendControl;
+use crate::messages::{AppendControl, Behind};
 use crate::readers::Readers;
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
 use crate::supervision::Supervision;
@@ -327,8 +327,7 @@ impl ChannelUnit {
             consumer: consumer.to_owned(),
             position,
         };
-        // Nobody waits for it: a cursor that is lost means events given once more.
-        let (reply, _) = oneshot::channel();
+        let (reply, _nobody_waits) = oneshot::channel();
         let control = AppendControl {
             bodies: vec![RecordBody::CursorMoved(moved)],
             reply,
@@ -368,7 +367,12 @@ impl Actor for ChannelUnit {
 impl Supervised for ChannelUnit {
     fn restarting(&mut self, ctx: &mut Self::Context) {
         let _verdict = self.unit.restart(ctx, |actor: &mut Self, ctx| {
-            // What the lost batch held is in the log: consumers read on from their cursors.
+            // What the lost batch held is in the log: consumers read on from their cursors, and what was
+            // being read for them went with the context.
+            actor
+                .consumers
+                .values_mut()
+                .for_each(|one| one.reading = false);
             actor.buffer.clear();
             actor.buffered_from = actor.upto;
             for live in &actor.live {
@@ -401,6 +405,17 @@ impl Handler<PublishBatch> for ChannelUnit {
             Ok(()) => self.serve(ctx),
             Err(panicked) => self.unit.failed(&panicked, ctx),
         }
+    }
+}
+
+impl Handler<Behind> for ChannelUnit {
+    type Result = ();
+
+    fn handle(&mut self, Behind(upto): Behind, ctx: &mut Self::Context) {
+        self.upto = self.upto.max(upto);
+        self.buffered_from = self.buffered_from.max(upto);
+        self.buffer.retain(|delivered| delivered.position > upto);
+        self.serve(ctx);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::actors::live::Live;
 use crate::api::{Delivered, Delivery, HandlerSpec, Interest, SubscribeError};
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
-use crate::messages::{CommittedBatch, Grown};
+use crate::messages::{Behind, CommittedBatch, Grown};
 use crate::supervise::Seat;
 
 /// Least credit of a channel's edge, so that a small buffer does not mean small batches.
@@ -214,6 +214,10 @@ impl FrontUnit {
             });
             if sent.is_none() {
                 line.covered_from = upto;
+                // Its durable consumers read the log; one that is being restarted does so anyway.
+                if let Some(address) = line.seat.address() {
+                    drop(tell(&address.recipient(), Behind(upto)));
+                }
                 self.live
                     .iter()
                     .for_each(|live| live.miss(u64::from(number)));

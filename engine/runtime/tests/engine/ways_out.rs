@@ -253,3 +253,25 @@ async fn a_loop_through_an_outside_handler_stops_at_the_depth_limit_with_one_dia
     let diagnostics = found.iter().filter(|json| json.contains("causation.limit"));
     assert_eq!(diagnostics.count(), 1);
 }
+
+#[actix_rt::test]
+async fn a_burst_beyond_the_credit_of_a_channel_reaches_its_handlers_though_nothing_follows() {
+    let store = folder();
+    let notes = Notes::default();
+    let handler = HandlerSpec {
+        batch: 1_000,
+        ..notes.spec("audit")
+    };
+    let engine = Engine::start(with_handlers(&store, vec![handler], ""))
+        .await
+        .unwrap();
+    let burst = async |from: u64| emit(&engine, logins(from..from + 3_000, 3)).await;
+    tokio::join!(burst(0), burst(3_000), burst(6_000));
+    let count = || notes.ids.lock().unwrap().len();
+    until(|| count() >= 9_000).await;
+    let mut seen = notes.ids.lock().unwrap().clone();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 9_000);
+    engine.shutdown().await;
+}
