@@ -47,7 +47,7 @@ pub use build::{BuildError, PredicateSetBuilder};
 pub use expression::Expression;
 pub use fold::fold;
 pub use glob::{Glob, GlobPart};
-pub use matcher::PredicateMatcher;
+pub use matcher::{PredicateMatcher, Work};
 pub use number::{Comparison, Number};
 pub use paths::PathMap;
 pub use read::ReadError;

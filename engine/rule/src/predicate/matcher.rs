@@ -70,6 +70,21 @@ struct Active {
     open: Vec<ProgramId>,
 }
 
+/// What matching has cost so far, for measurements.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Events that were matched.
+    pub events: u64,
+    /// Programs that were nominated.
+    pub candidates: u64,
+    /// Predicates that a visit found to hold.
+    pub hits: u64,
+    /// Bytes of values that were visited.
+    pub bytes: u64,
+    /// Predicates that were settled because a program asked.
+    pub verified: u64,
+}
+
 /// Decides which rules events satisfy.
 #[derive(Debug)]
 pub struct PredicateMatcher {
@@ -80,6 +95,7 @@ pub struct PredicateMatcher {
     remembered: HashMap<Vec<u32>, Rc<Active>>,
     combination: Vec<u32>,
     folded: String,
+    work: Work,
 }
 
 impl PredicateMatcher {
@@ -92,6 +108,7 @@ impl PredicateMatcher {
             remembered: HashMap::new(),
             combination: Vec::new(),
             folded: String::new(),
+            work: Work::default(),
             set,
         }
     }
@@ -122,6 +139,9 @@ impl PredicateMatcher {
             self.visit_any(&set, record);
         }
         self.nominate(&set, &active);
+        self.work.events += 1;
+        self.work.hits += self.hits.set.len() as u64;
+        self.work.candidates += self.nominated.set.len() as u64;
         self.evaluate(&set, record, out);
         out.sort_unstable();
         out.dedup();
@@ -142,6 +162,16 @@ impl PredicateMatcher {
         self.is(&set, record, predicate)
     }
 
+    /// What matching has cost since the last [`PredicateMatcher::forget_work`].
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
+    /// Begins to count anew.
+    pub fn forget_work(&mut self) {
+        self.work = Work::default();
+    }
+
     fn forget(&mut self) {
         self.hits.clear();
         self.settled.clear();
@@ -154,6 +184,7 @@ impl PredicateMatcher {
             .and_then(|slot| set.deciders.get(slot.0 as usize));
         if let Some(decider) = decider {
             fold_into(record.text(entry), &mut self.folded);
+            self.work.bytes += self.folded.len() as u64;
             decider.visit(entry.kind, &self.folded, |hit| self.hits.insert(hit.0));
         }
     }
@@ -164,6 +195,7 @@ impl PredicateMatcher {
         };
         for entry in record.entries().iter().filter(|entry| entry.first) {
             fold_into(record.text(entry), &mut self.folded);
+            self.work.bytes += self.folded.len() as u64;
             decider.visit(entry.kind, &self.folded, |hit| self.hits.insert(hit.0));
         }
     }
@@ -235,6 +267,7 @@ impl PredicateMatcher {
         }
         self.settled.insert(id.0);
         let worth_asking = predicate.guard.is_none_or(|guard| self.hits.has(guard.0));
+        self.work.verified += u64::from(worth_asking);
         let holds = worth_asking
             && predicate
                 .verifier
