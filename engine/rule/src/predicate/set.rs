@@ -80,7 +80,7 @@ impl PredicateSet {
     pub fn asks_any_value(&self) -> bool {
         self.predicates
             .iter()
-            .any(|predicate| predicate.slot.is_none())
+            .any(|one| one.slot.is_none() && !matches!(one.verifier, Verifier::Given))
     }
 
     /// How many distinct predicates there are.
