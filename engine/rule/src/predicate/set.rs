@@ -48,7 +48,7 @@ pub(crate) struct View {
 }
 
 /// All predicates and rules, ready to be asked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PredicateSet {
     pub(crate) fields: Vec<String>,
     pub(crate) deciders: Vec<Decider>,
