@@ -22,19 +22,33 @@ mod expression;
 
 mod paths;
 
+mod names;
+
+mod scan;
+
 mod record;
 
 mod read;
 
 mod prefixes;
 
+mod grams;
+
+mod needles;
+
 mod decide;
 
 mod verify;
 
+mod program;
+
+mod literals;
+
 mod build;
 
 mod cover;
+
+mod likelihood;
 
 mod set;
 

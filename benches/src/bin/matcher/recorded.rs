@@ -2,22 +2,27 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 
 /// Events, a line each.
 pub(crate) struct Lane {
     pub(crate) name: String,
-    text: String,
+    pub(crate) events: Vec<String>,
 }
 
 impl Lane {
-    pub(crate) fn events(&self) -> impl Iterator<Item = &str> {
-        self.text.lines()
+    fn new(name: &str, text: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            events: text.lines().map(str::to_owned).collect(),
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.text.len()
+        self.events.iter().map(String::len).sum()
     }
 }
 
@@ -44,23 +49,17 @@ pub(crate) fn lanes(folder: &Path) -> Vec<Lane> {
         "raw_windows",
         "cisco_syslog",
     ] {
-        lanes.push(Lane {
-            name: name.to_owned(),
-            text: unpacked(&folder.join(format!("lanes/{name}.ndjson.gz"))),
-        });
+        let text = unpacked(&folder.join(format!("lanes/{name}.ndjson.gz")));
+        lanes.push(Lane::new(name, &text));
     }
     let entries = std::fs::read_dir(folder.join("otrf")).expect("recordings of attacks");
     let mut recordings: Vec<PathBuf> = entries
         .map(|entry| entry.expect("a recording").path())
         .collect();
     recordings.sort();
-    lanes.push(Lane {
-        name: "otrf".to_owned(),
-        text: recordings
-            .iter()
-            .map(|recording| unpacked(&recording.join("events.ndjson.gz")))
-            .collect(),
-    });
+    let unpacked = |recording: &PathBuf| unpacked(&recording.join("events.ndjson.gz"));
+    let recorded: String = recordings.iter().map(unpacked).collect();
+    lanes.push(Lane::new("otrf", &recorded));
     lanes
 }
 
@@ -129,4 +128,15 @@ pub(crate) fn resident_bytes() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kilobytes.unwrap_or_default() * 1_024
+}
+
+/// Time that this thread had a processor; where the system does not tell, time that went by.
+pub(crate) fn processor_time() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let told = told.and_then(|told| told.split(' ').next()?.parse().ok());
+    told.map_or_else(
+        || START.get_or_init(Instant::now).elapsed(),
+        Duration::from_nanos,
+    )
 }

@@ -1,6 +1,8 @@
 //! An event as the matcher sees it: a flat list of slots and values.
 
+use super::names::Names;
 use super::paths::{PathMap, PathTree};
+use super::scan::Texts;
 use super::set::{PredicateSet, Slot};
 
 /// What kind of JSON a value was.
@@ -25,8 +27,8 @@ pub(crate) struct Entry {
     /// The same value was not entered before under another slot.
     pub(crate) first: bool,
     pub(crate) alias: bool,
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 /// Under what name a value is entered.
@@ -51,8 +53,9 @@ pub struct RecordValue<'r> {
 /// One event, read. To be used again for the next: it keeps its memory.
 #[derive(Debug, Default)]
 pub struct Record {
-    texts: String,
+    texts: Texts,
     entries: Vec<Entry>,
+    has_alias: bool,
 }
 
 impl Record {
@@ -60,12 +63,13 @@ impl Record {
     pub fn clear(&mut self) {
         self.texts.clear();
         self.entries.clear();
+        self.has_alias = false;
     }
 
     /// Adds a value by hand, for events that are not JSON.
     pub fn push(&mut self, slot: Option<Slot>, kind: ValueKind, text: &str) {
         let start = self.begin();
-        self.texts.push_str(text);
+        self.texts.extend(text.as_bytes());
         let naming = Naming {
             slot,
             alias: false,
@@ -88,10 +92,15 @@ impl Record {
     }
 
     pub(crate) fn text(&self, entry: &Entry) -> &str {
-        self.texts.get(entry.start..entry.end).unwrap_or_default()
+        str::from_utf8(self.bytes(entry)).unwrap_or_default()
     }
 
-    pub(crate) fn texts(&mut self) -> &mut String {
+    /// The text as bytes, which need no second look to be used.
+    pub(crate) fn bytes(&self, entry: &Entry) -> &[u8] {
+        self.texts.get(entry.start as usize, entry.end as usize)
+    }
+
+    pub(crate) fn texts(&mut self) -> &mut Texts {
         &mut self.texts
     }
 
@@ -101,21 +110,23 @@ impl Record {
 
     /// Enters the text that was added since `start`.
     pub(crate) fn enter(&mut self, naming: Naming, kind: ValueKind, start: usize) {
-        let end = self.texts.len();
         let Naming { slot, alias, first } = naming;
+        self.has_alias |= alias;
+        // Events of 4 GB are turned away long before.
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         self.entries.push(Entry {
             slot,
             kind,
             first,
             alias,
-            start,
-            end,
+            start: place(start),
+            end: place(self.texts.len()),
         });
     }
 
     /// An alias counts only where nothing bears the field's own name.
     pub(crate) fn settle_aliases(&mut self) {
-        if !self.entries.iter().any(|entry| entry.alias) {
+        if !self.has_alias {
             return;
         }
         for at in 0..self.entries.len() {
@@ -137,12 +148,11 @@ impl Record {
 /// Reads JSON into records, in one pass, for the fields that a set of predicates names.
 #[derive(Debug)]
 pub struct RecordReader {
-    pub(crate) paths: PathTree,
+    pub(crate) names: Names,
     pub(crate) reads_anything: bool,
     /// Whether values that no rule names are kept, for tests of any value.
     pub(crate) keeps_all: bool,
-    pub(crate) places: Vec<super::paths::Place>,
-    pub(crate) name: String,
+    pub(crate) name: Texts,
 }
 
 impl RecordReader {
@@ -154,11 +164,10 @@ impl RecordReader {
     /// A reader for the fields of `set`, laid out as `map` says.
     pub fn new(set: &PredicateSet, map: &PathMap) -> Self {
         Self {
-            paths: PathTree::new(set.fields(), map),
+            names: Names::new(PathTree::new(set.fields(), map)),
             reads_anything: set.asks_any_value() || set.fields().next().is_some(),
             keeps_all: set.asks_any_value(),
-            places: Vec::new(),
-            name: String::new(),
+            name: Texts::default(),
         }
     }
 }
