@@ -111,15 +111,27 @@ impl Diagnostic {
         code: &'static str,
         message: impl Into<String>,
     ) -> Self {
+        Self::at_line(Level::Refused, file, line, Refusal::new(code, message))
+    }
+
+    /// What a front end cannot load at all, at a line of its file, counted from 1; 0 for the whole.
+    pub fn error(
+        file: &RuleFile,
+        line: usize,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::at_line(Level::Error, file, line, Refusal::new(code, message))
+    }
+
+    fn at_line(level: Level, file: &RuleFile, line: usize, problem: Refusal) -> Self {
         let line = u16::try_from(line).unwrap_or(u16::MAX);
         let place = if line == 0 {
             Position::NONE
         } else {
             Position::new(line, 0)
         };
-        Refusal::new(code, message)
-            .leveled(Level::Refused)
-            .at(file, place)
+        problem.leveled(level).at(file, place)
     }
 
     /// Puts it in its place.
