@@ -16,6 +16,17 @@ pub enum Level {
     Warning,
 }
 
+impl Level {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Refused => "refused",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// One finding about a rule file. Its `Display` is what a terminal shows: place and message, the
 /// line with a caret under the place, and a line of help.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,11 +181,7 @@ impl fmt::Display for Diagnostic {
             }
             f.write_str(" ")?;
         }
-        let level = match self.level {
-            Level::Error => "error",
-            Level::Refused => "refused",
-            Level::Warning => "warning",
-        };
+        let level = self.level.as_str();
         write!(f, "{level}[{}]: {}", self.code, self.message)?;
         if let Some(line) = &self.source_line {
             write!(f, "\n{:>4} | {line}", self.line)?;
