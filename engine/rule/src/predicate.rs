@@ -36,6 +36,8 @@ mod grams;
 
 mod needles;
 
+mod gate;
+
 mod decide;
 
 mod verify;

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
+use super::fold::Folded;
+use super::gate::Gate;
 use super::needles::{Needles, Rarity};
 use super::prefixes::{From, Prefixes};
 use super::record::ValueKind;
@@ -29,6 +31,7 @@ pub(crate) struct Decider {
     anywhere: Needles,
     present: Option<PredicateId>,
     valued: Option<PredicateId>,
+    gate: Option<Gate>,
 }
 
 fn length_bit(length: usize) -> u64 {
@@ -49,6 +52,7 @@ impl Asked {
 
 impl Decider {
     pub(crate) fn new(asked: Asked, rarity: &Rarity) -> Self {
+        let gate = Gate::new(&asked);
         let mut whole = HashMap::default();
         let mut lengths = 0;
         let (mut starts, mut ends, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
@@ -72,16 +76,28 @@ impl Decider {
             anywhere: Needles::new(anywhere, rarity),
             present: asked.present,
             valued: asked.valued,
+            gate,
         }
     }
 
+    /// Whether a visit can find anything in any value that is part of `texts`, which are folded.
+    pub(crate) fn is_worth_visits(&self, texts: &[u8]) -> bool {
+        self.gate.as_ref().is_none_or(|gate| gate.opens(texts))
+    }
+
     /// Calls `hit` for every predicate that holds for the value, maybe more than once; its text is folded.
-    pub(crate) fn visit(&self, kind: ValueKind, folded: &[u8], mut hit: impl FnMut(PredicateId)) {
+    pub(crate) fn visit(
+        &self,
+        kind: ValueKind,
+        value: Folded<'_>,
+        mut hit: impl FnMut(PredicateId),
+    ) {
         self.present.into_iter().for_each(&mut hit);
         if matches!(kind, ValueKind::Null | ValueKind::Hollow) {
             return;
         }
         self.valued.into_iter().for_each(&mut hit);
+        let folded = value.text;
         if self.lengths & length_bit(folded.len()) != 0
             && let Some(predicate) = self.whole.get(folded)
         {
@@ -89,6 +105,6 @@ impl Decider {
         }
         self.starts.each(folded, &mut hit);
         self.ends.each(folded, &mut hit);
-        self.anywhere.each(folded, &mut hit);
+        self.anywhere.each(value, &mut hit);
     }
 }
