@@ -16,6 +16,10 @@ mod number;
 
 mod time_part;
 
+mod shape;
+
+mod typed;
+
 mod test;
 
 mod expression;
@@ -27,6 +31,8 @@ mod record;
 mod read;
 
 mod prefixes;
+
+mod bounds;
 
 mod decide;
 
@@ -43,6 +49,9 @@ mod matcher;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod exact_tests;
+
 pub use build::{BuildError, PredicateSetBuilder};
 pub use expression::Expression;
 pub use fold::fold;
@@ -53,5 +62,7 @@ pub use paths::PathMap;
 pub use read::ReadError;
 pub use record::{Record, RecordReader, RecordValue, ValueKind};
 pub use set::{PredicateId, PredicateSet, Slot, ViewId};
+pub use shape::{LARGE_BYTES, Shape};
 pub use test::{Case, Test, TextKind};
 pub use time_part::TimePart;
+pub use typed::{Letters, Typed};

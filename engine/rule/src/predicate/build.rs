@@ -7,7 +7,10 @@ use super::cover::Cover;
 use super::decide::{Asked, Decider};
 use super::expression::Expression;
 use super::fold::fold;
-use super::set::{Predicate, PredicateId, PredicateSet, Program, Slot, View, ViewId};
+use super::number::Comparison;
+use super::set::{
+    Predicate, PredicateId, PredicateSet, Program, Slot, SlotName, SlotSource, View, ViewId,
+};
 use super::test::{Case, Test, TextKind};
 use super::verify::Verifier;
 
@@ -39,7 +42,7 @@ pub enum BuildError {
 /// Collects predicates and rules.
 #[derive(Debug, Default)]
 pub struct PredicateSetBuilder {
-    fields: HashMap<String, Slot>,
+    slots: HashMap<SlotName, Slot>,
     known: HashMap<(Option<Slot>, Test), PredicateId>,
     predicates: Vec<Predicate>,
     tests: Vec<Test>,
@@ -52,8 +55,24 @@ pub struct PredicateSetBuilder {
 impl PredicateSetBuilder {
     /// The slot of a field.
     pub fn slot(&mut self, field: &str) -> Slot {
-        let fresh = Slot(number(self.fields.len()));
-        *self.fields.entry(field.to_owned()).or_insert(fresh)
+        self.slot_of(SlotSource::Field, field)
+    }
+
+    /// The slot of an exact path, such as `data.user.name`: members of objects from the top, and no other
+    /// layout. It has at most one value, and only values of the kind that a test is about answer it.
+    pub fn path(&mut self, path: &str) -> Slot {
+        self.slot_of(SlotSource::Path, path)
+    }
+
+    /// A slot that the caller fills with [`Record::push`](super::Record::push).
+    pub fn pushed(&mut self, name: &str) -> Slot {
+        self.slot_of(SlotSource::Pushed, name)
+    }
+
+    fn slot_of(&mut self, source: SlotSource, name: &str) -> Slot {
+        let fresh = Slot(number(self.slots.len()));
+        let name = name.to_owned();
+        *self.slots.entry(SlotName { source, name }).or_insert(fresh)
     }
 
     /// The predicate that asks `test` of a slot, or of any value of the event.
@@ -145,9 +164,9 @@ impl PredicateSetBuilder {
     /// The texts asked of a field are too many for an automaton.
     pub fn build(mut self) -> Result<PredicateSet, BuildError> {
         self.plan();
-        let mut asked: Vec<Asked> = self.fields.iter().map(|_| Asked::default()).collect();
+        let mut asked: Vec<Asked> = self.slots.iter().map(|_| Asked::default()).collect();
         let mut asked_of_any = Asked::default();
-        let mut view_slots = vec![false; self.fields.len()];
+        let mut view_slots = vec![false; self.slots.len()];
         let mut any_value = false;
         for (id, (predicate, test)) in (0..).zip(self.predicates.iter().zip(self.tests)) {
             let of_slot = match predicate.slot {
@@ -167,23 +186,20 @@ impl PredicateSetBuilder {
                 ask(of_slot, test, PredicateId(id));
             }
         }
-        let mut fields = vec![String::new(); self.fields.len()];
-        for (name, slot) in self.fields {
-            if let Some(field) = fields.get_mut(slot.0 as usize) {
-                *field = name;
-            }
-        }
+        let mut slots: Vec<(SlotName, Slot)> = self.slots.into_iter().collect();
+        slots.sort_unstable_by_key(|(_, slot)| *slot);
+        let slots: Vec<SlotName> = slots.into_iter().map(|(name, _)| name).collect();
         let too_many = |field: &str| {
             let field = field.to_owned();
             move |source| BuildError::TooMany { field, source }
         };
         let mut deciders = Vec::with_capacity(asked.len());
-        for (field, asked) in fields.iter().zip(asked) {
-            deciders.push(Decider::new(asked).map_err(too_many(field))?);
+        for (slot, asked) in slots.iter().zip(asked) {
+            deciders.push(Decider::new(asked).map_err(too_many(&slot.name))?);
         }
         let any_decider = Decider::new(asked_of_any).map_err(too_many(""))?;
         Ok(PredicateSet {
-            fields,
+            slots,
             deciders,
             any_value: any_value.then_some(any_decider),
             predicates: self.predicates,
@@ -273,8 +289,8 @@ fn guard(test: &Test) -> Option<Test> {
         })),
         Test::Regex(_)
         | Test::Network(_)
-        | Test::Number(..)
         | Test::Time(..)
+        | Test::Typed(_)
         | Test::Field { .. } => Some(Test::Valued),
         Test::Text {
             case: Case::Ignored,
@@ -282,6 +298,8 @@ fn guard(test: &Test) -> Option<Test> {
         }
         | Test::Present
         | Test::Valued
+        | Test::Number(..)
+        | Test::Shape(_)
         | Test::Given(_)
         | Test::Null => None,
     }
@@ -297,6 +315,9 @@ fn rank(test: &Test) -> u8 {
         } => 0,
         Test::Text { literal, .. } if literal.len() >= LONG => 2,
         Test::Text { .. } => 4,
+        Test::Number(Comparison::Equal, _) => 1,
+        Test::Number(..) => 6,
+        Test::Shape(shape) => shape.rank(),
         _ => 8,
     }
 }
@@ -315,6 +336,8 @@ fn ask(asked: &mut Asked, test: Test, id: PredicateId) {
             literal,
             case: Case::Ignored,
         } => asked.texts.push((kind, literal, id)),
+        Test::Number(comparison, bound) => asked.numbers.push((comparison, bound, id)),
+        Test::Shape(shape) => asked.shapes.push((shape, id)),
         Test::Present => asked.present = Some(id),
         Test::Valued => asked.valued = Some(id),
         _ => {}

@@ -4,15 +4,20 @@ use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 
+use super::bounds::Bounds;
+use super::number::{Comparison, Number};
 use super::prefixes::Prefixes;
-use super::record::ValueKind;
+use super::record::{Entry, ValueKind};
 use super::set::PredicateId;
+use super::shape::Shape;
 use super::test::TextKind;
 
 /// What is asked of a slot, before its decider is built. Texts are folded.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) texts: Vec<(TextKind, String, PredicateId)>,
+    pub(crate) numbers: Vec<(Comparison, Number, PredicateId)>,
+    pub(crate) shapes: Vec<(Shape, PredicateId)>,
     pub(crate) present: Option<PredicateId>,
     pub(crate) valued: Option<PredicateId>,
 }
@@ -25,6 +30,8 @@ pub(crate) struct Decider {
     ends: Prefixes,
     anywhere: Option<AhoCorasick>,
     anywhere_predicates: Box<[PredicateId]>,
+    numbers: Bounds,
+    shapes: Box<[(Shape, PredicateId)]>,
     present: Option<PredicateId>,
     valued: Option<PredicateId>,
 }
@@ -59,18 +66,42 @@ impl Decider {
             ends: Prefixes::new(ends),
             anywhere,
             anywhere_predicates: anywhere_predicates.into(),
+            numbers: Bounds::new(asked.numbers),
+            shapes: asked.shapes.into(),
             present: asked.present,
             valued: asked.valued,
         })
     }
 
-    /// Calls `hit` for every predicate that holds for the value; its text is folded.
-    pub(crate) fn visit(&self, kind: ValueKind, folded: &str, mut hit: impl FnMut(PredicateId)) {
+    /// Calls `hit` for every predicate that holds for the value, given as it is and folded.
+    pub(crate) fn visit(
+        &self,
+        entry: &Entry,
+        text: &str,
+        folded: &str,
+        mut hit: impl FnMut(PredicateId),
+    ) {
         self.present.into_iter().for_each(&mut hit);
-        if matches!(kind, ValueKind::Null | ValueKind::Hollow) {
+        for (shape, predicate) in &self.shapes {
+            if shape.holds(entry, text) {
+                hit(*predicate);
+            }
+        }
+        if matches!(entry.kind, ValueKind::Null | ValueKind::Hollow) {
             return;
         }
         self.valued.into_iter().for_each(&mut hit);
+        if !self.numbers.is_empty()
+            && let Some(number) = entry.number(text)
+        {
+            self.numbers.each(number, &mut hit);
+        }
+        if entry.answers_texts() {
+            self.texts(folded, hit);
+        }
+    }
+
+    fn texts(&self, folded: &str, mut hit: impl FnMut(PredicateId)) {
         self.whole
             .get(folded)
             .copied()

@@ -164,8 +164,9 @@ impl PredicateMatcher {
             .slot
             .and_then(|slot| set.deciders.get(slot.0 as usize));
         if let Some(decider) = decider {
-            fold_into(record.text(entry), &mut self.folded);
-            decider.visit(entry.kind, &self.folded, |hit| self.hits.insert(hit.0));
+            let text = record.text(entry);
+            fold_into(text, &mut self.folded);
+            decider.visit(entry, text, &self.folded, |hit| self.hits.insert(hit.0));
         }
     }
 
@@ -174,8 +175,9 @@ impl PredicateMatcher {
             return;
         };
         for entry in record.entries().iter().filter(|entry| entry.first) {
-            fold_into(record.text(entry), &mut self.folded);
-            decider.visit(entry.kind, &self.folded, |hit| self.hits.insert(hit.0));
+            let text = record.text(entry);
+            fold_into(text, &mut self.folded);
+            decider.visit(entry, text, &self.folded, |hit| self.hits.insert(hit.0));
         }
     }
 

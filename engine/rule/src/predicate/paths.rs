@@ -2,10 +2,12 @@
 //!
 //! A field `a.b` stands in `{"a":{"b":1}}`, in `{"a.b":1}`, and in each member of arrays on the way. A
 //! *mount* makes the members of a place count as if they stood at the top; an *alias* gives a place the
-//! name of a field, which counts only when nothing bears that name itself.
+//! name of a field, which counts only when nothing bears that name itself. An *exact path* leads through
+//! members of objects alone, as [`larum_event::FieldSet`] reads it.
 
 use std::collections::HashMap;
 
+use super::record::Found;
 use super::set::Slot;
 
 /// How one or more formats lay out their fields.
@@ -46,8 +48,15 @@ impl PathMap {
     }
 }
 
-/// A place, by its number in the tree.
+/// A place, by its number in the tree. Its highest bits say how it was reached.
 pub(crate) type Place = u32;
+/// The place is of exact paths.
+const OF_EXACT: Place = 1 << 31;
+/// The place is of exact paths, and one of the names on the way had a dot in it.
+const OF_DOTTED: Place = 1 << 30;
+const HOW: Place = OF_EXACT | OF_DOTTED;
+/// Where exact paths begin.
+const EXACT: Place = 2 | OF_EXACT;
 /// Where fields without a mount are looked for.
 pub(crate) const TOP: Place = 0;
 /// Where the paths of mounts and aliases begin.
@@ -66,16 +75,32 @@ struct Node {
 #[derive(Debug)]
 pub(crate) struct PathTree {
     nodes: Vec<Node>,
-    only_mounts: bool,
+    roots: Vec<Place>,
 }
 
 impl PathTree {
-    /// A tree of the fields, and of what `map` says of them; what names no field is left out.
-    pub(crate) fn new<'f>(fields: impl Iterator<Item = (&'f str, Slot)>, map: &PathMap) -> Self {
+    /// A tree of the fields, of what `map` says of them, and of exact paths; what names no field is left
+    /// out.
+    pub(crate) fn new<'f>(
+        fields: impl Iterator<Item = (&'f str, Slot)>,
+        paths: impl Iterator<Item = (&'f str, Slot)>,
+        map: &PathMap,
+    ) -> Self {
         let mut tree = Self {
-            nodes: vec![Node::default(), Node::default()],
-            only_mounts: map.only_mounts,
+            nodes: vec![Node::default(), Node::default(), Node::default()],
+            roots: Vec::new(),
         };
+        for (path, slot) in paths {
+            // As FieldSet has it, a longer path leads nowhere.
+            if path.split('.').count() <= larum_event::limits::EVENT_DEPTH
+                && let Some(node) = tree.insert(EXACT & !HOW, path)
+            {
+                node.slot = Some(slot);
+            }
+        }
+        if tree.nodes.len() > 3 {
+            tree.roots.push(EXACT);
+        }
         let fields: HashMap<&str, Slot> = fields.collect();
         for (name, slot) in &fields {
             if let Some(node) = tree.insert(TOP, name) {
@@ -95,16 +120,16 @@ impl PathTree {
                 node.mounted = true;
             }
         }
+        if !map.only_mounts {
+            tree.roots.push(TOP);
+        }
+        tree.roots.push(DOCUMENT);
         tree
     }
 
     /// Where the whole document stands.
-    pub(crate) fn roots(&self) -> &'static [Place] {
-        if self.only_mounts {
-            &[DOCUMENT]
-        } else {
-            &[TOP, DOCUMENT]
-        }
+    pub(crate) fn roots(&self) -> &[Place] {
+        &self.roots
     }
 
     fn insert(&mut self, root: Place, path: &str) -> Option<&mut Node> {
@@ -126,7 +151,16 @@ impl PathTree {
     }
 
     fn node(&self, place: Place) -> Option<&Node> {
-        self.nodes.get(place as usize)
+        self.nodes.get((place & !HOW) as usize)
+    }
+
+    /// How values at the place are found.
+    pub(crate) fn found(place: Place) -> Found {
+        match (place & OF_EXACT != 0, place & OF_DOTTED != 0) {
+            (false, _) => Found::Laid,
+            (true, false) => Found::Nested,
+            (true, true) => Found::Dotted,
+        }
     }
 
     /// Slots of a place, and whether each is only an alias.
@@ -139,15 +173,19 @@ impl PathTree {
 
     /// Adds to `places` where the member `name` of the places in `from` stands.
     pub(crate) fn enter(&self, places: &mut Vec<Place>, from: std::ops::Range<usize>, name: &str) {
-        // XML as JSON: the text of an element that also has attributes.
-        if name == "#text" {
-            places.extend_from_within(from);
-            return;
-        }
         for at in from {
             let Some(place) = places.get(at).copied() else {
                 continue;
             };
+            if place & OF_EXACT != 0 {
+                places.extend(self.member(place, name));
+                continue;
+            }
+            // XML as JSON: the text of an element that also has attributes.
+            if name == "#text" {
+                places.push(place);
+                continue;
+            }
             self.descend(places, place, name);
             if name.contains(' ') {
                 // Defender says "Threat Name", rules say ThreatName.
@@ -156,6 +194,19 @@ impl PathTree {
             let any = self.node(place).and_then(|node| node.any_child);
             any.into_iter().for_each(|any| self.arrive(places, any));
         }
+    }
+
+    /// The member of an exact place.
+    fn member(&self, from: Place, name: &str) -> Option<Place> {
+        let step = |place: Place, name: &str| self.node(place)?.children.get(name).copied();
+        if let Some(place) = step(from, name) {
+            return Some(place | from & HOW);
+        }
+        if !name.contains('.') {
+            return None;
+        }
+        let place = name.split('.').try_fold(from, step)?;
+        Some(place | HOW)
     }
 
     fn descend(&self, places: &mut Vec<Place>, from: Place, name: &str) {

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::record::{Naming, Record, RecordReader, ValueKind};
+use super::paths::PathTree;
+use super::record::{Found, Naming, Record, RecordReader, ValueKind};
 
 /// The text is not one JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,8 +22,9 @@ impl RecordReader {
     /// The text is not JSON, or nested deeper than [`larum_event::limits::EVENT_DEPTH`].
     pub fn read(&mut self, json: &str, record: &mut Record) -> Result<(), ReadError> {
         record.clear();
+        self.met.forget();
         self.places.clear();
-        self.places.extend(self.paths.roots());
+        self.places.extend_from_slice(self.paths.roots());
         let roots = 0..self.places.len();
         let mut pass = Pass {
             reader: self,
@@ -140,9 +142,12 @@ impl Pass<'_> {
     fn array(&mut self, range: Range<usize>, depth: usize) -> Result<(), ReadError> {
         self.at += 1;
         self.blanks();
+        let begin = self.reader.places.len();
+        let range = self.enter_array(range);
         if self.take(b']') {
             let start = self.record.begin();
             self.enter(range, ValueKind::Hollow, start);
+            self.reader.places.truncate(begin);
             return Ok(());
         }
         loop {
@@ -152,10 +157,37 @@ impl Pass<'_> {
                 continue;
             }
             if self.take(b']') {
+                self.reader.places.truncate(begin);
                 return Ok(());
             }
             return Err(self.expected("a comma or ]"));
         }
+    }
+
+    /// Exact paths end at an array: it is their value. The other places have its elements.
+    fn enter_array(&mut self, range: Range<usize>) -> Range<usize> {
+        let is_exact = |place| PathTree::found(place) != Found::Laid;
+        let begin = self.reader.places.len();
+        let start = self.record.begin();
+        let mut all_laid = true;
+        for at in range.clone() {
+            let Some(place) = self.reader.places.get(at).copied() else {
+                continue;
+            };
+            if is_exact(place) {
+                all_laid = false;
+                self.enter(at..at + 1, ValueKind::Hollow, start);
+            }
+        }
+        if all_laid {
+            return range;
+        }
+        for at in range {
+            let place = self.reader.places.get(at).copied();
+            let laid = place.filter(|place| !is_exact(*place));
+            self.reader.places.extend(laid);
+        }
+        begin..self.reader.places.len()
     }
 
     fn word(
@@ -215,23 +247,32 @@ impl Pass<'_> {
 
     /// Enters a value under every slot of its places, or under none for tests of any value.
     fn enter(&mut self, range: Range<usize>, kind: ValueKind, start: usize) {
+        let reader = &mut *self.reader;
         let mut first = true;
-        for place in self.reader.places.get(range).unwrap_or_default() {
-            for (slot, alias) in self.reader.paths.slots(*place) {
-                let naming = Naming {
+        for place in reader.places.get(range).unwrap_or_default() {
+            let found = PathTree::found(*place);
+            for (slot, alias) in reader.paths.slots(*place) {
+                let mut naming = Naming {
                     slot: Some(slot),
                     alias,
                     first,
+                    found,
                 };
-                self.record.enter(naming, kind, start);
-                first = false;
+                if found == Found::Laid {
+                    self.record.enter(naming, kind, start);
+                    first = false;
+                } else {
+                    naming.first = false;
+                    reader.met.enter(self.record, naming, kind, start);
+                }
             }
         }
-        if first && kind != ValueKind::Hollow && self.reader.keeps_all {
+        if first && kind != ValueKind::Hollow && reader.keeps_all {
             let naming = Naming {
                 slot: None,
                 alias: false,
                 first: true,
+                found: Found::Laid,
             };
             self.record.enter(naming, kind, start);
         }

@@ -1,5 +1,6 @@
 //! An event as the matcher sees it: a flat list of slots and values.
 
+use super::number::Number;
 use super::paths::{PathMap, PathTree};
 use super::set::{PredicateSet, Slot};
 
@@ -25,8 +26,46 @@ pub(crate) struct Entry {
     /// The same value was not entered before under another slot.
     pub(crate) first: bool,
     pub(crate) alias: bool,
+    pub(crate) found: Found,
     start: usize,
     end: usize,
+}
+
+/// How a value came under its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// By a layout, or pushed by the caller.
+    Laid,
+    /// By an exact path, each name a segment.
+    Nested,
+    /// By an exact path, one of the names with a dot in it.
+    Dotted,
+}
+
+impl Found {
+    pub(crate) fn is_dotted(self) -> bool {
+        self == Self::Dotted
+    }
+}
+
+impl Entry {
+    /// Whether tests of texts are about it.
+    pub(crate) fn answers_texts(&self) -> bool {
+        match self.kind {
+            ValueKind::Text => true,
+            ValueKind::Number | ValueKind::Truth => self.found == Found::Laid,
+            ValueKind::Null | ValueKind::Hollow => false,
+        }
+    }
+
+    /// The number that tests of numbers are about.
+    pub(crate) fn number(&self, text: &str) -> Option<Number> {
+        match (self.found, self.kind) {
+            (Found::Laid, _) => Number::parse(text),
+            (_, ValueKind::Number) => Number::of_value(text),
+            _ => None,
+        }
+    }
 }
 
 /// Under what name a value is entered.
@@ -35,6 +74,7 @@ pub(crate) struct Naming {
     pub(crate) slot: Option<Slot>,
     pub(crate) alias: bool,
     pub(crate) first: bool,
+    pub(crate) found: Found,
 }
 
 /// A value of a record.
@@ -64,12 +104,22 @@ impl Record {
 
     /// Adds a value by hand, for events that are not JSON.
     pub fn push(&mut self, slot: Option<Slot>, kind: ValueKind, text: &str) {
+        self.push_named(slot, kind, text, true);
+    }
+
+    /// Adds the value of a slot that stands beside the event: tests of any value do not see it.
+    pub fn push_beside(&mut self, slot: Slot, kind: ValueKind, text: &str) {
+        self.push_named(Some(slot), kind, text, false);
+    }
+
+    fn push_named(&mut self, slot: Option<Slot>, kind: ValueKind, text: &str, first: bool) {
         let start = self.begin();
         self.texts.push_str(text);
         let naming = Naming {
             slot,
             alias: false,
-            first: true,
+            first,
+            found: Found::Laid,
         };
         self.enter(naming, kind, start);
     }
@@ -102,15 +152,28 @@ impl Record {
     /// Enters the text that was added since `start`.
     pub(crate) fn enter(&mut self, naming: Naming, kind: ValueKind, start: usize) {
         let end = self.texts.len();
-        let Naming { slot, alias, first } = naming;
+        let Naming {
+            slot,
+            alias,
+            first,
+            found,
+        } = naming;
         self.entries.push(Entry {
             slot,
             kind,
             first,
             alias,
+            found,
             start,
             end,
         });
+    }
+
+    /// Takes an entry out of its slot.
+    pub(crate) fn withdraw(&mut self, at: usize) {
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.slot = None;
+        }
     }
 
     /// An alias counts only where nothing bears the field's own name.
@@ -142,16 +205,70 @@ pub struct RecordReader {
     pub(crate) keeps_all: bool,
     pub(crate) places: Vec<super::paths::Place>,
     pub(crate) name: String,
+    pub(crate) met: Met,
+}
+
+/// Where the values of exact paths were entered, since each has only one.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    /// By slot; 0 for none, else the entry's place and one.
+    entries: Vec<usize>,
+    slots: Vec<Slot>,
+}
+
+impl Met {
+    pub(crate) fn forget(&mut self) {
+        for slot in self.slots.drain(..) {
+            if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
+                *entry = 0;
+            }
+        }
+    }
+
+    /// The entry of a slot, if it was met before; from now on it is `next`.
+    fn replace(&mut self, slot: Slot, next: usize) -> Option<usize> {
+        let at = slot.0 as usize;
+        if self.entries.len() <= at {
+            self.entries.resize(at + 1, 0);
+        }
+        let before = self.entries.get_mut(at)?;
+        let known = before.checked_sub(1);
+        *before = next + 1;
+        self.slots.push(slot);
+        known
+    }
+
+    /// Enters the value of an exact path. As [`larum_event::FieldSet`] reads it, the last value counts
+    /// whose names are all segments, or else the first whose names are not.
+    pub(crate) fn enter(
+        &mut self,
+        record: &mut Record,
+        naming: Naming,
+        kind: ValueKind,
+        start: usize,
+    ) {
+        let Some(slot) = naming.slot else { return };
+        let next = record.entries.len();
+        if let Some(known) = self.replace(slot, next) {
+            if naming.found.is_dotted() {
+                self.replace(slot, known);
+                return;
+            }
+            record.withdraw(known);
+        }
+        record.enter(naming, kind, start);
+    }
 }
 
 impl RecordReader {
     /// A reader for the fields of `set`, laid out as `map` says.
     pub fn new(set: &PredicateSet, map: &PathMap) -> Self {
         Self {
-            paths: PathTree::new(set.fields(), map),
+            paths: PathTree::new(set.fields(), set.paths(), map),
             keeps_all: set.asks_any_value(),
             places: Vec::new(),
             name: String::new(),
+            met: Met::default(),
         }
     }
 }

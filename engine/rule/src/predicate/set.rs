@@ -8,6 +8,24 @@ use super::verify::Verifier;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub(crate) u32);
 
+/// Where the values of a slot come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum SlotSource {
+    /// A field of a layout: several names may lead to it, and it may have several values.
+    Field,
+    /// One exact path of the document, with one value of its own kind.
+    Path,
+    /// The caller pushes it.
+    Pushed,
+}
+
+/// What a slot is called.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SlotName {
+    pub(crate) source: SlotSource,
+    pub(crate) name: String,
+}
+
 /// A predicate, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PredicateId(pub(crate) u32);
@@ -50,7 +68,7 @@ pub(crate) struct View {
 /// All predicates and rules, ready to be asked.
 #[derive(Debug)]
 pub struct PredicateSet {
-    pub(crate) fields: Vec<String>,
+    pub(crate) slots: Vec<SlotName>,
     pub(crate) deciders: Vec<Decider>,
     /// For predicates of any value.
     pub(crate) any_value: Option<Decider>,
@@ -64,9 +82,24 @@ pub struct PredicateSet {
 impl PredicateSet {
     /// The fields that rules name.
     pub fn fields(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
+        self.of_source(SlotSource::Field)
+    }
+
+    /// The exact paths that rules name.
+    pub fn paths(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
+        self.of_source(SlotSource::Path)
+    }
+
+    /// The slots whose values the caller pushes.
+    pub fn pushed(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
+        self.of_source(SlotSource::Pushed)
+    }
+
+    fn of_source(&self, source: SlotSource) -> impl Iterator<Item = (&str, Slot)> + '_ {
         (0..)
-            .zip(&self.fields)
-            .map(|(slot, name)| (name.as_str(), Slot(slot)))
+            .zip(&self.slots)
+            .filter(move |(_, slot)| slot.source == source)
+            .map(|(number, slot)| (slot.name.as_str(), Slot(number)))
     }
 
     /// The field of this name, if a rule names it.
