@@ -10,6 +10,8 @@ use rhai::Position;
 pub enum Level {
     /// The set does not load.
     Error,
+    /// This document is not loaded, since it cannot be honoured exactly; the others are.
+    Refused,
     /// The set loads; something in it is probably not meant.
     Warning,
 }
@@ -102,6 +104,24 @@ impl Refusal {
 const SHOWN_CHARACTERS: usize = 200;
 
 impl Diagnostic {
+    /// A document of a front end that stays out, at a line of its file, counted from 1.
+    pub fn refused(
+        file: &RuleFile,
+        line: usize,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        let line = u16::try_from(line).unwrap_or(u16::MAX);
+        let place = if line == 0 {
+            Position::NONE
+        } else {
+            Position::new(line, 0)
+        };
+        Refusal::new(code, message)
+            .leveled(Level::Refused)
+            .at(file, place)
+    }
+
     /// Puts it in its place.
     pub(crate) fn at(mut self, file: &RuleFile, place: Position) -> Self {
         self.file = file.path.clone();
@@ -140,6 +160,7 @@ impl fmt::Display for Diagnostic {
         }
         let level = match self.level {
             Level::Error => "error",
+            Level::Refused => "refused",
             Level::Warning => "warning",
         };
         write!(f, "{level}[{}]: {}", self.code, self.message)?;

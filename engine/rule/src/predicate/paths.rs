@@ -20,6 +20,13 @@ pub struct PathMap {
 }
 
 impl PathMap {
+    /// Adds what another layout says.
+    pub fn join(&mut self, other: Self) {
+        self.mounts.extend(other.mounts);
+        self.aliases.extend(other.aliases);
+        self.only_mounts |= other.only_mounts;
+    }
+
     /// The same layout for documents that stand as the member `name` of an event, such as `data`. What
     /// stands beside that member names no field.
     #[must_use]

@@ -66,7 +66,7 @@ pub(crate) struct View {
 }
 
 /// All predicates and rules, ready to be asked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PredicateSet {
     pub(crate) slots: Vec<SlotName>,
     pub(crate) deciders: Vec<Decider>,
