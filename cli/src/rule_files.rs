@@ -1,6 +1,7 @@
 //! The rules folder as rule texts.
 //!
-//! Owns finding and reading `**/*.rhai`; what the texts mean is the rule crate's job. Paths are
+//! Owns finding and reading what a set is loaded from, such as `**/*.rhai` and `**/*.yml`; what the texts mean is the
+//! rule crate's job. Folders named `cases` hold tests of rules and are passed over. Paths are
 //! relative to the folder and written with `/`, sorted, so that every machine loads the same set in
 //! the same order.
 
@@ -9,7 +10,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use larum_event::{RuleFile, limits};
+use larum_rule::RuleLoader;
+use larum_sigma::SigmaFrontEnd;
 
+/// Name of folders that hold the tests of the rules beside them.
+const CASES: &str = "cases";
 /// Deepest folder that is looked into; a link that leads back up ends here.
 const FOLDER_DEPTH: usize = 16;
 
@@ -32,7 +37,7 @@ pub enum RuleFilesError {
         path: PathBuf,
     },
     /// No rule in it.
-    #[error("{} holds no rule: no file in it or below ends in .rhai", path.display())]
+    #[error("{} holds no rule: no file in it or below ends in .rhai, .yml or .yaml", path.display())]
     Empty {
         /// The folder.
         path: PathBuf,
@@ -65,7 +70,12 @@ pub enum RuleFilesError {
     },
 }
 
-/// Reads every `.rhai` file in `folder` and below, sorted by path.
+/// What loads the rules of this program.
+pub fn loader() -> RuleLoader {
+    RuleLoader::default().with(SigmaFrontEnd)
+}
+
+/// Reads every file of a rule set in `folder` and below, sorted by path.
 pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
     let kind = fs::metadata(folder).map_err(|source| unreadable(folder, source))?;
     if !kind.is_dir() {
@@ -74,7 +84,7 @@ pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
         });
     }
     let mut found = Vec::new();
-    collect(folder, "", 0, &mut found)?;
+    collect(folder, "", 0, &loader(), &mut found)?;
     if found.is_empty() {
         return Err(RuleFilesError::Empty {
             path: folder.to_owned(),
@@ -101,6 +111,7 @@ fn collect(
     folder: &Path,
     prefix: &str,
     depth: usize,
+    loader: &RuleLoader,
     found: &mut Vec<(String, PathBuf)>,
 ) -> Result<(), RuleFilesError> {
     if depth > FOLDER_DEPTH {
@@ -118,10 +129,13 @@ fn collect(
         }
         // Follows links, so that a folder can be put together of shared ones.
         let kind = fs::metadata(&path).map_err(|source| unreadable(&path, source))?;
+        let below = format!("{prefix}{name}");
         if kind.is_dir() {
-            collect(&path, &format!("{prefix}{name}/"), depth + 1, found)?;
-        } else if name.ends_with(".rhai") {
-            found.push((format!("{prefix}{name}"), path));
+            if name != CASES {
+                collect(&path, &format!("{below}/"), depth + 1, loader, found)?;
+            }
+        } else if loader.reads(&below) {
+            found.push((below, path));
         }
     }
     Ok(())
@@ -172,12 +186,14 @@ mod tests {
             ("b.rhai", b"b"),
             ("a/z/rule.rhai", b"z"),
             ("a/notes.md", b"no rule"),
+            ("a/s.yml", b"s"),
+            ("a/cases/decoy.yml", b"no rule"),
             (".hidden.rhai", b"no rule"),
         ]);
         let files = read(folder.path()).unwrap();
         let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
-        assert_eq!(paths, ["a/z/rule.rhai", "b.rhai"]);
-        assert_eq!(files[0].text, "z");
+        assert_eq!(paths, ["a/s.yml", "a/z/rule.rhai", "b.rhai"]);
+        assert_eq!(files[1].text, "z");
     }
 
     #[test]

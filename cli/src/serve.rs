@@ -9,7 +9,6 @@ use larum_admit::Tenants;
 use larum_engine::{EngineConfig, Faults};
 use larum_event::RuleFile;
 use larum_http::HttpConfig;
-use larum_rule::RuleSet;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Which;
@@ -125,7 +124,7 @@ fn read_rules(folder: Option<&Path>) -> Result<(Vec<RuleFile>, usize), CliError>
         return Ok((Vec::new(), 0));
     };
     let files = rule_files::read(folder)?;
-    match RuleSet::load(&files) {
+    match rule_files::loader().load(&files) {
         Ok(set) => {
             for warning in set.warnings() {
                 say(&warning.to_string());
@@ -142,6 +141,7 @@ fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
     let channels = settings.channels.iter();
     EngineConfig {
         rules,
+        loader: rule_files::loader(),
         matchers: settings.matchers.value,
         window_shards: settings.window_shards.value,
         max_lag: settings.max_lag.value,

@@ -196,6 +196,8 @@ pub struct EngineConfig {
     pub store: PathBuf,
     /// The rules.
     pub rules: Vec<RuleFile>,
+    /// Reads them, and those that the log holds.
+    pub loader: larum_rule::RuleLoader,
     /// Matcher threads.
     pub matchers: usize,
     /// Shards of each correlation window.
@@ -236,6 +238,7 @@ impl EngineConfig {
         Self {
             store: store.into(),
             rules: Vec::new(),
+            loader: larum_rule::RuleLoader::default(),
             matchers: 1,
             window_shards: 1,
             tenants: larum_admit::Tenants::default(),

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use actix::{Actor, Addr};
 use larum_event::{Position, RecordBody, RuleFile, RuleSetActivated, Span};
 use larum_log::{Log, LogError, LogOptions};
-use larum_rule::RuleSet;
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -37,7 +36,10 @@ impl Engine {
     /// # Errors
     /// The rules do not load, the store cannot be opened, or recovery failed.
     pub async fn start(config: EngineConfig) -> Result<Self, StartError> {
-        let rules = RuleSet::load(&config.rules).map_err(StartError::Rules)?;
+        let rules = config
+            .loader
+            .load(&config.rules)
+            .map_err(StartError::Rules)?;
         let config = Arc::new(config);
         let store = config.store.clone();
         let open: OpenLog = Arc::new(move || Log::open(&store, LogOptions::default()));

@@ -37,7 +37,7 @@ impl FrontEnd for Words {
             for (number, line) in (1..).zip(file.text.lines()) {
                 match line.split_once(' ') {
                     Some((id, word)) => {
-                        let rule = rule(id, word, &file.path, number, view, predicates);
+                        let rule = rule((id, word), (&file.path, number), view, predicates);
                         compiled.rules.push(rule);
                     }
                     None => compiled.findings.push(Diagnostic::refused(
@@ -53,15 +53,13 @@ impl FrontEnd for Words {
     }
 
     fn layout(&self) -> PathMap {
-        PathMap::default()
+        PathMap::default().below("data")
     }
 }
 
 fn rule(
-    id: &str,
-    word: &str,
-    path: &str,
-    line: usize,
+    (id, word): (&str, &str),
+    (path, line): (&str, usize),
     view: ViewId,
     predicates: &mut PredicateSetBuilder,
 ) -> CompiledRule {

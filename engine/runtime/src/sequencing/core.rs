@@ -11,7 +11,7 @@ use actix::Addr;
 use larum_event::{Event, Position, RecordBody, RuleSetActivated, limits};
 use larum_log::{CheckpointStore, LogError};
 use larum_pipeline::{Epoch, Input, Outcome, Sequencer, Settings, Unit, by_unit, pieces, restored};
-use larum_rule::{Diagnostic, Matcher, RuleSet};
+use larum_rule::{Diagnostic, Matcher, RuleLoader, RuleSet};
 use tokio::sync::Notify;
 use tracing::{debug, info};
 
@@ -282,7 +282,7 @@ impl Core {
         at: Position,
         activated: &RuleSetActivated,
     ) -> Result<(), EpochError> {
-        let set = load(at, activated)?;
+        let set = load(&self.parts.config.loader, at, activated)?;
         let settings = Settings::of(activated, self.parts.config.window_shards);
         let kept = self.pool.checkpoint(self.sequencer.left_out()).await?;
         let (old, lost) = (Arc::clone(&self.set), std::mem::take(&mut self.lost));
@@ -322,7 +322,11 @@ impl Core {
 }
 
 /// The rules of a record; they loaded when it was written.
-pub(super) fn load(at: Position, activated: &RuleSetActivated) -> Result<Arc<RuleSet>, EpochError> {
+pub(super) fn load(
+    loader: &RuleLoader,
+    at: Position,
+    activated: &RuleSetActivated,
+) -> Result<Arc<RuleSet>, EpochError> {
     let failed = |diagnostics: Vec<Diagnostic>| EpochError::Rules {
         at,
         first: diagnostics
@@ -330,9 +334,7 @@ pub(super) fn load(at: Position, activated: &RuleSetActivated) -> Result<Arc<Rul
             .map(ToString::to_string)
             .unwrap_or_default(),
     };
-    RuleSet::load(&activated.files)
-        .map(Arc::new)
-        .map_err(failed)
+    loader.load(&activated.files).map(Arc::new).map_err(failed)
 }
 
 /// Records of one stretch at most, so that no epoch grows beyond its limit.

@@ -133,6 +133,7 @@ impl Core {
     /// The log from `base` up to here for `rules`, to be run again.
     pub(super) fn replay_of(&self, unit: &Arc<str>, base: Base, rules: BTreeSet<RuleId>) -> Replay {
         Replay {
+            loader: self.parts.config.loader.clone(),
             base,
             upto: self.reached,
             rules,

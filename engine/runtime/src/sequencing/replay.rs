@@ -9,7 +9,7 @@ use std::sync::Arc;
 use larum_event::{Event, Position, RecordBody, RuleId};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::{CheckpointError, Input, Pipeline, Settings};
-use larum_rule::RuleSet;
+use larum_rule::{RuleLoader, RuleSet};
 
 use crate::clock::Clock;
 use crate::faults::Faults;
@@ -32,6 +32,8 @@ pub(super) struct Replay {
     pub(super) upto: Position,
     /// For these rules and those whose alerts they read; all others say nothing.
     pub(super) rules: BTreeSet<RuleId>,
+    /// Reads the rules that the log holds.
+    pub(super) loader: RuleLoader,
     /// The settings where the log has none yet; the shards hold throughout.
     pub(super) settings: Settings,
     /// The unit it is done for; faults injected there strike here too.
@@ -80,9 +82,10 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
     job.faults.strike(&job.unit, &job.clock);
     let shards = job.settings.shards;
     let mut pipeline = match reader.last_rule_set(job.base.upto)? {
-        Some((at, activated)) => {
-            Pipeline::new(load(at, &activated)?, Settings::of(&activated, shards))
-        }
+        Some((at, activated)) => Pipeline::new(
+            load(&job.loader, at, &activated)?,
+            Settings::of(&activated, shards),
+        ),
         None => Pipeline::new(Arc::new(RuleSet::empty()), job.settings.clone()),
     };
     if !job.base.parts.is_empty() {
@@ -109,7 +112,7 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
                 }),
                 RecordBody::RuleSetActivated(activated) => {
                     alerts.extend(run_inputs(&mut pipeline, &mut inputs));
-                    let set = load(record.position, &activated)?;
+                    let set = load(&job.loader, record.position, &activated)?;
                     pipeline.activate(set, Settings::of(&activated, shards));
                     leave_out_others(&mut pipeline, &job.rules);
                 }
