@@ -44,6 +44,8 @@ mod cover;
 
 mod set;
 
+mod describe;
+
 mod matcher;
 
 #[cfg(test)]

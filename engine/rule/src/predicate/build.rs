@@ -168,7 +168,7 @@ impl PredicateSetBuilder {
         let mut asked_of_any = Asked::default();
         let mut view_slots = vec![false; self.slots.len()];
         let mut any_value = false;
-        for (id, (predicate, test)) in (0..).zip(self.predicates.iter().zip(self.tests)) {
+        for (id, (predicate, test)) in (0..).zip(self.predicates.iter().zip(&self.tests)) {
             let of_slot = match predicate.slot {
                 Some(slot) => {
                     if let Some(of_view) = view_slots.get_mut(slot.0 as usize) {
@@ -183,7 +183,7 @@ impl PredicateSetBuilder {
                 }
             };
             if let Some(of_slot) = of_slot {
-                ask(of_slot, test, PredicateId(id));
+                ask(of_slot, test.clone(), PredicateId(id));
             }
         }
         let mut slots: Vec<(SlotName, Slot)> = self.slots.into_iter().collect();
@@ -205,6 +205,7 @@ impl PredicateSetBuilder {
             predicates: self.predicates,
             programs: self.programs,
             views: self.views,
+            tests: self.tests,
             view_slots,
         })
     }

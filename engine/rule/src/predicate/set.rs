@@ -2,6 +2,7 @@
 
 use super::decide::Decider;
 use super::expression::Expression;
+use super::test::Test;
 use super::verify::Verifier;
 
 /// A field that some rule names, by number.
@@ -75,6 +76,8 @@ pub struct PredicateSet {
     pub(crate) predicates: Vec<Predicate>,
     pub(crate) programs: Vec<Program>,
     pub(crate) views: Vec<View>,
+    /// What each predicate asks, for people.
+    pub(crate) tests: Vec<Test>,
     /// Slots that views ask of.
     pub(crate) view_slots: Vec<bool>,
 }

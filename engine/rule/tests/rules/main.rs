@@ -22,3 +22,5 @@ mod alerts;
 mod differential;
 
 mod front_ends;
+
+mod explain;
