@@ -23,10 +23,7 @@ impl Reader<'_> {
                 let chain = Chain::of(expr);
                 self.chained(chain.root, &chain.links)
             }
-            Expr::Variable(names, ..) if names.2.is_empty() => match self.scope.get(&names.1)? {
-                Binding::Operand(operand) => Some(operand.clone()),
-                Binding::Event { .. } | Binding::Literal(_) | Binding::Unknown => None,
-            },
+            Expr::Variable(names, ..) if names.2.is_empty() => self.recalled(&names.1),
             Expr::Coalesce(parts, _) => self.coalesced(parts),
             Expr::And(..) | Expr::Or(..) => {
                 Some(Operand::Truth(Box::new(self.condition(expr, false))))
@@ -34,6 +31,17 @@ impl Reader<'_> {
             Expr::FnCall(call, place) => self.called(call, expr, *place),
             _ => None,
         }
+    }
+
+    /// What a name was bound to. A truth has its parts wherever it is asked, and they count.
+    fn recalled(&mut self, name: &str) -> Option<Operand> {
+        let Binding::Operand(operand) = self.scope.get(name)? else {
+            return None;
+        };
+        if let Operand::Truth(condition) = operand {
+            self.left = self.left.checked_sub(condition.size())?;
+        }
+        Some(operand.clone())
     }
 
     fn called(&mut self, call: &FnCallExpr, expr: &Expr, _: Position) -> Option<Operand> {
@@ -75,7 +83,7 @@ impl Reader<'_> {
                 return None;
             };
             return match self.scope.get(name)? {
-                Binding::Operand(operand) => Some(operand.clone()),
+                Binding::Operand(_) => self.recalled(name),
                 Binding::Literal(literal) => literal.to_value().map(Operand::Constant),
                 Binding::Event { .. } | Binding::Unknown => None,
             };

@@ -112,6 +112,18 @@ impl Condition {
         }
     }
 
+    /// How many parts it has.
+    pub(crate) fn size(&self) -> usize {
+        let sum = |parts: &[Self]| parts.iter().map(Self::size).sum::<usize>();
+        1 + match self {
+            Self::Constant(_) | Self::Ask(_) | Self::Script { .. } => 0,
+            Self::Not(inner) => inner.size(),
+            Self::All(parts) | Self::Any(parts) => sum(parts),
+            Self::Choice(parts) => sum(parts.as_ref()),
+            Self::After(before, last) => sum(before) + last.size(),
+        }
+    }
+
     /// Whether some of it cannot be read.
     pub(crate) fn has_script(&self) -> bool {
         match self {

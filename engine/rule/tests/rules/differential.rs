@@ -312,8 +312,6 @@ fn compare(bodies: &[String], data: &[String]) -> Result<usize, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-
     #[test]
     fn read_conditions_answer_as_scripts_do(
         conditions in prop::collection::vec(condition(), 8),

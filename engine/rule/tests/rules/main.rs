@@ -24,3 +24,5 @@ mod differential;
 mod front_ends;
 
 mod explain;
+
+mod read;
