@@ -51,7 +51,7 @@ pub struct FieldSeen {
     /// Its name, as in `data.user`.
     pub name: String,
     /// What the event holds there, as JSON writes it, shortened; `None` where it is missing, or without
-    /// an event. Of an array or object, `[..]`.
+    /// an event. Of an array `[..]`, of an object `{..}`.
     pub value: Option<String>,
 }
 

@@ -26,11 +26,19 @@ mod expression;
 
 mod paths;
 
+mod names;
+
+mod scan;
+
 mod record;
 
 mod read;
 
 mod prefixes;
+
+mod grams;
+
+mod needles;
 
 mod bounds;
 
@@ -38,9 +46,15 @@ mod decide;
 
 mod verify;
 
+mod program;
+
+mod literals;
+
 mod build;
 
 mod cover;
+
+mod likelihood;
 
 mod set;
 
@@ -58,7 +72,7 @@ pub use build::{BuildError, PredicateSetBuilder};
 pub use expression::Expression;
 pub use fold::fold;
 pub use glob::{Glob, GlobPart};
-pub use matcher::PredicateMatcher;
+pub use matcher::{PredicateMatcher, Work};
 pub use number::{Comparison, Number};
 pub use paths::PathMap;
 pub use read::ReadError;

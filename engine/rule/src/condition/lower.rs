@@ -24,7 +24,17 @@ pub(crate) struct Lowered {
 impl Lowered {
     /// Whether there is an event for which the script must be asked.
     pub(crate) fn may_ask_the_script(&self) -> bool {
-        self.script.clone().simplified(&|_| false) != Expression::Never
+        !is_never(&self.script)
+    }
+}
+
+/// Whether an expression, of bare parts, holds of no event at all.
+fn is_never(expression: &Expression) -> bool {
+    match expression {
+        Expression::Never => true,
+        Expression::Always | Expression::Is(_) | Expression::Not(_) => false,
+        Expression::All(parts) => parts.iter().any(is_never),
+        Expression::Any(parts) => parts.iter().all(is_never),
     }
 }
 

@@ -81,7 +81,8 @@ impl Matcher {
 fn written(kind: ValueKind, text: &str) -> String {
     match kind {
         ValueKind::Null => "null".to_owned(),
-        ValueKind::Hollow => "[..]".to_owned(),
+        ValueKind::Hollow => "{..}".to_owned(),
+        ValueKind::List => "[..]".to_owned(),
         ValueKind::Number | ValueKind::Truth => text.to_owned(),
         ValueKind::Text => {
             let mut characters = text.chars();

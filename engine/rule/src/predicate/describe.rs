@@ -26,6 +26,9 @@ impl PredicateSet {
     pub(crate) fn name_of(&self, slot: Slot) -> String {
         match self.slots.get(slot.0 as usize) {
             Some(one) if one.source == SlotSource::Field => one.name.clone(),
+            Some(one) if one.source == SlotSource::Elements => {
+                format!("an element of event.{}", one.name)
+            }
             Some(one) => format!("event.{}", one.name),
             None => String::new(),
         }
@@ -56,12 +59,12 @@ impl PredicateSet {
                 programs.push(id);
             }
         }
-        let nominates = self.predicates.iter().map(|one| &one.nominates);
-        let gate = (0..).zip(nominates).filter(|(_, nominates)| {
-            let mut nominated = nominates.iter();
-            nominated.any(|program| programs.contains(program))
+        let count = u32::try_from(self.predicates.len()).unwrap_or(u32::MAX);
+        let gate = (0..count).filter(|id| {
+            let mut nominated = self.nominations.of(*id).iter();
+            nominated.any(|(program, _)| programs.contains(program))
         });
-        Some(gate.map(|(id, _)| PredicateId(id)).collect())
+        Some(gate.map(PredicateId).collect())
     }
 
     fn asked(&self, test: &Test) -> String {
@@ -155,6 +158,7 @@ fn shaped(shape: Shape) -> &'static str {
     match shape {
         Shape::NonNull => "is there and not null",
         Shape::Nested => "is a list or an object",
+        Shape::Object => "is an object",
         Shape::Truth(true) => "is true",
         Shape::Truth(false) => "is false",
         Shape::NoTruth => "is neither true, false nor missing",

@@ -86,7 +86,8 @@ fn seen(value: &larum_event::Value<'_>) -> (ValueKind, Option<Number>, String) {
             (ValueKind::Number, Some(number), String::new())
         }
         Value::Str(text) => (ValueKind::Text, None, text.to_string()),
-        Value::Array(_) | Value::Object(_) => (ValueKind::Hollow, None, String::new()),
+        Value::Array(_) => (ValueKind::List, None, String::new()),
+        Value::Object(_) => (ValueKind::Hollow, None, String::new()),
     }
 }
 

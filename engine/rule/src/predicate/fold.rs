@@ -38,6 +38,20 @@ pub(crate) fn fold_into(text: &str, folded: &mut String) {
     }
 }
 
+/// Replaces `folded` by the text folded.
+pub(crate) fn fold_bytes(text: &[u8], folded: &mut Vec<u8>) {
+    folded.clear();
+    if text.is_ascii() {
+        folded.extend_from_slice(text);
+        folded.make_ascii_lowercase();
+        return;
+    }
+    let mut encoded = [0; 4];
+    for c in str::from_utf8(text).unwrap_or_default().chars() {
+        folded.extend_from_slice(fold_char(c).encode_utf8(&mut encoded).as_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +68,9 @@ mod tests {
             ("ß", "ß"),
         ] {
             assert_eq!(fold(text), folded);
+            let mut bytes = b"before".to_vec();
+            fold_bytes(text.as_bytes(), &mut bytes);
+            assert_eq!(bytes, folded.as_bytes());
             assert_eq!(text.chars().count(), folded.chars().count());
         }
     }

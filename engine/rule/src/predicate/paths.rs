@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::record::Found;
-use super::set::Slot;
+use super::set::{PredicateSet, Slot};
 
 /// How one or more formats lay out their fields.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +61,9 @@ pub(crate) type Place = u32;
 const OF_EXACT: Place = 1 << 31;
 /// The place is of exact paths, and one of the names on the way had a dot in it.
 const OF_DOTTED: Place = 1 << 30;
-const HOW: Place = OF_EXACT | OF_DOTTED;
+/// The place is of elements of an array at an exact place.
+const OF_ELEMENTS: Place = 1 << 29;
+const HOW: Place = OF_EXACT | OF_DOTTED | OF_ELEMENTS;
 /// Where exact paths begin.
 const EXACT: Place = 2 | OF_EXACT;
 /// Where fields without a mount are looked for.
@@ -86,29 +88,15 @@ pub(crate) struct PathTree {
 }
 
 impl PathTree {
-    /// A tree of the fields, of what `map` says of them, and of exact paths; what names no field is left
-    /// out.
-    pub(crate) fn new<'f>(
-        fields: impl Iterator<Item = (&'f str, Slot)>,
-        paths: impl Iterator<Item = (&'f str, Slot)>,
-        map: &PathMap,
-    ) -> Self {
+    /// A tree of the fields of `set`, of what `map` says of them, and of exact paths; what names no field
+    /// is left out.
+    pub(crate) fn new(set: &PredicateSet, map: &PathMap) -> Self {
         let mut tree = Self {
             nodes: vec![Node::default(), Node::default(), Node::default()],
             roots: Vec::new(),
         };
-        for (path, slot) in paths {
-            // As FieldSet has it, a longer path leads nowhere.
-            if path.split('.').count() <= larum_event::limits::EVENT_DEPTH
-                && let Some(node) = tree.insert(EXACT & !HOW, path)
-            {
-                node.slot = Some(slot);
-            }
-        }
-        if tree.nodes.len() > 3 {
-            tree.roots.push(EXACT);
-        }
-        let fields: HashMap<&str, Slot> = fields.collect();
+        tree.exact(set);
+        let fields: HashMap<&str, Slot> = set.fields().collect();
         for (name, slot) in &fields {
             if let Some(node) = tree.insert(TOP, name) {
                 node.slot = Some(*slot);
@@ -132,6 +120,42 @@ impl PathTree {
         }
         tree.roots.push(DOCUMENT);
         tree
+    }
+
+    fn exact(&mut self, set: &PredicateSet) {
+        // As FieldSet has it, a longer path leads nowhere.
+        let leads = |path: &str| path.split('.').count() <= larum_event::limits::EVENT_DEPTH;
+        for (path, slot) in set.paths().filter(|(path, _)| leads(path)) {
+            if let Some(node) = self.insert(EXACT & !HOW, path) {
+                node.slot = Some(slot);
+            }
+        }
+        for (path, slot) in set.elements().filter(|(path, _)| leads(path)) {
+            // No segment of a path is empty.
+            if let Some(node) = self.insert(EXACT & !HOW, &format!("{path}.")) {
+                node.slot = Some(slot);
+            }
+        }
+        if self.nodes.len() > 3 {
+            self.roots.push(EXACT);
+        }
+    }
+
+    /// Adds to `places` where elements of an array at the places in `from` stand: an exact path ends at an
+    /// array, but for what is asked of its elements.
+    pub(crate) fn elements(&self, places: &mut Vec<Place>, from: std::ops::Range<usize>) {
+        for at in from {
+            let Some(place) = places.get(at).copied() else {
+                continue;
+            };
+            if place & OF_EXACT == 0 {
+                places.push(place);
+            } else if place & OF_ELEMENTS == 0
+                && let Some(elements) = self.node(place).and_then(|node| node.children.get(""))
+            {
+                places.push(*elements | place & HOW | OF_ELEMENTS);
+            }
+        }
     }
 
     /// Where the whole document stands.
@@ -163,10 +187,13 @@ impl PathTree {
 
     /// How values at the place are found.
     pub(crate) fn found(place: Place) -> Found {
-        match (place & OF_EXACT != 0, place & OF_DOTTED != 0) {
+        let is_dotted = place & OF_DOTTED != 0;
+        match (place & OF_EXACT != 0, place & OF_ELEMENTS != 0) {
             (false, _) => Found::Laid,
+            (true, false) if is_dotted => Found::Dotted,
             (true, false) => Found::Nested,
-            (true, true) => Found::Dotted,
+            (true, true) if is_dotted => Found::DottedElement,
+            (true, true) => Found::Element,
         }
     }
 
@@ -205,6 +232,10 @@ impl PathTree {
 
     /// The member of an exact place.
     fn member(&self, from: Place, name: &str) -> Option<Place> {
+        // Elements have no members here, and an empty name is none of theirs.
+        if from & OF_ELEMENTS != 0 || name.is_empty() {
+            return None;
+        }
         let step = |place: Place, name: &str| self.node(place)?.children.get(name).copied();
         if let Some(place) = step(from, name) {
             return Some(place | from & HOW);
@@ -212,8 +243,11 @@ impl PathTree {
         if !name.contains('.') {
             return None;
         }
+        if name.split('.').any(str::is_empty) {
+            return None;
+        }
         let place = name.split('.').try_fold(from, step)?;
-        Some(place | HOW)
+        Some(place | OF_EXACT | OF_DOTTED)
     }
 
     fn descend(&self, places: &mut Vec<Place>, from: Place, name: &str) {

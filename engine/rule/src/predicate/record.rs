@@ -1,7 +1,9 @@
 //! An event as the matcher sees it: a flat list of slots and values.
 
+use super::names::Names;
 use super::number::Number;
 use super::paths::{PathMap, PathTree};
+use super::scan::Texts;
 use super::set::{PredicateSet, Slot};
 
 /// What kind of JSON a value was.
@@ -17,6 +19,8 @@ pub enum ValueKind {
     Null,
     /// An object, or an array without members: the field is there and has no text.
     Hollow,
+    /// An array at an exact path.
+    List,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +31,8 @@ pub(crate) struct Entry {
     pub(crate) first: bool,
     pub(crate) alias: bool,
     pub(crate) found: Found,
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 /// How a value came under its slot.
@@ -40,11 +44,20 @@ pub(crate) enum Found {
     Nested,
     /// By an exact path, one of the names with a dot in it.
     Dotted,
+    /// As an element of the array there.
+    Element,
+    /// As an element of an array that one of such names leads to.
+    DottedElement,
 }
 
 impl Found {
+    /// Whether it is the one value of its slot.
+    pub(crate) fn is_only(self) -> bool {
+        matches!(self, Self::Nested | Self::Dotted)
+    }
+
     pub(crate) fn is_dotted(self) -> bool {
-        self == Self::Dotted
+        matches!(self, Self::Dotted | Self::DottedElement)
     }
 }
 
@@ -54,7 +67,7 @@ impl Entry {
         match self.kind {
             ValueKind::Text => true,
             ValueKind::Number | ValueKind::Truth => self.found == Found::Laid,
-            ValueKind::Null | ValueKind::Hollow => false,
+            ValueKind::Null | ValueKind::Hollow | ValueKind::List => false,
         }
     }
 
@@ -84,15 +97,16 @@ pub struct RecordValue<'r> {
     pub slot: Option<Slot>,
     /// What it was.
     pub kind: ValueKind,
-    /// Its text, unescaped; of a [`ValueKind::Null`] or [`ValueKind::Hollow`], nothing.
+    /// Its text, unescaped; of null, objects and arrays, nothing.
     pub text: &'r str,
 }
 
 /// One event, read. To be used again for the next: it keeps its memory.
 #[derive(Debug, Default)]
 pub struct Record {
-    texts: String,
+    texts: Texts,
     entries: Vec<Entry>,
+    has_alias: bool,
 }
 
 impl Record {
@@ -100,6 +114,7 @@ impl Record {
     pub fn clear(&mut self) {
         self.texts.clear();
         self.entries.clear();
+        self.has_alias = false;
     }
 
     /// Adds a value by hand, for events that are not JSON.
@@ -114,7 +129,7 @@ impl Record {
 
     fn push_named(&mut self, slot: Option<Slot>, kind: ValueKind, text: &str, first: bool) {
         let start = self.begin();
-        self.texts.push_str(text);
+        self.texts.extend(text.as_bytes());
         let naming = Naming {
             slot,
             alias: false,
@@ -138,10 +153,15 @@ impl Record {
     }
 
     pub(crate) fn text(&self, entry: &Entry) -> &str {
-        self.texts.get(entry.start..entry.end).unwrap_or_default()
+        str::from_utf8(self.bytes(entry)).unwrap_or_default()
     }
 
-    pub(crate) fn texts(&mut self) -> &mut String {
+    /// The text as bytes, which need no second look to be used.
+    pub(crate) fn bytes(&self, entry: &Entry) -> &[u8] {
+        self.texts.get(entry.start as usize, entry.end as usize)
+    }
+
+    pub(crate) fn texts(&mut self) -> &mut Texts {
         &mut self.texts
     }
 
@@ -151,34 +171,37 @@ impl Record {
 
     /// Enters the text that was added since `start`.
     pub(crate) fn enter(&mut self, naming: Naming, kind: ValueKind, start: usize) {
-        let end = self.texts.len();
         let Naming {
             slot,
             alias,
             first,
             found,
         } = naming;
+        self.has_alias |= alias;
+        // Events of 4 GB are turned away long before.
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         self.entries.push(Entry {
             slot,
             kind,
             first,
             alias,
             found,
-            start,
-            end,
+            start: place(start),
+            end: place(self.texts.len()),
         });
     }
 
     /// Takes an entry out of its slot.
-    pub(crate) fn withdraw(&mut self, at: usize) {
+    fn withdraw(&mut self, at: usize) {
         if let Some(entry) = self.entries.get_mut(at) {
             entry.slot = None;
+            entry.first = false;
         }
     }
 
     /// An alias counts only where nothing bears the field's own name.
     pub(crate) fn settle_aliases(&mut self) {
-        if !self.entries.iter().any(|entry| entry.alias) {
+        if !self.has_alias {
             return;
         }
         for at in 0..self.entries.len() {
@@ -200,12 +223,11 @@ impl Record {
 /// Reads JSON into records, in one pass, for the fields that a set of predicates names.
 #[derive(Debug)]
 pub struct RecordReader {
-    pub(crate) paths: PathTree,
+    pub(crate) names: Names,
     pub(crate) reads_anything: bool,
     /// Whether values that no rule names are kept, for tests of any value.
     pub(crate) keeps_all: bool,
-    pub(crate) places: Vec<super::paths::Place>,
-    pub(crate) name: String,
+    pub(crate) name: Texts,
     pub(crate) met: Met,
 }
 
@@ -270,13 +292,13 @@ impl RecordReader {
     /// A reader for the fields of `set`, laid out as `map` says.
     pub fn new(set: &PredicateSet, map: &PathMap) -> Self {
         Self {
-            paths: PathTree::new(set.fields(), set.paths(), map),
+            names: Names::new(PathTree::new(set, map)),
             reads_anything: set.asks_any_value()
                 || set.fields().next().is_some()
-                || set.paths().next().is_some(),
+                || set.paths().next().is_some()
+                || set.elements().next().is_some(),
             keeps_all: set.asks_any_value(),
-            places: Vec::new(),
-            name: String::new(),
+            name: Texts::default(),
             met: Met::default(),
         }
     }

@@ -12,6 +12,8 @@ pub enum Shape {
     NonNull,
     /// An array or an object; of a field of a layout, an object or an empty array.
     Nested,
+    /// An object; of a field of a layout, an empty array too.
+    Object,
     /// This truth, not written as a text.
     Truth(bool),
     /// There, and neither null nor a truth.
@@ -28,27 +30,37 @@ pub enum Shape {
 
 impl Shape {
     /// Whether a value with this text is so.
-    pub(crate) fn holds(self, entry: &Entry, text: &str) -> bool {
+    pub(crate) fn holds(self, entry: &Entry, text: &[u8]) -> bool {
         match self {
             Self::NonNull => entry.kind != ValueKind::Null,
-            Self::Nested => entry.kind == ValueKind::Hollow,
+            Self::Nested => matches!(entry.kind, ValueKind::Hollow | ValueKind::List),
+            Self::Object => entry.kind == ValueKind::Hollow,
             Self::Truth(truth) => {
-                entry.kind == ValueKind::Truth && text == if truth { "true" } else { "false" }
+                let truth: &[u8] = if truth { b"true" } else { b"false" };
+                entry.kind == ValueKind::Truth && text == truth
             }
             Self::NoTruth => !matches!(entry.kind, ValueKind::Null | ValueKind::Truth),
-            Self::Integer => entry.kind == ValueKind::Number && text.parse::<i64>().is_ok(),
+            Self::Integer => {
+                let number = str::from_utf8(text).unwrap_or_default();
+                entry.kind == ValueKind::Number && number.parse::<i64>().is_ok()
+            }
             Self::Large => entry.kind == ValueKind::Text && text.len() >= LARGE_BYTES,
             Self::NotAscii => entry.kind == ValueKind::Text && !text.is_ascii(),
             Self::Dotted => entry.found.is_dotted(),
         }
     }
 
-    /// How often it is expected to hold; lower is rarer.
-    pub(crate) fn rank(self) -> u8 {
+    /// Of 10,000 events, how many are guessed to be so.
+    pub(crate) fn likelihood(self) -> u32 {
         match self {
-            Self::Nested | Self::NoTruth | Self::Large | Self::NotAscii | Self::Dotted => 1,
-            Self::Truth(_) => 5,
-            Self::NonNull | Self::Integer => 8,
+            Self::Nested
+            | Self::Object
+            | Self::NoTruth
+            | Self::Large
+            | Self::NotAscii
+            | Self::Dotted => 10,
+            Self::Truth(_) => 2_000,
+            Self::NonNull | Self::Integer => 9_000,
         }
     }
 }

@@ -80,6 +80,6 @@ fn order(left: (ValueKind, &str), right: (ValueKind, &str)) -> Option<Ordering> 
         // "false" stands before "true".
         ValueKind::Text | ValueKind::Truth => Some(left.1.cmp(right.1)),
         ValueKind::Number => Some(Number::of_value(left.1)?.compare(Number::of_value(right.1)?)),
-        ValueKind::Null | ValueKind::Hollow => None,
+        ValueKind::Null | ValueKind::Hollow | ValueKind::List => None,
     }
 }
