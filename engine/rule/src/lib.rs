@@ -38,6 +38,8 @@ mod set;
 
 mod alert;
 
+mod explain;
+
 mod matcher;
 
 pub mod predicate;
@@ -45,6 +47,7 @@ pub mod predicate;
 pub use alert::{AlertText, WindowView};
 pub use diagnostic::{Diagnostic, Level};
 pub use error::{FaultKind, RuleFault};
+pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outline};
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch};
