@@ -1,4 +1,6 @@
-//! `larum rules`: check, test, list and begin rules.
+//! `larum rules`: writing, testing and understanding rules.
+
+mod fields;
 
 mod list;
 
@@ -18,7 +20,7 @@ use crate::error::{CliError, Exit};
 use crate::rule_files;
 use crate::terminal::{BAD, GOOD, counted, say, stdout, styled};
 
-/// Check, test, list and begin rules
+/// Write, test and understand rules
 #[derive(Debug, Args)]
 pub struct Rules {
     #[command(subcommand)]
@@ -56,6 +58,28 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Tell which fields events of a topic have
+    #[command(after_help = "\
+Prints what the fields.toml of the folder say: topics, fields, their types and what they mean. With a topic \
+or a pattern, what is known of it, and what every event has.
+
+Exits with 0, with 2 when the rules do not load, with 1 when nothing is known of the topic.
+
+Examples:
+  larum rules fields
+  larum rules fields security.auth.login
+  larum rules fields 'events.#' --json")]
+    Fields {
+        /// The folder of the rules
+        #[arg(long, value_name = "DIR", default_value = "rules")]
+        rules: PathBuf,
+        /// Write JSON: one object per topic
+        #[arg(long)]
+        json: bool,
+        /// A topic or a pattern; all known topics without one
+        #[arg(value_name = "TOPIC")]
+        topic: Option<String>,
+    },
     /// Begin a rule: a text to change and two cases that pass
     #[command(after_help = "\
 Writes AREA/NAME/rule.rhai and its cases below the folder of the rules, and never over what is there.
@@ -79,6 +103,7 @@ impl Rules {
             Action::Check { rules, json } => check(&rules, json),
             Action::Test(test) => test.run(),
             Action::List { rules, json } => list::list(&rules, json),
+            Action::Fields { rules, json, topic } => fields::fields(&rules, json, topic.as_deref()),
             Action::New { rules, name } => new::new(&rules, &name),
         }
     }

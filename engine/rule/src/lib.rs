@@ -20,6 +20,12 @@ mod script;
 
 mod condition;
 
+mod beside;
+
+mod catalogue;
+
+mod exception;
+
 mod draft;
 
 mod builder;
@@ -43,6 +49,7 @@ mod matcher;
 pub mod predicate;
 
 pub use alert::{AlertText, WindowView};
+pub use catalogue::{Catalogue, CatalogueField, CatalogueTopic, FieldType};
 pub use diagnostic::{Diagnostic, Level};
 pub use error::{FaultKind, RuleFault};
 pub use front_end::{Compiled, CompiledRule, FrontEnd};

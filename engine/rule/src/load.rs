@@ -8,9 +8,11 @@ use std::sync::Arc;
 use larum_event::{FieldSet, RuleFile, TopicPattern, WindowSpec, limits};
 use rhai::{Engine, Position};
 
+use crate::beside::is_beside;
 use crate::builder::{self, Building};
+use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostic, Level, Refusal};
-use crate::draft::{Finish, METHODS, alert_topic};
+use crate::draft::{Asks, Finish, METHODS, alert_topic};
 use crate::front_end::{CompiledRule, FrontEnd};
 use crate::layers;
 use crate::predicate::{BuildError, Expression, PathMap, PredicateSetBuilder, ViewId};
@@ -36,7 +38,7 @@ impl RuleLoader {
 
     /// Whether a file, by its path relative to the rules folder, is part of a set.
     pub fn reads(&self, path: &str) -> bool {
-        is_script(path) || self.front_ends.iter().any(|one| one.reads(path))
+        is_script(path) || is_beside(path) || self.front_ends.iter().any(|one| one.reads(path))
     }
 
     /// Loads a set: executes each Rhai file once, lets the front ends compile theirs, and checks
@@ -48,8 +50,10 @@ impl RuleLoader {
     /// the set, as [`Level::Refused`].
     pub fn load(&self, files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
         let mut loader = Loader::new();
+        loader.beside(files);
         for (number, file) in files.iter().enumerate() {
-            if !self.front_ends.iter().any(|one| one.reads(&file.path)) {
+            let is_foreign = self.front_ends.iter().any(|one| one.reads(&file.path));
+            if !is_foreign && !is_beside(&file.path) {
                 loader.file(number, file);
             }
         }
@@ -69,6 +73,8 @@ struct Loaded {
     rule: Rule,
     file: Option<usize>,
     place: Position,
+    /// What it asks of fields, where that is known.
+    asks: Asks,
     /// Of a rule that a front end compiled.
     programs: Option<Vec<(ViewId, Expression)>>,
 }
@@ -86,6 +92,7 @@ struct Loader {
     predicates: PredicateSetBuilder,
     premises: Premises,
     layout: PathMap,
+    catalogue: Catalogue,
     problems: Vec<Diagnostic>,
 }
 
@@ -104,7 +111,16 @@ impl Loader {
             predicates: PredicateSetBuilder::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
+            catalogue: Catalogue::default(),
             problems: Vec::new(),
+        }
+    }
+
+    /// Reads what stands beside rules.
+    fn beside(&mut self, files: &[RuleFile]) {
+        match Catalogue::load(files) {
+            Ok(catalogue) => self.catalogue = catalogue,
+            Err(problems) => self.problems.extend(problems),
         }
     }
 
@@ -142,6 +158,7 @@ impl Loader {
             let problem = Refusal::new("no-rule", "the file defines no rule").warning();
             self.problems.push(problem.at(file, rhai::Position::NONE));
         }
+        let known = self.loaded.len();
         for draft in drafts {
             let mut finish = Finish {
                 file,
@@ -155,10 +172,21 @@ impl Loader {
                     rule: finished.rule,
                     file: Some(number),
                     place: finished.place,
+                    asks: finished.asks,
                     programs: None,
                 }));
         }
+        self.mismatches(known, file);
         self.sort_problems(first);
+    }
+
+    /// What rules of a file, those after the first `known`, ask of fields that do not exist.
+    fn mismatches(&mut self, known: usize, file: &RuleFile) {
+        for loaded in self.loaded.iter().skip(known) {
+            let found = self.catalogue.check(&loaded.rule, &loaded.asks);
+            self.problems
+                .extend(found.into_iter().map(|(place, it)| it.at(file, place)));
+        }
     }
 
     /// What was found in one file, in the order in which it stands there.
@@ -212,6 +240,7 @@ impl Loader {
             self.loaded.push(Loaded {
                 file: numbers.get(&*rule.file).copied(),
                 place: Position::new(line, 1),
+                asks: Asks::default(),
                 programs: Some(rule.programs.clone()),
                 rule: foreign(rule, front_end.language()),
             });
@@ -262,6 +291,7 @@ impl Loader {
             predicates: Arc::new(predicates),
             premises: self.premises,
             layout: self.layout,
+            catalogue: self.catalogue,
         })
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use larum_event::{FieldSet, RuleFile, Topic};
 
 pub(crate) use self::premise::Premises;
+use crate::catalogue::Catalogue;
 use crate::diagnostic::Diagnostic;
 use crate::draft::alert_topic;
 use crate::layers::reads_alerts;
@@ -24,6 +25,7 @@ pub struct RuleSet {
     pub(crate) layers: u8,
     /// The rule that raises the alerts of a topic.
     pub(crate) raisers: HashMap<Arc<str>, u32>,
+    pub(crate) catalogue: Catalogue,
     /// The paths that conditions and keys of the set read.
     pub(crate) paths: FieldSet,
     /// What all rules ask, and each rule as a program over it.
@@ -43,6 +45,7 @@ impl RuleSet {
             warnings: Vec::new(),
             layers: 1,
             raisers: HashMap::new(),
+            catalogue: Catalogue::default(),
             paths: FieldSet::default(),
             predicates: Arc::default(),
             premises: Premises::default(),
@@ -93,6 +96,11 @@ impl RuleSet {
     /// What loads and is probably not meant, and documents that stayed out.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
+    }
+
+    /// The fields that its files describe.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     /// The rule that raises alerts on `topic`.

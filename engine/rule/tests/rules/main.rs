@@ -19,6 +19,8 @@ mod meaning;
 
 mod alerts;
 
+mod catalogue;
+
 mod differential;
 
 mod front_ends;
