@@ -228,7 +228,7 @@ impl Loader {
             Err(error) => return self.problems.push(too_much(&error)),
         };
         let compiled = front_end.compile(&own, &premise, &mut self.predicates);
-        self.layout.join(front_end.layout().below("data"));
+        self.layout.join(front_end.layout());
         self.problems.extend(compiled.findings);
         let numbers: HashMap<&str, usize> = files
             .iter()
