@@ -12,6 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use larum_engine::clock::Clock;
 use larum_event::RuleFile;
 use larum_rule::{Diagnostic, Level, RuleSet};
 use serde_json::json;
@@ -149,8 +150,12 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
     let files = rule_files::read(folder)?;
     let loaded = rule_files::loader().load(&files);
     let (set, findings) = match &loaded {
-        Ok(set) => (Some(set), set.warnings()),
-        Err(findings) => (None, findings.as_slice()),
+        Ok(set) => {
+            let mut findings = set.warnings().to_vec();
+            findings.extend(set.expired(Clock::system().now()));
+            (Some(set), findings)
+        }
+        Err(findings) => (None, findings.clone()),
     };
     let mut out = stdout();
     if json {
@@ -162,7 +167,7 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
         });
         writeln!(out, "{report}")?;
     } else {
-        for finding in findings {
+        for finding in &findings {
             writeln!(out, "{finding}\n")?;
         }
         let verdict = match set {

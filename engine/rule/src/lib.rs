@@ -52,6 +52,7 @@ pub use alert::{AlertText, WindowView};
 pub use catalogue::{Catalogue, CatalogueField, CatalogueTopic, FieldType};
 pub use diagnostic::{Diagnostic, Level};
 pub use error::{FaultKind, RuleFault};
+pub use exception::{Excepted, Exception};
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch};

@@ -13,9 +13,12 @@ use crate::builder::{self, Building};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostic, Level, Refusal};
 use crate::draft::{Asks, Finish, METHODS, alert_topic};
+use crate::exception::{self, Written};
 use crate::front_end::{CompiledRule, FrontEnd};
 use crate::layers;
-use crate::predicate::{BuildError, Expression, PathMap, PredicateSetBuilder, ViewId};
+use crate::predicate::{
+    BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, ViewId,
+};
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Checker, Source, functions_of};
@@ -93,6 +96,10 @@ struct Loader {
     premises: Premises,
     layout: PathMap,
     catalogue: Catalogue,
+    /// Exceptions by the number of their file.
+    exceptions: Vec<(usize, Vec<Written>)>,
+    /// What exceptions ask of fields that only other languages know.
+    excepted: Option<PredicateSet>,
     problems: Vec<Diagnostic>,
 }
 
@@ -112,6 +119,8 @@ impl Loader {
             premises: Premises::default(),
             layout: PathMap::default(),
             catalogue: Catalogue::default(),
+            exceptions: Vec::new(),
+            excepted: None,
             problems: Vec::new(),
         }
     }
@@ -121,6 +130,12 @@ impl Loader {
         match Catalogue::load(files) {
             Ok(catalogue) => self.catalogue = catalogue,
             Err(problems) => self.problems.extend(problems),
+        }
+        for (number, file) in files.iter().enumerate() {
+            if exception::is_file(&file.path) {
+                let found = exception::read(file, &mut self.problems);
+                self.exceptions.push((number, found));
+            }
         }
     }
 
@@ -263,6 +278,7 @@ impl Loader {
         // A set with an error may miss rules, so what is said of the whole could be wrong.
         if !has_error(&self.problems) {
             self.order(files);
+            self.except(files);
         }
         if !has_error(&self.problems)
             && let Err(error) = self.programs()
@@ -292,7 +308,22 @@ impl Loader {
             premises: self.premises,
             layout: self.layout,
             catalogue: self.catalogue,
+            excepted: self.excepted.map(Arc::new),
         })
+    }
+
+    /// Gives the exceptions to the rules beside them.
+    fn except(&mut self, files: &[RuleFile]) {
+        let written = std::mem::take(&mut self.exceptions);
+        let rules = self.loaded.iter_mut().map(|loaded| &mut loaded.rule);
+        let fields = self.predicates.fields();
+        match exception::assign(files, written, rules, &self.catalogue, &fields) {
+            Ok(assigned) => {
+                self.excepted = assigned.predicates;
+                self.problems.extend(assigned.problems);
+            }
+            Err(error) => self.problems.push(too_much(&error)),
+        }
     }
 
     /// Puts the rules into layers, and warns of alerts that nobody raises.
@@ -388,6 +419,7 @@ fn foreign(rule: CompiledRule, language: &'static str) -> Rule {
         file: rule.file,
         line: rule.line,
         source: 0,
+        exceptions: Vec::new(),
         when: None,
         read: None,
         key: Vec::new(),

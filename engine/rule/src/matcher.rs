@@ -14,6 +14,7 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Scope};
 use crate::alert::{self, AlertText, ScriptWindow, WindowView};
 use crate::condition::Fields;
 use crate::error::{FaultKind, RuleFault};
+use crate::exception::{Excepted, ExceptionMatcher};
 use crate::predicate::{PredicateId, PredicateMatcher, Record, RecordReader};
 use crate::rule::Rule;
 use crate::sandbox;
@@ -51,6 +52,7 @@ pub struct Matcher {
     record: Record,
     /// The rules whose programs hold for the event.
     found: Vec<u32>,
+    exceptions: ExceptionMatcher,
 }
 
 /// A closure ready to run: its body as a script of its own, with parameters for variables.
@@ -95,6 +97,7 @@ impl Matcher {
             reader: RecordReader::new(&set.predicates, &set.layout),
             record: Record::default(),
             found: Vec::new(),
+            exceptions: ExceptionMatcher::new(&set),
             set,
         }
     }
@@ -148,7 +151,9 @@ impl Matcher {
                     }
                 }
             };
-            if let Some(key) = key {
+            if let Some(key) = key
+                && !self.exceptions.keep_out(number, rule, event)
+            {
                 out.push(RuleMatch {
                     rule: number,
                     key: GroupKey::new(key),
@@ -156,6 +161,18 @@ impl Matcher {
             }
         }
         self.found = found;
+    }
+
+    /// How often exceptions kept something from being a match since this was last asked, by rule.
+    pub fn take_excepted(&mut self) -> Vec<Excepted> {
+        self.exceptions.take()
+    }
+
+    /// The exception because of which `event`, if the rule `number` matches it, is no match; its number among
+    /// those of the rule.
+    pub fn exception(&mut self, number: u32, event: &Event) -> Option<usize> {
+        let set = Arc::clone(&self.set);
+        self.exceptions.of(set.rule(number)?, event)
     }
 
     /// The rules whose programs hold for the event, ascending; to be given back as `found`.

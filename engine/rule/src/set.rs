@@ -5,7 +5,7 @@ mod premise;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, RuleFile, Topic};
+use larum_event::{FieldSet, RuleFile, Timestamp, Topic};
 
 pub(crate) use self::premise::Premises;
 use crate::catalogue::Catalogue;
@@ -26,6 +26,8 @@ pub struct RuleSet {
     /// The rule that raises the alerts of a topic.
     pub(crate) raisers: HashMap<Arc<str>, u32>,
     pub(crate) catalogue: Catalogue,
+    /// What exceptions ask of fields that only other languages know.
+    pub(crate) excepted: Option<Arc<PredicateSet>>,
     /// The paths that conditions and keys of the set read.
     pub(crate) paths: FieldSet,
     /// What all rules ask, and each rule as a program over it.
@@ -46,6 +48,7 @@ impl RuleSet {
             layers: 1,
             raisers: HashMap::new(),
             catalogue: Catalogue::default(),
+            excepted: None,
             paths: FieldSet::default(),
             predicates: Arc::default(),
             premises: Premises::default(),
@@ -96,6 +99,26 @@ impl RuleSet {
     /// What loads and is probably not meant, and documents that stayed out.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
+    }
+
+    /// Exceptions that no longer hold of events of `now`, each as a warning at its place.
+    pub fn expired(&self, now: Timestamp) -> Vec<Diagnostic> {
+        let mut found: Vec<Diagnostic> = Vec::new();
+        for rule in &self.rules {
+            for exception in rule.exceptions.iter().filter(|one| !one.holds_at(now)) {
+                let file = self.files.iter().find(|file| *file.path == *exception.file);
+                let warning = exception.expired();
+                let warning = match file {
+                    Some(file) => warning.at(file, exception.place()),
+                    None => warning,
+                };
+                // One that is about several rules is told once.
+                if !found.contains(&warning) {
+                    found.push(warning);
+                }
+            }
+        }
+        found
     }
 
     /// The fields that its files describe.

@@ -43,8 +43,7 @@ impl Catalogue {
     /// What is wrong with what a rule asks, each with its place.
     pub(crate) fn check(&self, rule: &Rule, asks: &Asks) -> Vec<(Position, Diagnostic)> {
         let id = rule.id.as_str();
-        let uses = self.uses(&rule.on, &asks.uses).into_iter();
-        let uses = uses.map(|it| (it.place, it.problem.of_rule(id).leveled(it.level)));
+        let uses = self.check_uses(rule, &asks.uses).into_iter();
         let topics = rule.on.iter().filter_map(|on| {
             let help = self.topic_near(on)?;
             let problem = format!("no known event has the topic {:?}", on.as_str());
@@ -52,6 +51,14 @@ impl Catalogue {
             Some((asks.on_place, problem.of_rule(id).warning()))
         });
         uses.chain(topics).collect()
+    }
+
+    /// The same of `uses`, in whatever file they stand.
+    pub(crate) fn check_uses(&self, rule: &Rule, uses: &[FieldUse]) -> Vec<(Position, Diagnostic)> {
+        let id = rule.id.as_str();
+        let uses = self.uses(&rule.on, uses).into_iter();
+        uses.map(|it| (it.place, it.problem.of_rule(id).leveled(it.level)))
+            .collect()
     }
 
     fn uses(&self, on: &[TopicPattern], uses: &[FieldUse]) -> Vec<Mismatch> {

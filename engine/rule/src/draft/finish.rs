@@ -31,7 +31,7 @@ pub(crate) struct Finished {
 }
 
 /// What a rule asks of fields, and on which topics.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Asks {
     pub(crate) uses: Vec<FieldUse>,
     /// Where `.on(..)` stands.
@@ -109,6 +109,7 @@ impl Finish<'_> {
             semantic_hash: [0; 32],
             file: Arc::from(self.file.path.as_str()),
             line: draft.place.line().unwrap_or(0),
+            exceptions: Vec::new(),
             source: self.number,
             when,
             read,

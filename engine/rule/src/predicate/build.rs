@@ -56,6 +56,13 @@ impl PredicateSetBuilder {
         *self.fields.entry(field.to_owned()).or_insert(fresh)
     }
 
+    /// The fields so far, sorted.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let mut fields: Vec<String> = self.fields.keys().cloned().collect();
+        fields.sort_unstable();
+        fields
+    }
+
     /// The predicate that asks `test` of a slot, or of any value of the event.
     ///
     /// # Errors

@@ -21,6 +21,8 @@ mod alerts;
 
 mod catalogue;
 
+mod exceptions;
+
 mod differential;
 
 mod front_ends;
