@@ -196,6 +196,8 @@ pub struct EngineConfig {
     pub store: PathBuf,
     /// The rules.
     pub rules: Vec<RuleFile>,
+    /// Where they are read again when the engine is told to; `None` refuses to.
+    pub rules_from: Option<crate::reload::RulesFrom>,
     /// Matcher threads.
     pub matchers: usize,
     /// Shards of each correlation window.
@@ -236,6 +238,7 @@ impl EngineConfig {
         Self {
             store: store.into(),
             rules: Vec::new(),
+            rules_from: None,
             matchers: 1,
             window_shards: 1,
             tenants: larum_admit::Tenants::default(),
@@ -302,6 +305,12 @@ pub struct Metrics {
     pub rule_faults: Vec<(String, u64)>,
     /// Epochs committed.
     pub epochs: u64,
+    /// Times that rules were read again and are in force, or were so already.
+    pub reloads: u64,
+    /// Times that rules that were read again were refused.
+    pub reloads_failed: u64,
+    /// Whether the last reload failed, so that older rules are in force than those there are.
+    pub reload_failed: bool,
     /// Live subscribers.
     pub subscribers: u64,
     /// Events not delivered to subscribers that were too slow.

@@ -20,6 +20,12 @@ mod gauges;
 
 mod readers;
 
+mod rulebook;
+
+mod reload;
+
+mod rules;
+
 mod supervision;
 
 mod watchdog;
@@ -51,3 +57,5 @@ pub use larum_admit::Tenants;
 pub use larum_log::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
 pub use larum_rule::Diagnostic;
 pub use larum_tree::{Colour, TextStyle, TreeView, to_text};
+pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
+pub use rules::{ConditionKind, RuleState, RulesInForce};

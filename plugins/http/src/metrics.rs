@@ -160,6 +160,15 @@ impl Scrape {
             u64::from(health.ready),
         )?;
         gauge(encoder, "rules", "Rules loaded", health.rules as u64)?;
+        let help = "Times that rules were read again, by whether they were taken";
+        counters(encoder, "rules_reloads", help, |family| {
+            let failed = metrics.reloads_failed;
+            count_one(family, &[("result", "ok")], metrics.reloads)?;
+            count_one(family, &[("result", "failed")], failed)
+        })?;
+        let help = "Whether the last reload failed, so that the rules before it are in force";
+        let failed = u64::from(metrics.reload_failed);
+        gauge(encoder, "rules_reload_failed", help, failed)?;
         gauge(
             encoder,
             "log_head_position",

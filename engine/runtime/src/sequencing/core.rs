@@ -21,6 +21,7 @@ use crate::credit::{Batch, Credits, send_batch};
 use crate::gauges::Gauges;
 use crate::messages::UnitFailed;
 use crate::readers::Readers;
+use crate::rulebook::Rulebook;
 use crate::sequencing::checkpoint::Checkpoints;
 use crate::sequencing::commit::Committing;
 use crate::sequencing::lost::Lost;
@@ -75,6 +76,8 @@ pub(crate) struct Parts {
     pub(crate) threads: Arc<Threads>,
     /// Makes readers of the log.
     pub(crate) readers: Readers,
+    /// The rules in force, and where rules are loaded.
+    pub(crate) rulebook: Arc<Rulebook>,
     /// Where checkpoints are kept.
     pub(crate) checkpoints: Arc<Mutex<CheckpointStore>>,
     /// Notified when there may be something to do besides the log.
@@ -282,7 +285,7 @@ impl Core {
         at: Position,
         activated: &RuleSetActivated,
     ) -> Result<(), EpochError> {
-        let set = load(at, activated)?;
+        let set = load(&self.parts.rulebook, at, activated)?;
         let settings = Settings::of(activated, self.parts.config.window_shards);
         let kept = self.pool.checkpoint(self.sequencer.left_out()).await?;
         let (old, lost) = (Arc::clone(&self.set), std::mem::take(&mut self.lost));
@@ -314,6 +317,7 @@ impl Core {
         self.sequencer.activate(Arc::clone(&set), &settings);
         self.words = Matcher::new(Arc::clone(&set));
         self.parts.gauges.set_rules(set.rules().len());
+        self.parts.rulebook.put_in_force(at, &set);
         self.lost.clear();
         self.rules_since = at;
         self.set = set;
@@ -322,7 +326,11 @@ impl Core {
 }
 
 /// The rules of a record; they loaded when it was written.
-pub(super) fn load(at: Position, activated: &RuleSetActivated) -> Result<Arc<RuleSet>, EpochError> {
+pub(super) fn load(
+    rulebook: &Rulebook,
+    at: Position,
+    activated: &RuleSetActivated,
+) -> Result<Arc<RuleSet>, EpochError> {
     let failed = |diagnostics: Vec<Diagnostic>| EpochError::Rules {
         at,
         first: diagnostics
@@ -330,9 +338,7 @@ pub(super) fn load(at: Position, activated: &RuleSetActivated) -> Result<Arc<Rul
             .map(ToString::to_string)
             .unwrap_or_default(),
     };
-    RuleSet::load(&activated.files)
-        .map(Arc::new)
-        .map_err(failed)
+    rulebook.load(&activated.files).map_err(failed)
 }
 
 /// Records of one stretch at most, so that no epoch grows beyond its limit.

@@ -140,6 +140,7 @@ impl Core {
             unit: Arc::clone(unit),
             faults: self.parts.supervision.faults.clone(),
             clock: self.parts.supervision.clock.clone(),
+            rulebook: Arc::clone(&self.parts.rulebook),
         }
     }
 

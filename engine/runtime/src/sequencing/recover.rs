@@ -73,7 +73,8 @@ impl Core {
         let shards = self.parts.config.window_shards;
         if let Some((at, activated)) = reader.last_rule_set(base.upto)? {
             let settings = Settings::of(&activated, shards);
-            self.use_rules(load(at, &activated)?, settings, at);
+            let set = load(&self.parts.rulebook, at, &activated)?;
+            self.use_rules(set, settings, at);
         }
         if let Some(bytes) = base.part(SEQUENCER_PART)
             && let Err(error) = self.sequencer.restore(bytes)

@@ -13,6 +13,7 @@ use larum_rule::RuleSet;
 
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::rulebook::Rulebook;
 use crate::sequencing::base::Base;
 use crate::sequencing::core::{EpochError, load};
 use crate::sequencing::lost::{needed, numbers};
@@ -40,6 +41,8 @@ pub(super) struct Replay {
     pub(super) faults: Faults,
     /// Where time comes from.
     pub(super) clock: Clock,
+    /// Where rules are loaded.
+    pub(super) rulebook: Arc<Rulebook>,
 }
 
 /// What came out.
@@ -81,7 +84,8 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
     let shards = job.settings.shards;
     let mut pipeline = match reader.last_rule_set(job.base.upto)? {
         Some((at, activated)) => {
-            Pipeline::new(load(at, &activated)?, Settings::of(&activated, shards))
+            let set = load(&job.rulebook, at, &activated)?;
+            Pipeline::new(set, Settings::of(&activated, shards))
         }
         None => Pipeline::new(Arc::new(RuleSet::empty()), job.settings.clone()),
     };
@@ -109,7 +113,7 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
                 }),
                 RecordBody::RuleSetActivated(activated) => {
                     alerts.extend(run_inputs(&mut pipeline, &mut inputs));
-                    let set = load(record.position, &activated)?;
+                    let set = load(&job.rulebook, record.position, &activated)?;
                     pipeline.activate(set, Settings::of(&activated, shards));
                     leave_out_others(&mut pipeline, &job.rules);
                 }

@@ -22,6 +22,8 @@ mod crash;
 
 mod rules;
 
+mod reload;
+
 mod windows;
 
 mod matching;
