@@ -1,15 +1,21 @@
 //! The rules folder as rule texts.
 //!
-//! Owns finding and reading `**/*.rhai`; what the texts mean is the rule crate's job. Paths are
+//! Owns finding and reading what a set is loaded from, such as `**/*.rhai` and `**/*.yml`; what the texts mean is the
+//! rule crate's job. Folders named `cases` hold tests of rules and are passed over. Paths are
 //! relative to the folder and written with `/`, sorted, so that every machine loads the same set in
 //! the same order.
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use larum_event::{RuleFile, limits};
+use larum_rule::RuleLoader;
+use larum_sigma::SigmaFrontEnd;
 
+/// Name of folders that hold the tests of the rules beside them.
+const CASES: &str = "cases";
 /// Deepest folder that is looked into; a link that leads back up ends here.
 const FOLDER_DEPTH: usize = 16;
 
@@ -32,7 +38,7 @@ pub enum RuleFilesError {
         path: PathBuf,
     },
     /// No rule in it.
-    #[error("{} holds no rule: no file in it or below ends in .rhai", path.display())]
+    #[error("{} holds no rule: no file in it or below ends in .rhai, .yml or .yaml", path.display())]
     Empty {
         /// The folder.
         path: PathBuf,
@@ -65,8 +71,56 @@ pub enum RuleFilesError {
     },
 }
 
-/// Reads every `.rhai` file in `folder` and below, sorted by path.
+/// What loads the rules of this program.
+pub fn loader() -> RuleLoader {
+    RuleLoader::default().with(SigmaFrontEnd)
+}
+
+/// Reads every file of a rule set in `folder` and below, sorted by path.
 pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
+    let found = found(folder)?.into_iter();
+    found
+        .map(|(name, path)| {
+            Ok(RuleFile {
+                text: read_text(&path)?,
+                path: name,
+            })
+        })
+        .collect()
+}
+
+/// What tells one state of a file from another without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileStamp {
+    path: String,
+    length: u64,
+    /// Device and number: another file may have been put into its place.
+    file: (u64, u64),
+    /// Seconds and nanoseconds of the last change, of the text and of anything.
+    changed: [(i64, i64); 2],
+}
+
+/// The stamps of the files that [`read`] would read.
+pub fn stamps(folder: &Path) -> Result<Vec<FileStamp>, RuleFilesError> {
+    let found = found(folder)?.into_iter();
+    found
+        .map(|(name, path)| {
+            let known = fs::metadata(&path).map_err(|source| unreadable(&path, source))?;
+            Ok(FileStamp {
+                path: name,
+                length: known.len(),
+                file: (known.dev(), known.ino()),
+                changed: [
+                    (known.mtime(), known.mtime_nsec()),
+                    (known.ctime(), known.ctime_nsec()),
+                ],
+            })
+        })
+        .collect()
+}
+
+/// The files of a rule set, by name and path, sorted.
+fn found(folder: &Path) -> Result<Vec<(String, PathBuf)>, RuleFilesError> {
     let kind = fs::metadata(folder).map_err(|source| unreadable(folder, source))?;
     if !kind.is_dir() {
         return Err(RuleFilesError::NotAFolder {
@@ -74,7 +128,7 @@ pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
         });
     }
     let mut found = Vec::new();
-    collect(folder, "", 0, &mut found)?;
+    collect(folder, "", 0, &loader(), &mut found)?;
     if found.is_empty() {
         return Err(RuleFilesError::Empty {
             path: folder.to_owned(),
@@ -86,21 +140,14 @@ pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
         });
     }
     found.sort();
-    found
-        .into_iter()
-        .map(|(name, path)| {
-            Ok(RuleFile {
-                text: read_text(&path)?,
-                path: name,
-            })
-        })
-        .collect()
+    Ok(found)
 }
 
 fn collect(
     folder: &Path,
     prefix: &str,
     depth: usize,
+    loader: &RuleLoader,
     found: &mut Vec<(String, PathBuf)>,
 ) -> Result<(), RuleFilesError> {
     if depth > FOLDER_DEPTH {
@@ -118,10 +165,13 @@ fn collect(
         }
         // Follows links, so that a folder can be put together of shared ones.
         let kind = fs::metadata(&path).map_err(|source| unreadable(&path, source))?;
+        let below = format!("{prefix}{name}");
         if kind.is_dir() {
-            collect(&path, &format!("{prefix}{name}/"), depth + 1, found)?;
-        } else if name.ends_with(".rhai") {
-            found.push((format!("{prefix}{name}"), path));
+            if name != CASES {
+                collect(&path, &format!("{below}/"), depth + 1, loader, found)?;
+            }
+        } else if loader.reads(&below) {
+            found.push((below, path));
         }
     }
     Ok(())
@@ -172,12 +222,14 @@ mod tests {
             ("b.rhai", b"b"),
             ("a/z/rule.rhai", b"z"),
             ("a/notes.md", b"no rule"),
+            ("a/s.yml", b"s"),
+            ("a/cases/decoy.yml", b"no rule"),
             (".hidden.rhai", b"no rule"),
         ]);
         let files = read(folder.path()).unwrap();
         let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
-        assert_eq!(paths, ["a/z/rule.rhai", "b.rhai"]);
-        assert_eq!(files[0].text, "z");
+        assert_eq!(paths, ["a/s.yml", "a/z/rule.rhai", "b.rhai"]);
+        assert_eq!(files[1].text, "z");
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn load(folder: &Path) -> Result<RuleSet, CliError> {
 
 /// The set that the `files` of a folder make.
 fn loaded(folder: &Path, files: &[RuleFile]) -> Result<RuleSet, CliError> {
-    match RuleSet::load(files) {
+    match rule_files::loader().load(files) {
         Ok(set) => {
             for warning in set.warnings() {
                 say(&warning.to_string());
@@ -122,7 +122,7 @@ pub fn told(folder: &Path, findings: &[Diagnostic]) -> String {
 
 fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
     let files = rule_files::read(folder)?;
-    let loaded = RuleSet::load(&files);
+    let loaded = rule_files::loader().load(&files);
     let (set, findings) = match &loaded {
         Ok(set) => (Some(set), set.warnings()),
         Err(findings) => (None, findings.as_slice()),
@@ -149,16 +149,16 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
             ),
             None => format!("{}: the rules do not load", styled(BAD, "error")),
         };
-        let errors = findings
-            .iter()
-            .filter(|it| it.level == Level::Error)
-            .count() as u64;
-        let warnings = findings.len() as u64 - errors;
+        let of = |level| findings.iter().filter(|it| it.level == level).count() as u64;
         writeln!(
             out,
-            "{verdict}, {}, {}",
-            counted(errors, "error"),
-            counted(warnings, "warning")
+            "{verdict}, {}{}, {}",
+            counted(of(Level::Error), "error"),
+            match of(Level::Refused) {
+                0 => String::new(),
+                refused => format!(", {refused} refused"),
+            },
+            counted(of(Level::Warning), "warning")
         )?;
     }
     out.flush()?;
@@ -172,7 +172,7 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
 fn finding(finding: &Diagnostic) -> serde_json::Value {
     json!({
         "code": finding.code,
-        "level": match finding.level { Level::Error => "error", Level::Warning => "warning" },
+        "level": finding.level.as_str(),
         "file": finding.file,
         "line": finding.line,
         "column": finding.column,

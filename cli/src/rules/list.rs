@@ -76,6 +76,7 @@ pub fn object(rule: &Rule) -> Value {
         "attack": rule.attack,
         "references": rule.references,
         "false_positives": rule.false_positives,
+        "language": rule.language,
         "kind": kind(rule),
         "within": within,
         "count": count,

@@ -98,6 +98,11 @@ impl TopicPattern {
         Ok(Self { text: text.into() })
     }
 
+    /// `#`: every topic but those of the engine's own channel.
+    pub fn everything() -> Self {
+        Self { text: "#".into() }
+    }
+
     /// The pattern as text.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -48,6 +48,12 @@ pub(crate) struct Fields<'e> {
 }
 
 impl<'e> Fields<'e> {
+    /// The values of an event.
+    pub(crate) fn of(event: &'e Event, paths: &larum_event::FieldSet) -> Self {
+        let slots = paths.read(event);
+        Self { event, slots }
+    }
+
     /// The value of a field; `None` where it is missing.
     fn get(&self, field: Field) -> Option<Cow<'_, Value<'e>>> {
         match field {

@@ -10,8 +10,21 @@ use rhai::Position;
 pub enum Level {
     /// The set does not load.
     Error,
+    /// This document is not loaded, since it cannot be honoured exactly; the others are.
+    Refused,
     /// The set loads; something in it is probably not meant.
     Warning,
+}
+
+impl Level {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Refused => "refused",
+            Self::Warning => "warning",
+        }
+    }
 }
 
 /// One finding about a rule file. Its `Display` is what a terminal shows: place and message, the
@@ -102,6 +115,36 @@ impl Refusal {
 const SHOWN_CHARACTERS: usize = 200;
 
 impl Diagnostic {
+    /// A document of a front end that stays out, at a line of its file, counted from 1.
+    pub fn refused(
+        file: &RuleFile,
+        line: usize,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::at_line(Level::Refused, file, line, Refusal::new(code, message))
+    }
+
+    /// What a front end cannot load at all, at a line of its file, counted from 1; 0 for the whole.
+    pub fn error(
+        file: &RuleFile,
+        line: usize,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::at_line(Level::Error, file, line, Refusal::new(code, message))
+    }
+
+    fn at_line(level: Level, file: &RuleFile, line: usize, problem: Refusal) -> Self {
+        let line = u16::try_from(line).unwrap_or(u16::MAX);
+        let place = if line == 0 {
+            Position::NONE
+        } else {
+            Position::new(line, 0)
+        };
+        problem.leveled(level).at(file, place)
+    }
+
     /// Puts it in its place.
     pub(crate) fn at(mut self, file: &RuleFile, place: Position) -> Self {
         self.file = file.path.clone();
@@ -138,10 +181,7 @@ impl fmt::Display for Diagnostic {
             }
             f.write_str(" ")?;
         }
-        let level = match self.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-        };
+        let level = self.level.as_str();
         write!(f, "{level}[{}]: {}", self.code, self.message)?;
         if let Some(line) = &self.source_line {
             write!(f, "\n{:>4} | {line}", self.line)?;

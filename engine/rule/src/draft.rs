@@ -13,7 +13,7 @@ use std::sync::Arc;
 use larum_event::{RuleId, Severity, Span, Topic, TopicPattern};
 use rhai::{Dynamic, Position};
 
-pub(crate) use finish::{Finish, Finished};
+pub(crate) use finish::Finish;
 
 use self::argument::{key_parts, list, one};
 use crate::diagnostic::{Refusal, did_you_mean};

@@ -28,6 +28,12 @@ mod rule;
 
 mod layers;
 
+mod front_end;
+
+mod trouble;
+
+mod load;
+
 mod set;
 
 mod alert;
@@ -39,6 +45,8 @@ pub mod predicate;
 pub use alert::{AlertText, WindowView};
 pub use diagnostic::{Diagnostic, Level};
 pub use error::{FaultKind, RuleFault};
+pub use front_end::{Compiled, CompiledRule, FrontEnd};
+pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch};
 pub use rule::{KeyPart, Rule};
 pub use set::RuleSet;

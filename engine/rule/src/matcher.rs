@@ -14,11 +14,12 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Scope};
 use crate::alert::{self, AlertText, ScriptWindow, WindowView};
 use crate::condition::Fields;
 use crate::error::{FaultKind, RuleFault};
-use crate::layers::reads_alerts;
+use crate::predicate::{PredicateId, PredicateMatcher, Record, RecordReader};
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Closure, Prepare, Source, body};
-use crate::set::{RuleSet, said};
+use crate::set::RuleSet;
+use crate::trouble::said;
 use crate::view::{EventView, kind};
 
 /// Most topics whose rules are remembered; beyond it the memory starts anew.
@@ -43,8 +44,13 @@ pub struct Matcher {
     alerts: Vec<Option<Program>>,
     /// The one rule that is asked, when not all are.
     only: Option<u32>,
-    /// The rules of each layer that read a topic.
-    topics: HashMap<Topic, Rc<[Vec<u32>]>>,
+    /// What is given in each layer of events of a topic.
+    topics: HashMap<Topic, Rc<[Vec<PredicateId>]>>,
+    predicates: PredicateMatcher,
+    reader: RecordReader,
+    record: Record,
+    /// The rules whose programs hold for the event.
+    found: Vec<u32>,
 }
 
 /// A closure ready to run: its body as a script of its own, with parameters for variables.
@@ -66,11 +72,16 @@ impl Matcher {
     pub fn new(set: Arc<RuleSet>) -> Self {
         let mut engine = sandbox::matching_engine();
         let mut met = HashSet::new();
-        let sources = set
-            .files()
-            .iter()
-            .map(|file| Source::parse(&mut engine, &mut met, file).ok())
-            .collect();
+        let mut sources: Vec<Option<Source>> = Vec::new();
+        sources.resize_with(set.files().len(), || None);
+        for rule in set.rules().iter().filter(|rule| rule.has_script()) {
+            if let (Some(file), Some(source)) =
+                (set.files().get(rule.source), sources.get_mut(rule.source))
+                && source.is_none()
+            {
+                *source = Source::parse(&mut engine, &mut met, file).ok();
+            }
+        }
         let rules = set.rules().len();
         Self {
             prepare: Prepare::new(&engine),
@@ -80,6 +91,10 @@ impl Matcher {
             alerts: std::iter::repeat_with(|| None).take(rules).collect(),
             topics: HashMap::new(),
             only: None,
+            predicates: PredicateMatcher::new(Arc::clone(&set.predicates)),
+            reader: RecordReader::new(&set.predicates, &set.layout),
+            record: Record::default(),
+            found: Vec::new(),
             set,
         }
     }
@@ -103,34 +118,36 @@ impl Matcher {
         out: &mut Vec<RuleMatch>,
         faults: &mut Vec<RuleFault>,
     ) {
-        let readers = self.readers(&event.envelope().topic);
-        let Some(numbers) = readers.get(usize::from(layer)) else {
+        let given = self.given(&event.envelope().topic);
+        let Some(given) = given.get(usize::from(layer)) else {
             return;
         };
-        if numbers.is_empty() {
+        if given.is_empty() {
             return;
         }
         let set = Arc::clone(&self.set);
-        let fields = Fields {
-            event,
-            slots: set.paths.read(event),
-        };
-        for &number in numbers {
+        let found = self.programs(given, event);
+        let mut fields = None;
+        for &number in &found {
             if self.only.is_some_and(|only| only != number) {
                 continue;
             }
             let Some(rule) = set.rule(number) else {
                 continue;
             };
-            match self.condition_holds(number, rule, &fields) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(fault) => {
-                    faults.push(fault);
-                    continue;
+            let key = if rule.is_decided_by_its_program() {
+                Some(Vec::new())
+            } else {
+                let fields = fields.get_or_insert_with(|| Fields::of(event, &set.paths));
+                match self.condition_holds(number, rule, fields) {
+                    Ok(true) => rule.key.iter().map(|field| fields.key(*field)).collect(),
+                    Ok(false) => None,
+                    Err(fault) => {
+                        faults.push(fault);
+                        None
+                    }
                 }
-            }
-            let key: Option<Vec<_>> = rule.key.iter().map(|field| fields.key(*field)).collect();
+            };
             if let Some(key) = key {
                 out.push(RuleMatch {
                     rule: number,
@@ -138,6 +155,20 @@ impl Matcher {
                 });
             }
         }
+        self.found = found;
+    }
+
+    /// The rules whose programs hold for the event, ascending; to be given back as `found`.
+    fn programs(&mut self, given: &[PredicateId], event: &Event) -> Vec<u32> {
+        let mut found = std::mem::take(&mut self.found);
+        // Canonical text is JSON of a depth that is allowed.
+        if self.reader.reads_anything() && self.reader.read(event.json(), &mut self.record).is_err()
+        {
+            self.record.clear();
+        }
+        self.predicates
+            .matches_given(&self.record, given, &mut found);
+        found
     }
 
     /// Whether the condition of the rule `number` holds of an event, whatever its topic and key; for
@@ -150,11 +181,13 @@ impl Matcher {
         let Some(rule) = set.rule(number) else {
             return Ok(false);
         };
-        let fields = Fields {
-            event,
-            slots: set.paths.read(event),
-        };
-        self.condition_holds(number, rule, &fields)
+        let found = self.programs(&set.premises.all(), event);
+        let holds = found.binary_search(&number).is_ok();
+        self.found = found;
+        if !holds || rule.is_decided_by_its_program() {
+            return Ok(holds);
+        }
+        self.condition_holds(number, rule, &Fields::of(event, &set.paths))
     }
 
     /// What a rule's `.alert(|window| ..)` says of a window; nothing if it has none.
@@ -264,33 +297,21 @@ impl Matcher {
         })
     }
 
-    /// The rules of each layer that read `topic`.
-    fn readers(&mut self, topic: &Topic) -> Rc<[Vec<u32>]> {
+    /// What is given in each layer of events of `topic`.
+    fn given(&mut self, topic: &Topic) -> Rc<[Vec<PredicateId>]> {
         if let Some(known) = self.topics.get(topic) {
             return Rc::clone(known);
         }
         let raiser = self.set.raiser(topic);
-        let is_alert = topic.segments().next() == Some("alerts");
-        let mut layers = vec![Vec::new(); usize::from(self.set.layers())];
-        for (rule, number) in self.set.rules().iter().zip(0..) {
-            let reads = rule
-                .on
-                .iter()
-                .any(|pattern| reads_alerts(pattern) == is_alert && pattern.matches(topic));
-            let above = raiser.is_none_or(|raiser| self.set.sees(number, raiser));
-            if reads
-                && above
-                && let Some(numbers) = layers.get_mut(usize::from(rule.layer))
-            {
-                numbers.push(number);
-            }
-        }
+        let raised_by = raiser.and_then(|raiser| self.set.rule(raiser));
+        let raised_by = raised_by.map(|rule| rule.layer);
+        let given = self.set.premises.given(self.set.layers(), topic, raised_by);
         if self.topics.len() >= TOPICS {
             self.topics.clear();
         }
-        let layers: Rc<[Vec<u32>]> = layers.into();
-        self.topics.insert(topic.clone(), Rc::clone(&layers));
-        layers
+        let given: Rc<[Vec<PredicateId>]> = given.into();
+        self.topics.insert(topic.clone(), Rc::clone(&given));
+        given
     }
 }
 

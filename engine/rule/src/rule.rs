@@ -21,6 +21,8 @@ pub struct KeyPart {
 pub struct Rule {
     /// Its id, also the type of its alerts.
     pub id: RuleId,
+    /// The language that it is written in: `rhai`, or that of a front end.
+    pub language: &'static str,
     /// A short name for people.
     pub title: Option<Arc<str>>,
     /// What it detects, for people.
@@ -58,6 +60,16 @@ impl Rule {
     /// Whether the rule makes its alerts' text itself.
     pub fn has_alert(&self) -> bool {
         self.alert.is_some()
+    }
+
+    /// Whether anything of it is run as a script.
+    pub(crate) fn has_script(&self) -> bool {
+        self.when.is_some() || self.alert.is_some()
+    }
+
+    /// Whether there is nothing to ask once its program holds: no condition beside it and no key.
+    pub(crate) fn is_decided_by_its_program(&self) -> bool {
+        self.when.is_none() && self.key.is_empty()
     }
 
     /// Whether its condition, if it has one, is decided without running the script.

@@ -198,6 +198,8 @@ pub struct EngineConfig {
     pub rules: Vec<RuleFile>,
     /// Where they are read again when the engine is told to; `None` refuses to.
     pub rules_from: Option<crate::reload::RulesFrom>,
+    /// Reads them, and those that the log holds.
+    pub loader: larum_rule::RuleLoader,
     /// Matcher threads.
     pub matchers: usize,
     /// Shards of each correlation window.
@@ -239,6 +241,7 @@ impl EngineConfig {
             store: store.into(),
             rules: Vec::new(),
             rules_from: None,
+            loader: larum_rule::RuleLoader::default(),
             matchers: 1,
             window_shards: 1,
             tenants: larum_admit::Tenants::default(),

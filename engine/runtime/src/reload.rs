@@ -14,7 +14,7 @@ use larum_event::{
     Channel, Event, Fill, Position, RecordBody, RuleFile, RuleId, RuleSetActivated, Severity, Span,
     TenantId,
 };
-use larum_rule::{Diagnostic, Level, RuleSet};
+use larum_rule::{Diagnostic, RuleSet};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -80,7 +80,7 @@ pub struct RulesChanged {
 pub struct Finding {
     /// A stable name of the kind of finding.
     pub code: &'static str,
-    /// `error` or `warning`.
+    /// `error`, `refused` or `warning`.
     pub level: &'static str,
     /// The file; empty for findings about the set as a whole.
     pub file: String,
@@ -98,10 +98,7 @@ impl From<&Diagnostic> for Finding {
     fn from(found: &Diagnostic) -> Self {
         Self {
             code: found.code,
-            level: match found.level {
-                Level::Error => "error",
-                Level::Warning => "warning",
-            },
+            level: found.level.as_str(),
             file: found.file.clone(),
             line: found.line,
             column: found.column,

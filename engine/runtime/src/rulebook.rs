@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larum_event::{Position, RuleFile};
-use larum_rule::{Diagnostic, RuleSet};
+use larum_rule::{Diagnostic, RuleLoader, RuleSet};
 
 /// Sets that are kept: the one in force, the one before and the one to come.
 const KEPT: usize = 3;
@@ -16,6 +16,7 @@ const KEPT: usize = 3;
 /// See the module's words.
 #[derive(Debug)]
 pub(crate) struct Rulebook {
+    loader: RuleLoader,
     loaded: Mutex<VecDeque<Arc<RuleSet>>>,
     in_force: Mutex<InForce>,
     /// Held by whoever changes the rules: one after the other.
@@ -32,9 +33,10 @@ pub(crate) struct InForce {
 }
 
 impl Rulebook {
-    /// Without rules.
-    pub(crate) fn new() -> Self {
+    /// Without rules; those to come are read by `loader`.
+    pub(crate) fn new(loader: RuleLoader) -> Self {
         Self {
+            loader,
             loaded: Mutex::default(),
             in_force: Mutex::new(InForce {
                 since: Position::START,
@@ -54,7 +56,7 @@ impl Rulebook {
             return Ok(Arc::clone(set));
         }
         // Not under the lock: it takes a while, and others may know theirs already.
-        let set = Arc::new(RuleSet::load(files)?);
+        let set = Arc::new(self.loader.load(files)?);
         let mut loaded = lock(&self.loaded);
         loaded.truncate(KEPT - 1);
         loaded.push_front(Arc::clone(&set));
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_same_files_are_loaded_once_while_they_are_kept() {
-        let book = Rulebook::new();
+        let book = Rulebook::new(RuleLoader::default());
         let one = book.load(&files(r#"rule("a").on("x.#");"#)).unwrap();
         let again = book.load(&files(r#"rule("a").on("x.#");"#)).unwrap();
         assert!(Arc::ptr_eq(&one, &again));

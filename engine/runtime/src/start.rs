@@ -37,7 +37,7 @@ impl Engine {
     /// # Errors
     /// The rules do not load, the store cannot be opened, or recovery failed.
     pub async fn start(config: EngineConfig) -> Result<Self, StartError> {
-        let rulebook = Arc::new(Rulebook::new());
+        let rulebook = Arc::new(Rulebook::new(config.loader.clone()));
         let rules = rulebook.load(&config.rules).map_err(StartError::Rules)?;
         let config = Arc::new(config);
         let store = config.store.clone();

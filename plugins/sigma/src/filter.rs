@@ -51,6 +51,11 @@ impl Filter {
         self.source.covers(source) && self.rules.as_ref().is_none_or(named)
     }
 
+    /// What it asks, for telling two meanings apart.
+    pub(crate) fn detection(&self) -> &Node {
+        &self.detection
+    }
+
     pub(crate) fn expression(&self, scope: &mut Scope<'_>) -> Checked<Expression> {
         scope.conditions(&self.detection)
     }

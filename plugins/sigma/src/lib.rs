@@ -31,10 +31,16 @@ mod correlation;
 
 mod filter;
 
+mod meaning;
+
 mod load;
+
+mod front_end;
 
 pub use correlation::{Correlation, CorrelationKind};
 pub use error::Refusal;
+pub use front_end::SigmaFrontEnd;
 pub use layout::{default_layout, layout};
 pub use load::{LoadedRule, LogSources, SigmaLoader, SigmaRules};
 pub use log_source::{LogSource, LogSourceTable};
+pub use rule::Metadata;

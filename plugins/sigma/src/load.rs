@@ -1,5 +1,6 @@
 //! Files to a set: documents are collected, then compiled together, so their order does not matter.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use larum_event::Severity;
@@ -12,7 +13,8 @@ use crate::error::{Checked, Problem, Refusal};
 use crate::filter::Filter;
 use crate::item::Scope;
 use crate::log_source::{FieldMap, LogSource, LogSourceTable, Part};
-use crate::rule::{Header, log_source};
+use crate::meaning::Meaning;
+use crate::rule::{Header, Metadata, log_source};
 use crate::yaml::{self, Node};
 
 /// Whether a rule sees only events of its log source.
@@ -37,8 +39,14 @@ pub struct LoadedRule {
     pub severity: Option<Severity>,
     /// Which events it is about.
     pub log_source: LogSource,
+    /// What it says for people.
+    pub metadata: Metadata,
     /// The file it came from.
     pub file: String,
+    /// The line at which its document begins, from 1.
+    pub line: usize,
+    /// A hash of what decides whether it matches.
+    pub semantic_hash: [u8; 32],
 }
 
 /// What became of the files.
@@ -102,10 +110,37 @@ impl SigmaLoader {
     /// # Errors
     /// The texts of all rules together are too many.
     pub fn finish(self) -> Result<SigmaRules, BuildError> {
+        let mut builder = PredicateSetBuilder::default();
+        let compiled = self.compile(&Expression::Always, &mut builder);
+        let mut rules = Vec::with_capacity(compiled.rules.len());
+        for (rule, programs) in compiled.rules {
+            builder.rule(programs);
+            rules.push(rule);
+        }
+        Ok(SigmaRules {
+            set: Arc::new(builder.build()?),
+            rules,
+            correlations: compiled
+                .correlations
+                .into_iter()
+                .map(|(_, _, one)| one)
+                .collect(),
+            refused: compiled.refused,
+        })
+    }
+
+    /// Compiles what was added onto predicates that others share, for events of which `premise` holds.
+    pub(crate) fn compile(
+        self,
+        premise: &Expression,
+        builder: &mut PredicateSetBuilder,
+    ) -> Compiled {
         let mut compiler = Compiler {
             log_sources: self.log_sources,
-            builder: PredicateSetBuilder::default(),
+            builder,
+            premise,
             filters: Vec::new(),
+            ids: HashSet::new(),
             rules: Vec::new(),
             correlations: Vec::new(),
             refused: self.refused,
@@ -120,29 +155,40 @@ impl SigmaLoader {
             }
         }
         compiler.check_references();
-        Ok(SigmaRules {
-            set: Arc::new(compiler.builder.build()?),
+        let correlations = compiler.correlations.into_iter();
+        Compiled {
             rules: compiler.rules,
-            correlations: compiler
-                .correlations
-                .into_iter()
-                .map(|(_, one)| one)
+            correlations: correlations
+                .map(|(document, one)| (document.file, document.node.line, one))
                 .collect(),
             refused: compiler.refused,
-        })
+        }
     }
 }
 
-struct Compiler {
+/// A rule's programs, each for the events of its view.
+type Programs = Vec<(ViewId, Expression)>;
+
+/// What became of the documents.
+pub(crate) struct Compiled {
+    pub(crate) rules: Vec<(LoadedRule, Programs)>,
+    /// With their files and lines.
+    pub(crate) correlations: Vec<(String, usize, Correlation)>,
+    pub(crate) refused: Vec<Refusal>,
+}
+
+struct Compiler<'b> {
     log_sources: LogSources,
-    builder: PredicateSetBuilder,
+    builder: &'b mut PredicateSetBuilder,
+    premise: &'b Expression,
     filters: Vec<Filter>,
-    rules: Vec<LoadedRule>,
+    ids: HashSet<String>,
+    rules: Vec<(LoadedRule, Programs)>,
     correlations: Vec<(Document, Correlation)>,
     refused: Vec<Refusal>,
 }
 
-impl Compiler {
+impl Compiler<'_> {
     /// A filter must name documents that are there, even if they are refused.
     fn filter(&mut self, document: &Document, documents: &[Document]) {
         let is_called = |name: &String, one: &Document| {
@@ -188,57 +234,66 @@ impl Compiler {
         let detection = node.get("detection");
         let detection = detection.ok_or_else(|| Problem::new(node.line, "it has no detection"))?;
         if let Some(id) = &header.id
-            && self.rules.iter().any(|rule| rule.id.as_ref() == Some(id))
+            && self.ids.contains(id)
         {
             return Err(Problem::new(
                 node.line,
                 format!("its id {id} is another rule's too"),
             ));
         }
-        let mut programs: Vec<(ViewId, Expression)> = Vec::new();
-        for Part { view, fields } in self.parts(&source, node.line)? {
-            let mut scope = Scope {
-                predicates: &mut self.builder,
-                fields: &fields,
-            };
-            let mut all = vec![scope.conditions(detection)?];
-            for filter in &self.filters {
-                if filter.applies(&header, &source) {
-                    all.push(filter.expression(&mut scope)?);
-                }
-            }
-            programs.push((view, Expression::All(all)));
+        let metadata = Metadata::read(node);
+        let applied: Vec<&Filter> = self
+            .filters
+            .iter()
+            .filter(|filter| filter.applies(&header, &source))
+            .collect();
+        let mut meaning = Meaning::of(&source, detection);
+        for filter in &applied {
+            meaning.add(filter.detection());
         }
-        self.builder.rule(programs);
-        self.rules.push(LoadedRule {
-            title: header.title,
-            id: header.id,
-            name: header.name,
-            severity: header.severity,
-            log_source: source,
-            file: document.file.clone(),
-        });
-        Ok(())
-    }
-
-    fn parts(&mut self, source: &LogSource, line: usize) -> Checked<Vec<Part>> {
+        let mut programs = Programs::new();
         let parts = match &self.log_sources {
-            LogSources::Routed(table) => table.parts(source, &mut self.builder),
+            LogSources::Routed(table) => table.parts(&source, self.premise, self.builder),
             LogSources::Ignored => {
-                let view = self.builder.view("", Expression::Always);
+                let view = self.builder.view("any source", self.premise.clone());
                 view.map(|view| {
                     let fields = FieldMap::new();
                     vec![Part { view, fields }]
                 })
             }
         };
-        parts.map_err(|error| Problem::new(line, error.to_string()))
+        let parts = parts.map_err(|error| Problem::new(node.line, error.to_string()))?;
+        for Part { view, fields } in parts {
+            let mut scope = Scope {
+                predicates: self.builder,
+                fields: &fields,
+            };
+            let mut all = vec![scope.conditions(detection)?];
+            for filter in &applied {
+                all.push(filter.expression(&mut scope)?);
+            }
+            programs.push((view, Expression::All(all)));
+        }
+        self.ids.extend(header.id.clone());
+        let rule = LoadedRule {
+            title: header.title,
+            id: header.id,
+            name: header.name,
+            severity: header.severity,
+            log_source: source,
+            metadata,
+            file: document.file.clone(),
+            line: node.line,
+            semantic_hash: meaning.hash(),
+        };
+        self.rules.push((rule, programs));
+        Ok(())
     }
 
     /// Correlations must name what was loaded.
     fn check_references(&mut self) {
-        let known = |rules: &[LoadedRule], name: &str| {
-            let is = |one: &LoadedRule| {
+        let known = |rules: &[(LoadedRule, Programs)], name: &str| {
+            let is = |(one, _): &(LoadedRule, Programs)| {
                 one.id.as_deref() == Some(name) || one.name.as_deref() == Some(name)
             };
             rules.iter().any(is)

@@ -101,10 +101,18 @@ impl LogSourceTable {
         toml::from_str(text)
     }
 
-    /// The parts of a log source, each with its view.
+    /// The same table and what another one adds.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.channel.extend(other.channel);
+        self
+    }
+
+    /// The parts of a log source, each with its view over events of which `premise` holds.
     pub(crate) fn parts(
         &self,
         source: &LogSource,
+        premise: &Expression,
         builder: &mut PredicateSetBuilder,
     ) -> Result<Vec<Part>, BuildError> {
         let mut by_fields: BTreeMap<FieldMap, Vec<Expression>> = BTreeMap::new();
@@ -117,7 +125,8 @@ impl LogSourceTable {
         let mut parts = Vec::new();
         for (fields, expressions) in by_fields {
             let name = format!("{source:?} {fields:?}");
-            let view = builder.view(&name, Expression::Any(expressions))?;
+            let known = Expression::Any(expressions);
+            let view = builder.view(&name, Expression::All(vec![premise.clone(), known]))?;
             parts.push(Part { view, fields });
         }
         Ok(parts)

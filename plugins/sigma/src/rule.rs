@@ -45,6 +45,44 @@ impl Header {
     }
 }
 
+/// What a rule says for people. Nothing of it decides a match, so what is no text is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// What it detects.
+    pub description: Option<String>,
+    /// ATT&CK technique ids, such as `T1059.001`, from tags such as `attack.t1059.001`.
+    pub attack: Vec<String>,
+    /// Where to read more.
+    pub references: Vec<String>,
+    /// What else may look like it.
+    pub false_positives: Vec<String>,
+}
+
+impl Metadata {
+    pub(crate) fn read(document: &Node) -> Self {
+        let texts = |key| -> Vec<String> {
+            let texts = document.get(key).and_then(|node| node.texts(key).ok());
+            let texts = texts.unwrap_or_default().into_iter();
+            texts.map(str::to_owned).collect()
+        };
+        let technique = |tag: String| {
+            let id = tag.strip_prefix("attack.t")?;
+            let is_id = id.starts_with(|first: char| first.is_ascii_digit());
+            is_id.then(|| format!("T{id}"))
+        };
+        Self {
+            description: document
+                .optional_text("description")
+                .ok()
+                .flatten()
+                .map(|text| text.trim().to_owned()),
+            attack: texts("tags").into_iter().filter_map(technique).collect(),
+            references: texts("references"),
+            false_positives: texts("falsepositives"),
+        }
+    }
+}
+
 fn level(text: &str, line: usize) -> Checked<Severity> {
     Ok(match text {
         "informational" => Severity::Info,

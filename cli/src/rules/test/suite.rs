@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::expected::Expected;
 use crate::error::CliError;
 use crate::input;
+use crate::rule_files;
 use crate::rules::told;
 
 /// The folder of the cases, beside the rule.
@@ -114,7 +115,9 @@ pub fn read(
         files.extend(new);
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
-    let set = RuleSet::load(&files).map_err(|findings| CliError::Rules(told(root, &findings)))?;
+    let set = rule_files::loader()
+        .load(&files)
+        .map_err(|findings| CliError::Rules(told(root, &findings)))?;
     let own = set.rules().iter().zip(0..);
     let own = own.filter(|(rule, _)| own_files.iter().any(|file| *file.path == *rule.file));
     let own = own.map(|(_, number)| number).collect();

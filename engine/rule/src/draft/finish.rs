@@ -77,6 +77,7 @@ impl Finish<'_> {
         let read = when.as_ref().and_then(|closure| self.read(closure));
         let mut rule = Rule {
             id,
+            language: "rhai",
             title: draft.title.and_then(|said| said.value),
             description: draft.description.and_then(|said| said.value),
             severity: draft

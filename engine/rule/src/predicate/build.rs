@@ -100,8 +100,11 @@ impl PredicateSetBuilder {
         expression.each(&mut |id| {
             if let Some(predicate) = self.predicates.get_mut(id.0 as usize) {
                 predicate.of_view = true;
-                dear |=
-                    predicate.slot.is_none() || !matches!(predicate.verifier, Verifier::Visited);
+                dear |= match predicate.verifier {
+                    Verifier::Given => false,
+                    Verifier::Visited => predicate.slot.is_none(),
+                    _ => true,
+                };
             }
         });
         if dear {
@@ -154,6 +157,7 @@ impl PredicateSetBuilder {
                     }
                     asked.get_mut(slot.0 as usize)
                 }
+                None if matches!(predicate.verifier, Verifier::Given) => None,
                 None => {
                     any_value = true;
                     Some(&mut asked_of_any)
@@ -278,6 +282,7 @@ fn guard(test: &Test) -> Option<Test> {
         }
         | Test::Present
         | Test::Valued
+        | Test::Given(_)
         | Test::Null => None,
     }
 }

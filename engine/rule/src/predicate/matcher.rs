@@ -98,8 +98,15 @@ impl PredicateMatcher {
 
     /// Replaces `out` by the numbers of the rules that hold for the record, ascending.
     pub fn matches(&mut self, record: &Record, out: &mut Vec<u32>) {
+        self.matches_given(record, &[], out);
+    }
+
+    /// As [`PredicateMatcher::matches`], where the predicates in `given` hold of the event; those of
+    /// [`Test::Given`](super::Test::Given) hold in no other way.
+    pub fn matches_given(&mut self, record: &Record, given: &[PredicateId], out: &mut Vec<u32>) {
         out.clear();
         self.forget();
+        given.iter().for_each(|given| self.hits.insert(given.0));
         let set = Arc::clone(&self.set);
         let of_view = |entry: &Entry| {
             entry
@@ -131,9 +138,13 @@ impl PredicateMatcher {
     pub fn held(&mut self, record: &Record, predicate: PredicateId) -> bool {
         let set = Arc::clone(&self.set);
         // No active rule may have asked of its slot. Visiting twice sets the same bits.
-        match set.predicate(predicate).and_then(|one| one.slot) {
-            None => self.visit_any(&set, record),
-            slot => {
+        match set
+            .predicate(predicate)
+            .map(|one| (one.slot, &one.verifier))
+        {
+            None | Some((None, Verifier::Given)) => {}
+            Some((None, _)) => self.visit_any(&set, record),
+            Some((slot, _)) => {
                 for entry in record.entries().iter().filter(|entry| entry.slot == slot) {
                     self.visit(&set, record, entry);
                 }
@@ -230,7 +241,8 @@ impl PredicateMatcher {
         let Some(predicate) = set.predicate(id) else {
             return false;
         };
-        if matches!(predicate.verifier, Verifier::Visited) || self.settled.has(id.0) {
+        let is_final = matches!(predicate.verifier, Verifier::Visited | Verifier::Given);
+        if is_final || self.settled.has(id.0) {
             return false;
         }
         self.settled.insert(id.0);
@@ -272,6 +284,7 @@ impl Active {
                         return;
                     };
                     match predicate.slot {
+                        None if matches!(predicate.verifier, Verifier::Given) => {}
                         None => active.any_value = true,
                         Some(slot) => {
                             if let Some(asked) = active.slots.get_mut(slot.0 as usize) {

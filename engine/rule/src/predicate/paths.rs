@@ -13,9 +13,35 @@ use super::set::Slot;
 pub struct PathMap {
     mounts: Vec<String>,
     aliases: Vec<(String, String)>,
+    /// Members of the document itself are none of the top.
+    only_mounts: bool,
 }
 
 impl PathMap {
+    /// Adds what another layout says.
+    pub fn join(&mut self, other: Self) {
+        self.mounts.extend(other.mounts);
+        self.aliases.extend(other.aliases);
+        self.only_mounts |= other.only_mounts;
+    }
+
+    /// The same layout for documents that stand as the member `name` of an event, such as `data`. What
+    /// stands beside that member names no field.
+    #[must_use]
+    pub fn below(&self, name: &str) -> Self {
+        let below = |path: &String| format!("{name}.{path}");
+        let mut mounts: Vec<String> = self.mounts.iter().map(below).collect();
+        mounts.push(name.to_owned());
+        let aliases = self.aliases.iter();
+        Self {
+            mounts,
+            aliases: aliases
+                .map(|(path, field)| (below(path), field.clone()))
+                .collect(),
+            only_mounts: true,
+        }
+    }
+
     /// Members of the place at `path` count as members at the top. `*` stands for any one name.
     pub fn mount(&mut self, path: &str) {
         self.mounts.push(path.to_owned());
@@ -47,6 +73,7 @@ struct Node {
 #[derive(Debug)]
 pub(crate) struct PathTree {
     nodes: Vec<Node>,
+    only_mounts: bool,
 }
 
 impl PathTree {
@@ -54,6 +81,7 @@ impl PathTree {
     pub(crate) fn new<'f>(fields: impl Iterator<Item = (&'f str, Slot)>, map: &PathMap) -> Self {
         let mut tree = Self {
             nodes: vec![Node::default(), Node::default()],
+            only_mounts: map.only_mounts,
         };
         let fields: HashMap<&str, Slot> = fields.collect();
         for (name, slot) in &fields {
@@ -75,6 +103,15 @@ impl PathTree {
             }
         }
         tree
+    }
+
+    /// Where the whole document stands.
+    pub(crate) fn roots(&self) -> &'static [Place] {
+        if self.only_mounts {
+            &[DOCUMENT]
+        } else {
+            &[TOP, DOCUMENT]
+        }
     }
 
     fn insert(&mut self, root: Place, path: &str) -> Option<&mut Node> {

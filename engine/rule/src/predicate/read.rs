@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::paths::{DOCUMENT, TOP};
 use super::record::{Naming, Record, RecordReader, ValueKind};
 
 /// The text is not one JSON value.
@@ -23,14 +22,15 @@ impl RecordReader {
     pub fn read(&mut self, json: &str, record: &mut Record) -> Result<(), ReadError> {
         record.clear();
         self.places.clear();
-        self.places.extend([TOP, DOCUMENT]);
+        self.places.extend(self.paths.roots());
+        let roots = 0..self.places.len();
         let mut pass = Pass {
             reader: self,
             json,
             at: 0,
             record,
         };
-        pass.value(0..2, 0)?;
+        pass.value(roots, 0)?;
         pass.blanks();
         if pass.at != json.len() {
             return Err(pass.expected("the end"));

@@ -138,6 +138,7 @@ impl Record {
 #[derive(Debug)]
 pub struct RecordReader {
     pub(crate) paths: PathTree,
+    pub(crate) reads_anything: bool,
     /// Whether values that no rule names are kept, for tests of any value.
     pub(crate) keeps_all: bool,
     pub(crate) places: Vec<super::paths::Place>,
@@ -145,10 +146,16 @@ pub struct RecordReader {
 }
 
 impl RecordReader {
+    /// Whether some rule asks of a value; if none does, records may stay empty.
+    pub fn reads_anything(&self) -> bool {
+        self.reads_anything
+    }
+
     /// A reader for the fields of `set`, laid out as `map` says.
     pub fn new(set: &PredicateSet, map: &PathMap) -> Self {
         Self {
             paths: PathTree::new(set.fields(), map),
+            reads_anything: set.asks_any_value() || set.fields().next().is_some(),
             keeps_all: set.asks_any_value(),
             places: Vec::new(),
             name: String::new(),

@@ -48,7 +48,7 @@ pub(crate) struct View {
 }
 
 /// All predicates and rules, ready to be asked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PredicateSet {
     pub(crate) fields: Vec<String>,
     pub(crate) deciders: Vec<Decider>,
@@ -80,7 +80,7 @@ impl PredicateSet {
     pub fn asks_any_value(&self) -> bool {
         self.predicates
             .iter()
-            .any(|predicate| predicate.slot.is_none())
+            .any(|one| one.slot.is_none() && !matches!(one.verifier, Verifier::Given))
     }
 
     /// How many distinct predicates there are.

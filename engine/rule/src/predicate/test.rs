@@ -63,6 +63,9 @@ pub enum Test {
     Valued,
     /// The field is missing or null.
     Null,
+    /// The caller says so of the event, whatever its values; see
+    /// [`PredicateMatcher::matches_given`](super::PredicateMatcher::matches_given). Asked of no slot.
+    Given(String),
     /// A value of another field stands there in a value of this one. No if either is missing.
     Field {
         /// The other field.
@@ -91,7 +94,7 @@ impl Test {
     pub(crate) fn is_settled_by_a_visit(&self) -> bool {
         match self {
             Self::Text { case, .. } => *case == Case::Ignored,
-            Self::Present | Self::Valued => true,
+            Self::Present | Self::Valued | Self::Given(_) => true,
             Self::Pattern { .. }
             | Self::Regex(_)
             | Self::Network(_)

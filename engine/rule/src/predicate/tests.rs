@@ -291,3 +291,63 @@ fn the_same_question_is_one_predicate() {
     assert_eq!(ask("X", Case::Ignored), ask("x", Case::Ignored));
     assert_ne!(ask("X", Case::Kept), ask("x", Case::Kept));
 }
+
+#[test]
+fn a_given_predicate_opens_a_view_and_holds_in_no_other_way() {
+    let mut builder = PredicateSetBuilder::default();
+    let topic = builder
+        .predicate(None, Test::Given("topic".to_owned()))
+        .unwrap();
+    let slot = builder.slot("a");
+    let present = builder.predicate(Some(slot), Test::Present).unwrap();
+    let of_topic = builder.view("topic", Expression::Is(topic)).unwrap();
+    let everywhere = builder.view("", Expression::Always).unwrap();
+    builder.rule([(of_topic, Expression::Is(present))]);
+    builder.rule([(everywhere, Expression::Is(topic).negated())]);
+    builder.rule([(of_topic, Expression::Always)]);
+    let set = Arc::new(builder.build().unwrap());
+    assert!(!set.asks_any_value());
+    let mut record = Record::default();
+    record.push(set.slot("a"), ValueKind::Text, "topic");
+    let mut matcher = PredicateMatcher::new(set);
+    let mut out = Vec::new();
+    for (given, wanted) in [
+        (&[topic][..], vec![0, 2]),
+        (&[], vec![1]),
+        (&[topic], vec![0, 2]),
+    ] {
+        matcher.matches_given(&record, given, &mut out);
+        assert_eq!(out, wanted);
+        assert_eq!(matcher.held(&record, topic), !given.is_empty());
+    }
+}
+
+#[test]
+fn a_layout_below_a_member_finds_nothing_beside_it() {
+    let mut map = PathMap::default();
+    map.mount("inner");
+    map.alias("alias", "b");
+    let mut builder = PredicateSetBuilder::default();
+    for field in ["a", "b", "type"] {
+        builder.slot(field);
+    }
+    let set = builder.build().unwrap();
+    let mut reader = RecordReader::new(&set, &map.below("data"));
+    let mut record = Record::default();
+    let event = json!({
+        "type": "no field",
+        "inner": {"a": "no"},
+        "data": {"a": "1", "inner": {"a": "2"}, "alias": "3", "data": {"a": "no"}},
+    });
+    reader.read(&event.to_string(), &mut record).unwrap();
+    let found: Vec<_> = record
+        .values()
+        .filter(|value| value.kind == ValueKind::Text)
+        .filter_map(|value| Some((value.slot?, value.text)))
+        .collect();
+    let slot = |name| set.slot(name).unwrap();
+    assert_eq!(
+        found,
+        [(slot("a"), "1"), (slot("a"), "2"), (slot("b"), "3")]
+    );
+}

@@ -22,6 +22,8 @@ pub(crate) enum Verifier {
     Time(TimePart, Comparison, Number),
     Null,
     Field(Slot, TextKind, Case),
+    /// The caller settles it.
+    Given,
     /// A visit settles it.
     Visited,
 }
@@ -36,6 +38,7 @@ impl Verifier {
             }
             | Test::Present
             | Test::Valued => Self::Visited,
+            Test::Given(_) => Self::Given,
             Test::Text { kind, literal, .. } => Self::Text(*kind, literal.clone()),
             Test::Pattern {
                 glob,
@@ -97,7 +100,7 @@ impl Verifier {
                         Case::Ignored => kind.holds(&fold(text), &fold(value.text)),
                     }
             }),
-            Self::Null | Self::Visited => false,
+            Self::Null | Self::Given | Self::Visited => false,
         }
     }
 }

@@ -20,3 +20,5 @@ mod meaning;
 mod alerts;
 
 mod differential;
+
+mod front_ends;

@@ -1,6 +1,7 @@
 //! What Sigma rules mean, on both sides of each boundary.
 
 mod documents;
+mod front_end;
 mod log_sources;
 mod robust;
 mod values;

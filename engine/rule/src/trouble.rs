@@ -11,7 +11,7 @@ use crate::rule::Rule;
 use crate::sandbox;
 
 /// Rules that cannot be put in order, and the one to show.
-pub(super) fn no_order(rules: &[Rule], reason: NoOrder) -> (usize, Diagnostic) {
+pub(crate) fn no_order(rules: &[Rule], reason: NoOrder) -> (usize, Diagnostic) {
     let name = |rule: usize| rules.get(rule).map_or("?", |rule| rule.id.as_str());
     match reason {
         NoOrder::Cycle(cycle) => {
@@ -44,7 +44,7 @@ pub(super) fn no_order(rules: &[Rule], reason: NoOrder) -> (usize, Diagnostic) {
 }
 
 /// Rules that name the alerts of a rule that does not exist.
-pub(super) fn unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
+pub(crate) fn unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
     let topics: Vec<String> = rules.iter().map(|rule| alert_topic(&rule.id)).collect();
     let mut found = Vec::new();
     for (number, rule) in rules.iter().enumerate() {
@@ -63,7 +63,7 @@ pub(super) fn unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
 }
 
 /// A file that does not parse.
-pub(super) fn syntax_problem(error: &rhai::ParseError) -> Refusal {
+pub(crate) fn syntax_problem(error: &rhai::ParseError) -> Refusal {
     let text = error.err_type().to_string();
     if let Some(word) = sandbox::FORBIDDEN
         .into_iter()
@@ -86,7 +86,7 @@ pub(super) fn syntax_problem(error: &rhai::ParseError) -> Refusal {
 }
 
 /// A file that fails when it is executed.
-pub(super) fn runtime_problem(error: &EvalAltResult) -> Refusal {
+pub(crate) fn runtime_problem(error: &EvalAltResult) -> Refusal {
     let inner = error.unwrap_inner();
     if let EvalAltResult::ErrorTooManyOperations(_) = inner {
         return Refusal::new("budget", "the file takes too long to load")

@@ -1,0 +1,69 @@
+//! Other rule languages. A front end turns their documents into programs over the predicates that all
+//! rules share; loading them, numbering them and running them is the same for all.
+
+use std::fmt;
+use std::sync::Arc;
+
+use larum_event::{RuleFile, RuleId, Severity};
+
+use crate::diagnostic::Diagnostic;
+use crate::predicate::{Expression, PathMap, PredicateSetBuilder, ViewId};
+
+/// Reads the documents of one rule language.
+pub trait FrontEnd: fmt::Debug + Send + Sync {
+    /// The language, as lists of rules name it: `sigma`.
+    fn language(&self) -> &'static str;
+
+    /// Whether a file, by its path relative to the rules folder, is this front end's.
+    fn reads(&self, path: &str) -> bool;
+
+    /// What the files say, compiled together so that their order does not matter.
+    ///
+    /// Views must ask for `premise`: it holds for events that rules of this language may read.
+    fn compile(
+        &self,
+        files: &[&RuleFile],
+        premise: &Expression,
+        predicates: &mut PredicateSetBuilder,
+    ) -> Compiled;
+
+    /// Where records of the formats that the language is about keep their fields. They stand under the
+    /// `data` of an event.
+    fn layout(&self) -> PathMap;
+}
+
+/// What became of a front end's files.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// Rules, in any order.
+    pub rules: Vec<CompiledRule>,
+    /// What is wrong. A [`Level::Refused`](crate::Level::Refused) document stays out and the others load.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// A rule of another language: one that a single event satisfies.
+#[derive(Debug)]
+pub struct CompiledRule {
+    /// Its id among all rules; also the topic of its alerts.
+    pub id: RuleId,
+    /// A short name for people.
+    pub title: Arc<str>,
+    /// What it detects, for people.
+    pub description: Option<Arc<str>>,
+    /// How bad what it detects is.
+    pub severity: Severity,
+    /// ATT&CK technique ids.
+    pub attack: Vec<Arc<str>>,
+    /// Where to read more.
+    pub references: Vec<Arc<str>>,
+    /// What else may look like it.
+    pub false_positives: Vec<Arc<str>>,
+    /// The file that it stands in.
+    pub file: Arc<str>,
+    /// The line of its document, from 1.
+    pub line: usize,
+    /// One of these must hold, each for events of its view.
+    pub programs: Vec<(ViewId, Expression)>,
+    /// Changes when, and only when, something changes that decides a match.
+    pub semantic_hash: [u8; 32],
+}

@@ -1,0 +1,375 @@
+//! From files to a set: scripts are executed, front ends compile theirs, and the whole is checked.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use larum_event::{FieldSet, RuleFile, TopicPattern, WindowSpec, limits};
+use rhai::{Engine, Position};
+
+use crate::builder::{self, Building};
+use crate::diagnostic::{Diagnostic, Level, Refusal};
+use crate::draft::{Finish, METHODS, alert_topic};
+use crate::front_end::{CompiledRule, FrontEnd};
+use crate::layers;
+use crate::predicate::{BuildError, Expression, PathMap, PredicateSetBuilder, ViewId};
+use crate::rule::Rule;
+use crate::sandbox;
+use crate::script::{Checker, Source, functions_of};
+use crate::set::{Premises, RuleSet};
+use crate::trouble::{no_order, runtime_problem, syntax_problem, unknown_alerts};
+
+/// Loads sets of rules: those in Rhai, and those of the languages it has front ends for.
+#[derive(Debug, Clone, Default)]
+pub struct RuleLoader {
+    front_ends: Vec<Arc<dyn FrontEnd>>,
+}
+
+impl RuleLoader {
+    /// The same loader, which also reads the language of `front_end`.
+    #[must_use]
+    pub fn with(mut self, front_end: impl FrontEnd + 'static) -> Self {
+        self.front_ends.push(Arc::new(front_end));
+        self
+    }
+
+    /// Whether a file, by its path relative to the rules folder, is part of a set.
+    pub fn reads(&self, path: &str) -> bool {
+        is_script(path) || self.front_ends.iter().any(|one| one.reads(path))
+    }
+
+    /// Loads a set: executes each Rhai file once, lets the front ends compile theirs, and checks
+    /// the whole.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files, at once, in the order of the files. Nothing of a
+    /// set with an error is usable. Documents of a front end that only stay out are among the warnings of
+    /// the set, as [`Level::Refused`].
+    pub fn load(&self, files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
+        let mut loader = Loader::new();
+        for (number, file) in files.iter().enumerate() {
+            if !self.front_ends.iter().any(|one| one.reads(&file.path)) {
+                loader.file(number, file);
+            }
+        }
+        for front_end in &self.front_ends {
+            loader.front_end(front_end.as_ref(), files);
+        }
+        loader.finish(files)
+    }
+}
+
+fn is_script(path: &str) -> bool {
+    path.ends_with(".rhai")
+}
+
+/// A rule, where it begins, and what it asks of an event beside its topic.
+struct Loaded {
+    rule: Rule,
+    file: Option<usize>,
+    place: Position,
+    /// Of a rule that a front end compiled.
+    programs: Option<Vec<(ViewId, Expression)>>,
+}
+
+/// Collects what the files say.
+struct Loader {
+    engine: Engine,
+    /// The functions that files may call.
+    functions: BTreeSet<String>,
+    /// The names of fields that the engine knows.
+    met: HashSet<String>,
+    building: Rc<RefCell<Building>>,
+    loaded: Vec<Loaded>,
+    paths: FieldSet,
+    predicates: PredicateSetBuilder,
+    premises: Premises,
+    layout: PathMap,
+    problems: Vec<Diagnostic>,
+}
+
+impl Loader {
+    fn new() -> Self {
+        let mut engine = sandbox::loading_engine();
+        let building = Rc::default();
+        builder::register(&mut engine, &building);
+        Self {
+            functions: functions_of(&engine),
+            met: HashSet::new(),
+            engine,
+            building,
+            loaded: Vec::new(),
+            paths: FieldSet::default(),
+            predicates: PredicateSetBuilder::default(),
+            premises: Premises::default(),
+            layout: PathMap::default(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn file(&mut self, number: usize, file: &RuleFile) {
+        if file.text.len() > limits::RULE_FILE_BYTES {
+            let problem = format!(
+                "the file has {} bytes, at most {} are allowed",
+                file.text.len(),
+                limits::RULE_FILE_BYTES
+            );
+            self.problems
+                .push(Refusal::new("file-too-large", problem).at(file, rhai::Position::NONE));
+            return;
+        }
+        let source = match Source::parse(&mut self.engine, &mut self.met, file) {
+            Ok(source) => source,
+            Err(error) => {
+                self.problems
+                    .push(syntax_problem(&error).at(file, error.position()));
+                return;
+            }
+        };
+        let first = self.problems.len();
+        let methods = METHODS.map(|(name, _)| name);
+        let mut checker = Checker {
+            file,
+            source: &source,
+            problems: &mut self.problems,
+        };
+        checker.builder(&methods);
+        checker.calls(&self.functions, &methods);
+        self.execute(file, &source, first);
+        let drafts = std::mem::take(&mut self.building.borrow_mut().drafts);
+        if drafts.is_empty() && self.problems.len() == first {
+            let problem = Refusal::new("no-rule", "the file defines no rule").warning();
+            self.problems.push(problem.at(file, rhai::Position::NONE));
+        }
+        for draft in drafts {
+            let mut finish = Finish {
+                file,
+                number,
+                source: &source,
+                paths: &mut self.paths,
+                problems: &mut self.problems,
+            };
+            self.loaded
+                .extend(finish.rule(draft).map(|finished| Loaded {
+                    rule: finished.rule,
+                    file: Some(number),
+                    place: finished.place,
+                    programs: None,
+                }));
+        }
+        self.sort_problems(first);
+    }
+
+    /// What was found in one file, in the order in which it stands there.
+    fn sort_problems(&mut self, first: usize) {
+        if let Some(problems) = self.problems.get_mut(first..) {
+            problems.sort_by_key(|problem| (problem.line, problem.column));
+        }
+    }
+
+    fn execute(&mut self, file: &RuleFile, source: &Source, first: usize) {
+        self.building.borrow_mut().file = Some(file.clone());
+        let outcome = self.engine.run_ast(&source.tree);
+        let mut building = self.building.borrow_mut();
+        self.problems.append(&mut building.problems);
+        if let Err(error) = outcome {
+            let problem = runtime_problem(&error).at(file, error.unwrap_inner().position());
+            // A call that cannot work was reported before it was made.
+            let known = self.problems.iter().skip(first).any(|known| {
+                known.line == problem.line && known.column == problem.column && problem.line > 0
+            });
+            if !known {
+                self.problems.push(problem);
+            }
+        }
+    }
+
+    /// Lets a front end compile its files. Its rules read raw events of every topic.
+    fn front_end(&mut self, front_end: &dyn FrontEnd, files: &[RuleFile]) {
+        let own: Vec<&RuleFile> = files
+            .iter()
+            .filter(|file| front_end.reads(&file.path))
+            .collect();
+        if own.is_empty() {
+            return;
+        }
+        let everything = [TopicPattern::everything()];
+        let premise = match self.premises.of(0, &everything, &mut self.predicates) {
+            Ok((holds, _)) => Expression::Is(holds),
+            Err(error) => return self.problems.push(too_much(&error)),
+        };
+        let compiled = front_end.compile(&own, &premise, &mut self.predicates);
+        self.layout.join(front_end.layout().below("data"));
+        self.problems.extend(compiled.findings);
+        let numbers: HashMap<&str, usize> = files
+            .iter()
+            .enumerate()
+            .map(|(number, file)| (file.path.as_str(), number))
+            .collect();
+        for rule in compiled.rules {
+            let line = u16::try_from(rule.line).unwrap_or(u16::MAX);
+            self.loaded.push(Loaded {
+                file: numbers.get(&*rule.file).copied(),
+                place: Position::new(line, 1),
+                programs: Some(rule.programs.clone()),
+                rule: foreign(rule, front_end.language()),
+            });
+        }
+    }
+
+    fn finish(mut self, files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
+        self.duplicates(files);
+        self.loaded
+            .sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
+        if self.loaded.len() > limits::RULES {
+            let problem = format!(
+                "the set has {} rules, at most {} are allowed",
+                self.loaded.len(),
+                limits::RULES
+            );
+            self.problems
+                .push(Refusal::new("too-many-rules", problem).of_set());
+        }
+        // A set with an error may miss rules, so what is said of the whole could be wrong.
+        if !has_error(&self.problems) {
+            self.order(files);
+        }
+        if !has_error(&self.problems)
+            && let Err(error) = self.programs()
+        {
+            self.problems.push(too_much(&error));
+        }
+        if has_error(&self.problems) {
+            return Err(self.problems);
+        }
+        let predicates = self
+            .predicates
+            .build()
+            .map_err(|error| vec![too_much(&error)])?;
+        let rules: Vec<Rule> = self.loaded.into_iter().map(|loaded| loaded.rule).collect();
+        let raisers = rules.iter().zip(0..).map(|(rule, number)| {
+            let topic = alert_topic(&rule.id);
+            (Arc::from(topic), number)
+        });
+        Ok(RuleSet {
+            files: files.to_vec(),
+            layers: rules.iter().map(|rule| rule.layer + 1).max().unwrap_or(1),
+            raisers: raisers.collect(),
+            rules,
+            warnings: self.problems,
+            paths: self.paths,
+            predicates: Arc::new(predicates),
+            premises: self.premises,
+            layout: self.layout,
+        })
+    }
+
+    /// Puts the rules into layers, and warns of alerts that nobody raises.
+    fn order(&mut self, files: &[RuleFile]) {
+        let mut rules: Vec<Rule> = self.loaded.iter().map(|one| one.rule.clone()).collect();
+        let mut found = Vec::new();
+        match layers::layers(&rules) {
+            Ok(layers) => {
+                for (rule, layer) in rules.iter_mut().zip(layers) {
+                    rule.layer = layer;
+                }
+            }
+            Err(reasons) => {
+                found.extend(reasons.into_iter().map(|reason| no_order(&rules, reason)));
+            }
+        }
+        found.extend(unknown_alerts(&rules));
+        for (rule, problem) in found {
+            let place = self.loaded.get(rule).and_then(|loaded| {
+                let file = loaded.file.and_then(|file| files.get(file))?;
+                Some((file, loaded.place))
+            });
+            self.problems.push(match place {
+                Some((file, place)) => problem.at(file, place),
+                None => problem,
+            });
+        }
+        for (loaded, rule) in self.loaded.iter_mut().zip(rules) {
+            loaded.rule = rule;
+        }
+    }
+
+    /// Each rule as a program. A rule's number there is its number in the set.
+    fn programs(&mut self) -> Result<(), BuildError> {
+        for loaded in &mut self.loaded {
+            let programs = match loaded.programs.take() {
+                Some(programs) => programs,
+                None => {
+                    let Rule { layer, on, .. } = &loaded.rule;
+                    let (_, view) = self.premises.of(*layer, on, &mut self.predicates)?;
+                    vec![(view, Expression::Always)]
+                }
+            };
+            self.predicates.rule(programs);
+        }
+        Ok(())
+    }
+
+    /// Two rules may not share an id, nor the topic of their alerts.
+    fn duplicates(&mut self, files: &[RuleFile]) {
+        let mut first: HashMap<String, &Rule> = HashMap::new();
+        for loaded in &self.loaded {
+            let rule = &loaded.rule;
+            let topic = alert_topic(&rule.id);
+            let Some(before) = first.get(&topic) else {
+                first.insert(topic, rule);
+                continue;
+            };
+            let place = format!("{}:{}", before.file, before.line);
+            let problem = if before.id == rule.id {
+                format!("rule {} is defined twice", rule.id)
+            } else {
+                format!(
+                    "rules {} and {} differ in case only, and topics have none",
+                    before.id, rule.id
+                )
+            };
+            let problem = Refusal::new("duplicate-rule", problem)
+                .help(format!("the other one is at {place}"));
+            if let Some(file) = loaded.file.and_then(|file| files.get(file)) {
+                self.problems.push(problem.at(file, loaded.place));
+            }
+        }
+    }
+}
+
+/// A rule of another language among the others.
+fn foreign(rule: CompiledRule, language: &'static str) -> Rule {
+    Rule {
+        id: rule.id,
+        language,
+        title: Some(rule.title),
+        description: rule.description,
+        severity: rule.severity,
+        attack: rule.attack,
+        references: rule.references,
+        false_positives: rule.false_positives,
+        on: vec![TopicPattern::everything()],
+        group_by: Vec::new(),
+        window: WindowSpec::Single,
+        layer: 0,
+        semantic_hash: rule.semantic_hash,
+        file: rule.file,
+        line: rule.line,
+        source: 0,
+        when: None,
+        read: None,
+        key: Vec::new(),
+        alert: None,
+    }
+}
+
+/// The rules are more than the matcher can hold.
+fn too_much(error: &BuildError) -> Diagnostic {
+    Refusal::new("too-large-set", error.to_string()).of_set()
+}
+
+fn has_error(problems: &[Diagnostic]) -> bool {
+    problems.iter().any(|problem| problem.level == Level::Error)
+}
