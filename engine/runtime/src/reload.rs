@@ -309,8 +309,11 @@ impl Engine {
         };
         let event = Event::parse(body.to_string().as_bytes(), &fill);
         let event = event.map_err(|rejection| format!("{rejection:?}"))?;
-        let queued = self.append(vec![event], EmitOptions::default(), None);
-        queued.await.map_err(|error| error.to_string())
+        let (reply, answer) = oneshot::channel();
+        let queued = self.append(vec![event], EmitOptions::default(), Some(reply));
+        queued.await.map_err(|error| error.to_string())?;
+        let stored = answer.await.map_err(|_| "the log is being restarted")?;
+        stored.map(drop).map_err(|error| error.to_string())
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Problem {
     status: StatusCode,
     explanation: Explanation,
     /// What is wrong with rules, one by one.
-    findings: Vec<Finding>,
+    findings: Box<[Finding]>,
     retry_after_seconds: Option<u64>,
     allow: Option<&'static str>,
 }
@@ -48,7 +48,7 @@ impl Problem {
                 message: message.into(),
                 help: None,
             },
-            findings: Vec::new(),
+            findings: Box::default(),
             retry_after_seconds: None,
             allow: None,
         }
@@ -66,7 +66,7 @@ impl Problem {
 
     /// Tells the client what is wrong with rules, one by one.
     pub(crate) fn findings(mut self, findings: Vec<Finding>) -> Self {
-        self.findings = findings;
+        self.findings = findings.into();
         self
     }
 

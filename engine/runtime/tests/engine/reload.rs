@@ -201,7 +201,7 @@ async fn check(seed: u64, events: usize, change: fn(&mut EngineConfig)) {
             .take(number)
             .map(|(event, _)| event)
             .collect();
-        if draw.below(6) > 0 {
+        if draw.below(4) > 0 {
             emit(&engine, batch).await;
             continue;
         }
