@@ -38,6 +38,8 @@ mod set;
 
 mod alert;
 
+mod timer;
+
 mod matcher;
 
 pub mod predicate;

@@ -282,6 +282,20 @@ pub struct Health {
     pub rules: usize,
 }
 
+/// What is counted of one rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleCount {
+    /// Its id.
+    pub rule: String,
+    /// Events that satisfied it.
+    pub matches: u64,
+    /// Times that its script ran and answered.
+    pub script_runs: u64,
+    /// How long they took in all, estimated from a sample.
+    pub script_nanos: u64,
+}
+
 /// What the engine counts, for `/metrics`.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -306,6 +320,11 @@ pub struct Metrics {
     pub alerts_by_rule: Vec<(String, u64)>,
     /// Faults of rules (over budget, thrown, panicked), by rule.
     pub rule_faults: Vec<(String, u64)>,
+    /// What is counted of each rule in force that has something to count; of very many rules those with the
+    /// largest counts, the others together under `other`.
+    pub rules: Vec<RuleCount>,
+    /// Rules that are broken out for a tenant, because they keep failing.
+    pub rules_broken_out: u64,
     /// Epochs committed.
     pub epochs: u64,
     /// Times that rules were read again and are in force, or were so already.

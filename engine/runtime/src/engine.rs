@@ -306,7 +306,9 @@ impl Engine {
 
     /// What the engine counts.
     pub fn metrics(&self) -> Metrics {
-        self.0.gauges.metrics()
+        let mut metrics = self.0.gauges.metrics();
+        (metrics.rules, metrics.rules_broken_out) = self.0.rulebook.metrics();
+        metrics
     }
 
     /// Resolves when everything in the log is evaluated and what came out is in the log too, or when the engine

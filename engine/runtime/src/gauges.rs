@@ -250,6 +250,11 @@ impl Gauges {
         self.reload_failed.store(true, Ordering::Relaxed);
     }
 
+    /// Whether rules that were read again were refused, and none were taken since.
+    pub fn last_reload_failed(&self) -> bool {
+        self.reload_failed.load(Ordering::Relaxed)
+    }
+
     /// The log takes events, or not.
     pub fn set_log_ready(&self, ready: bool) {
         self.log_ready.store(ready, Ordering::SeqCst);
@@ -343,6 +348,9 @@ impl Gauges {
             alerts: tables.alerts.values().sum(),
             alerts_by_rule: named(&tables.alerts),
             rule_faults: named(&tables.faults),
+            // The rulebook knows.
+            rules: Vec::new(),
+            rules_broken_out: 0,
             epochs: self.epochs.load(Ordering::Relaxed),
             reloads: self.reloads.load(Ordering::Relaxed),
             reloads_failed: self.reloads_failed.load(Ordering::Relaxed),

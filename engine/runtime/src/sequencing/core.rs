@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use actix::Addr;
 use larum_event::{Event, Position, RecordBody, RuleSetActivated, limits};
 use larum_log::{CheckpointStore, LogError};
-use larum_pipeline::{Epoch, Input, Outcome, Sequencer, Settings, Unit, by_unit, pieces, restored};
+use larum_pipeline::{
+    Epoch, Input, Matched, Outcome, Sequencer, Settings, Unit, by_unit, pieces, restored,
+};
 use larum_rule::{Diagnostic, Matcher, RuleSet};
 use tokio::sync::Notify;
 use tracing::{debug, info};
@@ -21,7 +23,7 @@ use crate::credit::{Batch, Credits, send_batch};
 use crate::gauges::Gauges;
 use crate::messages::UnitFailed;
 use crate::readers::Readers;
-use crate::rulebook::Rulebook;
+use crate::rulebook::{Rulebook, Tally};
 use crate::sequencing::checkpoint::Checkpoints;
 use crate::sequencing::commit::Committing;
 use crate::sequencing::lost::Lost;
@@ -108,6 +110,8 @@ pub(crate) struct Core {
     /// Raw events whose outcome is on its way.
     pub(super) committing_events: u64,
     pub(super) checkpoints: Checkpoints,
+    /// What was counted of rules and is not shown yet.
+    pub(super) tally: Tally,
 }
 
 impl Core {
@@ -140,6 +144,7 @@ impl Core {
             uncommitted_events: 0,
             committing_events: 0,
             checkpoints: Checkpoints::default(),
+            tally: Tally::new(),
             parts,
             set,
             settings,
@@ -211,12 +216,14 @@ impl Core {
     ) -> Result<(), EpochError> {
         let items = epoch.items(layer);
         let mut matched = if items.is_empty() {
-            crate::messages::Matched::default()
+            Matched::default()
         } else {
-            self.pool.match_items(layer, &items).await?
+            let unasked = Arc::new(self.sequencer.unasked(epoch));
+            self.pool.match_items(layer, &items, &unasked).await?
         };
-        epoch.add_faults(matched.faults);
+        self.sequencer.settle(epoch, layer, &mut matched);
         self.sequencer.retain(&mut matched.matches);
+        super::tally::add(&mut self.tally, &matched);
         let work = by_unit(matched.matches, self.settings.shards);
         let steps = epoch.steps();
         let left_out = self.sequencer.left_out();
@@ -277,6 +284,7 @@ impl Core {
             debug!(rule_id = %fault.rule, fault = %fault.message, "rule failed on an event");
             gauges.fault(fault.rule.as_str());
         }
+        self.show_tally(outcome);
     }
 
     /// Goes on with the rules of `activated`; windows of rules whose meaning is unchanged keep their state.
@@ -303,6 +311,7 @@ impl Core {
             }
         }
         self.lose_still(lost, &old, at);
+        self.show_missed();
         info!(position = %at, rules = self.rules(), "rules are active");
         Ok(())
     }

@@ -24,6 +24,8 @@ mod rules;
 
 mod reload;
 
+mod broken_out;
+
 mod windows;
 
 mod matching;
