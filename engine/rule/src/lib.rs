@@ -46,6 +46,8 @@ mod alert;
 
 mod explain;
 
+mod timer;
+
 mod matcher;
 
 pub mod predicate;

@@ -22,6 +22,10 @@ mod crash;
 
 mod rules;
 
+mod reload;
+
+mod broken_out;
+
 mod windows;
 
 mod matching;
