@@ -24,7 +24,7 @@ Examples:
   larum decode --decoder auth-log.toml /var/log/auth.log | head -3
   zcat old.gz | larum decode --decoder ssh.toml -")]
 pub struct Decode {
-    /// The decoder; without one records are Larum's own JSON or CloudEvents
+    /// The decoder file, or `windows`; without one records are Larum's own JSON or CloudEvents
     #[arg(long, value_name = "FILE")]
     decoder: Option<PathBuf>,
     /// The severity policy, for events that do not say how bad they are
@@ -58,8 +58,13 @@ impl Decode {
     }
 }
 
-/// Loads a decoder file.
+/// Loads a decoder file; where there is no such file, the decoder of that name that comes with us.
 pub fn load(path: &Path) -> Result<Decoder, CliError> {
+    if let Some(builtin) = path.to_str().and_then(Decoder::builtin)
+        && !path.exists()
+    {
+        return Ok(builtin);
+    }
     let open = |source| CliError::Open {
         path: path.to_owned(),
         source,

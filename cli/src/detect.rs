@@ -40,12 +40,13 @@ arrays or text lines, each plain or gzip; several are merged by event time.
 Examples:
   larum detect --rules rules events.ndjson
   larum detect --rules rules --decoder auth-log.toml /var/log/auth.log --output table
+  larum detect --rules sigma/rules --decoder windows recording.ndjson.gz --output table
   zcat old.gz | larum detect --rules rules --decoder ssh.toml --lateness 30s - | jq .message")]
 pub struct Detect {
     /// The folder of the rules
     #[arg(long, value_name = "DIR")]
     rules: PathBuf,
-    /// The decoder; without one records are Larum's own JSON or CloudEvents
+    /// The decoder file, or `windows`; without one records are Larum's own JSON or CloudEvents
     #[arg(long, value_name = "FILE")]
     decoder: Option<PathBuf>,
     /// The severity policy, for events that do not say how bad they are

@@ -27,8 +27,8 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
         predicates: &mut PredicateSetBuilder,
     ) -> Compiled;
 
-    /// Where records of the formats that the language is about keep their fields. They stand under the
-    /// `data` of an event.
+    /// Where events keep the fields that the language names; see [`PathMap::below`] for records that stand
+    /// under `data`.
     fn layout(&self) -> PathMap;
 }
 

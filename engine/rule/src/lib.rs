@@ -40,6 +40,8 @@ mod alert;
 
 mod timer;
 
+mod explain;
+
 mod matcher;
 
 pub mod predicate;
@@ -47,6 +49,7 @@ pub mod predicate;
 pub use alert::{AlertText, WindowView};
 pub use diagnostic::{Diagnostic, Level};
 pub use error::{FaultKind, RuleFault};
+pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outline};
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch};

@@ -9,6 +9,7 @@ use larum_event::{FieldSet, RuleFile, TopicPattern, WindowSpec, limits};
 use rhai::{Engine, Position};
 
 use crate::builder::{self, Building};
+use crate::condition::Plan;
 use crate::diagnostic::{Diagnostic, Level, Refusal};
 use crate::draft::{Finish, METHODS, alert_topic};
 use crate::front_end::{CompiledRule, FrontEnd};
@@ -24,6 +25,7 @@ use crate::trouble::{no_order, runtime_problem, syntax_problem, unknown_alerts};
 #[derive(Debug, Clone, Default)]
 pub struct RuleLoader {
     front_ends: Vec<Arc<dyn FrontEnd>>,
+    interprets: bool,
 }
 
 impl RuleLoader {
@@ -31,6 +33,14 @@ impl RuleLoader {
     #[must_use]
     pub fn with(mut self, front_end: impl FrontEnd + 'static) -> Self {
         self.front_ends.push(Arc::new(front_end));
+        self
+    }
+
+    /// The same loader, but every closure of a rule runs as the script that it is, for every event of its
+    /// topics. The answers are the same; it is what a set is compared with.
+    #[must_use]
+    pub fn interpreting(mut self) -> Self {
+        self.interprets = true;
         self
     }
 
@@ -48,6 +58,7 @@ impl RuleLoader {
     /// the set, as [`Level::Refused`].
     pub fn load(&self, files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
         let mut loader = Loader::new();
+        loader.interprets = self.interprets;
         for (number, file) in files.iter().enumerate() {
             if !self.front_ends.iter().any(|one| one.reads(&file.path)) {
                 loader.file(number, file);
@@ -86,6 +97,9 @@ struct Loader {
     predicates: PredicateSetBuilder,
     premises: Premises,
     layout: PathMap,
+    /// The rules whose scripts may have to be asked, by number.
+    scripted: Vec<u32>,
+    interprets: bool,
     problems: Vec<Diagnostic>,
 }
 
@@ -104,6 +118,8 @@ impl Loader {
             predicates: PredicateSetBuilder::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
+            scripted: Vec::new(),
+            interprets: false,
             problems: Vec::new(),
         }
     }
@@ -200,7 +216,7 @@ impl Loader {
             Err(error) => return self.problems.push(too_much(&error)),
         };
         let compiled = front_end.compile(&own, &premise, &mut self.predicates);
-        self.layout.join(front_end.layout().below("data"));
+        self.layout.join(front_end.layout());
         self.problems.extend(compiled.findings);
         let numbers: HashMap<&str, usize> = files
             .iter()
@@ -262,6 +278,7 @@ impl Loader {
             predicates: Arc::new(predicates),
             premises: self.premises,
             layout: self.layout,
+            scripted: self.scripted,
         })
     }
 
@@ -295,18 +312,39 @@ impl Loader {
         }
     }
 
-    /// Each rule as a program. A rule's number there is its number in the set.
+    /// Each rule as a program, whose number there is its number in the set. Behind them, the programs that
+    /// tell when a script must be asked.
     fn programs(&mut self) -> Result<(), BuildError> {
-        for loaded in &mut self.loaded {
-            let programs = match loaded.programs.take() {
-                Some(programs) => programs,
-                None => {
-                    let Rule { layer, on, .. } = &loaded.rule;
-                    let (_, view) = self.premises.of(*layer, on, &mut self.predicates)?;
-                    vec![(view, Expression::Always)]
+        let mut scripts = Vec::new();
+        for (loaded, number) in self.loaded.iter_mut().zip(0..) {
+            let rule = &mut loaded.rule;
+            let programs = match (loaded.programs.take(), &rule.condition) {
+                (Some(programs), _) => programs,
+                (None, condition) => {
+                    let (_, view) = self
+                        .premises
+                        .of(rule.layer, &rule.on, &mut self.predicates)?;
+                    let mut holds = Expression::Always;
+                    if let Some(condition) = condition {
+                        let mut plan = Plan::of(condition, &mut self.predicates)?;
+                        if self.interprets {
+                            plan.lowered.holds = Expression::Never;
+                            plan.lowered.script = Expression::Always;
+                        }
+                        holds = plan.lowered.holds.clone();
+                        if plan.lowered.may_ask_the_script() {
+                            scripts.push((number, view, plan.lowered.script.clone()));
+                        }
+                        rule.plan = Some(Arc::new(plan));
+                    }
+                    vec![(view, holds)]
                 }
             };
             self.predicates.rule(programs);
+        }
+        for (number, view, script) in scripts {
+            self.scripted.push(number);
+            self.predicates.rule([(view, script)]);
         }
         Ok(())
     }
@@ -359,7 +397,8 @@ fn foreign(rule: CompiledRule, language: &'static str) -> Rule {
         line: rule.line,
         source: 0,
         when: None,
-        read: None,
+        condition: None,
+        plan: None,
         key: Vec::new(),
         alert: None,
     }

@@ -21,5 +21,5 @@ pub(crate) use check::{Checker, functions_of};
 pub(crate) use closure::{Closure, Literal};
 pub(crate) use names::unknown_field;
 pub(crate) use normal::Normal;
-pub(crate) use prepare::Prepare;
+pub(crate) use prepare::{Prepare, may_miss, redefines};
 pub(crate) use source::{Source, body};

@@ -98,7 +98,12 @@ impl FrontEnd for SigmaFrontEnd {
     }
 
     fn layout(&self) -> PathMap {
-        default_layout()
+        let mut map = default_layout().below("data");
+        // Who sends events that do not say themselves what they are has a decoder say it.
+        for member in ["product", "category", "service"] {
+            map.alias(&format!("metadata.{member}"), member);
+        }
+        map
     }
 }
 

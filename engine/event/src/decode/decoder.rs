@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::mapping::{Mapping, missing};
 use super::members::{Members, short, write_string};
+use super::paths::Paths;
 use super::text::{LinePattern, Lines};
 use super::time_format::{TimeFormat, TimeState};
 use super::write::{key, member};
@@ -60,8 +61,10 @@ pub(super) struct Fields {
 
 #[derive(Debug, Clone)]
 pub(super) struct TimeField {
-    pub(super) from: String,
+    pub(super) from: Paths,
     pub(super) format: TimeFormat,
+    /// The time of records that have none.
+    pub(super) default: Option<Timestamp>,
 }
 
 /// One input being decoded, from its first record to its last.
@@ -217,21 +220,20 @@ impl Decoding<'_> {
     }
 
     fn read_time(&mut self, time: &TimeField, read: &Read<'_>) -> Result<Timestamp, Rejection> {
-        let word = match read.members.find(&time.from).map(|piece| piece.word()) {
+        let word = match time.from.find(&read.members).map(|piece| piece.word()) {
             Some(Ok(Some(word))) => word,
             Some(Err(_)) => {
                 let detail = "an array or object is not a time";
-                return Err(Rejection::of_member(
-                    Reason::WrongType,
-                    short(&time.from),
-                    detail,
-                ));
+                let from = time.from.shown();
+                return Err(Rejection::of_member(Reason::WrongType, from, detail));
             }
-            Some(Ok(None)) | None => return Err(missing(&time.from, "time")),
+            Some(Ok(None)) | None => {
+                return time.default.ok_or_else(|| missing(&time.from, "time"));
+            }
         };
         time.format
             .read(&word, read.arrived, &mut self.times)
-            .map_err(|detail| Rejection::of_member(Reason::InvalidTime, short(&time.from), detail))
+            .map_err(|detail| Rejection::of_member(Reason::InvalidTime, time.from.shown(), detail))
     }
 }
 

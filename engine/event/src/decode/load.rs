@@ -8,10 +8,12 @@ use super::decoder::{Decoder, Fields, Shape, TimeField};
 use super::document::{Located, Section, string};
 use super::error::{InvalidDecoder, Problems};
 use super::mapping::Mapping;
+use super::paths::Paths;
 use super::text::Lines;
 use super::time_format::TimeFormat;
 use crate::names::{Channel, EventType, Source};
 use crate::severity::Severity;
+use crate::time::Timestamp;
 
 const TOP_KEYS: [&str; 7] = [
     "name", "format", "channel", "fields", "metadata", "data", "text",
@@ -27,10 +29,26 @@ const FIELD_KEYS: [&str; 8] = [
     "correlation",
 ];
 const CORRELATION_KEYS: [&str; 3] = ["root", "parent", "stage"];
+/// In `keep`: all that is mapped.
+const EVERYTHING: &str = "*";
 const NO_TENANT: &str = "a decoder may not set the tenant";
 const NO_TENANT_HELP: &str = "the tenant is that of whoever sends the input; remove this line";
 
+/// The decoders that come with us, by name.
+const BUILTIN: [(&str, &str); 1] = [("windows", include_str!("../../decoders/windows.toml"))];
+
 impl Decoder {
+    /// The names of the decoders that come with us.
+    pub fn builtin_names() -> impl Iterator<Item = &'static str> {
+        BUILTIN.iter().map(|(name, _)| *name)
+    }
+
+    /// A decoder that comes with us: `windows`, for Windows events in any of their JSON forms.
+    pub fn builtin(name: &str) -> Option<Self> {
+        let (name, text) = BUILTIN.iter().find(|(known, _)| *known == name)?;
+        Some(Self::load(name, text).expect("what comes with us is read by a test"))
+    }
+
     /// Reads the decoder file `text`; `file` is what messages call it.
     ///
     /// # Errors
@@ -66,8 +84,8 @@ struct Use {
 struct Uses(Vec<Use>);
 
 impl Uses {
-    fn note(&mut self, path: Option<&str>, wanted: &str, at: usize) {
-        self.0.extend(path.map(|path| Use {
+    fn note<'p>(&mut self, paths: impl IntoIterator<Item = &'p str>, wanted: &str, at: usize) {
+        self.0.extend(paths.into_iter().map(|path| Use {
             path: path.to_owned(),
             wanted: wanted.to_owned(),
             at,
@@ -183,7 +201,7 @@ fn read_fields(section: &Section<'_>, uses: &mut Uses, problems: &mut Problems<'
     for (key, value) in section.entries() {
         let mut mapping = || {
             let mapping = Mapping::load(key.value, value, problems)?;
-            uses.note(mapping.path(), key.value, key.at);
+            uses.note(mapping.paths(), key.value, key.at);
             Some(mapping)
         };
         match key.value {
@@ -199,8 +217,8 @@ fn read_fields(section: &Section<'_>, uses: &mut Uses, problems: &mut Problems<'
             }
             "time" => {
                 fields.time = read_time(key, value, problems);
-                let path = fields.time.as_ref().map(|time| time.from.as_str());
-                uses.note(path, key.value, key.at);
+                let paths = fields.time.iter().flat_map(|time| time.from.iter());
+                uses.note(paths, key.value, key.at);
             }
             "correlation" => {
                 if let Some(section) = Section::of("[fields.correlation]", value, problems) {
@@ -251,27 +269,32 @@ fn read_time(
     value: &toml::Spanned<DeValue<'_>>,
     problems: &mut Problems<'_>,
 ) -> Option<TimeField> {
-    if let DeValue::String(from) = value.get_ref() {
+    if !matches!(value.get_ref(), DeValue::Table(_)) {
         return Some(TimeField {
-            from: from.clone().into_owned(),
+            from: Paths::load(key.value, value, problems)?,
             format: TimeFormat::Rfc3339,
+            default: None,
         });
     }
     let section = Section::of(format!("`{}`", key.value), value, problems)?;
-    section.refuse_unknown(&["from", "format", "zone", "year"], problems);
+    section.refuse_unknown(&["from", "format", "zone", "year", "default"], problems);
     let format = TimeFormat::load(&section, problems);
-    let Some(from) = section.string("from", problems) else {
-        if section.get("from").is_none() {
-            problems.add(
-                section.at,
-                "`time` needs `from`, the member it is read from",
-            );
-        }
+    let default = section.string("default", problems).and_then(|text| {
+        Timestamp::parse(text.value)
+            .map_err(|error| problems.add(text.at, format!("`default` is no time: {error}")))
+            .ok()
+    });
+    let Some(from) = section.get("from") else {
+        problems.add(
+            section.at,
+            "`time` needs `from`, the member it is read from",
+        );
         return None;
     };
     Some(TimeField {
-        from: from.value.to_owned(),
+        from: Paths::load("from", from, problems)?,
         format: format?,
+        default,
     })
 }
 
@@ -286,7 +309,7 @@ fn read_correlation(
         if let Some(value) = section.get(name)
             && let Some(mapping) = Mapping::load(name, value, problems)
         {
-            uses.note(mapping.path(), name, value.span().start);
+            uses.note(mapping.paths(), name, value.span().start);
             correlation.push((name, mapping));
         }
     }
@@ -303,7 +326,7 @@ fn read_metadata(
         if is_tenant(key.value) {
             problems.add_with_help(key.at, NO_TENANT, NO_TENANT_HELP);
         } else if let Some(mapping) = Mapping::load(key.value, value, problems) {
-            uses.note(mapping.path(), &format!("metadata.{}", key.value), key.at);
+            uses.note(mapping.paths(), &format!("metadata.{}", key.value), key.at);
             metadata.push((key.value.to_owned(), mapping));
         }
     }
@@ -319,7 +342,9 @@ fn read_left_out(top: &Section<'_>, uses: &Uses, problems: &mut Problems<'_>) ->
     };
     section.refuse_unknown(&["keep", "drop"], problems);
     for kept in section.strings("keep", problems) {
-        if !left_out.remove(kept.value) {
+        if kept.value == EVERYTHING {
+            left_out.clear();
+        } else if !left_out.remove(kept.value) {
             let message = format!("`{}` is kept anyway: nothing is read from it", kept.value);
             problems.add(kept.at, message);
         }
@@ -358,9 +383,9 @@ fn check_text(lines: &Lines, fields: &Fields, uses: &Uses, problems: &mut Proble
             }
         }
         if let Some(time) = &fields.time
-            && !pattern.has_group(&time.from)
+            && time.default.is_none()
         {
-            pattern.lacks(&time.from, "time", problems);
+            pattern.require_one_of(time.from.iter(), "time", problems);
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::document::{Section, string};
 use super::error::Problems;
-use super::members::{Members, Piece, short, write_string};
+use super::members::{Members, Piece, write_string};
+use super::paths::Paths;
 use crate::rejection::{Reason, Rejection};
 
 /// A constant, or a member of the record.
@@ -20,8 +21,8 @@ pub(super) enum Mapping {
 /// How a member of the record is read.
 #[derive(Debug, Clone)]
 pub(super) struct FromMember {
-    /// Its path in the record.
-    pub(super) from: String,
+    /// Where in the record.
+    pub(super) from: Paths,
     /// Values that become others.
     pub(super) map: BTreeMap<String, String>,
     /// What is put before the value.
@@ -38,13 +39,15 @@ impl Mapping {
         problems: &mut Problems<'_>,
     ) -> Option<Self> {
         if !matches!(value.get_ref(), toml::de::DeValue::Table(_)) {
-            let from = string(key, value, problems)?;
-            return Some(Self::Member(FromMember::plain(from.value)));
+            let from = Paths::load(key, value, problems)?;
+            return Some(Self::Member(FromMember::plain(from)));
         }
         let section = Section::of(format!("`{key}`"), value, problems)?;
         section.refuse_unknown(&["from", "value", "map", "prefix", "default"], problems);
         let constant = section.string("value", problems);
-        let from = section.string("from", problems);
+        let from = section
+            .get("from")
+            .and_then(|from| Paths::load("from", from, problems));
         match (constant, from) {
             (Some(constant), None) => {
                 for (other, _) in section
@@ -64,7 +67,7 @@ impl Mapping {
                 default: section
                     .string("default", problems)
                     .map(|default| default.value.to_owned()),
-                ..FromMember::plain(from.value)
+                ..FromMember::plain(from)
             })),
             _ => {
                 if section.get("value").is_some() == section.get("from").is_some() {
@@ -76,12 +79,13 @@ impl Mapping {
         }
     }
 
-    /// The path it reads, unless it is a constant.
-    pub(super) fn path(&self) -> Option<&str> {
-        match self {
+    /// The paths it reads; none if it is a constant.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        let paths = match self {
             Self::Constant(_) => None,
             Self::Member(member) => Some(&member.from),
-        }
+        };
+        paths.into_iter().flat_map(Paths::iter)
     }
 
     /// Whether a record without a value still gives one.
@@ -99,7 +103,7 @@ impl Mapping {
     ) -> Result<Option<Cow<'a, str>>, Rejection> {
         match self {
             Self::Constant(constant) => Ok(Some(Cow::Borrowed(constant))),
-            Self::Member(member) => member.word(members.find(&member.from)),
+            Self::Member(member) => member.word(member.from.find(members)),
         }
     }
 
@@ -130,7 +134,7 @@ impl Mapping {
             }
             Self::Member(member) => member,
         };
-        let piece = members.find(&member.from);
+        let piece = member.from.find(members);
         if let Some(piece) = piece
             && (member.is_plain() || (piece.is_null() && member.default.is_none()))
         {
@@ -146,9 +150,9 @@ impl Mapping {
 }
 
 impl FromMember {
-    pub(super) fn plain(from: &str) -> Self {
+    pub(super) fn plain(from: Paths) -> Self {
         Self {
-            from: from.to_owned(),
+            from,
             map: BTreeMap::new(),
             prefix: String::new(),
             default: None,
@@ -164,7 +168,7 @@ impl FromMember {
             None => None,
             Some(piece) => piece.word().map_err(|_| {
                 let detail = "a single value is needed here, not an array or object";
-                Rejection::of_member(Reason::WrongType, short(&self.from), detail)
+                Rejection::of_member(Reason::WrongType, self.from.shown(), detail)
             })?,
         };
         let default = self.default.as_deref().map(Cow::Borrowed);
@@ -184,10 +188,10 @@ impl FromMember {
 }
 
 /// The rejection of a record that lacks what the event's member `wanted` is read from.
-pub(super) fn missing(from: &str, wanted: &str) -> Rejection {
+pub(super) fn missing(from: &Paths, wanted: &str) -> Rejection {
     let detail =
         format!("the record has no value here, and the event's `{wanted}` is read from it");
-    Rejection::of_member(Reason::MissingMember, short(from), detail)
+    Rejection::of_member(Reason::MissingMember, from.shown(), detail)
 }
 
 fn load_map(section: &Section<'_>, problems: &mut Problems<'_>) -> BTreeMap<String, String> {

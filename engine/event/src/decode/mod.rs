@@ -11,6 +11,8 @@ mod document;
 
 mod members;
 
+mod paths;
+
 mod mapping;
 
 mod epoch;

@@ -217,18 +217,25 @@ impl LinePattern {
 
     /// Notes that `mapping`, which every event needs, reads a group that this pattern lacks.
     pub(super) fn require(&self, mapping: &Mapping, wanted: &str, problems: &mut Problems<'_>) {
-        if let Some(path) = mapping.path()
-            && !mapping.has_default()
-            && !self.has_group(path)
-        {
-            self.lacks(path, wanted, problems);
+        if !mapping.has_default() {
+            self.require_one_of(mapping.paths(), wanted, problems);
         }
     }
 
-    /// Notes that the pattern lacks the group `path`.
-    pub(super) fn lacks(&self, path: &str, wanted: &str, problems: &mut Problems<'_>) {
-        let message = format!("this pattern has no group `{path}`, from which `{wanted}` is read");
-        problems.add(self.at, message);
+    /// Notes that the pattern has none of the groups that `wanted` may be read from.
+    pub(super) fn require_one_of<'p>(
+        &self,
+        groups: impl Iterator<Item = &'p str>,
+        wanted: &str,
+        problems: &mut Problems<'_>,
+    ) {
+        let groups: Vec<&str> = groups.collect();
+        if !groups.is_empty() && !groups.iter().any(|group| self.has_group(group)) {
+            let names = groups.join("` or `");
+            let message =
+                format!("this pattern has no group `{names}`, from which `{wanted}` is read");
+            problems.add(self.at, message);
+        }
     }
 
     fn mark_integer(&mut self, wanted: &str) -> bool {

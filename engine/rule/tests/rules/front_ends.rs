@@ -53,7 +53,7 @@ impl FrontEnd for Words {
     }
 
     fn layout(&self) -> PathMap {
-        PathMap::default()
+        PathMap::default().below("data")
     }
 }
 

@@ -22,3 +22,7 @@ mod alerts;
 mod differential;
 
 mod front_ends;
+
+mod explain;
+
+mod read;

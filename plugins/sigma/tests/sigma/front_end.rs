@@ -180,3 +180,30 @@ fn the_hash_changes_with_what_decides_a_match_and_with_nothing_else() {
     let filter = "---\ntitle: F\nlogsource: {product: windows}\nfilter:\n  rules: any\n  f: {User: x}\n  condition: not f\n";
     assert_ne!(first, hash(&format!("{WHOAMI}{filter}")));
 }
+
+#[test]
+fn metadata_may_say_the_log_source_of_events_that_do_not_say_it_themselves() {
+    let text = "title: T\nid: t\nlogsource: {product: linux, service: sshd}\ndetection: {k: [refused], condition: k}\n";
+    let set = load(&[file("a.yml", text)]);
+    for (metadata, data, matches) in [
+        (
+            r#"{"product":"linux","service":"sshd"}"#,
+            r#"{"message":"it was refused"}"#,
+            true,
+        ),
+        (
+            r#"{"product":"linux","service":"cron"}"#,
+            r#"{"message":"it was refused"}"#,
+            false,
+        ),
+        (
+            r#"{"service":"sshd"}"#,
+            r#"{"message":"it was refused","service":"cron"}"#,
+            false,
+        ),
+        ("{}", r#"{"message":"it was refused"}"#, false),
+    ] {
+        let json = format!(r#"{{"type":"x","metadata":{metadata},"data":{data}}}"#);
+        assert_eq!(!matching(&set, &json).is_empty(), matches, "{json}");
+    }
+}

@@ -1,6 +1,6 @@
 //! JSON records.
 
-use super::{decode, member};
+use super::{Decoder, decode, member};
 
 const SSH: &str = r#"
 name = "ssh"
@@ -174,5 +174,102 @@ fn what_is_no_json_object_is_rejected_for_its_own_reason() {
     ] {
         let outcome = decode(SSH, &[record]).remove(0);
         assert!(outcome.starts_with(&format!("{reason} ")), "{outcome:.200}");
+    }
+}
+
+const EITHER: &str = r#"
+name = "either"
+format = "json"
+[fields]
+type = { from = ["kind", "inner.kind"], default = "none" }
+time = { from = ["at", "inner.at"], default = "2026-01-01T00:00:00Z" }
+source = ["host", "inner.host"]
+[data]
+keep = ["*"]
+drop = ["secret"]
+"#;
+
+#[test]
+fn of_several_paths_the_first_with_a_value_counts() {
+    let at = r#""at":"2026-02-01T00:00:00Z""#;
+    for (record, kind, source) in [
+        (
+            format!(r#"{{{at},"kind":"a","host":"h","inner":{{"kind":"b","host":"i"}}}}"#),
+            "a",
+            "h",
+        ),
+        (
+            format!(r#"{{{at},"kind":null,"inner":{{"kind":"b","host":"i"}}}}"#),
+            "b",
+            "i",
+        ),
+        (format!(r#"{{{at},"host":"h","inner":null}}"#), "none", "h"),
+    ] {
+        let event = decode(EITHER, &[&record]).remove(0);
+        assert_eq!(member(&event, "type"), format!("{kind:?}"), "{event}");
+        assert_eq!(member(&event, "source"), format!("{source:?}"), "{event}");
+    }
+    let none = decode(EITHER, &[&format!(r#"{{{at},"host":null}}"#)]).remove(0);
+    assert!(
+        none.starts_with("missing_member host or inner.host: "),
+        "{none}"
+    );
+}
+
+#[test]
+fn a_record_without_a_time_may_have_a_default_one() {
+    for (record, time) in [
+        (r#"{"host":"h"}"#, "2026-01-01T00:00:00Z"),
+        (r#"{"host":"h","at":null}"#, "2026-01-01T00:00:00Z"),
+        (
+            r#"{"host":"h","inner":{"at":"2026-03-01T00:00:00Z"}}"#,
+            "2026-03-01T00:00:00Z",
+        ),
+    ] {
+        let event = decode(EITHER, &[record]).remove(0);
+        assert_eq!(member(&event, "time"), format!("{time:?}"), "{event}");
+    }
+    let wrong = decode(EITHER, &[r#"{"host":"h","at":"yesterday"}"#]).remove(0);
+    assert!(
+        wrong.starts_with("invalid_time at or inner.at: "),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn keeping_everything_leaves_the_record_as_it_was_but_for_what_is_dropped() {
+    let record = r#"{"host":"h","kind":"k","secret":1,"inner":{"at":"2026-03-01T00:00:00Z"}}"#;
+    let event = decode(EITHER, &[record]).remove(0);
+    let data = record.replace(r#""secret":1,"#, "");
+    assert_eq!(member(&event, "data"), data);
+}
+
+#[test]
+fn windows_events_are_known_in_each_of_their_forms() {
+    let decoder = Decoder::builtin("windows").expect("it comes with us");
+    assert!(Decoder::builtin_names().any(|name| name == "windows"));
+    assert!(Decoder::builtin("none").is_none());
+    let nested = r##"{"Event":{"System":{"EventID":4624,"Computer":"dc","Channel":"Security",
+        "TimeCreated":{"#attributes":{"SystemTime":"2026-01-02T03:04:05.6Z"}}},
+        "EventData":{"TargetUserName":"eve","IpAddress":"10.0.0.1"}}}"##;
+    let attributed = nested.replace("4624", r##"{"#attributes":{"Qualifiers":0},"#text":4624}"##);
+    let flat = r#"{"EventID":4624,"Hostname":"dc","@timestamp":"2026-01-02T03:04:05.6Z",
+        "TargetUserName":"eve","IpAddress":"10.0.0.1","EventTime":"2026-01-02 05:04:05"}"#;
+    let beat = r#"{"@timestamp":"2026-01-02T03:04:05.6Z","winlog":{"event_id":"4624",
+        "computer_name":"dc","event_data":{"TargetUserName":"eve","IpAddress":"10.0.0.1"}}}"#;
+    for record in [nested, &attributed, flat, beat] {
+        let event = super::decode_with(&decoder, &[record]).remove(0);
+        for (name, wanted) in [
+            ("type", "\"event.4624\""),
+            ("source", "\"dc\""),
+            ("channel", "\"windows\""),
+            ("time", "\"2026-01-02T03:04:05.600Z\""),
+            ("metadata", r#"{"ip":"10.0.0.1","user":"eve"}"#),
+        ] {
+            assert_eq!(member(&event, name), wanted, "{name} of {event}");
+        }
+        let data: serde_json::Value = serde_json::from_str(&member(&event, "data")).unwrap();
+        let whole: serde_json::Value = serde_json::from_str(record).unwrap();
+        assert_eq!(data, whole);
     }
 }

@@ -15,6 +15,10 @@ const ARRIVED: &str = "2017-01-03T12:00:00Z";
 /// The event of each record as JSON, or `reason member: detail`.
 fn decode(file: &str, records: &[&str]) -> Vec<String> {
     let decoder = Decoder::load("decoder.toml", file).unwrap_or_else(|error| panic!("{error}"));
+    decode_with(&decoder, records)
+}
+
+fn decode_with(decoder: &Decoder, records: &[&str]) -> Vec<String> {
     let mut decoding = decoder.begin();
     let arrived = Timestamp::parse(ARRIVED).unwrap();
     let mut events = Vec::new();

@@ -1,0 +1,58 @@
+//! The places in a record that one value may be read from.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::document::string;
+use super::error::Problems;
+use super::members::{Members, Piece, short};
+
+/// Paths, or names of groups; the first that has a value counts. At least one.
+#[derive(Debug, Clone)]
+pub(super) struct Paths(Vec<String>);
+
+impl Paths {
+    /// Reads `"path"`, or `["path", "path"]` where formats differ.
+    pub(super) fn load(
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        problems: &mut Problems<'_>,
+    ) -> Option<Self> {
+        let DeValue::Array(items) = value.get_ref() else {
+            return string(key, value, problems).map(|path| Self(vec![path.value.to_owned()]));
+        };
+        let paths: Option<Vec<String>> = items
+            .iter()
+            .map(|item| string(key, item, problems).map(|path| path.value.to_owned()))
+            .collect();
+        let paths = paths?;
+        if paths.is_empty() {
+            problems.add(value.span().start, format!("`{key}` lists no path"));
+            return None;
+        }
+        Some(Self(paths))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// The first value that is there and not null; if there is none, a null that is there.
+    pub(super) fn find<'r>(&self, members: &Members<'r>) -> Option<Piece<'r>> {
+        let mut null = None;
+        for path in &self.0 {
+            match members.find(path) {
+                Some(piece) if piece.is_null() => null = Some(piece),
+                Some(piece) => return Some(piece),
+                None => {}
+            }
+        }
+        null
+    }
+
+    /// As messages about a record name it.
+    pub(super) fn shown(&self) -> String {
+        let paths: Vec<String> = self.iter().map(short).collect();
+        paths.join(" or ")
+    }
+}
