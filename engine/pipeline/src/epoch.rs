@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Alert, Event, EventId, Place, Position, RuleId, Source, TenantId, Timestamp};
+use larum_rule::Excepted;
 
 use crate::breakers::RuleBreak;
 use crate::clocks::WatermarkStep;
@@ -144,6 +145,8 @@ pub struct Outcome {
     pub faults: Vec<RuleFaultAt>,
     /// Rules that were broken out, tried again in vain, or are back, in order.
     pub breaks: Vec<RuleBreak>,
+    /// How often exceptions kept something from being a match.
+    pub excepted: Vec<Excepted>,
 }
 
 impl Outcome {
@@ -162,6 +165,7 @@ impl Outcome {
         self.late.extend(other.late);
         self.faults.extend(other.faults);
         self.breaks.extend(other.breaks);
+        self.excepted.extend(other.excepted);
     }
 }
 

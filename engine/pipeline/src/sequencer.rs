@@ -248,6 +248,7 @@ impl Sequencer {
             epoch.outcome.breaks.push(change);
         }
         epoch.outcome.faults.append(&mut matched.faults);
+        epoch.outcome.excepted.append(&mut matched.excepted);
     }
 
     /// Drops the matches of rules that are left out.

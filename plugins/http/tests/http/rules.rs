@@ -63,6 +63,7 @@ async fn the_rules_in_force_are_listed_with_what_each_is_and_how_it_fares() {
         ("condition", "native".into()),
         ("alerts", 1.into()),
         ("matches", 1.into()),
+        ("excepted", 0.into()),
         ("scriptRuns", 0.into()),
         ("brokenOut", false.into()),
         ("missed", serde_json::json!([])),
