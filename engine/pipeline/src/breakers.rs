@@ -365,3 +365,6 @@ fn calls<'a>(
     }
     calls
 }
+
+#[cfg(test)]
+mod tests;
