@@ -3,6 +3,7 @@
 mod fields;
 
 mod list;
+mod live;
 
 mod new;
 
@@ -46,15 +47,21 @@ Examples:
         json: bool,
     },
     Test(test::Test),
-    /// List the rules of a folder
+    /// List the rules of a folder, or those in force in an engine
     #[command(after_help = "\
+With --server the rules are those that a running engine evaluates, with what it has counted of each since it started.
+
 Examples:
   larum rules list
+  larum rules list --server http://127.0.0.1:7423
   larum rules list --json | jq -r 'select(.severity == \"critical\").id'")]
     List {
         /// The folder of the rules
         #[arg(long, value_name = "DIR", default_value = "rules")]
         rules: PathBuf,
+        /// The address of a running engine
+        #[arg(long, value_name = "URL", conflicts_with = "rules")]
+        server: Option<String>,
         /// Write JSON: one object per rule
         #[arg(long)]
         json: bool,
@@ -103,7 +110,12 @@ impl Rules {
         match self.action {
             Action::Check { rules, json } => check(&rules, json),
             Action::Test(test) => test.run(),
-            Action::List { rules, json } => list::list(&rules, json),
+            Action::List {
+                server: Some(server),
+                json,
+                ..
+            } => live::list(&server, json),
+            Action::List { rules, json, .. } => list::list(&rules, json),
             Action::Fields { rules, json, topic } => fields::fields(&rules, json, topic.as_deref()),
             Action::New { rules, name } => new::new(&rules, &name),
         }

@@ -270,6 +270,15 @@ fn rules_that_are_edited_take_effect_and_rules_that_are_broken_change_nothing() 
     folder.write("rules/any/rule.rhai", "rule(\"any\").on(\"#\");");
     server.says("rules were reloaded");
     assert_eq!(server.get("/readyz")["problems"], serde_json::json!([]));
+    let listed = folder.run(&["rules", "list", "--server", &server.url]);
+    let listed = listed.exits(0).stdout;
+    assert!(
+        listed.contains("auth.two_failures") && listed.contains("any"),
+        "{listed}"
+    );
+    let listed = folder.run(&["rules", "list", "--json", "--server", &server.url]);
+    let listed = listed.exits(0).json_lines();
+    assert_eq!((listed.len(), &listed[0]["id"]), (2, &"any".into()));
     // What was counted before the reload still counts.
     server.post(&login("b", 1, "eve", "failure"));
     assert_eq!(server.signal("-TERM"), 0);

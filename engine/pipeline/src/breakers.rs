@@ -93,7 +93,7 @@ pub struct LeftOut {
 
 impl LeftOut {
     /// The rules that need not be asked about events of `tenant`.
-    pub(crate) fn of(&self, tenant: &TenantId) -> &Arc<BTreeSet<u32>> {
+    pub fn of(&self, tenant: &TenantId) -> &Arc<BTreeSet<u32>> {
         let own = (!self.by_tenant.is_empty()).then(|| self.by_tenant.get(tenant));
         own.flatten().unwrap_or(&self.everywhere)
     }
@@ -365,3 +365,6 @@ fn calls<'a>(
     }
     calls
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,10 +143,10 @@ pub struct Outcome {
     pub late: Vec<Late>,
     /// Rules that failed on an event.
     pub faults: Vec<RuleFaultAt>,
-    /// How often exceptions kept something from being a match.
-    pub excepted: Vec<Excepted>,
     /// Rules that were broken out, tried again in vain, or are back, in order.
     pub breaks: Vec<RuleBreak>,
+    /// How often exceptions kept something from being a match.
+    pub excepted: Vec<Excepted>,
 }
 
 impl Outcome {
@@ -164,8 +164,8 @@ impl Outcome {
         self.system.extend(other.system);
         self.late.extend(other.late);
         self.faults.extend(other.faults);
-        self.excepted.extend(other.excepted);
         self.breaks.extend(other.breaks);
+        self.excepted.extend(other.excepted);
     }
 }
 

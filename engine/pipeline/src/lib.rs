@@ -17,6 +17,7 @@ mod pipeline;
 mod raise;
 mod reorder;
 mod sequencer;
+mod settings;
 mod system;
 mod units;
 
@@ -27,6 +28,7 @@ pub use error::{CheckpointError, RaiseError};
 pub use monotonic::Monotonic;
 pub use pipeline::{Pipeline, new_window, restored};
 pub use reorder::Reorder;
-pub use sequencer::{SEMANTICS_VERSION, Sequencer, Settings};
+pub use sequencer::{SEMANTICS_VERSION, Sequencer};
+pub use settings::Settings;
 pub use system::unit_detached_alert;
 pub use units::{Matched, ScriptRun, Unit, WindowWork, by_unit, match_items, run_window};

@@ -13,7 +13,8 @@ use larum_window::{Window, WindowLimits};
 use crate::breakers::Missed;
 use crate::epoch::{Input, Outcome, pieces};
 use crate::error::CheckpointError;
-use crate::sequencer::{Sequencer, Settings};
+use crate::sequencer::Sequencer;
+use crate::settings::Settings;
 use crate::units::{Unit, WindowWork, by_unit, match_items, run_window};
 
 /// The pure pipeline: events in order become alerts.
@@ -104,8 +105,7 @@ impl Pipeline {
             let items = epoch.items(layer);
             let unasked = self.sequencer.unasked(&epoch);
             let mut matched = match_items(&mut self.matcher, layer, &items, &unasked);
-            epoch.outcome.excepted.extend(self.matcher.take_excepted());
-            self.sequencer.settle(&mut epoch, layer, &mut matched);
+            self.sequencer.settle(&mut epoch, &items, &mut matched);
             self.sequencer.retain(&mut matched.matches);
             let mut work = by_unit(matched.matches, self.settings.shards);
             let mut detections: Vec<Detection> = Vec::new();

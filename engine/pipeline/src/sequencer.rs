@@ -7,10 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use larum_event::{
-    Alert, Detection, Event, Match, Place, Position, RuleId, RuleSetActivated, Span, WindowSpec,
-    limits,
-};
+use larum_event::{Alert, Detection, Event, Match, Place, Position, RuleId, WindowSpec};
 use larum_rule::{AlertText, Matcher, Rule, RuleSet, WindowView};
 use serde::{Deserialize, Serialize};
 
@@ -21,44 +18,13 @@ use crate::epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt};
 use crate::error::CheckpointError;
 use crate::monotonic::Monotonic;
 use crate::raise::{Words, alert_event, alert_of, is_too_deep};
+use crate::settings::Settings;
 use crate::system;
 use crate::units::{Matched, fault_at};
 
 /// Changes whenever the same log and rules would give other alerts, so that a recovery does not take the
 /// difference for damage.
 pub const SEMANTICS_VERSION: u32 = 2;
-
-/// Every setting that evaluation reads; written into the log with the rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// A source further than this behind its tenant runs on a clock of its own.
-    pub max_lag: Span,
-    /// Most live keys of one rule and shard.
-    pub keys_per_rule: usize,
-    /// Shards of each window. Does not change any answer.
-    pub shards: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_lag: Span::from_seconds(60),
-            keys_per_rule: limits::KEYS_PER_RULE,
-            shards: 1,
-        }
-    }
-}
-
-impl Settings {
-    /// The settings a log record holds, with `shards` of this process.
-    pub fn of(activated: &RuleSetActivated, shards: usize) -> Self {
-        Self {
-            max_lag: activated.max_lag,
-            keys_per_rule: usize::try_from(activated.keys_per_rule).unwrap_or(usize::MAX),
-            shards,
-        }
-    }
-}
 
 /// See the module's words.
 #[derive(Debug)]
@@ -235,19 +201,19 @@ impl Sequencer {
         breakers.left_out(&self.set, &self.left_out, upto)
     }
 
-    /// Takes note of which rules of `layer` answered and which failed; what rules say that were broken out by then
-    /// is dropped. Faults of the others are kept in the epoch.
-    pub fn settle(&mut self, epoch: &mut Epoch, layer: u8, matched: &mut Matched) {
-        let items = epoch.items(layer);
+    /// Takes note of which rules answered about the `items` of a layer and which failed; what rules say that were
+    /// broken out by then is dropped. Faults of the others are kept in the epoch.
+    pub fn settle(&mut self, epoch: &mut Epoch, items: &[Item], matched: &mut Matched) {
         let admitted = |position| epoch.admitted(position);
         let set = &self.set;
-        let breaks = self.state.breakers.settle(set, &items, admitted, matched);
+        let breaks = self.state.breakers.settle(set, items, admitted, matched);
         for change in breaks {
             let told = system::rule_break(set, &change);
             epoch.system.extend(told.map(|event| (change.place, event)));
             epoch.outcome.breaks.push(change);
         }
         epoch.outcome.faults.append(&mut matched.faults);
+        epoch.outcome.excepted.append(&mut matched.excepted);
     }
 
     /// Drops the matches of rules that are left out.

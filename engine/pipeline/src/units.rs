@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{Detection, GroupKey, Match};
-use larum_rule::{Matcher, RuleFault, RuleMatch, RuleSet};
+use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
 use larum_window::Window;
 
 use crate::breakers::LeftOut;
@@ -58,6 +58,8 @@ pub struct Matched {
     pub faults: Vec<RuleFaultAt>,
     /// Scripts that ran and answered.
     pub runs: Vec<ScriptRun>,
+    /// How often exceptions kept something from being a match.
+    pub excepted: Vec<Excepted>,
     /// Scripts that were timed: the number of the rule, and nanoseconds.
     pub timed: Vec<(u32, u64)>,
 }
@@ -78,6 +80,7 @@ impl Matched {
         self.matches.extend(other.matches);
         self.faults.extend(other.faults);
         self.timed.extend(other.timed);
+        self.excepted.extend(other.excepted);
         self.runs
             .extend(other.runs.into_iter().map(|run| ScriptRun {
                 item: run.item.saturating_add(first),
@@ -115,6 +118,7 @@ pub fn match_items(
         matched.runs.extend(ran);
     }
     matched.timed = matcher.take_timed();
+    matched.excepted = matcher.take_excepted();
     matched
 }
 

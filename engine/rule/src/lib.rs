@@ -44,9 +44,9 @@ mod set;
 
 mod alert;
 
-mod explain;
-
 mod timer;
+
+mod explain;
 
 mod matcher;
 

@@ -29,7 +29,9 @@ impl Timer {
             .draw
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        ((self.draw >> 33) % ONE_OF == 0).then(|| (self.clock)())
+        (self.draw >> 33)
+            .is_multiple_of(ONE_OF)
+            .then(|| (self.clock)())
     }
 
     /// The run of `rule` that began then is over.

@@ -290,6 +290,8 @@ pub struct RuleCount {
     pub rule: String,
     /// Events that satisfied it.
     pub matches: u64,
+    /// Times that its exceptions kept something from being a match.
+    pub excepted: u64,
     /// Times that its script ran and answered.
     pub script_runs: u64,
     /// How long they took in all, estimated from a sample.

@@ -35,6 +35,8 @@ pub(crate) struct Rulebook {
 pub(crate) struct RuleCounts {
     /// Events that satisfied it.
     pub(crate) matches: u64,
+    /// Times that exceptions kept something from being a match.
+    pub(crate) excepted: u64,
     /// Revisions of its alerts in the log.
     pub(crate) alerts: u64,
     /// Events it failed on.
@@ -58,6 +60,7 @@ impl RuleCounts {
 
     fn add(&mut self, more: &Self) {
         self.matches += more.matches;
+        self.excepted += more.excepted;
         self.alerts += more.alerts;
         self.faults += more.faults;
         self.runs += more.runs;
@@ -160,6 +163,7 @@ impl Rulebook {
         let counted = rules.map(|(rule, counts)| RuleCount {
             rule: rule.id.to_string(),
             matches: counts.matches,
+            excepted: counts.excepted,
             script_runs: counts.runs,
             script_nanos: counts.script_nanos(),
         });
@@ -185,7 +189,7 @@ impl Rulebook {
 /// Those of `counted` that have something to tell, by name: at most `most`, and what is beyond that together.
 fn bounded(counted: impl Iterator<Item = RuleCount>, most: usize) -> Vec<RuleCount> {
     let mut counted: Vec<RuleCount> = counted
-        .filter(|one| one.matches > 0 || one.script_runs > 0)
+        .filter(|one| one.matches > 0 || one.excepted > 0 || one.script_runs > 0)
         .collect();
     if counted.len() > most {
         counted.sort_by_key(|one| std::cmp::Reverse(one.matches.saturating_add(one.script_runs)));
@@ -196,6 +200,7 @@ fn bounded(counted: impl Iterator<Item = RuleCount>, most: usize) -> Vec<RuleCou
         };
         for one in rest {
             other.matches += one.matches;
+            other.excepted += one.excepted;
             other.script_runs += one.script_runs;
             other.script_nanos = other.script_nanos.saturating_add(one.script_nanos);
         }
@@ -250,6 +255,7 @@ mod tests {
         let count = |rule: &str, matches: u64| RuleCount {
             rule: rule.to_owned(),
             matches,
+            excepted: 0,
             script_runs: 1,
             script_nanos: 10,
         };

@@ -46,6 +46,8 @@ pub struct RuleState {
     pub semantic_hash: String,
     /// Events that satisfied it since the engine started.
     pub matches: u64,
+    /// Times that its exceptions kept something from being a match since the engine started.
+    pub excepted: u64,
     /// Revisions of its alerts written since the engine started.
     pub alerts: u64,
     /// Events it failed on since the engine started.
@@ -140,6 +142,7 @@ fn state(rule: &Rule, counts: &RuleCounts, missed: Vec<MissedStretch>) -> RuleSt
         },
         semantic_hash: hex(&rule.semantic_hash),
         matches: counts.matches,
+        excepted: counts.excepted,
         alerts: counts.alerts,
         faults: counts.faults,
         script_runs: counts.runs,

@@ -200,6 +200,8 @@ impl Scrape {
         };
         let help = "Events that satisfied a rule, by rule";
         by_rule(encoder, "rule_matches", help, &of(|one| one.matches))?;
+        let help = "Times that exceptions kept something from being a match, by rule";
+        by_rule(encoder, "rule_excepted", help, &of(|one| one.excepted))?;
         let help = "Times that the script of a rule ran and answered, by rule";
         by_rule(
             encoder,

@@ -93,8 +93,12 @@ impl MatcherUnit {
             &self.supervision.clock,
         );
         let outcome = guard("a batch of events", || {
-            for (rule, point) in self.set.rules().iter().zip(&self.points) {
-                if rule.layer == layer {
+            let tenant = items.first().map(|item| &item.event.envelope().tenant);
+            let unasked = tenant.map(|tenant| left_out.of(tenant));
+            let rules = self.set.rules().iter().zip(&self.points);
+            for ((rule, point), number) in rules.zip(0..) {
+                let is_asked = unasked.is_none_or(|rules| !rules.contains(&number));
+                if rule.layer == layer && is_asked {
                     faults.strike(point, clock);
                 }
             }

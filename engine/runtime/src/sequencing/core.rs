@@ -221,7 +221,7 @@ impl Core {
             let unasked = Arc::new(self.sequencer.unasked(epoch));
             self.pool.match_items(layer, &items, &unasked).await?
         };
-        self.sequencer.settle(epoch, layer, &mut matched);
+        self.sequencer.settle(epoch, &items, &mut matched);
         self.sequencer.retain(&mut matched.matches);
         super::tally::add(&mut self.tally, &matched);
         let work = by_unit(matched.matches, self.settings.shards);

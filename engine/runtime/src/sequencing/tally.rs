@@ -34,6 +34,9 @@ impl Core {
         for fault in &outcome.faults {
             self.tally.entry(fault.number).or_default().faults += 1;
         }
+        for excepted in &outcome.excepted {
+            self.tally.entry(excepted.rule).or_default().excepted += excepted.count;
+        }
         let tally = std::mem::take(&mut self.tally);
         self.parts.rulebook.count(&tally);
         if outcome.breaks.is_empty() {

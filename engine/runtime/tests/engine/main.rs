@@ -31,3 +31,5 @@ mod windows;
 mod matching;
 
 mod ways_out;
+
+mod accepting;

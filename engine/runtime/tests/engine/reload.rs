@@ -172,6 +172,28 @@ async fn rules_are_read_again_from_where_the_engine_was_told() {
 }
 
 #[actix_rt::test]
+async fn an_exception_takes_effect_by_a_reload_and_is_counted() {
+    let store = folder();
+    let mut files = stream::rules(r#"rule("any").on("security.#");"#);
+    let mut with = config(&store, "");
+    with.rules = files.clone();
+    let engine = started(with).await;
+    emit(&engine, logins(0..3, 1)).await;
+    files.push(larum_event::RuleFile {
+        path: "except.toml".to_owned(),
+        text: "[[except]]\nfield = \"metadata.user\"\nvalue = \"u0\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2099-12-31\n".to_owned(),
+    });
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    engine.use_rules(files).await.unwrap();
+    emit(&engine, logins(3..7, 2)).await;
+    settled(&engine).await;
+    let rule = engine.rules().rules.remove(0);
+    assert_eq!((rule.matches, rule.excepted, rule.alerts), (5, 2, 5));
+    let found = ended(engine, &store).await;
+    check_same(&derived(&found), &offline(&found), "both");
+}
+
+#[actix_rt::test]
 async fn an_engine_that_ends_takes_no_other_rules() {
     let store = folder();
     let engine = started(config(&store, RULES)).await;

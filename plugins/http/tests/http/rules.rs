@@ -62,6 +62,11 @@ async fn the_rules_in_force_are_listed_with_what_each_is_and_how_it_fares() {
         ("layer", 0.into()),
         ("condition", "native".into()),
         ("alerts", 1.into()),
+        ("matches", 1.into()),
+        ("excepted", 0.into()),
+        ("scriptRuns", 0.into()),
+        ("brokenOut", false.into()),
+        ("missed", serde_json::json!([])),
         ("faults", serde_json::Value::from(0)),
     ] {
         assert_eq!(rule[member], value, "{member}: {rule}");
@@ -158,5 +163,65 @@ async fn reloading_is_a_post_from_this_machine_to_an_engine_that_knows_its_rules
     assert_eq!(
         door.get("/v1/rules").await.json()["rules"],
         serde_json::json!([])
+    );
+}
+
+const THROWS: &str = r#"rule("throws").on("security.#").when(|event| {
+    if event.source != "x" { throw "no"; }
+    true
+});"#;
+
+#[actix_web::test]
+async fn a_rule_that_keeps_failing_is_listed_as_broken_out_with_what_it_misses() {
+    let door = open_with(
+        |config| config.rules = files(&[ONE, THROWS].concat()),
+        |_| {},
+    )
+    .await;
+    let lines: Vec<String> = (0..30).map(event).collect();
+    door.post("application/x-ndjson", lines.join("\n")).await;
+    door.engine.settle().await;
+    let json = door.get("/v1/rules").await.json();
+    let rule = &json["rules"][1];
+    assert_eq!(
+        (&rule["id"], &rule["condition"]),
+        (&"throws".into(), &"scripted".into())
+    );
+    assert_eq!(
+        (&rule["brokenOut"], &rule["faults"]),
+        (&true.into(), &20.into())
+    );
+    let missed = &rule["missed"][0];
+    assert_eq!(
+        (&missed["tenant"], &missed["before"]),
+        (&"default".into(), &serde_json::Value::Null)
+    );
+    assert!(
+        missed["reason"].as_str().unwrap().contains("no"),
+        "{missed}"
+    );
+    assert!(
+        missed["after"].is_u64() && missed["until"].is_string(),
+        "{missed}"
+    );
+    assert_eq!(door.metric("larum_rules_broken_out").await, 1);
+    assert_eq!(
+        door.metric("larum_rule_matches_total{rule=\"auth.any\"}")
+            .await,
+        30
+    );
+    assert_eq!(
+        door.metric("larum_rule_faults_total{rule=\"throws\"}")
+            .await,
+        20
+    );
+    assert_eq!(door.get("/readyz").await.status, 200);
+    let alerts = door.get("/v1/alerts").await;
+    let told = alerts.items("type");
+    assert_eq!(
+        told.iter()
+            .filter(|name| *name == "larum.rule_broken_out")
+            .count(),
+        1
     );
 }
