@@ -16,6 +16,7 @@ mod detect;
 mod exceptions;
 mod help;
 mod known_answers;
+mod mistakes;
 mod rule_cases;
 mod rules;
 mod serve;
