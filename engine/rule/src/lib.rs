@@ -46,6 +46,8 @@ mod set;
 
 mod alert;
 
+mod explain;
+
 mod matcher;
 
 pub mod predicate;
@@ -55,6 +57,7 @@ pub use catalogue::{Catalogue, CatalogueField, CatalogueTopic, FieldType};
 pub use diagnostic::{Diagnostic, Level};
 pub use error::{FaultKind, RuleFault};
 pub use exception::{Excepted, Exception};
+pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outline};
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch};

@@ -11,6 +11,7 @@ use rhai::{Engine, Position};
 use crate::beside::is_beside;
 use crate::builder::{self, Building};
 use crate::catalogue::Catalogue;
+use crate::condition::Plan;
 use crate::diagnostic::{Diagnostic, Level, Refusal};
 use crate::draft::{Asks, Finish, METHODS, alert_topic};
 use crate::exception::{self, Written};
@@ -29,6 +30,7 @@ use crate::trouble::{no_order, runtime_problem, syntax_problem, unknown_alerts};
 #[derive(Debug, Clone, Default)]
 pub struct RuleLoader {
     front_ends: Vec<Arc<dyn FrontEnd>>,
+    interprets: bool,
 }
 
 impl RuleLoader {
@@ -36,6 +38,14 @@ impl RuleLoader {
     #[must_use]
     pub fn with(mut self, front_end: impl FrontEnd + 'static) -> Self {
         self.front_ends.push(Arc::new(front_end));
+        self
+    }
+
+    /// The same loader, but every closure of a rule runs as the script that it is, for every event of its
+    /// topics. The answers are the same; it is what a set is compared with.
+    #[must_use]
+    pub fn interpreting(mut self) -> Self {
+        self.interprets = true;
         self
     }
 
@@ -53,6 +63,7 @@ impl RuleLoader {
     /// the set, as [`Level::Refused`].
     pub fn load(&self, files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
         let mut loader = Loader::new();
+        loader.interprets = self.interprets;
         loader.beside(files);
         for (number, file) in files.iter().enumerate() {
             let is_foreign = self.front_ends.iter().any(|one| one.reads(&file.path));
@@ -95,6 +106,9 @@ struct Loader {
     predicates: PredicateSetBuilder,
     premises: Premises,
     layout: PathMap,
+    /// The rules whose scripts may have to be asked, by number.
+    scripted: Vec<u32>,
+    interprets: bool,
     catalogue: Catalogue,
     /// Exceptions by the number of their file.
     exceptions: Vec<(usize, Vec<Written>)>,
@@ -118,6 +132,8 @@ impl Loader {
             predicates: PredicateSetBuilder::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
+            scripted: Vec::new(),
+            interprets: false,
             catalogue: Catalogue::default(),
             exceptions: Vec::new(),
             excepted: None,
@@ -310,6 +326,7 @@ impl Loader {
             predicates: Arc::new(predicates),
             premises: self.premises,
             layout: self.layout,
+            scripted: self.scripted,
             catalogue: self.catalogue,
             excepted: self.excepted.map(Arc::new),
         })
@@ -359,18 +376,39 @@ impl Loader {
         }
     }
 
-    /// Each rule as a program. A rule's number there is its number in the set.
+    /// Each rule as a program, whose number there is its number in the set. Behind them, the programs that
+    /// tell when a script must be asked.
     fn programs(&mut self) -> Result<(), BuildError> {
-        for loaded in &mut self.loaded {
-            let programs = match loaded.programs.take() {
-                Some(programs) => programs,
-                None => {
-                    let Rule { layer, on, .. } = &loaded.rule;
-                    let (_, view) = self.premises.of(*layer, on, &mut self.predicates)?;
-                    vec![(view, Expression::Always)]
+        let mut scripts = Vec::new();
+        for (loaded, number) in self.loaded.iter_mut().zip(0..) {
+            let rule = &mut loaded.rule;
+            let programs = match (loaded.programs.take(), &rule.condition) {
+                (Some(programs), _) => programs,
+                (None, condition) => {
+                    let (_, view) = self
+                        .premises
+                        .of(rule.layer, &rule.on, &mut self.predicates)?;
+                    let mut holds = Expression::Always;
+                    if let Some(condition) = condition {
+                        let mut plan = Plan::of(condition, &mut self.predicates)?;
+                        if self.interprets {
+                            plan.lowered.holds = Expression::Never;
+                            plan.lowered.script = Expression::Always;
+                        }
+                        holds = plan.lowered.holds.clone();
+                        if plan.lowered.may_ask_the_script() {
+                            scripts.push((number, view, plan.lowered.script.clone()));
+                        }
+                        rule.plan = Some(Arc::new(plan));
+                    }
+                    vec![(view, holds)]
                 }
             };
             self.predicates.rule(programs);
+        }
+        for (number, view, script) in scripts {
+            self.scripted.push(number);
+            self.predicates.rule([(view, script)]);
         }
         Ok(())
     }
@@ -424,7 +462,8 @@ fn foreign(rule: CompiledRule, language: &'static str) -> Rule {
         source: 0,
         exceptions: Vec::new(),
         when: None,
-        read: None,
+        condition: None,
+        plan: None,
         key: Vec::new(),
         alert: None,
     }

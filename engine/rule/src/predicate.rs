@@ -16,11 +16,19 @@ mod number;
 
 mod time_part;
 
+mod shape;
+
+mod typed;
+
 mod test;
 
 mod expression;
 
 mod paths;
+
+mod names;
+
+mod scan;
 
 mod record;
 
@@ -28,30 +36,51 @@ mod read;
 
 mod prefixes;
 
+mod grams;
+
+mod needles;
+
+mod gate;
+
+mod bounds;
+
 mod decide;
 
 mod verify;
+
+mod program;
+
+mod literals;
 
 mod build;
 
 mod cover;
 
+mod likelihood;
+
 mod set;
+
+mod describe;
 
 mod matcher;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod exact_tests;
+
 pub use build::{BuildError, PredicateSetBuilder};
 pub use expression::Expression;
 pub use fold::fold;
 pub use glob::{Glob, GlobPart};
-pub use matcher::PredicateMatcher;
+pub use matcher::{PredicateMatcher, Work};
 pub use number::{Comparison, Number};
 pub use paths::PathMap;
 pub use read::ReadError;
 pub use record::{Record, RecordReader, RecordValue, ValueKind};
 pub use set::{PredicateId, PredicateSet, Slot, ViewId};
+pub use shape::{LARGE_BYTES, Shape};
 pub use test::{Case, Test, TextKind};
 pub use time_part::TimePart;
+pub use typed::{Letters, Typed};

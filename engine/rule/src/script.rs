@@ -28,6 +28,6 @@ pub(crate) use closure::{Closure, Literal};
 pub(crate) use names::unknown_field;
 pub(crate) use normal::Normal;
 pub(crate) use places::to_arguments;
-pub(crate) use prepare::Prepare;
+pub(crate) use prepare::{Prepare, may_miss, redefines};
 pub(crate) use source::{Source, body};
 pub(crate) use uses::{Asked, FieldUse};

@@ -1,5 +1,7 @@
 //! A loaded set of rules: what the files say, checked as a whole.
 
+mod outline;
+
 mod premise;
 
 use std::collections::HashMap;
@@ -36,6 +38,8 @@ pub struct RuleSet {
     pub(crate) premises: Premises,
     /// Where events keep the fields that rules of other languages name.
     pub(crate) layout: PathMap,
+    /// The rules whose scripts may have to be asked, each with a program behind those of the rules.
+    pub(crate) scripted: Vec<u32>,
 }
 
 impl RuleSet {
@@ -53,6 +57,7 @@ impl RuleSet {
             predicates: Arc::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
+            scripted: Vec::new(),
         }
     }
 

@@ -51,6 +51,9 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("actix-web", &["larum-http"]),
     ("actix-ws", &["larum-http"]),
     ("aho-corasick", &["larum-rule"]),
+    ("foldhash", &["larum-rule"]),
+    ("wide", &["larum-rule"]),
+    ("regex-syntax", &["larum-rule"]),
     ("saphyr-parser", &["larum-sigma"]),
     ("prometheus-client", &["larum-http"]),
     // Doors unpack; the window's tests read recorded sets.

@@ -7,10 +7,10 @@ use larum_event::{FieldSet, FiringPolicy, RuleFile, RuleId, Severity, Span, Wind
 use rhai::{Position, ScriptFuncDef};
 
 use super::{Draft, Said};
-use crate::condition::{Condition, Field, Reader};
+use crate::condition::{Field, read};
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
 use crate::rule::Rule;
-use crate::script::{Asked, Checker, Closure, FieldUse, Normal, Source, body};
+use crate::script::{Asked, Checker, Closure, FieldUse, Normal, Source};
 use crate::view::FieldRef;
 
 /// Members that no two events share.
@@ -111,7 +111,7 @@ impl Finish<'_> {
             .map(|field| Field::of(field, self.paths))
             .collect();
         let when = draft.when.and_then(|said| said.value);
-        let read = when.as_ref().and_then(|closure| self.read(closure));
+        let condition = when.as_ref().map(|closure| read(self.source, closure));
         let mut rule = Rule {
             id,
             language: "rhai",
@@ -134,26 +134,13 @@ impl Finish<'_> {
             exceptions: Vec::new(),
             source: self.number,
             when,
-            read,
+            condition: condition.map(Arc::new),
+            plan: None,
             key,
             alert: draft.alert.and_then(|said| said.value),
         };
         rule.semantic_hash = self.semantic_hash(&rule);
         rule
-    }
-
-    /// The condition of a closure, where it can be read.
-    fn read(&mut self, closure: &Closure) -> Option<Condition> {
-        let function = self.source.closure(closure, 1)?;
-        let (event, parameters) = function.params.split_last()?;
-        let captured = parameters.iter().map(|parameter| parameter.as_str());
-        let mut reader = Reader {
-            event,
-            captured: captured.zip(&closure.captured).collect(),
-            source: self.source,
-            paths: self.paths,
-        };
-        reader.read(&body(function))
     }
 
     fn window(&mut self, draft: &Draft) -> Option<WindowSpec> {

@@ -66,7 +66,7 @@ impl Question {
             Self::Is(wanted) => wanted
                 .iter()
                 .filter_map(Literal::to_value)
-                .any(|wanted| Comparison::Equal.holds(&wanted, value).unwrap_or_default()),
+                .any(|wanted| Comparison::Equal.holds(&wanted, value)),
             Self::Has(test, wanted) => match value {
                 Value::Str(text) => wanted
                     .iter()

@@ -7,7 +7,14 @@ use super::cover::Cover;
 use super::decide::{Asked, Decider};
 use super::expression::Expression;
 use super::fold::fold;
-use super::set::{Predicate, PredicateId, PredicateSet, Program, Slot, View, ViewId};
+use super::likelihood::Likelihoods;
+use super::literals;
+use super::needles::Rarity;
+use super::program::Steps;
+use super::set::{
+    AnyValue, Nominations, Predicate, PredicateId, PredicateSet, Program, Slot, SlotName,
+    SlotSource, View, ViewId,
+};
 use super::test::{Case, Test, TextKind};
 use super::verify::Verifier;
 
@@ -25,25 +32,33 @@ pub enum BuildError {
     /// A view asks what only a look at the values can tell.
     #[error("what selects a view must be settled by a visit")]
     DearView,
-    /// There are more texts than one automaton can hold.
-    #[error("the texts asked of field {field:?} are too many")]
+    /// There are more texts than a set can hold.
+    #[error(
+        "the texts of all rules are {bytes} bytes together, more than {} bytes",
+        u32::MAX
+    )]
     TooMany {
-        /// The field; empty for any value.
-        field: String,
-        /// What the automaton says.
-        #[source]
-        source: aho_corasick::BuildError,
+        /// How many bytes they are.
+        bytes: usize,
     },
+}
+
+/// A program before its steps are known.
+#[derive(Debug)]
+struct Draft {
+    rule: u32,
+    view: ViewId,
+    expression: Expression,
 }
 
 /// Collects predicates and rules.
 #[derive(Debug, Default)]
 pub struct PredicateSetBuilder {
-    fields: HashMap<String, Slot>,
+    slots: HashMap<SlotName, Slot>,
     known: HashMap<(Option<Slot>, Test), PredicateId>,
     predicates: Vec<Predicate>,
     tests: Vec<Test>,
-    programs: Vec<Program>,
+    programs: Vec<Draft>,
     views: Vec<View>,
     known_views: HashMap<String, ViewId>,
     rules: u32,
@@ -52,13 +67,36 @@ pub struct PredicateSetBuilder {
 impl PredicateSetBuilder {
     /// The slot of a field.
     pub fn slot(&mut self, field: &str) -> Slot {
-        let fresh = Slot(number(self.fields.len()));
-        *self.fields.entry(field.to_owned()).or_insert(fresh)
+        self.slot_of(SlotSource::Field, field)
+    }
+
+    /// The slot of an exact path, such as `data.user.name`: members of objects from the top, and no other
+    /// layout. It has at most one value, and only values of the kind that a test is about answer it.
+    pub fn path(&mut self, path: &str) -> Slot {
+        self.slot_of(SlotSource::Path, path)
+    }
+
+    /// The slot of what stands in the array at an exact path; each element is a value.
+    pub fn elements(&mut self, path: &str) -> Slot {
+        self.slot_of(SlotSource::Elements, path)
+    }
+
+    /// A slot that the caller fills with [`Record::push_beside`](super::Record::push_beside).
+    pub fn pushed(&mut self, name: &str) -> Slot {
+        self.slot_of(SlotSource::Pushed, name)
+    }
+
+    fn slot_of(&mut self, source: SlotSource, name: &str) -> Slot {
+        let fresh = Slot(number(self.slots.len()));
+        let name = name.to_owned();
+        *self.slots.entry(SlotName { source, name }).or_insert(fresh)
     }
 
     /// The fields so far, sorted.
     pub(crate) fn fields(&self) -> Vec<String> {
-        let mut fields: Vec<String> = self.fields.keys().cloned().collect();
+        let known = self.slots.keys();
+        let named = known.filter(|known| known.source == SlotSource::Field);
+        let mut fields: Vec<String> = named.map(|known| known.name.clone()).collect();
         fields.sort_unstable();
         fields
     }
@@ -76,17 +114,16 @@ impl PredicateSetBuilder {
             text: readable(&test),
             detail,
         })?;
-        let guard = match guard(&test) {
-            Some(guard) => Some(self.predicate(slot, guard)?),
-            None => None,
-        };
+        let mut guards = Vec::new();
+        for guard in self::guards(&test) {
+            guards.push(self.predicate(slot, guard)?);
+        }
         let id = PredicateId(number(self.predicates.len()));
         self.predicates.push(Predicate {
             slot,
             verifier,
-            guard,
+            guards: guards.into(),
             of_view: false,
-            nominates: Vec::new(),
         });
         self.tests.push(test.clone());
         self.known.insert((slot, test), id);
@@ -130,17 +167,10 @@ impl PredicateSetBuilder {
         let rule = self.rules;
         self.rules += 1;
         for (view, expression) in programs {
-            let tests = &self.tests;
-            let is_dear = |id: PredicateId| {
-                let test = tests.get(id.0 as usize);
-                test.is_none_or(|test| !test.is_settled_by_a_visit())
-            };
-            let expression = expression.simplified(&is_dear);
-            self.programs.push(Program {
+            self.programs.push(Draft {
                 rule,
                 view,
                 expression,
-                open: false,
             });
         }
         rule
@@ -149,14 +179,15 @@ impl PredicateSetBuilder {
     /// The finished set.
     ///
     /// # Errors
-    /// The texts asked of a field are too many for an automaton.
+    /// The texts asked of all fields are too many.
     pub fn build(mut self) -> Result<PredicateSet, BuildError> {
-        self.plan();
-        let mut asked: Vec<Asked> = self.fields.iter().map(|_| Asked::default()).collect();
+        let (programs, steps, nominations) = self.plan();
+        let rarity = self.rarity()?;
+        let mut asked: Vec<Asked> = self.slots.iter().map(|_| Asked::default()).collect();
         let mut asked_of_any = Asked::default();
-        let mut view_slots = vec![false; self.fields.len()];
+        let mut view_slots = vec![false; self.slots.len()];
         let mut any_value = false;
-        for (id, (predicate, test)) in (0..).zip(self.predicates.iter().zip(self.tests)) {
+        for (id, (predicate, test)) in (0..).zip(self.predicates.iter().zip(&self.tests)) {
             let of_slot = match predicate.slot {
                 Some(slot) => {
                     if let Some(of_view) = view_slots.get_mut(slot.0 as usize) {
@@ -171,63 +202,104 @@ impl PredicateSetBuilder {
                 }
             };
             if let Some(of_slot) = of_slot {
-                ask(of_slot, test, PredicateId(id));
+                ask(of_slot, test.clone(), PredicateId(id));
             }
         }
-        let mut fields = vec![String::new(); self.fields.len()];
-        for (name, slot) in self.fields {
-            if let Some(field) = fields.get_mut(slot.0 as usize) {
-                *field = name;
-            }
-        }
-        let too_many = |field: &str| {
-            let field = field.to_owned();
-            move |source| BuildError::TooMany { field, source }
-        };
-        let mut deciders = Vec::with_capacity(asked.len());
-        for (field, asked) in fields.iter().zip(asked) {
-            deciders.push(Decider::new(asked).map_err(too_many(field))?);
-        }
-        let any_decider = Decider::new(asked_of_any).map_err(too_many(""))?;
+        let mut slots: Vec<(SlotName, Slot)> = self.slots.into_iter().collect();
+        slots.sort_unstable_by_key(|(_, slot)| *slot);
+        let deciders = asked.into_iter().map(|asked| Decider::new(asked, &rarity));
         Ok(PredicateSet {
-            fields,
-            deciders,
-            any_value: any_value.then_some(any_decider),
+            slots: slots.into_iter().map(|(name, _)| name).collect(),
+            deciders: deciders.collect(),
+            any_value: any_value.then(|| AnyValue::new(asked_of_any, rarity)),
             predicates: self.predicates,
-            programs: self.programs,
+            programs,
+            steps,
+            nominations,
             views: self.views,
+            tests: self.tests,
             view_slots,
         })
     }
 
-    /// Lets the best cover of every program nominate it.
-    fn plan(&mut self) {
-        for (id, program) in (0..).zip(&mut self.programs) {
-            if let Some(view) = self.views.get_mut(program.view.0 as usize) {
-                view.programs.push(id);
-            }
-            let visited = |predicate: PredicateId| {
-                let mut predicate = predicate;
-                loop {
-                    let test = self.tests.get(predicate.0 as usize)?;
-                    if test.is_settled_by_a_visit() {
-                        let of_any = self.predicates.get(predicate.0 as usize)?.slot.is_none();
-                        return Some((predicate, rank(test) + u8::from(of_any)));
-                    }
-                    predicate = self.predicates.get(predicate.0 as usize)?.guard?;
-                }
-            };
-            match Cover::of(&program.expression, &visited) {
-                None => program.open = true,
-                Some(cover) => {
-                    for predicate in cover.predicates {
-                        if let Some(predicate) = self.predicates.get_mut(predicate.0 as usize) {
-                            predicate.nominates.push(id);
-                        }
-                    }
-                }
+    /// What is rare in the texts of all rules.
+    fn rarity(&self) -> Result<Rarity, BuildError> {
+        let mut rarity = Rarity::default();
+        let mut bytes = 0;
+        for test in &self.tests {
+            if let Test::Text { literal, .. } = test {
+                rarity.count(literal.as_bytes());
+                bytes += literal.len();
             }
         }
+        if u32::try_from(bytes).is_err() {
+            return Err(BuildError::TooMany { bytes });
+        }
+        Ok(rarity)
+    }
+
+    /// Turns programs into steps, the likeliest to decide first, and finds for each the best cover, which
+    /// nominates it.
+    fn plan(&mut self) -> (Vec<Program>, Steps, Nominations) {
+        let drafts = std::mem::take(&mut self.programs);
+        let likelihoods = Likelihoods::new(&self.tests, drafts.iter().map(|one| &one.expression));
+        let is_dear = |id: PredicateId| {
+            let test = self.tests.get(id.0 as usize);
+            test.is_none_or(|test| !test.is_settled_by_a_visit())
+        };
+        let mut steps = Steps::default();
+        let mut programs = Vec::with_capacity(drafts.len());
+        let mut nominated = vec![Vec::new(); self.predicates.len()];
+        for (id, draft) in (0..).zip(drafts) {
+            let Draft {
+                rule,
+                view,
+                expression,
+            } = draft;
+            let expression = expression.simplified(&likelihoods);
+            let cover = Cover::of(
+                &expression,
+                &|predicate| self.visited(predicate),
+                &|predicate| likelihoods.weight(predicate),
+            );
+            for predicate in cover.iter().flat_map(|cover| &cover.predicates) {
+                if let Some(nominated) = nominated.get_mut(predicate.0 as usize) {
+                    nominated.push((id, view));
+                }
+            }
+            if let Some(view) = self.views.get_mut(view.0 as usize) {
+                view.programs.push(id);
+            }
+            let mut predicates = Vec::new();
+            expression.each(&mut |predicate| predicates.push(predicate));
+            predicates.sort_unstable();
+            predicates.dedup();
+            programs.push(Program {
+                rule,
+                first: steps.add(&expression, &is_dear),
+                predicates: predicates.into(),
+                open: cover.is_none(),
+                expression,
+            });
+        }
+        (programs, steps, Nominations::new(&nominated))
+    }
+
+    /// Predicates that visits settle, of which one holds whenever `predicate` does.
+    fn visited(&self, predicate: PredicateId) -> Option<Vec<PredicateId>> {
+        let test = self.tests.get(predicate.0 as usize)?;
+        if test.is_settled_by_a_visit() {
+            return Some(vec![predicate]);
+        }
+        let guards = &self.predicates.get(predicate.0 as usize)?.guards;
+        if guards.is_empty() {
+            return None;
+        }
+        let mut visited = Vec::new();
+        for guard in guards {
+            visited.extend(self.visited(*guard)?);
+        }
+        Some(visited)
     }
 }
 
@@ -258,53 +330,43 @@ fn normal(test: Test) -> Test {
     }
 }
 
-/// A test that a visit settles and that holds whenever this one does.
-fn guard(test: &Test) -> Option<Test> {
+/// Tests that visits settle, of which one holds whenever this one does; none if there are no such tests.
+fn guards(test: &Test) -> Vec<Test> {
+    let anywhere = |literal: &str| Test::Text {
+        kind: TextKind::Anywhere,
+        literal: literal.to_owned(),
+        case: Case::Ignored,
+    };
     match test {
         Test::Text {
             kind,
             literal,
             case: Case::Kept,
-        } => Some(Test::Text {
+        } => vec![Test::Text {
             kind: *kind,
             literal: literal.clone(),
             case: Case::Ignored,
-        }),
-        Test::Pattern { glob, .. } => Some(glob.required().map_or(Test::Valued, |literal| {
-            let literal = literal.to_owned();
-            Test::Text {
-                kind: TextKind::Anywhere,
-                literal,
-                case: Case::Ignored,
-            }
-        })),
-        Test::Regex(_)
-        | Test::Network(_)
-        | Test::Number(..)
-        | Test::Time(..)
-        | Test::Field { .. } => Some(Test::Valued),
+        }],
+        Test::Pattern { glob, .. } => {
+            vec![glob.required().map_or(Test::Valued, anywhere)]
+        }
+        Test::Regex(pattern) => match literals::of_regex(pattern) {
+            Some(texts) => texts.iter().map(|text| anywhere(text)).collect(),
+            None => vec![Test::Valued],
+        },
+        Test::Network(_) | Test::Time(..) | Test::Typed(_) | Test::Field { .. } => {
+            vec![Test::Valued]
+        }
         Test::Text {
             case: Case::Ignored,
             ..
         }
         | Test::Present
         | Test::Valued
+        | Test::Number(..)
+        | Test::Shape(_)
         | Test::Given(_)
-        | Test::Null => None,
-    }
-}
-
-/// How often a test is expected to hold; lower is rarer.
-fn rank(test: &Test) -> u8 {
-    const LONG: usize = 8;
-    match test {
-        Test::Text {
-            kind: TextKind::Whole,
-            ..
-        } => 0,
-        Test::Text { literal, .. } if literal.len() >= LONG => 2,
-        Test::Text { .. } => 4,
-        _ => 8,
+        | Test::Null => Vec::new(),
     }
 }
 
@@ -322,6 +384,8 @@ fn ask(asked: &mut Asked, test: Test, id: PredicateId) {
             literal,
             case: Case::Ignored,
         } => asked.texts.push((kind, literal, id)),
+        Test::Number(comparison, bound) => asked.numbers.push((comparison, bound, id)),
+        Test::Shape(shape) => asked.shapes.push((shape, id)),
         Test::Present => asked.present = Some(id),
         Test::Valued => asked.valued = Some(id),
         _ => {}

@@ -3,51 +3,54 @@
 use super::expression::Expression;
 use super::set::PredicateId;
 
-/// Predicates of which at least one holds, and how rarely the likeliest is expected to.
+/// Predicates of which at least one holds, and what their hits are expected to cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cover {
     pub(crate) predicates: Vec<PredicateId>,
-    /// Lower is rarer.
-    rank: u8,
+    /// How often one of them is expected to hold; lower is rarer.
+    weight: u64,
 }
 
 impl Cover {
     /// The best cover of an expression; `None` when it can hold without any predicate.
     ///
-    /// `visited` gives a visited predicate that is necessary for a predicate, and its rank.
+    /// `visited` gives the visited predicates of which one is necessary for a predicate, and `weight` how
+    /// often each is expected to hold.
     pub(crate) fn of(
         expression: &Expression,
-        visited: &impl Fn(PredicateId) -> Option<(PredicateId, u8)>,
+        visited: &impl Fn(PredicateId) -> Option<Vec<PredicateId>>,
+        weight: &impl Fn(PredicateId) -> u64,
     ) -> Option<Self> {
         match expression {
             Expression::Always | Expression::Not(_) => None,
             Expression::Never => Some(Self {
                 predicates: Vec::new(),
-                rank: 0,
+                weight: 0,
             }),
             Expression::Is(predicate) => {
-                let (predicate, rank) = visited(*predicate)?;
+                let predicates = visited(*predicate)?;
+                let weights = predicates.iter().map(|one| weight(*one));
                 Some(Self {
-                    predicates: vec![predicate],
-                    rank,
+                    weight: weights.sum(),
+                    predicates,
                 })
             }
             Expression::All(parts) => parts
                 .iter()
-                .filter_map(|part| Self::of(part, visited))
-                .min_by_key(|cover| (cover.rank, cover.predicates.len())),
+                .filter_map(|part| Self::of(part, visited, weight))
+                .min_by_key(|cover| (cover.weight, cover.predicates.len())),
             Expression::Any(parts) => {
                 let mut all = Self {
                     predicates: Vec::new(),
-                    rank: 0,
+                    weight: 0,
                 };
                 for part in parts {
-                    let cover = Self::of(part, visited)?;
-                    all.rank = all.rank.max(cover.rank);
+                    let cover = Self::of(part, visited, weight)?;
                     all.predicates.extend(cover.predicates);
                 }
                 all.predicates.sort_unstable();
                 all.predicates.dedup();
+                all.weight = all.predicates.iter().map(|one| weight(*one)).sum();
                 Some(all)
             }
         }

@@ -2,17 +2,25 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+use foldhash::fast::FixedState;
 
-use super::prefixes::Prefixes;
-use super::record::ValueKind;
+use super::bounds::Bounds;
+use super::fold::Folded;
+use super::gate::Gate;
+use super::needles::{Needles, Rarity};
+use super::number::{Comparison, Number};
+use super::prefixes::{From, Prefixes};
+use super::record::{Entry, Record, ValueKind};
 use super::set::PredicateId;
+use super::shape::Shape;
 use super::test::TextKind;
 
 /// What is asked of a slot, before its decider is built. Texts are folded.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Asked {
     pub(crate) texts: Vec<(TextKind, String, PredicateId)>,
+    pub(crate) numbers: Vec<(Comparison, Number, PredicateId)>,
+    pub(crate) shapes: Vec<(Shape, PredicateId)>,
     pub(crate) present: Option<PredicateId>,
     pub(crate) valued: Option<PredicateId>,
 }
@@ -20,69 +28,114 @@ pub(crate) struct Asked {
 /// Settles what is asked of a slot.
 #[derive(Debug)]
 pub(crate) struct Decider {
-    whole: HashMap<Box<str>, PredicateId>,
+    whole: HashMap<Box<[u8]>, PredicateId, FixedState>,
+    /// Lengths that whole texts have, a bit each; the last bit for all that are longer.
+    lengths: u64,
     starts: Prefixes,
     ends: Prefixes,
-    anywhere: Option<AhoCorasick>,
-    anywhere_predicates: Box<[PredicateId]>,
+    anywhere: Needles,
+    numbers: Bounds,
+    shapes: Box<[(Shape, PredicateId)]>,
     present: Option<PredicateId>,
     valued: Option<PredicateId>,
+    gate: Option<Gate>,
+}
+
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
+impl Asked {
+    /// What of it concerns the predicates for which `is_wanted` says so.
+    pub(crate) fn only(&self, is_wanted: impl Fn(PredicateId) -> bool) -> Self {
+        let texts = self.texts.iter().filter(|(_, _, id)| is_wanted(*id));
+        let numbers = self.numbers.iter().filter(|(_, _, id)| is_wanted(*id));
+        let shapes = self.shapes.iter().filter(|(_, id)| is_wanted(*id));
+        Self {
+            texts: texts.cloned().collect(),
+            numbers: numbers.copied().collect(),
+            shapes: shapes.copied().collect(),
+            present: self.present.filter(|id| is_wanted(*id)),
+            valued: self.valued.filter(|id| is_wanted(*id)),
+        }
+    }
 }
 
 impl Decider {
-    pub(crate) fn new(asked: Asked) -> Result<Self, BuildError> {
-        let mut whole = HashMap::new();
-        let (mut starts, mut ends) = (Vec::new(), Vec::new());
-        let (mut needles, mut anywhere_predicates) = (Vec::new(), Vec::new());
+    pub(crate) fn new(asked: Asked, rarity: &Rarity) -> Self {
+        let gate = Gate::new(&asked);
+        let mut whole = HashMap::default();
+        let mut lengths = 0;
+        let (mut starts, mut ends, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
         for (kind, text, predicate) in asked.texts {
+            let text = text.into_bytes();
             match kind {
                 TextKind::Whole => {
-                    whole.insert(text.into_boxed_str(), predicate);
+                    lengths |= length_bit(text.len());
+                    whole.insert(text.into_boxed_slice(), predicate);
                 }
-                TextKind::Start => starts.push((text.into_bytes(), predicate)),
-                TextKind::End => ends.push((text.bytes().rev().collect(), predicate)),
-                TextKind::Anywhere => {
-                    needles.push(text);
-                    anywhere_predicates.push(predicate);
-                }
+                TextKind::Start => starts.push((text, predicate)),
+                TextKind::End => ends.push((text, predicate)),
+                TextKind::Anywhere => anywhere.push((text.into_boxed_slice(), predicate)),
             }
         }
-        let anywhere = if needles.is_empty() {
-            None
-        } else {
-            let mut builder = AhoCorasick::builder();
-            Some(builder.match_kind(MatchKind::Standard).build(&needles)?)
-        };
-        Ok(Self {
+        Self {
             whole,
-            starts: Prefixes::new(starts),
-            ends: Prefixes::new(ends),
-            anywhere,
-            anywhere_predicates: anywhere_predicates.into(),
+            lengths,
+            starts: Prefixes::new(From::Start, starts),
+            ends: Prefixes::new(From::End, ends),
+            anywhere: Needles::new(anywhere, rarity),
+            numbers: Bounds::new(asked.numbers),
+            shapes: asked.shapes.into(),
             present: asked.present,
             valued: asked.valued,
-        })
+            gate,
+        }
     }
 
-    /// Calls `hit` for every predicate that holds for the value; its text is folded.
-    pub(crate) fn visit(&self, kind: ValueKind, folded: &str, mut hit: impl FnMut(PredicateId)) {
+    /// Whether a visit can find anything in any value that is part of `texts`, which are folded.
+    pub(crate) fn is_worth_visits(&self, texts: &[u8]) -> bool {
+        self.gate.as_ref().is_none_or(|gate| gate.opens(texts))
+    }
+
+    /// Calls `hit` for every predicate that holds for a value of the record, maybe more than once; its
+    /// text is also given folded.
+    pub(crate) fn visit(
+        &self,
+        record: &Record,
+        entry: &Entry,
+        value: Folded<'_>,
+        mut hit: impl FnMut(PredicateId),
+    ) {
         self.present.into_iter().for_each(&mut hit);
-        if matches!(kind, ValueKind::Null | ValueKind::Hollow) {
+        for (shape, predicate) in &self.shapes {
+            if shape.holds(entry, record.bytes(entry)) {
+                hit(*predicate);
+            }
+        }
+        if matches!(
+            entry.kind,
+            ValueKind::Null | ValueKind::Hollow | ValueKind::List
+        ) {
             return;
         }
         self.valued.into_iter().for_each(&mut hit);
-        self.whole
-            .get(folded)
-            .copied()
-            .into_iter()
-            .for_each(&mut hit);
-        self.starts.each(folded.bytes(), &mut hit);
-        self.ends.each(folded.bytes().rev(), &mut hit);
-        if let Some(automaton) = &self.anywhere {
-            for found in automaton.find_overlapping_iter(folded) {
-                let predicate = self.anywhere_predicates.get(found.pattern().as_usize());
-                predicate.copied().into_iter().for_each(&mut hit);
-            }
+        if !self.numbers.is_empty()
+            && let Some(number) = entry.number(record.text(entry))
+        {
+            self.numbers.each(number, &mut hit);
         }
+        if !entry.answers_texts() {
+            return;
+        }
+        let folded = value.text;
+        if self.lengths & length_bit(folded.len()) != 0
+            && let Some(predicate) = self.whole.get(folded)
+        {
+            hit(*predicate);
+        }
+        self.starts.each(folded, &mut hit);
+        self.ends.each(folded, &mut hit);
+        self.anywhere.each(value, &mut hit);
     }
 }

@@ -1,5 +1,6 @@
 //! Boolean programs over predicates.
 
+use super::likelihood::Likelihoods;
 use super::set::PredicateId;
 
 /// What must hold, as a front end says it.
@@ -26,11 +27,12 @@ impl Expression {
         Self::Not(Box::new(self))
     }
 
-    /// The same without constants inside, nested lists flattened, and the cheap asked before the dear.
-    pub(crate) fn simplified(self, is_dear: &impl Fn(PredicateId) -> bool) -> Self {
+    /// The same without constants inside, nested lists flattened, and what is likeliest to
+    /// decide asked first.
+    pub(crate) fn simplified(self, likelihoods: &Likelihoods) -> Self {
         match self {
             Self::Always | Self::Never | Self::Is(_) => self,
-            Self::Not(inner) => match inner.simplified(is_dear) {
+            Self::Not(inner) => match inner.simplified(likelihoods) {
                 Self::Always => Self::Never,
                 Self::Never => Self::Always,
                 Self::Not(inner) => *inner,
@@ -39,26 +41,28 @@ impl Expression {
             Self::All(parts) => {
                 let mut kept = Vec::with_capacity(parts.len());
                 for part in parts {
-                    match part.simplified(is_dear) {
+                    match part.simplified(likelihoods) {
                         Self::Always => {}
                         Self::Never => return Self::Never,
                         Self::All(inner) => kept.extend(inner),
                         part => kept.push(part),
                     }
                 }
-                sorted(kept, is_dear).map_or(Self::Always, |kept| kept.one_or(Self::All))
+                likelihoods.sort_all(&mut kept);
+                one_or(kept, Self::Always, Self::All)
             }
             Self::Any(parts) => {
                 let mut kept = Vec::with_capacity(parts.len());
                 for part in parts {
-                    match part.simplified(is_dear) {
+                    match part.simplified(likelihoods) {
                         Self::Never => {}
                         Self::Always => return Self::Always,
                         Self::Any(inner) => kept.extend(inner),
                         part => kept.push(part),
                     }
                 }
-                sorted(kept, is_dear).map_or(Self::Never, |kept| kept.one_or(Self::Any))
+                likelihoods.sort_any(&mut kept);
+                one_or(kept, Self::Never, Self::Any)
             }
         }
     }
@@ -84,34 +88,16 @@ impl Expression {
             Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.each(visit)),
         }
     }
-
-    fn dearness(&self, is_dear: &impl Fn(PredicateId) -> bool) -> usize {
-        let mut dearness = 0;
-        self.each(&mut |predicate| dearness += if is_dear(predicate) { 1_000 } else { 1 });
-        dearness
-    }
 }
 
-struct Parts(Vec<Expression>);
-
-impl Parts {
-    fn one_or(mut self, list: impl FnOnce(Vec<Expression>) -> Expression) -> Expression {
-        match (self.0.pop(), self.0.is_empty()) {
-            (Some(only), true) => only,
-            (Some(last), false) => {
-                self.0.push(last);
-                list(self.0)
-            }
-            (None, _) => list(self.0),
-        }
+/// The only part, or `none` without any.
+fn one_or(
+    mut parts: Vec<Expression>,
+    none: Expression,
+    list: impl FnOnce(Vec<Expression>) -> Expression,
+) -> Expression {
+    if parts.len() > 1 {
+        return list(parts);
     }
-}
-
-/// `None` for no parts at all.
-fn sorted(mut parts: Vec<Expression>, is_dear: &impl Fn(PredicateId) -> bool) -> Option<Parts> {
-    if parts.is_empty() {
-        return None;
-    }
-    parts.sort_by_cached_key(|part| part.dearness(is_dear));
-    Some(Parts(parts))
+    parts.pop().unwrap_or(none)
 }

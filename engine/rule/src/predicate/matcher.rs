@@ -6,13 +6,20 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::fold::fold_into;
+use foldhash::fast::FixedState;
+
+use super::decide::Decider;
+use super::fold::FoldedTexts;
+use super::program::Step;
 use super::record::{Entry, Record};
 use super::set::{PredicateId, PredicateSet, ProgramId};
 use super::verify::Verifier;
 
 /// Most combinations of view predicates that are remembered; beyond it, they are found anew.
 const REMEMBERED_COMBINATIONS: usize = 4_096;
+
+/// Most deciders of any value; beyond it, one decides all of it.
+const MOST_ANY_DECIDERS: usize = 64;
 
 /// Bits that know which of them are set.
 #[derive(Debug, Default)]
@@ -60,14 +67,39 @@ impl Bits {
 /// What a combination of views needs.
 #[derive(Debug)]
 struct Active {
+    /// The view predicates that held, ascending.
+    combination: Vec<u32>,
     /// Views, by number.
     views: Vec<bool>,
     /// Slots that a program of these views asks of.
     slots: Vec<bool>,
-    /// A program of these views asks of any value.
-    any_value: bool,
+    /// What programs of these views ask of any value.
+    any_value: AnyAsked,
     /// Programs that nothing nominates.
     open: Vec<ProgramId>,
+}
+
+/// Which predicates of any value can matter.
+#[derive(Debug, Clone)]
+enum AnyAsked {
+    None,
+    Some(Rc<Decider>),
+    All,
+}
+
+/// What matching has cost so far, for measurements.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Events that were matched.
+    pub events: u64,
+    /// Programs that were nominated.
+    pub candidates: u64,
+    /// Predicates that a visit found to hold.
+    pub hits: u64,
+    /// Bytes of values that were visited.
+    pub bytes: u64,
+    /// Predicates that were settled because a program asked.
+    pub verified: u64,
 }
 
 /// Decides which rules events satisfy.
@@ -77,9 +109,15 @@ pub struct PredicateMatcher {
     hits: Bits,
     settled: Bits,
     nominated: Bits,
-    remembered: HashMap<Vec<u32>, Rc<Active>>,
+    remembered: HashMap<Vec<u32>, Rc<Active>, FixedState>,
+    /// Deciders of any value, by the predicates they decide.
+    any_deciders: HashMap<Vec<PredicateId>, Rc<Decider>>,
     combination: Vec<u32>,
-    folded: String,
+    /// The combination of the event before, which the next often has too.
+    last: Option<Rc<Active>>,
+    folded: FoldedTexts,
+    scratch: String,
+    work: Work,
 }
 
 impl PredicateMatcher {
@@ -89,9 +127,13 @@ impl PredicateMatcher {
             hits: Bits::new(set.predicates.len()),
             settled: Bits::new(set.predicates.len()),
             nominated: Bits::new(set.programs.len()),
-            remembered: HashMap::new(),
+            remembered: HashMap::default(),
+            any_deciders: HashMap::new(),
             combination: Vec::new(),
-            folded: String::new(),
+            last: None,
+            folded: FoldedTexts::default(),
+            scratch: String::new(),
+            work: Work::default(),
             set,
         }
     }
@@ -106,6 +148,7 @@ impl PredicateMatcher {
     pub fn matches_given(&mut self, record: &Record, given: &[PredicateId], out: &mut Vec<u32>) {
         out.clear();
         self.forget();
+        self.folded.fold(record.all_bytes());
         given.iter().for_each(|given| self.hits.insert(given.0));
         let set = Arc::clone(&self.set);
         let of_view = |entry: &Entry| {
@@ -125,10 +168,15 @@ impl PredicateMatcher {
                 self.visit(&set, record, entry);
             }
         }
-        if active.any_value {
-            self.visit_any(&set, record);
+        match &active.any_value {
+            AnyAsked::None => {}
+            AnyAsked::Some(decider) => self.visit_any(decider, record),
+            AnyAsked::All => self.visit_all(&set, record),
         }
         self.nominate(&set, &active);
+        self.work.events += 1;
+        self.work.hits += self.hits.set.len() as u64;
+        self.work.candidates += self.nominated.set.len() as u64;
         self.evaluate(&set, record, out);
         out.sort_unstable();
         out.dedup();
@@ -143,14 +191,24 @@ impl PredicateMatcher {
             .map(|one| (one.slot, &one.verifier))
         {
             None | Some((None, Verifier::Given)) => {}
-            Some((None, _)) => self.visit_any(&set, record),
+            Some((None, _)) => self.visit_all(&set, record),
             Some((slot, _)) => {
                 for entry in record.entries().iter().filter(|entry| entry.slot == slot) {
                     self.visit(&set, record, entry);
                 }
             }
         }
-        self.is(&set, record, predicate)
+        self.hits.has(predicate.0) || self.settle(&set, record, predicate)
+    }
+
+    /// What matching has cost since the last [`PredicateMatcher::forget_work`].
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
+    /// Begins to count anew.
+    pub fn forget_work(&mut self) {
+        self.work = Work::default();
     }
 
     fn forget(&mut self) {
@@ -164,18 +222,30 @@ impl PredicateMatcher {
             .slot
             .and_then(|slot| set.deciders.get(slot.0 as usize));
         if let Some(decider) = decider {
-            fold_into(record.text(entry), &mut self.folded);
-            decider.visit(entry.kind, &self.folded, |hit| self.hits.insert(hit.0));
+            let value = self.folded.at(entry.place());
+            self.work.bytes += value.text.len() as u64;
+            decider.visit(record, entry, value, |hit| self.hits.insert(hit.0));
         }
     }
 
-    fn visit_any(&mut self, set: &PredicateSet, record: &Record) {
-        let Some(decider) = &set.any_value else {
+    fn visit_all(&mut self, set: &PredicateSet, record: &Record) {
+        if let Some(any_value) = &set.any_value {
+            self.visit_any(&any_value.decider, record);
+        }
+    }
+
+    fn visit_any(&mut self, decider: &Decider, record: &Record) {
+        self.work.bytes += self.folded.all().len() as u64;
+        let all = decider.is_worth_visits(self.folded.all());
+        if !all && self.folded.is_ascii() {
             return;
-        };
+        }
         for entry in record.entries().iter().filter(|entry| entry.first) {
-            fold_into(record.text(entry), &mut self.folded);
-            decider.visit(entry.kind, &self.folded, |hit| self.hits.insert(hit.0));
+            let value = self.folded.at(entry.place());
+            // Other characters were not folded when all texts were looked at together.
+            if all || !value.is_ascii && decider.is_worth_visits(value.text) {
+                decider.visit(record, entry, value, |hit| self.hits.insert(hit.0));
+            }
         }
     }
 
@@ -189,11 +259,25 @@ impl PredicateMatcher {
         self.combination
             .extend(self.hits.set.iter().copied().filter(of_view));
         self.combination.sort_unstable();
-        if let Some(known) = self.remembered.get(&self.combination) {
-            return Rc::clone(known);
+        if let Some(last) = &self.last
+            && last.combination == self.combination
+        {
+            return Rc::clone(last);
         }
+        let active = match self.remembered.get(&self.combination) {
+            Some(known) => Rc::clone(known),
+            None => self.activate(set),
+        };
+        self.last = Some(Rc::clone(&active));
+        active
+    }
+
+    fn activate(&mut self, set: &PredicateSet) -> Rc<Active> {
         let hits = &self.hits;
-        let active = Rc::new(Active::new(set, |predicate| hits.has(predicate.0)));
+        let mut active = Active::new(set, |predicate| hits.has(predicate.0));
+        active.combination.clone_from(&self.combination);
+        active.any_value = self.any_asked(set, &active);
+        let active = Rc::new(active);
         if self.remembered.len() >= REMEMBERED_COMBINATIONS {
             self.remembered.clear();
         }
@@ -202,15 +286,44 @@ impl PredicateMatcher {
         active
     }
 
+    /// What programs of the active views ask of any value, with what guards it.
+    fn any_asked(&mut self, set: &PredicateSet, active: &Active) -> AnyAsked {
+        let Some(any_value) = &set.any_value else {
+            return AnyAsked::None;
+        };
+        let mut wanted = Vec::new();
+        for id in active.programs(set) {
+            let predicates = set.program(id).map(|program| &*program.predicates);
+            for id in predicates.unwrap_or_default() {
+                let Some(predicate) = set.predicate(*id).filter(|one| one.is_of_any_value()) else {
+                    continue;
+                };
+                wanted.push(*id);
+                wanted.extend_from_slice(&predicate.guards);
+            }
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        if wanted.is_empty() {
+            return AnyAsked::None;
+        }
+        if let Some(known) = self.any_deciders.get(&wanted) {
+            return AnyAsked::Some(Rc::clone(known));
+        }
+        if self.any_deciders.len() >= MOST_ANY_DECIDERS {
+            return AnyAsked::All;
+        }
+        let asked = any_value.asked.only(|id| wanted.binary_search(&id).is_ok());
+        let decider = Rc::new(Decider::new(asked, &any_value.rarity));
+        self.any_deciders.insert(wanted, Rc::clone(&decider));
+        AnyAsked::Some(decider)
+    }
+
     fn nominate(&mut self, set: &PredicateSet, active: &Active) {
         for hit in &self.hits.set {
-            let Some(predicate) = set.predicate(PredicateId(*hit)) else {
-                continue;
-            };
-            for id in &predicate.nominates {
-                let view = set.program(*id).map(|program| program.view.0 as usize);
-                if view.and_then(|view| active.views.get(view)) == Some(&true) {
-                    self.nominated.insert(*id);
+            for (program, view) in set.nominations.of(*hit) {
+                if active.views.get(view.0 as usize) == Some(&true) {
+                    self.nominated.insert(*program);
                 }
             }
         }
@@ -223,21 +336,20 @@ impl PredicateMatcher {
             let Some(program) = set.program(*id) else {
                 continue;
             };
-            if program
-                .expression
-                .holds(&mut |predicate| self.is(set, record, predicate))
-            {
+            let is = |step: &Step| {
+                self.hits.has(step.predicate.0)
+                    || step.dear && self.settle(set, record, step.predicate)
+            };
+            if set.steps.hold(program.first, is) {
                 out.push(program.rule);
             }
         }
         self.nominated.set = nominated;
     }
 
-    /// The bit of a predicate, settled now if a visit did not.
-    fn is(&mut self, set: &PredicateSet, record: &Record, id: PredicateId) -> bool {
-        if self.hits.has(id.0) {
-            return true;
-        }
+    /// The bit of a predicate that is not set: settled now, if no visit did.
+    #[inline(never)]
+    fn settle(&mut self, set: &PredicateSet, record: &Record, id: PredicateId) -> bool {
         let Some(predicate) = set.predicate(id) else {
             return false;
         };
@@ -246,11 +358,13 @@ impl PredicateMatcher {
             return false;
         }
         self.settled.insert(id.0);
-        let worth_asking = predicate.guard.is_none_or(|guard| self.hits.has(guard.0));
+        let guards = &predicate.guards;
+        let worth_asking = guards.is_empty() || guards.iter().any(|guard| self.hits.has(guard.0));
+        self.work.verified += u64::from(worth_asking);
         let holds = worth_asking
             && predicate
                 .verifier
-                .holds(predicate.slot, record, &mut self.folded);
+                .holds(predicate.slot, record, &mut self.scratch);
         if holds {
             self.hits.insert(id.0);
         }
@@ -261,9 +375,10 @@ impl PredicateMatcher {
 impl Active {
     fn new(set: &PredicateSet, mut is: impl FnMut(PredicateId) -> bool) -> Self {
         let mut active = Self {
+            combination: Vec::new(),
             views: Vec::with_capacity(set.views.len()),
             slots: vec![false; set.deciders.len()],
-            any_value: false,
+            any_value: AnyAsked::None,
             open: Vec::new(),
         };
         for view in &set.views {
@@ -279,22 +394,22 @@ impl Active {
                 if program.open {
                     active.open.push(*id);
                 }
-                program.expression.each(&mut |id| {
-                    let Some(predicate) = set.predicate(id) else {
-                        return;
-                    };
-                    match predicate.slot {
-                        None if matches!(predicate.verifier, Verifier::Given) => {}
-                        None => active.any_value = true,
-                        Some(slot) => {
-                            if let Some(asked) = active.slots.get_mut(slot.0 as usize) {
-                                *asked = true;
-                            }
-                        }
+                for id in &program.predicates {
+                    let slot = set.predicate(*id).and_then(|predicate| predicate.slot);
+                    let slot = slot.and_then(|slot| active.slots.get_mut(slot.0 as usize));
+                    if let Some(asked) = slot {
+                        *asked = true;
                     }
-                });
+                }
             }
         }
         active
+    }
+
+    /// Programs of the views.
+    fn programs<'s>(&self, set: &'s PredicateSet) -> impl Iterator<Item = ProgramId> + use<'_, 's> {
+        let views = set.views.iter().zip(&self.views);
+        let held = views.filter(|(_, holds)| **holds);
+        held.flat_map(|(view, _)| view.programs.iter().copied())
     }
 }

@@ -1,8 +1,8 @@
 //! JSON to records in one pass: no tree is built, and a member that no rule names costs its bytes.
 
-use std::ops::Range;
-
-use super::record::{Naming, Record, RecordReader, ValueKind};
+use super::names::{MemberId, NONE, NOWHERE, StandingId, Standpoint};
+use super::record::{Found, Naming, Record, RecordReader, ValueKind};
+use super::scan;
 
 /// The text is not one JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,16 +21,17 @@ impl RecordReader {
     /// The text is not JSON, or nested deeper than [`larum_event::limits::EVENT_DEPTH`].
     pub fn read(&mut self, json: &str, record: &mut Record) -> Result<(), ReadError> {
         record.clear();
-        self.places.clear();
-        self.places.extend(self.paths.roots());
-        let roots = 0..self.places.len();
+        self.met.forget();
+        // No text is longer than it was written.
+        record.texts().reserve(json.len());
+        let root = self.names.root();
         let mut pass = Pass {
             reader: self,
-            json,
+            json: json.as_bytes(),
             at: 0,
             record,
         };
-        pass.value(roots, 0)?;
+        pass.value(root, 0)?;
         pass.blanks();
         if pass.at != json.len() {
             return Err(pass.expected("the end"));
@@ -42,12 +43,13 @@ impl RecordReader {
 
 struct Pass<'p> {
     reader: &'p mut RecordReader,
-    json: &'p str,
+    json: &'p [u8],
     at: usize,
     record: &'p mut Record,
 }
 
 impl Pass<'_> {
+    #[cold]
     fn expected(&self, expected: &'static str) -> ReadError {
         ReadError {
             at: self.at,
@@ -56,7 +58,7 @@ impl Pass<'_> {
     }
 
     fn peek(&self) -> Option<u8> {
-        self.json.as_bytes().get(self.at).copied()
+        self.json.get(self.at).copied()
     }
 
     fn blanks(&mut self) {
@@ -71,52 +73,50 @@ impl Pass<'_> {
         there
     }
 
-    /// Reads a value that stands at the places in `range`.
-    fn value(&mut self, range: Range<usize>, depth: usize) -> Result<(), ReadError> {
+    /// Reads a value that stands at `standing`.
+    fn value(&mut self, standing: StandingId, depth: usize) -> Result<(), ReadError> {
         if depth > larum_event::limits::EVENT_DEPTH {
             return Err(self.expected("less nesting"));
         }
         self.blanks();
         match self.peek() {
-            Some(b'{') => self.object(range, depth),
-            Some(b'[') => self.array(range, depth),
             Some(b'"') => {
                 self.at += 1;
                 let start = self.record.begin();
-                string(self.json, &mut self.at, self.record.texts())?;
-                self.enter(range, ValueKind::Text, start);
+                scan::string(self.json, &mut self.at, self.record.texts())?;
+                self.enter(standing, ValueKind::Text, start);
                 Ok(())
             }
-            Some(b't') => self.word("true", ValueKind::Truth, range),
-            Some(b'f') => self.word("false", ValueKind::Truth, range),
-            Some(b'n') => self.word("null", ValueKind::Null, range),
-            Some(b'-' | b'0'..=b'9') => self.number(range),
+            Some(b'{') => self.object(standing, depth),
+            Some(b'[') => self.array(standing, depth),
+            Some(b't') => self.word("true", ValueKind::Truth, standing),
+            Some(b'f') => self.word("false", ValueKind::Truth, standing),
+            Some(b'n') => self.word("null", ValueKind::Null, standing),
+            Some(b'-' | b'0'..=b'9') => self.number(standing),
             _ => Err(self.expected("a value")),
         }
     }
 
-    fn object(&mut self, range: Range<usize>, depth: usize) -> Result<(), ReadError> {
+    fn object(&mut self, standing: StandingId, depth: usize) -> Result<(), ReadError> {
         self.at += 1;
         let start = self.record.begin();
-        self.enter(range.clone(), ValueKind::Hollow, start);
+        self.enter(standing, ValueKind::Hollow, start);
         self.blanks();
         if self.take(b'}') {
             return Ok(());
         }
+        let mut member = NONE;
         loop {
             self.blanks();
             if !self.take(b'"') {
                 return Err(self.expected("a name"));
             }
-            let begin = self.reader.places.len();
-            self.name(range.clone())?;
+            let inner = self.name(standing, &mut member)?;
             self.blanks();
             if !self.take(b':') {
                 return Err(self.expected("a colon"));
             }
-            let end = self.reader.places.len();
-            self.value(begin..end, depth + 1)?;
-            self.reader.places.truncate(begin);
+            self.value(inner, depth + 1)?;
             self.blanks();
             if self.take(b',') {
                 continue;
@@ -128,25 +128,48 @@ impl Pass<'_> {
         }
     }
 
-    /// Reads a member's name and finds where it stands.
-    fn name(&mut self, range: Range<usize>) -> Result<(), ReadError> {
-        let reader = &mut *self.reader;
-        reader.name.clear();
-        string(self.json, &mut self.at, &mut reader.name)?;
-        reader.paths.enter(&mut reader.places, range, &reader.name);
-        Ok(())
+    /// Reads the name of the member behind `member`, and finds where it stands.
+    fn name(&mut self, from: StandingId, member: &mut MemberId) -> Result<StandingId, ReadError> {
+        let names = &mut self.reader.names;
+        if let Some(step) = scan::step(self.json, self.at).filter(|_| from != NOWHERE) {
+            if let Some((known, to, length)) = names.expected(from, *member, step) {
+                *member = known;
+                self.at += length;
+                return Ok(to);
+            }
+            let count = scan::plain(step);
+            if step.get(count) == Some(&b'"') {
+                let name = step.get(..count).unwrap_or_default();
+                let (found, to) = names.find(from, *member, name);
+                *member = found;
+                self.at += count + 1;
+                return Ok(to);
+            }
+        }
+        let name = &mut self.reader.name;
+        name.clear();
+        scan::string(self.json, &mut self.at, name)?;
+        if from == NOWHERE {
+            return Ok(NOWHERE);
+        }
+        let (found, to) = names.find(from, *member, name.get(0, name.len()));
+        *member = found;
+        Ok(to)
     }
 
-    fn array(&mut self, range: Range<usize>, depth: usize) -> Result<(), ReadError> {
+    fn array(&mut self, standing: StandingId, depth: usize) -> Result<(), ReadError> {
         self.at += 1;
         self.blanks();
+        let elements = self.reader.names.elements(standing);
+        if elements != standing {
+            self.enter_list(standing);
+        }
         if self.take(b']') {
-            let start = self.record.begin();
-            self.enter(range, ValueKind::Hollow, start);
+            self.enter_empty(elements);
             return Ok(());
         }
         loop {
-            self.value(range.clone(), depth + 1)?;
+            self.value(elements, depth + 1)?;
             self.blanks();
             if self.take(b',') {
                 continue;
@@ -162,21 +185,18 @@ impl Pass<'_> {
         &mut self,
         word: &'static str,
         kind: ValueKind,
-        range: Range<usize>,
+        standing: StandingId,
     ) -> Result<(), ReadError> {
-        if !self
-            .json
-            .get(self.at..)
-            .is_some_and(|rest| rest.starts_with(word))
-        {
+        let rest = self.json.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
             return Err(self.expected(word));
         }
         self.at += word.len();
         let start = self.record.begin();
         if kind == ValueKind::Truth {
-            self.record.texts().push_str(word);
+            self.record.texts().extend(word.as_bytes());
         }
-        self.enter(range, kind, start);
+        self.enter(standing, kind, start);
         Ok(())
     }
 
@@ -191,7 +211,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    fn number(&mut self, range: Range<usize>) -> Result<(), ReadError> {
+    fn number(&mut self, standing: StandingId) -> Result<(), ReadError> {
         let begin = self.at;
         self.take(b'-');
         if !self.take(b'0') {
@@ -208,23 +228,47 @@ impl Pass<'_> {
         }
         let start = self.record.begin();
         let text = self.json.get(begin..self.at).unwrap_or_default();
-        self.record.texts().push_str(text);
-        self.enter(range, ValueKind::Number, start);
+        self.record.texts().extend(text);
+        self.enter(standing, ValueKind::Number, start);
         Ok(())
     }
 
+    /// An array is the value of exact paths.
+    fn enter_list(&mut self, standing: StandingId) {
+        let start = self.record.begin();
+        for one in self.reader.names.slots(standing) {
+            if one.found.is_only() {
+                let naming = one.naming(false);
+                let met = &mut self.reader.met;
+                met.enter(self.record, naming, ValueKind::List, start);
+            }
+        }
+    }
+
+    /// An array without elements is there, for fields of layouts.
+    fn enter_empty(&mut self, standing: StandingId) {
+        let start = self.record.begin();
+        let slots = self.reader.names.slots(standing).iter();
+        let laid = slots.filter(|one| one.found == Found::Laid);
+        for (at, one) in laid.enumerate() {
+            self.record
+                .enter(one.naming(at == 0), ValueKind::Hollow, start);
+        }
+    }
+
     /// Enters a value under every slot of its places, or under none for tests of any value.
-    fn enter(&mut self, range: Range<usize>, kind: ValueKind, start: usize) {
+    fn enter(&mut self, standing: StandingId, kind: ValueKind, start: usize) {
+        let slots = self.reader.names.slots(standing);
         let mut first = true;
-        for place in self.reader.places.get(range).unwrap_or_default() {
-            for (slot, alias) in self.reader.paths.slots(*place) {
-                let naming = Naming {
-                    slot: Some(slot),
-                    alias,
-                    first,
-                };
-                self.record.enter(naming, kind, start);
+        for one in slots {
+            if one.found == Found::Laid {
+                self.record.enter(one.naming(first), kind, start);
                 first = false;
+            } else if one.found.is_only() {
+                let met = &mut self.reader.met;
+                met.enter(self.record, one.naming(false), kind, start);
+            } else {
+                self.record.enter(one.naming(false), kind, start);
             }
         }
         if first && kind != ValueKind::Hollow && self.reader.keeps_all {
@@ -232,72 +276,20 @@ impl Pass<'_> {
                 slot: None,
                 alias: false,
                 first: true,
+                found: Found::Laid,
             };
             self.record.enter(naming, kind, start);
         }
     }
 }
 
-/// Reads a string whose opening quote is behind `at`, and adds it to `into`.
-fn string(json: &str, at: &mut usize, into: &mut String) -> Result<(), ReadError> {
-    let bytes = json.as_bytes();
-    let mut plain = *at;
-    loop {
-        let expected = |expected| ReadError { at: *at, expected };
-        match bytes.get(*at) {
-            None => return Err(expected("a quote")),
-            Some(b'"') => {
-                into.push_str(json.get(plain..*at).unwrap_or_default());
-                *at += 1;
-                return Ok(());
-            }
-            Some(b'\\') => {
-                into.push_str(json.get(plain..*at).unwrap_or_default());
-                let read = escape(json.get(*at + 1..).unwrap_or_default(), into);
-                *at += 1 + read.ok_or_else(|| expected("an escape"))?;
-                plain = *at;
-            }
-            Some(0..0x20) => return Err(expected("no control character")),
-            Some(_) => *at += 1,
+impl Standpoint {
+    fn naming(self, first: bool) -> Naming {
+        Naming {
+            slot: Some(self.slot),
+            alias: self.alias,
+            first,
+            found: self.found,
         }
     }
-}
-
-/// Reads what follows a backslash; how many bytes that was. Half a surrogate pair becomes U+FFFD.
-fn escape(rest: &str, into: &mut String) -> Option<usize> {
-    let plain = match rest.as_bytes().first()? {
-        b'"' => '"',
-        b'\\' => '\\',
-        b'/' => '/',
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => {
-            let first = unit(rest.get(1..5)?)?;
-            let second = rest
-                .get(5..11)
-                .and_then(|next| unit(next.strip_prefix("\\u")?));
-            if (0xD800..0xDC00).contains(&first)
-                && let Some(second) = second.filter(|second| (0xDC00..0xE000).contains(second))
-            {
-                let c = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-                into.push(char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER));
-                return Some(11);
-            }
-            into.push(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
-            return Some(5);
-        }
-        _ => return None,
-    };
-    into.push(plain);
-    Some(1)
-}
-
-fn unit(hex: &str) -> Option<u32> {
-    if !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    u32::from_str_radix(hex, 16).ok()
 }

@@ -26,3 +26,7 @@ mod exceptions;
 mod differential;
 
 mod front_ends;
+
+mod explain;
+
+mod read;

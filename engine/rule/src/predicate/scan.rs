@@ -1,0 +1,166 @@
+//! Strings of JSON, 32 bytes at a time, and where their texts are kept.
+//!
+//! A text is found, checked, unescaped and copied in one pass: most end within the first 32 bytes, so the
+//! branches are foreseen. Everything is bytes, since pieces of UTF-8 that were cut at quotes and
+//! backslashes are UTF-8 again.
+
+use wide::u8x32;
+
+use super::read::ReadError;
+
+/// How many bytes are looked at together.
+pub(crate) const STEP: usize = 32;
+
+/// Texts one behind the other, in memory that is kept from event to event.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    /// Longer than what is in use, so that whole steps can be copied.
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Texts {
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// How many bytes are in use.
+    pub(crate) fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Makes room for `more` bytes and a step.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        let wanted = self.used + more + STEP;
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted.next_power_of_two(), 0);
+        }
+    }
+
+    pub(crate) fn get(&self, start: usize, end: usize) -> &[u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    pub(crate) fn push(&mut self, byte: u8) {
+        if self.used >= self.bytes.len() {
+            self.reserve(1);
+        }
+        if let Some(place) = self.bytes.get_mut(self.used) {
+            *place = byte;
+            self.used += 1;
+        }
+    }
+
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        let end = self.used + bytes.len();
+        if let Some(room) = self.bytes.get_mut(self.used..end) {
+            room.copy_from_slice(bytes);
+            self.used = end;
+        }
+    }
+
+    /// Copies a step, of which the first `count` bytes count.
+    fn extend_by_step(&mut self, step: &[u8; STEP], count: usize) {
+        match self.bytes.get_mut(self.used..self.used + STEP) {
+            Some(room) => {
+                room.copy_from_slice(step);
+                self.used += count;
+            }
+            None => self.extend(step.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
+/// The bytes from `at`, if there are enough for a step.
+pub(crate) fn step(json: &[u8], at: usize) -> Option<&[u8; STEP]> {
+    json.get(at..at + STEP)?.try_into().ok()
+}
+
+/// How many bytes stand before a quote, a backslash or a control character.
+pub(crate) fn plain(step: &[u8; STEP]) -> usize {
+    let bytes = u8x32::new(*step);
+    let quotes = bytes.simd_eq(u8x32::splat(b'"'));
+    let backslashes = bytes.simd_eq(u8x32::splat(b'\\'));
+    let controls = bytes.min(u8x32::splat(0x1f)).simd_eq(bytes);
+    (quotes | backslashes | controls)
+        .to_bitmask()
+        .trailing_zeros() as usize
+}
+
+/// Whether the first `count` bytes of both are the same.
+pub(crate) fn same(step: &[u8; STEP], other: &[u8; STEP], count: usize) -> bool {
+    let differ = !u8x32::new(*step).simd_eq(u8x32::new(*other)).to_bitmask();
+    differ.trailing_zeros() as usize >= count
+}
+
+/// Reads a string whose opening quote is behind `at`, and adds it to `texts`.
+pub(crate) fn string(json: &[u8], at: &mut usize, texts: &mut Texts) -> Result<(), ReadError> {
+    loop {
+        if let Some(step) = step(json, *at) {
+            let count = plain(step);
+            texts.extend_by_step(step, count);
+            *at += count;
+            if count == STEP {
+                continue;
+            }
+        }
+        let expected = |expected| ReadError { at: *at, expected };
+        match json.get(*at) {
+            None => return Err(expected("a quote")),
+            Some(b'"') => {
+                *at += 1;
+                return Ok(());
+            }
+            Some(b'\\') => {
+                let read = escape(json.get(*at + 1..).unwrap_or_default(), texts);
+                *at += 1 + read.ok_or_else(|| expected("an escape"))?;
+            }
+            Some(0..0x20) => return Err(expected("no control character")),
+            // The last bytes of the event, less than a step.
+            Some(byte) => {
+                texts.push(*byte);
+                *at += 1;
+            }
+        }
+    }
+}
+
+/// Reads what follows a backslash; how many bytes that was. Half a surrogate pair becomes U+FFFD.
+fn escape(rest: &[u8], texts: &mut Texts) -> Option<usize> {
+    let plain = match rest.first()? {
+        plain @ (b'\\' | b'"' | b'/') => *plain,
+        b'b' => 8,
+        b'f' => 12,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'u' => return unicode(rest, texts),
+        _ => return None,
+    };
+    texts.push(plain);
+    Some(1)
+}
+
+/// Reads `uXXXX`, or two of them that are a pair.
+fn unicode(rest: &[u8], texts: &mut Texts) -> Option<usize> {
+    let first = unit(rest.get(1..5)?)?;
+    let next = rest
+        .get(5..11)
+        .and_then(|next| unit(next.strip_prefix(b"\\u")?));
+    let (code, read) = match next {
+        Some(second) if (0xD800..0xDC00).contains(&first) && (0xDC00..0xE000).contains(&second) => {
+            (0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00), 11)
+        }
+        _ => (first, 5),
+    };
+    let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    texts.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+    Some(read)
+}
+
+fn unit(hex: &[u8]) -> Option<u32> {
+    hex.iter().try_fold(0, |unit, digit| {
+        Some(unit << 4 | char::from(*digit).to_digit(16)?)
+    })
+}
