@@ -14,6 +14,7 @@ mod decode;
 mod demo;
 mod detect;
 mod exceptions;
+mod explain;
 mod help;
 mod known_answers;
 mod mistakes;

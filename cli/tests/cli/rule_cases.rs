@@ -51,8 +51,10 @@ fn a_case_that_did_not_fire_says_how_near_it_was() {
     shows(&ran, "1 event left out: their ids were there before");
     shows(
         &ran,
-        "auth.two_failures: 4 events, 4 on its topics, condition held for 3, \
-         not for event e8, 1 without a key (metadata.user 1); reached 1 of 2 within 1m (user=eve)",
+        "           auth.two_failures: 4 events, 4 on its topics, condition held for 3, not for event e8, 1\n\
+         \x20            without a key (metadata.user 1); reached 1 of 2 within 1m (user=eve)\n\
+         \x20             7 | .when(|event| event.data.outcome == \"failure\")\n\
+         \x20               |               ^ data.outcome is \"success\"\n",
     );
 }
 
@@ -61,6 +63,12 @@ fn a_quiet_case_that_fires_shows_its_alerts() {
     let ran = test(&[("quiet.ndjson", &failures(&[0, 1]))], &[]).exits(1);
     shows(&ran, "quiet.ndjson: not quiet: 1 alert\n");
     shows(&ran, "auth.two_failures user=eve, count 2, at seq 1\n");
+    shows(
+        &ran,
+        "           set off by event e1\n\
+         \x20             7 | .when(|event| event.data.outcome == \"failure\")\n\
+         \x20               |               ^ data.outcome is \"failure\"\n",
+    );
 }
 
 #[test]
