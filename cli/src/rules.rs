@@ -1,5 +1,7 @@
 //! `larum rules`: writing, testing and understanding rules.
 
+mod bench;
+
 mod explain;
 
 mod fields;
@@ -51,6 +53,7 @@ Examples:
     },
     Test(test::Test),
     Explain(explain::Explain),
+    Bench(bench::Bench),
     /// List the rules of a folder
     #[command(after_help = "\
 Examples:
@@ -109,6 +112,7 @@ impl Rules {
             Action::Check { rules, json } => check(&rules, json),
             Action::Test(test) => test.run(),
             Action::Explain(explain) => explain.run(),
+            Action::Bench(bench) => bench.run(),
             Action::List { rules, json } => list::list(&rules, json),
             Action::Fields { rules, json, topic } => fields::fields(&rules, json, topic.as_deref()),
             Action::New { rules, name } => new::new(&rules, &name),

@@ -9,6 +9,7 @@
 
 mod run;
 
+mod bench;
 mod config;
 mod decode;
 mod demo;
