@@ -36,6 +36,8 @@ mod layers;
 
 mod front_end;
 
+mod advice;
+
 mod trouble;
 
 mod load;

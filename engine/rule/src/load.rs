@@ -22,7 +22,7 @@ use crate::predicate::{
 };
 use crate::rule::Rule;
 use crate::sandbox;
-use crate::script::{Checker, Source, functions_of};
+use crate::script::{Checker, Source, functions_of, to_arguments};
 use crate::set::{Premises, RuleSet};
 use crate::trouble::{no_order, runtime_problem, syntax_problem, unknown_alerts};
 
@@ -170,7 +170,7 @@ impl Loader {
             Ok(source) => source,
             Err(error) => {
                 self.problems
-                    .push(syntax_problem(&error).at(file, error.position()));
+                    .push(syntax_problem(&file.text, &error).at(file, error.position()));
                 return;
             }
         };
@@ -208,6 +208,9 @@ impl Loader {
                 }));
         }
         self.mismatches(known, file);
+        if let Some(problems) = self.problems.get_mut(first..) {
+            to_arguments(problems, &source.tree, file);
+        }
         self.sort_problems(first);
     }
 
