@@ -42,6 +42,8 @@ mod needles;
 
 mod bounds;
 
+mod gate;
+
 mod decide;
 
 mod verify;

@@ -50,6 +50,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("actix-rt", &["larum-engine", "larum"]),
     ("actix-web", &["larum-http"]),
     ("actix-ws", &["larum-http"]),
+    ("aho-corasick", &["larum-rule"]),
     ("foldhash", &["larum-rule"]),
     ("wide", &["larum-rule"]),
     ("regex-syntax", &["larum-rule"]),

@@ -31,6 +31,9 @@ struct Arguments {
     /// Rounds, of which the median counts; reading and matching take turns.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Events of each round at least; lanes that have fewer are passed over again.
+    #[arg(long, default_value_t = 100_000)]
+    events: usize,
     /// How many of the rules, spread over all; without it, all.
     #[arg(long)]
     rules: Option<usize>,
@@ -70,14 +73,16 @@ impl Rules {
         }
     }
 
-    fn measure(&self, lane: &Lane, rounds: usize) -> Cost {
+    fn measure(&self, lane: &Lane, arguments: &Arguments) -> Cost {
+        let passes = arguments.events.div_ceil(lane.events.len().max(1));
+        let passes = u32::try_from(passes).unwrap_or(u32::MAX);
         let mut reader = RecordReader::new(&self.set, &self.layout);
         let mut matcher = PredicateMatcher::new(Arc::clone(&self.set));
         let (mut record, mut found) = (Record::default(), Vec::new());
         let (mut reading, mut matching, mut matches) = (Vec::new(), Vec::new(), 0);
-        for _ in 0..rounds.max(1) {
+        for _ in 0..arguments.rounds.max(1) {
             let start = recorded::processor_time();
-            for event in &lane.events {
+            for event in lane.passes(passes) {
                 reader.read(event, &mut record).expect("events are JSON");
                 std::hint::black_box(&record);
             }
@@ -85,7 +90,7 @@ impl Rules {
             matches = 0;
             matcher.forget_work();
             let start = recorded::processor_time();
-            for event in &lane.events {
+            for event in lane.passes(passes) {
                 reader.read(event, &mut record).expect("events are JSON");
                 matcher.matches(&record, &mut found);
                 matches += found.len();
@@ -96,10 +101,10 @@ impl Rules {
         matching.sort_unstable();
         let median = |times: &[Duration]| times.get(times.len() / 2).copied().unwrap_or_default();
         Cost {
-            reading: median(&reading),
-            matching: median(&matching),
+            reading: median(&reading) / passes,
+            matching: median(&matching) / passes,
             work: matcher.work(),
-            matches,
+            matches: matches / passes as usize,
         }
     }
 }
@@ -140,7 +145,7 @@ fn main() {
         "/100k"
     );
     for lane in &lanes {
-        let cost = rules.measure(lane, arguments.rounds);
+        let cost = rules.measure(lane, &arguments);
         let events = lane.events.len() as f64;
         let each = |count: u64| count as f64 / cost.work.events.max(1) as f64;
         println!(
@@ -158,19 +163,19 @@ fn main() {
         );
     }
     if !arguments.no_curve {
-        curve(&files, &lanes, arguments.rounds);
+        curve(&files, &lanes, &arguments);
     }
 }
 
 /// How the cost of an event grows with the number of rules.
 #[expect(clippy::cast_precision_loss, reason = "counts of a measurement")]
-fn curve(files: &[(String, String)], lanes: &[Lane], rounds: usize) {
+fn curve(files: &[(String, String)], lanes: &[Lane], arguments: &Arguments) {
     println!("\nµs per event by rules");
     for count in [100, 300, 1_000, files.len()] {
         let rules = Rules::load(files, count);
         print!("{:>5}", rules.count);
         for lane in lanes {
-            let cost = rules.measure(lane, rounds);
+            let cost = rules.measure(lane, arguments);
             let events = lane.events.len() as f64;
             print!(
                 "  {} {:.2}",

@@ -21,6 +21,11 @@ impl Lane {
         }
     }
 
+    /// The events, several times over.
+    pub(crate) fn passes(&self, count: u32) -> impl Iterator<Item = &String> {
+        (0..count).flat_map(|_| &self.events)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.events.iter().map(String::len).sum()
     }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::bounds::Bounds;
+use super::fold::Folded;
+use super::gate::Gate;
 use super::needles::{Needles, Rarity};
 use super::number::{Comparison, Number};
 use super::prefixes::{From, Prefixes};
@@ -36,6 +38,7 @@ pub(crate) struct Decider {
     shapes: Box<[(Shape, PredicateId)]>,
     present: Option<PredicateId>,
     valued: Option<PredicateId>,
+    gate: Option<Gate>,
 }
 
 fn length_bit(length: usize) -> u64 {
@@ -60,6 +63,7 @@ impl Asked {
 
 impl Decider {
     pub(crate) fn new(asked: Asked, rarity: &Rarity) -> Self {
+        let gate = Gate::new(&asked);
         let mut whole = HashMap::default();
         let mut lengths = 0;
         let (mut starts, mut ends, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
@@ -85,7 +89,13 @@ impl Decider {
             shapes: asked.shapes.into(),
             present: asked.present,
             valued: asked.valued,
+            gate,
         }
+    }
+
+    /// Whether a visit can find anything in any value that is part of `texts`, which are folded.
+    pub(crate) fn is_worth_visits(&self, texts: &[u8]) -> bool {
+        self.gate.as_ref().is_none_or(|gate| gate.opens(texts))
     }
 
     /// Calls `hit` for every predicate that holds for a value of the record, maybe more than once; its
@@ -94,7 +104,7 @@ impl Decider {
         &self,
         record: &Record,
         entry: &Entry,
-        folded: &[u8],
+        value: Folded<'_>,
         mut hit: impl FnMut(PredicateId),
     ) {
         self.present.into_iter().for_each(&mut hit);
@@ -118,6 +128,7 @@ impl Decider {
         if !entry.answers_texts() {
             return;
         }
+        let folded = value.text;
         if self.lengths & length_bit(folded.len()) != 0
             && let Some(predicate) = self.whole.get(folded)
         {
@@ -125,6 +136,6 @@ impl Decider {
         }
         self.starts.each(folded, &mut hit);
         self.ends.each(folded, &mut hit);
-        self.anywhere.each(folded, &mut hit);
+        self.anywhere.each(value, &mut hit);
     }
 }

@@ -20,6 +20,27 @@ struct Candidate {
     length: u32,
     /// How many bytes of the text stand before its gram.
     before: u32,
+    /// The first eight bytes of the text, and which of them it has.
+    head: u64,
+    mask: u64,
+}
+
+impl Candidate {
+    /// Whether its text stands at the beginning of `behind`.
+    fn stands(&self, behind: &[u8], texts: &[u8]) -> bool {
+        let length = self.length as usize;
+        if let Some(eight) = behind.first_chunk() {
+            if u64::from_le_bytes(*eight) & self.mask != self.head {
+                return false;
+            }
+            if length <= 8 {
+                return true;
+            }
+        }
+        let start = self.start as usize;
+        let text = texts.get(start..start + length);
+        text.is_some_and(|text| behind.starts_with(text))
+    }
 }
 
 /// Texts of at least `N` bytes.
@@ -70,7 +91,12 @@ impl<const N: usize> Grams<N> {
             let Some((before, gram)) = rarest else {
                 continue;
             };
+            let known = text.len().min(8);
+            let mut head = [0; 8];
+            head.iter_mut().zip(text).for_each(|(to, byte)| *to = *byte);
             let candidate = Candidate {
+                head: u64::from_le_bytes(head),
+                mask: u64::MAX >> (64 - 8 * known),
                 predicate: *predicate,
                 start: u32::try_from(all.len()).ok()?,
                 length: u32::try_from(text.len()).ok()?,
@@ -117,12 +143,16 @@ impl<const N: usize> Grams<N> {
     pub(crate) fn each(&self, value: &[u8], mut hit: impl FnMut(PredicateId)) {
         for (at, gram) in grams::<N>(value) {
             let hash = hash(gram);
-            let bit = hash >> self.filter_shift;
-            let word = self.filter.get(bit as usize / 64).copied();
-            if word.unwrap_or_default() >> (bit % 64) & 1 == 1 {
+            if self.may_be(hash) {
                 self.compare(value, at, hash, &mut hit);
             }
         }
+    }
+
+    fn may_be(&self, hash: u64) -> bool {
+        let bit = hash >> self.filter_shift;
+        let word = self.filter.get(bit as usize / 64).copied();
+        word.unwrap_or_default() >> (bit % 64) & 1 == 1
     }
 
     #[inline(never)]
@@ -134,14 +164,10 @@ impl<const N: usize> Grams<N> {
         };
         let candidates = self.candidates.get(*start as usize..*end as usize);
         for candidate in candidates.unwrap_or_default() {
-            let start = candidate.start as usize;
-            let text = self.texts.get(start..start + candidate.length as usize);
             let behind = at
                 .checked_sub(candidate.before as usize)
                 .and_then(|begin| value.get(begin..));
-            if let (Some(text), Some(behind)) = (text, behind)
-                && behind.starts_with(text)
-            {
+            if behind.is_some_and(|behind| candidate.stands(behind, &self.texts)) {
                 hit(candidate.predicate);
             }
         }

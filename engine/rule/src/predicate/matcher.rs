@@ -9,7 +9,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use super::decide::Decider;
-use super::fold::fold_bytes;
+use super::fold::FoldedTexts;
 use super::program::Step;
 use super::record::{Entry, Record};
 use super::set::{PredicateId, PredicateSet, ProgramId};
@@ -67,6 +67,8 @@ impl Bits {
 /// What a combination of views needs.
 #[derive(Debug)]
 struct Active {
+    /// The view predicates that held, ascending.
+    combination: Vec<u32>,
     /// Views, by number.
     views: Vec<bool>,
     /// Slots that a program of these views asks of.
@@ -111,7 +113,9 @@ pub struct PredicateMatcher {
     /// Deciders of any value, by the predicates they decide.
     any_deciders: HashMap<Vec<PredicateId>, Rc<Decider>>,
     combination: Vec<u32>,
-    folded: Vec<u8>,
+    /// The combination of the event before, which the next often has too.
+    last: Option<Rc<Active>>,
+    folded: FoldedTexts,
     scratch: String,
     work: Work,
 }
@@ -126,7 +130,8 @@ impl PredicateMatcher {
             remembered: HashMap::default(),
             any_deciders: HashMap::new(),
             combination: Vec::new(),
-            folded: Vec::new(),
+            last: None,
+            folded: FoldedTexts::default(),
             scratch: String::new(),
             work: Work::default(),
             set,
@@ -143,6 +148,7 @@ impl PredicateMatcher {
     pub fn matches_given(&mut self, record: &Record, given: &[PredicateId], out: &mut Vec<u32>) {
         out.clear();
         self.forget();
+        self.folded.fold(record.all_bytes());
         given.iter().for_each(|given| self.hits.insert(given.0));
         let set = Arc::clone(&self.set);
         let of_view = |entry: &Entry| {
@@ -216,9 +222,9 @@ impl PredicateMatcher {
             .slot
             .and_then(|slot| set.deciders.get(slot.0 as usize));
         if let Some(decider) = decider {
-            fold_bytes(record.bytes(entry), &mut self.folded);
-            self.work.bytes += self.folded.len() as u64;
-            decider.visit(record, entry, &self.folded, |hit| self.hits.insert(hit.0));
+            let value = self.folded.at(entry.place());
+            self.work.bytes += value.text.len() as u64;
+            decider.visit(record, entry, value, |hit| self.hits.insert(hit.0));
         }
     }
 
@@ -229,10 +235,17 @@ impl PredicateMatcher {
     }
 
     fn visit_any(&mut self, decider: &Decider, record: &Record) {
+        self.work.bytes += self.folded.all().len() as u64;
+        let all = decider.is_worth_visits(self.folded.all());
+        if !all && self.folded.is_ascii() {
+            return;
+        }
         for entry in record.entries().iter().filter(|entry| entry.first) {
-            fold_bytes(record.bytes(entry), &mut self.folded);
-            self.work.bytes += self.folded.len() as u64;
-            decider.visit(record, entry, &self.folded, |hit| self.hits.insert(hit.0));
+            let value = self.folded.at(entry.place());
+            // Other characters were not folded when all texts were looked at together.
+            if all || !value.is_ascii && decider.is_worth_visits(value.text) {
+                decider.visit(record, entry, value, |hit| self.hits.insert(hit.0));
+            }
         }
     }
 
@@ -246,11 +259,23 @@ impl PredicateMatcher {
         self.combination
             .extend(self.hits.set.iter().copied().filter(of_view));
         self.combination.sort_unstable();
-        if let Some(known) = self.remembered.get(&self.combination) {
-            return Rc::clone(known);
+        if let Some(last) = &self.last
+            && last.combination == self.combination
+        {
+            return Rc::clone(last);
         }
+        let active = match self.remembered.get(&self.combination) {
+            Some(known) => Rc::clone(known),
+            None => self.activate(set),
+        };
+        self.last = Some(Rc::clone(&active));
+        active
+    }
+
+    fn activate(&mut self, set: &PredicateSet) -> Rc<Active> {
         let hits = &self.hits;
         let mut active = Active::new(set, |predicate| hits.has(predicate.0));
+        active.combination.clone_from(&self.combination);
         active.any_value = self.any_asked(set, &active);
         let active = Rc::new(active);
         if self.remembered.len() >= REMEMBERED_COMBINATIONS {
@@ -350,6 +375,7 @@ impl PredicateMatcher {
 impl Active {
     fn new(set: &PredicateSet, mut is: impl FnMut(PredicateId) -> bool) -> Self {
         let mut active = Self {
+            combination: Vec::new(),
             views: Vec::with_capacity(set.views.len()),
             slots: vec![false; set.deciders.len()],
             any_value: AnyAsked::None,

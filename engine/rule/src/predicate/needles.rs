@@ -1,5 +1,6 @@
 //! All texts that stand anywhere in a value: by their length, the cheapest way to find them.
 
+use super::fold::Folded;
 use super::grams::{Frequencies, Grams, count};
 use super::set::PredicateId;
 
@@ -20,8 +21,15 @@ impl Rarity {
 }
 
 /// Texts that may stand anywhere.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Needles {
+    ascii: Part,
+    /// Texts with other characters, which no value of ASCII alone contains.
+    beyond: Part,
+}
+
+#[derive(Debug, Default)]
+struct Part {
     /// Stands in every value.
     empty: Option<PredicateId>,
     ones: Vec<(u8, PredicateId)>,
@@ -32,33 +40,48 @@ pub(crate) struct Needles {
 
 impl Needles {
     pub(crate) fn new(texts: Vec<(Box<[u8]>, PredicateId)>, rarity: &Rarity) -> Self {
-        let mut needles = Self::default();
+        let (ascii, beyond) = texts.into_iter().partition(|(text, _)| text.is_ascii());
+        Self {
+            ascii: Part::new(ascii, rarity),
+            beyond: Part::new(beyond, rarity),
+        }
+    }
+
+    /// Calls `hit` for every text that stands in `value`, maybe more than once.
+    pub(crate) fn each(&self, value: Folded<'_>, mut hit: impl FnMut(PredicateId)) {
+        self.ascii.each(value.text, &mut hit);
+        if !value.is_ascii {
+            self.beyond.each(value.text, &mut hit);
+        }
+    }
+}
+
+impl Part {
+    fn new(texts: Vec<(Box<[u8]>, PredicateId)>, rarity: &Rarity) -> Self {
+        let mut part = Self::default();
         let (mut short, mut long) = (Vec::new(), Vec::new());
         for (text, predicate) in texts {
             match *text {
-                [] => needles.empty = Some(predicate),
-                [byte] => needles.ones.push((byte, predicate)),
+                [] => part.empty = Some(predicate),
+                [byte] => part.ones.push((byte, predicate)),
                 _ if text.len() < 4 => short.push((text, predicate)),
                 _ => long.push((text, predicate)),
             }
         }
-        needles.twos = Grams::new(&short, &rarity.twos);
+        part.twos = Grams::new(&short, &rarity.twos);
         // Hashes of files: their four letters are anywhere, their eight are not.
         if long.iter().all(|(text, _)| text.len() >= 8) {
-            needles.eights = Grams::new(&long, &rarity.eights);
+            part.eights = Grams::new(&long, &rarity.eights);
         } else {
-            needles.fours = Grams::new(&long, &rarity.fours);
+            part.fours = Grams::new(&long, &rarity.fours);
         }
-        needles
+        part
     }
 
-    /// Calls `hit` for every text that stands in `value`, maybe more than once.
-    pub(crate) fn each(&self, value: &[u8], mut hit: impl FnMut(PredicateId)) {
+    fn each(&self, value: &[u8], mut hit: impl FnMut(PredicateId)) {
         self.empty.into_iter().for_each(&mut hit);
-        for (byte, predicate) in &self.ones {
-            if value.contains(byte) {
-                hit(*predicate);
-            }
+        if !self.ones.is_empty() {
+            self.each_one(value, &mut hit);
         }
         if let Some(grams) = &self.twos {
             grams.each(value, &mut hit);
@@ -68,6 +91,20 @@ impl Needles {
         }
         if let Some(grams) = &self.eights {
             grams.each(value, &mut hit);
+        }
+    }
+
+    fn each_one(&self, value: &[u8], mut hit: impl FnMut(PredicateId)) {
+        let mut seen = [false; 256];
+        for byte in value {
+            if let Some(seen) = seen.get_mut(usize::from(*byte)) {
+                *seen = true;
+            }
+        }
+        for (byte, predicate) in &self.ones {
+            if seen.get(usize::from(*byte)) == Some(&true) {
+                hit(*predicate);
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ pub(crate) enum From {
 
 #[derive(Debug)]
 struct Entry {
+    /// Its first eight bytes as in `keys`, and which of them it has.
+    key: u64,
+    mask: u64,
     text: Box<[u8]>,
     predicate: PredicateId,
     /// The longest other entry that this one starts with.
@@ -107,7 +110,10 @@ impl Prefixes {
                 }
                 shorter = (entry.shorter != NONE).then_some(entry.shorter as usize);
             }
+            let known = text.len().min(8);
             entries.push(Entry {
+                key: from.key(&text),
+                mask: u64::MAX << (64 - 8 * known),
                 text: text.into(),
                 predicate,
                 shorter: shorter
@@ -140,14 +146,20 @@ impl Prefixes {
         }
         let key = self.from.key(bytes);
         let below = self.keys.partition_point(|other| *other < key);
-        let same = self.keys.get(below..).unwrap_or_default();
-        let same = same.partition_point(|other| *other == key);
-        let same = self.entries.get(below..below + same).unwrap_or_default();
-        let not_above =
-            same.partition_point(|entry| self.from.order(&entry.text, bytes) != Ordering::Greater);
-        let mut at = (below + not_above).checked_sub(1);
+        let mut above = below;
+        if self.keys.get(below) == Some(&key) {
+            let same = self.keys.get(below..).unwrap_or_default();
+            let same = same.partition_point(|other| *other == key);
+            let same = self.entries.get(below..below + same).unwrap_or_default();
+            above += same
+                .partition_point(|entry| self.from.order(&entry.text, bytes) != Ordering::Greater);
+        }
+        let mut at = above.checked_sub(1);
         while let Some(entry) = at.and_then(|at| self.entries.get(at)) {
-            if self.from.begins(bytes, &entry.text) {
+            // What a shorter value lacks is compared as zeros: then all of it is compared once more.
+            let begins = key & entry.mask == entry.key
+                && (entry.text.len() <= bytes.len().min(8) || self.from.begins(bytes, &entry.text));
+            if begins {
                 hit(entry.predicate);
             }
             at = (entry.shorter != NONE).then_some(entry.shorter as usize);

@@ -1,5 +1,7 @@
 //! An event as the matcher sees it: a flat list of slots and values.
 
+use std::ops::Range;
+
 use super::names::Names;
 use super::number::Number;
 use super::paths::{PathMap, PathTree};
@@ -109,6 +111,13 @@ pub struct Record {
     has_alias: bool,
 }
 
+impl Entry {
+    /// Where its text stands among all texts.
+    pub(crate) fn place(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
 impl Record {
     /// Forgets the event.
     pub fn clear(&mut self) {
@@ -159,6 +168,11 @@ impl Record {
     /// The text as bytes, which need no second look to be used.
     pub(crate) fn bytes(&self, entry: &Entry) -> &[u8] {
         self.texts.get(entry.start as usize, entry.end as usize)
+    }
+
+    /// All texts one behind the other; those of entries are parts of it.
+    pub(crate) fn all_bytes(&self) -> &[u8] {
+        self.texts.get(0, self.texts.len())
     }
 
     pub(crate) fn texts(&mut self) -> &mut Texts {
