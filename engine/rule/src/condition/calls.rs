@@ -117,6 +117,10 @@ impl Reader<'_> {
                 }
                 name => Question::Search(TextTest::named(name)?, field, wanted.into()),
             },
+            (
+                Operand::Field(field),
+                Operand::Constant(value @ (Value::Bool(_) | Value::Int(_) | Value::Float(_))),
+            ) if name == "contains" => Question::Holds(field, value),
             (Operand::Field(field), Operand::Field(other)) => {
                 Question::SearchField(TextTest::named(name)?, field, other)
             }
