@@ -318,7 +318,14 @@ fn compare(bodies: &[String], data: &[String]) -> Result<usize, TestCaseError> {
     Ok(native)
 }
 
+/// Half of what is usual: each case loads two sets.
+fn config() -> ProptestConfig {
+    ProptestConfig::with_cases(ProptestConfig::default().cases / 2)
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn read_conditions_answer_as_scripts_do(
         conditions in prop::collection::vec(condition(), 8),

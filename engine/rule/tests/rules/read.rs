@@ -205,6 +205,19 @@ fn texts_in_other_letters_and_their_lengths_are_asked() {
 }
 
 #[test]
+fn a_text_longer_than_scripts_may_build_has_neither_length_nor_other_letters() {
+    let data = |length: usize| format!(r#"{{"x":"{}"}}"#, "A".repeat(length));
+    check("event.data.x.len() > 3", &data(65_536), &data(65_537));
+    check("event.data.x.len > 3", &data(65_536), &data(65_537));
+    check(
+        "event.data.x.to_lower().starts_with(\"aa\")",
+        &data(65_536),
+        &data(65_537),
+    );
+    check("event.data.x.starts_with(\"AA\")", &data(65_537), "{}");
+}
+
+#[test]
 fn a_missing_field_may_have_a_default() {
     check("(event.data.n ?? 7) == 7", "{}", r#"{"n":8}"#);
     check(
