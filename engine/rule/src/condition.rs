@@ -28,7 +28,7 @@ mod plan;
 
 mod keys;
 
-use compare::Comparison;
+pub(crate) use compare::Comparison;
 pub(crate) use keys::{Field, Fields};
 pub(crate) use plan::{Part, PartKind, Plan};
 pub(crate) use question::Condition;

@@ -19,6 +19,7 @@ use self::candidates::{Candidates, Decides};
 use crate::alert::{self, AlertText, ScriptWindow, WindowView};
 use crate::condition::Fields;
 use crate::error::{FaultKind, RuleFault};
+use crate::exception::{Excepted, ExceptionMatcher};
 use crate::predicate::{PredicateId, PredicateMatcher, Record, RecordReader, Slot, ValueKind};
 use crate::rule::Rule;
 use crate::sandbox;
@@ -58,6 +59,7 @@ pub struct Matcher {
     pushed: Vec<(Member, Slot)>,
     /// The programs that hold for the event.
     found: Vec<u32>,
+    exceptions: ExceptionMatcher,
 }
 
 /// A closure ready to run: its body as a script of its own, with parameters for variables.
@@ -107,6 +109,7 @@ impl Matcher {
                 .filter_map(|(name, slot)| Some((Member::named(name)?, slot)))
                 .collect(),
             found: Vec::new(),
+            exceptions: ExceptionMatcher::new(&set),
             set,
         }
     }
@@ -160,7 +163,9 @@ impl Matcher {
                 let fields = fields.get_or_insert_with(|| Fields::of(event, &set.paths));
                 key = rule.key.iter().map(|field| fields.key(*field)).collect();
             }
-            if let Some(key) = key {
+            if let Some(key) = key
+                && !self.exceptions.keep_out(number, rule, event)
+            {
                 out.push(RuleMatch {
                     rule: number,
                     key: GroupKey::new(key),
@@ -168,6 +173,18 @@ impl Matcher {
             }
         }
         self.found = found;
+    }
+
+    /// How often exceptions kept something from being a match since this was last asked, by rule.
+    pub fn take_excepted(&mut self) -> Vec<Excepted> {
+        self.exceptions.take()
+    }
+
+    /// The exception because of which `event`, if the rule `number` matches it, is no match; its number among
+    /// those of the rule.
+    pub fn exception(&mut self, number: u32, event: &Event) -> Option<usize> {
+        let set = Arc::clone(&self.set);
+        self.exceptions.of(set.rule(number)?, event)
     }
 
     /// The programs that hold for the event, ascending; to be given back as `found`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use larum_event::{GroupKey, RuleId, Severity, TopicPattern, WindowSpec};
 
 use crate::condition::{Condition, Field, Plan};
+use crate::exception::Exception;
 use crate::script::Closure;
 
 /// One member of a rule's group key.
@@ -49,6 +50,8 @@ pub struct Rule {
     pub file: Arc<str>,
     /// The line of its `rule(..)`, counted from 1.
     pub line: usize,
+    /// Events that are no matches, as `except.toml` beside it says.
+    pub exceptions: Vec<Exception>,
     pub(crate) source: usize,
     pub(crate) when: Option<Closure>,
     /// What `when` says, as far as it can be read.
@@ -63,6 +66,11 @@ impl Rule {
     /// Whether the rule makes its alerts' text itself.
     pub fn has_alert(&self) -> bool {
         self.alert.is_some()
+    }
+
+    /// Whether it is written in Rhai.
+    pub(crate) fn is_script(&self) -> bool {
+        self.language == "rhai"
     }
 
     /// Whether anything of it is run as a script.

@@ -92,6 +92,15 @@ impl PredicateSetBuilder {
         *self.slots.entry(SlotName { source, name }).or_insert(fresh)
     }
 
+    /// The fields so far, sorted.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let known = self.slots.keys();
+        let named = known.filter(|known| known.source == SlotSource::Field);
+        let mut fields: Vec<String> = named.map(|known| known.name.clone()).collect();
+        fields.sort_unstable();
+        fields
+    }
+
     /// The predicate that asks `test` of a slot, or of any value of the event.
     ///
     /// # Errors

@@ -19,6 +19,10 @@ mod meaning;
 
 mod alerts;
 
+mod catalogue;
+
+mod exceptions;
+
 mod differential;
 
 mod front_ends;
