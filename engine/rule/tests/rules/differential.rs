@@ -215,6 +215,11 @@ fn body() -> impl Strategy<Value = String> {
         1 => (mixed(), mixed()).prop_map(|(first, second)| {
             format!("{{ let n = 0; if {first} {{ n += 1; }} n == 1 && ({second}) }}")
         }),
+        1 => (mixed(), mixed()).prop_map(|(first, second)| {
+            format!(
+                "{{ let y = 1; {first} && event.data.c.some(|x| {{ y += 1; x == y }}) && y == 2 && ({second}) }}"
+            )
+        }),
         1 => mixed().prop_map(|then| format!("{{ let event = event; {then} }}")),
         1 => mixed().prop_map(|then| {
             format!("{{ try {{ return {then}; }} catch {{ return true; }} }}")

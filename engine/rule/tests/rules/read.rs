@@ -260,6 +260,7 @@ fn the_script_runs_only_where_what_stands_before_it_holds() {
     gated("{ if event.data.a != 1 { return false; } let n = 0; n += 1; n == 1 }");
     gated("event.data.a == 1 && (event.data.b + 1 == 2 || event.data.c == 2)");
     gated("!(event.data.a != 1 || event.data.b.split(\"x\").len() == 2)");
+    gated("{ let y = 2; event.data.a == 1 && event.data.list.some(|x| x == y) }");
     // What cannot fail need not be reached.
     gated("parse_int(event.data.b) > 5 && event.data.a == 1");
     gated("{ let n = parse_int(event.data.b); event.data.a == 1 && n > 5 }");
