@@ -310,10 +310,30 @@ fn file(bodies: &[String]) -> String {
     text
 }
 
+/// What is told of each rule and event is what was decided.
+fn explained(set: Arc<RuleSet>, events: &[Event]) -> Result<(), TestCaseError> {
+    let mut matcher = Matcher::new(Arc::clone(&set));
+    for event in events {
+        let (mut out, mut faults) = (Vec::new(), Vec::new());
+        matcher.matches(0, event, &mut out, &mut faults);
+        for number in 0..u32::try_from(set.rules().len()).unwrap() {
+            let told = matcher.explain(number, event).unwrap();
+            let holds = out.iter().any(|found| found.rule == number);
+            let fault = faults.iter().find(|fault| fault.rule == number);
+            let wanted = fault.map_or(Ok(holds), |fault| Err(fault.clone()));
+            prop_assert_eq!(&told.outcome, &wanted);
+            let held = told.condition.unwrap().held;
+            prop_assert!(told.reads_topic && (held == wanted.ok() || told.asked_script));
+        }
+    }
+    Ok(())
+}
+
 fn compare(bodies: &[String], data: &[String]) -> Result<usize, TestCaseError> {
     let events: Vec<Event> = data.iter().map(|data| login(data)).collect();
     let text = file(bodies);
     let set = load(&text);
+    explained(Arc::new(set.clone()), &events)?;
     let native = set.rules().iter().filter(|rule| rule.is_native()).count();
     let read = answers(set, &events);
     let scripted = answers(interpreted(&text), &events);
