@@ -113,7 +113,14 @@ pub(crate) fn string(json: &[u8], at: &mut usize, texts: &mut Texts) -> Result<(
                 return Ok(());
             }
             Some(b'\\') => {
-                let read = escape(json.get(*at + 1..).unwrap_or_default(), texts);
+                let next = json.get(*at + 1).copied().unwrap_or_default();
+                let plain = ESCAPED.get(usize::from(next)).copied();
+                if let Some(plain) = plain.filter(|plain| *plain != 0) {
+                    texts.push(plain);
+                    *at += 2;
+                    continue;
+                }
+                let read = unicode(json.get(*at + 1..).unwrap_or_default(), texts);
                 *at += 1 + read.ok_or_else(|| expected("an escape"))?;
             }
             Some(0..0x20) => return Err(expected("no control character")),
@@ -126,25 +133,24 @@ pub(crate) fn string(json: &[u8], at: &mut usize, texts: &mut Texts) -> Result<(
     }
 }
 
-/// Reads what follows a backslash; how many bytes that was. Half a surrogate pair becomes U+FFFD.
-fn escape(rest: &[u8], texts: &mut Texts) -> Option<usize> {
-    let plain = match rest.first()? {
-        plain @ (b'\\' | b'"' | b'/') => *plain,
-        b'b' => 8,
-        b'f' => 12,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'u' => return unicode(rest, texts),
-        _ => return None,
-    };
-    texts.push(plain);
-    Some(1)
-}
+/// What a letter behind a backslash stands for; 0 if it is no escape, or one of more letters.
+const ESCAPED: [u8; 256] = {
+    let mut escaped = [0; 256];
+    escaped[b'"' as usize] = b'"';
+    escaped[b'\\' as usize] = b'\\';
+    escaped[b'/' as usize] = b'/';
+    escaped[b'b' as usize] = 8;
+    escaped[b'f' as usize] = 12;
+    escaped[b'n' as usize] = b'\n';
+    escaped[b'r' as usize] = b'\r';
+    escaped[b't' as usize] = b'\t';
+    escaped
+};
 
-/// Reads `uXXXX`, or two of them that are a pair.
+/// Reads `uXXXX`, or two of them that are a pair; how many bytes that was. Half a pair becomes U+FFFD.
+#[cold]
 fn unicode(rest: &[u8], texts: &mut Texts) -> Option<usize> {
-    let first = unit(rest.get(1..5)?)?;
+    let first = unit(rest.strip_prefix(b"u")?.get(..4)?)?;
     let next = rest
         .get(5..11)
         .and_then(|next| unit(next.strip_prefix(b"\\u")?));
