@@ -116,8 +116,9 @@ impl Detect {
             Output::Table => run.found.write_table(&mut out)?,
         }
         out.flush()?;
-        run.summary
-            .tell(&tally, &run.found, clock.monotonic().since(begun));
+        let took = clock.monotonic().since(begun);
+        let set = run.pipeline.rule_set();
+        run.summary.tell(&tally, &run.found, set, took);
         let failed = self.strict && (tally.rejected() > 0 || run.summary.faults() > 0);
         Ok(if failed { Exit::Problems } else { Exit::Done })
     }

@@ -75,6 +75,11 @@ pub fn loader() -> RuleLoader {
     RuleLoader::default().with(SigmaFrontEnd)
 }
 
+/// Whether a file of a set holds rules; TOML only says something about those beside it.
+pub fn holds_rules(path: &str) -> bool {
+    !path.ends_with(".toml")
+}
+
 /// Reads every file of a rule set in `folder` and below, sorted by path.
 pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
     let kind = fs::metadata(folder).map_err(|source| unreadable(folder, source))?;
@@ -85,7 +90,7 @@ pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
     }
     let mut found = Vec::new();
     collect(folder, "", 0, &loader(), &mut found)?;
-    if found.is_empty() {
+    if !found.iter().any(|(name, _)| holds_rules(name)) {
         return Err(RuleFilesError::Empty {
             path: folder.to_owned(),
         });
@@ -198,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_folder_without_rules_is_an_error_and_not_an_empty_set() {
-        let folder = folder(&[("readme.md", b"none")]);
+        let folder = folder(&[("readme.md", b"none"), ("fields.toml", b"")]);
         assert!(matches!(
             read(folder.path()),
             Err(RuleFilesError::Empty { .. })

@@ -1,4 +1,6 @@
-//! `larum rules`: check, test, list and begin rules.
+//! `larum rules`: writing, testing and understanding rules.
+
+mod fields;
 
 mod list;
 
@@ -10,6 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use larum_engine::clock::Clock;
 use larum_event::RuleFile;
 use larum_rule::{Diagnostic, Level, RuleSet};
 use serde_json::json;
@@ -18,7 +21,7 @@ use crate::error::{CliError, Exit};
 use crate::rule_files;
 use crate::terminal::{BAD, GOOD, counted, say, stdout, styled};
 
-/// Check, test, list and begin rules
+/// Write, test and understand rules
 #[derive(Debug, Args)]
 pub struct Rules {
     #[command(subcommand)]
@@ -56,6 +59,28 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Tell which fields events of a topic have
+    #[command(after_help = "\
+Prints what the fields.toml of the folder say: topics, fields, their types and what they mean. With a topic \
+or a pattern, what is known of it, and what every event has.
+
+Exits with 0, with 2 when the rules do not load, with 1 when nothing is known of the topic.
+
+Examples:
+  larum rules fields
+  larum rules fields security.auth.login
+  larum rules fields 'events.#' --json")]
+    Fields {
+        /// The folder of the rules
+        #[arg(long, value_name = "DIR", default_value = "rules")]
+        rules: PathBuf,
+        /// Write JSON: one object per topic
+        #[arg(long)]
+        json: bool,
+        /// A topic or a pattern; all known topics without one
+        #[arg(value_name = "TOPIC")]
+        topic: Option<String>,
+    },
     /// Begin a rule: a text to change and two cases that pass
     #[command(after_help = "\
 Writes AREA/NAME/rule.rhai and its cases below the folder of the rules, and never over what is there.
@@ -79,6 +104,7 @@ impl Rules {
             Action::Check { rules, json } => check(&rules, json),
             Action::Test(test) => test.run(),
             Action::List { rules, json } => list::list(&rules, json),
+            Action::Fields { rules, json, topic } => fields::fields(&rules, json, topic.as_deref()),
             Action::New { rules, name } => new::new(&rules, &name),
         }
     }
@@ -124,8 +150,12 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
     let files = rule_files::read(folder)?;
     let loaded = rule_files::loader().load(&files);
     let (set, findings) = match &loaded {
-        Ok(set) => (Some(set), set.warnings()),
-        Err(findings) => (None, findings.as_slice()),
+        Ok(set) => {
+            let mut findings = set.warnings().to_vec();
+            findings.extend(set.expired(Clock::system().now()));
+            (Some(set), findings)
+        }
+        Err(findings) => (None, findings.clone()),
     };
     let mut out = stdout();
     if json {
@@ -137,7 +167,7 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
         });
         writeln!(out, "{report}")?;
     } else {
-        for finding in findings {
+        for finding in &findings {
             writeln!(out, "{finding}\n")?;
         }
         let verdict = match set {

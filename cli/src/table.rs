@@ -25,6 +25,11 @@ impl Cell {
             style,
         }
     }
+
+    /// Columns that it takes.
+    pub fn width(&self) -> usize {
+        self.text.chars().count()
+    }
 }
 
 /// Writes `rows` under `heading`. Rows shorter than the heading end early.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use larum_event::{RuleId, Source, Span};
 use larum_file::Tally;
 use larum_pipeline::Outcome;
+use larum_rule::RuleSet;
 
 use super::found::Found;
 use crate::terminal::{BAD, DIM, HEADING, counted, grouped, plain, say, styled};
@@ -23,6 +24,8 @@ pub struct Summary {
     system: u64,
     duplicates: u64,
     conflicts: u64,
+    /// By rule and exception.
+    excepted: BTreeMap<(u32, u32), u64>,
 }
 
 impl Summary {
@@ -43,6 +46,9 @@ impl Summary {
             }
         }
         self.system += outcome.system.len() as u64;
+        for one in &outcome.excepted {
+            *self.excepted.entry((one.rule, one.exception)).or_default() += one.count;
+        }
     }
 
     /// Counts an event that was read before.
@@ -61,7 +67,7 @@ impl Summary {
     }
 
     /// Says everything.
-    pub fn tell(&self, tally: &Tally, found: &Found, took: Span) {
+    pub fn tell(&self, tally: &Tally, found: &Found, set: &RuleSet, took: Span) {
         let read = tally.accepted() + tally.rejected();
         row("read", &pace(read, took));
         row("accepted", &grouped(tally.accepted()));
@@ -110,10 +116,29 @@ impl Summary {
         if self.system > 0 {
             row("engine", &counted(self.system, "event"));
         }
+        self.tell_excepted(set);
         let by_rule = found.by_rule();
         row("alerts", &styled(HEADING, grouped(by_rule.values().sum())));
         for (rule, count) in by_rule {
             row("", &format!("{:>9}  {rule}", grouped(count)));
+        }
+    }
+
+    /// Matches that exceptions kept out, and which exceptions those were.
+    fn tell_excepted(&self, set: &RuleSet) {
+        let all: u64 = self.excepted.values().sum();
+        if all == 0 {
+            return;
+        }
+        row("excepted", &grouped(all));
+        for ((rule, exception), count) in &self.excepted {
+            let Some(rule) = set.rule(*rule) else {
+                continue;
+            };
+            let exception = rule.exceptions.get(*exception as usize);
+            let exception = exception.map(|it| it.to_string()).unwrap_or_default();
+            let text = format!("{}: {}", rule.id, plain(&exception));
+            row("", &format!("{:>9}  {text}", grouped(*count)));
         }
     }
 }

@@ -1,15 +1,22 @@
 //! `larum rules list`: what rules a folder holds.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use larum_event::WindowSpec;
-use larum_rule::Rule;
+use larum_rule::{Exception, Rule};
 use serde_json::{Value, json};
 
 use crate::error::{CliError, Exit};
 use crate::table::{self, Cell};
-use crate::terminal::{self, DIM, stdout};
+use crate::terminal::{self, stdout};
+
+/// Columns that a line may take.
+const WIDTH: usize = 100;
+/// Columns between two cells.
+const GAP: usize = 2;
+/// A title is never cut shorter.
+const LEAST_TITLE: usize = 24;
 
 /// Runs the verb.
 pub fn list(folder: &Path, json: bool) -> Result<Exit, CliError> {
@@ -20,26 +27,61 @@ pub fn list(folder: &Path, json: bool) -> Result<Exit, CliError> {
             writeln!(out, "{}", object(rule))?;
         }
     } else {
-        let heading = [
-            "id", "severity", "attack", "kind", "window", "title", "file",
-        ];
-        let rows: Vec<Vec<Cell>> = set.rules().iter().map(row).collect();
-        table::write(&mut out, &heading, &rows)?;
+        write_table(&mut out, set.rules())?;
     }
     out.flush()?;
     Ok(Exit::Done)
 }
 
-fn row(rule: &Rule) -> Vec<Cell> {
-    vec![
+/// What an analyst looks for first; `--json` and `explain` tell the rest.
+fn write_table(out: &mut impl Write, rules: &[Rule]) -> io::Result<()> {
+    let mut heading = vec!["id", "severity", "fires"];
+    if rules.iter().any(|rule| !rule.exceptions.is_empty()) {
+        heading.push("except");
+    }
+    let shown: Vec<Vec<Cell>> = rules.iter().map(|rule| row(rule, heading.len())).collect();
+    let taken: usize = (0..heading.len())
+        .map(|column| {
+            let cells = shown.iter().filter_map(|row| row.get(column));
+            let widest = cells.map(Cell::width).max().unwrap_or(0);
+            let name = heading.get(column).map_or(0, |name| name.len());
+            widest.max(name) + GAP
+        })
+        .sum();
+    let room = WIDTH.saturating_sub(taken).max(LEAST_TITLE);
+    let rows = shown.into_iter().zip(rules).map(|(mut row, rule)| {
+        let title = rule.title.as_deref().unwrap_or_default();
+        row.push(Cell::new(fitted(title, room)));
+        row
+    });
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    heading.push("title");
+    table::write(out, &heading, &rows)
+}
+
+/// The first cells of a row, everything before the title.
+fn row(rule: &Rule, columns: usize) -> Vec<Cell> {
+    let exceptions = match rule.exceptions.len() {
+        0 => String::new(),
+        count => count.to_string(),
+    };
+    let mut row = vec![
         Cell::new(&rule.id),
         Cell::styled(rule.severity.as_str(), terminal::severity(rule.severity)),
-        Cell::new(rule.attack.join(" ")),
-        Cell::new(kind(rule)),
         Cell::new(window(rule)),
-        Cell::new(rule.title.as_deref().unwrap_or_default()),
-        Cell::styled(format!("{}:{}", rule.file, rule.line), DIM),
-    ]
+        Cell::new(exceptions),
+    ];
+    row.truncate(columns);
+    row
+}
+
+/// `text`, or its beginning where it has no room.
+fn fitted(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let beginning: String = text.chars().take(room.saturating_sub(1)).collect();
+    format!("{}…", beginning.trim_end())
 }
 
 fn kind(rule: &Rule) -> &'static str {
@@ -51,7 +93,7 @@ fn kind(rule: &Rule) -> &'static str {
 
 fn window(rule: &Rule) -> String {
     match &rule.window {
-        WindowSpec::Single => String::new(),
+        WindowSpec::Single => "at each".to_owned(),
         WindowSpec::Count {
             within, threshold, ..
         } => format!("{threshold} in {within}"),
@@ -85,7 +127,20 @@ pub fn object(rule: &Rule) -> Value {
         "group_by": rule.group_by.iter().map(|part| &part.path).collect::<Vec<_>>(),
         "layer": rule.layer,
         "native": rule.is_native(),
+        "exceptions": rule.exceptions.iter().map(exception).collect::<Vec<_>>(),
         "file": rule.file,
         "line": rule.line,
+    })
+}
+
+/// An exception as one object of JSON.
+pub fn exception(exception: &Exception) -> Value {
+    json!({
+        "is": exception.to_string(),
+        "reason": exception.reason,
+        "owner": exception.owner,
+        "expires": exception.expires,
+        "file": exception.file,
+        "line": exception.line,
     })
 }

@@ -66,7 +66,7 @@ impl Test {
         let folders = suite::by_folder(&files);
         let mut reports = Vec::new();
         for folder in self.wanted(&files)? {
-            let suite = suite::read(&self.rules, &folders, &folder)?;
+            let suite = suite::read(&self.rules, &files, &folders, &folder)?;
             reports.push(test(&suite));
         }
         let mut out = crate::terminal::stdout();
@@ -88,6 +88,7 @@ impl Test {
         let folder_of = |rule: &Rule| suite::folder_of(&rule.file).to_owned();
         let mut folders: Vec<String> = files
             .iter()
+            .filter(|file| rule_files::holds_rules(&file.path))
             .map(|file| suite::folder_of(&file.path).to_owned())
             .collect();
         folders.dedup();

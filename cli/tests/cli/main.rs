@@ -13,6 +13,7 @@ mod config;
 mod decode;
 mod demo;
 mod detect;
+mod exceptions;
 mod help;
 mod known_answers;
 mod rule_cases;

@@ -263,8 +263,8 @@ fn rules_are_listed_for_people_and_for_machines() {
     let ran = folder.run(&["rules", "list"]).exits(0);
     assert_eq!(
         ran.stdout,
-        "id                 severity  attack  kind   window   title         file\n\
-         auth.two_failures  high      T1110   count  2 in 1m  Two failures  auth/two/rule.rhai:2\n"
+        "id                 severity  fires    title\n\
+         auth.two_failures  high      2 in 1m  Two failures\n"
     );
     let ran = folder.run(&["rules", "list", "--json"]).exits(0);
     let rule = ran.json_lines().remove(0);

@@ -48,7 +48,7 @@ pub const RULE_CALL_DEPTH: usize = 16;
 /// Deepest expression a rule may hold.
 pub const RULE_EXPRESSION_DEPTH: usize = 64;
 /// Largest rule file in bytes.
-pub const RULE_FILE_BYTES: usize = 256 * 1024;
+pub const RULE_FILE_BYTES: usize = 1024 * 1024;
 /// Most rules of one set.
 pub const RULES: usize = 20_000;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Alert, Event, EventId, Place, Position, RuleId, Source, TenantId, Timestamp};
+use larum_rule::Excepted;
 
 use crate::clocks::WatermarkStep;
 use crate::raise::may_be_alert;
@@ -130,6 +131,8 @@ pub struct Outcome {
     pub late: Vec<Late>,
     /// Rules that failed on an event.
     pub faults: Vec<RuleFaultAt>,
+    /// How often exceptions kept something from being a match.
+    pub excepted: Vec<Excepted>,
 }
 
 impl Outcome {
@@ -147,6 +150,7 @@ impl Outcome {
         self.system.extend(other.system);
         self.late.extend(other.late);
         self.faults.extend(other.faults);
+        self.excepted.extend(other.excepted);
     }
 }
 

@@ -98,6 +98,7 @@ impl Pipeline {
             let items = epoch.items(layer);
             let mut matches =
                 match_items(&mut self.matcher, layer, &items, &mut epoch.outcome.faults);
+            epoch.outcome.excepted.extend(self.matcher.take_excepted());
             self.sequencer.retain(&mut matches);
             let mut work = by_unit(matches, self.settings.shards);
             let mut detections: Vec<Detection> = Vec::new();

@@ -97,7 +97,7 @@ impl Refusal {
         self.leveled(Level::Warning)
     }
 
-    fn leveled(self, level: Level) -> Diagnostic {
+    pub(crate) fn leveled(self, level: Level) -> Diagnostic {
         Diagnostic {
             code: self.code,
             level,
@@ -201,13 +201,21 @@ pub(crate) fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    let near = candidates
+    nearest(word, candidates).map(|meant| format!("did you mean `{meant}`?"))
+}
+
+/// The candidate that is near enough to `word` that it was probably meant.
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let (distance, candidate) = candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .min()?;
     // A third of the letters may be wrong, at least one and at most three.
     let most = (word.chars().count() / 3).clamp(1, 3);
-    (near.0 <= most).then(|| format!("did you mean `{}`?", near.1))
+    (distance <= most).then_some(candidate)
 }
 
 #[cfg(test)]

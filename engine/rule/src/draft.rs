@@ -13,7 +13,7 @@ use std::sync::Arc;
 use larum_event::{RuleId, Severity, Span, Topic, TopicPattern};
 use rhai::{Dynamic, Position};
 
-pub(crate) use finish::Finish;
+pub(crate) use finish::{Asks, Finish};
 
 use self::argument::{key_parts, list, one};
 use crate::diagnostic::{Refusal, did_you_mean};
@@ -44,6 +44,8 @@ pub(crate) struct Draft {
     pub(crate) on: Vec<TopicPattern>,
     /// Whether `.on(..)` was called, with good patterns or bad.
     pub(crate) on_said: bool,
+    /// Where, the last time.
+    pub(crate) on_place: Position,
     pub(crate) when: Option<Said<Closure>>,
     pub(crate) group_by: Option<Said<Vec<KeyPart>>>,
     pub(crate) within: Option<Said<Span>>,
@@ -114,6 +116,7 @@ impl Draft {
             false_positives: Vec::new(),
             on: Vec::new(),
             on_said: false,
+            on_place: place,
             when: None,
             group_by: None,
             within: None,
@@ -124,8 +127,9 @@ impl Draft {
         (draft, id.err())
     }
 
-    fn on(&mut self, _: Position, value: &Dynamic) -> Result<(), Refusal> {
+    fn on(&mut self, place: Position, value: &Dynamic) -> Result<(), Refusal> {
         self.on_said = true;
+        self.on_place = place;
         for text in list(value)? {
             let pattern = TopicPattern::new(&text)
                 .map_err(|error| Refusal::new("bad-pattern", error.to_string()))?;

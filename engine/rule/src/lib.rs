@@ -20,6 +20,12 @@ mod script;
 
 mod condition;
 
+mod beside;
+
+mod catalogue;
+
+mod exception;
+
 mod draft;
 
 mod builder;
@@ -38,13 +44,18 @@ mod set;
 
 mod alert;
 
+mod explain;
+
 mod matcher;
 
 pub mod predicate;
 
 pub use alert::{AlertText, WindowView};
+pub use catalogue::{Catalogue, CatalogueField, CatalogueTopic, FieldType};
 pub use diagnostic::{Diagnostic, Level};
 pub use error::{FaultKind, RuleFault};
+pub use exception::{Excepted, Exception};
+pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outline};
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch};

@@ -8,12 +8,18 @@ use std::sync::Arc;
 use larum_event::{FieldSet, RuleFile, TopicPattern, WindowSpec, limits};
 use rhai::{Engine, Position};
 
+use crate::beside::is_beside;
 use crate::builder::{self, Building};
+use crate::catalogue::Catalogue;
+use crate::condition::Plan;
 use crate::diagnostic::{Diagnostic, Level, Refusal};
-use crate::draft::{Finish, METHODS, alert_topic};
+use crate::draft::{Asks, Finish, METHODS, alert_topic};
+use crate::exception::{self, Written};
 use crate::front_end::{CompiledRule, FrontEnd};
 use crate::layers;
-use crate::predicate::{BuildError, Expression, PathMap, PredicateSetBuilder, ViewId};
+use crate::predicate::{
+    BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, ViewId,
+};
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Checker, Source, functions_of};
@@ -24,6 +30,7 @@ use crate::trouble::{no_order, runtime_problem, syntax_problem, unknown_alerts};
 #[derive(Debug, Clone, Default)]
 pub struct RuleLoader {
     front_ends: Vec<Arc<dyn FrontEnd>>,
+    interprets: bool,
 }
 
 impl RuleLoader {
@@ -34,9 +41,17 @@ impl RuleLoader {
         self
     }
 
+    /// The same loader, but every closure of a rule runs as the script that it is, for every event of its
+    /// topics. The answers are the same; it is what a set is compared with.
+    #[must_use]
+    pub fn interpreting(mut self) -> Self {
+        self.interprets = true;
+        self
+    }
+
     /// Whether a file, by its path relative to the rules folder, is part of a set.
     pub fn reads(&self, path: &str) -> bool {
-        is_script(path) || self.front_ends.iter().any(|one| one.reads(path))
+        is_script(path) || is_beside(path) || self.front_ends.iter().any(|one| one.reads(path))
     }
 
     /// Loads a set: executes each Rhai file once, lets the front ends compile theirs, and checks
@@ -48,8 +63,11 @@ impl RuleLoader {
     /// the set, as [`Level::Refused`].
     pub fn load(&self, files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
         let mut loader = Loader::new();
+        loader.interprets = self.interprets;
+        loader.beside(files);
         for (number, file) in files.iter().enumerate() {
-            if !self.front_ends.iter().any(|one| one.reads(&file.path)) {
+            let is_foreign = self.front_ends.iter().any(|one| one.reads(&file.path));
+            if !is_foreign && !is_beside(&file.path) {
                 loader.file(number, file);
             }
         }
@@ -69,6 +87,8 @@ struct Loaded {
     rule: Rule,
     file: Option<usize>,
     place: Position,
+    /// What it asks of fields, where that is known.
+    asks: Asks,
     /// Of a rule that a front end compiled.
     programs: Option<Vec<(ViewId, Expression)>>,
 }
@@ -86,6 +106,14 @@ struct Loader {
     predicates: PredicateSetBuilder,
     premises: Premises,
     layout: PathMap,
+    /// The rules whose scripts may have to be asked, by number.
+    scripted: Vec<u32>,
+    interprets: bool,
+    catalogue: Catalogue,
+    /// Exceptions by the number of their file.
+    exceptions: Vec<(usize, Vec<Written>)>,
+    /// What exceptions ask of fields that only other languages know.
+    excepted: Option<PredicateSet>,
     problems: Vec<Diagnostic>,
 }
 
@@ -104,7 +132,26 @@ impl Loader {
             predicates: PredicateSetBuilder::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
+            scripted: Vec::new(),
+            interprets: false,
+            catalogue: Catalogue::default(),
+            exceptions: Vec::new(),
+            excepted: None,
             problems: Vec::new(),
+        }
+    }
+
+    /// Reads what stands beside rules.
+    fn beside(&mut self, files: &[RuleFile]) {
+        match Catalogue::load(files) {
+            Ok(catalogue) => self.catalogue = catalogue,
+            Err(problems) => self.problems.extend(problems),
+        }
+        for (number, file) in files.iter().enumerate() {
+            if exception::is_file(&file.path) {
+                let found = exception::read(file, &mut self.problems);
+                self.exceptions.push((number, found));
+            }
         }
     }
 
@@ -142,6 +189,7 @@ impl Loader {
             let problem = Refusal::new("no-rule", "the file defines no rule").warning();
             self.problems.push(problem.at(file, rhai::Position::NONE));
         }
+        let known = self.loaded.len();
         for draft in drafts {
             let mut finish = Finish {
                 file,
@@ -155,10 +203,21 @@ impl Loader {
                     rule: finished.rule,
                     file: Some(number),
                     place: finished.place,
+                    asks: finished.asks,
                     programs: None,
                 }));
         }
+        self.mismatches(known, file);
         self.sort_problems(first);
+    }
+
+    /// What rules of a file, those after the first `known`, ask of fields that do not exist.
+    fn mismatches(&mut self, known: usize, file: &RuleFile) {
+        for loaded in self.loaded.iter().skip(known) {
+            let found = self.catalogue.check(&loaded.rule, &loaded.asks);
+            self.problems
+                .extend(found.into_iter().map(|(place, it)| it.at(file, place)));
+        }
     }
 
     /// What was found in one file, in the order in which it stands there.
@@ -212,6 +271,7 @@ impl Loader {
             self.loaded.push(Loaded {
                 file: numbers.get(&*rule.file).copied(),
                 place: Position::new(line, 1),
+                asks: Asks::default(),
                 programs: Some(rule.programs.clone()),
                 rule: foreign(rule, front_end.language()),
             });
@@ -234,6 +294,7 @@ impl Loader {
         // A set with an error may miss rules, so what is said of the whole could be wrong.
         if !has_error(&self.problems) {
             self.order(files);
+            self.except(files);
         }
         if !has_error(&self.problems)
             && let Err(error) = self.programs()
@@ -262,7 +323,24 @@ impl Loader {
             predicates: Arc::new(predicates),
             premises: self.premises,
             layout: self.layout,
+            scripted: self.scripted,
+            catalogue: self.catalogue,
+            excepted: self.excepted.map(Arc::new),
         })
+    }
+
+    /// Gives the exceptions to the rules beside them.
+    fn except(&mut self, files: &[RuleFile]) {
+        let written = std::mem::take(&mut self.exceptions);
+        let rules = self.loaded.iter_mut().map(|loaded| &mut loaded.rule);
+        let fields = self.predicates.fields();
+        match exception::assign(files, written, rules, &self.catalogue, &fields) {
+            Ok(assigned) => {
+                self.excepted = assigned.predicates;
+                self.problems.extend(assigned.problems);
+            }
+            Err(error) => self.problems.push(too_much(&error)),
+        }
     }
 
     /// Puts the rules into layers, and warns of alerts that nobody raises.
@@ -295,18 +373,39 @@ impl Loader {
         }
     }
 
-    /// Each rule as a program. A rule's number there is its number in the set.
+    /// Each rule as a program, whose number there is its number in the set. Behind them, the programs that
+    /// tell when a script must be asked.
     fn programs(&mut self) -> Result<(), BuildError> {
-        for loaded in &mut self.loaded {
-            let programs = match loaded.programs.take() {
-                Some(programs) => programs,
-                None => {
-                    let Rule { layer, on, .. } = &loaded.rule;
-                    let (_, view) = self.premises.of(*layer, on, &mut self.predicates)?;
-                    vec![(view, Expression::Always)]
+        let mut scripts = Vec::new();
+        for (loaded, number) in self.loaded.iter_mut().zip(0..) {
+            let rule = &mut loaded.rule;
+            let programs = match (loaded.programs.take(), &rule.condition) {
+                (Some(programs), _) => programs,
+                (None, condition) => {
+                    let (_, view) = self
+                        .premises
+                        .of(rule.layer, &rule.on, &mut self.predicates)?;
+                    let mut holds = Expression::Always;
+                    if let Some(condition) = condition {
+                        let mut plan = Plan::of(condition, &mut self.predicates)?;
+                        if self.interprets {
+                            plan.lowered.holds = Expression::Never;
+                            plan.lowered.script = Expression::Always;
+                        }
+                        holds = plan.lowered.holds.clone();
+                        if plan.lowered.may_ask_the_script() {
+                            scripts.push((number, view, plan.lowered.script.clone()));
+                        }
+                        rule.plan = Some(Arc::new(plan));
+                    }
+                    vec![(view, holds)]
                 }
             };
             self.predicates.rule(programs);
+        }
+        for (number, view, script) in scripts {
+            self.scripted.push(number);
+            self.predicates.rule([(view, script)]);
         }
         Ok(())
     }
@@ -358,8 +457,10 @@ fn foreign(rule: CompiledRule, language: &'static str) -> Rule {
         file: rule.file,
         line: rule.line,
         source: 0,
+        exceptions: Vec::new(),
         when: None,
-        read: None,
+        condition: None,
+        plan: None,
         key: Vec::new(),
         alert: None,
     }

@@ -4,23 +4,29 @@
 //! parsed for it. It keeps nothing between events but what it has computed from the set, so any
 //! number of matchers give the same answers.
 
+mod candidates;
+
+mod explain;
+
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{Event, GroupKey, Topic, WindowSpec};
+use larum_event::{Event, GroupKey, Topic, Value, WindowSpec};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Scope};
 
+use self::candidates::{Candidates, Decides};
 use crate::alert::{self, AlertText, ScriptWindow, WindowView};
 use crate::condition::Fields;
 use crate::error::{FaultKind, RuleFault};
-use crate::predicate::{PredicateId, PredicateMatcher, Record, RecordReader};
+use crate::exception::{Excepted, ExceptionMatcher};
+use crate::predicate::{PredicateId, PredicateMatcher, Record, RecordReader, Slot, ValueKind};
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Closure, Prepare, Source, body};
 use crate::set::RuleSet;
 use crate::trouble::said;
-use crate::view::{EventView, kind};
+use crate::view::{EventView, Member, kind};
 
 /// Most topics whose rules are remembered; beyond it the memory starts anew.
 const TOPICS: usize = 10_000;
@@ -49,8 +55,11 @@ pub struct Matcher {
     predicates: PredicateMatcher,
     reader: RecordReader,
     record: Record,
-    /// The rules whose programs hold for the event.
+    /// The members of the envelope that no path finds, and what asks for them.
+    pushed: Vec<(Member, Slot)>,
+    /// The programs that hold for the event.
     found: Vec<u32>,
+    exceptions: ExceptionMatcher,
 }
 
 /// A closure ready to run: its body as a script of its own, with parameters for variables.
@@ -94,7 +103,13 @@ impl Matcher {
             predicates: PredicateMatcher::new(Arc::clone(&set.predicates)),
             reader: RecordReader::new(&set.predicates, &set.layout),
             record: Record::default(),
+            pushed: set
+                .predicates
+                .pushed()
+                .filter_map(|(name, slot)| Some((Member::named(name)?, slot)))
+                .collect(),
             found: Vec::new(),
+            exceptions: ExceptionMatcher::new(&set),
             set,
         }
     }
@@ -128,27 +143,29 @@ impl Matcher {
         let set = Arc::clone(&self.set);
         let found = self.programs(given, event);
         let mut fields = None;
-        for &number in &found {
+        for (number, decides) in Candidates::of(&found, &set) {
             if self.only.is_some_and(|only| only != number) {
                 continue;
             }
             let Some(rule) = set.rule(number) else {
                 continue;
             };
-            let key = if rule.is_decided_by_its_program() {
-                Some(Vec::new())
-            } else {
-                let fields = fields.get_or_insert_with(|| Fields::of(event, &set.paths));
-                match self.condition_holds(number, rule, fields) {
-                    Ok(true) => rule.key.iter().map(|field| fields.key(*field)).collect(),
-                    Ok(false) => None,
-                    Err(fault) => {
-                        faults.push(fault);
-                        None
-                    }
+            match self.holds(number, rule, decides, event) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
                 }
-            };
-            if let Some(key) = key {
+            }
+            let mut key = Some(Vec::new());
+            if !rule.key.is_empty() {
+                let fields = fields.get_or_insert_with(|| Fields::of(event, &set.paths));
+                key = rule.key.iter().map(|field| fields.key(*field)).collect();
+            }
+            if let Some(key) = key
+                && !self.exceptions.keep_out(number, rule, event)
+            {
                 out.push(RuleMatch {
                     rule: number,
                     key: GroupKey::new(key),
@@ -158,17 +175,39 @@ impl Matcher {
         self.found = found;
     }
 
-    /// The rules whose programs hold for the event, ascending; to be given back as `found`.
+    /// How often exceptions kept something from being a match since this was last asked, by rule.
+    pub fn take_excepted(&mut self) -> Vec<Excepted> {
+        self.exceptions.take()
+    }
+
+    /// The exception because of which `event`, if the rule `number` matches it, is no match; its number among
+    /// those of the rule.
+    pub fn exception(&mut self, number: u32, event: &Event) -> Option<usize> {
+        let set = Arc::clone(&self.set);
+        self.exceptions.of(set.rule(number)?, event)
+    }
+
+    /// The programs that hold for the event, ascending; to be given back as `found`.
     fn programs(&mut self, given: &[PredicateId], event: &Event) -> Vec<u32> {
         let mut found = std::mem::take(&mut self.found);
-        // Canonical text is JSON of a depth that is allowed.
-        if self.reader.reads_anything() && self.reader.read(event.json(), &mut self.record).is_err()
-        {
-            self.record.clear();
-        }
+        self.read(event);
         self.predicates
             .matches_given(&self.record, given, &mut found);
         found
+    }
+
+    fn read(&mut self, event: &Event) {
+        // Canonical text is JSON of a depth that is allowed.
+        if !self.reader.reads_anything()
+            || self.reader.read(event.json(), &mut self.record).is_err()
+        {
+            self.record.clear();
+        }
+        for (member, slot) in &self.pushed {
+            if let Some(Value::Str(text)) = member.of(event) {
+                self.record.push_beside(*slot, ValueKind::Text, &text);
+            }
+        }
     }
 
     /// Whether the condition of the rule `number` holds of an event, whatever its topic and key; for
@@ -178,16 +217,26 @@ impl Matcher {
     /// The condition failed on the event.
     pub fn condition(&mut self, number: u32, event: &Event) -> Result<bool, RuleFault> {
         let set = Arc::clone(&self.set);
-        let Some(rule) = set.rule(number) else {
-            return Ok(false);
-        };
         let found = self.programs(&set.premises.all(), event);
-        let holds = found.binary_search(&number).is_ok();
+        let decides = Candidates::of(&found, &set).find(|(rule, _)| *rule == number);
         self.found = found;
-        if !holds || rule.is_decided_by_its_program() {
-            return Ok(holds);
+        match (decides, set.rule(number)) {
+            (Some((_, decides)), Some(rule)) => self.holds(number, rule, decides, event),
+            _ => Ok(false),
         }
-        self.condition_holds(number, rule, &Fields::of(event, &set.paths))
+    }
+
+    fn holds(
+        &mut self,
+        number: u32,
+        rule: &Rule,
+        decides: Decides,
+        event: &Event,
+    ) -> Result<bool, RuleFault> {
+        match (decides, &rule.when) {
+            (Decides::Script, Some(closure)) => self.script_holds(number, rule, closure, event),
+            (Decides::Script, None) | (Decides::Program, _) => Ok(true),
+        }
     }
 
     /// What a rule's `.alert(|window| ..)` says of a window; nothing if it has none.
@@ -238,23 +287,6 @@ impl Matcher {
             .map_err(|error| fault(told(wanted, &error), sandbox::kind_of(&error)))?;
         alert::alert_text(&returned)
             .map_err(|reason| fault(format!("{}: {reason}", wanted.file), FaultKind::Error))
-    }
-
-    fn condition_holds(
-        &mut self,
-        number: u32,
-        rule: &Rule,
-        fields: &Fields<'_>,
-    ) -> Result<bool, RuleFault> {
-        let Some(closure) = &rule.when else {
-            return Ok(true);
-        };
-        if let Some(condition) = &rule.read
-            && let Ok(holds) = condition.holds(fields)
-        {
-            return Ok(holds);
-        }
-        self.script_holds(number, rule, closure, fields.event)
     }
 
     /// Runs a rule's condition as a script.

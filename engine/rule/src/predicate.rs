@@ -16,6 +16,10 @@ mod number;
 
 mod time_part;
 
+mod shape;
+
+mod typed;
+
 mod test;
 
 mod expression;
@@ -38,6 +42,8 @@ mod needles;
 
 mod gate;
 
+mod bounds;
+
 mod decide;
 
 mod verify;
@@ -54,10 +60,15 @@ mod likelihood;
 
 mod set;
 
+mod describe;
+
 mod matcher;
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod exact_tests;
 
 pub use build::{BuildError, PredicateSetBuilder};
 pub use expression::Expression;
@@ -69,5 +80,7 @@ pub use paths::PathMap;
 pub use read::ReadError;
 pub use record::{Record, RecordReader, RecordValue, ValueKind};
 pub use set::{PredicateId, PredicateSet, Slot, ViewId};
+pub use shape::{LARGE_BYTES, Shape};
 pub use test::{Case, Test, TextKind};
 pub use time_part::TimePart;
+pub use typed::{Letters, Typed};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use larum_event::{GroupKey, RuleId, Severity, TopicPattern, WindowSpec};
 
-use crate::condition::{Condition, Field};
+use crate::condition::{Condition, Field, Plan};
+use crate::exception::Exception;
 use crate::script::Closure;
 
 /// One member of a rule's group key.
@@ -49,9 +50,14 @@ pub struct Rule {
     pub file: Arc<str>,
     /// The line of its `rule(..)`, counted from 1.
     pub line: usize,
+    /// Events that are no matches, as `except.toml` beside it says.
+    pub exceptions: Vec<Exception>,
     pub(crate) source: usize,
     pub(crate) when: Option<Closure>,
-    pub(crate) read: Option<Condition>,
+    /// What `when` says, as far as it can be read.
+    pub(crate) condition: Option<Arc<Condition>>,
+    /// How that is decided.
+    pub(crate) plan: Option<Arc<Plan>>,
     pub(crate) key: Vec<Field>,
     pub(crate) alert: Option<Closure>,
 }
@@ -62,19 +68,21 @@ impl Rule {
         self.alert.is_some()
     }
 
+    /// Whether it is written in Rhai.
+    pub(crate) fn is_script(&self) -> bool {
+        self.language == "rhai"
+    }
+
     /// Whether anything of it is run as a script.
     pub(crate) fn has_script(&self) -> bool {
         self.when.is_some() || self.alert.is_some()
     }
 
-    /// Whether there is nothing to ask once its program holds: no condition beside it and no key.
-    pub(crate) fn is_decided_by_its_program(&self) -> bool {
-        self.when.is_none() && self.key.is_empty()
-    }
-
-    /// Whether its condition, if it has one, is decided without running the script.
+    /// Whether its condition, if it has one, is read as a whole: the script runs only for values of
+    /// shapes that only the script knows.
     pub fn is_native(&self) -> bool {
-        self.when.is_none() || self.read.is_some()
+        let condition = self.condition.as_ref();
+        condition.is_none_or(|condition| !condition.has_script())
     }
 
     /// A group of this rule, by name of its members.

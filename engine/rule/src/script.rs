@@ -14,6 +14,10 @@ mod prepare;
 
 mod source;
 
+mod uses;
+
+mod visit;
+
 mod walk;
 
 pub(crate) use chain::{Chain, Link, Root};
@@ -21,5 +25,6 @@ pub(crate) use check::{Checker, functions_of};
 pub(crate) use closure::{Closure, Literal};
 pub(crate) use names::unknown_field;
 pub(crate) use normal::Normal;
-pub(crate) use prepare::Prepare;
+pub(crate) use prepare::{Prepare, may_miss, redefines};
 pub(crate) use source::{Source, body};
+pub(crate) use uses::{Asked, FieldUse};

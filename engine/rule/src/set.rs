@@ -1,13 +1,16 @@
 //! A loaded set of rules: what the files say, checked as a whole.
 
+mod outline;
+
 mod premise;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, RuleFile, Topic};
+use larum_event::{FieldSet, RuleFile, Timestamp, Topic};
 
 pub(crate) use self::premise::Premises;
+use crate::catalogue::Catalogue;
 use crate::diagnostic::Diagnostic;
 use crate::draft::alert_topic;
 use crate::layers::reads_alerts;
@@ -24,6 +27,9 @@ pub struct RuleSet {
     pub(crate) layers: u8,
     /// The rule that raises the alerts of a topic.
     pub(crate) raisers: HashMap<Arc<str>, u32>,
+    pub(crate) catalogue: Catalogue,
+    /// What exceptions ask of fields that only other languages know.
+    pub(crate) excepted: Option<Arc<PredicateSet>>,
     /// The paths that conditions and keys of the set read.
     pub(crate) paths: FieldSet,
     /// What all rules ask, and each rule as a program over it.
@@ -32,6 +38,8 @@ pub struct RuleSet {
     pub(crate) premises: Premises,
     /// Where events keep the fields that rules of other languages name.
     pub(crate) layout: PathMap,
+    /// The rules whose scripts may have to be asked, each with a program behind those of the rules.
+    pub(crate) scripted: Vec<u32>,
 }
 
 impl RuleSet {
@@ -43,10 +51,13 @@ impl RuleSet {
             warnings: Vec::new(),
             layers: 1,
             raisers: HashMap::new(),
+            catalogue: Catalogue::default(),
+            excepted: None,
             paths: FieldSet::default(),
             predicates: Arc::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
+            scripted: Vec::new(),
         }
     }
 
@@ -93,6 +104,31 @@ impl RuleSet {
     /// What loads and is probably not meant, and documents that stayed out.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
+    }
+
+    /// Exceptions that no longer hold of events of `now`, each as a warning at its place.
+    pub fn expired(&self, now: Timestamp) -> Vec<Diagnostic> {
+        let mut found: Vec<Diagnostic> = Vec::new();
+        for rule in &self.rules {
+            for exception in rule.exceptions.iter().filter(|one| !one.holds_at(now)) {
+                let file = self.files.iter().find(|file| *file.path == *exception.file);
+                let warning = exception.expired();
+                let warning = match file {
+                    Some(file) => warning.at(file, exception.place()),
+                    None => warning,
+                };
+                // One that is about several rules is told once.
+                if !found.contains(&warning) {
+                    found.push(warning);
+                }
+            }
+        }
+        found
+    }
+
+    /// The fields that its files describe.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     /// The rule that raises alerts on `topic`.

@@ -48,6 +48,11 @@ pub(crate) fn is_value_property(name: &str) -> bool {
         || ARRAY_PROPERTIES.contains(&name)
 }
 
+/// Whether lists have a property of this name.
+pub(crate) fn is_array_property(name: &str) -> bool {
+    ARRAY_PROPERTIES.contains(&name)
+}
+
 /// Teaches an engine the views.
 pub(crate) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<EventView>("event");

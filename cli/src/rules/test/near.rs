@@ -24,6 +24,8 @@ pub struct Near {
     pub held: u64,
     /// The id of the first for which it does not.
     pub refused: Option<String>,
+    /// Those of them that an exception keeps out.
+    pub excepted: u64,
     /// Those of them without a complete key.
     pub without_key: u64,
     /// Members of the key that were missing, each with how often.
@@ -64,6 +66,7 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
         on_topic: 0,
         held: 0,
         refused: None,
+        excepted: 0,
         without_key: 0,
         missing: BTreeMap::new(),
         count: None,
@@ -84,7 +87,9 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
         near.held += 1;
         let mut found = Vec::new();
         matcher.matches(rule.layer, event, &mut found, &mut Vec::new());
+        let excepted = matcher.exception(number, event).is_some();
         match found.pop() {
+            _ if excepted => near.excepted += 1,
             Some(found) => matches.push((envelope.time, envelope.tenant.clone(), found.key)),
             None => {
                 near.without_key += 1;
@@ -160,6 +165,9 @@ impl fmt::Display for Near {
         )?;
         if let Some(id) = &self.refused {
             write!(f, ", not for event {id}")?;
+        }
+        if self.excepted > 0 {
+            write!(f, ", {} excepted", self.excepted)?;
         }
         if self.without_key > 0 {
             let missing: Vec<String> = self

@@ -173,6 +173,7 @@ fn near(near: &Near) -> Value {
         "on_topic": near.on_topic,
         "condition_held": near.held,
         "first_without": near.refused,
+        "excepted": near.excepted,
         "without_key": near.without_key,
         "missing": near.missing,
         "reached": near.count.as_ref().map(|count| count.reached),

@@ -20,6 +20,8 @@ use crate::rules::told;
 const CASES: &str = "cases";
 /// The file that names rules whose alerts the cases need.
 const USES: &str = "uses.toml";
+/// The files whose exceptions hold for the rules beside them.
+const EXCEPTIONS: &str = "except.toml";
 /// The name of the root folder.
 const ROOT: &str = ".";
 
@@ -85,7 +87,15 @@ pub fn by_folder(files: &[RuleFile]) -> BTreeMap<String, Vec<RuleFile>> {
         let folder = folder_of(&file.path).to_owned();
         folders.entry(folder).or_default().push(file.clone());
     }
+    folders.retain(|_, files| files.iter().any(|file| rule_files::holds_rules(&file.path)));
     folders
+}
+
+/// Files that say something about rules of every folder.
+fn of_every_folder(all: &[RuleFile]) -> impl Iterator<Item = &RuleFile> {
+    all.iter()
+        .filter(|file| !rule_files::holds_rules(&file.path))
+        .filter(|file| !file.path.ends_with(EXCEPTIONS))
 }
 
 /// The folder of a rule file.
@@ -96,6 +106,7 @@ pub fn folder_of(path: &str) -> &str {
 /// Reads the suite of `folder`, one of `folders`, below `root`.
 pub fn read(
     root: &Path,
+    all: &[RuleFile],
     folders: &BTreeMap<String, Vec<RuleFile>>,
     folder: &str,
 ) -> Result<Suite, CliError> {
@@ -114,6 +125,9 @@ pub fn read(
         let new: Vec<RuleFile> = new.cloned().collect();
         files.extend(new);
     }
+    let new = of_every_folder(all).filter(|file| !files.contains(file));
+    let new: Vec<RuleFile> = new.cloned().collect();
+    files.extend(new);
     files.sort_by(|one, other| one.path.cmp(&other.path));
     let set = rule_files::loader()
         .load(&files)

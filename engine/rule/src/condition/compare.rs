@@ -1,5 +1,5 @@
-//! How values compare. One place for both ways of running a condition: read conditions call it, and
-//! the script engine is taught it where rhai's own answer is another one.
+//! How values compare. The script engine is taught it where rhai's own answer is another one, and what is
+//! read of conditions means the same.
 //!
 //! Nothing is coerced: values of different kinds are never equal and have no order. Whole and other
 //! numbers compare by their exact value, not within rhai's tolerance.
@@ -21,10 +21,6 @@ pub(crate) enum Comparison {
     Greater,
     GreaterOrEqual,
 }
-
-/// A question that only the script can answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unsure;
 
 impl Comparison {
     pub(crate) const ALL: [Self; 6] = [
@@ -51,23 +47,27 @@ impl Comparison {
         }
     }
 
-    /// Whether it holds of two values; `null` stands for a missing field.
-    pub(crate) fn holds(self, left: &Value<'_>, right: &Value<'_>) -> Result<bool, Unsure> {
-        // Arrays and objects are compared member by member, which the script does.
-        if matches!(
-            (left, right),
-            (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_))
-        ) {
-            return Err(Unsure);
-        }
+    /// Whether it holds of two plain values; `null` stands for a missing field.
+    pub(crate) fn holds(self, left: &Value<'_>, right: &Value<'_>) -> bool {
         // `()` equals itself and yet is not `<=` itself.
         if matches!((left, right), (Value::Null, Value::Null)) {
-            return Ok(self == Self::Equal);
+            return self == Self::Equal;
         }
-        Ok(self.of_order(order(left, right)))
+        self.of_order(order(left, right))
     }
 
-    fn of_order(self, order: Option<Ordering>) -> bool {
+    /// The comparison that holds with the sides exchanged.
+    pub(crate) fn flipped(self) -> Self {
+        match self {
+            Self::Equal | Self::NotEqual => self,
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+        }
+    }
+
+    pub(crate) fn of_order(self, order: Option<Ordering>) -> bool {
         match self {
             Self::Equal => order == Some(Ordering::Equal),
             Self::NotEqual => order != Some(Ordering::Equal),

@@ -1,217 +1,166 @@
 //! Reading conditions from syntax trees.
 //!
-//! Gives up, rather than guess, on everything it does not know exactly: the script runs then.
+//! Reads what it knows exactly and leaves the rest to the script, part by part: never guesses.
 
-use larum_event::{FieldSet, Value};
-use rhai::{Expr, FnCallExpr, Stmt};
+use rhai::{Expr, FnCallExpr, Position, Stmt};
 
-use super::{Comparison, Condition, Field, Operand};
-use crate::script::{Chain, Link, Literal, Root, Source};
-use crate::text::{Network, Search, TextTest, regex};
-use crate::view::{FieldRef, is_value_property};
+use super::Comparison;
+use super::question::{Asked, Condition, Question};
+use super::scope::{Binding, Operand, Scope};
+use super::statements::Tail;
+use crate::script::{Closure, Source, body, may_miss, redefines};
 
-/// Reads the condition of one closure.
-pub(crate) struct Reader<'a> {
-    /// The parameter that is the event.
-    pub(crate) event: &'a str,
-    /// Captured constants by the parameter that carries them.
-    pub(crate) captured: Vec<(&'a str, &'a Literal)>,
+/// Most parts of one condition, what its functions hold included; beyond it the script decides.
+const PARTS: usize = 20_000;
+
+/// Reads one closure.
+pub(super) struct Reader<'a> {
     /// The file that it stands in.
-    pub(crate) source: &'a Source,
-    /// The paths that rules of the set read.
-    pub(crate) paths: &'a mut FieldSet,
+    pub(super) source: &'a Source,
+    /// What is known of names.
+    pub(super) scope: Scope<'a>,
+    /// How many parts may still be read.
+    pub(super) left: usize,
+    /// Functions that are being read inside of each other.
+    pub(super) depth: usize,
+}
+
+/// The condition of a closure over an event, as far as it can be read.
+pub(crate) fn read(source: &Source, closure: &Closure) -> Condition {
+    let Some(function) = source.closure(closure, 1) else {
+        return Condition::script(closure.place);
+    };
+    let Some((event, captured)) = function.params.split_last() else {
+        return Condition::script(closure.place);
+    };
+    let statements = body(function);
+    let by_members = redefines(&statements, event);
+    let mut scope = Scope::of_closure();
+    for (name, value) in captured.iter().zip(&closure.captured) {
+        scope.bind(name, Binding::Literal(value));
+    }
+    scope.bind(event, Binding::Event { by_members });
+    let mut reader = Reader {
+        source,
+        scope,
+        left: PARTS,
+        depth: 0,
+    };
+    let tail = Tail {
+        is_lenient: true,
+        may_return: true,
+    };
+    reader.statements(&statements, tail, function.body.start_position())
 }
 
 impl Reader<'_> {
-    /// The condition that a closure's body is, if all of it can be read.
-    pub(crate) fn read(&mut self, body: &[Stmt]) -> Option<Condition> {
-        match body {
-            [Stmt::Expr(expr)] => self.condition(expr),
-            [Stmt::FnCall(call, _)] => self.call(call),
-            [Stmt::Block(block)] => self.read(block.statements()),
-            _ => None,
-        }
-    }
-
-    fn condition(&mut self, expr: &Expr) -> Option<Condition> {
-        match expr {
+    /// What an expression is as a condition. Where it `is_lenient`, missing is not true; else it is an
+    /// error.
+    pub(super) fn condition(&mut self, expr: &Expr, is_lenient: bool) -> Condition {
+        let place = start(expr);
+        let Some(left) = self.left.checked_sub(1) else {
+            return Condition::script(place);
+        };
+        self.left = left;
+        let read = match expr {
             Expr::BoolConstant(value, _) => Some(Condition::Constant(*value)),
-            Expr::And(parts, _) => self.all(parts).map(Condition::All),
-            Expr::Or(parts, _) => self.all(parts).map(Condition::Any),
-            Expr::FnCall(call, _) => self.call(call),
-            Expr::Stmt(block) => self.read(block.statements()),
-            Expr::Dot(..) | Expr::Index(..) => self.chain(expr),
-            Expr::Variable(..) => match self.operand(expr)? {
-                Operand::Constant(Value::Bool(value)) => Some(Condition::Constant(value)),
-                _ => None,
-            },
+            Expr::And(parts, _) => Some(Condition::All(self.operands(parts))),
+            Expr::Or(parts, _) => Some(Condition::Any(self.operands(parts))),
+            Expr::FnCall(call, _) => self.call(call, place, is_lenient),
+            Expr::Stmt(block) => {
+                let tail = Tail {
+                    is_lenient,
+                    may_return: false,
+                };
+                Some(self.block(block.statements(), tail, place))
+            }
+            Expr::Dot(..) | Expr::Index(..) => self.chain(expr, is_lenient),
+            Expr::Variable(..) | Expr::Coalesce(..) => self
+                .operand(expr)
+                .and_then(|operand| flag(operand, is_lenient, place)),
             _ => None,
-        }
-    }
-
-    fn all(&mut self, parts: &[Expr]) -> Option<Vec<Condition>> {
-        parts.iter().map(|part| self.condition(part)).collect()
-    }
-
-    fn call(&mut self, call: &FnCallExpr) -> Option<Condition> {
-        if !call.namespace.is_empty() {
-            return None;
-        }
-        let operator = call.op_token.is_some();
-        match (call.name.as_str(), call.args.as_slice()) {
-            ("!", [part]) if operator => Some(Condition::Not(Box::new(self.condition(part)?))),
-            // `x in y` is `contains(y, x)`.
-            ("contains", [list, value]) if !self.is_defined("contains") => self
-                .one_of(list, value)
-                .or_else(|| self.test("contains", list, value)),
-            (name, [left, right]) if operator => {
-                let comparison = Comparison::named(name)?;
-                let left = self.operand(left)?;
-                Some(Condition::Compare(comparison, left, self.operand(right)?))
-            }
-            (name, [text, wanted]) if !operator => self.test(name, text, wanted),
-            _ => None,
-        }
-    }
-
-    /// A chain that ends in a field, or in a question about one.
-    fn chain(&mut self, expr: &Expr) -> Option<Condition> {
-        let chain = Chain::of(expr);
-        let Some((Link::Method(call, _), path)) = chain.links.split_last() else {
-            return Some(Condition::Flag(self.operand(expr)?));
         };
-        let [wanted] = call.args.as_slice() else {
-            return None;
-        };
-        if call.name == "has"
-            && path.is_empty()
-            && self.is_event(chain.root)
-            && !self.is_defined("has")
-        {
-            let Value::Str(path) = self.constant(wanted)? else {
-                return None;
-            };
-            let field = FieldRef::parse(&path).ok()?;
-            return Some(Condition::Has(Field::of(field, self.paths)));
-        }
-        let operand = self.field(chain.root, path)?;
-        self.question(&call.name, operand, wanted)
-    }
-
-    fn test(&mut self, name: &str, text: &Expr, wanted: &Expr) -> Option<Condition> {
-        let operand = self.operand(text)?;
-        if matches!(operand, Operand::Constant(_)) {
-            return None;
-        }
-        self.question(name, operand, wanted)
-    }
-
-    /// Whether the file gives a name of ours another meaning.
-    fn is_defined(&self, name: &str) -> bool {
-        !self.source.functions_named(name).is_empty()
-    }
-
-    fn question(&mut self, name: &str, operand: Operand, wanted: &Expr) -> Option<Condition> {
-        if self.is_defined(name) {
-            return None;
-        }
-        let Value::Str(wanted) = self.constant(wanted)? else {
-            return None;
-        };
-        match name {
-            "matches" => Some(Condition::Regex(operand, regex(&wanted).ok()?)),
-            "cidr" => Some(Condition::Inside(operand, Network::parse(&wanted).ok()?)),
-            name => {
-                let search = Search::new(TextTest::named(name)?, &wanted);
-                Some(Condition::Search(operand, search))
-            }
-        }
-    }
-
-    fn one_of(&mut self, list: &Expr, value: &Expr) -> Option<Condition> {
-        let list: Vec<Value<'static>> = match list {
-            Expr::Array(elements, _) => elements
-                .iter()
-                .map(|element| self.constant(element))
-                .collect::<Option<_>>()?,
-            Expr::Variable(names, ..) => match self.captured(&names.1)? {
-                Literal::Array(elements) => elements
-                    .iter()
-                    .map(Literal::to_value)
-                    .collect::<Option<_>>()?,
-                _ => return None,
-            },
-            _ => return None,
-        };
-        Some(Condition::OneOf(self.operand(value)?, list))
-    }
-
-    fn operand(&mut self, expr: &Expr) -> Option<Operand> {
-        if let Expr::Dot(..) | Expr::Index(..) = expr {
-            let chain = Chain::of(expr);
-            return self.field(chain.root, &chain.links);
-        }
-        self.constant(expr).map(Operand::Constant)
-    }
-
-    fn constant(&self, expr: &Expr) -> Option<Value<'static>> {
-        match expr {
-            Expr::BoolConstant(value, _) => Some(Value::Bool(*value)),
-            Expr::IntegerConstant(value, _) => Some(Value::Int(*value)),
-            Expr::FloatConstant(value, _) => Some(Value::Float(**value)),
-            Expr::StringConstant(text, _) => Some(Value::Str(text.to_string().into())),
-            Expr::Unit(_) => Some(Value::Null),
-            // `-5` is a call of `-`.
-            Expr::FnCall(call, _) if call.op_token.is_some() && call.name == "-" => {
-                match (call.args.len(), self.constant(call.args.first()?)?) {
-                    (1, Value::Int(value)) => value.checked_neg().map(Value::Int),
-                    (1, Value::Float(value)) => Some(Value::Float(-value)),
-                    _ => None,
-                }
-            }
-            Expr::Variable(names, ..) if names.2.is_empty() => self.captured(&names.1)?.to_value(),
-            _ => None,
-        }
-    }
-
-    fn captured(&self, name: &str) -> Option<&Literal> {
-        self.captured
-            .iter()
-            .find(|(parameter, _)| *parameter == name)
-            .map(|(_, value)| *value)
-    }
-
-    fn is_event(&self, root: Root<'_>) -> bool {
-        matches!(root, Root::Variable(name) if name == self.event)
-    }
-
-    fn field(&mut self, root: Root<'_>, links: &[Link<'_>]) -> Option<Operand> {
-        if !self.is_event(root) {
-            return None;
-        }
-        let mut segments: Vec<String> = Vec::with_capacity(links.len());
-        let mut script_if_missing = false;
-        for (depth, link) in links.iter().enumerate() {
-            let segment = match link {
-                Link::Property(name, _) => {
-                    script_if_missing |= depth > 0 && is_value_property(name);
-                    (*name).to_owned()
-                }
-                Link::Index(Expr::StringConstant(name, _)) => name.to_string(),
-                Link::Index(_) => return None,
-                Link::Method(..) => return None,
-            };
-            // A member with a dot in its name has no path.
-            if segment.is_empty() || segment.contains('.') {
-                return None;
-            }
-            segments.push(segment);
-        }
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let field = FieldRef::of_segments(&segments).ok()?;
-        Some(Operand::Field {
-            field: Field::of(field, self.paths),
-            script_if_missing,
+        read.unwrap_or_else(|| Condition::Script {
+            place,
+            // What is no truth is an error where one is wanted.
+            is_total: gives_truth(expr) && self.is_total(expr),
         })
     }
+
+    fn operands(&mut self, parts: &[Expr]) -> Vec<Condition> {
+        let mut read = Vec::with_capacity(parts.len());
+        for part in parts {
+            let is_lenient = self.scope.is_lenient && may_miss(part);
+            read.push(self.condition(part, is_lenient));
+        }
+        read
+    }
+
+    /// What stands where a truth decides, as in `if`.
+    pub(super) fn decider(&mut self, expr: &Expr) -> Condition {
+        let is_lenient = self.scope.is_lenient && may_miss(expr);
+        self.condition(expr, is_lenient)
+    }
+
+    pub(super) fn block(&mut self, statements: &[Stmt], tail: Tail, place: Position) -> Condition {
+        let names = self.scope.enter();
+        let read = self.statements(statements, tail, place);
+        self.scope.leave(names);
+        read
+    }
+}
+
+/// Where an expression begins; rhai places an operator's where the operator stands.
+pub(super) fn start(expr: &Expr) -> Position {
+    match expr {
+        Expr::FnCall(call, place) => start_of_call(call, *place),
+        other => other.start_position(),
+    }
+}
+
+/// Where a call begins that stands at `place`.
+pub(super) fn start_of_call(call: &FnCallExpr, place: Position) -> Position {
+    match call.args.first() {
+        Some(first) if call.op_token.is_some() && call.args.len() > 1 => start(first),
+        _ => place,
+    }
+}
+
+/// Whether an expression can give nothing but a truth.
+fn gives_truth(expr: &Expr) -> bool {
+    let Expr::FnCall(call, _) = expr else {
+        return false;
+    };
+    call.op_token.is_some() && Comparison::named(&call.name).is_some()
+}
+
+/// An operand asked whether it is true.
+pub(super) fn flag(operand: Operand, is_lenient: bool, place: Position) -> Option<Condition> {
+    use larum_event::Value;
+    match operand {
+        Operand::Constant(Value::Bool(value)) => Some(Condition::Constant(value)),
+        Operand::Constant(Value::Null) if is_lenient => Some(Condition::Constant(false)),
+        Operand::Field(field) => Some(ask(
+            Question::Flag {
+                field,
+                must_be: !is_lenient,
+            },
+            place,
+        )),
+        Operand::Truth(condition) => Some(*condition),
+        Operand::Else(field, other) => {
+            let is_there = Question::Compare(Comparison::NotEqual, field.clone(), Value::Null);
+            Some(Condition::Choice(Box::new([
+                ask(is_there, place),
+                flag(Operand::Field(field), is_lenient, place)?,
+                flag(*other, is_lenient, place)?,
+            ])))
+        }
+        Operand::Constant(_) | Operand::Length { .. } | Operand::Recased(..) => None,
+    }
+}
+
+/// A question as a condition.
+pub(super) fn ask(question: Question, place: Position) -> Condition {
+    Condition::Ask(Asked { question, place })
 }

@@ -7,10 +7,10 @@ use larum_event::{FieldSet, FiringPolicy, RuleFile, RuleId, Severity, Span, Wind
 use rhai::{Position, ScriptFuncDef};
 
 use super::{Draft, Said};
-use crate::condition::{Condition, Field, Reader};
+use crate::condition::{Field, read};
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
 use crate::rule::Rule;
-use crate::script::{Checker, Closure, Normal, Source, body};
+use crate::script::{Asked, Checker, Closure, FieldUse, Normal, Source};
 use crate::view::FieldRef;
 
 /// Finishes the drafts of one file.
@@ -27,6 +27,15 @@ pub(crate) struct Finish<'a> {
 pub(crate) struct Finished {
     pub(crate) rule: Rule,
     pub(crate) place: Position,
+    pub(crate) asks: Asks,
+}
+
+/// What a rule asks of fields, and on which topics.
+#[derive(Debug, Default)]
+pub(crate) struct Asks {
+    pub(crate) uses: Vec<FieldUse>,
+    /// Where `.on(..)` stands.
+    pub(crate) on_place: Position,
 }
 
 impl Finish<'_> {
@@ -42,25 +51,31 @@ impl Finish<'_> {
             );
         }
         let window = self.window(&draft);
+        let mut uses = key_uses(&draft);
         let keys: Vec<&str> = said(draft.group_by.as_ref())
             .map(|parts| parts.iter().map(|part| part.name.as_ref()).collect())
             .unwrap_or_default();
         if let Some(closure) = said(draft.when.as_ref())
             && let Some(function) = self.function(&draft, closure, "when", "event")
         {
-            self.checker().condition(&draft.name, &function);
+            let captured = &closure.captured;
+            uses.extend(self.checker().condition(&draft.name, &function, captured));
         }
         if let Some(closure) = said(draft.alert.as_ref())
             && let Some(function) = self.function(&draft, closure, "alert", "window")
         {
-            self.checker().alert(&draft.name, &function, &keys);
+            uses.extend(self.checker().alert(&draft.name, &function, &keys));
         }
         if self.problems.len() > before {
             return None;
         }
-        let place = draft.place;
+        let (place, on_place) = (draft.place, draft.on_place);
         let rule = self.build(draft.id.clone()?, window?, draft);
-        Some(Finished { rule, place })
+        Some(Finished {
+            rule,
+            place,
+            asks: Asks { uses, on_place },
+        })
     }
 
     fn build(&mut self, id: RuleId, window: WindowSpec, draft: Draft) -> Rule {
@@ -74,7 +89,7 @@ impl Finish<'_> {
             .map(|field| Field::of(field, self.paths))
             .collect();
         let when = draft.when.and_then(|said| said.value);
-        let read = when.as_ref().and_then(|closure| self.read(closure));
+        let condition = when.as_ref().map(|closure| read(self.source, closure));
         let mut rule = Rule {
             id,
             language: "rhai",
@@ -94,28 +109,16 @@ impl Finish<'_> {
             semantic_hash: [0; 32],
             file: Arc::from(self.file.path.as_str()),
             line: draft.place.line().unwrap_or(0),
+            exceptions: Vec::new(),
             source: self.number,
             when,
-            read,
+            condition: condition.map(Arc::new),
+            plan: None,
             key,
             alert: draft.alert.and_then(|said| said.value),
         };
         rule.semantic_hash = self.semantic_hash(&rule);
         rule
-    }
-
-    /// The condition of a closure, where it can be read.
-    fn read(&mut self, closure: &Closure) -> Option<Condition> {
-        let function = self.source.closure(closure, 1)?;
-        let (event, parameters) = function.params.split_last()?;
-        let captured = parameters.iter().map(|parameter| parameter.as_str());
-        let mut reader = Reader {
-            event,
-            captured: captured.zip(&closure.captured).collect(),
-            source: self.source,
-            paths: self.paths,
-        };
-        reader.read(&body(function))
     }
 
     fn window(&mut self, draft: &Draft) -> Option<WindowSpec> {
@@ -239,6 +242,22 @@ impl Finish<'_> {
         }
         *hasher.finalize().as_bytes()
     }
+}
+
+/// The paths that a draft groups by.
+fn key_uses(draft: &Draft) -> Vec<FieldUse> {
+    let Some(group_by) = &draft.group_by else {
+        return Vec::new();
+    };
+    let parts = group_by.value.iter().flatten();
+    let keys = parts.flat_map(|part| {
+        [Asked::Value, Asked::Key].map(|asked| FieldUse {
+            path: part.path.to_string(),
+            asked,
+            place: group_by.place,
+        })
+    });
+    keys.collect()
 }
 
 fn said<T>(said: Option<&Said<T>>) -> Option<&T> {

@@ -12,7 +12,8 @@ use super::literals;
 use super::needles::Rarity;
 use super::program::Steps;
 use super::set::{
-    AnyValue, Nominations, Predicate, PredicateId, PredicateSet, Program, Slot, View, ViewId,
+    AnyValue, Nominations, Predicate, PredicateId, PredicateSet, Program, Slot, SlotName,
+    SlotSource, View, ViewId,
 };
 use super::test::{Case, Test, TextKind};
 use super::verify::Verifier;
@@ -53,7 +54,7 @@ struct Draft {
 /// Collects predicates and rules.
 #[derive(Debug, Default)]
 pub struct PredicateSetBuilder {
-    fields: HashMap<String, Slot>,
+    slots: HashMap<SlotName, Slot>,
     known: HashMap<(Option<Slot>, Test), PredicateId>,
     predicates: Vec<Predicate>,
     tests: Vec<Test>,
@@ -66,8 +67,38 @@ pub struct PredicateSetBuilder {
 impl PredicateSetBuilder {
     /// The slot of a field.
     pub fn slot(&mut self, field: &str) -> Slot {
-        let fresh = Slot(number(self.fields.len()));
-        *self.fields.entry(field.to_owned()).or_insert(fresh)
+        self.slot_of(SlotSource::Field, field)
+    }
+
+    /// The slot of an exact path, such as `data.user.name`: members of objects from the top, and no other
+    /// layout. It has at most one value, and only values of the kind that a test is about answer it.
+    pub fn path(&mut self, path: &str) -> Slot {
+        self.slot_of(SlotSource::Path, path)
+    }
+
+    /// The slot of what stands in the array at an exact path; each element is a value.
+    pub fn elements(&mut self, path: &str) -> Slot {
+        self.slot_of(SlotSource::Elements, path)
+    }
+
+    /// A slot that the caller fills with [`Record::push_beside`](super::Record::push_beside).
+    pub fn pushed(&mut self, name: &str) -> Slot {
+        self.slot_of(SlotSource::Pushed, name)
+    }
+
+    fn slot_of(&mut self, source: SlotSource, name: &str) -> Slot {
+        let fresh = Slot(number(self.slots.len()));
+        let name = name.to_owned();
+        *self.slots.entry(SlotName { source, name }).or_insert(fresh)
+    }
+
+    /// The fields so far, sorted.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let known = self.slots.keys();
+        let named = known.filter(|known| known.source == SlotSource::Field);
+        let mut fields: Vec<String> = named.map(|known| known.name.clone()).collect();
+        fields.sort_unstable();
+        fields
     }
 
     /// The predicate that asks `test` of a slot, or of any value of the event.
@@ -152,11 +183,11 @@ impl PredicateSetBuilder {
     pub fn build(mut self) -> Result<PredicateSet, BuildError> {
         let (programs, steps, nominations) = self.plan();
         let rarity = self.rarity()?;
-        let mut asked: Vec<Asked> = self.fields.iter().map(|_| Asked::default()).collect();
+        let mut asked: Vec<Asked> = self.slots.iter().map(|_| Asked::default()).collect();
         let mut asked_of_any = Asked::default();
-        let mut view_slots = vec![false; self.fields.len()];
+        let mut view_slots = vec![false; self.slots.len()];
         let mut any_value = false;
-        for (id, (predicate, test)) in (0..).zip(self.predicates.iter().zip(self.tests)) {
+        for (id, (predicate, test)) in (0..).zip(self.predicates.iter().zip(&self.tests)) {
             let of_slot = match predicate.slot {
                 Some(slot) => {
                     if let Some(of_view) = view_slots.get_mut(slot.0 as usize) {
@@ -171,18 +202,14 @@ impl PredicateSetBuilder {
                 }
             };
             if let Some(of_slot) = of_slot {
-                ask(of_slot, test, PredicateId(id));
+                ask(of_slot, test.clone(), PredicateId(id));
             }
         }
-        let mut fields = vec![String::new(); self.fields.len()];
-        for (name, slot) in self.fields {
-            if let Some(field) = fields.get_mut(slot.0 as usize) {
-                *field = name;
-            }
-        }
+        let mut slots: Vec<(SlotName, Slot)> = self.slots.into_iter().collect();
+        slots.sort_unstable_by_key(|(_, slot)| *slot);
         let deciders = asked.into_iter().map(|asked| Decider::new(asked, &rarity));
         Ok(PredicateSet {
-            fields,
+            slots: slots.into_iter().map(|(name, _)| name).collect(),
             deciders: deciders.collect(),
             any_value: any_value.then(|| AnyValue::new(asked_of_any, rarity)),
             predicates: self.predicates,
@@ -190,6 +217,7 @@ impl PredicateSetBuilder {
             steps,
             nominations,
             views: self.views,
+            tests: self.tests,
             view_slots,
         })
     }
@@ -251,6 +279,7 @@ impl PredicateSetBuilder {
                 first: steps.add(&expression, &is_dear),
                 predicates: predicates.into(),
                 open: cover.is_none(),
+                expression,
             });
         }
         (programs, steps, Nominations::new(&nominated))
@@ -325,7 +354,7 @@ fn guards(test: &Test) -> Vec<Test> {
             Some(texts) => texts.iter().map(|text| anywhere(text)).collect(),
             None => vec![Test::Valued],
         },
-        Test::Network(_) | Test::Number(..) | Test::Time(..) | Test::Field { .. } => {
+        Test::Network(_) | Test::Time(..) | Test::Typed(_) | Test::Field { .. } => {
             vec![Test::Valued]
         }
         Test::Text {
@@ -334,6 +363,8 @@ fn guards(test: &Test) -> Vec<Test> {
         }
         | Test::Present
         | Test::Valued
+        | Test::Number(..)
+        | Test::Shape(_)
         | Test::Given(_)
         | Test::Null => Vec::new(),
     }
@@ -353,6 +384,8 @@ fn ask(asked: &mut Asked, test: Test, id: PredicateId) {
             literal,
             case: Case::Ignored,
         } => asked.texts.push((kind, literal, id)),
+        Test::Number(comparison, bound) => asked.numbers.push((comparison, bound, id)),
+        Test::Shape(shape) => asked.shapes.push((shape, id)),
         Test::Present => asked.present = Some(id),
         Test::Valued => asked.valued = Some(id),
         _ => {}

@@ -17,7 +17,10 @@ pub(crate) struct Gate(Searcher);
 impl Gate {
     /// A gate for what is asked, if there are few texts, none of them short, and nothing else is asked.
     pub(crate) fn new(asked: &Asked) -> Option<Self> {
-        let only_texts = asked.present.is_none() && asked.valued.is_none();
+        let only_texts = asked.present.is_none()
+            && asked.valued.is_none()
+            && asked.numbers.is_empty()
+            && asked.shapes.is_empty();
         let fits =
             |kind: TextKind, text: &str| kind == TextKind::Anywhere && text.len() >= SHORTEST;
         let all_fit = asked.texts.iter().all(|(kind, text, _)| fits(*kind, text));

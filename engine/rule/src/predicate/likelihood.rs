@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::expression::Expression;
+use super::number::Comparison;
 use super::set::PredicateId;
 use super::test::{Test, TextKind};
 
@@ -129,7 +130,13 @@ fn of_test(test: &Test) -> u32 {
             _ => 30,
         },
         Test::Pattern { .. } | Test::Regex(_) => 30,
-        Test::Network(_) | Test::Number(..) | Test::Time(..) | Test::Field { .. } => 1_000,
+        Test::Number(Comparison::Equal, _) => 40,
+        Test::Network(_)
+        | Test::Number(..)
+        | Test::Time(..)
+        | Test::Typed(_)
+        | Test::Field { .. } => 1_000,
+        Test::Shape(shape) => shape.likelihood(),
         Test::Null => 4_000,
         Test::Present | Test::Valued | Test::Given(_) => 9_000,
     }

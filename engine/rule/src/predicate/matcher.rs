@@ -157,7 +157,7 @@ impl PredicateMatcher {
                 .is_some_and(|slot| set.view_slots.get(slot.0 as usize) == Some(&true))
         };
         for entry in record.entries().iter().filter(|entry| of_view(entry)) {
-            self.visit(&set, entry);
+            self.visit(&set, record, entry);
         }
         let active = self.active(&set);
         for entry in record.entries().iter().filter(|entry| !of_view(entry)) {
@@ -165,7 +165,7 @@ impl PredicateMatcher {
                 .slot
                 .and_then(|slot| active.slots.get(slot.0 as usize));
             if asked == Some(&true) {
-                self.visit(&set, entry);
+                self.visit(&set, record, entry);
             }
         }
         match &active.any_value {
@@ -194,7 +194,7 @@ impl PredicateMatcher {
             Some((None, _)) => self.visit_all(&set, record),
             Some((slot, _)) => {
                 for entry in record.entries().iter().filter(|entry| entry.slot == slot) {
-                    self.visit(&set, entry);
+                    self.visit(&set, record, entry);
                 }
             }
         }
@@ -217,14 +217,14 @@ impl PredicateMatcher {
         self.nominated.clear();
     }
 
-    fn visit(&mut self, set: &PredicateSet, entry: &Entry) {
+    fn visit(&mut self, set: &PredicateSet, record: &Record, entry: &Entry) {
         let decider = entry
             .slot
             .and_then(|slot| set.deciders.get(slot.0 as usize));
         if let Some(decider) = decider {
             let value = self.folded.at(entry.place());
             self.work.bytes += value.text.len() as u64;
-            decider.visit(entry.kind, value, |hit| self.hits.insert(hit.0));
+            decider.visit(record, entry, value, |hit| self.hits.insert(hit.0));
         }
     }
 
@@ -244,7 +244,7 @@ impl PredicateMatcher {
             let value = self.folded.at(entry.place());
             // Other characters were not folded when all texts were looked at together.
             if all || !value.is_ascii && decider.is_worth_visits(value.text) {
-                decider.visit(entry.kind, value, |hit| self.hits.insert(hit.0));
+                decider.visit(record, entry, value, |hit| self.hits.insert(hit.0));
             }
         }
     }

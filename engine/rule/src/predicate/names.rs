@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::paths::{PathTree, Place};
+use super::record::Found;
 use super::scan::{self, STEP};
 use super::set::Slot;
 
@@ -31,11 +32,21 @@ const REMEMBERED: usize = 16_384;
 /// Names longer than this are looked up each time.
 const LONGEST: usize = 256;
 
+/// A slot that a value is entered under.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standpoint {
+    pub(crate) slot: Slot,
+    pub(crate) alias: bool,
+    pub(crate) found: Found,
+}
+
 #[derive(Debug)]
 struct Standing {
     places: Box<[Place]>,
-    /// Slots that a value here is entered under, and whether each is only an alias.
-    slots: Box<[(Slot, bool)]>,
+    /// Slots that a value here is entered under.
+    slots: Box<[Standpoint]>,
+    /// Where elements of an array here stand, once it is known.
+    elements: Option<StandingId>,
     members: HashMap<Box<[u8]>, MemberId, RandomState>,
     /// The member that came first last time.
     first: MemberId,
@@ -92,8 +103,29 @@ impl Names {
         ROOT
     }
 
-    /// Slots that a value is entered under, and whether each is only an alias.
-    pub(crate) fn slots(&self, standing: StandingId) -> &[(Slot, bool)] {
+    /// Where elements of an array stand.
+    pub(crate) fn elements(&mut self, standing: StandingId) -> StandingId {
+        let Some(of) = self.standings.get(standing as usize) else {
+            return NOWHERE;
+        };
+        if let Some(known) = of.elements {
+            return known;
+        }
+        let mut places = std::mem::take(&mut self.places);
+        places.clear();
+        places.extend_from_slice(&of.places);
+        let origins = places.len();
+        self.paths.elements(&mut places, 0..origins);
+        let elements = self.intern(places.get(origins..).unwrap_or_default().into());
+        self.places = places;
+        if let Some(of) = self.standings.get_mut(standing as usize) {
+            of.elements = Some(elements);
+        }
+        elements
+    }
+
+    /// Slots that a value is entered under.
+    pub(crate) fn slots(&self, standing: StandingId) -> &[Standpoint] {
         let standing = self.standings.get(standing as usize);
         standing.map_or(&[], |standing| &standing.slots)
     }
@@ -173,9 +205,15 @@ impl Names {
             return *known;
         }
         let id = u32::try_from(self.standings.len()).unwrap_or(NOWHERE);
-        let slots = places.iter().flat_map(|place| self.paths.slots(*place));
+        let mut slots = Vec::new();
+        for place in &places {
+            let found = PathTree::found(*place);
+            let here = self.paths.slots(*place);
+            slots.extend(here.map(|(slot, alias)| Standpoint { slot, alias, found }));
+        }
         self.standings.push(Standing {
-            slots: slots.collect(),
+            slots: slots.into(),
+            elements: None,
             places: places.clone(),
             members: HashMap::default(),
             first: NONE,

@@ -39,7 +39,18 @@ impl Number {
         Some(Self::Float(float.to_bits()))
     }
 
-    fn compare(self, other: Self) -> Ordering {
+    /// The number that a JSON value is, to a language with whole numbers of 64 bits and floats.
+    pub(crate) fn of_value(text: &str) -> Option<Self> {
+        match text.parse::<i64>() {
+            Ok(whole) => Some(Self::Whole(whole.into())),
+            Err(_) => text
+                .parse::<f64>()
+                .ok()
+                .map(|float| Self::Float(float.to_bits())),
+        }
+    }
+
+    pub(crate) fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Whole(left), Self::Whole(right)) => left.cmp(&right),
             (Self::Whole(left), Self::Float(right)) => whole_and_float(left, f64::from_bits(right)),
@@ -78,7 +89,11 @@ fn whole_and_float(whole: i128, float: f64) -> Ordering {
 impl Comparison {
     /// Whether `value` stands so to `bound`.
     pub(crate) fn holds(self, value: Number, bound: Number) -> bool {
-        let order = value.compare(bound);
+        self.of(value.compare(bound))
+    }
+
+    /// Whether it is this order.
+    pub(crate) fn of(self, order: Ordering) -> bool {
         match self {
             Self::Less => order.is_lt(),
             Self::AtMost => order.is_le(),

@@ -2,11 +2,13 @@
 //!
 //! A field `a.b` stands in `{"a":{"b":1}}`, in `{"a.b":1}`, and in each member of arrays on the way. A
 //! *mount* makes the members of a place count as if they stood at the top; an *alias* gives a place the
-//! name of a field, which counts only when nothing bears that name itself.
+//! name of a field, which counts only when nothing bears that name itself. An *exact path* leads through
+//! members of objects alone, as [`larum_event::FieldSet`] reads it.
 
 use std::collections::HashMap;
 
-use super::set::Slot;
+use super::record::Found;
+use super::set::{PredicateSet, Slot};
 
 /// How one or more formats lay out their fields.
 #[derive(Debug, Clone, Default)]
@@ -53,8 +55,17 @@ impl PathMap {
     }
 }
 
-/// A place, by its number in the tree.
+/// A place, by its number in the tree. Its highest bits say how it was reached.
 pub(crate) type Place = u32;
+/// The place is of exact paths.
+const OF_EXACT: Place = 1 << 31;
+/// The place is of exact paths, and one of the names on the way had a dot in it.
+const OF_DOTTED: Place = 1 << 30;
+/// The place is of elements of an array at an exact place.
+const OF_ELEMENTS: Place = 1 << 29;
+const HOW: Place = OF_EXACT | OF_DOTTED | OF_ELEMENTS;
+/// Where exact paths begin.
+const EXACT: Place = 2 | OF_EXACT;
 /// Where fields without a mount are looked for.
 pub(crate) const TOP: Place = 0;
 /// Where the paths of mounts and aliases begin.
@@ -73,17 +84,19 @@ struct Node {
 #[derive(Debug)]
 pub(crate) struct PathTree {
     nodes: Vec<Node>,
-    only_mounts: bool,
+    roots: Vec<Place>,
 }
 
 impl PathTree {
-    /// A tree of the fields, and of what `map` says of them; what names no field is left out.
-    pub(crate) fn new<'f>(fields: impl Iterator<Item = (&'f str, Slot)>, map: &PathMap) -> Self {
+    /// A tree of the fields of `set`, of what `map` says of them, and of exact paths; what names no field
+    /// is left out.
+    pub(crate) fn new(set: &PredicateSet, map: &PathMap) -> Self {
         let mut tree = Self {
-            nodes: vec![Node::default(), Node::default()],
-            only_mounts: map.only_mounts,
+            nodes: vec![Node::default(), Node::default(), Node::default()],
+            roots: Vec::new(),
         };
-        let fields: HashMap<&str, Slot> = fields.collect();
+        tree.exact(set);
+        let fields: HashMap<&str, Slot> = set.fields().collect();
         for (name, slot) in &fields {
             if let Some(node) = tree.insert(TOP, name) {
                 node.slot = Some(*slot);
@@ -102,16 +115,52 @@ impl PathTree {
                 node.mounted = true;
             }
         }
+        if !map.only_mounts {
+            tree.roots.push(TOP);
+        }
+        tree.roots.push(DOCUMENT);
         tree
     }
 
-    /// Where the whole document stands.
-    pub(crate) fn roots(&self) -> &'static [Place] {
-        if self.only_mounts {
-            &[DOCUMENT]
-        } else {
-            &[TOP, DOCUMENT]
+    fn exact(&mut self, set: &PredicateSet) {
+        // As FieldSet has it, a longer path leads nowhere.
+        let leads = |path: &str| path.split('.').count() <= larum_event::limits::EVENT_DEPTH;
+        for (path, slot) in set.paths().filter(|(path, _)| leads(path)) {
+            if let Some(node) = self.insert(EXACT & !HOW, path) {
+                node.slot = Some(slot);
+            }
         }
+        for (path, slot) in set.elements().filter(|(path, _)| leads(path)) {
+            // No segment of a path is empty.
+            if let Some(node) = self.insert(EXACT & !HOW, &format!("{path}.")) {
+                node.slot = Some(slot);
+            }
+        }
+        if self.nodes.len() > 3 {
+            self.roots.push(EXACT);
+        }
+    }
+
+    /// Adds to `places` where elements of an array at the places in `from` stand: an exact path ends at an
+    /// array, but for what is asked of its elements.
+    pub(crate) fn elements(&self, places: &mut Vec<Place>, from: std::ops::Range<usize>) {
+        for at in from {
+            let Some(place) = places.get(at).copied() else {
+                continue;
+            };
+            if place & OF_EXACT == 0 {
+                places.push(place);
+            } else if place & OF_ELEMENTS == 0
+                && let Some(elements) = self.node(place).and_then(|node| node.children.get(""))
+            {
+                places.push(*elements | place & HOW | OF_ELEMENTS);
+            }
+        }
+    }
+
+    /// Where the whole document stands.
+    pub(crate) fn roots(&self) -> &[Place] {
+        &self.roots
     }
 
     fn insert(&mut self, root: Place, path: &str) -> Option<&mut Node> {
@@ -133,7 +182,19 @@ impl PathTree {
     }
 
     fn node(&self, place: Place) -> Option<&Node> {
-        self.nodes.get(place as usize)
+        self.nodes.get((place & !HOW) as usize)
+    }
+
+    /// How values at the place are found.
+    pub(crate) fn found(place: Place) -> Found {
+        let is_dotted = place & OF_DOTTED != 0;
+        match (place & OF_EXACT != 0, place & OF_ELEMENTS != 0) {
+            (false, _) => Found::Laid,
+            (true, false) if is_dotted => Found::Dotted,
+            (true, false) => Found::Nested,
+            (true, true) if is_dotted => Found::DottedElement,
+            (true, true) => Found::Element,
+        }
     }
 
     /// Slots of a place, and whether each is only an alias.
@@ -146,15 +207,19 @@ impl PathTree {
 
     /// Adds to `places` where the member `name` of the places in `from` stands.
     pub(crate) fn enter(&self, places: &mut Vec<Place>, from: std::ops::Range<usize>, name: &str) {
-        // XML as JSON: the text of an element that also has attributes.
-        if name == "#text" {
-            places.extend_from_within(from);
-            return;
-        }
         for at in from {
             let Some(place) = places.get(at).copied() else {
                 continue;
             };
+            if place & OF_EXACT != 0 {
+                places.extend(self.member(place, name));
+                continue;
+            }
+            // XML as JSON: the text of an element that also has attributes.
+            if name == "#text" {
+                places.push(place);
+                continue;
+            }
             self.descend(places, place, name);
             if name.contains(' ') {
                 // Defender says "Threat Name", rules say ThreatName.
@@ -163,6 +228,26 @@ impl PathTree {
             let any = self.node(place).and_then(|node| node.any_child);
             any.into_iter().for_each(|any| self.arrive(places, any));
         }
+    }
+
+    /// The member of an exact place.
+    fn member(&self, from: Place, name: &str) -> Option<Place> {
+        // Elements have no members here, and an empty name is none of theirs.
+        if from & OF_ELEMENTS != 0 || name.is_empty() {
+            return None;
+        }
+        let step = |place: Place, name: &str| self.node(place)?.children.get(name).copied();
+        if let Some(place) = step(from, name) {
+            return Some(place | from & HOW);
+        }
+        if !name.contains('.') {
+            return None;
+        }
+        if name.split('.').any(str::is_empty) {
+            return None;
+        }
+        let place = name.split('.').try_fold(from, step)?;
+        Some(place | OF_EXACT | OF_DOTTED)
     }
 
     fn descend(&self, places: &mut Vec<Place>, from: Place, name: &str) {

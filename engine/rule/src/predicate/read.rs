@@ -1,7 +1,7 @@
 //! JSON to records in one pass: no tree is built, and a member that no rule names costs its bytes.
 
-use super::names::{MemberId, NONE, NOWHERE, StandingId};
-use super::record::{Naming, Record, RecordReader, ValueKind};
+use super::names::{MemberId, NONE, NOWHERE, StandingId, Standpoint};
+use super::record::{Found, Naming, Record, RecordReader, ValueKind};
 use super::scan;
 
 /// The text is not one JSON value.
@@ -21,6 +21,7 @@ impl RecordReader {
     /// The text is not JSON, or nested deeper than [`larum_event::limits::EVENT_DEPTH`].
     pub fn read(&mut self, json: &str, record: &mut Record) -> Result<(), ReadError> {
         record.clear();
+        self.met.forget();
         // No text is longer than it was written.
         record.texts().reserve(json.len());
         let root = self.names.root();
@@ -159,13 +160,16 @@ impl Pass<'_> {
     fn array(&mut self, standing: StandingId, depth: usize) -> Result<(), ReadError> {
         self.at += 1;
         self.blanks();
+        let elements = self.reader.names.elements(standing);
+        if elements != standing {
+            self.enter_list(standing);
+        }
         if self.take(b']') {
-            let start = self.record.begin();
-            self.enter(standing, ValueKind::Hollow, start);
+            self.enter_empty(elements);
             return Ok(());
         }
         loop {
-            self.value(standing, depth + 1)?;
+            self.value(elements, depth + 1)?;
             self.blanks();
             if self.take(b',') {
                 continue;
@@ -229,24 +233,63 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// An array is the value of exact paths.
+    fn enter_list(&mut self, standing: StandingId) {
+        let start = self.record.begin();
+        for one in self.reader.names.slots(standing) {
+            if one.found.is_only() {
+                let naming = one.naming(false);
+                let met = &mut self.reader.met;
+                met.enter(self.record, naming, ValueKind::List, start);
+            }
+        }
+    }
+
+    /// An array without elements is there, for fields of layouts.
+    fn enter_empty(&mut self, standing: StandingId) {
+        let start = self.record.begin();
+        let slots = self.reader.names.slots(standing).iter();
+        let laid = slots.filter(|one| one.found == Found::Laid);
+        for (at, one) in laid.enumerate() {
+            self.record
+                .enter(one.naming(at == 0), ValueKind::Hollow, start);
+        }
+    }
+
     /// Enters a value under every slot of its places, or under none for tests of any value.
     fn enter(&mut self, standing: StandingId, kind: ValueKind, start: usize) {
         let slots = self.reader.names.slots(standing);
-        for (at, (slot, alias)) in slots.iter().enumerate() {
-            let naming = Naming {
-                slot: Some(*slot),
-                alias: *alias,
-                first: at == 0,
-            };
-            self.record.enter(naming, kind, start);
+        let mut first = true;
+        for one in slots {
+            if one.found == Found::Laid {
+                self.record.enter(one.naming(first), kind, start);
+                first = false;
+            } else if one.found.is_only() {
+                let met = &mut self.reader.met;
+                met.enter(self.record, one.naming(false), kind, start);
+            } else {
+                self.record.enter(one.naming(false), kind, start);
+            }
         }
-        if slots.is_empty() && kind != ValueKind::Hollow && self.reader.keeps_all {
+        if first && kind != ValueKind::Hollow && self.reader.keeps_all {
             let naming = Naming {
                 slot: None,
                 alias: false,
                 first: true,
+                found: Found::Laid,
             };
             self.record.enter(naming, kind, start);
+        }
+    }
+}
+
+impl Standpoint {
+    fn naming(self, first: bool) -> Naming {
+        Naming {
+            slot: Some(self.slot),
+            alias: self.alias,
+            first,
+            found: self.found,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::names::Names;
+use super::number::Number;
 use super::paths::{PathMap, PathTree};
 use super::scan::Texts;
 use super::set::{PredicateSet, Slot};
@@ -20,6 +21,8 @@ pub enum ValueKind {
     Null,
     /// An object, or an array without members: the field is there and has no text.
     Hollow,
+    /// An array at an exact path.
+    List,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +32,55 @@ pub(crate) struct Entry {
     /// The same value was not entered before under another slot.
     pub(crate) first: bool,
     pub(crate) alias: bool,
+    pub(crate) found: Found,
     start: u32,
     end: u32,
+}
+
+/// How a value came under its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// By a layout, or pushed by the caller.
+    Laid,
+    /// By an exact path, each name a segment.
+    Nested,
+    /// By an exact path, one of the names with a dot in it.
+    Dotted,
+    /// As an element of the array there.
+    Element,
+    /// As an element of an array that one of such names leads to.
+    DottedElement,
+}
+
+impl Found {
+    /// Whether it is the one value of its slot.
+    pub(crate) fn is_only(self) -> bool {
+        matches!(self, Self::Nested | Self::Dotted)
+    }
+
+    pub(crate) fn is_dotted(self) -> bool {
+        matches!(self, Self::Dotted | Self::DottedElement)
+    }
+}
+
+impl Entry {
+    /// Whether tests of texts are about it.
+    pub(crate) fn answers_texts(&self) -> bool {
+        match self.kind {
+            ValueKind::Text => true,
+            ValueKind::Number | ValueKind::Truth => self.found == Found::Laid,
+            ValueKind::Null | ValueKind::Hollow | ValueKind::List => false,
+        }
+    }
+
+    /// The number that tests of numbers are about.
+    pub(crate) fn number(&self, text: &str) -> Option<Number> {
+        match (self.found, self.kind) {
+            (Found::Laid, _) => Number::parse(text),
+            (_, ValueKind::Number) => Number::of_value(text),
+            _ => None,
+        }
+    }
 }
 
 /// Under what name a value is entered.
@@ -39,6 +89,7 @@ pub(crate) struct Naming {
     pub(crate) slot: Option<Slot>,
     pub(crate) alias: bool,
     pub(crate) first: bool,
+    pub(crate) found: Found,
 }
 
 /// A value of a record.
@@ -48,7 +99,7 @@ pub struct RecordValue<'r> {
     pub slot: Option<Slot>,
     /// What it was.
     pub kind: ValueKind,
-    /// Its text, unescaped; of a [`ValueKind::Null`] or [`ValueKind::Hollow`], nothing.
+    /// Its text, unescaped; of null, objects and arrays, nothing.
     pub text: &'r str,
 }
 
@@ -77,12 +128,22 @@ impl Record {
 
     /// Adds a value by hand, for events that are not JSON.
     pub fn push(&mut self, slot: Option<Slot>, kind: ValueKind, text: &str) {
+        self.push_named(slot, kind, text, true);
+    }
+
+    /// Adds the value of a slot that stands beside the event: tests of any value do not see it.
+    pub fn push_beside(&mut self, slot: Slot, kind: ValueKind, text: &str) {
+        self.push_named(Some(slot), kind, text, false);
+    }
+
+    fn push_named(&mut self, slot: Option<Slot>, kind: ValueKind, text: &str, first: bool) {
         let start = self.begin();
         self.texts.extend(text.as_bytes());
         let naming = Naming {
             slot,
             alias: false,
-            first: true,
+            first,
+            found: Found::Laid,
         };
         self.enter(naming, kind, start);
     }
@@ -105,6 +166,11 @@ impl Record {
         str::from_utf8(bytes).unwrap_or_default()
     }
 
+    /// The text as bytes, which need no second look to be used.
+    pub(crate) fn bytes(&self, entry: &Entry) -> &[u8] {
+        self.texts.get(entry.start as usize, entry.end as usize)
+    }
+
     /// All texts one behind the other; those of entries are parts of it.
     pub(crate) fn all_bytes(&self) -> &[u8] {
         self.texts.get(0, self.texts.len())
@@ -120,7 +186,12 @@ impl Record {
 
     /// Enters the text that was added since `start`.
     pub(crate) fn enter(&mut self, naming: Naming, kind: ValueKind, start: usize) {
-        let Naming { slot, alias, first } = naming;
+        let Naming {
+            slot,
+            alias,
+            first,
+            found,
+        } = naming;
         self.has_alias |= alias;
         // Events of 4 GB are turned away long before.
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -129,9 +200,18 @@ impl Record {
             kind,
             first,
             alias,
+            found,
             start: place(start),
             end: place(self.texts.len()),
         });
+    }
+
+    /// Takes an entry out of its slot.
+    fn withdraw(&mut self, at: usize) {
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.slot = None;
+            entry.first = false;
+        }
     }
 
     /// An alias counts only where nothing bears the field's own name.
@@ -163,6 +243,59 @@ pub struct RecordReader {
     /// Whether values that no rule names are kept, for tests of any value.
     pub(crate) keeps_all: bool,
     pub(crate) name: Texts,
+    pub(crate) met: Met,
+}
+
+/// Where the values of exact paths were entered, since each has only one.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    /// By slot; 0 for none, else the entry's place and one.
+    entries: Vec<usize>,
+    slots: Vec<Slot>,
+}
+
+impl Met {
+    pub(crate) fn forget(&mut self) {
+        for slot in self.slots.drain(..) {
+            if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
+                *entry = 0;
+            }
+        }
+    }
+
+    /// The entry of a slot, if it was met before; from now on it is `next`.
+    fn replace(&mut self, slot: Slot, next: usize) -> Option<usize> {
+        let at = slot.0 as usize;
+        if self.entries.len() <= at {
+            self.entries.resize(at + 1, 0);
+        }
+        let before = self.entries.get_mut(at)?;
+        let known = before.checked_sub(1);
+        *before = next + 1;
+        self.slots.push(slot);
+        known
+    }
+
+    /// Enters the value of an exact path. As [`larum_event::FieldSet`] reads it, the last value counts
+    /// whose names are all segments, or else the first whose names are not.
+    pub(crate) fn enter(
+        &mut self,
+        record: &mut Record,
+        naming: Naming,
+        kind: ValueKind,
+        start: usize,
+    ) {
+        let Some(slot) = naming.slot else { return };
+        let next = record.entries.len();
+        if let Some(known) = self.replace(slot, next) {
+            if naming.found.is_dotted() {
+                self.replace(slot, known);
+                return;
+            }
+            record.withdraw(known);
+        }
+        record.enter(naming, kind, start);
+    }
 }
 
 impl RecordReader {
@@ -174,10 +307,14 @@ impl RecordReader {
     /// A reader for the fields of `set`, laid out as `map` says.
     pub fn new(set: &PredicateSet, map: &PathMap) -> Self {
         Self {
-            names: Names::new(PathTree::new(set.fields(), map)),
-            reads_anything: set.asks_any_value() || set.fields().next().is_some(),
+            names: Names::new(PathTree::new(set, map)),
+            reads_anything: set.asks_any_value()
+                || set.fields().next().is_some()
+                || set.paths().next().is_some()
+                || set.elements().next().is_some(),
             keeps_all: set.asks_any_value(),
             name: Texts::default(),
+            met: Met::default(),
         }
     }
 }

@@ -4,11 +4,32 @@ use super::decide::{Asked, Decider};
 use super::expression::Expression;
 use super::needles::Rarity;
 use super::program::Steps;
+use super::test::Test;
 use super::verify::Verifier;
 
 /// A field that some rule names, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub(crate) u32);
+
+/// Where the values of a slot come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum SlotSource {
+    /// A field of a layout: several names may lead to it, and it may have several values.
+    Field,
+    /// One exact path of the document, with one value of its own kind.
+    Path,
+    /// The elements of the array at an exact path.
+    Elements,
+    /// The caller pushes it.
+    Pushed,
+}
+
+/// What a slot is called.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SlotName {
+    pub(crate) source: SlotSource,
+    pub(crate) name: String,
+}
 
 /// A predicate, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +63,8 @@ pub(crate) type ProgramId = u32;
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) rule: u32,
+    /// What it asks, for people.
+    pub(crate) expression: Expression,
     /// The first of its steps.
     pub(crate) first: u32,
     /// Every predicate it may ask.
@@ -110,7 +133,7 @@ impl AnyValue {
 /// All predicates and rules, ready to be asked.
 #[derive(Debug, Default)]
 pub struct PredicateSet {
-    pub(crate) fields: Vec<String>,
+    pub(crate) slots: Vec<SlotName>,
     pub(crate) deciders: Vec<Decider>,
     /// For predicates of any value.
     pub(crate) any_value: Option<AnyValue>,
@@ -119,6 +142,8 @@ pub struct PredicateSet {
     pub(crate) steps: Steps,
     pub(crate) nominations: Nominations,
     pub(crate) views: Vec<View>,
+    /// What each predicate asks, for people.
+    pub(crate) tests: Vec<Test>,
     /// Slots that views ask of.
     pub(crate) view_slots: Vec<bool>,
 }
@@ -126,9 +151,29 @@ pub struct PredicateSet {
 impl PredicateSet {
     /// The fields that rules name.
     pub fn fields(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
+        self.of_source(SlotSource::Field)
+    }
+
+    /// The exact paths that rules name.
+    pub fn paths(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
+        self.of_source(SlotSource::Path)
+    }
+
+    /// The exact paths whose elements rules ask about.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
+        self.of_source(SlotSource::Elements)
+    }
+
+    /// The slots whose values the caller pushes.
+    pub fn pushed(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
+        self.of_source(SlotSource::Pushed)
+    }
+
+    fn of_source(&self, source: SlotSource) -> impl Iterator<Item = (&str, Slot)> + '_ {
         (0..)
-            .zip(&self.fields)
-            .map(|(slot, name)| (name.as_str(), Slot(slot)))
+            .zip(&self.slots)
+            .filter(move |(_, slot)| slot.source == source)
+            .map(|(number, slot)| (slot.name.as_str(), Slot(number)))
     }
 
     /// The field of this name, if a rule names it.

@@ -3,7 +3,9 @@
 use super::glob::Glob;
 use super::number::{Comparison, Number};
 use super::set::Slot;
+use super::shape::Shape;
 use super::time_part::TimePart;
+use super::typed::Typed;
 
 /// Where a text must stand in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +32,8 @@ pub enum Case {
 /// A question asked of a field's values.
 ///
 /// Numbers and truths are asked as the texts they are written as; a null, an object or an empty array
-/// answers no to every text.
+/// answers no to every text. The value at an exact path answers only as what it is: to tests of texts if it
+/// is a text, to tests of numbers if it is a number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Test {
     /// The text stands there.
@@ -63,6 +66,10 @@ pub enum Test {
     Valued,
     /// The field is missing or null.
     Null,
+    /// The value is like this, whatever it says.
+    Shape(Shape),
+    /// The value, as what it is, answers this.
+    Typed(Typed),
     /// The caller says so of the event, whatever its values; see
     /// [`PredicateMatcher::matches_given`](super::PredicateMatcher::matches_given). Asked of no slot.
     Given(String),
@@ -94,12 +101,14 @@ impl Test {
     pub(crate) fn is_settled_by_a_visit(&self) -> bool {
         match self {
             Self::Text { case, .. } => *case == Case::Ignored,
-            Self::Present | Self::Valued | Self::Given(_) => true,
+            Self::Present | Self::Valued | Self::Number(..) | Self::Shape(_) | Self::Given(_) => {
+                true
+            }
             Self::Pattern { .. }
             | Self::Regex(_)
             | Self::Network(_)
-            | Self::Number(..)
             | Self::Time(..)
+            | Self::Typed(_)
             | Self::Null
             | Self::Field { .. } => false,
         }

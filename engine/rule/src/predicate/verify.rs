@@ -9,6 +9,7 @@ use super::record::{Record, ValueKind};
 use super::set::Slot;
 use super::test::{Case, Test, TextKind};
 use super::time_part::TimePart;
+use super::typed::Typed;
 use crate::text::Network;
 
 /// A test that looks at the values themselves.
@@ -18,8 +19,8 @@ pub(crate) enum Verifier {
     Pattern(GlobMatcher, Case),
     Regex(Regex),
     Network(Network),
-    Number(Comparison, Number),
     Time(TimePart, Comparison, Number),
+    Typed(Typed),
     Null,
     Field(Slot, TextKind, Case),
     /// The caller settles it.
@@ -37,7 +38,10 @@ impl Verifier {
                 ..
             }
             | Test::Present
-            | Test::Valued => Self::Visited,
+            | Test::Valued
+            | Test::Number(..)
+            | Test::Shape(_) => Self::Visited,
+            Test::Typed(typed) => Self::Typed(typed.clone()),
             Test::Given(_) => Self::Given,
             Test::Text { kind, literal, .. } => Self::Text(*kind, literal.clone()),
             Test::Pattern {
@@ -51,7 +55,6 @@ impl Verifier {
                 last.trim_start_matches("error: ").to_owned()
             })?),
             Test::Network(network) => Self::Network(Network::parse(network)?),
-            Test::Number(comparison, bound) => Self::Number(*comparison, *bound),
             Test::Time(part, comparison, bound) => Self::Time(*part, *comparison, *bound),
             Test::Null => Self::Null,
             Test::Field { other, kind, case } => Self::Field(*other, *kind, *case),
@@ -70,8 +73,13 @@ impl Verifier {
         }
         record.entries().iter().any(|entry| {
             let asked = slot.map_or(entry.first, |_| entry.slot == slot);
-            let has_text = !matches!(entry.kind, ValueKind::Null | ValueKind::Hollow);
-            asked && has_text && self.holds_for(record.text(entry), record, scratch)
+            asked
+                && match self {
+                    Self::Typed(typed) => typed.holds(entry.kind, record.text(entry), record),
+                    _ => {
+                        entry.answers_texts() && self.holds_for(record.text(entry), record, scratch)
+                    }
+                }
         })
     }
 
@@ -85,22 +93,18 @@ impl Verifier {
             }
             Self::Regex(regex) => regex.is_match(text),
             Self::Network(network) => network.contains(text),
-            Self::Number(comparison, bound) => {
-                Number::parse(text).is_some_and(|value| comparison.holds(value, *bound))
-            }
             Self::Time(part, comparison, bound) => part
                 .of(text)
                 .is_some_and(|value| comparison.holds(Number::Whole(value.into()), *bound)),
-            Self::Field(other, kind, case) => record.values().any(|value| {
-                let has_text = !matches!(value.kind, ValueKind::Null | ValueKind::Hollow);
-                value.slot == Some(*other)
-                    && has_text
+            Self::Field(other, kind, case) => record.entries().iter().any(|entry| {
+                entry.slot == Some(*other)
+                    && entry.answers_texts()
                     && match case {
-                        Case::Kept => kind.holds(text, value.text),
-                        Case::Ignored => kind.holds(&fold(text), &fold(value.text)),
+                        Case::Kept => kind.holds(text, record.text(entry)),
+                        Case::Ignored => kind.holds(&fold(text), &fold(record.text(entry))),
                     }
             }),
-            Self::Null | Self::Given | Self::Visited => false,
+            Self::Typed(_) | Self::Null | Self::Given | Self::Visited => false,
         }
     }
 }

@@ -7,11 +7,14 @@ use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use larum_event::RuleFile;
-use rhai::{ASTNode, Engine, Expr, Position, ScriptFuncDef, Stmt};
+use rhai::{ASTNode, Engine, Expr, Position, ScriptFuncDef};
 
-use super::chain::{Chain, Link, Root};
+use super::chain::{Chain, Link};
+use super::closure::Literal;
 use super::names::{Meaning, chain_problem};
 use super::source::{Source, body};
+use super::uses::{self, FieldUse};
+use super::visit::{Visit, aliases, below_event, follow_call, follow_method, meaning_of};
 use super::walk::{Call, call_of, each_expr};
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
 use crate::text::{Network, regex};
@@ -49,13 +52,6 @@ pub(crate) struct Checker<'a> {
     pub(crate) file: &'a RuleFile,
     pub(crate) source: &'a Source,
     pub(crate) problems: &'a mut Vec<Diagnostic>,
-}
-
-/// A function and the variables of it that stand for something.
-struct Visit<'k> {
-    function: Rc<ScriptFuncDef>,
-    names: Vec<(String, Meaning<'k>)>,
-    this: Option<Meaning<'k>>,
 }
 
 impl Checker<'_> {
@@ -131,39 +127,67 @@ impl Checker<'_> {
         }
     }
 
-    /// The event that a condition gets must only be asked for members it can have.
-    pub(crate) fn condition(&mut self, rule: &str, function: &Rc<ScriptFuncDef>) {
-        self.closure(rule, function, Meaning::Event);
+    /// The event that a condition gets must only be asked for members it can have. Gives what it
+    /// is asked.
+    pub(crate) fn condition(
+        &mut self,
+        rule: &str,
+        function: &Rc<ScriptFuncDef>,
+        captured: &[Literal],
+    ) -> Vec<FieldUse> {
+        self.closure(rule, function, captured, Meaning::Event)
     }
 
     /// The same of the window that an alert's text is made of; `keys` are its group's names.
-    pub(crate) fn alert(&mut self, rule: &str, function: &Rc<ScriptFuncDef>, keys: &[&str]) {
-        self.closure(rule, function, Meaning::Window { keys });
+    pub(crate) fn alert(
+        &mut self,
+        rule: &str,
+        function: &Rc<ScriptFuncDef>,
+        keys: &[&str],
+    ) -> Vec<FieldUse> {
+        self.closure(rule, function, &[], Meaning::Window { keys })
     }
 
-    fn closure(&mut self, rule: &str, function: &Rc<ScriptFuncDef>, meaning: Meaning<'_>) {
+    fn closure(
+        &mut self,
+        rule: &str,
+        function: &Rc<ScriptFuncDef>,
+        captured: &[Literal],
+        meaning: Meaning<'_>,
+    ) -> Vec<FieldUse> {
         let Some(parameter) = function.params.last() else {
-            return;
+            return Vec::new();
         };
+        let constants = function.params.iter().zip(captured);
         let mut visits = vec![Visit {
             function: Rc::clone(function),
             names: vec![(parameter.to_string(), meaning)],
             this: None,
+            constants: constants
+                .map(|(name, value)| (name.to_string(), value.clone()))
+                .collect(),
         }];
         let mut seen: HashSet<String> = HashSet::new();
+        let mut uses = Vec::new();
         while let Some(visit) = visits.pop() {
             if seen.insert(visit.function.to_string()) {
-                self.visit(rule, visit, &mut visits);
+                uses.extend(self.visit(rule, visit, &mut visits));
             }
         }
+        uses
     }
 
     /// Checks one function, and notes the functions that it hands its event or window to.
-    fn visit<'k>(&mut self, rule: &str, mut visit: Visit<'k>, visits: &mut Vec<Visit<'k>>) {
+    fn visit<'k>(
+        &mut self,
+        rule: &str,
+        mut visit: Visit<'k>,
+        visits: &mut Vec<Visit<'k>>,
+    ) -> Vec<FieldUse> {
         let statements = body(&visit.function);
         aliases(&statements, &mut visit.names);
         let source = self.source;
-        let mut problems = Vec::new();
+        let (mut problems, mut found) = (Vec::new(), Vec::new());
         for statement in &statements {
             statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
                 let Some(node) = path.last() else {
@@ -175,10 +199,12 @@ impl Checker<'_> {
                     let chain = Chain::of(expr);
                     if let Some(meaning) = meaning_of(chain.root, &visit) {
                         problems.extend(chain_problem(rule, meaning, &chain.links));
+                        found.extend(uses::of_chain(below_event(meaning, &chain.links)));
                         follow_method(source, meaning, &chain.links, visits);
                     }
                 }
                 if let Some(call) = call_of(node) {
+                    found.extend(visit.uses(call));
                     follow_call(source, &visit, call, visits);
                 }
                 true
@@ -187,6 +213,7 @@ impl Checker<'_> {
         for (place, problem) in problems {
             self.report(place, problem);
         }
+        found
     }
 
     fn report(&mut self, place: Position, problem: Refusal) {
@@ -227,78 +254,6 @@ fn is_of_rule(path: &[ASTNode<'_>]) -> bool {
             matches!(&both.lhs, Expr::FnCall(call, _) if call.name == "rule")
         }
         _ => false,
-    }
-}
-
-fn aliases(statements: &[Stmt], names: &mut Vec<(String, Meaning<'_>)>) {
-    for statement in statements {
-        if let Stmt::Var(parts, ..) = statement
-            && let Expr::Variable(from, ..) = &parts.1
-            && let Some((_, meaning)) = names.iter().find(|(name, _)| *name == from.1.as_str())
-        {
-            names.push((parts.0.name.to_string(), *meaning));
-        }
-    }
-}
-
-fn meaning_of<'k>(root: Root<'_>, visit: &Visit<'k>) -> Option<Meaning<'k>> {
-    match root {
-        Root::Variable(variable) => visit
-            .names
-            .iter()
-            .find(|(name, _)| name == variable)
-            .map(|(_, meaning)| *meaning),
-        Root::This => visit.this,
-        Root::Other => None,
-    }
-}
-
-fn follow_call<'k>(
-    source: &Source,
-    visit: &Visit<'k>,
-    call: Call<'_>,
-    visits: &mut Vec<Visit<'k>>,
-) {
-    if call.method {
-        return;
-    }
-    let Some(function) = source.function(&call.call.name, call.call.args.len()) else {
-        return;
-    };
-    let names: Vec<_> = function
-        .params
-        .iter()
-        .zip(call.call.args.iter())
-        .filter_map(|(parameter, argument)| {
-            let root = Chain::of(argument);
-            let whole = root.links.is_empty();
-            let meaning = whole.then(|| meaning_of(root.root, visit)).flatten()?;
-            Some((parameter.to_string(), meaning))
-        })
-        .collect();
-    if !names.is_empty() {
-        visits.push(Visit {
-            function: Rc::clone(function),
-            names,
-            this: None,
-        });
-    }
-}
-
-fn follow_method<'k>(
-    source: &Source,
-    meaning: Meaning<'k>,
-    links: &[Link<'_>],
-    visits: &mut Vec<Visit<'k>>,
-) {
-    if let Some(Link::Method(call, _)) = links.first()
-        && let Some(function) = source.function(&call.name, call.args.len())
-    {
-        visits.push(Visit {
-            function: Rc::clone(function),
-            names: Vec::new(),
-            this: Some(meaning),
-        });
     }
 }
 

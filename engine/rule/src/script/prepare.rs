@@ -72,7 +72,7 @@ fn with_arguments(
 }
 
 /// Whether a body gives the name another meaning somewhere.
-fn redefines(statements: &[Stmt], name: &str) -> bool {
+pub(crate) fn redefines(statements: &[Stmt], name: &str) -> bool {
     let mut found = false;
     for statement in statements {
         statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
@@ -110,6 +110,15 @@ fn path_of(chain: &Chain<'_>) -> Option<(usize, String)> {
     }
     FieldRef::of_segments(&segments).ok()?;
     Some((segments.len(), segments.join(".")))
+}
+
+/// Whether an operand may be missing, so that it is asked whether it is true.
+pub(crate) fn may_miss(operand: &Expr) -> bool {
+    match operand {
+        Expr::Dot(..) | Expr::Index(..) | Expr::Variable(..) | Expr::Coalesce(..) => true,
+        Expr::FnCall(call, _) => call.op_token.is_none(),
+        _ => false,
+    }
 }
 
 impl Body<'_> {
@@ -249,12 +258,7 @@ impl Body<'_> {
 
     /// Wraps an operand, unless it can be nothing but a truth value.
     fn wrap(&self, operand: &mut Expr) {
-        let may_miss = match operand {
-            Expr::Dot(..) | Expr::Index(..) | Expr::Variable(..) | Expr::Coalesce(..) => true,
-            Expr::FnCall(call, _) => call.op_token.is_none(),
-            _ => false,
-        };
-        if !may_miss {
+        if !may_miss(operand) {
             return;
         }
         let place = operand.position();

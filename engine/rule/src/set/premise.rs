@@ -33,10 +33,8 @@ impl Premises {
         on: &[TopicPattern],
         predicates: &mut PredicateSetBuilder,
     ) -> Result<(PredicateId, ViewId), BuildError> {
-        let mut patterns = on.to_vec();
-        patterns.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         let fresh = self.premises.len();
-        let number = *self.known.entry((layer, patterns)).or_insert(fresh);
+        let number = *self.known.entry((layer, sorted(on))).or_insert(fresh);
         if let Some(known) = self.premises.get(number) {
             return Ok((known.holds, known.view));
         }
@@ -50,6 +48,12 @@ impl Premises {
             view,
         });
         Ok((holds, view))
+    }
+
+    /// The premise of rules of `layer` that read `on`, if some do.
+    pub(crate) fn find(&self, layer: u8, on: &[TopicPattern]) -> Option<PredicateId> {
+        let number = *self.known.get(&(layer, sorted(on)))?;
+        self.premises.get(number).map(|premise| premise.holds)
     }
 
     /// What holds of an event in each of `layers` layers: it has `topic`, and is an alert of a rule of
@@ -81,4 +85,10 @@ impl Premises {
     pub(crate) fn all(&self) -> Vec<PredicateId> {
         self.premises.iter().map(|premise| premise.holds).collect()
     }
+}
+
+fn sorted(on: &[TopicPattern]) -> Vec<TopicPattern> {
+    let mut patterns = on.to_vec();
+    patterns.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    patterns
 }

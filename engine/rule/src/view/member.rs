@@ -57,6 +57,14 @@ impl Member {
             .map(|(_, member)| *member)
     }
 
+    /// As rules write it.
+    pub(crate) fn name(self) -> &'static str {
+        let mut named = MEMBERS.iter();
+        named
+            .find(|(_, member)| *member == self)
+            .map_or("", |(name, _)| name)
+    }
+
     /// Its value in `event`; `None` where it is missing.
     pub(crate) fn of(self, event: &Event) -> Option<Value<'_>> {
         let envelope = event.envelope();
@@ -112,6 +120,14 @@ pub(crate) struct UnknownField {
 }
 
 impl FieldRef {
+    /// As rules write it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Member(member) => member.name(),
+            Self::Path(path) => path,
+        }
+    }
+
     /// Reads a dot-separated path such as `metadata.user`.
     pub(crate) fn parse(path: &str) -> Result<Self, UnknownField> {
         let segments: Vec<&str> = path.split('.').collect();

@@ -131,7 +131,7 @@ fn a_file_of_the_largest_size_loads_and_a_larger_one_does_not() {
     let problems = try_load(&padded(limits::RULE_FILE_BYTES + 1)).unwrap_err();
     assert_eq!(
         shown(&problems),
-        "a.rhai: error[file-too-large]: the file has 262145 bytes, at most 262144 are allowed"
+        "a.rhai: error[file-too-large]: the file has 1048577 bytes, at most 1048576 are allowed"
     );
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Channel, Event, EventId, Fill, RuleFile, Severity, Source, TenantId, Timestamp};
-use larum_rule::{Diagnostic, Matcher, RuleFault, RuleMatch, RuleSet};
+use larum_rule::{Diagnostic, Matcher, RuleFault, RuleLoader, RuleMatch, RuleSet};
 
 /// An event read from JSON; what it leaves out is filled in.
 pub fn event(json: &str) -> Event {
@@ -47,14 +47,28 @@ pub fn load(text: &str) -> RuleSet {
     }
 }
 
+/// The same rules, their closures run as scripts.
+pub fn interpreted(text: &str) -> RuleSet {
+    let files = [file("a.rhai", text)];
+    match RuleLoader::default().interpreting().load(&files) {
+        Ok(set) => set,
+        Err(problems) => panic!("{}", shown(&problems)),
+    }
+}
+
 pub fn shown(problems: &[Diagnostic]) -> String {
     let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
     shown.join("\n")
 }
 
+/// A file of one rule over everything with this condition.
+pub fn one(when: &str) -> String {
+    format!(r##"rule("r").on("#").when({when});"##)
+}
+
 /// A set of one rule over everything with this condition.
 pub fn condition(when: &str) -> RuleSet {
-    load(&format!(r##"rule("r").on("#").when({when});"##))
+    load(&one(when))
 }
 
 /// What the rules of layer 0 make of an event.

@@ -19,6 +19,14 @@ mod meaning;
 
 mod alerts;
 
+mod catalogue;
+
+mod exceptions;
+
 mod differential;
 
 mod front_ends;
+
+mod explain;
+
+mod read;

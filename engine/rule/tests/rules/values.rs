@@ -1,12 +1,11 @@
 //! What conditions make of values: both ways of running them, both sides of each boundary.
 
-use crate::given::{condition, event, load, login, matches, outcome};
+use crate::given::{condition, event, interpreted, load, login, matches, one, outcome};
 
-/// Checks one condition as it is, and once more in a form that only the script engine can run.
+/// Checks one condition as it is, and once more with its script.
 fn check(when: &str, data: &str, expected: bool) {
     let native = condition(&format!("|event| {when}"));
-    let scripted = condition(&format!("|event| {{ let it = ({when}); it }}"));
-    assert!(!scripted.rules()[0].is_native(), "{when}");
+    let scripted = interpreted(&one(&format!("|event| {when}")));
     let event = login(data);
     assert_eq!(matches(native, &event), expected, "{when} of {data}");
     assert_eq!(
@@ -197,7 +196,7 @@ fn the_envelope_is_seen_as_rules_name_it() {
     ] {
         for set in [
             condition(&format!("|event| {holds}")),
-            condition(&format!("|event| {{ let it = ({holds}); it }}")),
+            interpreted(&one(&format!("|event| {holds}"))),
         ] {
             assert!(matches(set, &event), "{holds}");
         }
@@ -230,7 +229,7 @@ fn constants_and_functions_of_the_file_are_seen_by_conditions() {
     let set = load(text);
     let native: Vec<_> = set.rules().iter().map(|rule| rule.is_native()).collect();
     // By id: frozen, native, scripted.
-    assert_eq!(native, [true, true, false]);
+    assert_eq!(native, [true, true, true]);
     let (out, faults) = outcome(set, &login(r#"{"n":6,"outcome":"failure"}"#));
     assert_eq!(faults, []);
     let rules: Vec<u32> = out.iter().map(|found| found.rule).collect();
@@ -268,8 +267,6 @@ fn scripts_do_what_conditions_cannot() {
         data,
         true,
     );
-    check("event.data.cmd.to_lower().contains(\"a b\")", data, true);
-    check("let d = event.data; d.y == 2 && d.none == ()", data, true);
     check(
         "event.data.keys().len() == 4 && event.data.has(\"objects\")",
         data,
@@ -277,9 +274,7 @@ fn scripts_do_what_conditions_cannot() {
     );
     check("event.data.cmd.split().len() == 2", data, true);
     check("switch event.data.y { 2 => true, _ => false }", data, true);
-    check("return event.data.y == 2;", data, true);
     check("`${event.data.y}-${event.data.none}` == \"2-\"", data, true);
-    check("(event.data.none ?? 7) == 7", data, true);
     check(
         "event.data[event.data.name] == 1",
         r#"{"name":"x","x":1}"#,

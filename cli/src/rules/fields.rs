@@ -1,0 +1,100 @@
+//! `larum rules fields`: what events of a topic have.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use larum_event::TopicPattern;
+use larum_rule::{Catalogue, CatalogueField, CatalogueTopic};
+use serde_json::{Map, Value, json};
+
+use crate::error::{CliError, Exit};
+use crate::terminal::{DIM, HEADING, say, stdout, styled};
+
+/// Runs the verb.
+pub fn fields(folder: &Path, json: bool, topic: Option<&str>) -> Result<Exit, CliError> {
+    let wanted = topic.map(TopicPattern::new).transpose();
+    let wanted = wanted.map_err(|error| CliError::Usage(error.to_string()))?;
+    let set = super::load(folder)?;
+    let catalogue = set.catalogue();
+    let topics: Vec<&CatalogueTopic> = match &wanted {
+        Some(wanted) => catalogue.about(wanted).collect(),
+        None => catalogue.topics().iter().collect(),
+    };
+    if let (Some(wanted), true) = (&wanted, topics.is_empty()) {
+        say(&format!(
+            "nothing is known of {wanted}; describe it in a fields.toml"
+        ));
+        return Ok(Exit::Problems);
+    }
+    let mut out = stdout();
+    if json {
+        for topic in topics {
+            writeln!(out, "{}", object(topic))?;
+        }
+    } else {
+        for topic in topics {
+            write_topic(&mut out, topic)?;
+        }
+        if wanted.is_some() {
+            write_common(&mut out, catalogue)?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn write_topic(out: &mut impl Write, topic: &CatalogueTopic) -> io::Result<()> {
+    let pattern = styled(HEADING, &topic.pattern);
+    let open = if topic.open {
+        " (and other fields)"
+    } else {
+        ""
+    };
+    writeln!(out, "{pattern}  {}{open}", topic.meaning)?;
+    let fields = topic.fields.iter();
+    let fields: BTreeMap<&str, &CatalogueField> =
+        fields.map(|(path, field)| (path.as_ref(), field)).collect();
+    write_fields(out, &fields)
+}
+
+fn write_common(out: &mut impl Write, catalogue: &Catalogue) -> io::Result<()> {
+    writeln!(out, "{}", styled(HEADING, "every event"))?;
+    write_fields(out, &catalogue.common().collect())
+}
+
+fn write_fields(out: &mut impl Write, fields: &BTreeMap<&str, &CatalogueField>) -> io::Result<()> {
+    let widest = fields.keys().map(|path| path.chars().count()).max();
+    let width = widest.unwrap_or(0);
+    for (path, field) in fields {
+        let field_type = styled(DIM, format_args!("{:<7}", field.field_type.as_str()));
+        let mut meaning = field.meaning.to_string();
+        if !field.values.is_empty() {
+            meaning = format!("{meaning}: {}", field.values.join(", "));
+        }
+        writeln!(out, "  {path:width$}  {field_type}  {meaning}")?;
+    }
+    writeln!(out)
+}
+
+fn object(topic: &CatalogueTopic) -> Value {
+    let fields: Map<String, Value> = topic
+        .fields
+        .iter()
+        .map(|(path, field)| {
+            let field = json!({
+                "type": field.field_type.as_str(),
+                "meaning": field.meaning,
+                "values": field.values,
+            });
+            (path.to_string(), field)
+        })
+        .collect();
+    json!({
+        "pattern": topic.pattern.as_str(),
+        "meaning": topic.meaning,
+        "open": topic.open,
+        "file": topic.file,
+        "fields": fields,
+    })
+}

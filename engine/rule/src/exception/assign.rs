@@ -1,0 +1,216 @@
+//! Which rules an exception belongs to: those beside its file.
+
+use std::sync::Arc;
+
+use larum_event::RuleFile;
+use rhai::Position;
+
+use super::Exception;
+use super::load::Written;
+use super::test::Question;
+use crate::catalogue::Catalogue;
+use crate::diagnostic::{Diagnostic, Refusal, did_you_mean, nearest};
+use crate::predicate::{BuildError, Expression, PredicateSet, PredicateSetBuilder};
+use crate::rule::Rule;
+use crate::script::{Asked, FieldUse, Literal};
+
+/// What came of assigning the exceptions of a set.
+#[derive(Debug, Default)]
+pub(crate) struct Assigned {
+    /// What they ask of fields that only other languages know.
+    pub(crate) predicates: Option<PredicateSet>,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// The folder of a file.
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Gives each exception to its rules. `fields` are those that rules of other languages name.
+pub(crate) fn assign<'r>(
+    files: &[RuleFile],
+    written: Vec<(usize, Vec<Written>)>,
+    rules: impl Iterator<Item = &'r mut Rule>,
+    catalogue: &Catalogue,
+    fields: &[String],
+) -> Result<Assigned, BuildError> {
+    let mut assigned = Assigned::default();
+    let mut predicates = PredicateSetBuilder::default();
+    let mut programs = 0;
+    let mut rules: Vec<&mut Rule> = rules.collect();
+    for (number, exceptions) in written {
+        let Some(file) = files.get(number) else {
+            continue;
+        };
+        let mut beside: Vec<&mut Rule> = rules
+            .iter_mut()
+            .map(|rule| &mut **rule)
+            .filter(|rule| folder_of(&rule.file) == folder_of(&file.path))
+            .collect();
+        for one in exceptions {
+            let mut said = |place: Position, problem: Refusal| {
+                assigned.problems.push(problem.at(file, place));
+            };
+            let Some(numbers) = meant(&one, &beside, &mut said) else {
+                continue;
+            };
+            let mut exception = Exception {
+                reason: Arc::clone(&one.reason),
+                owner: Arc::clone(&one.owner),
+                expires: one.expires,
+                file: Arc::from(file.path.as_str()),
+                line: one.place.line().unwrap_or(0),
+                tests: one.tests.iter().map(|(.., test)| test.clone()).collect(),
+                program: None,
+            };
+            let mut parts = Vec::new();
+            for test in &exception.tests {
+                parts.extend(test.expression(&mut predicates)?);
+            }
+            if !parts.is_empty() {
+                let view = predicates.view("any event", Expression::Always)?;
+                predicates.rule([(view, Expression::All(parts))]);
+                exception.program = Some(programs);
+                programs += 1;
+            }
+            for number in numbers {
+                let Some(rule) = beside.get_mut(number) else {
+                    continue;
+                };
+                let problems = field_problems(&one, rule, catalogue, fields);
+                let problems = problems.into_iter();
+                assigned
+                    .problems
+                    .extend(problems.map(|(place, problem)| problem.at(file, place)));
+                rule.exceptions.push(exception.clone());
+            }
+        }
+    }
+    for rule in rules {
+        seal(rule);
+    }
+    if programs > 0 {
+        assigned.predicates = Some(predicates.build()?);
+    }
+    Ok(assigned)
+}
+
+/// Exceptions decide what matches, so they are part of what a rule means; in which order they stand, and
+/// who says so, is not.
+fn seal(rule: &mut Rule) {
+    if rule.exceptions.is_empty() {
+        return;
+    }
+    let mut meanings: Vec<String> = rule.exceptions.iter().map(Exception::meaning).collect();
+    meanings.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&rule.semantic_hash);
+    for meaning in meanings {
+        hasher.update(&(meaning.len() as u64).to_le_bytes());
+        hasher.update(meaning.as_bytes());
+    }
+    rule.semantic_hash = *hasher.finalize().as_bytes();
+}
+
+/// The rules that an exception is about, by their number among those beside it.
+fn meant(
+    one: &Written,
+    beside: &[&mut Rule],
+    said: &mut impl FnMut(Position, Refusal),
+) -> Option<Vec<usize>> {
+    let problem = |text: String| Refusal::new("bad-exception", text);
+    if beside.is_empty() {
+        let help = "exceptions stand in the folder of the rule that they are about";
+        let text = "no rule stands beside this file".to_owned();
+        said(one.place, problem(text).help(help));
+        return None;
+    }
+    if one.rules.is_empty() {
+        if beside.len() == 1 {
+            return Some(vec![0]);
+        }
+        let first = beside.first().map_or("..", |rule| rule.id.as_str());
+        let text = format!("{} rules stand beside this file", beside.len());
+        let help = format!("say which are meant: `rule = {first:?}`, or a list");
+        said(one.place, problem(text).help(help));
+        return None;
+    }
+    let mut numbers = Vec::new();
+    for wanted in &one.rules {
+        let found = beside
+            .iter()
+            .position(|rule| rule.id.as_str() == &*wanted.value);
+        match found {
+            Some(number) if numbers.contains(&number) => {}
+            Some(number) => numbers.push(number),
+            None => {
+                let ids = beside.iter().map(|rule| rule.id.as_str());
+                let text = format!("no rule beside this file is called {:?}", &*wanted.value);
+                let near = did_you_mean(&wanted.value, ids);
+                said(wanted.place, problem(text).maybe_help(near));
+            }
+        }
+    }
+    Some(numbers)
+}
+
+/// Fields that the rule's events do not have, and values that they never have.
+fn field_problems(
+    one: &Written,
+    rule: &Rule,
+    catalogue: &Catalogue,
+    fields: &[String],
+) -> Vec<(Position, Diagnostic)> {
+    let mut found = Vec::new();
+    let mut uses = Vec::new();
+    for (place, asked_at, test) in &one.tests {
+        if test.place.is_none() {
+            found.extend(foreign_problem(rule, &test.field, fields).map(|it| (*place, it)));
+            continue;
+        }
+        let field_use = |asked, place| FieldUse {
+            path: test.field.to_string(),
+            asked,
+            place,
+        };
+        uses.push(field_use(Asked::Value, *place));
+        match &test.question {
+            Question::Is(wanted) => uses.extend(
+                wanted
+                    .iter()
+                    .map(|wanted: &Literal| field_use(Asked::Equal(wanted.clone()), *asked_at)),
+            ),
+            Question::Has(test, _) => {
+                uses.push(field_use(Asked::Text(test.name().to_owned()), *asked_at));
+            }
+            Question::Inside(_) => uses.push(field_use(Asked::Text("cidr".to_owned()), *asked_at)),
+        }
+    }
+    if rule.is_script() {
+        found.extend(catalogue.check_uses(rule, &uses));
+    }
+    found
+}
+
+/// A name that is no path of an event.
+fn foreign_problem(rule: &Rule, field: &str, fields: &[String]) -> Option<Diagnostic> {
+    if rule.is_script() {
+        let unknown = crate::view::FieldRef::parse(field).err()?;
+        return Some(
+            crate::script::unknown_field(&unknown)
+                .of_rule(rule.id.as_str())
+                .leveled(crate::diagnostic::Level::Error),
+        );
+    }
+    if fields.iter().any(|known| known == field) {
+        return None;
+    }
+    let problem = format!("no rule of the set names a field {field:?}");
+    let near = nearest(field, fields.iter().map(String::as_str));
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "name it as the rules do, or as a path of the event: `data.NAME`".to_owned(),
+    };
+    Some(Refusal::new("unknown-field", problem).help(help).warning())
+}

@@ -1,0 +1,233 @@
+//! From `except.toml` to exceptions, before it is known which rules stand beside it.
+
+use std::sync::Arc;
+
+use larum_event::{RuleFile, Timestamp};
+use rhai::Position;
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::test::{ExceptionTest, Question};
+use crate::beside::{Beside, Placed, Section, kind};
+use crate::diagnostic::Diagnostic;
+use crate::script::Literal;
+use crate::text::{Network, TextTest};
+use crate::view::FieldRef;
+
+const EXCEPT: &str = "[[except]]";
+const AND: &str = "a member of `and`";
+/// Keys that ask something, beside those of texts.
+const VALUE: &str = "value";
+const CIDR: &str = "cidr";
+/// How an exception without an end says so.
+const NEVER: &str = "never";
+/// The shortest form of the day after a date.
+const DAY_NANOS: i64 = 24 * 60 * 60 * 1_000_000_000;
+
+/// An exception as its file says it.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The rules it names; empty where it names none.
+    pub(super) rules: Vec<Placed<Arc<str>>>,
+    /// Each with the place of its field, and of what it asks.
+    pub(super) tests: Vec<(Position, Position, ExceptionTest)>,
+    pub(super) reason: Arc<str>,
+    pub(super) owner: Arc<str>,
+    pub(super) expires: Option<Timestamp>,
+    pub(super) place: Position,
+}
+
+/// The exceptions of a file; what is wrong with it is added to `problems`.
+pub(crate) fn read(file: &RuleFile, problems: &mut Vec<Diagnostic>) -> Vec<Written> {
+    let first = problems.len();
+    let mut beside = Beside::new(file, "bad-exception", problems);
+    let Some(document) = beside.parse() else {
+        return Vec::new();
+    };
+    let top = Section::top(&document);
+    beside.only(top, &["except"]);
+    let sections = beside.sections(top, "except", EXCEPT);
+    let found = sections
+        .into_iter()
+        .filter_map(|section| one(&mut beside, section))
+        .collect();
+    if let Some(problems) = problems.get_mut(first..) {
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+    }
+    found
+}
+
+fn one(beside: &mut Beside<'_>, section: Section<'_>) -> Option<Written> {
+    let mut known = questions();
+    known.splice(0..0, ["field"]);
+    known.extend(["and", "rule", "reason", "owner", "expires"]);
+    beside.only(section, &known);
+    let rules = beside.texts(section, "rule");
+    let mut tests = vec![test(beside, section)];
+    for value in beside.values(section, "and") {
+        if let Some(more) = beside.section(AND, value) {
+            let mut known = questions();
+            known.splice(0..0, ["field"]);
+            beside.only(more, &known);
+            tests.push(test(beside, more));
+        }
+    }
+    let help = "say why, for whoever meets it in a year: `reason = \"..\"`";
+    let reason = beside.said(section, "reason", help);
+    let help = "say whom to ask: `owner = \"ada@example.org\"`";
+    let owner = beside.said(section, "owner", help);
+    let expires = expires(beside, section);
+    Some(Written {
+        rules: rules
+            .into_iter()
+            .map(|rule| Placed {
+                value: Arc::from(rule.value),
+                place: rule.place,
+            })
+            .collect(),
+        tests: tests.into_iter().collect::<Option<_>>()?,
+        reason: Arc::from(reason?.value),
+        owner: Arc::from(owner?.value),
+        expires: expires?,
+        place: section.place,
+    })
+}
+
+/// Keys that ask something of the field.
+fn questions() -> Vec<&'static str> {
+    let texts = TextTest::ALL.map(TextTest::name);
+    [VALUE, CIDR].into_iter().chain(texts).collect()
+}
+
+fn test(
+    beside: &mut Beside<'_>,
+    section: Section<'_>,
+) -> Option<(Position, Position, ExceptionTest)> {
+    let help = "name it as rules do: `field = \"data.host\"`";
+    let field = beside.said(section, "field", help);
+    let asked: Vec<&str> = questions()
+        .into_iter()
+        .filter(|key| section.get(key).is_some())
+        .collect();
+    let key = match asked.as_slice() {
+        [key] => *key,
+        [] => {
+            let problem = format!("{} asks nothing of its field", section.name);
+            let help = "say which events it is about: `value = \"..\"`, `ends_with = \"..\"`, `cidr = \"..\"`";
+            beside.problem_with_help(section.place, problem, help);
+            return None;
+        }
+        [one, other, ..] => {
+            let problem = format!("{} has both `{one}` and `{other}`", section.name);
+            let help =
+                "ask one thing at a time; for more: `and = [{ field = \"..\", value = \"..\" }]`";
+            beside.problem_with_help(section.place, problem, help);
+            return None;
+        }
+    };
+    let place = section.get(key).map(|value| beside.place_of(value))?;
+    let question = question(beside, section, key)?;
+    let field = field?;
+    let test = ExceptionTest {
+        field: Arc::from(field.value),
+        place: FieldRef::parse(field.value).ok(),
+        question,
+    };
+    Some((field.place, place, test))
+}
+
+fn question(beside: &mut Beside<'_>, section: Section<'_>, key: &str) -> Option<Question> {
+    let values = beside.values(section, key);
+    if values.is_empty() {
+        return None;
+    }
+    if key == VALUE {
+        let wanted = values.into_iter().map(|value| literal(beside, value));
+        return wanted.collect::<Option<_>>().map(Question::Is);
+    }
+    let texts: Option<Vec<Placed<&str>>> = values
+        .into_iter()
+        .map(|value| beside.text_of(key, value))
+        .collect();
+    let texts = texts?;
+    if key == CIDR {
+        let networks = texts.into_iter().map(|text| {
+            let network = Network::parse(text.value);
+            match network {
+                Ok(network) => Some((Arc::from(text.value), network)),
+                Err(reason) => {
+                    beside.problem(text.place, reason);
+                    None
+                }
+            }
+        });
+        return networks.collect::<Option<_>>().map(Question::Inside);
+    }
+    if let Some(empty) = texts.iter().find(|text| text.value.is_empty()) {
+        let problem = format!("an empty `{key}` would except every text");
+        beside.problem(empty.place, problem);
+        return None;
+    }
+    let texts = texts.iter().map(|text| Arc::from(text.value)).collect();
+    TextTest::named(key).map(|test| Question::Has(test, texts))
+}
+
+fn literal(beside: &mut Beside<'_>, value: &Spanned<DeValue<'_>>) -> Option<Literal> {
+    let place = beside.place_of(value);
+    match value.get_ref() {
+        DeValue::String(text) => Some(Literal::Str(text.as_ref().into())),
+        DeValue::Boolean(value) => Some(Literal::Bool(*value)),
+        DeValue::Integer(number) => {
+            let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
+            if number.is_none() {
+                beside.problem(place, "the number is larger than any that events hold");
+            }
+            number.map(Literal::Int)
+        }
+        DeValue::Float(number) => number.as_str().parse().ok().map(Literal::Float),
+        other => {
+            let found = kind(other);
+            beside.problem(
+                place,
+                format!("`value` is a text, a number or a truth, not {found}"),
+            );
+            None
+        }
+    }
+}
+
+/// When it ends; `Some(None)` where it says that it does not.
+fn expires(beside: &mut Beside<'_>, section: Section<'_>) -> Option<Option<Timestamp>> {
+    const HELP: &str = "its last day, in UTC: `expires = 2027-06-30`; or `expires = \"never\"`";
+    let Some(value) = section.get("expires") else {
+        let problem = format!("{} does not say when it `expires`", section.name);
+        beside.problem_with_help(section.place, problem, HELP);
+        return None;
+    };
+    let place = beside.place_of(value);
+    let text = match value.get_ref() {
+        DeValue::Datetime(date) => date.to_string(),
+        DeValue::String(text) if text == NEVER => return Some(None),
+        DeValue::String(text) => text.to_string(),
+        other => {
+            let problem = format!("`expires` is a date, not {}", kind(other));
+            beside.problem_with_help(place, problem, HELP);
+            return None;
+        }
+    };
+    let end = end_of(&text);
+    if end.is_none() {
+        beside.problem_with_help(place, format!("{text:?} is not a date"), HELP);
+    }
+    end.map(Some)
+}
+
+/// The first moment after a day, or the moment that a time names.
+fn end_of(text: &str) -> Option<Timestamp> {
+    if text.contains(':') {
+        return Timestamp::parse(text).ok();
+    }
+    let begins = Timestamp::parse(&format!("{text}T00:00:00Z")).ok()?;
+    let day = larum_event::Span::from_nanos(DAY_NANOS);
+    Some(begins.saturating_add(day))
+}

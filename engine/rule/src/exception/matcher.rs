@@ -1,0 +1,88 @@
+//! Asking a rule's exceptions about an event that it would match.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use larum_event::Event;
+
+use super::Excepted;
+use crate::predicate::{PredicateMatcher, Record, RecordReader};
+use crate::rule::Rule;
+use crate::set::RuleSet;
+
+/// Decides for one thread, and counts.
+pub(crate) struct ExceptionMatcher {
+    foreign: Option<Foreign>,
+    /// By rule and exception.
+    counts: BTreeMap<(u32, u32), u64>,
+}
+
+/// Asks about fields that only other languages know.
+struct Foreign {
+    predicates: PredicateMatcher,
+    reader: RecordReader,
+    record: Record,
+}
+
+impl ExceptionMatcher {
+    pub(crate) fn new(set: &RuleSet) -> Self {
+        let foreign = set.excepted.as_ref().map(|predicates| Foreign {
+            predicates: PredicateMatcher::new(Arc::clone(predicates)),
+            reader: RecordReader::new(predicates, &set.layout),
+            record: Record::default(),
+        });
+        Self {
+            foreign,
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Whether an exception keeps a match of the rule `number` out; it is counted then.
+    pub(crate) fn keep_out(&mut self, number: u32, rule: &Rule, event: &Event) -> bool {
+        let Some(exception) = self.of(rule, event) else {
+            return false;
+        };
+        let exception = u32::try_from(exception).unwrap_or(u32::MAX);
+        *self.counts.entry((number, exception)).or_default() += 1;
+        true
+    }
+
+    /// The exception that applies, the first of several.
+    pub(crate) fn of(&mut self, rule: &Rule, event: &Event) -> Option<usize> {
+        if rule.exceptions.is_empty() {
+            return None;
+        }
+        let foreign = &mut self.foreign;
+        rule.exceptions.iter().position(|exception| {
+            exception.applies(event, |program| {
+                foreign
+                    .as_mut()
+                    .is_some_and(|foreign| foreign.holds(program, event))
+            })
+        })
+    }
+
+    /// What was counted; from now on anew.
+    pub(crate) fn take(&mut self) -> Vec<Excepted> {
+        let counts = std::mem::take(&mut self.counts);
+        let counts = counts.into_iter();
+        counts
+            .map(|((rule, exception), count)| Excepted {
+                rule,
+                exception,
+                count,
+            })
+            .collect()
+    }
+}
+
+impl Foreign {
+    fn holds(&mut self, program: u32, event: &Event) -> bool {
+        if self.reader.read(event.json(), &mut self.record).is_err() {
+            return false;
+        }
+        let mut found = Vec::new();
+        self.predicates.matches(&self.record, &mut found);
+        found.contains(&program)
+    }
+}

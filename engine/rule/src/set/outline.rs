@@ -1,0 +1,201 @@
+//! How a rule is decided, told without an event.
+
+use super::RuleSet;
+use crate::condition::{Part, PartKind};
+use crate::explain::{ConditionKind, ConditionPart, FieldSeen, Gate, Outline};
+use crate::predicate::{Expression, PredicateId, PredicateSet};
+use crate::rule::Rule;
+
+impl RuleSet {
+    /// How the rule with a number is decided.
+    pub fn outline(&self, number: u32) -> Option<Outline> {
+        let rule = self.rule(number)?;
+        let script = self.scripted.binary_search(&number).ok();
+        let script = script.and_then(|at| u32::try_from(self.rules.len() + at).ok());
+        Some(Outline {
+            condition: self.condition_part(number, rule, &mut |_| None),
+            gate: self.gate(number),
+            script: script.map_or(Gate::Never, |program| self.gate(program)),
+        })
+    }
+
+    fn gate(&self, program: u32) -> Gate {
+        match self.predicates.gate(program) {
+            None => Gate::EveryEvent,
+            Some(gate) if gate.is_empty() => Gate::Never,
+            Some(gate) => {
+                let gate = gate.into_iter();
+                Gate::AnyOf(gate.map(|one| self.predicates.describe(one)).collect())
+            }
+        }
+    }
+
+    /// The condition of a rule; `held` tells of predicates, as far as they are known.
+    pub(crate) fn condition_part(
+        &self,
+        number: u32,
+        rule: &Rule,
+        held: &mut dyn FnMut(PredicateId) -> Option<bool>,
+    ) -> Option<ConditionPart> {
+        if let Some(plan) = &rule.plan {
+            return Some(shown(&plan.root, held));
+        }
+        let mut programs: Vec<ConditionPart> = self
+            .predicates
+            .programs_of(number)
+            .map(|expression| of_expression(&self.predicates, expression, held))
+            .collect();
+        match programs.len() {
+            0 => None,
+            1 => programs.pop().filter(|_| rule.language != "rhai"),
+            _ => Some(joint(ConditionKind::Any, programs)),
+        }
+    }
+}
+
+/// Whether an expression holds; `None` if that hangs on what is not known.
+pub(crate) fn value_of(
+    expression: &Expression,
+    held: &mut dyn FnMut(PredicateId) -> Option<bool>,
+) -> Option<bool> {
+    match expression {
+        Expression::Always => Some(true),
+        Expression::Never => Some(false),
+        Expression::Is(predicate) => held(*predicate),
+        Expression::Not(inner) => value_of(inner, held).map(|holds| !holds),
+        Expression::All(parts) => all(parts.iter().map(|part| value_of(part, held))),
+        Expression::Any(parts) => any(parts.iter().map(|part| value_of(part, held))),
+    }
+}
+
+fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut holds = Some(true);
+    for part in parts {
+        match part {
+            Some(false) => return Some(false),
+            Some(true) => {}
+            None => holds = None,
+        }
+    }
+    holds
+}
+
+fn any(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    all(parts.map(|part| part.map(|holds| !holds))).map(|holds| !holds)
+}
+
+/// Whether a list of parts holds.
+fn joined(kind: ConditionKind, parts: &[ConditionPart]) -> Option<bool> {
+    let mut held = parts.iter().map(|part| part.held);
+    match kind {
+        ConditionKind::All => all(held),
+        ConditionKind::Any => any(held),
+        ConditionKind::Not => held.next().flatten().map(|holds| !holds),
+        ConditionKind::After => held.next_back().flatten(),
+        ConditionKind::Choice => match held.next().flatten()? {
+            true => held.next().flatten(),
+            false => held.nth(1).flatten(),
+        },
+        ConditionKind::Constant | ConditionKind::Test | ConditionKind::Script => None,
+    }
+}
+
+fn joint(kind: ConditionKind, parts: Vec<ConditionPart>) -> ConditionPart {
+    let first = parts.first();
+    ConditionPart {
+        kind,
+        text: String::new(),
+        line: first.map_or(0, |part| part.line),
+        column: first.map_or(0, |part| part.column),
+        fields: Vec::new(),
+        held: joined(kind, &parts),
+        parts,
+    }
+}
+
+fn leaf(kind: ConditionKind, text: String, held: Option<bool>) -> ConditionPart {
+    ConditionPart {
+        kind,
+        text,
+        line: 0,
+        column: 0,
+        fields: Vec::new(),
+        held,
+        parts: Vec::new(),
+    }
+}
+
+/// A condition that was read from a closure.
+fn shown(part: &Part, held: &mut dyn FnMut(PredicateId) -> Option<bool>) -> ConditionPart {
+    let list = |kind, held: &mut dyn FnMut(PredicateId) -> Option<bool>| {
+        joint(
+            kind,
+            part.parts.iter().map(|one| shown(one, held)).collect(),
+        )
+    };
+    let mut shown = match &part.kind {
+        PartKind::Constant(holds) => leaf(ConditionKind::Constant, holds.to_string(), Some(*holds)),
+        PartKind::All => list(ConditionKind::All, held),
+        PartKind::Any => list(ConditionKind::Any, held),
+        PartKind::Not => list(ConditionKind::Not, held),
+        PartKind::Choice => list(ConditionKind::Choice, held),
+        PartKind::After => list(ConditionKind::After, held),
+        PartKind::Script => leaf(ConditionKind::Script, "script".to_owned(), None),
+        PartKind::Ask {
+            text,
+            fields,
+            lowered,
+        } => {
+            let holds = match value_of(&lowered.script, held) {
+                Some(false) => value_of(&lowered.holds, held),
+                Some(true) | None => None,
+            };
+            let mut test = leaf(ConditionKind::Test, text.clone(), holds);
+            let fields = fields.iter();
+            test.fields = fields.map(|name| unseen(name)).collect();
+            test
+        }
+    };
+    shown.line = part.place.line().unwrap_or(shown.line);
+    shown.column = part.place.position().unwrap_or(shown.column);
+    shown
+}
+
+fn unseen(name: &str) -> FieldSeen {
+    FieldSeen {
+        name: name.to_owned(),
+        value: None,
+    }
+}
+
+/// A program of another language.
+fn of_expression(
+    set: &PredicateSet,
+    expression: &Expression,
+    held: &mut dyn FnMut(PredicateId) -> Option<bool>,
+) -> ConditionPart {
+    let mut list = |kind, parts: &[Expression]| {
+        let parts = parts.iter();
+        joint(
+            kind,
+            parts.map(|part| of_expression(set, part, held)).collect(),
+        )
+    };
+    match expression {
+        Expression::Always => leaf(ConditionKind::Constant, "true".to_owned(), Some(true)),
+        Expression::Never => leaf(ConditionKind::Constant, "false".to_owned(), Some(false)),
+        Expression::All(parts) => list(ConditionKind::All, parts),
+        Expression::Any(parts) => list(ConditionKind::Any, parts),
+        Expression::Not(inner) => list(ConditionKind::Not, std::slice::from_ref(inner)),
+        Expression::Is(predicate) => {
+            let holds = held(*predicate);
+            let mut test = leaf(ConditionKind::Test, set.describe(*predicate), holds);
+            let slot = set.slot_asked(*predicate);
+            test.fields = slot
+                .iter()
+                .map(|slot| unseen(&set.name_of(*slot)))
+                .collect();
+            test
+        }
+    }
+}

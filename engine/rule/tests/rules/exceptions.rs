@@ -1,0 +1,305 @@
+//! `except.toml`: what it keeps from being a match, and what is wrong with it.
+
+use std::sync::Arc;
+
+use larum_event::Event;
+use larum_rule::{Diagnostic, Excepted, Level, Matcher, RuleMatch, RuleSet};
+
+use crate::given::{event, file, shown};
+
+const RULE: &str = "rule(\"auth.fail\").on(\"security.auth.login\")\
+    .when(|event| event.data.outcome == \"failure\").group_by(\"metadata.user\");";
+
+/// An exception with this question, which is otherwise as it must be.
+fn except(question: &str) -> String {
+    format!("[[except]]\n{question}\nreason = \"r\"\nowner = \"o\"\nexpires = 2026-12-31\n")
+}
+
+fn try_load(exceptions: &str) -> Result<RuleSet, Vec<Diagnostic>> {
+    RuleSet::load(&[file("a/except.toml", exceptions), file("a/rule.rhai", RULE)])
+}
+
+fn load(exceptions: &str) -> RuleSet {
+    match try_load(exceptions) {
+        Ok(set) => set,
+        Err(problems) => panic!("{}", shown(&problems)),
+    }
+}
+
+fn failure(time: &str, data: &str) -> Event {
+    event(&format!(
+        "{{\"type\":\"auth.login\",\"channel\":\"security\",\"time\":\"{time}\",\
+          \"metadata\":{{\"user\":\"eve\"}},\"data\":{{\"outcome\":\"failure\",{data}}}}}"
+    ))
+}
+
+/// Matches and counts of exceptions for one event.
+fn outcome(set: RuleSet, event: &Event) -> (Vec<RuleMatch>, Vec<Excepted>) {
+    let mut matcher = Matcher::new(Arc::new(set));
+    let (mut out, mut faults) = (Vec::new(), Vec::new());
+    matcher.matches(0, event, &mut out, &mut faults);
+    assert_eq!(faults, []);
+    (out, matcher.take_excepted())
+}
+
+#[track_caller]
+fn check(question: &str, data: &str, excepted: bool) {
+    let event = failure("2026-11-20T12:00:00Z", data);
+    let (matches, counts) = outcome(load(&except(question)), &event);
+    assert_eq!(matches.is_empty(), excepted, "{question} {data}");
+    assert_eq!(counts.len(), usize::from(excepted), "{question} {data}");
+}
+
+#[test]
+fn each_question_holds_of_what_it_names_and_of_nothing_else() {
+    for (question, inside, outside) in [
+        ("value = \"web-1\"", "\"web-1\"", "\"Web-1\""),
+        ("value = [\"web-1\", \"web-2\"]", "\"web-2\"", "\"web-3\""),
+        ("value = 5", "5", "\"5\""),
+        ("value = 5.0", "5", "6"),
+        ("value = true", "true", "\"true\""),
+        ("eq_ci = \"web-1\"", "\"WEB-1\"", "\"WEB-11\""),
+        ("starts_with = \"web-\"", "\"web-9\"", "\"a-web-9\""),
+        ("ends_with = [\".a\", \".b\"]", "\"x.b\"", "\"x.B\""),
+        ("ends_with_ci = \".a\"", "\"x.A\"", "\"x.A.\""),
+        ("contains = \"eb\"", "\"web\"", "\"wEb\""),
+        ("cidr = \"10.0.0.0/8\"", "\"10.1.2.3\"", "\"11.1.2.3\""),
+        (
+            "cidr = [\"10.0.0.0/8\", \"2001:db8::/32\"]",
+            "\"2001:db8::1\"",
+            "\"none\"",
+        ),
+    ] {
+        let question = format!("field = \"data.host\"\n{question}");
+        check(&question, &format!("\"host\":{inside}"), true);
+        check(&question, &format!("\"host\":{outside}"), false);
+        check(&question, "\"other\":1", false);
+        check(&question, "\"host\":null", false);
+        check(&question, "\"host\":[\"web-1\",5]", false);
+    }
+    check(
+        "field = \"metadata.user\"\nvalue = \"eve\"",
+        "\"x\":1",
+        true,
+    );
+    check("field = \"type\"\nvalue = \"auth.login\"", "\"x\":1", true);
+}
+
+#[test]
+fn all_parts_of_an_exception_must_hold() {
+    let question = "field = \"data.host\"\nvalue = \"web-1\"\n\
+                    and = [{ field = \"data.port\", value = [22, 23] }]";
+    check(question, "\"host\":\"web-1\",\"port\":23", true);
+    check(question, "\"host\":\"web-1\",\"port\":24", false);
+    check(question, "\"host\":\"web-2\",\"port\":23", false);
+}
+
+#[test]
+fn an_exception_ends_with_its_last_day_by_the_time_of_the_event() {
+    let text = except("field = \"data.host\"\nvalue = \"web-1\"");
+    for (time, excepted) in [
+        ("1999-01-01T00:00:00Z", true),
+        ("2026-12-31T23:59:59.999999999Z", true),
+        ("2027-01-01T00:00:00Z", false),
+        ("2027-06-01T00:00:00Z", false),
+    ] {
+        let (matches, _) = outcome(load(&text), &failure(time, "\"host\":\"web-1\""));
+        assert_eq!(matches.is_empty(), excepted, "{time}");
+    }
+    for (end, time, excepted) in [
+        ("\"never\"", "2199-01-01T00:00:00Z", true),
+        ("2026-11-20T12:00:00Z", "2026-11-20T11:59:59Z", true),
+        ("2026-11-20T12:00:00Z", "2026-11-20T12:00:00Z", false),
+        ("\"2026-11-20\"", "2026-11-20T12:00:00Z", true),
+    ] {
+        let text = text.replace("2026-12-31", end);
+        let (matches, _) = outcome(load(&text), &failure(time, "\"host\":\"web-1\""));
+        assert_eq!(matches.is_empty(), excepted, "{end} {time}");
+    }
+}
+
+#[test]
+fn what_is_excepted_is_counted_by_rule_and_exception_until_it_is_taken() {
+    let first = except("field = \"data.host\"\nvalue = \"web-1\"");
+    let second = except("field = \"data.host\"\nstarts_with = \"web\"");
+    let set = Arc::new(load(&format!("{first}{second}")));
+    let mut matcher = Matcher::new(set);
+    let (mut out, mut faults) = (Vec::new(), Vec::new());
+    for host in ["web-1", "web-2", "web-1", "db-1"] {
+        let event = failure("2026-11-20T12:00:00Z", &format!("\"host\":\"{host}\""));
+        matcher.matches(0, &event, &mut out, &mut faults);
+    }
+    // Where two apply the first is counted, and what the rule does not match is none of theirs.
+    let quiet =
+        event("{\"type\":\"auth.login\",\"channel\":\"security\",\"data\":{\"host\":\"web-1\"}}");
+    matcher.matches(0, &quiet, &mut out, &mut faults);
+    assert_eq!(out.len(), 1);
+    let count = |exception, count| Excepted {
+        rule: 0,
+        exception,
+        count,
+    };
+    assert_eq!(matcher.take_excepted(), [count(0, 2), count(1, 1)]);
+    assert_eq!(matcher.take_excepted(), []);
+}
+
+#[test]
+fn an_exception_is_part_of_what_a_rule_means_and_its_words_are_not() {
+    let hash = |text: &str| load(text).rules()[0].semantic_hash;
+    let one = except("field = \"data.host\"\nvalue = \"web-1\"");
+    let two = except("field = \"data.host\"\nvalue = \"web-2\"");
+    let plain = hash("");
+    assert_ne!(plain, hash(&one));
+    assert_ne!(hash(&one), hash(&two));
+    assert_ne!(hash(&one), hash(&one.replace("2026-12-31", "2026-12-30")));
+    assert_eq!(
+        hash(&one),
+        hash(&one.replace("\"r\"", "\"another reason\""))
+    );
+    assert_eq!(hash(&format!("{one}{two}")), hash(&format!("{two}{one}")));
+}
+
+#[test]
+fn exceptions_are_for_the_rules_beside_them() {
+    let one = except("field = \"data.host\"\nvalue = \"web-1\"");
+    let other = "rule(\"auth.other\").on(\"security.auth.login\");";
+    let set = |text: &str, beside: &str| {
+        RuleSet::load(&[
+            file("a/except.toml", text),
+            file("a/rule.rhai", RULE),
+            file(beside, other),
+        ])
+    };
+    let counts = |set: &RuleSet| {
+        let rules = set.rules().iter();
+        rules.map(|rule| rule.exceptions.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&set(&one, "b/rule.rhai").unwrap()), [1, 0]);
+    assert_eq!(counts(&set(&one, "a/b/rule.rhai").unwrap()), [1, 0]);
+    let ambiguous = set(&one, "a/other.rhai").unwrap_err();
+    assert!(shown(&ambiguous).contains("2 rules stand beside this file"));
+    assert!(shown(&ambiguous).contains("say which are meant: `rule = \"auth.fail\"`"));
+    let named = one.replace("field", "rule = \"auth.other\"\nfield");
+    assert_eq!(counts(&set(&named, "a/other.rhai").unwrap()), [0, 1]);
+    let both = one.replace("field", "rule = [\"auth.other\", \"auth.fail\"]\nfield");
+    assert_eq!(counts(&set(&both, "a/other.rhai").unwrap()), [1, 1]);
+    let wrong = set(
+        &one.replace("field", "rule = \"auth.fial\"\nfield"),
+        "b/rule.rhai",
+    );
+    assert!(shown(&wrong.unwrap_err()).contains("did you mean `auth.fail`?"));
+    let alone = RuleSet::load(&[file("a/except.toml", &one), file("b/rule.rhai", RULE)]);
+    assert!(shown(&alone.unwrap_err()).contains("no rule stands beside this file"));
+}
+
+#[test]
+fn mistakes_are_told_at_once_with_their_places() {
+    let text = "[[except]]\n\
+        field = \"data.host\"\n\
+        valu = \"x\"\n\
+        \n\
+        [[except]]\n\
+        field = \"data.host\"\n\
+        value = \"x\"\n\
+        cidr = \"10.0.0.0/8\"\n\
+        reason = \"\"\n\
+        owner = 5\n\
+        expires = \"soon\"\n\
+        \n\
+        [[except]]\n\
+        field = \"data.ip\"\n\
+        cidr = \"10.0.0.0/33\"\n\
+        reason = \"r\"\n\
+        owner = \"o\"\n\
+        expires = true\n\
+        \n\
+        [[except]]\n\
+        field = \"data.host\"\n\
+        ends_with = [\"a\", \"\"]\n\
+        and = [{ feld = \"data.port\" }]\n\
+        reason = \"r\"\n\
+        owner = \"o\"\n\
+        expires = 2027-02-30\n";
+    let found = |text: &str| -> Vec<(usize, String)> {
+        let problems = try_load(text).unwrap_err();
+        problems
+            .into_iter()
+            .map(|it| (it.line, it.message))
+            .collect()
+    };
+    let expected = [(26, "invalid datetime")];
+    let first = found(text);
+    assert_eq!(first[0].0, expected[0].0, "{first:?}");
+    let text = text.replace("2027-02-30", "2027-02-28");
+    let found: Vec<(usize, String)> = found(&text);
+    let found: Vec<(usize, &str)> = found
+        .iter()
+        .map(|(line, it)| (*line, it.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (1, "[[except]] asks nothing of its field"),
+            (1, "[[except]] has no `reason`"),
+            (1, "[[except]] has no `owner`"),
+            (1, "[[except]] does not say when it `expires`"),
+            (3, "[[except]] has no key `valu`"),
+            (5, "[[except]] has both `value` and `cidr`"),
+            (9, "`reason` is empty"),
+            (10, "`owner` is a text, not a number"),
+            (11, "\"soon\" is not a date"),
+            (
+                15,
+                "\"10.0.0.0/33\" is not a network such as 10.0.0.0/8 or 2001:db8::/32"
+            ),
+            (18, "`expires` is a date, not true or false"),
+            (22, "an empty `ends_with` would except every text"),
+            (23, "a member of `and` has no `field`"),
+            (23, "a member of `and` asks nothing of its field"),
+            (23, "a member of `and` has no key `feld`"),
+        ]
+    );
+}
+
+#[test]
+fn fields_and_values_that_the_rules_events_do_not_have_are_found() {
+    let fields = "[[topic]]\npattern = \"security.auth.login\"\nmeaning = \"m\"\n[topic.fields]\n\
+        \"metadata.user\" = { type = \"string\", meaning = \"m\" }\n\
+        \"data.outcome\" = { type = \"string\", meaning = \"m\" }\n\
+        \"data.port\" = { type = \"integer\", meaning = \"m\" }\n";
+    let found = |question: &str| {
+        let set = RuleSet::load(&[
+            file("a/except.toml", &except(question)),
+            file("a/rule.rhai", RULE),
+            file("fields.toml", fields),
+        ]);
+        match set {
+            Ok(set) => shown(set.warnings()),
+            Err(problems) => shown(&problems),
+        }
+    };
+    assert_eq!(found("field = \"data.port\"\nvalue = 22"), "");
+    let said = found("field = \"data.prt\"\nvalue = 22");
+    assert!(
+        said.contains("a/except.toml:2:9: error[unknown-field]"),
+        "{said}"
+    );
+    assert!(said.contains("did you mean `data.port`?"), "{said}");
+    let said = found("field = \"data.port\"\nvalue = \"22\"");
+    assert!(
+        said.contains("a/except.toml:3:9: error[type-mismatch]"),
+        "{said}"
+    );
+    let said = found("field = \"data.port\"\nends_with = \"22\"");
+    assert!(said.contains("error[type-mismatch]"), "{said}");
+    let said = found("field = \"port\"\nvalue = 22");
+    assert!(said.contains("an event has no member `port`"), "{said}");
+    assert!(said.contains("try `data.port`"), "{said}");
+}
+
+#[test]
+fn a_broken_file_beside_rules_is_an_error_at_its_place() {
+    let problems = try_load("[[except]\n").unwrap_err();
+    assert_eq!(problems[0].level, Level::Error);
+    assert_eq!((problems[0].code, problems[0].line), ("syntax", 1));
+}
