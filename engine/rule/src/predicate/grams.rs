@@ -48,7 +48,7 @@ impl Candidate {
 
 /// Whether a gram with some hash is there, a byte each. The sizes are fixed so that no look-up is checked.
 #[derive(Debug)]
-enum Table {
+pub(crate) enum Table {
     Small(Box<[bool; 1 << 12]>),
     Middle(Box<[bool; 1 << 16]>),
     Large(Box<[bool; 1 << 18]>),
@@ -67,7 +67,7 @@ pub(crate) struct Grams<const N: usize, const S: usize> {
 
 impl Table {
     /// A table of which at most a few places in a hundred are taken.
-    fn new(hashes: &[u64]) -> Self {
+    pub(crate) fn new(hashes: &[u64]) -> Self {
         match hashes.len() {
             0..=128 => Self::Small(filled(hashes)),
             129..=2_000 => Self::Middle(filled(hashes)),
@@ -77,7 +77,7 @@ impl Table {
 }
 
 /// Where a hash has its place in a table of this size.
-fn place<const SIZE: usize>(hash: u64) -> usize {
+pub(crate) fn place<const SIZE: usize>(hash: u64) -> usize {
     (hash >> (64 - SIZE.trailing_zeros())) as usize
 }
 

@@ -1,10 +1,10 @@
 //! All of many texts that a value starts with, or ends with, by a few look-ups.
 //!
 //! Texts are put together by their first eight bytes, shorter ones by all they have. For each length that
-//! some text has, up to eight, as many bytes of the value are looked up; a bit tells most that are in vain.
+//! some text has, up to eight, as many bytes of the value are looked up; a table tells most that are in vain.
 //! Ends are the same from behind.
 
-use super::grams::spread;
+use super::grams::{Table, place, spread};
 use super::set::PredicateId;
 
 /// From which end of a value texts are compared.
@@ -26,9 +26,9 @@ pub(crate) struct Prefixes {
     from: From,
     /// How many bytes of the value are looked up, for each length that some text has.
     lengths: Box<[u8]>,
-    /// Whether bytes with this hash are there, a bit each.
-    filter: Box<[u64]>,
-    filter_shift: u32,
+    table: Table,
+    /// What texts begin with, by byte: most values end here.
+    firsts: Box<[bool; 256]>,
     /// Where entries of a hash begin, and behind the last where they end.
     buckets: Box<[u32]>,
     bucket_shift: u32,
@@ -39,8 +39,6 @@ pub(crate) struct Prefixes {
 
 /// Most bytes that are looked up.
 const MOST: usize = 8;
-/// Bits of the filter for each text.
-const BITS_EACH: usize = 32;
 
 impl From {
     /// The first eight bytes seen from this end, the foremost weighing most; what is missing is 0.
@@ -64,6 +62,15 @@ impl From {
                 }
             },
         }
+    }
+
+    /// The foremost byte; of nothing, 0.
+    fn first(self, bytes: &[u8]) -> usize {
+        let first = match self {
+            Self::Start => bytes.first(),
+            Self::End => bytes.last(),
+        };
+        first.copied().map_or(0, usize::from)
     }
 
     fn begins(self, bytes: &[u8], with: &[u8]) -> bool {
@@ -99,21 +106,20 @@ impl Prefixes {
         }
         lengths.sort_unstable();
         lengths.dedup();
-        let shift = |count: usize| 64 - count.max(64).next_power_of_two().trailing_zeros();
-        let filter_shift = shift(hashed.len() * BITS_EACH);
-        let bucket_shift = shift(hashed.len() * 2);
+        let buckets = (hashed.len() * 2).next_power_of_two().max(2);
+        let bucket_shift = 64 - buckets.trailing_zeros();
         hashed.sort_by_key(|(hash, entry)| (hash >> bucket_shift, entry.predicate));
-        let mut filter = vec![0_u64; (1_usize << (64 - filter_shift)) / 64];
-        let mut buckets = vec![0_u32; (1 << (64 - bucket_shift)) + 1];
-        for (hash, _) in &hashed {
-            let bit = hash >> filter_shift;
-            if let Some(word) = filter.get_mut(bit as usize / 64) {
-                *word |= 1 << (bit % 64);
+        let mut firsts = Box::new([false; 256]);
+        let mut buckets = vec![0_u32; buckets + 1];
+        for (hash, entry) in &hashed {
+            if let Some(first) = firsts.get_mut(from.first(&entry.text)) {
+                *first = true;
             }
             if let Some(bucket) = buckets.get_mut((hash >> bucket_shift) as usize + 1) {
                 *bucket += 1;
             }
         }
+        let hashes: Vec<u64> = hashed.iter().map(|(hash, _)| *hash).collect();
         let mut sum = 0;
         for bucket in &mut buckets {
             sum += *bucket;
@@ -122,8 +128,8 @@ impl Prefixes {
         Self {
             from,
             lengths: lengths.into(),
-            filter: filter.into(),
-            filter_shift,
+            table: Table::new(&hashes),
+            firsts,
             buckets: buckets.into(),
             bucket_shift,
             entries: hashed.into_iter().map(|(_, entry)| entry).collect(),
@@ -134,15 +140,29 @@ impl Prefixes {
     /// Calls `hit` for every text that the bytes start, or end, with.
     pub(crate) fn each(&self, bytes: &[u8], mut hit: impl FnMut(PredicateId)) {
         self.empty.into_iter().for_each(&mut hit);
+        if self.firsts.get(self.from.first(bytes)) != Some(&true) {
+            return;
+        }
+        match &self.table {
+            Table::Small(table) => self.look_up(table, bytes, hit),
+            Table::Middle(table) => self.look_up(table, bytes, hit),
+            Table::Large(table) => self.look_up(table, bytes, hit),
+        }
+    }
+
+    fn look_up<const SIZE: usize>(
+        &self,
+        table: &[bool; SIZE],
+        bytes: &[u8],
+        mut hit: impl FnMut(PredicateId),
+    ) {
         let key = self.from.key(bytes);
         for length in &self.lengths {
             if usize::from(*length) > bytes.len() {
                 return;
             }
             let hash = hash(key, *length);
-            let bit = hash >> self.filter_shift;
-            let word = self.filter.get(bit as usize / 64).copied();
-            if word.unwrap_or_default() >> (bit % 64) & 1 == 1 {
+            if table.get(place::<SIZE>(hash)) == Some(&true) {
                 self.compare(bytes, hash, &mut hit);
             }
         }
