@@ -15,6 +15,7 @@ mod demo;
 mod detect;
 mod help;
 mod known_answers;
+mod matches;
 mod rule_cases;
 mod rules;
 mod serve;

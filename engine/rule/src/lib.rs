@@ -40,6 +40,8 @@ mod alert;
 
 mod matcher;
 
+mod record_matcher;
+
 pub mod predicate;
 
 pub use alert::{AlertText, WindowView};
@@ -48,5 +50,6 @@ pub use error::{FaultKind, RuleFault};
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch};
+pub use record_matcher::RecordMatcher;
 pub use rule::{KeyPart, Rule};
 pub use set::RuleSet;

@@ -9,6 +9,7 @@ use rhai::{Position, ScriptFuncDef};
 use super::{Draft, Said};
 use crate::condition::{Condition, Field, Reader};
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
+use crate::load::RHAI;
 use crate::rule::Rule;
 use crate::script::{Checker, Closure, Normal, Source, body};
 use crate::view::FieldRef;
@@ -77,7 +78,7 @@ impl Finish<'_> {
         let read = when.as_ref().and_then(|closure| self.read(closure));
         let mut rule = Rule {
             id,
-            language: "rhai",
+            language: RHAI,
             title: draft.title.and_then(|said| said.value),
             description: draft.description.and_then(|said| said.value),
             severity: draft
