@@ -79,6 +79,9 @@ impl RuleLoader {
     }
 }
 
+/// The language of rules without a front end.
+pub(crate) const RHAI: &str = "rhai";
+
 fn is_script(path: &str) -> bool {
     path.ends_with(".rhai")
 }
