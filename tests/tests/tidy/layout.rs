@@ -23,6 +23,7 @@ const TOP: &[&str] = &[
     "cli",
     "tests",
     "benches",
+    "fuzz",
     "docs",
     ".ci/run",
 ];
