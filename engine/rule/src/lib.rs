@@ -36,6 +36,8 @@ mod layers;
 
 mod front_end;
 
+mod advice;
+
 mod trouble;
 
 mod load;
@@ -50,6 +52,8 @@ mod explain;
 
 mod matcher;
 
+mod record_matcher;
+
 pub mod predicate;
 
 pub use alert::{AlertText, WindowView};
@@ -61,5 +65,6 @@ pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outl
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch};
+pub use record_matcher::RecordMatcher;
 pub use rule::{KeyPart, Rule};
 pub use set::RuleSet;

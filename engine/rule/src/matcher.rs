@@ -20,7 +20,9 @@ use crate::alert::{self, AlertText, ScriptWindow, WindowView};
 use crate::condition::Fields;
 use crate::error::{FaultKind, RuleFault};
 use crate::exception::{Excepted, ExceptionMatcher};
-use crate::predicate::{PredicateId, PredicateMatcher, Record, RecordReader, Slot, ValueKind};
+use crate::predicate::{
+    PredicateId, PredicateMatcher, Record, RecordReader, Slot, ValueKind, Work,
+};
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Closure, Prepare, Source, body};
@@ -126,6 +128,11 @@ impl Matcher {
     /// The set it matches for.
     pub fn set(&self) -> &Arc<RuleSet> {
         &self.set
+    }
+
+    /// What matching has cost so far, for measurements.
+    pub fn work(&self) -> Work {
+        self.predicates.work()
     }
 
     /// From now on asks only the rule `only`, or all of them again.
