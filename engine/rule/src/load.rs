@@ -23,7 +23,7 @@ use crate::predicate::{
 };
 use crate::rule::Rule;
 use crate::sandbox;
-use crate::script::{Checker, Source, functions_of};
+use crate::script::{Checker, Source, functions_of, to_arguments};
 use crate::set::{Premises, RuleSet};
 use crate::trouble::{no_order, runtime_problem, syntax_problem, unknown_alerts};
 
@@ -78,6 +78,9 @@ impl RuleLoader {
         loader.finish(files)
     }
 }
+
+/// The language of rules without a front end.
+pub(crate) const RHAI: &str = "rhai";
 
 fn is_script(path: &str) -> bool {
     path.ends_with(".rhai")
@@ -171,7 +174,7 @@ impl Loader {
             Ok(source) => source,
             Err(error) => {
                 self.problems
-                    .push(syntax_problem(&error).at(file, error.position()));
+                    .push(syntax_problem(&file.text, &error).at(file, error.position()));
                 return;
             }
         };
@@ -209,6 +212,9 @@ impl Loader {
                 }));
         }
         self.mismatches(known, file);
+        if let Some(problems) = self.problems.get_mut(first..) {
+            to_arguments(problems, &source.tree, file);
+        }
         self.sort_problems(first);
     }
 

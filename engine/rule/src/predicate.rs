@@ -68,6 +68,9 @@ mod matcher;
 mod tests;
 
 #[cfg(test)]
+mod long_tests;
+
+#[cfg(test)]
 mod exact_tests;
 
 pub use build::{BuildError, PredicateSetBuilder};
