@@ -1,12 +1,19 @@
 //! `larum rules`: writing, testing and understanding rules.
 
+mod bench;
+
+mod explain;
+
 mod fields;
 
 mod list;
+mod live;
 
 mod new;
 
 mod test;
+
+mod why;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,7 +21,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use larum_engine::clock::Clock;
 use larum_event::RuleFile;
-use larum_rule::{Diagnostic, Level, RuleSet};
+use larum_rule::{Diagnostic, Level, Rule, RuleSet};
 use serde_json::json;
 
 use crate::error::{CliError, Exit};
@@ -46,15 +53,23 @@ Examples:
         json: bool,
     },
     Test(test::Test),
-    /// List the rules of a folder
+    Explain(explain::Explain),
+    Bench(bench::Bench),
+    /// List the rules of a folder, or those in force in an engine
     #[command(after_help = "\
+With --server the rules are those that a running engine evaluates, with what it has counted of each since it started.
+
 Examples:
   larum rules list
+  larum rules list --server http://127.0.0.1:7423
   larum rules list --json | jq -r 'select(.severity == \"critical\").id'")]
     List {
         /// The folder of the rules
         #[arg(long, value_name = "DIR", default_value = "rules")]
         rules: PathBuf,
+        /// The address of a running engine
+        #[arg(long, value_name = "URL", conflicts_with = "rules")]
+        server: Option<String>,
         /// Write JSON: one object per rule
         #[arg(long)]
         json: bool,
@@ -103,7 +118,14 @@ impl Rules {
         match self.action {
             Action::Check { rules, json } => check(&rules, json),
             Action::Test(test) => test.run(),
-            Action::List { rules, json } => list::list(&rules, json),
+            Action::Explain(explain) => explain.run(),
+            Action::Bench(bench) => bench.run(),
+            Action::List {
+                server: Some(server),
+                json,
+                ..
+            } => live::list(&server, json),
+            Action::List { rules, json, .. } => list::list(&rules, json),
             Action::Fields { rules, json, topic } => fields::fields(&rules, json, topic.as_deref()),
             Action::New { rules, name } => new::new(&rules, &name),
         }
@@ -125,6 +147,40 @@ fn loaded(folder: &Path, files: &[RuleFile]) -> Result<RuleSet, CliError> {
             Ok(set)
         }
         Err(findings) => Err(CliError::Rules(told(folder, &findings))),
+    }
+}
+
+/// The rules that `name` means: an id, a folder or an area.
+fn chosen(set: &RuleSet, folder: &Path, name: &str) -> Result<Vec<u32>, CliError> {
+    let path = name.trim_end_matches('/');
+    let inside = format!("{path}/");
+    let is_meant = |rule: &Rule| rule.id.as_str() == name || rule.file.starts_with(&inside);
+    let rules = set.rules().iter().zip(0..);
+    let found: Vec<u32> = rules
+        .filter(|(rule, _)| is_meant(rule))
+        .map(|(_, number)| number)
+        .collect();
+    if found.is_empty() {
+        let ids = set.rules().iter().map(|rule| rule.id.as_str());
+        return Err(CliError::Usage(format!(
+            "no rule and no rule folder in {} is called {name:?}{}",
+            folder.display(),
+            did_you_mean(name, ids)
+        )));
+    }
+    Ok(found)
+}
+
+/// `; did you mean "x"?` when a known name is near.
+fn did_you_mean<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let nearest = known
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .min();
+    match nearest {
+        Some((distance, candidate)) if distance <= name.len() / 3 => {
+            format!("; did you mean {candidate:?}?")
+        }
+        Some(_) | None => String::new(),
     }
 }
 

@@ -83,6 +83,22 @@ fn is_direction_mark(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// `text` in lines of at most `width` characters, broken at blanks; every line but the first is indented.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) => lines.push(format!("  {word}")),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// `1234567` as `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -111,6 +127,13 @@ mod tests {
         assert_eq!(plain("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\\u{a}c");
         assert_eq!(plain("user\u{202e}txt"), "user\\u{202e}txt");
         assert!(matches!(plain("Grüße"), Cow::Borrowed("Grüße")));
+    }
+
+    #[test]
+    fn long_texts_are_broken_at_blanks() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "  three"]);
+        assert_eq!(wrapped("one two three", 6), ["one", "  two", "  three"]);
+        assert_eq!(wrapped("  one", 10), ["  one"]);
     }
 
     #[test]

@@ -7,12 +7,11 @@ use larum_event::WindowSpec;
 use larum_rule::{Exception, Rule};
 use serde_json::{Value, json};
 
+use super::why::{WIDTH, fitted};
 use crate::error::{CliError, Exit};
 use crate::table::{self, Cell};
 use crate::terminal::{self, stdout};
 
-/// Columns that a line may take.
-const WIDTH: usize = 100;
 /// Columns between two cells.
 const GAP: usize = 2;
 /// A title is never cut shorter.
@@ -73,15 +72,6 @@ fn row(rule: &Rule, columns: usize) -> Vec<Cell> {
     ];
     row.truncate(columns);
     row
-}
-
-/// `text`, or its beginning where it has no room.
-fn fitted(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    let beginning: String = text.chars().take(room.saturating_sub(1)).collect();
-    format!("{}…", beginning.trim_end())
 }
 
 fn kind(rule: &Rule) -> &'static str {

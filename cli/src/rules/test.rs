@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use larum_event::Alert;
-use larum_rule::Rule;
+use larum_rule::{Matcher, Rule};
 
 use self::near::Near;
 use self::play::{Played, Way, other_ways, play};
@@ -109,7 +109,7 @@ impl Test {
             wanted.extend(by_id.map(folder_of));
             if wanted.len() == before {
                 let ids = set.rules().iter().map(|rule| rule.id.as_str());
-                let near = did_you_mean(name, ids.chain(folders.iter().map(String::as_str)));
+                let near = super::did_you_mean(name, ids.chain(folders.iter().map(String::as_str)));
                 return Err(CliError::Usage(format!(
                     "no rule and no rule folder in {} is called {name:?}{near}",
                     self.rules.display()
@@ -119,19 +119,6 @@ impl Test {
         wanted.sort();
         wanted.dedup();
         Ok(wanted)
-    }
-}
-
-/// `; did you mean "x"?` when a known name is near.
-fn did_you_mean<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
-    let nearest = known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .min();
-    match nearest {
-        Some((distance, candidate)) if distance <= name.len() / 3 => {
-            format!("; did you mean {candidate:?}?")
-        }
-        Some(_) | None => String::new(),
     }
 }
 
@@ -226,7 +213,8 @@ fn test_case(suite: &Suite, case: &Case) -> (Verdict, Vec<String>) {
         (Kind::Quiet, _) if !played.alerts.is_empty() => {
             let count = played.alerts.len() as u64;
             let count = crate::terminal::counted(count, "alert");
-            let shown = listed(&played.alerts);
+            let mut shown = listed(&played.alerts);
+            shown.extend(why_it_fired(suite, &played));
             problems.push(Problem::listing(format!("not quiet: {count}"), shown));
         }
         (Kind::Fires | Kind::Quiet, _) => {}
@@ -273,6 +261,28 @@ fn flaws(case: &Case, played: &Played) -> Vec<Problem> {
     }
     problems.extend(played.faults.iter().map(Problem::new));
     problems
+}
+
+/// Why the condition held for the event that set the first alert off.
+fn why_it_fired(suite: &Suite, played: &Played) -> Vec<String> {
+    let Some(alert) = played.alerts.first() else {
+        return Vec::new();
+    };
+    let id = &alert.trigger.id;
+    let mut events = played.events.iter();
+    let event = events.find(|event| event.envelope().id == *id);
+    let mut own = suite.own.iter().copied();
+    let number = own.find(|number| {
+        let rule = suite.set.rule(*number);
+        rule.is_some_and(|rule| rule.id == alert.rule)
+    });
+    let (Some(event), Some(number)) = (event, number) else {
+        return Vec::new();
+    };
+    let mut matcher = Matcher::new(suite.set.clone());
+    let mut lines = vec![format!("set off by event {id}")];
+    lines.extend(near::why(&mut matcher, number, event));
+    lines
 }
 
 fn no_alert(suite: &Suite, played: &Played) -> Problem {

@@ -9,13 +9,17 @@
 
 mod run;
 
+mod bench;
 mod config;
 mod decode;
 mod demo;
 mod detect;
 mod exceptions;
+mod explain;
 mod help;
 mod known_answers;
+mod matches;
+mod mistakes;
 mod rule_cases;
 mod rules;
 mod serve;

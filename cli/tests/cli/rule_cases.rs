@@ -1,5 +1,7 @@
 //! `larum rules test`, `new` and `list`.
 
+use larum_event::{Topic, TopicPattern};
+
 use super::run::{Folder, RULE, Ran, login, workspace};
 
 const FOLDER: &str = "rules/auth/two";
@@ -51,8 +53,10 @@ fn a_case_that_did_not_fire_says_how_near_it_was() {
     shows(&ran, "1 event left out: their ids were there before");
     shows(
         &ran,
-        "auth.two_failures: 4 events, 4 on its topics, condition held for 3, \
-         not for event e8, 1 without a key (metadata.user 1); reached 1 of 2 within 1m (user=eve)",
+        "           auth.two_failures: 4 events, 4 on its topics, condition held for 3, not for event e8, 1\n\
+         \x20            without a key (metadata.user 1); reached 1 of 2 within 1m (user=eve)\n\
+         \x20             7 | .when(|event| event.data.outcome == \"failure\")\n\
+         \x20               |               ^ data.outcome is \"success\"\n",
     );
 }
 
@@ -61,6 +65,12 @@ fn a_quiet_case_that_fires_shows_its_alerts() {
     let ran = test(&[("quiet.ndjson", &failures(&[0, 1]))], &[]).exits(1);
     shows(&ran, "quiet.ndjson: not quiet: 1 alert\n");
     shows(&ran, "auth.two_failures user=eve, count 2, at seq 1\n");
+    shows(
+        &ran,
+        "           set off by event e1\n\
+         \x20             7 | .when(|event| event.data.outcome == \"failure\")\n\
+         \x20               |               ^ data.outcome is \"failure\"\n",
+    );
 }
 
 #[test]
@@ -320,5 +330,64 @@ fn the_rules_that_we_ship_say_what_an_analyst_asks_first() {
             assert!(!said.is_empty(), "{id} has no {member}");
         }
         assert_eq!(rule["native"], true, "{id} runs as a script");
+    }
+}
+
+#[test]
+fn the_rules_that_we_ship_stand_in_every_area_and_name_techniques_where_there_are_some() {
+    let rules = shipped(&["list", "--json"]).exits(0).json_lines();
+    assert!(rules.len() >= 30, "{} rules", rules.len());
+    for area in [
+        "authentication",
+        "authorization",
+        "configuration",
+        "process",
+        "network",
+        "data",
+        "performance",
+        "compliance",
+        "equipment",
+        "quality",
+        "engine",
+    ] {
+        let inside = format!("{area}/");
+        let is_inside =
+            |rule: &&serde_json::Value| rule["file"].as_str().unwrap().starts_with(&inside);
+        let count = rules.iter().filter(is_inside).count();
+        assert!(count >= 2, "{count} rules about {area}");
+    }
+    let is_attack = |rule: &&serde_json::Value| !rule["attack"].as_array().unwrap().is_empty();
+    let attacks = rules.iter().filter(is_attack).count();
+    assert!(
+        attacks * 2 >= rules.len(),
+        "{attacks} rules name a technique"
+    );
+}
+
+#[test]
+fn every_topic_that_our_rules_read_is_described_and_every_description_is_used() {
+    let known = shipped(&["fields", "--json"]).exits(0).json_lines();
+    let known: Vec<TopicPattern> = known
+        .iter()
+        .map(|topic| TopicPattern::new(topic["pattern"].as_str().unwrap()).unwrap())
+        .collect();
+    let rules = shipped(&["list", "--json"]).exits(0).json_lines();
+    let topics: Vec<Topic> = rules
+        .iter()
+        .flat_map(|rule| rule["on"].as_array().unwrap())
+        .filter_map(|topic| Topic::new(topic.as_str().unwrap()).ok())
+        .collect();
+    for topic in &topics {
+        let is_known = known.iter().any(|pattern| pattern.matches(topic));
+        assert!(is_known, "{topic} is in no fields.toml");
+    }
+    for pattern in known
+        .iter()
+        .filter(|pattern| pattern.as_str() != "alerts.#")
+    {
+        assert!(
+            topics.iter().any(|topic| pattern.matches(topic)),
+            "nobody reads {pattern}"
+        );
     }
 }

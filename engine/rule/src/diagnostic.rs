@@ -45,8 +45,10 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
-    /// The text of the line.
+    /// The text of the line, or the part of it around the column.
     pub source_line: Option<String>,
+    /// The column in that text.
+    pub(crate) caret: usize,
 }
 
 /// Why something in a rule file is refused, before its place is known.
@@ -107,12 +109,13 @@ impl Refusal {
             message: self.message,
             help: self.help,
             source_line: None,
+            caret: 0,
         }
     }
 }
 
-/// Longest source line shown, in characters.
-const SHOWN_CHARACTERS: usize = 200;
+/// Most characters shown of a source line: with the margin it takes 100 columns.
+const SHOWN_CHARACTERS: usize = 93;
 
 impl Diagnostic {
     /// A document of a front end that stays out, at a line of its file, counted from 1.
@@ -150,11 +153,11 @@ impl Diagnostic {
         self.file = file.path.clone();
         self.line = place.line().unwrap_or(0);
         self.column = place.position().unwrap_or(0);
-        self.source_line = self
-            .line
-            .checked_sub(1)
-            .and_then(|index| file.text.lines().nth(index))
-            .map(printable);
+        let line = self.line.checked_sub(1);
+        let line = line.and_then(|index| file.text.lines().nth(index));
+        let shown = line.map(|line| excerpt(line, self.column));
+        self.caret = shown.as_ref().map_or(0, |(_, caret)| *caret);
+        self.source_line = shown.map(|(line, _)| printable(&line));
         self
     }
 }
@@ -163,13 +166,39 @@ impl Diagnostic {
 /// column, and control characters lose their power (4-27).
 fn printable(line: &str) -> String {
     line.chars()
-        .take(SHOWN_CHARACTERS)
         .map(|character| match character {
             '\t' => ' ',
             control if control.is_control() => '\u{fffd}',
             other => other,
         })
         .collect()
+}
+
+/// As much of a line as a terminal shows around a column, and the column in it.
+fn excerpt(line: &str, column: usize) -> (String, usize) {
+    let length = line.chars().count();
+    if length <= SHOWN_CHARACTERS {
+        return (line.to_owned(), column);
+    }
+    // What stands before a mistake explains it more often than what follows.
+    let last = length.saturating_sub(SHOWN_CHARACTERS - 1);
+    let cut = match column.saturating_sub(SHOWN_CHARACTERS * 2 / 3) {
+        0..=1 => 0,
+        cut => cut.min(last),
+    };
+    let room = SHOWN_CHARACTERS - usize::from(cut > 0);
+    let mut shown = String::new();
+    if cut > 0 {
+        shown.push('…');
+    }
+    let rest = line.chars().skip(cut);
+    if length - cut > room {
+        shown.extend(rest.take(room - 1));
+        shown.push('…');
+    } else {
+        shown.extend(rest);
+    }
+    (shown, (column + usize::from(cut > 0)).saturating_sub(cut))
 }
 
 impl fmt::Display for Diagnostic {
@@ -185,8 +214,8 @@ impl fmt::Display for Diagnostic {
         write!(f, "{level}[{}]: {}", self.code, self.message)?;
         if let Some(line) = &self.source_line {
             write!(f, "\n{:>4} | {line}", self.line)?;
-            if self.column > 0 && self.column <= SHOWN_CHARACTERS {
-                write!(f, "\n     | {:>1$}", "^", self.column)?;
+            if self.caret > 0 {
+                write!(f, "\n     | {:>1$}", "^", self.caret)?;
             }
         }
         if let Some(help) = &self.help {
@@ -239,6 +268,20 @@ mod tests {
              \x20    |   ^\n\
              \x20    = help: did you mean `severity`?"
         );
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_column_is_shown() {
+        let line: String = (0..40).map(|number| format!("{number:04} ")).collect();
+        for column in [1, 5, 93, 94, 150, 199, 200] {
+            let (shown, place) = excerpt(&line, column);
+            let characters: Vec<char> = shown.chars().collect();
+            assert!(characters.len() <= SHOWN_CHARACTERS, "{column}");
+            let expected = line.chars().nth(column - 1);
+            assert_eq!(characters.get(place - 1).copied(), expected, "{column}");
+        }
+        assert_eq!(excerpt("short", 3), ("short".to_owned(), 3));
+        assert_eq!(excerpt(&line, 0).1, 0);
     }
 
     #[test]

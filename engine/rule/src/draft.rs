@@ -10,7 +10,7 @@ mod finish;
 
 use std::sync::Arc;
 
-use larum_event::{RuleId, Severity, Span, Topic, TopicPattern};
+use larum_event::{RuleId, Severity, Span, Topic, TopicPattern, limits};
 use rhai::{Dynamic, Position};
 
 pub(crate) use finish::{Asks, Finish};
@@ -69,7 +69,12 @@ pub(crate) const METHODS: [(&str, Method); 13] = [
     ("severity", |draft, place, value| {
         once(&mut draft.severity, "severity", place, severity(value))
     }),
-    ("attack", |draft, _, value| append(&mut draft.attack, value)),
+    ("attack", |draft, _, value| {
+        for technique in list(value)? {
+            draft.attack.push(attack(&technique)?);
+        }
+        Ok(())
+    }),
     ("references", |draft, _, value| {
         append(&mut draft.references, value)
     }),
@@ -131,8 +136,8 @@ impl Draft {
         self.on_said = true;
         self.on_place = place;
         for text in list(value)? {
-            let pattern = TopicPattern::new(&text)
-                .map_err(|error| Refusal::new("bad-pattern", error.to_string()))?;
+            let pattern =
+                TopicPattern::new(&text).map_err(|error| argument::bad_pattern(&text, &error))?;
             if !self.on.contains(&pattern) {
                 self.on.push(pattern);
             }
@@ -184,6 +189,32 @@ pub(crate) fn alert_topic(id: &RuleId) -> String {
     format!("alerts.{}", id.as_str().to_ascii_lowercase())
 }
 
+/// An ATT&CK technique, `T1110` or `T1110.001`, or a tactic, `TA0006`.
+fn attack(text: &str) -> Result<Arc<str>, Refusal> {
+    let digits = |text: &str, count: usize| {
+        text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let is_technique = |text: &str| match text.split_once('.') {
+        Some((technique, part)) => digits(technique, 4) && digits(part, 3),
+        None => digits(text, 4),
+    };
+    let known = |text: &str| {
+        text.strip_prefix("TA").is_some_and(|rest| digits(rest, 4))
+            || text.strip_prefix('T').is_some_and(is_technique)
+    };
+    if known(text) {
+        return Ok(Arc::from(text));
+    }
+    let upper = text.trim().to_ascii_uppercase();
+    let problem = format!("{text:?} is not an ATT&CK id");
+    let help = if known(&upper) {
+        format!("did you mean `{upper}`?")
+    } else {
+        "ids are written T1110 or T1110.001, those of tactics TA0006".to_owned()
+    };
+    Err(Refusal::new("bad-attack", problem).help(help))
+}
+
 fn severity(value: &Dynamic) -> Result<Severity, Refusal> {
     let text = one(value)?;
     text.parse::<Severity>().map_err(|error| {
@@ -194,9 +225,17 @@ fn severity(value: &Dynamic) -> Result<Severity, Refusal> {
 }
 
 fn within(value: &Dynamic) -> Result<Span, Refusal> {
+    if let Ok(seconds) = value.as_int() {
+        return Err(Refusal::new(
+            "bad-duration",
+            format!("a duration is a text with a unit, not {seconds}"),
+        )
+        .help(format!("did you mean `\"{seconds}s\"`?")));
+    }
     let text = one(value)?;
-    let span =
-        Span::parse(&text).map_err(|error| Refusal::new("bad-duration", error.to_string()))?;
+    let span = Span::parse(&text).map_err(|error| {
+        Refusal::new("bad-duration", error.to_string()).maybe_help(argument::meant_duration(&text))
+    })?;
     if span.is_zero() {
         return Err(
             Refusal::new("bad-duration", "a window of no length holds nothing")
@@ -213,13 +252,20 @@ fn count(value: &Dynamic) -> Result<u64, Refusal> {
             format!("a count is a whole number from 1 on, not {found}"),
         )
     };
-    match value.as_int() {
+    let count = match value.as_int() {
         Ok(count) => u64::try_from(count)
             .ok()
             .filter(|count| *count > 0)
-            .ok_or_else(|| bad(count.to_string())),
-        Err(_) => Err(bad(argument::shown(value))),
+            .ok_or_else(|| bad(count.to_string()))?,
+        Err(_) => return Err(bad(argument::shown(value)).maybe_help(argument::meant_number(value))),
+    };
+    if count > limits::EVENTS_PER_KEY as u64 {
+        let problem =
+            format!("a window that waits for {count} matches would have to keep them all");
+        let help = format!("a count is at most {}", limits::EVENTS_PER_KEY);
+        return Err(Refusal::new("unbounded-state", problem).help(help));
     }
+    Ok(count)
 }
 
 fn closure(place: Position, value: &Dynamic) -> Result<Closure, Refusal> {

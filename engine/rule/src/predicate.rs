@@ -40,9 +40,9 @@ mod grams;
 
 mod needles;
 
-mod gate;
-
 mod bounds;
+
+mod gate;
 
 mod decide;
 

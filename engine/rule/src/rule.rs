@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use larum_event::{GroupKey, RuleId, Severity, TopicPattern, WindowSpec};
+use larum_event::{Event, GroupKey, KeyValue, RuleId, Severity, TopicPattern, WindowSpec};
 
 use crate::condition::{Condition, Field, Plan};
 use crate::exception::Exception;
+use crate::load::RHAI;
 use crate::script::Closure;
+use crate::view::FieldRef;
 
 /// One member of a rule's group key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -70,7 +72,7 @@ impl Rule {
 
     /// Whether it is written in Rhai.
     pub(crate) fn is_script(&self) -> bool {
-        self.language == "rhai"
+        self.language == RHAI
     }
 
     /// Whether anything of it is run as a script.
@@ -85,6 +87,14 @@ impl Rule {
         condition.is_none_or(|condition| !condition.has_script())
     }
 
+    /// What `event` has for each member of the group key; `None` where nothing can be grouped by.
+    pub fn key_values(&self, event: &Event) -> Vec<(&KeyPart, Option<KeyValue>)> {
+        let parts = self.group_by.iter();
+        parts
+            .map(|part| (part, event_key(event, &part.path)))
+            .collect()
+    }
+
     /// A group of this rule, by name of its members.
     pub fn key_members(&self, key: &GroupKey) -> serde_json::Map<String, serde_json::Value> {
         self.group_by
@@ -93,4 +103,12 @@ impl Rule {
             .map(|(part, value)| (part.name.to_string(), value.to_json()))
             .collect()
     }
+}
+
+fn event_key(event: &Event, path: &str) -> Option<KeyValue> {
+    let value = match FieldRef::parse(path).ok()? {
+        FieldRef::Member(member) => member.of(event),
+        FieldRef::Path(path) => event.field(&path),
+    };
+    KeyValue::of(&value?)
 }

@@ -10,6 +10,8 @@ mod names;
 
 mod normal;
 
+mod places;
+
 mod prepare;
 
 mod source;
@@ -25,6 +27,7 @@ pub(crate) use check::{Checker, functions_of};
 pub(crate) use closure::{Closure, Literal};
 pub(crate) use names::unknown_field;
 pub(crate) use normal::Normal;
+pub(crate) use places::to_arguments;
 pub(crate) use prepare::{Prepare, may_miss, redefines};
 pub(crate) use source::{Source, body};
 pub(crate) use uses::{Asked, FieldUse};

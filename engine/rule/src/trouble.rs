@@ -1,8 +1,9 @@
 //! What goes wrong with files and with the set as a whole, in words.
 
 use larum_event::limits;
-use rhai::{EvalAltResult, ParseErrorType};
+use rhai::EvalAltResult;
 
+use crate::advice::advice;
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
 use crate::draft::alert_topic;
 use crate::error::FaultKind;
@@ -63,26 +64,17 @@ pub(crate) fn unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
 }
 
 /// A file that does not parse.
-pub(crate) fn syntax_problem(error: &rhai::ParseError) -> Refusal {
-    let text = error.err_type().to_string();
+pub(crate) fn syntax_problem(text: &str, error: &rhai::ParseError) -> Refusal {
+    let reason = error.err_type().to_string();
     if let Some(word) = sandbox::FORBIDDEN
         .into_iter()
-        .find(|word| text.contains(&format!("'{word}'")))
+        .find(|word| reason.contains(&format!("'{word}'")))
     {
         return Refusal::new("forbidden", format!("rules may not use `{word}`")).help(format!(
             "a rule computes from the event alone; a field of that name is `event.data[\"{word}\"]`"
         ));
     }
-    let problem = Refusal::new("syntax", uncapitalised(&text));
-    match error.err_type() {
-        ParseErrorType::Reserved(word) => problem.help(format!(
-            "a field of that name is written `event.data[\"{word}\"]`"
-        )),
-        ParseErrorType::VariableUndefined(name) => {
-            problem.maybe_help(did_you_mean(name, ["event", "window"]))
-        }
-        _ => problem,
-    }
+    Refusal::new("syntax", uncapitalised(&reason)).maybe_help(advice(text, error))
 }
 
 /// A file that fails when it is executed.
@@ -96,7 +88,21 @@ pub(crate) fn runtime_problem(error: &EvalAltResult) -> Refusal {
         FaultKind::Budget => "budget",
         FaultKind::Error => "load-failed",
     };
-    Refusal::new(code, said(inner))
+    let help = match inner {
+        EvalAltResult::ErrorStackOverflow(_) => {
+            Some("functions call each other too deeply; does one call itself?".to_owned())
+        }
+        EvalAltResult::ErrorDataTooLarge(what, _) if what.contains("string") => Some(format!(
+            "a rule builds texts of at most {} bytes",
+            limits::RULE_STRING_BYTES
+        )),
+        EvalAltResult::ErrorDataTooLarge(..) => Some(format!(
+            "a rule builds lists and maps of at most {} members",
+            limits::RULE_COLLECTION_MEMBERS
+        )),
+        _ => None,
+    };
+    Refusal::new(code, said(inner)).maybe_help(help)
 }
 
 /// An error of rhai as a sentence of ours: in lower case and without its place.

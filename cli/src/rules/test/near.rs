@@ -9,6 +9,7 @@ use larum_rule::{Matcher, Rule};
 use super::play::Played;
 use super::suite::Suite;
 use crate::detect::key_text;
+use crate::rules::why::under_lines;
 use crate::terminal::counted;
 
 /// How near one rule came.
@@ -23,7 +24,7 @@ pub struct Near {
     /// Those of them for which its condition holds.
     pub held: u64,
     /// The id of the first for which it does not.
-    pub refused: Option<String>,
+    pub refused: Option<Refused>,
     /// Those of them that an exception keeps out.
     pub excepted: u64,
     /// Those of them without a complete key.
@@ -32,6 +33,15 @@ pub struct Near {
     pub missing: BTreeMap<String, u64>,
     /// For rules that count: how far the fullest window came.
     pub count: Option<NearCount>,
+}
+
+/// An event for which a condition did not hold.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Its id.
+    pub event: String,
+    /// What it was asked and what it holds there, under the lines that decided.
+    pub why: Vec<String>,
 }
 
 /// The fullest window of a rule.
@@ -81,7 +91,12 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
         near.on_topic += 1;
         // What a rule fails on is told elsewhere.
         if !matcher.condition(number, event).unwrap_or(false) {
-            near.refused.get_or_insert_with(|| envelope.id.to_string());
+            if near.refused.is_none() {
+                near.refused = Some(Refused {
+                    event: envelope.id.to_string(),
+                    why: why(matcher, number, event),
+                });
+            }
             continue;
         }
         near.held += 1;
@@ -113,12 +128,24 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
     near
 }
 
+/// What decided the condition of a rule for an event, under the lines of its file.
+pub fn why(matcher: &mut Matcher, number: u32, event: &Event) -> Vec<String> {
+    let set = matcher.set().clone();
+    let Some(rule) = set.rule(number) else {
+        return Vec::new();
+    };
+    let explained = matcher.explain(number, event);
+    let Some(condition) = explained.and_then(|explained| explained.condition) else {
+        return Vec::new();
+    };
+    let source = set.files().iter().find(|file| *file.path == *rule.file);
+    under_lines(&condition, source.map_or("", |file| file.text.as_str()))
+}
+
 impl Near {
     fn miss(&mut self, rule: &Rule, event: &Event) {
-        for part in &rule.group_by {
-            let value = event.field(&part.path);
-            let is_there = value.is_some_and(|value| larum_event::KeyValue::of(&value).is_some());
-            if !is_there {
+        for (part, value) in rule.key_values(event) {
+            if value.is_none() {
                 *self.missing.entry(part.path.to_string()).or_default() += 1;
             }
         }
@@ -163,8 +190,8 @@ impl fmt::Display for Near {
             f,
             "{rule}: {events}, {on_topic} on its topics, condition held for {held}"
         )?;
-        if let Some(id) = &self.refused {
-            write!(f, ", not for event {id}")?;
+        if let Some(refused) = &self.refused {
+            write!(f, ", not for event {}", refused.event)?;
         }
         if self.excepted > 0 {
             write!(f, ", {} excepted", self.excepted)?;

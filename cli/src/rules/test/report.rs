@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 use super::near::Near;
 use super::suite::Kind;
 use super::{Problem, Verdict};
-use crate::terminal::{BAD, DIM, GOOD, counted, plain, styled};
+use crate::rules::why::WIDTH;
+use crate::terminal::{BAD, DIM, GOOD, counted, plain, styled, wrapped};
+
+/// Columns in front of the details of a problem.
+const DETAIL: usize = 11;
 
 /// What came of one rule folder.
 #[derive(Debug)]
@@ -121,9 +125,16 @@ fn write_problem(out: &mut impl Write, verdict: &Verdict, problem: &Problem) -> 
         verdict.case,
         plain(&problem.message)
     )?;
-    let near = problem.near.iter().map(Near::to_string);
-    for line in problem.details.iter().cloned().chain(near) {
-        writeln!(out, "           {}", plain(&line))?;
+    for line in &problem.details {
+        writeln!(out, "{:DETAIL$}{}", "", plain(line))?;
+    }
+    for near in &problem.near {
+        for line in wrapped(&plain(&near.to_string()), WIDTH - DETAIL) {
+            writeln!(out, "{:DETAIL$}{line}", "")?;
+        }
+        for line in near.refused.iter().flat_map(|refused| &refused.why) {
+            writeln!(out, "{:DETAIL$}{}", "", plain(line))?;
+        }
     }
     Ok(())
 }
@@ -172,7 +183,8 @@ fn near(near: &Near) -> Value {
         "events": near.events,
         "on_topic": near.on_topic,
         "condition_held": near.held,
-        "first_without": near.refused,
+        "first_without": near.refused.as_ref().map(|refused| &refused.event),
+        "why": near.refused.as_ref().map(|refused| &refused.why),
         "excepted": near.excepted,
         "without_key": near.without_key,
         "missing": near.missing,

@@ -115,7 +115,7 @@ pub fn read(
     let mut files = own_files.clone();
     for used in uses(&cases.join(USES))?.rules {
         let Some(more) = folders.get(&used) else {
-            let near = super::did_you_mean(&used, folders.keys().map(String::as_str));
+            let near = crate::rules::did_you_mean(&used, folders.keys().map(String::as_str));
             return Err(CliError::Usage(format!(
                 "{} names {used:?}, which is no folder with rules{near}",
                 cases.join(USES).display()

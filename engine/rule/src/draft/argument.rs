@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larum_event::limits;
+use larum_event::{InvalidPattern, TopicPattern, limits};
 use rhai::Dynamic;
 
 use crate::diagnostic::Refusal;
@@ -42,6 +42,72 @@ pub(super) fn shown(value: &Dynamic) -> String {
         kind(value).to_owned()
     };
     text.chars().take(64).collect()
+}
+
+/// A number that was written as a text.
+pub(super) fn meant_number(value: &Dynamic) -> Option<String> {
+    let text = one(value).ok()?;
+    let number: u64 = text.trim().parse().ok()?;
+    Some(format!("numbers have no quotes: `{number}`"))
+}
+
+/// What a text was meant to be that is no duration: `5 minutes`, `5M`, `300`.
+pub(super) fn meant_duration(text: &str) -> Option<String> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let unit = match unit.trim() {
+        "s" | "sec" | "secs" | "second" | "seconds" | "" => "s",
+        "m" | "min" | "mins" | "minute" | "minutes" => "m",
+        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+        "d" | "day" | "days" => "d",
+        "ms" | "milliseconds" => "ms",
+        _ => return None,
+    };
+    if number.is_empty() {
+        return None;
+    }
+    Some(format!("did you mean `\"{number}{unit}\"`?"))
+}
+
+/// What is wrong with a pattern, and what was probably meant.
+pub(super) fn bad_pattern(text: &str, error: &InvalidPattern) -> Refusal {
+    let (problem, help) = match error {
+        InvalidPattern::ForeignWildcard { pattern, wildcard } => (
+            format!("pattern {pattern:?} holds {wildcard:?}, which is no wildcard here"),
+            "`+` is one segment, `#` any number of them at the end",
+        ),
+        InvalidPattern::HashNotLast { pattern } => (
+            format!("pattern {pattern:?} has '#' before its end"),
+            "`#` stands only at the end; `+` is one segment",
+        ),
+        InvalidPattern::PartialWildcard { .. } => (
+            error.to_string(),
+            "`+` is one segment, `#` any number of them at the end",
+        ),
+        InvalidPattern::Segment(_) => (
+            error.to_string(),
+            "a topic is words joined by dots: `security.auth.login`",
+        ),
+    };
+    let meant = text.trim().to_ascii_lowercase();
+    let meant: Vec<&str> = meant.split('.').collect();
+    let last = meant.len().saturating_sub(1);
+    let meant = meant
+        .iter()
+        .enumerate()
+        .map(|(index, segment)| match *segment {
+            "*" | ">" | "#" | "**" if index == last => "#",
+            "*" | ">" | "#" | "**" => "+",
+            segment => segment,
+        });
+    let meant = meant.collect::<Vec<_>>().join(".");
+    let near = TopicPattern::new(&meant).ok();
+    let near = near.map(|_| match error {
+        InvalidPattern::Segment(_) => format!("did you mean `{meant}`?"),
+        _ => format!("did you mean `{meant}`? {help}"),
+    });
+    Refusal::new("bad-pattern", problem).help(near.unwrap_or_else(|| help.to_owned()))
 }
 
 /// A group key: `"path"`, `["path", ..]` or `#{name: "path", ..}`.

@@ -9,9 +9,13 @@ use rhai::{Position, ScriptFuncDef};
 use super::{Draft, Said};
 use crate::condition::{Field, read};
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
+use crate::load::RHAI;
 use crate::rule::Rule;
 use crate::script::{Asked, Checker, Closure, FieldUse, Normal, Source};
 use crate::view::FieldRef;
+
+/// Members that no two events share.
+const LONELY: [&str; 2] = ["id", "time"];
 
 /// Finishes the drafts of one file.
 pub(crate) struct Finish<'a> {
@@ -64,8 +68,11 @@ impl Finish<'_> {
         if let Some(closure) = said(draft.alert.as_ref())
             && let Some(function) = self.function(&draft, closure, "alert", "window")
         {
-            uses.extend(self.checker().alert(&draft.name, &function, &keys));
+            let counts = draft.count.is_some();
+            let found = self.checker().alert(&draft.name, &function, &keys, counts);
+            uses.extend(found);
         }
+        self.lonely_groups(&draft);
         if self.problems.len() > before {
             return None;
         }
@@ -76,6 +83,22 @@ impl Finish<'_> {
             place,
             asks: Asks { uses, on_place },
         })
+    }
+
+    /// A key that is another one for each event: a count of more than one is never reached, and every event
+    /// leaves a group behind.
+    fn lonely_groups(&mut self, draft: &Draft) {
+        let (Some(group_by), Some(count)) = (&draft.group_by, &draft.count) else {
+            return;
+        };
+        let mut parts = group_by.value.iter().flatten();
+        let lonely = parts.find(|part| LONELY.contains(&part.path.as_ref()));
+        if let (Some(part), Some(2..)) = (lonely, count.value) {
+            let problem = format!("`{}` is another one for each event", part.path);
+            let problem = Refusal::new("unbounded-state", problem)
+                .help("group by what several events have in common, such as `metadata.user`");
+            self.problem(draft, group_by.place, problem);
+        }
     }
 
     fn build(&mut self, id: RuleId, window: WindowSpec, draft: Draft) -> Rule {
@@ -92,7 +115,7 @@ impl Finish<'_> {
         let condition = when.as_ref().map(|closure| read(self.source, closure));
         let mut rule = Rule {
             id,
-            language: "rhai",
+            language: RHAI,
             title: draft.title.and_then(|said| said.value),
             description: draft.description.and_then(|said| said.value),
             severity: draft

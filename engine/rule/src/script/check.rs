@@ -144,8 +144,9 @@ impl Checker<'_> {
         rule: &str,
         function: &Rc<ScriptFuncDef>,
         keys: &[&str],
+        counts: bool,
     ) -> Vec<FieldUse> {
-        self.closure(rule, function, &[], Meaning::Window { keys })
+        self.closure(rule, function, &[], Meaning::Window { keys, counts })
     }
 
     fn closure(
@@ -203,6 +204,7 @@ impl Checker<'_> {
                         follow_method(source, meaning, &chain.links, visits);
                     }
                 }
+                problems.extend(visit.assignment(rule, node));
                 if let Some(call) = call_of(node) {
                     found.extend(visit.uses(call));
                     follow_call(source, &visit, call, visits);

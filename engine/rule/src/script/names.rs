@@ -13,7 +13,11 @@ const WINDOW_MEMBERS: [&str; 6] = ["count", "key", "first", "last", "event", "wi
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning<'k> {
     Event,
-    Window { keys: &'k [&'k str] },
+    Window {
+        keys: &'k [&'k str],
+        /// Whether the rule counts: a window of several matches has no one event.
+        counts: bool,
+    },
 }
 
 /// What is wrong with a chain that begins with an event or a window, and where.
@@ -24,7 +28,10 @@ pub(super) fn chain_problem(
 ) -> Option<(Position, Refusal)> {
     match meaning {
         Meaning::Event => event_problem(rule, links),
-        Meaning::Window { keys } => window_problem(rule, keys, links),
+        Meaning::Window { keys, counts } => match (counts, links) {
+            (true, [Link::Property("event", place), ..]) => Some((*place, no_event(rule, keys))),
+            _ => window_problem(rule, keys, links),
+        },
     }
 }
 
@@ -71,6 +78,16 @@ pub(crate) fn unknown_field(unknown: &UnknownField) -> Refusal {
     Refusal::new("unknown-field", problem)
         .maybe_help(fields)
         .maybe_help(did_you_mean(part, known.iter().copied()))
+}
+
+/// A rule that counts asks for the one event that it does not have.
+fn no_event(rule: &str, keys: &[&str]) -> Refusal {
+    let problem = format!("rule {rule}: a window of a rule that counts has no `event`");
+    let help = match keys.first() {
+        Some(key) => format!("what its matches have in common is its key: `window.key.{key}`"),
+        None => "what its matches have in common is its key: `.group_by(..)`".to_owned(),
+    };
+    Refusal::new("unknown-field", problem).help(help)
 }
 
 fn window_problem(rule: &str, keys: &[&str], links: &[Link<'_>]) -> Option<(Position, Refusal)> {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use rhai::{Expr, ScriptFuncDef, Stmt};
+use rhai::{ASTNode, Expr, Position, ScriptFuncDef, Stmt};
 
 use super::chain::{Chain, Link, Root};
 use super::closure::Literal;
@@ -10,6 +10,7 @@ use super::names::Meaning;
 use super::source::Source;
 use super::uses::{self, FieldUse};
 use super::walk::Call;
+use crate::diagnostic::Refusal;
 
 /// A function and the variables of it that stand for something.
 pub(super) struct Visit<'k> {
@@ -21,6 +22,24 @@ pub(super) struct Visit<'k> {
 }
 
 impl Visit<'_> {
+    /// An event or a window never changes; who assigns to a part of it meant to compare.
+    pub(super) fn assignment(&self, rule: &str, node: &ASTNode<'_>) -> Option<(Position, Refusal)> {
+        let ASTNode::Stmt(Stmt::Assignment(parts)) = node else {
+            return None;
+        };
+        let chain = Chain::of(&parts.1.lhs);
+        if chain.links.is_empty() {
+            return None;
+        }
+        let what = match meaning_of(chain.root, self)? {
+            Meaning::Event => "an event",
+            Meaning::Window { .. } => "a window",
+        };
+        let problem = format!("rule {rule}: {what} cannot be changed");
+        let problem = Refusal::new("assignment", problem).help("did you mean `==`?");
+        Some((parts.0.position(), problem))
+    }
+
     /// What a call asks of the event's fields.
     pub(super) fn uses(&self, call: Call<'_>) -> Vec<FieldUse> {
         let field = |expr: &Expr| {

@@ -9,8 +9,12 @@ use serde_json::json;
 use crate::given::{load, login};
 
 fn said(alert: &str) -> Result<AlertText, RuleFault> {
+    said_of(r#".within("5m").count(5)"#, alert)
+}
+
+fn said_of(window: &str, alert: &str) -> Result<AlertText, RuleFault> {
     let set = load(&format!(
-        r##"rule("r").on("#").group_by(["metadata.user", "data.port"]).within("5m").count(5){alert};"##
+        r##"rule("r").on("#").group_by(["metadata.user", "data.port"]){window}{alert};"##
     ));
     let event = login(r#"{"outcome":"failure","port":22,"list":[1,"a"],"map":{"k":null}}"#);
     Matcher::new(Arc::new(set)).alert_fields(
@@ -32,11 +36,7 @@ fn a_rule_says_what_it_likes_of_the_window() {
             message: `${window.count} failed logins for ${window.key.user} in ${window.within}`,
             port: window.key.port,
             last: window.last,
-            outcome: window.event.data.outcome,
-            list: window.event.data.list,
-            map: window.event.data.map,
             ratio: 0.5,
-            nothing: window.event.data.nothing,
         })"##,
     )
     .unwrap();
@@ -46,10 +46,25 @@ fn a_rule_says_what_it_likes_of_the_window() {
     );
     assert_eq!(
         serde_json::Value::Object(text.fields),
-        json!({
-            "port": 22, "last": "2026-11-20T12:04:00Z", "outcome": "failure", "list": [1, "a"],
-            "map": {"k": null}, "ratio": 0.5, "nothing": null,
-        })
+        json!({ "port": 22, "last": "2026-11-20T12:04:00Z", "ratio": 0.5 })
+    );
+}
+
+#[test]
+fn a_rule_without_a_count_says_what_it_likes_of_the_event() {
+    let text = said_of(
+        "",
+        r##".alert(|window| #{
+            outcome: window.event.data.outcome,
+            list: window.event.data.list,
+            map: window.event.data.map,
+            nothing: window.event.data.nothing,
+        })"##,
+    )
+    .unwrap();
+    assert_eq!(
+        serde_json::Value::Object(text.fields),
+        json!({ "outcome": "failure", "list": [1, "a"], "map": {"k": null}, "nothing": null })
     );
 }
 

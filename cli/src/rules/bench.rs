@@ -1,0 +1,331 @@
+//! `larum rules bench`: what each rule costs on a recording.
+//!
+//! Every rule is measured alone and all of them together. What they cost together is less than the sum: reading an
+//! event and deciding what several rules ask is done once. A machine that does other things too is slower at
+//! times, so each figure is the median of several rounds, with the fastest and the slowest beside it.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use larum_engine::clock::Clock;
+use larum_event::{Event, RuleFile};
+use larum_rule::{Matcher, RuleSet};
+use serde_json::{Value, json};
+
+use super::told;
+use super::why::WIDTH;
+use crate::decode;
+use crate::error::{CliError, Exit};
+use crate::input::Inputs;
+use crate::rule_files;
+use crate::severities;
+use crate::table::{self, Cell};
+use crate::terminal::{BAD, DIM, HEADING, counted, grouped, stdout, styled};
+
+/// Evaluations of all rules in one round, alone, when there are many.
+const EVALUATIONS: usize = 4_000_000;
+/// Fewest and most evaluations of one rule in one round.
+const EACH: (usize, usize) = (2_000, 20_000);
+/// A machine whose slowest round takes so much longer than its fastest does something else too.
+const BUSY: f64 = 1.5;
+
+/// Tell what each rule costs on a recording, dearest first
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Matching only: counting, alerts and the store are not in it. asked tells for how many events a rule was evaluated at \
+all, matches how many it matched. A rule alone also pays for reading its fields, which rules share when they run \
+together.
+
+Exits with 0, with 2 when the rules do not load.
+
+Examples:
+  larum rules bench events.ndjson
+  larum rules bench --rounds 15 --json events.ndjson.gz | jq -r '.rules[0].rule'")]
+pub struct Bench {
+    /// The folder of the rules
+    #[arg(long, value_name = "DIR", default_value = "rules")]
+    rules: PathBuf,
+    /// The decoder; without one records are Larum's own JSON or CloudEvents
+    #[arg(long, value_name = "FILE")]
+    decoder: Option<PathBuf>,
+    /// Most events that are taken from the recordings
+    #[arg(long, value_name = "NUMBER", default_value_t = 20_000)]
+    events: usize,
+    /// Rounds of which the median is told
+    #[arg(long, value_name = "NUMBER", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Rules that are shown; with --json all are
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    top: usize,
+    /// Write JSON: one object with every rule
+    #[arg(long)]
+    json: bool,
+    /// Files of events; - is standard input
+    #[arg(required = true, value_name = "RECORDING")]
+    recordings: Vec<String>,
+}
+
+/// Nanoseconds for one event, over several rounds.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    median: f64,
+    fastest: f64,
+    slowest: f64,
+}
+
+/// What a rule, or all of them, did and cost.
+#[derive(Debug)]
+struct Measured {
+    name: String,
+    /// How many rules the figures are about: all those of one file.
+    rules: usize,
+    cost: Cost,
+    events: u64,
+    asked: u64,
+    matches: u64,
+    faults: u64,
+}
+
+impl Bench {
+    /// Runs the verb.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let files = rule_files::read(&self.rules)?;
+        let set = super::loaded(&self.rules, &files)?;
+        let events = self.read()?;
+        if events.is_empty() {
+            return Err(CliError::Usage("the recordings hold no event".to_owned()));
+        }
+        let all = self.measure("all rules together", set, &events, events.len());
+        let sources: Vec<&RuleFile> = files
+            .iter()
+            .filter(|file| rule_files::holds_rules(&file.path))
+            .collect();
+        let each = (EVALUATIONS / sources.len().max(1)).clamp(EACH.0, EACH.1);
+        let mut rules = Vec::with_capacity(sources.len());
+        for source in sources {
+            let alone = alone(&files, source);
+            let alone = rule_files::loader()
+                .load(&alone)
+                .map_err(|findings| CliError::Rules(told(&self.rules, &findings)))?;
+            let Some(first) = alone.rules().first() else {
+                continue;
+            };
+            let name = first.id.to_string();
+            rules.push(self.measure(&name, alone, &events, each));
+        }
+        rules.sort_by(|one, other| other.cost.median.total_cmp(&one.cost.median));
+        let mut out = stdout();
+        if self.json {
+            let rules: Vec<Value> = rules.iter().map(object).collect();
+            let report = json!({
+                "events": events.len(),
+                "rounds": self.rounds,
+                "together": object(&all),
+                "rules": rules,
+            });
+            writeln!(out, "{report}")?;
+        } else {
+            self.write(&mut out, events.len(), &all, &rules)?;
+        }
+        out.flush()?;
+        Ok(Exit::Done)
+    }
+
+    fn read(&self) -> Result<Vec<Event>, CliError> {
+        let decoder = self.decoder.as_deref().map(decode::load).transpose()?;
+        let inputs = Inputs::open(&self.recordings)?;
+        let mut events = Vec::new();
+        inputs.read(decoder.as_ref(), &severities::load(None)?, |record| {
+            if let Ok(event) = record.outcome
+                && events.len() < self.events
+            {
+                events.push(event);
+            }
+            Ok(())
+        })?;
+        Ok(events)
+    }
+
+    /// Matches events from all over the recording, `most` in each round.
+    fn measure(&self, name: &str, set: RuleSet, events: &[Event], most: usize) -> Measured {
+        let set = Arc::new(set);
+        let step = events.len().div_ceil(most.max(1)).max(1);
+        let chosen: Vec<&Event> = events.iter().step_by(step).collect();
+        // Short recordings are played several times, for a clock to have something to measure.
+        let times = EACH.0.div_ceil(chosen.len().max(1));
+        let clock = Clock::system();
+        let mut measured = Measured {
+            name: name.to_owned(),
+            rules: set.rules().len(),
+            cost: Cost {
+                median: 0.0,
+                fastest: 0.0,
+                slowest: 0.0,
+            },
+            events: chosen.len() as u64,
+            asked: 0,
+            matches: 0,
+            faults: 0,
+        };
+        let mut matcher = Matcher::new(Arc::clone(&set));
+        // What is remembered from event to event is there before the first round is measured.
+        measured.play(&mut matcher, &chosen);
+        let mut rounds = Vec::with_capacity(usize::from(self.rounds));
+        for _ in 0..self.rounds {
+            let begun = clock.monotonic();
+            for _ in 0..times {
+                measured.play(&mut matcher, &chosen);
+            }
+            let took = clock.monotonic().since(begun).as_nanos() as f64;
+            rounds.push(took / (times * chosen.len().max(1)) as f64);
+        }
+        measured.cost = Cost::of(rounds);
+        measured
+    }
+
+    fn write(
+        &self,
+        out: &mut impl Write,
+        events: usize,
+        all: &Measured,
+        rules: &[Measured],
+    ) -> io::Result<()> {
+        let Cost {
+            median,
+            fastest,
+            slowest,
+        } = all.cost;
+        writeln!(
+            out,
+            "{} and {}, median of {}",
+            counted(events as u64, "event"),
+            counted(all.rules as u64, "rule"),
+            counted(u64::from(self.rounds), "round"),
+        )?;
+        let rate = (1e9 / median.max(1.0)) as u64;
+        writeln!(
+            out,
+            "{}: {} ns per event ({} to {}), {} events/s on one thread\n",
+            styled(HEADING, "all together"),
+            nanoseconds(median),
+            nanoseconds(fastest),
+            nanoseconds(slowest),
+            grouped(rate)
+        )?;
+        let heading = ["ns/event", "from", "to", "asked", "matches", "rule, alone"];
+        let shown = rules.iter().take(self.top);
+        let rows: Vec<Vec<Cell>> = shown.map(row).collect();
+        table::write(out, &heading, &rows)?;
+        if rules.len() > self.top {
+            let more = rules.len() - self.top;
+            writeln!(out, "and {} more; see --top", grouped(more as u64))?;
+        }
+        let failed: u64 = rules.iter().map(|rule| rule.faults).sum();
+        if failed > 0 {
+            let text = format!("rules failed on {}", counted(failed, "event"));
+            writeln!(out, "{}", styled(BAD, text))?;
+        }
+        if slowest > fastest * BUSY {
+            let times = slowest / fastest.max(1.0);
+            let text = format!(
+                "the slowest round took {times:.1} times as long as the fastest: the machine is busy"
+            );
+            writeln!(out, "{}", styled(DIM, text))?;
+        }
+        Ok(())
+    }
+}
+
+/// The files that a set of the rules of one file needs.
+fn alone(files: &[RuleFile], source: &RuleFile) -> Vec<RuleFile> {
+    let needed = files.iter().filter(|file| {
+        let is_beside = !rule_files::holds_rules(&file.path);
+        let exceptions = file.path.ends_with("except.toml");
+        **file == *source || (is_beside && !exceptions)
+    });
+    needed.cloned().collect()
+}
+
+impl Measured {
+    /// Matches each event once, and counts what came of it.
+    fn play(&mut self, matcher: &mut Matcher, events: &[&Event]) {
+        let (mut found, mut faults) = (Vec::new(), Vec::new());
+        let before = matcher.work().candidates;
+        let layers = matcher.set().layers();
+        let (mut matches, mut failures) = (0, 0);
+        for event in events {
+            for layer in 0..layers {
+                found.clear();
+                faults.clear();
+                matcher.matches(layer, event, &mut found, &mut faults);
+                matches += found.len() as u64;
+                failures += faults.len() as u64;
+            }
+        }
+        self.asked = matcher.work().candidates - before;
+        self.matches = matches;
+        self.faults = failures;
+    }
+}
+
+impl Cost {
+    fn of(mut rounds: Vec<f64>) -> Self {
+        rounds.sort_by(f64::total_cmp);
+        let at = |index: usize| rounds.get(index).copied().unwrap_or_default();
+        Self {
+            median: at(rounds.len() / 2),
+            fastest: at(0),
+            slowest: at(rounds.len().saturating_sub(1)),
+        }
+    }
+}
+
+fn row(measured: &Measured) -> Vec<Cell> {
+    let right = |text: String| format!("{text:>8}");
+    let name = match measured.rules {
+        1 => measured.name.clone(),
+        rules => format!("{} and {} more of its file", measured.name, rules - 1),
+    };
+    let room = WIDTH.saturating_sub(54);
+    vec![
+        Cell::new(right(nanoseconds(measured.cost.median))),
+        Cell::styled(nanoseconds(measured.cost.fastest), DIM),
+        Cell::styled(nanoseconds(measured.cost.slowest), DIM),
+        Cell::new(grouped(measured.asked)),
+        Cell::new(grouped(measured.matches)),
+        Cell::new(super::why::fitted(&name, room)),
+    ]
+}
+
+fn nanoseconds(value: f64) -> String {
+    grouped(value.round() as u64)
+}
+
+fn object(measured: &Measured) -> Value {
+    json!({
+        "rule": measured.name,
+        "rules": measured.rules,
+        "ns_per_event": measured.cost.median,
+        "fastest": measured.cost.fastest,
+        "slowest": measured.cost.slowest,
+        "events": measured.events,
+        "asked": measured.asked,
+        "matches": measured.matches,
+        "faults": measured.faults,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_stands_between_the_fastest_and_the_slowest() {
+        let cost = Cost::of(vec![5.0, 1.0, 9.0]);
+        assert_eq!((cost.median, cost.fastest, cost.slowest), (5.0, 1.0, 9.0));
+        let cost = Cost::of(vec![7.0]);
+        assert_eq!((cost.median, cost.fastest, cost.slowest), (7.0, 7.0, 7.0));
+    }
+}

@@ -1,0 +1,276 @@
+//! `larum rules explain`: what a rule asks, and why an event did or did not match it.
+
+mod event;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use clap::builder::styling::Style;
+use larum_event::{FiringPolicy, WindowSpec, limits};
+use larum_rule::{Exception, Gate, Outline, Rule, RuleSet};
+use serde_json::{Value, json};
+
+use super::why::{self, Margin, WIDTH, fitted};
+use super::{chosen, list};
+use crate::error::{CliError, Exit};
+use crate::terminal::{self, DIM, HEADING, grouped, plain, stdout, styled};
+
+/// Width of the names in front of what is told.
+const NAMES: usize = 12;
+
+/// Tell what a rule asks, and why an event matched it or not
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without events: what the rule reads, when it fires, what it keeps, how its condition is decided (natively, or by \
+its script), for which events it is asked at all, and its exceptions. With events: for each whether it is a match; for \
+one, chosen with --line, every part of the condition and what the event holds there.
+
+Exits with 0, with 2 when the rules do not load or nothing is called so.
+
+Examples:
+  larum rules explain auth.repeated_failed_logins
+  larum rules explain auth.repeated_failed_logins events.ndjson
+  larum rules explain auth.repeated_failed_logins events.ndjson --line 3
+  tail -1 events.ndjson | larum rules explain auth.repeated_failed_logins -")]
+pub struct Explain {
+    /// The folder of the rules
+    #[arg(long, value_name = "DIR", default_value = "rules")]
+    rules: PathBuf,
+    /// The decoder; without one records are Larum's own JSON or CloudEvents
+    #[arg(long, value_name = "FILE", requires = "events")]
+    decoder: Option<PathBuf>,
+    /// Explain the event of this line of the file
+    #[arg(long, value_name = "NUMBER", requires = "events")]
+    line: Option<u64>,
+    /// Write JSON: one object for the rule, and one for each event
+    #[arg(long)]
+    json: bool,
+    /// The id of a rule, or its folder
+    #[arg(value_name = "RULE")]
+    rule: String,
+    /// A file of events; - is standard input
+    #[arg(value_name = "EVENTS")]
+    events: Option<String>,
+}
+
+impl Explain {
+    /// Runs the verb.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let set = Arc::new(super::load(&self.rules)?);
+        let numbers = chosen(&set, &self.rules, &self.rule)?;
+        let events = match &self.events {
+            Some(name) => Some(event::read(name, self.decoder.as_deref(), self.line)?),
+            None => None,
+        };
+        let mut out = stdout();
+        for (index, number) in numbers.iter().enumerate() {
+            let (Some(rule), Some(outline)) = (set.rule(*number), set.outline(*number)) else {
+                continue;
+            };
+            if index > 0 && !self.json {
+                writeln!(out)?;
+            }
+            match (&events, self.json) {
+                (None, true) => writeln!(out, "{}", object(rule, &outline))?,
+                (None, false) => write_rule(&mut out, &set, rule, &outline)?,
+                (Some(events), true) => event::write_json(&mut out, &set, *number, events)?,
+                (Some(events), false) => event::write(&mut out, &set, *number, events)?,
+            }
+        }
+        out.flush()?;
+        Ok(Exit::Done)
+    }
+}
+
+/// One line of what is told, its name in front.
+pub(super) fn row(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+    styled_row(out, name, text, Style::new())
+}
+
+fn styled_row(out: &mut impl Write, name: &str, text: &str, style: Style) -> io::Result<()> {
+    let name = styled(DIM, format_args!("{name:<NAMES$}"));
+    let text = styled(style, fitted(text, WIDTH - NAMES - 2));
+    writeln!(out, "  {name}{text}")
+}
+
+fn write_rule(
+    out: &mut impl Write,
+    set: &RuleSet,
+    rule: &Rule,
+    outline: &Outline,
+) -> io::Result<()> {
+    write_head(out, rule)?;
+    row(out, "file", &format!("{}:{}", rule.file, rule.line))?;
+    row(out, "reads", &reads(rule))?;
+    if set.layers() > 1 {
+        row(
+            out,
+            "layer",
+            &format!("{} of {}", rule.layer, set.layers() - 1),
+        )?;
+    }
+    row(out, "fires", &fires(rule))?;
+    row(out, "groups", &groups(rule))?;
+    row(out, "state", &state(rule))?;
+    write_decided(out, rule, outline)?;
+    for (index, exception) in rule.exceptions.iter().enumerate() {
+        let name = if index == 0 { "except" } else { "" };
+        row(out, name, &plain(&exception.to_string()))?;
+        row(
+            out,
+            "",
+            &format!("{}: {}", whose(exception), plain(&exception.reason)),
+        )?;
+    }
+    if let Some(condition) = &outline.condition {
+        writeln!(out, "\n  {}", styled(HEADING, "condition"))?;
+        why::write(out, condition, Margin::Places, 4)?;
+    }
+    Ok(())
+}
+
+/// Its id, severity and title.
+pub(super) fn write_head(out: &mut impl Write, rule: &Rule) -> io::Result<()> {
+    let severity = styled(terminal::severity(rule.severity), rule.severity.as_str());
+    let attack = rule.attack.join(" ");
+    let id = styled(HEADING, &rule.id);
+    writeln!(out, "{}", format!("{id}  {severity}  {attack}").trim_end())?;
+    match &rule.title {
+        Some(title) => writeln!(out, "{}", plain(title)),
+        None => Ok(()),
+    }
+}
+
+fn reads(rule: &Rule) -> String {
+    match rule.language {
+        "rhai" => {
+            let topics = rule.on.iter().map(|topic| topic.as_str());
+            topics.collect::<Vec<_>>().join(", ")
+        }
+        language => format!("events of its log source ({language})"),
+    }
+}
+
+fn fires(rule: &Rule) -> String {
+    match &rule.window {
+        WindowSpec::Single => "at once, at each match".to_owned(),
+        WindowSpec::Count {
+            within,
+            threshold,
+            policy,
+        } => {
+            let then = match policy {
+                FiringPolicy::Edge => "once for as long as that holds".to_owned(),
+                FiringPolicy::Every => "again at each further one".to_owned(),
+                FiringPolicy::Reset => "then counts anew".to_owned(),
+                FiringPolicy::Suppress(span) => format!("then is silent for {span}"),
+            };
+            format!("at once, at match {threshold} of a group within {within}; {then}")
+        }
+    }
+}
+
+fn groups(rule: &Rule) -> String {
+    if rule.group_by.is_empty() {
+        return "all events are one group".to_owned();
+    }
+    let parts = rule.group_by.iter().map(|part| {
+        let last = part.path.rsplit('.').next();
+        if last == Some(&*part.name) {
+            part.path.to_string()
+        } else {
+            format!("{} (as {})", part.path, part.name)
+        }
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn state(rule: &Rule) -> String {
+    match &rule.window {
+        WindowSpec::Single => "none".to_owned(),
+        WindowSpec::Count { within, .. } => {
+            let events = grouped(limits::EVENTS_PER_KEY as u64);
+            let keys = match rule.group_by.len() {
+                0 => String::new(),
+                _ => format!(
+                    " for each of {} groups",
+                    grouped(limits::KEYS_PER_RULE as u64)
+                ),
+            };
+            format!("the matches of the last {within}, at most {events}{keys} and tenant")
+        }
+    }
+}
+
+/// Whether the script has a part in it, and when each is asked.
+fn write_decided(out: &mut impl Write, rule: &Rule, outline: &Outline) -> io::Result<()> {
+    let how = match (outline.condition.is_some(), rule.is_native()) {
+        (false, _) => "no condition: every event that it reads is a match",
+        (true, true) => "natively",
+        (true, false) => "natively as far as it can be read; the rest by running the script",
+    };
+    row(out, "decided", how)?;
+    if outline.condition.is_none() {
+        return Ok(());
+    }
+    let is_scripted = !rule.is_native();
+    if !is_scripted || outline.gate != Gate::Never {
+        write_gate(out, "asked", &outline.gate)?;
+    }
+    if is_scripted {
+        write_gate(out, "script runs", &outline.script)?;
+    }
+    Ok(())
+}
+
+/// Alternatives of a gate that are listed.
+const GATE_SHOWN: usize = 5;
+
+fn write_gate(out: &mut impl Write, name: &str, gate: &Gate) -> io::Result<()> {
+    match gate {
+        Gate::Never => row(out, name, "never"),
+        Gate::EveryEvent => row(out, name, "for every event that it reads"),
+        Gate::AnyOf(tests) => {
+            if let [only] = tests.as_slice() {
+                return row(out, name, &format!("where {}", plain(only)));
+            }
+            row(out, name, "where one of these holds")?;
+            for test in tests.iter().take(GATE_SHOWN) {
+                row(out, "", &format!("  {}", plain(test)))?;
+            }
+            let more = tests.len().saturating_sub(GATE_SHOWN);
+            if more > 0 {
+                row(out, "", &format!("  and {more} more"))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// `ada@example.org, until 2027-01-31T00:00:00Z`.
+fn whose(exception: &Exception) -> String {
+    let owner = plain(&exception.owner);
+    match exception.expires {
+        Some(end) => format!("{owner}, until {end}"),
+        None => format!("{owner}, without an end"),
+    }
+}
+
+/// The rule and how it is decided as one object of JSON.
+fn object(rule: &Rule, outline: &Outline) -> Value {
+    let gate = |gate: &Gate| match gate {
+        Gate::Never => json!("never"),
+        Gate::EveryEvent => json!("every event"),
+        Gate::AnyOf(tests) => json!(tests),
+    };
+    json!({
+        "rule": list::object(rule),
+        "fires": fires(rule),
+        "state": state(rule),
+        "asked": gate(&outline.gate),
+        "script_runs": gate(&outline.script),
+        "condition": outline.condition.as_ref().map(why::object),
+    })
+}

@@ -1,0 +1,76 @@
+//! What to do about a text that does not parse, as far as the text around the place tells.
+
+use rhai::{ParseError, ParseErrorType, Position};
+
+use crate::diagnostic::did_you_mean;
+use crate::draft::METHODS;
+
+/// Words of other languages, and what stands for them.
+const WORDS: [(&str, &str); 10] = [
+    ("and", "write `&&`"),
+    ("or", "write `||`"),
+    ("not", "write `!`"),
+    ("is", "write `==`"),
+    ("null", "a field that is missing or null is `()`"),
+    ("nil", "a field that is missing or null is `()`"),
+    ("None", "a field that is missing or null is `()`"),
+    ("undefined", "a field that is missing or null is `()`"),
+    ("True", "write `true`"),
+    ("False", "write `false`"),
+];
+
+/// Help for a file that does not parse.
+pub(crate) fn advice(text: &str, error: &ParseError) -> Option<String> {
+    let (before, at) = split(text, error.position());
+    let word: String = at.chars().take_while(|c| is_of_word(*c)).collect();
+    if let Some((_, help)) = WORDS.iter().find(|(known, _)| *known == word) {
+        return Some((*help).to_owned());
+    }
+    match error.err_type() {
+        ParseErrorType::Reserved(word) => Some(format!(
+            "a field of that name is written `event.data[\"{word}\"]`"
+        )),
+        ParseErrorType::VariableUndefined(name) => match name.as_str() {
+            "event" => Some("a condition is a closure: `.when(|event| ..)`".to_owned()),
+            "window" => Some("an alert's text is a closure: `.alert(|window| ..)`".to_owned()),
+            name => did_you_mean(name, ["event", "window"]),
+        },
+        ParseErrorType::MissingToken(token, _) if token == ";" => {
+            let follows = at.get(word.len()..).unwrap_or_default();
+            let is_method = METHODS.iter().any(|(method, _)| *method == word);
+            if is_method && follows.starts_with('(') {
+                return Some(format!("a dot is missing: `.{word}(..)`"));
+            }
+            Some("end what stands before it with `;`".to_owned())
+        }
+        ParseErrorType::BadInput(_) if at.starts_with('\'') || before.ends_with('\'') => {
+            Some("texts stand in double quotes: `\"..\"`".to_owned())
+        }
+        ParseErrorType::BadInput(rhai::LexError::MalformedEscapeSequence(_)) => {
+            Some("a backslash in a text is written twice: `\"\\\\cmd.exe\"`".to_owned())
+        }
+        ParseErrorType::BadInput(rhai::LexError::UnterminatedString) => {
+            Some("it begins here and is not closed by a `\"` in the same line".to_owned())
+        }
+        ParseErrorType::BadInput(rhai::LexError::StringTooLong(_))
+        | ParseErrorType::LiteralTooLarge(..) => {
+            Some("what a rule compares with is short; name less of it".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The text before a place, and from there on.
+fn split(text: &str, place: Position) -> (&str, &str) {
+    let line = place.line().unwrap_or(1).saturating_sub(1);
+    let starts = text.split_inclusive('\n').map(str::len);
+    let start: usize = starts.take(line).sum();
+    let rest = text.get(start..).unwrap_or_default();
+    let column = place.position().unwrap_or(1).saturating_sub(1);
+    let inside = rest.char_indices().nth(column).map(|(at, _)| at);
+    text.split_at(start + inside.unwrap_or(rest.len()))
+}
+
+fn is_of_word(character: char) -> bool {
+    character == '_' || character.is_alphanumeric()
+}

@@ -1,0 +1,104 @@
+//! Where arguments of a rule's methods stand.
+//!
+//! A method that refuses its argument knows only where it was called; a caret under the argument itself, or
+//! under the member of a list that is meant, is what its author needs.
+
+use std::collections::HashMap;
+
+use larum_event::RuleFile;
+use rhai::{AST, Expr, Position};
+
+use super::walk::call_of;
+use crate::diagnostic::Diagnostic;
+
+/// Findings about an argument, by their code.
+const ABOUT_ARGUMENTS: [&str; 9] = [
+    "bad-id",
+    "bad-severity",
+    "bad-pattern",
+    "bad-duration",
+    "bad-count",
+    "bad-policy",
+    "bad-attack",
+    "bad-key",
+    "unbounded-state",
+];
+/// Findings about an argument where it says what they name.
+const ABOUT_NAMED: [&str; 3] = ["unknown-field", "unknown-topic", "key-clash"];
+
+/// Moves findings about an argument from the call to the argument.
+pub(crate) fn to_arguments(problems: &mut [Diagnostic], tree: &AST, file: &RuleFile) {
+    let arguments = arguments(tree);
+    for problem in problems {
+        let Some(argument) = arguments.get(&(problem.line, problem.column)) else {
+            continue;
+        };
+        let named = argument.named_in(&problem.message);
+        let place = if ABOUT_ARGUMENTS.contains(&problem.code) {
+            named.unwrap_or(argument.place)
+        } else if ABOUT_NAMED.contains(&problem.code) {
+            named.unwrap_or_else(|| argument.only_text())
+        } else {
+            continue;
+        };
+        if !place.is_none() {
+            *problem = problem.clone().at(file, place);
+        }
+    }
+}
+
+/// The only argument of a call, and the texts in it.
+struct Argument {
+    place: Position,
+    texts: Vec<(String, Position)>,
+}
+
+impl Argument {
+    /// Where the text stands that a message names; of several the longest.
+    fn named_in(&self, message: &str) -> Option<Position> {
+        let texts = self.texts.iter();
+        let named = texts.filter(|(text, _)| {
+            message.contains(&format!("{text:?}")) || message.contains(&format!("`{text}`"))
+        });
+        let longest = named.max_by_key(|(text, _)| text.len());
+        longest.map(|(_, place)| *place)
+    }
+
+    /// The text that can only be meant; nowhere, where there are more.
+    fn only_text(&self) -> Position {
+        match self.texts.as_slice() {
+            [(_, place)] => *place,
+            _ => Position::NONE,
+        }
+    }
+}
+
+/// By the line and column of the call.
+fn arguments(tree: &AST) -> HashMap<(usize, usize), Argument> {
+    let mut found = HashMap::new();
+    tree.walk(&mut |path| {
+        if let Some(call) = path.last().and_then(call_of)
+            && let [only] = call.call.args.as_slice()
+            && let (Some(line), Some(column)) = (call.place.line(), call.place.position())
+        {
+            let mut texts = Vec::new();
+            collect(only, &mut texts);
+            let argument = Argument {
+                place: only.start_position(),
+                texts,
+            };
+            found.insert((line, column), argument);
+        }
+        true
+    });
+    found
+}
+
+fn collect(expr: &Expr, texts: &mut Vec<(String, Position)>) {
+    match expr {
+        Expr::StringConstant(text, place) => texts.push((text.to_string(), *place)),
+        Expr::Array(elements, _) => elements.iter().for_each(|one| collect(one, texts)),
+        Expr::Map(members, _) => members.0.iter().for_each(|(_, one)| collect(one, texts)),
+        _ => {}
+    }
+}
