@@ -87,8 +87,7 @@ fn a_case_that_an_exception_keeps_quiet_says_so() {
     folder.write("rules/auth/cases/fires.ndjson", events);
     let ran = folder.run(&["rules", "test"]).exits(1);
     assert!(
-        ran.stdout
-            .contains("condition held for 2, 2 excepted;"),
+        ran.stdout.contains("condition held for 2, 2 excepted;"),
         "{}",
         ran.stdout
     );
