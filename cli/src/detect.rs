@@ -4,6 +4,7 @@
 //! same bytes.
 
 mod found;
+mod matches;
 mod summary;
 
 use std::io::Write;
@@ -24,8 +25,10 @@ use crate::seen::{Seen, Sight};
 use crate::severities;
 use crate::terminal::stdout;
 
+use matches::Hunt;
+
 pub use found::{Found, Shown, key_text};
-use summary::Summary;
+use summary::{ByRule, Summary};
 
 /// Events evaluated together; any number gives the same alerts.
 const BATCH_EVENTS: usize = 1_024;
@@ -41,7 +44,8 @@ Examples:
   larum detect --rules rules events.ndjson
   larum detect --rules rules --decoder auth-log.toml /var/log/auth.log --output table
   larum detect --rules sigma/rules --decoder windows recording.ndjson.gz --output table
-  zcat old.gz | larum detect --rules rules --decoder ssh.toml --lateness 30s - | jq .message")]
+  zcat old.gz | larum detect --rules rules --decoder ssh.toml --lateness 30s - | jq .message
+  larum detect --rules sigma --output matches --raw recording.json.gz")]
 pub struct Detect {
     /// The folder of the rules
     #[arg(long, value_name = "DIR")]
@@ -52,9 +56,13 @@ pub struct Detect {
     /// The severity policy, for events that do not say how bad they are
     #[arg(long, value_name = "FILE")]
     severities: Option<PathBuf>,
-    /// How alerts are written: one JSON object per line, or a table
+    /// What is written: alerts as one JSON object per line or as a table, or each match of a record and a rule
     #[arg(long, value_enum, default_value_t = Output::Ndjson)]
     output: Output,
+    /// Match records as their systems wrote them, without making events; needs --output matches. Only rules
+    /// in Sigma can be asked
+    #[arg(long, conflicts_with_all = ["decoder", "severities"])]
+    raw: bool,
     /// Write NDJSON (the default)
     #[arg(long, conflicts_with = "output")]
     json: bool,
@@ -79,15 +87,40 @@ pub struct Detect {
 enum Output {
     Ndjson,
     Table,
+    Matches,
 }
 
 impl Detect {
+    /// What the argument parser cannot see.
+    fn check(&self) -> Result<(), CliError> {
+        let matches = self.output == Output::Matches;
+        let wrong = if self.raw && !matches {
+            "--raw makes no events and so no alerts: it needs --output matches"
+        } else if matches && (self.revisions || self.close || self.lateness != Span::ZERO) {
+            "--output matches writes matches and no alerts: --revisions, --close and --lateness mean nothing there"
+        } else {
+            return Ok(());
+        };
+        Err(CliError::Usage(wrong.to_owned()))
+    }
+
     /// Runs the verb.
     pub fn run(self) -> Result<Exit, CliError> {
+        self.check()?;
         let set = Arc::new(rules::load(&self.rules)?);
         let decoder = self.decoder.as_deref().map(decode::load).transpose()?;
         let severities = severities::load(self.severities.as_deref())?;
         let inputs = Inputs::open(&self.inputs)?;
+        if self.output == Output::Matches {
+            let hunt = Hunt { set, inputs };
+            let tally = if self.raw {
+                hunt.over_records()?
+            } else {
+                hunt.over_events(decoder.as_ref(), &severities)?
+            };
+            let failed = self.strict && tally.rejected() > 0;
+            return Ok(if failed { Exit::Problems } else { Exit::Done });
+        }
         let clock = Clock::system();
         let begun = clock.monotonic();
 
@@ -114,11 +147,16 @@ impl Detect {
         match self.output {
             Output::Ndjson => run.found.write_ndjson(&mut out)?,
             Output::Table => run.found.write_table(&mut out)?,
+            Output::Matches => {}
         }
         out.flush()?;
-        let took = clock.monotonic().since(begun);
+        let alerts = ByRule {
+            what: "alerts",
+            counts: run.found.by_rule(),
+        };
         let set = run.pipeline.rule_set();
-        run.summary.tell(&tally, &run.found, set, took);
+        let took = clock.monotonic().since(begun);
+        run.summary.tell(&tally, &alerts, set, took);
         let failed = self.strict && (tally.rejected() > 0 || run.summary.faults() > 0);
         Ok(if failed { Exit::Problems } else { Exit::Done })
     }

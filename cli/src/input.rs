@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use larum_event::decode::Decoder;
 use larum_event::{Channel, EventId, Fill, Reason, Rejection, SeverityPolicy, TenantId, Timestamp};
-use larum_file::{BadRecord, EventReader, FileError, FileRecord, Input, Merge, Tally};
+use larum_file::{BadRecord, EventReader, FileError, FileRecord, Input, InputForm, Merge, Tally};
 
 use crate::error::{CliError, with_causes};
 use crate::terminal::{counted, say};
@@ -65,8 +66,7 @@ impl Inputs {
         severities: &SeverityPolicy,
         mut take: impl FnMut(FileRecord) -> Result<(), CliError>,
     ) -> Result<Tally, CliError> {
-        let mut tally = Tally::default();
-        let told = self.bar;
+        let mut told = Told::on(self.bar);
         let opened = self.opened;
         filled(severities, |fill| {
             let readers = opened.into_iter();
@@ -74,21 +74,98 @@ impl Inputs {
             for record in Merge::new(readers) {
                 let mut record = record.map_err(unreadable)?;
                 require_time(&mut record);
-                tally.count(&record.outcome);
-                if let Some(bad) = record.bad() {
-                    told.suspend(|| tell(&bad, tally.rejected()));
-                }
+                told.count(&record.outcome, &record.file, record.line);
                 take(record)?;
             }
             Ok::<(), CliError>(())
         })?;
-        told.finish_and_clear();
-        if tally.rejected() > BAD_SHOWN {
-            let more = tally.rejected() - BAD_SHOWN;
+        Ok(told.finish())
+    }
+
+    /// Reads every record as it is and hands its JSON to `take`, one input after the other.
+    pub fn read_records(
+        self,
+        mut take: impl FnMut(&RecordPlace<'_>, &str) -> Result<Result<(), Rejection>, CliError>,
+    ) -> Result<Tally, CliError> {
+        let mut told = Told::on(self.bar);
+        for input in self.opened {
+            let file: Arc<str> = input.name().into();
+            let mut records = input.records(InputForm::Json);
+            loop {
+                let record = match records.read_record() {
+                    Ok(Some(record)) => record,
+                    Ok(None) => break,
+                    Err(source) => {
+                        let (file, line) = (file.to_string(), records.lines_read());
+                        return Err(unreadable(FileError::Read { file, line, source }));
+                    }
+                };
+                let place = RecordPlace {
+                    file: &file,
+                    line: record.line,
+                };
+                let outcome = match record.bytes.and_then(text) {
+                    Ok(text) => take(&place, text)?,
+                    Err(rejection) => Err(rejection),
+                };
+                told.count(&outcome, &file, place.line);
+            }
+        }
+        Ok(told.finish())
+    }
+}
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordPlace<'f> {
+    /// The input's name.
+    pub file: &'f Arc<str>,
+    /// The line on which it begins, from 1.
+    pub line: u64,
+}
+
+/// Counts records and tells those that are bad.
+struct Told {
+    tally: Tally,
+    bar: ProgressBar,
+}
+
+impl Told {
+    fn on(bar: ProgressBar) -> Self {
+        let tally = Tally::default();
+        Self { tally, bar }
+    }
+
+    fn count<T>(&mut self, outcome: &Result<T, Rejection>, file: &Arc<str>, line: u64) {
+        self.tally.count(outcome);
+        if let Err(rejection) = outcome
+            && self.tally.rejected() <= BAD_SHOWN
+        {
+            let bad = BadRecord {
+                file: Arc::clone(file),
+                line,
+                rejection: rejection.clone(),
+            };
+            let bad = bad.to_string();
+            self.bar.suspend(|| say(&crate::terminal::plain(&bad)));
+        }
+    }
+
+    fn finish(self) -> Tally {
+        self.bar.finish_and_clear();
+        if self.tally.rejected() > BAD_SHOWN {
+            let more = self.tally.rejected() - BAD_SHOWN;
             say(&format!("and {} more", counted(more, "bad record")));
         }
-        Ok(tally)
+        self.tally
     }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Rejection> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let detail = format!("byte {} is not part of a character", error.valid_up_to());
+        Rejection::new(Reason::InvalidUtf8, detail)
+    })
 }
 
 /// The records of `bytes`, in their order; `name` is what reports call them.
@@ -117,12 +194,6 @@ fn filled<T>(severities: &SeverityPolicy, read: impl FnOnce(&Fill<'_>) -> T) -> 
         tenant: &TenantId::default_tenant(),
         severity: &|event_type| severities.severity(event_type),
     })
-}
-
-fn tell(bad: &BadRecord, number: u64) {
-    if number <= BAD_SHOWN {
-        say(&crate::terminal::plain(&bad.to_string()));
-    }
 }
 
 /// An event whose time would have to be made up is refused.

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use larum_event::{RuleFile, limits};
@@ -82,6 +83,49 @@ pub fn holds_rules(path: &str) -> bool {
 
 /// Reads every file of a rule set in `folder` and below, sorted by path.
 pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
+    let found = found(folder)?.into_iter();
+    found
+        .map(|(name, path)| {
+            Ok(RuleFile {
+                text: read_text(&path)?,
+                path: name,
+            })
+        })
+        .collect()
+}
+
+/// What tells one state of a file from another without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileStamp {
+    path: String,
+    length: u64,
+    /// Device and number: another file may have been put into its place.
+    file: (u64, u64),
+    /// Seconds and nanoseconds of the last change, of the text and of anything.
+    changed: [(i64, i64); 2],
+}
+
+/// The stamps of the files that [`read`] would read.
+pub fn stamps(folder: &Path) -> Result<Vec<FileStamp>, RuleFilesError> {
+    let found = found(folder)?.into_iter();
+    found
+        .map(|(name, path)| {
+            let known = fs::metadata(&path).map_err(|source| unreadable(&path, source))?;
+            Ok(FileStamp {
+                path: name,
+                length: known.len(),
+                file: (known.dev(), known.ino()),
+                changed: [
+                    (known.mtime(), known.mtime_nsec()),
+                    (known.ctime(), known.ctime_nsec()),
+                ],
+            })
+        })
+        .collect()
+}
+
+/// The files of a rule set, by name and path, sorted.
+fn found(folder: &Path) -> Result<Vec<(String, PathBuf)>, RuleFilesError> {
     let kind = fs::metadata(folder).map_err(|source| unreadable(folder, source))?;
     if !kind.is_dir() {
         return Err(RuleFilesError::NotAFolder {
@@ -101,15 +145,7 @@ pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
         });
     }
     found.sort();
-    found
-        .into_iter()
-        .map(|(name, path)| {
-            Ok(RuleFile {
-                text: read_text(&path)?,
-                path: name,
-            })
-        })
-        .collect()
+    Ok(found)
 }
 
 fn collect(

@@ -7,6 +7,7 @@ mod explain;
 mod fields;
 
 mod list;
+mod live;
 
 mod new;
 
@@ -54,15 +55,21 @@ Examples:
     Test(test::Test),
     Explain(explain::Explain),
     Bench(bench::Bench),
-    /// List the rules of a folder
+    /// List the rules of a folder, or those in force in an engine
     #[command(after_help = "\
+With --server the rules are those that a running engine evaluates, with what it has counted of each since it started.
+
 Examples:
   larum rules list
+  larum rules list --server http://127.0.0.1:7423
   larum rules list --json | jq -r 'select(.severity == \"critical\").id'")]
     List {
         /// The folder of the rules
         #[arg(long, value_name = "DIR", default_value = "rules")]
         rules: PathBuf,
+        /// The address of a running engine
+        #[arg(long, value_name = "URL", conflicts_with = "rules")]
+        server: Option<String>,
         /// Write JSON: one object per rule
         #[arg(long)]
         json: bool,
@@ -113,7 +120,12 @@ impl Rules {
             Action::Test(test) => test.run(),
             Action::Explain(explain) => explain.run(),
             Action::Bench(bench) => bench.run(),
-            Action::List { rules, json } => list::list(&rules, json),
+            Action::List {
+                server: Some(server),
+                json,
+                ..
+            } => live::list(&server, json),
+            Action::List { rules, json, .. } => list::list(&rules, json),
             Action::Fields { rules, json, topic } => fields::fields(&rules, json, topic.as_deref()),
             Action::New { rules, name } => new::new(&rules, &name),
         }

@@ -1,16 +1,19 @@
 //! `larum serve`: an engine with its HTTP door.
 
+mod watch;
+
 use std::io::IsTerminal;
 use std::num::NonZeroU64;
 use std::path::Path;
 
 use clap::Args;
 use larum_admit::Tenants;
-use larum_engine::{EngineConfig, Faults};
+use larum_engine::{EngineConfig, Faults, RulesFrom};
 use larum_event::RuleFile;
 use larum_http::HttpConfig;
 use tracing_subscriber::EnvFilter;
 
+use self::watch::Watched;
 use crate::config::Which;
 use crate::decode;
 use crate::error::{CliError, Exit, with_causes};
@@ -87,6 +90,9 @@ impl Serve {
             .text("log.format", self.log_format);
         let settings = self.which.settings(flags)?;
         start_log(&settings)?;
+        // Before they are read: what changes from here on is seen.
+        let folder = settings.rules.value.clone();
+        let watched = folder.as_deref().map(watch::look).map(Watched::new);
         let (rules, number) = read_rules(settings.rules.value.as_deref())?;
         let mut door = HttpConfig::on(settings.listen.value);
         for path in &settings.decoders.value {
@@ -103,7 +109,10 @@ impl Serve {
             let store = config.store.clone();
             let engine = running::start(config).await?;
             let health = engine.health();
-            running::serve(engine, door, |address| {
+            let watching = folder.zip(watched).map(|(folder, watched)| {
+                actix_rt::spawn(watch::watch(engine.clone(), folder, watched))
+            });
+            let served = running::serve(engine, door, |address| {
                 say(&format!(
                     "larum serves http://{address}, store {}, {}, recovered to position {}",
                     store.display(),
@@ -111,7 +120,11 @@ impl Serve {
                     health.evaluated
                 ));
             })
-            .await
+            .await;
+            if let Some(watching) = watching {
+                watching.abort();
+            }
+            served
         })
     }
 }
@@ -142,6 +155,9 @@ fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
     EngineConfig {
         rules,
         loader: rule_files::loader(),
+        rules_from: settings.rules.value.clone().map(|folder| {
+            RulesFrom::new(move || rule_files::read(&folder).map_err(|error| with_causes(&error)))
+        }),
         matchers: settings.matchers.value,
         window_shards: settings.window_shards.value,
         max_lag: settings.max_lag.value,

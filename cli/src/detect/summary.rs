@@ -7,13 +7,21 @@ use larum_file::Tally;
 use larum_pipeline::Outcome;
 use larum_rule::RuleSet;
 
-use super::found::Found;
 use crate::terminal::{BAD, DIM, HEADING, counted, grouped, plain, say, styled};
 
 /// Faults of rules that are told one by one; the others are counted.
 const FAULTS_SHOWN: u64 = 20;
 /// Sources named in the line of late events.
 const SOURCES_SHOWN: usize = 5;
+
+/// What was found, by rule.
+#[derive(Debug)]
+pub struct ByRule<'r> {
+    /// `alerts`, `matches`.
+    pub what: &'static str,
+    /// How many, by the rule's id.
+    pub counts: BTreeMap<&'r str, u64>,
+}
 
 /// Counts what is not an alert.
 #[derive(Debug, Default)]
@@ -67,7 +75,7 @@ impl Summary {
     }
 
     /// Says everything.
-    pub fn tell(&self, tally: &Tally, found: &Found, set: &RuleSet, took: Span) {
+    pub fn tell(&self, tally: &Tally, found: &ByRule<'_>, set: &RuleSet, took: Span) {
         let read = tally.accepted() + tally.rejected();
         row("read", &pace(read, took));
         row("accepted", &grouped(tally.accepted()));
@@ -117,10 +125,10 @@ impl Summary {
             row("engine", &counted(self.system, "event"));
         }
         self.tell_excepted(set);
-        let by_rule = found.by_rule();
-        row("alerts", &styled(HEADING, grouped(by_rule.values().sum())));
-        for (rule, count) in by_rule {
-            row("", &format!("{:>9}  {rule}", grouped(count)));
+        let sum = found.counts.values().sum();
+        row(found.what, &styled(HEADING, grouped(sum)));
+        for (rule, count) in &found.counts {
+            row("", &format!("{:>9}  {rule}", grouped(*count)));
         }
     }
 

@@ -108,6 +108,14 @@ impl Client {
         }
     }
 
+    /// The rules in force, as JSON.
+    pub fn rules(&self) -> Result<String, CliError> {
+        match self.get("/v1/rules", &[])? {
+            (StatusCode::OK, body) => Ok(body),
+            (other, body) => Err(self.refused(other, &body)),
+        }
+    }
+
     fn get(
         &self,
         path: &str,
@@ -141,7 +149,8 @@ impl Client {
         }
     }
 
-    fn no_sense(&self, error: &serde_json::Error) -> CliError {
+    /// What answered is no engine of this version.
+    pub fn no_sense(&self, error: &serde_json::Error) -> CliError {
         CliError::NoServer {
             server: self.server.clone(),
             cause: format!("the answer is not an engine's: {error}"),

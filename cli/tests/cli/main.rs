@@ -18,6 +18,7 @@ mod exceptions;
 mod explain;
 mod help;
 mod known_answers;
+mod matches;
 mod mistakes;
 mod rule_cases;
 mod rules;

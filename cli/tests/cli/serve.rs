@@ -17,11 +17,18 @@ struct Server {
 
 impl Server {
     fn start(folder: &Folder) -> Self {
+        Self::logging(folder, "warn")
+    }
+
+    fn logging(folder: &Folder, level: &str) -> Self {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--store", "data"];
-        let mut child = folder.spawn(&arguments, &[("LARUM_LOG_LEVEL", "warn")]);
+        let mut child = folder.spawn(&arguments, &[("LARUM_LOG_LEVEL", level)]);
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut ready = String::new();
-        stderr.read_line(&mut ready).unwrap();
+        while !ready.contains("http://") {
+            ready.clear();
+            assert!(stderr.read_line(&mut ready).unwrap() > 0, "it ended");
+        }
         let url = ready
             .split([' ', ','])
             .find(|word| word.starts_with("http://"));
@@ -42,6 +49,22 @@ impl Server {
             .send(body)
             .unwrap();
         assert_eq!(answer.status(), 200);
+    }
+
+    /// Waits for a line of its log that says this.
+    fn says(&mut self, words: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+        line
+    }
+
+    fn get(&self, path: &str) -> serde_json::Value {
+        let answer = ureq::get(format!("{}{path}", self.url)).call().unwrap();
+        let text = answer.into_body().read_to_string().unwrap();
+        serde_json::from_str(&text).unwrap()
     }
 
     /// Ends it with a signal; the answer is its exit code.
@@ -221,4 +244,47 @@ fn a_server_that_cannot_run_says_why() {
         .exits(3)
         .complains("in use by process");
     assert_eq!(server.signal("-TERM"), 0);
+}
+
+#[test]
+fn rules_that_are_edited_take_effect_and_rules_that_are_broken_change_nothing() {
+    let folder = folder();
+    let mut server = Server::logging(&folder, "larum=info,larum_engine=info");
+    let before = server.get("/v1/rules");
+    folder.write("rules/rule.rhai", "rule(");
+    let line = server.says("rules were not reloaded");
+    assert!(line.contains("those before stay in force"), "{line}");
+    assert!(server.says("rule.rhai").contains("ERROR"));
+    let ready = server.get("/readyz");
+    assert_eq!(ready["ready"], true);
+    assert!(
+        ready["problems"][0]
+            .as_str()
+            .unwrap()
+            .contains("do not load")
+    );
+    assert_eq!(server.get("/v1/rules")["hash"], before["hash"]);
+
+    server.post(&login("a", 0, "eve", "failure"));
+    folder.write("rules/rule.rhai", RULE);
+    folder.write("rules/any/rule.rhai", "rule(\"any\").on(\"#\");");
+    server.says("rules were reloaded");
+    assert_eq!(server.get("/readyz")["problems"], serde_json::json!([]));
+    let listed = folder.run(&["rules", "list", "--server", &server.url]);
+    let listed = listed.exits(0).stdout;
+    assert!(
+        listed.contains("auth.two_failures") && listed.contains("any"),
+        "{listed}"
+    );
+    let listed = folder.run(&["rules", "list", "--json", "--server", &server.url]);
+    let listed = listed.exits(0).json_lines();
+    assert_eq!((listed.len(), &listed[0]["id"]), (2, &"any".into()));
+    // What was counted before the reload still counts.
+    server.post(&login("b", 1, "eve", "failure"));
+    assert_eq!(server.signal("-TERM"), 0);
+    let alerts = folder.run(&["alerts", "--json", "--store", "data"]);
+    let alerts = alerts.exits(0).json_lines();
+    let mut types: Vec<_> = alerts.iter().map(|alert| &alert["type"]).collect();
+    types.sort_by_key(|name| name.to_string());
+    assert_eq!(types, ["any", "auth.two_failures"]);
 }

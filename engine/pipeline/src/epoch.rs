@@ -5,7 +5,9 @@ use std::sync::Arc;
 use larum_event::{Alert, Event, EventId, Place, Position, RuleId, Source, TenantId, Timestamp};
 use larum_rule::Excepted;
 
+use crate::breakers::RuleBreak;
 use crate::clocks::WatermarkStep;
+use crate::monotonic::Monotonic;
 use crate::raise::may_be_alert;
 
 /// One event of the log, as the pipeline takes it.
@@ -56,6 +58,10 @@ pub struct Epoch {
     pub(crate) steps: Arc<[WatermarkStep]>,
     /// What comes out.
     pub(crate) outcome: Outcome,
+    /// Events of the engine's own, each with what made it, until they are put in order.
+    pub(crate) system: Vec<(Place, Event)>,
+    /// When events were admitted, never going back; those of which nobody knows are not here.
+    pub(crate) admitted: Vec<(Position, Monotonic)>,
     /// The place after all others, for what is closed at the end of input.
     pub(crate) end: Place,
 }
@@ -66,9 +72,11 @@ impl Epoch {
         Arc::clone(&self.steps)
     }
 
-    /// Rules failed on events of this epoch.
-    pub fn add_faults(&mut self, faults: Vec<RuleFaultAt>) {
-        self.outcome.faults.extend(faults);
+    /// When the event at `position` was admitted, if that is known.
+    pub(crate) fn admitted(&self, position: Position) -> Option<Monotonic> {
+        let found = self.admitted.binary_search_by_key(&position, |(at, _)| *at);
+        let index = found.ok()?;
+        self.admitted.get(index).map(|(_, time)| *time)
     }
 
     /// What rules of `layer` see: for the first layer the raw events, above it the alerts of
@@ -114,8 +122,12 @@ pub struct Late {
 pub struct RuleFaultAt {
     /// The rule.
     pub rule: RuleId,
+    /// Its number in the set.
+    pub number: u32,
     /// The event.
     pub event: EventId,
+    /// Where it stands.
+    pub place: Place,
     /// What was wrong, for the rule's author.
     pub message: String,
 }
@@ -131,6 +143,8 @@ pub struct Outcome {
     pub late: Vec<Late>,
     /// Rules that failed on an event.
     pub faults: Vec<RuleFaultAt>,
+    /// Rules that were broken out, tried again in vain, or are back, in order.
+    pub breaks: Vec<RuleBreak>,
     /// How often exceptions kept something from being a match.
     pub excepted: Vec<Excepted>,
 }
@@ -150,6 +164,7 @@ impl Outcome {
         self.system.extend(other.system);
         self.late.extend(other.late);
         self.faults.extend(other.faults);
+        self.breaks.extend(other.breaks);
         self.excepted.extend(other.excepted);
     }
 }

@@ -5,22 +5,30 @@
 //! [`Sequencer`], and must give the same bytes. What an epoch puts out depends on the log and on the
 //! rules alone, never on where the epoch was cut.
 
+pub mod breaker;
+
+mod breakers;
 mod causes;
 mod clocks;
 mod epoch;
 mod error;
+mod monotonic;
 mod pipeline;
 mod raise;
 mod reorder;
 mod sequencer;
+mod settings;
 mod system;
 mod units;
 
+pub use breakers::{BreakerChange, LeftOut, Missed, RuleBreak};
 pub use clocks::{Clocks, Sighting, Stamp, TENANT_CLOCK, WatermarkStep};
 pub use epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt, epoch_hash, pieces};
 pub use error::{CheckpointError, RaiseError};
+pub use monotonic::Monotonic;
 pub use pipeline::{Pipeline, new_window, restored};
 pub use reorder::Reorder;
-pub use sequencer::{SEMANTICS_VERSION, Sequencer, Settings};
+pub use sequencer::{SEMANTICS_VERSION, Sequencer};
+pub use settings::Settings;
 pub use system::unit_detached_alert;
-pub use units::{Unit, WindowWork, by_unit, match_items, run_window};
+pub use units::{Matched, ScriptRun, Unit, WindowWork, by_unit, match_items, run_window};

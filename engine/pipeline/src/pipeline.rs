@@ -10,9 +10,11 @@ use larum_event::{Detection, Event, Place, Timestamp, WindowSpec, limits};
 use larum_rule::{Matcher, RuleSet};
 use larum_window::{Window, WindowLimits};
 
+use crate::breakers::Missed;
 use crate::epoch::{Input, Outcome, pieces};
 use crate::error::CheckpointError;
-use crate::sequencer::{Sequencer, Settings};
+use crate::sequencer::Sequencer;
+use crate::settings::Settings;
 use crate::units::{Unit, WindowWork, by_unit, match_items, run_window};
 
 /// The pure pipeline: events in order become alerts.
@@ -72,6 +74,11 @@ impl Pipeline {
         self.sequencer.recall(alert);
     }
 
+    /// What rules missed because they kept failing, oldest first.
+    pub fn missed(&self) -> Vec<Missed> {
+        self.sequencer.missed()
+    }
+
     /// The rules in force.
     pub fn rule_set(&self) -> &Arc<RuleSet> {
         self.sequencer.rule_set()
@@ -96,11 +103,11 @@ impl Pipeline {
         self.last = epoch.end;
         for layer in 0..self.rule_set().layers() {
             let items = epoch.items(layer);
-            let mut matches =
-                match_items(&mut self.matcher, layer, &items, &mut epoch.outcome.faults);
-            epoch.outcome.excepted.extend(self.matcher.take_excepted());
-            self.sequencer.retain(&mut matches);
-            let mut work = by_unit(matches, self.settings.shards);
+            let unasked = self.sequencer.unasked(&epoch);
+            let mut matched = match_items(&mut self.matcher, layer, &items, &unasked);
+            self.sequencer.settle(&mut epoch, &items, &mut matched);
+            self.sequencer.retain(&mut matched.matches);
+            let mut work = by_unit(matched.matches, self.settings.shards);
             let mut detections: Vec<Detection> = Vec::new();
             for (unit, window) in &mut self.windows {
                 if layer_of(self.sequencer.rule_set(), *unit) != Some(layer) {

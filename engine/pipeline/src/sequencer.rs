@@ -7,55 +7,24 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use larum_event::{
-    Alert, Detection, Event, Match, Place, Position, RuleSetActivated, Span, WindowSpec, limits,
-};
+use larum_event::{Alert, Detection, Event, Match, Place, Position, RuleId, WindowSpec};
 use larum_rule::{AlertText, Matcher, Rule, RuleSet, WindowView};
 use serde::{Deserialize, Serialize};
 
+use crate::breakers::{LeftOut, Missed, RuleBreakers};
 use crate::causes::Causes;
 use crate::clocks::{Clocks, Sighting, Stamp};
 use crate::epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt};
 use crate::error::CheckpointError;
+use crate::monotonic::Monotonic;
 use crate::raise::{Words, alert_event, alert_of, is_too_deep};
+use crate::settings::Settings;
 use crate::system;
-use crate::units::fault_at;
+use crate::units::{Matched, fault_at};
 
 /// Changes whenever the same log and rules would give other alerts, so that a recovery does not take the
 /// difference for damage.
-pub const SEMANTICS_VERSION: u32 = 1;
-
-/// Every setting that evaluation reads; written into the log with the rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// A source further than this behind its tenant runs on a clock of its own.
-    pub max_lag: Span,
-    /// Most live keys of one rule and shard.
-    pub keys_per_rule: usize,
-    /// Shards of each window. Does not change any answer.
-    pub shards: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_lag: Span::from_seconds(60),
-            keys_per_rule: limits::KEYS_PER_RULE,
-            shards: 1,
-        }
-    }
-}
-
-impl Settings {
-    /// The settings a log record holds, with `shards` of this process.
-    pub fn of(activated: &RuleSetActivated, shards: usize) -> Self {
-        Self {
-            max_lag: activated.max_lag,
-            keys_per_rule: usize::try_from(activated.keys_per_rule).unwrap_or(usize::MAX),
-            shards,
-        }
-    }
-}
+pub const SEMANTICS_VERSION: u32 = 2;
 
 /// See the module's words.
 #[derive(Debug)]
@@ -70,6 +39,11 @@ pub struct Sequencer {
 struct State {
     clocks: Clocks,
     causes: Causes,
+    breakers: RuleBreakers,
+    /// The last event that was begun with.
+    reached: Position,
+    /// When it was admitted, as far as that is known; never goes back.
+    admitted: Monotonic,
 }
 
 impl Sequencer {
@@ -78,6 +52,9 @@ impl Sequencer {
         let state = State {
             clocks: Clocks::new(settings.max_lag),
             causes: Causes::default(),
+            breakers: RuleBreakers::default(),
+            reached: Position::START,
+            admitted: Monotonic::default(),
         };
         Self {
             set,
@@ -86,8 +63,10 @@ impl Sequencer {
         }
     }
 
-    /// Goes on with other rules; clocks and causes stay.
+    /// Goes on with other rules; clocks and causes stay, and the breakers of rules that mean the same.
     pub fn activate(&mut self, set: Arc<RuleSet>, settings: &Settings) {
+        let reached = self.state.reached;
+        self.state.breakers.activate(&self.set, &set, reached);
         self.set = set;
         self.left_out.clear();
         self.state.clocks.set_max_lag(settings.max_lag);
@@ -115,6 +94,25 @@ impl Sequencer {
         &self.left_out
     }
 
+    /// What rules missed because they kept failing, oldest first.
+    pub fn missed(&self) -> Vec<Missed> {
+        self.state.breakers.missed().cloned().collect()
+    }
+
+    /// Takes over the breakers of `rules` from a checkpoint's part of a run that asked them, as this one did not.
+    ///
+    /// # Errors
+    /// The bytes are not those of [`Sequencer::checkpoint`].
+    pub fn adopt_breakers(
+        &mut self,
+        bytes: &[u8],
+        rules: impl Fn(&RuleId) -> bool,
+    ) -> Result<(), CheckpointError> {
+        let state = read(bytes)?;
+        self.state.breakers.adopt(&state.breakers, rules);
+        Ok(())
+    }
+
     /// How far event time has come over all tenants.
     pub fn watermark(&self) -> larum_event::Timestamp {
         self.state.clocks.watermark()
@@ -136,8 +134,13 @@ impl Sequencer {
         let mut raw = Vec::with_capacity(inputs.len());
         let mut steps = Vec::new();
         let mut outcome = Outcome::default();
+        let mut admitted = Vec::new();
         for input in inputs {
             let envelope = input.event.envelope();
+            if let Some(arrived) = input.arrived {
+                self.state.admitted = self.state.admitted.max(Monotonic::of_log(arrived));
+                admitted.push((input.position, self.state.admitted));
+            }
             let sequence = envelope.sequence.or(input.record);
             let place = Place::raw(input.position);
             let sighting = Sighting {
@@ -174,18 +177,43 @@ impl Sequencer {
         }
         let last = inputs
             .last()
-            .map_or(Position::START, |input| input.position);
+            .map_or(self.state.reached, |input| input.position);
+        self.state.reached = last;
         Epoch {
             raw: raw.into(),
             alerts: Vec::new(),
             steps: steps.into(),
             outcome,
+            system: Vec::new(),
+            admitted,
             end: Place {
                 position: last,
                 layer: u8::MAX,
                 ordinal: u32::MAX,
             },
         }
+    }
+
+    /// The rules that matchers need not ask in this epoch.
+    pub fn unasked(&self, epoch: &Epoch) -> LeftOut {
+        let upto = epoch.admitted.last().map(|(_, admitted)| *admitted);
+        let breakers = &self.state.breakers;
+        breakers.left_out(&self.set, &self.left_out, upto)
+    }
+
+    /// Takes note of which rules answered about the `items` of a layer and which failed; what rules say that were
+    /// broken out by then is dropped. Faults of the others are kept in the epoch.
+    pub fn settle(&mut self, epoch: &mut Epoch, items: &[Item], matched: &mut Matched) {
+        let admitted = |position| epoch.admitted(position);
+        let set = &self.set;
+        let breaks = self.state.breakers.settle(set, items, admitted, matched);
+        for change in breaks {
+            let told = system::rule_break(set, &change);
+            epoch.system.extend(told.map(|event| (change.place, event)));
+            epoch.outcome.breaks.push(change);
+        }
+        epoch.outcome.faults.append(&mut matched.faults);
+        epoch.outcome.excepted.append(&mut matched.excepted);
     }
 
     /// Drops the matches of rules that are left out.
@@ -229,10 +257,9 @@ impl Sequencer {
             let depth = self.depth_of(&detection);
             if is_too_deep(depth) {
                 if first {
-                    epoch
-                        .outcome
-                        .system
-                        .extend(system::depth_reached(rule, &detection, depth));
+                    let told = system::depth_reached(rule, &detection, depth);
+                    let place = detection.trigger.place;
+                    epoch.system.extend(told.map(|event| (place, event)));
                 }
                 continue;
             }
@@ -244,7 +271,9 @@ impl Sequencer {
                 Err(error) => {
                     epoch.outcome.faults.push(RuleFaultAt {
                         rule: rule.id.clone(),
+                        number: detection.rule,
                         event: detection.trigger.event_id.clone(),
+                        place: detection.trigger.place,
                         message: format!("{error}: {}", error.cause),
                     });
                     continue;
@@ -287,6 +316,10 @@ impl Sequencer {
     /// Ends the epoch. Alerts come out in the order of their places.
     pub fn finish(&mut self, mut epoch: Epoch) -> Outcome {
         epoch.outcome.alerts.sort_by_key(|raised| raised.place);
+        epoch.outcome.breaks.sort_by_key(|change| change.place);
+        epoch.system.sort_by_key(|(place, _)| *place);
+        let system = epoch.system.drain(..).map(|(_, event)| event);
+        epoch.outcome.system.extend(system);
         epoch.outcome
     }
 
@@ -300,12 +333,16 @@ impl Sequencer {
     /// # Errors
     /// The bytes are not those of [`Sequencer::checkpoint`].
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
-        self.state = postcard::from_bytes(bytes).map_err(|cause| CheckpointError::Unreadable {
-            part: "sequencer".to_owned(),
-            cause: cause.to_string(),
-        })?;
+        self.state = read(bytes)?;
         Ok(())
     }
+}
+
+fn read(bytes: &[u8]) -> Result<State, CheckpointError> {
+    postcard::from_bytes(bytes).map_err(|cause| CheckpointError::Unreadable {
+        part: "sequencer".to_owned(),
+        cause: cause.to_string(),
+    })
 }
 
 /// Numbers alerts inside of one position and layer.

@@ -6,13 +6,17 @@ use larum_event::{
     Alert, AlertStatus, Channel, Detection, Event, EventId, Fill, RuleId, Severity, TenantId,
     Trigger, UnitChange,
 };
-use larum_rule::Rule;
+use larum_rule::{Rule, RuleSet};
 use serde_json::{Map, Value, json};
 
+use crate::breakers::{BreakerChange, RuleBreak};
 use crate::raise::engine_alert_id;
 
 /// The rule id of the alert that a unit of the engine was left out.
 const UNIT_DETACHED: &str = "larum.unit_detached";
+
+/// The rule id of the alert that a rule was broken out.
+const RULE_BROKEN_OUT: &str = "larum.rule_broken_out";
 
 /// The one diagnostic about a loop of alerts that was cut at the depth limit (4-12).
 pub(crate) fn depth_reached(rule: &Rule, detection: &Detection, depth: u8) -> Option<Event> {
@@ -41,6 +45,79 @@ pub(crate) fn depth_reached(rule: &Rule, detection: &Detection, depth: u8) -> Op
         },
     });
     system_event(&body, &detection.tenant)
+}
+
+/// What is told of a rule that was broken out (an alert) or is back (an event of `$sys`).
+pub(crate) fn rule_break(set: &RuleSet, happened: &RuleBreak) -> Option<Event> {
+    let missed = &happened.missed;
+    match happened.change {
+        BreakerChange::Opened => broken_out(set, happened),
+        BreakerChange::ProbeFailed => None,
+        BreakerChange::Closed => {
+            let id = engine_alert_id(&missed.tenant, &missed.rule, happened.event.as_str());
+            let body = json!({
+                "id": format!("{id}.back"),
+                "type": "rule.back",
+                "source": "larum",
+                "time": happened.time.to_string(),
+                "channel": "$sys",
+                "severity": "info",
+                "metadata": { "tenantId": missed.tenant.as_str() },
+                "data": {
+                    "rule": missed.rule.as_str(),
+                    "after": missed.after.0,
+                    "before": missed.before.map(|position| position.0),
+                    "message": format!(
+                        "rule {} answers again; it was not asked about events between positions {} and {}",
+                        missed.rule, missed.after, happened.place.position
+                    ),
+                },
+            });
+            system_event(&body, &missed.tenant)
+        }
+    }
+}
+
+fn broken_out(set: &RuleSet, happened: &RuleBreak) -> Option<Event> {
+    let missed = &happened.missed;
+    let rule = RuleId::new(RULE_BROKEN_OUT).ok()?;
+    let anchor = format!("{}@{}", missed.rule, happened.event);
+    let broken = set.rules().iter().find(|one| one.id == missed.rule);
+    let mut key = Map::new();
+    key.insert("rule".to_owned(), missed.rule.as_str().into());
+    let mut fields = Map::new();
+    fields.insert("after".to_owned(), missed.after.0.into());
+    fields.insert("reason".to_owned(), missed.reason.clone().into());
+    if let Some(broken) = broken {
+        let place = format!("{}:{}", broken.file, broken.line);
+        fields.insert("place".to_owned(), place.into());
+    }
+    let alert = Alert {
+        alert_id: engine_alert_id(&missed.tenant, &rule, &anchor),
+        revision: 1,
+        status: AlertStatus::Final,
+        rule,
+        title: Some("A rule keeps failing and is not asked for a while".into()),
+        severity: Severity::High,
+        attack: Vec::new(),
+        key,
+        count: 1,
+        window: None,
+        first: happened.time,
+        last: happened.time,
+        trigger: Trigger {
+            id: happened.event.clone(),
+            sequence: None,
+        },
+        evidence: vec![happened.event.clone()],
+        message: format!(
+            "rule {} failed on half of its events and is broken out behind position {}: {}",
+            missed.rule, missed.after, missed.reason
+        ),
+        fields,
+        depth: 1,
+    };
+    Event::from_alert(&alert, happened.time, &missed.tenant, None).ok()
 }
 
 fn system_event(body: &Value, tenant: &TenantId) -> Option<Event> {

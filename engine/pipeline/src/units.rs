@@ -8,9 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{Detection, GroupKey, Match};
-use larum_rule::{Matcher, RuleFault, RuleMatch, RuleSet};
+use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
 use larum_window::Window;
 
+use crate::breakers::LeftOut;
 use crate::clocks::WatermarkStep;
 use crate::epoch::{Item, RuleFaultAt};
 
@@ -48,27 +49,77 @@ pub struct WindowWork {
     pub steps: Arc<[WatermarkStep]>,
 }
 
-/// Matches `items` against the rules of `layer`; what comes out is in the order of items, and of rules
-/// for each.
+/// What a matcher found.
+#[derive(Debug, Default)]
+pub struct Matched {
+    /// In the order of items, and of rules for each.
+    pub matches: Vec<Match>,
+    /// Rules that failed.
+    pub faults: Vec<RuleFaultAt>,
+    /// Scripts that ran and answered.
+    pub runs: Vec<ScriptRun>,
+    /// How often exceptions kept something from being a match.
+    pub excepted: Vec<Excepted>,
+    /// Scripts that were timed: the number of the rule, and nanoseconds.
+    pub timed: Vec<(u32, u64)>,
+}
+
+/// A rule's script ran and answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScriptRun {
+    /// The number of the rule.
+    pub rule: u32,
+    /// The index of the item among those that were matched.
+    pub item: u32,
+}
+
+impl Matched {
+    /// Adds what was found in the items from `first` on.
+    pub fn append(&mut self, other: Self, first: usize) {
+        let first = u32::try_from(first).unwrap_or(u32::MAX);
+        self.matches.extend(other.matches);
+        self.faults.extend(other.faults);
+        self.timed.extend(other.timed);
+        self.excepted.extend(other.excepted);
+        self.runs
+            .extend(other.runs.into_iter().map(|run| ScriptRun {
+                item: run.item.saturating_add(first),
+                ..run
+            }));
+    }
+}
+
+/// Matches `items` against the rules of `layer` without those `left_out`; what comes out is in the order of
+/// items, and of rules for each.
 pub fn match_items(
     matcher: &mut Matcher,
     layer: u8,
     items: &[Item],
-    faults: &mut Vec<RuleFaultAt>,
-) -> Vec<Match> {
-    let mut matches = Vec::new();
+    left_out: &LeftOut,
+) -> Matched {
+    let mut matched = Matched::default();
     let mut found: Vec<RuleMatch> = Vec::new();
     let mut failed: Vec<RuleFault> = Vec::new();
-    for item in items {
+    for (item, number) in items.iter().zip(0..) {
+        matcher.leave_out(left_out.of(&item.event.envelope().tenant));
         matcher.matches(layer, &item.event, &mut found, &mut failed);
         for RuleMatch { rule, key } in found.drain(..) {
-            matches.push(match_of(item, rule, key));
+            matched.matches.push(match_of(item, rule, key));
         }
         for fault in failed.drain(..) {
-            faults.extend(fault_at(matcher.set(), &fault, item));
+            let fault = fault_at(matcher.set(), &fault, item);
+            matched.faults.extend(fault);
         }
+        let ran = matcher.ran().iter();
+        let ran = ran.map(|rule| ScriptRun {
+            rule: *rule,
+            item: number,
+        });
+        matched.runs.extend(ran);
     }
-    matches
+    matched.timed = matcher.take_timed();
+    matched.excepted = matcher.take_excepted();
+    matched
 }
 
 fn match_of(item: &Item, rule: u32, key: GroupKey) -> Match {
@@ -89,7 +140,9 @@ fn match_of(item: &Item, rule: u32, key: GroupKey) -> Match {
 pub(crate) fn fault_at(set: &RuleSet, fault: &RuleFault, item: &Item) -> Option<RuleFaultAt> {
     Some(RuleFaultAt {
         rule: set.rule(fault.rule)?.id.clone(),
+        number: fault.rule,
         event: item.event.envelope().id.clone(),
+        place: item.place,
         message: fault.message.clone(),
     })
 }

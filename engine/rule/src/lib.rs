@@ -46,9 +46,13 @@ mod set;
 
 mod alert;
 
+mod timer;
+
 mod explain;
 
 mod matcher;
+
+mod record_matcher;
 
 pub mod predicate;
 
@@ -61,5 +65,6 @@ pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outl
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch};
+pub use record_matcher::RecordMatcher;
 pub use rule::{KeyPart, Rule};
 pub use set::RuleSet;

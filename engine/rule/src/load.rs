@@ -1,5 +1,7 @@
 //! From files to a set: scripts are executed, front ends compile theirs, and the whole is checked.
 
+mod programs;
+
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -11,7 +13,6 @@ use rhai::{Engine, Position};
 use crate::beside::is_beside;
 use crate::builder::{self, Building};
 use crate::catalogue::Catalogue;
-use crate::condition::Plan;
 use crate::diagnostic::{Diagnostic, Level, Refusal};
 use crate::draft::{Asks, Finish, METHODS, alert_topic};
 use crate::exception::{self, Written};
@@ -77,6 +78,9 @@ impl RuleLoader {
         loader.finish(files)
     }
 }
+
+/// The language of rules without a front end.
+pub(crate) const RHAI: &str = "rhai";
 
 fn is_script(path: &str) -> bool {
     path.ends_with(".rhai")
@@ -374,43 +378,6 @@ impl Loader {
         for (loaded, rule) in self.loaded.iter_mut().zip(rules) {
             loaded.rule = rule;
         }
-    }
-
-    /// Each rule as a program, whose number there is its number in the set. Behind them, the programs that
-    /// tell when a script must be asked.
-    fn programs(&mut self) -> Result<(), BuildError> {
-        let mut scripts = Vec::new();
-        for (loaded, number) in self.loaded.iter_mut().zip(0..) {
-            let rule = &mut loaded.rule;
-            let programs = match (loaded.programs.take(), &rule.condition) {
-                (Some(programs), _) => programs,
-                (None, condition) => {
-                    let (_, view) = self
-                        .premises
-                        .of(rule.layer, &rule.on, &mut self.predicates)?;
-                    let mut holds = Expression::Always;
-                    if let Some(condition) = condition {
-                        let mut plan = Plan::of(condition, &mut self.predicates)?;
-                        if self.interprets {
-                            plan.lowered.holds = Expression::Never;
-                            plan.lowered.script = Expression::Always;
-                        }
-                        holds = plan.lowered.holds.clone();
-                        if plan.lowered.may_ask_the_script() {
-                            scripts.push((number, view, plan.lowered.script.clone()));
-                        }
-                        rule.plan = Some(Arc::new(plan));
-                    }
-                    vec![(view, holds)]
-                }
-            };
-            self.predicates.rule(programs);
-        }
-        for (number, view, script) in scripts {
-            self.scripted.push(number);
-            self.predicates.rule([(view, script)]);
-        }
-        Ok(())
     }
 
     /// Two rules may not share an id, nor the topic of their alerts.

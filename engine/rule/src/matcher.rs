@@ -8,7 +8,7 @@ mod candidates;
 
 mod explain;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Closure, Prepare, Source, body};
 use crate::set::RuleSet;
+use crate::timer::Timer;
 use crate::trouble::said;
 use crate::view::{EventView, Member, kind};
 
@@ -52,6 +53,11 @@ pub struct Matcher {
     alerts: Vec<Option<Program>>,
     /// The one rule that is asked, when not all are.
     only: Option<u32>,
+    /// Rules that are not asked.
+    left_out: Arc<BTreeSet<u32>>,
+    /// Rules whose scripts ran to an answer for the last event.
+    ran: Vec<u32>,
+    timer: Option<Timer>,
     /// What is given in each layer of events of a topic.
     topics: HashMap<Topic, Rc<[Vec<PredicateId>]>>,
     predicates: PredicateMatcher,
@@ -102,6 +108,9 @@ impl Matcher {
             alerts: std::iter::repeat_with(|| None).take(rules).collect(),
             topics: HashMap::new(),
             only: None,
+            left_out: Arc::default(),
+            ran: Vec::new(),
+            timer: None,
             predicates: PredicateMatcher::new(Arc::clone(&set.predicates)),
             reader: RecordReader::new(&set.predicates, &set.layout),
             record: Record::default(),
@@ -131,6 +140,29 @@ impl Matcher {
         self.only = only;
     }
 
+    /// From now on does not ask `rules`.
+    pub fn leave_out(&mut self, rules: &Arc<BTreeSet<u32>>) {
+        if !Arc::ptr_eq(&self.left_out, rules) {
+            self.left_out = Arc::clone(rules);
+        }
+    }
+
+    /// The rules whose scripts [`Matcher::matches`] ran for its last event and got an answer from.
+    pub fn ran(&self) -> &[u32] {
+        &self.ran
+    }
+
+    /// From now on times some of the scripts' runs by `clock`, which tells nanoseconds.
+    pub fn time_with(&mut self, clock: impl Fn() -> i64 + Send + 'static) {
+        self.timer = Some(Timer::new(clock));
+    }
+
+    /// The rules whose scripts were timed since this was last asked, each with nanoseconds.
+    pub fn take_timed(&mut self) -> Vec<(u32, u64)> {
+        let taken = self.timer.as_mut().map(Timer::take);
+        taken.unwrap_or_default()
+    }
+
     /// Evaluates the rules of `layer` on one event. Each whose topic and condition hold and whose
     /// key is complete is added to `out`, in the order of the rules; each that fails to `faults`.
     pub fn matches(
@@ -140,6 +172,7 @@ impl Matcher {
         out: &mut Vec<RuleMatch>,
         faults: &mut Vec<RuleFault>,
     ) {
+        self.ran.clear();
         let given = self.given(&event.envelope().topic);
         let Some(given) = given.get(usize::from(layer)) else {
             return;
@@ -151,7 +184,8 @@ impl Matcher {
         let found = self.programs(given, event);
         let mut fields = None;
         for (number, decides) in Candidates::of(&found, &set) {
-            if self.only.is_some_and(|only| only != number) {
+            let is_other = self.only.is_some_and(|only| only != number);
+            if is_other || self.left_out.contains(&number) {
                 continue;
             }
             let Some(rule) = set.rule(number) else {
@@ -317,13 +351,20 @@ impl Matcher {
         }
         let ready = self.conditions.get(index).and_then(Option::as_ref);
         let ready = ready.ok_or_else(|| fault(not_found(rule), FaultKind::Error))?;
-        let returned = ready
-            .run(&self.engine, Dynamic::from(EventView(event.clone())))
-            .map_err(|error| fault(told(rule, &error), sandbox::kind_of(&error)))?;
-        if returned.is_unit() {
-            return Ok(false);
+        let began = self.timer.as_mut().and_then(Timer::begin);
+        let returned = ready.run(&self.engine, Dynamic::from(EventView(event.clone())));
+        if let Some((timer, began)) = self.timer.as_mut().zip(began) {
+            timer.end(number, began);
         }
-        returned.as_bool().map_err(|_| {
+        let returned =
+            returned.map_err(|error| fault(told(rule, &error), sandbox::kind_of(&error)))?;
+        let holds = if returned.is_unit() {
+            Ok(false)
+        } else {
+            returned.as_bool()
+        };
+        self.ran.extend(holds.is_ok().then_some(number));
+        holds.map_err(|_| {
             let place = closure.place;
             let message = format!(
                 "{}:{}:{}: the condition gives {}, not true or false",

@@ -40,9 +40,9 @@ mod grams;
 
 mod needles;
 
-mod gate;
-
 mod bounds;
+
+mod gate;
 
 mod decide;
 
@@ -66,6 +66,9 @@ mod matcher;
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod long_tests;
 
 #[cfg(test)]
 mod exact_tests;

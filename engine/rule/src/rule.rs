@@ -6,6 +6,7 @@ use larum_event::{Event, GroupKey, KeyValue, RuleId, Severity, TopicPattern, Win
 
 use crate::condition::{Condition, Field, Plan};
 use crate::exception::Exception;
+use crate::load::RHAI;
 use crate::script::Closure;
 use crate::view::FieldRef;
 
@@ -71,7 +72,7 @@ impl Rule {
 
     /// Whether it is written in Rhai.
     pub(crate) fn is_script(&self) -> bool {
-        self.language == "rhai"
+        self.language == RHAI
     }
 
     /// Whether anything of it is run as a script.

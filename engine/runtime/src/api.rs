@@ -196,6 +196,8 @@ pub struct EngineConfig {
     pub store: PathBuf,
     /// The rules.
     pub rules: Vec<RuleFile>,
+    /// Where they are read again when the engine is told to; `None` refuses to.
+    pub rules_from: Option<crate::reload::RulesFrom>,
     /// Reads them, and those that the log holds.
     pub loader: larum_rule::RuleLoader,
     /// Matcher threads.
@@ -238,6 +240,7 @@ impl EngineConfig {
         Self {
             store: store.into(),
             rules: Vec::new(),
+            rules_from: None,
             loader: larum_rule::RuleLoader::default(),
             matchers: 1,
             window_shards: 1,
@@ -279,6 +282,22 @@ pub struct Health {
     pub rules: usize,
 }
 
+/// What is counted of one rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleCount {
+    /// Its id.
+    pub rule: String,
+    /// Events that satisfied it.
+    pub matches: u64,
+    /// Times that its exceptions kept something from being a match.
+    pub excepted: u64,
+    /// Times that its script ran and answered.
+    pub script_runs: u64,
+    /// How long they took in all, estimated from a sample.
+    pub script_nanos: u64,
+}
+
 /// What the engine counts, for `/metrics`.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -303,8 +322,19 @@ pub struct Metrics {
     pub alerts_by_rule: Vec<(String, u64)>,
     /// Faults of rules (over budget, thrown, panicked), by rule.
     pub rule_faults: Vec<(String, u64)>,
+    /// What is counted of each rule in force that has something to count; of very many rules those with the
+    /// largest counts, the others together under `other`.
+    pub rules: Vec<RuleCount>,
+    /// Rules that are broken out for a tenant, because they keep failing.
+    pub rules_broken_out: u64,
     /// Epochs committed.
     pub epochs: u64,
+    /// Times that rules were read again and are in force, or were so already.
+    pub reloads: u64,
+    /// Times that rules that were read again were refused.
+    pub reloads_failed: u64,
+    /// Whether the last reload failed, so that older rules are in force than those there are.
+    pub reload_failed: bool,
     /// Live subscribers.
     pub subscribers: u64,
     /// Events not delivered to subscribers that were too slow.

@@ -9,39 +9,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use larum_event::{Span, Timestamp};
+pub use larum_pipeline::Monotonic;
 use tokio::sync::watch;
-
-/// A point on a clock that never goes back. Only the distance between two points means something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Monotonic(i64);
-
-impl Monotonic {
-    /// From nanoseconds since whenever that clock began.
-    pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
-    }
-
-    /// Nanoseconds since whenever that clock began.
-    pub const fn as_nanos(self) -> i64 {
-        self.0
-    }
-
-    /// The log's time as a clock, for what is fed in log order. The caller sees to it that it never
-    /// goes back; what is measured from a later point is zero.
-    pub const fn of_log(time: Timestamp) -> Self {
-        Self(time.as_nanos())
-    }
-
-    /// This point and `span` later, held at the last one there is.
-    pub const fn saturating_add(self, span: Span) -> Self {
-        Self(self.0.saturating_add(span.as_nanos()))
-    }
-
-    /// How much later this is than `earlier`; zero when it is not later.
-    pub const fn since(self, earlier: Self) -> Span {
-        Span::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-}
 
 /// Where the runtime's time comes from. Cheap to clone; all clones tell the same time.
 #[derive(Debug, Clone)]
@@ -111,9 +80,9 @@ impl Clock {
             Mode::System => {
                 let origin = *ORIGIN.get_or_init(Instant::now);
                 let passed = Instant::now().saturating_duration_since(origin);
-                Monotonic(i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX))
+                Monotonic::from_nanos(i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX))
             }
-            Mode::Manual { passed, .. } => Monotonic(passed.borrow().as_nanos()),
+            Mode::Manual { passed, .. } => Monotonic::from_nanos(passed.borrow().as_nanos()),
         }
     }
 

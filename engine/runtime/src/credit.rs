@@ -33,6 +33,7 @@ pub struct Permit {
 
 /// How full an edge is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Gauge {
     /// Items sent and not yet done.
     pub in_flight: u64,

@@ -28,6 +28,7 @@ use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
 use crate::messages::{AppendHead, ReadTree};
 use crate::readers::Readers;
+use crate::rulebook::Rulebook;
 use crate::sequencing::Threads;
 use crate::supervise::{ActorSnapshot, Seat};
 use crate::supervision::Supervision;
@@ -57,6 +58,7 @@ pub(crate) struct Inner {
     pub(crate) threads: Arc<Threads>,
     pub(crate) room: Credits,
     pub(crate) readers: Readers,
+    pub(crate) rulebook: Arc<Rulebook>,
     pub(crate) upkeep: Upkeep,
     pub(crate) watchdog: Mutex<Option<crate::watchdog::Watchdog>>,
 }
@@ -158,7 +160,7 @@ impl Engine {
         }
     }
 
-    async fn append(
+    pub(crate) async fn append(
         &self,
         events: Vec<Event>,
         options: EmitOptions,
@@ -304,7 +306,9 @@ impl Engine {
 
     /// What the engine counts.
     pub fn metrics(&self) -> Metrics {
-        self.0.gauges.metrics()
+        let mut metrics = self.0.gauges.metrics();
+        (metrics.rules, metrics.rules_broken_out) = self.0.rulebook.metrics();
+        metrics
     }
 
     /// Resolves when everything in the log is evaluated and what came out is in the log too, or when the engine
@@ -391,7 +395,7 @@ impl Engine {
     }
 }
 
-fn new_id(now: larum_event::Timestamp) -> EventId {
+pub(crate) fn new_id(now: larum_event::Timestamp) -> EventId {
     let nanos = now.as_nanos().max(0).unsigned_abs();
     let (seconds, rest) = (nanos / 1_000_000_000, (nanos % 1_000_000_000) as u32);
     let stamp = uuid::Timestamp::from_unix(uuid::NoContext, seconds, rest);

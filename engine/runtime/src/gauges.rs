@@ -35,6 +35,9 @@ pub struct Gauges {
     subscribers: AtomicU64,
     behind: AtomicU64,
     rules: AtomicU64,
+    reloads: AtomicU64,
+    reloads_failed: AtomicU64,
+    reload_failed: AtomicBool,
     log_ready: AtomicBool,
     stopping: AtomicBool,
     stopped: watch::Sender<bool>,
@@ -73,6 +76,9 @@ impl Gauges {
             subscribers: AtomicU64::new(0),
             behind: AtomicU64::new(0),
             rules: AtomicU64::new(0),
+            reloads: AtomicU64::new(0),
+            reloads_failed: AtomicU64::new(0),
+            reload_failed: AtomicBool::new(false),
             log_ready: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
             stopped: watch::Sender::new(false),
@@ -232,6 +238,23 @@ impl Gauges {
         self.rules.load(Ordering::Relaxed) as usize
     }
 
+    /// Rules were read again and taken.
+    pub fn reloaded(&self) {
+        self.reloads.fetch_add(1, Ordering::Relaxed);
+        self.reload_failed.store(false, Ordering::Relaxed);
+    }
+
+    /// Rules were read again and refused.
+    pub fn reload_failed(&self) {
+        self.reloads_failed.fetch_add(1, Ordering::Relaxed);
+        self.reload_failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether rules that were read again were refused, and none were taken since.
+    pub fn last_reload_failed(&self) -> bool {
+        self.reload_failed.load(Ordering::Relaxed)
+    }
+
     /// The log takes events, or not.
     pub fn set_log_ready(&self, ready: bool) {
         self.log_ready.store(ready, Ordering::SeqCst);
@@ -325,7 +348,13 @@ impl Gauges {
             alerts: tables.alerts.values().sum(),
             alerts_by_rule: named(&tables.alerts),
             rule_faults: named(&tables.faults),
+            // The rulebook knows.
+            rules: Vec::new(),
+            rules_broken_out: 0,
             epochs: self.epochs.load(Ordering::Relaxed),
+            reloads: self.reloads.load(Ordering::Relaxed),
+            reloads_failed: self.reloads_failed.load(Ordering::Relaxed),
+            reload_failed: self.reload_failed.load(Ordering::Relaxed),
             subscribers: self.subscribers.load(Ordering::Relaxed),
             missed: self.missed.load(Ordering::Relaxed),
             stored_by_type: tables

@@ -20,6 +20,12 @@ mod gauges;
 
 mod readers;
 
+mod rulebook;
+
+mod reload;
+
+mod rules;
+
 mod supervision;
 
 mod watchdog;
@@ -30,8 +36,6 @@ pub mod supervise;
 
 pub mod credit;
 
-pub mod breaker;
-
 pub mod faults;
 
 pub mod seeded;
@@ -41,13 +45,16 @@ pub mod clock;
 pub use actors::live::wants;
 pub use api::{
     Delivered, Delivery, EmitError, EmitOptions, EngineConfig, Handler, HandlerError,
-    HandlerResult, HandlerSpec, Health, Interest, Metrics, QueryError, Receipt, StartError,
-    SubscribeError,
+    HandlerResult, HandlerSpec, Health, Interest, Metrics, QueryError, Receipt, RuleCount,
+    StartError, SubscribeError,
 };
 pub use clock::Clock;
 pub use engine::{Engine, Subscription};
 pub use faults::Faults;
 pub use larum_admit::Tenants;
 pub use larum_log::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
+pub use larum_pipeline::breaker;
 pub use larum_rule::Diagnostic;
 pub use larum_tree::{Colour, TextStyle, TreeView, to_text};
+pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
+pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};

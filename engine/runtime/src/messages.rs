@@ -11,7 +11,7 @@ use larum_event::{
     Detection, EpochCommit, Event, Match, Position, Record, RecordBody, Span, TenantId, Timestamp,
 };
 use larum_log::{Appended, LogError};
-use larum_pipeline::{Item, RuleFaultAt, WatermarkStep};
+use larum_pipeline::{Item, LeftOut, Matched, WatermarkStep};
 use larum_tree::TreeView;
 use larum_window::Window;
 use tokio::sync::oneshot;
@@ -80,17 +80,10 @@ pub struct MatchHead {
     pub layer: u8,
     /// Which of the items: from, and up to but without.
     pub range: std::ops::Range<usize>,
+    /// Rules that need not be asked.
+    pub left_out: Arc<LeftOut>,
     /// The answer.
     pub reply: Reply<Matched>,
-}
-
-/// What a matcher found.
-#[derive(Debug, Default)]
-pub struct Matched {
-    /// In the order of items and rules.
-    pub matches: Vec<Match>,
-    /// Rules that failed.
-    pub faults: Vec<RuleFaultAt>,
 }
 
 /// Matches for a window.

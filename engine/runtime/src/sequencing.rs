@@ -15,6 +15,7 @@ mod pool;
 mod recover;
 mod replay;
 mod tail;
+mod tally;
 mod threads;
 
 pub(crate) use base::FOREST_PART;

@@ -23,6 +23,7 @@ use crate::engine::{Engine, Inner};
 use crate::gauges::Gauges;
 use crate::messages::AppendControl;
 use crate::readers::Readers;
+use crate::rulebook::Rulebook;
 use crate::sequencing::{Parts, Threads};
 use crate::supervise::{Guardian, Registry};
 use crate::supervision::Supervision;
@@ -36,15 +37,13 @@ impl Engine {
     /// # Errors
     /// The rules do not load, the store cannot be opened, or recovery failed.
     pub async fn start(config: EngineConfig) -> Result<Self, StartError> {
-        let rules = config
-            .loader
-            .load(&config.rules)
-            .map_err(StartError::Rules)?;
+        let rulebook = Arc::new(Rulebook::new(config.loader.clone()));
+        let rules = rulebook.load(&config.rules).map_err(StartError::Rules)?;
         let config = Arc::new(config);
         let store = config.store.clone();
         let open: OpenLog = Arc::new(move || Log::open(&store, LogOptions::default()));
         let log = open().map_err(StartError::Log)?;
-        let started = Started::new(&config, log, open)?;
+        let started = Started::new(&config, &rulebook, log, open)?;
         let engine = started.engine();
         started.follow();
         match started.ready(rules.files()).await {
@@ -60,7 +59,7 @@ impl Engine {
     }
 
     /// Makes the rules of the configuration those in force, if they are not.
-    async fn use_rules(&self, files: &[RuleFile]) -> Result<(), StartError> {
+    async fn begin_with(&self, files: &[RuleFile]) -> Result<(), StartError> {
         let failed = |cause: &str| StartError::Recovery {
             cause: cause.to_owned(),
         };
@@ -121,7 +120,12 @@ struct Started {
 }
 
 impl Started {
-    fn new(config: &Arc<EngineConfig>, log: Log, open: OpenLog) -> Result<Self, StartError> {
+    fn new(
+        config: &Arc<EngineConfig>,
+        rulebook: &Arc<Rulebook>,
+        log: Log,
+        open: OpenLog,
+    ) -> Result<Self, StartError> {
         let head = log.head();
         let gauges = Arc::new(Gauges::new(head));
         let readers = Readers::new(log.reader(), log.maintenance());
@@ -168,6 +172,7 @@ impl Started {
             supervision: supervision.clone(),
             threads: Arc::clone(&threads),
             readers: readers.clone(),
+            rulebook: Arc::clone(rulebook),
             checkpoints: Arc::new(Mutex::new(checkpoints)),
             wake: Arc::default(),
         };
@@ -190,6 +195,7 @@ impl Started {
             threads,
             room: Credits::new(larum_event::limits::APPEND_QUEUE_EVENTS as u32),
             readers,
+            rulebook: Arc::clone(rulebook),
             upkeep,
             watchdog: Mutex::new(Some(watchdog)),
         };
@@ -204,7 +210,7 @@ impl Started {
 
     /// Resolves when the log is recovered, the rules are in force and the ways out are at work.
     async fn ready(&self, files: &[RuleFile]) -> Result<(), StartError> {
-        self.engine().use_rules(files).await?;
+        self.engine().begin_with(files).await?;
         self.start_handlers().map_err(StartError::Log)
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileError;
+use crate::record::{InputForm, RecordReader};
 
 /// What every gzip member begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -83,6 +84,11 @@ impl Input {
             name: name.into(),
             content,
         })
+    }
+
+    /// Its records, not decoded.
+    pub fn records(self, form: InputForm) -> RecordReader<Box<dyn BufRead + Send>> {
+        RecordReader::new(self.content, form)
     }
 
     /// What reports call it.

@@ -19,6 +19,8 @@ mod search;
 
 mod tree;
 
+mod rules;
+
 mod status;
 
 mod metrics;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use actix_web::{HttpResponse, web};
-use larum_engine::{Health, Metrics};
+use larum_engine::{Health, Metrics, RuleCount};
 use larum_event::Reason;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -151,6 +151,7 @@ impl Scrape {
             "Alerts, by rule",
             &metrics.alerts_by_rule,
         )?;
+        self.encode_rules(encoder)?;
         let help = "Faults of rules: over budget, thrown or panicked";
         by_rule(encoder, "rule_faults", help, &metrics.rule_faults)?;
         gauge(
@@ -160,6 +161,15 @@ impl Scrape {
             u64::from(health.ready),
         )?;
         gauge(encoder, "rules", "Rules loaded", health.rules as u64)?;
+        let help = "Times that rules were read again, by whether they were taken";
+        counters(encoder, "rules_reloads", help, |family| {
+            let failed = metrics.reloads_failed;
+            count_one(family, &[("result", "ok")], metrics.reloads)?;
+            count_one(family, &[("result", "failed")], failed)
+        })?;
+        let help = "Whether the last reload failed, so that the rules before it are in force";
+        let failed = u64::from(metrics.reload_failed);
+        gauge(encoder, "rules_reload_failed", help, failed)?;
         gauge(
             encoder,
             "log_head_position",
@@ -180,6 +190,39 @@ impl Scrape {
             ConstGauge::new(micros).encode(family.encode_family(&[("quantile", *quantile)])?)?;
         }
         Ok(())
+    }
+
+    fn encode_rules(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let rules = &self.metrics.rules;
+        let of = |what: fn(&RuleCount) -> u64| -> Vec<(String, u64)> {
+            let counted = rules.iter().map(|one| (one.rule.clone(), what(one)));
+            counted.filter(|(_, number)| *number > 0).collect()
+        };
+        let help = "Events that satisfied a rule, by rule";
+        by_rule(encoder, "rule_matches", help, &of(|one| one.matches))?;
+        let help = "Times that exceptions kept something from being a match, by rule";
+        by_rule(encoder, "rule_excepted", help, &of(|one| one.excepted))?;
+        let help = "Times that the script of a rule ran and answered, by rule";
+        by_rule(
+            encoder,
+            "rule_script_runs",
+            help,
+            &of(|one| one.script_runs),
+        )?;
+        let help = "Nanoseconds that the script of a rule ran, estimated from a sample, by rule";
+        by_rule(
+            encoder,
+            "rule_script_nanoseconds",
+            help,
+            &of(|one| one.script_nanos),
+        )?;
+        let help = "Rules that are broken out because they keep failing";
+        gauge(
+            encoder,
+            "rules_broken_out",
+            help,
+            self.metrics.rules_broken_out,
+        )
     }
 
     fn encode_listeners(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

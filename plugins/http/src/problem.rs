@@ -5,6 +5,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use larum_engine::Finding;
 use larum_event::Reason;
 use serde::Serialize;
 
@@ -13,6 +14,8 @@ use serde::Serialize;
 pub(crate) struct Problem {
     status: StatusCode,
     explanation: Explanation,
+    /// What is wrong with rules, one by one.
+    findings: Box<[Finding]>,
     retry_after_seconds: Option<u64>,
     allow: Option<&'static str>,
 }
@@ -32,6 +35,8 @@ pub(crate) struct Explanation {
 #[derive(Serialize)]
 struct Body<'a> {
     error: &'a Explanation,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    findings: &'a [Finding],
 }
 
 impl Problem {
@@ -43,6 +48,7 @@ impl Problem {
                 message: message.into(),
                 help: None,
             },
+            findings: Box::default(),
             retry_after_seconds: None,
             allow: None,
         }
@@ -55,6 +61,12 @@ impl Problem {
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.explanation.help = Some(help.into());
+        self
+    }
+
+    /// Tells the client what is wrong with rules, one by one.
+    pub(crate) fn findings(mut self, findings: Vec<Finding>) -> Self {
+        self.findings = findings.into();
         self
     }
 
@@ -105,6 +117,7 @@ impl ResponseError for Problem {
         }
         response.json(Body {
             error: &self.explanation,
+            findings: &self.findings,
         })
     }
 }

@@ -13,10 +13,10 @@ use actix_web::{
 use crate::door::Door;
 use crate::problem::Problem;
 use crate::receive::receive;
-use crate::{metrics, search, status, stream, tree};
+use crate::{metrics, rules, search, status, stream, tree};
 
-const ENDPOINTS: &str = "POST /v1/events; GET /v1/events, /v1/alerts, /v1/trees/{id}, /v1/stream, \
-     /v1/actors, /v1/connections, /v1/health, /livez, /readyz, /metrics";
+const ENDPOINTS: &str = "POST /v1/events, /v1/rules/reload; GET /v1/events, /v1/alerts, /v1/trees/{id}, /v1/stream, \
+     /v1/rules, /v1/actors, /v1/connections, /v1/health, /livez, /readyz, /metrics";
 
 /// Tells actix what there is.
 pub(crate) fn configure(config: &mut ServiceConfig) {
@@ -30,6 +30,12 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(get("/v1/alerts", search::alerts))
         .service(get("/v1/trees/{id:.+}", tree::tree))
         .service(get("/v1/stream", stream::stream))
+        .service(get("/v1/rules", rules::rules))
+        .service(
+            web::resource("/v1/rules/reload")
+                .route(web::post().to(rules::reload))
+                .default_service(web::to(|request| other_method(request, "POST"))),
+        )
         .service(get("/v1/actors", status::actors))
         .service(get("/v1/connections", status::connections))
         .service(get("/v1/health", status::health))

@@ -61,8 +61,8 @@ impl Rules {
     /// `count` rules, or all of them.
     fn load(files: &[(String, String)], count: usize) -> Self {
         let mut loader = SigmaLoader::new(LogSources::Routed(LogSourceTable::builtin()));
-        let step = files.len().div_ceil(count.max(1)).max(1);
-        for (path, text) in files.iter().step_by(step).take(count) {
+        for at in 0..count.min(files.len()) {
+            let (path, text) = &files[at * files.len() / count];
             loader.add(path, text);
         }
         let rules = loader.finish().expect("the texts fit into automata");

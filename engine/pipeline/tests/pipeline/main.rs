@@ -14,4 +14,6 @@ mod cuts;
 
 mod causes;
 
+mod broken_out;
+
 mod tenants;

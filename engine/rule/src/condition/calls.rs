@@ -16,6 +16,9 @@ use crate::view::FieldRef;
 /// Deepest that functions are read inside of each other.
 const DEPTH: usize = 8;
 
+/// As how many parts a call of a function counts.
+const FUNCTION: usize = 20;
+
 impl Reader<'_> {
     /// What a call is as a condition.
     pub(super) fn call(
@@ -117,6 +120,10 @@ impl Reader<'_> {
                 }
                 name => Question::Search(TextTest::named(name)?, field, wanted.into()),
             },
+            (
+                Operand::Field(field),
+                Operand::Constant(value @ (Value::Bool(_) | Value::Int(_) | Value::Float(_))),
+            ) if name == "contains" => Question::Holds(field, value),
             (Operand::Field(field), Operand::Field(other)) => {
                 Question::SearchField(TextTest::named(name)?, field, other)
             }
@@ -229,6 +236,7 @@ impl Reader<'_> {
         if self.depth >= DEPTH {
             return None;
         }
+        self.left = self.left.checked_sub(FUNCTION)?;
         let mut before = Vec::new();
         let mut scope = Scope::of_function();
         for (parameter, value) in function.params.iter().zip(args) {

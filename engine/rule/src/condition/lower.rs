@@ -179,20 +179,38 @@ impl Lower<'_> {
             Question::Within(_, first, last) => self.within(slot, *first, *last)?,
             Question::Search(test, _, wanted) => {
                 let (kind, case) = placed(*test);
-                if *test == TextTest::Contains {
-                    script.push(self.shape(slot, Shape::Nested)?);
+                let in_text = self.is(slot, text(kind, wanted, case))?;
+                match self.elements(*test, question.field(), &mut script)? {
+                    None => in_text,
+                    Some(elements) => {
+                        let held = text(TextKind::Whole, wanted, Case::Kept);
+                        Expression::Any(vec![in_text, self.is(elements, held)?])
+                    }
                 }
-                self.is(slot, text(kind, wanted, case))?
+            }
+            Question::Holds(field, value) => {
+                match self.elements(TextTest::Contains, field, &mut script)? {
+                    None => Expression::Never,
+                    Some(elements) => self.compare(Comparison::Equal, elements, value)?,
+                }
             }
             Question::SearchField(test, _, other) => {
                 let (kind, case) = placed(*test);
                 let other = self.slot(other);
-                if *test == TextTest::Contains {
-                    script.push(self.shape(slot, Shape::Nested)?);
-                }
                 // A text beyond all limits is nothing to look for.
                 script.push(self.shape(other, Shape::Large)?);
-                self.is(slot, Test::Field { other, kind, case })?
+                let in_text = self.is(slot, Test::Field { other, kind, case })?;
+                match self.elements(*test, question.field(), &mut script)? {
+                    None => in_text,
+                    Some(elements) => {
+                        let is_list = self.shape(slot, Shape::Nested)?;
+                        let valued = self.is(other, Test::Valued)?;
+                        script.push(Expression::All(vec![is_list, valued.negated()]));
+                        let equal = Typed::Compare(predicate::Comparison::Equal, other);
+                        let held = self.is(elements, Test::Typed(equal))?;
+                        Expression::Any(vec![in_text, held])
+                    }
+                }
             }
             Question::Regex(_, pattern) => self.is(slot, Test::Regex(pattern.to_string()))?,
             Question::Inside(_, network) => self.is(slot, Test::Network(network.to_string()))?,
@@ -233,6 +251,24 @@ impl Lower<'_> {
         };
         let script = Expression::Any(script);
         Ok(Lowered { holds, script })
+    }
+
+    /// The elements of a list, if a test asks about them; an object is asked for the name of a member.
+    fn elements(
+        &mut self,
+        test: TextTest,
+        field: &FieldUse,
+        script: &mut Vec<Expression>,
+    ) -> Built<Option<Slot>> {
+        if test != TextTest::Contains || field.is_of_envelope() {
+            return Ok(None);
+        }
+        let slot = self.slot(field);
+        script.push(self.shape(slot, Shape::Object)?);
+        let elements = self.predicates.elements(field.name());
+        // They may be those of a list that another one hides.
+        script.push(self.shape(elements, Shape::Dotted)?);
+        Ok(Some(elements))
     }
 
     fn compare(

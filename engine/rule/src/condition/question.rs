@@ -53,8 +53,10 @@ pub(crate) enum Question {
     OneOf(FieldUse, Vec<Value<'static>>),
     /// A field is a whole number from the first to the last.
     Within(FieldUse, i64, i64),
-    /// A text has a part.
+    /// A text has a part, or a list holds the text.
     Search(TextTest, FieldUse, Box<str>),
+    /// A list holds a value that is no text.
+    Holds(FieldUse, Value<'static>),
     /// A text has a part that another field names.
     SearchField(TextTest, FieldUse, FieldUse),
     /// A text matches a regular expression.
@@ -158,6 +160,7 @@ impl Question {
             Self::Flag { .. }
             | Self::CompareFields(..)
             | Self::Search(TextTest::Contains, ..)
+            | Self::Holds(..)
             | Self::SearchField(..)
             | Self::Recased { .. }
             | Self::Made(_) => false,
@@ -181,6 +184,7 @@ impl Question {
             | Self::OneOf(field, _)
             | Self::Within(field, ..)
             | Self::Search(_, field, _)
+            | Self::Holds(field, _)
             | Self::SearchField(_, field, _)
             | Self::Regex(field, _)
             | Self::Inside(field, _)
@@ -235,6 +239,7 @@ impl fmt::Display for Question {
             }
             Self::Within(_, first, last) => write!(f, " in {first}..={last}"),
             Self::Search(test, _, wanted) => write!(f, ".{}({wanted:?})", test.name()),
+            Self::Holds(_, value) => write!(f, ".contains({})", Written(value)),
             Self::SearchField(test, _, other) => {
                 write!(f, ".{}(event.{})", test.name(), other.name())
             }

@@ -28,6 +28,8 @@ impl Reader<'_> {
         };
         match first {
             Stmt::Noop(_) if !rest.is_empty() => self.statements(rest, tail, place),
+            // A closure inside shares a variable. What it changes there is seen by scripts alone.
+            Stmt::Share(_) if !rest.is_empty() => self.statements(rest, tail, place),
             Stmt::Var(parts, ..) => self.declaration((&parts.0.name, &parts.1), rest, tail, place),
             Stmt::Return(value, flags, at) if !flags.contains(ASTFlags::BREAK) => match value {
                 _ if !tail.may_return => Condition::script(*at),

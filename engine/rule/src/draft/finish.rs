@@ -9,6 +9,7 @@ use rhai::{Position, ScriptFuncDef};
 use super::{Draft, Said};
 use crate::condition::{Field, read};
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
+use crate::load::RHAI;
 use crate::rule::Rule;
 use crate::script::{Asked, Checker, Closure, FieldUse, Normal, Source};
 use crate::view::FieldRef;
@@ -114,7 +115,7 @@ impl Finish<'_> {
         let condition = when.as_ref().map(|closure| read(self.source, closure));
         let mut rule = Rule {
             id,
-            language: "rhai",
+            language: RHAI,
             title: draft.title.and_then(|said| said.value),
             description: draft.description.and_then(|said| said.value),
             severity: draft

@@ -256,6 +256,7 @@ impl PredicateSetBuilder {
                 view,
                 expression,
             } = draft;
+            let written = expression.clone();
             let expression = expression.simplified(&likelihoods);
             let cover = Cover::of(
                 &expression,
@@ -279,7 +280,7 @@ impl PredicateSetBuilder {
                 first: steps.add(&expression, &is_dear),
                 predicates: predicates.into(),
                 open: cover.is_none(),
-                expression,
+                expression: written,
             });
         }
         (programs, steps, Nominations::new(&nominated))

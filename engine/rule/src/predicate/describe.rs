@@ -39,12 +39,25 @@ impl PredicateSet {
         self.predicate(predicate)?.slot
     }
 
-    /// What the programs of a rule are.
-    pub(crate) fn programs_of(&self, rule: u32) -> impl Iterator<Item = &Expression> + '_ {
-        let programs = self.programs.iter();
-        programs
-            .filter(move |program| program.rule == rule)
-            .map(|program| &program.expression)
+    /// Whether the caller says of a predicate that it holds.
+    pub(crate) fn is_given(&self, predicate: PredicateId) -> bool {
+        let test = self.tests.get(predicate.0 as usize);
+        matches!(test, Some(Test::Given(_)))
+    }
+
+    /// What the programs of a rule are, each behind what selects the events of its view.
+    pub(crate) fn programs_of(
+        &self,
+        rule: u32,
+    ) -> impl Iterator<Item = (&Expression, &Expression)> + '_ {
+        let programs = (0..).zip(&self.programs);
+        let of_rule = programs.filter(move |(_, program)| program.rule == rule);
+        of_rule.map(|(id, program): (ProgramId, _)| {
+            let mut views = self.views.iter();
+            let view = views.find(|view| view.programs.binary_search(&id).is_ok());
+            let selects = view.map_or(&Expression::Always, |view| &view.expression);
+            (selects, &program.expression)
+        })
     }
 
     /// The predicates of which one must hold for a rule's programs to be evaluated; `None` when they are

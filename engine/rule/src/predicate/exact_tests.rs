@@ -272,3 +272,29 @@ fn values_compare_as_what_they_are() {
     assert!(!holds(recased(Letters::Lower, "A"), r#"{"x":"A"}"#));
     assert!(holds(recased(Letters::Upper, "SS"), r#"{"x":"ß"}"#));
 }
+
+#[test]
+fn elements_of_a_list_are_values_of_their_own_slot() {
+    let mut builder = PredicateSetBuilder::default();
+    let (list, elements) = (builder.path("data.x"), builder.elements("data.x"));
+    builder.slot("x");
+    let set = builder.build().unwrap();
+    let mut map = PathMap::default();
+    map.mount("data");
+    let mut reader = RecordReader::new(&set, &map);
+    let mut record = Record::default();
+    for (data, wanted) in [
+        (r#"{"x":["a",1,null]}"#, vec!["a", "1", ""]),
+        (r#"{"x":[]}"#, vec![]),
+        (r#"{"x":"a"}"#, vec![]),
+        (r#"{"x":{"":["a"]}}"#, vec![]),
+        // What is nested deeper is no element.
+        (r#"{"x":[["a"],{"x":"b"}]}"#, vec![""]),
+    ] {
+        reader.read(event(data).json(), &mut record).unwrap();
+        let of = |slot| record.values().filter(move |one| one.slot == Some(slot));
+        let found: Vec<_> = of(elements).map(|one| one.text).collect();
+        assert_eq!(found, wanted, "{data}");
+        assert_eq!(of(list).count(), 1, "{data}");
+    }
+}

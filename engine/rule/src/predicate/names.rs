@@ -58,10 +58,9 @@ struct Member {
     quoted: [u8; STEP],
     /// How many bytes that is; 0 if they are too many.
     length: u8,
-    from: StandingId,
     to: StandingId,
-    /// The member that came next last time.
-    next: MemberId,
+    /// The members that came next last, the latest first: kinds of events part ways where they differ.
+    next: [MemberId; 2],
 }
 
 /// The paths, and what is remembered of them.
@@ -139,14 +138,19 @@ impl Names {
         before: MemberId,
         step: &[u8; STEP],
     ) -> Option<(MemberId, StandingId, usize)> {
-        let id = match self.members.get(before as usize) {
+        let [latest, other] = match self.members.get(before as usize) {
             Some(before) => before.next,
-            None => self.standings.get(from as usize)?.first,
+            None => [self.standings.get(from as usize)?.first, NONE],
         };
+        self.stands(latest, step)
+            .or_else(|| self.stands(other, step))
+    }
+
+    fn stands(&self, id: MemberId, step: &[u8; STEP]) -> Option<(MemberId, StandingId, usize)> {
         let member = self.members.get(id as usize)?;
         let length = usize::from(member.length);
-        // Members of another standing never follow, but a name that is too long has no bytes to compare.
-        let found = length > 0 && member.from == from && scan::same(step, &member.quoted, length);
+        // A name that is too long has no bytes to compare.
+        let found = length > 0 && scan::same(step, &member.quoted, length);
         found.then_some((id, member.to, length))
     }
 
@@ -170,7 +174,10 @@ impl Names {
             }
         };
         match self.members.get_mut(before as usize) {
-            Some(before) => before.next = id,
+            Some(before) => {
+                let [latest, _] = before.next;
+                before.next = [id, latest];
+            }
             None => {
                 if let Some(standing) = self.standings.get_mut(from as usize) {
                     standing.first = id;
@@ -232,9 +239,8 @@ impl Names {
         self.members.push(Member {
             quoted,
             length: u8::try_from(length).unwrap_or_default(),
-            from,
             to,
-            next: NONE,
+            next: [NONE; 2],
         });
         if let Some(standing) = self.standings.get_mut(from as usize) {
             standing.members.insert(name.into(), id);

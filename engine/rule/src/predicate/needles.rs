@@ -8,6 +8,7 @@ use super::set::PredicateId;
 #[derive(Debug, Default)]
 pub(crate) struct Rarity {
     twos: Frequencies<2>,
+    threes: Frequencies<3>,
     fours: Frequencies<4>,
     eights: Frequencies<8>,
 }
@@ -15,10 +16,14 @@ pub(crate) struct Rarity {
 impl Rarity {
     pub(crate) fn count(&mut self, text: &[u8]) {
         count(text, &mut self.twos);
+        count(text, &mut self.threes);
         count(text, &mut self.fours);
         count(text, &mut self.eights);
     }
 }
+
+/// Texts that are few enough to be told apart by three bytes.
+const FEW: usize = 1_000;
 
 /// Texts that may stand anywhere.
 #[derive(Debug)]
@@ -33,9 +38,12 @@ struct Part {
     /// Stands in every value.
     empty: Option<PredicateId>,
     ones: Vec<(u8, PredicateId)>,
-    twos: Option<Grams<2>>,
-    fours: Option<Grams<4>>,
-    eights: Option<Grams<8>>,
+    twos: Option<Grams<2, 1>>,
+    /// Where no text has but two bytes, which would have to be looked for at every place.
+    spaced_twos: Option<Grams<2, 2>>,
+    threes: Option<Grams<3, 2>>,
+    fours: Option<Grams<4, 2>>,
+    eights: Option<Grams<8, 2>>,
 }
 
 impl Needles {
@@ -68,13 +76,24 @@ impl Part {
                 _ => long.push((text, predicate)),
             }
         }
-        part.twos = Grams::new(&short, &rarity.twos);
-        // Hashes of files: their four letters are anywhere, their eight are not.
-        if long.iter().all(|(text, _)| text.len() >= 8) {
-            part.eights = Grams::new(&long, &rarity.eights);
+        if short.iter().any(|(text, _)| text.len() == 2) {
+            part.twos = Grams::new(&short, &rarity.twos);
         } else {
-            part.fours = Grams::new(&long, &rarity.fours);
+            part.spaced_twos = Grams::new(&short, &rarity.twos);
         }
+        // Hashes of files: their four letters are anywhere, their eight are not.
+        if long.iter().all(|(text, _)| text.len() > 8) {
+            part.eights = Grams::new(&long, &rarity.eights);
+            return part;
+        }
+        // Three bytes of many texts would stand nearly everywhere.
+        if long.len() > FEW {
+            let (fours, more): (Vec<_>, Vec<_>) =
+                long.into_iter().partition(|(text, _)| text.len() == 4);
+            long = fours;
+            part.fours = Grams::<4, 2>::new(&more, &rarity.fours);
+        }
+        part.threes = Grams::new(&long, &rarity.threes);
         part
     }
 
@@ -84,6 +103,12 @@ impl Part {
             self.each_one(value, &mut hit);
         }
         if let Some(grams) = &self.twos {
+            grams.each(value, &mut hit);
+        }
+        if let Some(grams) = &self.spaced_twos {
+            grams.each(value, &mut hit);
+        }
+        if let Some(grams) = &self.threes {
             grams.each(value, &mut hit);
         }
         if let Some(grams) = &self.fours {

@@ -1,11 +1,10 @@
-//! All of many texts that a value starts with, or ends with, by one binary search.
+//! All of many texts that a value starts with, or ends with, by a few look-ups.
 //!
-//! A text that the value starts with is a prefix of every text sorted between it and the value. So the
-//! greatest text that is not above the value, and that text's own prefixes, are all there is to try. For
-//! ends, the same from behind. Eight bytes are compared at a time; beyond them only where those are equal.
+//! Texts are put together by their first eight bytes, shorter ones by all they have. For each length that
+//! some text has, up to eight, as many bytes of the value are looked up; a table tells most that are in vain.
+//! Ends are the same from behind.
 
-use std::cmp::Ordering;
-
+use super::grams::{Table, place, spread};
 use super::set::PredicateId;
 
 /// From which end of a value texts are compared.
@@ -17,63 +16,61 @@ pub(crate) enum From {
 
 #[derive(Debug)]
 struct Entry {
-    /// Its first eight bytes as in `keys`, and which of them it has.
-    key: u64,
-    mask: u64,
     text: Box<[u8]>,
     predicate: PredicateId,
-    /// The longest other entry that this one starts with.
-    shorter: u32,
 }
-
-/// No entry.
-const NONE: u32 = u32::MAX;
 
 /// Texts a value may start or end with.
 #[derive(Debug)]
 pub(crate) struct Prefixes {
     from: From,
-    /// The first eight bytes of each entry, the foremost weighing most.
-    keys: Box<[u64]>,
+    /// How many bytes of the value are looked up, for each length that some text has.
+    lengths: Box<[u8]>,
+    table: Table,
+    /// What texts begin with, by byte: most values end here.
+    firsts: Box<[bool; 256]>,
+    /// Where entries of a hash begin, and behind the last where they end.
+    buckets: Box<[u32]>,
+    bucket_shift: u32,
     entries: Box<[Entry]>,
-    /// The bytes that entries begin with, as bits.
-    begins: [u64; 4],
-    /// Entries that every value starts with.
+    /// What every value starts with.
     empty: Option<PredicateId>,
 }
 
+/// Most bytes that are looked up.
+const MOST: usize = 8;
+
 impl From {
-    /// The first eight bytes seen from this end; what is missing is 0.
+    /// The first eight bytes seen from this end, the foremost weighing most; what is missing is 0.
     fn key(self, bytes: &[u8]) -> u64 {
+        let mut padded = [0; MOST];
         match self {
             Self::Start => match bytes.first_chunk() {
                 Some(chunk) => u64::from_be_bytes(*chunk),
                 None => {
-                    let mut padded = [0; 8];
-                    padded
-                        .iter_mut()
-                        .zip(bytes)
-                        .for_each(|(to, byte)| *to = *byte);
+                    let pairs = padded.iter_mut().zip(bytes);
+                    pairs.for_each(|(to, byte)| *to = *byte);
                     u64::from_be_bytes(padded)
                 }
             },
             Self::End => match bytes.last_chunk() {
                 Some(chunk) => u64::from_le_bytes(*chunk),
                 None => {
-                    let mut padded = [0; 8];
-                    let behind = padded.iter_mut().rev().zip(bytes.iter().rev());
-                    behind.for_each(|(to, byte)| *to = *byte);
+                    let pairs = padded.iter_mut().rev().zip(bytes.iter().rev());
+                    pairs.for_each(|(to, byte)| *to = *byte);
                     u64::from_le_bytes(padded)
                 }
             },
         }
     }
 
-    fn order(self, left: &[u8], right: &[u8]) -> Ordering {
-        match self {
-            Self::Start => left.cmp(right),
-            Self::End => left.iter().rev().cmp(right.iter().rev()),
-        }
+    /// The foremost byte; of nothing, 0.
+    fn first(self, bytes: &[u8]) -> usize {
+        let first = match self {
+            Self::Start => bytes.first(),
+            Self::End => bytes.last(),
+        };
+        first.copied().map_or(0, usize::from)
     }
 
     fn begins(self, bytes: &[u8], with: &[u8]) -> bool {
@@ -84,48 +81,58 @@ impl From {
     }
 }
 
+/// The hash of the first `length` bytes of a key. The length is part of it, since a value may hold zeros.
+fn hash(key: u64, length: u8) -> u64 {
+    let kept = key & u64::MAX << (64 - 8 * u32::from(length));
+    spread(kept ^ u64::from(length) ^ kept >> 29)
+}
+
 impl Prefixes {
     pub(crate) fn new(from: From, texts: impl IntoIterator<Item = (Vec<u8>, PredicateId)>) -> Self {
-        let mut texts: Vec<_> = texts.into_iter().collect();
-        texts.sort_by(|(left, _), (right, _)| from.order(left, right));
-        let mut entries: Vec<Entry> = Vec::with_capacity(texts.len());
-        let mut begins = [0_u64; 4];
         let mut empty = None;
+        let mut lengths = Vec::new();
+        let mut hashed = Vec::new();
         for (text, predicate) in texts {
-            let first = match from {
-                From::Start => text.first(),
-                From::End => text.last(),
-            };
-            let Some(first) = first.copied() else {
+            let Some(length) = u8::try_from(text.len().min(MOST))
+                .ok()
+                .filter(|one| *one > 0)
+            else {
                 empty = Some(predicate);
                 continue;
             };
-            if let Some(word) = begins.get_mut(usize::from(first / 64)) {
-                *word |= 1 << (first % 64);
+            lengths.push(length);
+            let text = text.into_boxed_slice();
+            hashed.push((hash(from.key(&text), length), Entry { text, predicate }));
+        }
+        lengths.sort_unstable();
+        lengths.dedup();
+        let buckets = (hashed.len() * 2).next_power_of_two().max(2);
+        let bucket_shift = 64 - buckets.trailing_zeros();
+        hashed.sort_by_key(|(hash, entry)| (hash >> bucket_shift, entry.predicate));
+        let mut firsts = Box::new([false; 256]);
+        let mut buckets = vec![0_u32; buckets + 1];
+        for (hash, entry) in &hashed {
+            if let Some(first) = firsts.get_mut(from.first(&entry.text)) {
+                *first = true;
             }
-            let mut shorter = entries.len().checked_sub(1);
-            while let Some(entry) = shorter.and_then(|at| entries.get(at)) {
-                if from.begins(&text, &entry.text) {
-                    break;
-                }
-                shorter = (entry.shorter != NONE).then_some(entry.shorter as usize);
+            if let Some(bucket) = buckets.get_mut((hash >> bucket_shift) as usize + 1) {
+                *bucket += 1;
             }
-            let known = text.len().min(8);
-            entries.push(Entry {
-                key: from.key(&text),
-                mask: u64::MAX << (64 - 8 * known),
-                text: text.into(),
-                predicate,
-                shorter: shorter
-                    .and_then(|at| u32::try_from(at).ok())
-                    .unwrap_or(NONE),
-            });
+        }
+        let hashes: Vec<u64> = hashed.iter().map(|(hash, _)| *hash).collect();
+        let mut sum = 0;
+        for bucket in &mut buckets {
+            sum += *bucket;
+            *bucket = sum;
         }
         Self {
             from,
-            keys: entries.iter().map(|entry| from.key(&entry.text)).collect(),
-            entries: entries.into(),
-            begins,
+            lengths: lengths.into(),
+            table: Table::new(&hashes),
+            firsts,
+            buckets: buckets.into(),
+            bucket_shift,
+            entries: hashed.into_iter().map(|(_, entry)| entry).collect(),
             empty,
         }
     }
@@ -133,36 +140,44 @@ impl Prefixes {
     /// Calls `hit` for every text that the bytes start, or end, with.
     pub(crate) fn each(&self, bytes: &[u8], mut hit: impl FnMut(PredicateId)) {
         self.empty.into_iter().for_each(&mut hit);
-        let first = match self.from {
-            From::Start => bytes.first(),
-            From::End => bytes.last(),
-        };
-        let Some(first) = first.copied() else {
-            return;
-        };
-        let word = self.begins.get(usize::from(first / 64));
-        if word.is_none_or(|word| word >> (first % 64) & 1 == 0) {
+        if self.firsts.get(self.from.first(bytes)) != Some(&true) {
             return;
         }
+        match &self.table {
+            Table::Small(table) => self.look_up(table, bytes, hit),
+            Table::Middle(table) => self.look_up(table, bytes, hit),
+            Table::Large(table) => self.look_up(table, bytes, hit),
+        }
+    }
+
+    fn look_up<const SIZE: usize>(
+        &self,
+        table: &[bool; SIZE],
+        bytes: &[u8],
+        mut hit: impl FnMut(PredicateId),
+    ) {
         let key = self.from.key(bytes);
-        let below = self.keys.partition_point(|other| *other < key);
-        let mut above = below;
-        if self.keys.get(below) == Some(&key) {
-            let same = self.keys.get(below..).unwrap_or_default();
-            let same = same.partition_point(|other| *other == key);
-            let same = self.entries.get(below..below + same).unwrap_or_default();
-            above += same
-                .partition_point(|entry| self.from.order(&entry.text, bytes) != Ordering::Greater);
+        for length in &self.lengths {
+            if usize::from(*length) > bytes.len() {
+                return;
+            }
+            let hash = hash(key, *length);
+            if table.get(place::<SIZE>(hash)) == Some(&true) {
+                self.compare(bytes, hash, &mut hit);
+            }
         }
-        let mut at = above.checked_sub(1);
-        while let Some(entry) = at.and_then(|at| self.entries.get(at)) {
-            // What a shorter value lacks is compared as zeros: then all of it is compared once more.
-            let begins = key & entry.mask == entry.key
-                && (entry.text.len() <= bytes.len().min(8) || self.from.begins(bytes, &entry.text));
-            if begins {
+    }
+
+    fn compare(&self, bytes: &[u8], hash: u64, hit: &mut impl FnMut(PredicateId)) {
+        let bucket = (hash >> self.bucket_shift) as usize;
+        let Some([start, end]) = self.buckets.get(bucket..bucket + 2) else {
+            return;
+        };
+        let entries = self.entries.get(*start as usize..*end as usize);
+        for entry in entries.unwrap_or_default() {
+            if self.from.begins(bytes, &entry.text) {
                 hit(entry.predicate);
             }
-            at = (entry.shorter != NONE).then_some(entry.shorter as usize);
         }
     }
 }

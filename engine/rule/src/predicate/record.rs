@@ -162,8 +162,7 @@ impl Record {
     }
 
     pub(crate) fn text(&self, entry: &Entry) -> &str {
-        let bytes = self.texts.get(entry.start as usize, entry.end as usize);
-        str::from_utf8(bytes).unwrap_or_default()
+        str::from_utf8(self.bytes(entry)).unwrap_or_default()
     }
 
     /// The text as bytes, which need no second look to be used.

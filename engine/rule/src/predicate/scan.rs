@@ -77,15 +77,18 @@ pub(crate) fn step(json: &[u8], at: usize) -> Option<&[u8; STEP]> {
     json.get(at..at + STEP)?.try_into().ok()
 }
 
-/// How many bytes stand before a quote, a backslash or a control character.
-pub(crate) fn plain(step: &[u8; STEP]) -> usize {
+/// Quotes, backslashes and control characters, a bit each.
+fn stops(step: &[u8; STEP]) -> u32 {
     let bytes = u8x32::new(*step);
     let quotes = bytes.simd_eq(u8x32::splat(b'"'));
     let backslashes = bytes.simd_eq(u8x32::splat(b'\\'));
     let controls = bytes.min(u8x32::splat(0x1f)).simd_eq(bytes);
-    (quotes | backslashes | controls)
-        .to_bitmask()
-        .trailing_zeros() as usize
+    (quotes | backslashes | controls).to_bitmask()
+}
+
+/// How many bytes stand before a quote, a backslash or a control character.
+pub(crate) fn plain(step: &[u8; STEP]) -> usize {
+    stops(step).trailing_zeros() as usize
 }
 
 /// Whether the first `count` bytes of both are the same.
@@ -98,11 +101,16 @@ pub(crate) fn same(step: &[u8; STEP], other: &[u8; STEP], count: usize) -> bool 
 pub(crate) fn string(json: &[u8], at: &mut usize, texts: &mut Texts) -> Result<(), ReadError> {
     loop {
         if let Some(step) = step(json, *at) {
-            let count = plain(step);
-            texts.extend_by_step(step, count);
-            *at += count;
-            if count == STEP {
-                continue;
+            match whole_step(json, *at, step, texts) {
+                Reached::Quote(end) => {
+                    *at = end;
+                    return Ok(());
+                }
+                Reached::Place(next) if next > *at => {
+                    *at = next;
+                    continue;
+                }
+                Reached::Place(_) => {}
             }
         }
         let expected = |expected| ReadError { at: *at, expected };
@@ -113,8 +121,8 @@ pub(crate) fn string(json: &[u8], at: &mut usize, texts: &mut Texts) -> Result<(
                 return Ok(());
             }
             Some(b'\\') => {
-                let read = escape(json.get(*at + 1..).unwrap_or_default(), texts);
-                *at += 1 + read.ok_or_else(|| expected("an escape"))?;
+                let rest = json.get(*at + 1..).unwrap_or_default();
+                *at += 1 + escape(rest, texts).ok_or_else(|| expected("an escape"))?;
             }
             Some(0..0x20) => return Err(expected("no control character")),
             // The last bytes of the event, less than a step.
@@ -126,25 +134,74 @@ pub(crate) fn string(json: &[u8], at: &mut usize, texts: &mut Texts) -> Result<(
     }
 }
 
-/// Reads what follows a backslash; how many bytes that was. Half a surrogate pair becomes U+FFFD.
+/// How far a step led.
+enum Reached {
+    /// Behind the closing quote.
+    Quote(usize),
+    /// What was not read yet; where the step begins, if it begins with what takes a closer look.
+    Place(usize),
+}
+
+/// Reads a step: its stops are found once, and what stands between simple escapes is copied from one to the
+/// next.
+#[inline]
+fn whole_step(json: &[u8], at: usize, step: &[u8; STEP], texts: &mut Texts) -> Reached {
+    let mut stops = stops(step);
+    // What of the step was not copied yet begins here.
+    let mut from = 0;
+    loop {
+        let stop = stops.trailing_zeros() as usize;
+        match self::step(json, at + from) {
+            Some(rest) => texts.extend_by_step(rest, stop - from),
+            None => texts.extend(step.get(from..stop).unwrap_or_default()),
+        }
+        match step.get(stop) {
+            Some(b'"') => return Reached::Quote(at + stop + 1),
+            Some(b'\\') => {}
+            _ => return Reached::Place(at + stop),
+        }
+        let next = step.get(stop + 1).copied().unwrap_or_default();
+        let plain = ESCAPED.get(usize::from(next)).copied().unwrap_or_default();
+        if plain == 0 {
+            return Reached::Place(at + stop);
+        }
+        texts.push(plain);
+        from = stop + 2;
+        if from == STEP {
+            return Reached::Place(at + from);
+        }
+        stops &= u32::MAX << from;
+    }
+}
+
+/// Reads what follows a backslash; how many bytes that was.
 fn escape(rest: &[u8], texts: &mut Texts) -> Option<usize> {
-    let plain = match rest.first()? {
-        plain @ (b'\\' | b'"' | b'/') => *plain,
-        b'b' => 8,
-        b'f' => 12,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'u' => return unicode(rest, texts),
-        _ => return None,
-    };
+    let plain = *ESCAPED.get(usize::from(*rest.first()?))?;
+    if plain == 0 {
+        return unicode(rest, texts);
+    }
     texts.push(plain);
     Some(1)
 }
 
-/// Reads `uXXXX`, or two of them that are a pair.
+/// What a letter behind a backslash stands for; 0 if it is no escape, or one of more letters.
+const ESCAPED: [u8; 256] = {
+    let mut escaped = [0; 256];
+    escaped[b'"' as usize] = b'"';
+    escaped[b'\\' as usize] = b'\\';
+    escaped[b'/' as usize] = b'/';
+    escaped[b'b' as usize] = 8;
+    escaped[b'f' as usize] = 12;
+    escaped[b'n' as usize] = b'\n';
+    escaped[b'r' as usize] = b'\r';
+    escaped[b't' as usize] = b'\t';
+    escaped
+};
+
+/// Reads `uXXXX`, or two of them that are a pair; how many bytes that was. Half a pair becomes U+FFFD.
+#[cold]
 fn unicode(rest: &[u8], texts: &mut Texts) -> Option<usize> {
-    let first = unit(rest.get(1..5)?)?;
+    let first = unit(rest.strip_prefix(b"u")?.get(..4)?)?;
     let next = rest
         .get(5..11)
         .and_then(|next| unit(next.strip_prefix(b"\\u")?));

@@ -40,16 +40,14 @@ impl RuleSet {
         if let Some(plan) = &rule.plan {
             return Some(shown(&plan.root, held));
         }
-        let mut programs: Vec<ConditionPart> = self
-            .predicates
-            .programs_of(number)
-            .map(|expression| of_expression(&self.predicates, expression, held))
-            .collect();
-        match programs.len() {
-            0 => None,
-            1 => programs.pop().filter(|_| rule.language != "rhai"),
-            _ => Some(joint(ConditionKind::Any, programs)),
+        let mut programs = Vec::new();
+        for (view, program) in self.predicates.programs_of(number) {
+            let both = [view, program];
+            let both = both.into_iter();
+            let both = both.filter_map(|one| of_expression(&self.predicates, one, held));
+            programs.extend(one_or(ConditionKind::All, both.collect()));
         }
+        one_or(ConditionKind::Any, programs)
     }
 }
 
@@ -168,25 +166,41 @@ fn unseen(name: &str) -> FieldSeen {
     }
 }
 
-/// A program of another language.
+/// A list of parts, or the only one.
+fn one_or(kind: ConditionKind, mut parts: Vec<ConditionPart>) -> Option<ConditionPart> {
+    if parts.len() < 2 {
+        return parts.pop();
+    }
+    Some(joint(kind, parts))
+}
+
+/// A program of another language; `None` for what only tells which events it reads.
 fn of_expression(
     set: &PredicateSet,
     expression: &Expression,
     held: &mut dyn FnMut(PredicateId) -> Option<bool>,
-) -> ConditionPart {
+) -> Option<ConditionPart> {
     let mut list = |kind, parts: &[Expression]| {
         let parts = parts.iter();
-        joint(
-            kind,
-            parts.map(|part| of_expression(set, part, held)).collect(),
-        )
+        let parts: Vec<ConditionPart> = parts
+            .filter_map(|part| of_expression(set, part, held))
+            .collect();
+        match kind {
+            ConditionKind::Not if parts.is_empty() => None,
+            ConditionKind::Not => Some(joint(kind, parts)),
+            kind => one_or(kind, parts),
+        }
     };
     match expression {
-        Expression::Always => leaf(ConditionKind::Constant, "true".to_owned(), Some(true)),
-        Expression::Never => leaf(ConditionKind::Constant, "false".to_owned(), Some(false)),
+        Expression::Always => None,
+        Expression::Never => {
+            let never = leaf(ConditionKind::Constant, "false".to_owned(), Some(false));
+            Some(never)
+        }
         Expression::All(parts) => list(ConditionKind::All, parts),
         Expression::Any(parts) => list(ConditionKind::Any, parts),
         Expression::Not(inner) => list(ConditionKind::Not, std::slice::from_ref(inner)),
+        Expression::Is(predicate) if set.is_given(*predicate) => None,
         Expression::Is(predicate) => {
             let holds = held(*predicate);
             let mut test = leaf(ConditionKind::Test, set.describe(*predicate), holds);
@@ -195,7 +209,7 @@ fn of_expression(
                 .iter()
                 .map(|slot| unseen(&set.name_of(*slot)))
                 .collect();
-            test
+            Some(test)
         }
     }
 }

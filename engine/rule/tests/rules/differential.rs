@@ -137,6 +137,13 @@ fn odd() -> impl Strategy<Value = String> {
         "event.data.b.starts_with(event.data.a)",
         "event.data.a.eq_ci(event.data.b)",
         "event.data.a in event.data.c",
+        "1 in event.data.a",
+        "event.data.c.contains(0.5)",
+        "true in event.data.b",
+        "event.data.c.d.contains(\"a\")",
+        "event.data.c?.d in event.data.b",
+        "() in event.data.a",
+        "\"4688\" in event.data.c",
         "(event.data.a ?? 1) == 1",
         "(event.data.a ?? event.data.b ?? \"a\") != \"a\"",
         "event.data.a > 4000 + 688",
@@ -207,6 +214,11 @@ fn body() -> impl Strategy<Value = String> {
         }),
         1 => (mixed(), mixed()).prop_map(|(first, second)| {
             format!("{{ let n = 0; if {first} {{ n += 1; }} n == 1 && ({second}) }}")
+        }),
+        1 => (mixed(), mixed()).prop_map(|(first, second)| {
+            format!(
+                "{{ let y = 1; {first} && event.data.c.some(|x| {{ y += 1; x == y }}) && y == 2 && ({second}) }}"
+            )
         }),
         1 => mixed().prop_map(|then| format!("{{ let event = event; {then} }}")),
         1 => mixed().prop_map(|then| {
@@ -298,10 +310,30 @@ fn file(bodies: &[String]) -> String {
     text
 }
 
+/// What is told of each rule and event is what was decided.
+fn explained(set: Arc<RuleSet>, events: &[Event]) -> Result<(), TestCaseError> {
+    let mut matcher = Matcher::new(Arc::clone(&set));
+    for event in events {
+        let (mut out, mut faults) = (Vec::new(), Vec::new());
+        matcher.matches(0, event, &mut out, &mut faults);
+        for number in 0..u32::try_from(set.rules().len()).unwrap() {
+            let told = matcher.explain(number, event).unwrap();
+            let holds = out.iter().any(|found| found.rule == number);
+            let fault = faults.iter().find(|fault| fault.rule == number);
+            let wanted = fault.map_or(Ok(holds), |fault| Err(fault.clone()));
+            prop_assert_eq!(&told.outcome, &wanted);
+            let held = told.condition.unwrap().held;
+            prop_assert!(told.reads_topic && (held == wanted.ok() || told.asked_script));
+        }
+    }
+    Ok(())
+}
+
 fn compare(bodies: &[String], data: &[String]) -> Result<usize, TestCaseError> {
     let events: Vec<Event> = data.iter().map(|data| login(data)).collect();
     let text = file(bodies);
     let set = load(&text);
+    explained(Arc::new(set.clone()), &events)?;
     let native = set.rules().iter().filter(|rule| rule.is_native()).count();
     let read = answers(set, &events);
     let scripted = answers(interpreted(&text), &events);
@@ -311,7 +343,14 @@ fn compare(bodies: &[String], data: &[String]) -> Result<usize, TestCaseError> {
     Ok(native)
 }
 
+/// Half of what is usual: each case loads two sets.
+fn config() -> ProptestConfig {
+    ProptestConfig::with_cases(ProptestConfig::default().cases / 2)
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn read_conditions_answer_as_scripts_do(
         conditions in prop::collection::vec(condition(), 8),

@@ -7,7 +7,7 @@ use larum_rule::predicate::{
     Case, Expression, PathMap, PredicateSetBuilder, Test, TextKind, ViewId,
 };
 use larum_rule::{
-    Compiled, CompiledRule, Diagnostic, FrontEnd, Level, Matcher, RuleLoader, RuleSet,
+    Compiled, CompiledRule, Diagnostic, FrontEnd, Gate, Level, Matcher, RuleLoader, RuleSet,
 };
 
 use crate::given::{event, file, login, shown};
@@ -188,4 +188,23 @@ fn an_author_can_ask_a_rule_whatever_the_topic() {
         assert!(!matcher.condition(rule, &good).unwrap());
     }
     assert!(!matcher.condition(2, &elsewhere).unwrap());
+}
+
+#[test]
+fn a_rule_of_another_language_is_explained_by_its_program() {
+    let set = load(&[file("b.words", "a.evil Evil")]).unwrap();
+    let outline = set.outline(0).unwrap();
+    let contains = r#"text contains "evil" in any case"#;
+    assert_eq!(outline.gate, Gate::AnyOf(vec![contains.to_owned()]));
+    assert_eq!(outline.condition.unwrap().text, contains);
+    let mut matcher = Matcher::new(Arc::new(set));
+    for (text, holds) in [("an EVIL deed", true), ("a deed", false)] {
+        let event = login(&format!(r#"{{"text":"{text}"}}"#));
+        let told = matcher.explain(0, &event).unwrap();
+        let condition = told.condition.unwrap();
+        assert_eq!((told.outcome, condition.held), (Ok(holds), Some(holds)));
+        assert!(!told.asked_script && told.reads_topic);
+        let seen = condition.fields[0].value.clone();
+        assert_eq!(seen, Some(format!("{text:?}")));
+    }
 }

@@ -267,6 +267,10 @@ impl LogActor {
     fn fail(&mut self, failure: LogError, written: Vec<Written>, ctx: &mut Context<Self>) {
         error!(%failure, "the log failed; no event is accepted until it is open again");
         let failure = Arc::new(failure);
+        // Before anybody is told: who hears of it finds the engine not ready.
+        self.gauges.set_log_ready(false);
+        self.gauges
+            .problem("log", format!("the log failed: {failure}"));
         for written in written {
             match written {
                 Written::Append(_, reply) => {
@@ -281,9 +285,6 @@ impl LogActor {
                 Written::Epoch(epoch) => answer(epoch.reply, Err(Arc::clone(&failure))),
             }
         }
-        self.gauges.set_log_ready(false);
-        self.gauges
-            .problem("log", format!("the log failed: {failure}"));
         self.log = None;
         self.reopen_later(ctx);
     }

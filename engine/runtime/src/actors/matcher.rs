@@ -11,11 +11,11 @@ use actix::{
     Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Supervised, Supervisor,
     WrapFuture,
 };
-use larum_pipeline::{Item, RuleFaultAt, match_items};
+use larum_pipeline::{Item, LeftOut, Matched, RuleFaultAt, match_items};
 use larum_rule::{Matcher, RuleSet};
 use tracing::warn;
 
-use crate::messages::{MatchBatch, Matched};
+use crate::messages::MatchBatch;
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch, guard};
 use crate::supervision::Supervision;
 
@@ -73,8 +73,8 @@ impl MatcherUnit {
                     .collect();
                 Self {
                     unit,
+                    matcher: new_matcher(&set, &supervision),
                     supervision,
-                    matcher: Matcher::new(Arc::clone(&set)),
                     set,
                     points,
                 }
@@ -84,7 +84,7 @@ impl MatcherUnit {
         seat
     }
 
-    fn try_items(&mut self, layer: u8, items: &[Item]) -> Option<Matched> {
+    fn try_items(&mut self, layer: u8, items: &[Item], left_out: &LeftOut) -> Option<Matched> {
         let entry = self.unit.entry();
         entry.begin();
         let (matcher, faults, clock) = (
@@ -93,14 +93,16 @@ impl MatcherUnit {
             &self.supervision.clock,
         );
         let outcome = guard("a batch of events", || {
-            for (rule, point) in self.set.rules().iter().zip(&self.points) {
-                if rule.layer == layer {
+            let tenant = items.first().map(|item| &item.event.envelope().tenant);
+            let unasked = tenant.map(|tenant| left_out.of(tenant));
+            let rules = self.set.rules().iter().zip(&self.points);
+            for ((rule, point), number) in rules.zip(0..) {
+                let is_asked = unasked.is_none_or(|rules| !rules.contains(&number));
+                if rule.layer == layer && is_asked {
                     faults.strike(point, clock);
                 }
             }
-            let mut matched = Matched::default();
-            matched.matches = match_items(matcher, layer, items, &mut matched.faults);
-            matched
+            match_items(matcher, layer, items, left_out)
         });
         self.unit.entry().done();
         match outcome {
@@ -108,33 +110,31 @@ impl MatcherUnit {
             Err(panicked) => {
                 warn!(%panicked, events = items.len(), "matching panicked");
                 // What was half changed is thrown away.
-                self.matcher = Matcher::new(Arc::clone(&self.set));
+                self.matcher = new_matcher(&self.set, &self.supervision);
                 None
             }
         }
     }
 
-    fn match_all(&mut self, layer: u8, items: &[Item]) -> Matched {
+    fn match_all(&mut self, layer: u8, items: &[Item], left_out: &LeftOut) -> Matched {
         if let Some(matched) = self
-            .try_items(layer, items)
-            .or_else(|| self.try_items(layer, items))
+            .try_items(layer, items, left_out)
+            .or_else(|| self.try_items(layer, items, left_out))
         {
             return matched;
         }
         let mut all = Matched::default();
-        for item in items {
-            let one = std::slice::from_ref(item);
+        for (number, one) in items.chunks(1).enumerate() {
             let matched = self
-                .try_items(layer, one)
-                .unwrap_or_else(|| self.rule_by_rule(layer, item));
-            all.matches.extend(matched.matches);
-            all.faults.extend(matched.faults);
+                .try_items(layer, one, left_out)
+                .unwrap_or_else(|| self.rule_by_rule(layer, one, left_out));
+            all.append(matched, number);
         }
         all
     }
 
-    /// Every rule of the layer alone: those that panic on `item` skip it.
-    fn rule_by_rule(&mut self, layer: u8, item: &Item) -> Matched {
+    /// Every rule of the layer alone: those that panic on the `one` item skip it.
+    fn rule_by_rule(&mut self, layer: u8, one: &[Item], left_out: &LeftOut) -> Matched {
         let set = Arc::clone(&self.set);
         let mut all = Matched::default();
         for (number, rule) in set
@@ -149,33 +149,34 @@ impl MatcherUnit {
             let point = self.points.get(number).map_or("", String::as_str);
             let outcome = guard(&rule.id, || {
                 faults.strike(point, clock);
-                let mut matched = Matched::default();
-                matched.matches = match_items(
-                    matcher,
-                    layer,
-                    std::slice::from_ref(item),
-                    &mut matched.faults,
-                );
-                matched
+                match_items(matcher, layer, one, left_out)
             });
             match outcome {
-                Ok(matched) => {
-                    all.matches.extend(matched.matches);
-                    all.faults.extend(matched.faults);
-                }
+                Ok(matched) => all.append(matched, 0),
                 Err(panicked) => {
-                    self.matcher = Matcher::new(Arc::clone(&set));
-                    all.faults.push(RuleFaultAt {
+                    self.matcher = new_matcher(&set, &self.supervision);
+                    let fault = |item: &Item| RuleFaultAt {
                         rule: rule.id.clone(),
+                        number: number as u32,
                         event: item.event.envelope().id.clone(),
+                        place: item.place,
                         message: panicked.to_string(),
-                    });
+                    };
+                    all.faults.extend(one.iter().map(fault));
                 }
             }
         }
         self.matcher.only(None);
         all
     }
+}
+
+/// A matcher whose scripts are timed.
+fn new_matcher(set: &Arc<RuleSet>, supervision: &Supervision) -> Matcher {
+    let mut matcher = Matcher::new(Arc::clone(set));
+    let clock = supervision.clock.clone();
+    matcher.time_with(move || clock.monotonic().as_nanos());
+    matcher
 }
 
 impl Actor for MatcherUnit {
@@ -192,7 +193,7 @@ impl Actor for MatcherUnit {
 impl Supervised for MatcherUnit {
     fn restarting(&mut self, ctx: &mut Self::Context) {
         let _verdict = self.unit.restart(ctx, |actor: &mut Self, _| {
-            actor.matcher = Matcher::new(Arc::clone(&actor.set));
+            actor.matcher = new_matcher(&actor.set, &actor.supervision);
             actor.unit.entry().running();
         });
     }
@@ -206,7 +207,7 @@ impl Handler<MatchBatch> for MatcherUnit {
             .items
             .get(batch.head.range.clone())
             .unwrap_or_default();
-        let matched = self.match_all(batch.head.layer, items);
+        let matched = self.match_all(batch.head.layer, items, &batch.head.left_out);
         let reply = batch.head.reply;
         let delay = self
             .supervision

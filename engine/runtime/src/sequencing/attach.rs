@@ -11,6 +11,7 @@ use larum_event::{Event, Position, RecordBody, RuleId, UnitChange};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
+use crate::sequencing::base::SEQUENCER_PART;
 use crate::sequencing::core::{Core, EpochError};
 use crate::sequencing::lost::{Lost, Turn, alert_of, gap_alerts, numbers};
 use crate::sequencing::replay::{Replay, Replayed, replay};
@@ -99,6 +100,7 @@ impl Core {
         self.commit((at, at), derived, vec![RecordBody::UnitAttached(change)])
             .await?;
         self.parts.gauges.problem_over(&name);
+        self.show_missed();
         // The newest checkpoint knows nothing of what these rules counted.
         self.checkpoint().await
     }
@@ -124,6 +126,13 @@ impl Core {
             }
         }
         self.sequencer.take_back(affected);
+        let adopted = replayed.base.part(SEQUENCER_PART).map(|bytes| {
+            let sequencer = &mut self.sequencer;
+            sequencer.adopt_breakers(bytes, |rule| rules.contains_key(rule))
+        });
+        if let Some(Err(error)) = adopted {
+            warn!(%error, "the breakers of rules that are back are as they were");
+        }
         let derived = gap_alerts(rules, replayed.alerts);
         for event in &derived {
             self.sequencer.recall(event);

@@ -118,9 +118,9 @@ impl Core {
             .iter()
             .filter(|event| event.envelope().channel.as_str() == "alerts")
         {
-            self.parts
-                .gauges
-                .alert(event.envelope().event_type.as_str());
+            let rule = event.envelope().event_type.as_str();
+            self.parts.gauges.alert(rule);
+            self.parts.rulebook.alert(rule);
         }
         Ok(())
     }

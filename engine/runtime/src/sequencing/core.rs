@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex};
 use actix::Addr;
 use larum_event::{Event, Position, RecordBody, RuleSetActivated, limits};
 use larum_log::{CheckpointStore, LogError};
-use larum_pipeline::{Epoch, Input, Outcome, Sequencer, Settings, Unit, by_unit, pieces, restored};
-use larum_rule::{Diagnostic, Matcher, RuleLoader, RuleSet};
+use larum_pipeline::{
+    Epoch, Input, Matched, Outcome, Sequencer, Settings, Unit, by_unit, pieces, restored,
+};
+use larum_rule::{Diagnostic, Matcher, RuleSet};
 use tokio::sync::Notify;
 use tracing::{debug, info};
 
@@ -21,6 +23,7 @@ use crate::credit::{Batch, Credits, send_batch};
 use crate::gauges::Gauges;
 use crate::messages::UnitFailed;
 use crate::readers::Readers;
+use crate::rulebook::{Rulebook, Tally};
 use crate::sequencing::checkpoint::Checkpoints;
 use crate::sequencing::commit::Committing;
 use crate::sequencing::lost::Lost;
@@ -75,6 +78,8 @@ pub(crate) struct Parts {
     pub(crate) threads: Arc<Threads>,
     /// Makes readers of the log.
     pub(crate) readers: Readers,
+    /// The rules in force, and where rules are loaded.
+    pub(crate) rulebook: Arc<Rulebook>,
     /// Where checkpoints are kept.
     pub(crate) checkpoints: Arc<Mutex<CheckpointStore>>,
     /// Notified when there may be something to do besides the log.
@@ -105,6 +110,8 @@ pub(crate) struct Core {
     /// Raw events whose outcome is on its way.
     pub(super) committing_events: u64,
     pub(super) checkpoints: Checkpoints,
+    /// What was counted of rules and is not shown yet.
+    pub(super) tally: Tally,
 }
 
 impl Core {
@@ -137,6 +144,7 @@ impl Core {
             uncommitted_events: 0,
             committing_events: 0,
             checkpoints: Checkpoints::default(),
+            tally: Tally::new(),
             parts,
             set,
             settings,
@@ -208,12 +216,14 @@ impl Core {
     ) -> Result<(), EpochError> {
         let items = epoch.items(layer);
         let mut matched = if items.is_empty() {
-            crate::messages::Matched::default()
+            Matched::default()
         } else {
-            self.pool.match_items(layer, &items).await?
+            let unasked = Arc::new(self.sequencer.unasked(epoch));
+            self.pool.match_items(layer, &items, &unasked).await?
         };
-        epoch.add_faults(matched.faults);
+        self.sequencer.settle(epoch, &items, &mut matched);
         self.sequencer.retain(&mut matched.matches);
+        super::tally::add(&mut self.tally, &matched);
         let work = by_unit(matched.matches, self.settings.shards);
         let steps = epoch.steps();
         let left_out = self.sequencer.left_out();
@@ -274,6 +284,7 @@ impl Core {
             debug!(rule_id = %fault.rule, fault = %fault.message, "rule failed on an event");
             gauges.fault(fault.rule.as_str());
         }
+        self.show_tally(outcome);
     }
 
     /// Goes on with the rules of `activated`; windows of rules whose meaning is unchanged keep their state.
@@ -282,7 +293,7 @@ impl Core {
         at: Position,
         activated: &RuleSetActivated,
     ) -> Result<(), EpochError> {
-        let set = load(&self.parts.config.loader, at, activated)?;
+        let set = load(&self.parts.rulebook, at, activated)?;
         let settings = Settings::of(activated, self.parts.config.window_shards);
         let kept = self.pool.checkpoint(self.sequencer.left_out()).await?;
         let (old, lost) = (Arc::clone(&self.set), std::mem::take(&mut self.lost));
@@ -300,6 +311,7 @@ impl Core {
             }
         }
         self.lose_still(lost, &old, at);
+        self.show_missed();
         info!(position = %at, rules = self.rules(), "rules are active");
         Ok(())
     }
@@ -314,6 +326,7 @@ impl Core {
         self.sequencer.activate(Arc::clone(&set), &settings);
         self.words = Matcher::new(Arc::clone(&set));
         self.parts.gauges.set_rules(set.rules().len());
+        self.parts.rulebook.put_in_force(at, &set);
         self.lost.clear();
         self.rules_since = at;
         self.set = set;
@@ -323,7 +336,7 @@ impl Core {
 
 /// The rules of a record; they loaded when it was written.
 pub(super) fn load(
-    loader: &RuleLoader,
+    rulebook: &Rulebook,
     at: Position,
     activated: &RuleSetActivated,
 ) -> Result<Arc<RuleSet>, EpochError> {
@@ -334,7 +347,7 @@ pub(super) fn load(
             .map(ToString::to_string)
             .unwrap_or_default(),
     };
-    loader.load(&activated.files).map(Arc::new).map_err(failed)
+    rulebook.load(&activated.files).map_err(failed)
 }
 
 /// Records of one stretch at most, so that no epoch grows beyond its limit.

@@ -133,7 +133,6 @@ impl Core {
     /// The log from `base` up to here for `rules`, to be run again.
     pub(super) fn replay_of(&self, unit: &Arc<str>, base: Base, rules: BTreeSet<RuleId>) -> Replay {
         Replay {
-            loader: self.parts.config.loader.clone(),
             base,
             upto: self.reached,
             rules,
@@ -141,6 +140,7 @@ impl Core {
             unit: Arc::clone(unit),
             faults: self.parts.supervision.faults.clone(),
             clock: self.parts.supervision.clock.clone(),
+            rulebook: Arc::clone(&self.parts.rulebook),
         }
     }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use larum_event::{Detection, Match, Span, WindowSpec, limits};
-use larum_pipeline::{Item, Settings, Unit, WatermarkStep, new_window};
+use larum_pipeline::{Item, LeftOut, Matched, Settings, Unit, WatermarkStep, new_window};
 use larum_rule::RuleSet;
 use larum_window::Window;
 use tokio::sync::oneshot;
@@ -17,9 +17,7 @@ use crate::actors::{MatcherSetup, MatcherUnit, NewWindow, WindowSetup, WindowUni
 use crate::clock::Monotonic;
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
-use crate::messages::{
-    MatchHead, Matched, ReadWindow, RestoreWindow, UnitFailed, WindowDone, WindowHead,
-};
+use crate::messages::{MatchHead, ReadWindow, RestoreWindow, UnitFailed, WindowDone, WindowHead};
 use crate::sequencing::threads::Threads;
 use crate::supervise::Seat;
 use crate::supervision::Supervision;
@@ -160,6 +158,7 @@ impl Pool {
         &self,
         layer: u8,
         items: &Arc<[Item]>,
+        left_out: &Arc<LeftOut>,
     ) -> Result<Matched, UnitFailed> {
         let died = || UnitFailed::Broken {
             reason: "a matcher died with its batch".to_owned(),
@@ -173,9 +172,11 @@ impl Pool {
             let (reply, answer) = oneshot::channel();
             let number = u32::try_from(range.len()).unwrap_or(u32::MAX);
             let permit = self.credits.acquire(number).await;
+            let first = range.start;
             let head = MatchHead {
                 layer,
                 range,
+                left_out: Arc::clone(left_out),
                 reply,
             };
             let batch = Batch {
@@ -185,13 +186,11 @@ impl Pool {
             };
             let address = seat.seated().await;
             send_batch(&address.recipient(), batch).map_err(|_| died())?;
-            waiting.push(answer);
+            waiting.push((first, answer));
         }
         let mut all = Matched::default();
-        for answer in waiting {
-            let matched = answer.await.map_err(|_| died())?;
-            all.matches.extend(matched.matches);
-            all.faults.extend(matched.faults);
+        for (first, answer) in waiting {
+            all.append(answer.await.map_err(|_| died())?, first);
         }
         Ok(all)
     }

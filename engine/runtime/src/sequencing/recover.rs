@@ -52,6 +52,7 @@ impl Core {
             self.redo(&mut records, epoch, &base).await?;
         }
         self.say_what_was_lost().await?;
+        self.show_missed();
         let backlog = self.count_backlog(&mut reader)?;
         self.parts.gauges.epoch(self.evaluated);
         info!(checkpoint = %base.upto, epochs, evaluated = %self.evaluated, backlog, "recovered");
@@ -73,7 +74,7 @@ impl Core {
         let shards = self.parts.config.window_shards;
         if let Some((at, activated)) = reader.last_rule_set(base.upto)? {
             let settings = Settings::of(&activated, shards);
-            let set = load(&self.parts.config.loader, at, &activated)?;
+            let set = load(&self.parts.rulebook, at, &activated)?;
             self.use_rules(set, settings, at);
         }
         if let Some(bytes) = base.part(SEQUENCER_PART)
@@ -168,6 +169,7 @@ impl Core {
         let mut also = Vec::new();
         outcome.extend(self.evaluate(inputs, &mut also).await?);
         inputs.clear();
+        self.tally.clear();
         for body in also {
             if let RecordBody::UnitDetached(change) = body {
                 self.unsaid.insert(change.unit.into());

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use larum_event::{Event, Position, RecordBody, RuleId};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::{CheckpointError, Input, Pipeline, Settings};
-use larum_rule::{RuleLoader, RuleSet};
+use larum_rule::RuleSet;
 
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::rulebook::Rulebook;
 use crate::sequencing::base::Base;
 use crate::sequencing::core::{EpochError, load};
 use crate::sequencing::lost::{needed, numbers};
@@ -32,8 +33,6 @@ pub(super) struct Replay {
     pub(super) upto: Position,
     /// For these rules and those whose alerts they read; all others say nothing.
     pub(super) rules: BTreeSet<RuleId>,
-    /// Reads the rules that the log holds.
-    pub(super) loader: RuleLoader,
     /// The settings where the log has none yet; the shards hold throughout.
     pub(super) settings: Settings,
     /// The unit it is done for; faults injected there strike here too.
@@ -42,6 +41,8 @@ pub(super) struct Replay {
     pub(super) faults: Faults,
     /// Where time comes from.
     pub(super) clock: Clock,
+    /// Where rules are loaded.
+    pub(super) rulebook: Arc<Rulebook>,
 }
 
 /// What came out.
@@ -82,10 +83,10 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
     job.faults.strike(&job.unit, &job.clock);
     let shards = job.settings.shards;
     let mut pipeline = match reader.last_rule_set(job.base.upto)? {
-        Some((at, activated)) => Pipeline::new(
-            load(&job.loader, at, &activated)?,
-            Settings::of(&activated, shards),
-        ),
+        Some((at, activated)) => {
+            let set = load(&job.rulebook, at, &activated)?;
+            Pipeline::new(set, Settings::of(&activated, shards))
+        }
         None => Pipeline::new(Arc::new(RuleSet::empty()), job.settings.clone()),
     };
     if !job.base.parts.is_empty() {
@@ -112,7 +113,7 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
                 }),
                 RecordBody::RuleSetActivated(activated) => {
                     alerts.extend(run_inputs(&mut pipeline, &mut inputs));
-                    let set = load(&job.loader, record.position, &activated)?;
+                    let set = load(&job.rulebook, record.position, &activated)?;
                     pipeline.activate(set, Settings::of(&activated, shards));
                     leave_out_others(&mut pipeline, &job.rules);
                 }

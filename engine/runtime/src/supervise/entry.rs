@@ -37,6 +37,7 @@ pub enum ActorState {
 
 /// The last failure of an actor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LastError {
     /// What was said about it.
     pub reason: String,
@@ -46,6 +47,7 @@ pub struct LastError {
 
 /// What `GET /v1/actors` shows of one actor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ActorSnapshot {
     /// Its name, such as `window/auth.brute_force/0`.
     pub name: String,

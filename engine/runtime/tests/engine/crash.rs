@@ -3,34 +3,16 @@
 //! The store is copied while events flow. The clock stands still, so that nothing but appends touches
 //! the partitions: what is copied is what the disk would hold after `kill -9`.
 
-use std::path::Path;
 use std::time::Duration;
 
 use larum_engine::EngineConfig;
 use larum_event::{Record, RecordBody};
-use tempfile::TempDir;
 
 use crate::stream::{self, Draw, RULES};
 use crate::support::{
-    check_same, config, derived, emit, ended, faults, folder, manual, offline, records, settled,
-    started,
+    check_same, config, copy, derived, emit, ended, faults, folder, manual, offline, records,
+    settled, started,
 };
-
-/// Copies a store that is being written to.
-fn copy(store: &Path) -> TempDir {
-    let copy = folder();
-    let mut files: Vec<_> = std::fs::read_dir(store)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != "lock" && !name.ends_with("-shm") && !name.ends_with(".new"))
-        .collect();
-    // Partitions before their write-ahead logs, which only grow.
-    files.sort();
-    for name in files {
-        std::fs::copy(store.join(&name), copy.path().join(&name)).unwrap();
-    }
-    copy
-}
 
 /// How often derived events were in the log and how many events were not evaluated yet, when it was copied.
 #[derive(Default)]

@@ -22,8 +22,14 @@ mod crash;
 
 mod rules;
 
+mod reload;
+
+mod broken_out;
+
 mod windows;
 
 mod matching;
 
 mod ways_out;
+
+mod accepting;

@@ -19,7 +19,8 @@ async fn run(text: &str) -> (Vec<String>, Vec<String>, Metrics) {
     config.clock = manual().0;
     let engine = started(config).await;
     settled(&engine).await;
-    assert_eq!(engine.health().problems, Vec::<String>::new());
+    let broken_out = engine.metrics().rules_broken_out as usize;
+    assert_eq!(engine.health().problems.len(), broken_out);
     let metrics = engine.metrics();
     let found = ended(engine, &store).await;
     (derived(&found), offline(&found), metrics)
@@ -55,8 +56,21 @@ async fn a_rule_that_keeps_panicking_on_an_event_skips_it_and_no_other_rule_does
 #[actix_rt::test]
 async fn a_rule_that_panics_on_everything_is_the_only_one_that_says_nothing() {
     let (found, expected, metrics) = run("panic:rule/net.upload@1*1000000").await;
-    assert_eq!(metrics.rule_faults.len(), 1);
+    assert_eq!(metrics.rules_broken_out, 1);
+    let (rule, faults) = &metrics.rule_faults[0];
+    assert_eq!(
+        (metrics.rule_faults.len(), rule.as_str()),
+        (1, "net.upload")
+    );
+    assert!(
+        (20..100).contains(faults),
+        "it is not asked any more: {faults}"
+    );
     assert_eq!(of_rule(&found, "net.upload"), []);
+    assert!(
+        !of_rule(&found, "larum.rule_broken_out").is_empty(),
+        "one for each tenant"
+    );
     for rule in [
         "auth.every",
         "auth.edge",

@@ -59,6 +59,22 @@ pub fn written(text: &str, events: &[(Event, Timestamp)]) -> TempDir {
     folder
 }
 
+/// Copies a store that is being written to.
+pub fn copy(store: &Path) -> TempDir {
+    let copy = folder();
+    let mut files: Vec<_> = std::fs::read_dir(store)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "lock" && !name.ends_with("-shm") && !name.ends_with(".new"))
+        .collect();
+    // Partitions before their write-ahead logs, which only grow.
+    files.sort();
+    for name in files {
+        std::fs::copy(store.join(&name), copy.path().join(&name)).unwrap();
+    }
+    copy
+}
+
 /// All records of a store that nobody has open.
 pub fn records(store: &Path) -> Vec<Record> {
     let log = Log::open(store, LogOptions::default()).unwrap();

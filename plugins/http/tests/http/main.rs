@@ -24,4 +24,6 @@ mod searching;
 
 mod state;
 
+mod rules;
+
 mod strangers;

@@ -40,6 +40,7 @@ async fn actors_are_listed_with_state_and_restarts() {
             actor.get("breaker").is_some() && actor.get("queue").is_some(),
             "{actor}"
         );
+        assert!(actor.get("lastError").is_some(), "{actor}");
     }
 }
 

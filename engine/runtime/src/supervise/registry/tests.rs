@@ -31,10 +31,10 @@ fn the_snapshot_is_sorted_by_name_and_reads_as_the_api_shows_it() {
         shown,
         serde_json::json!([
             {"name": "channel/security", "state": "starting", "restarts": 0, "breaker": null,
-             "queue": null, "progress": 0, "last_error": null},
+             "queue": null, "progress": 0, "lastError": null},
             {"name": "window/a/0", "state": "restarting", "restarts": 1, "breaker": "half_open",
-             "queue": {"in_flight": 3, "capacity": 8}, "progress": 1,
-             "last_error": {"reason": "batch 7 panicked: no", "at": "2026-11-20T12:00:00Z"}},
+             "queue": {"inFlight": 3, "capacity": 8}, "progress": 1,
+             "lastError": {"reason": "batch 7 panicked: no", "at": "2026-11-20T12:00:00Z"}},
         ])
     );
     registry.remove("channel/security");

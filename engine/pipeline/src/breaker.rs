@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use larum_event::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Monotonic;
+use crate::monotonic::Monotonic;
 
 /// When a breaker opens and for how long. A trigger set to `None` is not watched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +125,7 @@ pub enum Decision {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Circuit {
     Closed,
     Open {
@@ -137,14 +137,14 @@ enum Circuit {
     },
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Call {
     failed: bool,
     slow: bool,
 }
 
 /// A circuit breaker. See the module's documentation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Breaker {
     config: BreakerConfig,
     circuit: Circuit,
@@ -160,7 +160,7 @@ pub struct Breaker {
 
 /// What queue age is too old. The backlog that grew while the breaker was open must not open it
 /// again before it had a chance to drain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum AgeLimit {
     /// The configured one.
     Configured,
@@ -193,6 +193,19 @@ impl Breaker {
             Circuit::Open { .. } => BreakerState::Open,
             Circuit::HalfOpen { .. } => BreakerState::HalfOpen,
         }
+    }
+
+    /// Until when every call is refused, while it is open.
+    pub fn open_until(&self) -> Option<Monotonic> {
+        match self.circuit {
+            Circuit::Open { until } => Some(until),
+            Circuit::Closed | Circuit::HalfOpen { .. } => None,
+        }
+    }
+
+    /// Whether it is closed and remembers no failure: it is as good as new.
+    pub fn is_at_peace(&self) -> bool {
+        self.circuit == Circuit::Closed && self.recent.iter().all(|call| !call.failed && !call.slow)
     }
 
     /// What opened it last, if it ever was.

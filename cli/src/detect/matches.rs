@@ -1,0 +1,211 @@
+//! `--output matches`: one line for each record and each rule that it satisfies.
+//!
+//! For hunting over recordings. Windows, keys and duplicates play no part; lines stand in the order of the input and,
+//! of one record, in that of the rules. Records need not become events at all: then a line of the input
+//! is read once, by the matcher, and nothing is kept of it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use larum_engine::clock::Clock;
+use larum_event::decode::Decoder;
+use larum_event::{Reason, Rejection, SeverityPolicy};
+use larum_file::Tally;
+use larum_rule::predicate::ReadError;
+use larum_rule::{Matcher, RecordMatcher, RuleFault, RuleMatch, RuleSet};
+use serde_json::json;
+
+use super::summary::{ByRule, Summary};
+use crate::error::CliError;
+use crate::input::{Inputs, RecordPlace};
+use crate::terminal::{counted, plain, say};
+
+/// Bytes of lines that are written together.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// Faults of rules that are told one by one; the others are counted.
+const FAULTS_SHOWN: u64 = 20;
+
+/// Rules and what they are asked of.
+pub struct Hunt {
+    /// The rules.
+    pub set: Arc<RuleSet>,
+    /// The records.
+    pub inputs: Inputs,
+}
+
+impl Hunt {
+    /// Asks the rules of records as they are.
+    pub fn over_records(self) -> Result<Tally, CliError> {
+        let rules = self.set.rules();
+        let left_out = rules
+            .iter()
+            .filter(|rule| !RecordMatcher::reads(rule))
+            .count();
+        if left_out == rules.len() {
+            let message = "no rule of the set can be asked of records: --raw is for rules in Sigma";
+            return Err(CliError::Usage(message.to_owned()));
+        }
+        if left_out > 0 {
+            let rules = counted(left_out as u64, "rule");
+            say(&format!("{rules} in Rhai not asked: they read events"));
+        }
+        let mut matcher = RecordMatcher::new(&self.set, &larum_sigma::default_layout());
+        self.write(|inputs, lines| {
+            inputs.read_records(|place, json| {
+                let found = match matcher.matches(json) {
+                    Ok(found) => found,
+                    Err(error) => return Ok(Err(rejection(error))),
+                };
+                if !json.starts_with('{') {
+                    let detail = "the record is no JSON object";
+                    return Ok(Err(Rejection::new(Reason::WrongType, detail)));
+                }
+                lines.add(place, found.iter().copied()).map(Ok)
+            })
+        })
+    }
+
+    /// Asks the rules of events that are made of the records.
+    pub fn over_events(
+        self,
+        decoder: Option<&Decoder>,
+        severities: &SeverityPolicy,
+    ) -> Result<Tally, CliError> {
+        let mut matcher = Matcher::new(Arc::clone(&self.set));
+        let set = Arc::clone(&self.set);
+        let mut found: Vec<RuleMatch> = Vec::new();
+        let mut faults: Vec<RuleFault> = Vec::new();
+        let mut fault_count = 0;
+        let tally = self.write(|inputs, lines| {
+            inputs.read(decoder, severities, |record| {
+                let Ok(event) = &record.outcome else {
+                    return Ok(());
+                };
+                found.clear();
+                for layer in 0..set.layers() {
+                    matcher.matches(layer, event, &mut found, &mut faults);
+                }
+                found.sort_by_key(|one| one.rule);
+                for fault in faults.drain(..) {
+                    fault_count += 1;
+                    if fault_count <= FAULTS_SHOWN {
+                        let rule = set.rule(fault.rule).map(|rule| rule.id.as_str());
+                        let rule = rule.unwrap_or_default();
+                        let (file, line) = (plain(&record.file), record.line);
+                        let message = plain(&fault.message);
+                        say(&format!("{file}:{line}: rule {rule} failed: {message}"));
+                    }
+                }
+                let place = RecordPlace {
+                    file: &record.file,
+                    line: record.line,
+                };
+                lines.add(&place, found.iter().map(|one| one.rule))
+            })
+        })?;
+        if fault_count > FAULTS_SHOWN {
+            let more = counted(fault_count - FAULTS_SHOWN, "fault");
+            say(&format!("and {more} of rules more"));
+        }
+        Ok(tally)
+    }
+
+    /// Reads the inputs into lines and says what came of them.
+    fn write(
+        self,
+        read: impl FnOnce(Inputs, &mut Lines<io::StdoutLock<'static>>) -> Result<Tally, CliError>,
+    ) -> Result<Tally, CliError> {
+        let clock = Clock::system();
+        let begun = clock.monotonic();
+        // JSON hides control characters, so nothing in the lines could colour a terminal.
+        let mut lines = Lines::new(&self.set, io::stdout().lock());
+        let tally = read(self.inputs, &mut lines)?;
+        lines.flush()?;
+        let matches = ByRule {
+            what: "matches",
+            counts: lines.by_rule(&self.set),
+        };
+        let took = clock.monotonic().since(begun);
+        Summary::default().tell(&tally, &matches, &self.set, took);
+        Ok(tally)
+    }
+}
+
+/// The reader's words for a record that it cannot read.
+fn rejection(error: ReadError) -> Rejection {
+    Rejection::new(Reason::Syntax, error.to_string())
+}
+
+/// Writes lines in blocks. What a line says of a file and of a rule is written down once.
+struct Lines<W> {
+    out: W,
+    block: Vec<u8>,
+    file: Option<Arc<str>>,
+    /// The line's beginning, up to the number.
+    head: Vec<u8>,
+    /// By rule: the line's end, and how often it was written.
+    tails: Vec<(Vec<u8>, u64)>,
+}
+
+impl<W: Write> Lines<W> {
+    fn new(set: &RuleSet, out: W) -> Self {
+        let tail = |rule: &larum_rule::Rule| {
+            let id = json!(rule.id);
+            let title = match &rule.title {
+                Some(title) => format!("\"title\":{},", json!(title)),
+                None => String::new(),
+            };
+            let severity = json!(rule.severity);
+            let text = format!(",\"rule\":{id},{title}\"severity\":{severity}}}\n");
+            (text.into_bytes(), 0)
+        };
+        Self {
+            out,
+            block: Vec::with_capacity(BLOCK_BYTES * 2),
+            file: None,
+            head: Vec::new(),
+            tails: set.rules().iter().map(tail).collect(),
+        }
+    }
+
+    fn add(
+        &mut self,
+        place: &RecordPlace<'_>,
+        rules: impl Iterator<Item = u32>,
+    ) -> Result<(), CliError> {
+        for rule in rules {
+            let known = self.file.as_ref();
+            if !known.is_some_and(|known| Arc::ptr_eq(known, place.file)) {
+                self.file = Some(Arc::clone(place.file));
+                self.head = format!("{{\"file\":{},\"line\":", json!(place.file)).into_bytes();
+            }
+            let at = usize::try_from(rule).unwrap_or(usize::MAX);
+            if let Some((tail, count)) = self.tails.get_mut(at) {
+                *count += 1;
+                self.block.extend_from_slice(&self.head);
+                write!(self.block, "{}", place.line)?;
+                self.block.extend_from_slice(tail);
+            }
+        }
+        if self.block.len() >= BLOCK_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), CliError> {
+        self.out.write_all(&self.block)?;
+        self.out.flush()?;
+        self.block.clear();
+        Ok(())
+    }
+
+    fn by_rule<'s>(&self, set: &'s RuleSet) -> BTreeMap<&'s str, u64> {
+        let counts = set.rules().iter().zip(&self.tails);
+        counts
+            .filter(|(_, (_, count))| *count > 0)
+            .map(|(rule, (_, count))| (rule.id.as_str(), *count))
+            .collect()
+    }
+}

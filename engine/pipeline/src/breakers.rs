@@ -1,0 +1,370 @@
+//! Rules that keep failing, broken out and tried again.
+//!
+//! Owns a [`Breaker`] for each rule and tenant that failed of late, and the ledger of what they missed. Breakers are
+//! fed in the order of places and on the log's own time (arrivals), so what they do is a function of the log: the
+//! same however it is cut into epochs, and the same in a replay. Where nobody knows when events arrived
+//! (files) nothing is broken out. A rule that is broken out says nothing for that tenant; matchers need not even
+//! ask it. What throws may be a bad event, so it takes half of the answers since the first failure, and one
+//! tenant's events never break a rule out for another.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use larum_event::{EventId, Place, Position, RuleId, Span, TenantId, Timestamp};
+use larum_rule::RuleSet;
+use serde::{Deserialize, Serialize};
+
+use crate::breaker::{Breaker, BreakerConfig, BreakerState, Decision, Outcome};
+use crate::epoch::{Item, RuleFaultAt};
+use crate::monotonic::Monotonic;
+use crate::units::Matched;
+
+/// Rules and tenants with failures that are known at a time; what comes beyond is never broken out.
+const WATCHED: usize = 10_000;
+/// Stretches that are kept in the ledger; the oldest that are over go first.
+const LEDGER: usize = 1_000;
+
+/// When a rule is broken out, and for how long.
+fn config() -> BreakerConfig {
+    BreakerConfig {
+        // Bad events may come in a row; only when good ones do not help is it the rule.
+        consecutive_failures: None,
+        failure_percent: Some(50),
+        slow_percent: None,
+        recent_calls: 100,
+        minimum_calls: 20,
+        cool_down: Span::from_seconds(5),
+        cool_down_most: Span::from_seconds(300),
+        ..BreakerConfig::default()
+    }
+}
+
+/// A stretch of the log in which a rule was not asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// The rule.
+    pub rule: RuleId,
+    /// Whose events.
+    pub tenant: TenantId,
+    /// Behind this position: the event that broke the rule out.
+    pub after: Position,
+    /// Before this one: the event that it answered again. `None` while it is broken out.
+    pub before: Option<Position>,
+    /// What it failed on last.
+    pub reason: String,
+    /// How often it was tried again in vain.
+    pub probes: u32,
+    /// When it is tried again, by the log's time, while it is broken out.
+    pub until: Option<Timestamp>,
+}
+
+/// What became of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerChange {
+    /// It is broken out.
+    Opened,
+    /// It was tried again in vain.
+    ProbeFailed,
+    /// It is back.
+    Closed,
+}
+
+/// A rule was broken out, tried in vain, or is back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleBreak {
+    /// What happened.
+    pub change: BreakerChange,
+    /// The event at which it happened.
+    pub place: Place,
+    /// Its id.
+    pub event: EventId,
+    /// Its time.
+    pub time: Timestamp,
+    /// The stretch that begins, goes on or is over.
+    pub missed: Missed,
+}
+
+/// The rules that need not be asked, by tenant.
+#[derive(Debug, Clone, Default)]
+pub struct LeftOut {
+    everywhere: Arc<BTreeSet<u32>>,
+    by_tenant: HashMap<TenantId, Arc<BTreeSet<u32>>>,
+}
+
+impl LeftOut {
+    /// The rules that need not be asked about events of `tenant`.
+    pub fn of(&self, tenant: &TenantId) -> &Arc<BTreeSet<u32>> {
+        let own = (!self.by_tenant.is_empty()).then(|| self.by_tenant.get(tenant));
+        own.flatten().unwrap_or(&self.everywhere)
+    }
+}
+
+/// See the module's words.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct RuleBreakers {
+    watched: BTreeMap<(RuleId, TenantId), Watched>,
+    /// In the order of beginnings.
+    ledger: VecDeque<Missed>,
+}
+
+/// A rule that failed of late on a tenant's events.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Watched {
+    breaker: Breaker,
+    /// What it failed on last.
+    reason: String,
+}
+
+/// One answer of a rule, or that it had none.
+struct Call<'a> {
+    item: &'a Item,
+    fault: Option<&'a RuleFaultAt>,
+}
+
+impl RuleBreakers {
+    /// The stretches that rules missed, oldest first.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = &Missed> {
+        self.ledger.iter()
+    }
+
+    /// What need not be asked about events up to `now`, besides the rules left out anyway.
+    pub(crate) fn left_out(
+        &self,
+        set: &RuleSet,
+        everywhere: &BTreeSet<u32>,
+        now: Option<Monotonic>,
+    ) -> LeftOut {
+        let mut by_tenant: HashMap<TenantId, BTreeSet<u32>> = HashMap::new();
+        for ((rule, tenant), watched) in &self.watched {
+            let is_open = watched
+                .breaker
+                .open_until()
+                .zip(now)
+                .is_some_and(|(until, now)| now < until);
+            if is_open && let Some(number) = number_of(set, rule) {
+                by_tenant
+                    .entry(tenant.clone())
+                    .or_insert_with(|| everywhere.clone())
+                    .insert(number);
+            }
+        }
+        let shared = by_tenant.into_iter();
+        LeftOut {
+            everywhere: Arc::new(everywhere.clone()),
+            by_tenant: shared
+                .map(|(tenant, rules)| (tenant, Arc::new(rules)))
+                .collect(),
+        }
+    }
+
+    /// Feeds the answers of one layer's rules on `items`, each of which was admitted at `time`, and takes back
+    /// those of rules that were broken out by then.
+    pub(crate) fn settle(
+        &mut self,
+        set: &RuleSet,
+        items: &[Item],
+        time: impl Fn(Position) -> Option<Monotonic>,
+        matched: &mut Matched,
+    ) -> Vec<RuleBreak> {
+        let mut suspects: BTreeSet<u32> = matched.faults.iter().map(|fault| fault.number).collect();
+        let watched = self.watched.keys();
+        suspects.extend(watched.filter_map(|(rule, _)| number_of(set, rule)));
+        let mut breaks = Vec::new();
+        let mut refused: BTreeSet<(u32, Place)> = BTreeSet::new();
+        if suspects.is_empty() {
+            return breaks;
+        }
+        for (number, calls) in calls(&suspects, items, matched) {
+            let Some(rule) = set.rule(number) else {
+                continue;
+            };
+            for (place, fault) in calls {
+                let item = items.binary_search_by_key(&place, |item| item.place);
+                let item = item.ok().and_then(|index| items.get(index));
+                let Some((item, now)) = item.zip(time(place.position)) else {
+                    continue;
+                };
+                if !self.call(&rule.id, &Call { item, fault }, now, &mut breaks) {
+                    refused.insert((number, place));
+                }
+            }
+        }
+        if !refused.is_empty() {
+            let stands = |rule: u32, place: Place| !refused.contains(&(rule, place));
+            matched
+                .matches
+                .retain(|found| stands(found.rule, found.place));
+            matched
+                .faults
+                .retain(|fault| stands(fault.number, fault.place));
+        }
+        breaks
+    }
+
+    /// Feeds one answer; false when the rule was broken out.
+    fn call(
+        &mut self,
+        rule: &RuleId,
+        call: &Call<'_>,
+        now: Monotonic,
+        breaks: &mut Vec<RuleBreak>,
+    ) -> bool {
+        let tenant = &call.item.event.envelope().tenant;
+        let key = (rule.clone(), tenant.clone());
+        if !self.watched.contains_key(&key) {
+            if call.fault.is_none() || self.watched.len() >= WATCHED {
+                return true;
+            }
+            let watched = Watched {
+                breaker: Breaker::new(config()),
+                reason: String::new(),
+            };
+            self.watched.insert(key.clone(), watched);
+        }
+        let Some(Watched { breaker, reason }) = self.watched.get_mut(&key) else {
+            return true;
+        };
+        let before = breaker.state();
+        let Decision::Permitted(pass) = breaker.allow(now) else {
+            return false;
+        };
+        let outcome = match call.fault {
+            Some(fault) => {
+                reason.clone_from(&fault.message);
+                Outcome::Failure
+            }
+            None => Outcome::Success,
+        };
+        breaker.record(pass, outcome, Span::ZERO, now);
+        let change = match (before, breaker.state()) {
+            (BreakerState::Closed, BreakerState::Open) => Some(BreakerChange::Opened),
+            (_, BreakerState::Open) => Some(BreakerChange::ProbeFailed),
+            (BreakerState::Closed, _) => None,
+            (_, _) => Some(BreakerChange::Closed),
+        };
+        let is_at_peace = breaker.is_at_peace();
+        if let Some(change) = change {
+            let (until, reason) = (breaker.open_until(), reason.clone());
+            let until = until.map(|until| Timestamp::from_nanos(until.as_nanos()));
+            breaks.extend(self.enter(change, &key, call, (until, reason)));
+        }
+        if is_at_peace {
+            self.watched.remove(&key);
+        }
+        true
+    }
+
+    /// Writes a change into the ledger.
+    fn enter(
+        &mut self,
+        change: BreakerChange,
+        (rule, tenant): &(RuleId, TenantId),
+        call: &Call<'_>,
+        (until, reason): (Option<Timestamp>, String),
+    ) -> Option<RuleBreak> {
+        let position = call.item.place.position;
+        if change == BreakerChange::Opened {
+            self.add(Missed {
+                rule: rule.clone(),
+                tenant: tenant.clone(),
+                after: position,
+                before: None,
+                reason: String::new(),
+                probes: 0,
+                until: None,
+            });
+        }
+        let missed = self.ledger.iter_mut().rev().find(|missed| {
+            missed.before.is_none() && missed.rule == *rule && missed.tenant == *tenant
+        })?;
+        (missed.until, missed.reason) = (until, reason);
+        match change {
+            BreakerChange::Opened => {}
+            BreakerChange::ProbeFailed => missed.probes = missed.probes.saturating_add(1),
+            BreakerChange::Closed => missed.before = Some(position),
+        }
+        let envelope = call.item.event.envelope();
+        Some(RuleBreak {
+            change,
+            place: call.item.place,
+            event: envelope.id.clone(),
+            time: envelope.time,
+            missed: missed.clone(),
+        })
+    }
+
+    /// Begins a stretch; the oldest one that is over makes room for it.
+    fn add(&mut self, missed: Missed) {
+        if self.ledger.len() >= LEDGER {
+            let over = self.ledger.iter().position(|one| one.before.is_some());
+            drop(self.ledger.remove(over.unwrap_or(0)));
+        }
+        // Rules answer one after the other, but are listed as if at once.
+        let place = |one: &Missed| (one.after, one.rule.clone(), one.tenant.clone());
+        let begins = place(&missed);
+        let index = self.ledger.partition_point(|one| place(one) < begins);
+        self.ledger.insert(index, missed);
+    }
+
+    /// Goes on with other rules, after `reached`: those that mean the same stay broken out, the others begin anew.
+    pub(crate) fn activate(&mut self, old: &RuleSet, new: &RuleSet, reached: Position) {
+        let goes_on = |rule: &RuleId| {
+            let number = number_of(old, rule);
+            number.is_some_and(|number| new.successor(old, number).is_some())
+        };
+        self.watched.retain(|(rule, _), _| goes_on(rule));
+        for missed in &mut self.ledger {
+            if missed.before.is_none() && !goes_on(&missed.rule) {
+                missed.before = Some(reached.next());
+                missed.until = None;
+            }
+        }
+    }
+
+    /// Takes over what `other` knows of `rules`, which were asked there and not here.
+    pub(crate) fn adopt(&mut self, other: &Self, rules: impl Fn(&RuleId) -> bool) {
+        self.watched.retain(|(rule, _), _| !rules(rule));
+        self.ledger.retain(|missed| !rules(&missed.rule));
+        let watched = other.watched.iter().filter(|((rule, _), _)| rules(rule));
+        self.watched
+            .extend(watched.map(|(key, watched)| (key.clone(), watched.clone())));
+        for missed in other.ledger.iter().filter(|missed| rules(&missed.rule)) {
+            self.add(missed.clone());
+        }
+    }
+}
+
+fn number_of(set: &RuleSet, rule: &RuleId) -> Option<u32> {
+    let index = set.rules().binary_search_by(|one| one.id.cmp(rule)).ok()?;
+    u32::try_from(index).ok()
+}
+
+/// The answers of rules on items, by rule and in order: those of their scripts and, where none ran, their
+/// matches.
+fn calls<'a>(
+    of: &BTreeSet<u32>,
+    items: &'a [Item],
+    matched: &'a Matched,
+) -> BTreeMap<u32, BTreeMap<Place, Option<&'a RuleFaultAt>>> {
+    let mut calls: BTreeMap<u32, BTreeMap<Place, Option<&RuleFaultAt>>> = BTreeMap::new();
+    let mut add = |rule: u32, place: Place, fault: Option<&'a RuleFaultAt>| {
+        if of.contains(&rule) {
+            calls.entry(rule).or_default().insert(place, fault);
+        }
+    };
+    for run in &matched.runs {
+        if let Some(item) = items.get(run.item as usize) {
+            add(run.rule, item.place, None);
+        }
+    }
+    for found in &matched.matches {
+        add(found.rule, found.place, None);
+    }
+    for fault in &matched.faults {
+        add(fault.number, fault.place, Some(fault));
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests;

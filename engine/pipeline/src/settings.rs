@@ -1,0 +1,35 @@
+//! What evaluation is told besides its rules.
+
+use larum_event::{RuleSetActivated, Span, limits};
+
+/// Every setting that evaluation reads; written into the log with the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// A source further than this behind its tenant runs on a clock of its own.
+    pub max_lag: Span,
+    /// Most live keys of one rule and shard.
+    pub keys_per_rule: usize,
+    /// Shards of each window. Does not change any answer.
+    pub shards: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_lag: Span::from_seconds(60),
+            keys_per_rule: limits::KEYS_PER_RULE,
+            shards: 1,
+        }
+    }
+}
+
+impl Settings {
+    /// The settings a log record holds, with `shards` of this process.
+    pub fn of(activated: &RuleSetActivated, shards: usize) -> Self {
+        Self {
+            max_lag: activated.max_lag,
+            keys_per_rule: usize::try_from(activated.keys_per_rule).unwrap_or(usize::MAX),
+            shards,
+        }
+    }
+}

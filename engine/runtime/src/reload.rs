@@ -1,0 +1,346 @@
+//! Other rules while the engine runs.
+//!
+//! Owns the way from new rule texts to rules in force: read, load, write `RuleSetActivated` into the log, wait.
+//! It is all or nothing: rules that cannot be read or do not load change nothing, readiness included; a
+//! gauge, a problem and an event on `$sys` say so. Events before the record are evaluated by the rules before
+//! it, events behind it by the new ones, and windows of rules whose meaning is unchanged keep their state;
+//! that part is the sequencer's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use larum_event::{
+    Channel, Event, Fill, Position, RecordBody, RuleFile, RuleId, RuleSetActivated, Severity, Span,
+    TenantId,
+};
+use larum_rule::{Diagnostic, RuleSet};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use crate::api::EmitOptions;
+use crate::credit::tell;
+use crate::engine::{Engine, new_id};
+use crate::messages::AppendControl;
+use crate::rulebook::set_hash;
+
+/// What a problem with rules that were not taken is about.
+const ABOUT: &str = "rules";
+/// Longest that a reload waits for its rules to be in force; behind a backlog they are later.
+const WAIT: Span = Span::from_seconds(10);
+/// Findings told in an event.
+const TOLD: usize = 20;
+
+/// Where rules come from when they are to be read again.
+#[derive(Clone)]
+pub struct RulesFrom(Arc<ReadRules>);
+
+type ReadRules = dyn Fn() -> Result<Vec<RuleFile>, String> + Send + Sync;
+
+impl RulesFrom {
+    /// From what `read` reads, or why it cannot be read. It may block.
+    pub fn new(read: impl Fn() -> Result<Vec<RuleFile>, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+}
+
+impl fmt::Debug for RulesFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RulesFrom").finish_non_exhaustive()
+    }
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RulesChanged {
+    /// Names the set.
+    pub hash: String,
+    /// Where it was activated; absent when nothing had changed and nothing was written.
+    pub position: Option<Position>,
+    /// Whether it is in force. If not, evaluation is behind, and it will be when that gets there.
+    pub in_force: bool,
+    /// Rules that there were not.
+    pub added: Vec<RuleId>,
+    /// Rules that there are no more; what they had counted is gone.
+    pub removed: Vec<RuleId>,
+    /// Rules that mean something else now; they begin anew.
+    pub changed: Vec<RuleId>,
+    /// How many mean the same as before; they go on counting.
+    pub unchanged: usize,
+    /// What loads and is probably not meant.
+    pub warnings: Vec<Finding>,
+}
+
+/// One finding about a rule file, as programs read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// A stable name of the kind of finding.
+    pub code: &'static str,
+    /// `error`, `refused` or `warning`.
+    pub level: &'static str,
+    /// The file; empty for findings about the set as a whole.
+    pub file: String,
+    /// The line, counted from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// The column, counted from 1; 0 for the line as a whole.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl From<&Diagnostic> for Finding {
+    fn from(found: &Diagnostic) -> Self {
+        Self {
+            code: found.code,
+            level: found.level.as_str(),
+            file: found.file.clone(),
+            line: found.line,
+            column: found.column,
+            message: found.message.clone(),
+            help: found.help.clone(),
+        }
+    }
+}
+
+/// Why the rules stay as they were.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReloadError {
+    /// The engine does not know where its rules come from.
+    #[error("the engine was started without a place to read rules from")]
+    NoPlace,
+    /// They cannot be read.
+    #[error("the rules cannot be read: {cause}")]
+    Unreadable {
+        /// What is wrong.
+        cause: String,
+    },
+    /// They do not load.
+    #[error("the rules do not load ({} problems)", .0.len())]
+    Rules(Vec<Diagnostic>),
+    /// The log does not take the record, or is being restarted.
+    #[error("the log cannot take the rules: {cause}")]
+    Log {
+        /// What is wrong.
+        cause: String,
+    },
+    /// The engine is shutting down.
+    #[error("the engine is shutting down")]
+    Stopping,
+}
+
+impl Engine {
+    /// Reads the rules again from where the engine was told that they are, and makes them those in force.
+    ///
+    /// # Errors
+    /// The rules stay as they were: see [`ReloadError`].
+    pub async fn reload_rules(&self) -> Result<RulesChanged, ReloadError> {
+        let turn = self.0.rulebook.turn.lock().await;
+        let from = self.0.config.rules_from.clone();
+        let Some(RulesFrom(read)) = from else {
+            return Err(ReloadError::NoPlace);
+        };
+        let read = tokio::task::spawn_blocking(move || read());
+        let read = match read.await {
+            Ok(read) => read,
+            Err(died) => Err(died.to_string()),
+        };
+        let changed = match read {
+            Ok(files) => self.change_rules(files).await,
+            Err(cause) => Err(ReloadError::Unreadable { cause }),
+        };
+        self.told(&changed).await;
+        drop(turn);
+        changed
+    }
+
+    /// Makes the rules of `files` those in force.
+    ///
+    /// # Errors
+    /// The rules stay as they were: see [`ReloadError`].
+    pub async fn use_rules(&self, files: Vec<RuleFile>) -> Result<RulesChanged, ReloadError> {
+        let turn = self.0.rulebook.turn.lock().await;
+        let changed = self.change_rules(files).await;
+        self.told(&changed).await;
+        drop(turn);
+        changed
+    }
+
+    async fn change_rules(&self, files: Vec<RuleFile>) -> Result<RulesChanged, ReloadError> {
+        if self.0.gauges.stopping() {
+            return Err(ReloadError::Stopping);
+        }
+        let set = self.loaded(files).await?;
+        let before = self.last_in_log().await?;
+        let activated = RuleSetActivated {
+            files: set.files().to_vec(),
+            max_lag: self.0.config.max_lag,
+            keys_per_rule: self.0.config.keys_per_rule,
+        };
+        let old = match &before {
+            Some((_, last)) => self.loaded(last.files.clone()).await?,
+            None => Arc::new(RuleSet::empty()),
+        };
+        let is_same = before.is_some_and(|(_, last)| last == activated);
+        let mut changed = difference(&old, &set);
+        if is_same {
+            return Ok(changed);
+        }
+        let at = self.activate(activated).await?;
+        changed.position = Some(at);
+        changed.in_force = self.evaluated_up_to(at).await;
+        Ok(changed)
+    }
+
+    /// Loads rules on a thread that may take its time.
+    async fn loaded(&self, files: Vec<RuleFile>) -> Result<Arc<RuleSet>, ReloadError> {
+        let book = Arc::clone(&self.0.rulebook);
+        let loaded = tokio::task::spawn_blocking(move || book.load(&files));
+        match loaded.await {
+            Ok(loaded) => loaded.map_err(ReloadError::Rules),
+            Err(died) => Err(ReloadError::Unreadable {
+                cause: died.to_string(),
+            }),
+        }
+    }
+
+    /// The rules at the end of the log: those in force when all of it is evaluated.
+    async fn last_in_log(&self) -> Result<Option<(Position, RuleSetActivated)>, ReloadError> {
+        let mut reader = self.0.readers.open();
+        let read = tokio::task::spawn_blocking(move || reader.last_rule_set(reader.head()));
+        let failed = |cause: String| ReloadError::Log { cause };
+        let last = read.await.map_err(|died| failed(died.to_string()))?;
+        last.map_err(|error| failed(error.to_string()))
+    }
+
+    /// Writes into the log that these rules hold from here on.
+    async fn activate(&self, activated: RuleSetActivated) -> Result<Position, ReloadError> {
+        let failed = |cause: &str| ReloadError::Log {
+            cause: cause.to_owned(),
+        };
+        let (reply, answer) = oneshot::channel();
+        let bodies = vec![RecordBody::RuleSetActivated(activated)];
+        let append = AppendControl { bodies, reply };
+        tell(&self.0.log.clone().recipient(), append).map_err(|_| ReloadError::Stopping)?;
+        let written = answer
+            .await
+            .map_err(|_| failed("it is being restarted"))?
+            .map_err(|error| failed(&error.to_string()))?;
+        written.first().copied().ok_or_else(|| failed("no answer"))
+    }
+
+    /// Waits until evaluation has come to `at`; false when that takes too long.
+    async fn evaluated_up_to(&self, at: Position) -> bool {
+        let mut evaluated = self.0.gauges.evaluated();
+        let mut stopped = self.0.gauges.stopped();
+        tokio::select! {
+            biased;
+            reached = evaluated.wait_for(|reached| *reached >= at) => reached.is_ok(),
+            _ = stopped.wait_for(|stopped| *stopped) => false,
+            () = self.0.supervision.clock.sleep(WAIT) => false,
+        }
+    }
+
+    /// Tells operators how it went.
+    async fn told(&self, changed: &Result<RulesChanged, ReloadError>) {
+        let gauges = &self.0.gauges;
+        let failure = match changed {
+            Ok(changed) => {
+                gauges.reloaded();
+                gauges.problem_over(ABOUT);
+                let (added, removed) = (changed.added.len(), changed.removed.len());
+                info!(
+                    position = changed.position.map(|at| at.0),
+                    added,
+                    removed,
+                    changed = changed.changed.len(),
+                    unchanged = changed.unchanged,
+                    in_force = changed.in_force,
+                    "rules were reloaded"
+                );
+                return;
+            }
+            Err(ReloadError::NoPlace | ReloadError::Stopping) => return,
+            Err(failure) => failure,
+        };
+        gauges.reload_failed();
+        gauges.problem(ABOUT, format!("{failure}; the rules before stay in force"));
+        error!(reason = %failure, "rules were not reloaded, those before stay in force");
+        if let ReloadError::Rules(findings) = failure {
+            for finding in findings.iter().take(TOLD) {
+                let (code, line) = (finding.code, finding.line);
+                error!(file = %finding.file, line, code, "{}", finding.message);
+            }
+        }
+        if let Err(refused) = self.tell_log(failure).await {
+            warn!(%refused, "the event that rules were not reloaded is not in the log");
+        }
+    }
+
+    /// Puts an event on `$sys`: the files of a moment are no function of the log, so it comes in like one
+    /// from outside.
+    async fn tell_log(&self, failure: &ReloadError) -> Result<(), String> {
+        let now = self.0.supervision.clock.now();
+        let findings: Vec<Finding> = match failure {
+            ReloadError::Rules(findings) => findings.iter().take(TOLD).map(Finding::from).collect(),
+            ReloadError::NoPlace
+            | ReloadError::Unreadable { .. }
+            | ReloadError::Log { .. }
+            | ReloadError::Stopping => Vec::new(),
+        };
+        let body = json!({
+            "type": "rules.reload_failed",
+            "source": "larum",
+            "severity": "high",
+            "data": { "message": failure.to_string(), "findings": findings },
+        });
+        let fill = Fill {
+            arrived: now,
+            new_id: &|| new_id(now),
+            source: None,
+            channel: &Channel::system(),
+            tenant: &TenantId::default_tenant(),
+            severity: &|_| Severity::High,
+        };
+        let event = Event::parse(body.to_string().as_bytes(), &fill);
+        let event = event.map_err(|rejection| format!("{rejection:?}"))?;
+        let (reply, answer) = oneshot::channel();
+        let queued = self.append(vec![event], EmitOptions::default(), Some(reply));
+        queued.await.map_err(|error| error.to_string())?;
+        let stored = answer.await.map_err(|_| "the log is being restarted")?;
+        stored.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// What is different in `new`.
+fn difference(old: &RuleSet, new: &RuleSet) -> RulesChanged {
+    let mut changed = RulesChanged {
+        hash: set_hash(new.files()),
+        position: None,
+        in_force: true,
+        added: Vec::new(),
+        removed: Vec::new(),
+        changed: Vec::new(),
+        unchanged: 0,
+        warnings: new.warnings().iter().map(Finding::from).collect(),
+    };
+    let meanings = old
+        .rules()
+        .iter()
+        .map(|rule| (&rule.id, rule.semantic_hash));
+    let mut meanings: BTreeMap<&RuleId, [u8; 32]> = meanings.collect();
+    for rule in new.rules() {
+        match meanings.remove(&rule.id) {
+            None => changed.added.push(rule.id.clone()),
+            Some(meaning) if meaning == rule.semantic_hash => changed.unchanged += 1,
+            Some(_) => changed.changed.push(rule.id.clone()),
+        }
+    }
+    changed.removed = meanings.into_keys().cloned().collect();
+    changed
+}

@@ -1,0 +1,324 @@
+//! The rules in force, and the one place where rule texts become rules.
+//!
+//! Owns which set is in force since where, for whoever asks, and the sets that were loaded last: what was
+//! checked before it was written into the log need not be loaded again to take effect. Deciding that other
+//! rules hold is the log's alone (`RuleSetActivated`).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::api::RuleCount;
+use larum_event::{Position, RuleFile, RuleId};
+use larum_pipeline::Missed;
+use larum_rule::{Diagnostic, RuleLoader, RuleSet};
+
+/// Sets that are kept: the one in force, the one before and the one to come.
+const KEPT: usize = 3;
+/// Rules whose counts are told one by one.
+const NAMED: usize = 1_000;
+/// Under which name the counts of the others are told.
+const OTHER: &str = "other";
+
+/// See the module's words.
+#[derive(Debug)]
+pub(crate) struct Rulebook {
+    loader: RuleLoader,
+    loaded: Mutex<VecDeque<Arc<RuleSet>>>,
+    in_force: Mutex<InForce>,
+    missed: Mutex<Arc<[Missed]>>,
+    /// Held by whoever changes the rules: one after the other.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+}
+
+/// What is counted of a rule since the engine started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RuleCounts {
+    /// Events that satisfied it.
+    pub(crate) matches: u64,
+    /// Times that exceptions kept something from being a match.
+    pub(crate) excepted: u64,
+    /// Revisions of its alerts in the log.
+    pub(crate) alerts: u64,
+    /// Events it failed on.
+    pub(crate) faults: u64,
+    /// Times that its script ran and answered.
+    pub(crate) runs: u64,
+    /// Of its runs those that were timed, and how long they took in all.
+    pub(crate) timed: u64,
+    /// See `timed`.
+    pub(crate) nanos: u64,
+}
+
+impl RuleCounts {
+    /// How long its scripts ran in all, estimated from those that were timed.
+    fn script_nanos(&self) -> u64 {
+        let runs = u128::from(self.runs + self.faults);
+        let all = u128::from(self.nanos) * runs;
+        let all = all.checked_div(u128::from(self.timed)).unwrap_or_default();
+        u64::try_from(all).unwrap_or(u64::MAX)
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.matches += more.matches;
+        self.excepted += more.excepted;
+        self.alerts += more.alerts;
+        self.faults += more.faults;
+        self.runs += more.runs;
+        self.timed += more.timed;
+        self.nanos += more.nanos;
+    }
+}
+
+/// Counts of some rules, by number.
+pub(crate) type Tally = BTreeMap<u32, RuleCounts>;
+
+/// Rules and where they were activated.
+#[derive(Debug, Clone)]
+pub(crate) struct InForce {
+    /// Events behind this position are evaluated by them.
+    pub(crate) since: Position,
+    /// The rules.
+    pub(crate) set: Arc<RuleSet>,
+    /// What is counted of each.
+    pub(crate) counts: Vec<RuleCounts>,
+}
+
+impl Rulebook {
+    /// Without rules; those to come are read by `loader`.
+    pub(crate) fn new(loader: RuleLoader) -> Self {
+        Self {
+            loader,
+            loaded: Mutex::default(),
+            in_force: Mutex::new(InForce {
+                since: Position::START,
+                set: Arc::new(RuleSet::empty()),
+                counts: Vec::new(),
+            }),
+            missed: Mutex::new(Arc::default()),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The rules of `files`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub(crate) fn load(&self, files: &[RuleFile]) -> Result<Arc<RuleSet>, Vec<Diagnostic>> {
+        let known = |set: &&Arc<RuleSet>| set.files() == files;
+        if let Some(set) = lock(&self.loaded).iter().find(known) {
+            return Ok(Arc::clone(set));
+        }
+        // Not under the lock: it takes a while, and others may know theirs already.
+        let set = Arc::new(self.loader.load(files)?);
+        let mut loaded = lock(&self.loaded);
+        loaded.truncate(KEPT - 1);
+        loaded.push_front(Arc::clone(&set));
+        Ok(set)
+    }
+
+    /// From `since` on these rules hold; what was counted of rules of the same ids goes on.
+    pub(crate) fn put_in_force(&self, since: Position, set: &Arc<RuleSet>) {
+        let mut in_force = lock(&self.in_force);
+        let before = in_force.set.rules().iter().zip(&in_force.counts);
+        let before: BTreeMap<&RuleId, &RuleCounts> =
+            before.map(|(rule, counts)| (&rule.id, counts)).collect();
+        let rules = set.rules().iter();
+        let counts = rules.map(|rule| before.get(&rule.id).copied().copied().unwrap_or_default());
+        *in_force = InForce {
+            since,
+            counts: counts.collect(),
+            set: Arc::clone(set),
+        };
+    }
+
+    /// Counts on.
+    pub(crate) fn count(&self, tally: &Tally) {
+        let mut in_force = lock(&self.in_force);
+        for (rule, more) in tally {
+            let index = usize::try_from(*rule).unwrap_or(usize::MAX);
+            if let Some(counts) = in_force.counts.get_mut(index) {
+                counts.add(more);
+            }
+        }
+    }
+
+    /// A revision of an alert of the rule named `rule` is in the log.
+    pub(crate) fn alert(&self, rule: &str) {
+        let mut in_force = lock(&self.in_force);
+        let rules = in_force.set.rules();
+        let found = rules.binary_search_by(|one| one.id.as_str().cmp(rule));
+        let counts = found.ok().and_then(|index| in_force.counts.get_mut(index));
+        if let Some(counts) = counts {
+            counts.alerts += 1;
+        }
+    }
+
+    /// What is counted of each rule, and how many are broken out.
+    pub(crate) fn metrics(&self) -> (Vec<RuleCount>, u64) {
+        let missed = self.missed();
+        let open = missed.iter().filter(|one| one.before.is_none());
+        let open: BTreeSet<&RuleId> = open.map(|one| &one.rule).collect();
+        let in_force = self.in_force();
+        let rules = in_force.set.rules().iter().zip(&in_force.counts);
+        let counted = rules.map(|(rule, counts)| RuleCount {
+            rule: rule.id.to_string(),
+            matches: counts.matches,
+            excepted: counts.excepted,
+            script_runs: counts.runs,
+            script_nanos: counts.script_nanos(),
+        });
+        (bounded(counted, NAMED), open.len() as u64)
+    }
+
+    /// What rules missed because they kept failing.
+    pub(crate) fn show_missed(&self, missed: Vec<Missed>) {
+        *lock(&self.missed) = missed.into();
+    }
+
+    /// As last shown.
+    pub(crate) fn missed(&self) -> Arc<[Missed]> {
+        Arc::clone(&lock(&self.missed))
+    }
+
+    /// The rules in force.
+    pub(crate) fn in_force(&self) -> InForce {
+        lock(&self.in_force).clone()
+    }
+}
+
+/// Those of `counted` that have something to tell, by name: at most `most`, and what is beyond that together.
+fn bounded(counted: impl Iterator<Item = RuleCount>, most: usize) -> Vec<RuleCount> {
+    let mut counted: Vec<RuleCount> = counted
+        .filter(|one| one.matches > 0 || one.excepted > 0 || one.script_runs > 0)
+        .collect();
+    if counted.len() > most {
+        counted.sort_by_key(|one| std::cmp::Reverse(one.matches.saturating_add(one.script_runs)));
+        let rest = counted.split_off(most);
+        let mut other = RuleCount {
+            rule: OTHER.to_owned(),
+            ..RuleCount::default()
+        };
+        for one in rest {
+            other.matches += one.matches;
+            other.excepted += one.excepted;
+            other.script_runs += one.script_runs;
+            other.script_nanos = other.script_nanos.saturating_add(one.script_nanos);
+        }
+        counted.push(other);
+    }
+    counted.sort_by(|one, other| one.rule.cmp(&other.rule));
+    counted
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What names a set: a hash of its files, so that two engines can be compared.
+pub(crate) fn set_hash(files: &[RuleFile]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for text in files.iter().flat_map(|file| [&file.path, &file.text]) {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(text: &str) -> Vec<RuleFile> {
+        vec![RuleFile {
+            path: "a.rhai".into(),
+            text: text.into(),
+        }]
+    }
+
+    #[test]
+    fn the_same_files_are_loaded_once_while_they_are_kept() {
+        let book = Rulebook::new(RuleLoader::default());
+        let one = book.load(&files(r#"rule("a").on("x.#");"#)).unwrap();
+        let again = book.load(&files(r#"rule("a").on("x.#");"#)).unwrap();
+        assert!(Arc::ptr_eq(&one, &again));
+        for other in ["b", "c", "d"] {
+            book.load(&files(&format!("rule(\"{other}\").on(\"x.#\");")))
+                .unwrap();
+        }
+        let later = book.load(&files(r#"rule("a").on("x.#");"#)).unwrap();
+        assert!(!Arc::ptr_eq(&one, &later));
+        assert!(book.load(&files("rule(")).is_err());
+    }
+
+    #[test]
+    fn counts_of_more_rules_than_are_told_one_by_one_are_told_together() {
+        let count = |rule: &str, matches: u64| RuleCount {
+            rule: rule.to_owned(),
+            matches,
+            excepted: 0,
+            script_runs: 1,
+            script_nanos: 10,
+        };
+        let all = || {
+            ["a", "b", "c"]
+                .into_iter()
+                .zip(1..)
+                .map(|(id, n)| count(id, n))
+        };
+        let told = |most: usize| -> Vec<(String, u64)> {
+            let told = bounded(all(), most).into_iter();
+            told.map(|one| (one.rule, one.matches)).collect()
+        };
+        let pairs = |pairs: &[(&str, u64)]| -> Vec<(String, u64)> {
+            pairs.iter().map(|(id, n)| ((*id).to_owned(), *n)).collect()
+        };
+        assert_eq!(told(3), pairs(&[("a", 1), ("b", 2), ("c", 3)]));
+        assert_eq!(told(2), pairs(&[("b", 2), ("c", 3), ("other", 1)]));
+        assert_eq!(told(1), pairs(&[("c", 3), ("other", 3)]));
+        assert!(bounded(std::iter::once(RuleCount::default()), 3).is_empty());
+    }
+
+    #[test]
+    fn the_time_of_all_runs_is_estimated_from_those_that_were_timed() {
+        let counts = RuleCounts {
+            runs: 90,
+            faults: 10,
+            timed: 2,
+            nanos: 6,
+            ..RuleCounts::default()
+        };
+        assert_eq!(counts.script_nanos(), 300);
+        assert_eq!(RuleCounts::default().script_nanos(), 0);
+    }
+
+    #[test]
+    fn what_is_counted_of_a_rule_goes_on_under_other_rules() {
+        let book = Rulebook::new(RuleLoader::default());
+        let one = book.load(&files(r#"rule("b").on("x.#");"#)).unwrap();
+        book.put_in_force(Position(1), &one);
+        let counts = RuleCounts {
+            matches: 3,
+            ..RuleCounts::default()
+        };
+        book.count(&Tally::from([(0, counts), (7, counts)]));
+        let two = r#"rule("a").on("x.#"); rule("b").on("y.#");"#;
+        book.put_in_force(Position(9), &book.load(&files(two)).unwrap());
+        book.alert("b");
+        book.alert("larum.unit_detached");
+        let known = book.in_force().counts;
+        assert_eq!(known[0], RuleCounts::default());
+        assert_eq!((known[1].matches, known[1].alerts), (3, 1));
+    }
+
+    #[test]
+    fn moving_text_from_one_file_to_another_is_another_set() {
+        let file = |path: &str, text: &str| RuleFile {
+            path: path.into(),
+            text: text.into(),
+        };
+        let one = set_hash(&[file("a", "bc"), file("d", "")]);
+        assert_eq!(one, set_hash(&[file("a", "bc"), file("d", "")]));
+        assert_ne!(one, set_hash(&[file("ab", "c"), file("d", "")]));
+        assert_ne!(one, set_hash(&[file("a", ""), file("d", "bc")]));
+    }
+}
