@@ -104,7 +104,9 @@ fn write_rule(out: &mut impl Write, rule: &Rule, outline: &Outline) -> io::Resul
         row(out, "layer", &above)?;
     }
     row(out, "fires", &fires(rule))?;
-    row(out, "groups", &groups(rule))?;
+    if rule.window != WindowSpec::Single || !rule.group_by.is_empty() {
+        row(out, "groups", &groups(rule))?;
+    }
     row(out, "state", &state(rule))?;
     write_decided(out, rule, outline)?;
     for (index, exception) in rule.exceptions.iter().enumerate() {

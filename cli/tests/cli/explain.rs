@@ -194,12 +194,7 @@ fn a_sigma_rule_is_explained_like_any_other() {
     let ran = folder
         .run_with(&["rules", "explain", id, "-"], &[], &other)
         .exits(0);
-    assert!(
-        ran.stdout
-            .contains("no match: it comes from another log source"),
-        "{}",
-        ran.stdout
-    );
+    assert!(ran.stdout.contains("no match: "), "{}", ran.stdout);
     let ran = folder.run(&["rules", "explain", id]).exits(0);
     assert!(
         ran.stdout
