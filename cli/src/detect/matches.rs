@@ -48,10 +48,12 @@ impl Hunt {
         }
         if left_out > 0 {
             let rules = counted(left_out as u64, "rule");
-            say(&format!("{rules} in Rhai not asked: they read events"));
+            say(&format!(
+                "{rules} not asked: rules in Rhai and those with exceptions read events"
+            ));
         }
         let mut matcher = RecordMatcher::new(&self.set, &larum_sigma::default_layout());
-        self.write(|inputs, lines| {
+        self.write(|inputs, lines, _| {
             inputs.read_records(|place, json| {
                 let found = match matcher.matches(json) {
                     Ok(found) => found,
@@ -77,8 +79,8 @@ impl Hunt {
         let mut found: Vec<RuleMatch> = Vec::new();
         let mut faults: Vec<RuleFault> = Vec::new();
         let mut fault_count = 0;
-        let tally = self.write(|inputs, lines| {
-            inputs.read(decoder, severities, |record| {
+        let tally = self.write(|inputs, lines, summary| {
+            let tally = inputs.read(decoder, severities, |record| {
                 let Ok(event) = &record.outcome else {
                     return Ok(());
                 };
@@ -102,7 +104,9 @@ impl Hunt {
                     line: record.line,
                 };
                 lines.add(&place, found.iter().map(|one| one.rule))
-            })
+            })?;
+            summary.count_excepted(&matcher.take_excepted());
+            Ok(tally)
         })?;
         if fault_count > FAULTS_SHOWN {
             let more = counted(fault_count - FAULTS_SHOWN, "fault");
@@ -114,20 +118,25 @@ impl Hunt {
     /// Reads the inputs into lines and says what came of them.
     fn write(
         self,
-        read: impl FnOnce(Inputs, &mut Lines<io::StdoutLock<'static>>) -> Result<Tally, CliError>,
+        read: impl FnOnce(
+            Inputs,
+            &mut Lines<io::StdoutLock<'static>>,
+            &mut Summary,
+        ) -> Result<Tally, CliError>,
     ) -> Result<Tally, CliError> {
         let clock = Clock::system();
         let begun = clock.monotonic();
         // JSON hides control characters, so nothing in the lines could colour a terminal.
         let mut lines = Lines::new(&self.set, io::stdout().lock());
-        let tally = read(self.inputs, &mut lines)?;
+        let mut summary = Summary::default();
+        let tally = read(self.inputs, &mut lines, &mut summary)?;
         lines.flush()?;
         let matches = ByRule {
             what: "matches",
             counts: lines.by_rule(&self.set),
         };
         let took = clock.monotonic().since(begun);
-        Summary::default().tell(&tally, &matches, &self.set, took);
+        summary.tell(&tally, &matches, &self.set, took);
         Ok(tally)
     }
 }

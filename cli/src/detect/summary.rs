@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use larum_event::{RuleId, Source, Span};
 use larum_file::Tally;
 use larum_pipeline::Outcome;
-use larum_rule::RuleSet;
+use larum_rule::{Excepted, RuleSet};
 
 use crate::terminal::{BAD, DIM, HEADING, counted, grouped, plain, say, styled};
 
@@ -54,7 +54,12 @@ impl Summary {
             }
         }
         self.system += outcome.system.len() as u64;
-        for one in &outcome.excepted {
+        self.count_excepted(&outcome.excepted);
+    }
+
+    /// Counts what exceptions kept out.
+    pub fn count_excepted(&mut self, excepted: &[Excepted]) {
+        for one in excepted {
             *self.excepted.entry((one.rule, one.exception)).or_default() += one.count;
         }
     }

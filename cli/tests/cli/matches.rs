@@ -137,7 +137,7 @@ fn a_rule_with_a_window_matches_each_of_its_events() {
     folder.write("b", process(0));
     hunt(&folder, &["--raw", "b"])
         .exits(0)
-        .complains("1 rule in Rhai not asked");
+        .complains("1 rule not asked: rules in Rhai");
 }
 
 #[test]

@@ -57,7 +57,10 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("saphyr-parser", &["larum-sigma"]),
     ("prometheus-client", &["larum-http"]),
     // Doors unpack; the window's tests read recorded sets.
-    ("flate2", &["larum-file", "larum-http", "larum-window"]),
+    (
+        "flate2",
+        &["larum-file", "larum-http", "larum-window", "larum"],
+    ),
     ("clap", &["larum"]),
     ("tracing-subscriber", &["larum"]),
 ];
