@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::styling::Style;
 use larum_event::{FiringPolicy, WindowSpec, limits};
-use larum_rule::{Exception, Gate, Outline, Rule, RuleSet};
+use larum_rule::{Exception, Gate, Outline, Rule};
 use serde_json::{Value, json};
 
 use super::why::{self, Margin, WIDTH, fitted};
@@ -74,7 +74,7 @@ impl Explain {
             }
             match (&events, self.json) {
                 (None, true) => writeln!(out, "{}", object(rule, &outline))?,
-                (None, false) => write_rule(&mut out, &set, rule, &outline)?,
+                (None, false) => write_rule(&mut out, rule, &outline)?,
                 (Some(events), true) => event::write_json(&mut out, &set, *number, events)?,
                 (Some(events), false) => event::write(&mut out, &set, *number, events)?,
             }
@@ -95,24 +95,18 @@ fn styled_row(out: &mut impl Write, name: &str, text: &str, style: Style) -> io:
     writeln!(out, "  {name}{text}")
 }
 
-fn write_rule(
-    out: &mut impl Write,
-    set: &RuleSet,
-    rule: &Rule,
-    outline: &Outline,
-) -> io::Result<()> {
+fn write_rule(out: &mut impl Write, rule: &Rule, outline: &Outline) -> io::Result<()> {
     write_head(out, rule)?;
     row(out, "file", &format!("{}:{}", rule.file, rule.line))?;
     row(out, "reads", &reads(rule))?;
-    if set.layers() > 1 {
-        row(
-            out,
-            "layer",
-            &format!("{} of {}", rule.layer, set.layers() - 1),
-        )?;
+    if rule.layer > 0 {
+        let above = format!("{}: after the rules whose alerts it reads", rule.layer);
+        row(out, "layer", &above)?;
     }
     row(out, "fires", &fires(rule))?;
-    row(out, "groups", &groups(rule))?;
+    if rule.window != WindowSpec::Single || !rule.group_by.is_empty() {
+        row(out, "groups", &groups(rule))?;
+    }
     row(out, "state", &state(rule))?;
     write_decided(out, rule, outline)?;
     for (index, exception) in rule.exceptions.iter().enumerate() {

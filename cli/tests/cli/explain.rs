@@ -188,6 +188,13 @@ fn a_sigma_rule_is_explained_like_any_other() {
         "{}",
         ran.stdout
     );
+    let other = event
+        .replace("x.exe", "tool.exe")
+        .replace("\"EventID\":1", "\"EventID\":3");
+    let ran = folder
+        .run_with(&["rules", "explain", id, "-"], &[], &other)
+        .exits(0);
+    assert!(ran.stdout.contains("no match: "), "{}", ran.stdout);
     let ran = folder.run(&["rules", "explain", id]).exits(0);
     assert!(
         ran.stdout

@@ -62,6 +62,8 @@ mod set;
 
 mod describe;
 
+mod bits;
+
 mod matcher;
 
 #[cfg(test)]

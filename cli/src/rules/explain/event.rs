@@ -71,8 +71,13 @@ impl Answer {
         if !self.explained.reads_topic {
             return Some("the rule does not read its topic".to_owned());
         }
+        let condition = self.explained.condition.as_ref();
         match &self.explained.outcome {
             Err(fault) => return Some(format!("the rule fails on it: {}", fault.message)),
+            // Of a rule in Sigma the log source has to hold too.
+            Ok(false) if condition.is_none_or(|condition| condition.held == Some(true)) => {
+                return Some("it comes from another log source".to_owned());
+            }
             Ok(false) => return Some("the condition does not hold".to_owned()),
             Ok(true) => {}
         }

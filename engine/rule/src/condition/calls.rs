@@ -61,7 +61,8 @@ impl Reader<'_> {
         let Some((Link::Method(call, _), path)) = chain.links.split_last() else {
             return self.truth_of(chain.root, &chain.links, is_lenient, place);
         };
-        if self.is_defined(&call.name) {
+        // Behind `?.`, a question about what is missing is not asked, which is not the answer no.
+        if self.is_defined(&call.name) || self.may_end_early(&chain) {
             return None;
         }
         match (call.name.as_str(), call.args.as_slice()) {
@@ -86,6 +87,22 @@ impl Reader<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Whether a `?` in a chain that ends in a call may keep it from being made. Within a path that is
+    /// looked up as one, it has no meaning.
+    fn may_end_early(&self, chain: &Chain<'_>) -> bool {
+        let Some((last, path)) = chain.optional.split_last() else {
+            return false;
+        };
+        if *last || !path.contains(&true) {
+            return *last;
+        }
+        let Some((_, links)) = chain.links.split_last() else {
+            return true;
+        };
+        let field = self.field(chain.root, links);
+        field.is_none_or(|field| field.by_members)
     }
 
     /// `test(text, wanted)`

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+use super::bits::Bits;
 use super::decide::Decider;
 use super::fold::FoldedTexts;
 use super::program::Step;
@@ -20,49 +21,6 @@ const REMEMBERED_COMBINATIONS: usize = 4_096;
 
 /// Most deciders of any value; beyond it, one decides all of it.
 const MOST_ANY_DECIDERS: usize = 64;
-
-/// Bits that know which of them are set.
-#[derive(Debug, Default)]
-struct Bits {
-    words: Vec<u64>,
-    set: Vec<u32>,
-}
-
-impl Bits {
-    fn new(count: usize) -> Self {
-        Self {
-            words: vec![0; count.div_ceil(64)],
-            set: Vec::new(),
-        }
-    }
-
-    fn has(&self, bit: u32) -> bool {
-        let word = self
-            .words
-            .get(bit as usize / 64)
-            .copied()
-            .unwrap_or_default();
-        word >> (bit % 64) & 1 == 1
-    }
-
-    fn insert(&mut self, bit: u32) {
-        if let Some(word) = self.words.get_mut(bit as usize / 64) {
-            let mask = 1 << (bit % 64);
-            if *word & mask == 0 {
-                *word |= mask;
-                self.set.push(bit);
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        for bit in self.set.drain(..) {
-            if let Some(word) = self.words.get_mut(bit as usize / 64) {
-                *word = 0;
-            }
-        }
-    }
-}
 
 /// What a combination of views needs.
 #[derive(Debug)]

@@ -32,6 +32,8 @@ pub(crate) enum Link<'a> {
 pub(crate) struct Chain<'a> {
     pub(crate) root: Root<'a>,
     pub(crate) links: Vec<Link<'a>>,
+    /// Which links are joined by `?.` or `?[`: what is missing before one ends the chain.
+    pub(crate) optional: Vec<bool>,
 }
 
 #[derive(Clone, Copy)]
@@ -48,10 +50,12 @@ impl<'a> Chain<'a> {
             None => return Self::rooted(expr),
         };
         let mut rest = expr;
-        while let Some((both, joint, ends)) = parts(rest) {
+        while let Some((both, joint, flags)) = parts(rest) {
             rest = &both.rhs;
+            let ends = flags.contains(ASTFlags::BREAK);
             let nested = if ends { None } else { parts(rest) };
             let step = nested.map_or(rest, |(inner, ..)| &inner.lhs);
+            chain.optional.push(flags.contains(ASTFlags::NEGATED));
             chain.push(step, joint);
             if nested.is_none() {
                 break;
@@ -69,6 +73,7 @@ impl<'a> Chain<'a> {
         Self {
             root,
             links: Vec::new(),
+            optional: Vec::new(),
         }
     }
 
@@ -81,12 +86,12 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// The two sides of one step of a chain, how they are joined, and whether the chain ends there.
-fn parts(expr: &Expr) -> Option<(&BinaryExpr, Joint, bool)> {
+/// The two sides of one step of a chain, how they are joined, and its flags.
+fn parts(expr: &Expr) -> Option<(&BinaryExpr, Joint, ASTFlags)> {
     let (both, flags, joint) = match expr {
         Expr::Dot(both, flags, _) => (both, flags, Joint::Dot),
         Expr::Index(both, flags, _) => (both, flags, Joint::Bracket),
         _ => return None,
     };
-    Some((both, joint, flags.contains(ASTFlags::BREAK)))
+    Some((both, joint, *flags))
 }

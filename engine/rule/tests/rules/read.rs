@@ -292,3 +292,21 @@ fn names_that_double_each_other_do_not_grow_without_bound() {
     text += "true }\nrule(\"r\").on(\"#\").when(|event| f(event));";
     assert!(!load(&text).rules()[0].is_native());
 }
+
+#[test]
+fn a_question_that_is_not_asked_is_no_answer() {
+    let inside = |body: &str| {
+        let text = file(&format!("(if true {{ {body} }} else {{ false }}) || true"));
+        for set in [load(&text), interpreted(&text)] {
+            let (out, faults) = outcome(set, &login("{}"));
+            assert_eq!((out.len(), faults.len()), (0, 1), "{body}");
+        }
+    };
+    inside("event.data.a?.contains(\"x\")");
+    inside("{ let d = event.data; d.a?.b.contains(\"x\") }");
+    check(
+        "event.data.a?.b.contains(\"x\") || event.data.c == 1",
+        r#"{"c":1}"#,
+        "{}",
+    );
+}
