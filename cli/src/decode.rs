@@ -60,7 +60,9 @@ impl Decode {
 
 /// Loads a decoder file; where there is no such file, the decoder of that name that comes with us.
 pub fn load(path: &Path) -> Result<Decoder, CliError> {
-    if let Some(builtin) = path.to_str().and_then(Decoder::builtin)
+    // A name in a configuration file is made a path beside that file.
+    let name = path.file_name().and_then(|name| name.to_str());
+    if let Some(builtin) = name.and_then(Decoder::builtin)
         && !path.exists()
     {
         return Ok(builtin);

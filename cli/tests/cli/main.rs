@@ -23,4 +23,5 @@ mod mistakes;
 mod rule_cases;
 mod rules;
 mod serve;
+mod sigma;
 mod writing_rules;

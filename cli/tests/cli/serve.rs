@@ -7,7 +7,7 @@ use super::run::{Folder, RULE, login};
 const QUESTIONS: usize = 2_000;
 
 /// A running server.
-struct Server {
+pub struct Server {
     child: Child,
     stderr: BufReader<ChildStderr>,
     /// The line it says when it is ready.
@@ -16,7 +16,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(folder: &Folder) -> Self {
+    pub fn start(folder: &Folder) -> Self {
         Self::logging(folder, "warn")
     }
 
@@ -43,7 +43,7 @@ impl Server {
         }
     }
 
-    fn post(&self, body: &str) {
+    pub fn post(&self, body: &str) {
         let answer = ureq::post(format!("{}/v1/events", self.url))
             .header("content-type", "application/x-ndjson")
             .send(body)
@@ -61,14 +61,14 @@ impl Server {
         line
     }
 
-    fn get(&self, path: &str) -> serde_json::Value {
+    pub fn get(&self, path: &str) -> serde_json::Value {
         let answer = ureq::get(format!("{}{path}", self.url)).call().unwrap();
         let text = answer.into_body().read_to_string().unwrap();
         serde_json::from_str(&text).unwrap()
     }
 
     /// Ends it with a signal; the answer is its exit code.
-    fn signal(mut self, name: &str) -> i32 {
+    pub fn signal(mut self, name: &str) -> i32 {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status().unwrap();
         assert!(sent.success());
