@@ -1,6 +1,10 @@
 //! Rules in Rhai: read into predicates against run as scripts, few against many, and the same single-event
 //! rules in Rhai and in Sigma.
-#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark reads the clock and shows its figures"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;
