@@ -66,50 +66,19 @@ fn json(text: &str) -> Value {
 
 /// Files of a gzipped tar that end in `.yml`, by path.
 fn rules_of(path: &Path) -> Vec<(String, String)> {
-    let mut bytes = Vec::new();
-    let packed = std::fs::read(path).expect("an archive");
-    GzDecoder::new(&packed[..])
-        .read_to_end(&mut bytes)
-        .expect("gzip");
-    let field = |bytes: &[u8]| {
-        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-        String::from_utf8(text.to_vec()).expect("text")
-    };
+    let packed = std::fs::File::open(path).expect("an archive");
+    let mut archive = tar::Archive::new(GzDecoder::new(packed));
     let mut files = Vec::new();
-    let (mut at, mut long_name) = (0, None);
-    while at + 512 <= bytes.len() && bytes[at] != 0 {
-        let header = &bytes[at..at + 512];
-        let size = usize::from_str_radix(field(&header[124..136]).trim(), 8).expect("a size");
-        let body = &bytes[at + 512..at + 512 + size];
-        at += 512 + size.div_ceil(512) * 512;
-        // Names that are too long for a header stand before it.
-        match header[156] {
-            b'L' => long_name = Some(field(body)),
-            b'x' => long_name = pax_path(&field(body)),
-            _ => {}
-        }
-        if matches!(header[156], b'L' | b'x' | b'g') {
-            continue;
-        }
-        let prefix = field(&header[345..500]);
-        let short = field(&header[..100]);
-        let joined = if prefix.is_empty() {
-            short
-        } else {
-            format!("{prefix}/{short}")
-        };
-        let name = long_name.take().unwrap_or(joined);
+    for entry in archive.entries().expect("a tar") {
+        let mut entry = entry.expect("a whole tar");
+        let name = entry.path().expect("a path").to_string_lossy().into_owned();
         if name.ends_with(".yml") {
-            files.push((name, String::from_utf8(body.to_vec()).expect("text")));
+            let mut text = String::new();
+            entry.read_to_string(&mut text).expect("text");
+            files.push((name, text));
         }
     }
     files
-}
-
-/// The path in the records of an extended header, `30 path=...` each on a line.
-fn pax_path(records: &str) -> Option<String> {
-    let path = |line: &str| Some(line.split_once(" path=")?.1.to_owned());
-    records.lines().find_map(path)
 }
 
 fn regression() -> Option<std::path::PathBuf> {

@@ -1,11 +1,7 @@
 //! Rules and lanes, unpacked into the scratch folder.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use flate2::read::GzDecoder;
 
 /// What both read.
 pub(crate) struct Lane {
@@ -20,61 +16,29 @@ pub(crate) struct Lane {
     pub(crate) events: usize,
 }
 
-/// The folder of the recordings; `None`, said aloud, where there is none.
-pub(crate) fn folder() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let folder = std::env::var_os("LARUM_DATA").map_or(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!(
-        "skipped: no recordings at {}; LARUM_DATA names their folder",
-        folder.display()
-    );
-    None
-}
-
 /// The folder that holds SigmaHQ's rules.
 pub(crate) fn unpack_rules(folder: &Path, scratch: &Path) -> PathBuf {
     let rules = scratch.join("rules");
     if !rules.is_dir() {
-        fs::create_dir_all(&rules).expect("a folder for the rules");
-        let archive = folder.join("sigma-rules.tar.gz");
-        let status = Command::new("tar")
-            .arg("xzf")
-            .arg(archive)
-            .arg("-C")
-            .arg(&rules)
-            .status();
-        assert!(status.is_ok_and(|it| it.success()), "tar unpacks the rules");
+        for (path, text) in larum_benches::sigma_rules(folder) {
+            let path = rules.join(path);
+            let parent = path.parent().expect("a folder of rules");
+            fs::create_dir_all(parent).expect("a folder for the rules");
+            fs::write(path, text).expect("room for the rules");
+        }
     }
     rules
 }
 
 /// The lanes, each with at least `events` events, and all recordings of attacks as one.
 pub(crate) fn lanes(folder: &Path, scratch: &Path, events: usize) -> Vec<Lane> {
-    let mut lanes = Vec::new();
-    for name in [
-        "structured_windows",
-        "raw_windows",
-        "cisco_syslog",
-        "sysmon_file_event",
-    ] {
-        let text = unpacked(&folder.join(format!("lanes/{name}.ndjson.gz")));
-        lanes.push(lane(name, &text, scratch, events));
-    }
-    let entries = fs::read_dir(folder.join("otrf")).expect("recordings of attacks");
-    let mut recordings: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("a recording").path())
-        .collect();
-    recordings.sort();
-    let unpacked = |recording: &PathBuf| unpacked(&recording.join("events.ndjson.gz"));
-    let text: String = recordings.iter().map(unpacked).collect();
-    lanes.push(Lane {
-        is_recorded: true,
-        ..lane("otrf", &text, scratch, events)
-    });
-    lanes
+    larum_benches::recorded_lanes(folder)
+        .into_iter()
+        .map(|(name, text)| Lane {
+            is_recorded: name == "otrf",
+            ..lane(&name, &text, scratch, events)
+        })
+        .collect()
 }
 
 fn lane(name: &str, text: &str, scratch: &Path, events: usize) -> Lane {
@@ -93,13 +57,4 @@ fn lane(name: &str, text: &str, scratch: &Path, events: usize) -> Lane {
         one_line: write("-one-line", "{\"product\":\"none\"}\n"),
         events: count * times,
     }
-}
-
-fn unpacked(path: &Path) -> String {
-    let file = File::open(path).expect("a file of the recordings");
-    let mut text = String::new();
-    GzDecoder::new(file)
-        .read_to_string(&mut text)
-        .expect("gzip of text");
-    text
 }

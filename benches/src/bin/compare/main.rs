@@ -56,7 +56,7 @@ struct Round {
 
 fn main() {
     let arguments = Arguments::parse();
-    let Some(folder) = input::folder() else {
+    let Some(folder) = larum_benches::recordings() else {
         return;
     };
     std::fs::create_dir_all(&arguments.scratch).expect("a scratch folder");

@@ -20,7 +20,7 @@ use clap::Parser;
 use larum_rule::predicate::{PathMap, PredicateMatcher, PredicateSet, Record, RecordReader, Work};
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, default_layout};
 
-use recorded::{Lane, lanes, rule_files};
+use recorded::Lane;
 
 /// Measures the matcher.
 #[derive(Debug, Clone, Parser)]
@@ -112,13 +112,14 @@ impl Rules {
 #[expect(clippy::cast_precision_loss, reason = "counts of a measurement")]
 fn main() {
     let arguments = Arguments::parse();
-    let Some(folder) = recorded::folder() else {
+    let Some(folder) = larum_benches::recordings() else {
         return;
     };
-    let files = rule_files(&folder.join("sigma-rules.tar.gz"));
-    let lanes: Vec<Lane> = lanes(&folder)
+    let files = larum_benches::sigma_rules(&folder);
+    let lanes: Vec<Lane> = larum_benches::recorded_lanes(&folder)
         .into_iter()
-        .filter(|lane| lane.name.contains(&arguments.lane))
+        .filter(|(name, _)| name.contains(&arguments.lane))
+        .map(|(name, text)| Lane::new(&name, &text))
         .collect();
     let count = arguments.rules.unwrap_or(files.len());
     // The second set finds the memory that loading the first gave back, so it adds what it takes itself.
