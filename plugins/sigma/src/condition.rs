@@ -65,6 +65,24 @@ impl Condition {
             Self::Or(conditions) => Expression::Any(all(conditions)?),
         })
     }
+
+    /// How many questions its expression asks, `sizes` telling of each detection.
+    pub(crate) fn size(&self, sizes: &[(&str, usize)]) -> usize {
+        let sum = |conditions: &[Self]| {
+            let sizes = conditions.iter().map(|condition| condition.size(sizes));
+            sizes.fold(1, usize::saturating_add)
+        };
+        let of = |is: &dyn Fn(&str) -> bool| {
+            let chosen = sizes.iter().filter(|(name, _)| is(name));
+            chosen.fold(1_usize, |sum, (_, size)| sum.saturating_add(*size))
+        };
+        match self {
+            Self::Name(wanted) => of(&|name| name == wanted),
+            Self::Of(_, selector) => of(&|name| selects(selector, name)),
+            Self::Not(inner) => inner.size(sizes),
+            Self::And(conditions) | Self::Or(conditions) => sum(conditions),
+        }
+    }
 }
 
 /// Names with a leading underscore are selected only by a selector with one.

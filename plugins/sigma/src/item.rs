@@ -45,15 +45,35 @@ enum Value {
 pub(crate) struct Scope<'s> {
     pub(crate) predicates: &'s mut PredicateSetBuilder,
     pub(crate) fields: &'s FieldMap,
+    /// Questions that the rule may still ask; see [`QUESTIONS`].
+    pub(crate) left: usize,
 }
 
+/// Most questions of one rule, each counted as often as its condition repeats it. The largest public rules ask some
+/// thousands; a few lines with aliases, modifiers and selectors could ask for more than any memory holds.
+pub(crate) const QUESTIONS: usize = 200_000;
+/// Most modifiers of an item; what they make of one value grows with each.
+const MODIFIERS: usize = 8;
+/// Most patterns that modifiers make of one value.
+const PATTERNS: usize = 2_000;
+
 impl Scope<'_> {
+    /// Takes note of questions that the rule asks.
+    pub(crate) fn spend(&mut self, questions: usize, line: usize) -> Checked<()> {
+        self.left = self.left.checked_sub(questions).ok_or_else(|| {
+            let reason = format!("it asks more than {QUESTIONS} questions, repetitions counted");
+            Problem::new(line, reason)
+        })?;
+        Ok(())
+    }
+
     fn slot(&mut self, field: &str) -> Slot {
         let name = self.fields.get(field).map_or(field, String::as_str);
         self.predicates.slot(name)
     }
 
     fn is(&mut self, slot: Option<Slot>, test: Test, line: usize) -> Checked<Expression> {
+        self.spend(1, line)?;
         let id = self.predicates.predicate(slot, test);
         id.map(Expression::Is)
             .map_err(|error| Problem::new(line, error.to_string()))
@@ -188,7 +208,11 @@ impl<'i> Item<'i> {
             negated: false,
             field,
         };
-        for name in names {
+        for (number, name) in names.enumerate() {
+            if number == MODIFIERS {
+                let reason = format!("an item has more than {MODIFIERS} modifiers");
+                return Err(Problem::new(line, reason));
+            }
             let modifier = Modifier::parse(name);
             let modifier = modifier
                 .ok_or_else(|| Problem::new(line, format!("there is no modifier {name:?}")))?;
@@ -271,6 +295,10 @@ impl<'i> Item<'i> {
             for value in &values {
                 let changed = value.changed(*modifier);
                 next.extend(changed.map_err(|reason| Problem::new(line, reason))?);
+                if next.len() > PATTERNS {
+                    let reason = format!("its modifiers make more than {PATTERNS} of one value");
+                    return Err(Problem::new(line, reason));
+                }
             }
             values = next;
         }

@@ -11,7 +11,7 @@ use larum_rule::predicate::{
 use crate::correlation::Correlation;
 use crate::error::{Checked, Problem, Refusal};
 use crate::filter::Filter;
-use crate::item::Scope;
+use crate::item::{QUESTIONS, Scope};
 use crate::log_source::{FieldMap, LogSource, LogSourceTable, Part};
 use crate::meaning::Meaning;
 use crate::rule::{Header, Metadata, log_source};
@@ -267,6 +267,7 @@ impl Compiler<'_> {
             let mut scope = Scope {
                 predicates: self.builder,
                 fields: &fields,
+                left: QUESTIONS,
             };
             let mut all = vec![scope.conditions(detection)?];
             for filter in &applied {

@@ -131,6 +131,7 @@ impl Scope<'_> {
     pub(crate) fn conditions(&mut self, detection: &Node) -> Checked<Expression> {
         let conditions = conditions(detection)?;
         let mut parts = Vec::new();
+        let mut sizes = Vec::new();
         for (name, node) in detection.members("detection")? {
             match name.as_str() {
                 "condition" => {}
@@ -138,11 +139,18 @@ impl Scope<'_> {
                     let reason = "timeframe belongs to aggregations, which correlations replace";
                     return Err(Problem::new(node.line, reason));
                 }
-                _ => parts.push((name.clone(), self.detection(name, node)?)),
+                _ => {
+                    let before = self.left;
+                    parts.push((name.clone(), self.detection(name, node)?));
+                    sizes.push((name.as_str(), before - self.left + 1));
+                }
             }
         }
         if parts.is_empty() {
             return Err(Problem::new(detection.line, "it detects nothing"));
+        }
+        for condition in &conditions {
+            self.spend(condition.size(&sizes), detection.line)?;
         }
         let read = conditions
             .iter()

@@ -34,3 +34,48 @@ fn aliases_that_grow_without_bound_are_refused() {
         rules.refused
     );
 }
+
+/// A rule of these lines is refused with these words, and before it takes much memory.
+fn refused(text: &str, words: &str) {
+    let rules = load(text, LogSources::Ignored);
+    let reason = &rules.refused[0].reason;
+    assert!(reason.contains(words), "{reason}");
+    assert!(rules.rules.is_empty());
+}
+
+#[test]
+fn a_condition_that_repeats_its_detections_without_bound_is_refused() {
+    let values: Vec<String> = (0..1_000).map(|value| format!("v{value}")).collect();
+    let of = |times: usize| {
+        let condition = vec!["1 of them"; times].join(" or ");
+        crate::rule(&format!(
+            "s: {{F: [{}]}}\ncondition: {condition}",
+            values.join(", ")
+        ))
+    };
+    refused(&of(300), "more than 200000 questions");
+    let rules = load(&of(100), LogSources::Ignored);
+    assert_eq!(rules.rules.len(), 1);
+}
+
+#[test]
+fn values_and_modifiers_that_multiply_without_bound_are_refused() {
+    let key = format!("F{}", "|base64offset".repeat(8));
+    refused(
+        &item(&format!("'{key}': some value")),
+        "more than 2000 of one value",
+    );
+    let key = format!("F{}", "|base64".repeat(9));
+    refused(
+        &item(&format!("'{key}': some value")),
+        "more than 8 modifiers",
+    );
+    let lists: Vec<String> = (0..400)
+        .map(|value| format!("'-a -b -c -d {value}'"))
+        .collect();
+    let text = crate::rule(&format!(
+        "s: {{'F|windash': [{}]}}\ncondition: s",
+        lists.join(", ")
+    ));
+    refused(&text, "more than 200000 questions");
+}
