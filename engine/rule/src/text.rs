@@ -8,7 +8,7 @@ mod network;
 mod pattern;
 
 pub(crate) use network::Network;
-pub(crate) use pattern::{Search, TextTest, regex};
+pub(crate) use pattern::{Search, TextTest, compiled, regex};
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -49,9 +49,11 @@ pub(crate) struct Scope<'s> {
     pub(crate) left: usize,
 }
 
-/// Most questions of one rule, each counted as often as its condition repeats it. The largest public rules ask some
+/// Most questions of one rule, each counted where it stands and wherever the condition uses it. The largest public rules ask some
 /// thousands; a few lines with aliases, modifiers and selectors could ask for more than any memory holds.
 pub(crate) const QUESTIONS: usize = 200_000;
+/// What a regular expression counts as: compiled, it takes up to a megabyte.
+const REGEX_QUESTIONS: usize = 200;
 /// Most modifiers of an item; what they make of one value grows with each.
 const MODIFIERS: usize = 8;
 /// Most patterns that modifiers make of one value.
@@ -73,7 +75,8 @@ impl Scope<'_> {
     }
 
     fn is(&mut self, slot: Option<Slot>, test: Test, line: usize) -> Checked<Expression> {
-        self.spend(1, line)?;
+        let is_regex = matches!(test, Test::Regex(_));
+        self.spend(if is_regex { REGEX_QUESTIONS } else { 1 }, line)?;
         let id = self.predicates.predicate(slot, test);
         id.map(Expression::Is)
             .map_err(|error| Problem::new(line, error.to_string()))

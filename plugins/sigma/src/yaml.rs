@@ -3,7 +3,7 @@
 //! A plain scalar is the text that was written, `null`, `~` or nothing is null; whoever wants a number or a
 //! truth reads it from the text. A key that occurs twice is an error.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
@@ -164,6 +164,7 @@ impl<'t> Reader<'t> {
 
     fn map(&mut self, depth: usize) -> Checked<Yaml> {
         let mut members: Vec<(String, Node)> = Vec::new();
+        let mut known: HashSet<String> = HashSet::new();
         loop {
             let (event, line) = self.next()?;
             let key = match event {
@@ -174,7 +175,7 @@ impl<'t> Reader<'t> {
             if key == "<<" {
                 return Err(Problem::new(line, "merge keys are not supported"));
             }
-            if members.iter().any(|(known, _)| *known == key) {
+            if !known.insert(key.clone()) {
                 return Err(Problem::new(line, format!("the key {key:?} occurs twice")));
             }
             let (event, line) = self.next()?;

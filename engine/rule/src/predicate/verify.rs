@@ -10,7 +10,7 @@ use super::set::Slot;
 use super::test::{Case, Test, TextKind};
 use super::time_part::TimePart;
 use super::typed::Typed;
-use crate::text::Network;
+use crate::text::{Network, compiled};
 
 /// A test that looks at the values themselves.
 #[derive(Debug)]
@@ -49,11 +49,7 @@ impl Verifier {
                 case: Case::Ignored,
             } => Self::Pattern(glob.folded().matcher(), Case::Ignored),
             Test::Pattern { glob, case } => Self::Pattern(glob.matcher(), *case),
-            Test::Regex(pattern) => Self::Regex(Regex::new(pattern).map_err(|error| {
-                let text = error.to_string();
-                let last = text.lines().last().unwrap_or_default();
-                last.trim_start_matches("error: ").to_owned()
-            })?),
+            Test::Regex(pattern) => Self::Regex(compiled(pattern)?),
             Test::Network(network) => Self::Network(Network::parse(network)?),
             Test::Time(part, comparison, bound) => Self::Time(*part, *comparison, *bound),
             Test::Null => Self::Null,

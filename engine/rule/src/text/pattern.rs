@@ -86,6 +86,11 @@ const REGEX_BYTES: usize = 1024 * 1024;
 
 /// Compiles a regular expression; the error is a sentence.
 pub(crate) fn regex(pattern: &str) -> Result<regex::Regex, String> {
+    compiled(pattern).map_err(|reason| format!("{pattern:?} is not a regular expression: {reason}"))
+}
+
+/// Compiles a regular expression; the error is what is wrong with it.
+pub(crate) fn compiled(pattern: &str) -> Result<regex::Regex, String> {
     regex::RegexBuilder::new(pattern)
         .size_limit(REGEX_BYTES)
         .build()
@@ -93,8 +98,7 @@ pub(crate) fn regex(pattern: &str) -> Result<regex::Regex, String> {
             let reason = error.to_string();
             // The crate draws a picture; its last line says what is wrong.
             let reason = reason.lines().last().unwrap_or_default();
-            let reason = reason.trim().trim_start_matches("error: ");
-            format!("{pattern:?} is not a regular expression: {reason}")
+            reason.trim().trim_start_matches("error: ").to_owned()
         })
 }
 

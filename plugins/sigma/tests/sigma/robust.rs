@@ -79,3 +79,21 @@ fn values_and_modifiers_that_multiply_without_bound_are_refused() {
     ));
     refused(&text, "more than 200000 questions");
 }
+
+#[test]
+fn regular_expressions_that_are_large_together_or_alone_are_refused() {
+    let large = item(r"'F|re': '(\w{1,500}){1,50}'");
+    refused(&large, "exceeds size limit");
+    let many: Vec<String> = (0..501).map(|value| format!("'x{value}'")).collect();
+    let text = |many: &[String]| {
+        crate::rule(&format!(
+            "s: {{'F|re': [{}]}}\ncondition: s",
+            many.join(", ")
+        ))
+    };
+    refused(&text(&many), "more than 200000 questions");
+    assert_eq!(
+        load(&text(&many[..490]), LogSources::Ignored).rules.len(),
+        1
+    );
+}
