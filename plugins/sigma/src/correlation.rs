@@ -42,12 +42,16 @@ pub struct Correlation {
     pub rules: Vec<String>,
     /// Fields that events must share; none: all events are one group.
     pub group_by: Vec<String>,
+    /// What fields to group by or to compute with are called in the rules it is about: alias, rule, field.
+    pub aliases: Vec<(String, String, String)>,
     /// How far apart its events may be.
     pub timespan_seconds: u64,
     /// Bounds that must all hold. Empty for temporal kinds without a condition: all rules must match.
     pub bounds: Vec<Bound>,
     /// Fields whose values are counted or computed with.
     pub fields: Vec<String>,
+    /// Of [`CorrelationKind::ValuePercentile`], which percentile, 0 to 100; 50, the median, where it does not say.
+    pub percentile: Option<Number>,
     /// Whether the rules it is about also alert by themselves.
     pub generate: bool,
 }
@@ -67,6 +71,24 @@ impl Correlation {
     /// Whether `name` is its id or its name.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.id.as_deref() == Some(name) || self.name.as_deref() == Some(name)
+    }
+
+    /// Whether the alerts of `other`, which it is about, carry what it groups by.
+    pub(crate) fn check_carries(&self, other: &Self) -> Result<(), String> {
+        for wanted in &self.group_by {
+            let alias = self
+                .aliases
+                .iter()
+                .find(|(alias, rule, _)| alias == wanted && other.is_called(rule));
+            let field = alias.map_or(wanted, |(_, _, field)| field);
+            if !other.group_by.contains(field) {
+                return Err(format!(
+                    "it groups by {wanted:?}, and alerts of {:?} carry no {field:?}",
+                    other.title
+                ));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn read(document: &Node, header: Header) -> Checked<Self> {
@@ -92,9 +114,13 @@ impl Correlation {
             return Err(Problem::new(node.line, "the correlation names no rules"));
         }
         let timespan = member("timespan")?;
-        let (bounds, fields) = condition(kind, node)?;
+        let Asked {
+            bounds,
+            fields,
+            percentile,
+        } = condition(kind, node)?;
         let group_by = texts("group-by")?;
-        check_aliases(node, &rules)?;
+        let aliases = aliases(node, &rules)?;
         Ok(Self {
             title: header.title,
             id: header.id,
@@ -102,9 +128,11 @@ impl Correlation {
             kind,
             rules,
             group_by,
+            aliases,
             timespan_seconds: seconds(timespan.text("timespan")?, timespan.line)?,
             bounds,
             fields,
+            percentile,
             generate: truth(node, "generate")?,
         })
     }
@@ -158,23 +186,45 @@ fn truth(node: &Node, key: &str) -> Checked<bool> {
 }
 
 /// Each alias names, for rules of the correlation, what the field is called there.
-fn check_aliases(node: &Node, rules: &[String]) -> Checked<()> {
-    let Some(aliases) = node.get("aliases") else {
-        return Ok(());
+fn aliases(node: &Node, rules: &[String]) -> Checked<Vec<(String, String, String)>> {
+    let mut aliases = Vec::new();
+    let Some(node) = node.get("aliases") else {
+        return Ok(aliases);
     };
-    for (alias, fields) in aliases.members("aliases")? {
+    for (alias, fields) in node.members("aliases")? {
         for (rule, field) in fields.members(alias)? {
-            field.text(rule)?;
+            let name = field.text(rule)?;
             if !rules.contains(rule) {
                 let reason = format!("the alias {alias:?} names {rule:?}, which it is not about");
                 return Err(Problem::new(field.line, reason));
             }
+            aliases.push((alias.clone(), rule.clone(), name.to_owned()));
         }
     }
-    Ok(())
+    Ok(aliases)
 }
 
-fn condition(kind: CorrelationKind, node: &Node) -> Checked<(Vec<Bound>, Vec<String>)> {
+/// What a condition asks.
+#[derive(Default)]
+struct Asked {
+    bounds: Vec<Bound>,
+    fields: Vec<String>,
+    percentile: Option<Number>,
+}
+
+fn percentile(node: &Node) -> Checked<Number> {
+    let text = node.text("percentile")?;
+    let number = Number::parse(text).filter(|number| {
+        Comparison::AtLeast.holds(*number, Number::Whole(0))
+            && Comparison::AtMost.holds(*number, Number::Whole(100))
+    });
+    number.ok_or_else(|| {
+        let reason = format!("percentile is a number from 0 to 100, not {text:?}");
+        Problem::new(node.line, reason)
+    })
+}
+
+fn condition(kind: CorrelationKind, node: &Node) -> Checked<Asked> {
     let needs_field = !matches!(
         kind,
         CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered
@@ -184,7 +234,7 @@ fn condition(kind: CorrelationKind, node: &Node) -> Checked<(Vec<Bound>, Vec<Str
             kind,
             CorrelationKind::Temporal | CorrelationKind::TemporalOrdered
         ) {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(Asked::default());
         }
         return Err(Problem::new(node.line, "the correlation has no condition"));
     };
@@ -192,14 +242,20 @@ fn condition(kind: CorrelationKind, node: &Node) -> Checked<(Vec<Bound>, Vec<Str
         let reason = "boolean conditions of correlations are not in specification 2.1";
         return Err(Problem::new(condition.line, reason));
     }
-    let (mut bounds, mut fields) = (Vec::new(), Vec::new());
+    let mut asked = Asked::default();
+    if kind == CorrelationKind::ValuePercentile {
+        asked.percentile = Some(Number::Whole(50));
+    }
     for (key, value) in condition.members("condition")? {
         let comparison = match key.as_str() {
             "field" => {
-                fields = value.texts(key)?.into_iter().map(str::to_owned).collect();
+                asked.fields = value.texts(key)?.into_iter().map(str::to_owned).collect();
                 continue;
             }
-            "percentile" if kind == CorrelationKind::ValuePercentile => continue,
+            "percentile" if kind == CorrelationKind::ValuePercentile => {
+                asked.percentile = Some(percentile(value)?);
+                continue;
+            }
             "lt" => Comparison::Less,
             "lte" => Comparison::AtMost,
             "gt" => Comparison::Greater,
@@ -214,20 +270,20 @@ fn condition(kind: CorrelationKind, node: &Node) -> Checked<(Vec<Bound>, Vec<Str
         let number = Number::parse(text);
         let number =
             number.ok_or_else(|| Problem::new(value.line, format!("{text:?} is not a number")))?;
-        bounds.push(Bound {
+        asked.bounds.push(Bound {
             comparison,
             negated: key == "neq",
             value: number,
         });
     }
-    if bounds.is_empty() {
+    if asked.bounds.is_empty() {
         return Err(Problem::new(
             condition.line,
             "the condition compares nothing",
         ));
     }
-    if needs_field && fields.is_empty() {
+    if needs_field && asked.fields.is_empty() {
         return Err(Problem::new(condition.line, "the condition names no field"));
     }
-    Ok((bounds, fields))
+    Ok(asked)
 }

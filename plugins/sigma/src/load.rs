@@ -291,35 +291,47 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Correlations must name what was loaded.
+    /// Correlations must be about what was loaded, in no circle, and group by what those they are about carry.
+    /// Each is taken up when all it is about is; what is left in the end never can be.
     fn check_references(&mut self) {
-        let known = |rules: &[(LoadedRule, Programs)], name: &str| {
-            let is = |(one, _): &(LoadedRule, Programs)| {
-                one.id.as_deref() == Some(name) || one.name.as_deref() == Some(name)
-            };
-            rules.iter().any(is)
-        };
-        // A correlation over one that is refused is refused as well.
+        let mut waiting = std::mem::take(&mut self.correlations);
         loop {
-            let missing = |(_, one): &(Document, Correlation)| {
-                let is_missing = |name: &&String| {
-                    !known(&self.rules, name)
-                        && !self
-                            .correlations
-                            .iter()
-                            .any(|(_, other)| other.is_called(name))
-                };
-                one.rules.iter().find(is_missing).cloned()
-            };
-            let found = self.correlations.iter().enumerate();
-            let mut found = found.filter_map(|(at, one)| missing(one).map(|name| (at, name)));
-            let Some((at, name)) = found.next() else {
+            let is_known = |name: &String| self.is_rule(name) || self.correlation(name).is_some();
+            let ready = waiting
+                .iter()
+                .position(|(_, one)| one.rules.iter().all(is_known));
+            let Some(ready) = ready else {
                 break;
             };
-            let (document, _) = self.correlations.remove(at);
-            let reason = format!("it is about {name:?}, which is not loaded");
-            self.refuse(&document, Problem::new(document.node.line, reason));
+            let (document, one) = waiting.remove(ready);
+            let about = one.rules.iter().filter_map(|name| self.correlation(name));
+            match about.map(|other| one.check_carries(other)).collect() {
+                Ok(()) => self.correlations.push((document, one)),
+                Err(reason) => self.refuse(&document, Problem::new(document.node.line, reason)),
+            }
         }
+        for (document, one) in &waiting {
+            let is_waiting = |name: &String| waiting.iter().any(|(_, other)| other.is_called(name));
+            let is_known = |name: &String| self.is_rule(name) || self.correlation(name).is_some();
+            let missing = |name: &&String| !is_known(name) && !is_waiting(name);
+            let reason = match one.rules.iter().find(missing) {
+                Some(name) => format!("it is about {name:?}, which is not loaded"),
+                None => "what it is about is not loaded, or is about it in turn".to_owned(),
+            };
+            self.refuse(document, Problem::new(document.node.line, reason));
+        }
+    }
+
+    fn is_rule(&self, name: &str) -> bool {
+        let is = |(one, _): &(LoadedRule, Programs)| {
+            one.id.as_deref() == Some(name) || one.name.as_deref() == Some(name)
+        };
+        self.rules.iter().any(is)
+    }
+
+    fn correlation(&self, name: &str) -> Option<&Correlation> {
+        let mut known = self.correlations.iter().map(|(_, one)| one);
+        known.find(|one| one.is_called(name))
     }
 
     fn refuse(&mut self, document: &Document, problem: Problem) {

@@ -88,7 +88,7 @@ fn whole_and_float(whole: i128, float: f64) -> Ordering {
 
 impl Comparison {
     /// Whether `value` stands so to `bound`.
-    pub(crate) fn holds(self, value: Number, bound: Number) -> bool {
+    pub fn holds(self, value: Number, bound: Number) -> bool {
         self.of(value.compare(bound))
     }
 

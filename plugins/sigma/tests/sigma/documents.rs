@@ -1,4 +1,5 @@
 use crate::{check, check_refused, item, load, matching, rule};
+use larum_rule::predicate::Number;
 use larum_sigma::{CorrelationKind, LogSources};
 
 #[test]
@@ -113,7 +114,7 @@ const CORRELATION: &str = "---\ntitle: C\nname: many\ncorrelation:\n  type: even
 
 #[test]
 fn correlations_are_read_checked_and_set_aside_for_windows() {
-    let over = "---\ntitle: D\ncorrelation: {type: temporal, rules: [many, t], timespan: 1h}\n";
+    let over = "---\ntitle: D\ncorrelation: {type: temporal, rules: [many, t], group-by: [user], timespan: 1h}\n";
     let rules = load(
         &format!("{CORRELATION}{over}---\n{}", item("F: a")),
         LogSources::Ignored,
@@ -137,6 +138,8 @@ fn correlations_that_do_not_hold_together_are_refused() {
         ("{gte: 5, lt: 10}", "many and t", "specification 2.1"),
         ("gte: 5", "gte: x", "not a number"),
         ("gte: 5", "about: 5", "cannot have"),
+        ("gte: 5", "percentile: 5", "cannot have"),
+        ("[t]", "[t, many]", "in turn"),
     ] {
         let text = format!("{}{}", item("F: a"), CORRELATION.replace(from, to));
         let rules = load(&text, LogSources::Ignored);
@@ -146,5 +149,61 @@ fn correlations_that_do_not_hold_together_are_refused() {
             "{}",
             rules.refused[0]
         );
+    }
+}
+
+#[test]
+fn a_correlation_of_correlations_groups_by_what_they_carry() {
+    for (over, words) in [
+        ("group-by: [host], timespan: 1h", Some("carry no \"host\"")),
+        (
+            "group-by: [host], aliases: {host: {many: user}}, timespan: 1h",
+            None,
+        ),
+        (
+            "group-by: [who], aliases: {who: {many: host}}, timespan: 1h",
+            Some("carry no \"host\""),
+        ),
+        ("group-by: [user], timespan: 1h", None),
+        ("timespan: 1h", None),
+    ] {
+        let over =
+            format!("---\ntitle: D\ncorrelation: {{type: temporal, rules: [many], {over}}}\n");
+        let text = format!("{}{over}{CORRELATION}", item("F: a"));
+        let rules = load(&text, LogSources::Ignored);
+        match words {
+            None => assert_eq!(
+                (rules.refused.len(), rules.correlations.len()),
+                (0, 2),
+                "{over}"
+            ),
+            Some(words) => {
+                assert!(
+                    rules.refused[0].reason.contains(words),
+                    "{}",
+                    rules.refused[0]
+                );
+                assert_eq!(rules.correlations.len(), 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_percentile_lies_from_0_to_100_and_is_the_median_where_it_is_not_said() {
+    for (said, percentile) in [
+        ("", Some(Number::Whole(50))),
+        ("percentile: 0, ", Some(Number::Whole(0))),
+        ("percentile: 100, ", Some(Number::Whole(100))),
+        ("percentile: 100.1, ", None),
+        ("percentile: -1, ", None),
+        ("percentile: most, ", None),
+    ] {
+        let text = format!("{}{CORRELATION}", item("F: a"))
+            .replace("event_count", "value_percentile")
+            .replace("{gte: 5", &format!("{{{said}field: size, gte: 5"));
+        let rules = load(&text, LogSources::Ignored);
+        let found = rules.correlations.first().and_then(|one| one.percentile);
+        assert_eq!(found, percentile, "{said} {:?}", rules.refused);
     }
 }
