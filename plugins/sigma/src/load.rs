@@ -304,8 +304,8 @@ impl Compiler<'_> {
                 break;
             };
             let (document, one) = waiting.remove(ready);
-            let about = one.rules.iter().filter_map(|name| self.correlation(name));
-            match about.map(|other| one.check_carries(other)).collect() {
+            let mut about = one.rules.iter().filter_map(|name| self.correlation(name));
+            match about.try_for_each(|other| one.check_carries(other)) {
                 Ok(()) => self.correlations.push((document, one)),
                 Err(reason) => self.refuse(&document, Problem::new(document.node.line, reason)),
             }
