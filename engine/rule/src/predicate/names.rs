@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::paths::{PathTree, Place};
+use super::paths::{PathTree, Place, TOP};
 use super::record::Found;
 use super::scan::{self, STEP};
 use super::set::Slot;
@@ -122,6 +122,12 @@ impl Names {
             of.elements = Some(elements);
         }
         elements
+    }
+
+    /// Whether what stands there is part of what layouts are about, and not beside it.
+    pub(crate) fn is_top(&self, standing: StandingId) -> bool {
+        let standing = self.standings.get(standing as usize);
+        standing.is_some_and(|standing| standing.places.contains(&TOP))
     }
 
     /// Slots that a value is entered under.

@@ -25,7 +25,10 @@ impl RecordReader {
         // No text is longer than it was written.
         record.texts().reserve(json.len());
         let root = self.names.root();
+        let is_rooted = self.names.is_top(root);
         let mut pass = Pass {
+            is_rooted,
+            is_inside: is_rooted,
             reader: self,
             json: json.as_bytes(),
             at: 0,
@@ -46,6 +49,10 @@ struct Pass<'p> {
     json: &'p [u8],
     at: usize,
     record: &'p mut Record,
+    /// Whether layouts are about the whole document, and not about some members of it.
+    is_rooted: bool,
+    /// Whether tests of any value are about what is being read.
+    is_inside: bool,
 }
 
 impl Pass<'_> {
@@ -115,6 +122,9 @@ impl Pass<'_> {
             self.blanks();
             if !self.take(b':') {
                 return Err(self.expected("a colon"));
+            }
+            if depth == 0 && !self.is_rooted {
+                self.is_inside = self.reader.names.is_top(inner);
             }
             self.value(inner, depth + 1)?;
             self.blanks();
@@ -259,7 +269,7 @@ impl Pass<'_> {
     /// Enters a value under every slot of its places, or under none for tests of any value.
     fn enter(&mut self, standing: StandingId, kind: ValueKind, start: usize) {
         let slots = self.reader.names.slots(standing);
-        let mut first = true;
+        let mut first = self.is_inside;
         for one in slots {
             if one.found == Found::Laid {
                 self.record.enter(one.naming(first), kind, start);

@@ -207,3 +207,33 @@ fn metadata_may_say_the_log_source_of_events_that_do_not_say_it_themselves() {
         assert_eq!(!matching(&set, &json).is_empty(), matches, "{json}");
     }
 }
+
+#[test]
+fn keywords_are_looked_for_in_the_record_and_not_in_the_envelope_around_it() {
+    let keyword = |word: &str| {
+        let text = format!(
+            "title: T\nid: t\nlogsource: {{product: linux}}\ndetection: {{k: ['{word}'], condition: k}}\n"
+        );
+        load(&[file("a.yml", &text)])
+    };
+    let json = r#"{"id":"abcd-6","type":"x.y","source":"root","time":"2026-11-20T12:00:00Z","channel":"security","metadata":{"product":"linux","user":"eve"},"tags":["odd"],"data":{"type":"EXECVE","a0":["init",{"deep":7}]}}"#;
+    for (word, matches) in [
+        ("abcd", false),
+        ("x.y", false),
+        ("root", false),
+        ("2026", false),
+        ("security", false),
+        ("linux", false),
+        ("eve", false),
+        ("odd", false),
+        ("EXECVE", true),
+        ("init", true),
+        ("7", true),
+    ] {
+        assert_eq!(
+            !matching(&keyword(word), json).is_empty(),
+            matches,
+            "{word}"
+        );
+    }
+}
