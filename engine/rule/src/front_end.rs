@@ -64,6 +64,8 @@ pub struct CompiledRule {
     pub line: usize,
     /// One of these must hold, each for events of its view.
     pub programs: Vec<(ViewId, Expression)>,
+    /// Fields that it names, and what they are called in some of the events that it reads.
+    pub synonyms: Vec<(Arc<str>, Arc<str>)>,
     /// Changes when, and only when, something changes that decides a match.
     pub semantic_hash: [u8; 32],
 }

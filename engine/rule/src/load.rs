@@ -426,6 +426,7 @@ fn foreign(rule: CompiledRule, language: &'static str) -> Rule {
         semantic_hash: rule.semantic_hash,
         file: rule.file,
         line: rule.line,
+        synonyms: rule.synonyms,
         source: 0,
         exceptions: Vec::new(),
         when: None,

@@ -54,6 +54,8 @@ pub struct Rule {
     pub line: usize,
     /// Events that are no matches, as `except.toml` beside it says.
     pub exceptions: Vec<Exception>,
+    /// Of a rule of another language: fields that it names, and what they are called in some events.
+    pub(crate) synonyms: Vec<(Arc<str>, Arc<str>)>,
     pub(crate) source: usize,
     pub(crate) when: Option<Closure>,
     /// What `when` says, as far as it can be read.

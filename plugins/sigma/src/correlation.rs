@@ -27,6 +27,16 @@ pub enum CorrelationKind {
     ValueMedian,
 }
 
+const MEMBERS: [&str; 7] = [
+    "type",
+    "rules",
+    "timespan",
+    "group-by",
+    "condition",
+    "aliases",
+    "generate",
+];
+
 /// A correlation that was understood. It does not run yet: it needs windows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Correlation {
@@ -94,7 +104,12 @@ impl Correlation {
     pub(crate) fn read(document: &Node, header: Header) -> Checked<Self> {
         let node = document.get("correlation");
         let node = node.ok_or_else(|| Problem::new(document.line, "it has no correlation"))?;
-        node.members("correlation")?;
+        for (key, value) in node.members("correlation")? {
+            if !MEMBERS.contains(&key.as_str()) {
+                let reason = format!("the correlation cannot have {key:?}");
+                return Err(Problem::new(value.line, reason));
+            }
+        }
         let member = |key: &str| {
             let found = node.get(key);
             found.ok_or_else(|| Problem::new(node.line, format!("the correlation has no {key}")))

@@ -51,6 +51,12 @@ impl Filter {
         self.source.covers(source) && self.rules.as_ref().is_none_or(named)
     }
 
+    /// Whether it can be about a document: rules of other log sources have none of it, and of documents
+    /// without one nothing is known.
+    pub(crate) fn fits(&self, document: &Node) -> bool {
+        log_source(document).map_or(true, |source| self.source.covers(&source))
+    }
+
     /// What it asks, for telling two meanings apart.
     pub(crate) fn detection(&self) -> &Node {
         &self.detection

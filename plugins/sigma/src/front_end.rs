@@ -91,6 +91,11 @@ impl FrontEnd for SigmaFrontEnd {
                 file: rule.file.into(),
                 line: rule.line,
                 programs,
+                synonyms: rule
+                    .synonyms
+                    .into_iter()
+                    .map(|(field, other)| (field.into(), other.into()))
+                    .collect(),
                 semantic_hash: rule.semantic_hash,
             });
         }

@@ -45,6 +45,8 @@ pub struct LoadedRule {
     pub file: String,
     /// The line at which its document begins, from 1.
     pub line: usize,
+    /// Fields, and what they are called in some of its events.
+    pub synonyms: Vec<(String, String)>,
     /// A hash of what decides whether it matches.
     pub semantic_hash: [u8; 32],
 }
@@ -191,19 +193,33 @@ struct Compiler<'b> {
 impl Compiler<'_> {
     /// A filter must name documents that are there, even if they are refused.
     fn filter(&mut self, document: &Document, documents: &[Document]) {
-        let is_called = |name: &String, one: &Document| {
+        let is_called = |name: &str, one: &Document| {
             let text = |key| one.node.optional_text(key).ok().flatten();
             text("id") == Some(name) || text("name") == Some(name)
         };
         let read = Filter::read(&document.node).and_then(|filter| {
-            let unknown = |name: &&String| !documents.iter().any(|one| is_called(name, one));
-            match filter.names().iter().find(unknown) {
-                None => Ok(filter),
-                Some(name) => {
-                    let reason = format!("it is about {name:?}, which is not there");
-                    Err(Problem::new(document.node.line, reason))
-                }
+            for name in filter.names() {
+                let mut called = documents
+                    .iter()
+                    .filter(|one| is_called(name, one))
+                    .peekable();
+                let reason = if called.peek().is_none() {
+                    format!("it is about {name:?}, which is not there")
+                } else if called.any(|one| filter.fits(&one.node)) {
+                    continue;
+                } else {
+                    format!("it is about {name:?}, whose log source is another")
+                };
+                return Err(Problem::new(document.node.line, reason));
             }
+            // What is wrong with it is its own fault and not that of the rules it is about.
+            let mut scope = Scope {
+                predicates: &mut PredicateSetBuilder::default(),
+                fields: &FieldMap::new(),
+                left: QUESTIONS,
+            };
+            filter.expression(&mut scope)?;
+            Ok(filter)
         });
         match read {
             Ok(filter) => self.filters.push(filter),
@@ -247,7 +263,11 @@ impl Compiler<'_> {
             .iter()
             .filter(|filter| filter.applies(&header, &source))
             .collect();
-        let mut meaning = Meaning::of(&source, detection);
+        let table = match &self.log_sources {
+            LogSources::Routed(table) => table.meaning(&source),
+            LogSources::Ignored => String::new(),
+        };
+        let mut meaning = Meaning::of(&source, &table, detection);
         for filter in &applied {
             meaning.add(filter.detection());
         }
@@ -263,7 +283,9 @@ impl Compiler<'_> {
             }
         };
         let parts = parts.map_err(|error| Problem::new(node.line, error.to_string()))?;
+        let mut synonyms = Vec::new();
         for Part { view, fields } in parts {
+            synonyms.extend(fields.clone());
             let mut scope = Scope {
                 predicates: self.builder,
                 fields: &fields,
@@ -285,6 +307,7 @@ impl Compiler<'_> {
             metadata,
             file: document.file.clone(),
             line: node.line,
+            synonyms,
             semantic_hash: meaning.hash(),
         };
         self.rules.push((rule, programs));

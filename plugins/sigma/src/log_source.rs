@@ -108,6 +108,13 @@ impl LogSourceTable {
         self
     }
 
+    /// What it says of a log source, as a text that changes when that does.
+    pub(crate) fn meaning(&self, source: &LogSource) -> String {
+        let concerning = self.channel.iter().filter(|one| one.concerns(source));
+        let said: Vec<String> = concerning.map(|channel| format!("{channel:?}")).collect();
+        said.join("\n")
+    }
+
     /// The parts of a log source, each with its view over events of which `premise` holds.
     pub(crate) fn parts(
         &self,
@@ -122,10 +129,22 @@ impl LogSourceTable {
                 by_fields.entry(fields).or_default().push(expression);
             }
         }
+        // Whatever its channel: an event that says it is of another product is.
+        let not_another_product = match &source.product {
+            None => Expression::Always,
+            Some(product) => {
+                let is_said = any_of(builder, "product", std::slice::from_ref(product))?;
+                let unsaid = present(builder, "product")?.negated();
+                Expression::Any(vec![is_said, unsaid])
+            }
+        };
         let mut parts = Vec::new();
         for (fields, expressions) in by_fields {
             let name = format!("{source:?} {fields:?}");
-            let known = Expression::Any(expressions);
+            let known = Expression::All(vec![
+                not_another_product.clone(),
+                Expression::Any(expressions),
+            ]);
             let view = builder.view(&name, Expression::All(vec![premise.clone(), known]))?;
             parts.push(Part { view, fields });
         }
@@ -187,6 +206,16 @@ fn any_of(
 }
 
 impl Channel {
+    /// Whether it may say anything of a log source.
+    fn concerns(&self, source: &LogSource) -> bool {
+        let product = source.product.as_ref();
+        let service = source.service.as_ref();
+        let category = source.category.as_ref();
+        product.is_none_or(|product| *product == self.product)
+            && service.is_none_or(|service| self.services.contains(service))
+            && category.is_none_or(|category| self.category.iter().any(|one| one.name == *category))
+    }
+
     /// How events of the source are known in this channel, by the names their fields have.
     fn known(
         &self,

@@ -7,13 +7,14 @@ use crate::yaml::{Node, Yaml};
 pub(crate) struct Meaning(blake3::Hasher);
 
 impl Meaning {
-    /// A rule's log source and detection.
-    pub(crate) fn of(source: &LogSource, detection: &Node) -> Self {
+    /// A rule's log source, what `table` says of it, and its detection.
+    pub(crate) fn of(source: &LogSource, table: &str, detection: &Node) -> Self {
         let mut meaning = Self(blake3::Hasher::new());
         meaning.text("sigma 1");
         for member in [&source.product, &source.category, &source.service] {
             meaning.text(member.as_deref().unwrap_or_default());
         }
+        meaning.text(table);
         meaning.add(detection);
         meaning
     }

@@ -11,6 +11,8 @@ use crate::error::{Checked, Problem};
 
 /// Most nodes of a file, aliases counted as often as they are used.
 const NODES: usize = 500_000;
+/// Bytes of a text that count as a node.
+const NODE_BYTES: usize = 64;
 /// Deepest nesting.
 const DEPTH: usize = 64;
 
@@ -69,7 +71,8 @@ impl Node {
 
     fn size(&self) -> usize {
         match &self.value {
-            Yaml::Null | Yaml::Text(_) => 1,
+            Yaml::Null => 1,
+            Yaml::Text(text) => 1 + text.len() / NODE_BYTES,
             Yaml::List(nodes) => 1 + nodes.iter().map(Self::size).sum::<usize>(),
             Yaml::Map(members) => 1 + members.iter().map(|(_, node)| node.size()).sum::<usize>(),
         }
@@ -121,10 +124,14 @@ impl<'t> Reader<'t> {
         }
         let (value, anchor) = match event {
             Event::Alias(anchor) => {
-                let node = self.anchors.get(&anchor).cloned();
+                let node = self.anchors.get(&anchor);
                 let node = node.ok_or_else(|| Problem::new(line, "an alias names itself"))?;
+                // Before it is copied.
                 self.nodes += node.size();
-                return Ok(node);
+                if self.nodes > NODES {
+                    return Err(Problem::new(line, "it is too deep or too large"));
+                }
+                return Ok(node.clone());
             }
             Event::Scalar(text, style, anchor, tag) => {
                 if tag.is_some() {
@@ -140,8 +147,11 @@ impl<'t> Reader<'t> {
                 };
                 (value, anchor)
             }
-            Event::SequenceStart(anchor, _) => (self.list(depth)?, anchor),
-            Event::MappingStart(anchor, _) => (self.map(depth)?, anchor),
+            Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
+                return Err(Problem::new(line, "YAML tags are not supported"));
+            }
+            Event::SequenceStart(anchor, None) => (self.list(depth)?, anchor),
+            Event::MappingStart(anchor, None) => (self.map(depth)?, anchor),
             _ => (Yaml::Null, 0),
         };
         let node = Node { line, value };

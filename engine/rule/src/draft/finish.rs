@@ -133,6 +133,7 @@ impl Finish<'_> {
             file: Arc::from(self.file.path.as_str()),
             line: draft.place.line().unwrap_or(0),
             exceptions: Vec::new(),
+            synonyms: Vec::new(),
             source: self.number,
             when,
             condition: condition.map(Arc::new),

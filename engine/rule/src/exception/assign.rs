@@ -65,8 +65,10 @@ pub(crate) fn assign<'r>(
                 program: None,
             };
             let mut parts = Vec::new();
+            let of_rules = numbers.iter().filter_map(|number| beside.get(*number));
+            let synonyms: Vec<_> = of_rules.flat_map(|rule| rule.synonyms.clone()).collect();
             for test in &exception.tests {
-                parts.extend(test.expression(&mut predicates)?);
+                parts.extend(test.expression(&synonyms, &mut predicates)?);
             }
             if !parts.is_empty() {
                 let view = predicates.view("any event", Expression::Always)?;

@@ -42,19 +42,25 @@ impl ExceptionTest {
         value.is_some_and(|value| self.question.holds(&value))
     }
 
-    /// The same as an expression over foreign fields; `None` where it asks of the event itself.
+    /// The same as an expression over foreign fields; `None` where it asks of the event itself. `synonyms` are
+    /// what fields are called in some events.
     pub(super) fn expression(
         &self,
+        synonyms: &[(Arc<str>, Arc<str>)],
         predicates: &mut PredicateSetBuilder,
     ) -> Result<Option<Expression>, BuildError> {
         if self.place.is_some() {
             return Ok(None);
         }
-        let slot = predicates.slot(&self.field);
+        let others = synonyms.iter().filter(|(field, _)| *field == self.field);
+        let names = others.map(|(_, other)| other).chain([&self.field]);
         let mut parts = Vec::new();
-        for test in self.question.tests() {
-            let predicate = predicates.predicate(Some(slot), test)?;
-            parts.push(Expression::Is(predicate));
+        for name in names {
+            let slot = predicates.slot(name);
+            for test in self.question.tests() {
+                let predicate = predicates.predicate(Some(slot), test)?;
+                parts.push(Expression::Is(predicate));
+            }
         }
         Ok(Some(Expression::Any(parts)))
     }

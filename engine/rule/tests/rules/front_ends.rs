@@ -81,6 +81,7 @@ fn rule(
         file: path.into(),
         line,
         programs: vec![(view, Expression::Is(is))],
+        synonyms: Vec::new(),
         semantic_hash: *blake3::hash(word.as_bytes()).as_bytes(),
     }
 }

@@ -207,3 +207,53 @@ fn a_percentile_lies_from_0_to_100_and_is_the_median_where_it_is_not_said() {
         assert_eq!(found, percentile, "{said} {:?}", rules.refused);
     }
 }
+
+#[test]
+fn a_mistake_in_a_filter_is_the_filter_s_and_spares_the_rules_it_is_about() {
+    let filter = |rules: &str, source: &str, field: &str| {
+        format!(
+            "---\ntitle: F\nlogsource: {{product: {source}}}\nfilter:\n  rules: {rules}\n  f: {{{field}: x}}\n  condition: not f\n"
+        )
+    };
+    for (rules, source, field, words) in [
+        ("any", "test", "User|startwith", "no modifier \"startwith\""),
+        ("[t]", "test", "User|startwith", "no modifier \"startwith\""),
+        ("[t]", "linux", "User", "whose log source is another"),
+    ] {
+        let text = format!("{}{}", item("F: a"), filter(rules, source, field));
+        let loaded = load(&text, LogSources::Ignored);
+        assert_eq!(loaded.rules.len(), 1, "{words}");
+        let refused = &loaded.refused[0];
+        assert_eq!(refused.name, "F");
+        assert!(
+            refused.line > 6 && refused.reason.contains(words),
+            "{refused}"
+        );
+        assert_eq!(matching(&loaded, r#"{"F":"a","User":"x"}"#), ["T"]);
+    }
+    let text = format!("{}{}", item("F: a"), filter("any", "linux", "User"));
+    assert_eq!(load(&text, LogSources::Ignored).refused, []);
+}
+
+#[test]
+fn tags_and_keys_that_mean_nothing_here_are_refused() {
+    for (text, words) in [
+        (rule("s: !!set {F: a}\ncondition: s"), "YAML tags"),
+        (rule("s: {F: !x [a, b]}\ncondition: s"), "YAML tags"),
+        (
+            format!(
+                "{}{}",
+                item("F: a"),
+                CORRELATION.replace("group-by", "group_by")
+            ),
+            "cannot have \"group_by\"",
+        ),
+    ] {
+        let loaded = load(&text, LogSources::Ignored);
+        assert!(
+            loaded.refused[0].reason.contains(words),
+            "{}",
+            loaded.refused[0]
+        );
+    }
+}

@@ -237,3 +237,53 @@ fn keywords_are_looked_for_in_the_record_and_not_in_the_envelope_around_it() {
         );
     }
 }
+
+#[test]
+fn what_an_event_says_of_its_product_stands_above_its_channel() {
+    let set = load(&[file("a.yml", WHOAMI)]);
+    let record = r#"{"Channel":"Security","EventID":4688,"NewProcessName":"C:\\whoami.exe"}"#;
+    for (metadata, matches) in [
+        ("{}", true),
+        (r#"{"product":"windows"}"#, true),
+        (r#"{"product":"linux"}"#, false),
+    ] {
+        let json = format!(r#"{{"type":"x","metadata":{metadata},"data":{record}}}"#);
+        assert_eq!(!matching(&set, &json).is_empty(), matches, "{json}");
+    }
+}
+
+#[test]
+fn an_exception_knows_what_a_field_is_called_in_each_part_of_a_log_source() {
+    let except = "[[except]]\nfield = \"Image\"\nstarts_with = 'C:\\safe'\nreason = \"ours\"\nowner = \"soc\"\nexpires = \"never\"\n";
+    let set = load(&[file("a.yml", WHOAMI), file("except.toml", except)]);
+    assert_eq!(set.warnings(), []);
+    for (data, matches) in [
+        (
+            r#"{"Channel":"Security","EventID":4688,"NewProcessName":"C:\\safe\\whoami.exe"}"#,
+            false,
+        ),
+        (
+            r#"{"Channel":"Security","EventID":4688,"NewProcessName":"C:\\x\\whoami.exe"}"#,
+            true,
+        ),
+        (
+            r#"{"Channel":"Microsoft-Windows-Sysmon/Operational","EventID":1,"Image":"C:\\safe\\whoami.exe"}"#,
+            false,
+        ),
+    ] {
+        let json = format!(r#"{{"type":"x","data":{data}}}"#);
+        assert_eq!(!matching(&set, &json).is_empty(), matches, "{json}");
+    }
+}
+
+#[test]
+fn the_hash_changes_with_the_table_of_log_sources() {
+    let table = "[[channel]]\nproduct = \"windows\"\nservices = [\"own\"]\nnames = [\"Own\"]\ncategory = [{ name = \"NAME\", when = { EventID = [\"1\"] } }]\n";
+    let hash = |name: &str| {
+        let table = file("log_sources.toml", &table.replace("NAME", name));
+        load(&[file("a.yml", WHOAMI), table]).rules()[0].semantic_hash
+    };
+    let without = load(&[file("a.yml", WHOAMI)]).rules()[0].semantic_hash;
+    assert_eq!(hash("image_load"), without);
+    assert_ne!(hash("process_creation"), without);
+}

@@ -97,3 +97,13 @@ fn regular_expressions_that_are_large_together_or_alone_are_refused() {
         1
     );
 }
+
+#[test]
+fn long_texts_that_aliases_repeat_are_refused_before_they_are_copied() {
+    let text = format!(
+        "a: &a {}\nb:\n{}",
+        "x".repeat(400_000),
+        "- *a\n".repeat(20_000)
+    );
+    refused(&text, "too large");
+}
