@@ -14,6 +14,8 @@ mod places;
 
 mod prepare;
 
+mod scopes;
+
 mod source;
 
 mod uses;

@@ -12,9 +12,10 @@ use rhai::{ASTNode, Engine, Expr, Position, ScriptFuncDef};
 use super::chain::{Chain, Link};
 use super::closure::Literal;
 use super::names::{Meaning, chain_problem};
+use super::scopes::Scopes;
 use super::source::{Source, body};
 use super::uses::{self, FieldUse};
-use super::visit::{Visit, aliases, below_event, follow_call, follow_method, meaning_of};
+use super::visit::{Spot, Visit, below_event, follow_call, follow_method};
 use super::walk::{Call, call_of, each_expr};
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
 use crate::text::{Network, regex};
@@ -172,7 +173,7 @@ impl Checker<'_> {
         let mut uses = Vec::new();
         while let Some(visit) = visits.pop() {
             if seen.insert(visit.function.to_string()) {
-                uses.extend(self.visit(rule, visit, &mut visits));
+                uses.extend(self.visit(rule, &visit, &mut visits));
             }
         }
         uses
@@ -182,11 +183,11 @@ impl Checker<'_> {
     fn visit<'k>(
         &mut self,
         rule: &str,
-        mut visit: Visit<'k>,
+        visit: &Visit<'k>,
         visits: &mut Vec<Visit<'k>>,
     ) -> Vec<FieldUse> {
         let statements = body(&visit.function);
-        aliases(&statements, &mut visit.names);
+        let mut scopes = Scopes::of(&visit.names, &statements);
         let source = self.source;
         let (mut problems, mut found) = (Vec::new(), Vec::new());
         for statement in &statements {
@@ -194,20 +195,24 @@ impl Checker<'_> {
                 let Some(node) = path.last() else {
                     return true;
                 };
+                scopes.enter(path, visit.this);
+                let scopes = &scopes;
+                let spot = Spot { visit, scopes };
                 if let ASTNode::Expr(expr @ (Expr::Dot(..) | Expr::Index(..))) = node
                     && !continues_chain(path)
                 {
                     let chain = Chain::of(expr);
-                    if let Some(meaning) = meaning_of(chain.root, &visit) {
-                        problems.extend(chain_problem(rule, meaning, &chain.links));
-                        found.extend(uses::of_chain(below_event(meaning, &chain.links)));
-                        follow_method(source, meaning, &chain.links, visits);
+                    if let Some(bound) = spot.meaning_of(chain.root) {
+                        let links = bound.links(&chain.links);
+                        problems.extend(chain_problem(rule, bound.meaning, &links));
+                        found.extend(uses::of_chain(below_event(bound.meaning, &links)));
+                        follow_method(source, bound.meaning, &links, visits);
                     }
                 }
-                problems.extend(visit.assignment(rule, node));
+                problems.extend(spot.assignment(rule, node));
                 if let Some(call) = call_of(node) {
-                    found.extend(visit.uses(call));
-                    follow_call(source, &visit, call, visits);
+                    found.extend(spot.uses(call));
+                    follow_call(source, &spot, call, visits);
                 }
                 true
             });

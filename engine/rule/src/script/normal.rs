@@ -142,10 +142,16 @@ impl<'a> Normal<'a> {
                 let _ = write!(self.out, "{:?}f", **value);
             }
             Expr::CharConstant(value, _) => self.show(value),
-            Expr::StringConstant(text, _) => self.show(&text.as_str()),
+            Expr::StringConstant(text, _) => {
+                // `is_def_fn("name", 1)` asks for a function by its name.
+                self.pending.push(text.to_string());
+                self.show(&text.as_str());
+            }
             Expr::Unit(_) => self.out.push_str("()"),
             Expr::ThisPtr(_) => self.out.push_str("this"),
             Expr::Variable(names, ..) => {
+                // Where no variable has the name, it is the function of that name.
+                self.pending.push(names.1.to_string());
                 let _ = write!(self.out, "{}${}", names.2, names.1);
             }
             Expr::Property(names, _) => self.out.push_str(&names.2),

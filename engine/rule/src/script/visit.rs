@@ -7,6 +7,7 @@ use rhai::{ASTNode, Expr, Position, ScriptFuncDef, Stmt};
 use super::chain::{Chain, Link, Root};
 use super::closure::Literal;
 use super::names::Meaning;
+use super::scopes::{Bound, Scopes};
 use super::source::Source;
 use super::uses::{self, FieldUse};
 use super::walk::Call;
@@ -21,7 +22,18 @@ pub(super) struct Visit<'k> {
     pub(super) constants: Vec<(String, Literal)>,
 }
 
-impl Visit<'_> {
+/// A place in a function that is visited.
+pub(super) struct Spot<'v, 'k> {
+    pub(super) visit: &'v Visit<'k>,
+    pub(super) scopes: &'v Scopes<'k>,
+}
+
+impl<'k> Spot<'_, 'k> {
+    /// What the root of a chain stands for here.
+    pub(super) fn meaning_of(&self, root: Root<'_>) -> Option<Bound<'k>> {
+        self.scopes.meaning_of(root, self.visit.this)
+    }
+
     /// An event or a window never changes; who assigns to a part of it meant to compare.
     pub(super) fn assignment(&self, rule: &str, node: &ASTNode<'_>) -> Option<(Position, Refusal)> {
         let ASTNode::Stmt(Stmt::Assignment(parts)) = node else {
@@ -31,7 +43,12 @@ impl Visit<'_> {
         if chain.links.is_empty() {
             return None;
         }
-        let what = match meaning_of(chain.root, self)? {
+        let bound = self.meaning_of(chain.root)?;
+        if !bound.below.is_empty() {
+            // A text or list of the event is a copy.
+            return None;
+        }
+        let what = match bound.meaning {
             Meaning::Event => "an event",
             Meaning::Window { .. } => "a window",
         };
@@ -44,13 +61,17 @@ impl Visit<'_> {
     pub(super) fn uses(&self, call: Call<'_>) -> Vec<FieldUse> {
         let field = |expr: &Expr| {
             let chain = Chain::of(expr);
-            let meaning = meaning_of(chain.root, self)?;
-            let links = below_event(meaning, &chain.links);
+            let bound = self.meaning_of(chain.root)?;
+            let links = bound.links(&chain.links);
+            let links = below_event(bound.meaning, &links);
             let (path, _, taken) = uses::path_of(links)?;
             (taken == links.len()).then_some(path)
         };
         let constant = |name: &str| {
-            let mut constants = self.constants.iter();
+            if self.scopes.is_own(name) {
+                return None;
+            }
+            let mut constants = self.visit.constants.iter();
             let found = constants.find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone())
         };
@@ -67,32 +88,9 @@ pub(super) fn below_event<'a, 'l>(meaning: Meaning<'_>, links: &'l [Link<'a>]) -
     }
 }
 
-pub(super) fn aliases(statements: &[Stmt], names: &mut Vec<(String, Meaning<'_>)>) {
-    for statement in statements {
-        if let Stmt::Var(parts, ..) = statement
-            && let Expr::Variable(from, ..) = &parts.1
-            && let Some((_, meaning)) = names.iter().find(|(name, _)| *name == from.1.as_str())
-        {
-            names.push((parts.0.name.to_string(), *meaning));
-        }
-    }
-}
-
-pub(super) fn meaning_of<'k>(root: Root<'_>, visit: &Visit<'k>) -> Option<Meaning<'k>> {
-    match root {
-        Root::Variable(variable) => visit
-            .names
-            .iter()
-            .find(|(name, _)| name == variable)
-            .map(|(_, meaning)| *meaning),
-        Root::This => visit.this,
-        Root::Other => None,
-    }
-}
-
 pub(super) fn follow_call<'k>(
     source: &Source,
-    visit: &Visit<'k>,
+    spot: &Spot<'_, 'k>,
     call: Call<'_>,
     visits: &mut Vec<Visit<'k>>,
 ) {
@@ -107,10 +105,10 @@ pub(super) fn follow_call<'k>(
         .iter()
         .zip(call.call.args.iter())
         .filter_map(|(parameter, argument)| {
-            let root = Chain::of(argument);
-            let whole = root.links.is_empty();
-            let meaning = whole.then(|| meaning_of(root.root, visit)).flatten()?;
-            Some((parameter.to_string(), meaning))
+            let chain = Chain::of(argument);
+            let bound = spot.meaning_of(chain.root)?;
+            let whole = chain.links.is_empty() && bound.below.is_empty();
+            whole.then(|| (parameter.to_string(), bound.meaning))
         })
         .collect();
     if !names.is_empty() {

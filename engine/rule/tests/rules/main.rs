@@ -29,4 +29,6 @@ mod front_ends;
 
 mod explain;
 
+mod names;
+
 mod read;

@@ -122,3 +122,28 @@ fn the_hash_is_the_same_in_every_process_and_build() {
         "1b20f60861c1ca0a03d49e5080f8dcbc49bd62625d38e634fd44d98ce725a5d6"
     );
 }
+
+#[test]
+fn functions_that_are_named_as_values_count() {
+    for condition in [
+        "[event.data.a].some(g)",
+        "{ let h = g; h.call(event.data.a) }",
+        "{ let h = g; let k = h; k.call(event.data.a) }",
+        "{ fn_of().call(event.data.a) }",
+        r#"is_def_fn("g", 1) && event.data.a == 1"#,
+    ] {
+        let text = format!(
+            r##"fn g(x) {{ x == 4 }} fn fn_of() {{ g }} rule("r").on("#").when(|event| {condition});"##
+        );
+        assert_ne!(
+            hash(&text.replace("x == 4", "x == 5")),
+            hash(&text),
+            "{condition}"
+        );
+        assert_eq!(
+            hash(&text.replace("x == 4", "x  ==  4")),
+            hash(&text),
+            "{condition}"
+        );
+    }
+}
