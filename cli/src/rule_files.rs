@@ -37,6 +37,12 @@ pub enum RuleFilesError {
         /// What was named.
         path: PathBuf,
     },
+    /// A pipe, a device or the like under the name of a rule file: reading it might never end.
+    #[error("{} is named like a rule file and is no regular file", path.display())]
+    NotAFile {
+        /// Which.
+        path: PathBuf,
+    },
     /// No rule in it.
     #[error("{} holds no rule: no file in it or below ends in .rhai, .yml or .yaml", path.display())]
     Empty {
@@ -168,14 +174,23 @@ fn collect(
         if name.starts_with('.') {
             continue;
         }
-        // Follows links, so that a folder can be put together of shared ones.
-        let kind = fs::metadata(&path).map_err(|source| unreadable(&path, source))?;
         let below = format!("{prefix}{name}");
+        let is_read = loader.reads(&below);
+        // Follows links, so that a folder can be put together of shared ones.
+        let kind = match fs::metadata(&path) {
+            Ok(kind) => kind,
+            // A link that leads nowhere, under a name that is none of ours.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_read => continue,
+            Err(source) => return Err(unreadable(&path, source)),
+        };
         if kind.is_dir() {
             if name != CASES {
                 collect(&path, &format!("{below}/"), depth + 1, loader, found)?;
             }
-        } else if loader.reads(&below) {
+        } else if is_read {
+            if !kind.is_file() {
+                return Err(RuleFilesError::NotAFile { path });
+            }
             found.push((below, path));
         }
     }
@@ -235,6 +250,31 @@ mod tests {
         let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(paths, ["a/s.yml", "a/z/rule.rhai", "b.rhai"]);
         assert_eq!(files[1].text, "z");
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_matter_only_under_the_name_of_a_rule_file() {
+        let folder = folder(&[("a.rhai", b"a")]);
+        std::os::unix::fs::symlink("/nowhere", folder.path().join("notes")).unwrap();
+        assert_eq!(read(folder.path()).unwrap().len(), 1);
+        std::os::unix::fs::symlink("/nowhere", folder.path().join("b.yml")).unwrap();
+        let found = read(folder.path());
+        assert!(
+            matches!(found, Err(RuleFilesError::Unreadable { .. })),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_opened() {
+        let folder = folder(&[("a.rhai", b"a")]);
+        let socket = folder.path().join("b.yml");
+        let _socket = std::os::unix::net::UnixListener::bind(socket).unwrap();
+        let found = read(folder.path());
+        assert!(
+            matches!(found, Err(RuleFilesError::NotAFile { .. })),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl Server {
         Self::logging(folder, "warn")
     }
 
-    fn logging(folder: &Folder, level: &str) -> Self {
+    pub fn logging(folder: &Folder, level: &str) -> Self {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--store", "data"];
         let mut child = folder.spawn(&arguments, &[("LARUM_LOG_LEVEL", level)]);
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -52,7 +52,7 @@ impl Server {
     }
 
     /// Waits for a line of its log that says this.
-    fn says(&mut self, words: &str) -> String {
+    pub fn says(&mut self, words: &str) -> String {
         let mut line = String::new();
         while !line.contains(words) {
             line.clear();

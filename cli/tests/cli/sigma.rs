@@ -98,3 +98,20 @@ fn a_server_raises_alerts_of_sigma_rules_before_and_after_a_restart() {
         .exits(0);
     assert_eq!(alerts.json_lines().len(), 2);
 }
+
+#[test]
+fn an_edit_that_would_lose_a_rule_in_force_changes_nothing() {
+    let folder = Folder::new();
+    folder.write("rules/whoami.yml", WHOAMI);
+    let mut server = Server::logging(&folder, "larum=info,larum_engine=info");
+    let before = server.get("/v1/rules")["hash"].clone();
+    folder.write("rules/whoami.yml", WHOAMI.replace("endswith", "endswit"));
+    server.says("rules were not reloaded");
+    assert_eq!(server.get("/v1/rules")["hash"], before);
+    // A new document that is refused stays out, and the others go on.
+    folder.write("rules/whoami.yml", WHOAMI.replace("whoami.exe", "who.exe"));
+    folder.write("rules/broken.yml", BROKEN);
+    server.says("rules were reloaded");
+    assert_ne!(server.get("/v1/rules")["hash"], before);
+    assert_eq!(server.signal("-TERM"), 0);
+}

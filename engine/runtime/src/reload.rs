@@ -6,7 +6,7 @@
 //! it, events behind it by the new ones, and windows of rules whose meaning is unchanged keep their state;
 //! that part is the sequencer's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use larum_event::{
     Channel, Event, Fill, Position, RecordBody, RuleFile, RuleId, RuleSetActivated, Severity, Span,
     TenantId,
 };
-use larum_rule::{Diagnostic, RuleSet};
+use larum_rule::{Diagnostic, Level, RuleSet};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -187,6 +187,10 @@ impl Engine {
             None => Arc::new(RuleSet::empty()),
         };
         let is_same = before.is_some_and(|(_, last)| last == activated);
+        let lost = lost(&old, &set);
+        if !lost.is_empty() {
+            return Err(ReloadError::Rules(lost));
+        }
         let mut changed = difference(&old, &set);
         if is_same {
             return Ok(changed);
@@ -315,6 +319,19 @@ impl Engine {
         let stored = answer.await.map_err(|_| "the log is being restarted")?;
         stored.map(drop).map_err(|error| error.to_string())
     }
+}
+
+/// Refused documents where rules in force stood: an edit that would switch detection off is a mistake, also
+/// where the same document among new ones would only stay out.
+fn lost(old: &RuleSet, set: &RuleSet) -> Vec<Diagnostic> {
+    let kept: BTreeSet<&RuleId> = set.rules().iter().map(|rule| &rule.id).collect();
+    let gone = old.rules().iter().filter(|rule| !kept.contains(&rule.id));
+    let files: BTreeSet<&str> = gone.map(|rule| &*rule.file).collect();
+    let found = set.warnings().iter();
+    found
+        .filter(|one| one.level == Level::Refused && files.contains(one.file.as_str()))
+        .cloned()
+        .collect()
 }
 
 /// What is different in `new`.
