@@ -286,3 +286,19 @@ fn scripts_do_what_conditions_cannot() {
         true,
     );
 }
+
+#[test]
+fn a_name_that_was_bound_anew_holds_what_it_was_bound_to() {
+    let data = r#"{"a":1,"list":[{"port":1}],"d":{"a":1}}"#;
+    for when in [
+        "{ let event = event.data; event.a == 1 }",
+        "{ let event = event.data.d; event.a == 1 }",
+        "{ for event in event.data.list { if event.port == 1 { return true; } } false }",
+        "{ { let event = event.data.d; if event.a != 1 { return false; } } event.data.a == 1 }",
+        "{ event = event.data; event.a == 1 }",
+        "{ event.data.list.some(|event| event.port == 1) }",
+    ] {
+        check(when, data, true);
+        check(when, r#"{"a":2,"list":[{"port":2}],"d":{"a":2}}"#, false);
+    }
+}
