@@ -28,6 +28,9 @@ use crate::error::{CliError, Exit};
 use crate::rule_files;
 use crate::terminal::{BAD, GOOD, counted, say, stdout, styled};
 
+/// Findings about a set that loads, told one by one to those who only run it.
+const FINDINGS_SHOWN: usize = 20;
+
 /// Write, test and understand rules
 #[derive(Debug, Args)]
 pub struct Rules {
@@ -39,12 +42,17 @@ pub struct Rules {
 enum Action {
     /// Load every rule of a folder and tell everything that is wrong with them
     #[command(after_help = "\
-Reads every **/*.rhai below the folder. Exits with 0 when the set loads, with 1 when it does not.
+Reads every **/*.rhai and **/*.yml below the folder. Exits with 0 when the set loads, with 1 when it does not; with --strict also when
+a Sigma document is refused or anything is warned of.
 
 Examples:
   larum rules check
+  larum rules check --strict
   larum rules check --rules /etc/larum/rules --json")]
     Check {
+        /// Exit with 1 when anything is found at all
+        #[arg(long)]
+        strict: bool,
         /// The folder of the rules
         #[arg(long, value_name = "DIR", default_value = "rules")]
         rules: PathBuf,
@@ -116,7 +124,11 @@ impl Rules {
     /// Runs the verb.
     pub fn run(self) -> Result<Exit, CliError> {
         match self.action {
-            Action::Check { rules, json } => check(&rules, json),
+            Action::Check {
+                strict,
+                rules,
+                json,
+            } => check(&rules, strict, json),
             Action::Test(test) => test.run(),
             Action::Explain(explain) => explain.run(),
             Action::Bench(bench) => bench.run(),
@@ -141,12 +153,24 @@ pub fn load(folder: &Path) -> Result<RuleSet, CliError> {
 fn loaded(folder: &Path, files: &[RuleFile]) -> Result<RuleSet, CliError> {
     match rule_files::loader().load(files) {
         Ok(set) => {
-            for warning in set.warnings() {
-                say(&warning.to_string());
-            }
+            warn(&set);
             Ok(set)
         }
         Err(findings) => Err(CliError::Rules(told(folder, &findings))),
+    }
+}
+
+/// Says what is found in a set that loads; of many refused documents, the first ones.
+pub fn warn(set: &RuleSet) {
+    let findings = set.warnings();
+    for finding in findings.iter().take(FINDINGS_SHOWN) {
+        say(&finding.to_string());
+    }
+    if let Some(more) = findings.len().checked_sub(FINDINGS_SHOWN)
+        && more > 0
+    {
+        let more = counted(more as u64, "finding");
+        say(&format!("and {more} more; `larum rules check` shows all"));
     }
 }
 
@@ -202,7 +226,7 @@ pub fn told(folder: &Path, findings: &[Diagnostic]) -> String {
     text
 }
 
-fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
+fn check(folder: &Path, strict: bool, json: bool) -> Result<Exit, CliError> {
     let files = rule_files::read(folder)?;
     let loaded = rule_files::loader().load(&files);
     let (set, findings) = match &loaded {
@@ -248,7 +272,8 @@ fn check(folder: &Path, json: bool) -> Result<Exit, CliError> {
         )?;
     }
     out.flush()?;
-    Ok(if set.is_some() {
+    let is_clean = !strict || findings.is_empty();
+    Ok(if set.is_some() && is_clean {
         Exit::Done
     } else {
         Exit::Problems

@@ -139,9 +139,7 @@ fn read_rules(folder: Option<&Path>) -> Result<(Vec<RuleFile>, usize), CliError>
     let files = rule_files::read(folder)?;
     match rule_files::loader().load(&files) {
         Ok(set) => {
-            for warning in set.warnings() {
-                say(&warning.to_string());
-            }
+            rules::warn(&set);
             let number = set.rules().len();
             Ok((files, number))
         }

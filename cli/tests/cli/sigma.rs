@@ -69,6 +69,7 @@ fn check_lists_what_is_refused_by_file_and_line() {
         "{}",
         ran.stdout
     );
+    folder().run(&["rules", "check", "--strict"]).exits(1);
     let list = folder()
         .run(&["rules", "list", "--json"])
         .exits(0)
