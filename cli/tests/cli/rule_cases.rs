@@ -85,9 +85,30 @@ fn expected_alerts_are_compared_as_far_as_they_are_given() {
     };
     check(r#"{"rule":"auth.two_failures"}"#, 0);
     check(
-        r#"{"rule":"auth.two_failures","key":{"user":"eve"},"count":3,"trigger":{"id":"x","seq":1}}"#,
+        r#"{"rule":"auth.two_failures","key":{"user":"eve"},"count":3,"trigger":{"seq":1}}"#,
         0,
     );
+    for (stray, said) in [
+        (
+            r#""kee":{"user":"ada"}"#,
+            "fires.alerts.ndjson:1: `kee` of an expected alert is not compared",
+        ),
+        (r#""kee":{"user":"ada"}"#, "did you mean \"key\"?"),
+        (
+            r#""severity":"low""#,
+            "`severity` of an expected alert is not compared, only `rule`, `key`, `count`, `trigger`",
+        ),
+        (
+            r#""trigger":{"sequence":9}"#,
+            "`trigger.sequence` of an expected alert is not compared, only `trigger.seq`",
+        ),
+        (
+            r#""trigger":{"id":"x","seq":1}"#,
+            "`trigger.id` of an expected alert is not compared",
+        ),
+    ] {
+        check(&format!("{{\"rule\":\"auth.two_failures\",{stray}}}"), 2).complains(said);
+    }
     for wrong in [
         "",
         r#"{"rule":"auth.other"}"#,

@@ -52,6 +52,8 @@ mod explain;
 
 mod matcher;
 
+mod missing;
+
 mod record_matcher;
 
 pub mod predicate;

@@ -12,7 +12,7 @@ use rhai::packages::{
 use rhai::{Engine, EvalAltResult, OptimizationLevel};
 
 use crate::error::FaultKind;
-use crate::{alert, condition, text, view};
+use crate::{alert, condition, missing, text, view};
 
 /// Most operations the top level of one rule file may spend at load.
 const LOAD_OPERATIONS: u64 = 1_000_000;
@@ -66,6 +66,7 @@ fn engine() -> Engine {
         .set_max_functions(FUNCTIONS)
         .set_max_variables(VARIABLES)
         .set_max_modules(0);
+    missing::register(&mut engine);
     condition::register(&mut engine);
     text::register(&mut engine);
     view::register(&mut engine);

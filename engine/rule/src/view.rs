@@ -86,7 +86,7 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_fn("to_debug", |_: LongText| "<text too long to show>");
 
     engine.register_indexer_get(|_: &mut (), _: Dynamic| ());
-    engine.register_fn("has", |_: (), _: ImmutableString| false);
+    engine.register_fn("has", |_: (), _: Dynamic| false);
 }
 
 /// Makes `x.name` work for every value an event can hold: the member of an object, and `()` for

@@ -1,7 +1,9 @@
 //! Alerts that a case must raise, as `cases/<name>.alerts.ndjson` lists them.
 //!
 //! A line has the members that `larum detect` writes, so that its output can be kept as it is. Only
-//! `rule`, `key`, `count` and `trigger.seq` are compared, and of those only what the line says.
+//! `rule`, `key`, `count` and `trigger.seq` are compared, and of those only what the line says. A line that
+//! was written by `detect` may have any member; in one that was written by hand a member that is not compared
+//! is a mistake, for it could never make a case fail.
 
 use std::fmt;
 use std::path::Path;
@@ -12,6 +14,14 @@ use serde_json::{Map, Value};
 
 use crate::detect::key_text;
 use crate::error::CliError;
+use crate::rules::did_you_mean;
+
+/// The members that are compared.
+const COMPARED: [&str; 4] = ["rule", "key", "count", "trigger"];
+/// The same of `trigger`.
+const COMPARED_OF_TRIGGER: [&str; 1] = ["seq"];
+/// The member that every line of `detect` has, and nobody writes by hand.
+const WRITTEN_BY_DETECT: &str = "alert_id";
 
 /// One alert that must come.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,13 +45,19 @@ impl Expected {
         let lines = lines.filter(|(line, _)| !line.trim().is_empty());
         lines
             .map(|(line, number)| {
-                serde_json::from_str(line).map_err(|error| {
-                    let column = error.column();
-                    CliError::Usage(format!(
-                        "{}:{number}:{column}: no expected alert: {error}",
-                        path.display()
-                    ))
-                })
+                let refused = |reason: String| {
+                    let path = path.display();
+                    CliError::Usage(format!("{path}:{number}:{reason}"))
+                };
+                let no_alert = |error: serde_json::Error| {
+                    refused(format!("{}: no expected alert: {error}", error.column()))
+                };
+                let value: Value = serde_json::from_str(line).map_err(no_alert)?;
+                if let Some(member) = uncompared(&value) {
+                    return Err(refused(format!(" {member}")));
+                }
+                serde_json::from_value(value)
+                    .map_err(|error| refused(format!(" no expected alert: {error}")))
             })
             .collect()
     }
@@ -54,6 +70,30 @@ impl Expected {
             && self.count.is_none_or(|count| count == alert.count)
             && sequence.is_none_or(|sequence| alert.trigger.sequence == Some(sequence))
     }
+}
+
+/// What is said of a member that no comparison looks at, if a line that was written by hand has one.
+fn uncompared(line: &Value) -> Option<String> {
+    let line = line.as_object()?;
+    if line.contains_key(WRITTEN_BY_DETECT) {
+        return None;
+    }
+    let trigger = line.get("trigger").and_then(Value::as_object);
+    let within = trigger.and_then(|trigger| stray(trigger, "trigger.", &COMPARED_OF_TRIGGER));
+    stray(line, "", &COMPARED).or(within)
+}
+
+fn stray(members: &Map<String, Value>, before: &str, compared: &[&str]) -> Option<String> {
+    let stray = members
+        .keys()
+        .find(|name| !compared.contains(&name.as_str()))?;
+    let near = did_you_mean(stray, compared.iter().copied());
+    let compared = compared.iter().map(|name| format!("`{before}{name}`"));
+    let compared: Vec<String> = compared.collect();
+    Some(format!(
+        "`{before}{stray}` of an expected alert is not compared, only {}{near}",
+        compared.join(", ")
+    ))
 }
 
 impl fmt::Display for Expected {

@@ -81,10 +81,12 @@ pub(crate) fn assign<'r>(
                     continue;
                 };
                 let problems = field_problems(&one, rule, catalogue, fields);
-                let problems = problems.into_iter();
-                assigned
-                    .problems
-                    .extend(problems.map(|(place, problem)| problem.at(file, place)));
+                for (place, problem) in problems {
+                    let problem = problem.at(file, place);
+                    if !assigned.problems.iter().any(|one| is_same(one, &problem)) {
+                        assigned.problems.push(problem);
+                    }
+                }
                 rule.exceptions.push(exception.clone());
             }
         }
@@ -96,6 +98,12 @@ pub(crate) fn assign<'r>(
         assigned.predicates = Some(predicates.build()?);
     }
     Ok(assigned)
+}
+
+/// Whether two findings say the same of one place, be it because of different rules.
+fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
+    let what = |it: &Diagnostic| (it.line, it.column, it.code, it.level);
+    one.file == other.file && what(one) == what(other)
 }
 
 /// Exceptions decide what matches, so they are part of what a rule means; in which order they stand, and

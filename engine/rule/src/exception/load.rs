@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larum_event::{RuleFile, Timestamp};
+use larum_event::{InvalidTimestamp, RuleFile, Timestamp};
 use rhai::Position;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -184,7 +184,14 @@ fn literal(beside: &mut Beside<'_>, value: &Spanned<DeValue<'_>>) -> Option<Lite
             }
             number.map(Literal::Int)
         }
-        DeValue::Float(number) => number.as_str().parse().ok().map(Literal::Float),
+        DeValue::Float(number) => {
+            let text = number.as_str();
+            let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+            if number.is_none() {
+                beside.problem(place, format!("no event holds the number {text}"));
+            }
+            number.map(Literal::Float)
+        }
         other => {
             let found = kind(other);
             beside.problem(
@@ -222,12 +229,22 @@ fn expires(beside: &mut Beside<'_>, section: Section<'_>) -> Option<Option<Times
     end.map(Some)
 }
 
-/// The first moment after a day, or the moment that a time names.
+/// The first moment after a day, or the moment that a time names. One that is later than any event is the
+/// last there is.
 fn end_of(text: &str) -> Option<Timestamp> {
+    let moment = |text: &str| match Timestamp::parse(text) {
+        Err(InvalidTimestamp::OutOfRange { .. }) if is_late(text) => Some(Timestamp::MAX),
+        time => time.ok(),
+    };
     if text.contains(':') {
-        return Timestamp::parse(text).ok();
+        return moment(text);
     }
-    let begins = Timestamp::parse(&format!("{text}T00:00:00Z")).ok()?;
+    let begins = moment(&format!("{text}T00:00:00Z"))?;
     let day = larum_event::Span::from_nanos(DAY_NANOS);
     Some(begins.saturating_add(day))
+}
+
+/// Whether a time that is none of an event's is later than all of them, and not earlier.
+fn is_late(text: &str) -> bool {
+    text.get(..2).is_some_and(|century| century > "20")
 }

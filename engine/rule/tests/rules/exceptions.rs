@@ -303,3 +303,67 @@ fn a_broken_file_beside_rules_is_an_error_at_its_place() {
     assert_eq!(problems[0].level, Level::Error);
     assert_eq!((problems[0].code, problems[0].line), ("syntax", 1));
 }
+
+#[test]
+fn a_number_that_no_event_holds_is_refused() {
+    for number in ["nan", "-nan", "inf", "-inf"] {
+        let problems = try_load(&except(&format!("field = \"data.n\"\nvalue = {number}")));
+        let said = shown(&problems.unwrap_err());
+        assert!(
+            said.contains(&format!("no event holds the number {number}")),
+            "{said}"
+        );
+        assert!(said.contains("a/except.toml:3:9"), "{said}");
+    }
+    load(&except("field = \"data.n\"\nvalue = -2.5"));
+}
+
+#[test]
+fn a_last_day_after_all_events_is_accepted() {
+    let event = failure("2026-11-20T12:00:00Z", "\"n\":1");
+    for (end, excepted) in [
+        ("9999-12-31", true),
+        ("2262-04-11", true),
+        ("2262-04-12", true),
+        ("9999-12-31T00:00:00Z", true),
+        ("\"9999-12-31\"", true),
+        ("2026-11-20", true),
+        ("2026-11-19", false),
+    ] {
+        let text = except("field = \"data.n\"\nvalue = 1").replace("2026-12-31", end);
+        let (matches, _) = outcome(load(&text), &event);
+        assert_eq!(matches.is_empty(), excepted, "{end}");
+    }
+    for end in ["0001-01-01", "\"9999-13-01\""] {
+        let text = except("field = \"data.n\"\nvalue = 1").replace("2026-12-31", end);
+        assert!(
+            shown(&try_load(&text).unwrap_err()).contains("is not a date"),
+            "{end}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_exception_of_two_rules_is_said_once() {
+    let fields = "[[topic]]\npattern = \"security.auth.login\"\nmeaning = \"m\"\n[topic.fields]\n\
+        \"data.port\" = { type = \"integer\", meaning = \"m\" }\n";
+    let rules = ["a", "b"].map(|id| {
+        format!("rule(\"{id}\").on(\"security.auth.login\").when(|event| event.data.port == 1);")
+    });
+    let text = except("rule = [\"a\", \"b\"]\nfield = \"port\"\nvalue = 22");
+    let problems = RuleSet::load(&[
+        file("x/except.toml", &text),
+        file("x/rule.rhai", &rules.concat()),
+        file("fields.toml", fields),
+    ]);
+    let said = shown(&problems.unwrap_err());
+    assert_eq!(said.matches("unknown-field").count(), 1, "{said}");
+    let text = text.replace("\"port\"", "\"data.prt\"");
+    let problems = RuleSet::load(&[
+        file("x/except.toml", &text),
+        file("x/rule.rhai", &rules.concat()),
+        file("fields.toml", fields),
+    ]);
+    let said = shown(&problems.unwrap_err());
+    assert_eq!(said.matches("unknown-field").count(), 1, "{said}");
+}

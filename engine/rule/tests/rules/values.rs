@@ -302,3 +302,61 @@ fn a_name_that_was_bound_anew_holds_what_it_was_bound_to() {
         check(when, r#"{"a":2,"list":[{"port":2}],"d":{"a":2}}"#, false);
     }
 }
+
+#[test]
+fn functions_of_a_missing_field_give_nothing_and_never_fail() {
+    for data in ["{}", r#"{"x":null}"#] {
+        for holds in [
+            "event.data.x.trim() == ()",
+            r#"event.data.x.replace("a", "b") == ()"#,
+            "event.data.x.to_int() == ()",
+            "event.data.x.to_float() == ()",
+            "event.data.x.chars() == ()",
+            "event.data.x.sub_string(1, 2) == ()",
+            "event.data.x.filter(|y| y == 1).len == 0",
+            "event.data.x.map(|y| y + 1).len == 0",
+            "event.data.x.keys().len == 0",
+            "event.data.x.find(|y| y == 1) == ()",
+            "event.data.x.reduce(|sum, y| sum + y, 0) == ()",
+            "{ for y in event.data.x { return false; } true }",
+            "{ let x = event.data.x; x.trim(); x == () }",
+            "`<${event.data.x}>` == \"<>\"",
+        ] {
+            check(holds, data, true);
+        }
+        for fails in [
+            "event.data.x.some(|y| true)",
+            "event.data.x.all(|y| true)",
+            "event.data.x.y.z.some(|y| true)",
+            "event.data.x.is_odd()",
+            "event.data.x.trim().len > 0",
+        ] {
+            check(fails, data, false);
+        }
+    }
+    check("event.data.x.some(|y| y == 1)", r#"{"x":[2,1]}"#, true);
+    check(
+        "event.data.x.filter(|y| y == 1).len == 1",
+        r#"{"x":[2,1]}"#,
+        true,
+    );
+    check(
+        "{ for y in event.data.x { return true; } false }",
+        r#"{"x":[2]}"#,
+        true,
+    );
+    check(
+        r#"{ let x = event.data.x; x.trim(); x == "a" }"#,
+        r#"{"x":" a "}"#,
+        true,
+    );
+    // To reckon with what is missing is an error.
+    for reckons in [
+        "event.data.x % 2 == 0",
+        "event.data.x + 1 == 1",
+        "-event.data.x == 0",
+    ] {
+        let (out, faults) = outcome(condition(&format!("|event| {reckons}")), &login("{}"));
+        assert_eq!((out.len(), faults.len()), (0, 1), "{reckons}");
+    }
+}
