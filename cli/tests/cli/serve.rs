@@ -286,5 +286,5 @@ fn rules_that_are_edited_take_effect_and_rules_that_are_broken_change_nothing() 
     let alerts = alerts.exits(0).json_lines();
     let mut types: Vec<_> = alerts.iter().map(|alert| &alert["type"]).collect();
     types.sort_by_key(|name| name.to_string());
-    assert_eq!(types, ["any", "auth.two_failures"]);
+    assert_eq!(types, ["any", "auth.two_failures"], "{alerts:#?}");
 }

@@ -274,15 +274,16 @@ impl Engine {
         };
         gauges.reload_failed();
         gauges.problem(ABOUT, format!("{failure}; the rules before stay in force"));
+        // Who reads of it finds the event in the log, before whatever they send next.
+        if let Err(refused) = self.tell_log(failure).await {
+            warn!(%refused, "the event that rules were not reloaded is not in the log");
+        }
         error!(reason = %failure, "rules were not reloaded, those before stay in force");
         if let ReloadError::Rules(findings) = failure {
             for finding in findings.iter().take(TOLD) {
                 let (code, line) = (finding.code, finding.line);
                 error!(file = %finding.file, line, code, "{}", finding.message);
             }
-        }
-        if let Err(refused) = self.tell_log(failure).await {
-            warn!(%refused, "the event that rules were not reloaded is not in the log");
         }
     }
 
