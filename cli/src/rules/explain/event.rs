@@ -90,6 +90,22 @@ impl Answer {
     }
 }
 
+/// What the rule says of each record that became an event.
+fn answers<'e>(
+    set: &Arc<RuleSet>,
+    number: u32,
+    rule: &'e Rule,
+    events: &'e [FileRecord],
+) -> impl Iterator<Item = (&'e FileRecord, &'e Event, Answer)> {
+    let mut matcher = Matcher::new(Arc::clone(set));
+    matcher.only(Some(number));
+    events.iter().filter_map(move |record| {
+        let event = record.outcome.as_ref().ok()?;
+        let answer = Answer::of(&mut matcher, number, rule, event)?;
+        Some((record, event, answer))
+    })
+}
+
 /// For one event everything, for several a line each.
 pub fn write(
     out: &mut impl Write,
@@ -100,16 +116,8 @@ pub fn write(
     let Some(rule) = set.rule(number) else {
         return Ok(());
     };
-    let mut matcher = Matcher::new(Arc::clone(set));
-    matcher.only(Some(number));
     write_head(out, rule)?;
-    for record in events {
-        let Ok(event) = &record.outcome else {
-            continue;
-        };
-        let Some(answer) = Answer::of(&mut matcher, number, rule, event) else {
-            continue;
-        };
+    for (record, event, answer) in answers(set, number, rule, events) {
         if events.len() == 1 {
             return write_one(out, rule, record, event, &answer);
         }
@@ -202,15 +210,8 @@ pub fn write_json(
     let Some(rule) = set.rule(number) else {
         return Ok(());
     };
-    let mut matcher = Matcher::new(Arc::clone(set));
-    matcher.only(Some(number));
-    for record in events {
-        let Ok(event) = &record.outcome else {
-            continue;
-        };
-        if let Some(answer) = Answer::of(&mut matcher, number, rule, event) {
-            writeln!(out, "{}", object(rule, record, event, &answer))?;
-        }
+    for (record, event, answer) in answers(set, number, rule, events) {
+        writeln!(out, "{}", object(rule, record, event, &answer))?;
     }
     Ok(())
 }

@@ -87,18 +87,6 @@ fn text(kind: TextKind, literal: &str, case: Case) -> Test {
     }
 }
 
-fn placed(test: TextTest) -> (TextKind, Case) {
-    match test {
-        TextTest::Contains => (TextKind::Anywhere, Case::Kept),
-        TextTest::StartsWith => (TextKind::Start, Case::Kept),
-        TextTest::EndsWith => (TextKind::End, Case::Kept),
-        TextTest::EqualCi => (TextKind::Whole, Case::Ignored),
-        TextTest::ContainsCi => (TextKind::Anywhere, Case::Ignored),
-        TextTest::StartsWithCi => (TextKind::Start, Case::Ignored),
-        TextTest::EndsWithCi => (TextKind::End, Case::Ignored),
-    }
-}
-
 impl Lower<'_> {
     pub(super) fn slot(&mut self, field: &FieldUse) -> Slot {
         if field.is_of_envelope() {
@@ -178,7 +166,7 @@ impl Lower<'_> {
             }
             Question::Within(_, first, last) => self.within(slot, *first, *last)?,
             Question::Search(test, _, wanted) => {
-                let (kind, case) = placed(*test);
+                let (kind, case) = test.placed();
                 let in_text = self.is(slot, text(kind, wanted, case))?;
                 match self.elements(*test, question.field(), &mut script)? {
                     None => in_text,
@@ -195,7 +183,7 @@ impl Lower<'_> {
                 }
             }
             Question::SearchField(test, _, other) => {
-                let (kind, case) = placed(*test);
+                let (kind, case) = test.placed();
                 let other = self.slot(other);
                 // A text beyond all limits is nothing to look for.
                 script.push(self.shape(other, Shape::Large)?);

@@ -99,7 +99,7 @@ impl Question {
                 .map(|wanted| text(TextKind::Whole, written(wanted), Case::Ignored))
                 .collect(),
             Self::Has(test, wanted) => {
-                let (kind, case) = kind_of(*test);
+                let (kind, case) = test.placed();
                 wanted
                     .iter()
                     .map(|wanted| text(kind, wanted.to_string(), case))
@@ -110,18 +110,6 @@ impl Question {
                 .map(|(network, _)| Test::Network(network.to_string()))
                 .collect(),
         }
-    }
-}
-
-fn kind_of(test: TextTest) -> (TextKind, Case) {
-    match test {
-        TextTest::Contains => (TextKind::Anywhere, Case::Kept),
-        TextTest::StartsWith => (TextKind::Start, Case::Kept),
-        TextTest::EndsWith => (TextKind::End, Case::Kept),
-        TextTest::EqualCi => (TextKind::Whole, Case::Ignored),
-        TextTest::ContainsCi => (TextKind::Anywhere, Case::Ignored),
-        TextTest::StartsWithCi => (TextKind::Start, Case::Ignored),
-        TextTest::EndsWithCi => (TextKind::End, Case::Ignored),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Searching texts, exactly or without regard to case.
 
-use crate::predicate::fold;
+use crate::predicate::{Case, TextKind, fold};
 
 /// A question about a text and a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,19 @@ pub(crate) enum TextTest {
 }
 
 impl TextTest {
+    /// The same question as predicates ask it: where the text must stand, and whether case matters.
+    pub(crate) fn placed(self) -> (TextKind, Case) {
+        match self {
+            Self::Contains => (TextKind::Anywhere, Case::Kept),
+            Self::StartsWith => (TextKind::Start, Case::Kept),
+            Self::EndsWith => (TextKind::End, Case::Kept),
+            Self::EqualCi => (TextKind::Whole, Case::Ignored),
+            Self::ContainsCi => (TextKind::Anywhere, Case::Ignored),
+            Self::StartsWithCi => (TextKind::Start, Case::Ignored),
+            Self::EndsWithCi => (TextKind::End, Case::Ignored),
+        }
+    }
+
     pub(crate) const ALL: [Self; 7] = [
         Self::Contains,
         Self::StartsWith,
