@@ -12,11 +12,7 @@ use larum_window::{ClockMoved, Window, WindowLimits};
 const MATCHES: u64 = 20_000;
 
 fn window() -> Window {
-    let spec = WindowSpec::Count {
-        within: Span::from_seconds(300),
-        threshold: 5,
-        policy: FiringPolicy::Edge,
-    };
+    let spec = WindowSpec::counting(Span::from_seconds(300), 5, FiringPolicy::Edge);
     let window_limits = WindowLimits {
         keys: limits::KEYS_PER_RULE,
         events_per_key: limits::EVENTS_PER_KEY,
@@ -38,6 +34,9 @@ fn matches(keys: u64, tenant: &TenantId) -> Vec<Match> {
             sequence: None,
             place: Place::raw(Position(number + 1)),
             event_id: EventId::new(format!("{number:032x}")).expect("a number is a valid id"),
+            steps: 1,
+            values: larum_event::Values::none(),
+            event: None,
         })
         .collect()
 }
@@ -51,7 +50,10 @@ fn run(window: &mut Window, tenant: &TenantId, matches: Vec<Match>) {
         let moved = ClockMoved {
             tenant,
             clock: 0,
-            watermark: time.saturating_sub(Span::from_seconds(60)),
+            watermark: larum_event::Watermark::of(
+                time.saturating_sub(Span::from_seconds(60)),
+                None,
+            ),
             place,
         };
         window.advance(&moved, &mut detections);

@@ -150,19 +150,16 @@ fn reads(rule: &Rule) -> String {
 fn fires(rule: &Rule) -> String {
     match &rule.window {
         WindowSpec::Single => "at once, at each match".to_owned(),
-        WindowSpec::Count {
-            within,
-            threshold,
-            policy,
-        } => {
-            let then = match policy {
+        WindowSpec::Aggregate(aggregate) => {
+            let then = match aggregate.policy {
                 FiringPolicy::Edge => "once for as long as that holds".to_owned(),
                 FiringPolicy::Every => "again at each further one".to_owned(),
                 FiringPolicy::Reset => "then counts anew".to_owned(),
                 FiringPolicy::Suppress(span) => format!("then is silent for {span}"),
             };
-            format!("at once, at match {threshold} of a group within {within}; {then}")
+            format!("at {}; {then}", rule.window)
         }
+        WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => rule.window.to_string(),
     }
 }
 
@@ -184,7 +181,8 @@ fn groups(rule: &Rule) -> String {
 fn state(rule: &Rule) -> String {
     match &rule.window {
         WindowSpec::Single => "none".to_owned(),
-        WindowSpec::Count { within, .. } => {
+        WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
+            let within = rule.window.within().unwrap_or_default();
             let events = grouped(limits::EVENTS_PER_KEY as u64);
             let keys = match rule.group_by.len() {
                 0 => String::new(),

@@ -75,30 +75,29 @@ fn row(rule: &Rule, columns: usize) -> Vec<Cell> {
 }
 
 fn kind(rule: &Rule) -> &'static str {
-    match rule.window {
-        WindowSpec::Single => "single",
-        WindowSpec::Count { .. } => "count",
-    }
+    rule.window.kind()
 }
 
 fn window(rule: &Rule) -> String {
     match &rule.window {
         WindowSpec::Single => "at each".to_owned(),
-        WindowSpec::Count {
-            within, threshold, ..
-        } => format!("{threshold} in {within}"),
+        WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
+            rule.window.to_string()
+        }
     }
 }
 
 /// A rule as one object of JSON.
 pub fn object(rule: &Rule) -> Value {
     let (within, count, policy) = match &rule.window {
-        WindowSpec::Single => (None, None, None),
-        WindowSpec::Count {
-            within,
-            threshold,
-            policy,
-        } => (Some(within), Some(threshold), Some(policy.to_string())),
+        WindowSpec::Aggregate(aggregate) => (
+            rule.window.within(),
+            Some(aggregate.bounds.to_string()),
+            Some(aggregate.policy.to_string()),
+        ),
+        WindowSpec::Single | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
+            (rule.window.within(), None, None)
+        }
     };
     json!({
         "id": rule.id,

@@ -1,12 +1,16 @@
 //! What rules make of events and windows make of matches.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertStatus;
-use crate::key::GroupKey;
+use crate::event::Event;
+use crate::key::{GroupKey, KeyValue};
 use crate::names::{EventId, TenantId};
 use crate::record::Position;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+use crate::window::Amount;
 
 /// Where an event stands in the one order in which it is evaluated: by the log position that
 /// caused it, then by the layer of rules it comes from, then by its number among those.
@@ -36,7 +40,7 @@ impl Place {
 }
 
 /// One event that satisfies one rule's condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
     /// Number of the rule in its set.
     pub rule: u32,
@@ -54,10 +58,99 @@ pub struct Match {
     pub place: Place,
     /// The event.
     pub event_id: EventId,
+    /// For rules with steps: bit `i` for step `i`, and [`Sequence::STOP`](crate::Sequence::STOP). 1 for others.
+    pub steps: u32,
+    /// What the rule's window measures or compares, in the order the rule names it.
+    pub values: Values,
+    /// The whole event, for rules whose scripts keep state.
+    pub event: Option<Event>,
+}
+
+/// Values of an event that a window needs; `None` for one that is missing or is no plain value.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Values(Option<Arc<[Option<KeyValue>]>>);
+
+impl Values {
+    /// No values at all.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// These.
+    pub fn new(values: Vec<Option<KeyValue>>) -> Self {
+        Self((!values.is_empty()).then(|| values.into()))
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Option<KeyValue>] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// One of them.
+    pub fn get(&self, index: usize) -> Option<&KeyValue> {
+        self.all().get(index)?.as_ref()
+    }
+}
+
+/// How far event time has come: no event before this comes any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Watermark {
+    /// The time.
+    pub time: Timestamp,
+    /// Among events of that time, the rank of the sequence: 0 for none, else one more than the sequence.
+    pub rank: u64,
+}
+
+impl Watermark {
+    /// Nothing has come.
+    pub const MIN: Self = Self {
+        time: Timestamp::MIN,
+        rank: 0,
+    };
+    /// Nothing more comes.
+    pub const MAX: Self = Self {
+        time: Timestamp::MAX,
+        rank: u64::MAX,
+    };
+
+    /// The place of an event.
+    pub const fn of(time: Timestamp, sequence: Option<u64>) -> Self {
+        let rank = match sequence {
+            // The very last number shares its rank with the one before.
+            Some(sequence) => sequence.saturating_add(1),
+            None => 0,
+        };
+        Self { time, rank }
+    }
+
+    /// So much earlier; the very same for no time at all.
+    #[must_use]
+    pub const fn less(self, span: Span) -> Self {
+        if span.is_zero() {
+            return self;
+        }
+        Self {
+            time: self.time.saturating_sub(span),
+            rank: 0,
+        }
+    }
+}
+
+/// The event that set a detection off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Its id.
+    pub event_id: EventId,
+    /// Its time.
+    pub time: Timestamp,
+    /// Its order among equal times.
+    pub sequence: Option<u64>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// A window's condition came to hold, or something changed about a detection made before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detection {
     /// Number of the rule in its set.
     pub rule: u32,
@@ -67,8 +160,13 @@ pub struct Detection {
     pub clock: u32,
     /// The group.
     pub key: GroupKey,
-    /// What set it off; stays the same over all revisions. Alert ids are made of its event id.
-    pub trigger: Match,
+    /// The event that its alert's id is made of; stays the same over all revisions. Usually the trigger; the opening event
+    /// of what did not come, the first event of a session.
+    pub anchor: EventId,
+    /// What set it off.
+    pub trigger: Cause,
+    /// The alert's time: the trigger's, the deadline of what did not come, the end of a window that is decided then.
+    pub time: Timestamp,
     /// Where the event stands that made this revision; orders what a layer puts out.
     pub place: Place,
     /// 1 for the detection itself, then 2, 3, ..
@@ -77,6 +175,10 @@ pub struct Detection {
     pub status: AlertStatus,
     /// Matches that count towards it so far.
     pub count: u64,
+    /// What was measured, for windows that measure something else than a count.
+    pub value: Option<Amount>,
+    /// How far off the value may be at most, as a part of it in thousandths; `None` for an exact one.
+    pub error: Option<u16>,
     /// Time of the first match that counts.
     pub first: Timestamp,
     /// Time of the last match that counts.

@@ -46,7 +46,7 @@ mod record;
 
 pub use alert::{Alert, AlertStatus, Trigger};
 pub use correlation::Correlation;
-pub use detection::{Detection, Match, Place};
+pub use detection::{Cause, Detection, Match, Place, Values, Watermark};
 pub use event::{ContentHash, Envelope, Event, Filled, Priority};
 pub use fields::FieldSet;
 pub use json::Fill;
@@ -65,4 +65,7 @@ pub use severity::{InvalidSeverity, Severity};
 pub use time::{InvalidSpan, InvalidTimestamp, Span, Timestamp};
 pub use topic::{InvalidTopic, Topic};
 pub use value::Value;
-pub use window::{FiringPolicy, InvalidPolicy, WindowSpec};
+pub use window::{
+    Aggregate, Amount, Bound, Bounds, Comparison, Decided, Extent, FiringPolicy, InvalidAmount,
+    InvalidBounds, InvalidPolicy, Join, Measure, Occurs, Scripted, Sequence, Step, WindowSpec,
+};

@@ -56,6 +56,14 @@ pub const RULES: usize = 20_000;
 pub const KEYS_PER_RULE: usize = 1_000_000;
 /// Most events one key of a counting window holds; beyond it the oldest goes, counted.
 pub const EVENTS_PER_KEY: usize = 100_000;
+/// Most steps of a sequence.
+pub const STEPS: usize = 16;
+/// Most open partial matches of one key of a sequence; beyond it the oldest goes, counted.
+pub const PARTIALS_PER_KEY: usize = 1_000;
+/// Different values that one key counts exactly; beyond it a sketch estimates.
+pub const DISTINCT_EXACT: usize = 4_096;
+/// Largest state that a script keeps for one key, in bytes.
+pub const SCRIPT_STATE_BYTES: usize = 4_096;
 /// Most tenants whose clocks are followed; beyond it those idle longest start anew.
 pub const TENANTS: usize = 10_000;
 /// Most sources whose clocks are followed per tenant.

@@ -1,85 +1,16 @@
 //! What a rule asks of a window, as data.
 
-use std::fmt;
-use std::str::FromStr;
+mod bounds;
 
-use serde::{Deserialize, Serialize};
+mod policy;
 
-use crate::time::Span;
+mod sequence;
 
-/// The condition a rule puts on the matches of one group key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum WindowSpec {
-    /// Each match is a detection of its own.
-    Single,
-    /// At least `threshold` matches in `[t - within, t]`, both ends included.
-    Count {
-        /// Length of the window.
-        within: Span,
-        /// Matches at which the condition holds; at least 1.
-        threshold: u64,
-        /// What is done when it holds.
-        policy: FiringPolicy,
-    },
-}
+mod spec;
 
-/// When a window whose condition holds raises an alert (`docs/glossary.md`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum FiringPolicy {
-    /// Once when the condition comes to hold: it did not just before the event was added, expired
-    /// events removed.
-    #[default]
-    Edge,
-    /// At each event at which it holds.
-    Every,
-    /// At the event, and the key's events are forgotten.
-    Reset,
-    /// At the event, then silent for the key: the next fire is at `>= fire + duration`.
-    Suppress(Span),
-}
+mod words;
 
-/// A text that is no policy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a policy; use \"edge\", \"every\", \"reset\", \"suppress\" or \"suppress 10m\""
-)]
-pub struct InvalidPolicy {
-    /// What was found.
-    pub text: String,
-}
-
-impl FiringPolicy {
-    /// Reads a policy; `suppress` alone means for the length of the window, `within`.
-    pub fn parse(text: &str, within: Span) -> Result<Self, InvalidPolicy> {
-        let invalid = || InvalidPolicy {
-            text: text.chars().take(64).collect(),
-        };
-        let mut words = text.split_whitespace();
-        let policy = match (words.next(), words.next()) {
-            (Some("edge"), None) => Self::Edge,
-            (Some("every"), None) => Self::Every,
-            (Some("reset"), None) => Self::Reset,
-            (Some("suppress"), None) => Self::Suppress(within),
-            (Some("suppress"), Some(span)) => {
-                let span = Span::from_str(span).map_err(|_| invalid())?;
-                if span.is_zero() || words.next().is_some() {
-                    return Err(invalid());
-                }
-                Self::Suppress(span)
-            }
-            _ => return Err(invalid()),
-        };
-        Ok(policy)
-    }
-}
-
-impl fmt::Display for FiringPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Edge => f.write_str("edge"),
-            Self::Every => f.write_str("every"),
-            Self::Reset => f.write_str("reset"),
-            Self::Suppress(span) => write!(f, "suppress {span}"),
-        }
-    }
-}
+pub use bounds::{Amount, Bound, Bounds, Comparison, InvalidAmount, InvalidBounds};
+pub use policy::{FiringPolicy, InvalidPolicy};
+pub use sequence::{Join, Occurs, Sequence, Step};
+pub use spec::{Aggregate, Decided, Extent, Measure, Scripted, WindowSpec};

@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use larum_event::{Place, Position, Source, Span, TenantId, Timestamp, limits};
+use larum_event::{Place, Position, Source, Span, TenantId, Timestamp, Watermark, limits};
 use larum_window::ClockMoved;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ impl WatermarkStep {
         ClockMoved {
             tenant: &self.tenant,
             clock: self.clock,
-            watermark: self.watermark,
+            watermark: Watermark::of(self.watermark, None),
             place: self.place,
         }
     }

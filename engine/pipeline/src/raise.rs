@@ -23,7 +23,7 @@ pub(crate) fn alert_id(rule: &Rule, detection: &Detection) -> Arc<str> {
     field(rule.id.as_str().as_bytes());
     field(&rule.semantic_hash);
     field(&detection.key.to_bytes());
-    field(detection.trigger.event_id.as_str().as_bytes());
+    field(detection.anchor.as_str().as_bytes());
     short_hex(hasher.finalize())
 }
 
@@ -75,10 +75,7 @@ pub(crate) fn alert_of(rule: &Rule, detection: &Detection, words: Words) -> Aler
         .zip(detection.key.members())
         .map(|(part, value)| (part.name.to_string(), value.to_json()))
         .collect::<serde_json::Map<_, _>>();
-    let window = match &rule.window {
-        WindowSpec::Single => None,
-        WindowSpec::Count { within, .. } => Some(*within),
-    };
+    let window = rule.window.within();
     let message = words
         .text
         .message
@@ -123,8 +120,10 @@ fn default_message(rule: &Rule, detection: &Detection) -> String {
     };
     match &rule.window {
         WindowSpec::Single => format!("{name}{whom}"),
-        WindowSpec::Count { within, .. } => {
-            format!("{name}: {} events{whom} in {within}", detection.count)
+        WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
+            let within = rule.window.within();
+            let within = within.map_or(String::new(), |within| format!(" in {within}"));
+            format!("{name}: {} events{whom}{within}", detection.count)
         }
     }
 }
@@ -138,7 +137,7 @@ pub(crate) fn alert_event(
     let correlation = cause.and_then(|cause| Correlation::child_of(cause.envelope()));
     Event::from_alert(
         alert,
-        detection.trigger.time,
+        detection.time,
         &detection.tenant,
         correlation.as_ref(),
     )

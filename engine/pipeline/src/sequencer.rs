@@ -381,7 +381,7 @@ fn words_for(
     }
     let event: Option<&Event> = match &rule.window {
         WindowSpec::Single => cause.map(|item| &item.event),
-        WindowSpec::Count { .. } => None,
+        WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => None,
     };
     let view = WindowView {
         count: detection.count,

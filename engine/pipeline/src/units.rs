@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Detection, GroupKey, Match};
+use larum_event::{Detection, GroupKey, Match, Values};
 use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
 use larum_window::Window;
 
@@ -133,6 +133,9 @@ fn match_of(item: &Item, rule: u32, key: GroupKey) -> Match {
         sequence: item.sequence,
         place: item.place,
         event_id: envelope.id.clone(),
+        steps: 1,
+        values: Values::none(),
+        event: None,
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{Event, GroupKey, Topic, Value, WindowSpec};
+use larum_event::{Event, GroupKey, Topic, Value};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Scope};
 
 use self::candidates::{Candidates, Decides};
@@ -304,10 +304,7 @@ impl Matcher {
                 .collect(),
             first: window.first,
             last: window.last,
-            within: match wanted.window {
-                WindowSpec::Single => None,
-                WindowSpec::Count { within, .. } => Some(within),
-            },
+            within: wanted.window.within(),
             event: window.event.cloned(),
         };
         let index = usize::try_from(rule).unwrap_or(usize::MAX);

@@ -175,7 +175,7 @@ fn restored_keys(
             if read.events.len() < rule.threshold {
                 return Err(damaged("an episode lasts without the events for it"));
             }
-            episode.trigger.rule = rule_number;
+            episode.rule = rule_number;
         }
         let mut keyed = Keyed::new(read.key, read.clock);
         keyed.events =

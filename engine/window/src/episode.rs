@@ -1,7 +1,9 @@
 //! An episode of a rule that fires on the edge: from the match at which its condition comes to hold
 //! to the last moment at which it does.
 
-use larum_event::{AlertStatus, Detection, Match, Place, Span, Timestamp};
+use larum_event::{
+    AlertStatus, Cause, Detection, GroupKey, Match, Place, Span, TenantId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
@@ -13,7 +15,11 @@ use crate::held::Held;
 /// comes while it lasts and is not older than the beginning of that window.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Episode {
-    pub(crate) trigger: Match,
+    pub(crate) rule: u32,
+    tenant: TenantId,
+    clock: u32,
+    key: GroupKey,
+    pub(crate) trigger: Cause,
     /// Number of the last revision written; 0 before the first.
     revision: u32,
     /// Matches that belong to it.
@@ -34,7 +40,11 @@ impl Episode {
             first: trigger.time,
             last: trigger.time,
             evidence: Evidence::default(),
-            trigger,
+            rule: trigger.rule,
+            tenant: trigger.tenant.clone(),
+            clock: trigger.clock,
+            key: trigger.key.clone(),
+            trigger: cause(&trigger),
         }
     }
 
@@ -64,19 +74,32 @@ impl Episode {
         self.revision += 1;
         self.written = self.count;
         Detection {
-            rule: self.trigger.rule,
-            tenant: self.trigger.tenant.clone(),
-            clock: self.trigger.clock,
-            key: self.trigger.key.clone(),
+            rule: self.rule,
+            tenant: self.tenant.clone(),
+            clock: self.clock,
+            key: self.key.clone(),
+            anchor: self.trigger.event_id.clone(),
+            time: self.trigger.time,
             trigger: self.trigger.clone(),
             place,
             revision: self.revision,
             // Nothing late is let in, so what was once true stays true.
             status: AlertStatus::Final,
             count: self.count,
+            value: None,
+            error: None,
             first: self.first,
             last: self.last,
             evidence: self.evidence.ids(),
         }
+    }
+}
+
+pub(crate) fn cause(matched: &Match) -> Cause {
+    Cause {
+        event_id: matched.event_id.clone(),
+        time: matched.time,
+        sequence: matched.sequence,
+        place: matched.place,
     }
 }

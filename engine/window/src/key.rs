@@ -7,7 +7,7 @@
 use larum_event::{AlertStatus, Detection, FiringPolicy, GroupKey, Match, Place, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::episode::Episode;
+use crate::episode::{Episode, cause};
 use crate::evidence::ids_of_ends;
 use crate::held::{Held, HeldEvents};
 
@@ -147,6 +147,10 @@ impl Keyed {
     fn detection(&self, trigger: Match, counted: Counted) -> Detection {
         let first = self.events.get(counted.start);
         Detection {
+            anchor: trigger.event_id.clone(),
+            time: trigger.time,
+            value: None,
+            error: None,
             rule: trigger.rule,
             tenant: trigger.tenant.clone(),
             clock: trigger.clock,
@@ -161,7 +165,7 @@ impl Keyed {
                 self.events.range(counted.start, counted.end),
                 counted.total(),
             ),
-            trigger,
+            trigger: cause(&trigger),
         }
     }
 

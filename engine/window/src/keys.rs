@@ -142,7 +142,7 @@ impl TenantKeys {
         let Some(clock) = self.clocks.get_mut(&moved.clock) else {
             return;
         };
-        clock.watermark = clock.watermark.max(moved.watermark);
+        clock.watermark = clock.watermark.max(moved.watermark.time);
         let watermark = clock.watermark;
         let mut ended = Vec::new();
         while let Some(slot) = self.next_due(moved.clock) {

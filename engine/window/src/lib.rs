@@ -5,7 +5,14 @@
 //! and what [`Window::advance`] is told, so a replay gives the same answer. Raising an alert out of a
 //! [`larum_event::Detection`] is the pipeline's job, deciding what is late the sequencer's.
 
+#[expect(dead_code, reason = "the kinds of window that use it are being built")]
+mod state;
+
 mod held;
+
+mod aggregate;
+
+mod sequence;
 
 mod evidence;
 

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use larum_event::{AlertStatus, Detection, Match, Place, TenantId, Timestamp, WindowSpec};
+use larum_event::{
+    Aggregate, AlertStatus, Detection, Extent, Match, Measure, Place, TenantId, Watermark,
+    WindowSpec,
+};
 
+use crate::episode::cause;
 use crate::key::Counting;
 use crate::keys::TenantKeys;
 
@@ -36,8 +40,8 @@ pub struct ClockMoved<'a> {
     pub tenant: &'a TenantId,
     /// Which of the tenant's clocks, as in [`Match::clock`].
     pub clock: u32,
-    /// What it shows now: no event before this comes any more.
-    pub watermark: Timestamp,
+    /// What it shows now.
+    pub watermark: Watermark,
     /// Where the event stands that moved it.
     pub place: Place,
 }
@@ -139,22 +143,23 @@ impl Window {
 
     /// The condition; `None` for a rule of single events, which has no state.
     pub(crate) fn counting(&self) -> Option<Counting> {
-        match self.spec {
-            WindowSpec::Single => None,
-            WindowSpec::Count {
-                within,
-                threshold,
-                policy,
-            } => {
-                let threshold = usize::try_from(threshold).unwrap_or(usize::MAX).max(1);
-                Some(Counting {
-                    within,
-                    threshold,
-                    policy,
-                    events_most: self.limits.events_per_key.max(threshold),
-                })
-            }
-        }
+        let WindowSpec::Aggregate(Aggregate {
+            extent: Extent::Sliding { within },
+            measure: Measure::Count,
+            bounds,
+            policy,
+            ..
+        }) = &self.spec
+        else {
+            return None;
+        };
+        let threshold = usize::try_from(bounds.threshold()).unwrap_or(usize::MAX);
+        Some(Counting {
+            within: *within,
+            threshold,
+            policy: *policy,
+            events_most: self.limits.events_per_key.max(threshold),
+        })
     }
 }
 
@@ -171,6 +176,10 @@ fn single(matched: Match) -> Detection {
         first: matched.time,
         last: matched.time,
         evidence: vec![matched.event_id.clone()],
-        trigger: matched,
+        anchor: matched.event_id.clone(),
+        time: matched.time,
+        value: None,
+        error: None,
+        trigger: cause(&matched),
     }
 }

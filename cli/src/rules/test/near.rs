@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 
-use larum_event::{Event, GroupKey, Span, TenantId, Timestamp, WindowSpec};
+use larum_event::{Event, GroupKey, Measure, Span, TenantId, Timestamp, WindowSpec};
 use larum_rule::{Matcher, Rule};
 
 use super::play::Played;
@@ -112,16 +112,15 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
             }
         }
     }
-    if let WindowSpec::Count {
-        within, threshold, ..
-    } = &rule.window
+    if let WindowSpec::Aggregate(aggregate) = &rule.window
+        && let (Measure::Count, Some(within)) = (&aggregate.measure, rule.window.within())
     {
-        let (reached, key) = fullest(matches, *within);
+        let (reached, key) = fullest(matches, within);
         let key = key.map(|key| key_text(&rule.key_members(&key)));
         near.count = Some(NearCount {
             reached,
-            threshold: *threshold,
-            within: *within,
+            threshold: aggregate.bounds.threshold(),
+            within,
             key: key.unwrap_or_default(),
         });
     }

@@ -172,11 +172,8 @@ impl Finish<'_> {
         };
         let within = within.value;
         let policy = self.policy(draft, within.unwrap_or(Span::from_seconds(1)));
-        Some(WindowSpec::Count {
-            within: within?,
-            threshold: count.value?,
-            policy: policy?,
-        })
+        let count = u32::try_from(count.value?).unwrap_or(u32::MAX);
+        Some(WindowSpec::counting(within?, count, policy?))
     }
 
     fn policy(&mut self, draft: &Draft, within: Span) -> Option<FiringPolicy> {
@@ -254,14 +251,8 @@ impl Finish<'_> {
         }
         match &rule.window {
             WindowSpec::Single => part("window", "single"),
-            WindowSpec::Count {
-                within,
-                threshold,
-                policy,
-            } => {
-                part("within", &within.to_string());
-                part("count", &threshold.to_string());
-                part("policy", &policy.to_string());
+            WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
+                part("window", &format!("{:?}", rule.window));
             }
         }
         *hasher.finalize().as_bytes()

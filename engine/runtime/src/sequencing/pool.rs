@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use larum_event::{Detection, Match, Span, WindowSpec, limits};
+use larum_event::{Detection, Match, Span, limits};
 use larum_pipeline::{Item, LeftOut, Matched, Settings, Unit, WatermarkStep, new_window};
 use larum_rule::RuleSet;
 use larum_window::Window;
@@ -102,7 +102,7 @@ impl Pool {
                 let setup = WindowSetup {
                     name: Arc::clone(&name),
                     new_window: empty_window(set, unit, settings),
-                    has_state: !matches!(rule.window, WindowSpec::Single),
+                    has_state: rule.window.has_state(),
                     supervision: supervision.clone(),
                 };
                 let seat = WindowUnit::start_on(arbiter, setup);

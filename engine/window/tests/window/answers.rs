@@ -60,6 +60,9 @@ fn matches(events: &[Value], member: &str, value: &str) -> Vec<Match> {
                 sequence: event["seq"].as_u64(),
                 place: Place::raw(Position(index as u64 + 1)),
                 event_id: EventId::new(format!("{}", event["seq"])).unwrap(),
+                steps: 1,
+                values: larum_event::Values::none(),
+                event: None,
             })
         })
         .collect();
@@ -115,7 +118,7 @@ fn check(set: &str, rule: &Rule, fires: [usize; 4]) {
             let moved = ClockMoved {
                 tenant: &matched.tenant,
                 clock: 0,
-                watermark: matched.time,
+                watermark: larum_event::Watermark::of(matched.time, None),
                 place: matched.place,
             };
             window.advance(&moved, &mut out);

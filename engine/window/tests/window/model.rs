@@ -77,7 +77,7 @@ fn advance(window: &mut Window, step: &Step, out: &mut Vec<Detection>) {
     let moved = ClockMoved {
         tenant: &step.matched.tenant,
         clock: step.matched.clock,
-        watermark: step.watermark,
+        watermark: larum_event::Watermark::of(step.watermark, None),
         place: step.matched.place,
     };
     window.advance(&moved, out);
@@ -352,7 +352,7 @@ proptest! {
                 let moved = ClockMoved {
                     tenant: &tenant,
                     clock,
-                    watermark: Timestamp::MAX,
+                    watermark: larum_event::Watermark::MAX,
                     place: Place::raw(Position(u64::MAX)),
                 };
                 window.advance(&moved, &mut out);

@@ -34,11 +34,7 @@ pub fn nanos(nanos: i64) -> Timestamp {
 }
 
 pub fn count(within: Span, threshold: u64, policy: FiringPolicy) -> WindowSpec {
-    WindowSpec::Count {
-        within,
-        threshold,
-        policy,
-    }
+    WindowSpec::counting(within, u32::try_from(threshold).unwrap(), policy)
 }
 
 /// The match at `position` of the log.
@@ -52,6 +48,9 @@ pub fn matched(name: &str, time: i64, position: u64) -> Match {
         sequence: None,
         place: Place::raw(Position(position)),
         event_id: EventId::new(format!("e{position}")).unwrap(),
+        steps: 1,
+        values: larum_event::Values::none(),
+        event: None,
     }
 }
 
@@ -59,7 +58,7 @@ pub fn moved<'a>(tenant: &'a TenantId, watermark: i64, position: u64) -> ClockMo
     ClockMoved {
         tenant,
         clock: 0,
-        watermark: nanos(watermark),
+        watermark: larum_event::Watermark::of(nanos(watermark), None),
         place: Place::raw(Position(position)),
     }
 }

@@ -1,0 +1,220 @@
+//! The kinds of window.
+
+use serde::{Deserialize, Serialize};
+
+use super::bounds::{Amount, Bounds};
+use super::policy::FiringPolicy;
+use super::sequence::Sequence;
+use crate::time::Span;
+
+/// The condition a rule puts on the matches of one group key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WindowSpec {
+    /// Each match is a detection of its own.
+    Single,
+    /// Something measured of the matches of a stretch of time.
+    Aggregate(Aggregate),
+    /// Steps in their order.
+    Sequence(Sequence),
+    /// What a script makes of the matches.
+    Scripted(Scripted),
+}
+
+/// Something measured of the matches of a stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Aggregate {
+    /// Which matches belong together.
+    pub extent: Extent,
+    /// What is measured of them.
+    pub measure: Measure,
+    /// What the value must satisfy; none: the end of the window is the event.
+    pub bounds: Bounds,
+    /// What is done when it does.
+    pub policy: FiringPolicy,
+    /// How far behind the watermark a match may come and still count; `None` for the setting.
+    pub lateness: Option<Span>,
+}
+
+/// Which matches belong together. Every end is included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Extent {
+    /// Those in `[t - within, t]`, `t` being the time of the newest.
+    Sliding {
+        /// Length.
+        within: Span,
+    },
+    /// Those in `[k·size, (k + 1)·size)` since 1970.
+    Tumbling {
+        /// Length.
+        size: Span,
+    },
+    /// Those in `[k·hop, k·hop + size)` since 1970.
+    Hopping {
+        /// Length; a multiple of `hop`.
+        size: Span,
+        /// From the beginning of one to that of the next.
+        hop: Span,
+    },
+    /// Those of which each is at most `gap` after the one before.
+    Session {
+        /// Longest silence inside.
+        gap: Span,
+        /// Longest from the first to the last, if there is one.
+        cap: Option<Span>,
+    },
+    /// The last so many, however old, of a key that was not silent for `keep`.
+    Last {
+        /// How many.
+        matches: u32,
+        /// How long a silent key is remembered.
+        keep: Span,
+    },
+}
+
+/// What is measured. Values are those of [`Match::values`](crate::Match::values), in the order the variants name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Measure {
+    /// How many.
+    Count,
+    /// How many different combinations of values; a match that misses one is not counted.
+    Distinct,
+    /// How many of the steps of [`Match::steps`](crate::Match::steps) have as many matches as this says, one
+    /// number for each step.
+    Steps(Vec<u32>),
+    /// Sum of the first value; a match without a number is not counted, here and below.
+    Sum,
+    /// Mean.
+    Average,
+    /// Least.
+    Min,
+    /// Greatest.
+    Max,
+    /// The value at this percentile (nearest rank), in thousandths of a percent: 50,000 is the median.
+    Percentile(u32),
+    /// The newest value less the oldest.
+    Change,
+    /// 1 for a combination of values not seen within the extent before, 0 else.
+    FirstSeen,
+    /// The count over the mean count of stretches of the same length in `baseline` before the window. No value
+    /// until the key has been known for that long.
+    Rate {
+        /// How far back.
+        baseline: Span,
+    },
+}
+
+/// When it is known whether a condition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Decided {
+    /// With the match: nothing that comes later makes it untrue.
+    AtOnce,
+    /// When the watermark has passed the match.
+    AtWatermark,
+    /// When the window is over.
+    AtClose,
+}
+
+/// Per-key state that a script keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Scripted {
+    /// How long a silent key is remembered.
+    pub keep: Span,
+    /// How far behind the watermark a match may come and still count; `None` for the setting.
+    pub lateness: Option<Span>,
+}
+
+impl WindowSpec {
+    /// At least `threshold` matches in `[t - within, t]`.
+    pub fn counting(within: Span, threshold: u32, policy: FiringPolicy) -> Self {
+        Self::Aggregate(Aggregate {
+            extent: Extent::Sliding { within },
+            measure: Measure::Count,
+            bounds: Bounds::at_least(Amount::from_int(threshold.into())),
+            policy,
+            lateness: None,
+        })
+    }
+
+    /// Whether matches leave something behind.
+    pub const fn has_state(&self) -> bool {
+        !matches!(self, Self::Single)
+    }
+
+    /// How far behind the watermark a match may come and still count, where the rule says so.
+    pub const fn lateness(&self) -> Option<Span> {
+        match self {
+            Self::Single => None,
+            Self::Aggregate(aggregate) => aggregate.lateness,
+            Self::Sequence(sequence) => sequence.lateness,
+            Self::Scripted(scripted) => scripted.lateness,
+        }
+    }
+
+    /// When it is known whether the condition holds.
+    pub fn decided(&self) -> Decided {
+        match self {
+            Self::Single => Decided::AtOnce,
+            Self::Aggregate(aggregate) => aggregate.decided(),
+            Self::Sequence(sequence) if sequence.can_be_undone() => Decided::AtWatermark,
+            Self::Sequence(_) => Decided::AtOnce,
+            Self::Scripted(_) => Decided::AtWatermark,
+        }
+    }
+
+    /// How far the watermark is beyond an alert's time at most, when the alert becomes final; the allowed
+    /// lateness comes on top.
+    pub fn delay(&self) -> Span {
+        match self {
+            Self::Aggregate(aggregate) => match (aggregate.extent, aggregate.decided()) {
+                (Extent::Session { gap, .. }, Decided::AtClose) => gap,
+                _ => Span::ZERO,
+            },
+            Self::Single | Self::Sequence(_) | Self::Scripted(_) => Span::ZERO,
+        }
+    }
+
+    /// The length of the window, for people.
+    pub const fn within(&self) -> Option<Span> {
+        match self {
+            Self::Single | Self::Scripted(_) => None,
+            Self::Aggregate(aggregate) => match aggregate.extent {
+                Extent::Sliding { within } => Some(within),
+                Extent::Tumbling { size } | Extent::Hopping { size, .. } => Some(size),
+                Extent::Session { gap, .. } => Some(gap),
+                Extent::Last { .. } => None,
+            },
+            Self::Sequence(sequence) => Some(sequence.within),
+        }
+    }
+}
+
+impl Aggregate {
+    /// When it is known whether the condition holds.
+    pub fn decided(&self) -> Decided {
+        let once = match self.measure {
+            Measure::Count | Measure::Distinct | Measure::Steps(_) | Measure::Max => {
+                self.bounds.are_lower()
+            }
+            Measure::Min => self.bounds.are_upper(),
+            Measure::FirstSeen => true,
+            Measure::Sum
+            | Measure::Average
+            | Measure::Percentile(_)
+            | Measure::Change
+            | Measure::Rate { .. } => false,
+        };
+        let counts = matches!(
+            self.measure,
+            Measure::Count | Measure::Distinct | Measure::Steps(_)
+        );
+        match self.extent {
+            // One event is in several windows, each of which is decided at its end.
+            Extent::Hopping { .. } => Decided::AtClose,
+            _ if once => Decided::AtOnce,
+            Extent::Tumbling { .. } | Extent::Session { .. } => Decided::AtClose,
+            // Fewer than so many is known when the window that the first match opened is over.
+            Extent::Sliding { .. } if counts => Decided::AtClose,
+            Extent::Sliding { .. } | Extent::Last { .. } => Decided::AtWatermark,
+        }
+    }
+}

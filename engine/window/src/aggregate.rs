@@ -1,0 +1,1 @@
+//! Something measured of the matches of a stretch of time: the state of one key.

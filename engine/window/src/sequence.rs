@@ -1,0 +1,1 @@
+//! Steps in their order: the state of one key.
