@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use larum_event::{Position, RuleId};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::SEMANTICS_VERSION;
-use larum_window::{RestoreError, Window};
+use larum_window::{RestoreError, Window, WindowLimits};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -117,7 +117,7 @@ impl Base {
         let mut windows: BTreeMap<String, Vec<Window>> = BTreeMap::new();
         for (name, bytes) in self.parts {
             if let Some(rule) = rule_of(&name) {
-                let window = Window::restore(&bytes, 0);
+                let window = Window::restore(&bytes, &[], 0, WindowLimits::default());
                 let window = window.map_err(|source| Unfit::Window {
                     part: name.clone(),
                     source,
