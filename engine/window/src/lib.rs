@@ -12,6 +12,10 @@ mod held;
 
 mod aggregate;
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the keyed engine that uses it is being built")
+)]
 mod sequence;
 
 mod evidence;
