@@ -37,6 +37,8 @@ mod report;
 
 mod keyed;
 
+mod outcome;
+
 mod view;
 
 #[cfg(test)]

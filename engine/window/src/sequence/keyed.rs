@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 
-use larum_event::{FiringPolicy, Sequence, Span, Timestamp};
+use larum_event::{Sequence, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::following::{Following, StepRule};
-use super::partial::Partial;
-use super::pending::{Pending, Waiting};
-use super::report::{Summary, summary};
+use super::Following;
+use super::following::StepRule;
+use super::partial::{Partial, Piece};
+use super::pending::Waiting;
 use super::run::{Opens, Run};
-use crate::held::{Held, Order};
-use crate::state::{Fired, Report, Taken, Told};
+use crate::held::Order;
+use crate::state::{Taken, Told};
 
 /// The state of one key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub(crate) struct SequenceState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Came {
     pub(super) step: u8,
-    pub(super) at: Timestamp,
+    at: Timestamp,
 }
 
 impl SequenceState {
@@ -42,8 +42,7 @@ impl SequenceState {
         while let Some(pending) = self.waiting.next_before(before) {
             self.come_due(pending, rule, told);
         }
-        self.partials
-            .retain(|partial| partial.until(rule) >= before);
+        self.partials.retain(|partial| partial.until >= before);
         for run in &mut self.runs {
             run.pass(before, rule);
         }
@@ -68,7 +67,7 @@ impl SequenceState {
         complete.extend(
             partials
                 .iter()
-                .filter(|partial| ends(partial, rule))
+                .filter(|partial| partial.is_complete(rule))
                 .cloned(),
         );
         for partial in partials {
@@ -80,7 +79,7 @@ impl SequenceState {
 
     /// The last moment at which the state is as it is; `None` when it says nothing any more.
     pub(crate) fn due(&self, rule: &Following) -> Option<Timestamp> {
-        let partials = self.partials.iter().map(|partial| partial.until(rule));
+        let partials = self.partials.iter().map(|partial| partial.until);
         let runs = self.runs.iter().filter_map(|run| run.until(rule));
         let came = self.came.iter().map(|came| came.until(rule));
         let silent = self
@@ -132,14 +131,10 @@ impl SequenceState {
     fn extended(&self, event: &Taken, rule: &Following) -> Vec<Partial> {
         let mut extended = Vec::new();
         let occurring = rule.steps().iter().filter(|step| !step.is_absent());
-        // Later steps first: with all else equal they have more events.
-        for step in occurring
-            .rev()
-            .filter(|step| step.is_satisfied_by(event.steps))
-        {
+        for step in occurring.filter(|step| step.is_satisfied_by(event.steps)) {
             for partial in &self.partials {
-                let onward = rule.step(partial.latest.step).map(|step| &step.onward);
-                if onward.is_some_and(|onward| onward.contains(&step.number)) {
+                let latest = rule.step(partial.latest.step);
+                if latest.is_some_and(|latest| latest.onward.contains(&step.number)) {
                     extended.extend(partial.extended(event, step, rule));
                 }
             }
@@ -159,10 +154,10 @@ impl SequenceState {
             if !partial.lengthen(event, step, rule) {
                 continue;
             }
-            if partial.latest.count == step.least {
+            if partial.latest.count() == step.least {
                 full.push(partial.clone());
             }
-            if ends(partial, rule) {
+            if partial.is_complete(rule) {
                 complete.push(partial.clone());
             }
         }
@@ -184,30 +179,31 @@ impl SequenceState {
         partials: &mut Vec<Partial>,
         told: &mut Told,
     ) {
-        let steps = rule.steps().iter();
-        for step in steps.filter(|step| !step.is_absent() && step.is_satisfied_by(event.steps)) {
-            if !step.is_run() {
-                if step.opens && !self.came_before(event, step, rule) {
-                    partials.push(Partial::opened(event, step));
-                }
-                continue;
-            }
-            let holds_it = |partial: &Partial| {
-                partial.latest.step == step.number && partial.latest.last.order == event.held.order
-            };
-            if !step.opens && !self.partials.iter().chain(&*partials).any(holds_it) {
-                continue;
-            }
+        let occurring = rule.steps().iter().filter(|step| !step.is_absent());
+        for step in occurring.filter(|step| step.is_satisfied_by(event.steps)) {
             let opens = if step.opens && !self.came_before(event, step, rule) {
                 Opens::Here
             } else {
                 Opens::Earlier
             };
+            if !step.is_run() {
+                if opens == Opens::Here {
+                    let piece = Piece::one(event, step);
+                    partials.push(Partial::new(Vec::new(), piece, rule));
+                }
+                continue;
+            }
+            let holds_it = |partial: &Partial| {
+                partial.latest.step == step.number && partial.latest.last == event.held
+            };
+            if !step.opens && !self.partials.iter().chain(&*partials).any(holds_it) {
+                continue;
+            }
             let Some(run) = self.run_of(step) else {
                 continue;
             };
-            told.dropped += u64::from(run.add(event, opens, rule));
-            let Some(opened) = run.opened(event, step).filter(|_| step.opens) else {
+            told.dropped += run.add(event, opens, rule);
+            let Some(opened) = run.opened(event, step, rule).filter(|_| step.opens) else {
                 continue;
             };
             // The last events of the step are those that the next one follows.
@@ -225,6 +221,7 @@ impl SequenceState {
             .get(index)
             .is_none_or(|run| run.step != step.number)
         {
+            self.runs.reserve_exact(1);
             self.runs.insert(index, Run::new(step.number));
         }
         self.runs.get_mut(index)
@@ -232,133 +229,26 @@ impl SequenceState {
 
     /// Whether something came that must not come before a match that begins with `event` as `step`.
     fn came_before(&self, event: &Taken, step: &StepRule, rule: &Following) -> bool {
-        self.came.iter().any(|came| {
-            let absent = rule.step(came.step);
-            let since = absent.map(|absent| event.time().saturating_sub(rule.watch(absent)));
-            step.leading.contains(&came.step) && since.is_some_and(|since| came.at >= since)
-        })
+        self.came
+            .iter()
+            .any(|came| step.leading.contains(&came.step) && came.until(rule) >= event.time())
     }
 
     /// Keeps a partial unless another stands for it.
     fn insert(&mut self, partial: Partial, rule: &Following, told: &mut Told) {
-        if !partial.goes_on(rule) {
-            return;
-        }
-        if self
-            .partials
-            .iter()
-            .any(|old| old.stands_for(&partial, rule))
-        {
+        let is_needless = |old: &Partial| old.stands_for(&partial, rule);
+        if !partial.goes_on(rule) || self.partials.iter().any(is_needless) {
             return;
         }
         self.partials.retain(|old| !partial.stands_for(old, rule));
+        if self.partials.is_empty() {
+            // Most keys have one.
+            self.partials.reserve_exact(1);
+        }
         self.partials.push_back(partial);
-        if self.partials.len() > rule.partials_most {
-            self.partials.pop_front();
-            told.dropped += 1;
-        }
-    }
-
-    /// Tells of the matches whose last event is `event`, now or when nothing came that must not come.
-    fn complete(
-        &mut self,
-        event: &Taken,
-        complete: Vec<Partial>,
-        rule: &Following,
-        told: &mut Told,
-    ) {
-        let (waiting, now): (Vec<_>, Vec<_>) = complete.into_iter().partition(|partial| {
-            let step = rule.step(partial.latest.step);
-            step.is_some_and(|step| !step.trailing.is_empty())
-        });
-        let best = now
-            .into_iter()
-            .max_by_key(|partial| (partial.first.order, partial.before.len()));
-        if let Some(best) = best.filter(|_| !self.is_silent_at(event.time())) {
-            let summary = summary(&best, &self.runs, rule);
-            self.fire(event.held.clone(), event.time(), summary, told);
-            self.consume(&best, event.time(), rule);
-            return;
-        }
-        let mut kept: Vec<Partial> = Vec::new();
-        for partial in waiting {
-            if !kept.iter().any(|other| other.stands_for(&partial, rule)) {
-                kept.retain(|other| !partial.stands_for(other, rule));
-                kept.push(partial);
-            }
-        }
-        for partial in kept {
-            let wait = rule.step(partial.latest.step).map(|step| step.wait);
-            let has_run = |step: u8| rule.step(step).is_some_and(StepRule::is_run);
-            let looks_up = partial.pieces().any(|piece| has_run(piece.step));
-            let pending = Pending {
-                deadline: event.time().saturating_add(wait.unwrap_or(Span::ZERO)),
-                summary: looks_up.then(|| Box::new(summary(&partial, &self.runs, rule))),
-                partial,
-            };
-            told.dropped += u64::from(self.waiting.add(pending, rule));
-        }
-    }
-
-    /// Nothing came that must not come after the match.
-    fn come_due(&mut self, pending: Pending, rule: &Following, told: &mut Told) {
-        let Pending {
-            deadline,
-            partial,
-            summary: kept,
-        } = pending;
-        let opening = partial.first.order;
-        if self.raised.contains(&opening) {
-            self.waiting.settle(partial.latest.last.order);
-            return;
-        }
-        if self.is_silent_at(deadline) {
-            return;
-        }
-        let summary = match kept {
-            Some(summary) => *summary,
-            None => summary(&partial, &self.runs, rule),
-        };
-        self.fire(partial.first.clone(), deadline, summary, told);
-        if rule.reopens {
-            self.waiting.settle(partial.latest.last.order);
-            self.raised.push_back(opening);
-            if self.raised.len() > rule.partials_most {
-                self.raised.pop_front();
-            }
-        }
-        self.consume(&partial, deadline, rule);
-    }
-
-    fn fire(&self, trigger: Held, time: Timestamp, summary: Summary, told: &mut Told) {
-        told.reports.push(Report::Fired(Box::new(Fired {
-            anchor: trigger.id.clone(),
-            trigger,
-            time,
-            content: summary.into(),
-            open: false,
-        })));
-    }
-
-    /// What an alert about `told`, raised at `time`, takes from the key.
-    fn consume(&mut self, told: &Partial, time: Timestamp, rule: &Following) {
-        match rule.policy {
-            FiringPolicy::Every => {}
-            FiringPolicy::Suppress(span) => self.silent_until = Some(time.saturating_add(span)),
-            FiringPolicy::Edge | FiringPolicy::Reset => {
-                let last = told.latest.last.order;
-                self.partials.retain(|partial| partial.first.order > last);
-                self.waiting.consume(last, rule);
-                for run in &mut self.runs {
-                    run.consume(last);
-                }
-                self.runs.retain(|run| !run.events.is_empty());
-            }
-        }
-    }
-
-    fn is_silent_at(&self, time: Timestamp) -> bool {
-        self.silent_until.is_some_and(|until| time < until)
+        let over = self.partials.len().saturating_sub(rule.partials_most);
+        self.partials.drain(..over);
+        told.dropped += over as u64;
     }
 
     /// Keeps when what must not come before a match came, for the matches that begin after `event`.
@@ -384,16 +274,10 @@ impl SequenceState {
 
 impl Came {
     /// The last moment at which a match that begins has it before it.
-    pub(super) fn until(&self, rule: &Following) -> Timestamp {
+    fn until(&self, rule: &Following) -> Timestamp {
         let watch = rule.step(self.step).map(|step| rule.watch(step));
         self.at.saturating_add(watch.unwrap_or(Span::ZERO))
     }
-}
-
-/// Whether the match is complete but for what must not come after it.
-fn ends(partial: &Partial, rule: &Following) -> bool {
-    let step = rule.step(partial.latest.step);
-    step.is_some_and(|step| step.ends) && partial.is_full(rule)
 }
 
 fn raised_until(raised: &VecDeque<Order>, rule: &Following) -> Option<Timestamp> {

@@ -12,23 +12,44 @@ use crate::state::Taken;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Piece {
     pub(super) step: u8,
-    /// Where the first one stands.
-    pub(super) from: Order,
     pub(super) last: Held,
-    pub(super) count: u64,
     /// Those of the last one, where joins ask for them.
     pub(super) values: Values,
+    /// Where there is more than the last one.
+    many: Option<Box<Many>>,
+}
+
+/// More than one event of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Many {
+    first: Held,
+    count: u64,
 }
 
 impl Piece {
-    pub(super) fn of(event: &Taken, step: &StepRule) -> Self {
+    pub(super) fn one(event: &Taken, step: &StepRule) -> Self {
         Self {
             step: step.number,
-            from: event.held.order,
             last: event.held.clone(),
-            count: 1,
             values: asked(event, step),
+            many: None,
         }
+    }
+
+    /// `count` events from `first` to `last`.
+    pub(super) fn run(first: Held, last: &Taken, count: u64, step: &StepRule) -> Self {
+        Self {
+            many: (count > 1).then(|| Box::new(Many { first, count })),
+            ..Self::one(last, step)
+        }
+    }
+
+    pub(super) fn first(&self) -> &Held {
+        self.many.as_ref().map_or(&self.last, |many| &many.first)
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.many.as_ref().map_or(1, |many| many.count)
     }
 }
 
@@ -44,24 +65,31 @@ fn asked(event: &Taken, step: &StepRule) -> Values {
 /// A match that goes up to some step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Partial {
-    /// The opening event.
-    pub(super) first: Held,
     /// Of the steps before, without those left out.
     pub(super) before: Vec<Piece>,
     /// Of the step it has come to.
     pub(super) latest: Piece,
     /// The absent steps that came since: none of them may be between this step and the next.
-    pub(super) blocked: u32,
+    blocked: u32,
+    /// The last moment at which another event may be added to it.
+    pub(super) until: Timestamp,
 }
 
 impl Partial {
-    pub(super) fn opened(event: &Taken, step: &StepRule) -> Self {
-        Self {
-            first: event.held.clone(),
-            before: Vec::new(),
-            latest: Piece::of(event, step),
+    pub(super) fn new(before: Vec<Piece>, latest: Piece, rule: &Following) -> Self {
+        let mut partial = Self {
+            before,
+            latest,
             blocked: 0,
-        }
+            until: Timestamp::MAX,
+        };
+        partial.until = partial.end(rule);
+        partial
+    }
+
+    /// The opening event.
+    pub(super) fn first(&self) -> &Held {
+        self.before.first().unwrap_or(&self.latest).first()
     }
 
     pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece> {
@@ -78,7 +106,13 @@ impl Partial {
     /// Whether the step it has come to has all the events it needs.
     pub(super) fn is_full(&self, rule: &Following) -> bool {
         let step = rule.step(self.latest.step);
-        step.is_some_and(|step| self.latest.count >= step.least)
+        step.is_some_and(|step| self.latest.count() >= step.least)
+    }
+
+    /// Whether it is a match but for what must not come after it.
+    pub(super) fn is_complete(&self, rule: &Following) -> bool {
+        let step = rule.step(self.latest.step);
+        step.is_some_and(|step| step.ends) && self.is_full(rule)
     }
 
     /// The match with `event` as the first one of `next`, if it may be that.
@@ -89,7 +123,7 @@ impl Partial {
         rule: &Following,
     ) -> Option<Self> {
         let time = event.time();
-        let is_in_time = time <= self.first.time().saturating_add(rule.within)
+        let is_in_time = time <= self.first().time().saturating_add(rule.within)
             && within_after(&self.latest, next).is_none_or(|until| time <= until);
         let is_open = self.blocked & rule.between(self.latest.step, next.number) == 0;
         if !is_in_time
@@ -100,12 +134,7 @@ impl Partial {
             return None;
         }
         let before = self.pieces().cloned().collect();
-        Some(Self {
-            first: self.first.clone(),
-            before,
-            latest: Piece::of(event, next),
-            blocked: 0,
-        })
+        Some(Self::new(before, Piece::one(event, next), rule))
     }
 
     /// Takes `event` as one more of the step it has come to, one with a count and a step before it; true if it
@@ -115,15 +144,15 @@ impl Partial {
             return false;
         };
         let time = event.time();
-        let is_in_time = time <= self.first.time().saturating_add(rule.within)
+        let is_in_time = time <= self.first().time().saturating_add(rule.within)
             && within_after(base, step).is_none_or(|until| time <= until);
         if !is_in_time || !join::all_hold(&step.joins, &event.values, self) {
             return false;
         }
-        self.latest.count += 1;
-        self.latest.last = event.held.clone();
-        self.latest.values = asked(event, step);
+        let first = self.latest.first().clone();
+        self.latest = Piece::run(first, event, self.latest.count() + 1, step);
         self.blocked = 0;
+        self.until = self.end(rule);
         true
     }
 
@@ -150,9 +179,8 @@ impl Partial {
         step.is_run() && !self.before.is_empty()
     }
 
-    /// The last moment at which another event may be added to it.
-    pub(super) fn until(&self, rule: &Following) -> Timestamp {
-        let end = self.first.time().saturating_add(rule.within);
+    fn end(&self, rule: &Following) -> Timestamp {
+        let end = self.first().time().saturating_add(rule.within);
         let Some(step) = rule.step(self.latest.step) else {
             return end;
         };
@@ -169,7 +197,7 @@ impl Partial {
 
     /// Whether every match that `other` may become is one that this becomes as well, with a later beginning.
     pub(super) fn stands_for(&self, other: &Self, rule: &Following) -> bool {
-        if self.latest.step != other.latest.step || self.first.order < other.first.order {
+        if self.latest.step != other.latest.step || self.first().order < other.first().order {
             return false;
         }
         let Some(step) = rule.step(self.latest.step) else {
@@ -177,8 +205,12 @@ impl Partial {
         };
         let (own, others) = (&self.latest, &other.latest);
         let is_as_far = own.last.order >= others.last.order
-            && own.count.min(step.least) >= others.count.min(step.least)
+            && own.count().min(step.least) >= others.count().min(step.least)
             && self.blocked & !other.blocked == 0;
+        // With all else equal the one with more events is told.
+        let is_as_full = self.before.len() >= other.before.len()
+            || own.last.order > others.last.order
+            || self.first().order > other.first().order;
         // An older event may be out of reach for what is watched for a while only.
         let is_as_safe = !step.is_eased || own.last.order == others.last.order;
         // A run must stay within reach of the step before.
@@ -190,7 +222,7 @@ impl Partial {
             own.is_some() == other.is_some()
                 && own.and_then(|own| own.get(value)) == other.and_then(|other| other.get(value))
         });
-        is_as_far && is_as_safe && is_as_near && compares_alike
+        is_as_far && is_as_full && is_as_safe && is_as_near && compares_alike
     }
 }
 

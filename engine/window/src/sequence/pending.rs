@@ -30,7 +30,7 @@ impl Pending {
     }
 
     fn turn(&self) -> (Timestamp, Order, Reverse<Order>) {
-        let first = Reverse(self.partial.first.order);
+        let first = Reverse(self.partial.first().order);
         (self.deadline, self.completed(), first)
     }
 
@@ -53,20 +53,22 @@ impl Pending {
 pub(super) struct Waiting(VecDeque<Pending>);
 
 impl Waiting {
-    /// Adds one; true when that cost the one next due its place.
-    pub(super) fn add(&mut self, pending: Pending, rule: &Following) -> bool {
+    /// Adds one; how many of those next due that cost their place.
+    pub(super) fn add(&mut self, pending: Pending, rule: &Following) -> u64 {
         let turn = pending.turn();
+        if self.0.is_empty() {
+            // Most keys have one.
+            self.0.reserve_exact(1);
+        }
         if self.0.back().is_none_or(|last| last.turn() <= turn) {
             self.0.push_back(pending);
         } else {
             let index = self.0.partition_point(|other| other.turn() <= turn);
             self.0.insert(index, pending);
         }
-        let is_over = self.0.len() > rule.partials_most;
-        if is_over {
-            self.0.pop_front();
-        }
-        is_over
+        let over = self.0.len().saturating_sub(rule.partials_most);
+        self.0.drain(..over);
+        over as u64
     }
 
     /// Ends those that `event` undoes.
@@ -92,14 +94,15 @@ impl Waiting {
     /// Ends those that began up to `last`.
     pub(super) fn consume(&mut self, last: Order, rule: &Following) {
         if rule.reopens {
-            self.0.retain(|pending| pending.partial.first.order > last);
+            self.0
+                .retain(|pending| pending.partial.first().order > last);
             return;
         }
         // Then they come due in the order in which they began.
         while self
             .0
             .front()
-            .is_some_and(|pending| pending.partial.first.order <= last)
+            .is_some_and(|pending| pending.partial.first().order <= last)
         {
             self.0.pop_front();
         }

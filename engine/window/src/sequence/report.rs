@@ -56,7 +56,7 @@ pub(super) fn summary(partial: &Partial, runs: &[Run], rule: &Following) -> Summ
     let first = parts.iter().find_map(|part| part.get(0));
     Summary {
         count: total as u64,
-        first: first.unwrap_or(&partial.first).time(),
+        first: first.unwrap_or(partial.first()).time(),
         last: partial.latest.last.time(),
         evidence,
     }
@@ -96,8 +96,8 @@ fn part<'a>(piece: &'a Piece, partial: &'a Partial, runs: &'a [Run], rule: &Foll
     let (Some(run), Some(step)) = (run, step) else {
         return Part::One(&piece.last);
     };
-    let mut range = run.range(piece.from, piece.last.order);
-    let is_first = piece.from == partial.first.order;
+    let mut range = run.range(piece.first().order, piece.last.order);
+    let is_first = piece.first() == partial.first();
     if is_first && takes_all_of_the_window(step, partial, rule) {
         range.start = 0;
     }

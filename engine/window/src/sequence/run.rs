@@ -38,8 +38,8 @@ impl Run {
         }
     }
 
-    /// Adds an event, `opens` where a match may begin with it; true when that cost the oldest its place.
-    pub(super) fn add(&mut self, event: &Taken, opens: Opens, rule: &Following) -> bool {
+    /// Adds an event, `opens` where a match may begin with it; how many of the oldest that cost their place.
+    pub(super) fn add(&mut self, event: &Taken, opens: Opens, rule: &Following) -> u64 {
         let number = self.begin.saturating_add(self.events.len() as u64);
         let opening = match opens {
             Opens::Here => Some(number),
@@ -58,11 +58,11 @@ impl Run {
             values,
             opening,
         });
-        let is_over = self.events.len() > rule.run_most();
-        if is_over {
+        let over = self.events.len().saturating_sub(rule.run_most());
+        for _ in 0..over {
             self.drop_oldest();
         }
-        is_over
+        over as u64
     }
 
     fn drop_oldest(&mut self) {
@@ -96,22 +96,19 @@ impl Run {
     }
 
     /// The match that begins with this step, `newest` being the last event added: as few events as will do.
-    pub(super) fn opened(&self, newest: &Taken, step: &StepRule) -> Option<Partial> {
+    pub(super) fn opened(
+        &self,
+        newest: &Taken,
+        step: &StepRule,
+        rule: &Following,
+    ) -> Option<Partial> {
         let least = usize::try_from(step.least).ok()?;
         let latest_first = self.events.get(self.events.len().checked_sub(least)?)?;
         let start = usize::try_from(latest_first.opening?.checked_sub(self.begin)?).ok()?;
-        let first = &self.events.get(start)?.held;
-        let piece = Piece {
-            from: first.order,
-            count: (self.events.len() - start) as u64,
-            ..Piece::of(newest, step)
-        };
-        Some(Partial {
-            first: first.clone(),
-            before: Vec::new(),
-            latest: piece,
-            blocked: 0,
-        })
+        let first = self.events.get(start)?.held.clone();
+        let count = (self.events.len() - start) as u64;
+        let piece = Piece::run(first, newest, count, step);
+        Some(Partial::new(Vec::new(), piece, rule))
     }
 
     /// Which events stand from `from` to `last`, both included.
@@ -130,7 +127,7 @@ impl Run {
             .events
             .iter()
             .is_sorted_by_key(|event| event.held.order);
-        known && sorted && self.events.len() <= rule.run_most()
+        known && sorted
     }
 }
 

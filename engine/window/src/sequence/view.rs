@@ -4,7 +4,7 @@ use larum_event::Occurs;
 
 use super::following::{Following, StepRule};
 use super::keyed::SequenceState;
-use super::partial::Partial;
+use super::partial::{Partial, Piece};
 use super::pending::Pending;
 use super::run::Run;
 use crate::state::{PartialView, StateView};
@@ -23,12 +23,12 @@ impl SequenceState {
         let runs = self.runs.iter().filter(|run| !self.is_in_partial(run));
         let partials = self.partials.iter().map(|partial| seen(partial, rule));
         let waiting = self.waiting.all().map(|pending| waiting(pending, rule));
-        let oldest = self.partials.iter().map(|partial| partial.first.time());
+        let oldest = self.partials.iter().map(|partial| partial.first().time());
         let kept = self.runs.iter().filter_map(|run| run.events.front());
         let opened = self
             .waiting
             .all()
-            .map(|pending| pending.partial.first.time());
+            .map(|pending| pending.partial.first().time());
         StateView {
             events: self.events() as u64,
             value: None,
@@ -63,9 +63,6 @@ impl SequenceState {
                 .iter()
                 .all(|came| rule.step(came.step).is_some_and(StepRule::is_absent))
             && self.waiting.is_sorted()
-            && self.partials.len() <= rule.partials_most
-            && self.raised.len() <= rule.partials_most
-            && self.waiting.all().count() <= rule.partials_most
     }
 }
 
@@ -88,8 +85,8 @@ fn seen(partial: &Partial, rule: &Following) -> PartialView {
     };
     PartialView {
         waits_for: waits_for.map_or_else(String::new, |step| step.name.to_string()),
-        events: partial.pieces().map(|piece| piece.count).sum(),
-        until: partial.until(rule),
+        events: partial.pieces().map(Piece::count).sum(),
+        until: partial.until,
     }
 }
 
@@ -106,7 +103,7 @@ fn waiting(pending: &Pending, rule: &Following) -> PartialView {
     let absent = ended.and_then(|step| rule.step(*step.trailing.first()?));
     PartialView {
         waits_for: absent.map_or_else(String::new, |step| format!("no {}", step.name)),
-        events: pending.partial.pieces().map(|piece| piece.count).sum(),
+        events: pending.partial.pieces().map(Piece::count).sum(),
         until: pending.deadline,
     }
 }

@@ -110,6 +110,8 @@ fn an_optional_step_is_told_of_when_it_comes_and_not_missed_when_it_does_not() {
     let chain = sequence(20, vec![one("a"), step("b", Occurs::Optional(1)), one("c")]);
     check(&chain, "a@1 b@2 c@3", "3@3:1+2+3");
     check(&chain, "a@1 c@3", "2@3:1+2");
+    let longer = vec![one("a"), step("b", Occurs::Optional(1)), one("c"), one("d")];
+    check(&sequence(20, longer), "a@1 b@2 c@3 d@4", "4@4:1+2+3+4");
     let twice = sequence(20, vec![one("a"), step("b", Occurs::Optional(2)), one("c")]);
     check(&twice, "a@1 b@2 c@3", "3@3:1+3");
     check(&twice, "a@1 b@2 b@3 c@4", "4@4:1+2+3+4");
