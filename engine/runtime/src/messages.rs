@@ -10,8 +10,7 @@ use actix::Message;
 use larum_event::{
     Detection, EpochCommit, Event, Match, Position, Record, RecordBody, Span, TenantId, Timestamp,
 };
-use larum_log::Part;
-use larum_log::{Appended, LogError};
+use larum_log::{Appended, LogError, Part};
 use larum_pipeline::{Item, LeftOut, Matched, WatermarkStep};
 use larum_tree::TreeView;
 use larum_window::Window;

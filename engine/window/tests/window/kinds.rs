@@ -1,6 +1,9 @@
 //! Windows of every kind, and streams for them that come out of order.
 
-use larum_event::{FiringPolicy, KeyValue, Match, Span, Values, Watermark, WindowSpec};
+use larum_event::{
+    Comparison, FiringPolicy, Join, KeyValue, Match, Occurs, Sequence, Span, Step, Values,
+    Watermark, WindowSpec,
+};
 use proptest::prelude::*;
 
 use crate::stream::{count, matched, policies, tenant};
@@ -95,8 +98,71 @@ pub fn any_policy() -> impl Strategy<Value = FiringPolicy> {
     prop_oneof![4 => named, 1 => odd]
 }
 
-/// A window of any kind.
-pub fn specs() -> impl Strategy<Value = WindowSpec> {
+fn counts() -> impl Strategy<Value = WindowSpec> {
     (1..5_u64, any_policy())
         .prop_map(|(threshold, policy)| count(Span::from_nanos(W), threshold, policy))
+}
+
+fn occurs() -> impl Strategy<Value = Occurs> {
+    prop_oneof![
+        4 => Just(Occurs::Times(1)),
+        1 => Just(Occurs::Times(2)),
+        1 => Just(Occurs::Optional(1)),
+        2 => Just(Occurs::Never),
+    ]
+}
+
+fn joins(step: usize) -> Vec<Join> {
+    let comparison = Comparison::Equal;
+    let join = Join {
+        value: 0,
+        comparison,
+        step: 0,
+        other: 1,
+    };
+    if step == 0 { Vec::new() } else { vec![join] }
+}
+
+fn sequences() -> impl Strategy<Value = WindowSpec> {
+    let step = (
+        occurs(),
+        prop::option::weighted(0.3, 1..=W),
+        prop::bool::weighted(0.2),
+    );
+    let steps = prop::collection::vec(step, 2..=3);
+    (steps, any_policy(), any::<bool>()).prop_filter_map(
+        "something occurs",
+        |(steps, policy, stops)| {
+            let occurs = |occurs: &Occurs| matches!(occurs, Occurs::Times(_));
+            let first_occurs = steps.first().is_some_and(|(first, ..)| occurs(first));
+            if !steps.iter().any(|(it, ..)| occurs(it)) {
+                return None;
+            }
+            let steps = steps
+                .into_iter()
+                .enumerate()
+                .map(|(number, (occurs, within, joined))| Step {
+                    name: format!("s{number}").into(),
+                    occurs,
+                    within: within.map(Span::from_nanos),
+                    joins: if joined && first_occurs {
+                        joins(number)
+                    } else {
+                        Vec::new()
+                    },
+                });
+            Some(WindowSpec::Sequence(Sequence {
+                steps: steps.collect(),
+                within: Span::from_nanos(W),
+                stops,
+                policy,
+                lateness: None,
+            }))
+        },
+    )
+}
+
+/// A window of any kind.
+pub fn specs() -> impl Strategy<Value = WindowSpec> {
+    prop_oneof![counts(), sequences()]
 }
