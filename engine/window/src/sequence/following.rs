@@ -51,8 +51,8 @@ pub(super) struct StepRule {
     pub(super) wait: Span,
     /// What joins of later events compare: a step up to this one, and the index of its value.
     pub(super) compared: Vec<(u16, u16)>,
-    /// Whether an absent step after it is watched for a time of its own only.
-    pub(super) is_eased: bool,
+    /// How long the absent steps after it are watched for that are so for a time of their own only.
+    pub(super) eased: Option<Span>,
     /// Whether joins ask for its values.
     pub(super) is_asked: bool,
 }
@@ -210,9 +210,11 @@ fn step_rule(sequence: &Sequence, number: u8) -> StepRule {
         leading: absent(earlier),
         wait: trailing.iter().map(watch).max().unwrap_or(Span::ZERO),
         trailing,
-        is_eased: later
+        eased: later
             .iter()
-            .any(|(_, step)| matches!(step.occurs, Occurs::Never) && step.within.is_some()),
+            .filter(|(_, step)| matches!(step.occurs, Occurs::Never))
+            .filter_map(|(_, step)| step.within)
+            .max(),
         is_asked: later
             .iter()
             .flat_map(|(_, step)| &step.joins)

@@ -165,7 +165,7 @@ impl SequenceState {
         for partial in full {
             if self.partials.contains(&partial) {
                 self.partials
-                    .retain(|old| *old == partial || !partial.stands_for(old, rule));
+                    .retain(|old| *old == partial || !partial.stands_for(old, event.time(), rule));
             }
         }
         complete
@@ -236,11 +236,14 @@ impl SequenceState {
 
     /// Keeps a partial unless another stands for it.
     fn insert(&mut self, partial: Partial, rule: &Following, told: &mut Told) {
-        let is_needless = |old: &Partial| old.stands_for(&partial, rule);
+        let now = partial.latest.last.time();
+        let is_needless = |old: &Partial| old.stands_for(&partial, now, rule);
         if !partial.goes_on(rule) || self.partials.iter().any(is_needless) {
             return;
         }
-        self.partials.retain(|old| !partial.stands_for(old, rule));
+        self.partials
+            .retain(|old| !partial.stands_for(old, now, rule));
+        self.forget_eased(partial.latest.step, now, rule);
         if self.partials.is_empty() {
             // Most keys have one.
             self.partials.reserve_exact(1);
@@ -249,6 +252,21 @@ impl SequenceState {
         let over = self.partials.len().saturating_sub(rule.partials_most);
         self.partials.drain(..over);
         told.dropped += over as u64;
+    }
+
+    /// Of the partials at `step` that are watched for a while only, keeps the newest for which that is over, and
+    /// those for which it is not.
+    fn forget_eased(&mut self, step: u8, now: Timestamp, rule: &Following) {
+        let Some(step) = rule.step(step).filter(|step| step.eased.is_some()) else {
+            return;
+        };
+        let mut newest_first = self.partials.iter().rev();
+        let past =
+            newest_first.find(|old| old.latest.step == step.number && old.is_past_watch(now, step));
+        if let Some(past) = past.cloned() {
+            self.partials
+                .retain(|old| !past.stands_for(old, now, rule) || *old == past);
+        }
     }
 
     /// Keeps when what must not come before a match came, for the matches that begin after `event`.

@@ -35,8 +35,11 @@ impl SequenceState {
         }
         let mut kept: Vec<Partial> = Vec::new();
         for partial in waiting {
-            if !kept.iter().any(|other| other.stands_for(&partial, rule)) {
-                kept.retain(|other| !partial.stands_for(other, rule));
+            if !kept
+                .iter()
+                .any(|other| other.stands_for(&partial, event.time(), rule))
+            {
+                kept.retain(|other| !partial.stands_for(other, event.time(), rule));
                 kept.push(partial);
             }
         }

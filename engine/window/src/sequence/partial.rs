@@ -195,8 +195,16 @@ impl Partial {
             .map_or(end, |until| until.min(end))
     }
 
-    /// Whether every match that `other` may become is one that this becomes as well, with a later beginning.
-    pub(super) fn stands_for(&self, other: &Self, rule: &Following) -> bool {
+    /// Whether at `now` nothing ends it any more that is watched for a time of its own only.
+    pub(super) fn is_past_watch(&self, now: Timestamp, step: &StepRule) -> bool {
+        let last = self.latest.last.time();
+        step.eased
+            .is_none_or(|eased| last.saturating_add(eased) < now)
+    }
+
+    /// Whether from `now` on every match that `other` becomes is one that this becomes as well, with a beginning
+    /// that is not earlier.
+    pub(super) fn stands_for(&self, other: &Self, now: Timestamp, rule: &Following) -> bool {
         if self.latest.step != other.latest.step || self.first().order < other.first().order {
             return false;
         }
@@ -212,7 +220,7 @@ impl Partial {
             || own.last.order > others.last.order
             || self.first().order > other.first().order;
         // An older event may be out of reach for what is watched for a while only.
-        let is_as_safe = !step.is_eased || own.last.order == others.last.order;
+        let is_as_safe = own.last.order == others.last.order || self.is_past_watch(now, step);
         // A run must stay within reach of the step before.
         let is_as_near =
             !step.is_run() || step.within.is_none() || base_order(self) >= base_order(other);

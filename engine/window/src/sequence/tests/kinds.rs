@@ -28,6 +28,29 @@ fn a_step_may_be_as_far_from_the_one_before_as_it_says_and_no_further() {
 }
 
 #[test]
+fn of_several_events_of_a_step_the_newest_leaves_most_time_for_the_next() {
+    let chain = sequence(100, vec![one("a"), one("b"), soon(5, one("c"))]);
+    check(&chain, "a@1 b@2 b@6 c@11", "4@11:1+3+4");
+    let counted = vec![
+        one("a"),
+        soon(3, step("b", Occurs::Times(2))),
+        soon(4, one("c")),
+    ];
+    check(&sequence(100, counted), "a@1 b@2 b@4 c@8", "4@8:1+2+3+4");
+}
+
+#[test]
+fn of_two_matches_the_one_that_may_go_on_for_longer_is_not_forgotten() {
+    let mate = joined(Comparison::Equal, 0, one("b"));
+    let steps = vec![one("a"), mate, soon(3, step("c", Occurs::Times(2)))];
+    check(
+        &sequence(100, steps),
+        "a@1=1 a@2=2 b@3=2 b@5=1 c@5 c@5 c@8",
+        "6@5:2+3+5+6 7@8:1+4+5+6+7",
+    );
+}
+
+#[test]
 fn events_of_one_time_are_in_the_order_of_the_log() {
     let pair = sequence(0, vec![one("a"), one("b")]);
     check(&pair, "a@1 b@1", "2@1:1+2");
