@@ -31,6 +31,7 @@ impl From<Summary> for Content {
             first: summary.first,
             last: summary.last,
             evidence: summary.evidence,
+            words: None,
         }
     }
 }

@@ -7,7 +7,8 @@ use super::keyed::SequenceState;
 use super::partial::{Partial, Piece};
 use super::pending::Pending;
 use super::run::Run;
-use crate::state::{PartialView, StateView};
+use crate::state::StateView;
+use crate::view::PartialView;
 
 impl SequenceState {
     /// How many events it keeps.

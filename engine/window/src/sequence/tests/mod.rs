@@ -93,6 +93,7 @@ fn event(seconds: i64, position: u64, steps: u32, value: Option<KeyValue>) -> Ta
         sequence: None,
         place: Place::raw(Position(position)),
         event_id: EventId::new(position.to_string()).unwrap(),
+        watermark: larum_event::Watermark::MIN,
         steps,
         values: Values::new(vec![value]),
         event: None,
