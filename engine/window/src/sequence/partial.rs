@@ -1,4 +1,4 @@
-//! A match as far as it has come.
+//! A chain as far as it has come.
 
 use larum_event::{Timestamp, Values};
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ fn asked(event: &Taken, step: &StepRule) -> Values {
     }
 }
 
-/// A match that goes up to some step.
+/// A chain that goes up to some step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Partial {
     /// Of the steps before, without those left out.
@@ -109,13 +109,13 @@ impl Partial {
         step.is_some_and(|step| self.latest.count() >= step.least)
     }
 
-    /// Whether it is a match but for what must not come after it.
+    /// Whether it is a chain but for what must not come after it.
     pub(super) fn is_complete(&self, rule: &Following) -> bool {
         let step = rule.step(self.latest.step);
         step.is_some_and(|step| step.ends) && self.is_full(rule)
     }
 
-    /// The match with `event` as the first one of `next`, if it may be that.
+    /// The chain with `event` as the first one of `next`, if it may be that.
     pub(super) fn extended(
         &self,
         event: &Taken,
@@ -202,7 +202,7 @@ impl Partial {
             .is_none_or(|eased| last.saturating_add(eased) < now)
     }
 
-    /// Whether from `now` on every match that `other` becomes is one that this becomes as well, with a beginning
+    /// Whether from `now` on every chain that `other` becomes is one that this becomes as well, with a beginning
     /// that is not earlier.
     pub(super) fn stands_for(&self, other: &Self, now: Timestamp, rule: &Following) -> bool {
         if self.latest.step != other.latest.step || self.first().order < other.first().order {

@@ -1,4 +1,4 @@
-//! Against the definition: every match there is, over all events at once.
+//! Against the definition: every chain there is, over all events at once.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ struct Definition<'a> {
     events: &'a [Taken],
 }
 
-/// A match, and when it is one.
+/// A chain, and when it is one.
 #[derive(Debug, Clone)]
 struct Found {
     chosen: Vec<Chosen>,
@@ -100,7 +100,7 @@ impl Definition<'_> {
             })
     }
 
-    /// Every match.
+    /// Every chain.
     fn all(&self) -> Vec<Found> {
         let mut found = Vec::new();
         for step in 0..self.sequence.steps.len() {
@@ -247,7 +247,7 @@ impl Definition<'_> {
         }
     }
 
-    /// Which of the matches raise an alert.
+    /// Which of the chains raise an alert.
     fn fired(&self) -> Vec<Expected> {
         let mut all = self.all();
         all.sort_by_key(|found| {
@@ -273,7 +273,7 @@ impl Definition<'_> {
             if is_gone || settled.contains(&found.last) {
                 continue;
             }
-            // The best match of an event speaks for the others of it.
+            // The best chain of an event speaks for the others of it.
             if is_raised {
                 settled.insert(found.last);
             }

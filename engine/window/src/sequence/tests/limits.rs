@@ -116,7 +116,7 @@ fn a_state_is_forgotten_when_nothing_more_may_come_of_it() {
 }
 
 #[test]
-fn people_see_what_each_open_match_waits_for() {
+fn people_see_what_each_open_chain_waits_for() {
     let steps = vec![
         step("a", Occurs::Times(3)),
         step("b", Occurs::Optional(1)),

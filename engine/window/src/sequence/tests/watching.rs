@@ -49,7 +49,7 @@ fn an_opening_event_raises_one_alert_however_often_the_rest_completes() {
 }
 
 #[test]
-fn an_event_that_completes_several_matches_is_spoken_for_by_the_last_that_begins() {
+fn an_event_that_completes_several_chains_is_spoken_for_by_the_last_that_begins() {
     let same = soon(3, joined(Comparison::Equal, 0, absent("c")));
     let chain = sequence(10, vec![one("a"), one("b"), same]);
     check(&chain, "a@1=1 a@2=2 b@3", "2@6:2+3");
@@ -58,7 +58,7 @@ fn an_event_that_completes_several_matches_is_spoken_for_by_the_last_that_begins
 }
 
 #[test]
-fn under_edge_what_a_match_consumed_is_not_waited_for() {
+fn under_edge_what_a_chain_consumed_is_not_waited_for() {
     let chain = sequence(10, vec![one("a"), one("b"), soon(3, absent("c"))]);
     let chain = with_policy(FiringPolicy::Edge, chain);
     check(&chain, "a@1 a@2 b@3 b@4 a@5 b@6", "2@6:2+3 5@9:5+6");
@@ -92,7 +92,7 @@ fn absence_at_the_start_looks_back_from_the_first_event_both_ends_counted() {
 }
 
 #[test]
-fn what_came_before_stays_known_when_a_match_consumes_its_events() {
+fn what_came_before_stays_known_when_a_chain_consumes_its_events() {
     let rule = sequence(10, vec![absent("a"), one("b"), one("c")]);
     let rule = with_policy(FiringPolicy::Edge, rule);
     check(&rule, "b@1 a@2 c@3 b@4 c@5", "3@3:1+3");
