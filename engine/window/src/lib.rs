@@ -5,11 +5,18 @@
 //! and what [`Window::advance`] is told, so a replay gives the same answer. Raising an alert out of a
 //! [`larum_event::Detection`] is the pipeline's job, deciding what is late the sequencer's.
 
-#[expect(dead_code, reason = "the kinds of window that use it are being built")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the kinds of window that use it are being built")
+)]
 mod state;
 
 mod held;
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the engine that keeps such states is being built")
+)]
 mod aggregate;
 
 mod sequence;
