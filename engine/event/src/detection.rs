@@ -56,6 +56,8 @@ pub struct Match {
     pub sequence: Option<u64>,
     /// Where the event stands.
     pub place: Place,
+    /// How far its clock had come with this event; what lies before it, less the rule's lateness, is late.
+    pub watermark: Watermark,
     /// The event.
     pub event_id: EventId,
     /// For rules with steps: bit `i` for step `i`, and [`Sequence::STOP`](crate::Sequence::STOP). 1 for others.
@@ -186,4 +188,6 @@ pub struct Detection {
     /// The first and last matches that count, in window order, at most
     /// [`crate::limits::EVIDENCE_EACH_END`] from each end.
     pub evidence: Vec<EventId>,
+    /// What a script that keeps state says, as the JSON of an object.
+    pub words: Option<Arc<str>>,
 }

@@ -81,6 +81,12 @@ impl GroupKey {
     /// Bytes that differ whenever two keys do; stable for ever, since alert ids are made of them.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(16 * self.0.len());
+        self.write_bytes(&mut bytes);
+        bytes
+    }
+
+    /// Appends what [`GroupKey::to_bytes`] gives.
+    pub fn write_bytes(&self, bytes: &mut Vec<u8>) {
         for member in self.0.iter() {
             match member {
                 KeyValue::Bool(value) => bytes.extend([b'b', u8::from(*value)]),
@@ -99,7 +105,38 @@ impl GroupKey {
                 }
             }
         }
-        bytes
+    }
+
+    /// The key that [`GroupKey::to_bytes`] wrote; `None` for other bytes.
+    pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let mut members = Vec::new();
+        while let Some((kind, rest)) = bytes.split_first() {
+            let (member, rest) = match kind {
+                b'b' => {
+                    let (value, rest) = rest.split_first()?;
+                    (KeyValue::Bool(*value != 0), rest)
+                }
+                b'i' => {
+                    let (value, rest) = rest.split_first_chunk()?;
+                    (KeyValue::Int(i64::from_le_bytes(*value)), rest)
+                }
+                b'f' => {
+                    let (value, rest) = rest.split_first_chunk()?;
+                    (KeyValue::Float(u64::from_le_bytes(*value)), rest)
+                }
+                b's' => {
+                    let (length, rest) = rest.split_first_chunk()?;
+                    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+                    let (text, rest) = rest.split_at_checked(length)?;
+                    let text = std::str::from_utf8(text).ok()?;
+                    (KeyValue::Str(text.into()), rest)
+                }
+                _ => return None,
+            };
+            members.push(member);
+            bytes = rest;
+        }
+        Some(Self(members.into()))
     }
 
     /// Which of `shards` holds this key; the same on every machine and in every run.
@@ -112,5 +149,27 @@ impl GroupKey {
                 (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
             });
         (hash % shards.max(1) as u64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_back_from_its_bytes_and_damaged_bytes_are_none() {
+        let key = GroupKey::new(vec![
+            KeyValue::Bool(true),
+            KeyValue::Int(-7),
+            KeyValue::Float(0.5_f64.to_bits()),
+            KeyValue::Str("é\u{0}x".into()),
+            KeyValue::Str("".into()),
+        ]);
+        let bytes = key.to_bytes();
+        assert_eq!(GroupKey::from_bytes(&bytes), Some(key));
+        assert_eq!(GroupKey::from_bytes(&[]), Some(GroupKey::everything()));
+        assert_eq!(GroupKey::from_bytes(b"x"), None);
+        // Cut inside of its last member.
+        assert_eq!(GroupKey::from_bytes(&bytes[..bytes.len() - 1]), None);
     }
 }

@@ -133,6 +133,7 @@ fn match_of(item: &Item, rule: u32, key: GroupKey) -> Match {
         sequence: item.sequence,
         place: item.place,
         event_id: envelope.id.clone(),
+        watermark: larum_event::Watermark::MIN,
         steps: 1,
         values: Values::none(),
         event: None,

@@ -91,6 +91,7 @@ impl Episode {
             first: self.first,
             last: self.last,
             evidence: self.evidence.ids(),
+            words: None,
         }
     }
 }

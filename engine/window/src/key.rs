@@ -165,6 +165,7 @@ impl Keyed {
                 self.events.range(counted.start, counted.end),
                 counted.total(),
             ),
+            words: None,
             trigger: cause(&trigger),
         }
     }

@@ -11,6 +11,8 @@
 //! So a state never sees disorder, and what it reports is a function of its events alone. A state is cloned to
 //! be evaluated ahead of the watermark, so a clone is cheap for a quiet key.
 
+use std::sync::Arc;
+
 use larum_event::{Amount, Event, EventId, Timestamp, Values};
 
 use crate::held::Held;
@@ -77,6 +79,8 @@ pub(crate) struct Content {
     pub(crate) last: Timestamp,
     /// First and last events that count, in window order.
     pub(crate) evidence: Vec<EventId>,
+    /// What a script says; `None` for every other kind.
+    pub(crate) words: Option<Arc<str>>,
 }
 
 /// What people see of the state of a key.

@@ -176,6 +176,7 @@ fn single(matched: Match) -> Detection {
         first: matched.time,
         last: matched.time,
         evidence: vec![matched.event_id.clone()],
+        words: None,
         anchor: matched.event_id.clone(),
         time: matched.time,
         value: None,

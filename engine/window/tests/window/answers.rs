@@ -60,6 +60,7 @@ fn matches(events: &[Value], member: &str, value: &str) -> Vec<Match> {
                 sequence: event["seq"].as_u64(),
                 place: Place::raw(Position(index as u64 + 1)),
                 event_id: EventId::new(format!("{}", event["seq"])).unwrap(),
+                watermark: larum_event::Watermark::MIN,
                 steps: 1,
                 values: larum_event::Values::none(),
                 event: None,

@@ -48,6 +48,7 @@ pub fn matched(name: &str, time: i64, position: u64) -> Match {
         sequence: None,
         place: Place::raw(Position(position)),
         event_id: EventId::new(format!("e{position}")).unwrap(),
+        watermark: larum_event::Watermark::MIN,
         steps: 1,
         values: larum_event::Values::none(),
         event: None,
