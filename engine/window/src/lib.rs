@@ -5,10 +5,7 @@
 //! and what [`Window::advance`] is told, so a replay gives the same answer. Raising an alert out of a
 //! [`larum_event::Detection`] is the pipeline's job, deciding what is late the sequencer's.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the kinds of window that use it are being built")
-)]
+#[expect(dead_code, reason = "the kinds of window that use it are being built")]
 mod state;
 
 mod held;

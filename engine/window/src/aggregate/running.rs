@@ -185,6 +185,7 @@ impl Running {
             count: self.events.len() as u64,
             value,
             error,
+            words: None,
             first: self.events.front().map_or(trigger.time(), Kept::time),
             last: trigger.time(),
             evidence: ids_of_ends(&self.events),

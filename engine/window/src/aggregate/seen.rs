@@ -82,6 +82,7 @@ impl Seen {
             count: 1,
             value: Some(measured.value),
             error: None,
+            words: None,
             first: time,
             last: time,
             evidence: vec![event.id.clone()],
