@@ -16,6 +16,7 @@ fn window() -> Window {
     let window_limits = WindowLimits {
         keys: limits::KEYS_PER_RULE,
         events_per_key: limits::EVENTS_PER_KEY,
+        ..WindowLimits::default()
     };
     Window::new(0, spec, window_limits)
 }
@@ -47,7 +48,7 @@ fn run(window: &mut Window, tenant: &TenantId, matches: Vec<Match>) {
     let mut detections = Vec::new();
     for matched in matches {
         let (time, place) = (matched.time, matched.place);
-        window.add(matched, &mut detections);
+        let _added = window.add(matched, &mut detections);
         let moved = ClockMoved {
             tenant,
             clock: 0,

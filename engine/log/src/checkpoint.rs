@@ -51,6 +51,60 @@ pub struct Checkpoint {
     pub parts: Vec<(String, Vec<u8>)>,
 }
 
+/// A checkpoint on its way to the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCheckpoint {
+    /// The last position evaluated.
+    pub upto: Position,
+    /// Which version of the evaluation made it.
+    pub semantics: u32,
+    /// Its parts by name.
+    pub parts: Vec<(String, Part)>,
+}
+
+/// A part of a checkpoint on its way to the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Its bytes.
+    Bytes(Vec<u8>),
+    /// The same as a part of the checkpoint before, which is not written again.
+    Kept(PartHash),
+}
+
+/// What a part that was saved is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartHash(blake3::Hash);
+
+impl PartHash {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(blake3::hash(bytes))
+    }
+}
+
+impl Part {
+    /// What it is known by once it is saved.
+    pub fn hash(&self) -> PartHash {
+        match self {
+            Self::Bytes(bytes) => PartHash::of(bytes),
+            Self::Kept(hash) => *hash,
+        }
+    }
+}
+
+impl From<Checkpoint> for NewCheckpoint {
+    fn from(checkpoint: Checkpoint) -> Self {
+        let parts = checkpoint.parts.into_iter();
+        Self {
+            upto: checkpoint.upto,
+            semantics: checkpoint.semantics,
+            parts: parts
+                .map(|(name, bytes)| (name, Part::Bytes(bytes)))
+                .collect(),
+        }
+    }
+}
+
 /// Where a log's checkpoints are kept.
 #[derive(Debug)]
 pub struct CheckpointStore {
@@ -77,11 +131,13 @@ impl CheckpointStore {
     /// already is not written again.
     ///
     /// # Errors
-    /// The disk is full or fails; the checkpoints before are still there then.
-    pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+    /// The disk is full or fails, or a part that should be kept is not there; the checkpoints before are still
+    /// there then.
+    pub fn save(&mut self, checkpoint: &NewCheckpoint) -> Result<(), LogError> {
         let error = match self.write(checkpoint) {
             Ok(()) => return Ok(()),
-            Err(source) => full_or("save a checkpoint in", &self.path)(source),
+            Err(Unsaved::Missing { part }) => return Err(LogError::MissingPart { part }),
+            Err(Unsaved::Sqlite(source)) => full_or("save a checkpoint in", &self.path)(source),
         };
         if !is_damage(&error) {
             return Err(error);
@@ -92,15 +148,17 @@ impl CheckpointStore {
         move_away(&self.path, &error)?;
         create(&self.path)?;
         self.connection = connect(&self.path)?;
-        self.write(checkpoint)
-            .map_err(full_or("save a checkpoint in", &self.path))
+        self.write(checkpoint).map_err(|error| match error {
+            Unsaved::Missing { part } => LogError::MissingPart { part },
+            Unsaved::Sqlite(source) => full_or("save a checkpoint in", &self.path)(source),
+        })
     }
 
-    fn write(&mut self, checkpoint: &Checkpoint) -> Result<(), rusqlite::Error> {
+    fn write(&mut self, checkpoint: &NewCheckpoint) -> Result<(), Unsaved> {
         let hashes: Vec<_> = checkpoint
             .parts
             .iter()
-            .map(|(_, bytes)| blake3::hash(bytes))
+            .map(|(_, part)| part.hash().0)
             .collect();
         let names = checkpoint.parts.iter().map(|(name, _)| name.as_str());
         let digest = digest(
@@ -118,8 +176,10 @@ impl CheckpointStore {
             ),
         )?;
         let id = transaction.last_insert_rowid();
-        for (number, ((name, bytes), hash)) in checkpoint.parts.iter().zip(&hashes).enumerate() {
-            write_part(&transaction, hash, bytes)?;
+        for (number, ((name, part), hash)) in checkpoint.parts.iter().zip(&hashes).enumerate() {
+            if !write_part(&transaction, hash, part)? {
+                return Err(Unsaved::Missing { part: name.clone() });
+            }
             transaction
                 .prepare_cached(
                     "INSERT INTO pieces (checkpoint, number, name, hash) VALUES (?1, ?2, ?3, ?4)",
@@ -131,7 +191,7 @@ impl CheckpointStore {
             "DELETE FROM parts WHERE hash NOT IN (SELECT hash FROM pieces)",
             [],
         )?;
-        transaction.commit()
+        Ok(transaction.commit()?)
     }
 
     /// The newest checkpoint that is whole and not ahead of `head`.
@@ -244,22 +304,38 @@ impl CheckpointStore {
     }
 }
 
-/// Writes the bytes of a part unless they are there.
+/// Writes the bytes of a part unless they are there; false when they are neither here nor there.
 fn write_part(
     transaction: &Transaction<'_>,
     hash: &blake3::Hash,
-    bytes: &[u8],
-) -> Result<(), rusqlite::Error> {
+    part: &Part,
+) -> Result<bool, rusqlite::Error> {
     let there = transaction
         .prepare_cached("SELECT id FROM parts WHERE hash = ?1")?
         .query_row([hash.as_bytes()], |row| row.get::<_, i64>(0))
         .optional()?;
-    if there.is_none() {
-        transaction
-            .prepare_cached("INSERT INTO parts (hash, bytes) VALUES (?1, ?2)")?
-            .execute((hash.as_bytes(), bytes))?;
+    if there.is_some() {
+        return Ok(true);
     }
-    Ok(())
+    let Part::Bytes(bytes) = part else {
+        return Ok(false);
+    };
+    transaction
+        .prepare_cached("INSERT INTO parts (hash, bytes) VALUES (?1, ?2)")?
+        .execute((hash.as_bytes(), bytes))?;
+    Ok(true)
+}
+
+/// Why a checkpoint is not saved.
+enum Unsaved {
+    Sqlite(rusqlite::Error),
+    Missing { part: String },
+}
+
+impl From<rusqlite::Error> for Unsaved {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sqlite(source)
+    }
 }
 
 /// Why a checkpoint cannot be loaded.
@@ -341,6 +417,7 @@ fn is_damage(error: &LogError) -> bool {
         | LogError::Poisoned
         | LogError::Damaged { .. }
         | LogError::Gone { .. }
+        | LogError::MissingPart { .. }
         | LogError::NotControl { .. }
         | LogError::Epoch { .. }
         | LogError::Cursor { .. }

@@ -48,6 +48,12 @@ pub enum LogError {
         /// The process that holds it, where it left its id.
         holder: Option<u32>,
     },
+    /// A checkpoint should keep a part that is not there any more.
+    #[error("part {part:?} of the checkpoint before is gone")]
+    MissingPart {
+        /// Which part.
+        part: String,
+    },
     /// A file that stands where a part of the log should, and is none.
     #[error("{} is not part of a larum log (application id {found:#010x}); move it away", path.display())]
     NotALog {

@@ -65,7 +65,7 @@ mod error;
 mod fault;
 
 pub use batch::{Appended, EpochReceipt, LogDone, LogWork};
-pub use checkpoint::{Checkpoint, CheckpointStore};
+pub use checkpoint::{Checkpoint, CheckpointStore, NewCheckpoint, Part, PartHash};
 pub use error::{DamagedRecord, LogError};
 pub use maintenance::{Maintenance, PartitionExtent};
 pub use options::LogOptions;

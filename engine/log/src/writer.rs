@@ -15,7 +15,7 @@ use larum_event::{EpochCommit, Event, FieldSet, Position, Record, RecordBody, Ti
 use rusqlite::TransactionBehavior;
 
 use crate::batch::{self, Appended, Batch, EpochReceipt, LogDone, LogWork, Row};
-use crate::checkpoint::{Checkpoint, CheckpointStore};
+use crate::checkpoint::{CheckpointStore, NewCheckpoint};
 use crate::connections::Connections;
 use crate::error::LogError;
 use crate::growing::Growing;
@@ -113,7 +113,7 @@ impl Log {
     ///
     /// # Errors
     /// The disk is full or fails. The log itself is not touched by it.
-    pub fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+    pub fn save_checkpoint(&self, checkpoint: &NewCheckpoint) -> Result<(), LogError> {
         self.checkpoints()?.save(checkpoint)
     }
 

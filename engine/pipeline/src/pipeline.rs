@@ -218,11 +218,12 @@ pub fn restored(
     settings: &Settings,
     bytes: &[u8],
 ) -> Result<Window, CheckpointError> {
-    let window =
-        Window::restore(bytes, unit.rule).map_err(|cause| CheckpointError::Unreadable {
+    let window = Window::restore(bytes, &[], unit.rule, limits_of(settings)).map_err(|cause| {
+        CheckpointError::Unreadable {
             part: unit.name(set),
             cause: cause.to_string(),
-        })?;
+        }
+    })?;
     let fresh = new_window(set, unit, settings);
     if window.spec() != fresh.spec() {
         return Err(CheckpointError::Unreadable {
@@ -230,7 +231,7 @@ pub fn restored(
             cause: "it is of a rule with another window".to_owned(),
         });
     }
-    Ok(window.with_limits(limits_of(settings)))
+    Ok(window)
 }
 
 /// An empty window for `unit`.
@@ -245,6 +246,7 @@ fn limits_of(settings: &Settings) -> WindowLimits {
     WindowLimits {
         keys: settings.keys_per_rule,
         events_per_key: limits::EVENTS_PER_KEY,
+        ..WindowLimits::default()
     }
 }
 

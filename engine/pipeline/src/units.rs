@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Detection, Match};
+use larum_event::{Detection, Match, Watermark};
 use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
 use larum_window::Window;
 
@@ -134,7 +134,7 @@ fn match_of(item: &Item, found: RuleMatch) -> Match {
         sequence: item.sequence,
         place: item.place,
         event_id: envelope.id.clone(),
-        watermark: larum_event::Watermark::MIN,
+        watermark: Watermark::of(envelope.time, item.sequence),
         steps: found.steps,
         values: found.values,
         event: found.wants_event.then(|| item.event.clone()),
@@ -172,12 +172,12 @@ pub fn run_window(window: &mut Window, work: WindowWork) -> Vec<Detection> {
     let mut matches = work.matches.into_iter().peekable();
     for step in work.steps.iter() {
         while let Some(found) = matches.next_if(|found| found.place < step.place) {
-            window.add(found, &mut detections);
+            let _added = window.add(found, &mut detections);
         }
         window.advance(&step.moved(), &mut detections);
     }
     for found in matches {
-        window.add(found, &mut detections);
+        let _added = window.add(found, &mut detections);
     }
     detections
 }

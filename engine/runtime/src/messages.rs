@@ -10,7 +10,7 @@ use actix::Message;
 use larum_event::{
     Detection, EpochCommit, Event, Match, Position, Record, RecordBody, Span, TenantId, Timestamp,
 };
-use larum_log::{Appended, LogError};
+use larum_log::{Appended, LogError, Part};
 use larum_pipeline::{Item, LeftOut, Matched, WatermarkStep};
 use larum_tree::TreeView;
 use larum_window::Window;
@@ -134,12 +134,25 @@ pub struct RestoreWindow {
     pub window: Window,
 }
 
-/// Asks a window for its part of a checkpoint; `None` when it holds no state.
+/// Asks a window for its part of a checkpoint; nothing when it holds no state.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ReadWindow {
-    /// The answer.
-    pub reply: Reply<Result<Option<Vec<u8>>, UnitFailed>>,
+    /// How much of it.
+    pub wanted: Wanted,
+    /// The answer: the state, and then what has changed since, in order.
+    pub reply: Reply<Result<Vec<Part>, UnitFailed>>,
+}
+
+/// How much of its state a window should write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// All of it, whatever is saved already; nobody keeps it as a checkpoint.
+    Copy,
+    /// All of it, for a checkpoint.
+    Whole,
+    /// What has changed since the last checkpoint, unless that is more than all of it.
+    Changes,
 }
 
 /// Events for the trees, each with its position.

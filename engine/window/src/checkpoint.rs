@@ -1,187 +1,312 @@
-//! A window as bytes and back.
+//! A window as bytes and back: all of it, or what has changed.
 //!
-//! Canonical: equal states write equal bytes, whatever order their slots are in and whatever expired
-//! events have not been swept yet. Keys are written in the order in
-//! which they were last added to, which is state too: it decides who goes first.
+//! Keys keep their slots and timers, so a window that was restored goes on exactly as the one that was written.
 
-use larum_event::{GroupKey, TenantId, Timestamp, WindowSpec};
+use std::collections::BTreeMap;
+
+use larum_event::{Event, TenantId, Timestamp, Values, Watermark, WindowSpec};
 use serde::{Deserialize, Serialize};
 
+use crate::condition::{Condition, State};
 use crate::error::RestoreError;
-use crate::held::{Held, HeldEvents};
-use crate::key::{Counting, Keyed, Standing};
+use crate::held::{Held, Order};
+use crate::key::{Keyed, Standing, Unsettled};
 use crate::keys::{Clock, TenantKeys};
+use crate::slots::{Slot, Slots};
+use crate::state::{Taken, Told};
 use crate::window::{Window, WindowLimits};
 
 /// Goes up whenever what follows changes.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
-#[derive(Serialize)]
-struct Written<'a> {
-    spec: &'a WindowSpec,
-    limits: (u64, u64),
-    evicted: (u64, u64),
-    tenants: Vec<WrittenTenant<'a>>,
-}
+/// Most slots that lie free between keys: more than any window ever has.
+const SLOTS_MOST: usize = 1 << 28;
 
-#[derive(Serialize)]
-struct WrittenTenant<'a> {
-    tenant: &'a TenantId,
-    clocks: Vec<(u32, Timestamp)>,
-    keys: Vec<WrittenKey<'a>>,
-}
-
-#[derive(Serialize)]
-struct WrittenKey<'a> {
-    clock: u32,
-    key: &'a GroupKey,
-    events: Vec<&'a Held>,
-    standing: &'a Standing,
-}
-
-#[derive(Deserialize)]
-struct Read {
+#[derive(Debug, Serialize, Deserialize)]
+struct Written {
     spec: WindowSpec,
-    limits: (u64, u64),
-    evicted: (u64, u64),
-    tenants: Vec<ReadTenant>,
+    /// Evicted keys and events, late matches.
+    counts: (u64, u64, u64),
+    /// Whether what is not here is as it was before.
+    is_change: bool,
+    tenants: BTreeMap<TenantId, WrittenTenant>,
 }
 
-#[derive(Deserialize)]
-struct ReadTenant {
-    tenant: TenantId,
-    clocks: Vec<(u32, Timestamp)>,
-    keys: Vec<ReadKey>,
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct WrittenTenant {
+    /// Whether keys that are not here are gone.
+    is_whole: bool,
+    clocks: BTreeMap<u32, Watermark>,
+    /// `None` for a key that is gone.
+    keys: BTreeMap<Slot, Option<WrittenKey>>,
 }
 
-#[derive(Deserialize)]
-struct ReadKey {
+#[derive(Debug, Serialize, Deserialize)]
+struct WrittenKey {
     clock: u32,
-    key: GroupKey,
-    events: Vec<Held>,
-    standing: Standing,
+    key: Box<[u8]>,
+    timer: Timestamp,
+    settled: State,
+    unsettled: Option<WrittenUnsettled>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WrittenUnsettled {
+    pending: Vec<WrittenTaken>,
+    said: Vec<Standing>,
+    forced: Option<Order>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WrittenTaken {
+    held: Held,
+    steps: u32,
+    values: Values,
+    event: Option<String>,
 }
 
 impl Window {
     /// The whole state as bytes, for [`Window::restore`].
     pub fn checkpoint(&self) -> Vec<u8> {
-        let tenants = match self.counting() {
-            Some(rule) => self
-                .tenants
-                .iter()
-                .map(|(tenant, keys)| written_tenant(tenant, keys, &rule))
-                .collect(),
-            None => Vec::new(),
+        let tenants = self.tenants.iter().map(|(tenant, keys)| {
+            let slots = keys.slots().all().map(|(slot, _)| slot);
+            (tenant.clone(), written_tenant(keys, slots, true))
+        });
+        self.written(false, tenants.collect())
+    }
+
+    /// The whole state as bytes; [`Window::take_changes`] goes on from here.
+    pub fn take_checkpoint(&mut self) -> Vec<u8> {
+        for keys in self.tenants.values_mut() {
+            drop(keys.take_changed());
+        }
+        self.gone.clear();
+        self.checkpoint()
+    }
+
+    /// What has changed since the last [`Window::take_checkpoint`] or [`Window::take_changes`]. Its size follows
+    /// the keys that did, not those that there are.
+    pub fn take_changes(&mut self) -> Vec<u8> {
+        let gone = std::mem::take(&mut self.gone).into_iter();
+        let none = || WrittenTenant {
+            is_whole: true,
+            ..WrittenTenant::default()
         };
+        let mut tenants: BTreeMap<TenantId, WrittenTenant> =
+            gone.map(|tenant| (tenant, none())).collect();
+        for (tenant, keys) in &mut self.tenants {
+            let changed = keys.take_changed();
+            // A tenant that went and came back begins anew: all it has is new, and an old key may be gone.
+            let whole = tenants.contains_key(tenant);
+            if changed.is_empty() && !whole {
+                continue;
+            }
+            let slots: Vec<Slot> = if whole {
+                keys.slots().all().map(|(slot, _)| slot).collect()
+            } else {
+                changed
+            };
+            let written = written_tenant(keys, slots.into_iter(), whole);
+            tenants.insert(tenant.clone(), written);
+        }
+        self.written(true, tenants)
+    }
+
+    fn written(&self, is_change: bool, tenants: BTreeMap<TenantId, WrittenTenant>) -> Vec<u8> {
         let written = Written {
-            spec: &self.spec,
-            limits: (self.limits.keys as u64, self.limits.events_per_key as u64),
-            evicted: (self.evicted_keys, self.evicted_events),
+            spec: self.spec.clone(),
+            counts: (self.evicted_keys, self.evicted_events, self.late),
+            is_change,
             tenants,
         };
         postcard::to_extend(&written, vec![FORMAT])
             .expect("a vector takes any number of bytes and the state has no unserialisable part")
     }
 
-    /// The window that [`Window::checkpoint`] wrote, now of the rule with number `rule`.
+    /// The window that [`Window::checkpoint`] wrote, with all `changes` since, in order; now of the rule with number
+    /// `rule` and within `limits`.
     ///
     /// # Errors
     /// The bytes are of another format, do not decode, or fit no window.
-    pub fn restore(bytes: &[u8], rule: u32) -> Result<Self, RestoreError> {
-        let (found, body) = bytes.split_first().ok_or(RestoreError::Damaged {
-            what: "it is empty",
-        })?;
-        if *found != FORMAT {
-            return Err(RestoreError::Format {
-                found: *found,
-                known: FORMAT,
-            });
+    pub fn restore(
+        bytes: &[u8],
+        changes: &[&[u8]],
+        rule: u32,
+        limits: WindowLimits,
+    ) -> Result<Self, RestoreError> {
+        let mut state = read(bytes)?;
+        if state.is_change {
+            return Err(damaged("a change comes without what was changed"));
         }
-        let (read, rest) = postcard::take_from_bytes::<Read>(body)?;
-        if !rest.is_empty() {
-            return Err(RestoreError::Damaged {
-                what: "bytes are left over",
-            });
+        for change in changes {
+            apply(&mut state, read(change)?)?;
         }
-        let limit = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let limits = WindowLimits {
-            keys: limit(read.limits.0),
-            events_per_key: limit(read.limits.1),
-        };
-        let mut window = Self::new(rule, read.spec, limits);
-        (window.evicted_keys, window.evicted_events) = read.evicted;
-        let Some(counting) = window.counting() else {
+        let mut window = Self::new(rule, state.spec, limits);
+        (window.evicted_keys, window.evicted_events, window.late) = state.counts;
+        let Some(condition) = &mut window.condition else {
             return Ok(window);
         };
-        for tenant in read.tenants {
-            let keys = restored_keys(tenant.clocks, tenant.keys, rule, &counting)?;
-            if window.tenants.insert(tenant.tenant, keys).is_some() {
-                return Err(RestoreError::Damaged {
-                    what: "a tenant occurs twice",
-                });
+        for (tenant, written) in state.tenants {
+            let keys = restored_keys(written, condition)?;
+            if keys.len() > 0 {
+                window.tenants.insert(tenant, keys);
             }
         }
         Ok(window)
     }
 }
 
-fn written_tenant<'a>(
-    tenant: &'a TenantId,
-    keys: &'a TenantKeys,
-    rule: &Counting,
-) -> WrittenTenant<'a> {
-    let clocks = keys.clocks.iter();
-    let written = keys.by_age().map(|keyed| {
-        let clock = keys.clocks.get(&keyed.clock);
-        let watermark = clock.map_or(Timestamp::MIN, |clock| clock.watermark);
-        let start = keyed
-            .events
-            .first_at_or_after(watermark.saturating_sub(rule.within));
-        WrittenKey {
-            clock: keyed.clock,
-            key: &keyed.key,
-            events: keyed.events.range(start, keyed.events.len()).collect(),
-            standing: &keyed.standing,
+fn damaged(what: &'static str) -> RestoreError {
+    RestoreError::Damaged { what }
+}
+
+fn read(bytes: &[u8]) -> Result<Written, RestoreError> {
+    let (found, body) = bytes.split_first().ok_or(damaged("it is empty"))?;
+    if *found != FORMAT {
+        return Err(RestoreError::Format {
+            found: *found,
+            known: FORMAT,
+        });
+    }
+    let (read, rest) = postcard::take_from_bytes::<Written>(body)?;
+    if !rest.is_empty() {
+        return Err(damaged("bytes are left over"));
+    }
+    Ok(read)
+}
+
+fn apply(state: &mut Written, change: Written) -> Result<(), RestoreError> {
+    if !change.is_change || change.spec != state.spec {
+        return Err(damaged("a change is of another window"));
+    }
+    state.counts = change.counts;
+    for (tenant, changed) in change.tenants {
+        let held = state.tenants.entry(tenant).or_default();
+        if changed.is_whole {
+            held.keys.clear();
         }
-    });
+        held.clocks = changed.clocks;
+        held.keys.extend(changed.keys);
+        held.keys.retain(|_, key| key.is_some());
+    }
+    Ok(())
+}
+
+fn written_tenant(
+    keys: &TenantKeys,
+    slots: impl Iterator<Item = Slot>,
+    is_whole: bool,
+) -> WrittenTenant {
+    let clocks = keys.clocks.iter();
     WrittenTenant {
-        tenant,
+        is_whole,
         clocks: clocks
             .map(|(number, clock)| (*number, clock.watermark))
             .collect(),
-        keys: written.collect(),
+        keys: slots
+            .map(|slot| {
+                let keyed = keys.slots().get(slot);
+                (
+                    slot,
+                    keyed.map(|keyed| written_key(keyed, keys.timer(slot))),
+                )
+            })
+            .collect(),
+    }
+}
+
+fn written_key(keyed: &Keyed, timer: Timestamp) -> WrittenKey {
+    let unsettled = keyed.unsettled.as_ref().map(|unsettled| WrittenUnsettled {
+        pending: unsettled.pending.iter().map(written_taken).collect(),
+        said: unsettled.said.clone(),
+        forced: unsettled.forced,
+    });
+    WrittenKey {
+        clock: keyed.clock,
+        key: keyed.key.clone(),
+        timer,
+        settled: keyed.settled.clone(),
+        unsettled,
+    }
+}
+
+fn written_taken(taken: &Taken) -> WrittenTaken {
+    WrittenTaken {
+        held: taken.held.clone(),
+        steps: taken.steps,
+        values: taken.values.clone(),
+        event: taken.event.as_ref().map(|event| event.json().to_owned()),
     }
 }
 
 fn restored_keys(
-    clocks: Vec<(u32, Timestamp)>,
-    read: Vec<ReadKey>,
-    rule_number: u32,
-    rule: &Counting,
+    written: WrittenTenant,
+    condition: &mut Condition,
 ) -> Result<TenantKeys, RestoreError> {
-    let damaged = |what| RestoreError::Damaged { what };
-    let mut keys = TenantKeys::default();
-    for (number, watermark) in clocks {
-        keys.clocks.insert(number, Clock::at(watermark));
+    let clocks = written.clocks.into_iter();
+    let clocks: BTreeMap<u32, Clock> = clocks
+        .map(|(number, watermark)| (number, Clock::at(watermark)))
+        .collect();
+    let mut keys = BTreeMap::new();
+    let mut timers = Vec::new();
+    for (slot, key) in written.keys {
+        let Some(key) = key else { continue };
+        if slot.index() >= SLOTS_MOST {
+            return Err(damaged("a key has a slot beyond all limits"));
+        }
+        timers.push((slot, key.timer));
+        keys.insert(slot, restored_key(key, condition)?);
     }
-    for mut read in read {
-        if !keys.clocks.contains_key(&read.clock) {
-            return Err(damaged("a key runs on a clock that is not there"));
+    TenantKeys::restored(Slots::restored(keys), &timers, clocks).ok_or(damaged(
+        "a key occurs twice or runs on a clock that is not there",
+    ))
+}
+
+fn restored_key(key: WrittenKey, condition: &mut Condition) -> Result<Keyed, RestoreError> {
+    if !key.settled.is_sound(&condition.kind) {
+        return Err(damaged("a key has a state that its rule cannot have"));
+    }
+    let unsettled = key.unsettled.map(|unsettled| {
+        let pending: Option<_> = unsettled.pending.into_iter().map(taken).collect();
+        let pending: std::collections::VecDeque<Taken> =
+            pending.ok_or(damaged("an event does not read back"))?;
+        if !pending.iter().is_sorted_by_key(|taken| taken.held.order) {
+            return Err(damaged("events are out of order"));
         }
-        if keys.has(read.clock, &read.key) {
-            return Err(damaged("a key occurs twice"));
-        }
-        if let Standing::Open(episode) = &mut read.standing {
-            if read.events.len() < rule.threshold {
-                return Err(damaged("an episode lasts without the events for it"));
+        let mut ahead = None;
+        if condition.fires_early() && !pending.is_empty() {
+            let mut state = key.settled.clone();
+            let mut told = Told::default();
+            for event in &pending {
+                state.pass(event.time(), &mut condition.kind, &mut told);
+                state.take(event, &mut condition.kind, &mut told);
             }
-            episode.rule = rule_number;
+            ahead = Some(state);
         }
-        let mut keyed = Keyed::new(read.key, read.clock);
-        keyed.events =
-            HeldEvents::from_sorted(read.events).ok_or(damaged("events are out of order"))?;
-        keyed.standing = read.standing;
-        keys.restore(keyed, rule);
-    }
-    Ok(keys)
+        Ok(Box::new(Unsettled {
+            pending,
+            ahead,
+            said: unsettled.said,
+            forced: unsettled.forced,
+        }))
+    });
+    Ok(Keyed {
+        key: key.key,
+        clock: key.clock,
+        settled: key.settled,
+        unsettled: unsettled.transpose()?,
+    })
+}
+
+fn taken(written: WrittenTaken) -> Option<Taken> {
+    let event = match written.event {
+        Some(text) => Some(Event::from_canonical(&text).ok()?),
+        None => None,
+    };
+    Some(Taken {
+        held: written.held,
+        steps: written.steps,
+        values: written.values,
+        event,
+    })
 }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use larum_event::{EventId, Match, Place, Timestamp};
+use larum_event::{EventId, Match, Place, Timestamp, Watermark};
 use serde::{Deserialize, Serialize};
 
 /// The one order of events: by time, then the source's own numbering, then the log.
@@ -15,6 +15,25 @@ pub(crate) struct Order {
     /// 0 for none, else one more than the event's sequence, so that none comes first.
     sequence: u64,
     place: Place,
+}
+
+impl Order {
+    /// As the watermark that has come exactly so far.
+    pub(crate) fn watermark(self) -> Watermark {
+        Watermark {
+            time: self.time,
+            rank: self.sequence,
+        }
+    }
+
+    /// The source's own number.
+    pub(crate) fn sequence(self) -> Option<u64> {
+        self.sequence.checked_sub(1)
+    }
+
+    pub(crate) fn place(self) -> Place {
+        self.place
+    }
 }
 
 /// What is kept of an event: its order and its id, for the evidence.
@@ -41,6 +60,10 @@ impl Held {
 
     pub(crate) fn time(&self) -> Timestamp {
         self.order.time
+    }
+
+    pub(crate) fn id(&self) -> EventId {
+        self.id.clone()
     }
 }
 

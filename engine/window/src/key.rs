@@ -1,272 +1,295 @@
-//! One group key: what it counts and what it does when the condition holds.
+//! One group key: what is settled, what is still open to late events, and what was said.
 //!
-//! A match is judged once, when it is added: it counts together with the key's matches in
-//! `[t - W, t]` that are not after it in window order. Matches of one source come in order; those of
-//! several may not, and then a match that is added late does not change what was said of later ones.
+//! Events at or before the watermark are *settled*: taken into the state for good. Those beyond it are *pending*;
+//! rules that fire at once have a second state, *ahead*, which has taken the pending events too. An event that comes
+//! between pending ones makes the ahead state anew from the settled one, and what it then says is compared with
+//! what was said before. So whatever the order of arrival, what stands in the end is what order would have given.
 
-use larum_event::{AlertStatus, Detection, FiringPolicy, GroupKey, Match, Place, Span, Timestamp};
-use serde::{Deserialize, Serialize};
+mod emit;
 
-use crate::episode::{Episode, cause};
-use crate::evidence::ids_of_ends;
-use crate::held::{Held, HeldEvents};
+mod standing;
 
-/// The condition, and how many events a key may hold.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Counting {
-    pub(crate) within: Span,
-    /// At least 1.
-    pub(crate) threshold: usize,
-    pub(crate) policy: FiringPolicy,
-    /// At least `threshold`.
-    pub(crate) events_most: usize,
-}
+use std::collections::VecDeque;
 
-/// What a key did last and what that means for the next match.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) enum Standing {
-    /// It may fire.
-    #[default]
-    Free,
-    /// It may fire from `until` on.
-    Silent { until: Timestamp },
-    /// An episode lasts.
-    Open(Box<Episode>),
-    /// The last episode is over; matches of its time still come when sources disagree, and are no
-    /// reason for another.
-    Over(Box<Covered>),
-}
+use larum_event::{Timestamp, Watermark};
 
-/// The times of the matches that belong to an episode that is over.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Covered {
-    from: Timestamp,
-    until: Timestamp,
-}
+use crate::condition::{Condition, State};
+use crate::held::Order;
+use crate::state::{Report, Taken, Told};
+
+pub(crate) use emit::Emit;
+pub(crate) use standing::{Standing, Stands};
 
 /// The state of one key.
 #[derive(Debug)]
 pub(crate) struct Keyed {
-    pub(crate) key: GroupKey,
+    /// [`larum_event::GroupKey::to_bytes`].
+    pub(crate) key: Box<[u8]>,
     pub(crate) clock: u32,
-    /// When its timer is set, at or before [`Keyed::due`].
-    pub(crate) armed: Timestamp,
-    /// Its neighbours in the order in which keys were last added to.
-    pub(crate) older: Option<Slot>,
-    pub(crate) newer: Option<Slot>,
-    pub(crate) events: HeldEvents,
-    pub(crate) standing: Standing,
+    /// Every event up to the watermark.
+    pub(crate) settled: State,
+    /// What is not settled, and alerts that may still change; most keys have nothing of the kind.
+    pub(crate) unsettled: Option<Box<Unsettled>>,
 }
 
-/// Where a key is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Slot(pub(crate) std::num::NonZeroU32);
+/// What is open to change.
+#[derive(Debug, Default)]
+pub(crate) struct Unsettled {
+    /// Events beyond the watermark, in order.
+    pub(crate) pending: VecDeque<Taken>,
+    /// The settled state with the pending events; `None` when there are none, or when the rule fires at the watermark.
+    pub(crate) ahead: Option<State>,
+    /// Alerts that are open or not final: first the open one of the settled state, then those of the ahead state.
+    pub(crate) said: Vec<Standing>,
+    /// Settled up to here before its time, because too many were pending.
+    pub(crate) forced: Option<Order>,
+}
+
+impl Unsettled {
+    fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.said.is_empty()
+    }
+}
 
 impl Keyed {
-    pub(crate) fn new(key: GroupKey, clock: u32) -> Self {
+    pub(crate) fn new(key: &[u8], clock: u32, condition: &Condition) -> Self {
         Self {
-            key,
+            key: key.into(),
             clock,
-            armed: Timestamp::MAX,
-            older: None,
-            newer: None,
-            events: HeldEvents::none(),
-            standing: Standing::Free,
+            settled: condition.fresh(),
+            unsettled: None,
         }
     }
 
-    /// Adds a match; true when that cost the oldest event its place.
+    /// Whether an event of this order comes too late here, though the watermark would have it.
+    pub(crate) fn is_past(&self, order: Order) -> bool {
+        let forced = self.unsettled.as_ref().and_then(|it| it.forced);
+        forced.is_some_and(|forced| order < forced)
+    }
+
+    /// Adds an event that is not late.
     pub(crate) fn add(
         &mut self,
-        matched: Match,
-        rule: &Counting,
-        out: &mut Vec<Detection>,
-    ) -> bool {
-        if self.episode_end(rule).is_some_and(|end| matched.time > end) {
-            self.end_episode(rule, matched.place, out);
-        }
-        let mut index = self.events.insert(Held::of(&matched));
-        let evicted = self.events.len() > rule.events_most;
-        if evicted {
-            self.events.drop_oldest();
-            let Some(moved) = index.checked_sub(1) else {
-                return true;
-            };
-            index = moved;
-        }
-        let earliest = matched.time.saturating_sub(rule.within);
-        let counted = Counted {
-            start: self.events.first_at_or_after(earliest),
-            end: index + 1,
-        };
-        if let Standing::Open(episode) = &mut self.standing {
-            if matched.time >= episode.begin(rule.within) {
-                episode.take(Held::of(&matched));
-                if episode.has_doubled() {
-                    out.push(episode.revise(matched.place));
-                }
-            }
-        } else if counted.total() >= rule.threshold && !self.is_silent_at(matched.time) {
-            self.fire(matched, counted, rule, out);
-        }
-        evicted
-    }
-
-    /// Whether what was said before speaks for a match at `time` too.
-    fn is_silent_at(&self, time: Timestamp) -> bool {
-        match &self.standing {
-            Standing::Free | Standing::Open(_) => false,
-            Standing::Silent { until } => time < *until,
-            Standing::Over(covered) => covered.from <= time && time <= covered.until,
-        }
-    }
-
-    fn fire(
-        &mut self,
-        trigger: Match,
-        counted: Counted,
-        rule: &Counting,
-        out: &mut Vec<Detection>,
+        event: Taken,
+        watermark: Watermark,
+        condition: &mut Condition,
+        emit: &mut Emit<'_>,
     ) {
-        match rule.policy {
-            FiringPolicy::Every => out.push(self.detection(trigger, counted)),
-            FiringPolicy::Reset => {
-                out.push(self.detection(trigger, counted));
-                self.events = HeldEvents::none();
+        let is_pending = self
+            .unsettled
+            .as_ref()
+            .is_some_and(|it| !it.pending.is_empty());
+        if !is_pending && event.held.order.watermark() <= watermark {
+            self.settle_one(&event, condition, emit);
+            self.tidy(emit);
+            return;
+        }
+        let unsettled = self.unsettled.get_or_insert_default();
+        let order = event.held.order;
+        let index = unsettled
+            .pending
+            .iter()
+            .rposition(|other| other.held.order <= order)
+            .map_or(0, |before| before + 1);
+        let is_last = index == unsettled.pending.len();
+        unsettled.pending.insert(index, event);
+        if condition.fires_early() {
+            if is_last {
+                self.go_ahead(condition, emit);
+            } else {
+                self.think_again(condition, emit);
             }
-            FiringPolicy::Suppress(span) => {
-                let until = trigger.time.saturating_add(span);
-                out.push(self.detection(trigger, counted));
-                self.standing = Standing::Silent { until };
-            }
-            FiringPolicy::Edge => self.begin_episode(trigger, counted, rule, out),
+        }
+        let excess = self.pending() > emit.pending_most;
+        if excess {
+            emit.dropped += 1;
+            self.force(condition, emit);
         }
     }
 
-    /// A detection that nothing will be added to.
-    fn detection(&self, trigger: Match, counted: Counted) -> Detection {
-        let first = self.events.get(counted.start);
-        Detection {
-            anchor: trigger.event_id.clone(),
-            time: trigger.time,
-            value: None,
-            error: None,
-            rule: trigger.rule,
-            tenant: trigger.tenant.clone(),
-            clock: trigger.clock,
-            key: trigger.key.clone(),
-            place: trigger.place,
-            revision: 1,
-            status: AlertStatus::Final,
-            count: counted.total() as u64,
-            first: first.map_or(trigger.time, Held::time),
-            last: trigger.time,
-            evidence: ids_of_ends(
-                self.events.range(counted.start, counted.end),
-                counted.total(),
-            ),
-            words: None,
-            trigger: cause(&trigger),
-        }
-    }
-
-    fn begin_episode(
+    /// Time has come to `watermark`: what lies before it is settled.
+    pub(crate) fn settle(
         &mut self,
-        trigger: Match,
-        counted: Counted,
-        rule: &Counting,
-        out: &mut Vec<Detection>,
+        watermark: Watermark,
+        condition: &mut Condition,
+        emit: &mut Emit<'_>,
     ) {
-        let place = trigger.place;
-        let mut episode = Box::new(Episode::new(trigger));
-        for held in self.events.range(counted.start, counted.end) {
-            episode.take(held.clone());
+        while let Some(event) = self.pop_settled(watermark) {
+            self.settle_one(&event, condition, emit);
         }
-        out.push(episode.revise(place));
-        // Matches that are later in window order were here before the trigger: sources disagree.
-        for index in counted.end..self.events.len() {
-            let Some(held) = self.events.get(index) else {
-                break;
-            };
-            let end = self.end_of_run(index, rule);
-            if held.time() > end {
-                let covered = Covered {
-                    from: episode.begin(rule.within),
-                    until: end,
-                };
-                if episode.has_changed() {
-                    out.push(episode.revise(place));
-                }
-                self.standing = Standing::Over(Box::new(covered));
-                return;
-            }
-            episode.take(held.clone());
-            if episode.has_doubled() {
-                out.push(episode.revise(place));
-            }
-        }
-        self.standing = Standing::Open(episode);
+        let mut told = Told::default();
+        self.settled
+            .pass(watermark.time, &mut condition.kind, &mut told);
+        self.say_settled(told, emit);
+        self.tidy(emit);
     }
 
-    /// The last time at which the condition holds because of the events before `end`, of which
-    /// there are at least as many as the threshold.
-    fn end_of_run(&self, end: usize, rule: &Counting) -> Timestamp {
-        end.checked_sub(rule.threshold)
-            .and_then(|index| self.events.get(index))
-            .map_or(Timestamp::MIN, |held| {
-                held.time().saturating_add(rule.within)
-            })
+    /// Time has ended: everything is settled, and what waits is decided.
+    pub(crate) fn close(&mut self, condition: &mut Condition, emit: &mut Emit<'_>) {
+        self.settle(Watermark::MAX, condition, emit);
+        let mut told = Told::default();
+        self.settled.close(&mut condition.kind, &mut told);
+        self.say_settled(told, emit);
+        self.forget(emit);
     }
 
-    /// The last time at which the condition of the open episode holds, as far as is known.
-    pub(crate) fn episode_end(&self, rule: &Counting) -> Option<Timestamp> {
-        match self.standing {
-            Standing::Open(_) => Some(self.end_of_run(self.events.len(), rule)),
-            Standing::Free | Standing::Silent { .. } | Standing::Over(_) => None,
-        }
+    /// The key goes before its time: nothing more is decided, and what was said stands.
+    pub(crate) fn leave(&mut self, condition: &mut Condition, emit: &mut Emit<'_>) {
+        let mut told = Told::default();
+        self.settled.leave(&mut condition.kind, &mut told);
+        self.say_settled(told, emit);
+        self.forget(emit);
     }
 
-    /// Ends the open episode, if there is one, and writes its last revision if there is news.
-    pub(crate) fn end_episode(&mut self, rule: &Counting, place: Place, out: &mut Vec<Detection>) {
-        let Some(until) = self.episode_end(rule) else {
+    fn forget(&mut self, emit: &mut Emit<'_>) {
+        let Some(unsettled) = self.unsettled.take() else {
             return;
         };
-        if let Standing::Open(episode) = &mut self.standing {
-            if episode.has_changed() {
-                out.push(episode.revise(place));
-            }
-            let from = episode.begin(rule.within);
-            self.standing = Standing::Over(Box::new(Covered { from, until }));
+        for mut standing in unsettled.said {
+            standing.leave(&self.key, self.clock, emit);
         }
     }
 
-    /// The last time at which the key still matters; `None` when it does not matter any more.
-    pub(crate) fn lives_until(&self, rule: &Counting) -> Option<Timestamp> {
-        let counts = self.events.newest();
-        let counts = counts.map(|held| held.time().saturating_add(rule.within));
-        match &self.standing {
-            Standing::Silent { until } => {
-                counts.max(Some(until.saturating_sub(Span::from_nanos(1))))
-            }
-            Standing::Free | Standing::Open(_) | Standing::Over(_) => counts,
+    /// The state after every event that came.
+    pub(crate) fn newest_state(&self) -> &State {
+        let ahead = self.unsettled.as_ref().and_then(|it| it.ahead.as_ref());
+        ahead.unwrap_or(&self.settled)
+    }
+
+    pub(crate) fn has_open_alert(&self) -> bool {
+        let said = self.unsettled.as_ref().map(|it| &it.said);
+        said.is_some_and(|said| !said.is_empty())
+    }
+
+    /// Events that are not settled.
+    pub(crate) fn pending(&self) -> usize {
+        self.unsettled.as_ref().map_or(0, |it| it.pending.len())
+    }
+
+    /// Events held.
+    pub(crate) fn events(&self) -> usize {
+        self.settled.events() + self.pending()
+    }
+
+    /// The last moment before there is something to do; `None` when nothing is left of the key.
+    pub(crate) fn due(&self, condition: &Condition) -> Option<Timestamp> {
+        let pending = self
+            .unsettled
+            .as_ref()
+            .and_then(|it| it.pending.front())
+            .map(Taken::time);
+        let settled = self.settled.due(&condition.kind);
+        match (pending, settled) {
+            (Some(pending), Some(settled)) => Some(pending.min(settled)),
+            (one, other) => one.or(other),
         }
     }
 
-    /// The last time before something is to be done about the key.
-    pub(crate) fn due(&self, rule: &Counting) -> Option<Timestamp> {
-        self.episode_end(rule).or_else(|| self.lives_until(rule))
+    fn pop_settled(&mut self, watermark: Watermark) -> Option<Taken> {
+        let pending = &mut self.unsettled.as_mut()?.pending;
+        let first = pending.front()?.held.order.watermark();
+        if first < watermark {
+            pending.pop_front()
+        } else {
+            None
+        }
     }
-}
 
-/// Which of a key's events are in a match's window; the match itself is the last one.
-#[derive(Debug, Clone, Copy)]
-struct Counted {
-    start: usize,
-    end: usize,
-}
+    fn settle_one(&mut self, event: &Taken, condition: &mut Condition, emit: &mut Emit<'_>) {
+        let mut told = Told::default();
+        self.settled
+            .pass(event.time(), &mut condition.kind, &mut told);
+        self.settled.take(event, &mut condition.kind, &mut told);
+        self.say_settled(told, emit);
+    }
 
-impl Counted {
-    fn total(self) -> usize {
-        self.end - self.start
+    /// The ahead state takes the last of the pending events.
+    fn go_ahead(&mut self, condition: &mut Condition, emit: &mut Emit<'_>) {
+        let Some(unsettled) = &mut self.unsettled else {
+            return;
+        };
+        let Some(event) = unsettled.pending.back() else {
+            return;
+        };
+        let ahead = unsettled.ahead.get_or_insert_with(|| self.settled.clone());
+        let mut told = Told::default();
+        ahead.pass(event.time(), &mut condition.kind, &mut told);
+        ahead.take(event, &mut condition.kind, &mut told);
+        emit.dropped += told.dropped;
+        let mut stands = Stands::of(&self.key, self.clock, &mut unsettled.said);
+        for report in told.reports {
+            stands.ahead(report, emit);
+        }
+    }
+
+    /// The ahead state is made anew, with an event that came between others.
+    fn think_again(&mut self, condition: &mut Condition, emit: &mut Emit<'_>) {
+        let Some(unsettled) = &mut self.unsettled else {
+            return;
+        };
+        let mut ahead = self.settled.clone();
+        let mut told = Told::default();
+        for event in &unsettled.pending {
+            ahead.pass(event.time(), &mut condition.kind, &mut told);
+            ahead.take(event, &mut condition.kind, &mut told);
+        }
+        unsettled.ahead = Some(ahead);
+        Stands::of(&self.key, self.clock, &mut unsettled.said).compare(told.reports, emit);
+    }
+
+    /// Settles the oldest pending event, whatever may still come before it.
+    fn force(&mut self, condition: &mut Condition, emit: &mut Emit<'_>) {
+        let first = self
+            .unsettled
+            .as_mut()
+            .and_then(|it| it.pending.pop_front());
+        if let Some(event) = first {
+            self.settle_one(&event, condition, emit);
+            if let Some(unsettled) = &mut self.unsettled {
+                unsettled.forced = Some(event.held.order);
+            }
+        }
+    }
+
+    fn say_settled(&mut self, told: Told, emit: &mut Emit<'_>) {
+        emit.dropped += told.dropped;
+        if told.reports.is_empty() {
+            return;
+        }
+        let mut reports = told.reports;
+        // Alerts that are final at once and never change need no memory.
+        if self.unsettled.is_none() {
+            reports.retain(|report| match report {
+                Report::Fired(fired) if !fired.open => {
+                    Standing::settled(fired).emit(&self.key, self.clock, emit);
+                    false
+                }
+                Report::Fired(_) | Report::Grew(_) | Report::Ended(_) => true,
+            });
+            if reports.is_empty() {
+                return;
+            }
+        }
+        let unsettled = self.unsettled.get_or_insert_default();
+        let is_ahead = unsettled.ahead.is_some();
+        let mut stands = Stands::of(&self.key, self.clock, &mut unsettled.said);
+        for report in reports {
+            stands.settled(report, is_ahead, emit);
+        }
+    }
+
+    /// Lets go of what is not needed when nothing is pending.
+    fn tidy(&mut self, emit: &mut Emit<'_>) {
+        let Some(unsettled) = &mut self.unsettled else {
+            return;
+        };
+        if unsettled.pending.is_empty() {
+            unsettled.ahead = None;
+            unsettled.forced = None;
+            Stands::of(&self.key, self.clock, &mut unsettled.said).all_settled(emit);
+        }
+        if unsettled.is_empty() {
+            self.unsettled = None;
+        }
     }
 }

@@ -1,60 +1,84 @@
 //! The keys of one tenant: where they are stored, when each is looked at again, which goes first.
 //!
-//! Owns the slots, one timer per key in its clock's event time, and the order in which keys were last
-//! added to. Invariant: every stored key is in its clock's index, has exactly one timer, set no later
-//! than the key is due, and stands once in the order. A timer may be early: it is then set anew, so
-//! that adding to a busy key does not touch the timers.
+//! Owns the slots and, for each of the tenant's clocks, the index of its keys and a wheel with one timer per key.
+//! Invariant: every stored key is in its clock's index and has exactly one timer, set no later than the key is due.
+//! A timer may be early: it is then set anew, so that adding to a busy key does not touch the timers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::num::NonZeroU32;
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 
-use larum_event::{Detection, GroupKey, Match, Place, Timestamp};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use larum_event::{GroupKey, Place, TenantId, Timestamp, Watermark};
 
-use crate::key::{Counting, Keyed, Slot};
-use crate::window::ClockMoved;
+use crate::condition::Condition;
+use crate::key::{Emit, Keyed};
+use crate::slots::{Slot, Slots};
+use crate::state::Taken;
+use crate::wheel::{Links, Wheel};
+use crate::window::{Added, WindowLimits};
 
 /// One clock and the keys that run on it.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    pub(crate) watermark: Timestamp,
-    timers: BTreeSet<(Timestamp, Slot)>,
+    /// How far it has come, the rule's lateness taken off.
+    pub(crate) watermark: Watermark,
+    wheel: Wheel,
     /// Only ever looked up by key, never walked.
-    index: HashMap<GroupKey, Slot>,
+    index: HashTable<Slot>,
 }
 
 impl Clock {
-    pub(crate) fn at(watermark: Timestamp) -> Self {
+    pub(crate) fn at(watermark: Watermark) -> Self {
         Self {
             watermark,
-            timers: BTreeSet::new(),
-            index: HashMap::new(),
+            wheel: Wheel::default(),
+            index: HashTable::new(),
         }
     }
-}
-
-/// What adding a match pushed out.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Evicted {
-    pub(crate) keys: u64,
-    pub(crate) events: u64,
 }
 
 /// All keys of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct TenantKeys {
-    slots: Vec<Option<Keyed>>,
-    free: Vec<Slot>,
+    slots: Slots,
+    links: Links,
     pub(crate) clocks: BTreeMap<u32, Clock>,
-    oldest: Option<Slot>,
-    newest: Option<Slot>,
-    live: usize,
     events: usize,
+    hasher: RandomState,
+    /// The bytes of the key that is looked up.
+    bytes: Vec<u8>,
+}
+
+/// A match on its way to its key.
+pub(crate) struct Arrival<'a> {
+    pub(crate) key: &'a GroupKey,
+    pub(crate) clock: u32,
+    /// Of its clock as of the match, the rule's lateness taken off.
+    pub(crate) watermark: Watermark,
+    pub(crate) event: Taken,
+}
+
+/// What all keys of a window have in common.
+pub(crate) struct Common<'a> {
+    pub(crate) rule: u32,
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) condition: &'a mut Condition,
+    pub(crate) limits: &'a WindowLimits,
+}
+
+/// Where detections go, and what went before its time.
+pub(crate) struct Output<'a> {
+    pub(crate) place: Place,
+    pub(crate) out: &'a mut Vec<larum_event::Detection>,
+    pub(crate) evicted_keys: u64,
+    pub(crate) evicted_events: u64,
 }
 
 impl TenantKeys {
     /// Live keys.
     pub(crate) fn len(&self) -> usize {
-        self.live
+        self.slots.len()
     }
 
     /// Events held by all keys.
@@ -62,193 +86,208 @@ impl TenantKeys {
         self.events
     }
 
-    /// The keys, the one that was added to longest ago first.
-    pub(crate) fn by_age(&self) -> impl Iterator<Item = &Keyed> {
-        let mut next = self.oldest;
-        std::iter::from_fn(move || {
-            let keyed = self.get(next?)?;
-            next = keyed.newer;
-            Some(keyed)
-        })
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
-    /// Takes the keys out, the one that was added to longest ago first.
-    pub(crate) fn into_keys(mut self) -> Vec<Keyed> {
-        let mut keys = Vec::with_capacity(self.live);
-        while let Some(keyed) = self.oldest.and_then(|oldest| self.remove(oldest)) {
-            keys.push(keyed);
-        }
-        keys
+    /// The slots whose keys have changed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> Vec<Slot> {
+        self.slots.take_changed()
     }
 
-    /// Adds a match to its key; when that needs a new key and `keys_most` are there, the key that
-    /// was added to longest ago makes room.
+    /// When the timer of a key is set for.
+    pub(crate) fn timer(&self, slot: Slot) -> Timestamp {
+        self.links.due(slot)
+    }
+
+    /// Adds a match to its key. When that needs a new key and there is no room, the one that would end first
+    /// makes room, those of lagging sources before others.
     pub(crate) fn add(
         &mut self,
-        matched: Match,
-        rule: &Counting,
-        keys_most: usize,
-        out: &mut Vec<Detection>,
-    ) -> Evicted {
-        let mut evicted = Evicted::default();
-        let clock = self.clocks.get(&matched.clock);
-        let watermark = clock.map_or(Timestamp::MIN, |clock| clock.watermark);
-        let slot = match clock.and_then(|clock| clock.index.get(&matched.key)) {
-            Some(slot) => *slot,
+        arrival: Arrival<'_>,
+        common: &mut Common<'_>,
+        output: &mut Output<'_>,
+    ) -> Added {
+        let clock = self.clocks.get(&arrival.clock);
+        let known = clock.map_or(Watermark::MIN, |clock| clock.watermark);
+        let watermark = known.max(arrival.watermark);
+        let order = arrival.event.held.order;
+        if order.watermark() < watermark {
+            return Added::Late;
+        }
+        self.bytes.clear();
+        arrival.key.write_bytes(&mut self.bytes);
+        let found = self.find(arrival.clock, &self.bytes);
+        let slot = match found {
+            Some(slot) => slot,
             None => {
-                while self.live >= keys_most.max(1) {
-                    let Some(oldest) = self.oldest else { break };
-                    evicted.keys += 1;
-                    self.evict(oldest, rule, matched.place, out);
+                while self.slots.len() >= common.limits.keys.max(1) && self.evict(common, output) {
+                    output.evicted_keys += 1;
                 }
-                self.insert(Keyed::new(matched.key.clone(), matched.clock), watermark)
+                let keyed = Keyed::new(&self.bytes, arrival.clock, common.condition);
+                self.insert(keyed, watermark)
             }
         };
-        self.make_newest(slot);
-        let Some(keyed) = self.get_mut(slot) else {
-            return evicted;
+        let Some(keyed) = self.slots.get_mut(slot) else {
+            return Added::Counted;
         };
-        let before = keyed.events.len();
-        keyed
-            .events
-            .drop_before(watermark.saturating_sub(rule.within));
-        evicted.events += u64::from(keyed.add(matched, rule, out));
-        let after = keyed.events.len();
-        self.events = self.events + after - before;
-        self.settle(slot, rule);
-        evicted
+        if keyed.is_past(order) {
+            return Added::Late;
+        }
+        let before = keyed.events();
+        let mut emit = emit(common, output);
+        keyed.add(arrival.event, watermark, common.condition, &mut emit);
+        let dropped = emit.dropped;
+        output.evicted_events += dropped;
+        self.events = self.events + keyed.events() - before;
+        self.settle_timer(slot, common.condition);
+        Added::Counted
     }
 
-    /// Puts a key of a checkpoint in, as the newest.
-    pub(crate) fn restore(&mut self, keyed: Keyed, rule: &Counting) {
-        self.events += keyed.events.len();
-        let slot = self.insert(keyed, Timestamp::MIN);
-        self.make_newest(slot);
-        self.settle(slot, rule);
-    }
-
-    pub(crate) fn has(&self, clock: u32, key: &GroupKey) -> bool {
-        let clock = self.clocks.get(&clock);
-        clock.is_some_and(|clock| clock.index.contains_key(key))
-    }
-
-    /// Moves a clock: keys that are due are looked at, those that cannot count any more go.
+    /// Moves a clock: keys that are due are looked at, those of which nothing is left go.
     pub(crate) fn advance(
         &mut self,
-        moved: &ClockMoved<'_>,
-        rule: &Counting,
-        out: &mut Vec<Detection>,
+        number: u32,
+        watermark: Watermark,
+        common: &mut Common<'_>,
+        output: &mut Output<'_>,
     ) {
-        let Some(clock) = self.clocks.get_mut(&moved.clock) else {
+        let Some(clock) = self.clocks.get_mut(&number) else {
             return;
         };
-        clock.watermark = clock.watermark.max(moved.watermark.time);
+        clock.watermark = clock.watermark.max(watermark);
         let watermark = clock.watermark;
-        let mut ended = Vec::new();
-        while let Some(slot) = self.next_due(moved.clock) {
-            let Some(keyed) = self.get_mut(slot) else {
-                break;
+        while let Some(slot) = self.next_due(number, watermark.time) {
+            let Some(keyed) = self.slots.get_mut(slot) else {
+                continue;
             };
-            if let Some(end) = keyed.episode_end(rule).filter(|end| *end < watermark) {
-                let mut last = Vec::new();
-                keyed.end_episode(rule, moved.place, &mut last);
-                ended.extend(last.into_iter().map(|detection| (end, detection)));
-            }
-            match keyed.due(rule) {
-                Some(due) if due >= watermark => self.arm(slot, due),
-                Some(_) | None => drop(self.remove(slot)),
+            let before = keyed.events();
+            let mut emit = emit(common, output);
+            keyed.settle(watermark, common.condition, &mut emit);
+            output.evicted_events += emit.dropped;
+            self.events = self.events + keyed.events() - before;
+            match keyed.due(common.condition) {
+                Some(due) => self.set_timer(number, slot, due),
+                None => drop(self.remove(slot)),
             }
         }
-        // Timers may be early and slots are any; what is put out has an order of its own.
-        ended.sort_by(|(a_end, a), (b_end, b)| (a_end, &a.key).cmp(&(b_end, &b.key)));
-        out.extend(ended.into_iter().map(|(_, detection)| detection));
     }
 
-    /// Ends every episode, clock by clock, in the order of their ends.
-    pub(crate) fn close(&mut self, rule: &Counting, place: Place, out: &mut Vec<Detection>) {
-        let mut ended = Vec::new();
-        for keyed in self.slots.iter_mut().flatten() {
-            let mut last = Vec::new();
-            let end = keyed.episode_end(rule);
-            keyed.end_episode(rule, place, &mut last);
-            ended.extend(last.into_iter().map(|detection| (end, detection)));
+    /// A clock is given up: open alerts end, and nothing that its keys wait for is decided.
+    pub(crate) fn give_up(
+        &mut self,
+        number: u32,
+        common: &mut Common<'_>,
+        output: &mut Output<'_>,
+    ) {
+        while let Some(slot) = self.pop_first(number) {
+            if let Some(mut keyed) = self.remove(slot) {
+                keyed.leave(common.condition, &mut emit(common, output));
+            }
         }
-        ended.sort_by(|(a_end, a), (b_end, b)| {
-            (a.clock, a_end, &a.key).cmp(&(b.clock, b_end, &b.key))
-        });
-        out.extend(ended.into_iter().map(|(_, detection)| detection));
+        self.clocks.remove(&number);
+    }
+
+    /// Time has ended for all keys, in the order of their clocks and of what they wait for.
+    pub(crate) fn close(&mut self, common: &mut Common<'_>, output: &mut Output<'_>) {
+        let numbers: Vec<u32> = self.clocks.keys().copied().collect();
+        for number in numbers {
+            while let Some(slot) = self.pop_first(number) {
+                if let Some(mut keyed) = self.remove(slot) {
+                    keyed.close(common.condition, &mut emit(common, output));
+                }
+            }
+        }
         *self = Self::default();
     }
 
-    /// The next key of a clock whose timer has come, taken off the timers.
-    fn next_due(&mut self, number: u32) -> Option<Slot> {
-        let clock = self.clocks.get_mut(&number)?;
-        let (armed, slot) = *clock.timers.first()?;
-        if armed >= clock.watermark {
-            return None;
-        }
-        clock.timers.pop_first();
-        Some(slot)
-    }
-
-    /// After a key has changed: it goes if it does not matter any more, else its timer is right.
-    fn settle(&mut self, slot: Slot, rule: &Counting) {
-        let Some(keyed) = self.get(slot) else { return };
-        match keyed.due(rule) {
-            Some(due) if due < keyed.armed => self.arm(slot, due),
-            Some(_) => {}
-            None => drop(self.remove(slot)),
-        }
-    }
-
-    fn arm(&mut self, slot: Slot, due: Timestamp) {
-        let Some(keyed) = self.get_mut(slot) else {
-            return;
+    /// Keys of a checkpoint with the slots and timers that they had.
+    pub(crate) fn restored(
+        slots: Slots,
+        timers: &[(Slot, Timestamp)],
+        clocks: BTreeMap<u32, Clock>,
+    ) -> Option<Self> {
+        let mut keys = Self {
+            clocks,
+            events: slots.all().map(|(_, keyed)| keyed.events()).sum(),
+            ..Self::default()
         };
-        let (number, armed) = (keyed.clock, std::mem::replace(&mut keyed.armed, due));
-        if let Some(clock) = self.clocks.get_mut(&number) {
-            clock.timers.remove(&(armed, slot));
-            clock.timers.insert((due, slot));
-        }
-    }
-
-    fn evict(&mut self, slot: Slot, rule: &Counting, place: Place, out: &mut Vec<Detection>) {
-        if let Some(keyed) = self.get_mut(slot) {
-            keyed.end_episode(rule, place, out);
-        }
-        self.remove(slot);
-    }
-
-    /// Stores a key that is in no order yet, with a timer that is set for never.
-    fn insert(&mut self, keyed: Keyed, watermark: Timestamp) -> Slot {
-        let (number, key, armed) = (keyed.clock, keyed.key.clone(), keyed.armed);
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.slots.push(None);
-                Slot::last_of(self.slots.len())
+        for (slot, keyed) in slots.all() {
+            let clock = keys.clocks.get_mut(&keyed.clock)?;
+            let hash = keys.hasher.hash_one(&*keyed.key);
+            let same = |other: &Slot| {
+                let other = slots.get(*other);
+                other.is_some_and(|other| other.key == keyed.key)
+            };
+            if clock.index.find(hash, same).is_some() {
+                return None;
             }
-        };
-        if let Some(place) = self.slots.get_mut(slot.index()) {
-            *place = Some(keyed);
+            let hasher = &keys.hasher;
+            clock.index.insert_unique(hash, slot, |slot| {
+                hasher.hash_one(slots.get(*slot).map_or(&[][..], |keyed| &keyed.key))
+            });
         }
-        self.live += 1;
+        for (slot, due) in timers {
+            let clock = keys.clocks.get_mut(&slots.get(*slot)?.clock)?;
+            if keys.links.due(*slot) != Timestamp::MAX {
+                return None;
+            }
+            clock.wheel.set(&mut keys.links, *slot, *due);
+        }
+        keys.slots = slots;
+        Some(keys)
+    }
+
+    /// Puts a key in whose state is there already, as from another shard.
+    pub(crate) fn take_over(&mut self, keyed: Keyed, watermark: Watermark, condition: &Condition) {
+        self.events += keyed.events();
+        let slot = self.insert(keyed, watermark);
+        self.settle_timer(slot, condition);
+    }
+
+    /// Takes the keys out, in the order of slots.
+    pub(crate) fn into_keys(mut self) -> Vec<Keyed> {
+        let slots: Vec<Slot> = self.slots.all().map(|(slot, _)| slot).collect();
+        slots
+            .into_iter()
+            .filter_map(|slot| self.slots.remove(slot))
+            .collect()
+    }
+
+    fn find(&self, clock: u32, bytes: &[u8]) -> Option<Slot> {
+        let clock = self.clocks.get(&clock)?;
+        let hash = self.hasher.hash_one(bytes);
+        let is_same = |slot: &Slot| {
+            let keyed = self.slots.get(*slot);
+            keyed.is_some_and(|keyed| *keyed.key == *bytes)
+        };
+        clock.index.find(hash, is_same).copied()
+    }
+
+    /// Stores a key, with a timer that is set for never.
+    fn insert(&mut self, keyed: Keyed, watermark: Watermark) -> Slot {
+        let hash = self.hasher.hash_one(&*keyed.key);
+        let number = keyed.clock;
+        let slot = self.slots.insert(keyed);
         let clock = self.clocks.entry(number);
         let clock = clock.or_insert_with(|| Clock::at(watermark));
-        clock.index.insert(key, slot);
-        clock.timers.insert((armed, slot));
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        clock.index.insert_unique(hash, slot, |slot| {
+            hasher.hash_one(slots.get(*slot).map_or(&[][..], |keyed| &keyed.key))
+        });
+        clock.wheel.set(&mut self.links, slot, Timestamp::MAX);
         slot
     }
 
     fn remove(&mut self, slot: Slot) -> Option<Keyed> {
-        self.unlink(slot);
-        let keyed = self.slots.get_mut(slot.index())?.take()?;
-        self.free.push(slot);
-        self.live -= 1;
-        self.events -= keyed.events.len();
+        let keyed = self.slots.remove(slot)?;
+        self.events -= keyed.events();
         if let Some(clock) = self.clocks.get_mut(&keyed.clock) {
-            clock.index.remove(&keyed.key);
-            clock.timers.remove(&(keyed.armed, slot));
+            clock.wheel.unset(&mut self.links, slot);
+            let hash = self.hasher.hash_one(&*keyed.key);
+            if let Ok(entry) = clock.index.find_entry(hash, |other| *other == slot) {
+                entry.remove();
+            }
             if clock.index.is_empty() {
                 self.clocks.remove(&keyed.clock);
             }
@@ -256,72 +295,69 @@ impl TenantKeys {
         Some(keyed)
     }
 
-    fn make_newest(&mut self, slot: Slot) {
-        if self.newest == Some(slot) {
-            return;
-        }
-        self.unlink(slot);
-        let before = self.newest.replace(slot);
-        match before {
-            Some(before) => {
-                if let Some(before) = self.get_mut(before) {
-                    before.newer = Some(slot);
-                }
-            }
-            None => self.oldest = Some(slot),
-        }
-        if let Some(keyed) = self.get_mut(slot) {
-            keyed.older = before;
-        }
-    }
-
-    fn unlink(&mut self, slot: Slot) {
-        let Some(keyed) = self.get_mut(slot) else {
+    /// After a key has changed: it goes if nothing is left of it, else its timer is right.
+    fn settle_timer(&mut self, slot: Slot, condition: &Condition) {
+        let Some(keyed) = self.slots.get(slot) else {
             return;
         };
-        let (older, newer) = (keyed.older.take(), keyed.newer.take());
-        if self.oldest == Some(slot) {
-            self.oldest = newer;
-        }
-        if self.newest == Some(slot) {
-            self.newest = older;
-        }
-        if let Some(older) = older.and_then(|older| self.get_mut(older)) {
-            older.newer = newer;
-        }
-        if let Some(newer) = newer.and_then(|newer| self.get_mut(newer)) {
-            newer.older = older;
+        let clock = keyed.clock;
+        match keyed.due(condition) {
+            Some(due) if due < self.links.due(slot) => self.set_timer(clock, slot, due),
+            Some(_) => {}
+            None => drop(self.remove(slot)),
         }
     }
 
-    fn get(&self, slot: Slot) -> Option<&Keyed> {
-        self.slots.get(slot.index())?.as_ref()
+    fn set_timer(&mut self, clock: u32, slot: Slot, due: Timestamp) {
+        if let Some(clock) = self.clocks.get_mut(&clock) {
+            clock.wheel.unset(&mut self.links, slot);
+            clock.wheel.set(&mut self.links, slot, due);
+        }
     }
 
-    fn get_mut(&mut self, slot: Slot) -> Option<&mut Keyed> {
-        self.slots.get_mut(slot.index())?.as_mut()
+    fn next_due(&mut self, clock: u32, time: Timestamp) -> Option<Slot> {
+        let clock = self.clocks.get_mut(&clock)?;
+        clock.wheel.pop_before(&mut self.links, time)
+    }
+
+    fn pop_first(&mut self, clock: u32) -> Option<Slot> {
+        let clock = self.clocks.get_mut(&clock)?;
+        clock.wheel.pop_first(&mut self.links)
+    }
+
+    /// Lets the key go that would end first; false when there is none.
+    fn evict(&mut self, common: &mut Common<'_>, output: &mut Output<'_>) -> bool {
+        let Some(number) = self.clocks.keys().next_back().copied() else {
+            return false;
+        };
+        while let Some(slot) = self.pop_first(number) {
+            let due = self
+                .slots
+                .get(slot)
+                .map(|keyed| keyed.due(common.condition));
+            // A timer may be early; the key is as good as its true end.
+            if let Some(Some(due)) = due
+                && due > self.links.due_of_popped(slot)
+            {
+                self.set_timer(number, slot, due);
+                continue;
+            }
+            if let Some(mut keyed) = self.remove(slot) {
+                keyed.leave(common.condition, &mut emit(common, output));
+            }
+            return true;
+        }
+        false
     }
 }
 
-impl Slot {
-    /// The slot of the last of `count` places.
-    fn last_of(count: usize) -> Self {
-        let number = u32::try_from(count).unwrap_or(u32::MAX);
-        Self(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
-    }
-
-    fn index(self) -> usize {
-        self.0.get() as usize - 1
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quiet_key_is_small() {
-        // Its one event is inside; its shares of the index and the timers, about 60 bytes, are not.
-        assert_eq!(size_of::<Option<Keyed>>(), 104);
+fn emit<'a>(common: &Common<'a>, output: &'a mut Output<'_>) -> Emit<'a> {
+    Emit {
+        rule: common.rule,
+        tenant: common.tenant,
+        place: output.place,
+        pending_most: common.limits.events_per_key,
+        dropped: 0,
+        out: output.out,
     }
 }

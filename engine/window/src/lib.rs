@@ -5,20 +5,25 @@
 //! and what [`Window::advance`] is told, so a replay gives the same answer. Raising an alert out of a
 //! [`larum_event::Detection`] is the pipeline's job, deciding what is late the sequencer's.
 
-#[expect(dead_code, reason = "the kinds of window that use it are being built")]
-mod state;
-
 mod held;
+
+mod state;
 
 mod aggregate;
 
 mod sequence;
 
+mod script;
+
+mod condition;
+
 mod evidence;
 
-mod episode;
-
 mod key;
+
+mod slots;
+
+mod wheel;
 
 mod keys;
 
@@ -28,7 +33,11 @@ mod checkpoint;
 
 mod spread;
 
+mod view;
+
 mod error;
 
 pub use error::RestoreError;
-pub use window::{ClockMoved, Window, WindowLimits, WindowStats};
+pub use script::{Script, ScriptAnswer};
+pub use view::{KeyView, PartialView};
+pub use window::{Added, ClockMoved, Window, WindowLimits, WindowStats};

@@ -7,15 +7,19 @@
 //! - `due(rule)`: the last moment at which the state is still as it is; once time is beyond, `pass` has
 //!   something to do. `None`: the state says nothing any more and may be forgotten.
 //! - `close(rule, out)`: time has ended.
+//! - `leave(rule, out)`: the key goes before its time; an open alert ends, nothing else is decided. Only aggregates have
+//!   open alerts.
 //!
 //! So a state never sees disorder, and what it reports is a function of its events alone. A state is cloned to
 //! be evaluated ahead of the watermark, so a clone is cheap for a quiet key.
 
 use std::sync::Arc;
 
-use larum_event::{Amount, Event, EventId, Timestamp, Values};
+use larum_event::{Amount, Event, EventId, Match, Timestamp, Values};
+use serde::{Deserialize, Serialize};
 
 use crate::held::Held;
+use crate::view::PartialView;
 
 /// An event on its way into a state.
 #[derive(Debug, Clone)]
@@ -27,6 +31,15 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    pub(crate) fn of(matched: Match) -> Self {
+        Self {
+            held: Held::of(&matched),
+            steps: matched.steps,
+            values: matched.values,
+            event: matched.event,
+        }
+    }
+
     pub(crate) fn time(&self) -> Timestamp {
         self.held.time()
     }
@@ -67,7 +80,7 @@ pub(crate) struct Fired {
 }
 
 /// What an alert says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Content {
     /// Matches that count.
     pub(crate) count: u64,
@@ -94,15 +107,4 @@ pub(crate) struct StateView {
     pub(crate) oldest: Option<Timestamp>,
     /// Of a sequence: each open partial match.
     pub(crate) partials: Vec<PartialView>,
-}
-
-/// An open partial match of a sequence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PartialView {
-    /// The step it waits for.
-    pub(crate) waits_for: String,
-    /// Events it has.
-    pub(crate) events: u64,
-    /// When it ends if nothing comes.
-    pub(crate) until: Timestamp,
 }

@@ -1,23 +1,38 @@
 //! One rule's window: what is public of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{
-    Aggregate, AlertStatus, Detection, Extent, Match, Measure, Place, TenantId, Watermark,
-    WindowSpec,
+    AlertStatus, Cause, Detection, Match, Place, Span, TenantId, Watermark, WindowSpec, limits,
 };
 
-use crate::episode::cause;
-use crate::key::Counting;
-use crate::keys::TenantKeys;
+use crate::condition::{Condition, Kind};
+use crate::keys::{Arrival, Common, Output, TenantKeys};
+use crate::script::Script;
+use crate::state::Taken;
 
-/// How much state a window may hold.
+/// How much state a window may hold, and how long it waits for late events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLimits {
-    /// Most keys per tenant (of this shard); beyond it the one that was added to longest ago goes.
+    /// Most keys per tenant (of this shard); beyond it the one that would end first goes.
     pub keys: usize,
-    /// Most events of one key; beyond it the oldest goes. Never less than the rule's threshold.
+    /// Most events of one key; beyond it the oldest goes. Never less than what the rule asks for.
     pub events_per_key: usize,
+    /// Most open partial matches of one key of a sequence; beyond it the oldest goes.
+    pub partials_per_key: usize,
+    /// How far behind its clock a match may come and still count.
+    pub lateness: Span,
+}
+
+impl Default for WindowLimits {
+    fn default() -> Self {
+        Self {
+            keys: limits::KEYS_PER_RULE,
+            events_per_key: limits::EVENTS_PER_KEY,
+            partials_per_key: limits::PARTIALS_PER_KEY,
+            lateness: Span::ZERO,
+        }
+    }
 }
 
 /// What a window holds and what it had to let go.
@@ -29,8 +44,10 @@ pub struct WindowStats {
     pub events: u64,
     /// Keys that went before their time because there were too many.
     pub evicted_keys: u64,
-    /// Events that went before their time because their key held too many.
+    /// Events and partial matches that went before their time because their key held too many.
     pub evicted_events: u64,
+    /// Matches that came too late to count.
+    pub late: u64,
 }
 
 /// Event time has moved on.
@@ -40,34 +57,45 @@ pub struct ClockMoved<'a> {
     pub tenant: &'a TenantId,
     /// Which of the tenant's clocks, as in [`Match::clock`].
     pub clock: u32,
-    /// What it shows now.
+    /// What it shows now; [`Watermark::MAX`] for a clock that is given up.
     pub watermark: Watermark,
     /// Where the event stands that moved it.
     pub place: Place,
 }
 
+/// What became of a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Added {
+    /// It counts.
+    Counted,
+    /// It lies before the watermark, the lateness taken off, and was left out.
+    Late,
+}
+
 /// All keyed instances of one rule's window, for the keys of one shard.
 ///
-/// The order of calls is the order of places. A match's time must not lie before the watermark of
-/// its clock as of the last [`Window::advance`]: the caller leaves out what is late. Then:
+/// The order of calls is the order of places; that of the matches' times is any. What is said depends on the
+/// matches and on how their clocks move, never on where the input is cut or how many windows share the keys:
 ///
-/// - **Fires** ([`Detection::revision`] 1) depend on the matches and their order alone: not on how
-///   often `advance` is called, nor on where input is cut.
-/// - **Later revisions** of an episode are made by its matches, and the last one by whatever shows
-///   first that the episode is over: the key's next match or the watermark. Their counts and
-///   evidence do not depend on how often `advance` is called either, but the `place` of a last
-///   revision does, so the caller passes on every movement of a watermark, in order. A call with
-///   nothing due costs two look-ups.
-///
-/// Every revision is [`AlertStatus::Final`]: without lateness nothing is taken back.
+/// - A rule whose condition can only become truer fires with the match ([`AlertStatus::Early`]) and is
+///   [`AlertStatus::Final`] when the watermark has passed it, which with a single source and without lateness is
+///   at once. Others fire when the watermark decides.
+/// - A match that comes late but not too late gives what it would have given in time: alerts that no longer stand
+///   are [`AlertStatus::Retracted`], others come.
+/// - An alert's revisions are written when its count has doubled, when its status changes and when its episode ends.
 #[derive(Debug)]
 pub struct Window {
     rule: u32,
     pub(crate) spec: WindowSpec,
     pub(crate) limits: WindowLimits,
+    pub(crate) condition: Option<Condition>,
     pub(crate) tenants: BTreeMap<TenantId, TenantKeys>,
     pub(crate) evicted_keys: u64,
     pub(crate) evicted_events: u64,
+    pub(crate) late: u64,
+    /// Tenants that went since the last checkpoint.
+    pub(crate) gone: BTreeSet<TenantId>,
 }
 
 impl Window {
@@ -75,12 +103,36 @@ impl Window {
     pub fn new(rule: u32, spec: WindowSpec, limits: WindowLimits) -> Self {
         Self {
             rule,
+            condition: Condition::of(&spec, &limits),
             spec,
             limits,
             tenants: BTreeMap::new(),
             evicted_keys: 0,
             evicted_events: 0,
+            late: 0,
+            gone: BTreeSet::new(),
         }
+    }
+
+    /// The same window, with what runs its rule's script.
+    #[must_use]
+    pub fn with_script(mut self, script: Box<dyn Script>) -> Self {
+        if let Some(Condition {
+            kind: Kind::Scripted(scripting),
+            ..
+        }) = &mut self.condition
+        {
+            scripting.set_script(script);
+        }
+        self
+    }
+
+    /// The same window, from now on within `limits`.
+    #[must_use]
+    pub fn with_limits(mut self, limits: WindowLimits) -> Self {
+        self.limits = limits;
+        self.condition = Condition::of(&self.spec, &limits);
+        self
     }
 
     /// The number of its rule.
@@ -93,42 +145,98 @@ impl Window {
         &self.spec
     }
 
-    /// Adds one match and pushes what it makes, in order: the last revision of an episode that it
-    /// shows to be over, then its own detection or a revision of the episode it belongs to.
-    pub fn add(&mut self, matched: Match, out: &mut Vec<Detection>) {
-        let Some(rule) = self.counting() else {
+    /// Adds one match and pushes what it makes, in order.
+    pub fn add(&mut self, matched: Match, out: &mut Vec<Detection>) -> Added {
+        let Some(condition) = &mut self.condition else {
             out.push(single(matched));
-            return;
+            return Added::Counted;
         };
         let tenant = match self.tenants.get_mut(&matched.tenant) {
             Some(tenant) => tenant,
             None => self.tenants.entry(matched.tenant.clone()).or_default(),
         };
-        let evicted = tenant.add(matched, &rule, self.limits.keys, out);
-        self.evicted_keys += evicted.keys;
-        self.evicted_events += evicted.events;
+        let mut output = Output {
+            place: matched.place,
+            out,
+            evicted_keys: 0,
+            evicted_events: 0,
+        };
+        let (name, key) = (matched.tenant.clone(), matched.key.clone());
+        let mut common = Common {
+            rule: self.rule,
+            tenant: &name,
+            condition,
+            limits: &self.limits,
+        };
+        let arrival = Arrival {
+            key: &key,
+            clock: matched.clock,
+            watermark: matched.watermark.less(self.limits.lateness),
+            event: Taken::of(matched),
+        };
+        let added = tenant.add(arrival, &mut common, &mut output);
+        self.evicted_keys += output.evicted_keys;
+        self.evicted_events += output.evicted_events;
+        self.late += u64::from(added == Added::Late);
+        added
     }
 
-    /// A clock has moved: what can never count again goes, and episodes that are over get their last
-    /// revision, in the order of their ends. A clock never moves back.
+    /// A clock has moved: what lies before it is settled and decided, and what can never count again goes. A clock
+    /// never moves back. One that is given up decides nothing more: its open alerts end and its keys go.
     pub fn advance(&mut self, moved: &ClockMoved<'_>, out: &mut Vec<Detection>) {
-        let Some(rule) = self.counting() else { return };
+        let Some(condition) = &mut self.condition else {
+            return;
+        };
         let Some(keys) = self.tenants.get_mut(moved.tenant) else {
             return;
         };
-        keys.advance(moved, &rule, out);
+        let mut common = Common {
+            rule: self.rule,
+            tenant: moved.tenant,
+            condition,
+            limits: &self.limits,
+        };
+        let mut output = Output {
+            place: moved.place,
+            out,
+            evicted_keys: 0,
+            evicted_events: 0,
+        };
+        if moved.watermark == Watermark::MAX {
+            keys.give_up(moved.clock, &mut common, &mut output);
+        } else {
+            let watermark = moved.watermark.less(self.limits.lateness);
+            keys.advance(moved.clock, watermark, &mut common, &mut output);
+        }
+        self.evicted_events += output.evicted_events;
         if keys.len() == 0 {
             self.tenants.remove(moved.tenant);
+            self.gone.insert(moved.tenant.clone());
         }
     }
 
-    /// The input has ended: every episode ends, and all state goes.
+    /// The input has ended, and time with it: everything is decided, and all state goes.
     pub fn close(&mut self, place: Place, out: &mut Vec<Detection>) {
-        let Some(rule) = self.counting() else { return };
-        for keys in self.tenants.values_mut() {
-            keys.close(&rule, place, out);
+        let Some(condition) = &mut self.condition else {
+            return;
+        };
+        for (tenant, keys) in &mut self.tenants {
+            let mut common = Common {
+                rule: self.rule,
+                tenant,
+                condition,
+                limits: &self.limits,
+            };
+            let mut output = Output {
+                place,
+                out,
+                evicted_keys: 0,
+                evicted_events: 0,
+            };
+            keys.close(&mut common, &mut output);
         }
-        self.tenants.clear();
+        self.gone
+            .extend(std::mem::take(&mut self.tenants).into_keys());
     }
 
     /// What it holds and what it had to let go.
@@ -138,49 +246,34 @@ impl Window {
             events: self.tenants.values().map(|keys| keys.events() as u64).sum(),
             evicted_keys: self.evicted_keys,
             evicted_events: self.evicted_events,
+            late: self.late,
         }
-    }
-
-    /// The condition; `None` for a rule of single events, which has no state.
-    pub(crate) fn counting(&self) -> Option<Counting> {
-        let WindowSpec::Aggregate(Aggregate {
-            extent: Extent::Sliding { within },
-            measure: Measure::Count,
-            bounds,
-            policy,
-            ..
-        }) = &self.spec
-        else {
-            return None;
-        };
-        let threshold = usize::try_from(bounds.threshold()).unwrap_or(usize::MAX);
-        Some(Counting {
-            within: *within,
-            threshold,
-            policy: *policy,
-            events_most: self.limits.events_per_key.max(threshold),
-        })
     }
 }
 
 fn single(matched: Match) -> Detection {
     Detection {
         rule: matched.rule,
-        tenant: matched.tenant.clone(),
+        tenant: matched.tenant,
         clock: matched.clock,
-        key: matched.key.clone(),
+        key: matched.key,
         place: matched.place,
         revision: 1,
         status: AlertStatus::Final,
         count: 1,
+        value: None,
+        error: None,
         first: matched.time,
         last: matched.time,
         evidence: vec![matched.event_id.clone()],
         words: None,
         anchor: matched.event_id.clone(),
         time: matched.time,
-        value: None,
-        error: None,
-        trigger: cause(&matched),
+        trigger: Cause {
+            event_id: matched.event_id,
+            time: matched.time,
+            sequence: matched.sequence,
+            place: matched.place,
+        },
     }
 }

@@ -4,9 +4,13 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use larum_event::Position;
-use larum_log::Checkpoint;
+use larum_log::{Checkpoint, LogError, NewCheckpoint, Part, PartHash};
 
 use crate::sample::{append_numbered, open};
+
+fn new(upto: u64, parts: &[(&str, &[u8])]) -> NewCheckpoint {
+    checkpoint(upto, parts).into()
+}
 
 fn checkpoint(upto: u64, parts: &[(&str, &[u8])]) -> Checkpoint {
     Checkpoint {
@@ -51,7 +55,7 @@ fn the_newest_of_three_is_found_also_after_reopening() {
     let mut store = log.checkpoints().unwrap();
     for upto in 1..=5 {
         store
-            .save(&checkpoint(
+            .save(&new(
                 upto,
                 &[("window/a", b"same"), ("tree", &upto.to_le_bytes())],
             ))
@@ -78,8 +82,8 @@ fn a_checkpoint_ahead_of_the_log_is_not_used() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
     append_numbered(&mut log, 1..6);
-    log.save_checkpoint(&checkpoint(5, &[])).unwrap();
-    log.save_checkpoint(&checkpoint(6, &[])).unwrap();
+    log.save_checkpoint(&new(5, &[])).unwrap();
+    log.save_checkpoint(&new(6, &[])).unwrap();
     let found = log.reader().latest_checkpoint().unwrap();
     assert_eq!(found, Some(checkpoint(5, &[])));
 }
@@ -91,12 +95,12 @@ fn a_damaged_part_makes_the_checkpoint_before_count_and_is_healed_by_the_next() 
     append_numbered(&mut log, 1..6);
     let older = checkpoint(1, &[("a", b"state of a at one"), ("b", b"common state")]);
     let newer = checkpoint(2, &[("a", b"state of a at two"), ("b", b"common state")]);
-    log.save_checkpoint(&older).unwrap();
-    log.save_checkpoint(&newer).unwrap();
+    log.save_checkpoint(&older.clone().into()).unwrap();
+    log.save_checkpoint(&newer.clone().into()).unwrap();
     damage(dir.path(), b"state of a at two");
     assert_eq!(log.reader().latest_checkpoint().unwrap(), Some(older));
     // The damaged part was thrown away, so saving the same bytes again writes them again.
-    log.save_checkpoint(&newer).unwrap();
+    log.save_checkpoint(&newer.clone().into()).unwrap();
     assert_eq!(log.reader().latest_checkpoint().unwrap(), Some(newer));
     damage(dir.path(), b"common state");
     assert_eq!(log.reader().latest_checkpoint().unwrap(), None);
@@ -116,14 +120,11 @@ fn a_part_that_did_not_change_is_not_written_again() {
             .sum()
     };
     let mut store = log.checkpoints().unwrap();
-    store.save(&checkpoint(1, &[("large", &large)])).unwrap();
+    store.save(&new(1, &[("large", &large)])).unwrap();
     let once = size();
     for upto in 2..9 {
         store
-            .save(&checkpoint(
-                upto,
-                &[("large", &large), ("small", &[upto as u8])],
-            ))
+            .save(&new(upto, &[("large", &large), ("small", &[upto as u8])]))
             .unwrap();
     }
     assert!(size() < once + 1_000_000, "{} after {once}", size());
@@ -135,7 +136,37 @@ fn a_file_that_is_no_database_is_moved_away_and_the_log_is_read_from_its_start()
     let log = open(dir.path());
     std::fs::write(dir.path().join("checkpoints.db"), [0x55; 10_000]).unwrap();
     assert_eq!(log.reader().latest_checkpoint().unwrap(), None);
-    log.save_checkpoint(&checkpoint(0, &[("a", b"a")])).unwrap();
+    log.save_checkpoint(&new(0, &[("a", b"a")])).unwrap();
     assert!(log.reader().latest_checkpoint().unwrap().is_some());
     assert!(dir.path().join("checkpoints.damaged.db").exists());
+}
+
+#[test]
+fn a_kept_part_is_the_one_that_was_saved_and_one_that_is_gone_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    append_numbered(&mut log, 1..10);
+    let mut store = log.checkpoints().unwrap();
+    store.save(&new(1, &[("window/a", b"base")])).unwrap();
+    let kept = |upto, bytes: &[u8]| NewCheckpoint {
+        parts: vec![
+            ("window/a".to_owned(), Part::Kept(PartHash::of(bytes))),
+            ("window/a+1".to_owned(), Part::Bytes(vec![upto as u8])),
+        ],
+        ..new(upto, &[])
+    };
+    for upto in 2..9 {
+        store.save(&kept(upto, b"base")).unwrap();
+    }
+    let newest = checkpoint(8, &[("window/a", b"base"), ("window/a+1", &[8])]);
+    assert_eq!(
+        log.reader().latest_checkpoint().unwrap(),
+        Some(newest.clone())
+    );
+    let failed = store.save(&kept(9, b"other"));
+    assert!(
+        matches!(&failed, Err(LogError::MissingPart { part }) if part == "window/a"),
+        "{failed:?}"
+    );
+    assert_eq!(log.reader().latest_checkpoint().unwrap(), Some(newest));
 }

@@ -9,10 +9,11 @@ use actix::{
     Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Supervised, Supervisor,
     WrapFuture,
 };
+use larum_log::{Part, PartHash};
 use larum_pipeline::{WindowWork, run_window};
 use larum_window::Window;
 
-use crate::messages::{ReadWindow, RestoreWindow, UnitFailed, WindowBatch, WindowDone};
+use crate::messages::{ReadWindow, RestoreWindow, UnitFailed, Wanted, WindowBatch, WindowDone};
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
 use crate::supervision::Supervision;
 
@@ -24,6 +25,36 @@ pub struct WindowUnit {
     window: Option<Window>,
     /// Makes an empty window, where that is all the state there is.
     stateless: Option<NewWindow>,
+    saved: Saved,
+}
+
+/// What the last checkpoint holds of a window: all of it as of some moment, and then changes.
+#[derive(Debug, Default)]
+struct Saved(Vec<(PartHash, usize)>);
+
+/// Changes that follow on one another at most; more make a recovery slow.
+const CHANGES_MOST: usize = 32;
+
+impl Saved {
+    fn write(&mut self, window: &mut Window, wanted: Wanted) -> Vec<Part> {
+        if wanted == Wanted::Copy {
+            return vec![Part::Bytes(window.checkpoint())];
+        }
+        let whole = self.0.first().map_or(0, |(_, bytes)| *bytes);
+        let changed: usize = self.0.iter().skip(1).map(|(_, bytes)| bytes).sum();
+        let go_on = whole > 0 && changed < whole && self.0.len() <= CHANGES_MOST;
+        if wanted == Wanted::Changes && go_on {
+            let kept = self.0.iter().map(|(hash, _)| Part::Kept(*hash));
+            let mut parts: Vec<Part> = kept.collect();
+            let bytes = window.take_changes();
+            self.0.push((PartHash::of(&bytes), bytes.len()));
+            parts.push(Part::Bytes(bytes));
+            return parts;
+        }
+        let bytes = window.take_checkpoint();
+        self.0 = vec![(PartHash::of(&bytes), bytes.len())];
+        vec![Part::Bytes(bytes)]
+    }
 }
 
 /// Makes an empty window.
@@ -64,6 +95,7 @@ impl WindowUnit {
                 supervision,
                 window,
                 stateless,
+                saved: Saved::default(),
             })
         };
         supervision.watch(Watch::new(watch_entry, seat.clone(), create));
@@ -110,6 +142,7 @@ impl Actor for WindowUnit {
 impl Supervised for WindowUnit {
     fn restarting(&mut self, ctx: &mut Self::Context) {
         self.window = None;
+        self.saved = Saved::default();
         let _verdict = self.unit.restart(ctx, |actor: &mut Self, _| {
             actor.window = actor.stateless.as_ref().map(|new_window| new_window());
             actor.unit.entry().running();
@@ -151,6 +184,7 @@ impl Handler<RestoreWindow> for WindowUnit {
 
     fn handle(&mut self, restore: RestoreWindow, _: &mut Self::Context) {
         self.window = Some(restore.window);
+        self.saved = Saved::default();
         self.unit.entry().running();
     }
 }
@@ -159,9 +193,12 @@ impl Handler<ReadWindow> for WindowUnit {
     type Result = ();
 
     fn handle(&mut self, read: ReadWindow, _: &mut Self::Context) {
-        let part = match &self.window {
-            Some(window) if window.stats().keys > 0 => Ok(Some(window.checkpoint())),
-            Some(_) => Ok(None),
+        let part = match &mut self.window {
+            Some(window) if window.stats().keys > 0 => Ok(self.saved.write(window, read.wanted)),
+            Some(_) => {
+                self.saved = Saved::default();
+                Ok(Vec::new())
+            }
             None => Err(UnitFailed::Broken {
                 reason: "its state was lost and is not back yet".to_owned(),
             }),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use larum_event::{Position, RuleId};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::SEMANTICS_VERSION;
-use larum_window::{RestoreError, Window};
+use larum_window::{RestoreError, Window, WindowLimits};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -61,11 +61,12 @@ pub(super) fn newest_base(reader: &mut LogReader, shards: usize) -> Result<Base,
     let Some(checkpoint) = checkpoint.filter(|known| known.semantics == SEMANTICS_VERSION) else {
         return Ok(Base::default());
     };
-    let base = Base {
+    let whole = joined(checkpoint.parts).map(|parts| Base {
         upto: checkpoint.upto,
-        parts: checkpoint.parts,
-    };
-    Ok(base.fitted(shards).unwrap_or_else(|unfit| {
+        parts,
+    });
+    let fitted = whole.and_then(|base| base.fitted(shards));
+    Ok(fitted.unwrap_or_else(|unfit| {
         warn!(%unfit, "the checkpoint cannot be used, the log is read from its start");
         Base::default()
     }))
@@ -117,7 +118,7 @@ impl Base {
         let mut windows: BTreeMap<String, Vec<Window>> = BTreeMap::new();
         for (name, bytes) in self.parts {
             if let Some(rule) = rule_of(&name) {
-                let window = Window::restore(&bytes, 0);
+                let window = Window::restore(&bytes, &[], 0, WindowLimits::default());
                 let window = window.map_err(|source| Unfit::Window {
                     part: name.clone(),
                     source,
@@ -156,6 +157,39 @@ fn read_shards(bytes: &[u8]) -> Result<usize, Unfit> {
     number.ok_or(Unfit::Other {
         part: SHARDS_PART.to_owned(),
     })
+}
+
+/// The name of a piece of a window's part: the state itself, then one change after the other.
+pub(super) fn piece_name(part: &str, number: usize) -> String {
+    match number {
+        0 => part.to_owned(),
+        number => format!("{part}+{number}"),
+    }
+}
+
+/// The parts of a checkpoint with the changes of windows worked in.
+fn joined(parts: Vec<(String, Vec<u8>)>) -> Result<Vec<(String, Vec<u8>)>, Unfit> {
+    let mut joined = Vec::new();
+    let mut parts = parts.into_iter().peekable();
+    while let Some((name, mut bytes)) = parts.next() {
+        let mut changes: Vec<Vec<u8>> = Vec::new();
+        let is_window = rule_of(&name).is_some();
+        while let Some((_, change)) =
+            parts.next_if(|(next, _)| is_window && *next == piece_name(&name, changes.len() + 1))
+        {
+            changes.push(change);
+        }
+        if !changes.is_empty() {
+            let changes: Vec<&[u8]> = changes.iter().map(Vec::as_slice).collect();
+            let window = Window::restore(&bytes, &changes, 0, WindowLimits::default());
+            bytes = match window {
+                Ok(window) => window.checkpoint(),
+                Err(source) => return Err(Unfit::Window { part: name, source }),
+            };
+        }
+        joined.push((name, bytes));
+    }
+    Ok(joined)
 }
 
 /// The rule of a unit or of a window's part, by its name.

@@ -6,15 +6,15 @@
 use std::sync::{Arc, PoisonError};
 
 use larum_event::Span;
-use larum_log::{Checkpoint, LogError};
+use larum_log::{LogError, NewCheckpoint, Part};
 use larum_pipeline::SEMANTICS_VERSION;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::clock::Monotonic;
 use crate::credit::tell;
-use crate::messages::{ReadForest, UnitFailed};
-use crate::sequencing::base::{FOREST_PART, SEQUENCER_PART, shards_part};
+use crate::messages::{ReadForest, UnitFailed, Wanted};
+use crate::sequencing::base::{FOREST_PART, SEQUENCER_PART, piece_name, shards_part};
 use crate::sequencing::core::{Core, EpochError};
 use crate::sequencing::lost::Lost;
 
@@ -29,6 +29,8 @@ pub(super) struct Checkpoints {
     /// When the next one may be taken.
     not_before: Monotonic,
     saving: Option<JoinHandle<Result<(), LogError>>>,
+    /// The last one was kept, so that the next may build on it.
+    kept: bool,
 }
 
 impl Core {
@@ -65,6 +67,7 @@ impl Core {
             events: 0,
             not_before: now.saturating_add(Span::from_nanos(pause)),
             saving: None,
+            kept: false,
         };
         let parts = match gathered {
             Ok(parts) => parts,
@@ -75,7 +78,7 @@ impl Core {
                 return Ok(());
             }
         };
-        let checkpoint = Checkpoint {
+        let checkpoint = NewCheckpoint {
             upto: self.evaluated,
             semantics: SEMANTICS_VERSION,
             parts,
@@ -91,20 +94,31 @@ impl Core {
     }
 
     /// Everything that later alerts depend on, as named parts; there is no checkpoint with one missing.
-    async fn gather(&mut self) -> Result<Vec<(String, Vec<u8>)>, UnitFailed> {
-        let mut parts = vec![(SEQUENCER_PART.to_owned(), self.sequencer.checkpoint())];
-        let windows = self.pool.checkpoint(self.sequencer.left_out()).await?;
-        parts.extend(windows.into_iter().map(|(_, name, bytes)| (name, bytes)));
+    async fn gather(&mut self) -> Result<Vec<(String, Part)>, UnitFailed> {
+        let sequencer = Part::Bytes(self.sequencer.checkpoint());
+        let mut parts = vec![(SEQUENCER_PART.to_owned(), sequencer)];
+        let wanted = if self.checkpoints.kept {
+            Wanted::Changes
+        } else {
+            Wanted::Whole
+        };
+        let left_out = self.sequencer.left_out();
+        for (_, name, pieces) in self.pool.checkpoint(left_out, wanted).await? {
+            for (number, piece) in pieces.into_iter().enumerate() {
+                parts.push((piece_name(&name, number), piece));
+            }
+        }
         let (reply, answer) = oneshot::channel();
         // Trees that are being rebuilt have no part: the next start builds them from the log.
         if let Some(trees) = self.parts.trees.address()
             && tell(&trees.recipient(), ReadForest { reply }).is_ok()
             && let Ok(Ok(bytes)) = self.pool.within(self.pool.deadline(), answer).await
         {
-            parts.push((FOREST_PART.to_owned(), bytes));
+            parts.push((FOREST_PART.to_owned(), Part::Bytes(bytes)));
         }
-        parts.extend(self.lost.iter().map(Lost::part));
-        parts.push(shards_part(self.settings.shards));
+        let others = self.lost.iter().map(Lost::part);
+        let others = others.chain([shards_part(self.settings.shards)]);
+        parts.extend(others.map(|(name, bytes)| (name, Part::Bytes(bytes))));
         Ok(parts)
     }
 
@@ -119,7 +133,10 @@ impl Core {
             gauges.problem("checkpoint", format!("no checkpoint was kept: {cause}"));
         };
         match saving.await {
-            Ok(Ok(())) => gauges.problem_over("checkpoint"),
+            Ok(Ok(())) => {
+                self.checkpoints.kept = true;
+                gauges.problem_over("checkpoint");
+            }
             Ok(Err(failure)) => failed(failure.to_string()),
             Err(failure) => failed(failure.to_string()),
         }

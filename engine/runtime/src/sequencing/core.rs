@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use actix::Addr;
 use larum_event::{Event, Position, RecordBody, RuleSetActivated, limits};
+use larum_log::Part;
 use larum_log::{CheckpointStore, LogError};
 use larum_pipeline::{
     Epoch, Input, Matched, Outcome, Sequencer, Settings, Unit, by_unit, pieces, restored,
@@ -21,7 +22,7 @@ use crate::actors::{LogActor, TreeUnit};
 use crate::api::EngineConfig;
 use crate::credit::{Batch, Credits, send_batch};
 use crate::gauges::Gauges;
-use crate::messages::UnitFailed;
+use crate::messages::{UnitFailed, Wanted};
 use crate::readers::Readers;
 use crate::rulebook::{Rulebook, Tally};
 use crate::sequencing::checkpoint::Checkpoints;
@@ -295,10 +296,16 @@ impl Core {
     ) -> Result<(), EpochError> {
         let set = load(&self.parts.rulebook, at, activated)?;
         let settings = Settings::of(activated, self.parts.config.window_shards);
-        let kept = self.pool.checkpoint(self.sequencer.left_out()).await?;
+        let kept = self
+            .pool
+            .checkpoint(self.sequencer.left_out(), Wanted::Copy);
+        let kept = kept.await?;
         let (old, lost) = (Arc::clone(&self.set), std::mem::take(&mut self.lost));
         self.use_rules(set, settings, at);
-        for (unit, _, bytes) in kept {
+        for (unit, _, parts) in kept {
+            let Some(Part::Bytes(bytes)) = parts.first() else {
+                continue;
+            };
             let Some(rule) = self.set.successor(&old, unit.rule) else {
                 continue;
             };
@@ -306,7 +313,7 @@ impl Core {
                 rule,
                 shard: unit.shard,
             };
-            if let Ok(window) = restored(&self.set, unit, &self.settings, &bytes) {
+            if let Ok(window) = restored(&self.set, unit, &self.settings, bytes) {
                 self.pool.restore(unit, window).await;
             }
         }

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use larum_event::{Detection, Match, Span, limits};
+use larum_log::Part;
 use larum_pipeline::{Item, LeftOut, Matched, Settings, Unit, WatermarkStep, new_window};
 use larum_rule::RuleSet;
 use larum_window::Window;
@@ -17,7 +18,9 @@ use crate::actors::{MatcherSetup, MatcherUnit, NewWindow, WindowSetup, WindowUni
 use crate::clock::Monotonic;
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
-use crate::messages::{MatchHead, ReadWindow, RestoreWindow, UnitFailed, WindowDone, WindowHead};
+use crate::messages::{
+    MatchHead, ReadWindow, RestoreWindow, UnitFailed, Wanted, WindowDone, WindowHead,
+};
 use crate::sequencing::threads::Threads;
 use crate::supervise::Seat;
 use crate::supervision::Supervision;
@@ -321,7 +324,8 @@ impl Pool {
     pub(crate) async fn checkpoint(
         &self,
         without: &BTreeSet<u32>,
-    ) -> Result<Vec<(Unit, String, Vec<u8>)>, UnitFailed> {
+        wanted: Wanted,
+    ) -> Result<Vec<(Unit, String, Vec<Part>)>, UnitFailed> {
         let by = self.deadline();
         let mut waiting = Vec::new();
         for (unit, handle) in &self.windows {
@@ -330,13 +334,15 @@ impl Pool {
             }
             let (reply, answer) = oneshot::channel();
             let address = self.within(by, handle.seat.seated()).await?;
-            tell(&address.recipient(), ReadWindow { reply }).map_err(|_| gone())?;
+            tell(&address.recipient(), ReadWindow { wanted, reply }).map_err(|_| gone())?;
             waiting.push((*unit, handle.name.to_string(), answer));
         }
         let mut parts = Vec::new();
         for (unit, name, answer) in waiting {
             let part = self.within(by, answer).await?.map_err(|_| gone())??;
-            parts.extend(part.map(|bytes| (unit, name, bytes)));
+            if !part.is_empty() {
+                parts.push((unit, name, part));
+            }
         }
         Ok(parts)
     }

@@ -60,7 +60,10 @@ fn matches(events: &[Value], member: &str, value: &str) -> Vec<Match> {
                 sequence: event["seq"].as_u64(),
                 place: Place::raw(Position(index as u64 + 1)),
                 event_id: EventId::new(format!("{}", event["seq"])).unwrap(),
-                watermark: larum_event::Watermark::MIN,
+                watermark: larum_event::Watermark::of(
+                    Timestamp::parse(event["ts"].as_str()?).unwrap(),
+                    event["seq"].as_u64(),
+                ),
                 steps: 1,
                 values: larum_event::Values::none(),
                 event: None,
@@ -111,15 +114,19 @@ fn check(set: &str, rule: &Rule, fires: [usize; 4]) {
         let limits = WindowLimits {
             keys: 10_000,
             events_per_key: 10_000,
+            ..WindowLimits::default()
         };
         let mut window = Window::new(0, count(rule.within, rule.threshold, policy), limits);
         let mut out = Vec::new();
         for matched in &matches {
-            window.add(matched.clone(), &mut out);
+            assert_eq!(
+                window.add(matched.clone(), &mut out),
+                larum_window::Added::Counted
+            );
             let moved = ClockMoved {
                 tenant: &matched.tenant,
                 clock: 0,
-                watermark: larum_event::Watermark::of(matched.time, None),
+                watermark: matched.watermark,
                 place: matched.place,
             };
             window.advance(&moved, &mut out);

@@ -1,96 +1,241 @@
-//! Sources that disagree: matches that reach a key out of time order.
+//! Events out of order within the lateness give what order gives, for every kind of window.
 
-use larum_event::{Detection, FiringPolicy, Span};
-use larum_window::Window;
+use larum_event::{
+    AlertStatus, Detection, FiringPolicy, Match, Place, Position, Span, Watermark, WindowSpec,
+};
+use larum_window::{Added, Window, WindowLimits};
+use proptest::prelude::*;
 
-use crate::stream::{WIDE, count, fires, matched, moved, policies, tenant, told};
+use crate::kinds::{Arrivals, LATENESS, arrivals, specs};
+use crate::stream::{WIDE, count, matched, moved, standing, tenant, told};
 
-/// Matches of one key at `times` in this order, while the clock stands still.
-fn run(policy: FiringPolicy, threshold: u64, times: &[i64]) -> Vec<Detection> {
-    let spec = count(Span::from_nanos(10), threshold, policy);
-    let mut window = Window::new(7, spec, WIDE);
-    let mut out = Vec::new();
-    for (index, time) in times.iter().enumerate() {
-        window.add(matched("k", *time, index as u64 + 1), &mut out);
+fn limits(lateness: i64) -> WindowLimits {
+    WindowLimits {
+        lateness: Span::from_nanos(lateness),
+        ..WIDE
     }
+}
+
+fn end() -> Place {
+    Place::raw(Position(u64::MAX))
+}
+
+fn feed(window: &mut Window, matched: &Match, out: &mut Vec<Detection>) {
+    let moved = larum_window::ClockMoved {
+        tenant: &matched.tenant,
+        clock: matched.clock,
+        watermark: matched.watermark,
+        place: matched.place,
+    };
+    window.advance(&moved, out);
+    assert_eq!(window.add(matched.clone(), out), Added::Counted);
+}
+
+/// In the order in which they happened.
+fn in_order(spec: &WindowSpec, arrivals: &Arrivals) -> Vec<Detection> {
+    let mut window = Window::new(7, spec.clone(), limits(0));
+    let mut out = Vec::new();
+    for matched in arrivals.sorted() {
+        feed(&mut window, &matched, &mut out);
+    }
+    window.close(end(), &mut out);
     out
 }
 
+/// In the order in which they came.
+fn as_they_came(spec: &WindowSpec, arrivals: &Arrivals) -> Vec<Detection> {
+    let mut window = Window::new(7, spec.clone(), limits(LATENESS));
+    let mut out = Vec::new();
+    for matched in &arrivals.0 {
+        feed(&mut window, matched, &mut out);
+    }
+    window.close(end(), &mut out);
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn what_stands_in_the_end_is_what_order_gives(spec in specs(), arrivals in arrivals()) {
+        let expected = standing(&in_order(&spec, &arrivals));
+        let found = as_they_came(&spec, &arrivals);
+        prop_assert_eq!(standing(&found), expected);
+    }
+
+    #[test]
+    fn in_order_everything_is_final_at_once(spec in specs(), arrivals in arrivals()) {
+        let found = in_order(&spec, &arrivals);
+        prop_assert!(found.iter().all(|one| one.status == AlertStatus::Final));
+    }
+
+    #[test]
+    fn a_rule_that_waits_for_the_watermark_takes_nothing_back(spec in specs(), arrivals in arrivals()) {
+        let once = spec.decided() == larum_event::Decided::AtOnce;
+        let found = as_they_came(&spec, &arrivals);
+        prop_assert!(once || found.iter().all(|one| one.status == AlertStatus::Final));
+    }
+
+    #[test]
+    fn shards_together_say_what_one_window_says(
+        spec in specs(), arrivals in arrivals(), shards in 2..4_usize
+    ) {
+        let mut windows: Vec<_> =
+            (0..shards).map(|_| Window::new(7, spec.clone(), limits(LATENESS))).collect();
+        let mut out = Vec::new();
+        for matched in &arrivals.0 {
+            let shard = matched.key.shard(shards);
+            for (number, window) in windows.iter_mut().enumerate() {
+                if number == shard {
+                    feed(window, matched, &mut out);
+                } else {
+                    let moved = larum_window::ClockMoved {
+                        tenant: &matched.tenant,
+                        clock: matched.clock,
+                        watermark: matched.watermark,
+                        place: matched.place,
+                    };
+                    window.advance(&moved, &mut out);
+                }
+            }
+        }
+        for window in &mut windows {
+            window.close(end(), &mut out);
+        }
+        let sorted = |mut all: Vec<Detection>| {
+            all.sort_by(|a, b| (a.place, &a.tenant, a.clock, &a.key).cmp(&(b.place, &b.tenant, b.clock, &b.key)));
+            all
+        };
+        prop_assert_eq!(sorted(out), sorted(as_they_came(&spec, &arrivals)));
+    }
+
+    #[test]
+    fn a_restart_at_any_point_changes_nothing(
+        spec in specs(), arrivals in arrivals(), at in prop::collection::vec(0..120_usize, 1..4)
+    ) {
+        let new = || Window::new(7, spec.clone(), limits(LATENESS));
+        let (mut whole, mut changes) = (new().take_checkpoint(), Vec::<Vec<u8>>::new());
+        let (mut straight, mut restarted) = (new(), new());
+        let (mut expected, mut out) = (Vec::new(), Vec::new());
+        for (index, matched) in arrivals.0.iter().enumerate() {
+            if index == 40 {
+                whole = restarted.take_checkpoint();
+                changes.clear();
+            }
+            if at.contains(&index) {
+                changes.push(restarted.take_changes());
+                let parts: Vec<&[u8]> = changes.iter().map(Vec::as_slice).collect();
+                let again = Window::restore(&whole, &parts, 7, limits(LATENESS)).unwrap();
+                prop_assert_eq!(again.checkpoint(), restarted.checkpoint());
+                restarted = again;
+            }
+            feed(&mut straight, matched, &mut expected);
+            feed(&mut restarted, matched, &mut out);
+        }
+        straight.close(end(), &mut expected);
+        restarted.close(end(), &mut out);
+        prop_assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn nothing_is_left_when_time_has_passed_everything(spec in specs(), arrivals in arrivals()) {
+        let mut window = Window::new(7, spec, limits(LATENESS));
+        let mut out = Vec::new();
+        for matched in &arrivals.0 {
+            feed(&mut window, matched, &mut out);
+        }
+        let late = Watermark { time: larum_event::Timestamp::MAX, rank: 0 };
+        for name in ["acme", "umbrella"] {
+            let tenant = tenant(name);
+            let moved = larum_window::ClockMoved { tenant: &tenant, clock: 0, watermark: late, place: end() };
+            window.advance(&moved, &mut out);
+        }
+        prop_assert_eq!((window.stats().keys, window.stats().events), (0, 0));
+    }
+}
+
+/// Two sources of which one stands at `watermark`.
+fn held_back(name: &str, time: i64, position: u64, watermark: i64) -> Match {
+    Match {
+        watermark: Watermark::of(crate::stream::nanos(watermark), None),
+        ..matched(name, time, position)
+    }
+}
+
+fn window(policy: FiringPolicy, lateness: i64) -> Window {
+    let spec = count(Span::from_nanos(10), 2, policy);
+    Window::new(7, spec, limits(lateness))
+}
+
 #[test]
-fn a_match_counts_with_those_before_it_whenever_they_came() {
-    for policy in policies(Span::from_nanos(10)) {
-        assert_eq!(fires(&run(policy, 3, &[2, 1, 3])), [(3, 3)], "{policy}");
-        // What is after it in time does not count for it.
-        assert_eq!(fires(&run(policy, 3, &[8, 9, 7])), [], "{policy}");
+fn a_match_exactly_as_late_as_allowed_counts_and_one_later_does_not() {
+    for (time, added) in [(95, Added::Counted), (94, Added::Late)] {
+        let mut window = window(FiringPolicy::Every, 5);
+        let mut out = Vec::new();
+        assert_eq!(window.add(matched("k", 100, 1), &mut out), Added::Counted);
+        assert_eq!(window.add(held_back("k", time, 2, 100), &mut out), added);
+        assert_eq!(window.stats().late, u64::from(added == Added::Late));
     }
 }
 
 #[test]
-fn a_condition_that_came_to_hold_unseen_fires_at_the_next_match() {
-    // With the match at 0 the one at 2 has three, but it was judged before.
-    assert_eq!(fires(&run(FiringPolicy::Edge, 3, &[1, 2, 0, 3])), [(3, 4)]);
-}
-
-#[test]
-fn a_match_inside_of_an_episode_belongs_to_it_and_one_before_its_window_does_not() {
-    let found = run(FiringPolicy::Edge, 2, &[20, 21, 11, 20]);
-    assert_eq!(told(&found), [(21, 1, 2), (21, 2, 4)]);
-    let found = run(FiringPolicy::Edge, 2, &[20, 21, 10, 20]);
-    assert_eq!(told(&found), [(21, 1, 2)]);
-}
-
-#[test]
-fn a_match_of_the_time_of_an_episode_that_is_over_starts_no_other() {
-    // 1 and 2 last up to 11; 20 ends that; 11 still belongs to it, 12 does not.
-    assert_eq!(
-        fires(&run(FiringPolicy::Edge, 2, &[1, 2, 20, 11])),
-        [(2, 2)]
-    );
-    let found = run(FiringPolicy::Edge, 2, &[1, 2, 20, 12]);
-    assert_eq!(fires(&found), [(2, 2), (12, 2)]);
-}
-
-#[test]
-fn an_episode_that_begins_before_matches_that_are_there_takes_them_in_as_far_as_it_lasts() {
-    // 6 has 1 and 5 before it; 10 was there already and keeps it up to 15, so 40 was not in it.
-    let found = run(FiringPolicy::Edge, 3, &[1, 10, 40, 5, 6]);
-    assert_eq!(told(&found), [(6, 1, 3), (6, 2, 4)]);
-    // With 12 instead of 10 it was over at 11.
-    let found = run(FiringPolicy::Edge, 3, &[1, 12, 40, 5, 6]);
-    assert_eq!(told(&found), [(6, 1, 3)]);
-    // It is over, so that what comes at 41 and 42 is another.
-    let found = run(FiringPolicy::Edge, 3, &[1, 12, 40, 5, 6, 41, 42]);
-    assert_eq!(told(&found), [(6, 1, 3), (42, 1, 3)]);
-}
-
-#[test]
-fn events_stay_as_long_as_a_match_may_come_that_they_count_for() {
-    let acme = tenant("acme");
-    let spec = count(Span::from_nanos(10), 2, FiringPolicy::Every);
-    let mut window = Window::new(7, spec, WIDE);
+fn an_alert_is_early_until_the_watermark_has_passed_its_trigger() {
+    let mut window = window(FiringPolicy::Every, 0);
     let mut out = Vec::new();
-    window.add(matched("k", 1, 1), &mut out);
-    window.add(matched("k", 100, 2), &mut out);
-    window.advance(&moved(&acme, 11, 2), &mut out);
-    window.add(matched("k", 11, 3), &mut out);
-    assert_eq!(fires(&out), [(11, 2)]);
-    window.advance(&moved(&acme, 22, 3), &mut out);
-    window.add(matched("k", 22, 4), &mut out);
-    assert_eq!(window.stats().events, 2, "1 and 11 are gone");
+    let _ = window.add(held_back("k", 10, 1, 5), &mut out);
+    let _ = window.add(held_back("k", 11, 2, 5), &mut out);
+    let status = |out: &[Detection]| out.iter().map(|one| one.status).collect::<Vec<_>>();
+    assert_eq!(status(&out), [AlertStatus::Early]);
+    window.advance(&moved(&tenant("acme"), 11, 3), &mut out);
+    assert_eq!(status(&out), [AlertStatus::Early]);
+    window.advance(&moved(&tenant("acme"), 12, 4), &mut out);
+    assert_eq!(status(&out), [AlertStatus::Early, AlertStatus::Final]);
+    assert_eq!(told(&out), [(11, 1, 2), (11, 2, 2)]);
+}
+
+#[test]
+fn a_late_match_moves_an_edge_forward_and_takes_the_later_one_back() {
+    let mut window = window(FiringPolicy::Edge, 20);
+    let mut out = Vec::new();
+    let _ = window.add(matched("k", 10, 1), &mut out);
+    let _ = window.add(matched("k", 15, 2), &mut out);
+    // With the match at 8 the one at 10 is the second.
+    let _ = window.add(held_back("k", 8, 3, 15), &mut out);
+    let found: Vec<_> = out
+        .iter()
+        .map(|one| (one.trigger.time.as_nanos(), one.revision, one.status))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (15, 1, AlertStatus::Early),
+            (15, 2, AlertStatus::Retracted),
+            (10, 1, AlertStatus::Early)
+        ]
+    );
+}
+
+#[test]
+fn an_older_match_of_another_source_that_completes_a_window_fires_at_once() {
+    let mut window = window(FiringPolicy::Edge, 0);
+    let mut out = Vec::new();
+    let _ = window.add(held_back("k", 12, 1, 3), &mut out);
+    assert_eq!(told(&out), []);
+    let _ = window.add(held_back("k", 3, 2, 3), &mut out);
+    assert_eq!(told(&out), [(12, 1, 2)]);
 }
 
 #[test]
 fn clocks_and_tenants_are_kept_apart() {
-    let spec = count(Span::from_nanos(10), 2, FiringPolicy::Every);
-    let mut window = Window::new(7, spec, WIDE);
+    let mut window = window(FiringPolicy::Every, 0);
     let mut out = Vec::new();
-    window.add(matched("k", 1, 1), &mut out);
+    let _ = window.add(matched("k", 1, 1), &mut out);
     let mut other = matched("k", 1, 2);
     other.clock = 1;
-    window.add(other, &mut out);
+    let _ = window.add(other, &mut out);
     let mut other = matched("k", 1, 3);
     other.tenant = tenant("umbrella");
-    window.add(other, &mut out);
+    let _ = window.add(other, &mut out);
     assert_eq!(out, []);
     assert_eq!(window.stats().keys, 3);
     window.advance(&moved(&tenant("acme"), 100, 4), &mut out);

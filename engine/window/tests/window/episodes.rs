@@ -23,7 +23,7 @@ fn the_last_revision_comes_one_nanosecond_after_the_condition_held() {
     let mut window = Window::new(7, edge(10, 2), WIDE);
     let mut out = Vec::new();
     for (position, time) in [(1, 0), (2, 1), (3, 5)] {
-        window.add(matched("k", time, position), &mut out);
+        let _ = window.add(matched("k", time, position), &mut out);
     }
     // Of 0, 1 and 5 the match at 1 is the second last, and counts up to 11.
     window.advance(&moved(&acme, 11, 4), &mut out);
@@ -45,8 +45,8 @@ fn an_episode_without_news_ends_silently() {
     let acme = tenant("acme");
     let mut window = Window::new(7, edge(10, 2), WIDE);
     let mut out = Vec::new();
-    window.add(matched("k", 0, 1), &mut out);
-    window.add(matched("k", 1, 2), &mut out);
+    let _ = window.add(matched("k", 0, 1), &mut out);
+    let _ = window.add(matched("k", 1, 2), &mut out);
     window.advance(&moved(&acme, 100, 3), &mut out);
     assert_eq!(told(&out), [(1, 1, 2)]);
 }
@@ -57,7 +57,7 @@ fn the_next_match_of_the_key_ends_an_episode_as_the_clock_does() {
     let mut unclocked = Window::new(7, edge(10, 2), WIDE);
     let mut out = Vec::new();
     for (index, time) in times.iter().enumerate() {
-        unclocked.add(matched("k", *time, index as u64 + 1), &mut out);
+        let _ = unclocked.add(matched("k", *time, index as u64 + 1), &mut out);
     }
     // At 12 only 5 is left beside it, so the condition, which held up to 11, comes to hold anew.
     assert_eq!(told(&out), [(1, 1, 2), (1, 2, 3), (12, 1, 2)]);
@@ -72,7 +72,7 @@ fn the_end_of_input_ends_every_episode_in_the_order_of_their_ends() {
         .into_iter()
         .enumerate()
     {
-        window.add(matched(name, time, position as u64), &mut out);
+        let _ = window.add(matched(name, time, position as u64), &mut out);
     }
     out.clear();
     window.close(Place::raw(Position(9)), &mut out);
@@ -84,7 +84,7 @@ fn the_end_of_input_ends_every_episode_in_the_order_of_their_ends() {
         .into_iter()
         .enumerate()
     {
-        window.add(matched(name, time, position as u64), &mut out);
+        let _ = window.add(matched(name, time, position as u64), &mut out);
     }
     out.clear();
     window.close(Place::raw(Position(9)), &mut out);

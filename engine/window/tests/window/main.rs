@@ -8,6 +8,8 @@
 
 mod stream;
 
+mod kinds;
+
 mod policies;
 
 mod episodes;

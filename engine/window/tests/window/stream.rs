@@ -1,14 +1,18 @@
 //! Streams of matches, and windows fed with them.
 
+use std::collections::BTreeMap;
+
 use larum_event::{
-    Detection, EventId, FiringPolicy, GroupKey, KeyValue, Match, Place, Position, Span, TenantId,
-    Timestamp, WindowSpec,
+    AlertStatus, Detection, EventId, FiringPolicy, GroupKey, KeyValue, Match, Place, Position,
+    Span, TenantId, Timestamp, Values, Watermark, WindowSpec,
 };
-use larum_window::{ClockMoved, Window, WindowLimits};
+use larum_window::{Added, ClockMoved, Window, WindowLimits};
 
 pub const WIDE: WindowLimits = WindowLimits {
     keys: 1_000,
     events_per_key: 1_000,
+    partials_per_key: 1_000,
+    lateness: Span::ZERO,
 };
 
 /// The policies that every test of all of them goes through; `suppress` is for the window's length.
@@ -48,9 +52,10 @@ pub fn matched(name: &str, time: i64, position: u64) -> Match {
         sequence: None,
         place: Place::raw(Position(position)),
         event_id: EventId::new(format!("e{position}")).unwrap(),
-        watermark: larum_event::Watermark::MIN,
+        // One source, in order: nothing comes before this any more.
+        watermark: Watermark::of(nanos(time), None),
         steps: 1,
-        values: larum_event::Values::none(),
+        values: Values::none(),
         event: None,
     }
 }
@@ -59,7 +64,7 @@ pub fn moved<'a>(tenant: &'a TenantId, watermark: i64, position: u64) -> ClockMo
     ClockMoved {
         tenant,
         clock: 0,
-        watermark: larum_event::Watermark::of(nanos(watermark), None),
+        watermark: Watermark::of(nanos(watermark), None),
         place: Place::raw(Position(position)),
     }
 }
@@ -71,7 +76,10 @@ pub fn run(spec: &WindowSpec, times: &[i64]) -> Vec<Detection> {
     let acme = tenant("acme");
     for (index, time) in times.iter().enumerate() {
         let position = index as u64 + 1;
-        window.add(matched("k", *time, position), &mut out);
+        assert_eq!(
+            window.add(matched("k", *time, position), &mut out),
+            Added::Counted
+        );
         window.advance(&moved(&acme, *time, position), &mut out);
     }
     out
@@ -96,4 +104,39 @@ pub fn fires(detections: &[Detection]) -> Vec<(i64, u64)> {
     each.filter(|(_, revision, _)| *revision == 1)
         .map(|(time, _, count)| (time, count))
         .collect()
+}
+
+/// What stands of each alert in the end, by key and anchor, with everything that order of arrival must not change.
+/// Panics when revisions have gaps, or go from a last status to another.
+pub fn standing(
+    detections: &[Detection],
+) -> BTreeMap<(TenantId, u32, GroupKey, EventId), Detection> {
+    let mut standing: BTreeMap<_, Detection> = BTreeMap::new();
+    for detection in detections {
+        let id = (
+            detection.tenant.clone(),
+            detection.clock,
+            detection.key.clone(),
+            detection.anchor.clone(),
+        );
+        let before = standing.get(&id);
+        let revision = before.map_or(0, |before| before.revision);
+        assert_eq!(
+            detection.revision,
+            revision + 1,
+            "{detection:?} after {before:?}"
+        );
+        let was_final = before.is_some_and(|before| before.status == AlertStatus::Final);
+        assert!(
+            !was_final || detection.status == AlertStatus::Final,
+            "{detection:?} after {before:?}"
+        );
+        standing.insert(id, detection.clone());
+    }
+    standing.retain(|_, detection| detection.status != AlertStatus::Retracted);
+    for detection in standing.values_mut() {
+        detection.place = Place::raw(Position(0));
+        detection.revision = 0;
+    }
+    standing
 }

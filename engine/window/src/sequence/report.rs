@@ -1,0 +1,117 @@
+//! What is told of a match: its events.
+
+use std::collections::VecDeque;
+
+use larum_event::limits::EVIDENCE_EACH_END;
+use larum_event::{EventId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::following::{Following, StepRule};
+use super::join;
+use super::partial::{Partial, Piece};
+use super::run::{Counted, Run};
+use crate::held::Held;
+use crate::state::Content;
+
+/// What an alert says, in a form that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Summary {
+    count: u64,
+    first: Timestamp,
+    last: Timestamp,
+    evidence: Vec<EventId>,
+}
+
+impl From<Summary> for Content {
+    fn from(summary: Summary) -> Self {
+        Self {
+            count: summary.count,
+            value: None,
+            error: None,
+            first: summary.first,
+            last: summary.last,
+            evidence: summary.evidence,
+            words: None,
+        }
+    }
+}
+
+/// All events of `partial`; those of steps with a count are looked up in `runs`.
+pub(super) fn summary(partial: &Partial, runs: &[Run], rule: &Following) -> Summary {
+    let parts: Vec<_> = partial
+        .pieces()
+        .map(|piece| part(piece, partial, runs, rule))
+        .collect();
+    let total: usize = parts.iter().map(Part::len).sum();
+    let mut evidence = Vec::with_capacity(total.min(2 * EVIDENCE_EACH_END));
+    let tail_from = total.saturating_sub(EVIDENCE_EACH_END);
+    let mut offset = 0;
+    for part in &parts {
+        let len = part.len();
+        let head_end = EVIDENCE_EACH_END.saturating_sub(offset).min(len);
+        let tail_start = tail_from.saturating_sub(offset).max(head_end);
+        let ends = (0..head_end).chain(tail_start..len);
+        evidence.extend(ends.filter_map(|index| Some(part.get(index)?.id.clone())));
+        offset += len;
+    }
+    let first = parts.iter().find_map(|part| part.get(0));
+    Summary {
+        count: total as u64,
+        first: first.unwrap_or(partial.first()).time(),
+        last: partial.latest.last.time(),
+        evidence,
+    }
+}
+
+/// The events of one step.
+enum Part<'a> {
+    One(&'a Held),
+    Range(&'a VecDeque<Counted>, std::ops::Range<usize>),
+    Chosen(Vec<&'a Held>),
+}
+
+impl<'a> Part<'a> {
+    fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Range(_, range) => range.len(),
+            Self::Chosen(events) => events.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<&'a Held> {
+        match self {
+            Self::One(held) => (index == 0).then_some(*held),
+            Self::Range(events, range) => {
+                let event = events.get(range.start.checked_add(index)?)?;
+                Some(&event.held)
+            }
+            Self::Chosen(events) => events.get(index).copied(),
+        }
+    }
+}
+
+fn part<'a>(piece: &'a Piece, partial: &'a Partial, runs: &'a [Run], rule: &Following) -> Part<'a> {
+    let run = runs.iter().find(|run| run.step == piece.step);
+    let step = rule.step(piece.step).filter(|step| step.is_run());
+    let (Some(run), Some(step)) = (run, step) else {
+        return Part::One(&piece.last);
+    };
+    let mut range = run.range(piece.first().order, piece.last.order);
+    let is_first = piece.first() == partial.first();
+    if is_first && takes_all_of_the_window(step, partial, rule) {
+        range.start = 0;
+    }
+    if step.joins.is_empty() {
+        return Part::Range(&run.events, range);
+    }
+    let events = run.events.range(range);
+    let fitting = events.filter(|event| join::all_hold(&step.joins, &event.values, partial));
+    Part::Chosen(fitting.map(|event| &event.held).collect())
+}
+
+/// Whether it does not matter with which event the match begins.
+fn takes_all_of_the_window(first: &StepRule, partial: &Partial, rule: &Following) -> bool {
+    let ended = rule.step(partial.latest.step);
+    first.leading.is_empty() && ended.is_none_or(|step| step.trailing.is_empty())
+}

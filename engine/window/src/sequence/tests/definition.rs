@@ -1,0 +1,514 @@
+//! Against the definition: every match there is, over all events at once.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use larum_event::Watermark;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::test_runner::TestCaseError;
+
+use super::*;
+use crate::sequence::join;
+use crate::sequence::partial::{Partial, Piece};
+
+/// The events of one step: which step, and their indices.
+type Chosen = (usize, Vec<usize>);
+
+struct Definition<'a> {
+    sequence: &'a Sequence,
+    events: &'a [Taken],
+}
+
+/// A match, and when it is one.
+#[derive(Debug, Clone)]
+struct Found {
+    chosen: Vec<Chosen>,
+    first: usize,
+    last: usize,
+    /// Of one that waits for its end.
+    deadline: Option<Timestamp>,
+}
+
+/// An alert.
+#[derive(Debug)]
+struct Expected {
+    anchor: usize,
+    time: Timestamp,
+    best: Found,
+}
+
+impl Definition<'_> {
+    fn least(&self, step: usize) -> usize {
+        match self.sequence.steps[step].occurs {
+            Occurs::Times(least) | Occurs::Optional(least) => least as usize,
+            Occurs::Never => 0,
+        }
+    }
+
+    fn has(&self, event: usize, step: usize) -> bool {
+        self.events[event].steps & (1 << step) != 0
+    }
+
+    fn time(&self, event: usize) -> Timestamp {
+        self.events[event].time()
+    }
+
+    fn is_never(&self, step: usize) -> bool {
+        matches!(self.sequence.steps[step].occurs, Occurs::Never)
+    }
+
+    fn nevers(&self, from: usize, to: usize) -> impl Iterator<Item = usize> {
+        (from..to).filter(|step| self.is_never(*step))
+    }
+
+    /// Whether the event stands to those chosen as the step's joins ask.
+    fn joins(&self, chosen: &[Chosen], step: usize, event: usize) -> bool {
+        let joins = &self.sequence.steps[step].joins;
+        if joins.is_empty() {
+            return true;
+        }
+        let rule = following(self.sequence);
+        let piece = |(step, events): &Chosen| {
+            let last = &self.events[*events.last().unwrap()];
+            Piece::one(last, &rule.steps()[*step])
+        };
+        let Some((latest, before)) = chosen.split_last() else {
+            return false;
+        };
+        let before = before.iter().map(piece).collect();
+        let partial = Partial::new(before, piece(latest), &rule);
+        join::all_hold(joins, &self.events[event].values, &partial)
+    }
+
+    /// Whether nothing that must not come is after the last one chosen, up to `until` (an event) or `time`.
+    fn is_quiet(&self, chosen: &[Chosen], absent: usize, until: usize, time: Timestamp) -> bool {
+        let last = *chosen.last().unwrap().1.last().unwrap();
+        (last + 1..=until.min(self.events.len() - 1)).all(|event| {
+            !self.has(event, absent)
+                || self.time(event) > time
+                || !self.joins(chosen, absent, event)
+        })
+    }
+
+    fn is_stopped(&self, first: usize, last: usize, until: Timestamp) -> bool {
+        self.sequence.stops
+            && (first + 1..self.events.len()).any(|event| {
+                self.events[event].steps & Sequence::STOP != 0
+                    && (event <= last || self.time(event) <= until)
+            })
+    }
+
+    /// Every match.
+    fn all(&self) -> Vec<Found> {
+        let mut found = Vec::new();
+        for step in 0..self.sequence.steps.len() {
+            if self.is_never(step) {
+                continue;
+            }
+            // Joined to a step that was left out, it does not hold.
+            let opens = self.sequence.steps[step].joins.is_empty();
+            for first in 0..self.events.len() {
+                let may_begin = opens
+                    && self.has(first, step)
+                    && self.nevers(0, step).all(|absent| {
+                        let watch = self.sequence.steps[absent]
+                            .within
+                            .unwrap_or(self.sequence.within);
+                        let since = self.time(first).saturating_sub(watch);
+                        !self.sequence.steps[absent].joins.is_empty()
+                            || (0..first)
+                                .all(|event| !self.has(event, absent) || self.time(event) < since)
+                    });
+                if may_begin {
+                    self.begin(step, first, &mut found);
+                }
+            }
+            if matches!(self.sequence.steps[step].occurs, Occurs::Times(_)) {
+                break;
+            }
+        }
+        found
+    }
+
+    fn begin(&self, step: usize, first: usize, found: &mut Vec<Found>) {
+        let least = self.least(step);
+        if least == 1 {
+            return self.go_on(&[(step, vec![first])], self.events.len(), found);
+        }
+        // Up to each of its events; the next step begins before the one after that.
+        let own: Vec<_> = (first..self.events.len())
+            .filter(|event| self.has(*event, step))
+            .collect();
+        for count in least..=own.len() {
+            let next = own.get(count).copied().unwrap_or(self.events.len());
+            self.go_on(&[(step, own[..count].to_vec())], next, found);
+        }
+    }
+
+    /// `chosen` and everything it may become with an event up to `most` as the next.
+    fn go_on(&self, chosen: &[Chosen], most: usize, found: &mut Vec<Found>) {
+        let (step, own) = chosen.last().unwrap();
+        let (step, last) = (*step, *own.last().unwrap());
+        let first = chosen[0].1[0];
+        if self.time(last) > self.time(first).saturating_add(self.sequence.within)
+            || self.is_stopped(first, last, Timestamp::MIN)
+        {
+            return;
+        }
+        self.end(chosen, found);
+        for next in step + 1..self.sequence.steps.len() {
+            if self.is_never(next) {
+                continue;
+            }
+            for event in last + 1..self.events.len().min(most + 1) {
+                if self.may_follow(chosen, next, event) {
+                    self.follow(chosen, next, event, found);
+                }
+            }
+            if matches!(self.sequence.steps[next].occurs, Occurs::Times(_)) {
+                break;
+            }
+        }
+    }
+
+    fn fits(&self, chosen: &[Chosen], next: usize, event: usize) -> bool {
+        let last = *chosen.last().unwrap().1.last().unwrap();
+        let within = self.sequence.steps[next].within;
+        let until = within.map_or(Timestamp::MAX, |within| {
+            self.time(last).saturating_add(within)
+        });
+        self.has(event, next) && self.time(event) <= until && self.joins(chosen, next, event)
+    }
+
+    fn may_follow(&self, chosen: &[Chosen], next: usize, event: usize) -> bool {
+        let (step, own) = chosen.last().unwrap();
+        let last = *own.last().unwrap();
+        self.fits(chosen, next, event)
+            && self.nevers(step + 1, next).all(|absent| {
+                let within = self.sequence.steps[absent].within;
+                let until = within.map_or(Timestamp::MAX, |within| {
+                    self.time(last).saturating_add(within)
+                });
+                self.is_quiet(chosen, absent, event, until)
+            })
+    }
+
+    fn follow(&self, chosen: &[Chosen], next: usize, event: usize, found: &mut Vec<Found>) {
+        let mut longer = chosen.to_vec();
+        if self.least(next) == 1 {
+            longer.push((next, vec![event]));
+            return self.go_on(&longer, self.events.len(), found);
+        }
+        let last = *chosen.last().unwrap().1.last().unwrap();
+        let is_first = !(last + 1..event).any(|other| self.fits(chosen, next, other));
+        if !is_first {
+            return;
+        }
+        let own: Vec<_> = (event..self.events.len())
+            .filter(|other| self.fits(chosen, next, *other))
+            .collect();
+        for count in self.least(next)..=own.len() {
+            let most = own.get(count).copied().unwrap_or(self.events.len());
+            longer.push((next, own[..count].to_vec()));
+            self.go_on(&longer, most, found);
+            longer.pop();
+        }
+    }
+
+    fn end(&self, chosen: &[Chosen], found: &mut Vec<Found>) {
+        let (step, own) = chosen.last().unwrap();
+        let last = *own.last().unwrap();
+        let steps = &self.sequence.steps;
+        let rest = steps.iter().skip(step + 1);
+        if rest
+            .clone()
+            .any(|step| matches!(step.occurs, Occurs::Times(_)))
+        {
+            return;
+        }
+        let watch = |absent: usize| steps[absent].within.unwrap_or(self.sequence.within);
+        let trailing: Vec<_> = self.nevers(step + 1, steps.len()).collect();
+        let wait = trailing.iter().map(|absent| watch(*absent)).max();
+        let deadline = wait.map(|wait| self.time(last).saturating_add(wait));
+        let is_quiet = trailing.iter().all(|absent| {
+            let until = self.time(last).saturating_add(watch(*absent));
+            self.is_quiet(chosen, *absent, self.events.len(), until)
+        });
+        let first = chosen[0].1[0];
+        if is_quiet && !self.is_stopped(first, last, deadline.unwrap_or(Timestamp::MIN)) {
+            found.push(Found {
+                chosen: chosen.to_vec(),
+                first,
+                last,
+                deadline,
+            });
+        }
+    }
+
+    /// Which of the matches raise an alert.
+    fn fired(&self) -> Vec<Expected> {
+        let mut all = self.all();
+        all.sort_by_key(|found| {
+            let time = found.deadline.unwrap_or(self.time(found.last));
+            let pieces = found.chosen.len();
+            (
+                time,
+                found.deadline.is_some(),
+                found.last,
+                Reverse(found.first),
+                Reverse(pieces),
+            )
+        });
+        let mut fired = Vec::new();
+        let mut settled = BTreeSet::new();
+        let mut raised = BTreeSet::new();
+        let mut consumed = None;
+        let mut silent = Timestamp::MIN;
+        for found in all {
+            let time = found.deadline.unwrap_or(self.time(found.last));
+            let is_gone = consumed.is_some_and(|last| found.first <= last);
+            let is_raised = found.deadline.is_some() && raised.contains(&found.first);
+            if is_gone || settled.contains(&found.last) {
+                continue;
+            }
+            // The best match of an event speaks for the others of it.
+            if is_raised {
+                settled.insert(found.last);
+            }
+            if is_raised || time < silent {
+                continue;
+            }
+            settled.insert(found.last);
+            let anchor = if found.deadline.is_some() {
+                raised.insert(found.first);
+                found.first
+            } else {
+                found.last
+            };
+            fired.push(Expected {
+                anchor,
+                time,
+                best: found.clone(),
+            });
+            match self.sequence.policy {
+                FiringPolicy::Every => {}
+                FiringPolicy::Edge | FiringPolicy::Reset => {
+                    consumed = consumed.max(Some(found.last))
+                }
+                FiringPolicy::Suppress(span) => silent = time.saturating_add(span),
+            }
+        }
+        fired
+    }
+}
+
+#[derive(Debug, Clone)]
+struct StepPlan {
+    occurs: Occurs,
+    within: Option<i64>,
+    join: Option<(Comparison, usize)>,
+}
+
+fn step_plan() -> impl Strategy<Value = StepPlan> {
+    let occurs = prop_oneof![
+        4 => Just(Occurs::Times(1)),
+        2 => (2..4_u32).prop_map(Occurs::Times),
+        1 => Just(Occurs::Optional(1)),
+        1 => Just(Occurs::Optional(2)),
+        3 => Just(Occurs::Never),
+    ];
+    let comparison = prop_oneof![
+        3 => Just(Comparison::Equal),
+        1 => Just(Comparison::NotEqual),
+        1 => Just(Comparison::Greater),
+    ];
+    let join = option::weighted(0.3, (comparison, 0..4_usize));
+    (occurs, option::weighted(0.3, 0..6_i64), join).prop_map(|(occurs, within, join)| StepPlan {
+        occurs,
+        within,
+        join,
+    })
+}
+
+fn policy() -> impl Strategy<Value = FiringPolicy> {
+    prop_oneof![
+        3 => Just(FiringPolicy::Every),
+        3 => Just(FiringPolicy::Edge),
+        1 => Just(FiringPolicy::Reset),
+        1 => (1..8_i64).prop_map(|span| FiringPolicy::Suppress(seconds(span))),
+    ]
+}
+
+fn any_sequence() -> impl Strategy<Value = Sequence> {
+    sequence_of(vec(step_plan(), 1..=4))
+}
+
+/// Of two steps.
+fn any_short_sequence() -> impl Strategy<Value = Sequence> {
+    sequence_of(vec(step_plan(), 2))
+}
+
+fn sequence_of(steps: impl Strategy<Value = Vec<StepPlan>>) -> impl Strategy<Value = Sequence> {
+    (steps, 0..10_i64, any::<bool>(), policy()).prop_map(|(plans, within, stops, policy)| {
+        let mut steps: Vec<Step> = Vec::new();
+        for (number, plan) in plans.iter().enumerate() {
+            let mut next = step(["a", "b", "c", "d"][number], plan.occurs);
+            next.within = plan.within.map(seconds);
+            if let Some((comparison, earlier)) = plan.join {
+                let is_there = |step: &Step| !matches!(step.occurs, Occurs::Never);
+                if steps.get(earlier).is_some_and(is_there) {
+                    next = joined(comparison, u16::try_from(earlier).unwrap(), next);
+                }
+            }
+            steps.push(next);
+        }
+        if !steps
+            .iter()
+            .any(|step| matches!(step.occurs, Occurs::Times(_)))
+        {
+            steps[0].occurs = Occurs::Times(1);
+            for step in &mut steps {
+                step.joins.clear();
+            }
+        }
+        Sequence {
+            stops,
+            ..with_policy(policy, sequence(within, steps))
+        }
+    })
+}
+
+/// At most so many events of the first so many steps.
+fn any_events(steps: u32, most: usize) -> impl Strategy<Value = Vec<Taken>> {
+    let all = 1_u32 << steps;
+    let steps = prop_oneof![
+        6 => (0..steps).prop_map(|step| 1 << step),
+        2 => 1..all,
+        1 => (0..all).prop_map(|steps| steps | Sequence::STOP),
+    ];
+    let one = (
+        prop_oneof![Just(0), 0..4_i64],
+        steps,
+        option::weighted(0.8, 0..3_i64),
+    );
+    vec(one, 0..most).prop_map(|plan| {
+        let mut seconds = 100;
+        let numbered = (1..).zip(plan);
+        numbered
+            .map(|(position, (step, steps, value))| {
+                seconds += step;
+                event(seconds, position, steps, value.map(KeyValue::Int))
+            })
+            .collect()
+    })
+}
+
+fn told_of(fired: &[Fired]) -> Vec<(usize, Timestamp)> {
+    let anchor = |fired: &Fired| fired.anchor.as_str().parse::<usize>().unwrap() - 1;
+    fired
+        .iter()
+        .map(|fired| (anchor(fired), fired.time))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(
+        std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1_500)
+    ))]
+
+    #[test]
+    fn a_key_tells_what_the_definition_says(sequence in any_sequence(), events in any_events(4, 11)) {
+        check_against_definition(&sequence, &events)?;
+    }
+
+    #[test]
+    fn a_key_tells_what_the_definition_says_of_longer_streams_too(
+        sequence in any_short_sequence(),
+        events in any_events(2, 24),
+    ) {
+        check_against_definition(&sequence, &events)?;
+    }
+
+    #[test]
+    fn looking_at_the_clock_and_writing_down_in_between_changes_nothing(
+        sequence in any_sequence(),
+        events in any_events(4, 11),
+        looks in vec(0..40_i64, 0..8),
+    ) {
+        let rule = following(&sequence);
+        let mut state = SequenceState::default();
+        let mut told = Told::default();
+        let mut last = Timestamp::MIN;
+        let end = Watermark::MAX.time;
+        for event in events.iter().map(Some).chain([None]) {
+            let next = event.map_or(end, Taken::time);
+            let mut between: Vec<_> = looks.iter().map(|look| at(100 + look)).collect();
+            between.retain(|look| last <= *look && *look < next);
+            between.sort_unstable();
+            for look in between {
+                let before = state.clone();
+                let due = state.due(&rule);
+                state.pass(look, &rule, &mut told);
+                prop_assert_eq!(due.is_some_and(|due| due < look), state != before);
+                prop_assert!(state.due(&rule).is_none_or(|due| due >= look));
+                let bytes = postcard::to_stdvec(&state).unwrap();
+                let back: SequenceState = postcard::from_bytes(&bytes).unwrap();
+                prop_assert_eq!(&back, &state);
+                prop_assert!(back.is_sound(&rule));
+                prop_assert_eq!(back.due(&rule).is_none(), back == SequenceState::default());
+                state = back;
+            }
+            if let Some(event) = event {
+                state.pass(event.time(), &rule, &mut told);
+                state.take(event, &rule, &mut told);
+                last = event.time();
+            }
+        }
+        state.close(&rule, &mut told);
+        prop_assert_eq!(fired(told), run(&sequence, &events));
+    }
+}
+
+fn check_against_definition(sequence: &Sequence, events: &[Taken]) -> Result<(), TestCaseError> {
+    let definition = Definition { sequence, events };
+    let expected = definition.fired();
+    let fired = run(sequence, events);
+    let anchors = expected.iter().map(|alert| (alert.anchor, alert.time));
+    prop_assert_eq!(told_of(&fired), anchors.collect::<Vec<_>>());
+    for (fired, alert) in fired.iter().zip(&expected) {
+        let content = &fired.content;
+        let numbers = content
+            .evidence
+            .iter()
+            .map(|id| id.as_str().parse::<usize>());
+        let told: Vec<_> = numbers.map(|number| number.unwrap() - 1).collect();
+        prop_assert!(told.is_sorted_by(|one, next| one < next));
+        prop_assert_eq!(content.count, told.len() as u64);
+        prop_assert_eq!(content.first, events[told[0]].time());
+        prop_assert_eq!(content.last, events[alert.best.last].time());
+        let flat = |found: &Found| -> Vec<usize> {
+            found
+                .chosen
+                .iter()
+                .flat_map(|(_, events)| events.clone())
+                .collect()
+        };
+        // Before the first that is needed, a first step with a count tells of more.
+        let is_told = |found: &Found| {
+            let chosen = flat(found);
+            let is_same = (found.first, found.last) == (alert.best.first, alert.best.last);
+            let more = told.len().saturating_sub(chosen.len());
+            let is_run = definition.least(found.chosen[0].0) > 1;
+            is_same && told.ends_with(&chosen) && (is_run || more == 0)
+        };
+        prop_assert!(
+            definition.all().iter().any(is_told),
+            "{:?} {:?}",
+            told,
+            alert
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! Windows of every kind, and streams for them that come out of order.
+
+use larum_event::{
+    Comparison, FiringPolicy, Join, KeyValue, Match, Occurs, Sequence, Span, Step, Values,
+    Watermark, WindowSpec,
+};
+use proptest::prelude::*;
+
+use crate::stream::{count, matched, policies, tenant};
+
+/// Length of windows; steps between events hit it and its neighbours.
+pub const W: i64 = 10;
+
+/// How late events come at most.
+pub const LATENESS: i64 = 15;
+
+/// Matches in the order in which they come, each with its clock's watermark.
+#[derive(Debug, Clone)]
+pub struct Arrivals(pub Vec<Match>);
+
+impl Arrivals {
+    /// The same in the order in which they happened, one source.
+    pub fn sorted(&self) -> Vec<Match> {
+        let mut sorted = self.0.clone();
+        sorted.sort_by_key(|one| (Watermark::of(one.time, one.sequence), one.place));
+        for matched in &mut sorted {
+            matched.watermark = Watermark::of(matched.time, matched.sequence);
+        }
+        sorted
+    }
+}
+
+fn gaps() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        4 => Just(0),
+        6 => 1..4_i64,
+        2 => Just(W - 1),
+        2 => Just(W),
+        2 => Just(W + 1),
+        1 => Just(3 * W)
+    ]
+}
+
+prop_compose! {
+    /// One event: gap, delay, name, tenant, sequence, steps, values.
+    fn event()(
+        gap in gaps(),
+        delay in prop_oneof![2 => Just(0), 3 => 0..=LATENESS],
+        name in 0..3_usize,
+        umbrella in prop::bool::weighted(0.1),
+        numbered in any::<bool>(),
+        steps in prop::sample::select(vec![1_u32, 1, 2, 2, 4, 3, 6, 0x8000_0000]),
+        values in prop::collection::vec(prop_oneof![5 => (0..4_i64).prop_map(Some), 1 => Just(None)], 2),
+    ) -> (i64, i64, usize, bool, bool, u32, Vec<Option<i64>>) {
+        (gap, delay, name, umbrella, numbered, steps, values)
+    }
+}
+
+/// Events of three keys and two tenants, each at most [`LATENESS`] behind what came before it.
+pub fn arrivals() -> impl Strategy<Value = Arrivals> {
+    prop::collection::vec(event(), 1..100).prop_map(|events| {
+        let mut time = 100_i64;
+        let mut coming: Vec<(i64, Match)> = Vec::new();
+        for (index, (gap, delay, name, umbrella, numbered, steps, values)) in
+            events.into_iter().enumerate()
+        {
+            time += gap;
+            let mut event = matched(["a", "b", "c"][name], time, 0);
+            event.event_id = larum_event::EventId::new(format!("e{index}")).unwrap();
+            event.sequence = numbered.then_some(index as u64);
+            event.steps = steps;
+            let values = values.into_iter().map(|value| value.map(KeyValue::Int));
+            event.values = Values::new(values.collect());
+            if umbrella {
+                event.tenant = tenant("umbrella");
+            }
+            coming.push((time + delay, event));
+        }
+        coming.sort_by_key(|(arrival, _)| *arrival);
+        let mut fronts = [Watermark::MIN; 2];
+        let arrivals = coming
+            .into_iter()
+            .enumerate()
+            .map(|(index, (_, mut event))| {
+                let front = &mut fronts[usize::from(event.tenant == tenant("umbrella"))];
+                *front = (*front).max(Watermark::of(event.time, event.sequence));
+                event.watermark = *front;
+                event.place = larum_event::Place::raw(larum_event::Position(index as u64 + 1));
+                event
+            });
+        Arrivals(arrivals.collect())
+    })
+}
+
+pub fn any_policy() -> impl Strategy<Value = FiringPolicy> {
+    let odd = (1..25_i64).prop_map(|nanos| FiringPolicy::Suppress(Span::from_nanos(nanos)));
+    let named = prop::sample::select(policies(Span::from_nanos(W)).to_vec());
+    prop_oneof![4 => named, 1 => odd]
+}
+
+fn counts() -> impl Strategy<Value = WindowSpec> {
+    (1..5_u64, any_policy())
+        .prop_map(|(threshold, policy)| count(Span::from_nanos(W), threshold, policy))
+}
+
+fn occurs() -> impl Strategy<Value = Occurs> {
+    prop_oneof![
+        4 => Just(Occurs::Times(1)),
+        1 => Just(Occurs::Times(2)),
+        1 => Just(Occurs::Optional(1)),
+        2 => Just(Occurs::Never),
+    ]
+}
+
+fn joins(step: usize) -> Vec<Join> {
+    let comparison = Comparison::Equal;
+    let join = Join {
+        value: 0,
+        comparison,
+        step: 0,
+        other: 1,
+    };
+    if step == 0 { Vec::new() } else { vec![join] }
+}
+
+fn sequences() -> impl Strategy<Value = WindowSpec> {
+    let step = (
+        occurs(),
+        prop::option::weighted(0.3, 1..=W),
+        prop::bool::weighted(0.2),
+    );
+    let steps = prop::collection::vec(step, 2..=3);
+    (steps, any_policy(), any::<bool>()).prop_filter_map(
+        "something occurs",
+        |(steps, policy, stops)| {
+            let occurs = |occurs: &Occurs| matches!(occurs, Occurs::Times(_));
+            let first_occurs = steps.first().is_some_and(|(first, ..)| occurs(first));
+            if !steps.iter().any(|(it, ..)| occurs(it)) {
+                return None;
+            }
+            let steps = steps
+                .into_iter()
+                .enumerate()
+                .map(|(number, (occurs, within, joined))| Step {
+                    name: format!("s{number}").into(),
+                    occurs,
+                    within: within.map(Span::from_nanos),
+                    joins: if joined && first_occurs {
+                        joins(number)
+                    } else {
+                        Vec::new()
+                    },
+                });
+            Some(WindowSpec::Sequence(Sequence {
+                steps: steps.collect(),
+                within: Span::from_nanos(W),
+                stops,
+                policy,
+                lateness: None,
+            }))
+        },
+    )
+}
+
+/// A window of any kind.
+pub fn specs() -> impl Strategy<Value = WindowSpec> {
+    prop_oneof![counts(), sequences()]
+}
