@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Detection, GroupKey, Match, Values, Watermark};
+use larum_event::{Detection, Match, Watermark};
 use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
 use larum_window::Window;
 
@@ -103,9 +103,10 @@ pub fn match_items(
     for (item, number) in items.iter().zip(0..) {
         matcher.leave_out(left_out.of(&item.event.envelope().tenant));
         matcher.matches(layer, &item.event, &mut found, &mut failed);
-        for RuleMatch { rule, key } in found.drain(..) {
-            matched.matches.push(match_of(item, rule, key));
-        }
+        let found = found.drain(..);
+        matched
+            .matches
+            .extend(found.map(|found| match_of(item, found)));
         for fault in failed.drain(..) {
             let fault = fault_at(matcher.set(), &fault, item);
             matched.faults.extend(fault);
@@ -122,21 +123,21 @@ pub fn match_items(
     matched
 }
 
-fn match_of(item: &Item, rule: u32, key: GroupKey) -> Match {
+fn match_of(item: &Item, found: RuleMatch) -> Match {
     let envelope = item.event.envelope();
     Match {
-        rule,
+        rule: found.rule,
         tenant: envelope.tenant.clone(),
         clock: item.clock,
-        key,
+        key: found.key,
         time: envelope.time,
         sequence: item.sequence,
         place: item.place,
         event_id: envelope.id.clone(),
         watermark: Watermark::of(envelope.time, item.sequence),
-        steps: 1,
-        values: Values::none(),
-        event: None,
+        steps: found.steps,
+        values: found.values,
+        event: found.wants_event.then(|| item.event.clone()),
     }
 }
 
