@@ -245,6 +245,13 @@ impl Loader {
         let outcome = self.engine.run_ast(&source.tree);
         let mut building = self.building.borrow_mut();
         self.problems.append(&mut building.problems);
+        for missed in std::mem::take(&mut building.missed) {
+            let mut known = self.problems.iter().skip(first);
+            if !known.any(|known| missed.is_told_by(known)) {
+                let refusal = missed.refusal();
+                self.problems.push(refusal.at(file, Position::NONE));
+            }
+        }
         if let Err(error) = outcome {
             let problem = runtime_problem(&error).at(file, error.unwrap_inner().position());
             // A call that cannot work was reported before it was made.

@@ -398,3 +398,26 @@ fn a_rule_groups_alerts_by_what_they_carry() {
         }
     }
 }
+
+#[test]
+fn a_method_that_is_not_there_is_refused_wherever_the_rule_or_step_comes_from() {
+    for (text, says) in [
+        (
+            r##"let r = rule("a").on("#"); r.title("one", "two");"##,
+            "rule a: it has no method `title` with 2 arguments",
+        ),
+        (
+            r##"let s = step("x"); rule("a").on("#").within("5m").sequence([s.title("t")]);"##,
+            "step x: it has no method `title` with 1 arguments",
+        ),
+        (
+            r##"let r = rule("a").on("#"); r.nosuch(1);"##,
+            "there is no function `nosuch`",
+        ),
+    ] {
+        let found = try_load(text).map_err(|problems| shown(&problems));
+        let found = found.err().unwrap_or_default();
+        assert!(found.contains(says), "{text}: {found}");
+        assert_eq!(found.matches("error[").count(), 1, "{found}");
+    }
+}
