@@ -20,8 +20,8 @@ const TIMER: &str = "timer";
 pub struct ScriptAnswer {
     /// The state from now on, as a JSON object; `None` for an empty one.
     pub state: Option<String>,
-    /// When the timer goes off, counted from the event or from the timer that went off. One that was set before and
-    /// has not gone off is forgotten.
+    /// When the timer goes off, counted from the event or from the timer that went off. `None` leaves one that was
+    /// set before as it is; zero, for `state.timer = ()`, takes it back.
     pub timer: Option<Span>,
     /// What the alert says, if there is one.
     pub fired: Option<AlertText>,
@@ -177,7 +177,7 @@ fn split(left: Dynamic) -> Result<(Dynamic, Option<Span>), String> {
         .ok_or_else(|| format!("the state is a map, not {found}"))?;
     let timer = match members.remove(TIMER) {
         None => None,
-        Some(timer) if timer.is_unit() => None,
+        Some(timer) if timer.is_unit() => Some(Span::ZERO),
         Some(timer) => {
             let text = timer.as_immutable_string_ref().map_err(|_| {
                 format!(

@@ -83,6 +83,20 @@ fn a_timer_is_set_by_the_state_and_told_when_it_goes_off() {
 }
 
 #[test]
+fn a_timer_stays_as_it_is_until_it_is_set_anew_or_taken_back() {
+    for (script, timer) in [
+        ("|event, state| { state.n = 1; }", None),
+        ("|event, state| { state.timer = \"1m\"; }", Some(60)),
+        ("|event, state| { state.timer = (); }", Some(0)),
+    ] {
+        let mut matcher = matcher(&format!(".on_event({script})"));
+        let found = matcher.run_event(0, &login("{}"), "").unwrap();
+        assert_eq!(found.timer, timer.map(Span::from_seconds), "{script}");
+        assert!(found.state.is_none_or(|state| !state.contains("timer")));
+    }
+}
+
+#[test]
 fn a_state_has_room_for_so_much_and_no_more() {
     let mut matcher = matcher(r#".on_event(|event, state| { state.x = event.data.x; })"#);
     // `{"x":""}` around it.
