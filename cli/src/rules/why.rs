@@ -120,6 +120,10 @@ fn text_of(part: &ConditionPart) -> String {
         ConditionKind::Choice => "if the first, the second, else the third".to_owned(),
         ConditionKind::After => "the last of".to_owned(),
         ConditionKind::Script => "what the script says here".to_owned(),
+        ConditionKind::Step => match part.parts.is_empty() {
+            true => format!("step {}: every event that it reads", part.text),
+            false => format!("step {}", part.text),
+        },
         ConditionKind::Constant | ConditionKind::Test => part.text.clone(),
     }
 }
@@ -162,7 +166,7 @@ fn decide<'p>(part: &'p ConditionPart, found: &mut Vec<&'p ConditionPart>) {
                 agreeing.by_ref().for_each(|one| decide(one, found));
             }
         }
-        ConditionKind::Not | ConditionKind::Choice | ConditionKind::After => {
+        ConditionKind::Not | ConditionKind::Choice | ConditionKind::After | ConditionKind::Step => {
             part.parts.iter().for_each(|one| decide(one, found));
         }
         ConditionKind::Test | ConditionKind::Constant | ConditionKind::Script => found.push(part),
@@ -236,6 +240,7 @@ pub fn object(part: &ConditionPart) -> Value {
         ConditionKind::Not => "not",
         ConditionKind::Choice => "choice",
         ConditionKind::After => "after",
+        ConditionKind::Step => "step",
         ConditionKind::Test => "test",
         ConditionKind::Script => "script",
     };

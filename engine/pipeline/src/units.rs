@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Detection, GroupKey, Match, Place, Values, WindowSpec};
+use larum_event::{Detection, Match, Place, WindowSpec};
 use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
 use larum_window::{Added, Window};
 
@@ -115,8 +115,8 @@ pub fn match_items(
     for (item, number) in items.iter().zip(0..) {
         matcher.leave_out(left_out.of(&item.event.envelope().tenant));
         matcher.matches(layer, &item.event, &mut found, &mut failed);
-        for RuleMatch { rule, key } in found.drain(..) {
-            let found = match_of(item, layer, rule, key);
+        for found in found.drain(..) {
+            let found = match_of(item, layer, found);
             matched
                 .matches
                 .push(in_own_time(matcher.set(), item, found));
@@ -137,13 +137,13 @@ pub fn match_items(
     matched
 }
 
-fn match_of(item: &Item, layer: u8, rule: u32, key: GroupKey) -> Match {
+fn match_of(item: &Item, layer: u8, found: RuleMatch) -> Match {
     let envelope = item.event.envelope();
     Match {
-        rule,
+        rule: found.rule,
         tenant: envelope.tenant.clone(),
         clock: item.clock,
-        key,
+        key: found.key,
         time: item.time,
         sequence: item.sequence,
         place: item.place,
@@ -153,9 +153,9 @@ fn match_of(item: &Item, layer: u8, rule: u32, key: GroupKey) -> Match {
             0 => item.watermark,
             _ => whole(item.before),
         },
-        steps: 1,
-        values: Values::none(),
-        event: None,
+        steps: found.steps,
+        values: found.values,
+        event: found.wants_event.then(|| item.event.clone()),
     }
 }
 

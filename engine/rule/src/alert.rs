@@ -1,6 +1,6 @@
 //! What a rule says of a window that fired.
 
-use larum_event::{Event, GroupKey, KeyValue, Span, Timestamp};
+use larum_event::{Amount, Event, GroupKey, KeyValue, Span, Timestamp};
 use rhai::{Dynamic, Engine, Map};
 
 use crate::view::{EventView, LongText, ObjectView, kind};
@@ -16,6 +16,8 @@ pub struct WindowView<'a> {
     pub first: Timestamp,
     /// Time of the last one.
     pub last: Timestamp,
+    /// What was measured, by windows that measure something else than a count.
+    pub value: Option<Amount>,
     /// The event that set it off, for rules of single events; a window that fired may tell of it
     /// again long after the event has gone by.
     pub event: Option<&'a Event>,
@@ -30,6 +32,28 @@ pub struct AlertText {
     pub fields: serde_json::Map<String, serde_json::Value>,
 }
 
+impl AlertText {
+    /// As the JSON of an object, `message` among its members.
+    pub fn to_json(&self) -> String {
+        let mut members = self.fields.clone();
+        if let Some(message) = &self.message {
+            members.insert("message".to_owned(), message.as_str().into());
+        }
+        serde_json::Value::Object(members).to_string()
+    }
+
+    /// What [`AlertText::to_json`] wrote; nothing of another text.
+    pub fn from_json(json: &str) -> Self {
+        let members = serde_json::from_str::<serde_json::Map<_, _>>(json);
+        let mut fields = members.unwrap_or_default();
+        let message = match fields.remove("message") {
+            Some(serde_json::Value::String(message)) => Some(message),
+            Some(_) | None => None,
+        };
+        Self { message, fields }
+    }
+}
+
 /// The window in the script engine.
 #[derive(Clone)]
 pub(crate) struct ScriptWindow {
@@ -38,6 +62,7 @@ pub(crate) struct ScriptWindow {
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
     pub(crate) within: Option<Span>,
+    pub(crate) value: Option<Dynamic>,
     pub(crate) event: Option<Event>,
 }
 
@@ -50,6 +75,9 @@ pub(crate) fn register(engine: &mut Engine) {
         window.first.to_string()
     });
     engine.register_get("last", |window: &mut ScriptWindow| window.last.to_string());
+    engine.register_get("value", |window: &mut ScriptWindow| {
+        window.value.clone().unwrap_or(Dynamic::UNIT)
+    });
     engine.register_get("event", |window: &mut ScriptWindow| {
         window
             .event
@@ -69,6 +97,14 @@ pub(crate) fn key_value(value: &KeyValue) -> Dynamic {
         KeyValue::Int(value) => (*value).into(),
         KeyValue::Float(bits) => f64::from_bits(*bits).into(),
         KeyValue::Str(text) => text.as_ref().into(),
+    }
+}
+
+/// A measured number as rhai has it: whole where it is.
+pub(crate) fn amount(value: Amount) -> Dynamic {
+    match value.to_json().as_i64() {
+        Some(whole) => whole.into(),
+        None => value.to_float().into(),
     }
 }
 
@@ -100,7 +136,7 @@ pub(crate) fn alert_text(returned: &Dynamic) -> Result<AlertText, String> {
     Ok(alert)
 }
 
-fn json(value: &Dynamic) -> Result<serde_json::Value, String> {
+pub(crate) fn json(value: &Dynamic) -> Result<serde_json::Value, String> {
     if value.is_unit() {
         return Ok(serde_json::Value::Null);
     }

@@ -1,13 +1,14 @@
-//! `rule("id")` and its methods, as rule files call them.
+//! `rule("id")`, `step("name")` and their methods, as rule files call them.
 
+use std::any::TypeId;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use larum_event::RuleFile;
-use rhai::{Dynamic, Engine, NativeCallContext};
+use rhai::{Dynamic, Engine, NativeCallContext, Position};
 
 use crate::diagnostic::{Diagnostic, Refusal};
-use crate::draft::{Draft, METHODS};
+use crate::draft::{Draft, METHODS, STEP_METHODS, StepDraft, WINDOW_METHODS};
 
 /// What the files executed so far have said.
 #[derive(Default)]
@@ -18,6 +19,40 @@ pub(crate) struct Building {
     pub(crate) drafts: Vec<Draft>,
     /// What was refused.
     pub(crate) problems: Vec<Diagnostic>,
+    /// Methods that were called on rules and steps and that they do not have.
+    pub(crate) missed: Vec<Missed>,
+}
+
+/// A method that a rule or step does not have, or not with so many arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Missed {
+    /// `rule a.b` or `step x`.
+    whose: String,
+    method: String,
+    arguments: usize,
+}
+
+impl Missed {
+    /// What is wrong; where it was called is not known.
+    pub(crate) fn refusal(&self) -> Refusal {
+        let Self {
+            whose,
+            method,
+            arguments,
+        } = self;
+        let problem = format!("{whose}: it has no method `{method}` with {arguments} arguments");
+        Refusal::new("unknown-method", problem)
+    }
+
+    /// Whether it was found where it is written.
+    pub(crate) fn is_told_by(&self, problem: &Diagnostic) -> bool {
+        let names = [
+            format!("`{}`", self.method),
+            format!("`.{}(..)`", self.method),
+        ];
+        let about = ["unknown-method", "wrong-argument", "unknown-function"];
+        about.contains(&problem.code) && names.iter().any(|name| problem.message.contains(name))
+    }
 }
 
 impl Building {
@@ -33,6 +68,39 @@ impl Building {
 /// The rule that a chain of calls is about: its number among the drafts.
 #[derive(Debug, Clone, Copy)]
 struct RuleBuilder(usize);
+
+/// A method: its name, and the fewest and most arguments that it takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signature {
+    pub(crate) name: &'static str,
+    pub(crate) arguments: (usize, usize),
+}
+
+impl Signature {
+    /// Those of rules.
+    pub(crate) fn of_rules() -> Vec<Self> {
+        let plain = METHODS.iter().map(|(name, _)| Self {
+            name,
+            arguments: (1, 1),
+        });
+        let windows = WINDOW_METHODS.iter();
+        let windows = windows.map(|(name, arguments, _)| Self {
+            name,
+            arguments: *arguments,
+        });
+        plain.chain(windows).collect()
+    }
+
+    /// Those of steps.
+    pub(crate) fn of_steps() -> Vec<Self> {
+        let steps = STEP_METHODS.iter();
+        let steps = steps.map(|(name, arguments, _)| Self {
+            name,
+            arguments: (*arguments, *arguments),
+        });
+        steps.collect()
+    }
+}
 
 /// Teaches an engine to build rules into `building`.
 pub(crate) fn register(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
@@ -51,37 +119,120 @@ pub(crate) fn register(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
         },
     );
     for (name, method) in METHODS {
-        let shared = Rc::clone(building);
-        engine.register_fn(
-            name,
-            move |context: NativeCallContext<'_>, rule: RuleBuilder, value: Dynamic| {
-                let mut building = shared.borrow_mut();
-                let refused = building.drafts.get_mut(rule.0).and_then(|draft| {
-                    let refused = method(draft, context.call_position(), &value).err();
-                    refused.map(|problem| problem.of_rule(&draft.name))
-                });
-                if let Some(problem) = refused {
-                    building.report(problem, &context);
-                }
-                rule
-            },
-        );
+        on_rule(engine, building, (name, 1), move |draft, place, given| {
+            given
+                .first()
+                .map_or(Ok(()), |value| method(draft, place, value))
+        });
     }
+    for (name, (fewest, most), method) in WINDOW_METHODS {
+        for count in fewest..=most {
+            on_rule(
+                engine,
+                building,
+                (name, count),
+                move |draft, place, given| method(&mut draft.window, place, given),
+            );
+        }
+    }
+    register_steps(engine, building);
     // Misspelt methods are found before the file runs; so that it still runs to its end and
     // everything else is found too, they do nothing here.
     let shared = Rc::clone(building);
     #[expect(deprecated, reason = "rhai marks its volatile interfaces so")]
     engine.on_missing_function(move |name, args, _, _| {
-        let rule = args
-            .first()
-            .and_then(|value| value.read_lock::<RuleBuilder>())
-            .map(|rule| *rule);
+        let Some(first) = args.first() else {
+            return Ok(None);
+        };
+        let arguments = args.len().saturating_sub(1);
+        let missed = |whose: String| Missed {
+            whose,
+            method: name.to_owned(),
+            arguments,
+        };
+        let mut building = shared.borrow_mut();
+        let step = first.read_lock::<StepDraft>().map(|step| step.name.clone());
+        if let Some(step) = step {
+            building.missed.push(missed(format!("step {step}")));
+            return Ok(Some((**first).clone()));
+        }
+        let rule = first.read_lock::<RuleBuilder>().map(|rule| *rule);
         if let Some(rule) = rule
-            && name == "on"
-            && let Some(draft) = shared.borrow_mut().drafts.get_mut(rule.0)
+            && let Some(draft) = building.drafts.get_mut(rule.0)
         {
-            draft.on_said = true;
+            draft.on_said |= name == "on";
+            let whose = format!("rule {}", draft.name);
+            building.missed.push(missed(whose));
         }
         Ok(rule.map(Dynamic::from))
     });
+}
+
+/// A method of rules with so many arguments.
+fn on_rule(
+    engine: &mut Engine,
+    building: &Rc<RefCell<Building>>,
+    (name, count): (&str, usize),
+    method: impl Fn(&mut Draft, Position, &[Dynamic]) -> Result<(), Refusal> + 'static,
+) {
+    let shared = Rc::clone(building);
+    let types = types_of::<RuleBuilder>(count);
+    engine.register_raw_fn(name, types, move |context, args| {
+        let (receiver, given) = taken(args);
+        let mut building = shared.borrow_mut();
+        let rule = receiver.read_lock::<RuleBuilder>().map(|rule| *rule);
+        let refused = rule.and_then(|rule| {
+            let draft = building.drafts.get_mut(rule.0)?;
+            let refused = method(draft, context.call_position(), &given).err();
+            refused.map(|problem| problem.of_rule(&draft.name))
+        });
+        if let Some(problem) = refused {
+            building.report(problem, &context);
+        }
+        Ok(receiver)
+    });
+}
+
+fn register_steps(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
+    engine.register_type_with_name::<StepDraft>("step");
+    for (name, is_absent) in [("step", false), ("absent", true)] {
+        let shared = Rc::clone(building);
+        let begin = move |context: NativeCallContext<'_>, name: Dynamic| {
+            let (step, problem) = StepDraft::new(&name, context.call_position(), is_absent);
+            if let Some(problem) = problem {
+                shared.borrow_mut().report(problem, &context);
+            }
+            step
+        };
+        engine.register_fn(name, begin);
+    }
+    for (name, count, method) in STEP_METHODS {
+        let shared = Rc::clone(building);
+        let types = types_of::<StepDraft>(count);
+        engine.register_raw_fn(name, types, move |context, args| {
+            let (receiver, given) = taken(args);
+            let step = receiver.read_lock::<StepDraft>().map(|step| step.clone());
+            let Some(mut step) = step else {
+                return Ok(receiver);
+            };
+            if let Err(problem) = method(&mut step, context.call_position(), &given) {
+                let problem = problem.of_step(&step.name);
+                shared.borrow_mut().report(problem, &context);
+            }
+            Ok(Dynamic::from(step))
+        });
+    }
+}
+
+/// The types of a receiver and of `count` arguments.
+fn types_of<T: 'static>(count: usize) -> Vec<TypeId> {
+    let mut types = vec![TypeId::of::<T>()];
+    types.extend(std::iter::repeat_n(TypeId::of::<Dynamic>(), count));
+    types
+}
+
+/// The receiver of a call, and its arguments.
+fn taken(args: &mut [&mut Dynamic]) -> (Dynamic, Vec<Dynamic>) {
+    let mut args = args.iter().map(|value| (**value).clone());
+    (args.next().unwrap_or_default(), args.collect())
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use larum_event::TopicPattern;
 
+pub(crate) use self::pattern::is_inside_of;
 use self::pattern::{Overlap, overlap};
 
 /// The name of its files.

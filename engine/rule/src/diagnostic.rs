@@ -84,6 +84,12 @@ impl Refusal {
         self
     }
 
+    /// Says which step it is about.
+    pub(crate) fn of_step(mut self, step: &str) -> Self {
+        self.message = format!("step {step}: {}", self.message);
+        self
+    }
+
     /// As an error, at a place.
     pub(crate) fn at(self, file: &RuleFile, place: Position) -> Diagnostic {
         self.leveled(Level::Error).at(file, place)

@@ -6,27 +6,44 @@
 
 mod argument;
 
+mod duration;
+
+mod comparison;
+
+mod said;
+
+mod step;
+
+mod window;
+
+mod parts;
+
 mod finish;
+
+mod finish_window;
+
+mod finish_steps;
+
+mod joins;
+
+mod meaning;
 
 use std::sync::Arc;
 
-use larum_event::{RuleId, Severity, Span, Topic, TopicPattern, limits};
+use larum_event::{RuleId, Severity, Topic, TopicPattern};
 use rhai::{Dynamic, Position};
 
 pub(crate) use finish::{Asks, Finish};
+pub(crate) use step::{STEP_METHODS, StepDraft};
+pub(crate) use window::WINDOW_METHODS;
 
 use self::argument::{key_parts, list, one};
+use self::said::{Said, once};
+use self::step::patterns;
+use self::window::WindowDraft;
 use crate::diagnostic::{Refusal, did_you_mean};
 use crate::rule::KeyPart;
 use crate::script::Closure;
-
-/// Something a method has set, and where. A value that was refused is `None`: it was said, so
-/// nothing else need complain that it was not.
-#[derive(Debug, Clone)]
-pub(crate) struct Said<T> {
-    pub(crate) value: Option<T>,
-    pub(crate) place: Position,
-}
 
 /// A rule that is being built.
 #[derive(Debug, Clone)]
@@ -48,17 +65,15 @@ pub(crate) struct Draft {
     pub(crate) on_place: Position,
     pub(crate) when: Option<Said<Closure>>,
     pub(crate) group_by: Option<Said<Vec<KeyPart>>>,
-    pub(crate) within: Option<Said<Span>>,
-    pub(crate) count: Option<Said<u64>>,
-    pub(crate) policy: Option<Said<String>>,
+    pub(crate) window: WindowDraft,
     pub(crate) alert: Option<Said<Closure>>,
 }
 
 /// What a method does with its argument.
 type Method = fn(&mut Draft, Position, &Dynamic) -> Result<(), Refusal>;
 
-/// Every method of a rule; each takes one argument.
-pub(crate) const METHODS: [(&str, Method); 13] = [
+/// The methods of a rule that are not about its window; each takes one argument.
+pub(crate) const METHODS: [(&str, Method); 10] = [
     ("title", |draft, place, value| {
         once(&mut draft.title, "title", place, one(value).map(Into::into))
     }),
@@ -89,15 +104,6 @@ pub(crate) const METHODS: [(&str, Method); 13] = [
     ("group_by", |draft, place, value| {
         once(&mut draft.group_by, "group_by", place, key_parts(value))
     }),
-    ("within", |draft, place, value| {
-        once(&mut draft.within, "within", place, within(value))
-    }),
-    ("count", |draft, place, value| {
-        once(&mut draft.count, "count", place, count(value))
-    }),
-    ("policy", |draft, place, value| {
-        once(&mut draft.policy, "policy", place, one(value))
-    }),
     ("alert", |draft, place, value| {
         let closure = closure(place, value);
         once(&mut draft.alert, "alert", place, closure)
@@ -124,9 +130,7 @@ impl Draft {
             on_place: place,
             when: None,
             group_by: None,
-            within: None,
-            count: None,
-            policy: None,
+            window: WindowDraft::default(),
             alert: None,
         };
         (draft, id.err())
@@ -135,36 +139,13 @@ impl Draft {
     fn on(&mut self, place: Position, value: &Dynamic) -> Result<(), Refusal> {
         self.on_said = true;
         self.on_place = place;
-        for text in list(value)? {
-            let pattern =
-                TopicPattern::new(&text).map_err(|error| argument::bad_pattern(&text, &error))?;
+        for pattern in patterns(value)? {
             if !self.on.contains(&pattern) {
                 self.on.push(pattern);
             }
         }
         Ok(())
     }
-}
-
-fn once<T>(
-    slot: &mut Option<Said<T>>,
-    name: &str,
-    place: Position,
-    value: Result<T, Refusal>,
-) -> Result<(), Refusal> {
-    if let Some(said) = slot {
-        let line = said.place.line().unwrap_or(0);
-        return Err(
-            Refusal::new("set-twice", format!("`.{name}(..)` is said twice"))
-                .help(format!("the first is in line {line}")),
-        );
-    }
-    let (value, problem) = match value {
-        Ok(value) => (Some(value), Ok(())),
-        Err(problem) => (None, Err(problem)),
-    };
-    *slot = Some(Said { value, place });
-    problem
 }
 
 fn append(texts: &mut Vec<Arc<str>>, value: &Dynamic) -> Result<(), Refusal> {
@@ -222,50 +203,6 @@ fn severity(value: &Dynamic) -> Result<Severity, Refusal> {
         let near = did_you_mean(&text.to_ascii_lowercase(), known);
         Refusal::new("bad-severity", error.to_string()).maybe_help(near)
     })
-}
-
-fn within(value: &Dynamic) -> Result<Span, Refusal> {
-    if let Ok(seconds) = value.as_int() {
-        return Err(Refusal::new(
-            "bad-duration",
-            format!("a duration is a text with a unit, not {seconds}"),
-        )
-        .help(format!("did you mean `\"{seconds}s\"`?")));
-    }
-    let text = one(value)?;
-    let span = Span::parse(&text).map_err(|error| {
-        Refusal::new("bad-duration", error.to_string()).maybe_help(argument::meant_duration(&text))
-    })?;
-    if span.is_zero() {
-        return Err(
-            Refusal::new("bad-duration", "a window of no length holds nothing")
-                .help("leave `.within(..)` and `.count(..)` out for an alert at each match"),
-        );
-    }
-    Ok(span)
-}
-
-fn count(value: &Dynamic) -> Result<u64, Refusal> {
-    let bad = |found: String| {
-        Refusal::new(
-            "bad-count",
-            format!("a count is a whole number from 1 on, not {found}"),
-        )
-    };
-    let count = match value.as_int() {
-        Ok(count) => u64::try_from(count)
-            .ok()
-            .filter(|count| *count > 0)
-            .ok_or_else(|| bad(count.to_string()))?,
-        Err(_) => return Err(bad(argument::shown(value)).maybe_help(argument::meant_number(value))),
-    };
-    if count > limits::EVENTS_PER_KEY as u64 {
-        let problem =
-            format!("a window that waits for {count} matches would have to keep them all");
-        let help = format!("a count is at most {}", limits::EVENTS_PER_KEY);
-        return Err(Refusal::new("unbounded-state", problem).help(help));
-    }
-    Ok(count)
 }
 
 fn closure(place: Position, value: &Dynamic) -> Result<Closure, Refusal> {

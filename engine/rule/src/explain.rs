@@ -39,6 +39,8 @@ pub enum ConditionKind {
     Choice,
     /// Its last part; the others are computed before.
     After,
+    /// The condition of a step, whose name its text is; without parts every event that the step reads.
+    Step,
     /// A question about the event, asked as a predicate.
     Test,
     /// What only the script decides.
@@ -64,6 +66,24 @@ pub enum Gate {
     EveryEvent,
     /// For events of which one of these holds, at least.
     AnyOf(Vec<String>),
+}
+
+impl Gate {
+    /// For events for which one of two asks.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Never, other) | (other, Self::Never) => other,
+            (Self::EveryEvent, _) | (_, Self::EveryEvent) => Self::EveryEvent,
+            (Self::AnyOf(mut one), Self::AnyOf(other)) => {
+                for test in other {
+                    if !one.contains(&test) {
+                        one.push(test);
+                    }
+                }
+                Self::AnyOf(one)
+            }
+        }
+    }
 }
 
 /// How a rule is decided.

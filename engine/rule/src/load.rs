@@ -1,5 +1,7 @@
 //! From files to a set: scripts are executed, front ends compile theirs, and the whole is checked.
 
+mod foreign;
+
 mod programs;
 
 use std::cell::RefCell;
@@ -7,16 +9,18 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, RuleFile, TopicPattern, WindowSpec, limits};
+use larum_event::{FieldSet, RuleFile, TopicPattern, limits};
 use rhai::{Engine, Position};
 
+use self::foreign::foreign;
+pub(crate) use self::programs::Programs;
 use crate::beside::is_beside;
-use crate::builder::{self, Building};
+use crate::builder::{self, Building, Signature};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostic, Level, Refusal};
-use crate::draft::{Asks, Finish, METHODS, alert_topic};
+use crate::draft::{Asks, Finish, alert_topic};
 use crate::exception::{self, Written};
-use crate::front_end::{CompiledRule, FrontEnd};
+use crate::front_end::FrontEnd;
 use crate::layers;
 use crate::predicate::{
     BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, ViewId,
@@ -25,7 +29,7 @@ use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Checker, Source, functions_of, to_arguments};
 use crate::set::{Premises, RuleSet};
-use crate::trouble::{no_order, runtime_problem, syntax_problem, unknown_alerts};
+use crate::trouble::{keys_not_carried, no_order, runtime_problem, syntax_problem, unknown_alerts};
 
 /// Loads sets of rules: those in Rhai, and those of the languages it has front ends for.
 #[derive(Debug, Clone, Default)]
@@ -110,8 +114,6 @@ struct Loader {
     predicates: PredicateSetBuilder,
     premises: Premises,
     layout: PathMap,
-    /// The rules whose scripts may have to be asked, by number.
-    scripted: Vec<u32>,
     interprets: bool,
     catalogue: Catalogue,
     /// Exceptions by the number of their file.
@@ -136,7 +138,6 @@ impl Loader {
             predicates: PredicateSetBuilder::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
-            scripted: Vec::new(),
             interprets: false,
             catalogue: Catalogue::default(),
             exceptions: Vec::new(),
@@ -179,13 +180,18 @@ impl Loader {
             }
         };
         let first = self.problems.len();
-        let methods = METHODS.map(|(name, _)| name);
+        let (rules, steps) = (Signature::of_rules(), Signature::of_steps());
+        let methods: Vec<&str> = rules
+            .iter()
+            .chain(&steps)
+            .map(|method| method.name)
+            .collect();
         let mut checker = Checker {
             file,
             source: &source,
             problems: &mut self.problems,
         };
-        checker.builder(&methods);
+        checker.builder(&rules, &steps);
         checker.calls(&self.functions, &methods);
         self.execute(file, &source, first);
         let drafts = std::mem::take(&mut self.building.borrow_mut().drafts);
@@ -239,6 +245,13 @@ impl Loader {
         let outcome = self.engine.run_ast(&source.tree);
         let mut building = self.building.borrow_mut();
         self.problems.append(&mut building.problems);
+        for missed in std::mem::take(&mut building.missed) {
+            let mut known = self.problems.iter().skip(first);
+            if !known.any(|known| missed.is_told_by(known)) {
+                let refusal = missed.refusal();
+                self.problems.push(refusal.at(file, Position::NONE));
+            }
+        }
         if let Err(error) = outcome {
             let problem = runtime_problem(&error).at(file, error.unwrap_inner().position());
             // A call that cannot work was reported before it was made.
@@ -274,14 +287,8 @@ impl Loader {
             .map(|(number, file)| (file.path.as_str(), number))
             .collect();
         for rule in compiled.rules {
-            let line = u16::try_from(rule.line).unwrap_or(u16::MAX);
-            self.loaded.push(Loaded {
-                file: numbers.get(&*rule.file).copied(),
-                place: Position::new(line, 1),
-                asks: Asks::default(),
-                programs: Some(rule.programs.clone()),
-                rule: foreign(rule, front_end.language()),
-            });
+            let file = numbers.get(&*rule.file).copied();
+            self.loaded.push(foreign(rule, front_end.language(), file));
         }
     }
 
@@ -303,10 +310,12 @@ impl Loader {
             self.order(files);
             self.except(files);
         }
-        if !has_error(&self.problems)
-            && let Err(error) = self.programs()
-        {
-            self.problems.push(too_much(&error));
+        let mut programs = Programs::default();
+        if !has_error(&self.problems) {
+            match self.programs() {
+                Ok(found) => programs = found,
+                Err(error) => self.problems.push(too_much(&error)),
+            }
         }
         if has_error(&self.problems) {
             return Err(self.problems);
@@ -324,13 +333,13 @@ impl Loader {
             files: files.to_vec(),
             layers: rules.iter().map(|rule| rule.layer + 1).max().unwrap_or(1),
             raisers: raisers.collect(),
-            rules,
             warnings: self.problems,
             paths: self.paths,
             predicates: Arc::new(predicates),
             premises: self.premises,
             layout: self.layout,
-            scripted: self.scripted,
+            rules,
+            programs,
             catalogue: self.catalogue,
             excepted: self.excepted.map(Arc::new),
         })
@@ -365,10 +374,13 @@ impl Loader {
             }
         }
         found.extend(unknown_alerts(&rules));
-        for (rule, problem) in found {
+        let of_keys = keys_not_carried(&rules).into_iter();
+        let found = found.into_iter().map(|found| (found, false));
+        for ((rule, problem), is_of_key) in found.chain(of_keys.map(|found| (found, true))) {
             let place = self.loaded.get(rule).and_then(|loaded| {
                 let file = loaded.file.and_then(|file| files.get(file))?;
-                Some((file, loaded.place))
+                let place = loaded.asks.key_place.filter(|_| is_of_key);
+                Some((file, place.unwrap_or(loaded.place)))
             });
             self.problems.push(match place {
                 Some((file, place)) => problem.at(file, place),
@@ -405,35 +417,6 @@ impl Loader {
                 self.problems.push(problem.at(file, loaded.place));
             }
         }
-    }
-}
-
-/// A rule of another language among the others.
-fn foreign(rule: CompiledRule, language: &'static str) -> Rule {
-    Rule {
-        id: rule.id,
-        language,
-        title: Some(rule.title),
-        description: rule.description,
-        severity: rule.severity,
-        attack: rule.attack,
-        references: rule.references,
-        false_positives: rule.false_positives,
-        on: vec![TopicPattern::everything()],
-        group_by: Vec::new(),
-        window: WindowSpec::Single,
-        layer: 0,
-        semantic_hash: rule.semantic_hash,
-        file: rule.file,
-        line: rule.line,
-        synonyms: rule.synonyms,
-        source: 0,
-        exceptions: Vec::new(),
-        when: None,
-        condition: None,
-        plan: None,
-        key: Vec::new(),
-        alert: None,
     }
 }
 

@@ -8,28 +8,32 @@ mod candidates;
 
 mod explain;
 
+mod script;
+
+mod stateful;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{Event, GroupKey, Topic, Value};
-use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Scope};
+use larum_event::{Amount, Event, GroupKey, Topic, Value, Values};
+use rhai::Engine;
 
 use self::candidates::{Candidates, Decides};
-use crate::alert::{self, AlertText, ScriptWindow, WindowView};
+use self::script::Program;
+pub use self::stateful::ScriptAnswer;
 use crate::condition::Fields;
-use crate::error::{FaultKind, RuleFault};
+use crate::error::RuleFault;
 use crate::exception::{Excepted, ExceptionMatcher};
 use crate::predicate::{
     PredicateId, PredicateMatcher, Record, RecordReader, Slot, ValueKind, Work,
 };
-use crate::rule::Rule;
+use crate::rule::{Rule, RuleStep};
 use crate::sandbox;
-use crate::script::{Closure, Prepare, Source, body};
+use crate::script::{Prepare, Source};
 use crate::set::RuleSet;
 use crate::timer::Timer;
-use crate::trouble::said;
-use crate::view::{EventView, Member, kind};
+use crate::view::Member;
 
 /// Most topics whose rules are remembered; beyond it the memory starts anew.
 const TOPICS: usize = 10_000;
@@ -41,6 +45,12 @@ pub struct RuleMatch {
     pub rule: u32,
     /// The rule's group key, read from the event.
     pub key: GroupKey,
+    /// Which of its steps the event satisfies, as [`Match::steps`](larum_event::Match::steps) has them.
+    pub steps: u32,
+    /// What its window measures or compares.
+    pub values: Values,
+    /// Whether its window wants the whole event.
+    pub wants_event: bool,
 }
 
 /// Decides for one thread which rules an event satisfies.
@@ -49,8 +59,12 @@ pub struct Matcher {
     engine: Engine,
     prepare: Prepare,
     sources: Vec<Option<Source>>,
+    /// By the number of the program.
     conditions: Vec<Option<Program>>,
+    /// By the number of the rule.
     alerts: Vec<Option<Program>>,
+    on_event: Vec<Option<Program>>,
+    on_timer: Vec<Option<Program>>,
     /// The one rule that is asked, when not all are.
     only: Option<u32>,
     /// Rules that are not asked.
@@ -70,20 +84,6 @@ pub struct Matcher {
     exceptions: ExceptionMatcher,
 }
 
-/// A closure ready to run: its body as a script of its own, with parameters for variables.
-struct Program {
-    tree: AST,
-    parameters: Vec<ImmutableString>,
-    captured: Vec<Dynamic>,
-}
-
-/// What the parameter of a closure is.
-#[derive(Clone, Copy)]
-enum Takes {
-    Event,
-    Window,
-}
-
 impl Matcher {
     /// A matcher for the rules of `set`.
     pub fn new(set: Arc<RuleSet>) -> Self {
@@ -100,12 +100,16 @@ impl Matcher {
             }
         }
         let rules = set.rules().len();
+        let programs = set.programs.asked.len();
+        let none = |count| std::iter::repeat_with(|| None).take(count).collect();
         Self {
             prepare: Prepare::new(&engine),
             engine,
             sources,
-            conditions: std::iter::repeat_with(|| None).take(rules).collect(),
-            alerts: std::iter::repeat_with(|| None).take(rules).collect(),
+            conditions: none(programs),
+            alerts: none(rules),
+            on_event: none(rules),
+            on_timer: none(rules),
             topics: HashMap::new(),
             only: None,
             left_out: Arc::default(),
@@ -183,15 +187,16 @@ impl Matcher {
         let set = Arc::clone(&self.set);
         let found = self.programs(given, event);
         let mut fields = None;
-        for (number, decides) in Candidates::of(&found, &set) {
+        let mut of_rule = OfRule::default();
+        for (program, decides) in Candidates::of(&found, &set) {
+            let Some((number, rule, step)) = set.step(program) else {
+                continue;
+            };
             let is_other = self.only.is_some_and(|only| only != number);
             if is_other || self.left_out.contains(&number) {
                 continue;
             }
-            let Some(rule) = set.rule(number) else {
-                continue;
-            };
-            match self.holds(number, rule, decides, event) {
+            match self.holds((program, decides), (number, rule, step), event) {
                 Ok(true) => {}
                 Ok(false) => continue,
                 Err(fault) => {
@@ -200,18 +205,38 @@ impl Matcher {
                 }
             }
             let mut key = Some(Vec::new());
-            if !rule.key.is_empty() {
+            if !step.key.is_empty() {
                 let fields = fields.get_or_insert_with(|| Fields::of(event, &set.paths));
-                key = rule.key.iter().map(|field| fields.key(*field)).collect();
+                let members = step.key.iter();
+                key = members.map(|field| fields.key(*field)).collect();
             }
-            if let Some(key) = key
-                && !self.exceptions.keep_out(number, rule, event)
-            {
-                out.push(RuleMatch {
-                    rule: number,
-                    key: GroupKey::new(key),
-                });
+            let Some(key) = key.map(GroupKey::new) else {
+                continue;
+            };
+            if of_rule.begin(number, out.len()) {
+                of_rule.kept_out = self.exceptions.keep_out(number, rule, event);
             }
+            if of_rule.kept_out {
+                continue;
+            }
+            // Steps of one group are one match.
+            let known = out.get_mut(of_rule.first..).unwrap_or_default();
+            if let Some(known) = known.iter_mut().find(|known| known.key == key) {
+                known.steps |= step.bit;
+                continue;
+            }
+            let mut values = Values::none();
+            if !rule.values.is_empty() {
+                let fields = fields.get_or_insert_with(|| Fields::of(event, &set.paths));
+                values = measured(rule, fields);
+            }
+            out.push(RuleMatch {
+                rule: number,
+                key,
+                steps: step.bit,
+                values,
+                wants_event: rule.wants_events(),
+            });
         }
         self.found = found;
     }
@@ -258,120 +283,48 @@ impl Matcher {
     /// The condition failed on the event.
     pub fn condition(&mut self, number: u32, event: &Event) -> Result<bool, RuleFault> {
         let set = Arc::clone(&self.set);
+        let Some(rule) = set.rule(number) else {
+            return Ok(false);
+        };
+        let steps = self.steps_held(number, rule, event);
+        any_held(steps)
+    }
+
+    /// Of each step of a rule that may hold, whatever the event's topic and key: how it is decided, and the
+    /// answer.
+    fn steps_held(
+        &mut self,
+        number: u32,
+        rule: &Rule,
+        event: &Event,
+    ) -> Vec<(Decides, Result<bool, RuleFault>)> {
+        let set = Arc::clone(&self.set);
         let found = self.programs(&set.premises.all(), event);
-        let decides = Candidates::of(&found, &set).find(|(rule, _)| *rule == number);
-        self.found = found;
-        match (decides, set.rule(number)) {
-            (Some((_, decides)), Some(rule)) => self.holds(number, rule, decides, event),
-            _ => Ok(false),
+        let mut held = Vec::new();
+        for (program, decides) in Candidates::of(&found, &set) {
+            if let Some((known, _, step)) = set.step(program)
+                && known == number
+            {
+                let answer = self.holds((program, decides), (number, rule, step), event);
+                held.push((decides, answer));
+            }
         }
+        self.found = found;
+        held
     }
 
     fn holds(
         &mut self,
-        number: u32,
-        rule: &Rule,
-        decides: Decides,
+        (program, decides): (u32, Decides),
+        (number, rule, step): (u32, &Rule, &RuleStep),
         event: &Event,
     ) -> Result<bool, RuleFault> {
-        match (decides, &rule.when) {
-            (Decides::Script, Some(closure)) => self.script_holds(number, rule, closure, event),
+        match (decides, &step.when) {
+            (Decides::Script, Some(closure)) => {
+                self.script_holds((number, program), rule, closure, event)
+            }
             (Decides::Script, None) | (Decides::Program, _) => Ok(true),
         }
-    }
-
-    /// What a rule's `.alert(|window| ..)` says of a window; nothing if it has none.
-    ///
-    /// # Errors
-    /// The closure threw, spent too much, or gave what is no text.
-    pub fn alert_fields(
-        &mut self,
-        rule: u32,
-        window: &WindowView<'_>,
-    ) -> Result<AlertText, RuleFault> {
-        let set = Arc::clone(&self.set);
-        let Some((wanted, closure)) = set
-            .rule(rule)
-            .and_then(|found| found.alert.as_ref().map(|closure| (found, closure)))
-        else {
-            return Ok(AlertText::default());
-        };
-        let members = wanted.group_by.iter().zip(window.key.members());
-        let script_window = ScriptWindow {
-            count: i64::try_from(window.count).unwrap_or(i64::MAX),
-            key: members
-                .map(|(part, value)| (part.name.as_ref().into(), alert::key_value(value)))
-                .collect(),
-            first: window.first,
-            last: window.last,
-            within: wanted.window.within(),
-            event: window.event.cloned(),
-        };
-        let index = usize::try_from(rule).unwrap_or(usize::MAX);
-        if let Some(slot) = self.alerts.get_mut(index)
-            && slot.is_none()
-        {
-            *slot = program(&self.sources, &self.prepare, wanted, closure, Takes::Window);
-        }
-        let fault = |message, kind| RuleFault {
-            rule,
-            message,
-            kind,
-        };
-        let ready = self.alerts.get(index).and_then(Option::as_ref);
-        let ready = ready.ok_or_else(|| fault(not_found(wanted), FaultKind::Error))?;
-        let returned = ready
-            .run(&self.engine, Dynamic::from(script_window))
-            .map_err(|error| fault(told(wanted, &error), sandbox::kind_of(&error)))?;
-        alert::alert_text(&returned)
-            .map_err(|reason| fault(format!("{}: {reason}", wanted.file), FaultKind::Error))
-    }
-
-    /// Runs a rule's condition as a script.
-    fn script_holds(
-        &mut self,
-        number: u32,
-        rule: &Rule,
-        closure: &Closure,
-        event: &Event,
-    ) -> Result<bool, RuleFault> {
-        let fault = |message, kind| RuleFault {
-            rule: number,
-            message,
-            kind,
-        };
-        let index = usize::try_from(number).unwrap_or(usize::MAX);
-        if let Some(slot) = self.conditions.get_mut(index)
-            && slot.is_none()
-        {
-            *slot = program(&self.sources, &self.prepare, rule, closure, Takes::Event);
-        }
-        let ready = self.conditions.get(index).and_then(Option::as_ref);
-        let ready = ready.ok_or_else(|| fault(not_found(rule), FaultKind::Error))?;
-        let began = self.timer.as_mut().and_then(Timer::begin);
-        let returned = ready.run(&self.engine, Dynamic::from(EventView(event.clone())));
-        if let Some((timer, began)) = self.timer.as_mut().zip(began) {
-            timer.end(number, began);
-        }
-        let returned =
-            returned.map_err(|error| fault(told(rule, &error), sandbox::kind_of(&error)))?;
-        let holds = if returned.is_unit() {
-            Ok(false)
-        } else {
-            returned.as_bool()
-        };
-        self.ran.extend(holds.is_ok().then_some(number));
-        holds.map_err(|_| {
-            let place = closure.place;
-            let message = format!(
-                "{}:{}:{}: the condition gives {}, not true or false",
-                rule.file,
-                place.line().unwrap_or(rule.line),
-                place.position().unwrap_or(1),
-                kind(&returned),
-            );
-            fault(message, FaultKind::Error)
-        })
     }
 
     /// What is given in each layer of events of `topic`.
@@ -392,53 +345,47 @@ impl Matcher {
     }
 }
 
-fn program(
-    sources: &[Option<Source>],
-    prepare: &Prepare,
-    rule: &Rule,
-    closure: &Closure,
-    takes: Takes,
-) -> Option<Program> {
-    let source = sources.get(rule.source)?.as_ref()?;
-    let function = source.closure(closure, 1)?;
-    let event = match takes {
-        Takes::Event => function.params.last().map(|name| name.as_str()),
-        Takes::Window => None,
-    };
-    let mut statements = body(function);
-    prepare.body(&mut statements, event);
-    Some(Program {
-        tree: AST::new(statements, Rc::clone(source.tree.shared_lib())),
-        parameters: function.params.iter().cloned().collect(),
-        captured: closure
-            .captured
-            .iter()
-            .map(|value| value.to_dynamic())
-            .collect(),
-    })
+/// What the window of a rule measures or compares.
+fn measured(rule: &Rule, fields: &Fields<'_>) -> Values {
+    let numbers_only = rule.measures_numbers();
+    let found = rule.values.iter().map(|field| {
+        let value = fields.key(*field);
+        value.filter(|value| !numbers_only || Amount::of(value).is_some())
+    });
+    Values::new(found.collect())
 }
 
-impl Program {
-    fn run(&self, engine: &Engine, argument: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
-        let mut scope = Scope::new();
-        let values = self.captured.iter().cloned().chain([argument]);
-        for (name, value) in self.parameters.iter().zip(values) {
-            scope.push_dynamic(name.clone(), value);
+/// Whether one of the steps holds; what fails is told where none does.
+fn any_held(steps: Vec<(Decides, Result<bool, RuleFault>)>) -> Result<bool, RuleFault> {
+    let mut outcome = Ok(false);
+    for (_, held) in steps {
+        match held {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(fault) => outcome = Err(fault),
         }
-        engine.eval_ast_with_scope::<Dynamic>(&mut scope, &self.tree)
     }
+    outcome
 }
 
-/// A failure of a script with its place.
-fn told(rule: &Rule, error: &EvalAltResult) -> String {
-    let inner = error.unwrap_inner();
-    let place = inner.position();
-    match (place.line(), place.position()) {
-        (Some(line), Some(column)) => format!("{}:{line}:{column}: {}", rule.file, said(inner)),
-        _ => format!("{}: {}", rule.file, said(inner)),
-    }
+/// The rule whose steps are looked at.
+#[derive(Default)]
+struct OfRule {
+    number: Option<u32>,
+    /// Where its matches begin.
+    first: usize,
+    /// Whether an exception keeps the event from it.
+    kept_out: bool,
 }
 
-fn not_found(rule: &Rule) -> String {
-    format!("{}: the closure of rule {} is gone", rule.file, rule.id)
+impl OfRule {
+    /// Whether this is another rule than before.
+    fn begin(&mut self, number: u32, first: usize) -> bool {
+        let is_new = self.number != Some(number);
+        if is_new {
+            self.number = Some(number);
+            self.first = first;
+        }
+        is_new
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larum_event::{Event, GroupKey, KeyValue, RuleId, Severity, TopicPattern, WindowSpec};
+use larum_event::{Event, GroupKey, KeyValue, Measure, RuleId, Severity, TopicPattern, WindowSpec};
 
 use crate::condition::{Condition, Field, Plan};
 use crate::exception::Exception;
@@ -56,14 +56,56 @@ pub struct Rule {
     pub exceptions: Vec<Exception>,
     /// Of a rule of another language: fields that it names, and what they are called in some events.
     pub(crate) synonyms: Vec<(Arc<str>, Arc<str>)>,
+    /// Its conditions: one, or one for each step.
+    pub steps: Vec<RuleStep>,
+    /// The fields that its window measures or compares, in the order of [`RuleMatch::values`](crate::RuleMatch::values).
+    pub measured: Vec<Arc<str>>,
+    pub(crate) values: Vec<Field>,
     pub(crate) source: usize,
+    pub(crate) alert: Option<Closure>,
+    pub(crate) on_event: Option<Closure>,
+    pub(crate) on_timer: Option<Closure>,
+}
+
+/// A condition of a rule: its only one, or that of one step.
+#[derive(Debug, Clone)]
+pub struct RuleStep {
+    /// The step's name; empty for the condition of a rule without steps.
+    pub name: Arc<str>,
+    /// What an event that satisfies it sets in [`RuleMatch::steps`](crate::RuleMatch::steps).
+    pub bit: u32,
+    /// The topics it reads.
+    pub on: Vec<TopicPattern>,
+    /// Where its events have the members of the group key, in their order.
+    pub key_paths: Vec<Arc<str>>,
     pub(crate) when: Option<Closure>,
     /// What `when` says, as far as it can be read.
     pub(crate) condition: Option<Arc<Condition>>,
     /// How that is decided.
     pub(crate) plan: Option<Arc<Plan>>,
     pub(crate) key: Vec<Field>,
-    pub(crate) alert: Option<Closure>,
+}
+
+impl RuleStep {
+    /// The only condition of a rule: every event of its topics.
+    pub(crate) fn only(on: Vec<TopicPattern>) -> Self {
+        Self {
+            name: "".into(),
+            bit: 1,
+            on,
+            key_paths: Vec::new(),
+            when: None,
+            condition: None,
+            plan: None,
+            key: Vec::new(),
+        }
+    }
+
+    /// Whether its condition, if it has one, is read as a whole.
+    pub fn is_native(&self) -> bool {
+        let condition = self.condition.as_ref();
+        condition.is_none_or(|condition| !condition.has_script())
+    }
 }
 
 impl Rule {
@@ -79,14 +121,39 @@ impl Rule {
 
     /// Whether anything of it is run as a script.
     pub(crate) fn has_script(&self) -> bool {
-        self.when.is_some() || self.alert.is_some()
+        let own = [&self.alert, &self.on_event, &self.on_timer];
+        own.into_iter().any(Option::is_some) || self.steps.iter().any(|step| step.when.is_some())
     }
 
-    /// Whether its condition, if it has one, is read as a whole: the script runs only for values of
-    /// shapes that only the script knows.
+    /// Whether its conditions are read as a whole: the script runs only for values of shapes that only the
+    /// script knows.
     pub fn is_native(&self) -> bool {
-        let condition = self.condition.as_ref();
-        condition.is_none_or(|condition| !condition.has_script())
+        self.steps.iter().all(RuleStep::is_native)
+    }
+
+    /// Whether its matches carry the whole event.
+    pub fn wants_events(&self) -> bool {
+        matches!(self.window, WindowSpec::Scripted(_))
+    }
+
+    /// Whether what its window measures are numbers.
+    pub(crate) fn measures_numbers(&self) -> bool {
+        let WindowSpec::Aggregate(aggregate) = &self.window else {
+            return false;
+        };
+        match aggregate.measure {
+            Measure::Sum
+            | Measure::Average
+            | Measure::Min
+            | Measure::Max
+            | Measure::Percentile(_)
+            | Measure::Change => true,
+            Measure::Count
+            | Measure::Distinct
+            | Measure::Steps(_)
+            | Measure::FirstSeen
+            | Measure::Rate { .. } => false,
+        }
     }
 
     /// What `event` has for each member of the group key; `None` where nothing can be grouped by.

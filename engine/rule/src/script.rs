@@ -6,6 +6,8 @@ mod check;
 
 mod closure;
 
+mod joins;
+
 mod names;
 
 mod normal;
@@ -26,8 +28,9 @@ mod walk;
 
 pub(crate) use chain::{Chain, Link, Root};
 pub(crate) use check::{Checker, functions_of};
-pub(crate) use closure::{Closure, Literal};
-pub(crate) use names::unknown_field;
+pub(crate) use closure::{Arguments, Closure, Literal};
+pub(crate) use joins::{WrittenJoin, own_body, read_joins};
+pub(crate) use names::{WindowMeaning, unknown_field};
 pub(crate) use normal::Normal;
 pub(crate) use places::to_arguments;
 pub(crate) use prepare::{Prepare, may_miss, redefines};

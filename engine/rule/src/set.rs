@@ -14,9 +14,9 @@ use crate::catalogue::Catalogue;
 use crate::diagnostic::Diagnostic;
 use crate::draft::alert_topic;
 use crate::layers::reads_alerts;
-use crate::load::RuleLoader;
+use crate::load::{Programs, RuleLoader};
 use crate::predicate::{PathMap, PredicateSet};
-use crate::rule::Rule;
+use crate::rule::{Rule, RuleStep};
 
 /// The rules of some files, as plain data: cheap to share between threads in an `Arc`.
 #[derive(Debug, Clone)]
@@ -38,8 +38,8 @@ pub struct RuleSet {
     pub(crate) premises: Premises,
     /// Where events keep the fields that rules of other languages name.
     pub(crate) layout: PathMap,
-    /// The rules whose scripts may have to be asked, each with a program behind those of the rules.
-    pub(crate) scripted: Vec<u32>,
+    /// Which program is about which rule.
+    pub(crate) programs: Programs,
 }
 
 impl RuleSet {
@@ -57,7 +57,7 @@ impl RuleSet {
             predicates: Arc::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
-            scripted: Vec::new(),
+            programs: Programs::default(),
         }
     }
 
@@ -82,6 +82,13 @@ impl RuleSet {
     /// The rule with a number.
     pub fn rule(&self, number: u32) -> Option<&Rule> {
         self.rules.get(usize::try_from(number).ok()?)
+    }
+
+    /// What a program is about.
+    pub(crate) fn step(&self, program: u32) -> Option<(u32, &Rule, &RuleStep)> {
+        let (number, step) = self.programs.about(program)?;
+        let rule = self.rule(number)?;
+        Some((number, rule, rule.steps.get(step)?))
     }
 
     /// The rule here that means the same as the rule `number` of `before`, so that it may take over its

@@ -146,6 +146,7 @@ fn words_for(
         key: &detection.key,
         first: detection.first,
         last: detection.last,
+        value: detection.value,
         event,
     };
     match matcher.alert_fields(detection.rule, &view) {

@@ -43,7 +43,8 @@ impl Catalogue {
     /// What is wrong with what a rule asks, each with its place.
     pub(crate) fn check(&self, rule: &Rule, asks: &Asks) -> Vec<(Position, Diagnostic)> {
         let id = rule.id.as_str();
-        let uses = self.check_uses(rule, &asks.uses).into_iter();
+        let uses = asks.uses.iter();
+        let uses = uses.flat_map(|(on, uses)| self.told(rule, on, uses));
         let topics = rule.on.iter().filter_map(|on| {
             let help = self.topic_near(on)?;
             let problem = format!("no known event has the topic {:?}", on.as_str());
@@ -55,8 +56,17 @@ impl Catalogue {
 
     /// The same of `uses`, in whatever file they stand.
     pub(crate) fn check_uses(&self, rule: &Rule, uses: &[FieldUse]) -> Vec<(Position, Diagnostic)> {
+        self.told(rule, &rule.on, uses)
+    }
+
+    fn told(
+        &self,
+        rule: &Rule,
+        on: &[TopicPattern],
+        uses: &[FieldUse],
+    ) -> Vec<(Position, Diagnostic)> {
         let id = rule.id.as_str();
-        let uses = self.uses(&rule.on, uses).into_iter();
+        let uses = self.uses(on, uses).into_iter();
         uses.map(|it| (it.place, it.problem.of_rule(id).leveled(it.level)))
             .collect()
     }

@@ -25,6 +25,11 @@ pub(super) fn overlap(rule: &TopicPattern, known: &TopicPattern) -> Overlap {
     }
 }
 
+/// Whether all topics of one pattern are among those of another.
+pub(crate) fn is_inside_of(one: &TopicPattern, other: &TopicPattern) -> bool {
+    overlap(one, other) == Overlap::All
+}
+
 /// Leading wildcards do not mean topics that begin with `$`.
 fn is_hidden(wildcard: &str, literal: &str) -> bool {
     ["+", "#"].contains(&wildcard) && literal.starts_with('$')

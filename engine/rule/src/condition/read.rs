@@ -8,7 +8,7 @@ use super::Comparison;
 use super::question::{Asked, Condition, Question};
 use super::scope::{Binding, Operand, Scope};
 use super::statements::Tail;
-use crate::script::{Closure, Source, body, may_miss, redefines};
+use crate::script::{Closure, Source, may_miss, own_body, redefines};
 
 /// Most parts of one condition, what its functions hold included; beyond it the script decides.
 const PARTS: usize = 20_000;
@@ -27,13 +27,13 @@ pub(super) struct Reader<'a> {
 
 /// The condition of a closure over an event, as far as it can be read.
 pub(crate) fn read(source: &Source, closure: &Closure) -> Condition {
-    let Some(function) = source.closure(closure, 1) else {
+    let Some(function) = source.closure(closure) else {
         return Condition::script(closure.place);
     };
-    let Some((event, captured)) = function.params.split_last() else {
+    let (parameters, statements) = own_body(function, closure);
+    let Some((event, captured)) = parameters.split_last() else {
         return Condition::script(closure.place);
     };
-    let statements = body(function);
     let by_members = redefines(&statements, event);
     let mut scope = Scope::of_closure();
     for (name, value) in captured.iter().zip(&closure.captured) {

@@ -34,6 +34,19 @@ pub(super) fn list(value: &Dynamic) -> Result<Vec<String>, Refusal> {
     }
 }
 
+/// Paths of fields that a window measures.
+pub(super) fn paths(value: &Dynamic) -> Result<Vec<Arc<str>>, Refusal> {
+    let paths = list(value)?;
+    if paths.len() > KEY_PARTS {
+        let problem = format!("at most {KEY_PARTS} fields, not {}", paths.len());
+        return Err(Refusal::new("bad-field", problem));
+    }
+    paths
+        .iter()
+        .map(|path| single(path, "bad-field", "windows measure").map(|()| Arc::from(path.as_str())))
+        .collect()
+}
+
 /// A value for a message.
 pub(super) fn shown(value: &Dynamic) -> String {
     let text = if value.is_string() || value.is_int() || value.is_float() || value.is_bool() {
@@ -155,8 +168,18 @@ pub(super) fn key_parts(value: &Dynamic) -> Result<Vec<KeyPart>, Refusal> {
 }
 
 fn part(name: Option<&str>, path: &str) -> Result<KeyPart, Refusal> {
+    single(path, "bad-key", "events are grouped by")?;
+    let last = path.rsplit('.').next().unwrap_or(path);
+    Ok(KeyPart {
+        name: Arc::from(name.unwrap_or(last)),
+        path: Arc::from(path),
+    })
+}
+
+/// That a path leads to something that can be a single value.
+fn single(path: &str, code: &'static str, what: &str) -> Result<(), Refusal> {
     if path.len() > limits::RULE_STRING_BYTES {
-        return Err(Refusal::new("bad-key", "the path is too long"));
+        return Err(Refusal::new(code, "the path is too long"));
     }
     let field = FieldRef::parse(path).map_err(|unknown| {
         let inner = path
@@ -167,20 +190,13 @@ fn part(name: Option<&str>, path: &str) -> Result<KeyPart, Refusal> {
         problem.help = inner.or(problem.help);
         problem
     })?;
-    let groups_nothing = matches!(
+    let is_object = matches!(
         field,
         FieldRef::Member(Member::Data | Member::Metadata | Member::Correlation)
     );
-    if groups_nothing {
-        return Err(Refusal::new(
-            "bad-key",
-            format!("`{path}` is an object, and events are grouped by single values"),
-        )
-        .help(format!("name a member of it: `{path}.NAME`")));
+    if is_object {
+        let problem = format!("`{path}` is an object, and {what} single values");
+        return Err(Refusal::new(code, problem).help(format!("name a member of it: `{path}.NAME`")));
     }
-    let last = path.rsplit('.').next().unwrap_or(path);
-    Ok(KeyPart {
-        name: Arc::from(name.unwrap_or(last)),
-        path: Arc::from(path),
-    })
+    Ok(())
 }

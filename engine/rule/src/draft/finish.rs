@@ -3,15 +3,19 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, FiringPolicy, RuleFile, RuleId, Severity, Span, WindowSpec};
+use larum_event::{FieldSet, RuleFile, RuleId, Severity, TopicPattern, WindowSpec};
 use rhai::{Position, ScriptFuncDef};
 
-use super::{Draft, Said};
+use super::Draft;
+use super::joins::Joined;
+use super::meaning::semantic_hash;
+use super::parts::Part;
+use super::said::{Said, said};
 use crate::condition::{Field, read};
-use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
+use crate::diagnostic::{Diagnostic, Refusal};
 use crate::load::RHAI;
-use crate::rule::Rule;
-use crate::script::{Asked, Checker, Closure, FieldUse, Normal, Source};
+use crate::rule::{Rule, RuleStep};
+use crate::script::{Arguments, Checker, Closure, FieldUse, Source, WindowMeaning};
 use crate::view::FieldRef;
 
 /// Members that no two events share.
@@ -37,63 +41,136 @@ pub(crate) struct Finished {
 /// What a rule asks of fields, and on which topics.
 #[derive(Debug, Default)]
 pub(crate) struct Asks {
-    pub(crate) uses: Vec<FieldUse>,
+    /// Of events of which topics.
+    pub(crate) uses: Vec<(Vec<TopicPattern>, Vec<FieldUse>)>,
     /// Where `.on(..)` stands.
     pub(crate) on_place: Position,
+    /// Where `.group_by(..)` stands.
+    pub(crate) key_place: Option<Position>,
 }
 
 impl Finish<'_> {
     /// The rule that a draft describes; `None` if something in it was refused, now or before.
-    pub(crate) fn rule(&mut self, draft: Draft) -> Option<Finished> {
+    pub(crate) fn rule(&mut self, mut draft: Draft) -> Option<Finished> {
         let before = self.problems.len();
-        if !draft.on_said {
-            self.problem(
-                &draft,
-                draft.place,
-                Refusal::new("no-topic", "it reads no topic")
-                    .help("say which: `.on(\"security.auth.#\")`"),
-            );
-        }
-        let window = self.window(&draft);
-        let mut uses = key_uses(&draft);
-        let keys: Vec<&str> = said(draft.group_by.as_ref())
-            .map(|parts| parts.iter().map(|part| part.name.as_ref()).collect())
-            .unwrap_or_default();
-        if let Some(closure) = said(draft.when.as_ref())
-            && let Some(function) = self.function(&draft, closure, "when", "event")
-        {
-            let captured = &closure.captured;
-            uses.extend(self.checker().condition(&draft.name, &function, captured));
-        }
-        if let Some(closure) = said(draft.alert.as_ref())
-            && let Some(function) = self.function(&draft, closure, "alert", "window")
-        {
-            let counts = draft.count.is_some();
-            let found = self.checker().alert(&draft.name, &function, &keys, counts);
-            uses.extend(found);
-        }
-        self.lonely_groups(&draft);
+        self.topics(&mut draft);
+        let mut joined = Joined::default();
+        let mut parts = self.parts(&draft, &mut joined);
+        let window = self.window(&draft, &joined);
+        self.measured(&draft, &mut joined, &mut parts);
+        self.alert(&draft, window.as_ref(), &mut parts);
+        self.scripts(&draft, &mut parts);
+        self.lonely_groups(&draft, window.as_ref());
         if self.problems.len() > before {
             return None;
         }
         let (place, on_place) = (draft.place, draft.on_place);
-        let rule = self.build(draft.id.clone()?, window?, draft);
+        let key_place = draft.group_by.as_ref().map(|said| said.place);
+        let uses = parts
+            .iter_mut()
+            .map(|part| (part.on.clone(), std::mem::take(&mut part.uses)))
+            .collect();
+        let rule = self.build((draft.id.clone()?, window?), draft, parts, joined.fields);
         Some(Finished {
             rule,
             place,
-            asks: Asks { uses, on_place },
+            asks: Asks {
+                uses,
+                on_place,
+                key_place,
+            },
         })
     }
 
-    /// A key that is another one for each event: a count of more than one is never reached, and every event
-    /// leaves a group behind.
-    fn lonely_groups(&mut self, draft: &Draft) {
-        let (Some(group_by), Some(count)) = (&draft.group_by, &draft.count) else {
+    /// A rule whose steps all say what they read need not say it again.
+    fn topics(&mut self, draft: &mut Draft) {
+        if draft.on_said {
+            return;
+        }
+        let steps = draft.window.steps_of();
+        if !steps.is_empty() && steps.iter().all(|step| step.on.is_some()) {
+            let on: Vec<TopicPattern> = steps
+                .iter()
+                .flat_map(|step| said(step.on.as_ref()).cloned().unwrap_or_default())
+                .collect();
+            for pattern in on {
+                if !draft.on.contains(&pattern) {
+                    draft.on.push(pattern);
+                }
+            }
+            return;
+        }
+        self.problem(
+            draft,
+            draft.place,
+            Refusal::new("no-topic", "it reads no topic")
+                .help("say which: `.on(\"security.auth.#\")`"),
+        );
+    }
+
+    fn alert(&mut self, draft: &Draft, window: Option<&WindowSpec>, parts: &mut [Part]) {
+        let Some(closure) = said(draft.alert.as_ref()) else {
+            return;
+        };
+        let Some(function) = self.function(draft, closure, "alert", "window") else {
+            return;
+        };
+        let keys: Vec<&str> = said(draft.group_by.as_ref())
+            .map(|parts| parts.iter().map(|part| part.name.as_ref()).collect())
+            .unwrap_or_default();
+        let meaning = WindowMeaning {
+            keys: &keys,
+            has_event: !draft.window.is_any(),
+            has_value: window.is_none_or(has_value),
+        };
+        let uses = self.checker().alert(&draft.name, &function, meaning);
+        if let [only] = parts {
+            only.uses.extend(uses);
+        }
+    }
+
+    /// The scripts that keep state.
+    fn scripts(&mut self, draft: &Draft, parts: &mut [Part]) {
+        let scripts = [
+            ("on_event", "event, state", &draft.window.on_event),
+            ("on_timer", "state, time", &draft.window.on_timer),
+        ];
+        for (method, arguments, closure) in scripts {
+            let Some(closure) = said(closure.as_ref()) else {
+                continue;
+            };
+            let closure = Closure {
+                arguments: Arguments::State,
+                ..closure.clone()
+            };
+            let Some(function) = self.source.closure(&closure).cloned() else {
+                let problem = format!("the closure of `.{method}(..)` takes two arguments");
+                let problem = Refusal::new("wrong-argument", problem)
+                    .help(format!("write `.{method}(|{arguments}| ..)`"));
+                self.problem(draft, closure.place, problem);
+                continue;
+            };
+            if method == "on_event"
+                && let Some(part) = parts.first_mut()
+            {
+                let captured = &closure.captured;
+                let uses = self.checker().condition(&draft.name, &function, captured);
+                part.uses.extend(uses);
+            }
+        }
+    }
+
+    /// A key that is another one for each event: a window of several is never filled, and every event leaves a
+    /// group behind.
+    fn lonely_groups(&mut self, draft: &Draft, window: Option<&WindowSpec>) {
+        let (Some(group_by), Some(window)) = (&draft.group_by, window) else {
             return;
         };
         let mut parts = group_by.value.iter().flatten();
         let lonely = parts.find(|part| LONELY.contains(&part.path.as_ref()));
-        if let (Some(part), Some(2..)) = (lonely, count.value) {
+        if let Some(part) = lonely
+            && wants_several(window)
+        {
             let problem = format!("`{}` is another one for each event", part.path);
             let problem = Refusal::new("unbounded-state", problem)
                 .help("group by what several events have in common, such as `metadata.user`");
@@ -101,18 +178,22 @@ impl Finish<'_> {
         }
     }
 
-    fn build(&mut self, id: RuleId, window: WindowSpec, draft: Draft) -> Rule {
-        let group_by = draft
-            .group_by
-            .and_then(|said| said.value)
-            .unwrap_or_default();
-        let key = group_by
-            .iter()
-            .filter_map(|part| FieldRef::parse(&part.path).ok())
-            .map(|field| Field::of(field, self.paths))
-            .collect();
-        let when = draft.when.and_then(|said| said.value);
-        let condition = when.as_ref().map(|closure| read(self.source, closure));
+    fn build(
+        &mut self,
+        (id, window): (RuleId, WindowSpec),
+        draft: Draft,
+        parts: Vec<Part>,
+        measured: Vec<Arc<str>>,
+    ) -> Rule {
+        let steps = parts.into_iter().map(|part| self.built(part)).collect();
+        let state = |said: Option<Said<Closure>>| {
+            said.and_then(|said| said.value).map(|closure| Closure {
+                arguments: Arguments::State,
+                ..closure
+            })
+        };
+        let group_by = draft.group_by.and_then(|said| said.value);
+        let values = measured.iter().map(|path| self.field(path)).collect();
         let mut rule = Rule {
             id,
             language: RHAI,
@@ -126,7 +207,7 @@ impl Finish<'_> {
             references: draft.references,
             false_positives: draft.false_positives,
             on: draft.on,
-            group_by,
+            group_by: group_by.unwrap_or_default(),
             window,
             layer: 0,
             semantic_hash: [0; 32],
@@ -135,74 +216,46 @@ impl Finish<'_> {
             exceptions: Vec::new(),
             synonyms: Vec::new(),
             source: self.number,
-            when,
-            condition: condition.map(Arc::new),
-            plan: None,
-            key,
+            steps,
+            measured,
+            values,
             alert: draft.alert.and_then(|said| said.value),
+            on_event: state(draft.window.on_event),
+            on_timer: state(draft.window.on_timer),
         };
-        rule.semantic_hash = self.semantic_hash(&rule);
+        rule.semantic_hash = semantic_hash(&rule, self.source, &self.file.text);
         rule
     }
 
-    fn window(&mut self, draft: &Draft) -> Option<WindowSpec> {
-        match (&draft.within, &draft.count) {
-            (Some(within), None) => {
-                let problem = Refusal::new("within-without-count", "`.within(..)` counts nothing")
-                    .help("add `.count(n)`, or leave `.within(..)` out");
-                self.problem(draft, within.place, problem);
-            }
-            (None, Some(count)) => {
-                let problem = Refusal::new("count-without-within", "`.count(..)` has no window")
-                    .help("add `.within(\"5m\")`, or leave `.count(..)` out");
-                self.problem(draft, count.place, problem);
-            }
-            (Some(_), Some(_)) | (None, None) => {}
+    fn built(&mut self, part: Part) -> RuleStep {
+        let condition = part.when.as_ref().map(|closure| read(self.source, closure));
+        RuleStep {
+            name: part.name,
+            bit: part.bit,
+            on: part.on,
+            key: part.key.iter().map(|part| self.field(&part.path)).collect(),
+            key_paths: part.key.into_iter().map(|part| part.path).collect(),
+            when: part.when,
+            condition: condition.map(Arc::new),
+            plan: None,
         }
-        if let (Some(policy), None) = (&draft.policy, &draft.count) {
-            let problem = Refusal::new(
-                "policy-without-count",
-                "`.policy(..)` says when a count fires, and there is no `.count(..)`",
-            )
-            .help("without a count every match fires");
-            self.problem(draft, policy.place, problem);
-        }
-        let (Some(within), Some(count)) = (&draft.within, &draft.count) else {
-            return Some(WindowSpec::Single);
-        };
-        let within = within.value;
-        let policy = self.policy(draft, within.unwrap_or(Span::from_seconds(1)));
-        let count = u32::try_from(count.value?).unwrap_or(u32::MAX);
-        Some(WindowSpec::counting(within?, count, policy?))
     }
 
-    fn policy(&mut self, draft: &Draft, within: Span) -> Option<FiringPolicy> {
-        let Some(said) = &draft.policy else {
-            return Some(FiringPolicy::default());
-        };
-        let text = said.value.as_deref()?;
-        match FiringPolicy::parse(text, within) {
-            Ok(policy) => Some(policy),
-            Err(error) => {
-                let word = text.split_whitespace().next().unwrap_or_default();
-                let near = did_you_mean(word, ["edge", "every", "reset", "suppress"]);
-                let near = near.filter(|near| !near.contains(&format!("`{word}`")));
-                let problem = Refusal::new("bad-policy", error.to_string()).maybe_help(near);
-                self.problem(draft, said.place, problem);
-                None
-            }
-        }
+    fn field(&mut self, path: &str) -> Field {
+        // A name that no event has was refused before.
+        let field = FieldRef::parse(path).unwrap_or_else(|_| FieldRef::Path(path.to_owned()));
+        Field::of(field, self.paths)
     }
 
     /// The definition of a closure, which must take one argument.
-    fn function(
+    pub(super) fn function(
         &mut self,
         draft: &Draft,
         closure: &Closure,
         method: &str,
         argument: &str,
     ) -> Option<Rc<ScriptFuncDef>> {
-        let function = self.source.closure(closure, 1).cloned();
+        let function = self.source.closure(closure).cloned();
         if function.is_none() {
             let problem = Refusal::new(
                 "wrong-argument",
@@ -214,7 +267,7 @@ impl Finish<'_> {
         function
     }
 
-    fn checker(&mut self) -> Checker<'_> {
+    pub(super) fn checker(&mut self) -> Checker<'_> {
         Checker {
             file: self.file,
             source: self.source,
@@ -222,59 +275,32 @@ impl Finish<'_> {
         }
     }
 
-    fn problem(&mut self, draft: &Draft, place: Position, problem: Refusal) {
-        self.problems
-            .push(problem.of_rule(&draft.name).at(self.file, place));
-    }
-
-    /// Covers what decides a fire and nothing else, so that a rule whose text for people changed
-    /// keeps its state.
-    fn semantic_hash(&self, rule: &Rule) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        let mut part = |name: &str, text: &str| {
-            for bytes in [name.as_bytes(), text.as_bytes()] {
-                hasher.update(&(bytes.len() as u64).to_le_bytes());
-                hasher.update(bytes);
-            }
-        };
-        part("semantics", "1");
-        let mut topics: Vec<&str> = rule.on.iter().map(|pattern| pattern.as_str()).collect();
-        topics.sort_unstable();
-        for topic in topics {
-            part("on", topic);
+    pub(super) fn problem(&mut self, draft: &Draft, place: Position, problem: Refusal) {
+        let problem = problem.of_rule(&draft.name).at(self.file, place);
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
         }
-        if let Some(closure) = &rule.when {
-            part("when", &Normal::of(self.source, &self.file.text, closure));
-        }
-        for member in &rule.group_by {
-            part("by", &member.path);
-        }
-        match &rule.window {
-            WindowSpec::Single => part("window", "single"),
-            WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
-                part("window", &format!("{:?}", rule.window));
-            }
-        }
-        *hasher.finalize().as_bytes()
     }
 }
 
-/// The paths that a draft groups by.
-fn key_uses(draft: &Draft) -> Vec<FieldUse> {
-    let Some(group_by) = &draft.group_by else {
-        return Vec::new();
-    };
-    let parts = group_by.value.iter().flatten();
-    let keys = parts.flat_map(|part| {
-        [Asked::Value, Asked::Key].map(|asked| FieldUse {
-            path: part.path.to_string(),
-            asked,
-            place: group_by.place,
-        })
-    });
-    keys.collect()
+/// Whether a window measures something else than how many events there are.
+fn has_value(window: &WindowSpec) -> bool {
+    match window {
+        WindowSpec::Aggregate(aggregate) => {
+            !matches!(aggregate.measure, larum_event::Measure::Count)
+        }
+        WindowSpec::Single | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => false,
+    }
 }
 
-fn said<T>(said: Option<&Said<T>>) -> Option<&T> {
-    said.and_then(|said| said.value.as_ref())
+/// Whether one event of a group never is enough.
+fn wants_several(window: &WindowSpec) -> bool {
+    match window {
+        WindowSpec::Single => false,
+        WindowSpec::Aggregate(aggregate) => {
+            let counts = matches!(aggregate.measure, larum_event::Measure::Count);
+            !counts || aggregate.bounds.all().is_empty() || aggregate.bounds.threshold() > 1
+        }
+        WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => true,
+    }
 }

@@ -1,8 +1,8 @@
-//! From the programs that hold to the rules that may.
+//! From the programs that hold to the steps of rules that may.
 
 use crate::set::RuleSet;
 
-/// What decides whether a rule's condition holds.
+/// What decides whether a condition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decides {
     /// Its program, which does hold.
@@ -11,26 +11,26 @@ pub(super) enum Decides {
     Script,
 }
 
-/// The rules that may hold, ascending, out of the programs that do.
+/// The programs of steps that may hold, ascending, out of all that do.
 pub(super) struct Candidates<'f> {
-    /// Rules whose programs hold.
+    /// Those of steps.
     held: &'f [u32],
     /// Programs that ask for a script.
     asking: &'f [u32],
     scripted: &'f [u32],
-    rules: u32,
+    steps: u32,
 }
 
 impl<'f> Candidates<'f> {
     pub(super) fn of(found: &'f [u32], set: &'f RuleSet) -> Self {
-        let rules = u32::try_from(set.rules().len()).unwrap_or(u32::MAX);
-        let first = found.partition_point(|program| *program < rules);
+        let steps = u32::try_from(set.programs.asked.len()).unwrap_or(u32::MAX);
+        let first = found.partition_point(|program| *program < steps);
         let (held, asking) = found.split_at(first);
         Self {
             held,
             asking,
-            scripted: &set.scripted,
-            rules,
+            scripted: &set.programs.scripted,
+            steps,
         }
     }
 }
@@ -40,7 +40,7 @@ impl Iterator for Candidates<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let asked = self.asking.split_first().and_then(|(program, rest)| {
-            let number = usize::try_from(program.checked_sub(self.rules)?).ok()?;
+            let number = usize::try_from(program.checked_sub(self.steps)?).ok()?;
             Some((*self.scripted.get(number)?, rest))
         });
         let held = self.held.split_first();

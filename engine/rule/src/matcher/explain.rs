@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use larum_event::Event;
 
-use super::{Candidates, Decides, Matcher};
-use crate::error::RuleFault;
+use super::{Decides, Matcher, any_held};
 use crate::explain::{ConditionKind, ConditionPart, Explained, FieldSeen};
 use crate::predicate::ValueKind;
 
@@ -20,18 +19,14 @@ impl Matcher {
         let rule = set.rule(number)?;
         let given = self.given(&event.envelope().topic);
         let layer = given.get(usize::from(rule.layer));
-        let premise = set.premises.find(rule.layer, &rule.on);
-        let reads_topic = premise
-            .zip(layer)
-            .is_some_and(|(one, given)| given.contains(&one));
-        let found = self.programs(&set.premises.all(), event);
-        let decides = Candidates::of(&found, &set).find(|(rule, _)| *rule == number);
-        self.found = found;
-        let decides = decides.map(|(_, decides)| decides);
-        let outcome: Result<bool, RuleFault> = match decides {
-            None => Ok(false),
-            Some(decides) => self.holds(number, rule, decides, event),
-        };
+        let reads_topic = rule.steps.iter().any(|step| {
+            let premise = set.premises.find(rule.layer, &step.on);
+            let layer = premise.zip(layer);
+            layer.is_some_and(|(one, given)| given.contains(&one))
+        });
+        let steps = self.steps_held(number, rule, event);
+        let asked_script = steps.iter().any(|(how, _)| *how == Decides::Script);
+        let outcome = any_held(steps);
         let (predicates, record) = (&mut self.predicates, &self.record);
         let mut condition = set.condition_part(number, rule, &mut |predicate| {
             Some(predicates.held(record, predicate))
@@ -39,9 +34,10 @@ impl Matcher {
         if let Some(condition) = &mut condition {
             self.see(condition);
         }
-        let asked_script = decides == Some(Decides::Script);
         if let Some(condition) = &mut condition
             && asked_script
+            && condition.kind != ConditionKind::Step
+            && rule.steps.len() == 1
         {
             // The script is the truth of the whole.
             condition.held = outcome.as_ref().ok().copied();

@@ -11,12 +11,13 @@ use rhai::{ASTNode, Engine, Expr, Position, ScriptFuncDef};
 
 use super::chain::{Chain, Link};
 use super::closure::Literal;
-use super::names::{Meaning, chain_problem};
+use super::names::{Meaning, WindowMeaning, chain_problem};
 use super::scopes::Scopes;
 use super::source::{Source, body};
 use super::uses::{self, FieldUse};
 use super::visit::{Spot, Visit, below_event, follow_call, follow_method};
 use super::walk::{Call, call_of, each_expr};
+use crate::builder::Signature;
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
 use crate::text::{Network, regex};
 
@@ -102,8 +103,9 @@ impl Checker<'_> {
         }
     }
 
-    /// Everything that is called on a rule must be one of `methods`, with one argument.
-    pub(crate) fn builder(&mut self, methods: &[&str]) {
+    /// Everything that is called on a rule or a step must be one of its methods, with as many arguments as
+    /// it takes.
+    pub(crate) fn builder(&mut self, rules: &[Signature], steps: &[Signature]) {
         let mut problems = Vec::new();
         each_expr(&self.source.tree, &mut |expr| {
             let Expr::Dot(both, ..) = expr else {
@@ -112,15 +114,24 @@ impl Checker<'_> {
             let Expr::FnCall(rule, _) = &both.lhs else {
                 return;
             };
-            if rule.name != "rule" {
-                return;
-            }
-            let id = match rule.args.first() {
-                Some(Expr::StringConstant(id, _)) => id.as_str(),
+            let (kind, methods) = match rule.name.as_str() {
+                "rule" => ("rule", rules),
+                "step" | "absent" => ("step", steps),
+                _ => return,
+            };
+            let name = match rule.args.first() {
+                Some(Expr::StringConstant(name, _)) => name.as_str(),
                 _ => "?",
             };
             for link in Chain::of(expr).links {
-                problems.extend(builder_problem(id, &link, methods));
+                let found = builder_problem(&link, methods, kind);
+                problems.extend(found.map(|(place, problem)| {
+                    let problem = match kind {
+                        "rule" => problem.of_rule(name),
+                        _ => problem.of_step(name),
+                    };
+                    (place, problem)
+                }));
             }
         });
         for (place, problem) in problems {
@@ -139,15 +150,14 @@ impl Checker<'_> {
         self.closure(rule, function, captured, Meaning::Event)
     }
 
-    /// The same of the window that an alert's text is made of; `keys` are its group's names.
+    /// The same of the window that an alert's text is made of.
     pub(crate) fn alert(
         &mut self,
         rule: &str,
         function: &Rc<ScriptFuncDef>,
-        keys: &[&str],
-        counts: bool,
+        window: WindowMeaning<'_>,
     ) -> Vec<FieldUse> {
-        self.closure(rule, function, &[], Meaning::Window { keys, counts })
+        self.closure(rule, function, &[], Meaning::Window(window))
     }
 
     fn closure(
@@ -157,7 +167,12 @@ impl Checker<'_> {
         captured: &[Literal],
         meaning: Meaning<'_>,
     ) -> Vec<FieldUse> {
-        let Some(parameter) = function.params.last() else {
+        // An event stands behind what was captured; a window is all that there is.
+        let own = match meaning {
+            Meaning::Event => function.params.get(captured.len()),
+            Meaning::Window(_) => function.params.last(),
+        };
+        let Some(parameter) = own else {
             return Vec::new();
         };
         let constants = function.params.iter().zip(captured);
@@ -248,7 +263,7 @@ fn continues_chain(path: &[ASTNode<'_>]) -> bool {
 }
 
 /// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)`;
-/// those are checked where the rule is built.
+/// or a step; those are checked where it is built.
 fn is_of_rule(path: &[ASTNode<'_>]) -> bool {
     let mut nodes = path.iter().rev();
     if !matches!(nodes.next(), Some(ASTNode::Expr(Expr::MethodCall(..)))) {
@@ -258,7 +273,8 @@ fn is_of_rule(path: &[ASTNode<'_>]) -> bool {
         nodes.take_while(|node| matches!(node, ASTNode::Expr(Expr::Dot(..) | Expr::Index(..))));
     match chain.last() {
         Some(ASTNode::Expr(Expr::Dot(both, ..))) => {
-            matches!(&both.lhs, Expr::FnCall(call, _) if call.name == "rule")
+            let builds = ["rule", "step", "absent"];
+            matches!(&both.lhs, Expr::FnCall(call, _) if builds.contains(&call.name.as_str()))
         }
         _ => false,
     }
@@ -270,26 +286,44 @@ fn world_help(name: &str) -> Option<String> {
     })
 }
 
-fn builder_problem(id: &str, link: &Link<'_>, methods: &[&str]) -> Option<(Position, Refusal)> {
+fn builder_problem(
+    link: &Link<'_>,
+    methods: &[Signature],
+    kind: &str,
+) -> Option<(Position, Refusal)> {
     let (name, place, arguments) = match link {
         Link::Method(call, place) => (call.name.as_str(), *place, Some(call.args.len())),
         Link::Property(name, place) => (*name, *place, None),
         Link::Index(_) => return None,
     };
-    if !methods.contains(&name) {
-        let problem = format!("rule {id}: a rule has no method `{name}`");
-        let help = did_you_mean(name, methods.iter().copied())
-            .unwrap_or_else(|| format!("it has {}", methods.join(", ")));
+    let Some(method) = methods.iter().find(|method| method.name == name) else {
+        let problem = format!("a {kind} has no method `{name}`");
+        let names: Vec<&str> = methods.iter().map(|method| method.name).collect();
+        let help = did_you_mean(name, names.iter().copied())
+            .unwrap_or_else(|| format!("it has {}", names.join(", ")));
         return Some((place, Refusal::new("unknown-method", problem).help(help)));
-    }
-    let problem = match arguments {
-        Some(1) => return None,
-        Some(count) => format!("rule {id}: `.{name}(..)` takes one argument, not {count}"),
-        None => format!("rule {id}: `{name}` is a method"),
     };
-    let help = match name {
-        "on" | "group_by" => format!("write a list: `.{name}([.., ..])`"),
-        name => format!("write `.{name}(..)`"),
+    let (fewest, most) = method.arguments;
+    let problem = match arguments {
+        Some(count) if (fewest..=most).contains(&count) => return None,
+        Some(count) => {
+            let wanted = match (fewest, most) {
+                (0, 0) => "no argument".to_owned(),
+                (1, 1) => "one argument".to_owned(),
+                (fewest, most) if fewest == most => format!("{most} arguments"),
+                (fewest, most) => format!("{fewest} or {most} arguments"),
+            };
+            format!("`.{name}(..)` takes {wanted}, not {count}")
+        }
+        None => format!("`{name}` is a method"),
+    };
+    let help = match (name, most) {
+        ("on" | "group_by", _) => format!("write a list: `.{name}([.., ..])`"),
+        (name, 0) => format!("write `.{name}()`"),
+        (name, most) => {
+            let given = vec![".."; most].join(", ");
+            format!("write `.{name}({given})`")
+        }
     };
     Some((place, Refusal::new("wrong-argument", problem).help(help)))
 }

@@ -31,17 +31,45 @@ pub(crate) struct Closure {
     pub(crate) name: String,
     /// What it captured; these are its first parameters.
     pub(crate) captured: Vec<Literal>,
+    /// What it takes beside.
+    pub(crate) arguments: Arguments,
     /// Where it was handed over.
     pub(crate) place: Position,
 }
 
+/// What a closure takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arguments {
+    /// An event or a window.
+    One,
+    /// An event, and what the steps before it saw.
+    Seen,
+    /// An event or a time, and the state that the script keeps.
+    State,
+}
+
+impl Arguments {
+    pub(crate) const fn count(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Seen | Self::State => 2,
+        }
+    }
+}
+
 impl Closure {
+    /// How many parameters its body has.
+    pub(crate) fn parameters(&self) -> usize {
+        self.captured.len() + self.arguments.count()
+    }
+
     /// Freezes a closure; fails with the kind of a captured value that cannot be frozen.
     pub(crate) fn freeze(pointer: &FnPtr, place: Position) -> Result<Self, &'static str> {
         let captured = pointer.curry().iter().map(Literal::of);
         Ok(Self {
             name: pointer.fn_name().to_owned(),
             captured: captured.collect::<Result<_, _>>()?,
+            arguments: Arguments::One,
             place,
         })
     }

@@ -7,17 +7,24 @@ use crate::diagnostic::{Refusal, did_you_mean};
 use crate::view::{FieldRef, UnknownField, is_value_property};
 
 /// What a window of `.alert(|window| ..)` has.
-const WINDOW_MEMBERS: [&str; 6] = ["count", "key", "first", "last", "event", "within"];
+const WINDOW_MEMBERS: [&str; 7] = ["count", "value", "key", "first", "last", "event", "within"];
 
 /// What a variable stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning<'k> {
     Event,
-    Window {
-        keys: &'k [&'k str],
-        /// Whether the rule counts: a window of several matches has no one event.
-        counts: bool,
-    },
+    Window(WindowMeaning<'k>),
+}
+
+/// What is known of a rule's windows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WindowMeaning<'k> {
+    /// The names of its group's members.
+    pub(crate) keys: &'k [&'k str],
+    /// Whether it is of single events: one of several matches has no one event.
+    pub(crate) has_event: bool,
+    /// Whether something else than a count is measured.
+    pub(crate) has_value: bool,
 }
 
 /// What is wrong with a chain that begins with an event or a window, and where.
@@ -28,9 +35,17 @@ pub(super) fn chain_problem(
 ) -> Option<(Position, Refusal)> {
     match meaning {
         Meaning::Event => event_problem(rule, links),
-        Meaning::Window { keys, counts } => match (counts, links) {
-            (true, [Link::Property("event", place), ..]) => Some((*place, no_event(rule, keys))),
-            _ => window_problem(rule, keys, links),
+        Meaning::Window(window) => match links {
+            [Link::Property("event", place), ..] if !window.has_event => {
+                Some((*place, no_event(rule, window.keys)))
+            }
+            [Link::Property("value", place), ..] if !window.has_value => {
+                let problem =
+                    format!("rule {rule}: it measures nothing, so a window has no `value`");
+                let problem = Refusal::new("unknown-field", problem);
+                Some((*place, problem.help("how many there are is `window.count`")))
+            }
+            _ => window_problem(rule, window.keys, links),
         },
     }
 }
@@ -82,7 +97,7 @@ pub(crate) fn unknown_field(unknown: &UnknownField) -> Refusal {
 
 /// A rule that counts asks for the one event that it does not have.
 fn no_event(rule: &str, keys: &[&str]) -> Refusal {
-    let problem = format!("rule {rule}: a window of a rule that counts has no `event`");
+    let problem = format!("rule {rule}: a window of several events has no `event`");
     let help = match keys.first() {
         Some(key) => format!("what its matches have in common is its key: `window.key.{key}`"),
         None => "what its matches have in common is its key: `.group_by(..)`".to_owned(),

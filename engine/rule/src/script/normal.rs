@@ -24,7 +24,7 @@ pub(crate) struct Normal<'a> {
 }
 
 impl<'a> Normal<'a> {
-    /// The meaning of `closure`, which takes one argument.
+    /// The meaning of `closure`.
     pub(crate) fn of(source: &'a Source, file_text: &'a str, closure: &Closure) -> String {
         let mut normal = Self {
             source,
@@ -34,7 +34,7 @@ impl<'a> Normal<'a> {
             pending: Vec::new(),
             unknown: false,
         };
-        normal.closure(&closure.name, closure.captured.len() + 1);
+        normal.closure(&closure.name, closure.parameters());
         let _ = write!(normal.out, "\ncaptured {:?}", closure.captured);
         while let Some(name) = normal.pending.pop() {
             normal.functions(&name);

@@ -44,13 +44,9 @@ impl Source {
         self.tree.shared_lib().get_script_fn(name, parameters)
     }
 
-    /// The definition of a closure that is called with `arguments`.
-    pub(crate) fn closure(
-        &self,
-        closure: &Closure,
-        arguments: usize,
-    ) -> Option<&Rc<ScriptFuncDef>> {
-        self.function(&closure.name, closure.captured.len() + arguments)
+    /// The definition of a closure.
+    pub(crate) fn closure(&self, closure: &Closure) -> Option<&Rc<ScriptFuncDef>> {
+        self.function(&closure.name, closure.parameters())
     }
 
     /// Every function of this name, by the number of its parameters: rhai's own order is by

@@ -50,7 +50,7 @@ impl<'k> Spot<'_, 'k> {
         }
         let what = match bound.meaning {
             Meaning::Event => "an event",
-            Meaning::Window { .. } => "a window",
+            Meaning::Window(_) => "a window",
         };
         let problem = format!("rule {rule}: {what} cannot be changed");
         let problem = Refusal::new("assignment", problem).help("did you mean `==`?");
@@ -83,8 +83,8 @@ impl<'k> Spot<'_, 'k> {
 pub(super) fn below_event<'a, 'l>(meaning: Meaning<'_>, links: &'l [Link<'a>]) -> &'l [Link<'a>] {
     match (meaning, links) {
         (Meaning::Event, links) => links,
-        (Meaning::Window { .. }, [Link::Property("event", _), rest @ ..]) => rest,
-        (Meaning::Window { .. }, _) => &[],
+        (Meaning::Window(_), [Link::Property("event", _), rest @ ..]) => rest,
+        (Meaning::Window(_), _) => &[],
     }
 }
 

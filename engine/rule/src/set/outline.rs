@@ -4,18 +4,23 @@ use super::RuleSet;
 use crate::condition::{Part, PartKind};
 use crate::explain::{ConditionKind, ConditionPart, FieldSeen, Gate, Outline};
 use crate::predicate::{Expression, PredicateId, PredicateSet};
-use crate::rule::Rule;
+use crate::rule::{Rule, RuleStep};
 
 impl RuleSet {
     /// How the rule with a number is decided.
     pub fn outline(&self, number: u32) -> Option<Outline> {
         let rule = self.rule(number)?;
-        let script = self.scripted.binary_search(&number).ok();
-        let script = script.and_then(|at| u32::try_from(self.rules.len() + at).ok());
+        let (mut gate, mut script) = (Gate::Never, Gate::Never);
+        for program in self.programs.of(number) {
+            gate = gate.or(self.gate(program));
+            let asked = self.programs.scripted.binary_search(&program).ok();
+            let asked = asked.and_then(|at| u32::try_from(self.programs.asked.len() + at).ok());
+            script = script.or(asked.map_or(Gate::Never, |program| self.gate(program)));
+        }
         Some(Outline {
             condition: self.condition_part(number, rule, &mut |_| None),
-            gate: self.gate(number),
-            script: script.map_or(Gate::Never, |program| self.gate(program)),
+            gate,
+            script,
         })
     }
 
@@ -37,11 +42,37 @@ impl RuleSet {
         rule: &Rule,
         held: &mut dyn FnMut(PredicateId) -> Option<bool>,
     ) -> Option<ConditionPart> {
-        if let Some(plan) = &rule.plan {
+        let steps = self.programs.of(number).zip(&rule.steps);
+        let mut parts: Vec<ConditionPart> = steps
+            .filter_map(|(program, step)| {
+                let condition = self.step_part(program, step, held);
+                if step.name.is_empty() {
+                    return condition;
+                }
+                let mut named = joint(ConditionKind::Step, condition.into_iter().collect());
+                named.text = step.name.to_string();
+                Some(named)
+            })
+            .collect();
+        if let [only] = parts.as_mut_slice()
+            && only.kind != ConditionKind::Step
+        {
+            return parts.pop();
+        }
+        (!parts.is_empty()).then(|| joint(ConditionKind::Any, parts))
+    }
+
+    fn step_part(
+        &self,
+        program: u32,
+        step: &RuleStep,
+        held: &mut dyn FnMut(PredicateId) -> Option<bool>,
+    ) -> Option<ConditionPart> {
+        if let Some(plan) = &step.plan {
             return Some(shown(&plan.root, held));
         }
         let mut programs = Vec::new();
-        for (view, program) in self.predicates.programs_of(number) {
+        for (view, program) in self.predicates.programs_of(program) {
             let both = [view, program];
             let both = both.into_iter();
             let both = both.filter_map(|one| of_expression(&self.predicates, one, held));
@@ -90,6 +121,8 @@ fn joined(kind: ConditionKind, parts: &[ConditionPart]) -> Option<bool> {
         ConditionKind::Any => any(held),
         ConditionKind::Not => held.next().flatten().map(|holds| !holds),
         ConditionKind::After => held.next_back().flatten(),
+        // A step without a condition is every event that it reads.
+        ConditionKind::Step => held.next().unwrap_or(Some(true)),
         ConditionKind::Choice => match held.next().flatten()? {
             true => held.next().flatten(),
             false => held.nth(1).flatten(),

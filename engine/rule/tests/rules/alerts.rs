@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larum_event::{GroupKey, KeyValue, Timestamp};
+use larum_event::{Amount, GroupKey, KeyValue, Timestamp};
 use larum_rule::{AlertText, FaultKind, Matcher, RuleFault, WindowView};
 use serde_json::json;
 
@@ -24,6 +24,7 @@ fn said_of(window: &str, alert: &str) -> Result<AlertText, RuleFault> {
             key: &GroupKey::new(vec![KeyValue::Str("eve".into()), KeyValue::Int(22)]),
             first: Timestamp::parse("2026-11-20T12:00:00Z").unwrap(),
             last: Timestamp::parse("2026-11-20T12:04:00Z").unwrap(),
+            value: Some(Amount::from_int(7)),
             event: Some(&event),
         },
     )

@@ -32,3 +32,9 @@ mod explain;
 mod names;
 
 mod read;
+
+mod windows;
+
+mod steps;
+
+mod stateful;
