@@ -52,10 +52,13 @@ impl TimeNeeded {
 
 /// Writes ticks until the engine stops.
 pub(crate) fn start(on: &Arbiter, log: Addr<LogActor>, clock: Clock, gauges: Arc<Gauges>) {
+    let mut due = clock.monotonic().saturating_add(EVERY);
     on.spawn(async move {
         let mut seen = gauges.accepted();
         loop {
-            clock.sleep(EVERY).await;
+            clock.sleep(due.since(clock.monotonic())).await;
+            // Counted from here, however long the log takes.
+            due = clock.monotonic().saturating_add(EVERY);
             if gauges.stopping() {
                 return;
             }
