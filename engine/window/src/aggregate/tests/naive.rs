@@ -293,6 +293,7 @@ impl<'a> Naive<'a> {
             count: members.len() as u64,
             value: (self.rule.measure != Measure::Count).then_some(value),
             error: None,
+            words: None,
             first: members.first().map_or(Timestamp::MIN, |event| event.time()),
             last: members.last().map_or(Timestamp::MIN, |event| event.time()),
             evidence: ids
@@ -300,7 +301,6 @@ impl<'a> Naive<'a> {
                 .filter(|(index, _)| is_end(index))
                 .map(|(_, id)| id)
                 .collect(),
-            words: None,
         }
     }
 
