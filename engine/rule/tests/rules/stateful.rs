@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Span, Timestamp, WindowSpec, limits};
-use larum_rule::{AlertText, FaultKind, Matcher, ScriptAnswer};
+use larum_rule::{AlertText, FaultKind, Matcher, ScriptAnswer, ScriptedRule};
 
 use crate::given::{load, login, shown, try_load};
 
@@ -181,4 +181,31 @@ fn a_script_that_cannot_be_kept_is_refused() {
         let found = found.err().unwrap_or_default();
         assert!(found.contains(says), "{text}: {found}");
     }
+}
+
+#[test]
+fn scripts_run_on_whatever_thread_and_of_whatever_set() {
+    let rules: Vec<ScriptedRule> = (1..4)
+        .map(|step| {
+            let script = format!(
+                ".on_event(|event, state| {{ state.n = (state.n ?? 0) + {step}; state.n > 2 }})"
+            );
+            ScriptedRule::of(&Arc::new(load(&rule(&script))), 0).unwrap()
+        })
+        .collect();
+    let event = login("{}");
+    let run = || -> Vec<ScriptAnswer> {
+        let answers = rules.iter().map(|rule| rule.event(&event, "").unwrap());
+        answers.collect()
+    };
+    let here = run();
+    let states: Vec<&str> = here.iter().filter_map(|one| one.state.as_deref()).collect();
+    assert_eq!(states, [r#"{"n":1}"#, r#"{"n":2}"#, r#"{"n":3}"#]);
+    assert_eq!(here[2].fired, Some(AlertText::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(run(), here));
+        }
+    });
+    assert!(ScriptedRule::of(&Arc::new(load(r##"rule("r").on("#");"##)), 0).is_none());
 }
