@@ -17,3 +17,7 @@ mod causes;
 mod broken_out;
 
 mod tenants;
+
+mod two_sides;
+
+mod time;
