@@ -21,3 +21,5 @@ mod tenants;
 mod two_sides;
 
 mod time;
+
+mod kinds;
