@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use larum_event::{Span, WindowSpec, limits};
-use larum_rule::RuleSet;
+use larum_rule::{RuleSet, ScriptedRule};
 use larum_window::{Window, WindowLimits};
 
 use crate::error::CheckpointError;
 use crate::lateness::effective;
+use crate::script::WindowScript;
 use crate::settings::Settings;
 use crate::units::Unit;
 
@@ -46,7 +47,14 @@ impl WindowPlan {
     pub fn empty(&self, unit: Unit) -> Window {
         let rule = self.set.rule(unit.rule);
         let spec = rule.map_or(WindowSpec::Single, |rule| rule.window.clone());
-        Window::new(unit.rule, spec, self.limits(unit.rule))
+        self.scripted(Window::new(unit.rule, spec, self.limits(unit.rule)))
+    }
+
+    fn scripted(&self, window: Window) -> Window {
+        match ScriptedRule::of(&self.set, window.rule()) {
+            Some(rule) => window.with_script(Box::new(WindowScript(rule))),
+            None => window,
+        }
     }
 
     /// The window of `unit` as a checkpoint's part tells it; today's limits hold.
@@ -64,7 +72,7 @@ impl WindowPlan {
         if rule.is_none_or(|rule| rule.window != *window.spec()) {
             return Err(unreadable("it is of a rule with another window".to_owned()));
         }
-        Ok(window)
+        Ok(self.scripted(window))
     }
 
     fn limits(&self, rule: u32) -> WindowLimits {

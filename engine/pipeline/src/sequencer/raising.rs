@@ -10,6 +10,7 @@ use larum_rule::{AlertText, Matcher, Rule, WindowView};
 use super::Sequencer;
 use crate::epoch::{Epoch, Item, Raised, RuleFaultAt};
 use crate::raise::{Words, alert_event, alert_of, is_too_deep};
+use crate::script;
 use crate::system;
 use crate::units::fault_at;
 
@@ -134,6 +135,9 @@ fn words_for(
     matcher: &mut Matcher,
     faults: &mut Vec<RuleFaultAt>,
 ) -> AlertText {
+    if let Some(words) = &detection.words {
+        return script::read(words);
+    }
     if !rule.has_alert() {
         return AlertText::default();
     }
