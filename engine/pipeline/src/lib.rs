@@ -19,6 +19,7 @@ mod pipeline;
 mod plan;
 mod raise;
 mod reorder;
+mod script;
 mod sequencer;
 mod settings;
 mod standing;

@@ -8,6 +8,7 @@ use larum_window::{Window, WindowLimits};
 
 use crate::error::CheckpointError;
 use crate::lateness::effective;
+use crate::script::with_script;
 use crate::settings::Settings;
 use crate::units::Unit;
 
@@ -46,7 +47,8 @@ impl WindowPlan {
     pub fn empty(&self, unit: Unit) -> Window {
         let rule = self.set.rule(unit.rule);
         let spec = rule.map_or(WindowSpec::Single, |rule| rule.window.clone());
-        Window::new(unit.rule, spec, self.limits(unit.rule))
+        let window = Window::new(unit.rule, spec, self.limits(unit.rule));
+        with_script(window, &self.set, unit.rule)
     }
 
     /// The window of `unit` as a checkpoint's part tells it; today's limits hold.
@@ -64,7 +66,7 @@ impl WindowPlan {
         if rule.is_none_or(|rule| rule.window != *window.spec()) {
             return Err(unreadable("it is of a rule with another window".to_owned()));
         }
-        Ok(window)
+        Ok(with_script(window, &self.set, unit.rule))
     }
 
     fn limits(&self, rule: u32) -> WindowLimits {
