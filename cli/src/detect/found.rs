@@ -114,6 +114,8 @@ fn line(kept: &Kept) -> Map<String, Value> {
         attack,
         key,
         count,
+        value,
+        error,
         window,
         first,
         last,
@@ -140,6 +142,12 @@ fn line(kept: &Kept) -> Map<String, Value> {
     member("tenant", json!(kept.tenant));
     member("key", json!(key));
     member("count", json!(count));
+    if let Some(value) = value {
+        member("value", json!(value));
+    }
+    if let Some(error) = error {
+        member("error", json!(error));
+    }
     if let Some(window) = window {
         member("window", json!(window));
     }
