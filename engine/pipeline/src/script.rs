@@ -1,38 +1,37 @@
-//! Scripts that keep state, as windows run them.
+//! The scripts of rules that keep state, as windows call them.
 
 use std::sync::Arc;
 
 use larum_event::{Event, Timestamp};
-use larum_rule::{RuleFault, RuleSet, ScriptAnswer, ScriptedRule};
-use larum_window::{Script, ScriptAnswer as WindowAnswer, Window};
+use larum_rule::{RuleFault, RuleSet, ScriptedRule};
+use larum_window::{Script, ScriptAnswer};
 
-/// The scripts of one rule.
-struct RuleScript(ScriptedRule);
+/// The script of one rule.
+pub(crate) struct RuleScript(ScriptedRule);
 
-/// The window of the rule with this number, with the rule's script if it has one.
-pub(crate) fn with_script(window: Window, set: &Arc<RuleSet>, rule: u32) -> Window {
-    match ScriptedRule::of(set, rule) {
-        Some(rule) => window.with_script(Box::new(RuleScript(rule))),
-        None => window,
+impl RuleScript {
+    /// The script of the rule with this number; `None` for rules without one.
+    pub(crate) fn of(set: &Arc<RuleSet>, rule: u32) -> Option<Self> {
+        ScriptedRule::of(set, rule).map(Self)
     }
 }
 
 impl Script for RuleScript {
-    fn event(&mut self, event: &Event, state: &str) -> WindowAnswer {
+    fn event(&mut self, event: &Event, state: &str) -> ScriptAnswer {
         answer(self.0.event(event, state))
     }
 
-    fn timer(&mut self, time: Timestamp, state: &str) -> WindowAnswer {
+    fn timer(&mut self, time: Timestamp, state: &str) -> ScriptAnswer {
         answer(self.0.timer(time, state))
     }
 }
 
-/// What fails leaves the state as it was, and raises nothing.
-fn answer(answer: Result<ScriptAnswer, RuleFault>) -> WindowAnswer {
+/// A script that fails says nothing, and its state stays as it was.
+fn answer(answer: Result<larum_rule::ScriptAnswer, RuleFault>) -> ScriptAnswer {
     let Ok(answer) = answer else {
-        return WindowAnswer::default();
+        return ScriptAnswer::default();
     };
-    WindowAnswer {
+    ScriptAnswer {
         state: Some(answer.state.unwrap_or_default().into()),
         timer: answer.timer,
         fired: answer.fired.map(|text| text.to_json().into()),
