@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use larum_event::{Span, WindowSpec, limits};
-use larum_rule::{RuleSet, ScriptedRule};
+use larum_rule::RuleSet;
 use larum_window::{Window, WindowLimits};
 
 use crate::error::CheckpointError;
 use crate::lateness::effective;
-use crate::script::WindowScript;
+use crate::script::RuleScript;
 use crate::settings::Settings;
 use crate::units::Unit;
 
@@ -47,12 +47,13 @@ impl WindowPlan {
     pub fn empty(&self, unit: Unit) -> Window {
         let rule = self.set.rule(unit.rule);
         let spec = rule.map_or(WindowSpec::Single, |rule| rule.window.clone());
-        self.scripted(Window::new(unit.rule, spec, self.limits(unit.rule)))
+        self.ready(unit, Window::new(unit.rule, spec, self.limits(unit.rule)))
     }
 
-    fn scripted(&self, window: Window) -> Window {
-        match ScriptedRule::of(&self.set, window.rule()) {
-            Some(rule) => window.with_script(Box::new(WindowScript(rule))),
+    /// The window with what runs its rule's script, where it has one.
+    fn ready(&self, unit: Unit, window: Window) -> Window {
+        match RuleScript::of(&self.set, unit.rule) {
+            Some(script) => window.with_script(Box::new(script)),
             None => window,
         }
     }
@@ -72,7 +73,7 @@ impl WindowPlan {
         if rule.is_none_or(|rule| rule.window != *window.spec()) {
             return Err(unreadable("it is of a rule with another window".to_owned()));
         }
-        Ok(self.scripted(window))
+        Ok(self.ready(unit, window))
     }
 
     fn limits(&self, rule: u32) -> WindowLimits {

@@ -10,7 +10,6 @@ use larum_rule::{AlertText, Matcher, Rule, WindowView};
 use super::Sequencer;
 use crate::epoch::{Epoch, Item, Raised, RuleFaultAt};
 use crate::raise::{Words, alert_event, alert_of, is_too_deep};
-use crate::script;
 use crate::system;
 use crate::units::fault_at;
 
@@ -136,7 +135,7 @@ fn words_for(
     faults: &mut Vec<RuleFaultAt>,
 ) -> AlertText {
     if let Some(words) = &detection.words {
-        return script::read(words);
+        return AlertText::from_json(words);
     }
     if !rule.has_alert() {
         return AlertText::default();
