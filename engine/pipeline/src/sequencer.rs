@@ -136,6 +136,11 @@ impl Sequencer {
         self.state.clocks.tenants()
     }
 
+    /// Whether the time of any tenant goes with the wall clock, so that ticks move it.
+    pub fn follows_wall_clock(&self) -> bool {
+        self.state.clocks.follow_wall_clock()
+    }
+
     /// Takes note of an alert that was raised elsewhere, for the depth of what it causes.
     pub fn recall(&mut self, alert: &Event) {
         if let Some(raised) = Alert::from_event(alert) {

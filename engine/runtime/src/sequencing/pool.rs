@@ -138,6 +138,11 @@ impl Pool {
         }
     }
 
+    /// Whether any window holds state.
+    pub(crate) fn has_state(&self) -> bool {
+        self.windows.values().any(|handle| !handle.is_empty)
+    }
+
     /// The name of `unit`.
     pub(crate) fn name(&self, unit: Unit) -> Arc<str> {
         self.windows
