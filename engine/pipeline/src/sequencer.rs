@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use larum_event::{Alert, Detection, Event, Match, Place, Position, RuleId, WindowSpec};
-use larum_rule::{AlertText, Matcher, Rule, RuleSet, WindowView};
+use larum_rule::{AlertText, Audience, Matcher, Rule, RuleSet, WindowView};
 use serde::{Deserialize, Serialize};
 
 use crate::breakers::{LeftOut, Missed, RuleBreakers};
@@ -293,13 +293,15 @@ impl Sequencer {
             }
             let trigger = detection.trigger.place.position;
             let tenant = detection.tenant.clone();
-            epoch.outcome.alerts.push(Raised {
-                alert,
-                event,
-                tenant,
-                place,
-                trigger,
-            });
+            if rule.audience == Audience::Everyone {
+                epoch.outcome.alerts.push(Raised {
+                    alert,
+                    event,
+                    tenant,
+                    place,
+                    trigger,
+                });
+            }
         }
     }
 

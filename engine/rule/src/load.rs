@@ -4,6 +4,8 @@ mod foreign;
 
 mod programs;
 
+mod readings;
+
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -25,6 +27,7 @@ use crate::layers;
 use crate::predicate::{
     BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, ViewId,
 };
+use crate::reading::CompiledCorrelation;
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Checker, Source, functions_of, to_arguments};
@@ -99,6 +102,8 @@ struct Loaded {
     asks: Asks,
     /// Of a rule that a front end compiled.
     programs: Option<Vec<(ViewId, Expression)>>,
+    /// Of one over what other rules find.
+    correlation: Option<CompiledCorrelation>,
 }
 
 /// Collects what the files say.
@@ -215,6 +220,7 @@ impl Loader {
                     place: finished.place,
                     asks: finished.asks,
                     programs: None,
+                    correlation: None,
                 }));
         }
         self.mismatches(known, file);
@@ -302,11 +308,12 @@ impl Loader {
         if !has_error(&self.problems) {
             self.order(files);
             self.except(files);
+            self.seal_correlations();
         }
-        let mut programs = Programs::default();
+        let (mut programs, mut readings) = Default::default();
         if !has_error(&self.problems) {
             match self.programs() {
-                Ok(found) => programs = found,
+                Ok(found) => (programs, readings) = found,
                 Err(error) => self.problems.push(too_much(&error)),
             }
         }
@@ -333,6 +340,7 @@ impl Loader {
             layout: self.layout,
             rules,
             programs,
+            readings,
             catalogue: self.catalogue,
             excepted: self.excepted.map(Arc::new),
         })

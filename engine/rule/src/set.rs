@@ -16,6 +16,7 @@ use crate::draft::alert_topic;
 use crate::layers::reads_alerts;
 use crate::load::{Programs, RuleLoader};
 use crate::predicate::{PathMap, PredicateSet};
+use crate::reading::Readings;
 use crate::rule::{Rule, RuleStep};
 
 /// The rules of some files, as plain data: cheap to share between threads in an `Arc`.
@@ -40,6 +41,8 @@ pub struct RuleSet {
     pub(crate) layout: PathMap,
     /// Which program is about which rule.
     pub(crate) programs: Programs,
+    /// What rules read of what others find.
+    pub(crate) readings: Readings,
 }
 
 impl RuleSet {
@@ -58,6 +61,7 @@ impl RuleSet {
             premises: Premises::default(),
             layout: PathMap::default(),
             programs: Programs::default(),
+            readings: Readings::default(),
         }
     }
 
