@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Order {
     pub(crate) time: Timestamp,
     /// 0 for none, else one more than the event's sequence, so that none comes first.
-    sequence: u64,
-    place: Place,
+    pub(crate) sequence: u64,
+    pub(crate) place: Place,
 }
 
 impl Order {

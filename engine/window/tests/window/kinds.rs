@@ -1,8 +1,8 @@
 //! Windows of every kind, and streams for them that come out of order.
 
 use larum_event::{
-    Comparison, FiringPolicy, Join, KeyValue, Match, Occurs, Sequence, Span, Step, Values,
-    Watermark, WindowSpec,
+    Aggregate, Amount, Bounds, Comparison, Extent, FiringPolicy, Join, KeyValue, Match, Measure,
+    Occurs, Sequence, Span, Step, Values, Watermark, WindowSpec,
 };
 use proptest::prelude::*;
 
@@ -162,7 +162,91 @@ fn sequences() -> impl Strategy<Value = WindowSpec> {
     )
 }
 
+fn extents() -> impl Strategy<Value = Extent> {
+    let nanos = Span::from_nanos;
+    prop_oneof![
+        3 => Just(Extent::Sliding { within: nanos(W) }),
+        2 => Just(Extent::Tumbling { size: nanos(W) }),
+        1 => Just(Extent::Hopping { size: nanos(W), hop: nanos(W / 2) }),
+        2 => Just(Extent::Session { gap: nanos(W), cap: None }),
+        1 => Just(Extent::Session { gap: nanos(W), cap: Some(nanos(2 * W)) }),
+        1 => Just(Extent::Last { matches: 3, keep: nanos(4 * W) }),
+    ]
+}
+
+fn measures() -> impl Strategy<Value = Measure> {
+    prop_oneof![
+        2 => Just(Measure::Count),
+        2 => Just(Measure::Distinct),
+        1 => Just(Measure::Steps(vec![1, 1, 2])),
+        1 => Just(Measure::Sum),
+        1 => Just(Measure::Average),
+        1 => Just(Measure::Min),
+        1 => Just(Measure::Max),
+        1 => Just(Measure::Percentile(50_000)),
+        1 => Just(Measure::Change),
+    ]
+}
+
+fn bounds() -> impl Strategy<Value = Bounds> {
+    let texts = [
+        ">= 2",
+        "> 2",
+        ">= 1 && <= 2",
+        "< 2",
+        "<= 1",
+        "== 2",
+        "!= 1",
+        ">= 3",
+        "> -1",
+    ];
+    prop::sample::select(texts.to_vec()).prop_map(|text| text.parse().unwrap())
+}
+
+fn aggregates() -> impl Strategy<Value = WindowSpec> {
+    (extents(), measures(), bounds(), any_policy()).prop_map(|(extent, measure, bounds, policy)| {
+        WindowSpec::Aggregate(Aggregate {
+            extent,
+            measure,
+            bounds,
+            policy,
+            lateness: None,
+        })
+    })
+}
+
+/// Those that only make sense over sliding windows, and sessions as such.
+fn others() -> impl Strategy<Value = WindowSpec> {
+    let nanos = Span::from_nanos;
+    let sliding = Extent::Sliding { within: nanos(W) };
+    let session = Extent::Session {
+        gap: nanos(W),
+        cap: None,
+    };
+    let rate = Measure::Rate {
+        baseline: nanos(3 * W),
+    };
+    let kinds = prop::sample::select(vec![
+        (
+            sliding,
+            Measure::FirstSeen,
+            Bounds::at_least(Amount::from_int(1)),
+        ),
+        (sliding, rate, "> 1.5".parse().unwrap()),
+        (session, Measure::Count, Bounds::any()),
+    ]);
+    (kinds, any_policy()).prop_map(|((extent, measure, bounds), policy)| {
+        WindowSpec::Aggregate(Aggregate {
+            extent,
+            measure,
+            bounds,
+            policy,
+            lateness: None,
+        })
+    })
+}
+
 /// A window of any kind.
 pub fn specs() -> impl Strategy<Value = WindowSpec> {
-    prop_oneof![counts(), sequences()]
+    prop_oneof![1 => counts(), 3 => aggregates(), 1 => others(), 2 => sequences()]
 }

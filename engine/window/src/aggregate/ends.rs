@@ -1,0 +1,69 @@
+//! The first and last events that count, with everything between left out. Events come in order.
+
+use std::collections::VecDeque;
+
+use larum_event::EventId;
+use larum_event::limits::EVIDENCE_EACH_END;
+use serde::{Deserialize, Serialize};
+
+use super::kept::Kept;
+
+/// At most [`EVIDENCE_EACH_END`] events from each end.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Ends {
+    head: Vec<Kept>,
+    /// The last of those that are not in the head; empty as long as the head has room.
+    tail: VecDeque<Kept>,
+}
+
+impl Ends {
+    pub(super) fn add(&mut self, kept: Kept) {
+        if self.head.len() < EVIDENCE_EACH_END {
+            self.head.push(kept);
+            return;
+        }
+        self.tail.push_back(kept);
+        if self.tail.len() > EVIDENCE_EACH_END {
+            self.tail.pop_front();
+        }
+    }
+
+    pub(super) fn first(&self) -> Option<&Kept> {
+        self.head.first()
+    }
+
+    pub(super) fn last(&self) -> Option<&Kept> {
+        self.tail.back().or(self.head.last())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    pub(super) fn ids(&self) -> Vec<EventId> {
+        self.iter().map(Kept::id).collect()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Kept> {
+        self.head.iter().chain(&self.tail)
+    }
+
+    /// Whether these are events in order, of `count` altogether.
+    pub(super) fn is_sound(&self, count: u64) -> bool {
+        let head_most = self.head.len() <= EVIDENCE_EACH_END;
+        let tail_most = self.tail.len() <= EVIDENCE_EACH_END;
+        let is_full = self.head.len() == EVIDENCE_EACH_END || self.tail.is_empty();
+        let are_all = u64::try_from(self.len()).is_ok_and(|len| len <= count);
+        let is_empty = self.head.is_empty() == (count == 0);
+        let is_sorted = self.iter().is_sorted_by_key(Kept::order);
+        head_most && tail_most && is_full && are_all && is_empty && is_sorted
+    }
+}
+
+/// The ids of the ends of events that are at hand.
+pub(super) fn ids_of_ends(events: &VecDeque<Kept>) -> Vec<EventId> {
+    let tail_from = events.len().saturating_sub(EVIDENCE_EACH_END);
+    let head = events.iter().take(EVIDENCE_EACH_END);
+    let tail = events.iter().skip(tail_from.max(EVIDENCE_EACH_END));
+    head.chain(tail).map(Kept::id).collect()
+}

@@ -1,0 +1,319 @@
+//! What a window keeps of an event, in 40 bytes.
+//!
+//! A [`Held`] takes 48 bytes and a text on the heap, and windows keep millions of events. Most ids are short, or
+//! write 16 bytes in hexadecimal, and then everything fits in here. The text comes back as it was.
+
+use larum_event::{EventId, Place, Position, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::held::{Held, Order};
+
+/// An event: its order and its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kept {
+    Inline(Inline),
+    /// An event whose id or numbers are too long.
+    Boxed(Box<Held>),
+}
+
+/// An event that fits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub(crate) struct Inline {
+    time: Timestamp,
+    position: Position,
+    /// The rank of the sequence in layer 0, which has no ordinals; in other layers the ordinal of what has no sequence.
+    number: u32,
+    layer: u8,
+    form: Form,
+    /// Bytes of a text that is kept as it is.
+    length: u8,
+    bytes: [u8; 16],
+}
+
+/// How an id is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Form {
+    /// 32 small hexadecimal digits with hyphens after 8, 12, 16 and 20.
+    Uuid,
+    /// 32 small hexadecimal digits.
+    Hex,
+    /// As it is, at most 16 bytes.
+    Text,
+}
+
+/// What was read and may be damaged.
+#[derive(Deserialize)]
+struct Unchecked {
+    time: Timestamp,
+    position: Position,
+    number: u32,
+    layer: u8,
+    form: Form,
+    length: u8,
+    bytes: [u8; 16],
+}
+
+impl TryFrom<Unchecked> for Inline {
+    type Error = &'static str;
+
+    fn try_from(read: Unchecked) -> Result<Self, Self::Error> {
+        let inline = Self {
+            time: read.time,
+            position: read.position,
+            number: read.number,
+            layer: read.layer,
+            form: read.form,
+            length: read.length,
+            bytes: read.bytes,
+        };
+        match inline.written() {
+            Some(_) => Ok(inline),
+            None => Err("an event without an id"),
+        }
+    }
+}
+
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+impl Kept {
+    pub(crate) fn of(held: &Held) -> Self {
+        match Inline::of(held) {
+            Some(inline) => Self::Inline(inline),
+            None => Self::Boxed(Box::new(held.clone())),
+        }
+    }
+
+    pub(crate) fn time(&self) -> Timestamp {
+        match self {
+            Self::Inline(inline) => inline.time,
+            Self::Boxed(held) => held.time(),
+        }
+    }
+
+    pub(crate) fn order(&self) -> Order {
+        match self {
+            Self::Inline(inline) => inline.order(),
+            Self::Boxed(held) => held.order,
+        }
+    }
+
+    pub(crate) fn id(&self) -> EventId {
+        match self {
+            Self::Inline(inline) => inline.id(),
+            Self::Boxed(held) => held.id.clone(),
+        }
+    }
+
+    pub(crate) fn held(&self) -> Held {
+        match self {
+            Self::Inline(inline) => Held {
+                order: inline.order(),
+                id: inline.id(),
+            },
+            Self::Boxed(held) => Held::clone(held),
+        }
+    }
+}
+
+impl Inline {
+    fn of(held: &Held) -> Option<Self> {
+        let Order {
+            time,
+            sequence,
+            place,
+        } = held.order;
+        let number = match (place.layer, place.ordinal, sequence) {
+            (0, 0, rank) => u32::try_from(rank).ok()?,
+            (0, _, _) => return None,
+            (_, ordinal, 0) => ordinal,
+            (_, _, _) => return None,
+        };
+        let text = held.id.as_str().as_bytes();
+        let (form, length, bytes) = match packed(text) {
+            Some((form, bytes)) => (form, 0, bytes),
+            None => {
+                let mut bytes = [0; 16];
+                bytes.get_mut(..text.len())?.copy_from_slice(text);
+                (Form::Text, u8::try_from(text.len()).ok()?, bytes)
+            }
+        };
+        Some(Self {
+            time,
+            position: place.position,
+            number,
+            layer: place.layer,
+            form,
+            length,
+            bytes,
+        })
+    }
+
+    fn order(&self) -> Order {
+        let (sequence, ordinal) = match self.layer {
+            0 => (self.number.into(), 0),
+            _ => (0, self.number),
+        };
+        Order {
+            time: self.time,
+            sequence,
+            place: Place {
+                position: self.position,
+                layer: self.layer,
+                ordinal,
+            },
+        }
+    }
+
+    fn id(&self) -> EventId {
+        self.written()
+            .expect("what is kept was made of an id, or checked when it was read")
+    }
+
+    fn written(&self) -> Option<EventId> {
+        let mut text = [b'-'; 36];
+        let mut length = 0;
+        match self.form {
+            Form::Text => {
+                let text = self.bytes.get(..self.length.into())?;
+                return EventId::new(std::str::from_utf8(text).ok()?).ok();
+            }
+            Form::Uuid | Form::Hex => {}
+        }
+        for digit in self.bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+            if matches!(self.form, Form::Uuid) && HYPHENS.contains(&length) {
+                length += 1;
+            }
+            *text.get_mut(length)? = match digit {
+                0..=9 => b'0' + digit,
+                _ => b'a' + digit - 10,
+            };
+            length += 1;
+        }
+        EventId::new(std::str::from_utf8(text.get(..length)?).ok()?).ok()
+    }
+}
+
+/// The 16 bytes that `text` writes, if it writes 16 bytes in one of the two forms.
+fn packed(text: &[u8]) -> Option<(Form, [u8; 16])> {
+    let form = match text.len() {
+        32 => Form::Hex,
+        36 => Form::Uuid,
+        _ => return None,
+    };
+    let mut bytes = [0; 16];
+    let mut digits = 0;
+    for (index, character) in text.iter().enumerate() {
+        if matches!(form, Form::Uuid) && HYPHENS.contains(&index) {
+            if *character != b'-' {
+                return None;
+            }
+            continue;
+        }
+        let digit = match character {
+            b'0'..=b'9' => character - b'0',
+            b'a'..=b'f' => character - b'a' + 10,
+            _ => return None,
+        };
+        let byte: &mut u8 = bytes.get_mut(digits / 2)?;
+        *byte = *byte << 4 | digit;
+        digits += 1;
+    }
+    Some((form, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn held(id: &str, sequence: u64, layer: u8, ordinal: u32) -> Held {
+        Held {
+            order: Order {
+                time: Timestamp::from_nanos(-7),
+                sequence,
+                place: Place {
+                    position: Position(u64::MAX),
+                    layer,
+                    ordinal,
+                },
+            },
+            id: EventId::new(id).unwrap(),
+        }
+    }
+
+    fn check(held: &Held) -> Kept {
+        let kept = Kept::of(held);
+        assert_eq!(kept.held(), *held);
+        assert_eq!(kept.order(), held.order);
+        assert_eq!(kept.id(), held.id);
+        let bytes = postcard::to_stdvec(&kept).unwrap();
+        assert_eq!(postcard::from_bytes::<Kept>(&bytes).unwrap(), kept);
+        kept
+    }
+
+    fn is_inline(held: &Held) -> bool {
+        matches!(check(held), Kept::Inline(_))
+    }
+
+    #[test]
+    fn an_event_takes_forty_bytes() {
+        assert_eq!(size_of::<Kept>(), 40);
+        assert_eq!(size_of::<Option<Kept>>(), 40);
+    }
+
+    #[test]
+    fn usual_ids_need_no_heap_and_come_back_as_they_were() {
+        for id in [
+            "0198f6a2-7c1e-7b3a-9d40-0123456789ab",
+            "0123456789abcdef0123456789abcdef",
+            "e-1",
+            "sixteen bytes ok",
+            "Ünï",
+        ] {
+            assert!(is_inline(&held(id, 0, 0, 0)), "{id}");
+        }
+        for id in [
+            "0198F6A2-7C1E-7B3A-9D40-0123456789AB",
+            "0123456789abcdef0123456789abcdeg",
+            "0198f6a2x7c1e-7b3a-9d40-0123456789ab",
+            "seventeen bytes..",
+        ] {
+            assert!(!is_inline(&held(id, 0, 0, 0)), "{id}");
+        }
+    }
+
+    #[test]
+    fn places_and_sequences_come_back_on_both_sides_of_what_fits() {
+        let most = u64::from(u32::MAX);
+        assert!(is_inline(&held("a", most, 0, 0)));
+        assert!(!is_inline(&held("a", most + 1, 0, 0)));
+        assert!(is_inline(&held("a", 0, 3, u32::MAX)));
+        assert!(!is_inline(&held("a", 1, 3, 1)));
+        assert!(!is_inline(&held("a", 0, 0, 1)));
+    }
+
+    #[test]
+    fn a_damaged_id_is_refused_and_not_kept() {
+        let mut inline = match Kept::of(&held("ab", 0, 0, 0)) {
+            Kept::Inline(inline) => inline,
+            Kept::Boxed(_) => panic!("it fits"),
+        };
+        for (length, first) in [(0, b'a'), (17, b'a'), (2, 0xff), (2, b'\n')] {
+            inline.length = length;
+            inline.bytes[0] = first;
+            let bytes = postcard::to_stdvec(&Kept::Inline(inline.clone())).unwrap();
+            assert!(postcard::from_bytes::<Kept>(&bytes).is_err(), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_comes_back(id in "[0-9a-f-]{1,40}|\\PC{1,20}", sequence in any::<u64>(), layer in 0..3_u8) {
+            if let Ok(id) = EventId::new(&id) {
+                check(&held(id.as_str(), sequence >> (sequence % 64), layer, 0));
+            }
+        }
+    }
+}

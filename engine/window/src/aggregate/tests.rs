@@ -1,0 +1,89 @@
+//! States against what the rules say.
+
+mod kinds;
+
+mod model;
+
+mod naive;
+
+mod sizes;
+
+use larum_event::{
+    Aggregate, Bounds, EventId, Extent, FiringPolicy, KeyValue, Measure, Place, Position, Span,
+    Timestamp, Values,
+};
+
+use super::{AggregateState, Measuring};
+use crate::held::{Held, Order};
+use crate::state::{Content, Report, Taken, Told};
+
+fn span(nanos: i64) -> Span {
+    Span::from_nanos(nanos)
+}
+
+fn at(nanos: i64) -> Timestamp {
+    Timestamp::from_nanos(nanos)
+}
+
+fn aggregate(extent: Extent, measure: Measure, bounds: &str, policy: FiringPolicy) -> Aggregate {
+    Aggregate {
+        extent,
+        measure,
+        bounds: match bounds {
+            "" => Bounds::any(),
+            bounds => bounds.parse().unwrap(),
+        },
+        policy,
+        lateness: None,
+    }
+}
+
+/// The event with number `number`, whose id is that.
+fn event(number: u64, time: i64, value: Option<i64>, steps: u32) -> Taken {
+    Taken {
+        held: Held {
+            order: Order {
+                time: at(time),
+                sequence: 0,
+                place: Place::raw(Position(number)),
+            },
+            id: EventId::new(number.to_string()).unwrap(),
+        },
+        steps,
+        values: Values::new(vec![value.map(KeyValue::Int)]),
+        event: None,
+    }
+}
+
+/// Feeds events of the given times and values, numbered from 0 on, and ends time.
+fn reports(rule: &Aggregate, events: &[(i64, i64)]) -> Vec<Report> {
+    let rule = Measuring::new(rule, 1_000);
+    let mut state = AggregateState::default();
+    let mut told = Told::default();
+    for (number, (time, value)) in events.iter().enumerate() {
+        state.pass(at(*time), &rule, &mut told);
+        let event = event(number as u64, *time, Some(*value), 1);
+        state.take(&event, &rule, &mut told);
+    }
+    state.close(&rule, &mut told);
+    assert_eq!(told.dropped, 0);
+    told.reports
+}
+
+/// Reports in a word each: `fired 3 at 20 of 2: 5` is one that event 3 set off at time 20, over two events of which 5
+/// was measured.
+fn words(reports: &[Report]) -> Vec<String> {
+    let content = |content: &Content| {
+        let value = content.value.map(|value| format!(": {value}"));
+        format!("of {}{}", content.count, value.unwrap_or_default())
+    };
+    let word = |report: &Report| match report {
+        Report::Fired(fired) => {
+            let (trigger, time) = (&fired.trigger.id, fired.time.as_nanos());
+            format!("fired {trigger} at {time} {}", content(&fired.content))
+        }
+        Report::Grew(all) => format!("grew {}", content(all)),
+        Report::Ended(all) => format!("ended {}", content(all)),
+    };
+    reports.iter().map(word).collect()
+}

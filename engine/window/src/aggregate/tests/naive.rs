@@ -1,0 +1,401 @@
+//! The rules by their words: the whole list of events is looked through at every moment there is.
+
+use std::collections::BTreeSet;
+
+use larum_event::limits::EVIDENCE_EACH_END;
+use larum_event::{Aggregate, Amount, Decided, Extent, FiringPolicy, KeyValue, Measure, Timestamp};
+
+use super::at;
+use crate::state::{Content, Fired, Report, Taken};
+
+pub(super) struct Naive<'a> {
+    rule: &'a Aggregate,
+    /// Those that are counted, in order.
+    events: Vec<&'a Taken>,
+    /// Events before this are forgotten.
+    forgotten: usize,
+    /// Events up to but not including this have come.
+    come: usize,
+    silent_until: Option<i64>,
+    open: Option<Open<'a>>,
+    reports: Vec<Report>,
+}
+
+struct Open<'a> {
+    members: Vec<&'a Taken>,
+    told: usize,
+    value: Amount,
+}
+
+fn time(event: &Taken) -> i64 {
+    event.time().as_nanos()
+}
+
+fn number(event: &Taken) -> Option<i128> {
+    match event.values.get(0)? {
+        KeyValue::Int(value) => Some(i128::from(*value)),
+        _ => None,
+    }
+}
+
+/// All that a rule says of events in order, to the end of time.
+pub(super) fn reports(rule: &Aggregate, events: &[Taken]) -> Vec<Report> {
+    let needs_value = !matches!(
+        rule.measure,
+        Measure::Count | Measure::Steps(_) | Measure::Rate { .. }
+    );
+    let counted = |event: &&Taken| !needs_value || number(event).is_some();
+    let mut naive = Naive {
+        rule,
+        events: events.iter().filter(counted).collect(),
+        forgotten: 0,
+        come: 0,
+        silent_until: None,
+        open: None,
+        reports: Vec::new(),
+    };
+    let Some((first, last)) = naive.events.first().zip(naive.events.last()) else {
+        return Vec::new();
+    };
+    // Long enough for every window in these tests to end.
+    for now in time(first)..time(last) + 200 {
+        naive.before_events(now);
+        while naive
+            .events
+            .get(naive.come)
+            .is_some_and(|event| time(event) == now)
+        {
+            naive.come += 1;
+            naive.at_event(now);
+        }
+    }
+    naive.reports
+}
+
+impl<'a> Naive<'a> {
+    fn is_batch(&self) -> bool {
+        let closes = self.rule.decided() == Decided::AtClose;
+        match self.rule.extent {
+            Extent::Tumbling { .. } | Extent::Session { .. } => true,
+            Extent::Sliding { .. } => closes,
+            Extent::Hopping { .. } | Extent::Last { .. } => false,
+        }
+    }
+
+    fn is_first_seen(&self) -> bool {
+        self.rule.measure == Measure::FirstSeen
+    }
+
+    /// What comes to pass at `now` before any event of that moment.
+    fn before_events(&mut self, now: i64) {
+        if self.is_first_seen() {
+            return;
+        }
+        if let Extent::Hopping { hop, .. } = self.rule.extent {
+            if now.rem_euclid(hop.as_nanos()) == 0 {
+                self.at_end_of_hop(now);
+            }
+            return;
+        }
+        let before = self.window(now - 1);
+        let is_over = self.is_batch() && !before.is_empty() && self.window(now).is_empty();
+        if is_over && self.rule.decided() == Decided::AtClose {
+            self.at_end_of_batch(&before);
+        }
+        let held = self
+            .value(&self.window(now), now)
+            .is_some_and(|value| self.rule.bounds.hold(value));
+        if self.open.is_some() && (is_over || !held) {
+            self.end_episode();
+        }
+    }
+
+    /// The events that are in the window at `now`, of those that have come.
+    fn window(&self, now: i64) -> Vec<&'a Taken> {
+        let come = self
+            .events
+            .get(self.forgotten..self.come)
+            .unwrap_or_default();
+        match self.rule.extent {
+            Extent::Sliding { within } if !self.is_batch() => {
+                let is_in = |event: &&&Taken| time(event) >= now - within.as_nanos();
+                come.iter().filter(is_in).copied().collect()
+            }
+            Extent::Hopping { size, .. } => {
+                let is_in = |event: &&&Taken| (now - size.as_nanos()..now).contains(&time(event));
+                come.iter().filter(is_in).copied().collect()
+            }
+            Extent::Last { matches, keep } => {
+                let mut last = batch(come, now, |_, last, now| now - last <= keep.as_nanos());
+                let most = matches as usize;
+                last.drain(..last.len().saturating_sub(most));
+                last
+            }
+            Extent::Sliding { within } => {
+                batch(come, now, |first, _, now| now - first <= within.as_nanos())
+            }
+            Extent::Tumbling { size } => {
+                let of = |time: i64| time.div_euclid(size.as_nanos());
+                batch(come, now, |first, _, now| of(first) == of(now))
+            }
+            Extent::Session { gap, cap } => batch(come, now, |first, last, now| {
+                let in_cap = cap.is_none_or(|cap| now - first <= cap.as_nanos());
+                now - last <= gap.as_nanos() && in_cap
+            }),
+        }
+    }
+
+    fn at_event(&mut self, now: i64) {
+        let newest = self.events[self.come - 1];
+        if self.is_first_seen() {
+            self.at_event_of_seen(newest);
+            return;
+        }
+        if self.rule.decided() == Decided::AtClose {
+            return;
+        }
+        let window = self.window(now);
+        match self.value(&window, now) {
+            Some(value) if self.rule.bounds.hold(value) => {
+                self.holds(&window, &[newest], now, value)
+            }
+            Some(_) | None => self.end_episode(),
+        }
+    }
+
+    fn at_event_of_seen(&mut self, newest: &'a Taken) {
+        let now = time(newest);
+        self.come -= 1;
+        let seen = match self.rule.extent {
+            Extent::Hopping { size, .. } => {
+                let come = &self.events[self.forgotten..self.come];
+                let is_in = |event: &&&Taken| time(event) >= now - size.as_nanos();
+                come.iter().filter(is_in).copied().collect()
+            }
+            _ => self.window(now),
+        };
+        self.come += 1;
+        let is_new = !seen.iter().any(|event| number(event) == number(newest));
+        let value = Amount::from_int(is_new.into());
+        let asks = !self.rule.bounds.all().is_empty();
+        if self.rule.bounds.hold(value) && (is_new || asks) {
+            if self.rule.policy == FiringPolicy::Edge {
+                self.fire(&[newest], newest, now, value);
+            } else {
+                self.holds(&[newest], &[newest], now, value);
+            }
+        }
+    }
+
+    fn at_end_of_hop(&mut self, now: i64) {
+        let Extent::Hopping { hop, .. } = self.rule.extent else {
+            return;
+        };
+        let window = self.window(now);
+        match self.value(&window, now) {
+            Some(value) if self.rule.bounds.hold(value) => {
+                let is_fresh = |event: &&&Taken| time(event) >= now - hop.as_nanos();
+                let fresh: Vec<_> = window.iter().filter(is_fresh).copied().collect();
+                self.holds(&window, &fresh, now, value);
+            }
+            Some(_) | None => self.end_episode(),
+        }
+    }
+
+    fn at_end_of_batch(&mut self, window: &[&'a Taken]) {
+        let (first, last) = (window[0], window[window.len() - 1]);
+        let end = match self.rule.extent {
+            Extent::Tumbling { size } => {
+                (time(first).div_euclid(size.as_nanos()) + 1) * size.as_nanos()
+            }
+            Extent::Sliding { within } => time(first) + within.as_nanos(),
+            _ => time(last),
+        };
+        let value = self.value(window, end);
+        let silent = self.silent_until.is_some_and(|until| end < until);
+        if let Some(value) = value.filter(|value| self.rule.bounds.hold(*value) && !silent) {
+            self.fire(window, first, end, value);
+            if let FiringPolicy::Suppress(span) = self.rule.policy {
+                self.silent_until = Some(end + span.as_nanos());
+            }
+        }
+    }
+
+    /// The condition holds of `window`, in which `fresh` are new.
+    fn holds(&mut self, window: &[&'a Taken], fresh: &[&'a Taken], now: i64, value: Amount) {
+        let newest = window[window.len() - 1];
+        match self.rule.policy {
+            FiringPolicy::Edge => {
+                if let Some(mut open) = self.open.take() {
+                    open.value = value;
+                    open.members.extend(fresh);
+                    if open.members.len() >= 2 * open.told {
+                        open.told = open.members.len();
+                        let content = Box::new(self.content(&open.members, value));
+                        self.reports.push(Report::Grew(content));
+                    }
+                    self.open = Some(open);
+                } else {
+                    self.fire(window, newest, now, value);
+                    self.open = Some(Open {
+                        members: window.to_vec(),
+                        told: window.len(),
+                        value,
+                    });
+                }
+            }
+            FiringPolicy::Every => self.fire(window, newest, now, value),
+            FiringPolicy::Reset => {
+                self.fire(window, newest, now, value);
+                self.forgotten = self.come;
+            }
+            FiringPolicy::Suppress(span) => {
+                if self.silent_until.is_none_or(|until| now >= until) {
+                    self.fire(window, newest, now, value);
+                    self.silent_until = Some(now + span.as_nanos());
+                }
+            }
+        }
+    }
+
+    fn end_episode(&mut self) {
+        if let Some(open) = self.open.take() {
+            let content = Box::new(self.content(&open.members, open.value));
+            self.reports.push(Report::Ended(content));
+        }
+    }
+
+    fn fire(&mut self, window: &[&Taken], anchor: &Taken, now: i64, value: Amount) {
+        let trigger = window[window.len() - 1];
+        let closes = self.is_batch() && self.rule.decided() == Decided::AtClose;
+        let open = self.rule.policy == FiringPolicy::Edge && !closes && !self.is_first_seen();
+        self.reports.push(Report::Fired(Box::new(Fired {
+            anchor: anchor.held.id.clone(),
+            trigger: trigger.held.clone(),
+            time: at(now),
+            content: self.content(window, value),
+            open,
+        })));
+    }
+
+    fn content(&self, members: &[&Taken], value: Amount) -> Content {
+        let ids = members.iter().map(|event| event.held.id.clone());
+        let tail = members.len().saturating_sub(EVIDENCE_EACH_END);
+        let is_end = |index: &usize| *index < EVIDENCE_EACH_END || *index >= tail;
+        Content {
+            count: members.len() as u64,
+            value: (self.rule.measure != Measure::Count).then_some(value),
+            error: None,
+            first: members.first().map_or(Timestamp::MIN, |event| event.time()),
+            last: members.last().map_or(Timestamp::MIN, |event| event.time()),
+            evidence: ids
+                .enumerate()
+                .filter(|(index, _)| is_end(index))
+                .map(|(_, id)| id)
+                .collect(),
+            words: None,
+        }
+    }
+
+    fn value(&self, window: &[&Taken], now: i64) -> Option<Amount> {
+        if window.is_empty() {
+            return None;
+        }
+        let numbers: Vec<i128> = window.iter().filter_map(|event| number(event)).collect();
+        let count = window.len() as i128;
+        let billionths = match &self.rule.measure {
+            Measure::Count => count * 1_000_000_000,
+            Measure::Distinct => {
+                numbers.iter().collect::<BTreeSet<_>>().len() as i128 * 1_000_000_000
+            }
+            Measure::Steps(needs) => {
+                let is_complete = |(step, need): &(usize, &u32)| {
+                    let of = window.iter().filter(|event| event.steps >> step & 1 == 1);
+                    of.count() as u32 >= **need
+                };
+                needs.iter().enumerate().filter(is_complete).count() as i128 * 1_000_000_000
+            }
+            Measure::Sum => numbers.iter().sum::<i128>() * 1_000_000_000,
+            Measure::Average => (numbers.iter().sum::<i128>() * 1_000_000_000).div_euclid(count),
+            Measure::Min => numbers.iter().min()? * 1_000_000_000,
+            Measure::Max => numbers.iter().max()? * 1_000_000_000,
+            Measure::Percentile(thousandths) => {
+                let mut sorted = numbers;
+                sorted.sort();
+                let rank = (sorted.len() * *thousandths as usize)
+                    .div_ceil(100_000)
+                    .max(1);
+                sorted.get(rank - 1)? * 1_000_000_000
+            }
+            Measure::Change => (numbers.last()? - numbers.first()?) * 1_000_000_000,
+            Measure::FirstSeen => return None,
+            Measure::Rate { baseline } => {
+                return self.rate(count, baseline.as_nanos(), now);
+            }
+        };
+        Some(Amount::from_billionths(billionths))
+    }
+
+    fn rate(&self, count: i128, baseline: i64, now: i64) -> Option<Amount> {
+        let (size, pane, window) = match self.rule.extent {
+            Extent::Sliding { within: size } => (size, size, now - size.as_nanos()),
+            Extent::Hopping { size, hop } => (size, hop, now - size.as_nanos()),
+            // The window that just ended; its end is not in it.
+            Extent::Tumbling { size } => (size, size, now - size.as_nanos()),
+            Extent::Session { .. } | Extent::Last { .. } => return None,
+        };
+        let stretches = (baseline / size.as_nanos()).max(1);
+        let end = window.div_euclid(pane.as_nanos()) * pane.as_nanos();
+        let begin = end - stretches * size.as_nanos();
+        let come = &self.events[..self.come];
+        let usual = come
+            .iter()
+            .filter(|event| (begin..end).contains(&time(event)));
+        let usual = usual.count() as i128;
+        // Known since the first event after the last silence that is longer than all of this.
+        let mut known: Option<i64> = None;
+        let mut last = i64::MIN;
+        for event in come {
+            let forgotten = |last: i64| {
+                let pane = pane.as_nanos();
+                let past = stretches * (size.as_nanos() / pane) + 1;
+                let offset = if matches!(self.rule.extent, Extent::Tumbling { .. }) {
+                    0
+                } else {
+                    size.as_nanos()
+                };
+                (last.div_euclid(pane) + past) * pane + offset
+            };
+            if known.is_none() || time(event) >= forgotten(last) {
+                known = Some(time(event));
+            }
+            last = time(event);
+        }
+        (known? <= begin && usual > 0)
+            .then(|| Amount::from_billionths(count * i128::from(stretches) * 1_000_000_000 / usual))
+    }
+}
+
+/// The last of the windows that follow each other, if it still lasts at `now`; `lasts` is told the times of its first
+/// and last event and the one to be added.
+fn batch<'a>(
+    come: &[&'a Taken],
+    now: i64,
+    lasts: impl Fn(i64, i64, i64) -> bool,
+) -> Vec<&'a Taken> {
+    let mut batch: Vec<&Taken> = Vec::new();
+    let still = |batch: &[&Taken], now: i64| match (batch.first(), batch.last()) {
+        (Some(first), Some(last)) => lasts(time(first), time(last), now),
+        _ => false,
+    };
+    for event in come {
+        if !still(&batch, time(event)) {
+            batch.clear();
+        }
+        batch.push(event);
+    }
+    if !still(&batch, now) {
+        batch.clear();
+    }
+    batch
+}
