@@ -15,6 +15,7 @@ mod error;
 mod monotonic;
 mod pipeline;
 mod raise;
+mod records;
 mod reorder;
 mod sequencer;
 mod settings;
@@ -27,6 +28,7 @@ pub use epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt, epoch_ha
 pub use error::{CheckpointError, RaiseError};
 pub use monotonic::Monotonic;
 pub use pipeline::{Pipeline, new_window, restored};
+pub use records::{RawRecord, RecordAlert, RecordError, RecordPipeline};
 pub use reorder::Reorder;
 pub use sequencer::{SEMANTICS_VERSION, Sequencer};
 pub use settings::Settings;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use larum_event::{RuleFile, RuleId, Severity};
 
 use crate::diagnostic::Diagnostic;
-use crate::predicate::{Expression, PathMap, PredicateSetBuilder, ViewId};
+use crate::predicate::{Expression, PathMap, PredicateSetBuilder, Slot, ViewId};
 use crate::reading::CompiledCorrelation;
 use crate::rule::Audience;
 
@@ -39,6 +39,8 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
 pub struct Compiled {
     /// Rules, in any order.
     pub rules: Vec<CompiledRule>,
+    /// Fields that hold the time of a record, first those that go before; none where no rule is over time.
+    pub times: Vec<Slot>,
     /// What is wrong. A [`Level::Refused`](crate::Level::Refused) document stays out and the others load.
     pub findings: Vec<Diagnostic>,
 }

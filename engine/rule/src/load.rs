@@ -25,7 +25,7 @@ use crate::exception::{self, Written};
 use crate::front_end::FrontEnd;
 use crate::layers;
 use crate::predicate::{
-    BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, ViewId,
+    BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, Slot, ViewId,
 };
 use crate::reading::CompiledCorrelation;
 use crate::rule::Rule;
@@ -119,6 +119,7 @@ struct Loader {
     predicates: PredicateSetBuilder,
     premises: Premises,
     layout: PathMap,
+    times: Vec<Slot>,
     interprets: bool,
     catalogue: Catalogue,
     /// Exceptions by the number of their file.
@@ -143,6 +144,7 @@ impl Loader {
             predicates: PredicateSetBuilder::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
+            times: Vec::new(),
             interprets: false,
             catalogue: Catalogue::default(),
             exceptions: Vec::new(),
@@ -280,6 +282,7 @@ impl Loader {
         let compiled = front_end.compile(&own, &premise, &mut self.predicates);
         self.layout.join(front_end.layout());
         self.problems.extend(compiled.findings);
+        self.times.extend(compiled.times);
         let numbers: HashMap<&str, usize> = files
             .iter()
             .enumerate()
@@ -341,6 +344,7 @@ impl Loader {
             rules,
             programs,
             readings,
+            times: self.times,
             catalogue: self.catalogue,
             excepted: self.excepted.map(Arc::new),
         })

@@ -192,6 +192,13 @@ impl Readings {
         of.map(|(_, reading)| reading)
     }
 
+    /// The rules whose events a rule reads; `None` for one whose alerts it reads.
+    pub(crate) fn over(&self, rule: u32) -> impl Iterator<Item = Option<u32>> + '_ {
+        let of = self.all.iter().map(|(_, reading)| reading);
+        of.filter(move |reading| reading.rule == rule)
+            .map(|reading| reading.of)
+    }
+
     /// The programs that the steps of a rule read, in the order of the steps.
     pub(crate) fn steps_of(&self, rule: u32) -> impl Iterator<Item = u32> {
         let of = self.all.iter().filter(|(_, reading)| reading.rule == rule);

@@ -15,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::draft::alert_topic;
 use crate::layers::reads_alerts;
 use crate::load::{Programs, RuleLoader};
-use crate::predicate::{PathMap, PredicateSet};
+use crate::predicate::{PathMap, PredicateSet, Slot};
 use crate::reading::Readings;
 use crate::rule::{Rule, RuleStep};
 
@@ -43,6 +43,8 @@ pub struct RuleSet {
     pub(crate) programs: Programs,
     /// What rules read of what others find.
     pub(crate) readings: Readings,
+    /// Where records hold their time, first those that go before.
+    pub(crate) times: Vec<Slot>,
 }
 
 impl RuleSet {
@@ -62,6 +64,7 @@ impl RuleSet {
             layout: PathMap::default(),
             programs: Programs::default(),
             readings: Readings::default(),
+            times: Vec::new(),
         }
     }
 

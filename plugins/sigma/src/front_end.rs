@@ -17,6 +17,14 @@ use crate::log_source::LogSourceTable;
 use crate::rule::Metadata;
 
 const LOG_SOURCES: &str = "log_sources.toml";
+/// What records that are no events call their time.
+const TIMES: [&str; 5] = [
+    "@timestamp",
+    "timestamp",
+    "SystemTime",
+    "TimeCreated",
+    "EventTime",
+];
 
 /// Reads Sigma rules and filters, each for events of its log source.
 #[derive(Debug, Clone, Default)]
@@ -146,6 +154,10 @@ impl Output<'_> {
                 .collect(),
             correlations: &resolved,
         };
+        if !resolved.is_empty() {
+            let times = TIMES.iter().map(|field| predicates.slot(field));
+            self.compiled.times = times.collect();
+        }
         let audiences = sets.audiences();
         let audience = |target| audiences.get(&target).copied().unwrap_or_default();
         for number in 0..resolved.len() {
