@@ -5,6 +5,7 @@
 
 mod found;
 mod matches;
+mod raw;
 mod summary;
 
 use std::io::Write;
@@ -14,8 +15,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use larum_engine::clock::Clock;
 use larum_event::{Position, Span};
-use larum_file::FileRecord;
-use larum_pipeline::{Input, Outcome, Pipeline, Reorder, Settings};
+use larum_file::{FileRecord, Tally};
+use larum_pipeline::{Input, Monotonic, Outcome, Pipeline, Reorder, Settings};
+
+use larum_rule::RuleSet;
 
 use crate::decode;
 use crate::error::{CliError, Exit};
@@ -26,6 +29,7 @@ use crate::severities;
 use crate::terminal::stdout;
 
 use matches::Hunt;
+use raw::RawRun;
 
 pub use found::{Found, Shown, key_text};
 use summary::{ByRule, Summary};
@@ -59,8 +63,8 @@ pub struct Detect {
     /// What is written: alerts as one JSON object per line or as a table, or each match of a record and a rule
     #[arg(long, value_enum, default_value_t = Output::Ndjson)]
     output: Output,
-    /// Match records as their systems wrote them, without making events; needs --output matches. Only rules
-    /// in Sigma can be asked
+    /// Match records as their systems wrote them, without making events. Only rules in Sigma that read no
+    /// alerts can be asked
     #[arg(long, conflicts_with_all = ["decoder", "severities"])]
     raw: bool,
     /// Write NDJSON (the default)
@@ -94,8 +98,8 @@ impl Detect {
     /// What the argument parser cannot see.
     fn check(&self) -> Result<(), CliError> {
         let matches = self.output == Output::Matches;
-        let wrong = if self.raw && !matches {
-            "--raw makes no events and so no alerts: it needs --output matches"
+        let wrong = if self.raw && !matches && self.inputs.len() > 1 {
+            "alerts of raw records are of one input: several have no order"
         } else if matches && (self.revisions || self.close || self.lateness != Span::ZERO) {
             "--output matches writes matches and no alerts: --revisions, --close and --lateness mean nothing there"
         } else {
@@ -123,6 +127,12 @@ impl Detect {
         }
         let clock = Clock::system();
         let begun = clock.monotonic();
+        if self.raw {
+            let mut found = self.found();
+            let run = RawRun::new(Arc::clone(&set), self.lateness)?;
+            let tally = run.read(inputs, &mut found, self.close)?;
+            return self.told(&found, &Summary::default(), (&tally, &set), (&clock, begun));
+        }
 
         let mut run = Run {
             pipeline: Pipeline::new(set, Settings::default()),
@@ -130,11 +140,7 @@ impl Detect {
             batch: Vec::with_capacity(BATCH_EVENTS),
             records: 0,
             seen: Seen::new(),
-            found: Found::new(if self.revisions {
-                Shown::EveryRevision
-            } else {
-                Shown::Standing
-            }),
+            found: self.found(),
             summary: Summary::default(),
         };
         let tally = inputs.read(decoder.as_ref(), &severities, |record| {
@@ -143,21 +149,40 @@ impl Detect {
         })?;
         run.finish(self.close);
 
+        let set = Arc::clone(run.pipeline.rule_set());
+        self.told(&run.found, &run.summary, (&tally, &set), (&clock, begun))
+    }
+
+    fn found(&self) -> Found {
+        Found::new(if self.revisions {
+            Shown::EveryRevision
+        } else {
+            Shown::Standing
+        })
+    }
+
+    /// Writes the alerts, and says how the run went.
+    fn told(
+        &self,
+        found: &Found,
+        summary: &Summary,
+        (tally, set): (&Tally, &RuleSet),
+        (clock, begun): (&Clock, Monotonic),
+    ) -> Result<Exit, CliError> {
         let mut out = stdout();
         match self.output {
-            Output::Ndjson => run.found.write_ndjson(&mut out)?,
-            Output::Table => run.found.write_table(&mut out)?,
+            Output::Ndjson => found.write_ndjson(&mut out)?,
+            Output::Table => found.write_table(&mut out)?,
             Output::Matches => {}
         }
         out.flush()?;
         let alerts = ByRule {
             what: "alerts",
-            counts: run.found.by_rule(),
+            counts: found.by_rule(),
         };
-        let set = run.pipeline.rule_set();
         let took = clock.monotonic().since(begun);
-        run.summary.tell(&tally, &alerts, set, took);
-        let failed = self.strict && (tally.rejected() > 0 || run.summary.faults() > 0);
+        summary.tell(tally, &alerts, set, took);
+        let failed = self.strict && (tally.rejected() > 0 || summary.faults() > 0);
         Ok(if failed { Exit::Problems } else { Exit::Done })
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use larum_event::{Alert, AlertStatus, Place, Severity, TenantId, Timestamp};
-use larum_pipeline::Raised;
+use larum_pipeline::{Raised, RecordAlert};
 use serde_json::{Map, Value, json};
 
 use crate::table::{self, Cell};
@@ -48,6 +48,16 @@ impl Found {
 
     /// Takes one revision.
     pub fn keep(&mut self, raised: Raised) {
+        self.keep_alert(RecordAlert {
+            time: raised.event.envelope().time,
+            tenant: raised.tenant,
+            alert: raised.alert,
+            place: raised.place,
+        });
+    }
+
+    /// Takes one revision of an alert that was made without events.
+    pub fn keep_alert(&mut self, raised: RecordAlert) {
         let id = Arc::clone(&raised.alert.alert_id);
         let place = *self.places.entry(id).or_insert(raised.place);
         let revision = match self.shown {
@@ -59,7 +69,7 @@ impl Found {
             return;
         }
         let kept = Kept {
-            time: raised.event.envelope().time,
+            time: raised.time,
             tenant: raised.tenant,
             alert: raised.alert,
         };

@@ -19,6 +19,18 @@ pub struct KeyPart {
     pub path: Arc<str>,
 }
 
+/// Who hears of a rule's alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Audience {
+    /// Everybody.
+    #[default]
+    Everyone,
+    /// Rules that read them, and nobody else.
+    RulesAbove,
+    /// It raises none: other rules read the events that it finds.
+    Nobody,
+}
+
 /// A detection rule, loaded and checked.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -54,6 +66,8 @@ pub struct Rule {
     pub line: usize,
     /// Events that are no matches, as `except.toml` beside it says.
     pub exceptions: Vec<Exception>,
+    /// Who hears of its alerts.
+    pub audience: Audience,
     /// Of a rule of another language: fields that it names, and what they are called in some events.
     pub(crate) synonyms: Vec<(Arc<str>, Arc<str>)>,
     /// Its conditions: one, or one for each step.
