@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use larum_engine::clock::Clock;
 use larum_event::{Position, Span};
 use larum_file::FileRecord;
-use larum_pipeline::{Input, Outcome, Pipeline, Reorder, Settings};
+use larum_pipeline::{Input, Outcome, Pipeline, Settings};
 
 use crate::decode;
 use crate::error::{CliError, Exit};
@@ -69,10 +69,10 @@ pub struct Detect {
     /// Exit with 1 when any record is bad
     #[arg(long)]
     strict: bool,
-    /// Write every revision of every alert, also of those that no longer stand
+    /// Write every revision of every alert, also early ones and those that no longer stand
     #[arg(long)]
     revisions: bool,
-    /// How far events may be out of order, such as 30s; what is later is counted and left out
+    /// How far events may be out of order, such as 30s, for rules that do not say; windows leave out what is later
     #[arg(long, value_name = "DURATION", default_value_t = Span::ZERO)]
     lateness: Span,
     /// Take the end of the input for the end of time: what is open ends
@@ -125,8 +125,13 @@ impl Detect {
         let begun = clock.monotonic();
 
         let mut run = Run {
-            pipeline: Pipeline::new(set, Settings::default()),
-            reorder: Reorder::new(self.lateness),
+            pipeline: Pipeline::new(
+                set,
+                Settings {
+                    lateness: self.lateness,
+                    ..Settings::default()
+                },
+            ),
             batch: Vec::with_capacity(BATCH_EVENTS),
             records: 0,
             seen: Seen::new(),
@@ -150,6 +155,7 @@ impl Detect {
             Output::Matches => {}
         }
         out.flush()?;
+        run.summary.count_early(run.found.early());
         let alerts = ByRule {
             what: "alerts",
             counts: run.found.by_rule(),
@@ -165,7 +171,6 @@ impl Detect {
 /// One run over the input.
 struct Run {
     pipeline: Pipeline,
-    reorder: Reorder,
     batch: Vec<Input>,
     records: u64,
     seen: Seen,
@@ -192,7 +197,7 @@ impl Run {
             arrived: None,
             record: Some(number),
         };
-        self.reorder.push(input, &mut self.batch);
+        self.batch.push(input);
         if self.batch.len() >= BATCH_EVENTS {
             self.evaluate();
         }
@@ -200,13 +205,11 @@ impl Run {
 
     fn evaluate(&mut self) {
         let outcome = self.pipeline.run(&self.batch);
-        // The summary names sources of late events, which only the batch still knows.
         self.keep(outcome);
         self.batch.clear();
     }
 
     fn finish(&mut self, close: bool) {
-        self.reorder.finish(&mut self.batch);
         self.evaluate();
         if close {
             let outcome = self.pipeline.close();
