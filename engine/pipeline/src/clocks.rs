@@ -233,6 +233,11 @@ impl Clocks {
         self.tenants.len()
     }
 
+    /// Whether ticks move the clock of any tenant.
+    pub fn follow_wall_clock(&self) -> bool {
+        self.tenants.values().any(TenantClocks::follows_wall_clock)
+    }
+
     /// The least watermark over all tenants: event time has come this far everywhere.
     pub fn watermark(&self) -> Timestamp {
         let all = self.tenants.values().map(|clocks| clocks.watermark().time);

@@ -150,6 +150,7 @@ impl Pipeline {
                 }
                 detections.append(&mut answer.detections);
                 self.sequencer.note_late(&mut epoch, answer.late);
+                self.sequencer.note_faults(&mut epoch, answer.faults);
             }
             self.sequencer
                 .raise(&mut epoch, layer, detections, &mut self.matcher);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use larum_event::{Detection, Match, Place};
 use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
-use larum_window::{Added, Window};
+use larum_window::{Added, ScriptFault, Window};
 
 use crate::breakers::LeftOut;
 use crate::clocks::{WatermarkStep, whole};
@@ -59,6 +59,8 @@ pub struct WindowAnswer {
     pub detections: Vec<Detection>,
     /// Matches that came too late to count.
     pub late: Vec<LateMatch>,
+    /// Scripts that failed, each with the place of what it failed on.
+    pub faults: Vec<(Place, ScriptFault)>,
 }
 
 /// What a matcher found.
@@ -193,6 +195,7 @@ pub fn run_window(window: &mut Window, work: WindowWork) -> WindowAnswer {
             answer.add(window, found);
         }
         window.advance(&moved, &mut answer.detections);
+        answer.note_faults(window, moved.place);
     }
     for found in matches {
         answer.add(window, found);
@@ -206,10 +209,17 @@ impl WindowAnswer {
             place: found.place,
             rule: found.rule,
         };
+        let place = found.place;
         match window.add(found, &mut self.detections) {
             Added::Counted => {}
             Added::Late => self.late.push(late),
         }
+        self.note_faults(window, place);
+    }
+
+    fn note_faults(&mut self, window: &mut Window, place: Place) {
+        let faults = window.take_script_faults().into_iter();
+        self.faults.extend(faults.map(|fault| (place, fault)));
     }
 
     /// The end of input for `window`.
