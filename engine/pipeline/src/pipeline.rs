@@ -196,6 +196,11 @@ impl Pipeline {
         Ok(())
     }
 
+    /// One unit's window, to look into.
+    pub fn window(&self, unit: Unit) -> Option<&Window> {
+        self.windows.get(&unit)
+    }
+
     /// Takes one unit's window out, state and all.
     pub fn take_window(&mut self, unit: Unit) -> Option<Window> {
         self.windows.remove(&unit)

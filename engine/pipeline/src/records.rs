@@ -169,6 +169,7 @@ impl RecordPipeline {
             place: self.place,
             event_id: id.clone(),
             watermark: self.watermark,
+            joins: false,
             steps: found.steps,
             values: found.values,
             event: None,
@@ -186,6 +187,7 @@ impl RecordPipeline {
             tenant: &self.tenant,
             clock: TENANT_CLOCK,
             watermark: self.watermark,
+            joins: false,
             place: self.place,
         };
         for window in self.windows.iter_mut().flatten() {

@@ -183,6 +183,7 @@ impl Window {
             key: &key,
             clock: matched.clock,
             watermark: matched.watermark.less(self.limits.lateness),
+            joins: matched.joins,
             event: Taken::of(matched),
         };
         let added = tenant.add(arrival, &mut common, &mut output);
