@@ -9,7 +9,7 @@ use larum_event::{Position, Source, Span, Timestamp, Watermark, limits};
 use serde::{Deserialize, Serialize};
 
 use super::silence::Standings;
-use super::{Sighting, Stamp, TENANT_CLOCK, WatermarkStep, given_up, not_before};
+use super::{Sighting, Stamp, TENANT_CLOCK, WatermarkStep, given_up};
 
 /// See the module's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +179,7 @@ impl TenantClocks {
         let joins =
             progress < watermark || (event.sequence.is_none() && event.time == watermark.time);
         let counts_at = if joins {
-            not_before(watermark, event.time, event.sequence)
+            watermark.not_before(event.time, event.sequence)
         } else {
             event.time
         };

@@ -23,3 +23,5 @@ mod two_sides;
 mod time;
 
 mod kinds;
+
+mod scripts;

@@ -267,6 +267,7 @@ impl Core {
         let left_out = self.sequencer.left_out();
         let answers = self.pool.run_windows(layer, work, &steps, left_out).await;
         let (mut detections, mut late) = (answers.detections, answers.late);
+        let mut faults = answers.faults;
         for (unit, matches, failed) in answers.failed {
             if self.sequencer.left_out().contains(&unit.rule) {
                 continue;
@@ -275,6 +276,7 @@ impl Core {
                 Ok(found) => {
                     detections.extend(found.detections);
                     late.extend(found.late);
+                    faults.extend(found.faults);
                 }
                 Err(failure) => also.push(self.leave_out(unit, failure).await?),
             }
@@ -282,6 +284,7 @@ impl Core {
         let left_out = self.sequencer.left_out();
         detections.retain(|detection| !left_out.contains(&detection.rule));
         self.sequencer.note_late(epoch, late);
+        self.sequencer.note_faults(epoch, faults);
         self.sequencer
             .raise(epoch, layer, detections, &mut self.words);
         Ok(())
