@@ -187,7 +187,6 @@ impl RecordPipeline {
             tenant: &self.tenant,
             clock: TENANT_CLOCK,
             watermark: self.watermark,
-            joins: false,
             place: self.place,
         };
         for window in self.windows.iter_mut().flatten() {
