@@ -124,6 +124,8 @@ fn line(kept: &Kept) -> Map<String, Value> {
         attack,
         key,
         count,
+        value,
+        error,
         window,
         first,
         last,
@@ -150,6 +152,12 @@ fn line(kept: &Kept) -> Map<String, Value> {
     member("tenant", json!(kept.tenant));
     member("key", json!(key));
     member("count", json!(count));
+    if let Some(value) = value {
+        member("value", json!(value));
+    }
+    if let Some(error) = error {
+        member("error", json!(error));
+    }
     if let Some(window) = window {
         member("window", json!(window));
     }

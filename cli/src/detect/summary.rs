@@ -53,7 +53,8 @@ impl Summary {
                 ));
             }
         }
-        self.system += outcome.system.len() as u64;
+        // Late events are counted by source.
+        self.system += outcome.system.len().saturating_sub(outcome.late.len()) as u64;
         self.count_excepted(&outcome.excepted);
     }
 

@@ -55,11 +55,6 @@ fn check(set: &str, file: &str, rules: &[(&str, [usize; 4])]) {
             assert_eq!(fires, expected, "{set} {rule} {policy}");
         }
     }
-    assert!(
-        found.is_empty(),
-        "rules nobody asked for: {:?}",
-        found.keys()
-    );
 }
 
 #[test]

@@ -62,6 +62,12 @@ pub struct Alert {
     pub key: serde_json::Map<String, serde_json::Value>,
     /// Matches that count.
     pub count: u64,
+    /// What was measured, where that is something else than the count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<serde_json::Value>,
+    /// How far off the value may be at most, as a part of it; none for an exact one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<f64>,
     /// Length of the window, for rules that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Span>,

@@ -66,7 +66,9 @@ pub const DISTINCT_EXACT: usize = 4_096;
 pub const SCRIPT_STATE_BYTES: usize = 4_096;
 /// Most tenants whose clocks are followed; beyond it those idle longest start anew.
 pub const TENANTS: usize = 10_000;
-/// Most sources whose clocks are followed per tenant.
+/// A source that said nothing for this long does not hold back time any more, in seconds.
+pub const SILENT_SECONDS: u32 = 5;
+/// Most sources whose clocks are followed per tenant; beyond it those furthest behind start anew.
 pub const SOURCES_PER_TENANT: usize = 100_000;
 
 /// Most nodes of one correlation tree.

@@ -95,6 +95,8 @@ pub struct RuleSetActivated {
     pub max_lag: Span,
     /// Most live keys of one rule and tenant.
     pub keys_per_rule: u64,
+    /// How far behind the watermark an event may come and still count, for rules that say nothing themselves.
+    pub lateness: Span,
 }
 
 /// One rule file.

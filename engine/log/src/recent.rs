@@ -72,6 +72,7 @@ mod tests {
             body: RecordBody::RuleSetActivated(RuleSetActivated {
                 files: vec![file],
                 max_lag: Span::ZERO,
+                lateness: Span::ZERO,
                 keys_per_rule: 0,
             }),
         }

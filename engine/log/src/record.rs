@@ -3,7 +3,9 @@
 //! An event is its canonical JSON. Every other body is postcard behind a byte that tells the version of
 //! the encoding.
 
-use larum_event::{Channel, Event, Position, Record, RecordBody, Timestamp};
+use larum_event::{
+    Channel, Event, Position, Record, RecordBody, RuleSetActivated, Span, Timestamp,
+};
 use rusqlite::Row;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +13,8 @@ use serde::de::DeserializeOwned;
 use crate::error::{DamagedRecord, LogError};
 
 const BODY_VERSION: u8 = 1;
+/// The version of the encoding of rules; in the first one they said nothing of lateness.
+const RULES_VERSION: u8 = 2;
 
 /// The kinds of record by their number in the column `kind`. The numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +117,7 @@ impl Kind {
 pub(crate) fn encode(body: &RecordBody) -> Option<Vec<u8>> {
     match body {
         RecordBody::Event { .. } | RecordBody::Derived { .. } => None,
-        RecordBody::RuleSetActivated(body) => Some(pack(body)),
+        RecordBody::RuleSetActivated(body) => Some(pack_as(RULES_VERSION, body)),
         RecordBody::EpochCommit(body) => Some(pack(body)),
         RecordBody::UnitDetached(body) | RecordBody::UnitAttached(body) => Some(pack(body)),
         RecordBody::CursorMoved(body) => Some(pack(body)),
@@ -121,7 +125,11 @@ pub(crate) fn encode(body: &RecordBody) -> Option<Vec<u8>> {
 }
 
 fn pack(body: &impl Serialize) -> Vec<u8> {
-    postcard::to_extend(body, vec![BODY_VERSION])
+    pack_as(BODY_VERSION, body)
+}
+
+fn pack_as(version: u8, body: &impl Serialize) -> Vec<u8> {
+    postcard::to_extend(body, vec![version])
         .expect("these types have no maps of unknown length and memory grows")
 }
 
@@ -131,6 +139,22 @@ fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DamagedRecord> {
         version => Err(DamagedRecord::Version {
             found: version.map(|(version, _)| *version),
         }),
+    }
+}
+
+/// The rules of a record, of either version.
+fn unpack_rules(bytes: &[u8]) -> Result<RuleSetActivated, DamagedRecord> {
+    match bytes.split_first() {
+        Some((&RULES_VERSION, body)) => postcard::from_bytes(body).map_err(DamagedRecord::Body),
+        _ => {
+            let (files, max_lag, keys_per_rule) = unpack(bytes)?;
+            Ok(RuleSetActivated {
+                files,
+                max_lag,
+                keys_per_rule,
+                lateness: Span::ZERO,
+            })
+        }
     }
 }
 
@@ -157,7 +181,7 @@ fn decode(
         Kind::Event | Kind::Alert | Kind::System | Kind::Derived => {
             kind.body(decode_event(bytes)?, arrived)
         }
-        Kind::RuleSetActivated => RecordBody::RuleSetActivated(unpack(bytes)?),
+        Kind::RuleSetActivated => RecordBody::RuleSetActivated(unpack_rules(bytes)?),
         Kind::EpochCommit => RecordBody::EpochCommit(unpack(bytes)?),
         Kind::UnitDetached => RecordBody::UnitDetached(unpack(bytes)?),
         Kind::UnitAttached => RecordBody::UnitAttached(unpack(bytes)?),
@@ -173,7 +197,7 @@ fn decode_event(bytes: &[u8]) -> Result<Event, DamagedRecord> {
 
 #[cfg(test)]
 mod tests {
-    use larum_event::{CursorMoved, EpochCommit, RuleFile, RuleSetActivated, Span, UnitChange};
+    use larum_event::{CursorMoved, EpochCommit, RuleFile, UnitChange};
 
     use super::*;
 
@@ -204,6 +228,7 @@ mod tests {
             }],
             max_lag: Span::from_seconds(60),
             keys_per_rule: 5,
+            lateness: Span::from_seconds(30),
         }));
         check(RecordBody::EpochCommit(EpochCommit {
             from: Position(1),
@@ -220,6 +245,20 @@ mod tests {
             consumer: "siem".into(),
             position: Position(3),
         }));
+    }
+
+    #[test]
+    fn rules_written_before_there_was_lateness_read_back_with_none() {
+        let files: Vec<RuleFile> = Vec::new();
+        let before = pack(&(files.clone(), Span::from_seconds(60), 5_u64));
+        let read = decode(Kind::RuleSetActivated.number(), None, &before).unwrap();
+        let expected = RecordBody::RuleSetActivated(RuleSetActivated {
+            files,
+            max_lag: Span::from_seconds(60),
+            keys_per_rule: 5,
+            lateness: Span::ZERO,
+        });
+        assert_eq!(format!("{read:?}"), format!("{expected:?}"));
     }
 
     #[test]

@@ -1,62 +1,103 @@
 //! How far event time has come, per source and per tenant.
 //!
-//! Owns the decision whether an event is late, which clock it runs on and what the watermark is after
-//! it. All of it is a function of the events in log order and of the arrival times the log holds:
-//! nothing here reads a clock.
+//! Owns the decision which clock an event runs on, at which time it counts, and what the watermark is after
+//! it. Whether it is too late is each window's decision. All of it is a function of the events in log order, of
+//! the arrival times the log holds and of its ticks: nothing here reads a clock
+//! ([0011](../../../docs/decisions/0011-the-watermark-is-that-of-the-slowest-source.md)).
 //!
-//! - A source's progress is the order (time, sequence) of its latest event. What comes behind it is *late*.
-//! - A stamp from the future moves the progress no further than the time the event arrived, and not at all when
-//!   it is more than `max_lag` ahead of that.
-//! - A source more than `max_lag` behind its tenant's front is *lagging* (imported history, a broken
-//!   clock): it runs on a clock of its own until it has caught up, so it neither holds back nor
-//!   spoils the windows of the others (design §8).
-//! - The tenant's watermark is `max_lag` behind its front. So every source that does not lag counts in full,
-//!   however its events interleave with those of others, and no match ever lies before the watermark.
+//! - A source's progress is the furthest (time, sequence) of its events. A stamp from the future moves it no
+//!   further than the time the event arrived.
+//! - The tenant's watermark is the least progress of all its sources, and never goes back. A source that is first
+//!   seen behind it, or comes back there, *joins*: its events count at the watermark until it has caught up, so
+//!   that nothing of a new source is left out.
+//! - A source more than `max_lag` behind the front is *lagging* (imported history, a slow clock): it
+//!   runs on a clock of its own until it has caught up. So do the events that a source stamps more than `max_lag`
+//!   ahead of their arrival (a broken clock). Neither holds back nor spoils the windows of the others.
+//! - A source that is silent moves on with the time of arrival of what else comes, and with ticks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use larum_event::{Place, Position, Source, Span, TenantId, Timestamp, Watermark, limits};
+use larum_event::{
+    Channel, Event, Place, Position, Source, Span, TenantId, Timestamp, Watermark, limits,
+};
 use larum_window::ClockMoved;
 use serde::{Deserialize, Serialize};
 
-/// The clock of a tenant as a whole. Lagging sources have clocks 1, 2, ..
+use tenant::TenantClocks;
+
+mod silence;
+mod tenant;
+
+/// The clock of a tenant as a whole. Sources that run on their own have clocks 1, 2, ..
 pub const TENANT_CLOCK: u32 = 0;
 
 /// Event time of one clock has come to `watermark` at `place`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatermarkStep {
-    /// The event that moved it.
+    /// The event, or tick, that moved it.
     pub place: Place,
     /// Whose clock.
     pub tenant: TenantId,
     /// Which of the tenant's clocks.
     pub clock: u32,
-    /// How far it has come; `Timestamp::MAX` when the clock is given up.
-    pub watermark: Timestamp,
+    /// How far it had come before.
+    pub before: Watermark,
+    /// How far it has come; [`Watermark::MAX`] when the clock is given up.
+    pub watermark: Watermark,
 }
 
 impl WatermarkStep {
-    /// The same, as windows take it.
-    pub fn moved(&self) -> ClockMoved<'_> {
+    /// The same, as windows of rules of `layer` take it. Above the first layer, time moves after the alerts that
+    /// become final by it, and to a time as a whole, which is all that alerts have.
+    pub fn moved(&self, layer: u8) -> ClockMoved<'_> {
+        let (place, watermark) = match layer {
+            0 => (self.place, self.watermark),
+            _ => (after(self.place, layer), whole(self.watermark)),
+        };
         ClockMoved {
             tenant: &self.tenant,
             clock: self.clock,
-            watermark: Watermark::of(self.watermark, None),
-            place: self.place,
+            watermark,
+            place,
         }
     }
 }
 
+/// Behind everything that rules of `layer` see at the same position.
+fn after(place: Place, layer: u8) -> Place {
+    Place {
+        position: place.position,
+        layer,
+        ordinal: u32::MAX,
+    }
+}
+
+/// Nothing of its time has passed, unless everything has.
+pub(crate) fn whole(watermark: Watermark) -> Watermark {
+    if watermark == Watermark::MAX {
+        return watermark;
+    }
+    Watermark::of(watermark.time, None)
+}
+
 /// What the clocks make of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stamp {
-    /// It is behind its source's progress and is not evaluated.
-    Late,
-    /// It is evaluated on this clock.
-    OnTime {
-        /// [`TENANT_CLOCK`] or a lagging source's own.
-        clock: u32,
-    },
+pub struct Stamp {
+    /// [`TENANT_CLOCK`], or one of its source's own.
+    pub clock: u32,
+    /// When it counts in windows: its own time, or later where its source joins.
+    pub counts_at: Timestamp,
+    /// How far its clock had come before it.
+    pub before: Watermark,
+    /// How far its clock has come with it.
+    pub watermark: Watermark,
+}
+
+impl Stamp {
+    /// How far behind its clock it counts.
+    pub fn behind(&self) -> Span {
+        self.watermark.time.since(self.counts_at)
+    }
 }
 
 /// What the clocks need to know of an event.
@@ -66,6 +107,8 @@ pub struct Sighting<'a> {
     pub tenant: &'a TenantId,
     /// Who observed it.
     pub source: &'a Source,
+    /// Whether it is one of the engine's own, which say nothing about anybody's time.
+    pub is_own: bool,
     /// When it happened.
     pub time: Timestamp,
     /// Its order among equal times.
@@ -76,29 +119,36 @@ pub struct Sighting<'a> {
     pub place: Place,
 }
 
+impl<'a> Sighting<'a> {
+    /// What is to be known of `event`.
+    pub fn of(
+        event: &'a Event,
+        sequence: Option<u64>,
+        arrived: Option<Timestamp>,
+        place: Place,
+    ) -> Self {
+        let envelope = event.envelope();
+        Self {
+            tenant: &envelope.tenant,
+            source: &envelope.source,
+            is_own: is_own(&envelope.channel),
+            time: envelope.time,
+            sequence,
+            arrived,
+            place,
+        }
+    }
+}
+
+fn is_own(channel: &Channel) -> bool {
+    channel.as_str().starts_with('$')
+}
+
 /// The clocks of all tenants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     max_lag: Span,
     tenants: BTreeMap<TenantId, TenantClocks>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct TenantClocks {
-    sources: BTreeMap<Source, SourceClock>,
-    /// Sources by progress, least first: the one to forget when there are too many.
-    by_progress: BTreeSet<(Timestamp, Source)>,
-    front: Option<Timestamp>,
-    last_clock: u32,
-    /// Its last event.
-    last: Position,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct SourceClock {
-    time: Timestamp,
-    sequence: Option<u64>,
-    clock: u32,
 }
 
 impl Clocks {
@@ -117,17 +167,44 @@ impl Clocks {
 
     /// Takes one event in log order; adds what it moves to `steps`.
     pub fn observe(&mut self, event: Sighting<'_>, steps: &mut Vec<WatermarkStep>) -> Stamp {
-        if !self.tenants.contains_key(event.tenant) {
-            self.forget_idle_tenants(event.place, steps);
-            self.tenants
-                .insert(event.tenant.clone(), TenantClocks::default());
+        if event.is_own {
+            return self.stand(event);
         }
-        match self.tenants.get_mut(event.tenant) {
-            Some(clocks) => {
-                clocks.last = event.place.position;
-                clocks.observe(event, self.max_lag, steps)
+        if let Some(clocks) = self.tenants.get_mut(event.tenant) {
+            return clocks.observe(event, self.max_lag, steps);
+        }
+        self.forget_idle_tenants(event.place, steps);
+        let clocks = self.tenants.entry(event.tenant.clone()).or_default();
+        clocks.observe(event, self.max_lag, steps)
+    }
+
+    /// It is `at` everywhere: silent sources move on. Adds what that moves to `steps`.
+    pub fn tick(&mut self, at: Timestamp, place: Place, steps: &mut Vec<WatermarkStep>) {
+        for (tenant, clocks) in &mut self.tenants {
+            let before = clocks.watermark();
+            clocks.pass(at, self.max_lag);
+            let watermark = clocks.watermark();
+            if watermark > before {
+                steps.push(WatermarkStep {
+                    place,
+                    tenant: tenant.clone(),
+                    clock: TENANT_CLOCK,
+                    before,
+                    watermark,
+                });
             }
-            None => Stamp::Late,
+        }
+    }
+
+    /// An event that counts wherever its tenant has come to, and moves nothing.
+    fn stand(&self, event: Sighting<'_>) -> Stamp {
+        let clocks = self.tenants.get(event.tenant);
+        let watermark = clocks.map_or(Watermark::MIN, TenantClocks::watermark);
+        Stamp {
+            clock: TENANT_CLOCK,
+            counts_at: not_before(watermark, event.time, event.sequence),
+            before: watermark,
+            watermark,
         }
     }
 
@@ -137,157 +214,52 @@ impl Clocks {
         if self.tenants.len() < limits::TENANTS {
             return;
         }
-        let mut idle: Vec<(Position, TenantId)> = self
-            .tenants
-            .iter()
-            .map(|(tenant, clocks)| (clocks.last, tenant.clone()))
+        let idle = self.tenants.iter();
+        let mut idle: Vec<(Position, TenantId)> = idle
+            .map(|(tenant, clocks)| (clocks.last(), tenant.clone()))
             .collect();
         idle.sort();
         for (_, tenant) in idle.into_iter().take(limits::TENANTS.div_ceil(10)) {
             let Some(clocks) = self.tenants.remove(&tenant) else {
                 continue;
             };
-            let own = clocks.sources.values().map(|source| source.clock);
-            let clocks: BTreeSet<u32> = own.chain([TENANT_CLOCK]).collect();
-            steps.extend(clocks.into_iter().map(|clock| WatermarkStep {
-                place,
-                tenant: tenant.clone(),
-                clock,
-                watermark: Timestamp::MAX,
-            }));
+            let numbers = [TENANT_CLOCK].into_iter().chain(clocks.own_clocks());
+            steps.extend(numbers.map(|clock| given_up(place, &tenant, clock)));
         }
+    }
+
+    /// Tenants that are followed.
+    pub fn tenants(&self) -> usize {
+        self.tenants.len()
     }
 
     /// The least watermark over all tenants: event time has come this far everywhere.
     pub fn watermark(&self) -> Timestamp {
-        self.tenants
-            .values()
-            .filter_map(|clocks| clocks.front)
-            .min()
-            .map_or(Timestamp::MIN, |front| front.saturating_sub(self.max_lag))
+        let all = self.tenants.values().map(|clocks| clocks.watermark().time);
+        all.min().unwrap_or(Timestamp::MIN)
     }
 }
 
-impl TenantClocks {
-    fn observe(
-        &mut self,
-        event: Sighting<'_>,
-        max_lag: Span,
-        steps: &mut Vec<WatermarkStep>,
-    ) -> Stamp {
-        let known = self.sources.get(event.source);
-        if known.is_some_and(|source| source.is_ahead_of(event.time, event.sequence)) {
-            return Stamp::Late;
-        }
-        let previous = known.cloned();
-        let Some(progress) = progress_of(event, max_lag) else {
-            let clock = previous.map_or(TENANT_CLOCK, |source| source.clock);
-            return Stamp::OnTime { clock };
-        };
-        let progress = previous
-            .as_ref()
-            .map_or(progress, |source| source.time.max(progress));
-        let old_front = self.front;
-        let front = old_front.map_or(progress, |front| front.max(progress));
-        self.front = Some(front);
-        let watermark = front.saturating_sub(max_lag);
-        let clock = self.clock_for(previous.as_ref(), progress < watermark, event, steps);
-        if let Some(previous) = &previous {
-            self.by_progress
-                .remove(&(previous.time, event.source.clone()));
-        }
-        self.by_progress.insert((progress, event.source.clone()));
-        let sequence = if progress == event.time {
-            event.sequence
-        } else {
-            None
-        };
-        self.sources.insert(
-            event.source.clone(),
-            SourceClock {
-                time: progress,
-                sequence,
-                clock,
-            },
-        );
-        self.forget_most_lagging(event, steps);
-        let moved = |clock, watermark| WatermarkStep {
-            place: event.place,
-            tenant: event.tenant.clone(),
-            clock,
-            watermark,
-        };
-        if clock != TENANT_CLOCK {
-            steps.push(moved(clock, progress));
-        } else if old_front != Some(front) {
-            steps.push(moved(TENANT_CLOCK, watermark));
-        }
-        Stamp::OnTime { clock }
+/// The time itself, or the earliest at which an event of that sequence is not before `watermark`.
+fn not_before(watermark: Watermark, time: Timestamp, sequence: Option<u64>) -> Timestamp {
+    if Watermark::of(time, sequence) >= watermark {
+        return time;
     }
-
-    /// The source's clock from now on; a clock it gives up is run to the end of time.
-    fn clock_for(
-        &mut self,
-        previous: Option<&SourceClock>,
-        lags: bool,
-        event: Sighting<'_>,
-        steps: &mut Vec<WatermarkStep>,
-    ) -> u32 {
-        let held = previous.map_or(TENANT_CLOCK, |source| source.clock);
-        match (lags, held) {
-            (false, TENANT_CLOCK) => TENANT_CLOCK,
-            (false, own) => {
-                steps.push(given_up(event, own));
-                TENANT_CLOCK
-            }
-            (true, TENANT_CLOCK) => {
-                self.last_clock += 1;
-                self.last_clock
-            }
-            (true, own) => own,
-        }
+    if Watermark::of(watermark.time, sequence) >= watermark {
+        return watermark.time;
     }
-
-    /// Keeps the number of sources bounded: the one furthest behind goes.
-    fn forget_most_lagging(&mut self, event: Sighting<'_>, steps: &mut Vec<WatermarkStep>) {
-        if self.sources.len() <= limits::SOURCES_PER_TENANT {
-            return;
-        }
-        if let Some((_, source)) = self.by_progress.pop_first()
-            && let Some(forgotten) = self.sources.remove(&source)
-            && forgotten.clock != TENANT_CLOCK
-        {
-            steps.push(given_up(event, forgotten.clock));
-        }
-    }
+    watermark.time.saturating_add(Span::from_nanos(1))
 }
 
-/// How far an event brings its source. A stamp from the future cannot push the clock beyond the time the
-/// log says it was; one further ahead than clocks differ is a broken clock and moves nothing, so that it
-/// does not make late what its source sent before and delivers later.
-fn progress_of(event: Sighting<'_>, max_lag: Span) -> Option<Timestamp> {
-    match event.arrived {
-        Some(arrived) if event.time > arrived.saturating_add(max_lag) => None,
-        Some(arrived) => Some(event.time.min(arrived)),
-        None => Some(event.time),
-    }
-}
-
-impl SourceClock {
-    fn is_ahead_of(&self, time: Timestamp, sequence: Option<u64>) -> bool {
-        if time != self.time {
-            return time < self.time;
-        }
-        matches!((sequence, self.sequence), (Some(new), Some(seen)) if new < seen)
-    }
-}
-
-fn given_up(event: Sighting<'_>, clock: u32) -> WatermarkStep {
+/// Nothing comes on a clock any more.
+fn given_up(place: Place, tenant: &TenantId, clock: u32) -> WatermarkStep {
     WatermarkStep {
-        place: event.place,
-        tenant: event.tenant.clone(),
+        place,
+        tenant: tenant.clone(),
         clock,
-        watermark: Timestamp::MAX,
+        // Whoever needs it has seen its steps.
+        before: Watermark::MIN,
+        watermark: Watermark::MAX,
     }
 }
 

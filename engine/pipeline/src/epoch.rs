@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use larum_event::{Alert, Event, EventId, Place, Position, RuleId, Source, TenantId, Timestamp};
+use larum_event::{Alert, Event, EventId, Place, Position, RuleId, TenantId, Timestamp, Watermark};
 use larum_rule::Excepted;
 
 use crate::breakers::RuleBreak;
 use crate::clocks::WatermarkStep;
+use crate::late::{Late, LateMatches};
 use crate::monotonic::Monotonic;
 use crate::raise::may_be_alert;
 
@@ -39,8 +40,14 @@ pub struct Item {
     pub place: Place,
     /// The event.
     pub event: Event,
+    /// When it counts in windows.
+    pub time: Timestamp,
     /// The clock it runs on.
     pub clock: u32,
+    /// How far that had come before its position.
+    pub before: Watermark,
+    /// How far it has come with it.
+    pub watermark: Watermark,
     /// Its order among equal times.
     pub sequence: Option<u64>,
     /// The rule that raised it, for alerts.
@@ -52,7 +59,7 @@ pub struct Item {
 pub struct Epoch {
     /// Raw events that are evaluated, in order.
     pub(crate) raw: Arc<[Item]>,
-    /// First revisions of alerts so far, for the layers above, in order.
+    /// Alerts that have become final so far, for the layers above.
     pub(crate) alerts: Vec<Item>,
     /// How event time moves over the epoch.
     pub(crate) steps: Arc<[WatermarkStep]>,
@@ -60,6 +67,8 @@ pub struct Epoch {
     pub(crate) outcome: Outcome,
     /// Events of the engine's own, each with what made it, until they are put in order.
     pub(crate) system: Vec<(Place, Event)>,
+    /// Matches that came too late to count.
+    pub(crate) late: LateMatches,
     /// When events were admitted, never going back; those of which nobody knows are not here.
     pub(crate) admitted: Vec<(Position, Monotonic)>,
     /// The place after all others, for what is closed at the end of input.
@@ -77,6 +86,42 @@ impl Epoch {
         let found = self.admitted.binary_search_by_key(&position, |(at, _)| *at);
         let index = found.ok()?;
         self.admitted.get(index).map(|(_, time)| *time)
+    }
+
+    /// Behind everything that rules of `layer` see in it.
+    pub(crate) fn end_of(&self, layer: u8) -> Place {
+        Place {
+            layer,
+            ordinal: u32::MAX,
+            ..self.end
+        }
+    }
+
+    /// How far a clock had come before `position`, of which something was made on it.
+    pub(crate) fn before(&self, position: Position, tenant: &TenantId, clock: u32) -> Watermark {
+        let steps = self.steps.iter();
+        let first = self
+            .steps
+            .partition_point(|step| step.place.position < position);
+        let step = steps
+            .skip(first)
+            .take_while(|step| step.place.position == position)
+            .find(|step| step.clock == clock && step.tenant == *tenant);
+        if let Some(step) = step {
+            return step.before;
+        }
+        let item = self.item(Place::raw(position));
+        let item = item.filter(|item| item.clock == clock);
+        item.map_or(Watermark::MIN, |item| item.before)
+    }
+
+    /// What stands at `place`.
+    pub(crate) fn item(&self, place: Place) -> Option<&Item> {
+        if place.layer > 0 {
+            return self.alerts.iter().find(|item| item.place == place);
+        }
+        let found = self.raw.binary_search_by_key(&place, |item| item.place);
+        self.raw.get(found.ok()?)
     }
 
     /// What rules of `layer` see: for the first layer the raw events, above it the alerts of
@@ -106,17 +151,6 @@ pub struct Raised {
     pub trigger: Position,
 }
 
-/// An event that came behind its source's clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Late {
-    /// Whose.
-    pub tenant: TenantId,
-    /// Of which source.
-    pub source: Source,
-    /// Where it stands in the log.
-    pub position: Position,
-}
-
 /// A rule that failed on one event; it said nothing about that event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleFaultAt {
@@ -137,9 +171,9 @@ pub struct RuleFaultAt {
 pub struct Outcome {
     /// Revisions of alerts, in canonical order.
     pub alerts: Vec<Raised>,
-    /// Events of `$sys`, in order.
-    pub system: Vec<Event>,
-    /// Events not evaluated because they are late.
+    /// Events of `$sys`, each with the place of what made it, in order.
+    pub system: Vec<(Place, Event)>,
+    /// Events that came too late for the windows of some rules, in order.
     pub late: Vec<Late>,
     /// Rules that failed on an event.
     pub faults: Vec<RuleFaultAt>,
@@ -152,10 +186,17 @@ pub struct Outcome {
 impl Outcome {
     /// The derived events in the order in which they go into the log.
     pub fn derived(&self) -> impl Iterator<Item = &Event> {
-        self.alerts
-            .iter()
-            .map(|raised| &raised.event)
-            .chain(&self.system)
+        let alerts = self.alerts.iter();
+        let mut alerts = alerts
+            .map(|raised| (raised.place, &raised.event))
+            .peekable();
+        let system = self.system.iter();
+        let mut system = system.map(|(place, event)| (*place, event)).peekable();
+        std::iter::from_fn(move || {
+            let before = system.peek().map(|(place, _)| *place);
+            let alert = alerts.next_if(|(place, _)| before.is_none_or(|before| *place <= before));
+            alert.or_else(|| system.next()).map(|(_, event)| event)
+        })
     }
 
     /// Adds what came after.

@@ -12,25 +12,33 @@ mod causes;
 mod clocks;
 mod epoch;
 mod error;
+mod late;
+mod lateness;
 mod monotonic;
 mod pipeline;
+mod plan;
 mod raise;
 mod records;
 mod reorder;
 mod sequencer;
 mod settings;
+mod standing;
 mod system;
 mod units;
 
 pub use breakers::{BreakerChange, LeftOut, Missed, RuleBreak};
 pub use clocks::{Clocks, Sighting, Stamp, TENANT_CLOCK, WatermarkStep};
-pub use epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt, epoch_hash, pieces};
+pub use epoch::{Epoch, Input, Item, Outcome, Raised, RuleFaultAt, epoch_hash, pieces};
 pub use error::{CheckpointError, RaiseError};
+pub use late::{Late, LateMatch};
 pub use monotonic::Monotonic;
-pub use pipeline::{Pipeline, new_window, restored};
+pub use pipeline::Pipeline;
+pub use plan::WindowPlan;
 pub use records::{RawRecord, RecordAlert, RecordError, RecordPipeline};
 pub use reorder::Reorder;
 pub use sequencer::{SEMANTICS_VERSION, Sequencer};
 pub use settings::Settings;
 pub use system::unit_detached_alert;
-pub use units::{Matched, ScriptRun, Unit, WindowWork, by_unit, match_items, run_window};
+pub use units::{
+    Matched, ScriptRun, Unit, WindowAnswer, WindowWork, by_unit, match_items, run_window,
+};

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use larum_event::{Detection, Event, Place, Timestamp, WindowSpec, limits};
+use larum_event::{Detection, Event, Position, Timestamp};
 use larum_rule::{Matcher, RuleSet};
-use larum_window::{Window, WindowLimits};
+use larum_window::Window;
 
 use crate::breakers::Missed;
-use crate::epoch::{Input, Outcome, pieces};
+use crate::epoch::{Epoch, Input, Outcome, pieces};
 use crate::error::CheckpointError;
+use crate::plan::WindowPlan;
 use crate::sequencer::Sequencer;
 use crate::settings::Settings;
 use crate::units::{Unit, WindowWork, by_unit, match_items, run_window};
@@ -22,8 +23,15 @@ pub struct Pipeline {
     sequencer: Sequencer,
     settings: Settings,
     matcher: Matcher,
+    plan: WindowPlan,
     windows: BTreeMap<Unit, Window>,
-    last: Place,
+}
+
+/// Whether input goes on.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Open,
+    Closed,
 }
 
 /// The name of the sequencer's part of a checkpoint.
@@ -32,20 +40,21 @@ const SEQUENCER_PART: &str = "sequencer";
 impl Pipeline {
     /// A pipeline that has seen nothing.
     pub fn new(set: Arc<RuleSet>, settings: Settings) -> Self {
-        let windows = new_windows(&set, &settings);
+        let plan = WindowPlan::new(Arc::clone(&set), &settings);
         Self {
+            windows: new_windows(&plan, set.rules().len(), settings.shards),
+            plan,
             sequencer: Sequencer::new(Arc::clone(&set), &settings),
             matcher: Matcher::new(set),
-            windows,
             settings,
-            last: Place::raw(larum_event::Position::START),
         }
     }
 
     /// Goes on with other rules; windows of rules whose meaning is unchanged keep their state.
     pub fn activate(&mut self, set: Arc<RuleSet>, settings: Settings) {
         let old = Arc::clone(self.rule_set());
-        let mut windows = new_windows(&set, &settings);
+        let plan = WindowPlan::new(Arc::clone(&set), &settings);
+        let mut windows = new_windows(&plan, set.rules().len(), settings.shards);
         for (unit, window) in std::mem::take(&mut self.windows) {
             let Some(now) = set.successor(&old, unit.rule) else {
                 continue;
@@ -54,11 +63,12 @@ impl Pipeline {
                 rule: now,
                 shard: unit.shard,
             };
-            if let Ok(window) = restored(&set, unit, &settings, &window.checkpoint()) {
+            if let Ok(window) = plan.restored(unit, &window.checkpoint()) {
                 windows.insert(unit, window);
             }
         }
         self.windows = windows;
+        self.plan = plan;
         self.sequencer.activate(Arc::clone(&set), &settings);
         self.matcher = Matcher::new(set);
         self.settings = settings;
@@ -99,8 +109,23 @@ impl Pipeline {
     }
 
     fn run_piece(&mut self, inputs: &[Input]) -> Outcome {
-        let mut epoch = self.sequencer.begin(inputs);
-        self.last = epoch.end;
+        let epoch = self.sequencer.begin(inputs);
+        self.run_epoch(epoch, End::Open)
+    }
+
+    /// It is `at` as of `position`: time passes without any event.
+    pub fn tick(&mut self, position: Position, at: Timestamp) -> Outcome {
+        let epoch = self.sequencer.begin_tick(position, at);
+        self.run_epoch(epoch, End::Open)
+    }
+
+    /// The end of all input: what is open ends.
+    pub fn close(&mut self) -> Outcome {
+        let epoch = self.sequencer.begin_close();
+        self.run_epoch(epoch, End::Closed)
+    }
+
+    fn run_epoch(&mut self, mut epoch: Epoch, end: End) -> Outcome {
         for layer in 0..self.rule_set().layers() {
             let items = epoch.items(layer);
             let unasked = self.sequencer.unasked(&epoch);
@@ -113,35 +138,18 @@ impl Pipeline {
                 if layer_of(self.sequencer.rule_set(), *unit) != Some(layer) {
                     continue;
                 }
-                let matches = work.remove(unit).unwrap_or_default();
-                detections.extend(run_window(
-                    window,
-                    WindowWork {
-                        matches,
-                        steps: epoch.steps(),
-                    },
-                ));
-            }
-            self.sequencer
-                .raise(&mut epoch, layer, detections, &mut self.matcher);
-        }
-        self.sequencer.finish(epoch)
-    }
-
-    /// The end of all input: what is open ends.
-    pub fn close(&mut self) -> Outcome {
-        let mut epoch = self.sequencer.begin(&[]);
-        let end = Place {
-            position: self.last.position,
-            layer: u8::MAX,
-            ordinal: u32::MAX,
-        };
-        for layer in 0..self.rule_set().layers() {
-            let mut detections = Vec::new();
-            for (unit, window) in &mut self.windows {
-                if layer_of(self.sequencer.rule_set(), *unit) == Some(layer) {
-                    window.close(end, &mut detections);
+                let work = WindowWork {
+                    layer,
+                    matches: work.remove(unit).unwrap_or_default(),
+                    steps: epoch.steps(),
+                };
+                let mut answer = run_window(window, work);
+                match end {
+                    End::Open => {}
+                    End::Closed => answer.close(window, epoch.end_of(layer)),
                 }
+                detections.append(&mut answer.detections);
+                self.sequencer.note_late(&mut epoch, answer.late);
             }
             self.sequencer
                 .raise(&mut epoch, layer, detections, &mut self.matcher);
@@ -181,7 +189,7 @@ impl Pipeline {
         for (unit, window) in &mut self.windows {
             let name = unit.name(&set);
             if let Some(bytes) = parts.get(name.as_str()) {
-                *window = restored(&set, *unit, &self.settings, bytes)?;
+                *window = self.plan.restored(*unit, bytes)?;
             }
         }
         Ok(())
@@ -193,61 +201,19 @@ impl Pipeline {
     }
 }
 
-/// A window for each rule and shard. Rules for single events need no state, so one shard will do.
-fn new_windows(set: &RuleSet, settings: &Settings) -> BTreeMap<Unit, Window> {
+/// A window for each rule and shard.
+fn new_windows(plan: &WindowPlan, rules: usize, shards: usize) -> BTreeMap<Unit, Window> {
     let mut windows = BTreeMap::new();
-    for number in 0..set.rules().len() {
-        for shard in 0..settings.shards {
+    for number in 0..rules {
+        for shard in 0..shards {
             let unit = Unit {
                 rule: number as u32,
                 shard: shard as u32,
             };
-            windows.insert(unit, new_window(set, unit, settings));
+            windows.insert(unit, plan.empty(unit));
         }
     }
     windows
-}
-
-/// The window of `unit` as a checkpoint's part tells it; today's limits hold.
-///
-/// # Errors
-/// The part is damaged.
-pub fn restored(
-    set: &RuleSet,
-    unit: Unit,
-    settings: &Settings,
-    bytes: &[u8],
-) -> Result<Window, CheckpointError> {
-    let window = Window::restore(bytes, &[], unit.rule, limits_of(settings)).map_err(|cause| {
-        CheckpointError::Unreadable {
-            part: unit.name(set),
-            cause: cause.to_string(),
-        }
-    })?;
-    let fresh = new_window(set, unit, settings);
-    if window.spec() != fresh.spec() {
-        return Err(CheckpointError::Unreadable {
-            part: unit.name(set),
-            cause: "it is of a rule with another window".to_owned(),
-        });
-    }
-    Ok(window)
-}
-
-/// An empty window for `unit`.
-pub fn new_window(set: &RuleSet, unit: Unit, settings: &Settings) -> Window {
-    let spec = set
-        .rule(unit.rule)
-        .map_or(WindowSpec::Single, |rule| rule.window.clone());
-    Window::new(unit.rule, spec, limits_of(settings))
-}
-
-fn limits_of(settings: &Settings) -> WindowLimits {
-    WindowLimits {
-        keys: settings.keys_per_rule,
-        events_per_key: limits::EVENTS_PER_KEY,
-        ..WindowLimits::default()
-    }
 }
 
 fn layer_of(set: &RuleSet, unit: Unit) -> Option<u8> {

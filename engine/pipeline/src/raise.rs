@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, Correlation, Detection, Event, EventId, RuleId, TenantId, Trigger, WindowSpec, limits,
+    Alert, Amount, Correlation, Detection, Event, EventId, RuleId, TenantId, Trigger, WindowSpec,
+    limits,
 };
 use larum_rule::{AlertText, Rule};
 
@@ -90,12 +91,18 @@ pub(crate) fn alert_of(rule: &Rule, detection: &Detection, words: Words) -> Aler
         attack: rule.attack.clone(),
         key,
         count: detection.count,
+        value: detection.value.map(Amount::to_json),
+        error: detection.error.map(|parts| f64::from(parts) / 1e3),
         window,
         first: detection.first,
         last: detection.last,
         trigger: Trigger {
             id: detection.trigger.event_id.clone(),
-            sequence: detection.trigger.sequence,
+            // That of an alert only orders it.
+            sequence: detection
+                .trigger
+                .sequence
+                .filter(|_| detection.trigger.place.layer == 0),
         },
         evidence: detection.evidence.clone(),
         message,

@@ -4,27 +4,30 @@
 //! running windows is done by others (the offline [`Pipeline`](crate::Pipeline), or actors), who ask here what to do next:
 //! [`Sequencer::begin`], then for each layer match, run windows, [`Sequencer::raise`], then [`Sequencer::finish`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larum_event::{Alert, Detection, Event, Match, Place, Position, RuleId, WindowSpec};
-use larum_rule::{AlertText, Audience, Matcher, Rule, RuleSet, WindowView};
+use larum_event::{Alert, Event, Match, Place, Position, RuleId, Timestamp};
+use larum_rule::RuleSet;
 use serde::{Deserialize, Serialize};
 
 use crate::breakers::{LeftOut, Missed, RuleBreakers};
 use crate::causes::Causes;
-use crate::clocks::{Clocks, Sighting, Stamp};
-use crate::epoch::{Epoch, Input, Item, Late, Outcome, Raised, RuleFaultAt};
+use crate::clocks::{Clocks, Sighting, WatermarkStep};
+use crate::epoch::{Epoch, Input, Item, Outcome};
 use crate::error::CheckpointError;
+use crate::late::{LateMatch, LateMatches};
 use crate::monotonic::Monotonic;
-use crate::raise::{Words, alert_event, alert_of, is_too_deep};
 use crate::settings::Settings;
+use crate::standing::EarlyAlerts;
 use crate::system;
-use crate::units::{Matched, fault_at};
+use crate::units::Matched;
+
+mod raising;
 
 /// Changes whenever the same log and rules would give other alerts, so that a recovery does not take the
 /// difference for damage.
-pub const SEMANTICS_VERSION: u32 = 2;
+pub const SEMANTICS_VERSION: u32 = 3;
 
 /// See the module's words.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ struct State {
     clocks: Clocks,
     causes: Causes,
     breakers: RuleBreakers,
+    early: EarlyAlerts,
     /// The last event that was begun with.
     reached: Position,
     /// When it was admitted, as far as that is known; never goes back.
@@ -53,6 +57,7 @@ impl Sequencer {
             clocks: Clocks::new(settings.max_lag),
             causes: Causes::default(),
             breakers: RuleBreakers::default(),
+            early: EarlyAlerts::default(),
             reached: Position::START,
             admitted: Monotonic::default(),
         };
@@ -67,6 +72,12 @@ impl Sequencer {
     pub fn activate(&mut self, set: Arc<RuleSet>, settings: &Settings) {
         let reached = self.state.reached;
         self.state.breakers.activate(&self.set, &set, reached);
+        let kept: BTreeSet<&RuleId> = (0..)
+            .zip(self.set.rules())
+            .filter(|(number, _)| set.successor(&self.set, *number).is_some())
+            .map(|(_, rule)| &rule.id)
+            .collect();
+        self.state.early.retain(|rule| kept.contains(rule));
         self.set = set;
         self.left_out.clear();
         self.state.clocks.set_max_lag(settings.max_lag);
@@ -99,23 +110,29 @@ impl Sequencer {
         self.state.breakers.missed().cloned().collect()
     }
 
-    /// Takes over the breakers of `rules` from a checkpoint's part of a run that asked them, as this one did not.
+    /// Takes over the breakers of `rules`, and which of their alerts are early, from a checkpoint's part of a run that asked them, as this one did not.
     ///
     /// # Errors
     /// The bytes are not those of [`Sequencer::checkpoint`].
-    pub fn adopt_breakers(
+    pub fn adopt(
         &mut self,
         bytes: &[u8],
         rules: impl Fn(&RuleId) -> bool,
     ) -> Result<(), CheckpointError> {
         let state = read(bytes)?;
-        self.state.breakers.adopt(&state.breakers, rules);
+        self.state.breakers.adopt(&state.breakers, &rules);
+        self.state.early.adopt(state.early, &rules);
         Ok(())
     }
 
     /// How far event time has come over all tenants.
-    pub fn watermark(&self) -> larum_event::Timestamp {
+    pub fn watermark(&self) -> Timestamp {
         self.state.clocks.watermark()
+    }
+
+    /// Tenants whose time is followed.
+    pub fn tenants(&self) -> usize {
+        self.state.clocks.tenants()
     }
 
     /// Takes note of an alert that was raised elsewhere, for the depth of what it causes.
@@ -133,7 +150,6 @@ impl Sequencer {
     pub fn begin(&mut self, inputs: &[Input]) -> Epoch {
         let mut raw = Vec::with_capacity(inputs.len());
         let mut steps = Vec::new();
-        let mut outcome = Outcome::default();
         let mut admitted = Vec::new();
         for input in inputs {
             let envelope = input.event.envelope();
@@ -143,55 +159,52 @@ impl Sequencer {
             }
             let sequence = envelope.sequence.or(input.record);
             let place = Place::raw(input.position);
-            let sighting = Sighting {
-                tenant: &envelope.tenant,
-                source: &envelope.source,
-                time: envelope.time,
-                sequence,
-                arrived: input.arrived,
-                place,
-            };
-            match self.state.clocks.observe(sighting, &mut steps) {
-                Stamp::Late => outcome.late.push(Late {
-                    tenant: envelope.tenant.clone(),
-                    source: envelope.source.clone(),
-                    position: input.position,
-                }),
-                Stamp::OnTime { clock } => {
-                    if let Some(cause) = &envelope.causation_id {
-                        let depth = self.state.causes.depth(&envelope.tenant, cause);
-                        self.state
-                            .causes
-                            .remember(&envelope.tenant, &envelope.id, depth);
-                    }
-                    let event = input.event.clone();
-                    raw.push(Item {
-                        place,
-                        event,
-                        clock,
-                        sequence,
-                        raised_by: None,
-                    });
-                }
+            let sighting = Sighting::of(&input.event, sequence, input.arrived, place);
+            let stamp = self.state.clocks.observe(sighting, &mut steps);
+            if let Some(cause) = &envelope.causation_id {
+                let causes = &mut self.state.causes;
+                let depth = causes.depth(&envelope.tenant, cause);
+                causes.remember(&envelope.tenant, &envelope.id, depth);
             }
+            raw.push(Item {
+                place,
+                event: input.event.clone(),
+                time: stamp.counts_at,
+                clock: stamp.clock,
+                before: stamp.before,
+                watermark: stamp.watermark,
+                sequence,
+                raised_by: None,
+            });
         }
         let last = inputs
             .last()
             .map_or(self.state.reached, |input| input.position);
         self.state.reached = last;
+        let end = Place {
+            position: last,
+            layer: u8::MAX,
+            ordinal: u32::MAX,
+        };
         Epoch {
-            raw: raw.into(),
-            alerts: Vec::new(),
-            steps: steps.into(),
-            outcome,
-            system: Vec::new(),
             admitted,
-            end: Place {
-                position: last,
-                layer: u8::MAX,
-                ordinal: u32::MAX,
-            },
+            ..epoch(raw, steps, end)
         }
+    }
+
+    /// Starts an epoch of nothing but time: it is `at` as of `position`.
+    pub fn begin_tick(&mut self, position: Position, at: Timestamp) -> Epoch {
+        let mut steps = Vec::new();
+        let place = Place::raw(position);
+        self.state.clocks.tick(at, place, &mut steps);
+        self.state.reached = position;
+        epoch(Vec::new(), steps, place)
+    }
+
+    /// Starts the epoch behind all input, in which everything that is open ends.
+    pub fn begin_close(&mut self) -> Epoch {
+        let position = self.state.reached.next();
+        epoch(Vec::new(), Vec::new(), Place::raw(position))
     }
 
     /// The rules that matchers need not ask in this epoch.
@@ -223,105 +236,26 @@ impl Sequencer {
         }
     }
 
-    /// Makes alerts of the detections of `layer`, whatever the order they come in.
-    pub fn raise(
-        &mut self,
-        epoch: &mut Epoch,
-        layer: u8,
-        mut detections: Vec<Detection>,
-        matcher: &mut Matcher,
-    ) {
-        if detections.is_empty() {
-            return;
-        }
-        // The canonical order: by what made it, then by rule, group and revision.
-        detections.sort_by(|a, b| {
-            (a.place, a.rule, &a.tenant, a.clock, &a.key, a.revision)
-                .cmp(&(b.place, b.rule, &b.tenant, b.clock, &b.key, b.revision))
-        });
-        let items = epoch.items(layer);
-        let by_place: HashMap<Place, &Item> = items.iter().map(|item| (item.place, item)).collect();
-        let mut ordinals = Ordinals::default();
-        for detection in detections {
-            let set = Arc::clone(&self.set);
-            let Some(rule) = set.rule(detection.rule) else {
-                continue;
-            };
-            let first = detection.revision == 1;
-            // Only the first revision knows its event: later ones may come in a later epoch.
-            let cause = if first {
-                by_place.get(&detection.trigger.place).copied()
-            } else {
-                None
-            };
-            let depth = self.depth_of(&detection);
-            if is_too_deep(depth) {
-                if first {
-                    let told = system::depth_reached(rule, &detection, depth);
-                    let place = detection.trigger.place;
-                    epoch.system.extend(told.map(|event| (place, event)));
-                }
-                continue;
-            }
-            let place = ordinals.next(detection.place.position, layer + 1);
-            let text = words_for(rule, &detection, cause, matcher, &mut epoch.outcome.faults);
-            let alert = alert_of(rule, &detection, Words { text, depth });
-            let event = match alert_event(&alert, &detection, cause.map(|item| &item.event)) {
-                Ok(event) => event,
-                Err(error) => {
-                    epoch.outcome.faults.push(RuleFaultAt {
-                        rule: rule.id.clone(),
-                        number: detection.rule,
-                        event: detection.trigger.event_id.clone(),
-                        place: detection.trigger.place,
-                        message: format!("{error}: {}", error.cause),
-                    });
-                    continue;
-                }
-            };
-            self.state
-                .causes
-                .remember(&detection.tenant, &event.envelope().id, depth);
-            if first {
-                epoch.alerts.push(Item {
-                    place,
-                    event: event.clone(),
-                    clock: detection.clock,
-                    sequence: None,
-                    raised_by: Some(detection.rule),
-                });
-            }
-            let trigger = detection.trigger.place.position;
-            let tenant = detection.tenant.clone();
-            if rule.audience == Audience::Everyone {
-                epoch.outcome.alerts.push(Raised {
-                    alert,
-                    event,
-                    tenant,
-                    place,
-                    trigger,
-                });
+    /// Takes note of matches that came too late to count.
+    pub fn note_late(&self, epoch: &mut Epoch, late: Vec<LateMatch>) {
+        for found in late {
+            if !self.left_out.contains(&found.rule) {
+                epoch.late.add(found);
             }
         }
-    }
-
-    fn depth_of(&self, detection: &Detection) -> u8 {
-        let causes = &self.state.causes;
-        let trigger = std::iter::once(&detection.trigger.event_id);
-        let deepest = trigger
-            .chain(&detection.evidence)
-            .map(|event| causes.depth(&detection.tenant, event))
-            .max();
-        deepest.unwrap_or(0).saturating_add(1)
     }
 
     /// Ends the epoch. Alerts come out in the order of their places.
     pub fn finish(&mut self, mut epoch: Epoch) -> Outcome {
         epoch.outcome.alerts.sort_by_key(|raised| raised.place);
         epoch.outcome.breaks.sort_by_key(|change| change.place);
+        for (place, late) in epoch.late.told(&self.set, |place| epoch.item(place)) {
+            let told = late.to_event();
+            epoch.system.extend(told.map(|event| (place, event)));
+            epoch.outcome.late.push(late);
+        }
         epoch.system.sort_by_key(|(place, _)| *place);
-        let system = epoch.system.drain(..).map(|(_, event)| event);
-        epoch.outcome.system.extend(system);
+        epoch.outcome.system.append(&mut epoch.system);
         epoch.outcome
     }
 
@@ -347,59 +281,15 @@ fn read(bytes: &[u8]) -> Result<State, CheckpointError> {
     })
 }
 
-/// Numbers alerts inside of one position and layer.
-#[derive(Debug, Default)]
-struct Ordinals {
-    position: Position,
-    next: u32,
-}
-
-impl Ordinals {
-    fn next(&mut self, position: Position, layer: u8) -> Place {
-        if position != self.position {
-            *self = Self { position, next: 0 };
-        }
-        let ordinal = self.next;
-        self.next += 1;
-        Place {
-            position,
-            layer,
-            ordinal,
-        }
-    }
-}
-
-/// What the rule's `.alert` closure says; a closure that fails is a fault, and the alert goes out
-/// with the words of the engine.
-fn words_for(
-    rule: &Rule,
-    detection: &Detection,
-    cause: Option<&Item>,
-    matcher: &mut Matcher,
-    faults: &mut Vec<RuleFaultAt>,
-) -> AlertText {
-    if !rule.has_alert() {
-        return AlertText::default();
-    }
-    let event: Option<&Event> = match &rule.window {
-        WindowSpec::Single => cause.map(|item| &item.event),
-        WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => None,
-    };
-    let view = WindowView {
-        count: detection.count,
-        key: &detection.key,
-        first: detection.first,
-        last: detection.last,
-        value: detection.value,
-        event,
-    };
-    match matcher.alert_fields(detection.rule, &view) {
-        Ok(text) => text,
-        Err(fault) => {
-            if let Some(item) = cause {
-                faults.extend(fault_at(matcher.set(), &fault, item));
-            }
-            AlertText::default()
-        }
+fn epoch(raw: Vec<Item>, steps: Vec<WatermarkStep>, end: Place) -> Epoch {
+    Epoch {
+        raw: raw.into(),
+        alerts: Vec::new(),
+        steps: steps.into(),
+        outcome: Outcome::default(),
+        system: Vec::new(),
+        late: LateMatches::default(),
+        admitted: Vec::new(),
+        end,
     }
 }

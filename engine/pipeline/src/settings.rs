@@ -7,6 +7,8 @@ use larum_event::{RuleSetActivated, Span, limits};
 pub struct Settings {
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Span,
+    /// How far behind the watermark an event may come and still count, for rules that say nothing themselves.
+    pub lateness: Span,
     /// Most live keys of one rule and shard.
     pub keys_per_rule: usize,
     /// Shards of each window. Does not change any answer.
@@ -17,6 +19,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_lag: Span::from_seconds(60),
+            lateness: Span::ZERO,
             keys_per_rule: limits::KEYS_PER_RULE,
             shards: 1,
         }
@@ -28,6 +31,7 @@ impl Settings {
     pub fn of(activated: &RuleSetActivated, shards: usize) -> Self {
         Self {
             max_lag: activated.max_lag,
+            lateness: activated.lateness,
             keys_per_rule: usize::try_from(activated.keys_per_rule).unwrap_or(usize::MAX),
             shards,
         }

@@ -102,6 +102,8 @@ fn broken_out(set: &RuleSet, happened: &RuleBreak) -> Option<Event> {
         attack: Vec::new(),
         key,
         count: 1,
+        value: None,
+        error: None,
         window: None,
         first: happened.time,
         last: happened.time,
@@ -120,7 +122,7 @@ fn broken_out(set: &RuleSet, happened: &RuleBreak) -> Option<Event> {
     Event::from_alert(&alert, happened.time, &missed.tenant, None).ok()
 }
 
-fn system_event(body: &Value, tenant: &TenantId) -> Option<Event> {
+pub(crate) fn system_event(body: &Value, tenant: &TenantId) -> Option<Event> {
     let fill = Fill {
         arrived: larum_event::Timestamp::MIN,
         new_id: &|| EventId::new("larum").expect("a word is a valid name"),
@@ -156,6 +158,8 @@ pub fn unit_detached_alert(change: &UnitChange) -> Option<Event> {
         attack: Vec::new(),
         key,
         count: 1,
+        value: None,
+        error: None,
         window: None,
         first: change.at,
         last: change.at,

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Detection, Match, Watermark};
+use larum_event::{Detection, Match, Place, WindowSpec};
 use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
-use larum_window::Window;
+use larum_window::{Added, Window};
 
 use crate::breakers::LeftOut;
-use crate::clocks::WatermarkStep;
+use crate::clocks::{WatermarkStep, whole};
 use crate::epoch::{Item, RuleFaultAt};
+use crate::late::LateMatch;
 
 /// One shard of one rule's window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,10 +44,21 @@ impl fmt::Display for Unit {
 /// What one unit has to do in one epoch and layer.
 #[derive(Debug, Clone)]
 pub struct WindowWork {
+    /// The layer of its rule.
+    pub layer: u8,
     /// Its matches, in order.
     pub matches: Vec<Match>,
     /// How event time moves over the epoch.
     pub steps: Arc<[WatermarkStep]>,
+}
+
+/// What a unit has to say of its work.
+#[derive(Debug, Default)]
+pub struct WindowAnswer {
+    /// In the order they were made.
+    pub detections: Vec<Detection>,
+    /// Matches that came too late to count.
+    pub late: Vec<LateMatch>,
 }
 
 /// What a matcher found.
@@ -103,10 +115,12 @@ pub fn match_items(
     for (item, number) in items.iter().zip(0..) {
         matcher.leave_out(left_out.of(&item.event.envelope().tenant));
         matcher.matches(layer, &item.event, &mut found, &mut failed);
-        let found = found.drain(..);
-        matched
-            .matches
-            .extend(found.map(|found| match_of(item, found)));
+        for found in found.drain(..) {
+            let found = match_of(item, layer, found);
+            matched
+                .matches
+                .push(in_own_time(matcher.set(), item, found));
+        }
         for fault in failed.drain(..) {
             let fault = fault_at(matcher.set(), &fault, item);
             matched.faults.extend(fault);
@@ -123,22 +137,36 @@ pub fn match_items(
     matched
 }
 
-fn match_of(item: &Item, found: RuleMatch) -> Match {
+fn match_of(item: &Item, layer: u8, found: RuleMatch) -> Match {
     let envelope = item.event.envelope();
     Match {
         rule: found.rule,
         tenant: envelope.tenant.clone(),
         clock: item.clock,
         key: found.key,
-        time: envelope.time,
+        time: item.time,
         sequence: item.sequence,
         place: item.place,
         event_id: envelope.id.clone(),
-        watermark: Watermark::of(envelope.time, item.sequence),
+        // Above the first layer time moves after what it has made final.
+        watermark: match layer {
+            0 => item.watermark,
+            _ => whole(item.before),
+        },
         steps: found.steps,
         values: found.values,
         event: found.wants_event.then(|| item.event.clone()),
     }
+}
+
+/// A single event says when it happened, wherever it counts in windows.
+fn in_own_time(set: &RuleSet, item: &Item, found: Match) -> Match {
+    let rule = set.rule(found.rule);
+    if rule.is_some_and(|rule| rule.window == WindowSpec::Single) {
+        let time = item.event.envelope().time;
+        return Match { time, ..found };
+    }
+    found
 }
 
 /// The fault of a rule on one event, with the rule's name.
@@ -167,17 +195,36 @@ pub fn by_unit(matches: Vec<Match>, shards: usize) -> BTreeMap<Unit, Vec<Match>>
 
 /// Does a unit's work: event time moves and matches are added in the one order of places, so the
 /// answer is the same however the log was cut into epochs.
-pub fn run_window(window: &mut Window, work: WindowWork) -> Vec<Detection> {
-    let mut detections = Vec::new();
+pub fn run_window(window: &mut Window, work: WindowWork) -> WindowAnswer {
+    let mut answer = WindowAnswer::default();
     let mut matches = work.matches.into_iter().peekable();
     for step in work.steps.iter() {
-        while let Some(found) = matches.next_if(|found| found.place < step.place) {
-            let _added = window.add(found, &mut detections);
+        let moved = step.moved(work.layer);
+        while let Some(found) = matches.next_if(|found| found.place < moved.place) {
+            answer.add(window, found);
         }
-        window.advance(&step.moved(), &mut detections);
+        window.advance(&moved, &mut answer.detections);
     }
     for found in matches {
-        let _added = window.add(found, &mut detections);
+        answer.add(window, found);
     }
-    detections
+    answer
+}
+
+impl WindowAnswer {
+    fn add(&mut self, window: &mut Window, found: Match) {
+        let late = LateMatch {
+            place: found.place,
+            rule: found.rule,
+        };
+        match window.add(found, &mut self.detections) {
+            Added::Counted => {}
+            Added::Late => self.late.push(late),
+        }
+    }
+
+    /// The end of input for `window`.
+    pub fn close(&mut self, window: &mut Window, end: Place) {
+        window.close(end, &mut self.detections);
+    }
 }

@@ -19,6 +19,40 @@ pub(crate) struct Building {
     pub(crate) drafts: Vec<Draft>,
     /// What was refused.
     pub(crate) problems: Vec<Diagnostic>,
+    /// Methods that were called on rules and steps and that they do not have.
+    pub(crate) missed: Vec<Missed>,
+}
+
+/// A method that a rule or step does not have, or not with so many arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Missed {
+    /// `rule a.b` or `step x`.
+    whose: String,
+    method: String,
+    arguments: usize,
+}
+
+impl Missed {
+    /// What is wrong; where it was called is not known.
+    pub(crate) fn refusal(&self) -> Refusal {
+        let Self {
+            whose,
+            method,
+            arguments,
+        } = self;
+        let problem = format!("{whose}: it has no method `{method}` with {arguments} arguments");
+        Refusal::new("unknown-method", problem)
+    }
+
+    /// Whether it was found where it is written.
+    pub(crate) fn is_told_by(&self, problem: &Diagnostic) -> bool {
+        let names = [
+            format!("`{}`", self.method),
+            format!("`.{}(..)`", self.method),
+        ];
+        let about = ["unknown-method", "wrong-argument", "unknown-function"];
+        about.contains(&problem.code) && names.iter().any(|name| problem.message.contains(name))
+    }
 }
 
 impl Building {
@@ -110,15 +144,25 @@ pub(crate) fn register(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
         let Some(first) = args.first() else {
             return Ok(None);
         };
-        if first.read_lock::<StepDraft>().is_some() {
+        let arguments = args.len().saturating_sub(1);
+        let missed = |whose: String| Missed {
+            whose,
+            method: name.to_owned(),
+            arguments,
+        };
+        let mut building = shared.borrow_mut();
+        let step = first.read_lock::<StepDraft>().map(|step| step.name.clone());
+        if let Some(step) = step {
+            building.missed.push(missed(format!("step {step}")));
             return Ok(Some((**first).clone()));
         }
         let rule = first.read_lock::<RuleBuilder>().map(|rule| *rule);
         if let Some(rule) = rule
-            && name == "on"
-            && let Some(draft) = shared.borrow_mut().drafts.get_mut(rule.0)
+            && let Some(draft) = building.drafts.get_mut(rule.0)
         {
-            draft.on_said = true;
+            draft.on_said |= name == "on";
+            let whose = format!("rule {}", draft.name);
+            building.missed.push(missed(whose));
         }
         Ok(rule.map(Dynamic::from))
     });

@@ -68,7 +68,7 @@ pub use exception::{Excepted, Exception};
 pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outline};
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
-pub use matcher::{Matcher, RuleMatch, ScriptAnswer};
+pub use matcher::{Matcher, RuleMatch, ScriptAnswer, ScriptedRule};
 pub use reading::{Capture, CompiledCorrelation, CompiledStep, StepSource};
 pub use record_matcher::RecordMatcher;
 pub use rule::{Audience, KeyPart, Rule, RuleStep};

@@ -32,7 +32,7 @@ use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Checker, Source, functions_of, to_arguments};
 use crate::set::{Premises, RuleSet};
-use crate::trouble::{no_order, runtime_problem, syntax_problem, unknown_alerts};
+use crate::trouble::{keys_not_carried, no_order, runtime_problem, syntax_problem, unknown_alerts};
 
 /// Loads sets of rules: those in Rhai, and those of the languages it has front ends for.
 #[derive(Debug, Clone, Default)]
@@ -253,6 +253,13 @@ impl Loader {
         let outcome = self.engine.run_ast(&source.tree);
         let mut building = self.building.borrow_mut();
         self.problems.append(&mut building.problems);
+        for missed in std::mem::take(&mut building.missed) {
+            let mut known = self.problems.iter().skip(first);
+            if !known.any(|known| missed.is_told_by(known)) {
+                let refusal = missed.refusal();
+                self.problems.push(refusal.at(file, Position::NONE));
+            }
+        }
         if let Err(error) = outcome {
             let problem = runtime_problem(&error).at(file, error.unwrap_inner().position());
             // A call that cannot work was reported before it was made.
@@ -379,10 +386,13 @@ impl Loader {
             }
         }
         found.extend(unknown_alerts(&rules));
-        for (rule, problem) in found {
+        let of_keys = keys_not_carried(&rules).into_iter();
+        let found = found.into_iter().map(|found| (found, false));
+        for ((rule, problem), is_of_key) in found.chain(of_keys.map(|found| (found, true))) {
             let place = self.loaded.get(rule).and_then(|loaded| {
                 let file = loaded.file.and_then(|file| files.get(file))?;
-                Some((file, loaded.place))
+                let place = loaded.asks.key_place.filter(|_| is_of_key);
+                Some((file, place.unwrap_or(loaded.place)))
             });
             self.problems.push(match place {
                 Some((file, place)) => problem.at(file, place),

@@ -14,6 +14,8 @@ mod script;
 
 mod stateful;
 
+mod scripted;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,7 +25,9 @@ use rhai::Engine;
 
 use self::candidates::{Candidates, Decides};
 use self::script::Program;
+pub use self::scripted::ScriptedRule;
 pub use self::stateful::ScriptAnswer;
+use self::stateful::Stateful;
 use crate::condition::Fields;
 use crate::error::RuleFault;
 use crate::exception::{Excepted, ExceptionMatcher};
@@ -65,8 +69,7 @@ pub struct Matcher {
     conditions: Vec<Option<Program>>,
     /// By the number of the rule.
     alerts: Vec<Option<Program>>,
-    on_event: Vec<Option<Program>>,
-    on_timer: Vec<Option<Program>>,
+    stateful: Stateful,
     /// The one rule that is asked, when not all are.
     only: Option<u32>,
     /// Rules that are not asked.
@@ -110,8 +113,7 @@ impl Matcher {
             sources,
             conditions: none(programs),
             alerts: none(rules),
-            on_event: none(rules),
-            on_timer: none(rules),
+            stateful: Stateful::default(),
             topics: HashMap::new(),
             only: None,
             left_out: Arc::default(),

@@ -1,6 +1,6 @@
 //! What goes wrong with files and with the set as a whole, in words.
 
-use larum_event::limits;
+use larum_event::{Topic, TopicPattern, limits};
 use rhai::EvalAltResult;
 
 use crate::advice::advice;
@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
 use crate::draft::alert_topic;
 use crate::error::FaultKind;
 use crate::layers::{NoOrder, reads_alerts};
-use crate::rule::Rule;
+use crate::rule::{Rule, RuleStep};
 use crate::sandbox;
 
 /// Rules that cannot be put in order, and the one to show.
@@ -61,6 +61,54 @@ pub(crate) fn unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
         }
     }
     found
+}
+
+/// Rules that group alerts by what the alerts do not carry: each with the rule's number.
+pub(crate) fn keys_not_carried(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
+    let topics: Vec<Option<Topic>> = rules
+        .iter()
+        .map(|rule| Topic::new(&alert_topic(&rule.id)).ok())
+        .collect();
+    let mut found = Vec::new();
+    for (number, rule) in rules.iter().enumerate() {
+        for step in &rule.steps {
+            for pattern in step.on.iter().filter(|pattern| reads_alerts(pattern)) {
+                let raisers = rules.iter().zip(&topics).filter(|(_, topic)| {
+                    topic.as_ref().is_some_and(|topic| pattern.matches(topic))
+                });
+                let raisers: Vec<&Rule> = raisers
+                    .map(|(raiser, _)| raiser)
+                    .filter(|raiser| raiser.layer < rule.layer)
+                    .collect();
+                found.extend(
+                    key_not_carried(step, pattern, &raisers)
+                        .map(|problem| (number, problem.of_rule(rule.id.as_str()).of_set())),
+                );
+            }
+        }
+    }
+    found
+}
+
+/// The first member of a step's key that none of the rules whose alerts it reads has in its own.
+fn key_not_carried(step: &RuleStep, pattern: &TopicPattern, raisers: &[&Rule]) -> Option<Refusal> {
+    let first = raisers.first()?;
+    let carries = |raiser: &Rule, name: &str| {
+        let mut parts = raiser.group_by.iter();
+        parts.any(|part| &*part.name == name)
+    };
+    let members = step.key_paths.iter();
+    let mut members = members.filter_map(|path| Some((path, path.strip_prefix("data.key.")?)));
+    let (path, name) =
+        members.find(|(_, name)| !raisers.iter().any(|raiser| carries(raiser, name)))?;
+    let problem = format!("no alert on {:?} carries `{path}`", pattern.as_str());
+    let names: Vec<&str> = first.group_by.iter().map(|part| &*part.name).collect();
+    let help =
+        did_you_mean(name, names.iter().copied()).unwrap_or_else(|| match names.as_slice() {
+            [] => format!("rule {} groups by nothing", first.id),
+            names => format!("those of {} carry {}", first.id, names.join(", ")),
+        });
+    Some(Refusal::new("key-not-carried", problem).help(help))
 }
 
 /// A file that does not parse.

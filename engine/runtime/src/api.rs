@@ -210,6 +210,8 @@ pub struct EngineConfig {
     pub severities: SeverityPolicy,
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Span,
+    /// How far behind the watermark an event may come and still count, for rules that say nothing themselves.
+    pub lateness: Span,
     /// Most live keys of one rule and shard.
     pub keys_per_rule: u64,
     /// Events of one epoch at most.
@@ -247,6 +249,7 @@ impl EngineConfig {
             tenants: larum_admit::Tenants::default(),
             severities: SeverityPolicy::default(),
             max_lag: Span::from_seconds(60),
+            lateness: Span::ZERO,
             keys_per_rule: larum_event::limits::KEYS_PER_RULE as u64,
             epoch_events: larum_event::limits::EPOCH_EVENTS,
             checkpoint_events: 50_000,

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use actix::Message;
 use larum_event::{
-    Detection, EpochCommit, Event, Match, Position, Record, RecordBody, Span, TenantId, Timestamp,
+    EpochCommit, Event, Match, Position, Record, RecordBody, Span, TenantId, Timestamp,
 };
 use larum_log::{Appended, LogError, Part};
-use larum_pipeline::{Item, LeftOut, Matched, WatermarkStep};
+use larum_pipeline::{Item, LeftOut, Matched, WatermarkStep, WindowAnswer};
 use larum_tree::TreeView;
 use larum_window::Window;
 use tokio::sync::oneshot;
@@ -92,6 +92,8 @@ pub type WindowBatch = Batch<Match, WindowHead>;
 /// What is said of matches for a window.
 #[derive(Debug)]
 pub struct WindowHead {
+    /// The layer of its rule.
+    pub layer: u8,
     /// How event time moves over the epoch.
     pub steps: Arc<[WatermarkStep]>,
     /// The answer.
@@ -101,8 +103,8 @@ pub struct WindowHead {
 /// What a window has to say about an epoch.
 #[derive(Debug)]
 pub struct WindowDone {
-    /// What it detected.
-    pub detections: Vec<Detection>,
+    /// What it detected, and what came too late for it.
+    pub answer: WindowAnswer,
     /// Whether it holds no state, so that it need not be asked when nothing matched.
     pub is_empty: bool,
     /// Keys and events it let go so far because it was full.

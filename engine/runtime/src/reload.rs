@@ -181,6 +181,7 @@ impl Engine {
             files: set.files().to_vec(),
             max_lag: self.0.config.max_lag,
             keys_per_rule: self.0.config.keys_per_rule,
+            lateness: self.0.config.lateness,
         };
         let old = match &before {
             Some((_, last)) => self.loaded(last.files.clone()).await?,

@@ -74,6 +74,7 @@ impl Engine {
             files: files.to_vec(),
             max_lag: self.0.config.max_lag,
             keys_per_rule: self.0.config.keys_per_rule,
+            lateness: self.0.config.lateness,
         };
         // Those at the end of the log, which are in force when all of it is evaluated.
         let mut reader = self.0.readers.open();

@@ -119,7 +119,17 @@ impl AggregateState {
         }
     }
 
-    /// Time has ended, or the key goes.
+    /// The key goes before its time: an open alert ends, and nothing else is decided.
+    pub(crate) fn leave(&mut self, rule: &Measuring, told: &mut Told) {
+        match self {
+            Self::Empty | Self::One(_) | Self::Seen(_) => {}
+            Self::Running(running) => running.end_episode(rule, told),
+            Self::Batch(batch) => batch.end_alert(rule, told),
+        }
+        *self = Self::Empty;
+    }
+
+    /// Time has ended.
     pub(crate) fn close(&mut self, rule: &Measuring, told: &mut Told) {
         if let Self::One(_) = self {
             self.expand(rule);
@@ -128,17 +138,6 @@ impl AggregateState {
             Self::Empty | Self::One(_) | Self::Seen(_) => {}
             Self::Running(running) => running.close(rule, told),
             Self::Batch(batch) => batch.close(rule, told),
-        }
-        *self = Self::Empty;
-    }
-
-    /// The key goes before its time: an open alert ends, and nothing else is decided.
-    pub(crate) fn leave(&mut self, rule: &Measuring, told: &mut Told) {
-        match self {
-            Self::Empty | Self::One(_) | Self::Seen(_) => {}
-            Self::Running(running) => running.end_episode(rule, told),
-            Self::Batch(batch) if rule.decided == Decided::AtOnce => batch.close(rule, told),
-            Self::Batch(_) => {}
         }
         *self = Self::Empty;
     }

@@ -17,8 +17,6 @@ mod script;
 
 mod condition;
 
-mod evidence;
-
 mod key;
 
 mod slots;

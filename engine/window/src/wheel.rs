@@ -44,7 +44,6 @@ pub(crate) struct Wheel {
     now: u64,
     near: BTreeSet<(Timestamp, Slot)>,
     levels: [Level; LEVELS],
-    timers: usize,
 }
 
 /// Buckets of one length; without any as long as none is needed.
@@ -88,15 +87,9 @@ impl Links {
 }
 
 impl Wheel {
-    /// Timers that are set.
-    pub(crate) fn len(&self) -> usize {
-        self.timers
-    }
-
     /// Sets the timer of `slot`, which has none.
     pub(crate) fn set(&mut self, links: &mut Links, slot: Slot, due: Timestamp) {
         links.make_room(slot);
-        self.timers += 1;
         self.link(links, slot, due);
     }
 
@@ -106,7 +99,7 @@ impl Wheel {
         let was = *link;
         link.place = Linked::Nowhere;
         match was.place {
-            Linked::Nowhere => return,
+            Linked::Nowhere => {}
             Linked::Near => {
                 self.near.remove(&(was.due, slot));
             }
@@ -120,7 +113,6 @@ impl Wheel {
                 }
             }
         }
-        self.timers -= 1;
     }
 
     /// Takes the first timer that is set for a time before `time`, if there is one.
@@ -147,7 +139,6 @@ impl Wheel {
         if let Some(link) = links.get(slot) {
             link.place = Linked::Nowhere;
         }
-        self.timers -= 1;
         Some(slot)
     }
 

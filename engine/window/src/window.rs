@@ -135,6 +135,17 @@ impl Window {
         self
     }
 
+    /// The most bytes that the state of one key takes, beside the key itself and events that are pending; 0 for
+    /// rules whose matches leave nothing behind.
+    pub fn key_bytes_most(&self) -> u64 {
+        match self.condition.as_ref().map(|condition| &condition.kind) {
+            None => 0,
+            Some(Kind::Aggregate(rule)) => rule.bytes_most(),
+            Some(Kind::Sequence(rule)) => rule.bytes_most(),
+            Some(Kind::Scripted(_)) => limits::SCRIPT_STATE_BYTES as u64,
+        }
+    }
+
     /// The number of its rule.
     pub fn rule(&self) -> u32 {
         self.rule

@@ -134,6 +134,8 @@ fn an_alert_is_an_event_and_reads_back() {
         attack: vec!["T1110".into()],
         key: serde_json::Map::from_iter([("user".to_owned(), "eve".into())]),
         count: 5,
+        value: None,
+        error: None,
         window: Some("5m".parse().unwrap()),
         first: Timestamp::from_seconds(1).unwrap(),
         last: Timestamp::from_seconds(2).unwrap(),

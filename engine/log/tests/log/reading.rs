@@ -98,6 +98,7 @@ fn rules(number: usize) -> RecordBody {
     RecordBody::RuleSetActivated(RuleSetActivated {
         files: (0..number).map(file).collect(),
         max_lag: Span::ZERO,
+        lateness: Span::ZERO,
         keys_per_rule: 1,
     })
 }

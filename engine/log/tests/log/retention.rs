@@ -80,6 +80,7 @@ fn the_active_rules_outlive_the_partition_that_holds_their_record() {
     let rules = RuleSetActivated {
         files: Vec::new(),
         max_lag: Span::ZERO,
+        lateness: Span::ZERO,
         keys_per_rule: 5,
     };
     log.append_control(vec![RecordBody::RuleSetActivated(rules.clone())])

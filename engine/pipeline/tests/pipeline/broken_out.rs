@@ -75,7 +75,7 @@ fn alerts(outcome: &Outcome, rule: &str) -> usize {
 }
 
 fn told(outcome: &Outcome, kind: &str) -> Vec<Event> {
-    let told = outcome.system.iter();
+    let told = outcome.system.iter().map(|(_, event)| event);
     told.filter(|event| event.envelope().event_type.as_str() == kind)
         .cloned()
         .collect()

@@ -58,7 +58,7 @@ fn a_loop_through_the_outside_ends_at_the_limit_with_a_diagnostic() {
         .collect();
     assert_eq!(depths, [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!(outcome.system.len(), 1);
-    let diagnostic = outcome.system[0].envelope();
+    let diagnostic = outcome.system[0].1.envelope();
     assert_eq!(diagnostic.topic.as_str(), "$sys.causation.limit");
     assert_eq!(diagnostic.causation_id.as_ref().unwrap().as_str(), "e9");
 }

@@ -74,7 +74,7 @@ const ENVELOPE: [(&str, FieldType, &str); 20] = [
     ),
 ];
 
-const ALERT: [(&str, FieldType, &str); 18] = [
+const ALERT: [(&str, FieldType, &str); 20] = [
     (
         "data.alertId",
         FieldType::String,
@@ -100,6 +100,16 @@ const ALERT: [(&str, FieldType, &str); 18] = [
         "The group, by name of its members",
     ),
     ("data.count", FieldType::Integer, "Matches that count"),
+    (
+        "data.value",
+        FieldType::Number,
+        "What was measured, where it is no count",
+    ),
+    (
+        "data.error",
+        FieldType::Number,
+        "How far off the value may be, as a part of it",
+    ),
     ("data.window", FieldType::String, "Length of the window"),
     (
         "data.first",

@@ -45,6 +45,8 @@ pub(crate) struct Asks {
     pub(crate) uses: Vec<(Vec<TopicPattern>, Vec<FieldUse>)>,
     /// Where `.on(..)` stands.
     pub(crate) on_place: Position,
+    /// Where `.group_by(..)` stands.
+    pub(crate) key_place: Option<Position>,
 }
 
 impl Finish<'_> {
@@ -63,6 +65,7 @@ impl Finish<'_> {
             return None;
         }
         let (place, on_place) = (draft.place, draft.on_place);
+        let key_place = draft.group_by.as_ref().map(|said| said.place);
         let uses = parts
             .iter_mut()
             .map(|part| (part.on.clone(), std::mem::take(&mut part.uses)))
@@ -71,7 +74,11 @@ impl Finish<'_> {
         Some(Finished {
             rule,
             place,
-            asks: Asks { uses, on_place },
+            asks: Asks {
+                uses,
+                on_place,
+                key_place,
+            },
         })
     }
 

@@ -188,16 +188,18 @@ impl Finish<'_> {
                 Some(Refusal::new("bad-count", problem))
             }
             (Measure::FirstSeen, Extent::Sliding { .. }) => None,
-            (Measure::Rate { baseline }, Extent::Sliding { within }) if *baseline <= within => {
-                let problem =
-                    format!("a baseline of {baseline} is no longer than the window of {within}");
-                Some(Refusal::new("bad-window", problem).help(
-                    "the window is compared with others of its length before it: `.within(\"10m\").rate(\"1d\", \">= 3\")`",
-                ))
+            (Measure::Rate { baseline }, _) if extent_length(extent).is_some() => {
+                let length = extent_length(extent).filter(|length| baseline <= length);
+                length.map(|length| {
+                    let problem = format!(
+                        "a baseline of {baseline} is no longer than the window of {length}"
+                    );
+                    Refusal::new("bad-window", problem).help(
+                        "the window is compared with others of its length before it: `.within(\"10m\").rate(\"1d\", \">= 3\")`",
+                    )
+                })
             }
-            (Measure::FirstSeen | Measure::Rate { .. }, other)
-                if !matches!(other, Extent::Sliding { .. }) =>
-            {
+            (Measure::FirstSeen | Measure::Rate { .. }, _) => {
                 let first = draft.window.extent_name;
                 let problem =
                     format!("`.{name}(..)` goes with `.within(..)`, not with `.{first}(..)`");
@@ -309,5 +311,14 @@ impl Finish<'_> {
                 None
             }
         }
+    }
+}
+
+/// The length of windows that are all of one length.
+fn extent_length(extent: Extent) -> Option<Span> {
+    match extent {
+        Extent::Sliding { within } => Some(within),
+        Extent::Tumbling { size } | Extent::Hopping { size, .. } => Some(size),
+        Extent::Session { .. } | Extent::Last { .. } => None,
     }
 }

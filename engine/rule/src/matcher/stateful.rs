@@ -2,14 +2,19 @@
 //!
 //! The state goes in and comes out as JSON, so whoever keeps it need not know what it says.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use larum_event::{Event, Span, Timestamp, limits};
-use rhai::{Dynamic, Map};
+use rhai::{Dynamic, Engine, Map};
 
 use super::Matcher;
-use super::script::{Takes, not_found, told};
+use super::script::{Program, Takes, not_found, told};
 use crate::alert::{self, AlertText};
 use crate::error::{FaultKind, RuleFault};
 use crate::sandbox;
+use crate::script::{Prepare, Source};
+use crate::set::RuleSet;
 use crate::view::{EventView, kind};
 
 /// The member of the state that sets a timer.
@@ -20,8 +25,8 @@ const TIMER: &str = "timer";
 pub struct ScriptAnswer {
     /// The state from now on, as a JSON object; `None` for an empty one.
     pub state: Option<String>,
-    /// When the timer goes off, counted from the event or from the timer that went off. One that was set before and
-    /// has not gone off is forgotten.
+    /// When the timer goes off, counted from the event or from the timer that went off. `None` leaves one that was
+    /// set before as it is; zero, for `state.timer = ()`, takes it back.
     pub timer: Option<Span>,
     /// What the alert says, if there is one.
     pub fired: Option<AlertText>,
@@ -29,13 +34,39 @@ pub struct ScriptAnswer {
 
 /// Which of a rule's scripts.
 #[derive(Clone, Copy)]
-enum Script {
+pub(super) enum Script {
     Event,
     Timer,
 }
 
+impl Script {
+    /// Which argument the state is.
+    fn state_at(self) -> usize {
+        match self {
+            Self::Event => 1,
+            Self::Timer => 0,
+        }
+    }
+}
+
+/// What scripts run in.
+pub(super) struct Host<'h> {
+    pub(super) set: &'h RuleSet,
+    pub(super) engine: &'h Engine,
+    pub(super) prepare: &'h Prepare,
+    pub(super) sources: &'h [Option<Source>],
+}
+
+/// The scripts of rules, each made ready when it is first run.
+#[derive(Default)]
+pub(super) struct Stateful {
+    on_event: HashMap<u32, Program>,
+    on_timer: HashMap<u32, Program>,
+}
+
 impl Matcher {
-    /// Runs the rule's `.on_event(|event, state| ..)` with the state of the event's group, `{}` for none.
+    /// Runs the rule's `.on_event(|event, state| ..)` with the state of the event's group, `{}` or nothing for
+    /// none.
     ///
     /// # Errors
     /// The script threw, spent too much, or left a state that is too large or no JSON.
@@ -45,9 +76,13 @@ impl Matcher {
         event: &Event,
         state: &str,
     ) -> Result<ScriptAnswer, RuleFault> {
-        let event = Dynamic::from(EventView(event.clone()));
-        let state = read(state).map_err(|message| error(rule, message))?;
-        self.run_script(rule, Script::Event, [event, state], 1)
+        let host = Host {
+            set: &self.set,
+            engine: &self.engine,
+            prepare: &self.prepare,
+            sources: &self.sources,
+        };
+        self.stateful.event(&host, rule, event, state)
     }
 
     /// Runs the rule's `.on_timer(|state, time| ..)` with the state of the group whose timer went off at `time`.
@@ -60,19 +95,48 @@ impl Matcher {
         time: Timestamp,
         state: &str,
     ) -> Result<ScriptAnswer, RuleFault> {
+        let host = Host {
+            set: &self.set,
+            engine: &self.engine,
+            prepare: &self.prepare,
+            sources: &self.sources,
+        };
+        self.stateful.timer(&host, rule, time, state)
+    }
+}
+
+impl Stateful {
+    pub(super) fn event(
+        &mut self,
+        host: &Host<'_>,
+        rule: u32,
+        event: &Event,
+        state: &str,
+    ) -> Result<ScriptAnswer, RuleFault> {
+        let event = Dynamic::from(EventView(event.clone()));
         let state = read(state).map_err(|message| error(rule, message))?;
-        self.run_script(rule, Script::Timer, [state, time.to_string().into()], 0)
+        self.run(host, rule, Script::Event, [event, state])
     }
 
-    fn run_script(
+    pub(super) fn timer(
         &mut self,
+        host: &Host<'_>,
+        rule: u32,
+        time: Timestamp,
+        state: &str,
+    ) -> Result<ScriptAnswer, RuleFault> {
+        let state = read(state).map_err(|message| error(rule, message))?;
+        self.run(host, rule, Script::Timer, [state, time.to_string().into()])
+    }
+
+    fn run(
+        &mut self,
+        host: &Host<'_>,
         number: u32,
         script: Script,
         arguments: [Dynamic; 2],
-        state_at: usize,
     ) -> Result<ScriptAnswer, RuleFault> {
-        let set = std::sync::Arc::clone(&self.set);
-        let Some(rule) = set.rule(number) else {
+        let Some(rule) = host.set.rule(number) else {
             return Ok(ScriptAnswer::default());
         };
         let (programs, closure, takes) = match script {
@@ -81,24 +145,21 @@ impl Matcher {
         };
         let Some(closure) = closure else {
             // Without a script for it, a timer does nothing and the state stays.
+            let state = arguments.get(script.state_at());
             return Ok(ScriptAnswer {
-                state: arguments
-                    .get(state_at)
-                    .and_then(|state| written(state).ok())
-                    .flatten(),
+                state: state.and_then(|state| written(state).ok()).flatten(),
                 ..ScriptAnswer::default()
             });
         };
-        let index = usize::try_from(number).unwrap_or(usize::MAX);
-        if let Some(slot) = programs.get_mut(index)
-            && slot.is_none()
-        {
-            *slot = self.prepare.program(&self.sources, rule, closure, takes);
-        }
-        let ready = programs.get(index).and_then(Option::as_ref);
-        let ready = ready.ok_or_else(|| error(number, not_found(rule)))?;
+        let ready = match programs.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let program = host.prepare.program(host.sources, rule, closure, takes);
+                new.insert(program.ok_or_else(|| error(number, not_found(rule)))?)
+            }
+        };
         let (returned, scope) = ready
-            .run(&self.engine, arguments)
+            .run(host.engine, arguments)
             .map_err(|failed| RuleFault {
                 rule: number,
                 message: told(rule, &failed),
@@ -106,7 +167,7 @@ impl Matcher {
             })?;
         let place = closure.place.line().unwrap_or(rule.line);
         let wrong = |message: String| error(number, format!("{}:{place}: {message}", rule.file));
-        let left = ready.argument(state_at);
+        let left = ready.argument(script.state_at());
         let left = left.and_then(|name| scope.get(name)).cloned();
         let (left, timer) = split(left.unwrap_or_default()).map_err(wrong)?;
         let state = written(&left).map_err(|message| match message {
@@ -177,7 +238,7 @@ fn split(left: Dynamic) -> Result<(Dynamic, Option<Span>), String> {
         .ok_or_else(|| format!("the state is a map, not {found}"))?;
     let timer = match members.remove(TIMER) {
         None => None,
-        Some(timer) if timer.is_unit() => None,
+        Some(timer) if timer.is_unit() => Some(Span::ZERO),
         Some(timer) => {
             let text = timer.as_immutable_string_ref().map_err(|_| {
                 format!(

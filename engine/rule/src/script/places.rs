@@ -12,12 +12,16 @@ use super::walk::call_of;
 use crate::diagnostic::Diagnostic;
 
 /// Findings about an argument, by their code.
-const ABOUT_ARGUMENTS: [&str; 9] = [
+const ABOUT_ARGUMENTS: [&str; 13] = [
     "bad-id",
     "bad-severity",
     "bad-pattern",
     "bad-duration",
     "bad-count",
+    "bad-comparison",
+    "bad-percentile",
+    "bad-field",
+    "bad-window",
     "bad-policy",
     "bad-attack",
     "bad-key",
@@ -47,7 +51,7 @@ pub(crate) fn to_arguments(problems: &mut [Diagnostic], tree: &AST, file: &RuleF
     }
 }
 
-/// The only argument of a call, and the texts in it.
+/// The arguments of a call: where the only one stands, and the texts in all of them.
 struct Argument {
     place: Position,
     texts: Vec<(String, Position)>,
@@ -78,15 +82,17 @@ fn arguments(tree: &AST) -> HashMap<(usize, usize), Argument> {
     let mut found = HashMap::new();
     tree.walk(&mut |path| {
         if let Some(call) = path.last().and_then(call_of)
-            && let [only] = call.call.args.as_slice()
+            && !call.call.args.is_empty()
             && let (Some(line), Some(column)) = (call.place.line(), call.place.position())
         {
             let mut texts = Vec::new();
-            collect(only, &mut texts);
-            let argument = Argument {
-                place: only.start_position(),
-                texts,
+            let arguments = call.call.args.iter();
+            arguments.for_each(|one| collect(one, &mut texts));
+            let place = match call.call.args.as_slice() {
+                [only] => only.start_position(),
+                _ => Position::NONE,
             };
+            let argument = Argument { place, texts };
             found.insert((line, column), argument);
         }
         true

@@ -347,6 +347,48 @@ fn compare(bodies: &[String], data: &[String]) -> Result<usize, TestCaseError> {
     Ok(native)
 }
 
+/// A rule whose steps ask `conditions`, every other one compared with a step before, every third one grouped
+/// elsewhere; between rules that ask the first and the last.
+fn steps_file(conditions: &[String]) -> String {
+    let mut steps = Vec::new();
+    for (number, condition) in conditions.iter().enumerate() {
+        let (joined, seen) = match number % 2 {
+            1 => (
+                format!(" && event.data.a != seen.s{}.data.b", number - 1),
+                ", seen",
+            ),
+            _ => (String::new(), ""),
+        };
+        let key = match number % 3 {
+            2 => r#".group_by(#{k: "data.b"})"#,
+            _ => "",
+        };
+        steps.push(format!(
+            r#"step("s{number}"){key}.when(|event{seen}| ({condition}){joined})"#
+        ));
+    }
+    let (first, last) = (conditions.first().unwrap(), conditions.last().unwrap());
+    format!(
+        r##"{PRELUDE}
+        rule("a").on("#").group_by("data.a").when(|event| {first}).within("1m").sum("data.b", 1);
+        rule("b").on("#").group_by(#{{k: "data.a"}}).within("1m").sequence([{}])
+            .stop_when(|event| {last});
+        rule("c").on("#").when(|event| {last}).within("1m").distinct(["data.a", "type"], 2);"##,
+        steps.join(",\n")
+    )
+}
+
+/// What matches say of the events, captures included.
+fn matches(set: RuleSet, events: &[Event]) -> Vec<String> {
+    let mut matcher = Matcher::new(Arc::new(set));
+    let answers = events.iter().map(|event| {
+        let (mut out, mut faults) = (Vec::new(), Vec::new());
+        matcher.matches(0, event, &mut out, &mut faults);
+        format!("{out:?} {faults:?}")
+    });
+    answers.collect()
+}
+
 /// Half of what is usual: each case loads two sets.
 fn config() -> ProptestConfig {
     ProptestConfig::with_cases(ProptestConfig::default().cases / 2)
@@ -372,5 +414,17 @@ proptest! {
         data in prop::collection::vec(data(), 8),
     ) {
         compare(&bodies, &data)?;
+    }
+
+    #[test]
+    fn steps_and_what_they_capture_are_the_same_read_and_run(
+        conditions in prop::collection::vec(mixed(), 2..8),
+        data in prop::collection::vec(data(), 8),
+    ) {
+        let events: Vec<Event> = data.iter().map(|data| login(data)).collect();
+        let text = steps_file(&conditions);
+        let read = matches(load(&text), &events);
+        let run = matches(interpreted(&text), &events);
+        prop_assert_eq!(read, run, "{}", text);
     }
 }

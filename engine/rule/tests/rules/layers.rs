@@ -40,6 +40,8 @@ fn alert(rule: &str) -> Event {
         attack: Vec::new(),
         key: serde_json::Map::new(),
         count: 5,
+        value: None,
+        error: None,
         window: None,
         first: time,
         last: time,

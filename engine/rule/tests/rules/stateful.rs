@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Span, Timestamp, WindowSpec, limits};
-use larum_rule::{AlertText, FaultKind, Matcher, ScriptAnswer};
+use larum_rule::{AlertText, FaultKind, Matcher, ScriptAnswer, ScriptedRule};
 
 use crate::given::{load, login, shown, try_load};
 
@@ -80,6 +80,20 @@ fn a_timer_is_set_by_the_state_and_told_when_it_goes_off() {
         Some("2026-11-20T12:00:00Z to 2026-11-20T12:05:00Z")
     );
     assert_eq!(AlertText::from_json(&fired.to_json()), fired);
+}
+
+#[test]
+fn a_timer_stays_as_it_is_until_it_is_set_anew_or_taken_back() {
+    for (script, timer) in [
+        ("|event, state| { state.n = 1; }", None),
+        ("|event, state| { state.timer = \"1m\"; }", Some(60)),
+        ("|event, state| { state.timer = (); }", Some(0)),
+    ] {
+        let mut matcher = matcher(&format!(".on_event({script})"));
+        let found = matcher.run_event(0, &login("{}"), "").unwrap();
+        assert_eq!(found.timer, timer.map(Span::from_seconds), "{script}");
+        assert!(found.state.is_none_or(|state| !state.contains("timer")));
+    }
 }
 
 #[test]
@@ -167,4 +181,31 @@ fn a_script_that_cannot_be_kept_is_refused() {
         let found = found.err().unwrap_or_default();
         assert!(found.contains(says), "{text}: {found}");
     }
+}
+
+#[test]
+fn scripts_run_on_whatever_thread_and_of_whatever_set() {
+    let rules: Vec<ScriptedRule> = (1..4)
+        .map(|step| {
+            let script = format!(
+                ".on_event(|event, state| {{ state.n = (state.n ?? 0) + {step}; state.n > 2 }})"
+            );
+            ScriptedRule::of(&Arc::new(load(&rule(&script))), 0).unwrap()
+        })
+        .collect();
+    let event = login("{}");
+    let run = || -> Vec<ScriptAnswer> {
+        let answers = rules.iter().map(|rule| rule.event(&event, "").unwrap());
+        answers.collect()
+    };
+    let here = run();
+    let states: Vec<&str> = here.iter().filter_map(|one| one.state.as_deref()).collect();
+    assert_eq!(states, [r#"{"n":1}"#, r#"{"n":2}"#, r#"{"n":3}"#]);
+    assert_eq!(here[2].fired, Some(AlertText::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(run(), here));
+        }
+    });
+    assert!(ScriptedRule::of(&Arc::new(load(r##"rule("r").on("#");"##)), 0).is_none());
 }

@@ -365,3 +365,59 @@ fn a_rule_of_steps_over_alerts_stands_above_those_it_reads() {
     let layers: Vec<u8> = set.rules().iter().map(|rule| rule.layer).collect();
     assert_eq!(layers, [1, 0]);
 }
+
+#[test]
+fn a_rule_groups_alerts_by_what_they_carry() {
+    let text = |on: &str, key: &str| {
+        format!(
+            r##"rule("low.user").on("#").group_by(#{{user: "metadata.user"}});
+                rule("low.host").on("#").group_by("data.host");
+                rule("high").on({on:?}).group_by("data.key.{key}").within("5m").count(2);"##
+        )
+    };
+    for (on, key, says) in [
+        ("alerts.low.user", "user", ""),
+        ("alerts.low.user", "host", "those of low.user carry user"),
+        ("alerts.low.user", "usr", "did you mean `user`?"),
+        // Of several rules one is enough.
+        ("alerts.low.+", "host", ""),
+        (
+            "alerts.low.+",
+            "address",
+            "no alert on \"alerts.low.+\" carries `data.key.address`",
+        ),
+        ("alerts.of.nobody", "x", ""),
+    ] {
+        let found = try_load(&text(on, key)).map_err(|problems| shown(&problems));
+        match found {
+            Ok(_) => assert_eq!(says, "", "{on} {key}"),
+            Err(found) => assert!(
+                !says.is_empty() && found.contains(says),
+                "{on} {key}: {found}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_method_that_is_not_there_is_refused_wherever_the_rule_or_step_comes_from() {
+    for (text, says) in [
+        (
+            r##"let r = rule("a").on("#"); r.title("one", "two");"##,
+            "rule a: it has no method `title` with 2 arguments",
+        ),
+        (
+            r##"let s = step("x"); rule("a").on("#").within("5m").sequence([s.title("t")]);"##,
+            "step x: it has no method `title` with 1 arguments",
+        ),
+        (
+            r##"let r = rule("a").on("#"); r.nosuch(1);"##,
+            "there is no function `nosuch`",
+        ),
+    ] {
+        let found = try_load(text).map_err(|problems| shown(&problems));
+        let found = found.err().unwrap_or_default();
+        assert!(found.contains(says), "{text}: {found}");
+        assert_eq!(found.matches("error[").count(), 1, "{found}");
+    }
+}

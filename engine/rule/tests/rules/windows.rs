@@ -75,6 +75,10 @@ fn every_extent_and_measure_has_a_method() {
         ),
         (r#".within("30d").first_seen()"#, "first seen >= 1 in 30d"),
         (
+            r#".tumbling("1h").rate("7d", ">= 3")"#,
+            "rate against 7d >= 3 in each 1h",
+        ),
+        (
             r#".within("10m").rate("1d", ">= 3")"#,
             "rate against 1d >= 3 in 10m",
         ),

@@ -114,14 +114,14 @@ impl WindowUnit {
             .take()
             .ok_or_else(|| failed(&"its state was lost and is not back yet"))?;
         let ran = self.unit.run(ctx, "a batch of matches", move || {
-            let detections = run_window(&mut window, work);
-            (detections, window)
+            let answer = run_window(&mut window, work);
+            (answer, window)
         });
-        let (detections, window) = ran.map_err(|refused| failed(&refused))?;
+        let (answer, window) = ran.map_err(|refused| failed(&refused))?;
         let stats = window.stats();
         self.window = Some(window);
         Ok(WindowDone {
-            detections,
+            answer,
             is_empty: stats.keys == 0,
             evicted: (stats.evicted_keys, stats.evicted_events),
         })
@@ -155,6 +155,7 @@ impl Handler<WindowBatch> for WindowUnit {
 
     fn handle(&mut self, batch: WindowBatch, ctx: &mut Self::Context) {
         let work = WindowWork {
+            layer: batch.head.layer,
             matches: batch.items.to_vec(),
             steps: batch.head.steps,
         };

@@ -128,10 +128,10 @@ impl Core {
         self.sequencer.take_back(affected);
         let adopted = replayed.base.part(SEQUENCER_PART).map(|bytes| {
             let sequencer = &mut self.sequencer;
-            sequencer.adopt_breakers(bytes, |rule| rules.contains_key(rule))
+            sequencer.adopt(bytes, |rule| rules.contains_key(rule))
         });
         if let Some(Err(error)) = adopted {
-            warn!(%error, "the breakers of rules that are back are as they were");
+            warn!(%error, "what is known of rules that are back is as it was");
         }
         let derived = gap_alerts(rules, replayed.alerts);
         for event in &derived {

@@ -12,7 +12,7 @@ use larum_event::{Event, Position, RecordBody, RuleSetActivated, limits};
 use larum_log::Part;
 use larum_log::{CheckpointStore, LogError};
 use larum_pipeline::{
-    Epoch, Input, Matched, Outcome, Sequencer, Settings, Unit, by_unit, pieces, restored,
+    Epoch, Input, Matched, Outcome, Sequencer, Settings, Unit, WindowPlan, by_unit, pieces,
 };
 use larum_rule::{Diagnostic, Matcher, RuleSet};
 use tokio::sync::Notify;
@@ -92,6 +92,7 @@ pub(crate) struct Core {
     pub(super) parts: Parts,
     pub(super) set: Arc<RuleSet>,
     pub(super) settings: Settings,
+    pub(super) plan: Arc<WindowPlan>,
     pub(super) sequencer: Sequencer,
     pub(super) words: Matcher,
     pub(super) pool: Pool,
@@ -121,12 +122,14 @@ impl Core {
         let set = Arc::new(RuleSet::empty());
         let settings = Settings {
             max_lag: parts.config.max_lag,
+            lateness: parts.config.lateness,
             shards: parts.config.window_shards,
             ..Settings::default()
         };
+        let plan = Arc::new(WindowPlan::new(Arc::clone(&set), &settings));
         let pool = Pool::start(
             &set,
-            &settings,
+            &plan,
             &parts.threads,
             &parts.supervision,
             &parts.gauges,
@@ -149,6 +152,7 @@ impl Core {
             parts,
             set,
             settings,
+            plan,
             pool,
         }
     }
@@ -167,12 +171,10 @@ impl Core {
     pub(crate) async fn run(&mut self, stretch: Stretch) -> Result<(), EpochError> {
         let from = self.evaluated;
         let mut also = Vec::new();
-        let mut outcome = self.evaluate(&stretch.inputs, &mut also).await?;
+        let outcome = self.evaluate(&stretch.inputs, &mut also).await?;
         self.note(&outcome, stretch.inputs.len());
-        for change in &also {
-            outcome.system.extend(super::lost::alert_of(change));
-        }
-        let derived: Vec<Event> = outcome.derived().cloned().collect();
+        let mut derived: Vec<Event> = outcome.derived().cloned().collect();
+        derived.extend(also.iter().filter_map(super::lost::alert_of));
         let changes_units = !also.is_empty();
         // The log is written to while the next epoch is evaluated, one epoch ahead at most.
         self.committed().await?;
@@ -229,18 +231,22 @@ impl Core {
         let steps = epoch.steps();
         let left_out = self.sequencer.left_out();
         let answers = self.pool.run_windows(layer, work, &steps, left_out).await;
-        let mut detections = answers.detections;
+        let (mut detections, mut late) = (answers.detections, answers.late);
         for (unit, matches, failed) in answers.failed {
             if self.sequencer.left_out().contains(&unit.rule) {
                 continue;
             }
             match self.restart(unit, &matches, &steps, failed).await {
-                Ok(found) => detections.extend(found),
+                Ok(found) => {
+                    detections.extend(found.detections);
+                    late.extend(found.late);
+                }
                 Err(failure) => also.push(self.leave_out(unit, failure).await?),
             }
         }
         let left_out = self.sequencer.left_out();
         detections.retain(|detection| !left_out.contains(&detection.rule));
+        self.sequencer.note_late(epoch, late);
         self.sequencer
             .raise(epoch, layer, detections, &mut self.words);
         Ok(())
@@ -313,7 +319,7 @@ impl Core {
                 rule,
                 shard: unit.shard,
             };
-            if let Ok(window) = restored(&self.set, unit, &self.settings, bytes) {
+            if let Ok(window) = self.plan.restored(unit, bytes) {
                 self.pool.restore(unit, window).await;
             }
         }
@@ -329,7 +335,8 @@ impl Core {
         let supervision = &parts.supervision;
         // The old actors are let go before new ones of the same names are made.
         self.pool = Pool::idle(supervision, &parts.gauges);
-        self.pool = Pool::start(&set, &settings, &parts.threads, supervision, &parts.gauges);
+        self.plan = Arc::new(WindowPlan::new(Arc::clone(&set), &settings));
+        self.pool = Pool::start(&set, &self.plan, &parts.threads, supervision, &parts.gauges);
         self.sequencer.activate(Arc::clone(&set), &settings);
         self.words = Matcher::new(Arc::clone(&set));
         self.parts.gauges.set_rules(set.rules().len());

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use larum_event::{Detection, Match, Position, RecordBody, RuleId, UnitChange};
-use larum_pipeline::{Unit, WatermarkStep, new_window, restored};
+use larum_event::{Match, Position, RecordBody, RuleId, UnitChange};
+use larum_pipeline::{Unit, WatermarkStep, WindowAnswer};
 use larum_rule::RuleSet;
 use tracing::{error, warn};
 
@@ -40,7 +40,7 @@ impl Core {
         matches: &[Match],
         steps: &Arc<[WatermarkStep]>,
         failed: UnitFailed,
-    ) -> Result<Vec<Detection>, Failure> {
+    ) -> Result<WindowAnswer, Failure> {
         let name = self.pool.name(unit);
         match &failed {
             UnitFailed::Broken { .. } if !self.is_quarantined(&name) => {}
@@ -278,12 +278,12 @@ impl Core {
     pub(super) async fn give_back(&mut self, unit: Unit, parts: &[(String, Vec<u8>)]) {
         let name = unit.name(&self.set);
         let part = parts.iter().find(|(part, _)| *part == name);
-        let window = match part.map(|(_, bytes)| restored(&self.set, unit, &self.settings, bytes)) {
-            None => new_window(&self.set, unit, &self.settings),
+        let window = match part.map(|(_, bytes)| self.plan.restored(unit, bytes)) {
+            None => self.plan.empty(unit),
             Some(Ok(window)) => window,
             Some(Err(error)) => {
                 error!(unit = %name, %error, "state cannot be read, the window starts empty");
-                new_window(&self.set, unit, &self.settings)
+                self.plan.empty(unit)
             }
         };
         self.pool.restore(unit, window).await;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use larum_event::{Detection, Match, Span, limits};
 use larum_log::Part;
-use larum_pipeline::{Item, LeftOut, Matched, Settings, Unit, WatermarkStep, new_window};
+use larum_pipeline::{
+    Item, LateMatch, LeftOut, Matched, Unit, WatermarkStep, WindowAnswer, WindowPlan,
+};
 use larum_rule::RuleSet;
 use larum_window::Window;
 use tokio::sync::oneshot;
@@ -53,6 +55,8 @@ struct Handle {
 pub(crate) struct Answers {
     /// What they detected, in no order.
     pub(crate) detections: Vec<Detection>,
+    /// Matches that came too late for them, in no order.
+    pub(crate) late: Vec<LateMatch>,
     /// Those that failed, with the work they failed on.
     pub(crate) failed: Vec<(Unit, Vec<Match>, UnitFailed)>,
 }
@@ -72,7 +76,7 @@ impl Pool {
     /// Starts the actors of `set` on `threads`.
     pub(crate) fn start(
         set: &Arc<RuleSet>,
-        settings: &Settings,
+        plan: &Arc<WindowPlan>,
         threads: &Threads,
         supervision: &Supervision,
         gauges: &Arc<Gauges>,
@@ -94,7 +98,7 @@ impl Pool {
             .collect();
         let mut windows = BTreeMap::new();
         for (number, rule) in set.rules().iter().enumerate() {
-            for shard in 0..settings.shards.max(1) {
+            for shard in 0..plan.shards() {
                 let unit = Unit {
                     rule: number as u32,
                     shard: shard as u32,
@@ -104,7 +108,7 @@ impl Pool {
                 let name: Arc<str> = unit.name(set).into();
                 let setup = WindowSetup {
                     name: Arc::clone(&name),
-                    new_window: empty_window(set, unit, settings),
+                    new_window: empty_window(plan, unit),
                     has_state: rule.window.has_state(),
                     supervision: supervision.clone(),
                 };
@@ -225,7 +229,8 @@ impl Pool {
             match self.answered(answer, by).await {
                 Ok(done) => {
                     self.note(unit, &done);
-                    answers.detections.extend(done.detections);
+                    answers.detections.extend(done.answer.detections);
+                    answers.late.extend(done.answer.late);
                 }
                 Err(failed) => answers.failed.push((unit, matches, failed)),
             }
@@ -240,12 +245,12 @@ impl Pool {
         matches: &[Match],
         steps: &Arc<[WatermarkStep]>,
         by: Monotonic,
-    ) -> Result<Vec<Detection>, UnitFailed> {
+    ) -> Result<WindowAnswer, UnitFailed> {
         let handle = self.windows.get(&unit).ok_or_else(gone)?;
         let answer = self.ask(handle, matches, steps, by).await;
         let done = self.answered(answer, by).await?;
         self.note(unit, &done);
-        Ok(done.detections)
+        Ok(done.answer)
     }
 
     fn note(&mut self, unit: Unit, done: &WindowDone) {
@@ -286,6 +291,7 @@ impl Pool {
         let number = u32::try_from(matches.len()).unwrap_or(u32::MAX);
         let permit = self.within(by, self.credits.acquire(number)).await?;
         let head = WindowHead {
+            layer: handle.layer,
             steps: Arc::clone(steps),
             reply,
         };
@@ -372,9 +378,9 @@ impl Drop for Pool {
     }
 }
 
-fn empty_window(set: &Arc<RuleSet>, unit: Unit, settings: &Settings) -> NewWindow {
-    let (set, settings) = (Arc::clone(set), settings.clone());
-    Arc::new(move || new_window(&set, unit, &settings))
+fn empty_window(plan: &Arc<WindowPlan>, unit: Unit) -> NewWindow {
+    let plan = Arc::clone(plan);
+    Arc::new(move || plan.empty(unit))
 }
 
 /// Cuts `number` items into at most `most` ranges worth a matcher each.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use larum_event::{EpochCommit, Event, Position, Record, RecordBody, UnitChange};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::{
-    CheckpointError, Input, Outcome, SEMANTICS_VERSION, Sequencer, Settings, epoch_hash, restored,
+    CheckpointError, Input, Outcome, SEMANTICS_VERSION, Sequencer, Settings, epoch_hash,
 };
 use larum_rule::RuleSet;
 use tracing::{error, info};
@@ -87,7 +87,7 @@ impl Core {
             let Some(bytes) = base.part(&unit.name(&self.set)) else {
                 continue;
             };
-            match restored(&self.set, unit, &self.settings, bytes) {
+            match self.plan.restored(unit, bytes) {
                 Ok(window) => self.pool.restore(unit, window).await,
                 Err(error) => return Ok(Err(error)),
             }

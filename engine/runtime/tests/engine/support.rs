@@ -43,6 +43,7 @@ pub fn activated(text: &str) -> RuleSetActivated {
     RuleSetActivated {
         files: stream::rules(text),
         max_lag: config.max_lag,
+        lateness: config.lateness,
         keys_per_rule: config.keys_per_rule,
     }
 }
@@ -174,7 +175,7 @@ pub fn logins(numbers: std::ops::Range<u64>, users: u64) -> Vec<Event> {
 }
 
 /// How long something may take before the test says that it never happens.
-pub const LONG: std::time::Duration = std::time::Duration::from_secs(10);
+pub const LONG: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// A running engine.
 pub async fn started(config: EngineConfig) -> Engine {

@@ -126,6 +126,8 @@ pub fn alert(
         attack: Vec::new(),
         key: serde_json::Map::from_iter([("ip".to_owned(), "192.0.2.1".into())]),
         count: ids.len() as u64,
+        value: None,
+        error: None,
         window: None,
         first: time(1),
         last: time(5),

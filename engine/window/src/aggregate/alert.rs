@@ -154,10 +154,10 @@ pub(super) fn content(count: u64, ends: &Ends, measured: Measured, rule: &Measur
         count,
         value,
         error,
+        words: None,
         first: time(ends.first()),
         last: time(ends.last()),
         evidence: ends.ids(),
-        words: None,
     }
 }
 

@@ -147,20 +147,22 @@ impl Batch {
             baseline.move_to(number_of(until, size), &rule.stretches);
         }
         let measured = self.measured(rule);
-        match (&self.standing, measured) {
-            (Standing::Open(_), Some(measured)) => {
-                let content = Box::new(self.content(measured, rule));
-                told.reports.push(Report::Ended(content));
-                self.standing = Standing::Free;
-            }
-            (_, Some(measured))
-                if rule.decided == Decided::AtClose && rule.holds(measured.value) =>
-            {
-                self.fire_at_end(until, measured, rule, told);
-            }
-            (_, _) => {}
+        self.end_alert(rule, told);
+        if rule.decided == Decided::AtClose
+            && let Some(measured) = measured.filter(|it| rule.holds(it.value))
+        {
+            self.fire_at_end(until, measured, rule, told);
         }
         self.forget(rule);
+    }
+
+    /// The open alert is over, if there is one.
+    pub(super) fn end_alert(&mut self, rule: &Measuring, told: &mut Told) {
+        if let (Standing::Open(_), Some(measured)) = (&self.standing, self.measured(rule)) {
+            let content = Box::new(self.content(measured, rule));
+            told.reports.push(Report::Ended(content));
+            self.standing = Standing::Free;
+        }
     }
 
     fn fire_at_end(

@@ -8,17 +8,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::reading::Reading;
 use super::sketch::{self, Sketch};
 
+/// How often each value is there.
+type Times = HashMap<Reading, u32, foldhash::fast::RandomState>;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Distinct {
     /// How often each is there. Only ever looked up by value; written in order.
-    Exact(#[serde(serialize_with = "write", deserialize_with = "read")] HashMap<Reading, u32>),
+    Exact(#[serde(serialize_with = "write", deserialize_with = "read")] Times),
     /// There were too many.
     About(Box<Sketch>),
 }
 
 impl Default for Distinct {
     fn default() -> Self {
-        Self::Exact(HashMap::new())
+        Self::Exact(Times::default())
     }
 }
 
@@ -99,10 +102,10 @@ impl Distinct {
     }
 }
 
-fn write<S: Serializer>(values: &HashMap<Reading, u32>, to: S) -> Result<S::Ok, S::Error> {
+fn write<S: Serializer>(values: &Times, to: S) -> Result<S::Ok, S::Error> {
     values.iter().collect::<BTreeMap<_, _>>().serialize(to)
 }
 
-fn read<'de, D: Deserializer<'de>>(from: D) -> Result<HashMap<Reading, u32>, D::Error> {
-    HashMap::deserialize(from)
+fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Times, D::Error> {
+    Times::deserialize(from)
 }

@@ -194,32 +194,48 @@ impl Inline {
     }
 }
 
+/// Where the digits of each byte begin.
+const UUID_DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const HEX_DIGITS: [usize; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];
+
+/// No digit.
+const NONE: u8 = 0xff;
+
+/// What a character is worth. Ids are read once per event: 20 ns this way, 60 ns by comparing.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NONE; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        digits[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+};
+
 /// The 16 bytes that `text` writes, if it writes 16 bytes in one of the two forms.
 fn packed(text: &[u8]) -> Option<(Form, [u8; 16])> {
-    let form = match text.len() {
-        32 => Form::Hex,
-        36 => Form::Uuid,
-        _ => return None,
+    if let Ok(text) = <&[u8; 32]>::try_from(text) {
+        return Some((Form::Hex, digits_of(text, &HEX_DIGITS)?));
+    }
+    let text = <&[u8; 36]>::try_from(text).ok()?;
+    let are_hyphens = HYPHENS.iter().all(|at| text.get(*at) == Some(&b'-'));
+    let bytes = digits_of(text, &UUID_DIGITS)?;
+    are_hyphens.then_some((Form::Uuid, bytes))
+}
+
+fn digits_of<const LENGTH: usize>(text: &[u8; LENGTH], places: &[usize; 16]) -> Option<[u8; 16]> {
+    let digit = |place: usize| {
+        let character = text.get(place).copied().unwrap_or_default();
+        DIGITS.get(usize::from(character)).copied().unwrap_or(NONE)
     };
     let mut bytes = [0; 16];
-    let mut digits = 0;
-    for (index, character) in text.iter().enumerate() {
-        if matches!(form, Form::Uuid) && HYPHENS.contains(&index) {
-            if *character != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = match character {
-            b'0'..=b'9' => character - b'0',
-            b'a'..=b'f' => character - b'a' + 10,
-            _ => return None,
-        };
-        let byte: &mut u8 = bytes.get_mut(digits / 2)?;
-        *byte = *byte << 4 | digit;
-        digits += 1;
+    let mut seen = 0;
+    for (byte, place) in bytes.iter_mut().zip(places) {
+        let (high, low) = (digit(*place), digit(place + 1));
+        seen |= high | low;
+        *byte = high << 4 | low;
     }
-    Some((form, bytes))
+    (seen < 16).then_some(bytes)
 }
 
 #[cfg(test)]

@@ -97,16 +97,21 @@ impl Running {
         if rule.keeps_readings() {
             self.readings.push_back(reading);
         }
-        if let Extent::Last { matches, .. } = rule.extent {
-            while self.events.len() > (matches as usize).max(1) {
-                self.pop(rule);
-            }
+        let most = match rule.extent {
+            Extent::Last { matches, .. } => (matches as usize).max(1),
+            _ => usize::MAX,
+        };
+        let before = self.events.len();
+        while self.events.len() > most {
+            self.pop(rule);
         }
         while self.events.len() > rule.events_most {
             told.dropped += 1;
             self.pop(rule);
         }
-        self.recount();
+        if self.events.len() < before {
+            self.recount();
+        }
     }
 
     pub(super) fn recount(&mut self) {
@@ -185,10 +190,10 @@ impl Running {
             count: self.events.len() as u64,
             value,
             error,
+            words: None,
             first: self.events.front().map_or(trigger.time(), Kept::time),
             last: trigger.time(),
             evidence: ids_of_ends(&self.events),
-            words: None,
         };
         let firing = Firing {
             anchor: anchor(trigger, holding.time, rule),
@@ -243,7 +248,7 @@ impl Running {
             self.pass_hops(before, (size, hop), rule, told);
         }
         while let Some(until) = self.stays_until(rule).filter(|until| *until < before) {
-            self.leave(until, rule);
+            self.expire(until, rule);
             if matches!(self.standing, Standing::Open(_)) {
                 self.turn_to(until.saturating_add(Span::from_nanos(1)), rule);
                 if !self.measured(rule).is_some_and(|it| rule.holds(it.value)) {
@@ -258,7 +263,7 @@ impl Running {
     }
 
     /// What was last in the window at `until` leaves.
-    fn leave(&mut self, until: Timestamp, rule: &Measuring) {
+    fn expire(&mut self, until: Timestamp, rule: &Measuring) {
         match rule.extent {
             Extent::Last { .. } => self.forget(rule),
             Extent::Sliding { within } => {

@@ -82,10 +82,10 @@ impl Seen {
             count: 1,
             value: Some(measured.value),
             error: None,
+            words: None,
             first: time,
             last: time,
             evidence: vec![event.id.clone()],
-            words: None,
         };
         let firing = Firing {
             anchor: event.id(),

@@ -19,11 +19,11 @@ pub(crate) struct Following {
     pub(super) within: Span,
     pub(super) policy: FiringPolicy,
     pub(super) stops: bool,
-    /// Most open partials, and most matches that wait for their end.
+    /// Most open partials, and most chains that wait for their end.
     pub(super) partials_most: usize,
     /// Most events of one step with a count.
     run_most: usize,
-    /// Whether one opening event may be that of matches with different last events.
+    /// Whether one opening event may be that of chains with different last events.
     pub(super) reopens: bool,
 }
 
@@ -37,22 +37,22 @@ pub(super) struct StepRule {
     pub(super) least: u64,
     pub(super) within: Option<Span>,
     pub(super) joins: Vec<Join>,
-    /// Whether a match may begin with it.
+    /// Whether a chain may begin with it.
     pub(super) opens: bool,
-    /// Whether a match may end with it.
+    /// Whether a chain may end with it.
     pub(super) ends: bool,
     /// Steps of which an event may be the next after it.
     pub(super) onward: Vec<u8>,
-    /// The absent steps before a match that begins with it.
+    /// The absent steps before a chain that begins with it.
     pub(super) leading: Vec<u8>,
-    /// The absent steps after a match that ends with it.
+    /// The absent steps after a chain that ends with it.
     pub(super) trailing: Vec<u8>,
-    /// How long what is absent at the end of a match that ends with it is waited for.
+    /// How long what is absent at the end of a chain that ends with it is waited for.
     pub(super) wait: Span,
     /// What joins of later events compare: a step up to this one, and the index of its value.
     pub(super) compared: Vec<(u16, u16)>,
-    /// Whether an absent step after it is watched for a time of its own only.
-    pub(super) is_eased: bool,
+    /// How long the absent steps after it are watched for that are so for a time of their own only.
+    pub(super) eased: Option<Span>,
     /// Whether joins ask for its values.
     pub(super) is_asked: bool,
 }
@@ -131,7 +131,7 @@ impl Following {
         self.run_most
     }
 
-    /// How long an absent step is watched for where a match begins or ends.
+    /// How long an absent step is watched for where a chain begins or ends.
     pub(super) fn watch(&self, step: &StepRule) -> Span {
         step.within.unwrap_or(self.within)
     }
@@ -144,7 +144,7 @@ impl Following {
             .fold(0, |bits, step| bits | step.bit())
     }
 
-    /// How long an opening event that raised an alert may open other matches.
+    /// How long an opening event that raised an alert may open other chains.
     pub(super) fn reopening(&self) -> Span {
         let waits = self.steps.iter().map(|step| step.wait);
         let wait = waits.max().unwrap_or(Span::ZERO);
@@ -210,9 +210,11 @@ fn step_rule(sequence: &Sequence, number: u8) -> StepRule {
         leading: absent(earlier),
         wait: trailing.iter().map(watch).max().unwrap_or(Span::ZERO),
         trailing,
-        is_eased: later
+        eased: later
             .iter()
-            .any(|(_, step)| matches!(step.occurs, Occurs::Never) && step.within.is_some()),
+            .filter(|(_, step)| matches!(step.occurs, Occurs::Never))
+            .filter_map(|(_, step)| step.within)
+            .max(),
         is_asked: later
             .iter()
             .flat_map(|(_, step)| &step.joins)

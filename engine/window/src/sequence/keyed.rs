@@ -1,4 +1,4 @@
-//! One group key: its open matches and what it remembers.
+//! One group key: its open chains and what it remembers.
 
 use std::collections::VecDeque;
 
@@ -21,15 +21,15 @@ pub(crate) struct SequenceState {
     pub(super) waiting: Waiting,
     /// Of each step with a count of which there are events.
     pub(super) runs: Vec<Run>,
-    /// When each step that must not come before a match came last.
+    /// When each step that must not come before a chain came last.
     pub(super) came: Vec<Came>,
-    /// The opening events that raised an alert and may open other matches.
+    /// The opening events that raised an alert and may open other chains.
     pub(super) raised: VecDeque<Order>,
     /// Nothing is told before this time.
     pub(super) silent_until: Option<Timestamp>,
 }
 
-/// A step came that must not come before a match.
+/// A step came that must not come before a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Came {
     pub(super) step: u8,
@@ -60,7 +60,7 @@ impl SequenceState {
             self.end_everything();
         }
         self.keep_out(event, rule);
-        // What the event may become is read off the state before it, so that it serves one step of a match.
+        // What the event may become is read off the state before it, so that it serves one step of a chain.
         let mut partials = self.extended(event, rule);
         let mut complete = self.lengthen(event, rule);
         self.open(event, rule, &mut partials, told);
@@ -102,7 +102,7 @@ impl SequenceState {
         *self = Self::default();
     }
 
-    /// Nothing that began goes on; what came before a match stays known.
+    /// Nothing that began goes on; what came before a chain stays known.
     fn end_everything(&mut self) {
         self.partials.clear();
         self.waiting.clear();
@@ -127,7 +127,7 @@ impl SequenceState {
         self.waiting.undo(event, rule);
     }
 
-    /// The open matches with `event` as the first one of a step after.
+    /// The open chains with `event` as the first one of a step after.
     fn extended(&self, event: &Taken, rule: &Following) -> Vec<Partial> {
         let mut extended = Vec::new();
         let occurring = rule.steps().iter().filter(|step| !step.is_absent());
@@ -142,7 +142,7 @@ impl SequenceState {
         extended
     }
 
-    /// Adds `event` to the open matches that take more of its step; returns those it completes.
+    /// Adds `event` to the open chains that take more of its step; returns those it completes.
     fn lengthen(&mut self, event: &Taken, rule: &Following) -> Vec<Partial> {
         let (mut full, mut complete) = (Vec::new(), Vec::new());
         for partial in &mut self.partials {
@@ -165,13 +165,13 @@ impl SequenceState {
         for partial in full {
             if self.partials.contains(&partial) {
                 self.partials
-                    .retain(|old| *old == partial || !partial.stands_for(old, rule));
+                    .retain(|old| *old == partial || !partial.stands_for(old, event.time(), rule));
             }
         }
         complete
     }
 
-    /// Begins matches with `event`, and keeps it for the steps with a count.
+    /// Begins chains with `event`, and keeps it for the steps with a count.
     fn open(
         &mut self,
         event: &Taken,
@@ -227,7 +227,7 @@ impl SequenceState {
         self.runs.get_mut(index)
     }
 
-    /// Whether something came that must not come before a match that begins with `event` as `step`.
+    /// Whether something came that must not come before a chain that begins with `event` as `step`.
     fn came_before(&self, event: &Taken, step: &StepRule, rule: &Following) -> bool {
         self.came
             .iter()
@@ -236,11 +236,14 @@ impl SequenceState {
 
     /// Keeps a partial unless another stands for it.
     fn insert(&mut self, partial: Partial, rule: &Following, told: &mut Told) {
-        let is_needless = |old: &Partial| old.stands_for(&partial, rule);
+        let now = partial.latest.last.time();
+        let is_needless = |old: &Partial| old.stands_for(&partial, now, rule);
         if !partial.goes_on(rule) || self.partials.iter().any(is_needless) {
             return;
         }
-        self.partials.retain(|old| !partial.stands_for(old, rule));
+        self.partials
+            .retain(|old| !partial.stands_for(old, now, rule));
+        self.forget_eased(partial.latest.step, now, rule);
         if self.partials.is_empty() {
             // Most keys have one.
             self.partials.reserve_exact(1);
@@ -251,7 +254,22 @@ impl SequenceState {
         told.dropped += over as u64;
     }
 
-    /// Keeps when what must not come before a match came, for the matches that begin after `event`.
+    /// Of the partials at `step` that are watched for a while only, keeps the newest for which that is over, and
+    /// those for which it is not.
+    fn forget_eased(&mut self, step: u8, now: Timestamp, rule: &Following) {
+        let Some(step) = rule.step(step).filter(|step| step.eased.is_some()) else {
+            return;
+        };
+        let mut newest_first = self.partials.iter().rev();
+        let past =
+            newest_first.find(|old| old.latest.step == step.number && old.is_past_watch(now, step));
+        if let Some(past) = past.cloned() {
+            self.partials
+                .retain(|old| !past.stands_for(old, now, rule) || *old == past);
+        }
+    }
+
+    /// Keeps when what must not come before a chain came, for the chains that begin after `event`.
     fn remember(&mut self, event: &Taken, rule: &Following) {
         let absent = rule.steps().iter().filter(|step| step.is_absent());
         for step in absent.filter(|step| step.is_satisfied_by(event.steps)) {
@@ -273,7 +291,7 @@ impl SequenceState {
 }
 
 impl Came {
-    /// The last moment at which a match that begins has it before it.
+    /// The last moment at which a chain that begins has it before it.
     fn until(&self, rule: &Following) -> Timestamp {
         let watch = rule.step(self.step).map(|step| rule.watch(step));
         self.at.saturating_add(watch.unwrap_or(Span::ZERO))

@@ -1,4 +1,4 @@
-//! What becomes of a complete match: an alert, a wait for its end, or nothing.
+//! What becomes of a complete chain: an alert, a wait for its end, or nothing.
 
 use larum_event::{FiringPolicy, Span, Timestamp};
 
@@ -11,7 +11,7 @@ use crate::held::Held;
 use crate::state::{Fired, Report, Taken, Told};
 
 impl SequenceState {
-    /// Tells of the matches whose last event is `event`, now or when nothing came that must not come.
+    /// Tells of the chains whose last event is `event`, now or when nothing came that must not come.
     pub(super) fn complete(
         &mut self,
         event: &Taken,
@@ -35,8 +35,11 @@ impl SequenceState {
         }
         let mut kept: Vec<Partial> = Vec::new();
         for partial in waiting {
-            if !kept.iter().any(|other| other.stands_for(&partial, rule)) {
-                kept.retain(|other| !partial.stands_for(other, rule));
+            if !kept
+                .iter()
+                .any(|other| other.stands_for(&partial, event.time(), rule))
+            {
+                kept.retain(|other| !partial.stands_for(other, event.time(), rule));
                 kept.push(partial);
             }
         }
@@ -45,7 +48,7 @@ impl SequenceState {
         }
     }
 
-    /// Waits for the end of a match; returns how many others that cost their place.
+    /// Waits for the end of a chain; returns how many others that cost their place.
     fn wait(&mut self, partial: Partial, rule: &Following) -> u64 {
         let step = rule.step(partial.latest.step);
         let wait = step.map_or(Span::ZERO, |step| step.wait);
@@ -62,14 +65,14 @@ impl SequenceState {
         self.waiting.add(pending, rule)
     }
 
-    /// Nothing came that must not come after the match.
+    /// Nothing came that must not come after the chain.
     pub(super) fn come_due(&mut self, pending: Pending, rule: &Following, told: &mut Told) {
         let Pending {
             deadline, partial, ..
         } = pending;
         let opening = partial.first();
         if self.raised.contains(&opening.order) {
-            // The best match of an event speaks for the others of it.
+            // The best chain of an event speaks for the others of it.
             self.waiting.settle(partial.latest.last.order);
             return;
         }

@@ -1,4 +1,4 @@
-//! A match as far as it has come.
+//! A chain as far as it has come.
 
 use larum_event::{Timestamp, Values};
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ fn asked(event: &Taken, step: &StepRule) -> Values {
     }
 }
 
-/// A match that goes up to some step.
+/// A chain that goes up to some step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Partial {
     /// Of the steps before, without those left out.
@@ -109,13 +109,13 @@ impl Partial {
         step.is_some_and(|step| self.latest.count() >= step.least)
     }
 
-    /// Whether it is a match but for what must not come after it.
+    /// Whether it is a chain but for what must not come after it.
     pub(super) fn is_complete(&self, rule: &Following) -> bool {
         let step = rule.step(self.latest.step);
         step.is_some_and(|step| step.ends) && self.is_full(rule)
     }
 
-    /// The match with `event` as the first one of `next`, if it may be that.
+    /// The chain with `event` as the first one of `next`, if it may be that.
     pub(super) fn extended(
         &self,
         event: &Taken,
@@ -195,8 +195,16 @@ impl Partial {
             .map_or(end, |until| until.min(end))
     }
 
-    /// Whether every match that `other` may become is one that this becomes as well, with a later beginning.
-    pub(super) fn stands_for(&self, other: &Self, rule: &Following) -> bool {
+    /// Whether at `now` nothing ends it any more that is watched for a time of its own only.
+    pub(super) fn is_past_watch(&self, now: Timestamp, step: &StepRule) -> bool {
+        let last = self.latest.last.time();
+        step.eased
+            .is_none_or(|eased| last.saturating_add(eased) < now)
+    }
+
+    /// Whether from `now` on every chain that `other` becomes is one that this becomes as well, with a beginning
+    /// that is not earlier.
+    pub(super) fn stands_for(&self, other: &Self, now: Timestamp, rule: &Following) -> bool {
         if self.latest.step != other.latest.step || self.first().order < other.first().order {
             return false;
         }
@@ -212,7 +220,7 @@ impl Partial {
             || own.last.order > others.last.order
             || self.first().order > other.first().order;
         // An older event may be out of reach for what is watched for a while only.
-        let is_as_safe = !step.is_eased || own.last.order == others.last.order;
+        let is_as_safe = own.last.order == others.last.order || self.is_past_watch(now, step);
         // A run must stay within reach of the step before.
         let is_as_near =
             !step.is_run() || step.within.is_none() || base_order(self) >= base_order(other);

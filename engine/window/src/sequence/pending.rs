@@ -1,4 +1,4 @@
-//! Matches that are complete but for what must not come after them.
+//! Chains that are complete but for what must not come after them.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ pub(super) struct Pending {
     /// The last moment at which it may be undone.
     pub(super) deadline: Timestamp,
     pub(super) partial: Partial,
-    /// Of a match with events of which only the run knows.
+    /// Of a chain with events of which only the run knows.
     pub(super) summary: Option<Box<Summary>>,
 }
 

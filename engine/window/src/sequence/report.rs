@@ -1,11 +1,10 @@
-//! What is told of a match: its events.
-
-use std::collections::VecDeque;
+//! What is told of a chain: its events.
 
 use larum_event::limits::EVIDENCE_EACH_END;
 use larum_event::{EventId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::chunks::Chunks;
 use super::following::{Following, StepRule};
 use super::join;
 use super::partial::{Partial, Piece};
@@ -66,7 +65,7 @@ pub(super) fn summary(partial: &Partial, runs: &[Run], rule: &Following) -> Summ
 /// The events of one step.
 enum Part<'a> {
     One(&'a Held),
-    Range(&'a VecDeque<Counted>, std::ops::Range<usize>),
+    Range(&'a Chunks<Counted>, std::ops::Range<usize>),
     Chosen(Vec<&'a Held>),
 }
 
@@ -110,7 +109,7 @@ fn part<'a>(piece: &'a Piece, partial: &'a Partial, runs: &'a [Run], rule: &Foll
     Part::Chosen(fitting.map(|event| &event.held).collect())
 }
 
-/// Whether it does not matter with which event the match begins.
+/// Whether it does not matter with which event the chain begins.
 fn takes_all_of_the_window(first: &StepRule, partial: &Partial, rule: &Following) -> bool {
     let ended = rule.step(partial.latest.step);
     first.leading.is_empty() && ended.is_none_or(|step| step.trailing.is_empty())

@@ -1,10 +1,9 @@
 //! The events of a step with a count.
 
-use std::collections::VecDeque;
-
 use larum_event::{Timestamp, Values};
 use serde::{Deserialize, Serialize};
 
+use super::chunks::Chunks;
 use super::following::{Following, StepRule};
 use super::partial::{Partial, Piece};
 use crate::held::{Held, Order};
@@ -16,7 +15,7 @@ pub(super) struct Run {
     pub(super) step: u8,
     /// Number of the oldest one; it grows as they go.
     begin: u64,
-    pub(super) events: VecDeque<Counted>,
+    pub(super) events: Chunks<Counted>,
 }
 
 /// One of them.
@@ -25,7 +24,7 @@ pub(super) struct Counted {
     pub(super) held: Held,
     /// Where the step is joined to one before.
     pub(super) values: Values,
-    /// Number of the last event up to this one with which a match may begin.
+    /// Number of the last event up to this one with which a chain may begin.
     opening: Option<u64>,
 }
 
@@ -34,11 +33,11 @@ impl Run {
         Self {
             step,
             begin: 0,
-            events: VecDeque::new(),
+            events: Chunks::new(),
         }
     }
 
-    /// Adds an event, `opens` where a match may begin with it; how many of the oldest that cost their place.
+    /// Adds an event, `opens` where a chain may begin with it; how many of the oldest that cost their place.
     pub(super) fn add(&mut self, event: &Taken, opens: Opens, rule: &Following) -> u64 {
         let number = self.begin.saturating_add(self.events.len() as u64);
         let opening = match opens {
@@ -66,9 +65,8 @@ impl Run {
     }
 
     fn drop_oldest(&mut self) {
-        if self.events.pop_front().is_some() {
-            self.begin = self.begin.saturating_add(1);
-        }
+        self.events.drop_front();
+        self.begin = self.begin.saturating_add(1);
     }
 
     /// Lets go of what is too old at `time`.
@@ -95,7 +93,7 @@ impl Run {
         }
     }
 
-    /// The match that begins with this step, `newest` being the last event added: as few events as will do.
+    /// The chain that begins with this step, `newest` being the last event added: as few events as will do.
     pub(super) fn opened(
         &self,
         newest: &Taken,
@@ -131,7 +129,7 @@ impl Run {
     }
 }
 
-/// With which event a match may begin.
+/// With which event a chain may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opens {
     /// With this one.

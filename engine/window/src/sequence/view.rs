@@ -44,7 +44,7 @@ impl SequenceState {
         }
     }
 
-    /// Whether a match shows the events of a run.
+    /// Whether a chain shows the events of a run.
     fn is_in_partial(&self, run: &Run) -> bool {
         let mut partials = self.partials.iter();
         partials.any(|partial| partial.pieces().any(|piece| piece.step == run.step))

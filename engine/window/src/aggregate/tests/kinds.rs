@@ -220,11 +220,11 @@ fn the_last_so_many_count_however_old_until_the_key_is_silent_for_too_long() {
 fn numbers_are_measured_over_what_is_in_the_window() {
     for (measure, bounds, expected) in [
         (Measure::Sum, "== 12", "fired 3 at 3 of 4: 12"),
-        (Measure::Average, ">= 3 && <= 3", "fired 3 at 3 of 4: 3"),
+        (Measure::Average, "== 2", "fired 1 at 1 of 2: 2"),
         (Measure::Min, "== -1", "fired 3 at 3 of 4: -1"),
         (Measure::Max, ">= 9", "fired 2 at 2 of 3: 9"),
         (Measure::Percentile(50_000), "== 1", "fired 1 at 1 of 2: 1"),
-        (Measure::Percentile(75_000), "== 3", "fired 1 at 1 of 2: 3"),
+        (Measure::Percentile(75_000), "== 9", "fired 2 at 2 of 3: 9"),
         (Measure::Change, "== -2", "fired 1 at 1 of 2: -2"),
         (Measure::Change, "== -4", "fired 3 at 3 of 4: -4"),
     ] {

@@ -4,7 +4,7 @@
 use larum_event::{Aggregate, Amount, Bound, Bounds, Comparison, Extent, FiringPolicy, Measure};
 use proptest::prelude::*;
 
-use super::{at, event, naive, span};
+use super::{aggregate, at, event, naive, span};
 use crate::aggregate::{AggregateState, Measuring};
 use crate::state::{Report, Taken, Told};
 
@@ -192,5 +192,35 @@ proptest! {
         }
         prop_assert_eq!(state, AggregateState::Empty);
         prop_assert_eq!(told.reports, expected);
+    }
+}
+
+#[test]
+fn long_windows_name_their_first_and_last_events() {
+    let events: Vec<_> = (0..250)
+        .map(|number| event(number as u64, number / 20, Some(number), 1))
+        .collect();
+    let extents = [
+        Extent::Sliding { within: span(100) },
+        Extent::Sliding { within: span(4) },
+        Extent::Tumbling { size: span(100) },
+        Extent::Hopping {
+            size: span(8),
+            hop: span(4),
+        },
+        Extent::Last {
+            matches: 101,
+            keep: span(100),
+        },
+    ];
+    for extent in extents {
+        for policy in [FiringPolicy::Edge, FiringPolicy::Every] {
+            let rule = aggregate(extent, Measure::Count, ">= 5", policy);
+            assert_eq!(
+                run(&rule, &events),
+                naive::reports(&rule, &events),
+                "{rule}"
+            );
+        }
     }
 }

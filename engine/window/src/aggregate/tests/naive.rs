@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use larum_event::limits::EVIDENCE_EACH_END;
-use larum_event::{Aggregate, Amount, Decided, Extent, FiringPolicy, KeyValue, Measure, Timestamp};
+use larum_event::{
+    Aggregate, Amount, Decided, EventId, Extent, FiringPolicy, KeyValue, Measure, Timestamp,
+};
 
 use super::at;
 use crate::state::{Content, Fired, Report, Taken};
@@ -270,7 +272,12 @@ impl<'a> Naive<'a> {
         let closes = self.is_batch() && self.rule.decided() == Decided::AtClose;
         let open = self.rule.policy == FiringPolicy::Edge && !closes && !self.is_first_seen();
         self.reports.push(Report::Fired(Box::new(Fired {
-            anchor: anchor.held.id.clone(),
+            anchor: match self.rule.extent {
+                Extent::Hopping { .. } if !self.is_first_seen() => {
+                    EventId::new(format!("{}@{}", anchor.held.id, at(now))).unwrap()
+                }
+                _ => anchor.held.id.clone(),
+            },
             trigger: trigger.held.clone(),
             time: at(now),
             content: self.content(window, value),
@@ -286,6 +293,7 @@ impl<'a> Naive<'a> {
             count: members.len() as u64,
             value: (self.rule.measure != Measure::Count).then_some(value),
             error: None,
+            words: None,
             first: members.first().map_or(Timestamp::MIN, |event| event.time()),
             last: members.last().map_or(Timestamp::MIN, |event| event.time()),
             evidence: ids
@@ -293,7 +301,6 @@ impl<'a> Naive<'a> {
                 .filter(|(index, _)| is_end(index))
                 .map(|(_, id)| id)
                 .collect(),
-            words: None,
         }
     }
 

@@ -1,14 +1,14 @@
-//! Against the definition: every match there is, over all events at once.
+//! Against the definition: every chain there is, over all events at once.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use larum_event::Watermark;
 use proptest::collection::vec;
-use proptest::option;
-use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use proptest::test_runner::TestCaseError;
 
+use super::anything::{any_events, any_long_sequence, any_sequence, any_short_sequence};
 use super::*;
 use crate::sequence::join;
 use crate::sequence::partial::{Partial, Piece};
@@ -21,7 +21,7 @@ struct Definition<'a> {
     events: &'a [Taken],
 }
 
-/// A match, and when it is one.
+/// A chain, and when it is one.
 #[derive(Debug, Clone)]
 struct Found {
     chosen: Vec<Chosen>,
@@ -100,7 +100,7 @@ impl Definition<'_> {
             })
     }
 
-    /// Every match.
+    /// Every chain.
     fn all(&self) -> Vec<Found> {
         let mut found = Vec::new();
         for step in 0..self.sequence.steps.len() {
@@ -247,7 +247,7 @@ impl Definition<'_> {
         }
     }
 
-    /// Which of the matches raise an alert.
+    /// Which of the chains raise an alert.
     fn fired(&self) -> Vec<Expected> {
         let mut all = self.all();
         all.sort_by_key(|found| {
@@ -273,7 +273,7 @@ impl Definition<'_> {
             if is_gone || settled.contains(&found.last) {
                 continue;
             }
-            // The best match of an event speaks for the others of it.
+            // The best chain of an event speaks for the others of it.
             if is_raised {
                 settled.insert(found.last);
             }
@@ -304,107 +304,6 @@ impl Definition<'_> {
     }
 }
 
-#[derive(Debug, Clone)]
-struct StepPlan {
-    occurs: Occurs,
-    within: Option<i64>,
-    join: Option<(Comparison, usize)>,
-}
-
-fn step_plan() -> impl Strategy<Value = StepPlan> {
-    let occurs = prop_oneof![
-        4 => Just(Occurs::Times(1)),
-        2 => (2..4_u32).prop_map(Occurs::Times),
-        1 => Just(Occurs::Optional(1)),
-        1 => Just(Occurs::Optional(2)),
-        3 => Just(Occurs::Never),
-    ];
-    let comparison = prop_oneof![
-        3 => Just(Comparison::Equal),
-        1 => Just(Comparison::NotEqual),
-        1 => Just(Comparison::Greater),
-    ];
-    let join = option::weighted(0.3, (comparison, 0..4_usize));
-    (occurs, option::weighted(0.3, 0..6_i64), join).prop_map(|(occurs, within, join)| StepPlan {
-        occurs,
-        within,
-        join,
-    })
-}
-
-fn policy() -> impl Strategy<Value = FiringPolicy> {
-    prop_oneof![
-        3 => Just(FiringPolicy::Every),
-        3 => Just(FiringPolicy::Edge),
-        1 => Just(FiringPolicy::Reset),
-        1 => (1..8_i64).prop_map(|span| FiringPolicy::Suppress(seconds(span))),
-    ]
-}
-
-fn any_sequence() -> impl Strategy<Value = Sequence> {
-    sequence_of(vec(step_plan(), 1..=4))
-}
-
-/// Of two steps.
-fn any_short_sequence() -> impl Strategy<Value = Sequence> {
-    sequence_of(vec(step_plan(), 2))
-}
-
-fn sequence_of(steps: impl Strategy<Value = Vec<StepPlan>>) -> impl Strategy<Value = Sequence> {
-    (steps, 0..10_i64, any::<bool>(), policy()).prop_map(|(plans, within, stops, policy)| {
-        let mut steps: Vec<Step> = Vec::new();
-        for (number, plan) in plans.iter().enumerate() {
-            let mut next = step(["a", "b", "c", "d"][number], plan.occurs);
-            next.within = plan.within.map(seconds);
-            if let Some((comparison, earlier)) = plan.join {
-                let is_there = |step: &Step| !matches!(step.occurs, Occurs::Never);
-                if steps.get(earlier).is_some_and(is_there) {
-                    next = joined(comparison, u16::try_from(earlier).unwrap(), next);
-                }
-            }
-            steps.push(next);
-        }
-        if !steps
-            .iter()
-            .any(|step| matches!(step.occurs, Occurs::Times(_)))
-        {
-            steps[0].occurs = Occurs::Times(1);
-            for step in &mut steps {
-                step.joins.clear();
-            }
-        }
-        Sequence {
-            stops,
-            ..with_policy(policy, sequence(within, steps))
-        }
-    })
-}
-
-/// At most so many events of the first so many steps.
-fn any_events(steps: u32, most: usize) -> impl Strategy<Value = Vec<Taken>> {
-    let all = 1_u32 << steps;
-    let steps = prop_oneof![
-        6 => (0..steps).prop_map(|step| 1 << step),
-        2 => 1..all,
-        1 => (0..all).prop_map(|steps| steps | Sequence::STOP),
-    ];
-    let one = (
-        prop_oneof![Just(0), 0..4_i64],
-        steps,
-        option::weighted(0.8, 0..3_i64),
-    );
-    vec(one, 0..most).prop_map(|plan| {
-        let mut seconds = 100;
-        let numbered = (1..).zip(plan);
-        numbered
-            .map(|(position, (step, steps, value))| {
-                seconds += step;
-                event(seconds, position, steps, value.map(KeyValue::Int))
-            })
-            .collect()
-    })
-}
-
 fn told_of(fired: &[Fired]) -> Vec<(usize, Timestamp)> {
     let anchor = |fired: &Fired| fired.anchor.as_str().parse::<usize>().unwrap() - 1;
     fired
@@ -427,6 +326,14 @@ proptest! {
     fn a_key_tells_what_the_definition_says_of_longer_streams_too(
         sequence in any_short_sequence(),
         events in any_events(2, 24),
+    ) {
+        check_against_definition(&sequence, &events)?;
+    }
+
+    #[test]
+    fn a_key_tells_what_the_definition_says_of_more_steps_too(
+        sequence in any_long_sequence(),
+        events in any_events(4, 18),
     ) {
         check_against_definition(&sequence, &events)?;
     }

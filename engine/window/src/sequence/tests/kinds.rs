@@ -25,6 +25,32 @@ fn a_step_may_be_as_far_from_the_one_before_as_it_says_and_no_further() {
     check(&chain, "a@1 b@7 c@8", "");
     check(&chain, "a@1 b@6 c@12", "");
     check(&chain, "a@1 a@2 b@7 c@12", "4@12:2+3+4");
+    // There is no step before the first one.
+    let guessed = vec![soon(1, step("a", Occurs::Times(2))), one("b")];
+    check(&sequence(10, guessed), "a@1 a@5 b@6", "3@6:1+2+3");
+}
+
+#[test]
+fn of_several_events_of_a_step_the_newest_leaves_most_time_for_the_next() {
+    let chain = sequence(100, vec![one("a"), one("b"), soon(5, one("c"))]);
+    check(&chain, "a@1 b@2 b@6 c@11", "4@11:1+3+4");
+    let counted = vec![
+        one("a"),
+        soon(3, step("b", Occurs::Times(2))),
+        soon(4, one("c")),
+    ];
+    check(&sequence(100, counted), "a@1 b@2 b@4 c@8", "4@8:1+2+3+4");
+}
+
+#[test]
+fn of_two_chains_the_one_that_may_go_on_for_longer_is_not_forgotten() {
+    let mate = joined(Comparison::Equal, 0, one("b"));
+    let steps = vec![one("a"), mate, soon(3, step("c", Occurs::Times(2)))];
+    check(
+        &sequence(100, steps),
+        "a@1=1 a@2=2 b@3=2 b@5=1 c@5 c@5 c@8",
+        "6@5:2+3+5+6 7@8:1+4+5+6+7",
+    );
 }
 
 #[test]
@@ -35,7 +61,7 @@ fn events_of_one_time_are_in_the_order_of_the_log() {
 }
 
 #[test]
-fn a_match_need_not_begin_with_the_first_event_that_might() {
+fn a_chain_need_not_begin_with_the_first_event_that_might() {
     let chain = sequence(10, vec![one("a"), one("b"), one("c")]);
     check(&chain, "a@1 a@5 b@6 c@14", "4@14:2+3+4");
     // The second beginning is too late for this end, so the first one must not be forgotten over it.
@@ -43,7 +69,7 @@ fn a_match_need_not_begin_with_the_first_event_that_might() {
 }
 
 #[test]
-fn under_every_each_last_event_fires_and_under_edge_a_match_consumes_all_up_to_its_last() {
+fn under_every_each_last_event_fires_and_under_edge_a_chain_consumes_all_up_to_its_last() {
     let pair = sequence(10, vec![one("a"), one("b")]);
     let text = "a@1 a@2 b@3 b@4 a@5 b@6 b@16";
     check(&pair, text, "3@3:2+3 4@4:2+4 6@6:5+6");
@@ -61,7 +87,7 @@ fn after_suppress_the_next_alert_is_as_late_as_it_says_and_no_earlier() {
 }
 
 #[test]
-fn an_event_may_end_one_match_and_begin_another() {
+fn an_event_may_end_one_chain_and_begin_another() {
     let pair = sequence(10, vec![one("a"), one("b")]);
     check(&pair, "a@1 ab@2 ab@3", "2@2:1+2 3@3:2+3");
     check(
@@ -118,7 +144,7 @@ fn an_optional_step_is_told_of_when_it_comes_and_not_missed_when_it_does_not() {
 }
 
 #[test]
-fn an_optional_step_at_either_end_does_not_keep_a_match_waiting() {
+fn an_optional_step_at_either_end_does_not_keep_a_chain_waiting() {
     let leading = sequence(20, vec![step("a", Occurs::Optional(1)), one("b")]);
     check(&leading, "b@1 a@2 b@3", "1@1:1 3@3:3");
     let trailing = sequence(20, vec![one("a"), step("b", Occurs::Optional(1))]);

@@ -29,6 +29,19 @@ fn a_flood_of_opening_events_keeps_one() {
 }
 
 #[test]
+fn a_flood_of_openings_that_are_watched_for_a_while_keeps_those_and_one() {
+    let chain = sequence(1_000_000, vec![one("a"), soon(3, absent("b")), one("c")]);
+    let openings = (1..=20_000).map(|number| event(number, number as u64, 1, None));
+    let (mut state, mut told) = flooded(&chain, openings);
+    assert_eq!(state.events(), 5);
+    assert_eq!(told.dropped, 0);
+    let rule = following(&chain);
+    state.take(&event(20_000, 20_001, 2, None), &rule, &mut told);
+    state.take(&event(20_000, 20_002, 4, None), &rule, &mut told);
+    assert_eq!(written(&fired(told)), "20002@20000:19996+20002");
+}
+
+#[test]
 fn a_flood_of_openings_that_differ_keeps_the_newest_and_counts_the_others() {
     let equal = joined(Comparison::Equal, 0, one("b"));
     let pair = sequence(1_000_000, vec![one("a"), equal]);
@@ -103,7 +116,7 @@ fn a_state_is_forgotten_when_nothing_more_may_come_of_it() {
 }
 
 #[test]
-fn people_see_what_each_open_match_waits_for() {
+fn people_see_what_each_open_chain_waits_for() {
     let steps = vec![
         step("a", Occurs::Times(3)),
         step("b", Occurs::Optional(1)),

@@ -1,5 +1,6 @@
 //! What the state of one key promises.
 
+mod anything;
 mod definition;
 mod kinds;
 mod limits;

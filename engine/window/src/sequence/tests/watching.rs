@@ -49,7 +49,16 @@ fn an_opening_event_raises_one_alert_however_often_the_rest_completes() {
 }
 
 #[test]
-fn under_edge_what_a_match_consumed_is_not_waited_for() {
+fn an_event_that_completes_several_chains_is_spoken_for_by_the_last_that_begins() {
+    let same = soon(3, joined(Comparison::Equal, 0, absent("c")));
+    let chain = sequence(10, vec![one("a"), one("b"), same]);
+    check(&chain, "a@1=1 a@2=2 b@3", "2@6:2+3");
+    check(&chain, "a@1=1 a@2=2 b@3 c@4=2", "1@6:1+3");
+    check(&chain, "a@1=1 a@2=2 b@3 b@4", "2@6:2+3");
+}
+
+#[test]
+fn under_edge_what_a_chain_consumed_is_not_waited_for() {
     let chain = sequence(10, vec![one("a"), one("b"), soon(3, absent("c"))]);
     let chain = with_policy(FiringPolicy::Edge, chain);
     check(&chain, "a@1 a@2 b@3 b@4 a@5 b@6", "2@6:2+3 5@9:5+6");
@@ -83,7 +92,7 @@ fn absence_at_the_start_looks_back_from_the_first_event_both_ends_counted() {
 }
 
 #[test]
-fn what_came_before_stays_known_when_a_match_consumes_its_events() {
+fn what_came_before_stays_known_when_a_chain_consumes_its_events() {
     let rule = sequence(10, vec![absent("a"), one("b"), one("c")]);
     let rule = with_policy(FiringPolicy::Edge, rule);
     check(&rule, "b@1 a@2 c@3 b@4 c@5", "3@3:1+3");
@@ -107,6 +116,18 @@ fn absence_in_the_middle_ends_what_waits_for_the_next_step() {
     check(&chain, "a@1 b@2 c@3", "");
     check(&chain, "a@1 b@2 a@3 c@4", "4@4:3+4");
     check(&chain, "b@1 a@1 c@1 b@1", "3@1:2+3");
+}
+
+#[test]
+fn absence_after_a_count_is_watched_from_its_last_event_on() {
+    let steps = vec![one("a"), step("b", Occurs::Times(2)), absent("c"), one("d")];
+    let chain = sequence(20, steps);
+    check(&chain, "a@1 b@2 b@3 c@4 d@5", "");
+    check(&chain, "a@1 b@2 b@3 c@4 b@5 d@6", "6@6:1+2+3+5+6");
+    check(&chain, "a@1 b@2 c@3 b@4 d@5", "5@5:1+2+4+5");
+    let first = sequence(20, vec![step("a", Occurs::Times(2)), absent("b"), one("c")]);
+    check(&first, "a@1 a@2 b@3 c@4", "");
+    check(&first, "a@1 a@2 b@3 a@4 c@5", "5@5:1+2+4+5");
 }
 
 #[test]

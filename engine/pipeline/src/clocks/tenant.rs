@@ -1,0 +1,270 @@
+//! The clocks of one tenant.
+//!
+//! Owns each source's progress and standing, and the tenant's watermark. A step costs the logarithm of the number
+//! of sources; none looks at all of them, but for the rare one that finds too many.
+
+use std::collections::BTreeMap;
+
+use larum_event::{Position, Source, Span, Timestamp, Watermark, limits};
+use serde::{Deserialize, Serialize};
+
+use super::silence::Standings;
+use super::{Sighting, Stamp, TENANT_CLOCK, WatermarkStep, given_up, not_before};
+
+/// See the module's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TenantClocks {
+    numbers: BTreeMap<Source, u64>,
+    sources: BTreeMap<u64, SourceClock>,
+    standings: Standings,
+    /// The furthest progress of any source.
+    front: Timestamp,
+    watermark: Watermark,
+    last_number: u64,
+    last_clock: u32,
+    /// Its last event.
+    last: Position,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct SourceClock {
+    /// How far it has come; nothing while all its stamps are from the future.
+    progress: Option<Watermark>,
+    /// The clock it has while it lags.
+    lagging: Option<u32>,
+    /// The clock of its stamps from the future, and how far that has come; until its progress is there too.
+    ahead: Option<(u32, Watermark)>,
+}
+
+impl Default for TenantClocks {
+    fn default() -> Self {
+        Self {
+            numbers: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            standings: Standings::default(),
+            front: Timestamp::MIN,
+            watermark: Watermark::MIN,
+            last_number: 0,
+            last_clock: 0,
+            last: Position::START,
+        }
+    }
+}
+
+impl TenantClocks {
+    /// How far it has come as a whole.
+    pub(super) fn watermark(&self) -> Watermark {
+        self.watermark
+    }
+
+    /// The position of its last event.
+    pub(super) fn last(&self) -> Position {
+        self.last
+    }
+
+    /// The clocks of sources that run on their own.
+    pub(super) fn own_clocks(&self) -> impl Iterator<Item = u32> {
+        let sources = self.sources.values();
+        sources.flat_map(SourceClock::own_clocks)
+    }
+
+    /// The wall clock shows `now`: silent sources move on.
+    pub(super) fn pass(&mut self, now: Timestamp, max_lag: Span) {
+        self.standings.pass(now, max_lag);
+        self.settle(max_lag);
+    }
+
+    /// Takes one event; adds what it moves to `steps`.
+    pub(super) fn observe(
+        &mut self,
+        event: Sighting<'_>,
+        max_lag: Span,
+        steps: &mut Vec<WatermarkStep>,
+    ) -> Stamp {
+        self.last = event.place.position;
+        let before = self.watermark;
+        // As if a tick had come just before: what a silent source missed does not depend on who else was there.
+        if let Some(arrived) = event.arrived {
+            self.pass(arrived, max_lag);
+        }
+        let number = self.number_of(&event, steps);
+        let mut source = self.sources.get(&number).copied().unwrap_or_default();
+        let is_ahead = |arrived: Timestamp| event.time > arrived.saturating_add(max_lag);
+        let mut stamp = if event.arrived.is_some_and(is_ahead) {
+            self.run_ahead(&mut source, event, steps)
+        } else {
+            self.run(number, &mut source, event, max_lag, steps)
+        };
+        self.sources.insert(number, source);
+        if self.watermark > before {
+            let (clock, watermark) = (TENANT_CLOCK, self.watermark);
+            steps.push(step(event, clock, before, watermark));
+        }
+        if stamp.clock == TENANT_CLOCK {
+            stamp.before = before;
+        }
+        stamp
+    }
+
+    /// A stamp of a broken clock says nothing about anything else, its source's other events included.
+    fn run_ahead(
+        &mut self,
+        source: &mut SourceClock,
+        event: Sighting<'_>,
+        steps: &mut Vec<WatermarkStep>,
+    ) -> Stamp {
+        let (clock, before) = match source.ahead {
+            Some(known) => known,
+            None => (self.next_clock(), Watermark::MIN),
+        };
+        let watermark = before.max(Watermark::of(event.time, event.sequence));
+        source.ahead = Some((clock, watermark));
+        if watermark > before {
+            steps.push(step(event, clock, before, watermark));
+        }
+        Stamp {
+            clock,
+            counts_at: event.time,
+            before,
+            watermark,
+        }
+    }
+
+    fn run(
+        &mut self,
+        number: u64,
+        source: &mut SourceClock,
+        event: Sighting<'_>,
+        max_lag: Span,
+        steps: &mut Vec<WatermarkStep>,
+    ) -> Stamp {
+        let before = source.progress.unwrap_or(Watermark::MIN);
+        let progress = before.max(progress_of(event));
+        source.progress = Some(progress);
+        self.front = self.front.max(progress.time);
+        if let Some((clock, _)) = source.ahead.take_if(|(_, ahead)| *ahead <= progress) {
+            steps.push(given_up(event.place, event.tenant, clock));
+        }
+        if progress.time < self.edge(max_lag) {
+            self.standings.leave(number);
+            let (clock, before) = match source.lagging {
+                Some(clock) => (clock, before),
+                None => (self.next_clock(), Watermark::MIN),
+            };
+            source.lagging = Some(clock);
+            if progress > before {
+                steps.push(step(event, clock, before, progress));
+            }
+            return Stamp {
+                clock,
+                counts_at: event.time,
+                before,
+                watermark: progress,
+            };
+        }
+        if let Some(clock) = source.lagging.take() {
+            steps.push(given_up(event.place, event.tenant, clock));
+        }
+        self.standings.come(number, progress, event.arrived);
+        self.settle(max_lag);
+        let watermark = self.watermark;
+        // What a source says again of a time it has told of is late; what it tells of first never is.
+        let joins =
+            progress < watermark || (event.sequence.is_none() && event.time == watermark.time);
+        let counts_at = if joins {
+            not_before(watermark, event.time, event.sequence)
+        } else {
+            event.time
+        };
+        Stamp {
+            clock: TENANT_CLOCK,
+            counts_at,
+            before,
+            watermark,
+        }
+    }
+
+    /// What lies before this lags.
+    fn edge(&self, max_lag: Span) -> Timestamp {
+        let front = self.front.max(self.watermark.time);
+        front.saturating_sub(max_lag)
+    }
+
+    /// Brings the watermark to the least progress of those that do not lag.
+    fn settle(&mut self, max_lag: Span) {
+        loop {
+            let Some((least, number)) = self.standings.least() else {
+                return;
+            };
+            if least.time < self.edge(max_lag) {
+                self.standings.leave(number);
+            } else {
+                self.watermark = self.watermark.max(least);
+                return;
+            }
+        }
+    }
+
+    fn next_clock(&mut self) -> u32 {
+        self.last_clock = self.last_clock.wrapping_add(1).max(1);
+        self.last_clock
+    }
+
+    /// The number of the event's source, a new one where it is new.
+    fn number_of(&mut self, event: &Sighting<'_>, steps: &mut Vec<WatermarkStep>) -> u64 {
+        if let Some(number) = self.numbers.get(event.source) {
+            return *number;
+        }
+        if self.numbers.len() >= limits::SOURCES_PER_TENANT {
+            self.forget_hindmost(event, steps);
+        }
+        self.last_number += 1;
+        let number = self.last_number;
+        self.numbers.insert(event.source.clone(), number);
+        number
+    }
+
+    /// Keeps the number of sources bounded: the tenth part of them that is furthest behind goes.
+    fn forget_hindmost(&mut self, event: &Sighting<'_>, steps: &mut Vec<WatermarkStep>) {
+        let sources = self.sources.iter();
+        let mut hindmost: Vec<(Option<Watermark>, u64)> = sources
+            .map(|(number, source)| (source.progress, *number))
+            .collect();
+        hindmost.sort_unstable();
+        hindmost.truncate(limits::SOURCES_PER_TENANT.div_ceil(10));
+        for (_, number) in hindmost {
+            self.standings.leave(number);
+            if let Some(source) = self.sources.remove(&number) {
+                let clocks = source.own_clocks();
+                steps.extend(clocks.map(|clock| given_up(event.place, event.tenant, clock)));
+            }
+        }
+        let known = &self.sources;
+        self.numbers.retain(|_, number| known.contains_key(number));
+    }
+}
+
+impl SourceClock {
+    fn own_clocks(&self) -> impl Iterator<Item = u32> + use<> {
+        let ahead = self.ahead.map(|(clock, _)| clock);
+        self.lagging.into_iter().chain(ahead)
+    }
+}
+
+/// How far an event brings its source: a stamp from the future no further than to the time the log says it was.
+fn progress_of(event: Sighting<'_>) -> Watermark {
+    match event.arrived {
+        Some(arrived) if event.time > arrived => Watermark::of(arrived, None),
+        Some(_) | None => Watermark::of(event.time, event.sequence),
+    }
+}
+
+fn step(event: Sighting<'_>, clock: u32, before: Watermark, watermark: Watermark) -> WatermarkStep {
+    WatermarkStep {
+        place: event.place,
+        tenant: event.tenant.clone(),
+        clock,
+        before,
+        watermark,
+    }
+}

@@ -1,0 +1,51 @@
+//! How long each rule's windows wait for late events.
+//!
+//! Owns the sum over layers: an alert becomes final, and is seen by the rules that read it, only when no late
+//! event can change it any more. So those wait as long as it does, and then for their own lateness.
+
+use larum_event::{Span, WindowSpec};
+use larum_rule::{Rule, RuleSet};
+
+use crate::settings::Settings;
+
+/// How far behind the watermark a match of each rule may come and still count, by number of the rule.
+pub(crate) fn effective(set: &RuleSet, settings: &Settings) -> Vec<Span> {
+    let rules = set.rules();
+    let mut effective: Vec<Span> = rules.iter().map(|rule| own(rule, settings)).collect();
+    let is_instant = |rule: &Rule| own(rule, settings).is_zero() && rule.window.delay().is_zero();
+    if rules.iter().all(is_instant) {
+        return effective;
+    }
+    // Rules read those of lower layers alone.
+    let mut readers: Vec<(u8, u32)> = rules
+        .iter()
+        .zip(0..)
+        .filter(|(rule, _)| rule.layer > 0)
+        .map(|(rule, number)| (rule.layer, number))
+        .collect();
+    readers.sort_unstable();
+    for (_, reader) in readers {
+        let read = rules.iter().zip(&effective).zip(0..);
+        let longest = read
+            .filter(|(_, raiser)| set.sees(reader, *raiser))
+            .map(|((rule, effective), _)| sum(*effective, rule.window.delay()))
+            .max();
+        let own = effective.get_mut(reader as usize);
+        if let (Some(own), Some(longest)) = (own, longest) {
+            *own = sum(*own, longest);
+        }
+    }
+    effective
+}
+
+fn own(rule: &Rule, settings: &Settings) -> Span {
+    match &rule.window {
+        // Single events count whenever they come.
+        WindowSpec::Single => Span::ZERO,
+        window => window.lateness().unwrap_or(settings.lateness),
+    }
+}
+
+fn sum(one: Span, other: Span) -> Span {
+    Span::from_nanos(one.as_nanos().saturating_add(other.as_nanos()))
+}

@@ -1,0 +1,181 @@
+//! What the detections of a layer become: alerts for people, and, when they are final, events for the layers
+//! above.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use larum_event::{Detection, Event, Place, Position, WindowSpec};
+use larum_rule::{AlertText, Audience, Matcher, Rule, WindowView};
+
+use super::Sequencer;
+use crate::epoch::{Epoch, Item, Raised, RuleFaultAt};
+use crate::raise::{Words, alert_event, alert_of, is_too_deep};
+use crate::system;
+use crate::units::fault_at;
+
+impl Sequencer {
+    /// Makes alerts of the detections of `layer`, whatever the order they come in.
+    pub fn raise(
+        &mut self,
+        epoch: &mut Epoch,
+        layer: u8,
+        mut detections: Vec<Detection>,
+        matcher: &mut Matcher,
+    ) {
+        if detections.is_empty() {
+            return;
+        }
+        // The canonical order: by what made it, then by rule, group and revision.
+        detections.sort_by(|a, b| {
+            (a.place, a.rule, &a.tenant, a.clock, &a.key, a.revision)
+                .cmp(&(b.place, b.rule, &b.tenant, b.clock, &b.key, b.revision))
+        });
+        let items = epoch.items(layer);
+        let by_place: HashMap<Place, &Item> = items.iter().map(|item| (item.place, item)).collect();
+        let mut ordinals = Ordinals::default();
+        for detection in detections {
+            let set = Arc::clone(&self.set);
+            let Some(rule) = set.rule(detection.rule) else {
+                continue;
+            };
+            let first = detection.revision == 1;
+            // Only what is made with its event knows it: anything else may come in a later epoch.
+            let is_with = detection.trigger.place.position == detection.place.position;
+            let cause = if first && is_with {
+                by_place.get(&detection.trigger.place).copied()
+            } else {
+                None
+            };
+            let depth = self.depth_of(&detection);
+            if is_too_deep(depth) {
+                if first {
+                    let told = system::depth_reached(rule, &detection, depth);
+                    let place = detection.trigger.place;
+                    epoch.system.extend(told.map(|event| (place, event)));
+                }
+                continue;
+            }
+            let place = ordinals.next(detection.place.position, layer + 1);
+            let text = words_for(rule, &detection, cause, matcher, &mut epoch.outcome.faults);
+            let alert = alert_of(rule, &detection, Words { text, depth });
+            let event = match alert_event(&alert, &detection, cause.map(|item| &item.event)) {
+                Ok(event) => event,
+                Err(error) => {
+                    epoch.outcome.faults.push(RuleFaultAt {
+                        rule: rule.id.clone(),
+                        number: detection.rule,
+                        event: detection.trigger.event_id.clone(),
+                        place: detection.trigger.place,
+                        message: format!("{error}: {}", error.cause),
+                    });
+                    continue;
+                }
+            };
+            self.state
+                .causes
+                .remember(&detection.tenant, &event.envelope().id, depth);
+            let revision = (detection.revision, detection.status);
+            let early = &mut self.state.early;
+            if early.becomes_final(&rule.id, &alert.alert_id, revision) {
+                let item = alert_item(epoch, &detection, event.clone(), place);
+                epoch.alerts.push(item);
+            }
+            let trigger = detection.trigger.place.position;
+            let tenant = detection.tenant.clone();
+            if rule.audience == Audience::Everyone {
+                epoch.outcome.alerts.push(Raised {
+                    alert,
+                    event,
+                    tenant,
+                    place,
+                    trigger,
+                });
+            }
+        }
+    }
+
+    fn depth_of(&self, detection: &Detection) -> u8 {
+        let causes = &self.state.causes;
+        let trigger = std::iter::once(&detection.trigger.event_id);
+        let deepest = trigger
+            .chain(&detection.evidence)
+            .map(|event| causes.depth(&detection.tenant, event))
+            .max();
+        deepest.unwrap_or(0).saturating_add(1)
+    }
+}
+
+/// Numbers alerts inside of one position and layer.
+#[derive(Debug, Default)]
+struct Ordinals {
+    position: Position,
+    next: u32,
+}
+
+impl Ordinals {
+    fn next(&mut self, position: Position, layer: u8) -> Place {
+        if position != self.position {
+            *self = Self { position, next: 0 };
+        }
+        let ordinal = self.next;
+        self.next += 1;
+        Place {
+            position,
+            layer,
+            ordinal,
+        }
+    }
+}
+
+/// What the rule's `.alert` closure says; a closure that fails is a fault, and the alert goes out
+/// with the words of the engine.
+fn words_for(
+    rule: &Rule,
+    detection: &Detection,
+    cause: Option<&Item>,
+    matcher: &mut Matcher,
+    faults: &mut Vec<RuleFaultAt>,
+) -> AlertText {
+    if !rule.has_alert() {
+        return AlertText::default();
+    }
+    let event: Option<&Event> = match &rule.window {
+        WindowSpec::Single => cause.map(|item| &item.event),
+        WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => None,
+    };
+    let view = WindowView {
+        count: detection.count,
+        key: &detection.key,
+        first: detection.first,
+        last: detection.last,
+        value: detection.value,
+        event,
+    };
+    match matcher.alert_fields(detection.rule, &view) {
+        Ok(text) => text,
+        Err(fault) => {
+            if let Some(item) = cause {
+                faults.extend(fault_at(matcher.set(), &fault, item));
+            }
+            AlertText::default()
+        }
+    }
+}
+
+/// A final alert as the layers above see it. It is on the clock of what made it, as far as that had come before:
+/// what has become final by a move of time is not late by the same move.
+fn alert_item(epoch: &Epoch, detection: &Detection, event: Event, place: Place) -> Item {
+    let before = epoch.before(place.position, &detection.tenant, detection.clock);
+    let is_triggers = detection.time == detection.trigger.time;
+    Item {
+        place,
+        event,
+        time: detection.time,
+        clock: detection.clock,
+        before,
+        watermark: before,
+        // Among equal times it follows what set it off.
+        sequence: detection.trigger.sequence.filter(|_| is_triggers),
+        raised_by: Some(detection.rule),
+    }
+}
