@@ -57,7 +57,7 @@ impl RawRun {
         }
         self.alerts.drain(..).for_each(|one| found.keep_alert(one));
         if self.pipeline.late() > 0 {
-            let late = counted(self.pipeline.late(), "match");
+            let late = counted(self.pipeline.late(), "record");
             say(&format!("{late} too late to count; see --lateness"));
         }
         Ok(tally)
