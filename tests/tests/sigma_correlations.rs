@@ -138,8 +138,8 @@ fn rules(names: &[&str]) -> Option<String> {
 /// The id of a rule's alerts.
 fn id_of(name: &str, policy: &str) -> String {
     let text = rules(&[name]).unwrap();
-    let ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
-    let id = ids.filter(|id| id.ends_with(policy)).next_back().unwrap();
+    let mut ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
+    let id = ids.rfind(|id| id.ends_with(policy)).unwrap();
     format!("sigma.{id}")
 }
 
