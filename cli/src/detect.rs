@@ -16,8 +16,7 @@ use clap::{Args, ValueEnum};
 use larum_engine::clock::Clock;
 use larum_event::{Position, Span};
 use larum_file::{FileRecord, Tally};
-use larum_pipeline::{Input, Monotonic, Outcome, Pipeline, Reorder, Settings};
-
+use larum_pipeline::{Input, Monotonic, Outcome, Pipeline, Settings};
 use larum_rule::RuleSet;
 
 use crate::decode;
@@ -73,10 +72,10 @@ pub struct Detect {
     /// Exit with 1 when any record is bad
     #[arg(long)]
     strict: bool,
-    /// Write every revision of every alert, also of those that no longer stand
+    /// Write every revision of every alert, also early ones and those that no longer stand
     #[arg(long)]
     revisions: bool,
-    /// How far events may be out of order, such as 30s; what is later is counted and left out
+    /// How far events may be out of order, such as 30s, for rules that do not say; windows leave out what is later
     #[arg(long, value_name = "DURATION", default_value_t = Span::ZERO)]
     lateness: Span,
     /// Take the end of the input for the end of time: what is open ends
@@ -131,12 +130,19 @@ impl Detect {
             let mut found = self.found();
             let run = RawRun::new(Arc::clone(&set), self.lateness)?;
             let tally = run.read(inputs, &mut found, self.close)?;
-            return self.told(&found, &Summary::default(), (&tally, &set), (&clock, begun));
+            let mut summary = Summary::default();
+            summary.count_early(found.early());
+            return self.told(&found, &summary, (&tally, &set), (&clock, begun));
         }
 
         let mut run = Run {
-            pipeline: Pipeline::new(set, Settings::default()),
-            reorder: Reorder::new(self.lateness),
+            pipeline: Pipeline::new(
+                set,
+                Settings {
+                    lateness: self.lateness,
+                    ..Settings::default()
+                },
+            ),
             batch: Vec::with_capacity(BATCH_EVENTS),
             records: 0,
             seen: Seen::new(),
@@ -150,6 +156,7 @@ impl Detect {
         run.finish(self.close);
 
         let set = Arc::clone(run.pipeline.rule_set());
+        run.summary.count_early(run.found.early());
         self.told(&run.found, &run.summary, (&tally, &set), (&clock, begun))
     }
 
@@ -190,7 +197,6 @@ impl Detect {
 /// One run over the input.
 struct Run {
     pipeline: Pipeline,
-    reorder: Reorder,
     batch: Vec<Input>,
     records: u64,
     seen: Seen,
@@ -217,7 +223,7 @@ impl Run {
             arrived: None,
             record: Some(number),
         };
-        self.reorder.push(input, &mut self.batch);
+        self.batch.push(input);
         if self.batch.len() >= BATCH_EVENTS {
             self.evaluate();
         }
@@ -225,13 +231,11 @@ impl Run {
 
     fn evaluate(&mut self) {
         let outcome = self.pipeline.run(&self.batch);
-        // The summary names sources of late events, which only the batch still knows.
         self.keep(outcome);
         self.batch.clear();
     }
 
     fn finish(&mut self, close: bool) {
-        self.reorder.finish(&mut self.batch);
         self.evaluate();
         if close {
             let outcome = self.pipeline.close();

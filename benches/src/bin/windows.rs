@@ -265,6 +265,7 @@ fn matched(load: Load, number: u64) -> Match {
         place: Place::raw(Position(number + 1)),
         event_id: EventId::new(format!("{number:032x}")).expect("a number is an id"),
         watermark: Watermark::of(time, Some(number)),
+        joins: false,
         steps: 1,
         values,
         event: None,

@@ -8,6 +8,7 @@ use larum_window::{Window, WindowLimits};
 
 use crate::error::CheckpointError;
 use crate::lateness::effective;
+use crate::script::RuleScript;
 use crate::settings::Settings;
 use crate::units::Unit;
 
@@ -46,7 +47,15 @@ impl WindowPlan {
     pub fn empty(&self, unit: Unit) -> Window {
         let rule = self.set.rule(unit.rule);
         let spec = rule.map_or(WindowSpec::Single, |rule| rule.window.clone());
-        Window::new(unit.rule, spec, self.limits(unit.rule))
+        self.ready(unit, Window::new(unit.rule, spec, self.limits(unit.rule)))
+    }
+
+    /// The window with what runs its rule's script, where it has one.
+    fn ready(&self, unit: Unit, window: Window) -> Window {
+        match RuleScript::of(&self.set, unit.rule) {
+            Some(script) => window.with_script(Box::new(script)),
+            None => window,
+        }
     }
 
     /// The window of `unit` as a checkpoint's part tells it; today's limits hold.
@@ -64,7 +73,7 @@ impl WindowPlan {
         if rule.is_none_or(|rule| rule.window != *window.spec()) {
             return Err(unreadable("it is of a rule with another window".to_owned()));
         }
-        Ok(window)
+        Ok(self.ready(unit, window))
     }
 
     fn limits(&self, rule: u32) -> WindowLimits {

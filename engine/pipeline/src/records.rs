@@ -168,6 +168,7 @@ impl RecordPipeline {
             place: self.place,
             event_id: id.clone(),
             watermark: self.watermark,
+            joins: false,
             steps: found.steps,
             values: found.values,
             event: None,

@@ -178,6 +178,22 @@ impl Rule {
             .collect()
     }
 
+    /// What `event` has for each member of the group key where events of `step` have it, each with its path.
+    pub fn step_key_values<'r>(
+        &'r self,
+        step: &'r RuleStep,
+        event: &Event,
+    ) -> Vec<(&'r str, Option<KeyValue>)> {
+        if step.key_paths.is_empty() {
+            let values = self.key_values(event).into_iter();
+            return values.map(|(part, value)| (&*part.path, value)).collect();
+        }
+        let paths = step.key_paths.iter();
+        paths
+            .map(|path| (&**path, event_key(event, path)))
+            .collect()
+    }
+
     /// A group of this rule, by name of its members.
     pub fn key_members(&self, key: &GroupKey) -> serde_json::Map<String, serde_json::Value> {
         self.group_by

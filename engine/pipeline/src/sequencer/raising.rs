@@ -136,6 +136,9 @@ fn words_for(
     matcher: &mut Matcher,
     faults: &mut Vec<RuleFaultAt>,
 ) -> AlertText {
+    if let Some(words) = &detection.words {
+        return AlertText::from_json(words);
+    }
     if !rule.has_alert() {
         return AlertText::default();
     }

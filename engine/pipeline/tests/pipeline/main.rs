@@ -17,3 +17,5 @@ mod causes;
 mod broken_out;
 
 mod tenants;
+
+mod scripts;

@@ -1,0 +1,101 @@
+//! Scripts that keep state for each group: alike however the events are cut, also across a checkpoint.
+
+use larum_event::{Event, Timestamp};
+use larum_pipeline::{Input, Outcome};
+
+use crate::given::{inputs, pipeline};
+use crate::stream::{event, second};
+
+/// Counts what a door tells, tells of a door that stays open for five minutes, and fails on what is no state.
+const RULES: &str = r#"
+rule("doors")
+    .on("events.door")
+    .group_by("data.door")
+    .keep("1h")
+    .on_event(|event, state| {
+        if event.data.state == () { throw "no state"; }
+        state.told = (state.told ?? 0) + 1;
+        if event.data.state == "open" {
+            state.since = event.time;
+            state.timer = "5m";
+        } else {
+            state.timer = ();
+        }
+        if state.told % 3 == 0 { return `${state.told} times`; }
+    })
+    .on_timer(|state, time| #{ message: `open since ${state.since}`, told: state.told });
+"#;
+
+fn door(id: usize, offset: i64, door: &str, state: &str) -> (Event, Timestamp) {
+    let time = second(offset);
+    let json = format!(
+        r#"{{"id":"e{id}","type":"door","source":"doors","time":"{time}","data":{{"door":"{door}"{state}}}}}"#
+    );
+    (event(&json, time), time)
+}
+
+fn events() -> Vec<Input> {
+    let (open, closed) = (r#","state":"open""#, r#","state":"closed""#);
+    let events = [
+        (0, "a", open),
+        (10, "b", open),
+        (20, "a", ""),
+        (100, "b", closed),
+        (301, "c", closed),
+        (310, "b", open),
+        (900, "a", closed),
+        (910, "a", closed),
+    ];
+    let events = events.iter().enumerate();
+    inputs(
+        events
+            .map(|(id, (second, name, state))| door(id, *second, name, state))
+            .collect(),
+    )
+}
+
+fn told(outcome: &Outcome) -> Vec<String> {
+    let alerts = outcome.alerts.iter().map(|raised| {
+        let alert = &raised.alert;
+        let time = raised.event.envelope().time;
+        let offset = (time.as_nanos() - second(0).as_nanos()) / 1_000_000_000;
+        let message = alert
+            .message
+            .replace(&second(0).to_string(), "the beginning");
+        let message = message.replace(&second(310).to_string(), "310");
+        format!("{offset} {} {message}", alert.key["door"])
+    });
+    alerts.collect()
+}
+
+#[test]
+fn scripts_answer_events_and_timers_and_a_fault_leaves_the_state() {
+    let mut all = pipeline(RULES, 2);
+    let mut found = told(&all.run(&events()));
+    found.extend(told(&all.close()));
+    assert_eq!(
+        found,
+        [
+            r#"300 "a" open since the beginning"#,
+            r#"310 "b" 3 times"#,
+            r#"610 "b" open since 310"#,
+            r#"910 "a" 3 times"#,
+        ]
+    );
+}
+
+#[test]
+fn scripts_go_on_from_a_checkpoint() {
+    let events = events();
+    let mut whole = pipeline(RULES, 2);
+    let expected = told(&whole.run(&events));
+    for cut in 0..events.len() {
+        let (first, rest) = events.split_at(cut);
+        let mut before = pipeline(RULES, 2);
+        let mut found = told(&before.run(first));
+        let mut after = pipeline(RULES, 2);
+        after.restore(&before.checkpoint()).unwrap();
+        found.extend(told(&after.run(rest)));
+        assert_eq!(found, expected, "cut at {cut}");
+    }
+}
