@@ -3,6 +3,7 @@
 //! Owns where the windows in force are found, and how their answers are put together. A window looks at no more
 //! than [`SEEN_KEYS`](larum_event::limits::SEEN_KEYS) of its keys, so that no question holds an epoch.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use larum_event::{Aggregate, Measure, RuleId, TenantId, Timestamp, WindowSpec, limits};
@@ -117,10 +118,18 @@ pub(crate) struct Seen {
 #[derive(Debug, Default)]
 pub(crate) struct WindowsInForce(Mutex<Arc<Places>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Places {
     set: Option<Arc<RuleSet>>,
     seats: Vec<(u32, Seat<WindowUnit>)>,
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Places")
+            .field("seats", &self.seats.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl WindowsInForce {
@@ -192,11 +201,11 @@ impl Engine {
                 query: query.clone(),
                 reply,
             };
-            match seat.address() {
-                Some(address) if tell(&address.recipient(), view).is_ok() => {
-                    waiting.push((rule, answer));
-                }
-                Some(_) | None => found.complete = false,
+            let address = seat.address();
+            if address.is_some_and(|address| tell(&address.recipient(), view).is_ok()) {
+                waiting.push((rule, answer));
+            } else {
+                found.complete = false;
             }
         }
         for (rule, answer) in waiting {

@@ -23,7 +23,8 @@ async fn door() -> Door {
     )
     .await;
     for (id, n) in [("a", 1), ("b", 1), ("c", 7)] {
-        let event = event(id).replace("\"n\":1", &format!("\"n\":{n}"));
+        let event = event(id);
+        let event = format!(r#"{},"data":{{"n":{n}}}}}"#, event.trim_end_matches('}'));
         door.post("application/json", event).await;
     }
     door.engine.settle().await;
@@ -41,13 +42,14 @@ async fn open_groups_are_listed_with_what_they_hold_and_what_it_takes() {
     let windows = json["windows"].as_array().unwrap();
     assert_eq!(windows.len(), 2, "{json}");
     let one = windows.iter().find(|group| group["key"]["n"] == 1).unwrap();
-    for (member, value) in [
+    let expected: [(&str, serde_json::Value); 5] = [
         ("rule", "auth.many".into()),
         ("tenant", "default".into()),
         ("events", 2.into()),
         ("threshold", 3.into()),
         ("open", false.into()),
-    ] {
+    ];
+    for (member, value) in expected {
         assert_eq!(one[member], value, "{member} of {one}");
     }
     let json = door.get("/v1/windows?rule=auth.order").await.json();
