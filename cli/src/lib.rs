@@ -28,6 +28,7 @@ mod settings;
 mod running;
 
 mod query;
+mod replay;
 
 mod input;
 
@@ -96,6 +97,7 @@ enum Verb {
     Alerts(alerts::Alerts),
     Tree(tree::Tree),
     Windows(windows::Windows),
+    Replay(replay::Replay),
     Config(config::Config),
 }
 
@@ -140,6 +142,7 @@ fn run(verb: Verb) -> Result<Exit, CliError> {
         Verb::Alerts(alerts) => alerts.run(),
         Verb::Tree(tree) => tree.run(),
         Verb::Windows(windows) => windows.run(),
+        Verb::Replay(replay) => replay.run(),
         Verb::Config(config) => config.run(),
     }
 }

@@ -1,7 +1,8 @@
 use super::run::Folder;
 
-const VERBS: [&str; 10] = [
-    "demo", "serve", "detect", "rules", "decode", "events", "alerts", "tree", "windows", "config",
+const VERBS: [&str; 11] = [
+    "demo", "serve", "detect", "rules", "decode", "events", "alerts", "tree", "windows", "replay",
+    "config",
 ];
 
 #[test]

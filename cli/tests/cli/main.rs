@@ -24,6 +24,7 @@ mod matches;
 mod mistakes;
 mod near_misses;
 mod page;
+mod replay;
 mod rule_cases;
 mod rules;
 mod serve;

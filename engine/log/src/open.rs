@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use larum_event::Position;
+use rusqlite::Connection;
 
 use crate::error::{LogError, Unplaced};
 use crate::growing::Growing;
@@ -60,15 +61,53 @@ pub(crate) fn open(dir: &Path, options: &LogOptions) -> Result<Opened, LogError>
     })
 }
 
+/// A log as it is now, for reading alone; somebody may be writing to it. Nothing is changed.
+pub(crate) fn look(dir: &Path, options: &LogOptions) -> Result<Shared, LogError> {
+    let mut partitions = Vec::new();
+    let mut head = Position::START;
+    for (first, path) in Partition::listed(dir)? {
+        let connection = schema::open_reader(&path)?;
+        let (state, last) = state_of(first, &connection, &path)?;
+        head = last;
+        partitions.push(Partition {
+            first,
+            path: path.into(),
+            state,
+        });
+    }
+    Ok(Shared::new(
+        dir.to_owned(),
+        options.query_rows,
+        partitions,
+        head,
+    ))
+}
+
 /// Recovers a partition and returns it with its last position.
 fn open_partition(first: Position, path: &Path) -> Result<(Partition, Position), LogError> {
     let connection = schema::open_writer(path)?;
-    let seal = Seal::read(&connection).map_err(LogError::sqlite("read", path))?;
-    let (state, last) = match seal {
+    let (state, last) = state_of(first, &connection, path)?;
+    if matches!(state, State::Sealed(_)) {
+        // A crash may have come between sealing and emptying the write-ahead log.
+        maintenance::empty_wal(&connection, path)?;
+    }
+    let partition = Partition {
+        first,
+        path: path.into(),
+        state,
+    };
+    Ok((partition, last))
+}
+
+fn state_of(
+    first: Position,
+    connection: &Connection,
+    path: &Path,
+) -> Result<(State, Position), LogError> {
+    let seal = Seal::read(connection).map_err(LogError::sqlite("read", path))?;
+    Ok(match seal {
         Some(seal) => {
             let last = seal.last;
-            // A crash may have come between sealing and emptying the write-ahead log.
-            maintenance::empty_wal(&connection, path)?;
             (State::Sealed(seal.into()), last)
         }
         None => {
@@ -76,7 +115,7 @@ fn open_partition(first: Position, path: &Path) -> Result<(Partition, Position),
                 let last: Option<i64> =
                     connection
                         .query_row("SELECT max(position) FROM records", [], |row| row.get(0))?;
-                let tail = partition::load_tail(&connection)?;
+                let tail = partition::load_tail(connection)?;
                 Ok((last, tail))
             };
             let (last, tail) = read().map_err(LogError::sqlite("read", path))?;
@@ -86,11 +125,5 @@ fn open_partition(first: Position, path: &Path) -> Result<(Partition, Position),
                 Position(last),
             )
         }
-    };
-    let partition = Partition {
-        first,
-        path: path.into(),
-        state,
-    };
-    Ok((partition, last))
+    })
 }

@@ -102,6 +102,23 @@ impl Partition {
         })
     }
 
+    /// The partitions' files in a folder, in order.
+    pub(crate) fn listed(dir: &Path) -> Result<Vec<(Position, PathBuf)>, LogError> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(dir).map_err(LogError::io("list", dir))? {
+            let path = entry.map_err(LogError::io("list", dir))?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let number = name
+                .and_then(|name| name.strip_prefix("p-")?.strip_suffix(".db"))
+                .and_then(|number| number.parse().ok());
+            if let Some(first) = number {
+                files.push((Position(first), path));
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+
     /// The partitions' files in a folder, in order. Clears away what a crash left unfinished.
     pub(crate) fn files(dir: &Path) -> Result<Vec<(Position, PathBuf)>, LogError> {
         let mut files = Vec::new();

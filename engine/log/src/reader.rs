@@ -3,6 +3,7 @@
 //! A reader has its own connections and never waits for the writer. It sees what is committed and nothing
 //! else. Searching is `query`'s job.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use larum_event::{CursorMoved, EpochCommit, Position, Record, RuleSetActivated, UnitChange};
@@ -10,6 +11,7 @@ use larum_event::{CursorMoved, EpochCommit, Position, Record, RuleSetActivated, 
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::connections::Connections;
 use crate::error::{LogError, Unplaced};
+use crate::options::LogOptions;
 use crate::partition::{self, Partition, Shared};
 use crate::recent;
 use crate::record;
@@ -28,6 +30,16 @@ impl LogReader {
             shared,
             connections: Connections::default(),
         }
+    }
+
+    /// A reader of the log in a folder as it is now, which may be open in another process. It changes nothing, and sees
+    /// nothing of what is written from here on.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or holds a log in another format.
+    pub fn open(dir: &Path) -> Result<Self, LogError> {
+        let shared = crate::open::look(dir, &LogOptions::default())?;
+        Ok(Self::new(Arc::new(shared)))
     }
 
     /// Another reader of the same log, with connections of its own.
