@@ -36,6 +36,7 @@ fn matches(keys: u64, tenant: &TenantId) -> Vec<Match> {
             place: Place::raw(Position(number + 1)),
             event_id: EventId::new(format!("{number:032x}")).expect("a number is a valid id"),
             watermark: larum_event::Watermark::MIN,
+            joins: false,
             steps: 1,
             values: larum_event::Values::none(),
             event: None,

@@ -162,6 +162,7 @@ fn entries(settings: &Settings) -> Vec<(String, serde_json::Value, &Origin)> {
             "matchers" => shown(&settings.matchers, |number| json!(number)),
             "window_shards" => shown(&settings.window_shards, |number| json!(number)),
             "max_lag" => shown(&settings.max_lag, written),
+            "lateness" => shown(&settings.lateness, written),
             "checkpoint_events" => shown(&settings.checkpoint_events, |number| json!(number)),
             "tenants.default" => shown(&settings.default_tenant, |tenant| {
                 tenant.as_ref().map_or(json!(""), written)

@@ -5,6 +5,7 @@
 
 mod found;
 mod matches;
+mod raw;
 mod summary;
 
 use std::io::Write;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use larum_engine::clock::Clock;
 use larum_event::{Position, Span};
-use larum_file::FileRecord;
-use larum_pipeline::{Input, Outcome, Pipeline, Reorder, Settings};
+use larum_file::{FileRecord, Tally};
+use larum_pipeline::{Input, Monotonic, Outcome, Pipeline, Settings};
+use larum_rule::RuleSet;
 
 use crate::decode;
 use crate::error::{CliError, Exit};
@@ -26,6 +28,7 @@ use crate::severities;
 use crate::terminal::stdout;
 
 use matches::Hunt;
+use raw::RawRun;
 
 pub use found::{Found, Shown, key_text};
 use summary::{ByRule, Summary};
@@ -59,8 +62,8 @@ pub struct Detect {
     /// What is written: alerts as one JSON object per line or as a table, or each match of a record and a rule
     #[arg(long, value_enum, default_value_t = Output::Ndjson)]
     output: Output,
-    /// Match records as their systems wrote them, without making events; needs --output matches. Only rules
-    /// in Sigma can be asked
+    /// Match records as their systems wrote them, without making events. Only rules in Sigma that read no
+    /// alerts can be asked
     #[arg(long, conflicts_with_all = ["decoder", "severities"])]
     raw: bool,
     /// Write NDJSON (the default)
@@ -69,10 +72,10 @@ pub struct Detect {
     /// Exit with 1 when any record is bad
     #[arg(long)]
     strict: bool,
-    /// Write every revision of every alert, also of those that no longer stand
+    /// Write every revision of every alert, also early ones and those that no longer stand
     #[arg(long)]
     revisions: bool,
-    /// How far events may be out of order, such as 30s; what is later is counted and left out
+    /// How far events may be out of order, such as 30s, for rules that do not say; windows leave out what is later
     #[arg(long, value_name = "DURATION", default_value_t = Span::ZERO)]
     lateness: Span,
     /// Take the end of the input for the end of time: what is open ends
@@ -94,8 +97,8 @@ impl Detect {
     /// What the argument parser cannot see.
     fn check(&self) -> Result<(), CliError> {
         let matches = self.output == Output::Matches;
-        let wrong = if self.raw && !matches {
-            "--raw makes no events and so no alerts: it needs --output matches"
+        let wrong = if self.raw && !matches && self.inputs.len() > 1 {
+            "alerts of raw records are of one input: several have no order"
         } else if matches && (self.revisions || self.close || self.lateness != Span::ZERO) {
             "--output matches writes matches and no alerts: --revisions, --close and --lateness mean nothing there"
         } else {
@@ -123,18 +126,27 @@ impl Detect {
         }
         let clock = Clock::system();
         let begun = clock.monotonic();
+        if self.raw {
+            let mut found = self.found();
+            let run = RawRun::new(Arc::clone(&set), self.lateness)?;
+            let tally = run.read(inputs, &mut found, self.close)?;
+            let mut summary = Summary::default();
+            summary.count_early(found.early());
+            return self.told(&found, &summary, (&tally, &set), (&clock, begun));
+        }
 
         let mut run = Run {
-            pipeline: Pipeline::new(set, Settings::default()),
-            reorder: Reorder::new(self.lateness),
+            pipeline: Pipeline::new(
+                set,
+                Settings {
+                    lateness: self.lateness,
+                    ..Settings::default()
+                },
+            ),
             batch: Vec::with_capacity(BATCH_EVENTS),
             records: 0,
             seen: Seen::new(),
-            found: Found::new(if self.revisions {
-                Shown::EveryRevision
-            } else {
-                Shown::Standing
-            }),
+            found: self.found(),
             summary: Summary::default(),
         };
         let tally = inputs.read(decoder.as_ref(), &severities, |record| {
@@ -143,21 +155,41 @@ impl Detect {
         })?;
         run.finish(self.close);
 
+        let set = Arc::clone(run.pipeline.rule_set());
+        run.summary.count_early(run.found.early());
+        self.told(&run.found, &run.summary, (&tally, &set), (&clock, begun))
+    }
+
+    fn found(&self) -> Found {
+        Found::new(if self.revisions {
+            Shown::EveryRevision
+        } else {
+            Shown::Standing
+        })
+    }
+
+    /// Writes the alerts, and says how the run went.
+    fn told(
+        &self,
+        found: &Found,
+        summary: &Summary,
+        (tally, set): (&Tally, &RuleSet),
+        (clock, begun): (&Clock, Monotonic),
+    ) -> Result<Exit, CliError> {
         let mut out = stdout();
         match self.output {
-            Output::Ndjson => run.found.write_ndjson(&mut out)?,
-            Output::Table => run.found.write_table(&mut out)?,
+            Output::Ndjson => found.write_ndjson(&mut out)?,
+            Output::Table => found.write_table(&mut out)?,
             Output::Matches => {}
         }
         out.flush()?;
         let alerts = ByRule {
             what: "alerts",
-            counts: run.found.by_rule(),
+            counts: found.by_rule(),
         };
-        let set = run.pipeline.rule_set();
         let took = clock.monotonic().since(begun);
-        run.summary.tell(&tally, &alerts, set, took);
-        let failed = self.strict && (tally.rejected() > 0 || run.summary.faults() > 0);
+        summary.tell(tally, &alerts, set, took);
+        let failed = self.strict && (tally.rejected() > 0 || summary.faults() > 0);
         Ok(if failed { Exit::Problems } else { Exit::Done })
     }
 }
@@ -165,7 +197,6 @@ impl Detect {
 /// One run over the input.
 struct Run {
     pipeline: Pipeline,
-    reorder: Reorder,
     batch: Vec<Input>,
     records: u64,
     seen: Seen,
@@ -192,7 +223,7 @@ impl Run {
             arrived: None,
             record: Some(number),
         };
-        self.reorder.push(input, &mut self.batch);
+        self.batch.push(input);
         if self.batch.len() >= BATCH_EVENTS {
             self.evaluate();
         }
@@ -200,13 +231,11 @@ impl Run {
 
     fn evaluate(&mut self) {
         let outcome = self.pipeline.run(&self.batch);
-        // The summary names sources of late events, which only the batch still knows.
         self.keep(outcome);
         self.batch.clear();
     }
 
     fn finish(&mut self, close: bool) {
-        self.reorder.finish(&mut self.batch);
         self.evaluate();
         if close {
             let outcome = self.pipeline.close();

@@ -19,6 +19,8 @@ mod alerts;
 
 mod tree;
 
+mod windows;
+
 mod config;
 
 mod settings;
@@ -93,6 +95,7 @@ enum Verb {
     Events(events::Events),
     Alerts(alerts::Alerts),
     Tree(tree::Tree),
+    Windows(windows::Windows),
     Config(config::Config),
 }
 
@@ -136,6 +139,7 @@ fn run(verb: Verb) -> Result<Exit, CliError> {
         Verb::Events(events) => events.run(),
         Verb::Alerts(alerts) => alerts.run(),
         Verb::Tree(tree) => tree.run(),
+        Verb::Windows(windows) => windows.run(),
         Verb::Config(config) => config.run(),
     }
 }

@@ -11,6 +11,8 @@ mod live;
 
 mod new;
 
+mod reached;
+
 mod test;
 
 mod why;

@@ -62,6 +62,9 @@ pub struct Serve {
     /// A source further behind than this runs on a clock of its own
     #[arg(long, value_name = "DURATION")]
     max_lag: Option<String>,
+    /// How far out of order events may come and still count, for rules that do not say
+    #[arg(long, value_name = "DURATION")]
+    lateness: Option<String>,
     /// Events after which the state of evaluation is kept, so that a restart reads less of the log
     #[arg(long, value_name = "N")]
     checkpoint_events: Option<NonZeroU64>,
@@ -85,6 +88,7 @@ impl Serve {
             .text("matchers", self.matchers)
             .text("window_shards", self.window_shards)
             .text("max_lag", self.max_lag)
+            .text("lateness", self.lateness)
             .text("checkpoint_events", self.checkpoint_events)
             .text("log.level", self.log_level)
             .text("log.format", self.log_format);
@@ -159,6 +163,7 @@ fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
         matchers: settings.matchers.value,
         window_shards: settings.window_shards.value,
         max_lag: settings.max_lag.value,
+        lateness: settings.lateness.value,
         checkpoint_events: settings.checkpoint_events.value.get(),
         tenants: Tenants {
             default: settings.default_tenant.value.clone(),

@@ -82,6 +82,8 @@ pub struct Settings {
     pub window_shards: Valued<usize>,
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Valued<Span>,
+    /// How far behind its clock an event may come and still count, for rules that do not say.
+    pub lateness: Valued<Span>,
     /// Events after which the state of evaluation is kept.
     pub checkpoint_events: Valued<NonZeroU64>,
     /// What is logged, in the words of `tracing`: `info`, `info,larum_engine=debug`.
@@ -155,6 +157,7 @@ impl Layers<'_> {
             matchers: found.threads("matchers", self.cores)?,
             window_shards: found.threads("window_shards", 1)?,
             max_lag: found.parsed("max_lag", || Span::from_seconds(60))?,
+            lateness: found.parsed("lateness", || Span::ZERO)?,
             checkpoint_events: found.parsed("checkpoint_events", || CHECKPOINT_EVENTS)?,
             log_level: found.parsed("log.level", || LOG_LEVEL.to_owned())?,
             log_format: found.parsed("log.format", || LogFormat::Text)?,

@@ -101,6 +101,10 @@ fn undisturbed(records: &[Record]) -> Vec<String> {
                 let set = Arc::new(RuleSet::load(&activated.files).unwrap());
                 pipeline.activate(set, Settings::of(activated, 1));
             }
+            RecordBody::Tick { at } => {
+                let outcome = pipeline.tick(record.position, *at);
+                alerts.extend(outcome.derived().map(|event| event.json().to_owned()));
+            }
             RecordBody::Event { event, arrived } => {
                 let input = Input {
                     position: record.position,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use larum_event::{Alert, AlertStatus, Place, Severity, TenantId, Timestamp};
-use larum_pipeline::Raised;
+use larum_pipeline::{Raised, RecordAlert};
 use serde_json::{Map, Value, json};
 
 use crate::table::{self, Cell};
@@ -27,13 +27,17 @@ struct Kept {
     time: Timestamp,
 }
 
+/// Where an alert stands: the place of its first revision, and its number among all. What the end of the input
+/// decides may have the place of something before it.
+type Standing = (Place, usize);
+
 /// The alerts so far, in the order of the events that set them off.
 pub struct Found {
     shown: Shown,
-    /// By the place of the first revision and the revision's number.
-    kept: BTreeMap<(Place, u32), Kept>,
-    /// Where the first revision of an alert stands.
-    places: HashMap<Arc<str>, Place>,
+    /// By where the alert stands and the revision's number.
+    kept: BTreeMap<(Standing, u32), Kept>,
+    /// Where each alert stands.
+    places: HashMap<Arc<str>, Standing>,
 }
 
 impl Found {
@@ -48,8 +52,19 @@ impl Found {
 
     /// Takes one revision.
     pub fn keep(&mut self, raised: Raised) {
+        self.keep_alert(RecordAlert {
+            time: raised.event.envelope().time,
+            tenant: raised.tenant,
+            alert: raised.alert,
+            place: raised.place,
+        });
+    }
+
+    /// Takes one revision of an alert that was made without events.
+    pub fn keep_alert(&mut self, raised: RecordAlert) {
         let id = Arc::clone(&raised.alert.alert_id);
-        let place = *self.places.entry(id).or_insert(raised.place);
+        let number = self.places.len();
+        let place = *self.places.entry(id).or_insert((raised.place, number));
         let revision = match self.shown {
             Shown::Standing => 0,
             Shown::EveryRevision => raised.alert.revision,
@@ -59,11 +74,28 @@ impl Found {
             return;
         }
         let kept = Kept {
-            time: raised.event.envelope().time,
+            time: raised.time,
             tenant: raised.tenant,
             alert: raised.alert,
         };
         self.kept.insert((place, revision), kept);
+    }
+
+    /// Alerts that may still change.
+    pub fn early(&self) -> u64 {
+        let last = self.last_revisions();
+        last.filter(|alert| alert.status == AlertStatus::Early)
+            .count() as u64
+    }
+
+    /// Each alert as it is in the end.
+    fn last_revisions(&self) -> impl Iterator<Item = &Alert> {
+        let last: BTreeMap<&Standing, &Kept> = self
+            .kept
+            .iter()
+            .map(|((place, _), kept)| (place, kept))
+            .collect();
+        last.into_values().map(|kept| &kept.alert)
     }
 
     /// What is shown, in order.
@@ -71,15 +103,18 @@ impl Found {
         self.kept.values().map(|kept| &kept.alert)
     }
 
-    /// Alerts by rule, by id. With every revision shown an alert counts once.
+    /// The same, each with its time.
+    pub fn timed(&self) -> impl Iterator<Item = (&Alert, Timestamp)> {
+        self.kept.values().map(|kept| (&kept.alert, kept.time))
+    }
+
+    /// Alerts that stand by rule, by id.
     pub fn by_rule(&self) -> BTreeMap<&str, u64> {
         let mut counts = BTreeMap::new();
-        let mut last = None;
-        for ((place, _), kept) in &self.kept {
-            if last != Some(place) {
-                *counts.entry(kept.alert.rule.as_str()).or_default() += 1;
+        for alert in self.last_revisions() {
+            if alert.status != AlertStatus::Retracted {
+                *counts.entry(alert.rule.as_str()).or_default() += 1;
             }
-            last = Some(place);
         }
         counts
     }
@@ -95,8 +130,14 @@ impl Found {
 
     /// A table.
     pub fn write_table(&self, out: &mut impl Write) -> io::Result<()> {
-        let rows: Vec<Vec<Cell>> = self.kept.values().map(row).collect();
-        let heading = ["time", "severity", "rule", "key", "count", "message"];
+        let mut heading = vec!["time", "severity", "rule", "key", "count", "message"];
+        let mut rows: Vec<Vec<Cell>> = self.kept.values().map(row).collect();
+        if self.shown == Shown::EveryRevision {
+            heading.splice(2..2, ["status", "revision"]);
+            for (row, kept) in rows.iter_mut().zip(self.kept.values()) {
+                row.splice(2..2, revision(&kept.alert));
+            }
+        }
         table::write(out, &heading, &rows)
     }
 }
@@ -143,7 +184,7 @@ fn line(kept: &Kept) -> Map<String, Value> {
     member("key", json!(key));
     member("count", json!(count));
     if let Some(value) = value {
-        member("value", json!(value));
+        member("value", value.clone());
     }
     if let Some(error) = error {
         member("error", json!(error));
@@ -179,6 +220,15 @@ fn row(kept: &Kept) -> Vec<Cell> {
         Cell::new(alert.count.to_string()),
         Cell::new(&alert.message),
     ]
+}
+
+fn revision(alert: &Alert) -> [Cell; 2] {
+    let status = match alert.status {
+        AlertStatus::Early => Cell::styled("early", DIM),
+        AlertStatus::Final => Cell::new("final"),
+        AlertStatus::Retracted => Cell::styled("retracted", DIM),
+    };
+    [status, Cell::new(alert.revision.to_string())]
 }
 
 fn severity(severity: Severity) -> Cell {

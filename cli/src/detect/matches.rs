@@ -37,22 +37,10 @@ pub struct Hunt {
 impl Hunt {
     /// Asks the rules of records as they are.
     pub fn over_records(self) -> Result<Tally, CliError> {
-        let rules = self.set.rules();
-        let left_out = rules
-            .iter()
-            .filter(|rule| !RecordMatcher::reads(rule))
-            .count();
-        if left_out == rules.len() {
-            let message = "no rule of the set can be asked of records: --raw is for rules in Sigma";
-            return Err(CliError::Usage(message.to_owned()));
-        }
-        if left_out > 0 {
-            let rules = counted(left_out as u64, "rule");
-            say(&format!(
-                "{rules} not asked: rules in Rhai and those with exceptions read events"
-            ));
-        }
+        let rules = self.set.rules().len();
         let mut matcher = RecordMatcher::new(&self.set, &larum_sigma::default_layout());
+        let asked = (0..).take(rules).filter(|number| matcher.asks(*number));
+        tell_left_out(rules - asked.count(), rules)?;
         self.write(|inputs, lines, _| {
             inputs.read_records(|place, json| {
                 let found = match matcher.matches(json) {
@@ -141,8 +129,23 @@ impl Hunt {
     }
 }
 
+/// Says how many of the rules are not asked of records; it is an error if none is.
+pub fn tell_left_out(left_out: usize, rules: usize) -> Result<(), CliError> {
+    if left_out == rules {
+        let message = "no rule of the set can be asked of records: --raw is for rules in Sigma";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    if left_out > 0 {
+        let rules = counted(left_out as u64, "rule");
+        say(&format!(
+            "{rules} not asked: rules in Rhai, those over alerts and those with exceptions read events"
+        ));
+    }
+    Ok(())
+}
+
 /// The reader's words for a record that it cannot read.
-fn rejection(error: ReadError) -> Rejection {
+pub fn rejection(error: ReadError) -> Rejection {
     Rejection::new(Reason::Syntax, error.to_string())
 }
 

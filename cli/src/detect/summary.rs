@@ -13,6 +13,8 @@ use crate::terminal::{BAD, DIM, HEADING, counted, grouped, plain, say, styled};
 const FAULTS_SHOWN: u64 = 20;
 /// Sources named in the line of late events.
 const SOURCES_SHOWN: usize = 5;
+/// Rules named there.
+const RULES_SHOWN: usize = 5;
 
 /// What was found, by rule.
 #[derive(Debug)]
@@ -26,7 +28,11 @@ pub struct ByRule<'r> {
 /// Counts what is not an alert.
 #[derive(Debug, Default)]
 pub struct Summary {
-    late: BTreeMap<Source, u64>,
+    /// Events that came too late for some window.
+    late: u64,
+    late_sources: BTreeMap<Source, u64>,
+    late_rules: BTreeMap<RuleId, u64>,
+    early: u64,
     faults: BTreeMap<RuleId, u64>,
     fault_count: u64,
     system: u64,
@@ -40,7 +46,11 @@ impl Summary {
     /// Counts what one stretch put out; the first faults are told at once.
     pub fn count(&mut self, outcome: &Outcome) {
         for late in &outcome.late {
-            *self.late.entry(late.source.clone()).or_default() += 1;
+            self.late += 1;
+            *self.late_sources.entry(late.source.clone()).or_default() += 1;
+            for rule in &late.rules {
+                *self.late_rules.entry(rule.clone()).or_default() += 1;
+            }
         }
         for fault in &outcome.faults {
             *self.faults.entry(fault.rule.clone()).or_default() += 1;
@@ -75,6 +85,11 @@ impl Summary {
         self.conflicts += 1;
     }
 
+    /// Counts alerts that may still change.
+    pub fn count_early(&mut self, alerts: u64) {
+        self.early += alerts;
+    }
+
     /// Times that a rule failed on an event.
     pub fn faults(&self) -> u64 {
         self.fault_count
@@ -103,18 +118,7 @@ impl Summary {
             let text = format!("{} (an id of another event)", grouped(self.conflicts));
             row("conflicts", &styled(BAD, text));
         }
-        let late: u64 = self.late.values().sum();
-        if late > 0 {
-            let sources = self.late.iter();
-            let sources =
-                sources.map(|(source, count)| (plain(source.as_str()).into_owned(), *count));
-            let text = format!(
-                "{} ({}); see --lateness",
-                grouped(late),
-                list(sources, SOURCES_SHOWN)
-            );
-            row("late", &styled(BAD, text));
-        }
+        self.tell_late();
         if self.fault_count > 0 {
             let rules = self
                 .faults
@@ -136,6 +140,31 @@ impl Summary {
         for (rule, count) in &found.counts {
             row("", &format!("{:>9}  {rule}", grouped(*count)));
         }
+        if self.early > 0 {
+            let text = format!(
+                "{}: events in time could still change them; --close decides",
+                grouped(self.early)
+            );
+            row("early", &text);
+        }
+    }
+
+    /// Events that came too late: of which sources, and for which rules.
+    fn tell_late(&self) {
+        if self.late == 0 {
+            return;
+        }
+        let sources = self.late_sources.iter();
+        let sources = sources.map(|(source, count)| (plain(source.as_str()).into_owned(), *count));
+        let text = format!(
+            "{} ({}); see --lateness",
+            grouped(self.late),
+            list(sources, SOURCES_SHOWN)
+        );
+        row("late", &styled(BAD, text));
+        let rules = self.late_rules.iter();
+        let rules = rules.map(|(rule, count)| (rule.to_string(), *count));
+        row("", &format!("too late for {}", list(rules, RULES_SHOWN)));
     }
 
     /// Matches that exceptions kept out, and which exceptions those were.

@@ -116,6 +116,14 @@ impl Client {
         }
     }
 
+    /// The open groups of windows that `parameters` choose, as JSON.
+    pub fn windows(&self, parameters: &[(&'static str, String)]) -> Result<String, CliError> {
+        match self.get("/v1/windows", parameters)? {
+            (StatusCode::OK, body) => Ok(body),
+            (other, body) => Err(self.refused(other, &body)),
+        }
+    }
+
     fn get(
         &self,
         path: &str,

@@ -97,7 +97,8 @@ impl Store {
                     | RecordBody::EpochCommit(_)
                     | RecordBody::UnitDetached(_)
                     | RecordBody::UnitAttached(_)
-                    | RecordBody::CursorMoved(_) => {}
+                    | RecordBody::CursorMoved(_)
+                    | RecordBody::Tick { .. } => {}
                 }
             }
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::styling::Style;
-use larum_event::{FiringPolicy, WindowSpec, limits};
+use larum_event::{Decided, Extent, FiringPolicy, WindowSpec, limits};
 use larum_rule::{Exception, Gate, Outline, Rule};
 use serde_json::{Value, json};
 
@@ -23,9 +23,10 @@ const NAMES: usize = 12;
 /// Tell what a rule asks, and why an event matched it or not
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without events: what the rule reads, when it fires, what it keeps, how its condition is decided (natively, or by \
-its script), for which events it is asked at all, and its exceptions. With events: for each whether it is a match; for \
-one, chosen with --line, every part of the condition and what the event holds there.
+Without events: what the rule reads, when it fires and when that is known, what it keeps, how its condition is decided \
+(natively, or by its script), for which events it is asked at all, and its exceptions. With events: for each whether it \
+is a match, and how near they came to an alert together; for one, chosen with --line, every part of the condition and \
+what the event holds there.
 
 Exits with 0, with 2 when the rules do not load or nothing is called so.
 
@@ -104,6 +105,9 @@ fn write_rule(out: &mut impl Write, rule: &Rule, outline: &Outline) -> io::Resul
         row(out, "layer", &above)?;
     }
     row(out, "fires", &fires(rule))?;
+    if rule.window.has_state() {
+        row(out, "known", &known(rule))?;
+    }
     if rule.window != WindowSpec::Single || !rule.group_by.is_empty() {
         row(out, "groups", &groups(rule))?;
     }
@@ -150,16 +154,42 @@ fn reads(rule: &Rule) -> String {
 fn fires(rule: &Rule) -> String {
     match &rule.window {
         WindowSpec::Single => "at once, at each match".to_owned(),
-        WindowSpec::Aggregate(aggregate) => {
-            let then = match aggregate.policy {
-                FiringPolicy::Edge => "once for as long as that holds".to_owned(),
-                FiringPolicy::Every => "again at each further one".to_owned(),
-                FiringPolicy::Reset => "then counts anew".to_owned(),
+        WindowSpec::Aggregate(aggregate) => match aggregate.extent {
+            Extent::Session { gap, .. } if aggregate.bounds.all().is_empty() => {
+                format!("when a session is over: nothing came for {gap}")
+            }
+            _ => {
+                let then = match aggregate.policy {
+                    FiringPolicy::Edge => "once for as long as that holds".to_owned(),
+                    FiringPolicy::Every => "again at each further one".to_owned(),
+                    FiringPolicy::Reset => "then begins anew".to_owned(),
+                    FiringPolicy::Suppress(span) => format!("then is silent for {span}"),
+                };
+                format!("at {}; {then}", rule.window)
+            }
+        },
+        WindowSpec::Sequence(sequence) => {
+            let then = match sequence.policy {
+                FiringPolicy::Every => "again at each event that completes it".to_owned(),
+                FiringPolicy::Edge | FiringPolicy::Reset => "then begins anew".to_owned(),
                 FiringPolicy::Suppress(span) => format!("then is silent for {span}"),
             };
             format!("at {}; {then}", rule.window)
         }
-        WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => rule.window.to_string(),
+        WindowSpec::Scripted(_) => "when its script says so".to_owned(),
+    }
+}
+
+/// When it is known that a rule fires, and how long it waits for late events.
+fn known(rule: &Rule) -> String {
+    let known = match rule.window.decided() {
+        Decided::AtOnce => "with the match; final once time has passed it",
+        Decided::AtWatermark => "once time has passed the match",
+        Decided::AtClose => "once the window is over",
+    };
+    match rule.window.lateness() {
+        Some(lateness) => format!("{known}; {lateness} later, for late events"),
+        None => known.to_owned(),
     }
 }
 
@@ -179,21 +209,44 @@ fn groups(rule: &Rule) -> String {
 }
 
 fn state(rule: &Rule) -> String {
-    match &rule.window {
-        WindowSpec::Single => "none".to_owned(),
-        WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
-            let within = rule.window.within().unwrap_or_default();
+    let kept = match &rule.window {
+        WindowSpec::Single => return "none".to_owned(),
+        WindowSpec::Aggregate(aggregate) => {
             let events = grouped(limits::EVENTS_PER_KEY as u64);
-            let keys = match rule.group_by.len() {
-                0 => String::new(),
-                _ => format!(
-                    " for each of {} groups",
-                    grouped(limits::KEYS_PER_RULE as u64)
-                ),
-            };
-            format!("the matches of the last {within}, at most {events}{keys} and tenant")
+            match aggregate.extent {
+                Extent::Sliding { within } => {
+                    format!("the matches of the last {within}, at most {events}")
+                }
+                Extent::Tumbling { size } | Extent::Hopping { size, .. } => {
+                    format!("the matches of {size}, at most {events}")
+                }
+                Extent::Session { .. } => format!("the matches of a session, at most {events}"),
+                Extent::Last { matches, keep } => {
+                    format!("the last {} matches, for {keep}", grouped(matches.into()))
+                }
+            }
         }
-    }
+        WindowSpec::Sequence(sequence) => {
+            let partials = grouped(limits::PARTIALS_PER_KEY as u64);
+            let within = sequence.within;
+            format!("matches begun in the last {within}, at most {partials}")
+        }
+        WindowSpec::Scripted(scripted) => {
+            let bytes = grouped(limits::SCRIPT_STATE_BYTES as u64);
+            format!(
+                "what its script keeps, at most {bytes} bytes, for {}",
+                scripted.keep
+            )
+        }
+    };
+    let keys = match rule.group_by.len() {
+        0 => String::new(),
+        _ => format!(
+            " for each of {} groups",
+            grouped(limits::KEYS_PER_RULE as u64)
+        ),
+    };
+    format!("{kept}{keys} and tenant")
 }
 
 /// Whether the script has a part in it, and when each is asked.
@@ -260,6 +313,7 @@ fn object(rule: &Rule, outline: &Outline) -> Value {
     json!({
         "rule": list::object(rule),
         "fires": fires(rule),
+        "known": rule.window.has_state().then(|| known(rule)),
         "state": state(rule),
         "asked": gate(&outline.gate),
         "script_runs": gate(&outline.script),

@@ -15,7 +15,9 @@ use crate::terminal::{self, stdout};
 /// Columns between two cells.
 const GAP: usize = 2;
 /// A title is never cut shorter.
-const LEAST_TITLE: usize = 24;
+const LEAST_TITLE: usize = 16;
+/// What a rule asks is cut here; `explain` tells all of it.
+const MOST_FIRES: usize = 26;
 
 /// Runs the verb.
 pub fn list(folder: &Path, json: bool) -> Result<Exit, CliError> {
@@ -67,7 +69,7 @@ fn row(rule: &Rule, columns: usize) -> Vec<Cell> {
     let mut row = vec![
         Cell::new(&rule.id),
         Cell::styled(rule.severity.as_str(), terminal::severity(rule.severity)),
-        Cell::new(window(rule)),
+        Cell::new(fitted(&window(rule), MOST_FIRES)),
         Cell::new(exceptions),
     ];
     row.truncate(columns);

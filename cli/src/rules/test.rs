@@ -1,9 +1,12 @@
 //! `larum rules test`: plays the cases beside each rule and compares.
 //!
-//! What a case says must hold as it is written, with events of equal time in other orders, and with every event
-//! sent twice: whoever writes a rule should not have to think of either.
+//! What a case says must hold as it is written, with events of equal time in other orders, with events out of order as
+//! far as the rules wait for them, and with every event sent twice: whoever writes a rule should not have to think of
+//! any of it.
 
 mod expected;
+
+mod disorder;
 
 mod near;
 
@@ -19,6 +22,7 @@ use clap::Args;
 use larum_event::Alert;
 use larum_rule::{Matcher, Rule};
 
+use self::expected::Expected;
 use self::near::Near;
 use self::play::{Played, Way, other_ways, play};
 use self::report::Report;
@@ -28,6 +32,8 @@ use crate::rule_files;
 
 /// Alerts of a quiet case that are listed.
 const ALERTS_SHOWN: usize = 5;
+/// Lines of a case whose order is told.
+const LINES_SHOWN: usize = 30;
 
 /// Play the cases beside each rule and tell what came of them
 #[derive(Debug, Args)]
@@ -36,7 +42,7 @@ A rule folder holds its cases in cases/: fires*.ndjson must raise at least one a
 quiet*.ndjson none. Where fires-x.alerts.ndjson stands beside fires-x.ndjson, exactly its alerts must come \
 (rule, key, count, trigger.seq, as far as given). cases/uses.toml names rule folders whose alerts the \
 cases need: rules = [\"authentication/repeated_failed_logins\"]. Every case is also played with events of equal time \
-in other orders, and with every event sent twice.
+in other orders, with events out of order by up to the rules' .lateness(..), and with every event sent twice.
 
 Exits with 0 when all cases pass, with 1 when one fails, with 2 when rules do not load.
 
@@ -199,12 +205,19 @@ fn test_case(suite: &Suite, case: &Case) -> (Verdict, Vec<String>) {
             let right = expected.len() == played.alerts.len()
                 && expected
                     .iter()
-                    .zip(&played.alerts)
-                    .all(|(it, alert)| it.is(alert));
+                    .zip(played.timed())
+                    .all(|(it, (alert, time))| it.is(alert, time));
             if !right {
                 let wanted = expected.iter().map(|it| format!("expected  {it}"));
-                let came = played.alerts.iter();
-                let came = came.map(|alert| format!("came      {}", expected::shown(alert)));
+                let with_time = expected.iter().any(Expected::asks_for_time);
+                let came = played.timed().map(|(alert, time)| {
+                    if with_time {
+                        expected::shown_with_time(alert, time)
+                    } else {
+                        expected::shown(alert)
+                    }
+                });
+                let came = came.map(|alert| format!("came      {alert}"));
                 let lines = wanted.chain(came).collect();
                 problems.push(Problem::listing("other alerts than expected", lines));
             }
@@ -219,7 +232,7 @@ fn test_case(suite: &Suite, case: &Case) -> (Verdict, Vec<String>) {
         }
         (Kind::Fires | Kind::Quiet, _) => {}
     }
-    let ways = other_ways(case);
+    let ways = other_ways(suite, case);
     if problems.is_empty() {
         problems.extend(ways.iter().filter_map(|way| {
             let other = play(suite, case, *way);
@@ -303,11 +316,25 @@ fn other_alerts(written: &Played, other: &Played, way: Way) -> Option<Problem> {
     if told(written) == told(other) {
         return None;
     }
-    let mut lines = vec!["as written:".to_owned()];
+    let mut lines = Vec::new();
+    if let Way::Disordered { .. } = way {
+        lines.push(format!("in the order of lines {}", order(&other.order)));
+    }
+    lines.push("as written:".to_owned());
     lines.extend(listed(&written.alerts));
     lines.push("this way:".to_owned());
     lines.extend(listed(&other.alerts));
     Some(Problem::listing(format!("other alerts {way}"), lines))
+}
+
+/// The lines in the order in which they were played.
+fn order(lines: &[u64]) -> String {
+    let shown = lines.iter().take(LINES_SHOWN);
+    let mut shown: Vec<String> = shown.map(u64::to_string).collect();
+    if lines.len() > LINES_SHOWN {
+        shown.push("..".to_owned());
+    }
+    shown.join(" ")
 }
 
 fn told(played: &Played) -> Vec<(&str, String, u64)> {
@@ -333,4 +360,48 @@ fn listed(alerts: &[Alert]) -> Vec<String> {
         lines.push("none".to_owned());
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use larum_event::Span;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn other_alerts_of_another_order_name_the_seed_and_the_order() {
+        let alert: Alert = serde_json::from_value(json!({
+            "alertId": "a", "revision": 1, "status": "final", "rule": "r", "severity": "low", "key": {},
+            "count": 2, "first": "2026-11-20T12:00:00Z", "last": "2026-11-20T12:00:01Z",
+            "trigger": {"id": "e"}, "evidence": [], "message": "m", "depth": 1,
+        }))
+        .unwrap();
+        let written = Played {
+            alerts: vec![alert],
+            ..Played::default()
+        };
+        let other = Played {
+            order: vec![2, 1, 3],
+            ..Played::default()
+        };
+        let lateness = Span::from_seconds(30);
+        let way = Way::Disordered { seed: 4, lateness };
+        let problem = other_alerts(&written, &other, way).unwrap();
+        assert_eq!(
+            problem.message,
+            "other alerts with events up to 30s out of order (seed 4)"
+        );
+        assert_eq!(
+            problem.details,
+            [
+                "in the order of lines 2 1 3",
+                "as written:",
+                "r, count 2",
+                "this way:",
+                "none"
+            ]
+        );
+        assert!(other_alerts(&written, &written, way).is_none());
+    }
 }

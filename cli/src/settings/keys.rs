@@ -84,7 +84,7 @@ const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>, 
 }
 
 /// Every key but those of channels, which have names of their own.
-pub const KEYS: [Key; 13] = [
+pub const KEYS: [Key; 14] = [
     key("store", "LARUM_STORE", Some("--store"), Kind::Text),
     key("rules", "LARUM_RULES", Some("--rules"), Kind::Text),
     key("listen", "LARUM_LISTEN", Some("--listen"), Kind::Text),
@@ -108,6 +108,7 @@ pub const KEYS: [Key; 13] = [
         Kind::Number,
     ),
     key("max_lag", "LARUM_MAX_LAG", Some("--max-lag"), Kind::Text),
+    key("lateness", "LARUM_LATENESS", Some("--lateness"), Kind::Text),
     key(
         "checkpoint_events",
         "LARUM_CHECKPOINT_EVENTS",

@@ -69,8 +69,8 @@ fn lists_show_how_many_exceptions_a_rule_has() {
     let ran = folder(EXCEPT).run(&["rules", "list"]).exits(0);
     assert_eq!(
         ran.stdout,
-        "id                 severity  fires    except  title\n\
-         auth.two_failures  high      2 in 1m  1       Two failures\n"
+        "id                 severity  fires             except  title\n\
+         auth.two_failures  high      count >= 2 in 1m  1       Two failures\n"
     );
     let ran = folder(EXCEPT).run(&["rules", "list", "--json"]).exits(0);
     let exception = &ran.json_lines()[0]["exceptions"][0];

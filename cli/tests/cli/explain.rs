@@ -43,7 +43,8 @@ fn a_rule_tells_what_it_reads_when_it_fires_and_what_it_keeps() {
 Two failures
   file        auth/two/rule.rhai:1
   reads       security.auth.login
-  fires       at once, at match 2 of a group within 1m; then is silent for 1h
+  fires       at count >= 2 in 1m; then is silent for 1h
+  known       with the match; final once time has passed it
   groups      data.host
   state       the matches of the last 1m, at most 100,000 for each of 1,000,000 groups and tenant
   decided     natively
@@ -73,7 +74,8 @@ fn each_event_of_a_file_is_a_match_or_the_reason_why_it_is_none() {
          \x20    3  no match  it has no data.host to be grouped by\n\
          \x20    4  no match  exception 1 keeps it out\n\
          \x20    5  no match  the condition does not hold\n\
-         \x20    6  no match  the rule does not read its topic\n"
+         \x20    6  no match  the rule does not read its topic\n\n\
+         \x20 reached     1 of 2 within 1m (host=web-1)\n"
     );
 }
 

@@ -1,7 +1,7 @@
 use super::run::Folder;
 
-const VERBS: [&str; 9] = [
-    "demo", "serve", "detect", "rules", "decode", "events", "alerts", "tree", "config",
+const VERBS: [&str; 10] = [
+    "demo", "serve", "detect", "rules", "decode", "events", "alerts", "tree", "windows", "config",
 ];
 
 #[test]

@@ -96,7 +96,7 @@ fn expected_alerts_are_compared_as_far_as_they_are_given() {
         (r#""kee":{"user":"ada"}"#, "did you mean \"key\"?"),
         (
             r#""severity":"low""#,
-            "`severity` of an expected alert is not compared, only `rule`, `key`, `count`, `trigger`",
+            "`severity` of an expected alert is not compared, only `rule`, `key`, `count`, `value`, `time`, `trigger`",
         ),
         (
             r#""trigger":{"sequence":9}"#,
@@ -294,8 +294,8 @@ fn rules_are_listed_for_people_and_for_machines() {
     let ran = folder.run(&["rules", "list"]).exits(0);
     assert_eq!(
         ran.stdout,
-        "id                 severity  fires    title\n\
-         auth.two_failures  high      2 in 1m  Two failures\n"
+        "id                 severity  fires             title\n\
+         auth.two_failures  high      count >= 2 in 1m  Two failures\n"
     );
     let ran = folder.run(&["rules", "list", "--json"]).exits(0);
     let rule = ran.json_lines().remove(0);

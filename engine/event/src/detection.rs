@@ -58,6 +58,8 @@ pub struct Match {
     pub place: Place,
     /// How far its clock had come with this event; what lies before it, less the rule's lateness, is late.
     pub watermark: Watermark,
+    /// Whether its source joins: what would be late counts as soon as it still can.
+    pub joins: bool,
     /// The event.
     pub event_id: EventId,
     /// For rules with steps: bit `i` for step `i`, and [`Sequence::STOP`](crate::Sequence::STOP). 1 for others.
@@ -123,6 +125,17 @@ impl Watermark {
             None => 0,
         };
         Self { time, rank }
+    }
+
+    /// The time at which an event counts that must not lie before this: its own, or the next there is.
+    pub fn not_before(self, time: Timestamp, sequence: Option<u64>) -> Timestamp {
+        if Self::of(time, sequence) >= self {
+            return time;
+        }
+        if Self::of(self.time, sequence) >= self {
+            return self.time;
+        }
+        self.time.saturating_add(Span::from_nanos(1))
     }
 
     /// So much earlier; the very same for no time at all.

@@ -68,6 +68,11 @@ pub enum RecordBody {
     UnitAttached(UnitChange),
     /// A durable consumer has taken everything up to a position.
     CursorMoved(CursorMoved),
+    /// Time has passed while nothing arrived.
+    Tick {
+        /// The wall clock.
+        at: Timestamp,
+    },
 }
 
 impl RecordBody {
@@ -80,7 +85,8 @@ impl RecordBody {
             | Self::EpochCommit(_)
             | Self::UnitDetached(_)
             | Self::UnitAttached(_)
-            | Self::CursorMoved(_) => None,
+            | Self::CursorMoved(_)
+            | Self::Tick { .. } => None,
         }
     }
 }

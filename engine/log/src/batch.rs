@@ -229,7 +229,8 @@ pub(crate) fn check_control(bodies: &[RecordBody]) -> Result<(), LogError> {
             Kind::RuleSetActivated
             | Kind::UnitDetached
             | Kind::UnitAttached
-            | Kind::CursorMoved => {}
+            | Kind::CursorMoved
+            | Kind::Tick => {}
             kind @ (Kind::Event
             | Kind::Alert
             | Kind::System

@@ -52,7 +52,8 @@ pub(crate) fn body_bytes(body: &RecordBody) -> usize {
         RecordBody::EpochCommit(_)
         | RecordBody::UnitDetached(_)
         | RecordBody::UnitAttached(_)
-        | RecordBody::CursorMoved(_) => 0,
+        | RecordBody::CursorMoved(_)
+        | RecordBody::Tick { .. } => 0,
     }
 }
 

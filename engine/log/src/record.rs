@@ -32,10 +32,11 @@ pub(crate) enum Kind {
     UnitDetached,
     UnitAttached,
     CursorMoved,
+    Tick,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Event,
         Self::Alert,
         Self::System,
@@ -45,6 +46,7 @@ impl Kind {
         Self::UnitDetached,
         Self::UnitAttached,
         Self::CursorMoved,
+        Self::Tick,
     ];
 
     pub(crate) const fn number(self) -> i64 {
@@ -58,6 +60,7 @@ impl Kind {
             Self::UnitDetached => 12,
             Self::UnitAttached => 13,
             Self::CursorMoved => 14,
+            Self::Tick => 15,
         }
     }
 
@@ -85,6 +88,7 @@ impl Kind {
             RecordBody::UnitDetached(_) => Self::UnitDetached,
             RecordBody::UnitAttached(_) => Self::UnitAttached,
             RecordBody::CursorMoved(_) => Self::CursorMoved,
+            RecordBody::Tick { .. } => Self::Tick,
         }
     }
 
@@ -109,6 +113,7 @@ impl Kind {
             Self::UnitDetached => "unit detached",
             Self::UnitAttached => "unit attached",
             Self::CursorMoved => "cursor moved",
+            Self::Tick => "tick",
         }
     }
 }
@@ -121,6 +126,7 @@ pub(crate) fn encode(body: &RecordBody) -> Option<Vec<u8>> {
         RecordBody::EpochCommit(body) => Some(pack(body)),
         RecordBody::UnitDetached(body) | RecordBody::UnitAttached(body) => Some(pack(body)),
         RecordBody::CursorMoved(body) => Some(pack(body)),
+        RecordBody::Tick { at } => Some(pack(at)),
     }
 }
 
@@ -186,6 +192,7 @@ fn decode(
         Kind::UnitDetached => RecordBody::UnitDetached(unpack(bytes)?),
         Kind::UnitAttached => RecordBody::UnitAttached(unpack(bytes)?),
         Kind::CursorMoved => RecordBody::CursorMoved(unpack(bytes)?),
+        Kind::Tick => RecordBody::Tick { at: unpack(bytes)? },
     })
 }
 
@@ -245,6 +252,9 @@ mod tests {
             consumer: "siem".into(),
             position: Position(3),
         }));
+        check(RecordBody::Tick {
+            at: Timestamp::from_nanos(1_780_000_000_000_000_001),
+        });
     }
 
     #[test]

@@ -261,7 +261,8 @@ impl StoredEvent {
             | larum_event::RecordBody::EpochCommit(_)
             | larum_event::RecordBody::UnitDetached(_)
             | larum_event::RecordBody::UnitAttached(_)
-            | larum_event::RecordBody::CursorMoved(_) => return None,
+            | larum_event::RecordBody::CursorMoved(_)
+            | larum_event::RecordBody::Tick { .. } => return None,
         };
         Some(Self {
             position: record.position,

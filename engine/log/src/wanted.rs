@@ -172,7 +172,8 @@ fn is_of_kind(number: i64, query: &EventQuery) -> bool {
         | Kind::EpochCommit
         | Kind::UnitDetached
         | Kind::UnitAttached
-        | Kind::CursorMoved => false,
+        | Kind::CursorMoved
+        | Kind::Tick => false,
     }
 }
 

@@ -202,7 +202,7 @@ impl Clocks {
         let watermark = clocks.map_or(Watermark::MIN, TenantClocks::watermark);
         Stamp {
             clock: TENANT_CLOCK,
-            counts_at: not_before(watermark, event.time, event.sequence),
+            counts_at: watermark.not_before(event.time, event.sequence),
             before: watermark,
             watermark,
         }
@@ -233,22 +233,16 @@ impl Clocks {
         self.tenants.len()
     }
 
+    /// Whether ticks move the clock of any tenant.
+    pub fn follow_wall_clock(&self) -> bool {
+        self.tenants.values().any(TenantClocks::follows_wall_clock)
+    }
+
     /// The least watermark over all tenants: event time has come this far everywhere.
     pub fn watermark(&self) -> Timestamp {
         let all = self.tenants.values().map(|clocks| clocks.watermark().time);
         all.min().unwrap_or(Timestamp::MIN)
     }
-}
-
-/// The time itself, or the earliest at which an event of that sequence is not before `watermark`.
-fn not_before(watermark: Watermark, time: Timestamp, sequence: Option<u64>) -> Timestamp {
-    if Watermark::of(time, sequence) >= watermark {
-        return time;
-    }
-    if Watermark::of(watermark.time, sequence) >= watermark {
-        return watermark.time;
-    }
-    watermark.time.saturating_add(Span::from_nanos(1))
 }
 
 /// Nothing comes on a clock any more.

@@ -150,6 +150,7 @@ impl Pipeline {
                 }
                 detections.append(&mut answer.detections);
                 self.sequencer.note_late(&mut epoch, answer.late);
+                self.sequencer.note_faults(&mut epoch, answer.faults);
             }
             self.sequencer
                 .raise(&mut epoch, layer, detections, &mut self.matcher);
@@ -193,6 +194,11 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+
+    /// One unit's window, to look into.
+    pub fn window(&self, unit: Unit) -> Option<&Window> {
+        self.windows.get(&unit)
     }
 
     /// Takes one unit's window out, state and all.

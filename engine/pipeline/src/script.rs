@@ -17,23 +17,20 @@ impl RuleScript {
 }
 
 impl Script for RuleScript {
-    fn event(&mut self, event: &Event, state: &str) -> ScriptAnswer {
+    fn event(&mut self, event: &Event, state: &str) -> Result<ScriptAnswer, String> {
         answer(self.0.event(event, state))
     }
 
-    fn timer(&mut self, time: Timestamp, state: &str) -> ScriptAnswer {
+    fn timer(&mut self, time: Timestamp, state: &str) -> Result<ScriptAnswer, String> {
         answer(self.0.timer(time, state))
     }
 }
 
-/// A script that fails says nothing, and its state stays as it was.
-fn answer(answer: Result<larum_rule::ScriptAnswer, RuleFault>) -> ScriptAnswer {
-    let Ok(answer) = answer else {
-        return ScriptAnswer::default();
-    };
-    ScriptAnswer {
+fn answer(answer: Result<larum_rule::ScriptAnswer, RuleFault>) -> Result<ScriptAnswer, String> {
+    let answer = answer.map_err(|fault| fault.message)?;
+    Ok(ScriptAnswer {
         state: Some(answer.state.unwrap_or_default().into()),
         timer: answer.timer,
         fired: answer.fired.map(|text| text.to_json().into()),
-    }
+    })
 }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use larum_event::{Alert, Event, Match, Place, Position, RuleId, Timestamp};
 use larum_rule::RuleSet;
+use larum_window::ScriptFault;
 use serde::{Deserialize, Serialize};
 
 use crate::breakers::{LeftOut, Missed, RuleBreakers};
 use crate::causes::Causes;
 use crate::clocks::{Clocks, Sighting, WatermarkStep};
-use crate::epoch::{Epoch, Input, Item, Outcome};
+use crate::epoch::{Epoch, Input, Item, Outcome, RuleFaultAt};
 use crate::error::CheckpointError;
 use crate::late::{LateMatch, LateMatches};
 use crate::monotonic::Monotonic;
@@ -135,6 +136,11 @@ impl Sequencer {
         self.state.clocks.tenants()
     }
 
+    /// Whether the time of any tenant goes with the wall clock, so that ticks move it.
+    pub fn follows_wall_clock(&self) -> bool {
+        self.state.clocks.follow_wall_clock()
+    }
+
     /// Takes note of an alert that was raised elsewhere, for the depth of what it causes.
     pub fn recall(&mut self, alert: &Event) {
         if let Some(raised) = Alert::from_event(alert) {
@@ -233,6 +239,26 @@ impl Sequencer {
     pub fn retain(&self, matches: &mut Vec<Match>) {
         if !self.left_out.is_empty() {
             matches.retain(|found| !self.left_out.contains(&found.rule));
+        }
+    }
+
+    /// Takes note of scripts that failed while windows ran them, in any order.
+    pub fn note_faults(&self, epoch: &mut Epoch, mut faults: Vec<(Place, ScriptFault)>) {
+        faults.retain(|(_, fault)| !self.left_out.contains(&fault.rule));
+        faults.sort_by(|(a, one), (b, other)| {
+            (a, one.rule, &one.event).cmp(&(b, other.rule, &other.event))
+        });
+        for (place, fault) in faults {
+            let Some(rule) = self.set.rule(fault.rule) else {
+                continue;
+            };
+            epoch.outcome.faults.push(RuleFaultAt {
+                rule: rule.id.clone(),
+                number: fault.rule,
+                event: fault.event,
+                place,
+                message: fault.message,
+            });
         }
     }
 

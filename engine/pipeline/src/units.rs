@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Detection, Match, Place, WindowSpec};
+use larum_event::{Detection, Match, Place};
 use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
-use larum_window::{Added, Window};
+use larum_window::{Added, ScriptFault, Window};
 
 use crate::breakers::LeftOut;
 use crate::clocks::{WatermarkStep, whole};
@@ -59,6 +59,8 @@ pub struct WindowAnswer {
     pub detections: Vec<Detection>,
     /// Matches that came too late to count.
     pub late: Vec<LateMatch>,
+    /// Scripts that failed, each with the place of what it failed on.
+    pub faults: Vec<(Place, ScriptFault)>,
 }
 
 /// What a matcher found.
@@ -116,10 +118,7 @@ pub fn match_items(
         matcher.leave_out(left_out.of(&item.event.envelope().tenant));
         matcher.matches(layer, &item.event, &mut found, &mut failed);
         for found in found.drain(..) {
-            let found = match_of(item, layer, found);
-            matched
-                .matches
-                .push(in_own_time(matcher.set(), item, found));
+            matched.matches.push(match_of(item, layer, found));
         }
         for fault in failed.drain(..) {
             let fault = fault_at(matcher.set(), &fault, item);
@@ -144,7 +143,7 @@ fn match_of(item: &Item, layer: u8, found: RuleMatch) -> Match {
         tenant: envelope.tenant.clone(),
         clock: item.clock,
         key: found.key,
-        time: item.time,
+        time: envelope.time,
         sequence: item.sequence,
         place: item.place,
         event_id: envelope.id.clone(),
@@ -153,20 +152,12 @@ fn match_of(item: &Item, layer: u8, found: RuleMatch) -> Match {
             0 => item.watermark,
             _ => whole(item.before),
         },
+        // How late it may be is the rule's to say, so it is the window that moves it.
+        joins: item.time > envelope.time,
         steps: found.steps,
         values: found.values,
         event: found.wants_event.then(|| item.event.clone()),
     }
-}
-
-/// A single event says when it happened, wherever it counts in windows.
-fn in_own_time(set: &RuleSet, item: &Item, found: Match) -> Match {
-    let rule = set.rule(found.rule);
-    if rule.is_some_and(|rule| rule.window == WindowSpec::Single) {
-        let time = item.event.envelope().time;
-        return Match { time, ..found };
-    }
-    found
 }
 
 /// The fault of a rule on one event, with the rule's name.
@@ -204,6 +195,7 @@ pub fn run_window(window: &mut Window, work: WindowWork) -> WindowAnswer {
             answer.add(window, found);
         }
         window.advance(&moved, &mut answer.detections);
+        answer.note_faults(window, moved.place);
     }
     for found in matches {
         answer.add(window, found);
@@ -217,10 +209,17 @@ impl WindowAnswer {
             place: found.place,
             rule: found.rule,
         };
+        let place = found.place;
         match window.add(found, &mut self.detections) {
             Added::Counted => {}
             Added::Late => self.late.push(late),
         }
+        self.note_faults(window, place);
+    }
+
+    fn note_faults(&mut self, window: &mut Window, place: Place) {
+        let faults = window.take_script_faults().into_iter();
+        self.faults.extend(faults.map(|fault| (place, fault)));
     }
 
     /// The end of input for `window`.

@@ -134,6 +134,16 @@ impl Diagnostic {
         Self::at_line(Level::Refused, file, line, Refusal::new(code, message))
     }
 
+    /// What a front end loads and is probably not meant, at a line of its file, counted from 1.
+    pub fn warning(
+        file: &RuleFile,
+        line: usize,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::at_line(Level::Warning, file, line, Refusal::new(code, message))
+    }
+
     /// What a front end cannot load at all, at a line of its file, counted from 1; 0 for the whole.
     pub fn error(
         file: &RuleFile,

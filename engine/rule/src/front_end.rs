@@ -7,7 +7,9 @@ use std::sync::Arc;
 use larum_event::{RuleFile, RuleId, Severity};
 
 use crate::diagnostic::Diagnostic;
-use crate::predicate::{Expression, PathMap, PredicateSetBuilder, ViewId};
+use crate::predicate::{Expression, PathMap, PredicateSetBuilder, Slot, ViewId};
+use crate::reading::CompiledCorrelation;
+use crate::rule::Audience;
 
 /// Reads the documents of one rule language.
 pub trait FrontEnd: fmt::Debug + Send + Sync {
@@ -37,11 +39,13 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
 pub struct Compiled {
     /// Rules, in any order.
     pub rules: Vec<CompiledRule>,
+    /// Fields that hold the time of a record, first those that go before; none where no rule is over time.
+    pub times: Vec<Slot>,
     /// What is wrong. A [`Level::Refused`](crate::Level::Refused) document stays out and the others load.
     pub findings: Vec<Diagnostic>,
 }
 
-/// A rule of another language: one that a single event satisfies.
+/// A rule of another language: one that a single event satisfies, or one over what such rules find.
 #[derive(Debug)]
 pub struct CompiledRule {
     /// Its id among all rules; also the topic of its alerts.
@@ -62,10 +66,15 @@ pub struct CompiledRule {
     pub file: Arc<str>,
     /// The line of its document, from 1.
     pub line: usize,
-    /// One of these must hold, each for events of its view.
+    /// One of these must hold, each for events of its view. None for a correlation.
     pub programs: Vec<(ViewId, Expression)>,
+    /// Of a rule over what other rules find.
+    pub correlation: Option<CompiledCorrelation>,
+    /// Who hears of its alerts.
+    pub audience: Audience,
     /// Fields that it names, and what they are called in some of the events that it reads.
     pub synonyms: Vec<(Arc<str>, Arc<str>)>,
-    /// Changes when, and only when, something changes that decides a match.
+    /// Changes when, and only when, something changes that decides a match. Of a correlation, without the rules
+    /// that it is over.
     pub semantic_hash: [u8; 32],
 }

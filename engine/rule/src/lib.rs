@@ -34,6 +34,8 @@ mod rule;
 
 mod layers;
 
+mod reading;
+
 mod front_end;
 
 mod advice;
@@ -67,6 +69,7 @@ pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outl
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
 pub use load::RuleLoader;
 pub use matcher::{Matcher, RuleMatch, ScriptAnswer, ScriptedRule};
+pub use reading::{Capture, CompiledCorrelation, CompiledStep, StepSource};
 pub use record_matcher::RecordMatcher;
-pub use rule::{KeyPart, Rule, RuleStep};
+pub use rule::{Audience, KeyPart, Rule, RuleStep};
 pub use set::RuleSet;

@@ -4,6 +4,8 @@ mod foreign;
 
 mod programs;
 
+mod readings;
+
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -23,8 +25,9 @@ use crate::exception::{self, Written};
 use crate::front_end::FrontEnd;
 use crate::layers;
 use crate::predicate::{
-    BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, ViewId,
+    BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, Slot, ViewId,
 };
+use crate::reading::CompiledCorrelation;
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{Checker, Source, functions_of, to_arguments};
@@ -99,6 +102,8 @@ struct Loaded {
     asks: Asks,
     /// Of a rule that a front end compiled.
     programs: Option<Vec<(ViewId, Expression)>>,
+    /// Of one over what other rules find.
+    correlation: Option<CompiledCorrelation>,
 }
 
 /// Collects what the files say.
@@ -114,6 +119,7 @@ struct Loader {
     predicates: PredicateSetBuilder,
     premises: Premises,
     layout: PathMap,
+    times: Vec<Slot>,
     interprets: bool,
     catalogue: Catalogue,
     /// Exceptions by the number of their file.
@@ -138,6 +144,7 @@ impl Loader {
             predicates: PredicateSetBuilder::default(),
             premises: Premises::default(),
             layout: PathMap::default(),
+            times: Vec::new(),
             interprets: false,
             catalogue: Catalogue::default(),
             exceptions: Vec::new(),
@@ -215,6 +222,7 @@ impl Loader {
                     place: finished.place,
                     asks: finished.asks,
                     programs: None,
+                    correlation: None,
                 }));
         }
         self.mismatches(known, file);
@@ -281,6 +289,7 @@ impl Loader {
         let compiled = front_end.compile(&own, &premise, &mut self.predicates);
         self.layout.join(front_end.layout());
         self.problems.extend(compiled.findings);
+        self.times.extend(compiled.times);
         let numbers: HashMap<&str, usize> = files
             .iter()
             .enumerate()
@@ -309,11 +318,12 @@ impl Loader {
         if !has_error(&self.problems) {
             self.order(files);
             self.except(files);
+            self.seal_correlations();
         }
-        let mut programs = Programs::default();
+        let (mut programs, mut readings) = Default::default();
         if !has_error(&self.problems) {
             match self.programs() {
-                Ok(found) => programs = found,
+                Ok(found) => (programs, readings) = found,
                 Err(error) => self.problems.push(too_much(&error)),
             }
         }
@@ -340,6 +350,8 @@ impl Loader {
             layout: self.layout,
             rules,
             programs,
+            readings,
+            times: self.times,
             catalogue: self.catalogue,
             excepted: self.excepted.map(Arc::new),
         })

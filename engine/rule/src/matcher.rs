@@ -6,6 +6,8 @@
 
 mod candidates;
 
+mod correlate;
+
 mod explain;
 
 mod script;
@@ -32,7 +34,7 @@ use crate::exception::{Excepted, ExceptionMatcher};
 use crate::predicate::{
     PredicateId, PredicateMatcher, Record, RecordReader, Slot, ValueKind, Work,
 };
-use crate::rule::{Rule, RuleStep};
+use crate::rule::{Audience, Rule, RuleStep};
 use crate::sandbox;
 use crate::script::{Prepare, Source};
 use crate::set::RuleSet;
@@ -198,6 +200,9 @@ impl Matcher {
             if is_other || self.left_out.contains(&number) {
                 continue;
             }
+            if rule.audience == Audience::Nobody {
+                continue;
+            }
             match self.holds((program, decides), (number, rule, step), event) {
                 Ok(true) => {}
                 Ok(false) => continue,
@@ -239,6 +244,9 @@ impl Matcher {
                 values,
                 wants_event: rule.wants_events(),
             });
+        }
+        if !set.readings.is_empty() {
+            self.correlate(&set, &found, event, out);
         }
         self.found = found;
     }
@@ -311,6 +319,10 @@ impl Matcher {
                 held.push((decides, answer));
             }
         }
+        // Of a rule over others, what is read holds as soon as their programs do.
+        let read = set.readings.steps_of(number);
+        let read = read.filter(|program| found.contains(program));
+        held.extend(read.map(|_| (Decides::Program, Ok(true))));
         self.found = found;
         held
     }

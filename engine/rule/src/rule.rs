@@ -19,6 +19,18 @@ pub struct KeyPart {
     pub path: Arc<str>,
 }
 
+/// Who hears of a rule's alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Audience {
+    /// Everybody.
+    #[default]
+    Everyone,
+    /// Rules that read them, and nobody else.
+    RulesAbove,
+    /// It raises none: other rules read the events that it finds.
+    Nobody,
+}
+
 /// A detection rule, loaded and checked.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -54,6 +66,8 @@ pub struct Rule {
     pub line: usize,
     /// Events that are no matches, as `except.toml` beside it says.
     pub exceptions: Vec<Exception>,
+    /// Who hears of its alerts.
+    pub audience: Audience,
     /// Of a rule of another language: fields that it names, and what they are called in some events.
     pub(crate) synonyms: Vec<(Arc<str>, Arc<str>)>,
     /// Its conditions: one, or one for each step.
@@ -161,6 +175,22 @@ impl Rule {
         let parts = self.group_by.iter();
         parts
             .map(|part| (part, event_key(event, &part.path)))
+            .collect()
+    }
+
+    /// What `event` has for each member of the group key where events of `step` have it, each with its path.
+    pub fn step_key_values<'r>(
+        &'r self,
+        step: &'r RuleStep,
+        event: &Event,
+    ) -> Vec<(&'r str, Option<KeyValue>)> {
+        if step.key_paths.is_empty() {
+            let values = self.key_values(event).into_iter();
+            return values.map(|(part, value)| (&*part.path, value)).collect();
+        }
+        let paths = step.key_paths.iter();
+        paths
+            .map(|path| (&**path, event_key(event, path)))
             .collect()
     }
 

@@ -15,7 +15,8 @@ use crate::diagnostic::Diagnostic;
 use crate::draft::alert_topic;
 use crate::layers::reads_alerts;
 use crate::load::{Programs, RuleLoader};
-use crate::predicate::{PathMap, PredicateSet};
+use crate::predicate::{PathMap, PredicateSet, Slot};
+use crate::reading::Readings;
 use crate::rule::{Rule, RuleStep};
 
 /// The rules of some files, as plain data: cheap to share between threads in an `Arc`.
@@ -40,6 +41,10 @@ pub struct RuleSet {
     pub(crate) layout: PathMap,
     /// Which program is about which rule.
     pub(crate) programs: Programs,
+    /// What rules read of what others find.
+    pub(crate) readings: Readings,
+    /// Where records hold their time, first those that go before.
+    pub(crate) times: Vec<Slot>,
 }
 
 impl RuleSet {
@@ -58,6 +63,8 @@ impl RuleSet {
             premises: Premises::default(),
             layout: PathMap::default(),
             programs: Programs::default(),
+            readings: Readings::default(),
+            times: Vec::new(),
         }
     }
 

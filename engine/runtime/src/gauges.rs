@@ -12,6 +12,7 @@ use larum_event::{Event, Position, Reason};
 use tokio::sync::watch;
 
 use crate::api::Metrics;
+use crate::ticking::TimeNeeded;
 
 /// Names counted one by one in a table.
 const NAMES: usize = 1_000;
@@ -38,6 +39,7 @@ pub struct Gauges {
     reloads: AtomicU64,
     reloads_failed: AtomicU64,
     reload_failed: AtomicBool,
+    time_needed: TimeNeeded,
     log_ready: AtomicBool,
     stopping: AtomicBool,
     stopped: watch::Sender<bool>,
@@ -79,6 +81,7 @@ impl Gauges {
             reloads: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
             reload_failed: AtomicBool::new(false),
+            time_needed: TimeNeeded::default(),
             log_ready: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
             stopped: watch::Sender::new(false),
@@ -127,6 +130,16 @@ impl Gauges {
         }
         self.accepted.fetch_add(number, Ordering::Relaxed);
         self.behind.fetch_add(behind, Ordering::Relaxed);
+    }
+
+    /// Events that were stored so far.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Whether evaluation has use for ticks.
+    pub(crate) fn time_needed(&self) -> &TimeNeeded {
+        &self.time_needed
     }
 
     /// A repetition was recognised.

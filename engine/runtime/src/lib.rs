@@ -30,6 +30,7 @@ mod supervision;
 
 mod watchdog;
 
+mod ticking;
 mod upkeep;
 
 pub mod supervise;

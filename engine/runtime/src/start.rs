@@ -156,6 +156,12 @@ impl Started {
             supervision.clone(),
             Arc::clone(&gauges),
         );
+        crate::ticking::start(
+            &threads.upkeep,
+            log.clone(),
+            supervision.clock.clone(),
+            Arc::clone(&gauges),
+        );
         let trees = TreeUnit::start_on(&threads.trees, readers.clone(), &supervision);
         let front = start_front(config, &log, &supervision, (&gauges, &readers, &threads));
         let entry =

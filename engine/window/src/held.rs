@@ -21,6 +21,11 @@ impl Order {
         }
     }
 
+    /// Moves it to where it counts, if that lies before `watermark`.
+    pub(crate) fn move_behind(&mut self, watermark: Watermark) {
+        self.time = watermark.not_before(self.time, self.sequence());
+    }
+
     /// The source's own number.
     pub(crate) fn sequence(self) -> Option<u64> {
         self.sequence.checked_sub(1)

@@ -56,6 +56,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) clock: u32,
     /// Of its clock as of the match, the rule's lateness taken off.
     pub(crate) watermark: Watermark,
+    /// Whether it counts at the watermark rather than not at all.
+    pub(crate) joins: bool,
     pub(crate) event: Taken,
 }
 
@@ -104,13 +106,16 @@ impl TenantKeys {
     /// makes room, those of lagging sources before others.
     pub(crate) fn add(
         &mut self,
-        arrival: Arrival<'_>,
+        mut arrival: Arrival<'_>,
         common: &mut Common<'_>,
         output: &mut Output<'_>,
     ) -> Added {
         let clock = self.clocks.get(&arrival.clock);
         let known = clock.map_or(Watermark::MIN, |clock| clock.watermark);
         let watermark = known.max(arrival.watermark);
+        if arrival.joins {
+            arrival.event.held.order.move_behind(watermark);
+        }
         let order = arrival.event.held.order;
         if order.watermark() < watermark {
             return Added::Late;

@@ -36,6 +36,6 @@ mod view;
 mod error;
 
 pub use error::RestoreError;
-pub use script::{Script, ScriptAnswer};
+pub use script::{Script, ScriptAnswer, ScriptFault};
 pub use view::{KeyView, PartialView};
 pub use window::{Added, ClockMoved, Window, WindowLimits, WindowStats};

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use larum_event::limits::SCRIPT_STATE_BYTES;
-use larum_event::{Event, Scripted, Span, Timestamp};
+use larum_event::{Event, EventId, Scripted, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::held::Held;
@@ -16,13 +16,30 @@ use crate::state::{Content, Fired, Report, Taken, Told};
 /// Runs the script of one rule. The same state and event always give the same answer.
 pub trait Script: Send {
     /// The next event of a key whose state is `state`, the JSON of an object.
-    fn event(&mut self, event: &Event, state: &str) -> ScriptAnswer;
+    ///
+    /// # Errors
+    /// The script failed, with a sentence for its author. The state is left as it was.
+    fn event(&mut self, event: &Event, state: &str) -> Result<ScriptAnswer, String>;
 
     /// The timer that the script set has come.
-    fn timer(&mut self, time: Timestamp, state: &str) -> ScriptAnswer;
+    ///
+    /// # Errors
+    /// As for [`Script::event`].
+    fn timer(&mut self, time: Timestamp, state: &str) -> Result<ScriptAnswer, String>;
 }
 
-/// What a script answered. One that fails answers with the state unchanged.
+/// A script failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptFault {
+    /// Number of the rule.
+    pub rule: u32,
+    /// The last event of the key.
+    pub event: EventId,
+    /// What was wrong.
+    pub message: String,
+}
+
+/// What a script answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScriptAnswer {
     /// The state from now on; `None` as it was.
@@ -37,6 +54,8 @@ pub struct ScriptAnswer {
 pub(crate) struct Scripting {
     keep: Span,
     script: Option<Box<dyn Script>>,
+    /// Of each failure since this was last asked for, the last event of the key and what was wrong.
+    pub(crate) faults: Vec<(EventId, String)>,
 }
 
 /// The state of one key.
@@ -62,6 +81,7 @@ impl Scripting {
         Self {
             keep: scripted.keep,
             script: None,
+            faults: Vec::new(),
         }
     }
 
@@ -80,7 +100,7 @@ impl ScriptState {
                 return;
             };
             let answer = script.timer(timer, self.text());
-            self.answer(answer, timer, told);
+            self.answer(answer, timer, &mut rule.faults, told);
         }
         if self.expires(rule).is_some_and(|expiry| expiry < before) {
             *self = Self::default();
@@ -92,7 +112,7 @@ impl ScriptState {
         self.count += 1;
         if let (Some(script), Some(content)) = (&mut rule.script, &event.event) {
             let answer = script.event(content, self.text());
-            self.answer(answer, event.time(), told);
+            self.answer(answer, event.time(), &mut rule.faults, told);
         }
     }
 
@@ -114,7 +134,20 @@ impl ScriptState {
         }
     }
 
-    fn answer(&mut self, answer: ScriptAnswer, now: Timestamp, told: &mut Told) {
+    fn answer(
+        &mut self,
+        answer: Result<ScriptAnswer, String>,
+        now: Timestamp,
+        faults: &mut Vec<(EventId, String)>,
+        told: &mut Told,
+    ) {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(message) => {
+                faults.extend(self.last.as_ref().map(|last| (last.id(), message)));
+                return;
+            }
+        };
         if let Some(state) = answer.state {
             if state.len() > SCRIPT_STATE_BYTES {
                 told.dropped += 1;

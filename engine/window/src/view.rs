@@ -38,6 +38,8 @@ pub struct PartialView {
     pub waits_for: String,
     /// Events it has.
     pub events: u64,
+    /// Those of the step it waits for.
+    pub of_step: u64,
     /// When it ends if nothing comes.
     pub until: Timestamp,
 }

@@ -8,7 +8,7 @@ use larum_event::{
 
 use crate::condition::{Condition, Kind};
 use crate::keys::{Arrival, Common, Output, TenantKeys};
-use crate::script::Script;
+use crate::script::{Script, ScriptFault};
 use crate::state::Taken;
 
 /// How much state a window may hold, and how long it waits for late events.
@@ -183,6 +183,7 @@ impl Window {
             key: &key,
             clock: matched.clock,
             watermark: matched.watermark.less(self.limits.lateness),
+            joins: matched.joins,
             event: Taken::of(matched),
         };
         let added = tenant.add(arrival, &mut common, &mut output);
@@ -248,6 +249,25 @@ impl Window {
         }
         self.gone
             .extend(std::mem::take(&mut self.tenants).into_keys());
+    }
+
+    /// Failures of its script since this was last asked.
+    pub fn take_script_faults(&mut self) -> Vec<ScriptFault> {
+        let Some(Condition {
+            kind: Kind::Scripted(scripting),
+            ..
+        }) = &mut self.condition
+        else {
+            return Vec::new();
+        };
+        let faults = std::mem::take(&mut scripting.faults).into_iter();
+        faults
+            .map(|(event, message)| ScriptFault {
+                rule: self.rule,
+                event,
+                message,
+            })
+            .collect()
     }
 
     /// What it holds and what it had to let go.

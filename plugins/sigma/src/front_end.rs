@@ -6,14 +6,25 @@
 use std::collections::HashMap;
 
 use larum_event::{RuleFile, RuleId, Severity, limits};
-use larum_rule::predicate::{Expression, PathMap, PredicateSetBuilder};
-use larum_rule::{Compiled, CompiledRule, Diagnostic, FrontEnd};
+use larum_rule::predicate::{Expression, PathMap, PredicateSetBuilder, ViewId};
+use larum_rule::{Audience, Compiled, CompiledRule, Diagnostic, FrontEnd};
 
+use crate::correlate::Sets;
+use crate::correlation::{Correlation, Resolved, Target, resolve};
 use crate::layout::default_layout;
-use crate::load::{LoadedRule, LogSources, SigmaLoader};
+use crate::load::{Compiled as Loaded, LoadedRule, LogSources, SigmaLoader};
 use crate::log_source::LogSourceTable;
+use crate::rule::Metadata;
 
 const LOG_SOURCES: &str = "log_sources.toml";
+/// What records that are no events call their time.
+const TIMES: [&str; 5] = [
+    "@timestamp",
+    "timestamp",
+    "SystemTime",
+    "TimeCreated",
+    "EventTime",
+];
 
 /// Reads Sigma rules and filters, each for events of its log source.
 #[derive(Debug, Clone, Default)]
@@ -47,59 +58,19 @@ impl FrontEnd for SigmaFrontEnd {
             loader.add(&file.path, &file.text);
         }
         let loaded = loader.compile(premise, predicates);
-        let by_path: HashMap<&str, &RuleFile> = files
-            .iter()
-            .map(|file| (file.path.as_str(), *file))
-            .collect();
-        let mut refuse = |path: &str, line, code, name: &str, reason: &str| {
-            if let Some(file) = by_path.get(path) {
-                let message = format!("{name:?} is not loaded: {reason}");
-                let finding = Diagnostic::refused(file, line, code, message);
-                compiled.findings.push(finding);
-            }
+        let mut out = Output {
+            files: files
+                .iter()
+                .map(|file| (file.path.as_str(), *file))
+                .collect(),
+            known: HashMap::new(),
+            compiled,
         };
         for one in &loaded.refused {
-            refuse(&one.file, one.line, "sigma", &one.name, &one.reason);
+            out.refuse(&one.file, one.line, "sigma", (&one.name, &one.reason));
         }
-        for (file, line, one) in &loaded.correlations {
-            let reason = "correlations need windows over Sigma rules, which do not run yet";
-            refuse(file, *line, "sigma-correlation", &one.title, reason);
-        }
-        let mut known: HashMap<RuleId, String> = HashMap::new();
-        for (rule, programs) in loaded.rules {
-            let id = match id(&rule) {
-                Ok(id) => id,
-                Err(reason) => {
-                    refuse(&rule.file, rule.line, "sigma-id", &rule.title, &reason);
-                    continue;
-                }
-            };
-            if let Some(other) = known.get(&id) {
-                let reason = format!("it has no id, and a rule in {other} has the same title");
-                refuse(&rule.file, rule.line, "sigma-id", &rule.title, &reason);
-                continue;
-            }
-            known.insert(id.clone(), rule.file.clone());
-            compiled.rules.push(CompiledRule {
-                id,
-                title: rule.title.into(),
-                description: rule.metadata.description.map(Into::into),
-                severity: rule.severity.unwrap_or(Severity::Medium),
-                attack: texts(rule.metadata.attack),
-                references: texts(rule.metadata.references),
-                false_positives: texts(rule.metadata.false_positives),
-                file: rule.file.into(),
-                line: rule.line,
-                programs,
-                synonyms: rule
-                    .synonyms
-                    .into_iter()
-                    .map(|(field, other)| (field.into(), other.into()))
-                    .collect(),
-                semantic_hash: rule.semantic_hash,
-            });
-        }
-        compiled
+        out.documents(loaded, predicates);
+        out.compiled
     }
 
     fn layout(&self) -> PathMap {
@@ -133,12 +104,180 @@ fn texts<T: From<String>>(texts: Vec<String>) -> Vec<T> {
     texts.into_iter().map(Into::into).collect()
 }
 
+/// Collects what the documents say.
+struct Output<'f> {
+    files: HashMap<&'f str, &'f RuleFile>,
+    /// Ids, each with the file that it stands in.
+    known: HashMap<RuleId, String>,
+    compiled: Compiled,
+}
+
+impl Output<'_> {
+    fn refuse(&mut self, path: &str, line: usize, code: &'static str, what: (&str, &str)) {
+        let (name, reason) = what;
+        if let Some(file) = self.files.get(path) {
+            let message = format!("{name:?} is not loaded: {reason}");
+            let finding = Diagnostic::refused(file, line, code, message);
+            self.compiled.findings.push(finding);
+        }
+    }
+
+    fn documents(&mut self, loaded: Loaded, predicates: &mut PredicateSetBuilder) {
+        let (mut rules, mut programs, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        for (rule, of_rule) in loaded.rules {
+            let place = (rule.file.as_str(), rule.line);
+            if let Some(id) = self.id(rule.id.as_deref(), &rule.title, place) {
+                ids.push(id);
+                rules.push(rule);
+                programs.push(of_rule);
+            }
+        }
+        let (mut correlations, mut their_ids) = (Vec::new(), HashMap::new());
+        for one in loaded.correlations {
+            let place = (one.file.as_str(), one.line);
+            if let Some(id) = self.id(one.id.as_deref(), &one.title, place) {
+                their_ids.insert(place_of(&one), id);
+                correlations.push(one);
+            }
+        }
+        let (resolved, refused) = resolve(&rules, correlations);
+        for (one, problem) in &refused {
+            let what = (one.title.as_str(), problem.reason.as_str());
+            self.refuse(&one.file, problem.line, "sigma-correlation", what);
+        }
+        let sets = Sets {
+            rules: &rules,
+            rule_ids: &ids,
+            correlation_ids: resolved
+                .iter()
+                .filter_map(|one| their_ids.get(&place_of(&one.correlation)).cloned())
+                .collect(),
+            correlations: &resolved,
+        };
+        if !resolved.is_empty() {
+            let times = TIMES.iter().map(|field| predicates.slot(field));
+            self.compiled.times = times.collect();
+        }
+        let audiences = sets.audiences();
+        let audience = |target| audiences.get(&target).copied().unwrap_or_default();
+        for number in 0..resolved.len() {
+            self.warn(&resolved, number);
+            let audience = audience(Target::Correlation(number));
+            let rule = sets.rule(number, audience, predicates);
+            self.compiled.rules.extend(rule);
+        }
+        for (number, (rule, programs)) in rules.into_iter().zip(programs).enumerate() {
+            let audience = audience(Target::Rule(number));
+            if let Some(id) = ids.get(number).cloned() {
+                let rule = compiled_rule(rule, id, programs, audience);
+                self.compiled.rules.push(rule);
+            }
+        }
+    }
+
+    /// What probably means something else to other engines.
+    fn warn(&mut self, resolved: &[Resolved], number: usize) {
+        let Some(one) = resolved.get(number).map(|one| &one.correlation) else {
+            return;
+        };
+        let file = self.files.get(one.file.as_str());
+        if let (Some(percentile), Some(file)) = (one.percentile, file) {
+            let message = format!(
+                "{:?} compares the value at percentile {} with {}; other engines may read it otherwise",
+                one.title,
+                f64::from(percentile) / 1_000.0,
+                one.bounds
+            );
+            let finding = Diagnostic::warning(file, one.line, "sigma-percentile", message);
+            self.compiled.findings.push(finding);
+        }
+    }
+
+    /// The id of a document among all rules; a second one of the same id is refused.
+    fn id(
+        &mut self,
+        own: Option<&str>,
+        title: &str,
+        (file, line): (&str, usize),
+    ) -> Option<RuleId> {
+        let reason = match id(own, title) {
+            Err(reason) => reason,
+            Ok(id) => match self.known.get(&id) {
+                Some(other) => format!("a document in {other} has its id, or its title and no id"),
+                None => {
+                    self.known.insert(id.clone(), file.to_owned());
+                    return Some(id);
+                }
+            },
+        };
+        self.refuse(file, line, "sigma-id", (title, &reason));
+        None
+    }
+}
+
+fn place_of(one: &Correlation) -> (String, usize) {
+    (one.file.clone(), one.line)
+}
+
+fn compiled_rule(
+    rule: LoadedRule,
+    id: RuleId,
+    programs: Vec<(ViewId, Expression)>,
+    audience: Audience,
+) -> CompiledRule {
+    let synonyms = rule.synonyms.into_iter();
+    CompiledRule {
+        programs,
+        audience,
+        synonyms: synonyms
+            .map(|(field, other)| (field.into(), other.into()))
+            .collect(),
+        semantic_hash: rule.semantic_hash,
+        ..described(
+            Described {
+                title: rule.title,
+                severity: rule.severity,
+                metadata: rule.metadata,
+                file: rule.file,
+                line: rule.line,
+            },
+            id,
+        )
+    }
+}
+
+/// What rules and correlations say for people.
+pub(crate) struct Described {
+    pub(crate) title: String,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) metadata: Metadata,
+    pub(crate) file: String,
+    pub(crate) line: usize,
+}
+
+/// A rule that detects nothing yet.
+pub(crate) fn described(one: Described, id: RuleId) -> CompiledRule {
+    CompiledRule {
+        id,
+        title: one.title.into(),
+        description: one.metadata.description.map(Into::into),
+        severity: one.severity.unwrap_or(Severity::Medium),
+        attack: texts(one.metadata.attack),
+        references: texts(one.metadata.references),
+        false_positives: texts(one.metadata.false_positives),
+        file: one.file.into(),
+        line: one.line,
+        programs: Vec::new(),
+        correlation: None,
+        audience: Audience::Everyone,
+        synonyms: Vec::new(),
+        semantic_hash: [0; 32],
+    }
+}
+
 /// `sigma.` and the rule's id; of a rule without one, its title in words joined by `_`.
-fn id(rule: &LoadedRule) -> Result<RuleId, String> {
-    let own = match &rule.id {
-        Some(id) => id.clone(),
-        None => title_as_id(&rule.title),
-    };
+fn id(own: Option<&str>, title: &str) -> Result<RuleId, String> {
+    let own = own.map_or_else(|| title_as_id(title), str::to_owned);
     let fits = own.len() <= limits::TOPIC_SEGMENT_BYTES
         && !own.is_empty()
         && own

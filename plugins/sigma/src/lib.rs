@@ -35,9 +35,11 @@ mod meaning;
 
 mod load;
 
+mod correlate;
+
 mod front_end;
 
-pub use correlation::{Correlation, CorrelationKind};
+pub use correlation::{Correlation, CorrelationKind, Extension, Window};
 pub use error::Refusal;
 pub use front_end::SigmaFrontEnd;
 pub use layout::{default_layout, layout};

@@ -8,7 +8,7 @@ use larum_rule::predicate::{
     BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, RecordReader, ViewId,
 };
 
-use crate::correlation::Correlation;
+use crate::correlation::{ATTRIBUTE, Correlation, resolve};
 use crate::error::{Checked, Problem, Refusal};
 use crate::filter::Filter;
 use crate::item::{QUESTIONS, Scope};
@@ -58,7 +58,7 @@ pub struct SigmaRules {
     pub set: Arc<PredicateSet>,
     /// The rules, by number.
     pub rules: Vec<LoadedRule>,
-    /// Correlations that were understood. They need windows to run.
+    /// Correlations that can run, each behind those that it is about.
     pub correlations: Vec<Correlation>,
     /// What was not loaded, each with the reason.
     pub refused: Vec<Refusal>,
@@ -113,20 +113,21 @@ impl SigmaLoader {
     /// The texts of all rules together are too many.
     pub fn finish(self) -> Result<SigmaRules, BuildError> {
         let mut builder = PredicateSetBuilder::default();
-        let compiled = self.compile(&Expression::Always, &mut builder);
+        let mut compiled = self.compile(&Expression::Always, &mut builder);
         let mut rules = Vec::with_capacity(compiled.rules.len());
         for (rule, programs) in compiled.rules {
             builder.rule(programs);
             rules.push(rule);
         }
+        let (resolved, refused) = resolve(&rules, compiled.correlations);
+        let refused = refused.into_iter();
+        compiled
+            .refused
+            .extend(refused.map(|(one, problem)| refusal(&one.file, one.title, problem)));
         Ok(SigmaRules {
             set: Arc::new(builder.build()?),
             rules,
-            correlations: compiled
-                .correlations
-                .into_iter()
-                .map(|(_, _, one)| one)
-                .collect(),
+            correlations: resolved.into_iter().map(|one| one.correlation).collect(),
             refused: compiled.refused,
         })
     }
@@ -156,13 +157,9 @@ impl SigmaLoader {
                 compiler.document(document);
             }
         }
-        compiler.check_references();
-        let correlations = compiler.correlations.into_iter();
         Compiled {
             rules: compiler.rules,
-            correlations: correlations
-                .map(|(document, one)| (document.file, document.node.line, one))
-                .collect(),
+            correlations: compiler.correlations,
             refused: compiler.refused,
         }
     }
@@ -174,8 +171,8 @@ type Programs = Vec<(ViewId, Expression)>;
 /// What became of the documents.
 pub(crate) struct Compiled {
     pub(crate) rules: Vec<(LoadedRule, Programs)>,
-    /// With their files and lines.
-    pub(crate) correlations: Vec<(String, usize, Correlation)>,
+    /// Not yet resolved.
+    pub(crate) correlations: Vec<Correlation>,
     pub(crate) refused: Vec<Refusal>,
 }
 
@@ -186,7 +183,7 @@ struct Compiler<'b> {
     filters: Vec<Filter>,
     ids: HashSet<String>,
     rules: Vec<(LoadedRule, Programs)>,
-    correlations: Vec<(Document, Correlation)>,
+    correlations: Vec<Correlation>,
     refused: Vec<Refusal>,
 }
 
@@ -233,8 +230,9 @@ impl Compiler<'_> {
             Err(Problem::new(document.node.line, reason))
         } else if document.node.get("correlation").is_some() {
             let header = Header::read(&document.node);
-            let read = header.and_then(|header| Correlation::read(&document.node, header));
-            read.map(|one| self.correlations.push((document.copy(), one)))
+            let read =
+                header.and_then(|header| Correlation::read(&document.node, &document.file, header));
+            read.map(|one| self.correlations.push(one))
         } else {
             self.rule(document)
         };
@@ -246,6 +244,10 @@ impl Compiler<'_> {
     fn rule(&mut self, document: &Document) -> Checked<()> {
         let node = &document.node;
         let header = Header::read(node)?;
+        if let Some(node) = node.get(ATTRIBUTE) {
+            let reason = format!("only correlations have the attribute {ATTRIBUTE}");
+            return Err(Problem::new(node.line, reason));
+        }
         let source = log_source(node)?;
         let detection = node.get("detection");
         let detection = detection.ok_or_else(|| Problem::new(node.line, "it has no detection"))?;
@@ -314,49 +316,6 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Correlations must be about what was loaded, in no circle, and group by what those they are about carry.
-    /// Each is taken up when all it is about is; what is left in the end never can be.
-    fn check_references(&mut self) {
-        let mut waiting = std::mem::take(&mut self.correlations);
-        loop {
-            let is_known = |name: &String| self.is_rule(name) || self.correlation(name).is_some();
-            let ready = waiting
-                .iter()
-                .position(|(_, one)| one.rules.iter().all(is_known));
-            let Some(ready) = ready else {
-                break;
-            };
-            let (document, one) = waiting.remove(ready);
-            let mut about = one.rules.iter().filter_map(|name| self.correlation(name));
-            match about.try_for_each(|other| one.check_carries(other)) {
-                Ok(()) => self.correlations.push((document, one)),
-                Err(reason) => self.refuse(&document, Problem::new(document.node.line, reason)),
-            }
-        }
-        for (document, one) in &waiting {
-            let is_waiting = |name: &String| waiting.iter().any(|(_, other)| other.is_called(name));
-            let is_known = |name: &String| self.is_rule(name) || self.correlation(name).is_some();
-            let missing = |name: &&String| !is_known(name) && !is_waiting(name);
-            let reason = match one.rules.iter().find(missing) {
-                Some(name) => format!("it is about {name:?}, which is not loaded"),
-                None => "what it is about is not loaded, or is about it in turn".to_owned(),
-            };
-            self.refuse(document, Problem::new(document.node.line, reason));
-        }
-    }
-
-    fn is_rule(&self, name: &str) -> bool {
-        let is = |(one, _): &(LoadedRule, Programs)| {
-            one.id.as_deref() == Some(name) || one.name.as_deref() == Some(name)
-        };
-        self.rules.iter().any(is)
-    }
-
-    fn correlation(&self, name: &str) -> Option<&Correlation> {
-        let mut known = self.correlations.iter().map(|(_, one)| one);
-        known.find(|one| one.is_called(name))
-    }
-
     fn refuse(&mut self, document: &Document, problem: Problem) {
         let text = |key| document.node.optional_text(key).ok().flatten();
         let name = text("title")
@@ -367,16 +326,7 @@ impl Compiler<'_> {
     }
 }
 
-impl Document {
-    fn copy(&self) -> Self {
-        Self {
-            file: self.file.clone(),
-            node: self.node.clone(),
-        }
-    }
-}
-
-fn refusal(file: &str, name: String, problem: Problem) -> Refusal {
+pub(crate) fn refusal(file: &str, name: String, problem: Problem) -> Refusal {
     Refusal {
         file: file.to_owned(),
         line: problem.line,

@@ -1,5 +1,6 @@
 //! What decides whether a rule matches, as a hash: not its title, its level or where a line ends.
 
+use crate::correlation::Resolved;
 use crate::log_source::LogSource;
 use crate::yaml::{Node, Yaml};
 
@@ -16,6 +17,20 @@ impl Meaning {
         }
         meaning.text(table);
         meaning.add(detection);
+        meaning
+    }
+
+    /// What a correlation asks, without what it is over.
+    pub(crate) fn of_correlation(resolved: &Resolved) -> Self {
+        let mut meaning = Self(blake3::Hasher::new());
+        meaning.text("sigma correlation 1");
+        meaning.text(&format!("{:?}", resolved.window));
+        for reference in &resolved.references {
+            for names in [&reference.group_by, &reference.fields] {
+                meaning.count(names.len());
+                names.iter().for_each(|name| meaning.text(name));
+            }
+        }
         meaning
     }
 

@@ -1,21 +1,23 @@
-//! Why events matched a rule, or did not.
+//! Why events matched a rule, or did not, and how near they came to an alert together.
 
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use larum_event::{Event, KeyValue};
+use larum_event::{Event, KeyValue, Position, WindowSpec};
 use larum_file::FileRecord;
-use larum_rule::{Explained, Matcher, Rule, RuleSet};
+use larum_pipeline::{Input, Settings};
+use larum_rule::{ConditionKind, Explained, Matcher, Rule, RuleSet, RuleStep};
 use serde_json::{Value, json};
 
-use super::super::why::{self, Margin};
+use super::super::reached::{self, Reached, Run};
+use super::super::why::{self, Margin, WIDTH};
 use super::{row, styled_row, whose, write_head};
 use crate::decode;
 use crate::error::CliError;
 use crate::input::Inputs;
 use crate::severities;
-use crate::terminal::{BAD, DIM, GOOD, HEADING, plain, styled};
+use crate::terminal::{BAD, DIM, GOOD, HEADING, counted, plain, styled, wrapped};
 
 /// Events that are listed; what more there is is counted.
 const LISTED: usize = 1_000;
@@ -48,6 +50,8 @@ pub fn read(
 /// What came of one event.
 struct Answer {
     explained: Explained,
+    /// The steps that it satisfies, of a rule that has any.
+    steps: Vec<String>,
     key: Vec<(String, Option<KeyValue>)>,
     /// The number of the exception that applies.
     exception: Option<usize>,
@@ -55,14 +59,16 @@ struct Answer {
 
 impl Answer {
     fn of(matcher: &mut Matcher, number: u32, rule: &Rule, event: &Event) -> Option<Self> {
-        let key = rule.key_values(event);
+        let explained = matcher.explain(number, event)?;
+        let steps = steps_held(rule, &explained);
+        let step = steps.first().copied().or(rule.steps.first());
+        let key = step.map(|step| rule.step_key_values(step, event));
+        let key = key.unwrap_or_default().into_iter();
         Some(Self {
-            explained: matcher.explain(number, event)?,
-            key: key
-                .into_iter()
-                .map(|(part, value)| (part.path.to_string(), value))
-                .collect(),
+            steps: steps.iter().map(|step| step.name.to_string()).collect(),
+            key: key.map(|(path, value)| (path.to_owned(), value)).collect(),
             exception: matcher.exception(number, event),
+            explained,
         })
     }
 
@@ -88,6 +94,20 @@ impl Answer {
         let exception = self.exception.map(|number| number + 1);
         exception.map(|number| format!("exception {number} keeps it out"))
     }
+}
+
+/// The named steps whose conditions hold.
+fn steps_held<'r>(rule: &'r Rule, explained: &Explained) -> Vec<&'r RuleStep> {
+    let condition = explained.condition.as_ref();
+    let parts = condition.map_or(&[][..], |condition| match condition.kind {
+        ConditionKind::Step => std::slice::from_ref(condition),
+        _ => &condition.parts,
+    });
+    let held = parts
+        .iter()
+        .filter(|part| part.kind == ConditionKind::Step && part.held == Some(true));
+    let named = held.filter_map(|part| rule.steps.iter().find(|step| *step.name == *part.text));
+    named.collect()
 }
 
 /// What the rule says of each record that became an event.
@@ -123,7 +143,10 @@ pub fn write(
         }
         let line = styled(DIM, format_args!("{:>6}", record.line));
         match answer.refusal() {
-            None => writeln!(out, "{line}  {}", styled(GOOD, "match"))?,
+            None => {
+                let text = format!("match  {}", plain(&answer.steps.join(", ")));
+                writeln!(out, "{line}  {}", styled(GOOD, text.trim_end()))?;
+            }
             Some(reason) => {
                 let verdict = styled(BAD, "no match");
                 writeln!(out, "{line}  {verdict}  {}", plain(&reason))?;
@@ -132,6 +155,41 @@ pub fn write(
     }
     if events.len() == LISTED {
         writeln!(out, "only the first {LISTED} events are listed")?;
+    }
+    match over_all(set, number, events) {
+        None => Ok(()),
+        Some(run) => {
+            writeln!(out)?;
+            write_run(out, &run)
+        }
+    }
+}
+
+/// What came of all events together, for a rule with a window.
+fn over_all(set: &Arc<RuleSet>, number: u32, events: &[FileRecord]) -> Option<Run> {
+    if set.rule(number)?.window == WindowSpec::Single {
+        return None;
+    }
+    let inputs = events.iter().zip(1..).filter_map(|(record, position)| {
+        Some(Input {
+            position: Position(position),
+            event: record.outcome.as_ref().ok()?.clone(),
+            arrived: None,
+            record: Some(record.number),
+        })
+    });
+    let inputs = inputs.collect();
+    Some(reached::run(set, number, inputs, Settings::default()))
+}
+
+fn write_run(out: &mut impl Write, run: &Run) -> io::Result<()> {
+    if run.alerts > 0 {
+        return row(out, "fired", &counted(run.alerts, "alert"));
+    }
+    let reached = run.reached.as_ref().map(Reached::to_string);
+    let reached = reached.unwrap_or_default();
+    for (index, line) in wrapped(&plain(&reached), WIDTH - 14).iter().enumerate() {
+        row(out, if index == 0 { "reached" } else { "" }, line)?;
     }
     Ok(())
 }
@@ -213,6 +271,13 @@ pub fn write_json(
     for (record, event, answer) in answers(set, number, rule, events) {
         writeln!(out, "{}", object(rule, record, event, &answer))?;
     }
+    if events.len() > 1
+        && let Some(run) = over_all(set, number, events)
+    {
+        let reached = run.reached.as_ref().map(Reached::object);
+        let run = json!({ "rule": rule.id, "alerts": run.alerts, "best": reached });
+        writeln!(out, "{run}")?;
+    }
     Ok(())
 }
 
@@ -231,6 +296,7 @@ fn object(rule: &Rule, record: &FileRecord, event: &Event, answer: &Answer) -> V
         "topic": event.envelope().topic.as_str(),
         "reads_topic": answer.explained.reads_topic,
         "script_ran": answer.explained.asked_script,
+        "steps": answer.steps,
         "key": key.collect::<serde_json::Map<_, _>>(),
         "exception": answer.exception.map(|number| number + 1),
         "condition": answer.explained.condition.as_ref().map(why::object),

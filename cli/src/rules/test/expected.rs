@@ -1,14 +1,14 @@
 //! Alerts that a case must raise, as `cases/<name>.alerts.ndjson` lists them.
 //!
 //! A line has the members that `larum detect` writes, so that its output can be kept as it is. Only
-//! `rule`, `key`, `count` and `trigger.seq` are compared, and of those only what the line says. A line that
+//! `rule`, `key`, `count`, `value`, `time` and `trigger.seq` are compared, and of those only what the line says. A line that
 //! was written by `detect` may have any member; in one that was written by hand a member that is not compared
 //! is a mistake, for it could never make a case fail.
 
 use std::fmt;
 use std::path::Path;
 
-use larum_event::Alert;
+use larum_event::{Alert, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::rules::did_you_mean;
 
 /// The members that are compared.
-const COMPARED: [&str; 4] = ["rule", "key", "count", "trigger"];
+const COMPARED: [&str; 6] = ["rule", "key", "count", "value", "time", "trigger"];
 /// The same of `trigger`.
 const COMPARED_OF_TRIGGER: [&str; 1] = ["seq"];
 /// The member that every line of `detect` has, and nobody writes by hand.
@@ -29,6 +29,8 @@ pub struct Expected {
     rule: String,
     key: Option<Map<String, Value>>,
     count: Option<u64>,
+    value: Option<Value>,
+    time: Option<Timestamp>,
     trigger: Option<ExpectedTrigger>,
 }
 
@@ -62,12 +64,19 @@ impl Expected {
             .collect()
     }
 
-    /// Whether `alert` is the one.
-    pub fn is(&self, alert: &Alert) -> bool {
+    /// Whether the time of the alert is compared.
+    pub fn asks_for_time(&self) -> bool {
+        self.time.is_some()
+    }
+
+    /// Whether `alert`, whose time is `time`, is the one.
+    pub fn is(&self, alert: &Alert, time: Timestamp) -> bool {
         let sequence = self.trigger.as_ref().and_then(|trigger| trigger.seq);
         self.rule == alert.rule.as_str()
             && self.key.as_ref().is_none_or(|key| *key == alert.key)
             && self.count.is_none_or(|count| count == alert.count)
+            && (self.value.is_none() || self.value == alert.value)
+            && self.time.is_none_or(|expected| expected == time)
             && sequence.is_none_or(|sequence| alert.trigger.sequence == Some(sequence))
     }
 }
@@ -105,6 +114,12 @@ impl fmt::Display for Expected {
         if let Some(count) = self.count {
             write!(f, ", count {count}")?;
         }
+        if let Some(value) = &self.value {
+            write!(f, ", value {value}")?;
+        }
+        if let Some(time) = &self.time {
+            write!(f, ", {time}")?;
+        }
         match self.trigger.as_ref().and_then(|trigger| trigger.seq) {
             Some(sequence) => write!(f, ", at seq {sequence}"),
             None => Ok(()),
@@ -114,10 +129,21 @@ impl fmt::Display for Expected {
 
 /// An alert in the words of [`Expected`].
 pub fn shown(alert: &Alert) -> String {
+    in_words(alert, None)
+}
+
+/// The same with the time of the alert.
+pub fn shown_with_time(alert: &Alert, time: Timestamp) -> String {
+    in_words(alert, Some(time))
+}
+
+fn in_words(alert: &Alert, time: Option<Timestamp>) -> String {
     let expected = Expected {
         rule: alert.rule.to_string(),
         key: Some(alert.key.clone()).filter(|key| !key.is_empty()),
         count: Some(alert.count),
+        value: alert.value.clone(),
+        time,
         trigger: alert.trigger.sequence.map(|sequence| ExpectedTrigger {
             seq: Some(sequence),
         }),

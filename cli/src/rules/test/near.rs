@@ -1,14 +1,15 @@
 //! How near rules came that should have fired and did not.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 
-use larum_event::{Event, GroupKey, Measure, Span, TenantId, Timestamp, WindowSpec};
+use larum_event::{Event, WindowSpec};
+use larum_pipeline::Settings;
 use larum_rule::{Matcher, Rule};
 
 use super::play::Played;
 use super::suite::Suite;
-use crate::detect::key_text;
+use crate::rules::reached::{self, Reached};
 use crate::rules::why::under_lines;
 use crate::terminal::counted;
 
@@ -31,8 +32,10 @@ pub struct Near {
     pub without_key: u64,
     /// Members of the key that were missing, each with how often.
     pub missing: BTreeMap<String, u64>,
-    /// For rules that count: how far the fullest window came.
-    pub count: Option<NearCount>,
+    /// Of a rule with steps: how many events satisfy each.
+    pub steps: Vec<(String, u64)>,
+    /// Of a rule with a window: how far its best run came.
+    pub reached: Option<Reached>,
 }
 
 /// An event for which a condition did not hold.
@@ -44,19 +47,6 @@ pub struct Refused {
     pub why: Vec<String>,
 }
 
-/// The fullest window of a rule.
-#[derive(Debug, Clone)]
-pub struct NearCount {
-    /// Matches in it.
-    pub reached: u64,
-    /// Matches that it takes.
-    pub threshold: u64,
-    /// Its length.
-    pub within: Span,
-    /// Whose it is, `ip=203.0.113.9`; empty for a rule without groups.
-    pub key: String,
-}
-
 /// How near each rule of the suite came.
 pub fn near(suite: &Suite, played: &Played) -> Vec<Near> {
     let mut matcher = Matcher::new(suite.set.clone());
@@ -64,7 +54,13 @@ pub fn near(suite: &Suite, played: &Played) -> Vec<Near> {
     rules
         .filter_map(|number| {
             let rule = suite.set.rule(*number)?;
-            Some(of_rule(&mut matcher, *number, rule, played))
+            let mut near = of_rule(&mut matcher, *number, rule, played);
+            if rule.window != WindowSpec::Single {
+                let inputs = played.inputs.clone();
+                let run = reached::run(&suite.set, *number, inputs, Settings::default());
+                near.reached = run.reached;
+            }
+            Some(near)
         })
         .collect()
 }
@@ -79,13 +75,14 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
         excepted: 0,
         without_key: 0,
         missing: BTreeMap::new(),
-        count: None,
+        steps: named_steps(rule),
+        reached: None,
     };
-    let mut matches: Vec<(Timestamp, TenantId, GroupKey)> = Vec::new();
     matcher.only(Some(number));
     for event in &played.events {
         let envelope = event.envelope();
-        if !rule.on.iter().any(|topic| topic.matches(&envelope.topic)) {
+        let mut topics = rule.steps.iter().flat_map(|step| &step.on);
+        if !topics.any(|topic| topic.matches(&envelope.topic)) {
             continue;
         }
         near.on_topic += 1;
@@ -105,24 +102,12 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
         let excepted = matcher.exception(number, event).is_some();
         match found.pop() {
             _ if excepted => near.excepted += 1,
-            Some(found) => matches.push((envelope.time, envelope.tenant.clone(), found.key)),
+            Some(found) => near.count_steps(rule, found.steps),
             None => {
                 near.without_key += 1;
                 near.miss(rule, event);
             }
         }
-    }
-    if let WindowSpec::Aggregate(aggregate) = &rule.window
-        && let (Measure::Count, Some(within)) = (&aggregate.measure, rule.window.within())
-    {
-        let (reached, key) = fullest(matches, within);
-        let key = key.map(|key| key_text(&rule.key_members(&key)));
-        near.count = Some(NearCount {
-            reached,
-            threshold: aggregate.bounds.threshold(),
-            within,
-            key: key.unwrap_or_default(),
-        });
     }
     near
 }
@@ -141,7 +126,20 @@ pub fn why(matcher: &mut Matcher, number: u32, event: &Event) -> Vec<String> {
     under_lines(&condition, source.map_or("", |file| file.text.as_str()))
 }
 
+/// The steps of a rule that has any.
+fn named_steps(rule: &Rule) -> Vec<(String, u64)> {
+    let steps = rule.steps.iter().filter(|step| !step.name.is_empty());
+    steps.map(|step| (step.name.to_string(), 0)).collect()
+}
+
 impl Near {
+    fn count_steps(&mut self, rule: &Rule, held: u32) {
+        let steps = rule.steps.iter().filter(|step| !step.name.is_empty());
+        for (step, (_, count)) in steps.zip(&mut self.steps) {
+            *count += u64::from(step.bit & held != 0);
+        }
+    }
+
     fn miss(&mut self, rule: &Rule, event: &Event) {
         for (part, value) in rule.key_values(event) {
             if value.is_none() {
@@ -149,31 +147,6 @@ impl Near {
             }
         }
     }
-}
-
-/// Most matches that ever stood in one window, and whose.
-fn fullest(
-    mut matches: Vec<(Timestamp, TenantId, GroupKey)>,
-    within: Span,
-) -> (u64, Option<GroupKey>) {
-    matches.sort_by_key(|(time, _, _)| *time);
-    let mut windows: HashMap<(TenantId, GroupKey), VecDeque<Timestamp>> = HashMap::new();
-    let mut most = (0, None);
-    for (time, tenant, key) in matches {
-        let window = windows.entry((tenant, key.clone())).or_default();
-        window.push_back(time);
-        // Both ends of a window belong to it.
-        while window
-            .front()
-            .is_some_and(|first| *first < time.saturating_sub(within))
-        {
-            window.pop_front();
-        }
-        if window.len() as u64 > most.0 {
-            most = (window.len() as u64, Some(key));
-        }
-    }
-    most
 }
 
 impl fmt::Display for Near {
@@ -204,19 +177,16 @@ impl fmt::Display for Near {
             let missing = missing.join(", ");
             write!(f, ", {} without a key ({missing})", self.without_key)?;
         }
-        let Some(count) = &self.count else {
-            return Ok(());
-        };
-        let NearCount {
-            reached,
-            threshold,
-            within,
-            key,
-        } = count;
-        write!(f, "; reached {reached} of {threshold} within {within}")?;
-        if key.is_empty() {
-            return Ok(());
+        if !self.steps.is_empty() {
+            let steps = self.steps.iter();
+            let steps: Vec<String> = steps
+                .map(|(name, count)| format!("{name} {count}"))
+                .collect();
+            write!(f, " ({})", steps.join(", "))?;
         }
-        write!(f, " ({key})")
+        match &self.reached {
+            Some(reached) => write!(f, "; reached {reached}"),
+            None => Ok(()),
+        }
     }
 }

@@ -1,10 +1,11 @@
-//! One case played through the pipeline: as it is written, in another order, or twice.
+//! One case played through the pipeline: as it is written, in another order, out of order, or twice.
 
 use std::collections::BTreeSet;
 
-use larum_event::{Alert, Event, Position};
+use larum_event::{Alert, Event, Position, Span, Timestamp};
 use larum_pipeline::{Input, Outcome, Pipeline, Settings};
 
+use super::disorder;
 use super::suite::{Case, Suite};
 use crate::demo::random::Random;
 use crate::detect::{Found, Shown};
@@ -23,6 +24,13 @@ pub enum Way {
         /// Decides which.
         seed: u64,
     },
+    /// Out of order, none of them further behind a newer one than the rules wait for.
+    Disordered {
+        /// Decides which order.
+        seed: u64,
+        /// How long the rules wait.
+        lateness: Span,
+    },
     /// Each followed by itself, and all of them once more.
     Twice,
 }
@@ -32,9 +40,15 @@ pub enum Way {
 pub struct Played {
     /// The alerts of the folder's own rules that stand at the end, in order.
     pub alerts: Vec<Alert>,
+    /// The time of each.
+    pub times: Vec<Timestamp>,
     /// Every event that rules could see: those of the case, and alerts.
     pub events: Vec<Event>,
-    /// Lines of events that came behind their source's clock, from 1.
+    /// The events of the case as the pipeline took them.
+    pub inputs: Vec<Input>,
+    /// Their lines, in the order in which they were played.
+    pub order: Vec<u64>,
+    /// Lines of events that came too late for a rule, from 1.
     pub late: BTreeSet<u64>,
     /// Events with an id that another event has.
     pub conflicts: Vec<Event>,
@@ -44,19 +58,28 @@ pub struct Played {
     pub faults: Vec<String>,
 }
 
+impl Played {
+    /// The alerts, each with its time.
+    pub fn timed(&self) -> impl Iterator<Item = (&Alert, Timestamp)> {
+        self.alerts.iter().zip(self.times.iter().copied())
+    }
+}
+
 /// Other ways to play a case that must give the same alerts.
-pub fn other_ways(case: &Case) -> Vec<Way> {
+pub fn other_ways(suite: &Suite, case: &Case) -> Vec<Way> {
     let events = || {
         case.records
             .iter()
             .filter_map(|it| it.outcome.as_ref().ok())
     };
-    let times = events().map(|event| event.envelope().time);
-    let distinct: BTreeSet<_> = times.clone().collect();
+    let times: Vec<Timestamp> = events().map(|event| event.envelope().time).collect();
+    let distinct: BTreeSet<&Timestamp> = times.iter().collect();
     let mut ways = Vec::new();
-    if distinct.len() < times.count() {
+    if distinct.len() < times.len() {
         ways.extend((1..=ORDERS).map(|seed| Way::Reordered { seed }));
     }
+    let lateness = disorder::lateness(suite, case);
+    ways.extend(disorder::seeds(&times, lateness).map(|seed| Way::Disordered { seed, lateness }));
     // Without ids of their own nothing tells that events are the same.
     if events().all(|event| !event.envelope().filled.id) {
         ways.push(Way::Twice);
@@ -73,6 +96,9 @@ impl std::fmt::Display for Way {
                     f,
                     "with events of equal time in another order (seed {seed})"
                 )
+            }
+            Self::Disordered { seed, lateness } => {
+                write!(f, "with events up to {lateness} out of order (seed {seed})")
             }
             Self::Twice => f.write_str("with every event sent twice"),
         }
@@ -100,6 +126,12 @@ pub fn play(suite: &Suite, case: &Case, way: Way) -> Played {
     match way {
         Way::AsWritten => {}
         Way::Reordered { seed } => reorder(&mut events, seed),
+        Way::Disordered { seed, lateness } => {
+            let times: Vec<_> = events.iter().map(|it| it.event.envelope().time).collect();
+            let order = disorder::order(&times, seed, lateness);
+            let moved = order.iter().filter_map(|index| events.get(*index).cloned());
+            events = moved.collect();
+        }
         Way::Twice => {
             let again = events.clone();
             events = events.into_iter().flat_map(|it| [it.clone(), it]).collect();
@@ -125,7 +157,7 @@ pub fn play(suite: &Suite, case: &Case, way: Way) -> Played {
                 continue;
             }
         }
-        stage.lines.push(line);
+        stage.played.order.push(line);
         stage.played.events.push(event.clone());
         inputs.push(Input {
             position: Position(inputs.len() as u64 + 1),
@@ -136,6 +168,7 @@ pub fn play(suite: &Suite, case: &Case, way: Way) -> Played {
     }
     let mut pipeline = Pipeline::new(suite.set.clone(), Settings::default());
     let outcome = pipeline.run(&inputs);
+    stage.played.inputs = inputs;
     stage.keep(outcome);
     // The end of a case is the end of time.
     let outcome = pipeline.close();
@@ -147,8 +180,6 @@ pub fn play(suite: &Suite, case: &Case, way: Way) -> Played {
 struct Stage {
     seen: Seen,
     found: Found,
-    /// The line of each position, from position 1.
-    lines: Vec<u64>,
     played: Played,
 }
 
@@ -157,7 +188,6 @@ impl Default for Stage {
         Self {
             seen: Seen::new(),
             found: Found::new(Shown::Standing),
-            lines: Vec::new(),
             played: Played::default(),
         }
     }
@@ -167,8 +197,8 @@ impl Stage {
     fn keep(&mut self, outcome: Outcome) {
         for late in outcome.late {
             let index = usize::try_from(late.position.0).unwrap_or(usize::MAX);
-            let line = self.lines.get(index.wrapping_sub(1));
-            self.played.late.extend(line);
+            let line = self.played.order.get(index.wrapping_sub(1));
+            self.played.late.extend(line.copied());
         }
         for fault in outcome.faults {
             let (rule, event) = (&fault.rule, &fault.event);
@@ -186,9 +216,9 @@ impl Stage {
     fn end(self, suite: &Suite) -> Played {
         let mut played = self.played;
         let own: Vec<&str> = suite.own_rules().map(|rule| rule.id.as_str()).collect();
-        let alerts = self.found.alerts();
-        let alerts = alerts.filter(|alert| own.contains(&alert.rule.as_str()));
-        played.alerts = alerts.cloned().collect();
+        let alerts = self.found.timed();
+        let alerts = alerts.filter(|(alert, _)| own.contains(&alert.rule.as_str()));
+        (played.alerts, played.times) = alerts.map(|(alert, time)| (alert.clone(), time)).unzip();
         played
     }
 }

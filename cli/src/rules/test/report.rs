@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::near::Near;
 use super::suite::Kind;
 use super::{Problem, Verdict};
+use crate::rules::reached::Reached;
 use crate::rules::why::WIDTH;
 use crate::terminal::{BAD, DIM, GOOD, counted, plain, styled, wrapped};
 
@@ -178,19 +179,24 @@ fn problem(problem: &Problem) -> Value {
 }
 
 fn near(near: &Near) -> Value {
-    json!({
+    let steps = near.steps.iter();
+    let steps = steps.map(|(name, events)| json!({ "step": name, "events": events }));
+    let mut told = json!({
         "rule": near.rule,
         "events": near.events,
         "on_topic": near.on_topic,
         "condition_held": near.held,
+        "steps": steps.collect::<Vec<_>>(),
         "first_without": near.refused.as_ref().map(|refused| &refused.event),
         "why": near.refused.as_ref().map(|refused| &refused.why),
         "excepted": near.excepted,
         "without_key": near.without_key,
         "missing": near.missing,
-        "reached": near.count.as_ref().map(|count| count.reached),
-        "threshold": near.count.as_ref().map(|count| count.threshold),
-        "within": near.count.as_ref().map(|count| count.within),
-        "key": near.count.as_ref().map(|count| &count.key),
-    })
+    });
+    let reached = near.reached.as_ref().map(Reached::object);
+    if let (Value::Object(told), Some(Value::Object(reached))) = (&mut told, reached) {
+        told.insert("counted".to_owned(), json!(reached.get("events")));
+        told.extend(reached.into_iter().filter(|(name, _)| name != "events"));
+    }
+    told
 }

@@ -110,6 +110,11 @@ impl Standings {
         }
     }
 
+    /// Whether any source is silent or may fall silent.
+    pub(super) fn has_silent(&self) -> bool {
+        !self.silent.is_empty() || !self.due.is_empty()
+    }
+
     /// The source that has come least far, and how far that is.
     pub(super) fn least(&self) -> Option<(Watermark, u64)> {
         let told = self.told.first().copied();

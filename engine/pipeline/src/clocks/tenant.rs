@@ -9,7 +9,7 @@ use larum_event::{Position, Source, Span, Timestamp, Watermark, limits};
 use serde::{Deserialize, Serialize};
 
 use super::silence::Standings;
-use super::{Sighting, Stamp, TENANT_CLOCK, WatermarkStep, given_up, not_before};
+use super::{Sighting, Stamp, TENANT_CLOCK, WatermarkStep, given_up};
 
 /// See the module's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,11 @@ impl TenantClocks {
         sources.flat_map(SourceClock::own_clocks)
     }
 
+    /// Whether ticks move it.
+    pub(super) fn follows_wall_clock(&self) -> bool {
+        self.standings.has_silent()
+    }
+
     /// The wall clock shows `now`: silent sources move on.
     pub(super) fn pass(&mut self, now: Timestamp, max_lag: Span) {
         self.standings.pass(now, max_lag);
@@ -88,14 +93,12 @@ impl TenantClocks {
             self.pass(arrived, max_lag);
         }
         let number = self.number_of(&event, steps);
-        let mut source = self.sources.get(&number).copied().unwrap_or_default();
         let is_ahead = |arrived: Timestamp| event.time > arrived.saturating_add(max_lag);
         let mut stamp = if event.arrived.is_some_and(is_ahead) {
-            self.run_ahead(&mut source, event, steps)
+            self.run_ahead(number, event, steps)
         } else {
-            self.run(number, &mut source, event, max_lag, steps)
+            self.run(number, event, max_lag, steps)
         };
-        self.sources.insert(number, source);
         if self.watermark > before {
             let (clock, watermark) = (TENANT_CLOCK, self.watermark);
             steps.push(step(event, clock, before, watermark));
@@ -109,16 +112,18 @@ impl TenantClocks {
     /// A stamp of a broken clock says nothing about anything else, its source's other events included.
     fn run_ahead(
         &mut self,
-        source: &mut SourceClock,
+        number: u64,
         event: Sighting<'_>,
         steps: &mut Vec<WatermarkStep>,
     ) -> Stamp {
+        let mut source = self.source(number);
         let (clock, before) = match source.ahead {
             Some(known) => known,
             None => (self.next_clock(), Watermark::MIN),
         };
         let watermark = before.max(Watermark::of(event.time, event.sequence));
         source.ahead = Some((clock, watermark));
+        self.sources.insert(number, source);
         if watermark > before {
             steps.push(step(event, clock, before, watermark));
         }
@@ -133,11 +138,11 @@ impl TenantClocks {
     fn run(
         &mut self,
         number: u64,
-        source: &mut SourceClock,
         event: Sighting<'_>,
         max_lag: Span,
         steps: &mut Vec<WatermarkStep>,
     ) -> Stamp {
+        let mut source = self.source(number);
         let before = source.progress.unwrap_or(Watermark::MIN);
         let progress = before.max(progress_of(event));
         source.progress = Some(progress);
@@ -152,6 +157,7 @@ impl TenantClocks {
                 None => (self.next_clock(), Watermark::MIN),
             };
             source.lagging = Some(clock);
+            self.sources.insert(number, source);
             if progress > before {
                 steps.push(step(event, clock, before, progress));
             }
@@ -165,6 +171,7 @@ impl TenantClocks {
         if let Some(clock) = source.lagging.take() {
             steps.push(given_up(event.place, event.tenant, clock));
         }
+        self.sources.insert(number, source);
         self.standings.come(number, progress, event.arrived);
         self.settle(max_lag);
         let watermark = self.watermark;
@@ -172,7 +179,7 @@ impl TenantClocks {
         let joins =
             progress < watermark || (event.sequence.is_none() && event.time == watermark.time);
         let counts_at = if joins {
-            not_before(watermark, event.time, event.sequence)
+            watermark.not_before(event.time, event.sequence)
         } else {
             event.time
         };
@@ -182,6 +189,10 @@ impl TenantClocks {
             before,
             watermark,
         }
+    }
+
+    fn source(&self, number: u64) -> SourceClock {
+        self.sources.get(&number).copied().unwrap_or_default()
     }
 
     /// What lies before this lags.

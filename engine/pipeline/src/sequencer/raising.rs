@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use larum_event::{Detection, Event, Place, Position, WindowSpec};
-use larum_rule::{AlertText, Matcher, Rule, WindowView};
+use larum_rule::{AlertText, Audience, Matcher, Rule, WindowView};
 
 use super::Sequencer;
 use crate::epoch::{Epoch, Item, Raised, RuleFaultAt};
@@ -82,13 +82,15 @@ impl Sequencer {
             }
             let trigger = detection.trigger.place.position;
             let tenant = detection.tenant.clone();
-            epoch.outcome.alerts.push(Raised {
-                alert,
-                event,
-                tenant,
-                place,
-                trigger,
-            });
+            if rule.audience == Audience::Everyone {
+                epoch.outcome.alerts.push(Raised {
+                    alert,
+                    event,
+                    tenant,
+                    place,
+                    trigger,
+                });
+            }
         }
     }
 

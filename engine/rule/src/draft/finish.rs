@@ -14,7 +14,7 @@ use super::said::{Said, said};
 use crate::condition::{Field, read};
 use crate::diagnostic::{Diagnostic, Refusal};
 use crate::load::RHAI;
-use crate::rule::{Rule, RuleStep};
+use crate::rule::{Audience, Rule, RuleStep};
 use crate::script::{Arguments, Checker, Closure, FieldUse, Source, WindowMeaning};
 use crate::view::FieldRef;
 
@@ -214,6 +214,7 @@ impl Finish<'_> {
             file: Arc::from(self.file.path.as_str()),
             line: draft.place.line().unwrap_or(0),
             exceptions: Vec::new(),
+            audience: Audience::Everyone,
             synonyms: Vec::new(),
             source: self.number,
             steps,

@@ -1,22 +1,49 @@
 //! Rules of other languages among those in Rhai.
 
+use std::sync::Arc;
+
 use larum_event::{TopicPattern, WindowSpec};
 use rhai::Position;
 
 use super::Loaded;
+use super::readings::topic_of;
 use crate::draft::Asks;
 use crate::front_end::CompiledRule;
-use crate::rule::{Rule, RuleStep};
+use crate::reading::{CompiledCorrelation, CompiledStep, StepSource};
+use crate::rule::{KeyPart, Rule, RuleStep};
 
 /// A rule that a front end compiled, out of the file with the number `file`.
-pub(super) fn foreign(rule: CompiledRule, language: &'static str, file: Option<usize>) -> Loaded {
+pub(super) fn foreign(
+    mut rule: CompiledRule,
+    language: &'static str,
+    file: Option<usize>,
+) -> Loaded {
+    let correlation = rule.correlation.take();
     let place = Position::new(u16::try_from(rule.line).unwrap_or(u16::MAX), 1);
-    let on = vec![TopicPattern::everything()];
+    let steps: Vec<RuleStep> = match &correlation {
+        None => vec![RuleStep::only(vec![TopicPattern::everything()])],
+        Some(one) => one.steps.iter().map(rule_step).collect(),
+    };
+    let mut on = Vec::new();
+    for topic in steps.iter().flat_map(|step| &step.on) {
+        if !on.contains(topic) {
+            on.push(topic.clone());
+        }
+    }
+    let (group_by, measured, window) = match &correlation {
+        None => (Vec::new(), Vec::new(), WindowSpec::Single),
+        Some(one) => (
+            key_parts(one, &steps),
+            one.measured.clone(),
+            one.window.clone(),
+        ),
+    };
     Loaded {
         file,
         place,
         asks: Asks::default(),
         programs: Some(rule.programs),
+        correlation,
         rule: Rule {
             id: rule.id,
             language,
@@ -26,22 +53,51 @@ pub(super) fn foreign(rule: CompiledRule, language: &'static str, file: Option<u
             attack: rule.attack,
             references: rule.references,
             false_positives: rule.false_positives,
-            group_by: Vec::new(),
-            window: WindowSpec::Single,
+            on,
+            group_by,
+            window,
             layer: 0,
             semantic_hash: rule.semantic_hash,
             file: rule.file,
             line: rule.line,
+            audience: rule.audience,
             synonyms: rule.synonyms,
             source: 0,
             exceptions: Vec::new(),
-            steps: vec![RuleStep::only(on.clone())],
-            on,
-            measured: Vec::new(),
+            steps,
+            measured,
             values: Vec::new(),
             alert: None,
             on_event: None,
             on_timer: None,
         },
     }
+}
+
+/// A step as lists and explanations tell of it.
+fn rule_step(step: &CompiledStep) -> RuleStep {
+    let place = match step.source {
+        StepSource::Events(_) => "data",
+        StepSource::Alerts(_) => "data.key",
+    };
+    let paths = step.group_by.iter();
+    RuleStep {
+        name: Arc::clone(&step.name),
+        bit: step.bits,
+        key_paths: paths
+            .map(|field| format!("{place}.{field}").into())
+            .collect(),
+        ..RuleStep::only(topic_of(&step.source).into_iter().collect())
+    }
+}
+
+/// The members of its group, each where it stands in the events of the first step.
+fn key_parts(correlation: &CompiledCorrelation, steps: &[RuleStep]) -> Vec<KeyPart> {
+    let paths = steps.first().map_or(&[][..], |step| &step.key_paths);
+    let parts = correlation.group_by.iter().zip(paths);
+    let parts = parts.map(|(name, path)| KeyPart {
+        name: Arc::clone(name),
+        path: Arc::clone(path),
+    });
+    parts.collect()
 }

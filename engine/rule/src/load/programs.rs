@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Loader;
 use crate::condition::Plan;
 use crate::predicate::{BuildError, Expression, ViewId};
+use crate::reading::Readings;
 use crate::rule::Rule;
 
 /// Programs of which each has a number.
@@ -34,11 +35,15 @@ impl Programs {
 
 impl Loader {
     /// Each step of each rule as a program. Behind them, the programs that tell when a script must be asked.
-    pub(super) fn programs(&mut self) -> Result<Programs, BuildError> {
+    pub(super) fn programs(&mut self) -> Result<(Programs, Readings), BuildError> {
         let mut programs = Programs::default();
         let mut scripts = Vec::new();
         let mut loaded = std::mem::take(&mut self.loaded);
         for (one, number) in loaded.iter_mut().zip(0..) {
+            if one.correlation.is_some() {
+                // Its steps are the programs of others.
+                continue;
+            }
             let mut foreign = one.programs.take();
             for step in 0..one.rule.steps.len() {
                 let program = match foreign.take() {
@@ -63,7 +68,8 @@ impl Loader {
             programs.scripted.push(number);
             self.predicates.rule([(view, script)]);
         }
-        Ok(programs)
+        let readings = self.readings(&programs)?;
+        Ok((programs, readings))
     }
 
     /// The program of a step that is ours to decide, and when its script must be asked.

@@ -161,6 +161,31 @@ impl PredicateSetBuilder {
         Ok(fresh)
     }
 
+    /// The view of the same events, but with `now` in the place of the predicate `before`.
+    ///
+    /// # Errors
+    /// See [`PredicateSetBuilder::view`].
+    pub(crate) fn view_with(
+        &mut self,
+        view: ViewId,
+        before: PredicateId,
+        now: PredicateId,
+    ) -> Result<ViewId, BuildError> {
+        let same = |(_, known): &(&String, &ViewId)| **known == view;
+        let name = self.known_views.iter().find(same);
+        let name = name.map_or(String::new(), |(name, _)| name.clone());
+        let whole = self.views.get(view.0 as usize);
+        let whole = whole.map_or(Expression::Never, |view| view.expression.clone());
+        self.view(&format!("{name}, {now:?}"), whole.replaced(before, now))
+    }
+
+    /// The programs of a rule so far.
+    pub(crate) fn programs_of(&self, rule: u32) -> Vec<(ViewId, Expression)> {
+        let of = self.programs.iter().filter(|program| program.rule == rule);
+        of.map(|program| (program.view, program.expression.clone()))
+            .collect()
+    }
+
     /// A rule, which holds when one of its programs holds for an event of that program's view. Its number:
     /// rules are numbered from 0.
     pub fn rule(&mut self, programs: impl IntoIterator<Item = (ViewId, Expression)>) -> u32 {

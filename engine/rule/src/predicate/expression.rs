@@ -79,6 +79,18 @@ impl Expression {
         }
     }
 
+    /// The same with another predicate in the place of one.
+    pub(crate) fn replaced(&self, before: PredicateId, now: PredicateId) -> Self {
+        let each = |parts: &[Self]| parts.iter().map(|it| it.replaced(before, now)).collect();
+        match self {
+            Self::Is(predicate) if *predicate == before => Self::Is(now),
+            Self::Always | Self::Never | Self::Is(_) => self.clone(),
+            Self::Not(inner) => inner.replaced(before, now).negated(),
+            Self::All(parts) => Self::All(each(parts)),
+            Self::Any(parts) => Self::Any(each(parts)),
+        }
+    }
+
     /// Calls `visit` with every predicate in it.
     pub(crate) fn each(&self, visit: &mut impl FnMut(PredicateId)) {
         match self {

@@ -13,7 +13,7 @@ impl RuleSet {
     pub fn outline(&self, number: u32) -> Option<Outline> {
         let rule = self.rule(number)?;
         let (mut gate, mut script) = (Gate::Never, Gate::Never);
-        for program in self.programs.of(number) {
+        for program in self.programs_of(number) {
             gate = gate.or(self.gate(program));
             let asked = self.programs.scripted.binary_search(&program).ok();
             let asked = asked.and_then(|at| u32::try_from(self.programs.asked.len() + at).ok());
@@ -24,6 +24,12 @@ impl RuleSet {
             gate,
             script,
         })
+    }
+
+    /// The programs of a rule's steps, in their order.
+    fn programs_of(&self, number: u32) -> Vec<u32> {
+        let own = self.programs.of(number);
+        own.chain(self.readings.steps_of(number)).collect()
     }
 
     fn gate(&self, program: u32) -> Gate {
@@ -44,7 +50,7 @@ impl RuleSet {
         rule: &Rule,
         held: &mut dyn FnMut(PredicateId) -> Option<bool>,
     ) -> Option<ConditionPart> {
-        let steps = self.programs.of(number).zip(&rule.steps);
+        let steps = self.programs_of(number).into_iter().zip(&rule.steps);
         let mut parts: Vec<ConditionPart> = steps
             .filter_map(|(program, step)| {
                 let condition = self.step_part(program, step, held);

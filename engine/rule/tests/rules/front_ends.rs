@@ -7,7 +7,8 @@ use larum_rule::predicate::{
     Case, Expression, PathMap, PredicateSetBuilder, Test, TextKind, ViewId,
 };
 use larum_rule::{
-    Compiled, CompiledRule, Diagnostic, FrontEnd, Gate, Level, Matcher, RuleLoader, RuleSet,
+    Audience, Compiled, CompiledRule, Diagnostic, FrontEnd, Gate, Level, Matcher, RuleLoader,
+    RuleSet,
 };
 
 use crate::given::{event, file, login, shown};
@@ -81,6 +82,8 @@ fn rule(
         file: path.into(),
         line,
         programs: vec![(view, Expression::Is(is))],
+        correlation: None,
+        audience: Audience::Everyone,
         synonyms: Vec::new(),
         semantic_hash: *blake3::hash(word.as_bytes()).as_bytes(),
     }

@@ -349,7 +349,8 @@ pub(crate) fn delivered(record: &Record) -> Option<Arc<Delivered>> {
         | RecordBody::EpochCommit(_)
         | RecordBody::UnitDetached(_)
         | RecordBody::UnitAttached(_)
-        | RecordBody::CursorMoved(_) => None,
+        | RecordBody::CursorMoved(_)
+        | RecordBody::Tick { .. } => None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use actix::Addr;
-use larum_event::{Event, Position, RecordBody, RuleSetActivated, limits};
+use larum_event::{Event, Position, RecordBody, RuleSetActivated, Timestamp, limits};
 use larum_log::Part;
 use larum_log::{CheckpointStore, LogError};
 use larum_pipeline::{
@@ -33,6 +33,7 @@ use crate::sequencing::tail::Stretch;
 use crate::sequencing::threads::Threads;
 use crate::supervise::Seat;
 use crate::supervision::Supervision;
+use crate::ticking::NeedsTime;
 
 /// Why an epoch could not be run. The sequencer starts over from disk.
 #[derive(Debug, thiserror::Error)]
@@ -171,7 +172,11 @@ impl Core {
     pub(crate) async fn run(&mut self, stretch: Stretch) -> Result<(), EpochError> {
         let from = self.evaluated;
         let mut also = Vec::new();
-        let outcome = self.evaluate(&stretch.inputs, &mut also).await?;
+        let mut outcome = self.evaluate(&stretch.inputs, &mut also).await?;
+        if let Some(tick) = stretch.tick {
+            outcome.extend(self.pass(tick, &mut also).await?);
+        }
+        self.say_what_waits();
         self.note(&outcome, stretch.inputs.len());
         let mut derived: Vec<Event> = outcome.derived().cloned().collect();
         derived.extend(also.iter().filter_map(super::lost::alert_of));
@@ -199,16 +204,46 @@ impl Core {
     ) -> Result<Outcome, EpochError> {
         let mut outcome = Outcome::default();
         for piece in pieces(inputs) {
-            let mut epoch = self.sequencer.begin(piece);
+            let epoch = self.sequencer.begin(piece);
             self.grow(piece.iter().map(|input| (input.position, &input.event)))
                 .await;
-            for layer in 0..self.set.layers() {
-                self.run_layer(&mut epoch, layer, also).await?;
-            }
-            outcome.extend(self.sequencer.finish(epoch));
+            outcome.extend(self.run_layers(epoch, also).await?);
             self.reached = piece.last().map_or(self.reached, |last| last.position);
         }
         Ok(outcome)
+    }
+
+    /// Lets time pass: it is `at` as of `position`.
+    pub(super) async fn pass(
+        &mut self,
+        (position, at): (Position, Timestamp),
+        also: &mut Vec<RecordBody>,
+    ) -> Result<Outcome, EpochError> {
+        let epoch = self.sequencer.begin_tick(position, at);
+        let outcome = self.run_layers(epoch, also).await?;
+        self.reached = position;
+        Ok(outcome)
+    }
+
+    async fn run_layers(
+        &mut self,
+        mut epoch: Epoch,
+        also: &mut Vec<RecordBody>,
+    ) -> Result<Outcome, EpochError> {
+        for layer in 0..self.set.layers() {
+            self.run_layer(&mut epoch, layer, also).await?;
+        }
+        Ok(self.sequencer.finish(epoch))
+    }
+
+    /// Says whether anything waits for time to pass.
+    pub(super) fn say_what_waits(&self) {
+        let needs = match self.sequencer.tenants() {
+            _ if !self.pool.has_state() || !self.sequencer.follows_wall_clock() => NeedsTime::No,
+            1 => NeedsTime::WhenQuiet,
+            _ => NeedsTime::Always,
+        };
+        self.parts.gauges.time_needed().set(needs);
     }
 
     async fn run_layer(
@@ -232,6 +267,7 @@ impl Core {
         let left_out = self.sequencer.left_out();
         let answers = self.pool.run_windows(layer, work, &steps, left_out).await;
         let (mut detections, mut late) = (answers.detections, answers.late);
+        let mut faults = answers.faults;
         for (unit, matches, failed) in answers.failed {
             if self.sequencer.left_out().contains(&unit.rule) {
                 continue;
@@ -240,6 +276,7 @@ impl Core {
                 Ok(found) => {
                     detections.extend(found.detections);
                     late.extend(found.late);
+                    faults.extend(found.faults);
                 }
                 Err(failure) => also.push(self.leave_out(unit, failure).await?),
             }
@@ -247,6 +284,7 @@ impl Core {
         let left_out = self.sequencer.left_out();
         detections.retain(|detection| !left_out.contains(&detection.rule));
         self.sequencer.note_late(epoch, late);
+        self.sequencer.note_faults(epoch, faults);
         self.sequencer
             .raise(epoch, layer, detections, &mut self.words);
         Ok(())

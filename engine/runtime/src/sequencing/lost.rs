@@ -121,7 +121,8 @@ pub(super) fn alert_of(body: &RecordBody) -> Option<Event> {
         | RecordBody::RuleSetActivated(_)
         | RecordBody::EpochCommit(_)
         | RecordBody::UnitAttached(_)
-        | RecordBody::CursorMoved(_) => None,
+        | RecordBody::CursorMoved(_)
+        | RecordBody::Tick { .. } => None,
     }
 }
 

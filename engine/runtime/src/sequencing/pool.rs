@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use larum_event::{Detection, Match, Span, limits};
+use larum_event::{Detection, Match, Place, Span, limits};
 use larum_log::Part;
 use larum_pipeline::{
     Item, LateMatch, LeftOut, Matched, Unit, WatermarkStep, WindowAnswer, WindowPlan,
 };
 use larum_rule::RuleSet;
-use larum_window::Window;
+use larum_window::{ScriptFault, Window};
 use tokio::sync::oneshot;
 
 use crate::actors::{MatcherSetup, MatcherUnit, NewWindow, WindowSetup, WindowUnit};
@@ -57,6 +57,8 @@ pub(crate) struct Answers {
     pub(crate) detections: Vec<Detection>,
     /// Matches that came too late for them, in no order.
     pub(crate) late: Vec<LateMatch>,
+    /// Scripts that failed, each with the place of what it failed on.
+    pub(crate) faults: Vec<(Place, ScriptFault)>,
     /// Those that failed, with the work they failed on.
     pub(crate) failed: Vec<(Unit, Vec<Match>, UnitFailed)>,
 }
@@ -134,6 +136,11 @@ impl Pool {
             windows,
             credits: Credits::new(items),
         }
+    }
+
+    /// Whether any window holds state.
+    pub(crate) fn has_state(&self) -> bool {
+        self.windows.values().any(|handle| !handle.is_empty)
     }
 
     /// The name of `unit`.
@@ -231,6 +238,7 @@ impl Pool {
                     self.note(unit, &done);
                     answers.detections.extend(done.answer.detections);
                     answers.late.extend(done.answer.late);
+                    answers.faults.extend(done.answer.faults);
                 }
                 Err(failed) => answers.failed.push((unit, matches, failed)),
             }

@@ -55,6 +55,7 @@ impl Core {
         self.show_missed();
         let backlog = self.count_backlog(&mut reader)?;
         self.parts.gauges.epoch(self.evaluated);
+        self.say_what_waits();
         info!(checkpoint = %base.upto, epochs, evaluated = %self.evaluated, backlog, "recovered");
         Ok(())
     }
@@ -126,6 +127,12 @@ impl Core {
                     arrived: Some(arrived),
                     record: None,
                 }),
+                RecordBody::Tick { at } => {
+                    self.redo_inputs(&mut inputs, &mut outcome).await?;
+                    let mut also = Vec::new();
+                    outcome.extend(self.pass((record.position, at), &mut also).await?);
+                    self.note_unsaid(also);
+                }
                 RecordBody::RuleSetActivated(activated) => {
                     self.redo_inputs(&mut inputs, &mut outcome).await?;
                     self.reached = record.position;
@@ -169,13 +176,17 @@ impl Core {
         let mut also = Vec::new();
         outcome.extend(self.evaluate(inputs, &mut also).await?);
         inputs.clear();
+        self.note_unsaid(also);
+        Ok(())
+    }
+
+    fn note_unsaid(&mut self, also: Vec<RecordBody>) {
         self.tally.clear();
         for body in also {
             if let RecordBody::UnitDetached(change) = body {
                 self.unsaid.insert(change.unit.into());
             }
         }
-        Ok(())
     }
 
     /// What units lost in this recovery would have said in a committed epoch is in the log.
@@ -314,7 +325,8 @@ fn done_epochs(reader: &mut LogReader, after: Position) -> Result<Vec<Done>, Log
                 RecordBody::Event { .. }
                 | RecordBody::Derived { .. }
                 | RecordBody::RuleSetActivated(_)
-                | RecordBody::CursorMoved(_) => {}
+                | RecordBody::CursorMoved(_)
+                | RecordBody::Tick { .. } => {}
             }
         }
     }

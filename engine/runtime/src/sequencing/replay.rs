@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use larum_event::{Event, Position, RecordBody, RuleId};
 use larum_log::{LogError, LogReader};
-use larum_pipeline::{CheckpointError, Input, Pipeline, Settings};
+use larum_pipeline::{CheckpointError, Input, Outcome, Pipeline, Settings};
 use larum_rule::RuleSet;
 
 use crate::clock::Clock;
@@ -117,6 +117,10 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
                     pipeline.activate(set, Settings::of(&activated, shards));
                     leave_out_others(&mut pipeline, &job.rules);
                 }
+                RecordBody::Tick { at } => {
+                    alerts.extend(run_inputs(&mut pipeline, &mut inputs));
+                    alerts.extend(alerts_of(pipeline.tick(record.position, at)));
+                }
                 // Rules that say nothing here have raised alerts too, and events may name them.
                 RecordBody::Derived { event } => pipeline.recall(&event),
                 RecordBody::EpochCommit(_)
@@ -140,6 +144,10 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
 fn run_inputs(pipeline: &mut Pipeline, inputs: &mut Vec<Input>) -> Vec<(Position, Event)> {
     let outcome = pipeline.run(inputs);
     inputs.clear();
+    alerts_of(outcome)
+}
+
+fn alerts_of(outcome: Outcome) -> Vec<(Position, Event)> {
     outcome
         .alerts
         .into_iter()

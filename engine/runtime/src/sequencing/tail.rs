@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use larum_event::{Position, Record, RecordBody, RuleSetActivated};
+use larum_event::{Position, Record, RecordBody, RuleSetActivated, Timestamp};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::Input;
 
@@ -22,6 +22,8 @@ const READ_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) struct Stretch {
     /// The events in it.
     pub(crate) inputs: Vec<Input>,
+    /// Time that has passed behind them, and where the log says so; such a stretch ends there.
+    pub(crate) tick: Option<(Position, Timestamp)>,
     /// The last position in it.
     pub(crate) upto: Position,
     /// Rules that hold from `upto` on; such a stretch ends there.
@@ -174,6 +176,11 @@ fn stretch<'a>(after: Position, records: impl Iterator<Item = &'a Record>) -> St
                     stretch.upto = record.position;
                     stretch.activated = Some(activated.clone());
                 }
+                return stretch;
+            }
+            RecordBody::Tick { at } => {
+                stretch.upto = record.position;
+                stretch.tick = Some((record.position, *at));
                 return stretch;
             }
             // What evaluation itself put out.

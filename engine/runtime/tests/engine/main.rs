@@ -28,6 +28,8 @@ mod broken_out;
 
 mod windows;
 
+mod ticks;
+
 mod matching;
 
 mod ways_out;

@@ -118,6 +118,10 @@ pub fn offline(records: &[Record]) -> Vec<String> {
                 let set = RuleSet::load(&activated.files).unwrap();
                 pipeline.activate(Arc::new(set), Settings::of(activated, 1));
             }
+            RecordBody::Tick { at } => {
+                outcome.extend(pipeline.run(&std::mem::take(&mut inputs)));
+                outcome.extend(pipeline.tick(record.position, *at));
+            }
             _ => {}
         }
     }

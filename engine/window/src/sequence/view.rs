@@ -87,6 +87,11 @@ fn seen(partial: &Partial, rule: &Following) -> PartialView {
     PartialView {
         waits_for: waits_for.map_or_else(String::new, |step| step.name.to_string()),
         events: partial.pieces().map(Piece::count).sum(),
+        of_step: if partial.is_full(rule) {
+            0
+        } else {
+            partial.latest.count()
+        },
         until: partial.until,
     }
 }
@@ -95,6 +100,7 @@ fn counting(run: &Run, rule: &Following) -> Option<PartialView> {
     Some(PartialView {
         waits_for: rule.step(run.step)?.name.to_string(),
         events: run.events.len() as u64,
+        of_step: run.events.len() as u64,
         until: run.until(rule)?,
     })
 }
@@ -105,6 +111,7 @@ fn waiting(pending: &Pending, rule: &Following) -> PartialView {
     PartialView {
         waits_for: absent.map_or_else(String::new, |step| format!("no {}", step.name)),
         events: pending.partial.pieces().map(Piece::count).sum(),
+        of_step: 0,
         until: pending.deadline,
     }
 }

@@ -64,6 +64,7 @@ fn matches(events: &[Value], member: &str, value: &str) -> Vec<Match> {
                     Timestamp::parse(event["ts"].as_str()?).unwrap(),
                     event["seq"].as_u64(),
                 ),
+                joins: false,
                 steps: 1,
                 values: larum_event::Values::none(),
                 event: None,

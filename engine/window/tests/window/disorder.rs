@@ -168,6 +168,23 @@ fn window(policy: FiringPolicy, lateness: i64) -> Window {
 }
 
 #[test]
+fn what_joins_counts_in_its_own_time_within_the_lateness_and_where_it_still_can_beyond() {
+    for (time, first) in [(96, 96), (95, 95), (94, 95)] {
+        let mut window = window(FiringPolicy::Every, 5);
+        let mut out = Vec::new();
+        let _counted = window.add(matched("k", 100, 1), &mut out);
+        let joining = Match {
+            joins: true,
+            ..held_back("k", time, 2, 100)
+        };
+        assert_eq!(window.add(joining, &mut out), Added::Counted);
+        let fired = out.last().unwrap();
+        assert_eq!(fired.first, crate::stream::nanos(first), "{time}");
+        assert_eq!(window.stats().late, 0);
+    }
+}
+
+#[test]
 fn a_match_exactly_as_late_as_allowed_counts_and_one_later_does_not() {
     for (time, added) in [(95, Added::Counted), (94, Added::Late)] {
         let mut window = window(FiringPolicy::Every, 5);

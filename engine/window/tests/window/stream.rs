@@ -54,6 +54,7 @@ pub fn matched(name: &str, time: i64, position: u64) -> Match {
         event_id: EventId::new(format!("e{position}")).unwrap(),
         // One source, in order: nothing comes before this any more.
         watermark: Watermark::of(nanos(time), None),
+        joins: false,
         steps: 1,
         values: Values::none(),
         event: None,

@@ -1,6 +1,5 @@
 use crate::{check, check_refused, item, load, matching, rule};
-use larum_rule::predicate::Number;
-use larum_sigma::{CorrelationKind, LogSources};
+use larum_sigma::LogSources;
 
 #[test]
 fn lists_of_maps_are_one_of_them_and_mixtures_are_refused() {
@@ -110,104 +109,6 @@ fn filters_are_added_to_the_rules_they_name_and_do_not_collide() {
     assert_eq!(matching(&unknown, r#"{"F":"a","U":"x"}"#), ["T"]);
 }
 
-const CORRELATION: &str = "---\ntitle: C\nname: many\ncorrelation:\n  type: event_count\n  rules: [t]\n  group-by: [user]\n  timespan: 5m\n  condition: {gte: 5, lt: 10}\n";
-
-#[test]
-fn correlations_are_read_checked_and_set_aside_for_windows() {
-    let over = "---\ntitle: D\ncorrelation: {type: temporal, rules: [many, t], group-by: [user], timespan: 1h}\n";
-    let rules = load(
-        &format!("{CORRELATION}{over}---\n{}", item("F: a")),
-        LogSources::Ignored,
-    );
-    assert_eq!(rules.refused, []);
-    let [many, both] = &rules.correlations[..] else {
-        panic!("two correlations");
-    };
-    assert_eq!((many.timespan_seconds, many.bounds.len()), (300, 2));
-    assert_eq!(both.kind, CorrelationKind::Temporal);
-}
-
-#[test]
-fn correlations_that_do_not_hold_together_are_refused() {
-    for (from, to, words) in [
-        ("[t]", "[v]", "not loaded"),
-        ("5m", "0m", "timespan"),
-        ("5m", "5y", "timespan"),
-        ("event_count", "event_sum", "correlation type"),
-        ("event_count", "value_count", "no field"),
-        ("{gte: 5, lt: 10}", "many and t", "specification 2.1"),
-        ("gte: 5", "gte: x", "not a number"),
-        ("gte: 5", "about: 5", "cannot have"),
-        ("gte: 5", "percentile: 5", "cannot have"),
-        ("[t]", "[t, many]", "in turn"),
-    ] {
-        let text = format!("{}{}", item("F: a"), CORRELATION.replace(from, to));
-        let rules = load(&text, LogSources::Ignored);
-        assert_eq!(rules.correlations, [], "{to}");
-        assert!(
-            rules.refused[0].reason.contains(words),
-            "{}",
-            rules.refused[0]
-        );
-    }
-}
-
-#[test]
-fn a_correlation_of_correlations_groups_by_what_they_carry() {
-    for (over, words) in [
-        ("group-by: [host], timespan: 1h", Some("carry no \"host\"")),
-        (
-            "group-by: [host], aliases: {host: {many: user}}, timespan: 1h",
-            None,
-        ),
-        (
-            "group-by: [who], aliases: {who: {many: host}}, timespan: 1h",
-            Some("carry no \"host\""),
-        ),
-        ("group-by: [user], timespan: 1h", None),
-        ("timespan: 1h", None),
-    ] {
-        let over =
-            format!("---\ntitle: D\ncorrelation: {{type: temporal, rules: [many], {over}}}\n");
-        let text = format!("{}{over}{CORRELATION}", item("F: a"));
-        let rules = load(&text, LogSources::Ignored);
-        match words {
-            None => assert_eq!(
-                (rules.refused.len(), rules.correlations.len()),
-                (0, 2),
-                "{over}"
-            ),
-            Some(words) => {
-                assert!(
-                    rules.refused[0].reason.contains(words),
-                    "{}",
-                    rules.refused[0]
-                );
-                assert_eq!(rules.correlations.len(), 1);
-            }
-        }
-    }
-}
-
-#[test]
-fn a_percentile_lies_from_0_to_100_and_is_the_median_where_it_is_not_said() {
-    for (said, percentile) in [
-        ("", Some(Number::Whole(50))),
-        ("percentile: 0, ", Some(Number::Whole(0))),
-        ("percentile: 100, ", Some(Number::Whole(100))),
-        ("percentile: 100.1, ", None),
-        ("percentile: -1, ", None),
-        ("percentile: most, ", None),
-    ] {
-        let text = format!("{}{CORRELATION}", item("F: a"))
-            .replace("event_count", "value_percentile")
-            .replace("{gte: 5", &format!("{{{said}field: size, gte: 5"));
-        let rules = load(&text, LogSources::Ignored);
-        let found = rules.correlations.first().and_then(|one| one.percentile);
-        assert_eq!(found, percentile, "{said} {:?}", rules.refused);
-    }
-}
-
 #[test]
 fn a_mistake_in_a_filter_is_the_filter_s_and_spares_the_rules_it_is_about() {
     let filter = |rules: &str, source: &str, field: &str| {
@@ -240,14 +141,6 @@ fn tags_and_keys_that_mean_nothing_here_are_refused() {
     for (text, words) in [
         (rule("s: !!set {F: a}\ncondition: s"), "YAML tags"),
         (rule("s: {F: !x [a, b]}\ncondition: s"), "YAML tags"),
-        (
-            format!(
-                "{}{}",
-                item("F: a"),
-                CORRELATION.replace("group-by", "group_by")
-            ),
-            "cannot have \"group_by\"",
-        ),
     ] {
         let loaded = load(&text, LogSources::Ignored);
         assert!(

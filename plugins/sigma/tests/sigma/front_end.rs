@@ -113,16 +113,6 @@ fn what_is_refused_is_told_by_file_line_and_title_and_the_rest_loads() {
 }
 
 #[test]
-fn a_correlation_is_said_not_to_run() {
-    let text = format!(
-        "{WHOAMI}name: who\n---\ntitle: Often\ncorrelation:\n  type: event_count\n  rules: [who]\n  timespan: 5m\n  condition: {{gte: 3}}\n"
-    );
-    let set = load(&[file("a.yml", &text)]);
-    assert_eq!(set.rules().len(), 1);
-    assert_eq!(set.warnings()[0].code, "sigma-correlation");
-}
-
-#[test]
 fn a_rule_without_an_id_is_called_by_its_title_and_two_of_them_are_told() {
     let text =
         "title: Odd (very) thing!\nlogsource: {product: x}\ndetection: {s: {a: b}, condition: s}\n";

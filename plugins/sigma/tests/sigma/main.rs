@@ -1,5 +1,7 @@
 //! What Sigma rules mean, on both sides of each boundary.
 
+mod correlated;
+mod correlations;
 mod documents;
 mod front_end;
 mod log_sources;

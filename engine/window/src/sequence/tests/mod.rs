@@ -94,6 +94,7 @@ fn event(seconds: i64, position: u64, steps: u32, value: Option<KeyValue>) -> Ta
         place: Place::raw(Position(position)),
         event_id: EventId::new(position.to_string()).unwrap(),
         watermark: larum_event::Watermark::MIN,
+        joins: false,
         steps,
         values: Values::new(vec![value]),
         event: None,

@@ -1,0 +1,407 @@
+//! How near a rule came to firing: its best run over given events.
+//!
+//! Owns the comparison of what a key holds with what its rule takes. Nothing is counted here: the pipeline runs
+//! over the events one by one, and after each the rule's window is looked at.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use larum_event::{
+    Aggregate, Amount, Bounds, Comparison, Extent, GroupKey, KeyValue, Measure, Occurs, Position,
+    Sequence, Span, Step, WindowSpec,
+};
+use larum_pipeline::{Input, Pipeline, Settings, Unit};
+use larum_rule::{Rule, RuleSet};
+use larum_window::KeyView;
+use serde_json::{Value, json};
+
+use crate::detect::{Found, Shown, key_text};
+
+/// What came of a rule over some events, the end of the events being the end of time.
+#[derive(Debug)]
+pub struct Run {
+    /// Alerts that stand at the end.
+    pub alerts: u64,
+    /// How near it came at best; `None` for rules without a window.
+    pub reached: Option<Reached>,
+}
+
+/// The best run of a rule.
+#[derive(Debug, Clone)]
+pub struct Reached {
+    /// What the rule asks.
+    asks: WindowSpec,
+    /// Whose run it is, `ip=203.0.113.9`; empty for a rule without groups.
+    key: String,
+    /// Events that counted.
+    events: u64,
+    /// What was measured, where that is no count.
+    value: Option<Amount>,
+    /// Of a sequence: the step that it waited for.
+    step: Option<StepReached>,
+    /// Values of members of the key that differ from each other in case, blanks or type only, as people see them.
+    alike: Vec<String>,
+}
+
+/// The step that a partial match of a sequence waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct StepReached {
+    name: String,
+    /// From 1.
+    number: usize,
+    of: usize,
+    /// Events that it had of that step.
+    has: u64,
+    /// Events that the step takes; 0 for one that must not come.
+    takes: u32,
+}
+
+impl StepReached {
+    fn new(sequence: &Sequence, at: usize, step: &Step, has: u64) -> Self {
+        Self {
+            name: step.name.to_string(),
+            number: at + 1,
+            of: sequence.steps.len(),
+            has,
+            takes: match step.occurs {
+                Occurs::Times(takes) | Occurs::Optional(takes) => takes,
+                Occurs::Never => 0,
+            },
+        }
+    }
+}
+
+/// The greater, the nearer: steps done and events of the next; how far the value is off; events.
+type Nearness = (Option<(usize, u64)>, Option<Reverse<Amount>>, u64);
+
+/// Runs the rules of `set` over `inputs`, put in order, and looks at the one with `number`.
+pub fn run(set: &Arc<RuleSet>, number: u32, mut inputs: Vec<Input>, settings: Settings) -> Run {
+    let order = |input: &Input| {
+        let envelope = input.event.envelope();
+        let sequence = envelope.sequence.or(input.record);
+        (envelope.time, sequence, input.position)
+    };
+    inputs.sort_by_key(order);
+    for (input, position) in inputs.iter_mut().zip(1..) {
+        input.position = Position(position);
+    }
+    let mut pipeline = Pipeline::new(Arc::clone(set), settings);
+    let mut found = Found::new(Shown::Standing);
+    let mut best: Option<(Nearness, KeyView)> = None;
+    let mut keys = BTreeSet::new();
+    let unit = Unit {
+        rule: number,
+        shard: 0,
+    };
+    let rule = set.rule(number);
+    for input in &inputs {
+        let outcome = pipeline.run(std::slice::from_ref(input));
+        outcome.alerts.into_iter().for_each(|one| found.keep(one));
+        let window = pipeline.window(unit);
+        for view in window.into_iter().flat_map(|window| window.keys(None)) {
+            let Some(rule) = rule else {
+                continue;
+            };
+            keys.insert(view.key.clone());
+            let nearness = nearness(&rule.window, &view);
+            if best.as_ref().is_none_or(|(best, _)| *best < nearness) {
+                best = Some((nearness, view));
+            }
+        }
+    }
+    let outcome = pipeline.close();
+    outcome.alerts.into_iter().for_each(|one| found.keep(one));
+    let own = |id: &str| rule.is_some_and(|rule| rule.id.as_str() == id);
+    let alerts = found.alerts().filter(|alert| own(alert.rule.as_str()));
+    Run {
+        alerts: alerts.count() as u64,
+        reached: rule.map(|rule| match &best {
+            Some((_, view)) => Reached::of(rule, view, &keys),
+            None => Reached::nothing(rule),
+        }),
+    }
+}
+
+fn nearness(asks: &WindowSpec, view: &KeyView) -> Nearness {
+    match asks {
+        WindowSpec::Single | WindowSpec::Scripted(_) => (None, None, view.events),
+        WindowSpec::Aggregate(aggregate) => {
+            let off = measured(aggregate, view).map(|value| Reverse(off(&aggregate.bounds, value)));
+            (None, off, view.events)
+        }
+        WindowSpec::Sequence(sequence) => {
+            let step = furthest(sequence, view);
+            let done = step.as_ref().map(|step| (step.number, step.has));
+            (done, None, view.events)
+        }
+    }
+}
+
+/// What is compared with the bounds.
+fn measured(aggregate: &Aggregate, view: &KeyView) -> Option<Amount> {
+    match aggregate.measure {
+        Measure::Count => i64::try_from(view.events).ok().map(Amount::from_int),
+        _ => view.value,
+    }
+}
+
+/// How much a value would have to change for all bounds to hold.
+fn off(bounds: &Bounds, value: Amount) -> Amount {
+    let missed = bounds
+        .all()
+        .iter()
+        .filter(|bound| !bound.comparison.holds(&value, &bound.value));
+    let missed = missed.map(|bound| match bound.comparison {
+        Comparison::NotEqual => Amount::from_billionths(1),
+        _ if value < bound.value => bound.value.saturating_sub(value),
+        _ => value.saturating_sub(bound.value),
+    });
+    missed.fold(Amount::ZERO, Amount::max)
+}
+
+/// Of the partial matches of a key the one that has come furthest.
+fn furthest(sequence: &Sequence, view: &KeyView) -> Option<StepReached> {
+    let steps = view.partials.iter().filter_map(|partial| {
+        let absent = partial.waits_for.strip_prefix("no ");
+        let (at, step) = sequence.steps.iter().enumerate().find(|(_, step)| {
+            let name = match step.occurs {
+                Occurs::Never => absent,
+                Occurs::Times(_) | Occurs::Optional(_) => Some(partial.waits_for.as_str()),
+            };
+            name == Some(&*step.name)
+        })?;
+        Some(StepReached::new(sequence, at, step, partial.of_step))
+    });
+    steps.max_by_key(|step| (step.number, step.has))
+}
+
+impl Reached {
+    /// Of a rule for which no event counted.
+    fn nothing(rule: &Rule) -> Self {
+        let (value, step) = match &rule.window {
+            WindowSpec::Single | WindowSpec::Scripted(_) => (None, None),
+            WindowSpec::Aggregate(aggregate) => (threshold(aggregate).map(|_| Amount::ZERO), None),
+            WindowSpec::Sequence(sequence) => {
+                let mut steps = sequence.steps.iter().enumerate();
+                let first = steps.find(|(_, step)| matches!(step.occurs, Occurs::Times(_)));
+                let first = first.map(|(at, step)| StepReached::new(sequence, at, step, 0));
+                (None, first)
+            }
+        };
+        Self {
+            asks: rule.window.clone(),
+            key: String::new(),
+            events: 0,
+            value,
+            step,
+            alike: Vec::new(),
+        }
+    }
+
+    fn of(rule: &Rule, view: &KeyView, keys: &BTreeSet<GroupKey>) -> Self {
+        let (value, step) = match &rule.window {
+            WindowSpec::Single | WindowSpec::Scripted(_) => (None, None),
+            WindowSpec::Aggregate(aggregate) => (measured(aggregate, view), None),
+            WindowSpec::Sequence(sequence) => (None, furthest(sequence, view)),
+        };
+        Self {
+            asks: rule.window.clone(),
+            key: key_text(&rule.key_members(&view.key)),
+            events: view.events,
+            value,
+            step,
+            alike: alike(&view.key, keys),
+        }
+    }
+
+    /// As JSON.
+    pub fn object(&self) -> Value {
+        let threshold = match &self.asks {
+            WindowSpec::Aggregate(aggregate) => threshold(aggregate),
+            _ => None,
+        };
+        let step = self.step.as_ref().map(|step| {
+            json!({
+                "waits_for": step.name,
+                "number": step.number,
+                "of": step.of,
+                "has": step.has,
+                "takes": step.takes,
+            })
+        });
+        json!({
+            "asks": self.asks.to_string(),
+            "key": self.key,
+            "events": self.events,
+            "reached": self.value.map(Amount::to_json),
+            "threshold": threshold,
+            "within": self.asks.within(),
+            "step": step,
+            "alike": self.alike,
+        })
+    }
+}
+
+/// The least number that fires, where the rule asks for at least so many of something.
+fn threshold(aggregate: &Aggregate) -> Option<u64> {
+    let counts = matches!(
+        aggregate.measure,
+        Measure::Count | Measure::Distinct | Measure::Steps(_)
+    );
+    (counts && aggregate.bounds.are_lower()).then(|| aggregate.bounds.threshold())
+}
+
+/// Members of `key` of which another key has a value that differs in case, blanks or type only: their values.
+fn alike(key: &GroupKey, keys: &BTreeSet<GroupKey>) -> Vec<String> {
+    let looks = |value: &KeyValue| value.to_string().trim().to_lowercase();
+    let same_looks = |other: &&GroupKey| {
+        let pairs = key.members().iter().zip(other.members());
+        *other != key && pairs.clone().all(|(one, two)| looks(one) == looks(two))
+    };
+    let mut shown = Vec::new();
+    let others: Vec<&GroupKey> = keys.iter().filter(same_looks).collect();
+    for (index, own) in key.members().iter().enumerate() {
+        let members = others.iter().filter_map(|other| other.members().get(index));
+        let mut values: Vec<&KeyValue> = vec![own];
+        values.extend(members.filter(|value| *value != own));
+        values.sort();
+        values.dedup();
+        if values.len() > 1 {
+            shown.extend(values.iter().map(|value| {
+                match value {
+                    KeyValue::Str(text)
+                        if values
+                            .iter()
+                            .all(|it| it.to_string() != **text || it == value) =>
+                    {
+                        text.to_string()
+                    }
+                    // What reads the same is told apart by its quotes.
+                    other => other.to_json().to_string(),
+                }
+            }));
+        }
+    }
+    shown
+}
+
+/// `4 of 5 within 5m (user=alice); key differs: `Alice` and `alice``.
+impl fmt::Display for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.asks {
+            WindowSpec::Single => f.write_str("each match fires")?,
+            WindowSpec::Aggregate(aggregate) => self.write_measured(f, aggregate)?,
+            WindowSpec::Sequence(sequence) => self.write_step(f, sequence.within)?,
+            WindowSpec::Scripted(_) => {
+                let plural = if self.events == 1 { "" } else { "s" };
+                write!(f, "the script saw {} event{plural}", self.events)?;
+            }
+        }
+        if !self.key.is_empty() {
+            write!(f, " ({})", self.key)?;
+        }
+        let alike: Vec<String> = self.alike.iter().map(|it| format!("`{it}`")).collect();
+        if let Some((last, others)) = alike.split_last() {
+            write!(f, "; key differs: {} and {last}", others.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Reached {
+    fn write_measured(&self, f: &mut fmt::Formatter<'_>, aggregate: &Aggregate) -> fmt::Result {
+        let Aggregate {
+            measure, bounds, ..
+        } = aggregate;
+        let value = self.value.map(|value| value.to_string());
+        match (threshold(aggregate), value) {
+            (Some(threshold), value) => {
+                write!(f, "{} of {threshold}", value.as_deref().unwrap_or("0"))?;
+                match measure {
+                    Measure::Distinct => f.write_str(" different values")?,
+                    Measure::Steps(_) => f.write_str(" different steps")?,
+                    _ => {}
+                }
+            }
+            (None, Some(value)) if bounds.all().is_empty() => write!(f, "{measure} {value}")?,
+            (None, Some(value)) => write!(f, "{measure} {value}, not {bounds},")?,
+            (None, None) => write!(f, "no {measure} yet")?,
+        }
+        write_extent(f, &aggregate.extent)
+    }
+
+    fn write_step(&self, f: &mut fmt::Formatter<'_>, within: Span) -> fmt::Result {
+        let Some(step) = &self.step else {
+            return write!(f, "no step within {within}");
+        };
+        let StepReached {
+            name, number, of, ..
+        } = step;
+        match step.takes {
+            0 => write!(f, "step {number} of {of}: no `{name}`")?,
+            1 => write!(f, "step {number} of {of}: waits for `{name}`")?,
+            takes => write!(f, "step {number} of {of}: {} of {takes} `{name}`", step.has)?,
+        }
+        write!(f, " within {within}")
+    }
+}
+
+fn write_extent(f: &mut fmt::Formatter<'_>, extent: &Extent) -> fmt::Result {
+    match extent {
+        Extent::Sliding { within } => write!(f, " within {within}"),
+        Extent::Tumbling { size } | Extent::Hopping { size, .. } => write!(f, " in one {size}"),
+        Extent::Session { .. } => f.write_str(" in one session"),
+        Extent::Last { matches, .. } => write!(f, " in the last {matches}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(members: &[KeyValue]) -> GroupKey {
+        GroupKey::new(members.to_vec())
+    }
+
+    fn text(text: &str) -> KeyValue {
+        KeyValue::Str(text.into())
+    }
+
+    #[test]
+    fn keys_that_differ_in_case_blanks_or_type_only_are_alike() {
+        let alice = key(&[text("Alice"), KeyValue::Int(1)]);
+        for (other, shown) in [
+            (
+                key(&[text("alice"), KeyValue::Int(1)]),
+                vec!["Alice", "alice"],
+            ),
+            (
+                key(&[text("Alice "), KeyValue::Int(1)]),
+                vec!["Alice", "Alice "],
+            ),
+            (key(&[text("Alice"), text("1")]), vec!["1", "\"1\""]),
+            (key(&[text("bob"), KeyValue::Int(1)]), vec![]),
+            (key(&[text("alice"), KeyValue::Int(2)]), vec![]),
+        ] {
+            let keys = BTreeSet::from([alice.clone(), other]);
+            assert_eq!(alike(&alice, &keys), shown);
+        }
+    }
+
+    #[test]
+    fn a_value_is_off_by_what_it_lacks_or_has_too_much_of_the_worst_bound() {
+        for (bounds, value, expected) in [
+            (">= 5", 4, 1),
+            (">= 5", 5, 0),
+            (">= 5 && <= 10", 12, 2),
+            ("< 3", 3, 0),
+            ("== 7", 9, 2),
+        ] {
+            let bounds: Bounds = bounds.parse().unwrap();
+            let off = off(&bounds, Amount::from_int(value));
+            assert_eq!(off, Amount::from_int(expected), "{bounds}: {value}");
+        }
+    }
+}

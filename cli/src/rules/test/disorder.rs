@@ -1,0 +1,98 @@
+//! Events of a case out of order.
+//!
+//! Owns the orders in which no event comes further behind a newer one than the rules wait for late ones.
+
+use std::collections::BTreeSet;
+
+use larum_event::{Span, Timestamp, WindowSpec};
+use larum_pipeline::{Settings, WindowPlan};
+
+use super::suite::{Case, Suite};
+use crate::demo::random::Random;
+
+/// How many orders are tried.
+const ORDERS: u64 = 6;
+
+/// How far events of `case` may be out of order, so that every rule of `suite` still counts them.
+pub fn lateness(suite: &Suite, case: &Case) -> Span {
+    let settings = Settings::default();
+    let plan = WindowPlan::new(suite.set.clone(), &settings);
+    let rules = suite.set.rules().iter().zip(0..);
+    let waiting = rules
+        .filter(|(rule, _)| rule.window != WindowSpec::Single)
+        .map(|(_, number)| plan.lateness(number));
+    let least = waiting.min().unwrap_or(Span::ZERO);
+    let events = case
+        .records
+        .iter()
+        .filter_map(|it| it.outcome.as_ref().ok());
+    let sources: BTreeSet<_> = events.map(|event| &event.envelope().source).collect();
+    if sources.len() > 1 {
+        // A source further behind the others runs on a clock of its own.
+        return least.min(settings.max_lag);
+    }
+    least
+}
+
+/// The seeds that give an order other than the one of `times`, each another one.
+pub fn seeds(times: &[Timestamp], lateness: Span) -> impl Iterator<Item = u64> {
+    let mut known = BTreeSet::from([(0..times.len()).collect::<Vec<_>>()]);
+    (1..=ORDERS)
+        .filter(move |seed| !lateness.is_zero() && known.insert(order(times, *seed, lateness)))
+}
+
+/// The order that `seed` decides, as indices: each event comes when it happened and something between nothing and
+/// `lateness` later; every other seed knows only these two.
+pub fn order(times: &[Timestamp], seed: u64, lateness: Span) -> Vec<usize> {
+    let mut random = Random::new(seed);
+    let most = u64::try_from(lateness.as_nanos()).unwrap_or(0);
+    let comes = times.iter().enumerate().map(|(index, time)| {
+        let after = match seed % 2 {
+            0 => most * random.between(0, 1),
+            _ => random.between(0, most),
+        };
+        let after = Span::from_nanos(i64::try_from(after).unwrap_or(i64::MAX));
+        (time.saturating_add(after), index)
+    });
+    let mut comes: Vec<(Timestamp, usize)> = comes.collect();
+    comes.sort();
+    comes.into_iter().map(|(_, index)| index).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(seconds: &[i64]) -> Vec<Timestamp> {
+        let start = Timestamp::parse("2026-11-20T12:00:00Z").unwrap();
+        let seconds = seconds.iter();
+        seconds
+            .map(|second| start.saturating_add(Span::from_nanos(second * 1_000_000_000)))
+            .collect()
+    }
+
+    #[test]
+    fn no_event_comes_further_behind_a_newer_one_than_the_lateness() {
+        let times = times(&[0, 1, 2, 5, 5, 9, 30, 31, 40]);
+        let lateness = Span::from_seconds(5);
+        let mut furthest = Span::ZERO;
+        for seed in seeds(&times, lateness) {
+            let mut front = times[0];
+            for index in order(&times, seed, lateness) {
+                furthest = furthest.max(front.since(times[index]));
+                front = front.max(times[index]);
+            }
+        }
+        assert!(furthest > Span::ZERO && furthest <= lateness, "{furthest}");
+    }
+
+    #[test]
+    fn orders_differ_and_there_are_none_where_events_cannot_change_places() {
+        let orders = |seconds: &[i64], lateness| {
+            seeds(&times(seconds), Span::from_seconds(lateness)).count()
+        };
+        assert!(orders(&[0, 1, 2, 3], 5) > 1);
+        assert_eq!(orders(&[0, 6, 12], 5), 0);
+        assert_eq!(orders(&[0, 1, 2, 3], 0), 0);
+    }
+}

@@ -1,0 +1,270 @@
+//! `larum windows`: what is open in a running engine, and how near each group is to firing.
+
+use std::io::Write;
+
+use clap::Args;
+use larum_event::{Span, Timestamp, limits};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::detect::key_text;
+use crate::error::{CliError, Exit};
+use crate::query::Client;
+use crate::table::{self, Cell};
+use crate::terminal::{BAD, DIM, counted, say, stdout};
+
+/// Show the open groups of windows, and how near each is to firing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Of each group of each rule with a window: what it has against what it takes, how long until something is decided or \
+forgotten (in the time of its events), the oldest event that counts, whether an alert is open, and of sequences the step \
+that each open match waits for.
+
+Examples:
+  larum windows
+  larum windows auth.repeated_failed_logins --key 203.0.113.9
+  larum windows --tenant acme --limit 20
+  larum windows --json | jq 'select(.open)'")]
+pub struct Windows {
+    /// The running engine
+    #[arg(
+        long,
+        env = "LARUM_SERVER",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7423"
+    )]
+    server: String,
+    /// Groups of this tenant alone
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// Groups with this text in a member of their key
+    #[arg(long, value_name = "TEXT")]
+    key: Option<String>,
+    /// Most groups to show
+    #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT)]
+    limit: usize,
+    /// Write NDJSON: one object for each group
+    #[arg(long)]
+    json: bool,
+    /// The id of a rule; all without one
+    #[arg(value_name = "RULE")]
+    rule: Option<String>,
+}
+
+/// What of an answer is shown.
+#[derive(Deserialize)]
+struct Answer {
+    windows: Vec<Value>,
+    /// Groups beyond the limit.
+    #[serde(default)]
+    more: u64,
+}
+
+/// One group.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    rule: String,
+    condition: String,
+    tenant: String,
+    clock: u32,
+    key: Map<String, Value>,
+    events: u64,
+    pending: u64,
+    value: Option<serde_json::Number>,
+    threshold: Option<u64>,
+    oldest: Option<Timestamp>,
+    until: Timestamp,
+    watermark: Timestamp,
+    open: bool,
+    partials: Vec<Partial>,
+}
+
+/// An open partial match of a sequence.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Partial {
+    waits_for: String,
+    events: u64,
+    of_step: u64,
+    until: Timestamp,
+}
+
+const HEADING: [&str; 7] = [
+    "rule",
+    "key",
+    "holds",
+    "left",
+    "oldest",
+    "alert",
+    "waits for",
+];
+
+impl Windows {
+    /// Runs the verb.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let client = Client::new(&self.server)?;
+        let mut parameters = vec![("limit", self.limit.to_string())];
+        let asked = [
+            ("rule", self.rule),
+            ("tenant", self.tenant),
+            ("key", self.key),
+        ];
+        for (name, value) in asked {
+            parameters.extend(value.map(|value| (name, value)));
+        }
+        let body = client.windows(&parameters)?;
+        let answer: Answer =
+            serde_json::from_str(&body).map_err(|error| client.no_sense(&error))?;
+        let mut out = stdout();
+        if self.json {
+            for window in &answer.windows {
+                writeln!(out, "{window}")?;
+            }
+        } else if answer.windows.is_empty() {
+            say("nothing is open");
+        } else {
+            let rows = answer.windows.into_iter().map(serde_json::from_value);
+            let rows: Result<Vec<Row>, serde_json::Error> = rows.collect();
+            let rows = rows.map_err(|error| client.no_sense(&error))?;
+            let cells: Vec<Vec<Cell>> = rows.iter().map(cells).collect();
+            table::write(&mut out, &HEADING, &cells)?;
+        }
+        out.flush()?;
+        if answer.more > 0 {
+            let more = counted(answer.more, "group");
+            say(&format!("and {more} more; --limit shows them"));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn cells(row: &Row) -> Vec<Cell> {
+    let mut key = key_text(&row.key);
+    if row.tenant != "default" {
+        key = format!("{key} (tenant {})", row.tenant);
+    }
+    if row.clock != 0 {
+        key = format!("{key} (own clock)");
+    }
+    let oldest = row.oldest.map(|time| time.to_string());
+    let waits: Vec<String> = row.partials.iter().map(|it| waits_for(it, row)).collect();
+    vec![
+        Cell::new(&row.rule),
+        Cell::new(key),
+        Cell::new(holds(row)),
+        Cell::new(left(row.until, row.watermark)),
+        Cell::styled(oldest.unwrap_or_default(), DIM),
+        if row.open {
+            Cell::styled("open", BAD)
+        } else {
+            Cell::new("")
+        },
+        Cell::new(waits.join(", ")),
+    ]
+}
+
+/// `4 of 5`, `33, sum > 100 in 5m`, `6 events`.
+fn holds(row: &Row) -> String {
+    let pending = match row.pending {
+        0 => String::new(),
+        pending => format!(" ({pending} not settled)"),
+    };
+    let value = row.value.as_ref().map(ToString::to_string);
+    let holds = match (value, row.threshold) {
+        (value, Some(threshold)) => {
+            let value = value.unwrap_or_else(|| row.events.to_string());
+            format!("{value} of {threshold}")
+        }
+        (Some(value), None) => format!("{value}, {}", row.condition),
+        (None, None) => counted(row.events, "event"),
+    };
+    format!("{holds}{pending}")
+}
+
+/// The span until something happens, in whole seconds where it is that long.
+fn left(until: Timestamp, watermark: Timestamp) -> String {
+    let left = until.since(watermark);
+    let second = Span::from_seconds(1).as_nanos();
+    if left.as_nanos() < second {
+        return left.to_string();
+    }
+    Span::from_nanos(left.as_nanos() / second * second).to_string()
+}
+
+fn waits_for(partial: &Partial, row: &Row) -> String {
+    let Partial {
+        waits_for,
+        events,
+        of_step,
+        ..
+    } = partial;
+    let after = match of_step {
+        0 => counted(*events, "event"),
+        of_step => format!("{of_step} so far"),
+    };
+    format!(
+        "{waits_for} for {} after {after}",
+        left(partial.until, row.watermark)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(of: Value) -> Row {
+        let mut row = json!({
+            "rule": "r", "condition": "sum > 100 in 5m", "tenant": "default", "clock": 0,
+            "key": {"user": "eve"}, "events": 4, "pending": 0, "value": null, "threshold": null,
+            "oldest": "2026-11-20T12:00:00Z", "until": "2026-11-20T12:05:00Z",
+            "watermark": "2026-11-20T12:01:00.5Z", "open": false, "partials": [],
+        });
+        for (name, value) in of.as_object().unwrap() {
+            row[name] = value.clone();
+        }
+        serde_json::from_value(row).unwrap()
+    }
+
+    #[test]
+    fn what_a_group_holds_is_told_with_what_it_takes() {
+        for (of, told) in [
+            (json!({"threshold": 5}), "4 of 5"),
+            (json!({"threshold": 5, "value": 3}), "3 of 5"),
+            (json!({"value": 33.5}), "33.5, sum > 100 in 5m"),
+            (json!({"pending": 2}), "4 events (2 not settled)"),
+        ] {
+            assert_eq!(holds(&row(of)), told);
+        }
+    }
+
+    #[test]
+    fn what_is_left_counts_down_in_whole_seconds_and_never_below_nothing() {
+        let until = Timestamp::parse("2026-11-20T12:05:00Z").unwrap();
+        for (watermark, told) in [
+            ("2026-11-20T12:01:00.5Z", "3m59s"),
+            ("2026-11-20T12:05:00Z", "0s"),
+            ("2026-11-20T12:06:00Z", "0s"),
+        ] {
+            assert_eq!(left(until, Timestamp::parse(watermark).unwrap()), told);
+        }
+    }
+
+    #[test]
+    fn a_partial_match_names_the_step_it_waits_for() {
+        let row = row(json!({"partials": [
+            {"waitsFor": "login", "events": 5, "ofStep": 0, "until": "2026-11-20T12:05:00Z"},
+            {"waitsFor": "guess", "events": 3, "ofStep": 3, "until": "2026-11-20T12:02:00Z"},
+        ]}));
+        let told: Vec<String> = row.partials.iter().map(|it| waits_for(it, &row)).collect();
+        assert_eq!(
+            told,
+            [
+                "login for 3m59s after 5 events",
+                "guess for 59s after 3 so far"
+            ]
+        );
+    }
+}

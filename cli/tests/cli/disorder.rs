@@ -1,0 +1,52 @@
+//! Cases played out of order, as far as their rules wait for late events.
+
+use super::run::{Folder, login};
+
+fn rule(lateness: &str) -> String {
+    format!(
+        "rule(\"auth.burst\").on(\"security.auth.login\").group_by(\"metadata.user\")\
+         .within(\"1m\").count(3).policy(\"reset\"){lateness};"
+    )
+}
+
+fn folder(rule: &str, case: &str, seconds: &[u32]) -> Folder {
+    let folder = Folder::new();
+    folder.write("rules/auth/burst/rule.rhai", rule);
+    let events = seconds.iter().zip(0..);
+    let events = events.map(|(second, id)| login(&format!("e{id}"), *second, "eve", "failure"));
+    folder.write(
+        &format!("rules/auth/burst/cases/{case}.ndjson"),
+        events.collect::<String>(),
+    );
+    folder
+}
+
+fn ways(folder: &Folder) -> u64 {
+    let ran = folder.run(&["rules", "test", "--json"]).exits(0);
+    let report = ran.json_lines().remove(0);
+    report["folders"][0]["cases"][0]["other_ways"]
+        .as_u64()
+        .unwrap()
+}
+
+#[test]
+fn a_case_of_a_rule_with_lateness_is_also_played_out_of_order() {
+    let seconds = [0, 10, 20, 30, 40, 50, 60];
+    // Twice each event, and nothing else.
+    assert_eq!(ways(&folder(&rule(""), "fires", &seconds)), 1);
+    assert!(ways(&folder(&rule(".lateness(\"30s\")"), "fires", &seconds)) > 3);
+    // Nothing can change places.
+    assert_eq!(
+        ways(&folder(&rule(".lateness(\"5s\")"), "fires", &seconds)),
+        1
+    );
+}
+
+#[test]
+fn a_script_sees_the_events_of_a_case_in_order_however_they_come() {
+    let rule = "rule(\"auth.burst\").on(\"security.auth.login\").group_by(\"metadata.user\")\
+                .keep(\"1h\").lateness(\"30s\").on_event(|event, state| { \
+                    let rises = event.time > (state.last ?? \"\"); state.last = event.time; !rises });";
+    let folder = folder(rule, "quiet", &[0, 10, 20, 30, 40]);
+    assert!(ways(&folder) > 3);
+}

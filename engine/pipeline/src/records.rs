@@ -1,0 +1,214 @@
+//! Records as their systems wrote them, to alerts, without events made of them.
+//!
+//! For hunting over recordings and for measuring: an event's id, envelope and canonical text cost more than all rules.
+//! Only rules that read records and no alerts take part. There is one tenant and one source.
+
+use std::sync::Arc;
+
+use larum_event::{
+    Alert, Detection, EventId, Match, Place, Position, Span, TenantId, Timestamp, Watermark,
+};
+use larum_rule::predicate::{PathMap, ReadError};
+use larum_rule::{AlertText, RecordMatcher, RuleMatch, RuleSet};
+use larum_window::{Added, ClockMoved, Window, WindowLimits};
+
+use crate::clocks::TENANT_CLOCK;
+use crate::raise::{Words, alert_of};
+use crate::settings::Settings;
+
+/// Windows are told of the time so often, since no answer hangs on when they are.
+const TOLD_EVERY: Span = Span::from_seconds(1);
+
+/// One record.
+#[derive(Debug, Clone, Copy)]
+pub struct RawRecord<'r> {
+    /// Its text.
+    pub json: &'r str,
+    /// Its number, from 1.
+    pub number: u64,
+}
+
+/// One revision of an alert that was made of records.
+#[derive(Debug, Clone)]
+pub struct RecordAlert {
+    /// What it says.
+    pub alert: Alert,
+    /// When it happened.
+    pub time: Timestamp,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Why a record is no event.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It is not JSON.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+    /// A rule that is over time matches it, and it has none.
+    #[error("a rule over time matches the record, and it has no time")]
+    NoTime,
+}
+
+/// Records in order become alerts.
+pub struct RecordPipeline {
+    set: Arc<RuleSet>,
+    tenant: TenantId,
+    matcher: RecordMatcher,
+    /// By rule; `None` for those that are not asked.
+    windows: Vec<Option<Window>>,
+    watermark: Watermark,
+    /// The time that windows were told last.
+    told: Timestamp,
+    place: Place,
+    late: u64,
+    found: Vec<RuleMatch>,
+    detections: Vec<Detection>,
+}
+
+impl RecordPipeline {
+    /// A pipeline for records that are laid out as `layout` says and at most `lateness` out of order.
+    pub fn new(set: Arc<RuleSet>, layout: &PathMap, settings: &Settings, lateness: Span) -> Self {
+        let matcher = RecordMatcher::new(&set, layout);
+        let windows = (0..).zip(set.rules()).map(|(number, rule)| {
+            let limits = WindowLimits {
+                keys: settings.keys_per_rule,
+                lateness: rule.window.lateness().unwrap_or(lateness),
+                ..WindowLimits::default()
+            };
+            let asked = matcher.asks(number);
+            asked.then(|| Window::new(number, rule.window.clone(), limits))
+        });
+        Self {
+            windows: windows.collect(),
+            matcher,
+            set,
+            tenant: TenantId::default_tenant(),
+            watermark: Watermark::MIN,
+            told: Timestamp::MIN,
+            place: Place::raw(Position::START),
+            late: 0,
+            found: Vec::new(),
+            detections: Vec::new(),
+        }
+    }
+
+    /// How many rules are not asked.
+    pub fn rules_left_out(&self) -> usize {
+        self.windows.iter().filter(|it| it.is_none()).count()
+    }
+
+    /// Matches that came too late to count.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Takes the next record, whose id is made when it is needed.
+    ///
+    /// # Errors
+    /// It cannot be read; nothing of it counts then.
+    pub fn take(
+        &mut self,
+        record: RawRecord<'_>,
+        id: impl FnOnce() -> EventId,
+        out: &mut Vec<RecordAlert>,
+    ) -> Result<(), RecordError> {
+        self.matcher.rule_matches(record.json, &mut self.found)?;
+        let Some(time) = self.matcher.time() else {
+            return match self.found.is_empty() {
+                true => Ok(()),
+                false => Err(RecordError::NoTime),
+            };
+        };
+        let order = Watermark::of(time, Some(record.number));
+        self.watermark = self.watermark.max(order);
+        self.place = Place::raw(Position(record.number));
+        if !self.found.is_empty() {
+            let id = id();
+            let mut found = std::mem::take(&mut self.found);
+            for one in found.drain(..) {
+                self.add(one, time, &id);
+            }
+            self.found = found;
+        }
+        if self.watermark.time >= self.told.saturating_add(TOLD_EVERY) {
+            self.tell();
+        }
+        self.raise(out);
+        Ok(())
+    }
+
+    /// The input has ended.
+    pub fn finish(&mut self, out: &mut Vec<RecordAlert>) {
+        self.tell();
+        self.raise(out);
+    }
+
+    /// Time has ended with the input: what is open ends.
+    pub fn close(&mut self, out: &mut Vec<RecordAlert>) {
+        self.finish(out);
+        for window in self.windows.iter_mut().flatten() {
+            window.close(self.place, &mut self.detections);
+        }
+        self.raise(out);
+    }
+
+    fn add(&mut self, found: RuleMatch, time: Timestamp, id: &EventId) {
+        let window = usize::try_from(found.rule).ok();
+        let window = window.and_then(|rule| self.windows.get_mut(rule)?.as_mut());
+        let Some(window) = window else { return };
+        let matched = Match {
+            rule: found.rule,
+            tenant: self.tenant.clone(),
+            clock: TENANT_CLOCK,
+            key: found.key,
+            time,
+            sequence: Some(self.place.position.0),
+            place: self.place,
+            event_id: id.clone(),
+            watermark: self.watermark,
+            joins: false,
+            steps: found.steps,
+            values: found.values,
+            event: None,
+        };
+        match window.add(matched, &mut self.detections) {
+            Added::Counted => {}
+            Added::Late => self.late += 1,
+        }
+    }
+
+    /// Tells the windows how far time has come.
+    fn tell(&mut self) {
+        self.told = self.watermark.time;
+        let moved = ClockMoved {
+            tenant: &self.tenant,
+            clock: TENANT_CLOCK,
+            watermark: self.watermark,
+            place: self.place,
+        };
+        for window in self.windows.iter_mut().flatten() {
+            window.advance(&moved, &mut self.detections);
+        }
+    }
+
+    fn raise(&mut self, out: &mut Vec<RecordAlert>) {
+        for detection in self.detections.drain(..) {
+            let Some(rule) = self.set.rule(detection.rule) else {
+                continue;
+            };
+            let words = Words {
+                text: AlertText::default(),
+                depth: 1,
+            };
+            out.push(RecordAlert {
+                alert: alert_of(rule, &detection, words),
+                time: detection.time,
+                tenant: detection.tenant,
+                place: detection.place,
+            });
+        }
+    }
+}

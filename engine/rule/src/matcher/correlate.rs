@@ -1,0 +1,52 @@
+//! What rules over other rules make of what those find.
+
+use larum_event::Event;
+
+use super::{Matcher, RuleMatch};
+use crate::rule::Audience;
+use crate::set::RuleSet;
+
+impl Matcher {
+    /// Adds the matches of rules that read what the programs `found` find in the event that was read last.
+    pub(super) fn correlate(
+        &mut self,
+        set: &RuleSet,
+        found: &[u32],
+        event: &Event,
+        out: &mut Vec<RuleMatch>,
+    ) {
+        let first = out.len();
+        for program in found {
+            let mut is_excepted = None;
+            for reading in set.readings.of(*program) {
+                let is_other = self.only.is_some_and(|only| only != reading.rule);
+                if is_other || self.left_out.contains(&reading.rule) {
+                    continue;
+                }
+                if *is_excepted.get_or_insert_with(|| self.is_excepted(set, reading.of, event)) {
+                    break;
+                }
+                let rule = set.rule(reading.rule);
+                if rule.is_some_and(|rule| self.exceptions.keep_out(reading.rule, rule, event)) {
+                    continue;
+                }
+                reading.add(&self.record, out, first);
+            }
+        }
+        if out.len() > first {
+            out.sort_by_key(|one| one.rule);
+        }
+    }
+
+    /// Whether an event is none of the rule `of`, because of an exception. Rules that alert count that
+    /// themselves.
+    fn is_excepted(&mut self, set: &RuleSet, of: Option<u32>, event: &Event) -> bool {
+        let Some((number, rule)) = of.and_then(|of| Some((of, set.rule(of)?))) else {
+            return false;
+        };
+        match rule.audience {
+            Audience::Nobody => self.exceptions.keep_out(number, rule, event),
+            Audience::Everyone | Audience::RulesAbove => self.exceptions.of(rule, event).is_some(),
+        }
+    }
+}
