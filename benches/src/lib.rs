@@ -24,6 +24,6 @@ pub use error::BenchError;
 pub use floor::{Floor, fdatasync_floor};
 pub use latency::Latency;
 pub use load::{Plan, Sent, emit_all, listen, now, post_all, prepared};
-pub use recordings::{recorded_lanes, recordings, sigma_rules};
+pub use recordings::{lane, recorded_lanes, recordings, sigma_rules};
 pub use rules::rule_files;
 pub use traffic::{Traffic, parse_all};

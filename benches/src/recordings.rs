@@ -68,6 +68,14 @@ pub fn sigma_rules(folder: &Path) -> Vec<(String, String)> {
     files
 }
 
+/// One lane, by its name.
+///
+/// # Panics
+/// It is missing or broken.
+pub fn lane(folder: &Path, name: &str) -> String {
+    unpacked(&folder.join(format!("lanes/{name}.ndjson.gz")))
+}
+
 fn unpacked(path: &Path) -> String {
     let file = File::open(path).expect("a file of the recordings");
     let mut text = String::new();

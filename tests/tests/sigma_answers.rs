@@ -289,7 +289,7 @@ fn every_public_rule_loads_or_is_refused_by_name_with_a_reason() {
     let detector = Detector::routed(&files);
     let rules = &detector.rules;
     println!(
-        "{} loaded, {} correlations need windows, {} refused; {} predicates, {} open programs",
+        "{} loaded, {} correlations, {} refused; {} predicates, {} open programs",
         rules.rules.len(),
         rules.correlations.len(),
         rules.refused.len(),

@@ -138,8 +138,8 @@ fn rules(names: &[&str]) -> Option<String> {
 /// The id of a rule's alerts.
 fn id_of(name: &str, policy: &str) -> String {
     let text = rules(&[name]).unwrap();
-    let ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
-    let id = ids.filter(|id| id.ends_with(policy)).next_back().unwrap();
+    let mut ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
+    let id = ids.rfind(|id| id.ends_with(policy)).unwrap();
     format!("sigma.{id}")
 }
 
@@ -209,6 +209,45 @@ fn a_log_out_of_order_gives_the_answers_of_the_log_in_order() {
 #[test]
 fn every_answer_of_the_log_with_successes() {
     check("synthetic-openssh-success", "openssh", "0s");
+}
+
+#[test]
+fn records_that_no_event_is_made_of_give_the_same_answers() {
+    let Some(recording) = recording("openssh", "openssh", "0s") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (set, file) = (
+        folder.path().join("rules"),
+        folder.path().join("raw.ndjson"),
+    );
+    let names: Vec<&str> = BY_POLICY.into_iter().chain(ORDERED).collect();
+    std::fs::create_dir(&set).unwrap();
+    std::fs::write(set.join("rules.yml"), rules(&names).unwrap()).unwrap();
+    let lines = recording.events().into_iter().map(|mut event| {
+        event["product"] = "linux".into();
+        format!("{event}\n")
+    });
+    std::fs::write(&file, lines.collect::<String>()).unwrap();
+    let said = larum(&[
+        "detect".as_ref(),
+        "--raw".as_ref(),
+        "--rules".as_ref(),
+        set.as_os_str(),
+        file.as_os_str(),
+    ]);
+    let mut raw: BTreeMap<String, Vec<Fire>> = BTreeMap::new();
+    for line in said.lines() {
+        let alert: Value = serde_json::from_str(line).unwrap();
+        let id = alert["trigger"]["id"].as_str().unwrap();
+        let line: u64 = id.strip_prefix("line-").unwrap().parse().unwrap();
+        let fire = (line - 1, alert["key"].to_string());
+        let rule = alert["rule"].as_str().unwrap().to_owned();
+        raw.entry(rule).or_default().push(fire);
+    }
+    raw.values_mut().for_each(|fires| fires.sort_unstable());
+    let events = recording.detect(&rules(&names).unwrap());
+    assert_eq!(raw, events);
 }
 
 /// The nested reading of R3: at a success, the fifth failure of the key within ten minutes of it, not

@@ -25,7 +25,11 @@ impl RawRun {
     pub fn new(set: Arc<RuleSet>, lateness: Span) -> Result<Self, CliError> {
         let rules = set.rules().len();
         let layout = larum_sigma::default_layout();
-        let pipeline = RecordPipeline::new(set, &layout, &Settings::default(), lateness);
+        let settings = Settings {
+            lateness,
+            ..Settings::default()
+        };
+        let pipeline = RecordPipeline::new(set, &layout, &settings);
         tell_left_out(pipeline.rules_left_out(), rules)?;
         Ok(Self {
             pipeline,
@@ -53,7 +57,7 @@ impl RawRun {
         }
         self.alerts.drain(..).for_each(|one| found.keep_alert(one));
         if self.pipeline.late() > 0 {
-            let late = counted(self.pipeline.late(), "match");
+            let late = counted(self.pipeline.late(), "record");
             say(&format!("{late} too late to count; see --lateness"));
         }
         Ok(tally)

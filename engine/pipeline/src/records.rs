@@ -10,11 +10,13 @@ use larum_event::{
 };
 use larum_rule::predicate::{PathMap, ReadError};
 use larum_rule::{AlertText, RecordMatcher, RuleMatch, RuleSet};
-use larum_window::{Added, ClockMoved, Window, WindowLimits};
+use larum_window::{Added, ClockMoved, Window};
 
 use crate::clocks::TENANT_CLOCK;
+use crate::plan::WindowPlan;
 use crate::raise::{Words, alert_of};
 use crate::settings::Settings;
+use crate::units::Unit;
 
 /// Windows are told of the time so often, since no answer hangs on when they are.
 const TOLD_EVERY: Span = Span::from_seconds(1);
@@ -69,17 +71,14 @@ pub struct RecordPipeline {
 }
 
 impl RecordPipeline {
-    /// A pipeline for records that are laid out as `layout` says and at most `lateness` out of order.
-    pub fn new(set: Arc<RuleSet>, layout: &PathMap, settings: &Settings, lateness: Span) -> Self {
+    /// A pipeline for records that are laid out as `layout` says.
+    pub fn new(set: Arc<RuleSet>, layout: &PathMap, settings: &Settings) -> Self {
         let matcher = RecordMatcher::new(&set, layout);
-        let windows = (0..).zip(set.rules()).map(|(number, rule)| {
-            let limits = WindowLimits {
-                keys: settings.keys_per_rule,
-                lateness: rule.window.lateness().unwrap_or(lateness),
-                ..WindowLimits::default()
-            };
-            let asked = matcher.asks(number);
-            asked.then(|| Window::new(number, rule.window.clone(), limits))
+        let plan = WindowPlan::new(Arc::clone(&set), settings);
+        let numbers = (0..).take(set.rules().len());
+        let windows = numbers.map(|rule| {
+            let unit = Unit { rule, shard: 0 };
+            matcher.asks(rule).then(|| plan.empty(unit))
         });
         Self {
             windows: windows.collect(),

@@ -18,12 +18,14 @@ use crate::rule::Metadata;
 
 const LOG_SOURCES: &str = "log_sources.toml";
 /// What records that are no events call their time.
-const TIMES: [&str; 5] = [
+const TIMES: [&str; 7] = [
     "@timestamp",
     "timestamp",
     "SystemTime",
     "TimeCreated",
     "EventTime",
+    "time",
+    "ts",
 ];
 
 /// Reads Sigma rules and filters, each for events of its log source.

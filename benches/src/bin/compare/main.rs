@@ -1,5 +1,6 @@
 //! Larum and rsigma 0.23.0 on the same files: all SigmaHQ rules, log source routing on both sides, one thread each,
-//! in turns. What loading costs is measured by a run over one line and taken off.
+//! in turns; and correlation, beside rsigma and SEC. What loading costs is measured by a run over one line and taken
+//! off.
 //!
 //! Rates are of processor time, as the system counts it for each process, since machines are shared; those of
 //! time that went by stand beside them. Rules and events come from the folder that `LARUM_DATA` names (or
@@ -11,6 +12,7 @@
     reason = "a measurement reads the clock and prints"
 )]
 
+mod correlation;
 mod difference;
 mod input;
 mod program;
@@ -48,10 +50,11 @@ struct Arguments {
     no_differences: bool,
 }
 
-/// One round: what each cost beyond loading.
+/// One round of a program.
 struct Round {
-    ours: Cost,
-    theirs: Cost,
+    /// What it cost beyond loading.
+    beyond: Cost,
+    loading: Cost,
 }
 
 fn main() {
@@ -69,77 +72,100 @@ fn main() {
     );
     for lane in input::lanes(&folder, &scratch, arguments.events) {
         if lane.name.contains(&arguments.lane) {
-            compare(&lane, &ours, &theirs, arguments.rounds.max(1));
+            compare(&lane, &[&ours, &theirs], arguments.rounds.max(1));
             if !arguments.no_differences {
                 difference::tell(&lane, &ours, &theirs, &rules);
             }
         }
     }
+    let rules = correlation::rules(&scratch);
+    let mut programs = vec![
+        ours.correlating(&rules.sigma),
+        theirs.correlating(&rules.sigma),
+    ];
+    match Program::sec(&rules.sec) {
+        Some(sec) => programs.push(sec),
+        None => println!("skipped: SEC is not installed (Debian's package sec)\n"),
+    }
+    let programs: Vec<&Program> = programs.iter().collect();
+    for lane in correlation::lanes(&folder, &scratch, arguments.events) {
+        if lane.name.contains(&arguments.lane) {
+            compare(&lane, &programs, arguments.rounds.max(1));
+        }
+    }
 }
 
-fn compare(lane: &Lane, ours: &Program, theirs: &Program, count: usize) {
-    let mut rounds = Vec::new();
-    let mut loading = Vec::new();
+/// Runs all programs in turns over a lane; the first is ours.
+fn compare(lane: &Lane, programs: &[&Program], count: usize) {
+    let mut rounds: Vec<Vec<Round>> = programs.iter().map(|_| Vec::new()).collect();
     for _ in 0..count {
-        let empty = Round {
-            ours: measure(&mut ours.command(lane, &lane.one_line)),
-            theirs: measure(&mut theirs.command(lane, &lane.one_line)),
-        };
-        let whole = Round {
-            ours: measure(&mut ours.command(lane, &lane.repeated)),
-            theirs: measure(&mut theirs.command(lane, &lane.repeated)),
-        };
-        rounds.push(Round {
-            ours: whole.ours.beyond(&empty.ours),
-            theirs: whole.theirs.beyond(&empty.theirs),
-        });
-        loading.push(empty);
+        for (program, rounds) in programs.iter().zip(&mut rounds) {
+            let empty = measure(&mut program.command(lane, &lane.one_line));
+            let whole = measure(&mut program.command(lane, &lane.repeated));
+            rounds.push(Round {
+                beyond: whole.beyond(&empty),
+                loading: empty,
+            });
+        }
     }
     println!("{} ({} events a run)", lane.name, lane.events);
-    let side = |name: &str, of: fn(&Round) -> &Cost| {
-        let rate = |time: fn(&Cost) -> Duration| {
-            let rates = rounds.iter().map(|round| {
-                let seconds = time(of(round)).as_secs_f64().max(1e-9);
-                count_of(lane.events) / seconds
-            });
-            spread(rates.collect())
-        };
-        let [processor, elapsed] = [rate(|cost| cost.processor), rate(|cost| cost.elapsed)];
-        let load = spread(
-            loading
-                .iter()
-                .map(|round| of(round).processor.as_secs_f64())
-                .collect(),
-        );
-        let memory = rounds.iter().map(|round| of(round).peak_bytes).max();
+    for (program, rounds) in programs.iter().zip(&rounds) {
+        tell(program.name(), rounds, lane.events);
+    }
+    let Some((ours, others)) = rounds.split_first() else {
+        return;
+    };
+    for (program, theirs) in programs.iter().skip(1).zip(others) {
+        let [processor, elapsed] = [
+            ratio(ours, theirs, |cost| cost.processor),
+            ratio(ours, theirs, |cost| cost.elapsed),
+        ];
         println!(
-            "  {name:<8} {:>9.0} ({:.0} to {:.0})  [{:.0}]  loading {:.2} s, peak memory {} MB",
+            "  ratio per pair to {} {:.1} ({:.1} to {:.1})  [{:.1} ({:.1} to {:.1})]",
+            program.name(),
             processor.median,
             processor.least,
             processor.most,
             elapsed.median,
-            load.median,
-            memory.unwrap_or_default() / 1_000_000
+            elapsed.least,
+            elapsed.most
         );
+    }
+    println!();
+}
+
+fn tell(name: &str, rounds: &[Round], events: usize) {
+    let rate = |time: fn(&Cost) -> Duration| {
+        let seconds = rounds.iter().map(|round| time(&round.beyond).as_secs_f64());
+        spread(seconds.map(|it| count_of(events) / it.max(1e-9)).collect())
     };
-    side("larum", |round| &round.ours);
-    side("rsigma", |round| &round.theirs);
-    let ratio = |time: fn(&Cost) -> Duration| {
-        let ratios = rounds
-            .iter()
-            .map(|round| time(&round.theirs).as_secs_f64() / time(&round.ours).as_secs_f64());
-        spread(ratios.collect())
-    };
-    let [processor, elapsed] = [ratio(|cost| cost.processor), ratio(|cost| cost.elapsed)];
+    let [processor, elapsed] = [rate(|cost| cost.processor), rate(|cost| cost.elapsed)];
+    let loading = rounds.iter();
+    let loading = spread(
+        loading
+            .map(|round| round.loading.processor.as_secs_f64())
+            .collect(),
+    );
+    let memory = rounds.iter().map(|round| round.beyond.peak_bytes).max();
     println!(
-        "  ratio per pair {:.1} ({:.1} to {:.1})  [{:.1} ({:.1} to {:.1})]\n",
+        "  {name:<8} {:>9.0} ({:.0} to {:.0})  [{:.0}]  loading {:.2} s, peak memory {} MB",
         processor.median,
         processor.least,
         processor.most,
         elapsed.median,
-        elapsed.least,
-        elapsed.most
+        loading.median,
+        memory.unwrap_or_default() / 1_000_000
     );
+}
+
+fn ratio(ours: &[Round], theirs: &[Round], time: fn(&Cost) -> Duration) -> Spread {
+    let pairs = ours.iter().zip(theirs);
+    let seconds = |round: &Round| time(&round.beyond).as_secs_f64();
+    spread(
+        pairs
+            .map(|(ours, theirs)| seconds(theirs) / seconds(ours))
+            .collect(),
+    )
 }
 
 struct Spread {

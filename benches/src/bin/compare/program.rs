@@ -1,7 +1,7 @@
 //! The two programs and how they are run, each in the mode that suits it best.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::input::Lane;
 
@@ -9,11 +9,18 @@ use crate::input::Lane;
 const RSIGMA: &str = "0.23.0";
 
 /// A program with its rules.
+#[derive(Clone)]
 pub(crate) enum Program {
     /// `larum detect --output matches --raw`.
     Larum { path: PathBuf, rules: PathBuf },
     /// `rsigma engine eval`, with log source routing and one thread.
     Rsigma { path: PathBuf, rules: PathBuf },
+    /// `larum detect --raw`: alerts of correlations.
+    LarumAlerts { path: PathBuf, rules: PathBuf },
+    /// The same as rsigma does it fastest: an alert is not told again for the length of the window.
+    RsigmaAlerts { path: PathBuf, rules: PathBuf },
+    /// `sec`, Debian's package.
+    Sec { rules: PathBuf },
 }
 
 impl Program {
@@ -58,6 +65,39 @@ impl Program {
         }
     }
 
+    /// The same program for correlations over logins.
+    pub(crate) fn correlating(&self, rules: &Path) -> Self {
+        let rules = rules.to_owned();
+        match self.clone() {
+            Self::Larum { path, .. } | Self::LarumAlerts { path, .. } => {
+                Self::LarumAlerts { path, rules }
+            }
+            Self::Rsigma { path, .. } | Self::RsigmaAlerts { path, .. } => {
+                Self::RsigmaAlerts { path, rules }
+            }
+            Self::Sec { .. } => Self::Sec { rules },
+        }
+    }
+
+    /// SEC, where it is installed.
+    pub(crate) fn sec(rules: &Path) -> Option<Self> {
+        let mut version = Command::new("sec");
+        version.arg("--version").stdout(Stdio::null());
+        let runs = version.status().is_ok_and(|status| status.success());
+        runs.then(|| Self::Sec {
+            rules: rules.to_owned(),
+        })
+    }
+
+    /// What tables call it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Larum { .. } | Self::LarumAlerts { .. } => "larum",
+            Self::Rsigma { .. } | Self::RsigmaAlerts { .. } => "rsigma",
+            Self::Sec { .. } => "sec",
+        }
+    }
+
     /// Reads `input`, which is `lane` or something like it.
     pub(crate) fn command(&self, lane: &Lane, input: &Path) -> Command {
         match self {
@@ -77,6 +117,28 @@ impl Program {
                     command.args(["--pipeline", "sysmon"]);
                     command.args(["--event-logsource", "product=windows"]);
                 }
+                command
+            }
+            Self::LarumAlerts { path, rules } => {
+                let mut command = Command::new(path);
+                command.args(["detect", "--raw", "--rules"]);
+                command.arg(rules).arg(input);
+                command
+            }
+            Self::RsigmaAlerts { path, rules } => {
+                let mut command = Command::new(path);
+                command.env("RAYON_NUM_THREADS", "1");
+                command.args(["engine", "eval", "--logsource-routing", "--no-detections"]);
+                command.args(["--suppress", "5m", "--rules"]);
+                command.arg(rules).arg("--event");
+                command.arg(format!("@{}", input.display()));
+                command
+            }
+            Self::Sec { rules } => {
+                let mut command = Command::new("sec");
+                command.arg(format!("--conf={}", rules.display()));
+                command.arg(format!("--input={}", input.display()));
+                command.args(["--notail", "--quiet"]);
                 command
             }
         }

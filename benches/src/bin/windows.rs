@@ -1,0 +1,296 @@
+//! What windows cost: by the number of keys, by their length, by distinct values, and with ever new keys.
+//!
+//! One thread, `larum-window` alone. Costs are of processor time, with what making the matches costs taken off;
+//! memory is what the process holds.
+
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    reason = "a measurement computes rates and prints"
+)]
+
+use std::hint::black_box;
+
+use clap::Parser;
+use larum_event::{
+    Aggregate, Amount, Bounds, EventId, Extent, FiringPolicy, GroupKey, KeyValue, Match, Measure,
+    Place, Position, Span, TenantId, Timestamp, Values, Watermark, WindowSpec,
+};
+use larum_window::{ClockMoved, Window, WindowLimits};
+
+/// Measures windows.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Matches of each measurement.
+    #[arg(long, default_value_t = 2_000_000)]
+    matches: u64,
+    /// Matches of ever new keys.
+    #[arg(long, default_value_t = 20_000_000)]
+    new_keys: u64,
+    /// Measurements whose name contains this; without it, all.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+/// A stream of matches.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    matches: u64,
+    /// Groups; `None` for one of its own for every match.
+    keys: Option<u64>,
+    /// Different values, where they are counted.
+    values: Option<u64>,
+    /// From one match to the next.
+    pace: Span,
+}
+
+const MINUTE: Span = Span::from_seconds(60);
+const DAY: Span = Span::from_seconds(86_400);
+
+fn main() {
+    let arguments = Arguments::parse();
+    let wanted = |name: &str| name.contains(&arguments.only);
+    if wanted("memory") {
+        memory();
+    }
+    if wanted("keys") {
+        keys(arguments.matches);
+    }
+    if wanted("length") {
+        lengths(arguments.matches);
+    }
+    if wanted("distinct") {
+        distinct(arguments.matches);
+    }
+    if wanted("new") {
+        ever_new(arguments.new_keys);
+    }
+}
+
+fn counting(within: Span) -> WindowSpec {
+    WindowSpec::counting(within, 5, FiringPolicy::Edge)
+}
+
+/// One million keys, each with a match, none of which is over.
+fn memory() {
+    let before = resident();
+    let mut run = Run::new(counting(DAY));
+    let count = 1_000_000;
+    let load = Load {
+        matches: count,
+        keys: None,
+        values: None,
+        pace: Span::from_nanos(1_000_000),
+    };
+    run.feed(load);
+    let held = resident().saturating_sub(before);
+    let keys = run.window.stats().keys;
+    println!(
+        "memory: {keys} live keys, {} MB, {:.0} bytes per key",
+        held / 1_000_000,
+        held as f64 / keys as f64
+    );
+    black_box(run);
+}
+
+/// The same number of matches per key and window, whatever the number of keys.
+fn keys(matches: u64) {
+    let within = Span::from_seconds(3_600);
+    let mut first = None;
+    for keys in [1_000, 10_000, 100_000, 1_000_000] {
+        let pace = Span::from_nanos(within.as_nanos() / i64::try_from(keys).unwrap_or(i64::MAX));
+        let load = Load {
+            matches,
+            keys: Some(keys),
+            values: None,
+            pace,
+        };
+        tell(&format!("keys: {keys}"), counting(within), load, &mut first);
+    }
+}
+
+/// A hundred matches a second of 100,000 keys.
+fn lengths(matches: u64) {
+    let mut first = None;
+    for within in [MINUTE, Span::from_seconds(3_600), DAY] {
+        let load = Load {
+            matches,
+            keys: Some(100_000),
+            values: None,
+            pace: Span::from_nanos(10_000_000),
+        };
+        tell(
+            &format!("length: {within}"),
+            counting(within),
+            load,
+            &mut first,
+        );
+    }
+}
+
+/// 3,600 matches per key and window of which few or many values are different.
+fn distinct(matches: u64) {
+    let within = Span::from_seconds(300);
+    let mut first = None;
+    for values in [18, 1_800] {
+        let spec = WindowSpec::Aggregate(Aggregate {
+            extent: Extent::Sliding { within },
+            measure: Measure::Distinct,
+            bounds: Bounds::at_least(Amount::from_int(10_000)),
+            policy: FiringPolicy::Edge,
+            lateness: None,
+        });
+        let load = Load {
+            matches,
+            keys: Some(100),
+            values: Some(values),
+            pace: Span::from_nanos(within.as_nanos() / 360_000),
+        };
+        tell(
+            &format!("distinct: {values} values"),
+            spec,
+            load,
+            &mut first,
+        );
+    }
+}
+
+/// Every match has a key of its own.
+fn ever_new(matches: u64) {
+    let mut run = Run::new(counting(DAY));
+    let part = (matches / 4).max(1);
+    for _ in 0..4 {
+        let load = Load {
+            matches: part,
+            keys: None,
+            values: None,
+            pace: Span::from_nanos(1_000_000),
+        };
+        run.feed(load);
+        let stats = run.window.stats();
+        println!(
+            "new keys: {} matches, {} live keys, {} evicted, {} MB resident",
+            run.number,
+            stats.keys,
+            stats.evicted_keys,
+            resident() / 1_000_000
+        );
+    }
+}
+
+/// Warms up with a quarter, then measures, and compares with the first of its kind.
+fn tell(name: &str, spec: WindowSpec, load: Load, first: &mut Option<f64>) {
+    let making = {
+        let begun = processor_nanos();
+        for number in 0..load.matches {
+            black_box(matched(load, number));
+        }
+        processor_nanos().saturating_sub(begun)
+    };
+    let mut run = Run::new(spec);
+    let warm = Load {
+        matches: load.matches / 4,
+        ..load
+    };
+    run.feed(warm);
+    let begun = processor_nanos();
+    run.feed(load);
+    let spent = processor_nanos()
+        .saturating_sub(begun)
+        .saturating_sub(making);
+    let each = spent as f64 / load.matches as f64;
+    let ratio = each / *first.get_or_insert(each);
+    println!(
+        "{name}: {each:.0} ns per match ({ratio:.2} times the first), {} detections",
+        run.found
+    );
+}
+
+/// A window at work.
+struct Run {
+    window: Window,
+    tenant: TenantId,
+    number: u64,
+    found: u64,
+    detections: Vec<larum_event::Detection>,
+}
+
+impl Run {
+    fn new(spec: WindowSpec) -> Self {
+        Self {
+            window: Window::new(0, spec, WindowLimits::default()),
+            tenant: TenantId::default_tenant(),
+            number: 0,
+            found: 0,
+            detections: Vec::new(),
+        }
+    }
+
+    fn feed(&mut self, load: Load) {
+        for _ in 0..load.matches {
+            let matched = matched(load, self.number);
+            let moved = ClockMoved {
+                tenant: &self.tenant,
+                clock: 0,
+                watermark: matched.watermark,
+                place: matched.place,
+            };
+            let _counted = self.window.add(matched, &mut self.detections);
+            self.window.advance(&moved, &mut self.detections);
+            self.number += 1;
+            self.found += self.detections.len() as u64;
+            self.detections.clear();
+        }
+    }
+}
+
+fn matched(load: Load, number: u64) -> Match {
+    let key = load.keys.map_or(number, |keys| scattered(number) % keys);
+    let pace = load.pace.as_nanos();
+    let time = i64::try_from(number)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(pace);
+    let time = Timestamp::from_nanos(time);
+    let values = load.values.map_or(Values::none(), |values| {
+        let value = scattered(number ^ 0x5555_5555) % values;
+        Values::new(vec![Some(KeyValue::Str(format!("value{value:05}").into()))])
+    });
+    Match {
+        rule: 0,
+        tenant: TenantId::default_tenant(),
+        clock: 0,
+        key: GroupKey::new(vec![KeyValue::Str(format!("user{key:08}").into())]),
+        time,
+        sequence: Some(number),
+        place: Place::raw(Position(number + 1)),
+        event_id: EventId::new(format!("{number:032x}")).expect("a number is an id"),
+        watermark: Watermark::of(time, Some(number)),
+        joins: false,
+        steps: 1,
+        values,
+        event: None,
+    }
+}
+
+/// Splitmix: the same numbers in every run.
+fn scattered(number: u64) -> u64 {
+    let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Processor time of this thread.
+fn processor_nanos() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let first = text.split_whitespace().next();
+    first.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// Bytes that the process holds.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kilobytes.unwrap_or_default() * 1_024
+}
