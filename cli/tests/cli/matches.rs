@@ -145,8 +145,6 @@ fn what_means_nothing_together_is_refused() {
     let folder = folder();
     folder.write("a", process(0));
     folder.write("rules/rule.rhai", RULE);
-    let raw_alerts = folder.run(&["detect", "--rules", "sigma", "--raw", "a"]);
-    raw_alerts.exits(2).complains("--output matches");
     hunt(&folder, &["--close", "a"])
         .exits(2)
         .complains("--close");
