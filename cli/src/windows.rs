@@ -137,7 +137,9 @@ impl Windows {
             say(&format!("and {more} more; --limit shows them"));
         }
         if !answer.complete {
-            say("some groups were not looked at: there are too many, or a window gives no answer now");
+            say(
+                "some groups were not looked at: there are too many, or a window gives no answer now",
+            );
         }
         Ok(Exit::Done)
     }

@@ -50,3 +50,25 @@ fn a_script_sees_the_events_of_a_case_in_order_however_they_come() {
     let folder = folder(rule, "quiet", &[0, 10, 20, 30, 40]);
     assert!(ways(&folder) > 3);
 }
+
+#[test]
+fn which_source_is_heard_first_changes_nothing_within_the_lateness() {
+    let folder = Folder::new();
+    let rule = "rule(\"r\").on(\"events.t\").within(\"10s\").count(2).policy(\"reset\").lateness(\"30s\");";
+    folder.write("rules/rule.rhai", rule);
+    let event = |source: &str, second: u32| {
+        format!(
+            "{{\"id\":\"{source}{second}\",\"type\":\"t\",\"source\":\"{source}\",\
+             \"time\":\"2026-11-20T12:00:{second:02}Z\"}}\n"
+        )
+    };
+    let ordered = [event("b", 0), event("a", 5), event("a", 20)];
+    let b_late = [event("a", 5), event("a", 20), event("b", 0)];
+    for events in [ordered, b_late] {
+        folder.write("events.ndjson", events.concat());
+        let arguments = ["detect", "--rules", "rules", "--close", "events.ndjson"];
+        let alerts = folder.run(&arguments).exits(0).json_lines();
+        let times: Vec<_> = alerts.iter().map(|alert| &alert["time"]).collect();
+        assert_eq!(times, ["2026-11-20T12:00:05Z"], "{events:?}");
+    }
+}
