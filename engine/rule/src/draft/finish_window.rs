@@ -11,6 +11,9 @@ use super::step::StepDraft;
 use super::window::{Asked, WindowDraft};
 use crate::diagnostic::{Refusal, did_you_mean};
 
+/// Most stretches of a baseline, each of which has a count: a week of minutes.
+const STRETCHES: i64 = 7 * 24 * 60;
+
 impl WindowDraft {
     /// Whether anything makes it more than single events.
     pub(super) fn is_any(&self) -> bool {
@@ -189,15 +192,7 @@ impl Finish<'_> {
             }
             (Measure::FirstSeen, Extent::Sliding { .. }) => None,
             (Measure::Rate { baseline }, _) if extent_length(extent).is_some() => {
-                let length = extent_length(extent).filter(|length| baseline <= length);
-                length.map(|length| {
-                    let problem = format!(
-                        "a baseline of {baseline} is no longer than the window of {length}"
-                    );
-                    Refusal::new("bad-window", problem).help(
-                        "the window is compared with others of its length before it: `.within(\"10m\").rate(\"1d\", \">= 3\")`",
-                    )
-                })
+                rate_problem(extent, *baseline)
             }
             (Measure::FirstSeen | Measure::Rate { .. }, _) => {
                 let first = draft.window.extent_name;
@@ -321,4 +316,29 @@ fn extent_length(extent: Extent) -> Option<Span> {
         Extent::Tumbling { size } | Extent::Hopping { size, .. } => Some(size),
         Extent::Session { .. } | Extent::Last { .. } => None,
     }
+}
+
+/// What is wrong with comparing windows with others of their length in `baseline`.
+fn rate_problem(extent: Extent, baseline: Span) -> Option<Refusal> {
+    let length = extent_length(extent)?;
+    if baseline <= length {
+        let problem = format!("a baseline of {baseline} is no longer than the window of {length}");
+        return Some(Refusal::new("bad-window", problem).help(
+            "the window is compared with others of its length before it: `.within(\"10m\").rate(\"1d\", \">= 3\")`",
+        ));
+    }
+    let part = match extent {
+        Extent::Hopping { hop, .. } => hop,
+        Extent::Sliding { .. }
+        | Extent::Tumbling { .. }
+        | Extent::Session { .. }
+        | Extent::Last { .. } => length,
+    };
+    let parts = baseline.as_nanos() / part.as_nanos().max(1);
+    if parts <= STRETCHES {
+        return None;
+    }
+    let problem = format!("a baseline of {baseline} is {parts} times {part}, each with a count");
+    let help = format!("at most {STRETCHES}; take a longer window or a shorter baseline");
+    Some(Refusal::new("unbounded-state", problem).help(help))
 }

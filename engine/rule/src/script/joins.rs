@@ -103,23 +103,37 @@ impl Split<'_> {
     }
 
     fn conjunct(&mut self, expr: &mut Expr) {
+        if self.is_only_joins(expr) {
+            *expr = Expr::BoolConstant(true, expr.position());
+        }
+    }
+
+    /// Takes the comparisons out of an expression; says whether it is nothing else.
+    fn is_only_joins(&mut self, expr: &mut Expr) -> bool {
         if let Expr::And(parts, _) = expr {
-            parts.iter_mut().for_each(|part| self.conjunct(part));
-            return;
+            parts.retain(|part| !self.is_only_joins(part));
+            let is_empty = parts.is_empty();
+            if parts.len() == 1
+                && let Some(only) = parts.pop()
+            {
+                *expr = only;
+            }
+            return is_empty;
         }
         if let Expr::Stmt(block) = expr
             && let [only] = block.statements_mut().as_mut_slice()
         {
-            return self.last(only);
+            self.last(only);
+            return false;
         }
         let place = mentioned(self.seen, |visit| {
             expr.walk(&mut Vec::new(), visit);
         });
         let Some(place) = place else {
-            return;
+            return false;
         };
         self.found.push(self.join(expr, place));
-        *expr = Expr::BoolConstant(true, expr.position());
+        true
     }
 
     fn join(&self, expr: &Expr, place: Position) -> Read {

@@ -1,5 +1,7 @@
 //! How a rule is decided, told without an event.
 
+use larum_event::WindowSpec;
+
 use super::RuleSet;
 use crate::condition::{Part, PartKind};
 use crate::explain::{ConditionKind, ConditionPart, FieldSeen, Gate, Outline};
@@ -56,7 +58,7 @@ impl RuleSet {
                     return condition;
                 }
                 let mut named = joint(ConditionKind::Step, condition.into_iter().collect());
-                named.text = step.name.to_string();
+                named.text = step_text(rule, step);
                 Some(named)
             })
             .collect();
@@ -85,6 +87,27 @@ impl RuleSet {
             programs.extend(one_or(ConditionKind::All, both.collect()));
         }
         one_or(ConditionKind::Any, programs)
+    }
+}
+
+/// A step's name, and what it compares with steps before.
+fn step_text(rule: &Rule, step: &RuleStep) -> String {
+    let WindowSpec::Sequence(sequence) = &rule.window else {
+        return step.name.to_string();
+    };
+    let field = |index: u16| rule.measured.get(usize::from(index)).map_or("?", |it| it);
+    let own = sequence.steps.iter().find(|one| one.name == step.name);
+    let joins = own.map(|own| own.joins.as_slice()).unwrap_or_default();
+    let joins = joins.iter().map(|join| {
+        let other = sequence.steps.get(usize::from(join.step));
+        let other = other.map_or("?", |other| &other.name);
+        let (value, sign) = (field(join.value), join.comparison.sign());
+        format!("event.{value} {sign} {other}.{}", field(join.other))
+    });
+    let joins: Vec<String> = joins.collect();
+    match joins.as_slice() {
+        [] => step.name.to_string(),
+        joins => format!("{}, {}", step.name, joins.join(", ")),
     }
 }
 

@@ -421,3 +421,29 @@ fn a_method_that_is_not_there_is_refused_wherever_the_rule_or_step_comes_from() 
         assert_eq!(found.matches("error[").count(), 1, "{found}");
     }
 }
+
+#[test]
+fn each_step_is_told_with_what_it_asks_and_compares() {
+    let set = load(CHAIN);
+    let condition = set.outline(0).unwrap().condition.unwrap();
+    let told: Vec<(&str, usize)> = condition
+        .parts
+        .iter()
+        .map(|part| (part.text.as_str(), part.parts.len()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("scan", 1),
+            ("start", 1),
+            ("open, event.data.ppid == start.data.pid", 1),
+            (
+                "send, event.data.size > open.data.size, event.data.ppid != start.data.pid",
+                1
+            ),
+            ("close", 1),
+            ("stop_when", 1),
+        ]
+    );
+    assert_eq!(condition.parts[3].parts[0].parts, []);
+}

@@ -79,6 +79,10 @@ fn every_extent_and_measure_has_a_method() {
             "rate against 7d >= 3 in each 1h",
         ),
         (
+            r#".within("1m").rate("7d", ">= 3")"#,
+            "rate against 7d >= 3 in 1m",
+        ),
+        (
             r#".within("10m").rate("1d", ">= 3")"#,
             "rate against 1d >= 3 in 10m",
         ),
