@@ -116,6 +116,8 @@ pub const SUBSCRIPTIONS: usize = 1_000;
 pub const BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Most events of one request.
 pub const REQUEST_EVENTS: usize = 10_000;
+/// Most keys of one window (of a shard) that a question about what is open looks at.
+pub const SEEN_KEYS: usize = 100_000;
 /// Page size of a query when none is asked for (3-10).
 pub const PAGE_DEFAULT: usize = 100;
 /// Largest page of a query.

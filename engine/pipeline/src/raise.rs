@@ -24,8 +24,18 @@ pub(crate) fn alert_id(rule: &Rule, detection: &Detection) -> Arc<str> {
     field(rule.id.as_str().as_bytes());
     field(&rule.semantic_hash);
     field(&detection.key.to_bytes());
-    field(detection.anchor.as_str().as_bytes());
+    field(anchor(rule, detection).as_bytes());
     short_hex(hasher.finalize())
+}
+
+/// The id of what the alert is made of. Of an alert that is its own, not that of the revision that was final: how
+/// many there were before depends on when time moved.
+fn anchor<'a>(rule: &Rule, detection: &'a Detection) -> &'a str {
+    let id = detection.anchor.as_str();
+    match id.split_once('.') {
+        Some((alert, _)) if rule.layer > 0 && may_be_alert(&detection.anchor) => alert,
+        Some(_) | None => id,
+    }
 }
 
 /// The id of something the engine itself raises.

@@ -29,6 +29,7 @@ mod rules;
 mod supervision;
 
 mod watchdog;
+mod windows;
 
 mod ticking;
 mod upkeep;
@@ -59,3 +60,4 @@ pub use larum_rule::Diagnostic;
 pub use larum_tree::{Colour, TextStyle, TreeView, to_text};
 pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
 pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};
+pub use windows::{OpenGroup, OpenPartial, OpenWindows, WindowsQuery};

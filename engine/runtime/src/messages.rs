@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::api::EmitError;
 use crate::credit::Batch;
+use crate::windows::{Seen, WindowsQuery};
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<T>;
@@ -144,6 +145,16 @@ pub struct ReadWindow {
     pub wanted: Wanted,
     /// The answer: the state, and then what has changed since, in order.
     pub reply: Reply<Result<Vec<Part>, UnitFailed>>,
+}
+
+/// Asks a window what is open in it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ViewWindow {
+    /// Which of its keys.
+    pub(crate) query: WindowsQuery,
+    /// The answer.
+    pub(crate) reply: Reply<Seen>,
 }
 
 /// How much of its state a window should write.

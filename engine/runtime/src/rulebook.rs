@@ -7,10 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::api::RuleCount;
 use larum_event::{Position, RuleFile, RuleId};
 use larum_pipeline::Missed;
 use larum_rule::{Diagnostic, RuleLoader, RuleSet};
+
+use crate::api::RuleCount;
+use crate::windows::WindowsInForce;
 
 /// Sets that are kept: the one in force, the one before and the one to come.
 const KEPT: usize = 3;
@@ -26,6 +28,8 @@ pub(crate) struct Rulebook {
     loaded: Mutex<VecDeque<Arc<RuleSet>>>,
     in_force: Mutex<InForce>,
     missed: Mutex<Arc<[Missed]>>,
+    /// Where their windows are.
+    pub(crate) windows: WindowsInForce,
     /// Held by whoever changes the rules: one after the other.
     pub(crate) turn: tokio::sync::Mutex<()>,
 }
@@ -95,6 +99,7 @@ impl Rulebook {
                 counts: Vec::new(),
             }),
             missed: Mutex::new(Arc::default()),
+            windows: WindowsInForce::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }

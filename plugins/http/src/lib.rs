@@ -18,6 +18,7 @@ mod body;
 mod search;
 
 mod tree;
+mod windows;
 
 mod rules;
 

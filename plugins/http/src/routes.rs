@@ -13,10 +13,10 @@ use actix_web::{
 use crate::door::Door;
 use crate::problem::Problem;
 use crate::receive::receive;
-use crate::{metrics, rules, search, status, stream, tree};
+use crate::{metrics, rules, search, status, stream, tree, windows};
 
 const ENDPOINTS: &str = "POST /v1/events, /v1/rules/reload; GET /v1/events, /v1/alerts, /v1/trees/{id}, /v1/stream, \
-     /v1/rules, /v1/actors, /v1/connections, /v1/health, /livez, /readyz, /metrics";
+     /v1/rules, /v1/windows, /v1/actors, /v1/connections, /v1/health, /livez, /readyz, /metrics";
 
 /// Tells actix what there is.
 pub(crate) fn configure(config: &mut ServiceConfig) {
@@ -36,6 +36,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
                 .route(web::post().to(rules::reload))
                 .default_service(web::to(|request| other_method(request, "POST"))),
         )
+        .service(get("/v1/windows", windows::windows))
         .service(get("/v1/actors", status::actors))
         .service(get("/v1/connections", status::connections))
         .service(get("/v1/health", status::health))

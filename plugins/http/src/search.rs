@@ -135,7 +135,7 @@ fn common(params: &Params) -> Result<EventQuery, Problem> {
     })
 }
 
-fn limit(text: &str) -> Result<usize, String> {
+pub(crate) fn limit(text: &str) -> Result<usize, String> {
     let most = limits::PAGE_MOST;
     text.parse()
         .ok()

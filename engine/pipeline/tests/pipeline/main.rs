@@ -18,4 +18,10 @@ mod broken_out;
 
 mod tenants;
 
+mod two_sides;
+
+mod time;
+
+mod kinds;
+
 mod scripts;

@@ -13,9 +13,12 @@ use larum_log::{Part, PartHash};
 use larum_pipeline::{WindowWork, run_window};
 use larum_window::Window;
 
-use crate::messages::{ReadWindow, RestoreWindow, UnitFailed, Wanted, WindowBatch, WindowDone};
+use crate::messages::{
+    ReadWindow, RestoreWindow, UnitFailed, ViewWindow, Wanted, WindowBatch, WindowDone,
+};
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
 use crate::supervision::Supervision;
+use crate::windows::seen;
 
 /// See the module's words.
 pub struct WindowUnit {
@@ -187,6 +190,17 @@ impl Handler<RestoreWindow> for WindowUnit {
         self.window = Some(restore.window);
         self.saved = Saved::default();
         self.unit.entry().running();
+    }
+}
+
+impl Handler<ViewWindow> for WindowUnit {
+    type Result = ();
+
+    fn handle(&mut self, view: ViewWindow, _: &mut Self::Context) {
+        // Without its state there is no answer; who asked has gone away and needs none.
+        if let Some(window) = &self.window {
+            drop(view.reply.send(seen(window, &view.query)));
+        }
     }
 }
 

@@ -379,6 +379,7 @@ impl Core {
         self.words = Matcher::new(Arc::clone(&set));
         self.parts.gauges.set_rules(set.rules().len());
         self.parts.rulebook.put_in_force(at, &set);
+        self.parts.rulebook.windows.put(&set, self.pool.seats());
         self.lost.clear();
         self.rules_since = at;
         self.set = set;

@@ -150,6 +150,14 @@ impl Pool {
             .map_or_else(|| unit.to_string().into(), |found| Arc::clone(&found.name))
     }
 
+    /// Where the windows with state are found, each with the number of its rule.
+    pub(crate) fn seats(&self) -> Vec<(u32, Seat<WindowUnit>)> {
+        let windows = self.windows.iter();
+        windows
+            .map(|(unit, handle)| (unit.rule, handle.seat.clone()))
+            .collect()
+    }
+
     /// All units.
     pub(crate) fn units(&self) -> Vec<Unit> {
         self.windows.keys().copied().collect()

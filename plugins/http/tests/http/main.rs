@@ -26,4 +26,6 @@ mod state;
 
 mod rules;
 
+mod windows;
+
 mod strangers;
