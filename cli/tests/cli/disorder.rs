@@ -1,6 +1,6 @@
 //! Cases played out of order, as far as their rules wait for late events.
 
-use super::run::{Folder, login};
+use super::run::{Folder, login, workspace};
 
 fn rule(lateness: &str) -> String {
     format!(
@@ -71,4 +71,56 @@ fn which_source_is_heard_first_changes_nothing_within_the_lateness() {
         let times: Vec<_> = alerts.iter().map(|alert| &alert["time"]).collect();
         assert_eq!(times, ["2026-11-20T12:00:05Z"], "{events:?}");
     }
+}
+
+/// The rules that we ship, each window of which waits `lateness` for late events.
+fn waiting(lateness: &str) -> Folder {
+    let folder = Folder::new();
+    let begins = [
+        ".within(",
+        ".session(",
+        ".tumbling(",
+        ".hopping(",
+        ".last(",
+        ".keep(",
+    ];
+    let root = workspace().join("rules");
+    let mut folders = vec![root.clone()];
+    while let Some(path) = folders.pop() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let mut text = std::fs::read_to_string(&path).unwrap();
+            if path.extension().is_some_and(|it| it == "rhai") {
+                let lines = text.lines().map(|line| {
+                    let said = line.strip_prefix("    ");
+                    let is_extent =
+                        said.is_some_and(|said| begins.iter().any(|it| said.starts_with(it)));
+                    if is_extent && line.ends_with(')') {
+                        return format!("{line}.lateness(\"{lateness}\")\n");
+                    }
+                    format!("{line}\n")
+                });
+                text = lines.collect();
+            }
+            let name = path.strip_prefix(&root).unwrap();
+            folder.write(&format!("rules/{}", name.display()), text);
+        }
+    }
+    folder
+}
+
+#[test]
+fn every_rule_that_we_ship_gives_the_same_alerts_of_cases_out_of_order() {
+    let ran = waiting("3m").run(&["rules", "test", "--json"]).exits(0);
+    let report = ran.json_lines().remove(0);
+    let folders = report["folders"].as_array().unwrap();
+    let cases = folders
+        .iter()
+        .flat_map(|it| it["cases"].as_array().unwrap());
+    let ways: u64 = cases.map(|case| case["other_ways"].as_u64().unwrap()).sum();
+    assert!(ways > 1_000, "{ways}");
 }
