@@ -48,16 +48,16 @@ pub struct WatermarkStep {
 
 impl WatermarkStep {
     /// The same, as windows of rules of `layer` take it. Above the first layer, time moves after the alerts that
-    /// become final by it, and to a time as a whole, which is all that alerts have.
+    /// become final by it.
     pub fn moved(&self, layer: u8) -> ClockMoved<'_> {
-        let (place, watermark) = match layer {
-            0 => (self.place, self.watermark),
-            _ => (after(self.place, layer), whole(self.watermark)),
+        let place = match layer {
+            0 => self.place,
+            _ => after(self.place, layer),
         };
         ClockMoved {
             tenant: &self.tenant,
             clock: self.clock,
-            watermark,
+            watermark: self.watermark,
             place,
         }
     }
@@ -70,14 +70,6 @@ fn after(place: Place, layer: u8) -> Place {
         layer,
         ordinal: u32::MAX,
     }
-}
-
-/// Nothing of its time has passed, unless everything has.
-pub(crate) fn whole(watermark: Watermark) -> Watermark {
-    if watermark == Watermark::MAX {
-        return watermark;
-    }
-    Watermark::of(watermark.time, None)
 }
 
 /// What the clocks make of one event.

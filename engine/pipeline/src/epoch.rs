@@ -131,7 +131,11 @@ impl Epoch {
             return Arc::clone(&self.raw);
         }
         let mut items: Vec<Item> = self.raw.iter().chain(&self.alerts).cloned().collect();
-        items.sort_by_key(|item| item.place);
+        // Of what comes with one event, the earliest is first: a deadline that has passed lies before the event.
+        items.sort_by_key(|item| {
+            let order = Watermark::of(item.time, item.sequence);
+            (item.place.position, order, item.place)
+        });
         items.into()
     }
 }

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Detection, Match, Place};
+use larum_event::{Detection, Match, Place, Watermark};
 use larum_rule::{Excepted, Matcher, RuleFault, RuleMatch, RuleSet};
 use larum_window::{Added, ScriptFault, Window};
 
 use crate::breakers::LeftOut;
-use crate::clocks::{WatermarkStep, whole};
+use crate::clocks::WatermarkStep;
 use crate::epoch::{Item, RuleFaultAt};
 use crate::late::LateMatch;
 
@@ -118,7 +118,7 @@ pub fn match_items(
         matcher.leave_out(left_out.of(&item.event.envelope().tenant));
         matcher.matches(layer, &item.event, &mut found, &mut failed);
         for found in found.drain(..) {
-            matched.matches.push(match_of(item, layer, found));
+            matched.matches.push(match_of(item, found));
         }
         for fault in failed.drain(..) {
             let fault = fault_at(matcher.set(), &fault, item);
@@ -136,7 +136,7 @@ pub fn match_items(
     matched
 }
 
-fn match_of(item: &Item, layer: u8, found: RuleMatch) -> Match {
+fn match_of(item: &Item, found: RuleMatch) -> Match {
     let envelope = item.event.envelope();
     Match {
         rule: found.rule,
@@ -147,11 +147,7 @@ fn match_of(item: &Item, layer: u8, found: RuleMatch) -> Match {
         sequence: item.sequence,
         place: item.place,
         event_id: envelope.id.clone(),
-        // Above the first layer time moves after what it has made final.
-        watermark: match layer {
-            0 => item.watermark,
-            _ => whole(item.before),
-        },
+        watermark: item.watermark,
         // How late it may be is the rule's to say, so it is the window that moves it.
         joins: item.time > envelope.time,
         steps: found.steps,
@@ -192,25 +188,41 @@ pub fn run_window(window: &mut Window, work: WindowWork) -> WindowAnswer {
     for step in work.steps.iter() {
         let moved = step.moved(work.layer);
         while let Some(found) = matches.next_if(|found| found.place < moved.place) {
-            answer.add(window, found);
+            answer.add(window, found, &work.steps);
         }
         window.advance(&moved, &mut answer.detections);
         answer.note_faults(window, moved.place);
     }
     for found in matches {
-        answer.add(window, found);
+        answer.add(window, found, &work.steps);
     }
     answer
 }
 
+/// How far the clock of `found` has come with the event at its position.
+fn reached(steps: &[WatermarkStep], found: &Match) -> Watermark {
+    let position = found.place.position;
+    let first = steps.partition_point(|step| step.place.position < position);
+    let here = steps.iter().skip(first);
+    let mut here = here.take_while(|step| step.place.position == position);
+    let own = here.find(|step| step.clock == found.clock && step.tenant == found.tenant);
+    own.map_or(Watermark::MIN, |step| step.watermark)
+}
+
 impl WindowAnswer {
-    fn add(&mut self, window: &mut Window, found: Match) {
+    fn add(&mut self, window: &mut Window, mut found: Match, steps: &[WatermarkStep]) {
+        let mut settled = found.watermark;
+        if found.place.layer > 0 {
+            // An alert is late for nobody, and what time has passed with it is settled.
+            found.joins = true;
+            settled = settled.max(reached(steps, &found));
+        }
         let late = LateMatch {
             place: found.place,
             rule: found.rule,
         };
         let place = found.place;
-        match window.add(found, &mut self.detections) {
+        match window.add_settled(found, settled, &mut self.detections) {
             Added::Counted => {}
             Added::Late => self.late.push(late),
         }

@@ -56,6 +56,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) clock: u32,
     /// Of its clock as of the match, the rule's lateness taken off.
     pub(crate) watermark: Watermark,
+    /// What is settled with it.
+    pub(crate) settled: Watermark,
     /// Whether it counts at the watermark rather than not at all.
     pub(crate) joins: bool,
     pub(crate) event: Taken,
@@ -141,7 +143,8 @@ impl TenantKeys {
         }
         let before = keyed.events();
         let mut emit = emit(common, output);
-        keyed.add(arrival.event, watermark, common.condition, &mut emit);
+        let settled = watermark.max(arrival.settled);
+        keyed.add(arrival.event, settled, common.condition, &mut emit);
         let dropped = emit.dropped;
         output.evicted_events += dropped;
         self.events = self.events + keyed.events() - before;

@@ -158,6 +158,18 @@ impl Window {
 
     /// Adds one match and pushes what it makes, in order.
     pub fn add(&mut self, matched: Match, out: &mut Vec<Detection>) -> Added {
+        let settled = matched.watermark;
+        self.add_settled(matched, settled, out)
+    }
+
+    /// The same for a match whose clock comes to `settled` together with it: matches of one such move are added in
+    /// their order in time, and the move itself follows.
+    pub fn add_settled(
+        &mut self,
+        matched: Match,
+        settled: Watermark,
+        out: &mut Vec<Detection>,
+    ) -> Added {
         let Some(condition) = &mut self.condition else {
             out.push(single(matched));
             return Added::Counted;
@@ -183,6 +195,7 @@ impl Window {
             key: &key,
             clock: matched.clock,
             watermark: matched.watermark.less(self.limits.lateness),
+            settled: settled.less(self.limits.lateness),
             joins: matched.joins,
             event: Taken::of(matched),
         };

@@ -14,6 +14,8 @@ mod cuts;
 
 mod causes;
 
+mod chains;
+
 mod broken_out;
 
 mod tenants;
