@@ -56,8 +56,9 @@ pub struct Windows {
 struct Answer {
     windows: Vec<Value>,
     /// Groups beyond the limit.
-    #[serde(default)]
     more: u64,
+    /// Whether all groups were looked at.
+    complete: bool,
 }
 
 /// One group.
@@ -134,6 +135,11 @@ impl Windows {
         if answer.more > 0 {
             let more = counted(answer.more, "group");
             say(&format!("and {more} more; --limit shows them"));
+        }
+        if !answer.complete {
+            say(
+                "some groups were not looked at: there are too many, or a window gives no answer now",
+            );
         }
         Ok(Exit::Done)
     }

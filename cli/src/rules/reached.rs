@@ -88,6 +88,7 @@ pub fn run(set: &Arc<RuleSet>, number: u32, mut inputs: Vec<Input>, settings: Se
         input.position = Position(position);
     }
     let mut pipeline = Pipeline::new(Arc::clone(set), settings);
+    pipeline.leave_out(not_read_by(set, number));
     let mut found = Found::new(Shown::Standing);
     let mut best: Option<(Nearness, KeyView)> = None;
     let mut keys = BTreeSet::new();
@@ -122,6 +123,18 @@ pub fn run(set: &Arc<RuleSet>, number: u32, mut inputs: Vec<Input>, settings: Se
             None => Reached::nothing(rule),
         }),
     }
+}
+
+/// The rules whose alerts play no part for the rule with `number`.
+fn not_read_by(set: &RuleSet, number: u32) -> Vec<u32> {
+    let mut read = BTreeSet::from([number]);
+    let mut new = vec![number];
+    let all = 0..u32::try_from(set.rules().len()).unwrap_or(u32::MAX);
+    while let Some(reader) = new.pop() {
+        let raisers = all.clone().filter(|raiser| set.sees(reader, *raiser));
+        new.extend(raisers.filter(|raiser| read.insert(*raiser)));
+    }
+    all.filter(|rule| !read.contains(rule)).collect()
 }
 
 fn nearness(asks: &WindowSpec, view: &KeyView) -> Nearness {
@@ -358,50 +371,4 @@ fn write_extent(f: &mut fmt::Formatter<'_>, extent: &Extent) -> fmt::Result {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(members: &[KeyValue]) -> GroupKey {
-        GroupKey::new(members.to_vec())
-    }
-
-    fn text(text: &str) -> KeyValue {
-        KeyValue::Str(text.into())
-    }
-
-    #[test]
-    fn keys_that_differ_in_case_blanks_or_type_only_are_alike() {
-        let alice = key(&[text("Alice"), KeyValue::Int(1)]);
-        for (other, shown) in [
-            (
-                key(&[text("alice"), KeyValue::Int(1)]),
-                vec!["Alice", "alice"],
-            ),
-            (
-                key(&[text("Alice "), KeyValue::Int(1)]),
-                vec!["Alice", "Alice "],
-            ),
-            (key(&[text("Alice"), text("1")]), vec!["1", "\"1\""]),
-            (key(&[text("bob"), KeyValue::Int(1)]), vec![]),
-            (key(&[text("alice"), KeyValue::Int(2)]), vec![]),
-        ] {
-            let keys = BTreeSet::from([alice.clone(), other]);
-            assert_eq!(alike(&alice, &keys), shown);
-        }
-    }
-
-    #[test]
-    fn a_value_is_off_by_what_it_lacks_or_has_too_much_of_the_worst_bound() {
-        for (bounds, value, expected) in [
-            (">= 5", 4, 1),
-            (">= 5", 5, 0),
-            (">= 5 && <= 10", 12, 2),
-            ("< 3", 3, 0),
-            ("== 7", 9, 2),
-        ] {
-            let bounds: Bounds = bounds.parse().unwrap();
-            let off = off(&bounds, Amount::from_int(value));
-            assert_eq!(off, Amount::from_int(expected), "{bounds}: {value}");
-        }
-    }
-}
+mod tests;

@@ -154,6 +154,21 @@ fn threads_and_buffers_are_accepted_to_their_bounds_and_not_beyond() {
 }
 
 #[test]
+fn lateness_is_a_duration_and_none_unless_said() {
+    let (_folder, settings) = resolve(None, &[], Flags::default());
+    assert_eq!(settings.unwrap().lateness.value, Span::ZERO);
+    let (_folder, settings) = resolve(Some("lateness = \"30s\""), &[], Flags::default());
+    assert_eq!(settings.unwrap().lateness.value, Span::from_seconds(30));
+    let environment = [("LARUM_LATENESS", "soon")];
+    let (_folder, settings) = resolve(None, &environment, Flags::default());
+    let problem = settings.unwrap_err().to_string();
+    assert!(
+        problem.starts_with("LARUM_LATENESS: lateness cannot be \"soon\""),
+        "{problem}"
+    );
+}
+
+#[test]
 fn an_empty_default_tenant_makes_events_name_one() {
     let (_folder, settings) = resolve(
         None,

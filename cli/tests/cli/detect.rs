@@ -120,6 +120,59 @@ fn what_is_late_is_counted_unless_lateness_waits_for_it() {
 }
 
 #[test]
+fn a_late_event_retracts_an_alert_and_the_summary_says_what_it_was_too_late_for() {
+    let folder = Folder::new();
+    folder.write("rules/rule.rhai", RULE);
+    let lines = [
+        login("a", 0, "eve", "failure"),
+        login("b", 20, "eve", "failure"),
+        login("c", 10, "eve", "failure"),
+        login("d", 100, "bob", "success"),
+        login("e", 69, "eve", "failure"),
+        login("f", 95, "ada", "failure"),
+        login("g", 96, "ada", "failure"),
+    ];
+    folder.write("events.ndjson", lines.concat());
+    let run = |more: &[&str]| {
+        let arguments = [
+            "detect",
+            "--rules",
+            "rules",
+            "--lateness",
+            "30s",
+            "events.ndjson",
+        ];
+        folder.run(&[&arguments, more].concat()).exits(0)
+    };
+    let ran = run(&["--revisions"])
+        .complains("late         1 (web-1 1); see --lateness")
+        .complains("too late for auth.two_failures 1")
+        .complains("alerts       2\n")
+        .complains("early        1: events in time could still change them; --close decides");
+    let told: Vec<String> = ran
+        .json_lines()
+        .iter()
+        .map(|alert| format!("{} {}", alert["trigger"]["id"], alert["status"]))
+        .collect();
+    let revisions = [
+        "\"b\" \"early\"",
+        "\"b\" \"retracted\"",
+        "\"c\" \"early\"",
+        "\"c\" \"final\"",
+        "\"g\" \"early\"",
+    ];
+    assert_eq!(told, revisions, "{}", ran.stdout);
+    let closed = run(&["--close"]);
+    assert!(!closed.stderr.contains("early"), "{}", closed.stderr);
+    assert!(
+        closed
+            .json_lines()
+            .iter()
+            .all(|alert| alert["status"] == "final")
+    );
+}
+
+#[test]
 fn close_ends_what_is_open() {
     let folder = Folder::new();
     folder.write("rules/rule.rhai", RULE);

@@ -1,6 +1,6 @@
 //! Cases played out of order, as far as their rules wait for late events.
 
-use super::run::{Folder, login};
+use super::run::{Folder, login, workspace};
 
 fn rule(lateness: &str) -> String {
     format!(
@@ -49,4 +49,78 @@ fn a_script_sees_the_events_of_a_case_in_order_however_they_come() {
                     let rises = event.time > (state.last ?? \"\"); state.last = event.time; !rises });";
     let folder = folder(rule, "quiet", &[0, 10, 20, 30, 40]);
     assert!(ways(&folder) > 3);
+}
+
+#[test]
+fn which_source_is_heard_first_changes_nothing_within_the_lateness() {
+    let folder = Folder::new();
+    let rule = "rule(\"r\").on(\"events.t\").within(\"10s\").count(2).policy(\"reset\").lateness(\"30s\");";
+    folder.write("rules/rule.rhai", rule);
+    let event = |source: &str, second: u32| {
+        format!(
+            "{{\"id\":\"{source}{second}\",\"type\":\"t\",\"source\":\"{source}\",\
+             \"time\":\"2026-11-20T12:00:{second:02}Z\"}}\n"
+        )
+    };
+    let ordered = [event("b", 0), event("a", 5), event("a", 20)];
+    let b_late = [event("a", 5), event("a", 20), event("b", 0)];
+    for events in [ordered, b_late] {
+        folder.write("events.ndjson", events.concat());
+        let arguments = ["detect", "--rules", "rules", "--close", "events.ndjson"];
+        let alerts = folder.run(&arguments).exits(0).json_lines();
+        let times: Vec<_> = alerts.iter().map(|alert| &alert["time"]).collect();
+        assert_eq!(times, ["2026-11-20T12:00:05Z"], "{events:?}");
+    }
+}
+
+/// The rules that we ship, each window of which waits `lateness` for late events.
+fn waiting(lateness: &str) -> Folder {
+    let folder = Folder::new();
+    let begins = [
+        ".within(",
+        ".session(",
+        ".tumbling(",
+        ".hopping(",
+        ".last(",
+        ".keep(",
+    ];
+    let root = workspace().join("rules");
+    let mut folders = vec![root.clone()];
+    while let Some(path) = folders.pop() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let mut text = std::fs::read_to_string(&path).unwrap();
+            if path.extension().is_some_and(|it| it == "rhai") {
+                let lines = text.lines().map(|line| {
+                    let said = line.strip_prefix("    ");
+                    let is_extent =
+                        said.is_some_and(|said| begins.iter().any(|it| said.starts_with(it)));
+                    if is_extent && line.ends_with(')') {
+                        return format!("{line}.lateness(\"{lateness}\")\n");
+                    }
+                    format!("{line}\n")
+                });
+                text = lines.collect();
+            }
+            let name = path.strip_prefix(&root).unwrap();
+            folder.write(&format!("rules/{}", name.display()), text);
+        }
+    }
+    folder
+}
+
+#[test]
+fn every_rule_that_we_ship_gives_the_same_alerts_of_cases_out_of_order() {
+    let ran = waiting("3m").run(&["rules", "test", "--json"]).exits(0);
+    let report = ran.json_lines().remove(0);
+    let folders = report["folders"].as_array().unwrap();
+    let cases = folders
+        .iter()
+        .flat_map(|it| it["cases"].as_array().unwrap());
+    let ways: u64 = cases.map(|case| case["other_ways"].as_u64().unwrap()).sum();
+    assert!(ways > 1_000, "{ways}");
 }

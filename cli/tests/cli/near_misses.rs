@@ -159,3 +159,27 @@ fn a_case_that_did_not_fire_says_how_many_events_each_step_had() {
     assert_eq!(near["step"]["waits_for"], "guess");
     assert_eq!(near["step"]["has"], 2);
 }
+
+#[test]
+fn a_rule_over_alerts_is_run_with_the_rules_that_it_reads() {
+    let folder = Folder::new();
+    folder.write(
+        "rules/rule.rhai",
+        "rule(\"low\").on(\"events.t\").group_by(\"metadata.user\");\n\
+         rule(\"high\").on(\"alerts.low\").group_by(#{user: \"data.key.user\"}).within(\"5m\").count(4);\n\
+         rule(\"other\").on(\"events.#\").within(\"5m\").count(1);",
+    );
+    let events: Vec<String> = (0..3)
+        .map(|second| event(second, "t", "\"eve\"", ""))
+        .collect();
+    folder.write("events.ndjson", events.concat());
+    let ran = folder
+        .run(&["rules", "explain", "high", "events.ndjson"])
+        .exits(0);
+    assert!(
+        ran.stdout
+            .ends_with("  reached     3 of 4 within 5m (user=eve)\n"),
+        "{}",
+        ran.stdout
+    );
+}

@@ -160,6 +160,48 @@ fn what_goes_in_over_http_is_found_over_http_and_after_a_clean_end_in_the_store(
 }
 
 #[test]
+fn windows_shows_what_is_open_and_what_it_takes() {
+    let folder = folder();
+    folder.write(
+        "rules/guessed.rhai",
+        "rule(\"auth.guessed\").on(\"security.auth.login\").group_by(\"metadata.user\").within(\"10m\").sequence([\
+            step(\"guess\").when(|event| event.data.outcome == \"failure\").count(3), \
+            step(\"login\").when(|event| event.data.outcome == \"success\")]);",
+    );
+    let server = Server::start(&folder);
+    server.post(&login("a", 0, "eve", "failure"));
+    let url = server.url.clone();
+    let ask = |arguments: &[&str]| {
+        folder.run(&[&["windows", "--server", url.as_str()], arguments].concat())
+    };
+    let evaluated = (0..QUESTIONS).any(|_| ask(&["--json"]).exits(0).json_lines().len() == 2);
+    assert!(evaluated, "nothing is open");
+    let rows = |arguments: &[&str]| -> Vec<String> {
+        let ran = ask(arguments).exits(0);
+        let rows = ran.stdout.lines().skip(1);
+        rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect()
+    };
+    assert_eq!(
+        rows(&[]),
+        [
+            "auth.guessed user=eve 1 event 10m 2026-11-20T12:00:00Z guess for 10m after 1 so far",
+            "auth.two_failures user=eve 1 of 2 1m 2026-11-20T12:00:00Z",
+        ]
+    );
+    assert_eq!(rows(&["auth.guessed"]).len(), 1);
+    assert_eq!(rows(&["--key", "ev"]).len(), 2);
+    assert_eq!(rows(&["--limit", "1"]).len(), 1);
+    ask(&["--limit", "1"])
+        .exits(0)
+        .complains("and 1 group more; --limit shows them");
+    ask(&["--key", "ada"]).exits(0).complains("nothing is open");
+    ask(&["auth.gessed"])
+        .exits(2)
+        .complains("no rule auth.gessed is in force");
+}
+
+#[test]
 fn all_goes_through_every_page() {
     let folder = folder();
     let server = Server::start(&folder);

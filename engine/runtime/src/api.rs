@@ -315,7 +315,7 @@ pub struct Metrics {
     pub overloaded: u64,
     /// Events evaluated.
     pub evaluated: u64,
-    /// Events not evaluated because they came behind their source's clock.
+    /// Events that came too late for the windows of some rule.
     pub late: u64,
     /// The same by source, bounded.
     pub late_by_source: Vec<(String, u64)>,

@@ -127,7 +127,7 @@ impl Scrape {
             "Events evaluated",
             metrics.evaluated,
         )?;
-        let help = "Events not evaluated, for they came behind their source's clock";
+        let help = "Events that came too late for the windows of some rule";
         counter(encoder, "events_late", help, metrics.late)?;
         counter(
             encoder,
