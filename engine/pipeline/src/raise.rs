@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, Amount, Correlation, Detection, Event, EventId, RuleId, TenantId, Trigger, WindowSpec,
-    limits,
+    Alert, Amount, Correlation, Detection, Event, EventId, Occurs, RuleId, TenantId, Trigger,
+    WindowSpec, limits,
 };
 use larum_rule::{AlertText, Rule};
 
@@ -140,8 +140,37 @@ fn default_message(rule: &Rule, detection: &Detection) -> String {
         WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
             let within = rule.window.within();
             let within = within.map_or(String::new(), |within| format!(" in {within}"));
-            format!("{name}: {} events{whom}{within}", detection.count)
+            let measured = measured(&rule.window, detection);
+            let count = match detection.count {
+                1 => "1 event".to_owned(),
+                count => format!("{count} events"),
+            };
+            let missing = missing(&rule.window, detection);
+            format!("{name}: {measured}{count}{whom}{within}{missing}")
         }
+    }
+}
+
+/// `sum 6 of `, for windows that measure something.
+fn measured(window: &WindowSpec, detection: &Detection) -> String {
+    match (window, detection.value) {
+        (WindowSpec::Aggregate(aggregate), Some(value)) => {
+            format!("{} {value} of ", aggregate.measure)
+        }
+        (_, _) => String::new(),
+    }
+}
+
+/// `, and no mfa by 12:01:00`, for what did not come.
+fn missing(window: &WindowSpec, detection: &Detection) -> String {
+    let WindowSpec::Sequence(sequence) = window else {
+        return String::new();
+    };
+    match sequence.steps.last() {
+        Some(step) if step.occurs == Occurs::Never => {
+            format!(", and no {} by {}", step.name, detection.time)
+        }
+        Some(_) | None => String::new(),
     }
 }
 
