@@ -2,7 +2,7 @@
 //!
 //! Keys keep their slots and timers, so a window that was restored goes on exactly as the one that was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use larum_event::{Event, TenantId, Timestamp, Values, Watermark, WindowSpec};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ struct WrittenKey {
 #[derive(Debug, Serialize, Deserialize)]
 struct WrittenUnsettled {
     pending: Vec<WrittenTaken>,
-    said: Vec<Standing>,
+    said: VecDeque<Standing>,
     forced: Option<Order>,
 }
 
@@ -268,8 +268,7 @@ fn restored_key(key: WrittenKey, condition: &mut Condition) -> Result<Keyed, Res
     }
     let unsettled = key.unsettled.map(|unsettled| {
         let pending: Option<_> = unsettled.pending.into_iter().map(taken).collect();
-        let pending: std::collections::VecDeque<Taken> =
-            pending.ok_or(damaged("an event does not read back"))?;
+        let pending: VecDeque<Taken> = pending.ok_or(damaged("an event does not read back"))?;
         if !pending.iter().is_sorted_by_key(|taken| taken.held.order) {
             return Err(damaged("events are out of order"));
         }

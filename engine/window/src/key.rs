@@ -40,7 +40,7 @@ pub(crate) struct Unsettled {
     /// The settled state with the pending events; `None` when there are none, or when the rule fires at the watermark.
     pub(crate) ahead: Option<State>,
     /// Alerts that are open or not final: first the open one of the settled state, then those of the ahead state.
-    pub(crate) said: Vec<Standing>,
+    pub(crate) said: VecDeque<Standing>,
     /// Settled up to here before its time, because too many were pending.
     pub(crate) forced: Option<Order>,
 }
@@ -283,11 +283,12 @@ impl Keyed {
         let Some(unsettled) = &mut self.unsettled else {
             return;
         };
-        if unsettled.pending.is_empty() {
+        let first = unsettled.pending.front().map(|event| event.held.order);
+        if first.is_none() {
             unsettled.ahead = None;
             unsettled.forced = None;
-            Stands::of(&self.key, self.clock, &mut unsettled.said).all_settled(emit);
         }
+        Stands::of(&self.key, self.clock, &mut unsettled.said).settled_before(first, emit);
         if unsettled.is_empty() {
             self.unsettled = None;
         }

@@ -1,10 +1,12 @@
 //! What was said of a key's alerts that may still change.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+
 use larum_event::{AlertStatus, Cause, Detection, EventId, GroupKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::emit::Emit;
-use crate::held::Held;
+use crate::held::{Held, Order};
 use crate::state::{Content, Fired, Report};
 
 /// An alert that was said and may change.
@@ -99,11 +101,11 @@ impl Standing {
 pub(crate) struct Stands<'a> {
     key: &'a [u8],
     clock: u32,
-    said: &'a mut Vec<Standing>,
+    said: &'a mut VecDeque<Standing>,
 }
 
 impl<'a> Stands<'a> {
-    pub(crate) fn of(key: &'a [u8], clock: u32, said: &'a mut Vec<Standing>) -> Self {
+    pub(crate) fn of(key: &'a [u8], clock: u32, said: &'a mut VecDeque<Standing>) -> Self {
         Self { key, clock, said }
     }
 
@@ -113,7 +115,7 @@ impl<'a> Stands<'a> {
             Report::Fired(fired) => {
                 let known = self.said.iter().position(|it| it.anchor == fired.anchor);
                 let index = known.unwrap_or_else(|| {
-                    self.said.push(Standing::settled(&fired));
+                    self.said.push_back(Standing::settled(&fired));
                     self.said.len() - 1
                 });
                 let Some(standing) = self.said.get_mut(index) else {
@@ -145,7 +147,9 @@ impl<'a> Stands<'a> {
                 let Some(index) = self.said.iter().position(Standing::is_open) else {
                     return;
                 };
-                let mut standing = self.said.remove(index);
+                let Some(mut standing) = self.said.remove(index) else {
+                    return;
+                };
                 standing.content = *content;
                 if standing.content.count != standing.written {
                     standing.emit(self.key, self.clock, emit);
@@ -176,12 +180,31 @@ impl<'a> Stands<'a> {
     }
 
     fn fired_ahead(&mut self, fired: &Fired, emit: &mut Emit<'_>) {
-        let known = self.said.iter().position(|it| it.anchor == fired.anchor);
-        let mut standing = match known {
-            // It was taken back before, and stands again.
-            Some(index) => self.said.remove(index),
-            None => Standing::new(fired, AlertStatus::Early),
+        // Only what was taken back can come again with a newer event.
+        let known = match self.said.back() {
+            Some(last) if last.status == AlertStatus::Retracted => {
+                self.said.iter().position(|it| it.anchor == fired.anchor)
+            }
+            Some(_) | None => None,
         };
+        let known = known.and_then(|index| self.said.remove(index));
+        let standing = self.stands_again(known, fired, emit);
+        let behind = self
+            .said
+            .iter()
+            .rposition(|it| it.status != AlertStatus::Retracted);
+        self.said
+            .insert(behind.map_or(0, |index| index + 1), standing);
+    }
+
+    /// An alert that is fired ahead, as the next revision of what was said of it.
+    fn stands_again(
+        &self,
+        known: Option<Standing>,
+        fired: &Fired,
+        emit: &mut Emit<'_>,
+    ) -> Standing {
+        let mut standing = known.unwrap_or_else(|| Standing::new(fired, AlertStatus::Early));
         let same = standing.status == AlertStatus::Early && standing.revision > 0;
         standing.trigger = fired.trigger.clone();
         standing.time = fired.time;
@@ -191,40 +214,71 @@ impl<'a> Stands<'a> {
         if !same || standing.has_doubled() {
             standing.emit(self.key, self.clock, emit);
         }
-        self.said.push(standing);
+        standing
     }
 
     /// Compares what was said with what a new look at all pending events says.
     pub(crate) fn compare(&mut self, reports: Vec<Report>, emit: &mut Emit<'_>) {
-        let fires = |anchor: &EventId| {
-            reports.iter().any(|report| match report {
-                Report::Fired(fired) => fired.anchor == *anchor,
-                Report::Grew(_) | Report::Ended(_) => false,
+        let fires: HashSet<EventId> = reports
+            .iter()
+            .filter_map(|report| match report {
+                Report::Fired(fired) => Some(fired.anchor.clone()),
+                Report::Grew(_) | Report::Ended(_) => None,
             })
-        };
-        for standing in self.said.iter_mut() {
-            if standing.status == AlertStatus::Early {
-                // It is open again when it is fired again.
-                standing.open = false;
-                if !fires(&standing.anchor) {
-                    standing.status = AlertStatus::Retracted;
-                    standing.emit(self.key, self.clock, emit);
-                }
+            .collect();
+        let mut known: HashMap<EventId, Standing> = HashMap::new();
+        let mut taken_back = Vec::new();
+        for mut standing in std::mem::take(self.said) {
+            if standing.status == AlertStatus::Final {
+                self.said.push_back(standing);
+                continue;
             }
-        }
-        for report in reports {
-            self.ahead(report, emit);
-        }
-    }
-
-    /// Nothing is pending any more: what was said ahead and did not come to be does not stand.
-    pub(crate) fn all_settled(&mut self, emit: &mut Emit<'_>) {
-        for standing in self.said.iter_mut() {
+            standing.open = false;
+            if fires.contains(&standing.anchor) {
+                known.insert(standing.anchor.clone(), standing);
+                continue;
+            }
             if standing.status == AlertStatus::Early {
                 standing.status = AlertStatus::Retracted;
                 standing.emit(self.key, self.clock, emit);
             }
+            taken_back.push(standing);
         }
-        self.said.retain(Standing::is_open);
+        for report in reports {
+            match report {
+                Report::Fired(fired) => {
+                    let known = known.remove(&fired.anchor);
+                    let standing = self.stands_again(known, &fired, emit);
+                    self.said.push_back(standing);
+                }
+                Report::Grew(_) | Report::Ended(_) => self.ahead(report, emit),
+            }
+        }
+        self.said.extend(taken_back);
+    }
+
+    /// Everything before `order` is settled: what was said of it ahead and did not come to be does not stand, and
+    /// what was taken back is forgotten.
+    pub(crate) fn settled_before(&mut self, order: Option<Order>, emit: &mut Emit<'_>) {
+        let is_settled = |it: &Standing| order.is_none_or(|order| it.trigger.order < order);
+        for standing in self.said.iter_mut() {
+            if standing.status == AlertStatus::Early {
+                if !is_settled(standing) {
+                    break;
+                }
+                standing.status = AlertStatus::Retracted;
+                standing.emit(self.key, self.clock, emit);
+            }
+        }
+        let gone = |it: &Standing| it.status == AlertStatus::Retracted && is_settled(it);
+        // They stand behind all others.
+        if self
+            .said
+            .back()
+            .is_some_and(|it| it.status == AlertStatus::Retracted)
+            || self.said.front().is_some_and(gone)
+        {
+            self.said.retain(|it| !gone(it));
+        }
     }
 }

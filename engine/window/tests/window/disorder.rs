@@ -258,3 +258,32 @@ fn clocks_and_tenants_are_kept_apart() {
     window.advance(&moved(&tenant("acme"), 100, 4), &mut out);
     assert_eq!(window.stats().keys, 2, "one clock of one tenant moved");
 }
+
+#[test]
+fn what_was_taken_back_is_forgotten_when_time_has_passed_it() {
+    let mut window = window(FiringPolicy::Edge, 50);
+    let mut out = Vec::new();
+    let mut sizes = Vec::new();
+    for round in 0..400_i64 {
+        // Something is always pending. The match that comes last moves the edge, so an alert is taken back.
+        let begin = 1_000 + round * 40;
+        for (number, offset) in [10, 15, 8].into_iter().enumerate() {
+            let position = round as u64 * 3 + number as u64 + 1;
+            let watermark = begin + 10.max(offset);
+            let matched = held_back("k", begin + offset, position, watermark);
+            window.advance(&moved(&tenant("acme"), watermark, position), &mut out);
+            assert_eq!(window.add(matched, &mut out), Added::Counted);
+        }
+        sizes.push(window.checkpoint().len());
+    }
+    let taken_back = out
+        .iter()
+        .filter(|one| one.status == AlertStatus::Retracted);
+    assert!(taken_back.count() >= 399);
+    assert!(
+        sizes[399] < 2 * sizes[20],
+        "{} after {}",
+        sizes[399],
+        sizes[20]
+    );
+}
