@@ -285,6 +285,7 @@ fn restored_key(key: WrittenKey, condition: &mut Condition) -> Result<Keyed, Res
         Ok(Box::new(Unsettled {
             pending,
             ahead,
+            spare: None,
             said: unsettled.said,
             forced: unsettled.forced,
         }))

@@ -39,15 +39,59 @@ pub(crate) struct Unsettled {
     pub(crate) pending: VecDeque<Taken>,
     /// The settled state with the pending events; `None` when there are none, or when the rule fires at the watermark.
     pub(crate) ahead: Option<State>,
+    /// A copy of a large settled state, kept while nothing is pending so that the next event that is need not make one.
+    pub(crate) spare: Option<Spare>,
     /// Alerts that are open or not final: first the open one of the settled state, then those of the ahead state.
     pub(crate) said: VecDeque<Standing>,
     /// Settled up to here before its time, because too many were pending.
     pub(crate) forced: Option<Order>,
 }
 
+/// See [`Unsettled::spare`].
+#[derive(Debug)]
+pub(crate) struct Spare {
+    state: State,
+    /// Events it has taken beside the settled state. It goes when they are as many as a new copy would cost.
+    taken: usize,
+}
+
+/// States with fewer events are copied when it is needed.
+const SPARE_FROM_EVENTS: usize = 8;
+
 impl Unsettled {
     fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.said.is_empty()
+        self.pending.is_empty() && self.said.is_empty() && self.spare.is_none()
+    }
+
+    /// The ahead state, which is the settled one where nothing is pending yet.
+    fn ahead(&mut self, settled: &State) -> &mut State {
+        let spare = self.spare.take();
+        self.ahead
+            .get_or_insert_with(|| spare.map_or_else(|| settled.clone(), |spare| spare.state))
+    }
+
+    /// Nothing is pending: the ahead state is the settled one.
+    fn drained(&mut self, settled: &State) {
+        self.forced = None;
+        if let Some(state) = self.ahead.take()
+            && settled.events() >= SPARE_FROM_EVENTS
+        {
+            self.spare = Some(Spare { state, taken: 0 });
+        }
+    }
+
+    /// What the settled state has taken; what the spare one says of it was said already.
+    fn spare_takes(&mut self, event: &Taken, settled: &State, condition: &mut Condition) {
+        let Some(spare) = &mut self.spare else { return };
+        let mut told = Told::default();
+        spare
+            .state
+            .pass(event.time(), &mut condition.kind, &mut told);
+        spare.state.take(event, &mut condition.kind, &mut told);
+        spare.taken += 1;
+        if spare.taken > settled.events() {
+            self.spare = None;
+        }
     }
 }
 
@@ -81,6 +125,9 @@ impl Keyed {
             .is_some_and(|it| !it.pending.is_empty());
         if !is_pending && event.held.order.watermark() <= watermark {
             self.settle_one(&event, condition, emit);
+            if let Some(unsettled) = &mut self.unsettled {
+                unsettled.spare_takes(&event, &self.settled, condition);
+            }
             self.tidy(emit);
             return;
         }
@@ -121,6 +168,13 @@ impl Keyed {
         self.settled
             .pass(watermark.time, &mut condition.kind, &mut told);
         self.say_settled(told, emit);
+        let unsettled = self.unsettled.as_mut();
+        if let Some(spare) = unsettled.and_then(|it| it.spare.as_mut()) {
+            let mut told = Told::default();
+            spare
+                .state
+                .pass(watermark.time, &mut condition.kind, &mut told);
+        }
         self.tidy(emit);
     }
 
@@ -211,11 +265,11 @@ impl Keyed {
         let Some(event) = unsettled.pending.back() else {
             return;
         };
-        let ahead = unsettled.ahead.get_or_insert_with(|| self.settled.clone());
+        let (time, event) = (event.time(), event.clone());
         let mut told = Told::default();
-        ahead.pass(event.time(), &mut condition.kind, &mut told);
-        ahead.take(event, &mut condition.kind, &mut told);
-        emit.dropped += told.dropped;
+        let ahead = unsettled.ahead(&self.settled);
+        ahead.pass(time, &mut condition.kind, &mut told);
+        ahead.take(&event, &mut condition.kind, &mut told);
         let mut stands = Stands::of(&self.key, self.clock, &mut unsettled.said);
         for report in told.reports {
             stands.ahead(report, emit);
@@ -285,8 +339,7 @@ impl Keyed {
         };
         let first = unsettled.pending.front().map(|event| event.held.order);
         if first.is_none() {
-            unsettled.ahead = None;
-            unsettled.forced = None;
+            unsettled.drained(&self.settled);
         }
         Stands::of(&self.key, self.clock, &mut unsettled.said).settled_before(first, emit);
         if unsettled.is_empty() {

@@ -6,7 +6,7 @@ use larum_event::{
 use larum_window::{Added, Window, WindowLimits};
 use proptest::prelude::*;
 
-use crate::kinds::{Arrivals, LATENESS, arrivals, specs};
+use crate::kinds::{Arrivals, LATENESS, arrivals, catching_up, specs};
 use crate::stream::{WIDE, count, matched, moved, standing, tenant, told};
 
 fn limits(lateness: i64) -> WindowLimits {
@@ -61,6 +61,26 @@ proptest! {
         let expected = standing(&in_order(&spec, &arrivals));
         let found = as_they_came(&spec, &arrivals);
         prop_assert_eq!(standing(&found), expected);
+    }
+
+    #[test]
+    fn a_busy_key_whose_watermark_catches_up_now_and_then_says_what_order_gives(
+        spec in specs(), arrivals in catching_up()
+    ) {
+        let expected = standing(&in_order(&spec, &arrivals));
+        let at_once = spec.decided() == larum_event::Decided::AtOnce;
+        let mut window = Window::new(7, spec, limits(0));
+        let mut found = Vec::new();
+        for matched in &arrivals.0 {
+            feed(&mut window, matched, &mut found);
+        }
+        window.close(end(), &mut found);
+        prop_assert_eq!(standing(&found), expected);
+        // What is decided at once is said with its trigger, or with what came late before it, not when time passes.
+        for first in found.iter().filter(|one| at_once && one.revision == 1) {
+            let with_trigger = first.place == first.trigger.place;
+            prop_assert!(with_trigger || first.status == AlertStatus::Early, "{:?}", first);
+        }
     }
 
     #[test]
@@ -286,4 +306,22 @@ fn what_was_taken_back_is_forgotten_when_time_has_passed_it() {
         sizes[399],
         sizes[20]
     );
+}
+
+#[test]
+fn a_key_that_waits_now_and_then_counts_what_came_between() {
+    let spec = count(Span::from_nanos(100), 12, FiringPolicy::Edge);
+    let mut window = Window::new(7, spec, limits(0));
+    let mut out = Vec::new();
+    let acme = tenant("acme");
+    for time in 1..=9 {
+        let _ = window.add(matched("k", time, time as u64), &mut out);
+    }
+    let _ = window.add(held_back("k", 11, 10, 10), &mut out);
+    window.advance(&moved(&acme, 12, 11), &mut out);
+    let _ = window.add(matched("k", 12, 12), &mut out);
+    assert_eq!(out, []);
+    let _ = window.add(held_back("k", 14, 13, 13), &mut out);
+    assert_eq!(told(&out), [(14, 1, 12)]);
+    assert_eq!(out[0].status, AlertStatus::Early);
 }

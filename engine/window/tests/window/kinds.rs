@@ -250,3 +250,29 @@ fn others() -> impl Strategy<Value = WindowSpec> {
 pub fn specs() -> impl Strategy<Value = WindowSpec> {
     prop_oneof![1 => counts(), 3 => aggregates(), 1 => others(), 2 => sequences()]
 }
+
+/// Events of one busy key whose watermark stands still at times and then catches up, as when one of two sources
+/// is behind. None is late.
+pub fn catching_up() -> impl Strategy<Value = Arrivals> {
+    let step = (0..4_i64, any::<bool>(), 0..4_i64, event());
+    prop::collection::vec(step, 20..150).prop_map(|steps| {
+        let (mut front, mut watermark) = (100_i64, 100_i64);
+        let arrivals = steps.into_iter().enumerate().map(|(index, step)| {
+            let (back, catches_up, gap, (.., steps, values)) = step;
+            // Between the watermark and a little beyond the front.
+            let time = (front + gap / 3 - back).max(watermark);
+            front = front.max(time);
+            if catches_up {
+                watermark = front;
+            }
+            let mut event = matched("a", time.max(watermark), index as u64 + 1);
+            front = front.max(time.max(watermark));
+            event.watermark = Watermark::of(crate::stream::nanos(watermark), None);
+            event.steps = steps;
+            let values = values.into_iter().map(|value| value.map(KeyValue::Int));
+            event.values = Values::new(values.collect());
+            event
+        });
+        Arrivals(arrivals.collect())
+    })
+}
