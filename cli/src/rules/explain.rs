@@ -10,6 +10,7 @@ use clap::Args;
 use clap::builder::styling::Style;
 use larum_event::{Decided, Extent, FiringPolicy, WindowSpec, limits};
 use larum_rule::{Exception, Gate, Outline, Rule};
+use larum_window::{Window, WindowLimits};
 use serde_json::{Value, json};
 
 use super::why::{self, Margin, WIDTH, fitted};
@@ -222,7 +223,7 @@ fn state(rule: &Rule) -> String {
                 }
                 Extent::Session { .. } => format!("the matches of a session, at most {events}"),
                 Extent::Last { matches, keep } => {
-                    format!("the last {} matches, for {keep}", grouped(matches.into()))
+                    format!("for {keep} the last {} matches", grouped(matches.into()))
                 }
             }
         }
@@ -233,20 +234,33 @@ fn state(rule: &Rule) -> String {
         }
         WindowSpec::Scripted(scripted) => {
             let bytes = grouped(limits::SCRIPT_STATE_BYTES as u64);
-            format!(
-                "what its script keeps, at most {bytes} bytes, for {}",
-                scripted.keep
-            )
+            let keep = scripted.keep;
+            let kept = format!("for {keep} what its script keeps, at most {bytes} bytes");
+            return format!("{kept}{}", groups_most(rule));
         }
     };
-    let keys = match rule.group_by.len() {
+    format!("{kept} or {}{}", bytes_most(rule), groups_most(rule))
+}
+
+fn groups_most(rule: &Rule) -> String {
+    match rule.group_by.len() {
         0 => String::new(),
         _ => format!(
             " for each of {} groups",
             grouped(limits::KEYS_PER_RULE as u64)
         ),
-    };
-    format!("{kept}{keys} and tenant")
+    }
+}
+
+/// The computed bound of what one group takes.
+fn bytes_most(rule: &Rule) -> String {
+    let window = Window::new(0, rule.window.clone(), WindowLimits::default());
+    let bytes = window.key_bytes_most() as f64;
+    match bytes {
+        0.0..1e3 => format!("{bytes} B"),
+        1e3..1e6 => format!("{:.1} kB", bytes / 1e3),
+        _ => format!("{:.1} MB", bytes / 1e6),
+    }
 }
 
 /// Whether the script has a part in it, and when each is asked.

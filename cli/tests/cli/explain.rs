@@ -46,7 +46,7 @@ Two failures
   fires       at count >= 2 in 1m; then is silent for 1h
   known       with the match; final once time has passed it
   groups      data.host
-  state       the matches of the last 1m, at most 100,000 for each of 1,000,000 groups and tenant
+  state       the matches of the last 1m, at most 100,000 or 72.0 MB for each of 1,000,000 groups
   decided     natively
   asked       where event.data.outcome is "failure" in any case
   except      data.host is "lab-1"
