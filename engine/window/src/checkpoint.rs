@@ -17,7 +17,7 @@ use crate::state::{Taken, Told};
 use crate::window::{Window, WindowLimits};
 
 /// Goes up whenever what follows changes.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// Most slots that lie free between keys: more than any window ever has.
 const SLOTS_MOST: usize = 1 << 28;

@@ -62,6 +62,15 @@ impl Held {
     pub(crate) fn id(&self) -> EventId {
         self.id.clone()
     }
+
+    /// What names one of several things that it sets off: its id with their time.
+    pub(crate) fn id_at(&self, time: Timestamp) -> EventId {
+        let name = format!("{}@{time}", self.id);
+        let hashed = || EventId::new(blake3::hash(name.as_bytes()).to_hex().as_str());
+        EventId::new(&*name)
+            .or_else(|_| hashed())
+            .unwrap_or_else(|_| self.id())
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::limits::SCRIPT_STATE_BYTES;
+use larum_event::limits::{SCRIPT_STATE_BYTES, SCRIPT_TIMERS};
 use larum_event::{Event, EventId, Scripted, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,15 @@ pub(crate) struct ScriptState {
     timer: Option<Timestamp>,
     last: Option<Held>,
     count: u64,
+    /// Timers that went off since the last event.
+    went_off: u32,
+}
+
+/// Why a script was called.
+#[derive(Debug, Clone, Copy)]
+enum Caller {
+    Event,
+    Timer,
 }
 
 impl fmt::Debug for Scripting {
@@ -99,8 +108,14 @@ impl ScriptState {
             let Some(script) = &mut rule.script else {
                 return;
             };
+            // Else one that is always set anew would go off until the end of time when there is no more input.
+            self.went_off += 1;
+            let is_last = self.went_off >= SCRIPT_TIMERS;
             let answer = script.timer(timer, self.text());
-            self.answer(answer, timer, &mut rule.faults, told);
+            self.answer(answer, timer, Caller::Timer, &mut rule.faults, told);
+            if is_last && self.timer.take().is_some() {
+                told.dropped += 1;
+            }
         }
         if self.expires(rule).is_some_and(|expiry| expiry < before) {
             *self = Self::default();
@@ -110,9 +125,10 @@ impl ScriptState {
     pub(crate) fn take(&mut self, event: &Taken, rule: &mut Scripting, told: &mut Told) {
         self.last = Some(event.held.clone());
         self.count += 1;
+        self.went_off = 0;
         if let (Some(script), Some(content)) = (&mut rule.script, &event.event) {
             let answer = script.event(content, self.text());
-            self.answer(answer, event.time(), &mut rule.faults, told);
+            self.answer(answer, event.time(), Caller::Event, &mut rule.faults, told);
         }
     }
 
@@ -138,6 +154,7 @@ impl ScriptState {
         &mut self,
         answer: Result<ScriptAnswer, String>,
         now: Timestamp,
+        caller: Caller,
         faults: &mut Vec<(EventId, String)>,
         told: &mut Told,
     ) {
@@ -160,7 +177,11 @@ impl ScriptState {
         }
         if let (Some(words), Some(trigger)) = (answer.fired, self.last.clone()) {
             told.reports.push(Report::Fired(Box::new(Fired {
-                anchor: trigger.id(),
+                anchor: match caller {
+                    Caller::Event => trigger.id(),
+                    // Several may go off after one event, and each is an alert.
+                    Caller::Timer => trigger.id_at(now),
+                },
                 time: now,
                 content: Content {
                     count: self.count,

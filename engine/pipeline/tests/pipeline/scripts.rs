@@ -99,3 +99,24 @@ fn scripts_go_on_from_a_checkpoint() {
         assert_eq!(found, expected, "cut at {cut}");
     }
 }
+
+/// Says so again and again as long as nothing comes.
+const SILENT: &str = r#"
+rule("silent")
+    .on("events.door")
+    .group_by("data.door")
+    .keep("1h")
+    .on_event(|event, state| { state.timer = "5m"; "heard" })
+    .on_timer(|state, time| { state.timer = "5m"; "silent" });
+"#;
+
+#[test]
+fn a_timer_that_is_always_set_anew_ends_with_the_input_and_each_alert_has_an_id() {
+    let mut all = pipeline(SILENT, 1);
+    let mut found = all.run(&inputs(vec![door(1, 0, "a", "")]));
+    found.extend(all.close());
+    let ids = found.alerts.iter().map(|it| it.alert.alert_id.clone());
+    let ids: std::collections::BTreeSet<_> = ids.collect();
+    assert_eq!(ids.len(), found.alerts.len());
+    assert_eq!(ids.len(), 1 + larum_event::limits::SCRIPT_TIMERS as usize);
+}

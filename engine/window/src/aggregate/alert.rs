@@ -131,19 +131,13 @@ impl Firing {
 
 /// What an alert's id is made of. One event may be the last of several windows that hop, and each is an alert.
 pub(super) fn anchor(trigger: &Held, time: Timestamp, rule: &Measuring) -> EventId {
-    let id = trigger.id();
-    if !matches!(rule.extent, Extent::Hopping { .. }) {
-        return id;
+    match rule.extent {
+        Extent::Hopping { .. } => trigger.id_at(time),
+        Extent::Sliding { .. }
+        | Extent::Tumbling { .. }
+        | Extent::Session { .. }
+        | Extent::Last { .. } => trigger.id(),
     }
-    let named = EventId::new(format!("{id}@{time}"));
-    let hashed = || {
-        EventId::new(
-            blake3::hash(format!("{id}@{time}").as_bytes())
-                .to_hex()
-                .as_str(),
-        )
-    };
-    named.or_else(|_| hashed()).unwrap_or(id)
 }
 
 /// What an alert over `count` events says.
