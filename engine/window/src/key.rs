@@ -199,6 +199,7 @@ impl Keyed {
         let Some(unsettled) = self.unsettled.take() else {
             return;
         };
+        emit.dropped += unsettled.pending.len() as u64;
         for mut standing in unsettled.said {
             standing.leave(&self.key, self.clock, emit);
         }

@@ -190,7 +190,7 @@ impl TenantKeys {
     ) {
         while let Some(slot) = self.pop_first(number) {
             if let Some(mut keyed) = self.remove(slot) {
-                keyed.leave(common.condition, &mut emit(common, output));
+                leave(&mut keyed, common, output);
             }
         }
         self.clocks.remove(&number);
@@ -351,12 +351,20 @@ impl TenantKeys {
                 continue;
             }
             if let Some(mut keyed) = self.remove(slot) {
-                keyed.leave(common.condition, &mut emit(common, output));
+                leave(&mut keyed, common, output);
             }
             return true;
         }
         false
     }
+}
+
+/// What a key had pending goes with it, and is counted.
+fn leave(keyed: &mut Keyed, common: &mut Common<'_>, output: &mut Output<'_>) {
+    let mut emit = emit(common, output);
+    keyed.leave(common.condition, &mut emit);
+    let dropped = emit.dropped;
+    output.evicted_events += dropped;
 }
 
 fn emit<'a>(common: &Common<'a>, output: &'a mut Output<'_>) -> Emit<'a> {

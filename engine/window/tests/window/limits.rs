@@ -1,7 +1,7 @@
 //! What goes when there is too much.
 
-use larum_event::{FiringPolicy, Span};
-use larum_window::{Window, WindowLimits};
+use larum_event::{FiringPolicy, Span, Watermark};
+use larum_window::{Added, ClockMoved, Window, WindowLimits};
 
 use crate::stream::{WIDE, count, fires, matched, moved, tenant, told};
 
@@ -103,4 +103,26 @@ fn a_key_that_fired_and_forgot_is_gone() {
     let mut out = Vec::new();
     let _ = window.add(matched("a", 1, 1), &mut out);
     assert_eq!((window.stats().keys, window.stats().events), (0, 0));
+}
+
+#[test]
+fn what_is_pending_on_a_clock_that_is_given_up_is_counted() {
+    let limits = WindowLimits {
+        lateness: Span::from_nanos(50),
+        ..WIDE
+    };
+    let spec = count(Span::from_nanos(100), 9, FiringPolicy::Edge);
+    let mut window = Window::new(7, spec, limits);
+    let mut out = Vec::new();
+    for time in 1..=5 {
+        let added = window.add(matched("k", time, time as u64), &mut out);
+        assert_eq!(added, Added::Counted);
+    }
+    let acme = tenant("acme");
+    let over = ClockMoved {
+        watermark: Watermark::MAX,
+        ..moved(&acme, 5, 6)
+    };
+    window.advance(&over, &mut out);
+    assert_eq!(window.stats().evicted_events, 5);
 }
