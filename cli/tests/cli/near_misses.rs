@@ -183,3 +183,35 @@ fn a_rule_over_alerts_is_run_with_the_rules_that_it_reads() {
         ran.stdout
     );
 }
+
+#[test]
+fn an_event_is_of_the_steps_that_read_its_topic_with_joins_or_without() {
+    let folder = Folder::new();
+    let rule = "rule(\"r\").on(\"events.#\").within(\"5m\").sequence([\
+         step(\"a\").on(\"events.a\"), absent(\"x\").on(\"events.x\"), \
+         step(\"b\").on(\"events.b\").when(|event, seen| event.data.n == seen.a.data.n), \
+         step(\"c\").on(\"events.c\").when(|event| event.data.n == 2)]);";
+    folder.write("rules/rule.rhai", rule);
+    let of = |second, kind, n: u32| event(second, kind, "\"eve\"", &format!("\"n\":{n}"));
+    let events = [
+        of(0, "a", 2),
+        of(1, "x", 2),
+        of(2, "b", 1),
+        of(3, "c", 2),
+        of(4, "c", 1),
+    ];
+    folder.write("events.ndjson", events.concat());
+    let ran = folder
+        .run(&["rules", "explain", "r", "events.ndjson"])
+        .exits(0);
+    let lines = ran.stdout.lines().map(str::trim);
+    let told: Vec<&str> = lines.filter(|line| line.contains("match")).collect();
+    let expected = [
+        "1  match  a",
+        "2  match  x",
+        "3  match  b",
+        "4  match  c",
+        "5  no match  the condition does not hold",
+    ];
+    assert_eq!(told, expected);
+}

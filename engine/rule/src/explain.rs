@@ -106,6 +106,9 @@ pub struct Explained {
     pub asked_script: bool,
     /// Whether the condition holds.
     pub outcome: Result<bool, RuleFault>,
+    /// The rule's steps, by their numbers from 0, that read the event's topic and whose conditions hold; joins,
+    /// which need the events before, are not looked at.
+    pub steps: Vec<usize>,
     /// Whether the rule reads the event's topic.
     pub reads_topic: bool,
 }

@@ -300,14 +300,14 @@ impl Matcher {
         any_held(steps)
     }
 
-    /// Of each step of a rule that may hold, whatever the event's topic and key: how it is decided, and the
-    /// answer.
+    /// Of each step of a rule that may hold, whatever the event's topic and key: its program, how it is
+    /// decided, and the answer.
     fn steps_held(
         &mut self,
         number: u32,
         rule: &Rule,
         event: &Event,
-    ) -> Vec<(Decides, Result<bool, RuleFault>)> {
+    ) -> Vec<(u32, Decides, Result<bool, RuleFault>)> {
         let set = Arc::clone(&self.set);
         let found = self.programs(&set.premises.all(), event);
         let mut held = Vec::new();
@@ -316,13 +316,13 @@ impl Matcher {
                 && known == number
             {
                 let answer = self.holds((program, decides), (number, rule, step), event);
-                held.push((decides, answer));
+                held.push((program, decides, answer));
             }
         }
         // Of a rule over others, what is read holds as soon as their programs do.
         let read = set.readings.steps_of(number);
         let read = read.filter(|program| found.contains(program));
-        held.extend(read.map(|_| (Decides::Program, Ok(true))));
+        held.extend(read.map(|program| (program, Decides::Program, Ok(true))));
         self.found = found;
         held
     }
@@ -370,9 +370,9 @@ fn measured(rule: &Rule, fields: &Fields<'_>) -> Values {
 }
 
 /// Whether one of the steps holds; what fails is told where none does.
-fn any_held(steps: Vec<(Decides, Result<bool, RuleFault>)>) -> Result<bool, RuleFault> {
+fn any_held(steps: Vec<(u32, Decides, Result<bool, RuleFault>)>) -> Result<bool, RuleFault> {
     let mut outcome = Ok(false);
-    for (_, held) in steps {
+    for (_, _, held) in steps {
         match held {
             Ok(true) => return Ok(true),
             Ok(false) => {}

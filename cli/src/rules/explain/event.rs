@@ -7,7 +7,7 @@ use std::sync::Arc;
 use larum_event::{Event, KeyValue, Position, WindowSpec};
 use larum_file::FileRecord;
 use larum_pipeline::{Input, Settings};
-use larum_rule::{ConditionKind, Explained, Matcher, Rule, RuleSet, RuleStep};
+use larum_rule::{Explained, Matcher, Rule, RuleSet, RuleStep};
 use serde_json::{Value, json};
 
 use super::super::reached::{self, Reached, Run};
@@ -96,18 +96,11 @@ impl Answer {
     }
 }
 
-/// The named steps whose conditions hold.
+/// The named steps that read the event and whose conditions hold.
 fn steps_held<'r>(rule: &'r Rule, explained: &Explained) -> Vec<&'r RuleStep> {
-    let condition = explained.condition.as_ref();
-    let parts = condition.map_or(&[][..], |condition| match condition.kind {
-        ConditionKind::Step => std::slice::from_ref(condition),
-        _ => &condition.parts,
-    });
-    let held = parts
-        .iter()
-        .filter(|part| part.kind == ConditionKind::Step && part.held == Some(true));
-    let named = held.filter_map(|part| rule.steps.iter().find(|step| *step.name == *part.text));
-    named.collect()
+    let held = explained.steps.iter();
+    let held = held.filter_map(|number| rule.steps.get(*number));
+    held.filter(|step| !step.name.is_empty()).collect()
 }
 
 /// What the rule says of each record that became an event.

@@ -106,6 +106,6 @@ pub(super) fn countable(name: &str, bounds: &Bounds) -> Result<(), Refusal> {
     }
     let problem = format!("`{name} {bounds}` never holds: a window begins with a match");
     Err(Refusal::new("bad-count", problem).help(
-        "what must not come is a step: `.sequence([step(\"a\"), absent(\"b\").within(\"5m\")])`",
+        "what must not come is a step: `.within(\"5m\").sequence([step(\"a\"), absent(\"b\")])`",
     ))
 }

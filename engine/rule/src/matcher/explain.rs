@@ -19,20 +19,49 @@ impl Matcher {
         let rule = set.rule(number)?;
         let given = self.given(&event.envelope().topic);
         let layer = given.get(usize::from(rule.layer));
-        let reads_topic = rule.steps.iter().any(|step| {
+        let reads = rule.steps.iter().map(|step| {
             let premise = set.premises.find(rule.layer, &step.on);
             let layer = premise.zip(layer);
             layer.is_some_and(|(one, given)| given.contains(&one))
         });
-        let steps = self.steps_held(number, rule, event);
-        let asked_script = steps.iter().any(|(how, _)| *how == Decides::Script);
-        let outcome = any_held(steps);
+        let reads: Vec<bool> = reads.collect();
+        let reads_topic = reads.contains(&true);
+        let programs = set.programs_of(number).into_iter().zip(&reads);
+        let unread: Vec<u32> = programs
+            .filter(|(_, reads)| reads_topic && !**reads)
+            .map(|(program, _)| program)
+            .collect();
+        let mut held = self.steps_held(number, rule, event);
+        held.retain(|(program, ..)| !unread.contains(program));
+        let steps = set.programs_of(number).into_iter().enumerate();
+        let steps = steps.filter(|(_, program)| {
+            let mut held = held.iter();
+            held.any(|(known, _, answer)| known == program && matches!(answer, Ok(true)))
+        });
+        let steps: Vec<usize> = steps.map(|(step, _)| step).collect();
+        let asked_script = held.iter().any(|(_, how, _)| *how == Decides::Script);
+        let outcome = any_held(held);
         let (predicates, record) = (&mut self.predicates, &self.record);
         let mut condition = set.condition_part(number, rule, &mut |predicate| {
             Some(predicates.held(record, predicate))
         });
         if let Some(condition) = &mut condition {
             self.see(condition);
+            let named = |part: &ConditionPart| part.kind == ConditionKind::Step;
+            let parts = condition.parts.iter_mut().filter(|part| named(part));
+            for (part, _) in parts.zip(&reads).filter(|(_, reads)| !**reads) {
+                part.held = Some(false);
+            }
+            // Only that of a rule with steps is made of them.
+            if condition.parts.iter().any(named) {
+                let held = condition.parts.iter().map(|part| part.held);
+                let is = |wanted| held.clone().any(|held| held == wanted);
+                condition.held = match (is(Some(true)), is(None)) {
+                    (true, _) => Some(true),
+                    (false, true) => None,
+                    (false, false) => Some(false),
+                };
+            }
         }
         if let Some(condition) = &mut condition
             && asked_script
@@ -46,6 +75,7 @@ impl Matcher {
             condition,
             asked_script,
             outcome,
+            steps,
             reads_topic,
         })
     }

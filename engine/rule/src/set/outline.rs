@@ -27,7 +27,7 @@ impl RuleSet {
     }
 
     /// The programs of a rule's steps, in their order.
-    fn programs_of(&self, number: u32) -> Vec<u32> {
+    pub(crate) fn programs_of(&self, number: u32) -> Vec<u32> {
         let own = self.programs.of(number);
         own.chain(self.readings.steps_of(number)).collect()
     }

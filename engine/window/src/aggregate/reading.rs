@@ -17,6 +17,8 @@ impl Reading {
         match measure {
             Measure::Count | Measure::Rate { .. } => Some(Self(0)),
             Measure::Steps(_) => Some(Self(event.steps.into())),
+            // Without a field it is the group itself that is new.
+            Measure::FirstSeen if event.values.all().is_empty() => Some(Self(0)),
             Measure::Distinct | Measure::FirstSeen => digest(&event.values).map(Self),
             Measure::Sum
             | Measure::Average

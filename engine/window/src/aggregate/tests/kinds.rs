@@ -1,11 +1,11 @@
 //! Each kind of window on both sides of its boundaries.
 
 use larum_event::limits::DISTINCT_EXACT;
-use larum_event::{Extent, FiringPolicy, Measure, Span};
+use larum_event::{Extent, FiringPolicy, Measure, Span, Values};
 
 use super::{aggregate, at, event, reports, span, words};
 use crate::aggregate::{AggregateState, Measuring};
-use crate::state::{Report, Told};
+use crate::state::{Report, Taken, Told};
 
 const SLIDING: Extent = Extent::Sliding {
     within: Span::from_nanos(10),
@@ -270,6 +270,23 @@ fn values_are_new_that_were_not_seen_for_longer_than_the_window() {
         &[(0, 7), (4, 8), (5, 9)],
         &["fired 0 at 0 of 1: 1", "fired 2 at 5 of 1: 1"],
     );
+}
+
+#[test]
+fn without_a_field_it_is_the_group_that_is_new() {
+    let rule = aggregate(SLIDING, Measure::FirstSeen, "", Edge);
+    let compiled = Measuring::new(&rule, 100);
+    let mut state = AggregateState::default();
+    let mut told = Told::default();
+    for (time, fires) in [(0, 1), (10, 1), (21, 2)] {
+        state.pass(at(time), &compiled, &mut told);
+        let event = Taken {
+            values: Values::default(),
+            ..event(time as u64, time, None, 0)
+        };
+        state.take(&event, &compiled, &mut told);
+        assert_eq!(told.reports.len(), fires, "{time}");
+    }
 }
 
 #[test]
