@@ -66,6 +66,8 @@ pub const DISTINCT_EXACT: usize = 4_096;
 pub const SCRIPT_STATE_BYTES: usize = 4_096;
 /// Most timers of a script that go off after one event of a key before the next one comes.
 pub const SCRIPT_TIMERS: u32 = 1_000;
+/// Most events of one key that wait for the watermark; beyond it the oldest is settled before its time, counted.
+pub const PENDING_PER_KEY: usize = 10_000;
 /// Most tenants whose clocks are followed; beyond it those idle longest start anew.
 pub const TENANTS: usize = 10_000;
 /// A source that said nothing for this long does not hold back time any more, in seconds.

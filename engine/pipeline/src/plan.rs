@@ -78,7 +78,7 @@ impl WindowPlan {
 
     fn limits(&self, rule: u32) -> WindowLimits {
         WindowLimits {
-            keys: self.keys_per_rule,
+            keys: self.keys_per_rule.div_ceil(self.shards),
             events_per_key: limits::EVENTS_PER_KEY,
             lateness: self.lateness(rule),
             ..WindowLimits::default()

@@ -2,7 +2,7 @@
 //!
 //! Keys keep their slots and timers, so a window that was restored goes on exactly as the one that was written.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use larum_event::{Event, TenantId, Timestamp, Values, Watermark, WindowSpec};
 use serde::{Deserialize, Serialize};
@@ -80,14 +80,15 @@ impl Window {
         for keys in self.tenants.values_mut() {
             drop(keys.take_changed());
         }
-        self.gone.clear();
+        self.gone = Some(BTreeSet::new());
         self.checkpoint()
     }
 
     /// What has changed since the last [`Window::take_checkpoint`] or [`Window::take_changes`]. Its size follows
     /// the keys that did, not those that there are.
     pub fn take_changes(&mut self) -> Vec<u8> {
-        let gone = std::mem::take(&mut self.gone).into_iter();
+        let gone = self.gone.replace(BTreeSet::new()).unwrap_or_default();
+        let gone = gone.into_iter();
         let none = || WrittenTenant {
             is_whole: true,
             ..WrittenTenant::default()
@@ -142,6 +143,7 @@ impl Window {
             apply(&mut state, read(change)?)?;
         }
         let mut window = Self::new(rule, state.spec, limits);
+        window.gone = Some(BTreeSet::new());
         (window.evicted_keys, window.evicted_events, window.late) = state.counts;
         let Some(condition) = &mut window.condition else {
             return Ok(window);

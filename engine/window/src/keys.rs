@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use larum_event::limits::PENDING_PER_KEY;
 use larum_event::{GroupKey, Place, TenantId, Timestamp, Watermark};
 
 use crate::condition::Condition;
@@ -372,7 +373,7 @@ fn emit<'a>(common: &Common<'a>, output: &'a mut Output<'_>) -> Emit<'a> {
         rule: common.rule,
         tenant: common.tenant,
         place: output.place,
-        pending_most: common.limits.events_per_key,
+        pending_most: PENDING_PER_KEY.min(common.limits.events_per_key),
         dropped: 0,
         out: output.out,
     }

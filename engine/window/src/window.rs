@@ -94,8 +94,8 @@ pub struct Window {
     pub(crate) evicted_keys: u64,
     pub(crate) evicted_events: u64,
     pub(crate) late: u64,
-    /// Tenants that went since the last checkpoint.
-    pub(crate) gone: BTreeSet<TenantId>,
+    /// Tenants that went since the last checkpoint, where there was one.
+    pub(crate) gone: Option<BTreeSet<TenantId>>,
 }
 
 impl Window {
@@ -110,7 +110,7 @@ impl Window {
             evicted_keys: 0,
             evicted_events: 0,
             late: 0,
-            gone: BTreeSet::new(),
+            gone: None,
         }
     }
 
@@ -236,7 +236,9 @@ impl Window {
         self.evicted_events += output.evicted_events;
         if keys.len() == 0 {
             self.tenants.remove(moved.tenant);
-            self.gone.insert(moved.tenant.clone());
+            if let Some(gone) = &mut self.gone {
+                gone.insert(moved.tenant.clone());
+            }
         }
     }
 
@@ -260,8 +262,10 @@ impl Window {
             };
             keys.close(&mut common, &mut output);
         }
-        self.gone
-            .extend(std::mem::take(&mut self.tenants).into_keys());
+        let tenants = std::mem::take(&mut self.tenants).into_keys();
+        if let Some(gone) = &mut self.gone {
+            gone.extend(tenants);
+        }
     }
 
     /// Failures of its script since this was last asked.

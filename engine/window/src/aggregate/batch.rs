@@ -1,7 +1,7 @@
 //! Windows that follow each other: tumbling ones, sessions, and those that a first match opens. Of their events
 //! only the ends are kept.
 
-use larum_event::{Decided, Extent, FiringPolicy, Span, Timestamp};
+use larum_event::{Decided, EventId, Extent, FiringPolicy, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Firing, Standing, content};
@@ -71,6 +71,15 @@ impl Batch {
         }
     }
 
+    /// A session is known by its first event, so that one that comes late revises its alert and makes no other.
+    fn anchor(&self, event: &Held, rule: &Measuring) -> EventId {
+        let is_one = rule.policy == FiringPolicy::Edge;
+        match (rule.extent, self.ends.first()) {
+            (Extent::Session { .. }, Some(first)) if is_one => first.held().id(),
+            (_, _) => event.id(),
+        }
+    }
+
     pub(super) fn measured(&self, rule: &Measuring) -> Option<Measured> {
         self.gauge.measured(self.count, rule)
     }
@@ -79,7 +88,7 @@ impl Batch {
     fn judge(&mut self, event: &Held, measured: Measured, rule: &Measuring, told: &mut Told) {
         let silent = self.standing.is_silent_at(event.time());
         let firing = |batch: &Self| Firing {
-            anchor: event.id(),
+            anchor: batch.anchor(event, rule),
             trigger: event.clone(),
             time: event.time(),
             content: batch.content(measured, rule),

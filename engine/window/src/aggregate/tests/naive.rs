@@ -238,7 +238,9 @@ impl<'a> Naive<'a> {
                     }
                     self.open = Some(open);
                 } else {
-                    self.fire(window, newest, now, value);
+                    let is_session = matches!(self.rule.extent, Extent::Session { .. });
+                    let anchor = if is_session { window[0] } else { newest };
+                    self.fire(window, anchor, now, value);
                     self.open = Some(Open {
                         members: window.to_vec(),
                         told: window.len(),
