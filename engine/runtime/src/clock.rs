@@ -89,13 +89,21 @@ impl Clock {
     /// Resolves when `span` has passed. Needs an actix (tokio) system, except on a manual clock.
     /// On a manual clock whose [`ManualTime`] is gone it waits for ever.
     pub async fn sleep(&self, span: Span) {
+        self.sleep_until(self.monotonic().saturating_add(span))
+            .await;
+    }
+
+    /// Resolves at `due`, as [`Clock::sleep`] does. What is to end at a certain moment waits for that: time that
+    /// passes before the waiting begins counts.
+    pub async fn sleep_until(&self, due: Monotonic) {
         match &self.0 {
-            Mode::System => tokio::time::sleep(to_duration(span)).await,
+            Mode::System => {
+                tokio::time::sleep(to_duration(due.since(self.monotonic()))).await;
+            }
             Mode::Manual { passed, .. } => {
-                let due = self.monotonic().saturating_add(span).as_nanos();
                 let mut passed = passed.clone();
                 if passed
-                    .wait_for(|passed| passed.as_nanos() >= due)
+                    .wait_for(|passed| passed.as_nanos() >= due.as_nanos())
                     .await
                     .is_err()
                 {
@@ -156,5 +164,14 @@ mod tests {
             since_epoch(SystemTime::UNIX_EPOCH - Duration::from_nanos(3)).as_nanos(),
             -3
         );
+    }
+
+    #[test]
+    fn time_that_passes_before_the_waiting_begins_counts() {
+        let (clock, time) = Clock::manual(Timestamp::from_nanos(0));
+        let due = clock.monotonic().saturating_add(Span::from_seconds(1));
+        time.advance(Span::from_seconds(1));
+        assert_eq!(clock.sleep_until(due).now_or_never(), Some(()));
+        assert_eq!(clock.sleep(Span::from_seconds(1)).now_or_never(), None);
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn start(on: &Arbiter, log: Addr<LogActor>, clock: Clock, gauges: Arc
     on.spawn(async move {
         let mut seen = gauges.accepted();
         loop {
-            clock.sleep(due.since(clock.monotonic())).await;
+            clock.sleep_until(due).await;
             // Counted from here, however long the log takes.
             due = clock.monotonic().saturating_add(EVERY);
             if gauges.stopping() {

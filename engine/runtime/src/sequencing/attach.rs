@@ -172,7 +172,7 @@ impl Core {
             Arc::clone(&self.parts.wake),
         );
         actix::spawn(async move {
-            clock.sleep(due.since(clock.monotonic())).await;
+            clock.sleep_until(due).await;
             wake.notify_one();
         });
     }

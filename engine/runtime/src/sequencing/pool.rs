@@ -292,7 +292,7 @@ impl Pool {
         tokio::select! {
             biased;
             done = work => Ok(done),
-            () = clock.sleep(by.since(clock.monotonic())) => Err(UnitFailed::Silent { longest: WAIT }),
+            () = clock.sleep_until(by) => Err(UnitFailed::Silent { longest: WAIT }),
         }
     }
 

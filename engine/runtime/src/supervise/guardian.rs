@@ -208,9 +208,10 @@ impl Guardian {
             return;
         };
         let clock = ward.entry.clock().clone();
+        let due = clock.monotonic().saturating_add(after);
         let (name, generation) = (Arc::clone(&died.name), died.generation);
         ctx.spawn(
-            wrap_future::<_, Self>(async move { clock.sleep(after).await })
+            wrap_future::<_, Self>(async move { clock.sleep_until(due).await })
                 .map(move |(), guardian, ctx| guardian.create(&name, generation, ctx)),
         );
     }

@@ -133,11 +133,11 @@ impl Unit {
         }
         let clock = self.entry.clock().clone();
         let entry = self.entry.clone();
-        let after = entry.pauses_until().since(clock.monotonic());
+        let due = entry.pauses_until();
         // One future for both: actix polls what was waited for last first, so that two would run the
         // wrong way round.
         ctx.wait(
-            wrap_future::<_, A>(async move { clock.sleep(after).await }).map(
+            wrap_future::<_, A>(async move { clock.sleep_until(due).await }).map(
                 move |(), actor, ctx| {
                     let outcome = guard("rebuilding its state", || rebuild(actor, ctx));
                     if let Err(panicked) = outcome {

@@ -69,7 +69,8 @@ async fn check(seed: u64, change: impl FnOnce(&mut EngineConfig)) {
     settled(&engine).await;
     let listed = rule(&engine, "shaky");
     let found = ended(engine, &store).await;
-    check_same_set(&derived(&found), &expected, &format!("seed {seed}"));
+    // Ticks may have come since.
+    check_same_set(&derived(&found), &offline(&found), &format!("seed {seed}"));
     assert!(
         !listed.missed.is_empty() && listed.faults > 20,
         "{listed:?}"

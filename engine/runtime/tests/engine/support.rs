@@ -100,8 +100,14 @@ pub fn derived(records: &[Record]) -> Vec<String> {
     events.collect()
 }
 
-/// What the pure pipeline makes of the rules and events among `records`.
+/// What the pure pipeline makes of the rules, events and ticks among `records`. The last tick may have come too late
+/// for the engine that ended.
 pub fn offline(records: &[Record]) -> Vec<String> {
+    let commits = records.iter().filter_map(|record| match &record.body {
+        RecordBody::EpochCommit(commit) => Some(commit.upto),
+        _ => None,
+    });
+    let evaluated = commits.max().unwrap_or_default();
     let mut pipeline = Pipeline::new(Arc::new(RuleSet::empty()), Settings::default());
     let mut outcome = Outcome::default();
     let mut inputs = Vec::new();
@@ -118,7 +124,7 @@ pub fn offline(records: &[Record]) -> Vec<String> {
                 let set = RuleSet::load(&activated.files).unwrap();
                 pipeline.activate(Arc::new(set), Settings::of(activated, 1));
             }
-            RecordBody::Tick { at } => {
+            RecordBody::Tick { at } if record.position <= evaluated => {
                 outcome.extend(pipeline.run(&std::mem::take(&mut inputs)));
                 outcome.extend(pipeline.tick(record.position, *at));
             }
