@@ -73,8 +73,10 @@ pub(crate) struct ScriptState {
 /// Why a script was called.
 #[derive(Debug, Clone, Copy)]
 enum Caller {
-    Event,
-    Timer,
+    /// An event of this time.
+    Event(Timestamp),
+    /// The timer that was set for this time.
+    Timer(Timestamp),
 }
 
 impl fmt::Debug for Scripting {
@@ -112,7 +114,7 @@ impl ScriptState {
             self.went_off += 1;
             let is_last = self.went_off >= SCRIPT_TIMERS;
             let answer = script.timer(timer, self.text());
-            self.answer(answer, timer, Caller::Timer, &mut rule.faults, told);
+            self.answer(answer, Caller::Timer(timer), &mut rule.faults, told);
             if is_last && self.timer.take().is_some() {
                 told.dropped += 1;
             }
@@ -128,7 +130,7 @@ impl ScriptState {
         self.went_off = 0;
         if let (Some(script), Some(content)) = (&mut rule.script, &event.event) {
             let answer = script.event(content, self.text());
-            self.answer(answer, event.time(), Caller::Event, &mut rule.faults, told);
+            self.answer(answer, Caller::Event(event.time()), &mut rule.faults, told);
         }
     }
 
@@ -153,11 +155,11 @@ impl ScriptState {
     fn answer(
         &mut self,
         answer: Result<ScriptAnswer, String>,
-        now: Timestamp,
         caller: Caller,
         faults: &mut Vec<(EventId, String)>,
         told: &mut Told,
     ) {
+        let (Caller::Event(now) | Caller::Timer(now)) = caller;
         let answer = match answer {
             Ok(answer) => answer,
             Err(message) => {
@@ -178,9 +180,9 @@ impl ScriptState {
         if let (Some(words), Some(trigger)) = (answer.fired, self.last.clone()) {
             told.reports.push(Report::Fired(Box::new(Fired {
                 anchor: match caller {
-                    Caller::Event => trigger.id(),
+                    Caller::Event(_) => trigger.id(),
                     // Several may go off after one event, and each is an alert.
-                    Caller::Timer => trigger.id_at(now),
+                    Caller::Timer(_) => trigger.id_at(now),
                 },
                 time: now,
                 content: Content {
