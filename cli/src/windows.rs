@@ -183,7 +183,9 @@ fn holds(row: &Row) -> String {
             format!("{value} of {threshold}")
         }
         (Some(value), None) => format!("{value}, {}", row.condition),
-        (None, None) => counted(row.events, "event"),
+        // Of a sequence, what each open match waits for says more.
+        (None, None) if !row.partials.is_empty() => counted(row.events, "event"),
+        (None, None) => format!("{}, {}", counted(row.events, "event"), row.condition),
     };
     format!("{holds}{pending}")
 }
@@ -240,7 +242,7 @@ mod tests {
             (json!({"threshold": 5}), "4 of 5"),
             (json!({"threshold": 5, "value": 3}), "3 of 5"),
             (json!({"value": 33.5}), "33.5, sum > 100 in 5m"),
-            (json!({"pending": 2}), "4 events (2 not settled)"),
+            (json!({"pending": 2}), "4 events, sum > 100 in 5m (2 not settled)"),
         ] {
             assert_eq!(holds(&row(of)), told);
         }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, Amount, Correlation, Detection, Event, EventId, Occurs, RuleId, TenantId, Trigger,
-    WindowSpec, limits,
+    Aggregate, Alert, Amount, Correlation, Detection, Event, EventId, Extent, Measure, Occurs,
+    RuleId, TenantId, Trigger, WindowSpec, limits,
 };
 use larum_rule::{AlertText, Rule};
 
@@ -138,7 +138,14 @@ fn default_message(rule: &Rule, detection: &Detection) -> String {
     match &rule.window {
         WindowSpec::Single => format!("{name}{whom}"),
         WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
-            let within = rule.window.within();
+            let within = match &rule.window {
+                // The window of a session is as long as the session was.
+                WindowSpec::Aggregate(Aggregate {
+                    extent: Extent::Session { .. },
+                    ..
+                }) => Some(detection.last.since(detection.first)),
+                window => window.within(),
+            };
             let within = within.map_or(String::new(), |within| format!(" in {within}"));
             let measured = measured(&rule.window, detection);
             let count = match detection.count {
@@ -151,12 +158,22 @@ fn default_message(rule: &Rule, detection: &Detection) -> String {
     }
 }
 
-/// `sum 6 of `, for windows that measure something.
+/// `sum 6 over `, for windows that measure something.
 fn measured(window: &WindowSpec, detection: &Detection) -> String {
     match (window, detection.value) {
-        (WindowSpec::Aggregate(aggregate), Some(value)) => {
-            format!("{} {value} of ", aggregate.measure)
-        }
+        (WindowSpec::Aggregate(aggregate), Some(value)) => match aggregate.measure {
+            Measure::FirstSeen => "first seen with ".to_owned(),
+            Measure::Steps(_) => format!("{value} different steps in "),
+            Measure::Count
+            | Measure::Distinct
+            | Measure::Sum
+            | Measure::Average
+            | Measure::Min
+            | Measure::Max
+            | Measure::Percentile(_)
+            | Measure::Change
+            | Measure::Rate { .. } => format!("{} {value} over ", aggregate.measure),
+        },
         (_, _) => String::new(),
     }
 }
