@@ -242,7 +242,10 @@ mod tests {
             (json!({"threshold": 5}), "4 of 5"),
             (json!({"threshold": 5, "value": 3}), "3 of 5"),
             (json!({"value": 33.5}), "33.5, sum > 100 in 5m"),
-            (json!({"pending": 2}), "4 events, sum > 100 in 5m (2 not settled)"),
+            (
+                json!({"pending": 2}),
+                "4 events, sum > 100 in 5m (2 not settled)",
+            ),
         ] {
             assert_eq!(holds(&row(of)), told);
         }

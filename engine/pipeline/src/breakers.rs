@@ -179,9 +179,7 @@ impl RuleBreakers {
                 continue;
             };
             for (place, fault) in calls {
-                let item = items.binary_search_by_key(&place, |item| item.place);
-                let item = item.ok().and_then(|index| items.get(index));
-                let Some((item, now)) = item.zip(time(place.position)) else {
+                let Some((item, now)) = item_at(items, place).zip(time(place.position)) else {
                     continue;
                 };
                 if !self.call(&rule.id, &Call { item, fault }, now, &mut breaks) {
@@ -337,6 +335,14 @@ impl RuleBreakers {
 fn number_of(set: &RuleSet, rule: &RuleId) -> Option<u32> {
     let index = set.rules().binary_search_by(|one| one.id.cmp(rule)).ok()?;
     u32::try_from(index).ok()
+}
+
+/// What stands at `place`; items of one position are in the order of their times.
+fn item_at(items: &[Item], place: Place) -> Option<&Item> {
+    let first = items.partition_point(|item| item.place.position < place.position);
+    let mut here = items.iter().skip(first);
+    here.find(|item| item.place.position > place.position || item.place == place)
+        .filter(|item| item.place == place)
 }
 
 /// The answers of rules on items, by rule and in order: those of their scripts and, where none ran, their

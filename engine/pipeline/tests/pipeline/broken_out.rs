@@ -298,3 +298,36 @@ fn a_rule_that_is_mended_begins_anew_and_one_that_is_only_renamed_stays_broken_o
     assert_eq!(ranges(&pipeline.missed()), [(20, None)]);
     assert_eq!(alerts(&pipeline.run(after), "shaky"), 0);
 }
+
+#[test]
+fn a_rule_over_alerts_that_come_together_is_broken_out_whatever_their_times() {
+    let rules = r#"
+        rule("silent").on("security.#").group_by("metadata.user").within("1h").sequence([
+            step("login"),
+            absent("logout").when(|event| event.type == "auth.logout").within("50s"),
+        ]);
+        rule("brittle").on("alerts.silent").when(|event| { throw "no"; });
+    "#;
+    let login = |number: u64, second: i64| {
+        let at = stream::second(second);
+        // The group that comes first by name is the last to log in.
+        let user = 99 - number;
+        let json = format!(
+            r#"{{"id":"e{number}","type":"auth.login","source":"s","time":"{at}","channel":"security","metadata":{{"user":"u{user:02}"}},"data":{{}}}}"#
+        );
+        Input {
+            position: Position(number),
+            event: stream::event(&json, at),
+            arrived: Some(at),
+            record: None,
+        }
+    };
+    let mut inputs: Vec<Input> = (1..=40)
+        .map(|number| login(number, number as i64))
+        .collect();
+    // One event shows that all of them stayed away.
+    inputs.push(login(41, 1_000));
+    let outcome = pipeline(rules, 1).run(&inputs);
+    assert_eq!(alerts(&outcome, "silent"), 40);
+    assert_eq!(changes(&outcome, "brittle"), [(BreakerChange::Opened, 41)]);
+}
