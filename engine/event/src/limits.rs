@@ -52,7 +52,7 @@ pub const RULE_FILE_BYTES: usize = 1024 * 1024;
 /// Most rules of one set.
 pub const RULES: usize = 20_000;
 
-/// Most live keys of one rule and tenant; beyond it the key idle longest goes, counted.
+/// Most live keys of one rule and tenant; beyond it the key that would end first goes, counted.
 pub const KEYS_PER_RULE: usize = 1_000_000;
 /// Most events one key of a counting window holds; beyond it the oldest goes, counted.
 pub const EVENTS_PER_KEY: usize = 100_000;
