@@ -27,7 +27,6 @@ use self::candidates::{Candidates, Decides};
 use self::script::Program;
 pub use self::scripted::ScriptedRule;
 pub use self::stateful::ScriptAnswer;
-use self::stateful::Stateful;
 use crate::condition::Fields;
 use crate::error::RuleFault;
 use crate::exception::{Excepted, ExceptionMatcher};
@@ -69,7 +68,6 @@ pub struct Matcher {
     conditions: Vec<Option<Program>>,
     /// By the number of the rule.
     alerts: Vec<Option<Program>>,
-    stateful: Stateful,
     /// The one rule that is asked, when not all are.
     only: Option<u32>,
     /// Rules that are not asked.
@@ -113,7 +111,6 @@ impl Matcher {
             sources,
             conditions: none(programs),
             alerts: none(rules),
-            stateful: Stateful::default(),
             topics: HashMap::new(),
             only: None,
             left_out: Arc::default(),

@@ -127,14 +127,6 @@ impl Window {
         self
     }
 
-    /// The same window, from now on within `limits`.
-    #[must_use]
-    pub fn with_limits(mut self, limits: WindowLimits) -> Self {
-        self.limits = limits;
-        self.condition = Condition::of(&self.spec, &limits);
-        self
-    }
-
     /// The most bytes that the state of one key takes, beside the key itself and events that are pending; 0 for
     /// rules whose matches leave nothing behind.
     pub fn key_bytes_most(&self) -> u64 {

@@ -13,6 +13,16 @@ use crate::raise::{Words, alert_event, alert_of, is_too_deep};
 use crate::system;
 use crate::units::fault_at;
 
+/// What an alert is made with, beside its detection.
+struct Making<'a> {
+    rule: &'a Rule,
+    /// The event that set it off, where this epoch holds it.
+    cause: Option<&'a Item>,
+    /// Length of the chain of causes.
+    depth: u8,
+    place: Place,
+}
+
 impl Sequencer {
     /// Makes alerts of the detections of `layer`, whatever the order they come in.
     pub fn raise(
@@ -55,42 +65,57 @@ impl Sequencer {
                 }
                 continue;
             }
-            let place = ordinals.next(detection.place.position, layer + 1);
-            let text = words_for(rule, &detection, cause, matcher, &mut epoch.outcome.faults);
-            let alert = alert_of(rule, &detection, Words { text, depth });
-            let event = match alert_event(&alert, &detection, cause.map(|item| &item.event)) {
-                Ok(event) => event,
-                Err(error) => {
-                    epoch.outcome.faults.push(RuleFaultAt {
-                        rule: rule.id.clone(),
-                        number: detection.rule,
-                        event: detection.trigger.event_id.clone(),
-                        place: detection.trigger.place,
-                        message: format!("{error}: {}", error.cause),
-                    });
-                    continue;
-                }
+            let making = Making {
+                rule,
+                cause,
+                depth,
+                place: ordinals.next(detection.place.position, layer + 1),
             };
-            self.state
-                .causes
-                .remember(&detection.tenant, &event.envelope().id, depth);
-            let revision = (detection.revision, detection.status);
-            let early = &mut self.state.early;
-            if early.becomes_final(&rule.id, &alert.alert_id, revision) {
-                let item = alert_item(epoch, &detection, event.clone(), place);
-                epoch.alerts.push(item);
-            }
-            let trigger = detection.trigger.place.position;
-            let tenant = detection.tenant.clone();
-            if rule.audience == Audience::Everyone {
-                epoch.outcome.alerts.push(Raised {
-                    alert,
-                    event,
-                    tenant,
-                    place,
-                    trigger,
+            self.raise_one(epoch, detection, &making, matcher);
+        }
+    }
+
+    fn raise_one(
+        &mut self,
+        epoch: &mut Epoch,
+        detection: Detection,
+        making: &Making<'_>,
+        matcher: &mut Matcher,
+    ) {
+        let (rule, cause, depth) = (making.rule, making.cause, making.depth);
+        let place = making.place;
+        let text = words_for(rule, &detection, cause, matcher, &mut epoch.outcome.faults);
+        let alert = alert_of(rule, &detection, Words { text, depth });
+        let event = match alert_event(&alert, &detection, cause.map(|item| &item.event)) {
+            Ok(event) => event,
+            Err(error) => {
+                epoch.outcome.faults.push(RuleFaultAt {
+                    rule: rule.id.clone(),
+                    number: detection.rule,
+                    event: detection.trigger.event_id.clone(),
+                    place: detection.trigger.place,
+                    message: format!("{error}: {}", error.cause),
                 });
+                return;
             }
+        };
+        self.state
+            .causes
+            .remember(&detection.tenant, &event.envelope().id, depth);
+        let revision = (detection.revision, detection.status);
+        let early = &mut self.state.early;
+        if early.becomes_final(&rule.id, &alert.alert_id, revision) {
+            let item = alert_item(epoch, &detection, event.clone(), place);
+            epoch.alerts.push(item);
+        }
+        if rule.audience == Audience::Everyone {
+            epoch.outcome.alerts.push(Raised {
+                alert,
+                event,
+                tenant: detection.tenant,
+                place,
+                trigger: detection.trigger.place.position,
+            });
         }
     }
 

@@ -71,7 +71,13 @@ fn told(outcome: &Outcome) -> Vec<String> {
 #[test]
 fn scripts_answer_events_and_timers_and_a_fault_leaves_the_state() {
     let mut all = pipeline(RULES, 2);
-    let mut found = told(&all.run(&events()));
+    let outcome = all.run(&events());
+    let [fault] = &outcome.faults[..] else {
+        panic!("{:?}", outcome.faults);
+    };
+    assert_eq!((fault.rule.as_str(), fault.event.as_str()), ("doors", "e2"));
+    assert!(fault.message.contains("no state"), "{}", fault.message);
+    let mut found = told(&outcome);
     found.extend(told(&all.close()));
     assert_eq!(
         found,

@@ -55,18 +55,19 @@ impl ScriptedRule {
         })
     }
 
-    /// See [`Matcher::run_event`](super::Matcher::run_event).
+    /// Runs the rule's `.on_event(|event, state| ..)` with the state of the event's group, `{}` or nothing for
+    /// none.
     ///
     /// # Errors
-    /// As there.
+    /// The script threw, spent too much, or left a state that is too large or no JSON.
     pub fn event(&self, event: &Event, state: &str) -> Result<ScriptAnswer, RuleFault> {
         self.with(|stateful, host| stateful.event(host, self.rule, event, state))
     }
 
-    /// See [`Matcher::run_timer`](super::Matcher::run_timer).
+    /// Runs the rule's `.on_timer(|state, time| ..)` with the state of the group whose timer went off at `time`.
     ///
     /// # Errors
-    /// As there.
+    /// As [`ScriptedRule::event`].
     pub fn timer(&self, time: Timestamp, state: &str) -> Result<ScriptAnswer, RuleFault> {
         self.with(|stateful, host| stateful.timer(host, self.rule, time, state))
     }

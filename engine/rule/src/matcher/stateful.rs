@@ -8,7 +8,6 @@ use std::collections::hash_map::Entry;
 use larum_event::{Event, Span, Timestamp, limits};
 use rhai::{Dynamic, Engine, Map};
 
-use super::Matcher;
 use super::script::{Program, Takes, not_found, told};
 use crate::alert::{self, AlertText};
 use crate::error::{FaultKind, RuleFault};
@@ -62,47 +61,6 @@ pub(super) struct Host<'h> {
 pub(super) struct Stateful {
     on_event: HashMap<u32, Program>,
     on_timer: HashMap<u32, Program>,
-}
-
-impl Matcher {
-    /// Runs the rule's `.on_event(|event, state| ..)` with the state of the event's group, `{}` or nothing for
-    /// none.
-    ///
-    /// # Errors
-    /// The script threw, spent too much, or left a state that is too large or no JSON.
-    pub fn run_event(
-        &mut self,
-        rule: u32,
-        event: &Event,
-        state: &str,
-    ) -> Result<ScriptAnswer, RuleFault> {
-        let host = Host {
-            set: &self.set,
-            engine: &self.engine,
-            prepare: &self.prepare,
-            sources: &self.sources,
-        };
-        self.stateful.event(&host, rule, event, state)
-    }
-
-    /// Runs the rule's `.on_timer(|state, time| ..)` with the state of the group whose timer went off at `time`.
-    ///
-    /// # Errors
-    /// As [`Matcher::run_event`].
-    pub fn run_timer(
-        &mut self,
-        rule: u32,
-        time: Timestamp,
-        state: &str,
-    ) -> Result<ScriptAnswer, RuleFault> {
-        let host = Host {
-            set: &self.set,
-            engine: &self.engine,
-            prepare: &self.prepare,
-            sources: &self.sources,
-        };
-        self.stateful.timer(&host, rule, time, state)
-    }
 }
 
 impl Stateful {

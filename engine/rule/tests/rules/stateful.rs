@@ -11,8 +11,8 @@ fn rule(scripts: &str) -> String {
     format!(r##"rule("r").on("#").group_by("metadata.user").keep("1h"){scripts};"##)
 }
 
-fn matcher(scripts: &str) -> Matcher {
-    Matcher::new(Arc::new(load(&rule(scripts))))
+fn scripted(scripts: &str) -> ScriptedRule {
+    ScriptedRule::of(&Arc::new(load(&rule(scripts))), 0).unwrap()
 }
 
 fn answer(state: Option<&str>, timer: Option<u32>, fired: Option<&str>) -> ScriptAnswer {
@@ -28,16 +28,16 @@ fn answer(state: Option<&str>, timer: Option<u32>, fired: Option<&str>) -> Scrip
 
 #[test]
 fn a_script_keeps_what_it_writes_into_its_state() {
-    let mut matcher = matcher(
+    let rule = scripted(
         r#".on_event(|event, state| {
             state.n = (state.n ?? 0) + event.data.n;
             if state.n >= 10 { state.n = (); return `${event.metadata.user} has ten`; }
             if state.n == 5 { return true; }
         })"#,
     );
-    let mut run = |n: i64, state: &str| {
+    let run = |n: i64, state: &str| {
         let event = login(&format!(r#"{{"n":{n}}}"#));
-        matcher.run_event(0, &event, state).unwrap()
+        rule.event(&event, state).unwrap()
     };
     assert_eq!(run(3, ""), answer(Some(r#"{"n":3}"#), None, None));
     assert_eq!(run(4, r#"{"n":3}"#), answer(Some(r#"{"n":7}"#), None, None));
@@ -57,7 +57,7 @@ fn a_script_keeps_what_it_writes_into_its_state() {
 
 #[test]
 fn a_timer_is_set_by_the_state_and_told_when_it_goes_off() {
-    let mut matcher = matcher(
+    let rule = scripted(
         r#".on_event(|event, state| { state.since = event.time; state.timer = "5m"; })
            .on_timer(|state, time| {
                let text = `${state.since} to ${time}`;
@@ -66,13 +66,13 @@ fn a_timer_is_set_by_the_state_and_told_when_it_goes_off() {
            })"#,
     );
     let event = login("{}");
-    let first = matcher.run_event(0, &event, "").unwrap();
+    let first = rule.event(&event, "").unwrap();
     assert_eq!(
         first,
         answer(Some(r#"{"since":"2026-11-20T12:00:00Z"}"#), Some(300), None)
     );
     let time = Timestamp::parse("2026-11-20T12:05:00Z").unwrap();
-    let second = matcher.run_timer(0, time, &first.state.unwrap()).unwrap();
+    let second = rule.timer(time, &first.state.unwrap()).unwrap();
     assert_eq!((second.state, second.timer), (None, None));
     let fired = second.fired.unwrap();
     assert_eq!(
@@ -89,8 +89,8 @@ fn a_timer_stays_as_it_is_until_it_is_set_anew_or_taken_back() {
         ("|event, state| { state.timer = \"1m\"; }", Some(60)),
         ("|event, state| { state.timer = (); }", Some(0)),
     ] {
-        let mut matcher = matcher(&format!(".on_event({script})"));
-        let found = matcher.run_event(0, &login("{}"), "").unwrap();
+        let rule = scripted(&format!(".on_event({script})"));
+        let found = rule.event(&login("{}"), "").unwrap();
         assert_eq!(found.timer, timer.map(Span::from_seconds), "{script}");
         assert!(found.state.is_none_or(|state| !state.contains("timer")));
     }
@@ -98,12 +98,12 @@ fn a_timer_stays_as_it_is_until_it_is_set_anew_or_taken_back() {
 
 #[test]
 fn a_state_has_room_for_so_much_and_no_more() {
-    let mut matcher = matcher(r#".on_event(|event, state| { state.x = event.data.x; })"#);
+    let rule = scripted(r#".on_event(|event, state| { state.x = event.data.x; })"#);
     // `{"x":""}` around it.
     let fits = limits::SCRIPT_STATE_BYTES - 8;
     for (length, is_fault) in [(fits, false), (fits + 1, true)] {
         let event = login(&format!(r#"{{"x":"{}"}}"#, "a".repeat(length)));
-        let found = matcher.run_event(0, &event, "");
+        let found = rule.event(&event, "");
         assert_eq!(found.is_err(), is_fault, "{length}");
         if let Err(fault) = found {
             assert_eq!(fault.kind, FaultKind::Budget);
@@ -124,8 +124,8 @@ fn what_a_script_cannot_do_is_a_fault_with_its_place() {
         ),
         ("|event, state| { loop { } }", "operations"),
     ] {
-        let mut matcher = matcher(&format!(".on_event({script})"));
-        let fault = matcher.run_event(0, &login("{}"), "").unwrap_err();
+        let rule = scripted(&format!(".on_event({script})"));
+        let fault = rule.event(&login("{}"), "").unwrap_err();
         assert!(fault.message.contains(says), "{script}: {}", fault.message);
         assert!(fault.message.starts_with("a.rhai:"), "{}", fault.message);
     }
