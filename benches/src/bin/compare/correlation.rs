@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use larum_event::{Span, Timestamp};
 
-use crate::input::Lane;
+use crate::input::{self, Lane};
 
 /// Ours and rsigma's rules, and SEC's.
 const SIGMA: &str = include_str!("../../../correlation/logins.yml");
@@ -37,22 +37,7 @@ pub(crate) fn lanes(folder: &Path, scratch: &Path, events: usize) -> Vec<Lane> {
         .into_iter()
         .map(|name| {
             let text = larum_benches::lane(folder, name);
-            let count = text.lines().count().max(1);
-            let times = events.div_ceil(count);
-            let whole = repeated(&text, times);
-            let write = |kind: &str, text: &str| {
-                let path = scratch.join(format!("{name}{kind}.ndjson"));
-                fs::write(&path, text).expect("room for a lane");
-                path
-            };
-            Lane {
-                name: name.to_owned(),
-                is_recorded: false,
-                once: write("", &text),
-                repeated: write("-repeated", &whole),
-                one_line: write("-one-line", "{\"product\":\"none\"}\n"),
-                events: count * times,
-            }
+            input::written(name, &text, scratch, events, |times| repeated(&text, times))
         })
         .collect()
 }

@@ -42,6 +42,17 @@ pub(crate) fn lanes(folder: &Path, scratch: &Path, events: usize) -> Vec<Lane> {
 }
 
 fn lane(name: &str, text: &str, scratch: &Path, events: usize) -> Lane {
+    written(name, text, scratch, events, |times| text.repeat(times))
+}
+
+/// A lane whose files are in `scratch`; `repeated` gives the text so many times.
+pub(crate) fn written(
+    name: &str,
+    text: &str,
+    scratch: &Path,
+    events: usize,
+    repeated: impl FnOnce(usize) -> String,
+) -> Lane {
     let count = text.lines().count();
     let times = events.div_ceil(count.max(1));
     let write = |kind: &str, text: &str| {
@@ -53,7 +64,7 @@ fn lane(name: &str, text: &str, scratch: &Path, events: usize) -> Lane {
         name: name.to_owned(),
         is_recorded: false,
         once: write("", text),
-        repeated: write("-repeated", &text.repeat(times)),
+        repeated: write("-repeated", &repeated(times)),
         one_line: write("-one-line", "{\"product\":\"none\"}\n"),
         events: count * times,
     }

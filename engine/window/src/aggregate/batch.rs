@@ -42,11 +42,7 @@ impl Batch {
 
     /// Whether it says nothing any more.
     pub(super) fn is_empty(&self) -> bool {
-        let knows_nothing = match &self.gauge {
-            Gauge::Rate(baseline) => baseline.is_empty(),
-            _ => true,
-        };
-        self.count == 0 && self.standing == Standing::Free && knows_nothing
+        self.count == 0 && self.standing == Standing::Free && !self.gauge.remembers()
     }
 
     pub(super) fn take(

@@ -47,6 +47,20 @@ pub(super) enum Gauge {
 }
 
 impl Gauge {
+    /// Whether it knows something of events that are not counted any more.
+    pub(super) fn remembers(&self) -> bool {
+        match self {
+            Self::Rate(baseline) => !baseline.is_empty(),
+            Self::Count
+            | Self::Steps(_)
+            | Self::Distinct(_)
+            | Self::Sum(_)
+            | Self::Extreme(_)
+            | Self::Ranked(_)
+            | Self::Change(_) => false,
+        }
+    }
+
     pub(super) fn of(measure: &Measure) -> Self {
         match measure {
             Measure::Count | Measure::FirstSeen => Self::Count,

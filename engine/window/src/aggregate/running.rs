@@ -57,11 +57,7 @@ impl Running {
 
     /// Whether it says nothing any more.
     pub(super) fn is_empty(&self) -> bool {
-        let knows_nothing = match &self.gauge {
-            Gauge::Rate(baseline) => baseline.is_empty(),
-            _ => true,
-        };
-        self.events.is_empty() && self.standing == Standing::Free && knows_nothing
+        self.events.is_empty() && self.standing == Standing::Free && !self.gauge.remembers()
     }
 
     pub(super) fn take(

@@ -1,47 +1,13 @@
 //! Real recordings with known answers: every fire, seq by seq and value by value.
 
-use std::io::Read;
-use std::path::PathBuf;
-
 use larum_event::{
     EventId, FiringPolicy, GroupKey, KeyValue, Match, Place, Position, Span, Timestamp,
 };
 use larum_window::{ClockMoved, Window, WindowLimits};
 use serde_json::Value;
 
+use crate::recorded::{lines, recordings};
 use crate::stream::{count, tenant};
-
-/// The folder of the recordings; `None` when there is none and nobody said that there must be.
-fn recordings() -> Option<PathBuf> {
-    let named = std::env::var_os("LARUM_DATA").map(PathBuf::from);
-    let must = named.is_some();
-    let folder = named
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
-    let folder = folder.join("correlation");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(!must, "LARUM_DATA is set, but {folder:?} is no folder");
-    println!("skipped: no recordings in {folder:?}");
-    None
-}
-
-fn lines(path: PathBuf) -> Vec<Value> {
-    let zipped = path.with_extension("ndjson.gz");
-    let mut text = String::new();
-    if path.exists() {
-        text = std::fs::read_to_string(path).unwrap();
-    } else {
-        let file = std::fs::File::open(zipped).unwrap();
-        flate2::read::GzDecoder::new(file)
-            .read_to_string(&mut text)
-            .unwrap();
-    }
-    let lines = text.lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
 
 /// The matches of the rule `member == value`, grouped by `src_ip`.
 fn matches(events: &[Value], member: &str, value: &str) -> Vec<Match> {

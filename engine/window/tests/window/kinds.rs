@@ -30,7 +30,8 @@ impl Arrivals {
     }
 }
 
-fn gaps() -> impl Strategy<Value = i64> {
+/// Steps between events: equal times, and a window's length with its neighbours.
+pub fn gaps() -> impl Strategy<Value = i64> {
     prop_oneof![
         4 => Just(0),
         6 => 1..4_i64,

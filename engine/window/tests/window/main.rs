@@ -20,6 +20,8 @@ mod limits;
 
 mod checkpoints;
 
+mod recorded;
+
 mod answers;
 
 mod model;

@@ -4,9 +4,8 @@ use larum_event::{Detection, FiringPolicy, Match, Place, Position, Span, Timesta
 use larum_window::{Added, ClockMoved, Window};
 use proptest::prelude::*;
 
+use crate::kinds::{W, gaps};
 use crate::stream::{WIDE, count, matched, policies, tenant};
-
-const W: i64 = 10;
 
 /// Two sources, each in order of time, feed three keys of two tenants on two clocks.
 #[derive(Debug, Clone)]
@@ -14,17 +13,6 @@ struct Step {
     matched: Match,
     /// What the clock of the match shows after it.
     watermark: Timestamp,
-}
-
-fn gaps() -> impl Strategy<Value = i64> {
-    prop_oneof![
-        4 => Just(0),
-        6 => 1..4_i64,
-        2 => Just(W - 1),
-        2 => Just(W),
-        2 => Just(W + 1),
-        1 => Just(3 * W)
-    ]
 }
 
 /// A stream in which `sources` sources disagree about the time.
