@@ -1,4 +1,4 @@
-//! What windows cost: by the number of keys, by their length, by distinct values, and with ever new keys.
+//! What windows cost: by the number of keys, by their length, by distinct values, with sources in turns, and with ever new keys.
 //!
 //! One thread, `larum-window` alone. Costs are of processor time, with what making the matches costs taken off;
 //! memory is what the process holds.
@@ -42,6 +42,8 @@ struct Load {
     values: Option<u64>,
     /// From one match to the next.
     pace: Span,
+    /// How far the clock is behind a match: not at all, or so far that each match waits for the next.
+    behind: Span,
 }
 
 const MINUTE: Span = Span::from_seconds(60);
@@ -61,6 +63,9 @@ fn main() {
     }
     if wanted("distinct") {
         distinct(arguments.matches);
+    }
+    if wanted("turns") {
+        turns(arguments.matches);
     }
     if wanted("new") {
         ever_new(arguments.new_keys);
@@ -84,6 +89,7 @@ fn memory() {
         keys: None,
         values: None,
         pace: Span::from_nanos(1_000_000),
+        behind: Span::ZERO,
     };
     run.feed(load);
     let held = resident().saturating_sub(before);
@@ -107,6 +113,7 @@ fn keys(matches: u64) {
             keys: Some(keys),
             values: None,
             pace,
+            behind: Span::ZERO,
         };
         tell(&format!("keys: {keys}"), counting(within), load, &mut first);
     }
@@ -121,6 +128,7 @@ fn lengths(matches: u64) {
             keys: Some(100_000),
             values: None,
             pace: Span::from_nanos(10_000_000),
+            behind: Span::ZERO,
         };
         tell(
             &format!("length: {within}"),
@@ -148,6 +156,7 @@ fn distinct(matches: u64) {
             keys: Some(100),
             values: Some(values),
             pace: Span::from_nanos(within.as_nanos() / 360_000),
+            behind: Span::ZERO,
         };
         tell(
             &format!("distinct: {values} values"),
@@ -155,6 +164,23 @@ fn distinct(matches: u64) {
             load,
             &mut first,
         );
+    }
+}
+
+/// One key of two sources in turns, of which one is always a little behind: each match waits for the next.
+fn turns(matches: u64) {
+    let mut first = None;
+    for held in [100_u32, 1_000, 10_000] {
+        let within = Span::from_seconds(held);
+        let spec = WindowSpec::counting(within, held * 2, FiringPolicy::Edge);
+        let load = Load {
+            matches: matches / 4,
+            keys: Some(1),
+            values: None,
+            pace: Span::from_seconds(1),
+            behind: Span::from_nanos(1),
+        };
+        tell(&format!("turns: {held} held"), spec, load, &mut first);
     }
 }
 
@@ -168,6 +194,7 @@ fn ever_new(matches: u64) {
             keys: None,
             values: None,
             pace: Span::from_nanos(1_000_000),
+            behind: Span::ZERO,
         };
         run.feed(load);
         let stats = run.window.stats();
@@ -238,8 +265,9 @@ impl Run {
                 watermark: matched.watermark,
                 place: matched.place,
             };
-            let _counted = self.window.add(matched, &mut self.detections);
+            // Time has come so far before the match is added, as in the engine.
             self.window.advance(&moved, &mut self.detections);
+            let _counted = self.window.add(matched, &mut self.detections);
             self.number += 1;
             self.found += self.detections.len() as u64;
             self.detections.clear();
@@ -267,7 +295,7 @@ fn matched(load: Load, number: u64) -> Match {
         sequence: Some(number),
         place: Place::raw(Position(number + 1)),
         event_id: EventId::new(format!("{number:032x}")).expect("a number is an id"),
-        watermark: Watermark::of(time, Some(number)),
+        watermark: Watermark::of(time, Some(number)).less(load.behind),
         joins: false,
         steps: 1,
         values,
