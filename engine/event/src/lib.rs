@@ -40,6 +40,10 @@ mod window;
 
 mod detection;
 
+mod link;
+
+mod kinship;
+
 mod alert;
 
 mod record;
@@ -52,6 +56,8 @@ pub use fields::FieldSet;
 pub use json::Fill;
 pub use json::split::split_array;
 pub use key::{GroupKey, KeyValue};
+pub use kinship::{Climbed, Enough, Kin, Kinship};
+pub use link::{EntitySpec, Joins, Link, LinkPart, LinkSet, PartForm};
 pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };

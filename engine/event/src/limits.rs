@@ -81,6 +81,24 @@ pub const NODES_PER_ROOT: usize = 100_000;
 pub const EVENTS_PER_NODE: usize = 10_000;
 /// Most trees held in memory per tenant.
 pub const ROOTS_PER_TENANT: usize = 100_000;
+/// Most nodes held in memory per tenant; beyond it the trees added to longest ago go to the store.
+pub const NODES_PER_TENANT: usize = 2_000_000;
+/// Most nodes above an event that a rule may ask about.
+pub const ANCESTORS: usize = 256;
+/// Most nodes of a page of a tree.
+pub const TREE_PAGE_MOST: usize = 10_000;
+/// Nodes of a page of a tree when no number is asked for.
+pub const TREE_PAGE_DEFAULT: usize = 1_000;
+/// Most values of entities that are looked up by, per tenant; beyond it those seen longest ago go.
+pub const ENTITIES_PER_TENANT: usize = 1_000_000;
+/// Most trees remembered for one value of an entity; beyond it the oldest goes.
+pub const TREES_PER_ENTITY: usize = 1_000;
+/// Most incidents held per tenant; beyond it the one changed longest ago goes.
+pub const INCIDENTS_PER_TENANT: usize = 100_000;
+/// Most alerts listed in one incident; beyond it they are counted.
+pub const ALERTS_PER_INCIDENT: usize = 10_000;
+/// Most links and entities of one set.
+pub const LINKS: usize = 200;
 
 /// Restarts within [`RESTART_WINDOW_SECONDS`] after which a unit is quarantined.
 pub const RESTARTS: usize = 5;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use larum_event::{EventId, TenantId, Timestamp};
+use larum_event::{EventId, Position, TenantId, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
 use crate::climb::Summit;
@@ -61,12 +61,16 @@ impl Grove {
         }
         if let Some((_, parent)) = top.claimed_up().filter(|_| !summit.circle.is_empty()) {
             why.push(Partial::CircleCut {
-                parent: parent.what.clone(),
+                parent: parent.what.as_str().into(),
             });
         }
         Some(TreeView {
-            root: top.id.clone(),
+            root: top.id.as_str().into(),
             tenant: tenant.clone(),
+            incident: None,
+            as_of: Position::START,
+            edges: Vec::new(),
+            next: None,
             counts,
             partial: !why.is_empty(),
             why,
@@ -177,7 +181,7 @@ impl Grove {
                     Cause {
                         event: event.clone(),
                         node: at.and_then(number),
-                        step: step.and_then(|step| Some(self.step(step)?.id.clone())),
+                        step: step.and_then(|step| Some(self.step(step)?.id.as_str().into())),
                     }
                 });
                 mark(raised, causes.collect())
@@ -217,6 +221,14 @@ fn step_node(step: &Step, parent: Option<usize>) -> TreeNode {
         tags: tags.collect(),
         events: events.collect(),
         events_left_out: step.events_left_out,
+        link: None,
+        label: None,
+        begun: true,
+        again: false,
+        last: None,
+        kept: BTreeMap::new(),
+        folds: Vec::new(),
+        children: 0,
         alert: None,
     }
 }
@@ -233,6 +245,14 @@ fn bare_node(event: &EventId, parent: usize) -> TreeNode {
         tags: BTreeMap::new(),
         events: Vec::new(),
         events_left_out: 0,
+        link: None,
+        label: None,
+        begun: true,
+        again: false,
+        last: None,
+        kept: BTreeMap::new(),
+        folds: Vec::new(),
+        children: 0,
         alert: None,
     }
 }
@@ -244,6 +264,7 @@ fn mark(raised: &Raised, causes: Vec<Cause>) -> AlertMark {
         rule: raised.rule.clone(),
         title: raised.title.clone(),
         severity: raised.severity,
+        attack: Vec::new(),
         key: raised.key.iter().cloned().collect(),
         count: raised.count,
         first: raised.first,
@@ -261,7 +282,7 @@ fn tally(nodes: &[TreeNode]) -> (Counts, Vec<Partial>) {
     let (mut unseen, mut left_out) = (0, 0);
     for node in nodes {
         match node.kind {
-            NodeKind::Step => counts.steps += 1,
+            NodeKind::Step | NodeKind::Trace | NodeKind::Linked => counts.steps += 1,
             NodeKind::Alert => counts.alerts += 1,
             NodeKind::LinkedAlert | NodeKind::Event => continue,
         }

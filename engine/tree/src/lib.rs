@@ -28,6 +28,12 @@ mod forest;
 
 mod view;
 
+mod query;
+
+mod incident;
+
+mod members;
+
 mod gather;
 
 mod text;
@@ -38,6 +44,12 @@ mod error;
 
 pub use error::RestoreError;
 pub use forest::{Forest, ForestLimits, ForestStats, RootSummary, root_of};
+pub use incident::{IncidentAlert, IncidentId, IncidentQuery, IncidentSummary};
+pub use members::{TreeId, TreeMembers, key_hash};
+pub use query::{NodeFilter, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
 pub use report::TreeReport;
 pub use text::{Colour, TextStyle, to_text};
-pub use view::{AlertMark, Cause, Counts, NodeKind, Partial, TreeEvent, TreeNode, TreeView};
+pub use view::{
+    AlertMark, Cause, Counts, EdgeKind, Fold, NodeKind, Partial, TreeEdge, TreeEvent, TreeNode,
+    TreeView, Why,
+};

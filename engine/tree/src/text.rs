@@ -78,7 +78,7 @@ pub fn to_text(view: &TreeView, style: TextStyle) -> String {
 fn write_head(text: &mut String, view: &TreeView, first: Option<Timestamp>, style: TextStyle) {
     let counts = view.counts;
     let mut line = Line::default();
-    line.push(Paint::Bold, view.root.as_str());
+    line.push(Paint::Bold, &view.root);
     let steps = amount(counts.steps, "step");
     let events = amount(counts.events, "event");
     let alerts = amount(counts.alerts, "alert");
@@ -110,6 +110,16 @@ fn sentence(why: &Partial) -> String {
                 amount(*count, "event")
             )
         }
+        Partial::EventsGone { count, first } => format!(
+            "{} no longer in the log, which begins at position {first}",
+            amount(*count, "event")
+        ),
+        Partial::TooLarge { left_out } => {
+            format!(
+                "{} not read: the tree is too large",
+                amount(*left_out, "event")
+            )
+        }
         Partial::CircleCut { parent } => {
             format!("parents lead in a circle; the root's parent {parent} is left out")
         }
@@ -128,7 +138,10 @@ fn write_node(line: &mut Line, node: &TreeNode, day: Option<i64>) {
             write_alert(line, alert, day);
             line.push(Paint::Faint, &format!("  in the tree of alert {}", node.id));
         }
-        (Some(alert), NodeKind::Alert | NodeKind::Step | NodeKind::Event) => {
+        (
+            Some(alert),
+            NodeKind::Alert | NodeKind::Step | NodeKind::Event | NodeKind::Trace | NodeKind::Linked,
+        ) => {
             line.push(Paint::of(alert.severity), "▲ ");
             write_alert(line, alert, day);
         }
@@ -136,7 +149,14 @@ fn write_node(line: &mut Line, node: &TreeNode, day: Option<i64>) {
             Some(event) => write_event(line, event, day),
             None => line.push(Paint::Plain, &format!("event {}", node.id)),
         },
-        (None, NodeKind::Step | NodeKind::Alert | NodeKind::LinkedAlert) => {
+        (
+            None,
+            NodeKind::Step
+            | NodeKind::Alert
+            | NodeKind::LinkedAlert
+            | NodeKind::Trace
+            | NodeKind::Linked,
+        ) => {
             line.push(Paint::Bold, &node.id);
             if let Some(stage) = &node.stage {
                 line.push(Paint::Plain, &format!(" ({stage})"));

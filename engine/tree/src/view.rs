@@ -2,45 +2,58 @@
 //! parent.
 //!
 //! Flat on purpose: a chain of steps may be as long as a tree has steps, and nested values of that
-//! depth could neither be written nor dropped.
+//! depth could neither be written nor dropped. A view is a page: the counts are those of everything
+//! that was asked for, the nodes those of the page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larum_event::{
-    AlertStatus, CorrelationId, Event, EventId, EventType, Position, RuleId, Severity, Source,
-    TenantId, Timestamp,
+    AlertStatus, Event, EventId, EventType, Position, RuleId, Severity, Source, TenantId, Timestamp,
 };
 use serde::Serialize;
 
-/// A whole tree.
+/// A tree, or the part of it that was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeView {
-    /// The step at which it begins.
-    pub root: CorrelationId,
+    /// The id of the node at which the tree begins.
+    pub root: Arc<str>,
     /// Whose it is.
     pub tenant: TenantId,
-    /// How much there is of what.
+    /// The incident that the tree belongs to, if any of its alerts is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Arc<str>>,
+    /// The tree is told as it was with the event here.
+    pub as_of: Position,
+    /// How much there is of what in everything that was asked for, on this page or not.
     pub counts: Counts,
     /// Whether something is known to be missing; `why` says what.
     pub partial: bool,
     /// What is missing.
     pub why: Vec<Partial>,
-    /// Parents before children, siblings by first time and id. The first one is the root.
+    /// Parents before children, siblings by first time and id. The first one is the root of what was asked for.
+    /// On later pages the nodes above the page's first one come again, marked [`TreeNode::again`].
     pub nodes: Vec<TreeNode>,
+    /// Why nodes hang together: one for each node with something above it, then those that lead elsewhere.
+    pub edges: Vec<TreeEdge>,
+    /// Ask for this to have the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
-/// How much there is of what in a tree.
+/// How much there is of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Steps that are no alerts, those included that were only named.
+    /// Nodes that are no alerts, those included that were only named.
     pub steps: u64,
-    /// Events that hang on steps, those included that are only counted.
+    /// Events that hang on nodes, those included that are only counted.
     pub events: u64,
     /// Alerts, those of other trees that point here left out.
     pub alerts: u64,
+    /// Nodes on the longest way from the root down, the root included.
+    pub depth: u64,
 }
 
 /// Something that a tree lacks.
@@ -51,17 +64,17 @@ pub struct Counts {
     rename_all_fields = "camelCase"
 )]
 pub enum Partial {
-    /// Steps below the root that others name but that never spoke for themselves.
+    /// Nodes below the root that others name but that never spoke for themselves.
     StepsNotSeen {
         /// How many.
         count: u64,
     },
-    /// Events of a step beyond the limit.
+    /// Events of a node beyond the limit.
     EventsLeftOut {
         /// How many.
         count: u64,
     },
-    /// Events that would have added steps beyond the limit.
+    /// Events that would have added nodes beyond the limit.
     EventsRefused {
         /// How many, of this tree and what branched off it.
         count: u64,
@@ -69,7 +82,19 @@ pub enum Partial {
     /// Parents that lead in a circle: the claim of the root was left out.
     CircleCut {
         /// The parent that the root names.
-        parent: CorrelationId,
+        parent: Arc<str>,
+    },
+    /// Events that are no longer in the log.
+    EventsGone {
+        /// How many.
+        count: u64,
+        /// The first position that the log still holds.
+        first: Position,
+    },
+    /// More of the tree lies in the store than a query reads.
+    TooLarge {
+        /// Events that were not read.
+        left_out: u64,
     },
 }
 
@@ -83,45 +108,73 @@ pub enum NodeKind {
     Alert,
     /// An alert of another tree that points to an event of this one.
     LinkedAlert,
-    /// An event that raised an alert and belongs to no workflow.
+    /// An event that raised an alert and belongs to no tree.
     Event,
+    /// A trace, or a span of one, by its W3C ids.
+    Trace,
+    /// What a link names: a process, a session. [`TreeNode::link`] says of which kind.
+    Linked,
 }
 
 /// One node of a tree.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeNode {
-    /// The step's id, the alert's or the event's.
+    /// The step's id, the alert's or the event's, `trace:..`, or the link's name, a colon, and the scope and id
+    /// joined by slashes, such as `process:ws5/{E2C04BB9-08C6-60C4-681F-400100000000}`.
     pub id: Arc<str>,
     /// What it is.
     pub kind: NodeKind,
+    /// The name of the link by which it is known, such as `process`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<Arc<str>>,
+    /// What people call it, such as a process's image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Arc<str>>,
     /// The place of its parent in the list of nodes.
     pub parent: Option<usize>,
-    /// Steps between it and the root; the root has 0.
+    /// Nodes between it and the root of the whole tree; that root has 0.
     pub depth: usize,
-    /// Whether it spoke for itself; false for a step or event that only others name.
+    /// Whether it spoke for itself; false for one that only others name.
     pub seen: bool,
+    /// Whether the event that begins it was seen; steps begin with their first event.
+    pub begun: bool,
+    /// True when it stands here only so that the page's nodes have their ways up: it was on a page before.
+    #[serde(skip_serializing_if = "is_false")]
+    pub again: bool,
     /// Time of its first event or of the alert, else the first time below it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<Timestamp>,
+    /// Time of its last event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
     /// Which part of the work it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<Arc<str>>,
     /// Its labels.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<Arc<str>, Arc<str>>,
-    /// The events that hang on it, by time and id.
+    /// What it keeps of the event that began it: JSON values by path.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<Arc<str>, serde_json::Value>,
+    /// The events that hang on it, by time and id; on a large node the first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<TreeEvent>,
-    /// Events that are only counted.
+    /// Repeats among all its events, by first time: present when folding was asked for, and `events` is empty then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub folds: Vec<Fold>,
+    /// Events that are only counted: beyond the limit of the node, or of the page.
     #[serde(skip_serializing_if = "is_zero")]
     pub events_left_out: u64,
+    /// Nodes directly under it in the whole tree, shown or not.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub children: u64,
     /// What kind of alert it is, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert: Option<AlertMark>,
 }
 
-/// One event of a step.
+/// One event of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeEvent {
@@ -140,6 +193,27 @@ pub struct TreeEvent {
     pub position: Position,
 }
 
+/// Events of one type, source and severity on one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fold {
+    /// Their type.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// Who observed them.
+    pub source: Source,
+    /// How bad they are.
+    pub severity: Severity,
+    /// How many there are.
+    pub count: u64,
+    /// When the first of them happened.
+    pub first: Timestamp,
+    /// When the last of them happened.
+    pub last: Timestamp,
+    /// The first of them.
+    pub example: EventId,
+}
+
 /// The highest revision of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -155,6 +229,9 @@ pub struct AlertMark {
     pub title: Option<Arc<str>>,
     /// How bad it is.
     pub severity: Severity,
+    /// ATT&CK technique ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attack: Vec<Arc<str>>,
     /// The group, by name of its members.
     pub key: BTreeMap<String, String>,
     /// Matches that count.
@@ -181,15 +258,85 @@ pub struct AlertMark {
 pub struct Cause {
     /// Its id.
     pub event: EventId,
-    /// The node of this tree on which it hangs; `None` when that is in another tree.
+    /// The node of this page on which it hangs; `None` when that is elsewhere.
     pub node: Option<usize>,
-    /// The step on which it hangs, if it belongs to a workflow.
+    /// The id of the node on which it hangs, if it hangs on one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<CorrelationId>,
+    pub step: Option<Arc<str>>,
+}
+
+/// Why two nodes hang together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TreeEdge {
+    /// The id of the upper one, the cause, or the shared one.
+    pub from: Arc<str>,
+    /// The id of the other one.
+    pub to: Arc<str>,
+    /// In which way.
+    pub kind: EdgeKind,
+    /// How it is known.
+    pub why: Why,
+    /// The event that says so, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventId>,
+    /// Where that event stands in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// In which way two nodes hang together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EdgeKind {
+    /// The lower one names the upper one as its parent.
+    Parent,
+    /// It names no parent but a root; or a step that names it as its parent names a root.
+    Root,
+    /// Its event raised the alert.
+    Causation,
+    /// Its event carries the trace.
+    Trace,
+    /// Another tree's node shares it: one event hangs on both.
+    Shared,
+    /// The upper one stands for a parent that was never seen under its own id.
+    Alias,
+}
+
+/// How it is known that two nodes hang together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Why {
+    /// The event's `correlation`.
+    Correlation {
+        /// Which member says so, such as `correlation.parent`.
+        field: &'static str,
+        /// What stands there.
+        value: Arc<str>,
+    },
+    /// A declared link.
+    Link {
+        /// Its name.
+        link: Arc<str>,
+        /// Its version.
+        version: u64,
+        /// The fields that it read, and their values as parts of the id.
+        fields: Vec<(Arc<str>, Arc<str>)>,
+    },
+    /// The event's `traceparent`.
+    Trace {
+        /// The trace's id.
+        trace: Arc<str>,
+    },
+    /// A rule counted the event.
+    Rule {
+        /// The rule.
+        rule: RuleId,
+    },
 }
 
 impl TreeView {
-    /// The events that raised an alert, belong to no workflow and are known by their id alone.
+    /// The events that raised an alert, hang on no node and are known by their id alone.
     pub fn unknown_events(&self) -> Vec<EventId> {
         let unknown = self.nodes.iter().filter(|node| node.is_unknown_event());
         unknown
@@ -227,4 +374,9 @@ impl TreeNode {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }

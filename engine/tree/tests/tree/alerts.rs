@@ -94,7 +94,7 @@ fn evidence_that_turns_out_to_belong_to_a_step_links_to_it() {
     let view = tree(&forest, "alert-1");
     assert_eq!(outline(&view), ["alert-1 []", "alert-1 > e2 []"]);
     let causes = &view.nodes[0].alert.as_ref().unwrap().causes;
-    assert_eq!(causes[0].step.as_ref().unwrap().as_str(), "root");
+    assert_eq!(causes[0].step.as_ref().unwrap().as_ref(), "root");
     assert_eq!((causes[0].node, causes[1].node), (None, Some(1)));
     let view = tree(&forest, "root");
     assert_eq!(outline(&view), ["root [e1]", "root > alert-1 []"]);
@@ -109,7 +109,7 @@ fn an_alert_on_events_of_two_trees_stands_in_one_and_is_linked_in_the_other() {
     let forest = forest(&events, vec![raised]);
     assert_eq!(tree(&forest, "two").nodes[1].kind, NodeKind::Alert);
     assert_eq!(tree(&forest, "one").nodes[1].kind, NodeKind::LinkedAlert);
-    assert_eq!(tree(&forest, "alert-1").root.as_str(), "two");
+    assert_eq!(tree(&forest, "alert-1").root.as_ref(), "two");
 }
 
 #[test]

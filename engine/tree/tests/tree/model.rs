@@ -102,7 +102,7 @@ proptest! {
         for step in parents.keys() {
             let view = forest.tree(&acme(), step).unwrap();
             let root = top(&parents, step);
-            prop_assert_eq!(view.root.as_str(), &root);
+            prop_assert_eq!(view.root.as_ref(), &root);
             let expected: BTreeMap<_, _> = parents
                 .iter()
                 .filter(|(step, _)| top(&parents, step) == root)

@@ -77,7 +77,7 @@ fn a_child_before_its_parent_waits_under_the_root_and_is_adopted() {
 #[test]
 fn a_step_without_a_root_is_its_own_unless_its_parent_says_otherwise() {
     let (forest, _) = grown(&[said("e1", 1, "alone")]);
-    assert_eq!(tree(&forest, "alone").root.as_str(), "alone");
+    assert_eq!(tree(&forest, "alone").root.as_ref(), "alone");
     let (forest, _) = grown(&[
         said("e3", 3, "c").under("b"),
         said("e2", 2, "b").under("a"),
@@ -110,7 +110,7 @@ fn the_earliest_event_of_a_step_says_where_it_stands() {
         said("e1", 1, "step").under("early"),
         said("e3", 3, "step").under("later"),
     ]);
-    assert_eq!(tree(&forest, "step").root.as_str(), "early");
+    assert_eq!(tree(&forest, "step").root.as_ref(), "early");
     assert_eq!(outline(&tree(&forest, "late")), ["late []"]);
 }
 
@@ -153,7 +153,7 @@ fn two_sources_may_give_their_events_the_same_id() {
     ]);
     assert_eq!(outline(&tree(&forest, "root")), ["root [e1 e1]"]);
     assert_eq!(
-        tree(&forest, "e1").root.as_str(),
+        tree(&forest, "e1").root.as_ref(),
         "other",
         "the first step by name"
     );
