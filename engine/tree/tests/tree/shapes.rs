@@ -189,7 +189,7 @@ fn a_circle_is_reported_once_and_cut_at_its_latest_claim() {
             outline(&view),
             ["c [e3]", "c > a [e1]", "a > b [e2]", "b > leaf [e4]"]
         );
-        assert!(matches!(&view.why[..], [Partial::CircleCut { parent }] if parent.as_str() == "b"));
+        assert!(matches!(&view.why[..], [Partial::CircleCut { parent }] if parent.as_ref() == "b"));
     }
 }
 
