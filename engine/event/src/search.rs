@@ -96,6 +96,11 @@ impl Search {
         matches!(&self.root, Node::All(parts) if parts.is_empty())
     }
 
+    /// What `kind:` calls events of a channel: `alert`, `system`, or `event`.
+    pub fn kind_of(channel: &str) -> &'static str {
+        plan::kind_of(channel)
+    }
+
     /// Whether `event` is asked for.
     pub fn matches(&self, event: &Event) -> bool {
         self.matches_json(event.json())

@@ -138,10 +138,31 @@ impl Limits {
     }
 
     pub(super) fn holds_time(&self, time: Timestamp) -> bool {
-        self.holds(time, |at| match at {
-            Scale::Time(own) => Some((own.from, own.to)),
+        self.times()
+            .is_some_and(|(from, to)| from <= time && time <= to)
+    }
+
+    /// The times in it, as its first and its last; none where it holds none.
+    pub(super) fn times(&self) -> Option<(Timestamp, Timestamp)> {
+        let end = |limit: &Limit| match limit.at {
+            Scale::Time(at) => Some((at, limit.is_included)),
             Scale::Number(_) | Scale::Severity(_) => None,
-        })
+        };
+        let from = match &self.low {
+            None => Timestamp::MIN,
+            Some(limit) => match end(limit)? {
+                (at, true) => at.from,
+                (at, false) => Timestamp::from_nanos(at.to.as_nanos().checked_add(1)?),
+            },
+        };
+        let to = match &self.high {
+            None => Timestamp::MAX,
+            Some(limit) => match end(limit)? {
+                (at, true) => at.to,
+                (at, false) => Timestamp::from_nanos(at.from.as_nanos().checked_sub(1)?),
+            },
+        };
+        (from <= to).then_some((from, to))
     }
 
     pub(super) fn holds_severity(&self, severity: Severity) -> bool {

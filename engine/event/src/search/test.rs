@@ -85,11 +85,17 @@ impl TermTest {
 
     /// Whether a time is what is wanted.
     pub fn holds_time(&self, time: Timestamp) -> bool {
-        self.any.iter().any(|test| match test {
-            Test::Present => true,
-            Test::Range(limits) => limits.holds_time(time),
-            Test::Last(span) => self.now.saturating_sub(*span) <= time,
-            Test::Text { .. } | Test::Network(_) | Test::Topics(_) => false,
+        let mut times = self.times();
+        times.any(|(from, to)| from <= time && time <= to)
+    }
+
+    /// Stretches of time that are wanted, each by its first and its last instant.
+    pub fn times(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        self.any.iter().filter_map(|test| match test {
+            Test::Present => Some((Timestamp::MIN, Timestamp::MAX)),
+            Test::Range(limits) => limits.times(),
+            Test::Last(span) => Some((self.now.saturating_sub(*span), Timestamp::MAX)),
+            Test::Text { .. } | Test::Network(_) | Test::Topics(_) => None,
         })
     }
 
