@@ -25,6 +25,8 @@ mod search;
 
 mod wanted;
 
+mod sought;
+
 mod paging;
 
 mod checkpoint;
