@@ -24,6 +24,10 @@ mod crashes;
 
 mod faults;
 
+mod positions;
+
+mod trees;
+
 mod retention;
 
 mod model;
