@@ -7,7 +7,7 @@ mod premise;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, RuleFile, Timestamp, Topic};
+use larum_event::{FieldSet, LinkSet, RuleFile, Timestamp, Topic};
 
 pub(crate) use self::premise::Premises;
 use crate::catalogue::Catalogue;
@@ -45,6 +45,8 @@ pub struct RuleSet {
     pub(crate) readings: Readings,
     /// Where records hold their time, first those that go before.
     pub(crate) times: Vec<Slot>,
+    /// What data says of its own kinship.
+    pub(crate) links: Arc<LinkSet>,
 }
 
 impl RuleSet {
@@ -65,6 +67,7 @@ impl RuleSet {
             programs: Programs::default(),
             readings: Readings::default(),
             times: Vec::new(),
+            links: Arc::default(),
         }
     }
 
@@ -143,6 +146,11 @@ impl RuleSet {
     /// The fields that its files describe.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// The links and entities that its files declare, in the order of the files.
+    pub fn links(&self) -> &Arc<LinkSet> {
+        &self.links
     }
 
     /// The rule that raises alerts on `topic`.

@@ -38,3 +38,5 @@ mod windows;
 mod steps;
 
 mod stateful;
+
+mod links;
