@@ -355,6 +355,7 @@ impl Loader {
             times: self.times,
             catalogue: self.catalogue,
             excepted: self.excepted.map(Arc::new),
+            links: Arc::default(),
         })
     }
 

@@ -7,7 +7,7 @@ mod premise;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, RuleFile, Timestamp, Topic};
+use larum_event::{FieldSet, LinkSet, RuleFile, Timestamp, Topic};
 
 pub(crate) use self::premise::Premises;
 use crate::catalogue::Catalogue;
@@ -47,6 +47,8 @@ pub struct RuleSet {
     pub(crate) times: Vec<Slot>,
     /// Whether any rule asks trees.
     pub(crate) asks_trees: bool,
+    /// What data says of its own kinship.
+    pub(crate) links: Arc<LinkSet>,
 }
 
 impl RuleSet {
@@ -68,6 +70,7 @@ impl RuleSet {
             readings: Readings::default(),
             times: Vec::new(),
             asks_trees: false,
+            links: Arc::default(),
         }
     }
 
@@ -151,6 +154,11 @@ impl RuleSet {
     /// The fields that its files describe.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// The links and entities that its files declare, in the order of the files.
+    pub fn links(&self) -> &Arc<LinkSet> {
+        &self.links
     }
 
     /// The rule that raises alerts on `topic`.
