@@ -57,7 +57,10 @@ pub use larum_admit::Tenants;
 pub use larum_log::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
 pub use larum_pipeline::breaker;
 pub use larum_rule::Diagnostic;
-pub use larum_tree::{Colour, TextStyle, TreeView, to_text};
+pub use larum_tree::{
+    Colour, Format as TreeFormat, TextStyle, TreeView, UnknownFormat as UnknownTreeFormat,
+    export as export_tree, to_text,
+};
 pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
 pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};
 pub use windows::{OpenGroup, OpenPartial, OpenWindows, WindowsQuery};

@@ -36,13 +36,18 @@ mod members;
 
 mod gather;
 
+mod caption;
+
 mod text;
+
+mod export;
 
 mod checkpoint;
 
 mod error;
 
 pub use error::RestoreError;
+pub use export::{Format, UnknownFormat, export};
 pub use forest::{Forest, ForestLimits, ForestStats, RootSummary, root_of};
 pub use incident::{IncidentAlert, IncidentId, IncidentQuery, IncidentSummary};
 pub use members::{TreeId, TreeMembers, key_hash};
