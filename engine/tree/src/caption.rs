@@ -120,7 +120,7 @@ fn kept<'a>(node: &'a TreeNode, fields: &[&str]) -> Option<&'a Value> {
 }
 
 /// `cmd.exe` of `C:\Windows\System32\cmd.exe`; the text itself where that leaves nothing.
-fn image_name(label: &str) -> &str {
+pub(crate) fn image_name(label: &str) -> &str {
     let is_path = label.starts_with(['/', '\\']) || label.get(1..3) == Some(":\\");
     if !is_path {
         return label;

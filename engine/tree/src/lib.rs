@@ -30,6 +30,10 @@ mod view;
 
 mod query;
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the forest takes it up next")
+)]
 mod incident;
 
 mod members;
@@ -49,9 +53,11 @@ mod error;
 pub use error::RestoreError;
 pub use export::{Format, UnknownFormat, export};
 pub use forest::{Forest, ForestLimits, ForestStats, RootSummary, root_of};
-pub use incident::{IncidentAlert, IncidentId, IncidentQuery, IncidentSummary};
+pub use incident::{
+    IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie, TiedBy,
+};
 pub use members::{TreeId, TreeMembers, key_hash};
-pub use query::{NodeFilter, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
+pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
 pub use report::TreeReport;
 pub use text::{Colour, TextStyle, to_text};
 pub use view::{
