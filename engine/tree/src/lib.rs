@@ -10,6 +10,8 @@
 
 mod hashing;
 
+mod table;
+
 mod entry;
 
 mod claim;
