@@ -1,6 +1,5 @@
 //! `larum rules list`: the links and entities of a folder.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -29,17 +28,19 @@ pub fn write_tables(out: &mut impl Write, set: &LinkSet) -> io::Result<()> {
 }
 
 fn link_row(link: &Link) -> Vec<Cell> {
-    let mut parents = ways(&link.scope, &link.parent);
+    let mut parents = ways(&link.parent);
     if !link.parent_alias.is_empty() {
-        let alias = format!("alias {}", path(&link.scope, &link.parent_alias));
-        parents.push(alias);
+        parents.push(format!("alias {}", path(&link.parent_alias)));
     }
-    vec![
+    let mut row = vec![
         Cell::new(&*link.name),
         Cell::new(topics(&link.on)),
-        Cell::new(fitted(&ways(&link.scope, &link.id).join(", "), MOST)),
-        Cell::new(fitted(&parents.join(", "), MOST)),
-    ]
+        Cell::new(fitted(&ways(&link.id).join(", "), MOST)),
+    ];
+    if !parents.is_empty() {
+        row.push(Cell::new(fitted(&parents.join(", "), MOST)));
+    }
+    row
 }
 
 fn entity_row(entity: &EntitySpec) -> Vec<Cell> {
@@ -60,19 +61,14 @@ fn topics(on: &[Arc<str>]) -> String {
     }
 }
 
-fn ways(scope: &[LinkPart], ways: &[Vec<LinkPart>]) -> Vec<String> {
-    ways.iter().map(|parts| path(scope, parts)).collect()
+fn ways(ways: &[Vec<LinkPart>]) -> Vec<String> {
+    ways.iter().map(|parts| path(parts)).collect()
 }
 
-/// Fields as they stand in an id.
-fn path(scope: &[LinkPart], parts: &[LinkPart]) -> String {
-    let mut text = String::new();
-    for (number, one) in scope.iter().chain(parts).enumerate() {
-        let slash = if number == 0 { "" } else { "/" };
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{slash}{}", part(one));
-    }
-    text
+/// Fields as they stand in an id behind the scope.
+fn path(parts: &[LinkPart]) -> String {
+    let parts: Vec<String> = parts.iter().map(part).collect();
+    parts.join("/")
 }
 
 /// A field as rule files write it.
