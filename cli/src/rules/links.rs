@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 use super::why::fitted;
 use crate::table::{self, Cell};
 
-/// A cell is cut here; `--json` tells all of it.
-const MOST: usize = 36;
+/// Cells are cut here; `--json` tells all of them. A row takes a hundred columns.
+const MOST_NAME: usize = 14;
+const MOST_TOPICS: usize = 26;
+const MOST_FIELDS: usize = 27;
+const MOST_FROM: usize = 58;
 
 /// Writes what stands below the rules; nothing where nothing is declared.
 pub fn write_tables(out: &mut impl Write, set: &LinkSet) -> io::Result<()> {
@@ -33,12 +36,12 @@ fn link_row(link: &Link) -> Vec<Cell> {
         parents.push(format!("alias {}", path(&link.parent_alias)));
     }
     let mut row = vec![
-        Cell::new(&*link.name),
+        Cell::new(fitted(&link.name, MOST_NAME)),
         Cell::new(topics(&link.on)),
-        Cell::new(fitted(&ways(&link.id).join(", "), MOST)),
+        Cell::new(fitted(&ways(&link.id).join(", "), MOST_FIELDS)),
     ];
     if !parents.is_empty() {
-        row.push(Cell::new(fitted(&parents.join(", "), MOST)));
+        row.push(Cell::new(fitted(&parents.join(", "), MOST_FIELDS)));
     }
     row
 }
@@ -46,9 +49,9 @@ fn link_row(link: &Link) -> Vec<Cell> {
 fn entity_row(entity: &EntitySpec) -> Vec<Cell> {
     let from: Vec<String> = entity.from.iter().map(part).collect();
     vec![
-        Cell::new(&*entity.name),
+        Cell::new(fitted(&entity.name, MOST_NAME)),
         Cell::new(topics(&entity.on)),
-        Cell::new(fitted(&from.join(", "), 2 * MOST)),
+        Cell::new(fitted(&from.join(", "), MOST_FROM)),
     ]
 }
 
@@ -56,8 +59,8 @@ fn entity_row(entity: &EntitySpec) -> Vec<Cell> {
 fn topics(on: &[Arc<str>]) -> String {
     match on {
         [] => "every topic".to_owned(),
-        [only] => only.to_string(),
-        [first, rest @ ..] => format!("{first} +{}", rest.len()),
+        [only] => fitted(only, MOST_TOPICS),
+        [first, rest @ ..] => format!("{} +{}", fitted(first, MOST_TOPICS - 4), rest.len()),
     }
 }
 

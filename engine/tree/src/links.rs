@@ -289,8 +289,7 @@ fn part<'v>(found: &'v [Option<Value<'_>>], slot: Slot) -> Option<Cow<'v, str>> 
         Value::Float(number) => Cow::Owned(number.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
-    // What some producers write where they have nothing.
-    if text.is_empty() || text == "-" || text.len() > limits::CORRELATION_ID_BYTES {
+    if says_nothing(&text) || text.len() > limits::CORRELATION_ID_BYTES {
         return None;
     }
     if text.chars().any(char::is_control) {
@@ -308,6 +307,14 @@ fn part<'v>(found: &'v [Option<Value<'_>>], slot: Slot) -> Option<Cow<'v, str>> 
             None => text,
         },
     })
+}
+
+/// What producers write where they have nothing, so that it never ties one event to another: no text, a dash,
+/// a hexadecimal nought, a nil UUID (RFC 9562, 5.9).
+fn says_nothing(text: &str) -> bool {
+    const NIL: &str = "00000000-0000-0000-0000-000000000000";
+    let inner = text.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
+    matches!(text, "" | "-" | "0x0") || inner.unwrap_or(text) == NIL
 }
 
 /// A node's id: the link's name, a colon, and scope and id joined by slashes.

@@ -28,7 +28,7 @@ pub fn grown<'e>(links: &LinkSet, events: impl Iterator<Item = &'e Event>) -> Fo
     forest.use_links(links);
     let (tenant, mut reports) = (TenantId::default_tenant(), Vec::new());
     for (event, position) in events.zip(1..) {
-        forest.insert(&tenant, event, Position::new(position), &mut reports);
+        forest.insert(&tenant, event, Position(position), &mut reports);
     }
     assert!(reports.is_empty(), "{reports:?}");
     forest

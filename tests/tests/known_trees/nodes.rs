@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{Event, TenantId};
-use larum_tree::{Forest, TreeQuery};
+use larum_tree::Forest;
 use serde_json::Value;
 
 /// One node.
@@ -43,14 +43,8 @@ impl<'a> Nodes<'a> {
 
     /// Those of a forest.
     pub fn of_forest(forest: &'a Forest) -> Self {
-        Self::new(move |id, cursor| {
-            let query = TreeQuery {
-                cursor: cursor.map(str::to_owned),
-                limit: 500,
-                events_per_node: 10_000,
-                ..TreeQuery::whole(id)
-            };
-            let view = forest.query(&TenantId::default_tenant(), &query).ok()?;
+        Self::new(move |id, _| {
+            let view = forest.tree(&TenantId::default_tenant(), id)?;
             Some(serde_json::to_value(view).unwrap())
         })
     }
@@ -107,14 +101,6 @@ impl<'a> Nodes<'a> {
             );
         }
     }
-}
-
-/// The id of the node of the link `link` that an event hangs on.
-pub fn node_of(forest_names: &[std::sync::Arc<str>], link: &str) -> Option<String> {
-    let prefix = format!("{link}:");
-    let mut names = forest_names.iter();
-    let name = names.find(|name| name.starts_with(&prefix));
-    name.map(|name| name.to_string())
 }
 
 /// A text of an answer.
