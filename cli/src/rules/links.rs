@@ -82,6 +82,8 @@ fn part(part: &LinkPart) -> String {
         PartForm::Lower => format!("lower({path})"),
         PartForm::ShortHost => format!("short_host({path})"),
         PartForm::Number => format!("number({path})"),
+        PartForm::Account => format!("account({path})"),
+        PartForm::Sha256 => format!("sha256({path})"),
     }
 }
 

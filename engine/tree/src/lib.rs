@@ -20,6 +20,8 @@ mod ways;
 
 mod facts;
 
+mod form;
+
 mod links;
 
 mod hung;

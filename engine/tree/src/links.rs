@@ -12,6 +12,7 @@ use larum_event::{
 };
 
 use crate::facts::{Group, Naming};
+use crate::form::{says_nothing, written};
 use crate::node::Class;
 use crate::ways::{Way, Ways};
 
@@ -295,26 +296,7 @@ fn part<'v>(found: &'v [Option<Value<'_>>], slot: Slot) -> Option<Cow<'v, str>> 
     if text.chars().any(char::is_control) {
         return None;
     }
-    Some(match slot.form {
-        PartForm::AsIs => text,
-        PartForm::Lower => Cow::Owned(text.to_lowercase()),
-        PartForm::ShortHost => {
-            let short = text.split('.').next().unwrap_or_default();
-            Cow::Owned(short.to_lowercase())
-        }
-        PartForm::Number => match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
-            Some(hex) => Cow::Owned(u64::from_str_radix(hex, 16).ok()?.to_string()),
-            None => text,
-        },
-    })
-}
-
-/// What producers write where they have nothing, so that it never ties one event to another: no text, a dash,
-/// a hexadecimal nought, a nil UUID (RFC 9562, 5.9).
-fn says_nothing(text: &str) -> bool {
-    const NIL: &str = "00000000-0000-0000-0000-000000000000";
-    let inner = text.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
-    matches!(text, "" | "-" | "0x0") || inner.unwrap_or(text) == NIL
+    written(text, slot.form)
 }
 
 /// A node's id: the link's name, a colon, and scope and id joined by slashes.
