@@ -22,6 +22,8 @@ mod ways;
 
 mod facts;
 
+mod form;
+
 mod links;
 
 mod hung;
