@@ -60,4 +60,5 @@ pub use larum_rule::Diagnostic;
 pub use larum_tree::{Colour, TextStyle, TreeView, to_text};
 pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
 pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};
+pub use sequencing::activate_in_replay;
 pub use windows::{OpenGroup, OpenPartial, OpenWindows, WindowsQuery};
