@@ -5,13 +5,13 @@ use std::sync::Arc;
 use larum_event::{Position, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The stable number of a tree: the position of the first event that named one of its nodes. When two trees
-/// become one, the smaller number stays.
+/// The stable number of a tree, made of the position of the first event that named one of its nodes and of which
+/// of the trees named by that event it was. When two trees become one, the smaller number stays.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct TreeId(pub Position);
+pub struct TreeId(pub u64);
 
 /// Everything needed to find a tree that memory does not hold, and to grow it from the log again.
 #[derive(Debug, Clone, PartialEq, Eq)]

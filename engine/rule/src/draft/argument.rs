@@ -178,7 +178,7 @@ fn part(name: Option<&str>, path: &str) -> Result<KeyPart, Refusal> {
 }
 
 /// That a path leads to something that can be a single value.
-fn single(path: &str, code: &'static str, what: &str) -> Result<(), Refusal> {
+pub(super) fn single(path: &str, code: &'static str, what: &str) -> Result<(), Refusal> {
     if path.len() > limits::RULE_STRING_BYTES {
         return Err(Refusal::new(code, "the path is too long"));
     }

@@ -39,3 +39,5 @@ mod windows;
 mod steps;
 
 mod stateful;
+
+mod links;
