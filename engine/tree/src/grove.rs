@@ -137,6 +137,10 @@ impl Grove {
             }
         }
         if let Some(main) = main {
+            if self.overlay.on && facts.alert.is_none() {
+                let placed = (facts.event.envelope().id.clone(), main);
+                self.overlay.placed.insert(facts.position, placed);
+            }
             self.note_entities(main, facts);
             self.resolve_awaited(main, &mut taking);
         }
@@ -364,8 +368,11 @@ impl Grove {
         let most = taking.limits.events_per_node.max(1);
         let found = self.graph.node_weight_mut(node)?;
         if taking.facts.alert.is_none() {
-            found.first = found.first.min(time);
-            let family = found.family;
+            let (before, family) = (found.first, found.family);
+            found.first = before.min(time);
+            if time < before {
+                self.remember_first(node, before);
+            }
             if let Some(family) = self.families.get_mut(family) {
                 family.events += 1;
             }
@@ -384,6 +391,7 @@ impl Grove {
             }
             head = self.hung.take_out(head, latest);
             counted -= 1;
+            self.remember_event(latest);
             self.unhang(latest);
             self.node_mut(node)?.more().latest = None;
         }
