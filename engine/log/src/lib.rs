@@ -23,6 +23,8 @@ mod query;
 
 mod search;
 
+mod positions;
+
 mod wanted;
 
 mod sought;
@@ -30,6 +32,8 @@ mod sought;
 mod paging;
 
 mod checkpoint;
+
+mod trees;
 
 mod maintenance;
 
@@ -73,4 +77,5 @@ pub use maintenance::{Maintenance, PartitionExtent};
 pub use options::LogOptions;
 pub use query::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
 pub use reader::LogReader;
+pub use trees::{SpilledTree, TreeFinder, TreeStore};
 pub use writer::Log;

@@ -311,7 +311,7 @@ impl LogReader {
     }
 
     /// Looks into a partition; `None` when it was dropped meanwhile.
-    fn in_partition<T>(
+    pub(crate) fn in_partition<T>(
         &mut self,
         partition: &Partition,
         look: impl FnOnce(&rusqlite::Connection) -> Result<T, Unplaced>,
@@ -329,7 +329,7 @@ impl LogReader {
 }
 
 /// The pieces of `whole` that lie in each partition, oldest first.
-fn parts(partitions: &[Partition], whole: Part) -> Vec<(Partition, Part)> {
+pub(crate) fn parts(partitions: &[Partition], whole: Part) -> Vec<(Partition, Part)> {
     let ends = partitions
         .iter()
         .skip(1)

@@ -290,7 +290,7 @@ impl EventQuery {
 }
 
 impl StoredEvent {
-    fn of(record: larum_event::Record) -> Option<Self> {
+    pub(crate) fn of(record: larum_event::Record) -> Option<Self> {
         let (event, arrived) = match record.body {
             larum_event::RecordBody::Event { event, arrived } => (event, Some(arrived)),
             larum_event::RecordBody::Derived { event } => (event, None),

@@ -25,6 +25,10 @@ mod crashes;
 
 mod faults;
 
+mod positions;
+
+mod trees;
+
 mod retention;
 
 mod model;
