@@ -35,11 +35,11 @@ pub(crate) struct Explanation {
     pub(crate) help: Option<String>,
 }
 
-/// A place in a text, in characters from 1.
+/// A place in a text, in characters from 1. Small, as everything in a [`Problem`]: searches are short.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Position {
-    column: usize,
-    length: usize,
+    column: u16,
+    length: u16,
 }
 
 #[derive(Serialize)]
@@ -81,8 +81,8 @@ impl Problem {
     /// The text that should be a search is none.
     pub(crate) fn bad_search(error: InvalidSearch) -> Self {
         let position = Position {
-            column: error.column(),
-            length: error.width(),
+            column: u16::try_from(error.column()).unwrap_or(u16::MAX),
+            length: u16::try_from(error.width()).unwrap_or(u16::MAX),
         };
         let mut problem = Self::bad_request("bad_search", error.message);
         problem.explanation.help = error.help;
