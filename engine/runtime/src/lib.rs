@@ -59,7 +59,8 @@ pub use larum_pipeline::breaker;
 pub use larum_rule::Diagnostic;
 pub use larum_tree::{
     Colour, Format as TreeFormat, TextStyle, TreeView, UnknownFormat as UnknownTreeFormat,
-    export as export_tree, to_text,
+    diff_to_text, export as export_tree, incident_to_text, incidents_to_text, timeline_to_text,
+    to_text,
 };
 pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
 pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};
