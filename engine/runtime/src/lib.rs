@@ -31,6 +31,8 @@ mod supervision;
 mod watchdog;
 mod windows;
 
+mod trees;
+
 mod ticking;
 mod upkeep;
 
@@ -58,10 +60,15 @@ pub use larum_log::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredE
 pub use larum_pipeline::breaker;
 pub use larum_rule::Diagnostic;
 pub use larum_tree::{
-    Colour, Format as TreeFormat, TextStyle, TreeView, UnknownFormat as UnknownTreeFormat,
-    diff_to_text, export as export_tree, incident_to_text, incidents_to_text, timeline_to_text,
-    to_text,
+    AlertMark, Cause, Colour, Counts, EdgeKind, Fold, Format as TreeFormat, IncidentAlert,
+    IncidentId, IncidentQuery, IncidentSummary, NodeFilter, NodeKind, Partial, RootSummary,
+    TextStyle, TimelineEntry, TreeDiff, TreeEdge, TreeEvent, TreeNode, TreePart, TreeQuery,
+    TreeView, UnknownFormat as UnknownTreeFormat, Why, diff_to_text, export as export_tree,
+    incident_to_text, incidents_to_text, timeline_to_text, to_text,
 };
 pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
 pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};
+pub use trees::{
+    AsOf, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate, TreeWatch,
+};
 pub use windows::{OpenGroup, OpenPartial, OpenWindows, WindowsQuery};

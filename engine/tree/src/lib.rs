@@ -8,37 +8,63 @@
 //!
 //! This is the only crate that knows petgraph.
 
-mod claim;
-
-mod step;
-
-mod report;
+mod hashing;
 
 mod entry;
 
+mod claim;
+
+mod node;
+
+mod ways;
+
+mod facts;
+
+mod links;
+
+mod hung;
+
+mod alias;
+
 mod family;
 
+mod entity;
+
+mod overlay;
+
+mod tie;
+
+mod report;
+
 mod grove;
+
+mod settle;
 
 mod place;
 
 mod climb;
 
+mod evict;
+
+mod tell;
+
 mod forest;
 
-mod view;
+mod find;
 
-mod query;
-
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the forest takes it up next")
-)]
-mod incident;
+mod kin;
 
 mod members;
 
+mod view;
+
 mod gather;
+
+mod why;
+
+mod query;
+
+mod incident;
 
 mod caption;
 
@@ -50,9 +76,11 @@ mod checkpoint;
 
 mod error;
 
-pub use error::RestoreError;
+mod ask;
+
+pub use error::{AskError, RestoreError};
 pub use export::{Format, UnknownFormat, export};
-pub use forest::{Forest, ForestLimits, ForestStats, RootSummary, root_of};
+pub use forest::{Forest, ForestLimits, ForestStats, RootSummary};
 pub use incident::{
     IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie, TiedBy,
 };
