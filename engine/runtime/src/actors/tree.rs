@@ -3,36 +3,58 @@
 //! Owns the forest on a thread of its own. All tenants' trees are in one unit: a step that names only its
 //! parent may belong to any root of its tenant, so trees cannot be split by root before the
 //! parent is found. After a start or a panic the forest is rebuilt from checkpoint and log; events
-//! that were on their way meanwhile come a second time and are ignored.
+//! that were on their way meanwhile come a second time and are ignored. Trees that have to make room go to the
+//! store, on a thread that may block.
 
-use actix::{Actor, Addr, Arbiter, Context, Handler, Supervised, Supervisor};
-use larum_event::{Position, RecordBody};
+use std::sync::Arc;
+
+use actix::{Actor, Addr, Arbiter, Context, Handler, Message, Supervised, Supervisor};
+use larum_event::{LinkSet, Position};
 use larum_log::LogError;
-use larum_tree::{Forest, ForestLimits, TreeReport};
-use tracing::{error, info, warn};
+use tracing::error;
 
-use crate::messages::{GrowBatch, ReadForest, ReadTree};
-use crate::readers::Readers;
-use crate::sequencing::FOREST_PART;
+use crate::messages::{GrowBatch, ReadForest};
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
 use crate::supervision::Supervision;
+use crate::trees::{Grown, Refusals, Soil};
 
-/// Records read at once.
-const RECORDS: usize = 4_096;
-/// Bytes read at once.
-const BYTES: usize = 8 * 1024 * 1024;
+/// Links hold for what stands behind a position.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct UseLinks {
+    /// Where the rules came into force that declare them.
+    pub at: Position,
+    /// The links.
+    pub links: Arc<LinkSet>,
+}
+
+/// A question to the trees, which sends its answer itself; without trees it is dropped.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AskTrees(pub(crate) Box<dyn FnOnce(&mut Grown) + Send>);
+
+/// The store of trees does not read back: it is made anew from the log.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StoreDamaged(pub Arc<LogError>);
 
 /// See the module's words.
 pub struct TreeUnit {
     unit: Unit,
-    readers: Readers,
+    soil: Soil,
+    refusals: Refusals,
     /// `None` until it is rebuilt.
-    forest: Option<Forest>,
+    grown: Option<Grown>,
 }
 
 impl TreeUnit {
     /// Has it started on `arbiter`'s thread.
-    pub fn start_on(arbiter: &Arbiter, readers: Readers, supervision: &Supervision) -> Seat<Self> {
+    pub(crate) fn start_on(
+        arbiter: &Arbiter,
+        soil: Soil,
+        refusals: Refusals,
+        supervision: &Supervision,
+    ) -> Seat<Self> {
         let seat = Seat::vacant();
         let Ok(entry) = supervision.registry.register("tree/0") else {
             return seat;
@@ -42,11 +64,12 @@ impl TreeUnit {
         let watch_entry = entry.clone();
         let create = move |notice: DropNotice| -> Addr<Self> {
             let unit = Unit::new(entry.clone(), faults.clone(), notice);
-            let readers = readers.clone();
+            let (soil, refusals) = (soil.clone(), refusals.clone());
             Supervisor::start_in_arbiter(&handle, move |_| Self {
                 unit,
-                readers,
-                forest: None,
+                soil,
+                refusals,
+                grown: None,
             })
         };
         supervision.watch(Watch::new(watch_entry, seat.clone(), create));
@@ -54,62 +77,25 @@ impl TreeUnit {
     }
 
     fn rebuild(&mut self) {
-        match rebuilt(&self.readers) {
-            Ok(forest) => {
-                self.forest = Some(forest);
+        match Grown::build(self.soil.clone()) {
+            Ok(grown) => {
+                self.grown = Some(grown);
+                self.settle();
                 self.unit.entry().running();
             }
             Err(failure) => error!(%failure, "the trees cannot be rebuilt; queries find none"),
         }
     }
-}
 
-fn rebuilt(readers: &Readers) -> Result<Forest, LogError> {
-    let mut reader = readers.open();
-    let limits = ForestLimits::default();
-    let checkpoint = reader.latest_checkpoint()?;
-    let mut at = Position::START;
-    let mut forest = Forest::new(limits);
-    if let Some(checkpoint) = checkpoint
-        && let Some((_, bytes)) = checkpoint
-            .parts
-            .iter()
-            .find(|(name, _)| name == FOREST_PART)
-    {
-        match Forest::restore(bytes) {
-            Ok(restored) => {
-                forest = restored;
-                at = checkpoint.upto;
-            }
-            Err(failure) => {
-                warn!(%failure, "the checkpoint of the trees is damaged, reading the log")
-            }
+    /// Hands on what has come up while events were taken in.
+    fn settle(&mut self) {
+        let Some(grown) = &mut self.grown else { return };
+        self.refusals.tell(&std::mem::take(&mut grown.reports));
+        if grown.spill() {
+            let (spiller, upto) = (self.soil.spiller.clone(), grown.at);
+            // One after the other, in order; what cannot be written is told and waits.
+            drop(tokio::task::spawn_blocking(move || spiller.flush(upto)));
         }
-    }
-    let mut reports = Vec::new();
-    loop {
-        let records = reader.read(at, RECORDS, BYTES)?;
-        let Some(last) = records.last() else { break };
-        at = last.position;
-        for record in &records {
-            if let RecordBody::Event { event, .. } | RecordBody::Derived { event } = &record.body {
-                forest.insert(
-                    &event.envelope().tenant,
-                    event,
-                    record.position,
-                    &mut reports,
-                );
-            }
-        }
-        reports.clear();
-    }
-    info!(upto = %at, "trees are built");
-    Ok(forest)
-}
-
-fn report(reports: &[TreeReport]) {
-    for report in reports {
-        warn!(%report, "a tree could not take an event as it says");
     }
 }
 
@@ -125,7 +111,7 @@ impl Actor for TreeUnit {
 
 impl Supervised for TreeUnit {
     fn restarting(&mut self, ctx: &mut Self::Context) {
-        self.forest = None;
+        self.grown = None;
         let _verdict = self
             .unit
             .restart(ctx, |actor: &mut Self, _| actor.rebuild());
@@ -136,33 +122,57 @@ impl Handler<GrowBatch> for TreeUnit {
     type Result = ();
 
     fn handle(&mut self, batch: GrowBatch, ctx: &mut Self::Context) {
-        let Some(mut forest) = self.forest.take() else {
+        let Some(mut grown) = self.grown.take() else {
             return;
         };
-        let grown = self.unit.run(ctx, "a batch of events", move || {
-            let mut reports = Vec::new();
+        let taken = self.unit.run(ctx, "a batch of events", move || {
             for (position, event) in batch.items.iter() {
-                forest.insert(&event.envelope().tenant, event, *position, &mut reports);
+                grown.take(*position, event);
             }
-            report(&reports);
-            forest
+            grown
         });
         // After a panic the forest is rebuilt from the log, which holds this batch too.
-        self.forest = grown.ok();
+        self.grown = taken.ok();
+        self.settle();
     }
 }
 
-impl Handler<ReadTree> for TreeUnit {
+impl Handler<UseLinks> for TreeUnit {
     type Result = ();
 
-    fn handle(&mut self, read: ReadTree, ctx: &mut Self::Context) {
-        let Some(forest) = &self.forest else { return };
-        let found = self
-            .unit
-            .run(ctx, "a query", || forest.tree(&read.tenant, &read.id));
-        if let Ok(view) = found {
-            drop(read.reply.send(view));
+    fn handle(&mut self, new: UseLinks, _: &mut Self::Context) {
+        if let Some(grown) = &mut self.grown {
+            grown.use_links(new.at, &new.links);
         }
+    }
+}
+
+impl Handler<AskTrees> for TreeUnit {
+    type Result = ();
+
+    fn handle(&mut self, AskTrees(ask): AskTrees, ctx: &mut Self::Context) {
+        let Some(mut grown) = self.grown.take() else {
+            return;
+        };
+        let asked = self.unit.run(ctx, "a query", move || {
+            ask(&mut grown);
+            grown
+        });
+        self.grown = asked.ok();
+    }
+}
+
+impl Handler<StoreDamaged> for TreeUnit {
+    type Result = ();
+
+    fn handle(&mut self, StoreDamaged(error): StoreDamaged, _: &mut Self::Context) {
+        // Several may have come upon the same damage; the trees are as of the log's end when it is made good.
+        let is_made_good = !self.soil.spiller.is_damaged(&error);
+        if is_made_good || self.soil.spiller.begin_again(&error).is_err() {
+            return;
+        }
+        self.grown = None;
+        self.rebuild();
     }
 }
 
@@ -170,8 +180,15 @@ impl Handler<ReadForest> for TreeUnit {
     type Result = ();
 
     fn handle(&mut self, read: ReadForest, _: &mut Self::Context) {
-        if let Some(forest) = &self.forest {
-            drop(read.reply.send(forest.checkpoint()));
-        }
+        let Some(grown) = &mut self.grown else { return };
+        let part = grown.part(read.wanted, read.upto);
+        grown.spill();
+        let (spiller, upto) = (self.soil.spiller.clone(), grown.at);
+        drop(tokio::task::spawn_blocking(move || {
+            // A checkpoint without trees that are not in the store either would lose them.
+            if spiller.flush(upto).is_ok() {
+                drop(read.reply.send(part));
+            }
+        }));
     }
 }
