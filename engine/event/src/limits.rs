@@ -97,6 +97,14 @@ pub const TREES_PER_ENTITY: usize = 1_000;
 pub const INCIDENTS_PER_TENANT: usize = 100_000;
 /// Most alerts listed in one incident; beyond it they are counted.
 pub const ALERTS_PER_INCIDENT: usize = 10_000;
+/// Most alerts, names, entities and trees of all incidents of a tenant; beyond it the incident changed longest ago
+/// goes.
+pub const INCIDENT_ENTRIES_PER_TENANT: usize = 2_000_000;
+/// Most shared nodes, trees that touch them and stretches of time in which they do, per tenant; beyond it the node
+/// touched longest ago goes.
+pub const TOUCHES_PER_TENANT: usize = 1_000_000;
+/// Most of an alert's message that an incident keeps, in bytes.
+pub const MESSAGE_BYTES: usize = 1_024;
 /// Most links and entities of one set.
 pub const LINKS: usize = 200;
 
@@ -144,3 +152,9 @@ pub const SEEN_KEYS: usize = 100_000;
 pub const PAGE_DEFAULT: usize = 100;
 /// Largest page of a query.
 pub const PAGE_MOST: usize = 1_000;
+/// Longest search in bytes.
+pub const SEARCH_BYTES: usize = 4_096;
+/// Most terms of a search, values of lists counted one by one.
+pub const SEARCH_TERMS: usize = 256;
+/// Deepest nesting of parentheses and negations of a search.
+pub const SEARCH_DEPTH: usize = 32;

@@ -27,6 +27,8 @@ mod positions;
 
 mod wanted;
 
+mod sought;
+
 mod paging;
 
 mod checkpoint;

@@ -358,6 +358,7 @@ impl Loader {
             raisers: raisers.collect(),
             warnings: self.problems,
             paths: self.paths,
+            asks_trees: rules.iter().any(Rule::asks_trees),
             predicates: Arc::new(predicates),
             premises: self.premises,
             layout: self.layout,

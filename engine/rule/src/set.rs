@@ -45,6 +45,8 @@ pub struct RuleSet {
     pub(crate) readings: Readings,
     /// Where records hold their time, first those that go before.
     pub(crate) times: Vec<Slot>,
+    /// Whether any rule asks trees.
+    pub(crate) asks_trees: bool,
     /// What data says of its own kinship.
     pub(crate) links: Arc<LinkSet>,
 }
@@ -67,6 +69,7 @@ impl RuleSet {
             programs: Programs::default(),
             readings: Readings::default(),
             times: Vec::new(),
+            asks_trees: false,
             links: Arc::default(),
         }
     }
@@ -111,6 +114,11 @@ impl RuleSet {
             .ok()?;
         let same = self.rules.get(found)?.semantic_hash == old.semantic_hash;
         same.then(|| u32::try_from(found).ok()).flatten()
+    }
+
+    /// Whether any rule asks trees, so that matchers need them.
+    pub fn asks_trees(&self) -> bool {
+        self.asks_trees
     }
 
     /// How many layers the rules have; at least 1.

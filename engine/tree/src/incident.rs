@@ -1,10 +1,36 @@
 //! Incidents: alerts whose trees touch, as one case.
+//!
+//! An alert's trees are the one that it is a node of and those in which its evidence hangs. Two alerts are of one
+//! incident when they have a tree in common, or when a tree of the one and a tree of the other touched a shared
+//! node whose link joins, near each other in time, while few enough trees did. What became one stays one.
+//!
+//! [`Incidents`] is the state of one tenant; the forest tells it what happens, in the order of the log.
 
+mod alerts;
+mod ask;
+mod case;
+mod cases;
+mod reach;
+mod state;
+mod touches;
+mod trees;
+mod written;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp, limits};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use alerts::Raised;
+pub(crate) use state::{IncidentLimits, Incidents, Touch};
+pub(crate) use touches::Shared;
+pub(crate) use trees::TreeFacts;
 
 /// The stable name of an incident, such as `inc-3f9c0a7be1d2`: made of its first alert's id, so that a replay
 /// gives the same one.
@@ -18,13 +44,15 @@ pub struct IncidentId(pub Arc<str>);
 pub struct IncidentSummary {
     /// Its name; that of the oldest one when several became one.
     pub id: IncidentId,
-    /// Names of incidents that became part of it, oldest first.
+    /// Names of incidents that became part of it, oldest first; at most [`limits::PAGE_MOST`].
     pub aliases: Vec<IncidentId>,
+    /// Whether any of its alerts stands.
+    pub status: IncidentStatus,
     /// Time of the first event behind any of its alerts.
     pub first: Timestamp,
     /// Time of the last event behind any of its alerts.
     pub last: Timestamp,
-    /// The worst severity of an alert that stands.
+    /// The worst severity of an alert that stands; `info` when none does.
     pub severity: Severity,
     /// Alerts that stand, listed or not.
     pub alerts: u64,
@@ -34,8 +62,14 @@ pub struct IncidentSummary {
     pub events: u64,
     /// Roots of its trees, oldest first; at most [`limits::PAGE_MOST`].
     pub trees: Vec<Arc<str>>,
-    /// Entities behind its alerts by kind, such as `user` and `host`, each sorted.
+    /// How many trees it has, listed or not.
+    pub tree_count: u64,
+    /// Entities behind its alerts by kind, such as `user` and `host`, each sorted; at most
+    /// [`limits::PAGE_MOST`] of a kind.
     pub entities: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    /// How often its alerts named entities that are not listed, by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub more_entities: BTreeMap<Arc<str>, u64>,
     /// ATT&CK technique ids of its alerts, sorted.
     pub attack: Vec<Arc<str>>,
     /// Rules of its alerts, with how many each raised.
@@ -43,8 +77,28 @@ pub struct IncidentSummary {
     /// Its alerts, oldest first; at most [`limits::ALERTS_PER_INCIDENT`], and only where one incident was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listed: Vec<IncidentAlert>,
+    /// Why its alerts are one incident, where that is more than a common tree; at most [`limits::PAGE_MOST`], oldest
+    /// first, and only where one incident was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ties: Vec<IncidentTie>,
+    /// Nodes that more trees share than may be joined through them, sorted: other incidents may hang on these too.
+    /// At most [`limits::PAGE_DEFAULT`], and only where one incident was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub crowded: Vec<Arc<str>>,
+    /// The position of its first alert.
+    pub opened: Position,
     /// The last position that changed it.
     pub changed: Position,
+}
+
+/// Whether anything of an incident stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum IncidentStatus {
+    /// At least one alert stands.
+    Open,
+    /// All alerts were retracted.
+    Retracted,
 }
 
 /// One alert of an incident.
@@ -64,7 +118,7 @@ pub struct IncidentAlert {
     pub severity: Severity,
     /// Its time.
     pub time: Timestamp,
-    /// What it says.
+    /// What it says; cut where it is longer than [`limits::MESSAGE_BYTES`].
     pub message: String,
     /// The root of its tree.
     pub tree: Arc<str>,
@@ -72,20 +126,44 @@ pub struct IncidentAlert {
     pub position: Position,
 }
 
+/// Something by which alerts became one incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IncidentTie {
+    /// The event here made it so.
+    pub position: Position,
+    /// In which way.
+    pub by: TiedBy,
+    /// The incident that became part of another by it and is an alias since; `None` when a tree came.
+    pub joined: Option<IncidentId>,
+}
+
+/// How trees of alerts touch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TiedBy {
+    /// Two trees became one.
+    Tree,
+    /// The evidence of the alert with this id hangs in both.
+    Evidence(Arc<str>),
+    /// Both touched the node with this id.
+    Shared(Arc<str>),
+}
+
 /// Which incidents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncidentQuery {
     /// Of at least this severity.
     pub severity: Option<Severity>,
-    /// With something after this.
+    /// With something not before this.
     pub from: Option<Timestamp>,
-    /// With something before this.
+    /// With something not after this.
     pub to: Option<Timestamp>,
-    /// With these entities, kind and value.
+    /// With all these entities, kind and value.
     pub entities: Vec<(String, String)>,
     /// With an alert of this rule.
     pub rule: Option<String>,
-    /// Most of them, those changed last first.
+    /// Most of them, those changed last first; at most [`limits::PAGE_MOST`].
     pub limit: usize,
     /// How many to leave out first.
     pub offset: usize,
@@ -102,5 +180,35 @@ impl Default for IncidentQuery {
             limit: limits::PAGE_DEFAULT,
             offset: 0,
         }
+    }
+}
+
+impl IncidentId {
+    /// The name of an incident whose first alert has this id. Only when that name is taken is it tried again.
+    pub(crate) fn of_alert(alert: &str, attempt: u64) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(alert.as_bytes());
+        if attempt > 0 {
+            hasher.update(&[0]).update(&attempt.to_le_bytes());
+        }
+        let hash = hasher.finalize().to_hex();
+        Self(hash.chars().take(12).fold("inc-".to_owned(), push).into())
+    }
+}
+
+fn push(mut text: String, character: char) -> String {
+    text.push(character);
+    text
+}
+
+impl Borrow<str> for IncidentId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
     }
 }

@@ -8,33 +8,63 @@
 //!
 //! This is the only crate that knows petgraph.
 
-mod claim;
-
-mod step;
-
-mod report;
+mod hashing;
 
 mod entry;
 
+mod claim;
+
+mod node;
+
+mod ways;
+
+mod facts;
+
+mod links;
+
+mod hung;
+
+mod alias;
+
 mod family;
 
+mod entity;
+
+mod overlay;
+
+mod tie;
+
+mod report;
+
 mod grove;
+
+mod settle;
 
 mod place;
 
 mod climb;
 
+mod evict;
+
+mod tell;
+
 mod forest;
 
+mod find;
+
+mod kin;
+
+mod members;
+
 mod view;
+
+mod gather;
+
+mod why;
 
 mod query;
 
 mod incident;
-
-mod members;
-
-mod gather;
 
 mod text;
 
@@ -42,11 +72,15 @@ mod checkpoint;
 
 mod error;
 
-pub use error::RestoreError;
-pub use forest::{Forest, ForestLimits, ForestStats, RootSummary, root_of};
-pub use incident::{IncidentAlert, IncidentId, IncidentQuery, IncidentSummary};
+mod ask;
+
+pub use error::{AskError, RestoreError};
+pub use forest::{Forest, ForestLimits, ForestStats, RootSummary};
+pub use incident::{
+    IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie, TiedBy,
+};
 pub use members::{TreeId, TreeMembers, key_hash};
-pub use query::{NodeFilter, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
+pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
 pub use report::TreeReport;
 pub use text::{Colour, TextStyle, to_text};
 pub use view::{

@@ -130,12 +130,24 @@ pub struct TreeDiff {
     pub gone: Vec<Arc<str>>,
     /// Nodes that were only named and have spoken since.
     pub seen: Vec<Arc<str>>,
-    /// Nodes that hang under another one than before: id, parent before, parent after.
-    pub moved: Vec<(Arc<str>, Option<Arc<str>>, Option<Arc<str>>)>,
+    /// Nodes that hang under another one than before.
+    pub moved: Vec<NodeMove>,
     /// Events that came, by node.
     pub events: BTreeMap<Arc<str>, u64>,
     /// Alerts that were raised or changed.
     pub alerts: Vec<Arc<str>>,
+}
+
+/// A node that hangs under another one than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeMove {
+    /// Its id.
+    pub node: Arc<str>,
+    /// The id of its parent before.
+    pub before: Option<Arc<str>>,
+    /// The id of its parent after.
+    pub after: Option<Arc<str>>,
 }
 
 /// A change of trees or incidents, for those who watch.

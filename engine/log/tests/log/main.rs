@@ -12,6 +12,7 @@ mod appending;
 
 mod reading;
 
+mod searches;
 mod searching;
 
 mod paging;

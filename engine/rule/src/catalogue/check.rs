@@ -102,6 +102,7 @@ impl Catalogue {
                 Asked::Ordered(literal) => readable.comparison(one, literal),
                 Asked::Text(function) => readable.text(one, function),
                 Asked::Key => readable.key(one),
+                Asked::Kept => None,
             };
             let Some(mismatch) = mismatch else {
                 continue;

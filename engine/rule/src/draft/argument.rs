@@ -5,6 +5,7 @@ use std::sync::Arc;
 use larum_event::{InvalidPattern, TopicPattern, limits};
 use rhai::Dynamic;
 
+use crate::condition::TREE_ROOT;
 use crate::diagnostic::Refusal;
 use crate::rule::KeyPart;
 use crate::view::{FieldRef, Member, kind};
@@ -180,6 +181,9 @@ fn part(name: Option<&str>, path: &str) -> Result<KeyPart, Refusal> {
 pub(super) fn single(path: &str, code: &'static str, what: &str) -> Result<(), Refusal> {
     if path.len() > limits::RULE_STRING_BYTES {
         return Err(Refusal::new(code, "the path is too long"));
+    }
+    if path == TREE_ROOT {
+        return Ok(());
     }
     let field = FieldRef::parse(path).map_err(|unknown| {
         let inner = path

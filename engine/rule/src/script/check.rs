@@ -15,7 +15,7 @@ use super::names::{Meaning, WindowMeaning, chain_problem};
 use super::scopes::Scopes;
 use super::source::{Source, body};
 use super::uses::{self, FieldUse};
-use super::visit::{Spot, Visit, below_event, follow_call, follow_method};
+use super::visit::{Spot, Visit, below_event, follow_call, follow_method, follow_nodes, kept};
 use super::walk::{Call, call_of, each_expr};
 use crate::builder::Signature;
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
@@ -167,7 +167,7 @@ impl Checker<'_> {
         // An event stands behind what was captured; a window is all that there is.
         let own = match meaning {
             Meaning::Event => function.params.get(captured.len()),
-            Meaning::Window(_) => function.params.last(),
+            Meaning::Window(_) | Meaning::Node => function.params.last(),
         };
         let Some(parameter) = own else {
             return Vec::new();
@@ -218,6 +218,11 @@ impl Checker<'_> {
                         let links = bound.links(&chain.links);
                         problems.extend(chain_problem(rule, bound.meaning, &links));
                         found.extend(uses::of_chain(below_event(bound.meaning, &links)));
+                        if bound.meaning == Meaning::Node {
+                            found.extend(kept(&links));
+                        }
+                        let asked = below_event(bound.meaning, &links);
+                        problems.extend(follow_nodes(source, &spot, asked, visits));
                         follow_method(source, bound.meaning, &links, visits);
                     }
                 }

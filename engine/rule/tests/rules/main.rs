@@ -7,6 +7,7 @@
 
 mod given;
 
+mod trees;
 mod values;
 
 mod keys;
