@@ -8,11 +8,14 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Arbiter, Context, Handler, Message, Supervised, Supervisor};
+use actix::{
+    Actor, Addr, Arbiter, AsyncContext, Context, Handler, Message, Supervised, Supervisor,
+};
 use larum_event::{LinkSet, Position};
 use larum_log::LogError;
 use tracing::error;
 
+use crate::credit::tell;
 use crate::messages::{GrowBatch, ReadForest};
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
 use crate::supervision::Supervision;
@@ -36,7 +39,12 @@ pub struct AskTrees(pub(crate) Box<dyn FnOnce(&mut Grown) + Send>);
 /// The store of trees does not read back: it is made anew from the log.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct StoreDamaged(pub Arc<LogError>);
+pub struct StoreDamaged {
+    /// What is wrong with it.
+    pub error: Arc<LogError>,
+    /// Which store: how often it had been made anew.
+    pub generation: u64,
+}
 
 /// See the module's words.
 pub struct TreeUnit {
@@ -76,11 +84,11 @@ impl TreeUnit {
         seat
     }
 
-    fn rebuild(&mut self) {
+    fn rebuild(&mut self, ctx: &mut Context<Self>) {
         match Grown::build(self.soil.clone()) {
             Ok(grown) => {
                 self.grown = Some(grown);
-                self.settle();
+                self.settle(ctx);
                 self.unit.entry().running();
             }
             Err(failure) => error!(%failure, "the trees cannot be rebuilt; queries find none"),
@@ -88,23 +96,42 @@ impl TreeUnit {
     }
 
     /// Hands on what has come up while events were taken in.
-    fn settle(&mut self) {
+    fn settle(&mut self, ctx: &mut Context<Self>) {
         let Some(grown) = &mut self.grown else { return };
         self.refusals.tell(&std::mem::take(&mut grown.reports));
         if grown.spill() {
-            let (spiller, upto) = (self.soil.spiller.clone(), grown.at);
-            // One after the other, in order; what cannot be written is told and waits.
-            drop(tokio::task::spawn_blocking(move || spiller.flush(upto)));
+            // What cannot be written is told, and waits.
+            self.flush(ctx, |_| {});
         }
+    }
+
+    /// Writes the trees that memory let go, on a thread that may block, and then does `then` with whether they are
+    /// in the store.
+    fn flush(&self, ctx: &mut Context<Self>, then: impl FnOnce(bool) + Send + 'static) {
+        let Some(upto) = self.grown.as_ref().map(|grown| grown.at) else {
+            return;
+        };
+        let (spiller, me) = (self.soil.spiller.clone(), ctx.address());
+        drop(tokio::task::spawn_blocking(move || {
+            let generation = spiller.generation();
+            let flushed = spiller.flush(upto);
+            then(flushed.is_ok());
+            if let Err(error) = flushed
+                && error.is_damage()
+            {
+                // An actor that is gone makes it good when it is back.
+                drop(tell(&me.recipient(), StoreDamaged { error, generation }));
+            }
+        }));
     }
 }
 
 impl Actor for TreeUnit {
     type Context = Context<Self>;
 
-    fn started(&mut self, _: &mut Self::Context) {
+    fn started(&mut self, ctx: &mut Self::Context) {
         if self.unit.entry().state() == ActorState::Starting {
-            self.rebuild();
+            self.rebuild(ctx);
         }
     }
 }
@@ -114,7 +141,7 @@ impl Supervised for TreeUnit {
         self.grown = None;
         let _verdict = self
             .unit
-            .restart(ctx, |actor: &mut Self, _| actor.rebuild());
+            .restart(ctx, |actor: &mut Self, ctx| actor.rebuild(ctx));
     }
 }
 
@@ -133,7 +160,7 @@ impl Handler<GrowBatch> for TreeUnit {
         });
         // After a panic the forest is rebuilt from the log, which holds this batch too.
         self.grown = taken.ok();
-        self.settle();
+        self.settle(ctx);
     }
 }
 
@@ -165,30 +192,29 @@ impl Handler<AskTrees> for TreeUnit {
 impl Handler<StoreDamaged> for TreeUnit {
     type Result = ();
 
-    fn handle(&mut self, StoreDamaged(error): StoreDamaged, _: &mut Self::Context) {
-        // Several may have come upon the same damage; the trees are as of the log's end when it is made good.
-        let is_made_good = !self.soil.spiller.is_damaged(&error);
-        if is_made_good || self.soil.spiller.begin_again(&error).is_err() {
+    fn handle(&mut self, damaged: StoreDamaged, ctx: &mut Self::Context) {
+        let spiller = &self.soil.spiller;
+        // Several may have come upon the same damage.
+        let is_made_good = damaged.generation < spiller.generation();
+        if is_made_good || spiller.begin_again(&damaged.error).is_err() {
             return;
         }
         self.grown = None;
-        self.rebuild();
+        self.rebuild(ctx);
     }
 }
 
 impl Handler<ReadForest> for TreeUnit {
     type Result = ();
 
-    fn handle(&mut self, read: ReadForest, _: &mut Self::Context) {
+    fn handle(&mut self, read: ReadForest, ctx: &mut Self::Context) {
         let Some(grown) = &mut self.grown else { return };
         let part = grown.part(read.wanted, read.upto);
-        grown.spill();
-        let (spiller, upto) = (self.soil.spiller.clone(), grown.at);
-        drop(tokio::task::spawn_blocking(move || {
-            // A checkpoint without trees that are not in the store either would lose them.
-            if spiller.flush(upto).is_ok() {
+        // A checkpoint without trees that are not in the store either would lose them.
+        self.flush(ctx, move |flushed| {
+            if flushed {
                 drop(read.reply.send(part));
             }
-        }));
+        });
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use larum_event::{Event, Position, TenantId, limits};
-use larum_log::{LogReader, SpilledTree, StoredEvent};
+use larum_log::{LogReader, SpilledTree};
 use larum_tree::{Forest, ForestLimits, Partial, TreeMembers, key_hash};
 
 use crate::trees::TreeError;
@@ -31,10 +31,12 @@ pub(super) struct Gatherer {
 /// A tree that was grown again, alone in a forest.
 pub(super) struct Regrown {
     pub(super) forest: Forest,
+    /// Who grew it.
+    pub(super) gatherer: Gatherer,
     /// What it lacks.
     pub(super) why: Vec<Partial>,
-    /// The positions of its events, as far as they are in the forest.
-    pub(super) positions: Vec<Position>,
+    /// Since where the links hold by which the forest goes.
+    links_since: Option<Position>,
 }
 
 /// What was found so far.
@@ -55,11 +57,7 @@ struct Found {
 
 impl Gatherer {
     /// For a tree of `tenant` as it was at `upto`.
-    pub(super) fn new(
-        tenant: TenantId,
-        live: LiveTrees,
-        upto: Position,
-    ) -> Self {
+    pub(super) fn new(tenant: TenantId, live: LiveTrees, upto: Position) -> Self {
         let limits = ForestLimits {
             roots_per_tenant: usize::MAX,
             nodes_per_tenant: usize::MAX,
@@ -119,12 +117,7 @@ impl Gatherer {
     }
 
     /// Where to begin: the id itself, and the node on which the event with that id hangs.
-    fn seed(
-        &mut self,
-        id: &str,
-        found: &mut Found,
-        reading: &mut Forest,
-    ) -> Result<(), TreeError> {
+    fn seed(&mut self, id: &str, found: &mut Found, reading: &mut Forest) -> Result<(), TreeError> {
         let trace = format!("trace:{id}");
         let mut names: Vec<Arc<str>> = vec![id.into()];
         found.keys.extend([key_hash(id), key_hash(&trace)]);
@@ -160,7 +153,8 @@ impl Gatherer {
             }
             for key in fresh {
                 found.asked.insert(key);
-                for tree in self.live.checked(self.spilled.find(&self.tenant, key))? {
+                let spilled = self.spilled.find(&self.tenant, key);
+                for tree in self.live.checked(self.spilled.generation, spilled)? {
                     found.add_spilled(&tree, self.upto);
                 }
             }
@@ -196,7 +190,7 @@ impl Gatherer {
         Ok(before != (found.positions.len(), found.keys.len()))
     }
 
-    fn regrown(&mut self, found: Found, left_out: usize) -> Result<Regrown, TreeError> {
+    fn regrown(self, found: Found, left_out: usize) -> Result<Regrown, TreeError> {
         let mut why = Vec::new();
         let first = self.reader.first();
         let is_gone = |position: &&Position| **position < first;
@@ -214,22 +208,26 @@ impl Gatherer {
         }
         let mut regrown = Regrown {
             forest: Forest::new(self.limits),
+            gatherer: self,
             why,
-            positions: found.events.keys().copied().collect(),
+            links_since: None,
         };
-        self.insert(&found.events, &mut regrown.forest);
+        for (position, event) in &found.events {
+            regrown.insert(*position, event);
+        }
         Ok(regrown)
     }
+}
 
-    /// Puts events into a forest, in the order of the log, by the links that held for each.
-    fn insert(&self, events: &BTreeMap<Position, Event>, forest: &mut Forest) {
-        let mut since = None;
+impl Regrown {
+    /// Puts an event in, by the links that held for it.
+    pub(super) fn insert(&mut self, position: Position, event: &Event) {
+        self.gatherer
+            .follow(position, &mut self.links_since, &mut self.forest);
+        // What it reports was told when the event came.
         let mut reports = Vec::new();
-        for (position, event) in events {
-            self.follow(*position, &mut since, forest);
-            forest.insert(&self.tenant, event, *position, &mut reports);
-            reports.clear();
-        }
+        let tenant = &self.gatherer.tenant;
+        self.forest.insert(tenant, event, position, &mut reports);
     }
 }
 
@@ -245,10 +243,4 @@ impl Found {
         self.positions
             .extend(events.take_while(|position| *position <= upto));
     }
-}
-
-/// Events that were found elsewhere, by position.
-pub(super) fn by_position(events: Vec<StoredEvent>) -> BTreeMap<Position, Event> {
-    let events = events.into_iter();
-    events.map(|one| (one.position, one.event)).collect()
 }

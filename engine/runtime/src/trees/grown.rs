@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use larum_event::{Event, LinkSet, Position, RecordBody, RuleSetActivated};
+use larum_event::{Event, LinkSet, Position, RecordBody, RuleSetActivated, Timestamp};
 use larum_log::{LogError, LogReader, Part, PartHash};
 use larum_tree::{Forest, ForestLimits, TreeReport};
 use tracing::{info, warn};
@@ -45,8 +45,8 @@ pub(crate) struct Grown {
     pub(crate) at: Position,
     /// Which links hold where.
     pub(crate) history: LinkHistory,
-    /// What events could not be taken as they say.
-    pub(crate) reports: Vec<TreeReport>,
+    /// What events could not be taken as they say, each with the event's time.
+    pub(crate) reports: Vec<(TreeReport, Timestamp)>,
     soil: Soil,
     /// Since where the links hold by which the forest goes.
     links_since: Option<Position>,
@@ -204,7 +204,9 @@ impl Grown {
     fn activated(&mut self, at: Position, activated: &RuleSetActivated) {
         match self.soil.rulebook.load(&activated.files) {
             Ok(set) => self.use_links(at, set.links()),
-            Err(_) => warn!(position = %at, "rules do not load any more, their links are not known"),
+            Err(_) => {
+                warn!(position = %at, "rules do not load any more, their links are not known")
+            }
         }
     }
 
@@ -230,11 +232,20 @@ impl Grown {
             self.links_since = Some(*since);
             self.forest.use_links(links);
         }
-        let tenant = &event.envelope().tenant;
+        let envelope = event.envelope();
+        let mut reports = Vec::new();
         self.forest
-            .insert(tenant, event, position, &mut self.reports);
+            .insert(&envelope.tenant, event, position, &mut reports);
+        let time = envelope.time;
+        self.reports
+            .extend(reports.into_iter().map(|report| (report, time)));
         self.at = self.at.max(position);
         self.events += 1;
+    }
+
+    /// Where trees go.
+    pub(crate) fn spiller(&self) -> &Spiller {
+        &self.soil.spiller
     }
 
     /// Hands on what the forest had to let go. Returns whether it is time to write it.

@@ -67,7 +67,10 @@ mod tests {
         assert!(!history.add(Position(6), &links("a")));
         assert!(history.add(Position(9), &links("b")));
         let since = |position| history.at(Position(position)).map(|(since, _)| since.0);
-        assert_eq!([since(5), since(6), since(9), since(10)], [None, Some(5), Some(5), Some(9)]);
+        assert_eq!(
+            [since(5), since(6), since(9), since(10)],
+            [None, Some(5), Some(5), Some(9)]
+        );
     }
 
     #[test]

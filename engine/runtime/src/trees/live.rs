@@ -12,19 +12,29 @@ use crate::credit::tell;
 use crate::readers::Readers;
 use crate::supervise::Seat;
 use crate::trees::TreeError;
-use crate::trees::grown::Grown;
+use crate::trees::grown::{Grown, Soil};
 use crate::trees::spill::{Spilled, Spiller};
 
 /// Where trees are asked for. Clones are the same place.
 #[derive(Clone)]
 pub(crate) struct LiveTrees {
-    pub(crate) seat: Seat<TreeUnit>,
-    pub(crate) readers: Readers,
-    pub(crate) spiller: Spiller,
-    pub(crate) limits: ForestLimits,
+    seat: Seat<TreeUnit>,
+    readers: Readers,
+    spiller: Spiller,
+    limits: ForestLimits,
 }
 
 impl LiveTrees {
+    /// Those that sit in `seat`.
+    pub(crate) fn new(seat: Seat<TreeUnit>, soil: &Soil) -> Self {
+        Self {
+            seat,
+            readers: soil.readers.clone(),
+            spiller: soil.spiller.clone(),
+            limits: soil.limits,
+        }
+    }
+
     /// How much of a tree there may be.
     pub(super) fn limits(&self) -> ForestLimits {
         self.limits
@@ -73,13 +83,18 @@ impl LiveTrees {
     }
 
     /// What the store answered. A damaged one is made anew, and until then there is no answer.
-    pub(super) fn checked<T>(&self, answer: Result<T, LogError>) -> Result<T, TreeError> {
+    pub(super) fn checked<T>(
+        &self,
+        generation: u64,
+        answer: Result<T, LogError>,
+    ) -> Result<T, TreeError> {
         answer.map_err(|error| {
             if !error.is_damage() {
                 return error.into();
             }
             if let Some(address) = self.seat.address() {
-                let damaged = StoreDamaged(Arc::new(error));
+                let error = Arc::new(error);
+                let damaged = StoreDamaged { error, generation };
                 // An actor that is gone builds the trees anew when it is back.
                 drop(tell(&address.recipient(), damaged));
             }

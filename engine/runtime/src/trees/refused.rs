@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Addr;
-use larum_event::{Channel, Event, EventId, Fill, Severity, Span, TenantId, limits};
+use larum_event::{Channel, Event, EventId, Fill, Severity, Span, TenantId, Timestamp, limits};
 use larum_tree::TreeReport;
 use serde_json::json;
 use tracing::{debug, warn};
@@ -46,8 +46,8 @@ impl Refusals {
     }
 
     /// Counts reports, and puts those that concern security into the log.
-    pub(crate) fn tell(&self, reports: &[TreeReport]) {
-        for report in reports {
+    pub(crate) fn tell(&self, reports: &[(TreeReport, Timestamp)]) {
+        for (report, time) in reports {
             let kind = match report {
                 TreeReport::SelfParent { .. } => "self_parent",
                 TreeReport::CycleRefused { .. } => "cycle",
@@ -64,7 +64,7 @@ impl Refusals {
             } = report
                 && self.is_to_be_told(tenant)
             {
-                self.put(foreign_root(tenant, root, event));
+                self.put(foreign_root(tenant, root, event, *time));
             }
         }
     }
@@ -88,24 +88,26 @@ impl Refusals {
     }
 
     fn put(&self, event: Option<Event>) {
-        let sent = event.zip(self.credits.try_acquire(1)).map(|(event, permit)| {
-            let batch = Batch {
-                head: AppendHead {
-                    deadline: None,
-                    reply: None,
-                },
-                items: [(event, self.clock.now())].into(),
-                permit,
-            };
-            send_batch(&self.log.clone().recipient(), batch).is_ok()
-        });
+        let sent = event
+            .zip(self.credits.try_acquire(1))
+            .map(|(event, permit)| {
+                let batch = Batch {
+                    head: AppendHead {
+                        deadline: None,
+                        reply: None,
+                    },
+                    items: [(event, self.clock.now())].into(),
+                    permit,
+                };
+                send_batch(&self.log.clone().recipient(), batch).is_ok()
+            });
         if sent != Some(true) {
             warn!("the event that a tenant named a root of another is not in the log");
         }
     }
 }
 
-fn foreign_root(tenant: &TenantId, root: &str, event: &EventId) -> Option<Event> {
+fn foreign_root(tenant: &TenantId, root: &str, event: &EventId, time: Timestamp) -> Option<Event> {
     let mut hasher = blake3::Hasher::new();
     for part in [tenant.as_str(), root, event.as_str()] {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -116,6 +118,7 @@ fn foreign_root(tenant: &TenantId, root: &str, event: &EventId) -> Option<Event>
         "id": format!("{id}.tree_refused"),
         "type": "larum.tree_refused",
         "source": "larum",
+        "time": time.to_string(),
         "channel": "$sys",
         "severity": "high",
         "causationId": event.as_str(),
@@ -130,7 +133,7 @@ fn foreign_root(tenant: &TenantId, root: &str, event: &EventId) -> Option<Event>
         },
     });
     let fill = Fill {
-        arrived: larum_event::Timestamp::MIN,
+        arrived: Timestamp::MIN,
         new_id: &|| EventId::new("larum").expect("a word is a valid name"),
         source: None,
         channel: &Channel::system(),

@@ -38,6 +38,8 @@ struct Waiting {
     /// Their keys.
     keys: HashSet<u64>,
     finder: TreeFinder,
+    /// How often the store was begun again.
+    generation: u64,
     /// Some were let go without having been written.
     is_short: bool,
 }
@@ -46,6 +48,8 @@ struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Spilled {
     spiller: Spiller,
+    /// Of which store.
+    pub(crate) generation: u64,
     finder: TreeFinder,
 }
 
@@ -56,6 +60,7 @@ impl Spiller {
             trees: Vec::new(),
             keys: HashSet::new(),
             finder: store.finder(),
+            generation: 0,
             is_short: false,
         };
         Self(Arc::new(Inner {
@@ -78,17 +83,24 @@ impl Spiller {
 
     /// Every tree that memory let go up to here is in the store.
     pub(crate) fn upto(&self) -> Position {
-        self.store().as_ref().map_or(Position::START, TreeStore::upto)
+        self.store()
+            .as_ref()
+            .map_or(Position::START, TreeStore::upto)
     }
 
     /// What the store knows of links; nothing when it is damaged, which whoever reads the log makes good.
     pub(crate) fn links(&self) -> Result<Vec<(Position, Vec<u8>)>, LogError> {
-        self.store().as_ref().map_or(Ok(Vec::new()), TreeStore::links)
+        self.store()
+            .as_ref()
+            .map_or(Ok(Vec::new()), TreeStore::links)
     }
 
     /// Keeps links that came into force.
     pub(crate) fn keep_links(&self, at: Position, links: Vec<u8>) {
-        let kept = self.store().as_mut().map(|store| store.keep_links(at, links));
+        let kept = self
+            .store()
+            .as_mut()
+            .map(|store| store.keep_links(at, links));
         // Told; the log has them, and the next start reads it when they are not here.
         drop(self.tell(kept.unwrap_or(Ok(()))));
     }
@@ -107,7 +119,9 @@ impl Spiller {
             waiting.forget(WAITING_MOST / 2);
             waiting.is_short = true;
             drop(waiting);
-            error!("trees that memory let go cannot be written, some are not found before the next start");
+            error!(
+                "trees that memory let go cannot be written, some are not found before the next start"
+            );
             return true;
         }
         waiting.trees.len() >= BATCH
@@ -165,18 +179,25 @@ impl Spiller {
         self.tell(dropped.unwrap_or(Ok(())))
     }
 
+    /// How often the store was begun again.
+    pub(crate) fn generation(&self) -> u64 {
+        self.waiting().generation
+    }
+
     /// The store is damaged: an empty one takes its place, to be filled by reading the log again.
     pub(crate) fn begin_again(&self, found: &LogError) -> Result<(), Arc<LogError>> {
         let mut place = self.store();
         let Some(store) = place.take() else {
             return Ok(());
         };
+        error!(%found, "the store of trees is damaged and made anew from the log");
         let begun = store.begin_again(found).map(|store| {
             let mut waiting = self.waiting();
             waiting.finder = store.finder();
             let all = waiting.trees.len();
             waiting.forget(all);
             waiting.is_short = false;
+            waiting.generation += 1;
             drop(waiting);
             *place = Some(store);
         });
@@ -198,8 +219,10 @@ impl Spiller {
 
     /// Finds what memory let go.
     pub(crate) fn spilled(&self) -> Spilled {
+        let waiting = self.waiting();
         Spilled {
-            finder: self.waiting().finder.another(),
+            finder: waiting.finder.another(),
+            generation: waiting.generation,
             spiller: self.clone(),
         }
     }
