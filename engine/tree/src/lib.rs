@@ -66,7 +66,11 @@ mod query;
 
 mod incident;
 
+mod caption;
+
 mod text;
+
+mod export;
 
 mod checkpoint;
 
@@ -75,6 +79,7 @@ mod error;
 mod ask;
 
 pub use error::{AskError, RestoreError};
+pub use export::{Format, UnknownFormat, export};
 pub use forest::{Forest, ForestLimits, ForestStats, RootSummary};
 pub use incident::{
     IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie, TiedBy,
