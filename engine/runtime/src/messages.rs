@@ -7,9 +7,7 @@
 use std::sync::Arc;
 
 use actix::Message;
-use larum_event::{
-    EpochCommit, Event, Match, Position, Record, RecordBody, Span, Timestamp,
-};
+use larum_event::{EpochCommit, Event, Match, Position, Record, RecordBody, Span, Timestamp};
 use larum_log::{Appended, LogError, Part};
 use larum_pipeline::{Item, LeftOut, Matched, WatermarkStep, WindowAnswer};
 use larum_window::Window;
