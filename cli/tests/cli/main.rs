@@ -28,6 +28,7 @@ mod page;
 mod replay;
 mod rule_cases;
 mod rules;
+mod searches;
 mod serve;
 mod sigma;
 mod writing_rules;
