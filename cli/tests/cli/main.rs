@@ -20,6 +20,7 @@ mod exceptions;
 mod explain;
 mod help;
 mod known_answers;
+mod links_page;
 mod matches;
 mod mistakes;
 mod near_misses;

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use larum_event::Span;
 use larum_log::{LogError, NewCheckpoint, Part};
-use larum_pipeline::SEMANTICS_VERSION;
+use larum_pipeline::{KINSHIP_PART, SEMANTICS_VERSION};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -108,6 +108,11 @@ impl Core {
                 parts.push((piece_name(&name, number), piece));
             }
         }
+        let kinship = self.trees.iter();
+        parts.extend(kinship.map(|trees| {
+            let bytes = trees.checkpoint();
+            (KINSHIP_PART.to_owned(), Part::Bytes(bytes))
+        }));
         let (reply, answer) = oneshot::channel();
         // Trees that are being rebuilt have no part: the next start builds them from the log.
         if let Some(trees) = self.parts.trees.address()
