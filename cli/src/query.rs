@@ -1,8 +1,11 @@
-//! Where `events`, `alerts` and `tree` look: a running engine over HTTP, or a store no engine has open.
+//! Where `events`, `alerts`, `tree`, `incidents` and their like look: a running engine over HTTP, or a store no engine has open.
 
 mod client;
 mod filters;
+mod grown;
+mod reply;
 mod store;
+mod tenant;
 
 use std::path::PathBuf;
 
@@ -12,9 +15,12 @@ use serde_json::Value;
 
 use crate::error::CliError;
 
-pub use client::Client;
+pub use client::{Client, in_path};
 pub use filters::{Filters, Wanted};
+pub use grown::Grown;
+pub use reply::{Answer, Missing, Reply, What};
 pub use store::Store;
+pub use tenant::Whose;
 
 /// Where to look
 #[derive(Debug, Args)]

@@ -1,0 +1,41 @@
+//! What comes of a question about one thing.
+
+use larum_event::Position;
+
+/// What comes of a question.
+pub enum Reply {
+    /// This.
+    Found(Answer),
+    /// There is no such thing.
+    Missing(Missing),
+}
+
+/// An answer, as it is shown.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// What is shown, without the line feed at its end.
+    pub body: String,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+    /// How much there is on all pages, where that is told.
+    pub total: Option<u64>,
+    /// As of which position of the log it is told.
+    pub as_of: Option<Position>,
+}
+
+/// Why there is nothing to show.
+pub struct Missing {
+    /// What is missing.
+    pub what: What,
+    /// A sentence about it.
+    pub message: String,
+}
+
+/// What is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A tree, or an incident: nothing is known by that id.
+    Everything,
+    /// The other end of a path.
+    OtherEnd,
+}
