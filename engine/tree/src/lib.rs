@@ -36,6 +36,15 @@ mod query;
 )]
 mod incident;
 
+mod difference;
+
+mod timeline;
+
+mod select;
+
+#[cfg(test)]
+mod sketch;
+
 mod members;
 
 mod gather;
@@ -46,7 +55,7 @@ mod checkpoint;
 
 mod error;
 
-pub use error::RestoreError;
+pub use error::{AskError, RestoreError};
 pub use forest::{Forest, ForestLimits, ForestStats, RootSummary, root_of};
 pub use incident::{
     IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie, TiedBy,
@@ -54,7 +63,9 @@ pub use incident::{
 pub use members::{TreeId, TreeMembers, key_hash};
 pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
 pub use report::TreeReport;
+pub use select::select;
 pub use text::{Colour, TextStyle, to_text};
+pub use timeline::{fold_repeats, timeline};
 pub use view::{
     AlertMark, Cause, Counts, EdgeKind, Fold, NodeKind, Partial, TreeEdge, TreeEvent, TreeNode,
     TreeView, Why,
