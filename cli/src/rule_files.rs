@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use larum_event::{RuleFile, limits};
-use larum_rule::RuleLoader;
+use larum_rule::{RuleLoader, is_link_file};
 use larum_sigma::SigmaFrontEnd;
 
 /// Name of folders that hold the tests of the rules beside them.
@@ -82,9 +82,14 @@ pub fn loader() -> RuleLoader {
     RuleLoader::default().with(SigmaFrontEnd)
 }
 
-/// Whether a file of a set holds rules; TOML only says something about those beside it.
+/// Whether a file of a set holds rules; TOML only says something about those beside it, and files of links
+/// something about all of them.
 pub fn holds_rules(path: &str) -> bool {
-    !path.ends_with(".toml")
+    !is_toml(path) && !is_link_file(path)
+}
+
+fn is_toml(path: &str) -> bool {
+    path.ends_with(".toml")
 }
 
 /// Reads every file of a rule set in `folder` and below, sorted by path.
@@ -140,7 +145,7 @@ fn found(folder: &Path) -> Result<Vec<(String, PathBuf)>, RuleFilesError> {
     }
     let mut found = Vec::new();
     collect(folder, "", 0, &loader(), &mut found)?;
-    if !found.iter().any(|(name, _)| holds_rules(name)) {
+    if found.iter().all(|(name, _)| is_toml(name)) {
         return Err(RuleFilesError::Empty {
             path: folder.to_owned(),
         });

@@ -7,6 +7,9 @@ mod explain;
 mod fields;
 
 mod list;
+
+mod links;
+
 mod live;
 
 mod new;
@@ -65,7 +68,7 @@ Examples:
     Test(test::Test),
     Explain(explain::Explain),
     Bench(bench::Bench),
-    /// List the rules of a folder, or those in force in an engine
+    /// List the rules and links of a folder, or the rules in force in an engine
     #[command(after_help = "\
 With --server the rules are those that a running engine evaluates, with what it has counted of each since it started.
 
@@ -80,7 +83,7 @@ Examples:
         /// The address of a running engine
         #[arg(long, value_name = "URL", conflicts_with = "rules")]
         server: Option<String>,
-        /// Write JSON: one object per rule
+        /// Write JSON: one object per rule, then one per link and entity
         #[arg(long)]
         json: bool,
     },
@@ -245,6 +248,8 @@ fn check(folder: &Path, strict: bool, json: bool) -> Result<Exit, CliError> {
             "ok": set.is_some(),
             "files": files.len(),
             "rules": set.map_or(&[][..], RuleSet::rules).iter().map(list::object).collect::<Vec<_>>(),
+            "links": set.map_or(&[][..], |set| &set.links().links).iter().map(links::link).collect::<Vec<_>>(),
+            "entities": set.map_or(&[][..], |set| &set.links().entities).iter().map(links::entity).collect::<Vec<_>>(),
             "findings": findings.iter().map(finding).collect::<Vec<_>>(),
         });
         writeln!(out, "{report}")?;
@@ -254,9 +259,13 @@ fn check(folder: &Path, strict: bool, json: bool) -> Result<Exit, CliError> {
         }
         let verdict = match set {
             Some(set) => format!(
-                "{}: {} in {}",
+                "{}: {}{} in {}",
                 styled(GOOD, "ok"),
                 counted(set.rules().len() as u64, "rule"),
+                match set.links().links.len() as u64 {
+                    0 => String::new(),
+                    links => format!(" and {}", counted(links, "link")),
+                },
                 counted(files.len() as u64, "file")
             ),
             None => format!("{}: the rules do not load", styled(BAD, "error")),

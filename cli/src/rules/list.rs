@@ -7,6 +7,7 @@ use larum_event::WindowSpec;
 use larum_rule::{Exception, Rule};
 use serde_json::{Value, json};
 
+use super::links;
 use super::why::{WIDTH, fitted};
 use crate::error::{CliError, Exit};
 use crate::table::{self, Cell};
@@ -27,8 +28,15 @@ pub fn list(folder: &Path, json: bool) -> Result<Exit, CliError> {
         for rule in set.rules() {
             writeln!(out, "{}", object(rule))?;
         }
+        for link in &set.links().links {
+            writeln!(out, "{}", links::link(link))?;
+        }
+        for entity in &set.links().entities {
+            writeln!(out, "{}", links::entity(entity))?;
+        }
     } else {
         write_table(&mut out, set.rules())?;
+        links::write_tables(&mut out, set.links())?;
     }
     out.flush()?;
     Ok(Exit::Done)

@@ -305,6 +305,69 @@ fn rules_are_listed_for_people_and_for_machines() {
 }
 
 #[test]
+fn links_are_listed_below_the_rules_and_belong_to_every_case() {
+    let folder = Folder::new();
+    folder.write("rules/auth/two/rule.rhai", RULE);
+    folder.write(
+        "rules/links/links.rhai",
+        "link(\"process\").on([\"a.b\", \"a.c\"]).scope(short_host(\"data.host\")).id(\"data.id\")\n\
+         .or_id([number(\"data.pid\"), \"time\"]).parent(\"data.parent\").joins(\"1h\", 5);\n\
+         entity(\"hash\").from([lower(\"data.sha256\"), \"data.md5\"]);\n",
+    );
+    let ran = folder.run(&["rules", "list"]).exits(0);
+    assert_eq!(
+        ran.stdout,
+        "id                 severity  fires             title\n\
+         auth.two_failures  high      count >= 2 in 1m  Two failures\n\
+         \n\
+         link     on      id                                    parent\n\
+         process  a.b +1  short_host(data.host)/data.id, shor…  short_host(data.host)/data.parent\n\
+         \n\
+         entity  on           from\n\
+         hash    every topic  lower(data.sha256), data.md5\n"
+    );
+    let listed = folder
+        .run(&["rules", "list", "--json"])
+        .exits(0)
+        .json_lines();
+    let [_, link, entity] = listed.as_slice() else {
+        panic!("{listed:?}");
+    };
+    assert_eq!(link["link"], "process");
+    assert_eq!(link["ids"][1][0], "number(data.pid)");
+    assert_eq!(link["joins"]["most"], 5);
+    assert_eq!(entity["from"][0], "lower(data.sha256)");
+    let ran = folder.run(&["rules", "check"]).exits(0);
+    shows(&ran, "ok: 1 rule and 1 link in 2 files, 0 errors");
+    let report = folder
+        .run(&["rules", "check", "--json"])
+        .exits(0)
+        .json_lines();
+    assert_eq!(report[0]["links"][0], *link);
+    assert_eq!(report[0]["entities"][0], *entity);
+    // A folder of links has no rules that could be tested, and is none that lacks cases.
+    let cases = format!("{FOLDER}/cases/fires.ndjson");
+    folder.write(&cases, failures(&[0, 60]));
+    folder.write(&cases.replace("fires", "quiet"), failures(&[0, 61]));
+    let ran = folder.run(&["rules", "test", "--fail-on-empty"]).exits(0);
+    assert_eq!(
+        ran.stdout,
+        "ok     auth/two  1 firing, 1 quiet\n1 folder, 2 cases: 1 ok, 0 failed, 0 empty\n"
+    );
+}
+
+#[test]
+fn a_folder_of_links_alone_loads() {
+    let folder = Folder::new();
+    folder.write("rules/links.rhai", "link(\"file\").id(\"data.sha256\");");
+    let ran = folder.run(&["rules", "check", "--strict"]).exits(0);
+    shows(
+        &ran,
+        "ok: 0 rules and 1 link in 1 file, 0 errors, 0 warnings",
+    );
+}
+
+#[test]
 fn detect_counts_an_event_that_is_there_twice_once() {
     let folder = Folder::new();
     folder.write("rules/rule.rhai", RULE);
@@ -326,6 +389,13 @@ fn shipped(arguments: &[&str]) -> Ran {
     Folder::new().run(&[&["rules"], arguments, &named].concat())
 }
 
+/// The rules that we ship, as listed.
+fn rules_listed() -> Vec<serde_json::Value> {
+    let mut listed = shipped(&["list", "--json"]).exits(0).json_lines();
+    listed.retain(|line| line["id"].is_string());
+    listed
+}
+
 #[test]
 fn the_rules_that_we_ship_pass_at_least_two_cases_of_each_kind() {
     let ran = shipped(&["test", "--fail-on-empty", "--json"]).exits(0);
@@ -343,7 +413,7 @@ fn the_rules_that_we_ship_pass_at_least_two_cases_of_each_kind() {
 
 #[test]
 fn the_rules_that_we_ship_say_what_an_analyst_asks_first() {
-    for rule in shipped(&["list", "--json"]).exits(0).json_lines() {
+    for rule in rules_listed() {
         let id = &rule["id"];
         assert!(rule["title"].is_string(), "{id} has no title");
         for member in ["references", "false_positives", "group_by"] {
@@ -356,7 +426,7 @@ fn the_rules_that_we_ship_say_what_an_analyst_asks_first() {
 
 #[test]
 fn the_rules_that_we_ship_stand_in_every_area_and_name_techniques_where_there_are_some() {
-    let rules = shipped(&["list", "--json"]).exits(0).json_lines();
+    let rules = rules_listed();
     assert!(rules.len() >= 30, "{} rules", rules.len());
     for area in [
         "authentication",
@@ -392,7 +462,7 @@ fn every_topic_that_our_rules_read_is_described_and_every_description_is_used() 
         .iter()
         .map(|topic| TopicPattern::new(topic["pattern"].as_str().unwrap()).unwrap())
         .collect();
-    let rules = shipped(&["list", "--json"]).exits(0).json_lines();
+    let rules = rules_listed();
     let topics: Vec<Topic> = rules
         .iter()
         .flat_map(|rule| rule["on"].as_array().unwrap())

@@ -8,12 +8,15 @@
 //! `data.process.pid`. Arrays are not entered. Where a member's own name holds a dot, as in
 //! `{"a.b": 1}`, the path `a.b` finds it too; where both forms are there, the nested one wins.
 
+mod each;
 mod scan;
 
 use crate::event::Event;
 use crate::limits;
 use crate::value::Value;
+pub(crate) use each::{Found, each_value};
 use scan::Scan;
+pub(crate) use scan::characters;
 
 /// The paths that somebody reads, each with a slot.
 #[derive(Debug, Clone, Default)]

@@ -45,7 +45,7 @@ pub enum Climbed {
 pub struct Kin {
     /// Its id as answers show it, such as `login-77` or `process:ws5/{E2C04BB9-..}`.
     pub id: Arc<str>,
-    /// `step`, `trace`, `alert` or the name of a link.
+    /// `step`, `trace` or the name of a link.
     pub kind: Arc<str>,
     /// What people call it.
     pub label: Option<Arc<str>>,

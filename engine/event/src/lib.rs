@@ -28,6 +28,8 @@ pub mod decode;
 
 mod fields;
 
+pub mod search;
+
 mod policy;
 
 mod rejection;

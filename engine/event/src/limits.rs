@@ -152,3 +152,9 @@ pub const SEEN_KEYS: usize = 100_000;
 pub const PAGE_DEFAULT: usize = 100;
 /// Largest page of a query.
 pub const PAGE_MOST: usize = 1_000;
+/// Longest search in bytes.
+pub const SEARCH_BYTES: usize = 4_096;
+/// Most terms of a search, values of lists counted one by one.
+pub const SEARCH_TERMS: usize = 256;
+/// Deepest nesting of parentheses and negations of a search.
+pub const SEARCH_DEPTH: usize = 32;

@@ -122,7 +122,7 @@ impl CheckpointStore {
                 Err(error) => return Err(error),
             }
         }
-        create(&path)?;
+        create(&path, FORMAT, |file| file.execute_batch(TABLES))?;
         let connection = connect(&path)?;
         Ok(Self { path, connection })
     }
@@ -146,7 +146,7 @@ impl CheckpointStore {
         self.connection =
             Connection::open_in_memory().map_err(LogError::sqlite("let go of", &self.path))?;
         move_away(&self.path, &error)?;
-        create(&self.path)?;
+        create(&self.path, FORMAT, |file| file.execute_batch(TABLES))?;
         self.connection = connect(&self.path)?;
         self.write(checkpoint).map_err(|error| match error {
             Unsaved::Missing { part } => LogError::MissingPart { part },
@@ -366,7 +366,12 @@ fn digest<'a>(
     *hasher.finalize().as_bytes()
 }
 
-fn create(path: &Path) -> Result<(), LogError> {
+/// Makes a file of the log that can be made again at any time. It gets its name when it is complete.
+pub(crate) fn create(
+    path: &Path,
+    format: i32,
+    fill: impl FnOnce(&Connection) -> Result<(), rusqlite::Error>,
+) -> Result<(), LogError> {
     let unfinished = path.with_extension("new");
     // A crash may have left one behind.
     match std::fs::remove_file(&unfinished) {
@@ -379,8 +384,8 @@ fn create(path: &Path) -> Result<(), LogError> {
         let connection = Connection::open(&unfinished)?;
         connection.execute_batch("BEGIN")?;
         connection.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
-        connection.pragma_update(None, "user_version", FORMAT)?;
-        connection.execute_batch(TABLES)?;
+        connection.pragma_update(None, "user_version", format)?;
+        fill(&connection)?;
         connection.execute_batch("COMMIT")
     };
     make().map_err(full_or("create", &unfinished))?;
@@ -400,9 +405,10 @@ fn connect(path: &Path) -> Result<Connection, LogError> {
 }
 
 /// Whether the file itself is at fault, and not the disk or somebody else's lock.
-fn is_damage(error: &LogError) -> bool {
+pub(crate) fn is_damage(error: &LogError) -> bool {
     match error {
         LogError::NotALog { found, .. } => *found == 0,
+        LogError::TreesDamaged { .. } => true,
         LogError::Sqlite { source, .. } => matches!(
             source.sqlite_error_code(),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
@@ -425,9 +431,10 @@ fn is_damage(error: &LogError) -> bool {
     }
 }
 
-fn move_away(path: &Path, error: &LogError) -> Result<(), LogError> {
+/// Moves a damaged file away, and says so.
+pub(crate) fn move_away(path: &Path, error: &LogError) -> Result<(), LogError> {
     let away = path.with_extension("damaged.db");
-    tracing::warn!(%error, away = %away.display(), "checkpoints are damaged and moved away");
+    tracing::warn!(%error, away = %away.display(), "a file beside the log is damaged and moved away");
     std::fs::rename(path, &away).map_err(LogError::io("move", path))?;
     for suffix in ["-wal", "-shm"] {
         match std::fs::remove_file(beside(path, suffix)) {

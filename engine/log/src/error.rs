@@ -54,6 +54,14 @@ pub enum LogError {
         /// Which part.
         part: String,
     },
+    /// The trees that memory let go do not read back. They can be made again from the log.
+    #[error("the trees in {} are damaged: {what}", path.display())]
+    TreesDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// A file that stands where a part of the log should, and is none.
     #[error("{} is not part of a larum log (application id {found:#010x}); move it away", path.display())]
     NotALog {

@@ -23,11 +23,17 @@ mod query;
 
 mod search;
 
+mod positions;
+
 mod wanted;
+
+mod sought;
 
 mod paging;
 
 mod checkpoint;
+
+mod trees;
 
 mod maintenance;
 
@@ -71,4 +77,5 @@ pub use maintenance::{Maintenance, PartitionExtent};
 pub use options::LogOptions;
 pub use query::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
 pub use reader::LogReader;
+pub use trees::{SpilledTree, TreeFinder, TreeStore};
 pub use writer::Log;

@@ -3,7 +3,7 @@
 //! A number takes a byte or two where the name would take twenty, an index over it is a fifth of the
 //! size, and a partition that does not know a name is skipped without a look at its records.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -121,4 +121,27 @@ pub(crate) fn all(
         .prepare_cached("SELECT id, text FROM names WHERE role = ?1")?
         .query_map([role.number()], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
+}
+
+/// The numbers of the names of a role that `fits`; `None` where there are more than `most` names.
+pub(crate) fn fitting(
+    connection: &Connection,
+    role: Role,
+    most: usize,
+    fits: impl Fn(&str) -> bool,
+) -> Result<Option<HashSet<i64>>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached("SELECT id, text FROM names WHERE role = ?1")?;
+    let mut rows = statement.query([role.number()])?;
+    let (mut numbers, mut seen) = (HashSet::new(), 0);
+    while let Some(row) = rows.next()? {
+        seen += 1;
+        if seen > most {
+            return Ok(None);
+        }
+        // Names are texts of events, so they are valid.
+        if row.get_ref(1)?.as_str().is_ok_and(&fits) {
+            numbers.insert(row.get(0)?);
+        }
+    }
+    Ok(Some(numbers))
 }

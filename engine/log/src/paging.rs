@@ -1,9 +1,10 @@
 //! Where a page of a query ended, as a text that the next request hands back.
 //!
 //! It names a position, not a number of events, so pages stay disjoint and whole while the log grows. It
-//! carries a fingerprint of the filters, so that it cannot be used with others by mistake.
+//! carries a fingerprint of the filters, so that it cannot be used with others by mistake, and the time of
+//! the first page where the filters count from it.
 
-use larum_event::Position;
+use larum_event::{Position, Timestamp};
 
 use crate::error::LogError;
 use crate::query::EventQuery;
@@ -15,29 +16,36 @@ pub(crate) struct Cursor {
     pub(crate) reached: Position,
     /// Matches still to be left out because of the query's offset.
     pub(crate) skip: usize,
+    /// What times such as `last:1h` count from.
+    pub(crate) now: Option<Timestamp>,
 }
 
 impl Cursor {
     /// The text that stands for it.
     pub(crate) fn text(self, query: &EventQuery) -> String {
-        format!(
-            "1-{:x}-{:x}-{:x}",
-            self.reached.0,
-            self.skip,
-            fingerprint(query)
-        )
+        let Self { reached, skip, now } = self;
+        let (reached, print) = (reached.0, fingerprint(query));
+        match now {
+            None => format!("1-{reached:x}-{skip:x}-{print:x}"),
+            Some(now) => format!("2-{reached:x}-{skip:x}-{:x}-{print:x}", now.as_nanos()),
+        }
     }
 
     /// Reads the query's own cursor.
     pub(crate) fn parse(text: &str, query: &EventQuery) -> Result<Self, LogError> {
         let read = || {
-            let mut numbers = text
-                .strip_prefix("1-")?
+            let (version, rest) = text.split_once('-')?;
+            let mut numbers = rest
                 .split('-')
                 .map(|number| u64::from_str_radix(number, 16).ok());
             let cursor = Self {
                 reached: Position(numbers.next()??),
                 skip: usize::try_from(numbers.next()??).ok()?,
+                now: match version {
+                    "1" => None,
+                    "2" => Some(Timestamp::from_nanos(numbers.next()??.cast_signed())),
+                    _ => return None,
+                },
             };
             let same = numbers.next()?? == fingerprint(query);
             (same && numbers.next().is_none()).then_some(cursor)
@@ -54,15 +62,19 @@ fn fingerprint(query: &EventQuery) -> u64 {
         cursor: None,
         limit: 0,
         offset: 0,
+        search: None,
         ..query.clone()
     };
-    let hash = blake3::hash(format!("{filters:?}").as_bytes());
+    let search = query.search.as_ref().map(ToString::to_string);
+    let hash = blake3::hash(format!("{filters:?} {search:?}").as_bytes());
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 #[cfg(test)]
 mod tests {
+    use larum_event::search::Search;
+
     use super::*;
 
     #[test]
@@ -74,6 +86,7 @@ mod tests {
         let cursor = Cursor {
             reached: Position(77),
             skip: 3,
+            now: None,
         };
         let text = cursor.text(&query);
         assert_eq!(Cursor::parse(&text, &query).unwrap(), cursor);
@@ -88,5 +101,23 @@ mod tests {
             assert!(Cursor::parse(broken, &longer).is_err(), "{broken}");
         }
         assert!(Cursor::parse(&format!("{text}-1"), &longer).is_err());
+    }
+
+    #[test]
+    fn a_cursor_of_the_last_hour_says_when_it_was() {
+        let of = |text: &str, now| EventQuery {
+            search: Some(Search::parse(text, Timestamp::from_nanos(now)).unwrap()),
+            ..EventQuery::default()
+        };
+        let cursor = Cursor {
+            reached: Position(7),
+            skip: 0,
+            now: Some(Timestamp::from_nanos(-5)),
+        };
+        let text = cursor.text(&of("last:1h", -5));
+        assert_eq!(Cursor::parse(&text, &of("last:1h", 77)).unwrap(), cursor);
+        assert!(Cursor::parse(&text, &of("last:2h", -5)).is_err());
+        assert!(Cursor::parse(&text, &of("", -5)).is_err());
+        assert!(Cursor::parse(&text.replacen('2', "3", 1), &of("last:1h", -5)).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! `search`'s job. The order is that of the log. A page costs a bounded number of rows: when few events
 //! match and no index helps, it comes back short with a cursor to go on from, and never takes seconds.
 
+use larum_event::search::Search;
 use larum_event::{Event, Position, Severity, TenantId, Timestamp, TopicPattern, limits};
 
 use crate::error::{LogError, Unplaced};
@@ -39,6 +40,8 @@ pub struct EventQuery {
     pub id: Option<String>,
     /// Alerts of this rule.
     pub rule: Option<String>,
+    /// What else must hold; see [`Search`].
+    pub search: Option<Search>,
     /// Which end of the log comes first.
     pub order: Order,
     /// Where the page before ended: its [`EventPage::next`].
@@ -64,6 +67,7 @@ impl Default for EventQuery {
             correlation: None,
             id: None,
             rule: None,
+            search: None,
             order: Order::default(),
             cursor: None,
             limit: limits::PAGE_DEFAULT,
@@ -130,6 +134,25 @@ pub struct EventPage {
     pub complete: bool,
 }
 
+impl EventQuery {
+    /// What times count from, where the answer depends on it.
+    fn relative_to(&self) -> Option<Timestamp> {
+        let search = self.search.as_ref();
+        search
+            .filter(|search| search.is_relative())
+            .map(Search::now)
+    }
+
+    /// The same as of another time.
+    fn as_of(&self, now: Timestamp) -> Option<Self> {
+        let search = self.search.as_ref()?.at(now);
+        Some(Self {
+            search: Some(search),
+            ..self.clone()
+        })
+    }
+}
+
 impl LogReader {
     /// Searches the log.
     ///
@@ -146,6 +169,9 @@ impl LogReader {
             Some(text) => Some(Cursor::parse(text, query)?),
             None => None,
         };
+        // What the pages before took for the last hour stays the last hour.
+        let as_before = cursor.and_then(|cursor| query.as_of(cursor.now?));
+        let query = as_before.as_ref().unwrap_or(query);
         let head = self.head();
         let mut part = Part::between(Position::START, head.next());
         match (query.order, cursor) {
@@ -165,10 +191,12 @@ impl LogReader {
             Ended::Full => page.events.last().map(|last| Cursor {
                 reached: last.position,
                 skip: 0,
+                now: query.relative_to(),
             }),
             Ended::OutOfRows { reached } => Some(Cursor {
                 reached,
                 skip: page.skip,
+                now: query.relative_to(),
             }),
         };
         Ok(EventPage {
@@ -283,7 +311,7 @@ impl LogReader {
     }
 
     /// Looks into a partition; `None` when it was dropped meanwhile.
-    fn in_partition<T>(
+    pub(crate) fn in_partition<T>(
         &mut self,
         partition: &Partition,
         look: impl FnOnce(&rusqlite::Connection) -> Result<T, Unplaced>,
@@ -301,7 +329,7 @@ impl LogReader {
 }
 
 /// The pieces of `whole` that lie in each partition, oldest first.
-fn parts(partitions: &[Partition], whole: Part) -> Vec<(Partition, Part)> {
+pub(crate) fn parts(partitions: &[Partition], whole: Part) -> Vec<(Partition, Part)> {
     let ends = partitions
         .iter()
         .skip(1)

@@ -38,6 +38,13 @@ impl Recent {
         let skipped = after.next().0.checked_sub(first.0)?;
         Some(self.records.iter().skip(usize::try_from(skipped).ok()?))
     }
+
+    /// The record at a position, if it is held.
+    pub(crate) fn at(&self, position: Position) -> Option<&Record> {
+        let first = self.records.front()?.position;
+        let place = position.0.checked_sub(first.0)?;
+        self.records.get(usize::try_from(place).ok()?)
+    }
 }
 
 fn bytes_of(record: &Record) -> usize {

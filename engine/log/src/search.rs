@@ -13,10 +13,14 @@ use crate::identity::{Identity, link_key};
 use crate::partition::{self, State};
 use crate::query::{Collected, EventQuery, Order, StoredEvent};
 use crate::record;
+use crate::sought::{By, Named};
 use crate::wanted::{Wanted, select};
 
 /// What opening a partition counts for, in rows.
 pub(crate) const ROWS_PER_FILE: usize = 100;
+
+/// What reading an event's text counts for, in rows. A text is some microseconds' work, a row less than one.
+const ROWS_PER_TEXT: usize = 4;
 
 /// The positions between two others, both left out.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +57,7 @@ pub(crate) fn search(
     if misses_time(state, query) {
         return Ok(Ended::Everything);
     }
-    let Some(wanted) = Wanted::of(connection, query)? else {
+    let Some(wanted) = Wanted::of(connection, state, query)? else {
         return Ok(Ended::Everything);
     };
     let mut look = Look {
@@ -109,11 +113,19 @@ fn few_candidates(
     query: &EventQuery,
     part: Part,
 ) -> Result<Option<Vec<Position>>, rusqlite::Error> {
-    Ok(match (&query.id, &query.correlation) {
-        (Some(id), _) => Some(positions_of_id(connection, state, id, part)?),
-        (None, Some(correlation)) => Some(linked(connection, state, correlation, part)?),
-        (None, None) => None,
-    })
+    let Some(named) = Named::of(query) else {
+        return Ok(None);
+    };
+    let mut positions = Vec::new();
+    for text in named.texts {
+        positions.extend(match named.by {
+            By::Id => positions_of_id(connection, state, text, part)?,
+            By::Link => linked(connection, state, text, part)?,
+        });
+    }
+    positions.sort_unstable();
+    positions.dedup();
+    Ok(Some(positions))
 }
 
 /// Positions of events that may have this id, oldest first.
@@ -205,11 +217,36 @@ impl Look<'_> {
     /// Looks at one row; tells whether and why the search ends with it.
     fn at(&mut self, row: &Row<'_>) -> Result<Option<Ended>, Unplaced> {
         let position = position(row)?;
-        if self.wanted.holds(row, self.query)? && self.take(position)? {
+        let holds = match self.wanted.holds(row, self.query)? {
+            Some(holds) => holds,
+            None => {
+                let spent = ROWS_PER_TEXT - 1;
+                self.page.rows_left = self.page.rows_left.saturating_sub(spent).max(1);
+                self.text_holds(position)?
+            }
+        };
+        if holds && self.take(position)? {
             return Ok(Some(Ended::Full));
         }
         self.page.rows_left = self.page.rows_left.saturating_sub(1);
         Ok((self.page.rows_left == 0).then_some(Ended::OutOfRows { reached: position }))
+    }
+
+    /// Whether the event's text is what is sought.
+    fn text_holds(&self, position: Position) -> Result<bool, rusqlite::Error> {
+        let Some(search) = &self.query.search else {
+            return Ok(true);
+        };
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT body FROM records WHERE position = ?1")?;
+        let mut rows = statement.query([position.0.cast_signed()])?;
+        let Some(row) = rows.next()? else {
+            return Ok(false);
+        };
+        // A text that is no UTF-8 is left to whoever reads the event, which then says that it is damaged.
+        let text = str::from_utf8(row.get_ref(0)?.as_bytes()?);
+        Ok(text.map_or(true, |text| search.matches_json(text)))
     }
 
     /// Takes a match in; true when there was no room for it.
@@ -253,7 +290,7 @@ impl EventQuery {
 }
 
 impl StoredEvent {
-    fn of(record: larum_event::Record) -> Option<Self> {
+    pub(crate) fn of(record: larum_event::Record) -> Option<Self> {
         let (event, arrived) = match record.body {
             larum_event::RecordBody::Event { event, arrived } => (event, Some(arrived)),
             larum_event::RecordBody::Derived { event } => (event, None),

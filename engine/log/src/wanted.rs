@@ -12,6 +12,7 @@ use crate::names::{self, Role};
 use crate::partition::State;
 use crate::query::{EventQuery, Kinds, Order, SeverityFilter};
 use crate::record::Kind;
+use crate::sought::{Column, Sought};
 
 /// The filters in the numbers of one partition.
 pub(crate) struct Wanted {
@@ -20,14 +21,24 @@ pub(crate) struct Wanted {
     source: Option<i64>,
     user: Option<i64>,
     topics: Option<HashSet<i64>>,
+    sought: Option<Sought>,
 }
 
 impl Wanted {
     /// `None` when a name that is asked for does not occur in the partition.
     pub(crate) fn of(
         connection: &Connection,
+        state: &State,
         query: &EventQuery,
     ) -> Result<Option<Self>, rusqlite::Error> {
+        let sought = match &query.search {
+            Some(search) => Some(Sought::of(connection, state, search)?),
+            None => None,
+        };
+        if let Some(Sought::Known(false)) = sought {
+            return Ok(None);
+        }
+        let only = |column| sought.as_ref().and_then(|sought| sought.only(column));
         let mut known = true;
         let mut number = |role, text: Option<&str>| -> Result<Option<i64>, rusqlite::Error> {
             let Some(text) = text else {
@@ -40,12 +51,16 @@ impl Wanted {
         // An alert's type is its rule.
         let of_rule = number(Role::Type, query.rule.as_deref())?;
         let of_type = number(Role::Type, query.event_type.as_deref())?;
+        let tenant = number(Role::Tenant, query.tenant.as_ref().map(AsRef::as_ref))?;
+        let source = number(Role::Source, query.source.as_deref())?;
+        let user = number(Role::User, query.user.as_deref())?;
         let wanted = Self {
-            tenant: number(Role::Tenant, query.tenant.as_ref().map(AsRef::as_ref))?,
-            event_type: of_rule.or(of_type),
-            source: number(Role::Source, query.source.as_deref())?,
-            user: number(Role::User, query.user.as_deref())?,
+            tenant: tenant.or(only(Column::Tenant)),
+            event_type: of_rule.or(of_type).or(only(Column::Type)),
+            source: source.or(only(Column::Source)),
+            user: user.or(only(Column::User)),
             topics: topics(connection, query)?,
+            sought,
         };
         let contradiction = of_rule
             .zip(of_type)
@@ -103,7 +118,20 @@ impl Wanted {
         }
     }
 
-    pub(crate) fn holds(&self, row: &Row<'_>, query: &EventQuery) -> Result<bool, rusqlite::Error> {
+    /// Whether a row is wanted; `None` where only the event's text tells.
+    pub(crate) fn holds(
+        &self,
+        row: &Row<'_>,
+        query: &EventQuery,
+    ) -> Result<Option<bool>, rusqlite::Error> {
+        match (self.filters_hold(row, query)?, &self.sought) {
+            (false, _) => Ok(Some(false)),
+            (true, None) => Ok(Some(true)),
+            (true, Some(sought)) => sought.holds(row),
+        }
+    }
+
+    fn filters_hold(&self, row: &Row<'_>, query: &EventQuery) -> Result<bool, rusqlite::Error> {
         let kind: i64 = row.get(1)?;
         if !is_of_kind(kind, query) {
             return Ok(false);

@@ -27,6 +27,7 @@ use crate::partition::{self, Partition, Shared};
 use crate::reader::LogReader;
 use crate::standing::Standing;
 use crate::tail::Seen;
+use crate::trees::TreeStore;
 use crate::{dedup, open};
 
 /// Full partitions that may wait to be sealed; with one more the writer seals itself. Each holds its ids in
@@ -107,6 +108,14 @@ impl Log {
     /// Their file cannot be opened or is of another format. A damaged one is moved away.
     pub fn checkpoints(&self) -> Result<CheckpointStore, LogError> {
         CheckpointStore::open(&self.shared.dir)
+    }
+
+    /// The trees that memory let go, beside this log; to be written from any thread, by one.
+    ///
+    /// # Errors
+    /// Their file cannot be opened or is of another format. A damaged one is moved away.
+    pub fn trees(&self) -> Result<TreeStore, LogError> {
+        TreeStore::open(&self.shared.dir)
     }
 
     /// Saves a checkpoint; see [`CheckpointStore::save`].

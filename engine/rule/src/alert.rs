@@ -63,7 +63,7 @@ pub(crate) struct ScriptWindow {
     pub(crate) last: Timestamp,
     pub(crate) within: Option<Span>,
     pub(crate) value: Option<Dynamic>,
-    pub(crate) event: Option<Event>,
+    pub(crate) event: Option<EventView>,
 }
 
 /// Teaches an engine the window.
@@ -79,10 +79,8 @@ pub(crate) fn register(engine: &mut Engine) {
         window.value.clone().unwrap_or(Dynamic::UNIT)
     });
     engine.register_get("event", |window: &mut ScriptWindow| {
-        window
-            .event
-            .clone()
-            .map_or(Dynamic::UNIT, |event| Dynamic::from(EventView(event)))
+        let event = window.event.clone();
+        event.map_or(Dynamic::UNIT, Dynamic::from)
     });
     engine.register_get("within", |window: &mut ScriptWindow| match window.within {
         Some(within) => Dynamic::from(within.to_string()),

@@ -1,5 +1,7 @@
 //! `rule("id")`, `step("name")` and their methods, as rule files call them.
 
+mod links;
+
 use std::any::TypeId;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,7 +10,10 @@ use larum_event::RuleFile;
 use rhai::{Dynamic, Engine, NativeCallContext, Position};
 
 use crate::diagnostic::{Diagnostic, Refusal};
-use crate::draft::{Draft, METHODS, STEP_METHODS, StepDraft, WINDOW_METHODS};
+use crate::draft::{
+    Draft, ENTITY_METHODS, EntityDraft, FORMS, LINK_METHODS, LinkDraft, METHODS, STEP_METHODS,
+    StepDraft, WINDOW_METHODS,
+};
 
 /// What the files executed so far have said.
 #[derive(Default)]
@@ -17,6 +22,10 @@ pub(crate) struct Building {
     pub(crate) file: Option<RuleFile>,
     /// Its rules.
     pub(crate) drafts: Vec<Draft>,
+    /// Its links.
+    pub(crate) links: Vec<LinkDraft>,
+    /// Its entities.
+    pub(crate) entities: Vec<EntityDraft>,
     /// What was refused.
     pub(crate) problems: Vec<Diagnostic>,
     /// Methods that were called on rules and steps and that they do not have.
@@ -100,6 +109,33 @@ impl Signature {
         });
         steps.collect()
     }
+
+    /// Those of links.
+    pub(crate) fn of_links() -> Vec<Self> {
+        let methods = LINK_METHODS.iter().map(|(name, count, _)| Self {
+            name,
+            arguments: (*count, *count),
+        });
+        methods.collect()
+    }
+
+    /// Those of entities.
+    pub(crate) fn of_entities() -> Vec<Self> {
+        let methods = ENTITY_METHODS.iter().map(|(name, count, _)| Self {
+            name,
+            arguments: (*count, *count),
+        });
+        methods.collect()
+    }
+
+    /// Functions and methods that only links and entities have.
+    pub(crate) fn words_of_links() -> Vec<&'static str> {
+        let own = LINK_METHODS.iter().map(|(name, ..)| *name);
+        let own = own.chain(ENTITY_METHODS.iter().map(|(name, ..)| *name));
+        let own = own.filter(|name| METHODS.iter().all(|(method, _)| method != name));
+        let forms = FORMS.iter().map(|(name, _)| *name);
+        own.chain(forms).chain(["link", "entity"]).collect()
+    }
 }
 
 /// Teaches an engine to build rules into `building`.
@@ -136,6 +172,7 @@ pub(crate) fn register(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
         }
     }
     register_steps(engine, building);
+    links::register(engine, building);
     // Misspelt methods are found before the file runs; so that it still runs to its end and
     // everything else is found too, they do nothing here.
     let shared = Rc::clone(building);
@@ -155,6 +192,9 @@ pub(crate) fn register(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
         if let Some(step) = step {
             building.missed.push(missed(format!("step {step}")));
             return Ok(Some((**first).clone()));
+        }
+        if let Some(receiver) = links::missed(&mut building, first, missed) {
+            return Ok(Some(receiver));
         }
         let rule = first.read_lock::<RuleBuilder>().map(|rule| *rule);
         if let Some(rule) = rule

@@ -30,7 +30,7 @@ mod plan;
 mod keys;
 
 pub(crate) use compare::Comparison;
-pub(crate) use keys::{Field, Fields};
+pub(crate) use keys::{Field, Fields, TREE_ROOT};
 pub(crate) use plan::{Part, PartKind, Plan};
 pub(crate) use question::Condition;
 pub(crate) use read::read;

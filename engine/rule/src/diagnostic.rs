@@ -79,14 +79,18 @@ impl Refusal {
     }
 
     /// Says which rule it is about.
-    pub(crate) fn of_rule(mut self, rule: &str) -> Self {
-        self.message = format!("rule {rule}: {}", self.message);
-        self
+    pub(crate) fn of_rule(self, rule: &str) -> Self {
+        self.of("rule", rule)
     }
 
     /// Says which step it is about.
-    pub(crate) fn of_step(mut self, step: &str) -> Self {
-        self.message = format!("step {step}: {}", self.message);
+    pub(crate) fn of_step(self, step: &str) -> Self {
+        self.of("step", step)
+    }
+
+    /// Says which one of a kind it is about.
+    pub(crate) fn of(mut self, kind: &str, name: &str) -> Self {
+        self.message = format!("{kind} {name}: {}", self.message);
         self
     }
 

@@ -28,12 +28,18 @@ mod joins;
 
 mod meaning;
 
+mod link;
+
 use std::sync::Arc;
 
 use larum_event::{RuleId, Severity, Topic, TopicPattern};
 use rhai::{Dynamic, Position};
 
 pub(crate) use finish::{Asks, Finish};
+pub(crate) use link::{
+    DeclaredEntity, DeclaredLink, ENTITY_METHODS, EntityDraft, FORMS, FinishLinks, LINK_METHODS,
+    LinkDraft, agreed, form,
+};
 pub(crate) use step::{STEP_METHODS, StepDraft};
 pub(crate) use window::WINDOW_METHODS;
 

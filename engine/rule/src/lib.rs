@@ -67,7 +67,7 @@ pub use error::{FaultKind, RuleFault};
 pub use exception::{Excepted, Exception};
 pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outline};
 pub use front_end::{Compiled, CompiledRule, FrontEnd};
-pub use load::RuleLoader;
+pub use load::{RuleLoader, is_link_file};
 pub use matcher::{Matcher, RuleMatch, ScriptAnswer, ScriptedRule};
 pub use reading::{Capture, CompiledCorrelation, CompiledStep, StepSource};
 pub use record_matcher::RecordMatcher;

@@ -2,6 +2,8 @@
 
 mod foreign;
 
+mod links;
+
 mod programs;
 
 mod readings;
@@ -11,16 +13,17 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, RuleFile, TopicPattern, limits};
+use larum_event::{FieldSet, LinkSet, RuleFile, TopicPattern, limits};
 use rhai::{Engine, Position};
 
 use self::foreign::foreign;
+pub use self::links::is_link_file;
 pub(crate) use self::programs::Programs;
 use crate::beside::is_beside;
 use crate::builder::{self, Building, Signature};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostic, Level, Refusal};
-use crate::draft::{Asks, Finish, alert_topic};
+use crate::draft::{Asks, DeclaredEntity, DeclaredLink, Finish, alert_topic};
 use crate::exception::{self, Written};
 use crate::front_end::FrontEnd;
 use crate::layers;
@@ -115,6 +118,8 @@ struct Loader {
     met: HashSet<String>,
     building: Rc<RefCell<Building>>,
     loaded: Vec<Loaded>,
+    links: Vec<DeclaredLink>,
+    entities: Vec<DeclaredEntity>,
     paths: FieldSet,
     predicates: PredicateSetBuilder,
     premises: Premises,
@@ -140,6 +145,8 @@ impl Loader {
             engine,
             building,
             loaded: Vec::new(),
+            links: Vec::new(),
+            entities: Vec::new(),
             paths: FieldSet::default(),
             predicates: PredicateSetBuilder::default(),
             premises: Premises::default(),
@@ -187,22 +194,26 @@ impl Loader {
             }
         };
         let first = self.problems.len();
-        let (rules, steps) = (Signature::of_rules(), Signature::of_steps());
-        let methods: Vec<&str> = rules
-            .iter()
-            .chain(&steps)
-            .map(|method| method.name)
-            .collect();
+        let built = [
+            ("rule", Signature::of_rules()),
+            ("step", Signature::of_steps()),
+            ("link", Signature::of_links()),
+            ("entity", Signature::of_entities()),
+        ];
+        let methods = built.iter().flat_map(|(_, methods)| methods);
+        let methods: Vec<&str> = methods.map(|method| method.name).collect();
         let mut checker = Checker {
             file,
             source: &source,
             problems: &mut self.problems,
         };
-        checker.builder(&rules, &steps);
-        checker.calls(&self.functions, &methods);
+        checker.builder(&built);
+        checker.calls(&self.functions, &methods, &Signature::words_of_links());
         self.execute(file, &source, first);
         let drafts = std::mem::take(&mut self.building.borrow_mut().drafts);
-        if drafts.is_empty() && self.problems.len() == first {
+        let declares = self.links(number, file);
+        self.rules_among_links(file, &drafts);
+        if drafts.is_empty() && !declares && self.problems.len() == first {
             let problem = Refusal::new("no-rule", "the file defines no rule").warning();
             self.problems.push(problem.at(file, rhai::Position::NONE));
         }
@@ -314,9 +325,11 @@ impl Loader {
             self.problems
                 .push(Refusal::new("too-many-rules", problem).of_set());
         }
+        let mut links = LinkSet::default();
         // A set with an error may miss rules, so what is said of the whole could be wrong.
         if !has_error(&self.problems) {
             self.order(files);
+            links = self.links_of_set(files);
             self.except(files);
             self.seal_correlations();
         }
@@ -345,6 +358,7 @@ impl Loader {
             raisers: raisers.collect(),
             warnings: self.problems,
             paths: self.paths,
+            asks_trees: rules.iter().any(Rule::asks_trees),
             predicates: Arc::new(predicates),
             premises: self.premises,
             layout: self.layout,
@@ -354,6 +368,7 @@ impl Loader {
             times: self.times,
             catalogue: self.catalogue,
             excepted: self.excepted.map(Arc::new),
+            links: Arc::new(links),
         })
     }
 

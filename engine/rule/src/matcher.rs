@@ -16,6 +16,8 @@ mod stateful;
 
 mod scripted;
 
+mod trees;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use self::candidates::{Candidates, Decides};
 use self::script::Program;
 pub use self::scripted::ScriptedRule;
 pub use self::stateful::ScriptAnswer;
+use self::trees::Trees;
 use crate::condition::Fields;
 use crate::error::RuleFault;
 use crate::exception::{Excepted, ExceptionMatcher};
@@ -38,7 +41,7 @@ use crate::sandbox;
 use crate::script::{Prepare, Source};
 use crate::set::RuleSet;
 use crate::timer::Timer;
-use crate::view::Member;
+use crate::view::{Member, Meter};
 
 /// Most topics whose rules are remembered; beyond it the memory starts anew.
 const TOPICS: usize = 10_000;
@@ -85,6 +88,7 @@ pub struct Matcher {
     /// The programs that hold for the event.
     found: Vec<u32>,
     exceptions: ExceptionMatcher,
+    trees: Trees,
 }
 
 impl Matcher {
@@ -101,6 +105,10 @@ impl Matcher {
             {
                 *source = Source::parse(&mut engine, &mut met, file).ok();
             }
+        }
+        let meter = Rc::new(Meter::default());
+        if set.asks_trees() {
+            sandbox::count_climbs(&mut engine, &meter);
         }
         let rules = set.rules().len();
         let programs = set.programs.asked.len();
@@ -126,6 +134,7 @@ impl Matcher {
                 .collect(),
             found: Vec::new(),
             exceptions: ExceptionMatcher::new(&set),
+            trees: Trees::metered(meter),
             set,
         }
     }
@@ -208,9 +217,13 @@ impl Matcher {
                     continue;
                 }
             }
+            if let Err(fault) = self.treeless(number, rule, step) {
+                faults.push(fault);
+                continue;
+            }
             let mut key = Some(Vec::new());
             if !step.key.is_empty() {
-                let fields = fields.get_or_insert_with(|| Fields::of(event, &set.paths));
+                let fields = fields.get_or_insert_with(|| self.fields(event, &set));
                 let members = step.key.iter();
                 key = members.map(|field| fields.key(*field)).collect();
             }
@@ -231,7 +244,7 @@ impl Matcher {
             }
             let mut values = Values::none();
             if !rule.values.is_empty() {
-                let fields = fields.get_or_insert_with(|| Fields::of(event, &set.paths));
+                let fields = fields.get_or_insert_with(|| self.fields(event, &set));
                 values = measured(rule, fields);
             }
             out.push(RuleMatch {

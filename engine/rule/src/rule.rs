@@ -79,6 +79,8 @@ pub struct Rule {
     pub(crate) alert: Option<Closure>,
     pub(crate) on_event: Option<Closure>,
     pub(crate) on_timer: Option<Closure>,
+    /// Whether one of its scripts asks trees.
+    pub(crate) scripts_ask_trees: bool,
 }
 
 /// A condition of a rule: its only one, or that of one step.
@@ -126,6 +128,16 @@ impl Rule {
     /// Whether the rule makes its alerts' text itself.
     pub fn has_alert(&self) -> bool {
         self.alert.is_some()
+    }
+
+    /// Whether it asks trees: in its conditions, in its alert, or for what it groups by or measures.
+    pub fn asks_trees(&self) -> bool {
+        self.scripts_ask_trees || self.steps.iter().any(|step| self.groups_by_tree(step))
+    }
+
+    /// Whether the key of a step, or what is measured, comes from trees.
+    pub(crate) fn groups_by_tree(&self, step: &RuleStep) -> bool {
+        step.key.contains(&Field::Root) || self.values.contains(&Field::Root)
     }
 
     /// Whether it is written in Rhai.

@@ -4,14 +4,17 @@
 //! computation. There is no clock, no randomness, no sleep, no file, no module and no `eval` in it,
 //! so the same text on the same event always does the same.
 
+use std::rc::Rc;
+
 use larum_event::limits;
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{Engine, EvalAltResult, OptimizationLevel};
+use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel};
 
 use crate::error::FaultKind;
+use crate::view::Meter;
 use crate::{alert, condition, missing, text, view};
 
 /// Most operations the top level of one rule file may spend at load.
@@ -36,6 +39,15 @@ pub(crate) fn matching_engine() -> Engine {
     let mut engine = engine();
     engine.set_max_operations(limits::RULE_OPERATIONS);
     engine
+}
+
+/// Has what closures of climbs spend counted by `meter`.
+pub(crate) fn count_climbs(engine: &mut Engine, meter: &Rc<Meter>) {
+    let meter = Rc::clone(meter);
+    engine.on_progress(move |_| match meter.tick() {
+        true => None,
+        false => Some(Dynamic::UNIT),
+    });
 }
 
 fn engine() -> Engine {

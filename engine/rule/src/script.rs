@@ -20,6 +20,8 @@ mod scopes;
 
 mod source;
 
+mod trees;
+
 mod uses;
 
 mod visit;
@@ -35,4 +37,5 @@ pub(crate) use normal::Normal;
 pub(crate) use places::to_arguments;
 pub(crate) use prepare::{Prepare, may_miss, redefines};
 pub(crate) use source::{Source, body};
+pub(crate) use trees::asks_trees;
 pub(crate) use uses::{Asked, FieldUse};

@@ -7,7 +7,7 @@ mod premise;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, RuleFile, Timestamp, Topic};
+use larum_event::{FieldSet, LinkSet, RuleFile, Timestamp, Topic};
 
 pub(crate) use self::premise::Premises;
 use crate::catalogue::Catalogue;
@@ -45,6 +45,10 @@ pub struct RuleSet {
     pub(crate) readings: Readings,
     /// Where records hold their time, first those that go before.
     pub(crate) times: Vec<Slot>,
+    /// Whether any rule asks trees.
+    pub(crate) asks_trees: bool,
+    /// What data says of its own kinship.
+    pub(crate) links: Arc<LinkSet>,
 }
 
 impl RuleSet {
@@ -65,6 +69,8 @@ impl RuleSet {
             programs: Programs::default(),
             readings: Readings::default(),
             times: Vec::new(),
+            asks_trees: false,
+            links: Arc::default(),
         }
     }
 
@@ -110,6 +116,11 @@ impl RuleSet {
         same.then(|| u32::try_from(found).ok()).flatten()
     }
 
+    /// Whether any rule asks trees, so that matchers need them.
+    pub fn asks_trees(&self) -> bool {
+        self.asks_trees
+    }
+
     /// How many layers the rules have; at least 1.
     pub fn layers(&self) -> u8 {
         self.layers
@@ -143,6 +154,11 @@ impl RuleSet {
     /// The fields that its files describe.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// The links and entities that its files declare, in the order of the files.
+    pub fn links(&self) -> &Arc<LinkSet> {
+        &self.links
     }
 
     /// The rule that raises alerts on `topic`.

@@ -6,22 +6,34 @@
 
 mod json;
 
+mod kin;
+
 mod member;
 
 mod object;
 
+pub(crate) use json::from_json;
+pub(crate) use kin::{Asking, KEPT_BELOW, Meter, NODE_MEMBERS, TREE_FUNCTIONS};
 pub(crate) use member::{FieldRef, MEMBERS, Member, UnknownField};
 pub(crate) use object::{LongText, ObjectView, dynamic, kind};
 
+use self::kin::KeptView;
 use larum_event::Event;
 use rhai::{Array, Dynamic, Engine, ImmutableString};
 
 /// The event, as closures get it.
 #[derive(Clone)]
-pub(crate) struct EventView(pub(crate) Event);
+pub(crate) struct EventView {
+    pub(crate) event: Event,
+    /// Whom it asks of trees; `None` where there are none.
+    pub(crate) asking: Option<Asking>,
+}
 
 /// The function that paths over the event become.
 pub(crate) const FIELD: &str = "larum_field";
+
+/// The function that gives a copy of what a variable holds.
+pub(crate) const COPY: &str = "larum_copy";
 
 /// Properties that rhai itself gives to texts, numbers and arrays; there they mean what they say
 /// and are no members of the event.
@@ -57,7 +69,9 @@ pub(crate) fn is_array_property(name: &str) -> bool {
 pub(crate) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<EventView>("event");
     for (name, wanted) in MEMBERS {
-        engine.register_get(name, move |view: &mut EventView| member(&view.0, wanted));
+        engine.register_get(name, move |view: &mut EventView| {
+            member(&view.event, wanted)
+        });
     }
     engine.register_indexer_get(|view: &mut EventView, name: ImmutableString| view.get(&name));
     engine.register_fn("has", |view: EventView, path: ImmutableString| {
@@ -67,6 +81,9 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_fn(FIELD, |view: EventView, path: ImmutableString| {
         view.field(&path)
     });
+
+    engine.register_fn(COPY, |value: Dynamic| value.flatten());
+    kin::register(engine);
 
     engine.register_type_with_name::<ObjectView>("object");
     engine.register_indexer_get(|view: &mut ObjectView, name: ImmutableString| view.get(&name));
@@ -94,6 +111,8 @@ pub(crate) fn register(engine: &mut Engine) {
 pub(crate) fn register_property(engine: &mut Engine, name: &str) {
     let wanted: ImmutableString = name.into();
     engine.register_get(name, move |view: &mut ObjectView| view.get(&wanted));
+    let kept: ImmutableString = name.into();
+    engine.register_get(name, move |view: &mut KeptView| view.get(&kept));
     engine.register_get(name, |_: &mut ()| ());
     engine.register_get(name, |_: &mut bool| ());
     engine.register_get(name, |_: &mut LongText| ());
@@ -115,17 +134,17 @@ impl EventView {
     /// `event["name"]`: any member, known to the engine or not.
     fn get(&self, name: &str) -> Dynamic {
         match Member::named(name) {
-            Some(wanted) => member(&self.0, wanted),
-            None => ObjectView::whole(&self.0).get(name),
+            Some(wanted) => member(&self.event, wanted),
+            None => ObjectView::whole(&self.event).get(name),
         }
     }
 
     /// The value at a path, exactly as conditions that were read see it.
     fn field(&self, path: &str) -> Dynamic {
         match FieldRef::parse(path) {
-            Ok(FieldRef::Member(wanted)) => member(&self.0, wanted),
-            Ok(FieldRef::Path(path)) => match self.0.field(&path) {
-                Some(value) => dynamic(&self.0, value),
+            Ok(FieldRef::Member(wanted)) => member(&self.event, wanted),
+            Ok(FieldRef::Path(path)) => match self.event.field(&path) {
+                Some(value) => dynamic(&self.event, value),
                 None => Dynamic::UNIT,
             },
             Err(_) => Dynamic::UNIT,
@@ -135,9 +154,9 @@ impl EventView {
     /// Whether the path is there, `null` included.
     fn has(&self, path: &str) -> bool {
         match FieldRef::parse(path) {
-            Ok(FieldRef::Member(wanted)) => wanted.of(&self.0).is_some(),
-            Ok(FieldRef::Path(path)) => self.0.field(&path).is_some(),
-            Err(_) => ObjectView::whole(&self.0).has(path),
+            Ok(FieldRef::Member(wanted)) => wanted.of(&self.event).is_some(),
+            Ok(FieldRef::Path(path)) => self.event.field(&path).is_some(),
+            Err(_) => ObjectView::whole(&self.event).has(path),
         }
     }
 }

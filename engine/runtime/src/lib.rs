@@ -31,6 +31,8 @@ mod supervision;
 mod watchdog;
 mod windows;
 
+mod trees;
+
 mod ticking;
 mod upkeep;
 
@@ -57,7 +59,15 @@ pub use larum_admit::Tenants;
 pub use larum_log::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
 pub use larum_pipeline::breaker;
 pub use larum_rule::Diagnostic;
-pub use larum_tree::{Colour, TextStyle, TreeView, to_text};
+pub use larum_tree::{
+    AlertMark, Cause, Colour, Counts, EdgeKind, Fold, Format as TreeFormat, IncidentAlert,
+    IncidentId, IncidentQuery, IncidentSummary, NodeFilter, NodeKind, Partial, RootSummary,
+    TextStyle, TimelineEntry, TreeDiff, TreeEdge, TreeEvent, TreeNode, TreePart, TreeQuery,
+    TreeView, UnknownFormat as UnknownTreeFormat, Why, export as export_tree, to_text,
+};
 pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
 pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};
+pub use trees::{
+    AsOf, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate, TreeWatch,
+};
 pub use windows::{OpenGroup, OpenPartial, OpenWindows, WindowsQuery};

@@ -1,36 +1,51 @@
-//! What events claim about steps, and whose claim holds.
+//! What events claim about nodes, and whose claim holds.
 //!
-//! Events of one step may contradict each other. The claim of the earliest event holds, by time and
+//! Events of one node may contradict each other. The claim of the earliest event holds, by time and
 //! then by id: so the answer does not depend on the order in which they arrive.
 
-use larum_event::{EventId, Timestamp};
-use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
-/// Which event claims something.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Claim {
-    pub(crate) time: Timestamp,
-    pub(crate) event: EventId,
+use petgraph::stable_graph::NodeIndex;
+
+use crate::entry::{Entries, EntryIndex};
+
+/// What a node stands under, and the event that says so. Small, because every node has two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UpClaim {
+    pub(crate) by: EntryIndex,
+    node: u32,
+    /// The way of linking that made it, of [`crate::ways::Ways`].
+    pub(crate) way: u16,
 }
 
-/// Something claimed, by the earliest event that does.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Claimed<T> {
-    pub(crate) by: Claim,
-    pub(crate) what: T,
-}
-
-/// Lets `claim` hold if it is earlier than what holds. Of two claims of one event, as of two
-/// sources that share an id, the smaller holds.
-pub(crate) fn settle<T: Clone + Ord>(held: &mut Option<Claimed<T>>, by: &Claim, what: &T) {
-    let earlier = match held {
-        Some(held) => (by, what) < (&held.by, &held.what),
-        None => true,
+impl UpClaim {
+    /// Nothing is claimed.
+    pub(crate) const NONE: Self = Self {
+        by: EntryIndex(u32::MAX),
+        node: u32::MAX,
+        way: 0,
     };
-    if earlier {
-        *held = Some(Claimed {
-            by: by.clone(),
-            what: what.clone(),
-        });
+
+    pub(crate) fn new(by: EntryIndex, node: NodeIndex, way: u16) -> Self {
+        Self {
+            by,
+            node: u32::try_from(node.index()).unwrap_or(u32::MAX),
+            way,
+        }
+    }
+
+    pub(crate) fn node(&self) -> Option<NodeIndex> {
+        (self.by != EntryIndex(u32::MAX)).then(|| NodeIndex::new(self.node as usize))
+    }
+}
+
+impl Entries {
+    /// Which of two events holds against the other: by time, then by id.
+    pub(crate) fn compare(&self, one: EntryIndex, other: EntryIndex) -> Ordering {
+        if one == other {
+            return Ordering::Equal;
+        }
+        let rank = |index| self.get(index).map(|entry| (entry.time, &entry.id));
+        rank(one).cmp(&rank(other))
     }
 }

@@ -1,48 +1,102 @@
-//! Up from a step to where its tree begins.
+//! Up from a node to where its tree begins.
 //!
-//! The edges to steps follow claims, and claims may lead in a circle. Then the tree begins at the step
+//! Where nodes stand follows claims, and claims may lead in a circle. Then the tree begins at the node
 //! of the circle whose own claim is the weakest: inferred before said, later before earlier. Nothing
-//! here recurses: a chain may be as long as a tree has steps.
+//! here recurses: a chain may be as long as a tree has nodes.
 
 use std::collections::HashSet;
 
+use larum_event::Position;
 use petgraph::stable_graph::NodeIndex;
 
 use crate::grove::Grove;
 
 /// Where a climb ends.
 pub(crate) struct Summit {
-    /// The step at which the tree begins.
+    /// The node at which the tree begins.
     pub(crate) top: NodeIndex,
-    /// The steps of the circle that the climb ended in; none when it came to an end by itself.
+    /// The nodes of the circle that the climb ended in; none when it came to an end by itself.
     pub(crate) circle: Vec<NodeIndex>,
 }
 
 impl Grove {
-    /// The top of the tree in which `from` stands; `None` when `from` is no step.
+    /// The top of the tree in which `from` stands; `None` when `from` is no node.
     pub(crate) fn summit(&self, from: NodeIndex) -> Option<Summit> {
-        let mut path = Vec::new();
-        // Asked only whether it holds a node, never walked.
-        let mut passed = HashSet::new();
-        let mut node = from;
-        while passed.insert(node) {
-            path.push(node);
-            match &self.step(node)?.up {
-                Some(up) => node = up.node,
-                None => {
-                    return Some(Summit {
-                        top: node,
-                        circle: Vec::new(),
-                    });
-                }
+        self.summit_by(
+            from,
+            |node| self.node(node)?.up.map(|(_, above)| above),
+            Self::is_weaker,
+        )
+    }
+
+    /// The same with the event at a position of this batch. Which claims there were then is not kept, so of a circle
+    /// the node with the least name is the top.
+    pub(crate) fn summit_at(&self, from: NodeIndex, at: Position) -> Option<Summit> {
+        let name = |node| self.node(node).map(|node| &node.name);
+        self.summit_by(
+            from,
+            |node| self.up_at(node, at),
+            |_, one, other| name(one) < name(other),
+        )
+    }
+
+    fn summit_by(
+        &self,
+        from: NodeIndex,
+        up: impl Fn(NodeIndex) -> Option<NodeIndex>,
+        goes_before: impl Fn(&Self, NodeIndex, NodeIndex) -> bool,
+    ) -> Option<Summit> {
+        self.node(from)?;
+        // Two feet, one of which takes two steps at a time: they meet only in a circle.
+        let (mut slow, mut fast) = (from, from);
+        loop {
+            let Some(one) = up(fast) else {
+                return Some(summit(fast));
+            };
+            let Some(two) = up(one) else {
+                return Some(summit(one));
+            };
+            fast = two;
+            slow = up(slow)?;
+            if slow == fast {
+                break;
             }
         }
-        let circle: Vec<_> = path.into_iter().skip_while(|step| *step != node).collect();
-        let weakest = circle.iter().copied().max_by_key(|node| {
-            let step = self.step(*node)?;
-            let up = step.up.as_ref()?;
-            Some((up.reason, &up.by, &step.id))
-        });
-        weakest.map(|top| Summit { top, circle })
+        let circle: Vec<_> =
+            std::iter::successors(Some(slow), |node| up(*node).filter(|next| *next != slow))
+                .collect();
+        // Asked only whether it holds a node, never walked.
+        let in_circle: HashSet<_> = circle.iter().copied().collect();
+        let mut entered = from;
+        while !in_circle.contains(&entered) {
+            entered = up(entered)?;
+        }
+        let mut top = entered;
+        for node in &circle {
+            if goes_before(self, *node, top) {
+                top = *node;
+            }
+        }
+        Some(Summit { top, circle })
+    }
+
+    /// Whether what the first node's place rests on is weaker than the second one's.
+    fn is_weaker(&self, one: NodeIndex, other: NodeIndex) -> bool {
+        let (Some(first), Some(second)) = (self.wanted_up(one), self.wanted_up(other)) else {
+            return false;
+        };
+        let name = |node| self.node(node).map(|node| &node.name);
+        let order = first.reason.cmp(&second.reason);
+        order
+            .then_with(|| self.entries.compare(first.by, second.by))
+            .then_with(|| name(one).cmp(&name(other)))
+            .is_gt()
+    }
+}
+
+fn summit(top: NodeIndex) -> Summit {
+    Summit {
+        top,
+        circle: Vec::new(),
     }
 }

@@ -1,44 +1,138 @@
-//! An event on its way into the trees of its tenant.
+//! An event as the trees remember it, and the store of all of a tenant's.
 
-use larum_event::{Alert, CorrelationId, Event, Position, TenantId};
+use hashbrown::HashTable;
+use larum_event::{Event, EventId, EventType, Position, Severity, Source, Timestamp};
+use petgraph::stable_graph::NodeIndex;
+use serde::{Deserialize, Serialize};
 
-use crate::claim::Claim;
+use crate::hashing::{Hashing, Shared};
 
-/// An event and what is needed of it.
-pub(crate) struct Entry<'a> {
-    pub(crate) tenant: &'a TenantId,
-    pub(crate) event: &'a Event,
+/// The place of an entry in [`Entries`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct EntryIndex(pub(crate) u32);
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: EventId,
+    pub(crate) event_type: EventType,
+    pub(crate) source: Source,
+    pub(crate) time: Timestamp,
+    pub(crate) severity: Severity,
     pub(crate) position: Position,
-    /// The step it belongs to.
-    pub(crate) step: &'a CorrelationId,
-    /// What it carries, if it is an alert.
-    pub(crate) alert: Option<&'a Alert>,
+    /// Whether it carries a revision of an alert.
+    pub(crate) alert: bool,
+    /// The first node that it hangs on; [`NodeIndex::end`] while it hangs on none.
+    pub(crate) main: NodeIndex,
+    /// How many nodes it hangs on.
+    pub(crate) hung: u16,
+    /// How many claims are its.
+    pub(crate) claims: u32,
 }
 
-impl Entry<'_> {
-    pub(crate) fn root(&self) -> Option<&CorrelationId> {
-        self.event.envelope().correlation.as_ref()?.root.as_ref()
+/// The events of one tenant, found by id.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    slots: Vec<Option<Entry>>,
+    free: Vec<EntryIndex>,
+    by_id: HashTable<EntryIndex>,
+    hashing: Hashing,
+    types: Shared<EventType>,
+    sources: Shared<Source>,
+}
+
+impl Entries {
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
     }
 
-    pub(crate) fn parent(&self) -> Option<&CorrelationId> {
-        self.event.envelope().correlation.as_ref()?.parent.as_ref()
+    pub(crate) fn get(&self, index: EntryIndex) -> Option<&Entry> {
+        self.slots.get(index.0 as usize)?.as_ref()
     }
 
-    /// The steps that it names, its own first.
-    pub(crate) fn named(&self) -> Vec<&CorrelationId> {
-        let mut named = vec![self.step];
-        for id in [self.parent(), self.root()].into_iter().flatten() {
-            if !named.contains(&id) {
-                named.push(id);
-            }
+    pub(crate) fn get_mut(&mut self, index: EntryIndex) -> Option<&mut Entry> {
+        self.slots.get_mut(index.0 as usize)?.as_mut()
+    }
+
+    /// All events, those that only claim included.
+    pub(crate) fn all(&self) -> impl Iterator<Item = EntryIndex> {
+        let slots = self.slots.iter().zip(0..);
+        slots
+            .filter(|(slot, _)| slot.is_some())
+            .map(|(_, place)| EntryIndex(place))
+    }
+
+    /// The events with an id; more than one when sources share it.
+    pub(crate) fn with_id(&self, id: &str) -> impl Iterator<Item = EntryIndex> {
+        let hash = self.hashing.of(id);
+        let same = self.by_id.iter_hash(hash);
+        same.copied().filter(move |index| {
+            self.get(*index)
+                .is_some_and(|entry| entry.id.as_str() == id)
+        })
+    }
+
+    /// Adds an event that hangs nowhere yet.
+    pub(crate) fn add(&mut self, event: &Event, position: Position, alert: bool) -> EntryIndex {
+        let envelope = event.envelope();
+        self.put(Entry {
+            id: envelope.id.clone(),
+            event_type: envelope.event_type.clone(),
+            source: envelope.source.clone(),
+            time: envelope.time,
+            severity: envelope.severity,
+            position,
+            alert,
+            main: NodeIndex::end(),
+            hung: 0,
+            claims: 0,
+        })
+    }
+
+    pub(crate) fn put(&mut self, mut entry: Entry) -> EntryIndex {
+        entry.event_type = self.types.share(entry.event_type);
+        entry.source = self.sources.share(entry.source);
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            EntryIndex(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
+        });
+        let hash = self.hashing.of(entry.id.as_str());
+        if let Some(slot) = self.slots.get_mut(index.0 as usize) {
+            *slot = Some(entry);
         }
-        named
+        let (slots, hashing) = (&self.slots, &self.hashing);
+        self.by_id
+            .insert_unique(hash, index, |index| hash_at(slots, hashing, *index));
+        index
     }
 
-    pub(crate) fn claim(&self) -> Claim {
-        Claim {
-            time: self.event.envelope().time,
-            event: self.event.envelope().id.clone(),
+    /// Can be found by its id no more; it stays for the claims that are its.
+    pub(crate) fn hide(&mut self, index: EntryIndex) {
+        let Some(entry) = self.get(index) else { return };
+        let hash = self.hashing.of(entry.id.as_str());
+        if let Ok(found) = self.by_id.find_entry(hash, |other| *other == index) {
+            found.remove();
         }
     }
+
+    /// Lets go of an event that hangs nowhere and claims nothing.
+    pub(crate) fn drop_unused(&mut self, index: EntryIndex) {
+        let unused = self
+            .get(index)
+            .is_some_and(|entry| entry.hung == 0 && entry.claims == 0);
+        if !unused {
+            return;
+        }
+        self.hide(index);
+        if let Some(slot) = self.slots.get_mut(index.0 as usize) {
+            *slot = None;
+            self.free.push(index);
+        }
+    }
+}
+
+fn hash_at(slots: &[Option<Entry>], hashing: &Hashing, index: EntryIndex) -> u64 {
+    let entry = slots.get(index.0 as usize).and_then(Option::as_ref);
+    entry.map_or(0, |entry| hashing.of(entry.id.as_str()))
 }

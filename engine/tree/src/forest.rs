@@ -1,23 +1,29 @@
 //! The forest: what is public of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use larum_event::{Alert, CorrelationId, Event, EventId, Position, TenantId, limits};
+use larum_event::{Alert, Event, LinkSet, Position, TenantId, limits};
 
-use crate::entry::Entry;
+use crate::facts::{Facts, Group, Trace};
 use crate::grove::Grove;
+use crate::links::LinkReader;
+use crate::members::TreeMembers;
+use crate::node::Class;
 use crate::report::TreeReport;
-use crate::view::TreeView;
+use crate::ways::Ways;
 
 /// How much a forest may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForestLimits {
-    /// Most steps of one tree; an event that would add more is left out and reported.
+    /// Most nodes of one tree; an event that would add more is left out and reported.
     pub nodes_per_root: usize,
-    /// Most events of one step; the earliest are kept, the others counted.
+    /// Most events of one node; the earliest are kept, the others counted.
     pub events_per_node: usize,
     /// Most trees of one tenant; beyond it the one added to longest ago goes, reported.
     pub roots_per_tenant: usize,
+    /// Most nodes of one tenant; beyond it trees go likewise, the last one excepted.
+    pub nodes_per_tenant: usize,
 }
 
 impl Default for ForestLimits {
@@ -26,6 +32,7 @@ impl Default for ForestLimits {
             nodes_per_root: limits::NODES_PER_ROOT,
             events_per_node: limits::EVENTS_PER_NODE,
             roots_per_tenant: limits::ROOTS_PER_TENANT,
+            nodes_per_tenant: limits::NODES_PER_TENANT,
         }
     }
 }
@@ -37,7 +44,7 @@ pub struct ForestStats {
     pub tenants: u64,
     /// Trees, as they are counted for the limit.
     pub roots: u64,
-    /// Steps, those included that were only named.
+    /// Nodes, those included that were only named.
     pub nodes: u64,
     /// Events and revisions of alerts that can be asked for.
     pub events: u64,
@@ -50,48 +57,91 @@ pub struct ForestStats {
 /// One tree, in a list of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootSummary {
-    /// The step at which it begins.
-    pub root: CorrelationId,
-    /// Its steps and what branched off them.
+    /// The id of the node at which it begins.
+    pub root: Arc<str>,
+    /// Its nodes and what branched off them.
     pub steps: usize,
 }
 
-/// The trees of the roots of one shard.
+/// The trees of all tenants.
 #[derive(Debug)]
 pub struct Forest {
     pub(crate) limits: ForestLimits,
+    pub(crate) ways: Ways,
+    pub(crate) links: LinkReader,
     pub(crate) groves: BTreeMap<TenantId, Grove>,
     pub(crate) refused_events: u64,
     pub(crate) evicted_roots: u64,
-}
-
-/// The root that an event names, else its own step, else nothing: an event without a workflow hangs
-/// on no tree.
-///
-/// Good for choosing a shard as far as events name their root. A step that names only a parent is
-/// joined to it where both are in one forest, so a deployment whose producers leave roots out keeps
-/// a tenant's trees in one.
-pub fn root_of(event: &Event) -> Option<&CorrelationId> {
-    let envelope = event.envelope();
-    let correlation = envelope.correlation.as_ref();
-    let root = correlation.and_then(|correlation| correlation.root.as_ref());
-    root.or(envelope.correlation_id.as_ref())
+    pub(crate) entity_kinds: Arc<BTreeSet<Arc<str>>>,
+    /// Whether a batch has begun, so that rules may ask.
+    pub(crate) batches: bool,
 }
 
 impl Forest {
-    /// An empty forest.
+    /// An empty forest, without links.
     pub fn new(limits: ForestLimits) -> Self {
-        Self {
+        let mut ways = Ways::default();
+        let set = Arc::new(LinkSet {
+            links: Vec::new(),
+            entities: LinkSet::built_in_entities(),
+        });
+        let mut forest = Self {
             limits,
+            links: LinkReader::new(Arc::default(), &mut ways),
+            ways,
             groves: BTreeMap::new(),
             refused_events: 0,
             evicted_roots: 0,
+            entity_kinds: Arc::default(),
+            batches: false,
+        };
+        forest.read_by(set);
+        forest
+    }
+
+    /// From the next event on nodes are linked as `links` say, beside workflows and traces. Nodes that are there
+    /// stay.
+    pub fn use_links(&mut self, links: &LinkSet) {
+        let mut set = links.clone();
+        for built_in in LinkSet::built_in_entities() {
+            let known = set.entities.iter_mut();
+            match known
+                .into_iter()
+                .find(|one| one.name == built_in.name && one.on.is_empty())
+            {
+                Some(known) => {
+                    for part in built_in.from {
+                        if !known.from.contains(&part) {
+                            known.from.push(part);
+                        }
+                    }
+                }
+                None => set.entities.push(built_in),
+            }
+        }
+        self.read_by(Arc::new(set));
+    }
+
+    pub(crate) fn read_by(&mut self, set: Arc<LinkSet>) {
+        let kinds = set.entities.iter().map(|entity| entity.name.clone());
+        self.entity_kinds = Arc::new(kinds.collect());
+        for grove in self.groves.values_mut() {
+            grove.entity_kinds = Arc::clone(&self.entity_kinds);
+        }
+        self.links = LinkReader::new(set, &mut self.ways);
+    }
+
+    /// A new batch of events begins. Rules may ask about events of the batch from here on, and how things stood with
+    /// one of them, until the next call.
+    pub fn begin_batch(&mut self) {
+        self.batches = true;
+        for grove in self.groves.values_mut() {
+            grove.begin_batch();
         }
     }
 
-    /// Takes in an event, raw or an alert, that stands at `position` of the log. An event of no
-    /// workflow step is passed over: alerts name it by its id. One that was taken in before changes
-    /// nothing.
+    /// Takes in an event, raw or an alert, that stands at `position` of the log. An event that names no node is
+    /// passed over: alerts name it by its id. One that was taken in before changes nothing.
     pub fn insert(
         &mut self,
         tenant: &TenantId,
@@ -100,27 +150,31 @@ impl Forest {
         out: &mut Vec<TreeReport>,
     ) {
         let alert = Alert::from_event(event);
-        let envelope = event.envelope();
-        let alert_step = alert
-            .as_ref()
-            .and_then(|alert| CorrelationId::new(&alert.alert_id).ok());
-        let Some(step) = alert_step.as_ref().or(envelope.correlation_id.as_ref()) else {
+        let (groups, trace, entities) = self.named_by(event, alert.as_ref());
+        if groups.is_empty() {
             return;
-        };
-        let before = out.len();
-        self.report_foreign_root(tenant, event, out);
-        let entry = Entry {
+        }
+        let facts = Facts {
             tenant,
             event,
             position,
-            step,
             alert: alert.as_ref(),
+            trace: trace.as_ref().map(Trace::naming),
+            groups,
+            entities,
         };
+        let before = out.len();
+        self.report_foreign_root(&facts, out);
         let grove = match self.groves.get_mut(tenant) {
             Some(grove) => grove,
-            None => self.groves.entry(tenant.clone()).or_default(),
+            None => {
+                let grove = self.groves.entry(tenant.clone()).or_default();
+                grove.entity_kinds = Arc::clone(&self.entity_kinds);
+                grove.overlay.on = self.batches;
+                grove
+            }
         };
-        grove.insert(&entry, &self.limits, out);
+        grove.insert(&facts, &self.limits, out);
         for report in out.iter().skip(before) {
             match report {
                 TreeReport::RootFull { .. } => self.refused_events += 1,
@@ -132,37 +186,82 @@ impl Forest {
         }
     }
 
-    /// Looked into once per tenant and root: when the tenant first names it.
-    fn report_foreign_root(&self, tenant: &TenantId, event: &Event, out: &mut Vec<TreeReport>) {
-        let envelope = event.envelope();
-        let correlation = envelope.correlation.as_ref();
-        let Some(root) = correlation.and_then(|correlation| correlation.root.as_ref()) else {
-            return;
-        };
-        let known = self.groves.get(tenant);
-        if known.is_some_and(|grove| grove.steps.contains_key(root))
-            || envelope.correlation_id.as_ref() == Some(root)
-        {
-            return;
+    /// The nodes that an event names, the trace that it carries, and the entities that it is found by.
+    #[expect(clippy::type_complexity, reason = "the parts of one answer")]
+    fn named_by<'a>(
+        &mut self,
+        event: &'a Event,
+        alert: Option<&'a Alert>,
+    ) -> (Vec<Group<'a>>, Option<Trace>, Vec<(Arc<str>, Arc<str>)>) {
+        let mut groups: Vec<Group<'a>> = Group::of_step(event, alert).into_iter().collect();
+        let mut entities = Vec::new();
+        if alert.is_some() {
+            return (groups, None, entities);
         }
-        if self.groves.values().any(|grove| grove.has_seen(root)) {
-            out.push(TreeReport::ForeignTenantRoot {
-                tenant: tenant.clone(),
-                root: root.clone(),
-                event: envelope.id.clone(),
-            });
+        let trace = Trace::of(event);
+        let has_node = trace.is_some() || !groups.is_empty();
+        self.links.read(event, has_node, &mut groups, &mut entities);
+        if let Some(trace) = trace.as_ref().filter(|_| groups.is_empty()) {
+            groups.push(Group::of_span(trace));
+        }
+        (groups, trace, entities)
+    }
+
+    /// The ids of the nodes that an event names, its own main one first.
+    pub fn names(&mut self, event: &Event) -> Vec<Arc<str>> {
+        let alert = Alert::from_event(event);
+        let (groups, trace, _) = self.named_by(event, alert.as_ref());
+        let mut names: Vec<Arc<str>> = Vec::new();
+        let owns = groups.iter().map(|group| &group.own);
+        let others = groups.iter().flat_map(Group::names);
+        for naming in owns.chain(others) {
+            let name: Arc<str> = naming.name.as_ref().into();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.extend(trace.map(|trace| trace.naming().name.as_ref().into()));
+        names
+    }
+
+    /// Looked into once per tenant and root: when the tenant first names it.
+    fn report_foreign_root(&self, facts: &Facts<'_>, out: &mut Vec<TreeReport>) {
+        let named = facts
+            .groups
+            .iter()
+            .filter(|group| group.class == Class::STEP);
+        for group in named {
+            let Some(root) = &group.root else { continue };
+            let known = self.groves.get(facts.tenant);
+            if known.is_some_and(|grove| grove.named(Class::STEP, &root.name).is_some())
+                || group.own.name == root.name
+            {
+                continue;
+            }
+            let mut others = self.groves.values();
+            if others.any(|grove| grove.has_seen(Class::STEP, &root.name)) {
+                out.push(TreeReport::ForeignTenantRoot {
+                    tenant: facts.tenant.clone(),
+                    root: root.name.as_ref().into(),
+                    event: facts.event.envelope().id.clone(),
+                });
+            }
         }
     }
 
-    /// The tree in which `id` stands: a root, a step, an event or an alert of `tenant`.
-    pub fn tree(&self, tenant: &TenantId, id: &str) -> Option<TreeView> {
+    /// The trees that had to go since this was last asked, for a store.
+    pub fn take_evicted(&mut self) -> Vec<TreeMembers> {
+        let groves = self.groves.values_mut();
+        groves
+            .flat_map(|grove| std::mem::take(&mut grove.evicted))
+            .collect()
+    }
+
+    /// What the tree that holds an id is made of.
+    pub fn members(&self, tenant: &TenantId, id: &str) -> Option<TreeMembers> {
         let grove = self.groves.get(tenant)?;
-        let step = grove.steps.get(id).copied();
-        let event = || EventId::new(id).ok();
-        let node = step
-            .or_else(|| grove.step_of(&event()?))
-            .or_else(|| grove.first_raised_by(&event()?))?;
-        grove.view(tenant, grove.summit(node)?)
+        let node = self.find(grove, id)?;
+        grove.members_of(tenant, grove.node(node)?.family)
     }
 
     /// At most `most` trees of `tenant`, the one added to last first.
@@ -170,14 +269,27 @@ impl Forest {
         let Some(grove) = self.groves.get(tenant) else {
             return Vec::new();
         };
-        let families = grove.families.by_age().rev();
-        let roots = families.filter_map(|(_, family)| {
-            Some(RootSummary {
-                root: grove.top_of(family)?.id.clone(),
-                steps: family.members.len(),
-            })
-        });
+        let families = grove.families.by_youth();
+        let roots = families.filter_map(|number| grove.summary_of(number));
         roots.take(most).collect()
+    }
+
+    /// The trees whose events name an entity, such as `user` `eve`, the one that did last first.
+    pub fn trees_of(&self, tenant: &TenantId, kind: &str, value: &str) -> Vec<RootSummary> {
+        let Some(grove) = self.groves.get(tenant) else {
+            return Vec::new();
+        };
+        let mut seen = BTreeSet::new();
+        let mut found = Vec::new();
+        for node in grove.naming(kind, value) {
+            let Some(family) = grove.node(node).map(|node| node.family) else {
+                continue;
+            };
+            if seen.insert(family) {
+                found.extend(grove.summary_of(family));
+            }
+        }
+        found
     }
 
     /// What it holds and what it had to let go.
@@ -190,8 +302,8 @@ impl Forest {
         };
         for grove in self.groves.values() {
             stats.roots += grove.families.len() as u64;
-            stats.nodes += grove.steps.len() as u64;
-            stats.events += grove.events.len() as u64;
+            stats.nodes += grove.len() as u64;
+            stats.events += grove.entries.len() as u64;
         }
         stats
     }

@@ -1,325 +1,462 @@
 //! The trees of one tenant, as one graph.
 //!
-//! Nodes are steps, and the ids of events that alerts name as evidence, whether or not they are known.
-//! A `Child` edge leads from a step to one that names it as its parent, a `Causation` edge from an alert
-//! to what raised it. Invariants: a step is under one other at most, the one its claims ask for; the two are
-//! of one family; every step that a claim names is a node.
+//! Nodes are what events name; the one parent of each is kept in the nodes themselves, as lists of children
+//! through their siblings, because an edge of petgraph is found by walking all edges of its node, and a
+//! root may have very many children that move. (Feeding a chain of 100,000 steps in scattered order took
+//! 23 s longer with edges, in a debug build.) Edges of the graph are the ties beside that: what one event
+//! names together, and what raised an alert. Invariants: a node is under one other at most, the one its claims
+//! ask for; the two are of one family; every node that a claim names is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use larum_event::{Alert, CorrelationId, EventId, TenantId};
-use petgraph::Direction::{Incoming, Outgoing};
+use hashbrown::HashTable;
+use larum_event::{EventId, Position};
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
-use petgraph::visit::EdgeRef;
 
-use crate::claim::settle;
-use crate::entry::Entry;
-use crate::family::{Families, Family};
+use crate::alias::Aliases;
+use crate::entity::EntityIndex;
+use crate::entry::{Entries, EntryIndex};
+use crate::facts::{Facts, Group, Naming};
+use crate::family::Families;
 use crate::forest::ForestLimits;
+use crate::hashing::Hashing;
+use crate::hung::Hung;
+use crate::incident::Incidents;
+use crate::members::{TreeId, TreeMembers, key_hash};
+use crate::node::{Class, Node};
+use crate::overlay::Overlay;
 use crate::report::TreeReport;
-use crate::step::{EventKey, Hung, Raised, Step};
-
-#[derive(Debug)]
-pub(crate) enum Node {
-    Step(Box<Step>),
-    Evidence(EventId),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Edge {
-    Child,
-    Causation,
-}
+use crate::tie::Tie;
 
 #[derive(Debug, Default)]
 pub(crate) struct Grove {
-    pub(crate) graph: StableDiGraph<Node, Edge>,
-    pub(crate) steps: BTreeMap<CorrelationId, NodeIndex>,
-    pub(crate) evidence: BTreeMap<EventId, NodeIndex>,
-    /// Which steps an event hangs on; more than one when sources share an id.
-    pub(crate) events: BTreeSet<(EventId, NodeIndex)>,
+    pub(crate) graph: StableDiGraph<Node, Tie>,
+    names: HashTable<NodeIndex>,
+    hashing: Hashing,
+    pub(crate) entries: Entries,
+    pub(crate) hung: Hung,
     pub(crate) families: Families,
+    pub(crate) aliases: Aliases,
+    /// Events that alerts name as what raised them and that hang on no node (yet): by hash of their id.
+    pub(crate) awaited: BTreeSet<(u64, NodeIndex)>,
+    pub(crate) entities: EntityIndex,
+    pub(crate) overlay: Overlay,
+    pub(crate) evicted: Vec<TreeMembers>,
+    /// Trees founded by the event of `founding`.
+    pub(crate) founded: (Position, u64),
+    /// The furthest event taken in, and the last one.
+    pub(crate) reached: Position,
+    pub(crate) current: Position,
+    pub(crate) incidents: Incidents,
+    /// Names of kinds of entities: an alert whose group has a member of such a name is about that entity.
+    pub(crate) entity_kinds: Arc<BTreeSet<Arc<str>>>,
+}
+
+/// What a call on behalf of one event carries along.
+pub(crate) struct Taking<'a, 'f> {
+    pub(crate) facts: &'a Facts<'f>,
+    pub(crate) entry: EntryIndex,
+    /// Whether the event hangs on its nodes already.
+    pub(crate) is_known: bool,
+    pub(crate) limits: &'a ForestLimits,
+    pub(crate) out: &'a mut Vec<TreeReport>,
 }
 
 impl Grove {
-    pub(crate) fn step(&self, node: NodeIndex) -> Option<&Step> {
-        match self.graph.node_weight(node)? {
-            Node::Step(step) => Some(step),
-            Node::Evidence(_) => None,
-        }
+    pub(crate) fn node(&self, node: NodeIndex) -> Option<&Node> {
+        self.graph.node_weight(node)
     }
 
-    pub(crate) fn step_mut(&mut self, node: NodeIndex) -> Option<&mut Step> {
-        match self.graph.node_weight_mut(node)? {
-            Node::Step(step) => Some(step),
-            Node::Evidence(_) => None,
-        }
+    pub(crate) fn node_mut(&mut self, node: NodeIndex) -> Option<&mut Node> {
+        self.graph.node_weight_mut(node)
     }
 
-    /// Whether a step of that name has spoken for itself.
-    pub(crate) fn has_seen(&self, id: &CorrelationId) -> bool {
-        let step = self.steps.get(id).and_then(|node| self.step(*node));
-        step.is_some_and(Step::is_seen)
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The node of a name.
+    pub(crate) fn named(&self, class: Class, name: &str) -> Option<NodeIndex> {
+        let hash = self.hashing.of_pair(class.0, name);
+        let is_it = |node: &NodeIndex| {
+            self.node(*node)
+                .is_some_and(|node| node.class == class && *node.name == *name)
+        };
+        self.names.find(hash, is_it).copied()
+    }
+
+    /// All nodes, in no particular order.
+    pub(crate) fn all_nodes(&self) -> impl Iterator<Item = NodeIndex> {
+        self.names.iter().copied()
+    }
+
+    /// Whether a node of that name has spoken for itself.
+    pub(crate) fn has_seen(&self, class: Class, name: &str) -> bool {
+        let node = self.named(class, name).and_then(|node| self.node(node));
+        node.is_some_and(Node::is_seen)
     }
 
     pub(crate) fn insert(
         &mut self,
-        entry: &Entry<'_>,
+        facts: &Facts<'_>,
         limits: &ForestLimits,
         out: &mut Vec<TreeReport>,
     ) {
-        if entry.parent() == Some(entry.step) {
-            out.push(TreeReport::SelfParent {
-                tenant: entry.tenant.clone(),
-                step: entry.step.clone(),
-                event: entry.event.envelope().id.clone(),
-            });
-        }
-        let Some(family) = self.family_for(entry, limits, out) else {
-            return;
-        };
-        let named = entry.named().into_iter();
-        let nodes: Vec<_> = named.map(|id| self.step_named(id, family)).collect();
-        let Some(own) = nodes.first().copied() else {
-            return;
-        };
-        self.families.touch(family);
-        match entry.alert {
-            Some(alert) => self.hang_alert(own, alert, entry, limits),
-            None => self.hang_event(own, entry, limits),
-        }
-        let claim = entry.claim();
-        if let Some(step) = self.step_mut(own) {
-            step.settle(entry.event, &claim);
-        }
-        self.follow_claims(own, entry, out);
-        if let (Some(parent), Some(root)) = (entry.parent(), entry.root())
-            && let Some(above) = self.steps.get(parent).copied()
-            && above != own
-        {
-            if let Some(step) = self.step_mut(above) {
-                settle(&mut step.inferred, &claim, root);
+        // Given again, it may say something else of its nodes, where sources share ids.
+        let known = self.same_as(facts);
+        let entry = match known {
+            Some(known) => {
+                self.stands_earlier(known, facts.position);
+                known
             }
-            self.follow_claims(above, entry, out);
+            None => {
+                self.reached = self.reached.max(facts.position);
+                let alert = facts.alert.is_some();
+                self.entries.add(facts.event, facts.position, alert)
+            }
+        };
+        self.current = facts.position;
+        let mut taking = Taking {
+            facts,
+            entry,
+            is_known: known.is_some(),
+            limits,
+            out,
+        };
+        let mut main = None;
+        for group in &facts.groups {
+            let Some(own) = self.take_in(group, &mut taking) else {
+                continue;
+            };
+            match main {
+                None => main = Some(own),
+                Some(main) if main != own => self.tie_shared(main, own, group, &taking),
+                Some(_) => {}
+            }
         }
-        while self.families.len() > limits.roots_per_tenant.max(1) {
-            self.evict_oldest(entry.tenant, out);
+        if let Some(main) = main {
+            self.note_entities(main, facts);
+            self.resolve_awaited(main, &mut taking);
+        }
+        self.entries.drop_unused(entry);
+        while self.families.len() > limits.roots_per_tenant.max(1)
+            || self.names.len() > limits.nodes_per_tenant.max(1) && self.families.len() > 1
+        {
+            self.evict_oldest(facts, out);
         }
     }
 
-    /// The family of everything that an entry names, made one; `None` when that would be too large.
+    /// The same event, if it is here: by id, source, time, and the node it hangs on first.
+    fn same_as(&self, facts: &Facts<'_>) -> Option<EntryIndex> {
+        let envelope = facts.event.envelope();
+        let main = facts.groups.first()?;
+        let mut known = self.entries.with_id(envelope.id.as_str());
+        known.find(|index| {
+            self.entries.get(*index).is_some_and(|entry| {
+                let hung = self.node(entry.main);
+                entry.time == envelope.time
+                    && entry.source == envelope.source
+                    && hung.is_some_and(|hung| {
+                        hung.class == main.class && *hung.name == *main.own.name
+                    })
+            })
+        })
+    }
+
+    /// An event that is known was given again, maybe at an earlier position.
+    fn stands_earlier(&mut self, known: EntryIndex, position: Position) {
+        let Some(entry) = self.entries.get_mut(known) else {
+            return;
+        };
+        let before = entry.position;
+        entry.position = before.min(position);
+        let (main, alert) = (entry.main, entry.alert);
+        let node = self.node_mut(main).filter(|_| alert);
+        let raised = node.and_then(|node| node.more.as_mut()?.alert.as_mut());
+        if let Some(raised) = raised.filter(|raised| raised.position == before) {
+            raised.position = before.min(position);
+        }
+    }
+
+    /// Takes in one node that an event names, with what it says of it.
+    fn take_in(&mut self, group: &Group<'_>, taking: &mut Taking<'_, '_>) -> Option<NodeIndex> {
+        let facts = taking.facts;
+        if group
+            .parent
+            .as_ref()
+            .is_some_and(|parent| parent.name == group.own.name)
+        {
+            taking.out.push(TreeReport::SelfParent {
+                tenant: facts.tenant.clone(),
+                step: group.own.name.as_ref().into(),
+                event: facts.event.envelope().id.clone(),
+            });
+        }
+        let (family, together) = self.family_for(group, taking)?;
+        let mut nodes = [None; 3];
+        for (slot, naming) in nodes.iter_mut().zip(group.names()) {
+            *slot = Some(self.node_named(group.class, naming, family, facts.position));
+        }
+        let own = nodes.first().copied().flatten()?;
+        self.families.touch(family);
+        if !taking.is_known && self.hang(own, taking).is_none() {
+            return Some(own);
+        }
+        self.settle(own, group, taking);
+        // A circle can only close among nodes that hung together before.
+        self.follow_claims(own, together, taking);
+        self.settle_above(own, group, together, taking);
+        Some(own)
+    }
+
+    /// The family of everything that a group names, made one, and whether those that were there before were
+    /// of one already; `None` when it would be too large.
     fn family_for(
         &mut self,
-        entry: &Entry<'_>,
-        limits: &ForestLimits,
-        out: &mut Vec<TreeReport>,
-    ) -> Option<u32> {
+        group: &Group<'_>,
+        taking: &mut Taking<'_, '_>,
+    ) -> Option<(u32, bool)> {
         let mut newcomers = 0;
-        let mut joined = Vec::new();
-        for id in entry.named() {
-            match self.steps.get(id).and_then(|node| self.step(*node)) {
-                Some(step) if joined.contains(&step.family) => {}
-                Some(step) => joined.push(step.family),
-                None => newcomers += 1,
+        let (mut joined, mut known) = ([None; 3], 0_usize);
+        let mut total = 0;
+        for naming in group.names() {
+            let node = self.named(group.class, &naming.name);
+            let Some(family) = node.and_then(|node| Some(self.node(node)?.family)) else {
+                newcomers += 1;
+                continue;
+            };
+            if joined.contains(&Some(family)) {
+                known += 1;
+                continue;
+            }
+            total += self.families.get(family).map_or(0, |family| family.size);
+            if let Some(slot) = joined.iter_mut().find(|slot| slot.is_none()) {
+                *slot = Some(family);
             }
         }
-        let sizes = joined
-            .iter()
-            .filter_map(|number| self.families.get(*number));
-        let total: usize = sizes.map(|family| family.members.len()).sum();
-        let grows = newcomers > 0 || joined.len() > 1;
-        if grows && total + newcomers > limits.nodes_per_root {
-            for number in joined {
+        let grows = newcomers > 0 || joined.iter().flatten().count() > 1;
+        if grows && total + newcomers > taking.limits.nodes_per_root {
+            for number in joined.into_iter().flatten() {
                 self.families.refuse(number, 1);
             }
-            out.push(TreeReport::RootFull {
-                tenant: entry.tenant.clone(),
-                root: entry.root().unwrap_or(entry.step).clone(),
-                event: entry.event.envelope().id.clone(),
+            let facts = taking.facts;
+            let root = group.root.as_ref().unwrap_or(&group.own);
+            taking.out.push(TreeReport::RootFull {
+                tenant: facts.tenant.clone(),
+                root: root.name.as_ref().into(),
+                event: facts.event.envelope().id.clone(),
             });
             return None;
         }
-        let mut joined = joined.into_iter();
+        let mut joined = joined.into_iter().flatten();
         let Some(mut family) = joined.next() else {
-            return Some(self.families.found());
+            let tree = self.next_tree(taking.facts.position);
+            return Some((self.families.found(tree), false));
         };
         for other in joined {
-            let (into, from) = self.families.larger(family, other);
-            for member in self.families.merge(into, from) {
-                if let Some(step) = self.step_mut(member) {
-                    step.family = into;
-                }
+            family = self.join(family, other);
+        }
+        Some((family, known > 0))
+    }
+
+    /// The number of a tree that is founded with an event at a position: the position and how many that event had founded before.
+    pub(crate) fn next_tree(&mut self, position: Position) -> TreeId {
+        let (at, number) = self.founded;
+        let number = if at == position { number + 1 } else { 0 };
+        self.founded = (position, number);
+        TreeId(
+            position
+                .0
+                .saturating_mul(256)
+                .saturating_add(number.min(255)),
+        )
+    }
+
+    /// Makes one family of two, and says which.
+    pub(crate) fn join(&mut self, one: u32, other: u32) -> u32 {
+        let (into, from) = self.families.larger(one, other);
+        let Some(gone) = self.families.remove(from) else {
+            return into;
+        };
+        let mut member = gone.first;
+        while let Some(node) = self.node_mut(member) {
+            node.family = into;
+            member = node.next_member;
+        }
+        let head = self.families.get(into).map(|family| family.first);
+        if let (Some(last), Some(head)) = (self.node_mut(gone.last), head) {
+            last.next_member = head;
+        }
+        if let Some(family) = self.families.get_mut(into) {
+            family.first = gone.first;
+            if family.last == NodeIndex::end() {
+                family.last = gone.last;
             }
-            family = into;
         }
-        Some(family)
+        let trees = (gone.tree, self.families.get(into).map(|family| family.tree));
+        self.families.absorb(into, gone);
+        if let (gone, Some(kept)) = trees {
+            self.tell_merge(gone.min(kept), gone.max(kept));
+        }
+        into
     }
 
-    fn step_named(&mut self, id: &CorrelationId, family: u32) -> NodeIndex {
-        if let Some(node) = self.steps.get(id) {
-            return *node;
-        }
-        self.plant(Step::named(id.clone(), family))
-    }
-
-    /// Makes a node of a step that is not there yet.
-    pub(crate) fn plant(&mut self, step: Step) -> NodeIndex {
-        let (id, family) = (step.id.clone(), step.family);
-        let node = self.graph.add_node(Node::Step(Box::new(step)));
-        self.steps.insert(id, node);
-        self.families.admit(family, node);
-        node
-    }
-
-    fn hang_event(&mut self, node: NodeIndex, entry: &Entry<'_>, limits: &ForestLimits) {
-        let envelope = entry.event.envelope();
-        let Some(step) = self.step_mut(node) else {
-            return;
-        };
-        let key = EventKey {
-            time: envelope.time,
-            id: envelope.id.clone(),
-            source: envelope.source.clone(),
-        };
-        if let Some(known) = step.events.get_mut(&key) {
-            known.position = known.position.min(entry.position);
-            return;
-        }
-        let hung = Hung {
-            event_type: envelope.event_type.clone(),
-            severity: envelope.severity,
-            position: entry.position,
-        };
-        step.events.insert(key, hung);
-        let mut left_out = None;
-        if step.events.len() > limits.events_per_node.max(1) {
-            step.events_left_out += 1;
-            left_out = step.events.pop_last();
-        }
-        self.events.insert((envelope.id.clone(), node));
-        if let Some((key, _)) = left_out {
-            self.events.remove(&(key.id, node));
-        }
-    }
-
-    fn hang_alert(
+    /// The node of a name, made if it is not there yet.
+    pub(crate) fn node_named(
         &mut self,
-        node: NodeIndex,
-        alert: &Alert,
-        entry: &Entry<'_>,
-        limits: &ForestLimits,
-    ) {
-        let id = &entry.event.envelope().id;
-        let Some(step) = self.step_mut(node) else {
-            return;
-        };
-        let mut left_out = None;
-        step.alert_events.insert(id.clone());
-        if step.alert_events.len() > limits.events_per_node.max(1) {
-            left_out = step.alert_events.pop_last();
+        class: Class,
+        naming: &Naming<'_>,
+        family: u32,
+        position: Position,
+    ) -> NodeIndex {
+        if let Some(node) = self.named(class, &naming.name) {
+            return node;
         }
-        let known = step.alert.as_ref().map(|known| known.revision);
-        if known.is_none_or(|known| known < alert.revision) {
-            step.alert = Some(Box::new(Raised::of(alert, entry.event, entry.position)));
-            self.point_at_causes(node);
-        } else if known == Some(alert.revision)
-            && let Some(known) = &mut step.alert
-        {
-            known.position = known.position.min(entry.position);
-        }
-        self.events.insert((id.clone(), node));
-        if let Some(left_out) = left_out {
-            self.events.remove(&(left_out, node));
-        }
+        let node = Node::named(naming.name.as_ref().into(), class, naming.way, position);
+        self.plant(node, family)
     }
 
-    /// Makes the causation edges of an alert those of its revision.
-    pub(crate) fn point_at_causes(&mut self, alert: NodeIndex) {
-        self.forget_causes(alert);
-        let Some(raised) = self.step(alert).and_then(|step| step.alert.as_ref()) else {
-            return;
-        };
-        let causes: Vec<_> = raised.causes().cloned().collect();
-        for id in causes {
-            let graph = &mut self.graph;
-            let node = *self
-                .evidence
-                .entry(id)
-                .or_insert_with_key(|id| graph.add_node(Node::Evidence(id.clone())));
-            self.graph.add_edge(alert, node, Edge::Causation);
+    /// Puts a new node into the graph and into a family.
+    pub(crate) fn plant(&mut self, mut node: Node, family: u32) -> NodeIndex {
+        let hash = self.hashing.of_pair(node.class.0, &node.name);
+        node.family = family;
+        if let Some(family) = self.families.get(family) {
+            node.next_member = family.first;
         }
+        let index = self.graph.add_node(node);
+        if let Some(family) = self.families.get_mut(family) {
+            family.first = index;
+            if family.last == NodeIndex::end() {
+                (family.last, family.anchor) = (index, index);
+            }
+            family.size += 1;
+        }
+        let (graph, hashing) = (&self.graph, &self.hashing);
+        self.names
+            .insert_unique(hash, index, |node| hash_at(graph, hashing, *node));
+        index
     }
 
-    fn forget_causes(&mut self, alert: NodeIndex) {
-        let edges = self.graph.edges_directed(alert, Outgoing);
-        let old: Vec<_> = edges
-            .filter(|edge| *edge.weight() == Edge::Causation)
-            .map(|edge| (edge.id(), edge.target()))
-            .collect();
-        for (edge, node) in old {
-            self.graph.remove_edge(edge);
-            if self.graph.edges_directed(node, Incoming).next().is_none()
-                && let Some(Node::Evidence(id)) = self.graph.remove_node(node)
-            {
-                self.evidence.remove(&id);
+    /// The members of a family, in no particular order.
+    pub(crate) fn members(&self, family: u32) -> impl Iterator<Item = NodeIndex> {
+        let mut at = self
+            .families
+            .get(family)
+            .map_or(NodeIndex::end(), |family| family.first);
+        std::iter::from_fn(move || {
+            let node = self.node(at)?;
+            Some(std::mem::replace(&mut at, node.next_member))
+        })
+    }
+
+    /// Hangs the event on a node; nothing when it only counts there.
+    fn hang(&mut self, node: NodeIndex, taking: &Taking<'_, '_>) -> Option<()> {
+        let entry = taking.entry;
+        let time = taking.facts.event.envelope().time;
+        let most = taking.limits.events_per_node.max(1);
+        let found = self.graph.node_weight_mut(node)?;
+        if taking.facts.alert.is_none() {
+            found.first = found.first.min(time);
+            let family = found.family;
+            if let Some(family) = self.families.get_mut(family) {
+                family.events += 1;
+            }
+        }
+        let found = self.graph.node_weight_mut(node)?;
+        let (mut head, mut counted) = (found.hung, found.events);
+        if counted as usize >= most {
+            let more = found.more();
+            more.left_out += 1;
+            let latest = more.latest;
+            // The latest goes; most often that is the new one.
+            let latest = latest.or_else(|| self.latest(head))?;
+            if self.entries.compare(entry, latest) != Ordering::Less {
+                self.node_mut(node)?.more().latest = Some(latest);
+                return None;
+            }
+            head = self.hung.take_out(head, latest);
+            counted -= 1;
+            self.unhang(latest);
+            self.node_mut(node)?.more().latest = None;
+        }
+        let head = self.hung.push(head, entry);
+        if let Some(found) = self.graph.node_weight_mut(node) {
+            (found.hung, found.events) = (head, counted + 1);
+        }
+        if let Some(hung) = self.entries.get_mut(entry) {
+            if hung.hung == 0 {
+                hung.main = node;
+            }
+            hung.hung = hung.hung.saturating_add(1);
+        }
+        Some(())
+    }
+
+    /// The latest event of a list.
+    fn latest(&self, head: u32) -> Option<EntryIndex> {
+        let hung = self.hung.list(head);
+        hung.max_by(|one, other| self.entries.compare(*one, *other))
+    }
+
+    pub(crate) fn unhang(&mut self, entry: EntryIndex) {
+        let Some(hung) = self.entries.get_mut(entry) else {
+            return;
+        };
+        hung.hung = hung.hung.saturating_sub(1);
+        if hung.hung == 0 {
+            self.entries.hide(entry);
+        }
+        self.entries.drop_unused(entry);
+    }
+
+    /// The node that an event hangs on or, as an alert, is; the one with the least name if sources share the id.
+    pub(crate) fn node_of(&self, event: &str) -> Option<NodeIndex> {
+        let mains = self.entries.with_id(event).filter_map(|entry| {
+            let main = self.entries.get(entry)?.main;
+            Some((&self.node(main)?.name, main))
+        });
+        mains.min().map(|(_, main)| main)
+    }
+
+    /// The alerts that name an event as what raised them, as far as it hangs on no node.
+    pub(crate) fn awaiting(&self, event: &EventId) -> impl Iterator<Item = NodeIndex> {
+        let hash = key_hash(event.as_str());
+        let awaiting = self
+            .awaited
+            .range((hash, NodeIndex::new(0))..=(hash, NodeIndex::end()));
+        awaiting.map(|(_, alert)| *alert).filter(move |alert| {
+            let raised = self.node(*alert).and_then(Node::alert);
+            raised.is_some_and(|raised| raised.causes().any(|cause| cause == event))
+        })
+    }
+
+    fn note_entities(&mut self, main: NodeIndex, facts: &Facts<'_>) {
+        let Some((family, named)) = self.node(main).map(|node| (node.family, node.named)) else {
+            return;
+        };
+        for (kind, value) in &facts.entities {
+            self.entities.note(kind, value, (main, named));
+            if let Some(family) = self.families.get_mut(family) {
+                family.note(kind, value);
             }
         }
     }
 
-    /// The alerts that name an event as what raised them.
-    pub(crate) fn raised_by(&self, event: &EventId) -> impl Iterator<Item = NodeIndex> {
-        let evidence = self.evidence.get(event);
-        evidence
-            .into_iter()
-            .flat_map(|node| self.graph.neighbors_directed(*node, Incoming))
-    }
-
-    /// The step that an event hangs on or, as an alert, is.
-    pub(crate) fn step_of(&self, event: &EventId) -> Option<NodeIndex> {
-        let from = (event.clone(), NodeIndex::new(0));
-        let steps = self.events.range(from..);
-        let steps = steps.take_while(|(id, _)| id == event);
-        let steps = steps.filter_map(|(_, node)| Some((&self.step(*node)?.id, *node)));
-        steps.min().map(|(_, node)| node)
-    }
-
-    /// The top over the first member, by name, of a family.
-    pub(crate) fn top_of(&self, family: &Family) -> Option<&Step> {
-        let members = family.members.iter();
-        let named = members.filter_map(|node| Some((&self.step(*node)?.id, *node)));
-        let (_, first) = named.min()?;
-        self.step(self.summit(first)?.top)
-    }
-
-    fn evict_oldest(&mut self, tenant: &TenantId, out: &mut Vec<TreeReport>) {
-        let Some((number, family)) = self.families.by_age().next() else {
+    pub(crate) fn forget_name(&mut self, node: NodeIndex) {
+        let Some(found) = self.graph.node_weight(node) else {
             return;
         };
-        if let Some(top) = self.top_of(family) {
-            out.push(TreeReport::RootEvicted {
-                tenant: tenant.clone(),
-                root: top.id.clone(),
-                steps: family.members.len(),
-            });
-        }
-        let Some(family) = self.families.remove(number) else {
-            return;
-        };
-        // The last edge of a node is found first, so the latest steps go first.
-        for node in family.members.into_iter().rev() {
-            self.fell(node);
+        let hash = self.hashing.of_pair(found.class.0, &found.name);
+        if let Ok(found) = self.names.find_entry(hash, |other| *other == node) {
+            found.remove();
         }
     }
+}
 
-    fn fell(&mut self, node: NodeIndex) {
-        self.forget_causes(node);
-        let Some(Node::Step(step)) = self.graph.remove_node(node) else {
-            return;
-        };
-        self.steps.remove(&step.id);
-        let hung = step.events.into_keys().map(|key| key.id);
-        for id in hung.chain(step.alert_events) {
-            self.events.remove(&(id, node));
-        }
-    }
+fn hash_at(graph: &StableDiGraph<Node, Tie>, hashing: &Hashing, node: NodeIndex) -> u64 {
+    let node = graph.node_weight(node);
+    node.map_or(0, |node| hashing.of_pair(node.class.0, &node.name))
 }

@@ -8,55 +8,88 @@
 //!
 //! This is the only crate that knows petgraph.
 
-mod claim;
-
-mod step;
-
-mod report;
+mod hashing;
 
 mod entry;
 
+mod claim;
+
+mod node;
+
+mod ways;
+
+mod facts;
+
+mod links;
+
+mod hung;
+
+mod alias;
+
 mod family;
 
+mod entity;
+
+mod overlay;
+
+mod tie;
+
+mod report;
+
 mod grove;
+
+mod settle;
 
 mod place;
 
 mod climb;
 
+mod evict;
+
+mod tell;
+
 mod forest;
+
+mod find;
+
+mod kin;
+
+mod members;
 
 mod view;
 
+mod gather;
+
+mod why;
+
 mod query;
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the forest takes it up next")
-)]
-mod incident;
-
-mod difference;
+mod select;
 
 mod timeline;
 
-mod select;
+mod difference;
 
 #[cfg(test)]
 mod sketch;
 
-mod members;
+mod incident;
 
-mod gather;
+mod caption;
 
 mod text;
+
+mod export;
 
 mod checkpoint;
 
 mod error;
 
+mod ask;
+
 pub use error::{AskError, RestoreError};
-pub use forest::{Forest, ForestLimits, ForestStats, RootSummary, root_of};
+pub use export::{Format, UnknownFormat, export};
+pub use forest::{Forest, ForestLimits, ForestStats, RootSummary};
 pub use incident::{
     IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie, TiedBy,
 };

@@ -1,8 +1,9 @@
 //! What a forest has to say about what it was given.
 
 use std::fmt;
+use std::sync::Arc;
 
-use larum_event::{CorrelationId, EventId, TenantId};
+use larum_event::{EventId, TenantId};
 
 /// Something about an inserted event that somebody should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub enum TreeReport {
         /// Whose it is.
         tenant: TenantId,
         /// The step.
-        step: CorrelationId,
+        step: Arc<str>,
         /// The event that says so.
         event: EventId,
     },
@@ -21,9 +22,9 @@ pub enum TreeReport {
         /// Whose it is.
         tenant: TenantId,
         /// The step whose parent is left out; the tree starts here.
-        step: CorrelationId,
+        step: Arc<str>,
         /// That parent.
-        parent: CorrelationId,
+        parent: Arc<str>,
         /// The event that closed the circle.
         event: EventId,
     },
@@ -33,7 +34,7 @@ pub enum TreeReport {
         /// Whose event it is.
         tenant: TenantId,
         /// The root it names.
-        root: CorrelationId,
+        root: Arc<str>,
         /// The event.
         event: EventId,
     },
@@ -42,7 +43,7 @@ pub enum TreeReport {
         /// Whose it is.
         tenant: TenantId,
         /// The root the event names, or its own step.
-        root: CorrelationId,
+        root: Arc<str>,
         /// The event.
         event: EventId,
     },
@@ -51,7 +52,7 @@ pub enum TreeReport {
         /// Whose it was.
         tenant: TenantId,
         /// Its root.
-        root: CorrelationId,
+        root: Arc<str>,
         /// Steps that went.
         steps: usize,
     },

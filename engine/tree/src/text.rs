@@ -1,9 +1,14 @@
 //! A tree for the terminal.
 
+mod harmless;
+
 use std::collections::BTreeMap;
 
 use larum_event::{Severity, Timestamp};
 
+use self::harmless::harmless;
+pub(crate) use self::harmless::visible;
+use crate::caption::amount;
 use crate::view::{AlertMark, NodeKind, Partial, TreeEvent, TreeNode, TreeView};
 
 /// Levels that are drawn; deeper nodes keep this indent and say their depth.
@@ -96,7 +101,7 @@ fn write_head(text: &mut String, view: &TreeView, first: Option<Timestamp>, styl
     }
 }
 
-fn sentence(why: &Partial) -> String {
+pub(crate) fn sentence(why: &Partial) -> String {
     match why {
         Partial::StepsNotSeen { count } => {
             format!("{} only named by others so far", amount(*count, "step"))
@@ -124,11 +129,6 @@ fn sentence(why: &Partial) -> String {
             format!("parents lead in a circle; the root's parent {parent} is left out")
         }
     }
-}
-
-fn amount(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 fn write_node(line: &mut Line, node: &TreeNode, day: Option<i64>) {
@@ -357,22 +357,4 @@ impl Line {
         }
         text.push('\n');
     }
-}
-
-/// The text without what moves the cursor, colours or turns the direction of a terminal.
-fn harmless(text: &str) -> String {
-    let harmful = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let shown = text.chars();
-    shown
-        .map(|character| {
-            if harmful(character) {
-                '\u{fffd}'
-            } else {
-                character
-            }
-        })
-        .collect()
 }

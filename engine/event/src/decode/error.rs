@@ -112,7 +112,7 @@ impl<'t> Problems<'t> {
 }
 
 /// The candidate that `word` was probably meant to be.
-pub(super) fn nearest<'c>(
+pub(crate) fn nearest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {

@@ -31,4 +31,5 @@ mod write;
 mod tests;
 
 pub use decoder::{Decoder, Decoding, RecordFormat, record_id};
+pub(crate) use error::nearest;
 pub use error::{DecoderProblem, InvalidDecoder};

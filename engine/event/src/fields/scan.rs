@@ -49,6 +49,27 @@ impl<'e> Scan<'e> {
         characters(name).map(Some)
     }
 
+    /// Whether the value here is an array.
+    pub(super) fn is_array(&self) -> bool {
+        self.rest.starts_with('[')
+    }
+
+    /// Steps into the array here.
+    pub(super) fn enter_array(&mut self) -> Option<()> {
+        self.rest = self.rest.strip_prefix('[')?;
+        Some(())
+    }
+
+    /// Steps to the array's next element; false and past the array when there is none.
+    pub(super) fn element(&mut self) -> Option<bool> {
+        if let Some(rest) = self.rest.strip_prefix(']') {
+            self.rest = rest;
+            return Some(false);
+        }
+        self.rest = self.rest.strip_prefix(',').unwrap_or(self.rest);
+        (!self.rest.is_empty()).then_some(true)
+    }
+
     /// Steps past the value here.
     pub(super) fn skip(&mut self) -> Option<()> {
         let end = match self.rest.as_bytes().first()? {
@@ -88,7 +109,7 @@ impl<'e> Scan<'e> {
 }
 
 /// The characters of a JSON string, borrowed unless it holds escapes.
-fn characters(json: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn characters(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
         serde_json::from_str(json).ok().map(Cow::Owned)

@@ -7,4 +7,8 @@ mod cloudevents;
 mod door;
 mod fields;
 mod properties;
+mod search_matches;
+mod search_model;
+mod search_properties;
+mod search_text;
 mod topics;

@@ -12,6 +12,7 @@ mod appending;
 
 mod reading;
 
+mod searches;
 mod searching;
 
 mod paging;
@@ -23,6 +24,10 @@ mod opening;
 mod crashes;
 
 mod faults;
+
+mod positions;
+
+mod trees;
 
 mod retention;
 

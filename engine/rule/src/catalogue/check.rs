@@ -45,13 +45,32 @@ impl Catalogue {
         let id = rule.id.as_str();
         let uses = asks.uses.iter();
         let uses = uses.flat_map(|(on, uses)| self.told(rule, on, uses));
-        let topics = rule.on.iter().filter_map(|on| {
+        let topics = self.unknown_topics(&rule.on).into_iter();
+        let topics = topics.map(|it| (asks.on_place, it.of_rule(id).warning()));
+        uses.chain(topics).collect()
+    }
+
+    /// What is wrong with fields that something else than a rule reads on the topics `on`.
+    pub(crate) fn check_reads(
+        &self,
+        on: &[TopicPattern],
+        on_place: Position,
+        uses: &[FieldUse],
+    ) -> Vec<(Level, Position, Refusal)> {
+        let uses = self.uses(on, uses).into_iter();
+        let uses = uses.map(|it| (it.level, it.place, it.problem));
+        let topics = self.unknown_topics(on).into_iter();
+        let topics = topics.map(|it| (Level::Warning, on_place, it));
+        uses.chain(topics).collect()
+    }
+
+    fn unknown_topics(&self, on: &[TopicPattern]) -> Vec<Refusal> {
+        let unknown = on.iter().filter_map(|on| {
             let help = self.topic_near(on)?;
             let problem = format!("no known event has the topic {:?}", on.as_str());
-            let problem = Refusal::new("unknown-topic", problem).help(help);
-            Some((asks.on_place, problem.of_rule(id).warning()))
+            Some(Refusal::new("unknown-topic", problem).help(help))
         });
-        uses.chain(topics).collect()
+        unknown.collect()
     }
 
     /// The same of `uses`, in whatever file they stand.
@@ -83,6 +102,7 @@ impl Catalogue {
                 Asked::Ordered(literal) => readable.comparison(one, literal),
                 Asked::Text(function) => readable.text(one, function),
                 Asked::Key => readable.key(one),
+                Asked::Kept => None,
             };
             let Some(mismatch) = mismatch else {
                 continue;

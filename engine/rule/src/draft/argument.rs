@@ -5,6 +5,7 @@ use std::sync::Arc;
 use larum_event::{InvalidPattern, TopicPattern, limits};
 use rhai::Dynamic;
 
+use crate::condition::TREE_ROOT;
 use crate::diagnostic::Refusal;
 use crate::rule::KeyPart;
 use crate::view::{FieldRef, Member, kind};
@@ -177,9 +178,12 @@ fn part(name: Option<&str>, path: &str) -> Result<KeyPart, Refusal> {
 }
 
 /// That a path leads to something that can be a single value.
-fn single(path: &str, code: &'static str, what: &str) -> Result<(), Refusal> {
+pub(super) fn single(path: &str, code: &'static str, what: &str) -> Result<(), Refusal> {
     if path.len() > limits::RULE_STRING_BYTES {
         return Err(Refusal::new(code, "the path is too long"));
+    }
+    if path == TREE_ROOT {
+        return Ok(());
     }
     let field = FieldRef::parse(path).map_err(|unknown| {
         let inner = path

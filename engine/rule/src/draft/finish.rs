@@ -11,11 +11,11 @@ use super::joins::Joined;
 use super::meaning::semantic_hash;
 use super::parts::Part;
 use super::said::{Said, said};
-use crate::condition::{Field, read};
+use crate::condition::{Field, TREE_ROOT, read};
 use crate::diagnostic::{Diagnostic, Refusal};
 use crate::load::RHAI;
 use crate::rule::{Audience, Rule, RuleStep};
-use crate::script::{Arguments, Checker, Closure, FieldUse, Source, WindowMeaning};
+use crate::script::{Arguments, Checker, Closure, FieldUse, Source, WindowMeaning, asks_trees};
 use crate::view::FieldRef;
 
 /// Members that no two events share.
@@ -150,6 +150,16 @@ impl Finish<'_> {
                 self.problem(draft, closure.place, problem);
                 continue;
             };
+            if let Some(place) = asks_trees(self.source, &closure) {
+                let problem = format!("`.{method}(..)` cannot ask trees");
+                let help = "it may run again when an event comes late, and trees have changed by then; \
+                            ask in `.when(..)`, or group by \"tree.root\"";
+                self.problem(
+                    draft,
+                    place,
+                    Refusal::new("trees-in-script", problem).help(help),
+                );
+            }
             if method == "on_event"
                 && let Some(part) = parts.first_mut()
             {
@@ -223,7 +233,14 @@ impl Finish<'_> {
             alert: draft.alert.and_then(|said| said.value),
             on_event: state(draft.window.on_event),
             on_timer: state(draft.window.on_timer),
+            scripts_ask_trees: false,
         };
+        let mut scripts = rule
+            .steps
+            .iter()
+            .filter_map(|step| step.when.as_ref())
+            .chain(&rule.alert);
+        rule.scripts_ask_trees = scripts.any(|one| asks_trees(self.source, one).is_some());
         rule.semantic_hash = semantic_hash(&rule, self.source, &self.file.text);
         rule
     }
@@ -243,6 +260,9 @@ impl Finish<'_> {
     }
 
     fn field(&mut self, path: &str) -> Field {
+        if path == TREE_ROOT {
+            return Field::Root;
+        }
         // A name that no event has was refused before.
         let field = FieldRef::parse(path).unwrap_or_else(|_| FieldRef::Path(path.to_owned()));
         Field::of(field, self.paths)

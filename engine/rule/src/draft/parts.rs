@@ -11,6 +11,7 @@ use super::said::{Said, said};
 use super::step::StepDraft;
 use super::window::Asked as Wanted;
 use crate::catalogue::is_inside_of;
+use crate::condition::TREE_ROOT;
 use crate::diagnostic::Refusal;
 use crate::rule::KeyPart;
 use crate::script::{Arguments, Asked, Closure, FieldUse, read_joins};
@@ -199,7 +200,8 @@ impl Finish<'_> {
             .as_ref()
             .map_or(draft.place, |said| said.place);
         if let Some(part) = parts.first_mut() {
-            part.uses.extend(fields.iter().map(|path| FieldUse {
+            let fields = fields.iter().filter(|path| ***path != *TREE_ROOT);
+            part.uses.extend(fields.map(|path| FieldUse {
                 path: path.to_string(),
                 asked: Asked::Value,
                 place,
@@ -214,6 +216,7 @@ fn key_uses(group_by: Option<&Said<Vec<KeyPart>>>) -> Vec<FieldUse> {
         return Vec::new();
     };
     let parts = group_by.value.iter().flatten();
+    let parts = parts.filter(|part| *part.path != *TREE_ROOT);
     let keys = parts.flat_map(|part| {
         [Asked::Value, Asked::Key].map(|asked| FieldUse {
             path: part.path.to_string(),

@@ -70,6 +70,7 @@ pub(super) fn foreign(
             alert: None,
             on_event: None,
             on_timer: None,
+            scripts_ask_trees: false,
         },
     }
 }

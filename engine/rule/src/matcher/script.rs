@@ -88,6 +88,14 @@ impl Program {
 }
 
 impl Matcher {
+    /// An event as scripts get it now.
+    fn event_view(&self, event: &Event) -> EventView {
+        EventView {
+            event: event.clone(),
+            asking: self.trees.asking(),
+        }
+    }
+
     /// What a rule's `.alert(|window| ..)` says of a window; nothing if it has none.
     ///
     /// # Errors
@@ -114,7 +122,7 @@ impl Matcher {
             last: window.last,
             within: wanted.window.within(),
             value: window.value.map(alert::amount),
-            event: window.event.cloned(),
+            event: window.event.map(|event| self.event_view(event)),
         };
         let index = usize::try_from(rule).unwrap_or(usize::MAX);
         if let Some(slot) = self.alerts.get_mut(index)
@@ -160,10 +168,11 @@ impl Matcher {
                 .prepare
                 .program(&self.sources, rule, closure, Takes::Event);
         }
+        let view = Dynamic::from(self.event_view(event));
+        let began = self.timer.as_mut().and_then(Timer::begin);
         let ready = self.conditions.get(index).and_then(Option::as_ref);
         let ready = ready.ok_or_else(|| fault(not_found(rule), FaultKind::Error))?;
-        let began = self.timer.as_mut().and_then(Timer::begin);
-        let returned = ready.run(&self.engine, [Dynamic::from(EventView(event.clone()))]);
+        let returned = ready.run(&self.engine, [view]);
         if let Some((timer, began)) = self.timer.as_mut().zip(began) {
             timer.end(number, began);
         }

@@ -14,7 +14,7 @@ use crate::error::{FaultKind, RuleFault};
 use crate::sandbox;
 use crate::script::{Prepare, Source};
 use crate::set::RuleSet;
-use crate::view::{EventView, kind};
+use crate::view::{EventView, from_json, kind};
 
 /// The member of the state that sets a timer.
 const TIMER: &str = "timer";
@@ -71,7 +71,11 @@ impl Stateful {
         event: &Event,
         state: &str,
     ) -> Result<ScriptAnswer, RuleFault> {
-        let event = Dynamic::from(EventView(event.clone()));
+        // What is asked of trees may be asked again much later, when they have changed: it is refused at load.
+        let event = Dynamic::from(EventView {
+            event: event.clone(),
+            asking: None,
+        });
         let state = read(state).map_err(|message| error(rule, message))?;
         self.run(host, rule, Script::Event, [event, state])
     }
@@ -161,27 +165,6 @@ fn read(state: &str) -> Result<Dynamic, String> {
         state => serde_json::from_str(state).map_err(|error| format!("the state: {error}"))?,
     };
     Ok(from_json(state))
-}
-
-fn from_json(value: serde_json::Value) -> Dynamic {
-    match value {
-        serde_json::Value::Null => Dynamic::UNIT,
-        serde_json::Value::Bool(value) => value.into(),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(whole) => whole.into(),
-            None => number.as_f64().map_or(Dynamic::UNIT, Dynamic::from),
-        },
-        serde_json::Value::String(text) => text.into(),
-        serde_json::Value::Array(elements) => {
-            let elements = elements.into_iter().map(from_json);
-            elements.collect::<rhai::Array>().into()
-        }
-        serde_json::Value::Object(members) => {
-            let members = members.into_iter();
-            let members = members.map(|(name, value)| (name.into(), from_json(value)));
-            members.collect::<Map>().into()
-        }
-    }
 }
 
 /// The state without its timer, and the timer.

@@ -15,7 +15,7 @@ use super::names::{Meaning, WindowMeaning, chain_problem};
 use super::scopes::Scopes;
 use super::source::{Source, body};
 use super::uses::{self, FieldUse};
-use super::visit::{Spot, Visit, below_event, follow_call, follow_method};
+use super::visit::{Spot, Visit, below_event, follow_call, follow_method, follow_nodes, kept};
 use super::walk::{Call, call_of, each_expr};
 use crate::builder::Signature;
 use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
@@ -58,7 +58,8 @@ pub(crate) struct Checker<'a> {
 
 impl Checker<'_> {
     /// Every function that is called must exist, and literal patterns must compile.
-    pub(crate) fn calls(&mut self, native: &BTreeSet<String>, builder: &[&str]) {
+    /// Of `builder`, what builds; of `links`, what only links are built with, so that conditions have it not.
+    pub(crate) fn calls(&mut self, native: &BTreeSet<String>, builder: &[&str], links: &[&str]) {
         let scripted: HashSet<&str> = self
             .source
             .tree
@@ -66,7 +67,7 @@ impl Checker<'_> {
             .map(|function| function.name.as_str())
             .collect();
         let mut found: Vec<(String, Position)> = Vec::new();
-        let mut problems = Vec::new();
+        let mut problems = misplaced(self.source, links, &scripted);
         self.source.tree.walk(&mut |path| {
             let Some(call) = path.last().and_then(call_of) else {
                 return true;
@@ -103,9 +104,9 @@ impl Checker<'_> {
         }
     }
 
-    /// Everything that is called on a rule or a step must be one of its methods, with as many arguments as
-    /// it takes.
-    pub(crate) fn builder(&mut self, rules: &[Signature], steps: &[Signature]) {
+    /// Everything that is called on a rule, a step, a link or an entity must be one of its methods, with as
+    /// many arguments as it takes.
+    pub(crate) fn builder(&mut self, built: &[(&str, Vec<Signature>)]) {
         let mut problems = Vec::new();
         each_expr(&self.source.tree, &mut |expr| {
             let Expr::Dot(both, ..) = expr else {
@@ -114,10 +115,12 @@ impl Checker<'_> {
             let Expr::FnCall(rule, _) = &both.lhs else {
                 return;
             };
-            let (kind, methods) = match rule.name.as_str() {
-                "rule" => ("rule", rules),
-                "step" | "absent" => ("step", steps),
-                _ => return,
+            let called = match rule.name.as_str() {
+                "absent" => "step",
+                other => other,
+            };
+            let Some((kind, methods)) = built.iter().find(|(kind, _)| *kind == called) else {
+                return;
             };
             let name = match rule.args.first() {
                 Some(Expr::StringConstant(name, _)) => name.as_str(),
@@ -125,13 +128,7 @@ impl Checker<'_> {
             };
             for link in Chain::of(expr).links {
                 let found = builder_problem(&link, methods, kind);
-                problems.extend(found.map(|(place, problem)| {
-                    let problem = match kind {
-                        "rule" => problem.of_rule(name),
-                        _ => problem.of_step(name),
-                    };
-                    (place, problem)
-                }));
+                problems.extend(found.map(|(place, problem)| (place, problem.of(kind, name))));
             }
         });
         for (place, problem) in problems {
@@ -170,7 +167,7 @@ impl Checker<'_> {
         // An event stands behind what was captured; a window is all that there is.
         let own = match meaning {
             Meaning::Event => function.params.get(captured.len()),
-            Meaning::Window(_) => function.params.last(),
+            Meaning::Window(_) | Meaning::Node => function.params.last(),
         };
         let Some(parameter) = own else {
             return Vec::new();
@@ -221,6 +218,11 @@ impl Checker<'_> {
                         let links = bound.links(&chain.links);
                         problems.extend(chain_problem(rule, bound.meaning, &links));
                         found.extend(uses::of_chain(below_event(bound.meaning, &links)));
+                        if bound.meaning == Meaning::Node {
+                            found.extend(kept(&links));
+                        }
+                        let asked = below_event(bound.meaning, &links);
+                        problems.extend(follow_nodes(source, &spot, asked, visits));
                         follow_method(source, bound.meaning, &links, visits);
                     }
                 }
@@ -262,8 +264,8 @@ fn continues_chain(path: &[ASTNode<'_>]) -> bool {
     std::ptr::eq(&both.rhs, *last) && !flags.contains(rhai::ASTFlags::BREAK)
 }
 
-/// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)`;
-/// or a step; those are checked where it is built.
+/// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)` or with
+/// another thing that is built; those are checked where it is built.
 fn is_of_rule(path: &[ASTNode<'_>]) -> bool {
     let mut nodes = path.iter().rev();
     if !matches!(nodes.next(), Some(ASTNode::Expr(Expr::MethodCall(..)))) {
@@ -273,7 +275,7 @@ fn is_of_rule(path: &[ASTNode<'_>]) -> bool {
         nodes.take_while(|node| matches!(node, ASTNode::Expr(Expr::Dot(..) | Expr::Index(..))));
     match chain.last() {
         Some(ASTNode::Expr(Expr::Dot(both, ..))) => {
-            let builds = ["rule", "step", "absent"];
+            let builds = ["rule", "step", "absent", "link", "entity"];
             matches!(&both.lhs, Expr::FnCall(call, _) if builds.contains(&call.name.as_str()))
         }
         _ => false,
@@ -284,6 +286,41 @@ fn world_help(name: &str) -> Option<String> {
     OUTSIDE.contains(&name).then(|| {
         "rules see the event and nothing else: no clock, no randomness, no files".to_owned()
     })
+}
+
+fn with_article(kind: &str) -> String {
+    let article = if kind.starts_with('e') { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
+/// Words of links inside of functions: a condition knows nothing of them.
+fn misplaced(
+    source: &Source,
+    links: &[&str],
+    scripted: &HashSet<&str>,
+) -> Vec<(Position, Refusal)> {
+    let mut found = Vec::new();
+    for function in source.tree.iter_fn_def() {
+        for statement in body(function) {
+            statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
+                if let Some(call) = path.last().and_then(call_of)
+                    && links.contains(&call.call.name.as_str())
+                    && !scripted.contains(call.call.name.as_str())
+                {
+                    let name = &call.call.name;
+                    let problem = format!("there is no function `{name}` in a condition");
+                    let problem = Refusal::new("unknown-function", problem);
+                    let help = match name.as_str() {
+                        "lower" => "a text in lower case is `text.to_lower()`",
+                        _ => "links are declared at the top of a file, outside of functions",
+                    };
+                    found.push((call.place, problem.help(help)));
+                }
+                true
+            });
+        }
+    }
+    found
 }
 
 fn builder_problem(
@@ -297,13 +334,24 @@ fn builder_problem(
         Link::Index(_) => return None,
     };
     let Some(method) = methods.iter().find(|method| method.name == name) else {
-        let problem = format!("a {kind} has no method `{name}`");
+        let problem = format!("{} has no method `{name}`", with_article(kind));
         let names: Vec<&str> = methods.iter().map(|method| method.name).collect();
         let help = did_you_mean(name, names.iter().copied())
             .unwrap_or_else(|| format!("it has {}", names.join(", ")));
         return Some((place, Refusal::new("unknown-method", problem).help(help)));
     };
     let (fewest, most) = method.arguments;
+    let list = [
+        "on",
+        "group_by",
+        "scope",
+        "id",
+        "or_id",
+        "parent",
+        "or_parent",
+        "keep",
+        "from",
+    ];
     let problem = match arguments {
         Some(count) if (fewest..=most).contains(&count) => return None,
         Some(count) => {
@@ -318,7 +366,7 @@ fn builder_problem(
         None => format!("`{name}` is a method"),
     };
     let help = match (name, most) {
-        ("on" | "group_by", _) => format!("write a list: `.{name}([.., ..])`"),
+        (name, 1) if list.contains(&name) => format!("write a list: `.{name}([.., ..])`"),
         (name, 0) => format!("write `.{name}()`"),
         (name, most) => {
             let given = vec![".."; most].join(", ");

@@ -1,10 +1,12 @@
 //! Names of members that events and windows do not have.
 
-use rhai::{Expr, Position};
+use rhai::{Expr, FnCallExpr, Position};
 
 use super::chain::Link;
 use crate::diagnostic::{Refusal, did_you_mean};
-use crate::view::{FieldRef, UnknownField, is_value_property};
+use crate::view::{
+    FieldRef, KEPT_BELOW, NODE_MEMBERS, TREE_FUNCTIONS, UnknownField, is_value_property,
+};
 
 /// What a window of `.alert(|window| ..)` has.
 const WINDOW_MEMBERS: [&str; 7] = ["count", "value", "key", "first", "last", "event", "within"];
@@ -14,6 +16,8 @@ const WINDOW_MEMBERS: [&str; 7] = ["count", "value", "key", "first", "last", "ev
 pub(super) enum Meaning<'k> {
     Event,
     Window(WindowMeaning<'k>),
+    /// A node of a tree, as `event.has_ancestor(|node| ..)` shows it.
+    Node,
 }
 
 /// What is known of a rule's windows.
@@ -35,6 +39,7 @@ pub(super) fn chain_problem(
 ) -> Option<(Position, Refusal)> {
     match meaning {
         Meaning::Event => event_problem(rule, links),
+        Meaning::Node => node_problem(rule, links),
         Meaning::Window(window) => match links {
             [Link::Property("event", place), ..] if !window.has_event => {
                 Some((*place, no_event(rule, window.keys)))
@@ -51,14 +56,14 @@ pub(super) fn chain_problem(
 }
 
 fn event_problem(rule: &str, links: &[Link<'_>]) -> Option<(Position, Refusal)> {
-    if let [Link::Method(call, _), ..] = links {
+    if let [Link::Method(call, called), ..] = links {
         if call.name == "has"
             && let [Expr::StringConstant(path, place)] = call.args.as_slice()
         {
             let unknown = FieldRef::parse(path).err()?;
             return Some((*place, unknown_field(&unknown).of_rule(rule)));
         }
-        return None;
+        return tree_problem(rule, call, *called);
     }
     let mut names = Vec::new();
     let mut places = Vec::new();
@@ -79,6 +84,43 @@ fn event_problem(rule: &str, links: &[Link<'_>]) -> Option<(Position, Refusal)> 
     Some((*place, unknown_field(&unknown).of_rule(rule)))
 }
 
+/// What is wrong with a question about the event's tree.
+fn tree_problem(rule: &str, call: &FnCallExpr, place: Position) -> Option<(Position, Refusal)> {
+    let (name, wanted) = TREE_FUNCTIONS.iter().find(|(name, _)| call.name == *name)?;
+    if call.args.len() == *wanted {
+        return None;
+    }
+    let (what, help) = match *name {
+        "has_ancestor" => (
+            "a closure",
+            "write `event.has_ancestor(|node| ..)`".to_owned(),
+        ),
+        "descendant_of" => (
+            "the id of a node",
+            "write `event.descendant_of(\"..\")`".to_owned(),
+        ),
+        name => ("no argument", format!("write `event.{name}()`")),
+    };
+    let problem = format!("rule {rule}: `event.{name}(..)` takes {what}");
+    Some((place, Refusal::new("wrong-argument", problem).help(help)))
+}
+
+fn node_problem(rule: &str, links: &[Link<'_>]) -> Option<(Position, Refusal)> {
+    let (Link::Property(name, place), _) = links.split_first()? else {
+        return None;
+    };
+    let known = NODE_MEMBERS.into_iter().chain(KEPT_BELOW);
+    if known.clone().any(|known| known == *name) || FieldRef::parse(name).is_ok() {
+        return None;
+    }
+    let problem = format!("rule {rule}: a node has no member `{name}`");
+    let help = did_you_mean(name, known.clone()).unwrap_or_else(|| {
+        let known: Vec<&str> = known.collect();
+        format!("it has {}", known.join(", "))
+    });
+    Some((*place, Refusal::new("unknown-field", problem).help(help)))
+}
+
 /// The refusal of a field that no event has.
 pub(crate) fn unknown_field(unknown: &UnknownField) -> Refusal {
     let UnknownField { name, part, known } = unknown;
@@ -88,6 +130,10 @@ pub(crate) fn unknown_field(unknown: &UnknownField) -> Refusal {
         None => format!("an event has no member `{part}`"),
     };
     let is_top = !name.contains('.') && !part.is_empty();
+    if is_top && (part == "root" || part == "tree") {
+        let help = "the root of an event's tree is `event.root()`, or \"tree.root\" to group by";
+        return Refusal::new("unknown-field", problem).help(help);
+    }
     let fields = is_top
         .then(|| format!("fields of your own stand under `data` or `metadata`; try `data.{part}`"));
     Refusal::new("unknown-field", problem)

@@ -10,9 +10,10 @@ use rhai::{AST, Expr, Position};
 
 use super::walk::call_of;
 use crate::diagnostic::Diagnostic;
+use crate::draft::FORMS;
 
 /// Findings about an argument, by their code.
-const ABOUT_ARGUMENTS: [&str; 13] = [
+const ABOUT_ARGUMENTS: [&str; 17] = [
     "bad-id",
     "bad-severity",
     "bad-pattern",
@@ -26,6 +27,10 @@ const ABOUT_ARGUMENTS: [&str; 13] = [
     "bad-attack",
     "bad-key",
     "unbounded-state",
+    "bad-link",
+    "bad-part",
+    "bad-joins",
+    "bad-begins",
 ];
 /// Findings about an argument where it says what they name.
 const ABOUT_NAMED: [&str; 3] = ["unknown-field", "unknown-topic", "key-clash"];
@@ -100,9 +105,17 @@ fn arguments(tree: &AST) -> HashMap<(usize, usize), Argument> {
     found
 }
 
+/// Whether a function says how a field's value is written.
+fn is_form(name: &str) -> bool {
+    FORMS.iter().any(|(form, _)| *form == name)
+}
+
 fn collect(expr: &Expr, texts: &mut Vec<(String, Position)>) {
     match expr {
         Expr::StringConstant(text, place) => texts.push((text.to_string(), *place)),
+        Expr::FnCall(call, _) if is_form(&call.name) => {
+            call.args.iter().for_each(|one| collect(one, texts));
+        }
         Expr::Array(elements, _) => elements.iter().for_each(|one| collect(one, texts)),
         Expr::Map(members, _) => members.0.iter().for_each(|(_, one)| collect(one, texts)),
         _ => {}

@@ -9,18 +9,22 @@
 //!   lack fields all the time. So operands of `&&`, `||` and `!`, and the conditions of `if` and
 //!   loops, are wrapped in a function that turns `()` into false and leaves the rest as it is.
 //!
+//! - `event.has_ancestor(|node| ..)` whose closure captures the event is asked of a copy: rhai refuses to
+//!   let a closure see what a call is being made on.
+//!
 //! Named functions stay as they are written.
 
 use rhai::{ASTFlags, ASTNode, Engine, Expr, Position, Stmt};
 
 use super::chain::{Chain, Link, Root};
 use crate::text::TRUTH;
-use crate::view::{FIELD, FieldRef, is_value_property};
+use crate::view::{COPY, FIELD, FieldRef, is_value_property};
 
 /// The calls that are put in.
 pub(crate) struct Prepare {
     truth: Expr,
     field: Expr,
+    copy: Expr,
 }
 
 /// Prepares one body.
@@ -34,6 +38,7 @@ impl Prepare {
         Self {
             truth: call(engine, &format!("{TRUTH}(0)")),
             field: call(engine, &format!("{FIELD}(0, 0)")),
+            copy: call(engine, &format!("{COPY}(0)")),
         }
     }
 
@@ -161,6 +166,26 @@ impl Body<'_> {
         }
     }
 
+    /// Has a closure that captures variables asked by a copy of what it is handed to.
+    fn copy(&self, expr: &mut Expr) {
+        let chain = Chain::of(expr);
+        let captures = chain.links.iter().any(|link| match link {
+            Link::Method(call, _) => {
+                let captures = |one: &Expr| matches!(one, Expr::Stmt(_));
+                call.name == "has_ancestor" && call.args.iter().any(captures)
+            }
+            Link::Property(..) | Link::Index(_) => false,
+        });
+        if !captures || !matches!(chain.root, Root::Variable(_)) {
+            return;
+        }
+        let place = expr.start_position();
+        if let Expr::Dot(both, ..) = expr {
+            let root = both.lhs.take();
+            both.lhs = with_arguments(&self.calls.copy, place, [root]);
+        }
+    }
+
     /// Wraps what stands where a truth value is wanted.
     fn wrap_all(&self, statements: &mut [Stmt]) {
         for statement in statements {
@@ -225,6 +250,7 @@ impl Body<'_> {
             Expr::MethodCall(call, _) => call.args.iter_mut().for_each(|arg| self.expr(arg)),
             Expr::Dot(..) | Expr::Index(..) => {
                 self.field(expr);
+                self.copy(expr);
                 self.links(expr);
             }
             Expr::Array(elements, _) | Expr::InterpolatedString(elements, _) => {

@@ -29,6 +29,8 @@ pub(crate) enum Asked {
     Text(String),
     /// Its value as a member of the group key.
     Key,
+    /// What a node of a tree keeps of it, not the event's own.
+    Kept,
 }
 
 /// The operators that ask for order.

@@ -9,9 +9,11 @@ use super::closure::Literal;
 use super::names::Meaning;
 use super::scopes::{Bound, Scopes};
 use super::source::Source;
-use super::uses::{self, FieldUse};
+use super::trees::written;
+use super::uses::{self, Asked, FieldUse};
 use super::walk::Call;
 use crate::diagnostic::Refusal;
+use crate::view::{KEPT_BELOW, is_value_property};
 
 /// A function and the variables of it that stand for something.
 pub(super) struct Visit<'k> {
@@ -50,6 +52,7 @@ impl<'k> Spot<'_, 'k> {
         }
         let what = match bound.meaning {
             Meaning::Event => "an event",
+            Meaning::Node => "a node",
             Meaning::Window(_) => "a window",
         };
         let problem = format!("rule {rule}: {what} cannot be changed");
@@ -84,8 +87,67 @@ pub(super) fn below_event<'a, 'l>(meaning: Meaning<'_>, links: &'l [Link<'a>]) -
     match (meaning, links) {
         (Meaning::Event, links) => links,
         (Meaning::Window(_), [Link::Property("event", _), rest @ ..]) => rest,
-        (Meaning::Window(_), _) => &[],
+        (Meaning::Window(_) | Meaning::Node, _) => &[],
     }
+}
+
+/// The fields that are asked of a node: those that a link keeps.
+pub(super) fn kept(links: &[Link<'_>]) -> Option<FieldUse> {
+    let (path, place, _) = uses::path_of(links)?;
+    let (first, rest) = path.split_once('.')?;
+    if !KEPT_BELOW.contains(&first) {
+        return None;
+    }
+    // What a text has of its own is no field.
+    let path = match rest.rsplit_once('.') {
+        Some((before, last)) if is_value_property(last) => format!("{first}.{before}"),
+        _ => path,
+    };
+    Some(FieldUse {
+        path,
+        asked: Asked::Kept,
+        place,
+    })
+}
+
+/// Follows a closure that is asked about the nodes of a tree.
+pub(super) fn follow_nodes<'k>(
+    source: &Source,
+    spot: &Spot<'_, 'k>,
+    links: &[Link<'_>],
+    visits: &mut Vec<Visit<'k>>,
+) -> Option<(Position, Refusal)> {
+    let [Link::Method(call, place), ..] = links else {
+        return None;
+    };
+    if call.name != "has_ancestor" {
+        return None;
+    }
+    let [argument] = call.args.as_slice() else {
+        return None;
+    };
+    let Some((function, captured)) = written(source, argument) else {
+        let is_closure = matches!(argument, Expr::DynamicConstant(..) | Expr::Stmt(..));
+        let problem = "the closure of `event.has_ancestor(..)` takes one argument, the node";
+        let problem = Refusal::new("wrong-argument", problem);
+        return is_closure.then(|| (*place, problem.help("write `|node| ..`")));
+    };
+    let known = function.params.iter().zip(captured);
+    let known = known.filter_map(|(parameter, name)| {
+        let bound = spot.meaning_of(Root::Variable(name?))?;
+        let whole = bound.below.is_empty();
+        whole.then(|| (parameter.to_string(), bound.meaning))
+    });
+    let mut names: Vec<_> = known.collect();
+    let node = function.params.last().map(ToString::to_string);
+    names.extend(node.map(|node| (node, Meaning::Node)));
+    visits.push(Visit {
+        function,
+        names,
+        this: None,
+        constants: Vec::new(),
+    });
+    None
 }
 
 pub(super) fn follow_call<'k>(

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use larum_event::Value;
+use larum_event::{Value, limits};
+use rhai::{Array, Dynamic, Map};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+use super::object::LongText;
 
 /// What a member's text says.
 pub(super) fn value(text: &str) -> Value<'_> {
@@ -21,6 +24,38 @@ pub(super) fn value(text: &str) -> Value<'_> {
             Ok(whole) => Value::Int(whole),
             Err(_) => text.parse::<f64>().map_or(Value::Null, Value::Float),
         },
+    }
+}
+
+/// JSON text as rhai has it, apart from any event.
+pub(super) fn plain(text: &str) -> Dynamic {
+    match value(text) {
+        Value::Str(text) if text.len() > limits::RULE_STRING_BYTES => {
+            Dynamic::from(LongText(text.as_ref().into()))
+        }
+        _ => serde_json::from_str(text).map_or(Dynamic::UNIT, from_json),
+    }
+}
+
+/// A JSON value as rhai has it.
+pub(crate) fn from_json(value: serde_json::Value) -> Dynamic {
+    match value {
+        serde_json::Value::Null => Dynamic::UNIT,
+        serde_json::Value::Bool(value) => value.into(),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(whole) => whole.into(),
+            None => number.as_f64().map_or(Dynamic::UNIT, Dynamic::from),
+        },
+        serde_json::Value::String(text) => text.into(),
+        serde_json::Value::Array(elements) => {
+            let elements = elements.into_iter().map(from_json);
+            elements.collect::<Array>().into()
+        }
+        serde_json::Value::Object(members) => {
+            let members = members.into_iter();
+            let members = members.map(|(name, value)| (name.into(), from_json(value)));
+            members.collect::<Map>().into()
+        }
     }
 }
 

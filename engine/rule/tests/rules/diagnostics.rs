@@ -75,6 +75,16 @@ fn texts_that_are_no_rules_say_where_they_break() {
 }
 
 #[test]
+fn links_that_cannot_work_are_refused_where_they_say_so() {
+    check("links_that_cannot_work_are_refused_where_they_say_so");
+}
+
+#[test]
+fn links_of_one_name_must_agree() {
+    check("links_of_one_name_must_agree");
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_files() {
     let problems = RuleSet::load(&[
         file(

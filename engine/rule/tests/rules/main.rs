@@ -7,6 +7,7 @@
 
 mod given;
 
+mod trees;
 mod values;
 
 mod keys;
@@ -38,3 +39,5 @@ mod windows;
 mod steps;
 
 mod stateful;
+
+mod links;

@@ -97,6 +97,7 @@ pub(crate) struct Touch {
 
 impl Incidents {
     /// With other limits than the usual ones.
+    #[cfg(test)]
     pub(crate) fn with_limits(limits: IncidentLimits) -> Self {
         Self {
             limits,

@@ -113,7 +113,7 @@ fn an_alert_on_events_of_two_trees_stands_in_one_and_is_linked_in_the_other() {
 }
 
 #[test]
-fn an_alert_that_only_counts_an_alert_of_a_tree_is_linked_to_it() {
+fn an_alert_of_no_workflow_stands_under_the_alert_that_set_it_off() {
     let event = said("e1", 1, "root");
     let first = alert("alert-1", 1, &["e1"], caused_by(&event));
     let second = alert("alert-2", 1, &["alert-1"], None);
@@ -123,7 +123,7 @@ fn an_alert_that_only_counts_an_alert_of_a_tree_is_linked_to_it() {
         outline(&view),
         ["root [e1]", "root > alert-1 []", "alert-1 > alert-2 []"]
     );
-    assert_eq!(view.nodes[2].kind, NodeKind::LinkedAlert);
+    assert_eq!(view.nodes[2].kind, NodeKind::Alert);
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn tight() -> ForestLimits {
         nodes_per_root: 5,
         events_per_node: 2,
         roots_per_tenant: 2,
+        ..ForestLimits::default()
     }
 }
 

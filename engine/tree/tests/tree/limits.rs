@@ -9,6 +9,7 @@ fn small() -> ForestLimits {
         nodes_per_root: 3,
         events_per_node: 2,
         roots_per_tenant: 2,
+        ..ForestLimits::default()
     }
 }
 
@@ -68,7 +69,7 @@ fn the_tree_idle_longest_makes_room_with_all_that_is_in_it() {
         said("e4", 4, "three"),
     ]);
     assert!(
-        matches!(&reports[..], [TreeReport::RootEvicted { root, steps: 1, .. }] if root.as_str() == "two"),
+        matches!(&reports[..], [TreeReport::RootEvicted { root, steps: 1, .. }] if root.as_ref() == "two"),
         "{reports:?}"
     );
     let roots: Vec<_> = forest

@@ -15,7 +15,9 @@ mod alerts;
 
 mod tenants;
 
+mod kin;
 mod limits;
+mod links;
 
 mod checkpoints;
 

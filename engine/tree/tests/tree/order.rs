@@ -16,9 +16,14 @@ fn fed(events: &[Event], order: &[usize]) -> Forest {
     forest
 }
 
-/// Every tree that any of `ids` leads to.
+/// Every tree that any of `ids` leads to. Which incident it is of depends on the order in which alerts came.
 fn trees(forest: &Forest, ids: &[String]) -> Vec<Option<TreeView>> {
-    ids.iter().map(|id| forest.tree(&acme(), id)).collect()
+    let trees = ids.iter().map(|id| {
+        let mut view = forest.tree(&acme(), id)?;
+        view.incident = None;
+        Some(view)
+    });
+    trees.collect()
 }
 
 /// An order in which each of `count` comes at least once and some come again.

@@ -50,7 +50,7 @@ fn a_child_that_names_another_tenants_root_is_reported_once_and_stays_at_home() 
     forest.insert(&umbrella(), &again, Position(3), &mut out);
     assert!(
         matches!(&out[..], [TreeReport::ForeignTenantRoot { tenant, root, event }]
-            if *tenant == umbrella() && root.as_str() == "root" && event.as_str() == "e2"),
+            if *tenant == umbrella() && root.as_ref() == "root" && event.as_str() == "e2"),
         "{out:?}"
     );
     assert_eq!(

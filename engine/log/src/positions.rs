@@ -1,0 +1,152 @@
+//! Events by their positions, and positions by the time of arrival.
+
+use larum_event::{Position, RecordBody, Timestamp};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::error::{LogError, Unplaced};
+use crate::partition::{self, Partition, State};
+use crate::query::StoredEvent;
+use crate::reader::LogReader;
+use crate::record::{self, Kind};
+use crate::search;
+
+impl LogReader {
+    /// The events at these positions, which are given in order. Positions that hold no event, or that retention has
+    /// dropped, are left out.
+    ///
+    /// # Errors
+    /// A damaged record; the disk fails.
+    pub fn at_positions(&mut self, positions: &[Position]) -> Result<Vec<StoredEvent>, LogError> {
+        let head = self.head();
+        let partitions = self.partitions();
+        let mut events = Vec::with_capacity(positions.len());
+        let mut left = positions;
+        for (index, partition) in partitions.iter().enumerate() {
+            let end = partitions.get(index + 1).map(|next| next.first);
+            let end = end.unwrap_or(head.next());
+            let before = left.partition_point(|position| *position < partition.first);
+            let upto = left.partition_point(|position| *position < end);
+            let (here, behind) = left.split_at(upto);
+            left = behind;
+            let here = here.get(before..).unwrap_or_default();
+            self.read_each(partition, here, &mut events)?;
+        }
+        Ok(events)
+    }
+
+    fn read_each(
+        &mut self,
+        partition: &Partition,
+        positions: &[Position],
+        events: &mut Vec<StoredEvent>,
+    ) -> Result<(), LogError> {
+        let mut on_disk = positions;
+        let mut in_memory = Vec::new();
+        {
+            let recent = partition::read(&self.shared.recent);
+            while let Some((last, others)) = on_disk.split_last()
+                && let Some(record) = recent.at(*last)
+            {
+                in_memory.extend(StoredEvent::of(record.clone()));
+                on_disk = others;
+            }
+        }
+        if !on_disk.is_empty() {
+            // `None`: the partition was dropped just now.
+            self.in_partition(partition, |connection| {
+                for position in on_disk {
+                    events.extend(search::fetch(connection, *position)?);
+                }
+                Ok(())
+            })?;
+        }
+        events.extend(in_memory.into_iter().rev());
+        Ok(())
+    }
+
+    /// The last position that stood in the log at a time: everything behind it arrived later. The position before the
+    /// log's first one when that was so for everything that is kept.
+    ///
+    /// # Errors
+    /// A damaged record; the disk fails.
+    pub fn position_at(&mut self, time: Timestamp) -> Result<Position, LogError> {
+        let head = self.head();
+        let partitions = self.partitions();
+        // What is behind the last event that had arrived may have come later, without having arrived.
+        let begun = partitions.iter().rposition(|one| is_over(one, time));
+        for (index, partition) in partitions.iter().enumerate().skip(begun.unwrap_or(0)) {
+            let next = partitions.get(index + 1).map(|next| next.first);
+            let end = next.unwrap_or(head.next());
+            let later = self.in_partition(partition, |connection| {
+                first_later(connection, (partition.first, end), time)
+            })?;
+            if let Some(Some(later)) = later {
+                return Ok(Position(later.0 - 1));
+            }
+        }
+        Ok(head)
+    }
+}
+
+/// Whether all of a partition is known to have arrived by then.
+fn is_over(partition: &Partition, time: Timestamp) -> bool {
+    match &partition.state {
+        State::Sealed(seal) => seal.arrived.is_some_and(|arrived| arrived < time),
+        State::Unsealed(_) => false,
+    }
+}
+
+/// The first position from `first` on, and before `end`, that came after `time`.
+fn first_later(
+    connection: &Connection,
+    (first, end): (Position, Position),
+    time: Timestamp,
+) -> Result<Option<Position>, Unplaced> {
+    let mut next = connection.prepare_cached(
+        "SELECT position, arrived FROM records
+            WHERE position >= ?1 AND position < ?2 AND arrived IS NOT NULL ORDER BY position LIMIT 1",
+    )?;
+    // Events arrive in the order of the log: everything before `low` had come by then, the event at `high` had not.
+    let (mut low, mut high) = (first.0, end.0);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found = next
+            .query_row((middle.cast_signed(), high.cast_signed()), |row| {
+                let position = row.get::<_, i64>(0)?.cast_unsigned();
+                Ok((position, Timestamp::from_nanos(row.get(1)?)))
+            })
+            .optional()?;
+        match found {
+            Some((position, arrived)) if arrived <= time => low = position + 1,
+            // Up to there nothing had arrived before.
+            Some(_) | None => high = middle,
+        }
+    }
+    let (low, end) = (low.cast_signed(), end.0.cast_signed());
+    let event = next
+        .query_row((low, end), |row| row.get::<_, i64>(0))
+        .optional()?;
+    let tick = later_tick(connection, (low, event.unwrap_or(end)), time)?;
+    let later = tick.or(event);
+    Ok(later.map(|position| Position(position.cast_unsigned())))
+}
+
+/// The first tick in a range that says of a time behind `time`.
+fn later_tick(
+    connection: &Connection,
+    (first, end): (i64, i64),
+    time: Timestamp,
+) -> Result<Option<i64>, Unplaced> {
+    let mut ticks = connection.prepare_cached(
+        "SELECT position, kind, arrived, body FROM records
+            WHERE kind = ?3 AND kind > 0 AND position >= ?1 AND position < ?2 ORDER BY position",
+    )?;
+    let mut rows = ticks.query((first, end, Kind::Tick.number()))?;
+    while let Some(row) = rows.next()? {
+        let (record, _) = record::read(row)??;
+        if matches!(record.body, RecordBody::Tick { at } if at > time) {
+            return Ok(Some(record.position.0.cast_signed()));
+        }
+    }
+    Ok(None)
+}

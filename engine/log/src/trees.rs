@@ -1,0 +1,381 @@
+//! Trees that memory holds no more, found by the keys of their nodes.
+//!
+//! Owns `trees.db` beside the log: what each tree was made of, so that it can be grown again from the log. All of
+//! it follows from the log, so a file that is damaged is told, moved away and made anew by whoever reads the log
+//! again. Invariants: what is handed out is what was written, by its checksum; everything that went up to
+//! [`TreeStore::upto`] is there.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use larum_event::{Position, TenantId};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{is_damage, move_away};
+use crate::error::LogError;
+use crate::partition::{full_or, read, write};
+use crate::schema;
+use crate::trees::packed::{checked, sealed, sealed_bytes, unsealed};
+use crate::trees::runs::{Entry, Run, Runs, Unread};
+
+mod packed;
+
+mod runs;
+
+mod find;
+
+pub use find::TreeFinder;
+pub use packed::SpilledTree;
+
+const FILE: &str = "trees.db";
+
+const FORMAT: i32 = 1;
+
+/// The number under which the state stands.
+const STATE: u64 = 1;
+
+/// Rows that are looked at at once when old ones are dropped.
+const DROP_ROWS: usize = 1_000;
+
+const TABLES: &str = "
+    CREATE TABLE state (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+    CREATE TABLE trees (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+    CREATE TABLE runs (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+    CREATE TABLE blocks (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+    CREATE TABLE links (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+";
+
+/// Where trees are kept that memory let go. There is one writer.
+#[derive(Debug)]
+pub struct TreeStore {
+    path: PathBuf,
+    connection: Connection,
+    state: State,
+    shared: Arc<Shared>,
+}
+
+/// What the file says of itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct State {
+    upto: u64,
+    next_tree: u64,
+    next_run: u64,
+    next_block: u64,
+    /// Trees below this number were dropped.
+    oldest: u64,
+    /// The numbers of the runs there are.
+    runs: Vec<u64>,
+}
+
+/// What the writer and those who search have in common.
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    runs: RwLock<Runs>,
+    oldest: AtomicU64,
+}
+
+impl TreeStore {
+    /// Opens the store of the log in `dir`, or makes an empty one: where there is none, and where the one there is
+    /// cannot be read, which is told and moved away.
+    pub(crate) fn open(dir: &Path) -> Result<Self, LogError> {
+        let path = dir.join(FILE);
+        if path.exists() {
+            match Self::connect(&path) {
+                Ok(store) => return Ok(store),
+                Err(error) if is_damage(&error) => move_away(&path, &error)?,
+                Err(error) => return Err(error),
+            }
+        }
+        create(&path)?;
+        Self::connect(&path)
+    }
+
+    /// Moves the file away, for it is damaged, and begins an empty one. Those who search need a new
+    /// [`TreeStore::finder`].
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn begin_again(self, found: &LogError) -> Result<Self, LogError> {
+        let Self {
+            path, connection, ..
+        } = self;
+        drop(connection);
+        move_away(&path, found)?;
+        create(&path)?;
+        Self::connect(&path)
+    }
+
+    fn connect(path: &Path) -> Result<Self, LogError> {
+        let connection = schema::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
+        let settle = || {
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            // A checkpoint that no longer holds a tree must find it here, whatever happens.
+            connection.pragma_update(None, "synchronous", "FULL")
+        };
+        settle().map_err(LogError::sqlite("set up", path))?;
+        let (state, runs) = read_state(&connection).map_err(unread(path))?;
+        let shared = Shared {
+            path: path.to_owned(),
+            runs: RwLock::new(runs),
+            oldest: AtomicU64::new(state.oldest),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            state,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Searches it, from another thread.
+    pub fn finder(&self) -> TreeFinder {
+        TreeFinder::new(Arc::clone(&self.shared))
+    }
+
+    /// Every tree that memory had let go with the event here, or before, is kept.
+    pub fn upto(&self) -> Position {
+        Position(self.state.upto)
+    }
+
+    /// Keeps trees, so that every tree that went up to `upto` is kept now. They are durable when this returns.
+    /// One that is there already is not kept twice.
+    ///
+    /// # Errors
+    /// The disk is full or fails, or the file is damaged; nothing is changed then.
+    pub fn spill(&mut self, trees: &[SpilledTree], upto: Position) -> Result<(), LogError> {
+        let known = self.finder();
+        let mut fresh = Vec::with_capacity(trees.len());
+        for tree in trees {
+            if !known.holds(&self.connection, tree)? {
+                fresh.push(tree);
+            }
+        }
+        let spilled = self.write(&fresh, upto);
+        self.state = spilled.map_err(unread_or_full("spill trees into", &self.path))?;
+        Ok(())
+    }
+
+    fn runs(&self) -> Runs {
+        Arc::clone(&read(&self.shared.runs))
+    }
+
+    fn write(&mut self, trees: &[&SpilledTree], upto: Position) -> Result<State, Unread> {
+        let mut state = self.state.clone();
+        let mut runs: Vec<Arc<Run>> = self.runs().iter().cloned().collect();
+        state.upto = state.upto.max(upto.0);
+        let transaction = self.connection.transaction()?;
+        let mut entries: Vec<Entry> = Vec::new();
+        for tree in trees {
+            let id = state.next_tree;
+            state.next_tree += 1;
+            transaction
+                .prepare_cached("INSERT INTO trees (id, body) VALUES (?1, ?2)")?
+                .execute((id.cast_signed(), tree.pack(id)))?;
+            let keys = tree.keys.iter();
+            entries.extend(keys.map(|key| (mixed(&tree.tenant, *key), id)));
+        }
+        if !entries.is_empty() {
+            entries.sort_unstable();
+            let most = entries.len();
+            let mut entries = entries.into_iter();
+            let place = ((state.next_run, 0), state.next_block);
+            let run = Run::write(&transaction, place.0, place.1, most, || Ok(entries.next()))?;
+            state.next_run += 1;
+            state.next_block = run.next_block();
+            runs.push(Arc::new(run));
+        }
+        while let Some(level) = runs::level_to_merge(&runs) {
+            let place = (state.next_run, state.next_block);
+            runs = runs::merge(&transaction, &runs, level, place, state.oldest)?;
+            state.next_run += 1;
+            state.next_block = runs.last().map_or(0, |run| run.next_block());
+        }
+        finish(transaction, state, runs, &self.shared)
+    }
+
+    /// Lets go of trees all of whose events stand before `first`, oldest first, up to one that does not. Returns how
+    /// many.
+    ///
+    /// # Errors
+    /// The disk is full or fails, or the file is damaged.
+    pub fn drop_before(&mut self, first: Position) -> Result<u64, LogError> {
+        let mut dropped = 0;
+        loop {
+            let gone = self.drop_some(first);
+            let gone = gone.map_err(unread_or_full("drop trees from", &self.path))?;
+            dropped += gone;
+            if gone < DROP_ROWS as u64 {
+                return Ok(dropped);
+            }
+        }
+    }
+
+    fn drop_some(&mut self, first: Position) -> Result<u64, Unread> {
+        let mut state = self.state.clone();
+        let runs = self.runs();
+        let transaction = self.connection.transaction()?;
+        let mut dropped = 0;
+        while dropped < DROP_ROWS as u64 && state.oldest < state.next_tree {
+            let tree = fetch(&transaction, state.oldest)?
+                .ok_or(Unread::Changed("a tree does not read back"))?;
+            if tree.events.last().is_some_and(|last| *last >= first) {
+                break;
+            }
+            transaction
+                .prepare_cached("DELETE FROM trees WHERE id = ?1")?
+                .execute([state.oldest.cast_signed()])?;
+            state.oldest += 1;
+            dropped += 1;
+        }
+        if dropped == 0 {
+            return Ok(0);
+        }
+        let (kept, gone): (Vec<_>, Vec<_>) = runs
+            .iter()
+            .cloned()
+            .partition(|run| run.newest >= state.oldest);
+        for run in &gone {
+            run.remove(&transaction)?;
+        }
+        self.state = finish(transaction, state, kept, &self.shared)?;
+        Ok(dropped)
+    }
+
+    /// Keeps what links were put into force at a position, in whatever form the caller has them.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn keep_links(&mut self, at: Position, links: Vec<u8>) -> Result<(), LogError> {
+        let keep = || {
+            self.connection
+                .prepare_cached("INSERT OR REPLACE INTO links (id, body) VALUES (?1, ?2)")?
+                .execute((at.0.cast_signed(), sealed_bytes(at.0, links)))
+        };
+        keep()
+            .map(drop)
+            .map_err(full_or("keep links in", &self.path))
+    }
+
+    /// Which links were put into force where, oldest first.
+    ///
+    /// # Errors
+    /// The disk fails, or the file is damaged.
+    pub fn links(&self) -> Result<Vec<(Position, Vec<u8>)>, LogError> {
+        let all = || {
+            let mut statement = self
+                .connection
+                .prepare("SELECT id, body FROM links ORDER BY id")?;
+            let mut rows = statement.query([])?;
+            let mut links = Vec::new();
+            while let Some(row) = rows.next()? {
+                let at = row.get::<_, i64>(0)?.cast_unsigned();
+                let bytes = checked(at, row.get_ref(1)?.as_blob().unwrap_or_default())
+                    .ok_or(Unread::Changed("links do not read back"))?;
+                links.push((Position(at), bytes.to_vec()));
+            }
+            Ok(links)
+        };
+        all().map_err(unread(&self.path))
+    }
+}
+
+/// Writes the state with `runs` and commits.
+fn finish(
+    transaction: Transaction<'_>,
+    mut state: State,
+    runs: Vec<Arc<Run>>,
+    shared: &Shared,
+) -> Result<State, Unread> {
+    state.runs = runs.iter().map(|run| run.number).collect();
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO state (id, body) VALUES (?1, ?2)")?
+        .execute((STATE.cast_signed(), sealed(STATE, &state)))?;
+    // Who misses something that this takes away finds the new list, and looks again.
+    let mut list = write(&shared.runs);
+    transaction.commit()?;
+    *list = runs.into();
+    shared.oldest.store(state.oldest, Ordering::Release);
+    Ok(state)
+}
+
+fn read_state(connection: &Connection) -> Result<(State, Runs), Unread> {
+    let state = connection
+        .query_row(
+            "SELECT body FROM state WHERE id = ?1",
+            [STATE.cast_signed()],
+            |row| {
+                Ok(unsealed::<State>(
+                    STATE,
+                    row.get_ref(0)?.as_blob().unwrap_or_default(),
+                ))
+            },
+        )
+        .optional()?;
+    let state = state
+        .flatten()
+        .ok_or(Unread::Changed("its state does not read back"))?;
+    let runs = Run::all(connection)?;
+    let mut wanted = state.runs.clone();
+    wanted.sort_unstable();
+    if !runs.iter().map(|run| run.number).eq(wanted) {
+        return Err(Unread::Changed("runs of keys are missing"));
+    }
+    Ok((state, runs))
+}
+
+/// The tree with a number; `None` when there is none.
+fn fetch(connection: &Connection, id: u64) -> Result<Option<SpilledTree>, Unread> {
+    let read = connection
+        .prepare_cached("SELECT body FROM trees WHERE id = ?1")?
+        .query_row([id.cast_signed()], |row| {
+            Ok(SpilledTree::unpack(
+                id,
+                row.get_ref(0)?.as_blob().unwrap_or_default(),
+            ))
+        })
+        .optional()?;
+    match read {
+        None => Ok(None),
+        Some(Some(tree)) => Ok(Some(tree)),
+        Some(None) => Err(Unread::Changed("a tree does not read back")),
+    }
+}
+
+/// One number for a tenant and the hash of a node's id.
+fn mixed(tenant: &TenantId, key: u64) -> u64 {
+    let tenant = tenant.as_str().bytes();
+    tenant.fold(key, |mixed, byte| {
+        (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+fn create(path: &Path) -> Result<(), LogError> {
+    crate::checkpoint::create(path, FORMAT, |connection| {
+        connection.execute_batch(TABLES)?;
+        let empty = sealed(STATE, &State::default());
+        connection
+            .execute(
+                "INSERT INTO state (id, body) VALUES (?1, ?2)",
+                (STATE.cast_signed(), empty),
+            )
+            .map(drop)
+    })
+}
+
+/// Names the file that could not be read.
+fn unread(path: &Path) -> impl FnOnce(Unread) -> LogError {
+    unread_or_full("read", path)
+}
+
+fn unread_or_full(doing: &'static str, path: &Path) -> impl FnOnce(Unread) -> LogError {
+    move |error| match error {
+        Unread::Sqlite(source) => full_or(doing, path)(source),
+        Unread::Changed(what) => LogError::TreesDamaged {
+            path: path.to_owned(),
+            what,
+        },
+    }
+}

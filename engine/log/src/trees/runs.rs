@@ -1,0 +1,298 @@
+//! Which trees hold a key: sorted runs of keys in blocks.
+//!
+//! An index with random keys would write a page per key. So keys go to the disk in sorted runs, one for each
+//! batch of trees, and runs of about one size are merged into a larger one: each key is written a few times, in
+//! order. A filter in memory tells nearly always that a run does not hold a key.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+use serde::{Deserialize, Serialize};
+
+use crate::filter::Filter;
+use crate::trees::packed::{sealed, unsealed};
+
+/// Keys of one block: about 5 kB, read and unpacked in a few microseconds.
+const BLOCK_KEYS: usize = 512;
+/// So many runs of one level become one of the next.
+const FAN: usize = 8;
+
+/// One key of one tree: the key as [`mixed`](super::mixed), and the tree's number in the file.
+pub(super) type Entry = (u64, u64);
+
+/// Why a run gives no answer.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// SQLite's trouble.
+    Sqlite(rusqlite::Error),
+    /// Something is not what was written there.
+    Changed(&'static str),
+}
+
+impl From<rusqlite::Error> for Unread {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sqlite(source)
+    }
+}
+
+/// Keys in order, in blocks that follow each other.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// Its number; never used again.
+    pub(super) number: u64,
+    level: u32,
+    first_block: u64,
+    count: u64,
+    /// The greatest number of a tree in it.
+    pub(super) newest: u64,
+    /// The first key of each block.
+    fences: Vec<u64>,
+    filter: Filter,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    level: u32,
+    first_block: u64,
+    count: u64,
+    newest: u64,
+    fences: Vec<u64>,
+    filter: Vec<u8>,
+}
+
+/// The runs there are; a list that has changed is another one.
+pub(super) type Runs = Arc<[Arc<Run>]>;
+
+impl Run {
+    /// Every run in the file.
+    pub(super) fn all(connection: &Connection) -> Result<Runs, Unread> {
+        let mut statement = connection.prepare("SELECT id, body FROM runs ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next()? {
+            let number = row.get::<_, i64>(0)?.cast_unsigned();
+            let changed = Unread::Changed("a run of keys does not read back");
+            let header: Header =
+                unsealed(number, row.get_ref(1)?.as_blob().unwrap_or_default()).ok_or(changed)?;
+            runs.push(Arc::new(Self {
+                number,
+                level: header.level,
+                first_block: header.first_block,
+                count: header.count,
+                newest: header.newest,
+                fences: header.fences,
+                filter: Filter::from_bytes(&header.filter).unwrap_or_else(Filter::of_everything),
+            }));
+        }
+        Ok(runs.into())
+    }
+
+    /// Writes entries, which are given in order, as the run `number`, with blocks from `first_block` on. `most`
+    /// is how many there are at most.
+    pub(super) fn write(
+        connection: &Connection,
+        (number, level): (u64, u32),
+        first_block: u64,
+        most: usize,
+        mut entries: impl FnMut() -> Result<Option<Entry>, Unread>,
+    ) -> Result<Self, Unread> {
+        let mut run = Self {
+            number,
+            level,
+            first_block,
+            count: 0,
+            newest: 0,
+            fences: Vec::new(),
+            filter: Filter::for_numbers(most),
+        };
+        let mut block: Vec<Entry> = Vec::with_capacity(BLOCK_KEYS);
+        while let Some(entry) = entries()? {
+            run.filter.insert(entry.0.cast_signed());
+            run.newest = run.newest.max(entry.1);
+            block.push(entry);
+            if block.len() == BLOCK_KEYS {
+                run.close(connection, &mut block)?;
+            }
+        }
+        run.close(connection, &mut block)?;
+        let header = Header {
+            level,
+            first_block,
+            count: run.count,
+            newest: run.newest,
+            fences: run.fences.clone(),
+            filter: run.filter.to_bytes(),
+        };
+        connection
+            .prepare_cached("INSERT INTO runs (id, body) VALUES (?1, ?2)")?
+            .execute((number.cast_signed(), sealed(number, &header)))?;
+        Ok(run)
+    }
+
+    fn close(&mut self, connection: &Connection, block: &mut Vec<Entry>) -> Result<(), Unread> {
+        let Some((first, _)) = block.first() else {
+            return Ok(());
+        };
+        let number = self.next_block();
+        self.fences.push(*first);
+        self.count += block.len() as u64;
+        let mut before = 0;
+        for (key, _) in block.iter_mut() {
+            let step = *key - before;
+            before = std::mem::replace(key, step);
+        }
+        connection
+            .prepare_cached("INSERT INTO blocks (id, body) VALUES (?1, ?2)")?
+            .execute((number.cast_signed(), sealed(number, &*block)))?;
+        block.clear();
+        Ok(())
+    }
+
+    /// The number of the block behind its last one.
+    pub(super) fn next_block(&self) -> u64 {
+        self.first_block + self.fences.len() as u64
+    }
+
+    /// Whether it may hold a key; a "no" is always right.
+    pub(super) fn may_hold(&self, key: u64) -> bool {
+        self.filter.may_hold(key.cast_signed())
+    }
+
+    /// The trees that hold `key`.
+    pub(super) fn find(
+        &self,
+        connection: &Connection,
+        key: u64,
+        into: &mut Vec<u64>,
+    ) -> Result<(), Unread> {
+        // One key may fill blocks: the first that may hold it is the one before the first that begins with it.
+        let from = self.fences.partition_point(|fence| *fence < key);
+        for index in from.saturating_sub(1)..self.fences.len() {
+            if self.fences.get(index).is_none_or(|fence| *fence > key) {
+                break;
+            }
+            let block = self.block(connection, index)?;
+            let first = block.partition_point(|(known, _)| *known < key);
+            let found = block.iter().skip(first);
+            into.extend(
+                found
+                    .take_while(|(known, _)| *known == key)
+                    .map(|(_, tree)| tree),
+            );
+        }
+        Ok(())
+    }
+
+    fn block(&self, connection: &Connection, index: usize) -> Result<Vec<Entry>, Unread> {
+        let number = self.first_block + index as u64;
+        let read = connection
+            .prepare_cached("SELECT body FROM blocks WHERE id = ?1")?
+            .query_row([number.cast_signed()], |row| {
+                Ok(unsealed::<Vec<Entry>>(
+                    number,
+                    row.get_ref(0)?.as_blob().unwrap_or_default(),
+                ))
+            })
+            .optional()?;
+        let mut block = read
+            .flatten()
+            .ok_or(Unread::Changed("a block of keys does not read back"))?;
+        let mut sum = 0_u64;
+        for (key, _) in &mut block {
+            sum = sum.wrapping_add(*key);
+            *key = sum;
+        }
+        Ok(block)
+    }
+
+    /// Takes it out of the file.
+    pub(super) fn remove(&self, connection: &Connection) -> Result<(), Unread> {
+        connection
+            .prepare_cached("DELETE FROM runs WHERE id = ?1")?
+            .execute([self.number.cast_signed()])?;
+        connection
+            .prepare_cached("DELETE FROM blocks WHERE id >= ?1 AND id < ?2")?
+            .execute((
+                self.first_block.cast_signed(),
+                self.next_block().cast_signed(),
+            ))?;
+        Ok(())
+    }
+}
+
+/// The level of which there are enough runs to merge them, the lowest first.
+pub(super) fn level_to_merge(runs: &[Arc<Run>]) -> Option<u32> {
+    let mut levels: Vec<u32> = runs.iter().map(|run| run.level).collect();
+    levels.sort_unstable();
+    levels
+        .chunk_by(|a, b| a == b)
+        .find(|level| level.len() >= FAN)
+        .and_then(|level| level.first().copied())
+}
+
+/// Merges the runs of a level into one of the next, without trees below `oldest`. Returns the runs there are
+/// then.
+pub(super) fn merge(
+    connection: &Connection,
+    runs: &[Arc<Run>],
+    level: u32,
+    (number, first_block): (u64, u64),
+    oldest: u64,
+) -> Result<Vec<Arc<Run>>, Unread> {
+    let (merged, mut kept): (Vec<_>, Vec<_>) =
+        runs.iter().cloned().partition(|run| run.level == level);
+    let most = merged.iter().map(|run| run.count).sum::<u64>() as usize;
+    let mut ways: Vec<Way<'_>> = merged.iter().map(|run| Way::new(run)).collect();
+    let mut heads = BinaryHeap::new();
+    for (index, way) in ways.iter_mut().enumerate() {
+        heads.extend(way.next(connection)?.map(|entry| Reverse((entry, index))));
+    }
+    let next = || loop {
+        let Some(Reverse((entry, index))) = heads.pop() else {
+            return Ok(None);
+        };
+        if let Some(way) = ways.get_mut(index) {
+            heads.extend(way.next(connection)?.map(|entry| Reverse((entry, index))));
+        }
+        if entry.1 >= oldest {
+            return Ok(Some(entry));
+        }
+    };
+    let run = Run::write(connection, (number, level + 1), first_block, most, next)?;
+    for run in &merged {
+        run.remove(connection)?;
+    }
+    kept.push(Arc::new(run));
+    Ok(kept)
+}
+
+/// A run being read from its first entry to its last.
+struct Way<'a> {
+    run: &'a Run,
+    next_block: usize,
+    ready: std::vec::IntoIter<Entry>,
+}
+
+impl<'a> Way<'a> {
+    fn new(run: &'a Run) -> Self {
+        Self {
+            run,
+            next_block: 0,
+            ready: Vec::new().into_iter(),
+        }
+    }
+
+    fn next(&mut self, connection: &Connection) -> Result<Option<Entry>, Unread> {
+        if let Some(entry) = self.ready.next() {
+            return Ok(Some(entry));
+        }
+        if self.next_block >= self.run.fences.len() {
+            return Ok(None);
+        }
+        self.ready = self.run.block(connection, self.next_block)?.into_iter();
+        self.next_block += 1;
+        Ok(self.ready.next())
+    }
+}

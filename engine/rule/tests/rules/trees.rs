@@ -1,0 +1,488 @@
+//! Rules that ask trees.
+
+use std::sync::Arc;
+
+use larum_event::{
+    Climbed, Enough, Event, GroupKey, KeyValue, Kin, Kinship, Position, Timestamp, limits,
+};
+use larum_rule::{FaultKind, Matcher, RuleFault, RuleMatch, RuleSet, WindowView};
+
+use crate::given::{condition, event, load, shown, try_load};
+
+/// One chain of nodes, the event's own first; known from a position on.
+struct Chain {
+    nodes: Vec<Kin>,
+    from: Position,
+    has_more: bool,
+}
+
+impl Kinship for Chain {
+    fn root(&self, event: &Event, at: Position) -> Option<Arc<str>> {
+        let is_known = at >= self.from && event.envelope().event_type.as_str() != "stranger";
+        is_known.then(|| self.nodes.last().map(|node| Arc::clone(&node.id)))?
+    }
+
+    fn climb(&self, event: &Event, at: Position, visit: &mut dyn FnMut(&Kin) -> Enough) -> Climbed {
+        if self.root(event, at).is_none() {
+            return Climbed::NoTree;
+        }
+        for node in &self.nodes {
+            if visit(node) == Enough::Yes {
+                return Climbed::Stopped;
+            }
+        }
+        match self.has_more {
+            true => Climbed::TooHigh,
+            false => Climbed::Top,
+        }
+    }
+}
+
+fn process(name: &str) -> Kin {
+    Kin {
+        id: format!("process:ws5/{name}").into(),
+        kind: "process".into(),
+        label: Some(name.into()),
+        stage: Some("run".into()),
+        tags: vec![("collector".into(), "procmond".into())],
+        kept: vec![
+            (
+                "data.Image".into(),
+                serde_json::Value::from(format!("C:\\{name}.exe"))
+                    .to_string()
+                    .into(),
+            ),
+            ("data.Pid".into(), "4688".into()),
+            ("data.Hashes.MD5".into(), "\"77\"".into()),
+            ("data.Nothing".into(), "null".into()),
+        ],
+        first: Some(Timestamp::parse("2026-11-20T12:00:00Z").unwrap()),
+    }
+}
+
+fn chain(names: &[&str]) -> Chain {
+    Chain {
+        nodes: names.iter().map(|name| process(name)).collect(),
+        from: Position::START,
+        has_more: false,
+    }
+}
+
+fn started(kind: &str) -> Event {
+    event(&format!(
+        r#"{{"type":"{kind}","data":{{"User":"eve","Image":"C:\\powershell.exe"}}}}"#
+    ))
+}
+
+fn ask(set: RuleSet, trees: Chain, event: &Event) -> (Vec<RuleMatch>, Vec<RuleFault>) {
+    let mut matcher = Matcher::new(Arc::new(set));
+    matcher.ask(Some(Arc::new(trees)));
+    matcher.stand_at(Position(7), None);
+    let (mut out, mut faults) = (Vec::new(), Vec::new());
+    matcher.matches(0, event, &mut out, &mut faults);
+    (out, faults)
+}
+
+#[track_caller]
+fn check(when: &str, names: &[&str], holds: bool) {
+    let (found, faults) = ask(condition(when), chain(names), &started("start"));
+    assert_eq!(faults, [], "{when}");
+    assert_eq!(found.len(), usize::from(holds), "{when}");
+}
+
+const SHELL: [&str; 3] = ["powershell", "winword", "explorer"];
+
+#[test]
+fn an_ancestor_is_any_node_above_the_events_own_and_not_that_itself() {
+    let named = |name: &str| {
+        format!(r#"|event| event.has_ancestor(|node| node.data.Image.ends_with("{name}.exe"))"#)
+    };
+    check(&named("winword"), &SHELL, true);
+    check(&named("explorer"), &SHELL, true);
+    check(&named("powershell"), &SHELL, false);
+    check(&named("excel"), &SHELL, false);
+    check(
+        "|event| event.node().data.Image.contains(\"powershell\")",
+        &SHELL,
+        true,
+    );
+}
+
+#[test]
+fn a_node_shows_what_it_is_and_what_it_keeps() {
+    for (asked, holds) in [
+        (r#"node.id == "process:ws5/winword""#, true),
+        (r#"node.kind == "process" && node.label == "winword""#, true),
+        (
+            r#"node.stage == "run" && node.tags.collector == "procmond""#,
+            true,
+        ),
+        (r#"node.tags.other == ()"#, true),
+        (r#"node.time == "2026-11-20T12:00:00Z""#, true),
+        (r#"node.data.Pid == 4688"#, true),
+        (r#"node.data.Hashes.MD5 == "77""#, true),
+        (
+            r#"node["data.Pid"] == 4688 && node.data["Pid"] == 4688"#,
+            true,
+        ),
+        (
+            r#"node.data.Nothing == () && node.has("data.Nothing")"#,
+            true,
+        ),
+        (
+            r#"node.data.Unkept == () && !node.has("data.Unkept")"#,
+            true,
+        ),
+        (r#"node.metadata.user == ()"#, true),
+        (r#"node.data.Unkept"#, false),
+        (r#"node.data.Unkept.contains("a")"#, false),
+    ] {
+        check(
+            &format!("|event| event.has_ancestor(|node| {asked})"),
+            &["powershell", "winword"],
+            holds,
+        );
+    }
+}
+
+#[test]
+fn a_closure_over_nodes_may_compare_with_the_event() {
+    let when = "|event| event.has_ancestor(|node| node.data.Image == event.data.Image)";
+    check(when, &["powershell", "cmd", "powershell"], true);
+    check(when, &["powershell", "cmd"], false);
+}
+
+#[test]
+fn the_root_and_the_ancestors_can_be_asked_for() {
+    check(
+        r#"|event| event.root() == "process:ws5/explorer""#,
+        &SHELL,
+        true,
+    );
+    check("|event| event.ancestors().len() == 2", &SHELL, true);
+    check(
+        r#"|event| event.ancestors().some(|node| node.label == "winword")"#,
+        &SHELL,
+        true,
+    );
+    check(
+        r#"|event| event.descendant_of("process:ws5/winword")"#,
+        &SHELL,
+        true,
+    );
+    check(
+        r#"|event| event.descendant_of("process:ws5/powershell")"#,
+        &SHELL,
+        false,
+    );
+    check(
+        "|event| event.descendant_of(event.data.Missing)",
+        &SHELL,
+        false,
+    );
+}
+
+#[test]
+fn an_event_of_no_tree_has_no_root_and_no_ancestors() {
+    for (when, holds) in [
+        ("|event| event.root() == ()", true),
+        ("|event| event.node() == ()", true),
+        ("|event| event.ancestors().is_empty()", true),
+        ("|event| event.has_ancestor(|node| true)", false),
+        (
+            "|event| event.descendant_of(\"process:ws5/winword\")",
+            false,
+        ),
+    ] {
+        let (found, faults) = ask(condition(when), chain(&SHELL), &started("stranger"));
+        assert_eq!(
+            (found.len(), faults.len()),
+            (usize::from(holds), 0),
+            "{when}"
+        );
+    }
+}
+
+#[test]
+fn the_trees_are_asked_as_of_the_events_position() {
+    let when = "|event| event.has_ancestor(|node| node.label == \"winword\")";
+    for (from, holds) in [(7, true), (8, false)] {
+        let trees = Chain {
+            from: Position(from),
+            ..chain(&SHELL)
+        };
+        let (found, _) = ask(condition(when), trees, &started("start"));
+        assert_eq!(found.len(), usize::from(holds), "{from}");
+    }
+}
+
+#[test]
+fn the_trees_are_asked_about_the_event_that_set_an_alert_off() {
+    let set = condition("|event| event.root() != ()");
+    let mut matcher = Matcher::new(Arc::new(set));
+    matcher.ask(Some(Arc::new(chain(&SHELL))));
+    let mut found = Vec::new();
+    for instead in [None, Some(started("start"))] {
+        matcher.stand_at(Position(7), instead.as_ref());
+        matcher.matches(0, &started("stranger"), &mut found, &mut Vec::new());
+    }
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn what_can_be_decided_without_trees_keeps_them_from_being_asked() {
+    let when = r#"|event| event.type == "start" && event.has_ancestor(|node| throw "asked")"#;
+    let (found, faults) = ask(condition(when), chain(&SHELL), &started("other"));
+    assert_eq!((found.len(), faults.len()), (0, 0));
+    let (_, faults) = ask(condition(when), chain(&SHELL), &started("start"));
+    assert_eq!(faults.len(), 1);
+}
+
+#[test]
+fn without_trees_a_rule_that_asks_them_fails_and_says_so() {
+    for text in [
+        r##"rule("r").on("#").when(|event| event.root() == "a");"##,
+        r##"rule("r").on("#").group_by("tree.root").within("1m").count(2);"##,
+        r##"rule("r").on("#").within("1m").distinct("tree.root", 2);"##,
+    ] {
+        let (mut out, mut faults) = (Vec::new(), Vec::new());
+        let mut matcher = Matcher::new(Arc::new(load(text)));
+        matcher.matches(0, &started("start"), &mut out, &mut faults);
+        assert_eq!(out, [], "{text}");
+        let [fault] = faults.as_slice() else {
+            panic!("{text}: {faults:?}");
+        };
+        assert!(
+            fault.message.contains("there are no trees to ask here"),
+            "{fault}"
+        );
+    }
+}
+
+#[test]
+fn a_tree_that_is_too_high_is_a_fault_unless_the_answer_was_found() {
+    let high = |names: &[&str]| Chain {
+        has_more: true,
+        ..chain(names)
+    };
+    for (when, fails) in [
+        (
+            "|event| event.has_ancestor(|node| node.label == \"winword\")",
+            false,
+        ),
+        (
+            "|event| event.has_ancestor(|node| node.label == \"excel\")",
+            true,
+        ),
+        (
+            "|event| event.descendant_of(\"process:ws5/winword\")",
+            false,
+        ),
+        ("|event| event.descendant_of(\"process:ws5/excel\")", true),
+        ("|event| event.ancestors().len() == 2", true),
+    ] {
+        let (found, faults) = ask(condition(when), high(&SHELL), &started("start"));
+        assert_eq!(found.is_empty(), fails, "{when}");
+        let told = format!(
+            "more than {} nodes stand above the event",
+            limits::ANCESTORS
+        );
+        let is_told = |fault: &RuleFault| fault.message.contains(&told);
+        assert_eq!(faults.iter().any(is_told), fails, "{when}: {faults:?}");
+    }
+}
+
+#[test]
+fn what_climbs_cost_is_bounded_however_often_and_however_deep_they_are() {
+    let names = vec!["cmd"; 250];
+    for when in [
+        "|event| { for n in 0..1000 { if event.has_ancestor(|node| node.label == \"x\") { return true; } } false }",
+        "|event| event.has_ancestor(|node| { let n = 0; while n < 1000 { n += 1; } false })",
+        "|event| { for n in 0..1000 { event.ancestors(); } false }",
+        "|event| event.has_ancestor(|node| event.has_ancestor(|node| false))",
+    ] {
+        let (found, faults) = ask(condition(when), chain(&names), &started("start"));
+        assert_eq!(found, [], "{when}");
+        let [fault] = faults.as_slice() else {
+            panic!("{when}: {faults:?}");
+        };
+        assert_eq!(fault.kind, FaultKind::Budget, "{when}: {fault}");
+    }
+    // The next event has its own budget.
+    let when = "|event| { let found = 0; for n in 0..20 { if event.has_ancestor(|node| false) { found += 1; } } found == 0 }";
+    let mut matcher = Matcher::new(Arc::new(condition(when)));
+    matcher.ask(Some(Arc::new(chain(&names))));
+    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        matcher.matches(0, &started("start"), &mut found, &mut faults);
+    }
+    assert_eq!((found.len(), faults), (3, vec![]));
+}
+
+#[test]
+fn a_closure_that_gives_no_truth_is_a_fault() {
+    let when = "|event| event.has_ancestor(|node| node.label)";
+    let (_, faults) = ask(condition(when), chain(&SHELL), &started("start"));
+    assert!(
+        faults[0].message.contains("the closure gives a text"),
+        "{faults:?}"
+    );
+    assert!(faults[0].message.starts_with("a.rhai:1:"), "{faults:?}");
+}
+
+#[test]
+fn windows_group_by_the_root_and_measure_it() {
+    let root = || KeyValue::Str("process:ws5/explorer".into());
+    for (text, name) in [
+        (
+            r##"rule("r").on("#").group_by("tree.root").within("1m").count(2);"##,
+            "root",
+        ),
+        (
+            r##"rule("r").on("#").group_by(#{tree: "tree.root"}).within("1m").count(2);"##,
+            "tree",
+        ),
+    ] {
+        let set = load(text);
+        assert!(set.asks_trees() && set.rules()[0].asks_trees(), "{text}");
+        assert_eq!(&*set.rules()[0].group_by[0].name, name);
+        let (found, _) = ask(set.clone(), chain(&SHELL), &started("start"));
+        assert_eq!(found[0].key, GroupKey::new(vec![root()]), "{text}");
+        let (found, faults) = ask(set, chain(&SHELL), &started("stranger"));
+        assert_eq!((found.len(), faults.len()), (0, 0), "{text}");
+    }
+    let set = load(r##"rule("r").on("#").within("1m").distinct("tree.root", 2);"##);
+    let (found, _) = ask(set, chain(&SHELL), &started("start"));
+    assert_eq!(found[0].values.get(0), Some(&root()));
+}
+
+#[test]
+fn steps_and_what_stops_a_sequence_ask_trees() {
+    let set = load(
+        r##"rule("r").on("#").within("1m").group_by("tree.root")
+        .sequence([
+            step("a").when(|event, seen| event.has_ancestor(|node| node.label == "winword")),
+            step("b").when(|event, seen| event.data.User == seen.a.data.User
+                && event.descendant_of("process:ws5/nobody")),
+        ])
+        .stop_when(|event| event.root() == "process:ws5/explorer");"##,
+    );
+    let (found, faults) = ask(set, chain(&SHELL), &started("start"));
+    assert_eq!(faults, []);
+    assert_eq!(found.len(), 1);
+    assert_ne!(found[0].steps & 1, 0, "the first step");
+    assert_eq!(found[0].steps & 2, 0, "not the second");
+    assert_ne!(found[0].steps & !3, 0, "what stops it");
+}
+
+#[test]
+fn an_alert_tells_of_the_tree() {
+    let set = load(
+        r##"rule("r").on("#").when(|event| event.type == "start")
+        .alert(|window| #{ message: `under ${window.event.root()}`,
+            above: window.event.ancestors().map(|node| node.label),
+            same: window.event.has_ancestor(|node| node.data.Pid == window.count + 4687) });"##,
+    );
+    assert!(set.asks_trees());
+    let mut matcher = Matcher::new(Arc::new(set));
+    matcher.ask(Some(Arc::new(chain(&SHELL))));
+    let event = started("start");
+    let time = event.envelope().time;
+    let words = matcher.alert_fields(
+        0,
+        &WindowView {
+            count: 1,
+            key: &GroupKey::everything(),
+            first: time,
+            last: time,
+            value: None,
+            event: Some(&event),
+        },
+    );
+    let words = words.unwrap();
+    assert_eq!(words.message.as_deref(), Some("under process:ws5/explorer"));
+    assert_eq!(
+        words.fields["above"].to_string(),
+        r#"["winword","explorer"]"#
+    );
+}
+
+#[test]
+fn a_set_asks_trees_only_if_one_of_its_rules_does() {
+    for (text, asks) in [
+        (
+            r##"rule("r").on("#").when(|event| event.data.root == 1);"##,
+            false,
+        ),
+        (
+            r##"rule("r").on("#").when(|event| event.root() == "a");"##,
+            true,
+        ),
+        (
+            r##"fn deep(event) { event.ancestors().len() > 3 } rule("r").on("#").when(|event| deep(event));"##,
+            true,
+        ),
+        (
+            r##"fn root(event) { event.data.root } rule("r").on("#").when(|event| root(event) == 1);"##,
+            false,
+        ),
+        (
+            r##"rule("r").on("#").when(|event| event.data.all.some(|one| event.descendant_of(one)));"##,
+            true,
+        ),
+    ] {
+        assert_eq!(load(text).asks_trees(), asks, "{text}");
+    }
+}
+
+#[test]
+fn questions_to_trees_are_checked_at_load() {
+    for (text, wanted) in [
+        (
+            r##"rule("r").on("#").when(|event| event.has_ancestor("winword"));"##,
+            "",
+        ),
+        (
+            r##"rule("r").on("#").when(|event| event.has_ancestor());"##,
+            "`event.has_ancestor(..)` takes a closure",
+        ),
+        (
+            r##"rule("r").on("#").when(|event| event.root("a") == "b");"##,
+            "`event.root(..)` takes no argument",
+        ),
+        (
+            r##"rule("r").on("#").when(|event| event.has_ancestor(|node, other| true));"##,
+            "takes one argument, the node",
+        ),
+        (
+            r##"rule("r").on("#").when(|event| event.has_ancestor(|node| node.lable == "a"));"##,
+            "did you mean `label`?",
+        ),
+        (
+            r##"rule("r").on("#").when(|event| event.has_ancestor(|node| event.dta.x == node.label));"##,
+            "an event has no member `dta`",
+        ),
+        (
+            r##"rule("r").on("#").when(|event| event.has_ancestor(|node| node.label = "a"));"##,
+            "a node cannot be changed",
+        ),
+        (
+            r##"rule("r").on("#").when(|event| event.root == "a");"##,
+            "`event.root()`",
+        ),
+        (
+            r##"rule("r").on("#").group_by("root").within("1m").count(2);"##,
+            "\"tree.root\"",
+        ),
+        (
+            r##"rule("r").on("#").group_by("metadata.user").keep("1h").on_event(|event, state| event.root() == "a");"##,
+            "`.on_event(..)` cannot ask trees",
+        ),
+    ] {
+        if wanted.is_empty() {
+            continue;
+        }
+        let problems = shown(&try_load(text).map(|_| ()).unwrap_err());
+        assert!(problems.contains(wanted), "{text}: {problems}");
+    }
+}

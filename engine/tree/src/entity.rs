@@ -1,0 +1,91 @@
+//! Which trees name a user, an address, a host, a hash.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use foldhash::quality::RandomState;
+use larum_event::{Position, limits};
+use petgraph::stable_graph::NodeIndex;
+
+/// A node, and since when it is there: its place in the graph may be another node's later.
+pub(crate) type Place = (NodeIndex, Position);
+
+type Values = HashMap<(Arc<str>, Arc<str>), VecDeque<Place>, RandomState>;
+
+/// The values of one tenant. They are only looked up, never walked. Those not met for long go: when half of what may
+/// be is new, whatever was not met meanwhile is let go.
+#[derive(Debug, Default)]
+pub(crate) struct EntityIndex {
+    recent: Values,
+    before: Values,
+}
+
+impl EntityIndex {
+    /// A node's event names a value.
+    pub(crate) fn note(&mut self, kind: &Arc<str>, value: &Arc<str>, place: Place) {
+        let key = (kind.clone(), value.clone());
+        if !self.recent.contains_key(&key) {
+            if self.recent.len() >= limits::ENTITIES_PER_TENANT / 2 {
+                self.before = std::mem::take(&mut self.recent);
+            }
+            let known = self.before.remove(&key).unwrap_or_default();
+            self.recent.insert(key.clone(), known);
+        }
+        let Some(places) = self.recent.get_mut(&key) else {
+            return;
+        };
+        if places.back() == Some(&place) {
+            return;
+        }
+        places.retain(|known| *known != place);
+        if places.len() >= limits::TREES_PER_ENTITY {
+            places.pop_front();
+        }
+        places.push_back(place);
+    }
+
+    /// The nodes that name a value, the last one first.
+    pub(crate) fn places(&self, kind: &str, value: &str) -> impl Iterator<Item = Place> {
+        let key = (Arc::from(kind), Arc::from(value));
+        let found = self.recent.get(&key).or_else(|| self.before.get(&key));
+        found.into_iter().flatten().rev().copied()
+    }
+
+    /// All of it, for a checkpoint: what was met lately, then the rest, each sorted.
+    pub(crate) fn written(&self) -> [Vec<Written>; 2] {
+        [sorted(&self.recent), sorted(&self.before)]
+    }
+
+    pub(crate) fn read(
+        &mut self,
+        recent: bool,
+        kind: Arc<str>,
+        value: Arc<str>,
+        places: Vec<Place>,
+    ) {
+        let values = if recent {
+            &mut self.recent
+        } else {
+            &mut self.before
+        };
+        values.insert((kind, value), places.into());
+    }
+}
+
+/// A kind, a value, and the nodes that name it.
+pub(crate) type Written = (Arc<str>, Arc<str>, Vec<Place>);
+
+fn sorted(values: &Values) -> Vec<Written> {
+    let mut written: Vec<Written> = values
+        .iter()
+        .map(|((kind, value), places)| {
+            (
+                kind.clone(),
+                value.clone(),
+                places.iter().copied().collect(),
+            )
+        })
+        .collect();
+    written.sort();
+    written
+}

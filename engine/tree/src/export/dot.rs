@@ -1,0 +1,137 @@
+//! A tree for Graphviz.
+//!
+//! Every text is a quoted string of the kind in which Graphviz knows escapes (`escString`) and entities, so
+//! backslashes, quotes and `&` are escaped. Characters that control or turn text are named: they would break
+//! the XML that Graphviz writes, or show another name than the one that is there.
+
+use larum_event::{AlertStatus, Severity};
+
+use super::drawing::{self, Tie, Ties};
+use crate::text::visible;
+use crate::view::{EdgeKind, TreeNode, TreeView};
+
+/// Writes a view as a directed graph; nodes are `n0`, `n1`, .. by their places.
+pub(super) fn to_dot(view: &TreeView) -> String {
+    let ties = Ties::of(view);
+    let mut dot = String::from("digraph larum {\n");
+    let mut heading = vec![visible(&view.root)];
+    heading.extend(drawing::gaps(view));
+    line(
+        &mut dot,
+        &format!(
+            "graph [rankdir=LR, labelloc=t, labeljust=l, label={}]",
+            quoted_lines(&heading)
+        ),
+    );
+    line(
+        &mut dot,
+        r#"node [shape=box, style="filled", fillcolor=white, fontname="sans-serif", fontsize=10]"#,
+    );
+    line(&mut dot, r#"edge [fontname="sans-serif", fontsize=9]"#);
+    for (place, node) in view.nodes.iter().enumerate() {
+        let label = quoted_lines(&drawing::lines(node));
+        let id = quoted(&node.id);
+        let look = look(node);
+        line(
+            &mut dot,
+            &format!("n{place} [label={label}, larum_id={id}{look}]"),
+        );
+    }
+    for (number, other) in ties.elsewhere.iter().enumerate() {
+        let place = view.nodes.len() + number;
+        let label = quoted_lines(&[visible(other), "elsewhere".to_owned()]);
+        let id = quoted(other);
+        line(
+            &mut dot,
+            &format!(
+                r#"n{place} [label={label}, larum_id={id}, style="dotted", fontcolor=gray40]"#
+            ),
+        );
+    }
+    for tie in &ties.all {
+        line(
+            &mut dot,
+            &format!("n{} -> n{}{}", tie.from, tie.to, arrow(tie)),
+        );
+    }
+    dot.push_str("}\n");
+    dot
+}
+
+fn line(dot: &mut String, statement: &str) {
+    dot.push_str("  ");
+    dot.push_str(statement);
+    dot.push_str(";\n");
+}
+
+/// Colour tells how bad an alert is, a broken border what has not spoken for itself.
+fn look(node: &TreeNode) -> String {
+    let mut look = String::new();
+    if let Some(alert) = &node.alert {
+        let fill = match alert.severity {
+            _ if alert.status == AlertStatus::Retracted => "gray90",
+            Severity::Info => "azure",
+            Severity::Low => "lightblue",
+            Severity::Medium => "khaki",
+            Severity::High => "orange",
+            Severity::Critical => "tomato",
+        };
+        look.push_str(&format!(", shape=octagon, fillcolor={fill}"));
+    }
+    if !node.seen {
+        look.push_str(r#", style="filled,dashed""#);
+    }
+    if node.again {
+        look.push_str(", color=gray60, fontcolor=gray40");
+    }
+    look
+}
+
+fn arrow(tie: &Tie) -> String {
+    let style = match tie.kind {
+        EdgeKind::Parent | EdgeKind::Root => "",
+        EdgeKind::Causation => "color=red",
+        EdgeKind::Trace => "style=dotted",
+        EdgeKind::Shared => "style=dashed, dir=none",
+        EdgeKind::Alias => "style=dashed",
+    };
+    let word = drawing::word(tie.kind).map(|word| format!("label={word}"));
+    // Arrows across would pull the tree out of shape.
+    let across = if tie.holds { "" } else { "constraint=false" };
+    let all = [style, &word.unwrap_or_default(), across];
+    let all: Vec<_> = all.into_iter().filter(|part| !part.is_empty()).collect();
+    if all.is_empty() {
+        String::new()
+    } else {
+        format!(" [{}]", all.join(", "))
+    }
+}
+
+/// Lines in one quoted string, each ending to the left.
+fn quoted_lines(lines: &[String]) -> String {
+    let mut quoted = String::from("\"");
+    for line in lines {
+        escape(&mut quoted, line);
+        quoted.push_str("\\l");
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    escape(&mut quoted, &visible(text));
+    quoted.push('"');
+    quoted
+}
+
+fn escape(quoted: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '&' => quoted.push_str("&#38;"),
+            _ => quoted.push(character),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Ids of traces and spans: W3C's where a node has one, else made of the node's id.
+//!
+//! Made ones are the same in every export, so that pages of one tree, and trees that point to each other,
+//! fit together. Nothing else may stand on them: they are hashes that an attacker can make meet, so spans of
+//! one export are told apart by counting up.
+
+use std::collections::BTreeSet;
+
+use crate::members::key_hash;
+use crate::view::{NodeKind, TreeView};
+
+/// 16 bytes, never all zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TraceId(u128);
+
+impl TraceId {
+    /// 32 hexadecimal digits.
+    pub(super) fn to_hex(self) -> String {
+        format!("{:032x}", self.0)
+    }
+
+    /// The trace of a tree that has none.
+    fn made_of(tenant: &str, root: &str) -> Self {
+        let high = u128::from(key_hash(&format!("{tenant}\n{root}")));
+        let low = u128::from(key_hash(&format!("{root}\n{tenant}")));
+        Self(((high << 64) | low).max(1))
+    }
+}
+
+/// The ids of a view's spans.
+pub(super) struct Ids<'a> {
+    /// The trace of them all.
+    pub(super) trace: TraceId,
+    tenant: &'a str,
+    spans: Vec<u64>,
+}
+
+impl<'a> Ids<'a> {
+    /// The tree's trace is that of its root, or of the top of what was asked for, if those name one.
+    pub(super) fn of(view: &'a TreeView) -> Self {
+        let tenant = view.tenant.as_str();
+        let top = view.nodes.first().map(|node| &*node.id);
+        let named = trace_in(&view.root).or_else(|| trace_in(top?));
+        let trace = named.unwrap_or_else(|| TraceId::made_of(tenant, &view.root));
+        let mut taken = BTreeSet::new();
+        let mut spans = Vec::with_capacity(view.nodes.len());
+        for node in &view.nodes {
+            // The same event may have raised several alerts, and stands under each.
+            let above = node.parent.and_then(|parent| view.nodes.get(parent));
+            let mut span = match above.filter(|_| node.kind == NodeKind::Event) {
+                Some(alert) => key_hash(&format!("{}\n{}", alert.id, node.id)).max(1),
+                None => number_of(&node.id),
+            };
+            while !taken.insert(span) {
+                span = span.wrapping_add(1).max(1);
+            }
+            spans.push(span);
+        }
+        Self {
+            trace,
+            tenant,
+            spans,
+        }
+    }
+
+    /// 16 hexadecimal digits for the node at a place of the view.
+    pub(super) fn span(&self, place: usize) -> String {
+        hex(self.spans.get(place).copied().unwrap_or(1))
+    }
+
+    /// The trace of a node that is not on the page: as if it were the root of its tree.
+    pub(super) fn trace_elsewhere(&self, id: &str) -> TraceId {
+        trace_in(id).unwrap_or_else(|| TraceId::made_of(self.tenant, id))
+    }
+}
+
+/// 16 hexadecimal digits for a node that is not on the page.
+pub(super) fn span_of(id: &str) -> String {
+    hex(number_of(id))
+}
+
+fn hex(span: u64) -> String {
+    format!("{span:016x}")
+}
+
+fn number_of(id: &str) -> u64 {
+    let named = named(id).and_then(|(_, span)| digits(span?, 16));
+    let span = named.and_then(|span| u64::try_from(span).ok());
+    span.unwrap_or_else(|| key_hash(id)).max(1)
+}
+
+fn trace_in(id: &str) -> Option<TraceId> {
+    let (trace, _) = named(id)?;
+    digits(trace, 32).map(TraceId)
+}
+
+/// The trace and the span of `trace:<trace>` and `trace:<trace>/<span>`.
+fn named(id: &str) -> Option<(&str, Option<&str>)> {
+    let ids = id.strip_prefix("trace:")?;
+    Some(match ids.split_once('/') {
+        Some((trace, span)) => (trace, Some(span)),
+        None => (ids, None),
+    })
+}
+
+/// The number that exactly so many hexadecimal digits write; `None` for zero, which W3C does not allow.
+fn digits(text: &str, count: usize) -> Option<u128> {
+    let all_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = u128::from_str_radix(text, 16).ok();
+    number.filter(|number| all_hex && text.len() == count && *number != 0)
+}

@@ -1,0 +1,161 @@
+//! What one event says about trees.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use larum_event::{Alert, Event, Joins, Position, TenantId};
+
+use crate::node::Class;
+use crate::ways;
+
+/// An event, and what is needed of it.
+pub(crate) struct Facts<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) event: &'a Event,
+    pub(crate) position: Position,
+    /// What it carries, if it is an alert.
+    pub(crate) alert: Option<&'a Alert>,
+    /// The nodes that it names, its main one first.
+    pub(crate) groups: Vec<Group<'a>>,
+    /// The trace that it carries.
+    pub(crate) trace: Option<Naming<'a>>,
+    /// Kinds and values that it is found by.
+    pub(crate) entities: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// A name and in which way it was made.
+#[derive(Debug, Clone)]
+pub(crate) struct Naming<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) way: u16,
+}
+
+/// One node that an event hangs on, and what it says of where that node stands.
+#[derive(Debug)]
+pub(crate) struct Group<'a> {
+    pub(crate) class: Class,
+    pub(crate) own: Naming<'a>,
+    pub(crate) parent: Option<Naming<'a>>,
+    pub(crate) root: Option<Naming<'a>>,
+    /// Whether the node begins with the event.
+    pub(crate) begins: bool,
+    /// The alias that the node has from now on.
+    pub(crate) alias: Option<String>,
+    /// The alias of its parent.
+    pub(crate) upper_alias: Option<Naming<'a>>,
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) kept: Vec<(Arc<str>, Arc<str>)>,
+    pub(crate) joins: Option<Joins>,
+}
+
+impl<'a> Group<'a> {
+    /// The workflow step of an event, if it belongs to one.
+    pub(crate) fn of_step(event: &'a Event, alert: Option<&'a Alert>) -> Option<Self> {
+        let envelope = event.envelope();
+        let correlation = envelope.correlation.as_ref();
+        let naming = |name: &'a str| Naming {
+            name: Cow::Borrowed(name),
+            way: ways::CORRELATION,
+        };
+        let step = envelope.correlation_id.as_ref().map(|id| id.as_str());
+        let own = alert.map(|alert| &*alert.alert_id).or(step)?;
+        let parent = correlation.and_then(|correlation| correlation.parent.as_ref());
+        let root = correlation.and_then(|correlation| correlation.root.as_ref());
+        Some(Self {
+            class: Class::STEP,
+            own: naming(own),
+            parent: parent.map(|id| naming(id.as_str())),
+            root: root.map(|id| naming(id.as_str())),
+            begins: true,
+            alias: None,
+            upper_alias: None,
+            label: None,
+            kept: Vec::new(),
+            joins: None,
+        })
+    }
+
+    /// The span that an event without any other node carries, under its trace.
+    pub(crate) fn of_span(trace: &Trace) -> Group<'static> {
+        Group {
+            class: Class::TRACE,
+            own: Naming {
+                name: Cow::Owned(trace.span_name()),
+                way: ways::TRACE,
+            },
+            parent: Some(trace.naming()),
+            root: None,
+            begins: true,
+            alias: None,
+            upper_alias: None,
+            label: None,
+            kept: Vec::new(),
+            joins: None,
+        }
+    }
+
+    /// The names in it, its own first, each once.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Naming<'a>> {
+        let own = &self.own;
+        let parent = self
+            .parent
+            .as_ref()
+            .filter(move |parent| parent.name != own.name);
+        let root = self.root.as_ref().filter(move |root| {
+            root.name != own.name && parent.is_none_or(|parent| parent.name != root.name)
+        });
+        std::iter::once(own).chain(parent).chain(root)
+    }
+}
+
+/// The ids of a W3C `traceparent`: <https://www.w3.org/TR/trace-context/#traceparent-header>.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trace {
+    trace: String,
+    span: String,
+}
+
+impl Trace {
+    /// The trace of an event; `None` when it carries none, or one that the standard calls invalid.
+    pub(crate) fn of(event: &Event) -> Option<Self> {
+        // Most events have none, and finding that out by path would read them all.
+        if !event.json().contains("\"traceparent\":\"") {
+            return None;
+        }
+        let larum_event::Value::Str(text) = event.field("traceparent")? else {
+            return None;
+        };
+        let mut parts = text.trim().split('-');
+        let (version, trace, span, _flags) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let is_hex = |text: &str, length| {
+            text.len() == length
+                && text
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let is_zero = |text: &str| text.bytes().all(|byte| byte == b'0');
+        let valid = is_hex(version, 2)
+            && version != "ff"
+            && is_hex(trace, 32)
+            && is_hex(span, 16)
+            && !is_zero(trace)
+            && !is_zero(span)
+            && (version != "00" || parts.next().is_none());
+        valid.then(|| Self {
+            trace: trace.to_owned(),
+            span: span.to_owned(),
+        })
+    }
+
+    pub(crate) fn naming(&self) -> Naming<'static> {
+        Naming {
+            name: Cow::Owned(format!("trace:{}", self.trace)),
+            way: ways::TRACE,
+        }
+    }
+
+    fn span_name(&self) -> String {
+        format!("trace:{}/{}", self.trace, self.span)
+    }
+}

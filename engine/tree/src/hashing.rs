@@ -1,0 +1,47 @@
+//! Tables that are only looked up in, never walked: their order shows nowhere.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::quality::RandomState;
+
+/// Most values of one kind that are shared; beyond it sharing starts anew.
+const SHARED: usize = 65_536;
+
+/// Hashes texts with a key of its own, so that nobody outside can make them clash.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Hashing(RandomState);
+
+impl Hashing {
+    pub(crate) fn of(&self, text: &str) -> u64 {
+        self.0.hash_one(text)
+    }
+
+    pub(crate) fn of_pair(&self, class: u16, text: &str) -> u64 {
+        self.0.hash_one((class, text))
+    }
+}
+
+/// Values of which there are few, each kept once.
+#[derive(Debug)]
+pub(crate) struct Shared<T>(HashSet<T, RandomState>);
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self(HashSet::default())
+    }
+}
+
+impl<T: Clone + Eq + Hash> Shared<T> {
+    /// The value that was here before, or this one.
+    pub(crate) fn share(&mut self, value: T) -> T {
+        if let Some(known) = self.0.get(&value) {
+            return known.clone();
+        }
+        if self.0.len() >= SHARED {
+            self.0.clear();
+        }
+        self.0.insert(value.clone());
+        value
+    }
+}

@@ -1,0 +1,101 @@
+//! The forest as rules see it.
+
+use std::sync::Arc;
+
+use larum_event::{Climbed, Enough, Event, EventId, Kin, Kinship, Position, Timestamp, limits};
+use petgraph::stable_graph::NodeIndex;
+
+use crate::forest::Forest;
+use crate::grove::Grove;
+use crate::node::{Class, Node};
+
+impl Kinship for Forest {
+    fn root(&self, event: &Event, at: Position) -> Option<Arc<str>> {
+        let grove = self.groves.get(&event.envelope().tenant)?;
+        let node = grove.node_at(event, at)?;
+        Some(grove.name_of(grove.summit_at(node, at)?.top))
+    }
+
+    fn climb(&self, event: &Event, at: Position, visit: &mut dyn FnMut(&Kin) -> Enough) -> Climbed {
+        let Some(grove) = self.groves.get(&event.envelope().tenant) else {
+            return Climbed::NoTree;
+        };
+        let Some(mut node) = grove.node_at(event, at) else {
+            return Climbed::NoTree;
+        };
+        for _ in 0..=limits::ANCESTORS {
+            let Some(kin) = self.kin(grove, node, at) else {
+                return Climbed::Top;
+            };
+            if visit(&kin) == Enough::Yes {
+                return Climbed::Stopped;
+            }
+            match grove.up_at(node, at) {
+                Some(above) => node = above,
+                None => return Climbed::Top,
+            }
+        }
+        Climbed::TooHigh
+    }
+}
+
+impl Forest {
+    fn kin(&self, grove: &Grove, node: NodeIndex, at: Position) -> Option<Kin> {
+        let found = grove.node(node)?;
+        let known = grove.known_at(node, at);
+        Some(Kin {
+            id: (*found.name).into(),
+            kind: self.kind_of(found),
+            label: known.label,
+            stage: known.stage,
+            tags: known.tags,
+            kept: known.kept,
+            first: grove.first_at(found, at),
+        })
+    }
+
+    /// What kind of node it is, in a word.
+    pub(crate) fn kind_of(&self, node: &Node) -> Arc<str> {
+        match self.ways.link_of(node.class) {
+            Some(link) => link.clone(),
+            None if node.class == Class::TRACE => "trace".into(),
+            None => "step".into(),
+        }
+    }
+}
+
+impl Grove {
+    /// The node that an event, or what set an alert off, hangs on with the event at a position.
+    fn node_at(&self, event: &Event, at: Position) -> Option<NodeIndex> {
+        let envelope = event.envelope();
+        let cause = envelope.causation_id.as_ref();
+        self.place_at(&envelope.id, at)
+            .or_else(|| self.place_at(cause?, at))
+    }
+
+    fn place_at(&self, event: &EventId, at: Position) -> Option<NodeIndex> {
+        let gone = self.overlay.buried_events.get(event);
+        let gone = gone.filter(|(went, _)| *went > at);
+        gone.map(|(_, node)| *node).or_else(|| {
+            let known = self.entries.with_id(event.as_str());
+            let known = known.filter_map(|entry| {
+                let entry = self.entries.get(entry)?;
+                let node = self.node(entry.main)?;
+                (entry.position <= at && !entry.alert).then_some((&node.name, entry.main))
+            });
+            known.min().map(|(_, node)| node)
+        })
+    }
+
+    /// Time of the first event of a node, of those up to a position of this batch.
+    fn first_at(&self, node: &Node, at: Position) -> Option<Timestamp> {
+        if self.current <= at {
+            return (node.first != Timestamp::MAX).then_some(node.first);
+        }
+        let hung = self.hung.list(node.hung).filter_map(|entry| {
+            let entry = self.entries.get(entry)?;
+            (entry.position <= at && !entry.alert).then_some(entry.time)
+        });
+        hung.min()
+    }
+}

@@ -1,0 +1,88 @@
+//! The ways in which nodes come to be linked, so that each edge can say why it is there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::node::Class;
+
+/// What events say of themselves in `correlation`.
+pub(crate) const CORRELATION: u16 = 0;
+/// What they say in `traceparent`.
+pub(crate) const TRACE: u16 = 1;
+
+/// One way: a version of a link, and which of its alternatives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Way {
+    /// The link's name.
+    pub(crate) link: Arc<str>,
+    pub(crate) version: u64,
+    /// The paths that make the id, or the parent's id, scope first.
+    pub(crate) paths: Vec<Arc<str>>,
+}
+
+/// All ways that were ever in force, and the classes of nodes that links make. Neither is ever forgotten: nodes
+/// refer to them by number, and there are as many as links were ever declared.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ways {
+    ways: Vec<Way>,
+    numbers: HashMap<Way, u16>,
+    classes: Vec<Arc<str>>,
+}
+
+impl Ways {
+    /// The number of a way; [`CORRELATION`] when there are too many to tell apart.
+    pub(crate) fn number(&mut self, way: Way) -> u16 {
+        if let Some(number) = self.numbers.get(&way) {
+            return *number;
+        }
+        let Ok(number) = u16::try_from(self.ways.len() + usize::from(TRACE) + 1) else {
+            return CORRELATION;
+        };
+        self.numbers.insert(way.clone(), number);
+        self.ways.push(way);
+        number
+    }
+
+    pub(crate) fn get(&self, number: u16) -> Option<&Way> {
+        self.ways.get(usize::from(number.checked_sub(TRACE + 1)?))
+    }
+
+    /// The class of nodes that links of a name make.
+    pub(crate) fn class(&mut self, link: &Arc<str>) -> Class {
+        let known = self.classes.iter().position(|name| name == link);
+        let place = known.unwrap_or_else(|| {
+            self.classes.push(link.clone());
+            self.classes.len() - 1
+        });
+        Class(u16::try_from(place).unwrap_or(u16::MAX - Class::LINKS) + Class::LINKS)
+    }
+
+    /// The class of a link's name, if nodes were ever made by it.
+    pub(crate) fn class_named(&self, link: &str) -> Option<Class> {
+        let place = self.classes.iter().position(|name| **name == *link)?;
+        Some(Class(u16::try_from(place).ok()? + Class::LINKS))
+    }
+
+    /// The name of the links that make nodes of a class.
+    pub(crate) fn link_of(&self, class: Class) -> Option<&Arc<str>> {
+        self.classes
+            .get(usize::from(class.0.checked_sub(Class::LINKS)?))
+    }
+
+    pub(crate) fn written(&self) -> (Vec<Way>, Vec<Arc<str>>) {
+        (self.ways.clone(), self.classes.clone())
+    }
+
+    pub(crate) fn read(ways: Vec<Way>, classes: Vec<Arc<str>>) -> Self {
+        let mut read = Self {
+            classes,
+            ..Self::default()
+        };
+        for way in ways {
+            read.number(way);
+        }
+        read
+    }
+}
