@@ -64,6 +64,15 @@ mod why;
 
 mod query;
 
+mod select;
+
+mod timeline;
+
+mod difference;
+
+#[cfg(test)]
+mod sketch;
+
 mod incident;
 
 mod caption;
@@ -87,7 +96,9 @@ pub use incident::{
 pub use members::{TreeId, TreeMembers, key_hash};
 pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
 pub use report::TreeReport;
+pub use select::select;
 pub use text::{Colour, TextStyle, to_text};
+pub use timeline::{fold_repeats, timeline};
 pub use view::{
     AlertMark, Cause, Counts, EdgeKind, Fold, NodeKind, Partial, TreeEdge, TreeEvent, TreeNode,
     TreeView, Why,
