@@ -72,7 +72,7 @@ impl Tree {
         // Colours that nobody wants are taken out on the way to the terminal.
         let style = TextStyle {
             colour: Colour::Ansi,
-            width: None,
+            ..TextStyle::default()
         };
         Ok(Some(to_text(&view, style)))
     }

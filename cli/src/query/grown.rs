@@ -72,7 +72,9 @@ impl Grown {
     pub fn activate(&mut self, activated: &RuleSetActivated) {
         match rule_files::loader().load(&activated.files) {
             Ok(set) => self.forest.use_links(set.links()),
-            Err(_) => say("rules that were in force do not load any more; their links are not known"),
+            Err(_) => {
+                say("rules that were in force do not load any more; their links are not known")
+            }
         }
     }
 }

@@ -14,9 +14,7 @@ pub struct Whose {
 impl Whose {
     /// The tenant, as it is known to a store.
     pub fn tenant(&self) -> TenantId {
-        self.tenant
-            .clone()
-            .unwrap_or_else(TenantId::default_tenant)
+        self.tenant.clone().unwrap_or_else(TenantId::default_tenant)
     }
 
     /// The same as a parameter; an engine knows its default tenant itself.

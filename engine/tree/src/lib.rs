@@ -97,7 +97,9 @@ pub use members::{TreeId, TreeMembers, key_hash};
 pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
 pub use report::TreeReport;
 pub use select::select;
-pub use text::{Colour, TextStyle, to_text};
+pub use text::{
+    Colour, TextStyle, diff_to_text, incident_to_text, incidents_to_text, timeline_to_text, to_text,
+};
 pub use timeline::{fold_repeats, timeline};
 pub use view::{
     AlertMark, Cause, Counts, EdgeKind, Fold, NodeKind, Partial, TreeEdge, TreeEvent, TreeNode,

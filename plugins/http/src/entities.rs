@@ -60,7 +60,13 @@ mod tests {
             .map(|(kind, value)| format!("{kind}={value}"))
             .collect();
         assert_eq!(found, ["user=eve", "user=bob", "ip=::1", "device=a:b"]);
-        for query in ["user=", "entity=eve", "entity=:eve", "entity=user:", "entity="] {
+        for query in [
+            "user=",
+            "entity=eve",
+            "entity=:eve",
+            "entity=user:",
+            "entity=",
+        ] {
             let params = Params::read(query, NAMES).unwrap();
             let error = entities(&params).unwrap_err();
             assert_eq!(error.code(), "bad_parameter", "{query}");
@@ -69,7 +75,10 @@ mod tests {
 
     #[test]
     fn a_host_is_also_looked_for_without_its_domain_and_other_values_are_not_cut() {
-        assert_eq!(spellings("host", "WS5.shire.com"), ["WS5.shire.com", "ws5.shire.com", "ws5"]);
+        assert_eq!(
+            spellings("host", "WS5.shire.com"),
+            ["WS5.shire.com", "ws5.shire.com", "ws5"]
+        );
         assert_eq!(spellings("host", "ws5"), ["ws5"]);
         assert_eq!(spellings("host", ".x"), [".x"]);
         assert_eq!(spellings("user", "Eve.A"), ["Eve.A", "eve.a"]);

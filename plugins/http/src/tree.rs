@@ -79,7 +79,11 @@ pub(crate) fn tenant(params: &Params, door: &Door) -> Result<TenantId, Problem> 
 pub(crate) fn checked(id: String) -> Result<String, Problem> {
     if id.is_empty() || id.len() > NODE_ID_BYTES {
         let message = format!("an id has 1 to {NODE_ID_BYTES} bytes");
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_parameter", message));
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_parameter",
+            message,
+        ));
     }
     Ok(id)
 }

@@ -163,7 +163,8 @@ impl Telling {
                     return Err(closed(CloseCode::Away, "the engine has stopped"));
                 }
                 Turn::Text(_) | Turn::Binary => {
-                    let words = "nothing is asked over a watch; connect again to watch something else";
+                    let words =
+                        "nothing is asked over a watch; connect again to watch something else";
                     return Err(closed(CloseCode::Policy, words));
                 }
             }

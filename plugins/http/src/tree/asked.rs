@@ -108,7 +108,10 @@ fn filter(params: &Params) -> Result<NodeFilter, Problem> {
             ));
         };
         if tags.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(bad_parameter("tag", format!("{name:?} stands more than once")));
+            return Err(bad_parameter(
+                "tag",
+                format!("{name:?} stands more than once"),
+            ));
         }
     }
     Ok(NodeFilter {

@@ -41,8 +41,9 @@ pub(crate) async fn trees(
             0 => "whose trees are asked for is not said".to_owned(),
             several => format!("{several} entities are named, and trees are found by one"),
         };
-        return Err(Problem::bad_request("bad_parameter", message)
-            .help("name one of user, ip, host, hash or entity=kind:value, such as /v1/trees?user=eve"));
+        return Err(Problem::bad_request("bad_parameter", message).help(
+            "name one of user, ip, host, hash or entity=kind:value, such as /v1/trees?user=eve",
+        ));
     };
     let mut found: Vec<RootSummary> = Vec::new();
     for spelling in spellings(kind, value) {
