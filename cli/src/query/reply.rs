@@ -1,4 +1,4 @@
-//! What comes of a question about one thing.
+//! What comes of a question about trees and incidents.
 
 use larum_event::Position;
 
@@ -24,6 +24,7 @@ pub struct Answer {
 }
 
 /// Why there is nothing to show.
+#[derive(Debug)]
 pub struct Missing {
     /// What is missing.
     pub what: What,
@@ -34,8 +35,18 @@ pub struct Missing {
 /// What is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// A tree, or an incident: nothing is known by that id.
+    /// No tree, or no incident, is known by that id.
     Everything,
     /// The other end of a path.
     OtherEnd,
+}
+
+impl Answer {
+    /// All of it, on one page.
+    pub fn of(body: &str) -> Self {
+        Self {
+            body: body.trim_end().to_owned(),
+            ..Self::default()
+        }
+    }
 }

@@ -59,15 +59,17 @@ pub(crate) async fn incidents(
     let tenant = tenant(&params, &door)?;
     let format = params.choice("format", FORMATS)?.unwrap_or(Format::Json);
     let style = style::style(&params)?;
+    if let Format::Json = format {
+        style::refuse_style(&params, style::NAMES)?;
+    }
     let query = query(&params)?;
     let found = search(&door, &tenant, query).await;
     let (items, total) = found.map_err(|error| refused(&error, &tenant))?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("larum-total", total.to_string()));
     Ok(match format {
-        Format::Json => {
-            style::refuse_style(&params, &["width", "colour"])?;
-            HttpResponse::Ok().json(Listed { items, total })
-        }
-        Format::Text => style::text(incidents_to_text(&items, total, style)),
+        Format::Json => response.json(Listed { items, total }),
+        Format::Text => style::text(&mut response, incidents_to_text(&items, total, style)),
     })
 }
 
@@ -119,13 +121,13 @@ pub(crate) async fn incident(
     let tenant = tenant(&params, &door)?;
     let format = params.choice("format", FORMATS)?.unwrap_or(Format::Json);
     let style = style::style(&params)?;
+    if let Format::Json = format {
+        style::refuse_style(&params, style::NAMES)?;
+    }
     let incident = found(&door, &tenant, id.into_inner()).await?;
     Ok(match format {
-        Format::Json => {
-            style::refuse_style(&params, &["width", "colour"])?;
-            HttpResponse::Ok().json(incident)
-        }
-        Format::Text => style::text(incident_to_text(&incident, style)),
+        Format::Json => HttpResponse::Ok().json(incident),
+        Format::Text => style::text(&mut HttpResponse::Ok(), incident_to_text(&incident, style)),
     })
 }
 

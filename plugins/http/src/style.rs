@@ -1,6 +1,6 @@
 //! How text for people is to look, as clients ask for it.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use larum_engine::{Colour, TextStyle};
 
 use crate::params::{Params, bad_parameter};
@@ -8,6 +8,9 @@ use crate::problem::Problem;
 
 /// Columns that a line may be cut to.
 const WIDTHS: std::ops::RangeInclusive<usize> = 20..=10_000;
+
+/// The parameters of a style.
+pub(crate) const NAMES: &[&str] = &["width", "colour"];
 
 /// The style that a request asks for: `width`, and `colour=true` for ANSI escapes.
 pub(crate) fn style(params: &Params) -> Result<TextStyle, Problem> {
@@ -33,8 +36,8 @@ pub(crate) fn refuse_style(params: &Params, names: &[&'static str]) -> Result<()
 }
 
 /// Text for people.
-pub(crate) fn text(body: String) -> HttpResponse {
-    HttpResponse::Ok()
+pub(crate) fn text(response: &mut HttpResponseBuilder, body: String) -> HttpResponse {
+    response
         .content_type("text/plain; charset=utf-8")
         .body(body)
 }

@@ -14,7 +14,7 @@ mod timeline;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use larum_engine::{TreeFormat, TreeView, export_tree, to_text};
+use larum_engine::{TextStyle, TreeFormat, TreeView, export_tree, to_text};
 use larum_event::{TenantId, limits};
 
 use crate::door::Door;
@@ -39,7 +39,10 @@ pub(crate) async fn tree(
     let params = Params::read(request.query_string(), asked::OF_TREE)?;
     let tenant = tenant(&params, &door)?;
     let format: TreeFormat = params.parse("format")?.unwrap_or_default();
-    let style = style::style(&params)?;
+    let style = TextStyle {
+        why: params.flag("why")?,
+        ..style::style(&params)?
+    };
     if format != TreeFormat::Text {
         style::refuse_style(&params, asked::OF_TEXT)?;
     }
@@ -63,6 +66,7 @@ pub(crate) async fn tree(
 fn page(view: &TreeView, format: TreeFormat, body: String) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.content_type(format.media_type());
+    response.insert_header(("larum-as-of", view.as_of.to_string()));
     if let Some(next) = &view.next {
         response.insert_header(("larum-next", next.as_str()));
     }

@@ -31,6 +31,9 @@ pub(crate) async fn difference(
         .choice("format", &[("json", Format::Json), ("text", Format::Text)])?
         .unwrap_or(Format::Json);
     let style = style::style(&params)?;
+    if let Format::Json = format {
+        style::refuse_style(&params, style::NAMES)?;
+    }
     let read = |text: &str| moment::as_of(&door.engine, text);
     let Some(from) = params.read_with("from", read)? else {
         return Err(bad_parameter(
@@ -45,11 +48,8 @@ pub(crate) async fn difference(
     let found = door.engine.tree_difference(tenant.clone(), id, from, to);
     let difference = found.await.map_err(|error| refused(&error, &tenant))?;
     Ok(match format {
-        Format::Json => {
-            style::refuse_style(&params, &["width", "colour"])?;
-            HttpResponse::Ok().json(difference)
-        }
-        Format::Text => style::text(diff_to_text(&difference, style)),
+        Format::Json => HttpResponse::Ok().json(difference),
+        Format::Text => style::text(&mut HttpResponse::Ok(), diff_to_text(&difference, style)),
     })
 }
 

@@ -43,6 +43,9 @@ pub(crate) async fn timeline_of(
         .choice("format", &[("json", Format::Json), ("text", Format::Text)])?
         .unwrap_or(Format::Json);
     let style = style::style(params)?;
+    if let Format::Json = format {
+        style::refuse_style(params, style::NAMES)?;
+    }
     let query = TimelineQuery {
         id,
         fold: params.flag("fold")?,
@@ -54,11 +57,13 @@ pub(crate) async fn timeline_of(
     let as_of = asked::as_of(params, door)?;
     let page = door.engine.timeline(tenant.clone(), query, as_of).await;
     let page = page.map_err(|error| refused(&error, &tenant))?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("larum-as-of", page.as_of.to_string()));
     Ok(match format {
-        Format::Json => {
-            style::refuse_style(params, &["width", "colour"])?;
-            HttpResponse::Ok().json(page)
+        Format::Json => response.json(page),
+        Format::Text => {
+            response.insert_header(("larum-total", page.total.to_string()));
+            style::text(&mut response, timeline_to_text(&page.entries, style))
         }
-        Format::Text => style::text(timeline_to_text(&page.entries, style)),
     })
 }
