@@ -35,3 +35,5 @@ mod matching;
 mod ways_out;
 
 mod accepting;
+
+mod trees;
