@@ -19,6 +19,8 @@ mod error;
 
 mod recordings;
 
+mod used;
+
 pub use client::{Answer, Client};
 pub use error::BenchError;
 pub use floor::{Floor, fdatasync_floor};
@@ -27,3 +29,4 @@ pub use load::{Plan, Sent, emit_all, listen, now, post_all, prepared};
 pub use recordings::{lane, recorded_lanes, recordings, sigma_rules};
 pub use rules::rule_files;
 pub use traffic::{Traffic, parse_all};
+pub use used::{processor_nanos, resident};

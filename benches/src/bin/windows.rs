@@ -12,6 +12,7 @@
 use std::hint::black_box;
 
 use clap::Parser;
+use larum_benches::{processor_nanos, resident};
 use larum_event::{
     Aggregate, Amount, Bounds, EventId, Extent, FiringPolicy, GroupKey, KeyValue, Match, Measure,
     Place, Position, Span, TenantId, Timestamp, Values, Watermark, WindowSpec,
@@ -309,19 +310,4 @@ fn scattered(number: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
-}
-
-/// Processor time of this thread.
-fn processor_nanos() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let first = text.split_whitespace().next();
-    first.and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-/// Bytes that the process holds.
-fn resident() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kilobytes.unwrap_or_default() * 1_024
 }

@@ -1,14 +1,18 @@
 //! Answers to what is asked of the forest.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use larum_event::{Position, TenantId};
 
+use crate::error::AskError;
 use crate::forest::Forest;
 use crate::gather::Viewer;
 use crate::grove::Grove;
 use crate::incident::{IncidentId, IncidentQuery, IncidentSummary};
 use crate::members::TreeId;
+use crate::query::TreeQuery;
+use crate::select::select;
 use crate::view::TreeView;
 
 impl Forest {
@@ -22,6 +26,51 @@ impl Forest {
             tenant,
         };
         viewer.view(&grove.summit(node)?)
+    }
+
+    /// What is asked of the tree that holds [`TreeQuery::id`]. [`TreeQuery::as_of`] is the caller's part: a forest knows
+    /// trees as they are.
+    ///
+    /// # Errors
+    /// There is no such tree, the other end of a path is in another one, or the cursor is another question's.
+    pub fn query(&self, tenant: &TenantId, query: &TreeQuery) -> Result<TreeView, AskError> {
+        let no_tree = || AskError::NoTree {
+            id: query.id.clone(),
+        };
+        let whole = self.tree(tenant, &query.id).ok_or_else(no_tree)?;
+        select(&whole, query)
+    }
+
+    /// The ids from the node that holds `id` up to the root of its tree.
+    pub fn lineage(&self, tenant: &TenantId, id: &str) -> Option<Vec<Arc<str>>> {
+        let grove = self.groves.get(tenant)?;
+        let lineage = grove.lineage(self.find(grove, id)?)?;
+        Some(
+            lineage
+                .into_iter()
+                .map(|node| grove.name_of(node))
+                .collect(),
+        )
+    }
+
+    /// The ids on the way from the node that holds `id` to the one that holds `to`, over the node above both; `None`
+    /// when they are not of one tree.
+    pub fn path(&self, tenant: &TenantId, id: &str, to: &str) -> Option<Vec<Arc<str>>> {
+        let grove = self.groves.get(tenant)?;
+        let mut up = grove.lineage(self.find(grove, id)?)?;
+        let mut down = grove.lineage(self.find(grove, to)?)?;
+        if up.last() != down.last() {
+            return None;
+        }
+        let mut above = None;
+        while let (Some(one), Some(other)) = (up.last(), down.last())
+            && one == other
+        {
+            above = up.pop();
+            down.pop();
+        }
+        let way = up.into_iter().chain(above).chain(down.into_iter().rev());
+        Some(way.map(|node| grove.name_of(node)).collect())
     }
 
     /// A page of the incidents of a tenant, those changed last first, and how many there are in all.

@@ -29,6 +29,18 @@ impl Grove {
         )
     }
 
+    /// The nodes from one up to the top of its tree, itself first.
+    pub(crate) fn lineage(&self, from: NodeIndex) -> Option<Vec<NodeIndex>> {
+        let top = self.summit(from)?.top;
+        let mut lineage = vec![from];
+        let mut at = from;
+        while at != top {
+            at = self.node(at)?.up?.1;
+            lineage.push(at);
+        }
+        Some(lineage)
+    }
+
     /// The same with the event at a position of this batch. Which claims there were then is not kept, so of a circle
     /// the node with the least name is the top.
     pub(crate) fn summit_at(&self, from: NodeIndex, at: Position) -> Option<Summit> {
