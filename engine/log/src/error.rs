@@ -194,6 +194,11 @@ pub enum DamagedRecord {
 }
 
 impl LogError {
+    /// Whether a file itself is at fault, and not the disk or somebody else's lock.
+    pub fn is_damage(&self) -> bool {
+        crate::checkpoint::is_damage(self)
+    }
+
     /// Wraps a system error with what was tried on which path.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {

@@ -145,9 +145,13 @@ impl TreeStore {
     ///
     /// # Errors
     /// The disk is full or fails, or the file is damaged; nothing is changed then.
-    pub fn spill(&mut self, trees: &[SpilledTree], upto: Position) -> Result<(), LogError> {
+    pub fn spill<'a>(
+        &mut self,
+        trees: impl IntoIterator<Item = &'a SpilledTree>,
+        upto: Position,
+    ) -> Result<(), LogError> {
         let known = self.finder();
-        let mut fresh = Vec::with_capacity(trees.len());
+        let mut fresh = Vec::new();
         for tree in trees {
             if !known.holds(&self.connection, tree)? {
                 fresh.push(tree);

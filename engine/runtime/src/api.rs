@@ -214,6 +214,8 @@ pub struct EngineConfig {
     pub lateness: Span,
     /// Most live keys of one rule and shard.
     pub keys_per_rule: u64,
+    /// How many trees memory holds, and how large they may be.
+    pub trees: larum_tree::ForestLimits,
     /// Events of one epoch at most.
     pub epoch_events: usize,
     /// Events after which a checkpoint is taken.
@@ -251,6 +253,7 @@ impl EngineConfig {
             max_lag: Span::from_seconds(60),
             lateness: Span::ZERO,
             keys_per_rule: larum_event::limits::KEYS_PER_RULE as u64,
+            trees: larum_tree::ForestLimits::default(),
             epoch_events: larum_event::limits::EPOCH_EVENTS,
             checkpoint_events: 50_000,
             evaluation_lag_events: larum_event::limits::EVALUATION_LAG_EVENTS as u64,
@@ -319,6 +322,9 @@ pub struct Metrics {
     pub late: u64,
     /// The same by source, bounded.
     pub late_by_source: Vec<(String, u64)>,
+    /// Events that trees could not take as they say, and trees that went to the store, by what it was: `cycle`,
+    /// `evicted`, `foreign_root`, `self_parent`, `tree_full`.
+    pub tree_reports: Vec<(&'static str, u64)>,
     /// Revisions of alerts written.
     pub alerts: u64,
     /// Alerts by rule.

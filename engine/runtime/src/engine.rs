@@ -11,27 +11,28 @@ use larum_event::{
     Channel, Event, EventId, Fill, Reason, Rejection, Source, Span, TenantId, Timestamp, limits,
 };
 use larum_log::{Appended, EventPage, EventQuery};
-use larum_tree::TreeView;
-use tokio::sync::{mpsc, oneshot};
+use larum_tree::{TreeQuery, TreeView};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::warn;
 
+use crate::actors::LogActor;
 use crate::actors::front::{EndLive, FrontUnit, Subscribe};
 use crate::actors::live::Live;
 use crate::actors::log::Close;
 use crate::actors::sequencer::{Finish, SequencerUnit};
-use crate::actors::{LogActor, TreeUnit};
 use crate::api::{
     Delivery, EmitError, EmitOptions, EngineConfig, Health, Interest, Metrics, QueryError, Receipt,
     SubscribeError,
 };
 use crate::credit::{Batch, Credits, send_batch, tell};
 use crate::gauges::Gauges;
-use crate::messages::{AppendHead, ReadTree};
+use crate::messages::AppendHead;
 use crate::readers::Readers;
 use crate::rulebook::Rulebook;
 use crate::sequencing::Threads;
-use crate::supervise::{ActorSnapshot, Seat};
+use crate::supervise::ActorSnapshot;
 use crate::supervision::Supervision;
+use crate::trees::{AsOf, LiveTrees, TreeError};
 use crate::upkeep::Upkeep;
 
 /// Longest a producer waits for room before it is told to come again.
@@ -52,7 +53,8 @@ pub(crate) struct Inner {
     pub(crate) log: Addr<LogActor>,
     pub(crate) front: Addr<FrontUnit>,
     pub(crate) sequencer: Addr<SequencerUnit>,
-    pub(crate) trees: Seat<TreeUnit>,
+    pub(crate) live_trees: LiveTrees,
+    pub(crate) growing: Arc<Semaphore>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) supervision: Supervision,
     pub(crate) threads: Arc<Threads>,
@@ -261,32 +263,18 @@ impl Engine {
     /// # Errors
     /// The trees are being rebuilt.
     pub async fn tree(&self, tenant: TenantId, id: String) -> Result<Option<TreeView>, QueryError> {
-        let (reply, answer) = oneshot::channel();
-        let trees = self.0.trees.address().ok_or(QueryError::NotNow)?;
-        let read = ReadTree {
-            tenant: tenant.clone(),
-            id,
-            reply,
-        };
-        tell(&trees.recipient(), read).map_err(|_| QueryError::NotNow)?;
-        let Some(mut view) = answer.await.map_err(|_| QueryError::NotNow)? else {
-            return Ok(None);
-        };
-        // Evidence that belongs to no workflow is known to the trees by its id alone.
-        let unknown = view.unknown_events();
-        if unknown.is_empty() {
-            return Ok(Some(view));
+        let asked = self.tree_query(tenant, TreeQuery::whole(id), AsOf::Now);
+        match asked.await {
+            Ok(view) => Ok(Some(view)),
+            Err(TreeError::NotFound { .. }) => Ok(None),
+            Err(TreeError::Log(error)) => Err(QueryError::Log(error)),
+            Err(
+                TreeError::NotNow
+                | TreeError::NotInTree { .. }
+                | TreeError::Cursor
+                | TreeError::TooMany { .. },
+            ) => Err(QueryError::NotNow),
         }
-        let mut reader = self.0.readers.open();
-        let described = tokio::task::spawn_blocking(move || {
-            for id in unknown {
-                if let Some(stored) = reader.find(Some(&tenant), id.as_str()).map_err(Arc::new)? {
-                    view.describe(&stored.event, stored.position);
-                }
-            }
-            Ok(Some(view))
-        });
-        described.await.map_err(|_| QueryError::NotNow)?
     }
 
     /// Every actor and how it is.

@@ -55,6 +55,7 @@ struct Tables {
     faults: BTreeMap<String, u64>,
     types: BTreeMap<(String, &'static str), u64>,
     late_sources: BTreeMap<String, u64>,
+    tree_reports: BTreeMap<&'static str, u64>,
     commits: Histogram<u64>,
     evicted: BTreeMap<String, (u64, u64)>,
     problems: BTreeMap<String, String>,
@@ -91,6 +92,7 @@ impl Gauges {
                 faults: BTreeMap::new(),
                 types: BTreeMap::new(),
                 late_sources: BTreeMap::new(),
+                tree_reports: BTreeMap::new(),
                 commits,
                 evicted: BTreeMap::new(),
                 problems: BTreeMap::new(),
@@ -188,6 +190,11 @@ impl Gauges {
     pub fn late(&self, source: &str) {
         self.late.fetch_add(1, Ordering::Relaxed);
         count(&mut self.tables().late_sources, source);
+    }
+
+    /// Trees could not take an event as it says, or let a tree go, in this way.
+    pub fn tree_report(&self, kind: &'static str) {
+        *self.tables().tree_reports.entry(kind).or_default() += 1;
     }
 
     /// A revision of an alert is in the log.
@@ -358,6 +365,11 @@ impl Gauges {
             evaluated: self.evaluated_events.load(Ordering::Relaxed),
             late: self.late.load(Ordering::Relaxed),
             late_by_source: named(&tables.late_sources),
+            tree_reports: tables
+                .tree_reports
+                .iter()
+                .map(|(kind, number)| (*kind, *number))
+                .collect(),
             alerts: tables.alerts.values().sum(),
             alerts_by_rule: named(&tables.alerts),
             rule_faults: named(&tables.faults),

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use actix::Message;
 use larum_event::{
-    EpochCommit, Event, Kinship, Match, Position, Record, RecordBody, Span, TenantId, Timestamp,
+    EpochCommit, Event, Kinship, Match, Position, Record, RecordBody, Span, Timestamp,
 };
 use larum_log::{Appended, LogError, Part};
 use larum_pipeline::{Item, LeftOut, Matched, WatermarkStep, WindowAnswer};
-use larum_tree::TreeView;
 use larum_window::Window;
 use tokio::sync::oneshot;
 
@@ -172,24 +171,16 @@ pub enum Wanted {
 /// Events for the trees, each with its position.
 pub type GrowBatch = Batch<(Position, Event), ()>;
 
-/// Asks for the tree that holds `id`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct ReadTree {
-    /// Whose.
-    pub tenant: TenantId,
-    /// A root, step, event or alert.
-    pub id: String,
-    /// The answer.
-    pub reply: Reply<Option<TreeView>>,
-}
-
 /// Asks the trees for their part of a checkpoint.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ReadForest {
+    /// Whether the part of the checkpoint before will do while that is not long ago.
+    pub wanted: Wanted,
+    /// Everything up to here was sent before.
+    pub upto: Position,
     /// The answer.
-    pub reply: Reply<Vec<u8>>,
+    pub reply: Reply<Part>,
 }
 
 /// Up to here the log has events of a channel that were not sent to it: consumers read them there.

@@ -18,6 +18,7 @@ mod replay;
 mod tail;
 mod tally;
 mod threads;
+mod trees;
 
 pub(crate) use base::FOREST_PART;
 pub(crate) use core::{Core, EpochError, Parts, most_records};

@@ -27,6 +27,7 @@ use crate::rulebook::Rulebook;
 use crate::sequencing::{Parts, Threads};
 use crate::supervise::{Guardian, Registry};
 use crate::supervision::Supervision;
+use crate::trees::{LiveTrees, Refusals, Soil, Spiller};
 use crate::upkeep::Upkeep;
 use crate::watchdog::Watchdog;
 
@@ -140,6 +141,7 @@ impl Started {
         };
         let threads = Arc::new(Threads::start(config.matchers, config.window_shards));
         let checkpoints = log.checkpoints().map_err(StartError::Log)?;
+        let store = log.trees().map_err(StartError::Log)?;
         let setup = LogSetup {
             clock: config.clock.clone(),
             gauges: Arc::clone(&gauges),
@@ -162,7 +164,14 @@ impl Started {
             supervision.clock.clone(),
             Arc::clone(&gauges),
         );
-        let trees = TreeUnit::start_on(&threads.trees, readers.clone(), &supervision);
+        let soil = Soil {
+            readers: readers.clone(),
+            rulebook: Arc::clone(rulebook),
+            spiller: Spiller::new(store, Arc::clone(&gauges)),
+            limits: config.trees,
+        };
+        let refusals = Refusals::new(log.clone(), Arc::clone(&gauges), config.clock.clone());
+        let trees = TreeUnit::start_on(&threads.trees, soil.clone(), refusals, &supervision);
         let front = start_front(config, &log, &supervision, (&gauges, &readers, &threads));
         let entry =
             supervision
@@ -196,7 +205,8 @@ impl Started {
             log,
             front,
             sequencer,
-            trees,
+            live_trees: LiveTrees::new(trees, &soil),
+            growing: crate::trees::turns(),
             gauges,
             supervision,
             threads,

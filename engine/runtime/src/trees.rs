@@ -10,9 +10,30 @@ use crate::engine::Engine;
 
 mod answers;
 
+mod history;
+
+mod spill;
+
+mod grown;
+
+mod refused;
+
+mod live;
+
+mod gather;
+
+mod ask;
+
+mod difference;
+
 mod watch;
 
 pub use answers::{AsOf, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate};
+pub(crate) use ask::turns;
+pub(crate) use grown::{Grown, Soil};
+pub(crate) use live::LiveTrees;
+pub(crate) use refused::Refusals;
+pub(crate) use spill::Spiller;
 pub use watch::TreeWatch;
 
 impl Engine {
@@ -26,13 +47,11 @@ impl Engine {
         query: TreeQuery,
         as_of: AsOf,
     ) -> Result<TreeView, TreeError> {
-        let AsOf::Now = as_of else {
-            return Err(TreeError::NotNow);
-        };
-        let id = query.id;
-        let found = self.tree(tenant, id.clone()).await;
-        let found = found.map_err(|_| TreeError::NotNow)?;
-        found.ok_or(TreeError::NotFound { id })
+        let asker = self.asker(tenant);
+        match asker.position(as_of).await? {
+            Some(upto) => asker.as_of(query, upto).await,
+            None => asker.now(query).await,
+        }
     }
 
     /// What changed in the tree that holds `id` between two moments.
@@ -41,12 +60,15 @@ impl Engine {
     /// As [`Engine::tree_query`].
     pub async fn tree_difference(
         &self,
-        _tenant: TenantId,
-        _id: String,
-        _before: AsOf,
-        _after: AsOf,
+        tenant: TenantId,
+        id: String,
+        before: AsOf,
+        after: AsOf,
     ) -> Result<TreeDiff, TreeError> {
-        Err(TreeError::NotNow)
+        let asker = self.asker(tenant);
+        let before = asker.position(before).await?;
+        let after = asker.position(after).await?;
+        asker.difference(id, before, after).await
     }
 
     /// What happened in the tree that holds an id, or in an incident, in the order of time.
@@ -68,22 +90,29 @@ impl Engine {
     /// The trees are being rebuilt.
     pub async fn incidents(
         &self,
-        _tenant: TenantId,
-        _query: IncidentQuery,
+        tenant: TenantId,
+        query: IncidentQuery,
     ) -> Result<(Vec<IncidentSummary>, u64), TreeError> {
-        Err(TreeError::NotNow)
+        let live = self.live_trees();
+        live.ask_later(move |grown| grown.forest.incidents(&tenant, &query))
+            .await
     }
 
-    /// The incident with an id, one that it goes by as well included, and its alerts.
+    /// The incident with an id, one that it goes by as well included, or the one that holds an alert, a tree or an
+    /// entity; with its alerts.
     ///
     /// # Errors
     /// There is none; the trees are being rebuilt.
     pub async fn incident(
         &self,
-        _tenant: TenantId,
-        _id: String,
+        tenant: TenantId,
+        id: String,
     ) -> Result<IncidentSummary, TreeError> {
-        Err(TreeError::NotNow)
+        let asked = id.clone();
+        let live = self.live_trees();
+        live.ask_later(move |grown| grown.forest.incident(&tenant, &asked))
+            .await?
+            .ok_or(TreeError::NotFound { id })
     }
 
     /// The trees in memory whose events name an entity, such as `user` `eve`, the one that did last first.
@@ -92,11 +121,13 @@ impl Engine {
     /// The trees are being rebuilt.
     pub async fn trees_of(
         &self,
-        _tenant: TenantId,
-        _kind: String,
-        _value: String,
+        tenant: TenantId,
+        kind: String,
+        value: String,
     ) -> Result<Vec<RootSummary>, TreeError> {
-        Err(TreeError::NotNow)
+        let live = self.live_trees();
+        live.ask_later(move |grown| grown.forest.trees_of(&tenant, &kind, &value))
+            .await
     }
 
     /// Tells what comes into the tree that holds `id`, or into the trees of the incident `id`, or changes there,

@@ -114,8 +114,7 @@ impl Grove {
         }
     }
 
-    /// Lets a claim hold if it is earlier than what holds. Of two claims of events that are equal in time and id,
-    /// as of two sources that share an id, that with the smaller name holds.
+    /// Lets a claim hold if it is earlier than what holds. Of two claims of one event, that with the smaller name holds.
     pub(crate) fn claim(&mut self, node: NodeIndex, slot: Slot, new: UpClaim) {
         let Some(found) = self.node(node) else { return };
         let held = match slot {

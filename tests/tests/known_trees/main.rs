@@ -20,6 +20,8 @@ mod processes;
 
 mod sessions;
 
+mod entities;
+
 use larum_engine::seeded::Seeded;
 
 use self::forest::{grown, shipped_links};
@@ -42,6 +44,7 @@ fn trees_and_sessions_of_the_recordings_are_those_that_others_found() {
     for recording in Recording::all() {
         let forest = grown(&links, recording.events.iter());
         check(&recording, &mut Nodes::of_forest(&forest), "in order");
+        entities::check(&recording, &forest, &recording.name);
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError};
 
 use larum_event::Span;
-use larum_log::{LogError, NewCheckpoint, Part};
+use larum_log::{LogError, NewCheckpoint, Part, PartHash};
 use larum_pipeline::{KINSHIP_PART, SEMANTICS_VERSION};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -31,6 +31,8 @@ pub(super) struct Checkpoints {
     saving: Option<JoinHandle<Result<(), LogError>>>,
     /// The last one was kept, so that the next may build on it.
     kept: bool,
+    /// The trees' part in it.
+    forest: Option<PartHash>,
 }
 
 impl Core {
@@ -68,6 +70,7 @@ impl Core {
             not_before: now.saturating_add(Span::from_nanos(pause)),
             saving: None,
             kept: false,
+            forest: self.checkpoints.forest,
         };
         let parts = match gathered {
             Ok(parts) => parts,
@@ -113,18 +116,37 @@ impl Core {
             let bytes = trees.checkpoint();
             (KINSHIP_PART.to_owned(), Part::Bytes(bytes))
         }));
-        let (reply, answer) = oneshot::channel();
-        // Trees that are being rebuilt have no part: the next start builds them from the log.
-        if let Some(trees) = self.parts.trees.address()
-            && tell(&trees.recipient(), ReadForest { reply }).is_ok()
-            && let Ok(Ok(bytes)) = self.pool.within(self.pool.deadline(), answer).await
-        {
-            parts.push((FOREST_PART.to_owned(), Part::Bytes(bytes)));
-        }
+        parts.extend(self.forest_part(wanted).await);
         let others = self.lost.iter().map(Lost::part);
         let others = others.chain([shards_part(self.settings.shards)]);
         parts.extend(others.map(|(name, bytes)| (name, Part::Bytes(bytes))));
         Ok(parts)
+    }
+
+    /// The trees' part. Trees that are being rebuilt or cannot spill have the one before, if there is one, else
+    /// the next start builds them from the log.
+    async fn forest_part(&mut self, wanted: Wanted) -> Option<(String, Part)> {
+        let (reply, answer) = oneshot::channel();
+        let read = ReadForest {
+            wanted,
+            upto: self.evaluated,
+            reply,
+        };
+        let trees = self.parts.trees.address();
+        let asked = trees.is_some_and(|trees| tell(&trees.recipient(), read).is_ok());
+        let part = if asked {
+            let answered = self.pool.within(self.pool.deadline(), answer).await;
+            answered.ok().and_then(Result::ok)
+        } else {
+            None
+        };
+        let kept = self
+            .checkpoints
+            .forest
+            .filter(|_| wanted == Wanted::Changes);
+        let part = part.or(kept.map(Part::Kept))?;
+        self.checkpoints.forest = Some(part.hash());
+        Some((FOREST_PART.to_owned(), part))
     }
 
     /// Waits until the last checkpoint is on the disk.

@@ -21,7 +21,7 @@ use tracing::{debug, info};
 
 use crate::actors::{LogActor, TreeUnit};
 use crate::api::EngineConfig;
-use crate::credit::{Batch, Credits, send_batch};
+use crate::credit::Credits;
 use crate::gauges::Gauges;
 use crate::messages::{UnitFailed, Wanted};
 use crate::readers::Readers;
@@ -32,6 +32,7 @@ use crate::sequencing::lost::Lost;
 use crate::sequencing::pool::Pool;
 use crate::sequencing::tail::Stretch;
 use crate::sequencing::threads::Threads;
+use crate::sequencing::trees::TreeFilter;
 use crate::supervise::Seat;
 use crate::supervision::Supervision;
 use crate::ticking::NeedsTime;
@@ -110,6 +111,7 @@ pub(crate) struct Core {
     /// What rules ask; kept only for those that do.
     pub(super) trees: Option<RuleTrees>,
     pub(super) tree_credits: Credits,
+    pub(super) tree_filter: TreeFilter,
     pub(super) committing: Committing,
     /// Raw events evaluated whose outcome is not on its way yet.
     pub(super) uncommitted_events: u64,
@@ -149,6 +151,7 @@ impl Core {
             unsaid: BTreeSet::new(),
             trees: None,
             tree_credits: Credits::new(tree_events),
+            tree_filter: TreeFilter::default(),
             committing: Committing::default(),
             uncommitted_events: 0,
             committing_events: 0,
@@ -297,35 +300,6 @@ impl Core {
         Ok(())
     }
 
-    /// Hands events to the trees. Only those that say who caused them have a place in one.
-    pub(super) async fn grow(&self, events: impl Iterator<Item = (Position, &Event)>) {
-        let items: Vec<(Position, Event)> = events
-            .filter(|(_, event)| {
-                let envelope = event.envelope();
-                envelope.correlation_id.is_some()
-                    || envelope.correlation.is_some()
-                    || envelope.causation_id.is_some()
-            })
-            .map(|(position, event)| (position, event.clone()))
-            .collect();
-        if items.is_empty() {
-            return;
-        }
-        let permit = self
-            .tree_credits
-            .acquire(u32::try_from(items.len()).unwrap_or(u32::MAX))
-            .await;
-        let batch = Batch {
-            head: (),
-            items: items.into(),
-            permit,
-        };
-        // Trees that are gone are rebuilt from the log, which holds these events.
-        if let Some(trees) = self.parts.trees.address() {
-            drop(send_batch(&trees.recipient(), batch));
-        }
-    }
-
     fn note(&mut self, outcome: &Outcome, inputs: usize) {
         self.uncommitted_events += inputs as u64;
         let gauges = &self.parts.gauges;
@@ -391,6 +365,7 @@ impl Core {
         self.parts.gauges.set_rules(set.rules().len());
         self.parts.rulebook.put_in_force(at, &set);
         self.parts.rulebook.windows.put(&set, self.pool.seats());
+        self.link_trees(at, set.links());
         self.lost.clear();
         self.rules_since = at;
         self.set = set;

@@ -28,10 +28,12 @@ pub enum TreeError {
         id: String,
     },
     /// The tree does not hold the other node that was asked for.
-    #[error("the tree does not hold {id:?}")]
+    #[error("{id:?} is not in the tree of {root:?}")]
     NotInTree {
-        /// That node.
+        /// The id of that node.
         id: String,
+        /// The root of the tree.
+        root: String,
     },
     /// A cursor that was not given for this question, or for a tree that has changed since.
     #[error("the cursor does not belong to this question; start again without one")]
