@@ -138,7 +138,7 @@ impl Demo {
             .map_err(|error| CliError::Engine(with_causes(&error)))?;
         let style = TextStyle {
             colour: Colour::Ansi,
-            width: None,
+            ..TextStyle::default()
         };
         let tree = tree.map(|tree| to_text(&tree, style)).unwrap_or_default();
         screen.tree(&story.incident, &tree)?;

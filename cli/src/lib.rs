@@ -19,6 +19,16 @@ mod alerts;
 
 mod tree;
 
+mod trees;
+
+mod incidents;
+
+mod incident;
+
+mod timeline;
+
+mod follow;
+
 mod windows;
 
 mod config;
@@ -96,6 +106,9 @@ enum Verb {
     Events(events::Events),
     Alerts(alerts::Alerts),
     Tree(tree::Tree),
+    Trees(trees::Trees),
+    Incidents(incidents::Incidents),
+    Incident(incident::Incident),
     Windows(windows::Windows),
     Replay(replay::Replay),
     Config(config::Config),
@@ -141,6 +154,9 @@ fn run(verb: Verb) -> Result<Exit, CliError> {
         Verb::Events(events) => events.run(),
         Verb::Alerts(alerts) => alerts.run(),
         Verb::Tree(tree) => tree.run(),
+        Verb::Trees(trees) => trees.run(),
+        Verb::Incidents(incidents) => incidents.run(),
+        Verb::Incident(incident) => incident.run(),
         Verb::Windows(windows) => windows.run(),
         Verb::Replay(replay) => replay.run(),
         Verb::Config(config) => config.run(),

@@ -1,8 +1,14 @@
-//! Where `events`, `alerts` and `tree` look: a running engine over HTTP, or a store no engine has open.
+//! Where `events`, `alerts`, `tree`, `incidents` and their like look: a running engine over HTTP, or a store no engine has open.
 
 mod client;
+mod entities;
 mod filters;
+mod grown;
+mod looks;
+mod reply;
 mod store;
+mod tenant;
+mod when;
 
 use std::path::PathBuf;
 
@@ -12,9 +18,15 @@ use serde_json::Value;
 
 use crate::error::CliError;
 
-pub use client::Client;
+pub use client::{Client, in_path};
+pub use entities::Entities;
 pub use filters::{Filters, Wanted};
+pub use grown::{Grown, page};
+pub use looks::{Looks, Parameter, style_parameters, text};
+pub use reply::{Answer, Missing, Reply, What};
 pub use store::Store;
+pub use tenant::Whose;
+pub use when::When;
 
 /// Where to look
 #[derive(Debug, Args)]

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use larum_event::Position;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use ureq::Agent;
-use ureq::http::StatusCode;
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
 
-use super::{Found, Page, Wanted};
+use super::{Answer, Found, Missing, Page, Reply, Wanted, What};
 use crate::error::CliError;
 
 /// Longest wait for an answer; a page is cut so that it never takes seconds.
@@ -36,11 +37,17 @@ struct ErrorAnswer {
 
 #[derive(Deserialize)]
 struct Explanation {
+    code: String,
     message: String,
     help: Option<String>,
 }
 
 impl Client {
+    /// Its address.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
     /// A client of the engine at `server`.
     pub fn new(server: &str) -> Result<Self, CliError> {
         if !server.starts_with("http://") {
@@ -89,22 +96,38 @@ impl Client {
         })
     }
 
-    /// The tree that holds `id`, in a format of the door; `None` when there is none.
-    pub fn tree(
+    /// What is at a path, about one thing.
+    pub fn ask(
         &self,
-        id: &str,
-        tenant: Option<&str>,
-        format: &'static str,
-    ) -> Result<Option<String>, CliError> {
-        let mut parameters = vec![("format", format.to_owned())];
-        if let Some(tenant) = tenant {
-            parameters.push(("tenant", tenant.to_owned()));
+        path: &str,
+        parameters: &[(&'static str, String)],
+    ) -> Result<Reply, CliError> {
+        let mut answer = self.request(path, parameters)?;
+        let status = answer.status();
+        let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+        let number = |name: &str| header(name)?.parse::<u64>().ok();
+        let (next, total) = (header("larum-next"), number("larum-total"));
+        let as_of = number("larum-as-of").map(Position);
+        let body = self.body(&mut answer)?;
+        if status == StatusCode::OK {
+            return Ok(Reply::Found(Answer {
+                body: body.trim_end().to_owned(),
+                next,
+                total,
+                as_of,
+            }));
         }
-        let (status, body) = self.get(&format!("/v1/trees/{}", in_path(id)), &parameters)?;
-        match status {
-            StatusCode::OK => Ok(Some(body)),
-            StatusCode::NOT_FOUND => Ok(None),
-            other => Err(self.refused(other, &body)),
+        match serde_json::from_str::<ErrorAnswer>(&body) {
+            Ok(ErrorAnswer { error }) if status == StatusCode::NOT_FOUND => {
+                let what = match error.code.as_str() {
+                    "no_such_tree" | "no_such_incident" => What::Everything,
+                    "not_in_tree" => What::OtherEnd,
+                    _ => return Err(self.refused(status, &body)),
+                };
+                let message = error.message;
+                Ok(Reply::Missing(Missing { what, message }))
+            }
+            _ => Err(self.refused(status, &body)),
         }
     }
 
@@ -129,21 +152,38 @@ impl Client {
         path: &str,
         parameters: &[(&'static str, String)],
     ) -> Result<(StatusCode, String), CliError> {
+        let mut answer = self.request(path, parameters)?;
+        let body = self.body(&mut answer)?;
+        Ok((answer.status(), body))
+    }
+
+    fn request(
+        &self,
+        path: &str,
+        parameters: &[(&'static str, String)],
+    ) -> Result<Response<Body>, CliError> {
         let mut request = self.agent.get(format!("{}{path}", self.server));
         for (name, value) in parameters {
             request = request.query(name, value);
         }
-        let unanswered = |error: ureq::Error| CliError::NoServer {
-            server: self.server.clone(),
-            cause: error.to_string(),
-        };
-        let mut answer = request.call().map_err(unanswered)?;
-        let body = answer.body_mut().with_config().limit(ANSWER_BYTES);
-        let body = body.read_to_string().map_err(unanswered)?;
-        Ok((answer.status(), body))
+        request.call().map_err(|error| self.unanswered(&error))
     }
 
-    fn refused(&self, status: StatusCode, body: &str) -> CliError {
+    fn body(&self, answer: &mut Response<Body>) -> Result<String, CliError> {
+        let body = answer.body_mut().with_config().limit(ANSWER_BYTES);
+        let body = body.read_to_string();
+        body.map_err(|error| self.unanswered(&error))
+    }
+
+    fn unanswered(&self, error: &ureq::Error) -> CliError {
+        CliError::NoServer {
+            server: self.server.clone(),
+            cause: error.to_string(),
+        }
+    }
+
+    /// The engine refuses.
+    pub fn refused(&self, status: StatusCode, body: &str) -> CliError {
         let cause = match serde_json::from_str::<ErrorAnswer>(body) {
             Ok(ErrorAnswer { error }) => match error.help {
                 Some(help) => format!("{}\nhelp: {help}", error.message),
@@ -167,7 +207,7 @@ impl Client {
 }
 
 /// An id as one segment of a path.
-fn in_path(id: &str) -> String {
+pub fn in_path(id: &str) -> String {
     let mut segment = String::with_capacity(id.len());
     for byte in id.bytes() {
         match byte {

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use larum_event::{Position, RecordBody, TenantId};
+use larum_event::{Position, TenantId};
 use larum_log::{EventQuery, Log, LogError, LogOptions, LogReader};
-use larum_tree::{Forest, ForestLimits, TreeView};
+use larum_tree::TreeView;
 
-use super::{Found, Page, Wanted};
+use super::{Found, Grown, Page, Wanted, When};
 use crate::error::{CliError, with_causes};
 
 /// Records read at a time.
@@ -67,45 +67,50 @@ impl Store {
         })
     }
 
-    /// The tree that holds `id`, grown anew from the whole log.
-    pub fn tree(&mut self, tenant: &TenantId, id: &str) -> Result<Option<TreeView>, CliError> {
-        let mut forest = Forest::new(ForestLimits::default());
-        // What is odd about a tree stands in its view.
-        let mut reports = Vec::new();
+    /// The trees of a tenant as they were then, grown anew from the log.
+    pub fn grow(&mut self, tenant: &TenantId, when: Option<When>) -> Result<Grown, CliError> {
+        let upto = self.position(when)?;
+        let mut grown = Grown::new(tenant.clone(), upto);
         let mut after = Position(self.reader.first().0.saturating_sub(1));
+        let failed = |error| failed(&self.folder, &error);
+        // What held when the oldest records were dropped.
+        if let Some((_, activated)) = self.reader.last_rule_set(after).map_err(failed)? {
+            grown.activate(&activated);
+        }
         loop {
-            let records = self
-                .reader
-                .read(after, STRETCH_RECORDS, STRETCH_BYTES)
-                .map_err(|error| failed(&self.folder, &error))?;
+            let records = self.reader.read(after, STRETCH_RECORDS, STRETCH_BYTES);
+            let records = records.map_err(failed)?;
             let Some(last) = records.last() else {
-                let Some(mut view) = forest.tree(tenant, id) else {
-                    return Ok(None);
-                };
-                self.describe(tenant, &mut view)?;
-                return Ok(Some(view));
+                return Ok(grown);
             };
             after = last.position;
-            reports.clear();
-            for record in records {
-                match record.body {
-                    RecordBody::Event { event, .. } | RecordBody::Derived { event } => {
-                        let tenant = event.envelope().tenant.clone();
-                        forest.insert(&tenant, &event, record.position, &mut reports);
-                    }
-                    RecordBody::RuleSetActivated(_)
-                    | RecordBody::EpochCommit(_)
-                    | RecordBody::UnitDetached(_)
-                    | RecordBody::UnitAttached(_)
-                    | RecordBody::CursorMoved(_)
-                    | RecordBody::Tick { .. } => {}
+            for record in &records {
+                if record.position > upto {
+                    return Ok(grown);
                 }
+                grown.take(record.position, &record.body);
+            }
+        }
+    }
+
+    fn position(&mut self, when: Option<When>) -> Result<Position, CliError> {
+        let head = self.reader.head();
+        match when {
+            None => Ok(head),
+            Some(When::Position(position)) if position > head => {
+                let message = format!("position {position}: the log ends at position {head}");
+                Err(CliError::Usage(message))
+            }
+            Some(When::Position(position)) => Ok(position),
+            Some(When::Time(time)) => {
+                let found = self.reader.position_at(time);
+                found.map_err(|error| failed(&self.folder, &error))
             }
         }
     }
 
     /// Looks up the events that raised an alert and stand in no workflow: a forest knows only their ids.
-    fn describe(&mut self, tenant: &TenantId, view: &mut TreeView) -> Result<(), CliError> {
+    pub fn describe(&mut self, tenant: &TenantId, view: &mut TreeView) -> Result<(), CliError> {
         for id in view.unknown_events() {
             let query = EventQuery {
                 tenant: Some(tenant.clone()),

@@ -63,10 +63,12 @@ pub use larum_tree::{
     AlertMark, Cause, Colour, Counts, EdgeKind, Fold, ForestLimits, Format as TreeFormat,
     IncidentAlert, IncidentId, IncidentQuery, IncidentSummary, NodeFilter, NodeKind, Partial,
     RootSummary, TextStyle, TimelineEntry, TreeDiff, TreeEdge, TreeEvent, TreeNode, TreePart,
-    TreeQuery, TreeView, UnknownFormat as UnknownTreeFormat, Why, export as export_tree, to_text,
+    TreeQuery, TreeView, UnknownFormat as UnknownTreeFormat, Why, diff_to_text,
+    export as export_tree, incident_to_text, incidents_to_text, timeline_to_text, to_text,
 };
 pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
 pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};
+pub use sequencing::activate_in_replay;
 pub use trees::{
     AsOf, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate, TreeWatch,
 };

@@ -10,6 +10,8 @@
 
 mod hashing;
 
+mod table;
+
 mod entry;
 
 mod claim;
@@ -19,6 +21,8 @@ mod node;
 mod ways;
 
 mod facts;
+
+mod form;
 
 mod links;
 
@@ -97,7 +101,9 @@ pub use members::{TreeId, TreeMembers, key_hash};
 pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
 pub use report::TreeReport;
 pub use select::select;
-pub use text::{Colour, TextStyle, to_text};
+pub use text::{
+    Colour, TextStyle, diff_to_text, incident_to_text, incidents_to_text, timeline_to_text, to_text,
+};
 pub use timeline::{fold_repeats, timeline};
 pub use view::{
     AlertMark, Cause, Counts, EdgeKind, Fold, NodeKind, Partial, TreeEdge, TreeEvent, TreeNode,

@@ -18,6 +18,9 @@ mod body;
 mod search;
 
 mod tree;
+
+mod incidents;
+
 mod windows;
 
 mod rules;
@@ -28,7 +31,17 @@ mod metrics;
 
 mod stream;
 
+mod socket;
+
+mod watch;
+
 mod params;
+
+mod moment;
+
+mod entities;
+
+mod style;
 
 mod problem;
 

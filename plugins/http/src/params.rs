@@ -2,11 +2,16 @@
 //! misspelt and ignored shows everything.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use actix_web::web;
+use larum_event::Timestamp;
 
 use crate::problem::Problem;
+
+/// Most that may be left out before a page.
+pub(crate) const OFFSET_MOST: usize = 1_000_000_000;
 
 /// The parameters of one request.
 #[derive(Debug)]
@@ -80,6 +85,43 @@ impl Params {
                 format!("{:?} is not one of {}", short(text), words.join(", "))
             })
         })
+    }
+
+    /// The values of a parameter that may stand several times.
+    pub(crate) fn all<'p>(&'p self, name: &'static str) -> impl Iterator<Item = &'p str> {
+        self.values(name)
+    }
+
+    /// The value of a parameter that is true or false; false where it does not stand.
+    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Problem> {
+        let chosen = self.choice(name, &[("true", true), ("false", false)])?;
+        Ok(chosen.unwrap_or(false))
+    }
+
+    /// The value of a parameter that is a number within `range`.
+    pub(crate) fn number(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<usize>,
+    ) -> Result<Option<usize>, Problem> {
+        self.read_with(name, |text| {
+            let number = text.parse().ok().filter(|number| range.contains(number));
+            let (least, most) = (range.start(), range.end());
+            number.ok_or_else(|| format!("it is not a number from {least} to {most}"))
+        })
+    }
+
+    /// The times `from` and `to`, the earlier one first.
+    pub(crate) fn times(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+        let from = self.parse::<Timestamp>("from")?;
+        let to = self.parse::<Timestamp>("to")?;
+        match (from, to) {
+            (Some(from), Some(to)) if from > to => Err(bad_parameter(
+                "from",
+                format!("{from} is later than to, {to}"),
+            )),
+            times => Ok(times),
+        }
     }
 
     fn values<'p>(&'p self, name: &'static str) -> impl Iterator<Item = &'p str> {

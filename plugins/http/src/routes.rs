@@ -13,10 +13,11 @@ use actix_web::{
 use crate::door::Door;
 use crate::problem::Problem;
 use crate::receive::receive;
-use crate::{metrics, rules, search, status, stream, tree, windows};
+use crate::{incidents, metrics, rules, search, status, stream, tree, watch, windows};
 
-const ENDPOINTS: &str = "POST /v1/events, /v1/rules/reload; GET /v1/events, /v1/alerts, /v1/trees/{id}, /v1/stream, \
-     /v1/rules, /v1/windows, /v1/actors, /v1/connections, /v1/health, /livez, /readyz, /metrics";
+const ENDPOINTS: &str = "POST /v1/events, /v1/rules/reload; GET /v1/events, /v1/alerts, /v1/trees, \
+     /v1/trees/{id}, /v1/trees/{id}/timeline, /v1/trees/{id}/difference, /v1/trees/{id}/watch, /v1/incidents, \
+     /v1/incidents/{id}, /v1/incidents/{id}/timeline, /v1/incidents/{id}/watch, /v1/stream, /v1/rules, /v1/windows, /v1/actors, /v1/connections, /v1/health, /livez, /readyz, /metrics";
 
 /// Tells actix what there is.
 pub(crate) fn configure(config: &mut ServiceConfig) {
@@ -28,7 +29,16 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     config
         .service(events)
         .service(get("/v1/alerts", search::alerts))
+        .service(get("/v1/trees", tree::trees))
+        // An id may hold slashes; those that end like one of these must write them as %2F.
+        .service(get("/v1/trees/{id:.+}/timeline", tree::timeline))
+        .service(get("/v1/trees/{id:.+}/difference", tree::difference))
+        .service(get("/v1/trees/{id:.+}/watch", watch::tree))
         .service(get("/v1/trees/{id:.+}", tree::tree))
+        .service(get("/v1/incidents", incidents::incidents))
+        .service(get("/v1/incidents/{id:.+}/timeline", incidents::timeline))
+        .service(get("/v1/incidents/{id:.+}/watch", watch::incident))
+        .service(get("/v1/incidents/{id:.+}", incidents::incident))
         .service(get("/v1/stream", stream::stream))
         .service(get("/v1/rules", rules::rules))
         .service(

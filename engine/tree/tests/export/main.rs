@@ -1,4 +1,5 @@
-//! Trees in the formats of other tools, read back by readers that do not know how they were written.
+//! Views made by hand, for the terminal and in the formats of other tools; those are read back by readers that
+//! do not know how they were written.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,5 +22,9 @@ mod mermaid;
 mod tables;
 
 mod otlp;
+
+mod outline;
+
+mod incidents;
 
 mod hostile;

@@ -36,7 +36,7 @@ fn a_tree_reads_as_an_outline_with_repeats_folded_and_alerts_marked() {
     plant(&mut forest, &all);
     let text = to_text(&tree(&forest, "incident-9"), TextStyle::default());
     let expected = "\
-incident-9  5 steps, 15 events, 1 alert of tenant acme, 2027-01-15 UTC
+incident-9  5 steps, 15 events, 1 alert of tenant acme, 2027-01-15 UTC, part of inc-bed82b97b330
 ! 1 step only named by others so far
 incident-9
 ├─ 08:00:00.000 case.opened  collector-1
@@ -61,6 +61,7 @@ fn a_line_of_exactly_the_width_is_whole_and_one_longer_is_cut() {
         let style = TextStyle {
             colour: Colour::Plain,
             width: Some(width),
+            ..TextStyle::default()
         };
         to_text(&view, style).lines().nth(1).map(str::to_owned)
     };
@@ -76,6 +77,7 @@ fn colours_are_there_only_when_asked_for_and_do_not_count_as_width() {
     let style = TextStyle {
         colour: Colour::Ansi,
         width: Some(4),
+        ..TextStyle::default()
     };
     assert!(to_text(&view, style).contains("\u{1b}[1mstep\u{1b}[0m"));
 }

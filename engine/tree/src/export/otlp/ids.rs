@@ -1,12 +1,11 @@
 //! Ids of traces and spans: W3C's where a node has one, else made of the node's id.
 //!
 //! Made ones are the same in every export, so that pages of one tree, and trees that point to each other,
-//! fit together. Nothing else may stand on them: they are hashes that an attacker can make meet, so spans of
-//! one export are told apart by counting up.
+//! fit together. 64 bits are few enough for an attacker to make two meet, so spans of one export are told apart
+//! by counting up.
 
 use std::collections::BTreeSet;
 
-use crate::members::key_hash;
 use crate::view::{NodeKind, TreeView};
 
 /// 16 bytes, never all zero.
@@ -21,9 +20,14 @@ impl TraceId {
 
     /// The trace of a tree that has none.
     fn made_of(tenant: &str, root: &str) -> Self {
-        let high = u128::from(key_hash(&format!("{tenant}\n{root}")));
-        let low = u128::from(key_hash(&format!("{root}\n{tenant}")));
-        Self(((high << 64) | low).max(1))
+        let mut hasher = blake3::Hasher::new();
+        // The length keeps the two apart.
+        hasher.update(&(tenant.len() as u64).to_le_bytes());
+        hasher.update(tenant.as_bytes());
+        hasher.update(root.as_bytes());
+        let mut bytes = [0; 16];
+        hasher.finalize_xof().fill(&mut bytes);
+        Self(u128::from_be_bytes(bytes).max(1))
     }
 }
 
@@ -48,7 +52,7 @@ impl<'a> Ids<'a> {
             // The same event may have raised several alerts, and stands under each.
             let above = node.parent.and_then(|parent| view.nodes.get(parent));
             let mut span = match above.filter(|_| node.kind == NodeKind::Event) {
-                Some(alert) => key_hash(&format!("{}\n{}", alert.id, node.id)).max(1),
+                Some(alert) => hash(&format!("{}\n{}", alert.id, node.id)),
                 None => number_of(&node.id),
             };
             while !taken.insert(span) {
@@ -86,7 +90,16 @@ fn hex(span: u64) -> String {
 fn number_of(id: &str) -> u64 {
     let named = named(id).and_then(|(_, span)| digits(span?, 16));
     let span = named.and_then(|span| u64::try_from(span).ok());
-    span.unwrap_or_else(|| key_hash(id)).max(1)
+    span.unwrap_or_else(|| hash(id))
+}
+
+/// Never zero, which OTLP does not allow.
+fn hash(text: &str) -> u64 {
+    let mut bytes = [0; 8];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(text.as_bytes());
+    hasher.finalize_xof().fill(&mut bytes);
+    u64::from_be_bytes(bytes).max(1)
 }
 
 fn trace_in(id: &str) -> Option<TraceId> {

@@ -1,0 +1,189 @@
+//! What a watch tells, as lines.
+
+use std::io::{self, Write};
+
+use larum_event::{Severity, Timestamp};
+use serde::Deserialize;
+
+use crate::terminal::{self, DIM, HEADING, Out, plain, styled};
+
+/// A message of the engine.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Heard {
+    /// Something came or changed.
+    TreeChange(Change),
+    /// It was too slow here; it goes on after this position.
+    Gap {
+        /// That position.
+        resume: u64,
+    },
+    /// Anything else.
+    #[serde(other)]
+    Other,
+}
+
+/// What came with one event.
+#[derive(Debug, Deserialize)]
+pub struct Change {
+    /// The position of that event.
+    pub position: u64,
+    nodes: Vec<Node>,
+    edges: Vec<Edge>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Node {
+    id: String,
+    label: Option<String>,
+    #[serde(default)]
+    events: Vec<Event>,
+    alert: Option<Alert>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Event {
+    #[serde(rename = "type")]
+    event_type: String,
+    source: String,
+    time: Timestamp,
+    severity: Severity,
+    position: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Alert {
+    rule: String,
+    severity: Severity,
+    time: Timestamp,
+    message: String,
+    status: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Edge {
+    from: String,
+    to: String,
+    kind: String,
+}
+
+impl Heard {
+    /// What a message says; what is not understood is [`Heard::Other`].
+    pub fn parse(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or(Self::Other)
+    }
+}
+
+/// A message as it came.
+pub fn write_json(out: &mut Out, text: &str) -> io::Result<()> {
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+/// A line for the event and the nodes that it hangs on, one for each new edge.
+pub fn write(out: &mut Out, change: &Change) -> io::Result<()> {
+    for line in lines(change) {
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
+}
+
+fn lines(change: &Change) -> Vec<String> {
+    let mut lines = Vec::new();
+    for node in &change.nodes {
+        let name = node.label.as_deref().unwrap_or(&node.id);
+        let name = styled(HEADING, plain(name));
+        if let Some(alert) = &node.alert {
+            let status = match alert.status.as_str() {
+                "retracted" => " (retracted)",
+                _ => "",
+            };
+            let severity = styled(terminal::severity(alert.severity), alert.severity);
+            let (rule, message) = (plain(&alert.rule), plain(&alert.message));
+            let time = styled(DIM, alert.time);
+            lines.push(format!("{time}  ▲ {severity} {rule}: {message}{status}"));
+            continue;
+        }
+        let events = node.events.iter();
+        let mut events = events
+            .filter(|event| event.position == change.position)
+            .peekable();
+        if events.peek().is_none() {
+            lines.push(format!("  + {name}"));
+        }
+        for event in events {
+            let time = styled(DIM, event.time);
+            let severity = match event.severity {
+                Severity::Info => String::new(),
+                other => format!("  {}", styled(terminal::severity(other), other)),
+            };
+            let (event_type, source) = (plain(&event.event_type), plain(&event.source));
+            let source = styled(DIM, source);
+            lines.push(format!(
+                "{time}  {event_type}  {source}{severity}  on {name}"
+            ));
+        }
+    }
+    for edge in &change.edges {
+        let (from, to) = (plain(&edge.from), plain(&edge.to));
+        let line = match edge.kind.as_str() {
+            "causation" => format!("  {to} raised by {from}"),
+            "shared" => format!("  {to} shares {from}"),
+            _ => format!("  {to} under {from}"),
+        };
+        lines.push(styled(DIM, line));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        let Heard::TreeChange(change) = Heard::parse(text) else {
+            panic!("no change: {text}");
+        };
+        let lines = lines(&change);
+        let lines = lines.iter();
+        lines
+            .map(|line| anstream::adapter::strip_str(line).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn an_event_is_told_once_with_where_it_hangs_and_events_told_before_are_not() {
+        let lines = told(
+            r#"{"type":"tree_change","position":7,"root":"r","nodes":[
+                {"id":"b","label":"cmd\u001b.exe","events":[
+                    {"id":"1","type":"a.old","source":"s","time":"2026-11-20T12:00:00Z","severity":"info","position":3},
+                    {"id":"2","type":"a.b","source":"s","time":"2026-11-20T12:00:01Z","severity":"high","position":7}]},
+                {"id":"r","seen":false}],
+               "edges":[{"from":"r","to":"b","kind":"parent","why":{"by":"trace","trace":"x"}}]}"#,
+        );
+        assert_eq!(
+            lines,
+            [
+                "2026-11-20T12:00:01Z  a.b  s  high  on cmd\\u{1b}.exe",
+                "  + r",
+                "  b under r",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_passed_over() {
+        for text in [
+            "",
+            "[]",
+            r#"{"type":"watching","after":0}"#,
+            r#"{"type":"new"}"#,
+        ] {
+            assert!(matches!(Heard::parse(text), Heard::Other), "{text}");
+        }
+        assert!(matches!(
+            Heard::parse(r#"{"type":"gap","resume":9}"#),
+            Heard::Gap { resume: 9 }
+        ));
+    }
+}

@@ -1,0 +1,49 @@
+//! Whom or what trees and incidents are about.
+
+use clap::Args;
+
+/// Whom or what they are about
+#[derive(Debug, Args)]
+pub struct Entities {
+    /// A user
+    #[arg(long, value_name = "NAME")]
+    user: Vec<String>,
+    /// An address
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Vec<String>,
+    /// A host
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// The hash of a file
+    #[arg(long)]
+    hash: Vec<String>,
+    /// Anything else that links declare an entity, such as device:usb-4711
+    #[arg(long, value_name = "KIND:VALUE", value_parser = entity)]
+    entity: Vec<(String, String)>,
+}
+
+fn entity(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((kind, value)) if !kind.is_empty() && !value.is_empty() => {
+            Ok((kind.to_owned(), value.to_owned()))
+        }
+        _ => Err("write a kind, a colon and a value, such as user:eve".to_owned()),
+    }
+}
+
+impl Entities {
+    /// All of them, kind and value.
+    pub fn all(&self) -> Vec<(String, String)> {
+        let named = [
+            ("user", &self.user),
+            ("ip", &self.ip),
+            ("host", &self.host),
+            ("hash", &self.hash),
+        ];
+        let named = named.into_iter().flat_map(|(kind, values)| {
+            let values = values.iter();
+            values.map(move |value| (kind.to_owned(), value.clone()))
+        });
+        named.chain(self.entity.iter().cloned()).collect()
+    }
+}

@@ -1,0 +1,60 @@
+//! How answers are written: for programs, or for people as wide as their terminal.
+
+use larum_tree::{Colour, TextStyle};
+
+/// The name of a parameter and its value.
+pub type Parameter = (&'static str, String);
+
+/// For whom an answer is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Looks {
+    /// For programs.
+    Json,
+    /// For people.
+    Text(TextStyle),
+}
+
+impl Looks {
+    /// For people, unless `json` is asked for.
+    pub fn new(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text(text()) }
+    }
+
+    /// As parameters of a request.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        match self {
+            Self::Json => vec![("format", "json".to_owned())],
+            Self::Text(style) => {
+                let mut parameters = vec![("format", "text".to_owned())];
+                parameters.extend(style_parameters(*style));
+                parameters
+            }
+        }
+    }
+}
+
+/// Text as wide as the terminal, in colours; those that nobody wants are taken out on the way to it.
+pub fn text() -> TextStyle {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    TextStyle {
+        colour: Colour::Ansi,
+        // Narrower than this nothing can be read anyway.
+        width: size.map(|(width, _)| usize::from(width.0).max(20)),
+        ..TextStyle::default()
+    }
+}
+
+/// A style as parameters of a request.
+pub fn style_parameters(style: TextStyle) -> Vec<Parameter> {
+    let mut parameters = Vec::new();
+    if style.colour == Colour::Ansi {
+        parameters.push(("colour", "true".to_owned()));
+    }
+    if let Some(width) = style.width {
+        parameters.push(("width", width.to_string()));
+    }
+    if style.why {
+        parameters.push(("why", "true".to_owned()));
+    }
+    parameters
+}

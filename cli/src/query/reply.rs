@@ -1,0 +1,52 @@
+//! What comes of a question about trees and incidents.
+
+use larum_event::Position;
+
+/// What comes of a question.
+pub enum Reply {
+    /// This.
+    Found(Answer),
+    /// There is no such thing.
+    Missing(Missing),
+}
+
+/// An answer, as it is shown.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// What is shown, without the line feed at its end.
+    pub body: String,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+    /// How much there is on all pages, where that is told.
+    pub total: Option<u64>,
+    /// As of which position of the log it is told.
+    pub as_of: Option<Position>,
+}
+
+/// Why there is nothing to show.
+#[derive(Debug)]
+pub struct Missing {
+    /// What is missing.
+    pub what: What,
+    /// A sentence about it.
+    pub message: String,
+}
+
+/// What is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// No tree, or no incident, is known by that id.
+    Everything,
+    /// The other end of a path.
+    OtherEnd,
+}
+
+impl Answer {
+    /// All of it, on one page.
+    pub fn of(body: &str) -> Self {
+        Self {
+            body: body.trim_end().to_owned(),
+            ..Self::default()
+        }
+    }
+}
