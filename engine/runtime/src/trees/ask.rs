@@ -215,11 +215,10 @@ pub(super) fn ask(
     tenant: &TenantId,
     query: &TreeQuery,
 ) -> Result<TreeView, TreeError> {
-    // TODO forest.query
     let id = query.id.clone();
-    Ok(forest
-        .tree(tenant, &query.id)
-        .ok_or(AskError::NoTree { id })?)
+    let full = forest.tree(tenant, &query.id);
+    let full = full.ok_or(AskError::NoTree { id })?;
+    Ok(larum_tree::select(&full, query)?)
 }
 
 impl From<AskError> for TreeError {

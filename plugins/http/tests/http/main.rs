@@ -22,6 +22,14 @@ mod limits;
 
 mod searching;
 
+mod growing;
+
+mod trees;
+
+mod incidents;
+
+mod watching;
+
 mod state;
 
 mod rules;
