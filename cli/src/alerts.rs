@@ -22,7 +22,7 @@ that set the alert off. Asks a running engine, or reads a store that no engine h
 
 Examples:
   larum alerts
-  larum alerts --severity high --from 2026-11-20T00:00:00Z
+  larum alerts 'severity>=high status:final last:24h'
   larum alerts --rule auth.repeated_failed_logins --json | jq .data.message
   larum alerts --store larum-data --all")]
 pub struct Alerts {
@@ -55,6 +55,7 @@ impl Alerts {
             kinds: Kinds::Alerts,
             event_type: None,
             rule: self.rule,
+            search: self.filters.search()?,
             filters: self.filters,
         };
         let mut search = Search::begin(&self.place, wanted)?;

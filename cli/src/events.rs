@@ -19,7 +19,8 @@ Asks a running engine, or reads a store that no engine has open.
 
 Examples:
   larum events --limit 10
-  larum events --type auth.login --user eve --from 2026-11-20T12:00:00Z
+  larum events 'type:auth.* user:eve severity>=high last:24h'
+  larum events --trace 4bf92f3577b34da6a3ce929d0e0e4736 --oldest-first
   larum events --topic 'security.#' --all --json > events.ndjson
   larum events --store larum-data --correlation incident-9")]
 pub struct Events {
@@ -44,6 +45,7 @@ impl Events {
             kinds: Kinds::Events,
             event_type: self.event_type,
             rule: None,
+            search: self.filters.search()?,
             filters: self.filters,
         };
         let mut search = Search::begin(&self.place, wanted)?;

@@ -14,7 +14,7 @@ use std::hint::black_box;
 use clap::Parser;
 use larum_benches::{parse_all, processor_nanos, resident};
 use larum_event::{Event, Position, TenantId};
-use larum_tree::{Forest, ForestLimits};
+use larum_tree::{Forest, ForestLimits, TreePart, TreeQuery};
 
 /// Measures trees
 #[derive(Parser)]
@@ -51,6 +51,9 @@ fn main() {
     }
     if wanted("ancestors") {
         ancestors();
+    }
+    if wanted("page") {
+        page(arguments.nodes);
     }
 }
 
@@ -95,6 +98,14 @@ fn memory(nodes: u64) {
 fn ancestors() {
     let forest = grown(&load(Shape::Chain, 100));
     let tenant = TenantId::default_tenant();
+    let query = TreeQuery {
+        part: TreePart::Ancestors,
+        events_per_node: 0,
+        ..TreeQuery::whole("n99")
+    };
+    measured("ancestors: depth 100, shown", 2_000, || {
+        black_box(forest.query(&tenant, &query)).ok();
+    });
     let lineage = || forest.lineage(&tenant, "n99").map(|ids| ids.len());
     assert_eq!(lineage(), Some(100));
     measured("ancestors: depth 100, ids", 100_000, || {
@@ -105,6 +116,30 @@ fn ancestors() {
     measured("path: depth 100, ids", 100_000, || {
         black_box(path());
     });
+}
+
+fn page(nodes: u64) {
+    let forest = grown(&load(Shape::Wide, nodes));
+    let tenant = TenantId::default_tenant();
+    for (name, id) in [("from the root", "n0"), ("from a node below", "n7")] {
+        let query = TreeQuery {
+            part: TreePart::Descendants,
+            limit: 200,
+            ..TreeQuery::whole(id)
+        };
+        let first = forest.query(&tenant, &query).expect("the tree is there");
+        let next = TreeQuery {
+            cursor: first.next.clone(),
+            ..query.clone()
+        };
+        assert_eq!(first.nodes.len(), 200);
+        measured(&format!("page: 200 of {nodes} {name}"), 200, || {
+            black_box(forest.query(&tenant, &query)).ok();
+        });
+        measured(&format!("page: the next 200 {name}"), 200, || {
+            black_box(forest.query(&tenant, &next)).ok();
+        });
+    }
 }
 
 fn measured(name: &str, times: u32, mut run: impl FnMut()) {

@@ -12,6 +12,7 @@ use larum_engine::clock::Clock;
 use larum_event::decode::Decoder;
 use larum_event::{Reason, Rejection, SeverityPolicy};
 use larum_file::Tally;
+use larum_pipeline::TreesBeside;
 use larum_rule::predicate::ReadError;
 use larum_rule::{Matcher, RecordMatcher, RuleFault, RuleMatch, RuleSet};
 use serde_json::json;
@@ -63,6 +64,7 @@ impl Hunt {
         severities: &SeverityPolicy,
     ) -> Result<Tally, CliError> {
         let mut matcher = Matcher::new(Arc::clone(&self.set));
+        let mut trees = TreesBeside::of(&self.set);
         let set = Arc::clone(&self.set);
         let mut found: Vec<RuleMatch> = Vec::new();
         let mut faults: Vec<RuleFault> = Vec::new();
@@ -73,6 +75,7 @@ impl Hunt {
                     return Ok(());
                 };
                 found.clear();
+                trees.show(&mut matcher, event);
                 for layer in 0..set.layers() {
                     matcher.matches(layer, event, &mut found, &mut faults);
                 }

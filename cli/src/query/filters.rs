@@ -1,12 +1,18 @@
 //! What is asked for, as flags, as a query of the log, and as parameters of the HTTP API.
 
 use clap::Args;
-use larum_engine::{EventQuery, Kinds, Order, SeverityFilter};
+use larum_engine::{Clock, EventQuery, Kinds, Order, SeverityFilter};
+use larum_event::search::{InvalidSearch, Search};
 use larum_event::{Severity, TenantId, Timestamp, TopicPattern};
+
+use crate::error::CliError;
 
 /// The filters that events and alerts share.
 #[derive(Debug, Args, Clone)]
 pub struct Filters {
+    /// What to look for, such as 'type:auth.* user:eve last:24h'; see docs/search.md
+    #[arg(value_name = "SEARCH")]
+    search: Vec<String>,
     /// This severity or worse: info, low, medium, high, critical
     #[arg(long, value_name = "LEVEL")]
     severity: Option<Severity>,
@@ -31,6 +37,15 @@ pub struct Filters {
     /// The correlation id, or the root of one
     #[arg(long, value_name = "ID")]
     correlation: Option<String>,
+    /// The W3C trace
+    #[arg(long, value_name = "ID")]
+    trace: Option<String>,
+    /// The stage of a workflow, such as collection
+    #[arg(long)]
+    stage: Option<String>,
+    /// A tag of the correlation; may stand several times
+    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = tag)]
+    tags: Vec<(String, String)>,
     /// The id
     #[arg(long)]
     id: Option<String>,
@@ -50,12 +65,46 @@ pub struct Wanted {
     pub rule: Option<String>,
     /// The rest.
     pub filters: Filters,
+    /// The search, and what flags say that a search can ask.
+    pub search: Option<Search>,
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write a name and a value, such as case=C-7".to_owned()),
+    }
 }
 
 impl Filters {
     /// Whether the order was turned round.
     pub fn oldest_first(&self) -> bool {
         self.oldest_first
+    }
+
+    /// What is searched for, as of now.
+    ///
+    /// # Errors
+    /// The words are no search.
+    pub fn search(&self) -> Result<Option<Search>, CliError> {
+        let search = self.search_as_of(Clock::system().now());
+        search.map_err(|error| CliError::Usage(error.to_string()))
+    }
+
+    fn search_as_of(&self, now: Timestamp) -> Result<Option<Search>, InvalidSearch> {
+        let mut search = Search::parse(&self.search.join(" "), now)?;
+        let mut fields = Vec::new();
+        fields.extend(self.trace.iter().map(|trace| ("trace".to_owned(), trace)));
+        fields.extend(self.stage.iter().map(|stage| ("stage".to_owned(), stage)));
+        fields.extend(
+            self.tags
+                .iter()
+                .map(|(name, value)| (format!("tag.{name}"), value)),
+        );
+        for (name, value) in fields {
+            search = search.and(Search::field(&name, value, now)?);
+        }
+        Ok(Some(search).filter(|search| !search.is_everything()))
     }
 }
 
@@ -76,6 +125,7 @@ impl Wanted {
             correlation: filters.correlation,
             id: filters.id,
             rule: self.rule.clone(),
+            search: self.search.clone(),
             order: if filters.oldest_first {
                 Order::OldestFirst
             } else {
@@ -103,6 +153,7 @@ impl Wanted {
             Kinds::All => ("/v1/events", Some("all")),
         };
         let parameters = [
+            ("q", self.search.as_ref().map(ToString::to_string)),
             ("kind", kind.map(str::to_owned)),
             ("type", self.event_type.clone()),
             ("rule", self.rule.clone()),

@@ -58,10 +58,10 @@ pub(super) fn run(store: &Path, rules: Option<RuleSet>) -> Result<Replayed, CliE
     let evaluated = reader.last_epoch().map_err(log)?;
     let upto = evaluated.map_or(Position::START, |epoch| epoch.upto);
     let mut after = Position(reader.first().0.saturating_sub(1));
-    let mut run = Run::new(rules);
+    let mut run = Run::new(rules, reader.another());
     // What held when the oldest records were dropped.
     if let Some((_, activated)) = reader.last_rule_set(after).map_err(log)? {
-        run.activate(&activated).map_err(failed)?;
+        run.activate(&activated, after.next()).map_err(failed)?;
     }
     loop {
         let records = reader
@@ -81,6 +81,8 @@ pub(super) fn run(store: &Path, rules: Option<RuleSet>) -> Result<Replayed, CliE
 
 struct Run {
     pipeline: Pipeline,
+    /// Reads what was before an activation, for trees.
+    before: LogReader,
     /// Rules that hold for all of the log.
     rules: Option<Arc<RuleSet>>,
     waiting: Vec<Input>,
@@ -88,11 +90,12 @@ struct Run {
 }
 
 impl Run {
-    fn new(rules: Option<RuleSet>) -> Self {
+    fn new(rules: Option<RuleSet>, before: LogReader) -> Self {
         let rules = rules.map(Arc::new);
         let set = rules.clone().unwrap_or_else(|| Arc::new(RuleSet::empty()));
         Self {
             pipeline: Pipeline::new(set, Settings::default()),
+            before,
             rules,
             waiting: Vec::new(),
             found: Replayed {
@@ -103,7 +106,7 @@ impl Run {
         }
     }
 
-    fn activate(&mut self, activated: &RuleSetActivated) -> Result<(), String> {
+    fn activate(&mut self, activated: &RuleSetActivated, at: Position) -> Result<(), String> {
         self.evaluate();
         let set = match &self.rules {
             Some(rules) => Arc::clone(rules),
@@ -117,8 +120,10 @@ impl Run {
                 Arc::new(set?)
             }
         };
-        self.pipeline.activate(set, Settings::of(activated, 1));
-        Ok(())
+        let activated = (set, Settings::of(activated, 1));
+        let done =
+            larum_engine::activate_in_replay(&mut self.pipeline, activated, (&mut self.before, at));
+        done.map_err(|error| with_causes(&error))
     }
 
     /// Takes a record; what lies behind `upto` has not been evaluated by the engine.
@@ -140,7 +145,7 @@ impl Run {
                 self.keep(outcome);
             }
             RecordBody::RuleSetActivated(activated) if is_evaluated => {
-                self.activate(&activated)?;
+                self.activate(&activated, record.position)?;
             }
             RecordBody::Derived { event } => self.recall(&event),
             RecordBody::Event { .. }

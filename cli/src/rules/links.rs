@@ -1,6 +1,5 @@
 //! `larum rules list`: the links and entities of a folder.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -10,8 +9,11 @@ use serde_json::{Value, json};
 use super::why::fitted;
 use crate::table::{self, Cell};
 
-/// A cell is cut here; `--json` tells all of it.
-const MOST: usize = 36;
+/// Cells are cut here; `--json` tells all of them. A row takes a hundred columns.
+const MOST_NAME: usize = 14;
+const MOST_TOPICS: usize = 26;
+const MOST_FIELDS: usize = 27;
+const MOST_FROM: usize = 58;
 
 /// Writes what stands below the rules; nothing where nothing is declared.
 pub fn write_tables(out: &mut impl Write, set: &LinkSet) -> io::Result<()> {
@@ -29,25 +31,27 @@ pub fn write_tables(out: &mut impl Write, set: &LinkSet) -> io::Result<()> {
 }
 
 fn link_row(link: &Link) -> Vec<Cell> {
-    let mut parents = ways(&link.scope, &link.parent);
+    let mut parents = ways(&link.parent);
     if !link.parent_alias.is_empty() {
-        let alias = format!("alias {}", path(&link.scope, &link.parent_alias));
-        parents.push(alias);
+        parents.push(format!("alias {}", path(&link.parent_alias)));
     }
-    vec![
-        Cell::new(&*link.name),
+    let mut row = vec![
+        Cell::new(fitted(&link.name, MOST_NAME)),
         Cell::new(topics(&link.on)),
-        Cell::new(fitted(&ways(&link.scope, &link.id).join(", "), MOST)),
-        Cell::new(fitted(&parents.join(", "), MOST)),
-    ]
+        Cell::new(fitted(&ways(&link.id).join(", "), MOST_FIELDS)),
+    ];
+    if !parents.is_empty() {
+        row.push(Cell::new(fitted(&parents.join(", "), MOST_FIELDS)));
+    }
+    row
 }
 
 fn entity_row(entity: &EntitySpec) -> Vec<Cell> {
     let from: Vec<String> = entity.from.iter().map(part).collect();
     vec![
-        Cell::new(&*entity.name),
+        Cell::new(fitted(&entity.name, MOST_NAME)),
         Cell::new(topics(&entity.on)),
-        Cell::new(fitted(&from.join(", "), 2 * MOST)),
+        Cell::new(fitted(&from.join(", "), MOST_FROM)),
     ]
 }
 
@@ -55,24 +59,19 @@ fn entity_row(entity: &EntitySpec) -> Vec<Cell> {
 fn topics(on: &[Arc<str>]) -> String {
     match on {
         [] => "every topic".to_owned(),
-        [only] => only.to_string(),
-        [first, rest @ ..] => format!("{first} +{}", rest.len()),
+        [only] => fitted(only, MOST_TOPICS),
+        [first, rest @ ..] => format!("{} +{}", fitted(first, MOST_TOPICS - 4), rest.len()),
     }
 }
 
-fn ways(scope: &[LinkPart], ways: &[Vec<LinkPart>]) -> Vec<String> {
-    ways.iter().map(|parts| path(scope, parts)).collect()
+fn ways(ways: &[Vec<LinkPart>]) -> Vec<String> {
+    ways.iter().map(|parts| path(parts)).collect()
 }
 
-/// Fields as they stand in an id.
-fn path(scope: &[LinkPart], parts: &[LinkPart]) -> String {
-    let mut text = String::new();
-    for (number, one) in scope.iter().chain(parts).enumerate() {
-        let slash = if number == 0 { "" } else { "/" };
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{slash}{}", part(one));
-    }
-    text
+/// Fields as they stand in an id behind the scope.
+fn path(parts: &[LinkPart]) -> String {
+    let parts: Vec<String> = parts.iter().map(part).collect();
+    parts.join("/")
 }
 
 /// A field as rule files write it.
@@ -83,6 +82,8 @@ fn part(part: &LinkPart) -> String {
         PartForm::Lower => format!("lower({path})"),
         PartForm::ShortHost => format!("short_host({path})"),
         PartForm::Number => format!("number({path})"),
+        PartForm::Account => format!("account({path})"),
+        PartForm::Sha256 => format!("sha256({path})"),
     }
 }
 

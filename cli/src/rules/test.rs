@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use larum_event::Alert;
+use larum_pipeline::TreesBeside;
 use larum_rule::{Matcher, Rule};
 
 use self::expected::Expected;
@@ -293,6 +294,13 @@ fn why_it_fired(suite: &Suite, played: &Played) -> Vec<String> {
         return Vec::new();
     };
     let mut matcher = Matcher::new(suite.set.clone());
+    let mut trees = TreesBeside::of(&suite.set);
+    for before in &played.events {
+        trees.show(&mut matcher, before);
+        if before.envelope().id == *id {
+            break;
+        }
+    }
     let mut lines = vec![format!("set off by event {id}")];
     lines.extend(near::why(&mut matcher, number, event));
     lines

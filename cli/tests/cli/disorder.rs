@@ -94,7 +94,7 @@ fn waiting(lateness: &str) -> Folder {
                 continue;
             }
             let mut text = std::fs::read_to_string(&path).unwrap();
-            if path.extension().is_some_and(|it| it == "rhai") {
+            if path.file_name().is_some_and(|it| it == "rule.rhai") {
                 let lines = text.lines().map(|line| {
                     let said = line.strip_prefix("    ");
                     let is_extent =

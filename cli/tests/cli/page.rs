@@ -37,12 +37,17 @@ pub fn blocks(page: &str) -> Vec<Block> {
 /// Runs the commands of a console block and compares what they write. A line of `…` stands for the
 /// rest of an output, one that ends with it for the rest of a line.
 fn play(folder: &Folder, block: &Block) {
+    play_with(folder, block, &[]);
+}
+
+/// As [`play`], with variables of the environment. What a word in quotes holds together stays together.
+pub fn play_with(folder: &Folder, block: &Block, environment: &[(&str, &str)]) {
     let commands = block.text.split("$ ").filter(|part| !part.is_empty());
     for command in commands {
         let (words, expected) = command.split_once('\n').unwrap();
-        let words: Vec<&str> = words.split_whitespace().collect();
+        let words = quoted_words(words);
         assert_eq!(words[0], "larum", "line {}", block.line);
-        let ran = folder.run(&words[1..]);
+        let ran = folder.run_with(&words[1..], environment, "");
         let written = ran.stdout + &ran.stderr;
         assert!(
             is_written(expected, &written),
@@ -50,6 +55,17 @@ fn play(folder: &Folder, block: &Block) {
             block.line
         );
     }
+}
+
+/// The words of a command; one may stand in single quotes.
+fn quoted_words(command: &str) -> Vec<&str> {
+    let parts = command.split('\'').enumerate();
+    parts
+        .flat_map(|(index, part)| match index % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        })
+        .collect()
 }
 
 fn is_written(expected: &str, written: &str) -> bool {

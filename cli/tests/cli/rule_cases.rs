@@ -320,8 +320,8 @@ fn links_are_listed_below_the_rules_and_belong_to_every_case() {
         "id                 severity  fires             title\n\
          auth.two_failures  high      count >= 2 in 1m  Two failures\n\
          \n\
-         link     on      id                                    parent\n\
-         process  a.b +1  short_host(data.host)/data.id, shor…  short_host(data.host)/data.parent\n\
+         link     on      id                           parent\n\
+         process  a.b +1  data.id, number(data.pid)/…  data.parent\n\
          \n\
          entity  on           from\n\
          hash    every topic  lower(data.sha256), data.md5\n"

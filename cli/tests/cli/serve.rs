@@ -43,6 +43,10 @@ impl Server {
         }
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn post(&self, body: &str) {
         let answer = ureq::post(format!("{}/v1/events", self.url))
             .header("content-type", "application/x-ndjson")

@@ -68,10 +68,15 @@ pub enum PartForm {
     AsIs,
     /// In lower case.
     Lower,
-    /// In lower case up to the first dot: `WS5.shire.com` is `ws5`.
+    /// In lower case up to the first dot: `WS5.shire.com` is `ws5`. An address stays whole.
     ShortHost,
     /// As a decimal number: `0x1850` is `6224`.
     Number,
+    /// Without the domain: `SHIRE\eve` and `eve@shire.com` are `eve`.
+    Account,
+    /// The SHA-256 in it, in lower case, be it all of it or one of several hashes, as in `MD5=..,SHA256=..`; a
+    /// text without one is as good as none.
+    Sha256,
 }
 
 /// When nodes that several trees share join those trees into one incident.

@@ -6,7 +6,8 @@
 //! at can be counted.
 
 use larum_event::{Event, Position};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
+use rusqlite::{Connection, OptionalExtension, Row, Rows};
 
 use crate::error::Unplaced;
 use crate::identity::{Identity, link_key};
@@ -14,7 +15,7 @@ use crate::partition::{self, State};
 use crate::query::{Collected, EventQuery, Order, StoredEvent};
 use crate::record;
 use crate::sought::{By, Named};
-use crate::wanted::{Wanted, select};
+use crate::wanted::{Wanted, Way, select};
 
 /// What opening a partition counts for, in rows.
 pub(crate) const ROWS_PER_FILE: usize = 100;
@@ -81,10 +82,13 @@ pub(crate) fn search(
         }
         return Ok(Ended::Everything);
     }
-    let (sql, value) = wanted.statement(state, query);
-    let mut statement = connection.prepare_cached(&sql)?;
+    let way = wanted.way(state, query);
+    if way.values.len() > 1 {
+        return look.merged(&way, part);
+    }
+    let mut statement = connection.prepare_cached(&way.sql)?;
     let (after, before) = (part.after.0.cast_signed(), part.before.0.cast_signed());
-    let mut rows = match value {
+    let mut rows = match way.values.first() {
         Some(value) => statement.query((after, before, value))?,
         None => statement.query((after, before))?,
     };
@@ -214,6 +218,46 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
+    /// Looks at the rows of each of several values, in the order of the log.
+    fn merged(&mut self, way: &Way, part: Part) -> Result<Ended, Unplaced> {
+        let (after, before) = (part.after.0.cast_signed(), part.before.0.cast_signed());
+        let mut statements = Vec::with_capacity(way.values.len());
+        for _ in &way.values {
+            statements.push(self.connection.prepare_cached(&way.sql)?);
+        }
+        let mut each = Vec::with_capacity(way.values.len());
+        for (statement, value) in statements.iter_mut().zip(&way.values) {
+            let mut rows = statement.query((after, before, value))?;
+            rows.advance()?;
+            each.push(rows);
+        }
+        loop {
+            let mut next: Option<(Position, &mut Rows<'_>)> = None;
+            for rows in &mut each {
+                let Some(row) = rows.get() else { continue };
+                let at = position(row)?;
+                let is_next = next
+                    .as_ref()
+                    .is_none_or(|(first, _)| match self.query.order {
+                        Order::OldestFirst => at < *first,
+                        Order::NewestFirst => at > *first,
+                    });
+                if is_next {
+                    next = Some((at, rows));
+                }
+            }
+            let Some((_, rows)) = next else {
+                return Ok(Ended::Everything);
+            };
+            if let Some(row) = rows.get()
+                && let Some(ended) = self.at(row)?
+            {
+                return Ok(ended);
+            }
+            rows.advance()?;
+        }
+    }
+
     /// Looks at one row; tells whether and why the search ends with it.
     fn at(&mut self, row: &Row<'_>) -> Result<Option<Ended>, Unplaced> {
         let position = position(row)?;

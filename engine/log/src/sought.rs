@@ -17,6 +17,9 @@ use crate::query::EventQuery;
 /// Names of a role that are looked through; where a partition has more of them, its rows are.
 const NAMES_MOST: usize = 50_000;
 
+/// Names of a column that are gone through by its index, one beside the other.
+const FEW: usize = 16;
+
 /// A part of a search, as far as columns decide it.
 #[derive(Debug)]
 pub(crate) enum Sought {
@@ -114,15 +117,20 @@ impl Sought {
         })
     }
 
-    /// The only number that a column of what is sought can hold.
-    pub(crate) fn only(&self, column: Column) -> Option<i64> {
+    /// The numbers that a column of what is sought can hold, where they are few enough to go through each by
+    /// an index; in order.
+    pub(crate) fn few(&self, column: Column) -> Option<Vec<i64>> {
         match self {
-            Self::All(parts) => parts.iter().find_map(|part| part.only(column)),
+            Self::All(parts) => parts.iter().find_map(|part| part.few(column)),
             Self::Among {
                 column: own,
                 numbers,
-                ..
-            } if *own == column && numbers.len() == 1 => numbers.iter().next().copied(),
+                without: Some(false),
+            } if *own == column && numbers.len() <= FEW => {
+                let mut numbers: Vec<i64> = numbers.iter().copied().collect();
+                numbers.sort_unstable();
+                Some(numbers)
+            }
             _ => None,
         }
     }

@@ -38,7 +38,6 @@ impl Wanted {
         if let Some(Sought::Known(false)) = sought {
             return Ok(None);
         }
-        let only = |column| sought.as_ref().and_then(|sought| sought.only(column));
         let mut known = true;
         let mut number = |role, text: Option<&str>| -> Result<Option<i64>, rusqlite::Error> {
             let Some(text) = text else {
@@ -51,14 +50,11 @@ impl Wanted {
         // An alert's type is its rule.
         let of_rule = number(Role::Type, query.rule.as_deref())?;
         let of_type = number(Role::Type, query.event_type.as_deref())?;
-        let tenant = number(Role::Tenant, query.tenant.as_ref().map(AsRef::as_ref))?;
-        let source = number(Role::Source, query.source.as_deref())?;
-        let user = number(Role::User, query.user.as_deref())?;
         let wanted = Self {
-            tenant: tenant.or(only(Column::Tenant)),
-            event_type: of_rule.or(of_type).or(only(Column::Type)),
-            source: source.or(only(Column::Source)),
-            user: user.or(only(Column::User)),
+            tenant: number(Role::Tenant, query.tenant.as_ref().map(AsRef::as_ref))?,
+            event_type: of_rule.or(of_type),
+            source: number(Role::Source, query.source.as_deref())?,
+            user: number(Role::User, query.user.as_deref())?,
             topics: topics(connection, query)?,
             sought,
         };
@@ -69,53 +65,63 @@ impl Wanted {
         Ok((known && !contradiction).then_some(wanted))
     }
 
-    /// The statement that goes through the candidates, and the value it is given.
-    pub(crate) fn statement(&self, state: &State, query: &EventQuery) -> (String, Option<i64>) {
+    /// How the candidates are gone through.
+    pub(crate) fn way(&self, state: &State, query: &EventQuery) -> Way {
         let made = match query.kinds {
             Kinds::Alerts => Some(Kind::Alert.number()),
             Kinds::System => Some(Kind::System.number()),
             Kinds::EventsAndAlerts if query.rule.is_some() => Some(Kind::Alert.number()),
             Kinds::Events | Kinds::EventsAndAlerts | Kinds::All => None,
         };
-        let tenant = match state {
-            State::Sealed(seal) if seal.tenants > 1 => self.tenant,
-            State::Sealed(_) | State::Unsealed(_) => None,
+        let made_way = made.map(|kind| Way {
+            sql: by_index("records_made", "kind > 0 AND kind = ?3", query.order),
+            values: vec![kind],
+        });
+        let of_index = match state {
+            State::Sealed(seal) => self.index(made.is_some(), seal.tenants > 1, query.order),
+            State::Unsealed(_) => None,
+        };
+        of_index.or(made_way).unwrap_or_else(|| Way {
+            sql: select("", BETWEEN, query.order),
+            values: Vec::new(),
+        })
+    }
+
+    /// The index of a sealed partition that narrows most.
+    fn index(&self, is_made: bool, has_tenants: bool, order: Order) -> Option<Way> {
+        let few = |asked: Option<i64>, column| match asked {
+            Some(one) => Some(vec![one]),
+            None => self.sought.as_ref().and_then(|sought| sought.few(column)),
+        };
+        let by = |values: Option<Vec<i64>>, index, condition| {
+            let sql = |values| Way {
+                sql: by_index(index, condition, order),
+                values,
+            };
+            values.map(sql)
+        };
+        let by_type = || {
+            by(
+                few(self.event_type, Column::Type),
+                "records_type",
+                "type = ?3",
+            )
         };
         // Alerts are few against events, so of them only the rule narrows further.
-        let of_made = self.event_type.filter(|_| made.is_some());
-        let choices = [
-            (of_made, "records_type", "type = ?3"),
-            (
-                self.user.filter(|_| made.is_none()),
-                "records_user",
-                "user = ?3",
-            ),
-            (
-                self.source.filter(|_| made.is_none()),
-                "records_source",
-                "source = ?3",
-            ),
-            (self.event_type, "records_type", "type = ?3"),
-            (
-                tenant.filter(|_| made.is_none()),
-                "records_tenant",
-                "tenant = ?3",
-            ),
-        ];
-        let sealed = matches!(state, State::Sealed(_));
-        let of_index = choices
-            .into_iter()
-            .find_map(|(value, index, condition)| Some((value?, index, condition)))
-            .filter(|_| sealed);
-        let of_made = made.map(|kind| (kind, "records_made", "kind > 0 AND kind = ?3"));
-        match of_index.or(of_made) {
-            Some((value, index, condition)) => {
-                let condition = format!("{condition} AND {BETWEEN}");
-                let sql = select(&format!("INDEXED BY {index}"), &condition, query.order);
-                (sql, Some(value))
-            }
-            None => (select("", BETWEEN, query.order), None),
+        if is_made {
+            return by_type();
         }
+        let tenant = || few(self.tenant, Column::Tenant).filter(|_| has_tenants);
+        by(few(self.user, Column::User), "records_user", "user = ?3")
+            .or_else(|| {
+                by(
+                    few(self.source, Column::Source),
+                    "records_source",
+                    "source = ?3",
+                )
+            })
+            .or_else(by_type)
+            .or_else(|| by(tenant(), "records_tenant", "tenant = ?3"))
     }
 
     /// Whether a row is wanted; `None` where only the event's text tells.
@@ -163,6 +169,17 @@ impl Wanted {
                 Some(SeverityFilter::Exactly(wanted)) => severity == wanted as i64,
             })
     }
+}
+
+/// How the candidates of a partition are gone through: by one statement for each value, or by one without.
+pub(crate) struct Way {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<i64>,
+}
+
+fn by_index(index: &str, condition: &str, order: Order) -> String {
+    let condition = format!("{condition} AND {BETWEEN}");
+    select(&format!("INDEXED BY {index}"), &condition, order)
 }
 
 const BETWEEN: &str = "position > ?1 AND position < ?2";

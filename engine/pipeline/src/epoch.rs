@@ -52,6 +52,8 @@ pub struct Item {
     pub sequence: Option<u64>,
     /// The rule that raised it, for alerts.
     pub raised_by: Option<u32>,
+    /// Of an alert, the raw event whose place in the trees rules ask about, where its epoch holds it.
+    pub stands_for: Option<Event>,
 }
 
 /// A stretch of the log being evaluated.

@@ -1,4 +1,4 @@
-//! Rules and windows put together: events in order become alerts.
+//! Rules, windows and the trees that rules ask put together: events in order become alerts.
 //!
 //! This crate is pure: it knows no actor, disk or clock. [`Pipeline`] runs everything on one thread (for
 //! `larum detect`, tests and replay); the runtime's actors run the same parts, taken apart along
@@ -24,6 +24,7 @@ mod sequencer;
 mod settings;
 mod standing;
 mod system;
+mod trees;
 mod units;
 
 pub use breakers::{BreakerChange, LeftOut, Missed, RuleBreak};
@@ -38,6 +39,7 @@ pub use records::{RawRecord, RecordAlert, RecordError, RecordPipeline};
 pub use sequencer::{SEMANTICS_VERSION, Sequencer};
 pub use settings::Settings;
 pub use system::unit_detached_alert;
+pub use trees::{KINSHIP_PART, RuleTrees, TreesBeside};
 pub use units::{
     Matched, ScriptRun, Unit, WindowAnswer, WindowWork, by_unit, match_items, run_window,
 };

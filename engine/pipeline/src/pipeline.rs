@@ -1,6 +1,6 @@
 //! Everything on one thread.
 //!
-//! Owns the windows and a matcher, and drives them through the sequencer. It is what `larum detect`
+//! Owns the windows, a matcher and the trees that rules ask, and drives them through the sequencer. It is what `larum detect`
 //! and rule tests run, and what rebuilds one failed window from a checkpoint and the log.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use crate::error::CheckpointError;
 use crate::plan::WindowPlan;
 use crate::sequencer::Sequencer;
 use crate::settings::Settings;
+use crate::trees::{KINSHIP_PART, RuleTrees, raw};
 use crate::units::{Unit, WindowWork, by_unit, match_items, run_window};
 
 /// The pure pipeline: events in order become alerts.
@@ -25,6 +26,8 @@ pub struct Pipeline {
     matcher: Matcher,
     plan: WindowPlan,
     windows: BTreeMap<Unit, Window>,
+    /// Kept only for rules that ask.
+    trees: Option<RuleTrees>,
 }
 
 /// Whether input goes on.
@@ -41,16 +44,34 @@ impl Pipeline {
     /// A pipeline that has seen nothing.
     pub fn new(set: Arc<RuleSet>, settings: Settings) -> Self {
         let plan = WindowPlan::new(Arc::clone(&set), &settings);
-        Self {
+        let trees = set
+            .asks_trees()
+            .then(|| RuleTrees::new(set.links(), settings.trees));
+        let mut pipeline = Self {
             windows: new_windows(&plan, set.rules().len(), settings.shards),
             plan,
             sequencer: Sequencer::new(Arc::clone(&set), &settings),
             matcher: Matcher::new(set),
             settings,
-        }
+            trees: None,
+        };
+        pipeline.use_trees(trees);
+        pipeline
     }
 
-    /// Goes on with other rules; windows of rules whose meaning is unchanged keep their state.
+    /// The trees that the rules in force ask; `None` if they ask none.
+    pub fn trees(&self) -> Option<&RuleTrees> {
+        self.trees.as_ref()
+    }
+
+    /// From now on rules ask `trees`.
+    pub fn use_trees(&mut self, trees: Option<RuleTrees>) {
+        self.matcher.ask(trees.as_ref().map(RuleTrees::asked));
+        self.trees = trees;
+    }
+
+    /// Goes on with other rules; windows of rules whose meaning is unchanged keep their state. Trees go on as they
+    /// are if the links do; else those of rules that ask begin anew, see [`Pipeline::use_trees`].
     pub fn activate(&mut self, set: Arc<RuleSet>, settings: Settings) {
         let old = Arc::clone(self.rule_set());
         let plan = WindowPlan::new(Arc::clone(&set), &settings);
@@ -70,8 +91,14 @@ impl Pipeline {
         self.windows = windows;
         self.plan = plan;
         self.sequencer.activate(Arc::clone(&set), &settings);
+        let trees = self.trees.take();
+        let trees = set.asks_trees().then(|| {
+            let kept = trees.filter(|trees| trees.links() == set.links());
+            kept.unwrap_or_else(|| RuleTrees::new(set.links(), settings.trees))
+        });
         self.matcher = Matcher::new(set);
         self.settings = settings;
+        self.use_trees(trees);
     }
 
     /// Says nothing for `rules`, which must be closed under "is read by" to make sense.
@@ -110,6 +137,9 @@ impl Pipeline {
 
     fn run_piece(&mut self, inputs: &[Input]) -> Outcome {
         let epoch = self.sequencer.begin(inputs);
+        if let Some(trees) = &self.trees {
+            trees.grow(raw(inputs));
+        }
         self.run_epoch(epoch, End::Open)
     }
 
@@ -166,7 +196,10 @@ impl Pipeline {
             .iter()
             .filter(|(_, window)| window.stats().keys > 0)
             .map(|(unit, window)| (unit.name(set), window.checkpoint()));
+        let trees = self.trees.iter();
+        let trees = trees.map(|trees| (KINSHIP_PART.to_owned(), trees.checkpoint()));
         std::iter::once((SEQUENCER_PART.to_owned(), self.sequencer.checkpoint()))
+            .chain(trees)
             .chain(windows)
             .collect()
     }
@@ -182,11 +215,15 @@ impl Pipeline {
             .collect();
         let sequencer = parts
             .get(SEQUENCER_PART)
-            .ok_or_else(|| CheckpointError::Missing {
-                part: SEQUENCER_PART.to_owned(),
-            })?;
+            .ok_or_else(|| missing(SEQUENCER_PART))?;
         self.sequencer.restore(sequencer)?;
         let set = Arc::clone(self.rule_set());
+        if set.asks_trees() {
+            let bytes = parts
+                .get(KINSHIP_PART)
+                .ok_or_else(|| missing(KINSHIP_PART))?;
+            self.use_trees(Some(RuleTrees::restored(bytes, set.links())?));
+        }
         for (unit, window) in &mut self.windows {
             let name = unit.name(&set);
             if let Some(bytes) = parts.get(name.as_str()) {
@@ -220,6 +257,12 @@ fn new_windows(plan: &WindowPlan, rules: usize, shards: usize) -> BTreeMap<Unit,
         }
     }
     windows
+}
+
+fn missing(part: &str) -> CheckpointError {
+    CheckpointError::Missing {
+        part: part.to_owned(),
+    }
 }
 
 fn layer_of(set: &RuleSet, unit: Unit) -> Option<u8> {

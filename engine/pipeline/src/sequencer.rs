@@ -181,6 +181,7 @@ impl Sequencer {
                 watermark: stamp.watermark,
                 sequence,
                 raised_by: None,
+                stands_for: None,
             });
         }
         let last = inputs

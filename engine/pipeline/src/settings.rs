@@ -1,6 +1,7 @@
 //! What evaluation is told besides its rules.
 
 use larum_event::{RuleSetActivated, Span, limits};
+use larum_tree::ForestLimits;
 
 /// Every setting that evaluation reads; written into the log with the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Settings {
     pub keys_per_rule: usize,
     /// Shards of each window. Does not change any answer.
     pub shards: usize,
+    /// How much the trees that rules ask may hold.
+    pub trees: ForestLimits,
 }
 
 impl Default for Settings {
@@ -22,6 +25,7 @@ impl Default for Settings {
             lateness: Span::ZERO,
             keys_per_rule: limits::KEYS_PER_RULE,
             shards: 1,
+            trees: ForestLimits::default(),
         }
     }
 }
@@ -34,6 +38,7 @@ impl Settings {
             lateness: activated.lateness,
             keys_per_rule: usize::try_from(activated.keys_per_rule).unwrap_or(usize::MAX),
             shards,
+            trees: ForestLimits::default(),
         }
     }
 }

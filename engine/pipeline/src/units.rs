@@ -104,7 +104,7 @@ impl Matched {
 }
 
 /// Matches `items` against the rules of `layer` without those `left_out`; what comes out is in the order of
-/// items, and of rules for each.
+/// items, and of rules for each. Rules ask the trees that the matcher was told of, as of each item's position.
 pub fn match_items(
     matcher: &mut Matcher,
     layer: u8,
@@ -116,6 +116,7 @@ pub fn match_items(
     let mut failed: Vec<RuleFault> = Vec::new();
     for (item, number) in items.iter().zip(0..) {
         matcher.leave_out(left_out.of(&item.event.envelope().tenant));
+        matcher.stand_at(item.place.position, item.stands_for.as_ref());
         matcher.matches(layer, &item.event, &mut found, &mut failed);
         for found in found.drain(..) {
             matched.matches.push(match_of(item, found));

@@ -2,6 +2,8 @@
 
 mod foreign;
 
+mod kept;
+
 mod links;
 
 mod programs;
@@ -330,6 +332,7 @@ impl Loader {
         if !has_error(&self.problems) {
             self.order(files);
             links = self.links_of_set(files);
+            self.kept(&links, files);
             self.except(files);
             self.seal_correlations();
         }

@@ -182,28 +182,12 @@ impl Rule {
         }
     }
 
-    /// What `event` has for each member of the group key; `None` where nothing can be grouped by.
-    pub fn key_values(&self, event: &Event) -> Vec<(&KeyPart, Option<KeyValue>)> {
-        let parts = self.group_by.iter();
-        parts
-            .map(|part| (part, event_key(event, &part.path)))
-            .collect()
-    }
-
-    /// What `event` has for each member of the group key where events of `step` have it, each with its path.
-    pub fn step_key_values<'r>(
-        &'r self,
-        step: &'r RuleStep,
-        event: &Event,
-    ) -> Vec<(&'r str, Option<KeyValue>)> {
+    /// The paths that the members of the group key are read from in events of `step`.
+    pub fn key_paths<'r>(&'r self, step: &'r RuleStep) -> Vec<&'r str> {
         if step.key_paths.is_empty() {
-            let values = self.key_values(event).into_iter();
-            return values.map(|(part, value)| (&*part.path, value)).collect();
+            return self.group_by.iter().map(|part| &*part.path).collect();
         }
-        let paths = step.key_paths.iter();
-        paths
-            .map(|path| (&**path, event_key(event, path)))
-            .collect()
+        step.key_paths.iter().map(|path| &**path).collect()
     }
 
     /// A group of this rule, by name of its members.
@@ -216,7 +200,8 @@ impl Rule {
     }
 }
 
-fn event_key(event: &Event, path: &str) -> Option<KeyValue> {
+/// What an event has at a path, if it can be grouped by.
+pub(crate) fn event_key(event: &Event, path: &str) -> Option<KeyValue> {
     let value = match FieldRef::parse(path).ok()? {
         FieldRef::Member(member) => member.of(event),
         FieldRef::Path(path) => event.field(&path),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use larum_event::{
-    Channel, Event, EventId, Fill, Reason, Rejection, Source, Span, TenantId, limits,
+    Channel, Event, EventId, Fill, Reason, Rejection, Source, Span, TenantId, Timestamp, limits,
 };
 use larum_log::{Appended, EventPage, EventQuery};
 use larum_tree::{TreeQuery, TreeView};
@@ -238,6 +238,11 @@ impl Engine {
             events: subscribed.events,
             gauges: Arc::clone(&self.0.gauges),
         })
+    }
+
+    /// The time it is here; what a search such as `last:1h` counts from.
+    pub fn now(&self) -> Timestamp {
+        self.0.supervision.clock.now()
     }
 
     /// Finds stored events.

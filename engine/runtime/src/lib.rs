@@ -68,6 +68,7 @@ pub use larum_tree::{
 };
 pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
 pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};
+pub use sequencing::activate_in_replay;
 pub use trees::{
     AsOf, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate, TreeWatch,
 };

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use actix::Message;
-use larum_event::{EpochCommit, Event, Match, Position, Record, RecordBody, Span, Timestamp};
+use larum_event::{
+    EpochCommit, Event, Kinship, Match, Position, Record, RecordBody, Span, Timestamp,
+};
 use larum_log::{Appended, LogError, Part};
 use larum_pipeline::{Item, LeftOut, Matched, WatermarkStep, WindowAnswer};
 use larum_window::Window;
@@ -72,7 +74,6 @@ pub struct Grown {
 pub type MatchBatch = Batch<Item, MatchHead>;
 
 /// What is said of items for a matcher.
-#[derive(Debug)]
 pub struct MatchHead {
     /// Whose rules to match.
     pub layer: u8,
@@ -80,6 +81,8 @@ pub struct MatchHead {
     pub range: std::ops::Range<usize>,
     /// Rules that need not be asked.
     pub left_out: Arc<LeftOut>,
+    /// The trees that rules ask, which have taken in the items and stand still until all are matched.
+    pub trees: Option<Arc<dyn Kinship>>,
     /// The answer.
     pub reply: Reply<Matched>,
 }

@@ -10,6 +10,7 @@ mod checkpoint;
 mod commit;
 mod core;
 mod detach;
+mod kinship;
 mod lost;
 mod pool;
 mod recover;
@@ -21,5 +22,6 @@ mod trees;
 
 pub(crate) use base::FOREST_PART;
 pub(crate) use core::{Core, EpochError, Parts, most_records};
+pub use kinship::activate as activate_in_replay;
 pub(crate) use tail::{Next, Tail};
 pub(crate) use threads::Threads;

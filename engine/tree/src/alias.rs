@@ -3,13 +3,13 @@
 //! A node has its alias from the time at which it begins until another one begins with it. Who names a parent
 //! by alias means the one that had it at that time.
 
-use hashbrown::HashTable;
 use larum_event::Timestamp;
 use petgraph::stable_graph::NodeIndex;
 use serde::{Deserialize, Serialize};
 
 use crate::hashing::Hashing;
 use crate::node::Class;
+use crate::table::Table;
 
 /// Most nodes that had, and most that name, one alias; beyond it the alias says nothing of the others.
 const MOST: usize = 10_000;
@@ -45,7 +45,7 @@ impl Alias {
 pub(crate) struct Aliases {
     slots: Vec<Option<Alias>>,
     free: Vec<AliasIndex>,
-    by_text: HashTable<AliasIndex>,
+    by_text: Table<AliasIndex>,
     hashing: Hashing,
 }
 
@@ -56,7 +56,7 @@ impl Aliases {
 
     /// All of them, in no particular order.
     pub(crate) fn all(&self) -> impl Iterator<Item = AliasIndex> {
-        self.by_text.iter().copied()
+        self.by_text.all()
     }
 
     fn get_mut(&mut self, index: AliasIndex) -> Option<&mut Alias> {
@@ -66,15 +66,12 @@ impl Aliases {
     /// The alias with a text, made if it is new.
     pub(crate) fn named(&mut self, class: Class, text: &str) -> AliasIndex {
         let hash = self.hashing.of_pair(class.0, text);
-        let slots = &self.slots;
-        let is_it = |index: &AliasIndex| {
-            slots
-                .get(index.0 as usize)
-                .and_then(Option::as_ref)
+        let found = self.by_text.find(hash, |index| {
+            self.get(index)
                 .is_some_and(|alias| alias.class == class && *alias.text == *text)
-        };
-        if let Some(found) = self.by_text.find(hash, is_it) {
-            return *found;
+        });
+        if let Some(found) = found {
+            return found;
         }
         let alias = Alias {
             class,
@@ -89,9 +86,7 @@ impl Aliases {
         if let Some(slot) = self.slots.get_mut(index.0 as usize) {
             *slot = Some(alias);
         }
-        let (slots, hashing) = (&self.slots, &self.hashing);
-        self.by_text
-            .insert_unique(hash, index, |index| hash_at(slots, hashing, *index));
+        self.by_text.add(hash, index);
         index
     }
 
@@ -160,9 +155,7 @@ impl Aliases {
             return;
         }
         let hash = self.hashing.of_pair(alias.class.0, &alias.text);
-        if let Ok(found) = self.by_text.find_entry(hash, |other| *other == index) {
-            found.remove();
-        }
+        self.by_text.remove(hash, index);
         if let Some(slot) = self.slots.get_mut(index.0 as usize) {
             *slot = None;
             self.free.push(index);
@@ -176,9 +169,4 @@ fn insert(list: &mut Vec<(Timestamp, NodeIndex)>, item: (Timestamp, NodeIndex)) 
     }
     let place = list.partition_point(|known| known.0 <= item.0);
     list.insert(place, item);
-}
-
-fn hash_at(slots: &[Option<Alias>], hashing: &Hashing, index: AliasIndex) -> u64 {
-    let alias = slots.get(index.0 as usize).and_then(Option::as_ref);
-    alias.map_or(0, |alias| hashing.of_pair(alias.class.0, &alias.text))
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use larum_event::{Position, TenantId};
 
+use crate::error::AskError;
 use crate::forest::Forest;
 use crate::gather::Viewer;
 use crate::grove::Grove;
 use crate::incident::{IncidentId, IncidentQuery, IncidentSummary};
 use crate::members::TreeId;
+use crate::query::TreeQuery;
+use crate::select::select;
 use crate::view::TreeView;
 
 impl Forest {
@@ -23,6 +26,19 @@ impl Forest {
             tenant,
         };
         viewer.view(&grove.summit(node)?)
+    }
+
+    /// What is asked of the tree that holds [`TreeQuery::id`]. [`TreeQuery::as_of`] is the caller's part: a forest knows
+    /// trees as they are.
+    ///
+    /// # Errors
+    /// There is no such tree, the other end of a path is in another one, or the cursor is another question's.
+    pub fn query(&self, tenant: &TenantId, query: &TreeQuery) -> Result<TreeView, AskError> {
+        let no_tree = || AskError::NoTree {
+            id: query.id.clone(),
+        };
+        let whole = self.tree(tenant, &query.id).ok_or_else(no_tree)?;
+        select(&whole, query)
     }
 
     /// The ids from the node that holds `id` up to the root of its tree.

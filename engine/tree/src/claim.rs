@@ -40,12 +40,15 @@ impl UpClaim {
 }
 
 impl Entries {
-    /// Which of two events holds against the other: by time, then by id.
+    /// Which of two events holds against the other: by time, then by id, then by source.
     pub(crate) fn compare(&self, one: EntryIndex, other: EntryIndex) -> Ordering {
         if one == other {
             return Ordering::Equal;
         }
-        let rank = |index| self.get(index).map(|entry| (entry.time, &entry.id));
+        let rank = |index| {
+            let entry = self.get(index)?;
+            Some((entry.time, &entry.id, &entry.source))
+        };
         rank(one).cmp(&rank(other))
     }
 }

@@ -1,11 +1,11 @@
 //! An event as the trees remember it, and the store of all of a tenant's.
 
-use hashbrown::HashTable;
 use larum_event::{Event, EventId, EventType, Position, Severity, Source, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde::{Deserialize, Serialize};
 
 use crate::hashing::{Hashing, Shared};
+use crate::table::Table;
 
 /// The place of an entry in [`Entries`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub(crate) struct Entry {
 pub(crate) struct Entries {
     slots: Vec<Option<Entry>>,
     free: Vec<EntryIndex>,
-    by_id: HashTable<EntryIndex>,
+    by_id: Table<EntryIndex>,
     hashing: Hashing,
     types: Shared<EventType>,
     sources: Shared<Source>,
@@ -66,8 +66,8 @@ impl Entries {
     /// The events with an id; more than one when sources share it.
     pub(crate) fn with_id(&self, id: &str) -> impl Iterator<Item = EntryIndex> {
         let hash = self.hashing.of(id);
-        let same = self.by_id.iter_hash(hash);
-        same.copied().filter(move |index| {
+        let same = self.by_id.all_of(hash);
+        same.filter(move |index| {
             self.get(*index)
                 .is_some_and(|entry| entry.id.as_str() == id)
         })
@@ -101,9 +101,7 @@ impl Entries {
         if let Some(slot) = self.slots.get_mut(index.0 as usize) {
             *slot = Some(entry);
         }
-        let (slots, hashing) = (&self.slots, &self.hashing);
-        self.by_id
-            .insert_unique(hash, index, |index| hash_at(slots, hashing, *index));
+        self.by_id.add(hash, index);
         index
     }
 
@@ -111,9 +109,7 @@ impl Entries {
     pub(crate) fn hide(&mut self, index: EntryIndex) {
         let Some(entry) = self.get(index) else { return };
         let hash = self.hashing.of(entry.id.as_str());
-        if let Ok(found) = self.by_id.find_entry(hash, |other| *other == index) {
-            found.remove();
-        }
+        self.by_id.remove(hash, index);
     }
 
     /// Lets go of an event that hangs nowhere and claims nothing.
@@ -130,9 +126,4 @@ impl Entries {
             self.free.push(index);
         }
     }
-}
-
-fn hash_at(slots: &[Option<Entry>], hashing: &Hashing, index: EntryIndex) -> u64 {
-    let entry = slots.get(index.0 as usize).and_then(Option::as_ref);
-    entry.map_or(0, |entry| hashing.of(entry.id.as_str()))
 }

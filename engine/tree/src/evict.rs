@@ -1,6 +1,6 @@
 //! Trees that have to make room.
 
-use larum_event::{Position, TenantId, Timestamp};
+use larum_event::{TenantId, Timestamp};
 use petgraph::Direction::Incoming;
 use petgraph::stable_graph::NodeIndex;
 use petgraph::visit::EdgeRef;
@@ -32,7 +32,7 @@ impl Grove {
         let nodes: Vec<_> = self.members(number).collect();
         self.families.remove(number);
         for node in nodes {
-            self.fell(node, facts.position);
+            self.fell(node);
         }
     }
 
@@ -77,7 +77,7 @@ impl Grove {
 
     /// Takes a node out of everything that finds it. While a batch goes on it stays in the graph, for those who ask
     /// how things stood with an earlier event.
-    fn fell(&mut self, node: NodeIndex, position: Position) {
+    fn fell(&mut self, node: NodeIndex) {
         self.forget_causes(node);
         self.forget_name(node);
         let ties = self.graph.edges_directed(node, Incoming);
@@ -97,12 +97,7 @@ impl Grove {
         let entries: Vec<_> = self.hung.list(head).collect();
         self.hung.clear(head);
         for entry in entries {
-            if self.overlay.on
-                && let Some(found) = self.entries.get(entry)
-            {
-                let went = (position, found.main);
-                self.overlay.buried_events.insert(found.id.clone(), went);
-            }
+            self.remember_event(entry);
             self.unhang(entry);
         }
         if let Some((own, upper)) = aliases {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use larum_event::{Alert, Event, Joins, Position, TenantId};
 
+use petgraph::stable_graph::NodeIndex;
+
 use crate::node::Class;
 use crate::ways;
 
@@ -94,18 +96,38 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// The names in it, its own first, each once.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &Naming<'a>> {
+    /// The names in it: its own, its parent's, its root's; each once.
+    pub(crate) fn names(&self) -> [Option<&Naming<'a>>; 3] {
         let own = &self.own;
-        let parent = self
-            .parent
+        let parent = self.parent.as_ref().filter(|it| it.name != own.name);
+        let root = self
+            .root
             .as_ref()
-            .filter(move |parent| parent.name != own.name);
-        let root = self.root.as_ref().filter(move |root| {
-            root.name != own.name && parent.is_none_or(|parent| parent.name != root.name)
-        });
-        std::iter::once(own).chain(parent).chain(root)
+            .filter(|it| it.name != own.name && parent.is_none_or(|parent| parent.name != it.name));
+        [Some(own), parent, root]
     }
+
+    /// Its nodes, given those of [`Group::names`].
+    pub(crate) fn in_place(&self, [own, above, root]: [Option<NodeIndex>; 3]) -> Option<Named> {
+        let root = root.or_else(|| {
+            let name = &self.root.as_ref()?.name;
+            if *name == self.own.name { own } else { above }
+        });
+        Some(Named {
+            own: own?,
+            parent: above,
+            root,
+        })
+    }
+}
+
+/// The nodes that a group names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named {
+    pub(crate) own: NodeIndex,
+    /// Another one than its own.
+    pub(crate) parent: Option<NodeIndex>,
+    pub(crate) root: Option<NodeIndex>,
 }
 
 /// The ids of a W3C `traceparent`: <https://www.w3.org/TR/trace-context/#traceparent-header>.

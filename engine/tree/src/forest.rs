@@ -213,7 +213,9 @@ impl Forest {
         let (groups, trace, _) = self.named_by(event, alert.as_ref());
         let mut names: Vec<Arc<str>> = Vec::new();
         let owns = groups.iter().map(|group| &group.own);
-        let others = groups.iter().flat_map(Group::names);
+        let others = groups
+            .iter()
+            .flat_map(|group| group.names().into_iter().flatten());
         for naming in owns.chain(others) {
             let name: Arc<str> = naming.name.as_ref().into();
             if !names.contains(&name) {

@@ -11,7 +11,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
 use larum_event::{EventId, Position};
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
@@ -28,12 +27,13 @@ use crate::members::{TreeId, TreeMembers, key_hash};
 use crate::node::{Class, Node};
 use crate::overlay::Overlay;
 use crate::report::TreeReport;
+use crate::table::Table;
 use crate::tie::Tie;
 
 #[derive(Debug, Default)]
 pub(crate) struct Grove {
     pub(crate) graph: StableDiGraph<Node, Tie>,
-    names: HashTable<NodeIndex>,
+    names: Table<NodeIndex>,
     hashing: Hashing,
     pub(crate) entries: Entries,
     pub(crate) hung: Hung,
@@ -81,16 +81,15 @@ impl Grove {
     /// The node of a name.
     pub(crate) fn named(&self, class: Class, name: &str) -> Option<NodeIndex> {
         let hash = self.hashing.of_pair(class.0, name);
-        let is_it = |node: &NodeIndex| {
-            self.node(*node)
+        self.names.find(hash, |node| {
+            self.node(node)
                 .is_some_and(|node| node.class == class && *node.name == *name)
-        };
-        self.names.find(hash, is_it).copied()
+        })
     }
 
     /// All nodes, in no particular order.
     pub(crate) fn all_nodes(&self) -> impl Iterator<Item = NodeIndex> {
-        self.names.iter().copied()
+        self.names.all()
     }
 
     /// Whether a node of that name has spoken for itself.
@@ -138,6 +137,10 @@ impl Grove {
             }
         }
         if let Some(main) = main {
+            if self.overlay.on && facts.alert.is_none() {
+                let placed = (facts.event.envelope().id.clone(), main);
+                self.overlay.placed.insert(facts.position, placed);
+            }
             self.note_entities(main, facts);
             self.resolve_awaited(main, &mut taking);
         }
@@ -195,21 +198,31 @@ impl Grove {
                 event: facts.event.envelope().id.clone(),
             });
         }
-        let (family, together) = self.family_for(group, taking)?;
-        let mut nodes = [None; 3];
-        for (slot, naming) in nodes.iter_mut().zip(group.names()) {
-            *slot = Some(self.node_named(group.class, naming, family, facts.position));
-        }
-        let own = nodes.first().copied().flatten()?;
+        let names = group.names();
+        let known = names.map(|naming| self.named(group.class, &naming?.name));
+        let (family, together) = self.family_for(group, known, taking)?;
         self.families.touch(family);
-        if !taking.is_known && self.hang(own, taking).is_none() {
-            return Some(own);
+        let mut nodes = known;
+        for (node, naming) in nodes.iter_mut().zip(names) {
+            if let Some(naming) = naming.filter(|_| node.is_none()) {
+                let new = Node::named(
+                    naming.name.as_ref().into(),
+                    group.class,
+                    naming.way,
+                    facts.position,
+                );
+                *node = Some(self.plant(new, family));
+            }
         }
-        self.settle(own, group, taking);
+        let named = group.in_place(nodes)?;
+        if !taking.is_known && self.hang(named.own, taking).is_none() {
+            return Some(named.own);
+        }
+        self.settle(&named, group, taking);
         // A circle can only close among nodes that hung together before.
-        self.follow_claims(own, together, taking);
-        self.settle_above(own, group, together, taking);
-        Some(own)
+        self.follow_claims(named.own, together, taking);
+        self.settle_above(&named, group, together, taking);
+        Some(named.own)
     }
 
     /// The family of everything that a group names, made one, and whether those that were there before were
@@ -217,23 +230,21 @@ impl Grove {
     fn family_for(
         &mut self,
         group: &Group<'_>,
+        nodes: [Option<NodeIndex>; 3],
         taking: &mut Taking<'_, '_>,
     ) -> Option<(u32, bool)> {
-        let mut newcomers = 0;
+        let named = group.names().iter().flatten().count();
+        let newcomers = named - nodes.iter().flatten().count();
         let (mut joined, mut known) = ([None; 3], 0_usize);
         let mut total = 0;
-        for naming in group.names() {
-            let node = self.named(group.class, &naming.name);
-            let Some(family) = node.and_then(|node| Some(self.node(node)?.family)) else {
-                newcomers += 1;
-                continue;
-            };
+        let families = nodes.map(|node| Some(self.node(node?)?.family));
+        for (slot, family) in families.into_iter().flatten().enumerate() {
             if joined.contains(&Some(family)) {
                 known += 1;
                 continue;
             }
             total += self.families.get(family).map_or(0, |family| family.size);
-            if let Some(slot) = joined.iter_mut().find(|slot| slot.is_none()) {
+            if let Some(slot) = joined.get_mut(slot) {
                 *slot = Some(family);
             }
         }
@@ -334,9 +345,7 @@ impl Grove {
             }
             family.size += 1;
         }
-        let (graph, hashing) = (&self.graph, &self.hashing);
-        self.names
-            .insert_unique(hash, index, |node| hash_at(graph, hashing, *node));
+        self.names.add(hash, index);
         index
     }
 
@@ -359,8 +368,11 @@ impl Grove {
         let most = taking.limits.events_per_node.max(1);
         let found = self.graph.node_weight_mut(node)?;
         if taking.facts.alert.is_none() {
-            found.first = found.first.min(time);
-            let family = found.family;
+            let (before, family) = (found.first, found.family);
+            found.first = before.min(time);
+            if time < before {
+                self.remember_first(node, before);
+            }
             if let Some(family) = self.families.get_mut(family) {
                 family.events += 1;
             }
@@ -379,6 +391,7 @@ impl Grove {
             }
             head = self.hung.take_out(head, latest);
             counted -= 1;
+            self.remember_event(latest);
             self.unhang(latest);
             self.node_mut(node)?.more().latest = None;
         }
@@ -450,13 +463,6 @@ impl Grove {
             return;
         };
         let hash = self.hashing.of_pair(found.class.0, &found.name);
-        if let Ok(found) = self.names.find_entry(hash, |other| *other == node) {
-            found.remove();
-        }
+        self.names.remove(hash, node);
     }
-}
-
-fn hash_at(graph: &StableDiGraph<Node, Tie>, hashing: &Hashing, node: NodeIndex) -> u64 {
-    let node = graph.node_weight(node);
-    node.map_or(0, |node| hashing.of_pair(node.class.0, &node.name))
 }

@@ -23,6 +23,8 @@ impl Kinship for Forest {
         let Some(mut node) = grove.node_at(event, at) else {
             return Climbed::NoTree;
         };
+        // A circle is cut where the root stands.
+        let top = grove.summit_at(node, at).map(|summit| summit.top);
         for _ in 0..=limits::ANCESTORS {
             let Some(kin) = self.kin(grove, node, at) else {
                 return Climbed::Top;
@@ -30,7 +32,7 @@ impl Kinship for Forest {
             if visit(&kin) == Enough::Yes {
                 return Climbed::Stopped;
             }
-            match grove.up_at(node, at) {
+            match grove.up_at(node, at).filter(|_| top != Some(node)) {
                 Some(above) => node = above,
                 None => return Climbed::Top,
             }
@@ -50,7 +52,7 @@ impl Forest {
             stage: known.stage,
             tags: known.tags,
             kept: known.kept,
-            first: grove.first_at(found, at),
+            first: grove.first_at(node, at),
         })
     }
 
@@ -69,33 +71,35 @@ impl Grove {
     fn node_at(&self, event: &Event, at: Position) -> Option<NodeIndex> {
         let envelope = event.envelope();
         let cause = envelope.causation_id.as_ref();
-        self.place_at(&envelope.id, at)
+        let own = self.overlay.placed.get(&at);
+        let own = own.filter(|(id, _)| *id == envelope.id);
+        own.map(|(_, node)| *node)
+            .or_else(|| self.place_at(&envelope.id, at))
             .or_else(|| self.place_at(cause?, at))
     }
 
     fn place_at(&self, event: &EventId, at: Position) -> Option<NodeIndex> {
-        let gone = self.overlay.buried_events.get(event);
-        let gone = gone.filter(|(went, _)| *went > at);
-        gone.map(|(_, node)| *node).or_else(|| {
-            let known = self.entries.with_id(event.as_str());
-            let known = known.filter_map(|entry| {
-                let entry = self.entries.get(entry)?;
-                let node = self.node(entry.main)?;
-                (entry.position <= at && !entry.alert).then_some((&node.name, entry.main))
-            });
-            known.min().map(|(_, node)| node)
-        })
+        let gone = self.overlay.buried_events.get(event).into_iter().flatten();
+        let gone = gone.filter(|buried| buried.came <= at && at < buried.went);
+        let gone = gone.map(|buried| buried.node);
+        let known = self.entries.with_id(event.as_str()).filter_map(|entry| {
+            let entry = self.entries.get(entry)?;
+            (entry.position <= at && !entry.alert).then_some(entry.main)
+        });
+        // Sources may share an id.
+        let named = gone.chain(known);
+        let named = named.filter_map(|node| Some((&self.node(node)?.name, node)));
+        named.min().map(|(_, node)| node)
     }
 
     /// Time of the first event of a node, of those up to a position of this batch.
-    fn first_at(&self, node: &Node, at: Position) -> Option<Timestamp> {
-        if self.current <= at {
-            return (node.first != Timestamp::MAX).then_some(node.first);
-        }
-        let hung = self.hung.list(node.hung).filter_map(|entry| {
-            let entry = self.entries.get(entry)?;
-            (entry.position <= at && !entry.alert).then_some(entry.time)
-        });
-        hung.min()
+    fn first_at(&self, node: NodeIndex, at: Position) -> Option<Timestamp> {
+        let changes = self.overlay.firsts.get(&node).into_iter().flatten();
+        let mut later = changes.filter(|(position, _)| *position > at);
+        let first = match later.next() {
+            Some((_, before)) => *before,
+            None => self.node(node)?.first,
+        };
+        (first != Timestamp::MAX).then_some(first)
     }
 }

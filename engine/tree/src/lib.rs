@@ -10,6 +10,8 @@
 
 mod hashing;
 
+mod table;
+
 mod entry;
 
 mod claim;
@@ -19,6 +21,8 @@ mod node;
 mod ways;
 
 mod facts;
+
+mod form;
 
 mod links;
 

@@ -12,6 +12,7 @@ use larum_event::{
 };
 
 use crate::facts::{Group, Naming};
+use crate::form::{says_nothing, written};
 use crate::node::Class;
 use crate::ways::{Way, Ways};
 
@@ -289,25 +290,13 @@ fn part<'v>(found: &'v [Option<Value<'_>>], slot: Slot) -> Option<Cow<'v, str>> 
         Value::Float(number) => Cow::Owned(number.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
-    // What some producers write where they have nothing.
-    if text.is_empty() || text == "-" || text.len() > limits::CORRELATION_ID_BYTES {
+    if says_nothing(&text) || text.len() > limits::CORRELATION_ID_BYTES {
         return None;
     }
     if text.chars().any(char::is_control) {
         return None;
     }
-    Some(match slot.form {
-        PartForm::AsIs => text,
-        PartForm::Lower => Cow::Owned(text.to_lowercase()),
-        PartForm::ShortHost => {
-            let short = text.split('.').next().unwrap_or_default();
-            Cow::Owned(short.to_lowercase())
-        }
-        PartForm::Number => match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
-            Some(hex) => Cow::Owned(u64::from_str_radix(hex, 16).ok()?.to_string()),
-            None => text,
-        },
-    })
+    written(text, slot.form)
 }
 
 /// A node's id: the link's name, a colon, and scope and id joined by slashes.

@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{EventId, Position};
+use larum_event::{EventId, Position, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
+use crate::entry::EntryIndex;
 use crate::grove::Grove;
 use crate::node::Reason;
 
@@ -22,8 +23,20 @@ pub(crate) struct Overlay {
     pub(crate) known: HashMap<NodeIndex, Vec<(Position, Known)>>,
     /// Nodes that went with a position, still in the graph.
     pub(crate) buried: Vec<NodeIndex>,
-    /// Where events hung that went with a position.
-    pub(crate) buried_events: HashMap<EventId, (Position, NodeIndex)>,
+    /// Where events hung that went with an event of the batch, oldest first.
+    pub(crate) buried_events: HashMap<EventId, Vec<Buried>>,
+    /// When nodes had been seen first before a position.
+    pub(crate) firsts: HashMap<NodeIndex, Vec<(Position, Timestamp)>>,
+    /// The events of the batch and the nodes that they name first, also of those that only count there.
+    pub(crate) placed: HashMap<Position, (EventId, NodeIndex)>,
+}
+
+/// Where an event hung, and of which positions.
+#[derive(Debug)]
+pub(crate) struct Buried {
+    pub(crate) came: Position,
+    pub(crate) went: Position,
+    pub(crate) node: NodeIndex,
 }
 
 /// The position of an event that moved a node, and where the node stood before.
@@ -72,6 +85,31 @@ impl Grove {
             .entry(node)
             .or_default()
             .push((self.current, up));
+    }
+
+    /// Keeps where an event hung that goes with the current one.
+    pub(crate) fn remember_event(&mut self, entry: EntryIndex) {
+        let Some(found) = self.entries.get(entry).filter(|_| self.overlay.on) else {
+            return;
+        };
+        if found.alert {
+            return;
+        }
+        let buried = Buried {
+            came: found.position,
+            went: self.current,
+            node: found.main,
+        };
+        let known = self.overlay.buried_events.entry(found.id.clone());
+        known.or_default().push(buried);
+    }
+
+    /// Keeps when a node was seen first before the current event.
+    pub(crate) fn remember_first(&mut self, node: NodeIndex, first: Timestamp) {
+        if self.overlay.on {
+            let known = self.overlay.firsts.entry(node).or_default();
+            known.push((self.current, first));
+        }
     }
 
     /// What is known of a node now.

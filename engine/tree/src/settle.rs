@@ -8,7 +8,7 @@ use petgraph::stable_graph::NodeIndex;
 
 use crate::claim::UpClaim;
 use crate::entry::EntryIndex;
-use crate::facts::{Group, Naming};
+use crate::facts::{Group, Named, Naming};
 use crate::grove::{Grove, Taking};
 use crate::node::{Class, Details, Node, Raised, Said, UpperAlias};
 use crate::tie::{Tie, TieKind};
@@ -25,20 +25,14 @@ pub(crate) enum Slot {
 
 impl Grove {
     /// Takes in what an event says of its own node. A node is never its own parent.
-    pub(crate) fn settle(
-        &mut self,
-        own: NodeIndex,
-        group: &Group<'_>,
-        taking: &mut Taking<'_, '_>,
-    ) {
-        let by = taking.entry;
-        let named = |grove: &Self, naming: &Option<Naming<'_>>| {
-            let naming = naming.as_ref()?;
-            let node = grove.named(group.class, &naming.name)?;
-            Some(UpClaim::new(by, node, naming.way))
+    pub(crate) fn settle(&mut self, named: &Named, group: &Group<'_>, taking: &mut Taking<'_, '_>) {
+        let own = named.own;
+        let claim = |node: Option<NodeIndex>, naming: &Option<Naming<'_>>| {
+            let way = naming.as_ref()?.way;
+            Some(UpClaim::new(taking.entry, node?, way))
         };
-        let parent = named(self, &group.parent).filter(|up| up.node() != Some(own));
-        let root = named(self, &group.root);
+        let parent = claim(named.parent, &group.parent);
+        let root = claim(named.root, &group.root);
         if taking.facts.alert.is_some() {
             // What the engine says of itself never counts against what events say.
             let cause = parent.or(root.filter(|up| up.node() != Some(own)));
@@ -68,7 +62,7 @@ impl Grove {
     /// Takes in what an event says of the nodes above its own.
     pub(crate) fn settle_above(
         &mut self,
-        own: NodeIndex,
+        named: &Named,
         group: &Group<'_>,
         together: bool,
         taking: &mut Taking<'_, '_>,
@@ -77,11 +71,7 @@ impl Grove {
             return;
         }
         let by = taking.entry;
-        let find = |grove: &Self, naming: &Option<Naming<'_>>| {
-            grove.named(group.class, &naming.as_ref()?.name)
-        };
-        let parent = find(self, &group.parent).filter(|parent| *parent != own);
-        let root = find(self, &group.root);
+        let Named { own, parent, root } = *named;
         if let (Some(parent), Some(root)) = (parent, root) {
             let way = group.root.as_ref().map_or(0, |root| root.way);
             self.claim(parent, Slot::Inferred, UpClaim::new(by, root, way));
@@ -124,8 +114,7 @@ impl Grove {
         }
     }
 
-    /// Lets a claim hold if it is earlier than what holds. Of two claims of events that are equal in time and id,
-    /// as of two sources that share an id, that with the smaller name holds.
+    /// Lets a claim hold if it is earlier than what holds. Of two claims of one event, that with the smaller name holds.
     pub(crate) fn claim(&mut self, node: NodeIndex, slot: Slot, new: UpClaim) {
         let Some(found) = self.node(node) else { return };
         let held = match slot {

@@ -7,6 +7,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use larum_engine::Finding;
 use larum_event::Reason;
+use larum_event::search::InvalidSearch;
 use serde::Serialize;
 
 /// Why a request was not done.
@@ -14,6 +15,8 @@ use serde::Serialize;
 pub(crate) struct Problem {
     status: StatusCode,
     explanation: Explanation,
+    /// Where in a text the mistake is.
+    position: Option<Position>,
     /// What is wrong with rules, one by one.
     findings: Box<[Finding]>,
     retry_after_seconds: Option<u64>,
@@ -32,9 +35,24 @@ pub(crate) struct Explanation {
     pub(crate) help: Option<String>,
 }
 
+/// A place in a text, in characters from 1. Small, as everything in a [`Problem`]: searches are short.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Position {
+    column: u16,
+    length: u16,
+}
+
+#[derive(Serialize)]
+struct Placed<'a> {
+    #[serde(flatten)]
+    explanation: &'a Explanation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
-    error: &'a Explanation,
+    error: Placed<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     findings: &'a [Finding],
 }
@@ -48,6 +66,7 @@ impl Problem {
                 message: message.into(),
                 help: None,
             },
+            position: None,
             findings: Box::default(),
             retry_after_seconds: None,
             allow: None,
@@ -57,6 +76,18 @@ impl Problem {
     /// The request says something that cannot be meant.
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// The text that should be a search is none.
+    pub(crate) fn bad_search(error: InvalidSearch) -> Self {
+        let position = Position {
+            column: u16::try_from(error.column()).unwrap_or(u16::MAX),
+            length: u16::try_from(error.width()).unwrap_or(u16::MAX),
+        };
+        let mut problem = Self::bad_request("bad_search", error.message);
+        problem.explanation.help = error.help;
+        problem.position = Some(position);
+        problem
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -116,7 +147,10 @@ impl ResponseError for Problem {
             response.insert_header((header::UPGRADE, "websocket"));
         }
         response.json(Body {
-            error: &self.explanation,
+            error: Placed {
+                explanation: &self.explanation,
+                position: self.position,
+            },
             findings: &self.findings,
         })
     }

@@ -1,4 +1,4 @@
-//! `GET /v1/events` and `GET /v1/alerts`: what the log holds, by filter and page by page.
+//! `GET /v1/events` and `GET /v1/alerts`: what the log holds, by search and filter and page by page.
 //!
 //! Events are handed out byte for byte as they are stored.
 
@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use larum_engine::{EventPage, EventQuery, Kinds, Order, QueryError, SeverityFilter};
+use larum_event::search::Search;
 use larum_event::{RuleId, Severity, TenantId, Timestamp, TopicPattern, limits};
 
 use crate::door::Door;
@@ -13,6 +14,7 @@ use crate::params::{Params, bad_parameter};
 use crate::problem::Problem;
 
 const OF_EVENTS: &[&str] = &[
+    "q",
     "kind",
     "type",
     "topic",
@@ -30,6 +32,7 @@ const OF_EVENTS: &[&str] = &[
     "cursor",
 ];
 const OF_ALERTS: &[&str] = &[
+    "q",
     "rule",
     "topic",
     "severity",
@@ -53,7 +56,7 @@ pub(crate) async fn events(
     door: web::Data<Door>,
 ) -> Result<HttpResponse, Problem> {
     let params = Params::read(request.query_string(), OF_EVENTS)?;
-    let mut query = common(&params)?;
+    let mut query = common(&params, &door)?;
     query.kinds = params
         .choice(
             "kind",
@@ -75,7 +78,7 @@ pub(crate) async fn alerts(
     door: web::Data<Door>,
 ) -> Result<HttpResponse, Problem> {
     let params = Params::read(request.query_string(), OF_ALERTS)?;
-    let mut query = common(&params)?;
+    let mut query = common(&params, &door)?;
     query.kinds = Kinds::Alerts;
     query.rule = params
         .read_with("rule", |text| RuleId::new(text))?
@@ -83,7 +86,7 @@ pub(crate) async fn alerts(
     search(&request, &door, query).await
 }
 
-fn common(params: &Params) -> Result<EventQuery, Problem> {
+fn common(params: &Params, door: &Door) -> Result<EventQuery, Problem> {
     let severity = match (
         params.parse::<Severity>("severity")?,
         params.parse::<Severity>("minSeverity")?,
@@ -108,7 +111,15 @@ fn common(params: &Params) -> Result<EventQuery, Problem> {
             format!("{from} is later than to, {to}"),
         ));
     }
+    let search = match params.one("q")? {
+        Some(text) => {
+            let search = Search::parse(text, door.engine.now());
+            Some(search.map_err(Problem::bad_search)?)
+        }
+        None => None,
+    };
     Ok(EventQuery {
+        search,
         tenant: params.read_with("tenant", |text| TenantId::new(text))?,
         topic: params.parse::<TopicPattern>("topic")?,
         user: params.one("user")?.map(str::to_owned),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use larum_event::{Event, KeyValue, Position, WindowSpec};
 use larum_file::FileRecord;
-use larum_pipeline::{Input, Settings};
+use larum_pipeline::{Input, Settings, TreesBeside};
 use larum_rule::{Explained, Matcher, Rule, RuleSet, RuleStep};
 use serde_json::{Value, json};
 
@@ -62,11 +62,13 @@ impl Answer {
         let explained = matcher.explain(number, event)?;
         let steps = steps_held(rule, &explained);
         let step = steps.first().copied().or(rule.steps.first());
-        let key = step.map(|step| rule.step_key_values(step, event));
-        let key = key.unwrap_or_default().into_iter();
+        let key = step.map(|step| rule.key_paths(step)).unwrap_or_default();
+        let key = key.into_iter();
         Some(Self {
             steps: steps.iter().map(|step| step.name.to_string()).collect(),
-            key: key.map(|(path, value)| (path.to_owned(), value)).collect(),
+            key: key
+                .map(|path| (path.to_owned(), matcher.key_value(path, event)))
+                .collect(),
             exception: matcher.exception(number, event),
             explained,
         })
@@ -112,8 +114,10 @@ fn answers<'e>(
 ) -> impl Iterator<Item = (&'e FileRecord, &'e Event, Answer)> {
     let mut matcher = Matcher::new(Arc::clone(set));
     matcher.only(Some(number));
+    let mut trees = TreesBeside::of(set);
     events.iter().filter_map(move |record| {
         let event = record.outcome.as_ref().ok()?;
+        trees.show(&mut matcher, event);
         let answer = Answer::of(&mut matcher, number, rule, event)?;
         Some((record, event, answer))
     })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use larum_event::{Event, WindowSpec};
-use larum_pipeline::Settings;
+use larum_pipeline::{Settings, TreesBeside};
 use larum_rule::{Matcher, Rule};
 
 use super::play::Played;
@@ -79,7 +79,9 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
         reached: None,
     };
     matcher.only(Some(number));
+    let mut trees = TreesBeside::of(matcher.set());
     for event in &played.events {
+        trees.show(matcher, event);
         let envelope = event.envelope();
         let mut topics = rule.steps.iter().flat_map(|step| &step.on);
         if !topics.any(|topic| topic.matches(&envelope.topic)) {
@@ -105,7 +107,7 @@ fn of_rule(matcher: &mut Matcher, number: u32, rule: &Rule, played: &Played) -> 
             Some(found) => near.count_steps(rule, found.steps),
             None => {
                 near.without_key += 1;
-                near.miss(rule, event);
+                near.miss(matcher, rule, event);
             }
         }
     }
@@ -140,9 +142,9 @@ impl Near {
         }
     }
 
-    fn miss(&mut self, rule: &Rule, event: &Event) {
-        for (part, value) in rule.key_values(event) {
-            if value.is_none() {
+    fn miss(&mut self, matcher: &Matcher, rule: &Rule, event: &Event) {
+        for part in &rule.group_by {
+            if matcher.key_value(&part.path, event).is_none() {
                 *self.missing.entry(part.path.to_string()).or_default() += 1;
             }
         }

@@ -50,20 +50,12 @@ impl<'e> Walk<'_, 'e> {
     /// Takes the value at `scan`, which `node` wants, and looks inside of it.
     fn value(&mut self, scan: &mut Scan<'e>, node: &Node, form: Form) -> Option<()> {
         let mut inside = scan.clone();
+        if scan.is_object() && !node.members.is_empty() {
+            self.object(scan, node, form)?;
+            return self.take(node, form, inside.upto(scan)?);
+        }
         scan.skip()?;
-        if let Some(slot) = node.slot {
-            self.found.push(Found {
-                slot,
-                json: inside.upto(scan)?,
-                is_nested: form == Form::Nested,
-            });
-        }
-        if inside.is_object() {
-            return match node.members.is_empty() {
-                true => Some(()),
-                false => self.object(&mut inside, node, form),
-            };
-        }
+        self.take(node, form, inside.upto(scan)?)?;
         if !inside.is_array() || self.depth >= limits::EVENT_DEPTH {
             return Some(());
         }
@@ -73,6 +65,15 @@ impl<'e> Walk<'_, 'e> {
             self.value(&mut inside, node, form)?;
         }
         self.depth -= 1;
+        Some(())
+    }
+
+    fn take(&mut self, node: &Node, form: Form, json: &'e str) -> Option<()> {
+        self.found.extend(node.slot.map(|slot| Found {
+            slot,
+            json,
+            is_nested: form == Form::Nested,
+        }));
         Some(())
     }
 }

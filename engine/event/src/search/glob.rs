@@ -142,6 +142,25 @@ impl fmt::Display for Glob {
     }
 }
 
+impl Glob {
+    /// The longest run of characters, in lower case, that stands as it is in the JSON of every text that fits, as
+    /// long as that hides no character of ASCII behind another one.
+    pub(crate) fn needle(&self) -> Option<String> {
+        let is_plain =
+            |c: char| c == ' ' || (c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '/'));
+        let texts = self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::One | Piece::Many => None,
+        });
+        let runs = texts.flat_map(|text| text.split(|c| !is_plain(c)));
+        let longest = runs.max_by_key(|run| run.len())?;
+        (longest.len() >= NEEDLE_BYTES).then(|| longest.to_ascii_lowercase())
+    }
+}
+
+/// Shorter runs are in too many texts.
+const NEEDLE_BYTES: usize = 3;
+
 /// Finds texts.
 #[derive(Debug, Clone)]
 pub(crate) struct Matcher {

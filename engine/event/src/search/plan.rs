@@ -3,9 +3,10 @@
 //! One pass over the text finds every value of every field asked for; then the search is decided on those.
 //! Words look at every value, and only when nothing else has decided before.
 
-use super::ask::{Node, Term};
+use super::ask::{Node, Term, Want};
 use super::field::Field;
 use super::glob::{Case, Matcher};
+use super::number::Number;
 use super::test::TermTest;
 use crate::fields::{FieldSet, Found, characters, each_value};
 use crate::names::Channel;
@@ -16,6 +17,8 @@ use crate::time::Timestamp;
 pub(super) struct Plan {
     fields: FieldSet,
     step: Step,
+    /// What the text of every event that is asked for holds, in lower case.
+    needles: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -110,13 +113,42 @@ impl Plan {
     pub(super) fn of(node: &Node, now: Timestamp) -> Self {
         let mut fields = FieldSet::default();
         let step = step(node, now, &mut fields);
-        Self { fields, step }
+        let parts = match node {
+            Node::All(parts) => parts.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        Self {
+            fields,
+            step,
+            needles: parts.iter().filter_map(needle).collect(),
+        }
     }
 
     pub(super) fn holds(&self, json: &str) -> bool {
+        if self.lacks(json) {
+            return false;
+        }
         let mut found = Vec::new();
         self.fields.every(json, &mut found);
         Asked { json, found }.holds(&self.step)
+    }
+}
+
+/// What the text of every event holds of which `part` holds.
+fn needle(part: &Node) -> Option<String> {
+    match part {
+        Node::Word(word) => word.needle(),
+        Node::Term(term) => match (term.any.as_slice(), read(&term.field).0) {
+            // A number may be written otherwise.
+            ([Want::Text(glob)], How::Any | How::Envelope | How::OnlyText | How::First) => {
+                let is_number = glob
+                    .literal()
+                    .is_some_and(|text| Number::parse(text).is_some());
+                glob.needle().filter(|_| !is_number)
+            }
+            _ => None,
+        },
+        Node::All(_) | Node::Any(_) | Node::Not(_) => None,
     }
 }
 
@@ -127,6 +159,22 @@ fn step(node: &Node, now: Timestamp, fields: &mut FieldSet) -> Step {
         Node::Not(part) => Step::Not(Box::new(step(part, now, fields))),
         Node::Term(term) => of_term(term, now, fields),
         Node::Word(word) => Step::Word(word.inside(Case::Folded)),
+    }
+}
+
+impl Plan {
+    /// Whether the text lacks what it needs, as can be told without reading it: 2 to 3 µs instead of 10 to
+    /// 40 for an event of 2 KB.
+    fn lacks(&self, json: &str) -> bool {
+        // Escapes and these letters stand for characters of ASCII without being them.
+        let hides_ascii = |json: &str| json.contains("\\u") || json.contains(['ſ', '\u{212a}']);
+        if self.needles.is_empty() || hides_ascii(json) {
+            return false;
+        }
+        let lower = json.to_ascii_lowercase();
+        self.needles
+            .iter()
+            .any(|needle| !lower.contains(needle.as_str()))
     }
 }
 

@@ -256,6 +256,26 @@ fn words_are_found_in_every_value_and_in_no_name() {
 }
 
 #[test]
+fn characters_that_are_written_otherwise_are_the_same_characters() {
+    check(
+        r#"{"type":"a","id":"1","data":{"escaped":"\u006dimi\u006Batz","kelvin":"\u212a-9 \u017ftation","slash":"http:\/\/evil.example",
+            "literal":"K-8 ſtage","number":1e3}}"#,
+        &[
+            ("mimikatz", true),
+            ("data.escaped:MIMIkatz", true),
+            ("k-9", true),
+            ("station", true),
+            ("k-8", true),
+            ("STAGE", true),
+            ("data.literal:\"k-8 stage\"", true),
+            ("\"http://evil.example\"", true),
+            ("data.number:1000", true),
+            ("evil.example\\/", false),
+        ],
+    );
+}
+
+#[test]
 fn members_with_dots_in_their_names_do_not_pass_for_those_of_the_envelope() {
     check(
         r#"{"type":"a","id":"1","correlation.root":"forged","metadata.user":"eve","data":{}}"#,

@@ -173,7 +173,7 @@ fn each_term_finds_what_asking_each_event_finds() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn any_search_finds_what_asking_each_event_finds(
         texts in prop::collection::vec(
@@ -182,7 +182,7 @@ proptest! {
                 2 => prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" OR "))),
                 1 => inner.prop_map(|part| format!("NOT ({part})")),
             ]),
-            12,
+            8,
         ),
         count in 1_u64..60, partition_records in 1_u64..40, query_rows in 1_usize..200, limit in 1_usize..20, sealed: bool,
     ) {
@@ -260,6 +260,9 @@ fn what_an_index_or_the_times_of_a_partition_tell_costs_one_page() {
         "user:RARE",
         "type:rare.one",
         "type:rare.*",
+        "user:rare*",
+        "type:(rare.one, rare.two)",
+        "source:(rare, nobody) severity:info",
         "source:rare",
         "id:rare",
         "user:rare type:rare.one data.n:*",

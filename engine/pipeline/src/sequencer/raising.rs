@@ -105,7 +105,11 @@ impl Sequencer {
         let revision = (detection.revision, detection.status);
         let early = &mut self.state.early;
         if early.becomes_final(&rule.id, &alert.alert_id, revision) {
-            let item = alert_item(epoch, &detection, event.clone(), place);
+            let stands_for = stands_for(epoch, &detection);
+            let item = Item {
+                stands_for,
+                ..alert_item(epoch, &detection, event.clone(), place)
+            };
             epoch.alerts.push(item);
         }
         if rule.audience == Audience::Everyone {
@@ -179,6 +183,9 @@ fn words_for(
         value: detection.value,
         event,
     };
+    if let Some(item) = cause {
+        matcher.stand_at(item.place.position, item.stands_for.as_ref());
+    }
     match matcher.alert_fields(detection.rule, &view) {
         Ok(text) => text,
         Err(fault) => {
@@ -205,5 +212,18 @@ fn alert_item(epoch: &Epoch, detection: &Detection, event: Event, place: Place) 
         // Among equal times it follows what set it off.
         sequence: detection.trigger.sequence.filter(|_| is_triggers),
         raised_by: Some(detection.rule),
+        stands_for: None,
+    }
+}
+
+/// The raw event that set an alert off, as far as both come with the same event of the log: what came before may
+/// be of another epoch. Of others the trees find it by the id that the alert names as its cause.
+fn stands_for(epoch: &Epoch, detection: &Detection) -> Option<Event> {
+    let trigger = detection.trigger.place;
+    let is_with = trigger.position == detection.place.position;
+    let item = is_with.then(|| epoch.item(trigger)).flatten()?;
+    match item.raised_by {
+        None => Some(item.event.clone()),
+        Some(_) => item.stands_for.clone(),
     }
 }

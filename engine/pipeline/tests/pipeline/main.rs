@@ -20,6 +20,7 @@ mod broken_out;
 
 mod tenants;
 
+mod trees;
 mod two_sides;
 
 mod time;

@@ -172,3 +172,89 @@ fn body(draw: &mut Draw, tenant: &str, index: usize) -> String {
         )
     }
 }
+
+/// Rules that ask trees: in conditions, in steps, by the root and over alerts.
+pub const TREE_RULES: &str = r##"
+rule("tree.under")
+    .on("events.step.act")
+    .when(|event| event.data.n > 2 && event.has_ancestor(|node| node.stage == "entry"))
+    .alert(|window| #{
+        message: `under ${window.event.root()}`,
+        above: window.event.ancestors().map(|node| node.id),
+    });
+
+rule("tree.deep")
+    .severity("low")
+    .on("events.step.#")
+    .when(|event| event.ancestors().len() >= 2 || event.descendant_of("s3"));
+
+rule("tree.many")
+    .on("events.step.act")
+    .group_by("tree.root").within("2m").count(3).policy("every")
+    .alert(|window| `${window.count} in ${window.key.root}`);
+
+rule("tree.users")
+    .on("events.step.#")
+    .group_by("metadata.user").within("3m").distinct("tree.root", 3);
+
+rule("tree.chain")
+    .group_by(#{tree: "tree.root"}).within("5m")
+    .sequence([
+        step("begin").on("events.step.begin").when(|event| event.root() == event.correlationId),
+        step("act").on("events.step.act").when(|event| event.has_ancestor(|node| node.tags.team == "red")),
+    ])
+    .stop_when(|event| event.data.n == 0 && event.descendant_of("s5"));
+
+rule("tree.storm")
+    .severity("high")
+    .on("alerts.tree.#")
+    .group_by("tree.root").within("5m").count(4);
+
+rule("tree.storms")
+    .on("alerts.tree.storm")
+    .when(|event| event.root() != ())
+    .alert(|window| #{ message: `storm in ${window.event.root()}` });
+"##;
+
+/// Events of workflow steps: children before parents, claims that change, duplicates, and tenants that use each
+/// other's ids.
+pub fn tree_events(seed: u64, number: usize) -> Vec<(Event, Timestamp)> {
+    let mut draw = Draw::new(seed);
+    let mut now = 0;
+    let mut sent: Vec<(Event, Timestamp)> = Vec::with_capacity(number);
+    for index in 0..number {
+        now += [0, 0, 1, 1, 2, 9][draw.below(6) as usize];
+        if draw.percent(4) && !sent.is_empty() {
+            let again = sent[draw.below(sent.len() as u64) as usize].0.clone();
+            sent.push((again, second(now)));
+            continue;
+        }
+        let tenant = ["default", "acme"][index % 2];
+        // Steps come in generations, so that trees begin and are over.
+        let generation = index / 150 * 20;
+        let step = generation as u64 + draw.below(40);
+        let time = now - [0, 0, 0, 1, 20][draw.below(5) as usize];
+        let parent = match draw.below(10) {
+            0..5 => format!(r#""parent":"s{}","#, step / 3),
+            // Another claim; the earliest wins.
+            5 => format!(r#""parent":"s{}","#, generation as u64 + draw.below(40)),
+            _ => String::new(),
+        };
+        let root = match draw.percent(15) {
+            true => format!(r#""root":"s{}","#, step / 9),
+            false => String::new(),
+        };
+        let (stage, team) = (["entry", "act", "end"][(step % 3) as usize], step % 4);
+        let team = ["red", "blue", "red", "green"][team as usize];
+        let kind = ["begin", "act", "act", "end"][draw.below(4) as usize];
+        let json = format!(
+            r#"{{"id":"t{index}","source":"host-{}","time":"{}","type":"step.{kind}","channel":"events","correlationId":"s{step}","correlation":{{{parent}{root}"stage":"{stage}","tags":{{"team":"{team}"}}}},"metadata":{{"tenantId":"{tenant}","user":"u{}"}},"data":{{"n":{}}}}}"#,
+            draw.below(3),
+            second(time),
+            draw.below(4),
+            draw.below(6),
+        );
+        sent.push((event(&json, second(now)), second(now)));
+    }
+    sent
+}

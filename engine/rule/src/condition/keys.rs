@@ -75,7 +75,7 @@ impl<'e> Fields<'e> {
     fn root(&self) -> Option<KeyValue> {
         let root = self.root.get_or_init(|| {
             let root = self.asking.as_ref()?.root(self.event)?;
-            KeyValue::of(&Value::Str(Cow::Borrowed(&root)))
+            Some(KeyValue::Str(root))
         });
         root.clone()
     }

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{Event, Kinship, Position};
+use larum_event::{Event, KeyValue, Kinship, Position};
 
 use super::Matcher;
-use crate::condition::Fields;
+use crate::condition::{Fields, TREE_ROOT};
 use crate::error::{FaultKind, RuleFault};
-use crate::rule::{Rule, RuleStep};
+use crate::rule::{Rule, RuleStep, event_key};
 use crate::set::RuleSet;
 use crate::view::{Asking, Meter};
 
@@ -59,6 +59,15 @@ impl Matcher {
     pub(super) fn fields<'e>(&self, event: &'e Event, set: &RuleSet) -> Fields<'e> {
         let asking = set.asks_trees().then(|| self.trees.asking()).flatten();
         Fields::of(event, &set.paths, asking)
+    }
+
+    /// What events are grouped by at a path of a rule's key, those included that trees tell.
+    pub fn key_value(&self, path: &str, event: &Event) -> Option<KeyValue> {
+        if path == TREE_ROOT {
+            let root = self.trees.asking()?.root(event)?;
+            return Some(KeyValue::Str(root));
+        }
+        event_key(event, path)
     }
 
     /// The fault of a rule whose group key or values are asked of trees where there are none.

@@ -90,7 +90,7 @@ fn what_a_link_does_not_say_is_empty() {
 fn an_entity_says_where_its_values_stand() {
     let set = load(
         r#"entity("hash").on("a.#").on(["b.c"]).from(["data.sha256", lower("data.md5")]);
-           entity("user").from("data.account");"#,
+           entity("user").from([account("data.account"), sha256("data.s"), number("data.n"), short_host("data.h")]);"#,
     );
     let [hash, user] = set.links().entities.as_slice() else {
         panic!("{:?}", set.links());
@@ -103,6 +103,9 @@ fn an_entity_says_where_its_values_stand() {
     ];
     assert_eq!(hash.from, from);
     assert_eq!(&*user.name, "user");
+    let forms: Vec<PartForm> = user.from.iter().map(|part| part.form).collect();
+    let (number, host) = (PartForm::Number, PartForm::ShortHost);
+    assert_eq!(forms, [PartForm::Account, PartForm::Sha256, number, host]);
     assert!(user.on.is_empty());
 }
 

@@ -7,7 +7,7 @@ use larum_event::{
 };
 use larum_rule::{FaultKind, Matcher, RuleFault, RuleMatch, RuleSet, WindowView};
 
-use crate::given::{condition, event, load, shown, try_load};
+use crate::given::{condition, event, file, load, shown, try_load};
 
 /// One chain of nodes, the event's own first; known from a position on.
 struct Chain {
@@ -405,6 +405,36 @@ fn an_alert_tells_of_the_tree() {
         words.fields["above"].to_string(),
         r#"["winword","explorer"]"#
     );
+}
+
+#[test]
+fn a_field_that_no_link_keeps_is_a_warning_where_there_are_links() {
+    let rule = |field: &str| {
+        format!(
+            r##"rule("r").on("#").when(|event| event.has_ancestor(|node| node.{field}.contains("a")));"##
+        )
+    };
+    let link = r##"link("process").id("data.Guid").keep(["data.Image", "data.Hashes"]);"##;
+    for (field, wanted) in [
+        ("data.Image", None),
+        ("data.Hashes.MD5", None),
+        ("data.Imgae", Some("did you mean `data.Image`?")),
+        (
+            "data.Image2.other",
+            Some("no link keeps `data.Image2.other`"),
+        ),
+        ("metadata.user", Some("no link keeps `metadata.user`")),
+        ("label", None),
+    ] {
+        let files = [file("a.rhai", &rule(field)), file("links.rhai", link)];
+        let set = RuleSet::load(&files).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+        let warnings = shown(set.warnings());
+        match wanted {
+            Some(wanted) => assert!(warnings.contains(wanted), "{field}: {warnings}"),
+            None => assert_eq!(warnings, "", "{field}"),
+        }
+        assert_eq!(load(&rule(field)).warnings(), [], "{field} without links");
+    }
 }
 
 #[test]

@@ -11,11 +11,11 @@ use actix::{
     Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Supervised, Supervisor,
     WrapFuture,
 };
-use larum_pipeline::{Item, LeftOut, Matched, RuleFaultAt, match_items};
+use larum_pipeline::{Item, Matched, RuleFaultAt, match_items};
 use larum_rule::{Matcher, RuleSet};
 use tracing::warn;
 
-use crate::messages::MatchBatch;
+use crate::messages::{MatchBatch, MatchHead};
 use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch, guard};
 use crate::supervision::Supervision;
 
@@ -84,7 +84,8 @@ impl MatcherUnit {
         seat
     }
 
-    fn try_items(&mut self, layer: u8, items: &[Item], left_out: &LeftOut) -> Option<Matched> {
+    fn try_items(&mut self, head: &MatchHead, items: &[Item]) -> Option<Matched> {
+        let (layer, left_out) = (head.layer, &*head.left_out);
         let entry = self.unit.entry();
         entry.begin();
         let (matcher, faults, clock) = (
@@ -92,6 +93,7 @@ impl MatcherUnit {
             &self.supervision.faults,
             &self.supervision.clock,
         );
+        matcher.ask(head.trees.clone());
         let outcome = guard("a batch of events", || {
             let tenant = items.first().map(|item| &item.event.envelope().tenant);
             let unasked = tenant.map(|tenant| left_out.of(tenant));
@@ -116,25 +118,26 @@ impl MatcherUnit {
         }
     }
 
-    fn match_all(&mut self, layer: u8, items: &[Item], left_out: &LeftOut) -> Matched {
+    fn match_all(&mut self, head: &MatchHead, items: &[Item]) -> Matched {
         if let Some(matched) = self
-            .try_items(layer, items, left_out)
-            .or_else(|| self.try_items(layer, items, left_out))
+            .try_items(head, items)
+            .or_else(|| self.try_items(head, items))
         {
             return matched;
         }
         let mut all = Matched::default();
         for (number, one) in items.chunks(1).enumerate() {
             let matched = self
-                .try_items(layer, one, left_out)
-                .unwrap_or_else(|| self.rule_by_rule(layer, one, left_out));
+                .try_items(head, one)
+                .unwrap_or_else(|| self.rule_by_rule(head, one));
             all.append(matched, number);
         }
         all
     }
 
     /// Every rule of the layer alone: those that panic on the `one` item skip it.
-    fn rule_by_rule(&mut self, layer: u8, one: &[Item], left_out: &LeftOut) -> Matched {
+    fn rule_by_rule(&mut self, head: &MatchHead, one: &[Item]) -> Matched {
+        let (layer, left_out) = (head.layer, &*head.left_out);
         let set = Arc::clone(&self.set);
         let mut all = Matched::default();
         for (number, rule) in set
@@ -144,6 +147,7 @@ impl MatcherUnit {
             .filter(|(_, rule)| rule.layer == layer)
         {
             self.matcher.only(Some(number as u32));
+            self.matcher.ask(head.trees.clone());
             let (matcher, faults) = (&mut self.matcher, &self.supervision.faults);
             let clock = &self.supervision.clock;
             let point = self.points.get(number).map_or("", String::as_str);
@@ -207,7 +211,7 @@ impl Handler<MatchBatch> for MatcherUnit {
             .items
             .get(batch.head.range.clone())
             .unwrap_or_default();
-        let matched = self.match_all(batch.head.layer, items, &batch.head.left_out);
+        let matched = self.match_all(&batch.head, items);
         let reply = batch.head.reply;
         let delay = self
             .supervision

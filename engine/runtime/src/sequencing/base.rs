@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{Position, RuleId};
 use larum_log::{LogError, LogReader};
-use larum_pipeline::SEMANTICS_VERSION;
+use larum_pipeline::{KINSHIP_PART, SEMANTICS_VERSION};
 use larum_window::{RestoreError, Window, WindowLimits};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -97,10 +97,12 @@ impl Base {
         self
     }
 
-    /// The sequencer's part and those of the windows of `wanted` rules.
+    /// The sequencer's part, that of the trees that rules ask, and those of the windows of `wanted` rules.
     pub(super) fn narrowed(mut self, wanted: impl Fn(&str) -> bool) -> Self {
-        self.parts
-            .retain(|(name, _)| name == SEQUENCER_PART || rule_of(name).is_some_and(&wanted));
+        let of_all = [SEQUENCER_PART, KINSHIP_PART];
+        self.parts.retain(|(name, _)| {
+            of_all.contains(&name.as_str()) || rule_of(name).is_some_and(&wanted)
+        });
         self
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use larum_event::Span;
 use larum_log::{LogError, NewCheckpoint, Part, PartHash};
-use larum_pipeline::SEMANTICS_VERSION;
+use larum_pipeline::{KINSHIP_PART, SEMANTICS_VERSION};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -111,6 +111,11 @@ impl Core {
                 parts.push((piece_name(&name, number), piece));
             }
         }
+        let kinship = self.trees.iter();
+        parts.extend(kinship.map(|trees| {
+            let bytes = trees.checkpoint();
+            (KINSHIP_PART.to_owned(), Part::Bytes(bytes))
+        }));
         parts.extend(self.forest_part(wanted).await);
         let others = self.lost.iter().map(Lost::part);
         let others = others.chain([shards_part(self.settings.shards)]);

@@ -12,7 +12,8 @@ use larum_event::{Event, Position, RecordBody, RuleSetActivated, Timestamp, limi
 use larum_log::Part;
 use larum_log::{CheckpointStore, LogError};
 use larum_pipeline::{
-    Epoch, Input, Matched, Outcome, Sequencer, Settings, Unit, WindowPlan, by_unit, pieces,
+    Epoch, Input, Matched, Outcome, RuleTrees, Sequencer, Settings, Unit, WindowPlan, by_unit,
+    pieces,
 };
 use larum_rule::{Diagnostic, Matcher, RuleSet};
 use tokio::sync::Notify;
@@ -107,6 +108,8 @@ pub(crate) struct Core {
     pub(super) lost: Vec<Lost>,
     /// Names of units that were lost while recovering, which the log does not say yet.
     pub(super) unsaid: BTreeSet<Arc<str>>,
+    /// What rules ask; kept only for those that do.
+    pub(super) trees: Option<RuleTrees>,
     pub(super) tree_credits: Credits,
     pub(super) tree_filter: TreeFilter,
     pub(super) committing: Committing,
@@ -146,6 +149,7 @@ impl Core {
             rules_since: Position::START,
             lost: Vec::new(),
             unsaid: BTreeSet::new(),
+            trees: None,
             tree_credits: Credits::new(tree_events),
             tree_filter: TreeFilter::default(),
             committing: Committing::default(),
@@ -208,6 +212,8 @@ impl Core {
         let mut outcome = Outcome::default();
         for piece in pieces(inputs) {
             let epoch = self.sequencer.begin(piece);
+            // Before the rules, which ask them; those that people look at grow beside.
+            self.grow_kinship(piece);
             self.grow(piece.iter().map(|input| (input.position, &input.event)))
                 .await;
             outcome.extend(self.run_layers(epoch, also).await?);
@@ -260,7 +266,8 @@ impl Core {
             Matched::default()
         } else {
             let unasked = Arc::new(self.sequencer.unasked(epoch));
-            self.pool.match_items(layer, &items, &unasked).await?
+            let head = (layer, &unasked, self.kinship());
+            self.pool.match_items(head, &items).await?
         };
         self.sequencer.settle(epoch, &items, &mut matched);
         self.sequencer.retain(&mut matched.matches);
@@ -319,7 +326,10 @@ impl Core {
             .checkpoint(self.sequencer.left_out(), Wanted::Copy);
         let kept = kept.await?;
         let (old, lost) = (Arc::clone(&self.set), std::mem::take(&mut self.lost));
+        let trees = self.trees.take();
         self.use_rules(set, settings, at);
+        let trees = self.trees_at(trees, at).await?;
+        self.use_trees(trees);
         for (unit, _, parts) in kept {
             let Some(Part::Bytes(bytes)) = parts.first() else {
                 continue;
@@ -341,7 +351,7 @@ impl Core {
         Ok(())
     }
 
-    /// Starts over with `set`, activated at `at`, without any state of windows.
+    /// Starts over with `set`, activated at `at`, without any state of windows and without trees.
     pub(super) fn use_rules(&mut self, set: Arc<RuleSet>, settings: Settings, at: Position) {
         let parts = &self.parts;
         let supervision = &parts.supervision;
@@ -351,6 +361,7 @@ impl Core {
         self.pool = Pool::start(&set, &self.plan, &parts.threads, supervision, &parts.gauges);
         self.sequencer.activate(Arc::clone(&set), &settings);
         self.words = Matcher::new(Arc::clone(&set));
+        self.trees = None;
         self.parts.gauges.set_rules(set.rules().len());
         self.parts.rulebook.put_in_force(at, &set);
         self.parts.rulebook.windows.put(&set, self.pool.seats());

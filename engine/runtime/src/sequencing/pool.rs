@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use larum_event::{Detection, Match, Place, Span, limits};
+use larum_event::{Detection, Kinship, Match, Place, Span, limits};
 use larum_log::Part;
 use larum_pipeline::{
     Item, LateMatch, LeftOut, Matched, Unit, WatermarkStep, WindowAnswer, WindowPlan,
@@ -172,15 +172,15 @@ impl Pool {
             .collect()
     }
 
-    /// Matches `items` against the rules of `layer`, on as many matchers as it is worth.
+    /// Matches `items` against the rules of `layer` without those `left_out`, on as many matchers as it is worth;
+    /// they ask `trees`.
     ///
     /// # Errors
     /// A matcher died outside of its guard. The epoch must not go on without what it knew.
     pub(crate) async fn match_items(
         &self,
-        layer: u8,
+        (layer, left_out, trees): (u8, &Arc<LeftOut>, Option<Arc<dyn Kinship>>),
         items: &Arc<[Item]>,
-        left_out: &Arc<LeftOut>,
     ) -> Result<Matched, UnitFailed> {
         let died = || UnitFailed::Broken {
             reason: "a matcher died with its batch".to_owned(),
@@ -199,6 +199,7 @@ impl Pool {
                 layer,
                 range,
                 left_out: Arc::clone(left_out),
+                trees: trees.clone(),
                 reply,
             };
             let batch = Batch {

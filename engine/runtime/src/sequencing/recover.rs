@@ -83,6 +83,9 @@ impl Core {
         {
             return Ok(Err(error));
         }
+        if let Err(error) = self.restore_trees(base) {
+            return Ok(Err(error));
+        }
         (self.evaluated, self.reached) = (base.upto, base.upto);
         for unit in self.pool.units() {
             let Some(bytes) = base.part(&unit.name(&self.set)) else {

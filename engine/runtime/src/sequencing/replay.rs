@@ -16,6 +16,7 @@ use crate::faults::Faults;
 use crate::rulebook::Rulebook;
 use crate::sequencing::base::Base;
 use crate::sequencing::core::{EpochError, load};
+use crate::sequencing::kinship::activate;
 use crate::sequencing::lost::{needed, numbers};
 use crate::supervise::guard;
 
@@ -114,7 +115,8 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
                 RecordBody::RuleSetActivated(activated) => {
                     alerts.extend(run_inputs(&mut pipeline, &mut inputs));
                     let set = load(&job.rulebook, record.position, &activated)?;
-                    pipeline.activate(set, Settings::of(&activated, shards));
+                    let settings = Settings::of(&activated, shards);
+                    activate(&mut pipeline, (set, settings), (reader, record.position))?;
                     leave_out_others(&mut pipeline, &job.rules);
                 }
                 RecordBody::Tick { at } => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use larum_engine::EngineConfig;
-use larum_event::RecordBody;
+use larum_event::{Event, RecordBody, Timestamp};
 use larum_log::LogReader;
 
 use crate::stream::{self, Draw, RULES};
@@ -18,7 +18,7 @@ use crate::support::{
 
 /// How often derived events were in the log and how many events were not evaluated yet, when it was copied.
 #[derive(Default)]
-struct Moments {
+pub struct Moments {
     copies: u64,
     between_append_and_commit: u64,
     without_alerts: u64,
@@ -48,26 +48,31 @@ impl Moments {
     }
 }
 
-struct Run {
-    seed: u64,
-    events: usize,
-    copies: usize,
+pub struct Run {
+    pub rules: &'static str,
+    pub stream: Stream,
+    pub seed: u64,
+    pub events: usize,
+    pub copies: usize,
     /// What the engine that is copied is like.
-    first: fn(&mut EngineConfig),
+    pub first: fn(&mut EngineConfig),
     /// What those are like that go on with a copy.
-    next: fn(&mut EngineConfig, u64),
+    pub next: fn(&mut EngineConfig, u64),
 }
 
+/// Events by seed and number.
+type Stream = fn(u64, usize) -> Vec<(Event, Timestamp)>;
+
 /// Runs an engine, copies its store again and again, and has another engine go on with each copy.
-async fn check(run: Run) -> Moments {
+pub async fn check(run: Run) -> Moments {
     let store = folder();
     let (clock, _time) = manual();
-    let mut first = config(&store, RULES);
+    let mut first = config(&store, run.rules);
     first.clock = clock.clone();
     (run.first)(&mut first);
     let engine = started(first).await;
     let mut draw = Draw::new(run.seed);
-    let mut events = stream::events(run.seed, run.events).into_iter();
+    let mut events = (run.stream)(run.seed, run.events).into_iter();
     let mut copies = Vec::new();
     let apart = run.events / run.copies;
     let mut next_copy = draw.below(apart as u64) as usize;
@@ -94,7 +99,7 @@ async fn check(run: Run) -> Moments {
     let mut moments = Moments::default();
     for (number, copied) in copies.iter().enumerate() {
         moments.note(copied.path());
-        let mut next = config(copied, RULES);
+        let mut next = config(copied, run.rules);
         next.clock = clock.clone();
         (run.next)(&mut next, number as u64);
         let engine = started(next).await;
@@ -115,6 +120,8 @@ async fn check(run: Run) -> Moments {
 #[actix_rt::test]
 async fn what_is_left_of_an_engine_without_checkpoints_is_enough() {
     check(Run {
+        rules: RULES,
+        stream: stream::events,
         seed: 21,
         events: 1_500,
         copies: 10,
@@ -127,6 +134,8 @@ async fn what_is_left_of_an_engine_without_checkpoints_is_enough() {
 #[actix_rt::test]
 async fn what_is_left_of_an_engine_with_many_checkpoints_is_enough() {
     let moments = check(Run {
+        rules: RULES,
+        stream: stream::events,
         seed: 22,
         events: 1_500,
         copies: 10,
@@ -146,6 +155,8 @@ async fn what_is_left_of_an_engine_with_many_checkpoints_is_enough() {
 #[actix_rt::test]
 async fn what_is_left_between_append_and_commit_is_enough() {
     check(Run {
+        rules: RULES,
+        stream: stream::events,
         seed: 23,
         events: 1_200,
         copies: 10,
@@ -164,6 +175,8 @@ async fn what_is_left_between_append_and_commit_is_enough() {
 #[actix_rt::test]
 async fn another_number_of_window_shards_loses_and_doubles_nothing() {
     check(Run {
+        rules: RULES,
+        stream: stream::events,
         seed: 24,
         events: 1_500,
         copies: 10,

@@ -36,4 +36,6 @@ mod ways_out;
 
 mod accepting;
 
+mod kinship;
+
 mod trees;

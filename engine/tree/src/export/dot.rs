@@ -6,13 +6,13 @@
 
 use larum_event::{AlertStatus, Severity};
 
-use super::drawing::{self, Tie, Ties};
+use super::drawing::{self, Arrow, Arrows};
 use crate::text::visible;
 use crate::view::{EdgeKind, TreeNode, TreeView};
 
 /// Writes a view as a directed graph; nodes are `n0`, `n1`, .. by their places.
 pub(super) fn to_dot(view: &TreeView) -> String {
-    let ties = Ties::of(view);
+    let arrows = Arrows::of(view);
     let mut dot = String::from("digraph larum {\n");
     let mut heading = vec![visible(&view.root)];
     heading.extend(drawing::gaps(view));
@@ -37,7 +37,7 @@ pub(super) fn to_dot(view: &TreeView) -> String {
             &format!("n{place} [label={label}, larum_id={id}{look}]"),
         );
     }
-    for (number, other) in ties.elsewhere.iter().enumerate() {
+    for (number, other) in arrows.elsewhere.iter().enumerate() {
         let place = view.nodes.len() + number;
         let label = quoted_lines(&[visible(other), "elsewhere".to_owned()]);
         let id = quoted(other);
@@ -48,10 +48,10 @@ pub(super) fn to_dot(view: &TreeView) -> String {
             ),
         );
     }
-    for tie in &ties.all {
+    for arrow in &arrows.all {
         line(
             &mut dot,
-            &format!("n{} -> n{}{}", tie.from, tie.to, arrow(tie)),
+            &format!("n{} -> n{}{}", arrow.from, arrow.to, style_of(arrow)),
         );
     }
     dot.push_str("}\n");
@@ -87,17 +87,17 @@ fn look(node: &TreeNode) -> String {
     look
 }
 
-fn arrow(tie: &Tie) -> String {
-    let style = match tie.kind {
+fn style_of(arrow: &Arrow) -> String {
+    let style = match arrow.kind {
         EdgeKind::Parent | EdgeKind::Root => "",
         EdgeKind::Causation => "color=red",
         EdgeKind::Trace => "style=dotted",
         EdgeKind::Shared => "style=dashed, dir=none",
         EdgeKind::Alias => "style=dashed",
     };
-    let word = drawing::word(tie.kind).map(|word| format!("label={word}"));
+    let word = drawing::word(arrow.kind).map(|word| format!("label={word}"));
     // Arrows across would pull the tree out of shape.
-    let across = if tie.holds { "" } else { "constraint=false" };
+    let across = if arrow.holds { "" } else { "constraint=false" };
     let all = [style, &word.unwrap_or_default(), across];
     let all: Vec<_> = all.into_iter().filter(|part| !part.is_empty()).collect();
     if all.is_empty() {

@@ -18,7 +18,7 @@ const ID_CHARACTERS: usize = larum_event::limits::CORRELATION_ID_BYTES;
 
 /// One arrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tie {
+pub(super) struct Arrow {
     /// Where it begins: the place of a node, or beyond those of one elsewhere.
     pub(super) from: usize,
     /// Where it ends.
@@ -30,21 +30,21 @@ pub(super) struct Tie {
 }
 
 /// All arrows of a page.
-pub(super) struct Ties<'a> {
+pub(super) struct Arrows<'a> {
     /// Those that hold the tree first, in the order of nodes.
-    pub(super) all: Vec<Tie>,
+    pub(super) all: Vec<Arrow>,
     /// Ids of nodes elsewhere, which go by the numbers behind those of the page.
     pub(super) elsewhere: Vec<&'a str>,
     /// Nodes on the page.
     count: usize,
 }
 
-impl<'a> Ties<'a> {
+impl<'a> Arrows<'a> {
     /// Reads them off a view: parents, edges and what raised the alerts.
     pub(super) fn of(view: &'a TreeView) -> Self {
         let places = places(&view.nodes);
         let kinds = edge_kinds(view);
-        let mut ties = Self {
+        let mut arrows = Self {
             all: Vec::with_capacity(view.nodes.len()),
             elsewhere: Vec::new(),
             count: view.nodes.len(),
@@ -62,7 +62,7 @@ impl<'a> Ties<'a> {
                 (parent, place)
             };
             drawn.insert((from, to));
-            ties.all.push(Tie {
+            arrows.all.push(Arrow {
                 from,
                 to,
                 kind: told.unwrap_or(kind_of(node)),
@@ -71,11 +71,11 @@ impl<'a> Ties<'a> {
         }
         let mut numbers = BTreeMap::new();
         for edge in &view.edges {
-            let Some((from, to)) = ties.ends(edge, &places, &mut numbers) else {
+            let Some((from, to)) = arrows.ends(edge, &places, &mut numbers) else {
                 continue;
             };
             if drawn.insert((from, to)) {
-                ties.all.push(Tie {
+                arrows.all.push(Arrow {
                     from,
                     to,
                     kind: edge.kind,
@@ -87,7 +87,7 @@ impl<'a> Ties<'a> {
             let causes = node.alert.iter().flat_map(|alert| &alert.causes);
             for from in causes.filter_map(|cause| cause.node) {
                 if from < view.nodes.len() && from != place && drawn.insert((from, place)) {
-                    ties.all.push(Tie {
+                    arrows.all.push(Arrow {
                         from,
                         to: place,
                         kind: EdgeKind::Causation,
@@ -96,7 +96,7 @@ impl<'a> Ties<'a> {
                 }
             }
         }
-        ties
+        arrows
     }
 
     /// The numbers of an edge's ends; `None` when neither is on the page.

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use larum_event::{AlertStatus, Severity};
 
-use super::drawing::{self, Ties};
+use super::drawing::{self, Arrows};
 use crate::caption;
 use crate::text::visible;
 use crate::view::{EdgeKind, TreeNode, TreeView};
@@ -32,7 +32,7 @@ const CLASSES: &str = "  classDef unseen stroke-dasharray: 4 4
 
 /// Writes a view as a flowchart; nodes are `n0`, `n1`, .. by their places.
 pub(super) fn to_mermaid(view: &TreeView) -> String {
-    let ties = Ties::of(view);
+    let arrows = Arrows::of(view);
     let mut chart = String::from("flowchart LR\n");
     for (place, node) in view.nodes.iter().enumerate() {
         let (open, close) = shape(node);
@@ -44,7 +44,7 @@ pub(super) fn to_mermaid(view: &TreeView) -> String {
             line(&mut chart, &format!("class n{place} {class}"));
         }
     }
-    for (number, id) in ties.elsewhere.iter().enumerate() {
+    for (number, id) in arrows.elsewhere.iter().enumerate() {
         let place = view.nodes.len() + number;
         let text = label(&[visible(id), "elsewhere".to_owned()]);
         line(&mut chart, &format!("n{place}[{text}]"));
@@ -55,22 +55,22 @@ pub(super) fn to_mermaid(view: &TreeView) -> String {
         line(&mut chart, &format!("missing[{}]", label(&gaps)));
         line(&mut chart, "class missing missing");
     }
-    for tie in &ties.all {
-        let arrow = match tie.kind {
+    for arrow in &arrows.all {
+        let line_kind = match arrow.kind {
             EdgeKind::Parent | EdgeKind::Root => "-->",
             EdgeKind::Causation => "==>",
             EdgeKind::Trace | EdgeKind::Alias => "-.->",
             EdgeKind::Shared => "-.-",
         };
-        let word = drawing::word(tie.kind).map(|word| format!("|{word}|"));
+        let word = drawing::word(arrow.kind).map(|word| format!("|{word}|"));
         let word = word.unwrap_or_default();
         line(
             &mut chart,
-            &format!("n{} {arrow}{word} n{}", tie.from, tie.to),
+            &format!("n{} {line_kind}{word} n{}", arrow.from, arrow.to),
         );
     }
     chart.push_str(CLASSES);
-    with_size_note(chart, ties.all.len())
+    with_size_note(chart, arrows.all.len())
 }
 
 fn line(chart: &mut String, statement: &str) {

@@ -17,7 +17,7 @@ use self::message::{
     AnyValue, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Span, SpanEvent, SpanLink,
     Status, TracesData,
 };
-use super::drawing::{Ties, edge_kinds, parent_of};
+use super::drawing::{Arrows, edge_kinds, parent_of};
 use crate::caption;
 use crate::view::{AlertMark, EdgeKind, Fold, TreeEvent, TreeNode, TreeView};
 
@@ -264,27 +264,27 @@ fn fold_of(fold: &Fold) -> SpanEvent {
 
 /// Links by the place of the span that has them: the lower end's, or the upper one's when the lower is elsewhere.
 fn links(view: &TreeView, ids: &Ids<'_>) -> BTreeMap<usize, Vec<SpanLink>> {
-    let ties = Ties::of(view);
+    let arrows = Arrows::of(view);
     let mut links: BTreeMap<usize, Vec<SpanLink>> = BTreeMap::new();
     let end = |place: usize| match view.nodes.get(place) {
         Some(node) => (&*node.id, ids.trace, ids.span(place)),
         None => {
             let number = place - view.nodes.len();
-            let id = ties.elsewhere.get(number).copied().unwrap_or_default();
+            let id = arrows.elsewhere.get(number).copied().unwrap_or_default();
             (id, ids.trace_elsewhere(id), ids::span_of(id))
         }
     };
-    for tie in ties.all.iter().filter(|tie| !tie.holds) {
-        let (at, other) = if tie.to < view.nodes.len() {
-            (tie.to, tie.from)
+    for arrow in arrows.all.iter().filter(|arrow| !arrow.holds) {
+        let (at, other) = if arrow.to < view.nodes.len() {
+            (arrow.to, arrow.from)
         } else {
-            (tie.from, tie.to)
+            (arrow.from, arrow.to)
         };
         let (id, trace, span) = end(other);
         links
             .entry(at)
             .or_default()
-            .push(link(id, trace, span, tie.kind));
+            .push(link(id, trace, span, arrow.kind));
     }
     links
 }

@@ -162,7 +162,7 @@ fn a_climb_ends_at_the_top_in_a_circle_and_at_its_bound() {
     feed(&mut round, &circle, 1);
     assert_eq!(
         round.climb(&circle[0], Position(2), &mut |_| Enough::No),
-        Climbed::TooHigh
+        Climbed::Top
     );
     assert_eq!(round.root(&circle[0], Position(2)).as_deref(), Some("a"));
     let stranger = event(&said("x", 1, "nowhere"));

@@ -340,6 +340,9 @@ fn a_value_that_cannot_be_part_of_an_id_names_no_node() {
     for value in [
         serde_json::json!(""),
         serde_json::json!("-"),
+        serde_json::json!("0x0"),
+        serde_json::json!("{00000000-0000-0000-0000-000000000000}"),
+        serde_json::json!("00000000-0000-0000-0000-000000000000"),
         serde_json::json!(null),
         serde_json::json!(["a"]),
         serde_json::json!({"a": 1}),
@@ -354,13 +357,11 @@ fn a_value_that_cannot_be_part_of_an_id_names_no_node() {
             0
         );
     }
-    let data = serde_json::json!({"host": "ws5", "guid": "x".repeat(256)});
-    assert_eq!(
-        linked(&[event("e1", "process.exit", 1, data)])
-            .stats()
-            .nodes,
-        1
-    );
+    for value in [&"x".repeat(256), "0", "0x00", "--", "{0}"] {
+        let data = serde_json::json!({"host": "ws5", "guid": value});
+        let forest = linked(&[event("e1", "process.exit", 1, data)]);
+        assert_eq!(forest.stats().nodes, 1, "{value}");
+    }
 }
 
 #[test]

@@ -16,11 +16,12 @@ fn fed(events: &[Event], order: &[usize]) -> Forest {
     forest
 }
 
-/// Every tree that any of `ids` leads to. Which incident it is of depends on the order in which alerts came.
+/// Every tree that any of `ids` leads to. Which incident it is of, and which event came last, depends on the order.
 fn trees(forest: &Forest, ids: &[String]) -> Vec<Option<TreeView>> {
     let trees = ids.iter().map(|id| {
         let mut view = forest.tree(&acme(), id)?;
         view.incident = None;
+        view.as_of = Position::START;
         Some(view)
     });
     trees.collect()

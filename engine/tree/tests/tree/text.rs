@@ -36,7 +36,7 @@ fn a_tree_reads_as_an_outline_with_repeats_folded_and_alerts_marked() {
     plant(&mut forest, &all);
     let text = to_text(&tree(&forest, "incident-9"), TextStyle::default());
     let expected = "\
-incident-9  5 steps, 15 events, 1 alert of tenant acme, 2027-01-15 UTC
+incident-9  5 steps, 15 events, 1 alert of tenant acme, 2027-01-15 UTC, part of inc-bed82b97b330
 ! 1 step only named by others so far
 incident-9
 ├─ 08:00:00.000 case.opened  collector-1

@@ -70,6 +70,69 @@ async fn every_filter_leaves_out_what_it_should() {
     );
 }
 
+/// A text as the value of a parameter.
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[actix_web::test]
+async fn a_search_holds_together_with_every_filter() {
+    let door = open_with_events().await;
+    for (search, filter, expected) in [
+        ("", "", vec!["3", "2", "1"]),
+        ("type:auth.* user:eve", "", vec!["1"]),
+        ("user:eve OR severity:high", "", vec!["3", "2", "1"]),
+        ("user:EVE severity>=high", "", vec!["3"]),
+        ("user:eve", "severity=info", vec!["1"]),
+        ("last:24h", "", vec![]),
+        ("-last:24h", "", vec!["3", "2", "1"]),
+        ("tenant:default OR tenant:acme", "tenant=acme", vec!["1"]),
+        ("tenant:default", "tenant=acme", vec![]),
+        ("-tenant:acme", "tenant=acme", vec![]),
+        ("root:incident", "kind=event", vec!["1"]),
+        ("WEB-2", "order=oldest", vec!["2", "3"]),
+        ("data.n:1.5", "", vec!["1"]),
+    ] {
+        let target = format!("/v1/events?q={}&{filter}", encoded(search));
+        assert_eq!(ids(&door, &target).await, expected, "{search} and {filter}");
+    }
+    let none = ids(&door, &format!("/v1/alerts?q={}", encoded("kind:event"))).await;
+    assert_eq!(none, Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn a_search_goes_on_page_by_page_with_its_own_cursor_alone() {
+    let door = open_with_events().await;
+    let target =
+        |search: &str, rest: &str| format!("/v1/events?q={}&limit=1{rest}", encoded(search));
+    let first = door.get(&target("source:web-*", "")).await.json();
+    let next = first["next"].as_str().unwrap();
+    let cursor = format!("&cursor={next}");
+    assert_eq!(ids(&door, &target("source:web-*", &cursor)).await, ["2"]);
+    let other = door.get(&target("source:web-2", &cursor)).await;
+    assert_eq!(other.error(), (400, "bad_parameter".to_owned()));
+}
+
+#[actix_web::test]
+async fn a_mistake_in_a_search_is_told_with_its_place() {
+    let door = open().await;
+    for path in ["events", "alerts"] {
+        let answer = door
+            .get(&format!("/v1/{path}?q={}", encoded("é severty:high")))
+            .await;
+        assert_eq!(answer.error(), (400, "bad_search".to_owned()));
+        let error = &answer.json()["error"];
+        assert_eq!(error["message"], "there is no field \"severty\"");
+        assert_eq!(error["position"], json!({"column": 3, "length": 7}));
+        assert!(
+            error["help"].as_str().unwrap().contains("severity"),
+            "{error}"
+        );
+    }
+    let twice = door.get("/v1/events?q=a&q=b").await;
+    assert_eq!(twice.error(), (400, "bad_parameter".to_owned()));
+}
+
 #[actix_web::test]
 async fn pages_are_disjoint_and_whole_while_events_come_in() {
     let door = open().await;

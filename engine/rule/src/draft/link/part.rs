@@ -13,10 +13,12 @@ use crate::diagnostic::Refusal;
 const PARTS: usize = 8;
 
 /// The functions that say how a value is written: `lower("data.Image")`.
-pub(crate) const FORMS: [(&str, PartForm); 3] = [
+pub(crate) const FORMS: [(&str, PartForm); 5] = [
     ("lower", PartForm::Lower),
     ("short_host", PartForm::ShortHost),
     ("number", PartForm::Number),
+    ("account", PartForm::Account),
+    ("sha256", PartForm::Sha256),
 ];
 
 /// What a form makes of its argument. A path that is refused still makes a part, so that nothing else need
