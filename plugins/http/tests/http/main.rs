@@ -26,9 +26,11 @@ mod growing;
 
 mod trees;
 
-mod incidents;
+mod tree_finding;
 
-mod watching;
+mod tree_refusals;
+
+mod incidents;
 
 mod state;
 
