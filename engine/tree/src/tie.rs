@@ -89,7 +89,7 @@ impl Grove {
         let entries = self.entries.with_id(event.as_str());
         let mains = entries.filter_map(|entry| Some(self.entries.get(entry)?.main));
         let mut mains: Vec<_> = mains.filter(|main| self.node(*main).is_some()).collect();
-        mains.sort_by_key(|main| self.name_of(*main));
+        mains.sort_by_cached_key(|main| self.name_of(*main));
         mains.dedup();
         mains
     }
@@ -140,7 +140,7 @@ impl Grove {
                 raised.is_some_and(|raised| raised.causes().any(|cause| cause == id))
             }));
         }
-        awaiting.sort_by_key(|alert| self.name_of(*alert));
+        awaiting.sort_by_cached_key(|alert| self.name_of(*alert));
         for alert in awaiting {
             self.awaited.remove(&(hash, alert));
             if alert == main {

@@ -58,6 +58,7 @@ struct WrittenEvent {
     severity: u8,
     position: Position,
     alert: bool,
+    found: bool,
     main: Option<Place>,
 }
 
@@ -268,6 +269,7 @@ fn written_event(entry: &Entry, places: &Places) -> WrittenEvent {
         severity: entry.severity as u8,
         position: entry.position,
         alert: entry.alert,
+        found: entry.found,
         main: places.nodes.get(&entry.main).copied(),
     }
 }

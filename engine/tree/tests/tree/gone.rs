@@ -96,6 +96,25 @@ fn a_step_that_shares_events_with_very_many_nodes_keeps_few_ties() {
 }
 
 #[test]
+fn of_events_of_very_many_sources_with_one_id_few_are_found_by_it_also_after_a_restart() {
+    let mut forest = tight(9_000);
+    let events = (0..300).map(|number| {
+        let step = said("same", 1_000 - number, &format!("step{number}"));
+        step.by(&format!("source-{number:03}")).event()
+    });
+    feed(&mut forest, &events.collect::<Vec<_>>(), 1);
+    let restored = Forest::restore(&forest.checkpoint()).unwrap();
+    for mut forest in [forest, restored] {
+        feed(&mut forest, &[alert("alert-1", 1, &["same"], None)], 301);
+        let tied = (0..300).filter(|number| {
+            let view = tree(&forest, &format!("step{number}"));
+            view.edges.iter().any(|edge| *edge.to == *"alert-1")
+        });
+        assert_eq!(tied.collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn a_tree_that_went_in_a_batch_leaves_nothing_behind_in_what_was_restored() {
     let mut forest = tight(1);
     forest.begin_batch();

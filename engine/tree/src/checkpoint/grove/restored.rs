@@ -63,12 +63,8 @@ impl WrittenGrove {
             reading.fill(&mut grove, index, written)?;
         }
         for index in &reading.events {
-            let hung = grove.entries.get(*index).map_or(0, |entry| entry.hung);
-            if hung == 0 {
-                grove.entries.hide(*index);
-                // What only trees that went held on to.
-                grove.entries.drop_unused(*index);
-            }
+            // What only trees that went held on to.
+            grove.entries.drop_unused(*index);
         }
         for (from, to, tie) in self.ties {
             let (from, to) = (reading.node(from)?, reading.node(to)?);
@@ -117,6 +113,7 @@ impl Reading {
             severity: severity.ok_or(damaged("a severity is none"))?,
             position: event.position,
             alert: event.alert,
+            found: event.found,
             main: main.unwrap_or(NodeIndex::end()),
             hung: 0,
             claims: 0,
