@@ -243,14 +243,12 @@ impl Tree {
         match self.format {
             Format::Json => Ok(Looks::Json),
             Format::Text => Ok(Looks::Text(self.style())),
-            Format::Dot
-            | Format::Mermaid
-            | Format::Otlp
-            | Format::Csv
-            | Format::CsvEvents => Err(CliError::Usage(format!(
-                "{what} can be written as text and as json, not as {}",
-                self.format
-            ))),
+            Format::Dot | Format::Mermaid | Format::Otlp | Format::Csv | Format::CsvEvents => {
+                Err(CliError::Usage(format!(
+                    "{what} can be written as text and as json, not as {}",
+                    self.format
+                )))
+            }
         }
     }
 
