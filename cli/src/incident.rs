@@ -159,15 +159,15 @@ impl Incident {
         }
         if self.tree {
             for root in incident.trees.iter().take(TREES_MOST) {
-                let Ok(mut whole) = grown.tree(root) else {
+                let Ok(whole) = grown.tree(root) else {
                     continue;
                 };
-                store.describe(&tenant, &mut whole)?;
                 let mut query = TreeQuery::whole(&**root);
                 query.fold = !self.json;
-                let Ok(view) = query::page(&whole, &query)? else {
+                let Ok(mut view) = query::page(&whole, &query)? else {
                     continue;
                 };
+                store.describe(&tenant, &mut view)?;
                 let body = match looks {
                     Looks::Json => export(&view, Format::Json),
                     Looks::Text(style) => to_text(&view, style),

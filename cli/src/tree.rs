@@ -298,20 +298,18 @@ impl Pages {
             None => {
                 let tenant = tree.whose.tenant();
                 match store.grow(&tenant, tree.asked.as_of)?.tree(&tree.id) {
-                    Ok(mut whole) => {
-                        store.describe(&tenant, &mut whole)?;
-                        whole
-                    }
+                    Ok(whole) => whole,
                     Err(missing) => return Ok(Reply::Missing(missing)),
                 }
             }
         };
         let query = tree.asked.query(&tree.id, tree.folds(), cursor);
         let whole = self.whole.insert(whole);
-        let view = match query::page(whole, &query)? {
+        let mut view = match query::page(whole, &query)? {
             Ok(view) => view,
             Err(missing) => return Ok(Reply::Missing(missing)),
         };
+        store.describe(&tree.whose.tenant(), &mut view)?;
         let body = match tree.format {
             Format::Text => to_text(&view, tree.style()),
             Format::Json
