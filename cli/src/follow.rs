@@ -89,7 +89,9 @@ impl Following<'_, '_> {
             }
             if tries == 0 {
                 let after = self.after;
-                say(&format!("the connection ended; going on after position {after}"));
+                say(&format!(
+                    "the connection ended; going on after position {after}"
+                ));
             } else {
                 tokio::time::sleep(BETWEEN_TRIES).await;
             }

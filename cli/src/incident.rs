@@ -9,9 +9,7 @@ use serde::Deserialize;
 
 use crate::error::{CliError, Exit};
 use crate::follow::{self, Followed};
-use crate::query::{
-    self, Client, Looks, Missing, Place, Reply, Store, Whose, in_path,
-};
+use crate::query::{self, Client, Looks, Missing, Place, Reply, Store, Whose, in_path};
 use crate::terminal::{plain, say, stdout};
 use crate::timeline::Timeline;
 
@@ -155,19 +153,21 @@ impl Incident {
                 let json = serde_json::to_string(&incident).map_err(std::io::Error::from)?;
                 writeln!(out, "{json}")?;
             }
-            Looks::Text(style) => writeln!(out, "{}", incident_to_text(&incident, style).trim_end())?,
+            Looks::Text(style) => {
+                writeln!(out, "{}", incident_to_text(&incident, style).trim_end())?
+            }
         }
         if self.tree {
             for root in incident.trees.iter().take(TREES_MOST) {
-                let Ok(mut whole) = grown.tree(root) else {
+                let Ok(whole) = grown.tree(root) else {
                     continue;
                 };
-                store.describe(&tenant, &mut whole)?;
                 let mut query = TreeQuery::whole(&**root);
                 query.fold = !self.json;
-                let Ok(view) = query::page(&whole, &query)? else {
+                let Ok(mut view) = query::page(&whole, &query)? else {
                     continue;
                 };
+                store.describe(&tenant, &mut view)?;
                 let body = match looks {
                     Looks::Json => export(&view, Format::Json),
                     Looks::Text(style) => to_text(&view, style),
@@ -190,7 +190,9 @@ impl Incident {
     fn tell_more_trees(&self, trees: usize) {
         if trees > TREES_MOST {
             let more = trees - TREES_MOST;
-            say(&format!("and {more} trees more; larum tree shows them one by one"));
+            say(&format!(
+                "and {more} trees more; larum tree shows them one by one"
+            ));
         }
     }
 

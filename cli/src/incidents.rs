@@ -126,8 +126,8 @@ impl Incidents {
                 total
             }
             Looks::Json => {
-                let listed: Listed = serde_json::from_str(&answer.body)
-                    .map_err(|error| client.no_sense(&error))?;
+                let listed: Listed =
+                    serde_json::from_str(&answer.body).map_err(|error| client.no_sense(&error))?;
                 for incident in &listed.items {
                     writeln!(out, "{incident}")?;
                 }
@@ -160,6 +160,9 @@ impl Incidents {
         let given = given.filter_map(|(name, value)| value.map(|value| (name, value)));
         let entities = entities.into_iter();
         let entities = entities.map(|(kind, value)| ("entity", format!("{kind}:{value}")));
-        given.chain(entities).chain(self.whose.parameter()).collect()
+        given
+            .chain(entities)
+            .chain(self.whose.parameter())
+            .collect()
     }
 }

@@ -243,14 +243,12 @@ impl Tree {
         match self.format {
             Format::Json => Ok(Looks::Json),
             Format::Text => Ok(Looks::Text(self.style())),
-            Format::Dot
-            | Format::Mermaid
-            | Format::Otlp
-            | Format::Csv
-            | Format::CsvEvents => Err(CliError::Usage(format!(
-                "{what} can be written as text and as json, not as {}",
-                self.format
-            ))),
+            Format::Dot | Format::Mermaid | Format::Otlp | Format::Csv | Format::CsvEvents => {
+                Err(CliError::Usage(format!(
+                    "{what} can be written as text and as json, not as {}",
+                    self.format
+                )))
+            }
         }
     }
 
@@ -300,20 +298,18 @@ impl Pages {
             None => {
                 let tenant = tree.whose.tenant();
                 match store.grow(&tenant, tree.asked.as_of)?.tree(&tree.id) {
-                    Ok(mut whole) => {
-                        store.describe(&tenant, &mut whole)?;
-                        whole
-                    }
+                    Ok(whole) => whole,
                     Err(missing) => return Ok(Reply::Missing(missing)),
                 }
             }
         };
         let query = tree.asked.query(&tree.id, tree.folds(), cursor);
         let whole = self.whole.insert(whole);
-        let view = match query::page(whole, &query)? {
+        let mut view = match query::page(whole, &query)? {
             Ok(view) => view,
             Err(missing) => return Ok(Reply::Missing(missing)),
         };
+        store.describe(&tree.whose.tenant(), &mut view)?;
         let body = match tree.format {
             Format::Text => to_text(&view, tree.style()),
             Format::Json

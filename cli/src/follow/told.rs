@@ -119,7 +119,9 @@ fn lines(change: &Change) -> Vec<String> {
             };
             let (event_type, source) = (plain(&event.event_type), plain(&event.source));
             let source = styled(DIM, source);
-            lines.push(format!("{time}  {event_type}  {source}{severity}  on {name}"));
+            lines.push(format!(
+                "{time}  {event_type}  {source}{severity}  on {name}"
+            ));
         }
     }
     for edge in &change.edges {
@@ -171,7 +173,12 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_passed_over() {
-        for text in ["", "[]", r#"{"type":"watching","after":0}"#, r#"{"type":"new"}"#] {
+        for text in [
+            "",
+            "[]",
+            r#"{"type":"watching","after":0}"#,
+            r#"{"type":"new"}"#,
+        ] {
             assert!(matches!(Heard::parse(text), Heard::Other), "{text}");
         }
         assert!(matches!(

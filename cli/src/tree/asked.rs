@@ -65,7 +65,10 @@ fn tag(text: &str) -> Result<(String, String), String> {
 
 fn nodes(text: &str) -> Result<usize, String> {
     let most = limits::TREE_PAGE_MOST;
-    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| format!("it is not a number from 1 to {most}; --all shows everything"))
 }
 

@@ -1,7 +1,19 @@
 use super::run::Folder;
 
-const VERBS: [&str; 11] = [
-    "demo", "serve", "detect", "rules", "decode", "events", "alerts", "tree", "windows", "replay",
+const VERBS: [&str; 14] = [
+    "demo",
+    "serve",
+    "detect",
+    "rules",
+    "decode",
+    "events",
+    "alerts",
+    "tree",
+    "trees",
+    "incidents",
+    "incident",
+    "windows",
+    "replay",
     "config",
 ];
 

@@ -91,6 +91,8 @@ pub const TREE_PAGE_MOST: usize = 10_000;
 pub const TREE_PAGE_DEFAULT: usize = 1_000;
 /// Most events of which a tree is grown again from the log for one question; beyond it the latest are left out.
 pub const REGROWN_EVENTS: usize = 200_000;
+/// Most changes of a watched tree that wait for one who watches it.
+pub const TREE_UPDATES: usize = 1_000;
 /// Most values of entities that are looked up by, per tenant; beyond it those seen longest ago go.
 pub const ENTITIES_PER_TENANT: usize = 1_000_000;
 /// Most trees remembered for one value of an entity; beyond it the oldest goes.

@@ -27,7 +27,7 @@ use crate::rulebook::Rulebook;
 use crate::sequencing::{Parts, Threads};
 use crate::supervise::{Guardian, Registry};
 use crate::supervision::Supervision;
-use crate::trees::{LiveTrees, Refusals, Soil, Spiller};
+use crate::trees::{LiveTrees, Refusals, Soil, Spiller, Watchers};
 use crate::upkeep::Upkeep;
 use crate::watchdog::Watchdog;
 
@@ -169,6 +169,7 @@ impl Started {
             rulebook: Arc::clone(rulebook),
             spiller: Spiller::new(store, Arc::clone(&gauges)),
             limits: config.trees,
+            watchers: Watchers::default(),
         };
         let refusals = Refusals::new(log.clone(), Arc::clone(&gauges), config.clock.clone());
         let trees = TreeUnit::start_on(&threads.trees, soil.clone(), refusals, &supervision);

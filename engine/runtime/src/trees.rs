@@ -24,7 +24,9 @@ mod gather;
 
 mod ask;
 
-mod difference;
+mod watchers;
+
+mod follow;
 
 mod watch;
 
@@ -35,6 +37,7 @@ pub(crate) use live::LiveTrees;
 pub(crate) use refused::Refusals;
 pub(crate) use spill::Spiller;
 pub use watch::TreeWatch;
+pub(crate) use watchers::Watchers;
 
 impl Engine {
     /// What is asked of the tree that holds [`TreeQuery::id`]; [`TreeQuery::as_of`] is not looked at.
@@ -47,11 +50,7 @@ impl Engine {
         query: TreeQuery,
         as_of: AsOf,
     ) -> Result<TreeView, TreeError> {
-        let asker = self.asker(tenant);
-        match asker.position(as_of).await? {
-            Some(upto) => asker.as_of(query, upto).await,
-            None => asker.now(query).await,
-        }
+        self.asker(tenant).page(query, as_of).await
     }
 
     /// What changed in the tree that holds `id` between two moments.
@@ -65,10 +64,7 @@ impl Engine {
         before: AsOf,
         after: AsOf,
     ) -> Result<TreeDiff, TreeError> {
-        let asker = self.asker(tenant);
-        let before = asker.position(before).await?;
-        let after = asker.position(after).await?;
-        asker.difference(id, before, after).await
+        self.asker(tenant).difference(&id, before, after).await
     }
 
     /// What happened in the tree that holds an id, or in an incident, in the order of time.
@@ -77,11 +73,11 @@ impl Engine {
     /// As [`Engine::tree_query`].
     pub async fn timeline(
         &self,
-        _tenant: TenantId,
-        _query: TimelineQuery,
-        _as_of: AsOf,
+        tenant: TenantId,
+        query: TimelineQuery,
+        as_of: AsOf,
     ) -> Result<TimelinePage, TreeError> {
-        Err(TreeError::NotNow)
+        self.asker(tenant).timeline(query, as_of).await
     }
 
     /// Incidents, those changed last first, and how many there are on all pages.
@@ -138,10 +134,10 @@ impl Engine {
     /// There is no such tree; too many are watched; the trees are being rebuilt; the log fails.
     pub async fn watch_tree(
         &self,
-        _tenant: TenantId,
-        _id: String,
-        _after: Position,
+        tenant: TenantId,
+        id: String,
+        after: Position,
     ) -> Result<TreeWatch, TreeError> {
-        Err(TreeError::NotNow)
+        self.watch(self.asker(tenant), id, after).await
     }
 }

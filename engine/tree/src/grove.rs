@@ -49,6 +49,8 @@ pub(crate) struct Grove {
     /// The furthest event taken in, and the last one.
     pub(crate) reached: Position,
     pub(crate) current: Position,
+    /// Goes up with every event taken in.
+    pub(crate) changes: u64,
     pub(crate) incidents: Incidents,
     /// Names of kinds of entities: an alert whose group has a member of such a name is about that entity.
     pub(crate) entity_kinds: Arc<BTreeSet<Arc<str>>>,
@@ -118,6 +120,7 @@ impl Grove {
             }
         };
         self.current = facts.position;
+        self.changes += 1;
         let mut taking = Taking {
             facts,
             entry,

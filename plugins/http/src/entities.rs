@@ -31,8 +31,12 @@ pub(crate) fn entities(params: &Params) -> Result<Vec<(String, String)>, Problem
     Ok(found)
 }
 
-/// How a value may be written where events are read: as it is, in lower case, and a host without its domain.
+/// How a value may be written where events are read: as it is, in lower case, and a host without its domain. Names of
+/// users are what they are.
 pub(crate) fn spellings(kind: &str, value: &str) -> Vec<String> {
+    if kind == "user" {
+        return vec![value.to_owned()];
+    }
     let lower = value.to_lowercase();
     let short = lower.split('.').next().filter(|_| kind == "host");
     let short = short.filter(|short| !short.is_empty()).map(str::to_owned);
@@ -81,6 +85,7 @@ mod tests {
         );
         assert_eq!(spellings("host", "ws5"), ["ws5"]);
         assert_eq!(spellings("host", ".x"), [".x"]);
-        assert_eq!(spellings("user", "Eve.A"), ["Eve.A", "eve.a"]);
+        assert_eq!(spellings("hash", "AB.C"), ["AB.C", "ab.c"]);
+        assert_eq!(spellings("user", "Eve.A"), ["Eve.A"]);
     }
 }

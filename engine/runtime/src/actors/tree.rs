@@ -153,9 +153,7 @@ impl Handler<GrowBatch> for TreeUnit {
             return;
         };
         let taken = self.unit.run(ctx, "a batch of events", move || {
-            for (position, event) in batch.items.iter() {
-                grown.take(*position, event);
-            }
+            grown.take(&batch.items);
             grown
         });
         // After a panic the forest is rebuilt from the log, which holds this batch too.

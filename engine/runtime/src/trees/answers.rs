@@ -119,11 +119,14 @@ pub enum TreeDelivery {
 pub struct TreeUpdate {
     /// The event's position; the place to go on from.
     pub position: Position,
-    /// The id of the tree's root as it is now.
+    /// The id of the tree's root as it is now; of an incident, that of its first tree.
     pub root: Arc<str>,
     /// Nodes that came or changed, as in a view, except that [`TreeNode::parent`] is empty: an edge says it.
     pub nodes: Vec<TreeNode>,
     /// Edges that came or changed: one of kind `parent`, `root`, `alias` or `causation` replaces the one that led
     /// to the same node from above.
     pub edges: Vec<TreeEdge>,
+    /// Ids of nodes that are in it no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Arc<str>>,
 }

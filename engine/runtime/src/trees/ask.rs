@@ -2,33 +2,35 @@
 
 use std::sync::Arc;
 
-use larum_event::{Position, TenantId};
-use larum_log::StoredEvent;
-use larum_tree::{AskError, Forest, TreeDiff, TreeQuery, TreeView};
+use larum_event::{EventId, Position, TenantId, limits};
+use larum_tree::{
+    AskError, Counts, TimelineEntry, TreeDiff, TreeQuery, TreeView, fold_repeats, select, timeline,
+};
 use tokio::sync::Semaphore;
 
 use crate::engine::Engine;
-use crate::trees::difference::{Whole, difference};
+use crate::trees::answers::{AsOf, TimelinePage, TimelineQuery, TreeError};
 use crate::trees::gather::{Gatherer, Regrown};
 use crate::trees::grown::Grown;
 use crate::trees::live::LiveTrees;
-use crate::trees::{AsOf, TreeError};
 
 /// Trees that are grown again at the same time.
 const GROWING_MOST: usize = 4;
+/// Events that alerts name and that are looked up in the log for one answer.
+const LOOKED_UP_MOST: usize = 1_000;
 
 /// Asks for one tenant.
 pub(super) struct Asker {
-    tenant: TenantId,
-    live: LiveTrees,
+    pub(super) tenant: TenantId,
+    pub(super) live: LiveTrees,
     turns: Arc<Semaphore>,
 }
 
-/// What memory says.
+/// What memory has of a tree.
 enum Known {
-    /// The answer.
-    View(TreeView),
-    /// Not all of it is in memory, or none; the ids of what is.
+    /// All of it.
+    Whole(TreeView),
+    /// A part, or nothing: so much is known, and where to begin to look for the rest.
     Elsewhere {
         at: Position,
         root: Option<Arc<str>>,
@@ -55,118 +57,168 @@ pub(crate) fn turns() -> Arc<Semaphore> {
 }
 
 impl Asker {
+    /// A page of a tree.
+    pub(super) async fn page(&self, query: TreeQuery, as_of: AsOf) -> Result<TreeView, TreeError> {
+        let upto = self.position(as_of).await?;
+        let whole = self.whole(&query.id, upto).await?;
+        let page = self.blocking(move || Ok(select(&whole, &query)?)).await?;
+        self.describe(page).await
+    }
+
+    /// What changed in a tree between two moments.
+    pub(super) async fn difference(
+        &self,
+        id: &str,
+        before: AsOf,
+        after: AsOf,
+    ) -> Result<TreeDiff, TreeError> {
+        let (before, after) = (self.position(before).await?, self.position(after).await?);
+        let (before, after) = (self.whole(id, before).await, self.whole(id, after).await);
+        // It need not have been there at both moments.
+        let nothing = || self.nothing();
+        let (before, after) = match (before, after) {
+            (Err(TreeError::NotFound { .. }), Ok(after)) => (nothing(), after),
+            (Ok(before), Err(TreeError::NotFound { .. })) => (before, nothing()),
+            (before, after) => (before?, after?),
+        };
+        self.blocking(move || Ok(TreeDiff::between(&before, &after)))
+            .await
+    }
+
+    /// What happened in a tree or an incident.
+    pub(super) async fn timeline(
+        &self,
+        query: TimelineQuery,
+        as_of: AsOf,
+    ) -> Result<TimelinePage, TreeError> {
+        let upto = self.position(as_of).await?;
+        let mut views = Vec::new();
+        for id in self.trees_behind(&query.id).await? {
+            match self.whole(&id, upto).await {
+                Ok(whole) => views.push(self.describe(whole).await?),
+                // A tree of an incident need not have been there then.
+                Err(TreeError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let Some(as_of) = views.iter().map(|view| view.as_of).max() else {
+            return Err(TreeError::NotFound { id: query.id });
+        };
+        self.blocking(move || {
+            let mut entries = timeline(&views);
+            if query.fold {
+                entries = fold_repeats(entries);
+            }
+            let total = entries.len() as u64;
+            let page = entries.into_iter().skip(query.offset);
+            let entries: Vec<TimelineEntry> =
+                page.take(query.limit.min(limits::TREE_PAGE_MOST)).collect();
+            let why: Vec<_> = views.into_iter().flat_map(|view| view.why).collect();
+            Ok(TimelinePage {
+                entries,
+                total,
+                partial: !why.is_empty(),
+                why,
+                as_of,
+            })
+        })
+        .await
+    }
+
+    /// The roots of an incident of this name, else the id itself.
+    pub(super) async fn trees_behind(&self, id: &str) -> Result<Vec<String>, TreeError> {
+        if !id.starts_with("inc-") {
+            return Ok(vec![id.to_owned()]);
+        }
+        let (tenant, asked) = (self.tenant.clone(), id.to_owned());
+        let incident = self
+            .live
+            .ask_later(move |grown| grown.forest.incident(&tenant, &asked));
+        let incident = incident.await?;
+        Ok(incident.map_or_else(
+            || vec![id.to_owned()],
+            |incident| incident.trees.iter().map(ToString::to_string).collect(),
+        ))
+    }
+
     /// The position of a moment; `None` for now.
-    pub(super) async fn position(&self, as_of: AsOf) -> Result<Option<Position>, TreeError> {
+    async fn position(&self, as_of: AsOf) -> Result<Option<Position>, TreeError> {
         match as_of {
             AsOf::Now => Ok(None),
             AsOf::Position(position) => Ok(Some(position)),
             AsOf::Time(time) => {
                 let mut reader = self.live.reader();
-                let found = self.blocking(move || Ok(reader.position_at(time)?)).await?;
-                Ok(Some(found))
+                let found = self.blocking(move || Ok(reader.position_at(time)?));
+                found.await.map(Some)
             }
         }
     }
 
-    /// A tree as it is.
-    pub(super) async fn now(&self, query: TreeQuery) -> Result<TreeView, TreeError> {
-        let (tenant, asked) = (self.tenant.clone(), query.clone());
+    /// The whole tree that holds an id, as it is or as it was at a position.
+    async fn whole(&self, id: &str, upto: Option<Position>) -> Result<TreeView, TreeError> {
+        let (tenant, asked) = (self.tenant.clone(), id.to_owned());
         let known = self
             .live
-            .ask_later(move |grown| known(grown, &tenant, &asked));
-        match known.await?? {
-            Known::View(view) => self.described(view).await,
-            Known::Elsewhere { at, root } => self.grown(query, at, root).await,
+            .ask_later(move |grown| known(grown, &tenant, &asked, upto));
+        match known.await? {
+            Known::Whole(view) => Ok(view),
+            Known::Elsewhere { at, root } => self.regrown(id, upto.unwrap_or(at), root).await,
         }
     }
 
-    /// A tree as it was.
-    pub(super) async fn as_of(
+    async fn regrown(
         &self,
-        query: TreeQuery,
-        upto: Position,
-    ) -> Result<TreeView, TreeError> {
-        let (tenant, id) = (self.tenant.clone(), query.id.clone());
-        let root = self.live.ask_later(move |grown| {
-            let members = grown.forest.members(&tenant, &id);
-            members.map(|members| members.root)
-        });
-        let root = root.await?;
-        self.grown(query, upto, root).await
-    }
-
-    async fn grown(
-        &self,
-        query: TreeQuery,
+        id: &str,
         upto: Position,
         root: Option<Arc<str>>,
     ) -> Result<TreeView, TreeError> {
-        let ids = seeds(&query.id, root);
+        let root = root.map(|root| root.to_string());
+        let ids: Vec<String> = std::iter::once(id.to_owned()).chain(root).collect();
         let gatherer = Gatherer::new(self.tenant.clone(), self.live.clone(), upto);
-        let tenant = self.tenant.clone();
-        let view = self.blocking(move || {
-            let mut regrown = gatherer.grow(&ids)?;
-            let mut view = ask(&regrown.forest, &tenant, &query)?;
-            if regrown.insert_evidence(&view)? {
-                view = ask(&regrown.forest, &tenant, &query)?;
+        let id = id.to_owned();
+        self.blocking(move || {
+            let mut regrown = gatherer.gather(&ids)?.grown();
+            let mut view = regrown.view(&id)?;
+            if regrown.insert_evidence(view.unknown_events())? {
+                view = regrown.view(&id)?;
             }
             view.as_of = upto;
             view.partial |= !regrown.why.is_empty();
             view.why.append(&mut regrown.why);
             regrown.name_incident(&mut view)?;
             Ok(view)
-        });
-        self.described(view.await?).await
-    }
-
-    /// What changed in a tree between two moments.
-    pub(super) async fn difference(
-        &self,
-        id: String,
-        before: Option<Position>,
-        after: Option<Position>,
-    ) -> Result<TreeDiff, TreeError> {
-        let (tenant, asked) = (self.tenant.clone(), id.clone());
-        let known = self.live.ask_later(move |grown| {
-            let members = grown.forest.members(&tenant, &asked);
-            (grown.at, members.map(|members| members.root))
-        });
-        let (now, root) = known.await?;
-        let ids = seeds(&id, root);
-        let (before, after) = (before.unwrap_or(now), after.unwrap_or(now));
-        let gatherer = |upto| Gatherer::new(self.tenant.clone(), self.live.clone(), upto);
-        let (first, second) = (gatherer(before), gatherer(after));
-        let tenant = self.tenant.clone();
-        self.blocking(move || {
-            let whole = |gatherer: Gatherer| {
-                let regrown = gatherer.grow(&ids)?;
-                Whole::of(&regrown.forest, &tenant, &id)
-            };
-            // It need not have been there at both moments.
-            let (before, after) = match (whole(first), whole(second)) {
-                (Err(TreeError::NotFound { .. }), Ok(after)) => (Whole::default(), after),
-                (Ok(before), Err(TreeError::NotFound { .. })) => (before, Whole::default()),
-                (before, after) => (before?, after?),
-            };
-            Ok(difference(&before, &after))
         })
         .await
     }
 
+    /// A tree before anything of it came.
+    fn nothing(&self) -> TreeView {
+        TreeView {
+            root: "".into(),
+            tenant: self.tenant.clone(),
+            incident: None,
+            as_of: Position::START,
+            counts: Counts::default(),
+            partial: false,
+            why: Vec::new(),
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            next: None,
+        }
+    }
+
     /// Fills in events that belong to no tree, which trees know by their ids alone.
-    async fn described(&self, mut view: TreeView) -> Result<TreeView, TreeError> {
-        let unknown = view.unknown_events();
+    pub(super) async fn describe(&self, mut view: TreeView) -> Result<TreeView, TreeError> {
+        let mut unknown = view.unknown_events();
         if unknown.is_empty() {
             return Ok(view);
         }
+        unknown.truncate(LOOKED_UP_MOST);
         let (mut reader, tenant) = (self.live.reader(), self.tenant.clone());
         self.blocking(move || {
             for id in unknown {
-                if let Some(StoredEvent {
-                    event, position, ..
-                }) = reader.find(Some(&tenant), id.as_str())?
-                {
-                    view.describe(&event, position);
+                if let Some(stored) = reader.find(Some(&tenant), id.as_str())? {
+                    view.describe(&stored.event, stored.position);
                 }
             }
             Ok(view)
@@ -174,7 +226,7 @@ impl Asker {
         .await
     }
 
-    /// Does work that reads the disk, a few at a time.
+    /// Does work that takes a while, a few at a time.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, TreeError> + Send + 'static,
@@ -188,38 +240,30 @@ impl Asker {
     }
 }
 
-/// By what a tree is looked for.
-fn seeds(id: &str, root: Option<Arc<str>>) -> Vec<String> {
-    let root = root.map(|root| root.to_string());
-    std::iter::once(id.to_owned()).chain(root).collect()
-}
-
-/// What memory has of what is asked for.
-fn known(grown: &Grown, tenant: &TenantId, query: &TreeQuery) -> Result<Known, TreeError> {
+/// What memory has of the tree that holds an id.
+fn known(grown: &Grown, tenant: &TenantId, id: &str, upto: Option<Position>) -> Known {
     let elsewhere = |root| Known::Elsewhere { at: grown.at, root };
-    if grown.spiller().is_empty() {
-        return ask(&grown.forest, tenant, query).map(Known::View);
+    let forest = &grown.forest;
+    let spiller = grown.spiller();
+    if upto.is_none() && spiller.is_empty() {
+        return forest
+            .tree(tenant, id)
+            .map_or(elsewhere(None), Known::Whole);
     }
-    let Some(members) = grown.forest.members(tenant, &query.id) else {
-        return Ok(elsewhere(None));
+    let Some(members) = forest.members(tenant, id) else {
+        return elsewhere(None);
     };
-    if grown.spiller().may_hold_any(tenant, &members.keys) {
-        return Ok(elsewhere(Some(members.root)));
+    let is_behind = |upto| members.events.last().is_some_and(|last| *last > upto);
+    if upto.is_some_and(is_behind) || spiller.may_hold_any(tenant, &members.keys) {
+        return elsewhere(Some(members.root));
     }
-    ask(&grown.forest, tenant, query).map(Known::View)
-}
-
-/// Asks a forest.
-pub(super) fn ask(
-    forest: &Forest,
-    tenant: &TenantId,
-    query: &TreeQuery,
-) -> Result<TreeView, TreeError> {
-    // TODO forest.query
-    let id = query.id.clone();
-    Ok(forest
-        .tree(tenant, &query.id)
-        .ok_or(AskError::NoTree { id })?)
+    match forest.tree(tenant, id) {
+        Some(view) => Known::Whole(TreeView {
+            as_of: upto.unwrap_or(view.as_of),
+            ..view
+        }),
+        None => elsewhere(Some(members.root)),
+    }
 }
 
 impl From<AskError> for TreeError {
@@ -233,15 +277,18 @@ impl From<AskError> for TreeError {
 }
 
 impl Regrown {
+    /// The tree that holds an id.
+    pub(super) fn view(&self, id: &str) -> Result<TreeView, TreeError> {
+        let view = self.forest.tree(&self.gatherer.tenant, id);
+        view.ok_or_else(|| TreeError::NotFound { id: id.to_owned() })
+    }
+
     /// Puts in what is known by its id alone, so that it hangs where it hangs; tells whether there was any.
-    fn insert_evidence(&mut self, view: &TreeView) -> Result<bool, TreeError> {
-        let unknown = view.unknown_events();
+    fn insert_evidence(&mut self, mut unknown: Vec<EventId>) -> Result<bool, TreeError> {
+        unknown.truncate(LOOKED_UP_MOST);
         for id in &unknown {
-            if let Some(stored) = self
-                .gatherer
-                .reader
-                .find(Some(&self.gatherer.tenant), id.as_str())?
-            {
+            let tenant = self.gatherer.tenant.clone();
+            if let Some(stored) = self.gatherer.reader.find(Some(&tenant), id.as_str())? {
                 self.insert(stored.position, &stored.event);
             }
         }
@@ -250,17 +297,17 @@ impl Regrown {
 
     /// Says to which incident it belongs now, which memory knows.
     fn name_incident(&self, view: &mut TreeView) -> Result<(), TreeError> {
-        let alerts = view.nodes.iter().filter(|node| node.alert.is_some());
+        let mut alerts = view.nodes.iter().filter(|node| node.alert.is_some());
         let mut ids: Vec<Arc<str>> = view.incident.iter().cloned().collect();
-        ids.extend(alerts.take(1).map(|alert| Arc::clone(&alert.id)));
+        ids.extend(alerts.next().map(|alert| Arc::clone(&alert.id)));
         if ids.is_empty() {
             return Ok(());
         }
         let tenant = self.gatherer.tenant.clone();
         let name = self.gatherer.live.ask(move |grown| {
             let mut ids = ids.iter();
-            let name = ids.find_map(|id| grown.forest.incident(&tenant, id));
-            name.map(|incident| incident.id.0)
+            let incident = ids.find_map(|id| grown.forest.incident(&tenant, id));
+            incident.map(|incident| incident.id.0)
         })?;
         view.incident = name.or(view.incident.take());
         Ok(())

@@ -28,6 +28,17 @@ pub(super) struct Gatherer {
     limits: ForestLimits,
 }
 
+/// Everything a tree was made of.
+pub(super) struct Gathered {
+    gatherer: Gatherer,
+    /// Hashes of the ids of its nodes.
+    pub(super) keys: BTreeSet<u64>,
+    /// Its events, as far as there are not too many.
+    pub(super) events: BTreeMap<Position, Event>,
+    /// What it lacks.
+    why: Vec<Partial>,
+}
+
 /// A tree that was grown again, alone in a forest.
 pub(super) struct Regrown {
     pub(super) forest: Forest,
@@ -74,8 +85,8 @@ impl Gatherer {
         }
     }
 
-    /// Grows what the ids are of, everything that hangs together with one of them.
-    pub(super) fn grow(mut self, ids: &[String]) -> Result<Regrown, TreeError> {
+    /// Finds what the ids are of, everything that hangs together with one of them.
+    pub(super) fn gather(mut self, ids: &[String]) -> Result<Gathered, TreeError> {
         self.history = self.live.ask(|grown| grown.history.clone())?;
         let mut found = Found::default();
         let mut reading = Forest::new(self.limits);
@@ -113,7 +124,7 @@ impl Gatherer {
                 id: ids.first().cloned().unwrap_or_default(),
             });
         }
-        self.regrown(found, left_out)
+        Ok(self.gathered(found, left_out))
     }
 
     /// Where to begin: the id itself, and the node on which the event with that id hangs.
@@ -190,7 +201,7 @@ impl Gatherer {
         Ok(before != (found.positions.len(), found.keys.len()))
     }
 
-    fn regrown(self, found: Found, left_out: usize) -> Result<Regrown, TreeError> {
+    fn gathered(self, found: Found, left_out: usize) -> Gathered {
         let mut why = Vec::new();
         let first = self.reader.first();
         let is_gone = |position: &&Position| **position < first;
@@ -206,16 +217,37 @@ impl Gatherer {
                 left_out: left_out as u64,
             });
         }
-        let mut regrown = Regrown {
-            forest: Forest::new(self.limits),
+        Gathered {
             gatherer: self,
+            keys: found.keys,
+            events: found.events,
             why,
+        }
+    }
+}
+
+impl Gathered {
+    /// The tree.
+    pub(super) fn grown(self) -> Regrown {
+        self.grown_upto(Position(u64::MAX)).0
+    }
+
+    /// The tree as it was with the event at a position, and the events behind.
+    pub(super) fn grown_upto(mut self, upto: Position) -> (Regrown, BTreeMap<Position, Event>) {
+        let later = match upto.0.checked_add(1) {
+            Some(next) => self.events.split_off(&Position(next)),
+            None => BTreeMap::new(),
+        };
+        let mut regrown = Regrown {
+            forest: Forest::new(self.gatherer.limits),
+            gatherer: self.gatherer,
+            why: self.why,
             links_since: None,
         };
-        for (position, event) in &found.events {
+        for (position, event) in &self.events {
             regrown.insert(*position, event);
         }
-        Ok(regrown)
+        (regrown, later)
     }
 }
 

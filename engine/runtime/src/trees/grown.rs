@@ -16,6 +16,7 @@ use crate::rulebook::Rulebook;
 use crate::sequencing::FOREST_PART;
 use crate::trees::history::LinkHistory;
 use crate::trees::spill::Spiller;
+use crate::trees::watchers::Watchers;
 
 /// Records read at once.
 const RECORDS: usize = 4_096;
@@ -35,6 +36,8 @@ pub(crate) struct Soil {
     pub(crate) spiller: Spiller,
     /// How much memory may hold.
     pub(crate) limits: ForestLimits,
+    /// Who watches trees.
+    pub(crate) watchers: Watchers,
 }
 
 /// See the module's words.
@@ -197,6 +200,7 @@ impl Grown {
             }
         }
         self.built = self.at;
+        self.soil.watchers.wake_all();
         info!(upto = %self.at, "trees are built");
         Ok(self)
     }
@@ -218,11 +222,16 @@ impl Grown {
         }
     }
 
-    /// Takes in an event that comes from the sequencer; one that was read when the trees were built is passed over.
-    pub(crate) fn take(&mut self, position: Position, event: &Event) {
-        if position > self.built {
-            self.insert(position, event);
+    /// Takes in events that come from the sequencer; those that were read when the trees were built are passed over.
+    pub(crate) fn take(&mut self, events: &[(Position, Event)]) {
+        let before = self.at;
+        let fresh = events.iter().filter(|(position, _)| *position > self.built);
+        let fresh: Vec<_> = fresh.collect();
+        for (position, event) in &fresh {
+            self.insert(*position, event);
         }
+        let events = fresh.into_iter().map(|(_, event)| event);
+        self.soil.watchers.came(&mut self.forest, events, before);
     }
 
     fn insert(&mut self, position: Position, event: &Event) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use larum_event::TenantId;
 use larum_log::{LogError, LogReader};
 use larum_tree::ForestLimits;
 use tokio::sync::oneshot;
@@ -14,6 +15,7 @@ use crate::supervise::Seat;
 use crate::trees::TreeError;
 use crate::trees::grown::{Grown, Soil};
 use crate::trees::spill::{Spilled, Spiller};
+use crate::trees::watchers::Watchers;
 
 /// Where trees are asked for. Clones are the same place.
 #[derive(Clone)]
@@ -22,6 +24,7 @@ pub(crate) struct LiveTrees {
     readers: Readers,
     spiller: Spiller,
     limits: ForestLimits,
+    watchers: Watchers,
 }
 
 impl LiveTrees {
@@ -32,7 +35,18 @@ impl LiveTrees {
             readers: soil.readers.clone(),
             spiller: soil.spiller.clone(),
             limits: soil.limits,
+            watchers: soil.watchers.clone(),
         }
+    }
+
+    /// Who watches.
+    pub(super) fn watchers(&self) -> &Watchers {
+        &self.watchers
+    }
+
+    /// Whether memory may have let a tree with one of these keys go; a "no" is always right.
+    pub(super) fn may_be_spilled(&self, tenant: &TenantId, keys: &[u64]) -> bool {
+        self.spiller.may_hold_any(tenant, keys)
     }
 
     /// How much of a tree there may be.

@@ -6,12 +6,14 @@ mod evicted;
 
 mod refused;
 
+mod watched;
+
 use larum_engine::{AsOf, Engine, EngineConfig, ForestLimits, TreeError, TreeQuery, TreeView};
 use larum_event::{Event, Position, TenantId};
 use tempfile::TempDir;
 
 use crate::stream;
-use crate::support::config;
+use crate::support::{config, until};
 
 /// A rule that reads steps of workflows, and links that read what is in them.
 const RULES: &str = r##"
@@ -76,15 +78,30 @@ async fn ask(engine: &Engine, id: &str, as_of: AsOf) -> Result<TreeView, TreeErr
         .await
 }
 
-/// The tree that holds `id`, told without when that is.
+/// The tree that holds `id`, told without when that is and where its events stand.
 async fn tree(engine: &Engine, id: &str) -> TreeView {
     let view = ask(engine, id, AsOf::Now).await;
-    undated(view.unwrap_or_else(|error| panic!("{id}: {error}")))
+    unplaced(view.unwrap_or_else(|error| panic!("{id}: {error}")))
 }
 
-fn undated(view: TreeView) -> TreeView {
-    TreeView {
-        as_of: Position::START,
-        ..view
+/// The same tree, told without positions: two logs have their commits at different places.
+fn unplaced(mut view: TreeView) -> TreeView {
+    view.as_of = Position::START;
+    for node in &mut view.nodes {
+        for event in &mut node.events {
+            event.position = Position::START;
+        }
+        if let Some(alert) = &mut node.alert {
+            alert.position = Position::START;
+        }
     }
+    for edge in &mut view.edges {
+        edge.position = edge.position.map(|_| Position::START);
+    }
+    view
+}
+
+/// Waits until the trees have counted these.
+async fn counted(engine: &Engine, expected: &[(&'static str, u64)]) {
+    until(|| engine.metrics().tree_reports == expected).await;
 }

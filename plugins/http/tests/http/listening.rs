@@ -28,7 +28,15 @@ async fn connect(door: &Door) -> Result<Listener, Box<Error>> {
 }
 
 async fn connect_with(door: &Door, origin: Option<&str>) -> Result<Listener, Box<Error>> {
-    let target = format!("ws://{}/v1/stream", door.address());
+    connect_to(door, "/v1/stream", origin).await
+}
+
+pub async fn connect_to(
+    door: &Door,
+    path: &str,
+    origin: Option<&str>,
+) -> Result<Listener, Box<Error>> {
+    let target = format!("ws://{}{path}", door.address());
     let mut request = target.into_client_request().unwrap();
     if let Some(origin) = origin {
         request
@@ -40,7 +48,7 @@ async fn connect_with(door: &Door, origin: Option<&str>) -> Result<Listener, Box
     Ok(Listener(stream))
 }
 
-fn refusal(result: Result<Listener, Box<Error>>) -> (u16, String) {
+pub fn refusal(result: Result<Listener, Box<Error>>) -> (u16, String) {
     match result.map_err(|error| *error) {
         Err(Error::Http(response)) => {
             let body = response.body().as_deref().unwrap_or_default();
@@ -70,7 +78,7 @@ impl Listener {
         }
     }
 
-    async fn say(&mut self, message: impl Into<Utf8Bytes>) {
+    pub async fn say(&mut self, message: impl Into<Utf8Bytes>) {
         self.0.send(Message::Text(message.into())).await.unwrap();
     }
 
@@ -86,7 +94,7 @@ impl Listener {
     }
 
     /// The code and reason with which the server closes.
-    async fn closed(&mut self) -> (u16, String) {
+    pub async fn closed(&mut self) -> (u16, String) {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => {
@@ -106,7 +114,7 @@ pub async fn welcomed(door: &Door) -> Listener {
 }
 
 /// Asks for the connections until `wanted` holds of the answer.
-async fn connections(door: &Door, wanted: impl Fn(&Value) -> bool) -> Value {
+pub async fn connections(door: &Door, wanted: impl Fn(&Value) -> bool) -> Value {
     loop {
         let json = door.get("/v1/connections").await.json();
         if wanted(&json) {

@@ -22,6 +22,16 @@ mod limits;
 
 mod searching;
 
+mod growing;
+
+mod trees;
+
+mod tree_finding;
+
+mod tree_refusals;
+
+mod incidents;
+
 mod state;
 
 mod rules;

@@ -1,9 +1,9 @@
 //! The store of trees over restarts and damage, and the trees' part of checkpoints.
 
-use larum_log::LogReader;
+use larum_log::{Log, LogOptions, LogReader};
 
 use super::{holding, steps, tree};
-use crate::support::{emit, folder, settled, started};
+use crate::support::{copy, emit, folder, settled, started};
 
 async fn check_all(engine: &larum_engine::Engine, expected: &[larum_engine::TreeView]) {
     for (workflow, expected) in expected.iter().enumerate() {
@@ -69,6 +69,10 @@ async fn a_store_that_is_damaged_while_the_engine_runs_is_made_anew_and_then_ans
         expected.push(tree(&engine, &format!("w{workflow}-0")).await);
     }
     engine.shutdown().await;
+    let store = copy(store.path());
+    // Brings its write-ahead log into the file.
+    let log = Log::open(store.path(), LogOptions::default()).unwrap();
+    drop((log.trees().unwrap(), log));
     // The rows themselves, in the middle of the file.
     let path = store.path().join("trees.db");
     let mut bytes = std::fs::read(&path).unwrap();
