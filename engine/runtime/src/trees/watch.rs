@@ -193,7 +193,8 @@ impl Watching {
             trees
         });
         let trees = trees.await?;
-        let mut is_short = false;
+        // Asked after the trees: what they let go later, they had when they answered.
+        let mut is_short = self.listed.watched.has_gone();
         for tree in &trees {
             let fresh = follower.asks_for(&tree.keys);
             is_short |= self.asker.live.may_be_spilled(&tree.tenant, &fresh);
@@ -201,7 +202,7 @@ impl Watching {
         if !is_short {
             return Ok(trees.into_iter().flat_map(|tree| tree.events).collect());
         }
-        // It has grown together with one that memory let go.
+        // It has grown together with one that memory let go, or is such a one.
         let everything = Position(u64::MAX);
         let gatherer = Gatherer::new(
             self.asker.tenant.clone(),
