@@ -31,4 +31,5 @@ mod rules;
 mod searches;
 mod serve;
 mod sigma;
+mod trees;
 mod writing_rules;
