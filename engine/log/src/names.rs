@@ -145,3 +145,28 @@ pub(crate) fn fitting(
     }
     Ok(Some(numbers))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_fit_are_found_unless_there_are_too_many_to_look_through() {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = "CREATE TABLE names (id INTEGER PRIMARY KEY, role INTEGER, text TEXT)";
+        connection.execute_batch(table).unwrap();
+        let mut names = Names::default();
+        for (role, text) in [
+            (Role::User, "eve"),
+            (Role::User, "Eve"),
+            (Role::User, "bob"),
+            (Role::Source, "eve"),
+        ] {
+            names.number(&connection, role, text).unwrap();
+        }
+        let fits = |name: &str| name.eq_ignore_ascii_case("eve");
+        let found = |most| fitting(&connection, Role::User, most, fits).unwrap();
+        assert_eq!(found(3), Some(HashSet::from([1, 2])));
+        assert_eq!(found(2), None);
+    }
+}

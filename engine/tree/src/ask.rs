@@ -37,8 +37,19 @@ impl Forest {
         let no_tree = || AskError::NoTree {
             id: query.id.clone(),
         };
-        let whole = self.tree(tenant, &query.id).ok_or_else(no_tree)?;
-        select(&whole, query)
+        let grove = self.groves.get(tenant).ok_or_else(no_tree)?;
+        let focus = self.find(grove, &query.id).ok_or_else(no_tree)?;
+        let viewer = Viewer {
+            forest: self,
+            grove,
+            tenant,
+        };
+        if let Some(page) = viewer.quick(query, focus) {
+            return page;
+        }
+        let summit = grove.summit(focus);
+        let whole = summit.and_then(|summit| viewer.view(&summit));
+        select(&whole.ok_or_else(no_tree)?, query)
     }
 
     /// The ids from the node that holds `id` up to the root of its tree.

@@ -11,12 +11,7 @@ use crate::tie::TieKind;
 impl Forest {
     /// The node that an id means: a node's, an event's, an alert's, a bare trace id, or `kind:value` of an entity.
     pub(crate) fn find(&self, grove: &Grove, id: &str) -> Option<NodeIndex> {
-        let link = id
-            .split_once(':')
-            .and_then(|(link, _)| self.ways.class_named(link));
-        link.and_then(|class| grove.named(class, id))
-            .or_else(|| grove.named(Class::TRACE, id))
-            .or_else(|| grove.named(Class::STEP, id))
+        self.named(grove, id)
             .or_else(|| grove.node_of(id))
             .or_else(|| grove.first_raised_by(&EventId::new(id).ok()?))
             .or_else(|| grove.named(Class::TRACE, &format!("trace:{id}")))
@@ -25,6 +20,16 @@ impl Forest {
                 let (kind, value) = id.split_once(':')?;
                 grove.naming(kind, value).next()
             })
+    }
+
+    /// The node with an id.
+    pub(crate) fn named(&self, grove: &Grove, id: &str) -> Option<NodeIndex> {
+        let link = id
+            .split_once(':')
+            .and_then(|(link, _)| self.ways.class_named(link));
+        link.and_then(|class| grove.named(class, id))
+            .or_else(|| grove.named(Class::TRACE, id))
+            .or_else(|| grove.named(Class::STEP, id))
     }
 }
 

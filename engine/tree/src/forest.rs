@@ -10,6 +10,7 @@ use crate::grove::Grove;
 use crate::links::LinkReader;
 use crate::members::TreeMembers;
 use crate::node::Class;
+use crate::quick::Outlines;
 use crate::report::TreeReport;
 use crate::ways::Ways;
 
@@ -75,6 +76,7 @@ pub struct Forest {
     pub(crate) entity_kinds: Arc<BTreeSet<Arc<str>>>,
     /// Whether a batch has begun, so that rules may ask.
     pub(crate) batches: bool,
+    pub(crate) outlines: Outlines,
 }
 
 impl Forest {
@@ -94,6 +96,7 @@ impl Forest {
             evicted_roots: 0,
             entity_kinds: Arc::default(),
             batches: false,
+            outlines: Outlines::default(),
         };
         forest.read_by(set);
         forest

@@ -62,7 +62,11 @@ mod members;
 
 mod view;
 
+mod outline;
+
 mod gather;
+
+mod quick;
 
 mod why;
 

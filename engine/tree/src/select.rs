@@ -15,7 +15,8 @@ use crate::view::{Counts, NodeKind, Partial, TreeNode, TreeView};
 #[cfg(test)]
 pub(crate) use page::folds;
 
-use cursor::Cursor;
+pub(crate) use cursor::Cursor;
+pub(crate) use page::{shown, shown_again};
 
 /// What of a whole tree was asked for, in reading order.
 struct Selection {
@@ -105,7 +106,7 @@ fn places(flags: &[bool]) -> impl Iterator<Item = usize> {
 }
 
 /// Whether what the whole tree lacks, the part lacks too. What nodes lack is counted anew.
-fn is_of_whole(why: &Partial, top: usize) -> bool {
+pub(crate) fn is_of_whole(why: &Partial, top: usize) -> bool {
     match why {
         Partial::StepsNotSeen { .. } | Partial::EventsLeftOut { .. } => false,
         Partial::CircleCut { .. } => top == 0,

@@ -29,12 +29,7 @@ impl Viewer<'_> {
             }
             self.add_ties(place, &mut elsewhere);
         }
-        elsewhere.sort_by(|one: &TreeEdge, other| {
-            let rank =
-                |edge: &TreeEdge| (edge.kind, edge.from.clone(), edge.to.clone(), edge.position);
-            rank(one).cmp(&rank(other))
-        });
-        elsewhere.dedup();
+        sort(&mut elsewhere);
         edges.extend(elsewhere);
         edges
     }
@@ -106,7 +101,7 @@ impl Viewer<'_> {
     }
 
     /// Ties of a node to nodes that it neither stands under nor above.
-    fn add_ties(self, node: NodeIndex, edges: &mut Vec<TreeEdge>) {
+    pub(crate) fn add_ties(self, node: NodeIndex, edges: &mut Vec<TreeEdge>) {
         let grove = self.grove;
         let shared = grove.ties(node, TieKind::Shared, Outgoing);
         edges.extend(shared.filter_map(|(other, tie)| self.shared(other, node, tie)));
@@ -133,7 +128,7 @@ impl Viewer<'_> {
         })
     }
 
-    fn caused(self, cause: NodeIndex, alert: NodeIndex, tie: Tie) -> Option<TreeEdge> {
+    pub(crate) fn caused(self, cause: NodeIndex, alert: NodeIndex, tie: Tie) -> Option<TreeEdge> {
         let found = self.grove.node(alert)?;
         if found
             .up
@@ -161,6 +156,15 @@ impl Viewer<'_> {
             (entry.position == tie.position).then(|| entry.id.clone())
         })
     }
+}
+
+/// Puts edges in the order in which they are shown, each once.
+pub(crate) fn sort(edges: &mut Vec<TreeEdge>) {
+    edges.sort_by(|one, other| {
+        let rank = |edge: &TreeEdge| (edge.kind, edge.from.clone(), edge.to.clone(), edge.position);
+        rank(one).cmp(&rank(other))
+    });
+    edges.dedup();
 }
 
 fn trace(id: &str) -> Why {

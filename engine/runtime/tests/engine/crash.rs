@@ -77,7 +77,7 @@ pub async fn check(run: Run) -> Moments {
     let apart = run.events / run.copies;
     let mut next_copy = draw.below(apart as u64) as usize;
     let mut emitted = 0;
-    while emitted < run.events {
+    while events.len() > 0 {
         let batch: Vec<_> = events
             .by_ref()
             .take(1 + draw.below(40) as usize)

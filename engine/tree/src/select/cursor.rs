@@ -11,7 +11,7 @@ use crate::view::TreeView;
 
 /// The cursor of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     question: u64,
     after: u64,
     shown: usize,
@@ -19,7 +19,7 @@ pub(super) struct Cursor {
 
 impl Cursor {
     /// The page after the first `shown` of the nodes that a question shows, of which `last` is the last one.
-    pub(super) fn after(query: &TreeQuery, last: &str, shown: usize) -> Self {
+    pub(crate) fn after(query: &TreeQuery, last: &str, shown: usize) -> Self {
         Self {
             question: question(query),
             after: key_hash(last),
@@ -28,7 +28,7 @@ impl Cursor {
     }
 
     /// `None` for what is no cursor or one of another question.
-    pub(super) fn read(text: &str, query: &TreeQuery) -> Option<Self> {
+    pub(crate) fn read(text: &str, query: &TreeQuery) -> Option<Self> {
         let mut parts = text.split('.');
         let mut hex = || u64::from_str_radix(parts.next()?, 16).ok();
         let (asked, after, shown) = (hex()?, hex()?, hex()?);
@@ -42,14 +42,24 @@ impl Cursor {
 
     /// How many of the nodes that are shown come before the page.
     pub(super) fn start(self, full: &TreeView, shown: &[usize]) -> Option<usize> {
-        let is_it = |place: &usize| {
-            let node = full.nodes.get(*place);
-            node.is_some_and(|node| key_hash(&node.id) == self.after)
-        };
-        if shown.get(self.shown - 1).is_some_and(is_it) {
+        self.find(shown.len(), |number| {
+            let place = shown.get(number).copied();
+            let node = place.and_then(|place| full.nodes.get(place));
+            node.is_some_and(|node| self.is_after(&node.id))
+        })
+    }
+
+    /// Whether the page begins after the node with an id.
+    pub(crate) fn is_after(&self, id: &str) -> bool {
+        key_hash(id) == self.after
+    }
+
+    /// How many of so many nodes come before the page, given which of them it begins after.
+    pub(crate) fn find(&self, nodes: usize, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+        if self.shown <= nodes && is_it(self.shown - 1) {
             return Some(self.shown);
         }
-        Some(shown.iter().position(is_it)? + 1)
+        Some((0..nodes).find(|number| is_it(*number))? + 1)
     }
 }
 

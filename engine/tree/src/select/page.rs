@@ -68,7 +68,7 @@ fn ways_above(full: &TreeView, fresh: &[usize], shown: &[usize]) -> Vec<usize> {
     up
 }
 
-fn shown_again(node: &TreeNode) -> TreeNode {
+pub(crate) fn shown_again(node: &TreeNode) -> TreeNode {
     TreeNode {
         again: true,
         events: Vec::new(),
@@ -78,7 +78,7 @@ fn shown_again(node: &TreeNode) -> TreeNode {
     }
 }
 
-fn shown(node: &TreeNode, query: &TreeQuery) -> TreeNode {
+pub(crate) fn shown(node: &TreeNode, query: &TreeQuery) -> TreeNode {
     let most = query.events_per_node.min(limits::EVENTS_PER_NODE);
     let mut shown = without_events(node);
     shown.folds.clone_from(&node.folds);

@@ -24,3 +24,7 @@ mod checkpoints;
 mod text;
 
 mod model;
+
+mod pages;
+
+mod grown_again;

@@ -89,7 +89,7 @@ proptest! {
 }
 
 /// Steps, parents and roots out of a few names, so that claims collide and circles close.
-fn muddle() -> impl Strategy<Value = Vec<Said>> {
+pub fn muddle() -> impl Strategy<Value = Vec<Said>> {
     let name = || prop::option::weighted(0.7, 0..7_u8);
     let event = (0..7_u8, name(), name(), 0..6_i64, 0..3_u8, 0..3_u8);
     prop::collection::vec(event, 1..25).prop_map(|events| {

@@ -1,0 +1,120 @@
+//! Pages that are made without a look at every node say what the plain definition says.
+
+use larum_event::Event;
+use larum_tree::{Forest, ForestLimits, TreePart, TreeQuery, TreeView, select};
+use proptest::prelude::*;
+
+use crate::fixture::{Said, acme, alert, caused_by, plant};
+use crate::order::muddle;
+
+/// All pages of a question.
+fn pages(query: &TreeQuery, ask: impl Fn(&TreeQuery) -> TreeView) -> Vec<TreeView> {
+    let mut query = query.clone();
+    let mut pages = Vec::new();
+    loop {
+        let page = ask(&query);
+        query.cursor.clone_from(&page.next);
+        pages.push(page);
+        if query.cursor.is_none() {
+            return pages;
+        }
+        assert!(pages.len() < 1_000, "pages without end");
+    }
+}
+
+fn grown(said: &[Said]) -> Forest {
+    let mut events: Vec<Event> = said.iter().map(Said::event).collect();
+    if let [first, .., last] = said {
+        events.push(alert(
+            "a1",
+            1,
+            &["e1", "unknown", &last.id],
+            caused_by(last),
+        ));
+        events.push(alert("a2", 1, &["e0", "a1"], None));
+        events.push(alert("a3", 1, &["elsewhere", &first.id], None));
+    }
+    let mut forest = Forest::new(ForestLimits::default());
+    plant(&mut forest, &events);
+    forest
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_quick_page_is_the_page_of_the_whole_view(
+        said in muddle(),
+        limit in 1..6_usize,
+        events_per_node in 0..3_usize,
+        fold in any::<bool>(),
+    ) {
+        let forest = grown(&said);
+        let names = (0..7).map(|name| format!("n{name}"));
+        let events = (0..13).map(|name| format!("e{name}"));
+        let others = ["a1", "a2", "a3", "unknown"].map(str::to_owned);
+        for id in names.chain(events).chain(others) {
+            let Some(whole) = forest.tree(&acme(), &id) else {
+                continue;
+            };
+            for part in [TreePart::Whole, TreePart::Descendants] {
+                let query = TreeQuery {
+                    part,
+                    limit,
+                    events_per_node,
+                    fold,
+                    ..TreeQuery::whole(id.clone())
+                };
+                let quick = pages(&query, |query| forest.query(&acme(), query).unwrap());
+                let plain = pages(&query, |query| select(&whole, query).unwrap());
+                prop_assert_eq!(quick, plain);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tree_that_grew_is_shown_as_it_is_now() {
+    let mut forest = Forest::new(ForestLimits::default());
+    let child = |number: i64| {
+        crate::fixture::said(&format!("e{number}"), number, &format!("c{number}")).under("root")
+    };
+    plant(&mut forest, &[child(1).event()]);
+    let ask = |forest: &Forest| forest.query(&acme(), &TreeQuery::whole("root")).unwrap();
+    assert_eq!(ask(&forest).counts.steps, 2);
+    plant(&mut forest, &[child(1).event(), child(2).event()]);
+    let view = ask(&forest);
+    assert_eq!((view.counts.steps, view.nodes.len()), (3, 3));
+}
+
+#[test]
+fn lineages_and_paths_lead_over_the_node_above_both() {
+    let said = crate::fixture::said;
+    let forest = crate::fixture::grown(&[
+        said("e1", 1, "root"),
+        said("e2", 2, "left").under("root"),
+        said("e3", 3, "leaf").under("left"),
+        said("e4", 4, "right").under("root"),
+        said("e5", 5, "other"),
+    ])
+    .0;
+    let names = |ids: Option<Vec<std::sync::Arc<str>>>| ids.map(|ids| ids.join(" "));
+    assert_eq!(
+        names(forest.lineage(&acme(), "e3")).as_deref(),
+        Some("leaf left root")
+    );
+    assert_eq!(
+        names(forest.path(&acme(), "leaf", "e4")).as_deref(),
+        Some("leaf left root right")
+    );
+    assert_eq!(
+        names(forest.path(&acme(), "left", "leaf")).as_deref(),
+        Some("left leaf")
+    );
+    assert_eq!(
+        names(forest.path(&acme(), "left", "left")).as_deref(),
+        Some("left")
+    );
+    assert_eq!(forest.path(&acme(), "left", "other"), None);
+    assert_eq!(forest.lineage(&acme(), "nobody"), None);
+}
