@@ -228,6 +228,26 @@ async fn a_watch_outlives_the_memory_of_its_tree() {
 }
 
 #[actix_rt::test]
+async fn a_tree_that_memory_let_go_long_ago_can_be_watched() {
+    let store = folder();
+    let engine = started(holding(&store, 2)).await;
+    emit(&engine, steps(0..9, 2)).await;
+    settled(&engine).await;
+    let mut watch = watch(&engine, "w0-1", 0).await;
+    let mut heard = Heard::default();
+    heard
+        .hear_until(&mut watch, &tree(&engine, "w0-0").await)
+        .await;
+    emit(&engine, [step(8, 2)]).await;
+    emit(&engine, [step(0, 2)]).await;
+    settled(&engine).await;
+    heard
+        .hear_until(&mut watch, &tree(&engine, "w0-0").await)
+        .await;
+    engine.shutdown().await;
+}
+
+#[actix_rt::test]
 async fn one_who_is_too_slow_is_told_from_where_to_go_on() {
     let store = folder();
     let engine = started(holding(&store, 100)).await;
