@@ -18,6 +18,7 @@ mod detect;
 mod disorder;
 mod exceptions;
 mod explain;
+mod following;
 mod help;
 mod known_answers;
 mod links_page;

@@ -1,8 +1,5 @@
 //! Trees and incidents as people and scripts ask for them, of a running engine and of its store.
 
-use std::io::{BufRead, BufReader};
-use std::process::Child;
-
 use serde_json::{Value, json};
 
 use super::run::{Folder, RULE, Ran};
@@ -55,15 +52,7 @@ fn case() -> String {
     .concat()
 }
 
-/// Step `number` that comes into the case later.
-pub fn step(number: u32) -> String {
-    let event = json!({"id": format!("s{number}"), "type": "step.done", "source": "s", "channel": "security",
-        "time": format!("2026-11-20T12:01:{number:02}Z"), "correlationId": format!("step-{number}"),
-        "correlation": {"root": "case", "parent": "copy"}});
-    format!("{event}\n")
-}
-
-fn folder() -> Folder {
+pub fn folder() -> Folder {
     let folder = Folder::new();
     folder.write("rules/rule.rhai", RULE);
     folder.write("rules/links/links.rhai", LINK);
@@ -71,7 +60,7 @@ fn folder() -> Folder {
 }
 
 /// A server with the case in its trees.
-fn grown(folder: &Folder) -> Server {
+pub fn grown(folder: &Folder) -> Server {
     let server = Server::start(folder);
     server.post(&case());
     until(&server, "/v1/incidents", |found| found["total"] == 1);
@@ -80,7 +69,7 @@ fn grown(folder: &Folder) -> Server {
 
 /// Asks until an answer is as it must be in the end.
 fn until(server: &Server, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let mut answers = (0..2_000).map(|_| server.get(path));
+    let mut answers = (0..50_000).map(|_| server.get(path));
     let found = answers.find(|answer| wanted(answer));
     found.unwrap_or_else(|| panic!("{path} never became what it should"))
 }
@@ -162,6 +151,9 @@ fn text_folds_repeats_tells_why_and_shows_every_page_when_asked() {
         assert!(!text.contains('\u{1b}'), "{text}");
         let why = ask(&["tree", "case", "--why"]).exits(0).stdout;
         assert!(why.contains("correlation.parent"), "{why}");
+        let each = ask(&["tree", "case", "--no-fold"]).exits(0).stdout;
+        assert!(!each.contains("×2"), "{each}");
+        assert_eq!(each.lines().count(), text.lines().count() + 1);
         let page = ask(&["tree", "case", "--limit", "1"]).exits(0).stdout;
         let cursor = page.split("--cursor ").nth(1).unwrap().trim().to_owned();
         let next = ask(&["tree", "case", "--limit", "1", "--cursor", &cursor])
@@ -206,8 +198,8 @@ fn a_tree_is_told_as_it_was_with_its_changes_and_its_timeline() {
             .exits(0)
             .json_lines()
             .remove(0);
-        let guess = event["nodes"].as_array().unwrap().iter();
-        let guess = guess.filter(|node| node["id"] == "guess").next().unwrap();
+        let mut guess = event["nodes"].as_array().unwrap().iter();
+        let guess = guess.find(|node| node["id"] == "guess").unwrap();
         let position = guess["events"][1]["position"].as_u64().unwrap().to_string();
         let was = ask(&["tree", "case", "--json", "--as-of", &position]).exits(0);
         assert_eq!(nodes(&was), ["case", "guess"]);
@@ -346,105 +338,4 @@ fn an_incident_is_shown_with_its_trees_and_its_timeline() {
             .complains("no incident has nobody in it");
         ask(&["incident", id, "--tenant", "acme"]).exits(1);
     });
-}
-
-/// A running `larum .. --follow --json`.
-struct Follower {
-    child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Follower {
-    fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        let mut child = folder.spawn(arguments, &[]);
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    fn next(&mut self) -> Value {
-        let line = self.lines.next().expect("it goes on").unwrap();
-        serde_json::from_str(&line).unwrap()
-    }
-
-    /// The ids of nodes told until this one came.
-    fn until(&mut self, id: &str) -> Vec<String> {
-        let mut told = Vec::new();
-        while !told.iter().any(|known| known == id) {
-            let message = self.next();
-            let nodes = message["nodes"].as_array().into_iter().flatten();
-            told.extend(nodes.map(|node| node["id"].as_str().unwrap().to_owned()));
-        }
-        told
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn a_follower_tells_what_comes_over_a_restart_of_the_engine_too() {
-    let folder = folder();
-    let server = grown(&folder);
-    let url = server.url().to_owned();
-    let mut follower = Follower::start(
-        &folder,
-        &["tree", "case", "--follow", "--json", "--server", &url],
-    );
-    assert_eq!(follower.next()["root"], "case");
-    assert_eq!(follower.next()["type"], "watching");
-    server.post(&step(1));
-    assert!(follower.until("step-1").contains(&"step-1".to_owned()));
-    assert_eq!(server.signal("-TERM"), 0);
-
-    let address = url.trim_start_matches("http://");
-    let server = Server::on(&folder, address);
-    server.post(&step(2));
-    server.post(&step(3));
-    let mut told = follower.until("step-3");
-    told.retain(|id| id.starts_with("step-"));
-    assert_eq!(told, ["step-2", "step-3"]);
-
-    let mut incident = Follower::start(
-        &folder,
-        &["incident", "user:eve", "--follow", "--server", &url],
-    );
-    server.post(&step(4));
-    let mut lines = std::iter::from_fn(|| incident.lines.next()).map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("step.done") && line.contains("step-4")));
-}
-
-#[test]
-fn what_cannot_be_followed_is_said() {
-    let folder = folder();
-    let server = grown(&folder);
-    let url = server.url().to_owned();
-    for arguments in [
-        vec!["tree", "nobody", "--follow", "--server", &url],
-        vec!["incident", "nobody", "--follow", "--server", &url],
-    ] {
-        folder.run(&arguments).exits(1).complains("nobody");
-    }
-    folder
-        .run(&["tree", "case", "--follow", "--store", "data"])
-        .exits(2)
-        .complains("--store");
-    folder
-        .run(&["tree", "case", "--follow", "--ancestors"])
-        .exits(2)
-        .complains("--ancestors");
-    folder
-        .run(&[
-            "tree", "case", "--follow", "--format", "dot", "--server", &url,
-        ])
-        .exits(2)
-        .complains("text and as json");
-    assert_eq!(server.signal("-TERM"), 0);
-    folder
-        .run(&["tree", "case", "--follow", "--server", &url])
-        .exits(3)
-        .complains("no engine answers");
 }

@@ -67,8 +67,8 @@ async fn a_watch_tells_what_is_there_and_then_what_comes() {
     let came = told(&mut listener, position(&door, "s1").await).await;
     let last = came.last().unwrap();
     assert_eq!(last["root"], "case");
-    let edge = last["edges"].as_array().unwrap().iter();
-    let edge = edge.filter(|edge| edge["to"] == "step-1").next().unwrap();
+    let mut edge = last["edges"].as_array().unwrap().iter();
+    let edge = edge.find(|edge| edge["to"] == "step-1").unwrap();
     assert_eq!(
         (&edge["from"], &edge["kind"]),
         (&json!("copy"), &json!("parent"))
