@@ -32,6 +32,10 @@ mod tree_refusals;
 
 mod incidents;
 
+mod timelines;
+
+mod watching;
+
 mod state;
 
 mod rules;
