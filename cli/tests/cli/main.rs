@@ -19,6 +19,7 @@ mod disorder;
 mod exceptions;
 mod explain;
 mod help;
+mod investigating;
 mod known_answers;
 mod links_page;
 mod matches;
