@@ -20,6 +20,7 @@ mod exceptions;
 mod explain;
 mod following;
 mod help;
+mod investigating;
 mod known_answers;
 mod links_page;
 mod matches;

@@ -10,6 +10,8 @@ mod client;
 
 mod listening;
 
+mod steps;
+
 mod alerting;
 
 mod posting;
