@@ -7,6 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use crate::run::binary;
 
+/// Where events are posted to.
+const EVENTS: &str = "/v1/events";
+
 /// A running server; it is killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -67,7 +70,12 @@ impl Server {
 
     /// Posts NDJSON and waits for the answer; the body of one that is not a 2xx is the error.
     pub fn post(&mut self, body: &str) -> Result<String, String> {
-        let mut stream = self.send(body);
+        self.post_to(EVENTS, body)
+    }
+
+    /// The same to another path.
+    pub fn post_to(&mut self, path: &str, body: &str) -> Result<String, String> {
+        let mut stream = self.send(path, body);
         let mut answer = String::new();
         stream
             .read_to_string(&mut answer)
@@ -81,13 +89,18 @@ impl Server {
 
     /// Posts NDJSON and does not wait.
     pub fn post_without_waiting(&mut self, body: &str) -> Posting {
-        Posting(self.send(body))
+        self.post_to_without_waiting(EVENTS, body)
     }
 
-    fn send(&self, body: &str) -> TcpStream {
+    /// The same to another path.
+    pub fn post_to_without_waiting(&mut self, path: &str, body: &str) -> Posting {
+        Posting(self.send(path, body))
+    }
+
+    fn send(&self, path: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
         let head = format!(
-            "POST /v1/events HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             self.address,
             body.len()
         );

@@ -420,7 +420,9 @@ fn the_rules_that_we_ship_say_what_an_analyst_asks_first() {
             let said = rule[member].as_array().unwrap();
             assert!(!said.is_empty(), "{id} has no {member}");
         }
-        assert_eq!(rule["native"], true, "{id} runs as a script");
+        // What is asked of trees has no other form.
+        let asks_trees = id == "process.shell_below_a_document";
+        assert_eq!(rule["native"], !asks_trees, "{id} runs as a script");
     }
 }
 
@@ -468,7 +470,11 @@ fn every_topic_that_our_rules_read_is_described_and_every_description_is_used() 
         .flat_map(|rule| rule["on"].as_array().unwrap())
         .filter_map(|topic| Topic::new(topic.as_str().unwrap()).ok())
         .collect();
-    for topic in &topics {
+    // What Windows says of itself its maker describes; the links beside say where.
+    let own = topics
+        .iter()
+        .filter(|topic| !topic.as_str().starts_with("windows."));
+    for topic in own {
         let is_known = known.iter().any(|pattern| pattern.matches(topic));
         assert!(is_known, "{topic} is in no fields.toml");
     }

@@ -94,7 +94,7 @@ const SOURCE: &str = "larum";
 impl Alert {
     /// The alert that `event` carries; `None` when it carries none.
     pub fn from_event(event: &Event) -> Option<Self> {
-        if event.envelope().channel != Channel::alerts() {
+        if !event.envelope().channel.is_alerts() {
             return None;
         }
         match event.field("data") {

@@ -170,15 +170,23 @@ impl TenantId {
     }
 }
 
+/// The name of the channel of alerts.
+const ALERTS: &str = "alerts";
+
 impl Channel {
     /// The engine's own channel. Wildcards do not match it in the first place of a pattern.
     pub fn system() -> Self {
         Self("$sys".into())
     }
 
+    /// Whether it is the channel of alerts.
+    pub fn is_alerts(&self) -> bool {
+        &*self.0 == ALERTS
+    }
+
     /// The channel of alerts.
     pub fn alerts() -> Self {
-        Self("alerts".into())
+        Self(ALERTS.into())
     }
 
     /// The channel of an event that names none.

@@ -10,7 +10,9 @@ use crate::family;
 use crate::grove::Grove;
 use crate::hung;
 use crate::members::{TreeMembers, key_hash};
+use crate::node::{Node, Raised};
 use crate::report::TreeReport;
+use crate::tie::TieKind;
 
 impl Grove {
     /// Lets the tree go that was added to longest ago.
@@ -81,6 +83,8 @@ impl Grove {
     fn fell(&mut self, node: NodeIndex) {
         self.forget_causes(node);
         self.forget_name(node);
+        let raised = self.ties(node, TieKind::Causation, Incoming);
+        let raised: Vec<_> = raised.map(|(alert, _)| alert).collect();
         let ties = self.graph.edges_directed(node, Incoming);
         let ties: Vec<_> = ties.map(|edge| edge.id()).collect();
         let out: Vec<_> = self.graph.edges(node).map(|edge| edge.id()).collect();
@@ -102,6 +106,14 @@ impl Grove {
         for entry in entries {
             self.remember_event(entry);
             self.unhang(entry, node);
+        }
+        // What raised them may come again.
+        for alert in raised {
+            let causes = self.node(alert).and_then(Node::alert).map(Raised::causes);
+            let causes: Vec<_> = causes.into_iter().flatten().cloned().collect();
+            for cause in causes {
+                self.await_cause(alert, &cause);
+            }
         }
         if let Some((own, upper)) = aliases {
             if let Some(own) = own {

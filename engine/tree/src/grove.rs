@@ -107,7 +107,7 @@ impl Grove {
         out: &mut Vec<TreeReport>,
     ) {
         // Given again, it may say something else of its nodes, where sources share ids.
-        let known = self.same_as(facts);
+        let (known, has_namesake) = self.same_as(facts);
         let entry = match known {
             Some(known) => {
                 self.stands_earlier(known, facts.position);
@@ -150,7 +150,9 @@ impl Grove {
                 self.overlay.placed.insert(facts.position, placed);
             }
             self.note_entities(main, facts);
-            self.resolve_awaited(main, &mut taking);
+            if has_namesake || !self.awaited.is_empty() {
+                self.resolve_awaited(main, &mut taking);
+            }
         }
         self.entries.drop_unused(entry);
         while self.families.len() > limits.roots_per_tenant.max(1)
@@ -160,12 +162,17 @@ impl Grove {
         }
     }
 
-    /// The same event, if it is here: by id, source, time, and the node it hangs on first.
-    fn same_as(&self, facts: &Facts<'_>) -> Option<EntryIndex> {
+    /// The same event, if it is here: by id, source, time, and the node it hangs on first; and whether there are
+    /// others of its id.
+    fn same_as(&self, facts: &Facts<'_>) -> (Option<EntryIndex>, bool) {
         let envelope = facts.event.envelope();
-        let main = facts.groups.first()?;
+        let Some(main) = facts.groups.first() else {
+            return (None, false);
+        };
+        let mut namesakes = 0;
         let mut known = self.entries.with_id(envelope.id.as_str());
-        known.find(|index| {
+        let same = known.find(|index| {
+            namesakes += 1;
             self.entries.get(*index).is_some_and(|entry| {
                 let hung = self.node(entry.main);
                 entry.time == envelope.time
@@ -174,7 +181,9 @@ impl Grove {
                         hung.class == main.class && *hung.name == *main.own.name
                     })
             })
-        })
+        });
+        let others = known.next().is_some() || namesakes > usize::from(same.is_some());
+        (same, others)
     }
 
     /// An event that is known was given again, maybe at an earlier position.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use larum_event::{
     Event, FieldSet, Link, LinkPart, LinkSet, PartForm, Topic, TopicPattern, Value, limits,
 };
@@ -25,7 +26,7 @@ pub(crate) struct LinkReader {
     set: Arc<LinkSet>,
     links: Vec<Compiled>,
     entity_topics: Vec<Vec<TopicPattern>>,
-    topics: HashMap<Topic, Arc<OfTopic>>,
+    topics: HashMap<Topic, Arc<OfTopic>, RandomState>,
 }
 
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl LinkReader {
             links,
             entity_topics: entities.map(|entity| patterns(&entity.on)).collect(),
             set,
-            topics: HashMap::new(),
+            topics: HashMap::default(),
         }
     }
 

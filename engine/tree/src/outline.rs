@@ -4,6 +4,7 @@
 //! by what events say. Made once for a tree that does not change, a page of it costs what the page holds.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use foldhash::quality::RandomState;
 use larum_event::{EventId, Timestamp};
@@ -49,6 +50,8 @@ pub(crate) struct Outline {
     firsts: Vec<Option<Timestamp>>,
     /// One more than there are items: how much there is before each.
     sums: Vec<Sum>,
+    /// The depth of the lowest node.
+    deepest: Option<u32>,
     /// Where each node is. Only looked up in.
     places: HashMap<NodeIndex, u32, RandomState>,
     /// Where the events without a node are, by their alert.
@@ -111,31 +114,41 @@ impl Outline {
     }
 
     /// The places from one on that are it and what is under it.
-    pub(crate) fn under(&self, place: usize) -> std::ops::Range<usize> {
+    pub(crate) fn under(&self, place: usize) -> Range<usize> {
+        if place == 0 {
+            return 0..self.len();
+        }
         let depth = self.depth(place);
         let below = self.depths.get(place + 1..).unwrap_or_default();
         let more = below.iter().take_while(|below| **below as usize > depth);
         place..place + 1 + more.count()
     }
 
+    /// The depth of the lowest node at some places.
+    fn deepest_of(&self, places: Range<usize>) -> Option<u32> {
+        let nodes = self.items.get(places.clone()).unwrap_or_default();
+        let depths = self.depths.get(places).unwrap_or_default();
+        let nodes = nodes.iter().zip(depths);
+        let nodes = nodes.filter(|(item, _)| matches!(item, Item::Node(_)));
+        nodes.map(|(_, depth)| *depth).max()
+    }
+
     /// How much there is at some places, and what the nodes there lack.
-    pub(crate) fn counts(&self, places: std::ops::Range<usize>) -> (Counts, Vec<Partial>) {
+    pub(crate) fn counts(&self, places: Range<usize>) -> (Counts, Vec<Partial>) {
         let sum = |place: usize| self.sums.get(place).copied().unwrap_or_default();
         let (before, after) = (sum(places.start), sum(places.end));
         let top = self.depth(places.start);
-        let nodes = self.items.get(places.clone()).unwrap_or_default();
-        let depths = self.depths.get(places).unwrap_or_default();
-        let deepest = nodes
-            .iter()
-            .zip(depths)
-            .filter(|(item, _)| matches!(item, Item::Node(_)))
-            .map(|(_, depth)| *depth as usize - top + 1)
-            .max();
+        let levels = |deepest: u32| deepest as usize - top + 1;
+        let deepest = if places == (0..self.len()) {
+            self.deepest
+        } else {
+            self.deepest_of(places)
+        };
         let counts = Counts {
             steps: after.steps - before.steps,
             events: after.events - before.events,
             alerts: after.alerts - before.alerts,
-            depth: deepest.unwrap_or_default() as u64,
+            depth: deepest.map_or(0, levels) as u64,
         };
         let mut why = Vec::new();
         let unseen = after.unseen - before.unseen;
@@ -342,6 +355,7 @@ impl Viewer<'_> {
             outline.firsts.push(found.first);
             outline.sums.push(sum);
         }
+        outline.deepest = outline.deepest_of(0..outline.len());
         outline
     }
 

@@ -127,9 +127,6 @@ impl Grove {
     /// Alerts that named the event before it came point to it now.
     pub(crate) fn resolve_awaited(&mut self, main: NodeIndex, taking: &mut Taking<'_, '_>) {
         let id = &taking.facts.event.envelope().id;
-        if self.awaited.is_empty() && self.entries.with_id(id.as_str()).nth(1).is_none() {
-            return;
-        }
         let hash = key_hash(id.as_str());
         let mut awaiting: Vec<_> = self.awaiting(id).collect();
         // Another source gave its event the same id.

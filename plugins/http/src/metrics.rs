@@ -145,6 +145,13 @@ impl Scrape {
             help,
             metrics.evicted_events,
         )?;
+        let help = "Events that trees could not take as they say, and trees that went to the store";
+        counters(encoder, "tree_reports", help, |family| {
+            for (kind, count) in &metrics.tree_reports {
+                count_one(family, &[("kind", kind)], *count)?;
+            }
+            Ok(())
+        })?;
         by_rule(
             encoder,
             "alerts",

@@ -22,6 +22,8 @@ mod sessions;
 
 mod entities;
 
+mod served;
+
 use larum_engine::seeded::Seeded;
 
 use self::forest::{grown, shipped_links};
@@ -45,6 +47,15 @@ fn trees_and_sessions_of_the_recordings_are_those_that_others_found() {
         let forest = grown(&links, recording.events.iter());
         check(&recording, &mut Nodes::of_forest(&forest), "in order");
         entities::check(&recording, &forest, &recording.name);
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_while_records_come_in_tells_the_same_trees_and_sessions() {
+    for recording in Recording::all() {
+        let store = tempfile::tempdir().unwrap();
+        let server = served::survived(&recording, store.path());
+        check(&recording, &mut served::nodes(&server), "served");
     }
 }
 

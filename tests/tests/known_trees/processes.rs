@@ -159,7 +159,7 @@ pub fn check_activity(recording: &Recording, nodes: &mut Nodes<'_>, place: &str)
     }
     for (guid, process) in known.iter().filter(|(guid, _)| !is_nobody(guid)) {
         let id = id_of(&hosts[guid], guid);
-        let Some(node) = nodes.get(&id) else {
+        let Some(node) = nodes.get(&id).cloned() else {
             panic!("{place}: no node {id}");
         };
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
@@ -167,6 +167,9 @@ pub fn check_activity(recording: &Recording, nodes: &mut Nodes<'_>, place: &str)
             let (number, is_sysmon) = recording.kind(recording.lines[event.as_str()]);
             assert!(is_sysmon, "{place}: {id} has an event that is not Sysmon's");
             *counts.entry(number.to_string()).or_default() += 1;
+        }
+        if node.left_out > 0 {
+            counts = nodes.counts(&id);
         }
         counts.remove("1");
         let begun = process["created_in_data"].as_bool().unwrap();

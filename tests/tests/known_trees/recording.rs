@@ -16,6 +16,8 @@ pub struct Recording {
     /// The name of its folder.
     pub name: String,
     /// Its records as they are.
+    pub texts: Vec<String>,
+    /// The same, read.
     pub records: Vec<Value>,
     /// Their events.
     pub events: Vec<Event>,
@@ -65,6 +67,7 @@ impl Recording {
                 .lines()
                 .map(|line| serde_json::from_str(line).unwrap())
                 .collect(),
+            texts: text.lines().map(str::to_owned).collect(),
             lines: lines.collect(),
             events,
             trees: answer("process_trees"),

@@ -59,6 +59,7 @@ pub fn check(recording: &Recording, nodes: &mut Nodes<'_>, place: &str) {
 
 fn check_session(recording: &Recording, node: &Node, session: &Value, place: &str) {
     assert!(node.begun, "{place}");
+    assert_eq!(node.left_out, 0, "{place}");
     let found = lines(recording, node);
     let of = |part: Part| found.get(&part).cloned().unwrap_or_default();
     for (part, list) in [

@@ -75,11 +75,16 @@ pub fn other_ways(suite: &Suite, case: &Case) -> Vec<Way> {
     let times: Vec<Timestamp> = events().map(|event| event.envelope().time).collect();
     let distinct: BTreeSet<&Timestamp> = times.iter().collect();
     let mut ways = Vec::new();
-    if distinct.len() < times.len() {
+    // What rules see of trees hangs on what came before their event, so those are asked in the order of lines.
+    let any_order = !suite.set.asks_trees();
+    if any_order && distinct.len() < times.len() {
         ways.extend((1..=ORDERS).map(|seed| Way::Reordered { seed }));
     }
-    let lateness = disorder::lateness(suite, case);
-    ways.extend(disorder::seeds(&times, lateness).map(|seed| Way::Disordered { seed, lateness }));
+    if any_order {
+        let lateness = disorder::lateness(suite, case);
+        let seeds = disorder::seeds(&times, lateness);
+        ways.extend(seeds.map(|seed| Way::Disordered { seed, lateness }));
+    }
     // Without ids of their own nothing tells that events are the same.
     if events().all(|event| !event.envelope().filled.id) {
         ways.push(Way::Twice);

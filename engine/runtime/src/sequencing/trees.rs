@@ -23,7 +23,7 @@ impl TreeFilter {
         let mut filter = Self::default();
         for link in &links.links {
             filter.everything |= link.on.is_empty();
-            let patterns = link.on.iter().map(|text| TopicPattern::new(&**text));
+            let patterns = link.on.iter().map(|text| TopicPattern::new(text));
             for pattern in patterns {
                 match pattern {
                     Ok(pattern) if !filter.topics.contains(&pattern) => filter.topics.push(pattern),

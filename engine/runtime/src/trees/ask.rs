@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use larum_event::{EventId, Position, TenantId, limits};
 use larum_tree::{
-    AskError, Counts, TimelineEntry, TreeDiff, TreeQuery, TreeView, fold_repeats, select, timeline,
+    AskError, Counts, Forest, TimelineEntry, TreeDiff, TreeQuery, TreeView, fold_repeats, timeline,
 };
 use tokio::sync::Semaphore;
 
@@ -28,8 +28,8 @@ pub(super) struct Asker {
 
 /// What memory has of a tree.
 enum Known {
-    /// All of it.
-    Whole(TreeView),
+    /// What was asked.
+    Answer(TreeView),
     /// A part, or nothing: so much is known, and where to begin to look for the rest.
     Elsewhere {
         at: Position,
@@ -60,8 +60,9 @@ impl Asker {
     /// A page of a tree.
     pub(super) async fn page(&self, query: TreeQuery, as_of: AsOf) -> Result<TreeView, TreeError> {
         let upto = self.position(as_of).await?;
-        let whole = self.whole(&query.id, upto).await?;
-        let page = self.blocking(move || Ok(select(&whole, &query)?)).await?;
+        let id = query.id.clone();
+        let read = move |forest: &Forest, tenant: &TenantId| Ok(forest.query(tenant, &query)?);
+        let page = self.answer(&id, upto, read).await?;
         self.describe(page).await
     }
 
@@ -156,31 +157,40 @@ impl Asker {
 
     /// The whole tree that holds an id, as it is or as it was at a position.
     async fn whole(&self, id: &str, upto: Option<Position>) -> Result<TreeView, TreeError> {
-        let (tenant, asked) = (self.tenant.clone(), id.to_owned());
-        let known = self
-            .live
-            .ask_later(move |grown| known(grown, &tenant, &asked, upto));
-        match known.await? {
-            Known::Whole(view) => Ok(view),
-            Known::Elsewhere { at, root } => self.regrown(id, upto.unwrap_or(at), root).await,
-        }
+        let asked = id.to_owned();
+        self.answer(id, upto, move |forest, tenant| {
+            whole(forest, tenant, &asked)
+        })
+        .await
     }
 
-    async fn regrown(
+    /// What `read` says of a forest that holds the tree of an id, as it is or as it was at a position.
+    async fn answer<R>(
         &self,
         id: &str,
-        upto: Position,
-        root: Option<Arc<str>>,
-    ) -> Result<TreeView, TreeError> {
+        upto: Option<Position>,
+        read: R,
+    ) -> Result<TreeView, TreeError>
+    where
+        R: Fn(&Forest, &TenantId) -> Result<TreeView, TreeError> + Clone + Send + 'static,
+    {
+        let (tenant, asked, from_memory) = (self.tenant.clone(), id.to_owned(), read.clone());
+        let known = self
+            .live
+            .ask_later(move |grown| known(grown, &tenant, (&asked, upto), from_memory));
+        let (at, root) = match known.await?? {
+            Known::Answer(view) => return Ok(view),
+            Known::Elsewhere { at, root } => (at, root),
+        };
+        let upto = upto.unwrap_or(at);
         let root = root.map(|root| root.to_string());
         let ids: Vec<String> = std::iter::once(id.to_owned()).chain(root).collect();
         let gatherer = Gatherer::new(self.tenant.clone(), self.live.clone(), upto);
-        let id = id.to_owned();
         self.blocking(move || {
             let mut regrown = gatherer.gather(&ids)?.grown();
-            let mut view = regrown.view(&id)?;
+            let mut view = read(&regrown.forest, &regrown.gatherer.tenant)?;
             if regrown.insert_evidence(view.unknown_events())? {
-                view = regrown.view(&id)?;
+                view = read(&regrown.forest, &regrown.gatherer.tenant)?;
             }
             view.as_of = upto;
             view.partial |= !regrown.why.is_empty();
@@ -241,14 +251,16 @@ impl Asker {
 }
 
 /// What memory has of the tree that holds an id.
-fn known(grown: &Grown, tenant: &TenantId, id: &str, upto: Option<Position>) -> Known {
-    let elsewhere = |root| Known::Elsewhere { at: grown.at, root };
-    let forest = &grown.forest;
-    let spiller = grown.spiller();
+fn known(
+    grown: &Grown,
+    tenant: &TenantId,
+    (id, upto): (&str, Option<Position>),
+    read: impl Fn(&Forest, &TenantId) -> Result<TreeView, TreeError>,
+) -> Result<Known, TreeError> {
+    let elsewhere = |root| Ok(Known::Elsewhere { at: grown.at, root });
+    let (forest, spiller) = (&grown.forest, grown.spiller());
     if upto.is_none() && spiller.is_empty() {
-        return forest
-            .tree(tenant, id)
-            .map_or(elsewhere(None), Known::Whole);
+        return read(forest, tenant).map(Known::Answer);
     }
     let Some(members) = forest.members(tenant, id) else {
         return elsewhere(None);
@@ -257,13 +269,17 @@ fn known(grown: &Grown, tenant: &TenantId, id: &str, upto: Option<Position>) -> 
     if upto.is_some_and(is_behind) || spiller.may_hold_any(tenant, &members.keys) {
         return elsewhere(Some(members.root));
     }
-    match forest.tree(tenant, id) {
-        Some(view) => Known::Whole(TreeView {
-            as_of: upto.unwrap_or(view.as_of),
-            ..view
-        }),
-        None => elsewhere(Some(members.root)),
-    }
+    let view = read(forest, tenant)?;
+    Ok(Known::Answer(TreeView {
+        as_of: upto.unwrap_or(view.as_of),
+        ..view
+    }))
+}
+
+/// The whole tree of a forest that holds an id.
+pub(super) fn whole(forest: &Forest, tenant: &TenantId, id: &str) -> Result<TreeView, TreeError> {
+    let view = forest.tree(tenant, id);
+    view.ok_or_else(|| TreeError::NotFound { id: id.to_owned() })
 }
 
 impl From<AskError> for TreeError {
@@ -277,12 +293,6 @@ impl From<AskError> for TreeError {
 }
 
 impl Regrown {
-    /// The tree that holds an id.
-    pub(super) fn view(&self, id: &str) -> Result<TreeView, TreeError> {
-        let view = self.forest.tree(&self.gatherer.tenant, id);
-        view.ok_or_else(|| TreeError::NotFound { id: id.to_owned() })
-    }
-
     /// Puts in what is known by its id alone, so that it hangs where it hangs; tells whether there was any.
     fn insert_evidence(&mut self, mut unknown: Vec<EventId>) -> Result<bool, TreeError> {
         unknown.truncate(LOOKED_UP_MOST);

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use larum_event::{Event, Position};
-use larum_tree::{EdgeKind, TreeEdge, TreeNode, key_hash};
+use larum_tree::{EdgeKind, TreeEdge, TreeNode};
 
 use crate::trees::TreeError;
 use crate::trees::answers::TreeUpdate;
+use crate::trees::ask::whole;
 use crate::trees::gather::{Gathered, Regrown};
 
 /// After so many events for each node of a tree it is compared again.
@@ -88,6 +89,11 @@ impl Follower {
         keys.filter(|key| self.asked.insert(*key)).collect()
     }
 
+    /// The keys for which the store was asked: those of all nodes at first.
+    pub(super) fn asked(&self) -> impl Iterator<Item = u64> {
+        self.asked.iter().copied()
+    }
+
     /// Everything up to here was heard.
     pub(super) fn begun(&self) -> Position {
         self.heard
@@ -107,11 +113,6 @@ impl Follower {
     /// Whether something waits to be told.
     pub(super) fn waits(&self) -> bool {
         !self.waiting.is_empty()
-    }
-
-    /// Hashes of the ids of the nodes that were told.
-    pub(super) fn keys(&self) -> impl Iterator<Item = u64> {
-        self.nodes.keys().map(|id| key_hash(id))
     }
 
     /// Reads what is new.
@@ -156,7 +157,8 @@ impl Follower {
         let mut seen = BTreeSet::new();
         let mut roots: Vec<Arc<str>> = Vec::new();
         for id in &self.ids {
-            let Ok(view) = self.copy.view(id) else {
+            let found = whole(&self.copy.forest, &self.copy.gatherer.tenant, id);
+            let Ok(view) = found else {
                 continue;
             };
             if roots.contains(&view.root) {

@@ -16,6 +16,9 @@ use crate::trees::history::LinkHistory;
 use crate::trees::live::LiveTrees;
 use crate::trees::spill::Spilled;
 
+/// How often the store is asked again because memory let trees go meanwhile.
+const AGAIN_MOST: u32 = 3;
+
 /// What a tree is looked for with.
 pub(super) struct Gatherer {
     pub(super) tenant: TenantId,
@@ -95,6 +98,7 @@ impl Gatherer {
             self.seed(id, &mut found, &mut reading)?;
         }
         let mut left_out = 0;
+        let (mut let_go, mut again) = (self.live.let_go(), AGAIN_MOST);
         loop {
             self.ask_store(&mut found)?;
             let fresh: Vec<_> = found
@@ -115,8 +119,13 @@ impl Gatherer {
             let is_of_tree = |name: &Arc<str>| found.keys.contains(&key_hash(name));
             let names: Vec<_> = names.into_iter().filter(is_of_tree).collect();
             let is_new = self.ask_memory(names, &mut found)?;
-            if !is_new || left_out > 0 {
+            if left_out > 0 || (!is_new && (again == 0 || self.live.let_go() == let_go)) {
                 break;
+            }
+            if !is_new {
+                // What memory let go after the store was asked, and before memory was, is in the store now.
+                found.asked.clear();
+                (let_go, again) = (self.live.let_go(), again - 1);
             }
         }
         if !found.is_known {

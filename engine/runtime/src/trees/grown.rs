@@ -259,7 +259,9 @@ impl Grown {
 
     /// Hands on what the forest had to let go. Returns whether it is time to write it.
     pub(crate) fn spill(&mut self) -> bool {
-        self.soil.spiller.take(self.forest.take_evicted())
+        let went = self.forest.take_evicted();
+        self.soil.watchers.went(&went);
+        self.soil.spiller.take(went)
     }
 
     /// The part of a checkpoint of everything up to `upto`: the last one, unless that is long ago by now.

@@ -54,6 +54,11 @@ impl LiveTrees {
         self.limits
     }
 
+    /// How many trees memory has let go so far.
+    pub(super) fn let_go(&self) -> u64 {
+        self.spiller.taken()
+    }
+
     /// Finds what memory let go.
     pub(super) fn spilled(&self) -> Spilled {
         self.spiller.spilled()

@@ -40,6 +40,8 @@ struct Waiting {
     finder: TreeFinder,
     /// How often the store was begun again.
     generation: u64,
+    /// How many trees memory let go.
+    taken: u64,
     /// Some were let go without having been written.
     is_short: bool,
 }
@@ -61,6 +63,7 @@ impl Spiller {
             keys: HashSet::new(),
             finder: store.finder(),
             generation: 0,
+            taken: 0,
             is_short: false,
         };
         Self(Arc::new(Inner {
@@ -111,6 +114,7 @@ impl Spiller {
             return false;
         }
         let mut waiting = self.waiting();
+        waiting.taken += trees.len() as u64;
         for tree in trees {
             waiting.keys.extend(&tree.keys);
             waiting.trees.push(Arc::new(spilled(tree)));
@@ -202,6 +206,11 @@ impl Spiller {
             *place = Some(store);
         });
         self.tell(begun)
+    }
+
+    /// How many trees memory has let go so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.waiting().taken
     }
 
     /// Whether no tree was ever let go.

@@ -75,6 +75,7 @@ impl Engine {
             Ok(Follower::new(gathered, ids, after))
         });
         let follower = follower.await?;
+        listed.watched.saw(follower.asked());
         let (way, deliveries) = mpsc::channel(limits::TREE_UPDATES + 1);
         let last_word = way
             .clone()
@@ -106,6 +107,8 @@ enum Looked {
 
 impl Watching {
     async fn run(mut self, mut follower: Follower, mut upto: Position) {
+        // What came while the log was read was not heard of, since nobody knew which nodes are watched.
+        let mut is_first = true;
         loop {
             let told = self.asker.blocking(move || {
                 let updates = follower.tell(upto);
@@ -115,7 +118,6 @@ impl Watching {
                 return;
             };
             follower = kept;
-            self.listed.watched.saw(follower.keys());
             let mut told = follower.begun();
             for update in updates {
                 let position = update.position;
@@ -132,6 +134,7 @@ impl Watching {
                     biased;
                     () = self.way.closed() => return,
                     _ = self.stopped.wait_for(|stopped| *stopped) => return,
+                    () = std::future::ready(()), if is_first => is_first = false,
                     () = self.listed.watched.should_look() => {}
                     _ = self.evaluated.changed(), if follower.waits() => {}
                 }
@@ -175,6 +178,7 @@ impl Watching {
     /// The positions of all events of the watched trees.
     async fn members(&self, follower: &mut Follower) -> Result<Vec<Position>, TreeError> {
         let (tenant, ids) = (self.asker.tenant.clone(), follower.ids().to_vec());
+        let watched = Arc::clone(&self.listed.watched);
         let trees = self.asker.live.ask_later(move |grown| {
             let mut trees: Vec<TreeMembers> = Vec::new();
             for id in &ids {
@@ -184,19 +188,21 @@ impl Watching {
                     trees.extend(grown.forest.members(&tenant, id));
                 }
             }
+            // Here, so that nothing comes between.
+            watched.saw(trees.iter().flat_map(|tree| tree.keys.iter().copied()));
             trees
         });
         let trees = trees.await?;
-        let mut is_short = false;
+        // Asked after the trees: what they let go later, they had when they answered.
+        let mut is_short = self.listed.watched.has_gone();
         for tree in &trees {
-            self.listed.watched.saw(tree.keys.iter().copied());
             let fresh = follower.asks_for(&tree.keys);
             is_short |= self.asker.live.may_be_spilled(&tree.tenant, &fresh);
         }
         if !is_short {
             return Ok(trees.into_iter().flat_map(|tree| tree.events).collect());
         }
-        // It has grown together with one that memory let go.
+        // It has grown together with one that memory let go, or is such a one.
         let everything = Position(u64::MAX);
         let gatherer = Gatherer::new(
             self.asker.tenant.clone(),

@@ -4,10 +4,11 @@
 //! that nobody looks at a tree to which nothing came.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larum_event::{Event, Position, TenantId, limits};
-use larum_tree::{Forest, key_hash};
+use larum_tree::{Forest, TreeMembers, key_hash};
 use tokio::sync::Notify;
 
 use crate::trees::TreeError;
@@ -24,6 +25,8 @@ pub(crate) struct Watched {
     is_incident: bool,
     /// Hashes of the ids of the nodes it has seen.
     keys: Mutex<HashSet<u64>>,
+    /// Memory let a tree go that has such a node, so that memory alone does not tell all that came.
+    went: AtomicBool,
     look: Notify,
 }
 
@@ -31,6 +34,11 @@ impl Watched {
     /// Resolves when it should look; at once if it should have before.
     pub(super) async fn should_look(&self) {
         self.look.notified().await;
+    }
+
+    /// Whether memory let one of its trees go since this was last asked.
+    pub(super) fn has_gone(&self) -> bool {
+        self.went.swap(false, Ordering::SeqCst)
     }
 
     /// These nodes are watched, too.
@@ -64,6 +72,7 @@ impl Watchers {
             tenant,
             is_incident,
             keys: Mutex::default(),
+            went: AtomicBool::new(false),
             look: Notify::new(),
         });
         all.push(Arc::clone(&watched));
@@ -78,7 +87,25 @@ impl Watchers {
     /// Everybody should look: the trees are other ones.
     pub(crate) fn wake_all(&self) {
         for watched in self.all().iter() {
+            watched.went.store(true, Ordering::SeqCst);
             watched.look.notify_one();
+        }
+    }
+
+    /// Memory let these trees go.
+    pub(crate) fn went(&self, trees: &[TreeMembers]) {
+        if trees.is_empty() {
+            return;
+        }
+        for watched in self.all().iter() {
+            let keys = watched.keys();
+            let is_watched = |tree: &TreeMembers| {
+                tree.tenant == watched.tenant && tree.keys.iter().any(|key| keys.contains(key))
+            };
+            if trees.iter().any(is_watched) {
+                watched.went.store(true, Ordering::SeqCst);
+                watched.look.notify_one();
+            }
         }
     }
 

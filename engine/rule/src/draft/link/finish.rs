@@ -125,20 +125,17 @@ impl FinishLinks<'_> {
         }
     }
 
-    /// What is taken from the event with which a node begins needs such an event.
+    /// An alias is taken from the event with which a node begins, so there must be such an event.
     fn begins(&mut self, draft: &LinkDraft, whose: &(&str, String)) {
         let names_parent = draft.parent.is_some() || draft.parent_alias.is_some();
-        if draft.begins.is_none() && !names_parent {
-            let alias = draft.alias.as_ref().map(|said| ("alias", said.place));
-            let keep = draft.keep.as_ref().map(|said| ("keep", said.place));
-            for (method, place) in alias.into_iter().chain(keep) {
-                let problem = format!(
-                    "`.{method}(..)` is read of the event with which a node begins, and none is"
-                );
-                let problem = Refusal::new("never-begins", problem)
-                    .help("say which event that is: `.begins(\"windows.event.4624\")`");
-                self.problem(whose, place, problem);
-            }
+        if let Some(alias) = &draft.alias
+            && draft.begins.is_none()
+            && !names_parent
+        {
+            let problem = "`.alias(..)` is read of the event with which a node begins, and none is";
+            let problem = Refusal::new("never-begins", problem)
+                .help("say which event that is: `.begins(\"windows.event.4624\")`");
+            self.problem(whose, alias.place, problem);
         }
         let Some(begins) = &draft.begins else {
             return;

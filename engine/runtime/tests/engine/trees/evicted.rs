@@ -1,10 +1,10 @@
 //! Trees that memory let go.
 
-use larum_engine::{AsOf, TreeError};
-use larum_event::Position;
+use larum_engine::{AsOf, TimelineQuery, TreeError};
+use larum_event::{Position, Span, TenantId, Timestamp};
 
 use super::{ask, counted, file, holding, step, steps, tree, unplaced};
-use crate::support::{copy, emit, folder, settled, started};
+use crate::support::{copy, emit, folder, manual, settled, started};
 
 #[actix_rt::test]
 async fn a_tree_that_memory_let_go_is_what_it_is_where_memory_holds_all() {
@@ -152,4 +152,90 @@ async fn trees_of_an_engine_that_ended_at_any_moment_are_what_they_were() {
         }
         engine.shutdown().await;
     }
+}
+
+#[actix_rt::test]
+async fn a_moment_is_a_position_or_the_time_by_which_its_record_had_arrived() {
+    let store = folder();
+    let (clock, time) = manual();
+    let mut config = holding(&store, 2);
+    config.clock = clock.clone();
+    let engine = started(config).await;
+    emit(&engine, steps(0..1, 2)).await;
+    settled(&engine).await;
+    let (at, before) = (clock.now(), tree(&engine, "w0-0").await);
+    time.advance(Span::from_seconds(5));
+    emit(&engine, [step(0, 2)]).await;
+    emit(&engine, steps(1..6, 1)).await;
+    settled(&engine).await;
+    let now = tree(&engine, "w0-0").await;
+    assert_ne!(now, before);
+    let then = ask(&engine, "w0-0", AsOf::Time(at)).await.unwrap();
+    assert_eq!(unplaced(then), before);
+    let then = AsOf::Time(at.saturating_add(Span::from_seconds(5)));
+    assert_eq!(unplaced(ask(&engine, "w0-0", then).await.unwrap()), now);
+    let long_ago = AsOf::Time(Timestamp::MIN);
+    let asked = ask(&engine, "w0-0", long_ago).await;
+    assert!(matches!(asked, Err(TreeError::NotFound { .. })));
+    engine.shutdown().await;
+}
+
+#[actix_rt::test]
+async fn what_changed_between_two_moments_is_told_also_where_there_was_no_tree_yet() {
+    let store = folder();
+    let engine = started(holding(&store, 2)).await;
+    emit(&engine, [step(1, 0)]).await;
+    settled(&engine).await;
+    let begun = AsOf::Position(engine.health().evaluated);
+    emit(&engine, [step(0, 0), step(0, 2)]).await;
+    settled(&engine).await;
+    let middle = AsOf::Position(engine.health().evaluated);
+    emit(&engine, [step(0, 1)]).await;
+    emit(&engine, steps(2..8, 1)).await;
+    settled(&engine).await;
+    let tenant = TenantId::default_tenant;
+    let difference = |before, after| engine.tree_difference(tenant(), "w0-0".into(), before, after);
+    let names =
+        |ids: &[std::sync::Arc<str>]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let first = difference(begun, middle).await.unwrap();
+    assert_eq!(names(&first.added), ["w0-0", "w0-1", "w0-2"]);
+    let second = difference(middle, AsOf::Now).await.unwrap();
+    assert_eq!(names(&second.seen), ["w0-1"]);
+    assert_eq!(second.events.get("w0-1"), Some(&1));
+    assert_eq!(second.alerts.len(), 1);
+    assert!(difference(AsOf::Now, AsOf::Now).await.unwrap().is_empty());
+    let asked = difference(begun, begun).await;
+    assert!(matches!(asked, Err(TreeError::NotFound { .. })));
+    engine.shutdown().await;
+}
+
+#[actix_rt::test]
+async fn a_timeline_comes_in_pages_also_of_what_memory_let_go_and_of_an_incident() {
+    let store = folder();
+    let engine = started(holding(&store, 2)).await;
+    emit(&engine, steps(0..1, 4)).await;
+    settled(&engine).await;
+    let tenant = TenantId::default_tenant;
+    let incident = engine.incident(tenant(), "w0-0".into()).await.unwrap();
+    emit(&engine, steps(1..7, 1)).await;
+    settled(&engine).await;
+    for id in ["w0-0", &*incident.id.0] {
+        let query = TimelineQuery {
+            limit: 3,
+            ..TimelineQuery::of(id)
+        };
+        let first = engine
+            .timeline(tenant(), query.clone(), AsOf::Now)
+            .await
+            .unwrap();
+        let query = TimelineQuery { offset: 3, ..query };
+        let second = engine.timeline(tenant(), query, AsOf::Now).await.unwrap();
+        assert_eq!((first.total, second.total), (5, 5), "{id}");
+        let entries = first.entries.iter().chain(&second.entries);
+        let told: Vec<_> = entries.map(|entry| (&*entry.node, entry.alert)).collect();
+        assert_eq!(told.len(), 5);
+        assert_eq!(told[0], ("w0-0", false));
+        assert!(told.iter().any(|(_, alert)| *alert));
+    }
+    engine.shutdown().await;
 }

@@ -71,9 +71,7 @@ async fn a_tenant_that_goes_on_guessing_is_counted_and_told_of_a_few_times() {
     let store = folder();
     let engine = started(config(&store)).await;
     let roots = 0..40;
-    let own = roots
-        .clone()
-        .map(|n| of_tenant("acme", &format!("a{n}"), &format!("r{n}")));
+    let own = roots.clone().map(|n| root_of("acme", &format!("r{n}")));
     emit(&engine, own).await;
     let guesses = roots.map(|n| of_tenant("globex", &format!("g{n}"), &format!("r{n}")));
     emit(&engine, guesses).await;
