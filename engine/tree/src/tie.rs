@@ -84,6 +84,14 @@ impl Grove {
         }
     }
 
+    /// An alert named a cause that may have gone; it waits for it unless that is here.
+    pub(crate) fn await_cause(&mut self, alert: NodeIndex, event: &EventId) {
+        let known = self.node_of(event.as_str());
+        if known.is_none_or(|node| node == alert) {
+            self.awaited.insert((key_hash(event.as_str()), alert));
+        }
+    }
+
     /// The main nodes of the events with an id, by name.
     fn nodes_of(&self, event: &EventId) -> Vec<NodeIndex> {
         let entries = self.entries.with_id(event.as_str());
