@@ -34,6 +34,10 @@ mod tree_refusals;
 
 mod incidents;
 
+mod timelines;
+
+mod watching;
+
 mod state;
 
 mod rules;
