@@ -6,6 +6,7 @@ use petgraph::stable_graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
 use crate::facts::Facts;
+use crate::family;
 use crate::grove::Grove;
 use crate::hung;
 use crate::members::{TreeMembers, key_hash};
@@ -94,6 +95,8 @@ impl Grove {
             return;
         };
         let head = std::mem::replace(&mut found.hung, hung::END);
+        // The number of its family is another one's soon.
+        found.family = family::NONE;
         let aliases = found
             .more
             .as_deref()
@@ -102,7 +105,7 @@ impl Grove {
         self.hung.clear(head);
         for entry in entries {
             self.remember_event(entry);
-            self.unhang(entry);
+            self.unhang(entry, node);
         }
         // What raised them may come again.
         for alert in raised {
@@ -114,7 +117,8 @@ impl Grove {
         }
         if let Some((own, upper)) = aliases {
             if let Some(own) = own {
-                self.aliases.end(own, node);
+                // Who meant it goes with it: they are of one family.
+                drop(self.aliases.end(own.alias, node));
             }
             if let Some(upper) = upper {
                 self.aliases.unname(upper.alias, node);
@@ -139,6 +143,7 @@ impl Grove {
             let said = more.stage.iter().chain(more.tags.values());
             claims.extend(said.map(|said| said.by));
             claims.extend(more.details.iter().map(|details| details.by));
+            claims.extend(more.alias.iter().map(|alias| alias.by));
             claims.extend(more.upper_alias.iter().map(|upper| upper.by));
         }
         let ups = ups.iter().filter(|up| up.node().is_some());
