@@ -30,8 +30,8 @@ const BATCH_EVENTS: usize = 64;
 /// Longest wait for the last alert to come through the subscription.
 const LAST_ALERT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The starter rules, as they stand in the rules folder.
-const RULES: [(&str, &str); 4] = [
+/// The starter rules and the links of our own kinds of events, as they stand in the rules folder.
+const RULES: [(&str, &str); 5] = [
     (
         "authentication/repeated_failed_logins/rule.rhai",
         include_str!("../../rules/authentication/repeated_failed_logins/rule.rhai"),
@@ -39,6 +39,10 @@ const RULES: [(&str, &str); 4] = [
     (
         "incident/host_with_several_alerts/rule.rhai",
         include_str!("../../rules/incident/host_with_several_alerts/rule.rhai"),
+    ),
+    (
+        "links/events/links.rhai",
+        include_str!("../../rules/links/events/links.rhai"),
     ),
     (
         "network/upload_to_unknown_address/rule.rhai",
@@ -133,7 +137,7 @@ impl Demo {
 
         let tenant = TenantId::default_tenant();
         let tree = engine
-            .tree(tenant, story.incident.clone())
+            .tree(tenant.clone(), story.incident.clone())
             .await
             .map_err(|error| CliError::Engine(with_causes(&error)))?;
         let style = TextStyle {
@@ -142,12 +146,15 @@ impl Demo {
         };
         let tree = tree.map(|tree| to_text(&tree, style)).unwrap_or_default();
         screen.tree(&story.incident, &tree)?;
+        let incident = engine.incident(tenant, story.incident.clone()).await;
+        let incident = incident.map_err(|error| CliError::Engine(with_causes(&error)))?;
+        screen.incident(&incident)?;
         screen.summary(&engine.metrics(), took)?;
         if self.keep {
             let door = HttpConfig::on(self.listen);
             let ready = |address| {
                 // Whoever read our output may be gone; the engine serves all the same.
-                let _ = screen.serving(address, &story.incident);
+                let _ = screen.serving(address, &incident.id, &story.incident);
             };
             return running::serve(engine, door, ready).await;
         }

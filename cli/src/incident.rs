@@ -86,12 +86,12 @@ impl Incident {
             };
         }
         match &self.place.store {
-            None => self.from_server(looks),
-            Some(folder) => self.from_store(Store::open(folder)?, looks),
+            None => self.ask_server(looks),
+            Some(folder) => self.ask_store(Store::open(folder)?, looks),
         }
     }
 
-    fn from_server(&self, looks: Looks) -> Result<Exit, CliError> {
+    fn ask_server(&self, looks: Looks) -> Result<Exit, CliError> {
         let client = Client::new(&self.place.server)?;
         let path = |id: &str| format!("/v1/incidents/{}", in_path(id));
         let tenant = self.whose.parameter();
@@ -117,9 +117,6 @@ impl Incident {
             for root in known.trees.iter().take(TREES_MOST) {
                 let mut parameters = parameters.clone();
                 parameters.extend(looks.parameters());
-                if let Looks::Text(_) = looks {
-                    parameters.push(("fold", "true".to_owned()));
-                }
                 let path = format!("/v1/trees/{}", in_path(root));
                 if let Reply::Found(answer) = client.ask(&path, &parameters)? {
                     self.write_tree(&mut out, &answer.body)?;
@@ -140,7 +137,7 @@ impl Incident {
         follow::follow(&followed, looks, &mut out)
     }
 
-    fn from_store(&self, mut store: Store, looks: Looks) -> Result<Exit, CliError> {
+    fn ask_store(&self, mut store: Store, looks: Looks) -> Result<Exit, CliError> {
         let tenant = self.whose.tenant();
         let grown = store.grow(&tenant, None)?;
         let incident = match grown.incident(&self.id) {

@@ -65,7 +65,7 @@ impl Incidents {
     pub fn run(self) -> Result<Exit, CliError> {
         let looks = Looks::new(self.json);
         let total = match &self.place.store {
-            None => self.from_server(looks)?,
+            None => self.ask_server(looks)?,
             Some(folder) => {
                 let grown = Store::open(folder)?.grow(&self.whose.tenant(), None)?;
                 let (found, total) = grown.incidents(&self.query());
@@ -106,7 +106,7 @@ impl Incidents {
         }
     }
 
-    fn from_server(&self, looks: Looks) -> Result<u64, CliError> {
+    fn ask_server(&self, looks: Looks) -> Result<u64, CliError> {
         let client = Client::new(&self.place.server)?;
         let mut parameters = self.parameters();
         parameters.extend(looks.parameters());

@@ -60,7 +60,7 @@ impl Timeline<'_> {
     ) -> Result<Option<Missing>, CliError> {
         let mut out = stdout();
         let (shown, total) = match &self.place.store {
-            None => match self.from_server(kind, id, &mut out)? {
+            None => match self.ask_server(kind, id, &mut out)? {
                 Ok(written) => written,
                 Err(missing) => return Ok(Some(missing)),
             },
@@ -68,7 +68,7 @@ impl Timeline<'_> {
                 let mut store = Store::open(folder)?;
                 let grown = store.grow(&self.whose.tenant(), self.as_of)?;
                 match views(&grown) {
-                    Ok(views) => self.from_views(&views, &mut out)?,
+                    Ok(views) => self.write_views(&views, &mut out)?,
                     Err(missing) => return Ok(Some(missing)),
                 }
             }
@@ -81,7 +81,7 @@ impl Timeline<'_> {
         Ok(None)
     }
 
-    fn from_views(&self, views: &[TreeView], out: &mut Out) -> Result<(u64, u64), CliError> {
+    fn write_views(&self, views: &[TreeView], out: &mut Out) -> Result<(u64, u64), CliError> {
         let mut entries = timeline(views);
         if self.fold {
             entries = fold_repeats(entries);
@@ -106,7 +106,7 @@ impl Timeline<'_> {
     }
 
     /// Writes page after page; the lines that were written and those that there are.
-    fn from_server(
+    fn ask_server(
         &self,
         kind: &str,
         id: &str,

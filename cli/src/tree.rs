@@ -105,6 +105,7 @@ impl Tree {
     fn style(&self) -> TextStyle {
         TextStyle {
             why: self.why,
+            every_event: !self.folds(),
             ..query::text()
         }
     }

@@ -156,19 +156,25 @@ pub struct Flow<'a> {
     pub bytes_out: u64,
     /// What came back.
     pub bytes_in: u64,
+    /// What was carried, where the monitor could tell: a file's name and its SHA-256.
+    pub file: Option<(&'a str, &'a str)>,
 }
 
 impl Flow<'_> {
     /// As the network monitor reports it.
     pub fn report(&self) -> Value {
-        json!({
+        let mut event = json!({
             "type": "network.flow", "source": "network-monitor",
             "correlationId": self.step.id, "correlation": self.step.correlation("netmond"),
             "data": {
                 "host": self.host, "address": self.address, "port": self.port,
                 "bytesOut": self.bytes_out, "bytesIn": self.bytes_in,
             },
-        })
+        });
+        if let Some((name, sha256)) = self.file {
+            event["data"]["file"] = json!({ "name": name, "sha256": sha256 });
+        }
+        event
     }
 }
 

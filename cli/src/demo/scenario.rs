@@ -22,6 +22,11 @@ pub const VICTIM: &str = "web-1";
 pub const ATTACKER: &str = "203.0.113.66";
 /// Where the loot goes.
 const DROP: &str = "198.51.100.23";
+/// The loot, and the hash by which the network monitor knows it.
+const LOOT: (&str, &str) = (
+    "s.tgz",
+    "5c8a3f8e2b6d4f1097e1c2ab34d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f7",
+);
 /// Who knocks without getting in.
 const SCANNER: &str = "198.51.100.7";
 /// Where the backups go, a known address.
@@ -222,7 +227,7 @@ impl Telling {
         let step = self.process_step(&worker);
         let pack = "tar czf /tmp/.x/s.tgz /srv/app /etc/app";
         self.run(&step, ("/bin/tar", pack, image), at + 3 * MINUTE);
-        self.flow((&worker, VICTIM), (DROP, 443), 48_731_204, at + 6 * MINUTE);
+        self.upload(&worker, at + 6 * MINUTE);
         self.plan(at + 8 * MINUTE, session(&opened, VICTIM, user, false));
         contact.id
     }
@@ -273,6 +278,23 @@ impl Telling {
             port: to.1,
             bytes_out,
             bytes_in: self.random.between(200, 40_000),
+            file: None,
+        };
+        self.plan(at, flow.report());
+    }
+
+    /// The loot leaves.
+    fn upload(&mut self, process: &Step, at: u64) {
+        self.flows += 1;
+        let step = process.below(format!("flow-{}", self.flows), "network");
+        let flow = Flow {
+            step: &step,
+            host: VICTIM,
+            address: DROP,
+            port: 443,
+            bytes_out: 48_731_204,
+            bytes_in: self.random.between(200, 40_000),
+            file: Some(LOOT),
         };
         self.plan(at, flow.report());
     }

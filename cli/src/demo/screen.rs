@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use larum_engine::Metrics;
 use larum_event::{Alert, Span, Timestamp};
+use larum_tree::{Colour, IncidentId, IncidentSummary, TextStyle, incident_to_text};
 
 use crate::detect::key_text;
 use crate::settings::LISTEN;
@@ -77,6 +78,27 @@ impl Screen {
         self.out.flush()
     }
 
+    /// What it comes to, as one case; how it came to be one is told by `larum incident`.
+    pub fn incident(&mut self, incident: &IncidentSummary) -> io::Result<()> {
+        let short = IncidentSummary {
+            trees: Vec::new(),
+            listed: Vec::new(),
+            ties: Vec::new(),
+            crowded: Vec::new(),
+            ..incident.clone()
+        };
+        let style = TextStyle {
+            colour: Colour::Ansi,
+            ..TextStyle::default()
+        };
+        let title = "One case: the incident that responders find by any of it";
+        writeln!(self.out, "\n{}\n", styled(HEADING, title))?;
+        for line in incident_to_text(&short, style).lines() {
+            writeln!(self.out, "  {line}")?;
+        }
+        self.out.flush()
+    }
+
     /// The summary.
     pub fn summary(&mut self, metrics: &Metrics, took: Span) -> io::Result<()> {
         let seconds = took.as_nanos() as f64 / 1e9;
@@ -102,10 +124,18 @@ impl Screen {
     }
 
     /// The door is open: what to ask it.
-    pub fn serving(&mut self, address: SocketAddr, root: &str) -> io::Result<()> {
+    pub fn serving(
+        &mut self,
+        address: SocketAddr,
+        incident: &IncidentId,
+        root: &str,
+    ) -> io::Result<()> {
         let serving = format!("Serving http://{address} until you press Ctrl-C.");
         writeln!(self.out, "{}\n", styled(HEADING, serving))?;
-        self.commands("In another terminal:", &look_further(address, root))?;
+        self.commands(
+            "In another terminal:",
+            &look_further(address, incident, root),
+        )?;
         self.out.flush()
     }
 
@@ -122,7 +152,11 @@ impl Screen {
     }
 }
 
-fn look_further(address: SocketAddr, root: &str) -> Vec<(String, &'static str)> {
+fn look_further(
+    address: SocketAddr,
+    incident: &IncidentId,
+    root: &str,
+) -> Vec<(String, &'static str)> {
     // The verbs ask the default address by themselves.
     let server = if address.to_string() == LISTEN {
         String::new()
@@ -132,11 +166,11 @@ fn look_further(address: SocketAddr, root: &str) -> Vec<(String, &'static str)> 
     let larum = |arguments: &str| format!("larum {arguments}{server}");
     vec![
         (larum("alerts"), "the alerts, newest first"),
-        (larum(&format!("tree {root}")), "the incident's tree"),
         (
-            larum("events --type auth.login --limit 10"),
-            "the last logins",
+            larum(&format!("incident {incident}")),
+            "what belongs together, as one case",
         ),
+        (larum(&format!("tree {root}")), "its tree"),
         (larum("events --user deploy --json"), "for machines"),
         (
             format!("curl http://{address}/v1/trees/{root}"),

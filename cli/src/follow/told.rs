@@ -30,12 +30,16 @@ pub struct Change {
     pub position: u64,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    #[serde(default)]
+    gone: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Node {
     id: String,
     label: Option<String>,
+    #[serde(default)]
+    seen: bool,
     #[serde(default)]
     events: Vec<Event>,
     alert: Option<Alert>,
@@ -58,6 +62,7 @@ struct Alert {
     time: Timestamp,
     message: String,
     status: String,
+    position: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,52 +93,58 @@ pub fn write(out: &mut Out, change: &Change) -> io::Result<()> {
     out.flush()
 }
 
+/// A node of which nothing is new but what hangs under it has no line.
 fn lines(change: &Change) -> Vec<String> {
     let mut lines = Vec::new();
     for node in &change.nodes {
         let name = node.label.as_deref().unwrap_or(&node.id);
         let name = styled(HEADING, plain(name));
-        if let Some(alert) = &node.alert {
-            let status = match alert.status.as_str() {
-                "retracted" => " (retracted)",
-                _ => "",
-            };
-            let severity = styled(terminal::severity(alert.severity), alert.severity);
-            let (rule, message) = (plain(&alert.rule), plain(&alert.message));
-            let time = styled(DIM, alert.time);
-            lines.push(format!("{time}  ▲ {severity} {rule}: {message}{status}"));
-            continue;
+        let alert = node.alert.as_ref();
+        if let Some(alert) = alert.filter(|alert| alert.position == change.position) {
+            lines.push(alert_line(alert));
         }
         let events = node.events.iter();
-        let mut events = events
-            .filter(|event| event.position == change.position)
-            .peekable();
-        if events.peek().is_none() {
-            lines.push(format!("  + {name}"));
+        for event in events.filter(|event| event.position == change.position) {
+            lines.push(format!("{}  on {name}", event_line(event)));
         }
-        for event in events {
-            let time = styled(DIM, event.time);
-            let severity = match event.severity {
-                Severity::Info => String::new(),
-                other => format!("  {}", styled(terminal::severity(other), other)),
-            };
-            let (event_type, source) = (plain(&event.event_type), plain(&event.source));
-            let source = styled(DIM, source);
-            lines.push(format!(
-                "{time}  {event_type}  {source}{severity}  on {name}"
-            ));
+        if !node.seen {
+            lines.push(format!("  {name} is named, and not seen yet"));
         }
     }
-    for edge in &change.edges {
+    lines.extend(change.edges.iter().map(|edge| {
         let (from, to) = (plain(&edge.from), plain(&edge.to));
         let line = match edge.kind.as_str() {
             "causation" => format!("  {to} raised by {from}"),
             "shared" => format!("  {to} shares {from}"),
             _ => format!("  {to} under {from}"),
         };
-        lines.push(styled(DIM, line));
-    }
+        styled(DIM, line)
+    }));
+    let gone = change.gone.iter();
+    lines.extend(gone.map(|id| styled(DIM, format!("  {} is here no more", plain(id)))));
     lines
+}
+
+fn alert_line(alert: &Alert) -> String {
+    let status = match alert.status.as_str() {
+        "retracted" => " (retracted)",
+        _ => "",
+    };
+    let time = styled(DIM, alert.time);
+    let severity = styled(terminal::severity(alert.severity), alert.severity);
+    let (rule, message) = (plain(&alert.rule), plain(&alert.message));
+    format!("{time}  ▲ {severity} {rule}: {message}{status}")
+}
+
+fn event_line(event: &Event) -> String {
+    let time = styled(DIM, event.time);
+    let severity = match event.severity {
+        Severity::Info => String::new(),
+        other => format!("  {}", styled(terminal::severity(other), other)),
+    };
+    let (event_type, source) = (plain(&event.event_type), plain(&event.source));
+    let source = styled(DIM, source);
+    format!("{time}  {event_type}  {source}{severity}")
 }
 
 #[cfg(test)]
@@ -155,18 +166,19 @@ mod tests {
     fn an_event_is_told_once_with_where_it_hangs_and_events_told_before_are_not() {
         let lines = told(
             r#"{"type":"tree_change","position":7,"root":"r","nodes":[
-                {"id":"b","label":"cmd\u001b.exe","events":[
+                {"id":"b","seen":true,"label":"cmd\u001b.exe","events":[
                     {"id":"1","type":"a.old","source":"s","time":"2026-11-20T12:00:00Z","severity":"info","position":3},
                     {"id":"2","type":"a.b","source":"s","time":"2026-11-20T12:00:01Z","severity":"high","position":7}]},
-                {"id":"r","seen":false}],
-               "edges":[{"from":"r","to":"b","kind":"parent","why":{"by":"trace","trace":"x"}}]}"#,
+                {"id":"r","seen":false},{"id":"x","seen":true}],
+               "gone":["y"],"edges":[{"from":"r","to":"b","kind":"parent","why":{"by":"trace","trace":"x"}}]}"#,
         );
         assert_eq!(
             lines,
             [
                 "2026-11-20T12:00:01Z  a.b  s  high  on cmd\\u{1b}.exe",
-                "  + r",
+                "  r is named, and not seen yet",
                 "  b under r",
+                "  y is here no more",
             ]
         );
     }

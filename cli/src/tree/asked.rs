@@ -126,7 +126,7 @@ pub fn parameters(query: &TreeQuery) -> Vec<Parameter> {
         ("minSeverity", filter.severity.map(|it| it.to_string())),
         ("from", filter.from.map(|it| it.to_string())),
         ("to", filter.to.map(|it| it.to_string())),
-        ("fold", query.fold.then(|| "true".to_owned())),
+        ("fold", Some(query.fold.to_string())),
         ("limit", Some(query.limit.to_string())),
         ("cursor", query.cursor.clone()),
     ];

@@ -68,19 +68,21 @@ fn quoted_words(command: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Whether a line is the expected one, of which `…` stands for the rest.
+pub fn is_line(expected: &str, line: &str) -> bool {
+    match expected.strip_suffix('…') {
+        Some(beginning) => line.starts_with(beginning),
+        None => line == expected,
+    }
+}
+
 fn is_written(expected: &str, written: &str) -> bool {
     let mut written = written.lines();
     for line in expected.lines() {
         if line == "…" {
             return true;
         }
-        let same = written
-            .next()
-            .is_some_and(|it| match line.strip_suffix('…') {
-                Some(beginning) => it.starts_with(beginning),
-                None => it == line,
-            });
-        if !same {
+        if !written.next().is_some_and(|it| is_line(line, it)) {
             return false;
         }
     }

@@ -21,7 +21,16 @@ impl Server {
     }
 
     pub fn logging(folder: &Folder, level: &str) -> Self {
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--store", "data"];
+        Self::started(folder, "127.0.0.1:0", level)
+    }
+
+    /// At an address that it had before.
+    pub fn on(folder: &Folder, address: &str) -> Self {
+        Self::started(folder, address, "warn")
+    }
+
+    fn started(folder: &Folder, address: &str, level: &str) -> Self {
+        let arguments = ["serve", "--listen", address, "--store", "data"];
         let mut child = folder.spawn(&arguments, &[("LARUM_LOG_LEVEL", level)]);
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut ready = String::new();

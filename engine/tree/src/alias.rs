@@ -141,12 +141,19 @@ impl Aliases {
         self.drop_unused(index);
     }
 
-    /// `node` has the alias no longer.
-    pub(crate) fn end(&mut self, index: AliasIndex, node: NodeIndex) {
+    /// `node` has the alias no longer. Gives those who may have meant it.
+    pub(crate) fn end(&mut self, index: AliasIndex, node: NodeIndex) -> Vec<NodeIndex> {
+        let mut meant = Vec::new();
         if let Some(alias) = self.get_mut(index) {
-            alias.begun.retain(|(_, begun)| *begun != node);
+            let own = alias.begun.iter().position(|(_, begun)| *begun == node);
+            if let Some((since, _)) = own.map(|place| alias.begun.remove(place)) {
+                let from = alias.named.partition_point(|(as_of, _)| *as_of < since);
+                let named = alias.named.get(from..).unwrap_or_default().iter();
+                meant.extend(named.map(|(_, node)| *node));
+            }
         }
         self.drop_unused(index);
+        meant
     }
 
     fn drop_unused(&mut self, index: AliasIndex) {

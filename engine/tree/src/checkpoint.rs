@@ -15,7 +15,7 @@ use crate::forest::{Forest, ForestLimits};
 use crate::ways::{Way, Ways};
 
 /// Goes up whenever what follows changes.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Written {

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::hashing::{Hashing, Shared};
 use crate::table::Table;
 
+/// Most events of different sources that are found by one id; nobody looks through the others.
+const SAME_ID: usize = 100;
+
 /// The place of an entry in [`Entries`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -23,6 +26,8 @@ pub(crate) struct Entry {
     pub(crate) position: Position,
     /// Whether it carries a revision of an alert.
     pub(crate) alert: bool,
+    /// Whether it is found by its id.
+    pub(crate) found: bool,
     /// The first node that it hangs on; [`NodeIndex::end`] while it hangs on none.
     pub(crate) main: NodeIndex,
     /// How many nodes it hangs on.
@@ -76,6 +81,8 @@ impl Entries {
     /// Adds an event that hangs nowhere yet.
     pub(crate) fn add(&mut self, event: &Event, position: Position, alert: bool) -> EntryIndex {
         let envelope = event.envelope();
+        let same = self.with_id(envelope.id.as_str());
+        let found = same.take(SAME_ID).count() < SAME_ID;
         self.put(Entry {
             id: envelope.id.clone(),
             event_type: envelope.event_type.clone(),
@@ -84,6 +91,7 @@ impl Entries {
             severity: envelope.severity,
             position,
             alert,
+            found,
             main: NodeIndex::end(),
             hung: 0,
             claims: 0,
@@ -97,16 +105,24 @@ impl Entries {
             self.slots.push(None);
             EntryIndex(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
         });
-        let hash = self.hashing.of(entry.id.as_str());
+        let hash = entry.found.then(|| self.hashing.of(entry.id.as_str()));
         if let Some(slot) = self.slots.get_mut(index.0 as usize) {
             *slot = Some(entry);
         }
-        self.by_id.add(hash, index);
+        if let Some(hash) = hash {
+            self.by_id.add(hash, index);
+        }
         index
     }
 
     /// Can be found by its id no more; it stays for the claims that are its.
     pub(crate) fn hide(&mut self, index: EntryIndex) {
+        let Some(entry) = self.get_mut(index) else {
+            return;
+        };
+        if !std::mem::take(&mut entry.found) {
+            return;
+        }
         let Some(entry) = self.get(index) else { return };
         let hash = self.hashing.of(entry.id.as_str());
         self.by_id.remove(hash, index);

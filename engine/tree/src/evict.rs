@@ -6,10 +6,13 @@ use petgraph::stable_graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
 use crate::facts::Facts;
+use crate::family;
 use crate::grove::Grove;
 use crate::hung;
 use crate::members::{TreeMembers, key_hash};
+use crate::node::{Node, Raised};
 use crate::report::TreeReport;
+use crate::tie::TieKind;
 
 impl Grove {
     /// Lets the tree go that was added to longest ago.
@@ -80,6 +83,8 @@ impl Grove {
     fn fell(&mut self, node: NodeIndex) {
         self.forget_causes(node);
         self.forget_name(node);
+        let raised = self.ties(node, TieKind::Causation, Incoming);
+        let raised: Vec<_> = raised.map(|(alert, _)| alert).collect();
         let ties = self.graph.edges_directed(node, Incoming);
         let ties: Vec<_> = ties.map(|edge| edge.id()).collect();
         let out: Vec<_> = self.graph.edges(node).map(|edge| edge.id()).collect();
@@ -90,6 +95,8 @@ impl Grove {
             return;
         };
         let head = std::mem::replace(&mut found.hung, hung::END);
+        // The number of its family is another one's soon.
+        found.family = family::NONE;
         let aliases = found
             .more
             .as_deref()
@@ -98,11 +105,20 @@ impl Grove {
         self.hung.clear(head);
         for entry in entries {
             self.remember_event(entry);
-            self.unhang(entry);
+            self.unhang(entry, node);
+        }
+        // What raised them may come again.
+        for alert in raised {
+            let causes = self.node(alert).and_then(Node::alert).map(Raised::causes);
+            let causes: Vec<_> = causes.into_iter().flatten().cloned().collect();
+            for cause in causes {
+                self.await_cause(alert, &cause);
+            }
         }
         if let Some((own, upper)) = aliases {
             if let Some(own) = own {
-                self.aliases.end(own, node);
+                // Who meant it goes with it: they are of one family.
+                drop(self.aliases.end(own.alias, node));
             }
             if let Some(upper) = upper {
                 self.aliases.unname(upper.alias, node);
@@ -127,6 +143,7 @@ impl Grove {
             let said = more.stage.iter().chain(more.tags.values());
             claims.extend(said.map(|said| said.by));
             claims.extend(more.details.iter().map(|details| details.by));
+            claims.extend(more.alias.iter().map(|alias| alias.by));
             claims.extend(more.upper_alias.iter().map(|upper| upper.by));
         }
         let ups = ups.iter().filter(|up| up.node().is_some());

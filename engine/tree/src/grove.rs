@@ -404,7 +404,7 @@ impl Grove {
             head = self.hung.take_out(head, latest);
             counted -= 1;
             self.remember_event(latest);
-            self.unhang(latest);
+            self.unhang(latest, node);
             self.node_mut(node)?.more().latest = None;
         }
         let head = self.hung.push(head, entry);
@@ -426,10 +426,15 @@ impl Grove {
         hung.max_by(|one, other| self.entries.compare(*one, *other))
     }
 
-    pub(crate) fn unhang(&mut self, entry: EntryIndex) {
+    /// An event hangs on a node no more; where that was its main one it has none, because another node may be in
+    /// that one's place later.
+    pub(crate) fn unhang(&mut self, entry: EntryIndex, node: NodeIndex) {
         let Some(hung) = self.entries.get_mut(entry) else {
             return;
         };
+        if hung.main == node {
+            hung.main = NodeIndex::end();
+        }
         hung.hung = hung.hung.saturating_sub(1);
         if hung.hung == 0 {
             self.entries.hide(entry);

@@ -96,8 +96,8 @@ pub(crate) struct More {
     pub(crate) stage: Option<Said>,
     pub(crate) tags: BTreeMap<Arc<str>, Said>,
     pub(crate) details: Option<Details>,
-    /// The alias it goes by.
-    pub(crate) alias: Option<AliasIndex>,
+    /// The alias it goes by, and the event that says so.
+    pub(crate) alias: Option<OwnAlias>,
     /// The alias of the node that may stand in for it or above it.
     pub(crate) upper_alias: Option<UpperAlias>,
     pub(crate) trace: UpClaim,
@@ -128,6 +128,13 @@ impl Default for More {
             ties_left_out: 0,
         }
     }
+}
+
+/// The alias of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OwnAlias {
+    pub(crate) by: EntryIndex,
+    pub(crate) alias: AliasIndex,
 }
 
 /// The alias of what stands above a node.

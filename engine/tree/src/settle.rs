@@ -10,7 +10,7 @@ use crate::claim::UpClaim;
 use crate::entry::EntryIndex;
 use crate::facts::{Group, Named, Naming};
 use crate::grove::{Grove, Taking};
-use crate::node::{Class, Details, Node, Raised, Said, UpperAlias};
+use crate::node::{Class, Details, Node, OwnAlias, Raised, Said, UpperAlias};
 use crate::tie::{Tie, TieKind};
 
 /// Which claim of a node.
@@ -286,16 +286,25 @@ impl Grove {
         class: Class,
         taking: &mut Taking<'_, '_>,
     ) {
-        let alias = self.aliases.named(class, text);
-        let time = taking.facts.event.envelope().time;
-        let old = self
-            .node_mut(own)
-            .and_then(|node| node.more().alias.replace(alias));
-        if let Some(old) = old.filter(|old| *old != alias) {
-            self.aliases.end(old, own);
+        let by = taking.entry;
+        let held = self.words(own).and_then(|more| more.alias);
+        if held.is_some_and(|held| self.entries.compare(by, held.by) != Ordering::Less) {
+            return;
         }
-        for meant in self.aliases.begin(alias, time, own) {
-            self.follow_claims(meant, true, taking);
+        self.pin(by);
+        let mut meant = Vec::new();
+        if let Some(held) = held {
+            meant = self.aliases.end(held.alias, own);
+            self.unpin(held.by);
+        }
+        let alias = self.aliases.named(class, text);
+        if let Some(node) = self.node_mut(own) {
+            node.more().alias = Some(OwnAlias { by, alias });
+        }
+        let time = taking.facts.event.envelope().time;
+        meant.extend(self.aliases.begin(alias, time, own));
+        for node in meant {
+            self.follow_claims(node, true, taking);
         }
     }
 

@@ -47,4 +47,6 @@ pub struct TextStyle {
     pub width: Option<usize>,
     /// Whether every node of a tree tells why it hangs where it does, not only those where that is a surprise.
     pub why: bool,
+    /// Whether every listed event of a tree has a line of its own; else repeats on a node share one.
+    pub every_event: bool,
 }

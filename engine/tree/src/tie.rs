@@ -11,7 +11,8 @@ use crate::grove::{Grove, Taking};
 use crate::members::key_hash;
 use crate::node::{Node, Raised};
 
-/// Most ties that lead to one node; beyond it they are counted. Taking one away walks them.
+/// Most ties that lead to one node, and most that lead from one; beyond it they are counted. Looking for one and
+/// taking one away walks them.
 const TIES: usize = 1_000;
 
 /// An edge of the graph.
@@ -57,13 +58,12 @@ impl Grove {
 
     /// Adds a tie unless there is one of the kind, or too many.
     pub(crate) fn tie(&mut self, from: NodeIndex, to: NodeIndex, tie: Tie) {
-        let towards = self.graph.edges_directed(to, Incoming);
-        let few = towards.take(TIES).count() < TIES;
-        let mut between = self.graph.edges_connecting(from, to);
-        if few && between.any(|edge| edge.weight().kind == tie.kind) {
+        let mut towards = self.graph.edges_directed(to, Incoming);
+        if towards.any(|edge| edge.source() == from && edge.weight().kind == tie.kind) {
             return;
         }
-        if few {
+        let is_full = |node, way| self.graph.edges_directed(node, way).nth(TIES - 1).is_some();
+        if !is_full(to, Incoming) && !is_full(from, Outgoing) {
             self.graph.add_edge(from, to, tie);
         } else if let Some(node) = self.node_mut(to) {
             node.more().ties_left_out += 1;
@@ -84,20 +84,12 @@ impl Grove {
         }
     }
 
-    /// An alert that was read back names a cause; it waits for it unless that is here.
-    pub(crate) fn await_cause(&mut self, alert: NodeIndex, event: &EventId) {
-        let known = self.node_of(event.as_str());
-        if known.is_none_or(|node| node == alert) {
-            self.awaited.insert((key_hash(event.as_str()), alert));
-        }
-    }
-
     /// The main nodes of the events with an id, by name.
     fn nodes_of(&self, event: &EventId) -> Vec<NodeIndex> {
         let entries = self.entries.with_id(event.as_str());
         let mains = entries.filter_map(|entry| Some(self.entries.get(entry)?.main));
         let mut mains: Vec<_> = mains.filter(|main| self.node(*main).is_some()).collect();
-        mains.sort_by_key(|main| self.name_of(*main));
+        mains.sort_by_cached_key(|main| self.name_of(*main));
         mains.dedup();
         mains
     }
@@ -145,7 +137,7 @@ impl Grove {
                 raised.is_some_and(|raised| raised.causes().any(|cause| cause == id))
             }));
         }
-        awaiting.sort_by_key(|alert| self.name_of(*alert));
+        awaiting.sort_by_cached_key(|alert| self.name_of(*alert));
         for alert in awaiting {
             self.awaited.remove(&(hash, alert));
             if alert == main {

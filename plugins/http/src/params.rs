@@ -94,8 +94,12 @@ impl Params {
 
     /// The value of a parameter that is true or false; false where it does not stand.
     pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Problem> {
-        let chosen = self.choice(name, &[("true", true), ("false", false)])?;
-        Ok(chosen.unwrap_or(false))
+        Ok(self.yes_or_no(name)?.unwrap_or(false))
+    }
+
+    /// The value of a parameter that is true or false.
+    pub(crate) fn yes_or_no(&self, name: &'static str) -> Result<Option<bool>, Problem> {
+        self.choice(name, &[("true", true), ("false", false)])
     }
 
     /// The value of a parameter that is a number within `range`.

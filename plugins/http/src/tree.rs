@@ -14,7 +14,7 @@ mod timeline;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use larum_engine::{TextStyle, TreeFormat, TreeView, export_tree, to_text};
+use larum_engine::{TextStyle, TreeFormat, TreeQuery, TreeView, export_tree, to_text};
 use larum_event::{TenantId, limits};
 
 use crate::door::Door;
@@ -39,16 +39,22 @@ pub(crate) async fn tree(
     let params = Params::read(request.query_string(), asked::OF_TREE)?;
     let tenant = tenant(&params, &door)?;
     let format: TreeFormat = params.parse("format")?.unwrap_or_default();
+    let is_text = format == TreeFormat::Text;
+    let folds = params.yes_or_no("fold")?.unwrap_or(is_text);
     let style = TextStyle {
         why: params.flag("why")?,
+        every_event: !folds,
         ..style::style(&params)?
     };
-    if format != TreeFormat::Text {
+    if !is_text {
         style::refuse_style(&params, asked::OF_TEXT)?;
     }
     let id = checked(id.into_inner())?;
     let as_of = asked::as_of(&params, &door)?;
-    let query = asked::query(&params, id)?;
+    let query = TreeQuery {
+        fold: folds,
+        ..asked::query(&params, id)?
+    };
     let found = door.engine.tree_query(tenant.clone(), query, as_of).await;
     let view = found.map_err(|error| refused(&error, &tenant))?;
     let body = match format {

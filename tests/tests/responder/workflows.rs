@@ -152,3 +152,38 @@ fn forensic_and_local_tags_stages_and_workflows_are_found_also_after_kill_9() {
     check(&running);
     check(&running.killed_and_started_again());
 }
+
+#[test]
+fn a_login_that_went_wrong_is_told_in_order_by_its_trace_and_by_its_correlation() {
+    const TRACE: &str = "a3ce929d0e0e47364bf92f3577b34da6";
+    let part = |id: &str, second: u32, source: &str, span: &str| {
+        json!({
+            "id": id, "type": "auth.login", "source": source, "channel": "security",
+            "time": format!("2026-11-20T12:00:{second:02}Z"), "correlationId": "login-77",
+            "traceparent": format!("00-{TRACE}-{span}-01"), "data": {"outcome": "failure"},
+        })
+    };
+    let mut running = Running::quiet();
+    // Neither the order in which they came nor that of their ids is that of time.
+    running.post(&[
+        part("a", 9, "directory", "b7ad6b7169203331"),
+        part("c", 1, "app", "00f067aa0ba902b7"),
+    ]);
+    running.post(&[part("b", 4, "gateway", "c7ad6b7169203332")]);
+    running.settle();
+    let check = |running: &Running| {
+        for id in [&format!("trace:{TRACE}"), TRACE, "login-77", "b"] {
+            let timeline = running.ask(&format!("/v1/trees/{id}/timeline"));
+            let told = timeline["entries"].as_array();
+            assert_eq!(texts(told, "id"), ["c", "b", "a"], "{id}");
+            let sources = texts(told, "source");
+            assert_eq!(sources, ["app", "gateway", "directory"], "{id}");
+        }
+        for search in [format!("trace:{TRACE}"), "correlation:login-77".to_owned()] {
+            let found = running.ask(&format!("/v1/events?q={search}"));
+            assert_eq!(texts(found["items"].as_array(), "id").len(), 3, "{search}");
+        }
+    };
+    check(&running);
+    check(&running.killed_and_started_again());
+}

@@ -33,6 +33,8 @@ pub(super) struct WrittenGrove {
     nodes: Vec<WrittenNode>,
     aliases: Vec<WrittenAlias>,
     ties: Vec<(Place, Place, Tie)>,
+    /// Hashes of events that alerts wait for.
+    awaited: Vec<(u64, Place)>,
     entities: [Vec<WrittenEntity>; 2],
     incidents: Incidents,
 }
@@ -56,6 +58,7 @@ struct WrittenEvent {
     severity: u8,
     position: Position,
     alert: bool,
+    found: bool,
     main: Option<Place>,
 }
 
@@ -91,7 +94,7 @@ struct WrittenMore {
     stage: Option<(Place, Arc<str>)>,
     tags: BTreeMap<Arc<str>, (Place, Arc<str>)>,
     details: Option<WrittenDetails>,
-    alias: Option<Place>,
+    alias: Option<(Place, Place)>,
     upper_alias: Option<(bool, Place, u16, Place)>,
     trace: Claim,
     cause: Claim,
@@ -171,6 +174,12 @@ impl Grove {
             })
             .collect();
         ties.sort();
+        let mut awaited: Vec<_> = self
+            .awaited
+            .iter()
+            .filter_map(|(event, alert)| Some((*event, *places.nodes.get(alert)?)))
+            .collect();
+        awaited.sort_unstable();
         let entities = self.entities.written().map(|values| {
             let values = values.into_iter();
             let places = |nodes: Vec<entity::Place>| {
@@ -217,6 +226,7 @@ impl Grove {
                 .collect(),
             aliases: aliases.iter().filter_map(written_alias).collect(),
             ties,
+            awaited,
             entities,
             incidents: self.incidents.clone(),
         }
@@ -259,6 +269,7 @@ fn written_event(entry: &Entry, places: &Places) -> WrittenEvent {
         severity: entry.severity as u8,
         position: entry.position,
         alert: entry.alert,
+        found: entry.found,
         main: places.nodes.get(&entry.main).copied(),
     }
 }
@@ -276,9 +287,10 @@ fn written_more(more: &More, places: &Places) -> WrittenMore {
             label: details.label.clone(),
             kept: details.kept.clone(),
         }),
-        alias: more
-            .alias
-            .and_then(|alias| places.aliases.get(&alias.0).copied()),
+        alias: more.alias.and_then(|own| {
+            let alias = places.aliases.get(&own.alias.0)?;
+            Some((places.event(own.by), *alias))
+        }),
         upper_alias: more.upper_alias.and_then(|upper| {
             let alias = places.aliases.get(&upper.alias.0)?;
             Some((upper.own, places.event(upper.by), upper.way, *alias))

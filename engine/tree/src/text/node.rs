@@ -7,6 +7,7 @@ use larum_event::{AlertStatus, Severity, Timestamp};
 use crate::caption::{self, amount, number};
 use crate::view::{AlertMark, Fold, NodeKind, TreeEvent, TreeNode};
 
+use super::TextStyle;
 use super::clock::Day;
 use super::line::{Line, Paint};
 
@@ -97,11 +98,20 @@ fn push_alert(line: &mut Line, alert: &AlertMark, day: Day) {
     }
 }
 
-/// The lines of a node's events, folded, and of those that are only counted.
-pub(super) fn detail_lines(node: &TreeNode, day: Day) -> Vec<Line> {
+/// The lines of a node's events, folded unless the style says otherwise, and of those that are only counted.
+pub(super) fn detail_lines(node: &TreeNode, day: Day, style: TextStyle) -> Vec<Line> {
     // An event that is a node of its own stands in its line.
     let mut repeats = match node.kind {
         NodeKind::Event => Vec::new(),
+        NodeKind::Step
+        | NodeKind::Alert
+        | NodeKind::LinkedAlert
+        | NodeKind::Trace
+        | NodeKind::Linked
+            if style.every_event =>
+        {
+            node.events.iter().map(Repeat::of).collect()
+        }
         NodeKind::Step
         | NodeKind::Alert
         | NodeKind::LinkedAlert

@@ -42,7 +42,7 @@ pub fn to_text(view: &TreeView, style: TextStyle) -> String {
         outline.step_down(branch);
         let mut details = reasons.lines(place);
         if !node.again {
-            details.extend(detail_lines(node, day));
+            details.extend(detail_lines(node, day, style));
         }
         let last = details.len().saturating_sub(1);
         for (index, line) in details.into_iter().enumerate() {

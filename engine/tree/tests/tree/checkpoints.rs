@@ -93,3 +93,18 @@ fn bytes_that_are_no_checkpoint_are_refused_with_the_reason() {
         assert!(Forest::restore(&bytes[..length]).is_err(), "{length}");
     }
 }
+
+#[test]
+fn evidence_whose_tree_had_to_go_is_known_by_its_alert_as_after_a_restart() {
+    let events = events();
+    let order = [1, 5, 4, 2, 8, 0, 6, 7, 3];
+    let mut forest = Forest::new(tight());
+    for index in order {
+        let position = Position(index as u64);
+        forest.insert(&acme(), &events[index], position, &mut Vec::new());
+    }
+    let restarted = Forest::restore(&forest.checkpoint()).unwrap();
+    let view = forest.tree(&acme(), "e2").expect("alert-2 names it");
+    assert_eq!(&*view.root, "alert-2");
+    assert_eq!(restarted.tree(&acme(), "e2"), Some(view));
+}

@@ -390,3 +390,27 @@ fn trees_are_found_by_the_entities_that_their_events_name() {
     assert!(trees("nobody").is_empty());
     assert_eq!(&*forest.tree(&acme(), "user:adam").unwrap().root, "three");
 }
+
+#[test]
+fn of_two_aliases_of_a_process_that_of_its_earliest_event_holds_in_any_order() {
+    let begun = |id: &str, seconds, guid: &str, pid: u8, parent: Option<&str>, ppid: u8| {
+        let data = serde_json::json!({
+            "host": "ws5", "guid": guid, "pid": pid, "image": "i", "parent": parent, "ppid": ppid, "pimage": "i",
+        });
+        event(id, "process.create", seconds, data)
+    };
+    let events = [
+        begun("e1", 1, "server", 1, Some("init"), 90),
+        begun("e2", 2, "server", 2, Some("init"), 90),
+        begun("e3", 3, "child", 80, Some("lost"), 1),
+        begun("e4", 4, "other", 81, Some("gone"), 2),
+    ];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 3, 1, 0], [1, 0, 3, 2]] {
+        let forest = linked(&order.map(|place: usize| events[place].clone()));
+        let roots = ["child", "other"].map(|guid| {
+            let view = forest.tree(&acme(), &format!("process:ws5/{guid}"));
+            view.unwrap().root.to_string()
+        });
+        assert_eq!(roots, ["process:ws5/init", "process:ws5/gone"], "{order:?}");
+    }
+}

@@ -28,3 +28,5 @@ mod model;
 mod pages;
 
 mod grown_again;
+
+mod gone;

@@ -45,13 +45,12 @@ enum Part {
     Path,
 }
 
-/// The question about the tree that holds `id`.
+/// The question about the tree that holds `id`, but for folding.
 pub(super) fn query(params: &Params, id: String) -> Result<TreeQuery, Problem> {
     Ok(TreeQuery {
         part: part(params)?,
         depth: params.parse("depth")?,
         filter: filter(params)?,
-        fold: params.flag("fold")?,
         limit: params
             .number("limit", 1..=limits::TREE_PAGE_MOST)?
             .unwrap_or(limits::TREE_PAGE_DEFAULT),

@@ -10,6 +10,8 @@ mod client;
 
 mod listening;
 
+mod steps;
+
 mod alerting;
 
 mod posting;
@@ -31,6 +33,10 @@ mod tree_finding;
 mod tree_refusals;
 
 mod incidents;
+
+mod timelines;
+
+mod watching;
 
 mod state;
 

@@ -57,18 +57,52 @@ async fn an_id_that_ends_like_a_route_has_a_timeline_when_it_is_encoded() {
 async fn what_cannot_be_asked_of_a_timeline_is_refused_and_named() {
     let door = grown().await;
     for (target, status, code, says) in [
-        ("trees/case/timeline?part=whole", 400, "unknown_parameter", "part"),
-        ("trees/case/timeline?limit=0", 400, "bad_parameter", "1 to 10000"),
-        ("trees/case/timeline?limit=10001", 400, "bad_parameter", "1 to 10000"),
-        ("trees/case/timeline?offset=-1", 400, "bad_parameter", "offset"),
-        ("trees/case/timeline?format=csv", 400, "bad_parameter", "json, text"),
+        (
+            "trees/case/timeline?part=whole",
+            400,
+            "unknown_parameter",
+            "part",
+        ),
+        (
+            "trees/case/timeline?limit=0",
+            400,
+            "bad_parameter",
+            "1 to 10000",
+        ),
+        (
+            "trees/case/timeline?limit=10001",
+            400,
+            "bad_parameter",
+            "1 to 10000",
+        ),
+        (
+            "trees/case/timeline?offset=-1",
+            400,
+            "bad_parameter",
+            "offset",
+        ),
+        (
+            "trees/case/timeline?format=csv",
+            400,
+            "bad_parameter",
+            "json, text",
+        ),
         ("trees/nobody/timeline", 404, "no_such_tree", "nobody"),
-        ("incidents/nobody/timeline", 404, "no_such_incident", "nobody"),
+        (
+            "incidents/nobody/timeline",
+            404,
+            "no_such_incident",
+            "nobody",
+        ),
     ] {
         let answer = door.get(&format!("/v1/{target}")).await;
         refused(&answer, status, code, says);
     }
-    ask(&door, "/v1/trees/case/timeline?limit=10000&offset=1000000000").await;
+    ask(
+        &door,
+        "/v1/trees/case/timeline?limit=10000&offset=1000000000",
+    )
+    .await;
     let metrics = door.get("/metrics").await.body;
     let line = "larum_http_requests_total{route=\"/v1/trees/{id}/timeline\",status=\"404\"} 1";
     assert!(metrics.lines().any(|found| found == line), "{metrics}");
@@ -82,7 +116,9 @@ async fn no_tenant_is_told_a_timeline_of_another() {
         for tenant in ["", "?tenant=other"] {
             let answer = door.get(&format!("/v1/trees/{id}/timeline{tenant}")).await;
             refused(&answer, 404, "no_such_tree", "tenant");
-            let answer = door.get(&format!("/v1/incidents/{id}/timeline{tenant}")).await;
+            let answer = door
+                .get(&format!("/v1/incidents/{id}/timeline{tenant}"))
+                .await;
             refused(&answer, 404, "no_such_incident", "tenant");
         }
     }

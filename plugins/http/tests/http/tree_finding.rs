@@ -90,10 +90,8 @@ async fn trees_are_found_by_whom_they_are_about() {
             says,
         );
     }
-    assert_eq!(
-        ask(&door, "/v1/trees/user:eve").await["nodes"].is_array(),
-        true
-    );
+    let named = ask(&door, "/v1/trees/user:eve").await;
+    assert!(named["nodes"].is_array(), "{named}");
 }
 
 #[actix_web::test]

@@ -64,6 +64,14 @@ async fn repeats_are_folded_when_asked_and_events_listed_as_many_as_asked() {
     assert_eq!(few["eventsLeftOut"], 2);
     let none = guess(&ask(&door, "/v1/trees/case?eventsPerNode=0").await);
     assert_eq!(none["eventsLeftOut"], 3);
+    let lines = async |more: &str| {
+        let target = format!("/v1/trees/guess?part=descendants&format=text{more}");
+        let text = door.get(&target).await.body;
+        text.lines()
+            .filter(|line| line.contains("auth.login"))
+            .count()
+    };
+    assert_eq!((lines("").await, lines("&fold=false").await), (1, 3));
 }
 
 #[actix_web::test]

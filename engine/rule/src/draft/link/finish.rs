@@ -128,14 +128,14 @@ impl FinishLinks<'_> {
     /// An alias is taken from the event with which a node begins, so there must be such an event.
     fn begins(&mut self, draft: &LinkDraft, whose: &(&str, String)) {
         let names_parent = draft.parent.is_some() || draft.parent_alias.is_some();
-        if draft.begins.is_none() && !names_parent {
-            if let Some(alias) = &draft.alias {
-                let problem =
-                    "`.alias(..)` is read of the event with which a node begins, and none is";
-                let problem = Refusal::new("never-begins", problem)
-                    .help("say which event that is: `.begins(\"windows.event.4624\")`");
-                self.problem(whose, alias.place, problem);
-            }
+        if let Some(alias) = &draft.alias
+            && draft.begins.is_none()
+            && !names_parent
+        {
+            let problem = "`.alias(..)` is read of the event with which a node begins, and none is";
+            let problem = Refusal::new("never-begins", problem)
+                .help("say which event that is: `.begins(\"windows.event.4624\")`");
+            self.problem(whose, alias.place, problem);
         }
         let Some(begins) = &draft.begins else {
             return;

@@ -12,7 +12,7 @@ use crate::entry::{Entry, EntryIndex};
 use crate::error::RestoreError;
 use crate::grove::Grove;
 use crate::hung;
-use crate::node::{Details, More, Node, Said, UpperAlias};
+use crate::node::{Details, More, Node, OwnAlias, Said, UpperAlias};
 
 const SEVERITIES: [Severity; 5] = [
     Severity::Info,
@@ -63,14 +63,15 @@ impl WrittenGrove {
             reading.fill(&mut grove, index, written)?;
         }
         for index in &reading.events {
-            let hung = grove.entries.get(*index).map_or(0, |entry| entry.hung);
-            if hung == 0 {
-                grove.entries.hide(*index);
-            }
+            // What only trees that went held on to.
+            grove.entries.drop_unused(*index);
         }
         for (from, to, tie) in self.ties {
             let (from, to) = (reading.node(from)?, reading.node(to)?);
             grove.graph.add_edge(from, to, tie);
+        }
+        for (event, alert) in self.awaited {
+            grove.awaited.insert((event, reading.node(alert)?));
         }
         for (values, recent) in self.entities.into_iter().zip([true, false]) {
             for (kind, value, places) in values {
@@ -112,6 +113,7 @@ impl Reading {
             severity: severity.ok_or(damaged("a severity is none"))?,
             position: event.position,
             alert: event.alert,
+            found: event.found,
             main: main.unwrap_or(NodeIndex::end()),
             hung: 0,
             claims: 0,
@@ -195,11 +197,6 @@ impl Reading {
         if let Some(family) = grove.families.get_mut(family) {
             family.events += kept;
         }
-        if let Some(raised) = more.as_ref().and_then(|more| more.alert.as_ref()) {
-            for cause in raised.causes() {
-                grove.await_cause(index, cause);
-            }
-        }
         if let Some(node) = grove.node_mut(index) {
             node.begun = written.begun;
             node.root_inferred = written.root_inferred;
@@ -234,8 +231,11 @@ impl Reading {
                 kept: details.kept,
             });
         }
-        if let Some(alias) = written.alias {
-            more.alias = Some(self.alias(alias)?);
+        if let Some((by, alias)) = written.alias {
+            more.alias = Some(OwnAlias {
+                by: self.event(grove, by)?,
+                alias: self.alias(alias)?,
+            });
         }
         if let Some((own, by, way, alias)) = written.upper_alias {
             more.upper_alias = Some(UpperAlias {
