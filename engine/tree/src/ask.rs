@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use larum_event::{Position, TenantId};
 
+use crate::entity::spellings;
 use crate::error::AskError;
 use crate::forest::Forest;
 use crate::gather::Viewer;
@@ -84,7 +85,8 @@ impl Forest {
         Some(way.map(|node| grove.name_of(node)).collect())
     }
 
-    /// A page of the incidents of a tenant, those changed last first, and how many there are in all.
+    /// A page of the incidents of a tenant, those changed last first, and how many there are in all. Entities that find
+    /// none are looked for as events are read, like those of [`Forest::trees_of`].
     pub fn incidents(
         &self,
         tenant: &TenantId,
@@ -94,9 +96,20 @@ impl Forest {
             return (Vec::new(), 0);
         };
         let families = families_by_tree(grove);
-        grove
-            .incidents
-            .list(query, &|tree| grove.tree_facts(*families.get(&tree)?))
+        let look = |tree: TreeId| grove.tree_facts(*families.get(&tree)?);
+        let found = grove.incidents.list(query, &look);
+        let as_read = query.entities.iter().map(|(kind, value)| {
+            let last = spellings(kind, value).last();
+            (kind.clone(), last.unwrap_or_else(|| value.clone()))
+        });
+        let as_read = IncidentQuery {
+            entities: as_read.collect(),
+            ..query.clone()
+        };
+        if found.1 > 0 || as_read == *query {
+            return found;
+        }
+        grove.incidents.list(&as_read, &look)
     }
 
     /// The incident of a name, of an alias, or that holds an alert or a tree with an id; with its alerts.
@@ -117,7 +130,8 @@ impl Forest {
         };
         let of_entity = || {
             let (kind, value) = id.split_once(':')?;
-            incidents.of_entity(kind, value).into_iter().next_back()
+            spellings(kind, value)
+                .find_map(|value| incidents.of_entity(kind, &value).into_iter().next_back())
         };
         incidents
             .name(id)

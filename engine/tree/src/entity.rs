@@ -89,3 +89,32 @@ fn sorted(values: &Values) -> Vec<Written> {
     written.sort();
     written
 }
+
+/// How a value may be written where events are read: as it is, in lower case, and a host without its domain. Names of
+/// users are what they are.
+pub(crate) fn spellings(kind: &str, value: &str) -> impl Iterator<Item = String> {
+    let lower = (kind != "user").then(|| value.to_lowercase());
+    let short = lower.as_ref().filter(|_| kind == "host");
+    let short = short.and_then(|host| host.split('.').next());
+    let short = short.filter(|short| !short.is_empty()).map(str::to_owned);
+    let others = [lower, short].into_iter().flatten();
+    std::iter::once(value.to_owned()).chain(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_also_looked_for_without_its_domain_and_other_values_are_not_cut() {
+        for (kind, value, expected) in [
+            ("host", "WS5.shire.com", vec!["WS5.shire.com", "ws5.shire.com", "ws5"]),
+            ("host", ".X", vec![".X", ".x"]),
+            ("hash", "AB.C", vec!["AB.C", "ab.c"]),
+            ("user", "Eve.A", vec!["Eve.A"]),
+        ] {
+            let found: Vec<String> = spellings(kind, value).collect();
+            assert_eq!(found, expected, "{kind}:{value}");
+        }
+    }
+}

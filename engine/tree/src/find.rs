@@ -1,8 +1,11 @@
 //! From what somebody asks by to a node.
 
+use std::collections::BTreeSet;
+
 use larum_event::EventId;
 use petgraph::stable_graph::NodeIndex;
 
+use crate::entity::spellings;
 use crate::forest::{Forest, RootSummary};
 use crate::grove::Grove;
 use crate::node::Class;
@@ -16,10 +19,17 @@ impl Forest {
             .or_else(|| grove.first_raised_by(&EventId::new(id).ok()?))
             .or_else(|| grove.named(Class::TRACE, &format!("trace:{id}")))
             .map(|node| grove.trace_carrier(node))
+            .or_else(|| self.linked_in_lower_case(grove, id))
             .or_else(|| {
                 let (kind, value) = id.split_once(':')?;
-                grove.naming(kind, value).next()
+                spellings(kind, value).find_map(|value| grove.naming(kind, &value).next())
             })
+    }
+
+    /// The node of a link whose id is written in lower case, as links do with GUIDs that collectors spell in either.
+    fn linked_in_lower_case(&self, grove: &Grove, id: &str) -> Option<NodeIndex> {
+        let (link, _) = id.split_once(':')?;
+        grove.named(self.ways.class_named(link)?, &id.to_lowercase())
     }
 
     /// The node with an id.
@@ -54,6 +64,21 @@ impl Grove {
                 })
             })
             .map(|(node, _)| node)
+    }
+
+    /// The trees of the nodes that name an entity, the one that did last first.
+    pub(crate) fn trees_naming(&self, kind: &str, value: &str) -> Vec<RootSummary> {
+        let mut seen = BTreeSet::new();
+        let mut found = Vec::new();
+        for node in self.naming(kind, value) {
+            let Some(family) = self.node(node).map(|node| node.family) else {
+                continue;
+            };
+            if seen.insert(family) {
+                found.extend(self.summary_of(family));
+            }
+        }
+        found
     }
 
     /// A trace under which nothing stands, because all that carry it say themselves where they stand, means the first

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use larum_event::{Alert, Event, LinkSet, Position, TenantId, limits};
 
+use crate::entity::spellings;
 use crate::facts::{Facts, Group, Trace};
 use crate::grove::Grove;
 use crate::links::LinkReader;
@@ -279,22 +280,14 @@ impl Forest {
         roots.take(most).collect()
     }
 
-    /// The trees whose events name an entity, such as `user` `eve`, the one that did last first.
+    /// The trees whose events name an entity, such as `user` `eve`, the one that did last first. Where none do, a value
+    /// that is no user's name is looked for as events are read: in lower case, and a host without its domain.
     pub fn trees_of(&self, tenant: &TenantId, kind: &str, value: &str) -> Vec<RootSummary> {
         let Some(grove) = self.groves.get(tenant) else {
             return Vec::new();
         };
-        let mut seen = BTreeSet::new();
-        let mut found = Vec::new();
-        for node in grove.naming(kind, value) {
-            let Some(family) = grove.node(node).map(|node| node.family) else {
-                continue;
-            };
-            if seen.insert(family) {
-                found.extend(grove.summary_of(family));
-            }
-        }
-        found
+        let mut spelt = spellings(kind, value).map(|value| grove.trees_naming(kind, &value));
+        spelt.find(|found| !found.is_empty()).unwrap_or_default()
     }
 
     /// What it holds and what it had to let go.

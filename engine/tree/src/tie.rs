@@ -84,10 +84,10 @@ impl Grove {
         }
     }
 
-    /// An alert named a cause that may have gone; it waits for it unless that is here.
-    pub(crate) fn await_cause(&mut self, alert: NodeIndex, event: &EventId) {
-        let known = self.node_of(event.as_str());
-        if known.is_none_or(|node| node == alert) {
+    /// What an alert named went; it waits for it again unless another event has the id.
+    pub(crate) fn await_again(&mut self, alert: NodeIndex, event: &EventId) {
+        let known = self.nodes_of(event);
+        if known.iter().all(|node| *node == alert) {
             self.awaited.insert((key_hash(event.as_str()), alert));
         }
     }

@@ -31,24 +31,6 @@ pub(crate) fn entities(params: &Params) -> Result<Vec<(String, String)>, Problem
     Ok(found)
 }
 
-/// How a value may be written where events are read: as it is, in lower case, and a host without its domain. Names of
-/// users are what they are.
-pub(crate) fn spellings(kind: &str, value: &str) -> Vec<String> {
-    if kind == "user" {
-        return vec![value.to_owned()];
-    }
-    let lower = value.to_lowercase();
-    let short = lower.split('.').next().filter(|_| kind == "host");
-    let short = short.filter(|short| !short.is_empty()).map(str::to_owned);
-    let mut spellings = vec![value.to_owned()];
-    for other in [Some(lower), short].into_iter().flatten() {
-        if !spellings.contains(&other) {
-            spellings.push(other);
-        }
-    }
-    spellings
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,17 +57,5 @@ mod tests {
             let error = entities(&params).unwrap_err();
             assert_eq!(error.code(), "bad_parameter", "{query}");
         }
-    }
-
-    #[test]
-    fn a_host_is_also_looked_for_without_its_domain_and_other_values_are_not_cut() {
-        assert_eq!(
-            spellings("host", "WS5.shire.com"),
-            ["WS5.shire.com", "ws5.shire.com", "ws5"]
-        );
-        assert_eq!(spellings("host", "ws5"), ["ws5"]);
-        assert_eq!(spellings("host", ".x"), [".x"]);
-        assert_eq!(spellings("hash", "AB.C"), ["AB.C", "ab.c"]);
-        assert_eq!(spellings("user", "Eve.A"), ["Eve.A"]);
     }
 }

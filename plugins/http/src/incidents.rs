@@ -9,7 +9,7 @@ use larum_event::{RuleId, Severity, TenantId, limits};
 use serde::Serialize;
 
 use crate::door::Door;
-use crate::entities::{entities, spellings};
+use crate::entities::entities;
 use crate::params::{OFFSET_MOST, Params};
 use crate::problem::Problem;
 use crate::style;
@@ -63,7 +63,7 @@ pub(crate) async fn incidents(
         style::refuse_style(&params, style::NAMES)?;
     }
     let query = query(&params)?;
-    let found = search(&door, &tenant, query).await;
+    let found = door.engine.incidents(tenant.clone(), query).await;
     let (items, total) = found.map_err(|error| refused(&error, &tenant))?;
     let mut response = HttpResponse::Ok();
     response.insert_header(("larum-total", total.to_string()));
@@ -87,28 +87,6 @@ fn query(params: &Params) -> Result<IncidentQuery, Problem> {
             .unwrap_or(limits::PAGE_DEFAULT),
         offset: params.number("offset", 0..=OFFSET_MOST)?.unwrap_or(0),
     })
-}
-
-/// Asks with entities as they are spelt, and where that finds nothing as events are read.
-async fn search(
-    door: &Door,
-    tenant: &TenantId,
-    query: IncidentQuery,
-) -> Result<(Vec<IncidentSummary>, u64), TreeError> {
-    let as_read = query.entities.iter().map(|(kind, value)| {
-        let last = spellings(kind, value).pop();
-        (kind.clone(), last.unwrap_or_else(|| value.clone()))
-    });
-    let as_read: Vec<(String, String)> = as_read.collect();
-    let found = door.engine.incidents(tenant.clone(), query.clone()).await?;
-    if found.1 > 0 || as_read == query.entities {
-        return Ok(found);
-    }
-    let query = IncidentQuery {
-        entities: as_read,
-        ..query
-    };
-    door.engine.incidents(tenant.clone(), query).await
 }
 
 /// The handler of `GET /v1/incidents/{id}`.

@@ -139,8 +139,12 @@ impl Gatherer {
     /// Where to begin: the id itself, and the node on which the event with that id hangs.
     fn seed(&mut self, id: &str, found: &mut Found, reading: &mut Forest) -> Result<(), TreeError> {
         let trace = format!("trace:{id}");
-        let mut names: Vec<Arc<str>> = vec![id.into()];
-        found.keys.extend([key_hash(id), key_hash(&trace)]);
+        // Links write ids in lower case that collectors spell in either.
+        let lower = id.to_lowercase();
+        let mut names: Vec<Arc<str>> = vec![id.into(), lower.as_str().into()];
+        found
+            .keys
+            .extend([key_hash(id), key_hash(&trace), key_hash(&lower)]);
         if let Some(stored) = self.reader.find(Some(&self.tenant), id)?
             && stored.position <= self.upto
         {

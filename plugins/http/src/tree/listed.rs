@@ -1,13 +1,12 @@
 //! `GET /v1/trees`: the trees that an entity is part of.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use larum_engine::RootSummary;
 use larum_event::limits;
 use serde::Serialize;
 
 use super::{refused, tenant};
 use crate::door::Door;
-use crate::entities::{entities, spellings};
+use crate::entities::entities;
 use crate::params::Params;
 use crate::problem::Problem;
 
@@ -45,17 +44,11 @@ pub(crate) async fn trees(
             "name one of user, ip, host, hash or entity=kind:value, such as /v1/trees?user=eve",
         ));
     };
-    let mut found: Vec<RootSummary> = Vec::new();
-    for spelling in spellings(kind, value) {
-        let trees = door
-            .engine
-            .trees_of(tenant.clone(), kind.clone(), spelling)
-            .await;
-        found = trees.map_err(|error| refused(&error, &tenant))?;
-        if !found.is_empty() {
-            break;
-        }
-    }
+    let found = door
+        .engine
+        .trees_of(tenant.clone(), kind.clone(), value.clone())
+        .await;
+    let found = found.map_err(|error| refused(&error, &tenant))?;
     let listed = found.iter().take(limit.unwrap_or(limits::PAGE_DEFAULT));
     Ok(HttpResponse::Ok().json(Listed {
         items: listed

@@ -17,6 +17,7 @@ rule("auth.guessing")
     .within("5m")
     .count(3);
 link("process").on("security.process.#").id("data.guid").parent("data.parent").scope("metadata.host").label("data.image");
+link("session").on("security.session.#").id(lower("data.session"));
 "#;
 
 /// What one tenant sees of the case of another by names of its own only.

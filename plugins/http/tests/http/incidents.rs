@@ -24,6 +24,7 @@ async fn every_filter_of_incidents_leaves_out_what_it_should() {
         ("rule=auth.other", 0),
         ("user=eve", 1),
         ("user=bob", 0),
+        ("host=WS5.shire.com", 1),
         ("entity=user:eve", 1),
         ("user=eve&entity=user:bob", 0),
         ("from=2026-11-20T12:00:03Z", 1),
@@ -45,7 +46,15 @@ async fn every_filter_of_incidents_leaves_out_what_it_should() {
 async fn an_incident_is_found_by_its_name_an_alert_a_node_an_event_and_a_user() {
     let door = grown().await;
     let (id, alert) = known(&door, "").await;
-    for asked in [id.as_str(), &alert, "case", "guess", "e1", "user:eve"] {
+    for asked in [
+        id.as_str(),
+        &alert,
+        "case",
+        "guess",
+        "e1",
+        "user:eve",
+        "host:WS5.shire.com",
+    ] {
         let found = ask(&door, &format!("/v1/incidents/{asked}")).await;
         assert_eq!(found["id"], id.as_str(), "{asked}");
         assert_eq!(found["status"], "open", "{asked}");

@@ -153,3 +153,26 @@ async fn a_difference_tells_what_came_between_two_moments() {
     );
     assert!(text.body.contains("late"), "{text:?}");
 }
+
+#[actix_web::test]
+async fn guids_and_hosts_are_found_in_the_case_in_which_records_write_them() {
+    let door = grown().await;
+    let event = json!({"id": "q1", "type": "session.seen", "source": "edr", "channel": "security",
+        "metadata": {"host": "WS5.shire.com"}, "data": {"session": "{AB-1}"}});
+    post(&door, &[event]).await;
+    let head = door.engine.health().head;
+    for id in [
+        "session:{ab-1}",
+        "session:{AB-1}",
+        "host:ws5",
+        "host:WS5.shire.com",
+    ] {
+        let encoded = id.replace('{', "%7B").replace('}', "%7D");
+        for then in [String::new(), format!("?asOf={head}")] {
+            let tree = ask(&door, &format!("/v1/trees/{encoded}{then}")).await;
+            assert_eq!(tree["root"], "session:{ab-1}", "{id}{then}");
+        }
+    }
+    let other = door.get("/v1/trees/CASE").await;
+    refused(&other, 404, "no_such_tree", "CASE");
+}
