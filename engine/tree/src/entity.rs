@@ -108,7 +108,11 @@ mod tests {
     #[test]
     fn a_host_is_also_looked_for_without_its_domain_and_other_values_are_not_cut() {
         for (kind, value, expected) in [
-            ("host", "WS5.shire.com", vec!["WS5.shire.com", "ws5.shire.com", "ws5"]),
+            (
+                "host",
+                "WS5.shire.com",
+                vec!["WS5.shire.com", "ws5.shire.com", "ws5"],
+            ),
             ("host", ".X", vec![".X", ".x"]),
             ("hash", "AB.C", vec!["AB.C", "ab.c"]),
             ("user", "Eve.A", vec!["Eve.A"]),
