@@ -112,7 +112,7 @@ impl Grove {
             let causes = self.node(alert).and_then(Node::alert).map(Raised::causes);
             let causes: Vec<_> = causes.into_iter().flatten().cloned().collect();
             for cause in causes {
-                self.await_cause(alert, &cause);
+                self.await_again(alert, &cause);
             }
         }
         if let Some((own, upper)) = aliases {

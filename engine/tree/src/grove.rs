@@ -134,7 +134,12 @@ impl Grove {
                 continue;
             };
             match main {
-                None => main = Some(own),
+                None => {
+                    main = Some(own);
+                    if let Some(joins) = group.joins {
+                        self.tell_touch(own, own, joins, facts);
+                    }
+                }
                 Some(main) if main != own => self.tie_shared(main, own, group, &taking),
                 Some(_) => {}
             }

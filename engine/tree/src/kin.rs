@@ -1,5 +1,6 @@
 //! The forest as rules see it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use larum_event::{Climbed, Enough, Event, EventId, Kin, Kinship, Position, Timestamp, limits};
@@ -20,24 +21,19 @@ impl Kinship for Forest {
         let Some(grove) = self.groves.get(&event.envelope().tenant) else {
             return Climbed::NoTree;
         };
-        let Some(mut node) = grove.node_at(event, at) else {
+        let Some(node) = grove.node_at(event, at) else {
             return Climbed::NoTree;
         };
-        // A circle is cut where the root stands.
-        let top = grove.summit_at(node, at).map(|summit| summit.top);
-        for _ in 0..=limits::ANCESTORS {
+        let (lineage, end) = grove.lineage_at(node, at);
+        for node in lineage {
             let Some(kin) = self.kin(grove, node, at) else {
                 return Climbed::Top;
             };
             if visit(&kin) == Enough::Yes {
                 return Climbed::Stopped;
             }
-            match grove.up_at(node, at).filter(|_| top != Some(node)) {
-                Some(above) => node = above,
-                None => return Climbed::Top,
-            }
         }
-        Climbed::TooHigh
+        end
     }
 }
 
@@ -76,6 +72,31 @@ impl Grove {
         own.map(|(_, node)| *node)
             .or_else(|| self.place_at(&envelope.id, at))
             .or_else(|| self.place_at(cause?, at))
+    }
+
+    /// The nodes from one up, itself first, with the event at a position: to the top, where a circle is cut as
+    /// [`Grove::summit_at`] cuts it, or as far as anybody may climb. What stands further up costs nothing.
+    fn lineage_at(&self, from: NodeIndex, at: Position) -> (Vec<NodeIndex>, Climbed) {
+        let mut lineage = vec![from];
+        // Asked only for the place of a node, never walked.
+        let mut places = HashMap::from([(from, 0)]);
+        let mut last = from;
+        while let Some(above) = self.up_at(last, at) {
+            if let Some(entered) = places.get(&above) {
+                let circle = lineage.iter().enumerate().skip(*entered);
+                let name = |node: &NodeIndex| self.node(*node).map(|node| &node.name);
+                let top = circle.min_by_key(|(_, node)| name(node));
+                lineage.truncate(top.map_or(usize::MAX, |(place, _)| place + 1));
+                return (lineage, Climbed::Top);
+            }
+            if lineage.len() > limits::ANCESTORS {
+                return (lineage, Climbed::TooHigh);
+            }
+            places.insert(above, lineage.len());
+            lineage.push(above);
+            last = above;
+        }
+        (lineage, Climbed::Top)
     }
 
     fn place_at(&self, event: &EventId, at: Position) -> Option<NodeIndex> {

@@ -20,7 +20,8 @@ impl Grove {
         Some(self.families.get(family)?.tree)
     }
 
-    /// An event of `main` also hangs on `shared`, whose link joins trees.
+    /// An event of `main` also hangs on `shared`, whose link joins trees; that may be `main` itself, whose own tree
+    /// is one of those that it joins.
     pub(crate) fn tell_touch(
         &mut self,
         main: NodeIndex,

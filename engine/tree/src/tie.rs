@@ -84,6 +84,14 @@ impl Grove {
         }
     }
 
+    /// What an alert named went; it waits for it again unless another event has the id.
+    pub(crate) fn await_again(&mut self, alert: NodeIndex, event: &EventId) {
+        let known = self.nodes_of(event);
+        if known.iter().all(|node| *node == alert) {
+            self.awaited.insert((key_hash(event.as_str()), alert));
+        }
+    }
+
     /// The main nodes of the events with an id, by name.
     fn nodes_of(&self, event: &EventId) -> Vec<NodeIndex> {
         let entries = self.entries.with_id(event.as_str());

@@ -208,6 +208,7 @@ fn no_width_cuts_inside_of_a_character_or_an_escape_sequence() {
             colour: Colour::Ansi,
             width: Some(width),
             why: true,
+            ..TextStyle::default()
         };
         for line in to_text(&wide, style).lines() {
             let mut shown = 0;

@@ -1,6 +1,6 @@
 //! Trees as rules see them: as they were with an event.
 
-use larum_event::{Climbed, Enough, Event, Kinship, Position};
+use larum_event::{Climbed, Enough, Event, Kinship, Position, limits};
 use larum_tree::{Forest, ForestLimits};
 
 use crate::fixture::{acme, alert, caused_by, said};
@@ -170,4 +170,24 @@ fn a_climb_ends_at_the_top_in_a_circle_and_at_its_bound() {
         round.climb(&stranger, Position(2), &mut |_| Enough::No),
         Climbed::NoTree
     );
+}
+
+#[test]
+fn a_circle_that_is_longer_than_anybody_may_climb_is_too_high_and_a_shorter_one_ends_at_its_top() {
+    for (length, expected) in [
+        (limits::ANCESTORS as i64 + 1, Climbed::Top),
+        (limits::ANCESTORS as i64 + 2, Climbed::TooHigh),
+    ] {
+        let mut forest = Forest::new(limits());
+        forest.begin_batch();
+        let steps: Vec<_> = (0..length)
+            .map(|number| {
+                let above = format!("n{:03}", (number + 1) % length);
+                event(&said(&format!("e{number}"), number, &format!("n{number:03}")).under(&above))
+            })
+            .collect();
+        feed(&mut forest, &steps, 1);
+        let climbed = forest.climb(&steps[9], Position(length as u64), &mut |_| Enough::No);
+        assert_eq!(climbed, expected, "{length}");
+    }
 }

@@ -414,3 +414,24 @@ fn of_two_aliases_of_a_process_that_of_its_earliest_event_holds_in_any_order() {
         assert_eq!(roots, ["process:ws5/init", "process:ws5/gone"], "{order:?}");
     }
 }
+
+#[test]
+fn an_alert_on_a_logon_and_one_on_a_process_of_its_session_are_one_incident() {
+    for order in [["e1", "e2"], ["e2", "e1"]] {
+        let logon = serde_json::json!({"host": "ws5", "logon": "0x3e7", "user": "eve"});
+        let mut forest = linked(&[
+            event("e1", "session.logon", 1, logon),
+            create("e2", 2, "cmd", "explorer"),
+        ]);
+        for (cause, position) in order.iter().zip(3..) {
+            let alert = crate::fixture::alert(&format!("alert-{cause}"), 1, &[cause], None);
+            forest.insert(&acme(), &alert, Position(position), &mut Vec::new());
+        }
+        let incident = forest.incident(&acme(), "alert-e1").unwrap();
+        assert_eq!(incident.alerts, 2);
+        assert_eq!(
+            forest.incident(&acme(), "alert-e2").unwrap().id,
+            incident.id
+        );
+    }
+}
