@@ -43,7 +43,7 @@ pub struct Incidents {
     #[command(flatten)]
     whose: Whose,
     /// Most to show
-    #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT)]
+    #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT, value_parser = most)]
     limit: usize,
     /// How many to leave out first
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -51,6 +51,14 @@ pub struct Incidents {
     /// Write NDJSON: one object for each incident
     #[arg(long)]
     json: bool,
+}
+
+fn most(text: &str) -> Result<usize, String> {
+    let most = limits::PAGE_MOST;
+    let number = text.parse().ok();
+    number
+        .filter(|number| (1..=most).contains(number))
+        .ok_or_else(|| format!("it is not a number from 1 to {most}; --offset shows the next ones"))
 }
 
 /// Incidents as the door lists them.
@@ -86,7 +94,7 @@ impl Incidents {
                 total
             }
         };
-        let shown = (self.offset + self.limit) as u64;
+        let shown = self.offset.saturating_add(self.limit) as u64;
         if self.json && shown < total {
             let more = counted(total - shown, "incident");
             say(&format!("and {more} more; --limit and --offset show them"));

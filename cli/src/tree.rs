@@ -17,6 +17,11 @@ use crate::query::{
 use crate::terminal::{plain, say, stdout};
 use crate::timeline::Timeline;
 
+/// What chooses nodes of a tree. Elsewhere it would be passed over, and everything shown.
+const OF_TREES: [&str; 9] = [
+    "part", "depth", "stage", "tag", "severity", "source", "from", "to", "cursor",
+];
+
 /// Show the correlation tree that holds an event, an alert, a node or an entity
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -44,13 +49,13 @@ pub struct Tree {
     #[command(flatten)]
     asked: Asked,
     /// What changed since then: a position of the log, or a time
-    #[arg(long, value_name = "WHEN", conflicts_with = "part")]
+    #[arg(long, value_name = "WHEN", conflicts_with_all = OF_TREES, conflicts_with_all = ["limit", "all"])]
     changes_since: Option<When>,
     /// What happened, in the order of time
-    #[arg(long, conflicts_with_all = ["part", "changes_since"])]
+    #[arg(long, conflicts_with_all = OF_TREES, conflicts_with = "changes_since")]
     timeline: bool,
     /// Show the tree, and then what comes into it as it comes
-    #[arg(long, conflicts_with_all = ["store", "part", "changes_since", "timeline", "as_of", "all", "cursor"])]
+    #[arg(long, conflicts_with_all = OF_TREES, conflicts_with_all = ["store", "changes_since", "timeline", "as_of", "all"])]
     follow: bool,
     /// Fold repeats; text does without being told
     #[arg(long)]
@@ -340,4 +345,52 @@ fn nothing_of(view: &TreeView) -> TreeView {
 fn json(value: &impl serde::Serialize) -> Result<String, CliError> {
     let text = serde_json::to_string(value);
     Ok(text.map_err(std::io::Error::from)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        tree: Tree,
+    }
+
+    #[test]
+    fn a_filter_that_would_be_passed_over_is_refused() {
+        let read = |line: &str| Line::try_parse_from(line.split(' '));
+        for filter in [
+            "--ancestors",
+            "--depth 1",
+            "--stage a",
+            "--tag a=b",
+            "--severity high",
+            "--source a",
+            "--from 2026-11-20T12:00:00Z",
+            "--to 2026-11-20T12:00:00Z",
+            "--cursor a",
+        ] {
+            assert!(read(&format!("tree id {filter}")).is_ok(), "{filter}");
+            for what in ["--timeline", "--follow", "--changes-since 1"] {
+                let refused = read(&format!("tree id {filter} {what}")).unwrap_err();
+                let kind = refused.kind();
+                assert_eq!(
+                    kind,
+                    clap::error::ErrorKind::ArgumentConflict,
+                    "{filter} {what}"
+                );
+            }
+        }
+        for what in [
+            "--timeline --limit 5 --fold --as-of 7",
+            "--timeline --all --json",
+            "--changes-since 1 --as-of 7 --json",
+            "--follow --limit 5 --why",
+        ] {
+            assert!(read(&format!("tree id {what}")).is_ok(), "{what}");
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub struct Asked {
     /// Nodes with something not after this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
-    /// As it was: a position of the log, or a time
+    /// As it was: a position of the log, or a time, with what had arrived by then
     #[arg(long, value_name = "WHEN")]
     pub as_of: Option<When>,
     /// Most nodes; of a timeline, most lines

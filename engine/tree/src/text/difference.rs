@@ -1,5 +1,7 @@
 //! What changed in a tree, as marked lines.
 
+use std::collections::BTreeSet;
+
 use crate::caption::amount;
 use crate::query::TreeDiff;
 
@@ -33,8 +35,10 @@ pub fn diff_to_text(diff: &TreeDiff, style: TextStyle) -> String {
         line.push(Paint::Faint, &format!("  from under {from} to {to}"));
         line.end(&mut text, style);
     }
+    // A list would be gone through for each of what may be all nodes of a tree.
+    let told: BTreeSet<_> = diff.added.iter().chain(&diff.seen).collect();
     for id in diff.events.keys() {
-        if !diff.added.contains(id) && !diff.seen.contains(id) {
+        if !told.contains(id) {
             let mut line = Line::of(Paint::Plain, &format!("  {id}"));
             push_events(&mut line, diff, id, " more");
             line.end(&mut text, style);

@@ -49,7 +49,10 @@ enum Part {
 pub(super) fn query(params: &Params, id: String) -> Result<TreeQuery, Problem> {
     Ok(TreeQuery {
         part: part(params)?,
-        depth: params.parse("depth")?,
+        depth: params.read_with("depth", |text| {
+            let depth = text.parse::<u32>();
+            depth.map_err(|_| format!("it is not a number from 0 to {}", u32::MAX))
+        })?,
         filter: filter(params)?,
         limit: params
             .number("limit", 1..=limits::TREE_PAGE_MOST)?

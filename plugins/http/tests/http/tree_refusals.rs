@@ -21,7 +21,12 @@ async fn what_cannot_be_asked_is_refused_and_named() {
         ("case?pathTo=", 400, "bad_parameter", "1 to 512 bytes"),
         ("case?pathTo=p1", 404, "not_in_tree", "p1"),
         ("case?pathTo=nobody", 404, "not_in_tree", "nobody"),
-        ("case?depth=-1", 400, "bad_parameter", "depth"),
+        (
+            "case?depth=-1",
+            400,
+            "bad_parameter",
+            "depth: it is not a number from 0",
+        ),
         ("case?depth=4294967296", 400, "bad_parameter", "depth"),
         ("case?tag=team", 400, "bad_parameter", "tag"),
         ("case?tag==red", 400, "bad_parameter", "tag"),
