@@ -203,11 +203,12 @@ impl Forest {
             return (groups, None, entities);
         }
         let trace = Trace::of(event);
-        let has_node = trace.is_some() || !groups.is_empty();
-        self.links.read(event, has_node, &mut groups, &mut entities);
+        // Without a step of its own an event is of its span first: what links name, many traces may share.
         if let Some(trace) = trace.as_ref().filter(|_| groups.is_empty()) {
             groups.push(Group::of_span(trace));
         }
+        let has_node = !groups.is_empty();
+        self.links.read(event, has_node, &mut groups, &mut entities);
         (groups, trace, entities)
     }
 

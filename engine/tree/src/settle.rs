@@ -86,7 +86,7 @@ impl Grove {
             .facts
             .trace
             .clone()
-            .filter(|_| group.class != Class::TRACE)
+            .filter(|_| group.class == Class::STEP)
         {
             let known = self.named(Class::TRACE, &trace.name);
             let node = known.unwrap_or_else(|| {

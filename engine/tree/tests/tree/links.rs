@@ -435,3 +435,32 @@ fn an_alert_on_a_logon_and_one_on_a_process_of_its_session_are_one_incident() {
         );
     }
 }
+
+#[test]
+fn traces_that_share_what_a_link_names_stay_trees_of_their_own() {
+    let traced = |number: u32, step: Option<&str>| {
+        let mut json = serde_json::json!({
+            "id": format!("e{number}"), "type": "process.exit", "source": "edr", "time": time(1).to_string(),
+            "traceparent": format!("00-{number:032x}-00f067aa0ba902b7-01"),
+            "data": {"host": "ws5", "guid": "server"},
+        });
+        if let Some(step) = step {
+            json["correlationId"] = step.into();
+        }
+        parse(&json.to_string())
+    };
+    for steps in [[None, None], [Some("one"), Some("two")]] {
+        let forest = linked(&[traced(1, steps[0]), traced(2, steps[1])]);
+        let trees = ["e1", "e2"].map(|id| forest.tree(&acme(), id).unwrap());
+        for (tree, number) in trees.iter().zip(1_u32..) {
+            assert_eq!(*tree.root, *format!("trace:{number:032x}"));
+            assert_eq!(tree.counts.steps, 2, "the trace and what carries it");
+            let shared = tree.edges.iter().find(|edge| edge.kind == EdgeKind::Shared);
+            assert_eq!(&*shared.unwrap().from, "process:ws5/server");
+        }
+        let server = forest.tree(&acme(), "process:ws5/server").unwrap();
+        assert_eq!((server.counts.steps, server.nodes[0].events.len()), (1, 2));
+        let members = ["e1", "e2"].map(|id| forest.members(&acme(), id).unwrap().tree);
+        assert_ne!(members[0], members[1], "counted and let go apart");
+    }
+}
