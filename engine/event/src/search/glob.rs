@@ -122,7 +122,7 @@ impl Glob {
 }
 
 impl fmt::Display for Glob {
-    /// As [`Glob::parse`] reads it, without quotes.
+    /// As `Glob::parse` reads it, without quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for piece in &self.pieces {
             match piece {
