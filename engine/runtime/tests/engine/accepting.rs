@@ -6,7 +6,7 @@ use larum_event::{Event, Span, Timestamp};
 use crate::stream;
 use crate::support::{
     check_same, config, derived, emit, ended, faults, folder, login, logins, manual, offline,
-    settled, started, until, while_time_passes,
+    settled, started, until, while_time_creeps,
 };
 
 const ANY: &str = r#"rule("any").on("security.#");"#;
@@ -46,6 +46,7 @@ async fn an_event_is_stored_at_its_deadline_and_not_a_nanosecond_later() {
 async fn producers_are_turned_away_while_evaluation_is_behind_and_taken_when_it_has_caught_up() {
     let store = folder();
     let (clock, time) = manual();
+    let step = Span::from_nanos(10_000);
     let mut with = config(&store, ANY);
     with.clock = clock;
     with.evaluation_lag_events = 10;
@@ -62,10 +63,10 @@ async fn producers_are_turned_away_while_evaluation_is_behind_and_taken_when_it_
     );
     assert_eq!(engine.metrics().overloaded, 1);
     assert!(engine.health().ready);
-    while_time_passes(&time, settled(&engine)).await;
+    while_time_creeps(&time, step, settled(&engine)).await;
     emit(&engine, logins(11..12, 3)).await;
-    while_time_passes(&time, settled(&engine)).await;
-    let found = while_time_passes(&time, ended(engine, &store)).await;
+    while_time_creeps(&time, step, settled(&engine)).await;
+    let found = while_time_creeps(&time, step, ended(engine, &store)).await;
     check_same(&derived(&found), &offline(&found), "all");
     assert_eq!(derived(&found).len(), 12);
 }
