@@ -15,9 +15,7 @@ async fn watch(engine: &Engine, id: &str, after: u64) -> TreeWatch {
 }
 
 async fn next(watch: &mut TreeWatch) -> Option<TreeDelivery> {
-    tokio::time::timeout(LONG, watch.next())
-        .await
-        .expect("something is told")
+    watch.next().await
 }
 
 async fn update(watch: &mut TreeWatch) -> TreeUpdate {
@@ -53,7 +51,13 @@ impl Heard {
     /// Hears until the nodes are those of `view`.
     async fn hear_until(&mut self, watch: &mut TreeWatch, view: &TreeView) {
         while !self.is(view) {
-            let update = update(watch).await;
+            let update = tokio::time::timeout(LONG, update(watch)).await;
+            let Ok(update) = update else {
+                panic!(
+                    "nothing came behind {} of {}: {:#?}",
+                    self.upto, view.as_of, self.nodes
+                );
+            };
             self.hear(update);
         }
     }
