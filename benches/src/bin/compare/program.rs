@@ -33,7 +33,7 @@ impl Program {
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let status = Command::new("cargo")
-            .args(["build", "--release", "--package", "larum"])
+            .args(["build", "--profile", "dist", "--package", "larum"])
             .current_dir(root)
             .status();
         assert!(status.is_ok_and(|it| it.success()), "cargo builds larum");

@@ -1,7 +1,7 @@
 //! What source files look like from outside.
 
-use crate::assert_none;
-use crate::tree::{self, File};
+use super::assert_none;
+use super::tree::{self, File};
 
 /// A longer file says why in one of its first lines.
 const LINES: usize = 500;

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::assert_none;
-use crate::tree::{self, File};
+use super::assert_none;
+use super::tree::{self, File};
 
 /// `names` that do not stand in `text` as code.
 fn unnamed<'a>(names: impl IntoIterator<Item = &'a str>, text: &str) -> Vec<String> {

@@ -3,8 +3,8 @@
 use larum_event::TenantId;
 use larum_tree::Forest;
 
-use crate::nodes::{Nodes, host, text};
-use crate::recording::Recording;
+use super::nodes::{Nodes, host, text};
+use super::recording::Recording;
 
 /// The tree of every process is found by its user, its host and its program's hash, and the file of its program
 /// is a node of its own.

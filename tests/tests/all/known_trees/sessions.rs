@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::nodes::{Node, Nodes, host, text};
-use crate::recording::Recording;
+use super::nodes::{Node, Nodes, host, text};
+use super::recording::Recording;
 
 /// What an event is to its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::nodes::{Node, Nodes, host, text};
-use crate::recording::Recording;
+use super::nodes::{Node, Nodes, host, text};
+use super::recording::Recording;
 
 /// A process whose start the recording holds, by GUID in upper case.
 pub struct Process {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Running, outline, texts};
+use super::{Running, outline, texts};
 
 /// Questions asked until an answer must have come.
 const QUESTIONS: usize = 2_000;

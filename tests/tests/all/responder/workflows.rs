@@ -3,7 +3,7 @@
 use larum_engine::seeded::Seeded;
 use serde_json::{Value, json};
 
-use crate::{Running, outline, texts};
+use super::{Running, outline, texts};
 
 const STAGES: [&str; 4] = ["detection", "collection", "analysis", "alerting"];
 const COLLECTORS: [&str; 3] = ["agent", "gateway", "cloud"];

@@ -6,8 +6,8 @@ use larum_engine::seeded::Seeded;
 use larum_tests::Server;
 use serde_json::Value;
 
-use crate::nodes::{Asked, Nodes};
-use crate::recording::Recording;
+use super::nodes::{Asked, Nodes};
+use super::recording::Recording;
 
 /// Records of one request.
 const BATCH: usize = 300;

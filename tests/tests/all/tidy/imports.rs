@@ -1,7 +1,7 @@
 //! Who may import whom, and who may know which library.
 
-use crate::assert_none;
-use crate::tree::{self, File, Manifest};
+use super::assert_none;
+use super::tree::{self, File, Manifest};
 
 /// Our crates, each with those of ours that it may import. A test here is no arrow of its own: what a
 /// crate's tests import must be allowed too. Every member must be listed.
@@ -146,7 +146,7 @@ fn wrong_arrows(members: &[Manifest]) -> Vec<String> {
         let name = name(member);
         let Some((_, allowed)) = ARROWS.iter().find(|(from, _)| *from == name) else {
             problems.push(format!(
-                "{name}: say in tests/tests/tidy/imports.rs what it may import"
+                "{name}: say in tests/tests/all/tidy/imports.rs what it may import"
             ));
             continue;
         };

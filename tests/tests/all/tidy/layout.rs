@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::assert_none;
-use crate::tree::{self, Manifest};
+use super::assert_none;
+use super::tree::{self, Manifest};
 
 /// What lies at the top of the tree (C-02).
 const TOP: &[&str] = &[

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Running, texts, workspace};
+use super::{Running, texts, workspace};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// Of the file that is uploaded, `the books of a year`.
