@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use larum_benches::{Traffic, parse_all};
 use larum_event::decode::Decoder;
-use larum_event::{Channel, Event, EventId, Fill, Severity, TenantId, Timestamp};
+use larum_event::{Channel, Event, EventDefaults, EventId, Severity, TenantId, Timestamp};
 
 const EVENTS: usize = 500;
 
@@ -31,8 +31,8 @@ regex = '(?P<message>.*)$'
 type = "ssh.other"
 "#;
 
-fn fill<'f>(tenant: &'f TenantId, channel: &'f Channel) -> Fill<'f> {
-    Fill {
+fn fill<'f>(tenant: &'f TenantId, channel: &'f Channel) -> EventDefaults<'f> {
+    EventDefaults {
         arrived: Timestamp::default(),
         new_id: &|| EventId::new("none").expect("a word is a valid id"),
         source: None,

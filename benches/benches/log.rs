@@ -38,7 +38,7 @@ impl Appending {
         for _ in 0..batches {
             let batch = self.batch(events);
             let start = Instant::now();
-            self.log.append(&batch).expect("the disk works");
+            self.log.append_events(&batch).expect("the disk works");
             self.latency.record(start.elapsed());
             spent += start.elapsed();
         }
@@ -70,7 +70,7 @@ fn append(criterion: &mut Criterion) {
             let mut reader = appending.log.reader();
             group.throughput(Throughput::Elements(2_000));
             group.bench_function("read 2000", |bencher| {
-                bencher.iter(|| reader.read(Position::START, 2_000, usize::MAX));
+                bencher.iter(|| reader.read_after(Position::START, 2_000, usize::MAX));
             });
         }
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use larum_benches::{Traffic, parse_all, rule_files};
 use larum_event::{Event, Position, Timestamp};
-use larum_pipeline::{Input, Pipeline, Settings};
-use larum_rule::{Matcher, RuleSet};
+use larum_pipeline::{EventInput, Pipeline, PipelineSettings};
+use larum_rule::{RuleMatcher, RuleSet};
 
 const EVENTS: usize = 2_000;
 
@@ -27,13 +27,13 @@ fn matching(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("match");
     group.throughput(Throughput::Elements(EVENTS as u64));
     for copies in [1, 10] {
-        let mut matcher = Matcher::new(rules(copies));
+        let mut matcher = RuleMatcher::new(rules(copies));
         let (mut found, mut faults) = (Vec::new(), Vec::new());
         group.bench_function(format!("{} rules", copies * 20), |bencher| {
             bencher.iter(|| {
                 for event in &events {
                     found.clear();
-                    matcher.matches(0, event, &mut found, &mut faults);
+                    matcher.match_event(0, event, &mut found, &mut faults);
                     black_box(&found);
                 }
             });
@@ -44,10 +44,10 @@ fn matching(criterion: &mut Criterion) {
 }
 
 fn pipeline(criterion: &mut Criterion) {
-    let inputs: Vec<Input> = load()
+    let inputs: Vec<EventInput> = load()
         .into_iter()
         .zip(1..)
-        .map(|(event, position)| Input {
+        .map(|(event, position)| EventInput {
             position: Position(position),
             event,
             arrived: None,
@@ -60,9 +60,9 @@ fn pipeline(criterion: &mut Criterion) {
         let set = rules(copies);
         group.bench_function(format!("{} rules", copies * 20), |bencher| {
             bencher.iter_batched(
-                || Pipeline::new(Arc::clone(&set), Settings::default()),
+                || Pipeline::new(Arc::clone(&set), PipelineSettings::default()),
                 |mut pipeline| {
-                    black_box(pipeline.run(&inputs));
+                    black_box(pipeline.run_inputs(&inputs));
                     pipeline
                 },
                 BatchSize::LargeInput,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use larum_benches::parse_all;
 use larum_event::{Event, RuleFile};
-use larum_rule::{Matcher, RuleLoader, RuleSet};
+use larum_rule::{RuleLoader, RuleMatcher, RuleSet};
 use larum_sigma::SigmaFrontEnd;
 
 const EVENTS: usize = 500;
@@ -115,7 +115,7 @@ fn documents(rules: usize) -> Vec<RuleFile> {
     files.collect()
 }
 
-fn matcher(loader: &RuleLoader, files: &[RuleFile]) -> Matcher {
+fn matcher(loader: &RuleLoader, files: &[RuleFile]) -> RuleMatcher {
     let set: RuleSet = match loader.load(files) {
         Ok(set) => set,
         Err(problems) => unreachable!("the rules load: {problems:?}"),
@@ -123,16 +123,16 @@ fn matcher(loader: &RuleLoader, files: &[RuleFile]) -> Matcher {
     let scripted = set.rules().iter().filter(|rule| !rule.is_native());
     assert_eq!(scripted.count(), 0, "all rules are read as a whole");
     assert!(set.warnings().is_empty(), "{:?}", set.warnings());
-    Matcher::new(Arc::new(set))
+    RuleMatcher::new(Arc::new(set))
 }
 
 /// Matches all events; how many rules held.
-fn run(matcher: &mut Matcher, events: &[Event]) -> usize {
+fn run(matcher: &mut RuleMatcher, events: &[Event]) -> usize {
     let (mut found, mut faults) = (Vec::new(), Vec::new());
     let mut matches = 0;
     for event in events {
         found.clear();
-        matcher.matches(0, event, &mut found, &mut faults);
+        matcher.match_event(0, event, &mut found, &mut faults);
         matches += found.len();
         black_box(&found);
     }
@@ -146,7 +146,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 /// How many times longer the first takes than the second, measured in turns.
-fn ratio(name: &str, events: &[Event], [first, second]: [&mut Matcher; 2]) {
+fn ratio(name: &str, events: &[Event], [first, second]: [&mut RuleMatcher; 2]) {
     let matches = [run(first, events), run(second, events)];
     assert_eq!(matches[0], matches[1], "{name} match the same");
     let mut times = [Vec::new(), Vec::new()];
@@ -172,13 +172,13 @@ fn in_turns(_: &mut Criterion) {
     let events = events();
     let plain = RuleLoader::default();
     let many = &mut matcher(&plain, &scripts(1_000));
-    let interpreted = &mut matcher(&plain.clone().interpreting(), &scripts(1_000));
+    let interpreted = &mut matcher(&plain.clone().with_interpretation(), &scripts(1_000));
     ratio(
         "1,000 rules interpreted and read",
         &events,
         [interpreted, many],
     );
-    let both = plain.with(SigmaFrontEnd);
+    let both = plain.with_front_end(SigmaFrontEnd);
     let sigma = &mut matcher(&both, &documents(200));
     let rhai = &mut matcher(&both, &scripts(200));
     ratio("200 rules in Rhai and in Sigma", &events, [rhai, sigma]);

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use larum_benches::parse_all;
 use larum_event::{Event, Position, TenantId};
-use larum_tree::{Forest, ForestLimits};
+use larum_tree::{CorrelationGraph, GraphLimits};
 
 const EVENTS: u64 = 10_000;
 
@@ -27,8 +27,8 @@ fn load() -> Vec<Event> {
     parse_all(&lines)
 }
 
-fn grown(events: &[Event], tenant: &TenantId) -> Forest {
-    let mut forest = Forest::new(ForestLimits::default());
+fn grown(events: &[Event], tenant: &TenantId) -> CorrelationGraph {
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     let mut reports = Vec::new();
     for (event, position) in events.iter().zip(1..) {
         forest.insert(tenant, event, Position(position), &mut reports);
@@ -46,7 +46,7 @@ fn tree(criterion: &mut Criterion) {
     let forest = grown(&events, &tenant);
     group.throughput(Throughput::Elements(1));
     group.bench_function("ask for a tree of 100 events", |bencher| {
-        bencher.iter(|| black_box(forest.tree(&tenant, "e5050")));
+        bencher.iter(|| black_box(forest.find_tree(&tenant, "e5050")));
     });
     group.finish();
 }

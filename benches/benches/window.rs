@@ -4,21 +4,21 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use larum_event::{
-    EventId, FiringPolicy, GroupKey, KeyValue, Match, Place, Position, Span, TenantId, Timestamp,
-    WindowSpec, limits,
+    EvaluationPlace, EventId, FiringPolicy, GroupKey, Match, Position, ScalarValue, Span, TenantId,
+    Timestamp, WindowSpec, limits,
 };
-use larum_window::{ClockMoved, Window, WindowLimits};
+use larum_window::{ClockMove, RuleWindow, WindowLimits};
 
 const MATCHES: u64 = 20_000;
 
-fn window() -> Window {
-    let spec = WindowSpec::counting(Span::from_seconds(300), 5, FiringPolicy::Edge);
+fn window() -> RuleWindow {
+    let spec = WindowSpec::sliding_count(Span::from_seconds(300), 5, FiringPolicy::Edge);
     let window_limits = WindowLimits {
         keys: limits::KEYS_PER_RULE,
         events_per_key: limits::EVENTS_PER_KEY,
         ..WindowLimits::default()
     };
-    Window::new(0, spec, window_limits)
+    RuleWindow::new(0, spec, window_limits)
 }
 
 /// A match every 10 ms, its key one of `keys`.
@@ -28,38 +28,38 @@ fn matches(keys: u64, tenant: &TenantId) -> Vec<Match> {
             rule: 0,
             tenant: tenant.clone(),
             clock: 0,
-            key: GroupKey::new(vec![KeyValue::Str(
+            key: GroupKey::new(vec![ScalarValue::Str(
                 format!("198.51.100.{}", number.wrapping_mul(0x9e37_79b9) % keys).into(),
             )]),
             time: Timestamp::from_nanos(number as i64 * 10_000_000),
             sequence: None,
-            place: Place::raw(Position(number + 1)),
+            place: EvaluationPlace::for_raw_event(Position(number + 1)),
             event_id: EventId::new(format!("{number:032x}")).expect("a number is a valid id"),
             watermark: larum_event::Watermark::MIN,
             joins: false,
             steps: 1,
-            values: larum_event::Values::none(),
+            values: larum_event::MatchValues::empty(),
             event: None,
         })
         .collect()
 }
 
 /// Adds the matches, the clock following a minute behind them.
-fn run(window: &mut Window, tenant: &TenantId, matches: Vec<Match>) {
+fn run(window: &mut RuleWindow, tenant: &TenantId, matches: Vec<Match>) {
     let mut detections = Vec::new();
     for matched in matches {
         let (time, place) = (matched.time, matched.place);
-        let _added = window.add(matched, &mut detections);
-        let moved = ClockMoved {
+        let _added = window.add_match(matched, &mut detections);
+        let moved = ClockMove {
             tenant,
             clock: 0,
-            watermark: larum_event::Watermark::of(
+            watermark: larum_event::Watermark::of_event(
                 time.saturating_sub(Span::from_seconds(60)),
                 None,
             ),
             place,
         };
-        window.advance(&moved, &mut detections);
+        window.advance_clock(&moved, &mut detections);
     }
     black_box(detections);
 }

@@ -155,7 +155,7 @@ pub async fn listen(
         };
         // Later revisions have the time of the first; an alert's time is its trigger's.
         if let Some(time) = alert_time(&text).filter(|time| *time >= measured_from) {
-            let nanos = now().since(time).as_nanos().max(0).unsigned_abs();
+            let nanos = now().duration_since(time).as_nanos().max(0).unsigned_abs();
             latency.record(Duration::from_nanos(nanos));
         }
     }

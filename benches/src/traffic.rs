@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use larum_event::{Channel, Event, EventId, Fill, Severity, TenantId, Timestamp};
+use larum_event::{Channel, Event, EventDefaults, EventId, Severity, TenantId, Timestamp};
 
 /// Hosts that one stream speaks of.
 const HOSTS: u64 = 25;
@@ -270,7 +270,7 @@ fn mixed(number: u64) -> u64 {
 /// Reads NDJSON that [`Traffic`] wrote.
 pub fn parse_all(lines: &str) -> Vec<Event> {
     let tenant = TenantId::default_tenant();
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: Timestamp::default(),
         new_id: &|| EventId::new("none").expect("a word is a valid id"),
         source: None,

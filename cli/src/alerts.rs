@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::io::Write;
 
 use clap::Args;
-use larum_engine::Kinds;
+use larum_engine::EventKinds;
 use serde_json::Value;
 
 use crate::detect::key_text;
-use crate::error::{CliError, Exit};
-use crate::events::{severity, text};
-use crate::query::{Extent, Filters, Found, Place, Search, Wanted};
-use crate::table::{self, Cell};
-use crate::terminal::{DIM, say, stdout};
+use crate::error::{CliError, CommandExit};
+use crate::events::{severity_cell, text_at};
+use crate::query::{BackendArgs, FilterArgs, FoundEvent, PageArgs, PagedSearch, SearchRequest};
+use crate::table::{self, TableCell};
+use crate::terminal::{DIM, print_notice, stdout};
 
 /// Find alerts, newest first
 #[derive(Debug, Args)]
@@ -25,16 +25,16 @@ Examples:
   larum alerts 'severity>=high status:final last:24h'
   larum alerts --rule auth.repeated_failed_logins --json | jq .data.message
   larum alerts --store larum-data --all")]
-pub struct Alerts {
+pub struct AlertsCommand {
     #[command(flatten)]
-    place: Place,
+    place: BackendArgs,
     /// The rule that raised them
     #[arg(long)]
     rule: Option<String>,
     #[command(flatten)]
-    filters: Filters,
+    filters: FilterArgs,
     #[command(flatten)]
-    extent: Extent,
+    extent: PageArgs,
     /// Show every revision of each alert
     #[arg(long)]
     revisions: bool,
@@ -43,29 +43,29 @@ pub struct Alerts {
     json: bool,
 }
 
-impl Alerts {
+impl AlertsCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        if self.filters.oldest_first() && !self.revisions {
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        if self.filters.is_oldest_first() && !self.revisions {
             // From the oldest on, the first revision would come before the last one is known.
             let message = "--oldest-first shows alerts as they changed; add --revisions";
             return Err(CliError::Usage(message.to_owned()));
         }
-        let wanted = Wanted {
-            kinds: Kinds::Alerts,
+        let wanted = SearchRequest {
+            kinds: EventKinds::Alerts,
             event_type: None,
             rule: self.rule,
-            search: self.filters.search()?,
+            search: self.filters.parse_search()?,
             filters: self.filters,
         };
-        let mut search = Search::begin(&self.place, wanted)?;
+        let mut search = PagedSearch::begin(&self.place, wanted)?;
         let mut out = stdout();
         let mut rows = Vec::new();
         let mut seen = HashSet::new();
-        let mut left = self.extent.most();
+        let mut left = self.extent.row_limit();
         while let Some(page) = search.next_page(left)? {
             for found in page {
-                let id = text(&found.event, "/data/alertId").to_owned();
+                let id = text_at(&found.event, "/data/alertId").to_owned();
                 if left == 0 || (!self.revisions && !seen.insert(id)) {
                     continue;
                 }
@@ -73,35 +73,35 @@ impl Alerts {
                 if self.json {
                     writeln!(out, "{}", found.json)?;
                 } else {
-                    rows.push(row(&found));
+                    rows.push(alert_row(&found));
                 }
             }
         }
         if rows.is_empty() && !self.json {
-            say("nothing found");
+            print_notice("nothing found");
         } else if !self.json {
             let heading = [
                 "time", "severity", "status", "rule", "key", "count", "message", "id",
             ];
-            table::write(&mut out, &heading, &rows)?;
+            table::write_table(&mut out, &heading, &rows)?;
         }
         out.flush()?;
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 }
 
-fn row(found: &Found) -> Vec<Cell> {
+fn alert_row(found: &FoundEvent) -> Vec<TableCell> {
     let event = &found.event;
     let key = event.pointer("/data/key").and_then(Value::as_object);
     let count = event.pointer("/data/count").and_then(Value::as_u64);
     vec![
-        Cell::styled(text(event, "/time"), DIM),
-        severity(text(event, "/severity")),
-        Cell::new(text(event, "/data/status")),
-        Cell::new(text(event, "/type")),
-        Cell::new(key.map(key_text).unwrap_or_default()),
-        Cell::new(count.map(|count| count.to_string()).unwrap_or_default()),
-        Cell::new(text(event, "/data/message")),
-        Cell::styled(text(event, "/data/alertId"), DIM),
+        TableCell::with_style(text_at(event, "/time"), DIM),
+        severity_cell(text_at(event, "/severity")),
+        TableCell::new(text_at(event, "/data/status")),
+        TableCell::new(text_at(event, "/type")),
+        TableCell::new(key.map(key_text).unwrap_or_default()),
+        TableCell::new(count.map(|count| count.to_string()).unwrap_or_default()),
+        TableCell::new(text_at(event, "/data/message")),
+        TableCell::with_style(text_at(event, "/data/alertId"), DIM),
     ]
 }

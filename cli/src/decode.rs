@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use larum_event::decode::Decoder;
 
-use crate::error::{CliError, Exit};
-use crate::input::Inputs;
+use crate::error::{CliError, CommandExit};
+use crate::input::InputFiles;
 use crate::severities;
-use crate::terminal::{say, stdout};
+use crate::terminal::{print_notice, stdout};
 
 /// Largest decoder file, in bytes; they are a few lines long.
 const DECODER_BYTES: u64 = 1024 * 1024;
@@ -23,7 +23,7 @@ Bad records are told on standard error with file and line; the good ones go on.
 Examples:
   larum decode --decoder auth-log.toml /var/log/auth.log | head -3
   zcat old.gz | larum decode --decoder ssh.toml -")]
-pub struct Decode {
+pub struct DecodeCommand {
     /// The decoder file, or `windows`; without one records are Larum's own JSON or CloudEvents
     #[arg(long, value_name = "FILE")]
     decoder: Option<PathBuf>,
@@ -38,28 +38,32 @@ pub struct Decode {
     inputs: Vec<String>,
 }
 
-impl Decode {
+impl DecodeCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let decoder = self.decoder.as_deref().map(load).transpose()?;
-        let severities = severities::load(self.severities.as_deref())?;
-        let inputs = Inputs::open(&self.inputs)?;
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let decoder = self.decoder.as_deref().map(load_decoder).transpose()?;
+        let severities = severities::load_policy(self.severities.as_deref())?;
+        let inputs = InputFiles::open(&self.inputs)?;
         let mut out = stdout();
-        let tally = inputs.read(decoder.as_ref(), &severities, |record| {
+        let tally = inputs.read_events(decoder.as_ref(), &severities, |record| {
             if let Ok(event) = &record.outcome {
                 writeln!(out, "{}", event.json())?;
             }
             Ok(())
         })?;
         out.flush()?;
-        say(&tally.to_string());
-        let failed = self.strict && tally.rejected() > 0;
-        Ok(if failed { Exit::Problems } else { Exit::Done })
+        print_notice(&tally.to_string());
+        let failed = self.strict && tally.rejected_count() > 0;
+        Ok(if failed {
+            CommandExit::Problems
+        } else {
+            CommandExit::Done
+        })
     }
 }
 
 /// Loads a decoder file; where there is no such file, the decoder of that name that comes with us.
-pub fn load(path: &Path) -> Result<Decoder, CliError> {
+pub fn load_decoder(path: &Path) -> Result<Decoder, CliError> {
     // A name in a configuration file is made a path beside that file.
     let name = path.file_name().and_then(|name| name.to_str());
     if let Some(builtin) = name.and_then(Decoder::builtin)

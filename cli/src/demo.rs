@@ -10,20 +10,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use larum_engine::clock::{Clock, Monotonic};
+use larum_engine::clock::{MonotonicTime, RuntimeClock};
 use larum_engine::{
-    Delivery, EmitError, EmitOptions, Engine, EngineConfig, Interest, Receipt, Subscription,
+    EmitError, EmitOptions, EmitReceipt, Engine, EngineConfig, EventDelivery, EventInterest,
+    Subscription,
 };
 use larum_event::{Alert, Event, RuleFile, Span, TenantId, Timestamp, TopicPattern};
 use larum_http::HttpConfig;
-use larum_tree::{Colour, TextStyle, to_text};
+use larum_tree::{ColourMode, TextStyle, tree_to_text};
 
-use crate::error::{CliError, Exit, with_causes};
-use crate::running;
+use crate::error::{CliError, CommandExit, format_causes};
+use crate::lifecycle;
 use crate::settings::LISTEN;
 
-use scenario::Story;
-use screen::Screen;
+use scenario::DemoStory;
+use screen::DemoScreen;
 
 /// Events sent in one request.
 const BATCH_EVENTS: usize = 64;
@@ -64,7 +65,7 @@ Examples:
   larum demo
   larum demo --keep        and then, in another terminal: larum alerts
   larum demo --speed 120   two minutes of the story per second")]
-pub struct Demo {
+pub struct DemoCommand {
     /// Serve HTTP afterwards until interrupted, so that you can look around
     #[arg(long)]
     keep: bool,
@@ -79,14 +80,14 @@ pub struct Demo {
     speed: Option<u32>,
 }
 
-impl Demo {
+impl DemoCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
+    pub fn run(self) -> Result<CommandExit, CliError> {
         let folder = tempfile::tempdir().map_err(|source| CliError::Write {
             path: std::env::temp_dir(),
             source,
         })?;
-        let played = running::block_on(self.play(folder.path()));
+        let played = lifecycle::block_on(self.play_story(folder.path()));
         // An explicit end, so that a folder that cannot be removed is told and not left silently.
         let path = folder.path().to_owned();
         folder
@@ -95,7 +96,7 @@ impl Demo {
         played
     }
 
-    async fn play(self, store: &Path) -> Result<Exit, CliError> {
+    async fn play_story(self, store: &Path) -> Result<CommandExit, CliError> {
         let rules = RULES.iter().map(|(path, text)| RuleFile {
             path: (*path).to_owned(),
             text: (*text).to_owned(),
@@ -104,76 +105,78 @@ impl Demo {
             rules: rules.collect(),
             ..EngineConfig::new(store.to_owned())
         };
-        let engine = running::start(config).await?;
-        let interest = Interest {
+        let engine = lifecycle::start_engine(config).await?;
+        let interest = EventInterest {
             patterns: vec![TopicPattern::new("alerts.#").expect("the pattern is a correct one")],
-            ..Interest::default()
+            ..EventInterest::default()
         };
         let subscription = engine
             .subscribe(interest)
             .await
-            .map_err(|error| CliError::Engine(with_causes(&error)))?;
+            .map_err(|error| CliError::Engine(format_causes(&error)))?;
 
-        let story = scenario::story(self.seed);
-        let mut screen = Screen::open();
-        screen.begin(story.events.len(), self.seed)?;
-        let clock = Clock::system();
+        let story = scenario::build_story(self.seed);
+        let mut screen = DemoScreen::open();
+        screen.show_heading(story.events.len(), self.seed)?;
+        let clock = RuntimeClock::system();
         let begun = clock.monotonic();
-        let mut watch = Watch {
+        let mut watch = AlertWatch {
             subscription,
             screen: &mut screen,
             seen: 0,
         };
-        let pace = Pace {
+        let pace = StoryPace {
             clock: &clock,
             begun,
             speed: self.speed,
         };
-        tell(&engine, &story, &pace, &mut watch).await?;
-        engine.settle().await;
+        send_story(&engine, &story, &pace, &mut watch).await?;
+        engine.wait_until_evaluated().await;
         let took = clock.monotonic().since(begun);
-        watch.until(engine.metrics().alerts).await?;
+        watch.show_until(engine.metrics().alerts).await?;
         drop(watch);
 
         let tenant = TenantId::default_tenant();
         let tree = engine
-            .tree(tenant.clone(), story.incident.clone())
+            .whole_tree(tenant.clone(), story.incident.clone())
             .await
-            .map_err(|error| CliError::Engine(with_causes(&error)))?;
+            .map_err(|error| CliError::Engine(format_causes(&error)))?;
         let style = TextStyle {
-            colour: Colour::Ansi,
+            colour: ColourMode::Ansi,
             ..TextStyle::default()
         };
-        let tree = tree.map(|tree| to_text(&tree, style)).unwrap_or_default();
-        screen.tree(&story.incident, &tree)?;
+        let tree = tree
+            .map(|tree| tree_to_text(&tree, style))
+            .unwrap_or_default();
+        screen.show_tree(&story.incident, &tree)?;
         let incident = engine.incident(tenant, story.incident.clone()).await;
-        let incident = incident.map_err(|error| CliError::Engine(with_causes(&error)))?;
-        screen.incident(&incident)?;
-        screen.summary(&engine.metrics(), took)?;
+        let incident = incident.map_err(|error| CliError::Engine(format_causes(&error)))?;
+        screen.show_incident(&incident)?;
+        screen.show_summary(&engine.metrics(), took)?;
         if self.keep {
-            let door = HttpConfig::on(self.listen);
+            let door = HttpConfig::listen_on(self.listen);
             let ready = |address| {
                 // Whoever read our output may be gone; the engine serves all the same.
-                let _ = screen.serving(address, &incident.id, &story.incident);
+                let _ = screen.show_address(address, &incident.id, &story.incident);
             };
-            return running::serve(engine, door, ready).await;
+            return lifecycle::serve_engine(engine, door, ready).await;
         }
-        screen.end()?;
+        screen.show_next_steps()?;
         engine.shutdown().await;
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 }
 
 /// How fast the story is told.
-struct Pace<'a> {
-    clock: &'a Clock,
-    begun: Monotonic,
+struct StoryPace<'a> {
+    clock: &'a RuntimeClock,
+    begun: MonotonicTime,
     speed: Option<u32>,
 }
 
-impl Pace<'_> {
+impl StoryPace<'_> {
     /// How long to wait before what happened `story_time` after the beginning.
-    fn wait(&self, story_time: Span) -> Span {
+    fn remaining_wait(&self, story_time: Span) -> Span {
         let Some(speed) = self.speed else {
             return Span::ZERO;
         };
@@ -184,11 +187,11 @@ impl Pace<'_> {
 }
 
 /// Sends the story and shows alerts meanwhile.
-async fn tell(
+async fn send_story(
     engine: &Engine,
-    story: &Story,
-    pace: &Pace<'_>,
-    watch: &mut Watch<'_>,
+    story: &DemoStory,
+    pace: &StoryPace<'_>,
+    watch: &mut AlertWatch<'_>,
 ) -> Result<(), CliError> {
     let begin = story
         .events
@@ -202,31 +205,35 @@ async fn tell(
     };
     for planned in story.events.chunks(batch) {
         let due = planned.first().map_or(begin, |(time, _)| *time);
-        let wait = pace.wait(due.since(begin));
-        watch.during(pace.clock.sleep(wait)).await?;
+        let wait = pace.remaining_wait(due.duration_since(begin));
+        watch.show_during(pace.clock.sleep(wait)).await?;
         let events: Result<Vec<Event>, _> = engine.with_fill(None, |fill| {
             let events = planned.iter();
             events
                 .map(|(_, event)| Event::parse(event.to_string().as_bytes(), fill))
                 .collect()
         });
-        let events = events.map_err(|rejection| refused(&rejection))?;
+        let events = events.map_err(|rejection| rejection_error(&rejection))?;
         watch
-            .during_result(emit(engine, events, pace.clock))
+            .show_during_result(emit_events(engine, events, pace.clock))
             .await?;
     }
     Ok(())
 }
 
 /// Sends events until the engine takes them.
-async fn emit(engine: &Engine, events: Vec<Event>, clock: &Clock) -> Result<(), CliError> {
+async fn emit_events(
+    engine: &Engine,
+    events: Vec<Event>,
+    clock: &RuntimeClock,
+) -> Result<(), CliError> {
     loop {
         let options = EmitOptions::default();
         match engine.emit_with_guarantee(events.clone(), options).await {
             Ok(receipts) => {
                 for receipt in receipts {
-                    if let Receipt::Rejected(rejection) = receipt {
-                        return Err(refused(&rejection));
+                    if let EmitReceipt::Rejected(rejection) = receipt {
+                        return Err(rejection_error(&rejection));
                     }
                 }
                 return Ok(());
@@ -235,28 +242,28 @@ async fn emit(engine: &Engine, events: Vec<Event>, clock: &Clock) -> Result<(), 
                 let nanos = i64::try_from(retry_after.as_nanos()).unwrap_or(i64::MAX);
                 clock.sleep(Span::from_nanos(nanos)).await;
             }
-            Err(error) => return Err(CliError::Engine(with_causes(&error))),
+            Err(error) => return Err(CliError::Engine(format_causes(&error))),
         }
     }
 }
 
-fn refused(rejection: &larum_event::Rejection) -> CliError {
+fn rejection_error(rejection: &larum_event::Rejection) -> CliError {
     CliError::Engine(format!(
         "the engine refuses an event of the demo: {rejection}"
     ))
 }
 
 /// The alerts as they come.
-struct Watch<'a> {
+struct AlertWatch<'a> {
     subscription: Subscription,
-    screen: &'a mut Screen,
+    screen: &'a mut DemoScreen,
     seen: u64,
 }
 
-impl Watch<'_> {
+impl AlertWatch<'_> {
     /// Shows alerts until `work` is done.
-    async fn during(&mut self, work: impl Future<Output = ()>) -> Result<(), CliError> {
-        self.during_result(async {
+    async fn show_during(&mut self, work: impl Future<Output = ()>) -> Result<(), CliError> {
+        self.show_during_result(async {
             work.await;
             Ok(())
         })
@@ -264,7 +271,7 @@ impl Watch<'_> {
     }
 
     /// Shows alerts until `work` is done, and gives its answer.
-    async fn during_result(
+    async fn show_during_result(
         &mut self,
         work: impl Future<Output = Result<(), CliError>>,
     ) -> Result<(), CliError> {
@@ -273,7 +280,7 @@ impl Watch<'_> {
             tokio::select! {
                 biased;
                 delivery = self.subscription.next() => match delivery {
-                    Some(delivery) => self.show(delivery)?,
+                    Some(delivery) => self.show_delivery(delivery)?,
                     None => return work.await,
                 },
                 done = &mut work => return done,
@@ -282,11 +289,11 @@ impl Watch<'_> {
     }
 
     /// Shows alerts until as many were seen as the engine has written.
-    async fn until(&mut self, written: u64) -> Result<(), CliError> {
+    async fn show_until(&mut self, written: u64) -> Result<(), CliError> {
         while self.seen < written {
             let next = tokio::time::timeout(LAST_ALERT_PATIENCE, self.subscription.next());
             match next.await {
-                Ok(Some(delivery)) => self.show(delivery)?,
+                Ok(Some(delivery)) => self.show_delivery(delivery)?,
                 // The alerts are in the log all the same; the summary counts them.
                 Ok(None) | Err(_) => break,
             }
@@ -294,15 +301,16 @@ impl Watch<'_> {
         Ok(())
     }
 
-    fn show(&mut self, delivery: Delivery) -> Result<(), CliError> {
+    fn show_delivery(&mut self, delivery: EventDelivery) -> Result<(), CliError> {
         match delivery {
-            Delivery::Event(delivered) => {
+            EventDelivery::Event(delivered) => {
                 self.seen += 1;
                 if let Some(alert) = Alert::from_event(&delivered.event) {
-                    self.screen.alert(delivered.event.envelope().time, &alert)?;
+                    self.screen
+                        .show_alert(delivered.event.envelope().time, &alert)?;
                 }
             }
-            Delivery::Gap { missed } => self.seen += missed,
+            EventDelivery::Gap { missed } => self.seen += missed,
         }
         Ok(())
     }

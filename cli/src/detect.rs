@@ -3,9 +3,9 @@
 //! The pure pipeline over files, without actors, store or clock: the same files and rules give the
 //! same bytes.
 
-mod found;
+mod alert_list;
 mod matches;
-mod raw;
+mod raw_run;
 mod summary;
 
 use std::io::Write;
@@ -13,25 +13,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use larum_engine::clock::Clock;
+use larum_engine::clock::RuntimeClock;
 use larum_event::{Position, Span};
-use larum_file::{FileRecord, Tally};
-use larum_pipeline::{Input, Monotonic, Outcome, Pipeline, Settings};
+use larum_file::{FileRecord, RecordTally};
+use larum_pipeline::{EpochOutcome, EventInput, MonotonicTime, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 
 use crate::decode;
-use crate::error::{CliError, Exit};
-use crate::input::Inputs;
+use crate::duplicate_filter::{DuplicateCheck, DuplicateFilter};
+use crate::error::{CliError, CommandExit};
+use crate::input::InputFiles;
 use crate::rules;
-use crate::seen::{Seen, Sight};
 use crate::severities;
 use crate::terminal::stdout;
 
-use matches::Hunt;
-use raw::RawRun;
+use matches::MatchRun;
+use raw_run::RawRun;
 
-pub use found::{Found, Shown, key_text};
-use summary::{ByRule, Summary};
+pub use alert_list::{AlertList, RevisionFilter, key_text};
+use summary::{DetectSummary, RuleTotals};
 
 /// Events evaluated together; any number gives the same alerts.
 const BATCH_EVENTS: usize = 1_024;
@@ -49,7 +49,7 @@ Examples:
   larum detect --rules sigma/rules --decoder windows recording.ndjson.gz --output table
   zcat old.gz | larum detect --rules rules --decoder ssh.toml --lateness 30s - | jq .message
   larum detect --rules sigma --output matches --raw recording.json.gz")]
-pub struct Detect {
+pub struct DetectCommand {
     /// The folder of the rules
     #[arg(long, value_name = "DIR")]
     rules: PathBuf,
@@ -60,8 +60,8 @@ pub struct Detect {
     #[arg(long, value_name = "FILE")]
     severities: Option<PathBuf>,
     /// What is written: alerts as one JSON object per line or as a table, or each match of a record and a rule
-    #[arg(long, value_enum, default_value_t = Output::Ndjson)]
-    output: Output,
+    #[arg(long, value_enum, default_value_t = DetectOutput::Ndjson)]
+    output: DetectOutput,
     /// Match records as their systems wrote them, without making events. Only rules in Sigma that read no
     /// alerts can be asked
     #[arg(long, conflicts_with_all = ["decoder", "severities"])]
@@ -87,16 +87,16 @@ pub struct Detect {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+enum DetectOutput {
     Ndjson,
     Table,
     Matches,
 }
 
-impl Detect {
+impl DetectCommand {
     /// What the argument parser cannot see.
-    fn check(&self) -> Result<(), CliError> {
-        let matches = self.output == Output::Matches;
+    fn check_flags(&self) -> Result<(), CliError> {
+        let matches = self.output == DetectOutput::Matches;
         let wrong = if self.raw && !matches && self.inputs.len() > 1 {
             "alerts of raw records are of one input: several have no order"
         } else if matches && (self.revisions || self.close || self.lateness != Span::ZERO) {
@@ -108,116 +108,128 @@ impl Detect {
     }
 
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        self.check()?;
-        let set = Arc::new(rules::load(&self.rules)?);
-        let decoder = self.decoder.as_deref().map(decode::load).transpose()?;
-        let severities = severities::load(self.severities.as_deref())?;
-        let inputs = Inputs::open(&self.inputs)?;
-        if self.output == Output::Matches {
-            let hunt = Hunt { set, inputs };
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        self.check_flags()?;
+        let set = Arc::new(rules::load_rules(&self.rules)?);
+        let decoder = self
+            .decoder
+            .as_deref()
+            .map(decode::load_decoder)
+            .transpose()?;
+        let severities = severities::load_policy(self.severities.as_deref())?;
+        let inputs = InputFiles::open(&self.inputs)?;
+        if self.output == DetectOutput::Matches {
+            let hunt = MatchRun { set, inputs };
             let tally = if self.raw {
-                hunt.over_records()?
+                hunt.match_records()?
             } else {
-                hunt.over_events(decoder.as_ref(), &severities)?
+                hunt.match_events(decoder.as_ref(), &severities)?
             };
-            let failed = self.strict && tally.rejected() > 0;
-            return Ok(if failed { Exit::Problems } else { Exit::Done });
+            let failed = self.strict && tally.rejected_count() > 0;
+            return Ok(if failed {
+                CommandExit::Problems
+            } else {
+                CommandExit::Done
+            });
         }
-        let clock = Clock::system();
+        let clock = RuntimeClock::system();
         let begun = clock.monotonic();
         if self.raw {
-            let mut found = self.found();
+            let mut found = self.new_alert_list();
             let run = RawRun::new(Arc::clone(&set), self.lateness)?;
-            let tally = run.read(inputs, &mut found, self.close)?;
-            let mut summary = Summary::default();
-            summary.count_early(found.early());
-            return self.told(&found, &summary, (&tally, &set), (&clock, begun));
+            let tally = run.read_input(inputs, &mut found, self.close)?;
+            let mut summary = DetectSummary::default();
+            summary.count_early(found.count_early());
+            return self.write_results(&found, &summary, (&tally, &set), (&clock, begun));
         }
 
-        let mut run = Run {
+        let mut run = DetectRun {
             pipeline: Pipeline::new(
                 set,
-                Settings {
+                PipelineSettings {
                     lateness: self.lateness,
-                    ..Settings::default()
+                    ..PipelineSettings::default()
                 },
             ),
             batch: Vec::with_capacity(BATCH_EVENTS),
             records: 0,
-            seen: Seen::new(),
-            found: self.found(),
-            summary: Summary::default(),
+            seen: DuplicateFilter::new(),
+            found: self.new_alert_list(),
+            summary: DetectSummary::default(),
         };
-        let tally = inputs.read(decoder.as_ref(), &severities, |record| {
-            run.take(record);
+        let tally = inputs.read_events(decoder.as_ref(), &severities, |record| {
+            run.take_record(record);
             Ok(())
         })?;
         run.finish(self.close);
 
         let set = Arc::clone(run.pipeline.rule_set());
-        run.summary.count_early(run.found.early());
-        self.told(&run.found, &run.summary, (&tally, &set), (&clock, begun))
+        run.summary.count_early(run.found.count_early());
+        self.write_results(&run.found, &run.summary, (&tally, &set), (&clock, begun))
     }
 
-    fn found(&self) -> Found {
-        Found::new(if self.revisions {
-            Shown::EveryRevision
+    fn new_alert_list(&self) -> AlertList {
+        AlertList::new(if self.revisions {
+            RevisionFilter::EveryRevision
         } else {
-            Shown::Standing
+            RevisionFilter::LastRevision
         })
     }
 
     /// Writes the alerts, and says how the run went.
-    fn told(
+    fn write_results(
         &self,
-        found: &Found,
-        summary: &Summary,
-        (tally, set): (&Tally, &RuleSet),
-        (clock, begun): (&Clock, Monotonic),
-    ) -> Result<Exit, CliError> {
+        found: &AlertList,
+        summary: &DetectSummary,
+        (tally, set): (&RecordTally, &RuleSet),
+        (clock, begun): (&RuntimeClock, MonotonicTime),
+    ) -> Result<CommandExit, CliError> {
         let mut out = stdout();
         match self.output {
-            Output::Ndjson => found.write_ndjson(&mut out)?,
-            Output::Table => found.write_table(&mut out)?,
-            Output::Matches => {}
+            DetectOutput::Ndjson => found.write_ndjson(&mut out)?,
+            DetectOutput::Table => found.write_table(&mut out)?,
+            DetectOutput::Matches => {}
         }
         out.flush()?;
-        let alerts = ByRule {
+        let alerts = RuleTotals {
             what: "alerts",
-            counts: found.by_rule(),
+            counts: found.count_by_rule(),
         };
         let took = clock.monotonic().since(begun);
-        summary.tell(tally, &alerts, set, took);
-        let failed = self.strict && (tally.rejected() > 0 || summary.faults() > 0);
-        Ok(if failed { Exit::Problems } else { Exit::Done })
+        summary.print_totals(tally, &alerts, set, took);
+        let failed = self.strict && (tally.rejected_count() > 0 || summary.faults() > 0);
+        Ok(if failed {
+            CommandExit::Problems
+        } else {
+            CommandExit::Done
+        })
     }
 }
 
 /// One run over the input.
-struct Run {
+struct DetectRun {
     pipeline: Pipeline,
-    batch: Vec<Input>,
+    batch: Vec<EventInput>,
     records: u64,
-    seen: Seen,
-    found: Found,
-    summary: Summary,
+    seen: DuplicateFilter,
+    found: AlertList,
+    summary: DetectSummary,
 }
 
-impl Run {
-    fn take(&mut self, record: FileRecord) {
+impl DetectRun {
+    fn take_record(&mut self, record: FileRecord) {
         // Counted over all inputs and not per file, since it also orders equal times of one source.
         let number = self.records;
         self.records += 1;
         let Ok(event) = record.outcome else {
             return;
         };
-        match self.seen.sight(&event) {
-            Sight::First => {}
-            Sight::Duplicate => return self.summary.count_duplicate(),
-            Sight::Conflict => return self.summary.count_conflict(),
+        match self.seen.check_event(&event) {
+            DuplicateCheck::First => {}
+            DuplicateCheck::Duplicate => return self.summary.count_duplicate(),
+            DuplicateCheck::Conflict => return self.summary.count_conflict(),
         }
-        let input = Input {
+        let input = EventInput {
             position: Position(number + 1),
             event,
             arrived: None,
@@ -225,28 +237,28 @@ impl Run {
         };
         self.batch.push(input);
         if self.batch.len() >= BATCH_EVENTS {
-            self.evaluate();
+            self.evaluate_batch();
         }
     }
 
-    fn evaluate(&mut self) {
-        let outcome = self.pipeline.run(&self.batch);
-        self.keep(outcome);
+    fn evaluate_batch(&mut self) {
+        let outcome = self.pipeline.run_inputs(&self.batch);
+        self.keep_outcome(outcome);
         self.batch.clear();
     }
 
     fn finish(&mut self, close: bool) {
-        self.evaluate();
+        self.evaluate_batch();
         if close {
-            let outcome = self.pipeline.close();
-            self.keep(outcome);
+            let outcome = self.pipeline.close_input();
+            self.keep_outcome(outcome);
         }
     }
 
-    fn keep(&mut self, outcome: Outcome) {
-        self.summary.count(&outcome);
+    fn keep_outcome(&mut self, outcome: EpochOutcome) {
+        self.summary.count_outcome(&outcome);
         for raised in outcome.alerts {
-            self.found.keep(raised);
+            self.found.add_raised(raised);
         }
     }
 }

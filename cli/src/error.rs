@@ -9,7 +9,7 @@ use crate::settings::SettingsError;
 
 /// How a command ended. The numbers are stable and told by `larum --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub enum CommandExit {
     /// Done, nothing to complain about.
     Done = 0,
     /// The command ran and found problems, or it failed on its way.
@@ -22,8 +22,8 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<CommandExit> for ExitCode {
+    fn from(exit: CommandExit) -> Self {
         Self::from(exit as u8)
     }
 }
@@ -31,7 +31,7 @@ impl From<Exit> for ExitCode {
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// Output cannot be written; a reader that went away is no error, see [`CliError::exit`].
+    /// Output cannot be written; a reader that went away is no error, see [`CliError::to_exit`].
     #[error("cannot write output")]
     Output(#[from] io::Error),
     /// The configuration.
@@ -106,12 +106,12 @@ pub enum CliError {
 
 impl CliError {
     /// The exit code that goes with it.
-    pub fn exit(&self) -> Exit {
+    pub fn to_exit(&self) -> CommandExit {
         match self {
             // Whoever read our output has seen enough: `larum events | head` is no failure.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => CommandExit::Done,
             Self::Output(_) | Self::Read { .. } | Self::Write { .. } | Self::Engine(_) => {
-                Exit::Problems
+                CommandExit::Problems
             }
             Self::Settings(_)
             | Self::RuleFiles(_)
@@ -119,8 +119,8 @@ impl CliError {
             | Self::Decoder(_)
             | Self::Open { .. }
             | Self::Refused { .. }
-            | Self::Usage(_) => Exit::Usage,
-            Self::NoServer { .. } | Self::Store { .. } => Exit::Unreachable,
+            | Self::Usage(_) => CommandExit::Usage,
+            Self::NoServer { .. } | Self::Store { .. } => CommandExit::Unreachable,
         }
     }
 
@@ -131,7 +131,7 @@ impl CliError {
 }
 
 /// An error's words and those of everything that led to it.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
+pub fn format_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

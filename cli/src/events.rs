@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use clap::Args;
-use larum_engine::Kinds;
+use larum_engine::EventKinds;
 use larum_event::Severity;
 use serde_json::Value;
 
-use crate::error::{CliError, Exit};
-use crate::query::{Extent, Filters, Found, Place, Search, Wanted};
-use crate::table::{self, Cell};
-use crate::terminal::{self, DIM, say, stdout};
+use crate::error::{CliError, CommandExit};
+use crate::query::{BackendArgs, FilterArgs, FoundEvent, PageArgs, PagedSearch, SearchRequest};
+use crate::table::{self, TableCell};
+use crate::terminal::{self, DIM, print_notice, stdout};
 
 /// Find stored events, newest first
 #[derive(Debug, Args)]
@@ -23,47 +23,47 @@ Examples:
   larum events --trace 4bf92f3577b34da6a3ce929d0e0e4736 --oldest-first
   larum events --topic 'security.#' --all --json > events.ndjson
   larum events --store larum-data --correlation incident-9")]
-pub struct Events {
+pub struct EventsCommand {
     #[command(flatten)]
-    place: Place,
+    place: BackendArgs,
     /// The member type, such as auth.login
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
     #[command(flatten)]
-    filters: Filters,
+    filters: FilterArgs,
     #[command(flatten)]
-    extent: Extent,
+    extent: PageArgs,
     /// Write NDJSON: each event as it is stored
     #[arg(long)]
     json: bool,
 }
 
-impl Events {
+impl EventsCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let wanted = Wanted {
-            kinds: Kinds::Events,
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let wanted = SearchRequest {
+            kinds: EventKinds::Events,
             event_type: self.event_type,
             rule: None,
-            search: self.filters.search()?,
+            search: self.filters.parse_search()?,
             filters: self.filters,
         };
-        let mut search = Search::begin(&self.place, wanted)?;
+        let mut search = PagedSearch::begin(&self.place, wanted)?;
         let mut out = stdout();
         let mut rows = Vec::new();
-        let mut left = self.extent.most();
+        let mut left = self.extent.row_limit();
         while let Some(page) = search.next_page(left)? {
             left = left.saturating_sub(page.len() as u64);
             for found in page {
                 if self.json {
                     writeln!(out, "{}", found.json)?;
                 } else {
-                    rows.push(row(&found));
+                    rows.push(event_row(&found));
                 }
             }
         }
         if rows.is_empty() && !self.json {
-            say("nothing found");
+            print_notice("nothing found");
         } else if !self.json {
             let heading = [
                 "time",
@@ -74,28 +74,28 @@ impl Events {
                 "correlation",
                 "id",
             ];
-            table::write(&mut out, &heading, &rows)?;
+            table::write_table(&mut out, &heading, &rows)?;
         }
         out.flush()?;
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 }
 
-fn row(found: &Found) -> Vec<Cell> {
+fn event_row(found: &FoundEvent) -> Vec<TableCell> {
     let event = &found.event;
     vec![
-        Cell::styled(text(event, "/time"), DIM),
-        severity(text(event, "/severity")),
-        Cell::new(text(event, "/type")),
-        Cell::new(text(event, "/source")),
-        Cell::new(text(event, "/metadata/user")),
-        Cell::new(text(event, "/correlationId")),
-        Cell::styled(text(event, "/id"), DIM),
+        TableCell::with_style(text_at(event, "/time"), DIM),
+        severity_cell(text_at(event, "/severity")),
+        TableCell::new(text_at(event, "/type")),
+        TableCell::new(text_at(event, "/source")),
+        TableCell::new(text_at(event, "/metadata/user")),
+        TableCell::new(text_at(event, "/correlationId")),
+        TableCell::with_style(text_at(event, "/id"), DIM),
     ]
 }
 
 /// The text at a JSON pointer; empty where there is none.
-pub fn text<'e>(event: &'e Value, pointer: &str) -> &'e str {
+pub fn text_at<'e>(event: &'e Value, pointer: &str) -> &'e str {
     event
         .pointer(pointer)
         .and_then(Value::as_str)
@@ -103,7 +103,7 @@ pub fn text<'e>(event: &'e Value, pointer: &str) -> &'e str {
 }
 
 /// A severity in its colour.
-pub fn severity(word: &str) -> Cell {
+pub fn severity_cell(word: &str) -> TableCell {
     let level = word.parse().unwrap_or(Severity::Info);
-    Cell::styled(word, terminal::severity(level))
+    TableCell::with_style(word, terminal::severity_style(level))
 }

@@ -3,7 +3,7 @@
 //! Owns the connection: one that breaks is made again behind the last position that was told, so that nothing is told
 //! twice and nothing is left out.
 
-mod told;
+mod watch_output;
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message, http};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use self::told::Heard;
-use crate::error::{CliError, Exit};
-use crate::query::{Client, Looks, Parameter, in_path};
-use crate::terminal::{Out, say};
+use self::watch_output::WatchMessage;
+use crate::error::{CliError, CommandExit};
+use crate::query::{EngineClient, OutputStyle, QueryParameter, encode_segment};
+use crate::terminal::{BufferedStdout, print_notice};
 
 /// Between two tries to connect again.
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
@@ -25,22 +25,22 @@ const TRIES: u32 = 300;
 /// An engine gives a sign of life every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(60);
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type WatchSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// What is followed.
-pub struct Followed<'a> {
+pub struct WatchTarget<'a> {
     /// The address of the engine.
     pub server: &'a str,
     /// The path of the watch.
     pub path: String,
     /// Whose it is.
-    pub tenant: Option<Parameter>,
+    pub tenant: Option<QueryParameter>,
     /// What stands up to here is known.
     pub after: Position,
 }
 
 /// How a connection ended.
-enum Ended {
+enum ConnectionEnd {
     /// It may be made again.
     Broken,
     /// Not by trying again.
@@ -48,11 +48,15 @@ enum Ended {
 }
 
 /// Tells what comes until somebody ends it, or the engine is gone for good.
-pub fn follow(followed: &Followed<'_>, looks: Looks, out: &mut Out) -> Result<Exit, CliError> {
+pub fn follow_watch(
+    followed: &WatchTarget<'_>,
+    looks: OutputStyle,
+    out: &mut BufferedStdout,
+) -> Result<CommandExit, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mut following = Following {
+    let mut following = WatchClient {
         followed,
         after: followed.after,
         looks,
@@ -61,35 +65,35 @@ pub fn follow(followed: &Followed<'_>, looks: Looks, out: &mut Out) -> Result<Ex
     runtime.block_on(following.run())
 }
 
-struct Following<'a, 'o> {
-    followed: &'a Followed<'a>,
+struct WatchClient<'a, 'o> {
+    followed: &'a WatchTarget<'a>,
     /// Everything up to here was told.
     after: Position,
-    looks: Looks,
-    out: &'o mut Out,
+    looks: OutputStyle,
+    out: &'o mut BufferedStdout,
 }
 
-impl Following<'_, '_> {
-    async fn run(&mut self) -> Result<Exit, CliError> {
+impl WatchClient<'_, '_> {
+    async fn run(&mut self) -> Result<CommandExit, CliError> {
         let mut tries = 0;
         loop {
             match self.connect().await {
                 Ok(mut socket) => {
                     tries = 0;
-                    match self.listen(&mut socket).await {
-                        Ended::Broken => {}
-                        Ended::Failed(error) => return Err(error),
+                    match self.read_messages(&mut socket).await {
+                        ConnectionEnd::Broken => {}
+                        ConnectionEnd::Failed(error) => return Err(error),
                     }
                 }
-                Err(error) => match self.ended(error) {
-                    Ended::Failed(error) => return Err(error),
-                    Ended::Broken if tries == TRIES => return Err(self.gone()),
-                    Ended::Broken => {}
+                Err(error) => match self.classify_error(error) {
+                    ConnectionEnd::Failed(error) => return Err(error),
+                    ConnectionEnd::Broken if tries == TRIES => return Err(self.gone_error()),
+                    ConnectionEnd::Broken => {}
                 },
             }
             if tries == 0 {
                 let after = self.after;
-                say(&format!(
+                print_notice(&format!(
                     "the connection ended; going on after position {after}"
                 ));
             } else {
@@ -99,8 +103,8 @@ impl Following<'_, '_> {
         }
     }
 
-    async fn connect(&self) -> Result<Socket, Error> {
-        let Followed {
+    async fn connect(&self) -> Result<WatchSocket, Error> {
+        let WatchTarget {
             server,
             path,
             tenant,
@@ -109,58 +113,62 @@ impl Following<'_, '_> {
         let server = server.strip_prefix("http://").unwrap_or(server);
         let mut url = format!("ws://{server}{path}?after={}", self.after);
         if let Some((name, value)) = tenant {
-            url.push_str(&format!("&{name}={}", in_path(value)));
+            url.push_str(&format!("&{name}={}", encode_segment(value)));
         }
         let (socket, _) = connect_async(url).await?;
         Ok(socket)
     }
 
     /// Whether it makes sense to try again.
-    fn ended(&self, error: Error) -> Ended {
+    fn classify_error(&self, error: Error) -> ConnectionEnd {
         match error {
             Error::Http(response) if response.status() != http::StatusCode::SERVICE_UNAVAILABLE => {
                 let body = response.body().as_deref().unwrap_or_default();
                 let body = String::from_utf8_lossy(body);
-                let failed = Client::new(self.followed.server)
-                    .map(|client| client.refused(response.status(), &body));
-                Ended::Failed(failed.unwrap_or_else(|error| error))
+                let failed = EngineClient::new(self.followed.server)
+                    .map(|client| client.refusal_error(response.status(), &body));
+                ConnectionEnd::Failed(failed.unwrap_or_else(|error| error))
             }
-            _ => Ended::Broken,
+            _ => ConnectionEnd::Broken,
         }
     }
 
-    fn gone(&self) -> CliError {
+    fn gone_error(&self) -> CliError {
         CliError::NoServer {
             server: self.followed.server.to_owned(),
             cause: "it went away and did not come back".to_owned(),
         }
     }
 
-    async fn listen(&mut self, socket: &mut Socket) -> Ended {
+    async fn read_messages(&mut self, socket: &mut WatchSocket) -> ConnectionEnd {
         loop {
             let Ok(Some(Ok(message))) = tokio::time::timeout(SILENCE, socket.next()).await else {
-                return Ended::Broken;
+                return ConnectionEnd::Broken;
             };
             let Message::Text(text) = message else {
                 continue;
             };
-            if let Err(error) = self.tell(&text) {
-                return Ended::Failed(error);
+            if let Err(error) = self.write_message(&text) {
+                return ConnectionEnd::Failed(error);
             }
         }
     }
 
-    fn tell(&mut self, text: &str) -> Result<(), CliError> {
-        let heard = Heard::parse(text);
+    fn write_message(&mut self, text: &str) -> Result<(), CliError> {
+        let heard = WatchMessage::parse(text);
         match (self.looks, &heard) {
-            (Looks::Json, _) => told::write_json(self.out, text)?,
-            (Looks::Text(_), Heard::TreeChange(change)) => told::write(self.out, change)?,
-            (Looks::Text(_), Heard::Gap { .. } | Heard::Other) => {}
+            (OutputStyle::Json, _) => watch_output::write_json(self.out, text)?,
+            (OutputStyle::Text(_), WatchMessage::TreeChange(change)) => {
+                watch_output::write_change(self.out, change)?
+            }
+            (OutputStyle::Text(_), WatchMessage::Gap { .. } | WatchMessage::Other) => {}
         }
         match heard {
-            Heard::TreeChange(change) => self.after = self.after.max(Position(change.position)),
-            Heard::Gap { resume } => self.after = Position(resume),
-            Heard::Other => {}
+            WatchMessage::TreeChange(change) => {
+                self.after = self.after.max(Position(change.position))
+            }
+            WatchMessage::Gap { resume } => self.after = Position(resume),
+            WatchMessage::Other => {}
         }
         Ok(())
     }

@@ -4,14 +4,17 @@ use std::io::Write;
 
 use clap::Args;
 use larum_event::{Position, limits};
-use larum_tree::{Format, TreeQuery, export, incident_to_text, to_text};
+use larum_tree::{TreeFormat, TreeQuery, export_tree, incident_to_text, tree_to_text};
 use serde::Deserialize;
 
-use crate::error::{CliError, Exit};
-use crate::follow::{self, Followed};
-use crate::query::{self, Client, Looks, Missing, Place, Reply, Store, Whose, in_path};
-use crate::terminal::{plain, say, stdout};
-use crate::timeline::Timeline;
+use crate::error::{CliError, CommandExit};
+use crate::follow::{self, WatchTarget};
+use crate::query::{
+    self, BackendArgs, EngineClient, MissingTarget, OfflineStore, OutputStyle, QueryReply,
+    TenantArg, encode_segment,
+};
+use crate::terminal::{escape_controls, print_notice, stdout};
+use crate::timeline::TimelineRequest;
 
 /// Most trees shown with --tree.
 const TREES_MOST: usize = 20;
@@ -29,13 +32,13 @@ Examples:
   larum incident inc-3f9c0a7be1d2 --timeline
   larum incident inc-3f9c0a7be1d2 --follow
   larum incident inc-3f9c0a7be1d2 --json --store larum-data")]
-pub struct Incident {
+pub struct IncidentCommand {
     /// The incident, or something in it
     id: String,
     #[command(flatten)]
-    place: Place,
+    place: BackendArgs,
     #[command(flatten)]
-    whose: Whose,
+    whose: TenantArg,
     /// What happened, in the order of time
     #[arg(long, conflicts_with_all = ["tree", "follow"])]
     timeline: bool,
@@ -61,18 +64,18 @@ pub struct Incident {
 
 /// What is needed of an incident.
 #[derive(Deserialize)]
-struct Known {
+struct IncidentHead {
     id: String,
     trees: Vec<String>,
     changed: u64,
 }
 
-impl Incident {
+impl IncidentCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let looks = Looks::new(self.json);
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let looks = OutputStyle::new(self.json);
         if self.timeline {
-            let timeline = Timeline {
+            let timeline = TimelineRequest {
                 place: &self.place,
                 whose: &self.whose,
                 as_of: None,
@@ -80,35 +83,37 @@ impl Incident {
                 fold: !self.json && !self.no_fold,
                 looks,
             };
-            return match timeline.of_incident(&self.id)? {
-                None => Ok(Exit::Done),
-                Some(missing) => Ok(self.miss(&missing)),
+            return match timeline.write_incident(&self.id)? {
+                None => Ok(CommandExit::Done),
+                Some(missing) => Ok(self.report_missing(&missing)),
             };
         }
         match &self.place.store {
             None => self.ask_server(looks),
-            Some(folder) => self.ask_store(Store::open(folder)?, looks),
+            Some(folder) => self.ask_store(OfflineStore::open(folder)?, looks),
         }
     }
 
-    fn ask_server(&self, looks: Looks) -> Result<Exit, CliError> {
-        let client = Client::new(&self.place.server)?;
-        let path = |id: &str| format!("/v1/incidents/{}", in_path(id));
+    fn ask_server(&self, looks: OutputStyle) -> Result<CommandExit, CliError> {
+        let client = EngineClient::new(&self.place.server)?;
+        let path = |id: &str| format!("/v1/incidents/{}", encode_segment(id));
         let tenant = self.whose.parameter();
         let parameters: Vec<_> = tenant.clone().into_iter().collect();
-        let found = match client.ask(&path(&self.id), &parameters)? {
-            Reply::Found(answer) => answer,
-            Reply::Missing(missing) => return Ok(self.miss(&missing)),
+        let found = match client.fetch_reply(&path(&self.id), &parameters)? {
+            QueryReply::Found(answer) => answer,
+            QueryReply::Missing(missing) => return Ok(self.report_missing(&missing)),
         };
-        let known: Known =
-            serde_json::from_str(&found.body).map_err(|error| client.no_sense(&error))?;
+        let known: IncidentHead =
+            serde_json::from_str(&found.body).map_err(|error| client.bad_answer_error(&error))?;
         let mut out = stdout();
         match looks {
-            Looks::Json => writeln!(out, "{}", found.body)?,
-            Looks::Text(_) => {
+            OutputStyle::Json => writeln!(out, "{}", found.body)?,
+            OutputStyle::Text(_) => {
                 let mut parameters = parameters.clone();
-                parameters.extend(looks.parameters());
-                if let Reply::Found(answer) = client.ask(&path(&known.id), &parameters)? {
+                parameters.extend(looks.to_parameters());
+                if let QueryReply::Found(answer) =
+                    client.fetch_reply(&path(&known.id), &parameters)?
+                {
                     writeln!(out, "{}", answer.body)?;
                 }
             }
@@ -116,65 +121,69 @@ impl Incident {
         if self.tree {
             for root in known.trees.iter().take(TREES_MOST) {
                 let mut parameters = parameters.clone();
-                parameters.extend(looks.parameters());
-                let path = format!("/v1/trees/{}", in_path(root));
-                if let Reply::Found(answer) = client.ask(&path, &parameters)? {
+                parameters.extend(looks.to_parameters());
+                let path = format!("/v1/trees/{}", encode_segment(root));
+                if let QueryReply::Found(answer) = client.fetch_reply(&path, &parameters)? {
                     self.write_tree(&mut out, &answer.body)?;
                 }
             }
-            self.tell_more_trees(known.trees.len());
+            self.print_more_trees(known.trees.len());
         }
         out.flush()?;
         if !self.follow {
-            return Ok(Exit::Done);
+            return Ok(CommandExit::Done);
         }
-        let followed = Followed {
+        let followed = WatchTarget {
             server: client.server(),
             path: format!("{}/watch", path(&known.id)),
             tenant,
             after: Position(known.changed),
         };
-        follow::follow(&followed, looks, &mut out)
+        follow::follow_watch(&followed, looks, &mut out)
     }
 
-    fn ask_store(&self, mut store: Store, looks: Looks) -> Result<Exit, CliError> {
+    fn ask_store(
+        &self,
+        mut store: OfflineStore,
+        looks: OutputStyle,
+    ) -> Result<CommandExit, CliError> {
         let tenant = self.whose.tenant();
-        let grown = store.grow(&tenant, None)?;
-        let incident = match grown.incident(&self.id) {
+        let grown = store.rebuild_trees(&tenant, None)?;
+        let incident = match grown.find_incident(&self.id) {
             Ok(incident) => incident,
-            Err(missing) => return Ok(self.miss(&missing)),
+            Err(missing) => return Ok(self.report_missing(&missing)),
         };
         let mut out = stdout();
         match looks {
-            Looks::Json => {
+            OutputStyle::Json => {
                 let json = serde_json::to_string(&incident).map_err(std::io::Error::from)?;
                 writeln!(out, "{json}")?;
             }
-            Looks::Text(style) => {
+            OutputStyle::Text(style) => {
                 writeln!(out, "{}", incident_to_text(&incident, style).trim_end())?
             }
         }
         if self.tree {
             for root in incident.trees.iter().take(TREES_MOST) {
-                let Ok(whole) = grown.tree(root) else {
+                let Ok(whole) = grown.find_tree(root) else {
                     continue;
                 };
-                let mut query = TreeQuery::whole(&**root);
+                let mut query = TreeQuery::whole_tree(&**root);
                 query.fold = !self.json;
-                let Ok(mut view) = query::page(&whole, &query)? else {
+                let Ok(mut view) = query::select_page(&whole, &query)? else {
                     continue;
                 };
-                store.describe(&tenant, &mut view)?;
+                store.describe_events(&tenant, &mut view)?;
                 let body = match looks {
-                    Looks::Json => export(&view, Format::Json),
-                    Looks::Text(style) => to_text(&view, style),
+                    OutputStyle::Json => export_tree(&view, TreeFormat::Json),
+                    OutputStyle::Text(style) => tree_to_text(&view, style),
                 };
                 self.write_tree(&mut out, body.trim_end())?;
             }
-            self.tell_more_trees(incident.trees.len());
+            self.print_more_trees(incident.trees.len());
         }
         out.flush()?;
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 
     fn write_tree(&self, out: &mut impl Write, body: &str) -> Result<(), CliError> {
@@ -184,20 +193,20 @@ impl Incident {
         Ok(writeln!(out, "{body}")?)
     }
 
-    fn tell_more_trees(&self, trees: usize) {
+    fn print_more_trees(&self, trees: usize) {
         if trees > TREES_MOST {
             let more = trees - TREES_MOST;
-            say(&format!(
+            print_notice(&format!(
                 "and {more} trees more; larum tree shows them one by one"
             ));
         }
     }
 
-    fn miss(&self, _missing: &Missing) -> Exit {
-        let id = plain(&self.id);
-        say(&format!(
+    fn report_missing(&self, _missing: &MissingTarget) -> CommandExit {
+        let id = escape_controls(&self.id);
+        print_notice(&format!(
             "no incident has {id} in it; `larum incidents` lists them, and --tenant names another one than the default"
         ));
-        Exit::Problems
+        CommandExit::Problems
     }
 }

@@ -8,9 +8,12 @@ use larum_tree::{IncidentQuery, incidents_to_text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::error::{CliError, Exit};
-use crate::query::{Client, Entities, Looks, Parameter, Place, Reply, Store, Whose};
-use crate::terminal::{counted, say, stdout};
+use crate::error::{CliError, CommandExit};
+use crate::query::{
+    BackendArgs, EngineClient, EntityArgs, OfflineStore, OutputStyle, QueryParameter, QueryReply,
+    TenantArg,
+};
+use crate::terminal::{count_noun, print_notice, stdout};
 
 /// Find incidents: alerts that belong together, those changed last first
 #[derive(Debug, Args)]
@@ -23,7 +26,7 @@ Examples:
   larum incidents --user eve --host web-1
   larum incidents --rule auth.repeated_failed_logins --json | jq .id
   larum incidents --store larum-data --limit 10")]
-pub struct Incidents {
+pub struct IncidentsCommand {
     /// With an alert of this severity or worse: info, low, medium, high, critical
     #[arg(long, value_name = "LEVEL")]
     severity: Option<Severity>,
@@ -31,7 +34,7 @@ pub struct Incidents {
     #[arg(long, value_parser = |text: &str| RuleId::new(text))]
     rule: Option<RuleId>,
     #[command(flatten)]
-    entities: Entities,
+    entities: EntityArgs,
     /// With something not before this time, such as 2026-11-20T12:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
@@ -39,11 +42,11 @@ pub struct Incidents {
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
     #[command(flatten)]
-    place: Place,
+    place: BackendArgs,
     #[command(flatten)]
-    whose: Whose,
+    whose: TenantArg,
     /// Most to show
-    #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT, value_parser = most)]
+    #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT, value_parser = parse_limit)]
     limit: usize,
     /// How many to leave out first
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -53,7 +56,7 @@ pub struct Incidents {
     json: bool,
 }
 
-fn most(text: &str) -> Result<usize, String> {
+fn parse_limit(text: &str) -> Result<usize, String> {
     let most = limits::PAGE_MOST;
     let number = text.parse().ok();
     number
@@ -63,27 +66,28 @@ fn most(text: &str) -> Result<usize, String> {
 
 /// Incidents as the door lists them.
 #[derive(Deserialize)]
-struct Listed {
+struct IncidentListAnswer {
     items: Vec<Box<RawValue>>,
     total: u64,
 }
 
-impl Incidents {
+impl IncidentsCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let looks = Looks::new(self.json);
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let looks = OutputStyle::new(self.json);
         let total = match &self.place.store {
             None => self.ask_server(looks)?,
             Some(folder) => {
-                let grown = Store::open(folder)?.grow(&self.whose.tenant(), None)?;
-                let (found, total) = grown.incidents(&self.query());
+                let grown =
+                    OfflineStore::open(folder)?.rebuild_trees(&self.whose.tenant(), None)?;
+                let (found, total) = grown.find_incidents(&self.to_query());
                 let mut out = stdout();
                 match looks {
-                    _ if found.is_empty() => say("nothing found"),
-                    Looks::Text(style) => {
+                    _ if found.is_empty() => print_notice("nothing found"),
+                    OutputStyle::Text(style) => {
                         write!(out, "{}", incidents_to_text(&found, total, style))?;
                     }
-                    Looks::Json => {
+                    OutputStyle::Json => {
                         for incident in &found {
                             let json = serde_json::to_string(incident);
                             writeln!(out, "{}", json.map_err(std::io::Error::from)?)?;
@@ -96,46 +100,46 @@ impl Incidents {
         };
         let shown = self.offset.saturating_add(self.limit) as u64;
         if self.json && shown < total {
-            let more = counted(total - shown, "incident");
-            say(&format!("and {more} more; --limit and --offset show them"));
+            let more = count_noun(total - shown, "incident");
+            print_notice(&format!("and {more} more; --limit and --offset show them"));
         }
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 
-    fn query(&self) -> IncidentQuery {
+    fn to_query(&self) -> IncidentQuery {
         IncidentQuery {
             severity: self.severity,
             from: self.from,
             to: self.to,
-            entities: self.entities.all(),
+            entities: self.entities.entity_pairs(),
             rule: self.rule.as_ref().map(|rule| rule.as_str().to_owned()),
             limit: self.limit,
             offset: self.offset,
         }
     }
 
-    fn ask_server(&self, looks: Looks) -> Result<u64, CliError> {
-        let client = Client::new(&self.place.server)?;
-        let mut parameters = self.parameters();
-        parameters.extend(looks.parameters());
-        let answer = match client.ask("/v1/incidents", &parameters)? {
-            Reply::Found(answer) => answer,
-            Reply::Missing(_) => Default::default(),
+    fn ask_server(&self, looks: OutputStyle) -> Result<u64, CliError> {
+        let client = EngineClient::new(&self.place.server)?;
+        let mut parameters = self.to_parameters();
+        parameters.extend(looks.to_parameters());
+        let answer = match client.fetch_reply("/v1/incidents", &parameters)? {
+            QueryReply::Found(answer) => answer,
+            QueryReply::Missing(_) => Default::default(),
         };
         let mut out = stdout();
         let total = match looks {
-            Looks::Text(_) => {
+            OutputStyle::Text(_) => {
                 let total = answer.total.unwrap_or_default();
                 if total == 0 {
-                    say("nothing found");
+                    print_notice("nothing found");
                 } else {
                     writeln!(out, "{}", answer.body)?;
                 }
                 total
             }
-            Looks::Json => {
-                let listed: Listed =
-                    serde_json::from_str(&answer.body).map_err(|error| client.no_sense(&error))?;
+            OutputStyle::Json => {
+                let listed: IncidentListAnswer = serde_json::from_str(&answer.body)
+                    .map_err(|error| client.bad_answer_error(&error))?;
                 for incident in &listed.items {
                     writeln!(out, "{incident}")?;
                 }
@@ -146,7 +150,7 @@ impl Incidents {
         Ok(total)
     }
 
-    fn parameters(&self) -> Vec<Parameter> {
+    fn to_parameters(&self) -> Vec<QueryParameter> {
         let IncidentQuery {
             severity,
             from,
@@ -155,7 +159,7 @@ impl Incidents {
             rule,
             limit,
             offset,
-        } = self.query();
+        } = self.to_query();
         let given = [
             ("minSeverity", severity.map(|it| it.to_string())),
             ("from", from.map(|it| it.to_string())),

@@ -7,11 +7,16 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use larum_event::decode::Decoder;
-use larum_event::{Channel, EventId, Fill, Reason, Rejection, SeverityPolicy, TenantId, Timestamp};
-use larum_file::{BadRecord, EventReader, FileError, FileRecord, Input, InputForm, Merge, Tally};
+use larum_event::{
+    Channel, EventDefaults, EventId, Rejection, RejectionReason, SeverityPolicy, TenantId,
+    Timestamp,
+};
+use larum_file::{
+    BadRecord, EventMerge, EventReader, FileError, FileInput, FileRecord, InputForm, RecordTally,
+};
 
-use crate::error::{CliError, with_causes};
-use crate::terminal::{counted, say};
+use crate::error::{CliError, format_causes};
+use crate::terminal::{count_noun, print_notice};
 
 /// Bad records that are told one by one; the others are counted.
 const BAD_SHOWN: u64 = 20;
@@ -21,13 +26,13 @@ const BAR_BYTES: u64 = 8 * 1024 * 1024;
 const STDIN: &str = "-";
 
 /// Opened inputs, and how far they are read.
-pub struct Inputs {
-    opened: Vec<Input>,
+pub struct InputFiles {
+    opened: Vec<FileInput>,
     /// Shows itself on terminals only.
     pub bar: ProgressBar,
 }
 
-impl Inputs {
+impl InputFiles {
     /// Opens every input before any is read, so that a name misspelt is told at once.
     pub fn open(names: &[String]) -> Result<Self, CliError> {
         if names.iter().filter(|name| *name == STDIN).count() > 1 {
@@ -46,35 +51,35 @@ impl Inputs {
             };
             files.push((name, file));
         }
-        let bar = bar(bytes);
+        let bar = progress_bar(bytes);
         let opened = files
             .into_iter()
             .map(|(name, file)| match file {
-                Some(file) => Input::of(name, bar.wrap_read(file)),
-                None => Input::open(STDIN),
+                Some(file) => FileInput::from_reader(name, bar.wrap_read(file)),
+                None => FileInput::open(STDIN),
             })
             .collect::<Result<Vec<_>, _>>()
-            .map_err(unreadable)?;
+            .map_err(read_error)?;
         Ok(Self { opened, bar })
     }
 
     /// Reads every record and hands it to `take`, in the order of time. Bad records are told and
     /// counted here.
-    pub fn read(
+    pub fn read_events(
         self,
         decoder: Option<&Decoder>,
         severities: &SeverityPolicy,
         mut take: impl FnMut(FileRecord) -> Result<(), CliError>,
-    ) -> Result<Tally, CliError> {
-        let mut told = Told::on(self.bar);
+    ) -> Result<RecordTally, CliError> {
+        let mut told = RecordCounter::new(self.bar);
         let opened = self.opened;
-        filled(severities, |fill| {
+        with_file_fill(severities, |fill| {
             let readers = opened.into_iter();
             let readers = readers.map(|input| EventReader::new(input, decoder, fill));
-            for record in Merge::new(readers) {
-                let mut record = record.map_err(unreadable)?;
+            for record in EventMerge::new(readers) {
+                let mut record = record.map_err(read_error)?;
                 require_time(&mut record);
-                told.count(&record.outcome, &record.file, record.line);
+                told.count_record(&record.outcome, &record.file, record.line);
                 take(record)?;
             }
             Ok::<(), CliError>(())
@@ -86,29 +91,29 @@ impl Inputs {
     pub fn read_records(
         self,
         mut take: impl FnMut(&RecordPlace<'_>, &str) -> Result<Result<(), Rejection>, CliError>,
-    ) -> Result<Tally, CliError> {
-        let mut told = Told::on(self.bar);
+    ) -> Result<RecordTally, CliError> {
+        let mut told = RecordCounter::new(self.bar);
         for input in self.opened {
             let file: Arc<str> = input.name().into();
-            let mut records = input.records(InputForm::Json);
+            let mut records = input.into_records(InputForm::Json);
             loop {
                 let record = match records.read_record() {
                     Ok(Some(record)) => record,
                     Ok(None) => break,
                     Err(source) => {
                         let (file, line) = (file.to_string(), records.lines_read());
-                        return Err(unreadable(FileError::Read { file, line, source }));
+                        return Err(read_error(FileError::Read { file, line, source }));
                     }
                 };
                 let place = RecordPlace {
                     file: &file,
                     line: record.line,
                 };
-                let outcome = match record.bytes.and_then(text) {
+                let outcome = match record.bytes.and_then(utf8_text) {
                     Ok(text) => take(&place, text)?,
                     Err(rejection) => Err(rejection),
                 };
-                told.count(&outcome, &file, place.line);
+                told.count_record(&outcome, &file, place.line);
             }
         }
         Ok(told.finish())
@@ -125,21 +130,21 @@ pub struct RecordPlace<'f> {
 }
 
 /// Counts records and tells those that are bad.
-struct Told {
-    tally: Tally,
+struct RecordCounter {
+    tally: RecordTally,
     bar: ProgressBar,
 }
 
-impl Told {
-    fn on(bar: ProgressBar) -> Self {
-        let tally = Tally::default();
+impl RecordCounter {
+    fn new(bar: ProgressBar) -> Self {
+        let tally = RecordTally::default();
         Self { tally, bar }
     }
 
-    fn count<T>(&mut self, outcome: &Result<T, Rejection>, file: &Arc<str>, line: u64) {
-        self.tally.count(outcome);
+    fn count_record<T>(&mut self, outcome: &Result<T, Rejection>, file: &Arc<str>, line: u64) {
+        self.tally.count_outcome(outcome);
         if let Err(rejection) = outcome
-            && self.tally.rejected() <= BAD_SHOWN
+            && self.tally.rejected_count() <= BAD_SHOWN
         {
             let bad = BadRecord {
                 file: Arc::clone(file),
@@ -147,34 +152,35 @@ impl Told {
                 rejection: rejection.clone(),
             };
             let bad = bad.to_string();
-            self.bar.suspend(|| say(&crate::terminal::plain(&bad)));
+            self.bar
+                .suspend(|| print_notice(&crate::terminal::escape_controls(&bad)));
         }
     }
 
-    fn finish(self) -> Tally {
+    fn finish(self) -> RecordTally {
         self.bar.finish_and_clear();
-        if self.tally.rejected() > BAD_SHOWN {
-            let more = self.tally.rejected() - BAD_SHOWN;
-            say(&format!("and {} more", counted(more, "bad record")));
+        if self.tally.rejected_count() > BAD_SHOWN {
+            let more = self.tally.rejected_count() - BAD_SHOWN;
+            print_notice(&format!("and {} more", count_noun(more, "bad record")));
         }
         self.tally
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Rejection> {
+fn utf8_text(bytes: &[u8]) -> Result<&str, Rejection> {
     std::str::from_utf8(bytes).map_err(|error| {
         let detail = format!("byte {} is not part of a character", error.valid_up_to());
-        Rejection::new(Reason::InvalidUtf8, detail)
+        Rejection::new(RejectionReason::InvalidUtf8, detail)
     })
 }
 
 /// The records of `bytes`, in their order; `name` is what reports call them.
-pub fn records(name: &str, bytes: Vec<u8>) -> Result<Vec<FileRecord>, CliError> {
-    let input = Input::of(name, io::Cursor::new(bytes)).map_err(unreadable)?;
-    filled(&SeverityPolicy::default(), |fill| {
+pub fn read_all_records(name: &str, bytes: Vec<u8>) -> Result<Vec<FileRecord>, CliError> {
+    let input = FileInput::from_reader(name, io::Cursor::new(bytes)).map_err(read_error)?;
+    with_file_fill(&SeverityPolicy::default(), |fill| {
         EventReader::new(input, None, fill)
             .map(|record| {
-                let mut record = record.map_err(unreadable)?;
+                let mut record = record.map_err(read_error)?;
                 require_time(&mut record);
                 Ok(record)
             })
@@ -184,9 +190,9 @@ pub fn records(name: &str, bytes: Vec<u8>) -> Result<Vec<FileRecord>, CliError> 
 
 /// Reads with what events of files may leave out. A file does not tell when an event arrived, so nothing is
 /// filled in from a clock: the same file gives the same events whenever it is read.
-fn filled<T>(severities: &SeverityPolicy, read: impl FnOnce(&Fill<'_>) -> T) -> T {
+fn with_file_fill<T>(severities: &SeverityPolicy, read: impl FnOnce(&EventDefaults<'_>) -> T) -> T {
     let no_id = || EventId::new("none").expect("a word is an id");
-    read(&Fill {
+    read(&EventDefaults {
         arrived: Timestamp::MIN,
         new_id: &no_id,
         source: None,
@@ -201,7 +207,11 @@ fn require_time(record: &mut FileRecord) {
     let has_none = matches!(&record.outcome, Ok(event) if event.envelope().filled.time);
     if has_none {
         let detail = "an event of a file needs a time; only a server knows when an event arrived";
-        record.outcome = Err(Rejection::of_member(Reason::MissingMember, "time", detail));
+        record.outcome = Err(Rejection::for_member(
+            RejectionReason::MissingMember,
+            "time",
+            detail,
+        ));
     }
 }
 
@@ -220,13 +230,13 @@ fn open_file(path: &Path) -> Result<(File, u64), CliError> {
     })
 }
 
-fn unreadable(error: FileError) -> CliError {
+fn read_error(error: FileError) -> CliError {
     CliError::Read {
-        cause: with_causes(&error),
+        cause: format_causes(&error),
     }
 }
 
-fn bar(bytes: u64) -> ProgressBar {
+fn progress_bar(bytes: u64) -> ProgressBar {
     if bytes < BAR_BYTES {
         return ProgressBar::hidden();
     }

@@ -35,14 +35,14 @@ mod config;
 
 mod settings;
 
-mod running;
+mod lifecycle;
 
 mod query;
 mod replay;
 
 mod input;
 
-mod seen;
+mod duplicate_filter;
 
 mod rule_files;
 
@@ -58,7 +58,7 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, Parser, Subcommand};
 
-use error::{CliError, Exit};
+use error::{CliError, CommandExit};
 
 const ABOUT: &str = "Security event correlation: events go in, rules written in Rhai fire, \
 alerts come out and are events themselves, and trees tell what belongs together.";
@@ -98,20 +98,20 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Demo(demo::Demo),
-    Serve(serve::Serve),
-    Detect(detect::Detect),
-    Rules(rules::Rules),
-    Decode(decode::Decode),
-    Events(events::Events),
-    Alerts(alerts::Alerts),
-    Tree(tree::Tree),
-    Trees(trees::Trees),
-    Incidents(incidents::Incidents),
-    Incident(incident::Incident),
-    Windows(windows::Windows),
-    Replay(replay::Replay),
-    Config(config::Config),
+    Demo(demo::DemoCommand),
+    Serve(serve::ServeCommand),
+    Detect(detect::DetectCommand),
+    Rules(rules::RulesCommand),
+    Decode(decode::DecodeCommand),
+    Events(events::EventsCommand),
+    Alerts(alerts::AlertsCommand),
+    Tree(tree::TreeCommand),
+    Trees(trees::TreesCommand),
+    Incidents(incidents::IncidentsCommand),
+    Incident(incident::IncidentCommand),
+    Windows(windows::WindowsCommand),
+    Replay(replay::ReplayCommand),
+    Config(config::ConfigCommand),
 }
 
 /// Runs the command line of this process.
@@ -121,9 +121,9 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version come this way too, and are no mistakes.
             let exit = if error.use_stderr() {
-                Exit::Usage
+                CommandExit::Usage
             } else {
-                Exit::Done
+                CommandExit::Done
             };
             let _ = error.print();
             return exit.into();
@@ -135,16 +135,16 @@ pub fn main() -> ExitCode {
         ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
         ColorChoice::Auto => {}
     }
-    match run(cli.verb) {
+    match run_verb(cli.verb) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            report(&error);
-            error.exit().into()
+            report_error(&error);
+            error.to_exit().into()
         }
     }
 }
 
-fn run(verb: Verb) -> Result<Exit, CliError> {
+fn run_verb(verb: Verb) -> Result<CommandExit, CliError> {
     match verb {
         Verb::Demo(demo) => demo.run(),
         Verb::Serve(serve) => serve.run(),
@@ -164,12 +164,12 @@ fn run(verb: Verb) -> Result<Exit, CliError> {
 }
 
 /// Says what ended the command, with everything that led to it.
-fn report(error: &CliError) {
+fn report_error(error: &CliError) {
     if !error.is_quiet() {
-        let text = error::with_causes(error);
-        terminal::say(&format!(
+        let text = error::format_causes(error);
+        terminal::print_notice(&format!(
             "{}: {text}",
-            terminal::styled(terminal::BAD, "error")
+            terminal::style_text(terminal::BAD, "error")
         ));
     }
 }

@@ -3,12 +3,12 @@
 mod client;
 mod entities;
 mod filters;
-mod grown;
-mod looks;
+mod moment;
+mod offline_trees;
+mod output_style;
 mod reply;
 mod store;
 mod tenant;
-mod when;
 
 use std::path::PathBuf;
 
@@ -18,19 +18,19 @@ use serde_json::Value;
 
 use crate::error::CliError;
 
-pub use client::{Client, in_path};
-pub use entities::Entities;
-pub use filters::{Filters, Wanted};
-pub use grown::{Grown, page};
-pub use looks::{Looks, Parameter, style_parameters, text};
-pub use reply::{Answer, Missing, Reply, What};
-pub use store::Store;
-pub use tenant::Whose;
-pub use when::When;
+pub use client::{EngineClient, encode_segment};
+pub use entities::EntityArgs;
+pub use filters::{FilterArgs, SearchRequest};
+pub use moment::MomentArg;
+pub use offline_trees::{OfflineTrees, select_page};
+pub use output_style::{OutputStyle, QueryParameter, style_parameters, terminal_style};
+pub use reply::{MissingKind, MissingTarget, QueryAnswer, QueryReply};
+pub use store::OfflineStore;
+pub use tenant::TenantArg;
 
 /// Where to look
 #[derive(Debug, Args)]
-pub struct Place {
+pub struct BackendArgs {
     /// The running engine
     #[arg(
         long,
@@ -47,7 +47,7 @@ pub struct Place {
 
 /// How much to show.
 #[derive(Debug, Args)]
-pub struct Extent {
+pub struct PageArgs {
     /// Most to show
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT as u64)]
     limit: u64,
@@ -56,15 +56,15 @@ pub struct Extent {
     all: bool,
 }
 
-impl Extent {
+impl PageArgs {
     /// Most to show.
-    pub fn most(&self) -> u64 {
+    pub fn row_limit(&self) -> u64 {
         if self.all { u64::MAX } else { self.limit }
     }
 }
 
 /// One stored event or alert: its canonical text, and the same for reading.
-pub struct Found {
+pub struct FoundEvent {
     /// The line of canonical JSON.
     pub json: String,
     /// The same, parsed.
@@ -72,33 +72,33 @@ pub struct Found {
 }
 
 /// One page.
-pub struct Page {
+pub struct FoundPage {
     /// What was found.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundEvent>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<String>,
 }
 
 /// What answers questions.
-enum Source {
-    Server(Client),
-    Store(Box<Store>),
+enum QueryBackend {
+    Server(EngineClient),
+    Store(Box<OfflineStore>),
 }
 
 /// Asks page after page.
-pub struct Search {
-    source: Source,
-    wanted: Wanted,
+pub struct PagedSearch {
+    source: QueryBackend,
+    wanted: SearchRequest,
     cursor: Option<String>,
     ended: bool,
 }
 
-impl Search {
+impl PagedSearch {
     /// Begins a search.
-    pub fn begin(place: &Place, wanted: Wanted) -> Result<Self, CliError> {
+    pub fn begin(place: &BackendArgs, wanted: SearchRequest) -> Result<Self, CliError> {
         let source = match &place.store {
-            Some(folder) => Source::Store(Box::new(Store::open(folder)?)),
-            None => Source::Server(Client::new(&place.server)?),
+            Some(folder) => QueryBackend::Store(Box::new(OfflineStore::open(folder)?)),
+            None => QueryBackend::Server(EngineClient::new(&place.server)?),
         };
         Ok(Self {
             source,
@@ -109,7 +109,7 @@ impl Search {
     }
 
     /// At most `most` of what comes next; nothing at the end. May be short, or empty, before it.
-    pub fn next_page(&mut self, most: u64) -> Result<Option<Vec<Found>>, CliError> {
+    pub fn next_page(&mut self, most: u64) -> Result<Option<Vec<FoundEvent>>, CliError> {
         if self.ended || most == 0 {
             return Ok(None);
         }
@@ -118,8 +118,8 @@ impl Search {
             .min(limits::PAGE_MOST);
         let cursor = self.cursor.as_deref();
         let page = match &mut self.source {
-            Source::Server(client) => client.page(&self.wanted, limit, cursor)?,
-            Source::Store(store) => store.page(&self.wanted, limit, cursor)?,
+            QueryBackend::Server(client) => client.fetch_page(&self.wanted, limit, cursor)?,
+            QueryBackend::Store(store) => store.read_page(&self.wanted, limit, cursor)?,
         };
         self.ended = page.next.is_none();
         self.cursor = page.next;

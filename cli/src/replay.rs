@@ -12,12 +12,12 @@ use larum_event::{Alert, Timestamp, limits};
 use serde_json::{Value, json};
 
 use crate::detect::key_text;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandExit};
 use crate::rules;
-use crate::table::{self, Cell};
-use crate::terminal::{BAD, DIM, GOOD, counted, grouped, say, stdout};
+use crate::table::{self, TableCell};
+use crate::terminal::{BAD, DIM, GOOD, count_noun, group_digits, print_notice, stdout};
 
-use run::{Replayed, Standing};
+use run::{LatestAlert, ReplayResult};
 
 mod run;
 
@@ -35,7 +35,7 @@ Examples:
   larum replay --store larum-data
   larum replay --store larum-data --rules new-rules --from 2026-11-20T00:00:00Z --to 2026-11-21T00:00:00Z
   larum replay --store larum-data --rules new-rules --json | jq 'select(.change == \"removed\")'")]
-pub struct Replay {
+pub struct ReplayCommand {
     /// The folder of the store
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
@@ -49,15 +49,15 @@ pub struct Replay {
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
     /// What the alerts are compared with
-    #[arg(long, value_enum, default_value_t = Against::Recorded)]
-    against: Against,
+    #[arg(long, value_enum, default_value_t = ReplayBaseline::Recorded)]
+    against: ReplayBaseline,
     /// Write NDJSON: one object for each difference
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Against {
+enum ReplayBaseline {
     /// With the alerts in the log
     Recorded,
     /// With nothing: all alerts are told as added
@@ -66,86 +66,91 @@ enum Against {
 
 /// One alert that differs.
 #[derive(Debug, PartialEq)]
-enum Difference<'a> {
-    Added(&'a Standing),
-    Removed(&'a Standing),
+enum AlertDifference<'a> {
+    Added(&'a LatestAlert),
+    Removed(&'a LatestAlert),
     Changed {
-        recorded: &'a Standing,
-        replayed: &'a Standing,
+        recorded: &'a LatestAlert,
+        replayed: &'a LatestAlert,
     },
 }
 
 /// What makes two alerts the same: tenant, time, rule, key and trigger.
-type Identity<'a> = (&'a str, Timestamp, &'a str, String, &'a str);
+type AlertIdentity<'a> = (&'a str, Timestamp, &'a str, String, &'a str);
 
-impl Replay {
+impl ReplayCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
+    pub fn run(self) -> Result<CommandExit, CliError> {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from > to
         {
             let message = format!("--from {from} is later than --to {to}");
             return Err(CliError::Usage(message));
         }
-        let rules = self.rules.as_deref().map(rules::load).transpose()?;
+        let rules = self.rules.as_deref().map(rules::load_rules).transpose()?;
         let is_same = rules.is_none();
-        let Replayed {
+        let ReplayResult {
             mut recorded,
             mut replayed,
             events,
-        } = run::run(&self.store, rules)?;
-        if self.against == Against::Nothing {
+        } = run::replay_store(&self.store, rules)?;
+        if self.against == ReplayBaseline::Nothing {
             recorded.clear();
         }
         for alerts in [&mut recorded, &mut replayed] {
-            alerts.retain(|_, alert| self.is_asked_for(alert.time));
+            alerts.retain(|_, alert| self.is_in_range(alert.time));
         }
-        let (found, same) = differences(&recorded, &replayed);
+        let (found, same) = compare_alerts(&recorded, &replayed);
         let mut out = stdout();
         if self.json {
             for difference in &found {
                 writeln!(out, "{}", difference.to_json())?;
             }
         } else if !found.is_empty() {
-            let rows: Vec<Vec<Cell>> = found.iter().map(Difference::row).collect();
+            let rows: Vec<Vec<TableCell>> = found.iter().map(AlertDifference::to_row).collect();
             let heading = ["change", "time", "rule", "key", "count", "trigger"];
-            table::write(&mut out, &heading, &rows)?;
+            table::write_table(&mut out, &heading, &rows)?;
         }
         out.flush()?;
-        tell(&found, same, events);
-        let differs = is_same && self.against == Against::Recorded && !found.is_empty();
-        Ok(if differs { Exit::Problems } else { Exit::Done })
+        print_totals(&found, same, events);
+        let differs = is_same && self.against == ReplayBaseline::Recorded && !found.is_empty();
+        Ok(if differs {
+            CommandExit::Problems
+        } else {
+            CommandExit::Done
+        })
     }
 
-    fn is_asked_for(&self, time: Timestamp) -> bool {
+    fn is_in_range(&self, time: Timestamp) -> bool {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)
     }
 }
 
-fn tell(found: &[Difference<'_>], same: u64, events: u64) {
-    let count = |is: fn(&Difference<'_>) -> bool| found.iter().filter(|one| is(one)).count() as u64;
-    let added = count(|one| matches!(one, Difference::Added(_)));
-    let removed = count(|one| matches!(one, Difference::Removed(_)));
-    let changed = count(|one| matches!(one, Difference::Changed { .. }));
-    say(&format!(
+fn print_totals(found: &[AlertDifference<'_>], same: u64, events: u64) {
+    let count =
+        |is: fn(&AlertDifference<'_>) -> bool| found.iter().filter(|one| is(one)).count() as u64;
+    let added = count(|one| matches!(one, AlertDifference::Added(_)));
+    let removed = count(|one| matches!(one, AlertDifference::Removed(_)));
+    let changed = count(|one| matches!(one, AlertDifference::Changed { .. }));
+    print_notice(&format!(
         "{} run again: {} the same, {} added, {} removed, {} changed",
-        counted(events, "event"),
-        counted(same, "alert"),
-        grouped(added),
-        grouped(removed),
-        grouped(changed)
+        count_noun(events, "event"),
+        count_noun(same, "alert"),
+        group_digits(added),
+        group_digits(removed),
+        group_digits(changed)
     ));
 }
 
 /// The differences, by tenant, time and rule, and how many alerts are the same.
-fn differences<'a>(
-    recorded: &'a BTreeMap<String, Standing>,
-    replayed: &'a BTreeMap<String, Standing>,
-) -> (Vec<Difference<'a>>, u64) {
-    let by_identity = |alerts: &'a BTreeMap<String, Standing>| -> BTreeMap<_, &'a Standing> {
+fn compare_alerts<'a>(
+    recorded: &'a BTreeMap<String, LatestAlert>,
+    replayed: &'a BTreeMap<String, LatestAlert>,
+) -> (Vec<AlertDifference<'a>>, u64) {
+    let by_identity = |alerts: &'a BTreeMap<String, LatestAlert>| -> BTreeMap<_, &'a LatestAlert> {
         let all = alerts;
-        let alerts = alerts.values().filter(|alert| alert.stands());
-        let identified = alerts.map(|alert| (identity(alert, all), alert));
+        let alerts = alerts.values().filter(|alert| alert.is_valid());
+        let identified = alerts.map(|alert| (alert_identity(alert, all), alert));
         identified.collect()
     };
     let (recorded, mut replayed) = (by_identity(recorded), by_identity(replayed));
@@ -153,9 +158,9 @@ fn differences<'a>(
     let mut same = 0;
     for (identity, recorded) in recorded {
         let difference = match replayed.remove(&identity) {
-            None => Difference::Removed(recorded),
-            Some(replayed) if says(&recorded.alert) != says(&replayed.alert) => {
-                Difference::Changed { recorded, replayed }
+            None => AlertDifference::Removed(recorded),
+            Some(replayed) if alert_measure(&recorded.alert) != alert_measure(&replayed.alert) => {
+                AlertDifference::Changed { recorded, replayed }
             }
             Some(_) => {
                 same += 1;
@@ -165,14 +170,17 @@ fn differences<'a>(
         found.push((identity, difference));
     }
     let added = replayed.into_iter();
-    found.extend(added.map(|(identity, alert)| (identity, Difference::Added(alert))));
+    found.extend(added.map(|(identity, alert)| (identity, AlertDifference::Added(alert))));
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     let found = found.into_iter().map(|(_, difference)| difference);
     (found.collect(), same)
 }
 
-fn identity<'a>(standing: &'a Standing, all: &'a BTreeMap<String, Standing>) -> Identity<'a> {
-    let Standing {
+fn alert_identity<'a>(
+    standing: &'a LatestAlert,
+    all: &'a BTreeMap<String, LatestAlert>,
+) -> AlertIdentity<'a> {
+    let LatestAlert {
         alert,
         tenant,
         time,
@@ -183,11 +191,11 @@ fn identity<'a>(standing: &'a Standing, all: &'a BTreeMap<String, Standing>) -> 
 }
 
 /// The event that set it off, through all alerts between: their ids change with the rules that raise them.
-fn first_cause<'a>(alert: &'a Alert, all: &'a BTreeMap<String, Standing>) -> &'a str {
-    let mut cause = trigger(alert);
+fn first_cause<'a>(alert: &'a Alert, all: &'a BTreeMap<String, LatestAlert>) -> &'a str {
+    let mut cause = trigger_id(alert);
     for _ in 0..limits::DERIVED_DEPTH {
         match all.get(cause) {
-            Some(between) => cause = trigger(&between.alert),
+            Some(between) => cause = trigger_id(&between.alert),
             None => break,
         }
     }
@@ -195,7 +203,7 @@ fn first_cause<'a>(alert: &'a Alert, all: &'a BTreeMap<String, Standing>) -> &'a
 }
 
 /// The id of what set it off; of an alert that is its own, whichever revision was final.
-fn trigger(alert: &Alert) -> &str {
+fn trigger_id(alert: &Alert) -> &str {
     let id = alert.trigger.id.as_str();
     match id.split_once('.') {
         Some((alert, revision)) if alert.len() == 32 && revision.parse::<u32>().is_ok() => alert,
@@ -203,11 +211,11 @@ fn trigger(alert: &Alert) -> &str {
     }
 }
 
-fn says(alert: &Alert) -> (u64, &Option<Value>) {
+fn alert_measure(alert: &Alert) -> (u64, &Option<Value>) {
     (alert.count, &alert.value)
 }
 
-impl Difference<'_> {
+impl AlertDifference<'_> {
     fn name(&self) -> &'static str {
         match self {
             Self::Added(_) => "added",
@@ -217,7 +225,7 @@ impl Difference<'_> {
     }
 
     /// The alert as it is now, or was.
-    fn alert(&self) -> &Standing {
+    fn alert(&self) -> &LatestAlert {
         match self {
             Self::Added(alert) | Self::Removed(alert) => alert,
             Self::Changed { replayed, .. } => replayed,
@@ -225,7 +233,7 @@ impl Difference<'_> {
     }
 
     fn to_json(&self) -> Value {
-        let Standing {
+        let LatestAlert {
             alert,
             tenant,
             time,
@@ -239,32 +247,36 @@ impl Difference<'_> {
         line
     }
 
-    fn row(&self) -> Vec<Cell> {
+    fn to_row(&self) -> Vec<TableCell> {
         let style = match self {
             Self::Added(_) => GOOD,
             Self::Removed(_) => BAD,
             Self::Changed { .. } => DIM,
         };
-        let Standing { alert, time, .. } = self.alert();
+        let LatestAlert { alert, time, .. } = self.alert();
         let count = match self {
-            Self::Added(_) | Self::Removed(_) => measured(alert),
+            Self::Added(_) | Self::Removed(_) => measure_text(alert),
             Self::Changed { recorded, .. } => {
-                format!("{} → {}", measured(&recorded.alert), measured(alert))
+                format!(
+                    "{} → {}",
+                    measure_text(&recorded.alert),
+                    measure_text(alert)
+                )
             }
         };
         vec![
-            Cell::styled(self.name(), style),
-            Cell::new(time.to_string()),
-            Cell::new(alert.rule.as_str()),
-            Cell::new(key_text(&alert.key)),
-            Cell::new(count),
-            Cell::styled(trigger(alert), DIM),
+            TableCell::with_style(self.name(), style),
+            TableCell::new(time.to_string()),
+            TableCell::new(alert.rule.as_str()),
+            TableCell::new(key_text(&alert.key)),
+            TableCell::new(count),
+            TableCell::with_style(trigger_id(alert), DIM),
         ]
     }
 }
 
 /// `5`, or `7 (12.5)` where something else is measured.
-fn measured(alert: &Alert) -> String {
+fn measure_text(alert: &Alert) -> String {
     match &alert.value {
         None => alert.count.to_string(),
         Some(value) => format!("{} ({value})", alert.count),

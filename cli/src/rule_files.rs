@@ -78,8 +78,8 @@ pub enum RuleFilesError {
 }
 
 /// What loads the rules of this program.
-pub fn loader() -> RuleLoader {
-    RuleLoader::default().with(SigmaFrontEnd)
+pub fn rule_loader() -> RuleLoader {
+    RuleLoader::default().with_front_end(SigmaFrontEnd)
 }
 
 /// Whether a file of a set holds rules; TOML only says something about those beside it, and files of links
@@ -93,8 +93,8 @@ fn is_toml(path: &str) -> bool {
 }
 
 /// Reads every file of a rule set in `folder` and below, sorted by path.
-pub fn read(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
-    let found = found(folder)?.into_iter();
+pub fn read_files(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
+    let found = find_files(folder)?.into_iter();
     found
         .map(|(name, path)| {
             Ok(RuleFile {
@@ -116,12 +116,12 @@ pub struct FileStamp {
     changed: [(i64, i64); 2],
 }
 
-/// The stamps of the files that [`read`] would read.
-pub fn stamps(folder: &Path) -> Result<Vec<FileStamp>, RuleFilesError> {
-    let found = found(folder)?.into_iter();
+/// The stamps of the files that [`read_files`] would read.
+pub fn read_stamps(folder: &Path) -> Result<Vec<FileStamp>, RuleFilesError> {
+    let found = find_files(folder)?.into_iter();
     found
         .map(|(name, path)| {
-            let known = fs::metadata(&path).map_err(|source| unreadable(&path, source))?;
+            let known = fs::metadata(&path).map_err(|source| unreadable_error(&path, source))?;
             Ok(FileStamp {
                 path: name,
                 length: known.len(),
@@ -136,15 +136,15 @@ pub fn stamps(folder: &Path) -> Result<Vec<FileStamp>, RuleFilesError> {
 }
 
 /// The files of a rule set, by name and path, sorted.
-fn found(folder: &Path) -> Result<Vec<(String, PathBuf)>, RuleFilesError> {
-    let kind = fs::metadata(folder).map_err(|source| unreadable(folder, source))?;
+fn find_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, RuleFilesError> {
+    let kind = fs::metadata(folder).map_err(|source| unreadable_error(folder, source))?;
     if !kind.is_dir() {
         return Err(RuleFilesError::NotAFolder {
             path: folder.to_owned(),
         });
     }
     let mut found = Vec::new();
-    collect(folder, "", 0, &loader(), &mut found)?;
+    collect_files(folder, "", 0, &rule_loader(), &mut found)?;
     if found.iter().all(|(name, _)| is_toml(name)) {
         return Err(RuleFilesError::Empty {
             path: folder.to_owned(),
@@ -159,7 +159,7 @@ fn found(folder: &Path) -> Result<Vec<(String, PathBuf)>, RuleFilesError> {
     Ok(found)
 }
 
-fn collect(
+fn collect_files(
     folder: &Path,
     prefix: &str,
     depth: usize,
@@ -171,8 +171,8 @@ fn collect(
             path: folder.to_owned(),
         });
     }
-    for entry in fs::read_dir(folder).map_err(|source| unreadable(folder, source))? {
-        let entry = entry.map_err(|source| unreadable(folder, source))?;
+    for entry in fs::read_dir(folder).map_err(|source| unreadable_error(folder, source))? {
+        let entry = entry.map_err(|source| unreadable_error(folder, source))?;
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         // Editors and version control leave hidden files that are no rules.
@@ -180,17 +180,17 @@ fn collect(
             continue;
         }
         let below = format!("{prefix}{name}");
-        let is_read = loader.reads(&below);
+        let is_read = loader.reads_file(&below);
         // Follows links, so that a folder can be put together of shared ones.
         let kind = match fs::metadata(&path) {
             Ok(kind) => kind,
             // A link that leads nowhere, under a name that is none of ours.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_read => continue,
-            Err(source) => return Err(unreadable(&path, source)),
+            Err(source) => return Err(unreadable_error(&path, source)),
         };
         if kind.is_dir() {
             if name != CASES {
-                collect(&path, &format!("{below}/"), depth + 1, loader, found)?;
+                collect_files(&path, &format!("{below}/"), depth + 1, loader, found)?;
             }
         } else if is_read {
             if !kind.is_file() {
@@ -203,12 +203,12 @@ fn collect(
 }
 
 fn read_text(path: &Path) -> Result<String, RuleFilesError> {
-    let file = fs::File::open(path).map_err(|source| unreadable(path, source))?;
+    let file = fs::File::open(path).map_err(|source| unreadable_error(path, source))?;
     let mut bytes = Vec::new();
     // One byte more than allowed tells a file of the limit from a longer one.
     file.take(limits::RULE_FILE_BYTES as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|source| unreadable(path, source))?;
+        .map_err(|source| unreadable_error(path, source))?;
     if bytes.len() > limits::RULE_FILE_BYTES {
         return Err(RuleFilesError::TooLarge {
             path: path.to_owned(),
@@ -220,7 +220,7 @@ fn read_text(path: &Path) -> Result<String, RuleFilesError> {
     })
 }
 
-fn unreadable(path: &Path, source: io::Error) -> RuleFilesError {
+fn unreadable_error(path: &Path, source: io::Error) -> RuleFilesError {
     RuleFilesError::Unreadable {
         path: path.to_owned(),
         source,
@@ -251,7 +251,7 @@ mod tests {
             ("a/cases/decoy.yml", b"no rule"),
             (".hidden.rhai", b"no rule"),
         ]);
-        let files = read(folder.path()).unwrap();
+        let files = read_files(folder.path()).unwrap();
         let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(paths, ["a/s.yml", "a/z/rule.rhai", "b.rhai"]);
         assert_eq!(files[1].text, "z");
@@ -261,9 +261,9 @@ mod tests {
     fn links_that_lead_nowhere_matter_only_under_the_name_of_a_rule_file() {
         let folder = folder(&[("a.rhai", b"a")]);
         std::os::unix::fs::symlink("/nowhere", folder.path().join("notes")).unwrap();
-        assert_eq!(read(folder.path()).unwrap().len(), 1);
+        assert_eq!(read_files(folder.path()).unwrap().len(), 1);
         std::os::unix::fs::symlink("/nowhere", folder.path().join("b.yml")).unwrap();
-        let found = read(folder.path());
+        let found = read_files(folder.path());
         assert!(
             matches!(found, Err(RuleFilesError::Unreadable { .. })),
             "{found:?}"
@@ -275,7 +275,7 @@ mod tests {
         let folder = folder(&[("a.rhai", b"a")]);
         let socket = folder.path().join("b.yml");
         let _socket = std::os::unix::net::UnixListener::bind(socket).unwrap();
-        let found = read(folder.path());
+        let found = read_files(folder.path());
         assert!(
             matches!(found, Err(RuleFilesError::NotAFile { .. })),
             "{found:?}"
@@ -286,7 +286,7 @@ mod tests {
     fn a_folder_without_rules_is_an_error_and_not_an_empty_set() {
         let folder = folder(&[("readme.md", b"none"), ("fields.toml", b"")]);
         assert!(matches!(
-            read(folder.path()),
+            read_files(folder.path()),
             Err(RuleFilesError::Empty { .. })
         ));
     }
@@ -294,17 +294,17 @@ mod tests {
     #[test]
     fn a_rule_of_exactly_the_limit_is_read_and_one_byte_more_is_refused() {
         let text = vec![b' '; limits::RULE_FILE_BYTES];
-        assert!(read(folder(&[("a.rhai", &text)]).path()).is_ok());
+        assert!(read_files(folder(&[("a.rhai", &text)]).path()).is_ok());
         let text = vec![b' '; limits::RULE_FILE_BYTES + 1];
         assert!(matches!(
-            read(folder(&[("a.rhai", &text)]).path()),
+            read_files(folder(&[("a.rhai", &text)]).path()),
             Err(RuleFilesError::TooLarge { .. })
         ));
     }
 
     #[test]
     fn bytes_that_are_no_text_are_refused_with_their_place() {
-        let found = read(folder(&[("a.rhai", b"ok\xff")]).path());
+        let found = read_files(folder(&[("a.rhai", b"ok\xff")]).path());
         assert!(matches!(
             found,
             Err(RuleFilesError::NotUtf8 { offset: 2, .. })
@@ -315,11 +315,11 @@ mod tests {
     fn a_missing_folder_and_a_file_in_its_place_are_told_apart() {
         let folder = folder(&[("a.rhai", b"")]);
         assert!(matches!(
-            read(&folder.path().join("missing")),
+            read_files(&folder.path().join("missing")),
             Err(RuleFilesError::Unreadable { .. })
         ));
         assert!(matches!(
-            read(&folder.path().join("a.rhai")),
+            read_files(&folder.path().join("a.rhai")),
             Err(RuleFilesError::NotAFolder { .. })
         ));
     }

@@ -10,41 +10,41 @@ mod list;
 
 mod links;
 
-mod live;
+mod live_rules;
 
 mod new;
 
-mod reached;
+mod near_miss;
 
 mod test;
 
-mod why;
+mod condition_text;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use larum_engine::clock::Clock;
+use larum_engine::clock::RuntimeClock;
 use larum_event::RuleFile;
-use larum_rule::{Diagnostic, Level, Rule, RuleSet};
+use larum_rule::{Diagnostic, DiagnosticLevel, Rule, RuleSet};
 use serde_json::json;
 
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandExit};
 use crate::rule_files;
-use crate::terminal::{BAD, GOOD, counted, say, stdout, styled};
+use crate::terminal::{BAD, GOOD, count_noun, print_notice, stdout, style_text};
 
 /// Findings about a set that loads, told one by one to those who only run it.
 const FINDINGS_SHOWN: usize = 20;
 
 /// Write, test and understand rules
 #[derive(Debug, Args)]
-pub struct Rules {
+pub struct RulesCommand {
     #[command(subcommand)]
-    action: Action,
+    action: RulesAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum RulesAction {
     /// Load every rule of a folder and tell everything that is wrong with them
     #[command(after_help = "\
 Reads every **/*.rhai and **/*.yml below the folder. Exits with 0 when the set loads, with 1 when it does not; with --strict also when
@@ -65,9 +65,9 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    Test(test::Test),
-    Explain(explain::Explain),
-    Bench(bench::Bench),
+    Test(test::TestCommand),
+    Explain(explain::ExplainCommand),
+    Bench(bench::BenchCommand),
     /// List the rules and links of a folder, or the rules in force in an engine
     #[command(after_help = "\
 With --server the rules are those that a running engine evaluates, with what it has counted of each since it started.
@@ -125,62 +125,64 @@ Examples:
     },
 }
 
-impl Rules {
+impl RulesCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
+    pub fn run(self) -> Result<CommandExit, CliError> {
         match self.action {
-            Action::Check {
+            RulesAction::Check {
                 strict,
                 rules,
                 json,
-            } => check(&rules, strict, json),
-            Action::Test(test) => test.run(),
-            Action::Explain(explain) => explain.run(),
-            Action::Bench(bench) => bench.run(),
-            Action::List {
+            } => check_rules(&rules, strict, json),
+            RulesAction::Test(test) => test.run(),
+            RulesAction::Explain(explain) => explain.run(),
+            RulesAction::Bench(bench) => bench.run(),
+            RulesAction::List {
                 server: Some(server),
                 json,
                 ..
-            } => live::list(&server, json),
-            Action::List { rules, json, .. } => list::list(&rules, json),
-            Action::Fields { rules, json, topic } => fields::fields(&rules, json, topic.as_deref()),
-            Action::New { rules, name } => new::new(&rules, &name),
+            } => live_rules::list_live_rules(&server, json),
+            RulesAction::List { rules, json, .. } => list::list_rules(&rules, json),
+            RulesAction::Fields { rules, json, topic } => {
+                fields::list_fields(&rules, json, topic.as_deref())
+            }
+            RulesAction::New { rules, name } => new::create_rule(&rules, &name),
         }
     }
 }
 
 /// The rules of a folder, for a command that runs them. Warnings are told on standard error.
-pub fn load(folder: &Path) -> Result<RuleSet, CliError> {
-    loaded(folder, &rule_files::read(folder)?)
+pub fn load_rules(folder: &Path) -> Result<RuleSet, CliError> {
+    compile_files(folder, &rule_files::read_files(folder)?)
 }
 
 /// The set that the `files` of a folder make.
-fn loaded(folder: &Path, files: &[RuleFile]) -> Result<RuleSet, CliError> {
-    match rule_files::loader().load(files) {
+fn compile_files(folder: &Path, files: &[RuleFile]) -> Result<RuleSet, CliError> {
+    match rule_files::rule_loader().load(files) {
         Ok(set) => {
-            warn(&set);
+            print_warnings(&set);
             Ok(set)
         }
-        Err(findings) => Err(CliError::Rules(told(folder, &findings))),
+        Err(findings) => Err(CliError::Rules(findings_text(folder, &findings))),
     }
 }
 
 /// Says what is found in a set that loads; of many refused documents, the first ones.
-pub fn warn(set: &RuleSet) {
+pub fn print_warnings(set: &RuleSet) {
     let findings = set.warnings();
     for finding in findings.iter().take(FINDINGS_SHOWN) {
-        say(&finding.to_string());
+        print_notice(&finding.to_string());
     }
     if let Some(more) = findings.len().checked_sub(FINDINGS_SHOWN)
         && more > 0
     {
-        let more = counted(more as u64, "finding");
-        say(&format!("and {more} more; `larum rules check` shows all"));
+        let more = count_noun(more as u64, "finding");
+        print_notice(&format!("and {more} more; `larum rules check` shows all"));
     }
 }
 
 /// The rules that `name` means: an id, a folder or an area.
-fn chosen(set: &RuleSet, folder: &Path, name: &str) -> Result<Vec<u32>, CliError> {
+fn choose_rules(set: &RuleSet, folder: &Path, name: &str) -> Result<Vec<u32>, CliError> {
     let path = name.trim_end_matches('/');
     let inside = format!("{path}/");
     let is_meant = |rule: &Rule| rule.id.as_str() == name || rule.file.starts_with(&inside);
@@ -214,15 +216,15 @@ fn did_you_mean<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String 
 }
 
 /// Findings as one text that ends with how many there are.
-pub fn told(folder: &Path, findings: &[Diagnostic]) -> String {
+pub fn findings_text(folder: &Path, findings: &[Diagnostic]) -> String {
     let errors = findings
         .iter()
-        .filter(|it| it.level == Level::Error)
+        .filter(|it| it.level == DiagnosticLevel::Error)
         .count();
     let mut text = format!(
         "the rules in {} do not load: {}",
         folder.display(),
-        counted(errors as u64, "error")
+        count_noun(errors as u64, "error")
     );
     for finding in findings {
         text.push('\n');
@@ -231,13 +233,13 @@ pub fn told(folder: &Path, findings: &[Diagnostic]) -> String {
     text
 }
 
-fn check(folder: &Path, strict: bool, json: bool) -> Result<Exit, CliError> {
-    let files = rule_files::read(folder)?;
-    let loaded = rule_files::loader().load(&files);
+fn check_rules(folder: &Path, strict: bool, json: bool) -> Result<CommandExit, CliError> {
+    let files = rule_files::read_files(folder)?;
+    let loaded = rule_files::rule_loader().load(&files);
     let (set, findings) = match &loaded {
         Ok(set) => {
             let mut findings = set.warnings().to_vec();
-            findings.extend(set.expired(Clock::system().now()));
+            findings.extend(set.expired_exceptions(RuntimeClock::system().now()));
             (Some(set), findings)
         }
         Err(findings) => (None, findings.clone()),
@@ -247,10 +249,10 @@ fn check(folder: &Path, strict: bool, json: bool) -> Result<Exit, CliError> {
         let report = json!({
             "ok": set.is_some(),
             "files": files.len(),
-            "rules": set.map_or(&[][..], RuleSet::rules).iter().map(list::object).collect::<Vec<_>>(),
-            "links": set.map_or(&[][..], |set| &set.links().links).iter().map(links::link).collect::<Vec<_>>(),
-            "entities": set.map_or(&[][..], |set| &set.links().entities).iter().map(links::entity).collect::<Vec<_>>(),
-            "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+            "rules": set.map_or(&[][..], RuleSet::rules).iter().map(list::rule_json).collect::<Vec<_>>(),
+            "links": set.map_or(&[][..], |set| &set.links().links).iter().map(links::link_json).collect::<Vec<_>>(),
+            "entities": set.map_or(&[][..], |set| &set.links().entities).iter().map(links::entity_json).collect::<Vec<_>>(),
+            "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
         });
         writeln!(out, "{report}")?;
     } else {
@@ -260,38 +262,38 @@ fn check(folder: &Path, strict: bool, json: bool) -> Result<Exit, CliError> {
         let verdict = match set {
             Some(set) => format!(
                 "{}: {}{} in {}",
-                styled(GOOD, "ok"),
-                counted(set.rules().len() as u64, "rule"),
+                style_text(GOOD, "ok"),
+                count_noun(set.rules().len() as u64, "rule"),
                 match set.links().links.len() as u64 {
                     0 => String::new(),
-                    links => format!(" and {}", counted(links, "link")),
+                    links => format!(" and {}", count_noun(links, "link")),
                 },
-                counted(files.len() as u64, "file")
+                count_noun(files.len() as u64, "file")
             ),
-            None => format!("{}: the rules do not load", styled(BAD, "error")),
+            None => format!("{}: the rules do not load", style_text(BAD, "error")),
         };
         let of = |level| findings.iter().filter(|it| it.level == level).count() as u64;
         writeln!(
             out,
             "{verdict}, {}{}, {}",
-            counted(of(Level::Error), "error"),
-            match of(Level::Refused) {
+            count_noun(of(DiagnosticLevel::Error), "error"),
+            match of(DiagnosticLevel::Refused) {
                 0 => String::new(),
                 refused => format!(", {refused} refused"),
             },
-            counted(of(Level::Warning), "warning")
+            count_noun(of(DiagnosticLevel::Warning), "warning")
         )?;
     }
     out.flush()?;
     let is_clean = !strict || findings.is_empty();
     Ok(if set.is_some() && is_clean {
-        Exit::Done
+        CommandExit::Done
     } else {
-        Exit::Problems
+        CommandExit::Problems
     })
 }
 
-fn finding(finding: &Diagnostic) -> serde_json::Value {
+fn finding_json(finding: &Diagnostic) -> serde_json::Value {
     json!({
         "code": finding.code,
         "level": finding.level.as_str(),

@@ -7,22 +7,22 @@ use std::num::NonZeroU64;
 use std::path::Path;
 
 use clap::Args;
-use larum_admit::Tenants;
-use larum_engine::{EngineConfig, Faults, RulesFrom};
+use larum_admit::TenantPolicy;
+use larum_engine::{EngineConfig, Faults, ReloadSource};
 use larum_event::RuleFile;
 use larum_http::HttpConfig;
 use tracing_subscriber::EnvFilter;
 
-use self::watch::Watched;
-use crate::config::Which;
+use self::watch::FolderWatch;
+use crate::config::ConfigFileArg;
 use crate::decode;
-use crate::error::{CliError, Exit, with_causes};
+use crate::error::{CliError, CommandExit, format_causes};
+use crate::lifecycle;
 use crate::rule_files;
 use crate::rules;
-use crate::running;
-use crate::settings::{Flags, LogFormat, Settings};
+use crate::settings::{FlagValues, LogFormat, ServerSettings};
 use crate::severities;
-use crate::terminal::{counted, say};
+use crate::terminal::{count_noun, print_notice};
 
 /// Run an engine: events in over HTTP, alerts out
 #[derive(Debug, Args)]
@@ -35,9 +35,9 @@ Examples:
   larum serve --rules rules --store /var/lib/larum
   curl -H 'content-type: application/json' http://127.0.0.1:7423/v1/events \\
        -d '{\"type\":\"auth.login\",\"source\":\"web-1\",\"data\":{\"outcome\":\"failure\"}}'")]
-pub struct Serve {
+pub struct ServeCommand {
     #[command(flatten)]
-    which: Which,
+    which: ConfigFileArg,
     /// Folder of the store, made if missing
     #[arg(long, value_name = "DIR")]
     store: Option<String>,
@@ -76,51 +76,54 @@ pub struct Serve {
     log_format: Option<String>,
 }
 
-impl Serve {
+impl ServeCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let flags = Flags::default()
-            .text("store", self.store)
-            .text("rules", self.rules)
-            .text("listen", self.listen)
-            .list("decoders", self.decoder)
-            .text("severities", self.severities)
-            .text("matchers", self.matchers)
-            .text("window_shards", self.window_shards)
-            .text("max_lag", self.max_lag)
-            .text("lateness", self.lateness)
-            .text("checkpoint_events", self.checkpoint_events)
-            .text("log.level", self.log_level)
-            .text("log.format", self.log_format);
-        let settings = self.which.settings(flags)?;
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let flags = FlagValues::default()
+            .with_text("store", self.store)
+            .with_text("rules", self.rules)
+            .with_text("listen", self.listen)
+            .with_list("decoders", self.decoder)
+            .with_text("severities", self.severities)
+            .with_text("matchers", self.matchers)
+            .with_text("window_shards", self.window_shards)
+            .with_text("max_lag", self.max_lag)
+            .with_text("lateness", self.lateness)
+            .with_text("checkpoint_events", self.checkpoint_events)
+            .with_text("log.level", self.log_level)
+            .with_text("log.format", self.log_format);
+        let settings = self.which.resolve_settings(flags)?;
         start_log(&settings)?;
         // Before they are read: what changes from here on is seen.
         let folder = settings.rules.value.clone();
-        let watched = folder.as_deref().map(watch::look).map(Watched::new);
+        let watched = folder
+            .as_deref()
+            .map(watch::read_stamps)
+            .map(FolderWatch::new);
         let (rules, number) = read_rules(settings.rules.value.as_deref())?;
-        let mut door = HttpConfig::on(settings.listen.value);
+        let mut door = HttpConfig::listen_on(settings.listen.value);
         for path in &settings.decoders.value {
-            door.decoders.push(decode::load(path)?);
+            door.decoders.push(decode::load_decoder(path)?);
         }
         let mut config = engine_config(&settings, rules);
-        config.severities = severities::load(settings.severities.value.as_deref())?;
+        config.severities = severities::load_policy(settings.severities.value.as_deref())?;
         // Only builds for tests know any faults.
         config.faults = Faults::from_environment()
             .map_err(|error| CliError::Usage(format!("LARUM_FAULTS: {error}")))?;
         // Before anything is opened: what cannot be served need not be started.
-        larum_http::check(&door).map_err(|error| CliError::Usage(with_causes(&error)))?;
-        running::block_on(async move {
+        larum_http::check_config(&door).map_err(|error| CliError::Usage(format_causes(&error)))?;
+        lifecycle::block_on(async move {
             let store = config.store.clone();
-            let engine = running::start(config).await?;
+            let engine = lifecycle::start_engine(config).await?;
             let health = engine.health();
             let watching = folder.zip(watched).map(|(folder, watched)| {
-                actix_rt::spawn(watch::watch(engine.clone(), folder, watched))
+                actix_rt::spawn(watch::watch_folder(engine.clone(), folder, watched))
             });
-            let served = running::serve(engine, door, |address| {
-                say(&format!(
+            let served = lifecycle::serve_engine(engine, door, |address| {
+                print_notice(&format!(
                     "larum serves http://{address}, store {}, {}, recovered to position {}",
                     store.display(),
-                    counted(number as u64, "rule"),
+                    count_noun(number as u64, "rule"),
                     health.evaluated
                 ));
             })
@@ -137,35 +140,39 @@ impl Serve {
 /// run other rules than the ones on disk must not start.
 fn read_rules(folder: Option<&Path>) -> Result<(Vec<RuleFile>, usize), CliError> {
     let Some(folder) = folder else {
-        say("no rules: events are stored and nothing is raised; name a folder with --rules");
+        print_notice(
+            "no rules: events are stored and nothing is raised; name a folder with --rules",
+        );
         return Ok((Vec::new(), 0));
     };
-    let files = rule_files::read(folder)?;
-    match rule_files::loader().load(&files) {
+    let files = rule_files::read_files(folder)?;
+    match rule_files::rule_loader().load(&files) {
         Ok(set) => {
-            rules::warn(&set);
+            rules::print_warnings(&set);
             let number = set.rules().len();
             Ok((files, number))
         }
-        Err(findings) => Err(CliError::Rules(rules::told(folder, &findings))),
+        Err(findings) => Err(CliError::Rules(rules::findings_text(folder, &findings))),
     }
 }
 
 /// What the settings mean to an engine.
-fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
+fn engine_config(settings: &ServerSettings, rules: Vec<RuleFile>) -> EngineConfig {
     let channels = settings.channels.iter();
     EngineConfig {
         rules,
-        loader: rule_files::loader(),
-        rules_from: settings.rules.value.clone().map(|folder| {
-            RulesFrom::new(move || rule_files::read(&folder).map_err(|error| with_causes(&error)))
+        loader: rule_files::rule_loader(),
+        reload_source: settings.rules.value.clone().map(|folder| {
+            ReloadSource::new(move || {
+                rule_files::read_files(&folder).map_err(|error| format_causes(&error))
+            })
         }),
         matchers: settings.matchers.value,
         window_shards: settings.window_shards.value,
         max_lag: settings.max_lag.value,
         lateness: settings.lateness.value,
         checkpoint_events: settings.checkpoint_events.value.get(),
-        tenants: Tenants {
+        tenants: TenantPolicy {
             default: settings.default_tenant.value.clone(),
             known: settings.known_tenants.value.clone(),
         },
@@ -177,7 +184,7 @@ fn engine_config(settings: &Settings, rules: Vec<RuleFile>) -> EngineConfig {
 }
 
 /// Logs to standard error, so that standard output stays free for answers.
-fn start_log(settings: &Settings) -> Result<(), CliError> {
+fn start_log(settings: &ServerSettings) -> Result<(), CliError> {
     let level = &settings.log_level;
     let filter = EnvFilter::try_new(&level.value)
         .map_err(|error| CliError::Usage(format!("{}: log.level: {error}", level.origin)))?;

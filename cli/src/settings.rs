@@ -1,7 +1,7 @@
 //! What a server runs with, and where each value comes from.
 //!
 //! Flags override the environment (`LARUM_..`), which overrides the configuration file, which
-//! overrides the defaults. Every value keeps its [`Origin`], so that a wrong one is reported where it
+//! overrides the defaults. Every value keeps its [`SettingOrigin`], so that a wrong one is reported where it
 //! was written and `larum config show` can tell. Reading the file is `file`'s job.
 
 mod file;
@@ -20,10 +20,10 @@ use larum_event::{Channel, Span, TenantId};
 
 pub use keys::KEYS;
 pub use log_format::LogFormat;
-pub use problem::{Origin, SettingsError};
+pub use problem::{SettingOrigin, SettingsError};
 
 use file::FileValues;
-use keys::Raw;
+use keys::RawSetting;
 
 /// The configuration file that is read when none is named.
 pub const FILE: &str = "larum.toml";
@@ -50,76 +50,76 @@ const THREADS_MOST: usize = 256;
 
 /// A value and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Valued<T> {
+pub struct SettingValue<T> {
     /// The value.
     pub value: T,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
 }
 
 /// Everything a server runs with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct ServerSettings {
     /// The configuration file, where there is one.
     pub file: Option<PathBuf>,
     /// Folder of the store.
-    pub store: Valued<PathBuf>,
+    pub store: SettingValue<PathBuf>,
     /// Folder of the rules; without one events are stored and nothing is raised.
-    pub rules: Valued<Option<PathBuf>>,
+    pub rules: SettingValue<Option<PathBuf>>,
     /// Where the HTTP door listens.
-    pub listen: Valued<SocketAddr>,
+    pub listen: SettingValue<SocketAddr>,
     /// Decoder files that a POST may name.
-    pub decoders: Valued<Vec<PathBuf>>,
+    pub decoders: SettingValue<Vec<PathBuf>>,
     /// The file of the severity policy; `None` is the one that is built in.
-    pub severities: Valued<Option<PathBuf>>,
+    pub severities: SettingValue<Option<PathBuf>>,
     /// The tenant of events that name none; `None` makes them name one.
-    pub default_tenant: Valued<Option<TenantId>>,
+    pub default_tenant: SettingValue<Option<TenantId>>,
     /// The tenants there are; empty lets any name pass.
-    pub known_tenants: Valued<Vec<TenantId>>,
+    pub known_tenants: SettingValue<Vec<TenantId>>,
     /// Matcher threads.
-    pub matchers: Valued<usize>,
+    pub matchers: SettingValue<usize>,
     /// Shards of each correlation window.
-    pub window_shards: Valued<usize>,
+    pub window_shards: SettingValue<usize>,
     /// A source further than this behind its tenant runs on a clock of its own.
-    pub max_lag: Valued<Span>,
+    pub max_lag: SettingValue<Span>,
     /// How far behind its clock an event may come and still count, for rules that do not say.
-    pub lateness: Valued<Span>,
+    pub lateness: SettingValue<Span>,
     /// Events after which the state of evaluation is kept.
-    pub checkpoint_events: Valued<NonZeroU64>,
+    pub checkpoint_events: SettingValue<NonZeroU64>,
     /// What is logged, in the words of `tracing`: `info`, `info,larum_engine=debug`.
-    pub log_level: Valued<String>,
+    pub log_level: SettingValue<String>,
     /// How it is logged.
-    pub log_format: Valued<LogFormat>,
+    pub log_format: SettingValue<LogFormat>,
     /// Events buffered per channel, sorted by name.
-    pub channels: Vec<(Channel, Valued<usize>)>,
+    pub channels: Vec<(Channel, SettingValue<usize>)>,
 }
 
 /// Values given as flags, by the name of their key.
 #[derive(Debug, Default)]
-pub struct Flags(BTreeMap<&'static str, Raw>);
+pub struct FlagValues(BTreeMap<&'static str, RawSetting>);
 
-impl Flags {
+impl FlagValues {
     /// Adds the text of a flag that was given.
-    pub fn text(mut self, key: &'static str, text: Option<impl ToString>) -> Self {
+    pub fn with_text(mut self, key: &'static str, text: Option<impl ToString>) -> Self {
         if let Some(text) = text {
-            self.0.insert(key, Raw::Text(text.to_string()));
+            self.0.insert(key, RawSetting::Text(text.to_string()));
         }
         self
     }
 
     /// Adds the texts of a flag that may be given several times.
-    pub fn list(mut self, key: &'static str, texts: Vec<String>) -> Self {
+    pub fn with_list(mut self, key: &'static str, texts: Vec<String>) -> Self {
         if !texts.is_empty() {
-            self.0.insert(key, Raw::List(texts));
+            self.0.insert(key, RawSetting::List(texts));
         }
         self
     }
 }
 
 /// What the settings are made of.
-pub struct Layers<'a> {
+pub struct SettingsLayers<'a> {
     /// What the command line says.
-    pub flags: Flags,
+    pub flags: FlagValues,
     /// Looks a variable of the environment up.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// The file that `--config` names.
@@ -131,40 +131,40 @@ pub struct Layers<'a> {
     pub cores: usize,
 }
 
-impl Layers<'_> {
+impl SettingsLayers<'_> {
     /// Puts the layers together.
     ///
     /// # Errors
     /// A file that cannot be read or holds unknown keys, or a value that its key cannot have.
-    pub fn resolve(&self) -> Result<Settings, SettingsError> {
+    pub fn resolve(&self) -> Result<ServerSettings, SettingsError> {
         let file = match self.file_path() {
-            Some(path) => Some(FileValues::read(&path)?),
+            Some(path) => Some(FileValues::read_file(&path)?),
             None => None,
         };
-        let found = Found {
+        let found = LayeredValues {
             layers: self,
             file: file.as_ref(),
         };
         let default_rules = Some(PathBuf::from("rules")).filter(|it| self.folder.join(it).is_dir());
-        let settings = Settings {
-            store: found.path("store", || PathBuf::from("larum-data"))?,
+        let settings = ServerSettings {
+            store: found.path_value("store", || PathBuf::from("larum-data"))?,
             rules: found.optional_path("rules", default_rules)?,
-            listen: found.listen()?,
-            decoders: found.paths("decoders")?,
+            listen: found.listen_address()?,
+            decoders: found.path_list("decoders")?,
             severities: found.optional_path("severities", None)?,
             default_tenant: found.default_tenant()?,
             known_tenants: found.known_tenants()?,
-            matchers: found.threads("matchers", self.cores)?,
-            window_shards: found.threads("window_shards", 1)?,
-            max_lag: found.parsed("max_lag", || Span::from_seconds(60))?,
-            lateness: found.parsed("lateness", || Span::ZERO)?,
-            checkpoint_events: found.parsed("checkpoint_events", || CHECKPOINT_EVENTS)?,
-            log_level: found.parsed("log.level", || LOG_LEVEL.to_owned())?,
-            log_format: found.parsed("log.format", || LogFormat::Text)?,
-            channels: channels(file.as_ref())?,
+            matchers: found.thread_count("matchers", self.cores)?,
+            window_shards: found.thread_count("window_shards", 1)?,
+            max_lag: found.parse_value("max_lag", || Span::from_seconds(60))?,
+            lateness: found.parse_value("lateness", || Span::ZERO)?,
+            checkpoint_events: found.parse_value("checkpoint_events", || CHECKPOINT_EVENTS)?,
+            log_level: found.parse_value("log.level", || LOG_LEVEL.to_owned())?,
+            log_format: found.parse_value("log.format", || LogFormat::Text)?,
+            channels: channel_buffers(file.as_ref())?,
             file: None,
         };
-        Ok(Settings {
+        Ok(ServerSettings {
             file: file.map(|file| file.path),
             ..settings
         })
@@ -184,72 +184,72 @@ impl Layers<'_> {
 }
 
 /// The layers with the file read.
-struct Found<'a> {
-    layers: &'a Layers<'a>,
+struct LayeredValues<'a> {
+    layers: &'a SettingsLayers<'a>,
     file: Option<&'a FileValues>,
 }
 
-impl Found<'_> {
+impl LayeredValues<'_> {
     /// The raw value of the uppermost layer that has one.
-    fn raw(&self, name: &'static str) -> Option<Valued<Raw>> {
-        let key = keys::named(name);
+    fn raw_value(&self, name: &'static str) -> Option<SettingValue<RawSetting>> {
+        let key = keys::find_key(name);
         if let Some(raw) = self.layers.flags.0.get(name) {
-            return Some(Valued {
+            return Some(SettingValue {
                 value: raw.clone(),
-                origin: Origin::Flag(key.flag.unwrap_or(name)),
+                origin: SettingOrigin::Flag(key.flag.unwrap_or(name)),
             });
         }
         if let Some(text) = (self.layers.environment)(key.env) {
-            return Some(Valued {
-                value: key.kind.of_environment(text),
-                origin: Origin::Environment(key.env),
+            return Some(SettingValue {
+                value: key.kind.parse_environment(text),
+                origin: SettingOrigin::Environment(key.env),
             });
         }
         self.file.and_then(|file| file.values.get(name).cloned())
     }
 
-    fn parsed<T>(
+    fn parse_value<T>(
         &self,
         name: &'static str,
         default: impl FnOnce() -> T,
-    ) -> Result<Valued<T>, SettingsError>
+    ) -> Result<SettingValue<T>, SettingsError>
     where
         T: FromStr<Err: fmt::Display>,
     {
-        let Some(raw) = self.raw(name) else {
-            return Ok(by_default(default()));
+        let Some(raw) = self.raw_value(name) else {
+            return Ok(default_setting(default()));
         };
         let text = raw.value.as_text();
         let value = text
             .parse()
-            .map_err(|cause: T::Err| wrong_value(name, &raw.origin, &text, cause))?;
-        Ok(Valued {
+            .map_err(|cause: T::Err| wrong_value_error(name, &raw.origin, &text, cause))?;
+        Ok(SettingValue {
             value,
             origin: raw.origin,
         })
     }
 
-    fn path(
+    fn path_value(
         &self,
         name: &'static str,
         default: impl FnOnce() -> PathBuf,
-    ) -> Result<Valued<PathBuf>, SettingsError> {
-        let path: Valued<PathBuf> = self.parsed(name, default)?;
-        Ok(Valued {
-            value: relative_to(&path.origin, path.value),
+    ) -> Result<SettingValue<PathBuf>, SettingsError> {
+        let path: SettingValue<PathBuf> = self.parse_value(name, default)?;
+        Ok(SettingValue {
+            value: resolve_relative(&path.origin, path.value),
             origin: path.origin,
         })
     }
 
-    fn paths(&self, name: &'static str) -> Result<Valued<Vec<PathBuf>>, SettingsError> {
-        let Some(raw) = self.raw(name) else {
-            return Ok(by_default(Vec::new()));
+    fn path_list(&self, name: &'static str) -> Result<SettingValue<Vec<PathBuf>>, SettingsError> {
+        let Some(raw) = self.raw_value(name) else {
+            return Ok(default_setting(Vec::new()));
         };
         let texts = raw.value.into_list();
-        Ok(Valued {
+        Ok(SettingValue {
             value: texts
                 .into_iter()
-                .map(|text| relative_to(&raw.origin, text.into()))
+                .map(|text| resolve_relative(&raw.origin, text.into()))
                 .collect(),
             origin: raw.origin,
         })
@@ -260,70 +260,74 @@ impl Found<'_> {
         &self,
         name: &'static str,
         default: Option<PathBuf>,
-    ) -> Result<Valued<Option<PathBuf>>, SettingsError> {
-        let Some(raw) = self.raw(name) else {
-            return Ok(by_default(default));
+    ) -> Result<SettingValue<Option<PathBuf>>, SettingsError> {
+        let Some(raw) = self.raw_value(name) else {
+            return Ok(default_setting(default));
         };
         let text = raw.value.as_text();
-        let path = (!text.is_empty()).then(|| relative_to(&raw.origin, text.into()));
-        Ok(Valued {
+        let path = (!text.is_empty()).then(|| resolve_relative(&raw.origin, text.into()));
+        Ok(SettingValue {
             value: path,
             origin: raw.origin,
         })
     }
 
-    fn listen(&self) -> Result<Valued<SocketAddr>, SettingsError> {
-        let text: Valued<String> = self.parsed("listen", || LISTEN.to_owned())?;
+    fn listen_address(&self) -> Result<SettingValue<SocketAddr>, SettingsError> {
+        let text: SettingValue<String> = self.parse_value("listen", || LISTEN.to_owned())?;
         // Only addresses: a name could mean another address tomorrow.
         let value = text.value.replace("localhost:", "127.0.0.1:");
         let value = value.parse().map_err(|_| {
             let hint = "use an address and a port such as 127.0.0.1:7423";
-            wrong_value("listen", &text.origin, &text.value, hint)
+            wrong_value_error("listen", &text.origin, &text.value, hint)
         })?;
-        Ok(Valued {
+        Ok(SettingValue {
             value,
             origin: text.origin,
         })
     }
 
-    fn default_tenant(&self) -> Result<Valued<Option<TenantId>>, SettingsError> {
-        let Some(raw) = self.raw("tenants.default") else {
-            return Ok(by_default(Some(TenantId::default_tenant())));
+    fn default_tenant(&self) -> Result<SettingValue<Option<TenantId>>, SettingsError> {
+        let Some(raw) = self.raw_value("tenants.default") else {
+            return Ok(default_setting(Some(TenantId::default_tenant())));
         };
         let text = raw.value.as_text();
         let value = match text.as_str() {
             "" => None,
-            _ => Some(tenant("tenants.default", &raw.origin, &text)?),
+            _ => Some(parse_tenant("tenants.default", &raw.origin, &text)?),
         };
-        Ok(Valued {
+        Ok(SettingValue {
             value,
             origin: raw.origin,
         })
     }
 
-    fn known_tenants(&self) -> Result<Valued<Vec<TenantId>>, SettingsError> {
-        let Some(raw) = self.raw("tenants.known") else {
-            return Ok(by_default(Vec::new()));
+    fn known_tenants(&self) -> Result<SettingValue<Vec<TenantId>>, SettingsError> {
+        let Some(raw) = self.raw_value("tenants.known") else {
+            return Ok(default_setting(Vec::new()));
         };
         let origin = raw.origin;
         let texts = raw.value.into_list();
         let value: Result<Vec<TenantId>, SettingsError> = texts
             .iter()
-            .map(|text| tenant("tenants.known", &origin, text))
+            .map(|text| parse_tenant("tenants.known", &origin, text))
             .collect();
-        Ok(Valued {
+        Ok(SettingValue {
             value: value?,
             origin,
         })
     }
 
-    fn threads(&self, name: &'static str, default: usize) -> Result<Valued<usize>, SettingsError> {
-        let threads = self.parsed(name, || default)?;
+    fn thread_count(
+        &self,
+        name: &'static str,
+        default: usize,
+    ) -> Result<SettingValue<usize>, SettingsError> {
+        let threads = self.parse_value(name, || default)?;
         if (1..=THREADS_MOST).contains(&threads.value) {
             return Ok(threads);
         }
         let hint = format!("use 1 to {THREADS_MOST}");
-        Err(wrong_value(
+        Err(wrong_value_error(
             name,
             &threads.origin,
             &threads.value.to_string(),
@@ -332,15 +336,17 @@ impl Found<'_> {
     }
 }
 
-fn tenant(key: &str, origin: &Origin, text: &str) -> Result<TenantId, SettingsError> {
-    TenantId::new(text).map_err(|cause| wrong_value(key, origin, text, cause))
+fn parse_tenant(key: &str, origin: &SettingOrigin, text: &str) -> Result<TenantId, SettingsError> {
+    TenantId::new(text).map_err(|cause| wrong_value_error(key, origin, text, cause))
 }
 
 /// The buffers every engine has, and those of the file.
-fn channels(file: Option<&FileValues>) -> Result<Vec<(Channel, Valued<usize>)>, SettingsError> {
-    let mut buffers: BTreeMap<&str, Valued<usize>> = BTreeMap::new();
+fn channel_buffers(
+    file: Option<&FileValues>,
+) -> Result<Vec<(Channel, SettingValue<usize>)>, SettingsError> {
+    let mut buffers: BTreeMap<&str, SettingValue<usize>> = BTreeMap::new();
     for (name, buffer) in CHANNEL_BUFFERS {
-        buffers.insert(name, by_default(buffer));
+        buffers.insert(name, default_setting(buffer));
     }
     for (name, buffer) in file.map_or(&[][..], |file| &file.channel_buffers) {
         buffers.insert(name, buffer.clone());
@@ -349,31 +355,38 @@ fn channels(file: Option<&FileValues>) -> Result<Vec<(Channel, Valued<usize>)>, 
         .into_iter()
         .map(|(name, buffer)| {
             let channel = Channel::new(name)
-                .map_err(|cause| wrong_value("channels", &buffer.origin, name, cause))?;
+                .map_err(|cause| wrong_value_error("channels", &buffer.origin, name, cause))?;
             Ok((channel, buffer))
         })
         .collect()
 }
 
 /// Paths of a file are relative to it, others to where the command runs.
-fn relative_to(origin: &Origin, path: PathBuf) -> PathBuf {
+fn resolve_relative(origin: &SettingOrigin, path: PathBuf) -> PathBuf {
     match origin {
-        Origin::File { path: file, .. } => match file.parent().filter(|it| *it != Path::new("")) {
-            Some(folder) => folder.join(path),
-            None => path,
-        },
-        Origin::Default | Origin::Environment(_) | Origin::Flag(_) => path,
+        SettingOrigin::File { path: file, .. } => {
+            match file.parent().filter(|it| *it != Path::new("")) {
+                Some(folder) => folder.join(path),
+                None => path,
+            }
+        }
+        SettingOrigin::Default | SettingOrigin::Environment(_) | SettingOrigin::Flag(_) => path,
     }
 }
 
-fn by_default<T>(value: T) -> Valued<T> {
-    Valued {
+fn default_setting<T>(value: T) -> SettingValue<T> {
+    SettingValue {
         value,
-        origin: Origin::Default,
+        origin: SettingOrigin::Default,
     }
 }
 
-fn wrong_value(key: &str, origin: &Origin, text: &str, cause: impl fmt::Display) -> SettingsError {
+fn wrong_value_error(
+    key: &str,
+    origin: &SettingOrigin,
+    text: &str,
+    cause: impl fmt::Display,
+) -> SettingsError {
     SettingsError::Value {
         origin: origin.clone(),
         key: key.to_owned(),

@@ -7,7 +7,7 @@ use larum_event::SeverityPolicy;
 use crate::error::CliError;
 
 /// The policy of a file, or the one that holds without any.
-pub fn load(path: Option<&Path>) -> Result<SeverityPolicy, CliError> {
+pub fn load_policy(path: Option<&Path>) -> Result<SeverityPolicy, CliError> {
     let Some(path) = path else {
         return Ok(SeverityPolicy::default());
     };

@@ -4,24 +4,24 @@ use std::io::{self, Write};
 
 use clap::builder::styling::Style;
 
-use crate::terminal::{DIM, plain};
+use crate::terminal::{DIM, escape_controls};
 
 /// One cell and how it looks.
-pub struct Cell {
+pub struct TableCell {
     text: String,
     style: Style,
 }
 
-impl Cell {
+impl TableCell {
     /// A cell in the terminal's own colour. The text may come from an event.
     pub fn new(text: impl AsRef<str>) -> Self {
-        Self::styled(text, Style::new())
+        Self::with_style(text, Style::new())
     }
 
     /// A cell in `style`.
-    pub fn styled(text: impl AsRef<str>, style: Style) -> Self {
+    pub fn with_style(text: impl AsRef<str>, style: Style) -> Self {
         Self {
-            text: plain(text.as_ref()).into_owned(),
+            text: escape_controls(text.as_ref()).into_owned(),
             style,
         }
     }
@@ -33,14 +33,21 @@ impl Cell {
 }
 
 /// Writes `rows` under `heading`. Rows shorter than the heading end early.
-pub fn write(out: &mut impl Write, heading: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
+pub fn write_table(
+    out: &mut impl Write,
+    heading: &[&str],
+    rows: &[Vec<TableCell>],
+) -> io::Result<()> {
     let mut widths: Vec<usize> = heading.iter().map(|text| text.chars().count()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.text.chars().count());
         }
     }
-    let heading: Vec<Cell> = heading.iter().map(|text| Cell::styled(text, DIM)).collect();
+    let heading: Vec<TableCell> = heading
+        .iter()
+        .map(|text| TableCell::with_style(text, DIM))
+        .collect();
     write_row(out, &heading, &widths)?;
     for row in rows {
         write_row(out, row, &widths)?;
@@ -48,9 +55,9 @@ pub fn write(out: &mut impl Write, heading: &[&str], rows: &[Vec<Cell>]) -> io::
     Ok(())
 }
 
-fn write_row(out: &mut impl Write, row: &[Cell], widths: &[usize]) -> io::Result<()> {
+fn write_row(out: &mut impl Write, row: &[TableCell], widths: &[usize]) -> io::Result<()> {
     for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
-        let Cell { text, style } = cell;
+        let TableCell { text, style } = cell;
         write!(out, "{style}{text}{style:#}")?;
         if index + 1 < row.len() {
             let padding = width.saturating_sub(text.chars().count()) + 2;
@@ -68,10 +75,10 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell_and_lines_have_no_trailing_blanks() {
         let mut out = anstream::StripStream::new(Vec::new());
         let rows = vec![
-            vec![Cell::new("high"), Cell::new("auth.guessing")],
-            vec![Cell::new("critical"), Cell::new("x\u{7}")],
+            vec![TableCell::new("high"), TableCell::new("auth.guessing")],
+            vec![TableCell::new("critical"), TableCell::new("x\u{7}")],
         ];
-        write(&mut out, &["severity", "rule"], &rows).unwrap();
+        write_table(&mut out, &["severity", "rule"], &rows).unwrap();
         let text = String::from_utf8(out.into_inner()).unwrap();
         assert_eq!(
             text,

@@ -1,7 +1,7 @@
 //! Writing for people and for machines.
 //!
 //! Colour goes to terminals only and honours `NO_COLOR` (`anstream` takes it out otherwise). Text
-//! that comes from events is [`plain`] before it reaches a terminal, so that no event can move the
+//! that comes from events is [`escape_controls`] before it reaches a terminal, so that no event can move the
 //! cursor or colour itself (4-27).
 
 use std::borrow::Cow;
@@ -17,32 +17,32 @@ pub const HEADING: Style = Style::new().effects(Effects::BOLD);
 /// What matters less.
 pub const DIM: Style = Style::new().effects(Effects::DIMMED);
 /// What went well.
-pub const GOOD: Style = colour(AnsiColor::Green);
+pub const GOOD: Style = colour_style(AnsiColor::Green);
 /// What is wrong.
-pub const BAD: Style = colour(AnsiColor::Red).effects(Effects::BOLD);
+pub const BAD: Style = colour_style(AnsiColor::Red).effects(Effects::BOLD);
 /// What to type.
-pub const COMMAND: Style = colour(AnsiColor::Cyan);
+pub const COMMAND: Style = colour_style(AnsiColor::Cyan);
 
-const fn colour(colour: AnsiColor) -> Style {
+const fn colour_style(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(Color::Ansi(colour)))
 }
 
 /// The colour of a severity.
-pub const fn severity(severity: Severity) -> Style {
+pub const fn severity_style(severity: Severity) -> Style {
     match severity {
         Severity::Info => DIM,
-        Severity::Low => colour(AnsiColor::Blue),
-        Severity::Medium => colour(AnsiColor::Yellow),
-        Severity::High => colour(AnsiColor::Red),
+        Severity::Low => colour_style(AnsiColor::Blue),
+        Severity::Medium => colour_style(AnsiColor::Yellow),
+        Severity::High => colour_style(AnsiColor::Red),
         Severity::Critical => BAD,
     }
 }
 
 /// Buffered standard output.
-pub type Out = BufWriter<AutoStream<StdoutLock<'static>>>;
+pub type BufferedStdout = BufWriter<AutoStream<StdoutLock<'static>>>;
 
 /// Standard output, buffered; flush it at the end and where somebody waits for a line.
-pub fn stdout() -> Out {
+pub fn stdout() -> BufferedStdout {
     BufWriter::new(anstream::stdout().lock())
 }
 
@@ -52,17 +52,17 @@ pub fn stderr() -> AutoStream<StderrLock<'static>> {
 }
 
 /// One line on standard error; that it cannot be written ends nothing.
-pub fn say(line: &str) {
+pub fn print_notice(line: &str) {
     let _ = writeln!(stderr(), "{line}");
 }
 
 /// `text` in `style`.
-pub fn styled(style: Style, text: impl std::fmt::Display) -> String {
+pub fn style_text(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
 /// `text` with its control characters made visible.
-pub fn plain(text: &str) -> Cow<'_, str> {
+pub fn escape_controls(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !c.is_control() && !is_direction_mark(c);
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
@@ -84,7 +84,7 @@ fn is_direction_mark(character: char) -> bool {
 }
 
 /// `text` in lines of at most `width` characters, broken at blanks; every line but the first is indented.
-pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub fn wrap_text(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {
@@ -100,7 +100,7 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 /// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
+pub fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -113,9 +113,9 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// `1 event`, `2 events`.
-pub fn counted(number: u64, noun: &str) -> String {
+pub fn count_noun(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(number))
+    format!("{} {noun}{plural}", group_digits(number))
 }
 
 #[cfg(test)]
@@ -124,16 +124,16 @@ mod tests {
 
     #[test]
     fn control_characters_of_events_never_reach_the_terminal() {
-        assert_eq!(plain("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\\u{a}c");
-        assert_eq!(plain("user\u{202e}txt"), "user\\u{202e}txt");
-        assert!(matches!(plain("Grüße"), Cow::Borrowed("Grüße")));
+        assert_eq!(escape_controls("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\\u{a}c");
+        assert_eq!(escape_controls("user\u{202e}txt"), "user\\u{202e}txt");
+        assert!(matches!(escape_controls("Grüße"), Cow::Borrowed("Grüße")));
     }
 
     #[test]
     fn long_texts_are_broken_at_blanks() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "  three"]);
-        assert_eq!(wrapped("one two three", 6), ["one", "  two", "  three"]);
-        assert_eq!(wrapped("  one", 10), ["  one"]);
+        assert_eq!(wrap_text("one two three", 7), ["one two", "  three"]);
+        assert_eq!(wrap_text("one two three", 6), ["one", "  two", "  three"]);
+        assert_eq!(wrap_text("  one", 10), ["  one"]);
     }
 
     #[test]
@@ -144,9 +144,9 @@ mod tests {
             (1_000, "1,000"),
             (1_234_567, "1,234,567"),
         ] {
-            assert_eq!(grouped(number), text);
+            assert_eq!(group_digits(number), text);
         }
-        assert_eq!(counted(1, "event"), "1 event");
-        assert_eq!(counted(2, "event"), "2 events");
+        assert_eq!(count_noun(1, "event"), "1 event");
+        assert_eq!(count_noun(2, "event"), "2 events");
     }
 }

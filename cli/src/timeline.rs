@@ -3,61 +3,62 @@
 use std::io::Write;
 
 use larum_event::limits;
-use larum_tree::{TimelineEntry, TreeView, fold_repeats, timeline, timeline_to_text};
+use larum_tree::{TimelineEntry, TreeView, build_timeline, fold_repeats, timeline_to_text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::CliError;
 use crate::query::{
-    Client, Grown, Looks, Missing, Parameter, Place, Reply, Store, When, Whose, in_path,
+    BackendArgs, EngineClient, MissingTarget, MomentArg, OfflineStore, OfflineTrees, OutputStyle,
+    QueryParameter, QueryReply, TenantArg, encode_segment,
 };
-use crate::terminal::{Out, counted, say, stdout};
+use crate::terminal::{BufferedStdout, count_noun, print_notice, stdout};
 
 /// What of a timeline is asked for.
-pub struct Timeline<'a> {
+pub struct TimelineRequest<'a> {
     /// Where to look.
-    pub place: &'a Place,
+    pub place: &'a BackendArgs,
     /// Whose it is.
-    pub whose: &'a Whose,
+    pub whose: &'a TenantArg,
     /// As of when.
-    pub as_of: Option<When>,
+    pub as_of: Option<MomentArg>,
     /// Most lines.
     pub most: usize,
     /// Whether repeats that follow each other are one line.
     pub fold: bool,
     /// For whom it is written.
-    pub looks: Looks,
+    pub looks: OutputStyle,
 }
 
 /// A page as the door writes it.
 #[derive(Deserialize)]
-struct PageAnswer {
+struct TimelineAnswer {
     entries: Vec<Box<RawValue>>,
     total: u64,
 }
 
-impl Timeline<'_> {
+impl TimelineRequest<'_> {
     /// Writes that of a tree, or says what is missing.
-    pub fn of_tree(&self, id: &str) -> Result<Option<Missing>, CliError> {
-        self.write("trees", id, |grown| Ok(vec![grown.tree(id)?]))
+    pub fn write_tree(&self, id: &str) -> Result<Option<MissingTarget>, CliError> {
+        self.write_timeline("trees", id, |grown| Ok(vec![grown.find_tree(id)?]))
     }
 
     /// Writes that of an incident, or says what is missing.
-    pub fn of_incident(&self, id: &str) -> Result<Option<Missing>, CliError> {
-        self.write("incidents", id, |grown| {
-            let trees = grown.incident(id)?.trees;
-            let views = trees.iter().map(|root| grown.tree(root));
+    pub fn write_incident(&self, id: &str) -> Result<Option<MissingTarget>, CliError> {
+        self.write_timeline("incidents", id, |grown| {
+            let trees = grown.find_incident(id)?.trees;
+            let views = trees.iter().map(|root| grown.find_tree(root));
             // A tree that is gone is no reason to tell nothing of the others.
             Ok(views.flatten().collect())
         })
     }
 
-    fn write(
+    fn write_timeline(
         &self,
         kind: &str,
         id: &str,
-        views: impl FnOnce(&Grown) -> Result<Vec<TreeView>, Missing>,
-    ) -> Result<Option<Missing>, CliError> {
+        views: impl FnOnce(&OfflineTrees) -> Result<Vec<TreeView>, MissingTarget>,
+    ) -> Result<Option<MissingTarget>, CliError> {
         let mut out = stdout();
         let (shown, total) = match &self.place.store {
             None => match self.ask_server(kind, id, &mut out)? {
@@ -65,8 +66,8 @@ impl Timeline<'_> {
                 Err(missing) => return Ok(Some(missing)),
             },
             Some(folder) => {
-                let mut store = Store::open(folder)?;
-                let grown = store.grow(&self.whose.tenant(), self.as_of)?;
+                let mut store = OfflineStore::open(folder)?;
+                let grown = store.rebuild_trees(&self.whose.tenant(), self.as_of)?;
                 match views(&grown) {
                     Ok(views) => self.write_views(&views, &mut out)?,
                     Err(missing) => return Ok(Some(missing)),
@@ -75,14 +76,18 @@ impl Timeline<'_> {
         };
         out.flush()?;
         if shown < total {
-            let more = counted(total - shown, "line");
-            say(&format!("and {more} more; --all shows them"));
+            let more = count_noun(total - shown, "line");
+            print_notice(&format!("and {more} more; --all shows them"));
         }
         Ok(None)
     }
 
-    fn write_views(&self, views: &[TreeView], out: &mut Out) -> Result<(u64, u64), CliError> {
-        let mut entries = timeline(views);
+    fn write_views(
+        &self,
+        views: &[TreeView],
+        out: &mut BufferedStdout,
+    ) -> Result<(u64, u64), CliError> {
+        let mut entries = build_timeline(views);
         if self.fold {
             entries = fold_repeats(entries);
         }
@@ -92,10 +97,14 @@ impl Timeline<'_> {
         Ok((entries.len() as u64, total))
     }
 
-    fn write_entries(&self, entries: &[TimelineEntry], out: &mut Out) -> Result<(), CliError> {
+    fn write_entries(
+        &self,
+        entries: &[TimelineEntry],
+        out: &mut BufferedStdout,
+    ) -> Result<(), CliError> {
         match self.looks {
-            Looks::Text(style) => write!(out, "{}", timeline_to_text(entries, style))?,
-            Looks::Json => {
+            OutputStyle::Text(style) => write!(out, "{}", timeline_to_text(entries, style))?,
+            OutputStyle::Json => {
                 for entry in entries {
                     let json = serde_json::to_string(entry).map_err(std::io::Error::from)?;
                     writeln!(out, "{json}")?;
@@ -110,28 +119,29 @@ impl Timeline<'_> {
         &self,
         kind: &str,
         id: &str,
-        out: &mut Out,
-    ) -> Result<Result<(u64, u64), Missing>, CliError> {
-        let client = Client::new(&self.place.server)?;
-        let path = format!("/v1/{kind}/{}/timeline", in_path(id));
+        out: &mut BufferedStdout,
+    ) -> Result<Result<(u64, u64), MissingTarget>, CliError> {
+        let client = EngineClient::new(&self.place.server)?;
+        let path = format!("/v1/{kind}/{}/timeline", encode_segment(id));
         let mut shown = 0;
         let mut as_of = self.as_of;
         loop {
             let limit = (self.most - shown).min(limits::TREE_PAGE_MOST);
-            let answer = match client.ask(&path, &self.parameters(as_of, limit, shown))? {
-                Reply::Found(answer) => answer,
-                Reply::Missing(missing) => return Ok(Err(missing)),
-            };
+            let answer =
+                match client.fetch_reply(&path, &self.page_parameters(as_of, limit, shown))? {
+                    QueryReply::Found(answer) => answer,
+                    QueryReply::Missing(missing) => return Ok(Err(missing)),
+                };
             // All pages are of one moment.
-            as_of = as_of.or(answer.as_of.map(When::Position));
+            as_of = as_of.or(answer.as_of.map(MomentArg::Position));
             let total = match self.looks {
-                Looks::Text(_) => {
+                OutputStyle::Text(_) => {
                     writeln!(out, "{}", answer.body)?;
                     answer.total.unwrap_or_default()
                 }
-                Looks::Json => {
-                    let page: PageAnswer = serde_json::from_str(&answer.body)
-                        .map_err(|error| client.no_sense(&error))?;
+                OutputStyle::Json => {
+                    let page: TimelineAnswer = serde_json::from_str(&answer.body)
+                        .map_err(|error| client.bad_answer_error(&error))?;
                     for entry in &page.entries {
                         writeln!(out, "{entry}")?;
                     }
@@ -146,8 +156,13 @@ impl Timeline<'_> {
         }
     }
 
-    fn parameters(&self, as_of: Option<When>, limit: usize, offset: usize) -> Vec<Parameter> {
-        let mut parameters = self.looks.parameters();
+    fn page_parameters(
+        &self,
+        as_of: Option<MomentArg>,
+        limit: usize,
+        offset: usize,
+    ) -> Vec<QueryParameter> {
+        let mut parameters = self.looks.to_parameters();
         parameters.push(("limit", limit.to_string()));
         parameters.push(("offset", offset.to_string()));
         if self.fold {

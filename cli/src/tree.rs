@@ -1,21 +1,24 @@
 //! `larum tree`: what belongs together.
 
-mod asked;
+mod query_args;
 
 use std::io::Write;
 
 use clap::Args;
-use larum_tree::{Format, TextStyle, TreeDiff, TreeView, diff_to_text, export, to_text};
-
-use self::asked::{Asked, parameters};
-use crate::error::{CliError, Exit};
-use crate::follow::{self, Followed};
-use crate::query::{
-    self, Answer, Client, Looks, Missing, Parameter, Place, Reply, Store, What, When, Whose,
-    in_path, style_parameters,
+use larum_tree::{
+    TextStyle, TreeDiff, TreeFormat, TreeView, diff_to_text, export_tree, tree_to_text,
 };
-use crate::terminal::{plain, say, stdout};
-use crate::timeline::Timeline;
+
+use self::query_args::{TreeQueryArgs, query_parameters};
+use crate::error::{CliError, CommandExit};
+use crate::follow::{self, WatchTarget};
+use crate::query::{
+    self, BackendArgs, EngineClient, MissingKind, MissingTarget, MomentArg, OfflineStore,
+    OutputStyle, QueryAnswer, QueryParameter, QueryReply, TenantArg, encode_segment,
+    style_parameters,
+};
+use crate::terminal::{escape_controls, print_notice, stdout};
+use crate::timeline::TimelineRequest;
 
 /// What chooses nodes of a tree. Elsewhere it would be passed over, and everything shown.
 const OF_TREES: [&str; 9] = [
@@ -39,18 +42,18 @@ Examples:
   larum tree incident-9 --format dot | dot -Tsvg > tree.svg
   larum tree incident-9 --follow
   larum tree incident-9 --store larum-data")]
-pub struct Tree {
+pub struct TreeCommand {
     /// What stands in the tree
     id: String,
     #[command(flatten)]
-    place: Place,
+    place: BackendArgs,
     #[command(flatten)]
-    whose: Whose,
+    whose: TenantArg,
     #[command(flatten)]
-    asked: Asked,
+    asked: TreeQueryArgs,
     /// What changed since then: a position of the log, or a time
     #[arg(long, value_name = "WHEN", conflicts_with_all = OF_TREES, conflicts_with_all = ["limit", "all"])]
-    changes_since: Option<When>,
+    changes_since: Option<MomentArg>,
     /// What happened, in the order of time
     #[arg(long, conflicts_with_all = OF_TREES, conflicts_with = "changes_since")]
     timeline: bool,
@@ -67,274 +70,294 @@ pub struct Tree {
     #[arg(long)]
     why: bool,
     /// json, text, dot, mermaid, otlp, csv (nodes) or csv-events
-    #[arg(long, value_name = "FORMAT", default_value_t = Format::Text, hide_default_value = true)]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", default_value_t = TreeFormat::Text, hide_default_value = true)]
+    format: TreeFormat,
     /// Write JSON
     #[arg(long, conflicts_with = "format")]
     json: bool,
 }
 
 /// What answers.
-enum Side {
-    Server(Client),
-    Store(Box<Store>),
+enum TreeBackend {
+    Server(EngineClient),
+    Store(Box<OfflineStore>),
 }
 
-impl Tree {
+impl TreeCommand {
     /// Runs the verb.
-    pub fn run(mut self) -> Result<Exit, CliError> {
+    pub fn run(mut self) -> Result<CommandExit, CliError> {
         if self.json {
-            self.format = Format::Json;
+            self.format = TreeFormat::Json;
         }
         if self.timeline {
-            return self.tell_timeline();
+            return self.write_timeline();
         }
         if let Some(since) = self.changes_since {
-            let reply = self.changes(since)?;
-            return self.show_once(reply);
+            let reply = self.find_changes(since)?;
+            return self.show_reply(reply);
         }
         if self.follow {
-            return self.follow();
+            return self.follow_tree();
         }
         self.show_pages()
     }
 
-    fn side(&self) -> Result<Side, CliError> {
+    fn open_backend(&self) -> Result<TreeBackend, CliError> {
         Ok(match &self.place.store {
-            Some(folder) => Side::Store(Box::new(Store::open(folder)?)),
-            None => Side::Server(Client::new(&self.place.server)?),
+            Some(folder) => TreeBackend::Store(Box::new(OfflineStore::open(folder)?)),
+            None => TreeBackend::Server(EngineClient::new(&self.place.server)?),
         })
     }
 
     /// How text looks.
-    fn style(&self) -> TextStyle {
+    fn text_style(&self) -> TextStyle {
         TextStyle {
             why: self.why,
-            every_event: !self.folds(),
-            ..query::text()
+            every_event: !self.is_folding(),
+            ..query::terminal_style()
         }
     }
 
-    fn folds(&self) -> bool {
-        self.fold || (self.format == Format::Text && !self.no_fold)
+    fn is_folding(&self) -> bool {
+        self.fold || (self.format == TreeFormat::Text && !self.no_fold)
     }
 
-    fn show_pages(&self) -> Result<Exit, CliError> {
-        let mut pages = Pages {
-            side: self.side()?,
+    fn show_pages(&self) -> Result<CommandExit, CliError> {
+        let mut pages = TreePages {
+            side: self.open_backend()?,
             whole: None,
         };
         let mut out = stdout();
         let mut cursor = None;
         loop {
             let is_first = cursor.is_none();
-            let answer = match pages.next(self, cursor)? {
-                Reply::Found(answer) => answer,
-                Reply::Missing(missing) => return Ok(self.miss(&missing)),
+            let answer = match pages.next_page(self, cursor)? {
+                QueryReply::Found(answer) => answer,
+                QueryReply::Missing(missing) => return Ok(self.report_missing(&missing)),
             };
             cursor = answer.next;
             let goes_on = self.asked.all && cursor.is_some();
-            writeln!(out, "{}", self.part_of_all(&answer.body, is_first, goes_on))?;
+            writeln!(out, "{}", self.trim_page(&answer.body, is_first, goes_on))?;
             if !goes_on {
                 break;
             }
         }
         out.flush()?;
-        if let Some(cursor) = cursor.filter(|_| self.format != Format::Text) {
-            say(&format!(
+        if let Some(cursor) = cursor.filter(|_| self.format != TreeFormat::Text) {
+            print_notice(&format!(
                 "there is more; --all shows it, and --cursor {cursor} goes on here"
             ));
         }
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 
     /// A page as it stands among others: tables have one heading, and a hint at the next page is for a last one.
-    fn part_of_all<'a>(&self, body: &'a str, is_first: bool, goes_on: bool) -> &'a str {
+    fn trim_page<'a>(&self, body: &'a str, is_first: bool, goes_on: bool) -> &'a str {
         let rest = |text: &'a str| text.split_once('\n').map_or("", |(_, rest)| rest);
         match self.format {
-            Format::Csv | Format::CsvEvents if !is_first => rest(body),
-            Format::Text if goes_on => body.rsplit_once('\n').map_or(body, |(head, _)| head),
-            Format::Json
-            | Format::Text
-            | Format::Dot
-            | Format::Mermaid
-            | Format::Otlp
-            | Format::Csv
-            | Format::CsvEvents => body,
+            TreeFormat::Csv | TreeFormat::CsvEvents if !is_first => rest(body),
+            TreeFormat::Text if goes_on => body.rsplit_once('\n').map_or(body, |(head, _)| head),
+            TreeFormat::Json
+            | TreeFormat::Text
+            | TreeFormat::Dot
+            | TreeFormat::Mermaid
+            | TreeFormat::Otlp
+            | TreeFormat::Csv
+            | TreeFormat::CsvEvents => body,
         }
     }
 
-    fn changes(&self, since: When) -> Result<Reply, CliError> {
-        let looks = self.looks("changes")?;
-        match self.side()? {
-            Side::Server(client) => {
-                let mut parameters = looks.parameters();
+    fn find_changes(&self, since: MomentArg) -> Result<QueryReply, CliError> {
+        let looks = self.output_style("changes")?;
+        match self.open_backend()? {
+            TreeBackend::Server(client) => {
+                let mut parameters = looks.to_parameters();
                 parameters.push(("from", since.to_string()));
                 parameters.extend(self.asked.as_of.map(|when| ("to", when.to_string())));
                 parameters.extend(self.whose.parameter());
-                client.ask(
-                    &format!("/v1/trees/{}/difference", in_path(&self.id)),
+                client.fetch_reply(
+                    &format!("/v1/trees/{}/difference", encode_segment(&self.id)),
                     &parameters,
                 )
             }
-            Side::Store(mut store) => {
+            TreeBackend::Store(mut store) => {
                 let tenant = self.whose.tenant();
-                let before = store.grow(&tenant, Some(since))?.tree(&self.id);
-                let after = store.grow(&tenant, self.asked.as_of)?.tree(&self.id);
+                let before = store
+                    .rebuild_trees(&tenant, Some(since))?
+                    .find_tree(&self.id);
+                let after = store
+                    .rebuild_trees(&tenant, self.asked.as_of)?
+                    .find_tree(&self.id);
                 let difference = match (before, after) {
-                    (Err(missing), Err(_)) => return Ok(Reply::Missing(missing)),
+                    (Err(missing), Err(_)) => return Ok(QueryReply::Missing(missing)),
                     // It need not have been there at both moments.
-                    (Err(_), Ok(after)) => TreeDiff::between(&nothing_of(&after), &after),
-                    (Ok(before), Err(_)) => TreeDiff::between(&before, &nothing_of(&before)),
+                    (Err(_), Ok(after)) => TreeDiff::between(&empty_view(&after), &after),
+                    (Ok(before), Err(_)) => TreeDiff::between(&before, &empty_view(&before)),
                     (Ok(before), Ok(after)) => TreeDiff::between(&before, &after),
                 };
                 let body = match looks {
-                    Looks::Json => json(&difference)?,
-                    Looks::Text(style) => diff_to_text(&difference, style),
+                    OutputStyle::Json => to_json(&difference)?,
+                    OutputStyle::Text(style) => diff_to_text(&difference, style),
                 };
-                Ok(Reply::Found(Answer::of(&body)))
+                Ok(QueryReply::Found(QueryAnswer::single_page(&body)))
             }
         }
     }
 
-    fn tell_timeline(&self) -> Result<Exit, CliError> {
-        let timeline = Timeline {
+    fn write_timeline(&self) -> Result<CommandExit, CliError> {
+        let timeline = TimelineRequest {
             place: &self.place,
             whose: &self.whose,
             as_of: self.asked.as_of,
-            most: self.asked.most(),
-            fold: self.folds(),
-            looks: self.looks("a timeline")?,
+            most: self.asked.row_limit(),
+            fold: self.is_folding(),
+            looks: self.output_style("a timeline")?,
         };
-        match timeline.of_tree(&self.id)? {
-            None => Ok(Exit::Done),
-            Some(missing) => Ok(self.miss(&missing)),
+        match timeline.write_tree(&self.id)? {
+            None => Ok(CommandExit::Done),
+            Some(missing) => Ok(self.report_missing(&missing)),
         }
     }
 
-    fn follow(&self) -> Result<Exit, CliError> {
-        let looks = self.looks("what is followed")?;
-        let client = Client::new(&self.place.server)?;
+    fn follow_tree(&self) -> Result<CommandExit, CliError> {
+        let looks = self.output_style("what is followed")?;
+        let client = EngineClient::new(&self.place.server)?;
         let reply = self.ask_server(&client, None)?;
         let answer = match reply {
-            Reply::Found(answer) => answer,
-            Reply::Missing(missing) => return Ok(self.miss(&missing)),
+            QueryReply::Found(answer) => answer,
+            QueryReply::Missing(missing) => return Ok(self.report_missing(&missing)),
         };
         let mut out = stdout();
         writeln!(out, "{}", answer.body)?;
         out.flush()?;
-        let followed = Followed {
+        let followed = WatchTarget {
             server: client.server(),
-            path: format!("/v1/trees/{}/watch", in_path(&self.id)),
+            path: format!("/v1/trees/{}/watch", encode_segment(&self.id)),
             tenant: self.whose.parameter(),
             after: answer.as_of.unwrap_or_default(),
         };
-        follow::follow(&followed, looks, &mut out)
+        follow::follow_watch(&followed, looks, &mut out)
     }
 
-    fn ask_server(&self, client: &Client, cursor: Option<String>) -> Result<Reply, CliError> {
-        let query = self.asked.query(&self.id, self.folds(), cursor);
-        let mut parameters: Vec<Parameter> = parameters(&query);
+    fn ask_server(
+        &self,
+        client: &EngineClient,
+        cursor: Option<String>,
+    ) -> Result<QueryReply, CliError> {
+        let query = self.asked.to_query(&self.id, self.is_folding(), cursor);
+        let mut parameters: Vec<QueryParameter> = query_parameters(&query);
         parameters.push(("format", self.format.to_string()));
-        if self.format == Format::Text {
-            parameters.extend(style_parameters(self.style()));
+        if self.format == TreeFormat::Text {
+            parameters.extend(style_parameters(self.text_style()));
         }
         parameters.extend(self.asked.as_of.map(|when| ("asOf", when.to_string())));
         parameters.extend(self.whose.parameter());
-        client.ask(&format!("/v1/trees/{}", in_path(&self.id)), &parameters)
+        client.fetch_reply(
+            &format!("/v1/trees/{}", encode_segment(&self.id)),
+            &parameters,
+        )
     }
 
     /// Of answers that come as JSON and as text only.
-    fn looks(&self, what: &str) -> Result<Looks, CliError> {
+    fn output_style(&self, what: &str) -> Result<OutputStyle, CliError> {
         match self.format {
-            Format::Json => Ok(Looks::Json),
-            Format::Text => Ok(Looks::Text(self.style())),
-            Format::Dot | Format::Mermaid | Format::Otlp | Format::Csv | Format::CsvEvents => {
-                Err(CliError::Usage(format!(
-                    "{what} can be written as text and as json, not as {}",
-                    self.format
-                )))
-            }
+            TreeFormat::Json => Ok(OutputStyle::Json),
+            TreeFormat::Text => Ok(OutputStyle::Text(self.text_style())),
+            TreeFormat::Dot
+            | TreeFormat::Mermaid
+            | TreeFormat::Otlp
+            | TreeFormat::Csv
+            | TreeFormat::CsvEvents => Err(CliError::Usage(format!(
+                "{what} can be written as text and as json, not as {}",
+                self.format
+            ))),
         }
     }
 
-    fn show_once(&self, reply: Reply) -> Result<Exit, CliError> {
+    fn show_reply(&self, reply: QueryReply) -> Result<CommandExit, CliError> {
         match reply {
-            Reply::Missing(missing) => Ok(self.miss(&missing)),
-            Reply::Found(answer) => {
+            QueryReply::Missing(missing) => Ok(self.report_missing(&missing)),
+            QueryReply::Found(answer) => {
                 let mut out = stdout();
                 writeln!(out, "{}", answer.body)?;
                 out.flush()?;
-                Ok(Exit::Done)
+                Ok(CommandExit::Done)
             }
         }
     }
 
-    fn miss(&self, missing: &Missing) -> Exit {
+    fn report_missing(&self, missing: &MissingTarget) -> CommandExit {
         match missing.what {
-            What::Everything => {
-                let id = plain(&self.id);
+            MissingKind::UnknownId => {
+                let id = escape_controls(&self.id);
                 let then = self.asked.as_of.map_or("", |_| ", or held it then");
-                say(&format!(
+                print_notice(&format!(
                     "no tree holds {id}{then}; give a root, a node, an event, an alert or an entity such as user:eve, \
                      and --tenant if it is not the default one"
                 ));
             }
-            What::OtherEnd => say(&plain(&missing.message)),
+            MissingKind::PathEnd => print_notice(&escape_controls(&missing.message)),
         }
-        Exit::Problems
+        CommandExit::Problems
     }
 }
 
 /// Asks for page after page.
-struct Pages {
-    side: Side,
+struct TreePages {
+    side: TreeBackend,
     /// The whole tree, where it is grown here.
     whole: Option<TreeView>,
 }
 
-impl Pages {
-    fn next(&mut self, tree: &Tree, cursor: Option<String>) -> Result<Reply, CliError> {
+impl TreePages {
+    fn next_page(
+        &mut self,
+        tree: &TreeCommand,
+        cursor: Option<String>,
+    ) -> Result<QueryReply, CliError> {
         let store = match &mut self.side {
-            Side::Server(client) => return tree.ask_server(client, cursor),
-            Side::Store(store) => store,
+            TreeBackend::Server(client) => return tree.ask_server(client, cursor),
+            TreeBackend::Store(store) => store,
         };
         let whole = match self.whole.take() {
             Some(whole) => whole,
             None => {
                 let tenant = tree.whose.tenant();
-                match store.grow(&tenant, tree.asked.as_of)?.tree(&tree.id) {
+                match store
+                    .rebuild_trees(&tenant, tree.asked.as_of)?
+                    .find_tree(&tree.id)
+                {
                     Ok(whole) => whole,
-                    Err(missing) => return Ok(Reply::Missing(missing)),
+                    Err(missing) => return Ok(QueryReply::Missing(missing)),
                 }
             }
         };
-        let query = tree.asked.query(&tree.id, tree.folds(), cursor);
+        let query = tree.asked.to_query(&tree.id, tree.is_folding(), cursor);
         let whole = self.whole.insert(whole);
-        let mut view = match query::page(whole, &query)? {
+        let mut view = match query::select_page(whole, &query)? {
             Ok(view) => view,
-            Err(missing) => return Ok(Reply::Missing(missing)),
+            Err(missing) => return Ok(QueryReply::Missing(missing)),
         };
-        store.describe(&tree.whose.tenant(), &mut view)?;
+        store.describe_events(&tree.whose.tenant(), &mut view)?;
         let body = match tree.format {
-            Format::Text => to_text(&view, tree.style()),
-            Format::Json
-            | Format::Dot
-            | Format::Mermaid
-            | Format::Otlp
-            | Format::Csv
-            | Format::CsvEvents => export(&view, tree.format),
+            TreeFormat::Text => tree_to_text(&view, tree.text_style()),
+            TreeFormat::Json
+            | TreeFormat::Dot
+            | TreeFormat::Mermaid
+            | TreeFormat::Otlp
+            | TreeFormat::Csv
+            | TreeFormat::CsvEvents => export_tree(&view, tree.format),
         };
-        Ok(Reply::Found(Answer {
+        Ok(QueryReply::Found(QueryAnswer {
             next: view.next,
             as_of: Some(view.as_of),
-            ..Answer::of(&body)
+            ..QueryAnswer::single_page(&body)
         }))
     }
 }
 
 /// The same tree before anything of it was there.
-fn nothing_of(view: &TreeView) -> TreeView {
+fn empty_view(view: &TreeView) -> TreeView {
     TreeView {
         nodes: Vec::new(),
         edges: Vec::new(),
@@ -342,7 +365,7 @@ fn nothing_of(view: &TreeView) -> TreeView {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Result<String, CliError> {
+fn to_json(value: &impl serde::Serialize) -> Result<String, CliError> {
     let text = serde_json::to_string(value);
     Ok(text.map_err(std::io::Error::from)?)
 }
@@ -356,7 +379,7 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Line {
         #[command(flatten)]
-        tree: Tree,
+        tree: TreeCommand,
     }
 
     #[test]

@@ -7,10 +7,10 @@ use larum_event::limits;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::error::{CliError, Exit};
-use crate::query::{Client, Entities, Place, Reply, Store, Whose};
-use crate::table::{self, Cell};
-use crate::terminal::{counted, say, stdout};
+use crate::error::{CliError, CommandExit};
+use crate::query::{BackendArgs, EngineClient, EntityArgs, OfflineStore, QueryReply, TenantArg};
+use crate::table::{self, TableCell};
+use crate::terminal::{count_noun, print_notice, stdout};
 
 /// Find the correlation trees that a user, an address, a host or a file is part of
 #[derive(Debug, Args)]
@@ -23,13 +23,13 @@ Examples:
   larum trees --ip 203.0.113.9 --limit 10
   larum trees --entity device:usb-4711 --json
   larum trees --host web-1 --store larum-data")]
-pub struct Trees {
+pub struct TreesCommand {
     #[command(flatten)]
-    entities: Entities,
+    entities: EntityArgs,
     #[command(flatten)]
-    place: Place,
+    place: BackendArgs,
     #[command(flatten)]
-    whose: Whose,
+    whose: TenantArg,
     /// Most to show
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT)]
     limit: usize,
@@ -40,81 +40,87 @@ pub struct Trees {
 
 /// Trees as the door lists them.
 #[derive(Deserialize)]
-struct Listed {
-    items: Vec<Row>,
+struct TreeListAnswer {
+    items: Vec<TreeListRow>,
     total: u64,
 }
 
 #[derive(Deserialize)]
-struct Row {
+struct TreeListRow {
     root: String,
     nodes: u64,
 }
 
-impl Trees {
+impl TreesCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let entities = self.entities.all();
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let entities = self.entities.entity_pairs();
         let [(kind, value)] = entities.as_slice() else {
             let message = "name one of --user, --ip, --host, --hash or --entity KIND:VALUE";
             return Err(CliError::Usage(message.to_owned()));
         };
         let listed = match &self.place.store {
-            None => self.ask(kind, value)?,
+            None => self.ask_server(kind, value)?,
             Some(folder) => {
-                let grown = Store::open(folder)?.grow(&self.whose.tenant(), None)?;
-                let found = grown.trees_of(kind, value);
-                let rows = found.iter().take(self.limit).map(|tree| Row {
+                let grown =
+                    OfflineStore::open(folder)?.rebuild_trees(&self.whose.tenant(), None)?;
+                let found = grown.find_trees(kind, value);
+                let rows = found.iter().take(self.limit).map(|tree| TreeListRow {
                     root: tree.root.to_string(),
                     nodes: tree.steps as u64,
                 });
-                Listed {
+                TreeListAnswer {
                     items: rows.collect(),
                     total: found.len() as u64,
                 }
             }
         };
-        self.show(&listed)
+        self.show_list(&listed)
     }
 
-    fn ask(&self, kind: &str, value: &str) -> Result<Listed, CliError> {
-        let client = Client::new(&self.place.server)?;
+    fn ask_server(&self, kind: &str, value: &str) -> Result<TreeListAnswer, CliError> {
+        let client = EngineClient::new(&self.place.server)?;
         let mut parameters = vec![
             ("entity", format!("{kind}:{value}")),
             ("limit", self.limit.to_string()),
         ];
         parameters.extend(self.whose.parameter());
-        match client.ask("/v1/trees", &parameters)? {
-            Reply::Found(answer) => {
-                serde_json::from_str(&answer.body).map_err(|error| client.no_sense(&error))
+        match client.fetch_reply("/v1/trees", &parameters)? {
+            QueryReply::Found(answer) => {
+                serde_json::from_str(&answer.body).map_err(|error| client.bad_answer_error(&error))
             }
-            Reply::Missing(_) => Ok(Listed {
+            QueryReply::Missing(_) => Ok(TreeListAnswer {
                 items: Vec::new(),
                 total: 0,
             }),
         }
     }
 
-    fn show(&self, listed: &Listed) -> Result<Exit, CliError> {
+    fn show_list(&self, listed: &TreeListAnswer) -> Result<CommandExit, CliError> {
         let mut out = stdout();
         if self.json {
-            for Row { root, nodes } in &listed.items {
+            for TreeListRow { root, nodes } in &listed.items {
                 writeln!(out, "{}", json!({"root": root, "nodes": nodes}))?;
             }
         } else if listed.items.is_empty() {
-            say("nothing found");
+            print_notice("nothing found");
         } else {
             let rows = listed.items.iter();
-            let rows = rows.map(|row| vec![Cell::new(&row.root), Cell::new(row.nodes.to_string())]);
-            let rows: Vec<Vec<Cell>> = rows.collect();
-            table::write(&mut out, &["root", "nodes"], &rows)?;
+            let rows = rows.map(|row| {
+                vec![
+                    TableCell::new(&row.root),
+                    TableCell::new(row.nodes.to_string()),
+                ]
+            });
+            let rows: Vec<Vec<TableCell>> = rows.collect();
+            table::write_table(&mut out, &["root", "nodes"], &rows)?;
         }
         out.flush()?;
         let more = listed.total.saturating_sub(listed.items.len() as u64);
         if more > 0 {
-            let more = counted(more, "tree");
-            say(&format!("and {more} more; --limit shows them"));
+            let more = count_noun(more, "tree");
+            print_notice(&format!("and {more} more; --limit shows them"));
         }
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 }

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::detect::key_text;
-use crate::error::{CliError, Exit};
-use crate::query::Client;
-use crate::table::{self, Cell};
-use crate::terminal::{BAD, DIM, counted, say, stdout};
+use crate::error::{CliError, CommandExit};
+use crate::query::EngineClient;
+use crate::table::{self, TableCell};
+use crate::terminal::{BAD, DIM, count_noun, print_notice, stdout};
 
 /// Show the open groups of windows, and how near each is to firing
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ Examples:
   larum windows auth.repeated_failed_logins --key 203.0.113.9
   larum windows --tenant acme --limit 20
   larum windows --json | jq 'select(.open)'")]
-pub struct Windows {
+pub struct WindowsCommand {
     /// The running engine
     #[arg(
         long,
@@ -53,7 +53,7 @@ pub struct Windows {
 
 /// What of an answer is shown.
 #[derive(Deserialize)]
-struct Answer {
+struct WindowsAnswer {
     windows: Vec<Value>,
     /// Groups beyond the limit.
     more: u64,
@@ -64,7 +64,7 @@ struct Answer {
 /// One group.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct OpenGroupRow {
     rule: String,
     condition: String,
     tenant: String,
@@ -78,13 +78,13 @@ struct Row {
     until: Timestamp,
     watermark: Timestamp,
     open: bool,
-    partials: Vec<Partial>,
+    partials: Vec<PartialRow>,
 }
 
 /// An open partial match of a sequence.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Partial {
+struct PartialRow {
     waits_for: String,
     events: u64,
     of_step: u64,
@@ -101,10 +101,10 @@ const HEADING: [&str; 7] = [
     "waits for",
 ];
 
-impl Windows {
+impl WindowsCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let client = Client::new(&self.server)?;
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let client = EngineClient::new(&self.server)?;
         let mut parameters = vec![("limit", self.limit.to_string())];
         let asked = [
             ("rule", self.rule),
@@ -114,38 +114,38 @@ impl Windows {
         for (name, value) in asked {
             parameters.extend(value.map(|value| (name, value)));
         }
-        let body = client.windows(&parameters)?;
-        let answer: Answer =
-            serde_json::from_str(&body).map_err(|error| client.no_sense(&error))?;
+        let body = client.fetch_windows(&parameters)?;
+        let answer: WindowsAnswer =
+            serde_json::from_str(&body).map_err(|error| client.bad_answer_error(&error))?;
         let mut out = stdout();
         if self.json {
             for window in &answer.windows {
                 writeln!(out, "{window}")?;
             }
         } else if answer.windows.is_empty() {
-            say("nothing is open");
+            print_notice("nothing is open");
         } else {
             let rows = answer.windows.into_iter().map(serde_json::from_value);
-            let rows: Result<Vec<Row>, serde_json::Error> = rows.collect();
-            let rows = rows.map_err(|error| client.no_sense(&error))?;
-            let cells: Vec<Vec<Cell>> = rows.iter().map(cells).collect();
-            table::write(&mut out, &HEADING, &cells)?;
+            let rows: Result<Vec<OpenGroupRow>, serde_json::Error> = rows.collect();
+            let rows = rows.map_err(|error| client.bad_answer_error(&error))?;
+            let cells: Vec<Vec<TableCell>> = rows.iter().map(group_cells).collect();
+            table::write_table(&mut out, &HEADING, &cells)?;
         }
         out.flush()?;
         if answer.more > 0 {
-            let more = counted(answer.more, "group");
-            say(&format!("and {more} more; --limit shows them"));
+            let more = count_noun(answer.more, "group");
+            print_notice(&format!("and {more} more; --limit shows them"));
         }
         if !answer.complete {
-            say(
+            print_notice(
                 "some groups were not looked at: there are too many, or a window gives no answer now",
             );
         }
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 }
 
-fn cells(row: &Row) -> Vec<Cell> {
+fn group_cells(row: &OpenGroupRow) -> Vec<TableCell> {
     let mut key = key_text(&row.key);
     if row.tenant != "default" {
         key = format!("{key} (tenant {})", row.tenant);
@@ -154,24 +154,28 @@ fn cells(row: &Row) -> Vec<Cell> {
         key = format!("{key} (own clock)");
     }
     let oldest = row.oldest.map(|time| time.to_string());
-    let waits: Vec<String> = row.partials.iter().map(|it| waits_for(it, row)).collect();
+    let waits: Vec<String> = row
+        .partials
+        .iter()
+        .map(|it| waiting_text(it, row))
+        .collect();
     vec![
-        Cell::new(&row.rule),
-        Cell::new(key),
-        Cell::new(holds(row)),
-        Cell::new(left(row.until, row.watermark)),
-        Cell::styled(oldest.unwrap_or_default(), DIM),
+        TableCell::new(&row.rule),
+        TableCell::new(key),
+        TableCell::new(holding_text(row)),
+        TableCell::new(remaining_text(row.until, row.watermark)),
+        TableCell::with_style(oldest.unwrap_or_default(), DIM),
         if row.open {
-            Cell::styled("open", BAD)
+            TableCell::with_style("open", BAD)
         } else {
-            Cell::new("")
+            TableCell::new("")
         },
-        Cell::new(waits.join(", ")),
+        TableCell::new(waits.join(", ")),
     ]
 }
 
 /// `4 of 5`, `33, sum > 100 in 5m`, `6 events`.
-fn holds(row: &Row) -> String {
+fn holding_text(row: &OpenGroupRow) -> String {
     let pending = match row.pending {
         0 => String::new(),
         pending => format!(" ({pending} not settled)"),
@@ -184,15 +188,15 @@ fn holds(row: &Row) -> String {
         }
         (Some(value), None) => format!("{value}, {}", row.condition),
         // Of a sequence, what each open match waits for says more.
-        (None, None) if !row.partials.is_empty() => counted(row.events, "event"),
-        (None, None) => format!("{}, {}", counted(row.events, "event"), row.condition),
+        (None, None) if !row.partials.is_empty() => count_noun(row.events, "event"),
+        (None, None) => format!("{}, {}", count_noun(row.events, "event"), row.condition),
     };
     format!("{holds}{pending}")
 }
 
 /// The span until something happens, in whole seconds where it is that long.
-fn left(until: Timestamp, watermark: Timestamp) -> String {
-    let left = until.since(watermark);
+fn remaining_text(until: Timestamp, watermark: Timestamp) -> String {
+    let left = until.duration_since(watermark);
     let second = Span::from_seconds(1).as_nanos();
     if left.as_nanos() < second {
         return left.to_string();
@@ -200,20 +204,20 @@ fn left(until: Timestamp, watermark: Timestamp) -> String {
     Span::from_nanos(left.as_nanos() / second * second).to_string()
 }
 
-fn waits_for(partial: &Partial, row: &Row) -> String {
-    let Partial {
+fn waiting_text(partial: &PartialRow, row: &OpenGroupRow) -> String {
+    let PartialRow {
         waits_for,
         events,
         of_step,
         ..
     } = partial;
     let after = match of_step {
-        0 => counted(*events, "event"),
+        0 => count_noun(*events, "event"),
         of_step => format!("{of_step} so far"),
     };
     format!(
         "{waits_for} for {} after {after}",
-        left(partial.until, row.watermark)
+        remaining_text(partial.until, row.watermark)
     )
 }
 
@@ -223,7 +227,7 @@ mod tests {
 
     use super::*;
 
-    fn row(of: Value) -> Row {
+    fn row(of: Value) -> OpenGroupRow {
         let mut row = json!({
             "rule": "r", "condition": "sum > 100 in 5m", "tenant": "default", "clock": 0,
             "key": {"user": "eve"}, "events": 4, "pending": 0, "value": null, "threshold": null,
@@ -247,7 +251,7 @@ mod tests {
                 "4 events, sum > 100 in 5m (2 not settled)",
             ),
         ] {
-            assert_eq!(holds(&row(of)), told);
+            assert_eq!(holding_text(&row(of)), told);
         }
     }
 
@@ -259,7 +263,10 @@ mod tests {
             ("2026-11-20T12:05:00Z", "0s"),
             ("2026-11-20T12:06:00Z", "0s"),
         ] {
-            assert_eq!(left(until, Timestamp::parse(watermark).unwrap()), told);
+            assert_eq!(
+                remaining_text(until, Timestamp::parse(watermark).unwrap()),
+                told
+            );
         }
     }
 
@@ -269,7 +276,11 @@ mod tests {
             {"waitsFor": "login", "events": 5, "ofStep": 0, "until": "2026-11-20T12:05:00Z"},
             {"waitsFor": "guess", "events": 3, "ofStep": 3, "until": "2026-11-20T12:02:00Z"},
         ]}));
-        let told: Vec<String> = row.partials.iter().map(|it| waits_for(it, &row)).collect();
+        let told: Vec<String> = row
+            .partials
+            .iter()
+            .map(|it| waiting_text(it, &row))
+            .collect();
         assert_eq!(
             told,
             [

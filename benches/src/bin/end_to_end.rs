@@ -114,14 +114,14 @@ async fn into_engine(engine: &Engine, events: usize, plan: Plan) -> Result<(), B
     let before = processor_seconds();
     let start = Instant::now();
     let sent = emit_all(engine, load).await?;
-    engine.settle().await;
+    engine.wait_until_evaluated().await;
     report(engine, &sent, start.elapsed(), before);
     Ok(())
 }
 
 async fn over_http(engine: &Engine, plan: Plan) -> Result<(), BenchError> {
     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = serve(engine.clone(), HttpConfig::on(any_port))?;
+    let server = serve(engine.clone(), HttpConfig::listen_on(any_port))?;
     let host = server.address();
     let before = processor_seconds();
     let start = Instant::now();
@@ -147,7 +147,7 @@ async fn over_http(engine: &Engine, plan: Plan) -> Result<(), BenchError> {
     let sent = sent.await.map_err(|_| BenchError::Refused {
         answer: "the client ended early".to_owned(),
     })??;
-    engine.settle().await;
+    engine.wait_until_evaluated().await;
     report(engine, &sent, start.elapsed(), before);
     // What was raised last is still on its way to the stream.
     tokio::time::sleep(Duration::from_millis(500)).await;

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use larum_benches::{BenchError, Latency, parse_all, resident};
-use larum_engine::seeded::Seeded;
-use larum_engine::{AsOf, EmitError, Engine, EngineConfig, ForestLimits, TreeError, TreeQuery};
+use larum_engine::seeded_sequence::SeededSequence;
+use larum_engine::{AsOf, EmitError, Engine, EngineConfig, GraphLimits, TreeError, TreeQuery};
 use larum_event::{Event, Position, TenantId, Timestamp};
 
 /// Events sent at once, and how many of such batches are under way.
@@ -53,9 +53,9 @@ fn main() -> Result<(), BenchError> {
 async fn run(arguments: Arguments) -> Result<(), BenchError> {
     let dir = tempfile::tempdir_in(&arguments.folder)?;
     let config = EngineConfig {
-        trees: ForestLimits {
+        trees: GraphLimits {
             roots_per_tenant: arguments.held,
-            ..ForestLimits::default()
+            ..GraphLimits::default()
         },
         ..EngineConfig::new(dir.path().join("store"))
     };
@@ -96,7 +96,7 @@ async fn fill(engine: &Engine, arguments: &Arguments) -> Result<(), BenchError> 
             }
         }
     }
-    engine.settle().await;
+    engine.wait_until_evaluated().await;
     let took = begun.elapsed().as_secs_f64();
     let evicted = engine.metrics().tree_reports;
     println!(
@@ -138,7 +138,7 @@ fn place(number: u64, each: u64) -> (u64, u64) {
 
 async fn ask_all(engine: &Engine, arguments: &Arguments) -> Result<(), BenchError> {
     let workflows = arguments.events / arguments.each;
-    let mut draw = Seeded::of_name("evicted");
+    let mut draw = SeededSequence::from_name("evicted");
     // The last ones are in memory.
     let most = workflows.saturating_sub(2 * arguments.held as u64).max(1);
     for kind in ["root", "step", "event", "as of"] {
@@ -154,7 +154,7 @@ async fn ask_all(engine: &Engine, arguments: &Arguments) -> Result<(), BenchErro
                 "as of" => AsOf::Position(Position(arguments.events / 2)),
                 _ => AsOf::Now,
             };
-            let query = TreeQuery::whole(id);
+            let query = TreeQuery::whole_tree(id);
             let begun = Instant::now();
             let asked = engine.tree_query(TenantId::default_tenant(), query, as_of);
             let answer = asked.await;

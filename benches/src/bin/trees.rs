@@ -14,7 +14,7 @@ use std::hint::black_box;
 use clap::Parser;
 use larum_benches::{parse_all, processor_nanos, resident};
 use larum_event::{Event, Position, TenantId};
-use larum_tree::{Forest, ForestLimits, TreePart, TreeQuery};
+use larum_tree::{CorrelationGraph, GraphLimits, TreePart, TreeQuery};
 
 /// Measures trees
 #[derive(Parser)]
@@ -101,17 +101,21 @@ fn ancestors() {
     let query = TreeQuery {
         part: TreePart::Ancestors,
         events_per_node: 0,
-        ..TreeQuery::whole("n99")
+        ..TreeQuery::whole_tree("n99")
     };
     measured("ancestors: depth 100, shown", 2_000, || {
-        black_box(forest.query(&tenant, &query)).ok();
+        black_box(forest.query_tree(&tenant, &query)).ok();
     });
-    let lineage = || forest.lineage(&tenant, "n99").map(|ids| ids.len());
+    let lineage = || forest.ancestor_ids(&tenant, "n99").map(|ids| ids.len());
     assert_eq!(lineage(), Some(100));
     measured("ancestors: depth 100, ids", 100_000, || {
         black_box(lineage());
     });
-    let path = || forest.path(&tenant, "n99", "n0").map(|ids| ids.len());
+    let path = || {
+        forest
+            .path_between(&tenant, "n99", "n0")
+            .map(|ids| ids.len())
+    };
     assert_eq!(path(), Some(100));
     measured("path: depth 100, ids", 100_000, || {
         black_box(path());
@@ -125,19 +129,21 @@ fn page(nodes: u64) {
         let query = TreeQuery {
             part: TreePart::Descendants,
             limit: 200,
-            ..TreeQuery::whole(id)
+            ..TreeQuery::whole_tree(id)
         };
-        let first = forest.query(&tenant, &query).expect("the tree is there");
+        let first = forest
+            .query_tree(&tenant, &query)
+            .expect("the tree is there");
         let next = TreeQuery {
             cursor: first.next.clone(),
             ..query.clone()
         };
         assert_eq!(first.nodes.len(), 200);
         measured(&format!("page: 200 of {nodes} {name}"), 200, || {
-            black_box(forest.query(&tenant, &query)).ok();
+            black_box(forest.query_tree(&tenant, &query)).ok();
         });
         measured(&format!("page: the next 200 {name}"), 200, || {
-            black_box(forest.query(&tenant, &next)).ok();
+            black_box(forest.query_tree(&tenant, &next)).ok();
         });
     }
 }
@@ -190,12 +196,12 @@ fn load(shape: Shape, nodes: u64) -> Vec<Event> {
     events
 }
 
-fn grown(events: &[Event]) -> Forest {
+fn grown(events: &[Event]) -> CorrelationGraph {
     let tenant = TenantId::default_tenant();
-    let mut forest = Forest::new(ForestLimits {
+    let mut forest = CorrelationGraph::new(GraphLimits {
         nodes_per_root: usize::MAX,
         events_per_node: usize::MAX,
-        ..ForestLimits::default()
+        ..GraphLimits::default()
     });
     let mut reports = Vec::new();
     for (event, position) in events.iter().zip(1..) {

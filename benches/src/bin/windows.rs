@@ -14,10 +14,11 @@ use std::hint::black_box;
 use clap::Parser;
 use larum_benches::{processor_nanos, resident};
 use larum_event::{
-    Aggregate, Amount, Bounds, EventId, Extent, FiringPolicy, GroupKey, KeyValue, Match, Measure,
-    Place, Position, Span, TenantId, Timestamp, Values, Watermark, WindowSpec,
+    Aggregate, Amount, Bounds, EvaluationPlace, EventId, FiringPolicy, GroupKey, Match,
+    MatchValues, Position, ScalarValue, Span, TenantId, Timestamp, Watermark, WindowExtent,
+    WindowMeasure, WindowSpec,
 };
-use larum_window::{ClockMoved, Window, WindowLimits};
+use larum_window::{ClockMove, RuleWindow, WindowLimits};
 
 /// Measures windows.
 #[derive(Debug, Parser)]
@@ -77,7 +78,7 @@ fn main() {
 const THRESHOLD: u32 = 1_000;
 
 fn counting(within: Span) -> WindowSpec {
-    WindowSpec::counting(within, THRESHOLD, FiringPolicy::Edge)
+    WindowSpec::sliding_count(within, THRESHOLD, FiringPolicy::Edge)
 }
 
 /// One million keys, each with a match, none of which is over.
@@ -146,8 +147,8 @@ fn distinct(matches: u64) {
     let mut first = None;
     for values in [18, 1_800] {
         let spec = WindowSpec::Aggregate(Aggregate {
-            extent: Extent::Sliding { within },
-            measure: Measure::Distinct,
+            extent: WindowExtent::Sliding { within },
+            measure: WindowMeasure::Distinct,
             bounds: Bounds::at_least(Amount::from_int(10_000)),
             policy: FiringPolicy::Edge,
             lateness: None,
@@ -173,7 +174,7 @@ fn turns(matches: u64) {
     let mut first = None;
     for held in [100_u32, 1_000, 10_000] {
         let within = Span::from_seconds(held);
-        let spec = WindowSpec::counting(within, held * 2, FiringPolicy::Edge);
+        let spec = WindowSpec::sliding_count(within, held * 2, FiringPolicy::Edge);
         let load = Load {
             matches: matches / 4,
             keys: Some(1),
@@ -239,7 +240,7 @@ fn tell(name: &str, spec: WindowSpec, load: Load, first: &mut Option<f64>) {
 
 /// A window at work.
 struct Run {
-    window: Window,
+    window: RuleWindow,
     tenant: TenantId,
     number: u64,
     found: u64,
@@ -249,7 +250,7 @@ struct Run {
 impl Run {
     fn new(spec: WindowSpec) -> Self {
         Self {
-            window: Window::new(0, spec, WindowLimits::default()),
+            window: RuleWindow::new(0, spec, WindowLimits::default()),
             tenant: TenantId::default_tenant(),
             number: 0,
             found: 0,
@@ -260,15 +261,15 @@ impl Run {
     fn feed(&mut self, load: Load) {
         for _ in 0..load.matches {
             let matched = matched(load, self.number);
-            let moved = ClockMoved {
+            let moved = ClockMove {
                 tenant: &self.tenant,
                 clock: 0,
                 watermark: matched.watermark,
                 place: matched.place,
             };
             // Time has come so far before the match is added, as in the engine.
-            self.window.advance(&moved, &mut self.detections);
-            let _counted = self.window.add(matched, &mut self.detections);
+            self.window.advance_clock(&moved, &mut self.detections);
+            let _counted = self.window.add_match(matched, &mut self.detections);
             self.number += 1;
             self.found += self.detections.len() as u64;
             self.detections.clear();
@@ -283,20 +284,22 @@ fn matched(load: Load, number: u64) -> Match {
         .unwrap_or(i64::MAX)
         .saturating_mul(pace);
     let time = Timestamp::from_nanos(time);
-    let values = load.values.map_or(Values::none(), |values| {
+    let values = load.values.map_or(MatchValues::empty(), |values| {
         let value = scattered(number ^ 0x5555_5555) % values;
-        Values::new(vec![Some(KeyValue::Str(format!("value{value:05}").into()))])
+        MatchValues::new(vec![Some(ScalarValue::Str(
+            format!("value{value:05}").into(),
+        ))])
     });
     Match {
         rule: 0,
         tenant: TenantId::default_tenant(),
         clock: 0,
-        key: GroupKey::new(vec![KeyValue::Str(format!("user{key:08}").into())]),
+        key: GroupKey::new(vec![ScalarValue::Str(format!("user{key:08}").into())]),
         time,
         sequence: Some(number),
-        place: Place::raw(Position(number + 1)),
+        place: EvaluationPlace::for_raw_event(Position(number + 1)),
         event_id: EventId::new(format!("{number:032x}")).expect("a number is an id"),
-        watermark: Watermark::of(time, Some(number)).less(load.behind),
+        watermark: Watermark::of_event(time, Some(number)).shift_back(load.behind),
         joins: false,
         steps: 1,
         values,

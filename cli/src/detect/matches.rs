@@ -8,19 +8,19 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use larum_engine::clock::Clock;
+use larum_engine::clock::RuntimeClock;
 use larum_event::decode::Decoder;
-use larum_event::{Reason, Rejection, SeverityPolicy};
-use larum_file::Tally;
-use larum_pipeline::TreesBeside;
-use larum_rule::predicate::ReadError;
-use larum_rule::{Matcher, RecordMatcher, RuleFault, RuleMatch, RuleSet};
+use larum_event::{Rejection, RejectionReason, SeverityPolicy};
+use larum_file::RecordTally;
+use larum_pipeline::StandaloneTrees;
+use larum_rule::predicate::JsonReadError;
+use larum_rule::{RecordMatcher, RuleFault, RuleMatch, RuleMatcher, RuleSet};
 use serde_json::json;
 
-use super::summary::{ByRule, Summary};
+use super::summary::{DetectSummary, RuleTotals};
 use crate::error::CliError;
-use crate::input::{Inputs, RecordPlace};
-use crate::terminal::{counted, plain, say};
+use crate::input::{InputFiles, RecordPlace};
+use crate::terminal::{count_noun, escape_controls, print_notice};
 
 /// Bytes of lines that are written together.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -28,56 +28,58 @@ const BLOCK_BYTES: usize = 64 * 1024;
 const FAULTS_SHOWN: u64 = 20;
 
 /// Rules and what they are asked of.
-pub struct Hunt {
+pub struct MatchRun {
     /// The rules.
     pub set: Arc<RuleSet>,
     /// The records.
-    pub inputs: Inputs,
+    pub inputs: InputFiles,
 }
 
-impl Hunt {
+impl MatchRun {
     /// Asks the rules of records as they are.
-    pub fn over_records(self) -> Result<Tally, CliError> {
+    pub fn match_records(self) -> Result<RecordTally, CliError> {
         let rules = self.set.rules().len();
         let mut matcher = RecordMatcher::new(&self.set, &larum_sigma::default_layout());
-        let asked = (0..).take(rules).filter(|number| matcher.asks(*number));
-        tell_left_out(rules - asked.count(), rules)?;
-        self.write(|inputs, lines, _| {
+        let asked = (0..)
+            .take(rules)
+            .filter(|number| matcher.includes_rule(*number));
+        report_skipped_rules(rules - asked.count(), rules)?;
+        self.write_matches(|inputs, lines, _| {
             inputs.read_records(|place, json| {
-                let found = match matcher.matches(json) {
+                let found = match matcher.match_rules(json) {
                     Ok(found) => found,
-                    Err(error) => return Ok(Err(rejection(error))),
+                    Err(error) => return Ok(Err(to_rejection(error))),
                 };
                 if !json.starts_with('{') {
                     let detail = "the record is no JSON object";
-                    return Ok(Err(Rejection::new(Reason::WrongType, detail)));
+                    return Ok(Err(Rejection::new(RejectionReason::WrongType, detail)));
                 }
-                lines.add(place, found.iter().copied()).map(Ok)
+                lines.write_match(place, found.iter().copied()).map(Ok)
             })
         })
     }
 
     /// Asks the rules of events that are made of the records.
-    pub fn over_events(
+    pub fn match_events(
         self,
         decoder: Option<&Decoder>,
         severities: &SeverityPolicy,
-    ) -> Result<Tally, CliError> {
-        let mut matcher = Matcher::new(Arc::clone(&self.set));
-        let mut trees = TreesBeside::of(&self.set);
+    ) -> Result<RecordTally, CliError> {
+        let mut matcher = RuleMatcher::new(Arc::clone(&self.set));
+        let mut trees = StandaloneTrees::for_rules(&self.set);
         let set = Arc::clone(&self.set);
         let mut found: Vec<RuleMatch> = Vec::new();
         let mut faults: Vec<RuleFault> = Vec::new();
         let mut fault_count = 0;
-        let tally = self.write(|inputs, lines, summary| {
-            let tally = inputs.read(decoder, severities, |record| {
+        let tally = self.write_matches(|inputs, lines, summary| {
+            let tally = inputs.read_events(decoder, severities, |record| {
                 let Ok(event) = &record.outcome else {
                     return Ok(());
                 };
                 found.clear();
-                trees.show(&mut matcher, event);
+                trees.insert_event(&mut matcher, event);
                 for layer in 0..set.layers() {
-                    matcher.matches(layer, event, &mut found, &mut faults);
+                    matcher.match_event(layer, event, &mut found, &mut faults);
                 }
                 found.sort_by_key(|one| one.rule);
                 for fault in faults.drain(..) {
@@ -85,62 +87,62 @@ impl Hunt {
                     if fault_count <= FAULTS_SHOWN {
                         let rule = set.rule(fault.rule).map(|rule| rule.id.as_str());
                         let rule = rule.unwrap_or_default();
-                        let (file, line) = (plain(&record.file), record.line);
-                        let message = plain(&fault.message);
-                        say(&format!("{file}:{line}: rule {rule} failed: {message}"));
+                        let (file, line) = (escape_controls(&record.file), record.line);
+                        let message = escape_controls(&fault.message);
+                        print_notice(&format!("{file}:{line}: rule {rule} failed: {message}"));
                     }
                 }
                 let place = RecordPlace {
                     file: &record.file,
                     line: record.line,
                 };
-                lines.add(&place, found.iter().map(|one| one.rule))
+                lines.write_match(&place, found.iter().map(|one| one.rule))
             })?;
-            summary.count_excepted(&matcher.take_excepted());
+            summary.count_excepted(&matcher.take_exception_counts());
             Ok(tally)
         })?;
         if fault_count > FAULTS_SHOWN {
-            let more = counted(fault_count - FAULTS_SHOWN, "fault");
-            say(&format!("and {more} of rules more"));
+            let more = count_noun(fault_count - FAULTS_SHOWN, "fault");
+            print_notice(&format!("and {more} of rules more"));
         }
         Ok(tally)
     }
 
     /// Reads the inputs into lines and says what came of them.
-    fn write(
+    fn write_matches(
         self,
         read: impl FnOnce(
-            Inputs,
-            &mut Lines<io::StdoutLock<'static>>,
-            &mut Summary,
-        ) -> Result<Tally, CliError>,
-    ) -> Result<Tally, CliError> {
-        let clock = Clock::system();
+            InputFiles,
+            &mut MatchWriter<io::StdoutLock<'static>>,
+            &mut DetectSummary,
+        ) -> Result<RecordTally, CliError>,
+    ) -> Result<RecordTally, CliError> {
+        let clock = RuntimeClock::system();
         let begun = clock.monotonic();
         // JSON hides control characters, so nothing in the lines could colour a terminal.
-        let mut lines = Lines::new(&self.set, io::stdout().lock());
-        let mut summary = Summary::default();
+        let mut lines = MatchWriter::new(&self.set, io::stdout().lock());
+        let mut summary = DetectSummary::default();
         let tally = read(self.inputs, &mut lines, &mut summary)?;
         lines.flush()?;
-        let matches = ByRule {
+        let matches = RuleTotals {
             what: "matches",
-            counts: lines.by_rule(&self.set),
+            counts: lines.count_by_rule(&self.set),
         };
         let took = clock.monotonic().since(begun);
-        summary.tell(&tally, &matches, &self.set, took);
+        summary.print_totals(&tally, &matches, &self.set, took);
         Ok(tally)
     }
 }
 
 /// Says how many of the rules are not asked of records; it is an error if none is.
-pub fn tell_left_out(left_out: usize, rules: usize) -> Result<(), CliError> {
+pub fn report_skipped_rules(left_out: usize, rules: usize) -> Result<(), CliError> {
     if left_out == rules {
         let message = "no rule of the set can be asked of records: --raw is for rules in Sigma";
         return Err(CliError::Usage(message.to_owned()));
     }
     if left_out > 0 {
-        let rules = counted(left_out as u64, "rule");
-        say(&format!(
+        let rules = count_noun(left_out as u64, "rule");
+        print_notice(&format!(
             "{rules} not asked: rules in Rhai, those over alerts and those with exceptions read events"
         ));
     }
@@ -148,12 +150,12 @@ pub fn tell_left_out(left_out: usize, rules: usize) -> Result<(), CliError> {
 }
 
 /// The reader's words for a record that it cannot read.
-pub fn rejection(error: ReadError) -> Rejection {
-    Rejection::new(Reason::Syntax, error.to_string())
+pub fn to_rejection(error: JsonReadError) -> Rejection {
+    Rejection::new(RejectionReason::Syntax, error.to_string())
 }
 
 /// Writes lines in blocks. What a line says of a file and of a rule is written down once.
-struct Lines<W> {
+struct MatchWriter<W> {
     out: W,
     block: Vec<u8>,
     file: Option<Arc<str>>,
@@ -163,7 +165,7 @@ struct Lines<W> {
     tails: Vec<(Vec<u8>, u64)>,
 }
 
-impl<W: Write> Lines<W> {
+impl<W: Write> MatchWriter<W> {
     fn new(set: &RuleSet, out: W) -> Self {
         let tail = |rule: &larum_rule::Rule| {
             let id = json!(rule.id);
@@ -184,7 +186,7 @@ impl<W: Write> Lines<W> {
         }
     }
 
-    fn add(
+    fn write_match(
         &mut self,
         place: &RecordPlace<'_>,
         rules: impl Iterator<Item = u32>,
@@ -216,7 +218,7 @@ impl<W: Write> Lines<W> {
         Ok(())
     }
 
-    fn by_rule<'s>(&self, set: &'s RuleSet) -> BTreeMap<&'s str, u64> {
+    fn count_by_rule<'s>(&self, set: &'s RuleSet) -> BTreeMap<&'s str, u64> {
         let counts = set.rules().iter().zip(&self.tails);
         counts
             .filter(|(_, (_, count))| *count > 0)

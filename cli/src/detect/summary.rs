@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use larum_event::{RuleId, Source, Span};
-use larum_file::Tally;
-use larum_pipeline::Outcome;
-use larum_rule::{Excepted, RuleSet};
+use larum_file::RecordTally;
+use larum_pipeline::EpochOutcome;
+use larum_rule::{ExceptionCount, RuleSet};
 
-use crate::terminal::{BAD, DIM, HEADING, counted, grouped, plain, say, styled};
+use crate::terminal::{
+    BAD, DIM, HEADING, count_noun, escape_controls, group_digits, print_notice, style_text,
+};
 
 /// Faults of rules that are told one by one; the others are counted.
 const FAULTS_SHOWN: u64 = 20;
@@ -18,7 +20,7 @@ const RULES_SHOWN: usize = 5;
 
 /// What was found, by rule.
 #[derive(Debug)]
-pub struct ByRule<'r> {
+pub struct RuleTotals<'r> {
     /// `alerts`, `matches`.
     pub what: &'static str,
     /// How many, by the rule's id.
@@ -27,7 +29,7 @@ pub struct ByRule<'r> {
 
 /// Counts what is not an alert.
 #[derive(Debug, Default)]
-pub struct Summary {
+pub struct DetectSummary {
     /// Events that came too late for some window.
     late: u64,
     late_sources: BTreeMap<Source, u64>,
@@ -42,9 +44,9 @@ pub struct Summary {
     excepted: BTreeMap<(u32, u32), u64>,
 }
 
-impl Summary {
+impl DetectSummary {
     /// Counts what one stretch put out; the first faults are told at once.
-    pub fn count(&mut self, outcome: &Outcome) {
+    pub fn count_outcome(&mut self, outcome: &EpochOutcome) {
         for late in &outcome.late {
             self.late += 1;
             *self.late_sources.entry(late.source.clone()).or_default() += 1;
@@ -56,10 +58,10 @@ impl Summary {
             *self.faults.entry(fault.rule.clone()).or_default() += 1;
             self.fault_count += 1;
             if self.fault_count <= FAULTS_SHOWN {
-                let (rule, event) = (&fault.rule, plain(fault.event.as_str()));
-                say(&format!(
+                let (rule, event) = (&fault.rule, escape_controls(fault.event.as_str()));
+                print_notice(&format!(
                     "rule {rule} failed on event {event}: {}",
-                    plain(&fault.message)
+                    escape_controls(&fault.message)
                 ));
             }
         }
@@ -69,7 +71,7 @@ impl Summary {
     }
 
     /// Counts what exceptions kept out.
-    pub fn count_excepted(&mut self, excepted: &[Excepted]) {
+    pub fn count_excepted(&mut self, excepted: &[ExceptionCount]) {
         for one in excepted {
             *self.excepted.entry((one.rule, one.exception)).or_default() += one.count;
         }
@@ -96,29 +98,35 @@ impl Summary {
     }
 
     /// Says everything.
-    pub fn tell(&self, tally: &Tally, found: &ByRule<'_>, set: &RuleSet, took: Span) {
-        let read = tally.accepted() + tally.rejected();
-        row("read", &pace(read, took));
-        row("accepted", &grouped(tally.accepted()));
-        if tally.rejected() > 0 {
+    pub fn print_totals(
+        &self,
+        tally: &RecordTally,
+        found: &RuleTotals<'_>,
+        set: &RuleSet,
+        took: Span,
+    ) {
+        let read = tally.accepted_count() + tally.rejected_count();
+        print_row("read", &rate_text(read, took));
+        print_row("accepted", &group_digits(tally.accepted_count()));
+        if tally.rejected_count() > 0 {
             let reasons = tally
-                .by_reason()
+                .rejected_by_reason()
                 .map(|(reason, count)| (reason.to_string(), count));
             let text = format!(
                 "{} ({})",
-                grouped(tally.rejected()),
-                list(reasons, usize::MAX)
+                group_digits(tally.rejected_count()),
+                list_counts(reasons, usize::MAX)
             );
-            row("rejected", &styled(BAD, text));
+            print_row("rejected", &style_text(BAD, text));
         }
         if self.duplicates > 0 {
-            row("duplicates", &grouped(self.duplicates));
+            print_row("duplicates", &group_digits(self.duplicates));
         }
         if self.conflicts > 0 {
-            let text = format!("{} (an id of another event)", grouped(self.conflicts));
-            row("conflicts", &styled(BAD, text));
+            let text = format!("{} (an id of another event)", group_digits(self.conflicts));
+            print_row("conflicts", &style_text(BAD, text));
         }
-        self.tell_late();
+        self.print_late();
         if self.fault_count > 0 {
             let rules = self
                 .faults
@@ -126,95 +134,99 @@ impl Summary {
                 .map(|(rule, count)| (rule.to_string(), *count));
             let text = format!(
                 "{} ({})",
-                grouped(self.fault_count),
-                list(rules, usize::MAX)
+                group_digits(self.fault_count),
+                list_counts(rules, usize::MAX)
             );
-            row("rule faults", &styled(BAD, text));
+            print_row("rule faults", &style_text(BAD, text));
         }
         if self.system > 0 {
-            row("engine", &counted(self.system, "event"));
+            print_row("engine", &count_noun(self.system, "event"));
         }
-        self.tell_excepted(set);
+        self.print_excepted(set);
         let sum = found.counts.values().sum();
-        row(found.what, &styled(HEADING, grouped(sum)));
+        print_row(found.what, &style_text(HEADING, group_digits(sum)));
         for (rule, count) in &found.counts {
-            row("", &format!("{:>9}  {rule}", grouped(*count)));
+            print_row("", &format!("{:>9}  {rule}", group_digits(*count)));
         }
         if self.early > 0 {
             let text = format!(
                 "{}: events in time could still change them; --close decides",
-                grouped(self.early)
+                group_digits(self.early)
             );
-            row("early", &text);
+            print_row("early", &text);
         }
     }
 
     /// Events that came too late: of which sources, and for which rules.
-    fn tell_late(&self) {
+    fn print_late(&self) {
         if self.late == 0 {
             return;
         }
         let sources = self.late_sources.iter();
-        let sources = sources.map(|(source, count)| (plain(source.as_str()).into_owned(), *count));
+        let sources =
+            sources.map(|(source, count)| (escape_controls(source.as_str()).into_owned(), *count));
         let text = format!(
             "{} ({}); see --lateness",
-            grouped(self.late),
-            list(sources, SOURCES_SHOWN)
+            group_digits(self.late),
+            list_counts(sources, SOURCES_SHOWN)
         );
-        row("late", &styled(BAD, text));
+        print_row("late", &style_text(BAD, text));
         let rules = self.late_rules.iter();
         let rules = rules.map(|(rule, count)| (rule.to_string(), *count));
-        row("", &format!("too late for {}", list(rules, RULES_SHOWN)));
+        print_row(
+            "",
+            &format!("too late for {}", list_counts(rules, RULES_SHOWN)),
+        );
     }
 
     /// Matches that exceptions kept out, and which exceptions those were.
-    fn tell_excepted(&self, set: &RuleSet) {
+    fn print_excepted(&self, set: &RuleSet) {
         let all: u64 = self.excepted.values().sum();
         if all == 0 {
             return;
         }
-        row("excepted", &grouped(all));
+        print_row("excepted", &group_digits(all));
         for ((rule, exception), count) in &self.excepted {
             let Some(rule) = set.rule(*rule) else {
                 continue;
             };
             let exception = rule.exceptions.get(*exception as usize);
             let exception = exception.map(|it| it.to_string()).unwrap_or_default();
-            let text = format!("{}: {}", rule.id, plain(&exception));
-            row("", &format!("{:>9}  {text}", grouped(*count)));
+            let text = format!("{}: {}", rule.id, escape_controls(&exception));
+            print_row("", &format!("{:>9}  {text}", group_digits(*count)));
         }
     }
 }
 
-fn row(name: &str, text: &str) {
-    say(&format!(
+fn print_row(name: &str, text: &str) {
+    print_notice(&format!(
         "{} {text}",
-        styled(DIM, format_args!("{name:<12}"))
+        style_text(DIM, format_args!("{name:<12}"))
     ));
 }
 
 /// `2,000 records in 0.12s, 16,666 records/s`.
-fn pace(records: u64, took: Span) -> String {
+fn rate_text(records: u64, took: Span) -> String {
     let seconds = took.as_nanos() as f64 / 1e9;
-    let text = format!("{} in {seconds:.2} s", counted(records, "record"));
+    let text = format!("{} in {seconds:.2} s", count_noun(records, "record"));
     if seconds <= 0.0 {
         return text;
     }
     format!(
         "{text}, {} records/s",
-        grouped((records as f64 / seconds) as u64)
+        group_digits((records as f64 / seconds) as u64)
     )
 }
 
 /// `web-1 3, web-2 1, and 4 more`, the most first.
-fn list(counts: impl Iterator<Item = (String, u64)>, most: usize) -> String {
+fn list_counts(counts: impl Iterator<Item = (String, u64)>, most: usize) -> String {
     let mut counts: Vec<(String, u64)> = counts.collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let more = counts.len().saturating_sub(most);
     let mut texts: Vec<String> = counts
         .into_iter()
         .take(most)
-        .map(|(name, count)| format!("{name} {}", grouped(count)))
+        .map(|(name, count)| format!("{name} {}", group_digits(count)))
         .collect();
     if more > 0 {
         texts.push(format!("and {more} more"));

@@ -8,7 +8,9 @@ use serde_json::value::RawValue;
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
-use super::{Answer, Found, Missing, Page, Reply, Wanted, What};
+use super::{
+    FoundEvent, FoundPage, MissingKind, MissingTarget, QueryAnswer, QueryReply, SearchRequest,
+};
 use crate::error::CliError;
 
 /// Longest wait for an answer; a page is cut so that it never takes seconds.
@@ -17,14 +19,14 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const ANSWER_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// A running engine.
-pub struct Client {
+pub struct EngineClient {
     agent: Agent,
     server: String,
 }
 
 /// A page as the door writes it.
 #[derive(Deserialize)]
-struct PageAnswer {
+struct EventPageAnswer {
     items: Vec<Box<RawValue>>,
     next: Option<String>,
 }
@@ -32,17 +34,17 @@ struct PageAnswer {
 /// An error as the door writes it.
 #[derive(Deserialize)]
 struct ErrorAnswer {
-    error: Explanation,
+    error: ErrorExplanation,
 }
 
 #[derive(Deserialize)]
-struct Explanation {
+struct ErrorExplanation {
     code: String,
     message: String,
     help: Option<String>,
 }
 
-impl Client {
+impl EngineClient {
     /// Its address.
     pub fn server(&self) -> &str {
         &self.server
@@ -67,50 +69,50 @@ impl Client {
     }
 
     /// One page.
-    pub fn page(
+    pub fn fetch_page(
         &self,
-        wanted: &Wanted,
+        wanted: &SearchRequest,
         limit: usize,
         cursor: Option<&str>,
-    ) -> Result<Page, CliError> {
-        let (path, parameters) = wanted.request(limit, cursor);
+    ) -> Result<FoundPage, CliError> {
+        let (path, parameters) = wanted.to_request(limit, cursor);
         let (status, body) = self.get(path, &parameters)?;
         if status != StatusCode::OK {
-            return Err(self.refused(status, &body));
+            return Err(self.refusal_error(status, &body));
         }
-        let answer: PageAnswer =
-            serde_json::from_str(&body).map_err(|error| self.no_sense(&error))?;
-        let found: Result<Vec<Found>, serde_json::Error> = answer
+        let answer: EventPageAnswer =
+            serde_json::from_str(&body).map_err(|error| self.bad_answer_error(&error))?;
+        let found: Result<Vec<FoundEvent>, serde_json::Error> = answer
             .items
             .into_iter()
             .map(|item| {
-                Ok(Found {
+                Ok(FoundEvent {
                     event: serde_json::from_str(item.get())?,
                     json: item.get().to_owned(),
                 })
             })
             .collect();
-        Ok(Page {
-            found: found.map_err(|error| self.no_sense(&error))?,
+        Ok(FoundPage {
+            found: found.map_err(|error| self.bad_answer_error(&error))?,
             next: answer.next,
         })
     }
 
     /// What is at a path, about one thing.
-    pub fn ask(
+    pub fn fetch_reply(
         &self,
         path: &str,
         parameters: &[(&'static str, String)],
-    ) -> Result<Reply, CliError> {
-        let mut answer = self.request(path, parameters)?;
+    ) -> Result<QueryReply, CliError> {
+        let mut answer = self.send_request(path, parameters)?;
         let status = answer.status();
         let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
         let number = |name: &str| header(name)?.parse::<u64>().ok();
         let (next, total) = (header("larum-next"), number("larum-total"));
         let as_of = number("larum-as-of").map(Position);
-        let body = self.body(&mut answer)?;
+        let body = self.read_body(&mut answer)?;
         if status == StatusCode::OK {
-            return Ok(Reply::Found(Answer {
+            return Ok(QueryReply::Found(QueryAnswer {
                 body: body.trim_end().to_owned(),
                 next,
                 total,
@@ -120,30 +122,30 @@ impl Client {
         match serde_json::from_str::<ErrorAnswer>(&body) {
             Ok(ErrorAnswer { error }) if status == StatusCode::NOT_FOUND => {
                 let what = match error.code.as_str() {
-                    "no_such_tree" | "no_such_incident" => What::Everything,
-                    "not_in_tree" => What::OtherEnd,
-                    _ => return Err(self.refused(status, &body)),
+                    "no_such_tree" | "no_such_incident" => MissingKind::UnknownId,
+                    "not_in_tree" => MissingKind::PathEnd,
+                    _ => return Err(self.refusal_error(status, &body)),
                 };
                 let message = error.message;
-                Ok(Reply::Missing(Missing { what, message }))
+                Ok(QueryReply::Missing(MissingTarget { what, message }))
             }
-            _ => Err(self.refused(status, &body)),
+            _ => Err(self.refusal_error(status, &body)),
         }
     }
 
     /// The rules in force, as JSON.
-    pub fn rules(&self) -> Result<String, CliError> {
+    pub fn fetch_rules(&self) -> Result<String, CliError> {
         match self.get("/v1/rules", &[])? {
             (StatusCode::OK, body) => Ok(body),
-            (other, body) => Err(self.refused(other, &body)),
+            (other, body) => Err(self.refusal_error(other, &body)),
         }
     }
 
     /// The open groups of windows that `parameters` choose, as JSON.
-    pub fn windows(&self, parameters: &[(&'static str, String)]) -> Result<String, CliError> {
+    pub fn fetch_windows(&self, parameters: &[(&'static str, String)]) -> Result<String, CliError> {
         match self.get("/v1/windows", parameters)? {
             (StatusCode::OK, body) => Ok(body),
-            (other, body) => Err(self.refused(other, &body)),
+            (other, body) => Err(self.refusal_error(other, &body)),
         }
     }
 
@@ -152,12 +154,12 @@ impl Client {
         path: &str,
         parameters: &[(&'static str, String)],
     ) -> Result<(StatusCode, String), CliError> {
-        let mut answer = self.request(path, parameters)?;
-        let body = self.body(&mut answer)?;
+        let mut answer = self.send_request(path, parameters)?;
+        let body = self.read_body(&mut answer)?;
         Ok((answer.status(), body))
     }
 
-    fn request(
+    fn send_request(
         &self,
         path: &str,
         parameters: &[(&'static str, String)],
@@ -166,16 +168,18 @@ impl Client {
         for (name, value) in parameters {
             request = request.query(name, value);
         }
-        request.call().map_err(|error| self.unanswered(&error))
+        request
+            .call()
+            .map_err(|error| self.unreachable_error(&error))
     }
 
-    fn body(&self, answer: &mut Response<Body>) -> Result<String, CliError> {
+    fn read_body(&self, answer: &mut Response<Body>) -> Result<String, CliError> {
         let body = answer.body_mut().with_config().limit(ANSWER_BYTES);
         let body = body.read_to_string();
-        body.map_err(|error| self.unanswered(&error))
+        body.map_err(|error| self.unreachable_error(&error))
     }
 
-    fn unanswered(&self, error: &ureq::Error) -> CliError {
+    fn unreachable_error(&self, error: &ureq::Error) -> CliError {
         CliError::NoServer {
             server: self.server.clone(),
             cause: error.to_string(),
@@ -183,7 +187,7 @@ impl Client {
     }
 
     /// The engine refuses.
-    pub fn refused(&self, status: StatusCode, body: &str) -> CliError {
+    pub fn refusal_error(&self, status: StatusCode, body: &str) -> CliError {
         let cause = match serde_json::from_str::<ErrorAnswer>(body) {
             Ok(ErrorAnswer { error }) => match error.help {
                 Some(help) => format!("{}\nhelp: {help}", error.message),
@@ -198,7 +202,7 @@ impl Client {
     }
 
     /// What answered is no engine of this version.
-    pub fn no_sense(&self, error: &serde_json::Error) -> CliError {
+    pub fn bad_answer_error(&self, error: &serde_json::Error) -> CliError {
         CliError::NoServer {
             server: self.server.clone(),
             cause: format!("the answer is not an engine's: {error}"),
@@ -207,7 +211,7 @@ impl Client {
 }
 
 /// An id as one segment of a path.
-pub fn in_path(id: &str) -> String {
+pub fn encode_segment(id: &str) -> String {
     let mut segment = String::with_capacity(id.len());
     for byte in id.bytes() {
         match byte {
@@ -226,7 +230,7 @@ mod tests {
 
     #[test]
     fn an_id_stays_one_segment_whatever_it_holds() {
-        assert_eq!(in_path("contact-0001"), "contact-0001");
-        assert_eq!(in_path("a/b?c=ü"), "a%2Fb%3Fc%3D%C3%BC");
+        assert_eq!(encode_segment("contact-0001"), "contact-0001");
+        assert_eq!(encode_segment("a/b?c=ü"), "a%2Fb%3Fc%3D%C3%BC");
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 /// Whom or what they are about
 #[derive(Debug, Args)]
-pub struct Entities {
+pub struct EntityArgs {
     /// A user
     #[arg(long, value_name = "NAME")]
     user: Vec<String>,
@@ -18,11 +18,11 @@ pub struct Entities {
     #[arg(long)]
     hash: Vec<String>,
     /// Anything else that links declare an entity, such as device:usb-4711
-    #[arg(long, value_name = "KIND:VALUE", value_parser = entity)]
+    #[arg(long, value_name = "KIND:VALUE", value_parser = parse_entity)]
     entity: Vec<(String, String)>,
 }
 
-fn entity(text: &str) -> Result<(String, String), String> {
+fn parse_entity(text: &str) -> Result<(String, String), String> {
     match text.split_once(':') {
         Some((kind, value)) if !kind.is_empty() && !value.is_empty() => {
             Ok((kind.to_owned(), value.to_owned()))
@@ -31,9 +31,9 @@ fn entity(text: &str) -> Result<(String, String), String> {
     }
 }
 
-impl Entities {
+impl EntityArgs {
     /// All of them, kind and value.
-    pub fn all(&self) -> Vec<(String, String)> {
+    pub fn entity_pairs(&self) -> Vec<(String, String)> {
         let named = [
             ("user", &self.user),
             ("ip", &self.ip),

@@ -1,15 +1,15 @@
 //! What is asked for, as flags, as a query of the log, and as parameters of the HTTP API.
 
 use clap::Args;
-use larum_engine::{Clock, EventQuery, Kinds, Order, SeverityFilter};
-use larum_event::search::{InvalidSearch, Search};
+use larum_engine::{EventKinds, EventQuery, PageOrder, RuntimeClock, SeverityFilter};
+use larum_event::search::{EventSearch, InvalidSearch};
 use larum_event::{Severity, TenantId, Timestamp, TopicPattern};
 
 use crate::error::CliError;
 
 /// The filters that events and alerts share.
 #[derive(Debug, Args, Clone)]
-pub struct Filters {
+pub struct FilterArgs {
     /// What to look for, such as 'type:auth.* user:eve last:24h'; see docs/search.md
     #[arg(value_name = "SEARCH")]
     search: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Filters {
     #[arg(long)]
     stage: Option<String>,
     /// A tag of the correlation; may stand several times
-    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = tag)]
+    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = parse_tag)]
     tags: Vec<(String, String)>,
     /// The id
     #[arg(long)]
@@ -56,29 +56,29 @@ pub struct Filters {
 
 /// Everything that is asked for.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct SearchRequest {
     /// Events or alerts.
-    pub kinds: Kinds,
+    pub kinds: EventKinds,
     /// The member type; of events.
     pub event_type: Option<String>,
     /// The rule; of alerts.
     pub rule: Option<String>,
     /// The rest.
-    pub filters: Filters,
+    pub filters: FilterArgs,
     /// The search, and what flags say that a search can ask.
-    pub search: Option<Search>,
+    pub search: Option<EventSearch>,
 }
 
-fn tag(text: &str) -> Result<(String, String), String> {
+fn parse_tag(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write a name and a value, such as case=C-7".to_owned()),
     }
 }
 
-impl Filters {
+impl FilterArgs {
     /// Whether the order was turned round.
-    pub fn oldest_first(&self) -> bool {
+    pub fn is_oldest_first(&self) -> bool {
         self.oldest_first
     }
 
@@ -86,13 +86,13 @@ impl Filters {
     ///
     /// # Errors
     /// The words are no search.
-    pub fn search(&self) -> Result<Option<Search>, CliError> {
-        let search = self.search_as_of(Clock::system().now());
+    pub fn parse_search(&self) -> Result<Option<EventSearch>, CliError> {
+        let search = self.parse_search_at(RuntimeClock::system().now());
         search.map_err(|error| CliError::Usage(error.to_string()))
     }
 
-    fn search_as_of(&self, now: Timestamp) -> Result<Option<Search>, InvalidSearch> {
-        let mut search = Search::parse(&self.search.join(" "), now)?;
+    fn parse_search_at(&self, now: Timestamp) -> Result<Option<EventSearch>, InvalidSearch> {
+        let mut search = EventSearch::parse(&self.search.join(" "), now)?;
         let mut fields = Vec::new();
         fields.extend(self.trace.iter().map(|trace| ("trace".to_owned(), trace)));
         fields.extend(self.stage.iter().map(|stage| ("stage".to_owned(), stage)));
@@ -102,15 +102,15 @@ impl Filters {
                 .map(|(name, value)| (format!("tag.{name}"), value)),
         );
         for (name, value) in fields {
-            search = search.and(Search::field(&name, value, now)?);
+            search = search.and_search(EventSearch::for_field(&name, value, now)?);
         }
         Ok(Some(search).filter(|search| !search.is_everything()))
     }
 }
 
-impl Wanted {
+impl SearchRequest {
     /// As a query of the log.
-    pub fn query(&self, limit: usize, cursor: Option<&str>) -> EventQuery {
+    pub fn to_query(&self, limit: usize, cursor: Option<&str>) -> EventQuery {
         let filters = self.filters.clone();
         EventQuery {
             kinds: self.kinds,
@@ -127,9 +127,9 @@ impl Wanted {
             rule: self.rule.clone(),
             search: self.search.clone(),
             order: if filters.oldest_first {
-                Order::OldestFirst
+                PageOrder::OldestFirst
             } else {
-                Order::NewestFirst
+                PageOrder::NewestFirst
             },
             cursor: cursor.map(str::to_owned),
             limit,
@@ -138,7 +138,7 @@ impl Wanted {
     }
 
     /// As the path and parameters of a request.
-    pub fn request(
+    pub fn to_request(
         &self,
         limit: usize,
         cursor: Option<&str>,
@@ -146,11 +146,11 @@ impl Wanted {
         let filters = &self.filters;
         let order = filters.oldest_first.then(|| "oldest".to_owned());
         let (path, kind) = match self.kinds {
-            Kinds::Alerts => ("/v1/alerts", None),
-            Kinds::Events => ("/v1/events", Some("event")),
-            Kinds::EventsAndAlerts => ("/v1/events", None),
-            Kinds::System => ("/v1/events", Some("system")),
-            Kinds::All => ("/v1/events", Some("all")),
+            EventKinds::Alerts => ("/v1/alerts", None),
+            EventKinds::Events => ("/v1/events", Some("event")),
+            EventKinds::EventsAndAlerts => ("/v1/events", None),
+            EventKinds::System => ("/v1/events", Some("system")),
+            EventKinds::All => ("/v1/events", Some("all")),
         };
         let parameters = [
             ("q", self.search.as_ref().map(ToString::to_string)),

@@ -3,16 +3,16 @@
 use larum_event::Position;
 
 /// What comes of a question.
-pub enum Reply {
+pub enum QueryReply {
     /// This.
-    Found(Answer),
+    Found(QueryAnswer),
     /// There is no such thing.
-    Missing(Missing),
+    Missing(MissingTarget),
 }
 
 /// An answer, as it is shown.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub struct QueryAnswer {
     /// What is shown, without the line feed at its end.
     pub body: String,
     /// Where the next page begins; `None` at the end.
@@ -25,25 +25,25 @@ pub struct Answer {
 
 /// Why there is nothing to show.
 #[derive(Debug)]
-pub struct Missing {
+pub struct MissingTarget {
     /// What is missing.
-    pub what: What,
+    pub what: MissingKind,
     /// A sentence about it.
     pub message: String,
 }
 
 /// What is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum MissingKind {
     /// No tree, or no incident, is known by that id.
-    Everything,
+    UnknownId,
     /// The other end of a path.
-    OtherEnd,
+    PathEnd,
 }
 
-impl Answer {
+impl QueryAnswer {
     /// All of it, on one page.
-    pub fn of(body: &str) -> Self {
+    pub fn single_page(body: &str) -> Self {
         Self {
             body: body.trim_end().to_owned(),
             ..Self::default()

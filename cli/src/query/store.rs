@@ -6,8 +6,8 @@ use larum_event::{Position, TenantId};
 use larum_log::{EventQuery, Log, LogError, LogOptions, LogReader};
 use larum_tree::TreeView;
 
-use super::{Found, Grown, Page, Wanted, When};
-use crate::error::{CliError, with_causes};
+use super::{FoundEvent, FoundPage, MomentArg, OfflineTrees, SearchRequest};
+use crate::error::{CliError, format_causes};
 
 /// Records read at a time.
 const STRETCH_RECORDS: usize = 4_096;
@@ -15,13 +15,13 @@ const STRETCH_RECORDS: usize = 4_096;
 const STRETCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// An opened store. Holding it keeps engines out.
-pub struct Store {
+pub struct OfflineStore {
     folder: PathBuf,
     reader: LogReader,
     _log: Log,
 }
 
-impl Store {
+impl OfflineStore {
     /// Opens the store in `folder`, which must be there.
     pub fn open(folder: &Path) -> Result<Self, CliError> {
         // Opening would make an empty store, which nobody wants to search.
@@ -36,7 +36,7 @@ impl Store {
                 cause: "there is no store in this folder".to_owned(),
             });
         }
-        let failed = |error| failed(folder, &error);
+        let failed = |error| store_error(folder, &error);
         let log = Log::open(folder, LogOptions::default()).map_err(failed)?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -46,39 +46,45 @@ impl Store {
     }
 
     /// One page.
-    pub fn page(
+    pub fn read_page(
         &mut self,
-        wanted: &Wanted,
+        wanted: &SearchRequest,
         limit: usize,
         cursor: Option<&str>,
-    ) -> Result<Page, CliError> {
+    ) -> Result<FoundPage, CliError> {
         let page = self
             .reader
-            .query(&wanted.query(limit, cursor))
-            .map_err(|error| failed(&self.folder, &error))?;
+            .query(&wanted.to_query(limit, cursor))
+            .map_err(|error| store_error(&self.folder, &error))?;
         let found = page.events.into_iter();
-        let found = found.map(|stored| Found {
+        let found = found.map(|stored| FoundEvent {
             event: serde_json::from_str(stored.event.json()).unwrap_or_default(),
             json: stored.event.json().to_owned(),
         });
-        Ok(Page {
+        Ok(FoundPage {
             found: found.collect(),
             next: page.next,
         })
     }
 
     /// The trees of a tenant as they were then, grown anew from the log.
-    pub fn grow(&mut self, tenant: &TenantId, when: Option<When>) -> Result<Grown, CliError> {
-        let upto = self.position(when)?;
-        let mut grown = Grown::new(tenant.clone(), upto);
-        let mut after = Position(self.reader.first().0.saturating_sub(1));
-        let failed = |error| failed(&self.folder, &error);
+    pub fn rebuild_trees(
+        &mut self,
+        tenant: &TenantId,
+        when: Option<MomentArg>,
+    ) -> Result<OfflineTrees, CliError> {
+        let upto = self.resolve_moment(when)?;
+        let mut grown = OfflineTrees::new(tenant.clone(), upto);
+        let mut after = Position(self.reader.first_position().0.saturating_sub(1));
+        let failed = |error| store_error(&self.folder, &error);
         // What held when the oldest records were dropped.
         if let Some((_, activated)) = self.reader.last_rule_set(after).map_err(failed)? {
-            grown.activate(&activated);
+            grown.activate_rules(&activated);
         }
         loop {
-            let records = self.reader.read(after, STRETCH_RECORDS, STRETCH_BYTES);
+            let records = self
+                .reader
+                .read_after(after, STRETCH_RECORDS, STRETCH_BYTES);
             let records = records.map_err(failed)?;
             let Some(last) = records.last() else {
                 return Ok(grown);
@@ -88,29 +94,33 @@ impl Store {
                 if record.position > upto {
                     return Ok(grown);
                 }
-                grown.take(record.position, &record.body);
+                grown.apply_record(record.position, &record.body);
             }
         }
     }
 
-    fn position(&mut self, when: Option<When>) -> Result<Position, CliError> {
+    fn resolve_moment(&mut self, when: Option<MomentArg>) -> Result<Position, CliError> {
         let head = self.reader.head();
         match when {
             None => Ok(head),
-            Some(When::Position(position)) if position > head => {
+            Some(MomentArg::Position(position)) if position > head => {
                 let message = format!("position {position}: the log ends at position {head}");
                 Err(CliError::Usage(message))
             }
-            Some(When::Position(position)) => Ok(position),
-            Some(When::Time(time)) => {
+            Some(MomentArg::Position(position)) => Ok(position),
+            Some(MomentArg::Time(time)) => {
                 let found = self.reader.position_at(time);
-                found.map_err(|error| failed(&self.folder, &error))
+                found.map_err(|error| store_error(&self.folder, &error))
             }
         }
     }
 
     /// Looks up the events that raised an alert and stand in no workflow: a forest knows only their ids.
-    pub fn describe(&mut self, tenant: &TenantId, view: &mut TreeView) -> Result<(), CliError> {
+    pub fn describe_events(
+        &mut self,
+        tenant: &TenantId,
+        view: &mut TreeView,
+    ) -> Result<(), CliError> {
         for id in view.unknown_events() {
             let query = EventQuery {
                 tenant: Some(tenant.clone()),
@@ -119,17 +129,17 @@ impl Store {
                 ..EventQuery::default()
             };
             let page = self.reader.query(&query);
-            let page = page.map_err(|error| failed(&self.folder, &error))?;
+            let page = page.map_err(|error| store_error(&self.folder, &error))?;
             for stored in page.events {
-                view.describe(&stored.event, stored.position);
+                view.fill_event(&stored.event, stored.position);
             }
         }
         Ok(())
     }
 }
 
-fn failed(folder: &Path, error: &LogError) -> CliError {
-    let mut cause = with_causes(error);
+fn store_error(folder: &Path, error: &LogError) -> CliError {
+    let mut cause = format_causes(error);
     if matches!(error, LogError::Locked { .. }) {
         cause.push_str("\nhelp: an engine runs on it; ask that one with --server URL");
     }

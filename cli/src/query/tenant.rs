@@ -5,13 +5,13 @@ use larum_event::TenantId;
 
 /// Whose trees and incidents are asked for.
 #[derive(Debug, Args)]
-pub struct Whose {
+pub struct TenantArg {
     /// The tenant; without it, the default tenant
     #[arg(long, value_parser = |text: &str| TenantId::new(text))]
     tenant: Option<TenantId>,
 }
 
-impl Whose {
+impl TenantArg {
     /// The tenant, as it is known to a store.
     pub fn tenant(&self) -> TenantId {
         self.tenant.clone().unwrap_or_else(TenantId::default_tenant)

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, AlertStatus, Event, Position, Record, RecordBody, RuleSetActivated, TenantId, Timestamp,
+    Alert, AlertStatus, Event, Position, Record, RecordBody, RuleSetActivation, TenantId, Timestamp,
 };
 use larum_log::{LogError, LogReader};
-use larum_pipeline::{Input, Outcome, Pipeline, Settings};
+use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 
-use crate::error::{CliError, with_causes};
+use crate::error::{CliError, format_causes};
 use crate::rule_files;
 
 /// Records read at a time.
@@ -22,83 +22,84 @@ const STRETCH_BYTES: usize = 16 * 1024 * 1024;
 const ENGINE: &str = "larum.";
 
 /// What came out, by alert id.
-pub(super) struct Replayed {
-    pub(super) recorded: BTreeMap<String, Standing>,
-    pub(super) replayed: BTreeMap<String, Standing>,
+pub(super) struct ReplayResult {
+    pub(super) recorded: BTreeMap<String, LatestAlert>,
+    pub(super) replayed: BTreeMap<String, LatestAlert>,
     /// Events that were run again.
     pub(super) events: u64,
 }
 
 /// The last revision of an alert.
 #[derive(Debug, PartialEq)]
-pub(super) struct Standing {
+pub(super) struct LatestAlert {
     pub(super) alert: Alert,
     pub(super) tenant: TenantId,
     pub(super) time: Timestamp,
 }
 
-impl Standing {
+impl LatestAlert {
     /// Whether it was not taken back.
-    pub(super) fn stands(&self) -> bool {
+    pub(super) fn is_valid(&self) -> bool {
         self.alert.status != AlertStatus::Retracted
     }
 }
 
 /// Runs the log of the store again, by its own rules or by `rules`, up to where it was evaluated.
-pub(super) fn run(store: &Path, rules: Option<RuleSet>) -> Result<Replayed, CliError> {
+pub(super) fn replay_store(store: &Path, rules: Option<RuleSet>) -> Result<ReplayResult, CliError> {
     let failed = |cause: String| CliError::Store {
         path: store.to_owned(),
         cause,
     };
-    let log = |error: LogError| failed(with_causes(&error));
+    let log = |error: LogError| failed(format_causes(&error));
     let mut reader = LogReader::open(store).map_err(log)?;
     if reader.head() == Position::START {
         return Err(failed("there is no log in this folder".to_owned()));
     }
     let evaluated = reader.last_epoch().map_err(log)?;
     let upto = evaluated.map_or(Position::START, |epoch| epoch.upto);
-    let mut after = Position(reader.first().0.saturating_sub(1));
-    let mut run = Run::new(rules, reader.another());
+    let mut after = Position(reader.first_position().0.saturating_sub(1));
+    let mut run = ReplayRun::new(rules, reader.duplicate());
     // What held when the oldest records were dropped.
     if let Some((_, activated)) = reader.last_rule_set(after).map_err(log)? {
-        run.activate(&activated, after.next()).map_err(failed)?;
+        run.activate_rules(&activated, after.next())
+            .map_err(failed)?;
     }
     loop {
         let records = reader
-            .read(after, STRETCH_RECORDS, STRETCH_BYTES)
+            .read_after(after, STRETCH_RECORDS, STRETCH_BYTES)
             .map_err(log)?;
         let Some(last) = records.last() else {
             break;
         };
         after = last.position;
         for record in records {
-            run.take(record, upto).map_err(failed)?;
+            run.take_record(record, upto).map_err(failed)?;
         }
-        run.evaluate();
+        run.evaluate_waiting();
     }
     Ok(run.found)
 }
 
-struct Run {
+struct ReplayRun {
     pipeline: Pipeline,
     /// Reads what was before an activation, for trees.
     before: LogReader,
     /// Rules that hold for all of the log.
     rules: Option<Arc<RuleSet>>,
-    waiting: Vec<Input>,
-    found: Replayed,
+    waiting: Vec<EventInput>,
+    found: ReplayResult,
 }
 
-impl Run {
+impl ReplayRun {
     fn new(rules: Option<RuleSet>, before: LogReader) -> Self {
         let rules = rules.map(Arc::new);
         let set = rules.clone().unwrap_or_else(|| Arc::new(RuleSet::empty()));
         Self {
-            pipeline: Pipeline::new(set, Settings::default()),
+            pipeline: Pipeline::new(set, PipelineSettings::default()),
             before,
             rules,
             waiting: Vec::new(),
-            found: Replayed {
+            found: ReplayResult {
                 recorded: BTreeMap::new(),
                 replayed: BTreeMap::new(),
                 events: 0,
@@ -106,12 +107,16 @@ impl Run {
         }
     }
 
-    fn activate(&mut self, activated: &RuleSetActivated, at: Position) -> Result<(), String> {
-        self.evaluate();
+    fn activate_rules(
+        &mut self,
+        activated: &RuleSetActivation,
+        at: Position,
+    ) -> Result<(), String> {
+        self.evaluate_waiting();
         let set = match &self.rules {
             Some(rules) => Arc::clone(rules),
             None => {
-                let loaded = rule_files::loader().load(&activated.files);
+                let loaded = rule_files::rule_loader().load(&activated.files);
                 let set = loaded.map_err(|findings| {
                     let first = findings.first().map(ToString::to_string);
                     let first = first.unwrap_or_default();
@@ -120,19 +125,19 @@ impl Run {
                 Arc::new(set?)
             }
         };
-        let activated = (set, Settings::of(activated, 1));
+        let activated = (set, PipelineSettings::from_activated(activated, 1));
         let done =
             larum_engine::activate_in_replay(&mut self.pipeline, activated, (&mut self.before, at));
-        done.map_err(|error| with_causes(&error))
+        done.map_err(|error| format_causes(&error))
     }
 
     /// Takes a record; what lies behind `upto` has not been evaluated by the engine.
-    fn take(&mut self, record: Record, upto: Position) -> Result<(), String> {
+    fn take_record(&mut self, record: Record, upto: Position) -> Result<(), String> {
         let is_evaluated = record.position <= upto;
         match record.body {
             RecordBody::Event { event, arrived } if is_evaluated => {
                 self.found.events += 1;
-                self.waiting.push(Input {
+                self.waiting.push(EventInput {
                     position: record.position,
                     event,
                     arrived: Some(arrived),
@@ -140,14 +145,14 @@ impl Run {
                 });
             }
             RecordBody::Tick { at } if is_evaluated => {
-                self.evaluate();
+                self.evaluate_waiting();
                 let outcome = self.pipeline.tick(record.position, at);
-                self.keep(outcome);
+                self.keep_replayed(outcome);
             }
             RecordBody::RuleSetActivated(activated) if is_evaluated => {
-                self.activate(&activated, record.position)?;
+                self.activate_rules(&activated, record.position)?;
             }
-            RecordBody::Derived { event } => self.recall(&event),
+            RecordBody::Derived { event } => self.keep_recorded(&event),
             RecordBody::Event { .. }
             | RecordBody::Tick { .. }
             | RecordBody::RuleSetActivated(_)
@@ -159,16 +164,16 @@ impl Run {
         Ok(())
     }
 
-    fn evaluate(&mut self) {
-        let outcome = self.pipeline.run(&self.waiting);
+    fn evaluate_waiting(&mut self) {
+        let outcome = self.pipeline.run_inputs(&self.waiting);
         self.waiting.clear();
-        self.keep(outcome);
+        self.keep_replayed(outcome);
     }
 
-    fn keep(&mut self, outcome: Outcome) {
+    fn keep_replayed(&mut self, outcome: EpochOutcome) {
         for raised in outcome.alerts {
             let id = raised.alert.alert_id.to_string();
-            let standing = Standing {
+            let standing = LatestAlert {
                 time: raised.event.envelope().time,
                 alert: raised.alert,
                 tenant: raised.tenant,
@@ -178,7 +183,7 @@ impl Run {
     }
 
     /// Takes note of an alert that the engine raised then.
-    fn recall(&mut self, event: &Event) {
+    fn keep_recorded(&mut self, event: &Event) {
         let Some(alert) = Alert::from_event(event) else {
             return;
         };
@@ -186,7 +191,7 @@ impl Run {
             return;
         }
         let envelope = event.envelope();
-        let standing = Standing {
+        let standing = LatestAlert {
             alert,
             tenant: envelope.tenant.clone(),
             time: envelope.time,

@@ -9,21 +9,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use larum_engine::clock::Clock;
+use larum_engine::clock::RuntimeClock;
 use larum_event::{Event, RuleFile};
-use larum_pipeline::TreesBeside;
-use larum_rule::{Matcher, RuleSet};
+use larum_pipeline::StandaloneTrees;
+use larum_rule::{RuleMatcher, RuleSet};
 use serde_json::{Value, json};
 
-use super::told;
-use super::why::WIDTH;
+use super::condition_text::WIDTH;
+use super::findings_text;
 use crate::decode;
-use crate::error::{CliError, Exit};
-use crate::input::Inputs;
+use crate::error::{CliError, CommandExit};
+use crate::input::InputFiles;
 use crate::rule_files;
 use crate::severities;
-use crate::table::{self, Cell};
-use crate::terminal::{BAD, DIM, HEADING, counted, grouped, stdout, styled};
+use crate::table::{self, TableCell};
+use crate::terminal::{BAD, DIM, HEADING, count_noun, group_digits, stdout, style_text};
 
 /// Evaluations of all rules in one round, alone, when there are many.
 const EVALUATIONS: usize = 1_000_000;
@@ -44,7 +44,7 @@ Exits with 0, with 2 when the rules do not load.
 Examples:
   larum rules bench events.ndjson
   larum rules bench --rounds 15 --json events.ndjson.gz | jq -r '.rules[0].rule'")]
-pub struct Bench {
+pub struct BenchCommand {
     /// The folder of the rules
     #[arg(long, value_name = "DIR", default_value = "rules")]
     rules: PathBuf,
@@ -70,7 +70,7 @@ pub struct Bench {
 
 /// Nanoseconds for one event, over several rounds.
 #[derive(Debug, Clone, Copy)]
-struct Cost {
+struct EventCost {
     median: f64,
     fastest: f64,
     slowest: f64,
@@ -78,27 +78,27 @@ struct Cost {
 
 /// What a rule, or all of them, did and cost.
 #[derive(Debug)]
-struct Measured {
+struct RuleMeasurement {
     name: String,
     /// How many rules the figures are about: all those of one file.
     rules: usize,
-    cost: Cost,
+    cost: EventCost,
     events: u64,
     asked: u64,
     matches: u64,
     faults: u64,
 }
 
-impl Bench {
+impl BenchCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let files = rule_files::read(&self.rules)?;
-        let set = super::loaded(&self.rules, &files)?;
-        let events = self.read()?;
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let files = rule_files::read_files(&self.rules)?;
+        let set = super::compile_files(&self.rules, &files)?;
+        let events = self.read_recordings()?;
         if events.is_empty() {
             return Err(CliError::Usage("the recordings hold no event".to_owned()));
         }
-        let all = self.measure("all rules together", set, &events, events.len());
+        let all = self.measure_set("all rules together", set, &events, events.len());
         let sources: Vec<&RuleFile> = files
             .iter()
             .filter(|file| rule_files::holds_rules(&file.path))
@@ -106,61 +106,75 @@ impl Bench {
         let each = (EVALUATIONS / sources.len().max(1)).clamp(EACH.0, EACH.1);
         let mut rules = Vec::with_capacity(sources.len());
         for source in sources {
-            let alone = alone(&files, source);
-            let alone = rule_files::loader()
+            let alone = select_files(&files, source);
+            let alone = rule_files::rule_loader()
                 .load(&alone)
-                .map_err(|findings| CliError::Rules(told(&self.rules, &findings)))?;
+                .map_err(|findings| CliError::Rules(findings_text(&self.rules, &findings)))?;
             let Some(first) = alone.rules().first() else {
                 continue;
             };
             let name = first.id.to_string();
-            rules.push(self.measure(&name, alone, &events, each));
+            rules.push(self.measure_set(&name, alone, &events, each));
         }
         rules.sort_by(|one, other| other.cost.median.total_cmp(&one.cost.median));
         let mut out = stdout();
         if self.json {
-            let rules: Vec<Value> = rules.iter().map(object).collect();
+            let rules: Vec<Value> = rules.iter().map(measurement_json).collect();
             let report = json!({
                 "events": events.len(),
                 "rounds": self.rounds,
-                "together": object(&all),
+                "together": measurement_json(&all),
                 "rules": rules,
             });
             writeln!(out, "{report}")?;
         } else {
-            self.write(&mut out, events.len(), &all, &rules)?;
+            self.write_report(&mut out, events.len(), &all, &rules)?;
         }
         out.flush()?;
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 
-    fn read(&self) -> Result<Vec<Event>, CliError> {
-        let decoder = self.decoder.as_deref().map(decode::load).transpose()?;
-        let inputs = Inputs::open(&self.recordings)?;
+    fn read_recordings(&self) -> Result<Vec<Event>, CliError> {
+        let decoder = self
+            .decoder
+            .as_deref()
+            .map(decode::load_decoder)
+            .transpose()?;
+        let inputs = InputFiles::open(&self.recordings)?;
         let mut events = Vec::new();
-        inputs.read(decoder.as_ref(), &severities::load(None)?, |record| {
-            if let Ok(event) = record.outcome
-                && events.len() < self.events
-            {
-                events.push(event);
-            }
-            Ok(())
-        })?;
+        inputs.read_events(
+            decoder.as_ref(),
+            &severities::load_policy(None)?,
+            |record| {
+                if let Ok(event) = record.outcome
+                    && events.len() < self.events
+                {
+                    events.push(event);
+                }
+                Ok(())
+            },
+        )?;
         Ok(events)
     }
 
     /// Matches events from all over the recording, `most` in each round.
-    fn measure(&self, name: &str, set: RuleSet, events: &[Event], most: usize) -> Measured {
+    fn measure_set(
+        &self,
+        name: &str,
+        set: RuleSet,
+        events: &[Event],
+        most: usize,
+    ) -> RuleMeasurement {
         let set = Arc::new(set);
         let step = events.len().div_ceil(most.max(1)).max(1);
         let chosen: Vec<&Event> = events.iter().step_by(step).collect();
         // Short recordings are played several times, for a clock to have something to measure.
         let times = EACH.0.div_ceil(chosen.len().max(1));
-        let clock = Clock::system();
-        let mut measured = Measured {
+        let clock = RuntimeClock::system();
+        let mut measured = RuleMeasurement {
             name: name.to_owned(),
             rules: set.rules().len(),
-            cost: Cost {
+            cost: EventCost {
                 median: 0.0,
                 fastest: 0.0,
                 slowest: 0.0,
@@ -170,31 +184,31 @@ impl Bench {
             matches: 0,
             faults: 0,
         };
-        let mut matcher = Matcher::new(Arc::clone(&set));
-        let mut trees = TreesBeside::of(&set);
+        let mut matcher = RuleMatcher::new(Arc::clone(&set));
+        let mut trees = StandaloneTrees::for_rules(&set);
         // What is remembered from event to event is there before the first round is measured.
-        measured.play((&mut matcher, &mut trees), &chosen);
+        measured.play_events((&mut matcher, &mut trees), &chosen);
         let mut rounds = Vec::with_capacity(usize::from(self.rounds));
         for _ in 0..self.rounds {
             let begun = clock.monotonic();
             for _ in 0..times {
-                measured.play((&mut matcher, &mut trees), &chosen);
+                measured.play_events((&mut matcher, &mut trees), &chosen);
             }
             let took = clock.monotonic().since(begun).as_nanos() as f64;
             rounds.push(took / (times * chosen.len().max(1)) as f64);
         }
-        measured.cost = Cost::of(rounds);
+        measured.cost = EventCost::from_rounds(rounds);
         measured
     }
 
-    fn write(
+    fn write_report(
         &self,
         out: &mut impl Write,
         events: usize,
-        all: &Measured,
-        rules: &[Measured],
+        all: &RuleMeasurement,
+        rules: &[RuleMeasurement],
     ) -> io::Result<()> {
-        let Cost {
+        let EventCost {
             median,
             fastest,
             slowest,
@@ -202,46 +216,46 @@ impl Bench {
         writeln!(
             out,
             "{} and {}, median of {}",
-            counted(events as u64, "event"),
-            counted(all.rules as u64, "rule"),
-            counted(u64::from(self.rounds), "round"),
+            count_noun(events as u64, "event"),
+            count_noun(all.rules as u64, "rule"),
+            count_noun(u64::from(self.rounds), "round"),
         )?;
         let rate = (1e9 / median.max(1.0)) as u64;
         writeln!(
             out,
             "{}: {} ns per event ({} to {}), {} events/s on one thread\n",
-            styled(HEADING, "all together"),
-            nanoseconds(median),
-            nanoseconds(fastest),
-            nanoseconds(slowest),
-            grouped(rate)
+            style_text(HEADING, "all together"),
+            format_nanos(median),
+            format_nanos(fastest),
+            format_nanos(slowest),
+            group_digits(rate)
         )?;
         let heading = ["ns/event", "from", "to", "asked", "matches", "rule, alone"];
         let shown = rules.iter().take(self.top);
-        let rows: Vec<Vec<Cell>> = shown.map(row).collect();
-        table::write(out, &heading, &rows)?;
+        let rows: Vec<Vec<TableCell>> = shown.map(measurement_row).collect();
+        table::write_table(out, &heading, &rows)?;
         if rules.len() > self.top {
             let more = rules.len() - self.top;
-            writeln!(out, "and {} more; see --top", grouped(more as u64))?;
+            writeln!(out, "and {} more; see --top", group_digits(more as u64))?;
         }
         let failed: u64 = rules.iter().map(|rule| rule.faults).sum();
         if failed > 0 {
-            let text = format!("rules failed on {}", counted(failed, "event"));
-            writeln!(out, "{}", styled(BAD, text))?;
+            let text = format!("rules failed on {}", count_noun(failed, "event"));
+            writeln!(out, "{}", style_text(BAD, text))?;
         }
         if slowest > fastest * BUSY {
             let times = slowest / fastest.max(1.0);
             let text = format!(
                 "the slowest round took {times:.1} times as long as the fastest: the machine is busy"
             );
-            writeln!(out, "{}", styled(DIM, text))?;
+            writeln!(out, "{}", style_text(DIM, text))?;
         }
         Ok(())
     }
 }
 
 /// The files that a set of the rules of one file needs.
-fn alone(files: &[RuleFile], source: &RuleFile) -> Vec<RuleFile> {
+fn select_files(files: &[RuleFile], source: &RuleFile) -> Vec<RuleFile> {
     let needed = files.iter().filter(|file| {
         let is_beside = !rule_files::holds_rules(&file.path);
         let exceptions = file.path.ends_with("except.toml");
@@ -250,32 +264,36 @@ fn alone(files: &[RuleFile], source: &RuleFile) -> Vec<RuleFile> {
     needed.cloned().collect()
 }
 
-impl Measured {
+impl RuleMeasurement {
     /// Matches each event once, and counts what came of it.
-    fn play(&mut self, (matcher, trees): (&mut Matcher, &mut TreesBeside), events: &[&Event]) {
+    fn play_events(
+        &mut self,
+        (matcher, trees): (&mut RuleMatcher, &mut StandaloneTrees),
+        events: &[&Event],
+    ) {
         let (mut found, mut faults) = (Vec::new(), Vec::new());
-        let before = matcher.work().candidates;
+        let before = matcher.match_cost().candidates;
         let layers = matcher.set().layers();
         let (mut matches, mut failures) = (0, 0);
         for event in events {
             // Of trees that have taken the event in already this is a look-up.
-            trees.show(matcher, event);
+            trees.insert_event(matcher, event);
             for layer in 0..layers {
                 found.clear();
                 faults.clear();
-                matcher.matches(layer, event, &mut found, &mut faults);
+                matcher.match_event(layer, event, &mut found, &mut faults);
                 matches += found.len() as u64;
                 failures += faults.len() as u64;
             }
         }
-        self.asked = matcher.work().candidates - before;
+        self.asked = matcher.match_cost().candidates - before;
         self.matches = matches;
         self.faults = failures;
     }
 }
 
-impl Cost {
-    fn of(mut rounds: Vec<f64>) -> Self {
+impl EventCost {
+    fn from_rounds(mut rounds: Vec<f64>) -> Self {
         rounds.sort_by(f64::total_cmp);
         let at = |index: usize| rounds.get(index).copied().unwrap_or_default();
         Self {
@@ -286,7 +304,7 @@ impl Cost {
     }
 }
 
-fn row(measured: &Measured) -> Vec<Cell> {
+fn measurement_row(measured: &RuleMeasurement) -> Vec<TableCell> {
     let right = |text: String| format!("{text:>8}");
     let name = match measured.rules {
         1 => measured.name.clone(),
@@ -294,20 +312,20 @@ fn row(measured: &Measured) -> Vec<Cell> {
     };
     let room = WIDTH.saturating_sub(54);
     vec![
-        Cell::new(right(nanoseconds(measured.cost.median))),
-        Cell::styled(nanoseconds(measured.cost.fastest), DIM),
-        Cell::styled(nanoseconds(measured.cost.slowest), DIM),
-        Cell::new(grouped(measured.asked)),
-        Cell::new(grouped(measured.matches)),
-        Cell::new(super::why::fitted(&name, room)),
+        TableCell::new(right(format_nanos(measured.cost.median))),
+        TableCell::with_style(format_nanos(measured.cost.fastest), DIM),
+        TableCell::with_style(format_nanos(measured.cost.slowest), DIM),
+        TableCell::new(group_digits(measured.asked)),
+        TableCell::new(group_digits(measured.matches)),
+        TableCell::new(super::condition_text::fit_text(&name, room)),
     ]
 }
 
-fn nanoseconds(value: f64) -> String {
-    grouped(value.round() as u64)
+fn format_nanos(value: f64) -> String {
+    group_digits(value.round() as u64)
 }
 
-fn object(measured: &Measured) -> Value {
+fn measurement_json(measured: &RuleMeasurement) -> Value {
     json!({
         "rule": measured.name,
         "rules": measured.rules,
@@ -327,9 +345,9 @@ mod tests {
 
     #[test]
     fn the_median_stands_between_the_fastest_and_the_slowest() {
-        let cost = Cost::of(vec![5.0, 1.0, 9.0]);
+        let cost = EventCost::from_rounds(vec![5.0, 1.0, 9.0]);
         assert_eq!((cost.median, cost.fastest, cost.slowest), (5.0, 1.0, 9.0));
-        let cost = Cost::of(vec![7.0]);
+        let cost = EventCost::from_rounds(vec![7.0]);
         assert_eq!((cost.median, cost.fastest, cost.slowest), (7.0, 7.0, 7.0));
     }
 }

@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::styling::Style;
-use larum_event::{Decided, Extent, FiringPolicy, WindowSpec, limits};
-use larum_rule::{Exception, Gate, Outline, Rule};
-use larum_window::{Window, WindowLimits};
+use larum_event::{DecisionTime, FiringPolicy, WindowExtent, WindowSpec, limits};
+use larum_rule::{EventGate, Rule, RuleException, RuleOutline};
+use larum_window::{RuleWindow, WindowLimits};
 use serde_json::{Value, json};
 
-use super::why::{self, Margin, WIDTH, fitted};
-use super::{chosen, list};
-use crate::error::{CliError, Exit};
-use crate::terminal::{self, DIM, HEADING, grouped, plain, stdout, styled};
+use super::condition_text::{self, LineMargin, WIDTH, fit_text};
+use super::{choose_rules, list};
+use crate::error::{CliError, CommandExit};
+use crate::terminal::{self, DIM, HEADING, escape_controls, group_digits, stdout, style_text};
 
 /// Width of the names in front of what is told.
 const NAMES: usize = 12;
@@ -36,7 +36,7 @@ Examples:
   larum rules explain auth.repeated_failed_logins events.ndjson
   larum rules explain auth.repeated_failed_logins events.ndjson --line 3
   tail -1 events.ndjson | larum rules explain auth.repeated_failed_logins -")]
-pub struct Explain {
+pub struct ExplainCommand {
     /// The folder of the rules
     #[arg(long, value_name = "DIR", default_value = "rules")]
     rules: PathBuf,
@@ -57,92 +57,103 @@ pub struct Explain {
     events: Option<String>,
 }
 
-impl Explain {
+impl ExplainCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let set = Arc::new(super::load(&self.rules)?);
-        let numbers = chosen(&set, &self.rules, &self.rule)?;
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let set = Arc::new(super::load_rules(&self.rules)?);
+        let numbers = choose_rules(&set, &self.rules, &self.rule)?;
         let events = match &self.events {
-            Some(name) => Some(event::read(name, self.decoder.as_deref(), self.line)?),
+            Some(name) => Some(event::read_events(
+                name,
+                self.decoder.as_deref(),
+                self.line,
+            )?),
             None => None,
         };
         let mut out = stdout();
         for (index, number) in numbers.iter().enumerate() {
-            let (Some(rule), Some(outline)) = (set.rule(*number), set.outline(*number)) else {
+            let (Some(rule), Some(outline)) = (set.rule(*number), set.outline_rule(*number)) else {
                 continue;
             };
             if index > 0 && !self.json {
                 writeln!(out)?;
             }
             match (&events, self.json) {
-                (None, true) => writeln!(out, "{}", object(rule, &outline))?,
+                (None, true) => writeln!(out, "{}", explanation_json(rule, &outline))?,
                 (None, false) => write_rule(&mut out, rule, &outline)?,
                 (Some(events), true) => event::write_json(&mut out, &set, *number, events)?,
-                (Some(events), false) => event::write(&mut out, &set, *number, events)?,
+                (Some(events), false) => event::write_events(&mut out, &set, *number, events)?,
             }
         }
         out.flush()?;
-        Ok(Exit::Done)
+        Ok(CommandExit::Done)
     }
 }
 
 /// One line of what is told, its name in front.
-pub(super) fn row(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
-    styled_row(out, name, text, Style::new())
+pub(super) fn write_row(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+    write_styled_row(out, name, text, Style::new())
 }
 
-fn styled_row(out: &mut impl Write, name: &str, text: &str, style: Style) -> io::Result<()> {
-    let name = styled(DIM, format_args!("{name:<NAMES$}"));
-    let text = styled(style, fitted(text, WIDTH - NAMES - 2));
+fn write_styled_row(out: &mut impl Write, name: &str, text: &str, style: Style) -> io::Result<()> {
+    let name = style_text(DIM, format_args!("{name:<NAMES$}"));
+    let text = style_text(style, fit_text(text, WIDTH - NAMES - 2));
     writeln!(out, "  {name}{text}")
 }
 
-fn write_rule(out: &mut impl Write, rule: &Rule, outline: &Outline) -> io::Result<()> {
+fn write_rule(out: &mut impl Write, rule: &Rule, outline: &RuleOutline) -> io::Result<()> {
     write_head(out, rule)?;
-    row(out, "file", &format!("{}:{}", rule.file, rule.line))?;
-    row(out, "reads", &reads(rule))?;
+    write_row(out, "file", &format!("{}:{}", rule.file, rule.line))?;
+    write_row(out, "reads", &topics_text(rule))?;
     if rule.layer > 0 {
         let above = format!("{}: after the rules whose alerts it reads", rule.layer);
-        row(out, "layer", &above)?;
+        write_row(out, "layer", &above)?;
     }
-    row(out, "fires", &fires(rule))?;
+    write_row(out, "fires", &firing_text(rule))?;
     if rule.window.has_state() {
-        row(out, "known", &known(rule))?;
+        write_row(out, "known", &decision_text(rule))?;
     }
     if rule.window != WindowSpec::Single || !rule.group_by.is_empty() {
-        row(out, "groups", &groups(rule))?;
+        write_row(out, "groups", &grouping_text(rule))?;
     }
-    row(out, "state", &state(rule))?;
-    write_decided(out, rule, outline)?;
+    write_row(out, "state", &state_text(rule))?;
+    write_decision(out, rule, outline)?;
     for (index, exception) in rule.exceptions.iter().enumerate() {
         let name = if index == 0 { "except" } else { "" };
-        row(out, name, &plain(&exception.to_string()))?;
-        row(
+        write_row(out, name, &escape_controls(&exception.to_string()))?;
+        write_row(
             out,
             "",
-            &format!("{}: {}", whose(exception), plain(&exception.reason)),
+            &format!(
+                "{}: {}",
+                exception_owner(exception),
+                escape_controls(&exception.reason)
+            ),
         )?;
     }
     if let Some(condition) = &outline.condition {
-        writeln!(out, "\n  {}", styled(HEADING, "condition"))?;
-        why::write(out, condition, Margin::Places, 4)?;
+        writeln!(out, "\n  {}", style_text(HEADING, "condition"))?;
+        condition_text::write_condition(out, condition, LineMargin::Places, 4)?;
     }
     Ok(())
 }
 
 /// Its id, severity and title.
 pub(super) fn write_head(out: &mut impl Write, rule: &Rule) -> io::Result<()> {
-    let severity = styled(terminal::severity(rule.severity), rule.severity.as_str());
+    let severity = style_text(
+        terminal::severity_style(rule.severity),
+        rule.severity.as_str(),
+    );
     let attack = rule.attack.join(" ");
-    let id = styled(HEADING, &rule.id);
+    let id = style_text(HEADING, &rule.id);
     writeln!(out, "{}", format!("{id}  {severity}  {attack}").trim_end())?;
     match &rule.title {
-        Some(title) => writeln!(out, "{}", plain(title)),
+        Some(title) => writeln!(out, "{}", escape_controls(title)),
         None => Ok(()),
     }
 }
 
-fn reads(rule: &Rule) -> String {
+fn topics_text(rule: &Rule) -> String {
     match rule.language {
         "rhai" => {
             let topics = rule.on.iter().map(|topic| topic.as_str());
@@ -152,11 +163,11 @@ fn reads(rule: &Rule) -> String {
     }
 }
 
-fn fires(rule: &Rule) -> String {
+fn firing_text(rule: &Rule) -> String {
     match &rule.window {
         WindowSpec::Single => "at once, at each match".to_owned(),
         WindowSpec::Aggregate(aggregate) => match aggregate.extent {
-            Extent::Session { gap, .. } if aggregate.bounds.all().is_empty() => {
+            WindowExtent::Session { gap, .. } if aggregate.bounds.as_slice().is_empty() => {
                 format!("when a session is over: nothing came for {gap}")
             }
             _ => {
@@ -182,11 +193,11 @@ fn fires(rule: &Rule) -> String {
 }
 
 /// When it is known that a rule fires, and how long it waits for late events.
-fn known(rule: &Rule) -> String {
-    let known = match rule.window.decided() {
-        Decided::AtOnce => "with the match; final once time has passed it",
-        Decided::AtWatermark => "once time has passed the match",
-        Decided::AtClose => "once the window is over",
+fn decision_text(rule: &Rule) -> String {
+    let known = match rule.window.decision_time() {
+        DecisionTime::AtOnce => "with the match; final once time has passed it",
+        DecisionTime::AtWatermark => "once time has passed the match",
+        DecisionTime::AtClose => "once the window is over",
     };
     match rule.window.lateness() {
         Some(lateness) => format!("{known}; {lateness} later, for late events"),
@@ -194,7 +205,7 @@ fn known(rule: &Rule) -> String {
     }
 }
 
-fn groups(rule: &Rule) -> String {
+fn grouping_text(rule: &Rule) -> String {
     if rule.group_by.is_empty() {
         return "all events are one group".to_owned();
     }
@@ -209,52 +220,61 @@ fn groups(rule: &Rule) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-fn state(rule: &Rule) -> String {
+fn state_text(rule: &Rule) -> String {
     let kept = match &rule.window {
         WindowSpec::Single => return "none".to_owned(),
         WindowSpec::Aggregate(aggregate) => {
-            let events = grouped(limits::EVENTS_PER_KEY as u64);
+            let events = group_digits(limits::EVENTS_PER_KEY as u64);
             match aggregate.extent {
-                Extent::Sliding { within } => {
+                WindowExtent::Sliding { within } => {
                     format!("the matches of the last {within}, at most {events}")
                 }
-                Extent::Tumbling { size } | Extent::Hopping { size, .. } => {
+                WindowExtent::Tumbling { size } | WindowExtent::Hopping { size, .. } => {
                     format!("the matches of {size}, at most {events}")
                 }
-                Extent::Session { .. } => format!("the matches of a session, at most {events}"),
-                Extent::Last { matches, keep } => {
-                    format!("for {keep} the last {} matches", grouped(matches.into()))
+                WindowExtent::Session { .. } => {
+                    format!("the matches of a session, at most {events}")
+                }
+                WindowExtent::Last { matches, keep } => {
+                    format!(
+                        "for {keep} the last {} matches",
+                        group_digits(matches.into())
+                    )
                 }
             }
         }
         WindowSpec::Sequence(sequence) => {
-            let partials = grouped(limits::PARTIALS_PER_KEY as u64);
+            let partials = group_digits(limits::PARTIALS_PER_KEY as u64);
             let within = sequence.within;
             format!("matches begun in the last {within}, at most {partials}")
         }
         WindowSpec::Scripted(scripted) => {
-            let bytes = grouped(limits::SCRIPT_STATE_BYTES as u64);
+            let bytes = group_digits(limits::SCRIPT_STATE_BYTES as u64);
             let keep = scripted.keep;
             let kept = format!("for {keep} what its script keeps, at most {bytes} bytes");
-            return format!("{kept}{}", groups_most(rule));
+            return format!("{kept}{}", group_limit_text(rule));
         }
     };
-    format!("{kept} or {}{}", bytes_most(rule), groups_most(rule))
+    format!(
+        "{kept} or {}{}",
+        byte_limit_text(rule),
+        group_limit_text(rule)
+    )
 }
 
-fn groups_most(rule: &Rule) -> String {
+fn group_limit_text(rule: &Rule) -> String {
     match rule.group_by.len() {
         0 => String::new(),
         _ => format!(
             " for each of {} groups",
-            grouped(limits::KEYS_PER_RULE as u64)
+            group_digits(limits::KEYS_PER_RULE as u64)
         ),
     }
 }
 
 /// The computed bound of what one group takes.
-fn bytes_most(rule: &Rule) -> String {
-    let window = Window::new(0, rule.window.clone(), WindowLimits::default());
+fn byte_limit_text(rule: &Rule) -> String {
+    let window = RuleWindow::new(0, rule.window.clone(), WindowLimits::default());
     let bytes = window.key_bytes_most() as f64;
     match bytes {
         0.0..1e3 => format!("{bytes} B"),
@@ -264,18 +284,18 @@ fn bytes_most(rule: &Rule) -> String {
 }
 
 /// Whether the script has a part in it, and when each is asked.
-fn write_decided(out: &mut impl Write, rule: &Rule, outline: &Outline) -> io::Result<()> {
+fn write_decision(out: &mut impl Write, rule: &Rule, outline: &RuleOutline) -> io::Result<()> {
     let how = match (outline.condition.is_some(), rule.is_native()) {
         (false, _) => "no condition: every event that it reads is a match",
         (true, true) => "natively",
         (true, false) => "natively as far as it can be read; the rest by running the script",
     };
-    row(out, "decided", how)?;
+    write_row(out, "decided", how)?;
     if outline.condition.is_none() {
         return Ok(());
     }
     let is_scripted = !rule.is_native();
-    if !is_scripted || outline.gate != Gate::Never {
+    if !is_scripted || outline.gate != EventGate::Never {
         write_gate(out, "asked", &outline.gate)?;
     }
     if is_scripted {
@@ -287,21 +307,21 @@ fn write_decided(out: &mut impl Write, rule: &Rule, outline: &Outline) -> io::Re
 /// Alternatives of a gate that are listed.
 const GATE_SHOWN: usize = 5;
 
-fn write_gate(out: &mut impl Write, name: &str, gate: &Gate) -> io::Result<()> {
+fn write_gate(out: &mut impl Write, name: &str, gate: &EventGate) -> io::Result<()> {
     match gate {
-        Gate::Never => row(out, name, "never"),
-        Gate::EveryEvent => row(out, name, "for every event that it reads"),
-        Gate::AnyOf(tests) => {
+        EventGate::Never => write_row(out, name, "never"),
+        EventGate::EveryEvent => write_row(out, name, "for every event that it reads"),
+        EventGate::AnyOf(tests) => {
             if let [only] = tests.as_slice() {
-                return row(out, name, &format!("where {}", plain(only)));
+                return write_row(out, name, &format!("where {}", escape_controls(only)));
             }
-            row(out, name, "where one of these holds")?;
+            write_row(out, name, "where one of these holds")?;
             for test in tests.iter().take(GATE_SHOWN) {
-                row(out, "", &format!("  {}", plain(test)))?;
+                write_row(out, "", &format!("  {}", escape_controls(test)))?;
             }
             let more = tests.len().saturating_sub(GATE_SHOWN);
             if more > 0 {
-                row(out, "", &format!("  and {more} more"))?;
+                write_row(out, "", &format!("  and {more} more"))?;
             }
             Ok(())
         }
@@ -309,8 +329,8 @@ fn write_gate(out: &mut impl Write, name: &str, gate: &Gate) -> io::Result<()> {
 }
 
 /// `ada@example.org, until 2027-01-31T00:00:00Z`.
-fn whose(exception: &Exception) -> String {
-    let owner = plain(&exception.owner);
+fn exception_owner(exception: &RuleException) -> String {
+    let owner = escape_controls(&exception.owner);
     match exception.expires {
         Some(end) => format!("{owner}, until {end}"),
         None => format!("{owner}, without an end"),
@@ -318,19 +338,19 @@ fn whose(exception: &Exception) -> String {
 }
 
 /// The rule and how it is decided as one object of JSON.
-fn object(rule: &Rule, outline: &Outline) -> Value {
-    let gate = |gate: &Gate| match gate {
-        Gate::Never => json!("never"),
-        Gate::EveryEvent => json!("every event"),
-        Gate::AnyOf(tests) => json!(tests),
+fn explanation_json(rule: &Rule, outline: &RuleOutline) -> Value {
+    let gate = |gate: &EventGate| match gate {
+        EventGate::Never => json!("never"),
+        EventGate::EveryEvent => json!("every event"),
+        EventGate::AnyOf(tests) => json!(tests),
     };
     json!({
-        "rule": list::object(rule),
-        "fires": fires(rule),
-        "known": rule.window.has_state().then(|| known(rule)),
-        "state": state(rule),
+        "rule": list::rule_json(rule),
+        "fires": firing_text(rule),
+        "known": rule.window.has_state().then(|| decision_text(rule)),
+        "state": state_text(rule),
         "asked": gate(&outline.gate),
         "script_runs": gate(&outline.script),
-        "condition": outline.condition.as_ref().map(why::object),
+        "condition": outline.condition.as_ref().map(condition_text::condition_json),
     })
 }

@@ -5,32 +5,36 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use larum_event::TopicPattern;
-use larum_rule::{Catalogue, CatalogueField, CatalogueTopic};
+use larum_rule::{CatalogueField, CatalogueTopic, FieldCatalogue};
 use serde_json::{Map, Value, json};
 
-use crate::error::{CliError, Exit};
-use crate::terminal::{DIM, HEADING, say, stdout, styled};
+use crate::error::{CliError, CommandExit};
+use crate::terminal::{DIM, HEADING, print_notice, stdout, style_text};
 
 /// Runs the verb.
-pub fn fields(folder: &Path, json: bool, topic: Option<&str>) -> Result<Exit, CliError> {
+pub fn list_fields(
+    folder: &Path,
+    json: bool,
+    topic: Option<&str>,
+) -> Result<CommandExit, CliError> {
     let wanted = topic.map(TopicPattern::new).transpose();
     let wanted = wanted.map_err(|error| CliError::Usage(error.to_string()))?;
-    let set = super::load(folder)?;
+    let set = super::load_rules(folder)?;
     let catalogue = set.catalogue();
     let topics: Vec<&CatalogueTopic> = match &wanted {
-        Some(wanted) => catalogue.about(wanted).collect(),
+        Some(wanted) => catalogue.topics_overlapping(wanted).collect(),
         None => catalogue.topics().iter().collect(),
     };
     if let (Some(wanted), true) = (&wanted, topics.is_empty()) {
-        say(&format!(
+        print_notice(&format!(
             "nothing is known of {wanted}; describe it in a fields.toml"
         ));
-        return Ok(Exit::Problems);
+        return Ok(CommandExit::Problems);
     }
     let mut out = stdout();
     if json {
         for topic in topics {
-            writeln!(out, "{}", object(topic))?;
+            writeln!(out, "{}", topic_json(topic))?;
         }
     } else {
         for topic in topics {
@@ -41,11 +45,11 @@ pub fn fields(folder: &Path, json: bool, topic: Option<&str>) -> Result<Exit, Cl
         }
     }
     out.flush()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
 fn write_topic(out: &mut impl Write, topic: &CatalogueTopic) -> io::Result<()> {
-    let pattern = styled(HEADING, &topic.pattern);
+    let pattern = style_text(HEADING, &topic.pattern);
     let open = if topic.open {
         " (and other fields)"
     } else {
@@ -58,16 +62,16 @@ fn write_topic(out: &mut impl Write, topic: &CatalogueTopic) -> io::Result<()> {
     write_fields(out, &fields)
 }
 
-fn write_common(out: &mut impl Write, catalogue: &Catalogue) -> io::Result<()> {
-    writeln!(out, "{}", styled(HEADING, "every event"))?;
-    write_fields(out, &catalogue.common().collect())
+fn write_common(out: &mut impl Write, catalogue: &FieldCatalogue) -> io::Result<()> {
+    writeln!(out, "{}", style_text(HEADING, "every event"))?;
+    write_fields(out, &catalogue.common_fields().collect())
 }
 
 fn write_fields(out: &mut impl Write, fields: &BTreeMap<&str, &CatalogueField>) -> io::Result<()> {
     let widest = fields.keys().map(|path| path.chars().count()).max();
     let width = widest.unwrap_or(0);
     for (path, field) in fields {
-        let field_type = styled(DIM, format_args!("{:<7}", field.field_type.as_str()));
+        let field_type = style_text(DIM, format_args!("{:<7}", field.field_type.as_str()));
         let mut meaning = field.meaning.to_string();
         if !field.values.is_empty() {
             meaning = format!("{meaning}: {}", field.values.join(", "));
@@ -77,7 +81,7 @@ fn write_fields(out: &mut impl Write, fields: &BTreeMap<&str, &CatalogueField>) 
     writeln!(out)
 }
 
-fn object(topic: &CatalogueTopic) -> Value {
+fn topic_json(topic: &CatalogueTopic) -> Value {
     let fields: Map<String, Value> = topic
         .fields
         .iter()

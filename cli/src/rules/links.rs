@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use larum_event::{EntitySpec, Link, LinkPart, LinkSet, PartForm};
+use larum_event::{EntitySpec, LinkPart, LinkSet, LinkSpec, PartForm};
 use serde_json::{Value, json};
 
-use super::why::fitted;
-use crate::table::{self, Cell};
+use super::condition_text::fit_text;
+use crate::table::{self, TableCell};
 
 /// Cells are cut here; `--json` tells all of them. A row takes a hundred columns.
 const MOST_NAME: usize = 14;
@@ -18,64 +18,67 @@ const MOST_FROM: usize = 58;
 /// Writes what stands below the rules; nothing where nothing is declared.
 pub fn write_tables(out: &mut impl Write, set: &LinkSet) -> io::Result<()> {
     if !set.links.is_empty() {
-        let rows: Vec<Vec<Cell>> = set.links.iter().map(link_row).collect();
+        let rows: Vec<Vec<TableCell>> = set.links.iter().map(link_row).collect();
         writeln!(out)?;
-        table::write(out, &["link", "on", "id", "parent"], &rows)?;
+        table::write_table(out, &["link", "on", "id", "parent"], &rows)?;
     }
     if !set.entities.is_empty() {
-        let rows: Vec<Vec<Cell>> = set.entities.iter().map(entity_row).collect();
+        let rows: Vec<Vec<TableCell>> = set.entities.iter().map(entity_row).collect();
         writeln!(out)?;
-        table::write(out, &["entity", "on", "from"], &rows)?;
+        table::write_table(out, &["entity", "on", "from"], &rows)?;
     }
     Ok(())
 }
 
-fn link_row(link: &Link) -> Vec<Cell> {
-    let mut parents = ways(&link.parent);
+fn link_row(link: &LinkSpec) -> Vec<TableCell> {
+    let mut parents = alternative_texts(&link.parent);
     if !link.parent_alias.is_empty() {
-        parents.push(format!("alias {}", path(&link.parent_alias)));
+        parents.push(format!("alias {}", path_text(&link.parent_alias)));
     }
     let mut row = vec![
-        Cell::new(fitted(&link.name, MOST_NAME)),
-        Cell::new(topics(&link.on)),
-        Cell::new(fitted(&ways(&link.id).join(", "), MOST_FIELDS)),
+        TableCell::new(fit_text(&link.name, MOST_NAME)),
+        TableCell::new(topics_text(&link.on)),
+        TableCell::new(fit_text(
+            &alternative_texts(&link.id).join(", "),
+            MOST_FIELDS,
+        )),
     ];
     if !parents.is_empty() {
-        row.push(Cell::new(fitted(&parents.join(", "), MOST_FIELDS)));
+        row.push(TableCell::new(fit_text(&parents.join(", "), MOST_FIELDS)));
     }
     row
 }
 
-fn entity_row(entity: &EntitySpec) -> Vec<Cell> {
-    let from: Vec<String> = entity.from.iter().map(part).collect();
+fn entity_row(entity: &EntitySpec) -> Vec<TableCell> {
+    let from: Vec<String> = entity.from.iter().map(part_text).collect();
     vec![
-        Cell::new(fitted(&entity.name, MOST_NAME)),
-        Cell::new(topics(&entity.on)),
-        Cell::new(fitted(&from.join(", "), MOST_FROM)),
+        TableCell::new(fit_text(&entity.name, MOST_NAME)),
+        TableCell::new(topics_text(&entity.on)),
+        TableCell::new(fit_text(&from.join(", "), MOST_FROM)),
     ]
 }
 
 /// The first topic and how many there are beside it.
-fn topics(on: &[Arc<str>]) -> String {
+fn topics_text(on: &[Arc<str>]) -> String {
     match on {
         [] => "every topic".to_owned(),
-        [only] => fitted(only, MOST_TOPICS),
-        [first, rest @ ..] => format!("{} +{}", fitted(first, MOST_TOPICS - 4), rest.len()),
+        [only] => fit_text(only, MOST_TOPICS),
+        [first, rest @ ..] => format!("{} +{}", fit_text(first, MOST_TOPICS - 4), rest.len()),
     }
 }
 
-fn ways(ways: &[Vec<LinkPart>]) -> Vec<String> {
-    ways.iter().map(|parts| path(parts)).collect()
+fn alternative_texts(ways: &[Vec<LinkPart>]) -> Vec<String> {
+    ways.iter().map(|parts| path_text(parts)).collect()
 }
 
 /// Fields as they stand in an id behind the scope.
-fn path(parts: &[LinkPart]) -> String {
-    let parts: Vec<String> = parts.iter().map(part).collect();
+fn path_text(parts: &[LinkPart]) -> String {
+    let parts: Vec<String> = parts.iter().map(part_text).collect();
     parts.join("/")
 }
 
 /// A field as rule files write it.
-fn part(part: &LinkPart) -> String {
+fn part_text(part: &LinkPart) -> String {
     let path = &part.path;
     match part.form {
         PartForm::AsIs => path.to_string(),
@@ -88,8 +91,8 @@ fn part(part: &LinkPart) -> String {
 }
 
 /// A link as one object of JSON.
-pub fn link(link: &Link) -> Value {
-    let parts = |parts: &[LinkPart]| parts.iter().map(part).collect::<Vec<_>>();
+pub fn link_json(link: &LinkSpec) -> Value {
+    let parts = |parts: &[LinkPart]| parts.iter().map(part_text).collect::<Vec<_>>();
     let ways = |ways: &[Vec<LinkPart>]| ways.iter().map(|way| parts(way)).collect::<Vec<_>>();
     json!({
         "link": link.name,
@@ -101,17 +104,17 @@ pub fn link(link: &Link) -> Value {
         "alias": parts(&link.alias),
         "parent_alias": parts(&link.parent_alias),
         "begins": link.begins,
-        "label": link.label.as_ref().map(part),
+        "label": link.label.as_ref().map(part_text),
         "keep": link.keep,
         "joins": link.joins.map(|joins| json!({ "within": joins.within, "most": joins.most })),
     })
 }
 
 /// An entity as one object of JSON.
-pub fn entity(entity: &EntitySpec) -> Value {
+pub fn entity_json(entity: &EntitySpec) -> Value {
     json!({
         "entity": entity.name,
         "on": entity.on,
-        "from": entity.from.iter().map(part).collect::<Vec<_>>(),
+        "from": entity.from.iter().map(part_text).collect::<Vec<_>>(),
     })
 }

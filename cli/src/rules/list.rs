@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use larum_event::WindowSpec;
-use larum_rule::{Exception, Rule};
+use larum_rule::{Rule, RuleException};
 use serde_json::{Value, json};
 
+use super::condition_text::{WIDTH, fit_text};
 use super::links;
-use super::why::{WIDTH, fitted};
-use crate::error::{CliError, Exit};
-use crate::table::{self, Cell};
+use crate::error::{CliError, CommandExit};
+use crate::table::{self, TableCell};
 use crate::terminal::{self, stdout};
 
 /// Columns between two cells.
@@ -21,25 +21,25 @@ const LEAST_TITLE: usize = 16;
 const MOST_FIRES: usize = 26;
 
 /// Runs the verb.
-pub fn list(folder: &Path, json: bool) -> Result<Exit, CliError> {
-    let set = super::load(folder)?;
+pub fn list_rules(folder: &Path, json: bool) -> Result<CommandExit, CliError> {
+    let set = super::load_rules(folder)?;
     let mut out = stdout();
     if json {
         for rule in set.rules() {
-            writeln!(out, "{}", object(rule))?;
+            writeln!(out, "{}", rule_json(rule))?;
         }
         for link in &set.links().links {
-            writeln!(out, "{}", links::link(link))?;
+            writeln!(out, "{}", links::link_json(link))?;
         }
         for entity in &set.links().entities {
-            writeln!(out, "{}", links::entity(entity))?;
+            writeln!(out, "{}", links::entity_json(entity))?;
         }
     } else {
         write_table(&mut out, set.rules())?;
         links::write_tables(&mut out, set.links())?;
     }
     out.flush()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
 /// What an analyst looks for first; `--json` and `explain` tell the rest.
@@ -48,11 +48,14 @@ fn write_table(out: &mut impl Write, rules: &[Rule]) -> io::Result<()> {
     if rules.iter().any(|rule| !rule.exceptions.is_empty()) {
         heading.push("except");
     }
-    let shown: Vec<Vec<Cell>> = rules.iter().map(|rule| row(rule, heading.len())).collect();
+    let shown: Vec<Vec<TableCell>> = rules
+        .iter()
+        .map(|rule| rule_cells(rule, heading.len()))
+        .collect();
     let taken: usize = (0..heading.len())
         .map(|column| {
             let cells = shown.iter().filter_map(|row| row.get(column));
-            let widest = cells.map(Cell::width).max().unwrap_or(0);
+            let widest = cells.map(TableCell::width).max().unwrap_or(0);
             let name = heading.get(column).map_or(0, |name| name.len());
             widest.max(name) + GAP
         })
@@ -60,35 +63,38 @@ fn write_table(out: &mut impl Write, rules: &[Rule]) -> io::Result<()> {
     let room = WIDTH.saturating_sub(taken).max(LEAST_TITLE);
     let rows = shown.into_iter().zip(rules).map(|(mut row, rule)| {
         let title = rule.title.as_deref().unwrap_or_default();
-        row.push(Cell::new(fitted(title, room)));
+        row.push(TableCell::new(fit_text(title, room)));
         row
     });
-    let rows: Vec<Vec<Cell>> = rows.collect();
+    let rows: Vec<Vec<TableCell>> = rows.collect();
     heading.push("title");
-    table::write(out, &heading, &rows)
+    table::write_table(out, &heading, &rows)
 }
 
 /// The first cells of a row, everything before the title.
-fn row(rule: &Rule, columns: usize) -> Vec<Cell> {
+fn rule_cells(rule: &Rule, columns: usize) -> Vec<TableCell> {
     let exceptions = match rule.exceptions.len() {
         0 => String::new(),
         count => count.to_string(),
     };
     let mut row = vec![
-        Cell::new(&rule.id),
-        Cell::styled(rule.severity.as_str(), terminal::severity(rule.severity)),
-        Cell::new(fitted(&window(rule), MOST_FIRES)),
-        Cell::new(exceptions),
+        TableCell::new(&rule.id),
+        TableCell::with_style(
+            rule.severity.as_str(),
+            terminal::severity_style(rule.severity),
+        ),
+        TableCell::new(fit_text(&window_text(rule), MOST_FIRES)),
+        TableCell::new(exceptions),
     ];
     row.truncate(columns);
     row
 }
 
-fn kind(rule: &Rule) -> &'static str {
+fn window_kind(rule: &Rule) -> &'static str {
     rule.window.kind()
 }
 
-fn window(rule: &Rule) -> String {
+fn window_text(rule: &Rule) -> String {
     match &rule.window {
         WindowSpec::Single => "at each".to_owned(),
         WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
@@ -98,15 +104,15 @@ fn window(rule: &Rule) -> String {
 }
 
 /// A rule as one object of JSON.
-pub fn object(rule: &Rule) -> Value {
+pub fn rule_json(rule: &Rule) -> Value {
     let (within, count, policy) = match &rule.window {
         WindowSpec::Aggregate(aggregate) => (
-            rule.window.within(),
+            rule.window.window_length(),
             Some(aggregate.bounds.to_string()),
             Some(aggregate.policy.to_string()),
         ),
         WindowSpec::Single | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
-            (rule.window.within(), None, None)
+            (rule.window.window_length(), None, None)
         }
     };
     json!({
@@ -118,7 +124,7 @@ pub fn object(rule: &Rule) -> Value {
         "references": rule.references,
         "false_positives": rule.false_positives,
         "language": rule.language,
-        "kind": kind(rule),
+        "kind": window_kind(rule),
         "within": within,
         "count": count,
         "policy": policy,
@@ -126,14 +132,14 @@ pub fn object(rule: &Rule) -> Value {
         "group_by": rule.group_by.iter().map(|part| &part.path).collect::<Vec<_>>(),
         "layer": rule.layer,
         "native": rule.is_native(),
-        "exceptions": rule.exceptions.iter().map(exception).collect::<Vec<_>>(),
+        "exceptions": rule.exceptions.iter().map(exception_json).collect::<Vec<_>>(),
         "file": rule.file,
         "line": rule.line,
     })
 }
 
 /// An exception as one object of JSON.
-pub fn exception(exception: &Exception) -> Value {
+pub fn exception_json(exception: &RuleException) -> Value {
     json!({
         "is": exception.to_string(),
         "reason": exception.reason,

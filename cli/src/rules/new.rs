@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use larum_event::RuleId;
 
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandExit};
 use crate::terminal::stdout;
 
 const RULE: &str = include_str!("new/rule.rhai");
@@ -14,8 +14,8 @@ const FIRES: &str = include_str!("new/fires.ndjson");
 const QUIET: &str = include_str!("new/quiet.ndjson");
 
 /// Runs the verb.
-pub fn new(rules: &Path, name: &str) -> Result<Exit, CliError> {
-    let id = rule_id(name)?;
+pub fn create_rule(rules: &Path, name: &str) -> Result<CommandExit, CliError> {
+    let id = parse_rule_id(name)?;
     let folder = rules.join(name);
     if folder.exists() {
         return Err(CliError::Usage(format!(
@@ -24,24 +24,24 @@ pub fn new(rules: &Path, name: &str) -> Result<Exit, CliError> {
         )));
     }
     let cases = folder.join("cases");
-    fs::create_dir_all(&cases).map_err(|source| failed(&cases, source))?;
+    fs::create_dir_all(&cases).map_err(|source| write_error(&cases, source))?;
     let rule = folder.join("rule.rhai");
-    write(&rule, &RULE.replace("AREA.NAME", &id))?;
-    write(&cases.join("fires-at-the-third.ndjson"), FIRES)?;
-    write(&cases.join("quiet-at-the-second.ndjson"), QUIET)?;
+    write_new_file(&rule, &RULE.replace("AREA.NAME", &id))?;
+    write_new_file(&cases.join("fires-at-the-third.ndjson"), FIRES)?;
+    write_new_file(&cases.join("quiet-at-the-second.ndjson"), QUIET)?;
     let mut out = stdout();
     writeln!(
         out,
         "wrote {}; next: larum rules test{} {name}",
         rule.display(),
-        named(rules)
+        rules_flag(rules)
     )?;
     out.flush()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
 /// `authentication/odd_hours` becomes `authentication.odd_hours`.
-fn rule_id(name: &str) -> Result<String, CliError> {
+fn parse_rule_id(name: &str) -> Result<String, CliError> {
     let parts: Vec<&str> = name.split('/').collect();
     let is_word = |part: &&str| {
         let of_a_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
@@ -58,20 +58,20 @@ fn rule_id(name: &str) -> Result<String, CliError> {
 }
 
 /// The flag that names the folder again, where it is not the default.
-fn named(rules: &Path) -> String {
+fn rules_flag(rules: &Path) -> String {
     if rules == Path::new("rules") {
         return String::new();
     }
     format!(" --rules {}", rules.display())
 }
 
-fn write(path: &Path, text: &str) -> Result<(), CliError> {
+fn write_new_file(path: &Path, text: &str) -> Result<(), CliError> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|source| failed(path, source))
+        .map_err(|source| write_error(path, source))
 }
 
-fn failed(path: &Path, source: io::Error) -> CliError {
+fn write_error(path: &Path, source: io::Error) -> CliError {
     CliError::Write {
         path: PathBuf::from(path),
         source,

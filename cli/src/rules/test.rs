@@ -4,11 +4,11 @@
 //! far as the rules wait for them, and with every event sent twice: whoever writes a rule should not have to think of
 //! any of it.
 
-mod expected;
+mod alert_expectation;
 
 mod disorder;
 
-mod near;
+mod diagnosis;
 
 mod play;
 
@@ -20,15 +20,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use larum_event::Alert;
-use larum_pipeline::TreesBeside;
-use larum_rule::{Matcher, Rule};
+use larum_pipeline::StandaloneTrees;
+use larum_rule::{Rule, RuleMatcher};
 
-use self::expected::Expected;
-use self::near::Near;
-use self::play::{Played, Way, other_ways, play};
-use self::report::Report;
-use self::suite::{Case, Kind, Suite};
-use crate::error::{CliError, Exit};
+use self::alert_expectation::AlertExpectation;
+use self::diagnosis::RuleDiagnosis;
+use self::play::{PlayMode, PlayResult, other_modes, play_case};
+use self::report::SuiteReport;
+use self::suite::{CaseKind, RuleCase, RuleSuite};
+use crate::error::{CliError, CommandExit};
 use crate::rule_files;
 
 /// Alerts of a quiet case that are listed.
@@ -51,7 +51,7 @@ Examples:
   larum rules test
   larum rules test --rules rules authentication/repeated_failed_logins
   larum rules test --fail-on-empty --json")]
-pub struct Test {
+pub struct TestCommand {
     /// The folder of the rules
     #[arg(long, value_name = "DIR", default_value = "rules")]
     rules: PathBuf,
@@ -66,15 +66,15 @@ pub struct Test {
     names: Vec<String>,
 }
 
-impl Test {
+impl TestCommand {
     /// Runs the verb.
-    pub fn run(self) -> Result<Exit, CliError> {
-        let files = rule_files::read(&self.rules)?;
-        let folders = suite::by_folder(&files);
+    pub fn run(self) -> Result<CommandExit, CliError> {
+        let files = rule_files::read_files(&self.rules)?;
+        let folders = suite::group_by_folder(&files);
         let mut reports = Vec::new();
-        for folder in self.wanted(&files)? {
-            let suite = suite::read(&self.rules, &files, &folders, &folder)?;
-            reports.push(test(&suite));
+        for folder in self.choose_folders(&files)? {
+            let suite = suite::read_suite(&self.rules, &files, &folders, &folder)?;
+            reports.push(test_suite(&suite));
         }
         let mut out = crate::terminal::stdout();
         if self.json {
@@ -84,14 +84,18 @@ impl Test {
         }
         let ok = reports
             .iter()
-            .all(|report| report.passes(self.fail_on_empty));
-        Ok(if ok { Exit::Done } else { Exit::Problems })
+            .all(|report| report.has_passed(self.fail_on_empty));
+        Ok(if ok {
+            CommandExit::Done
+        } else {
+            CommandExit::Problems
+        })
     }
 
     /// The folders that were named, by id, folder or area. The whole set must load, since a set
     /// that does not is of no use to anybody.
-    fn wanted(&self, files: &[larum_event::RuleFile]) -> Result<Vec<String>, CliError> {
-        let set = super::loaded(&self.rules, files)?;
+    fn choose_folders(&self, files: &[larum_event::RuleFile]) -> Result<Vec<String>, CliError> {
+        let set = super::compile_files(&self.rules, files)?;
         let folder_of = |rule: &Rule| suite::folder_of(&rule.file).to_owned();
         let mut folders: Vec<String> = files
             .iter()
@@ -129,7 +133,7 @@ impl Test {
     }
 }
 
-impl Suite {
+impl RuleSuite {
     /// The rules of the folder itself.
     fn own_rules(&self) -> impl Iterator<Item = &Rule> {
         self.own.iter().filter_map(|number| self.set.rule(*number))
@@ -138,16 +142,16 @@ impl Suite {
 
 /// One thing that is wrong with a case.
 #[derive(Debug)]
-pub struct Problem {
+pub struct CaseProblem {
     /// What.
     pub message: String,
     /// What came instead, line by line.
     pub details: Vec<String>,
     /// How near each rule came, where none fired.
-    pub near: Vec<Near>,
+    pub near: Vec<RuleDiagnosis>,
 }
 
-impl Problem {
+impl CaseProblem {
     fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -156,7 +160,7 @@ impl Problem {
         }
     }
 
-    fn listing(message: impl Into<String>, details: Vec<String>) -> Self {
+    fn with_details(message: impl Into<String>, details: Vec<String>) -> Self {
         Self {
             details,
             ..Self::new(message)
@@ -166,20 +170,20 @@ impl Problem {
 
 /// What came of one case.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct CaseVerdict {
     /// The case.
     pub case: String,
     /// What had to come of it.
-    pub kind: Kind,
+    pub kind: CaseKind,
     /// Alerts that came.
     pub alerts: usize,
     /// Other ways in which it was played.
     pub ways: usize,
     /// What is wrong; nothing for a case that passes.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<CaseProblem>,
 }
 
-fn test(suite: &Suite) -> Report {
+fn test_suite(suite: &RuleSuite) -> SuiteReport {
     let rules: Vec<String> = suite.own_rules().map(|rule| rule.id.to_string()).collect();
     let mut silent = rules.clone();
     let mut verdicts = Vec::new();
@@ -188,7 +192,7 @@ fn test(suite: &Suite) -> Report {
         silent.retain(|rule| !fired.contains(rule));
         verdicts.push(verdict);
     }
-    Report {
+    SuiteReport {
         folder: suite.folder.clone(),
         rules,
         verdicts,
@@ -198,50 +202,58 @@ fn test(suite: &Suite) -> Report {
 }
 
 /// The verdict, and the rules that fired.
-fn test_case(suite: &Suite, case: &Case) -> (Verdict, Vec<String>) {
-    let played = play(suite, case, Way::AsWritten);
-    let mut problems = flaws(case, &played);
+fn test_case(suite: &RuleSuite, case: &RuleCase) -> (CaseVerdict, Vec<String>) {
+    let played = play_case(suite, case, PlayMode::AsWritten);
+    let mut problems = find_flaws(case, &played);
     match (case.kind, &case.expected) {
-        (Kind::Fires, Some(expected)) => {
+        (CaseKind::Fires, Some(expected)) => {
             let right = expected.len() == played.alerts.len()
                 && expected
                     .iter()
-                    .zip(played.timed())
-                    .all(|(it, (alert, time))| it.is(alert, time));
+                    .zip(played.alerts_with_times())
+                    .all(|(it, (alert, time))| it.is_match(alert, time));
             if !right {
                 let wanted = expected.iter().map(|it| format!("expected  {it}"));
-                let with_time = expected.iter().any(Expected::asks_for_time);
-                let came = played.timed().map(|(alert, time)| {
+                let with_time = expected.iter().any(AlertExpectation::has_time);
+                let came = played.alerts_with_times().map(|(alert, time)| {
                     if with_time {
-                        expected::shown_with_time(alert, time)
+                        alert_expectation::timed_alert_text(alert, time)
                     } else {
-                        expected::shown(alert)
+                        alert_expectation::alert_text(alert)
                     }
                 });
                 let came = came.map(|alert| format!("came      {alert}"));
                 let lines = wanted.chain(came).collect();
-                problems.push(Problem::listing("other alerts than expected", lines));
+                problems.push(CaseProblem::with_details(
+                    "other alerts than expected",
+                    lines,
+                ));
             }
         }
-        (Kind::Fires, None) if played.alerts.is_empty() => problems.push(no_alert(suite, &played)),
-        (Kind::Quiet, _) if !played.alerts.is_empty() => {
-            let count = played.alerts.len() as u64;
-            let count = crate::terminal::counted(count, "alert");
-            let mut shown = listed(&played.alerts);
-            shown.extend(why_it_fired(suite, &played));
-            problems.push(Problem::listing(format!("not quiet: {count}"), shown));
+        (CaseKind::Fires, None) if played.alerts.is_empty() => {
+            problems.push(no_alert_problem(suite, &played))
         }
-        (Kind::Fires | Kind::Quiet, _) => {}
+        (CaseKind::Quiet, _) if !played.alerts.is_empty() => {
+            let count = played.alerts.len() as u64;
+            let count = crate::terminal::count_noun(count, "alert");
+            let mut shown = list_alerts(&played.alerts);
+            shown.extend(explain_first_alert(suite, &played));
+            problems.push(CaseProblem::with_details(
+                format!("not quiet: {count}"),
+                shown,
+            ));
+        }
+        (CaseKind::Fires | CaseKind::Quiet, _) => {}
     }
-    let ways = other_ways(suite, case);
+    let ways = other_modes(suite, case);
     if problems.is_empty() {
         problems.extend(ways.iter().filter_map(|way| {
-            let other = play(suite, case, *way);
-            other_alerts(&played, &other, *way)
+            let other = play_case(suite, case, *way);
+            compare_plays(&played, &other, *way)
         }));
     }
     let fired = played.alerts.iter().map(|alert| alert.rule.to_string());
-    let verdict = Verdict {
+    let verdict = CaseVerdict {
         case: case.name.clone(),
         kind: case.kind,
         alerts: played.alerts.len(),
@@ -252,33 +264,33 @@ fn test_case(suite: &Suite, case: &Case) -> (Verdict, Vec<String>) {
 }
 
 /// What is wrong with a case whatever came of it: nobody means events that are not looked at.
-fn flaws(case: &Case, played: &Played) -> Vec<Problem> {
+fn find_flaws(case: &RuleCase, played: &PlayResult) -> Vec<CaseProblem> {
     let mut problems = Vec::new();
     if case.records.is_empty() {
-        problems.push(Problem::new("the case holds no event"));
+        problems.push(CaseProblem::new("the case holds no event"));
     }
     for record in &case.records {
         if let Err(rejection) = &record.outcome {
             let reason = rejection.reason;
             let text = format!("line {}: {reason}: {rejection}", record.line);
-            problems.push(Problem::new(text));
+            problems.push(CaseProblem::new(text));
         }
     }
     for line in &played.late {
         let text = format!("line {line} is earlier than an event before it; sort events by time");
-        problems.push(Problem::new(text));
+        problems.push(CaseProblem::new(text));
     }
     for event in &played.conflicts {
         let id = &event.envelope().id;
         let text = format!("two events have the id {id} and say different things");
-        problems.push(Problem::new(text));
+        problems.push(CaseProblem::new(text));
     }
-    problems.extend(played.faults.iter().map(Problem::new));
+    problems.extend(played.faults.iter().map(CaseProblem::new));
     problems
 }
 
 /// Why the condition held for the event that set the first alert off.
-fn why_it_fired(suite: &Suite, played: &Played) -> Vec<String> {
+fn explain_first_alert(suite: &RuleSuite, played: &PlayResult) -> Vec<String> {
     let Some(alert) = played.alerts.first() else {
         return Vec::new();
     };
@@ -293,50 +305,56 @@ fn why_it_fired(suite: &Suite, played: &Played) -> Vec<String> {
     let (Some(event), Some(number)) = (event, number) else {
         return Vec::new();
     };
-    let mut matcher = Matcher::new(suite.set.clone());
-    let mut trees = TreesBeside::of(&suite.set);
+    let mut matcher = RuleMatcher::new(suite.set.clone());
+    let mut trees = StandaloneTrees::for_rules(&suite.set);
     for before in &played.events {
-        trees.show(&mut matcher, before);
+        trees.insert_event(&mut matcher, before);
         if before.envelope().id == *id {
             break;
         }
     }
     let mut lines = vec![format!("set off by event {id}")];
-    lines.extend(near::why(&mut matcher, number, event));
+    lines.extend(diagnosis::explain_event(&mut matcher, number, event));
     lines
 }
 
-fn no_alert(suite: &Suite, played: &Played) -> Problem {
+fn no_alert_problem(suite: &RuleSuite, played: &PlayResult) -> CaseProblem {
     let mut details = Vec::new();
     if played.duplicates > 0 {
-        let events = crate::terminal::counted(played.duplicates, "event");
+        let events = crate::terminal::count_noun(played.duplicates, "event");
         details.push(format!("{events} left out: their ids were there before"));
     }
-    Problem {
-        near: near::near(suite, played),
-        ..Problem::listing("no alert", details)
+    CaseProblem {
+        near: diagnosis::diagnose_rules(suite, played),
+        ..CaseProblem::with_details("no alert", details)
     }
 }
 
 /// A problem if another way of playing gives other alerts. Another order may set the same alert off with another
 /// event of the same time, so what set it off is not compared.
-fn other_alerts(written: &Played, other: &Played, way: Way) -> Option<Problem> {
-    if told(written) == told(other) {
+fn compare_plays(written: &PlayResult, other: &PlayResult, way: PlayMode) -> Option<CaseProblem> {
+    if alert_summaries(written) == alert_summaries(other) {
         return None;
     }
     let mut lines = Vec::new();
-    if let Way::Disordered { .. } = way {
-        lines.push(format!("in the order of lines {}", order(&other.order)));
+    if let PlayMode::Disordered { .. } = way {
+        lines.push(format!(
+            "in the order of lines {}",
+            order_text(&other.order)
+        ));
     }
     lines.push("as written:".to_owned());
-    lines.extend(listed(&written.alerts));
+    lines.extend(list_alerts(&written.alerts));
     lines.push("this way:".to_owned());
-    lines.extend(listed(&other.alerts));
-    Some(Problem::listing(format!("other alerts {way}"), lines))
+    lines.extend(list_alerts(&other.alerts));
+    Some(CaseProblem::with_details(
+        format!("other alerts {way}"),
+        lines,
+    ))
 }
 
 /// The lines in the order in which they were played.
-fn order(lines: &[u64]) -> String {
+fn order_text(lines: &[u64]) -> String {
     let shown = lines.iter().take(LINES_SHOWN);
     let mut shown: Vec<String> = shown.map(u64::to_string).collect();
     if lines.len() > LINES_SHOWN {
@@ -345,7 +363,7 @@ fn order(lines: &[u64]) -> String {
     shown.join(" ")
 }
 
-fn told(played: &Played) -> Vec<(&str, String, u64)> {
+fn alert_summaries(played: &PlayResult) -> Vec<(&str, String, u64)> {
     let alerts = played.alerts.iter();
     let key = |alert: &Alert| serde_json::Value::Object(alert.key.clone()).to_string();
     let mut told: Vec<_> = alerts
@@ -355,11 +373,11 @@ fn told(played: &Played) -> Vec<(&str, String, u64)> {
     told
 }
 
-fn listed(alerts: &[Alert]) -> Vec<String> {
+fn list_alerts(alerts: &[Alert]) -> Vec<String> {
     let mut lines: Vec<String> = alerts
         .iter()
         .take(ALERTS_SHOWN)
-        .map(expected::shown)
+        .map(alert_expectation::alert_text)
         .collect();
     if alerts.len() > ALERTS_SHOWN {
         lines.push(format!("and {} more", alerts.len() - ALERTS_SHOWN));

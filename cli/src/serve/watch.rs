@@ -6,10 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use larum_engine::{Clock, Engine, ReloadError};
+use larum_engine::{Engine, ReloadError, RuntimeClock};
 use larum_event::Span;
 
-use crate::error::with_causes;
+use crate::error::format_causes;
 use crate::rule_files::{self, FileStamp};
 
 /// Between two looks.
@@ -18,24 +18,24 @@ const EVERY: Span = Span::from_seconds(1);
 const PAUSES: i64 = 20;
 
 /// What a look finds: the stamp of every file of the rules, or why there are none.
-pub type Seen = Result<Vec<FileStamp>, String>;
+pub type FolderStamps = Result<Vec<FileStamp>, String>;
 
 /// Looks at `folder`.
-pub fn look(folder: &Path) -> Seen {
-    rule_files::stamps(folder).map_err(|error| with_causes(&error))
+pub fn read_stamps(folder: &Path) -> FolderStamps {
+    rule_files::read_stamps(folder).map_err(|error| format_causes(&error))
 }
 
 /// What was seen, and what was read of it.
 #[derive(Debug)]
-pub struct Watched {
+pub struct FolderWatch {
     /// As of when the rules were read; `None` has them read again.
-    read: Option<Seen>,
-    last: Seen,
+    read: Option<FolderStamps>,
+    last: FolderStamps,
 }
 
-impl Watched {
+impl FolderWatch {
     /// The rules were read after this was seen.
-    pub fn new(seen: Seen) -> Self {
+    pub fn new(seen: FolderStamps) -> Self {
         Self {
             read: Some(seen.clone()),
             last: seen,
@@ -43,7 +43,7 @@ impl Watched {
     }
 
     /// Takes note of another look: whether the rules are to be read again now.
-    fn is_due(&mut self, seen: Seen) -> bool {
+    fn is_due(&mut self, seen: FolderStamps) -> bool {
         let is_still = seen == self.last;
         self.last = seen;
         let is_due = is_still && self.read.as_ref() != Some(&self.last);
@@ -60,15 +60,15 @@ impl Watched {
 }
 
 /// Watches `folder` for `engine`, for ever.
-pub async fn watch(engine: Engine, folder: PathBuf, mut watched: Watched) {
-    let clock = Clock::system();
+pub async fn watch_folder(engine: Engine, folder: PathBuf, mut watched: FolderWatch) {
+    let clock = RuntimeClock::system();
     let mut pause = EVERY;
     loop {
         clock.sleep(pause).await;
         let began = clock.monotonic();
         let there = folder.clone();
         // A look that panicked found nothing; there is another one.
-        let Ok(seen) = actix_rt::task::spawn_blocking(move || look(&there)).await else {
+        let Ok(seen) = actix_rt::task::spawn_blocking(move || read_stamps(&there)).await else {
             continue;
         };
         let took = clock.monotonic().since(began).as_nanos();
@@ -79,7 +79,7 @@ pub async fn watch(engine: Engine, folder: PathBuf, mut watched: Watched) {
         match engine.reload_rules().await {
             Ok(_) | Err(ReloadError::Rules(_) | ReloadError::Unreadable { .. }) => {}
             Err(ReloadError::Log { .. }) => watched.try_again(),
-            Err(ReloadError::Stopping | ReloadError::NoPlace) => return,
+            Err(ReloadError::Stopping | ReloadError::NoSource) => return,
         }
     }
 }
@@ -89,36 +89,36 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn seen(what: &str) -> Seen {
+    fn stamps_of(what: &str) -> FolderStamps {
         Err(what.to_owned())
     }
 
     #[test]
     fn a_change_is_read_once_and_only_when_it_has_been_the_same_for_two_looks() {
-        let mut watched = Watched::new(seen("a"));
-        assert!(!watched.is_due(seen("a")));
-        assert!(!watched.is_due(seen("half of b")));
-        assert!(!watched.is_due(seen("b")));
-        assert!(watched.is_due(seen("b")));
-        assert!(!watched.is_due(seen("b")));
-        assert!(!watched.is_due(seen("a")));
-        assert!(watched.is_due(seen("a")), "back is a change too");
+        let mut watched = FolderWatch::new(stamps_of("a"));
+        assert!(!watched.is_due(stamps_of("a")));
+        assert!(!watched.is_due(stamps_of("half of b")));
+        assert!(!watched.is_due(stamps_of("b")));
+        assert!(watched.is_due(stamps_of("b")));
+        assert!(!watched.is_due(stamps_of("b")));
+        assert!(!watched.is_due(stamps_of("a")));
+        assert!(watched.is_due(stamps_of("a")), "back is a change too");
     }
 
     #[test]
     fn a_change_that_is_gone_at_the_next_look_is_none() {
-        let mut watched = Watched::new(seen("a"));
-        assert!(!watched.is_due(seen("b")));
-        assert!(!watched.is_due(seen("a")));
-        assert!(!watched.is_due(seen("a")));
+        let mut watched = FolderWatch::new(stamps_of("a"));
+        assert!(!watched.is_due(stamps_of("b")));
+        assert!(!watched.is_due(stamps_of("a")));
+        assert!(!watched.is_due(stamps_of("a")));
     }
 
     #[test]
     fn what_could_not_be_taken_is_tried_again_without_a_change() {
-        let mut watched = Watched::new(seen("a"));
+        let mut watched = FolderWatch::new(stamps_of("a"));
         watched.try_again();
-        assert!(watched.is_due(seen("a")));
-        assert!(!watched.is_due(seen("a")));
+        assert!(watched.is_due(stamps_of("a")));
+        assert!(!watched.is_due(stamps_of("a")));
     }
 
     #[test]
@@ -126,10 +126,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         write("a.rhai", "one");
-        let mut before = look(folder.path());
+        let mut before = read_stamps(folder.path());
         assert_eq!(before.as_ref().unwrap().len(), 1);
         let mut differs = |what: &str| {
-            let now = look(folder.path());
+            let now = read_stamps(folder.path());
             assert_ne!(before, now, "{what}");
             before = now;
         };
@@ -151,6 +151,6 @@ mod tests {
         write("a.rhai", "one");
         differs("back");
         write("notes.md", "no rule");
-        assert_eq!(look(folder.path()), before);
+        assert_eq!(read_stamps(folder.path()), before);
     }
 }

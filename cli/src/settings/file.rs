@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Valued;
-use super::keys::{KEYS, Kind, Raw};
-use super::problem::{Origin, Problem, SettingsError};
+use super::SettingValue;
+use super::keys::{KEYS, RawSetting, SettingKind};
+use super::problem::{SettingOrigin, SettingsError, SettingsProblem};
 
 /// Largest buffer of a channel, in events.
 const BUFFER_MOST: usize = 1_000_000;
@@ -20,14 +20,14 @@ pub(super) struct FileValues {
     /// The file.
     pub path: PathBuf,
     /// Values by key.
-    pub values: BTreeMap<&'static str, Valued<Raw>>,
+    pub values: BTreeMap<&'static str, SettingValue<RawSetting>>,
     /// Buffers by channel.
-    pub channel_buffers: Vec<(String, Valued<usize>)>,
+    pub channel_buffers: Vec<(String, SettingValue<usize>)>,
 }
 
 impl FileValues {
     /// Reads a file.
-    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+    pub fn read_file(path: &Path) -> Result<Self, SettingsError> {
         let text = fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
             path: path.to_owned(),
             source,
@@ -37,7 +37,7 @@ impl FileValues {
 
     /// Reads the text of a file.
     pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
-        let mut reading = Reading {
+        let mut reading = SettingsReader {
             text,
             file: Self {
                 path: path.to_owned(),
@@ -47,12 +47,12 @@ impl FileValues {
             problems: Vec::new(),
         };
         match DeTable::parse(text) {
-            Ok(table) => reading.table("", table.get_ref()),
+            Ok(table) => reading.read_table("", table.get_ref()),
             Err(error) => {
                 let start = error.span().map_or(0, |span| span.start);
                 // The parser's text may run over several lines; a problem is one.
                 let message = error.message().lines().collect::<Vec<_>>().join(", ");
-                reading.problem(start, message);
+                reading.add_problem(start, message);
             }
         }
         if reading.problems.is_empty() {
@@ -66,19 +66,19 @@ impl FileValues {
     }
 }
 
-struct Reading<'a> {
+struct SettingsReader<'a> {
     text: &'a str,
     file: FileValues,
-    problems: Vec<Problem>,
+    problems: Vec<SettingsProblem>,
 }
 
-impl Reading<'_> {
+impl SettingsReader<'_> {
     /// Reads the members of the table called `prefix`, which ends in a dot unless it is the file.
-    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
+    fn read_table(&mut self, prefix: &str, table: &DeTable<'_>) {
         for (member, value) in table.iter() {
             let name = format!("{prefix}{}", member.get_ref());
             if name == "channels" {
-                self.channels(value);
+                self.read_channels(value);
                 continue;
             }
             let is_group = KEYS.iter().any(|key| {
@@ -88,53 +88,59 @@ impl Reading<'_> {
             });
             if is_group {
                 match value.get_ref() {
-                    DeValue::Table(table) => self.table(&format!("{name}."), table),
-                    other => self.wrong_type(&name, value, other, "a table"),
+                    DeValue::Table(table) => self.read_table(&format!("{name}."), table),
+                    other => self.report_wrong_type(&name, value, other, "a table"),
                 }
                 continue;
             }
             match KEYS.iter().find(|key| key.name == name) {
-                Some(key) => self.value(key.name, key.kind, value),
+                Some(key) => self.read_value(key.name, key.kind, value),
                 None => {
                     let known = KEYS
                         .iter()
                         .map(|key| key.name)
                         .chain(["channels", "tenants", "log"]);
                     let hint = did_you_mean(&name, known);
-                    self.problem(member.span().start, format!("unknown key {name:?}{hint}"));
+                    self.add_problem(member.span().start, format!("unknown key {name:?}{hint}"));
                 }
             }
         }
     }
 
-    fn value(&mut self, name: &'static str, kind: Kind, value: &Spanned<DeValue<'_>>) {
+    fn read_value(&mut self, name: &'static str, kind: SettingKind, value: &Spanned<DeValue<'_>>) {
         let raw = match (kind, value.get_ref()) {
-            (Kind::Text, DeValue::String(text)) => Some(Raw::Text(text.as_ref().to_owned())),
-            (Kind::Number, DeValue::Integer(number)) => Some(Raw::Text(number.to_string())),
-            (Kind::List, DeValue::Array(items)) => items
+            (SettingKind::Text, DeValue::String(text)) => {
+                Some(RawSetting::Text(text.as_ref().to_owned()))
+            }
+            (SettingKind::Number, DeValue::Integer(number)) => {
+                Some(RawSetting::Text(number.to_string()))
+            }
+            (SettingKind::List, DeValue::Array(items)) => items
                 .iter()
                 .map(|item| item.get_ref().as_str().map(str::to_owned))
                 .collect::<Option<Vec<_>>>()
-                .map(Raw::List),
+                .map(RawSetting::List),
             _ => None,
         };
         match raw {
             Some(raw) => {
-                let origin = self.origin(value.span().start);
-                self.file.values.insert(name, Valued { value: raw, origin });
+                let origin = self.origin_at(value.span().start);
+                self.file
+                    .values
+                    .insert(name, SettingValue { value: raw, origin });
             }
-            None => self.wrong_type(name, value, value.get_ref(), kind.words()),
+            None => self.report_wrong_type(name, value, value.get_ref(), kind.type_name()),
         }
     }
 
-    fn channels(&mut self, value: &Spanned<DeValue<'_>>) {
+    fn read_channels(&mut self, value: &Spanned<DeValue<'_>>) {
         let DeValue::Table(channels) = value.get_ref() else {
-            return self.wrong_type("channels", value, value.get_ref(), "a table");
+            return self.report_wrong_type("channels", value, value.get_ref(), "a table");
         };
         for (channel, value) in channels.iter() {
             let name = channel.get_ref().as_ref();
             let DeValue::Table(settings) = value.get_ref() else {
-                self.wrong_type(
+                self.report_wrong_type(
                     &format!("channels.{name}"),
                     value,
                     value.get_ref(),
@@ -146,22 +152,22 @@ impl Reading<'_> {
                 let full = format!("channels.{name}.{}", member.get_ref());
                 if member.get_ref() != "buffer" {
                     let hint = did_you_mean(member.get_ref(), ["buffer"].into_iter());
-                    self.problem(member.span().start, format!("unknown key {full:?}{hint}"));
+                    self.add_problem(member.span().start, format!("unknown key {full:?}{hint}"));
                     continue;
                 }
-                self.buffer(name, &full, value);
+                self.read_buffer(name, &full, value);
             }
         }
     }
 
-    fn buffer(&mut self, channel: &str, full: &str, value: &Spanned<DeValue<'_>>) {
+    fn read_buffer(&mut self, channel: &str, full: &str, value: &Spanned<DeValue<'_>>) {
         let DeValue::Integer(number) = value.get_ref() else {
-            return self.wrong_type(full, value, value.get_ref(), "a whole number");
+            return self.report_wrong_type(full, value, value.get_ref(), "a whole number");
         };
         match usize::from_str_radix(number.as_str(), number.radix()) {
             Ok(buffer) if (1..=BUFFER_MOST).contains(&buffer) => {
-                let origin = self.origin(value.span().start);
-                let buffer = Valued {
+                let origin = self.origin_at(value.span().start);
+                let buffer = SettingValue {
                     value: buffer,
                     origin,
                 };
@@ -169,12 +175,12 @@ impl Reading<'_> {
             }
             _ => {
                 let message = format!("{full} cannot be {number}: use 1 to {BUFFER_MOST} events");
-                self.problem(value.span().start, message);
+                self.add_problem(value.span().start, message);
             }
         }
     }
 
-    fn wrong_type(
+    fn report_wrong_type(
         &mut self,
         name: &str,
         place: &Spanned<DeValue<'_>>,
@@ -182,21 +188,21 @@ impl Reading<'_> {
         expected: &str,
     ) {
         let message = format!("{name} must be {expected}, not {}", found.type_str());
-        self.problem(place.span().start, message);
+        self.add_problem(place.span().start, message);
     }
 
-    fn problem(&mut self, offset: usize, message: String) {
-        let (line, column) = place(self.text, offset);
-        self.problems.push(Problem {
+    fn add_problem(&mut self, offset: usize, message: String) {
+        let (line, column) = line_and_column(self.text, offset);
+        self.problems.push(SettingsProblem {
             line,
             column,
             message,
         });
     }
 
-    fn origin(&self, offset: usize) -> Origin {
-        let (line, column) = place(self.text, offset);
-        Origin::File {
+    fn origin_at(&self, offset: usize) -> SettingOrigin {
+        let (line, column) = line_and_column(self.text, offset);
+        SettingOrigin::File {
             path: self.file.path.clone(),
             line,
             column,
@@ -205,7 +211,7 @@ impl Reading<'_> {
 }
 
 /// Line and column of a byte, both from 1.
-fn place(text: &str, offset: usize) -> (usize, usize) {
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before

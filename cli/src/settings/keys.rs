@@ -2,7 +2,7 @@
 
 /// What a key's value looks like in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SettingKind {
     /// A string.
     Text,
     /// A whole number.
@@ -11,12 +11,12 @@ pub enum Kind {
     List,
 }
 
-impl Kind {
+impl SettingKind {
     /// A value as the environment gives it.
-    pub(super) fn of_environment(self, text: String) -> Raw {
+    pub(super) fn parse_environment(self, text: String) -> RawSetting {
         match self {
-            Self::Text | Self::Number => Raw::Text(text),
-            Self::List => Raw::List(
+            Self::Text | Self::Number => RawSetting::Text(text),
+            Self::List => RawSetting::List(
                 text.split(',')
                     .map(str::trim)
                     .filter(|part| !part.is_empty())
@@ -27,7 +27,7 @@ impl Kind {
     }
 
     /// What a person calls it.
-    pub(super) const fn words(self) -> &'static str {
+    pub(super) const fn type_name(self) -> &'static str {
         match self {
             Self::Text => "a string",
             Self::Number => "a whole number",
@@ -38,14 +38,14 @@ impl Kind {
 
 /// A value before anybody looked at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Raw {
+pub(super) enum RawSetting {
     /// One.
     Text(String),
     /// Several.
     List(Vec<String>),
 }
 
-impl Raw {
+impl RawSetting {
     pub(super) fn as_text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -63,7 +63,7 @@ impl Raw {
 
 /// One key of the configuration.
 #[derive(Debug)]
-pub struct Key {
+pub struct SettingKey {
     /// Its name, with the table it stands in.
     pub name: &'static str,
     /// The variable that overrides the file.
@@ -71,11 +71,16 @@ pub struct Key {
     /// The flag of `larum serve` that overrides both.
     pub flag: Option<&'static str>,
     /// What its value looks like.
-    pub kind: Kind,
+    pub kind: SettingKind,
 }
 
-const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>, kind: Kind) -> Key {
-    Key {
+const fn define_key(
+    name: &'static str,
+    env: &'static str,
+    flag: Option<&'static str>,
+    kind: SettingKind,
+) -> SettingKey {
+    SettingKey {
         name,
         env,
         flag,
@@ -84,55 +89,85 @@ const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>, 
 }
 
 /// Every key but those of channels, which have names of their own.
-pub const KEYS: [Key; 14] = [
-    key("store", "LARUM_STORE", Some("--store"), Kind::Text),
-    key("rules", "LARUM_RULES", Some("--rules"), Kind::Text),
-    key("listen", "LARUM_LISTEN", Some("--listen"), Kind::Text),
-    key("decoders", "LARUM_DECODERS", Some("--decoder"), Kind::List),
-    key(
+pub const KEYS: [SettingKey; 14] = [
+    define_key("store", "LARUM_STORE", Some("--store"), SettingKind::Text),
+    define_key("rules", "LARUM_RULES", Some("--rules"), SettingKind::Text),
+    define_key(
+        "listen",
+        "LARUM_LISTEN",
+        Some("--listen"),
+        SettingKind::Text,
+    ),
+    define_key(
+        "decoders",
+        "LARUM_DECODERS",
+        Some("--decoder"),
+        SettingKind::List,
+    ),
+    define_key(
         "severities",
         "LARUM_SEVERITIES",
         Some("--severities"),
-        Kind::Text,
+        SettingKind::Text,
     ),
-    key(
+    define_key(
         "matchers",
         "LARUM_MATCHERS",
         Some("--matchers"),
-        Kind::Number,
+        SettingKind::Number,
     ),
-    key(
+    define_key(
         "window_shards",
         "LARUM_WINDOW_SHARDS",
         Some("--window-shards"),
-        Kind::Number,
+        SettingKind::Number,
     ),
-    key("max_lag", "LARUM_MAX_LAG", Some("--max-lag"), Kind::Text),
-    key("lateness", "LARUM_LATENESS", Some("--lateness"), Kind::Text),
-    key(
+    define_key(
+        "max_lag",
+        "LARUM_MAX_LAG",
+        Some("--max-lag"),
+        SettingKind::Text,
+    ),
+    define_key(
+        "lateness",
+        "LARUM_LATENESS",
+        Some("--lateness"),
+        SettingKind::Text,
+    ),
+    define_key(
         "checkpoint_events",
         "LARUM_CHECKPOINT_EVENTS",
         Some("--checkpoint-events"),
-        Kind::Number,
+        SettingKind::Number,
     ),
-    key("tenants.default", "LARUM_TENANTS_DEFAULT", None, Kind::Text),
-    key("tenants.known", "LARUM_TENANTS_KNOWN", None, Kind::List),
-    key(
+    define_key(
+        "tenants.default",
+        "LARUM_TENANTS_DEFAULT",
+        None,
+        SettingKind::Text,
+    ),
+    define_key(
+        "tenants.known",
+        "LARUM_TENANTS_KNOWN",
+        None,
+        SettingKind::List,
+    ),
+    define_key(
         "log.level",
         "LARUM_LOG_LEVEL",
         Some("--log-level"),
-        Kind::Text,
+        SettingKind::Text,
     ),
-    key(
+    define_key(
         "log.format",
         "LARUM_LOG_FORMAT",
         Some("--log-format"),
-        Kind::Text,
+        SettingKind::Text,
     ),
 ];
 
 /// The key called `name`, which stands in [`KEYS`].
-pub(super) fn named(name: &'static str) -> &'static Key {
+pub(super) fn find_key(name: &'static str) -> &'static SettingKey {
     KEYS.iter()
         .find(|key| key.name == name)
         .expect("settings are asked for by the names of the table")

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// Nobody said anything.
     Default,
     /// The configuration file.
@@ -24,7 +24,7 @@ pub enum Origin {
     Flag(&'static str),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -38,7 +38,7 @@ impl fmt::Display for Origin {
 
 /// One thing that is wrong with a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct SettingsProblem {
     /// Line, from 1.
     pub line: usize,
     /// Column, from 1, in characters.
@@ -65,13 +65,13 @@ pub enum SettingsError {
         /// Which.
         path: PathBuf,
         /// The mistakes, in order.
-        problems: Vec<Problem>,
+        problems: Vec<SettingsProblem>,
     },
     /// A value that its key cannot have.
     #[error("{origin}: {key} cannot be {text:?}: {cause}")]
     Value {
         /// Where it was written.
-        origin: Origin,
+        origin: SettingOrigin,
         /// The key.
         key: String,
         /// The value.
@@ -81,11 +81,11 @@ pub enum SettingsError {
     },
 }
 
-fn list(path: &std::path::Path, problems: &[Problem]) -> String {
+fn list(path: &std::path::Path, problems: &[SettingsProblem]) -> String {
     let lines: Vec<String> = problems
         .iter()
         .map(|problem| {
-            let Problem {
+            let SettingsProblem {
                 line,
                 column,
                 message,

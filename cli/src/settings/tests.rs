@@ -5,15 +5,15 @@ use super::*;
 fn resolve(
     file: Option<&str>,
     environment: &[(&str, &str)],
-    flags: Flags,
-) -> (tempfile::TempDir, Result<Settings, SettingsError>) {
+    flags: FlagValues,
+) -> (tempfile::TempDir, Result<ServerSettings, SettingsError>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE);
     if let Some(text) = file {
         std::fs::write(&path, text).unwrap();
     }
     let environment: HashMap<&str, &str> = environment.iter().copied().collect();
-    let layers = Layers {
+    let layers = SettingsLayers {
         flags,
         environment: &|name| environment.get(name).map(|&text| text.to_owned()),
         file: file.map(|_| path),
@@ -26,7 +26,7 @@ fn resolve(
 
 /// The mistakes of a file, without its path.
 fn problems(text: &str) -> Vec<String> {
-    match resolve(Some(text), &[], Flags::default()).1 {
+    match resolve(Some(text), &[], FlagValues::default()).1 {
         Err(SettingsError::File { problems, .. }) => problems
             .into_iter()
             .map(|it| format!("{}:{}: {}", it.line, it.column, it.message))
@@ -37,7 +37,7 @@ fn problems(text: &str) -> Vec<String> {
 
 #[test]
 fn without_anything_the_defaults_hold() {
-    let (_folder, settings) = resolve(None, &[], Flags::default());
+    let (_folder, settings) = resolve(None, &[], FlagValues::default());
     let settings = settings.unwrap();
     assert_eq!(settings.store.value, PathBuf::from("larum-data"));
     assert_eq!(settings.rules.value, None);
@@ -63,24 +63,27 @@ fn without_anything_the_defaults_hold() {
 fn a_flag_overrides_the_environment_which_overrides_the_file() {
     let file = Some("matchers = 3\n");
     let environment = [("LARUM_MATCHERS", "4")];
-    let flag = || Flags::default().text("matchers", Some(5));
+    let flag = || FlagValues::default().with_text("matchers", Some(5));
 
     let (_folder, settings) = resolve(file, &environment, flag());
     let matchers = settings.unwrap().matchers;
     assert_eq!(matchers.value, 5);
-    assert_eq!(matchers.origin, Origin::Flag("--matchers"));
+    assert_eq!(matchers.origin, SettingOrigin::Flag("--matchers"));
 
-    let (_folder, settings) = resolve(file, &environment, Flags::default());
+    let (_folder, settings) = resolve(file, &environment, FlagValues::default());
     let matchers = settings.unwrap().matchers;
     assert_eq!(matchers.value, 4);
-    assert_eq!(matchers.origin, Origin::Environment("LARUM_MATCHERS"));
+    assert_eq!(
+        matchers.origin,
+        SettingOrigin::Environment("LARUM_MATCHERS")
+    );
 
-    let (_folder, settings) = resolve(file, &[], Flags::default());
+    let (_folder, settings) = resolve(file, &[], FlagValues::default());
     let matchers = settings.unwrap().matchers;
     assert_eq!(matchers.value, 3);
     assert!(matches!(
         matchers.origin,
-        Origin::File {
+        SettingOrigin::File {
             line: 1,
             column: 12,
             ..
@@ -93,7 +96,7 @@ fn paths_of_the_file_are_relative_to_it_and_others_are_not() {
     let (folder, settings) = resolve(
         Some("store = \"data\"\ndecoders = [\"a.toml\", \"/b.toml\"]\n"),
         &[("LARUM_RULES", "my-rules")],
-        Flags::default(),
+        FlagValues::default(),
     );
     let settings = settings.unwrap();
     assert_eq!(settings.store.value, folder.path().join("data"));
@@ -148,19 +151,19 @@ fn threads_and_buffers_are_accepted_to_their_bounds_and_not_beyond() {
         ("channels.x.buffer = 1000000", true),
         ("channels.x.buffer = 1000001", false),
     ] {
-        let (_folder, settings) = resolve(Some(text), &[], Flags::default());
+        let (_folder, settings) = resolve(Some(text), &[], FlagValues::default());
         assert_eq!(settings.is_ok(), fits, "{text}");
     }
 }
 
 #[test]
 fn lateness_is_a_duration_and_none_unless_said() {
-    let (_folder, settings) = resolve(None, &[], Flags::default());
+    let (_folder, settings) = resolve(None, &[], FlagValues::default());
     assert_eq!(settings.unwrap().lateness.value, Span::ZERO);
-    let (_folder, settings) = resolve(Some("lateness = \"30s\""), &[], Flags::default());
+    let (_folder, settings) = resolve(Some("lateness = \"30s\""), &[], FlagValues::default());
     assert_eq!(settings.unwrap().lateness.value, Span::from_seconds(30));
     let environment = [("LARUM_LATENESS", "soon")];
-    let (_folder, settings) = resolve(None, &environment, Flags::default());
+    let (_folder, settings) = resolve(None, &environment, FlagValues::default());
     let problem = settings.unwrap_err().to_string();
     assert!(
         problem.starts_with("LARUM_LATENESS: lateness cannot be \"soon\""),
@@ -176,7 +179,7 @@ fn an_empty_default_tenant_makes_events_name_one() {
             ("LARUM_TENANTS_DEFAULT", ""),
             ("LARUM_TENANTS_KNOWN", "a, b"),
         ],
-        Flags::default(),
+        FlagValues::default(),
     );
     let settings = settings.unwrap();
     assert_eq!(settings.default_tenant.value, None);
@@ -191,7 +194,7 @@ fn an_empty_default_tenant_makes_events_name_one() {
 
 #[test]
 fn a_wrong_value_names_where_it_was_written() {
-    let (_folder, settings) = resolve(None, &[("LARUM_LISTEN", "7423")], Flags::default());
+    let (_folder, settings) = resolve(None, &[("LARUM_LISTEN", "7423")], FlagValues::default());
     assert_eq!(
         settings.unwrap_err().to_string(),
         "LARUM_LISTEN: listen cannot be \"7423\": use an address and a port such as 127.0.0.1:7423"

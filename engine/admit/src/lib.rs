@@ -6,25 +6,25 @@
 
 mod tenants;
 
-pub use tenants::Tenants;
+pub use tenants::TenantPolicy;
 
-use larum_event::{Event, Reason, Rejection};
+use larum_event::{Event, Rejection, RejectionReason};
 
 /// Decides whether an event from outside may enter.
 ///
 /// # Errors
-/// [`Reason::ChannelRefused`], [`Reason::TenantRequired`] or [`Reason::UnknownTenant`].
-pub fn admit(event: &Event, tenants: &Tenants) -> Result<(), Rejection> {
+/// [`RejectionReason::ChannelRefused`], [`RejectionReason::TenantRequired`] or [`RejectionReason::UnknownTenant`].
+pub fn admit_event(event: &Event, tenants: &TenantPolicy) -> Result<(), Rejection> {
     let envelope = event.envelope();
     let channel = envelope.channel.as_str();
     if channel.starts_with('$') || channel == "alerts" {
-        return Err(Rejection::of_member(
-            Reason::ChannelRefused,
+        return Err(Rejection::for_member(
+            RejectionReason::ChannelRefused,
             "channel",
             format!(
                 "channel {channel:?} is the engine's own; send to another one, such as \"security\""
             ),
         ));
     }
-    tenants.check(&envelope.tenant)
+    tenants.check_tenant(&envelope.tenant)
 }

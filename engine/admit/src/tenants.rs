@@ -1,19 +1,19 @@
 //! Which tenants a deployment has.
 
-use larum_event::{Reason, Rejection, TenantId};
+use larum_event::{Rejection, RejectionReason, TenantId};
 use serde::{Deserialize, Serialize};
 
 /// The tenants of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Tenants {
+pub struct TenantPolicy {
     /// The tenant of events that name none; absent, every event must name one (1-38).
     pub default: Option<TenantId>,
     /// The tenants there are; empty lets any name pass.
     pub known: Vec<TenantId>,
 }
 
-impl Default for Tenants {
+impl Default for TenantPolicy {
     /// One tenant, `default`, and any other that events name.
     fn default() -> Self {
         Self {
@@ -27,9 +27,9 @@ impl Default for Tenants {
 /// it: a tenant id of an event is never empty, and control characters are refused.
 const UNNAMED: &str = "?";
 
-impl Tenants {
+impl TenantPolicy {
     /// The tenant a door writes into an event that names none.
-    pub fn fill(&self) -> TenantId {
+    pub fn fallback_tenant(&self) -> TenantId {
         self.default
             .clone()
             .unwrap_or_else(|| TenantId::new(UNNAMED).expect("a question mark is a valid name"))
@@ -38,11 +38,11 @@ impl Tenants {
     /// Whether events of `tenant` may enter.
     ///
     /// # Errors
-    /// [`Reason::TenantRequired`] or [`Reason::UnknownTenant`].
-    pub fn check(&self, tenant: &TenantId) -> Result<(), Rejection> {
+    /// [`RejectionReason::TenantRequired`] or [`RejectionReason::UnknownTenant`].
+    pub fn check_tenant(&self, tenant: &TenantId) -> Result<(), Rejection> {
         if self.default.is_none() && tenant.as_str() == UNNAMED {
-            return Err(Rejection::of_member(
-                Reason::TenantRequired,
+            return Err(Rejection::for_member(
+                RejectionReason::TenantRequired,
                 "metadata.tenantId",
                 "no tenant context available: this engine has no default tenant, so name one",
             ));
@@ -53,8 +53,8 @@ impl Tenants {
         {
             return Ok(());
         }
-        Err(Rejection::of_member(
-            Reason::UnknownTenant,
+        Err(Rejection::for_member(
+            RejectionReason::UnknownTenant,
             "metadata.tenantId",
             format!("tenant {tenant} is not one of those configured"),
         ))

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::correlation::Correlation;
 use crate::event::{Event, Priority};
 use crate::json::check;
-use crate::json::write::Line;
+use crate::json::write::CanonicalWriter;
 use crate::names::{Channel, EventId, RuleId, TenantId};
-use crate::rejection::{Reason, Rejection};
+use crate::rejection::{Rejection, RejectionReason};
 use crate::severity::Severity;
 use crate::time::{Span, Timestamp};
-use crate::value::Value;
+use crate::value::FieldValue;
 
 /// Whether an alert still may change (design §8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub enum AlertStatus {
 
 /// The event that set an alert off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trigger {
+pub struct AlertTrigger {
     /// Its id.
     pub id: EventId,
     /// Its source's own numbering, or the number of its record in the input, where one is known.
@@ -76,7 +76,7 @@ pub struct Alert {
     /// Time of the last match that counts.
     pub last: Timestamp,
     /// What set it off.
-    pub trigger: Trigger,
+    pub trigger: AlertTrigger,
     /// First and last events that count.
     pub evidence: Vec<EventId>,
     /// A sentence for people.
@@ -98,7 +98,7 @@ impl Alert {
             return None;
         }
         match event.field("data") {
-            Some(Value::Object(data)) => serde_json::from_str(data).ok(),
+            Some(FieldValue::Object(data)) => serde_json::from_str(data).ok(),
             _ => None,
         }
     }
@@ -129,25 +129,28 @@ impl Event {
         tenant: &TenantId,
         correlation: Option<&Correlation>,
     ) -> Result<Self, Rejection> {
-        let data = serde_json::to_string(alert)
-            .map_err(|error| Rejection::of_member(Reason::Syntax, "data", error.to_string()))?;
-        let mut line = Line::with_capacity(data.len() + 512);
-        line.string("id", &alert.event_id());
-        line.string("type", alert.rule.as_str());
-        line.string("source", SOURCE);
-        line.string("time", &time.to_string());
-        line.string("channel", Channel::alerts().as_str());
-        line.string("severity", alert.severity.as_str());
-        line.string("priority", Priority::default().as_str());
-        line.string("correlationId", &alert.alert_id);
+        let data = serde_json::to_string(alert).map_err(|error| {
+            Rejection::for_member(RejectionReason::Syntax, "data", error.to_string())
+        })?;
+        let mut line = CanonicalWriter::with_capacity(data.len() + 512);
+        line.write_string("id", &alert.event_id());
+        line.write_string("type", alert.rule.as_str());
+        line.write_string("source", SOURCE);
+        line.write_string("time", &time.to_string());
+        line.write_string("channel", Channel::alerts().as_str());
+        line.write_string("severity", alert.severity.as_str());
+        line.write_string("priority", Priority::default().as_str());
+        line.write_string("correlationId", &alert.alert_id);
         if let Some(correlation) = correlation {
-            line.object("correlation", |line| correlation.write(line));
+            line.write_object("correlation", |line| correlation.write_members(line));
         }
-        line.string("causationId", alert.trigger.id.as_str());
-        line.object("metadata", |line| line.string("tenantId", tenant.as_str()));
-        line.json("data", &data);
+        line.write_string("causationId", alert.trigger.id.as_str());
+        line.write_object("metadata", |line| {
+            line.write_string("tenantId", tenant.as_str())
+        });
+        line.write_json("data", &data);
         // Reading it back runs every check that other events go through.
         let line = line.into_text();
-        Self::from_canonical(check::text(line.as_bytes())?)
+        Self::from_canonical(check::check_bytes(line.as_bytes())?)
     }
 }

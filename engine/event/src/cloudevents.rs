@@ -18,7 +18,7 @@ const CARRIER: &str = "larum";
 const TENANT: &str = "tenantid";
 
 /// Attributes that are canonical members, and which.
-const SAME: [(&str, &str); 13] = [
+const MEMBER_ATTRIBUTES: [(&str, &str); 13] = [
     ("id", "id"),
     ("type", "type"),
     ("source", "source"),
@@ -35,20 +35,20 @@ const SAME: [(&str, &str); 13] = [
 ];
 
 /// Attributes that are members of `correlation`, and which.
-const PLACE: [(&str, &str); 3] = [
+const CORRELATION_ATTRIBUTES: [(&str, &str); 3] = [
     ("rootid", "root"),
     ("parentid", "parent"),
     ("stage", "stage"),
 ];
 
 /// The other side of `name` in one of the tables, read from left to right.
-fn member_of<'t>(table: &[(&str, &'t str)], name: &str) -> Option<&'t str> {
+fn member_name<'t>(table: &[(&str, &'t str)], name: &str) -> Option<&'t str> {
     let pair = table.iter().find(|(attribute, _)| *attribute == name);
     pair.map(|(_, member)| *member)
 }
 
 /// The other side of `name` in one of the tables, read from right to left.
-fn attribute_of<'t>(table: &[(&'t str, &str)], name: &str) -> Option<&'t str> {
+fn attribute_name<'t>(table: &[(&'t str, &str)], name: &str) -> Option<&'t str> {
     let pair = table.iter().find(|(_, member)| *member == name);
     pair.map(|(attribute, _)| *attribute)
 }

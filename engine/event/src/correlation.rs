@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Envelope;
-use crate::json::write::Line;
+use crate::json::write::CanonicalWriter;
 use crate::names::CorrelationId;
 
 /// The hierarchical correlation of an event (2-11, 2-12). The step itself is the event's
@@ -44,20 +44,20 @@ impl Correlation {
     }
 
     /// Writes the members of its canonical form.
-    pub(crate) fn write(&self, line: &mut Line) {
+    pub(crate) fn write_members(&self, line: &mut CanonicalWriter) {
         if let Some(root) = &self.root {
-            line.string("root", root.as_str());
+            line.write_string("root", root.as_str());
         }
         if let Some(parent) = &self.parent {
-            line.string("parent", parent.as_str());
+            line.write_string("parent", parent.as_str());
         }
         if let Some(stage) = &self.stage {
-            line.string("stage", stage);
+            line.write_string("stage", stage);
         }
         if !self.tags.is_empty() {
-            line.object("tags", |line| {
+            line.write_object("tags", |line| {
                 for (name, value) in &self.tags {
-                    line.string(name, value);
+                    line.write_string(name, value);
                 }
             });
         }

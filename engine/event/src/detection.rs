@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertStatus;
 use crate::event::Event;
-use crate::key::{GroupKey, KeyValue};
+use crate::key::{GroupKey, ScalarValue};
 use crate::names::{EventId, TenantId};
 use crate::record::Position;
 use crate::time::{Span, Timestamp};
@@ -19,7 +19,7 @@ use crate::window::Amount;
 /// `position` was evaluated has layer `n + 1`. So the order, and with it every answer, does not
 /// depend on where a batch was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Place {
+pub struct EvaluationPlace {
     /// Log position of the event that was being evaluated.
     pub position: Position,
     /// 0 for that event itself, `n + 1` for alerts of rules of layer `n`.
@@ -28,9 +28,9 @@ pub struct Place {
     pub ordinal: u32,
 }
 
-impl Place {
+impl EvaluationPlace {
     /// The place of a raw event.
-    pub const fn raw(position: Position) -> Self {
+    pub const fn for_raw_event(position: Position) -> Self {
         Self {
             position,
             layer: 0,
@@ -55,7 +55,7 @@ pub struct Match {
     /// The event's order among equal times, where a decoder maps one.
     pub sequence: Option<u64>,
     /// Where the event stands.
-    pub place: Place,
+    pub place: EvaluationPlace,
     /// How far its clock had come with this event; what lies before it, less the rule's lateness, is late.
     pub watermark: Watermark,
     /// Whether its source joins: what would be late counts as soon as it still can.
@@ -65,34 +65,34 @@ pub struct Match {
     /// For rules with steps: bit `i` for step `i`, and [`Sequence::STOP`](crate::Sequence::STOP). 1 for others.
     pub steps: u32,
     /// What the rule's window measures or compares, in the order the rule names it.
-    pub values: Values,
+    pub values: MatchValues,
     /// The whole event, for rules whose scripts keep state.
     pub event: Option<Event>,
 }
 
 /// Values of an event that a window needs; `None` for one that is missing or is no plain value.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Values(Option<Arc<[Option<KeyValue>]>>);
+pub struct MatchValues(Option<Arc<[Option<ScalarValue>]>>);
 
-impl Values {
+impl MatchValues {
     /// No values at all.
-    pub const fn none() -> Self {
+    pub const fn empty() -> Self {
         Self(None)
     }
 
     /// These.
-    pub fn new(values: Vec<Option<KeyValue>>) -> Self {
+    pub fn new(values: Vec<Option<ScalarValue>>) -> Self {
         Self((!values.is_empty()).then(|| values.into()))
     }
 
     /// All of them.
-    pub fn all(&self) -> &[Option<KeyValue>] {
+    pub fn as_slice(&self) -> &[Option<ScalarValue>] {
         self.0.as_deref().unwrap_or_default()
     }
 
     /// One of them.
-    pub fn get(&self, index: usize) -> Option<&KeyValue> {
-        self.all().get(index)?.as_ref()
+    pub fn get(&self, index: usize) -> Option<&ScalarValue> {
+        self.as_slice().get(index)?.as_ref()
     }
 }
 
@@ -118,7 +118,7 @@ impl Watermark {
     };
 
     /// The place of an event.
-    pub const fn of(time: Timestamp, sequence: Option<u64>) -> Self {
+    pub const fn of_event(time: Timestamp, sequence: Option<u64>) -> Self {
         let rank = match sequence {
             // The very last number shares its rank with the one before.
             Some(sequence) => sequence.saturating_add(1),
@@ -128,11 +128,11 @@ impl Watermark {
     }
 
     /// The time at which an event counts that must not lie before this: its own, or the next there is.
-    pub fn not_before(self, time: Timestamp, sequence: Option<u64>) -> Timestamp {
-        if Self::of(time, sequence) >= self {
+    pub fn clamp_event_time(self, time: Timestamp, sequence: Option<u64>) -> Timestamp {
+        if Self::of_event(time, sequence) >= self {
             return time;
         }
-        if Self::of(self.time, sequence) >= self {
+        if Self::of_event(self.time, sequence) >= self {
             return self.time;
         }
         self.time.saturating_add(Span::from_nanos(1))
@@ -140,7 +140,7 @@ impl Watermark {
 
     /// So much earlier; the very same for no time at all.
     #[must_use]
-    pub const fn less(self, span: Span) -> Self {
+    pub const fn shift_back(self, span: Span) -> Self {
         if span.is_zero() {
             return self;
         }
@@ -153,7 +153,7 @@ impl Watermark {
 
 /// The event that set a detection off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause {
+pub struct DetectionTrigger {
     /// Its id.
     pub event_id: EventId,
     /// Its time.
@@ -161,7 +161,7 @@ pub struct Cause {
     /// Its order among equal times.
     pub sequence: Option<u64>,
     /// Where it stands.
-    pub place: Place,
+    pub place: EvaluationPlace,
 }
 
 /// A window's condition came to hold, or something changed about a detection made before.
@@ -179,11 +179,11 @@ pub struct Detection {
     /// of what did not come, the first event of a session.
     pub anchor: EventId,
     /// What set it off.
-    pub trigger: Cause,
+    pub trigger: DetectionTrigger,
     /// The alert's time: the trigger's, the deadline of what did not come, the end of a window that is decided then.
     pub time: Timestamp,
     /// Where the event stands that made this revision; orders what a layer puts out.
-    pub place: Place,
+    pub place: EvaluationPlace,
     /// 1 for the detection itself, then 2, 3, ..
     pub revision: u32,
     /// Whether more may come.
@@ -202,5 +202,5 @@ pub struct Detection {
     /// [`crate::limits::EVIDENCE_EACH_END`] from each end.
     pub evidence: Vec<EventId>,
     /// What a script that keeps state says, as the JSON of an object.
-    pub words: Option<Arc<str>>,
+    pub script_json: Option<Arc<str>>,
 }

@@ -57,7 +57,7 @@ impl FromStr for Priority {
 
 /// Which members a door filled in because the producer left them out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Filled {
+pub struct FilledMembers {
     /// The id.
     pub id: bool,
     /// The time; it is the time of arrival.
@@ -102,14 +102,14 @@ pub struct Envelope {
     /// The event or alert that made somebody send this one.
     pub causation_id: Option<EventId>,
     /// What the door filled in.
-    pub filled: Filled,
+    pub filled: FilledMembers,
 }
 
 /// An event, admitted or about to be.
 #[derive(Clone)]
-pub struct Event(Arc<Inner>);
+pub struct Event(Arc<EventInner>);
 
-struct Inner {
+struct EventInner {
     envelope: Envelope,
     json: Box<str>,
     content: ContentHash,
@@ -118,7 +118,7 @@ struct Inner {
 impl Event {
     /// Only the codecs of this crate put envelope and bytes together.
     pub(crate) fn from_parts(envelope: Envelope, json: Box<str>, content: ContentHash) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(EventInner {
             envelope,
             json,
             content,

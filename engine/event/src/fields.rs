@@ -8,33 +8,33 @@
 //! `data.process.pid`. Arrays are not entered. Where a member's own name holds a dot, as in
 //! `{"a.b": 1}`, the path `a.b` finds it too; where both forms are there, the nested one wins.
 
-mod each;
+mod path_values;
 mod scan;
 
 use crate::event::Event;
 use crate::limits;
-use crate::value::Value;
-pub(crate) use each::{Found, each_value};
-use scan::Scan;
-pub(crate) use scan::characters;
+use crate::value::FieldValue;
+pub(crate) use path_values::{PathValue, any_scalar_matches};
+use scan::CanonicalScanner;
+pub(crate) use scan::decode_string;
 
 /// The paths that somebody reads, each with a slot.
 #[derive(Debug, Clone, Default)]
 pub struct FieldSet {
     paths: Vec<String>,
-    root: Node,
+    root: FieldPathNode,
 }
 
 /// What the paths say about one place: who wants it, and what is wanted inside of it.
 #[derive(Debug, Clone, Default)]
-struct Node {
+struct FieldPathNode {
     slot: Option<usize>,
     /// Sorted by name.
-    members: Vec<(Box<str>, Node)>,
+    members: Vec<(Box<str>, FieldPathNode)>,
 }
 
-impl Node {
-    fn member(&self, name: &str) -> Option<&Self> {
+impl FieldPathNode {
+    fn get_member(&self, name: &str) -> Option<&Self> {
         let place = self
             .members
             .binary_search_by(|(known, _)| (**known).cmp(name))
@@ -43,11 +43,11 @@ impl Node {
     }
 
     /// The node that the path `path` leads to from here.
-    fn below(&self, path: &str) -> Option<&Self> {
-        path.split('.').try_fold(self, Self::member)
+    fn find_path(&self, path: &str) -> Option<&Self> {
+        path.split('.').try_fold(self, Self::get_member)
     }
 
-    fn insert(&mut self, path: &str, slot: usize) {
+    fn insert_path(&mut self, path: &str, slot: usize) {
         let (name, rest) = match path.split_once('.') {
             Some((name, rest)) => (name, Some(rest)),
             None => (path, None),
@@ -66,7 +66,7 @@ impl Node {
             return;
         };
         match rest {
-            Some(rest) => member.insert(rest, slot),
+            Some(rest) => member.insert_path(rest, slot),
             None => member.slot = Some(slot),
         }
     }
@@ -75,15 +75,15 @@ impl Node {
 impl FieldSet {
     /// The slot of `path`, such as `data.user.name`, added if it is new. A path is a dot-separated
     /// list of object members.
-    pub fn slot(&mut self, path: &str) -> usize {
-        if let Some(slot) = self.root.below(path).and_then(|node| node.slot) {
+    pub fn intern_path(&mut self, path: &str) -> usize {
+        if let Some(slot) = self.root.find_path(path).and_then(|node| node.slot) {
             return slot;
         }
         let slot = self.paths.len();
         self.paths.push(path.to_owned());
         // A longer path leads nowhere in any event; its slot stays empty.
         if path.split('.').count() <= limits::EVENT_DEPTH {
-            self.root.insert(path, slot);
+            self.root.insert_path(path, slot);
         }
         slot
     }
@@ -94,21 +94,21 @@ impl FieldSet {
     }
 
     /// The value of each slot in `event`; `None` where the path is missing.
-    pub fn read<'e>(&self, event: &'e Event) -> Vec<Option<Value<'e>>> {
+    pub fn read_values<'e>(&self, event: &'e Event) -> Vec<Option<FieldValue<'e>>> {
         let mut found = Vec::new();
-        self.read_into(event, &mut found);
+        self.read_values_into(event, &mut found);
         found
     }
 
-    /// As [`FieldSet::read`], into `found`, whose former content is dropped and whose memory is kept.
-    pub fn read_into<'e>(&self, event: &'e Event, found: &mut Vec<Option<Value<'e>>>) {
+    /// As [`FieldSet::read_values`], into `found`, whose former content is dropped and whose memory is kept.
+    pub fn read_values_into<'e>(&self, event: &'e Event, found: &mut Vec<Option<FieldValue<'e>>>) {
         found.clear();
         found.resize_with(self.paths.len(), || None);
         // Canonical text is valid, so the scan reaches its end.
-        let _ = object(
-            &mut Scan::new(event.json()),
+        let _ = read_object(
+            &mut CanonicalScanner::new(event.json()),
             &self.root,
-            Form::Nested,
+            PathForm::Nested,
             found,
         );
     }
@@ -116,29 +116,29 @@ impl FieldSet {
 
 /// Whether the names on the way were single path segments.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum PathForm {
     Nested,
     Flat,
 }
 
 /// Reads the object at `scan`, keeping what `node` wants of it. `None` on malformed text.
-fn object<'e>(
-    scan: &mut Scan<'e>,
-    node: &Node,
-    form: Form,
-    found: &mut [Option<Value<'e>>],
+fn read_object<'e>(
+    scan: &mut CanonicalScanner<'e>,
+    node: &FieldPathNode,
+    form: PathForm,
+    found: &mut [Option<FieldValue<'e>>],
 ) -> Option<()> {
-    scan.enter()?;
-    while let Some(name) = scan.member()? {
-        let (wanted, form) = match node.member(&name) {
+    scan.enter_object()?;
+    while let Some(name) = scan.next_member()? {
+        let (wanted, form) = match node.get_member(&name) {
             Some(wanted) => (Some(wanted), form),
-            None if name.contains('.') => (node.below(&name), Form::Flat),
+            None if name.contains('.') => (node.find_path(&name), PathForm::Flat),
             None => (None, form),
         };
         match wanted {
-            Some(wanted) => value(scan, wanted, form, found)?,
+            Some(wanted) => read_value(scan, wanted, form, found)?,
             None => {
-                scan.skip()?;
+                scan.skip_value()?;
             }
         }
     }
@@ -146,36 +146,36 @@ fn object<'e>(
 }
 
 /// Reads the value at `scan`, which `node` wants, or something inside of it.
-fn value<'e>(
-    scan: &mut Scan<'e>,
-    node: &Node,
-    form: Form,
-    found: &mut [Option<Value<'e>>],
+fn read_value<'e>(
+    scan: &mut CanonicalScanner<'e>,
+    node: &FieldPathNode,
+    form: PathForm,
+    found: &mut [Option<FieldValue<'e>>],
 ) -> Option<()> {
     let mut inside = scan.clone();
     let text = if !node.members.is_empty() && scan.is_object() {
-        object(scan, node, form, found)?;
-        inside.upto(scan)?
+        read_object(scan, node, form, found)?;
+        inside.text_until(scan)?
     } else {
-        inside.skip()?;
-        let text = scan.upto(&inside)?;
+        inside.skip_value()?;
+        let text = scan.text_until(&inside)?;
         *scan = inside;
         text
     };
     if let Some(place) = node.slot.and_then(|slot| found.get_mut(slot))
-        && (form == Form::Nested || place.is_none())
+        && (form == PathForm::Nested || place.is_none())
     {
-        *place = Some(Value::of_json(text));
+        *place = Some(FieldValue::from_json(text));
     }
     Some(())
 }
 
 impl Event {
     /// The value at one path; `None` where it is missing. For several paths a [`FieldSet`] is faster.
-    pub fn field(&self, path: &str) -> Option<Value<'_>> {
+    pub fn field(&self, path: &str) -> Option<FieldValue<'_>> {
         let mut one = FieldSet::default();
-        let slot = one.slot(path);
-        let mut found = one.read(self);
+        let slot = one.intern_path(path);
+        let mut found = one.read_values(self);
         found.get_mut(slot).and_then(Option::take)
     }
 }

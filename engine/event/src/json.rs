@@ -12,15 +12,15 @@ mod read;
 pub(crate) mod split;
 pub(crate) mod write;
 
-use self::draft::Draft;
+use self::draft::EventDraft;
 use crate::event::Event;
 use crate::names::{Channel, EventId, Source, TenantId};
-use crate::rejection::{Reason, Rejection};
+use crate::rejection::{Rejection, RejectionReason};
 use crate::severity::Severity;
 use crate::time::Timestamp;
 
 /// What a door fills in where a producer left it out, and the tenant of events that name none.
-pub struct Fill<'a> {
+pub struct EventDefaults<'a> {
     /// When the input arrived; becomes the time of an event without one.
     pub arrived: Timestamp,
     /// Makes the id of an event without one.
@@ -41,30 +41,33 @@ impl Event {
     /// A member that is null counts as left out, except for `data`.
     ///
     /// # Errors
-    /// The input is rejected for the first of the reasons of [`crate::Reason`] that applies.
-    pub fn parse(bytes: &[u8], fill: &Fill<'_>) -> Result<Self, Rejection> {
-        let text = check::text(bytes)?;
-        check::object(text)?;
-        read::event(&Draft::of(text)?, Some(fill))
+    /// The input is rejected for the first of the reasons of [`crate::RejectionReason`] that applies.
+    pub fn parse(bytes: &[u8], fill: &EventDefaults<'_>) -> Result<Self, Rejection> {
+        let text = check::check_bytes(bytes)?;
+        check::check_object(text)?;
+        read::build_event(&EventDraft::from_json(text)?, Some(fill))
     }
 
     /// Makes the event of a draft that another JSON form was brought into.
-    pub(crate) fn of_draft(draft: &Draft<'_>, fill: &Fill<'_>) -> Result<Self, Rejection> {
-        read::event(draft, Some(fill))
+    pub(crate) fn from_draft(
+        draft: &EventDraft<'_>,
+        fill: &EventDefaults<'_>,
+    ) -> Result<Self, Rejection> {
+        read::build_event(draft, Some(fill))
     }
 
-    /// Reads one event that was written by [`Event::json`].
+    /// Reads one event that was written by [`Event::write_json`].
     ///
     /// # Errors
     /// Anything else is rejected, whatever is wrong with it, and an event in another form too.
     pub fn from_canonical(json: &str) -> Result<Self, Rejection> {
-        check::object(json)?;
-        let event = read::event(&Draft::of(json)?, None)?;
+        check::check_object(json)?;
+        let event = read::build_event(&EventDraft::from_json(json)?, None)?;
         if event.json() == json {
             Ok(event)
         } else {
             Err(Rejection::new(
-                Reason::Syntax,
+                RejectionReason::Syntax,
                 "it is an event but not its canonical form",
             ))
         }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::Value;
+use crate::value::FieldValue;
 
 /// One member of a group key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum KeyValue {
+pub enum ScalarValue {
     /// A truth value.
     Bool(bool),
     /// A whole number.
@@ -24,15 +24,15 @@ pub enum KeyValue {
     Str(Arc<str>),
 }
 
-impl KeyValue {
+impl ScalarValue {
     /// The key member that `value` makes, or `None` for null, arrays and objects.
-    pub fn of(value: &Value<'_>) -> Option<Self> {
+    pub fn from_value(value: &FieldValue<'_>) -> Option<Self> {
         match value {
-            Value::Bool(value) => Some(Self::Bool(*value)),
-            Value::Int(value) => Some(Self::Int(*value)),
-            Value::Float(value) => Some(Self::Float(value.to_bits())),
-            Value::Str(text) => Some(Self::Str(text.as_ref().into())),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
+            FieldValue::Bool(value) => Some(Self::Bool(*value)),
+            FieldValue::Int(value) => Some(Self::Int(*value)),
+            FieldValue::Float(value) => Some(Self::Float(value.to_bits())),
+            FieldValue::Str(text) => Some(Self::Str(text.as_ref().into())),
+            FieldValue::Null | FieldValue::Array(_) | FieldValue::Object(_) => None,
         }
     }
 
@@ -47,7 +47,7 @@ impl KeyValue {
     }
 }
 
-impl fmt::Display for KeyValue {
+impl fmt::Display for ScalarValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool(value) => value.fmt(f),
@@ -60,21 +60,21 @@ impl fmt::Display for KeyValue {
 
 /// The values of a rule's `group_by`, in its order. Empty for a rule that groups nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GroupKey(Arc<[KeyValue]>);
+pub struct GroupKey(Arc<[ScalarValue]>);
 
 impl GroupKey {
     /// The key of rules without `group_by`: one group of everything.
-    pub fn everything() -> Self {
+    pub fn empty() -> Self {
         Self(Arc::from([]))
     }
 
     /// A key of the given members.
-    pub fn new(members: Vec<KeyValue>) -> Self {
+    pub fn new(members: Vec<ScalarValue>) -> Self {
         Self(members.into())
     }
 
     /// The members, in the order of `group_by`.
-    pub fn members(&self) -> &[KeyValue] {
+    pub fn members(&self) -> &[ScalarValue] {
         &self.0
     }
 
@@ -89,16 +89,16 @@ impl GroupKey {
     pub fn write_bytes(&self, bytes: &mut Vec<u8>) {
         for member in self.0.iter() {
             match member {
-                KeyValue::Bool(value) => bytes.extend([b'b', u8::from(*value)]),
-                KeyValue::Int(value) => {
+                ScalarValue::Bool(value) => bytes.extend([b'b', u8::from(*value)]),
+                ScalarValue::Int(value) => {
                     bytes.push(b'i');
                     bytes.extend(value.to_le_bytes());
                 }
-                KeyValue::Float(bits) => {
+                ScalarValue::Float(bits) => {
                     bytes.push(b'f');
                     bytes.extend(bits.to_le_bytes());
                 }
-                KeyValue::Str(text) => {
+                ScalarValue::Str(text) => {
                     bytes.push(b's');
                     bytes.extend((text.len() as u64).to_le_bytes());
                     bytes.extend(text.as_bytes());
@@ -114,22 +114,22 @@ impl GroupKey {
             let (member, rest) = match kind {
                 b'b' => {
                     let (value, rest) = rest.split_first()?;
-                    (KeyValue::Bool(*value != 0), rest)
+                    (ScalarValue::Bool(*value != 0), rest)
                 }
                 b'i' => {
                     let (value, rest) = rest.split_first_chunk()?;
-                    (KeyValue::Int(i64::from_le_bytes(*value)), rest)
+                    (ScalarValue::Int(i64::from_le_bytes(*value)), rest)
                 }
                 b'f' => {
                     let (value, rest) = rest.split_first_chunk()?;
-                    (KeyValue::Float(u64::from_le_bytes(*value)), rest)
+                    (ScalarValue::Float(u64::from_le_bytes(*value)), rest)
                 }
                 b's' => {
                     let (length, rest) = rest.split_first_chunk()?;
                     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
                     let (text, rest) = rest.split_at_checked(length)?;
                     let text = std::str::from_utf8(text).ok()?;
-                    (KeyValue::Str(text.into()), rest)
+                    (ScalarValue::Str(text.into()), rest)
                 }
                 _ => return None,
             };
@@ -140,7 +140,7 @@ impl GroupKey {
     }
 
     /// Which of `shards` holds this key; the same on every machine and in every run.
-    pub fn shard(&self, shards: usize) -> usize {
+    pub fn shard_index(&self, shards: usize) -> usize {
         // FNV-1a: a fixed, published function, so that a checkpoint can be read by another build.
         let hash = self
             .to_bytes()
@@ -159,15 +159,15 @@ mod tests {
     #[test]
     fn a_key_comes_back_from_its_bytes_and_damaged_bytes_are_none() {
         let key = GroupKey::new(vec![
-            KeyValue::Bool(true),
-            KeyValue::Int(-7),
-            KeyValue::Float(0.5_f64.to_bits()),
-            KeyValue::Str("é\u{0}x".into()),
-            KeyValue::Str("".into()),
+            ScalarValue::Bool(true),
+            ScalarValue::Int(-7),
+            ScalarValue::Float(0.5_f64.to_bits()),
+            ScalarValue::Str("é\u{0}x".into()),
+            ScalarValue::Str("".into()),
         ]);
         let bytes = key.to_bytes();
         assert_eq!(GroupKey::from_bytes(&bytes), Some(key));
-        assert_eq!(GroupKey::from_bytes(&[]), Some(GroupKey::everything()));
+        assert_eq!(GroupKey::from_bytes(&[]), Some(GroupKey::empty()));
         assert_eq!(GroupKey::from_bytes(b"x"), None);
         // Cut inside of its last member.
         assert_eq!(GroupKey::from_bytes(&bytes[..bytes.len() - 1]), None);

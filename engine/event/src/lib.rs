@@ -44,36 +44,37 @@ mod detection;
 
 mod link;
 
-mod kinship;
+mod tree_lookup;
 
 mod alert;
 
 mod record;
 
-pub use alert::{Alert, AlertStatus, Trigger};
+pub use alert::{Alert, AlertStatus, AlertTrigger};
 pub use correlation::Correlation;
-pub use detection::{Cause, Detection, Match, Place, Values, Watermark};
-pub use event::{ContentHash, Envelope, Event, Filled, Priority};
+pub use detection::{Detection, DetectionTrigger, EvaluationPlace, Match, MatchValues, Watermark};
+pub use event::{ContentHash, Envelope, Event, FilledMembers, Priority};
 pub use fields::FieldSet;
-pub use json::Fill;
+pub use json::EventDefaults;
 pub use json::split::split_array;
-pub use key::{GroupKey, KeyValue};
-pub use kinship::{Climbed, Enough, Kin, Kinship};
-pub use link::{EntitySpec, Joins, Link, LinkPart, LinkSet, PartForm};
+pub use key::{GroupKey, ScalarValue};
+pub use link::{EntitySpec, IncidentJoin, LinkPart, LinkSet, LinkSpec, PartForm};
 pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };
 pub use pattern::{InvalidPattern, TopicPattern};
-pub use policy::{PolicyError, SeverityPolicy};
+pub use policy::{InvalidSeverityPolicy, SeverityPolicy};
 pub use record::{
-    CursorMoved, EpochCommit, Position, Record, RecordBody, RuleFile, RuleSetActivated, UnitChange,
+    CursorMove, EpochCommit, Position, Record, RecordBody, RuleFile, RuleSetActivation, UnitChange,
 };
-pub use rejection::{Reason, Rejection};
+pub use rejection::{Rejection, RejectionReason};
 pub use severity::{InvalidSeverity, Severity};
 pub use time::{InvalidSpan, InvalidTimestamp, Span, Timestamp};
 pub use topic::{InvalidTopic, Topic};
-pub use value::Value;
+pub use tree_lookup::{TreeLookup, TreeNodeView, VisitControl, VisitOutcome};
+pub use value::FieldValue;
 pub use window::{
-    Aggregate, Amount, Bound, Bounds, Comparison, Decided, Extent, FiringPolicy, InvalidAmount,
-    InvalidBounds, InvalidPolicy, Join, Measure, Occurs, Scripted, Sequence, Step, WindowSpec,
+    Aggregate, Amount, Bound, Bounds, DecisionTime, FiringPolicy, InvalidAmount, InvalidBounds,
+    InvalidFiringPolicy, Join, Scripted, Sequence, Step, StepOccurrence, WindowComparison,
+    WindowExtent, WindowMeasure, WindowSpec,
 };

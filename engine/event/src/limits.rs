@@ -90,7 +90,7 @@ pub const TREE_PAGE_MOST: usize = 10_000;
 /// Nodes of a page of a tree when no number is asked for.
 pub const TREE_PAGE_DEFAULT: usize = 1_000;
 /// Most events of which a tree is grown again from the log for one question; beyond it the latest are left out.
-pub const REGROWN_EVENTS: usize = 200_000;
+pub const REBUILT_TREE_EVENTS: usize = 200_000;
 /// Most changes of a watched tree that wait for one who watches it.
 pub const TREE_UPDATES: usize = 1_000;
 /// Most values of entities that are looked up by, per tenant; beyond it those seen longest ago go.
@@ -151,7 +151,7 @@ pub const BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Most events of one request.
 pub const REQUEST_EVENTS: usize = 10_000;
 /// Most keys of one window (of a shard) that a question about what is open looks at.
-pub const SEEN_KEYS: usize = 100_000;
+pub const WINDOW_QUERY_KEYS: usize = 100_000;
 /// Page size of a query when none is asked for (3-10).
 pub const PAGE_DEFAULT: usize = 100;
 /// Largest page of a query.

@@ -14,7 +14,7 @@ use crate::time::Span;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LinkSet {
     /// An event hangs on the node of each link that applies; the first of them is its main one.
-    pub links: Vec<Link>,
+    pub links: Vec<LinkSpec>,
     /// What events are looked up by.
     pub entities: Vec<EntitySpec>,
 }
@@ -23,7 +23,7 @@ pub struct LinkSet {
 ///
 /// Several links may share a name; then they name nodes of one kind, each on topics of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
+pub struct LinkSpec {
     /// The kind of node, such as `process`.
     pub name: Arc<str>,
     /// Changes whenever the link means something else: a hash of what follows.
@@ -39,7 +39,7 @@ pub struct Link {
     /// By what else the node is known for a while, such as a process id, which is used again later. Events
     /// that begin it say so; it holds until another node begins with it.
     pub alias: Vec<LinkPart>,
-    /// The alias of its parent, for a parent that is never seen under the id that [`Link::parent`] gives, or
+    /// The alias of its parent, for a parent that is never seen under the id that [`LinkSpec::parent`] gives, or
     /// for data without such ids.
     pub parent_alias: Vec<LinkPart>,
     /// Topic patterns of events with which a node begins; empty for those that name a parent.
@@ -49,7 +49,7 @@ pub struct Link {
     /// Fields of the event that begins the node which rules and answers show as the node's own.
     pub keep: Vec<Arc<str>>,
     /// Whether trees whose events hang on one such node belong to one incident.
-    pub joins: Option<Joins>,
+    pub joins: Option<IncidentJoin>,
 }
 
 /// One field that is part of an id.
@@ -81,7 +81,7 @@ pub enum PartForm {
 
 /// When nodes that several trees share join those trees into one incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Joins {
+pub struct IncidentJoin {
     /// Only trees that touch the node within this of each other.
     pub within: Span,
     /// Only as long as no more trees than this touch it: what everybody shares ties nobody together.

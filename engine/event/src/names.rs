@@ -55,21 +55,21 @@ fn check(text: &str, most: usize, allowed: fn(char) -> bool) -> Result<(), Inval
     }
 }
 
-fn printable(character: char) -> bool {
+fn is_printable(character: char) -> bool {
     !character.is_control()
 }
 
 /// Checks a printable text of 1 to `most` bytes that is no name of its own.
 pub(crate) fn check_printable(text: &str, most: usize) -> Result<(), InvalidName> {
-    check(text, most, printable)
+    check(text, most, is_printable)
 }
 
 /// The characters of a topic segment in either case: types keep their spelling (design §5).
-fn topic_character(character: char) -> bool {
+fn is_topic_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.')
 }
 
-fn channel_character(character: char) -> bool {
+fn is_channel_character(character: char) -> bool {
     character.is_ascii_lowercase()
         || character.is_ascii_digit()
         || matches!(character, '_' | '-' | '$')
@@ -136,31 +136,31 @@ macro_rules! name {
 
 name!(
     /// What tells one event of a source from another; unique per (tenant, source).
-    EventId, limits::ID_BYTES, printable
+    EventId, limits::ID_BYTES, is_printable
 );
 name!(
     /// What kind of thing happened, such as `auth.login`; keeps its spelling.
-    EventType, limits::TOPIC_SEGMENTS * (limits::TOPIC_SEGMENT_BYTES + 1), topic_character
+    EventType, limits::TOPIC_SEGMENTS * (limits::TOPIC_SEGMENT_BYTES + 1), is_topic_character
 );
 name!(
     /// Who observed it, such as `sshd@web-1`.
-    Source, limits::SOURCE_BYTES, printable
+    Source, limits::SOURCE_BYTES, is_printable
 );
 name!(
     /// Whose event it is. Every key, window, tree and query is inside one tenant (1-39).
-    TenantId, limits::TENANT_BYTES, printable
+    TenantId, limits::TENANT_BYTES, is_printable
 );
 name!(
     /// A step of a workflow, or the root of one.
-    CorrelationId, limits::CORRELATION_ID_BYTES, printable
+    CorrelationId, limits::CORRELATION_ID_BYTES, is_printable
 );
 name!(
     /// The first segment of a topic: what is configured, buffered and subscribed together.
-    Channel, limits::TOPIC_SEGMENT_BYTES, channel_character
+    Channel, limits::TOPIC_SEGMENT_BYTES, is_channel_character
 );
 name!(
     /// A detection rule. It is also the type of the alerts the rule raises.
-    RuleId, (limits::TOPIC_SEGMENTS - 1) * (limits::TOPIC_SEGMENT_BYTES + 1), topic_character
+    RuleId, (limits::TOPIC_SEGMENTS - 1) * (limits::TOPIC_SEGMENT_BYTES + 1), is_topic_character
 );
 
 impl TenantId {

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::limits;
-use crate::topic::{InvalidTopic, Topic, check_segment, shorten};
+use crate::topic::{InvalidTopic, Topic, check_segment, shorten_text};
 
 /// A checked pattern such as `security.auth.#`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +56,7 @@ impl TopicPattern {
     pub fn new(text: &str) -> Result<Self, InvalidPattern> {
         if let Some(wildcard) = text.chars().find(|c| matches!(c, '*' | '>')) {
             return Err(InvalidPattern::ForeignWildcard {
-                pattern: shorten(text),
+                pattern: shorten_text(text),
                 wildcard,
             });
         }
@@ -67,13 +67,13 @@ impl TopicPattern {
                 "#" if index + 1 == segments.len() => {}
                 "#" => {
                     return Err(InvalidPattern::HashNotLast {
-                        pattern: shorten(text),
+                        pattern: shorten_text(text),
                     });
                 }
                 _ if segment.contains(['+', '#']) => {
                     return Err(InvalidPattern::PartialWildcard {
-                        pattern: shorten(text),
-                        segment: shorten(segment),
+                        pattern: shorten_text(text),
+                        segment: shorten_text(segment),
                     });
                 }
                 _ => {
@@ -90,7 +90,7 @@ impl TopicPattern {
         let literal = segments.iter().filter(|segment| **segment != "#").count();
         if literal > limits::TOPIC_SEGMENTS {
             return Err(InvalidTopic::TooDeep {
-                topic: shorten(text),
+                topic: shorten_text(text),
                 segments: literal,
             }
             .into());
@@ -99,7 +99,7 @@ impl TopicPattern {
     }
 
     /// `#`: every topic but those of the engine's own channel.
-    pub fn everything() -> Self {
+    pub fn all_topics() -> Self {
         Self { text: "#".into() }
     }
 

@@ -16,20 +16,20 @@ use crate::pattern::TopicPattern;
 use crate::severity::Severity;
 use crate::topic::Topic;
 
-const SHIPPED: &str = include_str!("../policy/default.toml");
+const DEFAULT_POLICY: &str = include_str!("../policy/default.toml");
 
 /// The classes of event types.
 #[derive(Debug, Clone)]
 pub struct SeverityPolicy {
     unknown: Severity,
     /// Classes by name, in lower case.
-    named: HashMap<Box<str>, Class>,
+    named: HashMap<Box<str>, SeverityClass>,
     /// Classes by pattern, in the file's order.
-    patterns: Vec<(TopicPattern, Class)>,
+    patterns: Vec<(TopicPattern, SeverityClass)>,
 }
 
 #[derive(Debug, Clone)]
-struct Class {
+struct SeverityClass {
     severity: Severity,
     category: Option<Arc<str>>,
 }
@@ -37,7 +37,7 @@ struct Class {
 /// Why a text is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} column {column}: {detail}")]
-pub struct PolicyError {
+pub struct InvalidSeverityPolicy {
     /// Line of the fault, from 1.
     pub line: usize,
     /// Column of the fault in characters, from 1.
@@ -48,24 +48,24 @@ pub struct PolicyError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct PolicyFile {
     #[serde(default)]
     unknown: Severity,
     #[serde(default)]
-    class: Vec<Entry>,
+    class: Vec<ClassEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct ClassEntry {
     r#type: toml::Spanned<String>,
     severity: Severity,
     #[serde(default)]
     category: Option<Arc<str>>,
 }
 
-impl PolicyError {
-    fn at(text: &str, offset: usize, detail: impl Into<String>) -> Self {
+impl InvalidSeverityPolicy {
+    fn at_offset(text: &str, offset: usize, detail: impl Into<String>) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
@@ -85,10 +85,10 @@ impl SeverityPolicy {
     /// # Errors
     /// Unknown keys and words, types that no event can have, and a type that stands twice, each with
     /// its place.
-    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        let file: File = toml::from_str(text).map_err(|error| {
+    pub fn from_toml(text: &str) -> Result<Self, InvalidSeverityPolicy> {
+        let file: PolicyFile = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            PolicyError::at(text, offset, error.message())
+            InvalidSeverityPolicy::at_offset(text, offset, error.message())
         })?;
         let mut policy = Self {
             unknown: file.unknown,
@@ -96,17 +96,17 @@ impl SeverityPolicy {
             patterns: Vec::new(),
         };
         for entry in file.class {
-            policy
-                .add(&entry)
-                .map_err(|detail| PolicyError::at(text, entry.r#type.span().start, detail))?;
+            policy.add_class(&entry).map_err(|detail| {
+                InvalidSeverityPolicy::at_offset(text, entry.r#type.span().start, detail)
+            })?;
         }
         Ok(policy)
     }
 
-    fn add(&mut self, entry: &Entry) -> Result<(), String> {
+    fn add_class(&mut self, entry: &ClassEntry) -> Result<(), String> {
         let name = entry.r#type.get_ref().to_ascii_lowercase();
         let pattern = TopicPattern::new(&name).map_err(|error| error.to_string())?;
-        let class = Class {
+        let class = SeverityClass {
             severity: entry.severity,
             category: entry.category.clone(),
         };
@@ -122,16 +122,16 @@ impl SeverityPolicy {
 
     /// The severity of events of type `event_type` that name none.
     pub fn severity(&self, event_type: &str) -> Severity {
-        self.class(event_type)
+        self.find_class(event_type)
             .map_or(self.unknown, |class| class.severity)
     }
 
     /// The category of `event_type`, where the policy gives one.
     pub fn category(&self, event_type: &str) -> Option<&str> {
-        self.class(event_type)?.category.as_deref()
+        self.find_class(event_type)?.category.as_deref()
     }
 
-    fn class(&self, event_type: &str) -> Option<&Class> {
+    fn find_class(&self, event_type: &str) -> Option<&SeverityClass> {
         let event_type = event_type.to_ascii_lowercase();
         let mut name = Some(event_type.as_str());
         while let Some(candidate) = name {
@@ -155,7 +155,7 @@ impl SeverityPolicy {
 impl Default for SeverityPolicy {
     /// The policy that ships.
     fn default() -> Self {
-        Self::from_toml(SHIPPED).expect("the shipped policy is read by a test")
+        Self::from_toml(DEFAULT_POLICY).expect("the shipped policy is read by a test")
     }
 }
 

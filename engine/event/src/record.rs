@@ -59,7 +59,7 @@ pub enum RecordBody {
         event: Event,
     },
     /// From here on these rules and settings hold.
-    RuleSetActivated(RuleSetActivated),
+    RuleSetActivated(RuleSetActivation),
     /// Everything up to a position has been evaluated.
     EpochCommit(EpochCommit),
     /// From here on a unit is left out, because it kept failing.
@@ -67,7 +67,7 @@ pub enum RecordBody {
     /// A unit takes part again; its gap is what lies between.
     UnitAttached(UnitChange),
     /// A durable consumer has taken everything up to a position.
-    CursorMoved(CursorMoved),
+    CursorMoved(CursorMove),
     /// Time has passed while nothing arrived.
     Tick {
         /// The wall clock.
@@ -77,7 +77,7 @@ pub enum RecordBody {
 
 impl RecordBody {
     /// The event, if it came from outside.
-    pub fn outside(&self) -> Option<&Event> {
+    pub fn outside_event(&self) -> Option<&Event> {
         match self {
             Self::Event { event, .. } => Some(event),
             Self::Derived { .. }
@@ -94,7 +94,7 @@ impl RecordBody {
 /// Rules and every setting that evaluation reads, so that a recovery or a replay never depends on
 /// what the files say today.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleSetActivated {
+pub struct RuleSetActivation {
     /// The rule files, sorted by path.
     pub files: Vec<RuleFile>,
     /// A source further than this behind its tenant runs on a clock of its own.
@@ -148,7 +148,7 @@ pub struct UnitChange {
 
 /// How far a durable consumer of a channel has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CursorMoved {
+pub struct CursorMove {
     /// The channel it reads.
     pub channel: Channel,
     /// Its name.

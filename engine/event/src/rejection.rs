@@ -1,7 +1,7 @@
 //! Why an input did not become an event.
 //!
 //! Bad input is a value, not a failure: a door hands a [`Rejection`] back to whoever sent the
-//! input, counts it by [`Reason`], and goes on with the next one.
+//! input, counts it by [`RejectionReason`], and goes on with the next one.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// The kinds of rejection. The codes are stable: clients and dashboards may name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
+pub enum RejectionReason {
     /// Not JSON, or not the text that a decoder expects.
     Syntax,
     /// Bytes that are not UTF-8.
@@ -46,7 +46,7 @@ pub enum Reason {
     CausationDepth,
 }
 
-impl Reason {
+impl RejectionReason {
     /// Every reason, for tables and metrics.
     pub const ALL: [Self; 17] = [
         Self::Syntax,
@@ -92,13 +92,13 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
     }
 }
 
-impl Serialize for Reason {
+impl Serialize for RejectionReason {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.code())
     }
@@ -110,7 +110,7 @@ impl Serialize for Reason {
 #[error("{}{detail}", match member { Some(member) => format!("{member}: "), None => String::new() })]
 pub struct Rejection {
     /// The stable kind.
-    pub reason: Reason,
+    pub reason: RejectionReason,
     /// Path of the member, such as `metadata.tenantId`, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
@@ -120,7 +120,7 @@ pub struct Rejection {
 
 impl Rejection {
     /// A rejection of the input as a whole.
-    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+    pub fn new(reason: RejectionReason, detail: impl Into<String>) -> Self {
         Self {
             reason,
             member: None,
@@ -129,7 +129,11 @@ impl Rejection {
     }
 
     /// A rejection because of one member.
-    pub fn of_member(reason: Reason, member: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn for_member(
+        reason: RejectionReason,
+        member: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
             reason,
             member: Some(member.into()),

@@ -1,56 +1,56 @@
 //! Searches: what people ask of stored events, in one line.
 //!
-//! `type:auth.* user:eve severity>=high last:24h` reads as a [`Search`], which is plain data ([`Node`]) that
+//! `type:auth.* user:eve severity>=high last:24h` reads as a [`EventSearch`], which is plain data ([`SearchNode`]) that
 //! prints as text again and tells of an event whether it is one of those that were asked for. The language is told
 //! in `docs/search.md`. Nothing here reads a clock: `now` is passed in.
 
-mod ask;
 mod error;
 mod field;
 mod glob;
-mod moment;
 mod network;
+mod node;
 mod number;
 mod parse;
 mod plan;
-mod test;
+mod term_test;
+mod time_period;
 mod value;
 mod write;
 
 use std::fmt;
 
-pub use ask::{Limit, Limits, Node, Scale, Term, Want};
 pub use error::InvalidSearch;
-pub use field::Field;
-pub use glob::Glob;
-pub use moment::Moment;
-pub use network::Network;
-pub use number::Number;
-pub use test::TermTest;
+pub use field::SearchField;
+pub use glob::SearchGlob;
+pub use network::SearchNetwork;
+pub use node::{RangeLimit, RangeLimits, RangeValue, SearchNode, SearchTerm, ValueCondition};
+pub use number::SearchNumber;
+pub use term_test::TermTest;
+pub use time_period::TimePeriod;
 
-use self::plan::Plan;
+use self::plan::SearchPlan;
 use crate::event::Event;
 use crate::time::Timestamp;
 
 /// What is asked of events.
 #[derive(Clone)]
-pub struct Search {
-    root: Node,
+pub struct EventSearch {
+    root: SearchNode,
     now: Timestamp,
-    plan: Plan,
+    plan: SearchPlan,
 }
 
-impl Search {
+impl EventSearch {
     /// Reads a search; times such as `last:24h` count from `now`. An empty text asks for every event.
     ///
     /// # Errors
     /// The text is none, or larger than [`crate::limits`] allow.
     pub fn parse(text: &str, now: Timestamp) -> Result<Self, InvalidSearch> {
-        parse::parse(text).map(|root| Self::of(root, now))
+        parse::parse_search(text).map(|root| Self::from_root(root, now))
     }
 
-    fn of(root: Node, now: Timestamp) -> Self {
-        let plan = Plan::of(&root, now);
+    fn from_root(root: SearchNode, now: Timestamp) -> Self {
+        let plan = SearchPlan::compile(&root, now);
         Self { root, now, plan }
     }
 
@@ -58,26 +58,29 @@ impl Search {
     ///
     /// # Errors
     /// There is no such field, or the value is none of its.
-    pub fn field(name: &str, value: &str, now: Timestamp) -> Result<Self, InvalidSearch> {
+    pub fn for_field(name: &str, value: &str, now: Timestamp) -> Result<Self, InvalidSearch> {
         let name = name.replace('\\', "\\\\").replace('"', "\\\"");
-        Self::parse(&format!("\"{name}\":\"{}\"", Glob::exactly(value)), now)
+        Self::parse(
+            &format!("\"{name}\":\"{}\"", SearchGlob::from_literal(value)),
+            now,
+        )
     }
 
     /// Asks for events that this one and `other` ask for, as of this one's `now`.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        let root = Node::all(vec![self.root, other.root]);
-        Self::of(root, self.now)
+    pub fn and_search(self, other: Self) -> Self {
+        let root = SearchNode::all_of(vec![self.root, other.root]);
+        Self::from_root(root, self.now)
     }
 
     /// The same, with times counted from another `now`.
     #[must_use]
-    pub fn at(&self, now: Timestamp) -> Self {
-        Self::of(self.root.clone(), now)
+    pub fn with_now(&self, now: Timestamp) -> Self {
+        Self::from_root(self.root.clone(), now)
     }
 
     /// What is asked.
-    pub fn root(&self) -> &Node {
+    pub fn root(&self) -> &SearchNode {
         &self.root
     }
 
@@ -93,12 +96,12 @@ impl Search {
 
     /// Whether every event is asked for.
     pub fn is_everything(&self) -> bool {
-        matches!(&self.root, Node::All(parts) if parts.is_empty())
+        matches!(&self.root, SearchNode::All(parts) if parts.is_empty())
     }
 
     /// What `kind:` calls events of a channel: `alert`, `system`, or `event`.
-    pub fn kind_of(channel: &str) -> &'static str {
-        plan::kind_of(channel)
+    pub fn channel_kind(channel: &str) -> &'static str {
+        plan::channel_kind(channel)
     }
 
     /// Whether `event` is asked for.
@@ -109,35 +112,38 @@ impl Search {
     /// Whether the event whose canonical text is `json` is asked for. Other texts never panic; what is
     /// answered of them means nothing.
     pub fn matches_json(&self, json: &str) -> bool {
-        self.plan.holds(json)
+        self.plan.matches_json(json)
     }
 }
 
-impl Node {
+impl SearchNode {
     fn is_relative(&self) -> bool {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::is_relative),
             Self::Not(part) => part.is_relative(),
-            Self::Term(term) => term.any.iter().any(|want| matches!(want, Want::Last(_))),
+            Self::Term(term) => term
+                .any
+                .iter()
+                .any(|want| matches!(want, ValueCondition::Last(_))),
             Self::Word(_) => false,
         }
     }
 }
 
-impl PartialEq for Search {
+impl PartialEq for EventSearch {
     fn eq(&self, other: &Self) -> bool {
         self.root == other.root && self.now == other.now
     }
 }
 
-impl fmt::Display for Search {
+impl fmt::Display for EventSearch {
     /// A text that reads as the same search.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.root.fmt(f)
     }
 }
 
-impl fmt::Debug for Search {
+impl fmt::Debug for EventSearch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Search")
             .field("root", &self.root)

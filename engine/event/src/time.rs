@@ -60,10 +60,10 @@ impl Timestamp {
     /// Reads an RFC 3339 time with up to nine digits of a second.
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp::Format {
-            text: shorten(text),
+            text: shorten_text(text),
         })?;
         Self::from_chrono(time.with_timezone(&Utc)).ok_or_else(|| InvalidTimestamp::OutOfRange {
-            text: shorten(text),
+            text: shorten_text(text),
         })
     }
 
@@ -88,13 +88,13 @@ impl Timestamp {
     }
 
     /// How much later this is than `earlier`; zero when it is not later.
-    pub const fn since(self, earlier: Self) -> Span {
+    pub const fn duration_since(self, earlier: Self) -> Span {
         let nanos = self.0.saturating_sub(earlier.0);
         if nanos < 0 { Span(0) } else { Span(nanos) }
     }
 }
 
-fn shorten(text: &str) -> String {
+fn shorten_text(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
@@ -190,7 +190,7 @@ impl Span {
     /// Reads one or more numbers with a unit each: `5m`, `1h30m`, `250ms`.
     pub fn parse(text: &str) -> Result<Self, InvalidSpan> {
         let invalid = || InvalidSpan {
-            text: shorten(text),
+            text: shorten_text(text),
         };
         let mut rest = text.trim();
         if rest.is_empty() {
@@ -228,7 +228,7 @@ impl FromStr for Span {
 }
 
 impl fmt::Display for Span {
-    /// The shortest form that [`Span::parse`] reads back: `5m`, `1h30m`, `0s`.
+    /// The shortest form that [`Span::parse_search`] reads back: `5m`, `1h30m`, `0s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.0;
         if rest == 0 {

@@ -78,7 +78,7 @@ impl Topic {
         }
         if segments > limits::TOPIC_SEGMENTS {
             return Err(InvalidTopic::TooDeep {
-                topic: shorten(text),
+                topic: shorten_text(text),
                 segments,
             });
         }
@@ -86,7 +86,7 @@ impl Topic {
     }
 
     /// The topic of an event of type `event_type` in `channel`.
-    pub fn of(channel: &Channel, event_type: &EventType) -> Result<Self, InvalidTopic> {
+    pub fn from_parts(channel: &Channel, event_type: &EventType) -> Result<Self, InvalidTopic> {
         Self::new(&format!(
             "{channel}.{}",
             event_type.as_str().to_ascii_lowercase()
@@ -108,12 +108,12 @@ impl Topic {
 pub(crate) fn check_segment(whole: &str, segment: &str) -> Result<(), InvalidTopic> {
     if segment.is_empty() {
         return Err(InvalidTopic::EmptySegment {
-            topic: shorten(whole),
+            topic: shorten_text(whole),
         });
     }
     if segment.len() > limits::TOPIC_SEGMENT_BYTES {
         return Err(InvalidTopic::SegmentTooLong {
-            segment: shorten(segment),
+            segment: shorten_text(segment),
         });
     }
     for character in segment.chars() {
@@ -121,13 +121,13 @@ pub(crate) fn check_segment(whole: &str, segment: &str) -> Result<(), InvalidTop
             'a'..='z' | '0'..='9' | '_' | '-' => {}
             '*' | '>' | '+' | '#' => {
                 return Err(InvalidTopic::Wildcard {
-                    topic: shorten(whole),
+                    topic: shorten_text(whole),
                     wildcard: character,
                 });
             }
             _ => {
                 return Err(InvalidTopic::Character {
-                    topic: shorten(whole),
+                    topic: shorten_text(whole),
                     character,
                 });
             }
@@ -136,7 +136,7 @@ pub(crate) fn check_segment(whole: &str, segment: &str) -> Result<(), InvalidTop
     Ok(())
 }
 
-pub(crate) fn shorten(text: &str) -> String {
+pub(crate) fn shorten_text(text: &str) -> String {
     text.chars().take(128).collect()
 }
 

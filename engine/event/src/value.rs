@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// A JSON value that borrows from the event's bytes. Arrays and objects stay unread text: what is
 /// needed of them is looked up by a longer path.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value<'a> {
+pub enum FieldValue<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.

@@ -8,9 +8,9 @@ mod sequence;
 
 mod spec;
 
-mod words;
+mod display;
 
-pub use bounds::{Amount, Bound, Bounds, Comparison, InvalidAmount, InvalidBounds};
-pub use policy::{FiringPolicy, InvalidPolicy};
-pub use sequence::{Join, Occurs, Sequence, Step};
-pub use spec::{Aggregate, Decided, Extent, Measure, Scripted, WindowSpec};
+pub use bounds::{Amount, Bound, Bounds, InvalidAmount, InvalidBounds, WindowComparison};
+pub use policy::{FiringPolicy, InvalidFiringPolicy};
+pub use sequence::{Join, Sequence, Step, StepOccurrence};
+pub use spec::{Aggregate, DecisionTime, Scripted, WindowExtent, WindowMeasure, WindowSpec};

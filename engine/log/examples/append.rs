@@ -13,8 +13,10 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use larum_event::{Channel, Event, EventId, Fill, Position, Severity, TenantId, Timestamp};
-use larum_log::{EventQuery, Kinds, Log, LogOptions};
+use larum_event::{
+    Channel, Event, EventDefaults, EventId, Position, Severity, TenantId, Timestamp,
+};
+use larum_log::{EventKinds, EventQuery, Log, LogOptions};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -40,7 +42,7 @@ fn main() {
         while stopped.recv_timeout(Duration::from_millis(200))
             == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
         {
-            maintenance.run().unwrap();
+            maintenance.run_due().unwrap();
         }
     });
     let mut took = Vec::new();
@@ -55,7 +57,7 @@ fn main() {
         }
         making += made.elapsed();
         let start = Instant::now();
-        log.append(&events).unwrap();
+        log.append_events(&events).unwrap();
         took.push(start.elapsed());
     }
     let spent = began.elapsed() - making;
@@ -83,21 +85,21 @@ fn floor(dir: &Path, bytes: usize, batches: u64) {
 fn after(mut log: Log, path: &Path, size: u64) {
     let repeated = batch(0, size);
     timed("a batch of duplicates, sealed", || {
-        log.append(&repeated).unwrap().len()
+        log.append_events(&repeated).unwrap().len()
     });
     let mut reader = log.reader();
     timed("read 20,000 records", || {
         reader
-            .read(Position::START, 20_000, usize::MAX)
+            .read_after(Position::START, 20_000, usize::MAX)
             .unwrap()
             .len()
     });
     let late = Position(reader.head().0.saturating_sub(20_000));
     timed("read the last 20,000 records", || {
-        reader.read(late, 20_000, usize::MAX).unwrap().len()
+        reader.read_after(late, 20_000, usize::MAX).unwrap().len()
     });
     let mut query = EventQuery {
-        kinds: Kinds::Events,
+        kinds: EventKinds::Events,
         user: Some("user-77".to_owned()),
         ..EventQuery::default()
     };
@@ -114,10 +116,10 @@ fn after(mut log: Log, path: &Path, size: u64) {
         reader.query(&query).unwrap().events.len()
     });
     timed("find by id, sealed", || {
-        reader.find(None, &id_of(5)).unwrap().iter().count()
+        reader.find_event(None, &id_of(5)).unwrap().iter().count()
     });
     timed("find what is not there", || {
-        reader.find(None, "nothing").unwrap().iter().count()
+        reader.find_event(None, "nothing").unwrap().iter().count()
     });
     drop((log, reader));
     timed("open", || {
@@ -152,7 +154,7 @@ fn id_of(number: u64) -> String {
 
 fn batch(first: u64, size: u64) -> Vec<(Event, Timestamp)> {
     let tenant = TenantId::default_tenant();
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: Timestamp::default(),
         new_id: &|| EventId::new("none").unwrap(),
         source: None,

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use larum_event::{EpochCommit, Event, Position, RecordBody, Timestamp};
 
 use crate::error::LogError;
-use crate::identity::Identity;
-use crate::record::Kind;
-use crate::tail::Seen;
+use crate::identity::EventIdentity;
+use crate::memory_index::FirstOccurrence;
+use crate::record::RecordKind;
 
 /// Something to write. Each piece is done whole or not at all.
 #[derive(Debug, Clone)]
-pub enum LogWork {
+pub enum LogWrite {
     /// Events from outside, each with the time of its arrival.
     Append(Vec<(Event, Timestamp)>),
     /// Control records: rule sets, units detached and attached, cursors.
@@ -23,15 +23,15 @@ pub enum LogWork {
         /// Its end.
         commit: EpochCommit,
         /// Control records that count only together with it.
-        also: Vec<RecordBody>,
+        controls: Vec<RecordBody>,
     },
 }
 
-/// What became of a [`LogWork`].
+/// What became of a [`LogWrite`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogDone {
+pub enum WriteReceipt {
     /// One for each event, in order.
-    Appended(Vec<Appended>),
+    Appended(Vec<AppendOutcome>),
     /// The positions of control records.
     Control(Vec<Position>),
     /// The positions of an epoch's records.
@@ -40,7 +40,7 @@ pub enum LogDone {
 
 /// What became of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Appended {
+pub enum AppendOutcome {
     /// It is in the log, here.
     Stored(Position),
     /// The same event came before and stands here; it was not stored again (1-19).
@@ -58,34 +58,34 @@ pub struct EpochReceipt {
     /// The derived events, in the order given.
     pub derived: Vec<Position>,
     /// The control records that came along, in the order given.
-    pub also: Vec<Position>,
+    pub controls: Vec<Position>,
     /// The commit itself, behind all of them.
     pub commit: Position,
 }
 
 /// A record about to be written; its position follows from its place in the batch.
 #[derive(Debug)]
-pub(crate) enum Row {
+pub(crate) enum BatchRow {
     Event {
         event: Event,
-        kind: Kind,
+        kind: RecordKind,
         arrived: Option<Timestamp>,
-        identity: Identity,
+        identity: EventIdentity,
     },
     Control(RecordBody),
 }
 
 /// The rows of one transaction, behind each other without a gap.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub(crate) struct WriteBatch {
     pub(crate) first: Position,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<BatchRow>,
     /// Ids that this batch is the first to use.
-    new: HashMap<Identity, Seen>,
+    new: HashMap<EventIdentity, FirstOccurrence>,
 }
 
-impl Batch {
-    pub(crate) fn after(head: Position) -> Self {
+impl WriteBatch {
+    pub(crate) fn begin_after(head: Position) -> Self {
         Self {
             first: head.next(),
             rows: Vec::new(),
@@ -94,49 +94,50 @@ impl Batch {
     }
 
     /// The position of the next row.
-    fn next(&self) -> Position {
+    fn next_position(&self) -> Position {
         Position(self.first.0 + self.rows.len() as u64)
     }
 
     /// The last position, once every row is written.
-    pub(crate) fn last(&self) -> Position {
-        Position(self.next().0 - 1)
+    pub(crate) fn last_position(&self) -> Position {
+        Position(self.next_position().0 - 1)
     }
 
     /// Adds an event from outside unless its id was used before, in the log or in this batch.
-    pub(crate) fn append(
+    pub(crate) fn stage_event(
         &mut self,
         event: &Event,
         arrived: Timestamp,
-        mut first_in_log: impl FnMut(Identity) -> Result<Option<Seen>, LogError>,
-    ) -> Result<Appended, LogError> {
-        let identity = Identity::of(event.envelope());
+        mut first_in_log: impl FnMut(EventIdentity) -> Result<Option<FirstOccurrence>, LogError>,
+    ) -> Result<AppendOutcome, LogError> {
+        let identity = EventIdentity::from_envelope(event.envelope());
         let content = event.content_hash();
         let seen = match self.new.get(&identity) {
             Some(seen) => Some(*seen),
             None => first_in_log(identity)?,
         };
-        let position = self.next();
+        let position = self.next_position();
         Ok(match seen {
-            Some(first) if first.content == content => Appended::Duplicate(first.position),
-            Some(first) => Appended::Conflict {
+            Some(first) if first.content == content => AppendOutcome::Duplicate(first.position),
+            Some(first) => AppendOutcome::Conflict {
                 first: first.position,
             },
             None => {
-                self.new.insert(identity, Seen { content, position });
-                self.rows.push(Row::Event {
+                self.new
+                    .insert(identity, FirstOccurrence { content, position });
+                self.rows.push(BatchRow::Event {
                     event: event.clone(),
-                    kind: Kind::Event,
+                    kind: RecordKind::Event,
                     arrived: Some(arrived),
                     identity,
                 });
-                Appended::Stored(position)
+                AppendOutcome::Stored(position)
             }
         })
     }
 
     /// Adds an epoch's records, the commit behind all others.
-    pub(crate) fn epoch(
+    pub(crate) fn stage_epoch(
         &mut self,
         derived: Vec<Event>,
         commit: EpochCommit,
@@ -145,26 +146,29 @@ impl Batch {
         EpochReceipt {
             derived: derived
                 .into_iter()
-                .map(|event| self.derive(event))
+                .map(|event| self.stage_derived_event(event))
                 .collect(),
-            also: self.control_all(also),
-            commit: self.control(RecordBody::EpochCommit(commit)),
+            controls: self.stage_controls(also),
+            commit: self.stage_control(RecordBody::EpochCommit(commit)),
         }
     }
 
-    pub(crate) fn control_all(&mut self, bodies: Vec<RecordBody>) -> Vec<Position> {
-        bodies.into_iter().map(|body| self.control(body)).collect()
+    pub(crate) fn stage_controls(&mut self, bodies: Vec<RecordBody>) -> Vec<Position> {
+        bodies
+            .into_iter()
+            .map(|body| self.stage_control(body))
+            .collect()
     }
 
-    fn derive(&mut self, event: Event) -> Position {
-        let position = self.next();
-        let identity = Identity::of(event.envelope());
+    fn stage_derived_event(&mut self, event: Event) -> Position {
+        let position = self.next_position();
+        let identity = EventIdentity::from_envelope(event.envelope());
         let content = event.content_hash();
         self.new
             .entry(identity)
-            .or_insert(Seen { content, position });
-        self.rows.push(Row::Event {
-            kind: Kind::of_derived(&event),
+            .or_insert(FirstOccurrence { content, position });
+        self.rows.push(BatchRow::Event {
+            kind: RecordKind::from_derived(&event),
             event,
             arrived: None,
             identity,
@@ -172,14 +176,14 @@ impl Batch {
         position
     }
 
-    fn control(&mut self, body: RecordBody) -> Position {
-        let position = self.next();
-        self.rows.push(Row::Control(body));
+    fn stage_control(&mut self, body: RecordBody) -> Position {
+        let position = self.next_position();
+        self.rows.push(BatchRow::Control(body));
         position
     }
 }
 
-impl LogWork {
+impl LogWrite {
     /// Refuses what may not be written this way, before anything is.
     pub(crate) fn check(&self, head: Position) -> Result<(), LogError> {
         match self {
@@ -188,13 +192,13 @@ impl LogWork {
             Self::Epoch {
                 derived,
                 commit,
-                also,
+                controls: also,
             } => check_epoch(derived, commit, also, head),
         }
     }
 
     /// When the first of its events arrived.
-    pub(crate) fn arrived(&self) -> Option<Timestamp> {
+    pub(crate) fn first_arrival(&self) -> Option<Timestamp> {
         match self {
             Self::Append(events) => events.first().map(|(_, arrived)| *arrived),
             Self::Control(_) | Self::Epoch { .. } => None,
@@ -225,17 +229,17 @@ pub(crate) fn check_epoch(
 /// Events and epochs have ways of their own.
 pub(crate) fn check_control(bodies: &[RecordBody]) -> Result<(), LogError> {
     for body in bodies {
-        match Kind::of_body(body) {
-            Kind::RuleSetActivated
-            | Kind::UnitDetached
-            | Kind::UnitAttached
-            | Kind::CursorMoved
-            | Kind::Tick => {}
-            kind @ (Kind::Event
-            | Kind::Alert
-            | Kind::System
-            | Kind::Derived
-            | Kind::EpochCommit) => {
+        match RecordKind::from_body(body) {
+            RecordKind::RuleSetActivated
+            | RecordKind::UnitDetached
+            | RecordKind::UnitAttached
+            | RecordKind::CursorMoved
+            | RecordKind::Tick => {}
+            kind @ (RecordKind::Event
+            | RecordKind::Alert
+            | RecordKind::System
+            | RecordKind::Derived
+            | RecordKind::EpochCommit) => {
                 return Err(LogError::NotControl {
                     kind: kind.as_str(),
                 });

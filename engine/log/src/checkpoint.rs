@@ -11,11 +11,11 @@ use larum_event::Position;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
 
 use crate::error::LogError;
-use crate::partition::{beside, full_or};
+use crate::partition::{companion_path, write_error};
 use crate::schema;
 
 /// How many checkpoints are kept.
-const KEPT: i64 = 3;
+const CHECKPOINTS_KEPT: i64 = 3;
 
 const FORMAT: i32 = 1;
 
@@ -59,16 +59,16 @@ pub struct NewCheckpoint {
     /// Which version of the evaluation made it.
     pub semantics: u32,
     /// Its parts by name.
-    pub parts: Vec<(String, Part)>,
+    pub parts: Vec<(String, CheckpointPart)>,
 }
 
 /// A part of a checkpoint on its way to the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum CheckpointPart {
     /// Its bytes.
     Bytes(Vec<u8>),
     /// The same as a part of the checkpoint before, which is not written again.
-    Kept(PartHash),
+    Unchanged(PartHash),
 }
 
 /// What a part that was saved is known by.
@@ -77,17 +77,17 @@ pub struct PartHash(blake3::Hash);
 
 impl PartHash {
     /// Of these bytes.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(blake3::hash(bytes))
     }
 }
 
-impl Part {
+impl CheckpointPart {
     /// What it is known by once it is saved.
     pub fn hash(&self) -> PartHash {
         match self {
-            Self::Bytes(bytes) => PartHash::of(bytes),
-            Self::Kept(hash) => *hash,
+            Self::Bytes(bytes) => PartHash::of_bytes(bytes),
+            Self::Unchanged(hash) => *hash,
         }
     }
 }
@@ -99,7 +99,7 @@ impl From<Checkpoint> for NewCheckpoint {
             upto: checkpoint.upto,
             semantics: checkpoint.semantics,
             parts: parts
-                .map(|(name, bytes)| (name, Part::Bytes(bytes)))
+                .map(|(name, bytes)| (name, CheckpointPart::Bytes(bytes)))
                 .collect(),
         }
     }
@@ -116,14 +116,14 @@ impl CheckpointStore {
     pub(crate) fn open(dir: &Path) -> Result<Self, LogError> {
         let path = dir.join("checkpoints.db");
         if path.exists() {
-            match connect(&path) {
+            match open_connection(&path) {
                 Ok(connection) => return Ok(Self { path, connection }),
-                Err(error) if is_damage(&error) => move_away(&path, &error)?,
+                Err(error) if is_damage(&error) => quarantine_file(&path, &error)?,
                 Err(error) => return Err(error),
             }
         }
-        create(&path, FORMAT, |file| file.execute_batch(TABLES))?;
-        let connection = connect(&path)?;
+        create_file(&path, FORMAT, |file| file.execute_batch(TABLES))?;
+        let connection = open_connection(&path)?;
         Ok(Self { path, connection })
     }
 
@@ -134,10 +134,14 @@ impl CheckpointStore {
     /// The disk is full or fails, or a part that should be kept is not there; the checkpoints before are still
     /// there then.
     pub fn save(&mut self, checkpoint: &NewCheckpoint) -> Result<(), LogError> {
-        let error = match self.write(checkpoint) {
+        let error = match self.write_checkpoint(checkpoint) {
             Ok(()) => return Ok(()),
-            Err(Unsaved::Missing { part }) => return Err(LogError::MissingPart { part }),
-            Err(Unsaved::Sqlite(source)) => full_or("save a checkpoint in", &self.path)(source),
+            Err(CheckpointSaveError::Missing { part }) => {
+                return Err(LogError::MissingPart { part });
+            }
+            Err(CheckpointSaveError::Sqlite(source)) => {
+                write_error("save a checkpoint in", &self.path)(source)
+            }
         };
         if !is_damage(&error) {
             return Err(error);
@@ -145,23 +149,26 @@ impl CheckpointStore {
         // Nothing in a file that SQLite cannot read is of use any more.
         self.connection =
             Connection::open_in_memory().map_err(LogError::sqlite("let go of", &self.path))?;
-        move_away(&self.path, &error)?;
-        create(&self.path, FORMAT, |file| file.execute_batch(TABLES))?;
-        self.connection = connect(&self.path)?;
-        self.write(checkpoint).map_err(|error| match error {
-            Unsaved::Missing { part } => LogError::MissingPart { part },
-            Unsaved::Sqlite(source) => full_or("save a checkpoint in", &self.path)(source),
-        })
+        quarantine_file(&self.path, &error)?;
+        create_file(&self.path, FORMAT, |file| file.execute_batch(TABLES))?;
+        self.connection = open_connection(&self.path)?;
+        self.write_checkpoint(checkpoint)
+            .map_err(|error| match error {
+                CheckpointSaveError::Missing { part } => LogError::MissingPart { part },
+                CheckpointSaveError::Sqlite(source) => {
+                    write_error("save a checkpoint in", &self.path)(source)
+                }
+            })
     }
 
-    fn write(&mut self, checkpoint: &NewCheckpoint) -> Result<(), Unsaved> {
+    fn write_checkpoint(&mut self, checkpoint: &NewCheckpoint) -> Result<(), CheckpointSaveError> {
         let hashes: Vec<_> = checkpoint
             .parts
             .iter()
             .map(|(_, part)| part.hash().0)
             .collect();
         let names = checkpoint.parts.iter().map(|(name, _)| name.as_str());
-        let digest = digest(
+        let digest = hash_checkpoint(
             checkpoint.upto,
             checkpoint.semantics,
             names.zip(hashes.iter().map(blake3::Hash::as_bytes)),
@@ -178,7 +185,7 @@ impl CheckpointStore {
         let id = transaction.last_insert_rowid();
         for (number, ((name, part), hash)) in checkpoint.parts.iter().zip(&hashes).enumerate() {
             if !write_part(&transaction, hash, part)? {
-                return Err(Unsaved::Missing { part: name.clone() });
+                return Err(CheckpointSaveError::Missing { part: name.clone() });
             }
             transaction
                 .prepare_cached(
@@ -186,7 +193,10 @@ impl CheckpointStore {
                 )?
                 .execute((id, number as i64, name, hash.as_bytes()))?;
         }
-        transaction.execute("DELETE FROM checkpoints WHERE id <= ?1", [id - KEPT])?;
+        transaction.execute(
+            "DELETE FROM checkpoints WHERE id <= ?1",
+            [id - CHECKPOINTS_KEPT],
+        )?;
         transaction.execute(
             "DELETE FROM parts WHERE hash NOT IN (SELECT hash FROM pieces)",
             [],
@@ -198,8 +208,8 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// The disk fails. Damage is no error: it is reported and removed, and the checkpoint before is used.
-    pub fn latest(&mut self, head: Position) -> Result<Option<Checkpoint>, LogError> {
-        let ids = self.ids(head);
+    pub fn load_latest(&mut self, head: Position) -> Result<Option<Checkpoint>, LogError> {
+        let ids = self.list_ids(head);
         let ids = match ids.map_err(LogError::sqlite("read", &self.path)) {
             Ok(ids) => ids,
             Err(error) if is_damage(&error) => {
@@ -209,32 +219,32 @@ impl CheckpointStore {
             Err(error) => return Err(error),
         };
         for id in ids {
-            match self.load(id) {
+            match self.load_checkpoint(id) {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
-                Err(Trouble::Sqlite(source)) => {
+                Err(CheckpointLoadError::Sqlite(source)) => {
                     let error = LogError::sqlite("read", &self.path)(source);
                     if !is_damage(&error) {
                         return Err(error);
                     }
                     tracing::warn!(id, %error, "checkpoint is damaged, an older one is tried");
                 }
-                Err(Trouble::Changed { part }) => {
+                Err(CheckpointLoadError::Corrupt { part }) => {
                     tracing::warn!(id, part, "checkpoint is damaged, an older one is tried");
-                    self.discard(id);
+                    self.discard_checkpoint(id);
                 }
             }
         }
         Ok(None)
     }
 
-    fn ids(&self, head: Position) -> Result<Vec<i64>, rusqlite::Error> {
+    fn list_ids(&self, head: Position) -> Result<Vec<i64>, rusqlite::Error> {
         self.connection
             .prepare("SELECT id FROM checkpoints WHERE upto <= ?1 ORDER BY id DESC")?
             .query_map([head.0.cast_signed()], |row| row.get(0))?
             .collect()
     }
 
-    fn load(&self, id: i64) -> Result<Checkpoint, Trouble> {
+    fn load_checkpoint(&self, id: i64) -> Result<Checkpoint, CheckpointLoadError> {
         let (upto, semantics, saved): (i64, u32, [u8; 32]) = self.connection.query_row(
             "SELECT upto, semantics, digest FROM checkpoints WHERE id = ?1",
             [id],
@@ -251,7 +261,7 @@ impl CheckpointStore {
             let (name, hash): (String, [u8; 32]) = (row.get(0)?, row.get(1)?);
             let bytes: Vec<u8> = row.get::<_, Option<_>>(2)?.unwrap_or_default();
             if *blake3::hash(&bytes).as_bytes() != hash {
-                return Err(Trouble::Changed { part: name });
+                return Err(CheckpointLoadError::Corrupt { part: name });
             }
             hashes.push(hash);
             parts.push((name, bytes));
@@ -262,8 +272,8 @@ impl CheckpointStore {
             parts,
         };
         let names = checkpoint.parts.iter().map(|(name, _)| name.as_str());
-        if digest(checkpoint.upto, semantics, names.zip(&hashes)) != saved {
-            return Err(Trouble::Changed {
+        if hash_checkpoint(checkpoint.upto, semantics, names.zip(&hashes)) != saved {
+            return Err(CheckpointLoadError::Corrupt {
                 part: "list of parts".to_owned(),
             });
         }
@@ -272,7 +282,7 @@ impl CheckpointStore {
 
     /// Removes a checkpoint that does not read back, and those of its parts that do not: else the next
     /// checkpoint with the same part would be built on the damaged one.
-    fn discard(&mut self, id: i64) {
+    fn discard_checkpoint(&mut self, id: i64) {
         let mut discard = || -> Result<(), rusqlite::Error> {
             let transaction = self.connection.transaction()?;
             let parts: Vec<i64> = transaction
@@ -308,7 +318,7 @@ impl CheckpointStore {
 fn write_part(
     transaction: &Transaction<'_>,
     hash: &blake3::Hash,
-    part: &Part,
+    part: &CheckpointPart,
 ) -> Result<bool, rusqlite::Error> {
     let there = transaction
         .prepare_cached("SELECT id FROM parts WHERE hash = ?1")?
@@ -317,7 +327,7 @@ fn write_part(
     if there.is_some() {
         return Ok(true);
     }
-    let Part::Bytes(bytes) = part else {
+    let CheckpointPart::Bytes(bytes) = part else {
         return Ok(false);
     };
     transaction
@@ -327,30 +337,30 @@ fn write_part(
 }
 
 /// Why a checkpoint is not saved.
-enum Unsaved {
+enum CheckpointSaveError {
     Sqlite(rusqlite::Error),
     Missing { part: String },
 }
 
-impl From<rusqlite::Error> for Unsaved {
+impl From<rusqlite::Error> for CheckpointSaveError {
     fn from(source: rusqlite::Error) -> Self {
         Self::Sqlite(source)
     }
 }
 
 /// Why a checkpoint cannot be loaded.
-enum Trouble {
+enum CheckpointLoadError {
     Sqlite(rusqlite::Error),
-    Changed { part: String },
+    Corrupt { part: String },
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for CheckpointLoadError {
     fn from(source: rusqlite::Error) -> Self {
         Self::Sqlite(source)
     }
 }
 
-fn digest<'a>(
+fn hash_checkpoint<'a>(
     upto: Position,
     semantics: u32,
     parts: impl Iterator<Item = (&'a str, &'a [u8; 32])>,
@@ -367,7 +377,7 @@ fn digest<'a>(
 }
 
 /// Makes a file of the log that can be made again at any time. It gets its name when it is complete.
-pub(crate) fn create(
+pub(crate) fn create_file(
     path: &Path,
     format: i32,
     fill: impl FnOnce(&Connection) -> Result<(), rusqlite::Error>,
@@ -388,12 +398,12 @@ pub(crate) fn create(
         fill(&connection)?;
         connection.execute_batch("COMMIT")
     };
-    make().map_err(full_or("create", &unfinished))?;
+    make().map_err(write_error("create", &unfinished))?;
     std::fs::rename(&unfinished, path).map_err(LogError::io("rename", &unfinished))
 }
 
-fn connect(path: &Path) -> Result<Connection, LogError> {
-    let connection = schema::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
+fn open_connection(path: &Path) -> Result<Connection, LogError> {
+    let connection = schema::open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
     let settle = || {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A checkpoint lost with the power is made again from the log.
@@ -432,12 +442,12 @@ pub(crate) fn is_damage(error: &LogError) -> bool {
 }
 
 /// Moves a damaged file away, and says so.
-pub(crate) fn move_away(path: &Path, error: &LogError) -> Result<(), LogError> {
+pub(crate) fn quarantine_file(path: &Path, error: &LogError) -> Result<(), LogError> {
     let away = path.with_extension("damaged.db");
     tracing::warn!(%error, away = %away.display(), "a file beside the log is damaged and moved away");
     std::fs::rename(path, &away).map_err(LogError::io("move", path))?;
     for suffix in ["-wal", "-shm"] {
-        match std::fs::remove_file(beside(path, suffix)) {
+        match std::fs::remove_file(companion_path(path, suffix)) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 return Err(LogError::io("remove", path)(source));
             }

@@ -12,11 +12,11 @@ const OPEN_MOST: usize = 16;
 
 /// Read-only connections, the one used last at the end.
 #[derive(Debug, Default)]
-pub(crate) struct Connections {
+pub(crate) struct ConnectionCache {
     open: Vec<(Position, Connection)>,
 }
 
-impl Connections {
+impl ConnectionCache {
     /// The connection to a partition, opened if need be; the one not used for longest gives way.
     pub(crate) fn get(&mut self, partition: &Partition) -> Result<&Connection, LogError> {
         let found = self
@@ -36,7 +36,7 @@ impl Connections {
     }
 
     /// Lets go of partitions that were dropped, so that their room on the disk is freed.
-    pub(crate) fn forget_before(&mut self, first: Position) {
+    pub(crate) fn close_before(&mut self, first: Position) {
         self.open.retain(|(open, _)| *open >= first);
     }
 }

@@ -6,23 +6,23 @@
 
 use larum_event::Position;
 
-use crate::connections::Connections;
+use crate::connections::ConnectionCache;
 use crate::error::LogError;
-use crate::identity::Identity;
-use crate::partition::{self, Digest, Partition, Seal, Shared, State};
-use crate::tail::Seen;
+use crate::identity::EventIdentity;
+use crate::memory_index::FirstOccurrence;
+use crate::partition::{self, Partition, PartitionState, RowDigest, Seal, SharedLog};
 
 /// The first event with this identity that the log holds.
-pub(crate) fn first_of(
+pub(crate) fn find_first(
     partitions: &[Partition],
-    connections: &mut Connections,
-    identity: Identity,
-) -> Result<Option<Seen>, LogError> {
+    connections: &mut ConnectionCache,
+    identity: EventIdentity,
+) -> Result<Option<FirstOccurrence>, LogError> {
     // Newest first: a repetition mostly follows soon.
     for partition in partitions.iter().rev() {
         let seen = match &partition.state {
-            State::Unsealed(tail) => partition::read(tail).seen(identity),
-            State::Sealed(seal) => look_up(partition, seal, connections, identity)?,
+            PartitionState::Unsealed(tail) => partition::lock_read(tail).first_occurrence(identity),
+            PartitionState::Sealed(seal) => find_in_sealed(partition, seal, connections, identity)?,
         };
         if seen.is_some() {
             return Ok(seen);
@@ -31,27 +31,27 @@ pub(crate) fn first_of(
     Ok(None)
 }
 
-fn look_up(
+fn find_in_sealed(
     partition: &Partition,
     seal: &Seal,
-    connections: &mut Connections,
-    identity: Identity,
-) -> Result<Option<Seen>, LogError> {
-    if !seal.ids.may_hold(identity.indexed()) {
+    connections: &mut ConnectionCache,
+    identity: EventIdentity,
+) -> Result<Option<FirstOccurrence>, LogError> {
+    if !seal.ids.may_contain(identity.index_key()) {
         return Ok(None);
     }
     let connection = connections.get(partition)?;
-    let look = || -> Result<Option<Seen>, rusqlite::Error> {
+    let look = || -> Result<Option<FirstOccurrence>, rusqlite::Error> {
         let mut statement = connection.prepare_cached(
             "SELECT position, digest FROM records INDEXED BY records_identity
                 WHERE identity = ?1 ORDER BY position",
         )?;
-        let mut rows = statement.query([identity.indexed()])?;
+        let mut rows = statement.query([identity.index_key()])?;
         while let Some(row) = rows.next()? {
-            let (content, found) = partition::split_digest(row.get::<_, Digest>(1)?);
+            let (content, found) = partition::split_digest(row.get::<_, RowDigest>(1)?);
             if found == identity {
                 let position = Position(row.get::<_, i64>(0)?.cast_unsigned());
-                return Ok(Some(Seen { content, position }));
+                return Ok(Some(FirstOccurrence { content, position }));
             }
         }
         Ok(None)
@@ -60,8 +60,8 @@ fn look_up(
 }
 
 /// Drops connections to partitions that are gone.
-pub(crate) fn forget_dropped(shared: &Shared, connections: &mut Connections) {
+pub(crate) fn close_dropped(shared: &SharedLog, connections: &mut ConnectionCache) {
     if let Some(oldest) = shared.partitions().first() {
-        connections.forget_before(oldest.first);
+        connections.close_before(oldest.first);
     }
 }

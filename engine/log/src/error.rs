@@ -220,28 +220,28 @@ impl LogError {
 
 /// An error met while reading a file, before the file's name is put to it.
 #[derive(Debug)]
-pub(crate) enum Unplaced {
+pub(crate) enum PathlessError {
     /// SQLite's trouble.
     Sqlite(rusqlite::Error),
     /// One that says all there is to say.
     Log(LogError),
 }
 
-impl From<rusqlite::Error> for Unplaced {
+impl From<rusqlite::Error> for PathlessError {
     fn from(source: rusqlite::Error) -> Self {
         Self::Sqlite(source)
     }
 }
 
-impl From<LogError> for Unplaced {
+impl From<LogError> for PathlessError {
     fn from(source: LogError) -> Self {
         Self::Log(source)
     }
 }
 
-impl Unplaced {
+impl PathlessError {
     /// Names the file that was being read.
-    pub(crate) fn at(path: &Path) -> impl FnOnce(Self) -> LogError {
+    pub(crate) fn with_path(path: &Path) -> impl FnOnce(Self) -> LogError {
         move |error| match error {
             Self::Sqlite(source) => LogError::sqlite("read", path)(source),
             Self::Log(error) => error,

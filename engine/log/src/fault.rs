@@ -1,7 +1,7 @@
 //! Errors that tests ask for.
 
 /// What SQLite returns when the disk could not sync.
-pub(crate) fn failed_sync() -> rusqlite::Error {
+pub(crate) fn sync_failure() -> rusqlite::Error {
     let code = rusqlite::ffi::SQLITE_IOERR_FSYNC;
     rusqlite::Error::SqliteFailure(
         rusqlite::ffi::Error::new(code),

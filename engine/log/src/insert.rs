@@ -1,20 +1,20 @@
 //! Writes rows into the open partition.
 
-use larum_event::{Envelope, Event, FieldSet, Position, RecordBody, Timestamp, Value};
+use larum_event::{Envelope, Event, FieldSet, FieldValue, Position, RecordBody, Timestamp};
 use rusqlite::Connection;
 
-use crate::batch::{Batch, Row};
-use crate::identity::{Identity, link_key};
-use crate::names::{Names, Role};
+use crate::batch::{BatchRow, WriteBatch};
+use crate::identity::{EventIdentity, link_key};
+use crate::names::{NameRole, NameTable};
 use crate::partition;
-use crate::record::{self, Kind};
+use crate::record::{self, RecordKind};
 
-const EVENT: &str = "
+const INSERT_EVENT: &str = "
     INSERT INTO records (position, kind, arrived, time, severity, tenant, topic, type, source, user,
         identity, root, step, digest, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
-const CONTROL: &str =
+const INSERT_CONTROL: &str =
     "INSERT INTO records (position, kind, arrived, body) VALUES (?1, ?2, NULL, ?3)";
 
 /// About what a row takes besides its body.
@@ -23,29 +23,29 @@ pub(crate) const ROW_BYTES: u64 = 100;
 /// The one field of an event that is not in its envelope and yet is queried by.
 pub(crate) fn user_field() -> FieldSet {
     let mut fields = FieldSet::default();
-    fields.slot("metadata.user");
+    fields.intern_path("metadata.user");
     fields
 }
 
 /// Writes a batch inside of the transaction that is open on `connection`. Returns about how many bytes it
 /// takes.
-pub(crate) fn insert(
+pub(crate) fn insert_batch(
     connection: &Connection,
-    names: &mut Names,
+    names: &mut NameTable,
     user: &FieldSet,
-    batch: &Batch,
+    batch: &WriteBatch,
 ) -> Result<u64, rusqlite::Error> {
     let mut bytes = 0;
     let mut position = batch.first;
     for row in &batch.rows {
         let body = match row {
-            Row::Event {
+            BatchRow::Event {
                 event,
                 kind,
                 arrived,
                 identity,
             } => {
-                let about = About {
+                let about = RowHeader {
                     position,
                     kind: *kind,
                     arrived: *arrived,
@@ -53,7 +53,7 @@ pub(crate) fn insert(
                 };
                 insert_event(connection, names, user, event, &about)?
             }
-            Row::Control(body) => insert_control(connection, position, body)?,
+            BatchRow::Control(body) => insert_control(connection, position, body)?,
         };
         bytes += ROW_BYTES + body as u64;
         position = position.next();
@@ -62,44 +62,44 @@ pub(crate) fn insert(
 }
 
 /// What is known of an event besides itself.
-struct About {
+struct RowHeader {
     position: Position,
-    kind: Kind,
+    kind: RecordKind,
     arrived: Option<Timestamp>,
-    identity: Identity,
+    identity: EventIdentity,
 }
 
 fn insert_event(
     connection: &Connection,
-    names: &mut Names,
+    names: &mut NameTable,
     user: &FieldSet,
     event: &Event,
-    about: &About,
+    about: &RowHeader,
 ) -> Result<usize, rusqlite::Error> {
     let envelope = event.envelope();
-    let mut number = |role, text: &str| names.number(connection, role, text);
-    let user = match user.read(event).into_iter().next().flatten() {
-        Some(Value::Str(user)) => Some(number(Role::User, &user)?),
+    let mut number = |role, text: &str| names.get_or_insert(connection, role, text);
+    let user = match user.read_values(event).into_iter().next().flatten() {
+        Some(FieldValue::Str(user)) => Some(number(NameRole::User, &user)?),
         _ => None,
     };
-    let (root, step) = links(envelope);
+    let (root, step) = link_keys(envelope);
     connection
-        .prepare_cached(EVENT)?
+        .prepare_cached(INSERT_EVENT)?
         .execute(rusqlite::params![
             about.position.0.cast_signed(),
             about.kind.number(),
             about.arrived.map(Timestamp::as_nanos),
             envelope.time.as_nanos(),
             envelope.severity as i64,
-            number(Role::Tenant, envelope.tenant.as_str())?,
-            number(Role::Topic, envelope.topic.as_str())?,
-            number(Role::Type, envelope.event_type.as_str())?,
-            number(Role::Source, envelope.source.as_str())?,
+            number(NameRole::Tenant, envelope.tenant.as_str())?,
+            number(NameRole::Topic, envelope.topic.as_str())?,
+            number(NameRole::Type, envelope.event_type.as_str())?,
+            number(NameRole::Source, envelope.source.as_str())?,
             user,
-            about.identity.indexed(),
+            about.identity.index_key(),
             root,
             step,
-            partition::digest(event.content_hash(), about.identity),
+            partition::join_digest(event.content_hash(), about.identity),
             event.json(),
         ])?;
     Ok(event.json().len())
@@ -110,16 +110,16 @@ fn insert_control(
     position: Position,
     body: &RecordBody,
 ) -> Result<usize, rusqlite::Error> {
-    let bytes = record::encode(body).unwrap_or_default();
-    let kind = Kind::of_body(body).number();
+    let bytes = record::encode_body(body).unwrap_or_default();
+    let kind = RecordKind::from_body(body).number();
     connection
-        .prepare_cached(CONTROL)?
+        .prepare_cached(INSERT_CONTROL)?
         .execute((position.0.cast_signed(), kind, &bytes))?;
     Ok(bytes.len())
 }
 
 /// The root of the workflow an event belongs to, and its step where that is another.
-pub(crate) fn links(envelope: &Envelope) -> (Option<i64>, Option<i64>) {
+pub(crate) fn link_keys(envelope: &Envelope) -> (Option<i64>, Option<i64>) {
     let step = envelope.correlation_id.as_ref();
     let root = envelope
         .correlation

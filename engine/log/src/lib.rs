@@ -2,7 +2,7 @@
 //!
 //! The log is the only input of the engine, and what evaluation puts out goes back into it (design §1).
 //! Here it becomes durable: [`Log`] is its one writer, a [`LogReader`] reads and searches what is committed,
-//! a [`CheckpointStore`] keeps the state that makes recovery short, and [`Maintenance`] does what no append
+//! a [`CheckpointStore`] keeps the state that makes recovery short, and [`LogMaintenance`] does what no append
 //! should wait for.
 //!
 //! On the disk it is a folder of partitions, `p-<first position>.db`, each an SQLite file that is begun,
@@ -25,9 +25,9 @@ mod search;
 
 mod positions;
 
-mod wanted;
+mod row_filter;
 
-mod sought;
+mod search_filter;
 
 mod paging;
 
@@ -37,25 +37,25 @@ mod trees;
 
 mod maintenance;
 
-mod open;
+mod recovery;
 
-mod growing;
+mod active_partition;
 
 mod insert;
 
 mod partition;
 
-mod tail;
+mod memory_index;
 
-mod recent;
+mod recent_records;
 
-mod filter;
+mod bloom_filter;
 
 mod identity;
 
 mod names;
 
-mod standing;
+mod pinned_facts;
 
 mod record;
 
@@ -70,12 +70,12 @@ mod error;
 #[cfg(any(test, feature = "fault-injection"))]
 mod fault;
 
-pub use batch::{Appended, EpochReceipt, LogDone, LogWork};
-pub use checkpoint::{Checkpoint, CheckpointStore, NewCheckpoint, Part, PartHash};
+pub use batch::{AppendOutcome, EpochReceipt, LogWrite, WriteReceipt};
+pub use checkpoint::{Checkpoint, CheckpointPart, CheckpointStore, NewCheckpoint, PartHash};
 pub use error::{DamagedRecord, LogError};
-pub use maintenance::{Maintenance, PartitionExtent};
+pub use maintenance::{LogMaintenance, PartitionExtent};
 pub use options::LogOptions;
-pub use query::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
+pub use query::{EventKinds, EventPage, EventQuery, PageOrder, SeverityFilter, StoredEvent};
 pub use reader::LogReader;
 pub use trees::{SpilledTree, TreeFinder, TreeStore};
 pub use writer::Log;

@@ -8,13 +8,13 @@ use crate::error::LogError;
 
 /// Holds the folder's lock until it is dropped; a crash releases it too.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub(crate) struct LogLock {
     _file: File,
 }
 
-impl Lock {
+impl LogLock {
     /// Takes the lock of `dir` and leaves this process's id in it, for the error of the next one.
-    pub(crate) fn take(dir: &Path) -> Result<Self, LogError> {
+    pub(crate) fn acquire(dir: &Path) -> Result<Self, LogError> {
         let path = dir.join("lock");
         let mut file = OpenOptions::new()
             .read(true)

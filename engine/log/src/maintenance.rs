@@ -12,10 +12,10 @@ use std::sync::atomic::Ordering;
 use larum_event::{Position, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use crate::bloom_filter::BloomFilter;
 use crate::error::LogError;
-use crate::filter::Filter;
-use crate::names::Role;
-use crate::partition::{self, Partition, Seal, Shared};
+use crate::names::NameRole;
+use crate::partition::{self, Partition, Seal, SharedLog};
 use crate::schema;
 
 /// From this many pages on, 16 MiB, a write-ahead log is brought into its file. Smaller pieces would make
@@ -24,12 +24,12 @@ const WAL_PAGES_LEAST: u64 = 2_048;
 
 /// A handle for the thread that maintains a log. Several at once are safe and of no use.
 #[derive(Debug, Clone)]
-pub struct Maintenance {
-    shared: Arc<Shared>,
+pub struct LogMaintenance {
+    shared: Arc<SharedLog>,
 }
 
-impl Maintenance {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+impl LogMaintenance {
+    pub(crate) fn new(shared: Arc<SharedLog>) -> Self {
         Self { shared }
     }
 
@@ -38,20 +38,20 @@ impl Maintenance {
     ///
     /// # Errors
     /// The disk is full or fails. Nothing is lost; call it again.
-    pub fn run(&self) -> Result<usize, LogError> {
+    pub fn run_due(&self) -> Result<usize, LogError> {
         // What the last run replaced is no longer in anybody's hands, so it is freed here and no append is
         // held up by it.
-        self.shared.sealing().clear();
+        self.shared.lock_sealing().clear();
         let mut sealed = 0;
-        while self.seal_one()? {
+        while self.seal_oldest()? {
             sealed += 1;
         }
-        self.shrink_open()?;
+        self.shrink_active_wal()?;
         Ok(sealed)
     }
 
     /// Brings the write-ahead log of the open partition into its file when that is worth it.
-    fn shrink_open(&self) -> Result<(), LogError> {
+    fn shrink_active_wal(&self) -> Result<(), LogError> {
         let waiting = self.shared.wal_pages.load(Ordering::Relaxed);
         if waiting >= WAL_PAGES_LEAST
             && let Some(open) = self.shared.partitions().last()
@@ -67,8 +67,8 @@ impl Maintenance {
     }
 
     /// Seals the oldest partition that is full and not sealed; false when there is none.
-    pub(crate) fn seal_one(&self) -> Result<bool, LogError> {
-        let mut replaced = self.shared.sealing();
+    pub(crate) fn seal_oldest(&self) -> Result<bool, LogError> {
+        let mut replaced = self.shared.lock_sealing();
         let partitions = self.shared.partitions();
         let Some((_open, full)) = partitions.split_last() else {
             return Ok(false);
@@ -78,18 +78,18 @@ impl Maintenance {
         };
         replaced.clear();
         let mut connection = schema::open_writer(&partition.path)?;
-        let failed = || partition::full_or("seal", &partition.path);
-        for (name, sql) in schema::SEALING {
-            add(&mut connection, name, sql).map_err(failed())?;
+        let failed = || partition::write_error("seal", &partition.path);
+        for (name, sql) in schema::SEALING_STEPS {
+            run_sealing_step(&mut connection, name, sql).map_err(failed())?;
             // It must not wait until everything is sealed: the open partition has grown meanwhile.
-            self.shrink_open()?;
+            self.shrink_active_wal()?;
         }
-        let Some(seal) = mark(&mut connection).map_err(failed())? else {
+        let Some(seal) = write_seal(&mut connection).map_err(failed())? else {
             return Ok(false);
         };
         empty_wal(&connection, &partition.path)?;
         tracing::debug!(first = %partition.first, last = %seal.last, "partition sealed");
-        replaced.push(self.shared.set_sealed(partition.first, seal));
+        replaced.push(self.shared.mark_sealed(partition.first, seal));
         Ok(true)
     }
 
@@ -105,7 +105,11 @@ impl Maintenance {
 ///
 /// Each goes to the disk on its own: an append that waits for its own sync meanwhile waits for a few
 /// megabytes and not for a hundred.
-fn add(connection: &mut Connection, name: &str, sql: &str) -> Result<(), rusqlite::Error> {
+fn run_sealing_step(
+    connection: &mut Connection,
+    name: &str,
+    sql: &str,
+) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let there = transaction
         .query_row(
@@ -123,22 +127,22 @@ fn add(connection: &mut Connection, name: &str, sql: &str) -> Result<(), rusqlit
 }
 
 /// The last step: a partition with a row in `seal` is sealed.
-fn mark(connection: &mut Connection) -> Result<Option<Seal>, rusqlite::Error> {
+fn write_seal(connection: &mut Connection) -> Result<Option<Seal>, rusqlite::Error> {
     let tenants: i64 = connection.query_row(
         "SELECT count(*) FROM names WHERE role = ?1",
-        [Role::Tenant.number()],
+        [NameRole::Tenant.number()],
         |row| row.get(0),
     )?;
     if tenants > 1 {
-        let (name, sql) = schema::SEALING_OF_TENANTS;
-        add(connection, name, sql)?;
+        let (name, sql) = schema::TENANT_SEALING_STEP;
+        run_sealing_step(connection, name, sql)?;
     }
     let (last, count): (i64, i64) = connection.query_row(
         "SELECT coalesce(max(position), 0), count(identity) FROM records",
         [],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let mut ids = Filter::for_numbers(count.unsigned_abs() as usize);
+    let mut ids = BloomFilter::with_capacity(count.unsigned_abs() as usize);
     let mut statement =
         connection.prepare("SELECT identity FROM records WHERE identity IS NOT NULL")?;
     let mut rows = statement.query([])?;
@@ -156,20 +160,20 @@ fn mark(connection: &mut Connection) -> Result<Option<Seal>, rusqlite::Error> {
 /// Moves pages from the write-ahead log into the file, as far as readers let it and without waiting for
 /// anybody. Returns how many are left.
 pub(crate) fn shrink_wal(connection: &Connection) -> Result<u64, rusqlite::Error> {
-    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+    run_wal_checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
 }
 
 /// Moves all of the write-ahead log of a partition that no longer grows into its file.
 pub(crate) fn empty_wal(connection: &Connection, path: &Path) -> Result<(), LogError> {
-    let left = checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
-        .map_err(partition::full_or("empty the write-ahead log of", path))?;
+    let left = run_wal_checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+        .map_err(partition::write_error("empty the write-ahead log of", path))?;
     if left > 0 {
         tracing::debug!(path = %path.display(), left, "write-ahead log is still being read");
     }
     Ok(())
 }
 
-fn checkpoint(connection: &Connection, sql: &str) -> Result<u64, rusqlite::Error> {
+fn run_wal_checkpoint(connection: &Connection, sql: &str) -> Result<u64, rusqlite::Error> {
     let left = connection
         .query_row(sql, [], |row| {
             let (log, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
@@ -192,7 +196,7 @@ pub struct PartitionExtent {
     pub sealed: bool,
 }
 
-impl Maintenance {
+impl LogMaintenance {
     /// The partitions there are, oldest first.
     pub fn partitions(&self) -> Vec<PartitionExtent> {
         let head = self.shared.head();
@@ -209,8 +213,8 @@ impl Maintenance {
                 first: partition.first,
                 last,
                 arrived: match &partition.state {
-                    partition::State::Sealed(seal) => seal.arrived,
-                    partition::State::Unsealed(_) => None,
+                    partition::PartitionState::Sealed(seal) => seal.arrived,
+                    partition::PartitionState::Unsealed(_) => None,
                 },
                 sealed: partition.is_sealed(),
             })
@@ -225,7 +229,7 @@ mod tests {
 
     #[test]
     fn sealing_that_was_cut_short_after_any_step_is_finished_after_reopening() {
-        for steps in 0..=schema::SEALING.len() {
+        for steps in 0..=schema::SEALING_STEPS.len() {
             let dir = tempfile::tempdir().unwrap();
             let options = LogOptions {
                 partition_records: 1,
@@ -246,19 +250,23 @@ mod tests {
             }
             let full = log.shared_partitions()[0].path.clone();
             let mut connection = schema::open_writer(&full).unwrap();
-            for (name, sql) in &schema::SEALING[..steps] {
-                add(&mut connection, name, sql).unwrap();
+            for (name, sql) in &schema::SEALING_STEPS[..steps] {
+                run_sealing_step(&mut connection, name, sql).unwrap();
             }
             // And in the middle of the next.
             let next = connection.transaction().unwrap();
-            if let Some((_, sql)) = schema::SEALING.get(steps) {
+            if let Some((_, sql)) = schema::SEALING_STEPS.get(steps) {
                 next.execute_batch(sql).unwrap();
             }
             drop(next);
             drop((log, connection));
             let log = Log::open(dir.path(), options).unwrap();
             assert!(log.maintenance().is_due());
-            assert_eq!(log.maintenance().run().unwrap(), 1, "after {steps} steps");
+            assert_eq!(
+                log.maintenance().run_due().unwrap(),
+                1,
+                "after {steps} steps"
+            );
             let page = log.reader().query(&crate::EventQuery::default()).unwrap();
             assert!(page.events.is_empty() && page.complete);
         }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 /// What a name is the name of. The numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum NameRole {
     Tenant,
     Topic,
     Type,
@@ -17,7 +17,7 @@ pub(crate) enum Role {
     User,
 }
 
-impl Role {
+impl NameRole {
     const ALL: [Self; 5] = [
         Self::Tenant,
         Self::Topic,
@@ -39,23 +39,23 @@ impl Role {
 
 /// The names of the open partition. Bounded by the partition: a name stands in a record of it.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
-    known: [HashMap<Box<str>, i64>; 5],
+pub(crate) struct NameTable {
+    numbers: [HashMap<Box<str>, i64>; 5],
     count: i64,
     /// Given out in a transaction that is not committed yet.
-    pending: Vec<(Role, Box<str>)>,
+    pending: Vec<(NameRole, Box<str>)>,
 }
 
-impl Names {
+impl NameTable {
     pub(crate) fn load(connection: &Connection) -> Result<Self, rusqlite::Error> {
         let mut names = Self::default();
         let mut statement = connection.prepare("SELECT id, role, text FROM names")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (id, role): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let of_role = Role::ALL
+            let of_role = NameRole::ALL
                 .into_iter()
-                .zip(&mut names.known)
+                .zip(&mut names.numbers)
                 .find(|(known, _)| known.number() == role);
             if let Some((_, known)) = of_role {
                 known.insert(row.get::<_, Box<str>>(2)?, id);
@@ -66,13 +66,13 @@ impl Names {
     }
 
     /// The number of a name, written down first if it is new.
-    pub(crate) fn number(
+    pub(crate) fn get_or_insert(
         &mut self,
         connection: &Connection,
-        role: Role,
+        role: NameRole,
         text: &str,
     ) -> Result<i64, rusqlite::Error> {
-        let known = &mut self.known[role as usize];
+        let known = &mut self.numbers[role as usize];
         if let Some(id) = known.get(text) {
             return Ok(*id);
         }
@@ -87,23 +87,23 @@ impl Names {
     }
 
     /// The transaction is committed.
-    pub(crate) fn keep(&mut self) {
+    pub(crate) fn commit_pending(&mut self) {
         self.pending.clear();
     }
 
     /// The transaction was rolled back: its numbers were never given out.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn roll_back_pending(&mut self) {
         for (role, text) in self.pending.drain(..) {
-            self.known[role as usize].remove(&text);
+            self.numbers[role as usize].remove(&text);
             self.count -= 1;
         }
     }
 }
 
 /// The number of a name in a partition somebody reads; `None` means that no record of it has the name.
-pub(crate) fn find(
+pub(crate) fn find_number(
     connection: &Connection,
-    role: Role,
+    role: NameRole,
     text: &str,
 ) -> Result<Option<i64>, rusqlite::Error> {
     connection
@@ -113,9 +113,9 @@ pub(crate) fn find(
 }
 
 /// All names of a role with their numbers.
-pub(crate) fn all(
+pub(crate) fn list_names(
     connection: &Connection,
-    role: Role,
+    role: NameRole,
 ) -> Result<Vec<(i64, String)>, rusqlite::Error> {
     connection
         .prepare_cached("SELECT id, text FROM names WHERE role = ?1")?
@@ -124,9 +124,9 @@ pub(crate) fn all(
 }
 
 /// The numbers of the names of a role that `fits`; `None` where there are more than `most` names.
-pub(crate) fn fitting(
+pub(crate) fn find_matching(
     connection: &Connection,
-    role: Role,
+    role: NameRole,
     most: usize,
     fits: impl Fn(&str) -> bool,
 ) -> Result<Option<HashSet<i64>>, rusqlite::Error> {
@@ -155,17 +155,17 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let table = "CREATE TABLE names (id INTEGER PRIMARY KEY, role INTEGER, text TEXT)";
         connection.execute_batch(table).unwrap();
-        let mut names = Names::default();
+        let mut names = NameTable::default();
         for (role, text) in [
-            (Role::User, "eve"),
-            (Role::User, "Eve"),
-            (Role::User, "bob"),
-            (Role::Source, "eve"),
+            (NameRole::User, "eve"),
+            (NameRole::User, "Eve"),
+            (NameRole::User, "bob"),
+            (NameRole::Source, "eve"),
         ] {
-            names.number(&connection, role, text).unwrap();
+            names.get_or_insert(&connection, role, text).unwrap();
         }
         let fits = |name: &str| name.eq_ignore_ascii_case("eve");
-        let found = |most| fitting(&connection, Role::User, most, fits).unwrap();
+        let found = |most| find_matching(&connection, NameRole::User, most, fits).unwrap();
         assert_eq!(found(3), Some(HashSet::from([1, 2])));
         assert_eq!(found(2), None);
     }

@@ -11,7 +11,7 @@ use crate::query::EventQuery;
 
 /// The place from which a search goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cursor {
+pub(crate) struct PageCursor {
     /// Everything up to here, in the order of the search and this position included, is done.
     pub(crate) reached: Position,
     /// Matches still to be left out because of the query's offset.
@@ -20,11 +20,11 @@ pub(crate) struct Cursor {
     pub(crate) now: Option<Timestamp>,
 }
 
-impl Cursor {
+impl PageCursor {
     /// The text that stands for it.
-    pub(crate) fn text(self, query: &EventQuery) -> String {
+    pub(crate) fn to_text(self, query: &EventQuery) -> String {
         let Self { reached, skip, now } = self;
-        let (reached, print) = (reached.0, fingerprint(query));
+        let (reached, print) = (reached.0, query_fingerprint(query));
         match now {
             None => format!("1-{reached:x}-{skip:x}-{print:x}"),
             Some(now) => format!("2-{reached:x}-{skip:x}-{:x}-{print:x}", now.as_nanos()),
@@ -47,7 +47,7 @@ impl Cursor {
                     _ => return None,
                 },
             };
-            let same = numbers.next()?? == fingerprint(query);
+            let same = numbers.next()?? == query_fingerprint(query);
             (same && numbers.next().is_none()).then_some(cursor)
         };
         read().ok_or_else(|| LogError::Cursor {
@@ -57,7 +57,7 @@ impl Cursor {
 }
 
 /// A number that two queries with different filters or order do not share.
-fn fingerprint(query: &EventQuery) -> u64 {
+fn query_fingerprint(query: &EventQuery) -> u64 {
     let filters = EventQuery {
         cursor: None,
         limit: 0,
@@ -73,7 +73,7 @@ fn fingerprint(query: &EventQuery) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use larum_event::search::Search;
+    use larum_event::search::EventSearch;
 
     use super::*;
 
@@ -83,41 +83,44 @@ mod tests {
             user: Some("eve".into()),
             ..EventQuery::default()
         };
-        let cursor = Cursor {
+        let cursor = PageCursor {
             reached: Position(77),
             skip: 3,
             now: None,
         };
-        let text = cursor.text(&query);
-        assert_eq!(Cursor::parse(&text, &query).unwrap(), cursor);
+        let text = cursor.to_text(&query);
+        assert_eq!(PageCursor::parse(&text, &query).unwrap(), cursor);
         let longer = EventQuery {
             limit: 7,
             offset: 9,
             ..query
         };
-        assert_eq!(Cursor::parse(&text, &longer).unwrap(), cursor);
-        assert!(Cursor::parse(&text, &EventQuery::default()).is_err());
+        assert_eq!(PageCursor::parse(&text, &longer).unwrap(), cursor);
+        assert!(PageCursor::parse(&text, &EventQuery::default()).is_err());
         for broken in ["", "1-", "2-4d-3-0", "1-4d-3", "1-x-3-0", "' OR 1=1 --"] {
-            assert!(Cursor::parse(broken, &longer).is_err(), "{broken}");
+            assert!(PageCursor::parse(broken, &longer).is_err(), "{broken}");
         }
-        assert!(Cursor::parse(&format!("{text}-1"), &longer).is_err());
+        assert!(PageCursor::parse(&format!("{text}-1"), &longer).is_err());
     }
 
     #[test]
     fn a_cursor_of_the_last_hour_says_when_it_was() {
         let of = |text: &str, now| EventQuery {
-            search: Some(Search::parse(text, Timestamp::from_nanos(now)).unwrap()),
+            search: Some(EventSearch::parse(text, Timestamp::from_nanos(now)).unwrap()),
             ..EventQuery::default()
         };
-        let cursor = Cursor {
+        let cursor = PageCursor {
             reached: Position(7),
             skip: 0,
             now: Some(Timestamp::from_nanos(-5)),
         };
-        let text = cursor.text(&of("last:1h", -5));
-        assert_eq!(Cursor::parse(&text, &of("last:1h", 77)).unwrap(), cursor);
-        assert!(Cursor::parse(&text, &of("last:2h", -5)).is_err());
-        assert!(Cursor::parse(&text, &of("", -5)).is_err());
-        assert!(Cursor::parse(&text.replacen('2', "3", 1), &of("last:1h", -5)).is_err());
+        let text = cursor.to_text(&of("last:1h", -5));
+        assert_eq!(
+            PageCursor::parse(&text, &of("last:1h", 77)).unwrap(),
+            cursor
+        );
+        assert!(PageCursor::parse(&text, &of("last:2h", -5)).is_err());
+        assert!(PageCursor::parse(&text, &of("", -5)).is_err());
+        assert!(PageCursor::parse(&text.replacen('2', "3", 1), &of("last:1h", -5)).is_err());
     }
 }

@@ -12,27 +12,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use larum_event::{ContentHash, Position, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::bloom_filter::BloomFilter;
 use crate::error::LogError;
-use crate::filter::Filter;
-use crate::identity::Identity;
-use crate::recent::Recent;
+use crate::identity::EventIdentity;
+use crate::memory_index::{FirstOccurrence, MemoryIndex};
+use crate::pinned_facts::PinnedFacts;
+use crate::recent_records::RecentRecords;
 use crate::schema;
-use crate::standing::Standing;
-use crate::tail::{Seen, Tail};
 
 /// One file of the log. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Partition {
     pub(crate) first: Position,
     pub(crate) path: Arc<Path>,
-    pub(crate) state: State,
+    pub(crate) state: PartitionState,
 }
 
 /// How a partition's events are found.
 #[derive(Debug, Clone)]
-pub(crate) enum State {
+pub(crate) enum PartitionState {
     /// Without indexes: by what is in memory, and by looking at its records.
-    Unsealed(Arc<RwLock<Tail>>),
+    Unsealed(Arc<RwLock<MemoryIndex>>),
     /// By its indexes.
     Sealed(Arc<Seal>),
 }
@@ -47,7 +47,7 @@ pub(crate) struct Seal {
     pub(crate) arrived: Option<Timestamp>,
     /// Whether tenants share it, so that it has an index by tenant.
     pub(crate) tenants: i64,
-    pub(crate) ids: Filter,
+    pub(crate) ids: BloomFilter,
 }
 
 impl Seal {
@@ -63,13 +63,13 @@ impl Seal {
                             .map(|nanos| nanos.map(Timestamp::from_nanos))
                     };
                     // A filter that does not read back answers "perhaps" to everything.
-                    let ids = Filter::from_bytes(row.get_ref(5)?.as_blob()?);
+                    let ids = BloomFilter::from_bytes(row.get_ref(5)?.as_blob()?);
                     Ok(Self {
                         last: Position(row.get::<_, i64>(0)?.cast_unsigned()),
                         times: time(1)?.zip(time(2)?),
                         arrived: time(3)?,
                         tenants: row.get(4)?,
-                        ids: ids.unwrap_or_else(Filter::of_everything),
+                        ids: ids.unwrap_or_else(BloomFilter::accept_all),
                     })
                 },
             )
@@ -82,28 +82,28 @@ impl Partition {
     pub(crate) fn create(
         dir: &Path,
         first: Position,
-        standing: &Standing,
+        standing: &PinnedFacts,
     ) -> Result<Self, LogError> {
         let path = dir.join(format!("p-{first:020}.db"));
         let unfinished = path.with_extension("new");
-        remove_if_there(&unfinished)?;
-        let connection = schema::create(&unfinished)?;
+        remove_if_exists(&unfinished)?;
+        let connection = schema::create_partition(&unfinished)?;
         standing
-            .write(&connection)
+            .write_to(&connection)
             .and_then(|()| connection.execute_batch("COMMIT"))
-            .map_err(full_or("create", &unfinished))?;
+            .map_err(write_error("create", &unfinished))?;
         drop(connection);
         fs::rename(&unfinished, &path).map_err(LogError::io("rename", &unfinished))?;
         sync_dir(dir)?;
         Ok(Self {
             first,
             path: path.into(),
-            state: State::Unsealed(Arc::default()),
+            state: PartitionState::Unsealed(Arc::default()),
         })
     }
 
     /// The partitions' files in a folder, in order.
-    pub(crate) fn listed(dir: &Path) -> Result<Vec<(Position, PathBuf)>, LogError> {
+    pub(crate) fn list_files(dir: &Path) -> Result<Vec<(Position, PathBuf)>, LogError> {
         let mut files = Vec::new();
         for entry in fs::read_dir(dir).map_err(LogError::io("list", dir))? {
             let path = entry.map_err(LogError::io("list", dir))?.path();
@@ -120,7 +120,7 @@ impl Partition {
     }
 
     /// The partitions' files in a folder, in order. Clears away what a crash left unfinished.
-    pub(crate) fn files(dir: &Path) -> Result<Vec<(Position, PathBuf)>, LogError> {
+    pub(crate) fn recover_files(dir: &Path) -> Result<Vec<(Position, PathBuf)>, LogError> {
         let mut files = Vec::new();
         for entry in fs::read_dir(dir).map_err(LogError::io("list", dir))? {
             let path = entry.map_err(LogError::io("list", dir))?.path();
@@ -135,10 +135,10 @@ impl Partition {
             };
             match (number.parse(), extension) {
                 (Ok(first), "db") => files.push((Position(first), path)),
-                (Ok(_), "new" | "new-journal") => remove_if_there(&path)?,
+                (Ok(_), "new" | "new-journal") => remove_if_exists(&path)?,
                 // Left over when dropping a partition was cut short.
                 (Ok(_), "db-wal" | "db-shm") if !dir.join(format!("p-{number}.db")).exists() => {
-                    remove_if_there(&path)?;
+                    remove_if_exists(&path)?;
                 }
                 _ => {}
             }
@@ -150,29 +150,29 @@ impl Partition {
     /// Unlinks the file. The database goes first: what would remain of it after a crash is cleared away
     /// when the log is opened, and is never taken for a partition.
     pub(crate) fn unlink(&self) -> Result<(), LogError> {
-        remove_if_there(&self.path)?;
-        remove_if_there(&beside(&self.path, "-wal"))?;
-        remove_if_there(&beside(&self.path, "-shm"))
+        remove_if_exists(&self.path)?;
+        remove_if_exists(&companion_path(&self.path, "-wal"))?;
+        remove_if_exists(&companion_path(&self.path, "-shm"))
     }
 
     pub(crate) fn is_sealed(&self) -> bool {
-        matches!(self.state, State::Sealed(_))
+        matches!(self.state, PartitionState::Sealed(_))
     }
 }
 
 /// Puts ids and links of an unsealed partition into memory.
-pub(crate) fn load_tail(connection: &Connection) -> Result<Tail, rusqlite::Error> {
-    let mut tail = Tail::default();
+pub(crate) fn load_memory_index(connection: &Connection) -> Result<MemoryIndex, rusqlite::Error> {
+    let mut tail = MemoryIndex::default();
     let mut statement = connection
         .prepare("SELECT position, digest, root, step FROM records WHERE digest IS NOT NULL")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let position = Position(row.get::<_, i64>(0)?.cast_unsigned());
         let (content, identity) = split_digest(row.get(1)?);
-        tail.insert(identity, Seen { content, position });
+        tail.insert(identity, FirstOccurrence { content, position });
         for column in [2, 3] {
             if let Some(key) = row.get(column)? {
-                tail.link(key, position);
+                tail.add_link(key, position);
             }
         }
     }
@@ -180,40 +180,40 @@ pub(crate) fn load_tail(connection: &Connection) -> Result<Tail, rusqlite::Error
 }
 
 /// The column `digest`: which content, of which event.
-pub(crate) type Digest = [u8; 16 + Identity::BYTES];
+pub(crate) type RowDigest = [u8; 16 + EventIdentity::BYTES];
 
-pub(crate) fn digest(content: ContentHash, identity: Identity) -> Digest {
-    let mut digest = Digest::default();
+pub(crate) fn join_digest(content: ContentHash, identity: EventIdentity) -> RowDigest {
+    let mut digest = RowDigest::default();
     let (first, second) = digest.split_at_mut(16);
     first.copy_from_slice(&content.0);
     second.copy_from_slice(&identity.to_bytes());
     digest
 }
 
-pub(crate) fn split_digest(digest: Digest) -> (ContentHash, Identity) {
-    let (mut content, mut identity) = ([0; 16], [0; Identity::BYTES]);
+pub(crate) fn split_digest(digest: RowDigest) -> (ContentHash, EventIdentity) {
+    let (mut content, mut identity) = ([0; 16], [0; EventIdentity::BYTES]);
     let (first, second) = digest.split_at(16);
     content.copy_from_slice(first);
     identity.copy_from_slice(second);
-    (ContentHash(content), Identity::from_bytes(identity))
+    (ContentHash(content), EventIdentity::from_bytes(identity))
 }
 
 /// What the writer, the readers and the maintenance of one log have in common.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct SharedLog {
     pub(crate) dir: PathBuf,
     pub(crate) query_rows: usize,
     /// About how many pages lie in the open partition's write-ahead log.
     pub(crate) wal_pages: AtomicU64,
     /// The last records, which readers that keep up are given without a look at the disk.
-    pub(crate) recent: RwLock<Recent>,
+    pub(crate) recent: RwLock<RecentRecords>,
     head: AtomicU64,
     partitions: RwLock<Arc<[Partition]>>,
     /// Former lists: whoever lets go of one last frees the ids of a million events.
     sealing: Mutex<Vec<Arc<[Partition]>>>,
 }
 
-impl Shared {
+impl SharedLog {
     pub(crate) fn new(
         dir: PathBuf,
         query_rows: usize,
@@ -242,24 +242,24 @@ impl Shared {
 
     /// The partitions as they are now, oldest first. Read the head before, never after.
     pub(crate) fn partitions(&self) -> Arc<[Partition]> {
-        Arc::clone(&read(&self.partitions))
+        Arc::clone(&lock_read(&self.partitions))
     }
 
-    pub(crate) fn add(&self, partition: Partition) {
-        let mut partitions = write(&self.partitions);
+    pub(crate) fn add_partition(&self, partition: Partition) {
+        let mut partitions = lock_write(&self.partitions);
         *partitions = partitions.iter().cloned().chain([partition]).collect();
     }
 
     /// Puts the sealed partition into the list and returns the list before.
-    pub(crate) fn set_sealed(&self, first: Position, seal: Seal) -> Arc<[Partition]> {
+    pub(crate) fn mark_sealed(&self, first: Position, seal: Seal) -> Arc<[Partition]> {
         let seal = Arc::new(seal);
-        let mut partitions = write(&self.partitions);
+        let mut partitions = lock_write(&self.partitions);
         let replaced = partitions
             .iter()
             .cloned()
             .map(|mut partition| {
                 if partition.first == first {
-                    partition.state = State::Sealed(Arc::clone(&seal));
+                    partition.state = PartitionState::Sealed(Arc::clone(&seal));
                 }
                 partition
             })
@@ -268,29 +268,29 @@ impl Shared {
     }
 
     /// Takes the first `count` partitions off the list.
-    pub(crate) fn remove_first(&self, count: usize) {
-        let mut partitions = write(&self.partitions);
+    pub(crate) fn remove_oldest(&self, count: usize) {
+        let mut partitions = lock_write(&self.partitions);
         *partitions = partitions.iter().skip(count).cloned().collect();
     }
 
     /// One sealing at a time. It holds what sealing has replaced.
-    pub(crate) fn sealing(&self) -> MutexGuard<'_, Vec<Arc<[Partition]>>> {
+    pub(crate) fn lock_sealing(&self) -> MutexGuard<'_, Vec<Arc<[Partition]>>> {
         self.sealing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A lock whose holder panicked guards a value that is replaced whole, so it is still sound.
-pub(crate) fn read<T: ?Sized>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+pub(crate) fn lock_read<T: ?Sized>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`read`], for writing.
-pub(crate) fn write<T: ?Sized>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+/// As [`lock_read`], for writing.
+pub(crate) fn lock_write<T: ?Sized>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `path` with `suffix` behind its whole name, as SQLite names its companions.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn companion_path(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -304,7 +304,7 @@ pub(crate) fn sync_dir(dir: &Path) -> Result<(), LogError> {
 }
 
 /// Tells a full disk, after which one may go on, from other trouble.
-pub(crate) fn full_or(
+pub(crate) fn write_error(
     doing: &'static str,
     path: &Path,
 ) -> impl FnOnce(rusqlite::Error) -> LogError {
@@ -317,7 +317,7 @@ pub(crate) fn full_or(
     }
 }
 
-fn remove_if_there(path: &Path) -> Result<(), LogError> {
+fn remove_if_exists(path: &Path) -> Result<(), LogError> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(LogError::io("remove", path)(source))

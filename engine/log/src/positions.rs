@@ -3,11 +3,11 @@
 use larum_event::{Position, RecordBody, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::error::{LogError, Unplaced};
-use crate::partition::{self, Partition, State};
+use crate::error::{LogError, PathlessError};
+use crate::partition::{self, Partition, PartitionState};
 use crate::query::StoredEvent;
 use crate::reader::LogReader;
-use crate::record::{self, Kind};
+use crate::record::{self, RecordKind};
 use crate::search;
 
 impl LogReader {
@@ -16,7 +16,7 @@ impl LogReader {
     ///
     /// # Errors
     /// A damaged record; the disk fails.
-    pub fn at_positions(&mut self, positions: &[Position]) -> Result<Vec<StoredEvent>, LogError> {
+    pub fn events_at(&mut self, positions: &[Position]) -> Result<Vec<StoredEvent>, LogError> {
         let head = self.head();
         let partitions = self.partitions();
         let mut events = Vec::with_capacity(positions.len());
@@ -29,12 +29,12 @@ impl LogReader {
             let (here, behind) = left.split_at(upto);
             left = behind;
             let here = here.get(before..).unwrap_or_default();
-            self.read_each(partition, here, &mut events)?;
+            self.read_positions(partition, here, &mut events)?;
         }
         Ok(events)
     }
 
-    fn read_each(
+    fn read_positions(
         &mut self,
         partition: &Partition,
         positions: &[Position],
@@ -43,19 +43,19 @@ impl LogReader {
         let mut on_disk = positions;
         let mut in_memory = Vec::new();
         {
-            let recent = partition::read(&self.shared.recent);
+            let recent = partition::lock_read(&self.shared.recent);
             while let Some((last, others)) = on_disk.split_last()
-                && let Some(record) = recent.at(*last)
+                && let Some(record) = recent.get(*last)
             {
-                in_memory.extend(StoredEvent::of(record.clone()));
+                in_memory.extend(StoredEvent::from_record(record.clone()));
                 on_disk = others;
             }
         }
         if !on_disk.is_empty() {
             // `None`: the partition was dropped just now.
-            self.in_partition(partition, |connection| {
+            self.with_partition(partition, |connection| {
                 for position in on_disk {
-                    events.extend(search::fetch(connection, *position)?);
+                    events.extend(search::fetch_event(connection, *position)?);
                 }
                 Ok(())
             })?;
@@ -73,12 +73,12 @@ impl LogReader {
         let head = self.head();
         let partitions = self.partitions();
         // What is behind the last event that had arrived may have come later, without having arrived.
-        let begun = partitions.iter().rposition(|one| is_over(one, time));
+        let begun = partitions.iter().rposition(|one| has_arrived_by(one, time));
         for (index, partition) in partitions.iter().enumerate().skip(begun.unwrap_or(0)) {
             let next = partitions.get(index + 1).map(|next| next.first);
             let end = next.unwrap_or(head.next());
-            let later = self.in_partition(partition, |connection| {
-                first_later(connection, (partition.first, end), time)
+            let later = self.with_partition(partition, |connection| {
+                find_first_after(connection, (partition.first, end), time)
             })?;
             if let Some(Some(later)) = later {
                 return Ok(Position(later.0 - 1));
@@ -89,19 +89,19 @@ impl LogReader {
 }
 
 /// Whether all of a partition is known to have arrived by then.
-fn is_over(partition: &Partition, time: Timestamp) -> bool {
+fn has_arrived_by(partition: &Partition, time: Timestamp) -> bool {
     match &partition.state {
-        State::Sealed(seal) => seal.arrived.is_some_and(|arrived| arrived < time),
-        State::Unsealed(_) => false,
+        PartitionState::Sealed(seal) => seal.arrived.is_some_and(|arrived| arrived < time),
+        PartitionState::Unsealed(_) => false,
     }
 }
 
 /// The first position from `first` on, and before `end`, that came after `time`.
-fn first_later(
+fn find_first_after(
     connection: &Connection,
     (first, end): (Position, Position),
     time: Timestamp,
-) -> Result<Option<Position>, Unplaced> {
+) -> Result<Option<Position>, PathlessError> {
     let mut next = connection.prepare_cached(
         "SELECT position, arrived FROM records
             WHERE position >= ?1 AND position < ?2 AND arrived IS NOT NULL ORDER BY position LIMIT 1",
@@ -126,24 +126,24 @@ fn first_later(
     let event = next
         .query_row((low, end), |row| row.get::<_, i64>(0))
         .optional()?;
-    let tick = later_tick(connection, (low, event.unwrap_or(end)), time)?;
+    let tick = find_tick_after(connection, (low, event.unwrap_or(end)), time)?;
     let later = tick.or(event);
     Ok(later.map(|position| Position(position.cast_unsigned())))
 }
 
 /// The first tick in a range that says of a time behind `time`.
-fn later_tick(
+fn find_tick_after(
     connection: &Connection,
     (first, end): (i64, i64),
     time: Timestamp,
-) -> Result<Option<i64>, Unplaced> {
+) -> Result<Option<i64>, PathlessError> {
     let mut ticks = connection.prepare_cached(
         "SELECT position, kind, arrived, body FROM records
             WHERE kind = ?3 AND kind > 0 AND position >= ?1 AND position < ?2 ORDER BY position",
     )?;
-    let mut rows = ticks.query((first, end, Kind::Tick.number()))?;
+    let mut rows = ticks.query((first, end, RecordKind::Tick.number()))?;
     while let Some(row) = rows.next()? {
-        let (record, _) = record::read(row)??;
+        let (record, _) = record::read_record(row)??;
         if matches!(record.body, RecordBody::Tick { at } if at > time) {
             return Ok(Some(record.position.0.cast_signed()));
         }

@@ -4,20 +4,20 @@
 //! `search`'s job. The order is that of the log. A page costs a bounded number of rows: when few events
 //! match and no index helps, it comes back short with a cursor to go on from, and never takes seconds.
 
-use larum_event::search::Search;
+use larum_event::search::EventSearch;
 use larum_event::{Event, Position, Severity, TenantId, Timestamp, TopicPattern, limits};
 
-use crate::error::{LogError, Unplaced};
-use crate::paging::Cursor;
+use crate::error::{LogError, PathlessError};
+use crate::paging::PageCursor;
 use crate::partition::Partition;
 use crate::reader::LogReader;
-use crate::search::{self, Ended, Part};
+use crate::search::{self, PositionRange, SearchEnd};
 
 /// What is asked for. Every filter that is given must hold.
 #[derive(Debug, Clone)]
 pub struct EventQuery {
     /// Events, alerts, or what the engine says of itself.
-    pub kinds: Kinds,
+    pub kinds: EventKinds,
     /// Whose events; `None` means everybody's, so a door that serves one tenant always gives it.
     pub tenant: Option<TenantId>,
     /// The member `type`, as it is spelt.
@@ -40,10 +40,10 @@ pub struct EventQuery {
     pub id: Option<String>,
     /// Alerts of this rule.
     pub rule: Option<String>,
-    /// What else must hold; see [`Search`].
-    pub search: Option<Search>,
+    /// What else must hold; see [`EventSearch`].
+    pub search: Option<EventSearch>,
     /// Which end of the log comes first.
-    pub order: Order,
+    pub order: PageOrder,
     /// Where the page before ended: its [`EventPage::next`].
     pub cursor: Option<String>,
     /// Most events on the page, 1 to [`limits::PAGE_MOST`].
@@ -55,7 +55,7 @@ pub struct EventQuery {
 impl Default for EventQuery {
     fn default() -> Self {
         Self {
-            kinds: Kinds::default(),
+            kinds: EventKinds::default(),
             tenant: None,
             event_type: None,
             topic: None,
@@ -68,7 +68,7 @@ impl Default for EventQuery {
             id: None,
             rule: None,
             search: None,
-            order: Order::default(),
+            order: PageOrder::default(),
             cursor: None,
             limit: limits::PAGE_DEFAULT,
             offset: 0,
@@ -78,7 +78,7 @@ impl Default for EventQuery {
 
 /// Which records are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kinds {
+pub enum EventKinds {
     /// Events from outside.
     Events,
     /// Alerts, every revision.
@@ -103,7 +103,7 @@ pub enum SeverityFilter {
 
 /// The order of an answer, by position in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Order {
+pub enum PageOrder {
     /// What was stored last comes first.
     #[default]
     NewestFirst,
@@ -136,16 +136,16 @@ pub struct EventPage {
 
 impl EventQuery {
     /// What times count from, where the answer depends on it.
-    fn relative_to(&self) -> Option<Timestamp> {
+    fn reference_time(&self) -> Option<Timestamp> {
         let search = self.search.as_ref();
         search
             .filter(|search| search.is_relative())
-            .map(Search::now)
+            .map(EventSearch::now)
     }
 
     /// The same as of another time.
-    fn as_of(&self, now: Timestamp) -> Option<Self> {
-        let search = self.search.as_ref()?.at(now);
+    fn with_now(&self, now: Timestamp) -> Option<Self> {
+        let search = self.search.as_ref()?.with_now(now);
         Some(Self {
             search: Some(search),
             ..self.clone()
@@ -166,96 +166,99 @@ impl LogReader {
             });
         }
         let cursor = match &query.cursor {
-            Some(text) => Some(Cursor::parse(text, query)?),
+            Some(text) => Some(PageCursor::parse(text, query)?),
             None => None,
         };
         // What the pages before took for the last hour stays the last hour.
-        let as_before = cursor.and_then(|cursor| query.as_of(cursor.now?));
+        let as_before = cursor.and_then(|cursor| query.with_now(cursor.now?));
         let query = as_before.as_ref().unwrap_or(query);
         let head = self.head();
-        let mut part = Part::between(Position::START, head.next());
+        let mut part = PositionRange::between(Position::START, head.next());
         match (query.order, cursor) {
-            (Order::NewestFirst, Some(cursor)) => part.before = part.before.min(cursor.reached),
-            (Order::OldestFirst, Some(cursor)) => part.after = cursor.reached.min(head),
+            (PageOrder::NewestFirst, Some(cursor)) => part.before = part.before.min(cursor.reached),
+            (PageOrder::OldestFirst, Some(cursor)) => part.after = cursor.reached.min(head),
             (_, None) => {}
         }
-        let mut page = Collected {
+        let mut page = PageBuilder {
             skip: cursor.map_or(query.offset, |cursor| cursor.skip),
             most: query.limit,
             rows_left: self.shared.query_rows.max(1),
             events: Vec::new(),
         };
-        let ended = self.search(query, part, &mut page)?;
+        let ended = self.search_partitions(query, part, &mut page)?;
         let next = match ended {
-            Ended::Everything => None,
-            Ended::Full => page.events.last().map(|last| Cursor {
+            SearchEnd::Exhausted => None,
+            SearchEnd::Full => page.events.last().map(|last| PageCursor {
                 reached: last.position,
                 skip: 0,
-                now: query.relative_to(),
+                now: query.reference_time(),
             }),
-            Ended::OutOfRows { reached } => Some(Cursor {
+            SearchEnd::OutOfRows { reached } => Some(PageCursor {
                 reached,
                 skip: page.skip,
-                now: query.relative_to(),
+                now: query.reference_time(),
             }),
         };
         Ok(EventPage {
-            next: next.map(|cursor| cursor.text(query)),
-            complete: !matches!(ended, Ended::OutOfRows { .. }),
+            next: next.map(|cursor| cursor.to_text(query)),
+            complete: !matches!(ended, SearchEnd::OutOfRows { .. }),
             events: page.events,
         })
     }
 
-    fn search(
+    fn search_partitions(
         &mut self,
         query: &EventQuery,
-        whole: Part,
-        page: &mut Collected,
-    ) -> Result<Ended, LogError> {
-        let mut parts = parts(&self.partitions(), whole);
-        if query.order == Order::NewestFirst {
+        whole: PositionRange,
+        page: &mut PageBuilder,
+    ) -> Result<SearchEnd, LogError> {
+        let mut parts = split_by_partition(&self.partitions(), whole);
+        if query.order == PageOrder::NewestFirst {
             parts.reverse();
         }
         for (partition, part) in parts {
             let reached = match query.order {
-                Order::NewestFirst => part.after.next(),
-                Order::OldestFirst => Position(part.before.0 - 1),
+                PageOrder::NewestFirst => part.after.next(),
+                PageOrder::OldestFirst => Position(part.before.0 - 1),
             };
-            let ended = self.in_partition(&partition, |connection| {
-                search::search(connection, &partition.state, query, part, page)
+            let ended = self.with_partition(&partition, |connection| {
+                search::search_partition(connection, &partition.state, query, part, page)
             })?;
             match ended {
-                None | Some(Ended::Everything) => {}
+                None | Some(SearchEnd::Exhausted) => {}
                 Some(ended) => return Ok(ended),
             }
             // Looking into a file costs something even when nothing in it is looked at.
             page.rows_left = page.rows_left.saturating_sub(search::ROWS_PER_FILE);
             let last = match query.order {
-                Order::NewestFirst => reached <= whole.after.next(),
-                Order::OldestFirst => reached.next() >= whole.before,
+                PageOrder::NewestFirst => reached <= whole.after.next(),
+                PageOrder::OldestFirst => reached.next() >= whole.before,
             };
             if page.rows_left == 0 && !last {
-                return Ok(Ended::OutOfRows { reached });
+                return Ok(SearchEnd::OutOfRows { reached });
             }
         }
-        Ok(Ended::Everything)
+        Ok(SearchEnd::Exhausted)
     }
 
     /// The event with an id; the newest one, if tenants or sources share the id.
     ///
     /// # Errors
     /// A damaged record; the disk fails.
-    pub fn find(
+    pub fn find_event(
         &mut self,
         tenant: Option<&TenantId>,
         id: &str,
     ) -> Result<Option<StoredEvent>, LogError> {
-        let whole = Part::between(Position::START, self.head().next());
-        for (partition, part) in parts(&self.partitions(), whole).into_iter().rev() {
-            let found = self.in_partition(&partition, |connection| {
-                let positions = search::positions_of_id(connection, &partition.state, id, part)?;
+        let whole = PositionRange::between(Position::START, self.head().next());
+        for (partition, part) in split_by_partition(&self.partitions(), whole)
+            .into_iter()
+            .rev()
+        {
+            let found = self.with_partition(&partition, |connection| {
+                let positions = search::positions_by_id(connection, &partition.state, id, part)?;
                 for position in positions.into_iter().rev() {
-                    if let Some(stored) = search::fetch(connection, position)? {
+                    if let Some(stored) = search::fetch_event(connection, position)? {
                         let envelope = stored.event.envelope();
                         let his = tenant.is_none_or(|tenant| envelope.tenant == *tenant);
                         if his && envelope.id.as_str() == id {
@@ -276,7 +279,7 @@ impl LogReader {
     ///
     /// # Errors
     /// A damaged record; the disk fails.
-    pub fn by_root(
+    pub fn find_by_root(
         &mut self,
         tenant: &TenantId,
         root: &str,
@@ -284,21 +287,22 @@ impl LogReader {
         limit: usize,
     ) -> Result<Vec<StoredEvent>, LogError> {
         let head = self.head();
-        let whole = Part::between(after.min(head), head.next());
+        let whole = PositionRange::between(after.min(head), head.next());
         let mut events = Vec::new();
-        for (partition, part) in parts(&self.partitions(), whole) {
+        for (partition, part) in split_by_partition(&self.partitions(), whole) {
             if events.len() >= limit {
                 break;
             }
-            let found = self.in_partition(&partition, |connection| {
-                let positions = search::linked(connection, &partition.state, root, part)?;
+            let found = self.with_partition(&partition, |connection| {
+                let positions =
+                    search::positions_by_link(connection, &partition.state, root, part)?;
                 for position in positions {
                     if events.len() >= limit {
                         break;
                     }
-                    if let Some(stored) = search::fetch(connection, position)?
+                    if let Some(stored) = search::fetch_event(connection, position)?
                         && stored.event.envelope().tenant == *tenant
-                        && search::root_of(&stored.event) == Some(root)
+                        && search::workflow_root(&stored.event) == Some(root)
                     {
                         events.push(stored);
                     }
@@ -311,25 +315,27 @@ impl LogReader {
     }
 
     /// Looks into a partition; `None` when it was dropped meanwhile.
-    pub(crate) fn in_partition<T>(
+    pub(crate) fn with_partition<T>(
         &mut self,
         partition: &Partition,
-        look: impl FnOnce(&rusqlite::Connection) -> Result<T, Unplaced>,
+        look: impl FnOnce(&rusqlite::Connection) -> Result<T, PathlessError>,
     ) -> Result<Option<T>, LogError> {
-        let looked = self
-            .connections
-            .get(partition)
-            .and_then(|connection| look(connection).map_err(Unplaced::at(&partition.path)));
+        let looked = self.connections.get(partition).and_then(|connection| {
+            look(connection).map_err(PathlessError::with_path(&partition.path))
+        });
         match looked {
             Ok(found) => Ok(Some(found)),
-            Err(_) if partition.first < self.first() => Ok(None),
+            Err(_) if partition.first < self.first_position() => Ok(None),
             Err(error) => Err(error),
         }
     }
 }
 
 /// The pieces of `whole` that lie in each partition, oldest first.
-pub(crate) fn parts(partitions: &[Partition], whole: Part) -> Vec<(Partition, Part)> {
+pub(crate) fn split_by_partition(
+    partitions: &[Partition],
+    whole: PositionRange,
+) -> Vec<(Partition, PositionRange)> {
     let ends = partitions
         .iter()
         .skip(1)
@@ -339,7 +345,7 @@ pub(crate) fn parts(partitions: &[Partition], whole: Part) -> Vec<(Partition, Pa
         .iter()
         .zip(ends)
         .map(|(partition, end)| {
-            let part = Part {
+            let part = PositionRange {
                 after: whole.after.max(Position(partition.first.0 - 1)),
                 before: whole.before.min(end),
             };
@@ -350,7 +356,7 @@ pub(crate) fn parts(partitions: &[Partition], whole: Part) -> Vec<(Partition, Pa
 }
 
 /// The events of a page so far.
-pub(crate) struct Collected {
+pub(crate) struct PageBuilder {
     pub(crate) skip: usize,
     pub(crate) most: usize,
     /// Rows that may still be looked at.

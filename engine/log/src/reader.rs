@@ -6,29 +6,29 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use larum_event::{CursorMoved, EpochCommit, Position, Record, RuleSetActivated, UnitChange};
+use larum_event::{CursorMove, EpochCommit, Position, Record, RuleSetActivation, UnitChange};
 
 use crate::checkpoint::{Checkpoint, CheckpointStore};
-use crate::connections::Connections;
-use crate::error::{LogError, Unplaced};
+use crate::connections::ConnectionCache;
+use crate::error::{LogError, PathlessError};
 use crate::options::LogOptions;
-use crate::partition::{self, Partition, Shared};
-use crate::recent;
+use crate::partition::{self, Partition, SharedLog};
+use crate::pinned_facts::PinnedFacts;
+use crate::recent_records;
 use crate::record;
-use crate::standing::Standing;
 
 /// A reader of the log, for one thread at a time.
 #[derive(Debug)]
 pub struct LogReader {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) connections: Connections,
+    pub(crate) shared: Arc<SharedLog>,
+    pub(crate) connections: ConnectionCache,
 }
 
 impl LogReader {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<SharedLog>) -> Self {
         Self {
             shared,
-            connections: Connections::default(),
+            connections: ConnectionCache::default(),
         }
     }
 
@@ -38,12 +38,12 @@ impl LogReader {
     /// # Errors
     /// The folder cannot be read, or holds a log in another format.
     pub fn open(dir: &Path) -> Result<Self, LogError> {
-        let shared = crate::open::look(dir, &LogOptions::default())?;
+        let shared = crate::recovery::open_read_only(dir, &LogOptions::default())?;
         Ok(Self::new(Arc::new(shared)))
     }
 
     /// Another reader of the same log, with connections of its own.
-    pub fn another(&self) -> Self {
+    pub fn duplicate(&self) -> Self {
         Self::new(Arc::clone(&self.shared))
     }
 
@@ -53,7 +53,7 @@ impl LogReader {
     }
 
     /// The first position that is kept; the next one to be written when there is none.
-    pub fn first(&self) -> Position {
+    pub fn first_position(&self) -> Position {
         let head = self.head();
         let partitions = self.shared.partitions();
         partitions
@@ -65,8 +65,8 @@ impl LogReader {
     /// `most_bytes`; one at least, if there is one.
     ///
     /// # Errors
-    /// [`LogError::Gone`] when retention has dropped some of them; a damaged record; the disk fails.
-    pub fn read(
+    /// [`LogError::ClientGone`] when retention has dropped some of them; a damaged record; the disk fails.
+    pub fn read_after(
         &mut self,
         after: Position,
         most_records: usize,
@@ -84,13 +84,13 @@ impl LogReader {
         {
             return Err(gone(oldest.first));
         }
-        let mut found = Found {
+        let mut found = RecordCollector {
             records: Vec::new(),
             bytes: 0,
             most_records,
             most_bytes,
         };
-        found.read_recent(&self.shared, after, head);
+        found.collect_recent(&self.shared, after, head);
         if !found.records.is_empty() {
             return Ok(found.records);
         }
@@ -102,12 +102,12 @@ impl LogReader {
             }
             let read = self.connections.get(partition).and_then(|connection| {
                 found
-                    .read(connection, after, head)
-                    .map_err(Unplaced::at(&partition.path))
+                    .collect_stored(connection, after, head)
+                    .map_err(PathlessError::with_path(&partition.path))
             });
             if let Err(error) = read {
                 // It may have been dropped just now.
-                let first = self.first();
+                let first = self.first_position();
                 return Err(if after.next() < first {
                     gone(first)
                 } else {
@@ -124,27 +124,27 @@ impl LogReader {
     /// # Errors
     /// A damaged record; the disk fails.
     pub fn last_epoch(&mut self) -> Result<Option<EpochCommit>, LogError> {
-        let standing = self.standing(self.head())?;
+        let standing = self.read_facts(self.head())?;
         Ok(standing.epoch.map(|(_, epoch)| epoch))
     }
 
     /// The rules that are active at a position, and where they were activated.
     ///
     /// # Errors
-    /// [`LogError::Gone`] when retention has dropped that position; a damaged record; the disk fails.
+    /// [`LogError::ClientGone`] when retention has dropped that position; a damaged record; the disk fails.
     pub fn last_rule_set(
         &mut self,
         at_or_before: Position,
-    ) -> Result<Option<(Position, RuleSetActivated)>, LogError> {
-        Ok(self.standing(at_or_before)?.rule_set)
+    ) -> Result<Option<(Position, RuleSetActivation)>, LogError> {
+        Ok(self.read_facts(at_or_before)?.rule_set)
     }
 
     /// How far each durable consumer has come.
     ///
     /// # Errors
     /// A damaged record; the disk fails.
-    pub fn cursors(&mut self) -> Result<Vec<CursorMoved>, LogError> {
-        let standing = self.standing(self.head())?;
+    pub fn cursors(&mut self) -> Result<Vec<CursorMove>, LogError> {
+        let standing = self.read_facts(self.head())?;
         Ok(standing
             .cursors
             .into_values()
@@ -156,8 +156,8 @@ impl LogReader {
     ///
     /// # Errors
     /// A damaged record; the disk fails.
-    pub fn detached(&mut self) -> Result<Vec<UnitChange>, LogError> {
-        let standing = self.standing(self.head())?;
+    pub fn detached_units(&mut self) -> Result<Vec<UnitChange>, LogError> {
+        let standing = self.read_facts(self.head())?;
         Ok(standing
             .detached
             .into_values()
@@ -172,10 +172,10 @@ impl LogReader {
     /// The checkpoints' file cannot be opened or is of another format.
     pub fn latest_checkpoint(&mut self) -> Result<Option<Checkpoint>, LogError> {
         let head = self.head();
-        CheckpointStore::open(&self.shared.dir)?.latest(head)
+        CheckpointStore::open(&self.shared.dir)?.load_latest(head)
     }
 
-    fn standing(&mut self, at: Position) -> Result<Standing, LogError> {
+    fn read_facts(&mut self, at: Position) -> Result<PinnedFacts, LogError> {
         let at = at.min(self.head());
         let partitions = self.partitions();
         // The partition that begins right behind `at` knows as well what stands there.
@@ -183,55 +183,56 @@ impl LogReader {
         let Some(partition) = found else {
             return Err(LogError::Gone {
                 asked: at,
-                first: self.first(),
+                first: self.first_position(),
             });
         };
-        Standing::read(self.connections.get(partition)?, at).map_err(Unplaced::at(&partition.path))
+        PinnedFacts::read_at(self.connections.get(partition)?, at)
+            .map_err(PathlessError::with_path(&partition.path))
     }
 
     /// The partitions as of now. Lets go of those that are no longer there.
     pub(crate) fn partitions(&mut self) -> Arc<[Partition]> {
         let partitions = self.shared.partitions();
         if let Some(oldest) = partitions.first() {
-            self.connections.forget_before(oldest.first);
+            self.connections.close_before(oldest.first);
         }
         partitions
     }
 }
 
 /// Records read so far, and how many more may be.
-struct Found {
+struct RecordCollector {
     records: Vec<Record>,
     bytes: usize,
     most_records: usize,
     most_bytes: usize,
 }
 
-impl Found {
+impl RecordCollector {
     fn is_full(&self) -> bool {
         self.records.len() >= self.most_records
             || (self.bytes >= self.most_bytes && !self.records.is_empty())
     }
 
     /// Takes records that are still in memory.
-    fn read_recent(&mut self, shared: &Shared, after: Position, head: Position) {
-        let recent = partition::read(&shared.recent);
-        for record in recent.behind(after).into_iter().flatten() {
+    fn collect_recent(&mut self, shared: &SharedLog, after: Position, head: Position) {
+        let recent = partition::lock_read(&shared.recent);
+        for record in recent.iter_after(after).into_iter().flatten() {
             // The writer puts records here before it moves the head.
             if self.is_full() || record.position > head {
                 break;
             }
-            self.bytes += recent::body_bytes(&record.body);
+            self.bytes += recent_records::body_bytes(&record.body);
             self.records.push(record.clone());
         }
     }
 
-    fn read(
+    fn collect_stored(
         &mut self,
         connection: &rusqlite::Connection,
         after: Position,
         head: Position,
-    ) -> Result<(), Unplaced> {
+    ) -> Result<(), PathlessError> {
         let mut statement = connection.prepare_cached(
             "SELECT position, kind, arrived, body FROM records
                 WHERE position > ?1 AND position <= ?2 ORDER BY position",
@@ -241,7 +242,7 @@ impl Found {
             let Some(row) = rows.next()? else {
                 break;
             };
-            let (record, bytes) = record::read(row)??;
+            let (record, bytes) = record::read_record(row)??;
             self.bytes += bytes;
             self.records.push(record);
         }

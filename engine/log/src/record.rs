@@ -4,7 +4,7 @@
 //! the encoding.
 
 use larum_event::{
-    Channel, Event, Position, Record, RecordBody, RuleSetActivated, Span, Timestamp,
+    Channel, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp,
 };
 use rusqlite::Row;
 use serde::Serialize;
@@ -18,7 +18,7 @@ const RULES_VERSION: u8 = 2;
 
 /// The kinds of record by their number in the column `kind`. The numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     /// An event from outside.
     Event,
     /// A revision of an alert.
@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     Tick,
 }
 
-impl Kind {
+impl RecordKind {
     const ALL: [Self; 10] = [
         Self::Event,
         Self::Alert,
@@ -64,11 +64,11 @@ impl Kind {
         }
     }
 
-    pub(crate) fn of_number(number: i64) -> Option<Self> {
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.number() == number)
     }
 
-    pub(crate) fn of_derived(event: &Event) -> Self {
+    pub(crate) fn from_derived(event: &Event) -> Self {
         let channel = &event.envelope().channel;
         if *channel == Channel::alerts() {
             Self::Alert
@@ -79,10 +79,10 @@ impl Kind {
         }
     }
 
-    pub(crate) fn of_body(body: &RecordBody) -> Self {
+    pub(crate) fn from_body(body: &RecordBody) -> Self {
         match body {
             RecordBody::Event { .. } => Self::Event,
-            RecordBody::Derived { event } => Self::of_derived(event),
+            RecordBody::Derived { event } => Self::from_derived(event),
             RecordBody::RuleSetActivated(_) => Self::RuleSetActivated,
             RecordBody::EpochCommit(_) => Self::EpochCommit,
             RecordBody::UnitDetached(_) => Self::UnitDetached,
@@ -93,7 +93,7 @@ impl Kind {
     }
 
     /// The body of an event of this kind.
-    pub(crate) fn body(self, event: Event, arrived: Option<Timestamp>) -> RecordBody {
+    pub(crate) fn wrap_event(self, event: Event, arrived: Option<Timestamp>) -> RecordBody {
         if self == Self::Event {
             let arrived = arrived.unwrap_or_default();
             RecordBody::Event { event, arrived }
@@ -119,27 +119,27 @@ impl Kind {
 }
 
 /// The bytes of a body that is no event; `None` for one that is.
-pub(crate) fn encode(body: &RecordBody) -> Option<Vec<u8>> {
+pub(crate) fn encode_body(body: &RecordBody) -> Option<Vec<u8>> {
     match body {
         RecordBody::Event { .. } | RecordBody::Derived { .. } => None,
-        RecordBody::RuleSetActivated(body) => Some(pack_as(RULES_VERSION, body)),
-        RecordBody::EpochCommit(body) => Some(pack(body)),
-        RecordBody::UnitDetached(body) | RecordBody::UnitAttached(body) => Some(pack(body)),
-        RecordBody::CursorMoved(body) => Some(pack(body)),
-        RecordBody::Tick { at } => Some(pack(at)),
+        RecordBody::RuleSetActivated(body) => Some(pack_version(RULES_VERSION, body)),
+        RecordBody::EpochCommit(body) => Some(pack_body(body)),
+        RecordBody::UnitDetached(body) | RecordBody::UnitAttached(body) => Some(pack_body(body)),
+        RecordBody::CursorMoved(body) => Some(pack_body(body)),
+        RecordBody::Tick { at } => Some(pack_body(at)),
     }
 }
 
-fn pack(body: &impl Serialize) -> Vec<u8> {
-    pack_as(BODY_VERSION, body)
+fn pack_body(body: &impl Serialize) -> Vec<u8> {
+    pack_version(BODY_VERSION, body)
 }
 
-fn pack_as(version: u8, body: &impl Serialize) -> Vec<u8> {
+fn pack_version(version: u8, body: &impl Serialize) -> Vec<u8> {
     postcard::to_extend(body, vec![version])
         .expect("these types have no maps of unknown length and memory grows")
 }
 
-fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DamagedRecord> {
+fn unpack_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DamagedRecord> {
     match bytes.split_first() {
         Some((&BODY_VERSION, body)) => postcard::from_bytes(body).map_err(DamagedRecord::Body),
         version => Err(DamagedRecord::Version {
@@ -149,12 +149,12 @@ fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DamagedRecord> {
 }
 
 /// The rules of a record, of either version.
-fn unpack_rules(bytes: &[u8]) -> Result<RuleSetActivated, DamagedRecord> {
+fn unpack_rules(bytes: &[u8]) -> Result<RuleSetActivation, DamagedRecord> {
     match bytes.split_first() {
         Some((&RULES_VERSION, body)) => postcard::from_bytes(body).map_err(DamagedRecord::Body),
         _ => {
-            let (files, max_lag, keys_per_rule) = unpack(bytes)?;
-            Ok(RuleSetActivated {
+            let (files, max_lag, keys_per_rule) = unpack_body(bytes)?;
+            Ok(RuleSetActivation {
                 files,
                 max_lag,
                 keys_per_rule,
@@ -165,34 +165,38 @@ fn unpack_rules(bytes: &[u8]) -> Result<RuleSetActivated, DamagedRecord> {
 }
 
 /// Reads the record of a row of `position, kind, arrived, body`, and the length of its body.
-pub(crate) fn read(row: &Row<'_>) -> Result<Result<(Record, usize), LogError>, rusqlite::Error> {
+pub(crate) fn read_record(
+    row: &Row<'_>,
+) -> Result<Result<(Record, usize), LogError>, rusqlite::Error> {
     let position = Position(row.get::<_, i64>(0)?.cast_unsigned());
     let kind = row.get(1)?;
     let arrived = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_nanos);
     let bytes = row.get_ref(3)?.as_bytes()?;
-    let body = decode(kind, arrived, bytes);
+    let body = decode_body(kind, arrived, bytes);
     Ok(match body {
         Ok(body) => Ok((Record { position, body }, bytes.len())),
         Err(source) => Err(LogError::Damaged { position, source }),
     })
 }
 
-fn decode(
+fn decode_body(
     number: i64,
     arrived: Option<Timestamp>,
     bytes: &[u8],
 ) -> Result<RecordBody, DamagedRecord> {
-    let kind = Kind::of_number(number).ok_or(DamagedRecord::Kind { found: number })?;
+    let kind = RecordKind::from_number(number).ok_or(DamagedRecord::Kind { found: number })?;
     Ok(match kind {
-        Kind::Event | Kind::Alert | Kind::System | Kind::Derived => {
-            kind.body(decode_event(bytes)?, arrived)
+        RecordKind::Event | RecordKind::Alert | RecordKind::System | RecordKind::Derived => {
+            kind.wrap_event(decode_event(bytes)?, arrived)
         }
-        Kind::RuleSetActivated => RecordBody::RuleSetActivated(unpack_rules(bytes)?),
-        Kind::EpochCommit => RecordBody::EpochCommit(unpack(bytes)?),
-        Kind::UnitDetached => RecordBody::UnitDetached(unpack(bytes)?),
-        Kind::UnitAttached => RecordBody::UnitAttached(unpack(bytes)?),
-        Kind::CursorMoved => RecordBody::CursorMoved(unpack(bytes)?),
-        Kind::Tick => RecordBody::Tick { at: unpack(bytes)? },
+        RecordKind::RuleSetActivated => RecordBody::RuleSetActivated(unpack_rules(bytes)?),
+        RecordKind::EpochCommit => RecordBody::EpochCommit(unpack_body(bytes)?),
+        RecordKind::UnitDetached => RecordBody::UnitDetached(unpack_body(bytes)?),
+        RecordKind::UnitAttached => RecordBody::UnitAttached(unpack_body(bytes)?),
+        RecordKind::CursorMoved => RecordBody::CursorMoved(unpack_body(bytes)?),
+        RecordKind::Tick => RecordBody::Tick {
+            at: unpack_body(bytes)?,
+        },
     })
 }
 
@@ -204,16 +208,16 @@ fn decode_event(bytes: &[u8]) -> Result<Event, DamagedRecord> {
 
 #[cfg(test)]
 mod tests {
-    use larum_event::{CursorMoved, EpochCommit, RuleFile, UnitChange};
+    use larum_event::{CursorMove, EpochCommit, RuleFile, UnitChange};
 
     use super::*;
 
     fn check(body: RecordBody) {
-        let kind = Kind::of_body(&body);
-        let bytes = encode(&body).unwrap();
-        let read = decode(kind.number(), None, &bytes).unwrap();
+        let kind = RecordKind::from_body(&body);
+        let bytes = encode_body(&body).unwrap();
+        let read = decode_body(kind.number(), None, &bytes).unwrap();
         assert_eq!(format!("{read:?}"), format!("{body:?}"));
-        assert!(decode(kind.number(), None, &bytes[..bytes.len() - 1]).is_err());
+        assert!(decode_body(kind.number(), None, &bytes[..bytes.len() - 1]).is_err());
     }
 
     fn unit() -> UnitChange {
@@ -228,7 +232,7 @@ mod tests {
 
     #[test]
     fn every_control_record_reads_back_and_not_when_cut_short() {
-        check(RecordBody::RuleSetActivated(RuleSetActivated {
+        check(RecordBody::RuleSetActivated(RuleSetActivation {
             files: vec![RuleFile {
                 path: "a/rule.rhai".into(),
                 text: "rule(\"a\")".into(),
@@ -247,7 +251,7 @@ mod tests {
         }));
         check(RecordBody::UnitDetached(unit()));
         check(RecordBody::UnitAttached(unit()));
-        check(RecordBody::CursorMoved(CursorMoved {
+        check(RecordBody::CursorMoved(CursorMove {
             channel: Channel::system(),
             consumer: "siem".into(),
             position: Position(3),
@@ -260,9 +264,9 @@ mod tests {
     #[test]
     fn rules_written_before_there_was_lateness_read_back_with_none() {
         let files: Vec<RuleFile> = Vec::new();
-        let before = pack(&(files.clone(), Span::from_seconds(60), 5_u64));
-        let read = decode(Kind::RuleSetActivated.number(), None, &before).unwrap();
-        let expected = RecordBody::RuleSetActivated(RuleSetActivated {
+        let before = pack_body(&(files.clone(), Span::from_seconds(60), 5_u64));
+        let read = decode_body(RecordKind::RuleSetActivated.number(), None, &before).unwrap();
+        let expected = RecordBody::RuleSetActivated(RuleSetActivation {
             files,
             max_lag: Span::from_seconds(60),
             keys_per_rule: 5,
@@ -274,15 +278,15 @@ mod tests {
     #[test]
     fn unknown_kinds_and_versions_are_damage_and_not_a_panic() {
         assert!(matches!(
-            decode(99, None, &[]),
+            decode_body(99, None, &[]),
             Err(DamagedRecord::Kind { found: 99 })
         ));
         assert!(matches!(
-            decode(Kind::EpochCommit.number(), None, &[]),
+            decode_body(RecordKind::EpochCommit.number(), None, &[]),
             Err(DamagedRecord::Version { found: None })
         ));
         assert!(matches!(
-            decode(Kind::EpochCommit.number(), None, &[2, 0]),
+            decode_body(RecordKind::EpochCommit.number(), None, &[2, 0]),
             Err(DamagedRecord::Version { found: Some(2) })
         ));
     }

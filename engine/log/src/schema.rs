@@ -20,7 +20,7 @@ pub(crate) const PARTITION_FORMAT: i32 = 1;
 // writes little. Figures: `examples/append.rs`.
 pub(crate) const PAGE_BYTES: u64 = 8192;
 
-const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Tables of a new partition.
 ///
@@ -68,7 +68,7 @@ const TABLES: &str = "
 ";
 
 /// What sealing adds to a partition, step by step: the name of each thing and how it is made.
-pub(crate) const SEALING: [(&str, &str); 6] = [
+pub(crate) const SEALING_STEPS: [(&str, &str); 6] = [
     (
         "records_identity",
         "CREATE INDEX records_identity ON records (identity) WHERE identity IS NOT NULL",
@@ -104,13 +104,13 @@ pub(crate) const SEALING: [(&str, &str); 6] = [
 ];
 
 /// A tenant's events need an index of their own only where tenants share a partition.
-pub(crate) const SEALING_OF_TENANTS: (&str, &str) = (
+pub(crate) const TENANT_SEALING_STEP: (&str, &str) = (
     "records_tenant",
     "CREATE INDEX records_tenant ON records (tenant) WHERE tenant IS NOT NULL",
 );
 
 /// Writes the tables of a partition into a file that nobody else knows yet.
-pub(crate) fn create(path: &Path) -> Result<Connection, LogError> {
+pub(crate) fn create_partition(path: &Path) -> Result<Connection, LogError> {
     let failed = || LogError::sqlite("create", path);
     let connection = Connection::open(path).map_err(failed())?;
     let settle = || {
@@ -128,7 +128,7 @@ pub(crate) fn create(path: &Path) -> Result<Connection, LogError> {
 
 /// Opens a partition for writing.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, LogError> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, PARTITION_FORMAT)?;
+    let connection = open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, PARTITION_FORMAT)?;
     let settle = || {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -145,15 +145,19 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, LogError> {
 
 /// Opens a partition for reading.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, LogError> {
-    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, PARTITION_FORMAT)
+    open_file(path, OpenFlags::SQLITE_OPEN_READ_ONLY, PARTITION_FORMAT)
 }
 
 /// Opens an existing file of the log and checks its header against the format that is supported.
-pub(crate) fn open(path: &Path, access: OpenFlags, supported: i32) -> Result<Connection, LogError> {
+pub(crate) fn open_file(
+    path: &Path,
+    access: OpenFlags,
+    supported: i32,
+) -> Result<Connection, LogError> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(LogError::sqlite("open", path))?;
     connection
-        .busy_timeout(BUSY)
+        .busy_timeout(BUSY_TIMEOUT)
         .map_err(LogError::sqlite("set up", path))?;
     check_header(&connection, path, supported)?;
     Ok(connection)

@@ -9,13 +9,13 @@ use larum_event::{Event, Position};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::{Connection, OptionalExtension, Row, Rows};
 
-use crate::error::Unplaced;
-use crate::identity::{Identity, link_key};
-use crate::partition::{self, State};
-use crate::query::{Collected, EventQuery, Order, StoredEvent};
+use crate::error::PathlessError;
+use crate::identity::{EventIdentity, link_key};
+use crate::partition::{self, PartitionState};
+use crate::query::{EventQuery, PageBuilder, PageOrder, StoredEvent};
 use crate::record;
-use crate::sought::{By, Named};
-use crate::wanted::{Wanted, Way, select};
+use crate::row_filter::{RowFilter, ScanPlan, select_rows};
+use crate::search_filter::{EventLookup, LookupKind};
 
 /// What opening a partition counts for, in rows.
 pub(crate) const ROWS_PER_FILE: usize = 100;
@@ -25,12 +25,12 @@ const ROWS_PER_TEXT: usize = 4;
 
 /// The positions between two others, both left out.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Part {
+pub(crate) struct PositionRange {
     pub(crate) after: Position,
     pub(crate) before: Position,
 }
 
-impl Part {
+impl PositionRange {
     pub(crate) fn between(after: Position, before: Position) -> Self {
         Self { after, before }
     }
@@ -38,9 +38,9 @@ impl Part {
 
 /// Why a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum SearchEnd {
     /// There is nothing more to search.
-    Everything,
+    Exhausted,
     /// The page is full and something more would match.
     Full,
     /// Enough rows were looked at; this was the last one.
@@ -48,43 +48,44 @@ pub(crate) enum Ended {
 }
 
 /// Adds the partition's matches to a page.
-pub(crate) fn search(
+pub(crate) fn search_partition(
     connection: &Connection,
-    state: &State,
+    state: &PartitionState,
     query: &EventQuery,
-    part: Part,
-    page: &mut Collected,
-) -> Result<Ended, Unplaced> {
-    if misses_time(state, query) {
-        return Ok(Ended::Everything);
+    part: PositionRange,
+    page: &mut PageBuilder,
+) -> Result<SearchEnd, PathlessError> {
+    if is_outside_times(state, query) {
+        return Ok(SearchEnd::Exhausted);
     }
-    let Some(wanted) = Wanted::of(connection, state, query)? else {
-        return Ok(Ended::Everything);
+    let Some(wanted) = RowFilter::for_partition(connection, state, query)? else {
+        return Ok(SearchEnd::Exhausted);
     };
-    let mut look = Look {
+    let mut look = PartitionSearch {
         connection,
         query,
-        wanted: &wanted,
+        filter: &wanted,
         page,
     };
-    if let Some(mut positions) = few_candidates(connection, state, query, part)? {
-        if query.order == Order::NewestFirst {
+    if let Some(mut positions) = find_candidates(connection, state, query, part)? {
+        if query.order == PageOrder::NewestFirst {
             positions.reverse();
         }
-        let mut statement = connection.prepare_cached(&select("", "position = ?1", query.order))?;
+        let mut statement =
+            connection.prepare_cached(&select_rows("", "position = ?1", query.order))?;
         for position in positions {
             let mut rows = statement.query([position.0.cast_signed()])?;
             if let Some(row) = rows.next()?
-                && let Some(ended) = look.at(row)?
+                && let Some(ended) = look.visit_row(row)?
             {
                 return Ok(ended);
             }
         }
-        return Ok(Ended::Everything);
+        return Ok(SearchEnd::Exhausted);
     }
-    let way = wanted.way(state, query);
+    let way = wanted.plan_scan(state, query);
     if way.values.len() > 1 {
-        return look.merged(&way, part);
+        return look.merge_values(&way, part);
     }
     let mut statement = connection.prepare_cached(&way.sql)?;
     let (after, before) = (part.after.0.cast_signed(), part.before.0.cast_signed());
@@ -93,16 +94,16 @@ pub(crate) fn search(
         None => statement.query((after, before))?,
     };
     while let Some(row) = rows.next()? {
-        if let Some(ended) = look.at(row)? {
+        if let Some(ended) = look.visit_row(row)? {
             return Ok(ended);
         }
     }
-    Ok(Ended::Everything)
+    Ok(SearchEnd::Exhausted)
 }
 
 /// A sealed partition knows which event times it holds.
-fn misses_time(state: &State, query: &EventQuery) -> bool {
-    let State::Sealed(seal) = state else {
+fn is_outside_times(state: &PartitionState, query: &EventQuery) -> bool {
+    let PartitionState::Sealed(seal) = state else {
         return false;
     };
     seal.times.is_none_or(|(earliest, latest)| {
@@ -111,20 +112,20 @@ fn misses_time(state: &State, query: &EventQuery) -> bool {
 }
 
 /// The candidates, oldest first, where an id or a workflow is asked for.
-fn few_candidates(
+fn find_candidates(
     connection: &Connection,
-    state: &State,
+    state: &PartitionState,
     query: &EventQuery,
-    part: Part,
+    part: PositionRange,
 ) -> Result<Option<Vec<Position>>, rusqlite::Error> {
-    let Some(named) = Named::of(query) else {
+    let Some(named) = EventLookup::from_query(query) else {
         return Ok(None);
     };
     let mut positions = Vec::new();
     for text in named.texts {
-        positions.extend(match named.by {
-            By::Id => positions_of_id(connection, state, text, part)?,
-            By::Link => linked(connection, state, text, part)?,
+        positions.extend(match named.kind {
+            LookupKind::Id => positions_by_id(connection, state, text, part)?,
+            LookupKind::Link => positions_by_link(connection, state, text, part)?,
         });
     }
     positions.sort_unstable();
@@ -133,22 +134,22 @@ fn few_candidates(
 }
 
 /// Positions of events that may have this id, oldest first.
-pub(crate) fn positions_of_id(
+pub(crate) fn positions_by_id(
     connection: &Connection,
-    state: &State,
+    state: &PartitionState,
     id: &str,
-    part: Part,
+    part: PositionRange,
 ) -> Result<Vec<Position>, rusqlite::Error> {
     let mut positions = match state {
-        State::Unsealed(tail) => partition::read(tail).positions_of(id),
-        State::Sealed(_) => {
-            let range = Identity::all_indexed(id);
+        PartitionState::Unsealed(tail) => partition::lock_read(tail).positions_by_id(id),
+        PartitionState::Sealed(_) => {
+            let range = EventIdentity::index_range(id);
             connection
                 .prepare_cached(
                     "SELECT position FROM records INDEXED BY records_identity
                         WHERE identity BETWEEN ?1 AND ?2 ORDER BY position",
                 )?
-                .query_map([range.start(), range.end()], position)?
+                .query_map([range.start(), range.end()], row_position)?
                 .collect::<Result<_, _>>()?
         }
     };
@@ -157,49 +158,49 @@ pub(crate) fn positions_of_id(
 }
 
 /// Positions of events that may belong to a workflow or a step of it, oldest first.
-pub(crate) fn linked(
+pub(crate) fn positions_by_link(
     connection: &Connection,
-    state: &State,
+    state: &PartitionState,
     correlation: &str,
-    part: Part,
+    part: PositionRange,
 ) -> Result<Vec<Position>, rusqlite::Error> {
     let key = link_key(correlation);
     match state {
-        State::Unsealed(tail) => Ok(partition::read(tail)
-            .linked(key, part.after, part.before)
+        PartitionState::Unsealed(tail) => Ok(partition::lock_read(tail)
+            .positions_by_link(key, part.after, part.before)
             .collect()),
-        State::Sealed(_) => connection
+        PartitionState::Sealed(_) => connection
             .prepare_cached(
                 "SELECT position FROM links
                     WHERE key = ?1 AND position > ?2 AND position < ?3 ORDER BY position",
             )?
             .query_map(
                 [key, part.after.0.cast_signed(), part.before.0.cast_signed()],
-                position,
+                row_position,
             )?
             .collect(),
     }
 }
 
-fn position(row: &Row<'_>) -> Result<Position, rusqlite::Error> {
+fn row_position(row: &Row<'_>) -> Result<Position, rusqlite::Error> {
     Ok(Position(row.get::<_, i64>(0)?.cast_unsigned()))
 }
 
 /// The event at a position, if there is one.
-pub(crate) fn fetch(
+pub(crate) fn fetch_event(
     connection: &Connection,
     position: Position,
-) -> Result<Option<StoredEvent>, Unplaced> {
+) -> Result<Option<StoredEvent>, PathlessError> {
     let record = connection
         .prepare_cached("SELECT position, kind, arrived, body FROM records WHERE position = ?1")?
-        .query_row([position.0.cast_signed()], record::read)
+        .query_row([position.0.cast_signed()], record::read_record)
         .optional()?
         .transpose()?;
-    Ok(record.and_then(|(record, _)| StoredEvent::of(record)))
+    Ok(record.and_then(|(record, _)| StoredEvent::from_record(record)))
 }
 
 /// The workflow an event belongs to.
-pub(crate) fn root_of(event: &Event) -> Option<&str> {
+pub(crate) fn workflow_root(event: &Event) -> Option<&str> {
     let envelope = event.envelope();
     let root = envelope
         .correlation
@@ -210,16 +211,20 @@ pub(crate) fn root_of(event: &Event) -> Option<&str> {
 }
 
 /// A search under way.
-struct Look<'a> {
+struct PartitionSearch<'a> {
     connection: &'a Connection,
     query: &'a EventQuery,
-    wanted: &'a Wanted,
-    page: &'a mut Collected,
+    filter: &'a RowFilter,
+    page: &'a mut PageBuilder,
 }
 
-impl Look<'_> {
+impl PartitionSearch<'_> {
     /// Looks at the rows of each of several values, in the order of the log.
-    fn merged(&mut self, way: &Way, part: Part) -> Result<Ended, Unplaced> {
+    fn merge_values(
+        &mut self,
+        way: &ScanPlan,
+        part: PositionRange,
+    ) -> Result<SearchEnd, PathlessError> {
         let (after, before) = (part.after.0.cast_signed(), part.before.0.cast_signed());
         let mut statements = Vec::with_capacity(way.values.len());
         for _ in &way.values {
@@ -235,22 +240,22 @@ impl Look<'_> {
             let mut next: Option<(Position, &mut Rows<'_>)> = None;
             for rows in &mut each {
                 let Some(row) = rows.get() else { continue };
-                let at = position(row)?;
+                let at = row_position(row)?;
                 let is_next = next
                     .as_ref()
                     .is_none_or(|(first, _)| match self.query.order {
-                        Order::OldestFirst => at < *first,
-                        Order::NewestFirst => at > *first,
+                        PageOrder::OldestFirst => at < *first,
+                        PageOrder::NewestFirst => at > *first,
                     });
                 if is_next {
                     next = Some((at, rows));
                 }
             }
             let Some((_, rows)) = next else {
-                return Ok(Ended::Everything);
+                return Ok(SearchEnd::Exhausted);
             };
             if let Some(row) = rows.get()
-                && let Some(ended) = self.at(row)?
+                && let Some(ended) = self.visit_row(row)?
             {
                 return Ok(ended);
             }
@@ -259,25 +264,25 @@ impl Look<'_> {
     }
 
     /// Looks at one row; tells whether and why the search ends with it.
-    fn at(&mut self, row: &Row<'_>) -> Result<Option<Ended>, Unplaced> {
-        let position = position(row)?;
-        let holds = match self.wanted.holds(row, self.query)? {
+    fn visit_row(&mut self, row: &Row<'_>) -> Result<Option<SearchEnd>, PathlessError> {
+        let position = row_position(row)?;
+        let holds = match self.filter.matches_row(row, self.query)? {
             Some(holds) => holds,
             None => {
                 let spent = ROWS_PER_TEXT - 1;
                 self.page.rows_left = self.page.rows_left.saturating_sub(spent).max(1);
-                self.text_holds(position)?
+                self.matches_text(position)?
             }
         };
-        if holds && self.take(position)? {
-            return Ok(Some(Ended::Full));
+        if holds && self.add_match(position)? {
+            return Ok(Some(SearchEnd::Full));
         }
         self.page.rows_left = self.page.rows_left.saturating_sub(1);
-        Ok((self.page.rows_left == 0).then_some(Ended::OutOfRows { reached: position }))
+        Ok((self.page.rows_left == 0).then_some(SearchEnd::OutOfRows { reached: position }))
     }
 
     /// Whether the event's text is what is sought.
-    fn text_holds(&self, position: Position) -> Result<bool, rusqlite::Error> {
+    fn matches_text(&self, position: Position) -> Result<bool, rusqlite::Error> {
         let Some(search) = &self.query.search else {
             return Ok(true);
         };
@@ -294,7 +299,7 @@ impl Look<'_> {
     }
 
     /// Takes a match in; true when there was no room for it.
-    fn take(&mut self, position: Position) -> Result<bool, Unplaced> {
+    fn add_match(&mut self, position: Position) -> Result<bool, PathlessError> {
         // An id or a workflow was found by its hash, so the event itself has the last word.
         let by_hash = self.query.id.is_some() || self.query.correlation.is_some();
         let is_full = self.page.events.len() >= self.page.most;
@@ -302,7 +307,7 @@ impl Look<'_> {
             self.page.skip = self.page.skip.saturating_sub(1);
             return Ok(is_full);
         }
-        let Some(stored) = fetch(self.connection, position)? else {
+        let Some(stored) = fetch_event(self.connection, position)? else {
             return Ok(false);
         };
         if !self.query.is_about(&stored.event) {
@@ -327,14 +332,14 @@ impl EventQuery {
         let step = envelope.correlation_id.as_ref().map(|id| id.as_str());
         let has_id = |id: &String| envelope.id.as_str() == id;
         let is_linked = |wanted: &String| {
-            step == Some(wanted.as_str()) || root_of(event) == Some(wanted.as_str())
+            step == Some(wanted.as_str()) || workflow_root(event) == Some(wanted.as_str())
         };
         self.id.as_ref().is_none_or(has_id) && self.correlation.as_ref().is_none_or(is_linked)
     }
 }
 
 impl StoredEvent {
-    pub(crate) fn of(record: larum_event::Record) -> Option<Self> {
+    pub(crate) fn from_record(record: larum_event::Record) -> Option<Self> {
         let (event, arrived) = match record.body {
             larum_event::RecordBody::Event { event, arrived } => (event, Some(arrived)),
             larum_event::RecordBody::Derived { event } => (event, None),

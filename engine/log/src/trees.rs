@@ -3,7 +3,7 @@
 //! Owns `trees.db` beside the log: what each tree was made of, so that it can be grown again from the log. All of
 //! it follows from the log, so a file that is damaged is told, moved away and made anew by whoever reads the log
 //! again. Invariants: what is handed out is what was written, by its checksum; everything that went up to
-//! [`TreeStore::upto`] is there.
+//! [`TreeStore::spilled_upto`] is there.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,28 +13,28 @@ use larum_event::{Position, TenantId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{is_damage, move_away};
+use crate::checkpoint::{is_damage, quarantine_file};
 use crate::error::LogError;
-use crate::partition::{full_or, read, write};
+use crate::partition::{lock_read, lock_write, write_error};
 use crate::schema;
-use crate::trees::packed::{checked, sealed, sealed_bytes, unsealed};
-use crate::trees::runs::{Entry, Run, Runs, Unread};
+use crate::trees::runs::{KeyEntry, KeyRun, KeyRuns, TreeReadError};
+use crate::trees::spilled_tree::{append_checksum, decode_value, encode_value, verify_checksum};
 
-mod packed;
+mod spilled_tree;
 
 mod runs;
 
-mod find;
+mod finder;
 
-pub use find::TreeFinder;
-pub use packed::SpilledTree;
+pub use finder::TreeFinder;
+pub use spilled_tree::SpilledTree;
 
-const FILE: &str = "trees.db";
+const FILE_NAME: &str = "trees.db";
 
 const FORMAT: i32 = 1;
 
 /// The number under which the state stands.
-const STATE: u64 = 1;
+const STATE_ID: u64 = 1;
 
 /// Rows that are looked at at once when old ones are dropped.
 const DROP_ROWS: usize = 1_000;
@@ -52,13 +52,13 @@ const TABLES: &str = "
 pub struct TreeStore {
     path: PathBuf,
     connection: Connection,
-    state: State,
-    shared: Arc<Shared>,
+    state: TreeStoreState,
+    shared: Arc<SharedTrees>,
 }
 
 /// What the file says of itself.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct State {
+struct TreeStoreState {
     upto: u64,
     next_tree: u64,
     next_run: u64,
@@ -71,9 +71,9 @@ struct State {
 
 /// What the writer and those who search have in common.
 #[derive(Debug)]
-struct Shared {
+struct SharedTrees {
     path: PathBuf,
-    runs: RwLock<Runs>,
+    runs: RwLock<KeyRuns>,
     oldest: AtomicU64,
 }
 
@@ -81,15 +81,15 @@ impl TreeStore {
     /// Opens the store of the log in `dir`, or makes an empty one: where there is none, and where the one there is
     /// cannot be read, which is told and moved away.
     pub(crate) fn open(dir: &Path) -> Result<Self, LogError> {
-        let path = dir.join(FILE);
+        let path = dir.join(FILE_NAME);
         if path.exists() {
             match Self::connect(&path) {
                 Ok(store) => return Ok(store),
-                Err(error) if is_damage(&error) => move_away(&path, &error)?,
+                Err(error) if is_damage(&error) => quarantine_file(&path, &error)?,
                 Err(error) => return Err(error),
             }
         }
-        create(&path)?;
+        create_file(&path)?;
         Self::connect(&path)
     }
 
@@ -98,26 +98,26 @@ impl TreeStore {
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub fn begin_again(self, found: &LogError) -> Result<Self, LogError> {
+    pub fn recreate(self, found: &LogError) -> Result<Self, LogError> {
         let Self {
             path, connection, ..
         } = self;
         drop(connection);
-        move_away(&path, found)?;
-        create(&path)?;
+        quarantine_file(&path, found)?;
+        create_file(&path)?;
         Self::connect(&path)
     }
 
     fn connect(path: &Path) -> Result<Self, LogError> {
-        let connection = schema::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
+        let connection = schema::open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
         let settle = || {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // A checkpoint that no longer holds a tree must find it here, whatever happens.
             connection.pragma_update(None, "synchronous", "FULL")
         };
         settle().map_err(LogError::sqlite("set up", path))?;
-        let (state, runs) = read_state(&connection).map_err(unread(path))?;
-        let shared = Shared {
+        let (state, runs) = read_state(&connection).map_err(tree_read_error(path))?;
+        let shared = SharedTrees {
             path: path.to_owned(),
             runs: RwLock::new(runs),
             oldest: AtomicU64::new(state.oldest),
@@ -136,7 +136,7 @@ impl TreeStore {
     }
 
     /// Every tree that memory had let go with the event here, or before, is kept.
-    pub fn upto(&self) -> Position {
+    pub fn spilled_upto(&self) -> Position {
         Position(self.state.upto)
     }
 
@@ -145,7 +145,7 @@ impl TreeStore {
     ///
     /// # Errors
     /// The disk is full or fails, or the file is damaged; nothing is changed then.
-    pub fn spill<'a>(
+    pub fn spill_trees<'a>(
         &mut self,
         trees: impl IntoIterator<Item = &'a SpilledTree>,
         upto: Position,
@@ -153,25 +153,29 @@ impl TreeStore {
         let known = self.finder();
         let mut fresh = Vec::new();
         for tree in trees {
-            if !known.holds(&self.connection, tree)? {
+            if !known.contains_tree(&self.connection, tree)? {
                 fresh.push(tree);
             }
         }
-        let spilled = self.write(&fresh, upto);
-        self.state = spilled.map_err(unread_or_full("spill trees into", &self.path))?;
+        let spilled = self.write_trees(&fresh, upto);
+        self.state = spilled.map_err(tree_write_error("spill trees into", &self.path))?;
         Ok(())
     }
 
-    fn runs(&self) -> Runs {
-        Arc::clone(&read(&self.shared.runs))
+    fn runs(&self) -> KeyRuns {
+        Arc::clone(&lock_read(&self.shared.runs))
     }
 
-    fn write(&mut self, trees: &[&SpilledTree], upto: Position) -> Result<State, Unread> {
+    fn write_trees(
+        &mut self,
+        trees: &[&SpilledTree],
+        upto: Position,
+    ) -> Result<TreeStoreState, TreeReadError> {
         let mut state = self.state.clone();
-        let mut runs: Vec<Arc<Run>> = self.runs().iter().cloned().collect();
+        let mut runs: Vec<Arc<KeyRun>> = self.runs().iter().cloned().collect();
         state.upto = state.upto.max(upto.0);
         let transaction = self.connection.transaction()?;
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries: Vec<KeyEntry> = Vec::new();
         for tree in trees {
             let id = state.next_tree;
             state.next_tree += 1;
@@ -179,25 +183,25 @@ impl TreeStore {
                 .prepare_cached("INSERT INTO trees (id, body) VALUES (?1, ?2)")?
                 .execute((id.cast_signed(), tree.pack(id)))?;
             let keys = tree.keys.iter();
-            entries.extend(keys.map(|key| (mixed(&tree.tenant, *key), id)));
+            entries.extend(keys.map(|key| (mix_key(&tree.tenant, *key), id)));
         }
         if !entries.is_empty() {
             entries.sort_unstable();
             let most = entries.len();
             let mut entries = entries.into_iter();
             let place = ((state.next_run, 0), state.next_block);
-            let run = Run::write(&transaction, place.0, place.1, most, || Ok(entries.next()))?;
+            let run = KeyRun::write(&transaction, place.0, place.1, most, || Ok(entries.next()))?;
             state.next_run += 1;
             state.next_block = run.next_block();
             runs.push(Arc::new(run));
         }
         while let Some(level) = runs::level_to_merge(&runs) {
             let place = (state.next_run, state.next_block);
-            runs = runs::merge(&transaction, &runs, level, place, state.oldest)?;
+            runs = runs::merge_level(&transaction, &runs, level, place, state.oldest)?;
             state.next_run += 1;
             state.next_block = runs.last().map_or(0, |run| run.next_block());
         }
-        finish(transaction, state, runs, &self.shared)
+        commit_state(transaction, state, runs, &self.shared)
     }
 
     /// Lets go of trees all of whose events stand before `first`, oldest first, up to one that does not. Returns how
@@ -208,8 +212,8 @@ impl TreeStore {
     pub fn drop_before(&mut self, first: Position) -> Result<u64, LogError> {
         let mut dropped = 0;
         loop {
-            let gone = self.drop_some(first);
-            let gone = gone.map_err(unread_or_full("drop trees from", &self.path))?;
+            let gone = self.drop_batch(first);
+            let gone = gone.map_err(tree_write_error("drop trees from", &self.path))?;
             dropped += gone;
             if gone < DROP_ROWS as u64 {
                 return Ok(dropped);
@@ -217,14 +221,14 @@ impl TreeStore {
         }
     }
 
-    fn drop_some(&mut self, first: Position) -> Result<u64, Unread> {
+    fn drop_batch(&mut self, first: Position) -> Result<u64, TreeReadError> {
         let mut state = self.state.clone();
         let runs = self.runs();
         let transaction = self.connection.transaction()?;
         let mut dropped = 0;
         while dropped < DROP_ROWS as u64 && state.oldest < state.next_tree {
-            let tree = fetch(&transaction, state.oldest)?
-                .ok_or(Unread::Changed("a tree does not read back"))?;
+            let tree = fetch_tree(&transaction, state.oldest)?
+                .ok_or(TreeReadError::Corrupt("a tree does not read back"))?;
             if tree.events.last().is_some_and(|last| *last >= first) {
                 break;
             }
@@ -244,7 +248,7 @@ impl TreeStore {
         for run in &gone {
             run.remove(&transaction)?;
         }
-        self.state = finish(transaction, state, kept, &self.shared)?;
+        self.state = commit_state(transaction, state, kept, &self.shared)?;
         Ok(dropped)
     }
 
@@ -252,22 +256,22 @@ impl TreeStore {
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub fn keep_links(&mut self, at: Position, links: Vec<u8>) -> Result<(), LogError> {
+    pub fn save_links(&mut self, at: Position, links: Vec<u8>) -> Result<(), LogError> {
         let keep = || {
             self.connection
                 .prepare_cached("INSERT OR REPLACE INTO links (id, body) VALUES (?1, ?2)")?
-                .execute((at.0.cast_signed(), sealed_bytes(at.0, links)))
+                .execute((at.0.cast_signed(), append_checksum(at.0, links)))
         };
         keep()
             .map(drop)
-            .map_err(full_or("keep links in", &self.path))
+            .map_err(write_error("keep links in", &self.path))
     }
 
     /// Which links were put into force where, oldest first.
     ///
     /// # Errors
     /// The disk fails, or the file is damaged.
-    pub fn links(&self) -> Result<Vec<(Position, Vec<u8>)>, LogError> {
+    pub fn load_links(&self) -> Result<Vec<(Position, Vec<u8>)>, LogError> {
         let all = || {
             let mut statement = self
                 .connection
@@ -276,43 +280,43 @@ impl TreeStore {
             let mut links = Vec::new();
             while let Some(row) = rows.next()? {
                 let at = row.get::<_, i64>(0)?.cast_unsigned();
-                let bytes = checked(at, row.get_ref(1)?.as_blob().unwrap_or_default())
-                    .ok_or(Unread::Changed("links do not read back"))?;
+                let bytes = verify_checksum(at, row.get_ref(1)?.as_blob().unwrap_or_default())
+                    .ok_or(TreeReadError::Corrupt("links do not read back"))?;
                 links.push((Position(at), bytes.to_vec()));
             }
             Ok(links)
         };
-        all().map_err(unread(&self.path))
+        all().map_err(tree_read_error(&self.path))
     }
 }
 
 /// Writes the state with `runs` and commits.
-fn finish(
+fn commit_state(
     transaction: Transaction<'_>,
-    mut state: State,
-    runs: Vec<Arc<Run>>,
-    shared: &Shared,
-) -> Result<State, Unread> {
+    mut state: TreeStoreState,
+    runs: Vec<Arc<KeyRun>>,
+    shared: &SharedTrees,
+) -> Result<TreeStoreState, TreeReadError> {
     state.runs = runs.iter().map(|run| run.number).collect();
     transaction
         .prepare_cached("INSERT OR REPLACE INTO state (id, body) VALUES (?1, ?2)")?
-        .execute((STATE.cast_signed(), sealed(STATE, &state)))?;
+        .execute((STATE_ID.cast_signed(), encode_value(STATE_ID, &state)))?;
     // Who misses something that this takes away finds the new list, and looks again.
-    let mut list = write(&shared.runs);
+    let mut list = lock_write(&shared.runs);
     transaction.commit()?;
     *list = runs.into();
     shared.oldest.store(state.oldest, Ordering::Release);
     Ok(state)
 }
 
-fn read_state(connection: &Connection) -> Result<(State, Runs), Unread> {
+fn read_state(connection: &Connection) -> Result<(TreeStoreState, KeyRuns), TreeReadError> {
     let state = connection
         .query_row(
             "SELECT body FROM state WHERE id = ?1",
-            [STATE.cast_signed()],
+            [STATE_ID.cast_signed()],
             |row| {
-                Ok(unsealed::<State>(
-                    STATE,
+                Ok(decode_value::<TreeStoreState>(
+                    STATE_ID,
                     row.get_ref(0)?.as_blob().unwrap_or_default(),
                 ))
             },
@@ -320,18 +324,18 @@ fn read_state(connection: &Connection) -> Result<(State, Runs), Unread> {
         .optional()?;
     let state = state
         .flatten()
-        .ok_or(Unread::Changed("its state does not read back"))?;
-    let runs = Run::all(connection)?;
+        .ok_or(TreeReadError::Corrupt("its state does not read back"))?;
+    let runs = KeyRun::load_all(connection)?;
     let mut wanted = state.runs.clone();
     wanted.sort_unstable();
     if !runs.iter().map(|run| run.number).eq(wanted) {
-        return Err(Unread::Changed("runs of keys are missing"));
+        return Err(TreeReadError::Corrupt("runs of keys are missing"));
     }
     Ok((state, runs))
 }
 
 /// The tree with a number; `None` when there is none.
-fn fetch(connection: &Connection, id: u64) -> Result<Option<SpilledTree>, Unread> {
+fn fetch_tree(connection: &Connection, id: u64) -> Result<Option<SpilledTree>, TreeReadError> {
     let read = connection
         .prepare_cached("SELECT body FROM trees WHERE id = ?1")?
         .query_row([id.cast_signed()], |row| {
@@ -344,40 +348,40 @@ fn fetch(connection: &Connection, id: u64) -> Result<Option<SpilledTree>, Unread
     match read {
         None => Ok(None),
         Some(Some(tree)) => Ok(Some(tree)),
-        Some(None) => Err(Unread::Changed("a tree does not read back")),
+        Some(None) => Err(TreeReadError::Corrupt("a tree does not read back")),
     }
 }
 
 /// One number for a tenant and the hash of a node's id.
-fn mixed(tenant: &TenantId, key: u64) -> u64 {
+fn mix_key(tenant: &TenantId, key: u64) -> u64 {
     let tenant = tenant.as_str().bytes();
     tenant.fold(key, |mixed, byte| {
         (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }
 
-fn create(path: &Path) -> Result<(), LogError> {
-    crate::checkpoint::create(path, FORMAT, |connection| {
+fn create_file(path: &Path) -> Result<(), LogError> {
+    crate::checkpoint::create_file(path, FORMAT, |connection| {
         connection.execute_batch(TABLES)?;
-        let empty = sealed(STATE, &State::default());
+        let empty = encode_value(STATE_ID, &TreeStoreState::default());
         connection
             .execute(
                 "INSERT INTO state (id, body) VALUES (?1, ?2)",
-                (STATE.cast_signed(), empty),
+                (STATE_ID.cast_signed(), empty),
             )
             .map(drop)
     })
 }
 
 /// Names the file that could not be read.
-fn unread(path: &Path) -> impl FnOnce(Unread) -> LogError {
-    unread_or_full("read", path)
+fn tree_read_error(path: &Path) -> impl FnOnce(TreeReadError) -> LogError {
+    tree_write_error("read", path)
 }
 
-fn unread_or_full(doing: &'static str, path: &Path) -> impl FnOnce(Unread) -> LogError {
+fn tree_write_error(doing: &'static str, path: &Path) -> impl FnOnce(TreeReadError) -> LogError {
     move |error| match error {
-        Unread::Sqlite(source) => full_or(doing, path)(source),
-        Unread::Changed(what) => LogError::TreesDamaged {
+        TreeReadError::Sqlite(source) => write_error(doing, path)(source),
+        TreeReadError::Corrupt(what) => LogError::TreesDamaged {
             path: path.to_owned(),
             what,
         },

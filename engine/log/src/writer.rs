@@ -14,21 +14,23 @@ use std::sync::atomic::Ordering;
 use larum_event::{EpochCommit, Event, FieldSet, Position, Record, RecordBody, Timestamp};
 use rusqlite::TransactionBehavior;
 
-use crate::batch::{self, Appended, Batch, EpochReceipt, LogDone, LogWork, Row};
+use crate::active_partition::ActivePartition;
+use crate::batch::{
+    self, AppendOutcome, BatchRow, EpochReceipt, LogWrite, WriteBatch, WriteReceipt,
+};
 use crate::checkpoint::{CheckpointStore, NewCheckpoint};
-use crate::connections::Connections;
+use crate::connections::ConnectionCache;
 use crate::error::LogError;
-use crate::growing::Growing;
 use crate::insert;
-use crate::lock::Lock;
-use crate::maintenance::Maintenance;
+use crate::lock::LogLock;
+use crate::maintenance::LogMaintenance;
+use crate::memory_index::FirstOccurrence;
 use crate::options::LogOptions;
-use crate::partition::{self, Partition, Shared};
+use crate::partition::{self, Partition, SharedLog};
+use crate::pinned_facts::PinnedFacts;
 use crate::reader::LogReader;
-use crate::standing::Standing;
-use crate::tail::Seen;
 use crate::trees::TreeStore;
-use crate::{dedup, open};
+use crate::{dedup, recovery};
 
 /// Full partitions that may wait to be sealed; with one more the writer seals itself. Each holds its ids in
 /// memory.
@@ -41,18 +43,18 @@ const WAL_PAGES_MOST: u64 = 32_768;
 /// The log, opened for writing. There is one in all processes.
 #[derive(Debug)]
 pub struct Log {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     options: LogOptions,
-    growing: Growing,
-    standing: Standing,
-    lookups: Connections,
+    active: ActivePartition,
+    facts: PinnedFacts,
+    lookups: ConnectionCache,
     user: FieldSet,
-    state: State,
-    _lock: Lock,
+    state: WriterState,
+    _lock: LogLock,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum State {
+enum WriterState {
     Sound,
     Poisoned,
     /// A test wants the next commit to fail.
@@ -73,16 +75,16 @@ impl Log {
             });
         }
         std::fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
-        let lock = Lock::take(dir)?;
-        let opened = open::open(dir, &options)?;
+        let lock = LogLock::acquire(dir)?;
+        let opened = recovery::recover_log(dir, &options)?;
         Ok(Self {
             shared: Arc::new(opened.shared),
             options,
-            growing: opened.growing,
-            standing: opened.standing,
-            lookups: Connections::default(),
+            active: opened.active,
+            facts: opened.facts,
+            lookups: ConnectionCache::default(),
             user: insert::user_field(),
-            state: State::Sound,
+            state: WriterState::Sound,
             _lock: lock,
         })
     }
@@ -98,15 +100,15 @@ impl Log {
     }
 
     /// The work that keeps the log fast and small, to be run on another thread.
-    pub fn maintenance(&self) -> Maintenance {
-        Maintenance::new(Arc::clone(&self.shared))
+    pub fn maintenance(&self) -> LogMaintenance {
+        LogMaintenance::new(Arc::clone(&self.shared))
     }
 
     /// The checkpoints beside this log, to be written from any thread.
     ///
     /// # Errors
     /// Their file cannot be opened or is of another format. A damaged one is moved away.
-    pub fn checkpoints(&self) -> Result<CheckpointStore, LogError> {
+    pub fn checkpoint_store(&self) -> Result<CheckpointStore, LogError> {
         CheckpointStore::open(&self.shared.dir)
     }
 
@@ -114,7 +116,7 @@ impl Log {
     ///
     /// # Errors
     /// Their file cannot be opened or is of another format. A damaged one is moved away.
-    pub fn trees(&self) -> Result<TreeStore, LogError> {
+    pub fn tree_store(&self) -> Result<TreeStore, LogError> {
         TreeStore::open(&self.shared.dir)
     }
 
@@ -123,31 +125,34 @@ impl Log {
     /// # Errors
     /// The disk is full or fails. The log itself is not touched by it.
     pub fn save_checkpoint(&self, checkpoint: &NewCheckpoint) -> Result<(), LogError> {
-        self.checkpoints()?.save(checkpoint)
+        self.checkpoint_store()?.save(checkpoint)
     }
 
     /// Appends events from outside, each with the time of its arrival; tells what became of each.
     ///
     /// # Errors
-    /// As [`Log::transaction`].
-    pub fn append(&mut self, events: &[(Event, Timestamp)]) -> Result<Vec<Appended>, LogError> {
+    /// As [`Log::execute_writes`].
+    pub fn append_events(
+        &mut self,
+        events: &[(Event, Timestamp)],
+    ) -> Result<Vec<AppendOutcome>, LogError> {
         let arrived = events.first().map(|(_, arrived)| *arrived);
-        self.in_transaction(arrived, |log, batch| log.stage_events(events, batch))
+        self.run_transaction(arrived, |log, batch| log.stage_events(events, batch))
     }
 
     /// Appends control records.
     ///
     /// # Errors
-    /// As [`Log::transaction`].
-    pub fn append_control(&mut self, bodies: Vec<RecordBody>) -> Result<Vec<Position>, LogError> {
+    /// As [`Log::execute_writes`].
+    pub fn append_controls(&mut self, bodies: Vec<RecordBody>) -> Result<Vec<Position>, LogError> {
         batch::check_control(&bodies)?;
-        self.in_transaction(None, |_, batch| Ok(batch.control_all(bodies)))
+        self.run_transaction(None, |_, batch| Ok(batch.stage_controls(bodies)))
     }
 
     /// Appends what an epoch derived, control records that go with it, and its commit: all or nothing.
     ///
     /// # Errors
-    /// As [`Log::transaction`].
+    /// As [`Log::execute_writes`].
     pub fn commit_epoch(
         &mut self,
         derived: Vec<Event>,
@@ -155,7 +160,10 @@ impl Log {
         also: Vec<RecordBody>,
     ) -> Result<EpochReceipt, LogError> {
         batch::check_epoch(&derived, &commit, &also, self.head())?;
-        self.in_transaction(None, |_, batch| Ok(batch.epoch(derived, commit, also)))
+        self.run_transaction(
+            None,
+            |_, batch| Ok(batch.stage_epoch(derived, commit, also)),
+        )
     }
 
     /// Does the work of many callers in one transaction with one sync of the disk, in the order given.
@@ -164,23 +172,27 @@ impl Log {
     /// None of it is done then. [`LogError::NotControl`] and [`LogError::Epoch`] name work that is never
     /// done; after [`LogError::Full`] it may be tried again; after [`LogError::Commit`] the log must be
     /// reopened, and everything else fails with [`LogError::Poisoned`] until then.
-    pub fn transaction(&mut self, work: Vec<LogWork>) -> Result<Vec<LogDone>, LogError> {
+    pub fn execute_writes(&mut self, work: Vec<LogWrite>) -> Result<Vec<WriteReceipt>, LogError> {
         let head = self.head();
         for work in &work {
             work.check(head)?;
         }
-        let arrived = work.iter().find_map(LogWork::arrived);
-        self.in_transaction(arrived, |log, batch| {
+        let arrived = work.iter().find_map(LogWrite::first_arrival);
+        self.run_transaction(arrived, |log, batch| {
             let mut done = Vec::with_capacity(work.len());
             for work in work {
                 done.push(match work {
-                    LogWork::Append(events) => LogDone::Appended(log.stage_events(&events, batch)?),
-                    LogWork::Control(bodies) => LogDone::Control(batch.control_all(bodies)),
-                    LogWork::Epoch {
+                    LogWrite::Append(events) => {
+                        WriteReceipt::Appended(log.stage_events(&events, batch)?)
+                    }
+                    LogWrite::Control(bodies) => {
+                        WriteReceipt::Control(batch.stage_controls(bodies))
+                    }
+                    LogWrite::Epoch {
                         derived,
                         commit,
-                        also,
-                    } => LogDone::Epoch(batch.epoch(derived, commit, also)),
+                        controls: also,
+                    } => WriteReceipt::Epoch(batch.stage_epoch(derived, commit, also)),
                 });
             }
             Ok(done)
@@ -188,20 +200,20 @@ impl Log {
     }
 
     /// Writes what `stage` puts into a batch. `arrived` is when the first of its events arrived.
-    fn in_transaction<T>(
+    fn run_transaction<T>(
         &mut self,
         arrived: Option<Timestamp>,
-        stage: impl FnOnce(&mut Self, &mut Batch) -> Result<T, LogError>,
+        stage: impl FnOnce(&mut Self, &mut WriteBatch) -> Result<T, LogError>,
     ) -> Result<T, LogError> {
-        if self.state == State::Poisoned {
+        if self.state == WriterState::Poisoned {
             return Err(LogError::Poisoned);
         }
         self.roll_if_due(arrived)?;
-        let mut batch = Batch::after(self.head());
+        let mut batch = WriteBatch::begin_after(self.head());
         let done = stage(self, &mut batch)?;
         if !batch.rows.is_empty() {
-            self.commit(&batch)?;
-            self.publish(batch);
+            self.commit_batch(&batch)?;
+            self.publish_batch(batch);
         }
         Ok(done)
     }
@@ -209,47 +221,48 @@ impl Log {
     fn stage_events(
         &mut self,
         events: &[(Event, Timestamp)],
-        batch: &mut Batch,
-    ) -> Result<Vec<Appended>, LogError> {
+        batch: &mut WriteBatch,
+    ) -> Result<Vec<AppendOutcome>, LogError> {
         let partitions = self.shared.partitions();
         let lookups = &mut self.lookups;
         let mut appended = Vec::with_capacity(events.len());
         for (event, arrived) in events {
-            appended.push(batch.append(event, *arrived, |identity| {
-                dedup::first_of(&partitions, lookups, identity)
+            appended.push(batch.stage_event(event, *arrived, |identity| {
+                dedup::find_first(&partitions, lookups, identity)
             })?);
         }
         Ok(appended)
     }
 
-    fn commit(&mut self, batch: &Batch) -> Result<(), LogError> {
-        let growing = &mut self.growing;
+    fn commit_batch(&mut self, batch: &WriteBatch) -> Result<(), LogError> {
+        let growing = &mut self.active;
         let written = growing
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .and_then(|transaction| {
-                let bytes = insert::insert(&transaction, &mut growing.names, &self.user, batch)?;
+                let bytes =
+                    insert::insert_batch(&transaction, &mut growing.names, &self.user, batch)?;
                 #[cfg(any(test, feature = "fault-injection"))]
-                if self.state == State::Failing {
-                    return Err(crate::fault::failed_sync());
+                if self.state == WriterState::Failing {
+                    return Err(crate::fault::sync_failure());
                 }
                 transaction.commit()?;
                 Ok(bytes)
             });
         match written {
             Ok(bytes) => {
-                growing.grew(bytes, batch);
+                growing.record_commit(bytes, batch);
                 Ok(())
             }
             Err(source) => {
                 // Dropping the transaction has rolled it back.
-                growing.names.forget();
+                growing.names.roll_back_pending();
                 let path = growing.partition.path.to_path_buf();
                 let full = source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
                 if full && growing.connection.is_autocommit() {
                     return Err(LogError::Full { path, source });
                 }
-                self.state = State::Poisoned;
+                self.state = WriterState::Poisoned;
                 tracing::error!(path = %path.display(), error = %source, "commit failed, log stops");
                 Err(LogError::Commit { path, source })
             }
@@ -257,30 +270,30 @@ impl Log {
     }
 
     /// Takes what was committed into memory and lets readers see it.
-    fn publish(&mut self, batch: Batch) {
-        let last = batch.last();
+    fn publish_batch(&mut self, batch: WriteBatch) {
+        let last = batch.last_position();
         let mut position = batch.first;
         {
-            let mut tail = partition::write(&self.growing.tail);
-            let mut recent = partition::write(&self.shared.recent);
+            let mut tail = partition::lock_write(&self.active.index);
+            let mut recent = partition::lock_write(&self.shared.recent);
             for row in batch.rows {
                 let body = match row {
-                    Row::Event {
+                    BatchRow::Event {
                         event,
                         kind,
                         arrived,
                         identity,
                     } => {
                         let content = event.content_hash();
-                        tail.insert(identity, Seen { content, position });
-                        let (root, step) = insert::links(event.envelope());
+                        tail.insert(identity, FirstOccurrence { content, position });
+                        let (root, step) = insert::link_keys(event.envelope());
                         for key in [root, step].into_iter().flatten() {
-                            tail.link(key, position);
+                            tail.add_link(key, position);
                         }
-                        kind.body(event, arrived)
+                        kind.wrap_event(event, arrived)
                     }
-                    Row::Control(body) => {
-                        self.standing.note(position, body.clone());
+                    BatchRow::Control(body) => {
+                        self.facts.apply_record(position, body.clone());
                         body
                     }
                 };
@@ -290,7 +303,7 @@ impl Log {
         }
         self.shared.set_head(last);
         let pages = &self.shared.wal_pages;
-        let waiting = self.growing.pages_of_last() + pages.load(Ordering::Relaxed);
+        let waiting = self.active.last_commit_pages() + pages.load(Ordering::Relaxed);
         pages.store(waiting, Ordering::Relaxed);
         if waiting > WAL_PAGES_MOST {
             self.shrink_wal();
@@ -298,7 +311,7 @@ impl Log {
     }
 
     fn shrink_wal(&self) {
-        match crate::maintenance::shrink_wal(&self.growing.connection) {
+        match crate::maintenance::shrink_wal(&self.active.connection) {
             Ok(left) => self.shared.wal_pages.store(left, Ordering::Relaxed),
             // Nothing is lost: the records are durable in the write-ahead log.
             Err(error) => tracing::warn!(%error, "cannot shrink the write-ahead log"),
@@ -307,25 +320,25 @@ impl Log {
 
     /// Begins the next partition when this one is full or its day is over.
     fn roll_if_due(&mut self, arrived: Option<Timestamp>) -> Result<(), LogError> {
-        if !self.growing.is_full(&self.options, arrived) {
+        if !self.active.is_full(&self.options, arrived) {
             return Ok(());
         }
         let first = self.head().next();
-        let next = Partition::create(&self.shared.dir, first, &self.standing)?;
-        self.growing = Growing::open(next.clone(), self.options.partition_span)?;
-        self.shared.add(next);
+        let next = Partition::create(&self.shared.dir, first, &self.facts)?;
+        self.active = ActivePartition::open(next.clone(), self.options.partition_span)?;
+        self.shared.add_partition(next);
         self.shared.wal_pages.store(0, Ordering::Relaxed);
         let unsealed = self.shared.partitions();
         let unsealed = unsealed.iter().filter(|one| !one.is_sealed()).count();
         if unsealed > 1 + UNSEALED_MOST {
             tracing::warn!(unsealed, "sealing fell behind, so the writer seals");
-            self.maintenance().seal_one()?;
+            self.maintenance().seal_oldest()?;
         }
         Ok(())
     }
 
     /// Drops the sealed partitions whose records all stand before `position`. Returns how many; the log
-    /// then begins at [`LogReader::first`].
+    /// then begins at [`LogReader::first_position`].
     ///
     /// # Errors
     /// A file cannot be removed.
@@ -346,13 +359,13 @@ impl Log {
         let count = partitions
             .iter()
             .take_while(|partition| match &partition.state {
-                partition::State::Sealed(seal) => wanted(seal),
-                partition::State::Unsealed(_) => false,
+                partition::PartitionState::Sealed(seal) => wanted(seal),
+                partition::PartitionState::Unsealed(_) => false,
             })
             .count();
         // First off the list, so that no reader comes upon a file that is half gone.
-        self.shared.remove_first(count);
-        dedup::forget_dropped(&self.shared, &mut self.lookups);
+        self.shared.remove_oldest(count);
+        dedup::close_dropped(&self.shared, &mut self.lookups);
         for partition in partitions.iter().take(count) {
             partition.unlink()?;
         }
@@ -365,13 +378,13 @@ impl Log {
     /// Makes the next commit fail as if the disk could not sync.
     #[cfg(any(test, feature = "fault-injection"))]
     pub fn fail_next_commit(&mut self) {
-        self.state = State::Failing;
+        self.state = WriterState::Failing;
     }
 
     /// Makes the open partition fail as on a full disk once it has this many pages more than now.
     #[cfg(any(test, feature = "fault-injection"))]
     pub fn fill_disk_after(&self, pages: i64) -> Result<(), LogError> {
-        let connection = &self.growing.connection;
+        let connection = &self.active.connection;
         let limit = || {
             let now: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
             connection.query_row(
@@ -380,7 +393,7 @@ impl Log {
                 |_| Ok(()),
             )
         };
-        limit().map_err(LogError::sqlite("limit", &self.growing.partition.path))
+        limit().map_err(LogError::sqlite("limit", &self.active.partition.path))
     }
 
     #[cfg(test)]

@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use larum_event::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::monotonic::Monotonic;
+use crate::monotonic::MonotonicTime;
 
 /// When a breaker opens and for how long. A trigger set to `None` is not watched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub enum BreakerState {
 /// What opened a breaker last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Trigger {
+pub enum BreakerTrigger {
     /// Too many failures in a row.
     ConsecutiveFailures,
     /// Too large a part of the recent calls failed.
@@ -98,63 +98,63 @@ pub enum Trigger {
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// It did what it should, or refused the event for the event's own fault.
     Success,
     /// It failed for a reason that other events would meet too.
     Failure,
 }
 
-/// Leave for one call. Hand it back with [`Breaker::record`] or [`Breaker::abandon`]; the breaker
+/// Leave for one call. Hand it back with [`CircuitBreaker::record_call`] or [`CircuitBreaker::abandon_call`]; the breaker
 /// knows by it the probe's answer from that of a call begun before it opened.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a pass is handed back with the call's outcome"]
-pub struct Pass {
+pub struct CallPermit {
     turn: u64,
 }
 
 /// The answer to the question whether a call may be made.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum CallDecision {
     /// It may.
-    Permitted(Pass),
+    Permitted(CallPermit),
     /// It may not, and asking again before `until` is in vain.
     Denied {
         /// When to ask again.
-        until: Monotonic,
+        until: MonotonicTime,
     },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Circuit {
+enum CircuitState {
     Closed,
     Open {
-        until: Monotonic,
+        until: MonotonicTime,
     },
     /// `until` is when the probe counts as lost; `None` while no probe is out.
     HalfOpen {
-        until: Option<Monotonic>,
+        until: Option<MonotonicTime>,
     },
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Call {
+struct CallRecord {
     failed: bool,
     slow: bool,
 }
 
 /// A circuit breaker. See the module's documentation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Breaker {
+pub struct CircuitBreaker {
     config: BreakerConfig,
-    circuit: Circuit,
+    circuit: CircuitState,
     /// Grows with every change of state and every probe: a pass of an older turn is stale.
     turn: u64,
     cool_down: Span,
     consecutive_failures: u32,
-    recent: VecDeque<Call>,
+    recent: VecDeque<CallRecord>,
     age: AgeLimit,
-    opened_by: Option<Trigger>,
+    opened_by: Option<BreakerTrigger>,
     times_opened: u64,
 }
 
@@ -170,11 +170,11 @@ enum AgeLimit {
     Draining { most: Span },
 }
 
-impl Breaker {
+impl CircuitBreaker {
     /// A closed breaker.
     pub fn new(config: BreakerConfig) -> Self {
         Self {
-            circuit: Circuit::Closed,
+            circuit: CircuitState::Closed,
             turn: 0,
             cool_down: config.cool_down,
             consecutive_failures: 0,
@@ -186,98 +186,107 @@ impl Breaker {
         }
     }
 
-    /// Where it stands. It stays open until [`Breaker::allow`] is asked after the cool-down.
+    /// Where it stands. It stays open until [`CircuitBreaker::request_call`] is asked after the cool-down.
     pub fn state(&self) -> BreakerState {
         match self.circuit {
-            Circuit::Closed => BreakerState::Closed,
-            Circuit::Open { .. } => BreakerState::Open,
-            Circuit::HalfOpen { .. } => BreakerState::HalfOpen,
+            CircuitState::Closed => BreakerState::Closed,
+            CircuitState::Open { .. } => BreakerState::Open,
+            CircuitState::HalfOpen { .. } => BreakerState::HalfOpen,
         }
     }
 
     /// Until when every call is refused, while it is open.
-    pub fn open_until(&self) -> Option<Monotonic> {
+    pub fn open_until(&self) -> Option<MonotonicTime> {
         match self.circuit {
-            Circuit::Open { until } => Some(until),
-            Circuit::Closed | Circuit::HalfOpen { .. } => None,
+            CircuitState::Open { until } => Some(until),
+            CircuitState::Closed | CircuitState::HalfOpen { .. } => None,
         }
     }
 
     /// Whether it is closed and remembers no failure: it is as good as new.
-    pub fn is_at_peace(&self) -> bool {
-        self.circuit == Circuit::Closed && self.recent.iter().all(|call| !call.failed && !call.slow)
+    pub fn is_healthy(&self) -> bool {
+        self.circuit == CircuitState::Closed
+            && self.recent.iter().all(|call| !call.failed && !call.slow)
     }
 
     /// What opened it last, if it ever was.
-    pub fn opened_by(&self) -> Option<Trigger> {
+    pub fn last_trigger(&self) -> Option<BreakerTrigger> {
         self.opened_by
     }
 
     /// How often it has opened, failed probes included.
-    pub fn times_opened(&self) -> u64 {
+    pub fn open_count(&self) -> u64 {
         self.times_opened
     }
 
     /// Whether a call may be made now. A pass must be handed back.
-    pub fn allow(&mut self, now: Monotonic) -> Decision {
+    pub fn request_call(&mut self, now: MonotonicTime) -> CallDecision {
         match self.circuit {
-            Circuit::Closed => Decision::Permitted(Pass { turn: self.turn }),
-            Circuit::Open { until } if now < until => Decision::Denied { until },
-            Circuit::HalfOpen { until: Some(until) } if now < until => Decision::Denied { until },
-            Circuit::HalfOpen { until: Some(_) } => Decision::Denied {
-                until: self.probe_failed(now),
+            CircuitState::Closed => CallDecision::Permitted(CallPermit { turn: self.turn }),
+            CircuitState::Open { until } if now < until => CallDecision::Denied { until },
+            CircuitState::HalfOpen { until: Some(until) } if now < until => {
+                CallDecision::Denied { until }
+            }
+            CircuitState::HalfOpen { until: Some(_) } => CallDecision::Denied {
+                until: self.fail_probe(now),
             },
-            Circuit::Open { .. } | Circuit::HalfOpen { until: None } => {
+            CircuitState::Open { .. } | CircuitState::HalfOpen { until: None } => {
                 self.turn += 1;
-                self.circuit = Circuit::HalfOpen {
+                self.circuit = CircuitState::HalfOpen {
                     until: Some(now.saturating_add(self.config.probe_timeout)),
                 };
-                Decision::Permitted(Pass { turn: self.turn })
+                CallDecision::Permitted(CallPermit { turn: self.turn })
             }
         }
     }
 
     /// Takes note of how a call ended and how long it took. The answer of a call that was begun
     /// before the last change of state says nothing about now and is ignored.
-    pub fn record(&mut self, pass: Pass, outcome: Outcome, took: Span, now: Monotonic) {
+    pub fn record_call(
+        &mut self,
+        pass: CallPermit,
+        outcome: CallOutcome,
+        took: Span,
+        now: MonotonicTime,
+    ) {
         if pass.turn != self.turn {
             return;
         }
-        let call = Call {
-            failed: outcome == Outcome::Failure,
+        let call = CallRecord {
+            failed: outcome == CallOutcome::Failure,
             slow: self.config.slow_percent.is_some() && took >= self.config.slow_call,
         };
         match self.circuit {
-            Circuit::Closed => {
-                self.remember(call);
-                if let Some(trigger) = self.exceeded() {
-                    self.open(trigger, now);
+            CircuitState::Closed => {
+                self.remember_call(call);
+                if let Some(trigger) = self.exceeded_trigger() {
+                    self.open_circuit(trigger, now);
                 }
             }
             // A probe that answers well but slowly has shown that nothing is well.
-            Circuit::HalfOpen { .. } if call.failed || call.slow => {
-                self.probe_failed(now);
+            CircuitState::HalfOpen { .. } if call.failed || call.slow => {
+                self.fail_probe(now);
             }
-            Circuit::HalfOpen { .. } => self.close(),
-            Circuit::Open { .. } => {}
+            CircuitState::HalfOpen { .. } => self.close_circuit(),
+            CircuitState::Open { .. } => {}
         }
     }
 
     /// Hands a pass back for a call that was not made, or whose outcome says nothing.
-    pub fn abandon(&mut self, pass: Pass) {
+    pub fn abandon_call(&mut self, pass: CallPermit) {
         if pass.turn == self.turn
-            && let Circuit::HalfOpen { until } = &mut self.circuit
+            && let CircuitState::HalfOpen { until } = &mut self.circuit
         {
             *until = None;
         }
     }
 
     /// Takes note of how long the oldest thing in the queue has waited.
-    pub fn queue_age(&mut self, age: Span, now: Monotonic) {
+    pub fn record_queue_age(&mut self, age: Span, now: MonotonicTime) {
         let Some(limit) = self.config.queue_age else {
             return;
         };
-        if self.circuit != Circuit::Closed {
+        if self.circuit != CircuitState::Closed {
             return;
         }
         if age < limit {
@@ -292,12 +301,12 @@ impl Breaker {
             }
             AgeLimit::Draining { most } if age < most => {}
             AgeLimit::Draining { .. } | AgeLimit::Configured => {
-                self.open(Trigger::QueueAge, now);
+                self.open_circuit(BreakerTrigger::QueueAge, now);
             }
         }
     }
 
-    fn remember(&mut self, call: Call) {
+    fn remember_call(&mut self, call: CallRecord) {
         self.consecutive_failures = if call.failed {
             self.consecutive_failures.saturating_add(1)
         } else {
@@ -310,13 +319,13 @@ impl Breaker {
         self.recent.push_back(call);
     }
 
-    fn exceeded(&self) -> Option<Trigger> {
+    fn exceeded_trigger(&self) -> Option<BreakerTrigger> {
         let config = &self.config;
         if config
             .consecutive_failures
             .is_some_and(|most| self.consecutive_failures >= most.max(1))
         {
-            return Some(Trigger::ConsecutiveFailures);
+            return Some(BreakerTrigger::ConsecutiveFailures);
         }
         let calls = self.recent.len();
         // A minimum above what is remembered would never be reached.
@@ -330,19 +339,19 @@ impl Breaker {
             config.failure_percent,
             self.recent.iter().filter(|call| call.failed).count(),
         ) {
-            return Some(Trigger::FailureRatio);
+            return Some(BreakerTrigger::FailureRatio);
         }
         reached(
             config.slow_percent,
             self.recent.iter().filter(|call| call.slow).count(),
         )
-        .then_some(Trigger::SlowCalls)
+        .then_some(BreakerTrigger::SlowCalls)
     }
 
-    fn open(&mut self, trigger: Trigger, now: Monotonic) -> Monotonic {
+    fn open_circuit(&mut self, trigger: BreakerTrigger, now: MonotonicTime) -> MonotonicTime {
         let until = now.saturating_add(self.cool_down);
         self.turn += 1;
-        self.circuit = Circuit::Open { until };
+        self.circuit = CircuitState::Open { until };
         self.consecutive_failures = 0;
         self.recent.clear();
         self.opened_by = Some(trigger);
@@ -350,16 +359,16 @@ impl Breaker {
         until
     }
 
-    fn probe_failed(&mut self, now: Monotonic) -> Monotonic {
+    fn fail_probe(&mut self, now: MonotonicTime) -> MonotonicTime {
         let doubled = Span::from_nanos(self.cool_down.as_nanos().saturating_mul(2));
         let most = self.config.cool_down_most.max(self.config.cool_down);
         self.cool_down = doubled.min(most);
-        self.open(Trigger::Probe, now)
+        self.open_circuit(BreakerTrigger::Probe, now)
     }
 
-    fn close(&mut self) {
+    fn close_circuit(&mut self) {
         self.turn += 1;
-        self.circuit = Circuit::Closed;
+        self.circuit = CircuitState::Closed;
         self.cool_down = self.config.cool_down;
         self.age = AgeLimit::AfterClosing;
     }

@@ -1,6 +1,6 @@
 //! Rules that keep failing, broken out and tried again.
 //!
-//! Owns a [`Breaker`] for each rule and tenant that failed of late, and the ledger of what they missed. Breakers are
+//! Owns a [`CircuitBreaker`] for each rule and tenant that failed of late, and the ledger of what they missed. Breakers are
 //! fed in the order of places and on the log's own time (arrivals), so what they do is a function of the log: the
 //! same however it is cut into epochs, and the same in a replay. Where nobody knows when events arrived
 //! (files) nothing is broken out. A rule that is broken out says nothing for that tenant; matchers need not even
@@ -10,22 +10,22 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use larum_event::{EventId, Place, Position, RuleId, Span, TenantId, Timestamp};
+use larum_event::{EvaluationPlace, EventId, Position, RuleId, Span, TenantId, Timestamp};
 use larum_rule::RuleSet;
 use serde::{Deserialize, Serialize};
 
-use crate::breaker::{Breaker, BreakerConfig, BreakerState, Decision, Outcome};
-use crate::epoch::{Item, RuleFaultAt};
-use crate::monotonic::Monotonic;
-use crate::units::Matched;
+use crate::breaker::{BreakerConfig, BreakerState, CallDecision, CallOutcome, CircuitBreaker};
+use crate::epoch::{EpochItem, PlacedFault};
+use crate::monotonic::MonotonicTime;
+use crate::shards::MatchOutput;
 
 /// Rules and tenants with failures that are known at a time; what comes beyond is never broken out.
-const WATCHED: usize = 10_000;
+const WATCHED_MOST: usize = 10_000;
 /// Stretches that are kept in the ledger; the oldest that are over go first.
-const LEDGER: usize = 1_000;
+const LEDGER_MOST: usize = 1_000;
 
 /// When a rule is broken out, and for how long.
-fn config() -> BreakerConfig {
+fn breaker_config() -> BreakerConfig {
     BreakerConfig {
         // Bad events may come in a row; only when good ones do not help is it the rule.
         consecutive_failures: None,
@@ -41,7 +41,7 @@ fn config() -> BreakerConfig {
 
 /// A stretch of the log in which a rule was not asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Missed {
+pub struct RuleOutage {
     /// The rule.
     pub rule: RuleId,
     /// Whose events.
@@ -71,29 +71,29 @@ pub enum BreakerChange {
 
 /// A rule was broken out, tried in vain, or is back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleBreak {
+pub struct BreakerEvent {
     /// What happened.
     pub change: BreakerChange,
     /// The event at which it happened.
-    pub place: Place,
+    pub place: EvaluationPlace,
     /// Its id.
     pub event: EventId,
     /// Its time.
     pub time: Timestamp,
     /// The stretch that begins, goes on or is over.
-    pub missed: Missed,
+    pub missed: RuleOutage,
 }
 
 /// The rules that need not be asked, by tenant.
 #[derive(Debug, Clone, Default)]
-pub struct LeftOut {
+pub struct SkippedRules {
     everywhere: Arc<BTreeSet<u32>>,
     by_tenant: HashMap<TenantId, Arc<BTreeSet<u32>>>,
 }
 
-impl LeftOut {
+impl SkippedRules {
     /// The rules that need not be asked about events of `tenant`.
-    pub fn of(&self, tenant: &TenantId) -> &Arc<BTreeSet<u32>> {
+    pub fn for_tenant(&self, tenant: &TenantId) -> &Arc<BTreeSet<u32>> {
         let own = (!self.by_tenant.is_empty()).then(|| self.by_tenant.get(tenant));
         own.flatten().unwrap_or(&self.everywhere)
     }
@@ -102,38 +102,38 @@ impl LeftOut {
 /// See the module's words.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RuleBreakers {
-    watched: BTreeMap<(RuleId, TenantId), Watched>,
+    watched: BTreeMap<(RuleId, TenantId), WatchedRule>,
     /// In the order of beginnings.
-    ledger: VecDeque<Missed>,
+    ledger: VecDeque<RuleOutage>,
 }
 
 /// A rule that failed of late on a tenant's events.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Watched {
-    breaker: Breaker,
+struct WatchedRule {
+    breaker: CircuitBreaker,
     /// What it failed on last.
     reason: String,
 }
 
 /// One answer of a rule, or that it had none.
-struct Call<'a> {
-    item: &'a Item,
-    fault: Option<&'a RuleFaultAt>,
+struct RuleCall<'a> {
+    item: &'a EpochItem,
+    fault: Option<&'a PlacedFault>,
 }
 
 impl RuleBreakers {
     /// The stretches that rules missed, oldest first.
-    pub(crate) fn missed(&self) -> impl Iterator<Item = &Missed> {
+    pub(crate) fn outages(&self) -> impl Iterator<Item = &RuleOutage> {
         self.ledger.iter()
     }
 
     /// What need not be asked about events up to `now`, besides the rules left out anyway.
-    pub(crate) fn left_out(
+    pub(crate) fn skipped_rules(
         &self,
         set: &RuleSet,
         everywhere: &BTreeSet<u32>,
-        now: Option<Monotonic>,
-    ) -> LeftOut {
+        now: Option<MonotonicTime>,
+    ) -> SkippedRules {
         let mut by_tenant: HashMap<TenantId, BTreeSet<u32>> = HashMap::new();
         for ((rule, tenant), watched) in &self.watched {
             let is_open = watched
@@ -141,7 +141,7 @@ impl RuleBreakers {
                 .open_until()
                 .zip(now)
                 .is_some_and(|(until, now)| now < until);
-            if is_open && let Some(number) = number_of(set, rule) {
+            if is_open && let Some(number) = rule_number(set, rule) {
                 by_tenant
                     .entry(tenant.clone())
                     .or_insert_with(|| everywhere.clone())
@@ -149,7 +149,7 @@ impl RuleBreakers {
             }
         }
         let shared = by_tenant.into_iter();
-        LeftOut {
+        SkippedRules {
             everywhere: Arc::new(everywhere.clone()),
             by_tenant: shared
                 .map(|(tenant, rules)| (tenant, Arc::new(rules)))
@@ -159,36 +159,36 @@ impl RuleBreakers {
 
     /// Feeds the answers of one layer's rules on `items`, each of which was admitted at `time`, and takes back
     /// those of rules that were broken out by then.
-    pub(crate) fn settle(
+    pub(crate) fn record_calls(
         &mut self,
         set: &RuleSet,
-        items: &[Item],
-        time: impl Fn(Position) -> Option<Monotonic>,
-        matched: &mut Matched,
-    ) -> Vec<RuleBreak> {
+        items: &[EpochItem],
+        time: impl Fn(Position) -> Option<MonotonicTime>,
+        matched: &mut MatchOutput,
+    ) -> Vec<BreakerEvent> {
         let mut suspects: BTreeSet<u32> = matched.faults.iter().map(|fault| fault.number).collect();
         let watched = self.watched.keys();
-        suspects.extend(watched.filter_map(|(rule, _)| number_of(set, rule)));
+        suspects.extend(watched.filter_map(|(rule, _)| rule_number(set, rule)));
         let mut breaks = Vec::new();
-        let mut refused: BTreeSet<(u32, Place)> = BTreeSet::new();
+        let mut refused: BTreeSet<(u32, EvaluationPlace)> = BTreeSet::new();
         if suspects.is_empty() {
             return breaks;
         }
-        for (number, calls) in calls(&suspects, items, matched) {
+        for (number, calls) in collect_calls(&suspects, items, matched) {
             let Some(rule) = set.rule(number) else {
                 continue;
             };
             for (place, fault) in calls {
-                let Some((item, now)) = item_at(items, place).zip(time(place.position)) else {
+                let Some((item, now)) = find_item(items, place).zip(time(place.position)) else {
                     continue;
                 };
-                if !self.call(&rule.id, &Call { item, fault }, now, &mut breaks) {
+                if !self.record_call(&rule.id, &RuleCall { item, fault }, now, &mut breaks) {
                     refused.insert((number, place));
                 }
             }
         }
         if !refused.is_empty() {
-            let stands = |rule: u32, place: Place| !refused.contains(&(rule, place));
+            let stands = |rule: u32, place: EvaluationPlace| !refused.contains(&(rule, place));
             matched
                 .matches
                 .retain(|found| stands(found.rule, found.place));
@@ -200,51 +200,51 @@ impl RuleBreakers {
     }
 
     /// Feeds one answer; false when the rule was broken out.
-    fn call(
+    fn record_call(
         &mut self,
         rule: &RuleId,
-        call: &Call<'_>,
-        now: Monotonic,
-        breaks: &mut Vec<RuleBreak>,
+        call: &RuleCall<'_>,
+        now: MonotonicTime,
+        breaks: &mut Vec<BreakerEvent>,
     ) -> bool {
         let tenant = &call.item.event.envelope().tenant;
         let key = (rule.clone(), tenant.clone());
         if !self.watched.contains_key(&key) {
-            if call.fault.is_none() || self.watched.len() >= WATCHED {
+            if call.fault.is_none() || self.watched.len() >= WATCHED_MOST {
                 return true;
             }
-            let watched = Watched {
-                breaker: Breaker::new(config()),
+            let watched = WatchedRule {
+                breaker: CircuitBreaker::new(breaker_config()),
                 reason: String::new(),
             };
             self.watched.insert(key.clone(), watched);
         }
-        let Some(Watched { breaker, reason }) = self.watched.get_mut(&key) else {
+        let Some(WatchedRule { breaker, reason }) = self.watched.get_mut(&key) else {
             return true;
         };
         let before = breaker.state();
-        let Decision::Permitted(pass) = breaker.allow(now) else {
+        let CallDecision::Permitted(pass) = breaker.request_call(now) else {
             return false;
         };
         let outcome = match call.fault {
             Some(fault) => {
                 reason.clone_from(&fault.message);
-                Outcome::Failure
+                CallOutcome::Failure
             }
-            None => Outcome::Success,
+            None => CallOutcome::Success,
         };
-        breaker.record(pass, outcome, Span::ZERO, now);
+        breaker.record_call(pass, outcome, Span::ZERO, now);
         let change = match (before, breaker.state()) {
             (BreakerState::Closed, BreakerState::Open) => Some(BreakerChange::Opened),
             (_, BreakerState::Open) => Some(BreakerChange::ProbeFailed),
             (BreakerState::Closed, _) => None,
             (_, _) => Some(BreakerChange::Closed),
         };
-        let is_at_peace = breaker.is_at_peace();
+        let is_at_peace = breaker.is_healthy();
         if let Some(change) = change {
             let (until, reason) = (breaker.open_until(), reason.clone());
             let until = until.map(|until| Timestamp::from_nanos(until.as_nanos()));
-            breaks.extend(self.enter(change, &key, call, (until, reason)));
+            breaks.extend(self.record_change(change, &key, call, (until, reason)));
         }
         if is_at_peace {
             self.watched.remove(&key);
@@ -253,16 +253,16 @@ impl RuleBreakers {
     }
 
     /// Writes a change into the ledger.
-    fn enter(
+    fn record_change(
         &mut self,
         change: BreakerChange,
         (rule, tenant): &(RuleId, TenantId),
-        call: &Call<'_>,
+        call: &RuleCall<'_>,
         (until, reason): (Option<Timestamp>, String),
-    ) -> Option<RuleBreak> {
+    ) -> Option<BreakerEvent> {
         let position = call.item.place.position;
         if change == BreakerChange::Opened {
-            self.add(Missed {
+            self.insert_outage(RuleOutage {
                 rule: rule.clone(),
                 tenant: tenant.clone(),
                 after: position,
@@ -282,7 +282,7 @@ impl RuleBreakers {
             BreakerChange::Closed => missed.before = Some(position),
         }
         let envelope = call.item.event.envelope();
-        Some(RuleBreak {
+        Some(BreakerEvent {
             change,
             place: call.item.place,
             event: envelope.id.clone(),
@@ -292,22 +292,22 @@ impl RuleBreakers {
     }
 
     /// Begins a stretch; the oldest one that is over makes room for it.
-    fn add(&mut self, missed: Missed) {
-        if self.ledger.len() >= LEDGER {
+    fn insert_outage(&mut self, missed: RuleOutage) {
+        if self.ledger.len() >= LEDGER_MOST {
             let over = self.ledger.iter().position(|one| one.before.is_some());
             drop(self.ledger.remove(over.unwrap_or(0)));
         }
         // Rules answer one after the other, but are listed as if at once.
-        let place = |one: &Missed| (one.after, one.rule.clone(), one.tenant.clone());
+        let place = |one: &RuleOutage| (one.after, one.rule.clone(), one.tenant.clone());
         let begins = place(&missed);
         let index = self.ledger.partition_point(|one| place(one) < begins);
         self.ledger.insert(index, missed);
     }
 
     /// Goes on with other rules, after `reached`: those that mean the same stay broken out, the others begin anew.
-    pub(crate) fn activate(&mut self, old: &RuleSet, new: &RuleSet, reached: Position) {
+    pub(crate) fn activate_rules(&mut self, old: &RuleSet, new: &RuleSet, reached: Position) {
         let goes_on = |rule: &RuleId| {
-            let number = number_of(old, rule);
+            let number = rule_number(old, rule);
             number.is_some_and(|number| new.successor(old, number).is_some())
         };
         self.watched.retain(|(rule, _), _| goes_on(rule));
@@ -320,25 +320,25 @@ impl RuleBreakers {
     }
 
     /// Takes over what `other` knows of `rules`, which were asked there and not here.
-    pub(crate) fn adopt(&mut self, other: &Self, rules: impl Fn(&RuleId) -> bool) {
+    pub(crate) fn adopt_rules(&mut self, other: &Self, rules: impl Fn(&RuleId) -> bool) {
         self.watched.retain(|(rule, _), _| !rules(rule));
         self.ledger.retain(|missed| !rules(&missed.rule));
         let watched = other.watched.iter().filter(|((rule, _), _)| rules(rule));
         self.watched
             .extend(watched.map(|(key, watched)| (key.clone(), watched.clone())));
         for missed in other.ledger.iter().filter(|missed| rules(&missed.rule)) {
-            self.add(missed.clone());
+            self.insert_outage(missed.clone());
         }
     }
 }
 
-fn number_of(set: &RuleSet, rule: &RuleId) -> Option<u32> {
+fn rule_number(set: &RuleSet, rule: &RuleId) -> Option<u32> {
     let index = set.rules().binary_search_by(|one| one.id.cmp(rule)).ok()?;
     u32::try_from(index).ok()
 }
 
 /// What stands at `place`; items of one position are in the order of their times.
-fn item_at(items: &[Item], place: Place) -> Option<&Item> {
+fn find_item(items: &[EpochItem], place: EvaluationPlace) -> Option<&EpochItem> {
     let first = items.partition_point(|item| item.place.position < place.position);
     let mut here = items.iter().skip(first);
     here.find(|item| item.place.position > place.position || item.place == place)
@@ -347,13 +347,13 @@ fn item_at(items: &[Item], place: Place) -> Option<&Item> {
 
 /// The answers of rules on items, by rule and in order: those of their scripts and, where none ran, their
 /// matches.
-fn calls<'a>(
+fn collect_calls<'a>(
     of: &BTreeSet<u32>,
-    items: &'a [Item],
-    matched: &'a Matched,
-) -> BTreeMap<u32, BTreeMap<Place, Option<&'a RuleFaultAt>>> {
-    let mut calls: BTreeMap<u32, BTreeMap<Place, Option<&RuleFaultAt>>> = BTreeMap::new();
-    let mut add = |rule: u32, place: Place, fault: Option<&'a RuleFaultAt>| {
+    items: &'a [EpochItem],
+    matched: &'a MatchOutput,
+) -> BTreeMap<u32, BTreeMap<EvaluationPlace, Option<&'a PlacedFault>>> {
+    let mut calls: BTreeMap<u32, BTreeMap<EvaluationPlace, Option<&PlacedFault>>> = BTreeMap::new();
+    let mut add = |rule: u32, place: EvaluationPlace, fault: Option<&'a PlacedFault>| {
         if of.contains(&rule) {
             calls.entry(rule).or_default().insert(place, fault);
         }

@@ -18,9 +18,9 @@
 use std::collections::BTreeMap;
 
 use larum_event::{
-    Channel, Event, Place, Position, Source, Span, TenantId, Timestamp, Watermark, limits,
+    Channel, EvaluationPlace, Event, Position, Source, Span, TenantId, Timestamp, Watermark, limits,
 };
-use larum_window::ClockMoved;
+use larum_window::ClockMove;
 use serde::{Deserialize, Serialize};
 
 use tenant::TenantClocks;
@@ -35,7 +35,7 @@ pub const TENANT_CLOCK: u32 = 0;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatermarkStep {
     /// The event, or tick, that moved it.
-    pub place: Place,
+    pub place: EvaluationPlace,
     /// Whose clock.
     pub tenant: TenantId,
     /// Which of the tenant's clocks.
@@ -49,12 +49,12 @@ pub struct WatermarkStep {
 impl WatermarkStep {
     /// The same, as windows of rules of `layer` take it. Above the first layer, time moves after the alerts that
     /// become final by it.
-    pub fn moved(&self, layer: u8) -> ClockMoved<'_> {
+    pub fn for_layer(&self, layer: u8) -> ClockMove<'_> {
         let place = match layer {
             0 => self.place,
-            _ => after(self.place, layer),
+            _ => place_after(self.place, layer),
         };
-        ClockMoved {
+        ClockMove {
             tenant: &self.tenant,
             clock: self.clock,
             watermark: self.watermark,
@@ -64,8 +64,8 @@ impl WatermarkStep {
 }
 
 /// Behind everything that rules of `layer` see at the same position.
-fn after(place: Place, layer: u8) -> Place {
-    Place {
+fn place_after(place: EvaluationPlace, layer: u8) -> EvaluationPlace {
+    EvaluationPlace {
         position: place.position,
         layer,
         ordinal: u32::MAX,
@@ -74,7 +74,7 @@ fn after(place: Place, layer: u8) -> Place {
 
 /// What the clocks make of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
+pub struct ClockStamp {
     /// [`TENANT_CLOCK`], or one of its source's own.
     pub clock: u32,
     /// When it counts in windows: its own time, or later where its source joins.
@@ -85,16 +85,16 @@ pub struct Stamp {
     pub watermark: Watermark,
 }
 
-impl Stamp {
+impl ClockStamp {
     /// How far behind its clock it counts.
-    pub fn behind(&self) -> Span {
-        self.watermark.time.since(self.counts_at)
+    pub fn lag(&self) -> Span {
+        self.watermark.time.duration_since(self.counts_at)
     }
 }
 
 /// What the clocks need to know of an event.
 #[derive(Debug, Clone, Copy)]
-pub struct Sighting<'a> {
+pub struct EventSighting<'a> {
     /// Whose event.
     pub tenant: &'a TenantId,
     /// Who observed it.
@@ -108,22 +108,22 @@ pub struct Sighting<'a> {
     /// When it arrived, where that is known.
     pub arrived: Option<Timestamp>,
     /// Where it stands.
-    pub place: Place,
+    pub place: EvaluationPlace,
 }
 
-impl<'a> Sighting<'a> {
+impl<'a> EventSighting<'a> {
     /// What is to be known of `event`.
-    pub fn of(
+    pub fn from_event(
         event: &'a Event,
         sequence: Option<u64>,
         arrived: Option<Timestamp>,
-        place: Place,
+        place: EvaluationPlace,
     ) -> Self {
         let envelope = event.envelope();
         Self {
             tenant: &envelope.tenant,
             source: &envelope.source,
-            is_own: is_own(&envelope.channel),
+            is_own: is_own_channel(&envelope.channel),
             time: envelope.time,
             sequence,
             arrived,
@@ -132,18 +132,18 @@ impl<'a> Sighting<'a> {
     }
 }
 
-fn is_own(channel: &Channel) -> bool {
+fn is_own_channel(channel: &Channel) -> bool {
     channel.as_str().starts_with('$')
 }
 
 /// The clocks of all tenants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clocks {
+pub struct EventClocks {
     max_lag: Span,
     tenants: BTreeMap<TenantId, TenantClocks>,
 }
 
-impl Clocks {
+impl EventClocks {
     /// Clocks that have seen nothing.
     pub fn new(max_lag: Span) -> Self {
         Self {
@@ -158,9 +158,13 @@ impl Clocks {
     }
 
     /// Takes one event in log order; adds what it moves to `steps`.
-    pub fn observe(&mut self, event: Sighting<'_>, steps: &mut Vec<WatermarkStep>) -> Stamp {
+    pub fn observe(
+        &mut self,
+        event: EventSighting<'_>,
+        steps: &mut Vec<WatermarkStep>,
+    ) -> ClockStamp {
         if event.is_own {
-            return self.stand(event);
+            return self.stamp_own_event(event);
         }
         if let Some(clocks) = self.tenants.get_mut(event.tenant) {
             return clocks.observe(event, self.max_lag, steps);
@@ -171,10 +175,10 @@ impl Clocks {
     }
 
     /// It is `at` everywhere: silent sources move on. Adds what that moves to `steps`.
-    pub fn tick(&mut self, at: Timestamp, place: Place, steps: &mut Vec<WatermarkStep>) {
+    pub fn tick(&mut self, at: Timestamp, place: EvaluationPlace, steps: &mut Vec<WatermarkStep>) {
         for (tenant, clocks) in &mut self.tenants {
             let before = clocks.watermark();
-            clocks.pass(at, self.max_lag);
+            clocks.advance_wall_clock(at, self.max_lag);
             let watermark = clocks.watermark();
             if watermark > before {
                 steps.push(WatermarkStep {
@@ -189,12 +193,12 @@ impl Clocks {
     }
 
     /// An event that counts wherever its tenant has come to, and moves nothing.
-    fn stand(&self, event: Sighting<'_>) -> Stamp {
+    fn stamp_own_event(&self, event: EventSighting<'_>) -> ClockStamp {
         let clocks = self.tenants.get(event.tenant);
         let watermark = clocks.map_or(Watermark::MIN, TenantClocks::watermark);
-        Stamp {
+        ClockStamp {
             clock: TENANT_CLOCK,
-            counts_at: watermark.not_before(event.time, event.sequence),
+            counts_at: watermark.clamp_event_time(event.time, event.sequence),
             before: watermark,
             watermark,
         }
@@ -202,13 +206,13 @@ impl Clocks {
 
     /// Keeps the number of tenants bounded: the tenth part of them that was idle longest goes, with what
     /// their windows hold.
-    fn forget_idle_tenants(&mut self, place: Place, steps: &mut Vec<WatermarkStep>) {
+    fn forget_idle_tenants(&mut self, place: EvaluationPlace, steps: &mut Vec<WatermarkStep>) {
         if self.tenants.len() < limits::TENANTS {
             return;
         }
         let idle = self.tenants.iter();
         let mut idle: Vec<(Position, TenantId)> = idle
-            .map(|(tenant, clocks)| (clocks.last(), tenant.clone()))
+            .map(|(tenant, clocks)| (clocks.last_position(), tenant.clone()))
             .collect();
         idle.sort();
         for (_, tenant) in idle.into_iter().take(limits::TENANTS.div_ceil(10)) {
@@ -216,17 +220,17 @@ impl Clocks {
                 continue;
             };
             let numbers = [TENANT_CLOCK].into_iter().chain(clocks.own_clocks());
-            steps.extend(numbers.map(|clock| given_up(place, &tenant, clock)));
+            steps.extend(numbers.map(|clock| retire_clock(place, &tenant, clock)));
         }
     }
 
     /// Tenants that are followed.
-    pub fn tenants(&self) -> usize {
+    pub fn tenant_count(&self) -> usize {
         self.tenants.len()
     }
 
     /// Whether ticks move the clock of any tenant.
-    pub fn follow_wall_clock(&self) -> bool {
+    pub fn follows_wall_clock(&self) -> bool {
         self.tenants.values().any(TenantClocks::follows_wall_clock)
     }
 
@@ -238,7 +242,7 @@ impl Clocks {
 }
 
 /// Nothing comes on a clock any more.
-fn given_up(place: Place, tenant: &TenantId, clock: u32) -> WatermarkStep {
+fn retire_clock(place: EvaluationPlace, tenant: &TenantId, clock: u32) -> WatermarkStep {
     WatermarkStep {
         place,
         tenant: tenant.clone(),

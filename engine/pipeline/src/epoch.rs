@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use larum_event::{Alert, Event, EventId, Place, Position, RuleId, TenantId, Timestamp, Watermark};
-use larum_rule::Excepted;
+use larum_event::{
+    Alert, EvaluationPlace, Event, EventId, Position, RuleId, TenantId, Timestamp, Watermark,
+};
+use larum_rule::ExceptionCount;
 
-use crate::breakers::RuleBreak;
+use crate::breakers::BreakerEvent;
 use crate::clocks::WatermarkStep;
-use crate::late::{Late, LateMatches};
-use crate::monotonic::Monotonic;
-use crate::raise::may_be_alert;
+use crate::late_events::{LateEvent, LateMatches};
+use crate::monotonic::MonotonicTime;
+use crate::raise::may_be_alert_id;
 
 /// One event of the log, as the pipeline takes it.
 #[derive(Debug, Clone)]
-pub struct Input {
+pub struct EventInput {
     /// Where it stands.
     pub position: Position,
     /// The event.
@@ -26,18 +28,18 @@ pub struct Input {
 
 /// Cuts a stretch of the log where the pipeline must: an event that may name an alert as its cause comes after
 /// everything that alerts before it have set off, or its depth would depend on where epochs end.
-pub fn pieces(inputs: &[Input]) -> impl Iterator<Item = &[Input]> {
+pub fn split_inputs(inputs: &[EventInput]) -> impl Iterator<Item = &[EventInput]> {
     inputs.chunk_by(|_, next| {
         let cause = next.event.envelope().causation_id.as_ref();
-        !cause.is_some_and(may_be_alert)
+        !cause.is_some_and(may_be_alert_id)
     })
 }
 
 /// One event as rules see it: a raw one, or an alert of a lower layer.
 #[derive(Debug, Clone)]
-pub struct Item {
+pub struct EpochItem {
     /// Where it stands.
-    pub place: Place,
+    pub place: EvaluationPlace,
     /// The event.
     pub event: Event,
     /// When it counts in windows.
@@ -53,28 +55,28 @@ pub struct Item {
     /// The rule that raised it, for alerts.
     pub raised_by: Option<u32>,
     /// Of an alert, the raw event whose place in the trees rules ask about, where its epoch holds it.
-    pub stands_for: Option<Event>,
+    pub raw_event: Option<Event>,
 }
 
 /// A stretch of the log being evaluated.
 #[derive(Debug)]
 pub struct Epoch {
     /// Raw events that are evaluated, in order.
-    pub(crate) raw: Arc<[Item]>,
+    pub(crate) raw: Arc<[EpochItem]>,
     /// Alerts that have become final so far, for the layers above.
-    pub(crate) alerts: Vec<Item>,
+    pub(crate) alerts: Vec<EpochItem>,
     /// How event time moves over the epoch.
     pub(crate) steps: Arc<[WatermarkStep]>,
     /// What comes out.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: EpochOutcome,
     /// Events of the engine's own, each with what made it, until they are put in order.
-    pub(crate) system: Vec<(Place, Event)>,
+    pub(crate) system: Vec<(EvaluationPlace, Event)>,
     /// Matches that came too late to count.
     pub(crate) late: LateMatches,
     /// When events were admitted, never going back; those of which nobody knows are not here.
-    pub(crate) admitted: Vec<(Position, Monotonic)>,
+    pub(crate) admitted: Vec<(Position, MonotonicTime)>,
     /// The place after all others, for what is closed at the end of input.
-    pub(crate) end: Place,
+    pub(crate) end: EvaluationPlace,
 }
 
 impl Epoch {
@@ -84,15 +86,15 @@ impl Epoch {
     }
 
     /// When the event at `position` was admitted, if that is known.
-    pub(crate) fn admitted(&self, position: Position) -> Option<Monotonic> {
+    pub(crate) fn admission_time(&self, position: Position) -> Option<MonotonicTime> {
         let found = self.admitted.binary_search_by_key(&position, |(at, _)| *at);
         let index = found.ok()?;
         self.admitted.get(index).map(|(_, time)| *time)
     }
 
     /// Behind everything that rules of `layer` see in it.
-    pub(crate) fn end_of(&self, layer: u8) -> Place {
-        Place {
+    pub(crate) fn layer_end(&self, layer: u8) -> EvaluationPlace {
+        EvaluationPlace {
             layer,
             ordinal: u32::MAX,
             ..self.end
@@ -100,7 +102,12 @@ impl Epoch {
     }
 
     /// How far a clock had come before `position`, of which something was made on it.
-    pub(crate) fn before(&self, position: Position, tenant: &TenantId, clock: u32) -> Watermark {
+    pub(crate) fn watermark_before(
+        &self,
+        position: Position,
+        tenant: &TenantId,
+        clock: u32,
+    ) -> Watermark {
         let steps = self.steps.iter();
         let first = self
             .steps
@@ -112,13 +119,13 @@ impl Epoch {
         if let Some(step) = step {
             return step.before;
         }
-        let item = self.item(Place::raw(position));
+        let item = self.find_item(EvaluationPlace::for_raw_event(position));
         let item = item.filter(|item| item.clock == clock);
         item.map_or(Watermark::MIN, |item| item.before)
     }
 
     /// What stands at `place`.
-    pub(crate) fn item(&self, place: Place) -> Option<&Item> {
+    pub(crate) fn find_item(&self, place: EvaluationPlace) -> Option<&EpochItem> {
         if place.layer > 0 {
             return self.alerts.iter().find(|item| item.place == place);
         }
@@ -128,14 +135,14 @@ impl Epoch {
 
     /// What rules of `layer` see: for the first layer the raw events, above it the alerts of
     /// the layers below among them, in order.
-    pub fn items(&self, layer: u8) -> Arc<[Item]> {
+    pub fn layer_items(&self, layer: u8) -> Arc<[EpochItem]> {
         if layer == 0 || self.alerts.is_empty() {
             return Arc::clone(&self.raw);
         }
-        let mut items: Vec<Item> = self.raw.iter().chain(&self.alerts).cloned().collect();
+        let mut items: Vec<EpochItem> = self.raw.iter().chain(&self.alerts).cloned().collect();
         // Of what comes with one event, the earliest is first: a deadline that has passed lies before the event.
         items.sort_by_key(|item| {
-            let order = Watermark::of(item.time, item.sequence);
+            let order = Watermark::of_event(item.time, item.sequence);
             (item.place.position, order, item.place)
         });
         items.into()
@@ -144,7 +151,7 @@ impl Epoch {
 
 /// One revision of an alert, ready for the log.
 #[derive(Debug, Clone)]
-pub struct Raised {
+pub struct AlertRevision {
     /// What it says.
     pub alert: Alert,
     /// The same as an event of the bus.
@@ -152,14 +159,14 @@ pub struct Raised {
     /// Whose it is.
     pub tenant: TenantId,
     /// Where it stands.
-    pub place: Place,
+    pub place: EvaluationPlace,
     /// The log position of the event that set the alert off.
     pub trigger: Position,
 }
 
 /// A rule that failed on one event; it said nothing about that event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleFaultAt {
+pub struct PlacedFault {
     /// The rule.
     pub rule: RuleId,
     /// Its number in the set.
@@ -167,31 +174,31 @@ pub struct RuleFaultAt {
     /// The event.
     pub event: EventId,
     /// Where it stands.
-    pub place: Place,
+    pub place: EvaluationPlace,
     /// What was wrong, for the rule's author.
     pub message: String,
 }
 
 /// What an epoch puts out.
 #[derive(Debug, Clone, Default)]
-pub struct Outcome {
+pub struct EpochOutcome {
     /// Revisions of alerts, in canonical order.
-    pub alerts: Vec<Raised>,
+    pub alerts: Vec<AlertRevision>,
     /// Events of `$sys`, each with the place of what made it, in order.
-    pub system: Vec<(Place, Event)>,
+    pub system: Vec<(EvaluationPlace, Event)>,
     /// Events that came too late for the windows of some rules, in order.
-    pub late: Vec<Late>,
+    pub late: Vec<LateEvent>,
     /// Rules that failed on an event.
-    pub faults: Vec<RuleFaultAt>,
+    pub faults: Vec<PlacedFault>,
     /// Rules that were broken out, tried again in vain, or are back, in order.
-    pub breaks: Vec<RuleBreak>,
+    pub breaks: Vec<BreakerEvent>,
     /// How often exceptions kept something from being a match.
-    pub excepted: Vec<Excepted>,
+    pub excepted: Vec<ExceptionCount>,
 }
 
-impl Outcome {
+impl EpochOutcome {
     /// The derived events in the order in which they go into the log.
-    pub fn derived(&self) -> impl Iterator<Item = &Event> {
+    pub fn derived_events(&self) -> impl Iterator<Item = &Event> {
         let alerts = self.alerts.iter();
         let mut alerts = alerts
             .map(|raised| (raised.place, &raised.event))
@@ -218,7 +225,7 @@ impl Outcome {
 
 /// The hash that an epoch's commit carries: blake3 over the canonical bytes of its derived
 /// events, each followed by a line feed.
-pub fn epoch_hash<'a>(derived: impl Iterator<Item = &'a Event>) -> [u8; 32] {
+pub fn hash_epoch<'a>(derived: impl Iterator<Item = &'a Event>) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     for event in derived {
         hasher.update(event.json().as_bytes());

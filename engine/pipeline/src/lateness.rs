@@ -6,13 +6,17 @@
 use larum_event::{Span, WindowSpec};
 use larum_rule::{Rule, RuleSet};
 
-use crate::settings::Settings;
+use crate::settings::PipelineSettings;
 
 /// How far behind the watermark a match of each rule may come and still count, by number of the rule.
-pub(crate) fn effective(set: &RuleSet, settings: &Settings) -> Vec<Span> {
+pub(crate) fn effective_lateness(set: &RuleSet, settings: &PipelineSettings) -> Vec<Span> {
     let rules = set.rules();
-    let mut effective: Vec<Span> = rules.iter().map(|rule| own(rule, settings)).collect();
-    let is_instant = |rule: &Rule| own(rule, settings).is_zero() && rule.window.delay().is_zero();
+    let mut effective: Vec<Span> = rules
+        .iter()
+        .map(|rule| own_lateness(rule, settings))
+        .collect();
+    let is_instant =
+        |rule: &Rule| own_lateness(rule, settings).is_zero() && rule.window.final_delay().is_zero();
     if rules.iter().all(is_instant) {
         return effective;
     }
@@ -27,18 +31,18 @@ pub(crate) fn effective(set: &RuleSet, settings: &Settings) -> Vec<Span> {
     for (_, reader) in readers {
         let read = rules.iter().zip(&effective).zip(0..);
         let longest = read
-            .filter(|(_, raiser)| set.sees(reader, *raiser))
-            .map(|((rule, effective), _)| sum(*effective, rule.window.delay()))
+            .filter(|(_, raiser)| set.may_read_alerts(reader, *raiser))
+            .map(|((rule, effective), _)| add_spans(*effective, rule.window.final_delay()))
             .max();
         let own = effective.get_mut(reader as usize);
         if let (Some(own), Some(longest)) = (own, longest) {
-            *own = sum(*own, longest);
+            *own = add_spans(*own, longest);
         }
     }
     effective
 }
 
-fn own(rule: &Rule, settings: &Settings) -> Span {
+fn own_lateness(rule: &Rule, settings: &PipelineSettings) -> Span {
     match &rule.window {
         // Single events count whenever they come.
         WindowSpec::Single => Span::ZERO,
@@ -46,6 +50,6 @@ fn own(rule: &Rule, settings: &Settings) -> Span {
     }
 }
 
-fn sum(one: Span, other: Span) -> Span {
+fn add_spans(one: Span, other: Span) -> Span {
     Span::from_nanos(one.as_nanos().saturating_add(other.as_nanos()))
 }

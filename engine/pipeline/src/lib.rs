@@ -10,9 +10,10 @@ pub mod breaker;
 mod breakers;
 mod causes;
 mod clocks;
+mod early_alerts;
 mod epoch;
 mod error;
-mod late;
+mod late_events;
 mod lateness;
 mod monotonic;
 mod pipeline;
@@ -22,24 +23,27 @@ mod records;
 mod script;
 mod sequencer;
 mod settings;
-mod standing;
+mod shards;
 mod system;
 mod trees;
-mod units;
 
-pub use breakers::{BreakerChange, LeftOut, Missed, RuleBreak};
-pub use clocks::{Clocks, Sighting, Stamp, TENANT_CLOCK, WatermarkStep};
-pub use epoch::{Epoch, Input, Item, Outcome, Raised, RuleFaultAt, epoch_hash, pieces};
+pub use breakers::{BreakerChange, BreakerEvent, RuleOutage, SkippedRules};
+pub use clocks::{ClockStamp, EventClocks, EventSighting, TENANT_CLOCK, WatermarkStep};
+pub use epoch::{
+    AlertRevision, Epoch, EpochItem, EpochOutcome, EventInput, PlacedFault, hash_epoch,
+    split_inputs,
+};
 pub use error::{CheckpointError, RaiseError};
-pub use late::{Late, LateMatch};
-pub use monotonic::Monotonic;
+pub use late_events::{LateEvent, LateMatch};
+pub use monotonic::MonotonicTime;
 pub use pipeline::Pipeline;
 pub use plan::WindowPlan;
-pub use records::{RawRecord, RecordAlert, RecordError, RecordPipeline};
+pub use records::{JsonRecord, RecordAlert, RecordError, RecordPipeline};
 pub use sequencer::{SEMANTICS_VERSION, Sequencer};
-pub use settings::Settings;
-pub use system::unit_detached_alert;
-pub use trees::{KINSHIP_PART, RuleTrees, TreesBeside};
-pub use units::{
-    Matched, ScriptRun, Unit, WindowAnswer, WindowWork, by_unit, match_items, run_window,
+pub use settings::PipelineSettings;
+pub use shards::{
+    MatchOutput, ScriptRun, WindowAnswer, WindowShard, WindowWork, match_items, run_window,
+    split_by_shard,
 };
+pub use system::unit_detached_alert;
+pub use trees::{KINSHIP_PART, RuleTrees, StandaloneTrees};

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-pub struct Monotonic(i64);
+pub struct MonotonicTime(i64);
 
-impl Monotonic {
+impl MonotonicTime {
     /// From nanoseconds since whenever that clock began.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
@@ -22,7 +22,7 @@ impl Monotonic {
 
     /// The log's time as a clock, for what is fed in log order. The caller sees to it that it never
     /// goes back; what is measured from a later point is zero.
-    pub const fn of_log(time: Timestamp) -> Self {
+    pub const fn from_log_time(time: Timestamp) -> Self {
         Self(time.as_nanos())
     }
 

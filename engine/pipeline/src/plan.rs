@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use larum_event::{Span, WindowSpec, limits};
 use larum_rule::RuleSet;
-use larum_window::{Window, WindowLimits};
+use larum_window::{RuleWindow, WindowLimits};
 
 use crate::error::CheckpointError;
-use crate::lateness::effective;
+use crate::lateness::effective_lateness;
 use crate::script::RuleScript;
-use crate::settings::Settings;
-use crate::units::Unit;
+use crate::settings::PipelineSettings;
+use crate::shards::WindowShard;
 
 /// Makes the windows of a rule set.
 #[derive(Debug, Clone)]
@@ -23,11 +23,11 @@ pub struct WindowPlan {
 
 impl WindowPlan {
     /// For the rules of `set`.
-    pub fn new(set: Arc<RuleSet>, settings: &Settings) -> Self {
+    pub fn new(set: Arc<RuleSet>, settings: &PipelineSettings) -> Self {
         Self {
             keys_per_rule: settings.keys_per_rule,
             shards: settings.shards.max(1),
-            lateness: effective(&set, settings).into(),
+            lateness: effective_lateness(&set, settings).into(),
             set,
         }
     }
@@ -44,15 +44,18 @@ impl WindowPlan {
     }
 
     /// An empty window for `unit`.
-    pub fn empty(&self, unit: Unit) -> Window {
+    pub fn new_window(&self, unit: WindowShard) -> RuleWindow {
         let rule = self.set.rule(unit.rule);
         let spec = rule.map_or(WindowSpec::Single, |rule| rule.window.clone());
-        self.ready(unit, Window::new(unit.rule, spec, self.limits(unit.rule)))
+        self.attach_script(
+            unit,
+            RuleWindow::new(unit.rule, spec, self.window_limits(unit.rule)),
+        )
     }
 
     /// The window with what runs its rule's script, where it has one.
-    fn ready(&self, unit: Unit, window: Window) -> Window {
-        match RuleScript::of(&self.set, unit.rule) {
+    fn attach_script(&self, unit: WindowShard, window: RuleWindow) -> RuleWindow {
+        match RuleScript::for_rule(&self.set, unit.rule) {
             Some(script) => window.with_script(Box::new(script)),
             None => window,
         }
@@ -62,21 +65,25 @@ impl WindowPlan {
     ///
     /// # Errors
     /// The part is damaged.
-    pub fn restored(&self, unit: Unit, bytes: &[u8]) -> Result<Window, CheckpointError> {
+    pub fn restore_window(
+        &self,
+        unit: WindowShard,
+        bytes: &[u8],
+    ) -> Result<RuleWindow, CheckpointError> {
         let unreadable = |cause: String| CheckpointError::Unreadable {
             part: unit.name(&self.set),
             cause,
         };
-        let window = Window::restore(bytes, &[], unit.rule, self.limits(unit.rule))
+        let window = RuleWindow::restore(bytes, &[], unit.rule, self.window_limits(unit.rule))
             .map_err(|cause| unreadable(cause.to_string()))?;
         let rule = self.set.rule(unit.rule);
         if rule.is_none_or(|rule| rule.window != *window.spec()) {
             return Err(unreadable("it is of a rule with another window".to_owned()));
         }
-        Ok(self.ready(unit, window))
+        Ok(self.attach_script(unit, window))
     }
 
-    fn limits(&self, rule: u32) -> WindowLimits {
+    fn window_limits(&self, rule: u32) -> WindowLimits {
         WindowLimits {
             keys: self.keys_per_rule.div_ceil(self.shards),
             events_per_key: limits::EVENTS_PER_KEY,

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Aggregate, Alert, Amount, Correlation, Detection, Event, EventId, Extent, Measure, Occurs,
-    RuleId, TenantId, Trigger, WindowSpec, limits,
+    Aggregate, Alert, AlertTrigger, Amount, Correlation, Detection, Event, EventId, RuleId,
+    StepOccurrence, TenantId, WindowExtent, WindowMeasure, WindowSpec, limits,
 };
 use larum_rule::{AlertText, Rule};
 
@@ -24,16 +24,16 @@ pub(crate) fn alert_id(rule: &Rule, detection: &Detection) -> Arc<str> {
     field(rule.id.as_str().as_bytes());
     field(&rule.semantic_hash);
     field(&detection.key.to_bytes());
-    field(anchor(rule, detection).as_bytes());
+    field(alert_anchor(rule, detection).as_bytes());
     short_hex(hasher.finalize())
 }
 
 /// The id of what the alert is made of. Of an alert that is its own, not that of the revision that was final: how
 /// many there were before depends on when time moved.
-fn anchor<'a>(rule: &Rule, detection: &'a Detection) -> &'a str {
+fn alert_anchor<'a>(rule: &Rule, detection: &'a Detection) -> &'a str {
     let id = detection.anchor.as_str();
     match id.split_once('.') {
-        Some((alert, _)) if rule.layer > 0 && may_be_alert(&detection.anchor) => alert,
+        Some((alert, _)) if rule.layer > 0 && may_be_alert_id(&detection.anchor) => alert,
         Some(_) | None => id,
     }
 }
@@ -49,29 +49,29 @@ pub(crate) fn engine_alert_id(tenant: &TenantId, rule: &RuleId, anchor: &str) ->
 }
 
 /// Digits of an alert's id: 128 bits are plenty to tell alerts apart and still fit a line.
-const DIGITS: usize = 32;
+const ALERT_ID_DIGITS: usize = 32;
 
 fn short_hex(hash: blake3::Hash) -> Arc<str> {
     hash.to_hex()
         .chars()
-        .take(DIGITS)
+        .take(ALERT_ID_DIGITS)
         .collect::<String>()
         .into()
 }
 
 /// Whether `event` looks like the id of an event that carries an alert. Others may look so too.
-pub(crate) fn may_be_alert(event: &EventId) -> bool {
+pub(crate) fn may_be_alert_id(event: &EventId) -> bool {
     let (digits, revision) = match event.as_str().split_once('.') {
         Some((digits, revision)) => (digits, Some(revision)),
         None => (event.as_str(), None),
     };
-    digits.len() == DIGITS
+    digits.len() == ALERT_ID_DIGITS
         && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
         && revision.is_none_or(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// What an alert is made of, besides its detection.
-pub(crate) struct Words {
+pub(crate) struct AlertContent {
     /// What the rule's `.alert` closure said.
     pub(crate) text: AlertText,
     /// Length of the chain of causes.
@@ -79,14 +79,14 @@ pub(crate) struct Words {
 }
 
 /// The alert that a detection makes.
-pub(crate) fn alert_of(rule: &Rule, detection: &Detection, words: Words) -> Alert {
+pub(crate) fn build_alert(rule: &Rule, detection: &Detection, words: AlertContent) -> Alert {
     let key = rule
         .group_by
         .iter()
         .zip(detection.key.members())
         .map(|(part, value)| (part.name.to_string(), value.to_json()))
         .collect::<serde_json::Map<_, _>>();
-    let window = rule.window.within();
+    let window = rule.window.window_length();
     let message = words
         .text
         .message
@@ -106,7 +106,7 @@ pub(crate) fn alert_of(rule: &Rule, detection: &Detection, words: Words) -> Aler
         window,
         first: detection.first,
         last: detection.last,
-        trigger: Trigger {
+        trigger: AlertTrigger {
             id: detection.trigger.event_id.clone(),
             // That of an alert only orders it.
             sequence: detection
@@ -141,50 +141,50 @@ fn default_message(rule: &Rule, detection: &Detection) -> String {
             let within = match &rule.window {
                 // The window of a session is as long as the session was.
                 WindowSpec::Aggregate(Aggregate {
-                    extent: Extent::Session { .. },
+                    extent: WindowExtent::Session { .. },
                     ..
-                }) => Some(detection.last.since(detection.first)),
-                window => window.within(),
+                }) => Some(detection.last.duration_since(detection.first)),
+                window => window.window_length(),
             };
             let within = within.map_or(String::new(), |within| format!(" in {within}"));
-            let measured = measured(&rule.window, detection);
+            let measured = describe_measure(&rule.window, detection);
             let count = match detection.count {
                 1 => "1 event".to_owned(),
                 count => format!("{count} events"),
             };
-            let missing = missing(&rule.window, detection);
+            let missing = describe_missing(&rule.window, detection);
             format!("{name}: {measured}{count}{whom}{within}{missing}")
         }
     }
 }
 
 /// `sum 6 over `, for windows that measure something.
-fn measured(window: &WindowSpec, detection: &Detection) -> String {
+fn describe_measure(window: &WindowSpec, detection: &Detection) -> String {
     match (window, detection.value) {
         (WindowSpec::Aggregate(aggregate), Some(value)) => match aggregate.measure {
-            Measure::FirstSeen => "first seen with ".to_owned(),
-            Measure::Steps(_) => format!("{value} different steps in "),
-            Measure::Count
-            | Measure::Distinct
-            | Measure::Sum
-            | Measure::Average
-            | Measure::Min
-            | Measure::Max
-            | Measure::Percentile(_)
-            | Measure::Change
-            | Measure::Rate { .. } => format!("{} {value} over ", aggregate.measure),
+            WindowMeasure::FirstSeen => "first seen with ".to_owned(),
+            WindowMeasure::Steps(_) => format!("{value} different steps in "),
+            WindowMeasure::Count
+            | WindowMeasure::Distinct
+            | WindowMeasure::Sum
+            | WindowMeasure::Average
+            | WindowMeasure::Min
+            | WindowMeasure::Max
+            | WindowMeasure::Percentile(_)
+            | WindowMeasure::Change
+            | WindowMeasure::Rate { .. } => format!("{} {value} over ", aggregate.measure),
         },
         (_, _) => String::new(),
     }
 }
 
 /// `, and no mfa by 12:01:00`, for what did not come.
-fn missing(window: &WindowSpec, detection: &Detection) -> String {
+fn describe_missing(window: &WindowSpec, detection: &Detection) -> String {
     let WindowSpec::Sequence(sequence) = window else {
         return String::new();
     };
     match sequence.steps.last() {
-        Some(step) if step.occurs == Occurs::Never => {
+        Some(step) if step.occurs == StepOccurrence::Never => {
             format!(", and no {} by {}", step.name, detection.time)
         }
         Some(_) | None => String::new(),
@@ -192,7 +192,7 @@ fn missing(window: &WindowSpec, detection: &Detection) -> String {
 }
 
 /// The alert as an event; `cause` is the event that set it off, where this epoch holds it.
-pub(crate) fn alert_event(
+pub(crate) fn build_alert_event(
     alert: &Alert,
     detection: &Detection,
     cause: Option<&Event>,

@@ -6,24 +6,25 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, Detection, EventId, Match, Place, Position, Span, TenantId, Timestamp, Watermark,
+    Alert, Detection, EvaluationPlace, EventId, Match, Position, Span, TenantId, Timestamp,
+    Watermark,
 };
-use larum_rule::predicate::{PathMap, ReadError};
+use larum_rule::predicate::{JsonReadError, PathMap};
 use larum_rule::{AlertText, RecordMatcher, RuleMatch, RuleSet};
-use larum_window::{Added, ClockMoved, Window};
+use larum_window::{ClockMove, MatchOutcome, RuleWindow};
 
 use crate::clocks::TENANT_CLOCK;
 use crate::plan::WindowPlan;
-use crate::raise::{Words, alert_of};
-use crate::settings::Settings;
-use crate::units::Unit;
+use crate::raise::{AlertContent, build_alert};
+use crate::settings::PipelineSettings;
+use crate::shards::WindowShard;
 
 /// Windows are told of the time so often, since no answer hangs on when they are.
-const TOLD_EVERY: Span = Span::from_seconds(1);
+const ADVANCE_EVERY: Span = Span::from_seconds(1);
 
 /// One record.
 #[derive(Debug, Clone, Copy)]
-pub struct RawRecord<'r> {
+pub struct JsonRecord<'r> {
     /// Its text.
     pub json: &'r str,
     /// Its number, from 1.
@@ -40,7 +41,7 @@ pub struct RecordAlert {
     /// Whose it is.
     pub tenant: TenantId,
     /// Where it stands.
-    pub place: Place,
+    pub place: EvaluationPlace,
 }
 
 /// Why a record is no event.
@@ -48,7 +49,7 @@ pub struct RecordAlert {
 pub enum RecordError {
     /// It is not JSON.
     #[error(transparent)]
-    Unreadable(#[from] ReadError),
+    Unreadable(#[from] JsonReadError),
     /// A rule that is over time matches it, and it has none.
     #[error("a rule over time matches the record, and it has no time")]
     NoTime,
@@ -60,11 +61,11 @@ pub struct RecordPipeline {
     tenant: TenantId,
     matcher: RecordMatcher,
     /// By rule; `None` for those that are not asked.
-    windows: Vec<Option<Window>>,
+    windows: Vec<Option<RuleWindow>>,
     watermark: Watermark,
     /// The time that windows were told last.
-    told: Timestamp,
-    place: Place,
+    advanced_to: Timestamp,
+    place: EvaluationPlace,
     late: u64,
     found: Vec<RuleMatch>,
     detections: Vec<Detection>,
@@ -72,13 +73,13 @@ pub struct RecordPipeline {
 
 impl RecordPipeline {
     /// A pipeline for records that are laid out as `layout` says.
-    pub fn new(set: Arc<RuleSet>, layout: &PathMap, settings: &Settings) -> Self {
+    pub fn new(set: Arc<RuleSet>, layout: &PathMap, settings: &PipelineSettings) -> Self {
         let matcher = RecordMatcher::new(&set, layout);
         let plan = WindowPlan::new(Arc::clone(&set), settings);
         let numbers = (0..).take(set.rules().len());
         let windows = numbers.map(|rule| {
-            let unit = Unit { rule, shard: 0 };
-            matcher.asks(rule).then(|| plan.empty(unit))
+            let unit = WindowShard { rule, shard: 0 };
+            matcher.includes_rule(rule).then(|| plan.new_window(unit))
         });
         Self {
             windows: windows.collect(),
@@ -86,8 +87,8 @@ impl RecordPipeline {
             set,
             tenant: TenantId::default_tenant(),
             watermark: Watermark::MIN,
-            told: Timestamp::MIN,
-            place: Place::raw(Position::START),
+            advanced_to: Timestamp::MIN,
+            place: EvaluationPlace::for_raw_event(Position::START),
             late: 0,
             found: Vec::new(),
             detections: Vec::new(),
@@ -95,12 +96,12 @@ impl RecordPipeline {
     }
 
     /// How many rules are not asked.
-    pub fn rules_left_out(&self) -> usize {
+    pub fn skipped_rule_count(&self) -> usize {
         self.windows.iter().filter(|it| it.is_none()).count()
     }
 
     /// Matches that came too late to count.
-    pub fn late(&self) -> u64 {
+    pub fn late_count(&self) -> u64 {
         self.late
     }
 
@@ -108,53 +109,53 @@ impl RecordPipeline {
     ///
     /// # Errors
     /// It cannot be read; nothing of it counts then.
-    pub fn take(
+    pub fn push_record(
         &mut self,
-        record: RawRecord<'_>,
+        record: JsonRecord<'_>,
         id: impl FnOnce() -> EventId,
         out: &mut Vec<RecordAlert>,
     ) -> Result<(), RecordError> {
-        self.matcher.rule_matches(record.json, &mut self.found)?;
-        let Some(time) = self.matcher.time() else {
+        self.matcher.match_record(record.json, &mut self.found)?;
+        let Some(time) = self.matcher.record_time() else {
             return match self.found.is_empty() {
                 true => Ok(()),
                 false => Err(RecordError::NoTime),
             };
         };
-        let order = Watermark::of(time, Some(record.number));
+        let order = Watermark::of_event(time, Some(record.number));
         self.watermark = self.watermark.max(order);
-        self.place = Place::raw(Position(record.number));
+        self.place = EvaluationPlace::for_raw_event(Position(record.number));
         if !self.found.is_empty() {
             let id = id();
             let mut found = std::mem::take(&mut self.found);
             for one in found.drain(..) {
-                self.add(one, time, &id);
+                self.add_match(one, time, &id);
             }
             self.found = found;
         }
-        if self.watermark.time >= self.told.saturating_add(TOLD_EVERY) {
-            self.tell();
+        if self.watermark.time >= self.advanced_to.saturating_add(ADVANCE_EVERY) {
+            self.advance_windows();
         }
-        self.raise(out);
+        self.raise_alerts(out);
         Ok(())
     }
 
     /// The input has ended.
     pub fn finish(&mut self, out: &mut Vec<RecordAlert>) {
-        self.tell();
-        self.raise(out);
+        self.advance_windows();
+        self.raise_alerts(out);
     }
 
     /// Time has ended with the input: what is open ends.
-    pub fn close(&mut self, out: &mut Vec<RecordAlert>) {
+    pub fn close_input(&mut self, out: &mut Vec<RecordAlert>) {
         self.finish(out);
         for window in self.windows.iter_mut().flatten() {
             window.close(self.place, &mut self.detections);
         }
-        self.raise(out);
+        self.raise_alerts(out);
     }
 
-    fn add(&mut self, found: RuleMatch, time: Timestamp, id: &EventId) {
+    fn add_match(&mut self, found: RuleMatch, time: Timestamp, id: &EventId) {
         let window = usize::try_from(found.rule).ok();
         let window = window.and_then(|rule| self.windows.get_mut(rule)?.as_mut());
         let Some(window) = window else { return };
@@ -173,37 +174,37 @@ impl RecordPipeline {
             values: found.values,
             event: None,
         };
-        match window.add(matched, &mut self.detections) {
-            Added::Counted => {}
-            Added::Late => self.late += 1,
+        match window.add_match(matched, &mut self.detections) {
+            MatchOutcome::Counted => {}
+            MatchOutcome::Late => self.late += 1,
         }
     }
 
     /// Tells the windows how far time has come.
-    fn tell(&mut self) {
-        self.told = self.watermark.time;
-        let moved = ClockMoved {
+    fn advance_windows(&mut self) {
+        self.advanced_to = self.watermark.time;
+        let moved = ClockMove {
             tenant: &self.tenant,
             clock: TENANT_CLOCK,
             watermark: self.watermark,
             place: self.place,
         };
         for window in self.windows.iter_mut().flatten() {
-            window.advance(&moved, &mut self.detections);
+            window.advance_clock(&moved, &mut self.detections);
         }
     }
 
-    fn raise(&mut self, out: &mut Vec<RecordAlert>) {
+    fn raise_alerts(&mut self, out: &mut Vec<RecordAlert>) {
         for detection in self.detections.drain(..) {
             let Some(rule) = self.set.rule(detection.rule) else {
                 continue;
             };
-            let words = Words {
+            let words = AlertContent {
                 text: AlertText::default(),
                 depth: 1,
             };
             out.push(RecordAlert {
-                alert: alert_of(rule, &detection, words),
+                alert: build_alert(rule, &detection, words),
                 time: detection.time,
                 tenant: detection.tenant,
                 place: detection.place,

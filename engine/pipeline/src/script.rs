@@ -4,33 +4,35 @@ use std::sync::Arc;
 
 use larum_event::{Event, Timestamp};
 use larum_rule::{RuleFault, RuleSet, ScriptedRule};
-use larum_window::{Script, ScriptAnswer};
+use larum_window::{ScriptReply, ScriptRunner};
 
 /// The script of one rule.
 pub(crate) struct RuleScript(ScriptedRule);
 
 impl RuleScript {
     /// The script of the rule with this number; `None` for rules without one.
-    pub(crate) fn of(set: &Arc<RuleSet>, rule: u32) -> Option<Self> {
-        ScriptedRule::of(set, rule).map(Self)
+    pub(crate) fn for_rule(set: &Arc<RuleSet>, rule: u32) -> Option<Self> {
+        ScriptedRule::find_rule(set, rule).map(Self)
     }
 }
 
-impl Script for RuleScript {
-    fn event(&mut self, event: &Event, state: &str) -> Result<ScriptAnswer, String> {
-        answer(self.0.event(event, state))
+impl ScriptRunner for RuleScript {
+    fn on_event(&mut self, event: &Event, state: &str) -> Result<ScriptReply, String> {
+        convert_answer(self.0.run_event(event, state))
     }
 
-    fn timer(&mut self, time: Timestamp, state: &str) -> Result<ScriptAnswer, String> {
-        answer(self.0.timer(time, state))
+    fn on_timer(&mut self, time: Timestamp, state: &str) -> Result<ScriptReply, String> {
+        convert_answer(self.0.run_timer(time, state))
     }
 }
 
-fn answer(answer: Result<larum_rule::ScriptAnswer, RuleFault>) -> Result<ScriptAnswer, String> {
+fn convert_answer(
+    answer: Result<larum_rule::ScriptedOutcome, RuleFault>,
+) -> Result<ScriptReply, String> {
     let answer = answer.map_err(|fault| fault.message)?;
-    Ok(ScriptAnswer {
+    Ok(ScriptReply {
         state: Some(answer.state.unwrap_or_default().into()),
         timer: answer.timer,
-        fired: answer.fired.map(|text| text.to_json().into()),
+        alert: answer.alert.map(|text| text.to_json().into()),
     })
 }

@@ -2,27 +2,27 @@
 //!
 //! Owns the clocks, the chains of causes and the set of rules left out. Matching events and
 //! running windows is done by others (the offline [`Pipeline`](crate::Pipeline), or actors), who ask here what to do next:
-//! [`Sequencer::begin`], then for each layer match, run windows, [`Sequencer::raise`], then [`Sequencer::finish`].
+//! [`Sequencer::begin_epoch`], then for each layer match, run windows, [`Sequencer::raise_alerts`], then [`Sequencer::finish_epoch`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larum_event::{Alert, Event, Match, Place, Position, RuleId, Timestamp};
+use larum_event::{Alert, EvaluationPlace, Event, Match, Position, RuleId, Timestamp};
 use larum_rule::RuleSet;
 use larum_window::ScriptFault;
 use serde::{Deserialize, Serialize};
 
-use crate::breakers::{LeftOut, Missed, RuleBreakers};
-use crate::causes::Causes;
-use crate::clocks::{Clocks, Sighting, WatermarkStep};
-use crate::epoch::{Epoch, Input, Item, Outcome, RuleFaultAt};
+use crate::breakers::{RuleBreakers, RuleOutage, SkippedRules};
+use crate::causes::CauseDepths;
+use crate::clocks::{EventClocks, EventSighting, WatermarkStep};
+use crate::early_alerts::EarlyAlerts;
+use crate::epoch::{Epoch, EpochItem, EpochOutcome, EventInput, PlacedFault};
 use crate::error::CheckpointError;
-use crate::late::{LateMatch, LateMatches};
-use crate::monotonic::Monotonic;
-use crate::settings::Settings;
-use crate::standing::EarlyAlerts;
+use crate::late_events::{LateMatch, LateMatches};
+use crate::monotonic::MonotonicTime;
+use crate::settings::PipelineSettings;
+use crate::shards::MatchOutput;
 use crate::system;
-use crate::units::Matched;
 
 mod raising;
 
@@ -34,33 +34,33 @@ pub const SEMANTICS_VERSION: u32 = 3;
 #[derive(Debug)]
 pub struct Sequencer {
     set: Arc<RuleSet>,
-    state: State,
+    state: SequencerState,
     left_out: BTreeSet<u32>,
 }
 
 /// What a checkpoint holds of the sequencer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct State {
-    clocks: Clocks,
-    causes: Causes,
+struct SequencerState {
+    clocks: EventClocks,
+    causes: CauseDepths,
     breakers: RuleBreakers,
     early: EarlyAlerts,
     /// The last event that was begun with.
     reached: Position,
     /// When it was admitted, as far as that is known; never goes back.
-    admitted: Monotonic,
+    admitted: MonotonicTime,
 }
 
 impl Sequencer {
     /// A sequencer that has seen nothing.
-    pub fn new(set: Arc<RuleSet>, settings: &Settings) -> Self {
-        let state = State {
-            clocks: Clocks::new(settings.max_lag),
-            causes: Causes::default(),
+    pub fn new(set: Arc<RuleSet>, settings: &PipelineSettings) -> Self {
+        let state = SequencerState {
+            clocks: EventClocks::new(settings.max_lag),
+            causes: CauseDepths::default(),
             breakers: RuleBreakers::default(),
             early: EarlyAlerts::default(),
             reached: Position::START,
-            admitted: Monotonic::default(),
+            admitted: MonotonicTime::default(),
         };
         Self {
             set,
@@ -70,15 +70,15 @@ impl Sequencer {
     }
 
     /// Goes on with other rules; clocks and causes stay, and the breakers of rules that mean the same.
-    pub fn activate(&mut self, set: Arc<RuleSet>, settings: &Settings) {
+    pub fn activate_rules(&mut self, set: Arc<RuleSet>, settings: &PipelineSettings) {
         let reached = self.state.reached;
-        self.state.breakers.activate(&self.set, &set, reached);
+        self.state.breakers.activate_rules(&self.set, &set, reached);
         let kept: BTreeSet<&RuleId> = (0..)
             .zip(self.set.rules())
             .filter(|(number, _)| set.successor(&self.set, *number).is_some())
             .map(|(_, rule)| &rule.id)
             .collect();
-        self.state.early.retain(|rule| kept.contains(rule));
+        self.state.early.retain_rules(|rule| kept.contains(rule));
         self.set = set;
         self.left_out.clear();
         self.state.clocks.set_max_lag(settings.max_lag);
@@ -90,39 +90,39 @@ impl Sequencer {
     }
 
     /// From now on says nothing for `rules`.
-    pub fn leave_out(&mut self, rules: impl IntoIterator<Item = u32>) {
+    pub fn detach_rules(&mut self, rules: impl IntoIterator<Item = u32>) {
         self.left_out.extend(rules);
     }
 
     /// Lets `rules` take part again.
-    pub fn take_back(&mut self, rules: impl IntoIterator<Item = u32>) {
+    pub fn reattach_rules(&mut self, rules: impl IntoIterator<Item = u32>) {
         for rule in rules {
             self.left_out.remove(&rule);
         }
     }
 
     /// Rules that are left out.
-    pub fn left_out(&self) -> &BTreeSet<u32> {
+    pub fn detached_rules(&self) -> &BTreeSet<u32> {
         &self.left_out
     }
 
     /// What rules missed because they kept failing, oldest first.
-    pub fn missed(&self) -> Vec<Missed> {
-        self.state.breakers.missed().cloned().collect()
+    pub fn outages(&self) -> Vec<RuleOutage> {
+        self.state.breakers.outages().cloned().collect()
     }
 
     /// Takes over the breakers of `rules`, and which of their alerts are early, from a checkpoint's part of a run that asked them, as this one did not.
     ///
     /// # Errors
     /// The bytes are not those of [`Sequencer::checkpoint`].
-    pub fn adopt(
+    pub fn adopt_rules(
         &mut self,
         bytes: &[u8],
         rules: impl Fn(&RuleId) -> bool,
     ) -> Result<(), CheckpointError> {
-        let state = read(bytes)?;
-        self.state.breakers.adopt(&state.breakers, &rules);
-        self.state.early.adopt(state.early, &rules);
+        let state = decode_state(bytes)?;
+        self.state.breakers.adopt_rules(&state.breakers, &rules);
+        self.state.early.adopt_rules(state.early, &rules);
         Ok(())
     }
 
@@ -132,47 +132,50 @@ impl Sequencer {
     }
 
     /// Tenants whose time is followed.
-    pub fn tenants(&self) -> usize {
-        self.state.clocks.tenants()
+    pub fn tenant_count(&self) -> usize {
+        self.state.clocks.tenant_count()
     }
 
     /// Whether the time of any tenant goes with the wall clock, so that ticks move it.
     pub fn follows_wall_clock(&self) -> bool {
-        self.state.clocks.follow_wall_clock()
+        self.state.clocks.follows_wall_clock()
     }
 
     /// Takes note of an alert that was raised elsewhere, for the depth of what it causes.
-    pub fn recall(&mut self, alert: &Event) {
+    pub fn remember_alert(&mut self, alert: &Event) {
         if let Some(raised) = Alert::from_event(alert) {
             let envelope = alert.envelope();
             self.state
                 .causes
-                .remember(&envelope.tenant, &envelope.id, raised.depth);
+                .remember_depth(&envelope.tenant, &envelope.id, raised.depth);
         }
     }
 
     /// Starts an epoch of `inputs`, which follow on those before in position and are one of the
-    /// [`pieces`](crate::pieces) of a stretch.
-    pub fn begin(&mut self, inputs: &[Input]) -> Epoch {
+    /// [`split_inputs`](crate::split_inputs) of a stretch.
+    pub fn begin_epoch(&mut self, inputs: &[EventInput]) -> Epoch {
         let mut raw = Vec::with_capacity(inputs.len());
         let mut steps = Vec::new();
         let mut admitted = Vec::new();
         for input in inputs {
             let envelope = input.event.envelope();
             if let Some(arrived) = input.arrived {
-                self.state.admitted = self.state.admitted.max(Monotonic::of_log(arrived));
+                self.state.admitted = self
+                    .state
+                    .admitted
+                    .max(MonotonicTime::from_log_time(arrived));
                 admitted.push((input.position, self.state.admitted));
             }
             let sequence = envelope.sequence.or(input.record);
-            let place = Place::raw(input.position);
-            let sighting = Sighting::of(&input.event, sequence, input.arrived, place);
+            let place = EvaluationPlace::for_raw_event(input.position);
+            let sighting = EventSighting::from_event(&input.event, sequence, input.arrived, place);
             let stamp = self.state.clocks.observe(sighting, &mut steps);
             if let Some(cause) = &envelope.causation_id {
                 let causes = &mut self.state.causes;
                 let depth = causes.depth(&envelope.tenant, cause);
-                causes.remember(&envelope.tenant, &envelope.id, depth);
+                causes.remember_depth(&envelope.tenant, &envelope.id, depth);
             }
-            raw.push(Item {
+            raw.push(EpochItem {
                 place,
                 event: input.event.clone(),
                 time: stamp.counts_at,
@@ -181,54 +184,66 @@ impl Sequencer {
                 watermark: stamp.watermark,
                 sequence,
                 raised_by: None,
-                stands_for: None,
+                raw_event: None,
             });
         }
         let last = inputs
             .last()
             .map_or(self.state.reached, |input| input.position);
         self.state.reached = last;
-        let end = Place {
+        let end = EvaluationPlace {
             position: last,
             layer: u8::MAX,
             ordinal: u32::MAX,
         };
         Epoch {
             admitted,
-            ..epoch(raw, steps, end)
+            ..new_epoch(raw, steps, end)
         }
     }
 
     /// Starts an epoch of nothing but time: it is `at` as of `position`.
     pub fn begin_tick(&mut self, position: Position, at: Timestamp) -> Epoch {
         let mut steps = Vec::new();
-        let place = Place::raw(position);
+        let place = EvaluationPlace::for_raw_event(position);
         self.state.clocks.tick(at, place, &mut steps);
         self.state.reached = position;
-        epoch(Vec::new(), steps, place)
+        new_epoch(Vec::new(), steps, place)
     }
 
     /// Starts the epoch behind all input, in which everything that is open ends.
     pub fn begin_close(&mut self) -> Epoch {
         let position = self.state.reached.next();
-        epoch(Vec::new(), Vec::new(), Place::raw(position))
+        new_epoch(
+            Vec::new(),
+            Vec::new(),
+            EvaluationPlace::for_raw_event(position),
+        )
     }
 
     /// The rules that matchers need not ask in this epoch.
-    pub fn unasked(&self, epoch: &Epoch) -> LeftOut {
+    pub fn skipped_rules(&self, epoch: &Epoch) -> SkippedRules {
         let upto = epoch.admitted.last().map(|(_, admitted)| *admitted);
         let breakers = &self.state.breakers;
-        breakers.left_out(&self.set, &self.left_out, upto)
+        breakers.skipped_rules(&self.set, &self.left_out, upto)
     }
 
     /// Takes note of which rules answered about the `items` of a layer and which failed; what rules say that were
     /// broken out by then is dropped. Faults of the others are kept in the epoch.
-    pub fn settle(&mut self, epoch: &mut Epoch, items: &[Item], matched: &mut Matched) {
-        let admitted = |position| epoch.admitted(position);
+    pub fn apply_breakers(
+        &mut self,
+        epoch: &mut Epoch,
+        items: &[EpochItem],
+        matched: &mut MatchOutput,
+    ) {
+        let admitted = |position| epoch.admission_time(position);
         let set = &self.set;
-        let breaks = self.state.breakers.settle(set, items, admitted, matched);
+        let breaks = self
+            .state
+            .breakers
+            .record_calls(set, items, admitted, matched);
         for change in breaks {
-            let told = system::rule_break(set, &change);
+            let told = system::breaker_event(set, &change);
             epoch.system.extend(told.map(|event| (change.place, event)));
             epoch.outcome.breaks.push(change);
         }
@@ -237,14 +252,18 @@ impl Sequencer {
     }
 
     /// Drops the matches of rules that are left out.
-    pub fn retain(&self, matches: &mut Vec<Match>) {
+    pub fn drop_detached_matches(&self, matches: &mut Vec<Match>) {
         if !self.left_out.is_empty() {
             matches.retain(|found| !self.left_out.contains(&found.rule));
         }
     }
 
     /// Takes note of scripts that failed while windows ran them, in any order.
-    pub fn note_faults(&self, epoch: &mut Epoch, mut faults: Vec<(Place, ScriptFault)>) {
+    pub fn record_faults(
+        &self,
+        epoch: &mut Epoch,
+        mut faults: Vec<(EvaluationPlace, ScriptFault)>,
+    ) {
         faults.retain(|(_, fault)| !self.left_out.contains(&fault.rule));
         faults.sort_by(|(a, one), (b, other)| {
             (a, one.rule, &one.event).cmp(&(b, other.rule, &other.event))
@@ -253,7 +272,7 @@ impl Sequencer {
             let Some(rule) = self.set.rule(fault.rule) else {
                 continue;
             };
-            epoch.outcome.faults.push(RuleFaultAt {
+            epoch.outcome.faults.push(PlacedFault {
                 rule: rule.id.clone(),
                 number: fault.rule,
                 event: fault.event,
@@ -264,19 +283,22 @@ impl Sequencer {
     }
 
     /// Takes note of matches that came too late to count.
-    pub fn note_late(&self, epoch: &mut Epoch, late: Vec<LateMatch>) {
+    pub fn record_late(&self, epoch: &mut Epoch, late: Vec<LateMatch>) {
         for found in late {
             if !self.left_out.contains(&found.rule) {
-                epoch.late.add(found);
+                epoch.late.insert(found);
             }
         }
     }
 
     /// Ends the epoch. Alerts come out in the order of their places.
-    pub fn finish(&mut self, mut epoch: Epoch) -> Outcome {
+    pub fn finish_epoch(&mut self, mut epoch: Epoch) -> EpochOutcome {
         epoch.outcome.alerts.sort_by_key(|raised| raised.place);
         epoch.outcome.breaks.sort_by_key(|change| change.place);
-        for (place, late) in epoch.late.told(&self.set, |place| epoch.item(place)) {
+        for (place, late) in epoch
+            .late
+            .late_events(&self.set, |place| epoch.find_item(place))
+        {
             let told = late.to_event();
             epoch.system.extend(told.map(|event| (place, event)));
             epoch.outcome.late.push(late);
@@ -296,24 +318,24 @@ impl Sequencer {
     /// # Errors
     /// The bytes are not those of [`Sequencer::checkpoint`].
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
-        self.state = read(bytes)?;
+        self.state = decode_state(bytes)?;
         Ok(())
     }
 }
 
-fn read(bytes: &[u8]) -> Result<State, CheckpointError> {
+fn decode_state(bytes: &[u8]) -> Result<SequencerState, CheckpointError> {
     postcard::from_bytes(bytes).map_err(|cause| CheckpointError::Unreadable {
         part: "sequencer".to_owned(),
         cause: cause.to_string(),
     })
 }
 
-fn epoch(raw: Vec<Item>, steps: Vec<WatermarkStep>, end: Place) -> Epoch {
+fn new_epoch(raw: Vec<EpochItem>, steps: Vec<WatermarkStep>, end: EvaluationPlace) -> Epoch {
     Epoch {
         raw: raw.into(),
         alerts: Vec::new(),
         steps: steps.into(),
-        outcome: Outcome::default(),
+        outcome: EpochOutcome::default(),
         system: Vec::new(),
         late: LateMatches::default(),
         admitted: Vec::new(),

@@ -1,11 +1,11 @@
 //! What evaluation is told besides its rules.
 
-use larum_event::{RuleSetActivated, Span, limits};
-use larum_tree::ForestLimits;
+use larum_event::{RuleSetActivation, Span, limits};
+use larum_tree::GraphLimits;
 
 /// Every setting that evaluation reads; written into the log with the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct PipelineSettings {
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Span,
     /// How far behind the watermark an event may come and still count, for rules that say nothing themselves.
@@ -15,30 +15,30 @@ pub struct Settings {
     /// Shards of each window. Does not change any answer.
     pub shards: usize,
     /// How much the trees that rules ask may hold.
-    pub trees: ForestLimits,
+    pub trees: GraphLimits,
 }
 
-impl Default for Settings {
+impl Default for PipelineSettings {
     fn default() -> Self {
         Self {
             max_lag: Span::from_seconds(60),
             lateness: Span::ZERO,
             keys_per_rule: limits::KEYS_PER_RULE,
             shards: 1,
-            trees: ForestLimits::default(),
+            trees: GraphLimits::default(),
         }
     }
 }
 
-impl Settings {
+impl PipelineSettings {
     /// The settings a log record holds, with `shards` of this process.
-    pub fn of(activated: &RuleSetActivated, shards: usize) -> Self {
+    pub fn from_activated(activated: &RuleSetActivation, shards: usize) -> Self {
         Self {
             max_lag: activated.max_lag,
             lateness: activated.lateness,
             keys_per_rule: usize::try_from(activated.keys_per_rule).unwrap_or(usize::MAX),
             shards,
-            trees: ForestLimits::default(),
+            trees: GraphLimits::default(),
         }
     }
 }

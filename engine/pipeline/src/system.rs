@@ -3,13 +3,13 @@
 //! They are derived from the log like alerts are, so they too come out the same in every run.
 
 use larum_event::{
-    Alert, AlertStatus, Channel, Detection, Event, EventId, Fill, RuleId, Severity, TenantId,
-    Trigger, UnitChange,
+    Alert, AlertStatus, AlertTrigger, Channel, Detection, Event, EventDefaults, EventId, RuleId,
+    Severity, TenantId, UnitChange,
 };
 use larum_rule::{Rule, RuleSet};
 use serde_json::{Map, Value, json};
 
-use crate::breakers::{BreakerChange, RuleBreak};
+use crate::breakers::{BreakerChange, BreakerEvent};
 use crate::raise::engine_alert_id;
 
 /// The rule id of the alert that a unit of the engine was left out.
@@ -19,7 +19,7 @@ const UNIT_DETACHED: &str = "larum.unit_detached";
 const RULE_BROKEN_OUT: &str = "larum.rule_broken_out";
 
 /// The one diagnostic about a loop of alerts that was cut at the depth limit (4-12).
-pub(crate) fn depth_reached(rule: &Rule, detection: &Detection, depth: u8) -> Option<Event> {
+pub(crate) fn depth_limit_event(rule: &Rule, detection: &Detection, depth: u8) -> Option<Event> {
     let id = engine_alert_id(
         &detection.tenant,
         &rule.id,
@@ -48,10 +48,10 @@ pub(crate) fn depth_reached(rule: &Rule, detection: &Detection, depth: u8) -> Op
 }
 
 /// What is told of a rule that was broken out (an alert) or is back (an event of `$sys`).
-pub(crate) fn rule_break(set: &RuleSet, happened: &RuleBreak) -> Option<Event> {
+pub(crate) fn breaker_event(set: &RuleSet, happened: &BreakerEvent) -> Option<Event> {
     let missed = &happened.missed;
     match happened.change {
-        BreakerChange::Opened => broken_out(set, happened),
+        BreakerChange::Opened => broken_out_alert(set, happened),
         BreakerChange::ProbeFailed => None,
         BreakerChange::Closed => {
             let id = engine_alert_id(&missed.tenant, &missed.rule, happened.event.as_str());
@@ -78,7 +78,7 @@ pub(crate) fn rule_break(set: &RuleSet, happened: &RuleBreak) -> Option<Event> {
     }
 }
 
-fn broken_out(set: &RuleSet, happened: &RuleBreak) -> Option<Event> {
+fn broken_out_alert(set: &RuleSet, happened: &BreakerEvent) -> Option<Event> {
     let missed = &happened.missed;
     let rule = RuleId::new(RULE_BROKEN_OUT).ok()?;
     let anchor = format!("{}@{}", missed.rule, happened.event);
@@ -107,7 +107,7 @@ fn broken_out(set: &RuleSet, happened: &RuleBreak) -> Option<Event> {
         window: None,
         first: happened.time,
         last: happened.time,
-        trigger: Trigger {
+        trigger: AlertTrigger {
             id: happened.event.clone(),
             sequence: None,
         },
@@ -123,7 +123,7 @@ fn broken_out(set: &RuleSet, happened: &RuleBreak) -> Option<Event> {
 }
 
 pub(crate) fn system_event(body: &Value, tenant: &TenantId) -> Option<Event> {
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: larum_event::Timestamp::MIN,
         new_id: &|| EventId::new("larum").expect("a word is a valid name"),
         source: None,
@@ -163,7 +163,7 @@ pub fn unit_detached_alert(change: &UnitChange) -> Option<Event> {
         window: None,
         first: change.at,
         last: change.at,
-        trigger: Trigger {
+        trigger: AlertTrigger {
             id: anchor.clone(),
             sequence: None,
         },

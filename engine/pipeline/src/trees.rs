@@ -7,11 +7,11 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use larum_event::{Climbed, Enough, Event, Kin, Kinship, LinkSet, Position};
-use larum_rule::{Matcher, RuleSet};
-use larum_tree::{Forest, ForestLimits};
+use larum_event::{Event, LinkSet, Position, TreeLookup, TreeNodeView, VisitControl, VisitOutcome};
+use larum_rule::{RuleMatcher, RuleSet};
+use larum_tree::{CorrelationGraph, GraphLimits};
 
-use crate::epoch::Input;
+use crate::epoch::EventInput;
 use crate::error::CheckpointError;
 
 /// The name of these trees' part of a checkpoint.
@@ -20,42 +20,47 @@ pub const KINSHIP_PART: &str = "kinship";
 /// See the module's words.
 #[derive(Debug)]
 pub struct RuleTrees {
-    shared: Arc<Shared>,
+    shared: Arc<SharedRuleTrees>,
     links: Arc<LinkSet>,
 }
 
 /// What rules ask while it stands still, on whatever thread.
-struct Shared(RwLock<Forest>);
+struct SharedRuleTrees(RwLock<CorrelationGraph>);
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for SharedRuleTrees {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Shared")
     }
 }
 
-impl Kinship for Shared {
-    fn root(&self, event: &Event, at: Position) -> Option<Arc<str>> {
+impl TreeLookup for SharedRuleTrees {
+    fn root_id(&self, event: &Event, at: Position) -> Option<Arc<str>> {
         let forest = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        forest.root(event, at)
+        forest.root_id(event, at)
     }
 
-    fn climb(&self, event: &Event, at: Position, visit: &mut dyn FnMut(&Kin) -> Enough) -> Climbed {
+    fn visit_ancestors(
+        &self,
+        event: &Event,
+        at: Position,
+        visit: &mut dyn FnMut(&TreeNodeView) -> VisitControl,
+    ) -> VisitOutcome {
         let forest = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        forest.climb(event, at, visit)
+        forest.visit_ancestors(event, at, visit)
     }
 }
 
 impl RuleTrees {
     /// Trees of nothing, made by `links`.
-    pub fn new(links: &Arc<LinkSet>, limits: ForestLimits) -> Self {
-        let mut forest = Forest::new(limits);
+    pub fn new(links: &Arc<LinkSet>, limits: GraphLimits) -> Self {
+        let mut forest = CorrelationGraph::new(limits);
         forest.use_links(links);
-        Self::of(forest, links)
+        Self::from_forest(forest, links)
     }
 
-    fn of(forest: Forest, links: &Arc<LinkSet>) -> Self {
+    fn from_forest(forest: CorrelationGraph, links: &Arc<LinkSet>) -> Self {
         Self {
-            shared: Arc::new(Shared(RwLock::new(forest))),
+            shared: Arc::new(SharedRuleTrees(RwLock::new(forest))),
             links: Arc::clone(links),
         }
     }
@@ -66,12 +71,12 @@ impl RuleTrees {
     }
 
     /// Whom rules ask. It sees every piece that is taken in from now on.
-    pub fn asked(&self) -> Arc<dyn Kinship> {
-        Arc::clone(&self.shared) as Arc<dyn Kinship>
+    pub fn tree_lookup(&self) -> Arc<dyn TreeLookup> {
+        Arc::clone(&self.shared) as Arc<dyn TreeLookup>
     }
 
     /// Takes in the next piece of the log, of raw events; rules may be asked about its events afterwards.
-    pub fn grow<'e>(&self, events: impl Iterator<Item = (Position, &'e Event)>) {
+    pub fn insert_events<'e>(&self, events: impl Iterator<Item = (Position, &'e Event)>) {
         let mut forest = self
             .shared
             .0
@@ -84,7 +89,7 @@ impl RuleTrees {
             forest.insert(&event.envelope().tenant, event, position, &mut reports);
             reports.clear();
         }
-        drop(forest.take_evicted());
+        drop(forest.take_evicted_trees());
     }
 
     /// Their part of a checkpoint.
@@ -97,46 +102,47 @@ impl RuleTrees {
     ///
     /// # Errors
     /// The bytes are not those of [`RuleTrees::checkpoint`].
-    pub fn restored(bytes: &[u8], links: &Arc<LinkSet>) -> Result<Self, CheckpointError> {
-        let mut forest = Forest::restore(bytes).map_err(|cause| CheckpointError::Unreadable {
-            part: KINSHIP_PART.to_owned(),
-            cause: cause.to_string(),
-        })?;
+    pub fn restore(bytes: &[u8], links: &Arc<LinkSet>) -> Result<Self, CheckpointError> {
+        let mut forest =
+            CorrelationGraph::restore(bytes).map_err(|cause| CheckpointError::Unreadable {
+                part: KINSHIP_PART.to_owned(),
+                cause: cause.to_string(),
+            })?;
         forest.use_links(links);
-        Ok(Self::of(forest, links))
+        Ok(Self::from_forest(forest, links))
     }
 }
 
 /// The pieces of a stretch as trees take them.
-pub(crate) fn raw(inputs: &[Input]) -> impl Iterator<Item = (Position, &Event)> {
+pub(crate) fn raw_events(inputs: &[EventInput]) -> impl Iterator<Item = (Position, &Event)> {
     inputs.iter().map(|input| (input.position, &input.event))
 }
 
 /// The trees of events that matchers outside of a pipeline are asked about one after the other.
 #[derive(Debug)]
-pub struct TreesBeside {
+pub struct StandaloneTrees {
     trees: Option<RuleTrees>,
     at: Position,
 }
 
-impl TreesBeside {
+impl StandaloneTrees {
     /// Those that the rules of `set` ask; nothing is kept if they ask none.
-    pub fn of(set: &RuleSet) -> Self {
+    pub fn for_rules(set: &RuleSet) -> Self {
         let trees = set.asks_trees();
         Self {
-            trees: trees.then(|| RuleTrees::new(set.links(), ForestLimits::default())),
+            trees: trees.then(|| RuleTrees::new(set.links(), GraphLimits::default())),
             at: Position::START,
         }
     }
 
     /// Takes in the next event, which `matcher` is asked about from now on.
-    pub fn show(&mut self, matcher: &mut Matcher, event: &Event) {
+    pub fn insert_event(&mut self, matcher: &mut RuleMatcher, event: &Event) {
         let Some(trees) = &self.trees else {
             return;
         };
         self.at = self.at.next();
-        trees.grow(std::iter::once((self.at, event)));
-        matcher.ask(Some(trees.asked()));
-        matcher.stand_at(self.at, None);
+        trees.insert_events(std::iter::once((self.at, event)));
+        matcher.set_trees(Some(trees.tree_lookup()));
+        matcher.set_position(self.at, None);
     }
 }

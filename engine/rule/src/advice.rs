@@ -3,10 +3,10 @@
 use rhai::{ParseError, ParseErrorType, Position};
 
 use crate::diagnostic::did_you_mean;
-use crate::draft::METHODS;
+use crate::draft::RULE_METHODS;
 
 /// Words of other languages, and what stands for them.
-const WORDS: [(&str, &str); 10] = [
+const FOREIGN_WORDS: [(&str, &str); 10] = [
     ("and", "write `&&`"),
     ("or", "write `||`"),
     ("not", "write `!`"),
@@ -20,10 +20,10 @@ const WORDS: [(&str, &str); 10] = [
 ];
 
 /// Help for a file that does not parse.
-pub(crate) fn advice(text: &str, error: &ParseError) -> Option<String> {
-    let (before, at) = split(text, error.position());
-    let word: String = at.chars().take_while(|c| is_of_word(*c)).collect();
-    if let Some((_, help)) = WORDS.iter().find(|(known, _)| *known == word) {
+pub(crate) fn suggest_syntax_fix(text: &str, error: &ParseError) -> Option<String> {
+    let (before, at) = split_at_place(text, error.position());
+    let word: String = at.chars().take_while(|c| is_word_char(*c)).collect();
+    if let Some((_, help)) = FOREIGN_WORDS.iter().find(|(known, _)| *known == word) {
         return Some((*help).to_owned());
     }
     match error.err_type() {
@@ -37,7 +37,7 @@ pub(crate) fn advice(text: &str, error: &ParseError) -> Option<String> {
         },
         ParseErrorType::MissingToken(token, _) if token == ";" => {
             let follows = at.get(word.len()..).unwrap_or_default();
-            let is_method = METHODS.iter().any(|(method, _)| *method == word);
+            let is_method = RULE_METHODS.iter().any(|(method, _)| *method == word);
             if is_method && follows.starts_with('(') {
                 return Some(format!("a dot is missing: `.{word}(..)`"));
             }
@@ -61,7 +61,7 @@ pub(crate) fn advice(text: &str, error: &ParseError) -> Option<String> {
 }
 
 /// The text before a place, and from there on.
-fn split(text: &str, place: Position) -> (&str, &str) {
+fn split_at_place(text: &str, place: Position) -> (&str, &str) {
     let line = place.line().unwrap_or(1).saturating_sub(1);
     let starts = text.split_inclusive('\n').map(str::len);
     let start: usize = starts.take(line).sum();
@@ -71,6 +71,6 @@ fn split(text: &str, place: Position) -> (&str, &str) {
     text.split_at(start + inside.unwrap_or(rest.len()))
 }
 
-fn is_of_word(character: char) -> bool {
+fn is_word_char(character: char) -> bool {
     character == '_' || character.is_alphanumeric()
 }

@@ -1,9 +1,9 @@
 //! What a rule says of a window that fired.
 
-use larum_event::{Amount, Event, GroupKey, KeyValue, Span, Timestamp};
+use larum_event::{Amount, Event, GroupKey, ScalarValue, Span, Timestamp};
 use rhai::{Dynamic, Engine, Map};
 
-use crate::view::{EventView, LongText, ObjectView, kind};
+use crate::view::{EventView, LongText, ObjectView, kind_name};
 
 /// A window that fired, as the rule's `.alert(|window| ..)` sees it.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +67,7 @@ pub(crate) struct ScriptWindow {
 }
 
 /// Teaches an engine the window.
-pub(crate) fn register(engine: &mut Engine) {
+pub(crate) fn register_window(engine: &mut Engine) {
     engine.register_type_with_name::<ScriptWindow>("window");
     engine.register_get("count", |window: &mut ScriptWindow| window.count);
     engine.register_get("key", |window: &mut ScriptWindow| window.key.clone());
@@ -89,17 +89,17 @@ pub(crate) fn register(engine: &mut Engine) {
 }
 
 /// A member of a group key as rhai has it.
-pub(crate) fn key_value(value: &KeyValue) -> Dynamic {
+pub(crate) fn key_to_dynamic(value: &ScalarValue) -> Dynamic {
     match value {
-        KeyValue::Bool(value) => (*value).into(),
-        KeyValue::Int(value) => (*value).into(),
-        KeyValue::Float(bits) => f64::from_bits(*bits).into(),
-        KeyValue::Str(text) => text.as_ref().into(),
+        ScalarValue::Bool(value) => (*value).into(),
+        ScalarValue::Int(value) => (*value).into(),
+        ScalarValue::Float(bits) => f64::from_bits(*bits).into(),
+        ScalarValue::Str(text) => text.as_ref().into(),
     }
 }
 
 /// A measured number as rhai has it: whole where it is.
-pub(crate) fn amount(value: Amount) -> Dynamic {
+pub(crate) fn amount_to_dynamic(value: Amount) -> Dynamic {
     match value.to_json().as_i64() {
         Some(whole) => whole.into(),
         None => value.to_float().into(),
@@ -107,7 +107,7 @@ pub(crate) fn amount(value: Amount) -> Dynamic {
 }
 
 /// What the closure returned, taken apart; the error is a sentence.
-pub(crate) fn alert_text(returned: &Dynamic) -> Result<AlertText, String> {
+pub(crate) fn read_alert_text(returned: &Dynamic) -> Result<AlertText, String> {
     if let Ok(text) = returned.as_immutable_string_ref() {
         return Ok(AlertText {
             message: Some(text.to_string()),
@@ -115,26 +115,27 @@ pub(crate) fn alert_text(returned: &Dynamic) -> Result<AlertText, String> {
         });
     }
     let members = returned.as_map_ref().map_err(|_| {
-        let kind = kind(returned);
+        let kind = kind_name(returned);
         format!("`.alert(..)` gives a map such as #{{ message: \"..\" }}, not {kind}")
     })?;
     let mut alert = AlertText::default();
     for (name, value) in members.iter() {
         if name == "message" {
-            alert.message = match json(value)? {
+            alert.message = match dynamic_to_json(value)? {
                 serde_json::Value::String(text) => Some(text),
                 serde_json::Value::Null => None,
                 other => Some(other.to_string()),
             };
         } else {
-            let value = json(value).map_err(|reason| format!("member `{name}`: {reason}"))?;
+            let value =
+                dynamic_to_json(value).map_err(|reason| format!("member `{name}`: {reason}"))?;
             alert.fields.insert(name.to_string(), value);
         }
     }
     Ok(alert)
 }
 
-pub(crate) fn json(value: &Dynamic) -> Result<serde_json::Value, String> {
+pub(crate) fn dynamic_to_json(value: &Dynamic) -> Result<serde_json::Value, String> {
     if value.is_unit() {
         return Ok(serde_json::Value::Null);
     }
@@ -159,17 +160,17 @@ pub(crate) fn json(value: &Dynamic) -> Result<serde_json::Value, String> {
         return Ok(long.0.as_ref().into());
     }
     if let Some(object) = value.read_lock::<ObjectView>() {
-        return serde_json::from_str(object.text()).map_err(|error| error.to_string());
+        return serde_json::from_str(object.json_text()).map_err(|error| error.to_string());
     }
     if let Ok(elements) = value.as_array_ref() {
-        return elements.iter().map(json).collect();
+        return elements.iter().map(dynamic_to_json).collect();
     }
     if let Ok(members) = value.as_map_ref() {
         let members = members
             .iter()
-            .map(|(name, value)| Ok((name.to_string(), json(value)?)));
+            .map(|(name, value)| Ok((name.to_string(), dynamic_to_json(value)?)));
         let members: Result<serde_json::Map<_, _>, String> = members.collect();
         return members.map(serde_json::Value::Object);
     }
-    Err(format!("{} has no form in JSON", kind(value)))
+    Err(format!("{} has no form in JSON", kind_name(value)))
 }

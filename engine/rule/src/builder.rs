@@ -9,19 +9,19 @@ use std::rc::Rc;
 use larum_event::RuleFile;
 use rhai::{Dynamic, Engine, NativeCallContext, Position};
 
-use crate::diagnostic::{Diagnostic, Refusal};
+use crate::diagnostic::{Diagnostic, RuleProblem};
 use crate::draft::{
-    Draft, ENTITY_METHODS, EntityDraft, FORMS, LINK_METHODS, LinkDraft, METHODS, STEP_METHODS,
-    StepDraft, WINDOW_METHODS,
+    ENTITY_METHODS, EntityDraft, FORMS, LINK_METHODS, LinkDraft, RULE_METHODS, RuleDraft,
+    STEP_METHODS, StepDraft, WINDOW_METHODS,
 };
 
 /// What the files executed so far have said.
 #[derive(Default)]
-pub(crate) struct Building {
+pub(crate) struct DraftCollection {
     /// The file that is being executed.
     pub(crate) file: Option<RuleFile>,
     /// Its rules.
-    pub(crate) drafts: Vec<Draft>,
+    pub(crate) drafts: Vec<RuleDraft>,
     /// Its links.
     pub(crate) links: Vec<LinkDraft>,
     /// Its entities.
@@ -29,32 +29,32 @@ pub(crate) struct Building {
     /// What was refused.
     pub(crate) problems: Vec<Diagnostic>,
     /// Methods that were called on rules and steps and that they do not have.
-    pub(crate) missed: Vec<Missed>,
+    pub(crate) unknown_calls: Vec<UnknownMethodCall>,
 }
 
 /// A method that a rule or step does not have, or not with so many arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Missed {
+pub(crate) struct UnknownMethodCall {
     /// `rule a.b` or `step x`.
-    whose: String,
+    owner: String,
     method: String,
     arguments: usize,
 }
 
-impl Missed {
+impl UnknownMethodCall {
     /// What is wrong; where it was called is not known.
-    pub(crate) fn refusal(&self) -> Refusal {
+    pub(crate) fn to_problem(&self) -> RuleProblem {
         let Self {
-            whose,
+            owner: whose,
             method,
             arguments,
         } = self;
         let problem = format!("{whose}: it has no method `{method}` with {arguments} arguments");
-        Refusal::new("unknown-method", problem)
+        RuleProblem::new("unknown-method", problem)
     }
 
     /// Whether it was found where it is written.
-    pub(crate) fn is_told_by(&self, problem: &Diagnostic) -> bool {
+    pub(crate) fn is_covered_by(&self, problem: &Diagnostic) -> bool {
         let names = [
             format!("`{}`", self.method),
             format!("`.{}(..)`", self.method),
@@ -64,11 +64,11 @@ impl Missed {
     }
 }
 
-impl Building {
-    fn report(&mut self, problem: Refusal, context: &NativeCallContext<'_>) {
+impl DraftCollection {
+    fn report_problem(&mut self, problem: RuleProblem, context: &NativeCallContext<'_>) {
         let problem = match &self.file {
-            Some(file) => problem.at(file, context.call_position()),
-            None => problem.of_set(),
+            Some(file) => problem.into_error_at(file, context.call_position()),
+            None => problem.into_set_error(),
         };
         self.problems.push(problem);
     }
@@ -76,19 +76,19 @@ impl Building {
 
 /// The rule that a chain of calls is about: its number among the drafts.
 #[derive(Debug, Clone, Copy)]
-struct RuleBuilder(usize);
+struct RuleHandle(usize);
 
 /// A method: its name, and the fewest and most arguments that it takes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Signature {
+pub(crate) struct MethodSignature {
     pub(crate) name: &'static str,
     pub(crate) arguments: (usize, usize),
 }
 
-impl Signature {
+impl MethodSignature {
     /// Those of rules.
-    pub(crate) fn of_rules() -> Vec<Self> {
-        let plain = METHODS.iter().map(|(name, _)| Self {
+    pub(crate) fn rule_methods() -> Vec<Self> {
+        let plain = RULE_METHODS.iter().map(|(name, _)| Self {
             name,
             arguments: (1, 1),
         });
@@ -101,7 +101,7 @@ impl Signature {
     }
 
     /// Those of steps.
-    pub(crate) fn of_steps() -> Vec<Self> {
+    pub(crate) fn step_methods() -> Vec<Self> {
         let steps = STEP_METHODS.iter();
         let steps = steps.map(|(name, arguments, _)| Self {
             name,
@@ -111,7 +111,7 @@ impl Signature {
     }
 
     /// Those of links.
-    pub(crate) fn of_links() -> Vec<Self> {
+    pub(crate) fn link_methods() -> Vec<Self> {
         let methods = LINK_METHODS.iter().map(|(name, count, _)| Self {
             name,
             arguments: (*count, *count),
@@ -120,7 +120,7 @@ impl Signature {
     }
 
     /// Those of entities.
-    pub(crate) fn of_entities() -> Vec<Self> {
+    pub(crate) fn entity_methods() -> Vec<Self> {
         let methods = ENTITY_METHODS.iter().map(|(name, count, _)| Self {
             name,
             arguments: (*count, *count),
@@ -129,33 +129,33 @@ impl Signature {
     }
 
     /// Functions and methods that only links and entities have.
-    pub(crate) fn words_of_links() -> Vec<&'static str> {
+    pub(crate) fn link_words() -> Vec<&'static str> {
         let own = LINK_METHODS.iter().map(|(name, ..)| *name);
         let own = own.chain(ENTITY_METHODS.iter().map(|(name, ..)| *name));
-        let own = own.filter(|name| METHODS.iter().all(|(method, _)| method != name));
+        let own = own.filter(|name| RULE_METHODS.iter().all(|(method, _)| method != name));
         let forms = FORMS.iter().map(|(name, _)| *name);
         own.chain(forms).chain(["link", "entity"]).collect()
     }
 }
 
 /// Teaches an engine to build rules into `building`.
-pub(crate) fn register(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
-    engine.register_type_with_name::<RuleBuilder>("rule");
+pub(crate) fn register_builders(engine: &mut Engine, building: &Rc<RefCell<DraftCollection>>) {
+    engine.register_type_with_name::<RuleHandle>("rule");
     let shared = Rc::clone(building);
     engine.register_fn(
         "rule",
         move |context: NativeCallContext<'_>, id: Dynamic| {
             let mut building = shared.borrow_mut();
-            let (draft, problem) = Draft::new(&id, context.call_position());
+            let (draft, problem) = RuleDraft::new(&id, context.call_position());
             if let Some(problem) = problem {
-                building.report(problem, &context);
+                building.report_problem(problem, &context);
             }
             building.drafts.push(draft);
-            RuleBuilder(building.drafts.len() - 1)
+            RuleHandle(building.drafts.len() - 1)
         },
     );
-    for (name, method) in METHODS {
-        on_rule(engine, building, (name, 1), move |draft, place, given| {
+    for (name, method) in RULE_METHODS {
+        register_rule_method(engine, building, (name, 1), move |draft, place, given| {
             given
                 .first()
                 .map_or(Ok(()), |value| method(draft, place, value))
@@ -163,7 +163,7 @@ pub(crate) fn register(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
     }
     for (name, (fewest, most), method) in WINDOW_METHODS {
         for count in fewest..=most {
-            on_rule(
+            register_rule_method(
                 engine,
                 building,
                 (name, count),
@@ -172,7 +172,7 @@ pub(crate) fn register(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
         }
     }
     register_steps(engine, building);
-    links::register(engine, building);
+    links::register_links(engine, building);
     // Misspelt methods are found before the file runs; so that it still runs to its end and
     // everything else is found too, they do nothing here.
     let shared = Rc::clone(building);
@@ -182,65 +182,65 @@ pub(crate) fn register(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
             return Ok(None);
         };
         let arguments = args.len().saturating_sub(1);
-        let missed = |whose: String| Missed {
-            whose,
+        let missed = |whose: String| UnknownMethodCall {
+            owner: whose,
             method: name.to_owned(),
             arguments,
         };
         let mut building = shared.borrow_mut();
         let step = first.read_lock::<StepDraft>().map(|step| step.name.clone());
         if let Some(step) = step {
-            building.missed.push(missed(format!("step {step}")));
+            building.unknown_calls.push(missed(format!("step {step}")));
             return Ok(Some((**first).clone()));
         }
-        if let Some(receiver) = links::missed(&mut building, first, missed) {
+        if let Some(receiver) = links::note_unknown_call(&mut building, first, missed) {
             return Ok(Some(receiver));
         }
-        let rule = first.read_lock::<RuleBuilder>().map(|rule| *rule);
+        let rule = first.read_lock::<RuleHandle>().map(|rule| *rule);
         if let Some(rule) = rule
             && let Some(draft) = building.drafts.get_mut(rule.0)
         {
-            draft.on_said |= name == "on";
+            draft.is_on_called |= name == "on";
             let whose = format!("rule {}", draft.name);
-            building.missed.push(missed(whose));
+            building.unknown_calls.push(missed(whose));
         }
         Ok(rule.map(Dynamic::from))
     });
 }
 
 /// A method of rules with so many arguments.
-fn on_rule(
+fn register_rule_method(
     engine: &mut Engine,
-    building: &Rc<RefCell<Building>>,
+    building: &Rc<RefCell<DraftCollection>>,
     (name, count): (&str, usize),
-    method: impl Fn(&mut Draft, Position, &[Dynamic]) -> Result<(), Refusal> + 'static,
+    method: impl Fn(&mut RuleDraft, Position, &[Dynamic]) -> Result<(), RuleProblem> + 'static,
 ) {
     let shared = Rc::clone(building);
-    let types = types_of::<RuleBuilder>(count);
+    let types = parameter_types::<RuleHandle>(count);
     engine.register_raw_fn(name, types, move |context, args| {
-        let (receiver, given) = taken(args);
+        let (receiver, given) = split_receiver(args);
         let mut building = shared.borrow_mut();
-        let rule = receiver.read_lock::<RuleBuilder>().map(|rule| *rule);
+        let rule = receiver.read_lock::<RuleHandle>().map(|rule| *rule);
         let refused = rule.and_then(|rule| {
             let draft = building.drafts.get_mut(rule.0)?;
             let refused = method(draft, context.call_position(), &given).err();
-            refused.map(|problem| problem.of_rule(&draft.name))
+            refused.map(|problem| problem.about_rule(&draft.name))
         });
         if let Some(problem) = refused {
-            building.report(problem, &context);
+            building.report_problem(problem, &context);
         }
         Ok(receiver)
     });
 }
 
-fn register_steps(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
+fn register_steps(engine: &mut Engine, building: &Rc<RefCell<DraftCollection>>) {
     engine.register_type_with_name::<StepDraft>("step");
     for (name, is_absent) in [("step", false), ("absent", true)] {
         let shared = Rc::clone(building);
         let begin = move |context: NativeCallContext<'_>, name: Dynamic| {
             let (step, problem) = StepDraft::new(&name, context.call_position(), is_absent);
             if let Some(problem) = problem {
-                shared.borrow_mut().report(problem, &context);
+                shared.borrow_mut().report_problem(problem, &context);
             }
             step
         };
@@ -248,16 +248,16 @@ fn register_steps(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
     }
     for (name, count, method) in STEP_METHODS {
         let shared = Rc::clone(building);
-        let types = types_of::<StepDraft>(count);
+        let types = parameter_types::<StepDraft>(count);
         engine.register_raw_fn(name, types, move |context, args| {
-            let (receiver, given) = taken(args);
+            let (receiver, given) = split_receiver(args);
             let step = receiver.read_lock::<StepDraft>().map(|step| step.clone());
             let Some(mut step) = step else {
                 return Ok(receiver);
             };
             if let Err(problem) = method(&mut step, context.call_position(), &given) {
-                let problem = problem.of_step(&step.name);
-                shared.borrow_mut().report(problem, &context);
+                let problem = problem.about_step(&step.name);
+                shared.borrow_mut().report_problem(problem, &context);
             }
             Ok(Dynamic::from(step))
         });
@@ -265,14 +265,14 @@ fn register_steps(engine: &mut Engine, building: &Rc<RefCell<Building>>) {
 }
 
 /// The types of a receiver and of `count` arguments.
-fn types_of<T: 'static>(count: usize) -> Vec<TypeId> {
+fn parameter_types<T: 'static>(count: usize) -> Vec<TypeId> {
     let mut types = vec![TypeId::of::<T>()];
     types.extend(std::iter::repeat_n(TypeId::of::<Dynamic>(), count));
     types
 }
 
 /// The receiver of a call, and its arguments.
-fn taken(args: &mut [&mut Dynamic]) -> (Dynamic, Vec<Dynamic>) {
+fn split_receiver(args: &mut [&mut Dynamic]) -> (Dynamic, Vec<Dynamic>) {
     let mut args = args.iter().map(|value| (**value).clone());
     (args.next().unwrap_or_default(), args.collect())
 }

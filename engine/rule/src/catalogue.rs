@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 use larum_event::TopicPattern;
 
-pub(crate) use self::pattern::is_inside_of;
-use self::pattern::{Overlap, overlap};
+pub(crate) use self::pattern::is_contained_in;
+use self::pattern::{TopicOverlap, topic_overlap};
 
 /// The name of its files.
 pub(crate) const FILE: &str = "fields.toml";
@@ -56,42 +56,42 @@ pub struct CatalogueTopic {
 
 /// The known fields of a rule set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Catalogue {
+pub struct FieldCatalogue {
     /// Fields that events of every topic may have.
     common: BTreeMap<Arc<str>, CatalogueField>,
     topics: Vec<CatalogueTopic>,
 }
 
-impl Default for Catalogue {
+impl Default for FieldCatalogue {
     /// What the engine knows itself: the envelope, and what alerts say.
     fn default() -> Self {
         Self {
-            common: built_in::envelope(),
-            topics: vec![built_in::alerts()],
+            common: built_in::envelope_fields(),
+            topics: vec![built_in::alerts_topic()],
         }
     }
 }
 
-impl Catalogue {
+impl FieldCatalogue {
     /// The topics, in the order of their files.
     pub fn topics(&self) -> &[CatalogueTopic] {
         &self.topics
     }
 
     /// Fields that events of every topic may have, those of the envelope among them.
-    pub fn common(&self) -> impl Iterator<Item = (&str, &CatalogueField)> {
+    pub fn common_fields(&self) -> impl Iterator<Item = (&str, &CatalogueField)> {
         self.common
             .iter()
             .map(|(path, field)| (path.as_ref(), field))
     }
 
     /// What is known of the topics that `wanted` stands for, or some of them.
-    pub fn about<'c>(
+    pub fn topics_overlapping<'c>(
         &'c self,
         wanted: &'c TopicPattern,
     ) -> impl Iterator<Item = &'c CatalogueTopic> {
         self.topics
             .iter()
-            .filter(|known| overlap(wanted, &known.pattern) != Overlap::Apart)
+            .filter(|known| topic_overlap(wanted, &known.pattern) != TopicOverlap::Disjoint)
     }
 }

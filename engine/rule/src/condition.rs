@@ -9,7 +9,7 @@ mod compare;
 
 mod question;
 
-mod field;
+mod field_access;
 
 mod scope;
 
@@ -21,19 +21,19 @@ mod calls;
 
 mod statements;
 
-mod read;
+mod reader;
 
-mod lower;
+mod lowering;
 
 mod plan;
 
-mod keys;
+mod key_fields;
 
-pub(crate) use compare::Comparison;
-pub(crate) use keys::{Field, Fields, TREE_ROOT};
-pub(crate) use plan::{Part, PartKind, Plan};
-pub(crate) use question::Condition;
-pub(crate) use read::read;
+pub(crate) use compare::ComparisonOperator;
+pub(crate) use key_fields::{KeyFields, KeySource, TREE_ROOT};
+pub(crate) use plan::{ConditionPlan, PlanPart, PlanPartKind};
+pub(crate) use question::RuleCondition;
+pub(crate) use reader::read_condition;
 
 /// Teaches an engine to compare as conditions do.
 pub(crate) fn register(engine: &mut rhai::Engine) {

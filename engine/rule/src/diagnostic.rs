@@ -7,7 +7,7 @@ use rhai::Position;
 
 /// How bad a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
+pub enum DiagnosticLevel {
     /// The set does not load.
     Error,
     /// This document is not loaded, since it cannot be honoured exactly; the others are.
@@ -16,7 +16,7 @@ pub enum Level {
     Warning,
 }
 
-impl Level {
+impl DiagnosticLevel {
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ pub struct Diagnostic {
     /// A stable name of the kind of finding, such as `unknown-method`.
     pub code: &'static str,
     /// How bad it is.
-    pub level: Level,
+    pub level: DiagnosticLevel,
     /// The file, as its [`RuleFile`] names it; empty for findings about the set as a whole.
     pub file: String,
     /// The line, counted from 1; 0 for the file as a whole.
@@ -53,13 +53,13 @@ pub struct Diagnostic {
 
 /// Why something in a rule file is refused, before its place is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct RuleProblem {
     code: &'static str,
     message: String,
     pub(crate) help: Option<String>,
 }
 
-impl Refusal {
+impl RuleProblem {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -68,48 +68,49 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
-        self.maybe_help(Some(help.into()))
+    pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
+        self.with_optional_help(Some(help.into()))
     }
 
     /// Gives help, if there is some; the last wins.
-    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
+    pub(crate) fn with_optional_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self
     }
 
     /// Says which rule it is about.
-    pub(crate) fn of_rule(self, rule: &str) -> Self {
-        self.of("rule", rule)
+    pub(crate) fn about_rule(self, rule: &str) -> Self {
+        self.about_item("rule", rule)
     }
 
     /// Says which step it is about.
-    pub(crate) fn of_step(self, step: &str) -> Self {
-        self.of("step", step)
+    pub(crate) fn about_step(self, step: &str) -> Self {
+        self.about_item("step", step)
     }
 
     /// Says which one of a kind it is about.
-    pub(crate) fn of(mut self, kind: &str, name: &str) -> Self {
+    pub(crate) fn about_item(mut self, kind: &str, name: &str) -> Self {
         self.message = format!("{kind} {name}: {}", self.message);
         self
     }
 
     /// As an error, at a place.
-    pub(crate) fn at(self, file: &RuleFile, place: Position) -> Diagnostic {
-        self.leveled(Level::Error).at(file, place)
+    pub(crate) fn into_error_at(self, file: &RuleFile, place: Position) -> Diagnostic {
+        self.into_diagnostic(DiagnosticLevel::Error)
+            .with_place(file, place)
     }
 
     /// As an error of the set as a whole.
-    pub(crate) fn of_set(self) -> Diagnostic {
-        self.leveled(Level::Error)
+    pub(crate) fn into_set_error(self) -> Diagnostic {
+        self.into_diagnostic(DiagnosticLevel::Error)
     }
 
     /// As a warning; what is warned of still loads.
-    pub(crate) fn warning(self) -> Diagnostic {
-        self.leveled(Level::Warning)
+    pub(crate) fn into_warning(self) -> Diagnostic {
+        self.into_diagnostic(DiagnosticLevel::Warning)
     }
 
-    pub(crate) fn leveled(self, level: Level) -> Diagnostic {
+    pub(crate) fn into_diagnostic(self, level: DiagnosticLevel) -> Diagnostic {
         Diagnostic {
             code: self.code,
             level,
@@ -129,62 +130,82 @@ const SHOWN_CHARACTERS: usize = 93;
 
 impl Diagnostic {
     /// A document of a front end that stays out, at a line of its file, counted from 1.
-    pub fn refused(
+    pub fn new_refusal(
         file: &RuleFile,
         line: usize,
         code: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Self::at_line(Level::Refused, file, line, Refusal::new(code, message))
+        Self::new_at_line(
+            DiagnosticLevel::Refused,
+            file,
+            line,
+            RuleProblem::new(code, message),
+        )
     }
 
     /// What a front end loads and is probably not meant, at a line of its file, counted from 1.
-    pub fn warning(
+    pub fn new_warning(
         file: &RuleFile,
         line: usize,
         code: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Self::at_line(Level::Warning, file, line, Refusal::new(code, message))
+        Self::new_at_line(
+            DiagnosticLevel::Warning,
+            file,
+            line,
+            RuleProblem::new(code, message),
+        )
     }
 
     /// What a front end cannot load at all, at a line of its file, counted from 1; 0 for the whole.
-    pub fn error(
+    pub fn new_error(
         file: &RuleFile,
         line: usize,
         code: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Self::at_line(Level::Error, file, line, Refusal::new(code, message))
+        Self::new_at_line(
+            DiagnosticLevel::Error,
+            file,
+            line,
+            RuleProblem::new(code, message),
+        )
     }
 
-    fn at_line(level: Level, file: &RuleFile, line: usize, problem: Refusal) -> Self {
+    fn new_at_line(
+        level: DiagnosticLevel,
+        file: &RuleFile,
+        line: usize,
+        problem: RuleProblem,
+    ) -> Self {
         let line = u16::try_from(line).unwrap_or(u16::MAX);
         let place = if line == 0 {
             Position::NONE
         } else {
             Position::new(line, 0)
         };
-        problem.leveled(level).at(file, place)
+        problem.into_diagnostic(level).with_place(file, place)
     }
 
     /// Puts it in its place.
-    pub(crate) fn at(mut self, file: &RuleFile, place: Position) -> Self {
+    pub(crate) fn with_place(mut self, file: &RuleFile, place: Position) -> Self {
         self.file = file.path.clone();
         self.line = place.line().unwrap_or(0);
         self.column = place.position().unwrap_or(0);
         let line = self.line.checked_sub(1);
         let line = line.and_then(|index| file.text.lines().nth(index));
-        let shown = line.map(|line| excerpt(line, self.column));
+        let shown = line.map(|line| cut_excerpt(line, self.column));
         self.caret = shown.as_ref().map_or(0, |(_, caret)| *caret);
-        self.source_line = shown.map(|(line, _)| printable(&line));
+        self.source_line = shown.map(|(line, _)| escape_controls(&line));
         self
     }
 }
 
 /// A source line as a terminal may show it: tabs are one space wide, so the caret stays in its
 /// column, and control characters lose their power (4-27).
-fn printable(line: &str) -> String {
+fn escape_controls(line: &str) -> String {
     line.chars()
         .map(|character| match character {
             '\t' => ' ',
@@ -195,7 +216,7 @@ fn printable(line: &str) -> String {
 }
 
 /// As much of a line as a terminal shows around a column, and the column in it.
-fn excerpt(line: &str, column: usize) -> (String, usize) {
+fn cut_excerpt(line: &str, column: usize) -> (String, usize) {
     let length = line.chars().count();
     if length <= SHOWN_CHARACTERS {
         return (line.to_owned(), column);
@@ -250,11 +271,11 @@ pub(crate) fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    nearest(word, candidates).map(|meant| format!("did you mean `{meant}`?"))
+    find_nearest(word, candidates).map(|meant| format!("did you mean `{meant}`?"))
 }
 
 /// The candidate that is near enough to `word` that it was probably meant.
-pub(crate) fn nearest<'a>(
+pub(crate) fn find_nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -277,9 +298,9 @@ mod tests {
             path: "a.rhai".into(),
             text: "rule(\"a\")\n\t.severty(\"\u{1b}high\")".into(),
         };
-        let shown = Refusal::new("unknown-method", "a rule has no method `severty`")
-            .help("did you mean `severity`?")
-            .at(&file, Position::new(2, 3))
+        let shown = RuleProblem::new("unknown-method", "a rule has no method `severty`")
+            .with_help("did you mean `severity`?")
+            .into_error_at(&file, Position::new(2, 3))
             .to_string();
         assert_eq!(
             shown,
@@ -294,14 +315,14 @@ mod tests {
     fn of_a_long_line_the_part_around_the_column_is_shown() {
         let line: String = (0..40).map(|number| format!("{number:04} ")).collect();
         for column in [1, 5, 93, 94, 150, 199, 200] {
-            let (shown, place) = excerpt(&line, column);
+            let (shown, place) = cut_excerpt(&line, column);
             let characters: Vec<char> = shown.chars().collect();
             assert!(characters.len() <= SHOWN_CHARACTERS, "{column}");
             let expected = line.chars().nth(column - 1);
             assert_eq!(characters.get(place - 1).copied(), expected, "{column}");
         }
-        assert_eq!(excerpt("short", 3), ("short".to_owned(), 3));
-        assert_eq!(excerpt(&line, 0).1, 0);
+        assert_eq!(cut_excerpt("short", 3), ("short".to_owned(), 3));
+        assert_eq!(cut_excerpt(&line, 0).1, 0);
     }
 
     #[test]

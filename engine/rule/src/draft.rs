@@ -10,13 +10,13 @@ mod duration;
 
 mod comparison;
 
-mod said;
+mod setting;
 
 mod step;
 
 mod window;
 
-mod parts;
+mod rule_steps;
 
 mod finish;
 
@@ -26,7 +26,7 @@ mod finish_steps;
 
 mod joins;
 
-mod meaning;
+mod rule_hasher;
 
 mod link;
 
@@ -35,92 +35,107 @@ use std::sync::Arc;
 use larum_event::{RuleId, Severity, Topic, TopicPattern};
 use rhai::{Dynamic, Position};
 
-pub(crate) use finish::{Asks, Finish};
+pub(crate) use finish::{RuleFieldUsages, RuleFinisher};
 pub(crate) use link::{
-    DeclaredEntity, DeclaredLink, ENTITY_METHODS, EntityDraft, FORMS, FinishLinks, LINK_METHODS,
-    LinkDraft, agreed, form,
+    DeclaredEntity, DeclaredLink, ENTITY_METHODS, EntityDraft, FORMS, LINK_METHODS, LinkDraft,
+    LinkFinisher, apply_form, build_link_set,
 };
 pub(crate) use step::{STEP_METHODS, StepDraft};
 pub(crate) use window::WINDOW_METHODS;
 
-use self::argument::{key_parts, list, one};
-use self::said::{Said, once};
-use self::step::patterns;
+use self::argument::{read_key_parts, read_text, read_texts};
+use self::setting::{DraftSetting, set_once};
+use self::step::read_patterns;
 use self::window::WindowDraft;
-use crate::diagnostic::{Refusal, did_you_mean};
+use crate::diagnostic::{RuleProblem, did_you_mean};
 use crate::rule::KeyPart;
-use crate::script::Closure;
+use crate::script::RuleClosure;
 
 /// A rule that is being built.
 #[derive(Debug, Clone)]
-pub(crate) struct Draft {
+pub(crate) struct RuleDraft {
     /// As written, for messages.
     pub(crate) name: String,
     pub(crate) id: Option<RuleId>,
     pub(crate) place: Position,
-    pub(crate) title: Option<Said<Arc<str>>>,
-    pub(crate) description: Option<Said<Arc<str>>>,
-    pub(crate) severity: Option<Said<Severity>>,
+    pub(crate) title: Option<DraftSetting<Arc<str>>>,
+    pub(crate) description: Option<DraftSetting<Arc<str>>>,
+    pub(crate) severity: Option<DraftSetting<Severity>>,
     pub(crate) attack: Vec<Arc<str>>,
     pub(crate) references: Vec<Arc<str>>,
     pub(crate) false_positives: Vec<Arc<str>>,
     pub(crate) on: Vec<TopicPattern>,
     /// Whether `.on(..)` was called, with good patterns or bad.
-    pub(crate) on_said: bool,
+    pub(crate) is_on_called: bool,
     /// Where, the last time.
     pub(crate) on_place: Position,
-    pub(crate) when: Option<Said<Closure>>,
-    pub(crate) group_by: Option<Said<Vec<KeyPart>>>,
+    pub(crate) when: Option<DraftSetting<RuleClosure>>,
+    pub(crate) group_by: Option<DraftSetting<Vec<KeyPart>>>,
     pub(crate) window: WindowDraft,
-    pub(crate) alert: Option<Said<Closure>>,
+    pub(crate) alert: Option<DraftSetting<RuleClosure>>,
 }
 
 /// What a method does with its argument.
-type Method = fn(&mut Draft, Position, &Dynamic) -> Result<(), Refusal>;
+type RuleMethod = fn(&mut RuleDraft, Position, &Dynamic) -> Result<(), RuleProblem>;
 
 /// The methods of a rule that are not about its window; each takes one argument.
-pub(crate) const METHODS: [(&str, Method); 10] = [
+pub(crate) const RULE_METHODS: [(&str, RuleMethod); 10] = [
     ("title", |draft, place, value| {
-        once(&mut draft.title, "title", place, one(value).map(Into::into))
+        set_once(
+            &mut draft.title,
+            "title",
+            place,
+            read_text(value).map(Into::into),
+        )
     }),
     ("description", |draft, place, value| {
-        let text = one(value).map(Into::into);
-        once(&mut draft.description, "description", place, text)
+        let text = read_text(value).map(Into::into);
+        set_once(&mut draft.description, "description", place, text)
     }),
     ("severity", |draft, place, value| {
-        once(&mut draft.severity, "severity", place, severity(value))
+        set_once(
+            &mut draft.severity,
+            "severity",
+            place,
+            parse_severity(value),
+        )
     }),
     ("attack", |draft, _, value| {
-        for technique in list(value)? {
-            draft.attack.push(attack(&technique)?);
+        for technique in read_texts(value)? {
+            draft.attack.push(parse_attack_id(&technique)?);
         }
         Ok(())
     }),
     ("references", |draft, _, value| {
-        append(&mut draft.references, value)
+        append_texts(&mut draft.references, value)
     }),
     ("false_positives", |draft, _, value| {
-        append(&mut draft.false_positives, value)
+        append_texts(&mut draft.false_positives, value)
     }),
-    ("on", Draft::on),
+    ("on", RuleDraft::add_topics),
     ("when", |draft, place, value| {
-        let closure = closure(place, value);
-        once(&mut draft.when, "when", place, closure)
+        let closure = read_closure(place, value);
+        set_once(&mut draft.when, "when", place, closure)
     }),
     ("group_by", |draft, place, value| {
-        once(&mut draft.group_by, "group_by", place, key_parts(value))
+        set_once(
+            &mut draft.group_by,
+            "group_by",
+            place,
+            read_key_parts(value),
+        )
     }),
     ("alert", |draft, place, value| {
-        let closure = closure(place, value);
-        once(&mut draft.alert, "alert", place, closure)
+        let closure = read_closure(place, value);
+        set_once(&mut draft.alert, "alert", place, closure)
     }),
 ];
 
-impl Draft {
+impl RuleDraft {
     /// Begins a rule.
-    pub(crate) fn new(id: &Dynamic, place: Position) -> (Self, Option<Refusal>) {
-        let name = one(id);
-        let id = name.clone().and_then(|name| rule_id(&name));
+    pub(crate) fn new(id: &Dynamic, place: Position) -> (Self, Option<RuleProblem>) {
+        let name = read_text(id);
+        let id = name.clone().and_then(|name| parse_rule_id(&name));
         let draft = Self {
             name: name.unwrap_or_else(|_| "?".to_owned()),
             id: id.clone().ok(),
@@ -132,7 +147,7 @@ impl Draft {
             references: Vec::new(),
             false_positives: Vec::new(),
             on: Vec::new(),
-            on_said: false,
+            is_on_called: false,
             on_place: place,
             when: None,
             group_by: None,
@@ -142,10 +157,10 @@ impl Draft {
         (draft, id.err())
     }
 
-    fn on(&mut self, place: Position, value: &Dynamic) -> Result<(), Refusal> {
-        self.on_said = true;
+    fn add_topics(&mut self, place: Position, value: &Dynamic) -> Result<(), RuleProblem> {
+        self.is_on_called = true;
         self.on_place = place;
-        for pattern in patterns(value)? {
+        for pattern in read_patterns(value)? {
             if !self.on.contains(&pattern) {
                 self.on.push(pattern);
             }
@@ -154,14 +169,14 @@ impl Draft {
     }
 }
 
-fn append(texts: &mut Vec<Arc<str>>, value: &Dynamic) -> Result<(), Refusal> {
-    texts.extend(list(value)?.into_iter().map(Arc::from));
+fn append_texts(texts: &mut Vec<Arc<str>>, value: &Dynamic) -> Result<(), RuleProblem> {
+    texts.extend(read_texts(value)?.into_iter().map(Arc::from));
     Ok(())
 }
 
-fn rule_id(name: &str) -> Result<RuleId, Refusal> {
+fn parse_rule_id(name: &str) -> Result<RuleId, RuleProblem> {
     let bad = |reason: String| {
-        Refusal::new("bad-id", format!("{name:?} is not a rule id: {reason}")).help(
+        RuleProblem::new("bad-id", format!("{name:?} is not a rule id: {reason}")).with_help(
             "ids are words of letters, digits, '_' and '-' joined by dots: \"auth.brute_force\"",
         )
     };
@@ -177,7 +192,7 @@ pub(crate) fn alert_topic(id: &RuleId) -> String {
 }
 
 /// An ATT&CK technique, `T1110` or `T1110.001`, or a tactic, `TA0006`.
-fn attack(text: &str) -> Result<Arc<str>, Refusal> {
+fn parse_attack_id(text: &str) -> Result<Arc<str>, RuleProblem> {
     let digits = |text: &str, count: usize| {
         text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())
     };
@@ -199,32 +214,34 @@ fn attack(text: &str) -> Result<Arc<str>, Refusal> {
     } else {
         "ids are written T1110 or T1110.001, those of tactics TA0006".to_owned()
     };
-    Err(Refusal::new("bad-attack", problem).help(help))
+    Err(RuleProblem::new("bad-attack", problem).with_help(help))
 }
 
-fn severity(value: &Dynamic) -> Result<Severity, Refusal> {
-    let text = one(value)?;
+fn parse_severity(value: &Dynamic) -> Result<Severity, RuleProblem> {
+    let text = read_text(value)?;
     text.parse::<Severity>().map_err(|error| {
         let known = Severity::ALL.map(Severity::as_str);
         let near = did_you_mean(&text.to_ascii_lowercase(), known);
-        Refusal::new("bad-severity", error.to_string()).maybe_help(near)
+        RuleProblem::new("bad-severity", error.to_string()).with_optional_help(near)
     })
 }
 
-fn closure(place: Position, value: &Dynamic) -> Result<Closure, Refusal> {
+fn read_closure(place: Position, value: &Dynamic) -> Result<RuleClosure, RuleProblem> {
     let Some(pointer) = value.read_lock::<rhai::FnPtr>() else {
-        let found = argument::shown(value);
-        return Err(Refusal::new(
+        let found = argument::describe_argument(value);
+        return Err(RuleProblem::new(
             "wrong-argument",
             format!("a closure is wanted, not {found}"),
         )
-        .help("write `|event| ..`"));
+        .with_help("write `|event| ..`"));
     };
-    Closure::freeze(&pointer, place).map_err(|kind| {
-        Refusal::new(
+    RuleClosure::freeze_pointer(&pointer, place).map_err(|kind| {
+        RuleProblem::new(
             "bad-capture",
             format!("the closure captures a variable that holds {kind}"),
         )
-        .help("capture numbers, texts, arrays and maps; make a function with `fn name(..) { .. }`")
+        .with_help(
+            "capture numbers, texts, arrays and maps; make a function with `fn name(..) { .. }`",
+        )
     })
 }

@@ -5,7 +5,7 @@
 //! Every exception has a reason, an owner and an end, which is compared with the time of the event, so
 //! that history gives the same answer whenever it is evaluated.
 
-mod assign;
+mod assignment;
 
 mod load;
 
@@ -13,8 +13,8 @@ mod matcher;
 
 mod test;
 
-pub(crate) use assign::assign;
-pub(crate) use load::{Written, read};
+pub(crate) use assignment::assign_exceptions;
+pub(crate) use load::{ExceptionDraft, read_exceptions};
 pub(crate) use matcher::ExceptionMatcher;
 
 use std::fmt;
@@ -24,20 +24,20 @@ use larum_event::{Event, Timestamp};
 use rhai::Position;
 
 use self::test::ExceptionTest;
-use crate::beside::is_called;
-use crate::diagnostic::{Diagnostic, Refusal};
+use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::side_file::has_file_name;
 
 /// The name of its files.
 pub(crate) const FILE: &str = "except.toml";
 
 /// Whether a path names a file of exceptions.
-pub(crate) fn is_file(path: &str) -> bool {
-    is_called(path, FILE)
+pub(crate) fn is_exception_file(path: &str) -> bool {
+    has_file_name(path, FILE)
 }
 
 /// Events that are no matches of a rule.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Exception {
+pub struct RuleException {
     /// Why they are none.
     pub reason: Arc<str>,
     /// Who says so.
@@ -56,7 +56,7 @@ pub struct Exception {
 
 /// How often an exception kept something from being a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Excepted {
+pub struct ExceptionCount {
     /// Number of the rule in its set.
     pub rule: u32,
     /// Number of the exception among those of the rule.
@@ -65,7 +65,7 @@ pub struct Excepted {
     pub count: u64,
 }
 
-impl Exception {
+impl RuleException {
     /// Whether it still holds of events of `time`.
     pub fn holds_at(&self, time: Timestamp) -> bool {
         self.expires.is_none_or(|end| time < end)
@@ -76,7 +76,7 @@ impl Exception {
     }
 
     /// The warning that it no longer holds.
-    pub(crate) fn expired(&self) -> Diagnostic {
+    pub(crate) fn expiry_warning(&self) -> Diagnostic {
         let last = self.expires.map(|end| end.to_string());
         let last = last.unwrap_or_default();
         let problem = format!("the exception {self} ended at {last}");
@@ -84,26 +84,26 @@ impl Exception {
             "ask {} whether it is still wanted, or remove it",
             self.owner
         );
-        Refusal::new("expired-exception", problem)
-            .help(help)
-            .warning()
+        RuleProblem::new("expired-exception", problem)
+            .with_help(help)
+            .into_warning()
     }
 
     /// What decides when it applies.
-    fn meaning(&self) -> String {
+    fn semantic_text(&self) -> String {
         let end = self.expires.map(|end| end.to_string());
         format!("{self} until {}", end.unwrap_or_default())
     }
 
     /// Whether `event`, which the rule would match, is excepted; `is_program` tells of programs.
-    pub(crate) fn applies(&self, event: &Event, is_program: impl FnOnce(u32) -> bool) -> bool {
+    pub(crate) fn applies_to(&self, event: &Event, is_program: impl FnOnce(u32) -> bool) -> bool {
         self.holds_at(event.envelope().time)
-            && self.tests.iter().all(|test| test.holds(event))
+            && self.tests.iter().all(|test| test.holds_for(event))
             && self.program.is_none_or(is_program)
     }
 }
 
-impl fmt::Display for Exception {
+impl fmt::Display for RuleException {
     /// What it asks, such as `data.host is "build-7"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, test) in self.tests.iter().enumerate() {

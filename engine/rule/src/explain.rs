@@ -8,7 +8,7 @@ use crate::error::RuleFault;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConditionPart {
     /// What it is.
-    pub kind: ConditionKind,
+    pub kind: ConditionPartKind,
     /// What it asks, as a rule would write it; empty where its parts say it.
     pub text: String,
     /// The line of the rule's file that it comes from, counted from 1; 0 where it has none.
@@ -16,17 +16,17 @@ pub struct ConditionPart {
     /// The column in characters, counted from 1; 0 where it has none.
     pub column: usize,
     /// The fields that it asks about.
-    pub fields: Vec<FieldSeen>,
+    pub fields: Vec<ConditionField>,
     /// Whether it holds of the event; `None` without an event, where only the script knows, and for parts
     /// that need such a one.
-    pub held: Option<bool>,
+    pub holds: Option<bool>,
     /// What it is made of, in order.
     pub parts: Vec<ConditionPart>,
 }
 
 /// What a part of a condition is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConditionKind {
+pub enum ConditionPartKind {
     /// It always or never holds.
     Constant,
     /// All of its parts hold.
@@ -49,7 +49,7 @@ pub enum ConditionKind {
 
 /// A field that a condition asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldSeen {
+pub struct ConditionField {
     /// Its name, as in `data.user`.
     pub name: String,
     /// What the event holds there, as JSON writes it, shortened; `None` where it is missing, or without
@@ -59,7 +59,7 @@ pub struct FieldSeen {
 
 /// For which events something is asked at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Gate {
+pub enum EventGate {
     /// For none.
     Never,
     /// For every event of the rule's topics.
@@ -68,9 +68,9 @@ pub enum Gate {
     AnyOf(Vec<String>),
 }
 
-impl Gate {
+impl EventGate {
     /// For events for which one of two asks.
-    pub(crate) fn or(self, other: Self) -> Self {
+    pub(crate) fn union_with(self, other: Self) -> Self {
         match (self, other) {
             (Self::Never, other) | (other, Self::Never) => other,
             (Self::EveryEvent, _) | (_, Self::EveryEvent) => Self::EveryEvent,
@@ -88,22 +88,22 @@ impl Gate {
 
 /// How a rule is decided.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outline {
+pub struct RuleOutline {
     /// Its condition; `None` for a rule without one.
     pub condition: Option<ConditionPart>,
     /// When its predicates are evaluated.
-    pub gate: Gate,
+    pub gate: EventGate,
     /// When its script may have to run.
-    pub script: Gate,
+    pub script: EventGate,
 }
 
 /// How a rule was decided for one event, whatever the event's topic.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Explained {
+pub struct RuleExplanation {
     /// Its condition, with what was seen; `None` for a rule without one.
     pub condition: Option<ConditionPart>,
     /// Whether the script had to run.
-    pub asked_script: bool,
+    pub ran_script: bool,
     /// Whether the condition holds.
     pub outcome: Result<bool, RuleFault>,
     /// The rule's steps, by their numbers from 0, that read the event's topic and whose conditions hold; joins,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use larum_event::{RuleFile, RuleId, Severity};
 
+use crate::correlation::CompiledCorrelation;
 use crate::diagnostic::Diagnostic;
-use crate::predicate::{Expression, PathMap, PredicateSetBuilder, Slot, ViewId};
-use crate::reading::CompiledCorrelation;
-use crate::rule::Audience;
+use crate::predicate::{BoolExpression, PathMap, PredicateSetBuilder, SlotId, ViewId};
+use crate::rule::AlertAudience;
 
 /// Reads the documents of one rule language.
 pub trait FrontEnd: fmt::Debug + Send + Sync {
@@ -17,7 +17,7 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
     fn language(&self) -> &'static str;
 
     /// Whether a file, by its path relative to the rules folder, is this front end's.
-    fn reads(&self, path: &str) -> bool;
+    fn reads_file(&self, path: &str) -> bool;
 
     /// What the files say, compiled together so that their order does not matter.
     ///
@@ -25,23 +25,23 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
     fn compile(
         &self,
         files: &[&RuleFile],
-        premise: &Expression,
+        premise: &BoolExpression,
         predicates: &mut PredicateSetBuilder,
-    ) -> Compiled;
+    ) -> FrontEndOutput;
 
-    /// Where events keep the fields that the language names; see [`PathMap::below`] for records that stand
+    /// Where events keep the fields that the language names; see [`PathMap::nest_under`] for records that stand
     /// under `data`.
     fn layout(&self) -> PathMap;
 }
 
 /// What became of a front end's files.
 #[derive(Debug, Default)]
-pub struct Compiled {
+pub struct FrontEndOutput {
     /// Rules, in any order.
     pub rules: Vec<CompiledRule>,
     /// Fields that hold the time of a record, first those that go before; none where no rule is over time.
-    pub times: Vec<Slot>,
-    /// What is wrong. A [`Level::Refused`](crate::Level::Refused) document stays out and the others load.
+    pub times: Vec<SlotId>,
+    /// What is wrong. A [`DiagnosticLevel::Refused`](crate::DiagnosticLevel::Refused) document stays out and the others load.
     pub findings: Vec<Diagnostic>,
 }
 
@@ -67,11 +67,11 @@ pub struct CompiledRule {
     /// The line of its document, from 1.
     pub line: usize,
     /// One of these must hold, each for events of its view. None for a correlation.
-    pub programs: Vec<(ViewId, Expression)>,
+    pub programs: Vec<(ViewId, BoolExpression)>,
     /// Of a rule over what other rules find.
     pub correlation: Option<CompiledCorrelation>,
     /// Who hears of its alerts.
-    pub audience: Audience,
+    pub audience: AlertAudience,
     /// Fields that it names, and what they are called in some of the events that it reads.
     pub synonyms: Vec<(Arc<str>, Arc<str>)>,
     /// Changes when, and only when, something changes that decides a match. Of a correlation, without the rules

@@ -16,7 +16,7 @@ use crate::rule::Rule;
 
 /// Why rules have no order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoOrder {
+pub(crate) enum LayerError {
     /// Each reads the alerts of the next, and the last those of the first.
     Cycle(Vec<usize>),
     /// More layers than alerts may be derived from alerts; the rule is one of those above.
@@ -24,28 +24,28 @@ pub(crate) enum NoOrder {
 }
 
 /// Whether a pattern reads alerts at all: its first segment says so. `#` and `+.x` mean raw events.
-pub(crate) fn reads_alerts(pattern: &TopicPattern) -> bool {
+pub(crate) fn is_alert_pattern(pattern: &TopicPattern) -> bool {
     pattern.as_str().split('.').next() == Some("alerts")
 }
 
 /// The layer of each rule.
-pub(crate) fn layers(rules: &[Rule]) -> Result<Vec<u8>, Vec<NoOrder>> {
-    let (literal, wildcard) = dependencies(rules);
+pub(crate) fn assign_layers(rules: &[Rule]) -> Result<Vec<u8>, Vec<LayerError>> {
+    let (literal, wildcard) = collect_dependencies(rules);
     let both: Vec<Vec<usize>> = literal
         .iter()
         .zip(&wildcard)
         .map(|(one, other)| one.iter().chain(other).copied().collect())
         .collect();
-    let component = components(&both);
+    let component = strong_components(&both);
     let mut problems = Vec::new();
-    let literal_component = components(&literal);
+    let literal_component = strong_components(&literal);
     let mut reported = BTreeSet::new();
     for (rule, raisers) in literal.iter().enumerate() {
         let circle = raisers
             .iter()
             .any(|raiser| literal_component.get(*raiser) == literal_component.get(rule));
         if circle && reported.insert(literal_component.get(rule)) {
-            problems.push(NoOrder::Cycle(cycle_through(rule, &literal)));
+            problems.push(LayerError::Cycle(find_cycle(rule, &literal)));
         }
     }
     if !problems.is_empty() {
@@ -62,12 +62,12 @@ pub(crate) fn layers(rules: &[Rule]) -> Result<Vec<u8>, Vec<NoOrder>> {
             named.iter().chain(below).copied().collect()
         })
         .collect();
-    let heights = heights(&kept);
+    let heights = node_heights(&kept);
     let mut layers = Vec::with_capacity(heights.len());
     for (rule, height) in heights.into_iter().enumerate() {
         match u8::try_from(height) {
             Ok(layer) if layer < limits::DERIVED_DEPTH => layers.push(layer),
-            _ => problems.push(NoOrder::TooDeep(rule)),
+            _ => problems.push(LayerError::TooDeep(rule)),
         }
     }
     // One rule too deep is enough to say; those above it follow from it.
@@ -80,7 +80,7 @@ pub(crate) fn layers(rules: &[Rule]) -> Result<Vec<u8>, Vec<NoOrder>> {
 }
 
 /// For each rule those whose alerts it names, and those that a wildcard of it matches.
-fn dependencies(rules: &[Rule]) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
+fn collect_dependencies(rules: &[Rule]) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
     let topics: Vec<Option<Topic>> = rules
         .iter()
         .map(|rule| Topic::new(&alert_topic(&rule.id)).ok())
@@ -88,7 +88,7 @@ fn dependencies(rules: &[Rule]) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
     let mut literal = vec![Vec::new(); rules.len()];
     let mut wildcard = vec![Vec::new(); rules.len()];
     for ((rule, named), loose) in rules.iter().zip(&mut literal).zip(&mut wildcard) {
-        for pattern in rule.on.iter().filter(|pattern| reads_alerts(pattern)) {
+        for pattern in rule.on.iter().filter(|pattern| is_alert_pattern(pattern)) {
             let into: &mut Vec<usize> = if pattern.is_literal() { named } else { loose };
             for (raiser, topic) in topics.iter().enumerate() {
                 if topic.as_ref().is_some_and(|topic| pattern.matches(topic)) {
@@ -101,7 +101,7 @@ fn dependencies(rules: &[Rule]) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
 }
 
 /// The number of the strongly connected component of each node (Tarjan, without recursion).
-fn components(edges: &[Vec<usize>]) -> Vec<usize> {
+fn strong_components(edges: &[Vec<usize>]) -> Vec<usize> {
     const UNSEEN: usize = usize::MAX;
     let mut index = vec![UNSEEN; edges.len()];
     let mut low = vec![UNSEEN; edges.len()];
@@ -148,7 +148,7 @@ fn components(edges: &[Vec<usize>]) -> Vec<usize> {
 }
 
 /// The shortest way from `start` back to it.
-fn cycle_through(start: usize, edges: &[Vec<usize>]) -> Vec<usize> {
+fn find_cycle(start: usize, edges: &[Vec<usize>]) -> Vec<usize> {
     let mut from: Vec<Option<usize>> = vec![None; edges.len()];
     let mut queue = std::collections::VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {
@@ -171,7 +171,7 @@ fn cycle_through(start: usize, edges: &[Vec<usize>]) -> Vec<usize> {
 }
 
 /// How many edges lie below each node at most; the edges have no cycle.
-fn heights(edges: &[Vec<usize>]) -> Vec<usize> {
+fn node_heights(edges: &[Vec<usize>]) -> Vec<usize> {
     let mut height: Vec<Option<usize>> = vec![None; edges.len()];
     for start in 0..edges.len() {
         let mut path = vec![start];

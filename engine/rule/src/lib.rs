@@ -1,7 +1,7 @@
 //! Rule text to compiled rules; events to matches.
 //!
 //! The only crate that knows rhai. Rule files are executed once, at load, in a sandbox; what that
-//! leaves is a [`RuleSet`] of plain data. A [`Matcher`], one per thread, decides which rules an event
+//! leaves is a [`RuleSet`] of plain data. A [`RuleMatcher`], one per thread, decides which rules an event
 //! satisfies: natively where the condition can be read, by running the script where it cannot.
 //! Nothing here reads a clock, a random number or a file, so the same set and event always give the
 //! same answer. Counting matches is the window's job, raising alerts the pipeline's.
@@ -20,7 +20,7 @@ mod script;
 
 mod condition;
 
-mod beside;
+mod side_file;
 
 mod catalogue;
 
@@ -34,13 +34,13 @@ mod rule;
 
 mod layers;
 
-mod reading;
+mod correlation;
 
 mod front_end;
 
 mod advice;
 
-mod trouble;
+mod set_problems;
 
 mod load;
 
@@ -61,15 +61,17 @@ mod record_matcher;
 pub mod predicate;
 
 pub use alert::{AlertText, WindowView};
-pub use catalogue::{Catalogue, CatalogueField, CatalogueTopic, FieldType};
-pub use diagnostic::{Diagnostic, Level};
+pub use catalogue::{CatalogueField, CatalogueTopic, FieldCatalogue, FieldType};
+pub use correlation::{CompiledCorrelation, CompiledStep, SlotCapture, StepSource};
+pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use error::{FaultKind, RuleFault};
-pub use exception::{Excepted, Exception};
-pub use explain::{ConditionKind, ConditionPart, Explained, FieldSeen, Gate, Outline};
-pub use front_end::{Compiled, CompiledRule, FrontEnd};
+pub use exception::{ExceptionCount, RuleException};
+pub use explain::{
+    ConditionField, ConditionPart, ConditionPartKind, EventGate, RuleExplanation, RuleOutline,
+};
+pub use front_end::{CompiledRule, FrontEnd, FrontEndOutput};
 pub use load::{RuleLoader, is_link_file};
-pub use matcher::{Matcher, RuleMatch, ScriptAnswer, ScriptedRule};
-pub use reading::{Capture, CompiledCorrelation, CompiledStep, StepSource};
+pub use matcher::{RuleMatch, RuleMatcher, ScriptedOutcome, ScriptedRule};
 pub use record_matcher::RecordMatcher;
-pub use rule::{Audience, KeyPart, Rule, RuleStep};
+pub use rule::{AlertAudience, KeyPart, Rule, RuleStep};
 pub use set::RuleSet;

@@ -2,13 +2,13 @@
 
 mod foreign;
 
-mod kept;
+mod kept_fields;
 
 mod links;
 
 mod programs;
 
-mod readings;
+mod correlation_inputs;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -18,26 +18,28 @@ use std::sync::Arc;
 use larum_event::{FieldSet, LinkSet, RuleFile, TopicPattern, limits};
 use rhai::{Engine, Position};
 
-use self::foreign::foreign;
+use self::foreign::load_foreign_rule;
 pub use self::links::is_link_file;
-pub(crate) use self::programs::Programs;
-use crate::beside::is_beside;
-use crate::builder::{self, Building, Signature};
-use crate::catalogue::Catalogue;
-use crate::diagnostic::{Diagnostic, Level, Refusal};
-use crate::draft::{Asks, DeclaredEntity, DeclaredLink, Finish, alert_topic};
-use crate::exception::{self, Written};
+pub(crate) use self::programs::RulePrograms;
+use crate::builder::{self, DraftCollection, MethodSignature};
+use crate::catalogue::FieldCatalogue;
+use crate::correlation::CompiledCorrelation;
+use crate::diagnostic::{Diagnostic, DiagnosticLevel, RuleProblem};
+use crate::draft::{DeclaredEntity, DeclaredLink, RuleFieldUsages, RuleFinisher, alert_topic};
+use crate::exception::{self, ExceptionDraft};
 use crate::front_end::FrontEnd;
 use crate::layers;
 use crate::predicate::{
-    BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, Slot, ViewId,
+    BoolExpression, BuildError, PathMap, PredicateSet, PredicateSetBuilder, SlotId, ViewId,
 };
-use crate::reading::CompiledCorrelation;
 use crate::rule::Rule;
 use crate::sandbox;
-use crate::script::{Checker, Source, functions_of, to_arguments};
-use crate::set::{Premises, RuleSet};
-use crate::trouble::{keys_not_carried, no_order, runtime_problem, syntax_problem, unknown_alerts};
+use crate::script::{RuleSource, ScriptChecker, function_names, move_to_arguments};
+use crate::set::{RuleSet, TopicPremises};
+use crate::set_problems::{
+    find_missing_keys, find_unknown_alerts, layer_problem, runtime_problem, syntax_problem,
+};
+use crate::side_file::is_side_file;
 
 /// Loads sets of rules: those in Rhai, and those of the languages it has front ends for.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +51,7 @@ pub struct RuleLoader {
 impl RuleLoader {
     /// The same loader, which also reads the language of `front_end`.
     #[must_use]
-    pub fn with(mut self, front_end: impl FrontEnd + 'static) -> Self {
+    pub fn with_front_end(mut self, front_end: impl FrontEnd + 'static) -> Self {
         self.front_ends.push(Arc::new(front_end));
         self
     }
@@ -57,14 +59,16 @@ impl RuleLoader {
     /// The same loader, but every closure of a rule runs as the script that it is, for every event of its
     /// topics. The answers are the same; it is what a set is compared with.
     #[must_use]
-    pub fn interpreting(mut self) -> Self {
+    pub fn with_interpretation(mut self) -> Self {
         self.interprets = true;
         self
     }
 
     /// Whether a file, by its path relative to the rules folder, is part of a set.
-    pub fn reads(&self, path: &str) -> bool {
-        is_script(path) || is_beside(path) || self.front_ends.iter().any(|one| one.reads(path))
+    pub fn reads_file(&self, path: &str) -> bool {
+        is_rhai_file(path)
+            || is_side_file(path)
+            || self.front_ends.iter().any(|one| one.reads_file(path))
     }
 
     /// Loads a set: executes each Rhai file once, lets the front ends compile theirs, and checks
@@ -73,155 +77,160 @@ impl RuleLoader {
     /// # Errors
     /// Everything that is wrong with the files, at once, in the order of the files. Nothing of a
     /// set with an error is usable. Documents of a front end that only stay out are among the warnings of
-    /// the set, as [`Level::Refused`].
+    /// the set, as [`DiagnosticLevel::Refused`].
     pub fn load(&self, files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
-        let mut loader = Loader::new();
+        let mut loader = RuleSetBuilder::new();
         loader.interprets = self.interprets;
-        loader.beside(files);
+        loader.load_side_files(files);
         for (number, file) in files.iter().enumerate() {
-            let is_foreign = self.front_ends.iter().any(|one| one.reads(&file.path));
-            if !is_foreign && !is_beside(&file.path) {
-                loader.file(number, file);
+            let is_foreign = self.front_ends.iter().any(|one| one.reads_file(&file.path));
+            if !is_foreign && !is_side_file(&file.path) {
+                loader.load_file(number, file);
             }
         }
         for front_end in &self.front_ends {
-            loader.front_end(front_end.as_ref(), files);
+            loader.compile_front_end(front_end.as_ref(), files);
         }
-        loader.finish(files)
+        loader.build_set(files)
     }
 }
 
 /// The language of rules without a front end.
 pub(crate) const RHAI: &str = "rhai";
 
-fn is_script(path: &str) -> bool {
+fn is_rhai_file(path: &str) -> bool {
     path.ends_with(".rhai")
 }
 
 /// A rule, where it begins, and what it asks of an event beside its topic.
-struct Loaded {
+struct PendingRule {
     rule: Rule,
     file: Option<usize>,
     place: Position,
     /// What it asks of fields, where that is known.
-    asks: Asks,
+    field_usages: RuleFieldUsages,
     /// Of a rule that a front end compiled.
-    programs: Option<Vec<(ViewId, Expression)>>,
+    programs: Option<Vec<(ViewId, BoolExpression)>>,
     /// Of one over what other rules find.
     correlation: Option<CompiledCorrelation>,
 }
 
 /// Collects what the files say.
-struct Loader {
+struct RuleSetBuilder {
     engine: Engine,
     /// The functions that files may call.
     functions: BTreeSet<String>,
     /// The names of fields that the engine knows.
-    met: HashSet<String>,
-    building: Rc<RefCell<Building>>,
-    loaded: Vec<Loaded>,
+    known_properties: HashSet<String>,
+    draft_collection: Rc<RefCell<DraftCollection>>,
+    loaded: Vec<PendingRule>,
     links: Vec<DeclaredLink>,
     entities: Vec<DeclaredEntity>,
     paths: FieldSet,
     predicates: PredicateSetBuilder,
-    premises: Premises,
+    premises: TopicPremises,
     layout: PathMap,
-    times: Vec<Slot>,
+    times: Vec<SlotId>,
     interprets: bool,
-    catalogue: Catalogue,
+    catalogue: FieldCatalogue,
     /// Exceptions by the number of their file.
-    exceptions: Vec<(usize, Vec<Written>)>,
+    exceptions: Vec<(usize, Vec<ExceptionDraft>)>,
     /// What exceptions ask of fields that only other languages know.
-    excepted: Option<PredicateSet>,
+    exception_predicates: Option<PredicateSet>,
     problems: Vec<Diagnostic>,
 }
 
-impl Loader {
+impl RuleSetBuilder {
     fn new() -> Self {
         let mut engine = sandbox::loading_engine();
         let building = Rc::default();
-        builder::register(&mut engine, &building);
+        builder::register_builders(&mut engine, &building);
         Self {
-            functions: functions_of(&engine),
-            met: HashSet::new(),
+            functions: function_names(&engine),
+            known_properties: HashSet::new(),
             engine,
-            building,
+            draft_collection: building,
             loaded: Vec::new(),
             links: Vec::new(),
             entities: Vec::new(),
             paths: FieldSet::default(),
             predicates: PredicateSetBuilder::default(),
-            premises: Premises::default(),
+            premises: TopicPremises::default(),
             layout: PathMap::default(),
             times: Vec::new(),
             interprets: false,
-            catalogue: Catalogue::default(),
+            catalogue: FieldCatalogue::default(),
             exceptions: Vec::new(),
-            excepted: None,
+            exception_predicates: None,
             problems: Vec::new(),
         }
     }
 
     /// Reads what stands beside rules.
-    fn beside(&mut self, files: &[RuleFile]) {
-        match Catalogue::load(files) {
+    fn load_side_files(&mut self, files: &[RuleFile]) {
+        match FieldCatalogue::load(files) {
             Ok(catalogue) => self.catalogue = catalogue,
             Err(problems) => self.problems.extend(problems),
         }
         for (number, file) in files.iter().enumerate() {
-            if exception::is_file(&file.path) {
-                let found = exception::read(file, &mut self.problems);
+            if exception::is_exception_file(&file.path) {
+                let found = exception::read_exceptions(file, &mut self.problems);
                 self.exceptions.push((number, found));
             }
         }
     }
 
-    fn file(&mut self, number: usize, file: &RuleFile) {
+    fn load_file(&mut self, number: usize, file: &RuleFile) {
         if file.text.len() > limits::RULE_FILE_BYTES {
             let problem = format!(
                 "the file has {} bytes, at most {} are allowed",
                 file.text.len(),
                 limits::RULE_FILE_BYTES
             );
-            self.problems
-                .push(Refusal::new("file-too-large", problem).at(file, rhai::Position::NONE));
+            self.problems.push(
+                RuleProblem::new("file-too-large", problem)
+                    .into_error_at(file, rhai::Position::NONE),
+            );
             return;
         }
-        let source = match Source::parse(&mut self.engine, &mut self.met, file) {
-            Ok(source) => source,
-            Err(error) => {
-                self.problems
-                    .push(syntax_problem(&file.text, &error).at(file, error.position()));
-                return;
-            }
-        };
+        let source =
+            match RuleSource::parse_file(&mut self.engine, &mut self.known_properties, file) {
+                Ok(source) => source,
+                Err(error) => {
+                    self.problems.push(
+                        syntax_problem(&file.text, &error).into_error_at(file, error.position()),
+                    );
+                    return;
+                }
+            };
         let first = self.problems.len();
         let built = [
-            ("rule", Signature::of_rules()),
-            ("step", Signature::of_steps()),
-            ("link", Signature::of_links()),
-            ("entity", Signature::of_entities()),
+            ("rule", MethodSignature::rule_methods()),
+            ("step", MethodSignature::step_methods()),
+            ("link", MethodSignature::link_methods()),
+            ("entity", MethodSignature::entity_methods()),
         ];
         let methods = built.iter().flat_map(|(_, methods)| methods);
         let methods: Vec<&str> = methods.map(|method| method.name).collect();
-        let mut checker = Checker {
+        let mut checker = ScriptChecker {
             file,
             source: &source,
             problems: &mut self.problems,
         };
-        checker.builder(&built);
-        checker.calls(&self.functions, &methods, &Signature::words_of_links());
-        self.execute(file, &source, first);
-        let drafts = std::mem::take(&mut self.building.borrow_mut().drafts);
-        let declares = self.links(number, file);
-        self.rules_among_links(file, &drafts);
+        checker.check_builder_calls(&built);
+        checker.check_calls(&self.functions, &methods, &MethodSignature::link_words());
+        self.execute_file(file, &source, first);
+        let drafts = std::mem::take(&mut self.draft_collection.borrow_mut().drafts);
+        let declares = self.finish_links(number, file);
+        self.check_link_file(file, &drafts);
         if drafts.is_empty() && !declares && self.problems.len() == first {
-            let problem = Refusal::new("no-rule", "the file defines no rule").warning();
-            self.problems.push(problem.at(file, rhai::Position::NONE));
+            let problem = RuleProblem::new("no-rule", "the file defines no rule").into_warning();
+            self.problems
+                .push(problem.with_place(file, rhai::Position::NONE));
         }
         let known = self.loaded.len();
         for draft in drafts {
-            let mut finish = Finish {
+            let mut finish = RuleFinisher {
                 file,
                 number,
                 source: &source,
@@ -229,28 +238,33 @@ impl Loader {
                 problems: &mut self.problems,
             };
             self.loaded
-                .extend(finish.rule(draft).map(|finished| Loaded {
+                .extend(finish.finish_rule(draft).map(|finished| PendingRule {
                     rule: finished.rule,
                     file: Some(number),
                     place: finished.place,
-                    asks: finished.asks,
+                    field_usages: finished.field_usages,
                     programs: None,
                     correlation: None,
                 }));
         }
-        self.mismatches(known, file);
+        self.check_usages(known, file);
         if let Some(problems) = self.problems.get_mut(first..) {
-            to_arguments(problems, &source.tree, file);
+            move_to_arguments(problems, &source.tree, file);
         }
         self.sort_problems(first);
     }
 
     /// What rules of a file, those after the first `known`, ask of fields that do not exist.
-    fn mismatches(&mut self, known: usize, file: &RuleFile) {
+    fn check_usages(&mut self, known: usize, file: &RuleFile) {
         for loaded in self.loaded.iter().skip(known) {
-            let found = self.catalogue.check(&loaded.rule, &loaded.asks);
-            self.problems
-                .extend(found.into_iter().map(|(place, it)| it.at(file, place)));
+            let found = self
+                .catalogue
+                .check_rule(&loaded.rule, &loaded.field_usages);
+            self.problems.extend(
+                found
+                    .into_iter()
+                    .map(|(place, it)| it.with_place(file, place)),
+            );
         }
     }
 
@@ -261,20 +275,22 @@ impl Loader {
         }
     }
 
-    fn execute(&mut self, file: &RuleFile, source: &Source, first: usize) {
-        self.building.borrow_mut().file = Some(file.clone());
+    fn execute_file(&mut self, file: &RuleFile, source: &RuleSource, first: usize) {
+        self.draft_collection.borrow_mut().file = Some(file.clone());
         let outcome = self.engine.run_ast(&source.tree);
-        let mut building = self.building.borrow_mut();
+        let mut building = self.draft_collection.borrow_mut();
         self.problems.append(&mut building.problems);
-        for missed in std::mem::take(&mut building.missed) {
+        for missed in std::mem::take(&mut building.unknown_calls) {
             let mut known = self.problems.iter().skip(first);
-            if !known.any(|known| missed.is_told_by(known)) {
-                let refusal = missed.refusal();
-                self.problems.push(refusal.at(file, Position::NONE));
+            if !known.any(|known| missed.is_covered_by(known)) {
+                let refusal = missed.to_problem();
+                self.problems
+                    .push(refusal.into_error_at(file, Position::NONE));
             }
         }
         if let Err(error) = outcome {
-            let problem = runtime_problem(&error).at(file, error.unwrap_inner().position());
+            let problem =
+                runtime_problem(&error).into_error_at(file, error.unwrap_inner().position());
             // A call that cannot work was reported before it was made.
             let known = self.problems.iter().skip(first).any(|known| {
                 known.line == problem.line && known.column == problem.column && problem.line > 0
@@ -286,21 +302,24 @@ impl Loader {
     }
 
     /// Lets a front end compile its files. Its rules read raw events of every topic.
-    fn front_end(&mut self, front_end: &dyn FrontEnd, files: &[RuleFile]) {
+    fn compile_front_end(&mut self, front_end: &dyn FrontEnd, files: &[RuleFile]) {
         let own: Vec<&RuleFile> = files
             .iter()
-            .filter(|file| front_end.reads(&file.path))
+            .filter(|file| front_end.reads_file(&file.path))
             .collect();
         if own.is_empty() {
             return;
         }
-        let everything = [TopicPattern::everything()];
-        let premise = match self.premises.of(0, &everything, &mut self.predicates) {
-            Ok((holds, _)) => Expression::Is(holds),
-            Err(error) => return self.problems.push(too_much(&error)),
+        let everything = [TopicPattern::all_topics()];
+        let premise = match self
+            .premises
+            .intern_premise(0, &everything, &mut self.predicates)
+        {
+            Ok((holds, _)) => BoolExpression::Is(holds),
+            Err(error) => return self.problems.push(size_problem(&error)),
         };
         let compiled = front_end.compile(&own, &premise, &mut self.predicates);
-        self.layout.join(front_end.layout());
+        self.layout.merge(front_end.layout());
         self.problems.extend(compiled.findings);
         self.times.extend(compiled.times);
         let numbers: HashMap<&str, usize> = files
@@ -310,12 +329,13 @@ impl Loader {
             .collect();
         for rule in compiled.rules {
             let file = numbers.get(&*rule.file).copied();
-            self.loaded.push(foreign(rule, front_end.language(), file));
+            self.loaded
+                .push(load_foreign_rule(rule, front_end.language(), file));
         }
     }
 
-    fn finish(mut self, files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
-        self.duplicates(files);
+    fn build_set(mut self, files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
+        self.check_duplicates(files);
         self.loaded
             .sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
         if self.loaded.len() > limits::RULES {
@@ -325,22 +345,22 @@ impl Loader {
                 limits::RULES
             );
             self.problems
-                .push(Refusal::new("too-many-rules", problem).of_set());
+                .push(RuleProblem::new("too-many-rules", problem).into_set_error());
         }
         let mut links = LinkSet::default();
         // A set with an error may miss rules, so what is said of the whole could be wrong.
         if !has_error(&self.problems) {
-            self.order(files);
-            links = self.links_of_set(files);
-            self.kept(&links, files);
-            self.except(files);
-            self.seal_correlations();
+            self.assign_layers(files);
+            links = self.finish_link_set(files);
+            self.check_kept_fields(&links, files);
+            self.assign_exceptions(files);
+            self.hash_correlations();
         }
         let (mut programs, mut readings) = Default::default();
         if !has_error(&self.problems) {
-            match self.programs() {
+            match self.build_programs() {
                 Ok(found) => (programs, readings) = found,
-                Err(error) => self.problems.push(too_much(&error)),
+                Err(error) => self.problems.push(size_problem(&error)),
             }
         }
         if has_error(&self.problems) {
@@ -349,7 +369,7 @@ impl Loader {
         let predicates = self
             .predicates
             .build()
-            .map_err(|error| vec![too_much(&error)])?;
+            .map_err(|error| vec![size_problem(&error)])?;
         let rules: Vec<Rule> = self.loaded.into_iter().map(|loaded| loaded.rule).collect();
         let raisers = rules.iter().zip(0..).map(|(rule, number)| {
             let topic = alert_topic(&rule.id);
@@ -367,53 +387,57 @@ impl Loader {
             layout: self.layout,
             rules,
             programs,
-            readings,
+            correlation_inputs: readings,
             times: self.times,
             catalogue: self.catalogue,
-            excepted: self.excepted.map(Arc::new),
+            exception_predicates: self.exception_predicates.map(Arc::new),
             links: Arc::new(links),
         })
     }
 
     /// Gives the exceptions to the rules beside them.
-    fn except(&mut self, files: &[RuleFile]) {
+    fn assign_exceptions(&mut self, files: &[RuleFile]) {
         let written = std::mem::take(&mut self.exceptions);
         let rules = self.loaded.iter_mut().map(|loaded| &mut loaded.rule);
-        let fields = self.predicates.fields();
-        match exception::assign(files, written, rules, &self.catalogue, &fields) {
+        let fields = self.predicates.field_names();
+        match exception::assign_exceptions(files, written, rules, &self.catalogue, &fields) {
             Ok(assigned) => {
-                self.excepted = assigned.predicates;
+                self.exception_predicates = assigned.predicates;
                 self.problems.extend(assigned.problems);
             }
-            Err(error) => self.problems.push(too_much(&error)),
+            Err(error) => self.problems.push(size_problem(&error)),
         }
     }
 
     /// Puts the rules into layers, and warns of alerts that nobody raises.
-    fn order(&mut self, files: &[RuleFile]) {
+    fn assign_layers(&mut self, files: &[RuleFile]) {
         let mut rules: Vec<Rule> = self.loaded.iter().map(|one| one.rule.clone()).collect();
         let mut found = Vec::new();
-        match layers::layers(&rules) {
+        match layers::assign_layers(&rules) {
             Ok(layers) => {
                 for (rule, layer) in rules.iter_mut().zip(layers) {
                     rule.layer = layer;
                 }
             }
             Err(reasons) => {
-                found.extend(reasons.into_iter().map(|reason| no_order(&rules, reason)));
+                found.extend(
+                    reasons
+                        .into_iter()
+                        .map(|reason| layer_problem(&rules, reason)),
+                );
             }
         }
-        found.extend(unknown_alerts(&rules));
-        let of_keys = keys_not_carried(&rules).into_iter();
+        found.extend(find_unknown_alerts(&rules));
+        let of_keys = find_missing_keys(&rules).into_iter();
         let found = found.into_iter().map(|found| (found, false));
         for ((rule, problem), is_of_key) in found.chain(of_keys.map(|found| (found, true))) {
             let place = self.loaded.get(rule).and_then(|loaded| {
                 let file = loaded.file.and_then(|file| files.get(file))?;
-                let place = loaded.asks.key_place.filter(|_| is_of_key);
+                let place = loaded.field_usages.key_place.filter(|_| is_of_key);
                 Some((file, place.unwrap_or(loaded.place)))
             });
             self.problems.push(match place {
-                Some((file, place)) => problem.at(file, place),
+                Some((file, place)) => problem.with_place(file, place),
                 None => problem,
             });
         }
@@ -423,7 +447,7 @@ impl Loader {
     }
 
     /// Two rules may not share an id, nor the topic of their alerts.
-    fn duplicates(&mut self, files: &[RuleFile]) {
+    fn check_duplicates(&mut self, files: &[RuleFile]) {
         let mut first: HashMap<String, &Rule> = HashMap::new();
         for loaded in &self.loaded {
             let rule = &loaded.rule;
@@ -441,20 +465,23 @@ impl Loader {
                     before.id, rule.id
                 )
             };
-            let problem = Refusal::new("duplicate-rule", problem)
-                .help(format!("the other one is at {place}"));
+            let problem = RuleProblem::new("duplicate-rule", problem)
+                .with_help(format!("the other one is at {place}"));
             if let Some(file) = loaded.file.and_then(|file| files.get(file)) {
-                self.problems.push(problem.at(file, loaded.place));
+                self.problems
+                    .push(problem.into_error_at(file, loaded.place));
             }
         }
     }
 }
 
 /// The rules are more than the matcher can hold.
-fn too_much(error: &BuildError) -> Diagnostic {
-    Refusal::new("too-large-set", error.to_string()).of_set()
+fn size_problem(error: &BuildError) -> Diagnostic {
+    RuleProblem::new("too-large-set", error.to_string()).into_set_error()
 }
 
 fn has_error(problems: &[Diagnostic]) -> bool {
-    problems.iter().any(|problem| problem.level == Level::Error)
+    problems
+        .iter()
+        .any(|problem| problem.level == DiagnosticLevel::Error)
 }

@@ -1,6 +1,6 @@
 //! Which rules an event satisfies.
 //!
-//! A [`Matcher`] belongs to one thread: it holds that thread's script engine and the rule texts
+//! A [`RuleMatcher`] belongs to one thread: it holds that thread's script engine and the rule texts
 //! parsed for it. It keeps nothing between events but what it has computed from the set, so any
 //! number of matchers give the same answers.
 
@@ -12,9 +12,9 @@ mod explain;
 
 mod script;
 
-mod stateful;
+mod stateful_scripts;
 
-mod scripted;
+mod scripted_rule;
 
 mod trees;
 
@@ -22,29 +22,29 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{Amount, Event, GroupKey, Topic, Value, Values};
+use larum_event::{Amount, Event, FieldValue, GroupKey, MatchValues, Topic};
 use rhai::Engine;
 
-use self::candidates::{Candidates, Decides};
-use self::script::Program;
-pub use self::scripted::ScriptedRule;
-pub use self::stateful::ScriptAnswer;
-use self::trees::Trees;
-use crate::condition::Fields;
+use self::candidates::{DecisionSource, StepCandidates};
+use self::script::ScriptProgram;
+pub use self::scripted_rule::ScriptedRule;
+pub use self::stateful_scripts::ScriptedOutcome;
+use self::trees::MatcherTrees;
+use crate::condition::KeyFields;
 use crate::error::RuleFault;
-use crate::exception::{Excepted, ExceptionMatcher};
+use crate::exception::{ExceptionCount, ExceptionMatcher};
 use crate::predicate::{
-    PredicateId, PredicateMatcher, Record, RecordReader, Slot, ValueKind, Work,
+    FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId, ValueKind,
 };
-use crate::rule::{Audience, Rule, RuleStep};
+use crate::rule::{AlertAudience, Rule, RuleStep};
 use crate::sandbox;
-use crate::script::{Prepare, Source};
+use crate::script::{ClosurePreparer, RuleSource};
 use crate::set::RuleSet;
-use crate::timer::Timer;
-use crate::view::{Member, Meter};
+use crate::timer::ScriptTimer;
+use crate::view::{EnvelopeMember, TreeMeter};
 
 /// Most topics whose rules are remembered; beyond it the memory starts anew.
-const TOPICS: usize = 10_000;
+const MAX_TOPICS: usize = 10_000;
 
 /// One rule that an event satisfies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,88 +53,88 @@ pub struct RuleMatch {
     pub rule: u32,
     /// The rule's group key, read from the event.
     pub key: GroupKey,
-    /// Which of its steps the event satisfies, as [`Match::steps`](larum_event::Match::steps) has them.
+    /// Which of its steps the event satisfies, as [`Match::read_steps`](larum_event::Match::read_steps) has them.
     pub steps: u32,
     /// What its window measures or compares.
-    pub values: Values,
+    pub values: MatchValues,
     /// Whether its window wants the whole event.
     pub wants_event: bool,
 }
 
 /// Decides for one thread which rules an event satisfies.
-pub struct Matcher {
+pub struct RuleMatcher {
     set: Arc<RuleSet>,
     engine: Engine,
-    prepare: Prepare,
-    sources: Vec<Option<Source>>,
+    prepare: ClosurePreparer,
+    sources: Vec<Option<RuleSource>>,
     /// By the number of the program.
-    conditions: Vec<Option<Program>>,
+    conditions: Vec<Option<ScriptProgram>>,
     /// By the number of the rule.
-    alerts: Vec<Option<Program>>,
+    alerts: Vec<Option<ScriptProgram>>,
     /// The one rule that is asked, when not all are.
-    only: Option<u32>,
+    selected_rule: Option<u32>,
     /// Rules that are not asked.
-    left_out: Arc<BTreeSet<u32>>,
+    excluded_rules: Arc<BTreeSet<u32>>,
     /// Rules whose scripts ran to an answer for the last event.
-    ran: Vec<u32>,
-    timer: Option<Timer>,
+    answered_scripts: Vec<u32>,
+    timer: Option<ScriptTimer>,
     /// What is given in each layer of events of a topic.
-    topics: HashMap<Topic, Rc<[Vec<PredicateId>]>>,
+    given_by_topic: HashMap<Topic, Rc<[Vec<PredicateId>]>>,
     predicates: PredicateMatcher,
-    reader: RecordReader,
-    record: Record,
+    reader: FlatRecordReader,
+    record: FlatRecord,
     /// The members of the envelope that no path finds, and what asks for them.
-    pushed: Vec<(Member, Slot)>,
+    pushed: Vec<(EnvelopeMember, SlotId)>,
     /// The programs that hold for the event.
-    found: Vec<u32>,
+    held_programs: Vec<u32>,
     exceptions: ExceptionMatcher,
-    trees: Trees,
+    trees: MatcherTrees,
 }
 
-impl Matcher {
+impl RuleMatcher {
     /// A matcher for the rules of `set`.
     pub fn new(set: Arc<RuleSet>) -> Self {
         let mut engine = sandbox::matching_engine();
         let mut met = HashSet::new();
-        let mut sources: Vec<Option<Source>> = Vec::new();
+        let mut sources: Vec<Option<RuleSource>> = Vec::new();
         sources.resize_with(set.files().len(), || None);
         for rule in set.rules().iter().filter(|rule| rule.has_script()) {
             if let (Some(file), Some(source)) =
                 (set.files().get(rule.source), sources.get_mut(rule.source))
                 && source.is_none()
             {
-                *source = Source::parse(&mut engine, &mut met, file).ok();
+                *source = RuleSource::parse_file(&mut engine, &mut met, file).ok();
             }
         }
-        let meter = Rc::new(Meter::default());
+        let meter = Rc::new(TreeMeter::default());
         if set.asks_trees() {
-            sandbox::count_climbs(&mut engine, &meter);
+            sandbox::count_tree_operations(&mut engine, &meter);
         }
         let rules = set.rules().len();
-        let programs = set.programs.asked.len();
+        let programs = set.programs.steps.len();
         let none = |count| std::iter::repeat_with(|| None).take(count).collect();
         Self {
-            prepare: Prepare::new(&engine),
+            prepare: ClosurePreparer::new(&engine),
             engine,
             sources,
             conditions: none(programs),
             alerts: none(rules),
-            topics: HashMap::new(),
-            only: None,
-            left_out: Arc::default(),
-            ran: Vec::new(),
+            given_by_topic: HashMap::new(),
+            selected_rule: None,
+            excluded_rules: Arc::default(),
+            answered_scripts: Vec::new(),
             timer: None,
             predicates: PredicateMatcher::new(Arc::clone(&set.predicates)),
-            reader: RecordReader::new(&set.predicates, &set.layout),
-            record: Record::default(),
+            reader: FlatRecordReader::new(&set.predicates, &set.layout),
+            record: FlatRecord::default(),
             pushed: set
                 .predicates
-                .pushed()
-                .filter_map(|(name, slot)| Some((Member::named(name)?, slot)))
+                .pushed_slots()
+                .filter_map(|(name, slot)| Some((EnvelopeMember::from_name(name)?, slot)))
                 .collect(),
-            found: Vec::new(),
+            held_programs: Vec::new(),
             exceptions: ExceptionMatcher::new(&set),
-            trees: Trees::metered(meter),
+            trees: MatcherTrees::with_meter(meter),
             set,
         }
     }
@@ -145,49 +145,49 @@ impl Matcher {
     }
 
     /// What matching has cost so far, for measurements.
-    pub fn work(&self) -> Work {
-        self.predicates.work()
+    pub fn match_cost(&self) -> MatchCost {
+        self.predicates.match_cost()
     }
 
     /// From now on asks only the rule `only`, or all of them again.
-    pub fn only(&mut self, only: Option<u32>) {
-        self.only = only;
+    pub fn select_rule(&mut self, only: Option<u32>) {
+        self.selected_rule = only;
     }
 
     /// From now on does not ask `rules`.
-    pub fn leave_out(&mut self, rules: &Arc<BTreeSet<u32>>) {
-        if !Arc::ptr_eq(&self.left_out, rules) {
-            self.left_out = Arc::clone(rules);
+    pub fn exclude_rules(&mut self, rules: &Arc<BTreeSet<u32>>) {
+        if !Arc::ptr_eq(&self.excluded_rules, rules) {
+            self.excluded_rules = Arc::clone(rules);
         }
     }
 
-    /// The rules whose scripts [`Matcher::matches`] ran for its last event and got an answer from.
-    pub fn ran(&self) -> &[u32] {
-        &self.ran
+    /// The rules whose scripts [`RuleMatcher::match_event`] ran for its last event and got an answer from.
+    pub fn answered_scripts(&self) -> &[u32] {
+        &self.answered_scripts
     }
 
     /// From now on times some of the scripts' runs by `clock`, which tells nanoseconds.
-    pub fn time_with(&mut self, clock: impl Fn() -> i64 + Send + 'static) {
-        self.timer = Some(Timer::new(clock));
+    pub fn time_scripts(&mut self, clock: impl Fn() -> i64 + Send + 'static) {
+        self.timer = Some(ScriptTimer::new(clock));
     }
 
     /// The rules whose scripts were timed since this was last asked, each with nanoseconds.
-    pub fn take_timed(&mut self) -> Vec<(u32, u64)> {
-        let taken = self.timer.as_mut().map(Timer::take);
+    pub fn take_script_times(&mut self) -> Vec<(u32, u64)> {
+        let taken = self.timer.as_mut().map(ScriptTimer::take_samples);
         taken.unwrap_or_default()
     }
 
     /// Evaluates the rules of `layer` on one event. Each whose topic and condition hold and whose
     /// key is complete is added to `out`, in the order of the rules; each that fails to `faults`.
-    pub fn matches(
+    pub fn match_event(
         &mut self,
         layer: u8,
         event: &Event,
         out: &mut Vec<RuleMatch>,
         faults: &mut Vec<RuleFault>,
     ) {
-        self.ran.clear();
-        let given = self.given(&event.envelope().topic);
+        self.answered_scripts.clear();
+        let given = self.given_predicates(&event.envelope().topic);
         let Some(given) = given.get(usize::from(layer)) else {
             return;
         };
@@ -195,21 +195,21 @@ impl Matcher {
             return;
         }
         let set = Arc::clone(&self.set);
-        let found = self.programs(given, event);
+        let found = self.match_programs(given, event);
         let mut fields = None;
-        let mut of_rule = OfRule::default();
-        for (program, decides) in Candidates::of(&found, &set) {
-            let Some((number, rule, step)) = set.step(program) else {
+        let mut of_rule = CurrentRule::default();
+        for (program, decides) in StepCandidates::from_programs(&found, &set) {
+            let Some((number, rule, step)) = set.program_step(program) else {
                 continue;
             };
-            let is_other = self.only.is_some_and(|only| only != number);
-            if is_other || self.left_out.contains(&number) {
+            let is_other = self.selected_rule.is_some_and(|only| only != number);
+            if is_other || self.excluded_rules.contains(&number) {
                 continue;
             }
-            if rule.audience == Audience::Nobody {
+            if rule.audience == AlertAudience::Nobody {
                 continue;
             }
-            match self.holds((program, decides), (number, rule, step), event) {
+            match self.step_holds((program, decides), (number, rule, step), event) {
                 Ok(true) => {}
                 Ok(false) => continue,
                 Err(fault) => {
@@ -217,23 +217,23 @@ impl Matcher {
                     continue;
                 }
             }
-            if let Err(fault) = self.treeless(number, rule, step) {
+            if let Err(fault) = self.check_trees(number, rule, step) {
                 faults.push(fault);
                 continue;
             }
             let mut key = Some(Vec::new());
             if !step.key.is_empty() {
-                let fields = fields.get_or_insert_with(|| self.fields(event, &set));
+                let fields = fields.get_or_insert_with(|| self.key_fields(event, &set));
                 let members = step.key.iter();
-                key = members.map(|field| fields.key(*field)).collect();
+                key = members.map(|field| fields.key_value(*field)).collect();
             }
             let Some(key) = key.map(GroupKey::new) else {
                 continue;
             };
-            if of_rule.begin(number, out.len()) {
-                of_rule.kept_out = self.exceptions.keep_out(number, rule, event);
+            if of_rule.begin_rule(number, out.len()) {
+                of_rule.is_excepted = self.exceptions.exclude_match(number, rule, event);
             }
-            if of_rule.kept_out {
+            if of_rule.is_excepted {
                 continue;
             }
             // Steps of one group are one match.
@@ -242,10 +242,10 @@ impl Matcher {
                 known.steps |= step.bit;
                 continue;
             }
-            let mut values = Values::none();
+            let mut values = MatchValues::empty();
             if !rule.values.is_empty() {
-                let fields = fields.get_or_insert_with(|| self.fields(event, &set));
-                values = measured(rule, fields);
+                let fields = fields.get_or_insert_with(|| self.key_fields(event, &set));
+                values = measure_values(rule, fields);
             }
             out.push(RuleMatch {
                 rule: number,
@@ -255,43 +255,46 @@ impl Matcher {
                 wants_event: rule.wants_events(),
             });
         }
-        if !set.readings.is_empty() {
-            self.correlate(&set, &found, event, out);
+        if !set.correlation_inputs.is_empty() {
+            self.match_correlations(&set, &found, event, out);
         }
-        self.found = found;
+        self.held_programs = found;
     }
 
     /// How often exceptions kept something from being a match since this was last asked, by rule.
-    pub fn take_excepted(&mut self) -> Vec<Excepted> {
-        self.exceptions.take()
+    pub fn take_exception_counts(&mut self) -> Vec<ExceptionCount> {
+        self.exceptions.take_counts()
     }
 
     /// The exception because of which `event`, if the rule `number` matches it, is no match; its number among
     /// those of the rule.
-    pub fn exception(&mut self, number: u32, event: &Event) -> Option<usize> {
+    pub fn find_exception(&mut self, number: u32, event: &Event) -> Option<usize> {
         let set = Arc::clone(&self.set);
-        self.exceptions.of(set.rule(number)?, event)
+        self.exceptions.find_exception(set.rule(number)?, event)
     }
 
     /// The programs that hold for the event, ascending; to be given back as `found`.
-    fn programs(&mut self, given: &[PredicateId], event: &Event) -> Vec<u32> {
-        let mut found = std::mem::take(&mut self.found);
-        self.read(event);
+    fn match_programs(&mut self, given: &[PredicateId], event: &Event) -> Vec<u32> {
+        let mut found = std::mem::take(&mut self.held_programs);
+        self.read_event(event);
         self.predicates
-            .matches_given(&self.record, given, &mut found);
+            .match_record_given(&self.record, given, &mut found);
         found
     }
 
-    fn read(&mut self, event: &Event) {
+    fn read_event(&mut self, event: &Event) {
         // Canonical text is JSON of a depth that is allowed.
         if !self.reader.reads_anything()
-            || self.reader.read(event.json(), &mut self.record).is_err()
+            || self
+                .reader
+                .read_json(event.json(), &mut self.record)
+                .is_err()
         {
             self.record.clear();
         }
         for (member, slot) in &self.pushed {
-            if let Some(Value::Str(text)) = member.of(event) {
-                self.record.push_beside(*slot, ValueKind::Text, &text);
+            if let Some(FieldValue::Str(text)) = member.value_in(event) {
+                self.record.push_external(*slot, ValueKind::Text, &text);
             }
         }
     }
@@ -301,86 +304,91 @@ impl Matcher {
     ///
     /// # Errors
     /// The condition failed on the event.
-    pub fn condition(&mut self, number: u32, event: &Event) -> Result<bool, RuleFault> {
+    pub fn condition_holds(&mut self, number: u32, event: &Event) -> Result<bool, RuleFault> {
         let set = Arc::clone(&self.set);
         let Some(rule) = set.rule(number) else {
             return Ok(false);
         };
-        let steps = self.steps_held(number, rule, event);
-        any_held(steps)
+        let steps = self.evaluate_steps(number, rule, event);
+        any_step_holds(steps)
     }
 
     /// Of each step of a rule that may hold, whatever the event's topic and key: its program, how it is
     /// decided, and the answer.
-    fn steps_held(
+    fn evaluate_steps(
         &mut self,
         number: u32,
         rule: &Rule,
         event: &Event,
-    ) -> Vec<(u32, Decides, Result<bool, RuleFault>)> {
+    ) -> Vec<(u32, DecisionSource, Result<bool, RuleFault>)> {
         let set = Arc::clone(&self.set);
-        let found = self.programs(&set.premises.all(), event);
+        let found = self.match_programs(&set.premises.all_premises(), event);
         let mut held = Vec::new();
-        for (program, decides) in Candidates::of(&found, &set) {
-            if let Some((known, _, step)) = set.step(program)
+        for (program, decides) in StepCandidates::from_programs(&found, &set) {
+            if let Some((known, _, step)) = set.program_step(program)
                 && known == number
             {
-                let answer = self.holds((program, decides), (number, rule, step), event);
+                let answer = self.step_holds((program, decides), (number, rule, step), event);
                 held.push((program, decides, answer));
             }
         }
         // Of a rule over others, what is read holds as soon as their programs do.
-        let read = set.readings.steps_of(number);
+        let read = set.correlation_inputs.step_programs(number);
         let read = read.filter(|program| found.contains(program));
-        held.extend(read.map(|program| (program, Decides::Program, Ok(true))));
-        self.found = found;
+        held.extend(read.map(|program| (program, DecisionSource::Program, Ok(true))));
+        self.held_programs = found;
         held
     }
 
-    fn holds(
+    fn step_holds(
         &mut self,
-        (program, decides): (u32, Decides),
+        (program, decides): (u32, DecisionSource),
         (number, rule, step): (u32, &Rule, &RuleStep),
         event: &Event,
     ) -> Result<bool, RuleFault> {
         match (decides, &step.when) {
-            (Decides::Script, Some(closure)) => {
+            (DecisionSource::Script, Some(closure)) => {
                 self.script_holds((number, program), rule, closure, event)
             }
-            (Decides::Script, None) | (Decides::Program, _) => Ok(true),
+            (DecisionSource::Script, None) | (DecisionSource::Program, _) => Ok(true),
         }
     }
 
     /// What is given in each layer of events of `topic`.
-    fn given(&mut self, topic: &Topic) -> Rc<[Vec<PredicateId>]> {
-        if let Some(known) = self.topics.get(topic) {
+    fn given_predicates(&mut self, topic: &Topic) -> Rc<[Vec<PredicateId>]> {
+        if let Some(known) = self.given_by_topic.get(topic) {
             return Rc::clone(known);
         }
         let raiser = self.set.raiser(topic);
         let raised_by = raiser.and_then(|raiser| self.set.rule(raiser));
         let raised_by = raised_by.map(|rule| rule.layer);
-        let given = self.set.premises.given(self.set.layers(), topic, raised_by);
-        if self.topics.len() >= TOPICS {
-            self.topics.clear();
+        let given = self
+            .set
+            .premises
+            .holding_premises(self.set.layers(), topic, raised_by);
+        if self.given_by_topic.len() >= MAX_TOPICS {
+            self.given_by_topic.clear();
         }
         let given: Rc<[Vec<PredicateId>]> = given.into();
-        self.topics.insert(topic.clone(), Rc::clone(&given));
+        self.given_by_topic.insert(topic.clone(), Rc::clone(&given));
         given
     }
 }
 
 /// What the window of a rule measures or compares.
-fn measured(rule: &Rule, fields: &Fields<'_>) -> Values {
+fn measure_values(rule: &Rule, fields: &KeyFields<'_>) -> MatchValues {
     let numbers_only = rule.measures_numbers();
     let found = rule.values.iter().map(|field| {
-        let value = fields.key(*field);
-        value.filter(|value| !numbers_only || Amount::of(value).is_some())
+        let value = fields.key_value(*field);
+        value.filter(|value| !numbers_only || Amount::from_scalar(value).is_some())
     });
-    Values::new(found.collect())
+    MatchValues::new(found.collect())
 }
 
 /// Whether one of the steps holds; what fails is told where none does.
-fn any_held(steps: Vec<(u32, Decides, Result<bool, RuleFault>)>) -> Result<bool, RuleFault> {
+fn any_step_holds(
+    steps: Vec<(u32, DecisionSource, Result<bool, RuleFault>)>,
+) -> Result<bool, RuleFault> {
     let mut outcome = Ok(false);
     for (_, _, held) in steps {
         match held {
@@ -394,17 +402,17 @@ fn any_held(steps: Vec<(u32, Decides, Result<bool, RuleFault>)>) -> Result<bool,
 
 /// The rule whose steps are looked at.
 #[derive(Default)]
-struct OfRule {
+struct CurrentRule {
     number: Option<u32>,
     /// Where its matches begin.
     first: usize,
     /// Whether an exception keeps the event from it.
-    kept_out: bool,
+    is_excepted: bool,
 }
 
-impl OfRule {
+impl CurrentRule {
     /// Whether this is another rule than before.
-    fn begin(&mut self, number: u32, first: usize) -> bool {
+    fn begin_rule(&mut self, number: u32, first: usize) -> bool {
         let is_new = self.number != Some(number);
         if is_new {
             self.number = Some(number);

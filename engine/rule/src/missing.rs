@@ -44,11 +44,11 @@ const LISTS: [&str; 13] = [
 ];
 
 /// Functions that say what is missing as it is.
-const SHOWN: [&str; 4] = ["print", "debug", "to_string", "to_debug"];
+const DISPLAY_FUNCTIONS: [&str; 4] = ["print", "debug", "to_string", "to_debug"];
 
 /// Teaches an engine to ask all functions that it has of `()`.
-pub(crate) fn register(engine: &mut Engine) {
-    for (name, parameters) in functions(engine) {
+pub(crate) fn register_missing(engine: &mut Engine) {
+    for (name, parameters) in list_functions(engine) {
         let mut types = vec![TypeId::of::<Dynamic>(); parameters];
         if let Some(first) = types.first_mut() {
             *first = TypeId::of::<()>();
@@ -69,7 +69,7 @@ pub(crate) fn register(engine: &mut Engine) {
 }
 
 /// The functions with parameters that an engine has, operators and getters aside.
-fn functions(engine: &Engine) -> BTreeSet<(String, usize)> {
+fn list_functions(engine: &Engine) -> BTreeSet<(String, usize)> {
     let found = engine.collect_fn_metadata(
         None,
         |info| Some((info.metadata.name.to_string(), info.metadata.num_params)),
@@ -81,7 +81,7 @@ fn functions(engine: &Engine) -> BTreeSet<(String, usize)> {
             let mut letters = name.chars();
             *parameters > 0
                 && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
-                && !SHOWN.contains(&name.as_str())
+                && !DISPLAY_FUNCTIONS.contains(&name.as_str())
         })
         .collect()
 }
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn no_function_fails_because_it_is_asked_of_a_missing_field() {
         let engine = matching_engine();
-        let all = functions(&engine);
+        let all = list_functions(&engine);
         assert!(all.len() > 100, "{}", all.len());
         for name in QUESTIONS.iter().chain(&LISTS) {
             assert!(all.iter().any(|(known, _)| known == name), "{name}");

@@ -6,7 +6,7 @@
 //! is the same bit whoever asks, so an explanation cannot disagree with the match.
 //!
 //! Owns deciding; what a rule language makes of its text is its front end's job. Texts are compared
-//! without regard to case unless a test says otherwise, see [`fold()`].
+//! without regard to case unless a test says otherwise, see [`fold_all()`].
 
 mod fold;
 
@@ -18,41 +18,41 @@ mod time_part;
 
 mod shape;
 
-mod typed;
+mod typed_test;
 
-mod test;
+mod field_test;
 
 mod expression;
 
 mod paths;
 
-mod names;
+mod path_cache;
 
 mod scan;
 
 mod record;
 
-mod read;
+mod json_parser;
 
-mod prefixes;
+mod affixes;
 
 mod grams;
 
-mod needles;
+mod substrings;
 
 mod bounds;
 
-mod gate;
+mod prefilter;
 
-mod decide;
+mod decider;
 
-mod verify;
+mod verifier;
 
 mod program;
 
 mod literals;
 
-mod build;
+mod builder;
 
 mod cover;
 
@@ -62,7 +62,7 @@ mod set;
 
 mod describe;
 
-mod bits;
+mod bit_set;
 
 mod matcher;
 
@@ -75,17 +75,17 @@ mod long_tests;
 #[cfg(test)]
 mod exact_tests;
 
-pub use build::{BuildError, PredicateSetBuilder};
-pub use expression::Expression;
+pub use builder::{BuildError, PredicateSetBuilder};
+pub use expression::BoolExpression;
+pub use field_test::{CaseSensitivity, FieldTest, TextAnchor};
 pub use fold::fold;
-pub use glob::{Glob, GlobPart};
-pub use matcher::{PredicateMatcher, Work};
-pub use number::{Comparison, Number};
+pub use glob::{GlobPart, GlobPattern};
+pub use json_parser::JsonReadError;
+pub use matcher::{MatchCost, PredicateMatcher};
+pub use number::{ExactNumber, ValueComparison};
 pub use paths::PathMap;
-pub use read::ReadError;
-pub use record::{Record, RecordReader, RecordValue, ValueKind};
-pub use set::{PredicateId, PredicateSet, Slot, ViewId};
-pub use shape::{LARGE_BYTES, Shape};
-pub use test::{Case, Test, TextKind};
+pub use record::{FlatRecord, FlatRecordReader, RecordValue, ValueKind};
+pub use set::{PredicateId, PredicateSet, SlotId, ViewId};
+pub use shape::{LARGE_BYTES, ValueShape};
 pub use time_part::TimePart;
-pub use typed::{Letters, Typed};
+pub use typed_test::{LetterCase, TypedTest};

@@ -2,17 +2,17 @@
 //!
 //! For hunting over recordings: only rules of languages whose fields stand in records as systems write
 //! them can be asked. Topics are an event's, so the rules in Rhai are left to
-//! [`Matcher`](crate::Matcher), and so are rules that read alerts.
+//! [`RuleMatcher`](crate::RuleMatcher), and so are rules that read alerts.
 
 use std::sync::Arc;
 
-use larum_event::{GroupKey, Timestamp, Values};
+use larum_event::{GroupKey, MatchValues, Timestamp};
 
 use crate::matcher::RuleMatch;
 use crate::predicate::{
-    PathMap, PredicateId, PredicateMatcher, ReadError, Record, RecordReader, Slot,
+    FlatRecord, FlatRecordReader, JsonReadError, PathMap, PredicateId, PredicateMatcher, SlotId,
 };
-use crate::rule::{Audience, Rule};
+use crate::rule::{AlertAudience, Rule};
 use crate::set::RuleSet;
 
 /// Decides for one thread which rules a record satisfies.
@@ -20,15 +20,15 @@ use crate::set::RuleSet;
 pub struct RecordMatcher {
     set: Arc<RuleSet>,
     predicates: PredicateMatcher,
-    reader: RecordReader,
-    record: Record,
+    reader: FlatRecordReader,
+    record: FlatRecord,
     given: Vec<PredicateId>,
     /// By number, whether a rule is asked.
-    asked: Vec<bool>,
+    included: Vec<bool>,
     /// The programs that hold.
     programs: Vec<u32>,
     matches: Vec<RuleMatch>,
-    found: Vec<u32>,
+    rule_numbers: Vec<u32>,
 }
 
 impl RecordMatcher {
@@ -37,66 +37,71 @@ impl RecordMatcher {
         let numbers = (0..).zip(set.rules());
         Self {
             predicates: PredicateMatcher::new(Arc::clone(&set.predicates)),
-            reader: RecordReader::new(&set.predicates, layout),
-            record: Record::default(),
-            given: set.premises.all(),
-            asked: numbers
-                .map(|(number, rule)| reads(set, number, rule))
+            reader: FlatRecordReader::new(&set.predicates, layout),
+            record: FlatRecord::default(),
+            given: set.premises.all_premises(),
+            included: numbers
+                .map(|(number, rule)| is_included(set, number, rule))
                 .collect(),
             set: Arc::clone(set),
             programs: Vec::new(),
             matches: Vec::new(),
-            found: Vec::new(),
+            rule_numbers: Vec::new(),
         }
     }
 
     /// Whether a rule is asked of records: it is one of another language than Rhai that reads no alerts, and
     /// its exceptions, and those of the rules it is over, which end at the time of an event, are none.
-    pub fn asks(&self, number: u32) -> bool {
+    pub fn includes_rule(&self, number: u32) -> bool {
         let number = usize::try_from(number).unwrap_or(usize::MAX);
-        self.asked.get(number) == Some(&true)
+        self.included.get(number) == Some(&true)
     }
 
     /// The numbers of the rules that hold for a JSON record, ascending. A rule over others holds for what one
     /// of these finds in one of its groups.
     ///
     /// # Errors
-    /// The record is not JSON; see [`RecordReader::read`].
-    pub fn matches(&mut self, json: &str) -> Result<&[u32], ReadError> {
+    /// The record is not JSON; see [`FlatRecordReader::read_json`].
+    pub fn match_rules(&mut self, json: &str) -> Result<&[u32], JsonReadError> {
         let mut matches = std::mem::take(&mut self.matches);
-        let read = self.rule_matches(json, &mut matches);
-        self.found.clear();
-        self.found.extend(matches.drain(..).map(|one| one.rule));
-        self.found.dedup();
+        let read = self.match_record(json, &mut matches);
+        self.rule_numbers.clear();
+        self.rule_numbers
+            .extend(matches.drain(..).map(|one| one.rule));
+        self.rule_numbers.dedup();
         self.matches = matches;
-        read.map(|()| self.found.as_slice())
+        read.map(|()| self.rule_numbers.as_slice())
     }
 
     /// What the rules make of a JSON record, in the order of the rules, in the place of what `out` held.
     ///
     /// # Errors
-    /// The record is not JSON; see [`RecordReader::read`].
-    pub fn rule_matches(&mut self, json: &str, out: &mut Vec<RuleMatch>) -> Result<(), ReadError> {
+    /// The record is not JSON; see [`FlatRecordReader::read_json`].
+    pub fn match_record(
+        &mut self,
+        json: &str,
+        out: &mut Vec<RuleMatch>,
+    ) -> Result<(), JsonReadError> {
         out.clear();
-        self.reader.read(json, &mut self.record)?;
+        self.reader.read_json(json, &mut self.record)?;
         self.predicates
-            .matches_given(&self.record, &self.given, &mut self.programs);
+            .match_record_given(&self.record, &self.given, &mut self.programs);
         for program in &self.programs {
-            if let Some((number, rule, _)) = self.set.step(*program)
-                && rule.audience != Audience::Nobody
-                && self.asks(number)
+            if let Some((number, rule, _)) = self.set.program_step(*program)
+                && rule.audience != AlertAudience::Nobody
+                && self.includes_rule(number)
             {
                 out.push(RuleMatch {
                     rule: number,
-                    key: GroupKey::everything(),
+                    key: GroupKey::empty(),
                     steps: 1,
-                    values: Values::none(),
+                    values: MatchValues::empty(),
                     wants_event: false,
                 });
             }
-            for reading in self.set.readings.of(*program) {
-                if self.asks(reading.rule) {
-                    reading.add(&self.record, out, 0);
+            for reading in self.set.correlation_inputs.inputs_of_program(*program) {
+                if self.includes_rule(reading.rule) {
+                    reading.add_match(&self.record, out, 0);
                 }
             }
         }
@@ -107,15 +112,15 @@ impl RecordMatcher {
     }
 
     /// The time of the record that was matched last, as the rules' languages know it.
-    pub fn time(&self) -> Option<Timestamp> {
+    pub fn record_time(&self) -> Option<Timestamp> {
         let mut slots = self.set.times.iter();
-        slots.find_map(|slot| time_in(&self.record, *slot))
+        slots.find_map(|slot| slot_time(&self.record, *slot))
     }
 }
 
-fn reads(set: &RuleSet, number: u32, rule: &Rule) -> bool {
-    let mut over = set.readings.over(number);
-    !rule.is_script()
+fn is_included(set: &RuleSet, number: u32, rule: &Rule) -> bool {
+    let mut over = set.correlation_inputs.source_rules(number);
+    !rule.is_rhai()
         && rule.exceptions.is_empty()
         && over.all(|of| {
             let of = of.and_then(|of| set.rule(of));
@@ -123,7 +128,7 @@ fn reads(set: &RuleSet, number: u32, rule: &Rule) -> bool {
         })
 }
 
-fn time_in(record: &Record, slot: Slot) -> Option<Timestamp> {
+fn slot_time(record: &FlatRecord, slot: SlotId) -> Option<Timestamp> {
     let mut values = record.values().filter(|value| value.slot == Some(slot));
     values.find_map(|value| Timestamp::parse(value.text).ok())
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use larum_event::{Event, GroupKey, KeyValue, Measure, RuleId, Severity, TopicPattern, WindowSpec};
+use larum_event::{
+    Event, GroupKey, RuleId, ScalarValue, Severity, TopicPattern, WindowMeasure, WindowSpec,
+};
 
-use crate::condition::{Condition, Field, Plan};
-use crate::exception::Exception;
+use crate::condition::{ConditionPlan, KeySource, RuleCondition};
+use crate::exception::RuleException;
 use crate::load::RHAI;
-use crate::script::Closure;
+use crate::script::RuleClosure;
 use crate::view::FieldRef;
 
 /// One member of a rule's group key.
@@ -21,7 +23,7 @@ pub struct KeyPart {
 
 /// Who hears of a rule's alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Audience {
+pub enum AlertAudience {
     /// Everybody.
     #[default]
     Everyone,
@@ -65,20 +67,20 @@ pub struct Rule {
     /// The line of its `rule(..)`, counted from 1.
     pub line: usize,
     /// Events that are no matches, as `except.toml` beside it says.
-    pub exceptions: Vec<Exception>,
+    pub exceptions: Vec<RuleException>,
     /// Who hears of its alerts.
-    pub audience: Audience,
+    pub audience: AlertAudience,
     /// Of a rule of another language: fields that it names, and what they are called in some events.
     pub(crate) synonyms: Vec<(Arc<str>, Arc<str>)>,
     /// Its conditions: one, or one for each step.
     pub steps: Vec<RuleStep>,
-    /// The fields that its window measures or compares, in the order of [`RuleMatch::values`](crate::RuleMatch::values).
+    /// The fields that its window measures or compares, in the order of [`RuleMatch::read_values`](crate::RuleMatch::read_values).
     pub measured: Vec<Arc<str>>,
-    pub(crate) values: Vec<Field>,
+    pub(crate) values: Vec<KeySource>,
     pub(crate) source: usize,
-    pub(crate) alert: Option<Closure>,
-    pub(crate) on_event: Option<Closure>,
-    pub(crate) on_timer: Option<Closure>,
+    pub(crate) alert: Option<RuleClosure>,
+    pub(crate) on_event: Option<RuleClosure>,
+    pub(crate) on_timer: Option<RuleClosure>,
     /// Whether one of its scripts asks trees.
     pub(crate) scripts_ask_trees: bool,
 }
@@ -88,23 +90,23 @@ pub struct Rule {
 pub struct RuleStep {
     /// The step's name; empty for the condition of a rule without steps.
     pub name: Arc<str>,
-    /// What an event that satisfies it sets in [`RuleMatch::steps`](crate::RuleMatch::steps).
+    /// What an event that satisfies it sets in [`RuleMatch::read_steps`](crate::RuleMatch::read_steps).
     pub bit: u32,
     /// The topics it reads.
     pub on: Vec<TopicPattern>,
     /// Where its events have the members of the group key, in their order.
     pub key_paths: Vec<Arc<str>>,
-    pub(crate) when: Option<Closure>,
+    pub(crate) when: Option<RuleClosure>,
     /// What `when` says, as far as it can be read.
-    pub(crate) condition: Option<Arc<Condition>>,
+    pub(crate) condition: Option<Arc<RuleCondition>>,
     /// How that is decided.
-    pub(crate) plan: Option<Arc<Plan>>,
-    pub(crate) key: Vec<Field>,
+    pub(crate) plan: Option<Arc<ConditionPlan>>,
+    pub(crate) key: Vec<KeySource>,
 }
 
 impl RuleStep {
     /// The only condition of a rule: every event of its topics.
-    pub(crate) fn only(on: Vec<TopicPattern>) -> Self {
+    pub(crate) fn match_all(on: Vec<TopicPattern>) -> Self {
         Self {
             name: "".into(),
             bit: 1,
@@ -137,11 +139,11 @@ impl Rule {
 
     /// Whether the key of a step, or what is measured, comes from trees.
     pub(crate) fn groups_by_tree(&self, step: &RuleStep) -> bool {
-        step.key.contains(&Field::Root) || self.values.contains(&Field::Root)
+        step.key.contains(&KeySource::Root) || self.values.contains(&KeySource::Root)
     }
 
     /// Whether it is written in Rhai.
-    pub(crate) fn is_script(&self) -> bool {
+    pub(crate) fn is_rhai(&self) -> bool {
         self.language == RHAI
     }
 
@@ -168,17 +170,17 @@ impl Rule {
             return false;
         };
         match aggregate.measure {
-            Measure::Sum
-            | Measure::Average
-            | Measure::Min
-            | Measure::Max
-            | Measure::Percentile(_)
-            | Measure::Change => true,
-            Measure::Count
-            | Measure::Distinct
-            | Measure::Steps(_)
-            | Measure::FirstSeen
-            | Measure::Rate { .. } => false,
+            WindowMeasure::Sum
+            | WindowMeasure::Average
+            | WindowMeasure::Min
+            | WindowMeasure::Max
+            | WindowMeasure::Percentile(_)
+            | WindowMeasure::Change => true,
+            WindowMeasure::Count
+            | WindowMeasure::Distinct
+            | WindowMeasure::Steps(_)
+            | WindowMeasure::FirstSeen
+            | WindowMeasure::Rate { .. } => false,
         }
     }
 
@@ -201,10 +203,10 @@ impl Rule {
 }
 
 /// What an event has at a path, if it can be grouped by.
-pub(crate) fn event_key(event: &Event, path: &str) -> Option<KeyValue> {
+pub(crate) fn read_event_key(event: &Event, path: &str) -> Option<ScalarValue> {
     let value = match FieldRef::parse(path).ok()? {
-        FieldRef::Member(member) => member.of(event),
+        FieldRef::Member(member) => member.value_in(event),
         FieldRef::Path(path) => event.field(&path),
     };
-    KeyValue::of(&value?)
+    ScalarValue::from_value(&value?)
 }

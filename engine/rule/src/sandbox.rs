@@ -14,7 +14,7 @@ use rhai::packages::{
 use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel};
 
 use crate::error::FaultKind;
-use crate::view::Meter;
+use crate::view::TreeMeter;
 use crate::{alert, condition, missing, text, view};
 
 /// Most operations the top level of one rule file may spend at load.
@@ -29,20 +29,20 @@ pub(crate) const FORBIDDEN: [&str; 6] = ["eval", "print", "debug", "import", "ex
 
 /// An engine for executing rule files.
 pub(crate) fn loading_engine() -> Engine {
-    let mut engine = engine();
+    let mut engine = base_engine();
     engine.set_max_operations(LOAD_OPERATIONS);
     engine
 }
 
 /// An engine for running conditions and alert texts.
 pub(crate) fn matching_engine() -> Engine {
-    let mut engine = engine();
+    let mut engine = base_engine();
     engine.set_max_operations(limits::RULE_OPERATIONS);
     engine
 }
 
 /// Has what closures of climbs spend counted by `meter`.
-pub(crate) fn count_climbs(engine: &mut Engine, meter: &Rc<Meter>) {
+pub(crate) fn count_tree_operations(engine: &mut Engine, meter: &Rc<TreeMeter>) {
     let meter = Rc::clone(meter);
     engine.on_progress(move |_| match meter.tick() {
         true => None,
@@ -50,7 +50,7 @@ pub(crate) fn count_climbs(engine: &mut Engine, meter: &Rc<Meter>) {
     });
 }
 
-fn engine() -> Engine {
+fn base_engine() -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(ArithmeticPackage::new().as_shared_module());
     engine.register_global_module(LogicPackage::new().as_shared_module());
@@ -78,16 +78,16 @@ fn engine() -> Engine {
         .set_max_functions(FUNCTIONS)
         .set_max_variables(VARIABLES)
         .set_max_modules(0);
-    missing::register(&mut engine);
+    missing::register_missing(&mut engine);
     condition::register(&mut engine);
     text::register(&mut engine);
     view::register(&mut engine);
-    alert::register(&mut engine);
+    alert::register_window(&mut engine);
     engine
 }
 
 /// Whether a failure is one of spending too much.
-pub(crate) fn kind_of(error: &EvalAltResult) -> FaultKind {
+pub(crate) fn fault_kind(error: &EvalAltResult) -> FaultKind {
     match error.unwrap_inner() {
         EvalAltResult::ErrorTooManyOperations(_)
         | EvalAltResult::ErrorTooManyVariables(_)

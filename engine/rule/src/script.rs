@@ -10,7 +10,7 @@ mod joins;
 
 mod names;
 
-mod normal;
+mod normalizer;
 
 mod places;
 
@@ -22,20 +22,20 @@ mod source;
 
 mod trees;
 
-mod uses;
+mod field_usage;
 
 mod visit;
 
 mod walk;
 
-pub(crate) use chain::{Chain, Link, Root};
-pub(crate) use check::{Checker, functions_of};
-pub(crate) use closure::{Arguments, Closure, Literal};
-pub(crate) use joins::{WrittenJoin, own_body, read_joins};
-pub(crate) use names::{WindowMeaning, unknown_field};
-pub(crate) use normal::Normal;
-pub(crate) use places::to_arguments;
-pub(crate) use prepare::{Prepare, may_miss, redefines};
-pub(crate) use source::{Source, body};
+pub(crate) use chain::{ChainLink, ChainRoot, MemberChain};
+pub(crate) use check::{ScriptChecker, function_names};
+pub(crate) use closure::{ClosureArguments, RuleClosure, RuleLiteral};
+pub(crate) use field_usage::{FieldUsage, FieldUsageKind};
+pub(crate) use joins::{JoinComparison, body_without_joins, read_joins};
+pub(crate) use names::{WindowMeaning, unknown_field_problem};
+pub(crate) use normalizer::ClosureNormalizer;
+pub(crate) use places::move_to_arguments;
+pub(crate) use prepare::{ClosurePreparer, may_be_missing, redefines_name};
+pub(crate) use source::{RuleSource, body_statements};
 pub(crate) use trees::asks_trees;
-pub(crate) use uses::{Asked, FieldUse};

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use larum_event::{FieldSet, LinkSet, RuleFile, Timestamp, Topic};
 
-pub(crate) use self::premise::Premises;
-use crate::catalogue::Catalogue;
+pub(crate) use self::premise::TopicPremises;
+use crate::catalogue::FieldCatalogue;
+use crate::correlation::CorrelationInputs;
 use crate::diagnostic::Diagnostic;
 use crate::draft::alert_topic;
-use crate::layers::reads_alerts;
-use crate::load::{Programs, RuleLoader};
-use crate::predicate::{PathMap, PredicateSet, Slot};
-use crate::reading::Readings;
+use crate::layers::is_alert_pattern;
+use crate::load::{RuleLoader, RulePrograms};
+use crate::predicate::{PathMap, PredicateSet, SlotId};
 use crate::rule::{Rule, RuleStep};
 
 /// The rules of some files, as plain data: cheap to share between threads in an `Arc`.
@@ -28,23 +28,23 @@ pub struct RuleSet {
     pub(crate) layers: u8,
     /// The rule that raises the alerts of a topic.
     pub(crate) raisers: HashMap<Arc<str>, u32>,
-    pub(crate) catalogue: Catalogue,
+    pub(crate) catalogue: FieldCatalogue,
     /// What exceptions ask of fields that only other languages know.
-    pub(crate) excepted: Option<Arc<PredicateSet>>,
+    pub(crate) exception_predicates: Option<Arc<PredicateSet>>,
     /// The paths that conditions and keys of the set read.
     pub(crate) paths: FieldSet,
     /// What all rules ask, and each rule as a program over it.
     pub(crate) predicates: Arc<PredicateSet>,
     /// Which rules may read which topics, as predicates.
-    pub(crate) premises: Premises,
+    pub(crate) premises: TopicPremises,
     /// Where events keep the fields that rules of other languages name.
     pub(crate) layout: PathMap,
     /// Which program is about which rule.
-    pub(crate) programs: Programs,
+    pub(crate) programs: RulePrograms,
     /// What rules read of what others find.
-    pub(crate) readings: Readings,
+    pub(crate) correlation_inputs: CorrelationInputs,
     /// Where records hold their time, first those that go before.
-    pub(crate) times: Vec<Slot>,
+    pub(crate) times: Vec<SlotId>,
     /// Whether any rule asks trees.
     pub(crate) asks_trees: bool,
     /// What data says of its own kinship.
@@ -60,14 +60,14 @@ impl RuleSet {
             warnings: Vec::new(),
             layers: 1,
             raisers: HashMap::new(),
-            catalogue: Catalogue::default(),
-            excepted: None,
+            catalogue: FieldCatalogue::default(),
+            exception_predicates: None,
             paths: FieldSet::default(),
             predicates: Arc::default(),
-            premises: Premises::default(),
+            premises: TopicPremises::default(),
             layout: PathMap::default(),
-            programs: Programs::default(),
-            readings: Readings::default(),
+            programs: RulePrograms::default(),
+            correlation_inputs: CorrelationInputs::default(),
             times: Vec::new(),
             asks_trees: false,
             links: Arc::default(),
@@ -98,8 +98,8 @@ impl RuleSet {
     }
 
     /// What a program is about.
-    pub(crate) fn step(&self, program: u32) -> Option<(u32, &Rule, &RuleStep)> {
-        let (number, step) = self.programs.about(program)?;
+    pub(crate) fn program_step(&self, program: u32) -> Option<(u32, &Rule, &RuleStep)> {
+        let (number, step) = self.programs.step_of_program(program)?;
         let rule = self.rule(number)?;
         Some((number, rule, rule.steps.get(step)?))
     }
@@ -132,14 +132,14 @@ impl RuleSet {
     }
 
     /// Exceptions that no longer hold of events of `now`, each as a warning at its place.
-    pub fn expired(&self, now: Timestamp) -> Vec<Diagnostic> {
+    pub fn expired_exceptions(&self, now: Timestamp) -> Vec<Diagnostic> {
         let mut found: Vec<Diagnostic> = Vec::new();
         for rule in &self.rules {
             for exception in rule.exceptions.iter().filter(|one| !one.holds_at(now)) {
                 let file = self.files.iter().find(|file| *file.path == *exception.file);
-                let warning = exception.expired();
+                let warning = exception.expiry_warning();
                 let warning = match file {
-                    Some(file) => warning.at(file, exception.place()),
+                    Some(file) => warning.with_place(file, exception.place()),
                     None => warning,
                 };
                 // One that is about several rules is told once.
@@ -152,7 +152,7 @@ impl RuleSet {
     }
 
     /// The fields that its files describe.
-    pub fn catalogue(&self) -> &Catalogue {
+    pub fn catalogue(&self) -> &FieldCatalogue {
         &self.catalogue
     }
 
@@ -168,7 +168,7 @@ impl RuleSet {
 
     /// Whether the rule `reader` may read alerts of the rule `raiser`: it names them, or it has a
     /// wildcard for them and stands above.
-    pub fn sees(&self, reader: u32, raiser: u32) -> bool {
+    pub fn may_read_alerts(&self, reader: u32, raiser: u32) -> bool {
         let (Some(reader), Some(raiser)) = (self.rule(reader), self.rule(raiser)) else {
             return false;
         };
@@ -179,7 +179,7 @@ impl RuleSet {
             && reader
                 .on
                 .iter()
-                .any(|pattern| reads_alerts(pattern) && pattern.matches(&topic))
+                .any(|pattern| is_alert_pattern(pattern) && pattern.matches(&topic))
     }
 
     /// The predicates that all rules share.

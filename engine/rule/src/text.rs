@@ -7,8 +7,8 @@ mod network;
 
 mod pattern;
 
-pub(crate) use network::Network;
-pub(crate) use pattern::{Search, TextTest, compiled, regex};
+pub(crate) use network::CidrNetwork;
+pub(crate) use pattern::{TextOperator, TextSearch, compile_regex, compile_rule_regex};
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -19,29 +19,29 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
 use crate::view::LongText;
 
 /// Most regular expressions and networks that an engine remembers; beyond it, it starts anew.
-const REMEMBERED: usize = 1_000;
+const MAX_CACHED: usize = 1_000;
 /// The function that stands around operands of `&&` and the like: a missing field is not true.
-pub(crate) const TRUTH: &str = "larum_truth";
+pub(crate) const TRUTH_FUNCTION: &str = "larum_truth";
 
 /// Teaches an engine the functions over texts.
 pub(crate) fn register(engine: &mut Engine) {
-    for test in TextTest::ALL {
+    for test in TextOperator::ALL {
         engine.register_fn(test.name(), move |text: Dynamic, wanted: Dynamic| {
             let Ok(wanted) = wanted.into_immutable_string() else {
                 return false;
             };
-            let search = Search::new(test, &wanted);
+            let search = TextSearch::new(test, &wanted);
             with_text(&text, |text| search.holds(text)).unwrap_or(false)
         });
     }
     register_compiled(engine, "matches", |wanted| {
-        pattern::regex(wanted).map(|regex| move |text: &str| regex.is_match(text))
+        pattern::compile_rule_regex(wanted).map(|regex| move |text: &str| regex.is_match(text))
     });
     register_compiled(engine, "cidr", |wanted| {
-        Network::parse(wanted).map(|network| move |text: &str| network.contains(text))
+        CidrNetwork::parse(wanted).map(|network| move |text: &str| network.contains(text))
     });
     register_lenient(engine);
-    engine.register_fn(TRUTH, |value: Dynamic| {
+    engine.register_fn(TRUTH_FUNCTION, |value: Dynamic| {
         if value.is_unit() {
             Dynamic::FALSE
         } else {
@@ -75,7 +75,7 @@ fn register_compiled<F>(
             };
             let mut known = known.borrow_mut();
             if !known.contains_key(&wanted) {
-                if known.len() >= REMEMBERED {
+                if known.len() >= MAX_CACHED {
                     known.clear();
                 }
                 known.insert(wanted.clone(), compile(&wanted)?);

@@ -6,18 +6,20 @@
 
 mod json;
 
-mod kin;
+mod tree_access;
 
 mod member;
 
 mod object;
 
-pub(crate) use json::from_json;
-pub(crate) use kin::{Asking, KEPT_BELOW, Meter, NODE_MEMBERS, TREE_FUNCTIONS};
-pub(crate) use member::{FieldRef, MEMBERS, Member, UnknownField};
-pub(crate) use object::{LongText, ObjectView, dynamic, kind};
+pub(crate) use json::json_to_dynamic;
+pub(crate) use member::{EnvelopeMember, FieldRef, MEMBERS, UnknownField};
+pub(crate) use object::{LongText, ObjectView, kind_name, to_dynamic};
+pub(crate) use tree_access::{
+    NODE_FIELD_ROOTS, NODE_MEMBERS, TREE_FUNCTIONS, TreeAccess, TreeMeter,
+};
 
-use self::kin::KeptView;
+use self::tree_access::NodeFieldView;
 use larum_event::Event;
 use rhai::{Array, Dynamic, Engine, ImmutableString};
 
@@ -26,14 +28,14 @@ use rhai::{Array, Dynamic, Engine, ImmutableString};
 pub(crate) struct EventView {
     pub(crate) event: Event,
     /// Whom it asks of trees; `None` where there are none.
-    pub(crate) asking: Option<Asking>,
+    pub(crate) trees: Option<TreeAccess>,
 }
 
 /// The function that paths over the event become.
-pub(crate) const FIELD: &str = "larum_field";
+pub(crate) const FIELD_FUNCTION: &str = "larum_field";
 
 /// The function that gives a copy of what a variable holds.
-pub(crate) const COPY: &str = "larum_copy";
+pub(crate) const COPY_FUNCTION: &str = "larum_copy";
 
 /// Properties that rhai itself gives to texts, numbers and arrays; there they mean what they say
 /// and are no members of the event.
@@ -70,33 +72,33 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<EventView>("event");
     for (name, wanted) in MEMBERS {
         engine.register_get(name, move |view: &mut EventView| {
-            member(&view.event, wanted)
+            member_value(&view.event, wanted)
         });
     }
     engine.register_indexer_get(|view: &mut EventView, name: ImmutableString| view.get(&name));
     engine.register_fn("has", |view: EventView, path: ImmutableString| {
-        view.has(&path)
+        view.has_path(&path)
     });
 
-    engine.register_fn(FIELD, |view: EventView, path: ImmutableString| {
-        view.field(&path)
+    engine.register_fn(FIELD_FUNCTION, |view: EventView, path: ImmutableString| {
+        view.field_value(&path)
     });
 
-    engine.register_fn(COPY, |value: Dynamic| value.flatten());
-    kin::register(engine);
+    engine.register_fn(COPY_FUNCTION, |value: Dynamic| value.flatten());
+    tree_access::register(engine);
 
     engine.register_type_with_name::<ObjectView>("object");
     engine.register_indexer_get(|view: &mut ObjectView, name: ImmutableString| view.get(&name));
     engine.register_fn("has", |view: ObjectView, path: ImmutableString| {
-        view.has(&path)
+        view.has_path(&path)
     });
     engine.register_fn("contains", |view: ObjectView, name: ImmutableString| {
         view.contains(&name)
     });
-    engine.register_fn("keys", |view: ObjectView| view.keys());
-    engine.register_fn("len", |view: ObjectView| view.keys().len() as i64);
-    engine.register_fn("to_string", |view: ObjectView| view.text().to_owned());
-    engine.register_fn("to_debug", |view: ObjectView| view.text().to_owned());
+    engine.register_fn("keys", |view: ObjectView| view.member_names());
+    engine.register_fn("len", |view: ObjectView| view.member_names().len() as i64);
+    engine.register_fn("to_string", |view: ObjectView| view.json_text().to_owned());
+    engine.register_fn("to_debug", |view: ObjectView| view.json_text().to_owned());
 
     engine.register_type_with_name::<LongText>("text");
     engine.register_fn("to_string", |_: LongText| "<text too long to show>");
@@ -112,7 +114,7 @@ pub(crate) fn register_property(engine: &mut Engine, name: &str) {
     let wanted: ImmutableString = name.into();
     engine.register_get(name, move |view: &mut ObjectView| view.get(&wanted));
     let kept: ImmutableString = name.into();
-    engine.register_get(name, move |view: &mut KeptView| view.get(&kept));
+    engine.register_get(name, move |view: &mut NodeFieldView| view.get(&kept));
     engine.register_get(name, |_: &mut ()| ());
     engine.register_get(name, |_: &mut bool| ());
     engine.register_get(name, |_: &mut LongText| ());
@@ -133,18 +135,18 @@ pub(crate) fn register_property(engine: &mut Engine, name: &str) {
 impl EventView {
     /// `event["name"]`: any member, known to the engine or not.
     fn get(&self, name: &str) -> Dynamic {
-        match Member::named(name) {
-            Some(wanted) => member(&self.event, wanted),
-            None => ObjectView::whole(&self.event).get(name),
+        match EnvelopeMember::from_name(name) {
+            Some(wanted) => member_value(&self.event, wanted),
+            None => ObjectView::from_event(&self.event).get(name),
         }
     }
 
     /// The value at a path, exactly as conditions that were read see it.
-    fn field(&self, path: &str) -> Dynamic {
+    fn field_value(&self, path: &str) -> Dynamic {
         match FieldRef::parse(path) {
-            Ok(FieldRef::Member(wanted)) => member(&self.event, wanted),
+            Ok(FieldRef::Member(wanted)) => member_value(&self.event, wanted),
             Ok(FieldRef::Path(path)) => match self.event.field(&path) {
-                Some(value) => dynamic(&self.event, value),
+                Some(value) => to_dynamic(&self.event, value),
                 None => Dynamic::UNIT,
             },
             Err(_) => Dynamic::UNIT,
@@ -152,18 +154,18 @@ impl EventView {
     }
 
     /// Whether the path is there, `null` included.
-    fn has(&self, path: &str) -> bool {
+    fn has_path(&self, path: &str) -> bool {
         match FieldRef::parse(path) {
-            Ok(FieldRef::Member(wanted)) => wanted.of(&self.event).is_some(),
+            Ok(FieldRef::Member(wanted)) => wanted.value_in(&self.event).is_some(),
             Ok(FieldRef::Path(path)) => self.event.field(&path).is_some(),
-            Err(_) => ObjectView::whole(&self.event).has(path),
+            Err(_) => ObjectView::from_event(&self.event).has_path(path),
         }
     }
 }
 
-fn member(event: &Event, member: Member) -> Dynamic {
-    match member.of(event) {
-        Some(value) => dynamic(event, value),
+fn member_value(event: &Event, member: EnvelopeMember) -> Dynamic {
+    match member.value_in(event) {
+        Some(value) => to_dynamic(event, value),
         None => Dynamic::UNIT,
     }
 }

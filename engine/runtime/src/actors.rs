@@ -2,7 +2,7 @@
 
 pub mod log;
 
-mod written;
+mod in_flight_write;
 
 pub mod sequencer;
 
@@ -12,15 +12,15 @@ pub mod window;
 
 pub mod tree;
 
-pub mod front;
+pub mod dispatcher;
 
-pub mod live;
+pub mod live_subscriber;
 
 pub mod channel;
 
 pub mod handler;
 
 pub use log::LogActor;
-pub use matcher::{MatcherSetup, MatcherUnit};
-pub use tree::TreeUnit;
-pub use window::{NewWindow, WindowSetup, WindowUnit};
+pub use matcher::{MatcherActor, MatcherSetup};
+pub use tree::TreeActor;
+pub use window::{WindowActor, WindowFactory, WindowSetup};

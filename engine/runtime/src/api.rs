@@ -13,7 +13,7 @@ use serde::Serialize;
 
 /// How one emitted event fared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Receipt {
+pub enum EmitReceipt {
     /// It is queued for the log (`emit`); not durable yet.
     Queued,
     /// It is in the log, as durable as its channel promises.
@@ -67,7 +67,7 @@ pub struct EmitOptions {
 
 /// What a live subscriber wants to see. Members that are empty let everything pass.
 #[derive(Debug, Clone, Default)]
-pub struct Interest {
+pub struct EventInterest {
     /// Topics.
     pub patterns: Vec<TopicPattern>,
     /// Types, in their own spelling.
@@ -86,7 +86,7 @@ pub struct Interest {
 
 /// A stored event on its way to a consumer.
 #[derive(Debug, Clone)]
-pub struct Delivered {
+pub struct DeliveredEvent {
     /// Where it stands in the log.
     pub position: Position,
     /// The event.
@@ -95,9 +95,9 @@ pub struct Delivered {
 
 /// What a live subscription yields.
 #[derive(Debug, Clone)]
-pub enum Delivery {
+pub enum EventDelivery {
     /// An event.
-    Event(Arc<Delivered>),
+    Event(Arc<DeliveredEvent>),
     /// The subscriber was too slow; so many events were not delivered to it. They are in the log.
     Gap {
         /// Events missed.
@@ -127,7 +127,7 @@ pub enum QueryError {
     Log(#[from] Arc<larum_log::LogError>),
     /// The part of the engine that knows is being restarted; ask again.
     #[error("the part of the engine that knows is being restarted, ask again")]
-    NotNow,
+    Unavailable,
 }
 
 /// Why an engine did not start.
@@ -156,11 +156,11 @@ pub type HandlerResult = Result<(), HandlerError>;
 pub struct HandlerError(pub String);
 
 /// A way out: takes batches of events, at least once each and in order per channel.
-pub trait Handler: 'static {
+pub trait EventHandler: 'static {
     /// Takes one batch. It is given again when the future yields an error, takes too long or the handler panics.
     fn handle(
         &mut self,
-        batch: Vec<Arc<Delivered>>,
+        batch: Vec<Arc<DeliveredEvent>>,
     ) -> std::pin::Pin<Box<dyn Future<Output = HandlerResult>>>;
 }
 
@@ -172,13 +172,13 @@ pub struct HandlerSpec {
     /// The channel it reads.
     pub channel: Channel,
     /// What of the channel it wants.
-    pub interest: Interest,
+    pub interest: EventInterest,
     /// Most events of one batch.
     pub batch: usize,
     /// Longest time for one batch.
     pub timeout: Duration,
     /// Makes the handler, at the start and after each restart, on the handler's own thread.
-    pub make: Arc<dyn Fn() -> Box<dyn Handler> + Send + Sync>,
+    pub make: Arc<dyn Fn() -> Box<dyn EventHandler> + Send + Sync>,
 }
 
 impl fmt::Debug for HandlerSpec {
@@ -197,7 +197,7 @@ pub struct EngineConfig {
     /// The rules.
     pub rules: Vec<RuleFile>,
     /// Where they are read again when the engine is told to; `None` refuses to.
-    pub rules_from: Option<crate::reload::RulesFrom>,
+    pub reload_source: Option<crate::reload::ReloadSource>,
     /// Reads them, and those that the log holds.
     pub loader: larum_rule::RuleLoader,
     /// Matcher threads.
@@ -205,7 +205,7 @@ pub struct EngineConfig {
     /// Shards of each correlation window.
     pub window_shards: usize,
     /// Who may have events here.
-    pub tenants: larum_admit::Tenants,
+    pub tenants: larum_admit::TenantPolicy,
     /// The severity of event types, for events that say none.
     pub severities: SeverityPolicy,
     /// A source further than this behind its tenant runs on a clock of its own.
@@ -215,7 +215,7 @@ pub struct EngineConfig {
     /// Most live keys of one rule and shard.
     pub keys_per_rule: u64,
     /// How many trees memory holds, and how large they may be.
-    pub trees: larum_tree::ForestLimits,
+    pub trees: larum_tree::GraphLimits,
     /// Events of one epoch at most.
     pub epoch_events: usize,
     /// Events after which a checkpoint is taken.
@@ -227,7 +227,7 @@ pub struct EngineConfig {
     /// The ways out.
     pub handlers: Vec<HandlerSpec>,
     /// Where time comes from.
-    pub clock: crate::clock::Clock,
+    pub clock: crate::clock::RuntimeClock,
     /// Faults to inject, in test builds.
     pub faults: crate::faults::Faults,
 }
@@ -244,16 +244,16 @@ impl EngineConfig {
         Self {
             store: store.into(),
             rules: Vec::new(),
-            rules_from: None,
+            reload_source: None,
             loader: larum_rule::RuleLoader::default(),
             matchers: 1,
             window_shards: 1,
-            tenants: larum_admit::Tenants::default(),
+            tenants: larum_admit::TenantPolicy::default(),
             severities: SeverityPolicy::default(),
             max_lag: Span::from_seconds(60),
             lateness: Span::ZERO,
             keys_per_rule: larum_event::limits::KEYS_PER_RULE as u64,
-            trees: larum_tree::ForestLimits::default(),
+            trees: larum_tree::GraphLimits::default(),
             epoch_events: larum_event::limits::EPOCH_EVENTS,
             checkpoint_events: 50_000,
             evaluation_lag_events: larum_event::limits::EVALUATION_LAG_EVENTS as u64,
@@ -264,7 +264,7 @@ impl EngineConfig {
                 channel("alerts", 1_000),
             ],
             handlers: Vec::new(),
-            clock: crate::clock::Clock::system(),
+            clock: crate::clock::RuntimeClock::system(),
             faults: crate::faults::Faults::none(),
         }
     }
@@ -273,7 +273,7 @@ impl EngineConfig {
 /// How the engine is, for `/readyz` and people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Health {
+pub struct EngineHealth {
     /// Whether it takes events.
     pub ready: bool,
     /// Why not, or what is wrong all the same.
@@ -291,7 +291,7 @@ pub struct Health {
 /// What is counted of one rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RuleCount {
+pub struct RuleMetrics {
     /// Its id.
     pub rule: String,
     /// Events that satisfied it.
@@ -307,7 +307,7 @@ pub struct RuleCount {
 /// What the engine counts, for `/metrics`.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Metrics {
+pub struct EngineMetrics {
     /// Events stored.
     pub accepted: u64,
     /// Repetitions recognised.
@@ -333,7 +333,7 @@ pub struct Metrics {
     pub rule_faults: Vec<(String, u64)>,
     /// What is counted of each rule in force that has something to count; of very many rules those with the
     /// largest counts, the others together under `other`.
-    pub rules: Vec<RuleCount>,
+    pub rules: Vec<RuleMetrics>,
     /// Rules that are broken out for a tenant, because they keep failing.
     pub rules_broken_out: u64,
     /// Epochs committed.

@@ -2,7 +2,7 @@
 //!
 //! actix's mailbox limit is none: `do_send` ignores it, `send` on a full mailbox still queues, and a
 //! message to a closed mailbox vanishes without a word (`tests/actix_facts.rs`). So the sender takes
-//! a [`Permit`] for what it is about to send, the permit travels inside the [`Batch`], and it comes
+//! a [`CreditPermit`] for what it is about to send, the permit travels inside the [`CreditBatch`], and it comes
 //! back when the batch is dropped, wherever and why ever that happens: handled, panicked over, or
 //! lost with a dying mailbox. Waiting for a permit is the only place where a data edge waits.
 //!
@@ -27,14 +27,14 @@ pub struct Credits {
 /// Credit that was taken; it goes back when this is dropped.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once holds nothing back"]
-pub struct Permit {
+pub struct CreditPermit {
     _held: OwnedSemaphorePermit,
 }
 
 /// How full an edge is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Gauge {
+pub struct QueueGauge {
     /// Items sent and not yet done.
     pub in_flight: u64,
     /// Items that may be under way at once.
@@ -54,28 +54,28 @@ impl Credits {
 
     /// Waits for credit for `items`, first come first served. A batch larger than the whole credit
     /// takes all of it: it is sent alone instead of never.
-    pub async fn acquire(&self, items: u32) -> Permit {
+    pub async fn acquire(&self, items: u32) -> CreditPermit {
         let taken = Arc::clone(&self.free)
             .acquire_many_owned(items.min(self.capacity))
             .await;
-        Permit {
+        CreditPermit {
             _held: taken.expect("the semaphore is never closed"),
         }
     }
 
     /// Credit for `items` if it is free now and nobody waits for it.
-    pub fn try_acquire(&self, items: u32) -> Option<Permit> {
+    pub fn try_acquire(&self, items: u32) -> Option<CreditPermit> {
         Arc::clone(&self.free)
             .try_acquire_many_owned(items.min(self.capacity))
             .ok()
-            .map(|_held| Permit { _held })
+            .map(|_held| CreditPermit { _held })
     }
 
     /// How full the edge is.
-    pub fn gauge(&self) -> Gauge {
+    pub fn gauge(&self) -> QueueGauge {
         let capacity = u64::from(self.capacity);
         let free = self.free.available_permits() as u64;
-        Gauge {
+        QueueGauge {
             in_flight: capacity.saturating_sub(free),
             capacity,
         }
@@ -85,25 +85,25 @@ impl Credits {
 /// What travels along a data edge: items, the credit they hold, and what the receiver must know
 /// about them all (an epoch, a channel to answer on).
 #[derive(Debug)]
-pub struct Batch<T, H = ()> {
+pub struct CreditBatch<T, H = ()> {
     /// What is said of all items.
     pub head: H,
     /// The items, shared with whoever else gets them.
     pub items: Arc<[T]>,
     /// The credit they hold until this batch is dropped.
-    pub permit: Permit,
+    pub permit: CreditPermit,
 }
 
-impl<T: 'static, H: 'static> Message for Batch<T, H> {
+impl<T: 'static, H: 'static> Message for CreditBatch<T, H> {
     type Result = ();
 }
 
 /// A message that its mailbox did not take, for it was closed.
 #[derive(thiserror::Error)]
 #[error("the mailbox is closed")]
-pub struct Undelivered<M>(pub M);
+pub struct UndeliveredMessage<M>(pub M);
 
-impl<M> std::fmt::Debug for Undelivered<M> {
+impl<M> std::fmt::Debug for UndeliveredMessage<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Undelivered(..)")
     }
@@ -112,14 +112,14 @@ impl<M> std::fmt::Debug for Undelivered<M> {
 /// Sends `batch`, or gives it back with its credit when the receiver is gone. The only way to send
 /// along a data edge.
 pub fn send_batch<T, H>(
-    to: &Recipient<Batch<T, H>>,
-    batch: Batch<T, H>,
-) -> Result<(), Undelivered<Batch<T, H>>>
+    to: &Recipient<CreditBatch<T, H>>,
+    batch: CreditBatch<T, H>,
+) -> Result<(), UndeliveredMessage<CreditBatch<T, H>>>
 where
     T: Send + Sync + 'static,
     H: Send + 'static,
 {
-    tell(to, batch)
+    send_control(to, batch)
 }
 
 /// Sends a control message, or gives it back when the receiver is gone. For edges whose traffic is
@@ -129,14 +129,14 @@ where
 /// Every clone of an actix address has a place of its own in the mailbox, so `try_send` on a fresh
 /// clone is never refused for a full mailbox: it queues, or says that the mailbox is closed. That is
 /// `do_send` with the answer that `do_send` throws away.
-pub fn tell<M>(to: &Recipient<M>, message: M) -> Result<(), Undelivered<M>>
+pub fn send_control<M>(to: &Recipient<M>, message: M) -> Result<(), UndeliveredMessage<M>>
 where
     M: Message + Send,
     M::Result: Send,
 {
     to.clone()
         .try_send(message)
-        .map_err(|refused: SendError<M>| Undelivered(refused.into_inner()))
+        .map_err(|refused: SendError<M>| UndeliveredMessage(refused.into_inner()))
 }
 
 #[cfg(test)]
@@ -152,7 +152,7 @@ mod tests {
         assert!(credits.try_acquire(1).is_none());
         assert_eq!(
             credits.gauge(),
-            Gauge {
+            QueueGauge {
                 in_flight: 3,
                 capacity: 3
             }

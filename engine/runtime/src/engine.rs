@@ -8,76 +8,81 @@ use std::time::Duration;
 
 use actix::Addr;
 use larum_event::{
-    Channel, Event, EventId, Fill, Reason, Rejection, Source, Span, TenantId, Timestamp, limits,
+    Channel, Event, EventDefaults, EventId, Rejection, RejectionReason, Source, Span, TenantId,
+    Timestamp, limits,
 };
-use larum_log::{Appended, EventPage, EventQuery};
+use larum_log::{AppendOutcome, EventPage, EventQuery};
 use larum_tree::{TreeQuery, TreeView};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::warn;
 
 use crate::actors::LogActor;
-use crate::actors::front::{EndLive, FrontUnit, Subscribe};
-use crate::actors::live::Live;
-use crate::actors::log::Close;
-use crate::actors::sequencer::{Finish, SequencerUnit};
+use crate::actors::dispatcher::{AddSubscriber, Dispatcher, EndSubscriptions};
+use crate::actors::live_subscriber::LiveSubscriber;
+use crate::actors::log::CloseLog;
+use crate::actors::sequencer::{FinishEvaluation, SequencerActor};
 use crate::api::{
-    Delivery, EmitError, EmitOptions, EngineConfig, Health, Interest, Metrics, QueryError, Receipt,
-    SubscribeError,
+    EmitError, EmitOptions, EmitReceipt, EngineConfig, EngineHealth, EngineMetrics, EventDelivery,
+    EventInterest, QueryError, SubscribeError,
 };
-use crate::credit::{Batch, Credits, send_batch, tell};
-use crate::gauges::Gauges;
+use crate::credit::{CreditBatch, Credits, send_batch, send_control};
+use crate::gauges::EngineGauges;
 use crate::messages::AppendHead;
-use crate::readers::Readers;
+use crate::readers::ReaderFactory;
 use crate::rulebook::Rulebook;
-use crate::sequencing::Threads;
+use crate::sequencing::EngineThreads;
 use crate::supervise::ActorSnapshot;
 use crate::supervision::Supervision;
-use crate::trees::{AsOf, LiveTrees, TreeError};
-use crate::upkeep::Upkeep;
+use crate::trees::{AsOf, TreeClient, TreeError};
+use crate::upkeep::LogUpkeep;
 
 /// Longest a producer waits for room before it is told to come again.
-const WAIT_FOR_ROOM: Span = Span::from_nanos(500_000_000);
+const CREDIT_WAIT: Span = Span::from_nanos(500_000_000);
 /// How often a shutdown looks whether evaluation fails.
 const LOOK_EVERY: Span = Span::from_nanos(100_000_000);
 /// So many looks in a row that found it failing end the wait for it.
-const LOOKS_WITHOUT_HOPE: u32 = 50;
+const FAILING_LOOKS_MOST: u32 = 50;
 /// When a producer that was turned away may come again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A running engine.
 #[derive(Clone)]
-pub struct Engine(pub(crate) Arc<Inner>);
+pub struct Engine(pub(crate) Arc<EngineInner>);
 
-pub(crate) struct Inner {
+pub(crate) struct EngineInner {
     pub(crate) config: Arc<EngineConfig>,
     pub(crate) log: Addr<LogActor>,
-    pub(crate) front: Addr<FrontUnit>,
-    pub(crate) sequencer: Addr<SequencerUnit>,
-    pub(crate) live_trees: LiveTrees,
-    pub(crate) growing: Arc<Semaphore>,
-    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) dispatcher: Addr<Dispatcher>,
+    pub(crate) sequencer: Addr<SequencerActor>,
+    pub(crate) tree_client: TreeClient,
+    pub(crate) rebuild_slots: Arc<Semaphore>,
+    pub(crate) gauges: Arc<EngineGauges>,
     pub(crate) supervision: Supervision,
-    pub(crate) threads: Arc<Threads>,
-    pub(crate) room: Credits,
-    pub(crate) readers: Readers,
+    pub(crate) threads: Arc<EngineThreads>,
+    pub(crate) append_credits: Credits,
+    pub(crate) readers: ReaderFactory,
     pub(crate) rulebook: Arc<Rulebook>,
-    pub(crate) upkeep: Upkeep,
+    pub(crate) upkeep: LogUpkeep,
     pub(crate) watchdog: Mutex<Option<crate::watchdog::Watchdog>>,
 }
 
 impl Engine {
     /// Gives `read` what a door fills into events: the time of arrival, ids, severity, tenant and
     /// channel. Events without a source get `source`; without one they are rejected.
-    pub fn with_fill<T>(&self, source: Option<&Source>, read: impl FnOnce(&Fill<'_>) -> T) -> T {
+    pub fn with_fill<T>(
+        &self,
+        source: Option<&Source>,
+        read: impl FnOnce(&EventDefaults<'_>) -> T,
+    ) -> T {
         let config = &self.0.config;
         let arrived = self.0.supervision.clock.now();
-        let new_id = || new_id(arrived);
-        read(&Fill {
+        let new_id = || new_event_id(arrived);
+        read(&EventDefaults {
             arrived,
             new_id: &new_id,
             source,
             channel: &Channel::default_channel(),
-            tenant: &config.tenants.fill(),
+            tenant: &config.tenants.fallback_tenant(),
             severity: &|event_type| config.severities.severity(event_type),
         })
     }
@@ -87,12 +92,13 @@ impl Engine {
     ///
     /// # Errors
     /// Nothing was taken: see [`EmitError`].
-    pub async fn emit(&self, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
-        let (receipts, admitted) = self.admit(events);
-        self.append(admitted, EmitOptions::default(), None).await?;
+    pub async fn emit(&self, events: Vec<Event>) -> Result<Vec<EmitReceipt>, EmitError> {
+        let (receipts, admitted) = self.admit_events(events);
+        self.append_events(admitted, EmitOptions::default(), None)
+            .await?;
         Ok(receipts
             .into_iter()
-            .map(|refused| refused.unwrap_or(Receipt::Queued))
+            .map(|refused| refused.unwrap_or(EmitReceipt::Queued))
             .collect())
     }
 
@@ -104,13 +110,13 @@ impl Engine {
         &self,
         events: Vec<Event>,
         options: EmitOptions,
-    ) -> Result<Vec<Receipt>, EmitError> {
-        let (receipts, admitted) = self.admit(events);
+    ) -> Result<Vec<EmitReceipt>, EmitError> {
+        let (receipts, admitted) = self.admit_events(events);
         if admitted.is_empty() {
             return Ok(receipts.into_iter().flatten().collect());
         }
         let (reply, answer) = oneshot::channel();
-        self.append(admitted, options, Some(reply)).await?;
+        self.append_events(admitted, options, Some(reply)).await?;
         let gone = || EmitError::LogFailed {
             cause: "it is being restarted".to_owned(),
         };
@@ -120,41 +126,41 @@ impl Engine {
             Some(refused) => refused,
             None => appended
                 .next()
-                .map_or(Receipt::Queued, |appended| self.receipt(appended)),
+                .map_or(EmitReceipt::Queued, |appended| self.to_receipt(appended)),
         });
         Ok(receipts.collect())
     }
 
     /// Decides about each event; those that enter have no receipt yet.
-    fn admit(&self, events: Vec<Event>) -> (Vec<Option<Receipt>>, Vec<Event>) {
+    fn admit_events(&self, events: Vec<Event>) -> (Vec<Option<EmitReceipt>>, Vec<Event>) {
         let mut admitted = Vec::with_capacity(events.len());
         let mut receipts = Vec::with_capacity(events.len());
         for event in events {
-            match larum_admit::admit(&event, &self.0.config.tenants) {
+            match larum_admit::admit_event(&event, &self.0.config.tenants) {
                 Ok(()) => {
                     receipts.push(None);
                     admitted.push(event);
                 }
                 Err(rejection) => {
-                    self.0.gauges.rejected(rejection.reason);
-                    receipts.push(Some(Receipt::Rejected(rejection)));
+                    self.0.gauges.count_rejected(rejection.reason);
+                    receipts.push(Some(EmitReceipt::Rejected(rejection)));
                 }
             }
         }
         (receipts, admitted)
     }
 
-    fn receipt(&self, appended: Appended) -> Receipt {
+    fn to_receipt(&self, appended: AppendOutcome) -> EmitReceipt {
         match appended {
-            Appended::Stored(position) => Receipt::Stored { position },
-            Appended::Duplicate(position) => {
-                self.0.gauges.duplicate();
-                Receipt::Duplicate { position }
+            AppendOutcome::Stored(position) => EmitReceipt::Stored { position },
+            AppendOutcome::Duplicate(position) => {
+                self.0.gauges.count_duplicate();
+                EmitReceipt::Duplicate { position }
             }
-            Appended::Conflict { first } => {
-                self.0.gauges.rejected(Reason::IdConflict);
-                Receipt::Rejected(Rejection::of_member(
-                    Reason::IdConflict,
+            AppendOutcome::Conflict { first } => {
+                self.0.gauges.count_rejected(RejectionReason::IdConflict);
+                EmitReceipt::Rejected(Rejection::for_member(
+                    RejectionReason::IdConflict,
                     "id",
                     format!("the event at position {first} has the same id and other content"),
                 ))
@@ -162,37 +168,37 @@ impl Engine {
         }
     }
 
-    pub(crate) async fn append(
+    pub(crate) async fn append_events(
         &self,
         events: Vec<Event>,
         options: EmitOptions,
-        reply: Option<oneshot::Sender<Result<Vec<Appended>, EmitError>>>,
+        reply: Option<oneshot::Sender<Result<Vec<AppendOutcome>, EmitError>>>,
     ) -> Result<(), EmitError> {
         if events.is_empty() {
             return Ok(());
         }
         let gauges = &self.0.gauges;
-        if gauges.stopping() {
+        if gauges.is_stopping() {
             return Err(EmitError::Stopping);
         }
         let overloaded = || {
-            gauges.overloaded();
+            gauges.count_overload();
             EmitError::Overloaded {
-                behind: gauges.behind(),
+                behind: gauges.backlog(),
                 retry_after: RETRY_AFTER,
             }
         };
-        if gauges.behind() > self.0.config.evaluation_lag_events {
+        if gauges.backlog() > self.0.config.evaluation_lag_events {
             return Err(overloaded());
         }
         let number = u32::try_from(events.len()).unwrap_or(u32::MAX);
         let clock = &self.0.supervision.clock;
         let permit = tokio::select! {
             biased;
-            permit = self.0.room.acquire(number) => permit,
-            () = clock.sleep(WAIT_FOR_ROOM) => return Err(overloaded()),
+            permit = self.0.append_credits.acquire(number) => permit,
+            () = clock.sleep(CREDIT_WAIT) => return Err(overloaded()),
         };
-        if gauges.stopping() {
+        if gauges.is_stopping() {
             return Err(EmitError::Stopping);
         }
         let arrived = clock.now();
@@ -203,7 +209,7 @@ impl Engine {
         };
         send_batch(
             &self.0.log.clone().recipient(),
-            Batch {
+            CreditBatch {
                 head,
                 items,
                 permit,
@@ -215,26 +221,26 @@ impl Engine {
     }
 
     /// Counts an input that a door refused itself.
-    pub fn count_rejection(&self, reason: Reason) {
-        self.0.gauges.rejected(reason);
+    pub fn count_rejection(&self, reason: RejectionReason) {
+        self.0.gauges.count_rejected(reason);
     }
 
     /// Subscribes to what happens from now on. Dropping the subscription ends it.
     ///
     /// # Errors
     /// There are too many subscriptions, or the engine is shutting down.
-    pub async fn subscribe(&self, interest: Interest) -> Result<Subscription, SubscribeError> {
+    pub async fn subscribe(&self, interest: EventInterest) -> Result<Subscription, SubscribeError> {
         let (reply, answer) = oneshot::channel();
-        tell(
-            &self.0.front.clone().recipient(),
-            Subscribe { interest, reply },
+        send_control(
+            &self.0.dispatcher.clone().recipient(),
+            AddSubscriber { interest, reply },
         )
         .map_err(|_| SubscribeError::Stopping)?;
         let subscribed = answer.await.map_err(|_| SubscribeError::Stopping)??;
-        self.0.gauges.subscribed();
+        self.0.gauges.add_subscriber();
         Ok(Subscription {
             id: subscribed.id,
-            live: subscribed.live,
+            subscriber: subscribed.subscriber,
             events: subscribed.events,
             gauges: Arc::clone(&self.0.gauges),
         })
@@ -249,12 +255,12 @@ impl Engine {
     ///
     /// # Errors
     /// The store cannot be read, or the query is not valid.
-    pub async fn query(&self, query: EventQuery) -> Result<EventPage, QueryError> {
-        let mut reader = self.0.readers.open();
+    pub async fn query_events(&self, query: EventQuery) -> Result<EventPage, QueryError> {
+        let mut reader = self.0.readers.open_reader();
         let asked = tokio::task::spawn_blocking(move || reader.query(&query));
         Ok(asked
             .await
-            .map_err(|_| QueryError::NotNow)?
+            .map_err(|_| QueryError::Unavailable)?
             .map_err(Arc::new)?)
     }
 
@@ -262,18 +268,22 @@ impl Engine {
     ///
     /// # Errors
     /// The trees are being rebuilt.
-    pub async fn tree(&self, tenant: TenantId, id: String) -> Result<Option<TreeView>, QueryError> {
-        let asked = self.tree_query(tenant, TreeQuery::whole(id), AsOf::Now);
+    pub async fn whole_tree(
+        &self,
+        tenant: TenantId,
+        id: String,
+    ) -> Result<Option<TreeView>, QueryError> {
+        let asked = self.tree_query(tenant, TreeQuery::whole_tree(id), AsOf::Now);
         match asked.await {
             Ok(view) => Ok(Some(view)),
             Err(TreeError::NotFound { .. }) => Ok(None),
             Err(TreeError::Log(error)) => Err(QueryError::Log(error)),
             Err(
-                TreeError::NotNow
+                TreeError::Rebuilding
                 | TreeError::NotInTree { .. }
                 | TreeError::Cursor
                 | TreeError::TooMany { .. },
-            ) => Err(QueryError::NotNow),
+            ) => Err(QueryError::Unavailable),
         }
     }
 
@@ -283,33 +293,36 @@ impl Engine {
     }
 
     /// How the engine is.
-    pub fn health(&self) -> Health {
+    pub fn health(&self) -> EngineHealth {
         let gauges = &self.0.gauges;
         let problems = gauges.problems();
         let evaluating = !gauges.has_problem("sequencer");
-        Health {
-            ready: gauges.log_ready() && !gauges.stopping() && evaluating && !gauges.has_frozen(),
+        EngineHealth {
+            ready: gauges.is_log_ready()
+                && !gauges.is_stopping()
+                && evaluating
+                && !gauges.has_frozen_actor(),
             problems,
-            head: *gauges.head().borrow(),
-            evaluated: *gauges.evaluated().borrow(),
-            lag: gauges.behind(),
-            rules: gauges.rules(),
+            head: *gauges.watch_head().borrow(),
+            evaluated: *gauges.watch_evaluated().borrow(),
+            lag: gauges.backlog(),
+            rules: gauges.rule_count(),
         }
     }
 
     /// What the engine counts.
-    pub fn metrics(&self) -> Metrics {
+    pub fn metrics(&self) -> EngineMetrics {
         let mut metrics = self.0.gauges.metrics();
-        (metrics.rules, metrics.rules_broken_out) = self.0.rulebook.metrics();
+        (metrics.rules, metrics.rules_broken_out) = self.0.rulebook.rule_metrics();
         metrics
     }
 
     /// Resolves when everything in the log is evaluated and what came out is in the log too, or when the engine
     /// has ended. Units that are left out may still have their gaps to make up for.
-    pub async fn settle(&self) {
+    pub async fn wait_until_evaluated(&self) {
         let gauges = &self.0.gauges;
-        let (mut head, mut evaluated) = (gauges.head(), gauges.evaluated());
-        let mut stopped = gauges.stopped();
+        let (mut head, mut evaluated) = (gauges.watch_head(), gauges.watch_evaluated());
+        let mut stopped = gauges.watch_stopped();
         loop {
             let done = *evaluated.borrow_and_update() >= *head.borrow_and_update();
             if done || *stopped.borrow_and_update() {
@@ -331,51 +344,61 @@ impl Engine {
         // What is on its way to the log gets there first: all room is free again.
         drop(
             self.0
-                .room
+                .append_credits
                 .acquire(limits::APPEND_QUEUE_EVENTS as u32)
                 .await,
         );
         tokio::select! {
-            () = self.finish() => {}
-            () = self.without_hope() => warn!("the engine ends without evaluating all that is in the log"),
+            () = self.finish_evaluation() => {}
+            () = self.wait_for_stall() => warn!("the engine ends without evaluating all that is in the log"),
         }
-        self.end().await;
+        self.close_and_stop().await;
     }
 
     /// Evaluates what is in the log and keeps a checkpoint.
-    async fn finish(&self) {
-        self.settle().await;
+    async fn finish_evaluation(&self) {
+        self.wait_until_evaluated().await;
         let (reply, done) = oneshot::channel();
-        if tell(&self.0.sequencer.clone().recipient(), Finish { reply }).is_ok() {
+        if send_control(
+            &self.0.sequencer.clone().recipient(),
+            FinishEvaluation { reply },
+        )
+        .is_ok()
+        {
             drop(done.await);
         }
     }
 
     /// Resolves when evaluation or the log have failed for so long that waiting for them is in vain.
-    async fn without_hope(&self) {
+    async fn wait_for_stall(&self) {
         let gauges = &self.0.gauges;
         let mut failing = 0;
-        while failing < LOOKS_WITHOUT_HOPE {
+        while failing < FAILING_LOOKS_MOST {
             self.0.supervision.clock.sleep(LOOK_EVERY).await;
-            let fails = !gauges.log_ready() || gauges.has_problem("sequencer");
+            let fails = !gauges.is_log_ready() || gauges.has_problem("sequencer");
             failing = if fails { failing + 1 } else { 0 };
         }
     }
 
     /// Closes the log and stops every thread, whatever is still to be done.
-    pub(crate) async fn end(&self) {
+    pub(crate) async fn close_and_stop(&self) {
         self.0.gauges.set_stopping();
         self.0.upkeep.stop().await;
         // The last commit of an epoch without outcome is written on the way.
         let (reply, closed) = oneshot::channel();
-        if tell(&self.0.log.clone().recipient(), Close { reply }).is_ok() {
+        if send_control(&self.0.log.clone().recipient(), CloseLog { reply }).is_ok() {
             drop(closed.await);
         }
         let (reply, told) = oneshot::channel();
-        if tell(&self.0.front.clone().recipient(), EndLive { reply }).is_ok() {
+        if send_control(
+            &self.0.dispatcher.clone().recipient(),
+            EndSubscriptions { reply },
+        )
+        .is_ok()
+        {
             drop(told.await);
         }
-        self.0.supervision.retire();
+        self.0.supervision.retire_guardian();
         drop(
             self.0
                 .watchdog
@@ -388,7 +411,7 @@ impl Engine {
     }
 }
 
-pub(crate) fn new_id(now: larum_event::Timestamp) -> EventId {
+pub(crate) fn new_event_id(now: larum_event::Timestamp) -> EventId {
     let nanos = now.as_nanos().max(0).unsigned_abs();
     let (seconds, rest) = (nanos / 1_000_000_000, (nanos % 1_000_000_000) as u32);
     let stamp = uuid::Timestamp::from_unix(uuid::NoContext, seconds, rest);
@@ -400,9 +423,9 @@ pub(crate) fn new_id(now: larum_event::Timestamp) -> EventId {
 pub struct Subscription {
     id: u64,
     /// Held by those who deliver, so that the end of the last of them is heard here.
-    live: Weak<Live>,
-    events: mpsc::Receiver<Delivery>,
-    gauges: Arc<Gauges>,
+    subscriber: Weak<LiveSubscriber>,
+    events: mpsc::Receiver<EventDelivery>,
+    gauges: Arc<EngineGauges>,
 }
 
 impl Subscription {
@@ -412,21 +435,21 @@ impl Subscription {
     }
 
     /// What comes next; `None` when the engine has ended. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Option<Delivery> {
+    pub async fn next(&mut self) -> Option<EventDelivery> {
         if let Ok(delivery) = self.events.try_recv() {
             return Some(delivery);
         }
         // It has caught up: what it missed on the way is told now and not with the next event only.
-        let live = self.live.upgrade();
-        if let Some(missed) = live.and_then(|live| live.take_gap()) {
-            return Some(Delivery::Gap { missed });
+        let live = self.subscriber.upgrade();
+        if let Some(missed) = live.and_then(|live| live.take_missed()) {
+            return Some(EventDelivery::Gap { missed });
         }
         self.events.recv().await
     }
 
     /// Changes what it wants, from the next event on.
-    pub fn set_interest(&self, interest: Interest) {
-        if let Some(live) = self.live.upgrade() {
+    pub fn set_interest(&self, interest: EventInterest) {
+        if let Some(live) = self.subscriber.upgrade() {
             live.set_interest(interest);
         }
     }
@@ -435,6 +458,6 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.events.close();
-        self.gauges.unsubscribed();
+        self.gauges.remove_subscriber();
     }
 }

@@ -21,12 +21,12 @@
 use larum_event::Span;
 
 #[cfg(feature = "fault-injection")]
-mod injected;
+mod injection;
 #[cfg(feature = "fault-injection")]
 mod spec;
 
 #[cfg(feature = "fault-injection")]
-pub use injected::Faults;
+pub use injection::Faults;
 
 #[cfg(not(feature = "fault-injection"))]
 mod absent;

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
-use larum_event::{Event, Position, Reason};
+use larum_event::{Event, Position, RejectionReason};
 use tokio::sync::watch;
 
-use crate::api::Metrics;
-use crate::ticking::TimeNeeded;
+use crate::api::EngineMetrics;
+use crate::ticker::SharedTickNeed;
 
 /// Names counted one by one in a table.
 const NAMES: usize = 1_000;
@@ -25,7 +25,7 @@ const LONGEST_COMMIT_MICROS: u64 = 60_000_000;
 
 /// Counters shared by the whole engine.
 #[derive(Debug)]
-pub struct Gauges {
+pub struct EngineGauges {
     accepted: AtomicU64,
     duplicates: AtomicU64,
     overloaded: AtomicU64,
@@ -39,18 +39,18 @@ pub struct Gauges {
     reloads: AtomicU64,
     reloads_failed: AtomicU64,
     reload_failed: AtomicBool,
-    time_needed: TimeNeeded,
+    tick_need: SharedTickNeed,
     log_ready: AtomicBool,
     stopping: AtomicBool,
     stopped: watch::Sender<bool>,
-    tables: Mutex<Tables>,
+    tables: Mutex<GaugeTables>,
     head: watch::Sender<Position>,
     evaluated: watch::Sender<Position>,
 }
 
 #[derive(Debug)]
-struct Tables {
-    rejected: BTreeMap<Reason, u64>,
+struct GaugeTables {
+    rejected: BTreeMap<RejectionReason, u64>,
     alerts: BTreeMap<String, u64>,
     faults: BTreeMap<String, u64>,
     types: BTreeMap<(String, &'static str), u64>,
@@ -63,7 +63,7 @@ struct Tables {
     counted: Position,
 }
 
-impl Gauges {
+impl EngineGauges {
     /// Counters at zero, for a log that ends at `head`.
     pub fn new(head: Position) -> Self {
         let commits = Histogram::new_with_max(LONGEST_COMMIT_MICROS, 2)
@@ -82,11 +82,11 @@ impl Gauges {
             reloads: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
             reload_failed: AtomicBool::new(false),
-            time_needed: TimeNeeded::default(),
+            tick_need: SharedTickNeed::default(),
             log_ready: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
             stopped: watch::Sender::new(false),
-            tables: Mutex::new(Tables {
+            tables: Mutex::new(GaugeTables {
                 rejected: BTreeMap::new(),
                 alerts: BTreeMap::new(),
                 faults: BTreeMap::new(),
@@ -103,13 +103,13 @@ impl Gauges {
         }
     }
 
-    fn tables(&self) -> MutexGuard<'_, Tables> {
+    fn lock_tables(&self) -> MutexGuard<'_, GaugeTables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Events are in the log, here.
-    pub fn stored<'a>(&self, events: impl Iterator<Item = (Position, &'a Event)>) {
-        let mut tables = self.tables();
+    pub fn count_stored<'a>(&self, events: impl Iterator<Item = (Position, &'a Event)>) {
+        let mut tables = self.lock_tables();
         let (mut number, mut behind) = (0, 0);
         for (position, event) in events {
             number += 1;
@@ -135,32 +135,32 @@ impl Gauges {
     }
 
     /// Events that were stored so far.
-    pub fn accepted(&self) -> u64 {
+    pub fn accepted_count(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
     /// Whether evaluation has use for ticks.
-    pub(crate) fn time_needed(&self) -> &TimeNeeded {
-        &self.time_needed
+    pub(crate) fn tick_need(&self) -> &SharedTickNeed {
+        &self.tick_need
     }
 
     /// A repetition was recognised.
-    pub fn duplicate(&self) {
+    pub fn count_duplicate(&self) {
         self.duplicates.fetch_add(1, Ordering::Relaxed);
     }
 
     /// An input was refused.
-    pub fn rejected(&self, reason: Reason) {
-        *self.tables().rejected.entry(reason).or_default() += 1;
+    pub fn count_rejected(&self, reason: RejectionReason) {
+        *self.lock_tables().rejected.entry(reason).or_default() += 1;
     }
 
     /// A request was turned away because the engine is behind.
-    pub fn overloaded(&self) {
+    pub fn count_overload(&self) {
         self.overloaded.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Raw events were evaluated.
-    pub fn evaluated_events(&self, number: u64) {
+    pub fn count_evaluated(&self, number: u64) {
         self.evaluated_events.fetch_add(number, Ordering::Relaxed);
         let less = |behind: u64| Some(behind.saturating_sub(number));
         // The closure always answers, so the update cannot fail.
@@ -171,8 +171,8 @@ impl Gauges {
 
     /// So many of the events up to `upto` are still to be evaluated, whatever was thought before. False when
     /// more than those are counted by now: the caller counts on.
-    pub fn behind_from_before(&self, number: u64, upto: Position) -> bool {
-        let mut tables = self.tables();
+    pub fn reset_backlog(&self, number: u64, upto: Position) -> bool {
+        let mut tables = self.lock_tables();
         if tables.counted > upto {
             return false;
         }
@@ -182,96 +182,96 @@ impl Gauges {
     }
 
     /// Events accepted and not yet evaluated.
-    pub fn behind(&self) -> u64 {
+    pub fn backlog(&self) -> u64 {
         self.behind.load(Ordering::Relaxed)
     }
 
     /// An event came behind its source's clock.
-    pub fn late(&self, source: &str) {
+    pub fn count_late(&self, source: &str) {
         self.late.fetch_add(1, Ordering::Relaxed);
-        count(&mut self.tables().late_sources, source);
+        count_name(&mut self.lock_tables().late_sources, source);
     }
 
     /// Trees could not take an event as it says, or let a tree go, in this way.
-    pub fn tree_report(&self, kind: &'static str) {
-        *self.tables().tree_reports.entry(kind).or_default() += 1;
+    pub fn count_tree_report(&self, kind: &'static str) {
+        *self.lock_tables().tree_reports.entry(kind).or_default() += 1;
     }
 
     /// A revision of an alert is in the log.
-    pub fn alert(&self, rule: &str) {
-        count(&mut self.tables().alerts, rule);
+    pub fn count_alert(&self, rule: &str) {
+        count_name(&mut self.lock_tables().alerts, rule);
     }
 
     /// A rule failed on an event.
-    pub fn fault(&self, rule: &str) {
-        count(&mut self.tables().faults, rule);
+    pub fn count_fault(&self, rule: &str) {
+        count_name(&mut self.lock_tables().faults, rule);
     }
 
     /// An epoch's outcome is durable.
-    pub fn epoch(&self, upto: Position) {
+    pub fn record_epoch(&self, upto: Position) {
         self.epochs.fetch_add(1, Ordering::Relaxed);
         self.evaluated.send_replace(upto);
     }
 
     /// The log has grown.
-    pub fn grown(&self, head: Position, commit_micros: u64) {
-        self.tables().commits.saturating_record(commit_micros);
+    pub fn record_commit(&self, head: Position, commit_micros: u64) {
+        self.lock_tables().commits.saturating_record(commit_micros);
         self.head.send_replace(head);
     }
 
     /// The log ends here, whatever was thought before.
-    pub fn at_head(&self, head: Position) {
+    pub fn set_head(&self, head: Position) {
         self.head.send_replace(head);
     }
 
     /// A subscriber was too slow.
-    pub fn missed(&self) {
+    pub fn count_missed(&self) {
         self.missed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A subscriber came.
-    pub fn subscribed(&self) -> u64 {
+    pub fn add_subscriber(&self) -> u64 {
         self.subscribers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// A subscriber went.
-    pub fn unsubscribed(&self) {
+    pub fn remove_subscriber(&self) {
         self.subscribers.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Keys and events that a window let go because it was full, in all.
-    pub fn evicted(&self, unit: &str, keys: u64, events: u64) {
+    pub fn set_evicted(&self, unit: &str, keys: u64, events: u64) {
         if keys > 0 || events > 0 {
-            self.tables()
+            self.lock_tables()
                 .evicted
                 .insert(unit.to_owned(), (keys, events));
         }
     }
 
     /// So many rules are in force.
-    pub fn set_rules(&self, rules: usize) {
+    pub fn set_rule_count(&self, rules: usize) {
         self.rules.store(rules as u64, Ordering::Relaxed);
     }
 
     /// How many rules are in force.
-    pub fn rules(&self) -> usize {
+    pub fn rule_count(&self) -> usize {
         self.rules.load(Ordering::Relaxed) as usize
     }
 
     /// Rules were read again and taken.
-    pub fn reloaded(&self) {
+    pub fn record_reload(&self) {
         self.reloads.fetch_add(1, Ordering::Relaxed);
         self.reload_failed.store(false, Ordering::Relaxed);
     }
 
     /// Rules were read again and refused.
-    pub fn reload_failed(&self) {
+    pub fn record_reload_failure(&self) {
         self.reloads_failed.fetch_add(1, Ordering::Relaxed);
         self.reload_failed.store(true, Ordering::Relaxed);
     }
 
     /// Whether rules that were read again were refused, and none were taken since.
-    pub fn last_reload_failed(&self) -> bool {
+    pub fn has_reload_failed(&self) -> bool {
         self.reload_failed.load(Ordering::Relaxed)
     }
 
@@ -281,7 +281,7 @@ impl Gauges {
     }
 
     /// Whether the log takes events.
-    pub fn log_ready(&self) -> bool {
+    pub fn is_log_ready(&self) -> bool {
         self.log_ready.load(Ordering::SeqCst)
     }
 
@@ -291,7 +291,7 @@ impl Gauges {
     }
 
     /// Whether the engine takes no more events.
-    pub fn stopping(&self) -> bool {
+    pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 
@@ -301,23 +301,23 @@ impl Gauges {
     }
 
     /// Whether the engine has ended, as that changes.
-    pub fn stopped(&self) -> watch::Receiver<bool> {
+    pub fn watch_stopped(&self) -> watch::Receiver<bool> {
         self.stopped.subscribe()
     }
 
-    /// Something is wrong that an operator should know; told until [`Gauges::problem_over`].
-    pub fn problem(&self, about: &str, words: String) {
-        self.tables().problems.insert(about.to_owned(), words);
+    /// Something is wrong that an operator should know; told until [`EngineGauges::clear_problem`].
+    pub fn report_problem(&self, about: &str, words: String) {
+        self.lock_tables().problems.insert(about.to_owned(), words);
     }
 
     /// It is right again.
-    pub fn problem_over(&self, about: &str) {
-        self.tables().problems.remove(about);
+    pub fn clear_problem(&self, about: &str) {
+        self.lock_tables().problems.remove(about);
     }
 
     /// Whether an actor makes no progress, which only a restart of the process can mend.
-    pub fn has_frozen(&self) -> bool {
-        self.tables()
+    pub fn has_frozen_actor(&self) -> bool {
+        self.lock_tables()
             .problems
             .keys()
             .any(|about| about.starts_with(FROZEN))
@@ -325,27 +325,27 @@ impl Gauges {
 
     /// Whether something is wrong about `about`.
     pub fn has_problem(&self, about: &str) -> bool {
-        self.tables().problems.contains_key(about)
+        self.lock_tables().problems.contains_key(about)
     }
 
     /// What is wrong.
     pub fn problems(&self) -> Vec<String> {
-        self.tables().problems.values().cloned().collect()
+        self.lock_tables().problems.values().cloned().collect()
     }
 
     /// The last position of the log, as it moves.
-    pub fn head(&self) -> watch::Receiver<Position> {
+    pub fn watch_head(&self) -> watch::Receiver<Position> {
         self.head.subscribe()
     }
 
     /// The last position evaluated with its outcome durable, as it moves.
-    pub fn evaluated(&self) -> watch::Receiver<Position> {
+    pub fn watch_evaluated(&self) -> watch::Receiver<Position> {
         self.evaluated.subscribe()
     }
 
     /// Everything, for `/metrics`.
-    pub fn metrics(&self) -> Metrics {
-        let tables = self.tables();
+    pub fn metrics(&self) -> EngineMetrics {
+        let tables = self.lock_tables();
         let at = |quantile: f64| tables.commits.value_at_quantile(quantile);
         let named = |table: &BTreeMap<String, u64>| {
             table
@@ -353,7 +353,7 @@ impl Gauges {
                 .map(|(name, number)| (name.clone(), *number))
                 .collect::<Vec<_>>()
         };
-        Metrics {
+        EngineMetrics {
             accepted: self.accepted.load(Ordering::Relaxed),
             duplicates: self.duplicates.load(Ordering::Relaxed),
             rejected: tables
@@ -394,7 +394,7 @@ impl Gauges {
     }
 }
 
-fn count(table: &mut BTreeMap<String, u64>, name: &str) {
+fn count_name(table: &mut BTreeMap<String, u64>, name: &str) {
     let name = if table.len() >= NAMES && !table.contains_key(name) {
         OTHER
     } else {

@@ -33,7 +33,7 @@ mod windows;
 
 mod trees;
 
-mod ticking;
+mod ticker;
 mod upkeep;
 
 pub mod supervise;
@@ -42,32 +42,32 @@ pub mod credit;
 
 pub mod faults;
 
-pub mod seeded;
+pub mod seeded_sequence;
 
 pub mod clock;
 
-pub use actors::live::wants;
+pub use actors::live_subscriber::matches_interest;
 pub use api::{
-    Delivered, Delivery, EmitError, EmitOptions, EngineConfig, Handler, HandlerError,
-    HandlerResult, HandlerSpec, Health, Interest, Metrics, QueryError, Receipt, RuleCount,
-    StartError, SubscribeError,
+    DeliveredEvent, EmitError, EmitOptions, EmitReceipt, EngineConfig, EngineHealth, EngineMetrics,
+    EventDelivery, EventHandler, EventInterest, HandlerError, HandlerResult, HandlerSpec,
+    QueryError, RuleMetrics, StartError, SubscribeError,
 };
-pub use clock::Clock;
+pub use clock::RuntimeClock;
 pub use engine::{Engine, Subscription};
 pub use faults::Faults;
-pub use larum_admit::Tenants;
-pub use larum_log::{EventPage, EventQuery, Kinds, Order, SeverityFilter, StoredEvent};
+pub use larum_admit::TenantPolicy;
+pub use larum_log::{EventKinds, EventPage, EventQuery, PageOrder, SeverityFilter, StoredEvent};
 pub use larum_pipeline::breaker;
 pub use larum_rule::Diagnostic;
 pub use larum_tree::{
-    AlertMark, Cause, Colour, Counts, EdgeKind, Fold, ForestLimits, Format as TreeFormat,
-    IncidentAlert, IncidentId, IncidentQuery, IncidentSummary, NodeFilter, NodeKind, Partial,
-    RootSummary, TextStyle, TimelineEntry, TreeDiff, TreeEdge, TreeEvent, TreeNode, TreePart,
-    TreeQuery, TreeView, UnknownFormat as UnknownTreeFormat, Why, diff_to_text,
-    export as export_tree, incident_to_text, incidents_to_text, timeline_to_text, to_text,
+    AlertCause, ColourMode, EdgeKind, EdgeSource, EventFold, GraphLimits, IncidentAlert,
+    IncidentId, IncidentQuery, IncidentSummary, MissingPart, NodeFilter, NodeKind, RootSummary,
+    TextStyle, TimelineEntry, TreeAlert, TreeCounts, TreeDiff, TreeEdge, TreeEvent, TreeFormat,
+    TreeNode, TreePart, TreeQuery, TreeView, UnknownFormat as UnknownTreeFormat, diff_to_text,
+    export_tree, incident_to_text, incidents_to_text, timeline_to_text, tree_to_text,
 };
-pub use reload::{Finding, ReloadError, RulesChanged, RulesFrom};
-pub use rules::{ConditionKind, MissedStretch, RuleState, RulesInForce};
+pub use reload::{ReloadError, ReloadOutcome, ReloadSource, RuleFinding};
+pub use rules::{ConditionMode, RuleOutageView, RuleState, RulesInForce};
 pub use sequencing::activate_in_replay;
 pub use trees::{
     AsOf, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate, TreeWatch,

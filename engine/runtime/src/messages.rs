@@ -1,6 +1,6 @@
 //! What actors say to each other.
 //!
-//! Data travels as [`Batch`]es that hold credit; what is here besides is control traffic, bounded by
+//! Data travels as [`CreditBatch`]es that hold credit; what is here besides is control traffic, bounded by
 //! its own nature. Whoever wants an answer puts a one-shot channel into the message: an actor that dies with the
 //! message drops the channel, and the asker hears that nobody will answer.
 
@@ -8,22 +8,22 @@ use std::sync::Arc;
 
 use actix::Message;
 use larum_event::{
-    EpochCommit, Event, Kinship, Match, Position, Record, RecordBody, Span, Timestamp,
+    EpochCommit, Event, Match, Position, Record, RecordBody, Span, Timestamp, TreeLookup,
 };
-use larum_log::{Appended, LogError, Part};
-use larum_pipeline::{Item, LeftOut, Matched, WatermarkStep, WindowAnswer};
-use larum_window::Window;
+use larum_log::{AppendOutcome, CheckpointPart, LogError};
+use larum_pipeline::{EpochItem, MatchOutput, SkippedRules, WatermarkStep, WindowAnswer};
+use larum_window::RuleWindow;
 use tokio::sync::oneshot;
 
 use crate::api::EmitError;
-use crate::credit::Batch;
-use crate::windows::{Seen, WindowsQuery};
+use crate::credit::CreditBatch;
+use crate::windows::{WindowKeys, WindowsQuery};
 
 /// Where an answer goes.
-pub type Reply<T> = oneshot::Sender<T>;
+pub type ReplySender<T> = oneshot::Sender<T>;
 
 /// Events for the log, each with its time of arrival.
-pub type AppendBatch = Batch<(Event, Timestamp), AppendHead>;
+pub type AppendBatch = CreditBatch<(Event, Timestamp), AppendHead>;
 
 /// What is said of a batch of events for the log.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct AppendHead {
     /// Not stored after this.
     pub deadline: Option<Timestamp>,
     /// One answer per event, when they are durable; `None` when nobody waits.
-    pub reply: Option<Reply<Result<Vec<Appended>, EmitError>>>,
+    pub reply: Option<ReplySender<Result<Vec<AppendOutcome>, EmitError>>>,
 }
 
 /// Records of the engine's own for the log.
@@ -41,7 +41,7 @@ pub struct AppendControl {
     /// The records.
     pub bodies: Vec<RecordBody>,
     /// Their positions, when they are durable.
-    pub reply: Reply<Result<Vec<Position>, Arc<LogError>>>,
+    pub reply: ReplySender<Result<Vec<Position>, Arc<LogError>>>,
 }
 
 /// The outcome of an epoch, to be written in one transaction.
@@ -53,25 +53,25 @@ pub struct CommitEpoch {
     /// The commit.
     pub commit: EpochCommit,
     /// Units left out or back as of this epoch.
-    pub also: Vec<RecordBody>,
+    pub unit_changes: Vec<RecordBody>,
     /// The positions of the derived events, when they are durable. `None`: the commit rides in whatever is
     /// written next, and an engine that stops before has to evaluate an epoch without outcome again.
-    pub reply: Option<Reply<Result<Vec<Position>, Arc<LogError>>>>,
+    pub reply: Option<ReplySender<Result<Vec<Position>, Arc<LogError>>>>,
 }
 
 /// Records that became durable, in order, for those who follow the log.
-pub type CommittedBatch = Batch<Record, ()>;
+pub type CommittedBatch = CreditBatch<Record, ()>;
 
 /// The log has grown to `head`, and the records were not sent along because the follower is behind.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Grown {
+pub struct LogGrowth {
     /// Its last position.
     pub head: Position,
 }
 
 /// Items for a matcher.
-pub type MatchBatch = Batch<Item, MatchHead>;
+pub type MatchBatch = CreditBatch<EpochItem, MatchHead>;
 
 /// What is said of items for a matcher.
 pub struct MatchHead {
@@ -80,15 +80,15 @@ pub struct MatchHead {
     /// Which of the items: from, and up to but without.
     pub range: std::ops::Range<usize>,
     /// Rules that need not be asked.
-    pub left_out: Arc<LeftOut>,
+    pub skipped_rules: Arc<SkippedRules>,
     /// The trees that rules ask, which have taken in the items and stand still until all are matched.
-    pub trees: Option<Arc<dyn Kinship>>,
+    pub trees: Option<Arc<dyn TreeLookup>>,
     /// The answer.
-    pub reply: Reply<Matched>,
+    pub reply: ReplySender<MatchOutput>,
 }
 
 /// Matches for a window.
-pub type WindowBatch = Batch<Match, WindowHead>;
+pub type WindowBatch = CreditBatch<Match, WindowHead>;
 
 /// What is said of matches for a window.
 #[derive(Debug)]
@@ -98,12 +98,12 @@ pub struct WindowHead {
     /// How event time moves over the epoch.
     pub steps: Arc<[WatermarkStep]>,
     /// The answer.
-    pub reply: Reply<Result<WindowDone, UnitFailed>>,
+    pub reply: ReplySender<Result<WindowReport, UnitFailure>>,
 }
 
 /// What a window has to say about an epoch.
 #[derive(Debug)]
-pub struct WindowDone {
+pub struct WindowReport {
     /// What it detected, and what came too late for it.
     pub answer: WindowAnswer,
     /// Whether it holds no state, so that it need not be asked when nothing matched.
@@ -114,7 +114,7 @@ pub struct WindowDone {
 
 /// Why a unit has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum UnitFailed {
+pub enum UnitFailure {
     /// It panicked, or lost its state in another way; it is being restarted and its failure is counted.
     #[error("{reason}")]
     Broken {
@@ -134,17 +134,17 @@ pub enum UnitFailed {
 #[rtype(result = "()")]
 pub struct RestoreWindow {
     /// The state.
-    pub window: Window,
+    pub window: RuleWindow,
 }
 
 /// Asks a window for its part of a checkpoint; nothing when it holds no state.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct ReadWindow {
+pub struct CheckpointWindow {
     /// How much of it.
-    pub wanted: Wanted,
+    pub wanted: CheckpointScope,
     /// The answer: the state, and then what has changed since, in order.
-    pub reply: Reply<Result<Vec<Part>, UnitFailed>>,
+    pub reply: ReplySender<Result<Vec<CheckpointPart>, UnitFailure>>,
 }
 
 /// Asks a window what is open in it.
@@ -154,12 +154,12 @@ pub(crate) struct ViewWindow {
     /// Which of its keys.
     pub(crate) query: WindowsQuery,
     /// The answer.
-    pub(crate) reply: Reply<Seen>,
+    pub(crate) reply: ReplySender<WindowKeys>,
 }
 
 /// How much of its state a window should write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum CheckpointScope {
     /// All of it, whatever is saved already; nobody keeps it as a checkpoint.
     Copy,
     /// All of it, for a checkpoint.
@@ -169,21 +169,21 @@ pub enum Wanted {
 }
 
 /// Events for the trees, each with its position.
-pub type GrowBatch = Batch<(Position, Event), ()>;
+pub type TreeEventBatch = CreditBatch<(Position, Event), ()>;
 
 /// Asks the trees for their part of a checkpoint.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct ReadForest {
+pub struct CheckpointTrees {
     /// Whether the part of the checkpoint before will do while that is not long ago.
-    pub wanted: Wanted,
+    pub wanted: CheckpointScope,
     /// Everything up to here was sent before.
     pub upto: Position,
     /// The answer.
-    pub reply: Reply<Part>,
+    pub reply: ReplySender<CheckpointPart>,
 }
 
 /// Up to here the log has events of a channel that were not sent to it: consumers read them there.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Behind(pub Position);
+pub struct SkippedEvents(pub Position);

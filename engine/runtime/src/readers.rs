@@ -5,34 +5,34 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use larum_log::{LogReader, Maintenance};
+use larum_log::{LogMaintenance, LogReader};
 
 /// Makes readers. Clones make readers of the same log.
 #[derive(Debug, Clone)]
-pub struct Readers(Arc<Mutex<(LogReader, Maintenance)>>);
+pub struct ReaderFactory(Arc<Mutex<(LogReader, LogMaintenance)>>);
 
-impl Readers {
+impl ReaderFactory {
     /// Readers like `pattern`, of a log that `upkeep` keeps up.
-    pub fn new(pattern: LogReader, upkeep: Maintenance) -> Self {
+    pub fn new(pattern: LogReader, upkeep: LogMaintenance) -> Self {
         Self(Arc::new(Mutex::new((pattern, upkeep))))
     }
 
-    fn now(&self) -> MutexGuard<'_, (LogReader, Maintenance)> {
+    fn lock_current(&self) -> MutexGuard<'_, (LogReader, LogMaintenance)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new reader.
-    pub fn open(&self) -> LogReader {
-        self.now().0.another()
+    pub fn open_reader(&self) -> LogReader {
+        self.lock_current().0.duplicate()
     }
 
     /// The upkeep of the log that is open now.
-    pub fn upkeep(&self) -> Maintenance {
-        self.now().1.clone()
+    pub fn maintenance(&self) -> LogMaintenance {
+        self.lock_current().1.clone()
     }
 
     /// From now on, readers like `pattern`.
-    pub fn replace(&self, pattern: LogReader, upkeep: Maintenance) {
-        *self.now() = (pattern, upkeep);
+    pub fn replace_log(&self, pattern: LogReader, upkeep: LogMaintenance) {
+        *self.lock_current() = (pattern, upkeep);
     }
 }

@@ -1,6 +1,6 @@
 //! Other rules while the engine runs.
 //!
-//! Owns the way from new rule texts to rules in force: read, load, write `RuleSetActivated` into the log, wait.
+//! Owns the way from new rule texts to rules in force: read, load, write `RuleSetActivation` into the log, wait.
 //! It is all or nothing: rules that cannot be read or do not load change nothing, readiness included; a
 //! gauge, a problem and an event on `$sys` say so. Events before the record are evaluated by the rules before
 //! it, events behind it by the new ones, and windows of rules whose meaning is unchanged keep their state;
@@ -11,42 +11,42 @@ use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{
-    Channel, Event, Fill, Position, RecordBody, RuleFile, RuleId, RuleSetActivated, Severity, Span,
-    TenantId,
+    Channel, Event, EventDefaults, Position, RecordBody, RuleFile, RuleId, RuleSetActivation,
+    Severity, Span, TenantId,
 };
-use larum_rule::{Diagnostic, Level, RuleSet};
+use larum_rule::{Diagnostic, DiagnosticLevel, RuleSet};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::api::EmitOptions;
-use crate::credit::tell;
-use crate::engine::{Engine, new_id};
+use crate::credit::send_control;
+use crate::engine::{Engine, new_event_id};
 use crate::messages::AppendControl;
-use crate::rulebook::set_hash;
+use crate::rulebook::hash_rule_files;
 
 /// What a problem with rules that were not taken is about.
 const ABOUT: &str = "rules";
 /// Longest that a reload waits for its rules to be in force; behind a backlog they are later.
 const WAIT: Span = Span::from_seconds(10);
 /// Findings told in an event.
-const TOLD: usize = 20;
+const FINDINGS_MOST: usize = 20;
 
 /// Where rules come from when they are to be read again.
 #[derive(Clone)]
-pub struct RulesFrom(Arc<ReadRules>);
+pub struct ReloadSource(Arc<ReadRulesFn>);
 
-type ReadRules = dyn Fn() -> Result<Vec<RuleFile>, String> + Send + Sync;
+type ReadRulesFn = dyn Fn() -> Result<Vec<RuleFile>, String> + Send + Sync;
 
-impl RulesFrom {
+impl ReloadSource {
     /// From what `read` reads, or why it cannot be read. It may block.
     pub fn new(read: impl Fn() -> Result<Vec<RuleFile>, String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
 }
 
-impl fmt::Debug for RulesFrom {
+impl fmt::Debug for ReloadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RulesFrom").finish_non_exhaustive()
     }
@@ -55,7 +55,7 @@ impl fmt::Debug for RulesFrom {
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RulesChanged {
+pub struct ReloadOutcome {
     /// Names the set.
     pub hash: String,
     /// Where it was activated; absent when nothing had changed and nothing was written.
@@ -71,13 +71,13 @@ pub struct RulesChanged {
     /// How many mean the same as before; they go on counting.
     pub unchanged: usize,
     /// What loads and is probably not meant.
-    pub warnings: Vec<Finding>,
+    pub warnings: Vec<RuleFinding>,
 }
 
 /// One finding about a rule file, as programs read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Finding {
+pub struct RuleFinding {
     /// A stable name of the kind of finding.
     pub code: &'static str,
     /// `error`, `refused` or `warning`.
@@ -94,7 +94,7 @@ pub struct Finding {
     pub help: Option<String>,
 }
 
-impl From<&Diagnostic> for Finding {
+impl From<&Diagnostic> for RuleFinding {
     fn from(found: &Diagnostic) -> Self {
         Self {
             code: found.code,
@@ -113,7 +113,7 @@ impl From<&Diagnostic> for Finding {
 pub enum ReloadError {
     /// The engine does not know where its rules come from.
     #[error("the engine was started without a place to read rules from")]
-    NoPlace,
+    NoSource,
     /// They cannot be read.
     #[error("the rules cannot be read: {cause}")]
     Unreadable {
@@ -139,11 +139,11 @@ impl Engine {
     ///
     /// # Errors
     /// The rules stay as they were: see [`ReloadError`].
-    pub async fn reload_rules(&self) -> Result<RulesChanged, ReloadError> {
-        let turn = self.0.rulebook.turn.lock().await;
-        let from = self.0.config.rules_from.clone();
-        let Some(RulesFrom(read)) = from else {
-            return Err(ReloadError::NoPlace);
+    pub async fn reload_rules(&self) -> Result<ReloadOutcome, ReloadError> {
+        let turn = self.0.rulebook.change_lock.lock().await;
+        let from = self.0.config.reload_source.clone();
+        let Some(ReloadSource(read)) = from else {
+            return Err(ReloadError::NoSource);
         };
         let read = tokio::task::spawn_blocking(move || read());
         let read = match read.await {
@@ -154,7 +154,7 @@ impl Engine {
             Ok(files) => self.change_rules(files).await,
             Err(cause) => Err(ReloadError::Unreadable { cause }),
         };
-        self.told(&changed).await;
+        self.report_reload(&changed).await;
         drop(turn);
         changed
     }
@@ -163,49 +163,49 @@ impl Engine {
     ///
     /// # Errors
     /// The rules stay as they were: see [`ReloadError`].
-    pub async fn use_rules(&self, files: Vec<RuleFile>) -> Result<RulesChanged, ReloadError> {
-        let turn = self.0.rulebook.turn.lock().await;
+    pub async fn use_rules(&self, files: Vec<RuleFile>) -> Result<ReloadOutcome, ReloadError> {
+        let turn = self.0.rulebook.change_lock.lock().await;
         let changed = self.change_rules(files).await;
-        self.told(&changed).await;
+        self.report_reload(&changed).await;
         drop(turn);
         changed
     }
 
-    async fn change_rules(&self, files: Vec<RuleFile>) -> Result<RulesChanged, ReloadError> {
-        if self.0.gauges.stopping() {
+    async fn change_rules(&self, files: Vec<RuleFile>) -> Result<ReloadOutcome, ReloadError> {
+        if self.0.gauges.is_stopping() {
             return Err(ReloadError::Stopping);
         }
-        let set = self.loaded(files).await?;
-        let before = self.last_in_log().await?;
-        let activated = RuleSetActivated {
+        let set = self.load_rule_set(files).await?;
+        let before = self.last_logged_rules().await?;
+        let activated = RuleSetActivation {
             files: set.files().to_vec(),
             max_lag: self.0.config.max_lag,
             keys_per_rule: self.0.config.keys_per_rule,
             lateness: self.0.config.lateness,
         };
         let old = match &before {
-            Some((_, last)) => self.loaded(last.files.clone()).await?,
+            Some((_, last)) => self.load_rule_set(last.files.clone()).await?,
             None => Arc::new(RuleSet::empty()),
         };
         let is_same = before.is_some_and(|(_, last)| last == activated);
-        let lost = lost(&old, &set);
+        let lost = refused_replacements(&old, &set);
         if !lost.is_empty() {
             return Err(ReloadError::Rules(lost));
         }
-        let mut changed = difference(&old, &set);
+        let mut changed = compare_rule_sets(&old, &set);
         if is_same {
             return Ok(changed);
         }
-        let at = self.activate(activated).await?;
+        let at = self.log_activation(activated).await?;
         changed.position = Some(at);
-        changed.in_force = self.evaluated_up_to(at).await;
+        changed.in_force = self.wait_for_position(at).await;
         Ok(changed)
     }
 
     /// Loads rules on a thread that may take its time.
-    async fn loaded(&self, files: Vec<RuleFile>) -> Result<Arc<RuleSet>, ReloadError> {
+    async fn load_rule_set(&self, files: Vec<RuleFile>) -> Result<Arc<RuleSet>, ReloadError> {
         let book = Arc::clone(&self.0.rulebook);
-        let loaded = tokio::task::spawn_blocking(move || book.load(&files));
+        let loaded = tokio::task::spawn_blocking(move || book.load_rules(&files));
         match loaded.await {
             Ok(loaded) => loaded.map_err(ReloadError::Rules),
             Err(died) => Err(ReloadError::Unreadable {
@@ -215,8 +215,10 @@ impl Engine {
     }
 
     /// The rules at the end of the log: those in force when all of it is evaluated.
-    async fn last_in_log(&self) -> Result<Option<(Position, RuleSetActivated)>, ReloadError> {
-        let mut reader = self.0.readers.open();
+    async fn last_logged_rules(
+        &self,
+    ) -> Result<Option<(Position, RuleSetActivation)>, ReloadError> {
+        let mut reader = self.0.readers.open_reader();
         let read = tokio::task::spawn_blocking(move || reader.last_rule_set(reader.head()));
         let failed = |cause: String| ReloadError::Log { cause };
         let last = read.await.map_err(|died| failed(died.to_string()))?;
@@ -224,14 +226,14 @@ impl Engine {
     }
 
     /// Writes into the log that these rules hold from here on.
-    async fn activate(&self, activated: RuleSetActivated) -> Result<Position, ReloadError> {
+    async fn log_activation(&self, activated: RuleSetActivation) -> Result<Position, ReloadError> {
         let failed = |cause: &str| ReloadError::Log {
             cause: cause.to_owned(),
         };
         let (reply, answer) = oneshot::channel();
         let bodies = vec![RecordBody::RuleSetActivated(activated)];
         let append = AppendControl { bodies, reply };
-        tell(&self.0.log.clone().recipient(), append).map_err(|_| ReloadError::Stopping)?;
+        send_control(&self.0.log.clone().recipient(), append).map_err(|_| ReloadError::Stopping)?;
         let written = answer
             .await
             .map_err(|_| failed("it is being restarted"))?
@@ -240,9 +242,9 @@ impl Engine {
     }
 
     /// Waits until evaluation has come to `at`; false when that takes too long.
-    async fn evaluated_up_to(&self, at: Position) -> bool {
-        let mut evaluated = self.0.gauges.evaluated();
-        let mut stopped = self.0.gauges.stopped();
+    async fn wait_for_position(&self, at: Position) -> bool {
+        let mut evaluated = self.0.gauges.watch_evaluated();
+        let mut stopped = self.0.gauges.watch_stopped();
         tokio::select! {
             biased;
             reached = evaluated.wait_for(|reached| *reached >= at) => reached.is_ok(),
@@ -252,12 +254,12 @@ impl Engine {
     }
 
     /// Tells operators how it went.
-    async fn told(&self, changed: &Result<RulesChanged, ReloadError>) {
+    async fn report_reload(&self, changed: &Result<ReloadOutcome, ReloadError>) {
         let gauges = &self.0.gauges;
         let failure = match changed {
             Ok(changed) => {
-                gauges.reloaded();
-                gauges.problem_over(ABOUT);
+                gauges.record_reload();
+                gauges.clear_problem(ABOUT);
                 let (added, removed) = (changed.added.len(), changed.removed.len());
                 info!(
                     position = changed.position.map(|at| at.0),
@@ -270,18 +272,18 @@ impl Engine {
                 );
                 return;
             }
-            Err(ReloadError::NoPlace | ReloadError::Stopping) => return,
+            Err(ReloadError::NoSource | ReloadError::Stopping) => return,
             Err(failure) => failure,
         };
-        gauges.reload_failed();
-        gauges.problem(ABOUT, format!("{failure}; the rules before stay in force"));
+        gauges.record_reload_failure();
+        gauges.report_problem(ABOUT, format!("{failure}; the rules before stay in force"));
         // Who reads of it finds the event in the log, before whatever they send next.
-        if let Err(refused) = self.tell_log(failure).await {
+        if let Err(refused) = self.emit_reload_failure(failure).await {
             warn!(%refused, "the event that rules were not reloaded is not in the log");
         }
         error!(reason = %failure, "rules were not reloaded, those before stay in force");
         if let ReloadError::Rules(findings) = failure {
-            for finding in findings.iter().take(TOLD) {
+            for finding in findings.iter().take(FINDINGS_MOST) {
                 let (code, line) = (finding.code, finding.line);
                 error!(file = %finding.file, line, code, "{}", finding.message);
             }
@@ -290,11 +292,15 @@ impl Engine {
 
     /// Puts an event on `$sys`: the files of a moment are no function of the log, so it comes in like one
     /// from outside.
-    async fn tell_log(&self, failure: &ReloadError) -> Result<(), String> {
+    async fn emit_reload_failure(&self, failure: &ReloadError) -> Result<(), String> {
         let now = self.0.supervision.clock.now();
-        let findings: Vec<Finding> = match failure {
-            ReloadError::Rules(findings) => findings.iter().take(TOLD).map(Finding::from).collect(),
-            ReloadError::NoPlace
+        let findings: Vec<RuleFinding> = match failure {
+            ReloadError::Rules(findings) => findings
+                .iter()
+                .take(FINDINGS_MOST)
+                .map(RuleFinding::from)
+                .collect(),
+            ReloadError::NoSource
             | ReloadError::Unreadable { .. }
             | ReloadError::Log { .. }
             | ReloadError::Stopping => Vec::new(),
@@ -305,9 +311,9 @@ impl Engine {
             "severity": "high",
             "data": { "message": failure.to_string(), "findings": findings },
         });
-        let fill = Fill {
+        let fill = EventDefaults {
             arrived: now,
-            new_id: &|| new_id(now),
+            new_id: &|| new_event_id(now),
             source: None,
             channel: &Channel::system(),
             tenant: &TenantId::default_tenant(),
@@ -316,7 +322,7 @@ impl Engine {
         let event = Event::parse(body.to_string().as_bytes(), &fill);
         let event = event.map_err(|rejection| format!("{rejection:?}"))?;
         let (reply, answer) = oneshot::channel();
-        let queued = self.append(vec![event], EmitOptions::default(), Some(reply));
+        let queued = self.append_events(vec![event], EmitOptions::default(), Some(reply));
         queued.await.map_err(|error| error.to_string())?;
         let stored = answer.await.map_err(|_| "the log is being restarted")?;
         stored.map(drop).map_err(|error| error.to_string())
@@ -325,28 +331,28 @@ impl Engine {
 
 /// Refused documents where rules in force stood: an edit that would switch detection off is a mistake, also
 /// where the same document among new ones would only stay out.
-fn lost(old: &RuleSet, set: &RuleSet) -> Vec<Diagnostic> {
+fn refused_replacements(old: &RuleSet, set: &RuleSet) -> Vec<Diagnostic> {
     let kept: BTreeSet<&RuleId> = set.rules().iter().map(|rule| &rule.id).collect();
     let gone = old.rules().iter().filter(|rule| !kept.contains(&rule.id));
     let files: BTreeSet<&str> = gone.map(|rule| &*rule.file).collect();
     let found = set.warnings().iter();
     found
-        .filter(|one| one.level == Level::Refused && files.contains(one.file.as_str()))
+        .filter(|one| one.level == DiagnosticLevel::Refused && files.contains(one.file.as_str()))
         .cloned()
         .collect()
 }
 
 /// What is different in `new`.
-fn difference(old: &RuleSet, new: &RuleSet) -> RulesChanged {
-    let mut changed = RulesChanged {
-        hash: set_hash(new.files()),
+fn compare_rule_sets(old: &RuleSet, new: &RuleSet) -> ReloadOutcome {
+    let mut changed = ReloadOutcome {
+        hash: hash_rule_files(new.files()),
         position: None,
         in_force: true,
         added: Vec::new(),
         removed: Vec::new(),
         changed: Vec::new(),
         unchanged: 0,
-        warnings: new.warnings().iter().map(Finding::from).collect(),
+        warnings: new.warnings().iter().map(RuleFinding::from).collect(),
     };
     let meanings = old
         .rules()

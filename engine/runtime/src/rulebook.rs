@@ -2,20 +2,20 @@
 //!
 //! Owns which set is in force since where, for whoever asks, and the sets that were loaded last: what was
 //! checked before it was written into the log need not be loaded again to take effect. Deciding that other
-//! rules hold is the log's alone (`RuleSetActivated`).
+//! rules hold is the log's alone (`RuleSetActivation`).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larum_event::{Position, RuleFile, RuleId};
-use larum_pipeline::Missed;
+use larum_pipeline::RuleOutage;
 use larum_rule::{Diagnostic, RuleLoader, RuleSet};
 
-use crate::api::RuleCount;
-use crate::windows::WindowsInForce;
+use crate::api::RuleMetrics;
+use crate::windows::WindowDirectory;
 
 /// Sets that are kept: the one in force, the one before and the one to come.
-const KEPT: usize = 3;
+const RECENT_SETS: usize = 3;
 /// Rules whose counts are told one by one.
 const NAMED: usize = 1_000;
 /// Under which name the counts of the others are told.
@@ -25,18 +25,18 @@ const OTHER: &str = "other";
 #[derive(Debug)]
 pub(crate) struct Rulebook {
     loader: RuleLoader,
-    loaded: Mutex<VecDeque<Arc<RuleSet>>>,
-    in_force: Mutex<InForce>,
-    missed: Mutex<Arc<[Missed]>>,
+    recent_sets: Mutex<VecDeque<Arc<RuleSet>>>,
+    current: Mutex<CurrentRules>,
+    outages: Mutex<Arc<[RuleOutage]>>,
     /// Where their windows are.
-    pub(crate) windows: WindowsInForce,
+    pub(crate) windows: WindowDirectory,
     /// Held by whoever changes the rules: one after the other.
-    pub(crate) turn: tokio::sync::Mutex<()>,
+    pub(crate) change_lock: tokio::sync::Mutex<()>,
 }
 
 /// What is counted of a rule since the engine started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct RuleCounts {
+pub(crate) struct RuleCounters {
     /// Events that satisfied it.
     pub(crate) matches: u64,
     /// Times that exceptions kept something from being a match.
@@ -53,16 +53,16 @@ pub(crate) struct RuleCounts {
     pub(crate) nanos: u64,
 }
 
-impl RuleCounts {
+impl RuleCounters {
     /// How long its scripts ran in all, estimated from those that were timed.
-    fn script_nanos(&self) -> u64 {
+    fn estimate_script_nanos(&self) -> u64 {
         let runs = u128::from(self.runs + self.faults);
         let all = u128::from(self.nanos) * runs;
         let all = all.checked_div(u128::from(self.timed)).unwrap_or_default();
         u64::try_from(all).unwrap_or(u64::MAX)
     }
 
-    fn add(&mut self, more: &Self) {
+    fn add_counts(&mut self, more: &Self) {
         self.matches += more.matches;
         self.excepted += more.excepted;
         self.alerts += more.alerts;
@@ -74,17 +74,17 @@ impl RuleCounts {
 }
 
 /// Counts of some rules, by number.
-pub(crate) type Tally = BTreeMap<u32, RuleCounts>;
+pub(crate) type RuleTally = BTreeMap<u32, RuleCounters>;
 
 /// Rules and where they were activated.
 #[derive(Debug, Clone)]
-pub(crate) struct InForce {
+pub(crate) struct CurrentRules {
     /// Events behind this position are evaluated by them.
     pub(crate) since: Position,
     /// The rules.
     pub(crate) set: Arc<RuleSet>,
     /// What is counted of each.
-    pub(crate) counts: Vec<RuleCounts>,
+    pub(crate) counts: Vec<RuleCounters>,
 }
 
 impl Rulebook {
@@ -92,15 +92,15 @@ impl Rulebook {
     pub(crate) fn new(loader: RuleLoader) -> Self {
         Self {
             loader,
-            loaded: Mutex::default(),
-            in_force: Mutex::new(InForce {
+            recent_sets: Mutex::default(),
+            current: Mutex::new(CurrentRules {
                 since: Position::START,
                 set: Arc::new(RuleSet::empty()),
                 counts: Vec::new(),
             }),
-            missed: Mutex::new(Arc::default()),
-            windows: WindowsInForce::default(),
-            turn: tokio::sync::Mutex::default(),
+            outages: Mutex::new(Arc::default()),
+            windows: WindowDirectory::default(),
+            change_lock: tokio::sync::Mutex::default(),
         }
     }
 
@@ -108,28 +108,28 @@ impl Rulebook {
     ///
     /// # Errors
     /// Everything that is wrong with them.
-    pub(crate) fn load(&self, files: &[RuleFile]) -> Result<Arc<RuleSet>, Vec<Diagnostic>> {
+    pub(crate) fn load_rules(&self, files: &[RuleFile]) -> Result<Arc<RuleSet>, Vec<Diagnostic>> {
         let known = |set: &&Arc<RuleSet>| set.files() == files;
-        if let Some(set) = lock(&self.loaded).iter().find(known) {
+        if let Some(set) = lock(&self.recent_sets).iter().find(known) {
             return Ok(Arc::clone(set));
         }
         // Not under the lock: it takes a while, and others may know theirs already.
         let set = Arc::new(self.loader.load(files)?);
-        let mut loaded = lock(&self.loaded);
-        loaded.truncate(KEPT - 1);
+        let mut loaded = lock(&self.recent_sets);
+        loaded.truncate(RECENT_SETS - 1);
         loaded.push_front(Arc::clone(&set));
         Ok(set)
     }
 
     /// From `since` on these rules hold; what was counted of rules of the same ids goes on.
-    pub(crate) fn put_in_force(&self, since: Position, set: &Arc<RuleSet>) {
-        let mut in_force = lock(&self.in_force);
+    pub(crate) fn set_current_rules(&self, since: Position, set: &Arc<RuleSet>) {
+        let mut in_force = lock(&self.current);
         let before = in_force.set.rules().iter().zip(&in_force.counts);
-        let before: BTreeMap<&RuleId, &RuleCounts> =
+        let before: BTreeMap<&RuleId, &RuleCounters> =
             before.map(|(rule, counts)| (&rule.id, counts)).collect();
         let rules = set.rules().iter();
         let counts = rules.map(|rule| before.get(&rule.id).copied().copied().unwrap_or_default());
-        *in_force = InForce {
+        *in_force = CurrentRules {
             since,
             counts: counts.collect(),
             set: Arc::clone(set),
@@ -137,19 +137,19 @@ impl Rulebook {
     }
 
     /// Counts on.
-    pub(crate) fn count(&self, tally: &Tally) {
-        let mut in_force = lock(&self.in_force);
+    pub(crate) fn add_tally(&self, tally: &RuleTally) {
+        let mut in_force = lock(&self.current);
         for (rule, more) in tally {
             let index = usize::try_from(*rule).unwrap_or(usize::MAX);
             if let Some(counts) = in_force.counts.get_mut(index) {
-                counts.add(more);
+                counts.add_counts(more);
             }
         }
     }
 
     /// A revision of an alert of the rule named `rule` is in the log.
-    pub(crate) fn alert(&self, rule: &str) {
-        let mut in_force = lock(&self.in_force);
+    pub(crate) fn count_alert(&self, rule: &str) {
+        let mut in_force = lock(&self.current);
         let rules = in_force.set.rules();
         let found = rules.binary_search_by(|one| one.id.as_str().cmp(rule));
         let counts = found.ok().and_then(|index| in_force.counts.get_mut(index));
@@ -159,49 +159,49 @@ impl Rulebook {
     }
 
     /// What is counted of each rule, and how many are broken out.
-    pub(crate) fn metrics(&self) -> (Vec<RuleCount>, u64) {
-        let missed = self.missed();
+    pub(crate) fn rule_metrics(&self) -> (Vec<RuleMetrics>, u64) {
+        let missed = self.outages();
         let open = missed.iter().filter(|one| one.before.is_none());
         let open: BTreeSet<&RuleId> = open.map(|one| &one.rule).collect();
-        let in_force = self.in_force();
+        let in_force = self.current_rules();
         let rules = in_force.set.rules().iter().zip(&in_force.counts);
-        let counted = rules.map(|(rule, counts)| RuleCount {
+        let counted = rules.map(|(rule, counts)| RuleMetrics {
             rule: rule.id.to_string(),
             matches: counts.matches,
             excepted: counts.excepted,
             script_runs: counts.runs,
-            script_nanos: counts.script_nanos(),
+            script_nanos: counts.estimate_script_nanos(),
         });
-        (bounded(counted, NAMED), open.len() as u64)
+        (bound_metrics(counted, NAMED), open.len() as u64)
     }
 
     /// What rules missed because they kept failing.
-    pub(crate) fn show_missed(&self, missed: Vec<Missed>) {
-        *lock(&self.missed) = missed.into();
+    pub(crate) fn set_outages(&self, missed: Vec<RuleOutage>) {
+        *lock(&self.outages) = missed.into();
     }
 
     /// As last shown.
-    pub(crate) fn missed(&self) -> Arc<[Missed]> {
-        Arc::clone(&lock(&self.missed))
+    pub(crate) fn outages(&self) -> Arc<[RuleOutage]> {
+        Arc::clone(&lock(&self.outages))
     }
 
     /// The rules in force.
-    pub(crate) fn in_force(&self) -> InForce {
-        lock(&self.in_force).clone()
+    pub(crate) fn current_rules(&self) -> CurrentRules {
+        lock(&self.current).clone()
     }
 }
 
 /// Those of `counted` that have something to tell, by name: at most `most`, and what is beyond that together.
-fn bounded(counted: impl Iterator<Item = RuleCount>, most: usize) -> Vec<RuleCount> {
-    let mut counted: Vec<RuleCount> = counted
+fn bound_metrics(counted: impl Iterator<Item = RuleMetrics>, most: usize) -> Vec<RuleMetrics> {
+    let mut counted: Vec<RuleMetrics> = counted
         .filter(|one| one.matches > 0 || one.excepted > 0 || one.script_runs > 0)
         .collect();
     if counted.len() > most {
         counted.sort_by_key(|one| std::cmp::Reverse(one.matches.saturating_add(one.script_runs)));
         let rest = counted.split_off(most);
-        let mut other = RuleCount {
+        let mut other = RuleMetrics {
             rule: OTHER.to_owned(),
-            ..RuleCount::default()
+            ..RuleMetrics::default()
         };
         for one in rest {
             other.matches += one.matches;
@@ -220,7 +220,7 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What names a set: a hash of its files, so that two engines can be compared.
-pub(crate) fn set_hash(files: &[RuleFile]) -> String {
+pub(crate) fn hash_rule_files(files: &[RuleFile]) -> String {
     let mut hasher = blake3::Hasher::new();
     for text in files.iter().flat_map(|file| [&file.path, &file.text]) {
         hasher.update(&(text.len() as u64).to_le_bytes());
@@ -243,21 +243,21 @@ mod tests {
     #[test]
     fn the_same_files_are_loaded_once_while_they_are_kept() {
         let book = Rulebook::new(RuleLoader::default());
-        let one = book.load(&files(r#"rule("a").on("x.#");"#)).unwrap();
-        let again = book.load(&files(r#"rule("a").on("x.#");"#)).unwrap();
+        let one = book.load_rules(&files(r#"rule("a").on("x.#");"#)).unwrap();
+        let again = book.load_rules(&files(r#"rule("a").on("x.#");"#)).unwrap();
         assert!(Arc::ptr_eq(&one, &again));
         for other in ["b", "c", "d"] {
-            book.load(&files(&format!("rule(\"{other}\").on(\"x.#\");")))
+            book.load_rules(&files(&format!("rule(\"{other}\").on(\"x.#\");")))
                 .unwrap();
         }
-        let later = book.load(&files(r#"rule("a").on("x.#");"#)).unwrap();
+        let later = book.load_rules(&files(r#"rule("a").on("x.#");"#)).unwrap();
         assert!(!Arc::ptr_eq(&one, &later));
-        assert!(book.load(&files("rule(")).is_err());
+        assert!(book.load_rules(&files("rule(")).is_err());
     }
 
     #[test]
     fn counts_of_more_rules_than_are_told_one_by_one_are_told_together() {
-        let count = |rule: &str, matches: u64| RuleCount {
+        let count = |rule: &str, matches: u64| RuleMetrics {
             rule: rule.to_owned(),
             matches,
             excepted: 0,
@@ -271,7 +271,7 @@ mod tests {
                 .map(|(id, n)| count(id, n))
         };
         let told = |most: usize| -> Vec<(String, u64)> {
-            let told = bounded(all(), most).into_iter();
+            let told = bound_metrics(all(), most).into_iter();
             told.map(|one| (one.rule, one.matches)).collect()
         };
         let pairs = |pairs: &[(&str, u64)]| -> Vec<(String, u64)> {
@@ -280,38 +280,38 @@ mod tests {
         assert_eq!(told(3), pairs(&[("a", 1), ("b", 2), ("c", 3)]));
         assert_eq!(told(2), pairs(&[("b", 2), ("c", 3), ("other", 1)]));
         assert_eq!(told(1), pairs(&[("c", 3), ("other", 3)]));
-        assert!(bounded(std::iter::once(RuleCount::default()), 3).is_empty());
+        assert!(bound_metrics(std::iter::once(RuleMetrics::default()), 3).is_empty());
     }
 
     #[test]
     fn the_time_of_all_runs_is_estimated_from_those_that_were_timed() {
-        let counts = RuleCounts {
+        let counts = RuleCounters {
             runs: 90,
             faults: 10,
             timed: 2,
             nanos: 6,
-            ..RuleCounts::default()
+            ..RuleCounters::default()
         };
-        assert_eq!(counts.script_nanos(), 300);
-        assert_eq!(RuleCounts::default().script_nanos(), 0);
+        assert_eq!(counts.estimate_script_nanos(), 300);
+        assert_eq!(RuleCounters::default().estimate_script_nanos(), 0);
     }
 
     #[test]
     fn what_is_counted_of_a_rule_goes_on_under_other_rules() {
         let book = Rulebook::new(RuleLoader::default());
-        let one = book.load(&files(r#"rule("b").on("x.#");"#)).unwrap();
-        book.put_in_force(Position(1), &one);
-        let counts = RuleCounts {
+        let one = book.load_rules(&files(r#"rule("b").on("x.#");"#)).unwrap();
+        book.set_current_rules(Position(1), &one);
+        let counts = RuleCounters {
             matches: 3,
-            ..RuleCounts::default()
+            ..RuleCounters::default()
         };
-        book.count(&Tally::from([(0, counts), (7, counts)]));
+        book.add_tally(&RuleTally::from([(0, counts), (7, counts)]));
         let two = r#"rule("a").on("x.#"); rule("b").on("y.#");"#;
-        book.put_in_force(Position(9), &book.load(&files(two)).unwrap());
-        book.alert("b");
-        book.alert("larum.unit_detached");
-        let known = book.in_force().counts;
-        assert_eq!(known[0], RuleCounts::default());
+        book.set_current_rules(Position(9), &book.load_rules(&files(two)).unwrap());
+        book.count_alert("b");
+        book.count_alert("larum.unit_detached");
+        let known = book.current_rules().counts;
+        assert_eq!(known[0], RuleCounters::default());
         assert_eq!((known[1].matches, known[1].alerts), (3, 1));
     }
 
@@ -321,9 +321,9 @@ mod tests {
             path: path.into(),
             text: text.into(),
         };
-        let one = set_hash(&[file("a", "bc"), file("d", "")]);
-        assert_eq!(one, set_hash(&[file("a", "bc"), file("d", "")]));
-        assert_ne!(one, set_hash(&[file("ab", "c"), file("d", "")]));
-        assert_ne!(one, set_hash(&[file("a", ""), file("d", "bc")]));
+        let one = hash_rule_files(&[file("a", "bc"), file("d", "")]);
+        assert_eq!(one, hash_rule_files(&[file("a", "bc"), file("d", "")]));
+        assert_ne!(one, hash_rule_files(&[file("ab", "c"), file("d", "")]));
+        assert_ne!(one, hash_rule_files(&[file("a", ""), file("d", "bc")]));
     }
 }

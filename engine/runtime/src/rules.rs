@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use larum_event::{Position, RuleId, Severity, TenantId, Timestamp};
-use larum_pipeline::Missed;
+use larum_pipeline::RuleOutage;
 use larum_rule::Rule;
 use serde::Serialize;
 
 use crate::engine::Engine;
-use crate::rulebook::{RuleCounts, set_hash};
+use crate::rulebook::{RuleCounters, hash_rule_files};
 
 /// The rules in force.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,7 +41,7 @@ pub struct RuleState {
     /// 0 for rules over events, above that for rules over alerts.
     pub layer: u8,
     /// How its condition is decided.
-    pub condition: ConditionKind,
+    pub condition: ConditionMode,
     /// Two rules of the same hash and id mean the same.
     pub semantic_hash: String,
     /// Events that satisfied it since the engine started.
@@ -59,13 +59,13 @@ pub struct RuleState {
     /// Whether it is broken out for a tenant, because it kept failing.
     pub broken_out: bool,
     /// What it missed because of that: the newest stretches, oldest first.
-    pub missed: Vec<MissedStretch>,
+    pub missed: Vec<RuleOutageView>,
 }
 
 /// A stretch of the log in which a rule was not asked about a tenant's events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct MissedStretch {
+pub struct RuleOutageView {
     /// Whose events.
     pub tenant: TenantId,
     /// Behind this position: that of the event which broke it out.
@@ -80,8 +80,8 @@ pub struct MissedStretch {
     pub until: Option<Timestamp>,
 }
 
-impl From<&Missed> for MissedStretch {
-    fn from(missed: &Missed) -> Self {
+impl From<&RuleOutage> for RuleOutageView {
+    fn from(missed: &RuleOutage) -> Self {
         Self {
             tenant: missed.tenant.clone(),
             after: missed.after,
@@ -96,7 +96,7 @@ impl From<&Missed> for MissedStretch {
 /// How a rule's condition is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum ConditionKind {
+pub enum ConditionMode {
     /// Without running the script.
     Native,
     /// By running the script.
@@ -105,29 +105,29 @@ pub enum ConditionKind {
 
 impl Engine {
     /// The rules in force, and how each fares.
-    pub fn rules(&self) -> RulesInForce {
-        let in_force = self.0.rulebook.in_force();
-        let mut missed: BTreeMap<RuleId, Vec<MissedStretch>> = BTreeMap::new();
-        for stretch in self.0.rulebook.missed().iter() {
+    pub fn rules_in_force(&self) -> RulesInForce {
+        let in_force = self.0.rulebook.current_rules();
+        let mut missed: BTreeMap<RuleId, Vec<RuleOutageView>> = BTreeMap::new();
+        for stretch in self.0.rulebook.outages().iter() {
             let of_rule = missed.entry(stretch.rule.clone()).or_default();
             of_rule.push(stretch.into());
         }
         let rules = in_force.set.rules().iter().zip(&in_force.counts);
         RulesInForce {
-            hash: set_hash(in_force.set.files()),
+            hash: hash_rule_files(in_force.set.files()),
             since: in_force.since,
-            reload_failed: self.0.gauges.last_reload_failed(),
+            reload_failed: self.0.gauges.has_reload_failed(),
             rules: rules
                 .map(|(rule, counts)| {
                     let missed = missed.remove(&rule.id).unwrap_or_default();
-                    state(rule, counts, missed)
+                    rule_state(rule, counts, missed)
                 })
                 .collect(),
         }
     }
 }
 
-fn state(rule: &Rule, counts: &RuleCounts, missed: Vec<MissedStretch>) -> RuleState {
+fn rule_state(rule: &Rule, counts: &RuleCounters, missed: Vec<RuleOutageView>) -> RuleState {
     RuleState {
         id: rule.id.clone(),
         title: rule.title.as_deref().map(str::to_owned),
@@ -136,11 +136,11 @@ fn state(rule: &Rule, counts: &RuleCounts, missed: Vec<MissedStretch>) -> RuleSt
         line: rule.line,
         layer: rule.layer,
         condition: if rule.is_native() {
-            ConditionKind::Native
+            ConditionMode::Native
         } else {
-            ConditionKind::Scripted
+            ConditionMode::Scripted
         },
-        semantic_hash: hex(&rule.semantic_hash),
+        semantic_hash: to_hex(&rule.semantic_hash),
         matches: counts.matches,
         excepted: counts.excepted,
         alerts: counts.alerts,
@@ -152,6 +152,6 @@ fn state(rule: &Rule, counts: &RuleCounts, missed: Vec<MissedStretch>) -> RuleSt
     }
 }
 
-fn hex(hash: &[u8; 32]) -> String {
+fn to_hex(hash: &[u8; 32]) -> String {
     blake3::Hash::from_bytes(*hash).to_hex().to_string()
 }

@@ -7,28 +7,28 @@
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Addr};
-use larum_event::{Position, RecordBody, RuleFile, RuleSetActivated, Span};
+use larum_event::{Position, RecordBody, RuleFile, RuleSetActivation, Span};
 use larum_log::{Log, LogError, LogOptions};
 use tokio::sync::oneshot;
 use tracing::info;
 
-use crate::actors::TreeUnit;
+use crate::actors::TreeActor;
 use crate::actors::channel::ChannelSetup;
-use crate::actors::front::{FrontSetup, FrontUnit, StartHandler};
-use crate::actors::log::{Follow, Follower, LogActor, LogSetup, OpenLog, committed};
-use crate::actors::sequencer::{Recovered, SequencerUnit};
+use crate::actors::dispatcher::{Dispatcher, DispatcherSetup, StartHandler};
+use crate::actors::log::{FollowLog, LogActor, LogFollower, LogSetup, OpenLog, last_committed};
+use crate::actors::sequencer::{AwaitRecovery, SequencerActor};
 use crate::api::{EngineConfig, StartError};
-use crate::credit::{Credits, tell};
-use crate::engine::{Engine, Inner};
-use crate::gauges::Gauges;
+use crate::credit::{Credits, send_control};
+use crate::engine::{Engine, EngineInner};
+use crate::gauges::EngineGauges;
 use crate::messages::AppendControl;
-use crate::readers::Readers;
+use crate::readers::ReaderFactory;
 use crate::rulebook::Rulebook;
-use crate::sequencing::{Parts, Threads};
-use crate::supervise::{Guardian, Registry};
+use crate::sequencing::{CoreParts, EngineThreads};
+use crate::supervise::{ActorRegistry, Guardian};
 use crate::supervision::Supervision;
-use crate::trees::{LiveTrees, Refusals, Soil, Spiller, Watchers};
-use crate::upkeep::Upkeep;
+use crate::trees::{RefusalReporter, TreeClient, TreeContext, TreeStoreWriter, TreeWatchers};
+use crate::upkeep::LogUpkeep;
 use crate::watchdog::Watchdog;
 
 impl Engine {
@@ -39,46 +39,51 @@ impl Engine {
     /// The rules do not load, the store cannot be opened, or recovery failed.
     pub async fn start(config: EngineConfig) -> Result<Self, StartError> {
         let rulebook = Arc::new(Rulebook::new(config.loader.clone()));
-        let rules = rulebook.load(&config.rules).map_err(StartError::Rules)?;
+        let rules = rulebook
+            .load_rules(&config.rules)
+            .map_err(StartError::Rules)?;
         let config = Arc::new(config);
         let store = config.store.clone();
         let open: OpenLog = Arc::new(move || Log::open(&store, LogOptions::default()));
         let log = open().map_err(StartError::Log)?;
-        let started = Started::new(&config, &rulebook, log, open)?;
+        let started = EngineStartup::new(&config, &rulebook, log, open)?;
         let engine = started.engine();
-        started.follow();
-        match started.ready(rules.files()).await {
+        started.connect_followers();
+        match started.make_ready(rules.files()).await {
             Ok(()) => {
                 info!(store = %config.store.display(), "the engine runs");
                 Ok(engine)
             }
             Err(failure) => {
-                engine.end().await;
+                engine.close_and_stop().await;
                 Err(failure)
             }
         }
     }
 
     /// Makes the rules of the configuration those in force, if they are not.
-    async fn begin_with(&self, files: &[RuleFile]) -> Result<(), StartError> {
+    async fn ensure_rules_active(&self, files: &[RuleFile]) -> Result<(), StartError> {
         let failed = |cause: &str| StartError::Recovery {
             cause: cause.to_owned(),
         };
         let (reply, answer) = oneshot::channel();
-        tell(&self.0.sequencer.clone().recipient(), Recovered { reply })
-            .map_err(|_| failed("the sequencer has ended"))?;
+        send_control(
+            &self.0.sequencer.clone().recipient(),
+            AwaitRecovery { reply },
+        )
+        .map_err(|_| failed("the sequencer has ended"))?;
         tokio::select! {
             recovered = answer => recovered.map_err(|_| failed("the sequencer has ended"))?,
-            words = self.recovery_failed() => return Err(failed(&words)),
+            words = self.wait_for_recovery_failure() => return Err(failed(&words)),
         };
-        let activated = RuleSetActivated {
+        let activated = RuleSetActivation {
             files: files.to_vec(),
             max_lag: self.0.config.max_lag,
             keys_per_rule: self.0.config.keys_per_rule,
             lateness: self.0.config.lateness,
         };
         // Those at the end of the log, which are in force when all of it is evaluated.
-        let mut reader = self.0.readers.open();
+        let mut reader = self.0.readers.open_reader();
         let head = reader.head();
         let last = reader.last_rule_set(head).map_err(StartError::Log)?;
         if last.is_some_and(|(_, last)| last == activated) {
@@ -86,7 +91,7 @@ impl Engine {
         }
         let (reply, answer) = oneshot::channel();
         let bodies = vec![RecordBody::RuleSetActivated(activated)];
-        tell(
+        send_control(
             &self.0.log.clone().recipient(),
             AppendControl { bodies, reply },
         )
@@ -96,13 +101,13 @@ impl Engine {
             .map_err(|_| failed("the log's actor has ended"))?
             .map_err(|error| failed(&error.to_string()))?;
         tokio::select! {
-            () = self.settle() => Ok(()),
-            words = self.recovery_failed() => Err(failed(&words)),
+            () = self.wait_until_evaluated() => Ok(()),
+            words = self.wait_for_recovery_failure() => Err(failed(&words)),
         }
     }
 
     /// Resolves, with what is wrong, when recovery has failed.
-    async fn recovery_failed(&self) -> String {
+    async fn wait_for_recovery_failure(&self) -> String {
         loop {
             self.0
                 .supervision
@@ -117,11 +122,11 @@ impl Engine {
 }
 
 /// Everything that was started.
-struct Started {
-    inner: Arc<Inner>,
+struct EngineStartup {
+    inner: Arc<EngineInner>,
 }
 
-impl Started {
+impl EngineStartup {
     fn new(
         config: &Arc<EngineConfig>,
         rulebook: &Arc<Rulebook>,
@@ -129,19 +134,19 @@ impl Started {
         open: OpenLog,
     ) -> Result<Self, StartError> {
         let head = log.head();
-        let gauges = Arc::new(Gauges::new(head));
-        let readers = Readers::new(log.reader(), log.maintenance());
-        let committed = committed(&mut readers.open()).map_err(StartError::Log)?;
-        let registry = Registry::new(config.clock.clone());
+        let gauges = Arc::new(EngineGauges::new(head));
+        let readers = ReaderFactory::new(log.reader(), log.maintenance());
+        let committed = last_committed(&mut readers.open_reader()).map_err(StartError::Log)?;
+        let registry = ActorRegistry::new(config.clock.clone());
         let supervision = Supervision {
             clock: config.clock.clone(),
             faults: config.faults.clone(),
             guardian: Guardian::new(registry.clone()).start(),
             registry,
         };
-        let threads = Arc::new(Threads::start(config.matchers, config.window_shards));
-        let checkpoints = log.checkpoints().map_err(StartError::Log)?;
-        let store = log.trees().map_err(StartError::Log)?;
+        let threads = Arc::new(EngineThreads::start(config.matchers, config.window_shards));
+        let checkpoints = log.checkpoint_store().map_err(StartError::Log)?;
+        let store = log.tree_store().map_err(StartError::Log)?;
         let setup = LogSetup {
             clock: config.clock.clone(),
             gauges: Arc::clone(&gauges),
@@ -152,36 +157,35 @@ impl Started {
         let log = LogActor::start_in_arbiter(&threads.log.handle(), move |_| {
             LogActor::new(log, open, setup)
         });
-        let upkeep = Upkeep::start(
+        let upkeep = LogUpkeep::start(
             &threads.upkeep,
             readers.clone(),
             supervision.clone(),
             Arc::clone(&gauges),
         );
-        crate::ticking::start(
+        crate::ticker::start_ticker(
             &threads.upkeep,
             log.clone(),
             supervision.clock.clone(),
             Arc::clone(&gauges),
         );
-        let soil = Soil {
+        let soil = TreeContext {
             readers: readers.clone(),
             rulebook: Arc::clone(rulebook),
-            spiller: Spiller::new(store, Arc::clone(&gauges)),
+            store_writer: TreeStoreWriter::new(store, Arc::clone(&gauges)),
             limits: config.trees,
-            watchers: Watchers::default(),
+            watchers: TreeWatchers::default(),
         };
-        let refusals = Refusals::new(log.clone(), Arc::clone(&gauges), config.clock.clone());
-        let trees = TreeUnit::start_on(&threads.trees, soil.clone(), refusals, &supervision);
-        let front = start_front(config, &log, &supervision, (&gauges, &readers, &threads));
-        let entry =
-            supervision
-                .registry
-                .register("sequencer")
-                .map_err(|full| StartError::Recovery {
-                    cause: full.to_string(),
-                })?;
-        let parts = Parts {
+        let refusals = RefusalReporter::new(log.clone(), Arc::clone(&gauges), config.clock.clone());
+        let trees = TreeActor::start_on(&threads.trees, soil.clone(), refusals, &supervision);
+        let front = start_dispatcher(config, &log, &supervision, (&gauges, &readers, &threads));
+        let entry = supervision
+            .registry
+            .register_actor("sequencer")
+            .map_err(|full| StartError::Recovery {
+                cause: full.to_string(),
+            })?;
+        let parts = CoreParts {
             config: Arc::clone(config),
             log: log.clone(),
             trees: trees.clone(),
@@ -193,25 +197,25 @@ impl Started {
             checkpoints: Arc::new(Mutex::new(checkpoints)),
             wake: Arc::default(),
         };
-        let sequencer = SequencerUnit::start_in_arbiter(&threads.sequencer.handle(), move |_| {
-            SequencerUnit::new(parts, entry, head)
+        let sequencer = SequencerActor::start_in_arbiter(&threads.sequencer.handle(), move |_| {
+            SequencerActor::new(parts, entry, head)
         });
         let watchdog = Watchdog::start(supervision.registry.clone(), Arc::clone(&gauges)).map_err(
             |error| StartError::Recovery {
                 cause: error.to_string(),
             },
         )?;
-        let inner = Inner {
+        let inner = EngineInner {
             config: Arc::clone(config),
             log,
-            front,
+            dispatcher: front,
             sequencer,
-            live_trees: LiveTrees::new(trees, &soil),
-            growing: crate::trees::turns(),
+            tree_client: TreeClient::new(trees, &soil),
+            rebuild_slots: crate::trees::new_rebuild_slots(),
             gauges,
             supervision,
             threads,
-            room: Credits::new(larum_event::limits::APPEND_QUEUE_EVENTS as u32),
+            append_credits: Credits::new(larum_event::limits::APPEND_QUEUE_EVENTS as u32),
             readers,
             rulebook: Arc::clone(rulebook),
             upkeep,
@@ -227,35 +231,35 @@ impl Started {
     }
 
     /// Resolves when the log is recovered, the rules are in force and the ways out are at work.
-    async fn ready(&self, files: &[RuleFile]) -> Result<(), StartError> {
-        self.engine().begin_with(files).await?;
+    async fn make_ready(&self, files: &[RuleFile]) -> Result<(), StartError> {
+        self.engine().ensure_rules_active(files).await?;
         self.start_handlers().map_err(StartError::Log)
     }
 
     /// Has sequencer and switchboard told of what becomes durable.
-    fn follow(&self) {
-        let Inner {
+    fn connect_followers(&self) {
+        let EngineInner {
             log,
             sequencer,
-            front,
+            dispatcher: front,
             ..
         } = &*self.inner;
         let credit = || Credits::new(larum_event::limits::EVALUATION_TAIL_EVENTS as u32);
         let followers = [
-            Follower {
+            LogFollower {
                 records: sequencer.clone().recipient(),
-                grown: sequencer.clone().recipient(),
+                growth: sequencer.clone().recipient(),
                 credits: credit(),
             },
-            Follower {
+            LogFollower {
                 records: front.clone().recipient(),
-                grown: front.clone().recipient(),
+                growth: front.clone().recipient(),
                 credits: credit(),
             },
         ];
         for follower in followers {
             // A log that has ended tells nobody anything, and the engine does not start.
-            drop(tell(&log.clone().recipient(), Follow(follower)));
+            drop(send_control(&log.clone().recipient(), FollowLog(follower)));
         }
     }
 
@@ -264,14 +268,14 @@ impl Started {
         if self.inner.config.handlers.is_empty() {
             return Ok(());
         }
-        let cursors = self.inner.readers.open().cursors()?;
+        let cursors = self.inner.readers.open_reader().cursors()?;
         for spec in self.inner.config.handlers.iter().cloned() {
             let cursor = cursors
                 .iter()
                 .find(|cursor| cursor.consumer == spec.id && cursor.channel == spec.channel)
                 .map_or(Position::START, |cursor| cursor.position);
-            drop(tell(
-                &self.inner.front.clone().recipient(),
+            drop(send_control(
+                &self.inner.dispatcher.clone().recipient(),
                 StartHandler { spec, cursor },
             ));
         }
@@ -279,14 +283,14 @@ impl Started {
     }
 }
 
-fn start_front(
+fn start_dispatcher(
     config: &Arc<EngineConfig>,
     log: &Addr<LogActor>,
     supervision: &Supervision,
-    (gauges, readers, threads): (&Arc<Gauges>, &Readers, &Arc<Threads>),
-) -> Addr<FrontUnit> {
-    let head = *gauges.head().borrow();
-    let setup = FrontSetup {
+    (gauges, readers, threads): (&Arc<EngineGauges>, &ReaderFactory, &Arc<EngineThreads>),
+) -> Addr<Dispatcher> {
+    let head = *gauges.watch_head().borrow();
+    let setup = DispatcherSetup {
         channel: ChannelSetup {
             channel: larum_event::Channel::default_channel(),
             buffer: 0,
@@ -299,7 +303,7 @@ fn start_front(
         arbiter: threads.channels.handle(),
         gauges: Arc::clone(gauges),
     };
-    FrontUnit::start_in_arbiter(&threads.channels.handle(), move |_| {
-        FrontUnit::new(setup, head)
+    Dispatcher::start_in_arbiter(&threads.channels.handle(), move |_| {
+        Dispatcher::new(setup, head)
     })
 }

@@ -12,32 +12,32 @@ mod answers;
 
 mod history;
 
-mod spill;
+mod store_writer;
 
-mod grown;
+mod live_graph;
 
-mod refused;
+mod refusal_reporter;
 
-mod live;
+mod tree_client;
 
-mod gather;
+mod tree_rebuilder;
 
-mod ask;
+mod query_runner;
 
 mod watchers;
 
-mod follow;
+mod tree_follower;
 
 mod watch;
 
 pub use answers::{AsOf, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate};
-pub(crate) use ask::turns;
-pub(crate) use grown::{Grown, Soil};
-pub(crate) use live::LiveTrees;
-pub(crate) use refused::Refusals;
-pub(crate) use spill::Spiller;
+pub(crate) use live_graph::{LiveGraph, TreeContext};
+pub(crate) use query_runner::new_rebuild_slots;
+pub(crate) use refusal_reporter::RefusalReporter;
+pub(crate) use store_writer::TreeStoreWriter;
+pub(crate) use tree_client::TreeClient;
 pub use watch::TreeWatch;
-pub(crate) use watchers::Watchers;
+pub(crate) use watchers::TreeWatchers;
 
 impl Engine {
     /// What is asked of the tree that holds [`TreeQuery::id`]; [`TreeQuery::as_of`] is not looked at.
@@ -50,7 +50,7 @@ impl Engine {
         query: TreeQuery,
         as_of: AsOf,
     ) -> Result<TreeView, TreeError> {
-        self.asker(tenant).page(query, as_of).await
+        self.query_runner(tenant).tree_page(query, as_of).await
     }
 
     /// What changed in the tree that holds `id` between two moments.
@@ -64,7 +64,9 @@ impl Engine {
         before: AsOf,
         after: AsOf,
     ) -> Result<TreeDiff, TreeError> {
-        self.asker(tenant).difference(&id, before, after).await
+        self.query_runner(tenant)
+            .compare_trees(&id, before, after)
+            .await
     }
 
     /// What happened in the tree that holds an id, or in an incident, in the order of time.
@@ -77,7 +79,7 @@ impl Engine {
         query: TimelineQuery,
         as_of: AsOf,
     ) -> Result<TimelinePage, TreeError> {
-        self.asker(tenant).timeline(query, as_of).await
+        self.query_runner(tenant).timeline_page(query, as_of).await
     }
 
     /// Incidents, those changed last first, and how many there are on all pages.
@@ -89,8 +91,8 @@ impl Engine {
         tenant: TenantId,
         query: IncidentQuery,
     ) -> Result<(Vec<IncidentSummary>, u64), TreeError> {
-        let live = self.live_trees();
-        live.ask_later(move |grown| grown.forest.incidents(&tenant, &query))
+        let live = self.tree_client();
+        live.ask_async(move |grown| grown.graph.list_incidents(&tenant, &query))
             .await
     }
 
@@ -105,8 +107,8 @@ impl Engine {
         id: String,
     ) -> Result<IncidentSummary, TreeError> {
         let asked = id.clone();
-        let live = self.live_trees();
-        live.ask_later(move |grown| grown.forest.incident(&tenant, &asked))
+        let live = self.tree_client();
+        live.ask_async(move |grown| grown.graph.find_incident(&tenant, &asked))
             .await?
             .ok_or(TreeError::NotFound { id })
     }
@@ -115,14 +117,14 @@ impl Engine {
     ///
     /// # Errors
     /// The trees are being rebuilt.
-    pub async fn trees_of(
+    pub async fn trees_with_entity(
         &self,
         tenant: TenantId,
         kind: String,
         value: String,
     ) -> Result<Vec<RootSummary>, TreeError> {
-        let live = self.live_trees();
-        live.ask_later(move |grown| grown.forest.trees_of(&tenant, &kind, &value))
+        let live = self.tree_client();
+        live.ask_async(move |grown| grown.graph.trees_of_entity(&tenant, &kind, &value))
             .await
     }
 
@@ -138,6 +140,6 @@ impl Engine {
         id: String,
         after: Position,
     ) -> Result<TreeWatch, TreeError> {
-        self.watch(self.asker(tenant), id, after).await
+        self.start_watch(self.query_runner(tenant), id, after).await
     }
 }

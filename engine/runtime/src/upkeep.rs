@@ -9,26 +9,26 @@ use actix::Arbiter;
 use larum_event::Span;
 use tokio::sync::{Mutex, watch};
 
-use crate::gauges::Gauges;
-use crate::readers::Readers;
+use crate::gauges::EngineGauges;
+use crate::readers::ReaderFactory;
 use crate::supervision::Supervision;
 
 /// How often it is looked at.
 const EVERY: Span = Span::from_seconds(1);
 
 /// The upkeep of an engine's log.
-pub(crate) struct Upkeep {
+pub(crate) struct LogUpkeep {
     stop: watch::Sender<bool>,
     working: Arc<Mutex<()>>,
 }
 
-impl Upkeep {
+impl LogUpkeep {
     /// Starts it on a thread.
     pub(crate) fn start(
         on: &Arbiter,
-        readers: Readers,
+        readers: ReaderFactory,
         supervision: Supervision,
-        gauges: Arc<Gauges>,
+        gauges: Arc<EngineGauges>,
     ) -> Self {
         let (stop, mut stopped) = watch::channel(false);
         let working = Arc::new(Mutex::new(()));
@@ -43,19 +43,20 @@ impl Upkeep {
                 if *stopped.borrow() {
                     return;
                 }
-                let upkeep = readers.upkeep();
+                let upkeep = readers.maintenance();
                 let worked = tokio::task::spawn_blocking(move || {
-                    let done = upkeep.run();
+                    let done = upkeep.run_due();
                     drop(turn);
                     done
                 });
                 match worked.await {
-                    Ok(Ok(_)) => gauges.problem_over("upkeep"),
+                    Ok(Ok(_)) => gauges.clear_problem("upkeep"),
                     Ok(Err(error)) => {
-                        gauges.problem("upkeep", format!("the log's upkeep failed: {error}"));
+                        gauges
+                            .report_problem("upkeep", format!("the log's upkeep failed: {error}"));
                     }
                     Err(error) => {
-                        gauges.problem("upkeep", format!("the log's upkeep died: {error}"));
+                        gauges.report_problem("upkeep", format!("the log's upkeep died: {error}"));
                     }
                 }
             }

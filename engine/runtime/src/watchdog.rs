@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use larum_event::{Span, limits};
 
-use crate::gauges::{FROZEN, Gauges};
-use crate::supervise::Registry;
+use crate::gauges::{EngineGauges, FROZEN};
+use crate::supervise::ActorRegistry;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Starts looking at the actors of `registry`.
-    pub fn start(registry: Registry, gauges: Arc<Gauges>) -> std::io::Result<Self> {
+    pub fn start(registry: ActorRegistry, gauges: Arc<EngineGauges>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
         let frozen_after = Span::from_seconds(limits::FROZEN_SECONDS as u32);
         let look = move || {
@@ -36,11 +36,11 @@ impl Watchdog {
                 for actor in &frozen {
                     let words =
                         format!("{} has made no progress for {}", actor.name, actor.for_span);
-                    gauges.problem(&format!("{FROZEN}{}", actor.name), words);
+                    gauges.report_problem(&format!("{FROZEN}{}", actor.name), words);
                 }
                 let names: Vec<Arc<str>> = frozen.into_iter().map(|actor| actor.name).collect();
                 for name in told.iter().filter(|name| !names.contains(name)) {
-                    gauges.problem_over(&format!("{FROZEN}{name}"));
+                    gauges.clear_problem(&format!("{FROZEN}{name}"));
                 }
                 told = names;
             }

@@ -1,24 +1,24 @@
 //! What is open in windows, as `GET /v1/windows` tells of it.
 //!
 //! Owns where the windows in force are found, and how their answers are put together. A window looks at no more
-//! than [`SEEN_KEYS`](larum_event::limits::SEEN_KEYS) of its keys, so that no question holds an epoch.
+//! than [`WINDOW_QUERY_KEYS`](larum_event::limits::WINDOW_QUERY_KEYS) of its keys, so that no question holds an epoch.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use larum_event::{Aggregate, Measure, RuleId, TenantId, Timestamp, WindowSpec, limits};
+use larum_event::{Aggregate, RuleId, TenantId, Timestamp, WindowMeasure, WindowSpec, limits};
 use larum_rule::{Rule, RuleSet};
-use larum_window::{KeyView, PartialView, Window};
+use larum_window::{KeyView, PartialView, RuleWindow};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use crate::actors::WindowUnit;
+use crate::actors::WindowActor;
 use crate::api::QueryError;
-use crate::credit::tell;
+use crate::credit::send_control;
 use crate::engine::Engine;
 use crate::messages::ViewWindow;
-use crate::supervise::Seat;
+use crate::supervise::ActorSlot;
 
 /// Which groups of windows are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub struct OpenPartial {
 
 /// What one window shows.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct WindowKeys {
     pub(crate) keys: Vec<KeyView>,
     /// Others that were wanted.
     pub(crate) more: u64,
@@ -116,46 +116,50 @@ pub(crate) struct Seen {
 
 /// The windows in force.
 #[derive(Debug, Default)]
-pub(crate) struct WindowsInForce(Mutex<Arc<Places>>);
+pub(crate) struct WindowDirectory(Mutex<Arc<WindowAddresses>>);
 
 #[derive(Default)]
-struct Places {
+struct WindowAddresses {
     set: Option<Arc<RuleSet>>,
-    seats: Vec<(u32, Seat<WindowUnit>)>,
+    slots: Vec<(u32, ActorSlot<WindowActor>)>,
 }
 
-impl fmt::Debug for Places {
+impl fmt::Debug for WindowAddresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Places")
-            .field("seats", &self.seats.len())
+            .field("seats", &self.slots.len())
             .finish_non_exhaustive()
     }
 }
 
-impl WindowsInForce {
+impl WindowDirectory {
     /// These are in force from now on.
-    pub(crate) fn put(&self, set: &Arc<RuleSet>, seats: Vec<(u32, Seat<WindowUnit>)>) {
-        let places = Places {
+    pub(crate) fn replace_windows(
+        &self,
+        set: &Arc<RuleSet>,
+        seats: Vec<(u32, ActorSlot<WindowActor>)>,
+    ) {
+        let places = WindowAddresses {
             set: Some(Arc::clone(set)),
-            seats,
+            slots: seats,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(places);
     }
 
-    fn get(&self) -> Arc<Places> {
+    fn current_windows(&self) -> Arc<WindowAddresses> {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// The keys of `window` that are asked for.
-pub(crate) fn seen(window: &Window, query: &WindowsQuery) -> Seen {
-    let mut seen = Seen {
+pub(crate) fn select_keys(window: &RuleWindow, query: &WindowsQuery) -> WindowKeys {
+    let mut seen = WindowKeys {
         complete: true,
-        ..Seen::default()
+        ..WindowKeys::default()
     };
-    let keys = window.keys(query.tenant.as_ref());
+    let keys = window.key_views(query.tenant.as_ref());
     for (number, key) in keys.enumerate() {
-        if number >= limits::SEEN_KEYS {
+        if number >= limits::WINDOW_QUERY_KEYS {
             seen.complete = false;
             break;
         }
@@ -180,8 +184,8 @@ impl Engine {
     ///
     /// # Errors
     /// There is no such rule.
-    pub async fn windows(&self, query: WindowsQuery) -> Result<OpenWindows, QueryError> {
-        let places = self.0.rulebook.windows.get();
+    pub async fn open_windows(&self, query: WindowsQuery) -> Result<OpenWindows, QueryError> {
+        let places = self.0.rulebook.windows.current_windows();
         let mut found = OpenWindows {
             windows: Vec::new(),
             more: 0,
@@ -192,7 +196,7 @@ impl Engine {
         };
         let is_wanted = |rule: &Rule| query.rule.as_ref().is_none_or(|wanted| *wanted == rule.id);
         let mut waiting = Vec::new();
-        for (number, seat) in &places.seats {
+        for (number, seat) in &places.slots {
             let Some(rule) = set.rule(*number).filter(|rule| is_wanted(rule)) else {
                 continue;
             };
@@ -202,7 +206,7 @@ impl Engine {
                 reply,
             };
             let address = seat.address();
-            if address.is_some_and(|address| tell(&address.recipient(), view).is_ok()) {
+            if address.is_some_and(|address| send_control(&address.recipient(), view).is_ok()) {
                 waiting.push((rule, answer));
             } else {
                 found.complete = false;
@@ -216,7 +220,7 @@ impl Engine {
             };
             found.more += seen.more;
             found.complete &= seen.complete;
-            let groups = seen.keys.into_iter().map(|key| group(rule, key));
+            let groups = seen.keys.into_iter().map(|key| to_open_group(rule, key));
             found.windows.extend(groups);
         }
         found.windows.sort_by(|a, b| {
@@ -233,15 +237,19 @@ impl Engine {
 
     /// Whether a rule of this id is in force.
     pub fn has_rule(&self, rule: &RuleId) -> bool {
-        let places = self.0.rulebook.windows.get();
+        let places = self.0.rulebook.windows.current_windows();
         let set = places.set.as_ref();
         set.is_some_and(|set| set.rules().iter().any(|one| one.id == *rule))
     }
 }
 
-fn group(rule: &Rule, key: KeyView) -> OpenGroup {
+fn to_open_group(rule: &Rule, key: KeyView) -> OpenGroup {
     let names = rule.group_by.iter().map(|part| part.name.to_string());
-    let members = key.key.members().iter().map(larum_event::KeyValue::to_json);
+    let members = key
+        .key
+        .members()
+        .iter()
+        .map(larum_event::ScalarValue::to_json);
     OpenGroup {
         rule: rule.id.clone(),
         condition: rule.window.to_string(),
@@ -251,25 +259,25 @@ fn group(rule: &Rule, key: KeyView) -> OpenGroup {
         events: key.events,
         pending: key.pending,
         value: key.value.map(larum_event::Amount::to_json),
-        threshold: threshold(&rule.window),
+        threshold: count_threshold(&rule.window),
         oldest: key.oldest,
         until: key.until,
         watermark: key.watermark,
         open: key.is_open,
-        partials: key.partials.into_iter().map(partial).collect(),
+        partials: key.partials.into_iter().map(to_open_partial).collect(),
     }
 }
 
-fn partial(partial: PartialView) -> OpenPartial {
+fn to_open_partial(partial: PartialView) -> OpenPartial {
     OpenPartial {
         waits_for: partial.waits_for,
         events: partial.events,
-        of_step: partial.of_step,
+        of_step: partial.step_events,
         until: partial.until,
     }
 }
 
-fn threshold(window: &WindowSpec) -> Option<u64> {
+fn count_threshold(window: &WindowSpec) -> Option<u64> {
     let WindowSpec::Aggregate(Aggregate {
         measure, bounds, ..
     }) = window
@@ -278,7 +286,7 @@ fn threshold(window: &WindowSpec) -> Option<u64> {
     };
     let counts = matches!(
         measure,
-        Measure::Count | Measure::Distinct | Measure::Steps(_)
+        WindowMeasure::Count | WindowMeasure::Distinct | WindowMeasure::Steps(_)
     );
-    (counts && bounds.are_lower()).then(|| bounds.threshold())
+    (counts && bounds.are_lower_bounds()).then(|| bounds.threshold())
 }

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::{Actor, Addr, Context, Handler, Message, Supervised, Supervisor, System};
-use larum_engine::clock::{Clock, ManualTime};
-use larum_engine::credit::{Batch, Credits, send_batch};
+use larum_engine::clock::{ManualTime, RuntimeClock};
+use larum_engine::credit::{CreditBatch, Credits, send_batch};
 use larum_engine::faults::Faults;
 use larum_engine::supervise::{
-    ActorState, Change, CheckProgress, DropNotice, Guardian, Readmit, Refused, Registry, Release,
-    Retire, Seat, Unit, Verdict, Watch,
+    ActorGuard, ActorRegistry, ActorSlot, ActorState, CheckProgress, DropNotice, Guardian,
+    ReadmitActor, ReleaseActor, RestartVerdict, RetireGuardian, StateChange, WatchActor,
+    WorkRefusal,
 };
 use larum_event::{Span, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot};
@@ -32,12 +33,12 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     System::with_tokio_rt(runtime).block_on(test)
 }
 
-type Answered = Result<u64, Refused>;
+type Answered = Result<u64, WorkRefusal>;
 type Answer = oneshot::Sender<Answered>;
 
 /// Adds up the numbers it is sent; a number of 13 panics inside of the guard.
 struct Adder {
-    unit: Unit,
+    unit: ActorGuard,
     /// What would be in a checkpoint: the sum of the batches that were done.
     durable: Arc<AtomicU64>,
     sum: u64,
@@ -49,29 +50,29 @@ impl Actor for Adder {
     fn started(&mut self, _: &mut Self::Context) {
         if self.unit.check_ready().is_ok() && self.unit.entry().state() == ActorState::Starting {
             self.sum = self.durable.load(Ordering::SeqCst);
-            self.unit.entry().running();
+            self.unit.entry().set_running();
         }
     }
 }
 
 impl Supervised for Adder {
     fn restarting(&mut self, ctx: &mut Self::Context) {
-        let verdict = self.unit.restart(ctx, |adder: &mut Self, _| {
+        let verdict = self.unit.restart_actor(ctx, |adder: &mut Self, _| {
             adder.sum = adder.durable.load(Ordering::SeqCst);
-            adder.unit.entry().running();
+            adder.unit.entry().set_running();
         });
-        if verdict == Verdict::Quarantine {
+        if verdict == RestartVerdict::Quarantine {
             self.sum = 0;
         }
     }
 }
 
-impl Handler<Batch<u64, Answer>> for Adder {
+impl Handler<CreditBatch<u64, Answer>> for Adder {
     type Result = ();
 
-    fn handle(&mut self, batch: Batch<u64, Answer>, ctx: &mut Self::Context) {
+    fn handle(&mut self, batch: CreditBatch<u64, Answer>, ctx: &mut Self::Context) {
         let (sum, durable) = (&mut self.sum, &self.durable);
-        let outcome = self.unit.run(ctx, "a batch of numbers", || {
+        let outcome = self.unit.run_work(ctx, "a batch of numbers", || {
             for number in batch.items.iter() {
                 assert_ne!(*number, 13, "unlucky");
                 *sum += number;
@@ -100,10 +101,10 @@ impl Handler<Crash> for Adder {
 }
 
 struct Bench {
-    registry: Registry,
-    changes: mpsc::Receiver<Change>,
+    registry: ActorRegistry,
+    changes: mpsc::Receiver<StateChange>,
     time: ManualTime,
-    seat: Seat<Adder>,
+    seat: ActorSlot<Adder>,
     guardian: Addr<Guardian>,
     credits: Credits,
 }
@@ -113,9 +114,9 @@ const NAME: &str = "window/adder/0";
 
 impl Bench {
     async fn start(faults: &str) -> Self {
-        let (clock, time) = Clock::manual(Timestamp::parse("2026-11-20T12:00:00Z").unwrap());
+        let (clock, time) = RuntimeClock::manual(Timestamp::parse("2026-11-20T12:00:00Z").unwrap());
         let (heard, changes) = mpsc::channel(64);
-        let registry = Registry::observed(clock, move |change| {
+        let registry = ActorRegistry::with_observer(clock, move |change| {
             heard.try_send(change.clone()).unwrap();
         });
         let guardian = Guardian::new(registry.clone()).start();
@@ -123,17 +124,17 @@ impl Bench {
             registry,
             changes,
             time,
-            seat: Seat::vacant(),
+            seat: ActorSlot::empty(),
             guardian,
             credits: Credits::new(100),
         };
         let durable = Arc::new(AtomicU64::new(0));
         let faults = Faults::parse(faults).unwrap();
-        let entry = bench.registry.register(NAME).unwrap();
+        let entry = bench.registry.register_actor(NAME).unwrap();
         let create = {
             let entry = entry.clone();
             move |notice: DropNotice| {
-                let unit = Unit::new(entry.clone(), faults.clone(), notice);
+                let unit = ActorGuard::new(entry.clone(), faults.clone(), notice);
                 let durable = Arc::clone(&durable);
                 Supervisor::start(move |_| Adder {
                     unit,
@@ -142,17 +143,17 @@ impl Bench {
                 })
             }
         };
-        let watch = Watch::new(entry, bench.seat.clone(), create);
+        let watch = WatchActor::new(entry, bench.seat.clone(), create);
         bench.guardian.send(watch).await.unwrap();
         bench
     }
 
-    fn batch(&self, numbers: &[u64]) -> (Batch<u64, Answer>, oneshot::Receiver<Answered>) {
+    fn batch(&self, numbers: &[u64]) -> (CreditBatch<u64, Answer>, oneshot::Receiver<Answered>) {
         let (head, answer) = oneshot::channel();
         let permit = self.credits.try_acquire(numbers.len() as u32).unwrap();
         let items = numbers.into();
         (
-            Batch {
+            CreditBatch {
                 head,
                 items,
                 permit,
@@ -181,7 +182,7 @@ impl Bench {
     }
 
     /// Waits until the adder is in `state`.
-    async fn until(&mut self, state: ActorState) -> Change {
+    async fn until(&mut self, state: ActorState) -> StateChange {
         loop {
             let change = self.changes.recv().await.unwrap();
             if change.state == state {
@@ -257,7 +258,10 @@ fn an_injected_panic_strikes_the_unit_of_work_it_names() {
     run(async {
         let bench = Bench::start("panic:window/adder/*@2").await;
         assert_eq!(bench.add(&[1]).await, Ok(1));
-        assert!(matches!(bench.add(&[2]).await, Err(Refused::Panicked(_))));
+        assert!(matches!(
+            bench.add(&[2]).await,
+            Err(WorkRefusal::Panicked(_))
+        ));
         assert_eq!(bench.add(&[2]).await, Ok(3));
         assert_eq!(bench.restarts(), 1);
     });
@@ -287,24 +291,33 @@ fn the_sixth_panic_in_thirty_seconds_quarantines_and_the_actor_stays_and_refuses
         let mut bench = Bench::start("").await;
         assert_eq!(bench.add(&[5]).await, Ok(5));
         for _ in 0..limits::RESTARTS {
-            assert!(matches!(bench.add(&[13]).await, Err(Refused::Panicked(_))));
+            assert!(matches!(
+                bench.add(&[13]).await,
+                Err(WorkRefusal::Panicked(_))
+            ));
             bench.time.advance(Span::from_seconds(1));
             assert!(bench.add(&[]).await.is_ok());
         }
-        assert!(matches!(bench.add(&[13]).await, Err(Refused::Panicked(_))));
+        assert!(matches!(
+            bench.add(&[13]).await,
+            Err(WorkRefusal::Panicked(_))
+        ));
         let change = bench.until(ActorState::Quarantined).await;
         assert_eq!(change.restarts, limits::RESTARTS as u64);
         assert!(change.reason.unwrap().contains("unlucky"));
         let unit = NAME.to_owned();
         assert_eq!(
             bench.add(&[1]).await,
-            Err(Refused::Quarantined { unit: unit.clone() })
+            Err(WorkRefusal::Quarantined { unit: unit.clone() })
         );
         bench.time.advance(Span::from_seconds(3_600));
-        assert_eq!(bench.add(&[1]).await, Err(Refused::Quarantined { unit }));
+        assert_eq!(
+            bench.add(&[1]).await,
+            Err(WorkRefusal::Quarantined { unit })
+        );
 
         let name = NAME.to_owned();
-        assert_eq!(bench.guardian.send(Readmit { name }).await, Ok(true));
+        assert_eq!(bench.guardian.send(ReadmitActor { name }).await, Ok(true));
         bench.until(ActorState::Running).await;
         assert_eq!(bench.add(&[1]).await, Ok(6));
     });
@@ -340,7 +353,7 @@ fn what_died_outside_of_the_guard_is_created_again_on_the_same_seat() {
             change.reason.as_deref(),
             Some("it panicked outside of its guard")
         );
-        let alive = bench.seat.seated().await;
+        let alive = bench.seat.wait_for_address().await;
         assert_ne!(alive, dead);
         assert_eq!(bench.add(&[2]).await, Ok(7));
         assert_eq!(bench.restarts(), 1);
@@ -352,7 +365,7 @@ fn an_actor_that_keeps_dying_is_quarantined_and_its_seat_stays_empty() {
     run(async {
         let mut bench = Bench::start("").await;
         for _ in 0..=limits::RESTARTS {
-            let alive = bench.seat.seated().await;
+            let alive = bench.seat.wait_for_address().await;
             assert!(alive.send(Crash).await.is_err());
             bench.time.advance(Span::from_seconds(1));
         }
@@ -360,7 +373,7 @@ fn an_actor_that_keeps_dying_is_quarantined_and_its_seat_stays_empty() {
         assert!(bench.seat.address().is_none());
         assert_eq!(bench.restarts(), limits::RESTARTS as u64);
         let name = NAME.to_owned();
-        bench.guardian.send(Readmit { name }).await.unwrap();
+        bench.guardian.send(ReadmitActor { name }).await.unwrap();
         assert_eq!(bench.add(&[3]).await, Ok(3));
     });
 }
@@ -370,14 +383,14 @@ fn an_actor_that_was_released_may_end_and_so_may_all_after_the_guardian_retired(
     run(async {
         let bench = Bench::start("").await;
         let name = NAME.to_owned();
-        bench.guardian.send(Release { name }).await.unwrap();
+        bench.guardian.send(ReleaseActor { name }).await.unwrap();
         assert_eq!(bench.state(), ActorState::Stopped);
-        bench.seat.vacate();
+        bench.seat.clear_address();
         let bench = Bench::start("").await;
-        bench.guardian.send(Retire).await.unwrap();
+        bench.guardian.send(RetireGuardian).await.unwrap();
         let dying = bench.seat.address().unwrap();
         assert!(dying.send(Crash).await.is_err());
-        bench.guardian.send(Retire).await.unwrap();
+        bench.guardian.send(RetireGuardian).await.unwrap();
         assert!(bench.seat.address().is_none());
         assert_eq!(bench.restarts(), 0);
     });
@@ -387,9 +400,9 @@ fn an_actor_that_was_released_may_end_and_so_may_all_after_the_guardian_retired(
 fn a_factory_that_panics_is_tried_again_and_then_quarantined() {
     run(async {
         let bench = Bench::start("").await;
-        let entry = bench.registry.register("window/broken/0").unwrap();
-        let seat: Seat<Adder> = Seat::vacant();
-        let watch = Watch::new(entry.clone(), seat, |_| panic!("no such folder"));
+        let entry = bench.registry.register_actor("window/broken/0").unwrap();
+        let seat: ActorSlot<Adder> = ActorSlot::empty();
+        let watch = WatchActor::new(entry.clone(), seat, |_| panic!("no such folder"));
         bench.guardian.send(watch).await.unwrap();
         while entry.state() != ActorState::Quarantined {
             bench.time.advance(Span::from_seconds(1));

@@ -21,7 +21,7 @@ const COMMAND_FIELDS: &[&str] = &[
 ];
 
 /// What the node is called: the label's last part where it is a path, else the id.
-pub(crate) fn name(node: &TreeNode) -> &str {
+pub(crate) fn node_caption(node: &TreeNode) -> &str {
     match node.label.as_deref() {
         Some(label) => image_name(label),
         None => &node.id,
@@ -29,8 +29,8 @@ pub(crate) fn name(node: &TreeNode) -> &str {
 }
 
 /// The id of the node's process, as a decimal number where it is one.
-pub(crate) fn pid(node: &TreeNode) -> Option<Cow<'_, str>> {
-    match kept(node, PID_FIELDS)? {
+pub(crate) fn process_id(node: &TreeNode) -> Option<Cow<'_, str>> {
+    match find_kept_field(node, PID_FIELDS)? {
         Value::Number(number) => Some(Cow::Owned(number.to_string())),
         Value::String(text) => {
             let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
@@ -43,11 +43,11 @@ pub(crate) fn pid(node: &TreeNode) -> Option<Cow<'_, str>> {
 
 /// The command line with which the node's process began.
 pub(crate) fn command_line(node: &TreeNode) -> Option<&str> {
-    kept(node, COMMAND_FIELDS)?.as_str()
+    find_kept_field(node, COMMAND_FIELDS)?.as_str()
 }
 
 /// What kind of node it is, in one word of JSON's spelling.
-pub(crate) const fn kind(kind: NodeKind) -> &'static str {
+pub(crate) const fn kind_word(kind: NodeKind) -> &'static str {
     match kind {
         NodeKind::Step => "step",
         NodeKind::Alert => "alert",
@@ -59,7 +59,7 @@ pub(crate) const fn kind(kind: NodeKind) -> &'static str {
 }
 
 /// In which way two nodes hang together, in JSON's spelling.
-pub(crate) const fn edge(kind: EdgeKind) -> &'static str {
+pub(crate) const fn edge_word(kind: EdgeKind) -> &'static str {
     match kind {
         EdgeKind::Parent => "parent",
         EdgeKind::Root => "root",
@@ -71,7 +71,7 @@ pub(crate) const fn edge(kind: EdgeKind) -> &'static str {
 }
 
 /// Whether an alert stands, in JSON's spelling.
-pub(crate) const fn status(status: AlertStatus) -> &'static str {
+pub(crate) const fn status_word(status: AlertStatus) -> &'static str {
     match status {
         AlertStatus::Early => "early",
         AlertStatus::Final => "final",
@@ -80,7 +80,7 @@ pub(crate) const fn status(status: AlertStatus) -> &'static str {
 }
 
 /// At most `most` characters of the text, the last one an ellipsis where there were more.
-pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn truncate_text(text: &str, most: usize) -> Cow<'_, str> {
     if text.chars().nth(most).is_none() {
         return Cow::Borrowed(text);
     }
@@ -90,7 +90,7 @@ pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// A number with commas between its thousands.
-pub(crate) fn number(number: u64) -> String {
+pub(crate) fn format_number(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -103,12 +103,12 @@ pub(crate) fn number(number: u64) -> String {
 }
 
 /// How many of something, such as `1,204 events`.
-pub(crate) fn amount(count: u64, what: &str) -> String {
+pub(crate) fn format_amount(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", number(count))
+    format!("{} {what}{plural}", format_number(count))
 }
 
-fn kept<'a>(node: &'a TreeNode, fields: &[&str]) -> Option<&'a Value> {
+fn find_kept_field<'a>(node: &'a TreeNode, fields: &[&str]) -> Option<&'a Value> {
     fields.iter().find_map(|field| {
         let mut all = node.kept.iter();
         let found = all.find(|(path, _)| {

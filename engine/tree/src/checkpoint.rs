@@ -3,38 +3,38 @@
 //! Canonical: equal states write equal bytes, whatever numbers their graphs gave to nodes and
 //! families. Written is what events said; where nodes stand follows from that and is found anew.
 
-mod grove;
+mod tenant_graph;
 
 use larum_event::{LinkSet, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use self::grove::WrittenGrove;
-use crate::error::RestoreError;
-use crate::forest::{Forest, ForestLimits};
-use crate::ways::{Way, Ways};
+use self::tenant_graph::TenantCheckpoint;
+use crate::correlation_graph::{CorrelationGraph, GraphLimits};
+use crate::edge_reason::{EdgeReason, EdgeReasons};
+use crate::error::GraphRestoreError;
 
 /// Goes up whenever what follows changes.
 const FORMAT: u8 = 3;
 
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct GraphCheckpoint {
     limits: [u64; 4],
     refused_events: u64,
     evicted_roots: u64,
     batches: bool,
-    ways: Vec<Way>,
+    ways: Vec<EdgeReason>,
     classes: Vec<Arc<str>>,
     links: LinkSet,
-    tenants: Vec<(TenantId, WrittenGrove)>,
+    tenants: Vec<(TenantId, TenantCheckpoint)>,
 }
 
-impl Forest {
-    /// The whole state as bytes, for [`Forest::restore`]. Trees that went and were not taken are not in it.
+impl CorrelationGraph {
+    /// The whole state as bytes, for [`CorrelationGraph::restore`]. Trees that went and were not taken are not in it.
     pub fn checkpoint(&self) -> Vec<u8> {
-        let (ways, classes) = self.ways.written();
+        let (ways, classes) = self.edge_reasons.to_parts();
         let limits = &self.limits;
-        let written = Written {
+        let written = GraphCheckpoint {
             limits: [
                 limits.nodes_per_root,
                 limits.events_per_node,
@@ -44,59 +44,59 @@ impl Forest {
             .map(|limit| limit as u64),
             refused_events: self.refused_events,
             evicted_roots: self.evicted_roots,
-            batches: self.batches,
+            batches: self.tracks_batches,
             ways,
             classes,
-            links: LinkSet::clone(self.links.set()),
+            links: LinkSet::clone(self.links.link_set()),
             tenants: self
-                .groves
+                .tenants
                 .iter()
-                .map(|(tenant, grove)| (tenant.clone(), grove.written()))
+                .map(|(tenant, grove)| (tenant.clone(), grove.to_checkpoint()))
                 .collect(),
         };
         postcard::to_extend(&written, vec![FORMAT])
             .expect("a vector takes any number of bytes and the state has no unserialisable part")
     }
 
-    /// The forest that [`Forest::checkpoint`] wrote.
+    /// The forest that [`CorrelationGraph::checkpoint`] wrote.
     ///
     /// # Errors
     /// The bytes are of another format, do not decode, or fit no forest.
-    pub fn restore(bytes: &[u8]) -> Result<Self, RestoreError> {
-        let (found, body) = bytes.split_first().ok_or(RestoreError::Damaged {
+    pub fn restore(bytes: &[u8]) -> Result<Self, GraphRestoreError> {
+        let (found, body) = bytes.split_first().ok_or(GraphRestoreError::Damaged {
             what: "it is empty",
         })?;
         if *found != FORMAT {
-            return Err(RestoreError::Format {
+            return Err(GraphRestoreError::Format {
                 found: *found,
                 known: FORMAT,
             });
         }
-        let (read, rest) = postcard::take_from_bytes::<Written>(body)?;
+        let (read, rest) = postcard::take_from_bytes::<GraphCheckpoint>(body)?;
         if !rest.is_empty() {
-            return Err(RestoreError::Damaged {
+            return Err(GraphRestoreError::Damaged {
                 what: "bytes are left over",
             });
         }
         let limit = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let [nodes, events, roots, all] = read.limits.map(limit);
-        let mut forest = Self::new(ForestLimits {
+        let mut forest = Self::new(GraphLimits {
             nodes_per_root: nodes,
             events_per_node: events,
             roots_per_tenant: roots,
             nodes_per_tenant: all,
         });
-        forest.ways = Ways::read(read.ways, read.classes);
-        forest.read_by(Arc::new(read.links));
+        forest.edge_reasons = EdgeReasons::from_parts(read.ways, read.classes);
+        forest.set_links(Arc::new(read.links));
         forest.refused_events = read.refused_events;
         forest.evicted_roots = read.evicted_roots;
-        forest.batches = read.batches;
+        forest.tracks_batches = read.batches;
         for (tenant, written) in read.tenants {
-            let mut grove = written.restored()?;
+            let mut grove = written.restore()?;
             grove.entity_kinds = Arc::clone(&forest.entity_kinds);
-            grove.overlay.on = read.batches;
-            if forest.groves.insert(tenant, grove).is_some() {
-                return Err(RestoreError::Damaged {
+            grove.batch_history.is_on = read.batches;
+            if forest.tenants.insert(tenant, grove).is_some() {
+                return Err(GraphRestoreError::Damaged {
                     what: "a tenant occurs twice",
                 });
             }

@@ -9,10 +9,10 @@ use crate::query::{NodeMove, TreeDiff};
 use crate::view::{NodeKind, TreeNode, TreeView};
 
 /// What tells nodes apart. An event without a node may have any id, that of a node too.
-type Key<'a> = (bool, &'a Arc<str>);
+type DiffKey<'a> = (bool, &'a Arc<str>);
 
 /// What of a node may change.
-struct State<'a> {
+struct NodeState<'a> {
     is_seen: bool,
     parent: Option<&'a Arc<str>>,
     events: u64,
@@ -23,9 +23,9 @@ impl TreeDiff {
     /// What changed from `before` to `after`. Both are whole trees; of pages, what is on the one and not on the
     /// other would seem to have come or gone. Lists are in reading order.
     pub fn between(before: &TreeView, after: &TreeView) -> Self {
-        let (old, new) = (states(before), states(after));
+        let (old, new) = (node_states(before), node_states(after));
         let mut diff = Self::default();
-        for key in keys_in_order(after) {
+        for key in ordered_keys(after) {
             let Some(now) = new.get(&key) else { continue };
             let was = old.get(&key);
             let id = key.1;
@@ -52,7 +52,7 @@ impl TreeDiff {
                 diff.alerts.push(id.clone());
             }
         }
-        let gone = keys_in_order(before);
+        let gone = ordered_keys(before);
         let gone = gone.filter(|key| !new.contains_key(key));
         diff.gone = gone.map(|(_, id)| id.clone()).collect();
         diff
@@ -72,17 +72,17 @@ impl TreeNode {
     }
 }
 
-fn key(node: &TreeNode) -> Key<'_> {
+fn node_key(node: &TreeNode) -> DiffKey<'_> {
     (node.kind == NodeKind::Event, &node.id)
 }
 
 /// The same event may stand under several alerts; it counts where it stands first.
-fn states(view: &TreeView) -> BTreeMap<Key<'_>, State<'_>> {
+fn node_states(view: &TreeView) -> BTreeMap<DiffKey<'_>, NodeState<'_>> {
     let mut states = BTreeMap::new();
     for node in view.nodes.iter().filter(|node| !node.again) {
         let parent = node.parent.and_then(|parent| view.nodes.get(parent));
         let alert = node.alert.as_ref();
-        states.entry(key(node)).or_insert_with(|| State {
+        states.entry(node_key(node)).or_insert_with(|| NodeState {
             is_seen: node.seen,
             parent: parent.map(|parent| &parent.id),
             events: node.event_count(),
@@ -93,10 +93,10 @@ fn states(view: &TreeView) -> BTreeMap<Key<'_>, State<'_>> {
 }
 
 /// Each key once.
-fn keys_in_order(view: &TreeView) -> impl Iterator<Item = Key<'_>> {
+fn ordered_keys(view: &TreeView) -> impl Iterator<Item = DiffKey<'_>> {
     let mut known = BTreeSet::new();
     let nodes = view.nodes.iter().filter(|node| !node.again);
-    nodes.map(key).filter(move |key| known.insert(*key))
+    nodes.map(node_key).filter(move |key| known.insert(*key))
 }
 
 #[cfg(test)]

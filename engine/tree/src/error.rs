@@ -2,7 +2,7 @@
 
 /// Why a checkpoint could not be read back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreError {
+pub enum GraphRestoreError {
     /// It was written in another version of the format.
     #[error("tree checkpoint has format {found}, this build reads format {known}")]
     Format {
@@ -24,7 +24,7 @@ pub enum RestoreError {
 
 /// Why a question about a tree has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
+pub enum TreeQueryError {
     /// Nothing in memory has the id.
     #[error("no tree holds {id:?}")]
     NoTree {

@@ -17,28 +17,28 @@ mod otlp;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::text::{TextStyle, to_text};
+use crate::text::{TextStyle, tree_to_text};
 use crate::view::TreeView;
 
 /// In which form a tree is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Format {
+pub enum TreeFormat {
     /// [`TreeView`] as it is, the only form that leaves nothing out.
     #[default]
     Json,
-    /// An outline for people, uncoloured and uncut; [`to_text`] takes a style.
+    /// An outline for people, uncoloured and uncut; [`tree_to_text`] takes a style.
     Text,
     /// A picture for Graphviz. The attribute `larum_id` of each node holds its id; what controls or turns text is named, such
     /// as `<U+202E>`.
     Dot,
-    /// A flowchart for Mermaid, with names as in [`Format::Dot`]. Mermaid draws at most 500 edges and 50,000 characters unless told otherwise; a
+    /// A flowchart for Mermaid, with names as in [`TreeFormat::Dot`]. Mermaid draws at most 500 edges and 50,000 characters unless told otherwise; a
     /// comment says so when there are more.
     Mermaid,
     /// A trace in OpenTelemetry's JSON (OTLP, `TracesData`): nodes are spans, their events span events.
     Otlp,
     /// RFC 4180, one row per node. A cell that a spreadsheet would take for a formula has a `'` before it.
     Csv,
-    /// RFC 4180, one row per event, repeat or alert, by time; cells as in [`Format::Csv`].
+    /// RFC 4180, one row per event, repeat or alert, by time; cells as in [`TreeFormat::Csv`].
     CsvEvents,
 }
 
@@ -50,7 +50,7 @@ pub struct UnknownFormat {
     pub found: String,
 }
 
-impl Format {
+impl TreeFormat {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Json,
@@ -100,13 +100,13 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for TreeFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for Format {
+impl FromStr for TreeFormat {
     type Err = UnknownFormat;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -122,14 +122,14 @@ impl FromStr for Format {
 ///
 /// Pages can be put one behind the other in the formats for programs (`json`, `otlp`, `csv`, `csv-events`): the
 /// last three leave out nodes that stand on the page again only for their way up.
-pub fn export(view: &TreeView, format: Format) -> String {
+pub fn export_tree(view: &TreeView, format: TreeFormat) -> String {
     match format {
-        Format::Json => serde_json::to_string(view).expect("keys of its maps are texts"),
-        Format::Text => to_text(view, TextStyle::default()),
-        Format::Dot => dot::to_dot(view),
-        Format::Mermaid => mermaid::to_mermaid(view),
-        Format::Otlp => otlp::to_otlp(view),
-        Format::Csv => csv::nodes(view),
-        Format::CsvEvents => csv::events(view),
+        TreeFormat::Json => serde_json::to_string(view).expect("keys of its maps are texts"),
+        TreeFormat::Text => tree_to_text(view, TextStyle::default()),
+        TreeFormat::Dot => dot::to_dot(view),
+        TreeFormat::Mermaid => mermaid::to_mermaid(view),
+        TreeFormat::Otlp => otlp::to_otlp(view),
+        TreeFormat::Csv => csv::nodes_to_csv(view),
+        TreeFormat::CsvEvents => csv::events_to_csv(view),
     }
 }

@@ -6,39 +6,39 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::quality::RandomState;
 
 /// Most values of one kind that are shared; beyond it sharing starts anew.
-const SHARED: usize = 65_536;
+const VALUES_PER_INTERNER: usize = 65_536;
 
 /// Hashes texts with a key of its own, so that nobody outside can make them clash.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Hashing(RandomState);
+pub(crate) struct TextHasher(RandomState);
 
-impl Hashing {
-    pub(crate) fn of(&self, text: &str) -> u64 {
+impl TextHasher {
+    pub(crate) fn hash_text(&self, text: &str) -> u64 {
         self.0.hash_one(text)
     }
 
-    pub(crate) fn of_pair(&self, class: u16, text: &str) -> u64 {
+    pub(crate) fn hash_pair(&self, class: u16, text: &str) -> u64 {
         self.0.hash_one((class, text))
     }
 }
 
 /// Values of which there are few, each kept once.
 #[derive(Debug)]
-pub(crate) struct Shared<T>(HashSet<T, RandomState>);
+pub(crate) struct ValueInterner<T>(HashSet<T, RandomState>);
 
-impl<T> Default for Shared<T> {
+impl<T> Default for ValueInterner<T> {
     fn default() -> Self {
         Self(HashSet::default())
     }
 }
 
-impl<T: Clone + Eq + Hash> Shared<T> {
+impl<T: Clone + Eq + Hash> ValueInterner<T> {
     /// The value that was here before, or this one.
-    pub(crate) fn share(&mut self, value: T) -> T {
+    pub(crate) fn intern(&mut self, value: T) -> T {
         if let Some(known) = self.0.get(&value) {
             return known.clone();
         }
-        if self.0.len() >= SHARED {
+        if self.0.len() >= VALUES_PER_INTERNER {
             self.0.clear();
         }
         self.0.insert(value.clone());

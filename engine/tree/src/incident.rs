@@ -4,17 +4,17 @@
 //! incident when they have a tree in common, or when a tree of the one and a tree of the other touched a shared
 //! node whose link joins, near each other in time, while few enough trees did. What became one stays one.
 //!
-//! [`Incidents`] is the state of one tenant; the forest tells it what happens, in the order of the log.
+//! [`TenantIncidents`] is the state of one tenant; the forest tells it what happens, in the order of the log.
 
 mod alerts;
-mod ask;
+mod answers;
 mod case;
-mod cases;
-mod reach;
-mod state;
-mod touches;
-mod trees;
-mod written;
+mod case_table;
+mod checkpoint;
+mod merge_set;
+mod shared_nodes;
+mod tenant_incidents;
+mod tree_table;
 
 #[cfg(test)]
 mod tests;
@@ -27,10 +27,10 @@ use std::sync::Arc;
 use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use alerts::Raised;
-pub(crate) use state::{IncidentLimits, Incidents, Touch};
-pub(crate) use touches::Shared;
-pub(crate) use trees::TreeFacts;
+pub(crate) use alerts::AlertUpdate;
+pub(crate) use shared_nodes::SharedNodeId;
+pub(crate) use tenant_incidents::{IncidentLimits, TenantIncidents, TreeTouch};
+pub(crate) use tree_table::TreeFacts;
 
 /// The stable name of an incident, such as `inc-3f9c0a7be1d2`: made of its first alert's id, so that a replay
 /// gives the same one.
@@ -133,7 +133,7 @@ pub struct IncidentTie {
     /// The event here made it so.
     pub position: Position,
     /// In which way.
-    pub by: TiedBy,
+    pub by: TieCause,
     /// The incident that became part of another by it and is an alias since; `None` when a tree came.
     pub joined: Option<IncidentId>,
 }
@@ -141,7 +141,7 @@ pub struct IncidentTie {
 /// How trees of alerts touch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum TiedBy {
+pub enum TieCause {
     /// Two trees became one.
     Tree,
     /// The evidence of the alert with this id hangs in both.
@@ -185,18 +185,23 @@ impl Default for IncidentQuery {
 
 impl IncidentId {
     /// The name of an incident whose first alert has this id. Only when that name is taken is it tried again.
-    pub(crate) fn of_alert(alert: &str, attempt: u64) -> Self {
+    pub(crate) fn from_alert(alert: &str, attempt: u64) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(alert.as_bytes());
         if attempt > 0 {
             hasher.update(&[0]).update(&attempt.to_le_bytes());
         }
         let hash = hasher.finalize().to_hex();
-        Self(hash.chars().take(12).fold("inc-".to_owned(), push).into())
+        Self(
+            hash.chars()
+                .take(12)
+                .fold("inc-".to_owned(), push_char)
+                .into(),
+        )
     }
 }
 
-fn push(mut text: String, character: char) -> String {
+fn push_char(mut text: String, character: char) -> String {
     text.push(character);
     text
 }

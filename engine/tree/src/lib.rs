@@ -1,6 +1,6 @@
 //! Who caused what: correlation trees.
 //!
-//! A [`Forest`] takes events in any order and answers with the tree that one of them stands in. Nodes
+//! A [`CorrelationGraph`] takes events in any order and answers with the tree that one of them stands in. Nodes
 //! are workflow steps, events hang on steps, an alert is a step of its own that points to the events
 //! that raised it. It keeps what events say of each other and nothing else: what an event means is the
 //! rules' job, where trees are stored the runtime's. Never reads a clock; the answer depends on which
@@ -10,65 +10,65 @@
 
 mod hashing;
 
-mod table;
+mod name_index;
 
-mod entry;
+mod entry_table;
 
-mod claim;
+mod parent_claim;
 
-mod node;
+mod graph_node;
 
-mod ways;
+mod edge_reason;
 
-mod facts;
+mod event_facts;
 
-mod form;
+mod id_part;
 
-mod links;
+mod link_reader;
 
-mod hung;
+mod node_events;
 
-mod alias;
+mod alias_table;
 
-mod family;
+mod component;
 
-mod entity;
+mod entity_index;
 
-mod overlay;
+mod batch_history;
 
-mod tie;
+mod cross_edge;
 
-mod report;
+mod tree_report;
 
-mod grove;
+mod tenant_graph;
 
-mod settle;
+mod claims;
 
-mod place;
+mod placement;
 
-mod climb;
+mod tree_root;
 
-mod evict;
+mod eviction;
 
-mod tell;
+mod incident_updates;
 
-mod forest;
+mod correlation_graph;
 
-mod find;
+mod node_search;
 
-mod kin;
+mod tree_lookup;
 
-mod members;
+mod tree_members;
 
 mod view;
 
 mod outline;
 
-mod gather;
+mod view_builder;
 
-mod quick;
+mod outline_page;
 
-mod why;
+mod edges;
 
 mod query;
 
@@ -93,23 +93,25 @@ mod checkpoint;
 
 mod error;
 
-mod ask;
+mod answers;
 
-pub use error::{AskError, RestoreError};
-pub use export::{Format, UnknownFormat, export};
-pub use forest::{Forest, ForestLimits, ForestStats, RootSummary};
+pub use correlation_graph::{CorrelationGraph, GraphLimits, GraphStats, RootSummary};
+pub use error::{GraphRestoreError, TreeQueryError};
+pub use export::{TreeFormat, UnknownFormat, export_tree};
 pub use incident::{
-    IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie, TiedBy,
+    IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie,
+    TieCause,
 };
-pub use members::{TreeId, TreeMembers, key_hash};
 pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
-pub use report::TreeReport;
-pub use select::select;
+pub use select::select_page;
 pub use text::{
-    Colour, TextStyle, diff_to_text, incident_to_text, incidents_to_text, timeline_to_text, to_text,
+    ColourMode, TextStyle, diff_to_text, incident_to_text, incidents_to_text, timeline_to_text,
+    tree_to_text,
 };
-pub use timeline::{fold_repeats, timeline};
+pub use timeline::{build_timeline, fold_repeats};
+pub use tree_members::{TreeId, TreeMembers, key_hash};
+pub use tree_report::TreeReport;
 pub use view::{
-    AlertMark, Cause, Counts, EdgeKind, Fold, NodeKind, Partial, TreeEdge, TreeEvent, TreeNode,
-    TreeView, Why,
+    AlertCause, EdgeKind, EdgeSource, EventFold, MissingPart, NodeKind, TreeAlert, TreeCounts,
+    TreeEdge, TreeEvent, TreeNode, TreeView,
 };

@@ -11,26 +11,26 @@ use larum_event::{EventId, Timestamp};
 use petgraph::Direction::Incoming;
 use petgraph::stable_graph::NodeIndex;
 
-use crate::climb::Summit;
-use crate::gather::Viewer;
-use crate::node::Raised;
-use crate::tie::TieKind;
-use crate::view::{Counts, Partial};
+use crate::cross_edge::CrossEdgeKind;
+use crate::graph_node::NodeAlert;
+use crate::tree_root::TreeRoot;
+use crate::view::{MissingPart, TreeCounts};
+use crate::view_builder::ViewBuilder;
 
 /// What stands at a place of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Item {
+pub(crate) enum OutlineItem {
     /// A node of the tree.
     Node(NodeIndex),
     /// An alert of another tree that an event here raised.
-    Linked(NodeIndex),
+    LinkedAlert(NodeIndex),
     /// An event that raised an alert and hangs on no node.
-    Bare(EventId),
+    BareEvent(EventId),
 }
 
 /// How much there is before a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Sum {
+struct PrefixCounts {
     steps: u64,
     alerts: u64,
     events: u64,
@@ -39,17 +39,17 @@ struct Sum {
 }
 
 /// No parent.
-const NONE: u32 = u32::MAX;
+const NO_PARENT: u32 = u32::MAX;
 
 /// The shape of one tree.
 #[derive(Debug, Default)]
-pub(crate) struct Outline {
-    items: Vec<Item>,
+pub(crate) struct TreeOutline {
+    items: Vec<OutlineItem>,
     parents: Vec<u32>,
     depths: Vec<u32>,
     firsts: Vec<Option<Timestamp>>,
     /// One more than there are items: how much there is before each.
-    sums: Vec<Sum>,
+    sums: Vec<PrefixCounts>,
     /// The depth of the lowest node.
     deepest: Option<u32>,
     /// Where each node is. Only looked up in.
@@ -59,29 +59,29 @@ pub(crate) struct Outline {
     /// Alerts of other trees that are shown here.
     linked: BTreeSet<NodeIndex>,
     /// What the whole tree lacks that no node does.
-    why: Vec<Partial>,
+    missing: Vec<MissingPart>,
 }
 
 /// An item on its way into order.
-struct Found {
-    item: Item,
+struct OutlineEntry {
+    item: OutlineItem,
     parent: Option<usize>,
     first: Option<Timestamp>,
 }
 
-impl Outline {
+impl TreeOutline {
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
 
-    pub(crate) fn item(&self, place: usize) -> Option<&Item> {
+    pub(crate) fn item(&self, place: usize) -> Option<&OutlineItem> {
         self.items.get(place)
     }
 
     pub(crate) fn parent(&self, place: usize) -> Option<usize> {
         let parent = self.parents.get(place).copied();
         parent
-            .filter(|parent| *parent != NONE)
+            .filter(|parent| *parent != NO_PARENT)
             .map(|it| it as usize)
     }
 
@@ -90,31 +90,31 @@ impl Outline {
     }
 
     /// Time of the item's first event, else the first time below it.
-    pub(crate) fn first(&self, place: usize) -> Option<Timestamp> {
+    pub(crate) fn first_time(&self, place: usize) -> Option<Timestamp> {
         self.firsts.get(place).copied().flatten()
     }
 
-    pub(crate) fn place_of(&self, node: NodeIndex) -> Option<usize> {
+    pub(crate) fn place_of_node(&self, node: NodeIndex) -> Option<usize> {
         self.places.get(&node).map(|place| *place as usize)
     }
 
     /// Whether a node is shown, as one of the tree or beside one.
-    pub(crate) fn shows(&self, node: NodeIndex) -> bool {
+    pub(crate) fn contains_node(&self, node: NodeIndex) -> bool {
         self.places.contains_key(&node) || self.linked.contains(&node)
     }
 
-    pub(crate) fn place_of_bare(&self, alert: NodeIndex, event: &EventId) -> Option<usize> {
+    pub(crate) fn place_of_event(&self, alert: NodeIndex, event: &EventId) -> Option<usize> {
         let place = self.bare.get(&(alert, event.clone()));
         place.map(|place| *place as usize)
     }
 
     /// What the whole tree lacks that no node does.
-    pub(crate) fn why(&self) -> &[Partial] {
-        &self.why
+    pub(crate) fn missing_parts(&self) -> &[MissingPart] {
+        &self.missing
     }
 
     /// The places from one on that are it and what is under it.
-    pub(crate) fn under(&self, place: usize) -> Range<usize> {
+    pub(crate) fn subtree_range(&self, place: usize) -> Range<usize> {
         if place == 0 {
             return 0..self.len();
         }
@@ -125,16 +125,16 @@ impl Outline {
     }
 
     /// The depth of the lowest node at some places.
-    fn deepest_of(&self, places: Range<usize>) -> Option<u32> {
+    fn deepest_in(&self, places: Range<usize>) -> Option<u32> {
         let nodes = self.items.get(places.clone()).unwrap_or_default();
         let depths = self.depths.get(places).unwrap_or_default();
         let nodes = nodes.iter().zip(depths);
-        let nodes = nodes.filter(|(item, _)| matches!(item, Item::Node(_)));
+        let nodes = nodes.filter(|(item, _)| matches!(item, OutlineItem::Node(_)));
         nodes.map(|(_, depth)| *depth).max()
     }
 
     /// How much there is at some places, and what the nodes there lack.
-    pub(crate) fn counts(&self, places: Range<usize>) -> (Counts, Vec<Partial>) {
+    pub(crate) fn count_range(&self, places: Range<usize>) -> (TreeCounts, Vec<MissingPart>) {
         let sum = |place: usize| self.sums.get(place).copied().unwrap_or_default();
         let (before, after) = (sum(places.start), sum(places.end));
         let top = self.depth(places.start);
@@ -142,9 +142,9 @@ impl Outline {
         let deepest = if places == (0..self.len()) {
             self.deepest
         } else {
-            self.deepest_of(places)
+            self.deepest_in(places)
         };
-        let counts = Counts {
+        let counts = TreeCounts {
             steps: after.steps - before.steps,
             events: after.events - before.events,
             alerts: after.alerts - before.alerts,
@@ -153,24 +153,24 @@ impl Outline {
         let mut why = Vec::new();
         let unseen = after.unseen - before.unseen;
         if unseen > 0 {
-            why.push(Partial::StepsNotSeen { count: unseen });
+            why.push(MissingPart::StepsNotSeen { count: unseen });
         }
         let left_out = after.left_out - before.left_out;
         if left_out > 0 {
-            why.push(Partial::EventsLeftOut { count: left_out });
+            why.push(MissingPart::EventsLeftOut { count: left_out });
         }
         (counts, why)
     }
 }
 
-impl Viewer<'_> {
+impl ViewBuilder<'_> {
     /// The shape of the tree that begins at a summit.
-    pub(crate) fn outline(self, summit: &Summit) -> Outline {
-        let grove = self.grove;
-        let mut found = self.descend(summit.top);
+    pub(crate) fn build_outline(self, summit: &TreeRoot) -> TreeOutline {
+        let grove = self.tenant_graph;
+        let mut found = self.collect_nodes(summit.top);
         let mut places = HashMap::with_hasher(RandomState::default());
         for (item, place) in found.iter().zip(0_u32..) {
-            if let Item::Node(node) = item.item {
+            if let OutlineItem::Node(node) = item.item {
                 places.insert(node, place);
             }
         }
@@ -178,24 +178,24 @@ impl Viewer<'_> {
         self.add_linked_alerts(&mut found, &places);
         inherit_first_times(&mut found);
         let order = self.reading_order(&found);
-        let mut outline = Outline {
+        let mut outline = TreeOutline {
             places,
-            ..self.in_order(found, &order)
+            ..self.arrange_entries(found, &order)
         };
         for place in outline.places.values_mut() {
-            *place = order.number_of(*place as usize);
+            *place = order.number_at(*place as usize);
         }
-        let family = grove.node(summit.top).map(|top| top.family);
-        let family = family.and_then(|family| grove.families.get(family));
-        if let Some(family) = family.filter(|family| family.refused > 0) {
-            outline.why.push(Partial::EventsRefused {
-                count: family.refused,
+        let family = grove.node(summit.top).map(|top| top.component);
+        let family = family.and_then(|family| grove.components.get(family));
+        if let Some(family) = family.filter(|family| family.refused_events > 0) {
+            outline.missing.push(MissingPart::EventsRefused {
+                count: family.refused_events,
             });
         }
-        let cut = grove.wanted_up(summit.top);
-        if let Some(up) = cut.filter(|_| !summit.circle.is_empty()) {
-            outline.why.push(Partial::CircleCut {
-                parent: grove.name_of(up.node),
+        let cut = grove.claimed_parent(summit.top);
+        if let Some(up) = cut.filter(|_| !summit.cycle.is_empty()) {
+            outline.missing.push(MissingPart::CircleCut {
+                parent: grove.node_name(up.node),
             });
         }
         outline
@@ -203,45 +203,53 @@ impl Viewer<'_> {
 
     /// The nodes from `top` down. Only `top` itself can be met again: every other node has one
     /// parent, and a circle leads through the top.
-    fn descend(self, top: NodeIndex) -> Vec<Found> {
+    fn collect_nodes(self, top: NodeIndex) -> Vec<OutlineEntry> {
         let mut found = Vec::new();
         let mut open = vec![(top, None)];
         while let Some((node, parent)) = open.pop() {
             let place = found.len();
-            found.push(Found {
-                item: Item::Node(node),
+            found.push(OutlineEntry {
+                item: OutlineItem::Node(node),
                 parent,
-                first: self.own_first(node),
+                first: self.first_time_of(node),
             });
-            let children = self.grove.children(node).filter(|child| *child != top);
+            let children = self
+                .tenant_graph
+                .children(node)
+                .filter(|child| *child != top);
             open.extend(children.map(|child| (child, Some(place))));
         }
         found
     }
 
     /// Time of a node's first event, or of the alert that it is.
-    pub(crate) fn own_first(self, node: NodeIndex) -> Option<Timestamp> {
-        let raised = self.raised(node).map(|raised| raised.time);
-        self.grove.own_first(node).into_iter().chain(raised).min()
+    pub(crate) fn first_time_of(self, node: NodeIndex) -> Option<Timestamp> {
+        let raised = self.alert_of(node).map(|raised| raised.time);
+        self.tenant_graph
+            .first_event_time(node)
+            .into_iter()
+            .chain(raised)
+            .min()
     }
 
-    pub(crate) fn raised(&self, alert: NodeIndex) -> Option<&Raised> {
-        self.grove.node(alert)?.alert()
+    pub(crate) fn alert_of(&self, alert: NodeIndex) -> Option<&NodeAlert> {
+        self.tenant_graph.node(alert)?.alert()
     }
 
     /// Evidence that hangs on no node becomes a node under its alert.
-    fn add_bare_events(self, found: &mut Vec<Found>) {
+    fn add_bare_events(self, found: &mut Vec<OutlineEntry>) {
         for place in 0..found.len() {
-            let Some(Item::Node(alert)) = found.get(place).map(|found| found.item.clone()) else {
+            let Some(OutlineItem::Node(alert)) = found.get(place).map(|found| found.item.clone())
+            else {
                 continue;
             };
-            let Some(raised) = self.raised(alert) else {
+            let Some(raised) = self.alert_of(alert) else {
                 continue;
             };
             for event in raised.causes() {
-                if self.grove.node_of(event.as_str()).is_none() {
-                    found.push(Found {
-                        item: Item::Bare(event.clone()),
+                if self.tenant_graph.node_of_event(event.as_str()).is_none() {
+                    found.push(OutlineEntry {
+                        item: OutlineItem::BareEvent(event.clone()),
                         parent: Some(place),
                         first: None,
                     });
@@ -253,49 +261,51 @@ impl Viewer<'_> {
     /// Alerts of other trees that events of this one raised are shown where those events are.
     fn add_linked_alerts(
         self,
-        found: &mut Vec<Found>,
+        found: &mut Vec<OutlineEntry>,
         places: &HashMap<NodeIndex, u32, RandomState>,
     ) {
         let mut linked = BTreeSet::new();
         for item in found.iter() {
-            let Item::Node(node) = item.item else {
+            let OutlineItem::Node(node) = item.item else {
                 continue;
             };
-            let alerts = self.grove.ties(node, TieKind::Causation, Incoming);
+            let alerts = self
+                .tenant_graph
+                .cross_edges(node, CrossEdgeKind::Causation, Incoming);
             let alerts = alerts.map(|(alert, _)| alert);
             let others = alerts.filter(|alert| !places.contains_key(alert));
-            linked.extend(others.map(|alert| (self.grove.name_of(alert), alert)));
+            linked.extend(others.map(|alert| (self.tenant_graph.node_name(alert), alert)));
         }
         for (_, alert) in linked {
-            let Some(raised) = self.raised(alert) else {
+            let Some(raised) = self.alert_of(alert) else {
                 continue;
             };
             let mut causes = std::iter::once(&raised.trigger).chain(&raised.evidence);
             let parent = causes.find_map(|event| {
-                let node = self.grove.node_of(event.as_str())?;
+                let node = self.tenant_graph.node_of_event(event.as_str())?;
                 places.get(&node).copied()
             });
             if let Some(parent) = parent {
-                found.push(Found {
-                    item: Item::Linked(alert),
+                found.push(OutlineEntry {
+                    item: OutlineItem::LinkedAlert(alert),
                     parent: Some(parent as usize),
-                    first: self.own_first(alert),
+                    first: self.first_time_of(alert),
                 });
             }
         }
     }
 
-    fn name<'n>(&'n self, item: &'n Item) -> &'n str {
+    fn item_name<'n>(&'n self, item: &'n OutlineItem) -> &'n str {
         match item {
-            Item::Node(node) | Item::Linked(node) => {
-                self.grove.node(*node).map_or("", |node| &node.name)
+            OutlineItem::Node(node) | OutlineItem::LinkedAlert(node) => {
+                self.tenant_graph.node(*node).map_or("", |node| &node.name)
             }
-            Item::Bare(event) => event.as_str(),
+            OutlineItem::BareEvent(event) => event.as_str(),
         }
     }
 
     /// Each item before what is under it, siblings by first time, id and kind.
-    fn reading_order(self, found: &[Found]) -> Order {
+    fn reading_order(self, found: &[OutlineEntry]) -> ReadingOrder {
         let mut children: Vec<Vec<u32>> = vec![Vec::new(); found.len()];
         let mut open = Vec::new();
         for (item, place) in found.iter().zip(0_u32..) {
@@ -307,13 +317,13 @@ impl Viewer<'_> {
         let rank = |place: &u32| {
             let found = found.get(*place as usize)?;
             let kind = match found.item {
-                Item::Node(_) => 0,
-                Item::Linked(_) => 1,
-                Item::Bare(_) => 2,
+                OutlineItem::Node(_) => 0,
+                OutlineItem::LinkedAlert(_) => 1,
+                OutlineItem::BareEvent(_) => 2,
             };
             // What has no time comes last.
             let first = found.first.unwrap_or(Timestamp::MAX);
-            Some((first, self.name(&found.item), kind))
+            Some((first, self.item_name(&found.item), kind))
         };
         let mut order = Vec::with_capacity(found.len());
         while let Some(place) = open.pop() {
@@ -324,29 +334,31 @@ impl Viewer<'_> {
             siblings.sort_by(|one, other| rank(other).cmp(&rank(one)));
             open.append(siblings);
         }
-        Order::of(order)
+        ReadingOrder::from_places(order)
     }
 
-    fn in_order(self, found: Vec<Found>, order: &Order) -> Outline {
-        let mut outline = Outline::default();
-        let mut sum = Sum::default();
+    fn arrange_entries(self, found: Vec<OutlineEntry>, order: &ReadingOrder) -> TreeOutline {
+        let mut outline = TreeOutline::default();
+        let mut sum = PrefixCounts::default();
         outline.sums.push(sum);
         let mut found: Vec<_> = found.into_iter().map(Some).collect();
         for place in &order.places {
             let Some(found) = found.get_mut(*place as usize).and_then(Option::take) else {
                 continue;
             };
-            let parent = found.parent.map_or(NONE, |parent| order.number_of(parent));
+            let parent = found
+                .parent
+                .map_or(NO_PARENT, |parent| order.number_at(parent));
             let above = outline.depths.get(parent as usize);
             let depth = above.map_or(0, |above| above + 1);
-            self.count(&found.item, parent != NONE, &mut sum);
-            if let (Item::Bare(event), Some(Item::Node(alert))) =
+            self.count_item(&found.item, parent != NO_PARENT, &mut sum);
+            if let (OutlineItem::BareEvent(event), Some(OutlineItem::Node(alert))) =
                 (&found.item, outline.items.get(parent as usize))
             {
-                let at = u32::try_from(outline.items.len()).unwrap_or(NONE);
+                let at = u32::try_from(outline.items.len()).unwrap_or(NO_PARENT);
                 outline.bare.insert((*alert, event.clone()), at);
             }
-            if let Item::Linked(alert) = found.item {
+            if let OutlineItem::LinkedAlert(alert) = found.item {
                 outline.linked.insert(alert);
             }
             outline.items.push(found.item);
@@ -355,24 +367,26 @@ impl Viewer<'_> {
             outline.firsts.push(found.first);
             outline.sums.push(sum);
         }
-        outline.deepest = outline.deepest_of(0..outline.len());
+        outline.deepest = outline.deepest_in(0..outline.len());
         outline
     }
 
-    fn count(self, item: &Item, has_parent: bool, sum: &mut Sum) {
-        let Item::Node(node) = item else { return };
-        let Some(found) = self.grove.node(*node) else {
+    fn count_item(self, item: &OutlineItem, has_parent: bool, sum: &mut PrefixCounts) {
+        let OutlineItem::Node(node) = item else {
             return;
         };
-        let left_out = found.more.as_ref().map_or(0, |more| more.left_out);
+        let Some(found) = self.tenant_graph.node(*node) else {
+            return;
+        };
+        let left_out = found.extras.as_ref().map_or(0, |more| more.left_out);
         let kept = if found.alert().is_some() {
             sum.alerts += 1;
-            let entries = self.grove.hung.list(found.hung);
-            let entries = entries.filter_map(|entry| self.grove.entries.get(entry));
+            let entries = self.tenant_graph.node_events.iter_list(found.event_list);
+            let entries = entries.filter_map(|entry| self.tenant_graph.entries.get(entry));
             entries.filter(|entry| !entry.alert).count() as u64
         } else {
             sum.steps += 1;
-            u64::from(found.events)
+            u64::from(found.event_count)
         };
         sum.events += kept + left_out;
         sum.left_out += left_out;
@@ -382,13 +396,13 @@ impl Viewer<'_> {
 }
 
 /// An order of items, and the number of each in it.
-struct Order {
+struct ReadingOrder {
     places: Vec<u32>,
     numbers: Vec<u32>,
 }
 
-impl Order {
-    fn of(places: Vec<u32>) -> Self {
+impl ReadingOrder {
+    fn from_places(places: Vec<u32>) -> Self {
         let mut numbers = vec![0; places.len()];
         for (place, number) in places.iter().zip(0..) {
             if let Some(slot) = numbers.get_mut(*place as usize) {
@@ -398,13 +412,13 @@ impl Order {
         Self { places, numbers }
     }
 
-    fn number_of(&self, place: usize) -> u32 {
-        self.numbers.get(place).copied().unwrap_or(NONE)
+    fn number_at(&self, place: usize) -> u32 {
+        self.numbers.get(place).copied().unwrap_or(NO_PARENT)
     }
 }
 
 /// A node without a time of its own takes the first time below it. Children come behind parents.
-fn inherit_first_times(found: &mut [Found]) {
+fn inherit_first_times(found: &mut [OutlineEntry]) {
     let mut below: Vec<Option<Timestamp>> = vec![None; found.len()];
     for (place, item) in found.iter_mut().enumerate().rev() {
         item.first = item.first.or(below.get(place).copied().flatten());

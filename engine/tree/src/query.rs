@@ -64,7 +64,7 @@ pub struct NodeFilter {
 
 impl TreeQuery {
     /// The whole tree that holds `id`, as it is now, from its first page.
-    pub fn whole(id: impl Into<String>) -> Self {
+    pub fn whole_tree(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
             part: TreePart::Whole,

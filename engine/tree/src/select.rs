@@ -4,26 +4,26 @@
 //! the same. Works through every node once, whatever the page holds.
 
 mod cursor;
+mod filter;
 mod page;
 mod part;
-mod wanted;
 
-use crate::error::AskError;
+use crate::error::TreeQueryError;
 use crate::query::TreeQuery;
-use crate::view::{Counts, NodeKind, Partial, TreeNode, TreeView};
+use crate::view::{MissingPart, NodeKind, TreeCounts, TreeNode, TreeView};
 
 #[cfg(test)]
-pub(crate) use page::folds;
+pub(crate) use page::fold_events;
 
-pub(crate) use cursor::Cursor;
-pub(crate) use page::{shown, shown_again};
+pub(crate) use cursor::TreeCursor;
+pub(crate) use page::{limit_events, repeat_node};
 
 /// What of a whole tree was asked for, in reading order.
-struct Selection {
+struct TreeSelection {
     /// The place of each node that is shown, on this page or another.
-    shown: Vec<usize>,
-    counts: Counts,
-    why: Vec<Partial>,
+    shown_places: Vec<usize>,
+    counts: TreeCounts,
+    missing: Vec<MissingPart>,
 }
 
 /// The answer to `query` out of `full`, the whole tree that holds [`TreeQuery::id`], with all its events and edges
@@ -34,7 +34,7 @@ struct Selection {
 /// - A filter wants a node when the stage and tags are the node's and one of its events, or the alert that it is, is
 ///   bad enough, of one of the sources and within the times, all at once.
 /// - Counts are of the nodes that the filter wants; those that only lead to them are shown and not counted. Of a
-///   part, [`Counts::depth`] is from its first node down.
+///   part, [`TreeCounts::depth`] is from its first node down.
 /// - What was not asked for is not missing: `partial` is about what was.
 /// - A later page first shows the nodes above its first one again, without their events; of those at most
 ///   [`larum_event::limits::ANCESTORS`]. They are not counted by [`TreeQuery::limit`].
@@ -44,24 +44,24 @@ struct Selection {
 ///
 /// # Errors
 /// The other end of a path is not in the tree. The cursor is of another question, or its node is gone.
-pub fn select(full: &TreeView, query: &TreeQuery) -> Result<TreeView, AskError> {
-    let selection = selection(full, query)?;
+pub fn select_page(full: &TreeView, query: &TreeQuery) -> Result<TreeView, TreeQueryError> {
+    let selection = select_nodes(full, query)?;
     let cursor = match &query.cursor {
-        Some(text) => Some(Cursor::read(text, query).ok_or(AskError::Cursor)?),
+        Some(text) => Some(TreeCursor::parse(text, query).ok_or(TreeQueryError::Cursor)?),
         None => None,
     };
     let start = match cursor {
         Some(cursor) => cursor
-            .start(full, &selection.shown)
-            .ok_or(AskError::Cursor)?,
+            .find_start(full, &selection.shown_places)
+            .ok_or(TreeQueryError::Cursor)?,
         None => 0,
     };
-    Ok(page::page(full, query, selection, start))
+    Ok(page::build_page(full, query, selection, start))
 }
 
-fn selection(full: &TreeView, query: &TreeQuery) -> Result<Selection, AskError> {
+fn select_nodes(full: &TreeView, query: &TreeQuery) -> Result<TreeSelection, TreeQueryError> {
     let nodes = &full.nodes;
-    let mut is_in = part::part(full, query)?;
+    let mut is_in = part::select_part(full, query)?;
     let top = is_in.iter().position(|is_in| *is_in).unwrap_or(0);
     let top_depth = nodes.get(top).map_or(0, |node| node.depth);
     let deepest = query
@@ -73,7 +73,7 @@ fn selection(full: &TreeView, query: &TreeQuery) -> Result<Selection, AskError> 
             continue;
         };
         *is_in &= node.depth <= deepest;
-        *wanted = *is_in && wanted::is_wanted(node, &query.filter);
+        *wanted = *is_in && filter::matches_filter(node, &query.filter);
     }
     let mut is_shown = wanted.clone();
     // Children come behind parents.
@@ -88,39 +88,48 @@ fn selection(full: &TreeView, query: &TreeQuery) -> Result<Selection, AskError> 
         }
     }
     let counted = nodes.iter().zip(&wanted).filter(|(_, wanted)| **wanted);
-    let (mut counts, mut why) = tally(counted.map(|(node, _)| node));
-    let shown: Vec<_> = places(&is_shown).collect();
+    let (mut counts, mut why) = count_nodes(counted.map(|(node, _)| node));
+    let shown: Vec<_> = marked_places(&is_shown).collect();
     let steps = shown.iter().filter_map(|place| nodes.get(*place));
-    let steps = steps.filter(|node| node.is_of_tree());
+    let steps = steps.filter(|node| node.is_tree_member());
     counts.depth = steps
         .map(|node| (node.depth - top_depth + 1) as u64)
         .max()
         .unwrap_or_default();
-    why.extend(full.why.iter().filter(|why| is_of_whole(why, top)).cloned());
-    Ok(Selection { shown, counts, why })
+    why.extend(
+        full.why
+            .iter()
+            .filter(|why| is_missing_in_part(why, top))
+            .cloned(),
+    );
+    Ok(TreeSelection {
+        shown_places: shown,
+        counts,
+        missing: why,
+    })
 }
 
-fn places(flags: &[bool]) -> impl Iterator<Item = usize> {
+fn marked_places(flags: &[bool]) -> impl Iterator<Item = usize> {
     let flags = flags.iter().enumerate();
     flags.filter(|(_, flag)| **flag).map(|(place, _)| place)
 }
 
 /// Whether what the whole tree lacks, the part lacks too. What nodes lack is counted anew.
-pub(crate) fn is_of_whole(why: &Partial, top: usize) -> bool {
+pub(crate) fn is_missing_in_part(why: &MissingPart, top: usize) -> bool {
     match why {
-        Partial::StepsNotSeen { .. } | Partial::EventsLeftOut { .. } => false,
-        Partial::CircleCut { .. } => top == 0,
-        Partial::EventsRefused { .. } | Partial::EventsGone { .. } | Partial::TooLarge { .. } => {
-            true
-        }
+        MissingPart::StepsNotSeen { .. } | MissingPart::EventsLeftOut { .. } => false,
+        MissingPart::CircleCut { .. } => top == 0,
+        MissingPart::EventsRefused { .. }
+        | MissingPart::EventsGone { .. }
+        | MissingPart::TooLarge { .. } => true,
     }
 }
 
 /// How much there is of what in some nodes of a whole tree, and what they lack.
-fn tally<'a>(nodes: impl Iterator<Item = &'a TreeNode>) -> (Counts, Vec<Partial>) {
-    let mut counts = Counts::default();
+fn count_nodes<'a>(nodes: impl Iterator<Item = &'a TreeNode>) -> (TreeCounts, Vec<MissingPart>) {
+    let mut counts = TreeCounts::default();
     let (mut unseen, mut left_out) = (0, 0);
-    for node in nodes.filter(|node| node.is_of_tree()) {
+    for node in nodes.filter(|node| node.is_tree_member()) {
         match node.kind {
             NodeKind::Alert => counts.alerts += 1,
             NodeKind::Step
@@ -136,17 +145,17 @@ fn tally<'a>(nodes: impl Iterator<Item = &'a TreeNode>) -> (Counts, Vec<Partial>
     }
     let mut why = Vec::new();
     if unseen > 0 {
-        why.push(Partial::StepsNotSeen { count: unseen });
+        why.push(MissingPart::StepsNotSeen { count: unseen });
     }
     if left_out > 0 {
-        why.push(Partial::EventsLeftOut { count: left_out });
+        why.push(MissingPart::EventsLeftOut { count: left_out });
     }
     (counts, why)
 }
 
 impl TreeNode {
     /// Whether it is a node of the tree and not only shown beside one.
-    fn is_of_tree(&self) -> bool {
+    fn is_tree_member(&self) -> bool {
         match self.kind {
             NodeKind::Step | NodeKind::Alert | NodeKind::Trace | NodeKind::Linked => true,
             NodeKind::LinkedAlert | NodeKind::Event => false,

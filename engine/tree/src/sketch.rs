@@ -8,7 +8,7 @@ use larum_event::{
 };
 
 use crate::view::{
-    AlertMark, Counts, EdgeKind, NodeKind, TreeEdge, TreeEvent, TreeNode, TreeView, Why,
+    EdgeKind, EdgeSource, NodeKind, TreeAlert, TreeCounts, TreeEdge, TreeEvent, TreeNode, TreeView,
 };
 
 /// A whole tree: a line for each node, two spaces more for each level down, then its id and the events that hang on
@@ -16,7 +16,7 @@ use crate::view::{
 /// was only named.
 ///
 /// Events are of type `auth.login`, source `sshd` and severity `info`.
-pub(crate) fn sketch(text: &str) -> TreeView {
+pub(crate) fn parse_sketch(text: &str) -> TreeView {
     let mut nodes: Vec<TreeNode> = Vec::new();
     let mut way: Vec<usize> = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -27,18 +27,18 @@ pub(crate) fn sketch(text: &str) -> TreeView {
         if let Some(parent) = parent {
             nodes[parent].children += 1;
         }
-        nodes.push(node(line.trim(), depth, parent));
+        nodes.push(parse_node(line.trim(), depth, parent));
     }
     let edges = nodes.iter().filter_map(|node| {
         let parent = &nodes[node.parent?];
-        Some(edge(&parent.id, &node.id, EdgeKind::Parent))
+        Some(sketch_edge(&parent.id, &node.id, EdgeKind::Parent))
     });
     TreeView {
         root: nodes[0].id.clone(),
         tenant: TenantId::default_tenant(),
         incident: None,
         as_of: Position(1_000),
-        counts: Counts::default(),
+        counts: TreeCounts::default(),
         partial: false,
         why: Vec::new(),
         edges: edges.collect(),
@@ -47,19 +47,19 @@ pub(crate) fn sketch(text: &str) -> TreeView {
     }
 }
 
-pub(crate) fn edge(from: &str, to: &str, kind: EdgeKind) -> TreeEdge {
+pub(crate) fn sketch_edge(from: &str, to: &str, kind: EdgeKind) -> TreeEdge {
     TreeEdge {
         from: from.into(),
         to: to.into(),
         kind,
-        why: Why::Trace { trace: "t".into() },
+        why: EdgeSource::Trace { trace: "t".into() },
         event: None,
         position: None,
     }
 }
 
 /// The ids of the nodes of a view; those that come again in brackets.
-pub(crate) fn ids(view: &TreeView) -> Vec<String> {
+pub(crate) fn shown_ids(view: &TreeView) -> Vec<String> {
     let nodes = view.nodes.iter();
     let ids = nodes.map(|node| match node.again {
         true => format!("({})", node.id),
@@ -70,13 +70,13 @@ pub(crate) fn ids(view: &TreeView) -> Vec<String> {
 
 impl TreeView {
     /// The node with an id, to be changed.
-    pub(crate) fn at(&mut self, id: &str) -> &mut TreeNode {
+    pub(crate) fn node_mut(&mut self, id: &str) -> &mut TreeNode {
         let mut nodes = self.nodes.iter_mut();
         nodes.find(|node| *node.id == *id).unwrap()
     }
 }
 
-fn node(text: &str, depth: usize, parent: Option<usize>) -> TreeNode {
+fn parse_node(text: &str, depth: usize, parent: Option<usize>) -> TreeNode {
     let mut words = text.split_whitespace();
     let word = words.next().unwrap();
     let (id, kind) = match word.split_at(1) {
@@ -85,7 +85,7 @@ fn node(text: &str, depth: usize, parent: Option<usize>) -> TreeNode {
         ("?", id) => (id, NodeKind::Step),
         _ => (word, NodeKind::Step),
     };
-    let events: Vec<_> = words.map(event).collect();
+    let events: Vec<_> = words.map(parse_event).collect();
     let is_alert = kind != NodeKind::Step;
     TreeNode {
         id: id.into(),
@@ -106,11 +106,11 @@ fn node(text: &str, depth: usize, parent: Option<usize>) -> TreeNode {
         folds: Vec::new(),
         events_left_out: 0,
         children: 0,
-        alert: is_alert.then(|| mark(id)),
+        alert: is_alert.then(|| sample_alert(id)),
     }
 }
 
-fn event(text: &str) -> TreeEvent {
+fn parse_event(text: &str) -> TreeEvent {
     let (id, seconds) = text.split_once('@').unwrap();
     let seconds = seconds.parse().unwrap();
     TreeEvent {
@@ -123,8 +123,8 @@ fn event(text: &str) -> TreeEvent {
     }
 }
 
-fn mark(id: &str) -> AlertMark {
-    AlertMark {
+fn sample_alert(id: &str) -> TreeAlert {
+    TreeAlert {
         revision: 1,
         status: AlertStatus::Final,
         rule: RuleId::new("auth.guessing").unwrap(),

@@ -3,7 +3,7 @@
 //! What producers wrote cannot control the terminal: control and direction characters are replaced. Lines are
 //! cut between characters and never inside of an escape sequence.
 
-mod harmless;
+mod terminal_text;
 
 mod line;
 
@@ -11,7 +11,7 @@ mod clock;
 
 mod outline;
 
-mod reason;
+mod edge_notes;
 
 mod node;
 
@@ -22,15 +22,15 @@ mod timeline;
 mod difference;
 
 pub use self::difference::diff_to_text;
-pub(crate) use self::harmless::visible;
+pub(crate) use self::edge_notes::describe_missing;
 pub use self::incident::{incident_to_text, incidents_to_text};
-pub use self::outline::to_text;
-pub(crate) use self::reason::sentence;
+pub use self::outline::tree_to_text;
+pub(crate) use self::terminal_text::spell_out_harmful;
 pub use self::timeline::timeline_to_text;
 
 /// Whether colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Colour {
+pub enum ColourMode {
     /// No escape sequences.
     #[default]
     Plain,
@@ -42,7 +42,7 @@ pub enum Colour {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TextStyle {
     /// Whether colours are used.
-    pub colour: Colour,
+    pub colour: ColourMode,
     /// Longest line in characters; longer ones are cut. `None` cuts nothing.
     pub width: Option<usize>,
     /// Whether every node of a tree tells why it hangs where it does, not only those where that is a surprise.

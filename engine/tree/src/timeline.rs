@@ -8,26 +8,26 @@ use std::sync::Arc;
 use larum_event::{Position, Severity, Timestamp};
 
 use crate::query::TimelineEntry;
-use crate::view::{AlertMark, Fold, NodeKind, TreeEvent, TreeNode, TreeView};
+use crate::view::{EventFold, NodeKind, TreeAlert, TreeEvent, TreeNode, TreeView};
 
 /// Whose alerts are: the source of every event that the engine makes.
 pub(crate) const ENGINE: &str = "larum";
 
 /// What is one and the same, however many nodes and trees show it: an event by its id and place, or an alert.
-type Identity = (bool, Arc<str>, Position);
+type TimelineKey = (bool, Arc<str>, Position);
 
 /// Every event and alert that the views show, each once, by time, place in the log and id.
 ///
 /// An event that hangs on several nodes is told of the deepest one, which says most; of equally deep ones the first.
 /// An alert is told of its own tree rather than of one that its evidence hangs in. What a view only counts is
 /// missing; where a view has folded repeats, each fold is an entry without a place in the log.
-pub fn timeline<'a>(views: impl IntoIterator<Item = &'a TreeView>) -> Vec<TimelineEntry> {
-    let mut told: BTreeMap<Identity, (bool, usize, TimelineEntry)> = BTreeMap::new();
+pub fn build_timeline<'a>(views: impl IntoIterator<Item = &'a TreeView>) -> Vec<TimelineEntry> {
+    let mut told: BTreeMap<TimelineKey, (bool, usize, TimelineEntry)> = BTreeMap::new();
     let mut entries = Vec::new();
     for view in views {
         for node in view.nodes.iter().filter(|node| !node.again) {
             let is_own = node.kind != NodeKind::LinkedAlert;
-            for (identity, entry) in entries_of(node) {
+            for (identity, entry) in node_entries(node) {
                 let rank = (is_own, node.depth);
                 match told.get_mut(&identity) {
                     Some(known) if (known.0, known.1) >= rank => {}
@@ -37,11 +37,11 @@ pub fn timeline<'a>(views: impl IntoIterator<Item = &'a TreeView>) -> Vec<Timeli
                     }
                 }
             }
-            entries.extend(node.folds.iter().map(|fold| of_fold(node, fold)));
+            entries.extend(node.folds.iter().map(|fold| fold_entry(node, fold)));
         }
     }
     entries.extend(told.into_values().map(|(_, _, entry)| entry));
-    entries.sort_by(|a, b| order(a).cmp(&order(b)));
+    entries.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     entries
 }
 
@@ -62,7 +62,7 @@ pub fn fold_repeats(entries: Vec<TimelineEntry>) -> Vec<TimelineEntry> {
     folded
 }
 
-fn order(entry: &TimelineEntry) -> (Timestamp, Position, &Arc<str>, &Arc<str>) {
+fn sort_key(entry: &TimelineEntry) -> (Timestamp, Position, &Arc<str>, &Arc<str>) {
     (entry.time, entry.position, &entry.id, &entry.node)
 }
 
@@ -75,11 +75,11 @@ fn is_repeat(last: &TimelineEntry, entry: &TimelineEntry) -> bool {
         && last.source == entry.source
 }
 
-fn entries_of(node: &TreeNode) -> impl Iterator<Item = (Identity, TimelineEntry)> {
+fn node_entries(node: &TreeNode) -> impl Iterator<Item = (TimelineKey, TimelineEntry)> {
     let alert = node.alert.as_ref();
     let raised = alert.map(|alert| {
         let identity = (true, node.id.clone(), Position::START);
-        (identity, of_alert(node, alert))
+        (identity, alert_entry(node, alert))
     });
     // The events that carry the alert say what the alert says.
     let carries = move |event: &TreeEvent| {
@@ -91,16 +91,16 @@ fn entries_of(node: &TreeNode) -> impl Iterator<Item = (Identity, TimelineEntry)
     let events = node.events.iter().filter(move |event| !carries(event));
     let events = events.map(|event| {
         let identity = (false, Arc::from(event.id.as_str()), event.position);
-        (identity, of_event(node, event))
+        (identity, event_entry(node, event))
     });
     raised.into_iter().chain(events)
 }
 
-fn of_alert(node: &TreeNode, alert: &AlertMark) -> TimelineEntry {
+fn alert_entry(node: &TreeNode, alert: &TreeAlert) -> TimelineEntry {
     TimelineEntry {
         alert: true,
         message: Some(alert.message.clone()),
-        ..entry(
+        ..new_entry(
             node,
             alert.time,
             &node.id,
@@ -110,16 +110,16 @@ fn of_alert(node: &TreeNode, alert: &AlertMark) -> TimelineEntry {
     }
 }
 
-fn of_event(node: &TreeNode, event: &TreeEvent) -> TimelineEntry {
+fn event_entry(node: &TreeNode, event: &TreeEvent) -> TimelineEntry {
     let kind = (
         event.event_type.as_str(),
         event.source.as_str(),
         event.severity,
     );
-    entry(node, event.time, event.id.as_str(), kind, event.position)
+    new_entry(node, event.time, event.id.as_str(), kind, event.position)
 }
 
-fn of_fold(node: &TreeNode, fold: &Fold) -> TimelineEntry {
+fn fold_entry(node: &TreeNode, fold: &EventFold) -> TimelineEntry {
     let kind = (
         fold.event_type.as_str(),
         fold.source.as_str(),
@@ -128,7 +128,7 @@ fn of_fold(node: &TreeNode, fold: &Fold) -> TimelineEntry {
     TimelineEntry {
         count: fold.count,
         until: (fold.count > 1).then_some(fold.last),
-        ..entry(
+        ..new_entry(
             node,
             fold.first,
             fold.example.as_str(),
@@ -138,7 +138,7 @@ fn of_fold(node: &TreeNode, fold: &Fold) -> TimelineEntry {
     }
 }
 
-fn entry(
+fn new_entry(
     node: &TreeNode,
     time: Timestamp,
     id: &str,

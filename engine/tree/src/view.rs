@@ -27,11 +27,11 @@ pub struct TreeView {
     /// The tree is told as it was with the event here.
     pub as_of: Position,
     /// How much there is of what in everything that was asked for, on this page or not.
-    pub counts: Counts,
+    pub counts: TreeCounts,
     /// Whether something is known to be missing; `why` says what.
     pub partial: bool,
     /// What is missing.
-    pub why: Vec<Partial>,
+    pub why: Vec<MissingPart>,
     /// Parents before children, siblings by first time and id. The first one is the root of what was asked for.
     /// On later pages the nodes above the page's first one come again, marked [`TreeNode::again`].
     pub nodes: Vec<TreeNode>,
@@ -45,7 +45,7 @@ pub struct TreeView {
 /// How much there is of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Counts {
+pub struct TreeCounts {
     /// Nodes that are no alerts, those included that were only named.
     pub steps: u64,
     /// Events that hang on nodes, those included that are only counted.
@@ -63,7 +63,7 @@ pub struct Counts {
     rename_all = "camelCase",
     rename_all_fields = "camelCase"
 )]
-pub enum Partial {
+pub enum MissingPart {
     /// Nodes below the root that others name but that never spoke for themselves.
     StepsNotSeen {
         /// How many.
@@ -162,7 +162,7 @@ pub struct TreeNode {
     pub events: Vec<TreeEvent>,
     /// Repeats among all its events, by first time: present when folding was asked for, and `events` is empty then.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub folds: Vec<Fold>,
+    pub folds: Vec<EventFold>,
     /// Events that are only counted: beyond the limit of the node, or of the page.
     #[serde(skip_serializing_if = "is_zero")]
     pub events_left_out: u64,
@@ -171,7 +171,7 @@ pub struct TreeNode {
     pub children: u64,
     /// What kind of alert it is, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub alert: Option<AlertMark>,
+    pub alert: Option<TreeAlert>,
 }
 
 /// One event of a node.
@@ -196,7 +196,7 @@ pub struct TreeEvent {
 /// Events of one type, source and severity on one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Fold {
+pub struct EventFold {
     /// Their type.
     #[serde(rename = "type")]
     pub event_type: EventType,
@@ -217,7 +217,7 @@ pub struct Fold {
 /// The highest revision of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AlertMark {
+pub struct TreeAlert {
     /// Its number.
     pub revision: u32,
     /// Whether it stands.
@@ -249,13 +249,13 @@ pub struct AlertMark {
     /// The event that set it off.
     pub trigger: EventId,
     /// The events that raised it, the first and last of them, and where they stand.
-    pub causes: Vec<Cause>,
+    pub causes: Vec<AlertCause>,
 }
 
 /// One event that raised an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Cause {
+pub struct AlertCause {
     /// Its id.
     pub event: EventId,
     /// The node of this page on which it hangs; `None` when that is elsewhere.
@@ -276,7 +276,7 @@ pub struct TreeEdge {
     /// In which way.
     pub kind: EdgeKind,
     /// How it is known.
-    pub why: Why,
+    pub why: EdgeSource,
     /// The event that says so, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventId>,
@@ -306,7 +306,7 @@ pub enum EdgeKind {
 /// How it is known that two nodes hang together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Why {
+pub enum EdgeSource {
     /// The event's `correlation`.
     Correlation {
         /// Which member says so, such as `correlation.parent`.
@@ -345,7 +345,7 @@ impl TreeView {
     }
 
     /// Fills in an event of [`TreeView::unknown_events`] that was looked up elsewhere.
-    pub fn describe(&mut self, event: &Event, position: Position) {
+    pub fn fill_event(&mut self, event: &Event, position: Position) {
         let envelope = event.envelope();
         let nodes = self.nodes.iter_mut();
         let same =

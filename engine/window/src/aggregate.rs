@@ -6,17 +6,17 @@
 
 mod rule;
 
-mod kept;
+mod packed_event_ref;
 
 mod reading;
 
-mod gauge;
+mod measure_state;
 
 mod distinct;
 
 mod sketch;
 
-mod ranked;
+mod percentile;
 
 mod baseline;
 
@@ -30,24 +30,24 @@ mod hops;
 
 mod batch;
 
-mod seen;
+mod seen_values;
 
 #[cfg(test)]
 mod tests;
 
-use larum_event::{Decided, Extent, Timestamp};
+use larum_event::{DecisionTime, Timestamp, WindowExtent};
 use serde::{Deserialize, Serialize};
 
-use self::alert::Standing;
-use self::batch::Batch;
-use self::gauge::Measured;
-use self::kept::Kept;
-use self::reading::Reading;
-pub(crate) use self::rule::Measuring;
-use self::rule::Shape;
-use self::running::Running;
-use self::seen::Seen;
-use crate::state::{StateView, Taken, Told};
+use self::alert::AlertPhase;
+use self::batch::BatchWindow;
+use self::measure_state::MeasuredValue;
+use self::packed_event_ref::PackedEventRef;
+use self::reading::EventReading;
+pub(crate) use self::rule::AggregateRule;
+use self::rule::StateShape;
+use self::running::RunningWindow;
+use self::seen_values::SeenValues;
+use crate::state::{StateOutput, StateView, WindowEvent};
 
 /// The state of one key.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -56,71 +56,81 @@ pub(crate) enum AggregateState {
     #[default]
     Empty,
     /// One event of a rule that counts, of which nothing was said.
-    One(Kept),
+    One(PackedEventRef),
     /// Events that come and go one by one.
-    Running(Box<Running>),
+    Running(Box<RunningWindow>),
     /// Windows that follow each other.
-    Batch(Box<Batch>),
+    Batch(Box<BatchWindow>),
     /// Values that were seen.
-    Seen(Box<Seen>),
+    Seen(Box<SeenValues>),
 }
 
 impl AggregateState {
     /// Time has come to `before`: everything whose last moment lies before it ends.
-    pub(crate) fn pass(&mut self, before: Timestamp, rule: &Measuring, told: &mut Told) {
+    pub(crate) fn advance_to(
+        &mut self,
+        before: Timestamp,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
+    ) {
         if let Self::One(_) = self {
-            if self.due(rule).is_none_or(|due| due >= before) {
+            if self.due_time(rule).is_none_or(|due| due >= before) {
                 return;
             }
-            self.expand(rule);
+            self.expand_state(rule);
         }
         match self {
             Self::Empty | Self::One(_) => {}
-            Self::Running(running) => running.pass(before, rule, told),
-            Self::Batch(batch) => batch.pass(before, rule, told),
-            Self::Seen(seen) => seen.pass(before, rule),
+            Self::Running(running) => running.advance_to(before, rule, told),
+            Self::Batch(batch) => batch.advance_to(before, rule, told),
+            Self::Seen(seen) => seen.advance_to(before, rule),
         }
-        self.contract(rule);
+        self.compact_state(rule);
     }
 
-    /// Takes the next event in order, after [`Self::pass`] to its time.
-    pub(crate) fn take(&mut self, event: &Taken, rule: &Measuring, told: &mut Told) {
-        let Some(reading) = Reading::of(event, &rule.measure) else {
+    /// Takes the next event in order, after [`Self::advance_to`] to its time.
+    pub(crate) fn apply_event(
+        &mut self,
+        event: &WindowEvent,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
+    ) {
+        let Some(reading) = EventReading::from_event(event, &rule.measure) else {
             return;
         };
-        if matches!(self, Self::Empty) && says_nothing_of_one(rule) {
-            *self = Self::One(Kept::of(&event.held));
+        if matches!(self, Self::Empty) && cannot_fire_at_first(rule) {
+            *self = Self::One(PackedEventRef::pack(&event.held));
             return;
         }
-        self.expand(rule);
+        self.expand_state(rule);
         match self {
             Self::Empty | Self::One(_) => {}
-            Self::Running(running) => running.take(event, reading, rule, told),
-            Self::Batch(batch) => batch.take(event, reading, rule, told),
-            Self::Seen(seen) => seen.take(event, reading, rule, told),
+            Self::Running(running) => running.apply_event(event, reading, rule, told),
+            Self::Batch(batch) => batch.apply_event(event, reading, rule, told),
+            Self::Seen(seen) => seen.apply_event(event, reading, rule, told),
         }
-        self.contract(rule);
+        self.compact_state(rule);
     }
 
     /// The last moment at which the state stays as it is; `None` when it says nothing any more.
-    pub(crate) fn due(&self, rule: &Measuring) -> Option<Timestamp> {
+    pub(crate) fn due_time(&self, rule: &AggregateRule) -> Option<Timestamp> {
         match self {
             Self::Empty => None,
             Self::One(kept) => match (rule.shape, rule.extent) {
-                (Shape::Running, Extent::Sliding { within: span })
-                | (Shape::Running, Extent::Last { keep: span, .. }) => {
+                (StateShape::Running, WindowExtent::Sliding { within: span })
+                | (StateShape::Running, WindowExtent::Last { keep: span, .. }) => {
                     Some(kept.time().saturating_add(span))
                 }
                 (_, _) => batch::last_moment(kept.time(), kept.time(), rule),
             },
-            Self::Running(running) => running.due(rule),
-            Self::Batch(batch) => batch.due(rule),
-            Self::Seen(seen) => seen.due(rule),
+            Self::Running(running) => running.due_time(rule),
+            Self::Batch(batch) => batch.due_time(rule),
+            Self::Seen(seen) => seen.due_time(rule),
         }
     }
 
     /// The key goes before its time: an open alert ends, and nothing else is decided.
-    pub(crate) fn leave(&mut self, rule: &Measuring, told: &mut Told) {
+    pub(crate) fn discard(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
         match self {
             Self::Empty | Self::One(_) | Self::Seen(_) => {}
             Self::Running(running) => running.end_episode(rule, told),
@@ -130,9 +140,9 @@ impl AggregateState {
     }
 
     /// Time has ended.
-    pub(crate) fn close(&mut self, rule: &Measuring, told: &mut Told) {
+    pub(crate) fn close(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
         if let Self::One(_) = self {
-            self.expand(rule);
+            self.expand_state(rule);
         }
         match self {
             Self::Empty | Self::One(_) | Self::Seen(_) => {}
@@ -143,7 +153,7 @@ impl AggregateState {
     }
 
     /// Events held.
-    pub(crate) fn events(&self) -> usize {
+    pub(crate) fn event_count(&self) -> usize {
         match self {
             Self::Empty => 0,
             Self::One(_) => 1,
@@ -154,44 +164,52 @@ impl AggregateState {
     }
 
     /// What people see of it.
-    pub(crate) fn view(&self, rule: &Measuring) -> StateView {
+    pub(crate) fn view(&self, rule: &AggregateRule) -> StateView {
         let (events, measured, oldest) = match self {
             Self::Empty => (0, None, None),
             Self::One(kept) => (1, None, Some(kept.time())),
             Self::Running(running) => {
-                let oldest = running.events.front().map(Kept::time);
-                (running.events.len() as u64, running.measured(rule), oldest)
+                let oldest = running.events.front().map(PackedEventRef::time);
+                (
+                    running.events.len() as u64,
+                    running.measured_value(rule),
+                    oldest,
+                )
             }
             Self::Batch(batch) => {
-                let oldest = batch.ends.first().map(Kept::time);
-                (batch.count, batch.measured(rule), oldest)
+                let oldest = batch.ends.first().map(PackedEventRef::time);
+                (batch.count, batch.measured_value(rule), oldest)
             }
             Self::Seen(seen) => {
                 let values = seen.len() as u64;
-                (values, Some(Measured::whole(values, None)), seen.oldest())
+                (
+                    values,
+                    Some(MeasuredValue::from_count(values, None)),
+                    seen.oldest(),
+                )
             }
         };
         StateView {
             events,
-            value: measured.and_then(|measured| alert::shown(measured, rule).0),
+            value: measured.and_then(|measured| alert::shown_value(measured, rule).0),
             oldest,
             partials: Vec::new(),
         }
     }
 
     /// Whether it is one that `rule` makes, as far as can be told; what is read from a checkpoint may not be.
-    pub(crate) fn is_sound(&self, rule: &Measuring) -> bool {
+    pub(crate) fn is_sound(&self, rule: &AggregateRule) -> bool {
         match self {
             Self::Empty => true,
             Self::One(_) => rule.is_plain_count(),
-            Self::Running(running) => rule.shape == Shape::Running && running.is_sound(rule),
-            Self::Batch(batch) => rule.shape == Shape::Batch && batch.is_sound(rule),
-            Self::Seen(seen) => rule.shape == Shape::Seen && seen.is_sound(rule),
+            Self::Running(running) => rule.shape == StateShape::Running && running.is_sound(rule),
+            Self::Batch(batch) => rule.shape == StateShape::Batch && batch.is_sound(rule),
+            Self::Seen(seen) => rule.shape == StateShape::Seen && seen.is_sound(rule),
         }
     }
 
     /// The same as a state that anything can be added to.
-    fn expand(&mut self, rule: &Measuring) {
+    fn expand_state(&mut self, rule: &AggregateRule) {
         let kept = match std::mem::take(self) {
             Self::Empty => None,
             Self::One(kept) => Some(kept),
@@ -201,21 +219,25 @@ impl AggregateState {
             }
         };
         *self = match (rule.shape, kept) {
-            (Shape::Running, Some(kept)) => Self::Running(Box::new(Running::of_one(kept, rule))),
-            (Shape::Running, None) => Self::Running(Box::new(Running::empty(rule))),
-            (Shape::Batch, Some(kept)) => Self::Batch(Box::new(Batch::of_one(kept, rule))),
-            (Shape::Batch, None) => Self::Batch(Box::new(Batch::empty(rule))),
-            (Shape::Seen, _) => Self::Seen(Box::default()),
+            (StateShape::Running, Some(kept)) => {
+                Self::Running(Box::new(RunningWindow::with_event(kept, rule)))
+            }
+            (StateShape::Running, None) => Self::Running(Box::new(RunningWindow::new(rule))),
+            (StateShape::Batch, Some(kept)) => {
+                Self::Batch(Box::new(BatchWindow::with_event(kept, rule)))
+            }
+            (StateShape::Batch, None) => Self::Batch(Box::new(BatchWindow::new(rule))),
+            (StateShape::Seen, _) => Self::Seen(Box::default()),
         };
     }
 
     /// The same in as little space as it takes, so that equal states are equal.
-    fn contract(&mut self, rule: &Measuring) {
+    fn compact_state(&mut self, rule: &AggregateRule) {
         let one = match self {
             Self::Empty | Self::One(_) => return,
             Self::Running(running) if running.is_empty() => None,
             Self::Running(running) => {
-                let is_free = running.standing == Standing::Free && running.events.len() == 1;
+                let is_free = running.phase == AlertPhase::Free && running.events.len() == 1;
                 match running.events.front() {
                     Some(kept) if is_free && rule.is_plain_count() => Some(kept.clone()),
                     Some(_) | None => return,
@@ -225,7 +247,7 @@ impl AggregateState {
             Self::Batch(batch) => match batch.ends.first() {
                 Some(kept)
                     if batch.count == 1
-                        && batch.standing == Standing::Free
+                        && batch.phase == AlertPhase::Free
                         && rule.is_plain_count() =>
                 {
                     Some(kept.clone())
@@ -240,7 +262,7 @@ impl AggregateState {
 }
 
 /// Whether the first event of a key cannot be said anything of.
-fn says_nothing_of_one(rule: &Measuring) -> bool {
-    let waits = rule.shape == Shape::Batch && rule.decided == Decided::AtClose;
+fn cannot_fire_at_first(rule: &AggregateRule) -> bool {
+    let waits = rule.shape == StateShape::Batch && rule.decided == DecisionTime::AtClose;
     rule.is_plain_count() && (waits || rule.threshold.is_some_and(|threshold| threshold > 1))
 }

@@ -4,17 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use larum_event::{Event, TenantId, Timestamp, Values, Watermark, WindowSpec};
+use larum_event::{Event, MatchValues, TenantId, Timestamp, Watermark, WindowSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::condition::{Condition, State};
-use crate::error::RestoreError;
-use crate::held::{Held, Order};
-use crate::key::{Keyed, Standing, Unsettled};
-use crate::keys::{Clock, TenantKeys};
-use crate::slots::{Slot, Slots};
-use crate::state::{Taken, Told};
-use crate::window::{Window, WindowLimits};
+use crate::condition::{ConditionState, WindowCondition};
+use crate::error::WindowRestoreError;
+use crate::event_ref::{EventOrder, EventRef};
+use crate::key::{KeyState, OpenAlert, UnsettledState};
+use crate::slots::{KeySlot, KeySlots};
+use crate::state::{StateOutput, WindowEvent};
+use crate::tenant_keys::{KeyClock, TenantKeys};
+use crate::window::{RuleWindow, WindowLimits};
 
 /// Goes up whenever what follows changes.
 const FORMAT: u8 = 3;
@@ -23,98 +23,105 @@ const FORMAT: u8 = 3;
 const SLOTS_MOST: usize = 1 << 28;
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Written {
+struct WindowCheckpoint {
     spec: WindowSpec,
     /// Evicted keys and events, late matches.
     counts: (u64, u64, u64),
     /// Whether what is not here is as it was before.
     is_change: bool,
-    tenants: BTreeMap<TenantId, WrittenTenant>,
+    tenants: BTreeMap<TenantId, TenantKeysCheckpoint>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct WrittenTenant {
+struct TenantKeysCheckpoint {
     /// Whether keys that are not here are gone.
-    is_whole: bool,
+    is_complete: bool,
     clocks: BTreeMap<u32, Watermark>,
     /// `None` for a key that is gone.
-    keys: BTreeMap<Slot, Option<WrittenKey>>,
+    keys: BTreeMap<KeySlot, Option<KeyCheckpoint>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct WrittenKey {
+struct KeyCheckpoint {
     clock: u32,
     key: Box<[u8]>,
     timer: Timestamp,
-    settled: State,
-    unsettled: Option<WrittenUnsettled>,
+    settled: ConditionState,
+    unsettled: Option<UnsettledCheckpoint>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct WrittenUnsettled {
-    pending: Vec<WrittenTaken>,
-    said: VecDeque<Standing>,
-    forced: Option<Order>,
+struct UnsettledCheckpoint {
+    pending: Vec<EventCheckpoint>,
+    open_alerts: VecDeque<OpenAlert>,
+    forced_until: Option<EventOrder>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct WrittenTaken {
-    held: Held,
+struct EventCheckpoint {
+    held: EventRef,
     steps: u32,
-    values: Values,
+    values: MatchValues,
     event: Option<String>,
 }
 
-impl Window {
-    /// The whole state as bytes, for [`Window::restore`].
+impl RuleWindow {
+    /// The whole state as bytes, for [`RuleWindow::restore`].
     pub fn checkpoint(&self) -> Vec<u8> {
         let tenants = self.tenants.iter().map(|(tenant, keys)| {
-            let slots = keys.slots().all().map(|(slot, _)| slot);
-            (tenant.clone(), written_tenant(keys, slots, true))
+            let slots = keys.slots().iter().map(|(slot, _)| slot);
+            (tenant.clone(), tenant_checkpoint(keys, slots, true))
         });
-        self.written(false, tenants.collect())
+        self.encode_checkpoint(false, tenants.collect())
     }
 
-    /// The whole state as bytes; [`Window::take_changes`] goes on from here.
+    /// The whole state as bytes; [`RuleWindow::take_changes`] goes on from here.
     pub fn take_checkpoint(&mut self) -> Vec<u8> {
         for keys in self.tenants.values_mut() {
-            drop(keys.take_changed());
+            drop(keys.take_changed_slots());
         }
-        self.gone = Some(BTreeSet::new());
+        self.removed_tenants = Some(BTreeSet::new());
         self.checkpoint()
     }
 
-    /// What has changed since the last [`Window::take_checkpoint`] or [`Window::take_changes`]. Its size follows
+    /// What has changed since the last [`RuleWindow::take_checkpoint`] or [`RuleWindow::take_changes`]. Its size follows
     /// the keys that did, not those that there are.
     pub fn take_changes(&mut self) -> Vec<u8> {
-        let gone = self.gone.replace(BTreeSet::new()).unwrap_or_default();
+        let gone = self
+            .removed_tenants
+            .replace(BTreeSet::new())
+            .unwrap_or_default();
         let gone = gone.into_iter();
-        let none = || WrittenTenant {
-            is_whole: true,
-            ..WrittenTenant::default()
+        let none = || TenantKeysCheckpoint {
+            is_complete: true,
+            ..TenantKeysCheckpoint::default()
         };
-        let mut tenants: BTreeMap<TenantId, WrittenTenant> =
+        let mut tenants: BTreeMap<TenantId, TenantKeysCheckpoint> =
             gone.map(|tenant| (tenant, none())).collect();
         for (tenant, keys) in &mut self.tenants {
-            let changed = keys.take_changed();
+            let changed = keys.take_changed_slots();
             // A tenant that went and came back begins anew: all it has is new, and an old key may be gone.
             let whole = tenants.contains_key(tenant);
             if changed.is_empty() && !whole {
                 continue;
             }
-            let slots: Vec<Slot> = if whole {
-                keys.slots().all().map(|(slot, _)| slot).collect()
+            let slots: Vec<KeySlot> = if whole {
+                keys.slots().iter().map(|(slot, _)| slot).collect()
             } else {
                 changed
             };
-            let written = written_tenant(keys, slots.into_iter(), whole);
+            let written = tenant_checkpoint(keys, slots.into_iter(), whole);
             tenants.insert(tenant.clone(), written);
         }
-        self.written(true, tenants)
+        self.encode_checkpoint(true, tenants)
     }
 
-    fn written(&self, is_change: bool, tenants: BTreeMap<TenantId, WrittenTenant>) -> Vec<u8> {
-        let written = Written {
+    fn encode_checkpoint(
+        &self,
+        is_change: bool,
+        tenants: BTreeMap<TenantId, TenantKeysCheckpoint>,
+    ) -> Vec<u8> {
+        let written = WindowCheckpoint {
             spec: self.spec.clone(),
             counts: (self.evicted_keys, self.evicted_events, self.late),
             is_change,
@@ -124,7 +131,7 @@ impl Window {
             .expect("a vector takes any number of bytes and the state has no unserialisable part")
     }
 
-    /// The window that [`Window::checkpoint`] wrote, with all `changes` since, in order; now of the rule with number
+    /// The window that [`RuleWindow::checkpoint`] wrote, with all `changes` since, in order; now of the rule with number
     /// `rule` and within `limits`.
     ///
     /// # Errors
@@ -134,22 +141,22 @@ impl Window {
         changes: &[&[u8]],
         rule: u32,
         limits: WindowLimits,
-    ) -> Result<Self, RestoreError> {
-        let mut state = read(bytes)?;
+    ) -> Result<Self, WindowRestoreError> {
+        let mut state = decode_checkpoint(bytes)?;
         if state.is_change {
-            return Err(damaged("a change comes without what was changed"));
+            return Err(damaged_error("a change comes without what was changed"));
         }
         for change in changes {
-            apply(&mut state, read(change)?)?;
+            apply_changes(&mut state, decode_checkpoint(change)?)?;
         }
         let mut window = Self::new(rule, state.spec, limits);
-        window.gone = Some(BTreeSet::new());
+        window.removed_tenants = Some(BTreeSet::new());
         (window.evicted_keys, window.evicted_events, window.late) = state.counts;
         let Some(condition) = &mut window.condition else {
             return Ok(window);
         };
         for (tenant, written) in state.tenants {
-            let keys = restored_keys(written, condition)?;
+            let keys = restore_keys(written, condition)?;
             if keys.len() > 0 {
                 window.tenants.insert(tenant, keys);
             }
@@ -158,33 +165,36 @@ impl Window {
     }
 }
 
-fn damaged(what: &'static str) -> RestoreError {
-    RestoreError::Damaged { what }
+fn damaged_error(what: &'static str) -> WindowRestoreError {
+    WindowRestoreError::Damaged { what }
 }
 
-fn read(bytes: &[u8]) -> Result<Written, RestoreError> {
-    let (found, body) = bytes.split_first().ok_or(damaged("it is empty"))?;
+fn decode_checkpoint(bytes: &[u8]) -> Result<WindowCheckpoint, WindowRestoreError> {
+    let (found, body) = bytes.split_first().ok_or(damaged_error("it is empty"))?;
     if *found != FORMAT {
-        return Err(RestoreError::Format {
+        return Err(WindowRestoreError::Format {
             found: *found,
             known: FORMAT,
         });
     }
-    let (read, rest) = postcard::take_from_bytes::<Written>(body)?;
+    let (read, rest) = postcard::take_from_bytes::<WindowCheckpoint>(body)?;
     if !rest.is_empty() {
-        return Err(damaged("bytes are left over"));
+        return Err(damaged_error("bytes are left over"));
     }
     Ok(read)
 }
 
-fn apply(state: &mut Written, change: Written) -> Result<(), RestoreError> {
+fn apply_changes(
+    state: &mut WindowCheckpoint,
+    change: WindowCheckpoint,
+) -> Result<(), WindowRestoreError> {
     if !change.is_change || change.spec != state.spec {
-        return Err(damaged("a change is of another window"));
+        return Err(damaged_error("a change is of another window"));
     }
     state.counts = change.counts;
     for (tenant, changed) in change.tenants {
         let held = state.tenants.entry(tenant).or_default();
-        if changed.is_whole {
+        if changed.is_complete {
             held.keys.clear();
         }
         held.clocks = changed.clocks;
@@ -194,14 +204,14 @@ fn apply(state: &mut Written, change: Written) -> Result<(), RestoreError> {
     Ok(())
 }
 
-fn written_tenant(
+fn tenant_checkpoint(
     keys: &TenantKeys,
-    slots: impl Iterator<Item = Slot>,
+    slots: impl Iterator<Item = KeySlot>,
     is_whole: bool,
-) -> WrittenTenant {
+) -> TenantKeysCheckpoint {
     let clocks = keys.clocks.iter();
-    WrittenTenant {
-        is_whole,
+    TenantKeysCheckpoint {
+        is_complete: is_whole,
         clocks: clocks
             .map(|(number, clock)| (*number, clock.watermark))
             .collect(),
@@ -210,20 +220,23 @@ fn written_tenant(
                 let keyed = keys.slots().get(slot);
                 (
                     slot,
-                    keyed.map(|keyed| written_key(keyed, keys.timer(slot))),
+                    keyed.map(|keyed| key_checkpoint(keyed, keys.timer_due_time(slot))),
                 )
             })
             .collect(),
     }
 }
 
-fn written_key(keyed: &Keyed, timer: Timestamp) -> WrittenKey {
-    let unsettled = keyed.unsettled.as_ref().map(|unsettled| WrittenUnsettled {
-        pending: unsettled.pending.iter().map(written_taken).collect(),
-        said: unsettled.said.clone(),
-        forced: unsettled.forced,
-    });
-    WrittenKey {
+fn key_checkpoint(keyed: &KeyState, timer: Timestamp) -> KeyCheckpoint {
+    let unsettled = keyed
+        .unsettled
+        .as_ref()
+        .map(|unsettled| UnsettledCheckpoint {
+            pending: unsettled.pending.iter().map(event_checkpoint).collect(),
+            open_alerts: unsettled.open_alerts.clone(),
+            forced_until: unsettled.forced_until,
+        });
+    KeyCheckpoint {
         clock: keyed.clock,
         key: keyed.key.clone(),
         timer,
@@ -232,8 +245,8 @@ fn written_key(keyed: &Keyed, timer: Timestamp) -> WrittenKey {
     }
 }
 
-fn written_taken(taken: &Taken) -> WrittenTaken {
-    WrittenTaken {
+fn event_checkpoint(taken: &WindowEvent) -> EventCheckpoint {
+    EventCheckpoint {
         held: taken.held.clone(),
         steps: taken.steps,
         values: taken.values.clone(),
@@ -241,58 +254,62 @@ fn written_taken(taken: &Taken) -> WrittenTaken {
     }
 }
 
-fn restored_keys(
-    written: WrittenTenant,
-    condition: &mut Condition,
-) -> Result<TenantKeys, RestoreError> {
+fn restore_keys(
+    written: TenantKeysCheckpoint,
+    condition: &mut WindowCondition,
+) -> Result<TenantKeys, WindowRestoreError> {
     let clocks = written.clocks.into_iter();
-    let clocks: BTreeMap<u32, Clock> = clocks
-        .map(|(number, watermark)| (number, Clock::at(watermark)))
+    let clocks: BTreeMap<u32, KeyClock> = clocks
+        .map(|(number, watermark)| (number, KeyClock::new(watermark)))
         .collect();
     let mut keys = BTreeMap::new();
     let mut timers = Vec::new();
     for (slot, key) in written.keys {
         let Some(key) = key else { continue };
         if slot.index() >= SLOTS_MOST {
-            return Err(damaged("a key has a slot beyond all limits"));
+            return Err(damaged_error("a key has a slot beyond all limits"));
         }
         timers.push((slot, key.timer));
-        keys.insert(slot, restored_key(key, condition)?);
+        keys.insert(slot, restore_key(key, condition)?);
     }
-    TenantKeys::restored(Slots::restored(keys), &timers, clocks).ok_or(damaged(
+    TenantKeys::restore(KeySlots::restore(keys), &timers, clocks).ok_or(damaged_error(
         "a key occurs twice or runs on a clock that is not there",
     ))
 }
 
-fn restored_key(key: WrittenKey, condition: &mut Condition) -> Result<Keyed, RestoreError> {
+fn restore_key(
+    key: KeyCheckpoint,
+    condition: &mut WindowCondition,
+) -> Result<KeyState, WindowRestoreError> {
     if !key.settled.is_sound(&condition.kind) {
-        return Err(damaged("a key has a state that its rule cannot have"));
+        return Err(damaged_error("a key has a state that its rule cannot have"));
     }
     let unsettled = key.unsettled.map(|unsettled| {
-        let pending: Option<_> = unsettled.pending.into_iter().map(taken).collect();
-        let pending: VecDeque<Taken> = pending.ok_or(damaged("an event does not read back"))?;
+        let pending: Option<_> = unsettled.pending.into_iter().map(restore_event).collect();
+        let pending: VecDeque<WindowEvent> =
+            pending.ok_or(damaged_error("an event does not read back"))?;
         if !pending.iter().is_sorted_by_key(|taken| taken.held.order) {
-            return Err(damaged("events are out of order"));
+            return Err(damaged_error("events are out of order"));
         }
         let mut ahead = None;
         if condition.fires_early() && !pending.is_empty() {
             let mut state = key.settled.clone();
-            let mut told = Told::default();
+            let mut told = StateOutput::default();
             for event in &pending {
-                state.pass(event.time(), &mut condition.kind, &mut told);
-                state.take(event, &mut condition.kind, &mut told);
+                state.advance_to(event.time(), &mut condition.kind, &mut told);
+                state.apply_event(event, &mut condition.kind, &mut told);
             }
             ahead = Some(state);
         }
-        Ok(Box::new(Unsettled {
+        Ok(Box::new(UnsettledState {
             pending,
             ahead,
             spare: None,
-            said: unsettled.said,
-            forced: unsettled.forced,
+            open_alerts: unsettled.open_alerts,
+            forced_until: unsettled.forced_until,
         }))
     });
-    Ok(Keyed {
+    Ok(KeyState {
         key: key.key,
         clock: key.clock,
         settled: key.settled,
@@ -300,12 +317,12 @@ fn restored_key(key: WrittenKey, condition: &mut Condition) -> Result<Keyed, Res
     })
 }
 
-fn taken(written: WrittenTaken) -> Option<Taken> {
+fn restore_event(written: EventCheckpoint) -> Option<WindowEvent> {
     let event = match written.event {
         Some(text) => Some(Event::from_canonical(&text).ok()?),
         None => None,
     };
-    Some(Taken {
+    Some(WindowEvent {
         held: written.held,
         steps: written.steps,
         values: written.values,

@@ -1,141 +1,162 @@
 //! A rule's window made ready to run, and the state of one key of whatever kind.
 
-use larum_event::{Decided, Timestamp, WindowSpec};
+use larum_event::{DecisionTime, Timestamp, WindowSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::aggregate::{AggregateState, Measuring};
-use crate::script::{ScriptState, Scripting};
-use crate::sequence::{Following, SequenceState};
-use crate::state::{StateView, Taken, Told};
+use crate::aggregate::{AggregateRule, AggregateState};
+use crate::script::{ScriptRule, ScriptState};
+use crate::sequence::{SequenceRule, SequenceState};
+use crate::state::{StateOutput, StateView, WindowEvent};
 use crate::window::WindowLimits;
 
 /// What a rule's window asks, made ready.
 #[derive(Debug)]
-pub(crate) struct Condition {
-    pub(crate) kind: Kind,
-    pub(crate) decided: Decided,
+pub(crate) struct WindowCondition {
+    pub(crate) kind: WindowKind,
+    pub(crate) decided: DecisionTime,
 }
 
 /// See [`WindowSpec`].
 #[derive(Debug)]
-pub(crate) enum Kind {
-    Aggregate(Measuring),
-    Sequence(Box<Following>),
-    Scripted(Scripting),
+pub(crate) enum WindowKind {
+    Aggregate(AggregateRule),
+    Sequence(Box<SequenceRule>),
+    Scripted(ScriptRule),
 }
 
 /// The state of one key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum State {
+pub(crate) enum ConditionState {
     Aggregate(AggregateState),
     Sequence(Box<SequenceState>),
     Scripted(Box<ScriptState>),
 }
 
-impl Condition {
+impl WindowCondition {
     /// `None` for rules whose matches leave nothing behind.
-    pub(crate) fn of(spec: &WindowSpec, limits: &WindowLimits) -> Option<Self> {
-        let kind = match spec {
-            WindowSpec::Single => return None,
-            WindowSpec::Aggregate(aggregate) => {
-                Kind::Aggregate(Measuring::new(aggregate, limits.events_per_key))
-            }
-            WindowSpec::Sequence(sequence) => Kind::Sequence(Box::new(Following::new(
-                sequence,
-                limits.partials_per_key,
-                limits.events_per_key,
-            ))),
-            WindowSpec::Scripted(scripted) => Kind::Scripted(Scripting::new(scripted)),
-        };
+    pub(crate) fn compile(spec: &WindowSpec, limits: &WindowLimits) -> Option<Self> {
+        let kind =
+            match spec {
+                WindowSpec::Single => return None,
+                WindowSpec::Aggregate(aggregate) => {
+                    WindowKind::Aggregate(AggregateRule::new(aggregate, limits.events_per_key))
+                }
+                WindowSpec::Sequence(sequence) => WindowKind::Sequence(Box::new(
+                    SequenceRule::new(sequence, limits.partials_per_key, limits.events_per_key),
+                )),
+                WindowSpec::Scripted(scripted) => WindowKind::Scripted(ScriptRule::new(scripted)),
+            };
         Some(Self {
             kind,
-            decided: spec.decided(),
+            decided: spec.decision_time(),
         })
     }
 
     /// The state of a key that has seen nothing.
-    pub(crate) fn fresh(&self) -> State {
+    pub(crate) fn new_state(&self) -> ConditionState {
         match self.kind {
-            Kind::Aggregate(_) => State::Aggregate(AggregateState::default()),
-            Kind::Sequence(_) => State::Sequence(Box::default()),
-            Kind::Scripted(_) => State::Scripted(Box::default()),
+            WindowKind::Aggregate(_) => ConditionState::Aggregate(AggregateState::default()),
+            WindowKind::Sequence(_) => ConditionState::Sequence(Box::default()),
+            WindowKind::Scripted(_) => ConditionState::Scripted(Box::default()),
         }
     }
 
     /// Whether alerts are raised ahead of the watermark.
     pub(crate) fn fires_early(&self) -> bool {
-        self.decided == Decided::AtOnce
+        self.decided == DecisionTime::AtOnce
     }
 }
 
-impl State {
-    pub(crate) fn pass(&mut self, before: Timestamp, kind: &mut Kind, told: &mut Told) {
+impl ConditionState {
+    pub(crate) fn advance_to(
+        &mut self,
+        before: Timestamp,
+        kind: &mut WindowKind,
+        told: &mut StateOutput,
+    ) {
         match (self, kind) {
-            (Self::Aggregate(state), Kind::Aggregate(rule)) => state.pass(before, rule, told),
-            (Self::Sequence(state), Kind::Sequence(rule)) => state.pass(before, rule, told),
-            (Self::Scripted(state), Kind::Scripted(rule)) => state.pass(before, rule, told),
+            (Self::Aggregate(state), WindowKind::Aggregate(rule)) => {
+                state.advance_to(before, rule, told)
+            }
+            (Self::Sequence(state), WindowKind::Sequence(rule)) => {
+                state.advance_to(before, rule, told)
+            }
+            (Self::Scripted(state), WindowKind::Scripted(rule)) => {
+                state.advance_to(before, rule, told)
+            }
             // A state is always of its rule's kind: restoring checks it.
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => {}
         }
     }
 
-    pub(crate) fn take(&mut self, event: &Taken, kind: &mut Kind, told: &mut Told) {
+    pub(crate) fn apply_event(
+        &mut self,
+        event: &WindowEvent,
+        kind: &mut WindowKind,
+        told: &mut StateOutput,
+    ) {
         match (self, kind) {
-            (Self::Aggregate(state), Kind::Aggregate(rule)) => state.take(event, rule, told),
-            (Self::Sequence(state), Kind::Sequence(rule)) => state.take(event, rule, told),
-            (Self::Scripted(state), Kind::Scripted(rule)) => state.take(event, rule, told),
+            (Self::Aggregate(state), WindowKind::Aggregate(rule)) => {
+                state.apply_event(event, rule, told)
+            }
+            (Self::Sequence(state), WindowKind::Sequence(rule)) => {
+                state.apply_event(event, rule, told)
+            }
+            (Self::Scripted(state), WindowKind::Scripted(rule)) => {
+                state.apply_event(event, rule, told)
+            }
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => {}
         }
     }
 
-    pub(crate) fn close(&mut self, kind: &mut Kind, told: &mut Told) {
+    pub(crate) fn close(&mut self, kind: &mut WindowKind, told: &mut StateOutput) {
         match (self, kind) {
-            (Self::Aggregate(state), Kind::Aggregate(rule)) => state.close(rule, told),
-            (Self::Sequence(state), Kind::Sequence(rule)) => state.close(rule, told),
-            (Self::Scripted(_), Kind::Scripted(_)) => {}
+            (Self::Aggregate(state), WindowKind::Aggregate(rule)) => state.close(rule, told),
+            (Self::Sequence(state), WindowKind::Sequence(rule)) => state.close(rule, told),
+            (Self::Scripted(_), WindowKind::Scripted(_)) => {}
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => {}
         }
     }
 
     /// The key goes before its time: an open alert ends, and nothing else is decided.
-    pub(crate) fn leave(&mut self, kind: &mut Kind, told: &mut Told) {
-        if let (Self::Aggregate(state), Kind::Aggregate(rule)) = (self, kind) {
-            state.leave(rule, told);
+    pub(crate) fn discard(&mut self, kind: &mut WindowKind, told: &mut StateOutput) {
+        if let (Self::Aggregate(state), WindowKind::Aggregate(rule)) = (self, kind) {
+            state.discard(rule, told);
         }
     }
 
-    pub(crate) fn due(&self, kind: &Kind) -> Option<Timestamp> {
+    pub(crate) fn due_time(&self, kind: &WindowKind) -> Option<Timestamp> {
         match (self, kind) {
-            (Self::Aggregate(state), Kind::Aggregate(rule)) => state.due(rule),
-            (Self::Sequence(state), Kind::Sequence(rule)) => state.due(rule),
-            (Self::Scripted(state), Kind::Scripted(rule)) => state.due(rule),
+            (Self::Aggregate(state), WindowKind::Aggregate(rule)) => state.due_time(rule),
+            (Self::Sequence(state), WindowKind::Sequence(rule)) => state.due_time(rule),
+            (Self::Scripted(state), WindowKind::Scripted(rule)) => state.due_time(rule),
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => None,
         }
     }
 
     /// Events it holds.
-    pub(crate) fn events(&self) -> usize {
+    pub(crate) fn event_count(&self) -> usize {
         match self {
-            Self::Aggregate(state) => state.events(),
-            Self::Sequence(state) => state.events(),
+            Self::Aggregate(state) => state.event_count(),
+            Self::Sequence(state) => state.event_count(),
             Self::Scripted(_) => 0,
         }
     }
 
-    pub(crate) fn view(&self, kind: &Kind) -> StateView {
+    pub(crate) fn view(&self, kind: &WindowKind) -> StateView {
         match (self, kind) {
-            (Self::Aggregate(state), Kind::Aggregate(rule)) => state.view(rule),
-            (Self::Sequence(state), Kind::Sequence(rule)) => state.view(rule),
+            (Self::Aggregate(state), WindowKind::Aggregate(rule)) => state.view(rule),
+            (Self::Sequence(state), WindowKind::Sequence(rule)) => state.view(rule),
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => StateView::default(),
         }
     }
 
     /// Whether it can be a state of the rule: what a damaged checkpoint must not break.
-    pub(crate) fn is_sound(&self, kind: &Kind) -> bool {
+    pub(crate) fn is_sound(&self, kind: &WindowKind) -> bool {
         match (self, kind) {
-            (Self::Aggregate(state), Kind::Aggregate(rule)) => state.is_sound(rule),
-            (Self::Sequence(state), Kind::Sequence(rule)) => state.is_sound(rule),
-            (Self::Scripted(_), Kind::Scripted(_)) => true,
+            (Self::Aggregate(state), WindowKind::Aggregate(rule)) => state.is_sound(rule),
+            (Self::Sequence(state), WindowKind::Sequence(rule)) => state.is_sound(rule),
+            (Self::Scripted(_), WindowKind::Scripted(_)) => true,
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => false,
         }
     }

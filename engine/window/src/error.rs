@@ -2,7 +2,7 @@
 
 /// Why a checkpoint could not be read back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RestoreError {
+pub enum WindowRestoreError {
     /// It was written in another version of the format.
     #[error("window checkpoint has format {found}, this build reads format {known}")]
     Format {

@@ -1,11 +1,11 @@
 //! Matches over event time to detections.
 //!
-//! A [`Window`] counts one rule's matches per group key over `[t - W, t]`, both ends included, and
+//! A [`RuleWindow`] counts one rule's matches per group key over `[t - W, t]`, both ends included, and
 //! says when the rule's condition comes to hold. It never reads a clock: time is what matches carry
-//! and what [`Window::advance`] is told, so a replay gives the same answer. Raising an alert out of a
+//! and what [`RuleWindow::advance_clock`] is told, so a replay gives the same answer. Raising an alert out of a
 //! [`larum_event::Detection`] is the pipeline's job, deciding what is late the sequencer's.
 
-mod held;
+mod event_ref;
 
 mod state;
 
@@ -23,19 +23,19 @@ mod slots;
 
 mod wheel;
 
-mod keys;
+mod tenant_keys;
 
 mod window;
 
 mod checkpoint;
 
-mod spread;
+mod resharding;
 
 mod view;
 
 mod error;
 
-pub use error::RestoreError;
-pub use script::{Script, ScriptAnswer, ScriptFault};
+pub use error::WindowRestoreError;
+pub use script::{ScriptFault, ScriptReply, ScriptRunner};
 pub use view::{KeyView, PartialView};
-pub use window::{Added, ClockMoved, Window, WindowLimits, WindowStats};
+pub use window::{ClockMove, MatchOutcome, RuleWindow, WindowLimits, WindowStats};

@@ -24,21 +24,21 @@
 //!
 //! Owns the partials of one key; which key that is, and which order its events come in, is the caller's.
 
-mod following;
+mod rule;
 
 mod join;
 
 mod partial;
 
-mod chunks;
+mod shared_queue;
 
 mod run;
 
-mod pending;
+mod waiting_chain;
 
-mod report;
+mod chain_summary;
 
-mod keyed;
+mod sequence_state;
 
 mod outcome;
 
@@ -47,5 +47,5 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use following::Following;
-pub(crate) use keyed::SequenceState;
+pub(crate) use rule::SequenceRule;
+pub(crate) use sequence_state::SequenceState;

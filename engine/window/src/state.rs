@@ -4,7 +4,7 @@
 //!
 //! - `pass(before, rule, out)`: time has come to `before`; everything whose last moment lies before it ends.
 //! - `take(event, rule, out)`: the next event in window order, after `pass` to its time.
-//! - `due(rule)`: the last moment at which the state is still as it is; once time is beyond, `pass` has
+//! - `due_time(rule)`: the last moment at which the state is still as it is; once time is beyond, `pass` has
 //!   something to do. `None`: the state says nothing any more and may be forgotten.
 //! - `close(rule, out)`: time has ended.
 //! - `leave(rule, out)`: the key goes before its time; an open alert ends, nothing else is decided. Only aggregates have
@@ -15,25 +15,25 @@
 
 use std::sync::Arc;
 
-use larum_event::{Amount, Event, EventId, Match, Timestamp, Values};
+use larum_event::{Amount, Event, EventId, Match, MatchValues, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::held::Held;
+use crate::event_ref::EventRef;
 use crate::view::PartialView;
 
 /// An event on its way into a state.
 #[derive(Debug, Clone)]
-pub(crate) struct Taken {
-    pub(crate) held: Held,
+pub(crate) struct WindowEvent {
+    pub(crate) held: EventRef,
     pub(crate) steps: u32,
-    pub(crate) values: Values,
+    pub(crate) values: MatchValues,
     pub(crate) event: Option<Event>,
 }
 
-impl Taken {
-    pub(crate) fn of(matched: Match) -> Self {
+impl WindowEvent {
+    pub(crate) fn from_match(matched: Match) -> Self {
         Self {
-            held: Held::of(&matched),
+            held: EventRef::from_match(&matched),
             steps: matched.steps,
             values: matched.values,
             event: matched.event,
@@ -47,41 +47,41 @@ impl Taken {
 
 /// What states tell.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct StateOutput {
     /// In order.
-    pub(crate) reports: Vec<Report>,
+    pub(crate) reports: Vec<AlertReport>,
     /// Events or partial matches that went before their time because there were too many.
     pub(crate) dropped: u64,
 }
 
 /// One thing a state tells. At most one alert of a state is open at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Report {
+pub(crate) enum AlertReport {
     /// The condition came to hold.
-    Fired(Box<Fired>),
+    Fired(Box<FiredAlert>),
     /// The open alert counts twice as many as when it was last told.
-    Grew(Box<Content>),
+    Grew(Box<AlertSummary>),
     /// The open alert is over; this is all of it.
-    Ended(Box<Content>),
+    Ended(Box<AlertSummary>),
 }
 
 /// An alert begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fired {
+pub(crate) struct FiredAlert {
     /// What its id is made of.
     pub(crate) anchor: EventId,
     /// What set it off.
-    pub(crate) trigger: Held,
+    pub(crate) trigger: EventRef,
     /// Its time.
     pub(crate) time: Timestamp,
-    pub(crate) content: Content,
+    pub(crate) content: AlertSummary,
     /// Whether `Grew` and `Ended` follow.
     pub(crate) open: bool,
 }
 
 /// What an alert says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Content {
+pub(crate) struct AlertSummary {
     /// Matches that count.
     pub(crate) count: u64,
     /// What was measured, unless that is the count.

@@ -2,7 +2,7 @@
 
 use larum_event::{Amount, GroupKey, TenantId, Timestamp};
 
-use crate::window::Window;
+use crate::window::RuleWindow;
 
 /// One key of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,19 +39,22 @@ pub struct PartialView {
     /// Events it has.
     pub events: u64,
     /// Those of the step it waits for.
-    pub of_step: u64,
+    pub step_events: u64,
     /// When it ends if nothing comes.
     pub until: Timestamp,
 }
 
-impl Window {
+impl RuleWindow {
     /// Its keys, of all tenants or one, in the order of tenants and slots. What is shown is up to the newest event,
     /// pending ones included.
-    pub fn keys<'a>(&'a self, tenant: Option<&'a TenantId>) -> impl Iterator<Item = KeyView> + 'a {
+    pub fn key_views<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+    ) -> impl Iterator<Item = KeyView> + 'a {
         let wanted = move |name: &TenantId| tenant.is_none_or(|tenant| tenant == name);
         let tenants = self.tenants.iter().filter(move |(name, _)| wanted(name));
         tenants.flat_map(move |(name, keys)| {
-            keys.slots().all().filter_map(move |(slot, keyed)| {
+            keys.slots().iter().filter_map(move |(slot, keyed)| {
                 let condition = self.condition.as_ref()?;
                 let view = keyed.newest_state().view(&condition.kind);
                 let clock = keys.clocks.get(&keyed.clock)?;
@@ -60,10 +63,12 @@ impl Window {
                     clock: keyed.clock,
                     key: GroupKey::from_bytes(&keyed.key)?,
                     events: view.events,
-                    pending: keyed.pending() as u64,
+                    pending: keyed.pending_count() as u64,
                     value: view.value,
                     oldest: view.oldest,
-                    until: keyed.due(condition).unwrap_or(keys.timer(slot)),
+                    until: keyed
+                        .due_time(condition)
+                        .unwrap_or(keys.timer_due_time(slot)),
                     watermark: clock.watermark.time,
                     is_open: keyed.has_open_alert(),
                     partials: view.partials,

@@ -1,6 +1,6 @@
 //! When which key is looked at again: a hierarchical timer wheel over event time.
 //!
-//! Owns the timers of one clock; where they are linked is kept beside, in [`Links`], so that all clocks of a tenant
+//! Owns the timers of one clock; where they are linked is kept beside, in [`TimerLinks`], so that all clocks of a tenant
 //! share it. Setting and taking back a timer cost the same however many there are. Within a [`TICK_BITS`]-wide tick
 //! timers are sorted, so they go off exactly, in the order of (time, slot).
 
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use larum_event::Timestamp;
 
-use crate::slots::Slot;
+use crate::slots::KeySlot;
 
 /// A tick is 2^20 ns, about a millisecond.
 const TICK_BITS: u32 = 20;
@@ -19,19 +19,19 @@ const LEVELS: usize = 8;
 
 /// The lists that timers stand in, by slot.
 #[derive(Debug, Default)]
-pub(crate) struct Links(Vec<Link>);
+pub(crate) struct TimerLinks(Vec<TimerLink>);
 
 #[derive(Debug, Clone, Copy)]
-struct Link {
+struct TimerLink {
     due: Timestamp,
-    next: Option<Slot>,
-    previous: Option<Slot>,
-    place: Linked,
+    next: Option<KeySlot>,
+    previous: Option<KeySlot>,
+    place: TimerPlace,
 }
 
 /// Where a timer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Linked {
+enum TimerPlace {
     Nowhere,
     Near,
     Bucket { level: u8, bucket: u8 },
@@ -39,74 +39,74 @@ enum Linked {
 
 /// The timers of one clock.
 #[derive(Debug, Default)]
-pub(crate) struct Wheel {
+pub(crate) struct TimerWheel {
     /// The tick up to which timers are in `near`.
     now: u64,
-    near: BTreeSet<(Timestamp, Slot)>,
-    levels: [Level; LEVELS],
+    near: BTreeSet<(Timestamp, KeySlot)>,
+    levels: [WheelLevel; LEVELS],
 }
 
 /// Buckets of one length; without any as long as none is needed.
 #[derive(Debug, Default)]
-struct Level {
+struct WheelLevel {
     occupied: u64,
-    heads: Option<Box<[Option<Slot>; BUCKETS]>>,
+    heads: Option<Box<[Option<KeySlot>; BUCKETS]>>,
 }
 
-impl Links {
+impl TimerLinks {
     /// When the timer of `slot` is set for; never, where none is set.
-    pub(crate) fn due(&self, slot: Slot) -> Timestamp {
+    pub(crate) fn due_time(&self, slot: KeySlot) -> Timestamp {
         self.0
             .get(slot.index())
-            .filter(|link| link.place != Linked::Nowhere)
+            .filter(|link| link.place != TimerPlace::Nowhere)
             .map_or(Timestamp::MAX, |link| link.due)
     }
 
     /// When the timer of `slot` was set for that was taken last.
-    pub(crate) fn due_of_popped(&self, slot: Slot) -> Timestamp {
+    pub(crate) fn popped_due_time(&self, slot: KeySlot) -> Timestamp {
         self.0
             .get(slot.index())
             .map_or(Timestamp::MIN, |link| link.due)
     }
 
-    fn get(&mut self, slot: Slot) -> Option<&mut Link> {
+    fn get(&mut self, slot: KeySlot) -> Option<&mut TimerLink> {
         self.0.get_mut(slot.index())
     }
 
-    fn make_room(&mut self, slot: Slot) {
+    fn reserve_slot(&mut self, slot: KeySlot) {
         if self.0.len() <= slot.index() {
-            let none = Link {
+            let none = TimerLink {
                 due: Timestamp::MAX,
                 next: None,
                 previous: None,
-                place: Linked::Nowhere,
+                place: TimerPlace::Nowhere,
             };
             self.0.resize(slot.index() + 1, none);
         }
     }
 }
 
-impl Wheel {
+impl TimerWheel {
     /// Sets the timer of `slot`, which has none.
-    pub(crate) fn set(&mut self, links: &mut Links, slot: Slot, due: Timestamp) {
-        links.make_room(slot);
-        self.link(links, slot, due);
+    pub(crate) fn set_timer(&mut self, links: &mut TimerLinks, slot: KeySlot, due: Timestamp) {
+        links.reserve_slot(slot);
+        self.link_timer(links, slot, due);
     }
 
     /// Takes the timer of `slot` back.
-    pub(crate) fn unset(&mut self, links: &mut Links, slot: Slot) {
+    pub(crate) fn cancel_timer(&mut self, links: &mut TimerLinks, slot: KeySlot) {
         let Some(link) = links.get(slot) else { return };
         let was = *link;
-        link.place = Linked::Nowhere;
+        link.place = TimerPlace::Nowhere;
         match was.place {
-            Linked::Nowhere => {}
-            Linked::Near => {
+            TimerPlace::Nowhere => {}
+            TimerPlace::Near => {
                 self.near.remove(&(was.due, slot));
             }
-            Linked::Bucket { level, bucket } => {
+            TimerPlace::Bucket { level, bucket } => {
                 match was.previous.and_then(|previous| links.get(previous)) {
                     Some(previous) => previous.next = was.next,
-                    None => self.put_head(level, bucket, was.next),
+                    None => self.set_bucket_head(level, bucket, was.next),
                 }
                 if let Some(next) = was.next.and_then(|next| links.get(next)) {
                     next.previous = was.previous;
@@ -116,8 +116,12 @@ impl Wheel {
     }
 
     /// Takes the first timer that is set for a time before `time`, if there is one.
-    pub(crate) fn pop_before(&mut self, links: &mut Links, time: Timestamp) -> Option<Slot> {
-        self.turn(links, tick(time));
+    pub(crate) fn pop_before(
+        &mut self,
+        links: &mut TimerLinks,
+        time: Timestamp,
+    ) -> Option<KeySlot> {
+        self.turn_to(links, time_to_tick(time));
         let (due, _) = *self.near.first()?;
         if due >= time {
             return None;
@@ -126,32 +130,32 @@ impl Wheel {
     }
 
     /// Takes the first timer of all.
-    pub(crate) fn pop_first(&mut self, links: &mut Links) -> Option<Slot> {
+    pub(crate) fn pop_first(&mut self, links: &mut TimerLinks) -> Option<KeySlot> {
         while self.near.is_empty() {
-            let next = self.next_occupied()?;
-            self.turn(links, next);
+            let next = self.next_occupied_tick()?;
+            self.turn_to(links, next);
         }
         self.pop_near(links)
     }
 
-    fn pop_near(&mut self, links: &mut Links) -> Option<Slot> {
+    fn pop_near(&mut self, links: &mut TimerLinks) -> Option<KeySlot> {
         let (_, slot) = self.near.pop_first()?;
         if let Some(link) = links.get(slot) {
-            link.place = Linked::Nowhere;
+            link.place = TimerPlace::Nowhere;
         }
         Some(slot)
     }
 
-    fn link(&mut self, links: &mut Links, slot: Slot, due: Timestamp) {
-        let at = tick(due);
+    fn link_timer(&mut self, links: &mut TimerLinks, slot: KeySlot, due: Timestamp) {
+        let at = time_to_tick(due);
         if at <= self.now {
             self.near.insert((due, slot));
             if let Some(link) = links.get(slot) {
-                *link = Link {
+                *link = TimerLink {
                     due,
                     next: None,
                     previous: None,
-                    place: Linked::Near,
+                    place: TimerPlace::Near,
                 };
             }
             return;
@@ -159,15 +163,15 @@ impl Wheel {
         // The highest digit in which it differs from now: below it, the bucket says nothing yet.
         let highest = u64::BITS - 1 - (at ^ self.now).leading_zeros();
         let level = (highest / LEVEL_BITS) as u8;
-        let bucket = digit(at, u32::from(level)) as u8;
-        let head = self.head(level, bucket);
-        self.put_head(level, bucket, Some(slot));
+        let bucket = tick_digit(at, u32::from(level)) as u8;
+        let head = self.bucket_head(level, bucket);
+        self.set_bucket_head(level, bucket, Some(slot));
         if let Some(link) = links.get(slot) {
-            *link = Link {
+            *link = TimerLink {
                 due,
                 next: head,
                 previous: None,
-                place: Linked::Bucket { level, bucket },
+                place: TimerPlace::Bucket { level, bucket },
             };
         }
         if let Some(head) = head.and_then(|head| links.get(head)) {
@@ -176,42 +180,42 @@ impl Wheel {
     }
 
     /// Brings every timer of a tick up to `target` near.
-    fn turn(&mut self, links: &mut Links, target: u64) {
-        while let Some(next) = self.next_occupied().filter(|next| *next <= target) {
+    fn turn_to(&mut self, links: &mut TimerLinks, target: u64) {
+        while let Some(next) = self.next_occupied_tick().filter(|next| *next <= target) {
             self.now = next;
             // Higher buckets that begin here come down first.
             for level in (0..LEVELS as u8).rev() {
-                let bucket = digit(next, u32::from(level)) as u8;
+                let bucket = tick_digit(next, u32::from(level)) as u8;
                 let begins_here = next & ((1_u64 << (u32::from(level) * LEVEL_BITS)) - 1) == 0;
                 if begins_here {
-                    self.empty(links, level, bucket);
+                    self.empty_bucket(links, level, bucket);
                 }
             }
         }
         self.now = self.now.max(target);
     }
 
-    fn empty(&mut self, links: &mut Links, level: u8, bucket: u8) {
+    fn empty_bucket(&mut self, links: &mut TimerLinks, level: u8, bucket: u8) {
         let occupied = self.levels.get(usize::from(level)).map(|it| it.occupied);
         if occupied.unwrap_or(0) & (1 << bucket) == 0 {
             return;
         }
-        let mut next = self.head(level, bucket);
-        self.put_head(level, bucket, None);
+        let mut next = self.bucket_head(level, bucket);
+        self.set_bucket_head(level, bucket, None);
         while let Some(slot) = next {
             let Some(link) = links.get(slot) else { return };
             next = link.next;
             let due = link.due;
-            self.link(links, slot, due);
+            self.link_timer(links, slot, due);
         }
     }
 
     /// The first tick of the next bucket that holds a timer.
-    fn next_occupied(&self) -> Option<u64> {
+    fn next_occupied_tick(&self) -> Option<u64> {
         for (level, buckets) in self.levels.iter().enumerate() {
             let shift = level as u32 * LEVEL_BITS;
             // Buckets behind now hold nothing: their timers have come down.
-            let ahead = buckets.occupied & (u64::MAX << digit(self.now, level as u32));
+            let ahead = buckets.occupied & (u64::MAX << tick_digit(self.now, level as u32));
             if ahead != 0 {
                 let bucket = u64::from(ahead.trailing_zeros());
                 let above = self.now & (u64::MAX.checked_shl(shift + LEVEL_BITS).unwrap_or(0));
@@ -221,12 +225,12 @@ impl Wheel {
         None
     }
 
-    fn head(&self, level: u8, bucket: u8) -> Option<Slot> {
+    fn bucket_head(&self, level: u8, bucket: u8) -> Option<KeySlot> {
         let level = self.levels.get(usize::from(level))?;
         *level.heads.as_ref()?.get(usize::from(bucket))?
     }
 
-    fn put_head(&mut self, level: u8, bucket: u8, slot: Option<Slot>) {
+    fn set_bucket_head(&mut self, level: u8, bucket: u8, slot: Option<KeySlot>) {
         let Some(level) = self.levels.get_mut(usize::from(level)) else {
             return;
         };
@@ -244,11 +248,11 @@ impl Wheel {
 }
 
 /// The tick of a time; times before 1970 too have one.
-fn tick(time: Timestamp) -> u64 {
+fn time_to_tick(time: Timestamp) -> u64 {
     (time.as_nanos() as u64 ^ (1 << 63)) >> TICK_BITS
 }
 
-fn digit(tick: u64, level: u32) -> u64 {
+fn tick_digit(tick: u64, level: u32) -> u64 {
     (tick >> (level * LEVEL_BITS)) & (BUCKETS as u64 - 1)
 }
 

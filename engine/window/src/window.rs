@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{
-    AlertStatus, Cause, Detection, Match, Place, Span, TenantId, Watermark, WindowSpec, limits,
+    AlertStatus, Detection, DetectionTrigger, EvaluationPlace, Match, Span, TenantId, Watermark,
+    WindowSpec, limits,
 };
 
-use crate::condition::{Condition, Kind};
-use crate::keys::{Arrival, Common, Output, TenantKeys};
-use crate::script::{Script, ScriptFault};
-use crate::state::Taken;
+use crate::condition::{WindowCondition, WindowKind};
+use crate::script::{ScriptFault, ScriptRunner};
+use crate::state::WindowEvent;
+use crate::tenant_keys::{MatchArrival, TenantKeys, WindowContext, WindowOutput};
 
 /// How much state a window may hold, and how long it waits for late events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub struct WindowStats {
 
 /// Event time has moved on.
 #[derive(Debug, Clone, Copy)]
-pub struct ClockMoved<'a> {
+pub struct ClockMove<'a> {
     /// Whose clock it is.
     pub tenant: &'a TenantId,
     /// Which of the tenant's clocks, as in [`Match::clock`].
@@ -60,13 +61,13 @@ pub struct ClockMoved<'a> {
     /// What it shows now; [`Watermark::MAX`] for a clock that is given up.
     pub watermark: Watermark,
     /// Where the event stands that moved it.
-    pub place: Place,
+    pub place: EvaluationPlace,
 }
 
 /// What became of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Added {
+pub enum MatchOutcome {
     /// It counts.
     Counted,
     /// It lies before the watermark, the lateness taken off, and was left out.
@@ -85,40 +86,40 @@ pub enum Added {
 ///   are [`AlertStatus::Retracted`], others come.
 /// - An alert's revisions are written when its count has doubled, when its status changes and when its episode ends.
 #[derive(Debug)]
-pub struct Window {
+pub struct RuleWindow {
     rule: u32,
     pub(crate) spec: WindowSpec,
     pub(crate) limits: WindowLimits,
-    pub(crate) condition: Option<Condition>,
+    pub(crate) condition: Option<WindowCondition>,
     pub(crate) tenants: BTreeMap<TenantId, TenantKeys>,
     pub(crate) evicted_keys: u64,
     pub(crate) evicted_events: u64,
     pub(crate) late: u64,
     /// Tenants that went since the last checkpoint, where there was one.
-    pub(crate) gone: Option<BTreeSet<TenantId>>,
+    pub(crate) removed_tenants: Option<BTreeSet<TenantId>>,
 }
 
-impl Window {
+impl RuleWindow {
     /// An empty window of the rule with number `rule`.
     pub fn new(rule: u32, spec: WindowSpec, limits: WindowLimits) -> Self {
         Self {
             rule,
-            condition: Condition::of(&spec, &limits),
+            condition: WindowCondition::compile(&spec, &limits),
             spec,
             limits,
             tenants: BTreeMap::new(),
             evicted_keys: 0,
             evicted_events: 0,
             late: 0,
-            gone: None,
+            removed_tenants: None,
         }
     }
 
     /// The same window, with what runs its rule's script.
     #[must_use]
-    pub fn with_script(mut self, script: Box<dyn Script>) -> Self {
-        if let Some(Condition {
-            kind: Kind::Scripted(scripting),
+    pub fn with_script(mut self, script: Box<dyn ScriptRunner>) -> Self {
+        if let Some(WindowCondition {
+            kind: WindowKind::Scripted(scripting),
             ..
         }) = &mut self.condition
         {
@@ -132,9 +133,9 @@ impl Window {
     pub fn key_bytes_most(&self) -> u64 {
         match self.condition.as_ref().map(|condition| &condition.kind) {
             None => 0,
-            Some(Kind::Aggregate(rule)) => rule.bytes_most(),
-            Some(Kind::Sequence(rule)) => rule.bytes_most(),
-            Some(Kind::Scripted(_)) => limits::SCRIPT_STATE_BYTES as u64,
+            Some(WindowKind::Aggregate(rule)) => rule.bytes_most(),
+            Some(WindowKind::Sequence(rule)) => rule.bytes_most(),
+            Some(WindowKind::Scripted(_)) => limits::SCRIPT_STATE_BYTES as u64,
         }
     }
 
@@ -149,104 +150,104 @@ impl Window {
     }
 
     /// Adds one match and pushes what it makes, in order.
-    pub fn add(&mut self, matched: Match, out: &mut Vec<Detection>) -> Added {
+    pub fn add_match(&mut self, matched: Match, out: &mut Vec<Detection>) -> MatchOutcome {
         let settled = matched.watermark;
-        self.add_settled(matched, settled, out)
+        self.add_settled_match(matched, settled, out)
     }
 
     /// The same for a match whose clock comes to `settled` together with it: matches of one such move are added in
     /// their order in time, and the move itself follows.
-    pub fn add_settled(
+    pub fn add_settled_match(
         &mut self,
         matched: Match,
         settled: Watermark,
         out: &mut Vec<Detection>,
-    ) -> Added {
+    ) -> MatchOutcome {
         let Some(condition) = &mut self.condition else {
-            out.push(single(matched));
-            return Added::Counted;
+            out.push(single_detection(matched));
+            return MatchOutcome::Counted;
         };
         let tenant = match self.tenants.get_mut(&matched.tenant) {
             Some(tenant) => tenant,
             None => self.tenants.entry(matched.tenant.clone()).or_default(),
         };
-        let mut output = Output {
+        let mut output = WindowOutput {
             place: matched.place,
             out,
             evicted_keys: 0,
             evicted_events: 0,
         };
         let (name, key) = (matched.tenant.clone(), matched.key.clone());
-        let mut common = Common {
+        let mut common = WindowContext {
             rule: self.rule,
             tenant: &name,
             condition,
             limits: &self.limits,
         };
-        let arrival = Arrival {
+        let arrival = MatchArrival {
             key: &key,
             clock: matched.clock,
-            watermark: matched.watermark.less(self.limits.lateness),
-            settled: settled.less(self.limits.lateness),
+            watermark: matched.watermark.shift_back(self.limits.lateness),
+            settled: settled.shift_back(self.limits.lateness),
             joins: matched.joins,
-            event: Taken::of(matched),
+            event: WindowEvent::from_match(matched),
         };
-        let added = tenant.add(arrival, &mut common, &mut output);
+        let added = tenant.add_match(arrival, &mut common, &mut output);
         self.evicted_keys += output.evicted_keys;
         self.evicted_events += output.evicted_events;
-        self.late += u64::from(added == Added::Late);
+        self.late += u64::from(added == MatchOutcome::Late);
         added
     }
 
     /// A clock has moved: what lies before it is settled and decided, and what can never count again goes. A clock
     /// never moves back. One that is given up decides nothing more: its open alerts end and its keys go.
-    pub fn advance(&mut self, moved: &ClockMoved<'_>, out: &mut Vec<Detection>) {
+    pub fn advance_clock(&mut self, moved: &ClockMove<'_>, out: &mut Vec<Detection>) {
         let Some(condition) = &mut self.condition else {
             return;
         };
         let Some(keys) = self.tenants.get_mut(moved.tenant) else {
             return;
         };
-        let mut common = Common {
+        let mut common = WindowContext {
             rule: self.rule,
             tenant: moved.tenant,
             condition,
             limits: &self.limits,
         };
-        let mut output = Output {
+        let mut output = WindowOutput {
             place: moved.place,
             out,
             evicted_keys: 0,
             evicted_events: 0,
         };
         if moved.watermark == Watermark::MAX {
-            keys.give_up(moved.clock, &mut common, &mut output);
+            keys.give_up_clock(moved.clock, &mut common, &mut output);
         } else {
-            let watermark = moved.watermark.less(self.limits.lateness);
-            keys.advance(moved.clock, watermark, &mut common, &mut output);
+            let watermark = moved.watermark.shift_back(self.limits.lateness);
+            keys.advance_clock(moved.clock, watermark, &mut common, &mut output);
         }
         self.evicted_events += output.evicted_events;
         if keys.len() == 0 {
             self.tenants.remove(moved.tenant);
-            if let Some(gone) = &mut self.gone {
+            if let Some(gone) = &mut self.removed_tenants {
                 gone.insert(moved.tenant.clone());
             }
         }
     }
 
     /// The input has ended, and time with it: everything is decided, and all state goes.
-    pub fn close(&mut self, place: Place, out: &mut Vec<Detection>) {
+    pub fn close(&mut self, place: EvaluationPlace, out: &mut Vec<Detection>) {
         let Some(condition) = &mut self.condition else {
             return;
         };
         for (tenant, keys) in &mut self.tenants {
-            let mut common = Common {
+            let mut common = WindowContext {
                 rule: self.rule,
                 tenant,
                 condition,
                 limits: &self.limits,
             };
-            let mut output = Output {
+            let mut output = WindowOutput {
                 place,
                 out,
                 evicted_keys: 0,
@@ -255,15 +256,15 @@ impl Window {
             keys.close(&mut common, &mut output);
         }
         let tenants = std::mem::take(&mut self.tenants).into_keys();
-        if let Some(gone) = &mut self.gone {
+        if let Some(gone) = &mut self.removed_tenants {
             gone.extend(tenants);
         }
     }
 
     /// Failures of its script since this was last asked.
     pub fn take_script_faults(&mut self) -> Vec<ScriptFault> {
-        let Some(Condition {
-            kind: Kind::Scripted(scripting),
+        let Some(WindowCondition {
+            kind: WindowKind::Scripted(scripting),
             ..
         }) = &mut self.condition
         else {
@@ -283,7 +284,11 @@ impl Window {
     pub fn stats(&self) -> WindowStats {
         WindowStats {
             keys: self.tenants.values().map(|keys| keys.len() as u64).sum(),
-            events: self.tenants.values().map(|keys| keys.events() as u64).sum(),
+            events: self
+                .tenants
+                .values()
+                .map(|keys| keys.event_count() as u64)
+                .sum(),
             evicted_keys: self.evicted_keys,
             evicted_events: self.evicted_events,
             late: self.late,
@@ -291,7 +296,7 @@ impl Window {
     }
 }
 
-fn single(matched: Match) -> Detection {
+fn single_detection(matched: Match) -> Detection {
     Detection {
         rule: matched.rule,
         tenant: matched.tenant,
@@ -306,10 +311,10 @@ fn single(matched: Match) -> Detection {
         first: matched.time,
         last: matched.time,
         evidence: vec![matched.event_id.clone()],
-        words: None,
+        script_json: None,
         anchor: matched.event_id.clone(),
         time: matched.time,
-        trigger: Cause {
+        trigger: DetectionTrigger {
             event_id: matched.event_id,
             time: matched.time,
             sequence: matched.sequence,

@@ -6,11 +6,11 @@ use std::io::{self, BufRead};
 
 use larum_event::limits;
 
-use crate::record::filled;
+use crate::record::fill_buffer;
 
 /// What may come next in an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum ArrayNext {
     /// Just behind `[`.
     ElementOrEnd,
     /// Behind a comma.
@@ -31,7 +31,7 @@ pub(crate) enum ArrayEnd {
 
 /// An element that was read.
 #[derive(Debug)]
-pub(crate) struct Element {
+pub(crate) struct ArrayElement {
     pub(crate) end: ArrayEnd,
     /// Line feeds inside of it.
     pub(crate) newlines: u64,
@@ -40,16 +40,19 @@ pub(crate) struct Element {
 }
 
 /// Reads the element that begins here into `buffer`, up to the comma or bracket behind it.
-pub(crate) fn read(input: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::Result<Element> {
+pub(crate) fn read_element(
+    input: &mut impl BufRead,
+    buffer: &mut Vec<u8>,
+) -> io::Result<ArrayElement> {
     let mut nesting = Nesting::default();
-    let mut element = Element {
+    let mut element = ArrayElement {
         end: ArrayEnd::Whole,
         newlines: 0,
         bytes: 0,
     };
     buffer.clear();
     loop {
-        let chunk = filled(input)?;
+        let chunk = fill_buffer(input)?;
         if chunk.is_empty() {
             if nesting.depth > 0 || nesting.in_string {
                 element.end = ArrayEnd::Cut;

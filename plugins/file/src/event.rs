@@ -4,12 +4,12 @@ use std::fmt;
 use std::io::BufRead;
 use std::sync::Arc;
 
-use larum_event::decode::{Decoder, Decoding, RecordFormat, record_id};
-use larum_event::{Event, Fill, Rejection, Source};
+use larum_event::decode::{Decoder, InputDecoder, RecordFormat, record_id};
+use larum_event::{Event, EventDefaults, Rejection, Source};
 
 use crate::error::FileError;
-use crate::input::Input;
-use crate::record::{InputForm, RecordReader};
+use crate::input::FileInput;
+use crate::record::{FileRecordReader, InputForm};
 use crate::tally::BadRecord;
 
 /// One record of an input and what became of it.
@@ -34,7 +34,7 @@ impl FileRecord {
     }
 
     /// The report of a record that became no event.
-    pub fn bad(&self) -> Option<BadRecord> {
+    pub fn to_bad_record(&self) -> Option<BadRecord> {
         let rejection = self.outcome.as_ref().err()?;
         Some(BadRecord {
             file: self.file.clone(),
@@ -51,22 +51,26 @@ impl FileRecord {
 /// After an error nothing more comes.
 pub struct EventReader<'f> {
     name: Arc<str>,
-    records: Option<RecordReader<Box<dyn BufRead + Send>>>,
-    decoding: Option<Decoding<'f>>,
-    fill: &'f Fill<'f>,
+    records: Option<FileRecordReader<Box<dyn BufRead + Send>>>,
+    decoding: Option<InputDecoder<'f>>,
+    fill: &'f EventDefaults<'f>,
 }
 
 impl<'f> EventReader<'f> {
     /// Reads `input` through `decoder`, if there is one.
-    pub fn new(input: Input, decoder: Option<&'f Decoder>, fill: &'f Fill<'f>) -> Self {
+    pub fn new(
+        input: FileInput,
+        decoder: Option<&'f Decoder>,
+        fill: &'f EventDefaults<'f>,
+    ) -> Self {
         let form = match decoder.map(Decoder::record_format) {
             Some(RecordFormat::Text) => InputForm::Lines,
             Some(RecordFormat::Json) | None => InputForm::Json,
         };
         Self {
             name: input.name,
-            records: Some(RecordReader::new(input.content, form)),
-            decoding: decoder.map(Decoder::begin),
+            records: Some(FileRecordReader::new(input.content, form)),
+            decoding: decoder.map(Decoder::begin_input),
             fill,
         }
     }
@@ -86,7 +90,7 @@ impl Iterator for EventReader<'_> {
                 let number = record.number;
                 let outcome = record.bytes.and_then(|bytes| match &mut self.decoding {
                     Some(decoding) => decoding.decode(bytes, number, self.fill),
-                    None => parse(bytes, number, self.fill),
+                    None => parse_record(bytes, number, self.fill),
                 });
                 (record.line, number, outcome)
             }
@@ -113,9 +117,9 @@ impl fmt::Debug for EventReader<'_> {
 }
 
 /// One event in Larum's own JSON, or a CloudEvent.
-fn parse(bytes: &[u8], number: u64, fill: &Fill<'_>) -> Result<Event, Rejection> {
+fn parse_record(bytes: &[u8], number: u64, fill: &EventDefaults<'_>) -> Result<Event, Rejection> {
     let new_id = || record_id(fill.source.map_or("", Source::as_str), bytes, number);
-    let fill = Fill {
+    let fill = EventDefaults {
         new_id: &new_id,
         ..*fill
     };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileError;
-use crate::record::{InputForm, RecordReader};
+use crate::record::{FileRecordReader, InputForm};
 
 /// What every gzip member begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -21,19 +21,19 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const STDIN: &str = "-";
 
 /// An input, unpacked, from its first byte of content.
-pub struct Input {
+pub struct FileInput {
     pub(crate) name: Arc<str>,
     pub(crate) content: Box<dyn BufRead + Send>,
 }
 
-impl Input {
+impl FileInput {
     /// Opens the file at `path`; `-` is standard input.
     ///
     /// # Errors
     /// The file cannot be opened, or its first bytes cannot be read.
     pub fn open(path: &str) -> Result<Self, FileError> {
         if path == STDIN {
-            return Self::of("standard input", io::stdin());
+            return Self::from_reader("standard input", io::stdin());
         }
         let opened = File::open(path).and_then(|file| {
             // Opening a folder succeeds, and only reading it says what is wrong.
@@ -43,7 +43,7 @@ impl Input {
             Ok(file)
         });
         match opened {
-            Ok(file) => Self::of(path, file),
+            Ok(file) => Self::from_reader(path, file),
             Err(source) => Err(FileError::Open {
                 file: path.to_owned(),
                 source,
@@ -55,21 +55,21 @@ impl Input {
     ///
     /// # Errors
     /// Its first bytes cannot be read, or say that it is UTF-16.
-    pub fn of(name: &str, bytes: impl Read + Send + 'static) -> Result<Self, FileError> {
+    pub fn from_reader(name: &str, bytes: impl Read + Send + 'static) -> Result<Self, FileError> {
         let unreadable = |source| FileError::Read {
             file: name.to_owned(),
             line: 0,
             source,
         };
         let packed = BufReader::with_capacity(BUFFER_BYTES, bytes);
-        let (start, packed) = peek(packed, GZIP.len()).map_err(unreadable)?;
+        let (start, packed) = peek_bytes(packed, GZIP.len()).map_err(unreadable)?;
         let content: Box<dyn BufRead + Send> = if start == GZIP {
             let unpacked = MultiGzDecoder::new(Cursor::new(start).chain(packed));
             Box::new(BufReader::with_capacity(BUFFER_BYTES, unpacked))
         } else {
             Box::new(Cursor::new(start).chain(packed))
         };
-        let (start, content) = peek(content, UTF8_MARK.len()).map_err(unreadable)?;
+        let (start, content) = peek_bytes(content, UTF8_MARK.len()).map_err(unreadable)?;
         if UTF16_MARKS.iter().any(|mark| start.starts_with(mark)) {
             return Err(FileError::Utf16 {
                 file: name.to_owned(),
@@ -87,8 +87,8 @@ impl Input {
     }
 
     /// Its records, not decoded.
-    pub fn records(self, form: InputForm) -> RecordReader<Box<dyn BufRead + Send>> {
-        RecordReader::new(self.content, form)
+    pub fn into_records(self, form: InputForm) -> FileRecordReader<Box<dyn BufRead + Send>> {
+        FileRecordReader::new(self.content, form)
     }
 
     /// What reports call it.
@@ -97,14 +97,14 @@ impl Input {
     }
 }
 
-impl fmt::Debug for Input {
+impl fmt::Debug for FileInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Input").field(&self.name).finish()
     }
 }
 
 /// The first bytes, at most `count`, and the reader behind them.
-fn peek<R: BufRead>(mut reader: R, count: usize) -> io::Result<(Vec<u8>, R)> {
+fn peek_bytes<R: BufRead>(mut reader: R, count: usize) -> io::Result<(Vec<u8>, R)> {
     let mut start = Vec::with_capacity(count);
     reader.by_ref().take(count as u64).read_to_end(&mut start)?;
     Ok((start, reader))
@@ -127,7 +127,7 @@ mod tests {
 
     fn content(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
-        let mut input = Input::of("test", Cursor::new(bytes.to_vec())).unwrap();
+        let mut input = FileInput::from_reader("test", Cursor::new(bytes.to_vec())).unwrap();
         input.content.read_to_end(&mut content)?;
         Ok(content)
     }
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn utf16_is_named_instead_of_a_thousand_bad_lines() {
-        let error = Input::of("test", Cursor::new(b"\xff\xfea\0")).unwrap_err();
+        let error = FileInput::from_reader("test", Cursor::new(b"\xff\xfea\0")).unwrap_err();
         assert!(matches!(error, FileError::Utf16 { .. }), "{error}");
     }
 
@@ -164,7 +164,7 @@ mod tests {
     fn a_folder_and_a_missing_file_cannot_be_opened() {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path().to_owned(), folder.path().join("missing")] {
-            let error = Input::open(path.to_str().unwrap()).unwrap_err();
+            let error = FileInput::open(path.to_str().unwrap()).unwrap_err();
             assert!(matches!(error, FileError::Open { .. }), "{error}");
         }
     }

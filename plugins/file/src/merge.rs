@@ -15,23 +15,23 @@ use crate::event::FileRecord;
 /// The records of several inputs by the time of their events. A record that became no event and an
 /// error come as soon as they are met.
 #[derive(Debug)]
-pub struct Merge<I> {
+pub struct EventMerge<I> {
     inputs: Vec<I>,
-    heads: BinaryHeap<Reverse<Head>>,
+    heads: BinaryHeap<Reverse<InputHead>>,
     /// Inputs whose next record must be read before anything can be said.
     unread: VecDeque<usize>,
 }
 
 /// The next event of an input, ordered by time, then by the source's own numbering, then by input.
 #[derive(Debug)]
-struct Head {
+struct InputHead {
     time: Timestamp,
     sequence: Option<u64>,
     input: usize,
     record: FileRecord,
 }
 
-impl<I: Iterator<Item = Result<FileRecord, FileError>>> Merge<I> {
+impl<I: Iterator<Item = Result<FileRecord, FileError>>> EventMerge<I> {
     /// Merges `inputs`; among events of the same time the earlier input comes first.
     pub fn new(inputs: impl IntoIterator<Item = I>) -> Self {
         let inputs: Vec<I> = inputs.into_iter().collect();
@@ -43,7 +43,7 @@ impl<I: Iterator<Item = Result<FileRecord, FileError>>> Merge<I> {
     }
 }
 
-impl<I: Iterator<Item = Result<FileRecord, FileError>>> Iterator for Merge<I> {
+impl<I: Iterator<Item = Result<FileRecord, FileError>>> Iterator for EventMerge<I> {
     type Item = Result<FileRecord, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -61,7 +61,7 @@ impl<I: Iterator<Item = Result<FileRecord, FileError>>> Iterator for Merge<I> {
             };
             self.unread.pop_front();
             let envelope = event.envelope();
-            self.heads.push(Reverse(Head {
+            self.heads.push(Reverse(InputHead {
                 time: envelope.time,
                 sequence: envelope.sequence,
                 input,
@@ -74,28 +74,28 @@ impl<I: Iterator<Item = Result<FileRecord, FileError>>> Iterator for Merge<I> {
     }
 }
 
-impl Head {
-    fn order(&self) -> (Timestamp, Option<u64>, usize) {
+impl InputHead {
+    fn sort_key(&self) -> (Timestamp, Option<u64>, usize) {
         (self.time, self.sequence, self.input)
     }
 }
 
-impl PartialEq for Head {
+impl PartialEq for InputHead {
     fn eq(&self, other: &Self) -> bool {
-        self.order() == other.order()
+        self.sort_key() == other.sort_key()
     }
 }
 
-impl Eq for Head {}
+impl Eq for InputHead {}
 
-impl PartialOrd for Head {
+impl PartialOrd for InputHead {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Head {
+impl Ord for InputHead {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.order().cmp(&other.order())
+        self.sort_key().cmp(&other.sort_key())
     }
 }

@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use larum_event::{Reason, Rejection, limits};
+use larum_event::{Rejection, RejectionReason, limits};
 
 use crate::array::{self, ArrayEnd};
 
@@ -21,7 +21,7 @@ pub enum InputForm {
 
 /// One record, not yet decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub struct RawRecord<'b> {
+pub struct UndecodedRecord<'b> {
     /// Its place in the input, from 0, rejected records counted.
     pub number: u64,
     /// The line on which it begins, from 1.
@@ -32,9 +32,9 @@ pub struct RawRecord<'b> {
 
 /// Reads records one after the other.
 #[derive(Debug)]
-pub struct RecordReader<R> {
+pub struct FileRecordReader<R> {
     input: R,
-    state: State,
+    state: ReaderState,
     buffer: Vec<u8>,
     /// Line feeds read so far.
     newlines: u64,
@@ -43,7 +43,7 @@ pub struct RecordReader<R> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ReaderState {
     /// JSON, and what form of it the next character tells.
     Undecided,
     /// JSON objects, one on each line.
@@ -51,13 +51,13 @@ enum State {
     /// Text.
     Lines,
     /// Inside of an array.
-    Array(array::Next),
+    Array(array::ArrayNext),
     /// Nothing comes any more.
     End,
 }
 
 /// What was found where a record may be.
-enum Found {
+enum ScanOutcome {
     /// A record of the buffer, begun on a line.
     Record(u64),
     /// Something that is none.
@@ -66,12 +66,12 @@ enum Found {
     Nothing,
 }
 
-impl<R: BufRead> RecordReader<R> {
-    /// Reads the records of `input`, which begins with no byte order mark; see [`crate::Input`].
+impl<R: BufRead> FileRecordReader<R> {
+    /// Reads the records of `input`, which begins with no byte order mark; see [`crate::FileInput`].
     pub fn new(input: R, form: InputForm) -> Self {
         let state = match form {
-            InputForm::Json => State::Undecided,
-            InputForm::Lines => State::Lines,
+            InputForm::Json => ReaderState::Undecided,
+            InputForm::Lines => ReaderState::Lines,
         };
         Self {
             input,
@@ -86,28 +86,28 @@ impl<R: BufRead> RecordReader<R> {
     ///
     /// # Errors
     /// The input cannot be read; a later call goes on as the input does.
-    pub fn read_record(&mut self) -> io::Result<Option<RawRecord<'_>>> {
+    pub fn read_record(&mut self) -> io::Result<Option<UndecodedRecord<'_>>> {
         loop {
             let found = match self.state {
-                State::Undecided => self.decide()?,
-                State::JsonLines | State::Lines => self.line()?,
-                State::Array(next) => self.element(next)?,
-                State::End => return Ok(None),
+                ReaderState::Undecided => self.detect_form()?,
+                ReaderState::JsonLines | ReaderState::Lines => self.read_line()?,
+                ReaderState::Array(next) => self.read_element(next)?,
+                ReaderState::End => return Ok(None),
             };
             let (line, rejection) = match found {
-                Found::Nothing => continue,
-                Found::Record(line) => (line, None),
-                Found::Bad(line, rejection) => (line, Some(rejection)),
+                ScanOutcome::Nothing => continue,
+                ScanOutcome::Record(line) => (line, None),
+                ScanOutcome::Bad(line, rejection) => (line, Some(rejection)),
             };
             let number = self.records;
             self.records += 1;
             let bytes = match rejection {
                 Some(rejection) => Err(rejection),
-                None if self.state == State::Lines => Ok(self.buffer.as_slice()),
+                None if self.state == ReaderState::Lines => Ok(self.buffer.as_slice()),
                 // Indentation must not decide the id of a record.
                 None => Ok(self.buffer.trim_ascii()),
             };
-            return Ok(Some(RawRecord {
+            return Ok(Some(UndecodedRecord {
                 number,
                 line,
                 bytes,
@@ -120,26 +120,26 @@ impl<R: BufRead> RecordReader<R> {
         self.newlines
     }
 
-    fn decide(&mut self) -> io::Result<Found> {
+    fn detect_form(&mut self) -> io::Result<ScanOutcome> {
         self.state = match self.skip_blank()? {
-            None => State::End,
+            None => ReaderState::End,
             Some(b'[') => {
                 self.input.consume(1);
-                State::Array(array::Next::ElementOrEnd)
+                ReaderState::Array(array::ArrayNext::ElementOrEnd)
             }
-            Some(_) => State::JsonLines,
+            Some(_) => ReaderState::JsonLines,
         };
-        Ok(Found::Nothing)
+        Ok(ScanOutcome::Nothing)
     }
 
-    fn line(&mut self) -> io::Result<Found> {
+    fn read_line(&mut self) -> io::Result<ScanOutcome> {
         // Room for the longest record and its line end, so that one byte more is seen to be more.
         let most = limits::EVENT_BYTES + 2;
         self.buffer.clear();
         let mut limited = (&mut self.input).take(most as u64);
         if limited.read_until(b'\n', &mut self.buffer)? == 0 {
-            self.state = State::End;
-            return Ok(Found::Nothing);
+            self.state = ReaderState::End;
+            return Ok(ScanOutcome::Nothing);
         }
         let line = self.newlines + 1;
         if self.buffer.last() == Some(&b'\n') {
@@ -147,25 +147,28 @@ impl<R: BufRead> RecordReader<R> {
             self.newlines += 1;
         } else if self.buffer.len() == most {
             let rest = self.skip_line()?;
-            return Ok(Found::Bad(line, too_large(most as u64 + rest)));
+            return Ok(ScanOutcome::Bad(line, reject_too_large(most as u64 + rest)));
         }
         if self.buffer.last() == Some(&b'\r') {
             self.buffer.pop();
         }
         if self.buffer.len() > limits::EVENT_BYTES {
-            return Ok(Found::Bad(line, too_large(self.buffer.len() as u64)));
+            return Ok(ScanOutcome::Bad(
+                line,
+                reject_too_large(self.buffer.len() as u64),
+            ));
         }
         if self.buffer.trim_ascii().is_empty() {
-            return Ok(Found::Nothing);
+            return Ok(ScanOutcome::Nothing);
         }
-        Ok(Found::Record(line))
+        Ok(ScanOutcome::Record(line))
     }
 
     /// Passes over the rest of a line; how many bytes it was.
     fn skip_line(&mut self) -> io::Result<u64> {
         let mut skipped = 0;
         loop {
-            let chunk = filled(&mut self.input)?;
+            let chunk = fill_buffer(&mut self.input)?;
             let newline = chunk.iter().position(|byte| *byte == b'\n');
             let used = newline.map_or(chunk.len(), |at| at + 1);
             self.input.consume(used);
@@ -180,45 +183,46 @@ impl<R: BufRead> RecordReader<R> {
         }
     }
 
-    fn element(&mut self, next: array::Next) -> io::Result<Found> {
+    fn read_element(&mut self, next: array::ArrayNext) -> io::Result<ScanOutcome> {
         let first = self.skip_blank()?;
         let line = self.newlines + 1;
-        let bad = |detail: &str| Found::Bad(line, Rejection::new(Reason::Syntax, detail));
+        let bad =
+            |detail: &str| ScanOutcome::Bad(line, Rejection::new(RejectionReason::Syntax, detail));
         match (first, next) {
             (None, _) => {
-                self.state = State::End;
+                self.state = ReaderState::End;
                 Ok(bad("the JSON array is not closed"))
             }
-            (Some(b']'), array::Next::Element) => {
+            (Some(b']'), array::ArrayNext::Element) => {
                 self.close_array();
                 Ok(bad("a comma stands before the end of the JSON array"))
             }
             (Some(b']'), _) => {
                 self.close_array();
-                Ok(Found::Nothing)
+                Ok(ScanOutcome::Nothing)
             }
-            (Some(b','), array::Next::CommaOrEnd) => {
+            (Some(b','), array::ArrayNext::CommaOrEnd) => {
                 self.input.consume(1);
-                self.state = State::Array(array::Next::Element);
-                Ok(Found::Nothing)
+                self.state = ReaderState::Array(array::ArrayNext::Element);
+                Ok(ScanOutcome::Nothing)
             }
             (Some(b','), _) => {
                 self.input.consume(1);
-                self.state = State::Array(array::Next::Element);
+                self.state = ReaderState::Array(array::ArrayNext::Element);
                 Ok(bad("the JSON array lacks an element before a comma"))
             }
             (Some(_), _) => {
-                let element = array::read(&mut self.input, &mut self.buffer)?;
+                let element = array::read_element(&mut self.input, &mut self.buffer)?;
                 self.newlines += element.newlines;
-                self.state = State::Array(array::Next::CommaOrEnd);
+                self.state = ReaderState::Array(array::ArrayNext::CommaOrEnd);
                 if element.bytes > limits::EVENT_BYTES as u64 {
-                    return Ok(Found::Bad(line, too_large(element.bytes)));
+                    return Ok(ScanOutcome::Bad(line, reject_too_large(element.bytes)));
                 }
                 if element.end == ArrayEnd::Cut {
-                    self.state = State::End;
+                    self.state = ReaderState::End;
                     return Ok(bad("the input ends inside of this element of a JSON array"));
                 }
-                Ok(Found::Record(line))
+                Ok(ScanOutcome::Record(line))
             }
         }
     }
@@ -226,13 +230,13 @@ impl<R: BufRead> RecordReader<R> {
     fn close_array(&mut self) {
         self.input.consume(1);
         // Another array may follow, as when files were put one behind the other.
-        self.state = State::Undecided;
+        self.state = ReaderState::Undecided;
     }
 
     /// Passes over white space; the first byte behind it, which stays.
     fn skip_blank(&mut self) -> io::Result<Option<u8>> {
         loop {
-            let chunk = filled(&mut self.input)?;
+            let chunk = fill_buffer(&mut self.input)?;
             if chunk.is_empty() {
                 return Ok(None);
             }
@@ -254,7 +258,7 @@ impl<R: BufRead> RecordReader<R> {
 }
 
 /// What the reader holds, at least one byte of it unless it is at its end.
-pub(crate) fn filled<R: BufRead>(input: &mut R) -> io::Result<&[u8]> {
+pub(crate) fn fill_buffer<R: BufRead>(input: &mut R) -> io::Result<&[u8]> {
     while let Err(error) = input.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);
@@ -263,10 +267,10 @@ pub(crate) fn filled<R: BufRead>(input: &mut R) -> io::Result<&[u8]> {
     input.fill_buf()
 }
 
-fn too_large(bytes: u64) -> Rejection {
+fn reject_too_large(bytes: u64) -> Rejection {
     let most = limits::EVENT_BYTES;
     Rejection::new(
-        Reason::TooLarge,
+        RejectionReason::TooLarge,
         format!("the record is {bytes} bytes long, at most {most} are allowed"),
     )
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Reason, Rejection};
+use larum_event::{Rejection, RejectionReason};
 
 /// A record that became no event, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,14 +31,14 @@ impl fmt::Display for BadRecord {
 
 /// Counts records that were accepted, and the others by reason.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tally {
+pub struct RecordTally {
     accepted: u64,
-    rejected: BTreeMap<Reason, u64>,
+    rejected: BTreeMap<RejectionReason, u64>,
 }
 
-impl Tally {
+impl RecordTally {
     /// Counts one record.
-    pub fn count<T>(&mut self, outcome: &Result<T, Rejection>) {
+    pub fn count_outcome<T>(&mut self, outcome: &Result<T, Rejection>) {
         match outcome {
             Ok(_) => self.accepted += 1,
             Err(rejection) => *self.rejected.entry(rejection.reason).or_default() += 1,
@@ -46,34 +46,34 @@ impl Tally {
     }
 
     /// Records that became events.
-    pub fn accepted(&self) -> u64 {
+    pub fn accepted_count(&self) -> u64 {
         self.accepted
     }
 
     /// Records that did not.
-    pub fn rejected(&self) -> u64 {
+    pub fn rejected_count(&self) -> u64 {
         self.rejected.values().sum()
     }
 
     /// Records that did not, by reason.
-    pub fn by_reason(&self) -> impl Iterator<Item = (Reason, u64)> {
+    pub fn rejected_by_reason(&self) -> impl Iterator<Item = (RejectionReason, u64)> {
         self.rejected
             .iter()
             .map(|(reason, count)| (*reason, *count))
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for RecordTally {
     /// `978 accepted, 3 rejected (2 not_decoded, 1 syntax)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{} accepted, {} rejected",
             self.accepted,
-            self.rejected()
+            self.rejected_count()
         )?;
         let reasons: Vec<String> = self
-            .by_reason()
+            .rejected_by_reason()
             .map(|(reason, count)| format!("{count} {reason}"))
             .collect();
         if reasons.is_empty() {

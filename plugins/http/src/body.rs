@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::HttpConfig;
-use crate::problem::Problem;
+use crate::problem::HttpProblem;
 
 /// Room is counted in pieces of so many bytes.
 const PIECE_BYTES: usize = 1024;
@@ -23,7 +23,7 @@ const FIRST_PIECES: usize = 64;
 
 /// How bodies are read.
 #[derive(Debug)]
-pub(crate) struct Bodies {
+pub(crate) struct BodyReader {
     room: Arc<Semaphore>,
     most_bytes: usize,
     patience: std::time::Duration,
@@ -31,18 +31,18 @@ pub(crate) struct Bodies {
 
 /// A body. The room that it takes is given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Body {
+pub(crate) struct RequestBody {
     pub(crate) bytes: Bytes,
-    _room: Room,
+    _room: BodyRoom,
 }
 
 #[derive(Debug)]
-struct Room {
+struct BodyRoom {
     held: OwnedSemaphorePermit,
     all: Arc<Semaphore>,
 }
 
-impl Bodies {
+impl BodyReader {
     pub(crate) fn new(config: &HttpConfig) -> Self {
         let pieces = (config.bodies_bytes / PIECE_BYTES).min(Semaphore::MAX_PERMITS);
         Self {
@@ -53,48 +53,48 @@ impl Bodies {
     }
 
     /// Reads and unpacks the body of a request with these headers.
-    pub(crate) async fn read(
+    pub(crate) async fn read_body(
         &self,
         headers: &HeaderMap,
         mut payload: web::Payload,
-    ) -> Result<Body, Problem> {
-        let packing = Packing::of(headers)?;
+    ) -> Result<RequestBody, HttpProblem> {
+        let packing = BodyPacking::from_headers(headers)?;
         let told = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse::<usize>().ok());
         if told.is_some_and(|told| told > self.most_bytes) {
-            return Err(too_large(self.most_bytes));
+            return Err(too_large_problem(self.most_bytes));
         }
-        let mut room = Room::take(&self.room)?;
+        let mut room = BodyRoom::reserve_first(&self.room)?;
         let mut bytes = BytesMut::with_capacity(told.unwrap_or(0).min(FIRST_PIECES * PIECE_BYTES));
         loop {
             let chunk = tokio::time::timeout(self.patience, payload.next())
                 .await
-                .map_err(|_| stalled())?;
+                .map_err(|_| stalled_problem())?;
             let Some(chunk) = chunk else { break };
             let chunk = chunk.map_err(|error| {
-                Problem::bad_request(
+                HttpProblem::bad_request(
                     "body_broken",
                     format!("the body could not be read: {error}"),
                 )
             })?;
             if bytes.len() + chunk.len() > self.most_bytes {
-                return Err(too_large(self.most_bytes));
+                return Err(too_large_problem(self.most_bytes));
             }
-            room.grow(bytes.len() + chunk.len())?;
+            room.grow_to(bytes.len() + chunk.len())?;
             bytes.extend_from_slice(&chunk);
         }
         match packing {
-            Packing::None => Ok(Body {
+            BodyPacking::None => Ok(RequestBody {
                 bytes: bytes.freeze(),
                 _room: room,
             }),
-            Packing::Gzip => self.unpack(bytes.freeze(), room).await,
+            BodyPacking::Gzip => self.unpack(bytes.freeze(), room).await,
         }
     }
 
-    async fn unpack(&self, packed: Bytes, mut room: Room) -> Result<Body, Problem> {
+    async fn unpack(&self, packed: Bytes, mut room: BodyRoom) -> Result<RequestBody, HttpProblem> {
         let most_bytes = self.most_bytes;
         let unpacked = web::block(move || {
             let mut bytes = Vec::new();
@@ -103,32 +103,35 @@ impl Bodies {
             let mut chunk = vec![0; 64 * 1024];
             loop {
                 let read = packed.read(&mut chunk).map_err(|error| {
-                    Problem::bad_request("body_broken", format!("the body is not gzip: {error}"))
+                    HttpProblem::bad_request(
+                        "body_broken",
+                        format!("the body is not gzip: {error}"),
+                    )
                 })?;
                 if read == 0 {
                     return Ok((bytes, room));
                 }
                 if bytes.len() + read > most_bytes {
-                    return Err(too_large(most_bytes));
+                    return Err(too_large_problem(most_bytes));
                 }
                 held += read;
-                room.grow(held)?;
+                room.grow_to(held)?;
                 bytes.extend_from_slice(chunk.get(..read).unwrap_or_default());
             }
         });
-        let (bytes, room) = unpacked.await.map_err(|_| interrupted())??;
-        Ok(Body {
+        let (bytes, room) = unpacked.await.map_err(|_| interrupted_problem())??;
+        Ok(RequestBody {
             bytes: bytes.into(),
             _room: room,
         })
     }
 }
 
-impl Room {
-    fn take(all: &Arc<Semaphore>) -> Result<Self, Problem> {
+impl BodyRoom {
+    fn reserve_first(all: &Arc<Semaphore>) -> Result<Self, HttpProblem> {
         let held = Arc::clone(all)
             .try_acquire_many_owned(FIRST_PIECES as u32)
-            .map_err(|_| crowded())?;
+            .map_err(|_| crowded_problem())?;
         Ok(Self {
             held,
             all: Arc::clone(all),
@@ -136,28 +139,28 @@ impl Room {
     }
 
     /// Holds room for at least `bytes`.
-    fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+    fn grow_to(&mut self, bytes: usize) -> Result<(), HttpProblem> {
         let missing = bytes
             .div_ceil(PIECE_BYTES)
             .saturating_sub(self.held.num_permits());
-        let missing = u32::try_from(missing).map_err(|_| crowded())?;
+        let missing = u32::try_from(missing).map_err(|_| crowded_problem())?;
         if missing > 0 {
             let more = Arc::clone(&self.all)
                 .try_acquire_many_owned(missing)
-                .map_err(|_| crowded())?;
+                .map_err(|_| crowded_problem())?;
             self.held.merge(more);
         }
         Ok(())
     }
 }
 
-enum Packing {
+enum BodyPacking {
     None,
     Gzip,
 }
 
-impl Packing {
-    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+impl BodyPacking {
+    fn from_headers(headers: &HeaderMap) -> Result<Self, HttpProblem> {
         let Some(value) = headers.get(header::CONTENT_ENCODING) else {
             return Ok(Self::None);
         };
@@ -170,37 +173,37 @@ impl Packing {
         {
             "" | "identity" => Ok(Self::None),
             "gzip" | "x-gzip" => Ok(Self::Gzip),
-            other => Err(Problem::new(
+            other => Err(HttpProblem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_encoding",
                 format!("bodies packed with {other:?} are not read"),
             )
-            .help("send the body as it is, or with Content-Encoding: gzip")),
+            .with_help("send the body as it is, or with Content-Encoding: gzip")),
         }
     }
 }
 
-fn too_large(most_bytes: usize) -> Problem {
-    Problem::new(
+fn too_large_problem(most_bytes: usize) -> HttpProblem {
+    HttpProblem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "body_too_large",
         format!("the body is larger than {most_bytes} bytes, unpacked"),
     )
-    .help("send the events in smaller batches")
+    .with_help("send the events in smaller batches")
 }
 
-fn crowded() -> Problem {
-    Problem::new(
+fn crowded_problem() -> HttpProblem {
+    HttpProblem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "overloaded",
         "too many request bodies are being read at once; nothing of this one was stored",
     )
-    .help("try again after the time in Retry-After")
-    .retry_after(1)
+    .with_help("try again after the time in Retry-After")
+    .with_retry_after(1)
 }
 
-fn stalled() -> Problem {
-    Problem::new(
+fn stalled_problem() -> HttpProblem {
+    HttpProblem::new(
         StatusCode::REQUEST_TIMEOUT,
         "body_stalled",
         "the body did not come in time; nothing of it was stored",
@@ -208,11 +211,11 @@ fn stalled() -> Problem {
 }
 
 /// The thread pool did not finish a piece of work, which happens while the process ends.
-pub(crate) fn interrupted() -> Problem {
-    Problem::new(
+pub(crate) fn interrupted_problem() -> HttpProblem {
+    HttpProblem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "stopping",
         "the server is shutting down; nothing of the request was stored",
     )
-    .retry_after(1)
+    .with_retry_after(1)
 }

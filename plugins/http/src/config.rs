@@ -17,7 +17,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Threads that serve connections.
 pub const WORKERS: usize = 2;
 
-/// What the door is opened with. [`HttpConfig::on`] fills in what is usual.
+/// What the door is opened with. [`HttpConfig::listen_on`] fills in what is usual.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
     /// The address to listen on; loopback only. Port 0 takes any free port.
@@ -44,7 +44,7 @@ pub struct HttpConfig {
 
 impl HttpConfig {
     /// The usual, listening on `bind`.
-    pub fn on(bind: SocketAddr) -> Self {
+    pub fn listen_on(bind: SocketAddr) -> Self {
         Self {
             bind,
             decoders: Vec::new(),

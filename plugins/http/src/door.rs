@@ -8,29 +8,29 @@ use larum_engine::Engine;
 use larum_event::decode::Decoder;
 use tokio::sync::watch;
 
-use crate::body::Bodies;
+use crate::body::BodyReader;
 use crate::config::HttpConfig;
 use crate::error::HttpError;
 use crate::hosts::AllowedHosts;
-use crate::metrics::Requests;
+use crate::metrics::RequestCounts;
 use crate::stream::Listeners;
 
 /// The door, open or about to be.
-pub(crate) struct Door {
+pub(crate) struct DoorState {
     pub(crate) engine: Engine,
     pub(crate) decoders: BTreeMap<String, Arc<Decoder>>,
     pub(crate) hosts: AllowedHosts,
-    pub(crate) bodies: Bodies,
+    pub(crate) bodies: BodyReader,
     pub(crate) request_events: usize,
     pub(crate) listeners: Listeners,
-    pub(crate) requests: Requests,
+    pub(crate) requests: RequestCounts,
     pub(crate) heartbeat: Duration,
     pub(crate) patience: Duration,
     /// Becomes true when the door closes.
     pub(crate) closing: watch::Sender<bool>,
 }
 
-impl Door {
+impl DoorState {
     pub(crate) fn new(engine: Engine, config: &HttpConfig) -> Result<Self, HttpError> {
         let mut decoders = BTreeMap::new();
         for decoder in &config.decoders {
@@ -45,10 +45,10 @@ impl Door {
             engine,
             decoders,
             hosts: AllowedHosts::new(&config.allowed_hosts)?,
-            bodies: Bodies::new(config),
+            bodies: BodyReader::new(config),
             request_events: config.request_events,
             listeners: Listeners::new(config.stream_connections),
-            requests: Requests::default(),
+            requests: RequestCounts::default(),
             heartbeat: config.heartbeat,
             patience: config.patience,
             closing: watch::Sender::new(false),

@@ -1,23 +1,23 @@
 //! Entities as clients name them: users, addresses, hosts, hashes, and what else links call one.
 
-use crate::params::{Params, bad_parameter};
-use crate::problem::Problem;
+use crate::params::{QueryParams, bad_parameter};
+use crate::problem::HttpProblem;
 
 /// Those that have a parameter of their own.
 const NAMED: [&str; 4] = ["user", "ip", "host", "hash"];
 
 /// All entities that a request names, kind and value.
-pub(crate) fn entities(params: &Params) -> Result<Vec<(String, String)>, Problem> {
+pub(crate) fn read_entities(params: &QueryParams) -> Result<Vec<(String, String)>, HttpProblem> {
     let mut found = Vec::new();
     for kind in NAMED {
-        for value in params.all(kind) {
+        for value in params.all_values(kind) {
             if value.is_empty() {
                 return Err(bad_parameter(kind, "it has no value"));
             }
             found.push((kind.to_owned(), value.to_owned()));
         }
     }
-    for text in params.all("entity") {
+    for text in params.all_values("entity") {
         match text.split_once(':') {
             Some((kind, value)) if !kind.is_empty() && !value.is_empty() => {
                 found.push((kind.to_owned(), value.to_owned()));
@@ -39,8 +39,9 @@ mod tests {
 
     #[test]
     fn entities_are_named_by_parameters_of_their_own_or_by_kind_and_value() {
-        let params = Params::read("user=eve&entity=device:a:b&ip=::1&user=bob", NAMES).unwrap();
-        let found = entities(&params).unwrap();
+        let params =
+            QueryParams::from_query("user=eve&entity=device:a:b&ip=::1&user=bob", NAMES).unwrap();
+        let found = read_entities(&params).unwrap();
         let found: Vec<String> = found
             .iter()
             .map(|(kind, value)| format!("{kind}={value}"))
@@ -53,8 +54,8 @@ mod tests {
             "entity=user:",
             "entity=",
         ] {
-            let params = Params::read(query, NAMES).unwrap();
-            let error = entities(&params).unwrap_err();
+            let params = QueryParams::from_query(query, NAMES).unwrap();
+            let error = read_entities(&params).unwrap_err();
             assert_eq!(error.code(), "bad_parameter", "{query}");
         }
     }

@@ -12,20 +12,20 @@ use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::http::uri::{Authority, Uri};
 
 use crate::error::HttpError;
-use crate::problem::Problem;
+use crate::problem::HttpProblem;
 
 /// The names, besides those of this machine, under which the door may be spoken to.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct AllowedHosts(Vec<Name>);
+pub(crate) struct AllowedHosts(Vec<HostName>);
 
 /// A host, lower case, and a port if one was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Name {
+struct HostName {
     host: String,
     port: Option<u16>,
 }
 
-impl Name {
+impl HostName {
     fn parse(text: &str) -> Option<Self> {
         // What stands before an `@` is a login and not a host.
         let authority: Authority = text.parse().ok().filter(|_| !text.contains('@'))?;
@@ -53,49 +53,49 @@ impl AllowedHosts {
         entries
             .iter()
             .map(|text| {
-                Name::parse(text).ok_or_else(|| HttpError::InvalidHost { text: text.clone() })
+                HostName::parse(text).ok_or_else(|| HttpError::InvalidHost { text: text.clone() })
             })
             .collect::<Result<_, _>>()
             .map(Self)
     }
 
     /// Whether a request to `uri` with these headers may come in.
-    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-        let host = only(headers, header::HOST)?.ok_or_else(|| {
-            Problem::bad_request("host_missing", "the request has no Host header")
+    pub(crate) fn check_request(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), HttpProblem> {
+        let host = single_header(headers, header::HOST)?.ok_or_else(|| {
+            HttpProblem::bad_request("host_missing", "the request has no Host header")
         })?;
         let name = self.check_host(host)?;
         if let Some(authority) = uri.authority() {
             self.check_host(authority.as_str())?;
         }
-        match only(headers, header::ORIGIN)? {
+        match single_header(headers, header::ORIGIN)? {
             Some(origin) => self.check_origin(origin, &name),
             None => Ok(()),
         }
     }
 
-    fn check_host(&self, host: &str) -> Result<Name, Problem> {
-        if let Some(name) = Name::parse(host)
-            && (name.is_loopback() || self.lists(&name))
+    fn check_host(&self, host: &str) -> Result<HostName, HttpProblem> {
+        if let Some(name) = HostName::parse(host)
+            && (name.is_loopback() || self.has_entry(&name))
         {
             return Ok(name);
         }
-        Err(Problem::new(
+        Err(HttpProblem::new(
             StatusCode::MISDIRECTED_REQUEST,
             "foreign_host",
-            format!("the request is for host {:?}, which is not one of this server's", short(host)),
+            format!("the request is for host {:?}, which is not one of this server's", shorten_text(host)),
         )
-        .help(
+        .with_help(
             "use localhost or a loopback address, or add the name to the allowed hosts of the http door",
         ))
     }
 
-    fn check_origin(&self, origin: &str, host: &Name) -> Result<(), Problem> {
+    fn check_origin(&self, origin: &str, host: &HostName) -> Result<(), HttpProblem> {
         let uri: Option<Uri> = origin.parse().ok();
         let name = uri
             .as_ref()
             .and_then(Uri::authority)
-            .and_then(|authority| Name::parse(authority.as_str()));
+            .and_then(|authority| HostName::parse(authority.as_str()));
         let usual_port = match uri.as_ref().and_then(Uri::scheme_str) {
             Some("http") => Some(80),
             Some("https") => Some(443),
@@ -104,19 +104,19 @@ impl AllowedHosts {
         if let (Some(name), Some(usual)) = (name, usual_port) {
             let same =
                 name.host == host.host && name.port.unwrap_or(usual) == host.port.unwrap_or(usual);
-            if same || self.lists(&name) {
+            if same || self.has_entry(&name) {
                 return Ok(());
             }
         }
-        Err(Problem::new(
+        Err(HttpProblem::new(
             StatusCode::FORBIDDEN,
             "foreign_origin",
-            format!("a web page of {:?} may not use this server", short(origin)),
+            format!("a web page of {:?} may not use this server", shorten_text(origin)),
         )
-        .help("programs send no Origin header; a site that may is added to the allowed hosts of the http door"))
+        .with_help("programs send no Origin header; a site that may is added to the allowed hosts of the http door"))
     }
 
-    fn lists(&self, name: &Name) -> bool {
+    fn has_entry(&self, name: &HostName) -> bool {
         self.0.iter().any(|entry| {
             entry.host == name.host && (entry.port.is_none() || entry.port == name.port)
         })
@@ -124,21 +124,21 @@ impl AllowedHosts {
 }
 
 /// The header's value; a second one, or one that is no text, is refused, for two readers might differ about it.
-fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
+fn single_header(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, HttpProblem> {
     let mut values = headers.get_all(&name);
     let Some(value) = values.next() else {
         return Ok(None);
     };
     let text = value.to_str().ok().filter(|_| values.next().is_none());
     text.map(Some).ok_or_else(|| {
-        Problem::bad_request(
+        HttpProblem::bad_request(
             "bad_header",
             format!("the header {name} stands twice or holds more than plain text"),
         )
     })
 }
 
-fn short(text: &str) -> String {
+fn shorten_text(text: &str) -> String {
     text.chars().take(128).collect()
 }
 
@@ -155,7 +155,7 @@ mod tests {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
         hosts
-            .check(&Uri::from_static("/v1/events"), &headers)
+            .check_request(&Uri::from_static("/v1/events"), &headers)
             .map_err(|problem| problem.code())
     }
 
@@ -240,17 +240,20 @@ mod tests {
         headers.insert(header::HOST, "localhost".parse().unwrap());
         let target = Uri::from_static("http://evil.example/v1/events");
         assert_eq!(
-            hosts.check(&target, &headers).unwrap_err().code(),
+            hosts.check_request(&target, &headers).unwrap_err().code(),
             "foreign_host"
         );
         headers.append(header::HOST, "localhost".parse().unwrap());
         let target = Uri::from_static("/");
         assert_eq!(
-            hosts.check(&target, &headers).unwrap_err().code(),
+            hosts.check_request(&target, &headers).unwrap_err().code(),
             "bad_header"
         );
         assert_eq!(
-            hosts.check(&target, &HeaderMap::new()).unwrap_err().code(),
+            hosts
+                .check_request(&target, &HeaderMap::new())
+                .unwrap_err()
+                .code(),
             "host_missing"
         );
     }

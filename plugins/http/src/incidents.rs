@@ -8,12 +8,12 @@ use larum_engine::{
 use larum_event::{RuleId, Severity, TenantId, limits};
 use serde::Serialize;
 
-use crate::door::Door;
-use crate::entities::entities;
-use crate::params::{OFFSET_MOST, Params};
-use crate::problem::Problem;
+use crate::door::DoorState;
+use crate::entities::read_entities;
+use crate::params::{OFFSET_MOST, QueryParams};
+use crate::problem::HttpProblem;
 use crate::style;
-use crate::tree::{self, OF_TIMELINE, checked, tenant};
+use crate::tree::{self, OF_TIMELINE, check_id, read_tenant};
 
 const OF_INCIDENTS: &[&str] = &[
     "minSeverity",
@@ -35,108 +35,119 @@ const OF_INCIDENTS: &[&str] = &[
 const OF_INCIDENT: &[&str] = &["tenant", "format", "width", "colour"];
 
 #[derive(Debug, Clone, Copy)]
-enum Format {
+enum IncidentFormat {
     Json,
     Text,
 }
 
-const FORMATS: &[(&str, Format)] = &[("json", Format::Json), ("text", Format::Text)];
+const FORMATS: &[(&str, IncidentFormat)] = &[
+    ("json", IncidentFormat::Json),
+    ("text", IncidentFormat::Text),
+];
 
 /// A page of incidents, those changed last first.
 #[derive(Debug, Serialize)]
-struct Listed {
+struct IncidentList {
     items: Vec<IncidentSummary>,
     /// How many there are on all pages.
     total: u64,
 }
 
 /// The handler of `GET /v1/incidents`.
-pub(crate) async fn incidents(
+pub(crate) async fn get_incidents(
     request: HttpRequest,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let params = Params::read(request.query_string(), OF_INCIDENTS)?;
-    let tenant = tenant(&params, &door)?;
-    let format = params.choice("format", FORMATS)?.unwrap_or(Format::Json);
-    let style = style::style(&params)?;
-    if let Format::Json = format {
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let params = QueryParams::from_query(request.query_string(), OF_INCIDENTS)?;
+    let tenant = read_tenant(&params, &door)?;
+    let format = params
+        .parse_choice("format", FORMATS)?
+        .unwrap_or(IncidentFormat::Json);
+    let style = style::parse_style(&params)?;
+    if let IncidentFormat::Json = format {
         style::refuse_style(&params, style::NAMES)?;
     }
-    let query = query(&params)?;
+    let query = read_query(&params)?;
     let found = door.engine.incidents(tenant.clone(), query).await;
-    let (items, total) = found.map_err(|error| refused(&error, &tenant))?;
+    let (items, total) = found.map_err(|error| incident_problem(&error, &tenant))?;
     let mut response = HttpResponse::Ok();
     response.insert_header(("larum-total", total.to_string()));
     Ok(match format {
-        Format::Json => response.json(Listed { items, total }),
-        Format::Text => style::text(&mut response, incidents_to_text(&items, total, style)),
+        IncidentFormat::Json => response.json(IncidentList { items, total }),
+        IncidentFormat::Text => {
+            style::text_response(&mut response, incidents_to_text(&items, total, style))
+        }
     })
 }
 
-fn query(params: &Params) -> Result<IncidentQuery, Problem> {
-    let (from, to) = params.times()?;
-    let rule = params.read_with("rule", |text| RuleId::new(text))?;
+fn read_query(params: &QueryParams) -> Result<IncidentQuery, HttpProblem> {
+    let (from, to) = params.parse_times()?;
+    let rule = params.parse_with("rule", |text| RuleId::new(text))?;
     Ok(IncidentQuery {
         severity: params.parse::<Severity>("minSeverity")?,
         from,
         to,
-        entities: entities(params)?,
+        entities: read_entities(params)?,
         rule: rule.map(|rule| rule.as_str().to_owned()),
         limit: params
-            .number("limit", 1..=limits::PAGE_MOST)?
+            .parse_number("limit", 1..=limits::PAGE_MOST)?
             .unwrap_or(limits::PAGE_DEFAULT),
-        offset: params.number("offset", 0..=OFFSET_MOST)?.unwrap_or(0),
+        offset: params.parse_number("offset", 0..=OFFSET_MOST)?.unwrap_or(0),
     })
 }
 
 /// The handler of `GET /v1/incidents/{id}`.
-pub(crate) async fn incident(
+pub(crate) async fn get_incident(
     request: HttpRequest,
     id: web::Path<String>,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let params = Params::read(request.query_string(), OF_INCIDENT)?;
-    let tenant = tenant(&params, &door)?;
-    let format = params.choice("format", FORMATS)?.unwrap_or(Format::Json);
-    let style = style::style(&params)?;
-    if let Format::Json = format {
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let params = QueryParams::from_query(request.query_string(), OF_INCIDENT)?;
+    let tenant = read_tenant(&params, &door)?;
+    let format = params
+        .parse_choice("format", FORMATS)?
+        .unwrap_or(IncidentFormat::Json);
+    let style = style::parse_style(&params)?;
+    if let IncidentFormat::Json = format {
         style::refuse_style(&params, style::NAMES)?;
     }
-    let incident = found(&door, &tenant, id.into_inner()).await?;
+    let incident = find_incident(&door, &tenant, id.into_inner()).await?;
     Ok(match format {
-        Format::Json => HttpResponse::Ok().json(incident),
-        Format::Text => style::text(&mut HttpResponse::Ok(), incident_to_text(&incident, style)),
+        IncidentFormat::Json => HttpResponse::Ok().json(incident),
+        IncidentFormat::Text => {
+            style::text_response(&mut HttpResponse::Ok(), incident_to_text(&incident, style))
+        }
     })
 }
 
 /// The handler of `GET /v1/incidents/{id}/timeline`.
-pub(crate) async fn timeline(
+pub(crate) async fn get_incident_timeline(
     request: HttpRequest,
     id: web::Path<String>,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let params = Params::read(request.query_string(), OF_TIMELINE)?;
-    let tenant = tenant(&params, &door)?;
-    let incident = found(&door, &tenant, id.into_inner()).await?;
-    tree::timeline_of(&params, &door, tenant, incident.id.to_string()).await
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let params = QueryParams::from_query(request.query_string(), OF_TIMELINE)?;
+    let tenant = read_tenant(&params, &door)?;
+    let incident = find_incident(&door, &tenant, id.into_inner()).await?;
+    tree::timeline_response(&params, &door, tenant, incident.id.to_string()).await
 }
 
 /// The incident that a path names.
-pub(crate) async fn found(
-    door: &Door,
+pub(crate) async fn find_incident(
+    door: &DoorState,
     tenant: &TenantId,
     id: String,
-) -> Result<IncidentSummary, Problem> {
-    let found = door.engine.incident(tenant.clone(), checked(id)?).await;
-    found.map_err(|error| refused(&error, tenant))
+) -> Result<IncidentSummary, HttpProblem> {
+    let found = door.engine.incident(tenant.clone(), check_id(id)?).await;
+    found.map_err(|error| incident_problem(&error, tenant))
 }
 
-fn refused(error: &TreeError, tenant: &TenantId) -> Problem {
+fn incident_problem(error: &TreeError, tenant: &TenantId) -> HttpProblem {
     let TreeError::NotFound { id } = error else {
-        return tree::refused(error, tenant);
+        return tree::tree_problem(error, tenant);
     };
     let message = format!("tenant {tenant} has no incident {id:?}, and none with that in it");
-    Problem::new(StatusCode::NOT_FOUND, "no_such_incident", message).help(
+    HttpProblem::new(StatusCode::NOT_FOUND, "no_such_incident", message).with_help(
         "the id is that of an incident or of one that became part of it, of an alert or a node of its trees, or an \
          entity such as user:eve; GET /v1/incidents lists them; other tenants are named with ?tenant=",
     )

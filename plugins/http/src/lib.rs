@@ -51,4 +51,4 @@ mod error;
 
 pub use config::{BODIES_BYTES, HEARTBEAT, HttpConfig, PATIENCE, STREAM_CONNECTIONS, WORKERS};
 pub use error::HttpError;
-pub use server::{HttpServer, check, serve};
+pub use server::{HttpServer, check_config, serve};

@@ -6,8 +6,8 @@
 use std::fmt;
 
 use actix_web::{HttpResponse, web};
-use larum_engine::{Health, Metrics, RuleCount};
-use larum_event::Reason;
+use larum_engine::{EngineHealth, EngineMetrics, RuleMetrics};
+use larum_event::RejectionReason;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, text,
@@ -18,36 +18,36 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-use crate::door::Door;
-use crate::problem::Problem;
+use crate::door::DoorState;
+use crate::problem::HttpProblem;
 use crate::stream::ListenerCounts;
 
 /// Requests answered, by route and status.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Requests(Family<Answered, Counter>);
+pub(crate) struct RequestCounts(Family<RequestLabels, Counter>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct RequestLabels {
     route: String,
     status: u16,
 }
 
-impl Requests {
+impl RequestCounts {
     /// Counts an answer. `route` is the pattern of a route, never a path that a client made up.
-    pub(crate) fn count(&self, route: String, status: u16) {
-        self.0.get_or_create(&Answered { route, status }).inc();
+    pub(crate) fn count_request(&self, route: String, status: u16) {
+        self.0.get_or_create(&RequestLabels { route, status }).inc();
     }
 }
 
 /// The handler.
-pub(crate) async fn metrics(door: web::Data<Door>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn get_metrics(door: web::Data<DoorState>) -> Result<HttpResponse, HttpProblem> {
     let mut registry = Registry::with_prefix("larum");
     registry.register(
         "http_requests",
         "Requests answered, by route and status",
         door.requests.0.clone(),
     );
-    registry.register_collector(Box::new(Scrape {
+    registry.register_collector(Box::new(MetricsScrape {
         metrics: door.engine.metrics(),
         health: door.engine.health(),
         listeners: door.listeners.counts(),
@@ -61,13 +61,13 @@ pub(crate) async fn metrics(door: web::Data<Door>) -> Result<HttpResponse, Probl
 
 /// What is read once per scrape.
 #[derive(Debug)]
-struct Scrape {
-    metrics: Metrics,
-    health: Health,
+struct MetricsScrape {
+    metrics: EngineMetrics,
+    health: EngineHealth,
     listeners: ListenerCounts,
 }
 
-impl Collector for Scrape {
+impl Collector for MetricsScrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_events(&mut encoder)?;
         self.encode_evaluation(&mut encoder)?;
@@ -75,40 +75,40 @@ impl Collector for Scrape {
     }
 }
 
-impl Scrape {
+impl MetricsScrape {
     fn encode_events(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let metrics = &self.metrics;
-        counter(
+        encode_counter(
             encoder,
             "events_accepted",
             "Events stored",
             metrics.accepted,
         )?;
         let help = "Repetitions of stored events, recognised";
-        counter(encoder, "events_duplicate", help, metrics.duplicates)?;
+        encode_counter(encoder, "events_duplicate", help, metrics.duplicates)?;
         let help = "Requests refused because the engine was behind";
-        counter(encoder, "requests_overloaded", help, metrics.overloaded)?;
-        counters(
+        encode_counter(encoder, "requests_overloaded", help, metrics.overloaded)?;
+        encode_counters(
             encoder,
             "events_rejected",
             "Inputs refused, by reason",
             |family| {
                 // Also those that never happened: a rate begins at the first one then.
-                for reason in Reason::ALL.map(Reason::code) {
+                for reason in RejectionReason::ALL.map(RejectionReason::code) {
                     let counted = metrics.rejected.iter().find(|(code, _)| *code == reason);
                     let count = counted.map_or(0, |(_, count)| *count);
-                    count_one(family, &[("reason", reason)], count)?;
+                    encode_count(family, &[("reason", reason)], count)?;
                 }
                 Ok(())
             },
         )?;
-        counters(
+        encode_counters(
             encoder,
             "events_stored",
             "Events stored, by type and severity",
             |family| {
                 for (event_type, severity, count) in &metrics.stored_by_type {
-                    count_one(
+                    encode_count(
                         family,
                         &[("type", event_type), ("severity", severity)],
                         *count,
@@ -121,38 +121,38 @@ impl Scrape {
 
     fn encode_evaluation(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (metrics, health) = (&self.metrics, &self.health);
-        counter(
+        encode_counter(
             encoder,
             "events_evaluated",
             "Events evaluated",
             metrics.evaluated,
         )?;
         let help = "Events that came too late for the windows of some rule";
-        counter(encoder, "events_late", help, metrics.late)?;
-        counter(
+        encode_counter(encoder, "events_late", help, metrics.late)?;
+        encode_counter(
             encoder,
             "alert_revisions",
             "Revisions of alerts written",
             metrics.alerts,
         )?;
-        counter(encoder, "epochs", "Epochs committed", metrics.epochs)?;
+        encode_counter(encoder, "epochs", "Epochs committed", metrics.epochs)?;
         let help = "Keys dropped because a window was full";
-        counter(encoder, "window_evicted_keys", help, metrics.evicted_keys)?;
+        encode_counter(encoder, "window_evicted_keys", help, metrics.evicted_keys)?;
         let help = "Events dropped because a key of a window was full";
-        counter(
+        encode_counter(
             encoder,
             "window_evicted_events",
             help,
             metrics.evicted_events,
         )?;
         let help = "Events that trees could not take as they say, and trees that went to the store";
-        counters(encoder, "tree_reports", help, |family| {
+        encode_counters(encoder, "tree_reports", help, |family| {
             for (kind, count) in &metrics.tree_reports {
-                count_one(family, &[("kind", kind)], *count)?;
+                encode_count(family, &[("kind", kind)], *count)?;
             }
             Ok(())
         })?;
-        by_rule(
+        encode_by_rule(
             encoder,
             "alerts",
             "Alerts, by rule",
@@ -160,33 +160,33 @@ impl Scrape {
         )?;
         self.encode_rules(encoder)?;
         let help = "Faults of rules: over budget, thrown or panicked";
-        by_rule(encoder, "rule_faults", help, &metrics.rule_faults)?;
-        gauge(
+        encode_by_rule(encoder, "rule_faults", help, &metrics.rule_faults)?;
+        encode_gauge(
             encoder,
             "ready",
             "Whether the engine takes events",
             u64::from(health.ready),
         )?;
-        gauge(encoder, "rules", "Rules loaded", health.rules as u64)?;
+        encode_gauge(encoder, "rules", "Rules loaded", health.rules as u64)?;
         let help = "Times that rules were read again, by whether they were taken";
-        counters(encoder, "rules_reloads", help, |family| {
+        encode_counters(encoder, "rules_reloads", help, |family| {
             let failed = metrics.reloads_failed;
-            count_one(family, &[("result", "ok")], metrics.reloads)?;
-            count_one(family, &[("result", "failed")], failed)
+            encode_count(family, &[("result", "ok")], metrics.reloads)?;
+            encode_count(family, &[("result", "failed")], failed)
         })?;
         let help = "Whether the last reload failed, so that the rules before it are in force";
         let failed = u64::from(metrics.reload_failed);
-        gauge(encoder, "rules_reload_failed", help, failed)?;
-        gauge(
+        encode_gauge(encoder, "rules_reload_failed", help, failed)?;
+        encode_gauge(
             encoder,
             "log_head_position",
             "Last position of the log",
             health.head.0,
         )?;
         let help = "Last position evaluated, its outcome durable";
-        gauge(encoder, "evaluated_position", help, health.evaluated.0)?;
+        encode_gauge(encoder, "evaluated_position", help, health.evaluated.0)?;
         let help = "Events accepted and not yet evaluated";
-        gauge(encoder, "evaluation_lag_events", help, health.lag)?;
+        encode_gauge(encoder, "evaluation_lag_events", help, health.lag)?;
         let help = "Duration of log commits in microseconds, by quantile; 1 is the longest";
         let mut family =
             encoder.encode_descriptor("log_commit_microseconds", help, None, MetricType::Gauge)?;
@@ -201,30 +201,30 @@ impl Scrape {
 
     fn encode_rules(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let rules = &self.metrics.rules;
-        let of = |what: fn(&RuleCount) -> u64| -> Vec<(String, u64)> {
+        let of = |what: fn(&RuleMetrics) -> u64| -> Vec<(String, u64)> {
             let counted = rules.iter().map(|one| (one.rule.clone(), what(one)));
             counted.filter(|(_, number)| *number > 0).collect()
         };
         let help = "Events that satisfied a rule, by rule";
-        by_rule(encoder, "rule_matches", help, &of(|one| one.matches))?;
+        encode_by_rule(encoder, "rule_matches", help, &of(|one| one.matches))?;
         let help = "Times that exceptions kept something from being a match, by rule";
-        by_rule(encoder, "rule_excepted", help, &of(|one| one.excepted))?;
+        encode_by_rule(encoder, "rule_excepted", help, &of(|one| one.excepted))?;
         let help = "Times that the script of a rule ran and answered, by rule";
-        by_rule(
+        encode_by_rule(
             encoder,
             "rule_script_runs",
             help,
             &of(|one| one.script_runs),
         )?;
         let help = "Nanoseconds that the script of a rule ran, estimated from a sample, by rule";
-        by_rule(
+        encode_by_rule(
             encoder,
             "rule_script_nanoseconds",
             help,
             &of(|one| one.script_nanos),
         )?;
         let help = "Rules that are broken out because they keep failing";
-        gauge(
+        encode_gauge(
             encoder,
             "rules_broken_out",
             help,
@@ -234,52 +234,62 @@ impl Scrape {
 
     fn encode_listeners(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (metrics, listeners) = (&self.metrics, self.listeners);
-        gauge(
+        encode_gauge(
             encoder,
             "subscribers",
             "Live subscribers of the engine",
             metrics.subscribers,
         )?;
         let help = "Events not delivered to subscribers that were too slow";
-        counter(encoder, "subscriber_events_missed", help, metrics.missed)?;
-        gauge(
+        encode_counter(encoder, "subscriber_events_missed", help, metrics.missed)?;
+        encode_gauge(
             encoder,
             "stream_connections_open",
             "WebSocket connections",
             listeners.active,
         )?;
         let help = "WebSocket connections accepted";
-        counter(encoder, "stream_connections", help, listeners.total)?;
+        encode_counter(encoder, "stream_connections", help, listeners.total)?;
         let help = "WebSocket connections refused because there were too many";
-        counter(
+        encode_counter(
             encoder,
             "stream_connections_refused",
             help,
             listeners.refused,
         )?;
         let help = "Events sent over WebSocket connections";
-        counter(
+        encode_counter(
             encoder,
             "stream_events_delivered",
             help,
             listeners.delivered,
         )?;
         let help = "Events not sent over WebSocket connections whose clients were too slow";
-        counter(encoder, "stream_events_missed", help, listeners.missed)
+        encode_counter(encoder, "stream_events_missed", help, listeners.missed)
     }
 }
 
-fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+fn encode_counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> fmt::Result {
     let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
     ConstCounter::new(value).encode(metric)
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+fn encode_gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> fmt::Result {
     let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     ConstGauge::new(value).encode(metric)
 }
 
-fn counters(
+fn encode_counters(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -288,21 +298,21 @@ fn counters(
     write(&mut encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
 }
 
-fn by_rule(
+fn encode_by_rule(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
     counts: &[(String, u64)],
 ) -> fmt::Result {
-    counters(encoder, name, help, |family| {
+    encode_counters(encoder, name, help, |family| {
         for (rule, count) in counts {
-            count_one(family, &[("rule", rule)], *count)?;
+            encode_count(family, &[("rule", rule)], *count)?;
         }
         Ok(())
     })
 }
 
-fn count_one<const N: usize>(
+fn encode_count<const N: usize>(
     family: &mut MetricEncoder<'_>,
     labels: &[(&str, &str); N],
     count: u64,

@@ -4,9 +4,9 @@ use larum_engine::{AsOf, Engine};
 use larum_event::{Position, Timestamp};
 
 /// A moment: digits alone are a position of the log, anything else is a time.
-pub(crate) fn as_of(engine: &Engine, text: &str) -> Result<AsOf, String> {
+pub(crate) fn parse_moment(engine: &Engine, text: &str) -> Result<AsOf, String> {
     if is_number(text) {
-        return position(engine, text).map(AsOf::Position);
+        return parse_position(engine, text).map(AsOf::Position);
     }
     match Timestamp::parse(text) {
         Ok(time) => Ok(AsOf::Time(time)),
@@ -15,7 +15,7 @@ pub(crate) fn as_of(engine: &Engine, text: &str) -> Result<AsOf, String> {
 }
 
 /// A position that the log has reached.
-pub(crate) fn position(engine: &Engine, text: &str) -> Result<Position, String> {
+pub(crate) fn parse_position(engine: &Engine, text: &str) -> Result<Position, String> {
     if !is_number(text) {
         return Err("it is no position of the log".to_owned());
     }

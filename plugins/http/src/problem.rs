@@ -5,27 +5,27 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use larum_engine::Finding;
-use larum_event::Reason;
+use larum_engine::RuleFinding;
+use larum_event::RejectionReason;
 use larum_event::search::InvalidSearch;
 use serde::Serialize;
 
 /// Why a request was not done.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub(crate) struct HttpProblem {
     status: StatusCode,
-    explanation: Explanation,
+    explanation: ProblemExplanation,
     /// Where in a text the mistake is.
-    position: Option<Position>,
+    position: Option<TextPosition>,
     /// What is wrong with rules, one by one.
-    findings: Box<[Finding]>,
+    findings: Box<[RuleFinding]>,
     retry_after_seconds: Option<u64>,
     allow: Option<&'static str>,
 }
 
 /// The member `error` of an answer.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Explanation {
+pub(crate) struct ProblemExplanation {
     /// Stable, for programs.
     pub(crate) code: &'static str,
     /// What was found, for people.
@@ -35,33 +35,33 @@ pub(crate) struct Explanation {
     pub(crate) help: Option<String>,
 }
 
-/// A place in a text, in characters from 1. Small, as everything in a [`Problem`]: searches are short.
+/// A place in a text, in characters from 1. Small, as everything in a [`HttpProblem`]: searches are short.
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Position {
+struct TextPosition {
     column: u16,
     length: u16,
 }
 
 #[derive(Serialize)]
-struct Placed<'a> {
+struct LocatedExplanation<'a> {
     #[serde(flatten)]
-    explanation: &'a Explanation,
+    explanation: &'a ProblemExplanation,
     #[serde(skip_serializing_if = "Option::is_none")]
-    position: Option<Position>,
+    position: Option<TextPosition>,
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
-    error: Placed<'a>,
+struct ProblemBody<'a> {
+    error: LocatedExplanation<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    findings: &'a [Finding],
+    findings: &'a [RuleFinding],
 }
 
-impl Problem {
+impl HttpProblem {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
-            explanation: Explanation {
+            explanation: ProblemExplanation {
                 code,
                 message: message.into(),
                 help: None,
@@ -80,7 +80,7 @@ impl Problem {
 
     /// The text that should be a search is none.
     pub(crate) fn bad_search(error: InvalidSearch) -> Self {
-        let position = Position {
+        let position = TextPosition {
             column: u16::try_from(error.column()).unwrap_or(u16::MAX),
             length: u16::try_from(error.width()).unwrap_or(u16::MAX),
         };
@@ -90,32 +90,32 @@ impl Problem {
         problem
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.explanation.help = Some(help.into());
         self
     }
 
     /// Tells the client what is wrong with rules, one by one.
-    pub(crate) fn findings(mut self, findings: Vec<Finding>) -> Self {
+    pub(crate) fn with_findings(mut self, findings: Vec<RuleFinding>) -> Self {
         self.findings = findings.into();
         self
     }
 
     /// Tells the client when to try again.
-    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+    pub(crate) fn with_retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds.max(1));
         self
     }
 
     /// Tells the client which methods there are.
-    pub(crate) fn allow(mut self, methods: &'static str) -> Self {
+    pub(crate) fn with_methods(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
         self
     }
 
     /// Under which reason a refused input is counted, if it is one.
-    pub(crate) fn reason(&self) -> Option<Reason> {
-        (self.status == StatusCode::PAYLOAD_TOO_LARGE).then_some(Reason::TooLarge)
+    pub(crate) fn rejection_reason(&self) -> Option<RejectionReason> {
+        (self.status == StatusCode::PAYLOAD_TOO_LARGE).then_some(RejectionReason::TooLarge)
     }
 
     #[cfg(test)]
@@ -124,13 +124,13 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for HttpProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.explanation.message)
     }
 }
 
-impl ResponseError for Problem {
+impl ResponseError for HttpProblem {
     fn status_code(&self) -> StatusCode {
         self.status
     }
@@ -146,8 +146,8 @@ impl ResponseError for Problem {
         if self.status == StatusCode::UPGRADE_REQUIRED {
             response.insert_header((header::UPGRADE, "websocket"));
         }
-        response.json(Body {
-            error: Placed {
+        response.json(ProblemBody {
+            error: LocatedExplanation {
                 explanation: &self.explanation,
                 position: self.position,
             },

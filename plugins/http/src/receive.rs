@@ -11,16 +11,16 @@ mod records;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
-use larum_engine::{EmitError, EmitOptions, Receipt};
+use larum_engine::{EmitError, EmitOptions, EmitReceipt};
 use larum_event::{Event, Timestamp};
 
-use self::answer::{Items, answer};
-use self::form::Form;
-use self::records::{Records, Refused, parse};
-use crate::body::{Body, interrupted};
-use crate::door::Door;
-use crate::params::Params;
-use crate::problem::Problem;
+use self::answer::{ItemChoice, build_answer};
+use self::form::BodyForm;
+use self::records::{BodyRefusal, RequestRecords, parse_body};
+use crate::body::{RequestBody, interrupted_problem};
+use crate::door::DoorState;
+use crate::params::QueryParams;
+use crate::problem::HttpProblem;
 
 const PARAMETERS: &[&str] = &["decoder", "first", "items"];
 const DEADLINE: &str = "larum-deadline";
@@ -29,46 +29,53 @@ const DEADLINE: &str = "larum-deadline";
 const INLINE_BYTES: usize = 256 * 1024;
 
 /// The handler.
-pub(crate) async fn receive(
+pub(crate) async fn receive_events(
     request: HttpRequest,
     payload: web::Payload,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let params = Params::read(request.query_string(), PARAMETERS)?;
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let params = QueryParams::from_query(request.query_string(), PARAMETERS)?;
     let items = params
-        .choice("items", &[("all", Items::All), ("failed", Items::Failed)])?
-        .unwrap_or(Items::All);
-    let form = Form::of(&params, request.headers(), &door)?;
+        .parse_choice(
+            "items",
+            &[("all", ItemChoice::All), ("failed", ItemChoice::Failed)],
+        )?
+        .unwrap_or(ItemChoice::All);
+    let form = BodyForm::from_request(&params, request.headers(), &door)?;
     let options = EmitOptions {
-        delivery_deadline: deadline(request.headers())?,
+        delivery_deadline: parse_deadline(request.headers())?,
     };
-    let body = match door.bodies.read(request.headers(), payload).await {
+    let body = match door.bodies.read_body(request.headers(), payload).await {
         Ok(body) => body,
         Err(problem) => {
-            if let Some(reason) = problem.reason() {
+            if let Some(reason) = problem.rejection_reason() {
                 door.engine.count_rejection(reason);
             }
             return Err(problem);
         }
     };
-    let records = read(&door, form, body).await?;
+    let records = read_records(&door, form, body).await?;
     let events: Vec<Event> = records.events();
-    let receipts = emit(&door, events, options).await?;
-    answer(&records, receipts, items)
+    let receipts = emit_events(&door, events, options).await?;
+    build_answer(&records, receipts, items)
 }
 
-async fn read(door: &web::Data<Door>, form: Form, body: Body) -> Result<Records, Problem> {
+async fn read_records(
+    door: &web::Data<DoorState>,
+    form: BodyForm,
+    body: RequestBody,
+) -> Result<RequestRecords, HttpProblem> {
     let inline = body.bytes.len() <= INLINE_BYTES;
     let shared = door.clone();
     let work = move || {
         shared.engine.with_fill(None, |fill| {
-            parse(&body.bytes, &form, fill, shared.request_events)
+            parse_body(&body.bytes, &form, fill, shared.request_events)
         })
     };
     let parsed = if inline {
         work()
     } else {
-        web::block(work).await.map_err(|_| interrupted())?
+        web::block(work).await.map_err(|_| interrupted_problem())?
     };
     match parsed {
         Ok(records) => {
@@ -77,31 +84,32 @@ async fn read(door: &web::Data<Door>, form: Form, body: Body) -> Result<Records,
             }
             Ok(records)
         }
-        Err(Refused::Whole(rejection)) => {
+        Err(BodyRefusal::Whole(rejection)) => {
             door.engine.count_rejection(rejection.reason);
-            let status = answer::status(rejection.reason);
-            Err(Problem::new(
+            let status = answer::refusal_status(rejection.reason);
+            Err(HttpProblem::new(
                 status,
                 rejection.reason.code(),
                 rejection.to_string(),
             ))
         }
-        Err(Refused::TooMany { most }) => {
-            door.engine.count_rejection(larum_event::Reason::TooLarge);
+        Err(BodyRefusal::TooMany { most }) => {
+            door.engine
+                .count_rejection(larum_event::RejectionReason::TooLarge);
             let message = format!("the request holds more than {most} events");
             Err(
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_events", message)
-                    .help("send them in smaller batches; some hundreds are quick enough"),
+                HttpProblem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_events", message)
+                    .with_help("send them in smaller batches; some hundreds are quick enough"),
             )
         }
     }
 }
 
-async fn emit(
-    door: &Door,
+async fn emit_events(
+    door: &DoorState,
     events: Vec<Event>,
     options: EmitOptions,
-) -> Result<Vec<Receipt>, Problem> {
+) -> Result<Vec<EmitReceipt>, HttpProblem> {
     if events.is_empty() {
         return Ok(Vec::new());
     }
@@ -112,20 +120,21 @@ async fn emit(
         .map_err(|error| match &error {
             EmitError::Overloaded { retry_after, .. } => {
                 let seconds = retry_after.as_millis().div_ceil(1000);
-                Problem::new(unavailable, "overloaded", error.to_string())
-                    .help("nothing was stored; try again after the time in Retry-After")
-                    .retry_after(u64::try_from(seconds).unwrap_or(u64::MAX))
+                HttpProblem::new(unavailable, "overloaded", error.to_string())
+                    .with_help("nothing was stored; try again after the time in Retry-After")
+                    .with_retry_after(u64::try_from(seconds).unwrap_or(u64::MAX))
             }
             EmitError::DeadlinePassed { .. } => {
                 let status = StatusCode::PRECONDITION_FAILED;
-                Problem::new(status, "deadline_passed", error.to_string())
-                    .help("nothing was stored; set Larum-Deadline further ahead, or leave it out")
+                HttpProblem::new(status, "deadline_passed", error.to_string()).with_help(
+                    "nothing was stored; set Larum-Deadline further ahead, or leave it out",
+                )
             }
-            EmitError::Stopping => Problem::new(unavailable, "stopping", error.to_string())
-                .help("nothing was stored; try again when the engine is back")
-                .retry_after(1),
+            EmitError::Stopping => HttpProblem::new(unavailable, "stopping", error.to_string())
+                .with_help("nothing was stored; try again when the engine is back")
+                .with_retry_after(1),
             EmitError::LogFailed { .. } => {
-                Problem::new(unavailable, "log_failed", error.to_string()).help(
+                HttpProblem::new(unavailable, "log_failed", error.to_string()).with_help(
                     "see /readyz; events with ids of their own may be sent again, what was stored \
                          counts as a duplicate then",
                 )
@@ -133,11 +142,11 @@ async fn emit(
         })
 }
 
-fn deadline(headers: &HeaderMap) -> Result<Option<Timestamp>, Problem> {
+fn parse_deadline(headers: &HeaderMap) -> Result<Option<Timestamp>, HttpProblem> {
     let Some(value) = headers.get(DEADLINE) else {
         return Ok(None);
     };
     Timestamp::parse(value.to_str().unwrap_or_default())
         .map(Some)
-        .map_err(|error| Problem::bad_request("bad_header", format!("Larum-Deadline: {error}")))
+        .map_err(|error| HttpProblem::bad_request("bad_header", format!("Larum-Deadline: {error}")))
 }

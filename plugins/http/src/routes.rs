@@ -10,9 +10,9 @@ use actix_web::{
     Error, FromRequest, HttpRequest, HttpResponse, Resource, Responder, ResponseError,
 };
 
-use crate::door::Door;
-use crate::problem::Problem;
-use crate::receive::receive;
+use crate::door::DoorState;
+use crate::problem::HttpProblem;
+use crate::receive::receive_events;
 use crate::{incidents, metrics, rules, search, status, stream, tree, watch, windows};
 
 const ENDPOINTS: &str = "POST /v1/events, /v1/rules/reload; GET /v1/events, /v1/alerts, /v1/trees, \
@@ -20,43 +20,58 @@ const ENDPOINTS: &str = "POST /v1/events, /v1/rules/reload; GET /v1/events, /v1/
      /v1/incidents/{id}, /v1/incidents/{id}/timeline, /v1/incidents/{id}/watch, /v1/stream, /v1/rules, /v1/windows, /v1/actors, /v1/connections, /v1/health, /livez, /readyz, /metrics";
 
 /// Tells actix what there is.
-pub(crate) fn configure(config: &mut ServiceConfig) {
+pub(crate) fn configure_routes(config: &mut ServiceConfig) {
     let events = web::resource("/v1/events")
-        .route(web::post().to(receive))
-        .route(web::get().to(search::events))
-        .route(web::head().to(search::events))
-        .default_service(web::to(|request| other_method(request, "GET, HEAD, POST")));
+        .route(web::post().to(receive_events))
+        .route(web::get().to(search::get_events))
+        .route(web::head().to(search::get_events))
+        .default_service(web::to(|request| reject_method(request, "GET, HEAD, POST")));
     config
         .service(events)
-        .service(get("/v1/alerts", search::alerts))
-        .service(get("/v1/trees", tree::trees))
+        .service(get_resource("/v1/alerts", search::get_alerts))
+        .service(get_resource("/v1/trees", tree::get_trees))
         // An id may hold slashes; those that end like one of these must write them as %2F.
-        .service(get("/v1/trees/{id:.+}/timeline", tree::timeline))
-        .service(get("/v1/trees/{id:.+}/difference", tree::difference))
-        .service(get("/v1/trees/{id:.+}/watch", watch::tree))
-        .service(get("/v1/trees/{id:.+}", tree::tree))
-        .service(get("/v1/incidents", incidents::incidents))
-        .service(get("/v1/incidents/{id:.+}/timeline", incidents::timeline))
-        .service(get("/v1/incidents/{id:.+}/watch", watch::incident))
-        .service(get("/v1/incidents/{id:.+}", incidents::incident))
-        .service(get("/v1/stream", stream::stream))
-        .service(get("/v1/rules", rules::rules))
+        .service(get_resource(
+            "/v1/trees/{id:.+}/timeline",
+            tree::get_timeline,
+        ))
+        .service(get_resource(
+            "/v1/trees/{id:.+}/difference",
+            tree::get_difference,
+        ))
+        .service(get_resource("/v1/trees/{id:.+}/watch", watch::watch_tree))
+        .service(get_resource("/v1/trees/{id:.+}", tree::get_tree))
+        .service(get_resource("/v1/incidents", incidents::get_incidents))
+        .service(get_resource(
+            "/v1/incidents/{id:.+}/timeline",
+            incidents::get_incident_timeline,
+        ))
+        .service(get_resource(
+            "/v1/incidents/{id:.+}/watch",
+            watch::watch_incident,
+        ))
+        .service(get_resource(
+            "/v1/incidents/{id:.+}",
+            incidents::get_incident,
+        ))
+        .service(get_resource("/v1/stream", stream::open_stream))
+        .service(get_resource("/v1/rules", rules::get_rules))
         .service(
             web::resource("/v1/rules/reload")
-                .route(web::post().to(rules::reload))
-                .default_service(web::to(|request| other_method(request, "POST"))),
+                .route(web::post().to(rules::reload_rules))
+                .default_service(web::to(|request| reject_method(request, "POST"))),
         )
-        .service(get("/v1/windows", windows::windows))
-        .service(get("/v1/actors", status::actors))
-        .service(get("/v1/connections", status::connections))
-        .service(get("/v1/health", status::health))
-        .service(get("/livez", status::livez))
-        .service(get("/readyz", status::readyz))
-        .service(get("/metrics", metrics::metrics))
-        .default_service(web::to(not_found));
+        .service(get_resource("/v1/windows", windows::get_windows))
+        .service(get_resource("/v1/actors", status::get_actors))
+        .service(get_resource("/v1/connections", status::get_connections))
+        .service(get_resource("/v1/health", status::get_health))
+        .service(get_resource("/livez", status::get_livez))
+        .service(get_resource("/readyz", status::get_readyz))
+        .service(get_resource("/metrics", metrics::get_metrics))
+        .default_service(web::to(answer_not_found));
 }
 
-fn get<F, Args>(path: &str, handler: F) -> Resource
+fn get_resource<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args> + Clone,
     Args: FromRequest + 'static,
@@ -65,39 +80,42 @@ where
     web::resource(path)
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
-        .default_service(web::to(|request| other_method(request, "GET, HEAD")))
+        .default_service(web::to(|request| reject_method(request, "GET, HEAD")))
 }
 
-async fn other_method(request: HttpRequest, allow: &'static str) -> Result<HttpResponse, Problem> {
+async fn reject_method(
+    request: HttpRequest,
+    allow: &'static str,
+) -> Result<HttpResponse, HttpProblem> {
     let (method, path) = (request.method(), request.path());
-    let message = format!("{} does not know {method}", short(path));
-    Err(Problem::new(
+    let message = format!("{} does not know {method}", shorten_path(path));
+    Err(HttpProblem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
         message,
     )
-    .help(format!("the methods here are {allow}"))
-    .allow(allow))
+    .with_help(format!("the methods here are {allow}"))
+    .with_methods(allow))
 }
 
-async fn not_found(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let message = format!("there is nothing at {}", short(request.path()));
-    Err(Problem::new(StatusCode::NOT_FOUND, "not_found", message).help(ENDPOINTS))
+async fn answer_not_found(request: HttpRequest) -> Result<HttpResponse, HttpProblem> {
+    let message = format!("there is nothing at {}", shorten_path(request.path()));
+    Err(HttpProblem::new(StatusCode::NOT_FOUND, "not_found", message).with_help(ENDPOINTS))
 }
 
-fn short(path: &str) -> String {
+fn shorten_path(path: &str) -> String {
     path.chars().take(128).collect()
 }
 
 /// Stands before everything: refuses foreign hosts and origins, and adds to every answer what keeps browsers
 /// from guessing and caching.
-pub(crate) async fn protect(
+pub(crate) async fn protect_request(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody + 'static>>, Error> {
-    let door = request.app_data::<web::Data<Door>>().cloned();
+    let door = request.app_data::<web::Data<DoorState>>().cloned();
     let door = door.expect("the app is built with its door");
-    let mut response = match door.hosts.check(request.uri(), request.headers()) {
+    let mut response = match door.hosts.check_request(request.uri(), request.headers()) {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(problem) => request
             .into_response(problem.error_response())
@@ -107,7 +125,7 @@ pub(crate) async fn protect(
     let route = route.map(|pattern| pattern.replace(":.+", ""));
     let status = response.status().as_u16();
     door.requests
-        .count(route.unwrap_or_else(|| "other".to_owned()), status);
+        .count_request(route.unwrap_or_else(|| "other".to_owned()), status);
     let headers = response.headers_mut();
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,

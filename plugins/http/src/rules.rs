@@ -2,38 +2,39 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError, web};
-use larum_engine::{Finding, ReloadError};
+use larum_engine::{ReloadError, RuleFinding};
 
-use crate::door::Door;
-use crate::problem::Problem;
+use crate::door::DoorState;
+use crate::problem::HttpProblem;
 
 /// The rules in force.
-pub(crate) async fn rules(door: web::Data<Door>) -> HttpResponse {
-    HttpResponse::Ok().json(door.engine.rules())
+pub(crate) async fn get_rules(door: web::Data<DoorState>) -> HttpResponse {
+    HttpResponse::Ok().json(door.engine.rules_in_force())
 }
 
 /// Reads the rules again. 200 tells what changed; anything else, that nothing did.
-pub(crate) async fn reload(door: web::Data<Door>) -> HttpResponse {
+pub(crate) async fn reload_rules(door: web::Data<DoorState>) -> HttpResponse {
     match door.engine.reload_rules().await {
         Ok(changed) => HttpResponse::Ok().json(changed),
-        Err(failure) => refused(&failure).error_response(),
+        Err(failure) => reload_problem(&failure).error_response(),
     }
 }
 
-fn refused(failure: &ReloadError) -> Problem {
+fn reload_problem(failure: &ReloadError) -> HttpProblem {
     let words = failure.to_string();
-    let unavailable =
-        |code| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, words.clone()).retry_after(1);
+    let unavailable = |code| {
+        HttpProblem::new(StatusCode::SERVICE_UNAVAILABLE, code, words.clone()).with_retry_after(1)
+    };
     match failure {
-        ReloadError::NoPlace => Problem::new(StatusCode::CONFLICT, "no_rules_folder", words)
-            .help("start the engine with --rules"),
+        ReloadError::NoSource => HttpProblem::new(StatusCode::CONFLICT, "no_rules_folder", words)
+            .with_help("start the engine with --rules"),
         ReloadError::Unreadable { .. } => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "rules_unreadable", words)
+            HttpProblem::new(StatusCode::UNPROCESSABLE_ENTITY, "rules_unreadable", words)
         }
         ReloadError::Rules(findings) => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "rules_refused", words)
-                .help("the rules before stay in force; `larum rules check` shows the places")
-                .findings(findings.iter().map(Finding::from).collect())
+            HttpProblem::new(StatusCode::UNPROCESSABLE_ENTITY, "rules_refused", words)
+                .with_help("the rules before stay in force; `larum rules check` shows the places")
+                .with_findings(findings.iter().map(RuleFinding::from).collect())
         }
         ReloadError::Log { .. } => unavailable("log_failed"),
         ReloadError::Stopping => unavailable("stopping"),

@@ -5,13 +5,13 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
-use larum_engine::{EventPage, EventQuery, Kinds, Order, QueryError, SeverityFilter};
-use larum_event::search::Search;
+use larum_engine::{EventKinds, EventPage, EventQuery, PageOrder, QueryError, SeverityFilter};
+use larum_event::search::EventSearch;
 use larum_event::{RuleId, Severity, TenantId, Timestamp, TopicPattern, limits};
 
-use crate::door::Door;
-use crate::params::{Params, bad_parameter};
-use crate::problem::Problem;
+use crate::door::DoorState;
+use crate::params::{QueryParams, bad_parameter};
+use crate::problem::HttpProblem;
 
 const OF_EVENTS: &[&str] = &[
     "q",
@@ -51,42 +51,42 @@ const OF_ALERTS: &[&str] = &[
 const NDJSON: &str = "application/x-ndjson";
 
 /// The handler of `GET /v1/events`.
-pub(crate) async fn events(
+pub(crate) async fn get_events(
     request: HttpRequest,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let params = Params::read(request.query_string(), OF_EVENTS)?;
-    let mut query = common(&params, &door)?;
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let params = QueryParams::from_query(request.query_string(), OF_EVENTS)?;
+    let mut query = read_query(&params, &door)?;
     query.kinds = params
-        .choice(
+        .parse_choice(
             "kind",
             &[
-                ("event", Kinds::Events),
-                ("alert", Kinds::Alerts),
-                ("system", Kinds::System),
-                ("all", Kinds::All),
+                ("event", EventKinds::Events),
+                ("alert", EventKinds::Alerts),
+                ("system", EventKinds::System),
+                ("all", EventKinds::All),
             ],
         )?
-        .unwrap_or(Kinds::EventsAndAlerts);
-    query.event_type = params.one("type")?.map(str::to_owned);
-    search(&request, &door, query).await
+        .unwrap_or(EventKinds::EventsAndAlerts);
+    query.event_type = params.single_value("type")?.map(str::to_owned);
+    run_search(&request, &door, query).await
 }
 
 /// The handler of `GET /v1/alerts`.
-pub(crate) async fn alerts(
+pub(crate) async fn get_alerts(
     request: HttpRequest,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let params = Params::read(request.query_string(), OF_ALERTS)?;
-    let mut query = common(&params, &door)?;
-    query.kinds = Kinds::Alerts;
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let params = QueryParams::from_query(request.query_string(), OF_ALERTS)?;
+    let mut query = read_query(&params, &door)?;
+    query.kinds = EventKinds::Alerts;
     query.rule = params
-        .read_with("rule", |text| RuleId::new(text))?
+        .parse_with("rule", |text| RuleId::new(text))?
         .map(|rule| rule.as_str().to_owned());
-    search(&request, &door, query).await
+    run_search(&request, &door, query).await
 }
 
-fn common(params: &Params, door: &Door) -> Result<EventQuery, Problem> {
+fn read_query(params: &QueryParams, door: &DoorState) -> Result<EventQuery, HttpProblem> {
     let severity = match (
         params.parse::<Severity>("severity")?,
         params.parse::<Severity>("minSeverity")?,
@@ -111,42 +111,42 @@ fn common(params: &Params, door: &Door) -> Result<EventQuery, Problem> {
             format!("{from} is later than to, {to}"),
         ));
     }
-    let search = match params.one("q")? {
+    let search = match params.single_value("q")? {
         Some(text) => {
-            let search = Search::parse(text, door.engine.now());
-            Some(search.map_err(Problem::bad_search)?)
+            let search = EventSearch::parse(text, door.engine.now());
+            Some(search.map_err(HttpProblem::bad_search)?)
         }
         None => None,
     };
     Ok(EventQuery {
         search,
-        tenant: params.read_with("tenant", |text| TenantId::new(text))?,
+        tenant: params.parse_with("tenant", |text| TenantId::new(text))?,
         topic: params.parse::<TopicPattern>("topic")?,
-        user: params.one("user")?.map(str::to_owned),
+        user: params.single_value("user")?.map(str::to_owned),
         severity,
-        source: params.one("source")?.map(str::to_owned),
+        source: params.single_value("source")?.map(str::to_owned),
         from,
         to,
-        correlation: params.one("correlationId")?.map(str::to_owned),
-        id: params.one("id")?.map(str::to_owned),
+        correlation: params.single_value("correlationId")?.map(str::to_owned),
+        id: params.single_value("id")?.map(str::to_owned),
         order: params
-            .choice(
+            .parse_choice(
                 "order",
                 &[
-                    ("newest", Order::NewestFirst),
-                    ("oldest", Order::OldestFirst),
+                    ("newest", PageOrder::NewestFirst),
+                    ("oldest", PageOrder::OldestFirst),
                 ],
             )?
             .unwrap_or_default(),
-        cursor: params.one("cursor")?.map(str::to_owned),
+        cursor: params.single_value("cursor")?.map(str::to_owned),
         limit: params
-            .read_with("limit", limit)?
+            .parse_with("limit", parse_limit)?
             .unwrap_or(limits::PAGE_DEFAULT),
         ..EventQuery::default()
     })
 }
 
-pub(crate) fn limit(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_limit(text: &str) -> Result<usize, String> {
     let most = limits::PAGE_MOST;
     text.parse()
         .ok()
@@ -154,20 +154,20 @@ pub(crate) fn limit(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("it is not a number from 1 to {most}"))
 }
 
-async fn search(
+async fn run_search(
     request: &HttpRequest,
-    door: &Door,
+    door: &DoorState,
     query: EventQuery,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let with_cursor = query.cursor.is_some();
     let page = door
         .engine
-        .query(query)
+        .query_events(query)
         .await
         .map_err(|error| match &error {
             // Everything else that a query may ask wrongly was checked when it was read.
             QueryError::Log(cause) if with_cursor => bad_parameter("cursor", cause),
-            QueryError::Log(_) | QueryError::NotNow => failed(&error),
+            QueryError::Log(_) | QueryError::Unavailable => query_problem(&error),
         })?;
     if wants_ndjson(request.headers()) {
         let mut response = HttpResponse::Ok();
@@ -183,16 +183,16 @@ async fn search(
 }
 
 /// Tells what kept the engine from answering.
-pub(crate) fn failed(error: &QueryError) -> Problem {
+pub(crate) fn query_problem(error: &QueryError) -> HttpProblem {
     match error {
         QueryError::Log(cause) => {
             tracing::error!(error = %cause, "query failed");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
-            Problem::new(status, "query_failed", cause.to_string())
+            HttpProblem::new(status, "query_failed", cause.to_string())
         }
-        QueryError::NotNow => {
+        QueryError::Unavailable => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
-            Problem::new(status, "not_now", error.to_string()).retry_after(1)
+            HttpProblem::new(status, "not_now", error.to_string()).with_retry_after(1)
         }
     }
 }
@@ -211,7 +211,7 @@ fn wants_ndjson(headers: &HeaderMap) -> bool {
 }
 
 fn to_lines(page: &EventPage) -> String {
-    let mut text = String::with_capacity(bytes(page));
+    let mut text = String::with_capacity(page_bytes(page));
     for stored in &page.events {
         text.push_str(stored.event.json());
         text.push('\n');
@@ -220,7 +220,7 @@ fn to_lines(page: &EventPage) -> String {
 }
 
 fn to_json(page: &EventPage) -> String {
-    let mut text = String::with_capacity(bytes(page) + 128);
+    let mut text = String::with_capacity(page_bytes(page) + 128);
     text.push_str("{\"items\":[");
     for (index, stored) in page.events.iter().enumerate() {
         if index > 0 {
@@ -243,7 +243,7 @@ fn to_json(page: &EventPage) -> String {
     text
 }
 
-fn bytes(page: &EventPage) -> usize {
+fn page_bytes(page: &EventPage) -> usize {
     // The comma or line feed, and a position.
     page.events
         .iter()

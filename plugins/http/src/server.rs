@@ -9,9 +9,9 @@ use actix_web::{App, rt, web};
 use larum_engine::Engine;
 
 use crate::config::HttpConfig;
-use crate::door::Door;
+use crate::door::DoorState;
 use crate::error::HttpError;
-use crate::routes::{configure, protect};
+use crate::routes::{configure_routes, protect_request};
 
 /// Longest that requests under way may take when the door closes, in seconds.
 const CLOSING_SECONDS: u64 = 10;
@@ -25,14 +25,14 @@ pub struct HttpServer {
     pub addr: SocketAddr,
     /// actix's own handle of the server.
     pub handle: ServerHandle,
-    door: Arc<Door>,
+    door: Arc<DoorState>,
 }
 
 /// Whether a door could listen where `config` says, for callers that have much to start before they open it.
 ///
 /// # Errors
 /// The address is not of this machine alone, or cannot be had now.
-pub fn check(config: &HttpConfig) -> Result<(), HttpError> {
+pub fn check_config(config: &HttpConfig) -> Result<(), HttpError> {
     let addr = config.bind;
     if !addr.ip().is_loopback() {
         return Err(HttpError::NotLoopback { addr });
@@ -52,13 +52,13 @@ pub fn serve(engine: Engine, config: HttpConfig) -> Result<HttpServer, HttpError
     if !addr.ip().is_loopback() {
         return Err(HttpError::NotLoopback { addr });
     }
-    let door = Arc::new(Door::new(engine, &config)?);
+    let door = Arc::new(DoorState::new(engine, &config)?);
     let shared = web::Data::from(Arc::clone(&door));
     let server = actix_web::HttpServer::new(move || {
         App::new()
             .app_data(shared.clone())
-            .wrap(from_fn(protect))
-            .configure(configure)
+            .wrap(from_fn(protect_request))
+            .configure(configure_routes)
     })
     .workers(config.workers.max(1))
     .max_connections(CONNECTIONS_PER_WORKER)
@@ -103,7 +103,7 @@ impl HttpServer {
     }
 }
 
-impl std::fmt::Debug for Door {
+impl std::fmt::Debug for DoorState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Door").finish_non_exhaustive()
     }

@@ -10,23 +10,25 @@ use std::convert::Infallible;
 
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use actix_ws::CloseCode;
-use larum_engine::{Delivery, Subscription};
+use larum_engine::{EventDelivery, Subscription};
 
 pub(crate) use self::listeners::{Listener, ListenerCounts, Listeners};
-use self::message::{Asked, Said, security_event};
-use crate::door::Door;
-use crate::problem::Problem;
-use crate::socket::{End, Gone, Socket, Turn, admit, closed, upgrade};
+use self::message::{StreamMessage, StreamRequest, security_event_json};
+use crate::door::DoorState;
+use crate::problem::HttpProblem;
+use crate::socket::{
+    ClientGone, ClientSocket, SocketEnd, SocketTurn, admit_listener, close_with, upgrade_request,
+};
 
 /// The handler.
-pub(crate) async fn stream(
+pub(crate) async fn open_stream(
     request: HttpRequest,
     payload: web::Payload,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let listener = admit(&door)?;
-    let (response, socket) = upgrade(&request, payload, door)?;
-    let conversation = Conversation {
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let listener = admit_listener(&door)?;
+    let (response, socket) = upgrade_request(&request, payload, door)?;
+    let conversation = StreamSession {
         listener,
         socket,
         subscription: None,
@@ -36,52 +38,52 @@ pub(crate) async fn stream(
 }
 
 /// One client and what it listens to.
-struct Conversation {
+struct StreamSession {
     listener: Listener,
-    socket: Socket,
+    socket: ClientSocket,
     subscription: Option<Subscription>,
 }
 
-impl Conversation {
+impl StreamSession {
     async fn run(mut self) {
-        let end = match self.converse().await {
+        let end = match self.serve_client().await {
             Ok(never) => match never {},
             Err(end) => end,
         };
         self.subscription = None;
-        self.socket.end(end).await;
+        self.socket.close(end).await;
     }
 
-    async fn converse(&mut self) -> Result<Infallible, End> {
-        let welcome = Said::ConnectionEstablished {
+    async fn serve_client(&mut self) -> Result<Infallible, SocketEnd> {
+        let welcome = StreamMessage::ConnectionEstablished {
             client_id: self.listener.client_id(),
             timestamp: self.listener.since(),
         };
-        self.socket.say(welcome.to_json()).await?;
+        self.socket.send_text(welcome.to_json()).await?;
         loop {
             let next = next_delivery(&mut self.subscription);
-            match self.socket.turn(next).await? {
-                Turn::Ours(delivery) => self.deliver(delivery).await?,
-                Turn::Text(text) => self.answer(&text).await?,
-                Turn::Binary => {
+            match self.socket.next_turn(next).await? {
+                SocketTurn::Ours(delivery) => self.send_delivery(delivery).await?,
+                SocketTurn::Text(text) => self.handle_request(&text).await?,
+                SocketTurn::Binary => {
                     let message = "messages are JSON texts, not binary";
-                    let said = Said::error("binary_message", message, None);
-                    self.socket.say(said.to_json()).await?;
+                    let said = StreamMessage::error("binary_message", message, None);
+                    self.socket.send_text(said.to_json()).await?;
                 }
             }
         }
     }
 
-    async fn answer(&mut self, text: &str) -> Result<(), Gone> {
-        let asked = match Asked::parse(text) {
+    async fn handle_request(&mut self, text: &str) -> Result<(), ClientGone> {
+        let asked = match StreamRequest::parse(text) {
             Ok(asked) => asked,
             Err(fault) => {
-                let said = Said::error("bad_message", &fault.message, Some(&fault.help));
-                return self.socket.say(said.to_json()).await;
+                let said = StreamMessage::error("bad_message", &fault.message, Some(&fault.help));
+                return self.socket.send_text(said.to_json()).await;
             }
         };
         match asked {
-            Asked::Subscribe { interest, filters } => {
+            StreamRequest::Subscribe { interest, filters } => {
                 if let Some(subscription) = &self.subscription {
                     subscription.set_interest(interest);
                 } else {
@@ -89,40 +91,46 @@ impl Conversation {
                         Ok(subscription) => self.subscription = Some(subscription),
                         Err(error) => {
                             let error = error.to_string();
-                            let said = Said::error("subscribe_failed", &error, None);
-                            return self.socket.say(said.to_json()).await;
+                            let said = StreamMessage::error("subscribe_failed", &error, None);
+                            return self.socket.send_text(said.to_json()).await;
                         }
                     }
                 }
-                self.listener.listens_to(&filters);
-                let said = Said::SubscriptionUpdated { filters: &filters };
-                self.socket.say(said.to_json()).await
+                self.listener.set_filters(&filters);
+                let said = StreamMessage::SubscriptionUpdated { filters: &filters };
+                self.socket.send_text(said.to_json()).await
             }
-            Asked::Unsubscribe => {
+            StreamRequest::Unsubscribe => {
                 self.subscription = None;
-                self.listener.listens_to_nothing();
-                self.socket.say(Said::Unsubscribed.to_json()).await
+                self.listener.clear_filters();
+                self.socket
+                    .send_text(StreamMessage::Unsubscribed.to_json())
+                    .await
             }
         }
     }
 
-    async fn deliver(&mut self, delivery: Option<Delivery>) -> Result<(), End> {
+    async fn send_delivery(&mut self, delivery: Option<EventDelivery>) -> Result<(), SocketEnd> {
         match delivery {
-            Some(Delivery::Event(delivered)) => {
-                self.socket.say(security_event(&delivered)).await?;
-                self.listener.delivered();
+            Some(EventDelivery::Event(delivered)) => {
+                self.socket
+                    .send_text(security_event_json(&delivered))
+                    .await?;
+                self.listener.count_delivered();
             }
-            Some(Delivery::Gap { missed }) => {
-                self.listener.missed(missed);
-                self.socket.say(Said::Gap { missed }.to_json()).await?;
+            Some(EventDelivery::Gap { missed }) => {
+                self.listener.count_missed(missed);
+                self.socket
+                    .send_text(StreamMessage::Gap { missed }.to_json())
+                    .await?;
             }
-            None => return Err(closed(CloseCode::Away, "the engine has stopped")),
+            None => return Err(close_with(CloseCode::Away, "the engine has stopped")),
         }
         Ok(())
     }
 }
 
-async fn next_delivery(subscription: &mut Option<Subscription>) -> Option<Delivery> {
+async fn next_delivery(subscription: &mut Option<Subscription>) -> Option<EventDelivery> {
     match subscription {
         Some(subscription) => subscription.next().await,
         None => std::future::pending().await,

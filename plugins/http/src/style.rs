@@ -1,10 +1,10 @@
 //! How text for people is to look, as clients ask for it.
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use larum_engine::{Colour, TextStyle};
+use larum_engine::{ColourMode, TextStyle};
 
-use crate::params::{Params, bad_parameter};
-use crate::problem::Problem;
+use crate::params::{QueryParams, bad_parameter};
+use crate::problem::HttpProblem;
 
 /// Columns that a line may be cut to.
 const WIDTHS: std::ops::RangeInclusive<usize> = 20..=10_000;
@@ -13,22 +13,25 @@ const WIDTHS: std::ops::RangeInclusive<usize> = 20..=10_000;
 pub(crate) const NAMES: &[&str] = &["width", "colour"];
 
 /// The style that a request asks for: `width`, and `colour=true` for ANSI escapes.
-pub(crate) fn style(params: &Params) -> Result<TextStyle, Problem> {
+pub(crate) fn parse_style(params: &QueryParams) -> Result<TextStyle, HttpProblem> {
     Ok(TextStyle {
-        colour: if params.flag("colour")? {
-            Colour::Ansi
+        colour: if params.parse_flag("colour")? {
+            ColourMode::Ansi
         } else {
-            Colour::Plain
+            ColourMode::Plain
         },
-        width: params.number("width", WIDTHS)?,
+        width: params.parse_number("width", WIDTHS)?,
         ..TextStyle::default()
     })
 }
 
 /// Refuses what only goes with text, where the answer is none.
-pub(crate) fn refuse_style(params: &Params, names: &[&'static str]) -> Result<(), Problem> {
+pub(crate) fn refuse_style(
+    params: &QueryParams,
+    names: &[&'static str],
+) -> Result<(), HttpProblem> {
     for name in names {
-        if params.all(name).next().is_some() {
+        if params.all_values(name).next().is_some() {
             return Err(bad_parameter(name, "it goes with format=text only"));
         }
     }
@@ -36,7 +39,7 @@ pub(crate) fn refuse_style(params: &Params, names: &[&'static str]) -> Result<()
 }
 
 /// Text for people.
-pub(crate) fn text(response: &mut HttpResponseBuilder, body: String) -> HttpResponse {
+pub(crate) fn text_response(response: &mut HttpResponseBuilder, body: String) -> HttpResponse {
     response
         .content_type("text/plain; charset=utf-8")
         .body(body)

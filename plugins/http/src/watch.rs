@@ -12,14 +12,16 @@ use larum_event::{EventId, Position, TenantId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::door::Door;
+use crate::door::DoorState;
 use crate::incidents;
 use crate::moment;
-use crate::params::Params;
-use crate::problem::Problem;
-use crate::socket::{End, Socket, Turn, admit, closed, upgrade};
+use crate::params::QueryParams;
+use crate::problem::HttpProblem;
+use crate::socket::{
+    ClientSocket, SocketEnd, SocketTurn, admit_listener, close_with, upgrade_request,
+};
 use crate::stream::Listener;
-use crate::tree::{checked, refused, tenant};
+use crate::tree::{check_id, read_tenant, tree_problem};
 
 const OF_WATCH: &[&str] = &["after", "tenant"];
 
@@ -30,12 +32,12 @@ const OF_WATCH: &[&str] = &["after", "tenant"];
     rename_all = "snake_case",
     rename_all_fields = "camelCase"
 )]
-enum Said<'a> {
+enum WatchNotice<'a> {
     /// The first message.
     Watching {
         client_id: &'a EventId,
         #[serde(flatten)]
-        watched: &'a Watched,
+        watched: &'a WatchScope,
     },
     /// Something came or changed.
     TreeChange {
@@ -49,7 +51,7 @@ enum Said<'a> {
 /// What is watched. `GET /v1/connections` shows it too.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Watched {
+struct WatchScope {
     #[serde(skip_serializing_if = "Option::is_none")]
     tree: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,63 +61,69 @@ struct Watched {
 }
 
 /// The handler of `/v1/trees/{id}/watch`.
-pub(crate) async fn tree(
+pub(crate) async fn watch_tree(
     request: HttpRequest,
     payload: web::Payload,
     id: web::Path<String>,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let (tenant, after) = asked(&request, &door)?;
-    let id = checked(id.into_inner())?;
-    let watched = Watched {
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let (tenant, after) = read_params(&request, &door)?;
+    let id = check_id(id.into_inner())?;
+    let watched = WatchScope {
         tree: Some(id.clone()),
         incident: None,
         tenant,
         after,
     };
-    watch(&request, payload, door, (id, watched)).await
+    open_watch(&request, payload, door, (id, watched)).await
 }
 
 /// The handler of `/v1/incidents/{id}/watch`.
-pub(crate) async fn incident(
+pub(crate) async fn watch_incident(
     request: HttpRequest,
     payload: web::Payload,
     id: web::Path<String>,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let (tenant, after) = asked(&request, &door)?;
-    let incident = incidents::found(&door, &tenant, id.into_inner()).await?;
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let (tenant, after) = read_params(&request, &door)?;
+    let incident = incidents::find_incident(&door, &tenant, id.into_inner()).await?;
     let id = incident.id.to_string();
-    let watched = Watched {
+    let watched = WatchScope {
         tree: None,
         incident: Some(id.clone()),
         tenant,
         after,
     };
-    watch(&request, payload, door, (id, watched)).await
+    open_watch(&request, payload, door, (id, watched)).await
 }
 
-fn asked(request: &HttpRequest, door: &Door) -> Result<(TenantId, Position), Problem> {
-    let params = Params::read(request.query_string(), OF_WATCH)?;
-    let after = params.read_with("after", |text| moment::position(&door.engine, text))?;
-    Ok((tenant(&params, door)?, after.unwrap_or(Position::START)))
+fn read_params(
+    request: &HttpRequest,
+    door: &DoorState,
+) -> Result<(TenantId, Position), HttpProblem> {
+    let params = QueryParams::from_query(request.query_string(), OF_WATCH)?;
+    let after = params.parse_with("after", |text| moment::parse_position(&door.engine, text))?;
+    Ok((
+        read_tenant(&params, door)?,
+        after.unwrap_or(Position::START),
+    ))
 }
 
-async fn watch(
+async fn open_watch(
     request: &HttpRequest,
     payload: web::Payload,
-    door: web::Data<Door>,
-    (id, watched): (String, Watched),
-) -> Result<HttpResponse, Problem> {
-    let listener = admit(&door)?;
-    let (response, socket) = upgrade(request, payload, door.clone())?;
+    door: web::Data<DoorState>,
+    (id, watched): (String, WatchScope),
+) -> Result<HttpResponse, HttpProblem> {
+    let listener = admit_listener(&door)?;
+    let (response, socket) = upgrade_request(request, payload, door.clone())?;
     let tenant = watched.tenant.clone();
     let watch = door.engine.watch_tree(tenant, id, watched.after).await;
-    let watch = watch.map_err(|error| refused(&error, &watched.tenant))?;
+    let watch = watch.map_err(|error| tree_problem(&error, &watched.tenant))?;
     let filters = serde_json::value::to_raw_value(&watched);
     let filters: Box<RawValue> = filters.expect("texts and numbers can be written");
-    listener.listens_to(&filters);
-    let telling = Telling {
+    listener.set_filters(&filters);
+    let telling = WatchSession {
         listener,
         socket,
         watch,
@@ -125,54 +133,55 @@ async fn watch(
 }
 
 /// One client and what it watches.
-struct Telling {
+struct WatchSession {
     listener: Listener,
-    socket: Socket,
+    socket: ClientSocket,
     watch: TreeWatch,
 }
 
-impl Telling {
-    async fn run(mut self, watched: Watched) {
-        let end = match self.tell(&watched).await {
+impl WatchSession {
+    async fn run(mut self, watched: WatchScope) {
+        let end = match self.send_updates(&watched).await {
             Ok(never) => match never {},
             Err(end) => end,
         };
         let Self { socket, watch, .. } = self;
         drop(watch);
-        socket.end(end).await;
+        socket.close(end).await;
     }
 
-    async fn tell(&mut self, watched: &Watched) -> Result<Infallible, End> {
+    async fn send_updates(&mut self, watched: &WatchScope) -> Result<Infallible, SocketEnd> {
         let client_id = self.listener.client_id().clone();
-        let welcome = Said::Watching {
+        let welcome = WatchNotice::Watching {
             client_id: &client_id,
             watched,
         };
-        self.say(&welcome).await?;
+        self.send_notice(&welcome).await?;
         loop {
-            match self.socket.turn(self.watch.next()).await? {
-                Turn::Ours(Some(TreeDelivery::Change(update))) => {
-                    self.say(&Said::TreeChange { update: &update }).await?;
-                    self.listener.delivered();
+            match self.socket.next_turn(self.watch.next()).await? {
+                SocketTurn::Ours(Some(TreeDelivery::Change(update))) => {
+                    self.send_notice(&WatchNotice::TreeChange { update: &update })
+                        .await?;
+                    self.listener.count_delivered();
                 }
-                Turn::Ours(Some(TreeDelivery::Gap { resume })) => {
-                    self.say(&Said::Gap { resume }).await?;
-                    return Err(closed(CloseCode::Again, "too slow; go on after resume"));
+                SocketTurn::Ours(Some(TreeDelivery::Gap { resume })) => {
+                    self.send_notice(&WatchNotice::Gap { resume }).await?;
+                    return Err(close_with(CloseCode::Again, "too slow; go on after resume"));
                 }
-                Turn::Ours(None) => {
-                    return Err(closed(CloseCode::Away, "the engine has stopped"));
+                SocketTurn::Ours(None) => {
+                    return Err(close_with(CloseCode::Away, "the engine has stopped"));
                 }
-                Turn::Text(_) | Turn::Binary => {
+                SocketTurn::Text(_) | SocketTurn::Binary => {
                     let words =
                         "nothing is asked over a watch; connect again to watch something else";
-                    return Err(closed(CloseCode::Policy, words));
+                    return Err(close_with(CloseCode::Policy, words));
                 }
             }
         }
     }
 
-    async fn say(&mut self, said: &Said<'_>) -> Result<(), End> {
+    async fn send_notice(&mut self, said: &WatchNotice<'_>) -> Result<(), SocketEnd> {
         let text = serde_json::to_string(said).expect("trees can be written as JSON");
-        Ok(self.socket.say(text).await?)
+        Ok(self.socket.send_text(text).await?)
     }
 }

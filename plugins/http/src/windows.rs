@@ -5,23 +5,24 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use larum_engine::WindowsQuery;
 use larum_event::{RuleId, TenantId, limits};
 
-use crate::door::Door;
-use crate::params::Params;
-use crate::problem::Problem;
-use crate::search::{failed, limit};
+use crate::door::DoorState;
+use crate::params::QueryParams;
+use crate::problem::HttpProblem;
+use crate::search::{parse_limit, query_problem};
 
 /// The handler.
-pub(crate) async fn windows(
+pub(crate) async fn get_windows(
     request: HttpRequest,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let params = Params::read(request.query_string(), &["rule", "tenant", "key", "limit"])?;
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let params =
+        QueryParams::from_query(request.query_string(), &["rule", "tenant", "key", "limit"])?;
     let query = WindowsQuery {
-        rule: params.read_with("rule", |text| RuleId::new(text))?,
-        tenant: params.read_with("tenant", |text| TenantId::new(text))?,
-        key: params.one("key")?.map(str::to_owned),
+        rule: params.parse_with("rule", |text| RuleId::new(text))?,
+        tenant: params.parse_with("tenant", |text| TenantId::new(text))?,
+        key: params.single_value("key")?.map(str::to_owned),
         limit: params
-            .read_with("limit", limit)?
+            .parse_with("limit", parse_limit)?
             .unwrap_or(limits::PAGE_DEFAULT),
     };
     if let Some(rule) = query
@@ -30,9 +31,11 @@ pub(crate) async fn windows(
         .filter(|rule| !door.engine.has_rule(rule))
     {
         let message = format!("no rule {rule} is in force");
-        return Err(Problem::new(StatusCode::NOT_FOUND, "no_such_rule", message)
-            .help("GET /v1/rules lists those that are"));
+        return Err(
+            HttpProblem::new(StatusCode::NOT_FOUND, "no_such_rule", message)
+                .with_help("GET /v1/rules lists those that are"),
+        );
     }
-    let found = door.engine.windows(query).await;
-    Ok(HttpResponse::Ok().json(found.map_err(|error| failed(&error))?))
+    let found = door.engine.open_windows(query).await;
+    Ok(HttpResponse::Ok().json(found.map_err(|error| query_problem(&error))?))
 }

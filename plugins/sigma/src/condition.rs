@@ -1,37 +1,37 @@
 //! Conditions: `or` binds weakest, then `and`, `not`, and `x of` strongest.
 
-use larum_rule::predicate::Expression;
+use larum_rule::predicate::BoolExpression;
 
 /// How many of the selected parts must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Quantity {
+pub(crate) enum PartQuantity {
     One,
     All,
 }
 
 /// A condition, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub(crate) enum SigmaCondition {
     Name(String),
-    Of(Quantity, String),
-    Not(Box<Condition>),
-    And(Vec<Condition>),
-    Or(Vec<Condition>),
+    Of(PartQuantity, String),
+    Not(Box<SigmaCondition>),
+    And(Vec<SigmaCondition>),
+    Or(Vec<SigmaCondition>),
 }
 
 /// Deepest nesting of a condition.
 const DEPTH: usize = 64;
 
-impl Condition {
+impl SigmaCondition {
     /// Reads a condition; the error is a sentence.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let spaced = text.replace('(', " ( ").replace(')', " ) ");
         let words: Vec<&str> = spaced.split_whitespace().collect();
-        let mut parser = Parser {
+        let mut parser = ConditionParser {
             words: &words,
             depth: 0,
         };
-        let condition = parser.any()?;
+        let condition = parser.parse_or()?;
         match parser.words.first() {
             None => Ok(condition),
             Some(&"|") => Err("aggregations in conditions are replaced by correlations".to_owned()),
@@ -40,9 +40,15 @@ impl Condition {
     }
 
     /// The expression, given what each name means. Names that nothing means are an error.
-    pub(crate) fn expression(&self, parts: &[(String, Expression)]) -> Result<Expression, String> {
+    pub(crate) fn build_expression(
+        &self,
+        parts: &[(String, BoolExpression)],
+    ) -> Result<BoolExpression, String> {
         let all = |conditions: &[Self]| -> Result<Vec<_>, String> {
-            conditions.iter().map(|one| one.expression(parts)).collect()
+            conditions
+                .iter()
+                .map(|one| one.build_expression(parts))
+                .collect()
         };
         Ok(match self {
             Self::Name(name) => {
@@ -51,25 +57,27 @@ impl Condition {
                 part.1.clone()
             }
             Self::Of(quantity, selector) => {
-                let selected = parts.iter().filter(|(name, _)| selects(selector, name));
+                let selected = parts.iter().filter(|(name, _)| is_selected(selector, name));
                 let selected: Vec<_> = selected.map(|(_, part)| part.clone()).collect();
                 match quantity {
-                    Quantity::One => Expression::Any(selected),
+                    PartQuantity::One => BoolExpression::Any(selected),
                     // All of nothing is not true.
-                    Quantity::All if selected.is_empty() => Expression::Never,
-                    Quantity::All => Expression::All(selected),
+                    PartQuantity::All if selected.is_empty() => BoolExpression::Never,
+                    PartQuantity::All => BoolExpression::All(selected),
                 }
             }
-            Self::Not(inner) => inner.expression(parts)?.negated(),
-            Self::And(conditions) => Expression::All(all(conditions)?),
-            Self::Or(conditions) => Expression::Any(all(conditions)?),
+            Self::Not(inner) => inner.build_expression(parts)?.negate(),
+            Self::And(conditions) => BoolExpression::All(all(conditions)?),
+            Self::Or(conditions) => BoolExpression::Any(all(conditions)?),
         })
     }
 
     /// How many questions its expression asks, `sizes` telling of each detection.
-    pub(crate) fn size(&self, sizes: &[(&str, usize)]) -> usize {
+    pub(crate) fn question_count(&self, sizes: &[(&str, usize)]) -> usize {
         let sum = |conditions: &[Self]| {
-            let sizes = conditions.iter().map(|condition| condition.size(sizes));
+            let sizes = conditions
+                .iter()
+                .map(|condition| condition.question_count(sizes));
             sizes.fold(1, usize::saturating_add)
         };
         let of = |is: &dyn Fn(&str) -> bool| {
@@ -78,15 +86,15 @@ impl Condition {
         };
         match self {
             Self::Name(wanted) => of(&|name| name == wanted),
-            Self::Of(_, selector) => of(&|name| selects(selector, name)),
-            Self::Not(inner) => inner.size(sizes),
+            Self::Of(_, selector) => of(&|name| is_selected(selector, name)),
+            Self::Not(inner) => inner.question_count(sizes),
             Self::And(conditions) | Self::Or(conditions) => sum(conditions),
         }
     }
 }
 
 /// Names with a leading underscore are selected only by a selector with one.
-fn selects(selector: &str, name: &str) -> bool {
+fn is_selected(selector: &str, name: &str) -> bool {
     if name.starts_with('_') && !selector.starts_with('_') {
         return false;
     }
@@ -112,19 +120,19 @@ fn selects(selector: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-struct Parser<'w> {
+struct ConditionParser<'w> {
     words: &'w [&'w str],
     depth: usize,
 }
 
-impl<'w> Parser<'w> {
+impl<'w> ConditionParser<'w> {
     fn next(&mut self) -> Option<&'w str> {
         let (first, rest) = self.words.split_first()?;
         self.words = rest;
         Some(first)
     }
 
-    fn take(&mut self, word: &str) -> bool {
+    fn take_word(&mut self, word: &str) -> bool {
         let there = self.words.first() == Some(&word);
         if there {
             self.next();
@@ -132,41 +140,41 @@ impl<'w> Parser<'w> {
         there
     }
 
-    fn any(&mut self) -> Result<Condition, String> {
-        let mut parts = vec![self.all()?];
-        while self.take("or") {
-            parts.push(self.all()?);
+    fn parse_or(&mut self) -> Result<SigmaCondition, String> {
+        let mut parts = vec![self.parse_and()?];
+        while self.take_word("or") {
+            parts.push(self.parse_and()?);
         }
-        Ok(one_or(parts, Condition::Or))
+        Ok(single_or_list(parts, SigmaCondition::Or))
     }
 
-    fn all(&mut self) -> Result<Condition, String> {
-        let mut parts = vec![self.not()?];
-        while self.take("and") {
-            parts.push(self.not()?);
+    fn parse_and(&mut self) -> Result<SigmaCondition, String> {
+        let mut parts = vec![self.parse_not()?];
+        while self.take_word("and") {
+            parts.push(self.parse_not()?);
         }
-        Ok(one_or(parts, Condition::And))
+        Ok(single_or_list(parts, SigmaCondition::And))
     }
 
-    fn not(&mut self) -> Result<Condition, String> {
+    fn parse_not(&mut self) -> Result<SigmaCondition, String> {
         self.depth += 1;
         if self.depth > DEPTH {
             return Err("the condition is nested too deep".to_owned());
         }
-        let condition = if self.take("not") {
-            Condition::Not(Box::new(self.not()?))
+        let condition = if self.take_word("not") {
+            SigmaCondition::Not(Box::new(self.parse_not()?))
         } else {
-            self.operand()?
+            self.parse_operand()?
         };
         self.depth -= 1;
         Ok(condition)
     }
 
-    fn operand(&mut self) -> Result<Condition, String> {
+    fn parse_operand(&mut self) -> Result<SigmaCondition, String> {
         let word = self.next().ok_or("the condition ends too early")?;
         if word == "(" {
-            let inner = self.any()?;
-            return if self.take(")") {
+            let inner = self.parse_or()?;
+            return if self.take_word(")") {
                 Ok(inner)
             } else {
                 Err("a parenthesis is not closed".to_owned())
@@ -176,21 +184,24 @@ impl<'w> Parser<'w> {
             return Err(format!("{word:?} is not expected in the condition"));
         }
         if self.words.first() != Some(&"of") {
-            return Ok(Condition::Name(word.to_owned()));
+            return Ok(SigmaCondition::Name(word.to_owned()));
         }
         let quantity = match word {
-            "1" | "any" => Quantity::One,
-            "all" => Quantity::All,
+            "1" | "any" => PartQuantity::One,
+            "all" => PartQuantity::All,
             _ => return Err(format!("\"{word} of\" is neither \"1 of\" nor \"all of\"")),
         };
         self.next();
         let selector = self.next().filter(|word| !matches!(*word, "(" | ")"));
         let selector = selector.ok_or("\"of\" needs a selector")?;
-        Ok(Condition::Of(quantity, selector.to_owned()))
+        Ok(SigmaCondition::Of(quantity, selector.to_owned()))
     }
 }
 
-fn one_or(mut parts: Vec<Condition>, list: impl FnOnce(Vec<Condition>) -> Condition) -> Condition {
+fn single_or_list(
+    mut parts: Vec<SigmaCondition>,
+    list: impl FnOnce(Vec<SigmaCondition>) -> SigmaCondition,
+) -> SigmaCondition {
     if parts.len() > 1 {
         return list(parts);
     }
@@ -208,11 +219,15 @@ mod tests {
             ("not a and b", "(not a) and b"),
             ("not 1 of a* or b", "(not (1 of a*)) or b"),
         ] {
-            assert_eq!(Condition::parse(text), Condition::parse(same), "{text}");
+            assert_eq!(
+                SigmaCondition::parse(text),
+                SigmaCondition::parse(same),
+                "{text}"
+            );
         }
         assert_ne!(
-            Condition::parse("(a or b) and c"),
-            Condition::parse("a or b and c")
+            SigmaCondition::parse("(a or b) and c"),
+            SigmaCondition::parse("a or b and c")
         );
     }
 
@@ -229,7 +244,7 @@ mod tests {
             "a | count() > 5",
             "a AND b",
         ] {
-            assert!(Condition::parse(text).is_err(), "{text}");
+            assert!(SigmaCondition::parse(text).is_err(), "{text}");
         }
     }
 
@@ -249,16 +264,19 @@ mod tests {
             ("a*b*c", "aXbYc", true),
             ("a*b*c", "aXc", false),
         ] {
-            assert_eq!(selects(selector, name), selected, "{selector} {name}");
+            assert_eq!(is_selected(selector, name), selected, "{selector} {name}");
         }
     }
 
     #[test]
     fn all_of_nothing_is_not_true_and_one_of_nothing_is_not_either() {
         for text in ["all of x*", "1 of x*"] {
-            let expression = Condition::parse(text).unwrap().expression(&[]).unwrap();
-            assert_ne!(expression, Expression::Always);
-            assert_ne!(expression, Expression::All(Vec::new()));
+            let expression = SigmaCondition::parse(text)
+                .unwrap()
+                .build_expression(&[])
+                .unwrap();
+            assert_ne!(expression, BoolExpression::Always);
+            assert_ne!(expression, BoolExpression::All(Vec::new()));
         }
     }
 }

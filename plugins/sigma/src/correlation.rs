@@ -10,13 +10,15 @@ mod window;
 
 use larum_event::{Bounds, Severity, Span};
 
-use self::condition::{Asked, condition};
+use self::condition::{CorrelationCondition, read_condition};
 pub(crate) use self::extension::ATTRIBUTE;
-pub use self::extension::{Extension, Window};
-pub(crate) use self::references::{Reference, Resolved, Target, resolve};
-use crate::error::{Checked, Problem};
-use crate::rule::{Header, Metadata};
-use crate::yaml::Node;
+pub use self::extension::{CorrelationExtension, WindowCut};
+pub(crate) use self::references::{
+    ReferenceTarget, ResolvedCorrelation, RuleReference, resolve_correlations,
+};
+use crate::error::{DocumentProblem, SigmaResult};
+use crate::rule::{DocumentHeader, RuleMetadata};
+use crate::yaml::YamlNode;
 
 /// What a correlation counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +60,7 @@ const MEMBERS: [&str; 7] = [
 
 /// A correlation that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Correlation {
+pub struct SigmaCorrelation {
     /// Its title.
     pub title: String,
     /// Its id.
@@ -68,7 +70,7 @@ pub struct Correlation {
     /// Its level.
     pub severity: Option<Severity>,
     /// What it says for people.
-    pub metadata: Metadata,
+    pub metadata: RuleMetadata,
     /// The file it came from.
     pub file: String,
     /// The line at which its document begins, from 1.
@@ -92,26 +94,33 @@ pub struct Correlation {
     /// Whether the rules it is about also alert by themselves.
     pub generate: bool,
     /// What its custom attribute says.
-    pub extension: Extension,
+    pub extension: CorrelationExtension,
 }
 
-impl Correlation {
-    pub(crate) fn read(document: &Node, file: &str, header: Header) -> Checked<Self> {
+impl SigmaCorrelation {
+    pub(crate) fn read_document(
+        document: &YamlNode,
+        file: &str,
+        header: DocumentHeader,
+    ) -> SigmaResult<Self> {
         let node = document.get("correlation");
-        let node = node.ok_or_else(|| Problem::new(document.line, "it has no correlation"))?;
+        let node =
+            node.ok_or_else(|| DocumentProblem::new(document.line, "it has no correlation"))?;
         for (key, value) in node.members("correlation")? {
             if !MEMBERS.contains(&key.as_str()) {
                 let reason = format!("the correlation cannot have {key:?}");
-                return Err(Problem::new(value.line, reason));
+                return Err(DocumentProblem::new(value.line, reason));
             }
         }
         let member = |key: &str| {
             let found = node.get(key);
-            found.ok_or_else(|| Problem::new(node.line, format!("the correlation has no {key}")))
+            found.ok_or_else(|| {
+                DocumentProblem::new(node.line, format!("the correlation has no {key}"))
+            })
         };
         let kind = member("type")?;
-        let kind = kind_of(kind.text("type")?, kind.line)?;
-        let texts = |key: &str| -> Checked<Vec<String>> {
+        let kind = parse_kind(kind.text("type")?, kind.line)?;
+        let texts = |key: &str| -> SigmaResult<Vec<String>> {
             let found = node.get(key).map(|node| node.texts(key)).transpose()?;
             Ok(found
                 .unwrap_or_default()
@@ -121,44 +130,47 @@ impl Correlation {
         };
         let rules = texts("rules")?;
         if rules.is_empty() {
-            return Err(Problem::new(node.line, "the correlation names no rules"));
+            return Err(DocumentProblem::new(
+                node.line,
+                "the correlation names no rules",
+            ));
         }
         let group_by = texts("group-by")?;
         let twice = |(at, name): &(usize, &String)| group_by.iter().take(*at).any(|it| it == *name);
         if let Some((_, name)) = group_by.iter().enumerate().find(twice) {
             let reason = format!("the correlation groups by {name:?} twice");
-            return Err(Problem::new(node.line, reason));
+            return Err(DocumentProblem::new(node.line, reason));
         }
         let timespan = member("timespan")?;
-        let timespan = span(timespan.text("timespan")?, timespan.line)?;
-        let Asked {
+        let timespan = parse_span(timespan.text("timespan")?, timespan.line)?;
+        let CorrelationCondition {
             bounds,
             fields,
             percentile,
-        } = condition(kind, node)?;
+        } = read_condition(kind, node)?;
         Ok(Self {
             title: header.title,
             id: header.id,
             name: header.name,
             severity: header.severity,
-            metadata: Metadata::read(document),
+            metadata: RuleMetadata::read_document(document),
             file: file.to_owned(),
             line: document.line,
             kind,
             rules,
             group_by,
-            aliases: aliases(node)?,
+            aliases: read_aliases(node)?,
             timespan,
             bounds,
             fields,
             percentile,
-            generate: truth(node, "generate")?,
-            extension: Extension::read(document, timespan)?,
+            generate: read_bool(node, "generate")?,
+            extension: CorrelationExtension::read_attribute(document, timespan)?,
         })
     }
 }
 
-fn kind_of(text: &str, line: usize) -> Checked<CorrelationKind> {
+fn parse_kind(text: &str, line: usize) -> SigmaResult<CorrelationKind> {
     Ok(match text {
         "event_count" => CorrelationKind::EventCount,
         "value_count" => CorrelationKind::ValueCount,
@@ -169,7 +181,7 @@ fn kind_of(text: &str, line: usize) -> Checked<CorrelationKind> {
         "value_percentile" => CorrelationKind::ValuePercentile,
         "value_median" => CorrelationKind::ValueMedian,
         _ => {
-            return Err(Problem::new(
+            return Err(DocumentProblem::new(
                 line,
                 format!("there is no correlation type {text:?}"),
             ));
@@ -177,8 +189,8 @@ fn kind_of(text: &str, line: usize) -> Checked<CorrelationKind> {
     })
 }
 
-fn span(text: &str, line: usize) -> Checked<Span> {
-    let problem = || Problem::new(line, format!("{text:?} is not a timespan such as 5m"));
+fn parse_span(text: &str, line: usize) -> SigmaResult<Span> {
+    let problem = || DocumentProblem::new(line, format!("{text:?} is not a timespan such as 5m"));
     let unit = text.chars().last().ok_or_else(problem)?;
     let count = text.strip_suffix(unit).unwrap_or_default();
     let is_count = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
@@ -189,11 +201,11 @@ fn span(text: &str, line: usize) -> Checked<Span> {
     span.ok_or_else(problem)
 }
 
-fn truth(node: &Node, key: &str) -> Checked<bool> {
+fn read_bool(node: &YamlNode, key: &str) -> SigmaResult<bool> {
     match node.optional_text(key)? {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
-        Some(other) => Err(Problem::new(
+        Some(other) => Err(DocumentProblem::new(
             node.line,
             format!("{key} is true or false, not {other:?}"),
         )),
@@ -201,7 +213,7 @@ fn truth(node: &Node, key: &str) -> Checked<bool> {
 }
 
 /// Each alias names, for rules of the correlation, what the field is called there.
-fn aliases(node: &Node) -> Checked<Vec<(String, String, String)>> {
+fn read_aliases(node: &YamlNode) -> SigmaResult<Vec<(String, String, String)>> {
     let mut aliases = Vec::new();
     let Some(node) = node.get("aliases") else {
         return Ok(aliases);

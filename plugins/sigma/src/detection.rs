@@ -1,50 +1,59 @@
 //! The named parts of a detection as expressions.
 
-use larum_rule::predicate::Expression;
+use larum_rule::predicate::BoolExpression;
 
-use crate::error::{Checked, Problem};
-use crate::item::Scope;
-use crate::yaml::{Node, Yaml};
+use crate::error::{DocumentProblem, SigmaResult};
+use crate::item::ExpressionScope;
+use crate::yaml::{YamlNode, YamlValue};
 
-impl Scope<'_> {
+impl ExpressionScope<'_> {
     /// A map is all of its items; a list of maps is one of them; a list of texts is keywords.
-    pub(crate) fn detection(&mut self, name: &str, node: &Node) -> Checked<Expression> {
+    pub(crate) fn build_detection(
+        &mut self,
+        name: &str,
+        node: &YamlNode,
+    ) -> SigmaResult<BoolExpression> {
         match &node.value {
-            Yaml::Map(items) => self.all_of(name, items, node.line),
-            Yaml::List(nodes) if nodes.is_empty() => {
-                Err(Problem::new(node.line, format!("{name} is empty")))
+            YamlValue::Map(items) => self.build_all(name, items, node.line),
+            YamlValue::List(nodes) if nodes.is_empty() => {
+                Err(DocumentProblem::new(node.line, format!("{name} is empty")))
             }
-            Yaml::List(nodes) => {
+            YamlValue::List(nodes) => {
                 let maps = nodes
                     .iter()
-                    .filter(|node| matches!(node.value, Yaml::Map(_)));
+                    .filter(|node| matches!(node.value, YamlValue::Map(_)));
                 let maps = maps.count();
                 if maps == 0 {
-                    return self.keywords(nodes, node.line);
+                    return self.build_keywords(nodes, node.line);
                 }
                 if maps < nodes.len() {
                     let reason = format!("{name} mixes maps and keywords");
-                    return Err(Problem::new(node.line, reason));
+                    return Err(DocumentProblem::new(node.line, reason));
                 }
                 let mut parts = Vec::with_capacity(maps);
                 for node in nodes {
-                    parts.push(self.detection(name, node)?);
+                    parts.push(self.build_detection(name, node)?);
                 }
-                Ok(Expression::Any(parts))
+                Ok(BoolExpression::Any(parts))
             }
-            Yaml::Text(_) => self.keywords(std::slice::from_ref(node), node.line),
-            Yaml::Null => Err(Problem::new(node.line, format!("{name} is empty"))),
+            YamlValue::Text(_) => self.build_keywords(std::slice::from_ref(node), node.line),
+            YamlValue::Null => Err(DocumentProblem::new(node.line, format!("{name} is empty"))),
         }
     }
 
-    fn all_of(&mut self, name: &str, items: &[(String, Node)], line: usize) -> Checked<Expression> {
+    fn build_all(
+        &mut self,
+        name: &str,
+        items: &[(String, YamlNode)],
+        line: usize,
+    ) -> SigmaResult<BoolExpression> {
         if items.is_empty() {
-            return Err(Problem::new(line, format!("{name} is empty")));
+            return Err(DocumentProblem::new(line, format!("{name} is empty")));
         }
         let mut parts = Vec::with_capacity(items.len());
         for (key, values) in items {
-            parts.push(self.item(key, values)?);
+            parts.push(self.build_item(key, values)?);
         }
-        Ok(Expression::All(parts))
+        Ok(BoolExpression::All(parts))
     }
 }

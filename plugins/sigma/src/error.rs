@@ -4,14 +4,14 @@ use std::fmt;
 
 /// What is wrong, and where; the file and the rule's name come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(crate) struct DocumentProblem {
     pub(crate) line: usize,
     pub(crate) reason: String,
 }
 
-pub(crate) type Checked<T> = Result<T, Problem>;
+pub(crate) type SigmaResult<T> = Result<T, DocumentProblem>;
 
-impl Problem {
+impl DocumentProblem {
     pub(crate) fn new(line: usize, reason: impl Into<String>) -> Self {
         Self {
             line,
@@ -22,7 +22,7 @@ impl Problem {
 
 /// A document that was not loaded, by name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Refusal {
+pub struct DocumentRefusal {
     /// Where it came from.
     pub file: String,
     /// The line, from 1.
@@ -33,7 +33,7 @@ pub struct Refusal {
     pub reason: String,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for DocumentRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             file,

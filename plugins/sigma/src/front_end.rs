@@ -6,15 +6,17 @@
 use std::collections::HashMap;
 
 use larum_event::{RuleFile, RuleId, Severity, limits};
-use larum_rule::predicate::{Expression, PathMap, PredicateSetBuilder, ViewId};
-use larum_rule::{Audience, Compiled, CompiledRule, Diagnostic, FrontEnd};
+use larum_rule::predicate::{BoolExpression, PathMap, PredicateSetBuilder, ViewId};
+use larum_rule::{AlertAudience, CompiledRule, Diagnostic, FrontEnd, FrontEndOutput};
 
-use crate::correlate::Sets;
-use crate::correlation::{Correlation, Resolved, Target, resolve};
+use crate::correlate::CorrelationSet;
+use crate::correlation::{
+    ReferenceTarget, ResolvedCorrelation, SigmaCorrelation, resolve_correlations,
+};
 use crate::layout::default_layout;
-use crate::load::{Compiled as Loaded, LoadedRule, LogSources, SigmaLoader};
+use crate::load::{CompiledDocuments as Loaded, LoadedRule, LogSources, SigmaLoader};
 use crate::log_source::LogSourceTable;
-use crate::rule::Metadata;
+use crate::rule::RuleMetadata;
 
 const LOG_SOURCES: &str = "log_sources.toml";
 /// What records that are no events call their time.
@@ -37,30 +39,30 @@ impl FrontEnd for SigmaFrontEnd {
         "sigma"
     }
 
-    fn reads(&self, path: &str) -> bool {
+    fn reads_file(&self, path: &str) -> bool {
         path == LOG_SOURCES || is_document(path)
     }
 
     fn compile(
         &self,
         files: &[&RuleFile],
-        premise: &Expression,
+        premise: &BoolExpression,
         predicates: &mut PredicateSetBuilder,
-    ) -> Compiled {
-        let mut compiled = Compiled::default();
+    ) -> FrontEndOutput {
+        let mut compiled = FrontEndOutput::default();
         let mut table = LogSourceTable::builtin();
         if let Some(file) = files.iter().find(|file| file.path == LOG_SOURCES) {
             match LogSourceTable::parse(&file.text) {
-                Ok(own) => table = table.and(own),
-                Err(error) => compiled.findings.push(not_a_table(file, &error)),
+                Ok(own) => table = table.merge_table(own),
+                Err(error) => compiled.findings.push(log_source_error(file, &error)),
             }
         }
         let mut loader = SigmaLoader::new(LogSources::Routed(table));
         for file in files.iter().filter(|file| is_document(&file.path)) {
-            loader.add(&file.path, &file.text);
+            loader.add_file(&file.path, &file.text);
         }
         let loaded = loader.compile(premise, predicates);
-        let mut out = Output {
+        let mut out = SigmaOutput {
             files: files
                 .iter()
                 .map(|file| (file.path.as_str(), *file))
@@ -69,17 +71,17 @@ impl FrontEnd for SigmaFrontEnd {
             compiled,
         };
         for one in &loaded.refused {
-            out.refuse(&one.file, one.line, "sigma", (&one.name, &one.reason));
+            out.refuse_document(&one.file, one.line, "sigma", (&one.name, &one.reason));
         }
-        out.documents(loaded, predicates);
+        out.add_documents(loaded, predicates);
         out.compiled
     }
 
     fn layout(&self) -> PathMap {
-        let mut map = default_layout().below("data");
+        let mut map = default_layout().nest_under("data");
         // Who sends events that do not say themselves what they are has a decoder say it.
         for member in ["product", "category", "service"] {
-            map.alias(&format!("metadata.{member}"), member);
+            map.add_alias(&format!("metadata.{member}"), member);
         }
         map
     }
@@ -89,12 +91,12 @@ fn is_document(path: &str) -> bool {
     path.ends_with(".yml") || path.ends_with(".yaml")
 }
 
-fn not_a_table(file: &RuleFile, error: &toml::de::Error) -> Diagnostic {
+fn log_source_error(file: &RuleFile, error: &toml::de::Error) -> Diagnostic {
     let before = error.span().map_or(0, |span| span.start);
     let before = file.text.get(..before).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let reason = error.message().trim();
-    Diagnostic::error(
+    Diagnostic::new_error(
         file,
         line,
         "log-sources",
@@ -102,33 +104,33 @@ fn not_a_table(file: &RuleFile, error: &toml::de::Error) -> Diagnostic {
     )
 }
 
-fn texts<T: From<String>>(texts: Vec<String>) -> Vec<T> {
+fn convert_texts<T: From<String>>(texts: Vec<String>) -> Vec<T> {
     texts.into_iter().map(Into::into).collect()
 }
 
 /// Collects what the documents say.
-struct Output<'f> {
+struct SigmaOutput<'f> {
     files: HashMap<&'f str, &'f RuleFile>,
     /// Ids, each with the file that it stands in.
     known: HashMap<RuleId, String>,
-    compiled: Compiled,
+    compiled: FrontEndOutput,
 }
 
-impl Output<'_> {
-    fn refuse(&mut self, path: &str, line: usize, code: &'static str, what: (&str, &str)) {
+impl SigmaOutput<'_> {
+    fn refuse_document(&mut self, path: &str, line: usize, code: &'static str, what: (&str, &str)) {
         let (name, reason) = what;
         if let Some(file) = self.files.get(path) {
             let message = format!("{name:?} is not loaded: {reason}");
-            let finding = Diagnostic::refused(file, line, code, message);
+            let finding = Diagnostic::new_refusal(file, line, code, message);
             self.compiled.findings.push(finding);
         }
     }
 
-    fn documents(&mut self, loaded: Loaded, predicates: &mut PredicateSetBuilder) {
+    fn add_documents(&mut self, loaded: Loaded, predicates: &mut PredicateSetBuilder) {
         let (mut rules, mut programs, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for (rule, of_rule) in loaded.rules {
             let place = (rule.file.as_str(), rule.line);
-            if let Some(id) = self.id(rule.id.as_deref(), &rule.title, place) {
+            if let Some(id) = self.assign_id(rule.id.as_deref(), &rule.title, place) {
                 ids.push(id);
                 rules.push(rule);
                 programs.push(of_rule);
@@ -137,17 +139,17 @@ impl Output<'_> {
         let (mut correlations, mut their_ids) = (Vec::new(), HashMap::new());
         for one in loaded.correlations {
             let place = (one.file.as_str(), one.line);
-            if let Some(id) = self.id(one.id.as_deref(), &one.title, place) {
+            if let Some(id) = self.assign_id(one.id.as_deref(), &one.title, place) {
                 their_ids.insert(place_of(&one), id);
                 correlations.push(one);
             }
         }
-        let (resolved, refused) = resolve(&rules, correlations);
+        let (resolved, refused) = resolve_correlations(&rules, correlations);
         for (one, problem) in &refused {
             let what = (one.title.as_str(), problem.reason.as_str());
-            self.refuse(&one.file, problem.line, "sigma-correlation", what);
+            self.refuse_document(&one.file, problem.line, "sigma-correlation", what);
         }
-        let sets = Sets {
+        let sets = CorrelationSet {
             rules: &rules,
             rule_ids: &ids,
             correlation_ids: resolved
@@ -157,28 +159,28 @@ impl Output<'_> {
             correlations: &resolved,
         };
         if !resolved.is_empty() {
-            let times = TIMES.iter().map(|field| predicates.slot(field));
+            let times = TIMES.iter().map(|field| predicates.field_slot(field));
             self.compiled.times = times.collect();
         }
-        let audiences = sets.audiences();
+        let audiences = sets.collect_audiences();
         let audience = |target| audiences.get(&target).copied().unwrap_or_default();
         for number in 0..resolved.len() {
-            self.warn(&resolved, number);
-            let audience = audience(Target::Correlation(number));
-            let rule = sets.rule(number, audience, predicates);
+            self.warn_percentile(&resolved, number);
+            let audience = audience(ReferenceTarget::Correlation(number));
+            let rule = sets.compile_rule(number, audience, predicates);
             self.compiled.rules.extend(rule);
         }
         for (number, (rule, programs)) in rules.into_iter().zip(programs).enumerate() {
-            let audience = audience(Target::Rule(number));
+            let audience = audience(ReferenceTarget::Rule(number));
             if let Some(id) = ids.get(number).cloned() {
-                let rule = compiled_rule(rule, id, programs, audience);
+                let rule = build_rule(rule, id, programs, audience);
                 self.compiled.rules.push(rule);
             }
         }
     }
 
     /// What probably means something else to other engines.
-    fn warn(&mut self, resolved: &[Resolved], number: usize) {
+    fn warn_percentile(&mut self, resolved: &[ResolvedCorrelation], number: usize) {
         let Some(one) = resolved.get(number).map(|one| &one.correlation) else {
             return;
         };
@@ -190,19 +192,19 @@ impl Output<'_> {
                 f64::from(percentile) / 1_000.0,
                 one.bounds
             );
-            let finding = Diagnostic::warning(file, one.line, "sigma-percentile", message);
+            let finding = Diagnostic::new_warning(file, one.line, "sigma-percentile", message);
             self.compiled.findings.push(finding);
         }
     }
 
     /// The id of a document among all rules; a second one of the same id is refused.
-    fn id(
+    fn assign_id(
         &mut self,
         own: Option<&str>,
         title: &str,
         (file, line): (&str, usize),
     ) -> Option<RuleId> {
-        let reason = match id(own, title) {
+        let reason = match make_rule_id(own, title) {
             Err(reason) => reason,
             Ok(id) => match self.known.get(&id) {
                 Some(other) => format!("a document in {other} has its id, or its title and no id"),
@@ -212,20 +214,20 @@ impl Output<'_> {
                 }
             },
         };
-        self.refuse(file, line, "sigma-id", (title, &reason));
+        self.refuse_document(file, line, "sigma-id", (title, &reason));
         None
     }
 }
 
-fn place_of(one: &Correlation) -> (String, usize) {
+fn place_of(one: &SigmaCorrelation) -> (String, usize) {
     (one.file.clone(), one.line)
 }
 
-fn compiled_rule(
+fn build_rule(
     rule: LoadedRule,
     id: RuleId,
-    programs: Vec<(ViewId, Expression)>,
-    audience: Audience,
+    programs: Vec<(ViewId, BoolExpression)>,
+    audience: AlertAudience,
 ) -> CompiledRule {
     let synonyms = rule.synonyms.into_iter();
     CompiledRule {
@@ -235,8 +237,8 @@ fn compiled_rule(
             .map(|(field, other)| (field.into(), other.into()))
             .collect(),
         semantic_hash: rule.semantic_hash,
-        ..described(
-            Described {
+        ..empty_rule(
+            RuleDescription {
                 title: rule.title,
                 severity: rule.severity,
                 metadata: rule.metadata,
@@ -249,37 +251,37 @@ fn compiled_rule(
 }
 
 /// What rules and correlations say for people.
-pub(crate) struct Described {
+pub(crate) struct RuleDescription {
     pub(crate) title: String,
     pub(crate) severity: Option<Severity>,
-    pub(crate) metadata: Metadata,
+    pub(crate) metadata: RuleMetadata,
     pub(crate) file: String,
     pub(crate) line: usize,
 }
 
 /// A rule that detects nothing yet.
-pub(crate) fn described(one: Described, id: RuleId) -> CompiledRule {
+pub(crate) fn empty_rule(one: RuleDescription, id: RuleId) -> CompiledRule {
     CompiledRule {
         id,
         title: one.title.into(),
         description: one.metadata.description.map(Into::into),
         severity: one.severity.unwrap_or(Severity::Medium),
-        attack: texts(one.metadata.attack),
-        references: texts(one.metadata.references),
-        false_positives: texts(one.metadata.false_positives),
+        attack: convert_texts(one.metadata.attack),
+        references: convert_texts(one.metadata.references),
+        false_positives: convert_texts(one.metadata.false_positives),
         file: one.file.into(),
         line: one.line,
         programs: Vec::new(),
         correlation: None,
-        audience: Audience::Everyone,
+        audience: AlertAudience::Everyone,
         synonyms: Vec::new(),
         semantic_hash: [0; 32],
     }
 }
 
 /// `sigma.` and the rule's id; of a rule without one, its title in words joined by `_`.
-fn id(own: Option<&str>, title: &str) -> Result<RuleId, String> {
-    let own = own.map_or_else(|| title_as_id(title), str::to_owned);
+fn make_rule_id(own: Option<&str>, title: &str) -> Result<RuleId, String> {
+    let own = own.map_or_else(|| id_from_title(title), str::to_owned);
     let fits = own.len() <= limits::TOPIC_SEGMENT_BYTES
         && !own.is_empty()
         && own
@@ -294,7 +296,7 @@ fn id(own: Option<&str>, title: &str) -> Result<RuleId, String> {
     RuleId::new(format!("sigma.{own}")).map_err(|error| error.to_string())
 }
 
-fn title_as_id(title: &str) -> String {
+fn id_from_title(title: &str) -> String {
     let words: Vec<String> = title
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())

@@ -1,34 +1,35 @@
 //! One line of a detection, `Field|modifiers: values`, as an expression.
 
 use larum_rule::predicate::{
-    Case, Comparison, Expression, Glob, Number, PredicateSetBuilder, Slot, Test, TextKind, TimePart,
+    BoolExpression, CaseSensitivity, ExactNumber, FieldTest, GlobPattern, PredicateSetBuilder,
+    SlotId, TextAnchor, TimePart, ValueComparison,
 };
 
 use crate::encode;
-use crate::error::{Checked, Problem};
+use crate::error::{DocumentProblem, SigmaResult};
 use crate::log_source::FieldMap;
-use crate::modifier::Modifier;
+use crate::modifier::ItemModifier;
 use crate::pattern;
-use crate::yaml::{Node, Yaml};
+use crate::yaml::{YamlNode, YamlValue};
 
 /// What an item asks with its values, once its modifiers are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Question {
+enum ItemQuestion {
     Text,
     Regex(String),
     Cidr,
-    Compare(Comparison),
-    Time(TimePart, Comparison),
+    Compare(ValueComparison),
+    Time(TimePart, ValueComparison),
     Exists,
-    Field(TextKind),
+    Field(TextAnchor),
 }
 
 /// An item's modifiers, read.
-struct Item<'i> {
+struct DetectionItem<'i> {
     line: usize,
-    modifiers: Vec<Modifier>,
-    question: Question,
-    case: Case,
+    modifiers: Vec<ItemModifier>,
+    question: ItemQuestion,
+    case: CaseSensitivity,
     all: bool,
     negated: bool,
     /// `None`: any value of the event.
@@ -36,13 +37,13 @@ struct Item<'i> {
 }
 
 /// A value on its way through the modifiers.
-enum Value {
-    Pattern(Glob),
+enum ItemValue {
+    Pattern(GlobPattern),
     Bytes(Vec<u8>),
 }
 
 /// Where expressions are built: the predicates, and the names that fields have in a log source.
-pub(crate) struct Scope<'s> {
+pub(crate) struct ExpressionScope<'s> {
     pub(crate) predicates: &'s mut PredicateSetBuilder,
     pub(crate) fields: &'s FieldMap,
     /// Questions that the rule may still ask; see [`QUESTIONS`].
@@ -59,154 +60,178 @@ const MODIFIERS: usize = 8;
 /// Most patterns that modifiers make of one value.
 const PATTERNS: usize = 2_000;
 
-impl Scope<'_> {
+impl ExpressionScope<'_> {
     /// Takes note of questions that the rule asks.
-    pub(crate) fn spend(&mut self, questions: usize, line: usize) -> Checked<()> {
+    pub(crate) fn spend_questions(&mut self, questions: usize, line: usize) -> SigmaResult<()> {
         self.left = self.left.checked_sub(questions).ok_or_else(|| {
             let reason = format!("it asks more than {QUESTIONS} questions, repetitions counted");
-            Problem::new(line, reason)
+            DocumentProblem::new(line, reason)
         })?;
         Ok(())
     }
 
-    fn slot(&mut self, field: &str) -> Slot {
+    fn field_slot(&mut self, field: &str) -> SlotId {
         let name = self.fields.get(field).map_or(field, String::as_str);
-        self.predicates.slot(name)
+        self.predicates.field_slot(name)
     }
 
-    fn is(&mut self, slot: Option<Slot>, test: Test, line: usize) -> Checked<Expression> {
-        let is_regex = matches!(test, Test::Regex(_));
-        self.spend(if is_regex { REGEX_QUESTIONS } else { 1 }, line)?;
-        let id = self.predicates.predicate(slot, test);
-        id.map(Expression::Is)
-            .map_err(|error| Problem::new(line, error.to_string()))
+    fn build_test(
+        &mut self,
+        slot: Option<SlotId>,
+        test: FieldTest,
+        line: usize,
+    ) -> SigmaResult<BoolExpression> {
+        let is_regex = matches!(test, FieldTest::Regex(_));
+        self.spend_questions(if is_regex { REGEX_QUESTIONS } else { 1 }, line)?;
+        let id = self.predicates.add_predicate(slot, test);
+        id.map(BoolExpression::Is)
+            .map_err(|error| DocumentProblem::new(line, error.to_string()))
     }
 
     /// The expression of an item of a map.
-    pub(crate) fn item(&mut self, key: &str, values: &Node) -> Checked<Expression> {
-        let item = Item::read(key, values.line)?;
+    pub(crate) fn build_item(
+        &mut self,
+        key: &str,
+        values: &YamlNode,
+    ) -> SigmaResult<BoolExpression> {
+        let item = DetectionItem::parse_key(key, values.line)?;
         let list = match &values.value {
-            Yaml::List(list) => {
+            YamlValue::List(list) => {
                 if item.all && list.len() < 2 {
                     let reason = format!("{key:?} asks for all of a list of one value");
-                    return Err(Problem::new(values.line, reason));
+                    return Err(DocumentProblem::new(values.line, reason));
                 }
                 list.as_slice()
             }
-            Yaml::Map(_) => {
-                return Err(Problem::new(
+            YamlValue::Map(_) => {
+                return Err(DocumentProblem::new(
                     values.line,
                     format!("the value of {key:?} is a map"),
                 ));
             }
-            Yaml::Null | Yaml::Text(_) => {
+            YamlValue::Null | YamlValue::Text(_) => {
                 if item.all {
                     let reason = format!("{key:?} asks for all of one value");
-                    return Err(Problem::new(values.line, reason));
+                    return Err(DocumentProblem::new(values.line, reason));
                 }
                 std::slice::from_ref(values)
             }
         };
         if list.is_empty() {
-            return Err(Problem::new(values.line, format!("{key:?} has no value")));
+            return Err(DocumentProblem::new(
+                values.line,
+                format!("{key:?} has no value"),
+            ));
         }
-        self.values(&item, list)
+        self.build_values(&item, list)
     }
 
     /// The expression of a list of keywords.
-    pub(crate) fn keywords(&mut self, values: &[Node], line: usize) -> Checked<Expression> {
-        self.values(&Item::read("", line)?, values)
+    pub(crate) fn build_keywords(
+        &mut self,
+        values: &[YamlNode],
+        line: usize,
+    ) -> SigmaResult<BoolExpression> {
+        self.build_values(&DetectionItem::parse_key("", line)?, values)
     }
 
-    fn values(&mut self, item: &Item<'_>, values: &[Node]) -> Checked<Expression> {
+    fn build_values(
+        &mut self,
+        item: &DetectionItem<'_>,
+        values: &[YamlNode],
+    ) -> SigmaResult<BoolExpression> {
         let mut parts = Vec::with_capacity(values.len());
         for value in values {
-            parts.push(self.value(item, value)?);
+            parts.push(self.build_value(item, value)?);
         }
         let whole = if item.all {
-            Expression::All(parts)
+            BoolExpression::All(parts)
         } else {
-            Expression::Any(parts)
+            BoolExpression::Any(parts)
         };
-        Ok(if item.negated { whole.negated() } else { whole })
+        Ok(if item.negated { whole.negate() } else { whole })
     }
 
-    fn value(&mut self, item: &Item<'_>, node: &Node) -> Checked<Expression> {
-        let slot = item.field.map(|field| self.slot(field));
-        let problem = |reason: String| Problem::new(node.line, reason);
+    fn build_value(
+        &mut self,
+        item: &DetectionItem<'_>,
+        node: &YamlNode,
+    ) -> SigmaResult<BoolExpression> {
+        let slot = item.field.map(|field| self.field_slot(field));
+        let problem = |reason: String| DocumentProblem::new(node.line, reason);
         let text = match &node.value {
-            Yaml::Null if slot.is_some() && item.asks_plainly() => {
-                return self.is(slot, Test::Null, node.line);
+            YamlValue::Null if slot.is_some() && item.is_plain() => {
+                return self.build_test(slot, FieldTest::Null, node.line);
             }
-            Yaml::Null => return Err(problem("null cannot be asked for so".to_owned())),
-            Yaml::Text(text) => text,
-            Yaml::List(_) | Yaml::Map(_) => {
+            YamlValue::Null => return Err(problem("null cannot be asked for so".to_owned())),
+            YamlValue::Text(text) => text,
+            YamlValue::List(_) | YamlValue::Map(_) => {
                 return Err(problem(
                     "a value must be a text, a number or null".to_owned(),
                 ));
             }
         };
         let number = || {
-            let number = Number::parse(text);
+            let number = ExactNumber::parse(text);
             number.ok_or_else(|| problem(format!("{text:?} is not a number")))
         };
         let test = match &item.question {
-            Question::Text => return self.patterns(item, slot, text, node.line),
-            Question::Regex(flags) if flags.is_empty() => Test::Regex(text.clone()),
-            Question::Regex(flags) => Test::Regex(format!("(?{flags}){text}")),
-            Question::Cidr => Test::Network(text.clone()),
-            Question::Compare(comparison) => Test::Number(*comparison, number()?),
-            Question::Time(part, comparison) => Test::Time(*part, *comparison, number()?),
-            Question::Field(kind) => {
-                let other = self.slot(text);
-                Test::Field {
+            ItemQuestion::Text => return self.build_patterns(item, slot, text, node.line),
+            ItemQuestion::Regex(flags) if flags.is_empty() => FieldTest::Regex(text.clone()),
+            ItemQuestion::Regex(flags) => FieldTest::Regex(format!("(?{flags}){text}")),
+            ItemQuestion::Cidr => FieldTest::Network(text.clone()),
+            ItemQuestion::Compare(comparison) => FieldTest::Number(*comparison, number()?),
+            ItemQuestion::Time(part, comparison) => FieldTest::Time(*part, *comparison, number()?),
+            ItemQuestion::Field(kind) => {
+                let other = self.field_slot(text);
+                FieldTest::Field {
                     other,
                     kind: *kind,
                     case: item.case,
                 }
             }
-            Question::Exists => {
-                let present = self.is(slot, Test::Present, node.line)?;
+            ItemQuestion::Exists => {
+                let present = self.build_test(slot, FieldTest::Present, node.line)?;
                 return match text.to_ascii_lowercase().as_str() {
                     "true" => Ok(present),
-                    "false" => Ok(present.negated()),
+                    "false" => Ok(present.negate()),
                     _ => Err(problem(format!("exists is true or false, not {text:?}"))),
                 };
             }
         };
-        self.is(slot, test, node.line)
+        self.build_test(slot, test, node.line)
     }
 
-    fn patterns(
+    fn build_patterns(
         &mut self,
-        item: &Item<'_>,
-        slot: Option<Slot>,
+        item: &DetectionItem<'_>,
+        slot: Option<SlotId>,
         text: &str,
         line: usize,
-    ) -> Checked<Expression> {
-        let patterns = item.patterns(text, line)?;
+    ) -> SigmaResult<BoolExpression> {
+        let patterns = item.expand_patterns(text, line)?;
         let mut parts = Vec::with_capacity(patterns.len());
         for glob in patterns {
             // Keywords stand anywhere in a value.
             let glob = match slot {
                 Some(_) => glob,
-                None => pattern::opened(&glob, TextKind::Anywhere),
+                None => pattern::open_ends(&glob, TextAnchor::Anywhere),
             };
-            parts.push(self.is(slot, pattern::test(glob, item.case), line)?);
+            parts.push(self.build_test(slot, pattern::cheapest_test(glob, item.case), line)?);
         }
-        Ok(Expression::Any(parts))
+        Ok(BoolExpression::Any(parts))
     }
 }
 
-impl<'i> Item<'i> {
-    fn read(key: &'i str, line: usize) -> Checked<Self> {
+impl<'i> DetectionItem<'i> {
+    fn parse_key(key: &'i str, line: usize) -> SigmaResult<Self> {
         let mut names = key.split('|');
         let field = names.next().filter(|field| !field.is_empty());
         let mut item = Self {
             line,
             modifiers: Vec::new(),
-            question: Question::Text,
-            case: Case::Ignored,
+            question: ItemQuestion::Text,
+            case: CaseSensitivity::Insensitive,
             all: false,
             negated: false,
             field,
@@ -214,32 +239,36 @@ impl<'i> Item<'i> {
         for (number, name) in names.enumerate() {
             if number == MODIFIERS {
                 let reason = format!("an item has more than {MODIFIERS} modifiers");
-                return Err(Problem::new(line, reason));
+                return Err(DocumentProblem::new(line, reason));
             }
-            let modifier = Modifier::parse(name);
-            let modifier = modifier
-                .ok_or_else(|| Problem::new(line, format!("there is no modifier {name:?}")))?;
-            item.take(modifier)
-                .map_err(|reason| Problem::new(line, format!("{key:?}: {reason}")))?;
+            let modifier = ItemModifier::parse(name);
+            let modifier = modifier.ok_or_else(|| {
+                DocumentProblem::new(line, format!("there is no modifier {name:?}"))
+            })?;
+            item.add_modifier(modifier)
+                .map_err(|reason| DocumentProblem::new(line, format!("{key:?}: {reason}")))?;
         }
         let needs_field = matches!(
             item.question,
-            Question::Exists | Question::Field(_) | Question::Compare(_) | Question::Time(..)
+            ItemQuestion::Exists
+                | ItemQuestion::Field(_)
+                | ItemQuestion::Compare(_)
+                | ItemQuestion::Time(..)
         );
         if item.field.is_none() && needs_field {
-            return Err(Problem::new(line, format!("{key:?} needs a field")));
+            return Err(DocumentProblem::new(line, format!("{key:?} needs a field")));
         }
         Ok(item)
     }
 
     /// Neither a modifier of values nor another question.
-    fn asks_plainly(&self) -> bool {
-        self.modifiers.is_empty() && self.question == Question::Text
+    fn is_plain(&self) -> bool {
+        self.modifiers.is_empty() && self.question == ItemQuestion::Text
     }
 
-    fn take(&mut self, modifier: Modifier) -> Result<(), String> {
-        let fresh = self.asks_plainly() && self.case == Case::Ignored;
-        let ask = |question: Question| {
+    fn add_modifier(&mut self, modifier: ItemModifier) -> Result<(), String> {
+        let fresh = self.is_plain() && self.case == CaseSensitivity::Insensitive;
+        let ask = |question: ItemQuestion| {
             if fresh {
                 Ok(question)
             } else {
@@ -247,41 +276,50 @@ impl<'i> Item<'i> {
             }
         };
         match modifier {
-            Modifier::All => self.all = true,
-            Modifier::Neq => self.negated = true,
-            Modifier::Re => self.question = ask(Question::Regex(String::new()))?,
-            Modifier::Cidr => self.question = ask(Question::Cidr)?,
-            Modifier::Exists => self.question = ask(Question::Exists)?,
-            Modifier::FieldRef => self.question = ask(Question::Field(TextKind::Whole))?,
-            Modifier::Time(part) => self.question = ask(Question::Time(part, Comparison::Equal))?,
-            Modifier::Compare(comparison) => match &mut self.question {
-                Question::Time(_, of_time) => *of_time = comparison,
-                _ => self.question = ask(Question::Compare(comparison))?,
+            ItemModifier::All => self.all = true,
+            ItemModifier::Neq => self.negated = true,
+            ItemModifier::Re => self.question = ask(ItemQuestion::Regex(String::new()))?,
+            ItemModifier::Cidr => self.question = ask(ItemQuestion::Cidr)?,
+            ItemModifier::Exists => self.question = ask(ItemQuestion::Exists)?,
+            ItemModifier::FieldRef => self.question = ask(ItemQuestion::Field(TextAnchor::Whole))?,
+            ItemModifier::Time(part) => {
+                self.question = ask(ItemQuestion::Time(part, ValueComparison::Equal))?
+            }
+            ItemModifier::Compare(comparison) => match &mut self.question {
+                ItemQuestion::Time(_, of_time) => *of_time = comparison,
+                _ => self.question = ask(ItemQuestion::Compare(comparison))?,
             },
-            Modifier::Expand => {
+            ItemModifier::Expand => {
                 return Err("placeholders need a source of values, and there is none".to_owned());
             }
-            Modifier::Flag(flag) => match &mut self.question {
-                Question::Regex(flags) => flags.push(flag),
+            ItemModifier::Flag(flag) => match &mut self.question {
+                ItemQuestion::Regex(flags) => flags.push(flag),
                 _ => return Err(format!("{flag} is a flag of re")),
             },
-            Modifier::Cased if matches!(self.question, Question::Text | Question::Field(_)) => {
-                self.case = Case::Kept;
+            ItemModifier::Cased
+                if matches!(self.question, ItemQuestion::Text | ItemQuestion::Field(_)) =>
+            {
+                self.case = CaseSensitivity::Sensitive;
             }
-            Modifier::Open(kind) => match &mut self.question {
-                Question::Field(of_field) if *of_field == TextKind::Whole => *of_field = kind,
-                Question::Text if self.field.is_none() && kind != TextKind::Anywhere => {
+            ItemModifier::Open(kind) => match &mut self.question {
+                ItemQuestion::Field(of_field) if *of_field == TextAnchor::Whole => *of_field = kind,
+                ItemQuestion::Text if self.field.is_none() && kind != TextAnchor::Anywhere => {
                     return Err("a keyword stands anywhere".to_owned());
                 }
-                Question::Text => self.modifiers.push(modifier),
+                ItemQuestion::Text => self.modifiers.push(modifier),
                 _ => return Err("it cannot be combined so".to_owned()),
             },
-            Modifier::Base64 | Modifier::Base64Offset if self.question == Question::Text => {
-                self.case = Case::Kept;
+            ItemModifier::Base64 | ItemModifier::Base64Offset
+                if self.question == ItemQuestion::Text =>
+            {
+                self.case = CaseSensitivity::Sensitive;
                 self.modifiers.push(modifier);
             }
-            Modifier::Windash | Modifier::Wide | Modifier::Utf16be | Modifier::Utf16
-                if self.question == Question::Text =>
+            ItemModifier::Windash
+            | ItemModifier::Wide
+            | ItemModifier::Utf16be
+            | ItemModifier::Utf16
+                if self.question == ItemQuestion::Text =>
             {
                 self.modifiers.push(modifier);
             }
@@ -291,41 +329,46 @@ impl<'i> Item<'i> {
     }
 
     /// What the modifiers make of a value, in order; any of the results will do.
-    fn patterns(&self, text: &str, line: usize) -> Checked<Vec<Glob>> {
-        let mut values = vec![Value::Pattern(pattern::parse(text))];
+    fn expand_patterns(&self, text: &str, line: usize) -> SigmaResult<Vec<GlobPattern>> {
+        let mut values = vec![ItemValue::Pattern(pattern::parse(text))];
         for modifier in &self.modifiers {
             let mut next = Vec::with_capacity(values.len());
             for value in &values {
-                let changed = value.changed(*modifier);
-                next.extend(changed.map_err(|reason| Problem::new(line, reason))?);
+                let changed = value.apply_modifier(*modifier);
+                next.extend(changed.map_err(|reason| DocumentProblem::new(line, reason))?);
                 if next.len() > PATTERNS {
                     let reason = format!("its modifiers make more than {PATTERNS} of one value");
-                    return Err(Problem::new(line, reason));
+                    return Err(DocumentProblem::new(line, reason));
                 }
             }
             values = next;
         }
-        let patterns = values.iter().map(Value::pattern).collect::<Result<_, _>>();
-        patterns.map_err(|reason| Problem::new(self.line, reason))
+        let patterns = values
+            .iter()
+            .map(ItemValue::to_glob)
+            .collect::<Result<_, _>>();
+        patterns.map_err(|reason| DocumentProblem::new(self.line, reason))
     }
 }
 
-impl Value {
-    fn changed(&self, modifier: Modifier) -> Result<Vec<Self>, String> {
+impl ItemValue {
+    fn apply_modifier(&self, modifier: ItemModifier) -> Result<Vec<Self>, String> {
         let one = |value: Self| Ok(vec![value]);
         match modifier {
-            Modifier::Open(kind) => one(Self::Pattern(pattern::opened(&self.pattern()?, kind))),
-            Modifier::Windash => {
-                let dashed = pattern::dashed(&self.pattern()?);
+            ItemModifier::Open(kind) => {
+                one(Self::Pattern(pattern::open_ends(&self.to_glob()?, kind)))
+            }
+            ItemModifier::Windash => {
+                let dashed = pattern::dash_spellings(&self.to_glob()?);
                 let dashed = dashed.ok_or("windash over more than four flags in one value")?;
                 Ok(dashed.into_iter().map(Self::Pattern).collect())
             }
-            Modifier::Wide => one(Self::Bytes(encode::utf16le(&self.plain()?))),
-            Modifier::Utf16be => one(Self::Bytes(encode::utf16be(&self.plain()?))),
-            Modifier::Utf16 => one(Self::Bytes(encode::utf16(&self.plain()?))),
-            Modifier::Base64 => one(Self::literal(encode::base64(&self.bytes()?))),
-            Modifier::Base64Offset => {
-                let offsets = encode::base64_offsets(&self.bytes()?);
+            ItemModifier::Wide => one(Self::Bytes(encode::encode_utf16le(&self.plain_text()?))),
+            ItemModifier::Utf16be => one(Self::Bytes(encode::encode_utf16be(&self.plain_text()?))),
+            ItemModifier::Utf16 => one(Self::Bytes(encode::encode_utf16(&self.plain_text()?))),
+            ItemModifier::Base64 => one(Self::literal(encode::encode_base64(&self.to_bytes()?))),
+            ItemModifier::Base64Offset => {
+                let offsets = encode::encode_base64_offsets(&self.to_bytes()?);
                 if offsets.iter().any(String::is_empty) {
                     return Err("base64offset leaves nothing of so short a value".to_owned());
                 }
@@ -336,32 +379,36 @@ impl Value {
     }
 
     fn literal(text: String) -> Self {
-        Self::Pattern(Glob::new([larum_rule::predicate::GlobPart::Literal(text)]))
+        Self::Pattern(GlobPattern::new([
+            larum_rule::predicate::GlobPart::Literal(text),
+        ]))
     }
 
-    fn plain(&self) -> Result<String, String> {
+    fn plain_text(&self) -> Result<String, String> {
         let Self::Pattern(glob) = self else {
             return Err("a value is encoded twice".to_owned());
         };
-        let text = pattern::plain(glob).map(str::to_owned);
+        let text = pattern::plain_text(glob).map(str::to_owned);
         text.ok_or_else(|| "a value with wildcards cannot be encoded".to_owned())
     }
 
-    fn bytes(&self) -> Result<Vec<u8>, String> {
+    fn to_bytes(&self) -> Result<Vec<u8>, String> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.clone()),
-            Self::Pattern(_) => self.plain().map(String::into_bytes),
+            Self::Pattern(_) => self.plain_text().map(String::into_bytes),
         }
     }
 
     /// Bytes are compared as the text they are, if they are one.
-    fn pattern(&self) -> Result<Glob, String> {
+    fn to_glob(&self) -> Result<GlobPattern, String> {
         match self {
             Self::Pattern(glob) => Ok(glob.clone()),
             Self::Bytes(bytes) => {
                 let text = String::from_utf8(bytes.clone());
                 let text = text.map_err(|_| "UTF-16 without base64 is no text here".to_owned())?;
-                Ok(Glob::new([larum_rule::predicate::GlobPart::Literal(text)]))
+                Ok(GlobPattern::new([
+                    larum_rule::predicate::GlobPart::Literal(text),
+                ]))
             }
         }
     }

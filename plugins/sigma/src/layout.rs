@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Layouts {
-    layout: Vec<Layout>,
+struct LayoutFile {
+    layout: Vec<WindowsLayout>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Layout {
+struct WindowsLayout {
     #[serde(rename = "name")]
     _name: String,
     #[serde(default)]
@@ -24,7 +24,7 @@ struct Layout {
 
 /// The layouts that come with this crate: Windows events nested, flattened by NXLog, and of Winlogbeat.
 pub fn default_layout() -> PathMap {
-    layout(include_str!("../data/windows_layout.toml"))
+    parse_layout(include_str!("../data/windows_layout.toml"))
         .expect("the layouts that come with the crate are read by a test")
 }
 
@@ -32,13 +32,13 @@ pub fn default_layout() -> PathMap {
 ///
 /// # Errors
 /// The text is not TOML of this form.
-pub fn layout(text: &str) -> Result<PathMap, toml::de::Error> {
-    let layouts: Layouts = toml::from_str(text)?;
+pub fn parse_layout(text: &str) -> Result<PathMap, toml::de::Error> {
+    let layouts: LayoutFile = toml::from_str(text)?;
     let mut map = PathMap::default();
     for layout in layouts.layout {
-        layout.mounts.iter().for_each(|path| map.mount(path));
+        layout.mounts.iter().for_each(|path| map.add_mount(path));
         for (path, fields) in layout.aliases {
-            fields.iter().for_each(|field| map.alias(&path, field));
+            fields.iter().for_each(|field| map.add_alias(&path, field));
         }
     }
     Ok(map)

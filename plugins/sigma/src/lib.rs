@@ -39,10 +39,10 @@ mod correlate;
 
 mod front_end;
 
-pub use correlation::{Correlation, CorrelationKind, Extension, Window};
-pub use error::Refusal;
+pub use correlation::{CorrelationExtension, CorrelationKind, SigmaCorrelation, WindowCut};
+pub use error::DocumentRefusal;
 pub use front_end::SigmaFrontEnd;
-pub use layout::{default_layout, layout};
+pub use layout::{default_layout, parse_layout};
 pub use load::{LoadedRule, LogSources, SigmaLoader, SigmaRules};
 pub use log_source::{LogSource, LogSourceTable};
-pub use rule::Metadata;
+pub use rule::RuleMetadata;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use larum_event::Severity;
 use larum_rule::predicate::{
-    BuildError, Expression, PathMap, PredicateSet, PredicateSetBuilder, RecordReader, ViewId,
+    BoolExpression, BuildError, FlatRecordReader, PathMap, PredicateSet, PredicateSetBuilder,
+    ViewId,
 };
 
-use crate::correlation::{ATTRIBUTE, Correlation, resolve};
-use crate::error::{Checked, Problem, Refusal};
-use crate::filter::Filter;
-use crate::item::{QUESTIONS, Scope};
-use crate::log_source::{FieldMap, LogSource, LogSourceTable, Part};
-use crate::meaning::Meaning;
-use crate::rule::{Header, Metadata, log_source};
-use crate::yaml::{self, Node};
+use crate::correlation::{ATTRIBUTE, SigmaCorrelation, resolve_correlations};
+use crate::error::{DocumentProblem, DocumentRefusal, SigmaResult};
+use crate::filter::SigmaFilter;
+use crate::item::{ExpressionScope, QUESTIONS};
+use crate::log_source::{FieldMap, LogSource, LogSourcePart, LogSourceTable};
+use crate::meaning::MeaningHasher;
+use crate::rule::{DocumentHeader, RuleMetadata, read_log_source};
+use crate::yaml::{self, YamlNode};
 
 /// Whether a rule sees only events of its log source.
 #[derive(Debug, Clone)]
@@ -40,7 +41,7 @@ pub struct LoadedRule {
     /// Which events it is about.
     pub log_source: LogSource,
     /// What it says for people.
-    pub metadata: Metadata,
+    pub metadata: RuleMetadata,
     /// The file it came from.
     pub file: String,
     /// The line at which its document begins, from 1.
@@ -59,29 +60,29 @@ pub struct SigmaRules {
     /// The rules, by number.
     pub rules: Vec<LoadedRule>,
     /// Correlations that can run, each behind those that it is about.
-    pub correlations: Vec<Correlation>,
+    pub correlations: Vec<SigmaCorrelation>,
     /// What was not loaded, each with the reason.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<DocumentRefusal>,
 }
 
 impl SigmaRules {
     /// A reader for the fields of these rules.
-    pub fn reader(&self, layout: &PathMap) -> RecordReader {
-        RecordReader::new(&self.set, layout)
+    pub fn record_reader(&self, layout: &PathMap) -> FlatRecordReader {
+        FlatRecordReader::new(&self.set, layout)
     }
 }
 
 /// A document and where it stands.
-struct Document {
+struct SigmaDocument {
     file: String,
-    node: Node,
+    node: YamlNode,
 }
 
 /// Collects files.
 pub struct SigmaLoader {
     log_sources: LogSources,
-    documents: Vec<Document>,
-    refused: Vec<Refusal>,
+    documents: Vec<SigmaDocument>,
+    refused: Vec<DocumentRefusal>,
 }
 
 impl SigmaLoader {
@@ -95,15 +96,17 @@ impl SigmaLoader {
     }
 
     /// Adds the documents of a file.
-    pub fn add(&mut self, file: &str, text: &str) {
-        match yaml::documents(text) {
+    pub fn add_file(&mut self, file: &str, text: &str) {
+        match yaml::parse_documents(text) {
             Ok(nodes) => self
                 .documents
-                .extend(nodes.into_iter().map(|node| Document {
+                .extend(nodes.into_iter().map(|node| SigmaDocument {
                     file: file.to_owned(),
                     node,
                 })),
-            Err(problem) => self.refused.push(refusal(file, file.to_owned(), problem)),
+            Err(problem) => self
+                .refused
+                .push(to_refusal(file, file.to_owned(), problem)),
         }
     }
 
@@ -113,17 +116,17 @@ impl SigmaLoader {
     /// The texts of all rules together are too many.
     pub fn finish(self) -> Result<SigmaRules, BuildError> {
         let mut builder = PredicateSetBuilder::default();
-        let mut compiled = self.compile(&Expression::Always, &mut builder);
+        let mut compiled = self.compile(&BoolExpression::Always, &mut builder);
         let mut rules = Vec::with_capacity(compiled.rules.len());
         for (rule, programs) in compiled.rules {
-            builder.rule(programs);
+            builder.add_rule(programs);
             rules.push(rule);
         }
-        let (resolved, refused) = resolve(&rules, compiled.correlations);
+        let (resolved, refused) = resolve_correlations(&rules, compiled.correlations);
         let refused = refused.into_iter();
         compiled
             .refused
-            .extend(refused.map(|(one, problem)| refusal(&one.file, one.title, problem)));
+            .extend(refused.map(|(one, problem)| to_refusal(&one.file, one.title, problem)));
         Ok(SigmaRules {
             set: Arc::new(builder.build()?),
             rules,
@@ -135,10 +138,10 @@ impl SigmaLoader {
     /// Compiles what was added onto predicates that others share, for events of which `premise` holds.
     pub(crate) fn compile(
         self,
-        premise: &Expression,
+        premise: &BoolExpression,
         builder: &mut PredicateSetBuilder,
-    ) -> Compiled {
-        let mut compiler = Compiler {
+    ) -> CompiledDocuments {
+        let mut compiler = DocumentCompiler {
             log_sources: self.log_sources,
             builder,
             premise,
@@ -148,16 +151,17 @@ impl SigmaLoader {
             correlations: Vec::new(),
             refused: self.refused,
         };
-        let is = |key: &'static str| move |document: &&Document| document.node.get(key).is_some();
+        let is =
+            |key: &'static str| move |document: &&SigmaDocument| document.node.get(key).is_some();
         for document in self.documents.iter().filter(is("filter")) {
-            compiler.filter(document, &self.documents);
+            compiler.compile_filter(document, &self.documents);
         }
         for document in &self.documents {
             if document.node.get("filter").is_none() {
-                compiler.document(document);
+                compiler.compile_document(document);
             }
         }
-        Compiled {
+        CompiledDocuments {
             rules: compiler.rules,
             correlations: compiler.correlations,
             refused: compiler.refused,
@@ -166,138 +170,140 @@ impl SigmaLoader {
 }
 
 /// A rule's programs, each for the events of its view.
-type Programs = Vec<(ViewId, Expression)>;
+type ViewPrograms = Vec<(ViewId, BoolExpression)>;
 
 /// What became of the documents.
-pub(crate) struct Compiled {
-    pub(crate) rules: Vec<(LoadedRule, Programs)>,
+pub(crate) struct CompiledDocuments {
+    pub(crate) rules: Vec<(LoadedRule, ViewPrograms)>,
     /// Not yet resolved.
-    pub(crate) correlations: Vec<Correlation>,
-    pub(crate) refused: Vec<Refusal>,
+    pub(crate) correlations: Vec<SigmaCorrelation>,
+    pub(crate) refused: Vec<DocumentRefusal>,
 }
 
-struct Compiler<'b> {
+struct DocumentCompiler<'b> {
     log_sources: LogSources,
     builder: &'b mut PredicateSetBuilder,
-    premise: &'b Expression,
-    filters: Vec<Filter>,
+    premise: &'b BoolExpression,
+    filters: Vec<SigmaFilter>,
     ids: HashSet<String>,
-    rules: Vec<(LoadedRule, Programs)>,
-    correlations: Vec<Correlation>,
-    refused: Vec<Refusal>,
+    rules: Vec<(LoadedRule, ViewPrograms)>,
+    correlations: Vec<SigmaCorrelation>,
+    refused: Vec<DocumentRefusal>,
 }
 
-impl Compiler<'_> {
+impl DocumentCompiler<'_> {
     /// A filter must name documents that are there, even if they are refused.
-    fn filter(&mut self, document: &Document, documents: &[Document]) {
-        let is_called = |name: &str, one: &Document| {
+    fn compile_filter(&mut self, document: &SigmaDocument, documents: &[SigmaDocument]) {
+        let is_called = |name: &str, one: &SigmaDocument| {
             let text = |key| one.node.optional_text(key).ok().flatten();
             text("id") == Some(name) || text("name") == Some(name)
         };
-        let read = Filter::read(&document.node).and_then(|filter| {
-            for name in filter.names() {
+        let read = SigmaFilter::read_document(&document.node).and_then(|filter| {
+            for name in filter.rule_names() {
                 let mut called = documents
                     .iter()
                     .filter(|one| is_called(name, one))
                     .peekable();
                 let reason = if called.peek().is_none() {
                     format!("it is about {name:?}, which is not there")
-                } else if called.any(|one| filter.fits(&one.node)) {
+                } else if called.any(|one| filter.may_fit(&one.node)) {
                     continue;
                 } else {
                     format!("it is about {name:?}, whose log source is another")
                 };
-                return Err(Problem::new(document.node.line, reason));
+                return Err(DocumentProblem::new(document.node.line, reason));
             }
             // What is wrong with it is its own fault and not that of the rules it is about.
-            let mut scope = Scope {
+            let mut scope = ExpressionScope {
                 predicates: &mut PredicateSetBuilder::default(),
                 fields: &FieldMap::new(),
                 left: QUESTIONS,
             };
-            filter.expression(&mut scope)?;
+            filter.build_expression(&mut scope)?;
             Ok(filter)
         });
         match read {
             Ok(filter) => self.filters.push(filter),
-            Err(problem) => self.refuse(document, problem),
+            Err(problem) => self.refuse_document(document, problem),
         }
     }
 
-    fn document(&mut self, document: &Document) {
+    fn compile_document(&mut self, document: &SigmaDocument) {
         let outcome = if document.node.get("action").is_some() {
             let reason = "collections with action are replaced by documents of their own";
-            Err(Problem::new(document.node.line, reason))
+            Err(DocumentProblem::new(document.node.line, reason))
         } else if document.node.get("correlation").is_some() {
-            let header = Header::read(&document.node);
-            let read =
-                header.and_then(|header| Correlation::read(&document.node, &document.file, header));
+            let header = DocumentHeader::read_document(&document.node);
+            let read = header.and_then(|header| {
+                SigmaCorrelation::read_document(&document.node, &document.file, header)
+            });
             read.map(|one| self.correlations.push(one))
         } else {
-            self.rule(document)
+            self.compile_rule(document)
         };
         if let Err(problem) = outcome {
-            self.refuse(document, problem);
+            self.refuse_document(document, problem);
         }
     }
 
-    fn rule(&mut self, document: &Document) -> Checked<()> {
+    fn compile_rule(&mut self, document: &SigmaDocument) -> SigmaResult<()> {
         let node = &document.node;
-        let header = Header::read(node)?;
+        let header = DocumentHeader::read_document(node)?;
         if let Some(node) = node.get(ATTRIBUTE) {
             let reason = format!("only correlations have the attribute {ATTRIBUTE}");
-            return Err(Problem::new(node.line, reason));
+            return Err(DocumentProblem::new(node.line, reason));
         }
-        let source = log_source(node)?;
+        let source = read_log_source(node)?;
         let detection = node.get("detection");
-        let detection = detection.ok_or_else(|| Problem::new(node.line, "it has no detection"))?;
+        let detection =
+            detection.ok_or_else(|| DocumentProblem::new(node.line, "it has no detection"))?;
         if let Some(id) = &header.id
             && self.ids.contains(id)
         {
-            return Err(Problem::new(
+            return Err(DocumentProblem::new(
                 node.line,
                 format!("its id {id} is another rule's too"),
             ));
         }
-        let metadata = Metadata::read(node);
-        let applied: Vec<&Filter> = self
+        let metadata = RuleMetadata::read_document(node);
+        let applied: Vec<&SigmaFilter> = self
             .filters
             .iter()
-            .filter(|filter| filter.applies(&header, &source))
+            .filter(|filter| filter.applies_to(&header, &source))
             .collect();
         let table = match &self.log_sources {
-            LogSources::Routed(table) => table.meaning(&source),
+            LogSources::Routed(table) => table.describe_source(&source),
             LogSources::Ignored => String::new(),
         };
-        let mut meaning = Meaning::of(&source, &table, detection);
+        let mut meaning = MeaningHasher::for_rule(&source, &table, detection);
         for filter in &applied {
-            meaning.add(filter.detection());
+            meaning.add_node(filter.detection());
         }
-        let mut programs = Programs::new();
+        let mut programs = ViewPrograms::new();
         let parts = match &self.log_sources {
-            LogSources::Routed(table) => table.parts(&source, self.premise, self.builder),
+            LogSources::Routed(table) => table.build_parts(&source, self.premise, self.builder),
             LogSources::Ignored => {
-                let view = self.builder.view("any source", self.premise.clone());
+                let view = self.builder.add_view("any source", self.premise.clone());
                 view.map(|view| {
                     let fields = FieldMap::new();
-                    vec![Part { view, fields }]
+                    vec![LogSourcePart { view, fields }]
                 })
             }
         };
-        let parts = parts.map_err(|error| Problem::new(node.line, error.to_string()))?;
+        let parts = parts.map_err(|error| DocumentProblem::new(node.line, error.to_string()))?;
         let mut synonyms = Vec::new();
-        for Part { view, fields } in parts {
+        for LogSourcePart { view, fields } in parts {
             synonyms.extend(fields.clone());
-            let mut scope = Scope {
+            let mut scope = ExpressionScope {
                 predicates: self.builder,
                 fields: &fields,
                 left: QUESTIONS,
             };
-            let mut all = vec![scope.conditions(detection)?];
+            let mut all = vec![scope.build_conditions(detection)?];
             for filter in &applied {
-                all.push(filter.expression(&mut scope)?);
+                all.push(filter.build_expression(&mut scope)?);
             }
-            programs.push((view, Expression::All(all)));
+            programs.push((view, BoolExpression::All(all)));
         }
         self.ids.extend(header.id.clone());
         let rule = LoadedRule {
@@ -316,18 +322,18 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn refuse(&mut self, document: &Document, problem: Problem) {
+    fn refuse_document(&mut self, document: &SigmaDocument, problem: DocumentProblem) {
         let text = |key| document.node.optional_text(key).ok().flatten();
         let name = text("title")
             .or_else(|| text("id"))
             .unwrap_or(&document.file);
         self.refused
-            .push(refusal(&document.file, name.to_owned(), problem));
+            .push(to_refusal(&document.file, name.to_owned(), problem));
     }
 }
 
-pub(crate) fn refusal(file: &str, name: String, problem: Problem) -> Refusal {
-    Refusal {
+pub(crate) fn to_refusal(file: &str, name: String, problem: DocumentProblem) -> DocumentRefusal {
+    DocumentRefusal {
         file: file.to_owned(),
         line: problem.line,
         name,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use larum_rule::predicate::{
-    BuildError, Case, Expression, PredicateSetBuilder, Test, TextKind, ViewId,
+    BoolExpression, BuildError, CaseSensitivity, FieldTest, PredicateSetBuilder, TextAnchor, ViewId,
 };
 use serde::Deserialize;
 
@@ -62,13 +62,13 @@ struct Category {
 }
 
 /// Events of a log source that share the names of fields.
-pub(crate) struct Part {
+pub(crate) struct LogSourcePart {
     pub(crate) view: ViewId,
     pub(crate) fields: FieldMap,
 }
 
 impl LogSource {
-    fn member(&self, name: &str) -> Option<&str> {
+    fn member_value(&self, name: &str) -> Option<&str> {
         match name {
             "product" => self.product.as_deref(),
             "category" => self.category.as_deref(),
@@ -79,8 +79,8 @@ impl LogSource {
     /// Whether whatever is of `other` is of this one too.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let covers = |name: &&str| {
-            let wanted = self.member(name);
-            wanted.is_none() || wanted == other.member(name)
+            let wanted = self.member_value(name);
+            wanted.is_none() || wanted == other.member_value(name)
         };
         MEMBERS.iter().all(covers)
     }
@@ -103,50 +103,51 @@ impl LogSourceTable {
 
     /// The same table and what another one adds.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
+    pub fn merge_table(mut self, other: Self) -> Self {
         self.channel.extend(other.channel);
         self
     }
 
     /// What it says of a log source, as a text that changes when that does.
-    pub(crate) fn meaning(&self, source: &LogSource) -> String {
-        let concerning = self.channel.iter().filter(|one| one.concerns(source));
+    pub(crate) fn describe_source(&self, source: &LogSource) -> String {
+        let concerning = self.channel.iter().filter(|one| one.may_concern(source));
         let said: Vec<String> = concerning.map(|channel| format!("{channel:?}")).collect();
         said.join("\n")
     }
 
     /// The parts of a log source, each with its view over events of which `premise` holds.
-    pub(crate) fn parts(
+    pub(crate) fn build_parts(
         &self,
         source: &LogSource,
-        premise: &Expression,
+        premise: &BoolExpression,
         builder: &mut PredicateSetBuilder,
-    ) -> Result<Vec<Part>, BuildError> {
-        let mut by_fields: BTreeMap<FieldMap, Vec<Expression>> = BTreeMap::new();
-        by_fields.insert(FieldMap::new(), declared(source, builder)?);
+    ) -> Result<Vec<LogSourcePart>, BuildError> {
+        let mut by_fields: BTreeMap<FieldMap, Vec<BoolExpression>> = BTreeMap::new();
+        by_fields.insert(FieldMap::new(), build_declared(source, builder)?);
         for channel in &self.channel {
-            for (fields, expression) in channel.known(source, builder)? {
+            for (fields, expression) in channel.recognise_events(source, builder)? {
                 by_fields.entry(fields).or_default().push(expression);
             }
         }
         // Whatever its channel: an event that says it is of another product is.
         let not_another_product = match &source.product {
-            None => Expression::Always,
+            None => BoolExpression::Always,
             Some(product) => {
-                let is_said = any_of(builder, "product", std::slice::from_ref(product))?;
-                let unsaid = present(builder, "product")?.negated();
-                Expression::Any(vec![is_said, unsaid])
+                let is_said = build_any_of(builder, "product", std::slice::from_ref(product))?;
+                let unsaid = build_present(builder, "product")?.negate();
+                BoolExpression::Any(vec![is_said, unsaid])
             }
         };
         let mut parts = Vec::new();
         for (fields, expressions) in by_fields {
             let name = format!("{source:?} {fields:?}");
-            let known = Expression::All(vec![
+            let known = BoolExpression::All(vec![
                 not_another_product.clone(),
-                Expression::Any(expressions),
+                BoolExpression::Any(expressions),
             ]);
-            let view = builder.view(&name, Expression::All(vec![premise.clone(), known]))?;
-            parts.push(Part { view, fields });
+            let view =
+                builder.add_view(&name, BoolExpression::All(vec![premise.clone(), known]))?;
+            parts.push(LogSourcePart { view, fields });
         }
         Ok(parts)
     }
@@ -154,60 +155,63 @@ impl LogSourceTable {
 
 /// Events that say themselves that they are of the source, and nothing against it. What an event does not
 /// say is decided by its channel, if it has one.
-fn declared(
+fn build_declared(
     source: &LogSource,
     builder: &mut PredicateSetBuilder,
-) -> Result<Vec<Expression>, BuildError> {
+) -> Result<Vec<BoolExpression>, BuildError> {
     let mut said = Vec::new();
     let mut not_denied = Vec::new();
     for name in MEMBERS {
-        let Some(wanted) = source.member(name) else {
+        let Some(wanted) = source.member_value(name) else {
             continue;
         };
-        let is_said = any_of(builder, name, &[wanted.to_owned()])?;
-        let present = present(builder, name)?;
-        let has_channel = self::present(builder, CHANNEL)?;
-        let unsaid = Expression::Any(vec![present, has_channel]).negated();
-        not_denied.push(Expression::Any(vec![is_said.clone(), unsaid]));
+        let is_said = build_any_of(builder, name, &[wanted.to_owned()])?;
+        let present = build_present(builder, name)?;
+        let has_channel = self::build_present(builder, CHANNEL)?;
+        let unsaid = BoolExpression::Any(vec![present, has_channel]).negate();
+        not_denied.push(BoolExpression::Any(vec![is_said.clone(), unsaid]));
         said.push(is_said);
     }
     if said.is_empty() {
-        return Ok(vec![Expression::Always]);
+        return Ok(vec![BoolExpression::Always]);
     }
-    not_denied.push(Expression::Any(said));
-    Ok(vec![Expression::All(not_denied)])
+    not_denied.push(BoolExpression::Any(said));
+    Ok(vec![BoolExpression::All(not_denied)])
 }
 
-fn present(builder: &mut PredicateSetBuilder, field: &str) -> Result<Expression, BuildError> {
-    let slot = builder.slot(field);
+fn build_present(
+    builder: &mut PredicateSetBuilder,
+    field: &str,
+) -> Result<BoolExpression, BuildError> {
+    let slot = builder.field_slot(field);
     builder
-        .predicate(Some(slot), Test::Present)
-        .map(Expression::Is)
+        .add_predicate(Some(slot), FieldTest::Present)
+        .map(BoolExpression::Is)
 }
 
-fn any_of(
+fn build_any_of(
     builder: &mut PredicateSetBuilder,
     field: &str,
     values: &[String],
-) -> Result<Expression, BuildError> {
-    let slot = builder.slot(field);
+) -> Result<BoolExpression, BuildError> {
+    let slot = builder.field_slot(field);
     let mut parts = Vec::with_capacity(values.len());
     for value in values {
         let literal = value.clone();
-        let kind = TextKind::Whole;
-        let test = Test::Text {
+        let kind = TextAnchor::Whole;
+        let test = FieldTest::Text {
             kind,
             literal,
-            case: Case::Ignored,
+            case: CaseSensitivity::Insensitive,
         };
-        parts.push(Expression::Is(builder.predicate(Some(slot), test)?));
+        parts.push(BoolExpression::Is(builder.add_predicate(Some(slot), test)?));
     }
-    Ok(Expression::Any(parts))
+    Ok(BoolExpression::Any(parts))
 }
 
 impl Channel {
     /// Whether it may say anything of a log source.
-    fn concerns(&self, source: &LogSource) -> bool {
+    fn may_concern(&self, source: &LogSource) -> bool {
         let product = source.product.as_ref();
         let service = source.service.as_ref();
         let category = source.category.as_ref();
@@ -217,11 +221,11 @@ impl Channel {
     }
 
     /// How events of the source are known in this channel, by the names their fields have.
-    fn known(
+    fn recognise_events(
         &self,
         source: &LogSource,
         builder: &mut PredicateSetBuilder,
-    ) -> Result<Vec<(FieldMap, Expression)>, BuildError> {
+    ) -> Result<Vec<(FieldMap, BoolExpression)>, BuildError> {
         let is_product = source.product.as_ref() == Some(&self.product);
         let is_service = |service: &String| self.services.contains(service);
         if source
@@ -231,7 +235,7 @@ impl Channel {
         {
             return Ok(Vec::new());
         }
-        let in_channel = any_of(builder, CHANNEL, &self.names)?;
+        let in_channel = build_any_of(builder, CHANNEL, &self.names)?;
         let Some(wanted) = &source.category else {
             let known = is_product && source.service.is_some();
             if known {
@@ -239,7 +243,7 @@ impl Channel {
             }
             // The product alone: whatever has a channel.
             let alone = is_product && source.service.is_none();
-            let any = alone.then(|| present(builder, CHANNEL)).transpose()?;
+            let any = alone.then(|| build_present(builder, CHANNEL)).transpose()?;
             return Ok(any.into_iter().map(|any| (FieldMap::new(), any)).collect());
         };
         let mut known = Vec::new();
@@ -253,9 +257,9 @@ impl Channel {
             }
             let mut all = vec![in_channel.clone()];
             for (field, values) in &category.when {
-                all.push(any_of(builder, field, values)?);
+                all.push(build_any_of(builder, field, values)?);
             }
-            known.push((category.fields.clone(), Expression::All(all)));
+            known.push((category.fields.clone(), BoolExpression::All(all)));
         }
         Ok(known)
     }

@@ -1,58 +1,58 @@
 //! What decides whether a rule matches, as a hash: not its title, its level or where a line ends.
 
-use crate::correlation::Resolved;
+use crate::correlation::ResolvedCorrelation;
 use crate::log_source::LogSource;
-use crate::yaml::{Node, Yaml};
+use crate::yaml::{YamlNode, YamlValue};
 
 /// Collects what a rule means.
-pub(crate) struct Meaning(blake3::Hasher);
+pub(crate) struct MeaningHasher(blake3::Hasher);
 
-impl Meaning {
+impl MeaningHasher {
     /// A rule's log source, what `table` says of it, and its detection.
-    pub(crate) fn of(source: &LogSource, table: &str, detection: &Node) -> Self {
+    pub(crate) fn for_rule(source: &LogSource, table: &str, detection: &YamlNode) -> Self {
         let mut meaning = Self(blake3::Hasher::new());
-        meaning.text("sigma 1");
+        meaning.add_text("sigma 1");
         for member in [&source.product, &source.category, &source.service] {
-            meaning.text(member.as_deref().unwrap_or_default());
+            meaning.add_text(member.as_deref().unwrap_or_default());
         }
-        meaning.text(table);
-        meaning.add(detection);
+        meaning.add_text(table);
+        meaning.add_node(detection);
         meaning
     }
 
     /// What a correlation asks, without what it is over.
-    pub(crate) fn of_correlation(resolved: &Resolved) -> Self {
+    pub(crate) fn for_correlation(resolved: &ResolvedCorrelation) -> Self {
         let mut meaning = Self(blake3::Hasher::new());
-        meaning.text("sigma correlation 1");
-        meaning.text(&format!("{:?}", resolved.window));
+        meaning.add_text("sigma correlation 1");
+        meaning.add_text(&format!("{:?}", resolved.window));
         for reference in &resolved.references {
             for names in [&reference.group_by, &reference.fields] {
-                meaning.count(names.len());
-                names.iter().for_each(|name| meaning.text(name));
+                meaning.add_count(names.len());
+                names.iter().for_each(|name| meaning.add_text(name));
             }
         }
         meaning
     }
 
     /// More that must hold. The length of each text stands before it, so no two meanings run together.
-    pub(crate) fn add(&mut self, node: &Node) {
+    pub(crate) fn add_node(&mut self, node: &YamlNode) {
         match &node.value {
-            Yaml::Null => self.text("null"),
-            Yaml::Text(text) => {
-                self.text("text");
-                self.text(text);
+            YamlValue::Null => self.add_text("null"),
+            YamlValue::Text(text) => {
+                self.add_text("text");
+                self.add_text(text);
             }
-            Yaml::List(nodes) => {
-                self.text("list");
-                self.count(nodes.len());
-                nodes.iter().for_each(|node| self.add(node));
+            YamlValue::List(nodes) => {
+                self.add_text("list");
+                self.add_count(nodes.len());
+                nodes.iter().for_each(|node| self.add_node(node));
             }
-            Yaml::Map(members) => {
-                self.text("map");
-                self.count(members.len());
+            YamlValue::Map(members) => {
+                self.add_text("map");
+                self.add_count(members.len());
                 for (name, node) in members {
-                    self.text(name);
-                    self.add(node);
+                    self.add_text(name);
+                    self.add_node(node);
                 }
             }
         }
@@ -62,12 +62,12 @@ impl Meaning {
         *self.0.finalize().as_bytes()
     }
 
-    fn text(&mut self, text: &str) {
-        self.count(text.len());
+    fn add_text(&mut self, text: &str) {
+        self.add_count(text.len());
         self.0.update(text.as_bytes());
     }
 
-    fn count(&mut self, count: usize) {
+    fn add_count(&mut self, count: usize) {
         self.0.update(&(count as u64).to_le_bytes());
     }
 }

@@ -1,13 +1,13 @@
 //! The modifiers of specification 2.1.
 
-use larum_rule::predicate::{Comparison, TextKind, TimePart};
+use larum_rule::predicate::{TextAnchor, TimePart, ValueComparison};
 
 /// A modifier of a detection item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Modifier {
+pub(crate) enum ItemModifier {
     All,
     /// `contains`, `startswith`, `endswith`.
-    Open(TextKind),
+    Open(TextAnchor),
     Exists,
     Cased,
     Neq,
@@ -20,20 +20,20 @@ pub(crate) enum Modifier {
     Utf16,
     Base64,
     Base64Offset,
-    Compare(Comparison),
+    Compare(ValueComparison),
     Time(TimePart),
     Cidr,
     Expand,
     FieldRef,
 }
 
-impl Modifier {
+impl ItemModifier {
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "all" => Self::All,
-            "contains" => Self::Open(TextKind::Anywhere),
-            "startswith" => Self::Open(TextKind::Start),
-            "endswith" => Self::Open(TextKind::End),
+            "contains" => Self::Open(TextAnchor::Anywhere),
+            "startswith" => Self::Open(TextAnchor::Start),
+            "endswith" => Self::Open(TextAnchor::End),
             "exists" => Self::Exists,
             "cased" => Self::Cased,
             "neq" => Self::Neq,
@@ -47,10 +47,10 @@ impl Modifier {
             "utf16" => Self::Utf16,
             "base64" => Self::Base64,
             "base64offset" => Self::Base64Offset,
-            "lt" => Self::Compare(Comparison::Less),
-            "lte" => Self::Compare(Comparison::AtMost),
-            "gt" => Self::Compare(Comparison::Greater),
-            "gte" => Self::Compare(Comparison::AtLeast),
+            "lt" => Self::Compare(ValueComparison::Less),
+            "lte" => Self::Compare(ValueComparison::AtMost),
+            "gt" => Self::Compare(ValueComparison::Greater),
+            "gte" => Self::Compare(ValueComparison::AtLeast),
             "minute" => Self::Time(TimePart::Minute),
             "hour" => Self::Time(TimePart::Hour),
             "day" => Self::Time(TimePart::Day),

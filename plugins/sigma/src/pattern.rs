@@ -1,13 +1,13 @@
 //! Sigma's strings: wildcards, escapes, and what modifiers make of them.
 
-use larum_rule::predicate::{Case, Glob, GlobPart, Test, TextKind};
+use larum_rule::predicate::{CaseSensitivity, FieldTest, GlobPart, GlobPattern, TextAnchor};
 
 /// The dashes that `windash` interchanges.
 const DASHES: [char; 5] = ['-', '/', '–', '—', '―'];
 
 /// Reads a value: `*` and `?` are wildcards, a backslash before one of them or before another backslash
 /// takes its meaning away, and before anything else is itself.
-pub(crate) fn parse(text: &str) -> Glob {
+pub(crate) fn parse(text: &str) -> GlobPattern {
     let mut parts = Vec::new();
     let mut literal = String::new();
     let mut chars = text.chars().peekable();
@@ -29,11 +29,11 @@ pub(crate) fn parse(text: &str) -> Glob {
         parts.push(wildcard);
     }
     parts.push(GlobPart::Literal(literal));
-    Glob::new(parts)
+    GlobPattern::new(parts)
 }
 
 /// The text of a pattern without wildcards.
-pub(crate) fn plain(glob: &Glob) -> Option<&str> {
+pub(crate) fn plain_text(glob: &GlobPattern) -> Option<&str> {
     match glob.parts() {
         [] => Some(""),
         [GlobPart::Literal(text)] => Some(text),
@@ -42,10 +42,10 @@ pub(crate) fn plain(glob: &Glob) -> Option<&str> {
 }
 
 /// The pattern with anything before it, or behind it, or both.
-pub(crate) fn opened(glob: &Glob, kind: TextKind) -> Glob {
-    let before = matches!(kind, TextKind::End | TextKind::Anywhere).then_some(GlobPart::Run);
-    let behind = matches!(kind, TextKind::Start | TextKind::Anywhere).then_some(GlobPart::Run);
-    Glob::new(
+pub(crate) fn open_ends(glob: &GlobPattern, kind: TextAnchor) -> GlobPattern {
+    let before = matches!(kind, TextAnchor::End | TextAnchor::Anywhere).then_some(GlobPart::Run);
+    let behind = matches!(kind, TextAnchor::Start | TextAnchor::Anywhere).then_some(GlobPart::Run);
+    GlobPattern::new(
         before
             .into_iter()
             .chain(glob.parts().iter().cloned())
@@ -54,20 +54,20 @@ pub(crate) fn opened(glob: &Glob, kind: TextKind) -> Glob {
 }
 
 /// The cheapest test that is the pattern.
-pub(crate) fn test(glob: Glob, case: Case) -> Test {
+pub(crate) fn cheapest_test(glob: GlobPattern, case: CaseSensitivity) -> FieldTest {
     let (kind, literal) = match glob.parts() {
-        [GlobPart::Run] => return Test::Valued,
-        [] => (TextKind::Whole, ""),
-        [GlobPart::Literal(text)] => (TextKind::Whole, text.as_str()),
-        [GlobPart::Literal(text), GlobPart::Run] => (TextKind::Start, text.as_str()),
-        [GlobPart::Run, GlobPart::Literal(text)] => (TextKind::End, text.as_str()),
+        [GlobPart::Run] => return FieldTest::HasValue,
+        [] => (TextAnchor::Whole, ""),
+        [GlobPart::Literal(text)] => (TextAnchor::Whole, text.as_str()),
+        [GlobPart::Literal(text), GlobPart::Run] => (TextAnchor::Start, text.as_str()),
+        [GlobPart::Run, GlobPart::Literal(text)] => (TextAnchor::End, text.as_str()),
         [GlobPart::Run, GlobPart::Literal(text), GlobPart::Run] => {
-            (TextKind::Anywhere, text.as_str())
+            (TextAnchor::Anywhere, text.as_str())
         }
-        _ => return Test::Pattern { glob, case },
+        _ => return FieldTest::Pattern { glob, case },
     };
     let literal = literal.to_owned();
-    Test::Text {
+    FieldTest::Text {
         kind,
         literal,
         case,
@@ -77,7 +77,7 @@ pub(crate) fn test(glob: Glob, case: Case) -> Test {
 /// Every way to write the pattern with other dashes before its flags; `None` if they are too many.
 ///
 /// A dash begins a flag when a letter or digit follows and none stands before it, as in pySigma.
-pub(crate) fn dashed(glob: &Glob) -> Option<Vec<Glob>> {
+pub(crate) fn dash_spellings(glob: &GlobPattern) -> Option<Vec<GlobPattern>> {
     /// Flags in one value: 5 to the power of 4 patterns.
     const FLAGS: usize = 4;
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -119,7 +119,7 @@ pub(crate) fn dashed(glob: &Glob) -> Option<Vec<Glob>> {
                 .collect();
         }
     }
-    Some(spellings.into_iter().map(Glob::new).collect())
+    Some(spellings.into_iter().map(GlobPattern::new).collect())
 }
 
 #[cfg(test)]
@@ -150,17 +150,21 @@ mod tests {
 
     #[test]
     fn opening_a_pattern_doubles_no_wildcard() {
-        assert_eq!(opened(&parse("*a*"), TextKind::Anywhere), parse("*a*"));
-        assert_eq!(opened(&parse("a"), TextKind::Start), parse("a*"));
-        assert_eq!(opened(&parse("a"), TextKind::End), parse("*a"));
+        assert_eq!(open_ends(&parse("*a*"), TextAnchor::Anywhere), parse("*a*"));
+        assert_eq!(open_ends(&parse("a"), TextAnchor::Start), parse("a*"));
+        assert_eq!(open_ends(&parse("a"), TextAnchor::End), parse("*a"));
     }
 
     #[test]
     fn only_the_dash_that_begins_a_flag_is_interchanged() {
-        assert_eq!(dashed(&parse(" -a-b ")).unwrap().len(), 5);
-        assert_eq!(dashed(&parse("/a -b")).unwrap().len(), 25);
-        assert!(dashed(&parse("/a -b")).unwrap().contains(&parse("-a –b")));
-        assert_eq!(dashed(&parse("a - b")).unwrap().len(), 1);
-        assert!(dashed(&parse("-a -b -c -d -e")).is_none());
+        assert_eq!(dash_spellings(&parse(" -a-b ")).unwrap().len(), 5);
+        assert_eq!(dash_spellings(&parse("/a -b")).unwrap().len(), 25);
+        assert!(
+            dash_spellings(&parse("/a -b"))
+                .unwrap()
+                .contains(&parse("-a –b"))
+        );
+        assert_eq!(dash_spellings(&parse("a - b")).unwrap().len(), 1);
+        assert!(dash_spellings(&parse("-a -b -c -d -e")).is_none());
     }
 }

@@ -1,35 +1,35 @@
 //! A rule document: its header, log source and detection.
 
 use larum_event::Severity;
-use larum_rule::predicate::Expression;
+use larum_rule::predicate::BoolExpression;
 
-use crate::condition::Condition;
-use crate::error::{Checked, Problem};
-use crate::item::Scope;
+use crate::condition::SigmaCondition;
+use crate::error::{DocumentProblem, SigmaResult};
+use crate::item::ExpressionScope;
 use crate::log_source::LogSource;
-use crate::yaml::Node;
+use crate::yaml::YamlNode;
 
 /// What a rule, a filter and a correlation have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) struct DocumentHeader {
     pub(crate) id: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) title: String,
     pub(crate) severity: Option<Severity>,
 }
 
-impl Header {
-    pub(crate) fn read(document: &Node) -> Checked<Self> {
+impl DocumentHeader {
+    pub(crate) fn read_document(document: &YamlNode) -> SigmaResult<Self> {
         let owned = |key| {
             document
                 .optional_text(key)
                 .map(|text| text.map(str::to_owned))
         };
         let title = owned("title")?;
-        let title = title.ok_or_else(|| Problem::new(document.line, "it has no title"))?;
+        let title = title.ok_or_else(|| DocumentProblem::new(document.line, "it has no title"))?;
         let severity = match document.get("level") {
             None => None,
-            Some(node) => Some(level(node.text("level")?, node.line)?),
+            Some(node) => Some(parse_level(node.text("level")?, node.line)?),
         };
         Ok(Self {
             id: owned("id")?,
@@ -40,14 +40,14 @@ impl Header {
     }
 
     /// Whether `name` is this document's id or name.
-    pub(crate) fn is_called(&self, name: &str) -> bool {
+    pub(crate) fn has_name(&self, name: &str) -> bool {
         self.id.as_deref() == Some(name) || self.name.as_deref() == Some(name)
     }
 }
 
 /// What a rule says for people. Nothing of it decides a match, so what is no text is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Metadata {
+pub struct RuleMetadata {
     /// What it detects.
     pub description: Option<String>,
     /// ATT&CK technique ids, such as `T1059.001`, from tags such as `attack.t1059.001`.
@@ -58,8 +58,8 @@ pub struct Metadata {
     pub false_positives: Vec<String>,
 }
 
-impl Metadata {
-    pub(crate) fn read(document: &Node) -> Self {
+impl RuleMetadata {
+    pub(crate) fn read_document(document: &YamlNode) -> Self {
         let texts = |key| -> Vec<String> {
             let texts = document.get(key).and_then(|node| node.texts(key).ok());
             let texts = texts.unwrap_or_default().into_iter();
@@ -83,20 +83,25 @@ impl Metadata {
     }
 }
 
-fn level(text: &str, line: usize) -> Checked<Severity> {
+fn parse_level(text: &str, line: usize) -> SigmaResult<Severity> {
     Ok(match text {
         "informational" => Severity::Info,
         "low" => Severity::Low,
         "medium" => Severity::Medium,
         "high" => Severity::High,
         "critical" => Severity::Critical,
-        _ => return Err(Problem::new(line, format!("there is no level {text:?}"))),
+        _ => {
+            return Err(DocumentProblem::new(
+                line,
+                format!("there is no level {text:?}"),
+            ));
+        }
     })
 }
 
-pub(crate) fn log_source(document: &Node) -> Checked<LogSource> {
+pub(crate) fn read_log_source(document: &YamlNode) -> SigmaResult<LogSource> {
     let node = document.get("logsource");
-    let node = node.ok_or_else(|| Problem::new(document.line, "it has no logsource"))?;
+    let node = node.ok_or_else(|| DocumentProblem::new(document.line, "it has no logsource"))?;
     node.members("logsource")?;
     let owned = |key| node.optional_text(key).map(|text| text.map(str::to_owned));
     let source = LogSource {
@@ -105,31 +110,34 @@ pub(crate) fn log_source(document: &Node) -> Checked<LogSource> {
         service: owned("service")?,
     };
     if source == LogSource::default() {
-        return Err(Problem::new(node.line, "its logsource names nothing"));
+        return Err(DocumentProblem::new(
+            node.line,
+            "its logsource names nothing",
+        ));
     }
     Ok(source)
 }
 
 /// Conditions of a detection, of which one must hold.
-pub(crate) fn conditions(detection: &Node) -> Checked<Vec<Condition>> {
+pub(crate) fn read_conditions(detection: &YamlNode) -> SigmaResult<Vec<SigmaCondition>> {
     let node = detection.get("condition");
-    let node = node.ok_or_else(|| Problem::new(detection.line, "it has no condition"))?;
+    let node = node.ok_or_else(|| DocumentProblem::new(detection.line, "it has no condition"))?;
     let texts = node.texts("condition")?;
     let read = texts
         .into_iter()
-        .map(Condition::parse)
+        .map(SigmaCondition::parse)
         .collect::<Result<Vec<_>, _>>();
-    let conditions = read.map_err(|reason| Problem::new(node.line, reason))?;
+    let conditions = read.map_err(|reason| DocumentProblem::new(node.line, reason))?;
     if conditions.is_empty() {
-        return Err(Problem::new(node.line, "it has no condition"));
+        return Err(DocumentProblem::new(node.line, "it has no condition"));
     }
     Ok(conditions)
 }
 
-impl Scope<'_> {
+impl ExpressionScope<'_> {
     /// The expression of a whole detection.
-    pub(crate) fn conditions(&mut self, detection: &Node) -> Checked<Expression> {
-        let conditions = conditions(detection)?;
+    pub(crate) fn build_conditions(&mut self, detection: &YamlNode) -> SigmaResult<BoolExpression> {
+        let conditions = read_conditions(detection)?;
         let mut parts = Vec::new();
         let mut sizes = Vec::new();
         for (name, node) in detection.members("detection")? {
@@ -137,26 +145,26 @@ impl Scope<'_> {
                 "condition" => {}
                 "timeframe" => {
                     let reason = "timeframe belongs to aggregations, which correlations replace";
-                    return Err(Problem::new(node.line, reason));
+                    return Err(DocumentProblem::new(node.line, reason));
                 }
                 _ => {
                     let before = self.left;
-                    parts.push((name.clone(), self.detection(name, node)?));
+                    parts.push((name.clone(), self.build_detection(name, node)?));
                     sizes.push((name.as_str(), before - self.left + 1));
                 }
             }
         }
         if parts.is_empty() {
-            return Err(Problem::new(detection.line, "it detects nothing"));
+            return Err(DocumentProblem::new(detection.line, "it detects nothing"));
         }
         for condition in &conditions {
-            self.spend(condition.size(&sizes), detection.line)?;
+            self.spend_questions(condition.question_count(&sizes), detection.line)?;
         }
         let read = conditions
             .iter()
-            .map(|condition| condition.expression(&parts));
+            .map(|condition| condition.build_expression(&parts));
         let any = read.collect::<Result<Vec<_>, _>>();
-        let any = any.map_err(|reason| Problem::new(detection.line, reason))?;
-        Ok(Expression::Any(any))
+        let any = any.map_err(|reason| DocumentProblem::new(detection.line, reason))?;
+        Ok(BoolExpression::Any(any))
     }
 }

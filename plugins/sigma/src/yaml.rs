@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use crate::error::{Checked, Problem};
+use crate::error::{DocumentProblem, SigmaResult};
 
 /// Most nodes of a file, aliases counted as often as they are used.
 const NODES: usize = 500_000;
@@ -18,23 +18,23 @@ const DEPTH: usize = 64;
 
 /// A value and the line it begins at, from 1.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
+pub(crate) struct YamlNode {
     pub(crate) line: usize,
-    pub(crate) value: Yaml,
+    pub(crate) value: YamlValue,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Yaml {
+pub(crate) enum YamlValue {
     Null,
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    List(Vec<YamlNode>),
+    Map(Vec<(String, YamlNode)>),
 }
 
-impl Node {
+impl YamlNode {
     /// The member of a map.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
-        let Yaml::Map(members) = &self.value else {
+        let YamlValue::Map(members) = &self.value else {
             return None;
         };
         members
@@ -43,153 +43,168 @@ impl Node {
             .map(|(_, node)| node)
     }
 
-    pub(crate) fn members(&self, what: &str) -> Checked<&[(String, Self)]> {
+    pub(crate) fn members(&self, what: &str) -> SigmaResult<&[(String, Self)]> {
         match &self.value {
-            Yaml::Map(members) => Ok(members),
-            _ => Err(Problem::new(self.line, format!("{what} must be a map"))),
+            YamlValue::Map(members) => Ok(members),
+            _ => Err(DocumentProblem::new(
+                self.line,
+                format!("{what} must be a map"),
+            )),
         }
     }
 
-    pub(crate) fn text(&self, what: &str) -> Checked<&str> {
+    pub(crate) fn text(&self, what: &str) -> SigmaResult<&str> {
         match &self.value {
-            Yaml::Text(text) => Ok(text),
-            _ => Err(Problem::new(self.line, format!("{what} must be a text"))),
+            YamlValue::Text(text) => Ok(text),
+            _ => Err(DocumentProblem::new(
+                self.line,
+                format!("{what} must be a text"),
+            )),
         }
     }
 
     /// A text, or each of a list of texts.
-    pub(crate) fn texts(&self, what: &str) -> Checked<Vec<&str>> {
+    pub(crate) fn texts(&self, what: &str) -> SigmaResult<Vec<&str>> {
         match &self.value {
-            Yaml::List(nodes) => nodes.iter().map(|node| node.text(what)).collect(),
+            YamlValue::List(nodes) => nodes.iter().map(|node| node.text(what)).collect(),
             _ => self.text(what).map(|text| vec![text]),
         }
     }
 
-    pub(crate) fn optional_text(&self, key: &str) -> Checked<Option<&str>> {
+    pub(crate) fn optional_text(&self, key: &str) -> SigmaResult<Option<&str>> {
         self.get(key).map(|node| node.text(key)).transpose()
     }
 
-    fn size(&self) -> usize {
+    fn node_count(&self) -> usize {
         match &self.value {
-            Yaml::Null => 1,
-            Yaml::Text(text) => 1 + text.len() / NODE_BYTES,
-            Yaml::List(nodes) => 1 + nodes.iter().map(Self::size).sum::<usize>(),
-            Yaml::Map(members) => 1 + members.iter().map(|(_, node)| node.size()).sum::<usize>(),
+            YamlValue::Null => 1,
+            YamlValue::Text(text) => 1 + text.len() / NODE_BYTES,
+            YamlValue::List(nodes) => 1 + nodes.iter().map(Self::node_count).sum::<usize>(),
+            YamlValue::Map(members) => {
+                1 + members
+                    .iter()
+                    .map(|(_, node)| node.node_count())
+                    .sum::<usize>()
+            }
         }
     }
 }
 
 /// The documents of a file.
-pub(crate) fn documents(text: &str) -> Checked<Vec<Node>> {
-    let mut reader = Reader {
+pub(crate) fn parse_documents(text: &str) -> SigmaResult<Vec<YamlNode>> {
+    let mut reader = YamlReader {
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         nodes: 0,
     };
     let mut documents = Vec::new();
     loop {
-        match reader.next()? {
+        match reader.next_event()? {
             (Event::StreamEnd, _) => return Ok(documents),
             (Event::DocumentStart(_), _) => {
-                let (event, line) = reader.next()?;
-                documents.push(reader.node(event, line, 0)?);
+                let (event, line) = reader.next_event()?;
+                documents.push(reader.read_node(event, line, 0)?);
             }
             _ => {}
         }
     }
 }
 
-struct Reader<'t> {
+struct YamlReader<'t> {
     parser: Parser<'t, saphyr_parser::StrInput<'t>>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, YamlNode>,
     nodes: usize,
 }
 
-impl<'t> Reader<'t> {
-    fn next(&mut self) -> Checked<(Event<'t>, usize)> {
+impl<'t> YamlReader<'t> {
+    fn next_event(&mut self) -> SigmaResult<(Event<'t>, usize)> {
         match self.parser.next_event() {
             None => Ok((Event::StreamEnd, 0)),
             Some(Ok((event, span))) => Ok((event, span.start.line())),
-            Some(Err(error)) => Err(Problem::new(
+            Some(Err(error)) => Err(DocumentProblem::new(
                 error.marker().line(),
                 format!("it is not YAML: {}", error.info()),
             )),
         }
     }
 
-    fn node(&mut self, event: Event<'t>, line: usize, depth: usize) -> Checked<Node> {
+    fn read_node(&mut self, event: Event<'t>, line: usize, depth: usize) -> SigmaResult<YamlNode> {
         self.nodes += 1;
         if depth > DEPTH || self.nodes > NODES {
-            return Err(Problem::new(line, "it is too deep or too large"));
+            return Err(DocumentProblem::new(line, "it is too deep or too large"));
         }
         let (value, anchor) = match event {
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor);
-                let node = node.ok_or_else(|| Problem::new(line, "an alias names itself"))?;
+                let node =
+                    node.ok_or_else(|| DocumentProblem::new(line, "an alias names itself"))?;
                 // Before it is copied.
-                self.nodes += node.size();
+                self.nodes += node.node_count();
                 if self.nodes > NODES {
-                    return Err(Problem::new(line, "it is too deep or too large"));
+                    return Err(DocumentProblem::new(line, "it is too deep or too large"));
                 }
                 return Ok(node.clone());
             }
             Event::Scalar(text, style, anchor, tag) => {
                 if tag.is_some() {
-                    return Err(Problem::new(line, "YAML tags are not supported"));
+                    return Err(DocumentProblem::new(line, "YAML tags are not supported"));
                 }
                 let quoted = style != ScalarStyle::Plain;
                 let is_null = !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let text = text.into_owned();
                 let value = if is_null {
-                    Yaml::Null
+                    YamlValue::Null
                 } else {
-                    Yaml::Text(text)
+                    YamlValue::Text(text)
                 };
                 (value, anchor)
             }
             Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
-                return Err(Problem::new(line, "YAML tags are not supported"));
+                return Err(DocumentProblem::new(line, "YAML tags are not supported"));
             }
-            Event::SequenceStart(anchor, None) => (self.list(depth)?, anchor),
-            Event::MappingStart(anchor, None) => (self.map(depth)?, anchor),
-            _ => (Yaml::Null, 0),
+            Event::SequenceStart(anchor, None) => (self.read_list(depth)?, anchor),
+            Event::MappingStart(anchor, None) => (self.read_map(depth)?, anchor),
+            _ => (YamlValue::Null, 0),
         };
-        let node = Node { line, value };
+        let node = YamlNode { line, value };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
 
-    fn list(&mut self, depth: usize) -> Checked<Yaml> {
+    fn read_list(&mut self, depth: usize) -> SigmaResult<YamlValue> {
         let mut nodes = Vec::new();
         loop {
-            let (event, line) = self.next()?;
+            let (event, line) = self.next_event()?;
             if matches!(event, Event::SequenceEnd | Event::StreamEnd) {
-                return Ok(Yaml::List(nodes));
+                return Ok(YamlValue::List(nodes));
             }
-            nodes.push(self.node(event, line, depth + 1)?);
+            nodes.push(self.read_node(event, line, depth + 1)?);
         }
     }
 
-    fn map(&mut self, depth: usize) -> Checked<Yaml> {
-        let mut members: Vec<(String, Node)> = Vec::new();
+    fn read_map(&mut self, depth: usize) -> SigmaResult<YamlValue> {
+        let mut members: Vec<(String, YamlNode)> = Vec::new();
         let mut known: HashSet<String> = HashSet::new();
         loop {
-            let (event, line) = self.next()?;
+            let (event, line) = self.next_event()?;
             let key = match event {
-                Event::MappingEnd | Event::StreamEnd => return Ok(Yaml::Map(members)),
+                Event::MappingEnd | Event::StreamEnd => return Ok(YamlValue::Map(members)),
                 Event::Scalar(text, ..) => text.into_owned(),
-                _ => return Err(Problem::new(line, "a key must be a text")),
+                _ => return Err(DocumentProblem::new(line, "a key must be a text")),
             };
             if key == "<<" {
-                return Err(Problem::new(line, "merge keys are not supported"));
+                return Err(DocumentProblem::new(line, "merge keys are not supported"));
             }
             if !known.insert(key.clone()) {
-                return Err(Problem::new(line, format!("the key {key:?} occurs twice")));
+                return Err(DocumentProblem::new(
+                    line,
+                    format!("the key {key:?} occurs twice"),
+                ));
             }
-            let (event, line) = self.next()?;
-            let node = self.node(event, line, depth + 1)?;
+            let (event, line) = self.next_event()?;
+            let node = self.read_node(event, line, depth + 1)?;
             members.push((key, node));
         }
     }
@@ -201,23 +216,26 @@ mod tests {
 
     #[test]
     fn order_and_lines_are_kept_and_a_quoted_null_is_a_text() {
-        let documents = documents("b: 'null'\na: null\n---\n- x\n- *a\n").unwrap_err();
+        let documents = parse_documents("b: 'null'\na: null\n---\n- x\n- *a\n").unwrap_err();
         assert!(documents.reason.contains("YAML"), "{}", documents.reason);
-        let two = super::documents("b: 'null'\na: null\n---\n- x\n- '2'\n").unwrap();
+        let two = super::parse_documents("b: 'null'\na: null\n---\n- x\n- '2'\n").unwrap();
         let [first, second] = &two[..] else {
             panic!("two documents");
         };
         let members = first.members("it").unwrap();
         assert_eq!(members[0].0, "b");
-        assert!(matches!(members[0].1.value, Yaml::Text(_)));
-        assert!(matches!(members[1].1.value, Yaml::Null));
+        assert!(matches!(members[0].1.value, YamlValue::Text(_)));
+        assert!(matches!(members[1].1.value, YamlValue::Null));
         assert_eq!(members[1].1.line, 2);
         assert_eq!(second.texts("it").unwrap(), ["x", "2"]);
     }
 
     #[test]
     fn a_key_that_occurs_twice_is_an_error_where_it_stands() {
-        let problem = documents("a: 1\nb: 2\na: 3\n").unwrap_err();
-        assert_eq!(problem, Problem::new(3, "the key \"a\" occurs twice"));
+        let problem = parse_documents("a: 1\nb: 2\na: 3\n").unwrap_err();
+        assert_eq!(
+            problem,
+            DocumentProblem::new(3, "the key \"a\" occurs twice")
+        );
     }
 }

@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use larum_engine::seeded::Seeded;
+use larum_engine::seeded_sequence::SeededSequence;
 use larum_event::{Event, Position, Record, RecordBody};
 use larum_log::{Log, LogOptions};
-use larum_pipeline::{Input, Pipeline, Settings};
+use larum_pipeline::{EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 use larum_tests::Server;
 
@@ -83,7 +83,7 @@ fn records(store: &Path) -> Vec<Record> {
     let mut all: Vec<Record> = Vec::new();
     loop {
         let after = all.last().map_or(Position::START, |record| record.position);
-        let more = reader.read(after, 10_000, usize::MAX).unwrap();
+        let more = reader.read_after(after, 10_000, usize::MAX).unwrap();
         if more.is_empty() {
             return all;
         }
@@ -93,7 +93,7 @@ fn records(store: &Path) -> Vec<Record> {
 
 /// The alerts of an undisturbed run over the same log.
 fn undisturbed(records: &[Record]) -> Vec<String> {
-    let mut pipeline = Pipeline::new(Arc::new(RuleSet::empty()), Settings::default());
+    let mut pipeline = Pipeline::new(Arc::new(RuleSet::empty()), PipelineSettings::default());
     let mut alerts = Vec::new();
     // The last tick may have come too late for the engine that ended.
     let commits = records.iter().filter_map(|record| match &record.body {
@@ -105,21 +105,29 @@ fn undisturbed(records: &[Record]) -> Vec<String> {
         match &record.body {
             RecordBody::RuleSetActivated(activated) => {
                 let set = Arc::new(RuleSet::load(&activated.files).unwrap());
-                pipeline.activate(set, Settings::of(activated, 1));
+                pipeline.activate_rules(set, PipelineSettings::from_activated(activated, 1));
             }
             RecordBody::Tick { at } if record.position <= evaluated => {
                 let outcome = pipeline.tick(record.position, *at);
-                alerts.extend(outcome.derived().map(|event| event.json().to_owned()));
+                alerts.extend(
+                    outcome
+                        .derived_events()
+                        .map(|event| event.json().to_owned()),
+                );
             }
             RecordBody::Event { event, arrived } => {
-                let input = Input {
+                let input = EventInput {
                     position: record.position,
                     event: event.clone(),
                     arrived: Some(*arrived),
                     record: None,
                 };
-                let outcome = pipeline.run(&[input]);
-                alerts.extend(outcome.derived().map(|event| event.json().to_owned()));
+                let outcome = pipeline.run_inputs(&[input]);
+                alerts.extend(
+                    outcome
+                        .derived_events()
+                        .map(|event| event.json().to_owned()),
+                );
             }
             _ => {}
         }
@@ -146,7 +154,7 @@ fn after_kill_9_nothing_acknowledged_is_missing_and_alerts_are_those_of_an_undis
     std::fs::create_dir(&rules).unwrap();
     std::fs::write(rules.join("rule.rhai"), RULES).unwrap();
     let store = folder.path().join("store");
-    let mut random = Seeded::of_name("kill");
+    let mut random = SeededSequence::from_name("kill");
     let (mut next, mut acknowledged, mut between) = (0, 0, 0);
     for kill in 0..kills {
         let faults = format!("delay:commit=seed{kill}:0..40ms");
@@ -155,13 +163,13 @@ fn after_kill_9_nothing_acknowledged_is_missing_and_alerts_are_those_of_an_undis
             ("LARUM_CHECKPOINT_EVENTS", "500"),
         ];
         let mut server = Server::start(&store, &rules, &environment);
-        for _ in 0..random.between(1, 4) {
-            let size = random.between(1, 120) as u64;
+        for _ in 0..random.next_between(1, 4) {
+            let size = random.next_between(1, 120) as u64;
             server.post(&batch(next, size)).unwrap();
             next += size;
             acknowledged = next;
         }
-        match random.between(0, 3) {
+        match random.next_between(0, 3) {
             0 => {
                 // Dies with a request under way; the same events are sent again after the restart.
                 let posting = server.post_without_waiting(&batch(next, 50));

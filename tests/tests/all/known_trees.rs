@@ -24,7 +24,7 @@ mod entities;
 
 mod served;
 
-use larum_engine::seeded::Seeded;
+use larum_engine::seeded_sequence::SeededSequence;
 
 use self::forest::{grown, shipped_links};
 use self::nodes::Nodes;
@@ -64,7 +64,7 @@ fn records_in_any_order_and_twice_give_the_same_trees_and_sessions() {
     let links = shipped_links();
     for recording in Recording::all() {
         for seed in 1..=3 {
-            let order = recording.shuffled(&mut Seeded::new(seed));
+            let order = recording.shuffled(&mut SeededSequence::new(seed));
             let forest = grown(&links, order.into_iter());
             let order = format!("in random order with duplicates, seed {seed}");
             check(&recording, &mut Nodes::of_forest(&forest), &order);

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use larum_engine::seeded::Seeded;
+use larum_engine::seeded_sequence::SeededSequence;
 use larum_tests::{Server, larum, recordings};
 use serde_json::Value;
 
@@ -91,10 +91,10 @@ fn check_late(name: &str, (folder, events): (&str, &str), lateness: &str, expect
     let store = tempfile::tempdir().unwrap();
     let environment = [("LARUM_LATENESS", lateness)];
     let mut server = Server::start(store.path(), &rules, &environment);
-    let mut random = Seeded::of_name(folder);
+    let mut random = SeededSequence::from_name(folder);
     let mut rest = decoded.as_slice();
     while !rest.is_empty() {
-        let size = (random.between(1, 97) as usize).min(rest.len());
+        let size = (random.next_between(1, 97) as usize).min(rest.len());
         let (batch, tail) = rest.split_at(size);
         server.post(&(batch.join("\n") + "\n")).unwrap();
         rest = tail;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use larum_rule::predicate::{PredicateMatcher, Record, RecordReader};
+use larum_rule::predicate::{FlatRecord, FlatRecordReader, PredicateMatcher};
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, SigmaRules, default_layout};
 use larum_tests::recordings;
 use serde_json::Value;
@@ -13,9 +13,9 @@ use serde_json::Value;
 /// A set at work.
 struct Detector {
     rules: SigmaRules,
-    reader: RecordReader,
+    reader: FlatRecordReader,
     matcher: PredicateMatcher,
-    record: Record,
+    record: FlatRecord,
     out: Vec<u32>,
 }
 
@@ -23,14 +23,14 @@ impl Detector {
     fn new(files: &[(String, String)], log_sources: LogSources) -> Self {
         let mut loader = SigmaLoader::new(log_sources);
         for (path, text) in files {
-            loader.add(path, text);
+            loader.add_file(path, text);
         }
         let rules = loader.finish().expect("a set");
         Self {
-            reader: rules.reader(&default_layout()),
+            reader: rules.record_reader(&default_layout()),
             matcher: PredicateMatcher::new(rules.set.clone()),
             rules,
-            record: Record::default(),
+            record: FlatRecord::default(),
             out: Vec::new(),
         }
     }
@@ -41,8 +41,8 @@ impl Detector {
 
     /// Ids of the rules that match.
     fn matches(&mut self, json: &str) -> BTreeSet<String> {
-        self.reader.read(json, &mut self.record).expect("JSON");
-        self.matcher.matches(&self.record, &mut self.out);
+        self.reader.read_json(json, &mut self.record).expect("JSON");
+        self.matcher.match_record(&self.record, &mut self.out);
         let id = |rule: &u32| self.rules.rules[*rule as usize].id.clone().expect("an id");
         self.out.iter().map(id).collect()
     }

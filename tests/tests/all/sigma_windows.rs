@@ -57,7 +57,7 @@ fn fires(body: &str, events: &[(f64, &str, Value)]) -> Vec<f64> {
             let alert: Value = serde_json::from_str(line).unwrap();
             assert_eq!(alert["rule"], "sigma.c");
             let time = larum_event::Timestamp::parse(alert["time"].as_str().unwrap()).unwrap();
-            time.since(noon).as_nanos() as f64 / 1e9
+            time.duration_since(noon).as_nanos() as f64 / 1e9
         })
         .collect()
 }

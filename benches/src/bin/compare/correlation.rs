@@ -47,7 +47,7 @@ fn repeated(text: &str, times: usize) -> String {
     let stamps = || text.lines().filter_map(stamp);
     let first = stamps().min().unwrap_or_default();
     let last = stamps().max().unwrap_or_default();
-    let length = last.since(first).as_nanos() + 1_000_000;
+    let length = last.duration_since(first).as_nanos() + 1_000_000;
     let mut whole = String::with_capacity(text.len() * times);
     for repetition in 0..times {
         let shift = i64::try_from(repetition)

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use larum_rule::predicate::{PathMap, PredicateMatcher, PredicateSet, Record, RecordReader, Work};
+use larum_rule::predicate::{
+    FlatRecord, FlatRecordReader, MatchCost, PathMap, PredicateMatcher, PredicateSet,
+};
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, default_layout};
 
 use recorded::Lane;
@@ -53,7 +55,7 @@ struct Rules {
 struct Cost {
     reading: Duration,
     matching: Duration,
-    work: Work,
+    work: MatchCost,
     matches: usize,
 }
 
@@ -63,7 +65,7 @@ impl Rules {
         let mut loader = SigmaLoader::new(LogSources::Routed(LogSourceTable::builtin()));
         for at in 0..count.min(files.len()) {
             let (path, text) = &files[at * files.len() / count];
-            loader.add(path, text);
+            loader.add_file(path, text);
         }
         let rules = loader.finish().expect("the texts fit into automata");
         Self {
@@ -76,23 +78,27 @@ impl Rules {
     fn measure(&self, lane: &Lane, arguments: &Arguments) -> Cost {
         let passes = arguments.events.div_ceil(lane.events.len().max(1));
         let passes = u32::try_from(passes).unwrap_or(u32::MAX);
-        let mut reader = RecordReader::new(&self.set, &self.layout);
+        let mut reader = FlatRecordReader::new(&self.set, &self.layout);
         let mut matcher = PredicateMatcher::new(Arc::clone(&self.set));
-        let (mut record, mut found) = (Record::default(), Vec::new());
+        let (mut record, mut found) = (FlatRecord::default(), Vec::new());
         let (mut reading, mut matching, mut matches) = (Vec::new(), Vec::new(), 0);
         for _ in 0..arguments.rounds.max(1) {
             let start = recorded::processor_time();
             for event in lane.passes(passes) {
-                reader.read(event, &mut record).expect("events are JSON");
+                reader
+                    .read_json(event, &mut record)
+                    .expect("events are JSON");
                 std::hint::black_box(&record);
             }
             reading.push(recorded::processor_time() - start);
             matches = 0;
-            matcher.forget_work();
+            matcher.reset_cost();
             let start = recorded::processor_time();
             for event in lane.passes(passes) {
-                reader.read(event, &mut record).expect("events are JSON");
-                matcher.matches(&record, &mut found);
+                reader
+                    .read_json(event, &mut record)
+                    .expect("events are JSON");
+                matcher.match_record(&record, &mut found);
                 matches += found.len();
             }
             matching.push(recorded::processor_time() - start);
@@ -103,7 +109,7 @@ impl Rules {
         Cost {
             reading: median(&reading) / passes,
             matching: median(&matching) / passes,
-            work: matcher.work(),
+            work: matcher.match_cost(),
             matches: matches / passes as usize,
         }
     }

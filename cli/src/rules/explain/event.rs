@@ -4,40 +4,46 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use larum_event::{Event, KeyValue, Position, WindowSpec};
+use larum_event::{Event, Position, ScalarValue, WindowSpec};
 use larum_file::FileRecord;
-use larum_pipeline::{Input, Settings, TreesBeside};
-use larum_rule::{Explained, Matcher, Rule, RuleSet, RuleStep};
+use larum_pipeline::{EventInput, PipelineSettings, StandaloneTrees};
+use larum_rule::{Rule, RuleExplanation, RuleMatcher, RuleSet, RuleStep};
 use serde_json::{Value, json};
 
-use super::super::reached::{self, Reached, Run};
-use super::super::why::{self, Margin, WIDTH};
-use super::{row, styled_row, whose, write_head};
+use super::super::condition_text::{self, LineMargin, WIDTH};
+use super::super::near_miss::{self, NearMiss, RuleTrial};
+use super::{exception_owner, write_head, write_row, write_styled_row};
 use crate::decode;
 use crate::error::CliError;
-use crate::input::Inputs;
+use crate::input::InputFiles;
 use crate::severities;
-use crate::terminal::{BAD, DIM, GOOD, HEADING, counted, plain, styled, wrapped};
+use crate::terminal::{
+    BAD, DIM, GOOD, HEADING, count_noun, escape_controls, style_text, wrap_text,
+};
 
 /// Events that are listed; what more there is is counted.
 const LISTED: usize = 1_000;
 
 /// Reads the events of a file, or that of one line.
-pub fn read(
+pub fn read_events(
     name: &str,
     decoder: Option<&Path>,
     line: Option<u64>,
 ) -> Result<Vec<FileRecord>, CliError> {
-    let decoder = decoder.map(decode::load).transpose()?;
+    let decoder = decoder.map(decode::load_decoder).transpose()?;
     let mut events = Vec::new();
-    let inputs = Inputs::open(&[name.to_owned()])?;
-    inputs.read(decoder.as_ref(), &severities::load(None)?, |record| {
-        let is_wanted = line.is_none_or(|line| record.line == line);
-        if is_wanted && record.outcome.is_ok() && events.len() < LISTED {
-            events.push(record);
-        }
-        Ok(())
-    })?;
+    let inputs = InputFiles::open(&[name.to_owned()])?;
+    inputs.read_events(
+        decoder.as_ref(),
+        &severities::load_policy(None)?,
+        |record| {
+            let is_wanted = line.is_none_or(|line| record.line == line);
+            if is_wanted && record.outcome.is_ok() && events.len() < LISTED {
+                events.push(record);
+            }
+            Ok(())
+        },
+    )?;
     match (events.is_empty(), line) {
         (true, Some(line)) => Err(CliError::Usage(format!(
             "{name} has no event in line {line}"
@@ -48,19 +54,24 @@ pub fn read(
 }
 
 /// What came of one event.
-struct Answer {
-    explained: Explained,
+struct EventExplanation {
+    explained: RuleExplanation,
     /// The steps that it satisfies, of a rule that has any.
     steps: Vec<String>,
-    key: Vec<(String, Option<KeyValue>)>,
+    key: Vec<(String, Option<ScalarValue>)>,
     /// The number of the exception that applies.
     exception: Option<usize>,
 }
 
-impl Answer {
-    fn of(matcher: &mut Matcher, number: u32, rule: &Rule, event: &Event) -> Option<Self> {
-        let explained = matcher.explain(number, event)?;
-        let steps = steps_held(rule, &explained);
+impl EventExplanation {
+    fn for_event(
+        matcher: &mut RuleMatcher,
+        number: u32,
+        rule: &Rule,
+        event: &Event,
+    ) -> Option<Self> {
+        let explained = matcher.explain_rule(number, event)?;
+        let steps = satisfied_steps(rule, &explained);
         let step = steps.first().copied().or(rule.steps.first());
         let key = step.map(|step| rule.key_paths(step)).unwrap_or_default();
         let key = key.into_iter();
@@ -69,13 +80,13 @@ impl Answer {
             key: key
                 .map(|path| (path.to_owned(), matcher.key_value(path, event)))
                 .collect(),
-            exception: matcher.exception(number, event),
+            exception: matcher.find_exception(number, event),
             explained,
         })
     }
 
     /// `None` for a match, else why it is none.
-    fn refusal(&self) -> Option<String> {
+    fn refusal_reason(&self) -> Option<String> {
         if !self.explained.reads_topic {
             return Some("the rule does not read its topic".to_owned());
         }
@@ -83,7 +94,7 @@ impl Answer {
         match &self.explained.outcome {
             Err(fault) => return Some(format!("the rule fails on it: {}", fault.message)),
             // Of a rule in Sigma the log source has to hold too.
-            Ok(false) if condition.is_none_or(|condition| condition.held == Some(true)) => {
+            Ok(false) if condition.is_none_or(|condition| condition.holds == Some(true)) => {
                 return Some("it comes from another log source".to_owned());
             }
             Ok(false) => return Some("the condition does not hold".to_owned()),
@@ -99,32 +110,32 @@ impl Answer {
 }
 
 /// The named steps that read the event and whose conditions hold.
-fn steps_held<'r>(rule: &'r Rule, explained: &Explained) -> Vec<&'r RuleStep> {
+fn satisfied_steps<'r>(rule: &'r Rule, explained: &RuleExplanation) -> Vec<&'r RuleStep> {
     let held = explained.steps.iter();
     let held = held.filter_map(|number| rule.steps.get(*number));
     held.filter(|step| !step.name.is_empty()).collect()
 }
 
 /// What the rule says of each record that became an event.
-fn answers<'e>(
+fn explain_events<'e>(
     set: &Arc<RuleSet>,
     number: u32,
     rule: &'e Rule,
     events: &'e [FileRecord],
-) -> impl Iterator<Item = (&'e FileRecord, &'e Event, Answer)> {
-    let mut matcher = Matcher::new(Arc::clone(set));
-    matcher.only(Some(number));
-    let mut trees = TreesBeside::of(set);
+) -> impl Iterator<Item = (&'e FileRecord, &'e Event, EventExplanation)> {
+    let mut matcher = RuleMatcher::new(Arc::clone(set));
+    matcher.select_rule(Some(number));
+    let mut trees = StandaloneTrees::for_rules(set);
     events.iter().filter_map(move |record| {
         let event = record.outcome.as_ref().ok()?;
-        trees.show(&mut matcher, event);
-        let answer = Answer::of(&mut matcher, number, rule, event)?;
+        trees.insert_event(&mut matcher, event);
+        let answer = EventExplanation::for_event(&mut matcher, number, rule, event)?;
         Some((record, event, answer))
     })
 }
 
 /// For one event everything, for several a line each.
-pub fn write(
+pub fn write_events(
     out: &mut impl Write,
     set: &Arc<RuleSet>,
     number: u32,
@@ -134,26 +145,26 @@ pub fn write(
         return Ok(());
     };
     write_head(out, rule)?;
-    for (record, event, answer) in answers(set, number, rule, events) {
+    for (record, event, answer) in explain_events(set, number, rule, events) {
         if events.len() == 1 {
-            return write_one(out, rule, record, event, &answer);
+            return write_event(out, rule, record, event, &answer);
         }
-        let line = styled(DIM, format_args!("{:>6}", record.line));
-        match answer.refusal() {
+        let line = style_text(DIM, format_args!("{:>6}", record.line));
+        match answer.refusal_reason() {
             None => {
-                let text = format!("match  {}", plain(&answer.steps.join(", ")));
-                writeln!(out, "{line}  {}", styled(GOOD, text.trim_end()))?;
+                let text = format!("match  {}", escape_controls(&answer.steps.join(", ")));
+                writeln!(out, "{line}  {}", style_text(GOOD, text.trim_end()))?;
             }
             Some(reason) => {
-                let verdict = styled(BAD, "no match");
-                writeln!(out, "{line}  {verdict}  {}", plain(&reason))?;
+                let verdict = style_text(BAD, "no match");
+                writeln!(out, "{line}  {verdict}  {}", escape_controls(&reason))?;
             }
         }
     }
     if events.len() == LISTED {
         writeln!(out, "only the first {LISTED} events are listed")?;
     }
-    match over_all(set, number, events) {
+    match run_all(set, number, events) {
         None => Ok(()),
         Some(run) => {
             writeln!(out)?;
@@ -163,12 +174,12 @@ pub fn write(
 }
 
 /// What came of all events together, for a rule with a window.
-fn over_all(set: &Arc<RuleSet>, number: u32, events: &[FileRecord]) -> Option<Run> {
+fn run_all(set: &Arc<RuleSet>, number: u32, events: &[FileRecord]) -> Option<RuleTrial> {
     if set.rule(number)?.window == WindowSpec::Single {
         return None;
     }
     let inputs = events.iter().zip(1..).filter_map(|(record, position)| {
-        Some(Input {
+        Some(EventInput {
             position: Position(position),
             event: record.outcome.as_ref().ok()?.clone(),
             arrived: None,
@@ -176,56 +187,64 @@ fn over_all(set: &Arc<RuleSet>, number: u32, events: &[FileRecord]) -> Option<Ru
         })
     });
     let inputs = inputs.collect();
-    Some(reached::run(set, number, inputs, Settings::default()))
+    Some(near_miss::run_trial(
+        set,
+        number,
+        inputs,
+        PipelineSettings::default(),
+    ))
 }
 
-fn write_run(out: &mut impl Write, run: &Run) -> io::Result<()> {
+fn write_run(out: &mut impl Write, run: &RuleTrial) -> io::Result<()> {
     if run.alerts > 0 {
-        return row(out, "fired", &counted(run.alerts, "alert"));
+        return write_row(out, "fired", &count_noun(run.alerts, "alert"));
     }
-    let reached = run.reached.as_ref().map(Reached::to_string);
+    let reached = run.near_miss.as_ref().map(NearMiss::to_string);
     let reached = reached.unwrap_or_default();
-    for (index, line) in wrapped(&plain(&reached), WIDTH - 14).iter().enumerate() {
-        row(out, if index == 0 { "reached" } else { "" }, line)?;
+    for (index, line) in wrap_text(&escape_controls(&reached), WIDTH - 14)
+        .iter()
+        .enumerate()
+    {
+        write_row(out, if index == 0 { "reached" } else { "" }, line)?;
     }
     Ok(())
 }
 
-fn write_one(
+fn write_event(
     out: &mut impl Write,
     rule: &Rule,
     record: &FileRecord,
     event: &Event,
-    answer: &Answer,
+    answer: &EventExplanation,
 ) -> io::Result<()> {
     let envelope = event.envelope();
-    let (style, verdict) = match answer.refusal() {
+    let (style, verdict) = match answer.refusal_reason() {
         None => (GOOD, "a match".to_owned()),
-        Some(reason) => (BAD, format!("no match: {}", plain(&reason))),
+        Some(reason) => (BAD, format!("no match: {}", escape_controls(&reason))),
     };
     writeln!(out)?;
     let id = if envelope.filled.id {
         String::new()
     } else {
-        format!(" {}", plain(envelope.id.as_str()))
+        format!(" {}", escape_controls(envelope.id.as_str()))
     };
-    row(
+    write_row(
         out,
         "event",
-        &format!("{}{id}, {}", line(record), envelope.time),
+        &format!("{}{id}, {}", line_text(record), envelope.time),
     )?;
-    styled_row(out, "verdict", &verdict, style)?;
+    write_styled_row(out, "verdict", &verdict, style)?;
     let reads = if answer.explained.reads_topic {
         "which it reads"
     } else {
         "which it does not read"
     };
-    row(out, "topic", &format!("{}, {reads}", envelope.topic))?;
+    write_row(out, "topic", &format!("{}, {reads}", envelope.topic))?;
     for (index, (path, value)) in answer.key.iter().enumerate() {
         let name = if index == 0 { "key" } else { "" };
         let value = value.as_ref().map(|value| value.to_json().to_string());
         let value = value.unwrap_or_else(|| "missing, or no single value".to_owned());
-        row(out, name, &format!("{path} is {}", plain(&value)))?;
+        write_row(out, name, &format!("{path} is {}", escape_controls(&value)))?;
     }
     for (index, exception) in rule.exceptions.iter().enumerate() {
         let name = if index == 0 { "except" } else { "" };
@@ -237,21 +256,21 @@ fn write_one(
         let text = format!(
             "{}. {exception} ({}): {applies}",
             index + 1,
-            whose(exception)
+            exception_owner(exception)
         );
-        row(out, name, &plain(&text))?;
+        write_row(out, name, &escape_controls(&text))?;
     }
-    if answer.explained.asked_script {
-        row(out, "script", "was run, and decided")?;
+    if answer.explained.ran_script {
+        write_row(out, "script", "was run, and decided")?;
     }
     if let Some(condition) = &answer.explained.condition {
-        writeln!(out, "\n  {}", styled(HEADING, "condition"))?;
-        why::write(out, condition, Margin::Answers, 4)?;
+        writeln!(out, "\n  {}", style_text(HEADING, "condition"))?;
+        condition_text::write_condition(out, condition, LineMargin::Answers, 4)?;
     }
     Ok(())
 }
 
-fn line(record: &FileRecord) -> String {
+fn line_text(record: &FileRecord) -> String {
     format!("line {}", record.line)
 }
 
@@ -265,23 +284,23 @@ pub fn write_json(
     let Some(rule) = set.rule(number) else {
         return Ok(());
     };
-    for (record, event, answer) in answers(set, number, rule, events) {
-        writeln!(out, "{}", object(rule, record, event, &answer))?;
+    for (record, event, answer) in explain_events(set, number, rule, events) {
+        writeln!(out, "{}", event_json(rule, record, event, &answer))?;
     }
     if events.len() > 1
-        && let Some(run) = over_all(set, number, events)
+        && let Some(run) = run_all(set, number, events)
     {
-        let reached = run.reached.as_ref().map(Reached::object);
+        let reached = run.near_miss.as_ref().map(NearMiss::to_json);
         let run = json!({ "rule": rule.id, "alerts": run.alerts, "best": reached });
         writeln!(out, "{run}")?;
     }
     Ok(())
 }
 
-fn object(rule: &Rule, record: &FileRecord, event: &Event, answer: &Answer) -> Value {
-    let refusal = answer.refusal();
+fn event_json(rule: &Rule, record: &FileRecord, event: &Event, answer: &EventExplanation) -> Value {
+    let refusal = answer.refusal_reason();
     let key = answer.key.iter().map(|(path, value)| {
-        let value = value.as_ref().map_or(Value::Null, KeyValue::to_json);
+        let value = value.as_ref().map_or(Value::Null, ScalarValue::to_json);
         (path.clone(), value)
     });
     json!({
@@ -292,10 +311,10 @@ fn object(rule: &Rule, record: &FileRecord, event: &Event, answer: &Answer) -> V
         "reason": refusal,
         "topic": event.envelope().topic.as_str(),
         "reads_topic": answer.explained.reads_topic,
-        "script_ran": answer.explained.asked_script,
+        "script_ran": answer.explained.ran_script,
         "steps": answer.steps,
         "key": key.collect::<serde_json::Map<_, _>>(),
         "exception": answer.exception.map(|number| number + 1),
-        "condition": answer.explained.condition.as_ref().map(why::object),
+        "condition": answer.explained.condition.as_ref().map(condition_text::condition_json),
     })
 }

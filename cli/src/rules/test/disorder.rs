@@ -5,17 +5,17 @@
 use std::collections::BTreeSet;
 
 use larum_event::{Span, Timestamp, WindowSpec};
-use larum_pipeline::{Settings, WindowPlan};
+use larum_pipeline::{PipelineSettings, WindowPlan};
 
-use super::suite::{Case, Suite};
-use crate::demo::random::Random;
+use super::suite::{RuleCase, RuleSuite};
+use crate::demo::random::SeededRandom;
 
 /// How many orders are tried.
 const ORDERS: u64 = 6;
 
 /// How far events of `case` may be out of order, so that every rule of `suite` still counts them.
-pub fn lateness(suite: &Suite, case: &Case) -> Span {
-    let settings = Settings::default();
+pub fn allowed_lateness(suite: &RuleSuite, case: &RuleCase) -> Span {
+    let settings = PipelineSettings::default();
     let plan = WindowPlan::new(suite.set.clone(), &settings);
     let rules = suite.set.rules().iter().zip(0..);
     let waiting = rules
@@ -35,21 +35,22 @@ pub fn lateness(suite: &Suite, case: &Case) -> Span {
 }
 
 /// The seeds that give an order other than the one of `times`, each another one.
-pub fn seeds(times: &[Timestamp], lateness: Span) -> impl Iterator<Item = u64> {
+pub fn distinct_seeds(times: &[Timestamp], lateness: Span) -> impl Iterator<Item = u64> {
     let mut known = BTreeSet::from([(0..times.len()).collect::<Vec<_>>()]);
-    (1..=ORDERS)
-        .filter(move |seed| !lateness.is_zero() && known.insert(order(times, *seed, lateness)))
+    (1..=ORDERS).filter(move |seed| {
+        !lateness.is_zero() && known.insert(shuffle_order(times, *seed, lateness))
+    })
 }
 
 /// The order that `seed` decides, as indices: each event comes when it happened and something between nothing and
 /// `lateness` later; every other seed knows only these two.
-pub fn order(times: &[Timestamp], seed: u64, lateness: Span) -> Vec<usize> {
-    let mut random = Random::new(seed);
+pub fn shuffle_order(times: &[Timestamp], seed: u64, lateness: Span) -> Vec<usize> {
+    let mut random = SeededRandom::new(seed);
     let most = u64::try_from(lateness.as_nanos()).unwrap_or(0);
     let comes = times.iter().enumerate().map(|(index, time)| {
         let after = match seed % 2 {
-            0 => most * random.between(0, 1),
-            _ => random.between(0, most),
+            0 => most * random.number_between(0, 1),
+            _ => random.number_between(0, most),
         };
         let after = Span::from_nanos(i64::try_from(after).unwrap_or(i64::MAX));
         (time.saturating_add(after), index)
@@ -76,10 +77,10 @@ mod tests {
         let times = times(&[0, 1, 2, 5, 5, 9, 30, 31, 40]);
         let lateness = Span::from_seconds(5);
         let mut furthest = Span::ZERO;
-        for seed in seeds(&times, lateness) {
+        for seed in distinct_seeds(&times, lateness) {
             let mut front = times[0];
-            for index in order(&times, seed, lateness) {
-                furthest = furthest.max(front.since(times[index]));
+            for index in shuffle_order(&times, seed, lateness) {
+                furthest = furthest.max(front.duration_since(times[index]));
                 front = front.max(times[index]);
             }
         }
@@ -89,7 +90,7 @@ mod tests {
     #[test]
     fn orders_differ_and_there_are_none_where_events_cannot_change_places() {
         let orders = |seconds: &[i64], lateness| {
-            seeds(&times(seconds), Span::from_seconds(lateness)).count()
+            distinct_seeds(&times(seconds), Span::from_seconds(lateness)).count()
         };
         assert!(orders(&[0, 1, 2, 3], 5) > 1);
         assert_eq!(orders(&[0, 6, 12], 5), 0);

@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use larum_event::{Alert, Event, Position, Span, Timestamp};
-use larum_pipeline::{Input, Outcome, Pipeline, Settings};
+use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 
 use super::disorder;
-use super::suite::{Case, Suite};
-use crate::demo::random::Random;
-use crate::detect::{Found, Shown};
-use crate::seen::{Seen, Sight};
+use super::suite::{RuleCase, RuleSuite};
+use crate::demo::random::SeededRandom;
+use crate::detect::{AlertList, RevisionFilter};
+use crate::duplicate_filter::{DuplicateCheck, DuplicateFilter};
 
 /// How many other orders of equal times are tried.
 const ORDERS: u64 = 4;
 
 /// How the events of a case are played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum PlayMode {
     /// In their order.
     AsWritten,
     /// Those of equal time in another order.
@@ -37,7 +37,7 @@ pub enum Way {
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Played {
+pub struct PlayResult {
     /// The alerts of the folder's own rules that stand at the end, in order.
     pub alerts: Vec<Alert>,
     /// The time of each.
@@ -45,7 +45,7 @@ pub struct Played {
     /// Every event that rules could see: those of the case, and alerts.
     pub events: Vec<Event>,
     /// The events of the case as the pipeline took them.
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<EventInput>,
     /// Their lines, in the order in which they were played.
     pub order: Vec<u64>,
     /// Lines of events that came too late for a rule, from 1.
@@ -58,15 +58,15 @@ pub struct Played {
     pub faults: Vec<String>,
 }
 
-impl Played {
+impl PlayResult {
     /// The alerts, each with its time.
-    pub fn timed(&self) -> impl Iterator<Item = (&Alert, Timestamp)> {
+    pub fn alerts_with_times(&self) -> impl Iterator<Item = (&Alert, Timestamp)> {
         self.alerts.iter().zip(self.times.iter().copied())
     }
 }
 
 /// Other ways to play a case that must give the same alerts.
-pub fn other_ways(suite: &Suite, case: &Case) -> Vec<Way> {
+pub fn other_modes(suite: &RuleSuite, case: &RuleCase) -> Vec<PlayMode> {
     let events = || {
         case.records
             .iter()
@@ -78,21 +78,21 @@ pub fn other_ways(suite: &Suite, case: &Case) -> Vec<Way> {
     // What rules see of trees hangs on what came before their event, so those are asked in the order of lines.
     let any_order = !suite.set.asks_trees();
     if any_order && distinct.len() < times.len() {
-        ways.extend((1..=ORDERS).map(|seed| Way::Reordered { seed }));
+        ways.extend((1..=ORDERS).map(|seed| PlayMode::Reordered { seed }));
     }
     if any_order {
-        let lateness = disorder::lateness(suite, case);
-        let seeds = disorder::seeds(&times, lateness);
-        ways.extend(seeds.map(|seed| Way::Disordered { seed, lateness }));
+        let lateness = disorder::allowed_lateness(suite, case);
+        let seeds = disorder::distinct_seeds(&times, lateness);
+        ways.extend(seeds.map(|seed| PlayMode::Disordered { seed, lateness }));
     }
     // Without ids of their own nothing tells that events are the same.
     if events().all(|event| !event.envelope().filled.id) {
-        ways.push(Way::Twice);
+        ways.push(PlayMode::Twice);
     }
     ways
 }
 
-impl std::fmt::Display for Way {
+impl std::fmt::Display for PlayMode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::AsWritten => f.write_str("as written"),
@@ -112,94 +112,94 @@ impl std::fmt::Display for Way {
 
 /// An event and the number of its record.
 #[derive(Clone)]
-struct Numbered {
+struct NumberedEvent {
     number: u64,
     line: u64,
     event: Event,
 }
 
 /// Plays a case of `suite`.
-pub fn play(suite: &Suite, case: &Case, way: Way) -> Played {
+pub fn play_case(suite: &RuleSuite, case: &RuleCase, way: PlayMode) -> PlayResult {
     let events = case.records.iter().filter_map(|record| {
-        Some(Numbered {
+        Some(NumberedEvent {
             number: record.number,
             line: record.line,
             event: record.outcome.as_ref().ok()?.clone(),
         })
     });
-    let mut events: Vec<Numbered> = events.collect();
+    let mut events: Vec<NumberedEvent> = events.collect();
     match way {
-        Way::AsWritten => {}
-        Way::Reordered { seed } => reorder(&mut events, seed),
-        Way::Disordered { seed, lateness } => {
+        PlayMode::AsWritten => {}
+        PlayMode::Reordered { seed } => shuffle_equal_times(&mut events, seed),
+        PlayMode::Disordered { seed, lateness } => {
             let times: Vec<_> = events.iter().map(|it| it.event.envelope().time).collect();
-            let order = disorder::order(&times, seed, lateness);
+            let order = disorder::shuffle_order(&times, seed, lateness);
             let moved = order.iter().filter_map(|index| events.get(*index).cloned());
             events = moved.collect();
         }
-        Way::Twice => {
+        PlayMode::Twice => {
             let again = events.clone();
             events = events.into_iter().flat_map(|it| [it.clone(), it]).collect();
             events.extend(again);
         }
     }
-    let mut stage = Stage::default();
+    let mut stage = PlayState::default();
     let mut inputs = Vec::with_capacity(events.len());
-    for Numbered {
+    for NumberedEvent {
         number,
         line,
         event,
     } in events
     {
-        match stage.seen.sight(&event) {
-            Sight::First => {}
-            Sight::Duplicate => {
+        match stage.seen.check_event(&event) {
+            DuplicateCheck::First => {}
+            DuplicateCheck::Duplicate => {
                 stage.played.duplicates += 1;
                 continue;
             }
-            Sight::Conflict => {
+            DuplicateCheck::Conflict => {
                 stage.played.conflicts.push(event);
                 continue;
             }
         }
         stage.played.order.push(line);
         stage.played.events.push(event.clone());
-        inputs.push(Input {
+        inputs.push(EventInput {
             position: Position(inputs.len() as u64 + 1),
             event,
             arrived: None,
             record: Some(number),
         });
     }
-    let mut pipeline = Pipeline::new(suite.set.clone(), Settings::default());
-    let outcome = pipeline.run(&inputs);
+    let mut pipeline = Pipeline::new(suite.set.clone(), PipelineSettings::default());
+    let outcome = pipeline.run_inputs(&inputs);
     stage.played.inputs = inputs;
-    stage.keep(outcome);
+    stage.keep_outcome(outcome);
     // The end of a case is the end of time.
-    let outcome = pipeline.close();
-    stage.keep(outcome);
-    stage.end(suite)
+    let outcome = pipeline.close_input();
+    stage.keep_outcome(outcome);
+    stage.finish(suite)
 }
 
 /// What is known while a case is played.
-struct Stage {
-    seen: Seen,
-    found: Found,
-    played: Played,
+struct PlayState {
+    seen: DuplicateFilter,
+    found: AlertList,
+    played: PlayResult,
 }
 
-impl Default for Stage {
+impl Default for PlayState {
     fn default() -> Self {
         Self {
-            seen: Seen::new(),
-            found: Found::new(Shown::Standing),
-            played: Played::default(),
+            seen: DuplicateFilter::new(),
+            found: AlertList::new(RevisionFilter::LastRevision),
+            played: PlayResult::default(),
         }
     }
 }
 
-impl Stage {
-    fn keep(&mut self, outcome: Outcome) {
+impl PlayState {
+    fn keep_outcome(&mut self, outcome: EpochOutcome) {
         for late in outcome.late {
             let index = usize::try_from(late.position.0).unwrap_or(usize::MAX);
             let line = self.played.order.get(index.wrapping_sub(1));
@@ -214,14 +214,14 @@ impl Stage {
             if raised.alert.revision == 1 {
                 self.played.events.push(raised.event.clone());
             }
-            self.found.keep(raised);
+            self.found.add_raised(raised);
         }
     }
 
-    fn end(self, suite: &Suite) -> Played {
+    fn finish(self, suite: &RuleSuite) -> PlayResult {
         let mut played = self.played;
         let own: Vec<&str> = suite.own_rules().map(|rule| rule.id.as_str()).collect();
-        let alerts = self.found.timed();
+        let alerts = self.found.alerts_with_times();
         let alerts = alerts.filter(|(alert, _)| own.contains(&alert.rule.as_str()));
         (played.alerts, played.times) = alerts.map(|(alert, time)| (alert.clone(), time)).unzip();
         played
@@ -230,15 +230,16 @@ impl Stage {
 
 /// Puts events of equal time into another order. Those that have a sequence keep theirs, since it
 /// says which of them came first; records are numbered anew, since their numbers would too.
-fn reorder(events: &mut [Numbered], seed: u64) {
-    let mut random = Random::new(seed);
-    let same_time =
-        |one: &Numbered, other: &Numbered| one.event.envelope().time == other.event.envelope().time;
+fn shuffle_equal_times(events: &mut [NumberedEvent], seed: u64) {
+    let mut random = SeededRandom::new(seed);
+    let same_time = |one: &NumberedEvent, other: &NumberedEvent| {
+        one.event.envelope().time == other.event.envelope().time
+    };
     for equal in events.chunk_by_mut(same_time) {
         let sequenced = equal.iter().filter(|it| has_sequence(it));
-        let mut sequenced: Vec<Numbered> = sequenced.cloned().collect();
+        let mut sequenced: Vec<NumberedEvent> = sequenced.cloned().collect();
         for index in (1..equal.len()).rev() {
-            equal.swap(index, random.between(0, index as u64) as usize);
+            equal.swap(index, random.number_between(0, index as u64) as usize);
         }
         sequenced.reverse();
         for slot in equal.iter_mut().filter(|it| has_sequence(it)) {
@@ -252,7 +253,7 @@ fn reorder(events: &mut [Numbered], seed: u64) {
     }
 }
 
-fn has_sequence(numbered: &Numbered) -> bool {
+fn has_sequence(numbered: &NumberedEvent) -> bool {
     numbered.event.envelope().sequence.is_some()
 }
 
@@ -261,7 +262,7 @@ mod tests {
     use super::*;
 
     /// The ids of events after they were reordered. `a5@7` has the sequence 5 and happens in second 7.
-    fn reordered(events: &[&str], seed: u64) -> Vec<String> {
+    fn shuffle_ids(events: &[&str], seed: u64) -> Vec<String> {
         let lines = events.iter().map(|text| {
             let (id, second) = text.split_once('@').unwrap();
             let sequence = id.trim_start_matches(char::is_alphabetic);
@@ -275,16 +276,16 @@ mod tests {
             )
         });
         let text: String = lines.collect();
-        let records = crate::input::records("test", text.into_bytes()).unwrap();
-        let mut numbered: Vec<Numbered> = records
+        let records = crate::input::read_all_records("test", text.into_bytes()).unwrap();
+        let mut numbered: Vec<NumberedEvent> = records
             .into_iter()
-            .map(|record| Numbered {
+            .map(|record| NumberedEvent {
                 number: record.number,
                 line: record.line,
                 event: record.outcome.unwrap(),
             })
             .collect();
-        reorder(&mut numbered, seed);
+        shuffle_equal_times(&mut numbered, seed);
         let numbers: Vec<u64> = numbered.iter().map(|it| it.number).collect();
         assert!(numbers.is_sorted());
         let ids = numbered.iter();
@@ -294,18 +295,20 @@ mod tests {
     #[test]
     fn only_events_of_equal_time_change_places() {
         let events = ["a@1", "b@2", "c@2", "d@2", "e@3"];
-        let orders: BTreeSet<_> = (1..=ORDERS).map(|seed| reordered(&events, seed)).collect();
+        let orders: BTreeSet<_> = (1..=ORDERS)
+            .map(|seed| shuffle_ids(&events, seed))
+            .collect();
         assert!(orders.len() > 1, "{orders:?}");
         for order in &orders {
             assert_eq!((order[0].as_str(), order[4].as_str()), ("a", "e"));
         }
-        assert_eq!(reordered(&events, 1), reordered(&events, 1));
+        assert_eq!(shuffle_ids(&events, 1), shuffle_ids(&events, 1));
     }
 
     #[test]
     fn events_with_a_sequence_keep_their_order_among_others() {
         for seed in 1..=20 {
-            let order = reordered(&["a1@2", "b@2", "c2@2", "d@2", "e3@2"], seed);
+            let order = shuffle_ids(&["a1@2", "b@2", "c2@2", "d@2", "e3@2"], seed);
             let sequenced = order.iter().filter(|id| id.len() == 2);
             assert_eq!(sequenced.collect::<Vec<_>>(), ["a1", "c2", "e3"], "{seed}");
         }

@@ -10,11 +10,11 @@ use larum_file::FileRecord;
 use larum_rule::RuleSet;
 use serde::Deserialize;
 
-use super::expected::Expected;
+use super::alert_expectation::AlertExpectation;
 use crate::error::CliError;
 use crate::input;
 use crate::rule_files;
-use crate::rules::told;
+use crate::rules::findings_text;
 
 /// The folder of the cases, beside the rule.
 const CASES: &str = "cases";
@@ -27,14 +27,14 @@ const ROOT: &str = ".";
 
 /// What must come of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum CaseKind {
     /// At least one alert.
     Fires,
     /// None.
     Quiet,
 }
 
-impl Kind {
+impl CaseKind {
     /// Its word, with which its files begin.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,20 +46,20 @@ impl Kind {
 
 /// One recording and what must come of it.
 #[derive(Debug)]
-pub struct Case {
+pub struct RuleCase {
     /// The name of its file.
     pub name: String,
     /// What must come of it.
-    pub kind: Kind,
+    pub kind: CaseKind,
     /// Its records, in order.
     pub records: Vec<FileRecord>,
     /// The alerts it must raise, where a file beside it says so.
-    pub expected: Option<Vec<Expected>>,
+    pub expected: Option<Vec<AlertExpectation>>,
 }
 
 /// The rules of one folder and their cases.
 #[derive(Debug)]
-pub struct Suite {
+pub struct RuleSuite {
     /// The folder, relative to that of the rules.
     pub folder: String,
     /// The rules, and those whose alerts they need.
@@ -67,7 +67,7 @@ pub struct Suite {
     /// The rules of the folder itself, by number.
     pub own: Vec<u32>,
     /// The cases, by name.
-    pub cases: Vec<Case>,
+    pub cases: Vec<RuleCase>,
     /// Files among the cases that are none.
     pub strays: Vec<String>,
 }
@@ -75,13 +75,13 @@ pub struct Suite {
 /// `cases/uses.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Uses {
+struct UsesFile {
     /// Rule folders.
     rules: Vec<String>,
 }
 
 /// The files of a set by the folder they lie in.
-pub fn by_folder(files: &[RuleFile]) -> BTreeMap<String, Vec<RuleFile>> {
+pub fn group_by_folder(files: &[RuleFile]) -> BTreeMap<String, Vec<RuleFile>> {
     let mut folders: BTreeMap<String, Vec<RuleFile>> = BTreeMap::new();
     for file in files {
         let folder = folder_of(&file.path).to_owned();
@@ -92,7 +92,7 @@ pub fn by_folder(files: &[RuleFile]) -> BTreeMap<String, Vec<RuleFile>> {
 }
 
 /// Files that say something about rules of every folder.
-fn of_every_folder(all: &[RuleFile]) -> impl Iterator<Item = &RuleFile> {
+fn shared_files(all: &[RuleFile]) -> impl Iterator<Item = &RuleFile> {
     all.iter()
         .filter(|file| !rule_files::holds_rules(&file.path))
         .filter(|file| !file.path.ends_with(EXCEPTIONS))
@@ -104,16 +104,16 @@ pub fn folder_of(path: &str) -> &str {
 }
 
 /// Reads the suite of `folder`, one of `folders`, below `root`.
-pub fn read(
+pub fn read_suite(
     root: &Path,
     all: &[RuleFile],
     folders: &BTreeMap<String, Vec<RuleFile>>,
     folder: &str,
-) -> Result<Suite, CliError> {
+) -> Result<RuleSuite, CliError> {
     let cases = root.join(folder).join(CASES);
     let own_files = folders.get(folder).cloned().unwrap_or_default();
     let mut files = own_files.clone();
-    for used in uses(&cases.join(USES))?.rules {
+    for used in read_uses(&cases.join(USES))?.rules {
         let Some(more) = folders.get(&used) else {
             let near = crate::rules::did_you_mean(&used, folders.keys().map(String::as_str));
             return Err(CliError::Usage(format!(
@@ -125,17 +125,17 @@ pub fn read(
         let new: Vec<RuleFile> = new.cloned().collect();
         files.extend(new);
     }
-    let new = of_every_folder(all).filter(|file| !files.contains(file));
+    let new = shared_files(all).filter(|file| !files.contains(file));
     let new: Vec<RuleFile> = new.cloned().collect();
     files.extend(new);
     files.sort_by(|one, other| one.path.cmp(&other.path));
-    let set = rule_files::loader()
+    let set = rule_files::rule_loader()
         .load(&files)
-        .map_err(|findings| CliError::Rules(told(root, &findings)))?;
+        .map_err(|findings| CliError::Rules(findings_text(root, &findings)))?;
     let own = set.rules().iter().zip(0..);
     let own = own.filter(|(rule, _)| own_files.iter().any(|file| *file.path == *rule.file));
     let own = own.map(|(_, number)| number).collect();
-    let mut suite = Suite {
+    let mut suite = RuleSuite {
         folder: folder.to_owned(),
         own,
         set: Arc::new(set),
@@ -146,9 +146,9 @@ pub fn read(
     Ok(suite)
 }
 
-impl Suite {
+impl RuleSuite {
     fn read_cases(&mut self, folder: &Path) -> Result<(), CliError> {
-        let files = names(folder)?;
+        let files = list_files(folder)?;
         for (name, path) in &files {
             let Some(stem) = name.strip_suffix(".ndjson") else {
                 if name != USES {
@@ -163,20 +163,22 @@ impl Suite {
                 }
                 continue;
             }
-            let kinds = [Kind::Fires, Kind::Quiet].into_iter();
+            let kinds = [CaseKind::Fires, CaseKind::Quiet].into_iter();
             let Some(kind) = kinds.clone().find(|kind| stem.starts_with(kind.as_str())) else {
                 self.strays.push(name.clone());
                 continue;
             };
             let expected = match files.get(&format!("{stem}.alerts.ndjson")) {
-                Some(path) if kind == Kind::Fires => Some(Expected::read(path, &bytes(path)?)?),
+                Some(path) if kind == CaseKind::Fires => {
+                    Some(AlertExpectation::read_file(path, &read_bytes(path)?)?)
+                }
                 Some(_) | None => None,
             };
             let shown = path.display().to_string();
-            self.cases.push(Case {
+            self.cases.push(RuleCase {
                 name: name.clone(),
                 kind,
-                records: input::records(&shown, bytes(path)?)?,
+                records: input::read_all_records(&shown, read_bytes(path)?)?,
                 expected,
             });
         }
@@ -185,7 +187,7 @@ impl Suite {
 }
 
 /// The files in a folder, by name; none where there is no folder. Hidden ones are left out.
-fn names(folder: &Path) -> Result<BTreeMap<String, PathBuf>, CliError> {
+fn list_files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, CliError> {
     let open = |source| CliError::Open {
         path: folder.to_owned(),
         source,
@@ -204,18 +206,18 @@ fn names(folder: &Path) -> Result<BTreeMap<String, PathBuf>, CliError> {
     Ok(found)
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+fn read_bytes(path: &Path) -> Result<Vec<u8>, CliError> {
     fs::read(path).map_err(|source| CliError::Open {
         path: path.to_owned(),
         source,
     })
 }
 
-fn uses(path: &Path) -> Result<Uses, CliError> {
+fn read_uses(path: &Path) -> Result<UsesFile, CliError> {
     if !path.is_file() {
-        return Ok(Uses::default());
+        return Ok(UsesFile::default());
     }
-    let text = String::from_utf8_lossy(&bytes(path)?).into_owned();
+    let text = String::from_utf8_lossy(&read_bytes(path)?).into_owned();
     toml::from_str(&text)
         .map_err(|error| CliError::Usage(format!("{}: {}", path.display(), error.message())))
 }

@@ -11,17 +11,17 @@ fn other_alerts_of_another_order_name_the_seed_and_the_order() {
         "trigger": {"id": "e"}, "evidence": [], "message": "m", "depth": 1,
     }))
     .unwrap();
-    let written = Played {
+    let written = PlayResult {
         alerts: vec![alert],
-        ..Played::default()
+        ..PlayResult::default()
     };
-    let other = Played {
+    let other = PlayResult {
         order: vec![2, 1, 3],
-        ..Played::default()
+        ..PlayResult::default()
     };
     let lateness = Span::from_seconds(30);
-    let way = Way::Disordered { seed: 4, lateness };
-    let problem = other_alerts(&written, &other, way).unwrap();
+    let way = PlayMode::Disordered { seed: 4, lateness };
+    let problem = compare_plays(&written, &other, way).unwrap();
     assert_eq!(
         problem.message,
         "other alerts with events up to 30s out of order (seed 4)"
@@ -36,5 +36,5 @@ fn other_alerts_of_another_order_name_the_seed_and_the_order() {
             "none"
         ]
     );
-    assert!(other_alerts(&written, &written, way).is_none());
+    assert!(compare_plays(&written, &written, way).is_none());
 }

@@ -3,15 +3,20 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{CARRIER, PLACE, SAME, TENANT, VERSION, attribute_of, member_of};
+use super::{
+    CARRIER, CORRELATION_ATTRIBUTES, MEMBER_ATTRIBUTES, TENANT, VERSION, attribute_name,
+    member_name,
+};
 use crate::event::Event;
-use crate::json::Fill;
+use crate::json::EventDefaults;
 use crate::json::check;
-use crate::json::draft::Draft;
-use crate::json::member::{Checked, invalid, missing, object, present, string};
-use crate::json::split::{Member, members, unchecked_members};
-use crate::json::write::Line;
-use crate::rejection::{Reason, Rejection};
+use crate::json::draft::EventDraft;
+use crate::json::member::{
+    MemberResult, invalid_member, missing_member, non_null, read_object, read_string,
+};
+use crate::json::split::{RawMember, split_members, split_unchecked};
+use crate::json::write::CanonicalWriter;
+use crate::rejection::{Rejection, RejectionReason};
 
 impl Event {
     /// Reads one CloudEvent in structured JSON, filling in what `fill` allows. `id`, `source` and
@@ -19,20 +24,20 @@ impl Event {
     /// name of the canonical member it stands for, such as `severity`.
     ///
     /// # Errors
-    /// As [`Event::parse`]; members are named as the CloudEvent names them.
-    pub fn parse_cloudevent(bytes: &[u8], fill: &Fill<'_>) -> Result<Self, Rejection> {
-        let text = check::text(bytes)?;
-        check::object(text)?;
-        let attributes = members(text)?;
+    /// As [`Event::parse_search`]; members are named as the CloudEvent names them.
+    pub fn parse_cloudevent(bytes: &[u8], fill: &EventDefaults<'_>) -> Result<Self, Rejection> {
+        let text = check::check_bytes(bytes)?;
+        check::check_object(text)?;
+        let attributes = split_members(text)?;
         check_version(&attributes)?;
-        let carrier = carrier(&attributes)?;
+        let carrier = read_carrier(&attributes)?;
         let carried = match &carrier {
-            Some(text) => members(text)?,
+            Some(text) => split_members(text)?,
             None => Vec::new(),
         };
-        let parts = Parts::of(&attributes, &carried)?;
-        let draft = draft(attributes, carried, &parts)?;
-        Self::of_draft(&draft, fill).map_err(|rejection| Rejection {
+        let parts = ComposedMembers::compose(&attributes, &carried)?;
+        let draft = build_draft(attributes, carried, &parts)?;
+        Self::from_draft(&draft, fill).map_err(|rejection| Rejection {
             member: rejection.member.map(attribute_path),
             ..rejection
         })
@@ -44,12 +49,12 @@ impl Event {
     /// canonical JSON otherwise.
     ///
     /// # Errors
-    /// As [`Event::parse`] or [`Event::parse_cloudevent`].
-    pub fn parse_either(bytes: &[u8], fill: &Fill<'_>) -> Result<Self, Rejection> {
-        let text = check::text(bytes)?;
+    /// As [`Event::parse_search`] or [`Event::parse_cloudevent`].
+    pub fn parse_either(bytes: &[u8], fill: &EventDefaults<'_>) -> Result<Self, Rejection> {
+        let text = check::check_bytes(bytes)?;
         // Nearly all canonical events are told by the absence of the word alone.
         let cloudevent = text.contains("specversion")
-            && unchecked_members(text)?
+            && split_unchecked(text)?
                 .iter()
                 .any(|(name, _)| name == "specversion");
         if cloudevent {
@@ -60,84 +65,90 @@ impl Event {
     }
 }
 
-fn find<'a>(attributes: &[Member<'a>], wanted: &str) -> Option<&'a str> {
+fn find_attribute<'a>(attributes: &[RawMember<'a>], wanted: &str) -> Option<&'a str> {
     let attribute = attributes.iter().find(|(name, _)| name == wanted);
-    present(attribute.map(|(_, json)| *json))
+    non_null(attribute.map(|(_, json)| *json))
 }
 
-fn check_version(attributes: &[Member<'_>]) -> Checked<()> {
+fn check_version(attributes: &[RawMember<'_>]) -> MemberResult<()> {
     const MEMBER: &str = "specversion";
-    let json = find(attributes, MEMBER).ok_or_else(|| missing(MEMBER))?;
-    if string(MEMBER, json)? != VERSION {
-        return Err(invalid(MEMBER, "only \"1.0\" is known"));
+    let json = find_attribute(attributes, MEMBER).ok_or_else(|| missing_member(MEMBER))?;
+    if read_string(MEMBER, json)? != VERSION {
+        return Err(invalid_member(MEMBER, "only \"1.0\" is known"));
     }
     for required in ["id", "source"] {
-        find(attributes, required).ok_or_else(|| missing(required))?;
+        find_attribute(attributes, required).ok_or_else(|| missing_member(required))?;
     }
     Ok(())
 }
 
 /// The text of the object that the carrier's string holds.
-fn carrier<'a>(attributes: &[Member<'a>]) -> Checked<Option<Cow<'a, str>>> {
-    let Some(json) = find(attributes, CARRIER) else {
+fn read_carrier<'a>(attributes: &[RawMember<'a>]) -> MemberResult<Option<Cow<'a, str>>> {
+    let Some(json) = find_attribute(attributes, CARRIER) else {
         return Ok(None);
     };
-    let text = string(CARRIER, json)?;
-    check::object(&text).map_err(|rejection| {
+    let text = read_string(CARRIER, json)?;
+    check::check_object(&text).map_err(|rejection| {
         let detail = format!("its text is no object that was written there: {rejection}");
-        Rejection::of_member(rejection.reason, CARRIER, detail)
+        Rejection::for_member(rejection.reason, CARRIER, detail)
     })?;
     Ok(Some(text))
 }
 
 /// The members that are put together of several attributes.
-struct Parts {
+struct ComposedMembers {
     metadata: Option<String>,
     correlation: Option<String>,
 }
 
-impl Parts {
-    fn of(attributes: &[Member<'_>], carried: &[Member<'_>]) -> Checked<Self> {
+impl ComposedMembers {
+    fn compose(attributes: &[RawMember<'_>], carried: &[RawMember<'_>]) -> MemberResult<Self> {
         Ok(Self {
-            metadata: metadata(attributes, carried)?,
-            correlation: correlation(attributes, carried)?,
+            metadata: compose_metadata(attributes, carried)?,
+            correlation: compose_correlation(attributes, carried)?,
         })
     }
 }
 
 /// What `member` holds beside the attributes that are parts of it.
-fn rest<'a>(
+fn read_other_members<'a>(
     member: &str,
-    attributes: &[Member<'a>],
-    carried: &[Member<'a>],
-) -> Checked<Option<Vec<Member<'a>>>> {
-    match (find(attributes, member), find(carried, member)) {
-        (Some(_), Some(_)) => Err(twice(member)),
-        (Some(json), None) | (None, Some(json)) => object(member, json).map(Some),
+    attributes: &[RawMember<'a>],
+    carried: &[RawMember<'a>],
+) -> MemberResult<Option<Vec<RawMember<'a>>>> {
+    match (
+        find_attribute(attributes, member),
+        find_attribute(carried, member),
+    ) {
+        (Some(_), Some(_)) => Err(duplicate_member(member)),
+        (Some(json), None) | (None, Some(json)) => read_object(member, json).map(Some),
         (None, None) => Ok(None),
     }
 }
 
-fn twice(member: &str) -> Rejection {
-    Rejection::of_member(
-        Reason::DuplicateMember,
-        check::step(member),
+fn duplicate_member(member: &str) -> Rejection {
+    Rejection::for_member(
+        RejectionReason::DuplicateMember,
+        check::printable_name(member),
         "the member is there in two forms",
     )
 }
 
-fn metadata(attributes: &[Member<'_>], carried: &[Member<'_>]) -> Checked<Option<String>> {
-    let tenant = find(attributes, TENANT);
-    let rest = rest("metadata", attributes, carried)?;
+fn compose_metadata(
+    attributes: &[RawMember<'_>],
+    carried: &[RawMember<'_>],
+) -> MemberResult<Option<String>> {
+    let tenant = find_attribute(attributes, TENANT);
+    let rest = read_other_members("metadata", attributes, carried)?;
     if tenant.is_none() && rest.is_none() {
         return Ok(None);
     }
     let rest = rest.unwrap_or_default();
-    let mut line = Line::with_capacity(256);
+    let mut line = CanonicalWriter::with_capacity(256);
     if let Some(tenant) = tenant
         && !rest.iter().any(|(name, _)| name == "tenantId")
     {
-        line.json("tenantId", tenant);
+        line.write_json("tenantId", tenant);
     }
     for (name, value) in rest {
         // The attribute is what those on the way have seen and may have set.
@@ -146,26 +157,29 @@ fn metadata(attributes: &[Member<'_>], carried: &[Member<'_>]) -> Checked<Option
         } else {
             value
         };
-        line.json(&name, value);
+        line.write_json(&name, value);
     }
     Ok(Some(line.into_text()))
 }
 
-fn correlation(attributes: &[Member<'_>], carried: &[Member<'_>]) -> Checked<Option<String>> {
-    let rest = rest("correlation", attributes, carried)?;
+fn compose_correlation(
+    attributes: &[RawMember<'_>],
+    carried: &[RawMember<'_>],
+) -> MemberResult<Option<String>> {
+    let rest = read_other_members("correlation", attributes, carried)?;
     let mut known = rest.is_some();
-    let mut line = Line::with_capacity(256);
+    let mut line = CanonicalWriter::with_capacity(256);
     for (name, value) in rest.unwrap_or_default() {
-        if let Some(attribute) = attribute_of(&PLACE, &name)
-            && find(attributes, attribute).is_some()
+        if let Some(attribute) = attribute_name(&CORRELATION_ATTRIBUTES, &name)
+            && find_attribute(attributes, attribute).is_some()
         {
-            return Err(twice(attribute));
+            return Err(duplicate_member(attribute));
         }
-        line.json(&name, value);
+        line.write_json(&name, value);
     }
-    for (attribute, member) in PLACE {
-        if let Some(value) = find(attributes, attribute) {
-            line.json(member, value);
+    for (attribute, member) in CORRELATION_ATTRIBUTES {
+        if let Some(value) = find_attribute(attributes, attribute) {
+            line.write_json(member, value);
             known = true;
         }
     }
@@ -173,15 +187,15 @@ fn correlation(attributes: &[Member<'_>], carried: &[Member<'_>]) -> Checked<Opt
 }
 
 /// Puts every attribute where it belongs.
-fn draft<'a>(
-    attributes: Vec<Member<'a>>,
-    carried: Vec<Member<'a>>,
-    parts: &'a Parts,
-) -> Checked<Draft<'a>> {
-    let mut draft = Draft {
+fn build_draft<'a>(
+    attributes: Vec<RawMember<'a>>,
+    carried: Vec<RawMember<'a>>,
+    parts: &'a ComposedMembers,
+) -> MemberResult<EventDraft<'a>> {
+    let mut draft = EventDraft {
         metadata: parts.metadata.as_deref(),
         correlation: parts.correlation.as_deref(),
-        ..Draft::default()
+        ..EventDraft::default()
     };
     for (name, json) in attributes {
         let used = matches!(
@@ -190,13 +204,13 @@ fn draft<'a>(
         );
         // Null is an attribute left out, but a value of `data`.
         let left_out = json == "null" && name != "data";
-        if used || left_out || member_of(&PLACE, &name).is_some() {
+        if used || left_out || member_name(&CORRELATION_ATTRIBUTES, &name).is_some() {
             continue;
         }
-        let member = member_of(&SAME, &name).unwrap_or(&name);
-        match draft.place(member) {
-            Some(Some(_)) => return Err(twice(&name)),
-            Some(place) => *place = Some(plain(member, json)),
+        let member = member_name(&MEMBER_ATTRIBUTES, &name).unwrap_or(&name);
+        match draft.member_mut(member) {
+            Some(Some(_)) => return Err(duplicate_member(&name)),
+            Some(place) => *place = Some(canonical_spelling(member, json)),
             None => draft.others.push((name, json)),
         }
     }
@@ -205,11 +219,11 @@ fn draft<'a>(
         false => draft.others.iter().map(|(name, _)| name.clone()).collect(),
     };
     for (name, json) in carried {
-        match (&*name, draft.place(&name)) {
+        match (&*name, draft.member_mut(&name)) {
             ("metadata" | "correlation", _) => {}
             ("filled", Some(place @ None)) => *place = Some(json),
-            (_, Some(_)) => return Err(twice(&name)),
-            _ if names.contains(&name) => return Err(twice(&name)),
+            (_, Some(_)) => return Err(duplicate_member(&name)),
+            _ if names.contains(&name) => return Err(duplicate_member(&name)),
             _ => draft.others.push((name, json)),
         }
     }
@@ -217,7 +231,7 @@ fn draft<'a>(
 }
 
 /// The canonical spelling of values that CloudEvents spells otherwise.
-fn plain<'a>(member: &str, json: &'a str) -> &'a str {
+fn canonical_spelling<'a>(member: &str, json: &'a str) -> &'a str {
     let inner = json
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
@@ -238,9 +252,9 @@ fn plain<'a>(member: &str, json: &'a str) -> &'a str {
 /// The path of a member as the CloudEvent names it.
 fn attribute_path(member: String) -> String {
     let attribute = match member.strip_prefix("correlation.") {
-        Some(inner) => attribute_of(&PLACE, inner),
+        Some(inner) => attribute_name(&CORRELATION_ATTRIBUTES, inner),
         None if member == "metadata.tenantId" => Some(TENANT),
-        None => attribute_of(&SAME, &member),
+        None => attribute_name(&MEMBER_ATTRIBUTES, &member),
     };
     attribute.map_or(member, str::to_owned)
 }

@@ -1,36 +1,39 @@
 //! From the members of an event to the attributes of a CloudEvent.
 
-use super::{CARRIER, PLACE, SAME, TENANT, VERSION, attribute_of, member_of};
+use super::{
+    CARRIER, CORRELATION_ATTRIBUTES, MEMBER_ATTRIBUTES, TENANT, VERSION, attribute_name,
+    member_name,
+};
 use crate::event::Event;
-use crate::json::split::{Member, members};
-use crate::json::write::Line;
+use crate::json::split::{RawMember, split_members};
+use crate::json::write::CanonicalWriter;
 
 impl Event {
     /// The event as a CloudEvent in structured JSON, on one line. [`Event::parse_cloudevent`] makes
     /// the same event of it, except that unknown members that no extension may be come last.
     pub fn to_cloudevent(&self) -> String {
-        let mut line = Line::with_capacity(self.json().len() + 128);
-        line.string("specversion", VERSION);
-        let mut carried = Carried::default();
+        let mut line = CanonicalWriter::with_capacity(self.json().len() + 128);
+        line.write_string("specversion", VERSION);
+        let mut carried = CarrierContent::default();
         let mut data = None;
         // Canonical text is an object, so there are always members.
-        for (name, json) in members(self.json()).unwrap_or_default() {
+        for (name, json) in split_members(self.json()).unwrap_or_default() {
             match &*name {
-                "correlation" => carried.correlation = place(&mut line, json),
-                "metadata" => carried.metadata = tenant(&mut line, json),
+                "correlation" => carried.correlation = write_correlation(&mut line, json),
+                "metadata" => carried.metadata = write_tenant(&mut line, json),
                 "filled" => carried.others.push((name, json)),
-                "sequence" => line.string("sequence", json),
+                "sequence" => line.write_string("sequence", json),
                 "data" => data = Some(json),
-                _ => match attribute_of(&SAME, &name) {
-                    Some(attribute) => line.json(attribute, json),
-                    None if may_be_attribute(&name, json) => line.json(&name, json),
+                _ => match attribute_name(&MEMBER_ATTRIBUTES, &name) {
+                    Some(attribute) => line.write_json(attribute, json),
+                    None if may_be_attribute(&name, json) => line.write_json(&name, json),
                     None => carried.others.push((name, json)),
                 },
             }
         }
-        carried.write(&mut line);
+        carried.write_carrier(&mut line);
         if let Some(data) = data {
-            line.json("data", data);
+            line.write_json("data", data);
         }
         line.into_text()
     }
@@ -38,43 +41,43 @@ impl Event {
 
 /// What no attribute may be.
 #[derive(Default)]
-struct Carried<'a> {
+struct CarrierContent<'a> {
     metadata: Option<&'a str>,
-    correlation: Option<Vec<Member<'a>>>,
-    others: Vec<Member<'a>>,
+    correlation: Option<Vec<RawMember<'a>>>,
+    others: Vec<RawMember<'a>>,
 }
 
-impl Carried<'_> {
-    fn write(&self, line: &mut Line) {
+impl CarrierContent<'_> {
+    fn write_carrier(&self, line: &mut CanonicalWriter) {
         if self.metadata.is_none() && self.correlation.is_none() && self.others.is_empty() {
             return;
         }
-        let mut inner = Line::with_capacity(256);
+        let mut inner = CanonicalWriter::with_capacity(256);
         if let Some(metadata) = self.metadata {
-            inner.json("metadata", metadata);
+            inner.write_json("metadata", metadata);
         }
         if let Some(correlation) = &self.correlation {
-            inner.object("correlation", |inner| write_all(inner, correlation));
+            inner.write_object("correlation", |inner| write_members(inner, correlation));
         }
-        write_all(&mut inner, &self.others);
-        line.string(CARRIER, &inner.into_text());
+        write_members(&mut inner, &self.others);
+        line.write_string(CARRIER, &inner.into_text());
     }
 }
 
-fn write_all(line: &mut Line, members: &[Member<'_>]) {
+fn write_members(line: &mut CanonicalWriter, members: &[RawMember<'_>]) {
     for (name, json) in members {
-        line.json(name, json);
+        line.write_json(name, json);
     }
 }
 
 /// Writes the attributes that `correlation` has; what is left of it is carried.
-fn place<'a>(line: &mut Line, json: &'a str) -> Option<Vec<Member<'a>>> {
-    let members = members(json).unwrap_or_default();
+fn write_correlation<'a>(line: &mut CanonicalWriter, json: &'a str) -> Option<Vec<RawMember<'a>>> {
+    let members = split_members(json).unwrap_or_default();
     let all = members.len();
     let mut rest = Vec::new();
     for (name, json) in members {
-        match attribute_of(&PLACE, &name) {
-            Some(attribute) => line.json(attribute, json),
+        match attribute_name(&CORRELATION_ATTRIBUTES, &name) {
+            Some(attribute) => line.write_json(attribute, json),
             None => rest.push((name, json)),
         }
     }
@@ -83,10 +86,10 @@ fn place<'a>(line: &mut Line, json: &'a str) -> Option<Vec<Member<'a>>> {
 }
 
 /// Writes the tenant; metadata that holds more is carried whole, for the order of its members.
-fn tenant<'a>(line: &mut Line, json: &'a str) -> Option<&'a str> {
-    let members = members(json).unwrap_or_default();
+fn write_tenant<'a>(line: &mut CanonicalWriter, json: &'a str) -> Option<&'a str> {
+    let members = split_members(json).unwrap_or_default();
     if let Some((_, tenant)) = members.iter().find(|(name, _)| name == "tenantId") {
-        line.json(TENANT, tenant);
+        line.write_json(TENANT, tenant);
     }
     (members.len() > 1).then_some(json)
 }
@@ -98,8 +101,8 @@ fn may_be_attribute(name: &str, json: &str) -> bool {
         return true;
     }
     let reserved = matches!(name, "specversion" | CARRIER | TENANT)
-        || member_of(&SAME, name).is_some()
-        || member_of(&PLACE, name).is_some();
+        || member_name(&MEMBER_ATTRIBUTES, name).is_some()
+        || member_name(&CORRELATION_ATTRIBUTES, name).is_some();
     let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     !reserved
         && !name.is_empty()

@@ -3,30 +3,30 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::mapping::{Mapping, missing};
-use super::members::{Members, short, write_string};
-use super::paths::Paths;
-use super::text::{LinePattern, Lines};
+use super::mapping::{FieldMapping, missing_value};
+use super::members::{RecordMembers, shorten_text, write_string};
+use super::paths::RecordPaths;
+use super::text::{LinePattern, LinePatterns};
 use super::time_format::{TimeFormat, TimeState};
-use super::write::{key, member};
+use super::write::{write_key, write_member};
 use crate::event::Event;
-use crate::json::{Fill, check};
+use crate::json::{EventDefaults, check};
 use crate::limits;
 use crate::names::{Channel, EventId};
-use crate::rejection::{Reason, Rejection};
+use crate::rejection::{Rejection, RejectionReason};
 use crate::time::Timestamp;
 
 /// What a decoder file says; see `docs/decoders.md`.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     pub(super) name: String,
-    pub(super) shape: Shape,
+    pub(super) shape: RecordShape,
     pub(super) channel: Option<Channel>,
-    pub(super) fields: Fields,
+    pub(super) fields: EnvelopeMapping,
     /// Members of `metadata`.
-    pub(super) metadata: Vec<(String, Mapping)>,
+    pub(super) metadata: Vec<(String, FieldMapping)>,
     /// Members of the record that `data` leaves out.
-    pub(super) left_out: BTreeSet<String>,
+    pub(super) omitted_members: BTreeSet<String>,
 }
 
 /// What the records of a decoder are; tells a door how to split its input.
@@ -39,29 +39,29 @@ pub enum RecordFormat {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Shape {
+pub(super) enum RecordShape {
     Json,
-    Text(Lines),
+    Text(LinePatterns),
 }
 
 /// Where the members of the envelope come from.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fields {
-    pub(super) id: Option<Mapping>,
-    pub(super) event_type: Option<Mapping>,
-    pub(super) source: Option<Mapping>,
+pub(super) struct EnvelopeMapping {
+    pub(super) id: Option<FieldMapping>,
+    pub(super) event_type: Option<FieldMapping>,
+    pub(super) source: Option<FieldMapping>,
     pub(super) time: Option<TimeField>,
     /// The path of a number.
     pub(super) sequence: Option<String>,
-    pub(super) severity: Option<Mapping>,
-    pub(super) correlation_id: Option<Mapping>,
+    pub(super) severity: Option<FieldMapping>,
+    pub(super) correlation_id: Option<FieldMapping>,
     /// Members of `correlation`.
-    pub(super) correlation: Vec<(&'static str, Mapping)>,
+    pub(super) correlation: Vec<(&'static str, FieldMapping)>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct TimeField {
-    pub(super) from: Paths,
+    pub(super) from: RecordPaths,
     pub(super) format: TimeFormat,
     /// The time of records that have none.
     pub(super) default: Option<Timestamp>,
@@ -72,7 +72,7 @@ pub(super) struct TimeField {
 /// It remembers the time of the record before, from which a time without a year gets its year.
 /// Records go in in the order of the input.
 #[derive(Debug, Clone)]
-pub struct Decoding<'d> {
+pub struct InputDecoder<'d> {
     decoder: &'d Decoder,
     times: TimeState,
 }
@@ -86,39 +86,44 @@ impl Decoder {
     /// What its records are.
     pub fn record_format(&self) -> RecordFormat {
         match self.shape {
-            Shape::Json => RecordFormat::Json,
-            Shape::Text(_) => RecordFormat::Text,
+            RecordShape::Json => RecordFormat::Json,
+            RecordShape::Text(_) => RecordFormat::Text,
         }
     }
 
     /// Begins an input.
-    pub fn begin(&self) -> Decoding<'_> {
-        Decoding {
+    pub fn begin_input(&self) -> InputDecoder<'_> {
+        InputDecoder {
             decoder: self,
             times: TimeState::default(),
         }
     }
 
-    /// Decodes a record that is an input of its own; see [`Decoding::decode`].
+    /// Decodes a record that is an input of its own; see [`InputDecoder::decode`].
     ///
     /// # Errors
-    /// As [`Decoding::decode`].
-    pub fn decode(&self, record: &[u8], number: u64, fill: &Fill<'_>) -> Result<Event, Rejection> {
-        self.begin().decode(record, number, fill)
+    /// As [`InputDecoder::decode`].
+    pub fn decode(
+        &self,
+        record: &[u8],
+        number: u64,
+        fill: &EventDefaults<'_>,
+    ) -> Result<Event, Rejection> {
+        self.begin_input().decode(record, number, fill)
     }
 }
 
-impl Decoding<'_> {
+impl InputDecoder<'_> {
     /// The event that a record tells of. `number` is the record's place in its input, from 0, rejected
     /// records counted; it goes into the id of a record that has none of its own.
     ///
     /// # Errors
-    /// The record is not one the decoder knows, or the event is rejected as [`Event::parse`] says.
+    /// The record is not one the decoder knows, or the event is rejected as [`Event::parse_search`] says.
     pub fn decode(
         &mut self,
         record: &[u8],
         number: u64,
-        fill: &Fill<'_>,
+        fill: &EventDefaults<'_>,
     ) -> Result<Event, Rejection> {
         let json = self.event_json(record, number, fill.arrived)?;
         Event::parse(&json, fill)
@@ -137,14 +142,14 @@ impl Decoding<'_> {
                 record.len(),
                 limits::EVENT_BYTES
             );
-            return Err(Rejection::new(Reason::TooLarge, detail));
+            return Err(Rejection::new(RejectionReason::TooLarge, detail));
         }
         let decoder = self.decoder;
         match &decoder.shape {
-            Shape::Json => {
-                let text = check::utf8(record)?;
-                let members = Members::of_json(text)?;
-                self.write_event(Read {
+            RecordShape::Json => {
+                let text = check::check_utf8(record)?;
+                let members = RecordMembers::from_json(text)?;
+                self.write_event(ParsedRecord {
                     record,
                     number,
                     arrived,
@@ -152,11 +157,11 @@ impl Decoding<'_> {
                     members,
                 })
             }
-            Shape::Text(lines) => {
-                let text = lines.text(record)?;
-                let (pattern, members) = lines.find(&text)?;
+            RecordShape::Text(lines) => {
+                let text = lines.decode_line(record)?;
+                let (pattern, members) = lines.match_line(&text)?;
                 let pattern = Some(pattern);
-                self.write_event(Read {
+                self.write_event(ParsedRecord {
                     record,
                     number,
                     arrived,
@@ -167,18 +172,18 @@ impl Decoding<'_> {
         }
     }
 
-    fn write_event(&mut self, read: Read<'_>) -> Result<Vec<u8>, Rejection> {
+    fn write_event(&mut self, read: ParsedRecord<'_>) -> Result<Vec<u8>, Rejection> {
         let decoder = self.decoder;
         let fields = &decoder.fields;
         let members = &read.members;
         let source = match &fields.source {
-            Some(mapping) => mapping.required("source", members)?,
+            Some(mapping) => mapping.require_word("source", members)?,
             None => Cow::Borrowed(decoder.name.as_str()),
         };
         let mut out = Vec::with_capacity(read.record.len() + 256);
         out.extend_from_slice(b"{\"id\":");
         match &fields.id {
-            Some(mapping) => write_string(&mut out, &mapping.required("id", members)?),
+            Some(mapping) => write_string(&mut out, &mapping.require_word("id", members)?),
             None => {
                 let id = record_id(&source, read.record, read.number);
                 write_string(&mut out, id.as_str());
@@ -189,80 +194,104 @@ impl Decoding<'_> {
             .and_then(|pattern| pattern.event_type.as_deref());
         let event_type = match (of_pattern, &fields.event_type) {
             (Some(event_type), _) => Cow::Borrowed(event_type),
-            (None, Some(mapping)) => mapping.required("type", members)?,
+            (None, Some(mapping)) => mapping.require_word("type", members)?,
             (None, None) => {
                 return Err(Rejection::new(
-                    Reason::NotDecoded,
+                    RejectionReason::NotDecoded,
                     "the decoder names no type",
                 ));
             }
         };
-        member(&mut out, "type", &event_type);
-        member(&mut out, "source", &source);
+        write_member(&mut out, "type", &event_type);
+        write_member(&mut out, "source", &source);
         if let Some(time) = &fields.time {
             let time = self.read_time(time, &read)?;
-            member(&mut out, "time", &time.to_string());
+            write_member(&mut out, "time", &time.to_string());
         }
         if let Some(channel) = &decoder.channel {
-            member(&mut out, "channel", channel.as_str());
+            write_member(&mut out, "channel", channel.as_str());
         }
         if let Some(path) = &fields.sequence
             && let Some(sequence) = read_sequence(path, members)?
         {
-            key(&mut out, "sequence");
+            write_key(&mut out, "sequence");
             out.extend_from_slice(sequence.to_string().as_bytes());
         }
-        decoder.write_optional(&mut out, &read)?;
+        decoder.write_optional_members(&mut out, &read)?;
         decoder.write_metadata(&mut out, members)?;
         decoder.write_data(&mut out, &read);
         out.push(b'}');
         Ok(out)
     }
 
-    fn read_time(&mut self, time: &TimeField, read: &Read<'_>) -> Result<Timestamp, Rejection> {
-        let word = match time.from.find(&read.members).map(|piece| piece.word()) {
+    fn read_time(
+        &mut self,
+        time: &TimeField,
+        read: &ParsedRecord<'_>,
+    ) -> Result<Timestamp, Rejection> {
+        let word = match time
+            .from
+            .find_value(&read.members)
+            .map(|piece| piece.to_word())
+        {
             Some(Ok(Some(word))) => word,
             Some(Err(_)) => {
                 let detail = "an array or object is not a time";
-                let from = time.from.shown();
-                return Err(Rejection::of_member(Reason::WrongType, from, detail));
+                let from = time.from.describe_paths();
+                return Err(Rejection::for_member(
+                    RejectionReason::WrongType,
+                    from,
+                    detail,
+                ));
             }
             Some(Ok(None)) | None => {
-                return time.default.ok_or_else(|| missing(&time.from, "time"));
+                return time
+                    .default
+                    .ok_or_else(|| missing_value(&time.from, "time"));
             }
         };
         time.format
-            .read(&word, read.arrived, &mut self.times)
-            .map_err(|detail| Rejection::of_member(Reason::InvalidTime, time.from.shown(), detail))
+            .read_time(&word, read.arrived, &mut self.times)
+            .map_err(|detail| {
+                Rejection::for_member(
+                    RejectionReason::InvalidTime,
+                    time.from.describe_paths(),
+                    detail,
+                )
+            })
     }
 }
 
 /// A record, read but not yet written as an event.
-pub(super) struct Read<'r> {
+pub(super) struct ParsedRecord<'r> {
     record: &'r [u8],
     number: u64,
     arrived: Timestamp,
     /// The pattern that matched, for text.
     pub(super) pattern: Option<&'r LinePattern>,
-    pub(super) members: Members<'r>,
+    pub(super) members: RecordMembers<'r>,
 }
 
-fn read_sequence(path: &str, members: &Members<'_>) -> Result<Option<u64>, Rejection> {
-    let Some(piece) = members.find(path) else {
+fn read_sequence(path: &str, members: &RecordMembers<'_>) -> Result<Option<u64>, Rejection> {
+    let Some(piece) = members.find_value(path) else {
         return Ok(None);
     };
-    match piece.word() {
+    match piece.to_word() {
         Ok(None) => Ok(None),
         Ok(Some(word)) => word.parse().map(Some).map_err(|_| {
             let detail = format!(
                 "{:?} is not a whole number from 0 to 2^64 - 1",
-                short(&word)
+                shorten_text(&word)
             );
-            Rejection::of_member(Reason::InvalidMember, short(path), detail)
+            Rejection::for_member(RejectionReason::InvalidMember, shorten_text(path), detail)
         }),
         Err(_) => {
             let detail = "an array or object is not a sequence number";
-            Err(Rejection::of_member(Reason::WrongType, short(path), detail))
+            Err(Rejection::for_member(
+                RejectionReason::WrongType,
+                shorten_text(path),
+                detail,
+            ))
         }
     }
 }

@@ -6,18 +6,18 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Problems, nearest};
+use super::error::{DecoderProblems, find_nearest};
 
 /// A value and the byte at which it begins.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Located<T> {
+pub(super) struct LocatedValue<T> {
     pub(super) value: T,
     pub(super) at: usize,
 }
 
 /// One table of the document.
 #[derive(Debug, Clone)]
-pub(super) struct Section<'t> {
+pub(super) struct DecoderSection<'t> {
     /// How messages call it: `[fields]`, or `the file` at the top.
     name: String,
     /// Where it begins.
@@ -25,8 +25,8 @@ pub(super) struct Section<'t> {
     table: &'t DeTable<'t>,
 }
 
-impl<'t> Section<'t> {
-    pub(super) fn top(table: &'t DeTable<'t>) -> Self {
+impl<'t> DecoderSection<'t> {
+    pub(super) fn from_root(table: &'t DeTable<'t>) -> Self {
         Self {
             name: "the file".into(),
             at: 0,
@@ -34,17 +34,20 @@ impl<'t> Section<'t> {
         }
     }
 
-    pub(super) fn of(
+    pub(super) fn from_value(
         name: impl Into<String>,
         value: &'t Spanned<DeValue<'t>>,
-        problems: &mut Problems<'_>,
+        problems: &mut DecoderProblems<'_>,
     ) -> Option<Self> {
         let name = name.into();
         let at = value.span().start;
         match value.get_ref() {
             DeValue::Table(table) => Some(Self { name, at, table }),
             other => {
-                problems.add(at, format!("{name} must be a table, not {}", kind(other)));
+                problems.report(
+                    at,
+                    format!("{name} must be a table, not {}", value_kind(other)),
+                );
                 None
             }
         }
@@ -53,9 +56,9 @@ impl<'t> Section<'t> {
     /// Keys and values, with the place of the key.
     pub(super) fn entries(
         &self,
-    ) -> impl Iterator<Item = (Located<&'t str>, &'t Spanned<DeValue<'t>>)> + use<'t> {
+    ) -> impl Iterator<Item = (LocatedValue<&'t str>, &'t Spanned<DeValue<'t>>)> + use<'t> {
         self.table.iter().map(|(key, value)| {
-            let key = Located {
+            let key = LocatedValue {
                 value: key.get_ref().as_ref(),
                 at: key.span().start,
             };
@@ -64,17 +67,17 @@ impl<'t> Section<'t> {
     }
 
     /// Notes every key that is not one of `known`.
-    pub(super) fn refuse_unknown(&self, known: &[&str], problems: &mut Problems<'_>) {
+    pub(super) fn refuse_unknown_keys(&self, known: &[&str], problems: &mut DecoderProblems<'_>) {
         for (key, _) in self.entries() {
             if known.contains(&key.value) {
                 continue;
             }
             let message = format!("unknown key `{}` in {}", key.value, self.name);
-            let help = match nearest(key.value, known.iter().copied()) {
+            let help = match find_nearest(key.value, known.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the keys are {}", known.join(", ")),
             };
-            problems.add_with_help(key.at, message, help);
+            problems.report_with_help(key.at, message, help);
         }
     }
 
@@ -84,26 +87,34 @@ impl<'t> Section<'t> {
             .map(|(_, value)| value)
     }
 
-    pub(super) fn section(&self, key: &str, problems: &mut Problems<'_>) -> Option<Self> {
-        Self::of(format!("[{key}]"), self.get(key)?, problems)
-    }
-
-    pub(super) fn string(
+    pub(super) fn get_section(
         &self,
         key: &str,
-        problems: &mut Problems<'_>,
-    ) -> Option<Located<&'t str>> {
-        string(key, self.get(key)?, problems)
+        problems: &mut DecoderProblems<'_>,
+    ) -> Option<Self> {
+        Self::from_value(format!("[{key}]"), self.get(key)?, problems)
+    }
+
+    pub(super) fn get_string(
+        &self,
+        key: &str,
+        problems: &mut DecoderProblems<'_>,
+    ) -> Option<LocatedValue<&'t str>> {
+        read_string(key, self.get(key)?, problems)
     }
 
     /// A list of strings; empty when the key is not there.
-    pub(super) fn strings(&self, key: &str, problems: &mut Problems<'_>) -> Vec<Located<&'t str>> {
+    pub(super) fn get_strings(
+        &self,
+        key: &str,
+        problems: &mut DecoderProblems<'_>,
+    ) -> Vec<LocatedValue<&'t str>> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
         let DeValue::Array(items) = value.get_ref() else {
-            let found = kind(value.get_ref());
-            problems.add(
+            let found = value_kind(value.get_ref());
+            problems.report(
                 value.span().start,
                 format!("`{key}` must be a list of strings, not {found}"),
             );
@@ -111,32 +122,35 @@ impl<'t> Section<'t> {
         };
         items
             .iter()
-            .filter_map(|item| string(key, item, problems))
+            .filter_map(|item| read_string(key, item, problems))
             .collect()
     }
 }
 
 /// `value` as a string, or a note that it is none.
-pub(super) fn string<'t>(
+pub(super) fn read_string<'t>(
     key: &str,
     value: &'t Spanned<DeValue<'t>>,
-    problems: &mut Problems<'_>,
-) -> Option<Located<&'t str>> {
+    problems: &mut DecoderProblems<'_>,
+) -> Option<LocatedValue<&'t str>> {
     let at = value.span().start;
     match value.get_ref() {
-        DeValue::String(text) => Some(Located {
+        DeValue::String(text) => Some(LocatedValue {
             value: text.as_ref(),
             at,
         }),
         other => {
-            problems.add(at, format!("`{key}` must be a string, not {}", kind(other)));
+            problems.report(
+                at,
+                format!("`{key}` must be a string, not {}", value_kind(other)),
+            );
             None
         }
     }
 }
 
 /// What a value is, for messages.
-pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+pub(super) fn value_kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

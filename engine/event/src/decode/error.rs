@@ -51,13 +51,13 @@ impl std::error::Error for InvalidDecoder {}
 
 /// Collects problems while a file is read, so that one run shows them all.
 #[derive(Debug)]
-pub(super) struct Problems<'t> {
+pub(super) struct DecoderProblems<'t> {
     text: &'t str,
     found: Vec<(usize, DecoderProblem)>,
 }
 
-impl<'t> Problems<'t> {
-    pub(super) fn of(text: &'t str) -> Self {
+impl<'t> DecoderProblems<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
         Self {
             text,
             found: Vec::new(),
@@ -65,21 +65,21 @@ impl<'t> Problems<'t> {
     }
 
     /// Notes a problem at byte `offset` of the file.
-    pub(super) fn add(&mut self, offset: usize, message: impl Into<String>) {
-        self.note(offset, message.into(), None);
+    pub(super) fn report(&mut self, offset: usize, message: impl Into<String>) {
+        self.push_problem(offset, message.into(), None);
     }
 
     /// Notes a problem and what to do about it.
-    pub(super) fn add_with_help(
+    pub(super) fn report_with_help(
         &mut self,
         offset: usize,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.note(offset, message.into(), Some(help.into()));
+        self.push_problem(offset, message.into(), Some(help.into()));
     }
 
-    fn note(&mut self, offset: usize, message: String, help: Option<String>) {
+    fn push_problem(&mut self, offset: usize, message: String, help: Option<String>) {
         let mut offset = offset.min(self.text.len());
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
@@ -112,7 +112,7 @@ impl<'t> Problems<'t> {
 }
 
 /// The candidate that `word` was probably meant to be.
-pub(crate) fn nearest<'c>(
+pub(crate) fn find_nearest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {

@@ -3,26 +3,26 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::document::{Section, string};
-use super::error::Problems;
-use super::members::{Members, Piece, write_string};
-use super::paths::Paths;
-use crate::rejection::{Reason, Rejection};
+use super::document::{DecoderSection, read_string};
+use super::error::DecoderProblems;
+use super::members::{MemberValue, RecordMembers, write_string};
+use super::paths::RecordPaths;
+use crate::rejection::{Rejection, RejectionReason};
 
 /// A constant, or a member of the record.
 #[derive(Debug, Clone)]
-pub(super) enum Mapping {
+pub(super) enum FieldMapping {
     /// Always the same.
     Constant(String),
     /// Read from the record.
-    Member(FromMember),
+    Member(MemberMapping),
 }
 
 /// How a member of the record is read.
 #[derive(Debug, Clone)]
-pub(super) struct FromMember {
+pub(super) struct MemberMapping {
     /// Where in the record.
-    pub(super) from: Paths,
+    pub(super) from: RecordPaths,
     /// Values that become others.
     pub(super) map: BTreeMap<String, String>,
     /// What is put before the value.
@@ -31,23 +31,23 @@ pub(super) struct FromMember {
     default: Option<String>,
 }
 
-impl Mapping {
+impl FieldMapping {
     /// Reads `key = "path"`, `key = { value = ".." }` or `key = { from = "path", .. }`.
     pub(super) fn load(
         key: &str,
         value: &toml::Spanned<toml::de::DeValue<'_>>,
-        problems: &mut Problems<'_>,
+        problems: &mut DecoderProblems<'_>,
     ) -> Option<Self> {
         if !matches!(value.get_ref(), toml::de::DeValue::Table(_)) {
-            let from = Paths::load(key, value, problems)?;
-            return Some(Self::Member(FromMember::plain(from)));
+            let from = RecordPaths::load(key, value, problems)?;
+            return Some(Self::Member(MemberMapping::from_paths(from)));
         }
-        let section = Section::of(format!("`{key}`"), value, problems)?;
-        section.refuse_unknown(&["from", "value", "map", "prefix", "default"], problems);
-        let constant = section.string("value", problems);
+        let section = DecoderSection::from_value(format!("`{key}`"), value, problems)?;
+        section.refuse_unknown_keys(&["from", "value", "map", "prefix", "default"], problems);
+        let constant = section.get_string("value", problems);
         let from = section
             .get("from")
-            .and_then(|from| Paths::load("from", from, problems));
+            .and_then(|from| RecordPaths::load("from", from, problems));
         match (constant, from) {
             (Some(constant), None) => {
                 for (other, _) in section
@@ -55,24 +55,24 @@ impl Mapping {
                     .filter(|(other, _)| other.value != "value")
                 {
                     let message = format!("`value` is a constant and takes no `{}`", other.value);
-                    problems.add(other.at, message);
+                    problems.report(other.at, message);
                 }
                 Some(Self::Constant(constant.value.to_owned()))
             }
-            (None, Some(from)) => Some(Self::Member(FromMember {
+            (None, Some(from)) => Some(Self::Member(MemberMapping {
                 map: load_map(&section, problems),
                 prefix: section
-                    .string("prefix", problems)
+                    .get_string("prefix", problems)
                     .map_or_else(String::new, |prefix| prefix.value.to_owned()),
                 default: section
-                    .string("default", problems)
+                    .get_string("default", problems)
                     .map(|default| default.value.to_owned()),
-                ..FromMember::plain(from)
+                ..MemberMapping::from_paths(from)
             })),
             _ => {
                 if section.get("value").is_some() == section.get("from").is_some() {
                     let message = format!("`{key}` needs either `from` or `value`");
-                    problems.add(section.at, message);
+                    problems.report(section.at, message);
                 }
                 None
             }
@@ -85,7 +85,7 @@ impl Mapping {
             Self::Constant(_) => None,
             Self::Member(member) => Some(&member.from),
         };
-        paths.into_iter().flat_map(Paths::iter)
+        paths.into_iter().flat_map(RecordPaths::iter)
     }
 
     /// Whether a record without a value still gives one.
@@ -97,34 +97,34 @@ impl Mapping {
     }
 
     /// The word it gives for a record; `None` where the record has none.
-    pub(super) fn word<'a>(
+    pub(super) fn read_word<'a>(
         &'a self,
-        members: &Members<'a>,
+        members: &RecordMembers<'a>,
     ) -> Result<Option<Cow<'a, str>>, Rejection> {
         match self {
             Self::Constant(constant) => Ok(Some(Cow::Borrowed(constant))),
-            Self::Member(member) => member.word(member.from.find(members)),
+            Self::Member(member) => member.read_word(member.from.find_value(members)),
         }
     }
 
-    /// Like [`Mapping::word`], but a record without a value is rejected for the lack of the event's
+    /// Like [`FieldMapping::word`], but a record without a value is rejected for the lack of the event's
     /// member `wanted`.
-    pub(super) fn required<'a>(
+    pub(super) fn require_word<'a>(
         &'a self,
         wanted: &str,
-        members: &Members<'a>,
+        members: &RecordMembers<'a>,
     ) -> Result<Cow<'a, str>, Rejection> {
-        match (self.word(members)?, self) {
+        match (self.read_word(members)?, self) {
             (Some(word), _) => Ok(word),
             (None, Self::Constant(_)) => Ok(Cow::Borrowed("")),
-            (None, Self::Member(member)) => Err(missing(&member.from, wanted)),
+            (None, Self::Member(member)) => Err(missing_value(&member.from, wanted)),
         }
     }
 
     /// Appends its value as JSON, of whatever type the record has it; whether there was one.
-    pub(super) fn write(
+    pub(super) fn write_json(
         &self,
-        members: &Members<'_>,
+        members: &RecordMembers<'_>,
         out: &mut Vec<u8>,
     ) -> Result<bool, Rejection> {
         let member = match self {
@@ -134,14 +134,14 @@ impl Mapping {
             }
             Self::Member(member) => member,
         };
-        let piece = member.from.find(members);
+        let piece = member.from.find_value(members);
         if let Some(piece) = piece
             && (member.is_plain() || (piece.is_null() && member.default.is_none()))
         {
-            piece.write(out);
+            piece.write_json(out);
             return Ok(true);
         }
-        let word = member.word(piece)?;
+        let word = member.read_word(piece)?;
         if let Some(word) = &word {
             write_string(out, word);
         }
@@ -149,8 +149,8 @@ impl Mapping {
     }
 }
 
-impl FromMember {
-    pub(super) fn plain(from: Paths) -> Self {
+impl MemberMapping {
+    pub(super) fn from_paths(from: RecordPaths) -> Self {
         Self {
             from,
             map: BTreeMap::new(),
@@ -163,12 +163,19 @@ impl FromMember {
         self.map.is_empty() && self.prefix.is_empty() && self.default.is_none()
     }
 
-    fn word<'a>(&'a self, piece: Option<Piece<'a>>) -> Result<Option<Cow<'a, str>>, Rejection> {
+    fn read_word<'a>(
+        &'a self,
+        piece: Option<MemberValue<'a>>,
+    ) -> Result<Option<Cow<'a, str>>, Rejection> {
         let word = match piece {
             None => None,
-            Some(piece) => piece.word().map_err(|_| {
+            Some(piece) => piece.to_word().map_err(|_| {
                 let detail = "a single value is needed here, not an array or object";
-                Rejection::of_member(Reason::WrongType, self.from.shown(), detail)
+                Rejection::for_member(
+                    RejectionReason::WrongType,
+                    self.from.describe_paths(),
+                    detail,
+                )
             })?,
         };
         let default = self.default.as_deref().map(Cow::Borrowed);
@@ -188,19 +195,26 @@ impl FromMember {
 }
 
 /// The rejection of a record that lacks what the event's member `wanted` is read from.
-pub(super) fn missing(from: &Paths, wanted: &str) -> Rejection {
+pub(super) fn missing_value(from: &RecordPaths, wanted: &str) -> Rejection {
     let detail =
         format!("the record has no value here, and the event's `{wanted}` is read from it");
-    Rejection::of_member(Reason::MissingMember, from.shown(), detail)
+    Rejection::for_member(
+        RejectionReason::MissingMember,
+        from.describe_paths(),
+        detail,
+    )
 }
 
-fn load_map(section: &Section<'_>, problems: &mut Problems<'_>) -> BTreeMap<String, String> {
+fn load_map(
+    section: &DecoderSection<'_>,
+    problems: &mut DecoderProblems<'_>,
+) -> BTreeMap<String, String> {
     let mut map = BTreeMap::new();
-    let Some(table) = section.section("map", problems) else {
+    let Some(table) = section.get_section("map", problems) else {
         return map;
     };
     for (key, value) in table.entries() {
-        if let Some(text) = string(key.value, value, problems) {
+        if let Some(text) = read_string(key.value, value, problems) {
             map.insert(key.value.to_owned(), text.value.to_owned());
         }
     }

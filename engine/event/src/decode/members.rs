@@ -7,12 +7,12 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::json::split::unchecked_members;
-use crate::rejection::{Reason, Rejection};
+use crate::json::split::split_unchecked;
+use crate::rejection::{Rejection, RejectionReason};
 
 /// One member's value.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Piece<'r> {
+pub(super) enum MemberValue<'r> {
     /// JSON text.
     Json(&'r str),
     /// Plain text that a regex group caught.
@@ -23,12 +23,12 @@ pub(super) enum Piece<'r> {
 
 /// A value that is an array or an object where one word is needed.
 #[derive(Debug)]
-pub(super) struct NotAWord;
+pub(super) struct NotScalar;
 
-impl<'r> Piece<'r> {
+impl<'r> MemberValue<'r> {
     /// The value as one word: a string's characters, a number's digits, `true` or `false`. `None`
     /// for null.
-    pub(super) fn word(self) -> Result<Option<Cow<'r, str>>, NotAWord> {
+    pub(super) fn to_word(self) -> Result<Option<Cow<'r, str>>, NotScalar> {
         let json = match self {
             Self::Text(text) => return Ok(Some(Cow::Borrowed(text))),
             Self::Integer(number) => return Ok(Some(Cow::Owned(number.to_string()))),
@@ -40,11 +40,11 @@ impl<'r> Piece<'r> {
                 if !inner.contains('\\') {
                     return Ok(Some(Cow::Borrowed(inner)));
                 }
-                let text: String = serde_json::from_str(json).map_err(|_| NotAWord)?;
+                let text: String = serde_json::from_str(json).map_err(|_| NotScalar)?;
                 Ok(Some(Cow::Owned(text)))
             }
             Some(b'n') => Ok(None),
-            Some(b'{' | b'[') | None => Err(NotAWord),
+            Some(b'{' | b'[') | None => Err(NotScalar),
             Some(_) => Ok(Some(Cow::Borrowed(json))),
         }
     }
@@ -55,7 +55,7 @@ impl<'r> Piece<'r> {
     }
 
     /// Appends the value as JSON.
-    pub(super) fn write(self, out: &mut Vec<u8>) {
+    pub(super) fn write_json(self, out: &mut Vec<u8>) {
         match self {
             Self::Json(json) => out.extend_from_slice(json.as_bytes()),
             Self::Text(text) => write_string(out, text),
@@ -71,33 +71,35 @@ pub(super) fn write_string(out: &mut Vec<u8>, text: &str) {
 
 /// The members of one record, in its own order, each name once.
 #[derive(Debug)]
-pub(super) struct Members<'r> {
-    pub(super) list: Vec<(Cow<'r, str>, Piece<'r>)>,
+pub(super) struct RecordMembers<'r> {
+    pub(super) list: Vec<(Cow<'r, str>, MemberValue<'r>)>,
 }
 
-impl<'r> Members<'r> {
+impl<'r> RecordMembers<'r> {
     /// The members of a JSON object.
-    pub(super) fn of_json(text: &'r str) -> Result<Self, Rejection> {
+    pub(super) fn from_json(text: &'r str) -> Result<Self, Rejection> {
         if !text
             .trim_start_matches([' ', '\t', '\r', '\n'])
             .starts_with('{')
         {
             let parsed: Result<&RawValue, _> = serde_json::from_str(text);
             return Err(match parsed {
-                Ok(_) => Rejection::new(Reason::WrongType, "a record must be a JSON object"),
-                Err(error) => Rejection::new(Reason::Syntax, error.to_string()),
+                Ok(_) => {
+                    Rejection::new(RejectionReason::WrongType, "a record must be a JSON object")
+                }
+                Err(error) => Rejection::new(RejectionReason::Syntax, error.to_string()),
             });
         }
-        let list = object(text)?;
+        let list = parse_object(text)?;
         let mut names: Vec<&str> = list.iter().map(|(name, _)| name.as_ref()).collect();
         names.sort_unstable();
         for pair in names.windows(2) {
             if let [name, next] = pair
                 && name == next
             {
-                return Err(Rejection::of_member(
-                    Reason::DuplicateMember,
-                    short(name).escape_debug().to_string(),
+                return Err(Rejection::for_member(
+                    RejectionReason::DuplicateMember,
+                    shorten_text(name).escape_debug().to_string(),
                     "the record has this member twice",
                 ));
             }
@@ -107,12 +109,12 @@ impl<'r> Members<'r> {
 
     /// The value at `path`: a member of just that name, or else, at each dot, the member of an inner
     /// object.
-    pub(super) fn find(&self, path: &str) -> Option<Piece<'r>> {
-        find(&self.list, path)
+    pub(super) fn find_value(&self, path: &str) -> Option<MemberValue<'r>> {
+        find_value(&self.list, path)
     }
 }
 
-fn find<'r>(list: &[(Cow<'r, str>, Piece<'r>)], path: &str) -> Option<Piece<'r>> {
+fn find_value<'r>(list: &[(Cow<'r, str>, MemberValue<'r>)], path: &str) -> Option<MemberValue<'r>> {
     let member = |wanted: &str| {
         list.iter()
             .find(|(name, _)| name == wanted)
@@ -122,21 +124,21 @@ fn find<'r>(list: &[(Cow<'r, str>, Piece<'r>)], path: &str) -> Option<Piece<'r>>
         return Some(piece);
     }
     let (head, tail) = path.split_once('.')?;
-    let Some(Piece::Json(inner)) = member(head) else {
+    let Some(MemberValue::Json(inner)) = member(head) else {
         return None;
     };
-    find(&object(inner).ok()?, tail)
+    find_value(&parse_object(inner).ok()?, tail)
 }
 
-fn object(text: &str) -> Result<Vec<(Cow<'_, str>, Piece<'_>)>, Rejection> {
-    let members = unchecked_members(text)?;
+fn parse_object(text: &str) -> Result<Vec<(Cow<'_, str>, MemberValue<'_>)>, Rejection> {
+    let members = split_unchecked(text)?;
     Ok(members
         .into_iter()
-        .map(|(name, json)| (name, Piece::Json(json)))
+        .map(|(name, json)| (name, MemberValue::Json(json)))
         .collect())
 }
 
 /// A short piece of the input that may be shown.
-pub(super) fn short(text: &str) -> String {
+pub(super) fn shorten_text(text: &str) -> String {
     text.chars().take(64).collect()
 }

@@ -3,31 +3,31 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::document::string;
-use super::error::Problems;
-use super::members::{Members, Piece, short};
+use super::document::read_string;
+use super::error::DecoderProblems;
+use super::members::{MemberValue, RecordMembers, shorten_text};
 
 /// Paths, or names of groups; the first that has a value counts. At least one.
 #[derive(Debug, Clone)]
-pub(super) struct Paths(Vec<String>);
+pub(super) struct RecordPaths(Vec<String>);
 
-impl Paths {
+impl RecordPaths {
     /// Reads `"path"`, or `["path", "path"]` where formats differ.
     pub(super) fn load(
         key: &str,
         value: &Spanned<DeValue<'_>>,
-        problems: &mut Problems<'_>,
+        problems: &mut DecoderProblems<'_>,
     ) -> Option<Self> {
         let DeValue::Array(items) = value.get_ref() else {
-            return string(key, value, problems).map(|path| Self(vec![path.value.to_owned()]));
+            return read_string(key, value, problems).map(|path| Self(vec![path.value.to_owned()]));
         };
         let paths: Option<Vec<String>> = items
             .iter()
-            .map(|item| string(key, item, problems).map(|path| path.value.to_owned()))
+            .map(|item| read_string(key, item, problems).map(|path| path.value.to_owned()))
             .collect();
         let paths = paths?;
         if paths.is_empty() {
-            problems.add(value.span().start, format!("`{key}` lists no path"));
+            problems.report(value.span().start, format!("`{key}` lists no path"));
             return None;
         }
         Some(Self(paths))
@@ -38,10 +38,10 @@ impl Paths {
     }
 
     /// The first value that is there and not null; if there is none, a null that is there.
-    pub(super) fn find<'r>(&self, members: &Members<'r>) -> Option<Piece<'r>> {
+    pub(super) fn find_value<'r>(&self, members: &RecordMembers<'r>) -> Option<MemberValue<'r>> {
         let mut null = None;
         for path in &self.0 {
-            match members.find(path) {
+            match members.find_value(path) {
                 Some(piece) if piece.is_null() => null = Some(piece),
                 Some(piece) => return Some(piece),
                 None => {}
@@ -51,8 +51,8 @@ impl Paths {
     }
 
     /// As messages about a record name it.
-    pub(super) fn shown(&self) -> String {
-        let paths: Vec<String> = self.iter().map(short).collect();
+    pub(super) fn describe_paths(&self) -> String {
+        let paths: Vec<String> = self.iter().map(shorten_text).collect();
         paths.join(" or ")
     }
 }

@@ -5,25 +5,25 @@ use std::borrow::Cow;
 use regex::Regex;
 use toml::de::DeValue;
 
-use super::document::{Section, kind};
-use super::error::{Problems, nearest};
-use super::mapping::Mapping;
-use super::members::{Members, Piece, short, write_string};
+use super::document::{DecoderSection, value_kind};
+use super::error::{DecoderProblems, find_nearest};
+use super::mapping::FieldMapping;
+use super::members::{MemberValue, RecordMembers, shorten_text, write_string};
 use crate::json::check;
 use crate::names::EventType;
-use crate::rejection::{Reason, Rejection};
+use crate::rejection::{Rejection, RejectionReason};
 use crate::severity::Severity;
 
 /// The kinds of line a decoder knows.
 #[derive(Debug, Clone)]
-pub(super) struct Lines {
+pub(super) struct LinePatterns {
     pub(super) patterns: Vec<LinePattern>,
-    invalid_utf8: InvalidUtf8,
+    invalid_utf8: Utf8Policy,
 }
 
 /// What becomes of a line that is not UTF-8.
 #[derive(Debug, Clone, Copy)]
-enum InvalidUtf8 {
+enum Utf8Policy {
     Reject,
     Replace,
 }
@@ -44,50 +44,54 @@ pub(super) struct LinePattern {
     pub(super) data: Vec<(String, String)>,
 }
 
-impl Lines {
-    pub(super) fn load(section: &Section<'_>, problems: &mut Problems<'_>) -> Self {
+impl LinePatterns {
+    pub(super) fn load(section: &DecoderSection<'_>, problems: &mut DecoderProblems<'_>) -> Self {
         let known = ["head", "integer", "invalid_utf8", "pattern"];
-        section.refuse_unknown(&known, problems);
-        let invalid_utf8 = match section.string("invalid_utf8", problems) {
-            None => InvalidUtf8::Reject,
-            Some(word) if word.value == "reject" => InvalidUtf8::Reject,
-            Some(word) if word.value == "replace" => InvalidUtf8::Replace,
+        section.refuse_unknown_keys(&known, problems);
+        let invalid_utf8 = match section.get_string("invalid_utf8", problems) {
+            None => Utf8Policy::Reject,
+            Some(word) if word.value == "reject" => Utf8Policy::Reject,
+            Some(word) if word.value == "replace" => Utf8Policy::Replace,
             Some(word) => {
-                problems.add(word.at, "`invalid_utf8` must be \"reject\" or \"replace\"");
-                InvalidUtf8::Reject
+                problems.report(word.at, "`invalid_utf8` must be \"reject\" or \"replace\"");
+                Utf8Policy::Reject
             }
         };
-        let head = section.string("head", problems);
+        let head = section.get_string("head", problems);
         if let Some(head) = &head
             && let Err(error) = Regex::new(head.value)
         {
-            problems.add(
+            problems.report(
                 head.at,
-                format!("`head` does not compile: {}", plain(&error)),
+                format!("`head` does not compile: {}", regex_message(&error)),
             );
             return Self {
                 patterns: Vec::new(),
                 invalid_utf8,
             };
         }
-        let integers = section.strings("integer", problems);
+        let integers = section.get_strings("integer", problems);
         let head = head.map_or("", |head| head.value);
         let mut patterns = Vec::new();
         match section.get("pattern").map(|value| (value, value.get_ref())) {
             Some((_, DeValue::Array(items))) => {
                 for item in items.iter() {
-                    let pattern = Section::of("[[text.pattern]]", item, problems)
+                    let pattern = DecoderSection::from_value("[[text.pattern]]", item, problems)
                         .and_then(|section| LinePattern::load(head, &section, problems));
                     patterns.extend(pattern);
                 }
             }
             Some((value, _)) => {
                 let at = value.span().start;
-                problems.add_with_help(at, "`pattern` must be a list", "write [[text.pattern]]");
+                problems.report_with_help(at, "`pattern` must be a list", "write [[text.pattern]]");
             }
             None => {
                 let message = "[text] has no patterns";
-                problems.add_with_help(section.at, message, "add a [[text.pattern]] with a regex");
+                problems.report_with_help(
+                    section.at,
+                    message,
+                    "add a [[text.pattern]] with a regex",
+                );
             }
         }
         for integer in integers {
@@ -97,7 +101,7 @@ impl Lines {
             }
             if !found && problems.is_empty() {
                 let message = format!("no pattern has a group `{}`", integer.value);
-                problems.add(integer.at, message);
+                problems.report(integer.at, message);
             }
         }
         Self {
@@ -107,26 +111,26 @@ impl Lines {
     }
 
     /// The line as text.
-    pub(super) fn text<'r>(&self, line: &'r [u8]) -> Result<Cow<'r, str>, Rejection> {
+    pub(super) fn decode_line<'r>(&self, line: &'r [u8]) -> Result<Cow<'r, str>, Rejection> {
         match self.invalid_utf8 {
-            InvalidUtf8::Replace => Ok(String::from_utf8_lossy(line)),
-            InvalidUtf8::Reject => check::utf8(line).map(Cow::Borrowed),
+            Utf8Policy::Replace => Ok(String::from_utf8_lossy(line)),
+            Utf8Policy::Reject => check::check_utf8(line).map(Cow::Borrowed),
         }
     }
 
     /// The first pattern that matches, and what it caught.
-    pub(super) fn find<'r>(
+    pub(super) fn match_line<'r>(
         &'r self,
         line: &'r str,
-    ) -> Result<(&'r LinePattern, Members<'r>), Rejection> {
+    ) -> Result<(&'r LinePattern, RecordMembers<'r>), Rejection> {
         for pattern in &self.patterns {
-            if let Some(members) = pattern.members(line) {
+            if let Some(members) = pattern.capture_members(line) {
                 return Ok((pattern, members?));
             }
         }
         Err(Rejection::new(
-            Reason::NotDecoded,
-            format!("no pattern matches {:?}", short(line)),
+            RejectionReason::NotDecoded,
+            format!("no pattern matches {:?}", shorten_text(line)),
         ))
     }
 
@@ -136,7 +140,7 @@ impl Lines {
         path: &str,
         at: usize,
         wanted: &str,
-        problems: &mut Problems<'_>,
+        problems: &mut DecoderProblems<'_>,
     ) {
         if self.patterns.iter().any(|pattern| pattern.has_group(path)) {
             return;
@@ -148,42 +152,52 @@ impl Lines {
             .flat_map(|pattern| pattern.groups.iter().flatten())
             .map(|(name, _)| name.as_str())
             .collect();
-        match nearest(path, names) {
-            Some(meant) => problems.add_with_help(at, message, format!("did you mean `{meant}`?")),
-            None => problems.add_with_help(at, message, format!("write (?P<{path}>..) in a regex")),
+        match find_nearest(path, names) {
+            Some(meant) => {
+                problems.report_with_help(at, message, format!("did you mean `{meant}`?"))
+            }
+            None => {
+                problems.report_with_help(at, message, format!("write (?P<{path}>..) in a regex"))
+            }
         }
     }
 }
 
 impl LinePattern {
-    fn load(head: &str, section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Self> {
-        section.refuse_unknown(&["regex", "type", "severity", "data"], problems);
-        let event_type = section.string("type", problems);
+    fn load(
+        head: &str,
+        section: &DecoderSection<'_>,
+        problems: &mut DecoderProblems<'_>,
+    ) -> Option<Self> {
+        section.refuse_unknown_keys(&["regex", "type", "severity", "data"], problems);
+        let event_type = section.get_string("type", problems);
         if let Some(event_type) = &event_type
             && let Err(error) = EventType::new(event_type.value)
         {
-            problems.add(
+            problems.report(
                 event_type.at,
                 format!("`type` is not an event type: {error}"),
             );
         }
-        let severity = section.string("severity", problems).and_then(|word| {
+        let severity = section.get_string("severity", problems).and_then(|word| {
             let severity = word.value.parse();
             severity
-                .map_err(|error: crate::InvalidSeverity| problems.add(word.at, error.to_string()))
+                .map_err(|error: crate::InvalidSeverity| {
+                    problems.report(word.at, error.to_string())
+                })
                 .ok()
         });
         let data = load_data(section, problems);
-        let Some(regex) = section.string("regex", problems) else {
+        let Some(regex) = section.get_string("regex", problems) else {
             if section.get("regex").is_none() {
-                problems.add(section.at, "a pattern needs a `regex`");
+                problems.report(section.at, "a pattern needs a `regex`");
             }
             return None;
         };
         if let Err(error) = Regex::new(regex.value) {
-            problems.add(
+            problems.report(
                 regex.at,
-                format!("the regex does not compile: {}", plain(&error)),
+                format!("the regex does not compile: {}", regex_message(&error)),
             );
             return None;
         }
@@ -193,8 +207,11 @@ impl LinePattern {
         };
         let compiled = Regex::new(&whole)
             .map_err(|error| {
-                let message = format!("`head` and this regex do not compile: {}", plain(&error));
-                problems.add(regex.at, message);
+                let message = format!(
+                    "`head` and this regex do not compile: {}",
+                    regex_message(&error)
+                );
+                problems.report(regex.at, message);
             })
             .ok()?;
         let groups = compiled
@@ -216,25 +233,30 @@ impl LinePattern {
     }
 
     /// Notes that `mapping`, which every event needs, reads a group that this pattern lacks.
-    pub(super) fn require(&self, mapping: &Mapping, wanted: &str, problems: &mut Problems<'_>) {
+    pub(super) fn check_mapping(
+        &self,
+        mapping: &FieldMapping,
+        wanted: &str,
+        problems: &mut DecoderProblems<'_>,
+    ) {
         if !mapping.has_default() {
-            self.require_one_of(mapping.paths(), wanted, problems);
+            self.check_groups(mapping.paths(), wanted, problems);
         }
     }
 
     /// Notes that the pattern has none of the groups that `wanted` may be read from.
-    pub(super) fn require_one_of<'p>(
+    pub(super) fn check_groups<'p>(
         &self,
         groups: impl Iterator<Item = &'p str>,
         wanted: &str,
-        problems: &mut Problems<'_>,
+        problems: &mut DecoderProblems<'_>,
     ) {
         let groups: Vec<&str> = groups.collect();
         if !groups.is_empty() && !groups.iter().any(|group| self.has_group(group)) {
             let names = groups.join("` or `");
             let message =
                 format!("this pattern has no group `{names}`, from which `{wanted}` is read");
-            problems.add(self.at, message);
+            problems.report(self.at, message);
         }
     }
 
@@ -250,7 +272,10 @@ impl LinePattern {
     }
 
     /// What the groups caught, or `None` when the line is not of this kind.
-    fn members<'r>(&'r self, line: &'r str) -> Option<Result<Members<'r>, Rejection>> {
+    fn capture_members<'r>(
+        &'r self,
+        line: &'r str,
+    ) -> Option<Result<RecordMembers<'r>, Rejection>> {
         let captures = self.regex.captures(line)?;
         let mut list = Vec::with_capacity(self.groups.len());
         for (group, caught) in self.groups.iter().zip(captures.iter()) {
@@ -259,26 +284,29 @@ impl LinePattern {
             };
             let text = caught.as_str();
             let piece = if !integer {
-                Piece::Text(text)
+                MemberValue::Text(text)
             } else if let Ok(number) = text.parse() {
-                Piece::Integer(number)
+                MemberValue::Integer(number)
             } else {
-                let detail = format!("{:?} is not an integer of 64 bits", short(text));
-                return Some(Err(Rejection::of_member(
-                    Reason::WrongType,
+                let detail = format!("{:?} is not an integer of 64 bits", shorten_text(text));
+                return Some(Err(Rejection::for_member(
+                    RejectionReason::WrongType,
                     name.as_str(),
                     detail,
                 )));
             };
             list.push((Cow::Borrowed(name.as_str()), piece));
         }
-        Some(Ok(Members { list }))
+        Some(Ok(RecordMembers { list }))
     }
 }
 
-fn load_data(section: &Section<'_>, problems: &mut Problems<'_>) -> Vec<(String, String)> {
+fn load_data(
+    section: &DecoderSection<'_>,
+    problems: &mut DecoderProblems<'_>,
+) -> Vec<(String, String)> {
     let mut data = Vec::new();
-    let Some(table) = section.section("data", problems) else {
+    let Some(table) = section.get_section("data", problems) else {
         return data;
     };
     for (key, value) in table.entries() {
@@ -298,12 +326,12 @@ fn load_data(section: &Section<'_>, problems: &mut Problems<'_>) -> Vec<(String,
         };
         match json {
             Some(json) => data.push((key.value.to_owned(), json)),
-            None => problems.add(
+            None => problems.report(
                 value.span().start,
                 format!(
                     "`{}` must be a string, an integer or a boolean, not {}",
                     key.value,
-                    kind(value.get_ref())
+                    value_kind(value.get_ref())
                 ),
             ),
         }
@@ -312,7 +340,7 @@ fn load_data(section: &Section<'_>, problems: &mut Problems<'_>) -> Vec<(String,
 }
 
 /// A regex error in one line: its last line says what is wrong.
-fn plain(error: &regex::Error) -> String {
+fn regex_message(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.trim_start_matches("error: ").to_owned()

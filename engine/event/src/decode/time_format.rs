@@ -9,14 +9,14 @@ use std::fmt::Write as _;
 use chrono::format::{Item, Parsed, StrftimeItems};
 use chrono::{DateTime, Datelike, FixedOffset, MappedLocalTime, NaiveDateTime, TimeZone, Utc};
 
-use super::document::Section;
-use super::epoch::{self, NotEpoch};
-use super::error::{Problems, nearest};
-use super::members::short;
+use super::document::DecoderSection;
+use super::epoch::{self, InvalidEpoch};
+use super::error::{DecoderProblems, find_nearest};
+use super::members::shorten_text;
 use crate::time::{Span, Timestamp};
 
 /// What formats are called that are not written out with `%`.
-const NAMED: [&str; 5] = ["rfc3339", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"];
+const NAMED_FORMATS: [&str; 5] = ["rfc3339", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"];
 /// How far a record may go back inside an hour that comes twice, and still be of the first one.
 const DISORDER: Span = Span::from_seconds(60);
 /// How far ahead of the arrival a record may be, when the arrival decides the year.
@@ -30,20 +30,20 @@ pub(super) enum TimeFormat {
     /// A number of units of `10^scale` nanoseconds.
     Epoch { scale: i32 },
     /// Written out with `%`.
-    Pattern(Pattern),
+    Pattern(TimePattern),
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub(super) struct TimePattern {
     text: String,
     items: Vec<Item<'static>>,
-    year: Year,
-    zone: Zone,
+    year: YearSource,
+    zone: ZoneSource,
 }
 
 /// Where the year comes from.
 #[derive(Debug, Clone, Copy)]
-enum Year {
+enum YearSource {
     /// The record has it.
     Written,
     /// The first record is of this year.
@@ -54,7 +54,7 @@ enum Year {
 
 /// Where the zone comes from.
 #[derive(Debug, Clone, Copy)]
-enum Zone {
+enum ZoneSource {
     /// The record has it.
     Written,
     /// A place's.
@@ -71,8 +71,11 @@ pub(super) struct TimeState {
 
 impl TimeFormat {
     /// Reads `format`, `zone` and `year` of a time's table.
-    pub(super) fn load(section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Self> {
-        let format = section.string("format", problems);
+    pub(super) fn load(
+        section: &DecoderSection<'_>,
+        problems: &mut DecoderProblems<'_>,
+    ) -> Option<Self> {
+        let format = section.get_string("format", problems);
         let name = format.as_ref().map_or("rfc3339", |format| format.value);
         let named = match name {
             "rfc3339" => Some(Self::Rfc3339),
@@ -86,24 +89,24 @@ impl TimeFormat {
             for key in ["zone", "year"] {
                 if let Some(value) = section.get(key) {
                     let message = format!("a time of format {name} has its own {key}");
-                    problems.add(value.span().start, message);
+                    problems.report(value.span().start, message);
                 }
             }
             return named;
         }
         let at = format.map_or(section.at, |format| format.at);
         if !name.contains('%') {
-            let help = match nearest(name, NAMED) {
+            let help = match find_nearest(name, NAMED_FORMATS) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!(
                     "use {}, or write it out, as in %Y-%m-%d %H:%M:%S",
-                    NAMED.join(", ")
+                    NAMED_FORMATS.join(", ")
                 ),
             };
-            problems.add_with_help(at, format!("`{name}` is not a time format"), help);
+            problems.report_with_help(at, format!("`{name}` is not a time format"), help);
             return None;
         }
-        let pattern = Pattern::load(name, at, section, problems)?;
+        let pattern = TimePattern::load(name, at, section, problems)?;
         Some(Self::Pattern(pattern))
     }
 
@@ -111,7 +114,7 @@ impl TimeFormat {
     ///
     /// # Errors
     /// A sentence that says what is wrong with it.
-    pub(super) fn read(
+    pub(super) fn read_time(
         &self,
         text: &str,
         arrived: Timestamp,
@@ -119,35 +122,37 @@ impl TimeFormat {
     ) -> Result<Timestamp, String> {
         match self {
             Self::Rfc3339 => Timestamp::parse(text).map_err(|error| error.to_string()),
-            Self::Epoch { scale } => match epoch::nanos(text, *scale) {
+            Self::Epoch { scale } => match epoch::parse_nanos(text, *scale) {
                 Ok(nanos) => Ok(Timestamp::from_nanos(nanos)),
-                Err(NotEpoch::Format) => Err(format!("{:?} is not a number", short(text))),
-                Err(NotEpoch::OutOfRange) => Err(out_of_range(text)),
+                Err(InvalidEpoch::Format) => {
+                    Err(format!("{:?} is not a number", shorten_text(text)))
+                }
+                Err(InvalidEpoch::OutOfRange) => Err(out_of_range(text)),
             },
-            Self::Pattern(pattern) => pattern.read(text, arrived, state),
+            Self::Pattern(pattern) => pattern.read_time(text, arrived, state),
         }
     }
 }
 
-impl Pattern {
+impl TimePattern {
     fn load(
         text: &str,
         at: usize,
-        section: &Section<'_>,
-        problems: &mut Problems<'_>,
+        section: &DecoderSection<'_>,
+        problems: &mut DecoderProblems<'_>,
     ) -> Option<Self> {
         let Ok(items) = StrftimeItems::new(text).parse_to_owned() else {
             let message = format!("`{text}` holds a % that means nothing");
-            problems.add_with_help(at, message, "docs/decoders.md lists what may follow a %");
+            problems.report_with_help(at, message, "docs/decoders.md lists what may follow a %");
             return None;
         };
         let Some(sample) = read_sample(&items) else {
             let message = format!("`{text}` does not tell a date and a time of day");
-            problems.add_with_help(at, message, "write both, as in %b %e %H:%M:%S");
+            problems.report_with_help(at, message, "write both, as in %b %e %H:%M:%S");
             return None;
         };
-        let year = Year::load(&sample, at, section, problems)?;
-        let zone = Zone::load(&sample, section, problems)?;
+        let year = YearSource::load(&sample, at, section, problems)?;
+        let zone = ZoneSource::load(&sample, section, problems)?;
         Some(Self {
             text: text.to_owned(),
             items,
@@ -156,42 +161,49 @@ impl Pattern {
         })
     }
 
-    fn read(
+    fn read_time(
         &self,
         text: &str,
         arrived: Timestamp,
         state: &mut TimeState,
     ) -> Result<Timestamp, String> {
-        let not_this_format = || format!("{:?} is not of the format {:?}", short(text), self.text);
+        let not_this_format = || {
+            format!(
+                "{:?} is not of the format {:?}",
+                shorten_text(text),
+                self.text
+            )
+        };
         let mut parsed = Parsed::new();
         chrono::format::parse(&mut parsed, text, self.items.iter())
             .map_err(|_| not_this_format())?;
-        if matches!(self.zone, Zone::Written) && matches!(self.year, Year::Written) {
+        if matches!(self.zone, ZoneSource::Written) && matches!(self.year, YearSource::Written) {
             let time = parsed.to_datetime().map_err(|_| not_this_format())?;
             return Timestamp::from_chrono(time.to_utc()).ok_or_else(|| out_of_range(text));
         }
         let last = state.last.map(|(local, _)| local);
         let local = match (self.year, last) {
-            (Year::Written, _) => local_time(&parsed, None),
-            (Year::First(year), None) => local_time(&parsed, Some(year)),
-            (Year::First(_), Some(last)) => (last.year() - 1..=last.year() + 1)
-                .filter_map(|year| local_time(&parsed, Some(year)))
+            (YearSource::Written, _) => to_local_time(&parsed, None),
+            (YearSource::First(year), None) => to_local_time(&parsed, Some(year)),
+            (YearSource::First(_), Some(last)) => (last.year() - 1..=last.year() + 1)
+                .filter_map(|year| to_local_time(&parsed, Some(year)))
                 .min_by_key(|local| (*local - last).num_seconds().abs()),
-            (Year::Arrival, _) => {
+            (YearSource::Arrival, _) => {
                 let latest = arrived.saturating_add(AHEAD).to_chrono().naive_utc();
                 (latest.year() - 1..=latest.year() + 1)
                     .rev()
-                    .filter_map(|year| local_time(&parsed, Some(year)))
+                    .filter_map(|year| to_local_time(&parsed, Some(year)))
                     .find(|local| {
-                        self.zone.instant(&parsed, *local, state) <= Some(latest.and_utc())
+                        self.zone.to_instant(&parsed, *local, state) <= Some(latest.and_utc())
                     })
             }
         };
-        let local = local.ok_or_else(|| format!("{:?} is no day of its year", short(text)))?;
-        let Some(instant) = self.zone.instant(&parsed, local, state) else {
+        let local =
+            local.ok_or_else(|| format!("{:?} is no day of its year", shorten_text(text)))?;
+        let Some(instant) = self.zone.to_instant(&parsed, local, state) else {
             return Err(format!(
                 "{:?} does not exist in the decoder's zone: the clocks skip it",
-                short(text)
+                shorten_text(text)
             ));
         };
         let time = Timestamp::from_chrono(instant).ok_or_else(|| out_of_range(text))?;
@@ -200,12 +212,12 @@ impl Pattern {
     }
 }
 
-impl Year {
+impl YearSource {
     fn load(
         sample: &Parsed,
         at: usize,
-        section: &Section<'_>,
-        problems: &mut Problems<'_>,
+        section: &DecoderSection<'_>,
+        problems: &mut DecoderProblems<'_>,
     ) -> Option<Self> {
         let written = sample.timestamp().is_some()
             || sample.year().is_some()
@@ -213,7 +225,7 @@ impl Year {
             || sample.isoyear().is_some();
         let Some(value) = section.get("year") else {
             if !written {
-                problems.add_with_help(
+                problems.report_with_help(
                     at,
                     "this time has no year, and none is given",
                     "add `year = 2026`, the year of the first record, or `year = \"arrival\"`",
@@ -224,7 +236,7 @@ impl Year {
         };
         let at = value.span().start;
         if written {
-            problems.add(at, "a `year` is given, but the format reads one");
+            problems.report(at, "a `year` is given, but the format reads one");
             return None;
         }
         match value.get_ref() {
@@ -233,22 +245,26 @@ impl Year {
                 let year = i32::from_str_radix(number.as_str(), number.radix()).ok();
                 let year = year.filter(|year| (1678..=2261).contains(year));
                 if year.is_none() {
-                    problems.add(at, "`year` must lie between 1678 and 2261");
+                    problems.report(at, "`year` must lie between 1678 and 2261");
                 }
                 year.map(Self::First)
             }
             _ => {
-                problems.add(at, "`year` must be a number or \"arrival\"");
+                problems.report(at, "`year` must be a number or \"arrival\"");
                 None
             }
         }
     }
 }
 
-impl Zone {
-    fn load(sample: &Parsed, section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Self> {
+impl ZoneSource {
+    fn load(
+        sample: &Parsed,
+        section: &DecoderSection<'_>,
+        problems: &mut DecoderProblems<'_>,
+    ) -> Option<Self> {
         let written = sample.timestamp().is_some() || sample.offset().is_some();
-        let Some(zone) = section.string("zone", problems) else {
+        let Some(zone) = section.get_string("zone", problems) else {
             return Some(if written {
                 Self::Written
             } else {
@@ -256,7 +272,7 @@ impl Zone {
             });
         };
         if written {
-            problems.add(zone.at, "a `zone` is given, but the format reads one");
+            problems.report(zone.at, "a `zone` is given, but the format reads one");
             return None;
         }
         if let Ok(named) = zone.value.parse::<chrono_tz::Tz>() {
@@ -266,11 +282,11 @@ impl Zone {
             return Some(Self::Fixed(fixed));
         }
         let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-        let help = match nearest(zone.value, names) {
+        let help = match find_nearest(zone.value, names) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "use a name such as Europe/Berlin, or a distance such as +02:00".into(),
         };
-        problems.add_with_help(
+        problems.report_with_help(
             zone.at,
             format!("`{}` is not a time zone", zone.value),
             help,
@@ -279,7 +295,7 @@ impl Zone {
     }
 
     /// The instant of a local time; `None` when the clocks skip it.
-    fn instant(
+    fn to_instant(
         self,
         parsed: &Parsed,
         local: NaiveDateTime,
@@ -313,7 +329,7 @@ impl Zone {
 }
 
 /// Date and time of day as written, in `year` where the text has none.
-fn local_time(parsed: &Parsed, year: Option<i32>) -> Option<NaiveDateTime> {
+fn to_local_time(parsed: &Parsed, year: Option<i32>) -> Option<NaiveDateTime> {
     let mut parsed = parsed.clone();
     if let Some(year) = year {
         parsed.set_year(i64::from(year)).ok()?;
@@ -346,5 +362,8 @@ fn read_sample(items: &[Item<'static>]) -> Option<Parsed> {
 }
 
 fn out_of_range(text: &str) -> String {
-    format!("{:?} lies outside of the years 1677 to 2262", short(text))
+    format!(
+        "{:?} lies outside of the years 1677 to 2262",
+        shorten_text(text)
+    )
 }

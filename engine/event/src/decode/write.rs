@@ -1,31 +1,31 @@
 //! Writing the members of an event that a decoder maps or passes on.
 
-use super::decoder::{Decoder, Read};
-use super::members::{Members, write_string};
+use super::decoder::{Decoder, ParsedRecord};
+use super::members::{RecordMembers, write_string};
 use crate::rejection::Rejection;
 
 impl Decoder {
-    pub(super) fn write_optional(
+    pub(super) fn write_optional_members(
         &self,
         out: &mut Vec<u8>,
-        read: &Read<'_>,
+        read: &ParsedRecord<'_>,
     ) -> Result<(), Rejection> {
         let members = &read.members;
         if let Some(severity) = read.pattern.and_then(|pattern| pattern.severity) {
-            member(out, "severity", severity.as_str());
+            write_member(out, "severity", severity.as_str());
         } else if let Some(mapping) = &self.fields.severity
-            && let Some(severity) = mapping.word(members)?
+            && let Some(severity) = mapping.read_word(members)?
         {
-            member(out, "severity", &severity);
+            write_member(out, "severity", &severity);
         }
         if let Some(mapping) = &self.fields.correlation_id
-            && let Some(id) = mapping.word(members)?
+            && let Some(id) = mapping.read_word(members)?
         {
-            member(out, "correlationId", &id);
+            write_member(out, "correlationId", &id);
         }
         let mut first = true;
         for (name, mapping) in &self.fields.correlation {
-            if let Some(word) = mapping.word(members)? {
+            if let Some(word) = mapping.read_word(members)? {
                 out.extend_from_slice(if first {
                     b",\"correlation\":{\""
                 } else {
@@ -46,43 +46,43 @@ impl Decoder {
     pub(super) fn write_metadata(
         &self,
         out: &mut Vec<u8>,
-        members: &Members<'_>,
+        members: &RecordMembers<'_>,
     ) -> Result<(), Rejection> {
         if self.metadata.is_empty() {
             return Ok(());
         }
-        key(out, "metadata");
+        write_key(out, "metadata");
         let mut object = ObjectWriter::begin(out);
         for (name, mapping) in &self.metadata {
             let before = object.out.len();
-            object.key(name);
-            if !mapping.write(members, object.out)? {
-                object.undo(before);
+            object.write_key(name);
+            if !mapping.write_json(members, object.out)? {
+                object.undo_to(before);
             }
         }
-        object.end();
+        object.finish();
         Ok(())
     }
 
-    pub(super) fn write_data(&self, out: &mut Vec<u8>, read: &Read<'_>) {
+    pub(super) fn write_data(&self, out: &mut Vec<u8>, read: &ParsedRecord<'_>) {
         let constants = read.pattern.map_or(&[][..], |pattern| &pattern.data);
-        key(out, "data");
+        write_key(out, "data");
         let mut object = ObjectWriter::begin(out);
         for (name, json) in constants {
-            object.key(name);
+            object.write_key(name);
             object.out.extend_from_slice(json.as_bytes());
         }
         for (name, piece) in &read.members.list {
             // What the decoder says of a kind of line stands above what the line says.
-            if self.left_out.contains(name.as_ref())
+            if self.omitted_members.contains(name.as_ref())
                 || constants.iter().any(|(constant, _)| constant == name)
             {
                 continue;
             }
-            object.key(name);
-            piece.write(object.out);
+            object.write_key(name);
+            piece.write_json(object.out);
         }
-        object.end();
+        object.finish();
     }
 }
 
@@ -99,7 +99,7 @@ impl<'o> ObjectWriter<'o> {
         Self { out, start }
     }
 
-    fn key(&mut self, name: &str) {
+    fn write_key(&mut self, name: &str) {
         if self.out.len() > self.start {
             self.out.push(b',');
         }
@@ -108,22 +108,22 @@ impl<'o> ObjectWriter<'o> {
     }
 
     /// Takes back everything written since `length`.
-    fn undo(&mut self, length: usize) {
+    fn undo_to(&mut self, length: usize) {
         self.out.truncate(length);
     }
 
-    fn end(self) {
+    fn finish(self) {
         self.out.push(b'}');
     }
 }
 
-pub(super) fn key(out: &mut Vec<u8>, name: &str) {
+pub(super) fn write_key(out: &mut Vec<u8>, name: &str) {
     out.push(b',');
     write_string(out, name);
     out.push(b':');
 }
 
-pub(super) fn member(out: &mut Vec<u8>, name: &str, value: &str) {
-    key(out, name);
+pub(super) fn write_member(out: &mut Vec<u8>, name: &str, value: &str) {
+    write_key(out, name);
     write_string(out, value);
 }

@@ -5,21 +5,21 @@
 
 use std::borrow::Cow;
 
-use crate::json::write::string_end;
-use crate::value::Value;
+use crate::json::write::find_string_end;
+use crate::value::FieldValue;
 
 /// A place in the text.
 #[derive(Clone)]
-pub(super) struct Scan<'e> {
+pub(super) struct CanonicalScanner<'e> {
     rest: &'e str,
 }
 
-impl<'e> Scan<'e> {
+impl<'e> CanonicalScanner<'e> {
     pub(super) fn new(text: &'e str) -> Self {
         Self { rest: text }
     }
 
-    fn take(&mut self, bytes: usize) -> Option<&'e str> {
+    fn take_bytes(&mut self, bytes: usize) -> Option<&'e str> {
         let (taken, rest) = self.rest.split_at_checked(bytes)?;
         self.rest = rest;
         Some(taken)
@@ -31,22 +31,22 @@ impl<'e> Scan<'e> {
     }
 
     /// Steps into the object here.
-    pub(super) fn enter(&mut self) -> Option<()> {
+    pub(super) fn enter_object(&mut self) -> Option<()> {
         self.rest = self.rest.strip_prefix('{')?;
         Some(())
     }
 
     /// The name of the object's next member, the scan then being at its value; `Some(None)` and past
     /// the object when there is none.
-    pub(super) fn member(&mut self) -> Option<Option<Cow<'e, str>>> {
+    pub(super) fn next_member(&mut self) -> Option<Option<Cow<'e, str>>> {
         if let Some(rest) = self.rest.strip_prefix('}') {
             self.rest = rest;
             return Some(None);
         }
         self.rest = self.rest.strip_prefix(',').unwrap_or(self.rest);
-        let name = self.take(string_end(self.rest)?)?;
+        let name = self.take_bytes(find_string_end(self.rest)?)?;
         self.rest = self.rest.strip_prefix(':')?;
-        characters(name).map(Some)
+        decode_string(name).map(Some)
     }
 
     /// Whether the value here is an array.
@@ -61,7 +61,7 @@ impl<'e> Scan<'e> {
     }
 
     /// Steps to the array's next element; false and past the array when there is none.
-    pub(super) fn element(&mut self) -> Option<bool> {
+    pub(super) fn next_element(&mut self) -> Option<bool> {
         if let Some(rest) = self.rest.strip_prefix(']') {
             self.rest = rest;
             return Some(false);
@@ -71,23 +71,23 @@ impl<'e> Scan<'e> {
     }
 
     /// Steps past the value here.
-    pub(super) fn skip(&mut self) -> Option<()> {
+    pub(super) fn skip_value(&mut self) -> Option<()> {
         let end = match self.rest.as_bytes().first()? {
-            b'"' => string_end(self.rest)?,
-            b'{' | b'[' => self.bracket_end()?,
+            b'"' => find_string_end(self.rest)?,
+            b'{' | b'[' => self.find_bracket_end()?,
             _ => self.rest.find([',', '}', ']']).unwrap_or(self.rest.len()),
         };
-        self.take(end).map(|_| ())
+        self.take_bytes(end).map(|_| ())
     }
 
-    fn bracket_end(&self) -> Option<usize> {
+    fn find_bracket_end(&self) -> Option<usize> {
         let bytes = self.rest.as_bytes();
         let mut open = 0_usize;
         let mut at = 0;
         loop {
             match bytes.get(at)? {
                 b'"' => {
-                    at += string_end(self.rest.get(at..)?)?;
+                    at += find_string_end(self.rest.get(at..)?)?;
                     continue;
                 }
                 b'{' | b'[' => open += 1,
@@ -102,14 +102,14 @@ impl<'e> Scan<'e> {
     }
 
     /// The text between here and `later`.
-    pub(super) fn upto(&self, later: &Self) -> Option<&'e str> {
+    pub(super) fn text_until(&self, later: &Self) -> Option<&'e str> {
         self.rest
             .get(..self.rest.len().checked_sub(later.rest.len())?)
     }
 }
 
 /// The characters of a JSON string, borrowed unless it holds escapes.
-pub(crate) fn characters(json: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn decode_string(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
         serde_json::from_str(json).ok().map(Cow::Owned)
@@ -118,11 +118,11 @@ pub(crate) fn characters(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-impl<'e> Value<'e> {
+impl<'e> FieldValue<'e> {
     /// The value that the canonical JSON text `json` is.
-    pub(super) fn of_json(json: &'e str) -> Self {
+    pub(super) fn from_json(json: &'e str) -> Self {
         match json.as_bytes().first() {
-            Some(b'"') => characters(json).map_or(Self::Null, Self::Str),
+            Some(b'"') => decode_string(json).map_or(Self::Null, Self::Str),
             Some(b'{') => Self::Object(json),
             Some(b'[') => Self::Array(json),
             Some(b't') => Self::Bool(true),

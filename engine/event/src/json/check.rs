@@ -10,18 +10,18 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::split::Name;
+use super::split::MemberNameSeed;
 use crate::limits;
-use crate::rejection::{Reason, Rejection};
+use crate::rejection::{Rejection, RejectionReason};
 
 /// Names of one object that are compared one by one; beyond them they are hashed.
 const NAMES_COMPARED: usize = 16;
 
 /// Checks size and encoding, before anything else looks at the bytes.
-pub(crate) fn text(bytes: &[u8]) -> Result<&str, Rejection> {
+pub(crate) fn check_bytes(bytes: &[u8]) -> Result<&str, Rejection> {
     if bytes.len() > limits::EVENT_BYTES {
         return Err(Rejection::new(
-            Reason::TooLarge,
+            RejectionReason::TooLarge,
             format!(
                 "it is {} bytes long, at most {} are allowed",
                 bytes.len(),
@@ -29,53 +29,53 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Rejection> {
             ),
         ));
     }
-    utf8(bytes)
+    check_utf8(bytes)
 }
 
 /// Checks the encoding alone.
-pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Rejection> {
+pub(crate) fn check_utf8(bytes: &[u8]) -> Result<&str, Rejection> {
     std::str::from_utf8(bytes).map_err(|error| {
         Rejection::new(
-            Reason::InvalidUtf8,
+            RejectionReason::InvalidUtf8,
             format!("byte {} is not UTF-8", error.valid_up_to()),
         )
     })
 }
 
 /// Checks that `text` is one JSON object within all limits.
-pub(crate) fn object(text: &str) -> Result<(), Rejection> {
-    let mut walk = Walk::default();
+pub(crate) fn check_object(text: &str) -> Result<(), Rejection> {
+    let mut walk = JsonCheck::default();
     let mut json = serde_json::Deserializer::from_str(text);
-    let outcome = Value {
+    let outcome = JsonValueCheck {
         walk: &mut walk,
         depth: 0,
     }
     .deserialize(&mut json)
     .and_then(|()| json.end());
-    outcome.map_err(|error| walk.rejection(&error))
+    outcome.map_err(|error| walk.into_rejection(&error))
 }
 
 /// A syntax error as serde_json tells it, with line and column.
-pub(super) fn syntax(error: &serde_json::Error) -> Rejection {
-    Rejection::new(Reason::Syntax, error.to_string())
+pub(super) fn syntax_rejection(error: &serde_json::Error) -> Rejection {
+    Rejection::new(RejectionReason::Syntax, error.to_string())
 }
 
 /// What the walk knows beyond the call stack.
 #[derive(Default)]
-struct Walk<'de> {
+struct JsonCheck<'de> {
     /// Names of all open objects, outermost first.
     names: Vec<Cow<'de, str>>,
     /// Whether the walk is inside of the top-level member `data`, where NUL is allowed.
     in_data: bool,
     /// Why it was given up, unless the syntax is to blame.
-    fault: Option<(Reason, String)>,
+    fault: Option<(RejectionReason, String)>,
     /// The way to the fault, innermost first.
     trail: Vec<String>,
 }
 
-impl<'de> Walk<'de> {
+impl<'de> JsonCheck<'de> {
     /// Whether the object whose names start at `first` has no member `name` yet.
-    fn is_new(
+    fn is_new_name(
         &self,
         name: Cow<'de, str>,
         first: usize,
@@ -90,21 +90,21 @@ impl<'de> Walk<'de> {
             .insert(name)
     }
 
-    fn give_up<E: serde::de::Error>(&mut self, reason: Reason, detail: String) -> E {
+    fn record_fault<E: serde::de::Error>(&mut self, reason: RejectionReason, detail: String) -> E {
         self.fault = Some((reason, detail));
         E::custom("refused")
     }
 
-    fn rejection(self, error: &serde_json::Error) -> Rejection {
+    fn into_rejection(self, error: &serde_json::Error) -> Rejection {
         let at = format!("at line {} column {}", error.line(), error.column());
         let (reason, detail) = match self.fault {
             Some((reason, detail)) => (reason, format!("{detail}, {at}")),
             // serde_json tells this kind by its words alone; a test holds it to them.
             None if error.to_string().starts_with("number out of range") => (
-                Reason::NumberOutOfRange,
+                RejectionReason::NumberOutOfRange,
                 format!("the number is beyond what 64 bits can hold, {at}"),
             ),
-            None => return syntax(error),
+            None => return syntax_rejection(error),
         };
         let mut member = String::new();
         for step in self.trail.iter().rev() {
@@ -122,7 +122,7 @@ impl<'de> Walk<'de> {
 }
 
 /// A member's name as it stands in a path: short, and safe to print (4-27).
-pub(crate) fn step(name: &str) -> String {
+pub(crate) fn printable_name(name: &str) -> String {
     let mut step = String::new();
     for character in name.chars().take(64) {
         if character.is_control() {
@@ -135,31 +135,31 @@ pub(crate) fn step(name: &str) -> String {
 }
 
 /// One value, `depth` arrays and objects deep.
-struct Value<'w, 'de> {
-    walk: &'w mut Walk<'de>,
+struct JsonValueCheck<'w, 'de> {
+    walk: &'w mut JsonCheck<'de>,
     depth: usize,
 }
 
-impl<'de> Value<'_, 'de> {
-    fn descend<E: serde::de::Error>(&mut self) -> Result<(), E> {
+impl<'de> JsonValueCheck<'_, 'de> {
+    fn check_depth<E: serde::de::Error>(&mut self) -> Result<(), E> {
         if self.depth >= limits::EVENT_DEPTH {
             let most = limits::EVENT_DEPTH;
             let detail = format!("arrays and objects nest deeper than {most}");
-            return Err(self.walk.give_up(Reason::TooDeep, detail));
+            return Err(self.walk.record_fault(RejectionReason::TooDeep, detail));
         }
         Ok(())
     }
 
-    fn no_object<E: serde::de::Error>(self, found: &str) -> Result<(), E> {
+    fn check_not_root<E: serde::de::Error>(self, found: &str) -> Result<(), E> {
         if self.depth > 0 {
             return Ok(());
         }
         let detail = format!("an event is a JSON object, not {found}");
-        Err(self.walk.give_up(Reason::WrongType, detail))
+        Err(self.walk.record_fault(RejectionReason::WrongType, detail))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Value<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for JsonValueCheck<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -167,7 +167,7 @@ impl<'de> DeserializeSeed<'de> for Value<'_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for Value<'_, 'de> {
+impl<'de> Visitor<'de> for JsonValueCheck<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,46 +175,48 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        self.no_object("null")
+        self.check_not_root("null")
     }
 
     fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
-        self.no_object("a boolean")
+        self.check_not_root("a boolean")
     }
 
     fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
-        self.no_object("a number")
+        self.check_not_root("a number")
     }
 
     fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
-        self.no_object("a number")
+        self.check_not_root("a number")
     }
 
     fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
-        self.no_object("a number")
+        self.check_not_root("a number")
     }
 
     fn visit_borrowed_str<E: serde::de::Error>(self, _: &'de str) -> Result<(), E> {
-        self.no_object("a string")
+        self.check_not_root("a string")
     }
 
     /// Called for strings with escapes only, and only an escape can make a NUL.
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         if !self.walk.in_data && text.contains('\0') {
             let detail = "it holds \\u0000, which is allowed inside of `data` only".to_owned();
-            return Err(self.walk.give_up(Reason::InvalidMember, detail));
+            return Err(self
+                .walk
+                .record_fault(RejectionReason::InvalidMember, detail));
         }
-        self.no_object("a string")
+        self.check_not_root("a string")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
         if self.depth == 0 {
-            return self.no_object("an array");
+            return self.check_not_root("an array");
         }
-        self.descend()?;
+        self.check_depth()?;
         let mut index = 0_usize;
         loop {
-            let item = Value {
+            let item = JsonValueCheck {
                 walk: &mut *self.walk,
                 depth: self.depth + 1,
             };
@@ -230,36 +232,36 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
-        self.descend()?;
+        self.check_depth()?;
         let first = self.walk.names.len();
         let mut hashed: Option<HashSet<Cow<'de, str>>> = None;
-        while let Some(name) = members.next_key_seed(Name)? {
+        while let Some(name) = members.next_key_seed(MemberNameSeed)? {
             if self.depth == 0 {
                 self.walk.in_data = name == "data";
             }
             let fault = if !self.walk.in_data && name.contains('\0') {
                 let detail = "its name holds \\u0000".to_owned();
-                Some((Reason::InvalidMember, detail))
-            } else if !self.walk.is_new(name.clone(), first, &mut hashed) {
+                Some((RejectionReason::InvalidMember, detail))
+            } else if !self.walk.is_new_name(name.clone(), first, &mut hashed) {
                 let detail = "the member stands twice in its object".to_owned();
-                Some((Reason::DuplicateMember, detail))
+                Some((RejectionReason::DuplicateMember, detail))
             } else {
                 None
             };
             if let Some((reason, detail)) = fault {
-                self.walk.trail.push(step(&name));
-                return Err(self.walk.give_up(reason, detail));
+                self.walk.trail.push(printable_name(&name));
+                return Err(self.walk.record_fault(reason, detail));
             }
             let place = self.walk.names.len();
             self.walk.names.push(name);
-            let value = Value {
+            let value = JsonValueCheck {
                 walk: &mut *self.walk,
                 depth: self.depth + 1,
             };
             if let Err(error) = members.next_value_seed(value) {
                 // Objects further in leave their names behind on an error, so ours need not be last.
                 if let Some(name) = self.walk.names.get(place) {
-                    let step = step(name);
+                    let step = printable_name(name);
                     self.walk.trail.push(step);
                 }
                 return Err(error);

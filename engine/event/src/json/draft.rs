@@ -2,12 +2,12 @@
 //!
 //! A draft is what every JSON form of an event is brought into: [`super::read`] makes the event of it.
 
-use super::split::{Member, members};
+use super::split::{RawMember, split_members};
 use crate::rejection::Rejection;
 
 /// The JSON texts of the members that an event knows, and the others.
 #[derive(Default)]
-pub(crate) struct Draft<'a> {
+pub(crate) struct EventDraft<'a> {
     pub(crate) id: Option<&'a str>,
     pub(crate) event_type: Option<&'a str>,
     pub(crate) source: Option<&'a str>,
@@ -25,15 +25,15 @@ pub(crate) struct Draft<'a> {
     pub(crate) metadata: Option<&'a str>,
     pub(crate) data: Option<&'a str>,
     /// Members that nobody here knows, in their order.
-    pub(crate) others: Vec<Member<'a>>,
+    pub(crate) others: Vec<RawMember<'a>>,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> EventDraft<'a> {
     /// The draft of the canonical object `text`, which was checked.
-    pub(crate) fn of(text: &'a str) -> Result<Self, Rejection> {
+    pub(crate) fn from_json(text: &'a str) -> Result<Self, Rejection> {
         let mut draft = Self::default();
-        for (name, value) in members(text)? {
-            match draft.place(&name) {
+        for (name, value) in split_members(text)? {
+            match draft.member_mut(&name) {
                 Some(place) => *place = Some(value),
                 None => draft.others.push((name, value)),
             }
@@ -42,7 +42,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Where the member `name` belongs, if events know it.
-    pub(crate) fn place(&mut self, name: &str) -> Option<&mut Option<&'a str>> {
+    pub(crate) fn member_mut(&mut self, name: &str) -> Option<&mut Option<&'a str>> {
         Some(match name {
             "id" => &mut self.id,
             "type" => &mut self.event_type,

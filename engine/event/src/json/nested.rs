@@ -4,37 +4,40 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::member::{
-    Checked, check_text, invalid, name, object, present, string, text, wrong_type,
+    MemberResult, check_text, invalid_member, non_null, read_name, read_object, read_string,
+    read_text, wrong_type,
 };
-use super::split::Member;
+use super::split::RawMember;
 use crate::correlation::Correlation;
-use crate::event::Filled;
+use crate::event::FilledMembers;
 use crate::limits;
 use crate::names::CorrelationId;
 
 /// The correlation and its members that nobody here knows.
-pub(crate) fn correlation(json: Option<&str>) -> Checked<(Option<Correlation>, Vec<Member<'_>>)> {
-    let Some(json) = present(json) else {
+pub(crate) fn read_correlation(
+    json: Option<&str>,
+) -> MemberResult<(Option<Correlation>, Vec<RawMember<'_>>)> {
+    let Some(json) = non_null(json) else {
         return Ok((None, Vec::new()));
     };
     let mut correlation = Correlation::default();
     let mut others = Vec::new();
-    for (member, value) in object("correlation", json)? {
+    for (member, value) in read_object("correlation", json)? {
         let value = Some(value);
         match &*member {
             "root" => {
                 correlation.root =
-                    name("correlation.root", value, |text| CorrelationId::new(text))?;
+                    read_name("correlation.root", value, |text| CorrelationId::new(text))?;
             }
             "parent" => {
                 correlation.parent =
-                    name("correlation.parent", value, |text| CorrelationId::new(text))?;
+                    read_name("correlation.parent", value, |text| CorrelationId::new(text))?;
             }
             "stage" => {
-                correlation.stage = text("correlation.stage", value, limits::STAGE_BYTES)?
+                correlation.stage = read_text("correlation.stage", value, limits::STAGE_BYTES)?
                     .map(|stage| Arc::from(&*stage));
             }
-            "tags" => correlation.tags = tags(value)?,
+            "tags" => correlation.tags = read_tags(value)?,
             _ => others.extend(value.map(|value| (member, value))),
         }
     }
@@ -42,26 +45,26 @@ pub(crate) fn correlation(json: Option<&str>) -> Checked<(Option<Correlation>, V
 }
 
 /// Tags, sorted by name.
-fn tags(json: Option<&str>) -> Checked<Vec<(Arc<str>, Arc<str>)>> {
+fn read_tags(json: Option<&str>) -> MemberResult<Vec<(Arc<str>, Arc<str>)>> {
     const MEMBER: &str = "correlation.tags";
-    let Some(json) = present(json) else {
+    let Some(json) = non_null(json) else {
         return Ok(Vec::new());
     };
-    let members = object(MEMBER, json)?;
+    let members = read_object(MEMBER, json)?;
     if members.len() > limits::TAGS {
         let detail = format!(
             "it has {} tags, at most {} are allowed",
             members.len(),
             limits::TAGS
         );
-        return Err(invalid(MEMBER, detail));
+        return Err(invalid_member(MEMBER, detail));
     }
     let mut tags = Vec::with_capacity(members.len());
     for (name, value) in members {
         check_text(MEMBER, &name, limits::TAG_NAME_BYTES)
-            .map_err(|error| invalid(MEMBER, format!("a tag's name: {}", error.detail)))?;
+            .map_err(|error| invalid_member(MEMBER, format!("a tag's name: {}", error.detail)))?;
         let member = format!("{MEMBER}.{name}");
-        let value = string(&member, value)?;
+        let value = read_string(&member, value)?;
         if !value.is_empty() {
             check_text(&member, &value, limits::TAG_VALUE_BYTES)?;
         }
@@ -72,16 +75,16 @@ fn tags(json: Option<&str>) -> Checked<Vec<(Arc<str>, Arc<str>)>> {
 }
 
 /// Reads the list of what a door before this one has filled in.
-pub(crate) fn filled(json: Option<&str>) -> Checked<Filled> {
-    let mut filled = Filled::default();
-    let Some(json) = present(json) else {
+pub(crate) fn read_filled(json: Option<&str>) -> MemberResult<FilledMembers> {
+    let mut filled = FilledMembers::default();
+    let Some(json) = non_null(json) else {
         return Ok(filled);
     };
     if !json.starts_with('[') {
         return Err(wrong_type("filled", "a list of member names", json));
     }
     let names: Vec<Cow<'_, str>> = serde_json::from_str(json)
-        .map_err(|_| invalid("filled", "it must be a list of member names"))?;
+        .map_err(|_| invalid_member("filled", "it must be a list of member names"))?;
     for name in names {
         match &*name {
             "id" => filled.id = true,
@@ -89,7 +92,7 @@ pub(crate) fn filled(json: Option<&str>) -> Checked<Filled> {
             "source" => filled.source = true,
             "severity" => filled.severity = true,
             _ => {
-                return Err(invalid(
+                return Err(invalid_member(
                     "filled",
                     "it lists id, time, source and severity only",
                 ));
@@ -100,7 +103,7 @@ pub(crate) fn filled(json: Option<&str>) -> Checked<Filled> {
 }
 
 /// The list of what was filled in, as JSON.
-pub(crate) fn filled_json(filled: Filled) -> String {
+pub(crate) fn filled_to_json(filled: FilledMembers) -> String {
     let names = [
         ("\"id\"", filled.id),
         ("\"time\"", filled.time),

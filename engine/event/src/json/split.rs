@@ -8,61 +8,61 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::check;
-use crate::rejection::{Reason, Rejection};
+use crate::rejection::{Rejection, RejectionReason};
 
 /// A member: its name and the JSON text of its value.
-pub(crate) type Member<'a> = (Cow<'a, str>, &'a str);
+pub(crate) type RawMember<'a> = (Cow<'a, str>, &'a str);
 
 /// The members of the object that `text` is, in their order. `text` went through [`check::object`],
 /// or is a part of a text that did.
-pub(crate) fn members(text: &str) -> Result<Vec<Member<'_>>, Rejection> {
+pub(crate) fn split_members(text: &str) -> Result<Vec<RawMember<'_>>, Rejection> {
     serde_json::Deserializer::from_str(text)
-        .deserialize_map(Members)
-        .map_err(|error| check::syntax(&error))
+        .deserialize_map(RawMembersVisitor)
+        .map_err(|error| check::syntax_rejection(&error))
 }
 
 /// The members of the object that `text` is, which nothing has checked yet. A name may stand in it
 /// twice.
-pub(crate) fn unchecked_members(text: &str) -> Result<Vec<Member<'_>>, Rejection> {
+pub(crate) fn split_unchecked(text: &str) -> Result<Vec<RawMember<'_>>, Rejection> {
     let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(Members)
+    json.deserialize_map(RawMembersVisitor)
         .and_then(|members| json.end().map(|()| members))
-        .map_err(|error| check::syntax(&error))
+        .map_err(|error| check::syntax_rejection(&error))
 }
 
 /// The texts of the elements of the JSON array that `bytes` are, which has at most `most` of them.
 ///
-/// Only the array itself is checked; each element goes on to [`crate::Event::parse`] or
+/// Only the array itself is checked; each element goes on to [`crate::Event::parse_search`] or
 /// [`crate::Event::parse_cloudevent`] and is accepted or rejected there by itself.
 ///
 /// # Errors
 /// Not UTF-8, not an array, not JSON at some place, or too many elements.
 pub fn split_array(bytes: &[u8], most: usize) -> Result<Vec<&str>, Rejection> {
-    let text = check::utf8(bytes)?;
+    let text = check::check_utf8(bytes)?;
     if !text.trim_start().starts_with('[') {
         return Err(Rejection::new(
-            Reason::WrongType,
+            RejectionReason::WrongType,
             "a batch is a JSON array of events",
         ));
     }
     let mut json = serde_json::Deserializer::from_str(text);
     let elements = json
-        .deserialize_seq(Elements { most })
+        .deserialize_seq(RawElementsVisitor { most })
         .and_then(|elements| json.end().map(|()| elements))
-        .map_err(|error| check::syntax(&error))?;
+        .map_err(|error| check::syntax_rejection(&error))?;
     if elements.len() > most {
         return Err(Rejection::new(
-            Reason::TooLarge,
+            RejectionReason::TooLarge,
             format!("a batch holds at most {most} events"),
         ));
     }
     Ok(elements)
 }
 
-struct Members;
+struct RawMembersVisitor;
 
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<Member<'de>>;
+impl<'de> Visitor<'de> for RawMembersVisitor {
+    type Value = Vec<RawMember<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -70,7 +70,7 @@ impl<'de> Visitor<'de> for Members {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::with_capacity(16);
-        while let Some(name) = map.next_key_seed(Name)? {
+        while let Some(name) = map.next_key_seed(MemberNameSeed)? {
             let value: &'de RawValue = map.next_value()?;
             members.push((name, value.get()));
         }
@@ -78,11 +78,11 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-struct Elements {
+struct RawElementsVisitor {
     most: usize,
 }
 
-impl<'de> Visitor<'de> for Elements {
+impl<'de> Visitor<'de> for RawElementsVisitor {
     type Value = Vec<&'de str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,9 +102,9 @@ impl<'de> Visitor<'de> for Elements {
 }
 
 /// A member's name, borrowed unless it holds escapes.
-pub(super) struct Name;
+pub(super) struct MemberNameSeed;
 
-impl<'de> DeserializeSeed<'de> for Name {
+impl<'de> DeserializeSeed<'de> for MemberNameSeed {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
@@ -112,7 +112,7 @@ impl<'de> DeserializeSeed<'de> for Name {
     }
 }
 
-impl<'de> Visitor<'de> for Name {
+impl<'de> Visitor<'de> for MemberNameSeed {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

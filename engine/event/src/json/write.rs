@@ -6,13 +6,13 @@ use std::ops::Range;
 use crate::event::ContentHash;
 
 /// One canonical object being written, without spaces and without line breaks.
-pub(crate) struct Line {
+pub(crate) struct CanonicalWriter {
     text: String,
     /// Where the members stand that a door filled in, each with its comma.
     filled: Vec<Range<usize>>,
 }
 
-impl Line {
+impl CanonicalWriter {
     /// An empty object with room for `bytes`.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         let mut text = String::with_capacity(bytes);
@@ -23,7 +23,7 @@ impl Line {
         }
     }
 
-    fn name(&mut self, name: &str) {
+    fn write_name(&mut self, name: &str) {
         if !self.text.ends_with('{') {
             self.text.push(',');
         }
@@ -32,34 +32,34 @@ impl Line {
     }
 
     /// A member whose value is a string.
-    pub(crate) fn string(&mut self, name: &str, value: &str) {
-        self.name(name);
+    pub(crate) fn write_string(&mut self, name: &str, value: &str) {
+        self.write_name(name);
         push_string(&mut self.text, value);
     }
 
     /// A member whose value is a whole number.
-    pub(crate) fn number(&mut self, name: &str, value: u64) {
-        self.name(name);
+    pub(crate) fn write_number(&mut self, name: &str, value: u64) {
+        self.write_name(name);
         // Writing to a string does not fail.
         let _ = write!(self.text, "{value}");
     }
 
     /// A member whose value is the JSON text `json`.
-    pub(crate) fn json(&mut self, name: &str, json: &str) {
-        self.name(name);
+    pub(crate) fn write_json(&mut self, name: &str, json: &str) {
+        self.write_name(name);
         push_compact(&mut self.text, json);
     }
 
     /// A member whose value is an object that `write` puts members into.
-    pub(crate) fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
-        self.name(name);
+    pub(crate) fn write_object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        self.write_name(name);
         self.text.push('{');
         write(self);
         self.text.push('}');
     }
 
     /// What `write` adds is the door's, not the producer's, when `filled` is set.
-    pub(crate) fn maybe_filled(&mut self, filled: bool, write: impl FnOnce(&mut Self)) {
+    pub(crate) fn write_maybe_filled(&mut self, filled: bool, write: impl FnOnce(&mut Self)) {
         let start = self.text.len();
         write(self);
         if filled {
@@ -73,10 +73,10 @@ impl Line {
         let mut hasher = blake3::Hasher::new();
         let mut from = 0;
         for filled in self.filled {
-            hasher.update(said(&self.text, from..filled.start));
+            hasher.update(slice_bytes(&self.text, from..filled.start));
             from = filled.end;
         }
-        hasher.update(said(&self.text, from..self.text.len()));
+        hasher.update(slice_bytes(&self.text, from..self.text.len()));
         let mut hash = [0; 16];
         hasher.finalize_xof().fill(&mut hash);
         (self.text.into_boxed_str(), ContentHash(hash))
@@ -89,7 +89,7 @@ impl Line {
     }
 }
 
-fn said(text: &str, range: Range<usize>) -> &[u8] {
+fn slice_bytes(text: &str, range: Range<usize>) -> &[u8] {
     text.as_bytes().get(range).unwrap_or_default()
 }
 
@@ -112,7 +112,7 @@ fn push_compact(out: &mut String, json: &str) {
     while !rest.is_empty() {
         let (outside, tail) = split_at_byte(rest, rest.find('"'));
         out.extend(outside.split_ascii_whitespace());
-        let (string, next) = split_at_byte(tail, string_end(tail));
+        let (string, next) = split_at_byte(tail, find_string_end(tail));
         out.push_str(string);
         rest = next;
     }
@@ -124,7 +124,7 @@ fn split_at_byte(text: &str, at: Option<usize>) -> (&str, &str) {
 }
 
 /// Where the string that `text` starts with ends, its closing quote included.
-pub(crate) fn string_end(text: &str) -> Option<usize> {
+pub(crate) fn find_string_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 1;
     loop {

@@ -38,14 +38,14 @@ impl InvalidSearch {
         }
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// The place of the mistake in characters, from 1.
     pub fn column(&self) -> usize {
-        self.before().chars().count() + 1
+        self.text_before().chars().count() + 1
     }
 
     /// How many characters are meant; 1 at least.
@@ -66,7 +66,7 @@ impl InvalidSearch {
         format!("  {shown}\n  {:indent$}{}", "", "^".repeat(width))
     }
 
-    fn before(&self) -> &str {
+    fn text_before(&self) -> &str {
         self.text.get(..self.at.start).unwrap_or_default()
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decode::nearest;
+use crate::decode::find_nearest;
 
 /// What of an event is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Field {
+pub enum SearchField {
     /// The member `type`.
     Type,
     /// Channel and type, in lower case.
@@ -50,8 +50,8 @@ pub enum Field {
 
 /// What a name before a colon means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Name {
-    Field(Field),
+pub(super) enum TermName {
+    Field(SearchField),
     /// Not before a time.
     From,
     /// Not after a time.
@@ -61,31 +61,31 @@ pub(super) enum Name {
 }
 
 /// The short names, and the paths that mean the same.
-const FIELDS: [(&str, Field); 24] = [
-    ("type", Field::Type),
-    ("topic", Field::Topic),
-    ("channel", Field::Channel),
-    ("source", Field::Source),
-    ("user", Field::User),
-    ("host", Field::Host),
-    ("ip", Field::Ip),
-    ("severity", Field::Severity),
-    ("tenant", Field::Tenant),
-    ("metadata.tenantId", Field::Tenant),
-    ("id", Field::Id),
-    ("rule", Field::Rule),
-    ("kind", Field::Kind),
-    ("step", Field::Step),
-    ("correlationId", Field::Step),
-    ("correlation", Field::Correlation),
-    ("root", Field::Root),
-    ("parent", Field::Parent),
-    ("correlation.parent", Field::Parent),
-    ("trace", Field::Trace),
-    ("traceparent", Field::Trace),
-    ("time", Field::Time),
-    ("@timestamp", Field::Time),
-    ("timestamp", Field::Time),
+const FIELDS: [(&str, SearchField); 24] = [
+    ("type", SearchField::Type),
+    ("topic", SearchField::Topic),
+    ("channel", SearchField::Channel),
+    ("source", SearchField::Source),
+    ("user", SearchField::User),
+    ("host", SearchField::Host),
+    ("ip", SearchField::Ip),
+    ("severity", SearchField::Severity),
+    ("tenant", SearchField::Tenant),
+    ("metadata.tenantId", SearchField::Tenant),
+    ("id", SearchField::Id),
+    ("rule", SearchField::Rule),
+    ("kind", SearchField::Kind),
+    ("step", SearchField::Step),
+    ("correlationId", SearchField::Step),
+    ("correlation", SearchField::Correlation),
+    ("root", SearchField::Root),
+    ("parent", SearchField::Parent),
+    ("correlation.parent", SearchField::Parent),
+    ("trace", SearchField::Trace),
+    ("traceparent", SearchField::Trace),
+    ("time", SearchField::Time),
+    ("@timestamp", SearchField::Time),
+    ("timestamp", SearchField::Time),
 ];
 
 /// Short names of paths.
@@ -97,7 +97,11 @@ const PATHS: [(&str, &str); 5] = [
     ("message", "data.message"),
 ];
 
-const TIMES: [(&str, Name); 3] = [("from", Name::From), ("to", Name::To), ("last", Name::Last)];
+const TIMES: [(&str, TermName); 3] = [
+    ("from", TermName::From),
+    ("to", TermName::To),
+    ("last", TermName::Last),
+];
 
 /// Members at the top of every event that have no short name.
 const MEMBERS: [&str; 5] = [
@@ -114,11 +118,11 @@ const OBJECTS: [&str; 3] = ["data", "metadata", "correlation"];
 const TAG: &str = "tag.";
 const TAGS: &str = "correlation.tags.";
 
-impl Name {
+impl TermName {
     /// What `text` means; what was probably meant, if it means nothing.
-    pub(super) fn of(text: &str) -> Result<Self, Option<&'static str>> {
+    pub(super) fn parse(text: &str) -> Result<Self, Option<&'static str>> {
         if let Some(path) = text.strip_prefix('.') {
-            return Ok(Self::Field(Field::Path(path.into())));
+            return Ok(Self::Field(SearchField::Path(path.into())));
         }
         if let Some((_, field)) = FIELDS.iter().find(|(name, _)| *name == text) {
             return Ok(Self::Field(field.clone()));
@@ -126,7 +130,7 @@ impl Name {
         if let Some((_, name)) = TIMES.iter().find(|(name, _)| *name == text) {
             return Ok(name.clone());
         }
-        let path = |path: &str| Ok(Self::Field(Field::Path(path.into())));
+        let path = |path: &str| Ok(Self::Field(SearchField::Path(path.into())));
         if let Some((_, long)) = PATHS.iter().find(|(name, _)| *name == text) {
             return path(long);
         }
@@ -144,11 +148,11 @@ impl Name {
         let candidates = candidates.chain(TIMES.iter().map(|(name, _)| *name));
         let candidates = candidates.chain(MEMBERS).chain(OBJECTS);
         let lower = text.to_ascii_lowercase();
-        Err(nearest(&lower, candidates))
+        Err(find_nearest(&lower, candidates))
     }
 }
 
-impl fmt::Display for Field {
+impl fmt::Display for SearchField {
     /// The name that means it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Path(path) = self else {
@@ -157,15 +161,15 @@ impl fmt::Display for Field {
         };
         match path.strip_prefix(TAGS) {
             Some(tag) => write!(f, "{TAG}{tag}"),
-            None if Name::of(path) == Ok(Name::Field(self.clone())) => f.write_str(path),
+            None if TermName::parse(path) == Ok(TermName::Field(self.clone())) => f.write_str(path),
             None => write!(f, ".{path}"),
         }
     }
 }
 
-impl Field {
+impl SearchField {
     /// Whether its values are ids, which are equal only when they are the same to the letter.
-    pub(super) fn holds_ids(&self) -> bool {
+    pub(super) fn has_id_values(&self) -> bool {
         matches!(
             self,
             Self::Id | Self::Step | Self::Correlation | Self::Root | Self::Parent

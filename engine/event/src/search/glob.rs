@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Replaces a text's characters by those that are equal without regard to case, one by one.
-pub(crate) fn fold(text: &str) -> Cow<'_, str> {
+pub(crate) fn fold_case(text: &str) -> Cow<'_, str> {
     if text
         .bytes()
         .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
@@ -34,7 +34,7 @@ fn fold_char(c: char) -> char {
 
 /// Whether texts that differ in case are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Case {
+pub(crate) enum CaseMode {
     /// They are.
     Folded,
     /// They are not.
@@ -43,18 +43,18 @@ pub(crate) enum Case {
 
 /// A text with wildcards, as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Glob {
-    pieces: Vec<Piece>,
+pub struct SearchGlob {
+    pieces: Vec<GlobPiece>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+enum GlobPiece {
     Text(String),
     One,
     Many,
 }
 
-impl Glob {
+impl SearchGlob {
     /// Reads a text in which wildcards and backslashes have their meaning.
     pub(crate) fn parse(text: &str) -> Self {
         let mut glob = Self { pieces: Vec::new() };
@@ -63,72 +63,74 @@ impl Glob {
             match character {
                 '\\' => {
                     let escaped = characters.next_if(|next| matches!(next, '*' | '?' | '\\' | '"'));
-                    glob.push(escaped.unwrap_or('\\'));
+                    glob.push_char(escaped.unwrap_or('\\'));
                 }
-                '?' => glob.pieces.push(Piece::One),
-                '*' if glob.pieces.last() == Some(&Piece::Many) => {}
-                '*' => glob.pieces.push(Piece::Many),
-                other => glob.push(other),
+                '?' => glob.pieces.push(GlobPiece::One),
+                '*' if glob.pieces.last() == Some(&GlobPiece::Many) => {}
+                '*' => glob.pieces.push(GlobPiece::Many),
+                other => glob.push_char(other),
             }
         }
         glob
     }
 
     /// The text itself, without wildcards.
-    pub(crate) fn exactly(text: &str) -> Self {
+    pub(crate) fn from_literal(text: &str) -> Self {
         let pieces = match text {
             "" => Vec::new(),
-            _ => vec![Piece::Text(text.to_owned())],
+            _ => vec![GlobPiece::Text(text.to_owned())],
         };
         Self { pieces }
     }
 
-    fn push(&mut self, character: char) {
+    fn push_char(&mut self, character: char) {
         match self.pieces.last_mut() {
-            Some(Piece::Text(text)) => text.push(character),
-            _ => self.pieces.push(Piece::Text(character.into())),
+            Some(GlobPiece::Text(text)) => text.push(character),
+            _ => self.pieces.push(GlobPiece::Text(character.into())),
         }
     }
 
     /// The text, if it holds no wildcard.
-    pub fn literal(&self) -> Option<&str> {
+    pub fn as_literal(&self) -> Option<&str> {
         match self.pieces.as_slice() {
             [] => Some(""),
-            [Piece::Text(text)] => Some(text),
+            [GlobPiece::Text(text)] => Some(text),
             _ => None,
         }
     }
 
-    pub(crate) fn has_no_text(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
     /// Makes what finds texts that are wholly this.
-    pub(crate) fn whole(&self, case: Case) -> Matcher {
-        let segments = self.pieces.split(|piece| *piece == Piece::Many);
-        Matcher {
+    pub(crate) fn whole_matcher(&self, case: CaseMode) -> TextMatcher {
+        let segments = self.pieces.split(|piece| *piece == GlobPiece::Many);
+        TextMatcher {
             case,
-            segments: segments.map(|pieces| Segment::of(pieces, case)).collect(),
+            segments: segments
+                .map(|pieces| GlobSegment::from_pieces(pieces, case))
+                .collect(),
         }
     }
 
     /// Makes what finds texts that have this in them.
-    pub(crate) fn inside(&self, case: Case) -> Matcher {
-        let mut matcher = self.whole(case);
-        matcher.segments.insert(0, Segment::default());
-        matcher.segments.push(Segment::default());
+    pub(crate) fn substring_matcher(&self, case: CaseMode) -> TextMatcher {
+        let mut matcher = self.whole_matcher(case);
+        matcher.segments.insert(0, GlobSegment::default());
+        matcher.segments.push(GlobSegment::default());
         matcher
     }
 }
 
-impl fmt::Display for Glob {
-    /// As `Glob::parse` reads it, without quotes.
+impl fmt::Display for SearchGlob {
+    /// As `SearchGlob::parse_search` reads it, without quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for piece in &self.pieces {
             match piece {
-                Piece::One => f.write_str("?")?,
-                Piece::Many => f.write_str("*")?,
-                Piece::Text(text) => {
+                GlobPiece::One => f.write_str("?")?,
+                GlobPiece::Many => f.write_str("*")?,
+                GlobPiece::Text(text) => {
                     for character in text.chars() {
                         if matches!(character, '*' | '?' | '\\' | '"') {
                             f.write_str("\\")?;
@@ -142,53 +144,53 @@ impl fmt::Display for Glob {
     }
 }
 
-impl Glob {
+impl SearchGlob {
     /// The longest run of characters, in lower case, that stands as it is in the JSON of every text that fits, as
     /// long as that hides no character of ASCII behind another one.
     pub(crate) fn needle(&self) -> Option<String> {
         let is_plain =
             |c: char| c == ' ' || (c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '/'));
         let texts = self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Text(text) => Some(text.as_str()),
-            Piece::One | Piece::Many => None,
+            GlobPiece::Text(text) => Some(text.as_str()),
+            GlobPiece::One | GlobPiece::Many => None,
         });
         let runs = texts.flat_map(|text| text.split(|c| !is_plain(c)));
         let longest = runs.max_by_key(|run| run.len())?;
-        (longest.len() >= NEEDLE_BYTES).then(|| longest.to_ascii_lowercase())
+        (longest.len() >= MIN_NEEDLE_BYTES).then(|| longest.to_ascii_lowercase())
     }
 }
 
 /// Shorter runs are in too many texts.
-const NEEDLE_BYTES: usize = 3;
+const MIN_NEEDLE_BYTES: usize = 3;
 
 /// Finds texts.
 #[derive(Debug, Clone)]
-pub(crate) struct Matcher {
-    case: Case,
+pub(crate) struct TextMatcher {
+    case: CaseMode,
     /// What stands between the runs of any characters; never empty.
-    segments: Vec<Segment>,
+    segments: Vec<GlobSegment>,
 }
 
-impl Matcher {
+impl TextMatcher {
     pub(crate) fn matches(&self, text: &str) -> bool {
         let text = match self.case {
-            Case::Folded => fold(text),
-            Case::Exact => Cow::Borrowed(text),
+            CaseMode::Folded => fold_case(text),
+            CaseMode::Exact => Cow::Borrowed(text),
         };
-        self.matches_folded(&text).is_some()
+        self.match_segments(&text).is_some()
     }
 
-    fn matches_folded(&self, text: &str) -> Option<()> {
+    fn match_segments(&self, text: &str) -> Option<()> {
         let (first, rest) = self.segments.split_first()?;
-        let after_first = first.length_at_start(text)?;
+        let after_first = first.prefix_length(text)?;
         let Some((last, middle)) = rest.split_last() else {
             return (after_first == text.len()).then_some(());
         };
         let text = text.get(after_first..)?;
-        let mut text = text.get(..text.len() - last.length_at_end(text)?)?;
+        let mut text = text.get(..text.len() - last.suffix_length(text)?)?;
         for segment in middle {
             // The first place is as good as any: what follows only needs room.
-            text = text.get(segment.end_of_first(text)?..)?;
+            text = text.get(segment.find_end(text)?..)?;
         }
         Some(())
     }
@@ -196,33 +198,33 @@ impl Matcher {
 
 /// A text without runs of any characters.
 #[derive(Debug, Clone)]
-enum Segment {
+enum GlobSegment {
     Text(String),
     /// With places for one character each, which are `None`.
     Mixed(Vec<Option<char>>),
 }
 
-impl Default for Segment {
+impl Default for GlobSegment {
     fn default() -> Self {
         Self::Text(String::new())
     }
 }
 
-impl Segment {
-    fn of(pieces: &[Piece], case: Case) -> Self {
+impl GlobSegment {
+    fn from_pieces(pieces: &[GlobPiece], case: CaseMode) -> Self {
         let folded = |text: &str| match case {
-            Case::Folded => fold(text).into_owned(),
-            Case::Exact => text.to_owned(),
+            CaseMode::Folded => fold_case(text).into_owned(),
+            CaseMode::Exact => text.to_owned(),
         };
         match pieces {
             [] => Self::default(),
-            [Piece::Text(text)] => Self::Text(folded(text)),
+            [GlobPiece::Text(text)] => Self::Text(folded(text)),
             _ => {
                 let mut places = Vec::new();
                 for piece in pieces {
                     match piece {
-                        Piece::Text(text) => places.extend(folded(text).chars().map(Some)),
-                        Piece::One | Piece::Many => places.push(None),
+                        GlobPiece::Text(text) => places.extend(folded(text).chars().map(Some)),
+                        GlobPiece::One | GlobPiece::Many => places.push(None),
                     }
                 }
                 Self::Mixed(places)
@@ -231,7 +233,7 @@ impl Segment {
     }
 
     /// Bytes that it takes at the start of `text`.
-    fn length_at_start(&self, text: &str) -> Option<usize> {
+    fn prefix_length(&self, text: &str) -> Option<usize> {
         match self {
             Self::Text(own) => text.starts_with(own.as_str()).then_some(own.len()),
             Self::Mixed(places) => {
@@ -247,7 +249,7 @@ impl Segment {
     }
 
     /// Bytes that it takes at the end of `text`.
-    fn length_at_end(&self, text: &str) -> Option<usize> {
+    fn suffix_length(&self, text: &str) -> Option<usize> {
         match self {
             Self::Text(own) => text.ends_with(own.as_str()).then_some(own.len()),
             Self::Mixed(places) => {
@@ -263,11 +265,11 @@ impl Segment {
     }
 
     /// Where its first place in `text` ends.
-    fn end_of_first(&self, text: &str) -> Option<usize> {
+    fn find_end(&self, text: &str) -> Option<usize> {
         match self {
             Self::Text(own) => text.find(own.as_str()).map(|at| at + own.len()),
             Self::Mixed(_) => text.char_indices().find_map(|(at, _)| {
-                let length = self.length_at_start(text.get(at..)?)?;
+                let length = self.prefix_length(text.get(at..)?)?;
                 Some(at + length)
             }),
         }
@@ -309,11 +311,25 @@ mod tests {
             ("ÜBER", "über", true),
             ("a*b", "a\nb", true),
         ] {
-            let found = Glob::parse(pattern).whole(Case::Folded).matches(text);
+            let found = SearchGlob::parse(pattern)
+                .whole_matcher(CaseMode::Folded)
+                .matches(text);
             assert_eq!(found, expected, "{pattern} in {text:?}");
         }
-        assert!(Glob::parse("b?d").inside(Case::Folded).matches("aBCDe"));
-        assert!(!Glob::parse("b?d").inside(Case::Folded).matches("aBDe"));
-        assert!(!Glob::parse("A").whole(Case::Exact).matches("a"));
+        assert!(
+            SearchGlob::parse("b?d")
+                .substring_matcher(CaseMode::Folded)
+                .matches("aBCDe")
+        );
+        assert!(
+            !SearchGlob::parse("b?d")
+                .substring_matcher(CaseMode::Folded)
+                .matches("aBDe")
+        );
+        assert!(
+            !SearchGlob::parse("A")
+                .whole_matcher(CaseMode::Exact)
+                .matches("a")
+        );
     }
 }

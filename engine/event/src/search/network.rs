@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// A network such as `10.0.0.0/8`, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
+pub struct SearchNetwork {
     /// Its address, the bits behind the prefix being zero; IPv4 in IPv6's mapped form.
     bits: u128,
     /// Bits that count, of 128.
@@ -13,9 +13,9 @@ pub struct Network {
 }
 
 /// Bits before the IPv4 address in its mapped form.
-const MAPPED: u32 = 96;
+const MAPPED_PREFIX_BITS: u32 = 96;
 
-impl Network {
+impl SearchNetwork {
     /// Reads `address/prefix`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/')?;
@@ -23,51 +23,56 @@ impl Network {
         let digits = prefix.bytes().all(|byte| byte.is_ascii_digit());
         let prefix: u32 = prefix.parse().ok().filter(|_| digits)?;
         let (most, before) = match address {
-            IpAddr::V4(_) => (32, MAPPED),
+            IpAddr::V4(_) => (32, MAPPED_PREFIX_BITS),
             IpAddr::V6(_) => (128, 0),
         };
-        (prefix <= most).then(|| Self::of(address, prefix + before))
+        (prefix <= most).then(|| Self::with_prefix(address, prefix + before))
     }
 
     /// Reads one address.
-    pub(crate) fn of_one(text: &str) -> Option<Self> {
-        text.parse().ok().map(|address| Self::of(address, 128))
+    pub(crate) fn from_address(text: &str) -> Option<Self> {
+        text.parse()
+            .ok()
+            .map(|address| Self::with_prefix(address, 128))
     }
 
-    fn of(address: IpAddr, prefix: u32) -> Self {
+    fn with_prefix(address: IpAddr, prefix: u32) -> Self {
         Self {
-            bits: bits(address) & mask(prefix),
+            bits: address_bits(address) & prefix_mask(prefix),
             prefix,
         }
     }
 
     /// Whether `text` is an address in it. Zones and brackets, as in `[fe80::1%eth0]`, are passed over.
-    pub(crate) fn holds(self, text: &str) -> bool {
+    pub(crate) fn contains_address(self, text: &str) -> bool {
         let text = text.trim_start_matches('[').trim_end_matches(']');
         let address = text.split('%').next().unwrap_or_default();
         let address: Option<IpAddr> = address.parse().ok();
-        address.is_some_and(|address| bits(address) & mask(self.prefix) == self.bits)
+        address.is_some_and(|address| address_bits(address) & prefix_mask(self.prefix) == self.bits)
     }
 }
 
-fn bits(address: IpAddr) -> u128 {
+fn address_bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
     }
 }
 
-fn mask(prefix: u32) -> u128 {
+fn prefix_mask(prefix: u32) -> u128 {
     match prefix {
         0 => 0,
         _ => u128::MAX << (128 - prefix),
     }
 }
 
-impl fmt::Display for Network {
+impl fmt::Display for SearchNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = Ipv6Addr::from_bits(self.bits);
-        match (address.to_ipv4_mapped(), self.prefix.checked_sub(MAPPED)) {
+        match (
+            address.to_ipv4_mapped(),
+            self.prefix.checked_sub(MAPPED_PREFIX_BITS),
+        ) {
             (Some(address), Some(prefix)) => write!(f, "{address}/{prefix}"),
             _ => write!(f, "{address}/{}", self.prefix),
         }
@@ -80,7 +85,7 @@ mod tests {
 
     #[test]
     fn addresses_lie_in_their_networks_however_they_are_written() {
-        let ten = Network::parse("10.1.2.3/8").unwrap();
+        let ten = SearchNetwork::parse("10.1.2.3/8").unwrap();
         assert_eq!(ten.to_string(), "10.0.0.0/8");
         for (text, expected) in [
             ("10.255.0.1", true),
@@ -89,12 +94,28 @@ mod tests {
             ("10.0.0", false),
             ("", false),
         ] {
-            assert_eq!(ten.holds(text), expected, "{text}");
+            assert_eq!(ten.contains_address(text), expected, "{text}");
         }
-        assert!(Network::parse("fe80::/10").unwrap().holds("[fe80::1%eth0]"));
-        assert!(Network::parse("0.0.0.0/0").unwrap().holds("1.2.3.4"));
-        assert!(!Network::parse("0.0.0.0/0").unwrap().holds("::1"));
-        assert!(Network::parse("::/0").unwrap().holds("::1"));
+        assert!(
+            SearchNetwork::parse("fe80::/10")
+                .unwrap()
+                .contains_address("[fe80::1%eth0]")
+        );
+        assert!(
+            SearchNetwork::parse("0.0.0.0/0")
+                .unwrap()
+                .contains_address("1.2.3.4")
+        );
+        assert!(
+            !SearchNetwork::parse("0.0.0.0/0")
+                .unwrap()
+                .contains_address("::1")
+        );
+        assert!(
+            SearchNetwork::parse("::/0")
+                .unwrap()
+                .contains_address("::1")
+        );
         for text in [
             "10.0.0.0/33",
             "10.0.0.0/",
@@ -103,7 +124,7 @@ mod tests {
             "a/8",
             "10.0.0.0",
         ] {
-            assert_eq!(Network::parse(text), None, "{text}");
+            assert_eq!(SearchNetwork::parse(text), None, "{text}");
         }
         for text in [
             "10.0.0.0/8",
@@ -112,9 +133,9 @@ mod tests {
             "1.2.3.4/32",
             "::ffff:0:0/95",
         ] {
-            let network = Network::parse(text).unwrap();
+            let network = SearchNetwork::parse(text).unwrap();
             assert_eq!(
-                Network::parse(&network.to_string()),
+                SearchNetwork::parse(&network.to_string()),
                 Some(network),
                 "{text}"
             );

@@ -5,17 +5,17 @@ use std::fmt;
 
 /// A number of a search or of an event.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
+pub enum SearchNumber {
     /// A whole one.
     Whole(i128),
     /// Any other; always finite.
-    Broken(f64),
+    Float(f64),
 }
 
 /// Beyond it a number with a fraction part is not made a whole one.
-const WHOLE_MOST: f64 = 1e38;
+const MAX_WHOLE: f64 = 1e38;
 
-impl Number {
+impl SearchNumber {
     /// Reads a number as JSON writes it; `007`, `+7` and `7.` are none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
@@ -40,39 +40,39 @@ impl Number {
         let broken: f64 = text.parse().ok()?;
         if !broken.is_finite() {
             None
-        } else if broken.fract() == 0.0 && broken.abs() < WHOLE_MOST {
+        } else if broken.fract() == 0.0 && broken.abs() < MAX_WHOLE {
             Some(Self::Whole(broken as i128))
         } else {
-            Some(Self::Broken(broken))
+            Some(Self::Float(broken))
         }
     }
 
     fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Whole(own), Self::Whole(other)) => own.cmp(&other),
-            (own, other) => own.broken().total_cmp(&other.broken()),
+            (own, other) => own.to_float().total_cmp(&other.to_float()),
         }
     }
 
-    fn broken(self) -> f64 {
+    fn to_float(self) -> f64 {
         match self {
             Self::Whole(whole) => whole as f64,
-            Self::Broken(broken) => broken,
+            Self::Float(broken) => broken,
         }
     }
 }
 
-impl PartialOrd for Number {
+impl PartialOrd for SearchNumber {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.compare(*other))
     }
 }
 
-impl fmt::Display for Number {
+impl fmt::Display for SearchNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(whole) => whole.fmt(f),
-            Self::Broken(broken) => broken.fmt(f),
+            Self::Float(broken) => broken.fmt(f),
         }
     }
 }
@@ -87,9 +87,9 @@ mod tests {
             "", "-", "007", "+7", "7.", ".5", "1e", "0x10", "1_000", "1e999", "1.e5", "Infinity",
             "7 ",
         ] {
-            assert_eq!(Number::parse(text), None, "{text}");
+            assert_eq!(SearchNumber::parse(text), None, "{text}");
         }
-        let number = |text: &str| Number::parse(text).unwrap();
+        let number = |text: &str| SearchNumber::parse(text).unwrap();
         assert_eq!(number("1e3"), number("1000"));
         assert_eq!(number("443.0"), number("443"));
         assert_eq!(number("-0"), number("0"));

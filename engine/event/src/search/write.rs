@@ -2,16 +2,16 @@
 
 use std::fmt::{self, Display, Write};
 
-use super::ask::{Limit, Limits, Node, Scale, Term, Want};
-use super::field::Field;
-use super::glob::Glob;
+use super::field::SearchField;
+use super::glob::SearchGlob;
+use super::node::{RangeLimit, RangeLimits, RangeValue, SearchNode, SearchTerm, ValueCondition};
 
-impl Display for Node {
+impl Display for SearchNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All(parts) => joined(f, parts, " "),
-            Self::Any(parts) => joined(f, parts, " OR "),
-            Self::Not(part) => write!(f, "-{}", Inner(part, true)),
+            Self::All(parts) => write_joined(f, parts, " "),
+            Self::Any(parts) => write_joined(f, parts, " OR "),
+            Self::Not(part) => write!(f, "-{}", NestedNode(part, true)),
             Self::Term(term) => term.fmt(f),
             Self::Word(word) => match word.to_string() {
                 text if is_plain_word(&text) => f.write_str(&text),
@@ -21,25 +21,25 @@ impl Display for Node {
     }
 }
 
-fn joined(f: &mut fmt::Formatter<'_>, parts: &[Node], between: &str) -> fmt::Result {
+fn write_joined(f: &mut fmt::Formatter<'_>, parts: &[SearchNode], between: &str) -> fmt::Result {
     for (index, part) in parts.iter().enumerate() {
         if index > 0 {
             f.write_str(between)?;
         }
-        write!(f, "{}", Inner(part, false))?;
+        write!(f, "{}", NestedNode(part, false))?;
     }
     Ok(())
 }
 
 /// A part of another one, in parentheses where it needs them; whether it is negated.
-struct Inner<'n>(&'n Node, bool);
+struct NestedNode<'n>(&'n SearchNode, bool);
 
-impl Display for Inner<'_> {
+impl Display for NestedNode<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Node::All(_) | Node::Any(_) => write!(f, "({})", self.0),
-            Node::Not(_) if self.1 => write!(f, "({})", self.0),
-            Node::Not(_) | Node::Term(_) | Node::Word(_) => self.0.fmt(f),
+            SearchNode::All(_) | SearchNode::Any(_) => write!(f, "({})", self.0),
+            SearchNode::Not(_) if self.1 => write!(f, "({})", self.0),
+            SearchNode::Not(_) | SearchNode::Term(_) | SearchNode::Word(_) => self.0.fmt(f),
         }
     }
 }
@@ -52,34 +52,34 @@ fn is_plain_word(text: &str) -> bool {
     !is_keyword && !text.is_empty() && text.chars().all(is_plain)
 }
 
-impl Display for Term {
+impl Display for SearchTerm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.any.as_slice() {
-            [Want::Last(span)] => write!(f, "last:{span}"),
-            [Want::Range(limits)] => {
+            [ValueCondition::Last(span)] => write!(f, "last:{span}"),
+            [ValueCondition::Range(limits)] => {
                 let (sign, at) = match (&limits.low, &limits.high) {
                     (Some(low), None) if low.is_included => (">=", low.at),
                     (Some(low), None) => (">", low.at),
                     (None, Some(high)) if high.is_included => ("<=", high.at),
                     (None, Some(high)) => ("<", high.at),
                     _ => {
-                        write!(f, "{}:", Named(&self.field))?;
-                        return range(f, &self.field, limits);
+                        write!(f, "{}:", QuotedField(&self.field))?;
+                        return write_range(f, &self.field, limits);
                     }
                 };
-                write!(f, "{}{sign}{at}", Named(&self.field))
+                write!(f, "{}{sign}{at}", QuotedField(&self.field))
             }
             [only] => {
-                write!(f, "{}:", Named(&self.field))?;
-                value(f, &self.field, only)
+                write!(f, "{}:", QuotedField(&self.field))?;
+                write_value(f, &self.field, only)
             }
             several => {
-                write!(f, "{}:(", Named(&self.field))?;
+                write!(f, "{}:(", QuotedField(&self.field))?;
                 for (index, want) in several.iter().enumerate() {
                     if index > 0 {
                         f.write_str(", ")?;
                     }
-                    value(f, &self.field, want)?;
+                    write_value(f, &self.field, want)?;
                 }
                 f.write_char(')')
             }
@@ -88,9 +88,9 @@ impl Display for Term {
 }
 
 /// A field's name, in quotes where it needs them.
-struct Named<'f>(&'f Field);
+struct QuotedField<'f>(&'f SearchField);
 
-impl Display for Named<'_> {
+impl Display for QuotedField<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.0.to_string();
         let is_plain =
@@ -103,25 +103,29 @@ impl Display for Named<'_> {
     }
 }
 
-fn value(f: &mut fmt::Formatter<'_>, field: &Field, want: &Want) -> fmt::Result {
+fn write_value(
+    f: &mut fmt::Formatter<'_>,
+    field: &SearchField,
+    want: &ValueCondition,
+) -> fmt::Result {
     match want {
-        Want::Present => f.write_char('*'),
-        Want::Text(glob) => text(f, field, glob),
-        Want::Network(network) => network.fmt(f),
-        Want::Topics(pattern) => pattern.fmt(f),
-        Want::Range(limits) => range(f, field, limits),
-        Want::Last(span) => span.fmt(f),
+        ValueCondition::Present => f.write_char('*'),
+        ValueCondition::Text(glob) => write_text(f, field, glob),
+        ValueCondition::Network(network) => network.fmt(f),
+        ValueCondition::Topics(pattern) => pattern.fmt(f),
+        ValueCondition::Range(limits) => write_range(f, field, limits),
+        ValueCondition::Last(span) => span.fmt(f),
     }
 }
 
-fn text(f: &mut fmt::Formatter<'_>, field: &Field, glob: &Glob) -> fmt::Result {
+fn write_text(f: &mut fmt::Formatter<'_>, field: &SearchField, glob: &SearchGlob) -> fmt::Result {
     let text = glob.to_string();
     let is_plain = |c: char| {
         c.is_alphanumeric() || matches!(c, '_' | '.' | '@' | '*' | '?' | '-' | '\\' | '$')
     };
     let is_special = text == "*" || text.contains("..") || text.is_empty();
     // Kinds are words that are never quoted.
-    if *field == Field::Kind || (text.chars().all(is_plain) && !is_special) {
+    if *field == SearchField::Kind || (text.chars().all(is_plain) && !is_special) {
         f.write_str(&text)
     } else {
         write!(f, "\"{text}\"")
@@ -129,12 +133,16 @@ fn text(f: &mut fmt::Formatter<'_>, field: &Field, glob: &Glob) -> fmt::Result {
 }
 
 /// `low..high`, or the one place that it is.
-fn range(f: &mut fmt::Formatter<'_>, field: &Field, limits: &Limits) -> fmt::Result {
-    let at = |limit: &Option<Limit>| limit.as_ref().map(|limit| limit.at);
+fn write_range(
+    f: &mut fmt::Formatter<'_>,
+    field: &SearchField,
+    limits: &RangeLimits,
+) -> fmt::Result {
+    let at = |limit: &Option<RangeLimit>| limit.as_ref().map(|limit| limit.at);
     let (low, high) = (at(&limits.low), at(&limits.high));
     if let Some(low) = low {
         low.fmt(f)?;
-        if matches!(field, Field::Time | Field::Severity) && high == Some(low) {
+        if matches!(field, SearchField::Time | SearchField::Severity) && high == Some(low) {
             return Ok(());
         }
     }
@@ -142,7 +150,7 @@ fn range(f: &mut fmt::Formatter<'_>, field: &Field, limits: &Limits) -> fmt::Res
     high.map_or(Ok(()), |high| high.fmt(f))
 }
 
-impl Display for Scale {
+impl Display for RangeValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => number.fmt(f),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::key::KeyValue;
+use crate::key::ScalarValue;
 
 /// A number with nine decimals, exactly: adding and taking away in any order gives the same sum.
 #[derive(
@@ -58,11 +58,11 @@ impl Amount {
     }
 
     /// The amount that a value of an event is; `None` for what is no number.
-    pub fn of(value: &KeyValue) -> Option<Self> {
+    pub fn from_scalar(value: &ScalarValue) -> Option<Self> {
         match value {
-            KeyValue::Int(value) => Some(Self::from_int(*value)),
-            KeyValue::Float(bits) => Self::from_float(f64::from_bits(*bits)),
-            KeyValue::Bool(_) | KeyValue::Str(_) => None,
+            ScalarValue::Int(value) => Some(Self::from_int(*value)),
+            ScalarValue::Float(bits) => Self::from_float(f64::from_bits(*bits)),
+            ScalarValue::Bool(_) | ScalarValue::Str(_) => None,
         }
     }
 
@@ -133,7 +133,7 @@ impl fmt::Display for Amount {
 
 /// How a value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Comparison {
+pub enum WindowComparison {
     /// `<`
     Less,
     /// `<=`
@@ -148,7 +148,7 @@ pub enum Comparison {
     Greater,
 }
 
-impl Comparison {
+impl WindowComparison {
     /// Longer signs before those they begin with.
     const SIGNS: [(&'static str, Self); 6] = [
         ("<=", Self::AtMost),
@@ -160,7 +160,7 @@ impl Comparison {
     ];
 
     /// Whether `value` stands so to `bound`.
-    pub fn holds<T: Ord + ?Sized>(self, value: &T, bound: &T) -> bool {
+    pub fn evaluate<T: Ord + ?Sized>(self, value: &T, bound: &T) -> bool {
         match self {
             Self::Less => value < bound,
             Self::AtMost => value <= bound,
@@ -172,12 +172,12 @@ impl Comparison {
     }
 
     /// Whether a value that satisfies it still does when it grows.
-    pub const fn is_lower(self) -> bool {
+    pub const fn is_lower_bound(self) -> bool {
         matches!(self, Self::AtLeast | Self::Greater)
     }
 
     /// Whether a value that satisfies it still does when it becomes less.
-    pub const fn is_upper(self) -> bool {
+    pub const fn is_upper_bound(self) -> bool {
         matches!(self, Self::AtMost | Self::Less)
     }
 
@@ -192,7 +192,7 @@ impl Comparison {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Bound {
     /// How.
-    pub comparison: Comparison,
+    pub comparison: WindowComparison,
     /// With what.
     pub value: Amount,
 }
@@ -211,14 +211,14 @@ pub struct InvalidBounds {
 
 impl Bounds {
     /// Whatever the value.
-    pub const fn any() -> Self {
+    pub const fn any_value() -> Self {
         Self(Vec::new())
     }
 
     /// At least so much.
     pub fn at_least(value: Amount) -> Self {
         Self(vec![Bound {
-            comparison: Comparison::AtLeast,
+            comparison: WindowComparison::AtLeast,
             value,
         }])
     }
@@ -229,24 +229,24 @@ impl Bounds {
     }
 
     /// The comparisons.
-    pub fn all(&self) -> &[Bound] {
+    pub fn as_slice(&self) -> &[Bound] {
         &self.0
     }
 
     /// Whether `value` satisfies them.
-    pub fn hold(&self, value: Amount) -> bool {
+    pub fn contains(&self, value: Amount) -> bool {
         let mut all = self.0.iter();
-        all.all(|bound| bound.comparison.holds(&value, &bound.value))
+        all.all(|bound| bound.comparison.evaluate(&value, &bound.value))
     }
 
     /// Whether there are any, and a value that satisfies them still does when it grows.
-    pub fn are_lower(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(|bound| bound.comparison.is_lower())
+    pub fn are_lower_bounds(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|bound| bound.comparison.is_lower_bound())
     }
 
     /// Whether there are any, and a value that satisfies them still does when it becomes less.
-    pub fn are_upper(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(|bound| bound.comparison.is_upper())
+    pub fn are_upper_bounds(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|bound| bound.comparison.is_upper_bound())
     }
 
     /// The least whole number that satisfies them, of bounds that are lower ones; at least 1.
@@ -255,9 +255,9 @@ impl Bounds {
             let billionths = bound.value.billionths();
             let up = billionths.div_euclid(BILLION) + i128::from(billionths % BILLION != 0);
             match bound.comparison {
-                Comparison::Greater => billionths.div_euclid(BILLION) + 1,
-                Comparison::AtLeast | Comparison::Equal => up,
-                Comparison::Less | Comparison::AtMost | Comparison::NotEqual => 1,
+                WindowComparison::Greater => billionths.div_euclid(BILLION) + 1,
+                WindowComparison::AtLeast | WindowComparison::Equal => up,
+                WindowComparison::Less | WindowComparison::AtMost | WindowComparison::NotEqual => 1,
             }
         });
         u64::try_from(least.max().unwrap_or(1).max(1)).unwrap_or(u64::MAX)
@@ -274,7 +274,7 @@ impl FromStr for Bounds {
         let mut bounds = Vec::new();
         for part in text.split("&&") {
             let part = part.trim();
-            let found = Comparison::SIGNS
+            let found = WindowComparison::SIGNS
                 .iter()
                 .find_map(|(sign, comparison)| Some((*comparison, part.strip_prefix(sign)?)));
             let (comparison, number) = found.ok_or_else(invalid)?;
@@ -320,9 +320,9 @@ mod tests {
         let bounds: Bounds = ">= 3 && <= 10".parse().unwrap();
         assert_eq!(bounds.to_string(), ">= 3 && <= 10");
         for (value, holds) in [(2, false), (3, true), (10, true), (11, false)] {
-            assert_eq!(bounds.hold(Amount::from_int(value)), holds, "{value}");
+            assert_eq!(bounds.contains(Amount::from_int(value)), holds, "{value}");
         }
-        assert!(!bounds.are_lower());
+        assert!(!bounds.are_lower_bounds());
         for (text, threshold) in [
             (">= 5", 5),
             ("> 5", 6),
@@ -331,13 +331,13 @@ mod tests {
             (">= 0", 1),
         ] {
             let bounds: Bounds = text.parse().unwrap();
-            assert!(bounds.are_lower(), "{text}");
+            assert!(bounds.are_lower_bounds(), "{text}");
             assert_eq!(bounds.threshold(), threshold, "{text}");
         }
         for bad in ["", "5", "=> 5", ">= 5 &&", ">= five"] {
             assert!(bad.parse::<Bounds>().is_err(), "{bad}");
         }
-        assert!(Bounds::any().hold(Amount::from_int(-1)));
-        assert!(!Bounds::any().are_lower());
+        assert!(Bounds::any_value().contains(Amount::from_int(-1)));
+        assert!(!Bounds::any_value().are_lower_bounds());
     }
 }

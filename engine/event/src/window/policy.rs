@@ -27,15 +27,15 @@ pub enum FiringPolicy {
 #[error(
     "{text:?} is not a policy; use \"edge\", \"every\", \"reset\", \"suppress\" or \"suppress 10m\""
 )]
-pub struct InvalidPolicy {
+pub struct InvalidFiringPolicy {
     /// What was found.
     pub text: String,
 }
 
 impl FiringPolicy {
     /// Reads a policy; `suppress` alone means for the length of the window, `within`.
-    pub fn parse(text: &str, within: Span) -> Result<Self, InvalidPolicy> {
-        let invalid = || InvalidPolicy {
+    pub fn parse(text: &str, within: Span) -> Result<Self, InvalidFiringPolicy> {
+        let invalid = || InvalidFiringPolicy {
             text: text.chars().take(64).collect(),
         };
         let mut words = text.split_whitespace();

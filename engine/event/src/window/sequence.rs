@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::Comparison;
+use super::bounds::WindowComparison;
 use super::policy::FiringPolicy;
 use crate::time::Span;
 
@@ -16,7 +16,7 @@ pub struct Sequence {
     /// From the first event to the last at most, both included. For a last step that is absent: how long it is
     /// waited for, where the step says nothing itself.
     pub within: Span,
-    /// Whether a match of the bit [`Sequence::STOP`] of [`Match::steps`](crate::Match::steps) ends everything open.
+    /// Whether a match of the bit [`Sequence::STOP`] of [`Match::compile_steps`](crate::Match::compile_steps) ends everything open.
     pub stops: bool,
     /// Under `every` nothing is consumed; else a match consumes all up to its last event.
     pub policy: FiringPolicy,
@@ -30,7 +30,7 @@ pub struct Step {
     /// Its name.
     pub name: Arc<str>,
     /// How often.
-    pub occurs: Occurs,
+    pub occurs: StepOccurrence,
     /// At most so long after the step before (its last event), included. An absent step: how long nothing may come;
     /// at the start before the first event, at the end after the last.
     pub within: Option<Span>,
@@ -40,7 +40,7 @@ pub struct Step {
 
 /// How often a step occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Occurs {
+pub enum StepOccurrence {
     /// At least so often, from 1 on.
     Times(u32),
     /// At least so often or not at all.
@@ -52,10 +52,10 @@ pub enum Occurs {
 /// A value of an event compared with one of an event of an earlier step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Join {
-    /// The index of the event's value in [`Match::values`](crate::Match::values).
+    /// The index of the event's value in [`Match::slot_values`](crate::Match::slot_values).
     pub value: u16,
     /// How; values of different kinds are only ever different.
-    pub comparison: Comparison,
+    pub comparison: WindowComparison,
     /// The earlier step, which is not absent; of several events of it, the last.
     pub step: u16,
     /// The index of that event's value.
@@ -63,7 +63,7 @@ pub struct Join {
 }
 
 impl Sequence {
-    /// The bit of [`Match::steps`](crate::Match::steps) that ends everything open.
+    /// The bit of [`Match::compile_steps`](crate::Match::compile_steps) that ends everything open.
     pub const STOP: u32 = 1 << 31;
 
     /// Whether an event that comes later may make a complete sequence one that is not.
@@ -72,6 +72,6 @@ impl Sequence {
             || self
                 .steps
                 .iter()
-                .any(|step| matches!(step.occurs, Occurs::Never))
+                .any(|step| matches!(step.occurs, StepOccurrence::Never))
     }
 }

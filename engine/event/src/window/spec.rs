@@ -24,9 +24,9 @@ pub enum WindowSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Aggregate {
     /// Which matches belong together.
-    pub extent: Extent,
+    pub extent: WindowExtent,
     /// What is measured of them.
-    pub measure: Measure,
+    pub measure: WindowMeasure,
     /// What the value must satisfy; none: the end of the window is the event.
     pub bounds: Bounds,
     /// What is done when it does.
@@ -37,7 +37,7 @@ pub struct Aggregate {
 
 /// Which matches belong together. Every end is included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Extent {
+pub enum WindowExtent {
     /// Those in `[t - within, t]`, `t` being the time of the newest.
     Sliding {
         /// Length.
@@ -71,14 +71,14 @@ pub enum Extent {
     },
 }
 
-/// What is measured. Values are those of [`Match::values`](crate::Match::values), in the order the variants name.
+/// What is measured. Values are those of [`Match::slot_values`](crate::Match::slot_values), in the order the variants name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Measure {
+pub enum WindowMeasure {
     /// How many.
     Count,
     /// How many different combinations of values; a match that misses one is not counted.
     Distinct,
-    /// How many of the steps of [`Match::steps`](crate::Match::steps) have as many matches as this says, one
+    /// How many of the steps of [`Match::compile_steps`](crate::Match::compile_steps) have as many matches as this says, one
     /// number for each step.
     Steps(Vec<u32>),
     /// Sum of the first value; a match without a number is not counted, here and below.
@@ -105,7 +105,7 @@ pub enum Measure {
 
 /// When it is known whether a condition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Decided {
+pub enum DecisionTime {
     /// With the match: nothing that comes later makes it untrue.
     AtOnce,
     /// When the watermark has passed the match.
@@ -125,10 +125,10 @@ pub struct Scripted {
 
 impl WindowSpec {
     /// At least `threshold` matches in `[t - within, t]`.
-    pub fn counting(within: Span, threshold: u32, policy: FiringPolicy) -> Self {
+    pub fn sliding_count(within: Span, threshold: u32, policy: FiringPolicy) -> Self {
         Self::Aggregate(Aggregate {
-            extent: Extent::Sliding { within },
-            measure: Measure::Count,
+            extent: WindowExtent::Sliding { within },
+            measure: WindowMeasure::Count,
             bounds: Bounds::at_least(Amount::from_int(threshold.into())),
             policy,
             lateness: None,
@@ -151,22 +151,22 @@ impl WindowSpec {
     }
 
     /// When it is known whether the condition holds.
-    pub fn decided(&self) -> Decided {
+    pub fn decision_time(&self) -> DecisionTime {
         match self {
-            Self::Single => Decided::AtOnce,
-            Self::Aggregate(aggregate) => aggregate.decided(),
-            Self::Sequence(sequence) if sequence.can_be_undone() => Decided::AtWatermark,
-            Self::Sequence(_) => Decided::AtOnce,
-            Self::Scripted(_) => Decided::AtWatermark,
+            Self::Single => DecisionTime::AtOnce,
+            Self::Aggregate(aggregate) => aggregate.decision_time(),
+            Self::Sequence(sequence) if sequence.can_be_undone() => DecisionTime::AtWatermark,
+            Self::Sequence(_) => DecisionTime::AtOnce,
+            Self::Scripted(_) => DecisionTime::AtWatermark,
         }
     }
 
     /// How far the watermark is beyond an alert's time at most, when the alert becomes final; the allowed
     /// lateness comes on top.
-    pub fn delay(&self) -> Span {
+    pub fn final_delay(&self) -> Span {
         match self {
-            Self::Aggregate(aggregate) => match (aggregate.extent, aggregate.decided()) {
-                (Extent::Session { gap, .. }, Decided::AtClose) => gap,
+            Self::Aggregate(aggregate) => match (aggregate.extent, aggregate.decision_time()) {
+                (WindowExtent::Session { gap, .. }, DecisionTime::AtClose) => gap,
                 _ => Span::ZERO,
             },
             Self::Single | Self::Sequence(_) | Self::Scripted(_) => Span::ZERO,
@@ -174,14 +174,14 @@ impl WindowSpec {
     }
 
     /// The length of the window, for people.
-    pub const fn within(&self) -> Option<Span> {
+    pub const fn window_length(&self) -> Option<Span> {
         match self {
             Self::Single | Self::Scripted(_) => None,
             Self::Aggregate(aggregate) => match aggregate.extent {
-                Extent::Sliding { within } => Some(within),
-                Extent::Tumbling { size } | Extent::Hopping { size, .. } => Some(size),
-                Extent::Session { gap, .. } => Some(gap),
-                Extent::Last { .. } => None,
+                WindowExtent::Sliding { within } => Some(within),
+                WindowExtent::Tumbling { size } | WindowExtent::Hopping { size, .. } => Some(size),
+                WindowExtent::Session { gap, .. } => Some(gap),
+                WindowExtent::Last { .. } => None,
             },
             Self::Sequence(sequence) => Some(sequence.within),
         }
@@ -190,31 +190,32 @@ impl WindowSpec {
 
 impl Aggregate {
     /// When it is known whether the condition holds.
-    pub fn decided(&self) -> Decided {
+    pub fn decision_time(&self) -> DecisionTime {
         let once = match self.measure {
-            Measure::Count | Measure::Distinct | Measure::Steps(_) | Measure::Max => {
-                self.bounds.are_lower()
-            }
-            Measure::Min => self.bounds.are_upper(),
-            Measure::FirstSeen => true,
-            Measure::Sum
-            | Measure::Average
-            | Measure::Percentile(_)
-            | Measure::Change
-            | Measure::Rate { .. } => false,
+            WindowMeasure::Count
+            | WindowMeasure::Distinct
+            | WindowMeasure::Steps(_)
+            | WindowMeasure::Max => self.bounds.are_lower_bounds(),
+            WindowMeasure::Min => self.bounds.are_upper_bounds(),
+            WindowMeasure::FirstSeen => true,
+            WindowMeasure::Sum
+            | WindowMeasure::Average
+            | WindowMeasure::Percentile(_)
+            | WindowMeasure::Change
+            | WindowMeasure::Rate { .. } => false,
         };
         let counts = matches!(
             self.measure,
-            Measure::Count | Measure::Distinct | Measure::Steps(_)
+            WindowMeasure::Count | WindowMeasure::Distinct | WindowMeasure::Steps(_)
         );
         match self.extent {
             // One event is in several windows, each of which is decided at its end.
-            Extent::Hopping { .. } => Decided::AtClose,
-            _ if once => Decided::AtOnce,
-            Extent::Tumbling { .. } | Extent::Session { .. } => Decided::AtClose,
+            WindowExtent::Hopping { .. } => DecisionTime::AtClose,
+            _ if once => DecisionTime::AtOnce,
+            WindowExtent::Tumbling { .. } | WindowExtent::Session { .. } => DecisionTime::AtClose,
             // Fewer than so many is known when the window that the first match opened is over.
-            Extent::Sliding { .. } if counts => Decided::AtClose,
-            Extent::Sliding { .. } | Extent::Last { .. } => Decided::AtWatermark,
+            WindowExtent::Sliding { .. } if counts => DecisionTime::AtClose,
+            WindowExtent::Sliding { .. } | WindowExtent::Last { .. } => DecisionTime::AtWatermark,
         }
     }
 }

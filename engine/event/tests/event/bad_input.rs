@@ -1,14 +1,14 @@
 //! Bytes that are no event: each kind has its own typed rejection, and the next good event is read.
 
 use crate::door::parse;
-use larum_event::{Reason, limits};
+use larum_event::{RejectionReason, limits};
 
 const GOOD: &str =
     r#"{"id":"e","type":"auth.login","source":"s","time":"2026-11-20T12:00:00Z","data":{}}"#;
 
 /// Rejects `bytes` for `reason` because of `member`, then reads a good event.
 #[track_caller]
-pub fn check(bytes: impl AsRef<[u8]>, reason: Reason, member: Option<&str>) {
+pub fn check(bytes: impl AsRef<[u8]>, reason: RejectionReason, member: Option<&str>) {
     let bytes = bytes.as_ref();
     let shown = String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes));
     let rejection = parse(bytes).expect_err(&shown);
@@ -44,7 +44,7 @@ pub fn long(bytes: usize) -> String {
 #[test]
 fn every_truncation_of_a_good_event_is_a_syntax_error_with_its_place() {
     for end in 0..GOOD.len() {
-        check(&GOOD[..end], Reason::Syntax, None);
+        check(&GOOD[..end], RejectionReason::Syntax, None);
     }
     let rejection = parse("{\"type\":\n  nope}").unwrap_err();
     assert!(rejection.detail.contains("line 2 column 4"), "{rejection}");
@@ -69,14 +69,14 @@ fn text_that_is_not_json_is_a_syntax_error() {
         r#"{"type":"a","data":[1,]}"#,
         "\u{feff}{\"type\":\"a\"}",
     ] {
-        check(text, Reason::Syntax, None);
+        check(text, RejectionReason::Syntax, None);
     }
 }
 
 #[test]
 fn bytes_that_are_not_utf8_are_told_by_their_place() {
-    check(b"{\"type\":\"\xff\"}", Reason::InvalidUtf8, None);
-    check(b"\xed\xa0\x80", Reason::InvalidUtf8, None);
+    check(b"{\"type\":\"\xff\"}", RejectionReason::InvalidUtf8, None);
+    check(b"\xed\xa0\x80", RejectionReason::InvalidUtf8, None);
     let rejection = parse(b"{\"type\":\"\xff\"}").unwrap_err();
     assert!(rejection.detail.contains("byte 9"), "{rejection}");
 }
@@ -88,9 +88,17 @@ fn an_event_of_exactly_the_limit_is_read_and_one_byte_more_is_not() {
     let largest = with("data", &long(room));
     assert_eq!(largest.len(), limits::EVENT_BYTES);
     parse(&largest).expect("1 MiB");
-    check(with("data", &long(room + 1)), Reason::TooLarge, None);
+    check(
+        with("data", &long(room + 1)),
+        RejectionReason::TooLarge,
+        None,
+    );
     // Size comes before anything else.
-    check(vec![0xff; limits::EVENT_BYTES + 1], Reason::TooLarge, None);
+    check(
+        vec![0xff; limits::EVENT_BYTES + 1],
+        RejectionReason::TooLarge,
+        None,
+    );
 }
 
 #[test]
@@ -103,20 +111,20 @@ fn nesting_is_counted_from_the_event_itself() {
     };
     parse(nested(63)).expect("64 levels");
     let path = |levels: usize| format!("data{}", "[0]".repeat(levels));
-    check(nested(64), Reason::TooDeep, Some(&path(63)));
-    check(nested(10_000), Reason::TooDeep, Some(&path(63)));
+    check(nested(64), RejectionReason::TooDeep, Some(&path(63)));
+    check(nested(10_000), RejectionReason::TooDeep, Some(&path(63)));
     check(
         format!("{{\"data\":{}", "[".repeat(500_000)),
-        Reason::TooDeep,
+        RejectionReason::TooDeep,
         Some(&path(63)),
     );
     let objects = "{\"a\":".repeat(10_000);
     check(
         format!("{{\"data\":{objects}"),
-        Reason::TooDeep,
+        RejectionReason::TooDeep,
         Some(&format!("data{}", ".a".repeat(63))),
     );
-    check("[".repeat(10_000), Reason::WrongType, None);
+    check("[".repeat(10_000), RejectionReason::WrongType, None);
 }
 
 #[test]
@@ -138,7 +146,7 @@ fn a_member_that_stands_twice_is_named_at_any_level() {
             "data.c",
         ),
     ] {
-        check(text, Reason::DuplicateMember, Some(member));
+        check(text, RejectionReason::DuplicateMember, Some(member));
     }
     let many = |last: usize| {
         let members: Vec<String> = (0..5_000)
@@ -148,8 +156,12 @@ fn a_member_that_stands_twice_is_named_at_any_level() {
         with("data", &format!("{{{}}}", members.join(",")))
     };
     parse(many(5_000)).expect("all different");
-    check(many(3), Reason::DuplicateMember, Some("data.m3"));
-    check(many(4_999), Reason::DuplicateMember, Some("data.m4999"));
+    check(many(3), RejectionReason::DuplicateMember, Some("data.m3"));
+    check(
+        many(4_999),
+        RejectionReason::DuplicateMember,
+        Some("data.m4999"),
+    );
 }
 
 #[test]
@@ -157,7 +169,7 @@ fn a_path_in_a_rejection_is_short_and_safe_to_print() {
     let name = format!("\\u001b[2J{}", "x".repeat(10_000));
     let path = format!("data.\\u{{1b}}[2J{}", "x".repeat(60));
     let text = with("data", &format!("{{\"{name}\":1e999}}"));
-    check(text, Reason::NumberOutOfRange, Some(&path));
+    check(text, RejectionReason::NumberOutOfRange, Some(&path));
 }
 
 #[test]
@@ -170,7 +182,7 @@ fn numbers_beyond_range_are_refused_and_long_ones_are_kept() {
     ] {
         check(
             with("data", &format!("{{\"n\":[{number}]}}")),
-            Reason::NumberOutOfRange,
+            RejectionReason::NumberOutOfRange,
             Some("data.n[0]"),
         );
     }
@@ -202,6 +214,6 @@ fn a_whole_that_is_no_object_is_of_the_wrong_type() {
         "[{}]",
         r#""a\nb""#,
     ] {
-        check(text, Reason::WrongType, None);
+        check(text, RejectionReason::WrongType, None);
     }
 }

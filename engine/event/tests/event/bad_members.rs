@@ -2,7 +2,7 @@
 
 use crate::bad_input::{check, long, with};
 use crate::door::{Door, parse};
-use larum_event::{Reason, limits};
+use larum_event::{RejectionReason, limits};
 
 #[test]
 fn members_of_another_type_are_refused_by_name() {
@@ -20,7 +20,7 @@ fn members_of_another_type_are_refused_by_name() {
         "traceparent",
     ] {
         for value in ["1", "true", "[]", "{}"] {
-            check(with(name, value), Reason::WrongType, Some(name));
+            check(with(name, value), RejectionReason::WrongType, Some(name));
         }
     }
     for (name, value, member) in [
@@ -38,7 +38,7 @@ fn members_of_another_type_are_refused_by_name() {
         ("filled", "\"id\"", "filled"),
         ("filled", "{}", "filled"),
     ] {
-        check(with(name, value), Reason::WrongType, Some(member));
+        check(with(name, value), RejectionReason::WrongType, Some(member));
     }
 }
 
@@ -57,7 +57,11 @@ fn members_without_content_or_with_a_value_they_may_not_have_are_refused_by_name
         "causationId",
         "traceparent",
     ] {
-        check(with(name, r#""""#), Reason::InvalidMember, Some(name));
+        check(
+            with(name, r#""""#),
+            RejectionReason::InvalidMember,
+            Some(name),
+        );
     }
     for (name, value, member) in [
         ("severity", "\"loud\"", "severity"),
@@ -78,7 +82,11 @@ fn members_without_content_or_with_a_value_they_may_not_have_are_refused_by_name
             "correlation.tags.a",
         ),
     ] {
-        check(with(name, value), Reason::InvalidMember, Some(member));
+        check(
+            with(name, value),
+            RejectionReason::InvalidMember,
+            Some(member),
+        );
     }
 }
 
@@ -96,7 +104,7 @@ fn lengths_are_checked_on_both_sides_of_each_limit() {
         parse(with(name, &long(most))).expect(name);
         check(
             with(name, &long(most + 1)),
-            Reason::InvalidMember,
+            RejectionReason::InvalidMember,
             Some(name),
         );
     }
@@ -110,7 +118,7 @@ fn lengths_are_checked_on_both_sides_of_each_limit() {
         let value = in_correlation(name, long(most + 1));
         check(
             with("correlation", &value),
-            Reason::InvalidMember,
+            RejectionReason::InvalidMember,
             Some(&member),
         );
     }
@@ -118,7 +126,7 @@ fn lengths_are_checked_on_both_sides_of_each_limit() {
     parse(with("metadata", &tenant(limits::TENANT_BYTES))).expect("tenant");
     check(
         with("metadata", &tenant(limits::TENANT_BYTES + 1)),
-        Reason::InvalidMember,
+        RejectionReason::InvalidMember,
         Some("metadata.tenantId"),
     );
     let tags = |tags: usize, name: usize, value: usize| {
@@ -135,17 +143,17 @@ fn lengths_are_checked_on_both_sides_of_each_limit() {
     parse(with("correlation", &tags(most, name, value))).expect("tags");
     check(
         with("correlation", &tags(most + 1, 2, 1)),
-        Reason::InvalidMember,
+        RejectionReason::InvalidMember,
         Some("correlation.tags"),
     );
     check(
         with("correlation", &tags(1, name + 1, 1)),
-        Reason::InvalidMember,
+        RejectionReason::InvalidMember,
         Some("correlation.tags"),
     );
     check(
         with("correlation", &tags(1, 1, value + 1)),
-        Reason::InvalidMember,
+        RejectionReason::InvalidMember,
         Some("correlation.tags.0"),
     );
 }
@@ -163,11 +171,15 @@ fn nul_is_allowed_inside_of_data_only() {
             "correlation.tags.a",
         ),
     ] {
-        check(with(name, value), Reason::InvalidMember, Some(member));
+        check(
+            with(name, value),
+            RejectionReason::InvalidMember,
+            Some(member),
+        );
     }
     check(
         r#"{"type":"a","data":{},"\u0000":1}"#,
-        Reason::InvalidMember,
+        RejectionReason::InvalidMember,
         Some("\\u{0}"),
     );
     let event = parse(with("data", r#"{"a\u0000":"\u0000"}"#)).expect("NUL in data");
@@ -189,11 +201,15 @@ fn times_are_rfc_3339_within_range() {
     ] {
         check(
             with("time", &format!("\"{time}\"")),
-            Reason::InvalidTime,
+            RejectionReason::InvalidTime,
             Some("time"),
         );
     }
-    check(with("time", "1763640000"), Reason::WrongType, Some("time"));
+    check(
+        with("time", "1763640000"),
+        RejectionReason::WrongType,
+        Some("time"),
+    );
     parse(with("time", "\"1678-01-01T00:00:00Z\"")).expect("early");
     parse(with("time", "\"2262-01-01T00:00:00.123456789+14:00\"")).expect("late");
 }
@@ -206,13 +222,13 @@ fn type_and_channel_that_make_no_topic_are_refused_with_a_hint_for_wildcards() {
         ] {
             check(
                 with(name, &format!("\"{value}\"")),
-                Reason::InvalidTopic,
+                RejectionReason::InvalidTopic,
                 Some(name),
             );
         }
         check(
             with(name, &long(limits::TOPIC_SEGMENT_BYTES + 1)),
-            Reason::InvalidTopic,
+            RejectionReason::InvalidTopic,
             Some(name),
         );
         parse(with(name, &long(limits::TOPIC_SEGMENT_BYTES))).expect(name);
@@ -228,20 +244,24 @@ fn type_and_channel_that_make_no_topic_are_refused_with_a_hint_for_wildcards() {
     }
     check(
         with("channel", "\"Security\""),
-        Reason::InvalidTopic,
+        RejectionReason::InvalidTopic,
         Some("channel"),
     );
     check(
         with("channel", "\"a.b\""),
-        Reason::InvalidTopic,
+        RejectionReason::InvalidTopic,
         Some("channel"),
     );
-    check(with("type", "\"$sys\""), Reason::InvalidTopic, Some("type"));
+    check(
+        with("type", "\"$sys\""),
+        RejectionReason::InvalidTopic,
+        Some("type"),
+    );
     // The channel is the first of eight segments.
     parse(with("type", "\"a.b.c.d.e.f.g\"")).expect("eight");
     check(
         with("type", "\"a.b.c.d.e.f.g.h\""),
-        Reason::InvalidTopic,
+        RejectionReason::InvalidTopic,
         Some("type"),
     );
     // Who may write to these is admission's business.
@@ -251,13 +271,21 @@ fn type_and_channel_that_make_no_topic_are_refused_with_a_hint_for_wildcards() {
 
 #[test]
 fn required_members_are_required() {
-    check(r#"{"data":{}}"#, Reason::MissingMember, Some("type"));
-    check(with("type", "null"), Reason::MissingMember, Some("type"));
+    check(
+        r#"{"data":{}}"#,
+        RejectionReason::MissingMember,
+        Some("type"),
+    );
+    check(
+        with("type", "null"),
+        RejectionReason::MissingMember,
+        Some("type"),
+    );
     let strict = Door {
         source: None,
         ..Door::default()
     };
     let rejection = strict.parse(r#"{"type":"a"}"#).unwrap_err();
-    assert_eq!(rejection.reason, Reason::MissingMember);
+    assert_eq!(rejection.reason, RejectionReason::MissingMember);
     assert_eq!(rejection.member.as_deref(), Some("source"));
 }

@@ -2,7 +2,7 @@
 
 use crate::door::{Door, parse};
 use larum_event::{Alert, AlertStatus, Correlation, Event, EventId, Priority, RuleId, Severity};
-use larum_event::{Reason, TenantId, Timestamp, Trigger, Value};
+use larum_event::{AlertTrigger, FieldValue, RejectionReason, TenantId, Timestamp};
 
 const FULL: &str = r#"{"id":"e-1","type":"auth.Login","source":"sshd@web-1","time":"2026-11-20T12:00:00.123456Z","sequence":7,"channel":"security","dataVersion":"1.0","severity":"high","priority":"normal","correlationId":"login-77","correlation":{"root":"incident-9","parent":"login-70","stage":"collection","tags":{"a":"1","collector":"procmond"},"hop":[1,2]},"causationId":"c-1","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","x":{"y": [1, 2.50, 1e3]},"metadata":{"user":"eve","tenantId":"acme"},"data":{"outcome":"failure","big":123456789012345678901234567890,"text":"a \"b\" \u00e9 \u0000 c"}}"#;
 
@@ -139,7 +139,7 @@ fn an_alert_is_an_event_and_reads_back() {
         window: Some("5m".parse().unwrap()),
         first: Timestamp::from_seconds(1).unwrap(),
         last: Timestamp::from_seconds(2).unwrap(),
-        trigger: Trigger {
+        trigger: AlertTrigger {
             id: EventId::new("e-1").unwrap(),
             sequence: Some(7),
         },
@@ -168,7 +168,7 @@ fn an_alert_is_an_event_and_reads_back() {
     assert_eq!(place.parent.as_ref().unwrap().as_str(), "login-77");
     assert_eq!(Alert::from_event(&event).as_ref(), Some(&alert));
     assert_eq!(Alert::from_event(&trigger), None);
-    assert_eq!(event.field("data.count"), Some(Value::Int(5)));
+    assert_eq!(event.field("data.count"), Some(FieldValue::Int(5)));
 
     alert.revision = 2;
     let second = Event::from_alert(&alert, time, &tenant, None).unwrap();
@@ -177,5 +177,5 @@ fn an_alert_is_an_event_and_reads_back() {
 
     alert.message = "x".repeat(1024 * 1024);
     let rejection = Event::from_alert(&alert, time, &tenant, None).unwrap_err();
-    assert_eq!(rejection.reason, Reason::TooLarge);
+    assert_eq!(rejection.reason, RejectionReason::TooLarge);
 }

@@ -1,7 +1,7 @@
 //! CloudEvents 1.0: structured and batch JSON, there and back.
 
 use crate::door::{Door, parse};
-use larum_event::{Event, Reason, Rejection, Severity, Value, split_array};
+use larum_event::{Event, FieldValue, Rejection, RejectionReason, Severity, split_array};
 
 fn read(text: impl AsRef<[u8]>) -> Result<Event, Rejection> {
     Door::default().fill(|fill| Event::parse_cloudevent(text.as_ref(), fill))
@@ -94,7 +94,7 @@ fn a_door_fills_time_severity_and_channel_but_not_id_or_source() {
         (r#"{"type":"a","source":"s","id":"i"}"#, "specversion"),
     ] {
         let rejection = read(text).unwrap_err();
-        assert_eq!(rejection.reason, Reason::MissingMember, "{text}");
+        assert_eq!(rejection.reason, RejectionReason::MissingMember, "{text}");
         assert_eq!(rejection.member.as_deref(), Some(member), "{text}");
     }
 }
@@ -120,51 +120,79 @@ fn bad_cloudevents_are_refused_by_the_names_they_use() {
     for (attribute, reason, member) in [
         (
             r#""specversion":"0.3""#,
-            Reason::InvalidMember,
+            RejectionReason::InvalidMember,
             "specversion",
         ),
-        (r#""specversion":1.0"#, Reason::WrongType, "specversion"),
-        (r#""correlationid":7"#, Reason::WrongType, "correlationid"),
+        (
+            r#""specversion":1.0"#,
+            RejectionReason::WrongType,
+            "specversion",
+        ),
+        (
+            r#""correlationid":7"#,
+            RejectionReason::WrongType,
+            "correlationid",
+        ),
         (
             r#""severitytext":"loud""#,
-            Reason::InvalidMember,
+            RejectionReason::InvalidMember,
             "severitytext",
         ),
         (
             r#""severitytext":"low","severity":"low""#,
-            Reason::DuplicateMember,
+            RejectionReason::DuplicateMember,
             "severity",
         ),
         (
             r#""correlationid":"a","correlationId":"b""#,
-            Reason::DuplicateMember,
+            RejectionReason::DuplicateMember,
             "correlationId",
         ),
-        (r#""rootid":"""#, Reason::InvalidMember, "rootid"),
+        (r#""rootid":"""#, RejectionReason::InvalidMember, "rootid"),
         (
             r#""rootid":"a","correlation":{"root":"b"}"#,
-            Reason::DuplicateMember,
+            RejectionReason::DuplicateMember,
             "rootid",
         ),
-        (r#""tenantid":"""#, Reason::InvalidMember, "tenantid"),
-        (r#""tenantid":5"#, Reason::WrongType, "tenantid"),
-        (r#""metadata":"x""#, Reason::WrongType, "metadata"),
-        (r#""sequence":"abc""#, Reason::WrongType, "sequence"),
-        (r#""time":"now""#, Reason::InvalidTime, "time"),
-        (r#""channel":"a.*""#, Reason::InvalidTopic, "channel"),
-        (r#""x":1,"x":2"#, Reason::DuplicateMember, "x"),
-        (r#""larum":"nonsense""#, Reason::Syntax, "larum"),
-        (r#""larum":5"#, Reason::WrongType, "larum"),
-        (r#""larum":"{\"id\":\"b\"}""#, Reason::DuplicateMember, "id"),
-        (r#""larum":"{\"x\":1}","x":1"#, Reason::DuplicateMember, "x"),
+        (
+            r#""tenantid":"""#,
+            RejectionReason::InvalidMember,
+            "tenantid",
+        ),
+        (r#""tenantid":5"#, RejectionReason::WrongType, "tenantid"),
+        (r#""metadata":"x""#, RejectionReason::WrongType, "metadata"),
+        (
+            r#""sequence":"abc""#,
+            RejectionReason::WrongType,
+            "sequence",
+        ),
+        (r#""time":"now""#, RejectionReason::InvalidTime, "time"),
+        (
+            r#""channel":"a.*""#,
+            RejectionReason::InvalidTopic,
+            "channel",
+        ),
+        (r#""x":1,"x":2"#, RejectionReason::DuplicateMember, "x"),
+        (r#""larum":"nonsense""#, RejectionReason::Syntax, "larum"),
+        (r#""larum":5"#, RejectionReason::WrongType, "larum"),
+        (
+            r#""larum":"{\"id\":\"b\"}""#,
+            RejectionReason::DuplicateMember,
+            "id",
+        ),
+        (
+            r#""larum":"{\"x\":1}","x":1"#,
+            RejectionReason::DuplicateMember,
+            "x",
+        ),
         (
             r#""larum":"{\"a\":1,\"a\":1}""#,
-            Reason::DuplicateMember,
+            RejectionReason::DuplicateMember,
             "larum",
         ),
         (
             r#""larum":"{\"metadata\":{}}","metadata":{}"#,
-            Reason::DuplicateMember,
+            RejectionReason::DuplicateMember,
             "metadata",
         ),
     ] {
@@ -197,7 +225,7 @@ fn a_tenant_attribute_that_was_set_on_the_way_wins() {
     assert_eq!(event.envelope().tenant.as_str(), "other");
     assert_eq!(
         event.field("metadata"),
-        Some(Value::Object(r#"{"user":"eve","tenantId":"other"}"#))
+        Some(FieldValue::Object(r#"{"user":"eve","tenantId":"other"}"#))
     );
 }
 
@@ -205,7 +233,7 @@ fn a_tenant_attribute_that_was_set_on_the_way_wins() {
 fn a_batch_is_split_into_elements_that_stand_or_fall_alone() {
     let batch = format!(" [ {CLOUD} , 5, {{\"a\":1}},\n{CLOUD}]\n");
     let elements = split_array(batch.as_bytes(), 10).unwrap();
-    let read: Vec<Option<Reason>> = elements
+    let read: Vec<Option<RejectionReason>> = elements
         .iter()
         .map(|text| read(text).err().map(|error| error.reason))
         .collect();
@@ -213,20 +241,20 @@ fn a_batch_is_split_into_elements_that_stand_or_fall_alone() {
         read,
         [
             None,
-            Some(Reason::WrongType),
-            Some(Reason::MissingMember),
+            Some(RejectionReason::WrongType),
+            Some(RejectionReason::MissingMember),
             None
         ]
     );
     assert!(split_array(b"[]", 0).unwrap().is_empty());
     assert_eq!(split_array(b"[1,2]", 2).unwrap(), ["1", "2"]);
     for (text, reason) in [
-        (&b"[1,2,3]"[..], Reason::TooLarge),
-        (b"{}", Reason::WrongType),
-        (b"", Reason::WrongType),
-        (b"[1", Reason::Syntax),
-        (b"[1] 2", Reason::Syntax),
-        (b"[\xff]", Reason::InvalidUtf8),
+        (&b"[1,2,3]"[..], RejectionReason::TooLarge),
+        (b"{}", RejectionReason::WrongType),
+        (b"", RejectionReason::WrongType),
+        (b"[1", RejectionReason::Syntax),
+        (b"[1] 2", RejectionReason::Syntax),
+        (b"[\xff]", RejectionReason::InvalidUtf8),
     ] {
         assert_eq!(split_array(text, 2).unwrap_err().reason, reason);
     }

@@ -1,7 +1,7 @@
 //! A door for tests: a fixed arrival, a fixed id, a source and the default tenant.
 
 use larum_event::{
-    Channel, Event, EventId, Fill, Rejection, Severity, Source, TenantId, Timestamp,
+    Channel, Event, EventDefaults, EventId, Rejection, Severity, Source, TenantId, Timestamp,
 };
 
 /// What the door fills in.
@@ -23,8 +23,8 @@ impl Default for Door {
 
 impl Door {
     /// Runs `read` with what this door fills in.
-    pub fn fill<T>(&self, read: impl FnOnce(&Fill<'_>) -> T) -> T {
-        read(&Fill {
+    pub fn fill<T>(&self, read: impl FnOnce(&EventDefaults<'_>) -> T) -> T {
+        read(&EventDefaults {
             arrived: self.arrived,
             new_id: &|| EventId::new("filled-id").expect("a valid id"),
             source: self.source.as_ref(),

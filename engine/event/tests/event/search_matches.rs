@@ -7,7 +7,7 @@
 )]
 
 use crate::door::parse as event;
-use larum_event::search::Search;
+use larum_event::search::EventSearch;
 use larum_event::{Event, Timestamp};
 
 const LOGIN: &str = r#"{"id":"e-1","type":"auth.Login","source":"sshd@web-1","time":"2026-11-20T12:00:00.5Z",
@@ -24,7 +24,7 @@ const ALERT: &str = r#"{"id":"a-1","type":"auth.guessing","source":"larum","time
 
 fn found(search: &str, event: &Event) -> bool {
     let now = Timestamp::parse("2026-11-21T12:00:00Z").unwrap();
-    match Search::parse(search, now) {
+    match EventSearch::parse(search, now) {
         Ok(search) => search.matches(event),
         Err(error) => panic!("{error}"),
     }
@@ -216,13 +216,13 @@ fn times_are_days_minutes_and_instants_and_the_last_hours_count_from_now() {
     );
     let event = event(LOGIN).unwrap();
     let noon = Timestamp::parse("2026-11-20T12:00:00.5Z").unwrap();
-    let search = Search::parse(
+    let search = EventSearch::parse(
         "last:1s",
         noon.saturating_add(larum_event::Span::from_seconds(1)),
     );
     let search = search.unwrap();
     assert!(search.is_relative() && search.matches(&event));
-    let later = search.at(Timestamp::from_nanos(search.now().as_nanos() + 1));
+    let later = search.with_now(Timestamp::from_nanos(search.now().as_nanos() + 1));
     assert!(!later.matches(&event));
 }
 

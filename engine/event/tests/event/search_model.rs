@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-use larum_event::search::{Field, Limit, Limits, Node, Scale, Search, Term, Want};
+use larum_event::search::{
+    EventSearch, RangeLimit, RangeLimits, RangeValue, SearchField, SearchNode, SearchTerm,
+    ValueCondition,
+};
 use larum_event::{Severity, Timestamp, Topic, TopicPattern};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -39,11 +42,11 @@ fn pattern(printed: &str) -> String {
 }
 
 fn bounded<T: PartialOrd>(
-    limits: &Limits,
+    limits: &RangeLimits,
     value: T,
-    ends: impl Fn(&Scale) -> Option<(T, T)>,
+    ends: impl Fn(&RangeValue) -> Option<(T, T)>,
 ) -> bool {
-    let check = |limit: &Option<Limit>, holds: &dyn Fn(T, T, bool) -> bool| match limit {
+    let check = |limit: &Option<RangeLimit>, holds: &dyn Fn(T, T, bool) -> bool| match limit {
         None => true,
         Some(limit) => ends(&limit.at).is_some_and(|(from, to)| holds(from, to, limit.is_included)),
     };
@@ -60,13 +63,13 @@ struct Model {
 }
 
 impl Model {
-    fn holds(&self, node: &Node) -> bool {
+    fn holds(&self, node: &SearchNode) -> bool {
         match node {
-            Node::All(parts) => parts.iter().all(|part| self.holds(part)),
-            Node::Any(parts) => parts.iter().any(|part| self.holds(part)),
-            Node::Not(part) => !self.holds(part),
-            Node::Term(term) => self.term(term),
-            Node::Word(word) => {
+            SearchNode::All(parts) => parts.iter().all(|part| self.holds(part)),
+            SearchNode::Any(parts) => parts.iter().any(|part| self.holds(part)),
+            SearchNode::Not(part) => !self.holds(part),
+            SearchNode::Term(term) => self.term(term),
+            SearchNode::Word(word) => {
                 let wanted = fold(&format!("\0{}\0", pattern(&word.to_string())));
                 let mut texts = Vec::new();
                 leaves(&self.event, &mut texts);
@@ -75,7 +78,7 @@ impl Model {
         }
     }
 
-    fn term(&self, term: &Term) -> bool {
+    fn term(&self, term: &SearchTerm) -> bool {
         let values = self.values(&term.field);
         values.iter().any(|value| {
             term.any
@@ -88,27 +91,27 @@ impl Model {
         self.event.pointer(pointer).cloned().unwrap_or(Value::Null)
     }
 
-    fn values(&self, field: &Field) -> Vec<Value> {
+    fn values(&self, field: &SearchField) -> Vec<Value> {
         let channel = self.at("/channel");
         let event_type = self.at("/type");
         let each = |pointers: &[&str]| pointers.iter().map(|pointer| self.at(pointer)).collect();
         match field {
-            Field::Type => each(&["/type"]),
-            Field::Channel => each(&["/channel"]),
-            Field::Source => each(&["/source"]),
-            Field::User => each(&["/metadata/user"]),
-            Field::Severity => each(&["/severity"]),
-            Field::Tenant => each(&["/metadata/tenantId"]),
-            Field::Id => each(&["/id"]),
-            Field::Time => each(&["/time"]),
-            Field::Step => each(&["/correlationId"]),
-            Field::Parent => each(&["/correlation/parent"]),
-            Field::Correlation => each(&["/correlationId", "/correlation/root"]),
-            Field::Root => match self.at("/correlation/root") {
+            SearchField::Type => each(&["/type"]),
+            SearchField::Channel => each(&["/channel"]),
+            SearchField::Source => each(&["/source"]),
+            SearchField::User => each(&["/metadata/user"]),
+            SearchField::Severity => each(&["/severity"]),
+            SearchField::Tenant => each(&["/metadata/tenantId"]),
+            SearchField::Id => each(&["/id"]),
+            SearchField::Time => each(&["/time"]),
+            SearchField::Step => each(&["/correlationId"]),
+            SearchField::Parent => each(&["/correlation/parent"]),
+            SearchField::Correlation => each(&["/correlationId", "/correlation/root"]),
+            SearchField::Root => match self.at("/correlation/root") {
                 Value::Null => each(&["/correlationId"]),
                 root => vec![root],
             },
-            Field::Topic => {
+            SearchField::Topic => {
                 let text = format!(
                     "{}.{}",
                     channel.as_str().unwrap(),
@@ -116,14 +119,14 @@ impl Model {
                 );
                 vec![text.to_lowercase().into()]
             }
-            Field::Rule if channel == "alerts" => vec![event_type],
-            Field::Rule => Vec::new(),
-            Field::Kind => vec![Value::from(match channel.as_str() {
+            SearchField::Rule if channel == "alerts" => vec![event_type],
+            SearchField::Rule => Vec::new(),
+            SearchField::Kind => vec![Value::from(match channel.as_str() {
                 Some("alerts") => "alert",
                 Some("$sys") => "system",
                 _ => "event",
             })],
-            Field::Host => {
+            SearchField::Host => {
                 let mut hosts: Vec<Value> = each(&["/metadata/host", "/data/host"]);
                 let short: Vec<Value> = hosts
                     .iter()
@@ -132,8 +135,8 @@ impl Model {
                 hosts.extend(short);
                 hosts
             }
-            Field::Ip => each(&["/metadata/ip", "/data/ip"]),
-            Field::Trace => match self.at("/traceparent").as_str() {
+            SearchField::Ip => each(&["/metadata/ip", "/data/ip"]),
+            SearchField::Trace => match self.at("/traceparent").as_str() {
                 None => Vec::new(),
                 Some(parent) => {
                     let parts: Vec<&str> = parent.split('-').collect();
@@ -141,7 +144,7 @@ impl Model {
                     vec![parent.into(), parts[1].into(), both.into()]
                 }
             },
-            Field::Path(path) => {
+            SearchField::Path(path) => {
                 let mut found = Vec::new();
                 let path = path.replace("correlation.tags.a.b", "correlation.tags.a\0b");
                 let path: Vec<String> = path
@@ -154,10 +157,10 @@ impl Model {
         }
     }
 
-    fn wants(&self, field: &Field, want: &Want, value: &Value) -> bool {
+    fn wants(&self, field: &SearchField, want: &ValueCondition, value: &Value) -> bool {
         let text = match value {
             Value::Null => return false,
-            _ if *want == Want::Present => return true,
+            _ if *want == ValueCondition::Present => return true,
             Value::Array(_) | Value::Object(_) => return false,
             Value::String(text) => text.clone(),
             other => other.to_string(),
@@ -167,12 +170,16 @@ impl Model {
             .or_else(|| text.parse().ok().filter(|_| text != "0443"));
         let time = Timestamp::parse(&text).ok();
         match want {
-            Want::Present => true,
-            Want::Text(glob) => {
+            ValueCondition::Present => true,
+            ValueCondition::Text(glob) => {
                 let printed = pattern(&glob.to_string());
                 let is_id = matches!(
                     field,
-                    Field::Id | Field::Step | Field::Correlation | Field::Root | Field::Parent
+                    SearchField::Id
+                        | SearchField::Step
+                        | SearchField::Correlation
+                        | SearchField::Root
+                        | SearchField::Parent
                 );
                 let is_alike = if is_id {
                     like(
@@ -188,7 +195,7 @@ impl Model {
                             .parse()
                             .is_ok_and(|wanted: f64| Some(wanted) == number))
             }
-            Want::Network(network) => {
+            ValueCondition::Network(network) => {
                 let (address, prefix) = network
                     .to_string()
                     .split_once('/')
@@ -201,15 +208,17 @@ impl Model {
                 let shift = 32 - prefix.parse::<u32>().unwrap();
                 bits(&text).is_ok_and(|own| own >> shift == bits(&address).unwrap() >> shift)
             }
-            Want::Topics(topics) => {
+            ValueCondition::Topics(topics) => {
                 let topics: &TopicPattern = topics;
                 Topic::new(&text).is_ok_and(|topic| topics.matches(&topic))
             }
-            Want::Last(span) => time.is_some_and(|time| time >= self.now.saturating_sub(*span)),
-            Want::Range(limits) => {
+            ValueCondition::Last(span) => {
+                time.is_some_and(|time| time >= self.now.saturating_sub(*span))
+            }
+            ValueCondition::Range(limits) => {
                 let of_number = number.is_some_and(|number| {
                     bounded(limits, number, |at| match at {
-                        Scale::Number(own) => {
+                        RangeValue::Number(own) => {
                             own.to_string().parse().ok().map(|own: f64| (own, own))
                         }
                         _ => None,
@@ -217,13 +226,13 @@ impl Model {
                 });
                 let of_time = time.is_some_and(|time| {
                     bounded(limits, time, |at| match at {
-                        Scale::Time(own) => Some((own.from, own.to)),
+                        RangeValue::Time(own) => Some((own.from, own.to)),
                         _ => None,
                     })
                 });
                 let of_severity = text.parse::<Severity>().is_ok_and(|own| {
                     bounded(limits, own, |at| match at {
-                        Scale::Severity(at) => Some((*at, *at)),
+                        RangeValue::Severity(at) => Some((*at, *at)),
                         _ => None,
                     })
                 });
@@ -383,7 +392,7 @@ proptest! {
         let now = Timestamp::parse("2026-11-21T12:00:00Z").unwrap();
         let event = event(json.to_string()).unwrap();
         let model = Model { event: serde_json::from_str(event.json()).unwrap(), now };
-        if let Ok(search) = Search::parse(&text, now) {
+        if let Ok(search) = EventSearch::parse(&text, now) {
             prop_assert_eq!(search.matches(&event), model.holds(search.root()), "{} in {}", search, event.json());
         }
     }

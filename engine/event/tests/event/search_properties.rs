@@ -1,7 +1,7 @@
 //! What holds of every search and of every text that is none.
 
 use larum_event::Timestamp;
-use larum_event::search::Search;
+use larum_event::search::EventSearch;
 use proptest::prelude::*;
 
 /// Texts that are searches, most of them.
@@ -111,9 +111,9 @@ pub fn searches() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn what_a_search_prints_reads_as_the_same_search(text in searches()) {
-        if let Ok(search) = Search::parse(&text, Timestamp::default()) {
+        if let Ok(search) = EventSearch::parse(&text, Timestamp::default()) {
             let printed = search.to_string();
-            let again = Search::parse(&printed, Timestamp::default());
+            let again = EventSearch::parse(&printed, Timestamp::default());
             prop_assert_eq!(again.as_ref(), Ok(&search), "{}", printed);
             prop_assert_eq!(again.unwrap().to_string(), printed);
         }
@@ -127,10 +127,10 @@ proptest! {
             "(type|data\\.x|time|severity|last|\"q\")(:|>=|!=)[a-z0-9.*\"(), -]{0,20}( (OR|AND|NOT|-) ?[a-z(]{0,5}){0,3}",
         ]
     ) {
-        match Search::parse(&text, Timestamp::default()) {
+        match EventSearch::parse(&text, Timestamp::default()) {
             Ok(search) => {
                 let printed = search.to_string();
-                prop_assert_eq!(Search::parse(&printed, Timestamp::default()), Ok(search), "{}", printed);
+                prop_assert_eq!(EventSearch::parse(&printed, Timestamp::default()), Ok(search), "{}", printed);
             }
             Err(error) => {
                 prop_assert!(error.to_string().lines().count() >= 3);

@@ -2,11 +2,11 @@
 
 #![expect(clippy::panic, reason = "a test ends at the first surprise")]
 
-use larum_event::search::{Node, Search};
+use larum_event::search::{EventSearch, SearchNode};
 use larum_event::{Timestamp, limits};
 
-fn parse(text: &str) -> Search {
-    Search::parse(text, Timestamp::default()).unwrap_or_else(|error| panic!("{error}"))
+fn parse(text: &str) -> EventSearch {
+    EventSearch::parse(text, Timestamp::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_mistake_is_shown_with_its_place_and_what_to_do() {
             None,
         ),
     ] {
-        let error = match Search::parse(text, Timestamp::default()) {
+        let error = match EventSearch::parse(text, Timestamp::default()) {
             Ok(search) => panic!("{text} reads as {search}"),
             Err(error) => error,
         };
@@ -265,7 +265,7 @@ fn a_mistake_is_shown_with_its_place_and_what_to_do() {
 
 #[test]
 fn a_caret_stands_under_the_mistake() {
-    let error = Search::parse("user:ève severty>=high", Timestamp::default()).unwrap_err();
+    let error = EventSearch::parse("user:ève severty>=high", Timestamp::default()).unwrap_err();
     let shown = "\
 there is no field \"severty\"
   user:ève severty>=high
@@ -273,7 +273,7 @@ there is no field \"severty\"
   help: did you mean \"severity\"? members of an event's data are named data.severty; text with a colon or sign in it stands in quotes";
     assert_eq!(error.to_string(), shown);
     let far = format!("{} severty:x", "a ".repeat(200));
-    let error = Search::parse(&far, Timestamp::default()).unwrap_err();
+    let error = EventSearch::parse(&far, Timestamp::default()).unwrap_err();
     let lines: Vec<String> = error.excerpt().lines().map(str::to_owned).collect();
     assert!(lines[0].chars().count() < 120, "{lines:?}");
     let at = lines[1].find('^').unwrap();
@@ -283,7 +283,7 @@ there is no field \"severty\"
 #[test]
 fn limits_are_kept_on_both_sides() {
     let now = Timestamp::default();
-    let message = |text: &str| match Search::parse(text, now) {
+    let message = |text: &str| match EventSearch::parse(text, now) {
         Ok(_) => String::new(),
         Err(error) => error.message,
     };
@@ -326,16 +326,16 @@ fn an_exact_value_is_asked_for_whatever_it_holds() {
         "1..5",
         "ü (x, y)",
     ] {
-        let search = Search::field("tag.a \"b\"", value, Timestamp::default()).unwrap();
-        let Node::Term(term) = search.root() else {
+        let search = EventSearch::for_field("tag.a \"b\"", value, Timestamp::default()).unwrap();
+        let SearchNode::Term(term) = search.root() else {
             panic!("{search}")
         };
         assert_eq!(term.any.len(), 1);
         assert_eq!(parse(&search.to_string()), search);
         assert_eq!(
-            parse("a").and(search.clone()),
+            parse("a").and_search(search.clone()),
             parse(&format!("a {search}"))
         );
     }
-    assert!(Search::field("severity", "x", Timestamp::default()).is_err());
+    assert!(EventSearch::for_field("severity", "x", Timestamp::default()).is_err());
 }

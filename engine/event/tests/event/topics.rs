@@ -218,7 +218,7 @@ fn patterns_are_refused_for_what_the_table_says() {
 fn the_topic_of_an_event_is_its_channel_and_its_type_in_lower_case() {
     let channel = Channel::new("security").unwrap();
     let event_type = EventType::new("Com.Example.LoginFailed").unwrap();
-    let topic = Topic::of(&channel, &event_type).unwrap();
+    let topic = Topic::from_parts(&channel, &event_type).unwrap();
     assert_eq!(topic.as_str(), "security.com.example.loginfailed");
     assert_eq!(
         topic.segments().collect::<Vec<_>>(),

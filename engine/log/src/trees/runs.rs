@@ -11,27 +11,27 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
-use crate::filter::Filter;
-use crate::trees::packed::{sealed, unsealed};
+use crate::bloom_filter::BloomFilter;
+use crate::trees::spilled_tree::{decode_value, encode_value};
 
 /// Keys of one block: about 5 kB, read and unpacked in a few microseconds.
 const BLOCK_KEYS: usize = 512;
 /// So many runs of one level become one of the next.
-const FAN: usize = 8;
+const MERGE_FAN_IN: usize = 8;
 
-/// One key of one tree: the key as [`mixed`](super::mixed), and the tree's number in the file.
-pub(super) type Entry = (u64, u64);
+/// One key of one tree: the key as [`mix_key`](super::mix_key), and the tree's number in the file.
+pub(super) type KeyEntry = (u64, u64);
 
 /// Why a run gives no answer.
 #[derive(Debug)]
-pub(super) enum Unread {
+pub(super) enum TreeReadError {
     /// SQLite's trouble.
     Sqlite(rusqlite::Error),
     /// Something is not what was written there.
-    Changed(&'static str),
+    Corrupt(&'static str),
 }
 
-impl From<rusqlite::Error> for Unread {
+impl From<rusqlite::Error> for TreeReadError {
     fn from(source: rusqlite::Error) -> Self {
         Self::Sqlite(source)
     }
@@ -39,7 +39,7 @@ impl From<rusqlite::Error> for Unread {
 
 /// Keys in order, in blocks that follow each other.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct KeyRun {
     /// Its number; never used again.
     pub(super) number: u64,
     level: u32,
@@ -49,11 +49,11 @@ pub(super) struct Run {
     pub(super) newest: u64,
     /// The first key of each block.
     fences: Vec<u64>,
-    filter: Filter,
+    filter: BloomFilter,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct RunHeader {
     level: u32,
     first_block: u64,
     count: u64,
@@ -63,19 +63,20 @@ struct Header {
 }
 
 /// The runs there are; a list that has changed is another one.
-pub(super) type Runs = Arc<[Arc<Run>]>;
+pub(super) type KeyRuns = Arc<[Arc<KeyRun>]>;
 
-impl Run {
+impl KeyRun {
     /// Every run in the file.
-    pub(super) fn all(connection: &Connection) -> Result<Runs, Unread> {
+    pub(super) fn load_all(connection: &Connection) -> Result<KeyRuns, TreeReadError> {
         let mut statement = connection.prepare("SELECT id, body FROM runs ORDER BY id")?;
         let mut rows = statement.query([])?;
         let mut runs = Vec::new();
         while let Some(row) = rows.next()? {
             let number = row.get::<_, i64>(0)?.cast_unsigned();
-            let changed = Unread::Changed("a run of keys does not read back");
-            let header: Header =
-                unsealed(number, row.get_ref(1)?.as_blob().unwrap_or_default()).ok_or(changed)?;
+            let changed = TreeReadError::Corrupt("a run of keys does not read back");
+            let header: RunHeader =
+                decode_value(number, row.get_ref(1)?.as_blob().unwrap_or_default())
+                    .ok_or(changed)?;
             runs.push(Arc::new(Self {
                 number,
                 level: header.level,
@@ -83,7 +84,8 @@ impl Run {
                 count: header.count,
                 newest: header.newest,
                 fences: header.fences,
-                filter: Filter::from_bytes(&header.filter).unwrap_or_else(Filter::of_everything),
+                filter: BloomFilter::from_bytes(&header.filter)
+                    .unwrap_or_else(BloomFilter::accept_all),
             }));
         }
         Ok(runs.into())
@@ -96,8 +98,8 @@ impl Run {
         (number, level): (u64, u32),
         first_block: u64,
         most: usize,
-        mut entries: impl FnMut() -> Result<Option<Entry>, Unread>,
-    ) -> Result<Self, Unread> {
+        mut entries: impl FnMut() -> Result<Option<KeyEntry>, TreeReadError>,
+    ) -> Result<Self, TreeReadError> {
         let mut run = Self {
             number,
             level,
@@ -105,19 +107,19 @@ impl Run {
             count: 0,
             newest: 0,
             fences: Vec::new(),
-            filter: Filter::for_numbers(most),
+            filter: BloomFilter::with_capacity(most),
         };
-        let mut block: Vec<Entry> = Vec::with_capacity(BLOCK_KEYS);
+        let mut block: Vec<KeyEntry> = Vec::with_capacity(BLOCK_KEYS);
         while let Some(entry) = entries()? {
             run.filter.insert(entry.0.cast_signed());
             run.newest = run.newest.max(entry.1);
             block.push(entry);
             if block.len() == BLOCK_KEYS {
-                run.close(connection, &mut block)?;
+                run.flush_block(connection, &mut block)?;
             }
         }
-        run.close(connection, &mut block)?;
-        let header = Header {
+        run.flush_block(connection, &mut block)?;
+        let header = RunHeader {
             level,
             first_block,
             count: run.count,
@@ -127,11 +129,15 @@ impl Run {
         };
         connection
             .prepare_cached("INSERT INTO runs (id, body) VALUES (?1, ?2)")?
-            .execute((number.cast_signed(), sealed(number, &header)))?;
+            .execute((number.cast_signed(), encode_value(number, &header)))?;
         Ok(run)
     }
 
-    fn close(&mut self, connection: &Connection, block: &mut Vec<Entry>) -> Result<(), Unread> {
+    fn flush_block(
+        &mut self,
+        connection: &Connection,
+        block: &mut Vec<KeyEntry>,
+    ) -> Result<(), TreeReadError> {
         let Some((first, _)) = block.first() else {
             return Ok(());
         };
@@ -145,7 +151,7 @@ impl Run {
         }
         connection
             .prepare_cached("INSERT INTO blocks (id, body) VALUES (?1, ?2)")?
-            .execute((number.cast_signed(), sealed(number, &*block)))?;
+            .execute((number.cast_signed(), encode_value(number, &*block)))?;
         block.clear();
         Ok(())
     }
@@ -156,24 +162,24 @@ impl Run {
     }
 
     /// Whether it may hold a key; a "no" is always right.
-    pub(super) fn may_hold(&self, key: u64) -> bool {
-        self.filter.may_hold(key.cast_signed())
+    pub(super) fn may_contain(&self, key: u64) -> bool {
+        self.filter.may_contain(key.cast_signed())
     }
 
     /// The trees that hold `key`.
-    pub(super) fn find(
+    pub(super) fn find_trees(
         &self,
         connection: &Connection,
         key: u64,
         into: &mut Vec<u64>,
-    ) -> Result<(), Unread> {
+    ) -> Result<(), TreeReadError> {
         // One key may fill blocks: the first that may hold it is the one before the first that begins with it.
         let from = self.fences.partition_point(|fence| *fence < key);
         for index in from.saturating_sub(1)..self.fences.len() {
             if self.fences.get(index).is_none_or(|fence| *fence > key) {
                 break;
             }
-            let block = self.block(connection, index)?;
+            let block = self.read_block(connection, index)?;
             let first = block.partition_point(|(known, _)| *known < key);
             let found = block.iter().skip(first);
             into.extend(
@@ -185,12 +191,16 @@ impl Run {
         Ok(())
     }
 
-    fn block(&self, connection: &Connection, index: usize) -> Result<Vec<Entry>, Unread> {
+    fn read_block(
+        &self,
+        connection: &Connection,
+        index: usize,
+    ) -> Result<Vec<KeyEntry>, TreeReadError> {
         let number = self.first_block + index as u64;
         let read = connection
             .prepare_cached("SELECT body FROM blocks WHERE id = ?1")?
             .query_row([number.cast_signed()], |row| {
-                Ok(unsealed::<Vec<Entry>>(
+                Ok(decode_value::<Vec<KeyEntry>>(
                     number,
                     row.get_ref(0)?.as_blob().unwrap_or_default(),
                 ))
@@ -198,7 +208,7 @@ impl Run {
             .optional()?;
         let mut block = read
             .flatten()
-            .ok_or(Unread::Changed("a block of keys does not read back"))?;
+            .ok_or(TreeReadError::Corrupt("a block of keys does not read back"))?;
         let mut sum = 0_u64;
         for (key, _) in &mut block {
             sum = sum.wrapping_add(*key);
@@ -208,7 +218,7 @@ impl Run {
     }
 
     /// Takes it out of the file.
-    pub(super) fn remove(&self, connection: &Connection) -> Result<(), Unread> {
+    pub(super) fn remove(&self, connection: &Connection) -> Result<(), TreeReadError> {
         connection
             .prepare_cached("DELETE FROM runs WHERE id = ?1")?
             .execute([self.number.cast_signed()])?;
@@ -223,44 +233,50 @@ impl Run {
 }
 
 /// The level of which there are enough runs to merge them, the lowest first.
-pub(super) fn level_to_merge(runs: &[Arc<Run>]) -> Option<u32> {
+pub(super) fn level_to_merge(runs: &[Arc<KeyRun>]) -> Option<u32> {
     let mut levels: Vec<u32> = runs.iter().map(|run| run.level).collect();
     levels.sort_unstable();
     levels
         .chunk_by(|a, b| a == b)
-        .find(|level| level.len() >= FAN)
+        .find(|level| level.len() >= MERGE_FAN_IN)
         .and_then(|level| level.first().copied())
 }
 
 /// Merges the runs of a level into one of the next, without trees below `oldest`. Returns the runs there are
 /// then.
-pub(super) fn merge(
+pub(super) fn merge_level(
     connection: &Connection,
-    runs: &[Arc<Run>],
+    runs: &[Arc<KeyRun>],
     level: u32,
     (number, first_block): (u64, u64),
     oldest: u64,
-) -> Result<Vec<Arc<Run>>, Unread> {
+) -> Result<Vec<Arc<KeyRun>>, TreeReadError> {
     let (merged, mut kept): (Vec<_>, Vec<_>) =
         runs.iter().cloned().partition(|run| run.level == level);
     let most = merged.iter().map(|run| run.count).sum::<u64>() as usize;
-    let mut ways: Vec<Way<'_>> = merged.iter().map(|run| Way::new(run)).collect();
+    let mut ways: Vec<RunCursor<'_>> = merged.iter().map(|run| RunCursor::new(run)).collect();
     let mut heads = BinaryHeap::new();
     for (index, way) in ways.iter_mut().enumerate() {
-        heads.extend(way.next(connection)?.map(|entry| Reverse((entry, index))));
+        heads.extend(
+            way.next_entry(connection)?
+                .map(|entry| Reverse((entry, index))),
+        );
     }
     let next = || loop {
         let Some(Reverse((entry, index))) = heads.pop() else {
             return Ok(None);
         };
         if let Some(way) = ways.get_mut(index) {
-            heads.extend(way.next(connection)?.map(|entry| Reverse((entry, index))));
+            heads.extend(
+                way.next_entry(connection)?
+                    .map(|entry| Reverse((entry, index))),
+            );
         }
         if entry.1 >= oldest {
             return Ok(Some(entry));
         }
     };
-    let run = Run::write(connection, (number, level + 1), first_block, most, next)?;
+    let run = KeyRun::write(connection, (number, level + 1), first_block, most, next)?;
     for run in &merged {
         run.remove(connection)?;
     }
@@ -269,14 +285,14 @@ pub(super) fn merge(
 }
 
 /// A run being read from its first entry to its last.
-struct Way<'a> {
-    run: &'a Run,
+struct RunCursor<'a> {
+    run: &'a KeyRun,
     next_block: usize,
-    ready: std::vec::IntoIter<Entry>,
+    ready: std::vec::IntoIter<KeyEntry>,
 }
 
-impl<'a> Way<'a> {
-    fn new(run: &'a Run) -> Self {
+impl<'a> RunCursor<'a> {
+    fn new(run: &'a KeyRun) -> Self {
         Self {
             run,
             next_block: 0,
@@ -284,14 +300,17 @@ impl<'a> Way<'a> {
         }
     }
 
-    fn next(&mut self, connection: &Connection) -> Result<Option<Entry>, Unread> {
+    fn next_entry(&mut self, connection: &Connection) -> Result<Option<KeyEntry>, TreeReadError> {
         if let Some(entry) = self.ready.next() {
             return Ok(Some(entry));
         }
         if self.next_block >= self.run.fences.len() {
             return Ok(None);
         }
-        self.ready = self.run.block(connection, self.next_block)?.into_iter();
+        self.ready = self
+            .run
+            .read_block(connection, self.next_block)?
+            .into_iter();
         self.next_block += 1;
         Ok(self.ready.next())
     }

@@ -1,7 +1,7 @@
 //! What becomes of appended events.
 
-use larum_event::{Channel, CursorMoved, Position, RecordBody};
-use larum_log::{Appended, LogDone, LogError, LogWork};
+use larum_event::{Channel, CursorMove, Position, RecordBody};
+use larum_log::{AppendOutcome, LogError, LogWrite, WriteReceipt};
 use serde_json::json;
 
 use crate::sample::{
@@ -16,11 +16,14 @@ fn positions_are_dense_and_start_at_one() {
     let stored = append(&mut log, &[named("a"), named("b")]);
     assert_eq!(
         stored,
-        [Appended::Stored(Position(1)), Appended::Stored(Position(2))]
+        [
+            AppendOutcome::Stored(Position(1)),
+            AppendOutcome::Stored(Position(2))
+        ]
     );
     assert_eq!(
         append(&mut log, &[named("c")]),
-        [Appended::Stored(Position(3))]
+        [AppendOutcome::Stored(Position(3))]
     );
     assert_eq!(log.head(), Position(3));
 }
@@ -38,15 +41,18 @@ fn a_repetition_is_a_duplicate_and_other_content_a_conflict_also_within_one_call
     assert_eq!(
         became,
         [
-            Appended::Stored(first),
-            Appended::Duplicate(first),
-            Appended::Conflict { first },
-            Appended::Stored(Position(2)),
+            AppendOutcome::Stored(first),
+            AppendOutcome::Duplicate(first),
+            AppendOutcome::Conflict { first },
+            AppendOutcome::Stored(Position(2)),
         ]
     );
     assert_eq!(
         append(&mut log, &[other, named("a")]),
-        [Appended::Conflict { first }, Appended::Duplicate(first)]
+        [
+            AppendOutcome::Conflict { first },
+            AppendOutcome::Duplicate(first)
+        ]
     );
     assert_eq!(all(&log).len(), 2);
 }
@@ -63,7 +69,7 @@ fn the_same_id_of_another_source_or_tenant_is_another_event() {
     assert!(
         append(&mut log, &events)
             .iter()
-            .all(|one| matches!(one, Appended::Stored(_)))
+            .all(|one| matches!(one, AppendOutcome::Stored(_)))
     );
 }
 
@@ -79,19 +85,22 @@ fn duplicates_and_conflicts_are_known_after_reopening_and_in_sealed_partitions()
             let other = event(json!({ "id": id, "severity": "high" }));
             assert_eq!(
                 append(log, &[named(&id), other]),
-                [Appended::Duplicate(first), Appended::Conflict { first }]
+                [
+                    AppendOutcome::Duplicate(first),
+                    AppendOutcome::Conflict { first }
+                ]
             );
         }
     };
     check(&mut log);
-    assert_eq!(log.maintenance().run().unwrap(), 3);
+    assert_eq!(log.maintenance().run_due().unwrap(), 3);
     check(&mut log);
     drop(log);
     let mut log = open_small(dir.path());
     check(&mut log);
     assert_eq!(
         append(&mut log, &[named("e12")]),
-        [Appended::Stored(Position(12))]
+        [AppendOutcome::Stored(Position(12))]
     );
 }
 
@@ -100,40 +109,40 @@ fn the_work_of_many_callers_is_answered_piece_by_piece() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
     append(&mut log, &[named("a")]);
-    let cursor = RecordBody::CursorMoved(CursorMoved {
+    let cursor = RecordBody::CursorMoved(CursorMove {
         channel: Channel::alerts(),
         consumer: "siem".into(),
         position: Position(1),
     });
     let done = log
-        .transaction(vec![
-            LogWork::Append(vec![(named("a"), second(1)), (named("b"), second(1))]),
-            LogWork::Epoch {
+        .execute_writes(vec![
+            LogWrite::Append(vec![(named("a"), second(1)), (named("b"), second(1))]),
+            LogWrite::Epoch {
                 derived: vec![alert("x", "r1"), alert("y", "r1")],
                 commit: commit(0, 1, 2),
-                also: vec![cursor.clone()],
+                controls: vec![cursor.clone()],
             },
-            LogWork::Append(Vec::new()),
-            LogWork::Control(vec![cursor]),
+            LogWrite::Append(Vec::new()),
+            LogWrite::Control(vec![cursor]),
         ])
         .unwrap();
     assert_eq!(
         done[0],
-        LogDone::Appended(vec![
-            Appended::Duplicate(Position(1)),
-            Appended::Stored(Position(2))
+        WriteReceipt::Appended(vec![
+            AppendOutcome::Duplicate(Position(1)),
+            AppendOutcome::Stored(Position(2))
         ])
     );
-    let LogDone::Epoch(receipt) = &done[1] else {
+    let WriteReceipt::Epoch(receipt) = &done[1] else {
         panic!("{done:?}");
     };
     assert_eq!(receipt.derived, [Position(3), Position(4)]);
     assert_eq!(
-        (&*receipt.also, receipt.commit),
+        (&*receipt.controls, receipt.commit),
         (&[Position(5)][..], Position(6))
     );
-    assert_eq!(done[2], LogDone::Appended(Vec::new()));
-    assert_eq!(done[3], LogDone::Control(vec![Position(7)]));
+    assert_eq!(done[2], WriteReceipt::Appended(Vec::new()));
+    assert_eq!(done[3], WriteReceipt::Control(vec![Position(7)]));
     let told: Vec<_> = all(&log).into_iter().map(|(_, text)| text).collect();
     assert_eq!(
         told,
@@ -157,7 +166,7 @@ fn work_that_may_never_be_done_is_refused_whole_and_the_log_goes_on() {
     let smuggled = RecordBody::Derived {
         event: alert("x", "r1"),
     };
-    let refused = log.append_control(vec![smuggled]).unwrap_err();
+    let refused = log.append_controls(vec![smuggled]).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "a record of kind alert is not a control record"
@@ -171,7 +180,7 @@ fn work_that_may_never_be_done_is_refused_whole_and_the_log_goes_on() {
     }
     assert_eq!(
         append(&mut log, &[named("b")]),
-        [Appended::Stored(Position(2))]
+        [AppendOutcome::Stored(Position(2))]
     );
 }
 
@@ -187,7 +196,7 @@ fn a_partition_ends_when_its_day_is_over_and_not_before() {
         ("d", 5),
         ("e", 2 * day),
     ] {
-        log.append(&[(named(id), second(arrived))]).unwrap();
+        log.append_events(&[(named(id), second(arrived))]).unwrap();
     }
     let first: Vec<_> = log
         .maintenance()
@@ -214,6 +223,6 @@ fn the_log_and_its_readers_may_live_on_any_thread() {
     fn moves<T: Send>() {}
     moves::<larum_log::Log>();
     moves::<larum_log::LogReader>();
-    moves::<larum_log::Maintenance>();
+    moves::<larum_log::LogMaintenance>();
     moves::<larum_log::CheckpointStore>();
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use larum_event::Position;
-use larum_log::{Checkpoint, LogError, NewCheckpoint, Part, PartHash};
+use larum_log::{Checkpoint, CheckpointPart, LogError, NewCheckpoint, PartHash};
 
 use crate::sample::{append_numbered, open};
 
@@ -52,7 +52,7 @@ fn the_newest_of_three_is_found_also_after_reopening() {
     let mut log = open(dir.path());
     append_numbered(&mut log, 1..10);
     assert_eq!(log.reader().latest_checkpoint().unwrap(), None);
-    let mut store = log.checkpoints().unwrap();
+    let mut store = log.checkpoint_store().unwrap();
     for upto in 1..=5 {
         store
             .save(&new(
@@ -70,9 +70,9 @@ fn the_newest_of_three_is_found_also_after_reopening() {
     let log = open(dir.path());
     assert_eq!(log.reader().latest_checkpoint().unwrap(), Some(newest));
     // Only three are kept: nothing is left of the first two.
-    assert_eq!(store.latest(Position(2)).unwrap(), None);
+    assert_eq!(store.load_latest(Position(2)).unwrap(), None);
     assert_eq!(
-        store.latest(Position(3)).unwrap().unwrap().upto,
+        store.load_latest(Position(3)).unwrap().unwrap().upto,
         Position(3)
     );
 }
@@ -119,7 +119,7 @@ fn a_part_that_did_not_change_is_not_written_again() {
             .map(|file| file.len())
             .sum()
     };
-    let mut store = log.checkpoints().unwrap();
+    let mut store = log.checkpoint_store().unwrap();
     store.save(&new(1, &[("large", &large)])).unwrap();
     let once = size();
     for upto in 2..9 {
@@ -146,12 +146,18 @@ fn a_kept_part_is_the_one_that_was_saved_and_one_that_is_gone_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
     append_numbered(&mut log, 1..10);
-    let mut store = log.checkpoints().unwrap();
+    let mut store = log.checkpoint_store().unwrap();
     store.save(&new(1, &[("window/a", b"base")])).unwrap();
     let kept = |upto, bytes: &[u8]| NewCheckpoint {
         parts: vec![
-            ("window/a".to_owned(), Part::Kept(PartHash::of(bytes))),
-            ("window/a+1".to_owned(), Part::Bytes(vec![upto as u8])),
+            (
+                "window/a".to_owned(),
+                CheckpointPart::Unchanged(PartHash::of_bytes(bytes)),
+            ),
+            (
+                "window/a+1".to_owned(),
+                CheckpointPart::Bytes(vec![upto as u8]),
+            ),
         ],
         ..new(upto, &[])
     };

@@ -24,7 +24,7 @@ fn a_copy_taken_after_any_transaction_holds_exactly_what_was_acknowledged() {
         )
         .unwrap();
         if number % 4 == 3 {
-            log.maintenance().run().unwrap();
+            log.maintenance().run_due().unwrap();
         }
         let copied = copies.path().join(number.to_string());
         copy(dir.path(), &copied);
@@ -33,8 +33,11 @@ fn a_copy_taken_after_any_transaction_holds_exactly_what_was_acknowledged() {
         assert_eq!(recovered.head(), log.head());
         // It goes on as if nothing had happened.
         let again = append(&mut recovered, &[named("a0"), named("new")]);
-        assert_eq!(again[0], larum_log::Appended::Duplicate(Position(1)));
-        assert_eq!(again[1], larum_log::Appended::Stored(log.head().next()));
+        assert_eq!(again[0], larum_log::AppendOutcome::Duplicate(Position(1)));
+        assert_eq!(
+            again[1],
+            larum_log::AppendOutcome::Stored(log.head().next())
+        );
     }
 }
 

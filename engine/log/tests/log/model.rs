@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use larum_event::Position;
-use larum_log::{Appended, Log, LogOptions};
+use larum_log::{AppendOutcome, Log, LogOptions};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -38,19 +38,19 @@ struct Model {
 }
 
 impl Model {
-    fn append(&mut self, id: u8, content: bool) -> Appended {
+    fn append(&mut self, id: u8, content: bool) -> AppendOutcome {
         match self.first.get(&id) {
             Some((first, position)) if *first == content => {
-                Appended::Duplicate(Position(*position))
+                AppendOutcome::Duplicate(Position(*position))
             }
-            Some((_, position)) => Appended::Conflict {
+            Some((_, position)) => AppendOutcome::Conflict {
                 first: Position(*position),
             },
             None => {
                 self.records.push(format!("e{id}"));
                 let position = self.records.len() as u64;
                 self.first.insert(id, (content, position));
-                Appended::Stored(Position(position))
+                AppendOutcome::Stored(Position(position))
             }
         }
     }
@@ -96,7 +96,7 @@ fn take(log: &mut Log, model: &mut Model, step: Step) {
                 .unwrap();
         }
         Step::Maintain => {
-            log.maintenance().run().unwrap();
+            log.maintenance().run_due().unwrap();
         }
         Step::FailCommit | Step::Reopen => {}
     }
@@ -114,7 +114,7 @@ proptest! {
             if matches!(step, Step::FailCommit) {
                 log.fail_next_commit();
                 let fails = event(json!({ "id": "fails" }));
-                log.append(&[(fails, crate::sample::second(0))]).unwrap_err();
+                log.append_events(&[(fails, crate::sample::second(0))]).unwrap_err();
             }
             if matches!(step, Step::FailCommit | Step::Reopen) {
                 drop(log);

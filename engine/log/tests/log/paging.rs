@@ -1,6 +1,6 @@
 //! Answers cut into pages.
 
-use larum_log::{EventQuery, Log, LogError, LogOptions, Order};
+use larum_log::{EventQuery, Log, LogError, LogOptions, PageOrder};
 
 use crate::sample::{append_numbered, named, of, open, open_small, second};
 
@@ -22,7 +22,7 @@ fn pages_stay_disjoint_and_whole_while_events_arrive() {
         seen.extend(positions(&page));
         append_numbered(&mut log, arrived..arrived + 2);
         arrived += 2;
-        log.maintenance().run().unwrap();
+        log.maintenance().run_due().unwrap();
         query.cursor = page.next;
         if query.cursor.is_none() {
             break;
@@ -64,7 +64,7 @@ fn limits_are_one_to_a_thousand_and_a_hundred_unless_said() {
     let events: Vec<_> = (0..120)
         .map(|id| (named(&format!("e{id}")), second(id)))
         .collect();
-    log.append(&events).unwrap();
+    log.append_events(&events).unwrap();
     let mut reader = log.reader();
     assert_eq!(
         reader.query(&EventQuery::default()).unwrap().events.len(),
@@ -87,7 +87,7 @@ fn limits_are_one_to_a_thousand_and_a_hundred_unless_said() {
 #[test]
 fn a_search_that_costs_too_much_comes_back_short_and_goes_on_by_its_cursor() {
     for sealed in [false, true] {
-        for order in [Order::NewestFirst, Order::OldestFirst] {
+        for order in [PageOrder::NewestFirst, PageOrder::OldestFirst] {
             let dir = tempfile::tempdir().unwrap();
             let options = LogOptions {
                 query_rows: 7,
@@ -97,7 +97,7 @@ fn a_search_that_costs_too_much_comes_back_short_and_goes_on_by_its_cursor() {
             let mut log = Log::open(dir.path(), options).unwrap();
             append_numbered(&mut log, 1..101);
             if sealed {
-                log.maintenance().run().unwrap();
+                log.maintenance().run_due().unwrap();
             }
             let mut query = of(|query| {
                 query.order = order;
@@ -115,7 +115,7 @@ fn a_search_that_costs_too_much_comes_back_short_and_goes_on_by_its_cursor() {
                 }
             }
             let mut wanted: Vec<u64> = (31..=100).collect();
-            if order == Order::NewestFirst {
+            if order == PageOrder::NewestFirst {
                 wanted = (1..=70).rev().collect();
             }
             assert_eq!(seen, wanted);
@@ -129,7 +129,7 @@ fn a_forged_place_in_a_cursor_is_a_place_like_any_other() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open_small(dir.path());
     append_numbered(&mut log, 1..8);
-    for order in [Order::NewestFirst, Order::OldestFirst] {
+    for order in [PageOrder::NewestFirst, PageOrder::OldestFirst] {
         let mut query = of(|query| (query.limit, query.order) = (2, order));
         let next = log.reader().query(&query).unwrap().next.unwrap();
         let fingerprint = next.rsplit('-').next().unwrap();

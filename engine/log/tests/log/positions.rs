@@ -7,7 +7,7 @@ use crate::sample::{alert, append_numbered, commit, named, open_small, second, s
 
 fn at(log: &Log, positions: &[u64]) -> Vec<(u64, String)> {
     let positions: Vec<_> = positions.iter().copied().map(Position).collect();
-    let events = log.reader().at_positions(&positions).unwrap();
+    let events = log.reader().events_at(&positions).unwrap();
     events
         .iter()
         .map(|one| (one.position.0, one.event.envelope().id.to_string()))
@@ -58,9 +58,9 @@ fn positions_that_hold_no_event_or_are_gone_are_left_out() {
         "position 5 is the commit"
     );
     append_numbered(&mut log, 4..9);
-    log.maintenance().run().unwrap();
+    log.maintenance().run_due().unwrap();
     log.drop_before(Position(7)).unwrap();
-    assert_eq!(log.reader().first(), Position(7));
+    assert_eq!(log.reader().first_position(), Position(7));
     let left = at(&log, &[1, 3, 6, 7]);
     assert_eq!(left.first().map(|(position, _)| *position), Some(7));
 }
@@ -70,7 +70,7 @@ fn two_each_second(log: &mut Log, seconds: std::ops::Range<i64>) {
     for number in seconds {
         for half in ["a", "b"] {
             let event = named(&format!("e{number}{half}"));
-            log.append(&[(event, second(number))]).unwrap();
+            log.append_events(&[(event, second(number))]).unwrap();
         }
     }
 }
@@ -83,7 +83,7 @@ fn the_position_at_a_time_is_that_of_the_last_record_that_had_come_by_then() {
         let mut log = Log::open(&dir, options).unwrap();
         assert_eq!(log.reader().position_at(second(9)).unwrap(), Position(0));
         two_each_second(&mut log, 1..11);
-        log.maintenance().run().unwrap();
+        log.maintenance().run_due().unwrap();
         let mut reader = log.reader();
         for (time, expected) in [(0, 0), (1, 2), (2, 4), (9, 18), (10, 20), (99, 20)] {
             let position = reader.position_at(second(time)).unwrap();
@@ -99,7 +99,7 @@ fn what_was_derived_counts_as_come_with_the_event_before_until_a_tick_says_other
     two_each_second(&mut log, 1..3);
     log.commit_epoch(vec![alert("a1", "many")], commit(0, 4, 1), Vec::new())
         .unwrap();
-    log.append_control(vec![RecordBody::Tick { at: second(5) }])
+    log.append_controls(vec![RecordBody::Tick { at: second(5) }])
         .unwrap();
     log.commit_epoch(vec![alert("a2", "many")], commit(4, 7, 1), Vec::new())
         .unwrap();

@@ -1,7 +1,7 @@
 //! Reading in order, and what stands at the end.
 
 use larum_event::{
-    Channel, CursorMoved, Position, RecordBody, RuleFile, RuleSetActivated, Span, UnitChange,
+    Channel, CursorMove, Position, RecordBody, RuleFile, RuleSetActivation, Span, UnitChange,
 };
 use larum_log::LogReader;
 
@@ -11,7 +11,7 @@ use crate::sample::{
 
 fn ids(reader: &mut LogReader, after: u64, records: usize, bytes: usize) -> Vec<u64> {
     reader
-        .read(Position(after), records, bytes)
+        .read_after(Position(after), records, bytes)
         .unwrap()
         .into_iter()
         .map(|record| record.position.0)
@@ -39,7 +39,7 @@ fn reading_crosses_partitions_whether_sealed_or_not() {
         drop((log, reader));
         log = open_small(dir.path());
         if round == 1 {
-            log.maintenance().run().unwrap();
+            log.maintenance().run_due().unwrap();
         }
     }
 }
@@ -78,10 +78,14 @@ fn a_page_of_bytes_holds_one_record_at_least() {
 fn an_event_reads_back_with_its_bytes_and_arrival() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
-    log.append(&[(named("a"), second(9))]).unwrap();
+    log.append_events(&[(named("a"), second(9))]).unwrap();
     drop(log);
     let log = open(dir.path());
-    let record = log.reader().read(Position::START, 1, 1).unwrap().remove(0);
+    let record = log
+        .reader()
+        .read_after(Position::START, 1, 1)
+        .unwrap()
+        .remove(0);
     let RecordBody::Event { event, arrived } = record.body else {
         panic!("{record:?}");
     };
@@ -95,7 +99,7 @@ fn rules(number: usize) -> RecordBody {
         path: format!("{number}.rhai"),
         text: String::new(),
     };
-    RecordBody::RuleSetActivated(RuleSetActivated {
+    RecordBody::RuleSetActivated(RuleSetActivation {
         files: (0..number).map(file).collect(),
         max_lag: Span::ZERO,
         lateness: Span::ZERO,
@@ -104,7 +108,7 @@ fn rules(number: usize) -> RecordBody {
 }
 
 fn moved(consumer: &str, position: u64) -> RecordBody {
-    RecordBody::CursorMoved(CursorMoved {
+    RecordBody::CursorMoved(CursorMove {
         channel: Channel::alerts(),
         consumer: consumer.into(),
         position: Position(position),
@@ -127,16 +131,16 @@ fn what_stands_is_found_from_any_partition_and_after_reopening() {
     let mut log = open_small(dir.path());
     assert_eq!(log.reader().last_epoch().unwrap(), None);
     assert_eq!(log.reader().last_rule_set(Position(9)).unwrap(), None);
-    log.append_control(vec![rules(1), moved("siem", 0), moved("mail", 0)])
+    log.append_controls(vec![rules(1), moved("siem", 0), moved("mail", 0)])
         .unwrap();
-    log.append_control(vec![RecordBody::UnitDetached(unit("w/a/0"))])
+    log.append_controls(vec![RecordBody::UnitDetached(unit("w/a/0"))])
         .unwrap();
-    log.append_control(vec![RecordBody::UnitDetached(unit("w/b/0"))])
+    log.append_controls(vec![RecordBody::UnitDetached(unit("w/b/0"))])
         .unwrap();
     append_numbered(&mut log, 6..12);
-    log.append_control(vec![rules(2), moved("siem", 7)])
+    log.append_controls(vec![rules(2), moved("siem", 7)])
         .unwrap();
-    log.append_control(vec![RecordBody::UnitAttached(unit("w/a/0"))])
+    log.append_controls(vec![RecordBody::UnitAttached(unit("w/a/0"))])
         .unwrap();
     log.commit_epoch(vec![alert("x", "r")], commit(0, 11, 1), vec![])
         .unwrap();
@@ -162,10 +166,10 @@ fn what_stands_is_found_from_any_partition_and_after_reopening() {
             .map(|cursor| (&*cursor.consumer, cursor.position.0))
             .collect();
         assert_eq!(cursors, [("mail", 0), ("siem", 7)]);
-        let detached: Vec<_> = reader.detached().unwrap();
+        let detached: Vec<_> = reader.detached_units().unwrap();
         assert_eq!(detached, [unit("w/b/0")]);
         if round == 0 {
-            log.maintenance().run().unwrap();
+            log.maintenance().run_due().unwrap();
         } else {
             drop((log, reader));
             log = open_small(dir.path());
@@ -182,7 +186,7 @@ fn a_reader_on_another_thread_sees_whole_transactions_in_order() {
         let mut after = Position::START;
         let mut read = Vec::new();
         while read.len() < 400 {
-            for record in reader.read(after, 7, usize::MAX).unwrap() {
+            for record in reader.read_after(after, 7, usize::MAX).unwrap() {
                 after = record.position;
                 read.push(told(record));
             }
@@ -199,7 +203,7 @@ fn a_reader_on_another_thread_sees_whole_transactions_in_order() {
             &[named(&format!("a{number}")), named(&format!("b{number}"))],
         );
         if number % 20 == 0 {
-            maintenance.run().unwrap();
+            maintenance.run_due().unwrap();
         }
     }
     assert_eq!(reading.join().unwrap(), all(&log));

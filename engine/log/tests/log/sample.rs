@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use larum_event::{
-    Channel, EpochCommit, Event, EventId, Fill, Position, Record, RecordBody, Severity, TenantId,
-    Timestamp,
+    Channel, EpochCommit, Event, EventDefaults, EventId, Position, Record, RecordBody, Severity,
+    TenantId, Timestamp,
 };
-use larum_log::{Appended, EventQuery, Log, LogOptions};
+use larum_log::{AppendOutcome, EventQuery, Log, LogOptions};
 use serde_json::{Value, json};
 
 /// An event with the members given and plain ones for the rest.
@@ -18,7 +18,7 @@ pub fn event(members: Value) -> Event {
     for (name, value) in members.as_object().unwrap() {
         whole[name] = value.clone();
     }
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: Timestamp::default(),
         new_id: &|| EventId::new("none").unwrap(),
         source: None,
@@ -47,9 +47,9 @@ pub fn second(second: i64) -> Timestamp {
     Timestamp::from_nanos(new_year.as_nanos() + second * 1_000_000_000)
 }
 
-pub fn append(log: &mut Log, events: &[Event]) -> Vec<Appended> {
+pub fn append(log: &mut Log, events: &[Event]) -> Vec<AppendOutcome> {
     let arrived: Vec<_> = events.iter().map(|one| (one.clone(), second(0))).collect();
-    log.append(&arrived).unwrap()
+    log.append_events(&arrived).unwrap()
 }
 
 /// Appends events `e<number>` one by one, so that each may begin a partition.
@@ -89,9 +89,9 @@ pub fn commit(from: u64, upto: u64, derived: u64) -> EpochCommit {
 /// All records, told shortly: the ids of events, the kinds of others.
 pub fn all(log: &Log) -> Vec<(u64, String)> {
     let mut reader = log.reader();
-    let first = reader.first();
+    let first = reader.first_position();
     reader
-        .read(Position(first.0 - 1), usize::MAX, usize::MAX)
+        .read_after(Position(first.0 - 1), usize::MAX, usize::MAX)
         .unwrap()
         .into_iter()
         .map(told)

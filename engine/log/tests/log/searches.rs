@@ -1,8 +1,8 @@
 //! Searches of stored events: every answer is what asking each event in turn gives.
 
-use larum_event::search::Search;
+use larum_event::search::EventSearch;
 use larum_event::{Event, TenantId, Timestamp};
-use larum_log::{EventQuery, Kinds, Log, LogError, LogOptions, LogReader, Order};
+use larum_log::{EventKinds, EventQuery, Log, LogError, LogOptions, LogReader, PageOrder};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -13,8 +13,8 @@ fn now() -> Timestamp {
     Timestamp::parse("2026-11-21T12:00:00Z").unwrap()
 }
 
-fn search(text: &str) -> Option<Search> {
-    Some(Search::parse(text, now()).unwrap_or_else(|error| panic!("{error}")))
+fn search(text: &str) -> Option<EventSearch> {
+    Some(EventSearch::parse(text, now()).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// Events with something to find by each field; `number` makes them differ.
@@ -67,10 +67,10 @@ fn whole(reader: &mut LogReader, query: &EventQuery) -> Vec<Event> {
 /// Compares with asking each event in turn.
 fn check(log: &Log, text: &str, limit: usize) {
     let wanted = search(text).unwrap();
-    for order in [Order::OldestFirst, Order::NewestFirst] {
+    for order in [PageOrder::OldestFirst, PageOrder::NewestFirst] {
         for tenant in [None, Some(TenantId::new("acme").unwrap())] {
             let mut query = of(|query| {
-                (query.order, query.limit, query.kinds) = (order, limit, Kinds::All);
+                (query.order, query.limit, query.kinds) = (order, limit, EventKinds::All);
                 query.tenant = tenant;
             });
             let mut expected = whole(&mut log.reader(), &query);
@@ -167,7 +167,7 @@ fn each_term_finds_what_asking_each_event_finds() {
                 check(&log, term, 7);
                 check(&log, &format!("NOT {term}"), 1_000);
             }
-            log.maintenance().run().unwrap();
+            log.maintenance().run_due().unwrap();
         }
     }
 }
@@ -191,7 +191,7 @@ proptest! {
         let mut log = Log::open(dir.path(), options).unwrap();
         fill(&mut log, count);
         if sealed {
-            log.maintenance().run().unwrap();
+            log.maintenance().run_due().unwrap();
         }
         for text in texts {
             check(&log, &text, limit);
@@ -227,10 +227,10 @@ fn filters_and_a_search_must_both_hold() {
         });
         assert_eq!(found, ["e4"]);
         let found = ids(&|query| {
-            (query.kinds, query.search) = (Kinds::Alerts, search("rule:auth.guessing"))
+            (query.kinds, query.search) = (EventKinds::Alerts, search("rule:auth.guessing"))
         });
         assert_eq!(found, ["a2", "a1"]);
-        log.maintenance().run().unwrap();
+        log.maintenance().run_due().unwrap();
     }
 }
 
@@ -248,7 +248,7 @@ fn what_an_index_or_the_times_of_a_partition_tell_costs_one_page() {
         json!({"id": "rare", "type": "rare.one", "source": "rare", "metadata": {"user": "rare"}});
     append(&mut log, &[event(rare)]);
     append_numbered(&mut log, 1_000..1_020);
-    log.maintenance().run().unwrap();
+    log.maintenance().run_due().unwrap();
     let at_once = |text: &str| {
         let page = log
             .reader()
@@ -323,9 +323,9 @@ fn the_last_minute_of_the_first_page_is_that_of_the_next_ones() {
     let end = Timestamp::parse("2026-11-20T12:01:00Z").unwrap();
     let mut found = Vec::new();
     let mut asked = end;
-    let mut query = of(|query| (query.limit, query.kinds) = (7, Kinds::Events));
+    let mut query = of(|query| (query.limit, query.kinds) = (7, EventKinds::Events));
     loop {
-        query.search = Some(Search::parse("last:40s", asked).unwrap());
+        query.search = Some(EventSearch::parse("last:40s", asked).unwrap());
         let page = log.reader().query(&query).unwrap();
         found.extend(page.events.into_iter().map(|stored| stored.position.0));
         query.cursor = page.next;

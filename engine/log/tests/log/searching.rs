@@ -1,7 +1,9 @@
 //! Queries: filters, pages, tenants, and words that would like to be SQL.
 
 use larum_event::{Event, Position, Severity, TenantId, Timestamp, TopicPattern};
-use larum_log::{EventQuery, Kinds, Log, LogError, LogOptions, LogReader, Order, SeverityFilter};
+use larum_log::{
+    EventKinds, EventQuery, Log, LogError, LogOptions, LogReader, PageOrder, SeverityFilter,
+};
 use serde_json::json;
 
 use crate::sample::{alert, append, append_numbered, commit, event, named, of, open_small};
@@ -76,11 +78,11 @@ fn check(query: EventQuery, wanted: &[&str]) {
             let mut turned: Vec<_> = wanted.to_vec();
             turned.reverse();
             let oldest_first = EventQuery {
-                order: Order::OldestFirst,
+                order: PageOrder::OldestFirst,
                 ..query.clone()
             };
             assert_eq!(ids(&mut reader, &oldest_first), turned, "{name}, {state}");
-            log.maintenance().run().unwrap();
+            log.maintenance().run_due().unwrap();
         }
     }
 }
@@ -91,8 +93,8 @@ fn tenant(name: &str) -> Option<TenantId> {
 
 #[test]
 fn kinds_are_told_apart() {
-    check(of(|query| query.kinds = Kinds::Alerts), &["a2", "a1"]);
-    check(of(|query| query.kinds = Kinds::System), &["s1"]);
+    check(of(|query| query.kinds = EventKinds::Alerts), &["a2", "a1"]);
+    check(of(|query| query.kinds = EventKinds::System), &["s1"]);
     check(
         of(|_| {}),
         &[
@@ -102,14 +104,14 @@ fn kinds_are_told_apart() {
     );
     check(
         of(|query| {
-            query.kinds = Kinds::All;
+            query.kinds = EventKinds::All;
             query.source = Some("larum".into());
         }),
         &["s1", "a2", "a1"],
     );
     check(
         of(|query| {
-            query.kinds = Kinds::Events;
+            query.kinds = EventKinds::Events;
             query.source = Some("larum".into());
         }),
         &[],
@@ -173,7 +175,7 @@ fn severities_and_times_include_their_bounds() {
     let of_time = |from, to| {
         of(|query| {
             query.user = None;
-            query.kinds = Kinds::Events;
+            query.kinds = EventKinds::Events;
             (query.from, query.to) = (from, to);
             query.event_type = Some("auth.login".into());
         })
@@ -234,24 +236,27 @@ fn a_tenant_sees_its_own_events_and_no_others() {
         let default = TenantId::default_tenant();
         let position = |found: Option<larum_log::StoredEvent>| found.map(|one| one.position.0);
         assert_eq!(
-            position(reader.find(Some(&acme), "eve-1").unwrap()),
+            position(reader.find_event(Some(&acme), "eve-1").unwrap()),
             Some(9)
         );
         assert_eq!(
-            position(reader.find(Some(&default), "eve-1").unwrap()),
+            position(reader.find_event(Some(&default), "eve-1").unwrap()),
             Some(1)
         );
-        assert_eq!(position(reader.find(None, "eve-1").unwrap()), Some(9));
-        assert_eq!(position(reader.find(Some(&acme), "bob").unwrap()), None);
+        assert_eq!(position(reader.find_event(None, "eve-1").unwrap()), Some(9));
+        assert_eq!(
+            position(reader.find_event(Some(&acme), "bob").unwrap()),
+            None
+        );
         let mut root = |tenant, after, limit| -> Vec<u64> {
-            let found = reader.by_root(tenant, "incident-9", Position(after), limit);
+            let found = reader.find_by_root(tenant, "incident-9", Position(after), limit);
             found.unwrap().iter().map(|one| one.position.0).collect()
         };
         assert_eq!(root(&default, 0, 9), [7, 8]);
         assert_eq!(root(&default, 0, 1), [7]);
         assert_eq!(root(&default, 7, 9), [8]);
         assert_eq!(root(&acme, 0, 9), [10]);
-        log.maintenance().run().unwrap();
+        log.maintenance().run_due().unwrap();
     }
 }
 
@@ -291,7 +296,7 @@ fn words_that_would_like_to_be_sql_are_words() {
                 let query = of(|query| query.tenant = Some(tenant));
                 assert_eq!(ids(&mut reader, &query), Vec::<String>::new(), "{query:?}");
             }
-            assert!(reader.find(None, &word().unwrap()).unwrap().is_none());
+            assert!(reader.find_event(None, &word().unwrap()).unwrap().is_none());
             let cursor = of(|query| query.cursor = word());
             assert!(matches!(
                 reader.query(&cursor),
@@ -302,7 +307,7 @@ fn words_that_would_like_to_be_sql_are_words() {
             reader.query(&EventQuery::default()).unwrap().events.len(),
             8
         );
-        log.maintenance().run().unwrap();
+        log.maintenance().run_due().unwrap();
     }
     // A name that was stored is found as it is.
     let quoted = event(json!({ "id": "q", "metadata": { "user": "' OR '1'='1" } }));

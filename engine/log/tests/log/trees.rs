@@ -35,7 +35,7 @@ fn trees(numbers: std::ops::Range<u64>) -> Vec<SpilledTree> {
 }
 
 fn found(store: &TreeStore, key: u64) -> Vec<u64> {
-    let trees = store.finder().find(&tenant("acme"), key).unwrap();
+    let trees = store.finder().find_trees(&tenant("acme"), key).unwrap();
     trees.iter().map(|tree| tree.tree / 2).collect()
 }
 
@@ -43,14 +43,16 @@ fn found(store: &TreeStore, key: u64) -> Vec<u64> {
 fn a_tree_is_found_by_each_of_its_keys_also_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    let mut store = log.trees().unwrap();
-    store.spill(&trees(0..10), Position(30)).unwrap();
+    let mut store = log.tree_store().unwrap();
+    store.spill_trees(&trees(0..10), Position(30)).unwrap();
     drop(store);
-    let store = log.trees().unwrap();
-    assert_eq!(store.upto(), Position(30));
+    let store = log.tree_store().unwrap();
+    assert_eq!(store.spilled_upto(), Position(30));
     for number in 0..10 {
         let mut finder = store.finder();
-        let by_key = finder.find(&tenant("acme"), number * 1_000 + 1).unwrap();
+        let by_key = finder
+            .find_trees(&tenant("acme"), number * 1_000 + 1)
+            .unwrap();
         assert_eq!(by_key, [tree(number)]);
     }
     assert_eq!(found(&store, shared(1)), [1, 4, 7]);
@@ -61,18 +63,18 @@ fn a_tree_is_found_by_each_of_its_keys_also_after_reopening() {
 fn what_was_spilled_twice_is_there_once_and_what_has_grown_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    let mut store = log.trees().unwrap();
-    store.spill(&trees(0..4), Position(10)).unwrap();
+    let mut store = log.tree_store().unwrap();
+    store.spill_trees(&trees(0..4), Position(10)).unwrap();
     let mut grown = tree(2);
     grown.events.push(Position(90));
-    store.spill(&trees(1..5), Position(9)).unwrap();
+    store.spill_trees(&trees(1..5), Position(9)).unwrap();
     store
-        .spill(std::slice::from_ref(&grown), Position(90))
+        .spill_trees(std::slice::from_ref(&grown), Position(90))
         .unwrap();
-    assert_eq!(store.upto(), Position(90));
+    assert_eq!(store.spilled_upto(), Position(90));
     assert_eq!(found(&store, 1_000), [1]);
     assert_eq!(found(&store, 4_000), [4]);
-    let both = store.finder().find(&tenant("acme"), 2_000).unwrap();
+    let both = store.finder().find_trees(&tenant("acme"), 2_000).unwrap();
     assert_eq!(both, [tree(2), grown]);
 }
 
@@ -80,43 +82,49 @@ fn what_was_spilled_twice_is_there_once_and_what_has_grown_beside_it() {
 fn tenants_with_the_same_keys_do_not_see_each_others_trees() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    let mut store = log.trees().unwrap();
+    let mut store = log.tree_store().unwrap();
     let other = SpilledTree {
         tenant: tenant("globex"),
         ..tree(7)
     };
     store
-        .spill(&[tree(7), other.clone()], Position(20))
+        .spill_trees(&[tree(7), other.clone()], Position(20))
         .unwrap();
     let mut finder = store.finder();
-    assert_eq!(finder.find(&tenant("acme"), 7_000).unwrap(), [tree(7)]);
-    assert_eq!(finder.find(&tenant("globex"), 7_000).unwrap(), [other]);
-    assert_eq!(finder.find(&tenant("initech"), 7_000).unwrap(), []);
+    assert_eq!(
+        finder.find_trees(&tenant("acme"), 7_000).unwrap(),
+        [tree(7)]
+    );
+    assert_eq!(
+        finder.find_trees(&tenant("globex"), 7_000).unwrap(),
+        [other]
+    );
+    assert_eq!(finder.find_trees(&tenant("initech"), 7_000).unwrap(), []);
 }
 
 #[test]
 fn merged_runs_hold_what_every_one_of_them_held() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    let mut store = log.trees().unwrap();
+    let mut store = log.tree_store().unwrap();
     let mut finder = store.finder();
     // One key fills several blocks, and levels are merged twice.
     for batch in 0..80 {
         store
-            .spill(&trees(batch * 30..batch * 30 + 30), Position(batch + 1))
+            .spill_trees(&trees(batch * 30..batch * 30 + 30), Position(batch + 1))
             .unwrap();
     }
-    let store = [store, log.trees().unwrap()];
+    let store = [store, log.tree_store().unwrap()];
     for number in 0..2_400 {
-        let trees = finder.find(&tenant("acme"), number * 1_000).unwrap();
+        let trees = finder.find_trees(&tenant("acme"), number * 1_000).unwrap();
         assert_eq!(trees, [tree(number)]);
     }
     for store in &store {
         assert_eq!(found(store, shared(2)).len(), 800);
         assert_eq!(found(store, 2_399_000), [2_399]);
     }
-    assert!(finder.may_hold(&tenant("acme"), 30_000));
-    let wrong = (0..1_000_u64).filter(|key| finder.may_hold(&tenant("acme"), key * 1_000 + 77));
+    assert!(finder.may_contain(&tenant("acme"), 30_000));
+    let wrong = (0..1_000_u64).filter(|key| finder.may_contain(&tenant("acme"), key * 1_000 + 77));
     assert!(wrong.count() < 100);
 }
 
@@ -124,23 +132,23 @@ fn merged_runs_hold_what_every_one_of_them_held() {
 fn trees_wholly_before_the_logs_beginning_are_dropped_and_others_stay() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    let mut store = log.trees().unwrap();
+    let mut store = log.tree_store().unwrap();
     let mut finder = store.finder();
     for batch in 0..9 {
         store
-            .spill(&trees(batch * 500..batch * 500 + 500), Position(9_000))
+            .spill_trees(&trees(batch * 500..batch * 500 + 500), Position(9_000))
             .unwrap();
     }
     // Tree 2,000 has the events 4,001 and 4,002.
     assert_eq!(store.drop_before(Position(4_002)).unwrap(), 2_000);
     assert_eq!(store.drop_before(Position(4_002)).unwrap(), 0);
-    for store in [store, log.trees().unwrap()] {
+    for store in [store, log.tree_store().unwrap()] {
         assert!(found(&store, 1_999_000).is_empty());
         assert_eq!(found(&store, 2_000_000), [2_000]);
     }
-    assert_eq!(finder.find(&tenant("acme"), 0).unwrap(), []);
+    assert_eq!(finder.find_trees(&tenant("acme"), 0).unwrap(), []);
     assert_eq!(
-        finder.find(&tenant("acme"), 2_000_000).unwrap(),
+        finder.find_trees(&tenant("acme"), 2_000_000).unwrap(),
         [tree(2_000)]
     );
 }
@@ -149,20 +157,20 @@ fn trees_wholly_before_the_logs_beginning_are_dropped_and_others_stay() {
 fn one_that_searches_while_runs_are_merged_and_dropped_misses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    let mut store = log.trees().unwrap();
-    store.spill(&trees(100..101), Position(1)).unwrap();
+    let mut store = log.tree_store().unwrap();
+    store.spill_trees(&trees(100..101), Position(1)).unwrap();
     let mut finder = store.finder();
     std::thread::scope(|scope| {
         let searching = scope.spawn(move || {
             for _ in 0..2_000 {
-                let trees = finder.find(&tenant("acme"), 100_000).unwrap();
+                let trees = finder.find_trees(&tenant("acme"), 100_000).unwrap();
                 assert_eq!(trees, [tree(100)]);
             }
         });
         let mut batch = 1;
         while !searching.is_finished() {
             store
-                .spill(&trees(batch * 200..batch * 200 + 3), Position(batch))
+                .spill_trees(&trees(batch * 200..batch * 200 + 3), Position(batch))
                 .unwrap();
             batch += 1;
         }
@@ -174,15 +182,15 @@ fn one_that_searches_while_runs_are_merged_and_dropped_misses_nothing() {
 fn links_are_kept_by_the_position_they_hold_from() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    let mut store = log.trees().unwrap();
-    store.keep_links(Position(9), b"second".to_vec()).unwrap();
-    store.keep_links(Position(2), b"first".to_vec()).unwrap();
-    store.keep_links(Position(9), b"second".to_vec()).unwrap();
+    let mut store = log.tree_store().unwrap();
+    store.save_links(Position(9), b"second".to_vec()).unwrap();
+    store.save_links(Position(2), b"first".to_vec()).unwrap();
+    store.save_links(Position(9), b"second".to_vec()).unwrap();
     let expected = vec![
         (Position(2), b"first".to_vec()),
         (Position(9), b"second".to_vec()),
     ];
-    assert_eq!(log.trees().unwrap().links().unwrap(), expected);
+    assert_eq!(log.tree_store().unwrap().load_links().unwrap(), expected);
 }
 
 fn store_of(dir: &Path) -> Vec<u8> {
@@ -192,10 +200,10 @@ fn store_of(dir: &Path) -> Vec<u8> {
 /// A store that was closed: everything is in one file.
 fn closed(dir: &Path) {
     let log = open(dir);
-    let mut store = log.trees().unwrap();
+    let mut store = log.tree_store().unwrap();
     for batch in 0..12 {
         store
-            .spill(&trees(batch * 20..batch * 20 + 20), Position(batch + 1))
+            .spill_trees(&trees(batch * 20..batch * 20 + 20), Position(batch + 1))
             .unwrap();
     }
 }
@@ -206,8 +214,8 @@ fn a_file_that_is_no_store_is_moved_away_and_an_empty_one_begun() {
         let dir = tempfile::tempdir().unwrap();
         closed(dir.path());
         std::fs::write(dir.path().join("trees.db"), garbage).unwrap();
-        let store = open(dir.path()).trees().unwrap();
-        assert_eq!(store.upto(), Position::START);
+        let store = open(dir.path()).tree_store().unwrap();
+        assert_eq!(store.spilled_upto(), Position::START);
         assert!(store.finder().is_empty());
         assert!(dir.path().join("trees.damaged.db").exists());
     }
@@ -234,16 +242,16 @@ fn check_damaged(bytes: &[u8], place: usize) {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
     std::fs::write(dir.path().join("trees.db"), bytes).unwrap();
-    let store = log.trees().unwrap();
-    if store.upto() == Position::START {
+    let store = log.tree_store().unwrap();
+    if store.spilled_upto() == Position::START {
         // It was told to be damaged: whoever reads the position builds it anew.
         return;
     }
-    assert_eq!(store.upto(), Position(12), "byte {place}");
+    assert_eq!(store.spilled_upto(), Position(12), "byte {place}");
     let mut finder = store.finder();
     let mut damaged = None;
     for number in 0..240 {
-        match finder.find(&tenant("acme"), number * 1_000) {
+        match finder.find_trees(&tenant("acme"), number * 1_000) {
             Ok(trees) => assert_eq!(trees, [tree(number)], "byte {place}"),
             Err(error) => damaged = Some(error),
         }
@@ -254,8 +262,8 @@ fn check_damaged(bytes: &[u8], place: usize) {
         LogError::TreesDamaged { .. } | LogError::Sqlite { .. }
     );
     assert!(is_told, "byte {place}: {error}");
-    let store = store.begin_again(&error).unwrap();
-    assert_eq!(store.upto(), Position::START);
+    let store = store.recreate(&error).unwrap();
+    assert_eq!(store.spilled_upto(), Position::START);
     assert!(store.finder().is_empty());
 }
 
@@ -264,10 +272,10 @@ fn what_was_spilled_is_there_after_a_crash() {
     let (dir, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut log = open(dir.path());
     append_numbered(&mut log, 0..3);
-    let mut store = log.trees().unwrap();
-    store.spill(&trees(0..5), Position(3)).unwrap();
+    let mut store = log.tree_store().unwrap();
+    store.spill_trees(&trees(0..5), Position(3)).unwrap();
     copy(dir.path(), crashed.path());
-    let store = open(crashed.path()).trees().unwrap();
-    assert_eq!(store.upto(), Position(3));
+    let store = open(crashed.path()).tree_store().unwrap();
+    assert_eq!(store.spilled_upto(), Position(3));
     assert_eq!(found(&store, 4_000), [4]);
 }

@@ -4,8 +4,8 @@ use super::*;
 
 const SECOND: i64 = 1_000_000_000;
 
-fn at(seconds: i64) -> Monotonic {
-    Monotonic::from_nanos(seconds * SECOND)
+fn at(seconds: i64) -> MonotonicTime {
+    MonotonicTime::from_nanos(seconds * SECOND)
 }
 
 fn nothing_watched() -> BreakerConfig {
@@ -33,26 +33,26 @@ enum Step {
 
 /// Runs the steps at time zero and says what opened the breaker, if anything did.
 #[track_caller]
-fn check(config: BreakerConfig, steps: &[(usize, Step)], expected: Option<Trigger>) {
-    let mut breaker = Breaker::new(config);
+fn check(config: BreakerConfig, steps: &[(usize, Step)], expected: Option<BreakerTrigger>) {
+    let mut breaker = CircuitBreaker::new(config);
     for (times, step) in steps {
         for _ in 0..*times {
             take(&mut breaker, *step, at(0));
         }
     }
-    let opened = (breaker.state() == BreakerState::Open).then(|| breaker.opened_by().unwrap());
+    let opened = (breaker.state() == BreakerState::Open).then(|| breaker.last_trigger().unwrap());
     assert_eq!(opened, expected);
 }
 
-fn take(breaker: &mut Breaker, step: Step, now: Monotonic) {
+fn take(breaker: &mut CircuitBreaker, step: Step, now: MonotonicTime) {
     let (outcome, took) = match step {
-        Step::Good => (Outcome::Success, 0),
-        Step::Bad => (Outcome::Failure, 0),
-        Step::Slow => (Outcome::Success, 10),
-        Step::Age(seconds) => return breaker.queue_age(Span::from_seconds(seconds), now),
+        Step::Good => (CallOutcome::Success, 0),
+        Step::Bad => (CallOutcome::Failure, 0),
+        Step::Slow => (CallOutcome::Success, 10),
+        Step::Age(seconds) => return breaker.record_queue_age(Span::from_seconds(seconds), now),
     };
-    if let Decision::Permitted(pass) = breaker.allow(now) {
-        breaker.record(pass, outcome, Span::from_seconds(took), now);
+    if let CallDecision::Permitted(pass) = breaker.request_call(now) {
+        breaker.record_call(pass, outcome, Span::from_seconds(took), now);
     }
 }
 
@@ -67,7 +67,7 @@ fn each_trigger_alone_opens_it_at_its_bound_and_not_just_below() {
     check(
         streak.clone(),
         &[(5, Bad)],
-        Some(Trigger::ConsecutiveFailures),
+        Some(BreakerTrigger::ConsecutiveFailures),
     );
     check(streak, &[(4, Bad), (1, Good), (4, Bad)], None);
 
@@ -76,19 +76,23 @@ fn each_trigger_alone_opens_it_at_its_bound_and_not_just_below() {
         ..nothing_watched()
     };
     check(ratio.clone(), &[(19, Bad)], None);
-    check(ratio.clone(), &[(20, Bad)], Some(Trigger::FailureRatio));
+    check(
+        ratio.clone(),
+        &[(20, Bad)],
+        Some(BreakerTrigger::FailureRatio),
+    );
     check(ratio.clone(), &[(11, Good), (9, Bad)], None);
     check(
         ratio.clone(),
         &[(10, Good), (10, Bad)],
-        Some(Trigger::FailureRatio),
+        Some(BreakerTrigger::FailureRatio),
     );
     // The hundred most recent calls count: older successes are forgotten.
     check(ratio.clone(), &[(100, Good), (49, Bad)], None);
     check(
         ratio,
         &[(100, Good), (50, Bad)],
-        Some(Trigger::FailureRatio),
+        Some(BreakerTrigger::FailureRatio),
     );
 
     let slow = BreakerConfig {
@@ -96,14 +100,18 @@ fn each_trigger_alone_opens_it_at_its_bound_and_not_just_below() {
         ..nothing_watched()
     };
     check(slow.clone(), &[(5, Good), (15, Slow)], None);
-    check(slow, &[(4, Good), (16, Slow)], Some(Trigger::SlowCalls));
+    check(
+        slow,
+        &[(4, Good), (16, Slow)],
+        Some(BreakerTrigger::SlowCalls),
+    );
 
     let age = BreakerConfig {
         queue_age: Some(Span::from_seconds(60)),
         ..nothing_watched()
     };
     check(age.clone(), &[(1, Age(59))], None);
-    check(age, &[(1, Age(60))], Some(Trigger::QueueAge));
+    check(age, &[(1, Age(60))], Some(BreakerTrigger::QueueAge));
 
     check(
         nothing_watched(),
@@ -112,8 +120,8 @@ fn each_trigger_alone_opens_it_at_its_bound_and_not_just_below() {
     );
 }
 
-fn opened_at_zero() -> Breaker {
-    let mut breaker = Breaker::new(BreakerConfig {
+fn opened_at_zero() -> CircuitBreaker {
+    let mut breaker = CircuitBreaker::new(BreakerConfig {
         consecutive_failures: Some(1),
         cool_down_most: Span::from_seconds(30),
         ..nothing_watched()
@@ -123,25 +131,28 @@ fn opened_at_zero() -> Breaker {
 }
 
 #[track_caller]
-fn permitted(decision: Decision) -> Pass {
+fn permitted(decision: CallDecision) -> CallPermit {
     match decision {
-        Decision::Permitted(pass) => pass,
-        Decision::Denied { until } => panic!("denied until {until:?}"),
+        CallDecision::Permitted(pass) => pass,
+        CallDecision::Denied { until } => panic!("denied until {until:?}"),
     }
 }
 
 #[test]
 fn after_the_cool_down_exactly_one_probe_is_let_through() {
     let mut breaker = opened_at_zero();
-    let just_before = Monotonic::from_nanos(5 * SECOND - 1);
+    let just_before = MonotonicTime::from_nanos(5 * SECOND - 1);
     assert_eq!(
-        breaker.allow(just_before),
-        Decision::Denied { until: at(5) }
+        breaker.request_call(just_before),
+        CallDecision::Denied { until: at(5) }
     );
-    let probe = permitted(breaker.allow(at(5)));
+    let probe = permitted(breaker.request_call(at(5)));
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
-    assert_eq!(breaker.allow(at(6)), Decision::Denied { until: at(65) });
-    breaker.record(probe, Outcome::Success, Span::ZERO, at(7));
+    assert_eq!(
+        breaker.request_call(at(6)),
+        CallDecision::Denied { until: at(65) }
+    );
+    breaker.record_call(probe, CallOutcome::Success, Span::ZERO, at(7));
     assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
@@ -150,41 +161,41 @@ fn a_failed_probe_doubles_the_cool_down_up_to_the_cap_and_a_success_resets_it() 
     let mut breaker = opened_at_zero();
     let mut now = at(5);
     for expected in [10, 20, 30, 30] {
-        let probe = permitted(breaker.allow(now));
-        breaker.record(probe, Outcome::Failure, Span::ZERO, now);
+        let probe = permitted(breaker.request_call(now));
+        breaker.record_call(probe, CallOutcome::Failure, Span::ZERO, now);
         let until = now.saturating_add(Span::from_seconds(expected));
-        assert_eq!(breaker.allow(now), Decision::Denied { until });
-        assert_eq!(breaker.opened_by(), Some(Trigger::Probe));
+        assert_eq!(breaker.request_call(now), CallDecision::Denied { until });
+        assert_eq!(breaker.last_trigger(), Some(BreakerTrigger::Probe));
         now = until;
     }
-    let probe = permitted(breaker.allow(now));
-    breaker.record(probe, Outcome::Success, Span::ZERO, now);
+    let probe = permitted(breaker.request_call(now));
+    breaker.record_call(probe, CallOutcome::Success, Span::ZERO, now);
     take(&mut breaker, Step::Bad, now);
     let until = now.saturating_add(Span::from_seconds(5));
-    assert_eq!(breaker.allow(now), Decision::Denied { until });
+    assert_eq!(breaker.request_call(now), CallDecision::Denied { until });
 }
 
 #[test]
 fn the_late_answer_of_a_call_begun_before_it_opened_is_not_the_probes() {
-    let mut breaker = Breaker::new(BreakerConfig {
+    let mut breaker = CircuitBreaker::new(BreakerConfig {
         consecutive_failures: Some(1),
         ..nothing_watched()
     });
-    let [early, first, second] = [(); 3].map(|()| permitted(breaker.allow(at(0))));
-    breaker.record(early, Outcome::Failure, Span::ZERO, at(0));
-    let probe = permitted(breaker.allow(at(5)));
-    breaker.record(first, Outcome::Success, Span::ZERO, at(5));
+    let [early, first, second] = [(); 3].map(|()| permitted(breaker.request_call(at(0))));
+    breaker.record_call(early, CallOutcome::Failure, Span::ZERO, at(0));
+    let probe = permitted(breaker.request_call(at(5)));
+    breaker.record_call(first, CallOutcome::Success, Span::ZERO, at(5));
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
-    breaker.record(second, Outcome::Failure, Span::ZERO, at(5));
+    breaker.record_call(second, CallOutcome::Failure, Span::ZERO, at(5));
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
-    breaker.record(probe, Outcome::Success, Span::ZERO, at(6));
+    breaker.record_call(probe, CallOutcome::Success, Span::ZERO, at(6));
     assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
 #[test]
 fn a_slow_probe_is_a_failed_one_where_slowness_is_watched() {
     for (slow_percent, expected) in [(Some(80), BreakerState::Open), (None, BreakerState::Closed)] {
-        let mut breaker = Breaker::new(BreakerConfig {
+        let mut breaker = CircuitBreaker::new(BreakerConfig {
             consecutive_failures: Some(1),
             slow_percent,
             ..nothing_watched()
@@ -198,24 +209,27 @@ fn a_slow_probe_is_a_failed_one_where_slowness_is_watched() {
 #[test]
 fn an_abandoned_probe_makes_room_for_another_and_a_lost_one_fails_in_the_end() {
     let mut breaker = opened_at_zero();
-    let probe = permitted(breaker.allow(at(5)));
-    breaker.abandon(probe);
-    let lost = permitted(breaker.allow(at(5)));
-    let just_before = Monotonic::from_nanos(65 * SECOND - 1);
+    let probe = permitted(breaker.request_call(at(5)));
+    breaker.abandon_call(probe);
+    let lost = permitted(breaker.request_call(at(5)));
+    let just_before = MonotonicTime::from_nanos(65 * SECOND - 1);
     assert_eq!(
-        breaker.allow(just_before),
-        Decision::Denied { until: at(65) }
+        breaker.request_call(just_before),
+        CallDecision::Denied { until: at(65) }
     );
-    assert_eq!(breaker.allow(at(65)), Decision::Denied { until: at(75) });
-    breaker.record(lost, Outcome::Success, Span::ZERO, at(70));
+    assert_eq!(
+        breaker.request_call(at(65)),
+        CallDecision::Denied { until: at(75) }
+    );
+    breaker.record_call(lost, CallOutcome::Success, Span::ZERO, at(70));
     assert_eq!(breaker.state(), BreakerState::Open);
-    let _probe = permitted(breaker.allow(at(75)));
+    let _probe = permitted(breaker.request_call(at(75)));
 }
 
 #[test]
 fn a_backlog_that_drains_after_recovery_does_not_open_it_again_and_one_that_grows_does() {
     let recovered = || {
-        let mut breaker = Breaker::new(BreakerConfig {
+        let mut breaker = CircuitBreaker::new(BreakerConfig {
             queue_age: Some(Span::from_seconds(60)),
             ..nothing_watched()
         });
@@ -289,19 +303,19 @@ proptest! {
             queue_age: Some(Span::from_seconds(60)),
             ..BreakerConfig::default()
         };
-        let mut breaker = Breaker::new(config.clone());
+        let mut breaker = CircuitBreaker::new(config.clone());
         let mut now = at(0);
-        let mut out: Vec<Pass> = Vec::new();
-        let mut denied_until: Option<Monotonic> = None;
+        let mut out: Vec<CallPermit> = Vec::new();
+        let mut denied_until: Option<MonotonicTime> = None;
         let mut probe: Option<u64> = None;
         for step in moves {
             match step {
                 Move::Pass(nanos) => now = now.saturating_add(Span::from_nanos(nanos)),
-                Move::Age(nanos) => breaker.queue_age(Span::from_nanos(nanos), now),
+                Move::Age(nanos) => breaker.record_queue_age(Span::from_nanos(nanos), now),
                 Move::Allow => {
                     let before = breaker.state();
-                    match breaker.allow(now) {
-                        Decision::Permitted(pass) => {
+                    match breaker.request_call(now) {
+                        CallDecision::Permitted(pass) => {
                             if before == BreakerState::Open {
                                 prop_assert!(denied_until.is_none_or(|until| now >= until));
                             }
@@ -311,7 +325,7 @@ proptest! {
                             }
                             out.push(pass);
                         }
-                        Decision::Denied { until } => {
+                        CallDecision::Denied { until } => {
                             prop_assert!(until > now, "denied for no time at all");
                             prop_assert_ne!(breaker.state(), BreakerState::Closed);
                         }
@@ -319,33 +333,33 @@ proptest! {
                 }
                 Move::Answer { which, failed, took } if !out.is_empty() => {
                     let pass = out.swap_remove(which % out.len());
-                    let outcome = if failed { Outcome::Failure } else { Outcome::Success };
-                    breaker.record(pass, outcome, Span::from_nanos(took), now);
+                    let outcome = if failed { CallOutcome::Failure } else { CallOutcome::Success };
+                    breaker.record_call(pass, outcome, Span::from_nanos(took), now);
                 }
                 Move::Abandon { which } if !out.is_empty() => {
                     let pass = out.swap_remove(which % out.len());
                     if probe == Some(pass.turn) {
                         probe = None;
                     }
-                    breaker.abandon(pass);
+                    breaker.abandon_call(pass);
                 }
                 Move::Answer { .. } | Move::Abandon { .. } => {}
             }
             match breaker.circuit {
-                Circuit::Open { until } => {
+                CircuitState::Open { until } => {
                     prop_assert!(until.since(now) <= config.cool_down_most);
                     denied_until = Some(until);
                     probe = None;
                 }
-                Circuit::Closed => (denied_until, probe) = (None, None),
-                Circuit::HalfOpen { .. } => {}
+                CircuitState::Closed => (denied_until, probe) = (None, None),
+                CircuitState::HalfOpen { .. } => {}
             }
         }
         // From wherever it is, well-behaved calls close it within the longest waits.
         for _ in 0..3 {
             now = now.saturating_add(Span::from_seconds(600));
-            if let Decision::Permitted(pass) = breaker.allow(now) {
-                breaker.record(pass, Outcome::Success, Span::ZERO, now);
+            if let CallDecision::Permitted(pass) = breaker.request_call(now) {
+                breaker.record_call(pass, CallOutcome::Success, Span::ZERO, now);
             }
         }
         prop_assert_eq!(breaker.state(), BreakerState::Closed);

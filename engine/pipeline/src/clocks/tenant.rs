@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use larum_event::{Position, Source, Span, Timestamp, Watermark, limits};
 use serde::{Deserialize, Serialize};
 
-use super::silence::Standings;
-use super::{Sighting, Stamp, TENANT_CLOCK, WatermarkStep, given_up};
+use super::silence::SourceStatuses;
+use super::{ClockStamp, EventSighting, TENANT_CLOCK, WatermarkStep, retire_clock};
 
 /// See the module's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TenantClocks {
     numbers: BTreeMap<Source, u64>,
     sources: BTreeMap<u64, SourceClock>,
-    standings: Standings,
+    standings: SourceStatuses,
     /// The furthest progress of any source.
     front: Timestamp,
     watermark: Watermark,
@@ -41,7 +41,7 @@ impl Default for TenantClocks {
         Self {
             numbers: BTreeMap::new(),
             sources: BTreeMap::new(),
-            standings: Standings::default(),
+            standings: SourceStatuses::default(),
             front: Timestamp::MIN,
             watermark: Watermark::MIN,
             last_number: 0,
@@ -58,7 +58,7 @@ impl TenantClocks {
     }
 
     /// The position of its last event.
-    pub(super) fn last(&self) -> Position {
+    pub(super) fn last_position(&self) -> Position {
         self.last
     }
 
@@ -74,34 +74,34 @@ impl TenantClocks {
     }
 
     /// The wall clock shows `now`: silent sources move on.
-    pub(super) fn pass(&mut self, now: Timestamp, max_lag: Span) {
-        self.standings.pass(now, max_lag);
-        self.settle(max_lag);
+    pub(super) fn advance_wall_clock(&mut self, now: Timestamp, max_lag: Span) {
+        self.standings.advance_wall_clock(now, max_lag);
+        self.update_watermark(max_lag);
     }
 
     /// Takes one event; adds what it moves to `steps`.
     pub(super) fn observe(
         &mut self,
-        event: Sighting<'_>,
+        event: EventSighting<'_>,
         max_lag: Span,
         steps: &mut Vec<WatermarkStep>,
-    ) -> Stamp {
+    ) -> ClockStamp {
         self.last = event.place.position;
         let before = self.watermark;
         // As if a tick had come just before: what a silent source missed does not depend on who else was there.
         if let Some(arrived) = event.arrived {
-            self.pass(arrived, max_lag);
+            self.advance_wall_clock(arrived, max_lag);
         }
-        let number = self.number_of(&event, steps);
+        let number = self.source_number(&event, steps);
         let is_ahead = |arrived: Timestamp| event.time > arrived.saturating_add(max_lag);
         let mut stamp = if event.arrived.is_some_and(is_ahead) {
-            self.run_ahead(number, event, steps)
+            self.observe_ahead(number, event, steps)
         } else {
-            self.run(number, event, max_lag, steps)
+            self.observe_current(number, event, max_lag, steps)
         };
         if self.watermark > before {
             let (clock, watermark) = (TENANT_CLOCK, self.watermark);
-            steps.push(step(event, clock, before, watermark));
+            steps.push(watermark_step(event, clock, before, watermark));
         }
         if stamp.clock == TENANT_CLOCK {
             stamp.before = before;
@@ -110,24 +110,24 @@ impl TenantClocks {
     }
 
     /// A stamp of a broken clock says nothing about anything else, its source's other events included.
-    fn run_ahead(
+    fn observe_ahead(
         &mut self,
         number: u64,
-        event: Sighting<'_>,
+        event: EventSighting<'_>,
         steps: &mut Vec<WatermarkStep>,
-    ) -> Stamp {
-        let mut source = self.source(number);
+    ) -> ClockStamp {
+        let mut source = self.source_clock(number);
         let (clock, before) = match source.ahead {
             Some(known) => known,
             None => (self.next_clock(), Watermark::MIN),
         };
-        let watermark = before.max(Watermark::of(event.time, event.sequence));
+        let watermark = before.max(Watermark::of_event(event.time, event.sequence));
         source.ahead = Some((clock, watermark));
         self.sources.insert(number, source);
         if watermark > before {
-            steps.push(step(event, clock, before, watermark));
+            steps.push(watermark_step(event, clock, before, watermark));
         }
-        Stamp {
+        ClockStamp {
             clock,
             counts_at: event.time,
             before,
@@ -135,23 +135,23 @@ impl TenantClocks {
         }
     }
 
-    fn run(
+    fn observe_current(
         &mut self,
         number: u64,
-        event: Sighting<'_>,
+        event: EventSighting<'_>,
         max_lag: Span,
         steps: &mut Vec<WatermarkStep>,
-    ) -> Stamp {
-        let mut source = self.source(number);
+    ) -> ClockStamp {
+        let mut source = self.source_clock(number);
         let before = source.progress.unwrap_or(Watermark::MIN);
-        let progress = before.max(progress_of(event));
+        let progress = before.max(event_progress(event));
         source.progress = Some(progress);
         self.front = self.front.max(progress.time);
         if let Some((clock, _)) = source.ahead.take_if(|(_, ahead)| *ahead <= progress) {
-            steps.push(given_up(event.place, event.tenant, clock));
+            steps.push(retire_clock(event.place, event.tenant, clock));
         }
-        if progress.time < self.edge(max_lag) {
-            self.standings.leave(number);
+        if progress.time < self.lag_edge(max_lag) {
+            self.standings.remove_source(number);
             let (clock, before) = match source.lagging {
                 Some(clock) => (clock, before),
                 None => (self.next_clock(), Watermark::MIN),
@@ -159,9 +159,9 @@ impl TenantClocks {
             source.lagging = Some(clock);
             self.sources.insert(number, source);
             if progress > before {
-                steps.push(step(event, clock, before, progress));
+                steps.push(watermark_step(event, clock, before, progress));
             }
-            return Stamp {
+            return ClockStamp {
                 clock,
                 counts_at: event.time,
                 before,
@@ -169,21 +169,22 @@ impl TenantClocks {
             };
         }
         if let Some(clock) = source.lagging.take() {
-            steps.push(given_up(event.place, event.tenant, clock));
+            steps.push(retire_clock(event.place, event.tenant, clock));
         }
         self.sources.insert(number, source);
-        self.standings.come(number, progress, event.arrived);
-        self.settle(max_lag);
+        self.standings
+            .record_progress(number, progress, event.arrived);
+        self.update_watermark(max_lag);
         let watermark = self.watermark;
         // What a source says again of a time it has told of is late; what it tells of first never is.
         let joins =
             progress < watermark || (event.sequence.is_none() && event.time == watermark.time);
         let counts_at = if joins {
-            watermark.not_before(event.time, event.sequence)
+            watermark.clamp_event_time(event.time, event.sequence)
         } else {
             event.time
         };
-        Stamp {
+        ClockStamp {
             clock: TENANT_CLOCK,
             counts_at,
             before,
@@ -191,24 +192,24 @@ impl TenantClocks {
         }
     }
 
-    fn source(&self, number: u64) -> SourceClock {
+    fn source_clock(&self, number: u64) -> SourceClock {
         self.sources.get(&number).copied().unwrap_or_default()
     }
 
     /// What lies before this lags.
-    fn edge(&self, max_lag: Span) -> Timestamp {
+    fn lag_edge(&self, max_lag: Span) -> Timestamp {
         let front = self.front.max(self.watermark.time);
         front.saturating_sub(max_lag)
     }
 
     /// Brings the watermark to the least progress of those that do not lag.
-    fn settle(&mut self, max_lag: Span) {
+    fn update_watermark(&mut self, max_lag: Span) {
         loop {
-            let Some((least, number)) = self.standings.least() else {
+            let Some((least, number)) = self.standings.slowest_source() else {
                 return;
             };
-            if least.time < self.edge(max_lag) {
-                self.standings.leave(number);
+            if least.time < self.lag_edge(max_lag) {
+                self.standings.remove_source(number);
             } else {
                 self.watermark = self.watermark.max(least);
                 return;
@@ -222,12 +223,12 @@ impl TenantClocks {
     }
 
     /// The number of the event's source, a new one where it is new.
-    fn number_of(&mut self, event: &Sighting<'_>, steps: &mut Vec<WatermarkStep>) -> u64 {
+    fn source_number(&mut self, event: &EventSighting<'_>, steps: &mut Vec<WatermarkStep>) -> u64 {
         if let Some(number) = self.numbers.get(event.source) {
             return *number;
         }
         if self.numbers.len() >= limits::SOURCES_PER_TENANT {
-            self.forget_hindmost(event, steps);
+            self.forget_slowest(event, steps);
         }
         self.last_number += 1;
         let number = self.last_number;
@@ -236,7 +237,7 @@ impl TenantClocks {
     }
 
     /// Keeps the number of sources bounded: the tenth part of them that is furthest behind goes.
-    fn forget_hindmost(&mut self, event: &Sighting<'_>, steps: &mut Vec<WatermarkStep>) {
+    fn forget_slowest(&mut self, event: &EventSighting<'_>, steps: &mut Vec<WatermarkStep>) {
         let sources = self.sources.iter();
         let mut hindmost: Vec<(Option<Watermark>, u64)> = sources
             .map(|(number, source)| (source.progress, *number))
@@ -244,10 +245,10 @@ impl TenantClocks {
         hindmost.sort_unstable();
         hindmost.truncate(limits::SOURCES_PER_TENANT.div_ceil(10));
         for (_, number) in hindmost {
-            self.standings.leave(number);
+            self.standings.remove_source(number);
             if let Some(source) = self.sources.remove(&number) {
                 let clocks = source.own_clocks();
-                steps.extend(clocks.map(|clock| given_up(event.place, event.tenant, clock)));
+                steps.extend(clocks.map(|clock| retire_clock(event.place, event.tenant, clock)));
             }
         }
         let known = &self.sources;
@@ -263,14 +264,19 @@ impl SourceClock {
 }
 
 /// How far an event brings its source: a stamp from the future no further than to the time the log says it was.
-fn progress_of(event: Sighting<'_>) -> Watermark {
+fn event_progress(event: EventSighting<'_>) -> Watermark {
     match event.arrived {
-        Some(arrived) if event.time > arrived => Watermark::of(arrived, None),
-        Some(_) | None => Watermark::of(event.time, event.sequence),
+        Some(arrived) if event.time > arrived => Watermark::of_event(arrived, None),
+        Some(_) | None => Watermark::of_event(event.time, event.sequence),
     }
 }
 
-fn step(event: Sighting<'_>, clock: u32, before: Watermark, watermark: Watermark) -> WatermarkStep {
+fn watermark_step(
+    event: EventSighting<'_>,
+    clock: u32,
+    before: Watermark,
+    watermark: Watermark,
+) -> WatermarkStep {
     WatermarkStep {
         place: event.place,
         tenant: event.tenant.clone(),

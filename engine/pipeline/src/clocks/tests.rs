@@ -4,7 +4,7 @@ const SECOND: i64 = 1_000_000_000;
 const YEAR: i64 = 365 * 86_400;
 
 struct Run {
-    clocks: Clocks,
+    clocks: EventClocks,
     position: u64,
     steps: Vec<WatermarkStep>,
 }
@@ -16,19 +16,19 @@ fn at(seconds: i64) -> Timestamp {
 impl Run {
     fn new() -> Self {
         Self {
-            clocks: Clocks::new(Span::from_seconds(60)),
+            clocks: EventClocks::new(Span::from_seconds(60)),
             position: 0,
             steps: Vec::new(),
         }
     }
 
     /// An event of which nobody knows when it arrived.
-    fn see(&mut self, source: &str, seconds: i64) -> Stamp {
+    fn see(&mut self, source: &str, seconds: i64) -> ClockStamp {
         self.see_with(source, seconds, None, None)
     }
 
     /// An event that arrives the moment it happens.
-    fn hear(&mut self, source: &str, seconds: i64) -> Stamp {
+    fn hear(&mut self, source: &str, seconds: i64) -> ClockStamp {
         self.see_with(source, seconds, None, Some(seconds))
     }
 
@@ -38,25 +38,25 @@ impl Run {
         seconds: i64,
         sequence: Option<u64>,
         arrived: Option<i64>,
-    ) -> Stamp {
+    ) -> ClockStamp {
         self.position += 1;
         let tenant = TenantId::default_tenant();
         let source = Source::new(source).unwrap();
-        let sighting = Sighting {
+        let sighting = EventSighting {
             tenant: &tenant,
             source: &source,
             is_own: source.as_str() == "larum",
             time: at(seconds),
             sequence,
             arrived: arrived.map(at),
-            place: Place::raw(Position(self.position)),
+            place: EvaluationPlace::for_raw_event(Position(self.position)),
         };
         self.clocks.observe(sighting, &mut self.steps)
     }
 
     fn tick(&mut self, seconds: i64) -> i64 {
         self.position += 1;
-        let place = Place::raw(Position(self.position));
+        let place = EvaluationPlace::for_raw_event(Position(self.position));
         self.clocks.tick(at(seconds), place, &mut self.steps);
         self.watermark()
     }
@@ -67,7 +67,7 @@ impl Run {
 }
 
 #[track_caller]
-fn check(stamp: Stamp, clock: u32, counts_at: i64) {
+fn check(stamp: ClockStamp, clock: u32, counts_at: i64) {
     assert_eq!((stamp.clock, stamp.counts_at), (clock, at(counts_at)));
 }
 
@@ -103,7 +103,7 @@ fn an_event_behind_its_own_source_counts_at_its_own_time_however_late_that_is() 
     run.see("a", 1_000);
     let stamp = run.see("a", 10);
     check(stamp, TENANT_CLOCK, 10);
-    assert_eq!(stamp.behind(), Span::from_seconds(990));
+    assert_eq!(stamp.lag(), Span::from_seconds(990));
 }
 
 #[test]
@@ -111,14 +111,14 @@ fn equal_times_are_ordered_by_sequence_where_there_is_one() {
     let mut run = Run::new();
     run.see_with("a", 100, Some(7), None);
     let before = run.see_with("a", 100, Some(6), None);
-    assert!(Watermark::of(before.counts_at, Some(6)) < before.watermark);
+    assert!(Watermark::of_event(before.counts_at, Some(6)) < before.watermark);
     let without = run.see("a", 100);
     assert!(
-        Watermark::of(without.counts_at, None) >= without.watermark,
+        Watermark::of_event(without.counts_at, None) >= without.watermark,
         "one that says nothing of its order comes after those that do"
     );
     let after = run.see_with("a", 100, Some(8), None);
-    assert_eq!(after.watermark, Watermark::of(at(100), Some(8)));
+    assert_eq!(after.watermark, Watermark::of_event(at(100), Some(8)));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn what_joins_is_never_before_the_watermark_whatever_the_sequences_say() {
     run.see_with("old", 100, Some(9), None);
     for sequence in [None, Some(0), Some(9)] {
         let stamp = run.see_with("new", 90, sequence, None);
-        assert!(Watermark::of(stamp.counts_at, sequence) >= stamp.watermark);
+        assert!(Watermark::of_event(stamp.counts_at, sequence) >= stamp.watermark);
         assert!(stamp.counts_at <= at(100).saturating_add(Span::from_nanos(1)));
     }
 }
@@ -301,25 +301,25 @@ fn clocks_restored_from_bytes_are_the_same() {
     run.see_with("import", 100, None, Some(1_002));
     run.tick(1_020);
     let bytes = postcard::to_stdvec(&run.clocks).unwrap();
-    let restored: Clocks = postcard::from_bytes(&bytes).unwrap();
+    let restored: EventClocks = postcard::from_bytes(&bytes).unwrap();
     assert_eq!(restored, run.clocks);
 }
 
 #[test]
 fn beyond_the_limit_of_tenants_those_idle_longest_start_anew() {
-    let mut clocks = Clocks::new(Span::from_seconds(60));
+    let mut clocks = EventClocks::new(Span::from_seconds(60));
     let mut steps = Vec::new();
     let source = Source::new("a").unwrap();
     let mut see = |number: usize, seconds: i64| {
         let tenant = TenantId::new(format!("t{number}")).unwrap();
-        let sighting = Sighting {
+        let sighting = EventSighting {
             tenant: &tenant,
             source: &source,
             is_own: false,
             time: at(seconds),
             sequence: None,
             arrived: None,
-            place: Place::raw(Position(number as u64 + 1)),
+            place: EvaluationPlace::for_raw_event(Position(number as u64 + 1)),
         };
         clocks.observe(sighting, &mut steps)
     };
@@ -330,7 +330,7 @@ fn beyond_the_limit_of_tenants_those_idle_longest_start_anew() {
     see(limits::TENANTS, 100);
     let given_up = steps.iter().filter(|step| step.watermark == Watermark::MAX);
     assert_eq!(given_up.count(), limits::TENANTS / 10);
-    assert!(clocks.tenants() <= limits::TENANTS);
+    assert!(clocks.tenant_count() <= limits::TENANTS);
 }
 
 #[test]

@@ -4,33 +4,33 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{Detection, Event, Place, Position, WindowSpec};
-use larum_rule::{AlertText, Audience, Matcher, Rule, WindowView};
+use larum_event::{Detection, EvaluationPlace, Event, Position, WindowSpec};
+use larum_rule::{AlertAudience, AlertText, Rule, RuleMatcher, WindowView};
 
 use super::Sequencer;
-use crate::epoch::{Epoch, Item, Raised, RuleFaultAt};
-use crate::raise::{Words, alert_event, alert_of, is_too_deep};
+use crate::epoch::{AlertRevision, Epoch, EpochItem, PlacedFault};
+use crate::raise::{AlertContent, build_alert, build_alert_event, is_too_deep};
+use crate::shards::locate_fault;
 use crate::system;
-use crate::units::fault_at;
 
 /// What an alert is made with, beside its detection.
-struct Making<'a> {
+struct AlertOrigin<'a> {
     rule: &'a Rule,
     /// The event that set it off, where this epoch holds it.
-    cause: Option<&'a Item>,
+    cause: Option<&'a EpochItem>,
     /// Length of the chain of causes.
     depth: u8,
-    place: Place,
+    place: EvaluationPlace,
 }
 
 impl Sequencer {
     /// Makes alerts of the detections of `layer`, whatever the order they come in.
-    pub fn raise(
+    pub fn raise_alerts(
         &mut self,
         epoch: &mut Epoch,
         layer: u8,
         mut detections: Vec<Detection>,
-        matcher: &mut Matcher,
+        matcher: &mut RuleMatcher,
     ) {
         if detections.is_empty() {
             return;
@@ -40,9 +40,10 @@ impl Sequencer {
             (a.place, a.rule, &a.tenant, a.clock, &a.key, a.revision)
                 .cmp(&(b.place, b.rule, &b.tenant, b.clock, &b.key, b.revision))
         });
-        let items = epoch.items(layer);
-        let by_place: HashMap<Place, &Item> = items.iter().map(|item| (item.place, item)).collect();
-        let mut ordinals = Ordinals::default();
+        let items = epoch.layer_items(layer);
+        let by_place: HashMap<EvaluationPlace, &EpochItem> =
+            items.iter().map(|item| (item.place, item)).collect();
+        let mut ordinals = OrdinalCounter::default();
         for detection in detections {
             let set = Arc::clone(&self.set);
             let Some(rule) = set.rule(detection.rule) else {
@@ -56,40 +57,40 @@ impl Sequencer {
             } else {
                 None
             };
-            let depth = self.depth_of(&detection);
+            let depth = self.cause_depth(&detection);
             if is_too_deep(depth) {
                 if first {
-                    let told = system::depth_reached(rule, &detection, depth);
+                    let told = system::depth_limit_event(rule, &detection, depth);
                     let place = detection.trigger.place;
                     epoch.system.extend(told.map(|event| (place, event)));
                 }
                 continue;
             }
-            let making = Making {
+            let making = AlertOrigin {
                 rule,
                 cause,
                 depth,
-                place: ordinals.next(detection.place.position, layer + 1),
+                place: ordinals.next_place(detection.place.position, layer + 1),
             };
-            self.raise_one(epoch, detection, &making, matcher);
+            self.raise_alert(epoch, detection, &making, matcher);
         }
     }
 
-    fn raise_one(
+    fn raise_alert(
         &mut self,
         epoch: &mut Epoch,
         detection: Detection,
-        making: &Making<'_>,
-        matcher: &mut Matcher,
+        making: &AlertOrigin<'_>,
+        matcher: &mut RuleMatcher,
     ) {
         let (rule, cause, depth) = (making.rule, making.cause, making.depth);
         let place = making.place;
-        let text = words_for(rule, &detection, cause, matcher, &mut epoch.outcome.faults);
-        let alert = alert_of(rule, &detection, Words { text, depth });
-        let event = match alert_event(&alert, &detection, cause.map(|item| &item.event)) {
+        let text = make_alert_text(rule, &detection, cause, matcher, &mut epoch.outcome.faults);
+        let alert = build_alert(rule, &detection, AlertContent { text, depth });
+        let event = match build_alert_event(&alert, &detection, cause.map(|item| &item.event)) {
             Ok(event) => event,
             Err(error) => {
-                epoch.outcome.faults.push(RuleFaultAt {
+                epoch.outcome.faults.push(PlacedFault {
                     rule: rule.id.clone(),
                     number: detection.rule,
                     event: detection.trigger.event_id.clone(),
@@ -101,19 +102,19 @@ impl Sequencer {
         };
         self.state
             .causes
-            .remember(&detection.tenant, &event.envelope().id, depth);
+            .remember_depth(&detection.tenant, &event.envelope().id, depth);
         let revision = (detection.revision, detection.status);
         let early = &mut self.state.early;
-        if early.becomes_final(&rule.id, &alert.alert_id, revision) {
-            let stands_for = stands_for(epoch, &detection);
-            let item = Item {
-                stands_for,
-                ..alert_item(epoch, &detection, event.clone(), place)
+        if early.record_revision(&rule.id, &alert.alert_id, revision) {
+            let stands_for = find_raw_event(epoch, &detection);
+            let item = EpochItem {
+                raw_event: stands_for,
+                ..build_alert_item(epoch, &detection, event.clone(), place)
             };
             epoch.alerts.push(item);
         }
-        if rule.audience == Audience::Everyone {
-            epoch.outcome.alerts.push(Raised {
+        if rule.audience == AlertAudience::Everyone {
+            epoch.outcome.alerts.push(AlertRevision {
                 alert,
                 event,
                 tenant: detection.tenant,
@@ -123,7 +124,7 @@ impl Sequencer {
         }
     }
 
-    fn depth_of(&self, detection: &Detection) -> u8 {
+    fn cause_depth(&self, detection: &Detection) -> u8 {
         let causes = &self.state.causes;
         let trigger = std::iter::once(&detection.trigger.event_id);
         let deepest = trigger
@@ -136,19 +137,19 @@ impl Sequencer {
 
 /// Numbers alerts inside of one position and layer.
 #[derive(Debug, Default)]
-struct Ordinals {
+struct OrdinalCounter {
     position: Position,
     next: u32,
 }
 
-impl Ordinals {
-    fn next(&mut self, position: Position, layer: u8) -> Place {
+impl OrdinalCounter {
+    fn next_place(&mut self, position: Position, layer: u8) -> EvaluationPlace {
         if position != self.position {
             *self = Self { position, next: 0 };
         }
         let ordinal = self.next;
         self.next += 1;
-        Place {
+        EvaluationPlace {
             position,
             layer,
             ordinal,
@@ -158,14 +159,14 @@ impl Ordinals {
 
 /// What the rule's `.alert` closure says; a closure that fails is a fault, and the alert goes out
 /// with the words of the engine.
-fn words_for(
+fn make_alert_text(
     rule: &Rule,
     detection: &Detection,
-    cause: Option<&Item>,
-    matcher: &mut Matcher,
-    faults: &mut Vec<RuleFaultAt>,
+    cause: Option<&EpochItem>,
+    matcher: &mut RuleMatcher,
+    faults: &mut Vec<PlacedFault>,
 ) -> AlertText {
-    if let Some(words) = &detection.words {
+    if let Some(words) = &detection.script_json {
         return AlertText::from_json(words);
     }
     if !rule.has_alert() {
@@ -184,13 +185,13 @@ fn words_for(
         event,
     };
     if let Some(item) = cause {
-        matcher.stand_at(item.place.position, item.stands_for.as_ref());
+        matcher.set_position(item.place.position, item.raw_event.as_ref());
     }
     match matcher.alert_fields(detection.rule, &view) {
         Ok(text) => text,
         Err(fault) => {
             if let Some(item) = cause {
-                faults.extend(fault_at(matcher.set(), &fault, item));
+                faults.extend(locate_fault(matcher.set(), &fault, item));
             }
             AlertText::default()
         }
@@ -199,10 +200,15 @@ fn words_for(
 
 /// A final alert as the layers above see it. It is on the clock of what made it, as far as that had come before:
 /// what has become final by a move of time is not late by the same move.
-fn alert_item(epoch: &Epoch, detection: &Detection, event: Event, place: Place) -> Item {
-    let before = epoch.before(place.position, &detection.tenant, detection.clock);
+fn build_alert_item(
+    epoch: &Epoch,
+    detection: &Detection,
+    event: Event,
+    place: EvaluationPlace,
+) -> EpochItem {
+    let before = epoch.watermark_before(place.position, &detection.tenant, detection.clock);
     let is_triggers = detection.time == detection.trigger.time;
-    Item {
+    EpochItem {
         place,
         event,
         time: detection.time,
@@ -212,18 +218,18 @@ fn alert_item(epoch: &Epoch, detection: &Detection, event: Event, place: Place) 
         // Among equal times it follows what set it off.
         sequence: detection.trigger.sequence.filter(|_| is_triggers),
         raised_by: Some(detection.rule),
-        stands_for: None,
+        raw_event: None,
     }
 }
 
 /// The raw event that set an alert off, as far as both come with the same event of the log: what came before may
 /// be of another epoch. Of others the trees find it by the id that the alert names as its cause.
-fn stands_for(epoch: &Epoch, detection: &Detection) -> Option<Event> {
+fn find_raw_event(epoch: &Epoch, detection: &Detection) -> Option<Event> {
     let trigger = detection.trigger.place;
     let is_with = trigger.position == detection.place.position;
-    let item = is_with.then(|| epoch.item(trigger)).flatten()?;
+    let item = is_with.then(|| epoch.find_item(trigger)).flatten()?;
     match item.raised_by {
         None => Some(item.event.clone()),
-        Some(_) => item.stands_for.clone(),
+        Some(_) => item.raw_event.clone(),
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use larum_event::{Alert, Event, Position};
-use larum_pipeline::{BreakerChange, Input, Missed, Outcome, Pipeline, Settings};
+use larum_pipeline::{
+    BreakerChange, EpochOutcome, EventInput, Pipeline, PipelineSettings, RuleOutage,
+};
 use larum_rule::RuleSet;
 
 use crate::given::{bytes, check_same, pipeline};
@@ -31,14 +33,14 @@ enum Kind {
     Odd,
 }
 
-fn input(position: u64, second: i64, tenant: &str, kind: Kind) -> Input {
+fn input(position: u64, second: i64, tenant: &str, kind: Kind) -> EventInput {
     let at = stream::second(second);
     let json = format!(
         r#"{{"id":"e{position}","type":"auth.login","source":"s","time":"{at}","channel":"security","metadata":{{"tenantId":"{tenant}","user":"u"}},"data":{{"hit":true,"bad":{},"odd":{}}}}}"#,
         kind == Kind::Bad,
         kind == Kind::Odd,
     );
-    Input {
+    EventInput {
         position: Position(position),
         event: stream::event(&json, at),
         arrived: Some(at),
@@ -47,7 +49,7 @@ fn input(position: u64, second: i64, tenant: &str, kind: Kind) -> Input {
 }
 
 /// Events of one tenant, a stretch of each kind: how many, how many seconds apart.
-fn stretches(of: &[(usize, Kind)], apart: i64) -> Vec<Input> {
+fn stretches(of: &[(usize, Kind)], apart: i64) -> Vec<EventInput> {
     let kinds = of
         .iter()
         .flat_map(|(number, kind)| std::iter::repeat_n(*kind, *number));
@@ -57,7 +59,7 @@ fn stretches(of: &[(usize, Kind)], apart: i64) -> Vec<Input> {
         .collect()
 }
 
-fn changes(outcome: &Outcome, rule: &str) -> Vec<(BreakerChange, u64)> {
+fn changes(outcome: &EpochOutcome, rule: &str) -> Vec<(BreakerChange, u64)> {
     let of_rule = outcome
         .breaks
         .iter()
@@ -67,26 +69,26 @@ fn changes(outcome: &Outcome, rule: &str) -> Vec<(BreakerChange, u64)> {
         .collect()
 }
 
-fn alerts(outcome: &Outcome, rule: &str) -> usize {
+fn alerts(outcome: &EpochOutcome, rule: &str) -> usize {
     let raised = outcome.alerts.iter();
     raised
         .filter(|raised| raised.alert.rule.as_str() == rule)
         .count()
 }
 
-fn told(outcome: &Outcome, kind: &str) -> Vec<Event> {
+fn told(outcome: &EpochOutcome, kind: &str) -> Vec<Event> {
     let told = outcome.system.iter().map(|(_, event)| event);
     told.filter(|event| event.envelope().event_type.as_str() == kind)
         .cloned()
         .collect()
 }
 
-fn faults(outcome: &Outcome, rule: &str) -> usize {
+fn faults(outcome: &EpochOutcome, rule: &str) -> usize {
     let faults = outcome.faults.iter();
     faults.filter(|fault| fault.rule.as_str() == rule).count()
 }
 
-fn ranges(missed: &[Missed]) -> Vec<(u64, Option<u64>)> {
+fn ranges(missed: &[RuleOutage]) -> Vec<(u64, Option<u64>)> {
     missed
         .iter()
         .map(|one| (one.after.0, one.before.map(|before| before.0)))
@@ -96,7 +98,7 @@ fn ranges(missed: &[Missed]) -> Vec<(u64, Option<u64>)> {
 #[test]
 fn a_rule_that_throws_twenty_times_is_broken_out_and_the_others_are_not() {
     let mut pipeline = pipeline(RULES, 1);
-    let outcome = pipeline.run(&stretches(&[(30, Kind::Bad)], 0));
+    let outcome = pipeline.run_inputs(&stretches(&[(30, Kind::Bad)], 0));
     assert_eq!(changes(&outcome, "shaky"), [(BreakerChange::Opened, 20)]);
     assert_eq!(
         (faults(&outcome, "shaky"), alerts(&outcome, "shaky")),
@@ -106,7 +108,7 @@ fn a_rule_that_throws_twenty_times_is_broken_out_and_the_others_are_not() {
     let alert = told(&outcome, "larum.rule_broken_out").remove(0);
     let alert = Alert::from_event(&alert).unwrap();
     assert!(alert.message.contains("rule shaky") && alert.message.contains("no"));
-    let missed = pipeline.missed();
+    let missed = pipeline.outages();
     assert_eq!(ranges(&missed), [(20, None)]);
     assert_eq!(missed[0].until, Some(stream::second(5)));
 }
@@ -117,7 +119,7 @@ fn half_of_twenty_answers_break_a_rule_out_and_less_does_not() {
         let mut pipeline = pipeline(RULES, 1);
         // The first failure begins the count.
         let of = [(50, Kind::Good), (bad, Kind::Bad), (20 - bad, Kind::Good)];
-        let outcome = pipeline.run(&stretches(&of, 0));
+        let outcome = pipeline.run_inputs(&stretches(&of, 0));
         assert_eq!(!outcome.breaks.is_empty(), opens, "{bad}");
     }
 }
@@ -130,9 +132,9 @@ fn a_rule_over_its_budget_is_broken_out_too() {
         n > 0
     });"#;
     let mut pipeline = pipeline(hungry, 1);
-    let outcome = pipeline.run(&stretches(&[(21, Kind::Odd)], 0));
+    let outcome = pipeline.run_inputs(&stretches(&[(21, Kind::Odd)], 0));
     assert_eq!(changes(&outcome, "hungry"), [(BreakerChange::Opened, 20)]);
-    let reason = &pipeline.missed()[0].reason;
+    let reason = &pipeline.outages()[0].reason;
     assert!(reason.contains("too many operations"), "{reason}");
 }
 
@@ -140,7 +142,7 @@ fn a_rule_over_its_budget_is_broken_out_too() {
 #[test]
 fn a_broken_out_rule_is_tried_once_after_a_pause_that_doubles_and_comes_back_when_it_answers() {
     let mut pipeline = pipeline(RULES, 1);
-    let outcome = pipeline.run(&stretches(&[(30, Kind::Bad), (30, Kind::Good)], 1));
+    let outcome = pipeline.run_inputs(&stretches(&[(30, Kind::Bad), (30, Kind::Good)], 1));
     assert_eq!(
         changes(&outcome, "shaky"),
         [
@@ -152,8 +154,8 @@ fn a_broken_out_rule_is_tried_once_after_a_pause_that_doubles_and_comes_back_whe
     assert_eq!(faults(&outcome, "shaky"), 21);
     assert_eq!(alerts(&outcome, "shaky"), 26, "35 to 60");
     assert_eq!(alerts(&outcome, "above"), 26);
-    assert_eq!(ranges(&pipeline.missed()), [(20, Some(35))]);
-    assert_eq!(pipeline.missed()[0].probes, 1);
+    assert_eq!(ranges(&pipeline.outages()), [(20, Some(35))]);
+    assert_eq!(pipeline.outages()[0].probes, 1);
     assert_eq!(told(&outcome, "larum.rule_broken_out").len(), 1);
     let back = told(&outcome, "rule.back").remove(0);
     assert_eq!(back.envelope().topic.as_str(), "$sys.rule.back");
@@ -167,16 +169,16 @@ fn a_broken_out_rule_is_tried_once_after_a_pause_that_doubles_and_comes_back_whe
 #[test]
 fn one_tenants_events_do_not_break_a_rule_out_for_another() {
     let mut pipeline = pipeline(RULES, 1);
-    let inputs: Vec<Input> = (1..=80)
+    let inputs: Vec<EventInput> = (1..=80)
         .map(|number| match number % 2 {
             0 => input(number, 0, "evil", Kind::Bad),
             _ => input(number, 0, "acme", Kind::Good),
         })
         .collect();
-    let outcome = pipeline.run(&inputs);
+    let outcome = pipeline.run_inputs(&inputs);
     assert_eq!(alerts(&outcome, "shaky"), 40);
     assert_eq!(faults(&outcome, "shaky"), 20);
-    let missed = pipeline.missed();
+    let missed = pipeline.outages();
     assert_eq!((missed.len(), missed[0].tenant.as_str()), (1, "evil"));
 }
 
@@ -187,16 +189,16 @@ fn where_nobody_knows_when_events_arrived_nothing_is_broken_out() {
     for input in &mut inputs {
         input.arrived = None;
     }
-    let outcome = pipeline.run(&inputs);
+    let outcome = pipeline.run_inputs(&inputs);
     assert_eq!(
         (faults(&outcome, "shaky"), alerts(&outcome, "shaky")),
         (60, 1)
     );
-    assert_eq!((outcome.breaks.len(), pipeline.missed().len()), (0, 0));
+    assert_eq!((outcome.breaks.len(), pipeline.outages().len()), (0, 0));
 }
 
 /// Good and bad stretches of three tenants, by a seed.
-fn mixed(seed: u64, number: u64) -> Vec<Input> {
+fn mixed(seed: u64, number: u64) -> Vec<EventInput> {
     let mut draw = Draw::new(seed);
     let (mut second, mut kind) = (0, Kind::Good);
     (1..=number)
@@ -212,8 +214,8 @@ fn mixed(seed: u64, number: u64) -> Vec<Input> {
         .collect()
 }
 
-fn settings() -> Settings {
-    Settings::default()
+fn settings() -> PipelineSettings {
+    PipelineSettings::default()
 }
 
 #[test]
@@ -221,7 +223,7 @@ fn where_the_log_is_cut_changes_no_byte_and_no_stretch() {
     for seed in 1..4 {
         let inputs = mixed(seed, 900);
         let mut whole = pipeline(RULES, 1);
-        let expected = whole.run(&inputs);
+        let expected = whole.run_inputs(&inputs);
         let kinds = [
             BreakerChange::Opened,
             BreakerChange::ProbeFailed,
@@ -235,9 +237,9 @@ fn where_the_log_is_cut_changes_no_byte_and_no_stretch() {
         }
         for size in [1, 7, 100] {
             let mut cut = pipeline(RULES, 2);
-            let mut outcome = Outcome::default();
+            let mut outcome = EpochOutcome::default();
             for piece in inputs.chunks(size) {
-                outcome.extend(cut.run(piece));
+                outcome.extend(cut.run_inputs(piece));
             }
             check_same(
                 &bytes(&outcome),
@@ -245,7 +247,7 @@ fn where_the_log_is_cut_changes_no_byte_and_no_stretch() {
                 &format!("{seed} by {size}"),
             );
             assert!(outcome.breaks == expected.breaks, "{seed} by {size}");
-            assert_eq!(cut.missed(), whole.missed());
+            assert_eq!(cut.outages(), whole.outages());
             assert_eq!(outcome.faults.len(), expected.faults.len());
             assert!(
                 expected
@@ -260,15 +262,15 @@ fn where_the_log_is_cut_changes_no_byte_and_no_stretch() {
 #[test]
 fn a_pipeline_restored_from_a_checkpoint_breaks_the_same_rules_out() {
     let inputs = mixed(5, 900);
-    let expected = pipeline(RULES, 1).run(&inputs);
-    let mut outcome = Outcome::default();
+    let expected = pipeline(RULES, 1).run_inputs(&inputs);
+    let mut outcome = EpochOutcome::default();
     let mut parts: Option<Vec<(String, Vec<u8>)>> = None;
     for piece in inputs.chunks(90) {
         let mut next = pipeline(RULES, 1);
         if let Some(parts) = &parts {
             next.restore(parts).unwrap();
         }
-        outcome.extend(next.run(piece));
+        outcome.extend(next.run_inputs(piece));
         parts = Some(next.checkpoint());
     }
     check_same(&bytes(&outcome), &bytes(&expected), "restored");
@@ -277,7 +279,7 @@ fn a_pipeline_restored_from_a_checkpoint_breaks_the_same_rules_out() {
 
 fn activate(pipeline: &mut Pipeline, text: &str) {
     let set = RuleSet::load(&stream::rules(text)).unwrap();
-    pipeline.activate(Arc::new(set), settings());
+    pipeline.activate_rules(Arc::new(set), settings());
 }
 
 #[test]
@@ -286,17 +288,17 @@ fn a_rule_that_is_mended_begins_anew_and_one_that_is_only_renamed_stays_broken_o
     let (before, after) = inputs.split_at(30);
     let mended = RULES.replace(r#"throw "no";"#, "return false;");
     let mut pipeline = crate::given::pipeline(RULES, 1);
-    pipeline.run(before);
+    pipeline.run_inputs(before);
     activate(&mut pipeline, &mended);
-    assert_eq!(ranges(&pipeline.missed()), [(20, Some(31))]);
-    assert_eq!(alerts(&pipeline.run(after), "shaky"), 2);
+    assert_eq!(ranges(&pipeline.outages()), [(20, Some(31))]);
+    assert_eq!(alerts(&pipeline.run_inputs(after), "shaky"), 2);
 
     let renamed = RULES.replace(r#"rule("shaky")"#, r#"rule("shaky").title("Shaky")"#);
     let mut pipeline = crate::given::pipeline(RULES, 1);
-    pipeline.run(before);
+    pipeline.run_inputs(before);
     activate(&mut pipeline, &renamed);
-    assert_eq!(ranges(&pipeline.missed()), [(20, None)]);
-    assert_eq!(alerts(&pipeline.run(after), "shaky"), 0);
+    assert_eq!(ranges(&pipeline.outages()), [(20, None)]);
+    assert_eq!(alerts(&pipeline.run_inputs(after), "shaky"), 0);
 }
 
 #[test]
@@ -315,19 +317,19 @@ fn a_rule_over_alerts_that_come_together_is_broken_out_whatever_their_times() {
         let json = format!(
             r#"{{"id":"e{number}","type":"auth.login","source":"s","time":"{at}","channel":"security","metadata":{{"user":"u{user:02}"}},"data":{{}}}}"#
         );
-        Input {
+        EventInput {
             position: Position(number),
             event: stream::event(&json, at),
             arrived: Some(at),
             record: None,
         }
     };
-    let mut inputs: Vec<Input> = (1..=40)
+    let mut inputs: Vec<EventInput> = (1..=40)
         .map(|number| login(number, number as i64))
         .collect();
     // One event shows that all of them stayed away.
     inputs.push(login(41, 1_000));
-    let outcome = pipeline(rules, 1).run(&inputs);
+    let outcome = pipeline(rules, 1).run_inputs(&inputs);
     assert_eq!(alerts(&outcome, "silent"), 40);
     assert_eq!(changes(&outcome, "brittle"), [(BreakerChange::Opened, 41)]);
 }

@@ -2,7 +2,7 @@
 //! rule fires on that (4-12).
 
 use larum_event::{Position, limits};
-use larum_pipeline::{Input, Outcome};
+use larum_pipeline::{EpochOutcome, EventInput};
 
 use crate::given::{bytes, check_same, pipeline};
 use crate::stream::{event, second};
@@ -11,13 +11,13 @@ const RULES: &str = r##"
 rule("answered").on("events.#");
 "##;
 
-fn input(position: u64, cause: Option<&str>) -> Input {
+fn input(position: u64, cause: Option<&str>) -> EventInput {
     let cause = cause.map_or(String::new(), |id| format!(r#","causationId":"{id}""#));
     let at = second(position as i64);
     let json = format!(
         r#"{{"id":"e{position}","type":"ping","source":"door","time":"{at}","channel":"events"{cause}}}"#
     );
-    Input {
+    EventInput {
         position: Position(position),
         event: event(&json, at),
         arrived: Some(at),
@@ -27,13 +27,13 @@ fn input(position: u64, cause: Option<&str>) -> Input {
 
 /// A loop as it stands in the log in the end: every event names the alert of the one before, and after
 /// the limit, where there is no alert, the event itself.
-fn chain(length: u64) -> Vec<Input> {
+fn chain(length: u64) -> Vec<EventInput> {
     let mut pipeline = pipeline(RULES, 1);
     let mut cause: Option<String> = None;
     (1..=length)
         .map(|position| {
             let next = input(position, cause.as_deref());
-            let outcome = pipeline.run(std::slice::from_ref(&next));
+            let outcome = pipeline.run_inputs(std::slice::from_ref(&next));
             let raised = outcome.alerts.first();
             cause = Some(raised.map_or(format!("e{position}"), |raised| {
                 raised.event.envelope().id.to_string()
@@ -47,9 +47,9 @@ fn chain(length: u64) -> Vec<Input> {
 fn a_loop_through_the_outside_ends_at_the_limit_with_a_diagnostic() {
     let most = u64::from(limits::DERIVED_DEPTH);
     let mut pipeline = pipeline(RULES, 1);
-    let mut outcome = Outcome::default();
+    let mut outcome = EpochOutcome::default();
     for piece in chain(most + 1).chunks(1) {
-        outcome.extend(pipeline.run(piece));
+        outcome.extend(pipeline.run_inputs(piece));
     }
     let depths: Vec<u8> = outcome
         .alerts
@@ -67,15 +67,15 @@ fn a_loop_through_the_outside_ends_at_the_limit_with_a_diagnostic() {
 fn a_loop_is_as_deep_when_all_of_it_is_evaluated_at_once() {
     let chain = chain(12);
     let mut one_by_one = pipeline(RULES, 1);
-    let mut expected = Outcome::default();
+    let mut expected = EpochOutcome::default();
     for piece in chain.chunks(1) {
-        expected.extend(one_by_one.run(piece));
+        expected.extend(one_by_one.run_inputs(piece));
     }
     for size in [2, 3, 5, 12] {
         let mut pipeline = pipeline(RULES, 1);
-        let mut outcome = Outcome::default();
+        let mut outcome = EpochOutcome::default();
         for piece in chain.chunks(size) {
-            outcome.extend(pipeline.run(piece));
+            outcome.extend(pipeline.run_inputs(piece));
         }
         check_same(
             &bytes(&outcome),
@@ -88,7 +88,7 @@ fn a_loop_is_as_deep_when_all_of_it_is_evaluated_at_once() {
 #[test]
 fn events_that_name_events_as_their_cause_are_of_depth_zero() {
     let inputs = [input(1, None), input(2, Some("e1")), input(3, Some("e2"))];
-    let outcome = pipeline(RULES, 1).run(&inputs);
+    let outcome = pipeline(RULES, 1).run_inputs(&inputs);
     let depths: Vec<u8> = outcome
         .alerts
         .iter()
@@ -101,16 +101,16 @@ fn events_that_name_events_as_their_cause_are_of_depth_zero() {
 fn an_alert_that_is_only_recalled_counts_as_a_cause_all_the_same() {
     let chain = chain(4);
     let mut whole = pipeline(RULES, 1);
-    let expected = whole.run(&chain);
+    let expected = whole.run_inputs(&chain);
     let (before, last) = chain.split_at(3);
     let mut silent = pipeline(RULES, 1);
-    silent.leave_out([0]);
-    assert!(silent.run(before).alerts.is_empty());
+    silent.detach_rules([0]);
+    assert!(silent.run_inputs(before).alerts.is_empty());
     let parts = silent.checkpoint();
     let mut other = pipeline(RULES, 1);
     other.restore(&parts).unwrap();
     for raised in &expected.alerts[..3] {
-        other.recall(&raised.event);
+        other.remember_alert(&raised.event);
     }
-    assert_eq!(bytes(&other.run(last)), bytes(&expected)[3..]);
+    assert_eq!(bytes(&other.run_inputs(last)), bytes(&expected)[3..]);
 }

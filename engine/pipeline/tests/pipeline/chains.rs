@@ -34,7 +34,7 @@ fn of_one_source_in_order_alerts_over_alerts_are_final_at_once_and_said_once() {
         (5, 5, "success"),
     ];
     let events = events.map(|(number, time, outcome)| login(number, time, outcome));
-    let outcome = pipeline(RULES, 1).run(&inputs(events.to_vec()));
+    let outcome = pipeline(RULES, 1).run_inputs(&inputs(events.to_vec()));
     let said: Vec<_> = outcome
         .alerts
         .iter()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larum_pipeline::{Input, Outcome, Pipeline, Settings, Unit};
+use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings, WindowShard};
 
 use crate::given::{by_rule, bytes, check_same, inputs, pipeline};
 use crate::stream::{self, Draw, RULES};
@@ -17,7 +17,7 @@ enum Cut {
 }
 
 impl Cut {
-    fn pieces(self, inputs: &[Input]) -> Vec<&[Input]> {
+    fn pieces(self, inputs: &[EventInput]) -> Vec<&[EventInput]> {
         let mut draw = Draw::new(match self {
             Self::Every(_) => 0,
             Self::Anywhere { seed } => seed,
@@ -37,18 +37,18 @@ impl Cut {
     }
 }
 
-fn whole() -> (Vec<Input>, Outcome) {
+fn whole() -> (Vec<EventInput>, EpochOutcome) {
     let inputs = inputs(stream::events(1, EVENTS));
-    let outcome = pipeline(RULES, 1).run(&inputs);
+    let outcome = pipeline(RULES, 1).run_inputs(&inputs);
     (inputs, outcome)
 }
 
 fn check(cut: Cut, shards: usize) {
     let (inputs, expected) = whole();
     let mut pipeline = pipeline(RULES, shards);
-    let mut outcome = Outcome::default();
+    let mut outcome = EpochOutcome::default();
     for piece in cut.pieces(&inputs) {
-        outcome.extend(pipeline.run(piece));
+        outcome.extend(pipeline.run_inputs(piece));
     }
     check_same(&bytes(&outcome), &bytes(&expected), "cut");
     assert_eq!(outcome.late, expected.late);
@@ -109,14 +109,14 @@ fn windows_in_three_shards_give_the_same_bytes_as_in_one() {
 fn a_checkpoint_between_any_two_epochs_changes_no_byte() {
     let (inputs, expected) = whole();
     let mut checkpoint: Option<Vec<(String, Vec<u8>)>> = None;
-    let mut outcome = Outcome::default();
+    let mut outcome = EpochOutcome::default();
     for piece in (Cut::Anywhere { seed: 9 }).pieces(&inputs) {
         // Nothing but the bytes lives on.
         let mut next: Pipeline = pipeline(RULES, 2);
         if let Some(parts) = &checkpoint {
             next.restore(parts).unwrap();
         }
-        outcome.extend(next.run(piece));
+        outcome.extend(next.run_inputs(piece));
         checkpoint = Some(next.checkpoint());
     }
     check_same(&bytes(&outcome), &bytes(&expected), "cut");
@@ -126,12 +126,12 @@ fn a_checkpoint_between_any_two_epochs_changes_no_byte() {
 fn the_end_of_input_closes_episodes_the_same_way_after_an_empty_epoch() {
     let (inputs, _) = whole();
     let (mut one, mut other) = (pipeline(RULES, 1), pipeline(RULES, 1));
-    one.run(&inputs);
-    other.run(&inputs);
-    other.run(&[]);
-    let (one, other) = (one.close(), other.close());
+    one.run_inputs(&inputs);
+    other.run_inputs(&inputs);
+    other.run_inputs(&[]);
+    let (one, other) = (one.close_input(), other.close_input());
     assert!(!one.alerts.is_empty());
-    let places = |outcome: &Outcome| -> Vec<_> {
+    let places = |outcome: &EpochOutcome| -> Vec<_> {
         outcome.alerts.iter().map(|raised| raised.place).collect()
     };
     check_same(&bytes(&other), &bytes(&one), "closed");
@@ -142,20 +142,20 @@ fn the_end_of_input_closes_episodes_the_same_way_after_an_empty_epoch() {
 fn a_smaller_number_of_keys_holds_for_windows_that_keep_their_state() {
     let (inputs, _) = whole();
     let mut pipeline = pipeline(RULES, 1);
-    pipeline.run(&inputs[..1_000]);
+    pipeline.run_inputs(&inputs[..1_000]);
     let set = Arc::clone(pipeline.rule_set());
-    let few = Settings {
+    let few = PipelineSettings {
         keys_per_rule: 2,
-        ..Settings::default()
+        ..PipelineSettings::default()
     };
-    pipeline.activate(set, few);
-    pipeline.run(&inputs[1_000..]);
+    pipeline.activate_rules(set, few);
+    pipeline.run_inputs(&inputs[1_000..]);
     let rules = pipeline.rule_set().rules().iter();
     let number = rules
         .zip(0..)
         .find(|(rule, _)| rule.id.as_str() == "auth.every")
         .map(|(_, number)| number);
-    let unit = Unit {
+    let unit = WindowShard {
         rule: number.unwrap(),
         shard: 0,
     };

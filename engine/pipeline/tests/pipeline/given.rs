@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Event, Position, RuleFile, Timestamp};
-use larum_pipeline::{Input, Outcome, Pipeline, Settings};
+use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 
 use crate::stream;
@@ -12,18 +12,18 @@ use crate::stream;
 pub fn pipeline(text: &str, shards: usize) -> Pipeline {
     let files: Vec<RuleFile> = stream::rules(text);
     let set = RuleSet::load(&files).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let settings = Settings {
+    let settings = PipelineSettings {
         shards,
-        ..Settings::default()
+        ..PipelineSettings::default()
     };
     Pipeline::new(Arc::new(set), settings)
 }
 
 /// Events as they stand in a log.
-pub fn inputs(events: Vec<(Event, Timestamp)>) -> Vec<Input> {
+pub fn inputs(events: Vec<(Event, Timestamp)>) -> Vec<EventInput> {
     let numbered = events.into_iter().zip(1..);
     numbered
-        .map(|((event, arrived), position)| Input {
+        .map(|((event, arrived), position)| EventInput {
             position: Position(position),
             event,
             arrived: Some(arrived),
@@ -33,15 +33,15 @@ pub fn inputs(events: Vec<(Event, Timestamp)>) -> Vec<Input> {
 }
 
 /// The canonical bytes of what came out, in order: alerts, then events of the engine's own.
-pub fn bytes(outcome: &Outcome) -> Vec<String> {
+pub fn bytes(outcome: &EpochOutcome) -> Vec<String> {
     outcome
-        .derived()
+        .derived_events()
         .map(|event| event.json().to_owned())
         .collect()
 }
 
 /// Of each rule, how many of `alerts` are first revisions and how many there are.
-pub fn by_rule(alerts: &Outcome, rule: &str) -> (usize, usize) {
+pub fn by_rule(alerts: &EpochOutcome, rule: &str) -> (usize, usize) {
     let of_rule = || {
         alerts
             .alerts

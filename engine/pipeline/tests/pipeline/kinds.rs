@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Position, Span, Timestamp};
-use larum_pipeline::{Input, Outcome, Pipeline, Settings};
+use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 
 use crate::given::{by_rule, bytes, check_same, inputs};
 use crate::stream::{self, Draw, second};
@@ -28,7 +28,7 @@ rule("all").on("alerts.#").group_by("type").within("10m").count(10).policy("ever
 
 /// An event, or time that passes.
 enum Step {
-    Event(Input),
+    Event(EventInput),
     Tick(Position, Timestamp),
 }
 
@@ -55,29 +55,29 @@ fn steps(seed: u64) -> Vec<Step> {
 
 fn pipeline(shards: usize) -> Pipeline {
     let set = Arc::clone(crate::given::pipeline(KINDS, 1).rule_set());
-    let settings = Settings {
+    let settings = PipelineSettings {
         lateness: Span::from_seconds(20),
         shards,
-        ..Settings::default()
+        ..PipelineSettings::default()
     };
     Pipeline::new(set, settings)
 }
 
 /// Runs `steps` in stretches of at most `most` events, between any two of which all but a checkpoint may be lost.
-fn run(steps: &[Step], shards: usize, most: usize, forgets: bool) -> Outcome {
+fn run(steps: &[Step], shards: usize, most: usize, forgets: bool) -> EpochOutcome {
     let mut pipeline = pipeline(shards);
-    let mut outcome = Outcome::default();
-    let mut waiting: Vec<Input> = Vec::new();
+    let mut outcome = EpochOutcome::default();
+    let mut waiting: Vec<EventInput> = Vec::new();
     for step in steps {
         match step {
             Step::Event(input) => waiting.push(input.clone()),
             Step::Tick(position, at) => {
-                outcome.extend(pipeline.run(&std::mem::take(&mut waiting)));
+                outcome.extend(pipeline.run_inputs(&std::mem::take(&mut waiting)));
                 outcome.extend(pipeline.tick(*position, *at));
             }
         }
         if waiting.len() >= most {
-            outcome.extend(pipeline.run(&std::mem::take(&mut waiting)));
+            outcome.extend(pipeline.run_inputs(&std::mem::take(&mut waiting)));
             if forgets {
                 let parts = pipeline.checkpoint();
                 pipeline = self::pipeline(shards);
@@ -85,8 +85,8 @@ fn run(steps: &[Step], shards: usize, most: usize, forgets: bool) -> Outcome {
             }
         }
     }
-    outcome.extend(pipeline.run(&waiting));
-    outcome.extend(pipeline.close());
+    outcome.extend(pipeline.run_inputs(&waiting));
+    outcome.extend(pipeline.close_input());
     outcome
 }
 

@@ -1,7 +1,7 @@
 //! Scripts that keep state for each group: alike however the events are cut, also across a checkpoint.
 
 use larum_event::{Event, Timestamp};
-use larum_pipeline::{Input, Outcome};
+use larum_pipeline::{EpochOutcome, EventInput};
 
 use crate::given::{inputs, pipeline};
 use crate::stream::{event, second};
@@ -34,7 +34,7 @@ fn door(id: usize, offset: i64, door: &str, state: &str) -> (Event, Timestamp) {
     (event(&json, time), time)
 }
 
-fn events() -> Vec<Input> {
+fn events() -> Vec<EventInput> {
     let (open, closed) = (r#","state":"open""#, r#","state":"closed""#);
     let events = [
         (0, "a", open),
@@ -54,7 +54,7 @@ fn events() -> Vec<Input> {
     )
 }
 
-fn told(outcome: &Outcome) -> Vec<String> {
+fn told(outcome: &EpochOutcome) -> Vec<String> {
     let alerts = outcome.alerts.iter().map(|raised| {
         let alert = &raised.alert;
         let time = raised.event.envelope().time;
@@ -71,14 +71,14 @@ fn told(outcome: &Outcome) -> Vec<String> {
 #[test]
 fn scripts_answer_events_and_timers_and_a_fault_leaves_the_state() {
     let mut all = pipeline(RULES, 2);
-    let outcome = all.run(&events());
+    let outcome = all.run_inputs(&events());
     let [fault] = &outcome.faults[..] else {
         panic!("{:?}", outcome.faults);
     };
     assert_eq!((fault.rule.as_str(), fault.event.as_str()), ("doors", "e2"));
     assert!(fault.message.contains("no state"), "{}", fault.message);
     let mut found = told(&outcome);
-    found.extend(told(&all.close()));
+    found.extend(told(&all.close_input()));
     assert_eq!(
         found,
         [
@@ -94,14 +94,14 @@ fn scripts_answer_events_and_timers_and_a_fault_leaves_the_state() {
 fn scripts_go_on_from_a_checkpoint() {
     let events = events();
     let mut whole = pipeline(RULES, 2);
-    let expected = told(&whole.run(&events));
+    let expected = told(&whole.run_inputs(&events));
     for cut in 0..events.len() {
         let (first, rest) = events.split_at(cut);
         let mut before = pipeline(RULES, 2);
-        let mut found = told(&before.run(first));
+        let mut found = told(&before.run_inputs(first));
         let mut after = pipeline(RULES, 2);
         after.restore(&before.checkpoint()).unwrap();
-        found.extend(told(&after.run(rest)));
+        found.extend(told(&after.run_inputs(rest)));
         assert_eq!(found, expected, "cut at {cut}");
     }
 }
@@ -119,8 +119,8 @@ rule("silent")
 #[test]
 fn a_timer_that_is_always_set_anew_ends_with_the_input_and_each_alert_has_an_id() {
     let mut all = pipeline(SILENT, 1);
-    let mut found = all.run(&inputs(vec![door(1, 0, "a", "")]));
-    found.extend(all.close());
+    let mut found = all.run_inputs(&inputs(vec![door(1, 0, "a", "")]));
+    found.extend(all.close_input());
     let ids = found.alerts.iter().map(|it| it.alert.alert_id.clone());
     let ids: std::collections::BTreeSet<_> = ids.collect();
     assert_eq!(ids.len(), found.alerts.len());

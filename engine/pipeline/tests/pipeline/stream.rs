@@ -5,7 +5,9 @@
 //! times with and without a sequence, events behind their own source, a source that imports history and one
 //! whose clock is a year ahead.
 
-use larum_event::{Channel, Event, EventId, Fill, RuleFile, Severity, TenantId, Timestamp};
+use larum_event::{
+    Channel, Event, EventDefaults, EventId, RuleFile, Severity, TenantId, Timestamp,
+};
 
 /// The first second of the stream.
 pub const BEGIN: i64 = 1_780_000_000;
@@ -94,7 +96,7 @@ pub fn second(offset: i64) -> Timestamp {
 
 /// The event that `json` says.
 pub fn event(json: &str, arrived: Timestamp) -> Event {
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived,
         new_id: &|| EventId::new("unused").unwrap(),
         source: None,

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use larum_event::TenantId;
-use larum_pipeline::Outcome;
+use larum_pipeline::EpochOutcome;
 
 use crate::given::{inputs, pipeline};
 use crate::stream::{self, RULES};
 
 /// The alerts of each tenant, as bytes.
-fn by_tenant(outcome: &Outcome) -> BTreeMap<TenantId, Vec<String>> {
+fn by_tenant(outcome: &EpochOutcome) -> BTreeMap<TenantId, Vec<String>> {
     let mut tenants: BTreeMap<TenantId, Vec<String>> = BTreeMap::new();
     for raised in &outcome.alerts {
         let alerts = tenants.entry(raised.tenant.clone()).or_default();
@@ -21,13 +21,13 @@ fn by_tenant(outcome: &Outcome) -> BTreeMap<TenantId, Vec<String>> {
 #[test]
 fn a_tenant_among_others_gets_the_alerts_it_gets_alone() {
     let all = stream::events(2, 2_000);
-    let together = by_tenant(&pipeline(RULES, 1).run(&inputs(all.clone())));
+    let together = by_tenant(&pipeline(RULES, 1).run_inputs(&inputs(all.clone())));
     assert_eq!(together.len(), 3);
     for (tenant, alerts) in &together {
         let own = all
             .iter()
             .filter(|(event, _)| event.envelope().tenant == *tenant);
-        let alone = by_tenant(&pipeline(RULES, 1).run(&inputs(own.cloned().collect())));
+        let alone = by_tenant(&pipeline(RULES, 1).run_inputs(&inputs(own.cloned().collect())));
         assert!(alerts.len() > 20);
         assert_eq!(alone.get(tenant), Some(alerts), "{tenant}");
     }

@@ -1,7 +1,7 @@
 //! What passes with time: ticks, lateness, what is late, and what layers above see.
 
 use larum_event::{AlertStatus, Event, Position, Span, Timestamp};
-use larum_pipeline::{Input, Outcome, Pipeline, Settings};
+use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 
 use crate::given::{by_rule, bytes, pipeline};
 use crate::stream::{event, second};
@@ -15,7 +15,7 @@ fn written(id: &str, source: &str, at: i64, does: &str) -> (Event, Timestamp) {
 }
 
 /// Events of one source that arrive in this order.
-fn log(events: &[(&str, i64, &str)]) -> Vec<Input> {
+fn log(events: &[(&str, i64, &str)]) -> Vec<EventInput> {
     let events = events.iter();
     let mut inputs = crate::given::inputs(
         events
@@ -27,7 +27,7 @@ fn log(events: &[(&str, i64, &str)]) -> Vec<Input> {
     inputs
 }
 
-fn told(outcome: &Outcome, rule: &str) -> Vec<(u32, AlertStatus, u64)> {
+fn told(outcome: &EpochOutcome, rule: &str) -> Vec<(u32, AlertStatus, u64)> {
     let alerts = outcome.alerts.iter().map(|raised| &raised.alert);
     alerts
         .filter(|alert| alert.rule.as_str() == rule)
@@ -45,7 +45,7 @@ rule("left_open").on("security.#").group_by("metadata.user").within("30s").seque
 #[test]
 fn a_tick_tells_of_what_did_not_come_when_the_silent_source_has_passed_the_deadline() {
     let mut pipeline = pipeline(LEFT_OPEN, 1);
-    pipeline.run(&crate::given::inputs(vec![written(
+    pipeline.run_inputs(&crate::given::inputs(vec![written(
         "opened", "web", 0, "open",
     )]));
     let quiet = pipeline.tick(Position(2), second(35));
@@ -72,9 +72,9 @@ rule("mixed").on(["alerts.failures", "security.#"]).group_by("type").within("1h"
 
 fn with_lateness(text: &str, seconds: u32) -> Pipeline {
     let set = std::sync::Arc::clone(pipeline(text, 1).rule_set());
-    let settings = Settings {
+    let settings = PipelineSettings {
         lateness: Span::from_seconds(seconds),
-        ..Settings::default()
+        ..PipelineSettings::default()
     };
     Pipeline::new(set, settings)
 }
@@ -82,7 +82,7 @@ fn with_lateness(text: &str, seconds: u32) -> Pipeline {
 #[test]
 fn what_is_late_is_told_once_naming_every_rule_that_left_it_out_and_rules_without_windows_see_it() {
     let events = [("a", 100, "fail"), ("b", 90, "fail"), ("c", 101, "ok")];
-    let outcome = pipeline(FAILURES, 1).run(&log(&events));
+    let outcome = pipeline(FAILURES, 1).run_inputs(&log(&events));
     assert_eq!(by_rule(&outcome, "failures"), (0, 0));
     assert_eq!(by_rule(&outcome, "each"), (2, 2));
     let [late] = &outcome.late[..] else {
@@ -115,7 +115,7 @@ fn within_the_lateness_it_counts_and_exactly_at_its_end_too() {
             ("c", at, "fail"),
             ("d", 200, "ok"),
         ];
-        let outcome = with_lateness(FAILURES, 30).run(&log(&events));
+        let outcome = with_lateness(FAILURES, 30).run_inputs(&log(&events));
         assert_eq!(by_rule(&outcome, "failures").0, alerts, "at {at}");
     }
 }
@@ -133,7 +133,7 @@ fn layers_above_see_an_alert_when_it_is_final_however_late_that_is_and_it_is_not
     let mut pipeline = with_lateness(FAILURES, 30);
     let mut seen = Vec::new();
     for input in &log(&events) {
-        let outcome = pipeline.run(std::slice::from_ref(input));
+        let outcome = pipeline.run_inputs(std::slice::from_ref(input));
         let over = told(&outcome, "over");
         let first = over.iter().any(|(revision, ..)| *revision == 1);
         seen.push((told(&outcome, "failures"), first));
@@ -173,7 +173,7 @@ rule("over").on("alerts.pair");
         ("c", 105, "none"),
         ("d", 200, "ok"),
     ];
-    let outcome = with_lateness(text, 30).run(&log(&events));
+    let outcome = with_lateness(text, 30).run_inputs(&log(&events));
     assert_eq!(by_rule(&outcome, "over"), (0, 0));
 }
 
@@ -183,7 +183,7 @@ fn events_of_the_engine_itself_do_not_make_history_lag() {
         r#"rule("failures").on("security.#").group_by("metadata.user").within("30s").count(2);"#;
     let mut inputs = log(&[("a", 100, "fail"), ("b", 101, "fail")]);
     let own = r#"{"id":"own","type":"rules.refused","source":"larum","time":"2030-01-01T00:00:00Z","channel":"$sys"}"#;
-    let told = Input {
+    let told = EventInput {
         position: Position(2),
         event: event(own, second(0)),
         arrived: Some(second(0)),
@@ -191,7 +191,7 @@ fn events_of_the_engine_itself_do_not_make_history_lag() {
     };
     inputs[1].position = Position(3);
     inputs.insert(1, told);
-    let outcome = pipeline(rules, 1).run(&inputs);
+    let outcome = pipeline(rules, 1).run_inputs(&inputs);
     assert_eq!(by_rule(&outcome, "failures").0, 1);
     assert_eq!(outcome.late, []);
 }

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use larum_event::Position;
-use larum_pipeline::{Input, Outcome, Pipeline, Settings};
+use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
-use larum_tree::ForestLimits;
+use larum_tree::GraphLimits;
 
 use crate::given::{by_rule, bytes, check_same, inputs};
 use crate::stream::{self, Draw, TREE_RULES, second};
 
 const EVENTS: usize = 800;
 
-fn roomy() -> ForestLimits {
-    ForestLimits::default()
+fn roomy() -> GraphLimits {
+    GraphLimits::default()
 }
 
 /// So little room that trees are full and let go all the time.
-fn tiny() -> ForestLimits {
-    ForestLimits {
+fn tiny() -> GraphLimits {
+    GraphLimits {
         nodes_per_root: 12,
         events_per_node: 3,
         roots_per_tenant: 3,
@@ -26,21 +26,21 @@ fn tiny() -> ForestLimits {
     }
 }
 
-fn pipeline(text: &str, shards: usize, trees: ForestLimits) -> Pipeline {
+fn pipeline(text: &str, shards: usize, trees: GraphLimits) -> Pipeline {
     let set = RuleSet::load(&stream::rules(text));
     let set = set.unwrap_or_else(|problems| panic!("{problems:?}"));
     assert!(set.asks_trees());
-    let settings = Settings {
+    let settings = PipelineSettings {
         shards,
         trees,
-        ..Settings::default()
+        ..PipelineSettings::default()
     };
     Pipeline::new(Arc::new(set), settings)
 }
 
-fn whole(seed: u64, trees: ForestLimits) -> (Vec<Input>, Outcome) {
+fn whole(seed: u64, trees: GraphLimits) -> (Vec<EventInput>, EpochOutcome) {
     let inputs = inputs(stream::tree_events(seed, EVENTS));
-    let outcome = pipeline(TREE_RULES, 1, trees).run(&inputs);
+    let outcome = pipeline(TREE_RULES, 1, trees).run_inputs(&inputs);
     (inputs, outcome)
 }
 
@@ -53,14 +53,14 @@ fn sizes(seed: u64, most: u64) -> impl FnMut() -> usize {
     }
 }
 
-fn check(seed: u64, most: u64, shards: usize, trees: ForestLimits) {
+fn check(seed: u64, most: u64, shards: usize, trees: GraphLimits) {
     let (inputs, expected) = whole(seed, trees);
     let mut pipeline = pipeline(TREE_RULES, shards, trees);
-    let mut outcome = Outcome::default();
+    let mut outcome = EpochOutcome::default();
     let (mut size, mut rest) = (sizes(seed, most), inputs.as_slice());
     while !rest.is_empty() {
         let (piece, behind) = rest.split_at(size().min(rest.len()));
-        outcome.extend(pipeline.run(piece));
+        outcome.extend(pipeline.run_inputs(piece));
         rest = behind;
     }
     let what = format!("seed {seed}, pieces below {most}");
@@ -104,7 +104,7 @@ fn a_checkpoint_between_any_two_pieces_changes_nothing() {
     for trees in [roomy(), tiny()] {
         let (inputs, expected) = whole(9, trees);
         let mut checkpoint: Option<Vec<(String, Vec<u8>)>> = None;
-        let mut outcome = Outcome::default();
+        let mut outcome = EpochOutcome::default();
         let (mut size, mut rest) = (sizes(9, 60), inputs.as_slice());
         while !rest.is_empty() {
             let (piece, behind) = rest.split_at(size().min(rest.len()));
@@ -113,7 +113,7 @@ fn a_checkpoint_between_any_two_pieces_changes_nothing() {
             if let Some(parts) = &checkpoint {
                 next.restore(parts).unwrap();
             }
-            outcome.extend(next.run(piece));
+            outcome.extend(next.run_inputs(piece));
             checkpoint = Some(next.checkpoint());
             rest = behind;
         }
@@ -122,7 +122,7 @@ fn a_checkpoint_between_any_two_pieces_changes_nothing() {
 }
 
 /// Steps as `(id, step, parent, tenant)`, each a second after the one before.
-fn steps(steps: &[(&str, &str, &str, &str)]) -> Vec<Input> {
+fn steps(steps: &[(&str, &str, &str, &str)]) -> Vec<EventInput> {
     let events = steps.iter().zip(0..).map(|((id, step, parent, tenant), at)| {
         let parent = match *parent {
             "" => String::new(),
@@ -138,9 +138,9 @@ fn steps(steps: &[(&str, &str, &str, &str)]) -> Vec<Input> {
 }
 
 /// The events that a rule with this condition alerts on.
-fn found(when: &str, inputs: &[Input]) -> Vec<String> {
+fn found(when: &str, inputs: &[EventInput]) -> Vec<String> {
     let text = format!(r##"rule("r").on("#").when({when});"##);
-    let outcome = pipeline(&text, 1, roomy()).run(inputs);
+    let outcome = pipeline(&text, 1, roomy()).run_inputs(inputs);
     assert_eq!(outcome.faults, []);
     let alerts = outcome.alerts.into_iter();
     alerts
@@ -206,19 +206,19 @@ fn other_rules_go_on_with_the_trees_and_rules_that_ask_none_need_none() {
     };
     let asking = rule("|event| event.descendant_of(\"root\")");
     let other = rule("|event| event.root() == \"root\"");
-    let mut pipeline = Pipeline::new(rule("|event| true"), Settings::default());
+    let mut pipeline = Pipeline::new(rule("|event| true"), PipelineSettings::default());
     assert!(pipeline.trees().is_none());
-    pipeline.activate(Arc::clone(&asking), Settings::default());
-    pipeline.run(&inputs[..2]);
-    pipeline.activate(other, Settings::default());
-    assert_eq!(pipeline.run(&inputs[2..]).alerts.len(), 1);
-    pipeline.activate(rule("|event| true"), Settings::default());
+    pipeline.activate_rules(Arc::clone(&asking), PipelineSettings::default());
+    pipeline.run_inputs(&inputs[..2]);
+    pipeline.activate_rules(other, PipelineSettings::default());
+    assert_eq!(pipeline.run_inputs(&inputs[2..]).alerts.len(), 1);
+    pipeline.activate_rules(rule("|event| true"), PipelineSettings::default());
     assert!(pipeline.trees().is_none());
     // Nobody kept them meanwhile.
-    pipeline.activate(asking, Settings::default());
+    pipeline.activate_rules(asking, PipelineSettings::default());
     let mut again = inputs[2].clone();
     again.position = Position(4);
-    assert_eq!(pipeline.run(&[again]).alerts.len(), 0);
+    assert_eq!(pipeline.run_inputs(&[again]).alerts.len(), 0);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_checkpoint_without_trees_is_refused_by_rules_that_ask() {
         r##"rule("r").on("#").when(|event| true);"##,
     );
     let set = Arc::new(RuleSet::load(&stream::rules(asks_none)).unwrap());
-    let parts = Pipeline::new(set, Settings::default()).checkpoint();
+    let parts = Pipeline::new(set, PipelineSettings::default()).checkpoint();
     let refused = pipeline(asks, 1, roomy()).restore(&parts).unwrap_err();
     assert_eq!(
         refused.to_string(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use larum_event::{AlertStatus, Event, Position, Timestamp};
-use larum_pipeline::{Input, Outcome};
+use larum_pipeline::{EpochOutcome, EventInput};
 use proptest::prelude::*;
 
 use crate::given::pipeline;
@@ -61,7 +61,7 @@ fn written(
 }
 
 /// The log of a case, the noise among the honest where it is said to be.
-fn log(case: &Case, with_noise: bool) -> Vec<Input> {
+fn log(case: &Case, with_noise: bool) -> Vec<EventInput> {
     let mut now = 0;
     let mut events = Vec::new();
     for (index, (source, sent)) in case.honest.iter().enumerate() {
@@ -90,7 +90,10 @@ fn log(case: &Case, with_noise: bool) -> Vec<Input> {
 }
 
 /// What stands in the end of what honest events set off, and when each became so: by the event that was last.
-fn standing(inputs: &[Input], outcome: &Outcome) -> BTreeMap<String, (Option<String>, String)> {
+fn standing(
+    inputs: &[EventInput],
+    outcome: &EpochOutcome,
+) -> BTreeMap<String, (Option<String>, String)> {
     let cause = |position: Position| {
         let honest = inputs.iter().rev().find(|input| {
             input.position <= position && !input.event.envelope().id.as_str().starts_with("noise")
@@ -129,7 +132,7 @@ fn every_rule_has_something_to_say_about_such_sources() {
         honest: honest.collect(),
         noise: Vec::new(),
     };
-    let outcome = pipeline(RULES, 1).run(&log(&case, false));
+    let outcome = pipeline(RULES, 1).run_inputs(&log(&case, false));
     for rule in [
         "failures", "every", "few", "session", "mean", "answered", "waves",
     ] {
@@ -144,8 +147,8 @@ proptest! {
     #[test]
     fn sources_a_year_ahead_and_a_year_behind_change_and_delay_nothing_of_others(case in case()) {
         let (alone, among) = (log(&case, false), log(&case, true));
-        let expected = standing(&alone, &pipeline(RULES, 1).run(&alone));
-        let found = standing(&among, &pipeline(RULES, 1).run(&among));
+        let expected = standing(&alone, &pipeline(RULES, 1).run_inputs(&alone));
+        let found = standing(&among, &pipeline(RULES, 1).run_inputs(&among));
         for (id, (when, alert)) in &expected {
             let Some((found_when, found_alert)) = found.get(id) else {
                 panic!("missing: {alert}");

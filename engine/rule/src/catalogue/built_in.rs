@@ -149,21 +149,21 @@ const ALERT: [(&str, FieldType, &str); 20] = [
     ),
 ];
 
-pub(super) fn envelope() -> BTreeMap<Arc<str>, CatalogueField> {
-    fields(&ENVELOPE)
+pub(super) fn envelope_fields() -> BTreeMap<Arc<str>, CatalogueField> {
+    build_fields(&ENVELOPE)
 }
 
-pub(super) fn alerts() -> CatalogueTopic {
+pub(super) fn alerts_topic() -> CatalogueTopic {
     CatalogueTopic {
         pattern: TopicPattern::new("alerts.#").expect("a literal that a test parses"),
         meaning: "What rules found: one event for each revision of an alert".into(),
         open: false,
-        fields: fields(&ALERT),
+        fields: build_fields(&ALERT),
         file: "".into(),
     }
 }
 
-fn fields(list: &[(&str, FieldType, &str)]) -> BTreeMap<Arc<str>, CatalogueField> {
+fn build_fields(list: &[(&str, FieldType, &str)]) -> BTreeMap<Arc<str>, CatalogueField> {
     let fields = list.iter().map(|(path, field_type, meaning)| {
         let values = match *path {
             "severity" | "data.severity" => {
@@ -189,12 +189,12 @@ mod tests {
 
     #[test]
     fn every_member_of_the_envelope_has_a_meaning_and_nothing_else_does() {
-        let known = envelope();
+        let known = envelope_fields();
         for (name, _) in MEMBERS {
             let is_known = known.contains_key(name) || ["data", "metadata"].contains(&name);
             assert!(is_known, "{name}");
         }
-        for path in known.keys().chain(alerts().fields.keys()) {
+        for path in known.keys().chain(alerts_topic().fields.keys()) {
             assert!(FieldRef::parse(path).is_ok(), "{path}");
         }
     }

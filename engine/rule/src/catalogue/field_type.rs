@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::script::Literal;
+use crate::script::RuleLiteral;
 
 /// What values a field has. A field that is missing or null is so whatever its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,12 +48,12 @@ impl FieldType {
         }
     }
 
-    pub(super) fn named(word: &str) -> Option<Self> {
+    pub(super) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.as_str() == word)
     }
 
     /// A sentence's word for values of it.
-    pub(super) const fn words(self) -> &'static str {
+    pub(super) const fn describe_value(self) -> &'static str {
         match self {
             Self::String => "a text",
             Self::Integer => "a whole number",
@@ -67,28 +67,28 @@ impl FieldType {
 
     /// Whether a value of it may equal `literal`, or be ordered beside it: nothing is ever turned
     /// into something else to be compared.
-    pub(super) fn compares_with(self, literal: &Literal) -> bool {
+    pub(super) fn compares_with(self, literal: &RuleLiteral) -> bool {
         match literal {
             // A field of any type may be missing.
-            Literal::Unit => true,
-            Literal::Bool(_) => matches!(self, Self::Boolean | Self::Any),
-            Literal::Int(_) => matches!(self, Self::Integer | Self::Number | Self::Any),
-            Literal::Float(value) => match self {
+            RuleLiteral::Unit => true,
+            RuleLiteral::Bool(_) => matches!(self, Self::Boolean | Self::Any),
+            RuleLiteral::Int(_) => matches!(self, Self::Integer | Self::Number | Self::Any),
+            RuleLiteral::Float(value) => match self {
                 Self::Number | Self::Any => true,
                 Self::Integer => value.is_finite(),
                 Self::String | Self::Boolean | Self::List | Self::Object => false,
             },
-            Literal::Char(_) | Literal::Str(_) => matches!(self, Self::String | Self::Any),
-            Literal::Array(_) => matches!(self, Self::List | Self::Any),
-            Literal::Map(_) => matches!(self, Self::Object | Self::Any),
+            RuleLiteral::Char(_) | RuleLiteral::Str(_) => matches!(self, Self::String | Self::Any),
+            RuleLiteral::Array(_) => matches!(self, Self::List | Self::Any),
+            RuleLiteral::Map(_) => matches!(self, Self::Object | Self::Any),
         }
     }
 
     /// Whether something can be searched in a value of it.
-    pub(super) const fn is_searched_by(self, test: TextTest) -> bool {
+    pub(super) const fn supports_text_test(self, test: CatalogueTextTest) -> bool {
         match self {
             Self::String | Self::Any => true,
-            Self::List | Self::Object => matches!(test, TextTest::Contains),
+            Self::List | Self::Object => matches!(test, CatalogueTextTest::Contains),
             Self::Integer | Self::Number | Self::Boolean => false,
         }
     }
@@ -96,7 +96,7 @@ impl FieldType {
 
 /// What is searched: `contains` also means elements and members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TextTest {
+pub(super) enum CatalogueTextTest {
     Contains,
     Other,
 }

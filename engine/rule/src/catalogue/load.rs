@@ -8,15 +8,15 @@ use rhai::Position;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Catalogue, CatalogueField, CatalogueTopic, FILE, FieldType};
-use crate::beside::{Beside, Placed, Section, is_called};
-use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
-use crate::view::{FieldRef, Member};
+use super::{CatalogueField, CatalogueTopic, FILE, FieldCatalogue, FieldType};
+use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
+use crate::side_file::{SideFile, SideFileValue, TomlSection, has_file_name};
+use crate::view::{EnvelopeMember, FieldRef};
 
 const TOPIC: &str = "[[topic]]";
 const TYPES: &str = "a type is string, integer, number, boolean, list, object or any";
 
-impl Catalogue {
+impl FieldCatalogue {
     /// Reads those of `files` that are called `fields.toml`; what they say holds for the whole set.
     ///
     /// # Errors
@@ -24,8 +24,8 @@ impl Catalogue {
     pub fn load(files: &[RuleFile]) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mut catalogue = Self::default();
-        for file in files.iter().filter(|file| is_called(&file.path, FILE)) {
-            catalogue.read(file, &mut problems);
+        for file in files.iter().filter(|file| has_file_name(&file.path, FILE)) {
+            catalogue.read_file(file, &mut problems);
         }
         if problems.is_empty() {
             Ok(catalogue)
@@ -34,24 +34,24 @@ impl Catalogue {
         }
     }
 
-    fn read(&mut self, file: &RuleFile, problems: &mut Vec<Diagnostic>) {
+    fn read_file(&mut self, file: &RuleFile, problems: &mut Vec<Diagnostic>) {
         let first = problems.len();
-        let mut beside = Beside::new(file, "bad-catalogue", problems);
-        let Some(document) = beside.parse() else {
+        let mut beside = SideFile::new(file, "bad-catalogue", problems);
+        let Some(document) = beside.parse_document() else {
             return;
         };
-        let top = Section::top(&document);
-        beside.only(top, &["fields", "topic"]);
+        let top = TomlSection::of_document(&document);
+        beside.check_keys(top, &["fields", "topic"]);
         if let Some(value) = top.get("fields")
-            && let Some(section) = beside.section("[fields]", value)
+            && let Some(section) = beside.read_section("[fields]", value)
         {
-            for (path, field) in fields(&mut beside, section) {
+            for (path, field) in read_fields(&mut beside, section) {
                 let known = self.common.contains_key(path.value);
-                self.keep_common(&mut beside, path, field, known);
+                self.insert_common_field(&mut beside, path, field, known);
             }
         }
-        for section in beside.sections(top, "topic", TOPIC) {
-            if let Some(topic) = self.topic(&mut beside, section, file) {
+        for section in beside.read_sections(top, "topic", TOPIC) {
+            if let Some(topic) = self.read_topic(&mut beside, section, file) {
                 self.topics.push(topic);
             }
         }
@@ -60,60 +60,61 @@ impl Catalogue {
         }
     }
 
-    fn keep_common(
+    fn insert_common_field(
         &mut self,
-        beside: &mut Beside<'_>,
-        path: Placed<&str>,
+        beside: &mut SideFile<'_>,
+        path: SideFileValue<&str>,
         field: CatalogueField,
         known: bool,
     ) {
         if known {
             let problem = format!("`{}` is described twice", path.value);
-            beside.problem(path.place, problem);
+            beside.report_problem(path.place, problem);
         } else {
             self.common.insert(Arc::from(path.value), field);
         }
     }
 
-    fn topic(
+    fn read_topic(
         &self,
-        beside: &mut Beside<'_>,
-        section: Section<'_>,
+        beside: &mut SideFile<'_>,
+        section: TomlSection<'_>,
         file: &RuleFile,
     ) -> Option<CatalogueTopic> {
-        beside.only(section, &["pattern", "meaning", "open", "fields"]);
-        let pattern = beside.said(section, "pattern", "name the topics: `pattern = \"a.b\"`");
+        beside.check_keys(section, &["pattern", "meaning", "open", "fields"]);
+        let pattern =
+            beside.required_text(section, "pattern", "name the topics: `pattern = \"a.b\"`");
         let pattern = pattern.and_then(|text| match TopicPattern::new(text.value) {
             Ok(pattern) => Some(pattern),
             Err(error) => {
-                let problem = Refusal::new("bad-pattern", error.to_string());
-                beside.refuse(text.place, problem);
+                let problem = RuleProblem::new("bad-pattern", error.to_string());
+                beside.push_problem(text.place, problem);
                 None
             }
         });
         let help = "say in a line what its events tell: `meaning = \"..\"`";
-        let meaning = beside.said(section, "meaning", help);
+        let meaning = beside.required_text(section, "meaning", help);
         let open = section.get("open").map(|value| (value, value.get_ref()));
         let open = match open {
             None => false,
             Some((_, DeValue::Boolean(open))) => *open,
             Some((value, _)) => {
-                let place = beside.place_of(value);
-                beside.problem(place, "`open` is true or false");
+                let place = beside.place_of_value(value);
+                beside.report_problem(place, "`open` is true or false");
                 false
             }
         };
         let mut known = BTreeMap::new();
         if let Some(value) = section.get("fields")
-            && let Some(section) = beside.section("[topic.fields]", value)
+            && let Some(section) = beside.read_section("[topic.fields]", value)
         {
-            for (path, field) in fields(beside, section) {
+            for (path, field) in read_fields(beside, section) {
                 if let Some(pattern) = &pattern
-                    && let Some(before) = self.described(pattern, path.value)
+                    && let Some(before) = self.describing_file(pattern, path.value)
                 {
                     let problem = format!("`{}` of {pattern} is described twice", path.value);
                     let help = format!("also in {before}");
-                    beside.problem_with_help(path.place, problem, help);
+                    beside.report_with_help(path.place, problem, help);
                 }
                 known.insert(Arc::from(path.value), field);
             }
@@ -128,7 +129,7 @@ impl Catalogue {
     }
 
     /// The file that describes the field already, of exactly this pattern.
-    fn described(&self, pattern: &TopicPattern, path: &str) -> Option<&str> {
+    fn describing_file(&self, pattern: &TopicPattern, path: &str) -> Option<&str> {
         let same = self.topics.iter().filter(|topic| topic.pattern == *pattern);
         let mut same = same.filter(|topic| topic.fields.contains_key(path));
         same.next().map(|topic| topic.file.as_ref())
@@ -136,21 +137,21 @@ impl Catalogue {
 }
 
 /// The fields of a table of them.
-fn fields<'t>(
-    beside: &mut Beside<'_>,
-    section: Section<'t>,
-) -> Vec<(Placed<&'t str>, CatalogueField)> {
+fn read_fields<'t>(
+    beside: &mut SideFile<'_>,
+    section: TomlSection<'t>,
+) -> Vec<(SideFileValue<&'t str>, CatalogueField)> {
     let mut found = Vec::new();
     for (key, value) in section.entries() {
-        let path = Placed {
+        let path = SideFileValue {
             value: key.get_ref().as_ref(),
-            place: beside.place(key.span().start),
+            place: beside.place_at_offset(key.span().start),
         };
-        if let Some(problem) = path_problem(path.value) {
-            beside.refuse(path.place, problem);
+        if let Some(problem) = check_path(path.value) {
+            beside.push_problem(path.place, problem);
             continue;
         }
-        if let Some(field) = field(beside, path.place, value) {
+        if let Some(field) = read_field(beside, path.place, value) {
             found.push((path, field));
         }
     }
@@ -159,47 +160,47 @@ fn fields<'t>(
 
 /// What is wrong with a path, if anything: a file can describe what stands below `data` and
 /// `metadata`, the rest is the engine's.
-fn path_problem(path: &str) -> Option<Refusal> {
+fn check_path(path: &str) -> Option<RuleProblem> {
     match FieldRef::parse(path) {
         Ok(FieldRef::Path(path)) if !path.starts_with("correlation.") => None,
-        Ok(FieldRef::Member(Member::Data | Member::Metadata)) => {
+        Ok(FieldRef::Member(EnvelopeMember::Data | EnvelopeMember::Metadata)) => {
             let problem = format!("`{path}` holds the fields and is none");
             let help = format!("quote the whole path: `\"{path}.NAME\" = {{ type = \"..\" }}`");
-            Some(Refusal::new("bad-catalogue", problem).help(help))
+            Some(RuleProblem::new("bad-catalogue", problem).with_help(help))
         }
         Ok(_) => {
             let problem = format!("the engine itself says what `{path}` is");
-            Some(Refusal::new("bad-catalogue", problem))
+            Some(RuleProblem::new("bad-catalogue", problem))
         }
-        Err(unknown) => Some(crate::script::unknown_field(&unknown)),
+        Err(unknown) => Some(crate::script::unknown_field_problem(&unknown)),
     }
 }
 
-fn field<'t>(
-    beside: &mut Beside<'_>,
+fn read_field<'t>(
+    beside: &mut SideFile<'_>,
     place: Position,
     value: &'t Spanned<DeValue<'t>>,
 ) -> Option<CatalogueField> {
-    let section = beside.section("a field", value)?;
-    beside.only(section, &["type", "meaning", "values"]);
-    let word = beside.said(section.at(place), "type", TYPES);
+    let section = beside.read_section("a field", value)?;
+    beside.check_keys(section, &["type", "meaning", "values"]);
+    let word = beside.required_text(section.with_place(place), "type", TYPES);
     let field_type = word.and_then(|word| {
-        let known = FieldType::named(word.value);
+        let known = FieldType::from_word(word.value);
         if known.is_none() {
             let near = did_you_mean(word.value, FieldType::ALL.map(FieldType::as_str));
             let problem = format!("there is no type {:?}", word.value);
-            beside.problem_with_help(word.place, problem, near.unwrap_or_else(|| TYPES.into()));
+            beside.report_with_help(word.place, problem, near.unwrap_or_else(|| TYPES.into()));
         }
         known
     });
     let help = "say in a line what it tells: `meaning = \"..\"`";
-    let meaning = beside.said(section.at(place), "meaning", help);
-    let values = beside.texts(section, "values");
+    let meaning = beside.required_text(section.with_place(place), "meaning", help);
+    let values = beside.read_texts(section, "values");
     if let (Some(first), Some(field_type)) = (values.first(), field_type)
         && field_type != FieldType::String
     {
         let problem = format!("only texts have `values`, and its type is {field_type}");
-        beside.problem(first.place, problem);
+        beside.report_problem(first.place, problem);
     }
     Some(CatalogueField {
         field_type: field_type?,

@@ -4,73 +4,75 @@ use larum_event::TopicPattern;
 
 /// How far the topics of a rule's pattern are among those of a catalogue's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Overlap {
+pub(super) enum TopicOverlap {
     /// They share none.
-    Apart,
+    Disjoint,
     /// They share some.
-    Some,
+    Partial,
     /// All of the rule's are among the catalogue's.
-    All,
+    Contained,
 }
 
-pub(super) fn overlap(rule: &TopicPattern, known: &TopicPattern) -> Overlap {
+pub(super) fn topic_overlap(rule: &TopicPattern, known: &TopicPattern) -> TopicOverlap {
     let rule: Vec<&str> = rule.as_str().split('.').collect();
     let known: Vec<&str> = known.as_str().split('.').collect();
-    if is_inside(&rule, &known) {
-        Overlap::All
-    } else if is_apart(&rule, &known) {
-        Overlap::Apart
+    if is_contained(&rule, &known) {
+        TopicOverlap::Contained
+    } else if is_disjoint(&rule, &known) {
+        TopicOverlap::Disjoint
     } else {
-        Overlap::Some
+        TopicOverlap::Partial
     }
 }
 
 /// Whether all topics of one pattern are among those of another.
-pub(crate) fn is_inside_of(one: &TopicPattern, other: &TopicPattern) -> bool {
-    overlap(one, other) == Overlap::All
+pub(crate) fn is_contained_in(one: &TopicPattern, other: &TopicPattern) -> bool {
+    topic_overlap(one, other) == TopicOverlap::Contained
 }
 
 /// Leading wildcards do not mean topics that begin with `$`.
-fn is_hidden(wildcard: &str, literal: &str) -> bool {
+fn is_hidden_topic(wildcard: &str, literal: &str) -> bool {
     ["+", "#"].contains(&wildcard) && literal.starts_with('$')
 }
 
-fn is_inside(rule: &[&str], known: &[&str]) -> bool {
+fn is_contained(rule: &[&str], known: &[&str]) -> bool {
     if let (Some(rule), Some(known)) = (rule.first(), known.first())
-        && is_hidden(known, rule)
+        && is_hidden_topic(known, rule)
     {
         return false;
     }
-    inside(rule, known)
+    contains_segments(rule, known)
 }
 
-fn inside(rule: &[&str], known: &[&str]) -> bool {
+fn contains_segments(rule: &[&str], known: &[&str]) -> bool {
     match (rule, known) {
         (_, ["#"]) | ([], []) => true,
         (["#"], _) => false,
-        ([_, rule @ ..], ["+", known @ ..]) => inside(rule, known),
-        ([first, rule @ ..], [other, known @ ..]) => first == other && inside(rule, known),
+        ([_, rule @ ..], ["+", known @ ..]) => contains_segments(rule, known),
+        ([first, rule @ ..], [other, known @ ..]) => {
+            first == other && contains_segments(rule, known)
+        }
         ([], _) | (_, []) => false,
     }
 }
 
-fn is_apart(rule: &[&str], known: &[&str]) -> bool {
+fn is_disjoint(rule: &[&str], known: &[&str]) -> bool {
     if let (Some(one), Some(other)) = (rule.first(), known.first())
-        && (is_hidden(one, other) || is_hidden(other, one))
+        && (is_hidden_topic(one, other) || is_hidden_topic(other, one))
     {
         return true;
     }
-    apart(rule, known)
+    has_disjoint_segments(rule, known)
 }
 
-fn apart(one: &[&str], other: &[&str]) -> bool {
+fn has_disjoint_segments(one: &[&str], other: &[&str]) -> bool {
     match (one, other) {
         // `#` may stand for nothing, and for whatever the other one says.
         (["#"], _) | (_, ["#"]) | ([], []) => false,
         ([], _) | (_, []) => true,
         ([first, one @ ..], [second, other @ ..]) => {
             let meet = first == second || *first == "+" || *second == "+";
-            !meet || apart(one, other)
+            !meet || has_disjoint_segments(one, other)
         }
     }
 }
@@ -82,29 +84,29 @@ mod tests {
     #[test]
     fn patterns_overlap_as_the_topics_they_stand_for_do() {
         for (rule, known, expected) in [
-            ("a.b", "a.b", Overlap::All),
-            ("a.b", "a.c", Overlap::Apart),
-            ("a.b", "a.+", Overlap::All),
-            ("a.b", "a.#", Overlap::All),
-            ("a", "a.#", Overlap::All),
-            ("a", "a.+", Overlap::Apart),
-            ("a.#", "a.b", Overlap::Some),
-            ("a.#", "a.#", Overlap::All),
-            ("a.#", "#", Overlap::All),
-            ("a.+", "a.#", Overlap::All),
-            ("a.+", "a.b", Overlap::Some),
-            ("a.+.c", "a.b.+", Overlap::Some),
-            ("a.b.#", "a.+.c", Overlap::Some),
-            ("a.#", "a.+.#", Overlap::Some),
-            ("a.b.c", "a.b", Overlap::Apart),
-            ("a.b.#", "a", Overlap::Apart),
-            ("#", "b.c", Overlap::Some),
-            ("#", "$sys.a", Overlap::Apart),
-            ("$sys.a", "+.a", Overlap::Apart),
-            ("$sys.a", "$sys.#", Overlap::All),
+            ("a.b", "a.b", TopicOverlap::Contained),
+            ("a.b", "a.c", TopicOverlap::Disjoint),
+            ("a.b", "a.+", TopicOverlap::Contained),
+            ("a.b", "a.#", TopicOverlap::Contained),
+            ("a", "a.#", TopicOverlap::Contained),
+            ("a", "a.+", TopicOverlap::Disjoint),
+            ("a.#", "a.b", TopicOverlap::Partial),
+            ("a.#", "a.#", TopicOverlap::Contained),
+            ("a.#", "#", TopicOverlap::Contained),
+            ("a.+", "a.#", TopicOverlap::Contained),
+            ("a.+", "a.b", TopicOverlap::Partial),
+            ("a.+.c", "a.b.+", TopicOverlap::Partial),
+            ("a.b.#", "a.+.c", TopicOverlap::Partial),
+            ("a.#", "a.+.#", TopicOverlap::Partial),
+            ("a.b.c", "a.b", TopicOverlap::Disjoint),
+            ("a.b.#", "a", TopicOverlap::Disjoint),
+            ("#", "b.c", TopicOverlap::Partial),
+            ("#", "$sys.a", TopicOverlap::Disjoint),
+            ("$sys.a", "+.a", TopicOverlap::Disjoint),
+            ("$sys.a", "$sys.#", TopicOverlap::Contained),
         ] {
             let pattern = |text| TopicPattern::new(text).unwrap();
-            let found = overlap(&pattern(rule), &pattern(known));
+            let found = topic_overlap(&pattern(rule), &pattern(known));
             assert_eq!(found, expected, "{rule} {known}");
         }
     }

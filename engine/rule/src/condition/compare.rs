@@ -6,14 +6,14 @@
 
 use std::cmp::Ordering;
 
-use larum_event::Value;
+use larum_event::FieldValue;
 use rhai::{Engine, ImmutableString};
 
 use crate::view::{LongText, ObjectView};
 
 /// A comparison as rules write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comparison {
+pub(crate) enum ComparisonOperator {
     Equal,
     NotEqual,
     Less,
@@ -22,7 +22,7 @@ pub(crate) enum Comparison {
     GreaterOrEqual,
 }
 
-impl Comparison {
+impl ComparisonOperator {
     pub(crate) const ALL: [Self; 6] = [
         Self::Equal,
         Self::NotEqual,
@@ -32,7 +32,7 @@ impl Comparison {
         Self::GreaterOrEqual,
     ];
 
-    pub(crate) fn named(operator: &str) -> Option<Self> {
+    pub(crate) fn from_symbol(operator: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.as_str() == operator)
     }
 
@@ -48,16 +48,16 @@ impl Comparison {
     }
 
     /// Whether it holds of two plain values; `null` stands for a missing field.
-    pub(crate) fn holds(self, left: &Value<'_>, right: &Value<'_>) -> bool {
+    pub(crate) fn holds(self, left: &FieldValue<'_>, right: &FieldValue<'_>) -> bool {
         // `()` equals itself and yet is not `<=` itself.
-        if matches!((left, right), (Value::Null, Value::Null)) {
+        if matches!((left, right), (FieldValue::Null, FieldValue::Null)) {
             return self == Self::Equal;
         }
-        self.of_order(order(left, right))
+        self.accepts_order(value_order(left, right))
     }
 
     /// The comparison that holds with the sides exchanged.
-    pub(crate) fn flipped(self) -> Self {
+    pub(crate) fn flip(self) -> Self {
         match self {
             Self::Equal | Self::NotEqual => self,
             Self::Less => Self::Greater,
@@ -67,7 +67,7 @@ impl Comparison {
         }
     }
 
-    pub(crate) fn of_order(self, order: Option<Ordering>) -> bool {
+    pub(crate) fn accepts_order(self, order: Option<Ordering>) -> bool {
         match self {
             Self::Equal => order == Some(Ordering::Equal),
             Self::NotEqual => order != Some(Ordering::Equal),
@@ -80,22 +80,22 @@ impl Comparison {
 }
 
 /// The order of two values of a kind; `None` for values that have none.
-fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
+fn value_order(left: &FieldValue<'_>, right: &FieldValue<'_>) -> Option<Ordering> {
     match (left, right) {
-        (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
-        (Value::Int(left), Value::Int(right)) => Some(left.cmp(right)),
-        (Value::Float(left), Value::Float(right)) => left.partial_cmp(right),
-        (Value::Int(left), Value::Float(right)) => whole_to_other(*left, *right),
-        (Value::Float(left), Value::Int(right)) => {
-            whole_to_other(*right, *left).map(Ordering::reverse)
+        (FieldValue::Bool(left), FieldValue::Bool(right)) => Some(left.cmp(right)),
+        (FieldValue::Int(left), FieldValue::Int(right)) => Some(left.cmp(right)),
+        (FieldValue::Float(left), FieldValue::Float(right)) => left.partial_cmp(right),
+        (FieldValue::Int(left), FieldValue::Float(right)) => compare_int_float(*left, *right),
+        (FieldValue::Float(left), FieldValue::Int(right)) => {
+            compare_int_float(*right, *left).map(Ordering::reverse)
         }
-        (Value::Str(left), Value::Str(right)) => Some(left.as_ref().cmp(right.as_ref())),
+        (FieldValue::Str(left), FieldValue::Str(right)) => Some(left.as_ref().cmp(right.as_ref())),
         _ => None,
     }
 }
 
 /// The exact order of a whole number and another one.
-fn whole_to_other(whole: i64, other: f64) -> Option<Ordering> {
+fn compare_int_float(whole: i64, other: f64) -> Option<Ordering> {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
     if other.is_nan() {
         None
@@ -112,32 +112,32 @@ fn whole_to_other(whole: i64, other: f64) -> Option<Ordering> {
 
 /// Teaches an engine to compare numbers exactly, and the values that only our events have.
 pub(super) fn register(engine: &mut Engine) {
-    for comparison in Comparison::ALL {
+    for comparison in ComparisonOperator::ALL {
         let name = comparison.as_str();
         engine.register_fn(name, move |left: f64, right: f64| {
-            comparison.of_order(left.partial_cmp(&right))
+            comparison.accepts_order(left.partial_cmp(&right))
         });
         engine.register_fn(name, move |left: i64, right: f64| {
-            comparison.of_order(whole_to_other(left, right))
+            comparison.accepts_order(compare_int_float(left, right))
         });
         engine.register_fn(name, move |left: f64, right: i64| {
-            comparison.of_order(whole_to_other(right, left).map(Ordering::reverse))
+            comparison.accepts_order(compare_int_float(right, left).map(Ordering::reverse))
         });
         engine.register_fn(name, move |left: LongText, right: LongText| {
-            comparison.of_order(Some(left.cmp(&right)))
+            comparison.accepts_order(Some(left.cmp(&right)))
         });
         engine.register_fn(name, move |left: LongText, right: ImmutableString| {
-            comparison.of_order(Some(left.0.as_ref().cmp(right.as_str())))
+            comparison.accepts_order(Some(left.0.as_ref().cmp(right.as_str())))
         });
         engine.register_fn(name, move |left: ImmutableString, right: LongText| {
-            comparison.of_order(Some(left.as_str().cmp(right.0.as_ref())))
+            comparison.accepts_order(Some(left.as_str().cmp(right.0.as_ref())))
         });
     }
     engine.register_fn("==", |left: ObjectView, right: ObjectView| {
-        left.text() == right.text()
+        left.json_text() == right.json_text()
     });
     engine.register_fn("!=", |left: ObjectView, right: ObjectView| {
-        left.text() != right.text()
+        left.json_text() != right.json_text()
     });
     // A field that is not there is no truth value; asked as one, it is not true.
     engine.register_fn("!", |(): ()| true);
@@ -151,18 +151,18 @@ mod tests {
     fn whole_and_other_numbers_compare_exactly_beyond_what_a_float_holds() {
         let big = 9_007_199_254_740_993; // 2^53 + 1, which no f64 is
         assert_eq!(
-            whole_to_other(big, 9_007_199_254_740_992.0),
+            compare_int_float(big, 9_007_199_254_740_992.0),
             Some(Ordering::Greater)
         );
-        assert_eq!(whole_to_other(3, 3.0), Some(Ordering::Equal));
-        assert_eq!(whole_to_other(3, 3.5), Some(Ordering::Less));
-        assert_eq!(whole_to_other(-3, -3.5), Some(Ordering::Greater));
+        assert_eq!(compare_int_float(3, 3.0), Some(Ordering::Equal));
+        assert_eq!(compare_int_float(3, 3.5), Some(Ordering::Less));
+        assert_eq!(compare_int_float(-3, -3.5), Some(Ordering::Greater));
         assert_eq!(
-            whole_to_other(i64::MAX, 9_223_372_036_854_775_808.0),
+            compare_int_float(i64::MAX, 9_223_372_036_854_775_808.0),
             Some(Ordering::Less)
         );
         assert_eq!(
-            whole_to_other(i64::MIN, -9_223_372_036_854_775_808.0),
+            compare_int_float(i64::MIN, -9_223_372_036_854_775_808.0),
             Some(Ordering::Equal)
         );
     }

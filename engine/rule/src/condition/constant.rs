@@ -1,60 +1,66 @@
 //! Constants of rules, and what is computed from constants alone.
 
-use larum_event::{Value, limits};
+use larum_event::{FieldValue, limits};
 use rhai::{Expr, FnCallExpr};
 
-use super::read::Reader;
-use super::scope::{Binding, Operand};
+use super::reader::ConditionReader;
+use super::scope::{NameBinding, Operand};
 
-impl Reader<'_> {
+impl ConditionReader<'_> {
     /// The value of an expression without fields; `None` also where computing it would fail.
-    pub(super) fn constant(&self, expr: &Expr) -> Option<Value<'static>> {
+    pub(super) fn read_constant(&self, expr: &Expr) -> Option<FieldValue<'static>> {
         match expr {
-            Expr::BoolConstant(value, _) => Some(Value::Bool(*value)),
-            Expr::IntegerConstant(value, _) => Some(Value::Int(*value)),
-            Expr::FloatConstant(value, _) => Some(Value::Float(**value)),
-            Expr::StringConstant(text, _) => Some(Value::Str(text.to_string().into())),
-            Expr::Unit(_) => Some(Value::Null),
+            Expr::BoolConstant(value, _) => Some(FieldValue::Bool(*value)),
+            Expr::IntegerConstant(value, _) => Some(FieldValue::Int(*value)),
+            Expr::FloatConstant(value, _) => Some(FieldValue::Float(**value)),
+            Expr::StringConstant(text, _) => Some(FieldValue::Str(text.to_string().into())),
+            Expr::Unit(_) => Some(FieldValue::Null),
             Expr::Variable(names, ..) if names.2.is_empty() => match self.scope.get(&names.1)? {
-                Binding::Literal(literal) => literal.to_value(),
-                Binding::Operand(Operand::Constant(value)) => Some(value.clone()),
-                Binding::Event { .. } | Binding::Operand(_) | Binding::Unknown => None,
+                NameBinding::Literal(literal) => literal.to_value(),
+                NameBinding::Operand(Operand::Constant(value)) => Some(value.clone()),
+                NameBinding::Event { .. } | NameBinding::Operand(_) | NameBinding::Unknown => None,
             },
-            Expr::FnCall(call, _) if call.op_token.is_some() => self.computed(call),
+            Expr::FnCall(call, _) if call.op_token.is_some() => self.read_arithmetic(call),
             _ => None,
         }
     }
 
-    fn computed(&self, call: &FnCallExpr) -> Option<Value<'static>> {
+    fn read_arithmetic(&self, call: &FnCallExpr) -> Option<FieldValue<'static>> {
         match call.args.as_slice() {
             // `-5` is a call of `-`.
-            [only] if call.name == "-" => match self.constant(only)? {
-                Value::Int(value) => value.checked_neg().map(Value::Int),
-                Value::Float(value) => Some(Value::Float(-value)),
+            [only] if call.name == "-" => match self.read_constant(only)? {
+                FieldValue::Int(value) => value.checked_neg().map(FieldValue::Int),
+                FieldValue::Float(value) => Some(FieldValue::Float(-value)),
                 _ => None,
             },
-            [left, right] => arithmetic(&call.name, self.constant(left)?, self.constant(right)?),
+            [left, right] => compute_values(
+                &call.name,
+                self.read_constant(left)?,
+                self.read_constant(right)?,
+            ),
             _ => None,
         }
     }
 }
 
 /// What the script engine computes; `None` where it throws, and for what is not known here.
-fn arithmetic(
+fn compute_values(
     operator: &str,
-    left: Value<'static>,
-    right: Value<'static>,
-) -> Option<Value<'static>> {
+    left: FieldValue<'static>,
+    right: FieldValue<'static>,
+) -> Option<FieldValue<'static>> {
     let (left, right) = match (left, right) {
-        (Value::Int(left), Value::Int(right)) => return whole(operator, left, right),
-        (Value::Str(left), Value::Str(right)) if operator == "+" => {
+        (FieldValue::Int(left), FieldValue::Int(right)) => {
+            return compute_integers(operator, left, right);
+        }
+        (FieldValue::Str(left), FieldValue::Str(right)) if operator == "+" => {
             let whole = format!("{left}{right}");
             let fits = whole.len() <= limits::RULE_STRING_BYTES;
-            return fits.then(|| Value::Str(whole.into()));
+            return fits.then(|| FieldValue::Str(whole.into()));
         }
-        (Value::Float(left), Value::Float(right)) => (left, right),
-        (Value::Int(left), Value::Float(right)) => (left as f64, right),
-        (Value::Float(left), Value::Int(right)) => (left, right as f64),
+        (FieldValue::Float(left), FieldValue::Float(right)) => (left, right),
+        (FieldValue::Int(left), FieldValue::Float(right)) => (left as f64, right),
+        (FieldValue::Float(left), FieldValue::Int(right)) => (left, right as f64),
         _ => return None,
     };
     let value = match operator {
@@ -64,10 +70,10 @@ fn arithmetic(
         "/" => left / right,
         _ => return None,
     };
-    Some(Value::Float(value))
+    Some(FieldValue::Float(value))
 }
 
-fn whole(operator: &str, left: i64, right: i64) -> Option<Value<'static>> {
+fn compute_integers(operator: &str, left: i64, right: i64) -> Option<FieldValue<'static>> {
     let value = match operator {
         "+" => left.checked_add(right),
         "-" => left.checked_sub(right),
@@ -79,5 +85,5 @@ fn whole(operator: &str, left: i64, right: i64) -> Option<Value<'static>> {
             .and_then(|right| left.checked_pow(right)),
         _ => None,
     };
-    value.map(Value::Int)
+    value.map(FieldValue::Int)
 }

@@ -1,140 +1,160 @@
 //! Operands: fields, constants, and what is made of them.
 
-use larum_event::Value;
+use larum_event::FieldValue;
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::Comparison;
-use super::field::{FieldUse, Owner};
-use super::question::Condition;
-use super::read::{Reader, flag};
-use super::scope::{Binding, Operand};
-use crate::predicate::Letters;
-use crate::script::{Chain, Link, Root};
+use super::ComparisonOperator;
+use super::field_access::{FieldAccess, PropertyOwner};
+use super::question::RuleCondition;
+use super::reader::{ConditionReader, ask_truth};
+use super::scope::{NameBinding, Operand};
+use crate::predicate::LetterCase;
+use crate::script::{ChainLink, ChainRoot, MemberChain};
 use crate::view::{FieldRef, is_array_property, is_value_property};
 
-impl Reader<'_> {
+impl ConditionReader<'_> {
     /// What an expression is as one side of a comparison.
-    pub(super) fn operand(&mut self, expr: &Expr) -> Option<Operand> {
-        if let Some(value) = self.constant(expr) {
+    pub(super) fn read_operand(&mut self, expr: &Expr) -> Option<Operand> {
+        if let Some(value) = self.read_constant(expr) {
             return Some(Operand::Constant(value));
         }
         match expr {
             Expr::Dot(..) | Expr::Index(..) => {
-                let chain = Chain::of(expr);
-                self.chained(chain.root, &chain.links)
+                let chain = MemberChain::from_expr(expr);
+                self.read_chain_operand(chain.root, &chain.links)
             }
-            Expr::Variable(names, ..) if names.2.is_empty() => self.recalled(&names.1),
-            Expr::Coalesce(parts, _) => self.coalesced(parts),
-            Expr::And(..) | Expr::Or(..) => {
-                Some(Operand::Truth(Box::new(self.condition(expr, false))))
-            }
-            Expr::FnCall(call, place) => self.called(call, expr, *place),
+            Expr::Variable(names, ..) if names.2.is_empty() => self.recall_name(&names.1),
+            Expr::Coalesce(parts, _) => self.read_coalesce(parts),
+            Expr::And(..) | Expr::Or(..) => Some(Operand::Condition(Box::new(
+                self.read_expression(expr, false),
+            ))),
+            Expr::FnCall(call, place) => self.read_call_operand(call, expr, *place),
             _ => None,
         }
     }
 
     /// What a name was bound to. A truth has its parts wherever it is asked, and they count.
-    fn recalled(&mut self, name: &str) -> Option<Operand> {
-        let Binding::Operand(operand) = self.scope.get(name)? else {
+    fn recall_name(&mut self, name: &str) -> Option<Operand> {
+        let NameBinding::Operand(operand) = self.scope.get(name)? else {
             return None;
         };
-        if let Operand::Truth(condition) = operand {
-            self.left = self.left.checked_sub(condition.size())?;
+        if let Operand::Condition(condition) = operand {
+            self.parts_left = self.parts_left.checked_sub(condition.part_count())?;
         }
         Some(operand.clone())
     }
 
-    fn called(&mut self, call: &FnCallExpr, expr: &Expr, _: Position) -> Option<Operand> {
+    fn read_call_operand(
+        &mut self,
+        call: &FnCallExpr,
+        expr: &Expr,
+        _: Position,
+    ) -> Option<Operand> {
         if !call.namespace.is_empty() {
             return None;
         }
-        let gives_truth = call.name == "!" || Comparison::named(&call.name).is_some();
+        let gives_truth = call.name == "!" || ComparisonOperator::from_symbol(&call.name).is_some();
         if call.op_token.is_some() {
-            let truth = gives_truth.then(|| self.condition(expr, false))?;
-            return Some(Operand::Truth(Box::new(truth)));
+            let truth = gives_truth.then(|| self.read_expression(expr, false))?;
+            return Some(Operand::Condition(Box::new(truth)));
         }
         match call.args.as_slice() {
             [only] if !self.is_defined(&call.name) => {
-                let operand = self.operand(only)?;
-                made(operand, &call.name)
+                let operand = self.read_operand(only)?;
+                apply_method(operand, &call.name)
             }
             _ => None,
         }
     }
 
-    fn coalesced(&mut self, parts: &[Expr]) -> Option<Operand> {
+    fn read_coalesce(&mut self, parts: &[Expr]) -> Option<Operand> {
         let (first, rest) = parts.split_first()?;
         if rest.is_empty() {
-            return self.operand(first);
+            return self.read_operand(first);
         }
-        match self.operand(first)? {
-            Operand::Field(field) => Some(Operand::Else(field, Box::new(self.coalesced(rest)?))),
-            Operand::Constant(Value::Null) => self.coalesced(rest),
+        match self.read_operand(first)? {
+            Operand::Field(field) => Some(Operand::Coalesce(
+                field,
+                Box::new(self.read_coalesce(rest)?),
+            )),
+            Operand::Constant(FieldValue::Null) => self.read_coalesce(rest),
             Operand::Constant(value) => Some(Operand::Constant(value)),
-            Operand::Length { .. } | Operand::Recased(..) | Operand::Else(..) => None,
-            Operand::Truth(_) => None,
+            Operand::Length { .. } | Operand::Recased(..) | Operand::Coalesce(..) => None,
+            Operand::Condition(_) => None,
         }
     }
 
     /// A chain that ends in a value.
-    pub(super) fn chained(&mut self, root: Root<'_>, links: &[Link<'_>]) -> Option<Operand> {
+    pub(super) fn read_chain_operand(
+        &mut self,
+        root: ChainRoot<'_>,
+        links: &[ChainLink<'_>],
+    ) -> Option<Operand> {
         let Some((last, path)) = links.split_last() else {
-            let Root::Variable(name) = root else {
+            let ChainRoot::Variable(name) = root else {
                 return None;
             };
             return match self.scope.get(name)? {
-                Binding::Operand(_) => self.recalled(name),
-                Binding::Literal(literal) => literal.to_value().map(Operand::Constant),
-                Binding::Event { .. } | Binding::Unknown => None,
+                NameBinding::Operand(_) => self.recall_name(name),
+                NameBinding::Literal(literal) => literal.to_value().map(Operand::Constant),
+                NameBinding::Event { .. } | NameBinding::Unknown => None,
             };
         };
         match last {
-            Link::Method(call, _) if call.args.is_empty() && !self.is_defined(&call.name) => {
-                let operand = self.chained(root, path)?;
-                made(operand, &call.name)
+            ChainLink::Method(call, _) if call.args.is_empty() && !self.is_defined(&call.name) => {
+                let operand = self.read_chain_operand(root, path)?;
+                apply_method(operand, &call.name)
             }
-            Link::Property("len", _) if !self.is_event_root(root, path) => {
-                let Operand::Field(field) = self.chained(root, path)? else {
+            ChainLink::Property("len", _) if !self.is_event_root(root, path) => {
+                let Operand::Field(field) = self.read_chain_operand(root, path)? else {
                     return None;
                 };
-                let member = self.field(root, links)?;
+                let member = self.read_field(root, links)?;
                 Some(Operand::Length {
                     field,
                     member: Some(member),
                 })
             }
-            Link::Property(..) | Link::Index(_) => self.field(root, links).map(Operand::Field),
-            Link::Method(..) => None,
+            ChainLink::Property(..) | ChainLink::Index(_) => {
+                self.read_field(root, links).map(Operand::Field)
+            }
+            ChainLink::Method(..) => None,
         }
     }
 
-    fn is_event_root(&self, root: Root<'_>, path: &[Link<'_>]) -> bool {
-        let Root::Variable(name) = root else {
+    fn is_event_root(&self, root: ChainRoot<'_>, path: &[ChainLink<'_>]) -> bool {
+        let ChainRoot::Variable(name) = root else {
             return false;
         };
-        path.is_empty() && matches!(self.scope.get(name), Some(Binding::Event { .. }))
+        path.is_empty() && matches!(self.scope.get(name), Some(NameBinding::Event { .. }))
     }
 
     /// The field that a chain leads to.
-    pub(super) fn field(&self, root: Root<'_>, links: &[Link<'_>]) -> Option<FieldUse> {
-        let Root::Variable(name) = root else {
+    pub(super) fn read_field(
+        &self,
+        root: ChainRoot<'_>,
+        links: &[ChainLink<'_>],
+    ) -> Option<FieldAccess> {
+        let ChainRoot::Variable(name) = root else {
             return None;
         };
-        let mut way = Way::default();
+        let mut way = FieldPathBuilder::default();
         match self.scope.get(name)? {
-            Binding::Event { by_members } => way.by_members = *by_members,
-            Binding::Operand(Operand::Field(field)) => {
+            NameBinding::Event { by_members } => way.by_members = *by_members,
+            NameBinding::Operand(Operand::Field(field)) => {
                 way.segments = field.name().split('.').map(str::to_owned).collect();
                 way.owners.clone_from(&field.owners);
                 way.by_members = true;
             }
-            Binding::Operand(_) | Binding::Literal(_) | Binding::Unknown => return None,
+            NameBinding::Operand(_) | NameBinding::Literal(_) | NameBinding::Unknown => {
+                return None;
+            }
         }
         for link in links {
-            way.step(link)?;
+            way.push_link(link)?;
         }
-        let field = way.reached()?;
-        Some(FieldUse {
+        let field = way.field_ref()?;
+        Some(FieldAccess {
             field,
             by_members: way.by_members,
             owners: way.owners,
@@ -143,37 +163,37 @@ impl Reader<'_> {
 
     /// Whether the file gives a name of ours another meaning.
     pub(super) fn is_defined(&self, name: &str) -> bool {
-        !self.source.functions_named(name).is_empty()
+        !self.source.functions_by_name(name).is_empty()
     }
 
     /// A chain or call that is asked whether it is true.
-    pub(super) fn truth_of(
+    pub(super) fn read_truth(
         &mut self,
-        root: Root<'_>,
-        links: &[Link<'_>],
+        root: ChainRoot<'_>,
+        links: &[ChainLink<'_>],
         is_lenient: bool,
         place: Position,
-    ) -> Option<Condition> {
-        let operand = self.chained(root, links)?;
-        flag(operand, is_lenient, place)
+    ) -> Option<RuleCondition> {
+        let operand = self.read_chain_operand(root, links)?;
+        ask_truth(operand, is_lenient, place)
     }
 }
 
 /// A path while its links are followed.
 #[derive(Default)]
-struct Way {
+struct FieldPathBuilder {
     segments: Vec<String>,
     by_members: bool,
-    owners: Vec<Owner>,
+    owners: Vec<PropertyOwner>,
 }
 
-impl Way {
-    fn step(&mut self, link: &Link<'_>) -> Option<()> {
+impl FieldPathBuilder {
+    fn push_link(&mut self, link: &ChainLink<'_>) -> Option<()> {
         let segment = match link {
-            Link::Property(name, _) => {
+            ChainLink::Property(name, _) => {
                 if !self.segments.is_empty() && is_value_property(name) {
-                    self.owners.push(Owner {
-                        field: self.reached()?,
+                    self.owners.push(PropertyOwner {
+                        field: self.field_ref()?,
                         of_lists: is_array_property(name),
                     });
                     self.by_members = true;
@@ -181,12 +201,12 @@ impl Way {
                 (*name).to_owned()
             }
             // Of what is no object, brackets are an error; only a path never meets one.
-            Link::Index(Expr::StringConstant(name, _))
+            ChainLink::Index(Expr::StringConstant(name, _))
                 if !self.by_members || self.segments.is_empty() =>
             {
                 name.to_string()
             }
-            Link::Index(_) | Link::Method(..) => return None,
+            ChainLink::Index(_) | ChainLink::Method(..) => return None,
         };
         // A member with a dot in its name has no path.
         if segment.is_empty() || segment.contains('.') {
@@ -196,20 +216,20 @@ impl Way {
         Some(())
     }
 
-    fn reached(&self) -> Option<FieldRef> {
+    fn field_ref(&self) -> Option<FieldRef> {
         let segments: Vec<&str> = self.segments.iter().map(String::as_str).collect();
-        FieldRef::of_segments(&segments).ok()
+        FieldRef::from_segments(&segments).ok()
     }
 }
 
 /// What a function without other arguments makes of an operand.
-fn made(operand: Operand, name: &str) -> Option<Operand> {
+fn apply_method(operand: Operand, name: &str) -> Option<Operand> {
     let Operand::Field(field) = operand else {
         return None;
     };
     match name {
-        "to_lower" => Some(Operand::Recased(Letters::Lower, field)),
-        "to_upper" => Some(Operand::Recased(Letters::Upper, field)),
+        "to_lower" => Some(Operand::Recased(LetterCase::Lower, field)),
+        "to_upper" => Some(Operand::Recased(LetterCase::Upper, field)),
         "len" => Some(Operand::Length {
             field,
             member: None,

@@ -2,30 +2,30 @@
 
 use rhai::Position;
 
-use super::lower::{Lower, Lowered, opposite};
-use super::question::Condition;
-use crate::predicate::{BuildError, Expression, PredicateSetBuilder};
+use super::lowering::{ConditionLowering, LoweredCondition, negate_expression};
+use super::question::RuleCondition;
+use crate::predicate::{BoolExpression, BuildError, PredicateSetBuilder};
 
 /// A condition as it is decided.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
+pub(crate) struct ConditionPlan {
     /// What decides it.
-    pub(crate) lowered: Lowered,
+    pub(crate) lowered: LoweredCondition,
     /// What it is made of.
-    pub(crate) root: Part,
+    pub(crate) root: PlanPart,
 }
 
 /// A part of a condition.
 #[derive(Debug, Clone)]
-pub(crate) struct Part {
-    pub(crate) kind: PartKind,
+pub(crate) struct PlanPart {
+    pub(crate) kind: PlanPartKind,
     pub(crate) place: Position,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<PlanPart>,
 }
 
 /// What a part is.
 #[derive(Debug, Clone)]
-pub(crate) enum PartKind {
+pub(crate) enum PlanPartKind {
     Constant(bool),
     All,
     Any,
@@ -34,101 +34,115 @@ pub(crate) enum PartKind {
     Choice,
     /// The last counts.
     After,
-    Ask {
+    Question {
         text: String,
         /// The fields that it is about.
         fields: Vec<String>,
-        lowered: Lowered,
+        lowered: LoweredCondition,
     },
     Script,
 }
 
-impl Plan {
+impl ConditionPlan {
     /// The plan of a condition.
-    pub(crate) fn of(
-        condition: &Condition,
+    pub(crate) fn build(
+        condition: &RuleCondition,
         predicates: &mut PredicateSetBuilder,
     ) -> Result<Self, BuildError> {
-        let mut lower = Lower { predicates };
-        let (lowered, root) = lower.condition(condition)?;
+        let mut lower = ConditionLowering { predicates };
+        let (lowered, root) = lower.lower_condition(condition)?;
         Ok(Self { lowered, root })
     }
 }
 
 /// A condition that was lowered, with what its list needs to know of it.
-struct Link {
-    lowered: Lowered,
+struct LoweredPart {
+    lowered: LoweredCondition,
     has_script: bool,
     is_total: bool,
 }
 
-impl Lower<'_> {
-    fn condition(&mut self, condition: &Condition) -> Result<(Lowered, Part), BuildError> {
+impl ConditionLowering<'_> {
+    fn lower_condition(
+        &mut self,
+        condition: &RuleCondition,
+    ) -> Result<(LoweredCondition, PlanPart), BuildError> {
         match condition {
-            Condition::Constant(holds) => {
+            RuleCondition::Constant(holds) => {
                 let expression = if *holds {
-                    Expression::Always
+                    BoolExpression::Always
                 } else {
-                    Expression::Never
+                    BoolExpression::Never
                 };
                 Ok((
-                    certain(expression),
-                    leaf(PartKind::Constant(*holds), Position::NONE),
+                    without_script(expression),
+                    leaf_part(PlanPartKind::Constant(*holds), Position::NONE),
                 ))
             }
-            Condition::Script { place, .. } => {
-                let lowered = Lowered {
-                    holds: Expression::Never,
-                    script: Expression::Always,
+            RuleCondition::Script { place, .. } => {
+                let lowered = LoweredCondition {
+                    holds: BoolExpression::Never,
+                    script: BoolExpression::Always,
                 };
-                Ok((lowered, leaf(PartKind::Script, *place)))
+                Ok((lowered, leaf_part(PlanPartKind::Script, *place)))
             }
-            Condition::Ask(asked) => {
-                let lowered = self.question(&asked.question)?;
+            RuleCondition::Question(asked) => {
+                let lowered = self.lower_question(&asked.question)?;
                 let question = &asked.question;
                 let mut fields = vec![question.field()];
-                fields.extend(question.other());
+                fields.extend(question.other_field());
                 let fields = fields.into_iter();
-                let kind = PartKind::Ask {
+                let kind = PlanPartKind::Question {
                     text: question.to_string(),
                     fields: fields.map(|field| field.name().to_owned()).collect(),
                     lowered: lowered.clone(),
                 };
-                Ok((lowered, leaf(kind, asked.place)))
+                Ok((lowered, leaf_part(kind, asked.place)))
             }
-            Condition::Not(inner) => {
-                let (lowered, part) = self.condition(inner)?;
-                let lowered = Lowered {
-                    holds: opposite(lowered.holds),
+            RuleCondition::Not(inner) => {
+                let (lowered, part) = self.lower_condition(inner)?;
+                let lowered = LoweredCondition {
+                    holds: negate_expression(lowered.holds),
                     script: lowered.script,
                 };
-                Ok((lowered, joint(PartKind::Not, vec![part])))
+                Ok((lowered, group_part(PlanPartKind::Not, vec![part])))
             }
-            Condition::All(parts) => {
-                let (links, parts) = self.list(parts)?;
-                let script = when_reached(&links, |link| link.lowered.holds.clone());
+            RuleCondition::All(parts) => {
+                let (links, parts) = self.lower_list(parts)?;
+                let script = combine_script_needs(&links, |link| link.lowered.holds.clone());
                 let holds = links.into_iter().map(|link| link.lowered.holds).collect();
-                let holds = Expression::All(holds);
-                Ok((Lowered { holds, script }, joint(PartKind::All, parts)))
+                let holds = BoolExpression::All(holds);
+                Ok((
+                    LoweredCondition { holds, script },
+                    group_part(PlanPartKind::All, parts),
+                ))
             }
-            Condition::Any(parts) => {
-                let (links, parts) = self.list(parts)?;
-                let script = when_reached(&links, |link| opposite(link.lowered.holds.clone()));
+            RuleCondition::Any(parts) => {
+                let (links, parts) = self.lower_list(parts)?;
+                let script = combine_script_needs(&links, |link| {
+                    negate_expression(link.lowered.holds.clone())
+                });
                 let holds = links.into_iter().map(|link| link.lowered.holds).collect();
-                let holds = Expression::Any(holds);
-                Ok((Lowered { holds, script }, joint(PartKind::Any, parts)))
+                let holds = BoolExpression::Any(holds);
+                Ok((
+                    LoweredCondition { holds, script },
+                    group_part(PlanPartKind::Any, parts),
+                ))
             }
-            Condition::Choice(parts) => self.choice(parts.as_ref()),
-            Condition::After(before, last) => self.after(before, last),
+            RuleCondition::Choice(parts) => self.lower_choice(parts.as_ref()),
+            RuleCondition::After(before, last) => self.lower_after(before, last),
         }
     }
 
-    fn list(&mut self, conditions: &[Condition]) -> Result<(Vec<Link>, Vec<Part>), BuildError> {
+    fn lower_list(
+        &mut self,
+        conditions: &[RuleCondition],
+    ) -> Result<(Vec<LoweredPart>, Vec<PlanPart>), BuildError> {
         let mut links = Vec::with_capacity(conditions.len());
         let mut parts = Vec::with_capacity(conditions.len());
         for condition in conditions {
-            let (lowered, part) = self.condition(condition)?;
-            links.push(Link {
+            let (lowered, part) = self.lower_condition(condition)?;
+            links.push(LoweredPart {
                 lowered,
                 has_script: condition.has_script(),
                 is_total: condition.is_total(),
@@ -138,63 +152,69 @@ impl Lower<'_> {
         Ok((links, parts))
     }
 
-    fn choice(&mut self, parts: &[Condition; 3]) -> Result<(Lowered, Part), BuildError> {
+    fn lower_choice(
+        &mut self,
+        parts: &[RuleCondition; 3],
+    ) -> Result<(LoweredCondition, PlanPart), BuildError> {
         let [condition, then, other] = parts;
         let has_script = [then.has_script(), other.has_script()];
-        let (decider, first) = self.condition(condition)?;
-        let (then, second) = self.condition(then)?;
-        let (other, third) = self.condition(other)?;
+        let (decider, first) = self.lower_condition(condition)?;
+        let (then, second) = self.lower_condition(then)?;
+        let (other, third) = self.lower_condition(other)?;
         let holds = decider.holds;
-        let otherwise = opposite(holds.clone());
+        let otherwise = negate_expression(holds.clone());
         let mut script = vec![decider.script];
         for ((reached, way), has_script) in [(&holds, &then), (&otherwise, &other)]
             .into_iter()
             .zip(has_script)
         {
             script.push(if has_script {
-                Expression::All(vec![reached.clone(), way.script.clone()])
+                BoolExpression::All(vec![reached.clone(), way.script.clone()])
             } else {
                 way.script.clone()
             });
         }
         let holds = match (then.holds, other.holds) {
-            (Expression::Never, other) => Expression::All(vec![otherwise, other]),
-            (Expression::Always, other) => Expression::Any(vec![holds, other]),
-            (then, Expression::Never) => Expression::All(vec![holds, then]),
-            (then, Expression::Always) => Expression::Any(vec![otherwise, then]),
-            (then, other) => Expression::Any(vec![
-                Expression::All(vec![holds, then]),
-                Expression::All(vec![otherwise, other]),
+            (BoolExpression::Never, other) => BoolExpression::All(vec![otherwise, other]),
+            (BoolExpression::Always, other) => BoolExpression::Any(vec![holds, other]),
+            (then, BoolExpression::Never) => BoolExpression::All(vec![holds, then]),
+            (then, BoolExpression::Always) => BoolExpression::Any(vec![otherwise, then]),
+            (then, other) => BoolExpression::Any(vec![
+                BoolExpression::All(vec![holds, then]),
+                BoolExpression::All(vec![otherwise, other]),
             ]),
         };
-        let script = Expression::Any(script);
+        let script = BoolExpression::Any(script);
         let parts = vec![first, second, third];
-        Ok((Lowered { holds, script }, joint(PartKind::Choice, parts)))
+        Ok((
+            LoweredCondition { holds, script },
+            group_part(PlanPartKind::Choice, parts),
+        ))
     }
 
-    fn after(
+    fn lower_after(
         &mut self,
-        before: &[Condition],
-        last: &Condition,
-    ) -> Result<(Lowered, Part), BuildError> {
+        before: &[RuleCondition],
+        last: &RuleCondition,
+    ) -> Result<(LoweredCondition, PlanPart), BuildError> {
         let mut script = Vec::with_capacity(before.len() + 1);
         let mut parts = Vec::with_capacity(before.len() + 1);
         for condition in before {
-            let (lowered, part) = self.condition(condition)?;
+            let (lowered, part) = self.lower_condition(condition)?;
             parts.push(part);
             // What cannot fail matters only where its value is asked, and there the script is.
-            if !matches!(condition, Condition::Script { is_total: true, .. }) {
+            if !matches!(condition, RuleCondition::Script { is_total: true, .. }) {
                 script.push(lowered.script);
             }
         }
-        let (lowered, part) = self.condition(last)?;
+        let (lowered, part) = self.lower_condition(last)?;
         parts.push(part);
         script.push(lowered.script);
-        let lowered = Lowered {
+        let lowered = LoweredCondition {
             holds: lowered.holds,
-            script: Expression::Any(script),
+            script: BoolExpression::Any(script),
         };
-        Ok((lowered, joint(PartKind::After, parts)))
+        Ok((lowered, group_part(PlanPartKind::After, parts)))
     }
 }
 
@@ -203,14 +223,17 @@ impl Lower<'_> {
 ///
 /// What only odd shapes of values need is asked for whether or not it is reached: that is rare, and then the
 /// script is right.
-fn when_reached(links: &[Link], passes: impl Fn(&Link) -> Expression) -> Expression {
+fn combine_script_needs(
+    links: &[LoweredPart],
+    passes: impl Fn(&LoweredPart) -> BoolExpression,
+) -> BoolExpression {
     let mut any = Vec::new();
     for (at, link) in links.iter().enumerate() {
         if !link.has_script {
             any.push(link.lowered.script.clone());
             continue;
         }
-        let mut all: Vec<Expression> = links.iter().take(at).map(&passes).collect();
+        let mut all: Vec<BoolExpression> = links.iter().take(at).map(&passes).collect();
         // What stands behind it decides as well, as far as nothing on the way can fail.
         if link.is_total {
             let behind = links.iter().skip(at + 1);
@@ -218,27 +241,27 @@ fn when_reached(links: &[Link], passes: impl Fn(&Link) -> Expression) -> Express
             all.extend(unseen.filter(|link| !link.has_script).map(&passes));
         }
         all.push(link.lowered.script.clone());
-        any.push(Expression::All(all));
+        any.push(BoolExpression::All(all));
     }
-    Expression::Any(any)
+    BoolExpression::Any(any)
 }
 
-fn certain(holds: Expression) -> Lowered {
-    Lowered {
+fn without_script(holds: BoolExpression) -> LoweredCondition {
+    LoweredCondition {
         holds,
-        script: Expression::Never,
+        script: BoolExpression::Never,
     }
 }
 
-fn leaf(kind: PartKind, place: Position) -> Part {
-    Part {
+fn leaf_part(kind: PlanPartKind, place: Position) -> PlanPart {
+    PlanPart {
         kind,
         place,
         parts: Vec::new(),
     }
 }
 
-fn joint(kind: PartKind, parts: Vec<Part>) -> Part {
+fn group_part(kind: PlanPartKind, parts: Vec<PlanPart>) -> PlanPart {
     let place = parts.first().map_or(Position::NONE, |part| part.place);
-    Part { kind, place, parts }
+    PlanPart { kind, place, parts }
 }

@@ -2,31 +2,31 @@
 
 use std::fmt;
 
-use larum_event::Value;
+use larum_event::FieldValue;
 use rhai::Position;
 
-use super::compare::Comparison;
-use super::field::FieldUse;
-use crate::predicate::Letters;
-use crate::text::TextTest;
+use super::compare::ComparisonOperator;
+use super::field_access::FieldAccess;
+use crate::predicate::LetterCase;
+use crate::text::TextOperator;
 
 /// A condition as it was read.
 #[derive(Debug, Clone)]
-pub(crate) enum Condition {
+pub(crate) enum RuleCondition {
     /// It always or never holds.
     Constant(bool),
     /// All hold; asked in order, up to the first that does not.
-    All(Vec<Condition>),
+    All(Vec<RuleCondition>),
     /// One holds; asked in order, up to the first that does.
-    Any(Vec<Condition>),
+    Any(Vec<RuleCondition>),
     /// It does not hold.
-    Not(Box<Condition>),
+    Not(Box<RuleCondition>),
     /// The second if the first holds, else the third.
-    Choice(Box<[Condition; 3]>),
+    Choice(Box<[RuleCondition; 3]>),
     /// The last; the others are computed before, and asked elsewhere if at all.
-    After(Vec<Condition>, Box<Condition>),
+    After(Vec<RuleCondition>, Box<RuleCondition>),
     /// A question about the event.
-    Ask(Asked),
+    Question(PlacedQuestion),
     /// It cannot be read.
     Script {
         place: Position,
@@ -37,54 +37,54 @@ pub(crate) enum Condition {
 
 /// A question and where it is written.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
-    pub(crate) question: Question,
+pub(crate) struct PlacedQuestion {
+    pub(crate) question: FieldQuestion,
     pub(crate) place: Position,
 }
 
 /// What is asked of an event.
 #[derive(Debug, Clone)]
-pub(crate) enum Question {
+pub(crate) enum FieldQuestion {
     /// A field and a value compare so.
-    Compare(Comparison, FieldUse, Value<'static>),
+    Compare(ComparisonOperator, FieldAccess, FieldValue<'static>),
     /// Two fields compare so.
-    CompareFields(Comparison, FieldUse, FieldUse),
+    CompareFields(ComparisonOperator, FieldAccess, FieldAccess),
     /// A field equals one of a list.
-    OneOf(FieldUse, Vec<Value<'static>>),
+    OneOf(FieldAccess, Vec<FieldValue<'static>>),
     /// A field is a whole number from the first to the last.
-    Within(FieldUse, i64, i64),
+    InRange(FieldAccess, i64, i64),
     /// A text has a part, or a list holds the text.
-    Search(TextTest, FieldUse, Box<str>),
+    Search(TextOperator, FieldAccess, Box<str>),
     /// A list holds a value that is no text.
-    Holds(FieldUse, Value<'static>),
+    ListContains(FieldAccess, FieldValue<'static>),
     /// A text has a part that another field names.
-    SearchField(TextTest, FieldUse, FieldUse),
+    SearchField(TextOperator, FieldAccess, FieldAccess),
     /// A text matches a regular expression.
-    Regex(FieldUse, Box<str>),
+    Regex(FieldAccess, Box<str>),
     /// A text is an address inside of a network.
-    Inside(FieldUse, Box<str>),
+    InNetwork(FieldAccess, Box<str>),
     /// A field is there, `null` included.
-    Has(FieldUse),
+    Has(FieldAccess),
     /// A field is true; where it must be a truth, it is no other value and not missing.
-    Flag { field: FieldUse, must_be: bool },
+    IsTrue { field: FieldAccess, must_be: bool },
     /// The length of a text compares so; `member` is what `.len` is of an object, if it is no call.
     Length {
-        comparison: Comparison,
-        field: FieldUse,
-        member: Option<FieldUse>,
-        bound: Value<'static>,
+        comparison: ComparisonOperator,
+        field: FieldAccess,
+        member: Option<FieldAccess>,
+        bound: FieldValue<'static>,
     },
     /// A text in other letters equals a text or has a part.
     Recased {
-        letters: Letters,
-        field: FieldUse,
+        letters: LetterCase,
+        field: FieldAccess,
         test: RecasedTest,
         wanted: Box<str>,
     },
     /// A text in other letters is computed and not asked; it may be too long.
-    Made(FieldUse),
+    RecasedOnly(FieldAccess),
     /// A text is empty, said as a call.
-    Empty(FieldUse),
+    Empty(FieldAccess),
 }
 
 /// What is asked of a text in other letters.
@@ -96,9 +96,9 @@ pub(crate) enum RecasedTest {
     EndsWith,
 }
 
-impl Condition {
+impl RuleCondition {
     /// What cannot be read and may do anything.
-    pub(crate) fn script(place: Position) -> Self {
+    pub(crate) fn from_script(place: Position) -> Self {
         Self::Script {
             place,
             is_total: false,
@@ -106,7 +106,7 @@ impl Condition {
     }
 
     /// The opposite.
-    pub(crate) fn negated(self) -> Self {
+    pub(crate) fn negate(self) -> Self {
         match self {
             Self::Constant(holds) => Self::Constant(!holds),
             Self::Not(inner) => *inner,
@@ -115,14 +115,14 @@ impl Condition {
     }
 
     /// How many parts it has.
-    pub(crate) fn size(&self) -> usize {
-        let sum = |parts: &[Self]| parts.iter().map(Self::size).sum::<usize>();
+    pub(crate) fn part_count(&self) -> usize {
+        let sum = |parts: &[Self]| parts.iter().map(Self::part_count).sum::<usize>();
         1 + match self {
-            Self::Constant(_) | Self::Ask(_) | Self::Script { .. } => 0,
-            Self::Not(inner) => inner.size(),
+            Self::Constant(_) | Self::Question(_) | Self::Script { .. } => 0,
+            Self::Not(inner) => inner.part_count(),
             Self::All(parts) | Self::Any(parts) => sum(parts),
             Self::Choice(parts) => sum(parts.as_ref()),
-            Self::After(before, last) => sum(before) + last.size(),
+            Self::After(before, last) => sum(before) + last.part_count(),
         }
     }
 
@@ -130,7 +130,7 @@ impl Condition {
     pub(crate) fn has_script(&self) -> bool {
         match self {
             Self::Script { .. } => true,
-            Self::Constant(_) | Self::Ask(_) => false,
+            Self::Constant(_) | Self::Question(_) => false,
             Self::Not(inner) => inner.has_script(),
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::has_script),
             Self::Choice(parts) => parts.iter().any(Self::has_script),
@@ -143,7 +143,7 @@ impl Condition {
         match self {
             Self::Script { is_total, .. } => *is_total,
             Self::Constant(_) => true,
-            Self::Ask(asked) => asked.question.is_total(),
+            Self::Question(asked) => asked.question.is_total(),
             Self::Not(inner) => inner.is_total(),
             Self::All(parts) | Self::Any(parts) => parts.iter().all(Self::is_total),
             Self::Choice(parts) => parts.iter().all(Self::is_total),
@@ -152,24 +152,24 @@ impl Condition {
     }
 }
 
-impl Question {
+impl FieldQuestion {
     /// Whether the script can neither fail at it nor spend too much, whatever the event.
     fn is_total(&self) -> bool {
         match self {
             // A value that is no truth is an error; lists compare element by element; texts may grow.
-            Self::Flag { .. }
+            Self::IsTrue { .. }
             | Self::CompareFields(..)
-            | Self::Search(TextTest::Contains, ..)
-            | Self::Holds(..)
+            | Self::Search(TextOperator::Contains, ..)
+            | Self::ListContains(..)
             | Self::SearchField(..)
             | Self::Recased { .. }
-            | Self::Made(_) => false,
+            | Self::RecasedOnly(_) => false,
             Self::Compare(..)
             | Self::OneOf(..)
-            | Self::Within(..)
+            | Self::InRange(..)
             | Self::Search(..)
             | Self::Regex(..)
-            | Self::Inside(..)
+            | Self::InNetwork(..)
             | Self::Has(_)
             | Self::Length { .. }
             | Self::Empty(_) => true,
@@ -177,28 +177,28 @@ impl Question {
     }
 
     /// The field that it is about.
-    pub(crate) fn field(&self) -> &FieldUse {
+    pub(crate) fn field(&self) -> &FieldAccess {
         match self {
             Self::Compare(_, field, _)
             | Self::CompareFields(_, field, _)
             | Self::OneOf(field, _)
-            | Self::Within(field, ..)
+            | Self::InRange(field, ..)
             | Self::Search(_, field, _)
-            | Self::Holds(field, _)
+            | Self::ListContains(field, _)
             | Self::SearchField(_, field, _)
             | Self::Regex(field, _)
-            | Self::Inside(field, _)
+            | Self::InNetwork(field, _)
             | Self::Has(field)
-            | Self::Flag { field, .. }
+            | Self::IsTrue { field, .. }
             | Self::Length { field, .. }
             | Self::Recased { field, .. }
-            | Self::Made(field)
+            | Self::RecasedOnly(field)
             | Self::Empty(field) => field,
         }
     }
 
     /// The other field, if it is about two.
-    pub(crate) fn other(&self) -> Option<&FieldUse> {
+    pub(crate) fn other_field(&self) -> Option<&FieldAccess> {
         match self {
             Self::CompareFields(_, _, other) | Self::SearchField(_, _, other) => Some(other),
             _ => None,
@@ -207,46 +207,49 @@ impl Question {
 }
 
 /// A value as rules write it.
-pub(crate) struct Written<'a>(pub(crate) &'a Value<'static>);
+pub(crate) struct ValueDisplay<'a>(pub(crate) &'a FieldValue<'static>);
 
-impl fmt::Display for Written<'_> {
+impl fmt::Display for ValueDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Value::Null => f.write_str("()"),
-            Value::Bool(value) => write!(f, "{value}"),
-            Value::Int(value) => write!(f, "{value}"),
-            Value::Float(value) => write!(f, "{value:?}"),
-            Value::Str(text) => write!(f, "{text:?}"),
-            Value::Array(text) | Value::Object(text) => f.write_str(text),
+            FieldValue::Null => f.write_str("()"),
+            FieldValue::Bool(value) => write!(f, "{value}"),
+            FieldValue::Int(value) => write!(f, "{value}"),
+            FieldValue::Float(value) => write!(f, "{value:?}"),
+            FieldValue::Str(text) => write!(f, "{text:?}"),
+            FieldValue::Array(text) | FieldValue::Object(text) => f.write_str(text),
         }
     }
 }
 
 /// As a rule would write it.
-impl fmt::Display for Question {
+impl fmt::Display for FieldQuestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "event.{}", self.field().name())?;
         match self {
             Self::Compare(comparison, _, value) => {
-                write!(f, " {} {}", comparison.as_str(), Written(value))
+                write!(f, " {} {}", comparison.as_str(), ValueDisplay(value))
             }
             Self::CompareFields(comparison, _, other) => {
                 write!(f, " {} event.{}", comparison.as_str(), other.name())
             }
             Self::OneOf(_, list) => {
-                let list: Vec<String> = list.iter().map(|one| Written(one).to_string()).collect();
+                let list: Vec<String> = list
+                    .iter()
+                    .map(|one| ValueDisplay(one).to_string())
+                    .collect();
                 write!(f, " in [{}]", list.join(", "))
             }
-            Self::Within(_, first, last) => write!(f, " in {first}..={last}"),
+            Self::InRange(_, first, last) => write!(f, " in {first}..={last}"),
             Self::Search(test, _, wanted) => write!(f, ".{}({wanted:?})", test.name()),
-            Self::Holds(_, value) => write!(f, ".contains({})", Written(value)),
+            Self::ListContains(_, value) => write!(f, ".contains({})", ValueDisplay(value)),
             Self::SearchField(test, _, other) => {
                 write!(f, ".{}(event.{})", test.name(), other.name())
             }
             Self::Regex(_, pattern) => write!(f, ".matches({pattern:?})"),
-            Self::Inside(_, network) => write!(f, ".cidr({network:?})"),
+            Self::InNetwork(_, network) => write!(f, ".cidr({network:?})"),
             Self::Has(_) => f.write_str(" is there"),
-            Self::Flag { .. } => f.write_str(" is true"),
+            Self::IsTrue { .. } => f.write_str(" is true"),
             Self::Length {
                 comparison,
                 member,
@@ -254,7 +257,7 @@ impl fmt::Display for Question {
                 ..
             } => {
                 let call = if member.is_some() { ".len" } else { ".len()" };
-                write!(f, "{call} {} {}", comparison.as_str(), Written(bound))
+                write!(f, "{call} {} {}", comparison.as_str(), ValueDisplay(bound))
             }
             Self::Recased {
                 letters,
@@ -263,8 +266,8 @@ impl fmt::Display for Question {
                 ..
             } => {
                 f.write_str(match letters {
-                    Letters::Lower => ".to_lower()",
-                    Letters::Upper => ".to_upper()",
+                    LetterCase::Lower => ".to_lower()",
+                    LetterCase::Upper => ".to_upper()",
                 })?;
                 match test {
                     RecasedTest::Equal => write!(f, " == {wanted:?}"),
@@ -273,7 +276,7 @@ impl fmt::Display for Question {
                     RecasedTest::EndsWith => write!(f, ".ends_with({wanted:?})"),
                 }
             }
-            Self::Made(_) => f.write_str(" is put into other letters"),
+            Self::RecasedOnly(_) => f.write_str(" is put into other letters"),
             Self::Empty(_) => f.write_str(".is_empty()"),
         }
     }

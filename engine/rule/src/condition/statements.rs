@@ -2,95 +2,103 @@
 
 use rhai::{ASTFlags, Expr, Position, Stmt};
 
-use super::question::{Condition, Question};
-use super::read::{Reader, ask, start, start_of_call};
-use super::scope::{Binding, Operand};
+use super::question::{FieldQuestion, RuleCondition};
+use super::reader::{ConditionReader, ask_question, call_start, expression_start};
+use super::scope::{NameBinding, Operand};
 
 /// What the value of a body is used for.
 #[derive(Clone, Copy)]
-pub(super) struct Tail {
+pub(super) struct BodyUse {
     /// Nothing, and a missing field, are not true; else they are errors.
     pub(super) is_lenient: bool,
     /// `return` ends just this body.
     pub(super) may_return: bool,
 }
 
-impl Reader<'_> {
+impl ConditionReader<'_> {
     /// What a list of statements gives. `place` is shown where it is empty.
-    pub(super) fn statements(
+    pub(super) fn read_statements(
         &mut self,
         statements: &[Stmt],
-        tail: Tail,
+        tail: BodyUse,
         place: Position,
-    ) -> Condition {
+    ) -> RuleCondition {
         let Some((first, rest)) = statements.split_first() else {
-            return nothing(tail, place);
+            return empty_body(tail, place);
         };
         match first {
-            Stmt::Noop(_) if !rest.is_empty() => self.statements(rest, tail, place),
+            Stmt::Noop(_) if !rest.is_empty() => self.read_statements(rest, tail, place),
             // A closure inside shares a variable. What it changes there is seen by scripts alone.
-            Stmt::Share(_) if !rest.is_empty() => self.statements(rest, tail, place),
-            Stmt::Var(parts, ..) => self.declaration((&parts.0.name, &parts.1), rest, tail, place),
+            Stmt::Share(_) if !rest.is_empty() => self.read_statements(rest, tail, place),
+            Stmt::Var(parts, ..) => {
+                self.read_declaration((&parts.0.name, &parts.1), rest, tail, place)
+            }
             Stmt::Return(value, flags, at) if !flags.contains(ASTFlags::BREAK) => match value {
-                _ if !tail.may_return => Condition::script(*at),
-                Some(value) => self.condition(value, tail.is_lenient),
-                None => nothing(tail, *at),
+                _ if !tail.may_return => RuleCondition::from_script(*at),
+                Some(value) => self.read_expression(value, tail.is_lenient),
+                None => empty_body(tail, *at),
             },
-            Stmt::If(flow, at) => self.choice(
+            Stmt::If(flow, at) => self.read_branches(
                 (&flow.expr, *at),
                 (flow.body.statements(), flow.branch.statements()),
                 rest,
                 tail,
             ),
-            Stmt::Expr(expr) if rest.is_empty() => self.condition(expr, tail.is_lenient),
+            Stmt::Expr(expr) if rest.is_empty() => self.read_expression(expr, tail.is_lenient),
             Stmt::FnCall(call, at) if rest.is_empty() => {
-                let at = start_of_call(call, *at);
-                self.call(call, at, tail.is_lenient)
-                    .unwrap_or_else(|| Condition::script(at))
+                let at = call_start(call, *at);
+                self.read_call(call, at, tail.is_lenient)
+                    .unwrap_or_else(|| RuleCondition::from_script(at))
             }
-            Stmt::Block(block) if rest.is_empty() => self.block(block.statements(), tail, place),
-            Stmt::Noop(at) => nothing(tail, *at),
-            other => Condition::script(other.position()),
+            Stmt::Block(block) if rest.is_empty() => {
+                self.read_block(block.statements(), tail, place)
+            }
+            Stmt::Noop(at) => empty_body(tail, *at),
+            other => RuleCondition::from_script(other.position()),
         }
     }
 
-    fn declaration(
+    fn read_declaration(
         &mut self,
         (name, value): (&str, &Expr),
         rest: &[Stmt],
-        tail: Tail,
+        tail: BodyUse,
         place: Position,
-    ) -> Condition {
-        let at = start(value);
+    ) -> RuleCondition {
+        let at = expression_start(value);
         let mut before = Vec::new();
-        let binding = self.bound(value, &mut before);
+        let binding = self.bind_value(value, &mut before);
         if rest.is_empty() {
             // It gives nothing, and what stands in it was computed.
-            return after(before, nothing(tail, at));
+            return compute_before(before, empty_body(tail, at));
         }
         self.scope.bind(name, binding);
-        let last = self.statements(rest, tail, place);
-        after(before, last)
+        let last = self.read_statements(rest, tail, place);
+        compute_before(before, last)
     }
 
     /// What a name is bound to; what must be computed for it is added to `before`.
-    pub(super) fn bound<'s>(&mut self, value: &Expr, before: &mut Vec<Condition>) -> Binding<'s> {
-        let at = start(value);
+    pub(super) fn bind_value<'s>(
+        &mut self,
+        value: &Expr,
+        before: &mut Vec<RuleCondition>,
+    ) -> NameBinding<'s> {
+        let at = expression_start(value);
         if self.is_event(value) {
             // Only the parameter itself is looked up by path.
-            return Binding::Event { by_members: true };
+            return NameBinding::Event { by_members: true };
         }
-        match self.operand(value) {
+        match self.read_operand(value) {
             Some(operand) => {
-                before.extend(computed(&operand, at));
-                Binding::Operand(operand)
+                before.extend(binding_cost(&operand, at));
+                NameBinding::Operand(operand)
             }
             None => {
-                before.push(Condition::Script {
+                before.push(RuleCondition::Script {
                     place: at,
                     is_total: self.is_total(value),
                 });
-                Binding::Unknown
+                NameBinding::Unknown
             }
         }
     }
@@ -99,57 +107,72 @@ impl Reader<'_> {
         let Expr::Variable(names, ..) = value else {
             return false;
         };
-        names.2.is_empty() && matches!(self.scope.get(&names.1), Some(Binding::Event { .. }))
+        names.2.is_empty() && matches!(self.scope.get(&names.1), Some(NameBinding::Event { .. }))
     }
 
-    fn choice(
+    fn read_branches(
         &mut self,
         (condition, at): (&Expr, Position),
         (body, branch): (&[Stmt], &[Stmt]),
         rest: &[Stmt],
-        tail: Tail,
-    ) -> Condition {
-        let decider = self.decider(condition);
+        tail: BodyUse,
+    ) -> RuleCondition {
+        let decider = self.read_decider(condition);
         let (then, other) = if rest.is_empty() {
-            (self.block(body, tail, at), self.block(branch, tail, at))
+            (
+                self.read_block(body, tail, at),
+                self.read_block(branch, tail, at),
+            )
         } else if always_returns(body) && branch.is_empty() {
-            (self.block(body, tail, at), self.block(rest, tail, at))
+            (
+                self.read_block(body, tail, at),
+                self.read_block(rest, tail, at),
+            )
         } else if always_returns(body) && always_returns(branch) {
-            (self.block(body, tail, at), self.block(branch, tail, at))
+            (
+                self.read_block(body, tail, at),
+                self.read_block(branch, tail, at),
+            )
         } else if always_returns(branch) && body.is_empty() {
-            (self.block(rest, tail, at), self.block(branch, tail, at))
+            (
+                self.read_block(rest, tail, at),
+                self.read_block(branch, tail, at),
+            )
         } else {
             // What both ways leave behind is not followed.
-            return after(vec![decider], Condition::script(at));
+            return compute_before(vec![decider], RuleCondition::from_script(at));
         };
-        Condition::Choice(Box::new([decider, then, other]))
+        RuleCondition::Choice(Box::new([decider, then, other]))
     }
 }
 
 /// The value of a body without one.
-fn nothing(tail: Tail, place: Position) -> Condition {
+fn empty_body(tail: BodyUse, place: Position) -> RuleCondition {
     if tail.is_lenient {
-        Condition::Constant(false)
+        RuleCondition::Constant(false)
     } else {
-        Condition::script(place)
+        RuleCondition::from_script(place)
     }
 }
 
-fn after(before: Vec<Condition>, last: Condition) -> Condition {
+fn compute_before(before: Vec<RuleCondition>, last: RuleCondition) -> RuleCondition {
     if before.is_empty() {
         last
     } else {
-        Condition::After(before, Box::new(last))
+        RuleCondition::After(before, Box::new(last))
     }
 }
 
 /// What is computed when a name is bound to an operand, beside looking a field up.
-fn computed(operand: &Operand, place: Position) -> Option<Condition> {
+fn binding_cost(operand: &Operand, place: Position) -> Option<RuleCondition> {
     match operand {
         Operand::Field(_) | Operand::Constant(_) | Operand::Length { .. } => None,
-        Operand::Recased(_, field) => Some(ask(Question::Made(field.clone()), place)),
-        Operand::Else(_, other) => computed(other, place),
-        Operand::Truth(condition) => Some(condition.as_ref().clone()),
+        Operand::Recased(_, field) => Some(ask_question(
+            FieldQuestion::RecasedOnly(field.clone()),
+            place,
+        )),
+        Operand::Coalesce(_, other) => binding_cost(other, place),
+        Operand::Condition(condition) => Some(condition.as_ref().clone()),
     }
 }
 

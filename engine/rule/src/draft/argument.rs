@@ -6,67 +6,70 @@ use larum_event::{InvalidPattern, TopicPattern, limits};
 use rhai::Dynamic;
 
 use crate::condition::TREE_ROOT;
-use crate::diagnostic::Refusal;
+use crate::diagnostic::RuleProblem;
 use crate::rule::KeyPart;
-use crate::view::{FieldRef, Member, kind};
+use crate::view::{EnvelopeMember, FieldRef, kind_name};
 
 /// Most members of a group key.
 const KEY_PARTS: usize = 16;
 
 /// One text.
-pub(super) fn one(value: &Dynamic) -> Result<String, Refusal> {
+pub(super) fn read_text(value: &Dynamic) -> Result<String, RuleProblem> {
     match value.as_immutable_string_ref() {
         Ok(text) => Ok(text.to_string()),
-        Err(_) => Err(Refusal::new(
+        Err(_) => Err(RuleProblem::new(
             "wrong-argument",
-            format!("a text is wanted, not {}", shown(value)),
+            format!("a text is wanted, not {}", describe_argument(value)),
         )),
     }
 }
 
 /// One text, or a list of them.
-pub(super) fn list(value: &Dynamic) -> Result<Vec<String>, Refusal> {
+pub(super) fn read_texts(value: &Dynamic) -> Result<Vec<String>, RuleProblem> {
     match value.as_array_ref() {
         Ok(elements) if elements.is_empty() => {
-            Err(Refusal::new("wrong-argument", "the list is empty"))
+            Err(RuleProblem::new("wrong-argument", "the list is empty"))
         }
-        Ok(elements) => elements.iter().map(one).collect(),
-        Err(_) => one(value).map(|text| vec![text]),
+        Ok(elements) => elements.iter().map(read_text).collect(),
+        Err(_) => read_text(value).map(|text| vec![text]),
     }
 }
 
 /// Paths of fields that a window measures.
-pub(super) fn paths(value: &Dynamic) -> Result<Vec<Arc<str>>, Refusal> {
-    let paths = list(value)?;
+pub(super) fn read_field_paths(value: &Dynamic) -> Result<Vec<Arc<str>>, RuleProblem> {
+    let paths = read_texts(value)?;
     if paths.len() > KEY_PARTS {
         let problem = format!("at most {KEY_PARTS} fields, not {}", paths.len());
-        return Err(Refusal::new("bad-field", problem));
+        return Err(RuleProblem::new("bad-field", problem));
     }
     paths
         .iter()
-        .map(|path| single(path, "bad-field", "windows measure").map(|()| Arc::from(path.as_str())))
+        .map(|path| {
+            check_single_value(path, "bad-field", "windows measure")
+                .map(|()| Arc::from(path.as_str()))
+        })
         .collect()
 }
 
 /// A value for a message.
-pub(super) fn shown(value: &Dynamic) -> String {
+pub(super) fn describe_argument(value: &Dynamic) -> String {
     let text = if value.is_string() || value.is_int() || value.is_float() || value.is_bool() {
         format!("{value:?}")
     } else {
-        kind(value).to_owned()
+        kind_name(value).to_owned()
     };
     text.chars().take(64).collect()
 }
 
 /// A number that was written as a text.
-pub(super) fn meant_number(value: &Dynamic) -> Option<String> {
-    let text = one(value).ok()?;
+pub(super) fn suggest_number(value: &Dynamic) -> Option<String> {
+    let text = read_text(value).ok()?;
     let number: u64 = text.trim().parse().ok()?;
     Some(format!("numbers have no quotes: `{number}`"))
 }
 
 /// What a text was meant to be that is no duration: `5 minutes`, `5M`, `300`.
-pub(super) fn meant_duration(text: &str) -> Option<String> {
+pub(super) fn suggest_duration(text: &str) -> Option<String> {
     let text = text.trim().to_ascii_lowercase();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at_checked(digits)?;
@@ -85,7 +88,7 @@ pub(super) fn meant_duration(text: &str) -> Option<String> {
 }
 
 /// What is wrong with a pattern, and what was probably meant.
-pub(super) fn bad_pattern(text: &str, error: &InvalidPattern) -> Refusal {
+pub(super) fn explain_bad_pattern(text: &str, error: &InvalidPattern) -> RuleProblem {
     let (problem, help) = match error {
         InvalidPattern::ForeignWildcard { pattern, wildcard } => (
             format!("pattern {pattern:?} holds {wildcard:?}, which is no wildcard here"),
@@ -121,23 +124,23 @@ pub(super) fn bad_pattern(text: &str, error: &InvalidPattern) -> Refusal {
         InvalidPattern::Segment(_) => format!("did you mean `{meant}`?"),
         _ => format!("did you mean `{meant}`? {help}"),
     });
-    Refusal::new("bad-pattern", problem).help(near.unwrap_or_else(|| help.to_owned()))
+    RuleProblem::new("bad-pattern", problem).with_help(near.unwrap_or_else(|| help.to_owned()))
 }
 
 /// A group key: `"path"`, `["path", ..]` or `#{name: "path", ..}`.
-pub(super) fn key_parts(value: &Dynamic) -> Result<Vec<KeyPart>, Refusal> {
+pub(super) fn read_key_parts(value: &Dynamic) -> Result<Vec<KeyPart>, RuleProblem> {
     let parts: Vec<KeyPart> = match value.as_map_ref() {
         Ok(members) => members
             .iter()
-            .map(|(name, path)| part(Some(name.as_str()), &one(path)?))
+            .map(|(name, path)| new_key_part(Some(name.as_str()), &read_text(path)?))
             .collect::<Result<_, _>>()?,
-        Err(_) => list(value)?
+        Err(_) => read_texts(value)?
             .iter()
-            .map(|path| part(None, path))
+            .map(|path| new_key_part(None, path))
             .collect::<Result<_, _>>()?,
     };
     if parts.is_empty() || parts.len() > KEY_PARTS {
-        return Err(Refusal::new(
+        return Err(RuleProblem::new(
             "bad-key",
             format!(
                 "a group key has 1 to {KEY_PARTS} members, not {}",
@@ -152,14 +155,14 @@ pub(super) fn key_parts(value: &Dynamic) -> Result<Vec<KeyPart>, Refusal> {
             .find(|other| other.name == one.name);
         if let Some(other) = same {
             let name = &one.name;
-            return Err(Refusal::new(
+            return Err(RuleProblem::new(
                 "key-clash",
                 format!(
                     "{:?} and {:?} are both called `{name}`",
                     other.path, one.path
                 ),
             )
-            .help(format!(
+            .with_help(format!(
                 "give them names: `.group_by(#{{{name}: {:?}, {name}_2: {:?}}})`",
                 other.path, one.path
             )));
@@ -168,8 +171,8 @@ pub(super) fn key_parts(value: &Dynamic) -> Result<Vec<KeyPart>, Refusal> {
     Ok(parts)
 }
 
-fn part(name: Option<&str>, path: &str) -> Result<KeyPart, Refusal> {
-    single(path, "bad-key", "events are grouped by")?;
+fn new_key_part(name: Option<&str>, path: &str) -> Result<KeyPart, RuleProblem> {
+    check_single_value(path, "bad-key", "events are grouped by")?;
     let last = path.rsplit('.').next().unwrap_or(path);
     Ok(KeyPart {
         name: Arc::from(name.unwrap_or(last)),
@@ -178,9 +181,13 @@ fn part(name: Option<&str>, path: &str) -> Result<KeyPart, Refusal> {
 }
 
 /// That a path leads to something that can be a single value.
-pub(super) fn single(path: &str, code: &'static str, what: &str) -> Result<(), Refusal> {
+pub(super) fn check_single_value(
+    path: &str,
+    code: &'static str,
+    what: &str,
+) -> Result<(), RuleProblem> {
     if path.len() > limits::RULE_STRING_BYTES {
-        return Err(Refusal::new(code, "the path is too long"));
+        return Err(RuleProblem::new(code, "the path is too long"));
     }
     if path == TREE_ROOT {
         return Ok(());
@@ -190,17 +197,20 @@ pub(super) fn single(path: &str, code: &'static str, what: &str) -> Result<(), R
             .strip_prefix("event.")
             .map(|inner| format!("a path begins inside of the event: `{inner}`"));
         // The place and the rule's name are added where they are known.
-        let mut problem = crate::script::unknown_field(&unknown);
+        let mut problem = crate::script::unknown_field_problem(&unknown);
         problem.help = inner.or(problem.help);
         problem
     })?;
     let is_object = matches!(
         field,
-        FieldRef::Member(Member::Data | Member::Metadata | Member::Correlation)
+        FieldRef::Member(
+            EnvelopeMember::Data | EnvelopeMember::Metadata | EnvelopeMember::Correlation
+        )
     );
     if is_object {
         let problem = format!("`{path}` is an object, and {what} single values");
-        return Err(Refusal::new(code, problem).help(format!("name a member of it: `{path}.NAME`")));
+        return Err(RuleProblem::new(code, problem)
+            .with_help(format!("name a member of it: `{path}.NAME`")));
     }
     Ok(())
 }

@@ -3,32 +3,33 @@
 use larum_event::Span;
 use rhai::Dynamic;
 
-use super::argument::{meant_duration, one};
-use crate::diagnostic::Refusal;
+use super::argument::{read_text, suggest_duration};
+use crate::diagnostic::RuleProblem;
 
 /// A duration that is longer than none.
-pub(super) fn span(value: &Dynamic) -> Result<Span, Refusal> {
-    let span = any_span(value)?;
+pub(super) fn read_nonzero_span(value: &Dynamic) -> Result<Span, RuleProblem> {
+    let span = read_span(value)?;
     if span.is_zero() {
         return Err(
-            Refusal::new("bad-duration", "a window of no length holds nothing")
-                .help("leave `.within(..)` and `.count(..)` out for an alert at each match"),
+            RuleProblem::new("bad-duration", "a window of no length holds nothing")
+                .with_help("leave `.within(..)` and `.count(..)` out for an alert at each match"),
         );
     }
     Ok(span)
 }
 
 /// A duration.
-pub(super) fn any_span(value: &Dynamic) -> Result<Span, Refusal> {
+pub(super) fn read_span(value: &Dynamic) -> Result<Span, RuleProblem> {
     if let Ok(seconds) = value.as_int() {
-        return Err(Refusal::new(
+        return Err(RuleProblem::new(
             "bad-duration",
             format!("a duration is a text with a unit, not {seconds}"),
         )
-        .help(format!("did you mean `\"{seconds}s\"`?")));
+        .with_help(format!("did you mean `\"{seconds}s\"`?")));
     }
-    let text = one(value)?;
+    let text = read_text(value)?;
     Span::parse(&text).map_err(|error| {
-        Refusal::new("bad-duration", error.to_string()).maybe_help(meant_duration(&text))
+        RuleProblem::new("bad-duration", error.to_string())
+            .with_optional_help(suggest_duration(&text))
     })
 }

@@ -6,61 +6,63 @@ use std::sync::Arc;
 use larum_event::{FieldSet, RuleFile, RuleId, Severity, TopicPattern, WindowSpec};
 use rhai::{Position, ScriptFuncDef};
 
-use super::Draft;
-use super::joins::Joined;
-use super::meaning::semantic_hash;
-use super::parts::Part;
-use super::said::{Said, said};
-use crate::condition::{Field, TREE_ROOT, read};
-use crate::diagnostic::{Diagnostic, Refusal};
+use super::RuleDraft;
+use super::joins::StepJoins;
+use super::rule_hasher::semantic_hash;
+use super::rule_steps::RuleStepDraft;
+use super::setting::{DraftSetting, setting_value};
+use crate::condition::{KeySource, TREE_ROOT, read_condition};
+use crate::diagnostic::{Diagnostic, RuleProblem};
 use crate::load::RHAI;
-use crate::rule::{Audience, Rule, RuleStep};
-use crate::script::{Arguments, Checker, Closure, FieldUse, Source, WindowMeaning, asks_trees};
+use crate::rule::{AlertAudience, Rule, RuleStep};
+use crate::script::{
+    ClosureArguments, FieldUsage, RuleClosure, RuleSource, ScriptChecker, WindowMeaning, asks_trees,
+};
 use crate::view::FieldRef;
 
 /// Members that no two events share.
-const LONELY: [&str; 2] = ["id", "time"];
+const UNIQUE_MEMBERS: [&str; 2] = ["id", "time"];
 
 /// Finishes the drafts of one file.
-pub(crate) struct Finish<'a> {
+pub(crate) struct RuleFinisher<'a> {
     pub(crate) file: &'a RuleFile,
     /// Its number among the files of the set.
     pub(crate) number: usize,
-    pub(crate) source: &'a Source,
+    pub(crate) source: &'a RuleSource,
     pub(crate) paths: &'a mut FieldSet,
     pub(crate) problems: &'a mut Vec<Diagnostic>,
 }
 
 /// A rule, and where it begins.
-pub(crate) struct Finished {
+pub(crate) struct FinishedRule {
     pub(crate) rule: Rule,
     pub(crate) place: Position,
-    pub(crate) asks: Asks,
+    pub(crate) field_usages: RuleFieldUsages,
 }
 
 /// What a rule asks of fields, and on which topics.
 #[derive(Debug, Default)]
-pub(crate) struct Asks {
+pub(crate) struct RuleFieldUsages {
     /// Of events of which topics.
-    pub(crate) uses: Vec<(Vec<TopicPattern>, Vec<FieldUse>)>,
+    pub(crate) by_topics: Vec<(Vec<TopicPattern>, Vec<FieldUsage>)>,
     /// Where `.on(..)` stands.
     pub(crate) on_place: Position,
     /// Where `.group_by(..)` stands.
     pub(crate) key_place: Option<Position>,
 }
 
-impl Finish<'_> {
+impl RuleFinisher<'_> {
     /// The rule that a draft describes; `None` if something in it was refused, now or before.
-    pub(crate) fn rule(&mut self, mut draft: Draft) -> Option<Finished> {
+    pub(crate) fn finish_rule(&mut self, mut draft: RuleDraft) -> Option<FinishedRule> {
         let before = self.problems.len();
-        self.topics(&mut draft);
-        let mut joined = Joined::default();
-        let mut parts = self.parts(&draft, &mut joined);
-        let window = self.window(&draft, &joined);
-        self.measured(&draft, &mut joined, &mut parts);
-        self.alert(&draft, window.as_ref(), &mut parts);
-        self.scripts(&draft, &mut parts);
-        self.lonely_groups(&draft, window.as_ref());
+        self.complete_topics(&mut draft);
+        let mut joined = StepJoins::default();
+        let mut parts = self.draft_rule_steps(&draft, &mut joined);
+        let window = self.finish_window(&draft, &joined);
+        self.collect_measured_fields(&draft, &mut joined, &mut parts);
+        self.check_alert(&draft, window.as_ref(), &mut parts);
+        self.check_scripts(&draft, &mut parts);
+        self.check_unique_keys(&draft, window.as_ref());
         if self.problems.len() > before {
             return None;
         }
@@ -68,14 +70,14 @@ impl Finish<'_> {
         let key_place = draft.group_by.as_ref().map(|said| said.place);
         let uses = parts
             .iter_mut()
-            .map(|part| (part.on.clone(), std::mem::take(&mut part.uses)))
+            .map(|part| (part.on.clone(), std::mem::take(&mut part.usages)))
             .collect();
-        let rule = self.build((draft.id.clone()?, window?), draft, parts, joined.fields);
-        Some(Finished {
+        let rule = self.build_rule((draft.id.clone()?, window?), draft, parts, joined.fields);
+        Some(FinishedRule {
             rule,
             place,
-            asks: Asks {
-                uses,
+            field_usages: RuleFieldUsages {
+                by_topics: uses,
                 on_place,
                 key_place,
             },
@@ -83,15 +85,15 @@ impl Finish<'_> {
     }
 
     /// A rule whose steps all say what they read need not say it again.
-    fn topics(&mut self, draft: &mut Draft) {
-        if draft.on_said {
+    fn complete_topics(&mut self, draft: &mut RuleDraft) {
+        if draft.is_on_called {
             return;
         }
-        let steps = draft.window.steps_of();
+        let steps = draft.window.condition_steps();
         if !steps.is_empty() && steps.iter().all(|step| step.on.is_some()) {
             let on: Vec<TopicPattern> = steps
                 .iter()
-                .flat_map(|step| said(step.on.as_ref()).cloned().unwrap_or_default())
+                .flat_map(|step| setting_value(step.on.as_ref()).cloned().unwrap_or_default())
                 .collect();
             for pattern in on {
                 if !draft.on.contains(&pattern) {
@@ -100,110 +102,125 @@ impl Finish<'_> {
             }
             return;
         }
-        self.problem(
+        self.report_problem(
             draft,
             draft.place,
-            Refusal::new("no-topic", "it reads no topic")
-                .help("say which: `.on(\"security.auth.#\")`"),
+            RuleProblem::new("no-topic", "it reads no topic")
+                .with_help("say which: `.on(\"security.auth.#\")`"),
         );
     }
 
-    fn alert(&mut self, draft: &Draft, window: Option<&WindowSpec>, parts: &mut [Part]) {
-        let Some(closure) = said(draft.alert.as_ref()) else {
+    fn check_alert(
+        &mut self,
+        draft: &RuleDraft,
+        window: Option<&WindowSpec>,
+        parts: &mut [RuleStepDraft],
+    ) {
+        let Some(closure) = setting_value(draft.alert.as_ref()) else {
             return;
         };
-        let Some(function) = self.function(draft, closure, "alert", "window") else {
+        let Some(function) = self.find_function(draft, closure, "alert", "window") else {
             return;
         };
-        let keys: Vec<&str> = said(draft.group_by.as_ref())
+        let keys: Vec<&str> = setting_value(draft.group_by.as_ref())
             .map(|parts| parts.iter().map(|part| part.name.as_ref()).collect())
             .unwrap_or_default();
         let meaning = WindowMeaning {
             keys: &keys,
-            has_event: !draft.window.is_any(),
+            has_event: !draft.window.is_windowed(),
             has_value: window.is_none_or(has_value),
         };
-        let uses = self.checker().alert(&draft.name, &function, meaning);
+        let uses = self
+            .new_checker()
+            .check_alert(&draft.name, &function, meaning);
         if let [only] = parts {
-            only.uses.extend(uses);
+            only.usages.extend(uses);
         }
     }
 
     /// The scripts that keep state.
-    fn scripts(&mut self, draft: &Draft, parts: &mut [Part]) {
+    fn check_scripts(&mut self, draft: &RuleDraft, parts: &mut [RuleStepDraft]) {
         let scripts = [
             ("on_event", "event, state", &draft.window.on_event),
             ("on_timer", "state, time", &draft.window.on_timer),
         ];
         for (method, arguments, closure) in scripts {
-            let Some(closure) = said(closure.as_ref()) else {
+            let Some(closure) = setting_value(closure.as_ref()) else {
                 continue;
             };
-            let closure = Closure {
-                arguments: Arguments::State,
+            let closure = RuleClosure {
+                arguments: ClosureArguments::State,
                 ..closure.clone()
             };
-            let Some(function) = self.source.closure(&closure).cloned() else {
+            let Some(function) = self.source.find_closure(&closure).cloned() else {
                 let problem = format!("the closure of `.{method}(..)` takes two arguments");
-                let problem = Refusal::new("wrong-argument", problem)
-                    .help(format!("write `.{method}(|{arguments}| ..)`"));
-                self.problem(draft, closure.place, problem);
+                let problem = RuleProblem::new("wrong-argument", problem)
+                    .with_help(format!("write `.{method}(|{arguments}| ..)`"));
+                self.report_problem(draft, closure.place, problem);
                 continue;
             };
             if let Some(place) = asks_trees(self.source, &closure) {
                 let problem = format!("`.{method}(..)` cannot ask trees");
                 let help = "it may run again when an event comes late, and trees have changed by then; \
                             ask in `.when(..)`, or group by \"tree.root\"";
-                self.problem(
+                self.report_problem(
                     draft,
                     place,
-                    Refusal::new("trees-in-script", problem).help(help),
+                    RuleProblem::new("trees-in-script", problem).with_help(help),
                 );
             }
             if method == "on_event"
                 && let Some(part) = parts.first_mut()
             {
                 let captured = &closure.captured;
-                let uses = self.checker().condition(&draft.name, &function, captured);
-                part.uses.extend(uses);
+                let uses = self
+                    .new_checker()
+                    .check_condition(&draft.name, &function, captured);
+                part.usages.extend(uses);
             }
         }
     }
 
     /// A key that is another one for each event: a window of several is never filled, and every event leaves a
     /// group behind.
-    fn lonely_groups(&mut self, draft: &Draft, window: Option<&WindowSpec>) {
+    fn check_unique_keys(&mut self, draft: &RuleDraft, window: Option<&WindowSpec>) {
         let (Some(group_by), Some(window)) = (&draft.group_by, window) else {
             return;
         };
         let mut parts = group_by.value.iter().flatten();
-        let lonely = parts.find(|part| LONELY.contains(&part.path.as_ref()));
+        let lonely = parts.find(|part| UNIQUE_MEMBERS.contains(&part.path.as_ref()));
         if let Some(part) = lonely
-            && wants_several(window)
+            && needs_several_events(window)
         {
             let problem = format!("`{}` is another one for each event", part.path);
-            let problem = Refusal::new("unbounded-state", problem)
-                .help("group by what several events have in common, such as `metadata.user`");
-            self.problem(draft, group_by.place, problem);
+            let problem = RuleProblem::new("unbounded-state", problem)
+                .with_help("group by what several events have in common, such as `metadata.user`");
+            self.report_problem(draft, group_by.place, problem);
         }
     }
 
-    fn build(
+    fn build_rule(
         &mut self,
         (id, window): (RuleId, WindowSpec),
-        draft: Draft,
-        parts: Vec<Part>,
+        draft: RuleDraft,
+        parts: Vec<RuleStepDraft>,
         measured: Vec<Arc<str>>,
     ) -> Rule {
-        let steps = parts.into_iter().map(|part| self.built(part)).collect();
-        let state = |said: Option<Said<Closure>>| {
-            said.and_then(|said| said.value).map(|closure| Closure {
-                arguments: Arguments::State,
+        let steps = parts
+            .into_iter()
+            .map(|part| self.build_step(part))
+            .collect();
+        let state = |said: Option<DraftSetting<RuleClosure>>| {
+            said.and_then(|said| said.value).map(|closure| RuleClosure {
+                arguments: ClosureArguments::State,
                 ..closure
             })
         };
         let group_by = draft.group_by.and_then(|said| said.value);
-        let values = measured.iter().map(|path| self.field(path)).collect();
+        let values = measured
+            .iter()
+            .map(|path| self.resolve_field(path))
+            .collect();
         let mut rule = Rule {
             id,
             language: RHAI,
@@ -224,7 +241,7 @@ impl Finish<'_> {
             file: Arc::from(self.file.path.as_str()),
             line: draft.place.line().unwrap_or(0),
             exceptions: Vec::new(),
-            audience: Audience::Everyone,
+            audience: AlertAudience::Everyone,
             synonyms: Vec::new(),
             source: self.number,
             steps,
@@ -245,13 +262,20 @@ impl Finish<'_> {
         rule
     }
 
-    fn built(&mut self, part: Part) -> RuleStep {
-        let condition = part.when.as_ref().map(|closure| read(self.source, closure));
+    fn build_step(&mut self, part: RuleStepDraft) -> RuleStep {
+        let condition = part
+            .when
+            .as_ref()
+            .map(|closure| read_condition(self.source, closure));
         RuleStep {
             name: part.name,
             bit: part.bit,
             on: part.on,
-            key: part.key.iter().map(|part| self.field(&part.path)).collect(),
+            key: part
+                .key
+                .iter()
+                .map(|part| self.resolve_field(&part.path))
+                .collect(),
             key_paths: part.key.into_iter().map(|part| part.path).collect(),
             when: part.when,
             condition: condition.map(Arc::new),
@@ -259,45 +283,52 @@ impl Finish<'_> {
         }
     }
 
-    fn field(&mut self, path: &str) -> Field {
+    fn resolve_field(&mut self, path: &str) -> KeySource {
         if path == TREE_ROOT {
-            return Field::Root;
+            return KeySource::Root;
         }
         // A name that no event has was refused before.
         let field = FieldRef::parse(path).unwrap_or_else(|_| FieldRef::Path(path.to_owned()));
-        Field::of(field, self.paths)
+        KeySource::resolve_field(field, self.paths)
     }
 
     /// The definition of a closure, which must take one argument.
-    pub(super) fn function(
+    pub(super) fn find_function(
         &mut self,
-        draft: &Draft,
-        closure: &Closure,
+        draft: &RuleDraft,
+        closure: &RuleClosure,
         method: &str,
         argument: &str,
     ) -> Option<Rc<ScriptFuncDef>> {
-        let function = self.source.closure(closure).cloned();
+        let function = self.source.find_closure(closure).cloned();
         if function.is_none() {
-            let problem = Refusal::new(
+            let problem = RuleProblem::new(
                 "wrong-argument",
                 format!("the closure of `.{method}(..)` takes one argument, the {argument}"),
             )
-            .help(format!("write `.{method}(|{argument}| ..)`"));
-            self.problem(draft, closure.place, problem);
+            .with_help(format!("write `.{method}(|{argument}| ..)`"));
+            self.report_problem(draft, closure.place, problem);
         }
         function
     }
 
-    pub(super) fn checker(&mut self) -> Checker<'_> {
-        Checker {
+    pub(super) fn new_checker(&mut self) -> ScriptChecker<'_> {
+        ScriptChecker {
             file: self.file,
             source: self.source,
             problems: self.problems,
         }
     }
 
-    pub(super) fn problem(&mut self, draft: &Draft, place: Position, problem: Refusal) {
-        let problem = problem.of_rule(&draft.name).at(self.file, place);
+    pub(super) fn report_problem(
+        &mut self,
+        draft: &RuleDraft,
+        place: Position,
+        problem: RuleProblem,
+    ) {
+        let problem = problem
+            .about_rule(&draft.name)
+            .into_error_at(self.file, place);
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -308,19 +339,19 @@ impl Finish<'_> {
 fn has_value(window: &WindowSpec) -> bool {
     match window {
         WindowSpec::Aggregate(aggregate) => {
-            !matches!(aggregate.measure, larum_event::Measure::Count)
+            !matches!(aggregate.measure, larum_event::WindowMeasure::Count)
         }
         WindowSpec::Single | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => false,
     }
 }
 
 /// Whether one event of a group never is enough.
-fn wants_several(window: &WindowSpec) -> bool {
+fn needs_several_events(window: &WindowSpec) -> bool {
     match window {
         WindowSpec::Single => false,
         WindowSpec::Aggregate(aggregate) => {
-            let counts = matches!(aggregate.measure, larum_event::Measure::Count);
-            !counts || aggregate.bounds.all().is_empty() || aggregate.bounds.threshold() > 1
+            let counts = matches!(aggregate.measure, larum_event::WindowMeasure::Count);
+            !counts || aggregate.bounds.as_slice().is_empty() || aggregate.bounds.threshold() > 1
         }
         WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => true,
     }

@@ -1,16 +1,22 @@
 //! From steps as they were said to those of a window.
 
-use larum_event::{Amount, Bounds, Extent, Measure, Occurs, Sequence, Step, WindowSpec};
+use larum_event::{
+    Amount, Bounds, Sequence, Step, StepOccurrence, WindowExtent, WindowMeasure, WindowSpec,
+};
 
-use super::Draft;
-use super::finish::Finish;
-use super::joins::Joined;
-use super::said::said;
+use super::RuleDraft;
+use super::finish::RuleFinisher;
+use super::joins::StepJoins;
+use super::setting::setting_value;
 use super::step::StepDraft;
-use crate::diagnostic::Refusal;
+use crate::diagnostic::RuleProblem;
 
-impl Finish<'_> {
-    pub(super) fn unordered(&mut self, draft: &Draft, steps: &[StepDraft]) -> Option<WindowSpec> {
+impl RuleFinisher<'_> {
+    pub(super) fn finish_unordered(
+        &mut self,
+        draft: &RuleDraft,
+        steps: &[StepDraft],
+    ) -> Option<WindowSpec> {
         for step in steps {
             let problem = if step.is_absent {
                 Some((step.place, "in any order nothing can be absent"))
@@ -24,11 +30,11 @@ impl Finish<'_> {
                 within.map(|said| (said.place, "in any order no step stands before another"))
             };
             if let Some((place, problem)) = problem {
-                let problem = Refusal::new("bad-step", problem).of_step(&step.name);
-                self.problem(
+                let problem = RuleProblem::new("bad-step", problem).about_step(&step.name);
+                self.report_problem(
                     draft,
                     place,
-                    problem.help("use `.sequence(..)` for steps in order"),
+                    problem.with_help("use `.sequence(..)` for steps in order"),
                 );
             }
         }
@@ -37,29 +43,29 @@ impl Finish<'_> {
             None => Bounds::at_least(all),
             Some(said) => {
                 let bounds = said.value.clone()?;
-                if bounds.are_lower() && bounds.threshold() > steps.len() as u64 {
+                if bounds.are_lower_bounds() && bounds.threshold() > steps.len() as u64 {
                     let problem = format!("there are {} steps and never more", steps.len());
-                    self.problem(draft, said.place, Refusal::new("bad-count", problem));
+                    self.report_problem(draft, said.place, RuleProblem::new("bad-count", problem));
                 }
                 bounds
             }
         };
         let counts = steps.iter().map(|step| {
-            let count = said(step.count.as_ref()).copied();
+            let count = setting_value(step.count.as_ref()).copied();
             count.unwrap_or(1)
         });
-        self.aggregate(draft, Measure::Steps(counts.collect()), bounds)
+        self.build_aggregate(draft, WindowMeasure::Steps(counts.collect()), bounds)
     }
 
-    pub(super) fn sequence(
+    pub(super) fn finish_sequence(
         &mut self,
-        draft: &Draft,
-        extent: Extent,
+        draft: &RuleDraft,
+        extent: WindowExtent,
         steps: &[StepDraft],
-        joined: &Joined,
+        joined: &StepJoins,
     ) -> Option<WindowSpec> {
-        let Extent::Sliding { within } = extent else {
-            let name = draft.window.extent_name;
+        let WindowExtent::Sliding { within } = extent else {
+            let name = draft.window.extent_method;
             let problem =
                 format!("`.sequence(..)` goes with `.within(..)`, not with `.{name}(..)`");
             let place = draft
@@ -67,22 +73,22 @@ impl Finish<'_> {
                 .extent
                 .as_ref()
                 .map_or(draft.place, |said| said.place);
-            let problem = Refusal::new("bad-window", problem);
+            let problem = RuleProblem::new("bad-window", problem);
             let help = "the time from the first event to the last: `.within(\"10m\")`";
-            self.problem(draft, place, problem.help(help));
+            self.report_problem(draft, place, problem.with_help(help));
             return None;
         };
-        self.step_order(draft, steps);
+        self.check_step_order(draft, steps);
         let built = steps.iter().zip(&joined.joins).map(|(step, joins)| {
-            let count = said(step.count.as_ref()).copied().unwrap_or(1);
+            let count = setting_value(step.count.as_ref()).copied().unwrap_or(1);
             Step {
                 name: step.name.clone(),
                 occurs: match (step.is_absent, &step.optional) {
-                    (true, _) => Occurs::Never,
-                    (false, Some(_)) => Occurs::Optional(count),
-                    (false, None) => Occurs::Times(count),
+                    (true, _) => StepOccurrence::Never,
+                    (false, Some(_)) => StepOccurrence::Optional(count),
+                    (false, None) => StepOccurrence::Times(count),
                 },
-                within: said(step.within.as_ref()).copied(),
+                within: setting_value(step.within.as_ref()).copied(),
                 joins: joins.clone(),
             }
         });
@@ -90,13 +96,13 @@ impl Finish<'_> {
             steps: built.collect(),
             within,
             stops: draft.window.stop_when.is_some(),
-            policy: self.policy(draft, Some(within))?,
-            lateness: said(draft.window.lateness.as_ref()).copied(),
+            policy: self.parse_policy(draft, Some(within))?,
+            lateness: setting_value(draft.window.lateness.as_ref()).copied(),
         }))
     }
 
     /// What steps can be where they stand.
-    fn step_order(&mut self, draft: &Draft, steps: &[StepDraft]) {
+    fn check_step_order(&mut self, draft: &RuleDraft, steps: &[StepDraft]) {
         let occurs = |step: &&StepDraft| !step.is_absent;
         let certain = steps
             .iter()
@@ -104,13 +110,13 @@ impl Finish<'_> {
         if !certain {
             let place = draft
                 .window
-                .asked
+                .condition
                 .as_ref()
                 .map_or(draft.place, |said| said.place);
             let problem = "none of its steps must come, so nothing begins it";
-            let problem = Refusal::new("bad-step", problem)
-                .help("at least one step is neither `absent(..)` nor `.optional()`");
-            self.problem(draft, place, problem);
+            let problem = RuleProblem::new("bad-step", problem)
+                .with_help("at least one step is neither `absent(..)` nor `.optional()`");
+            self.report_problem(draft, place, problem);
             return;
         }
         for (index, step) in steps.iter().enumerate() {
@@ -129,8 +135,8 @@ impl Finish<'_> {
                 _ => None,
             };
             if let Some((place, problem, help)) = found {
-                let problem = Refusal::new("bad-step", problem).of_step(&step.name);
-                self.problem(draft, place, problem.help(help));
+                let problem = RuleProblem::new("bad-step", problem).about_step(&step.name);
+                self.report_problem(draft, place, problem.with_help(help));
             }
         }
     }

@@ -5,25 +5,25 @@ use std::sync::Arc;
 use larum_event::Join;
 use rhai::Position;
 
-use super::Draft;
-use super::finish::Finish;
+use super::RuleDraft;
+use super::finish::RuleFinisher;
 use super::step::StepDraft;
-use crate::diagnostic::{Refusal, did_you_mean};
-use crate::script::{Asked, FieldUse, WrittenJoin};
+use crate::diagnostic::{RuleProblem, did_you_mean};
+use crate::script::{FieldUsage, FieldUsageKind, JoinComparison};
 
 /// What the steps of a rule compare with each other.
 #[derive(Debug, Default)]
-pub(super) struct Joined {
+pub(super) struct StepJoins {
     /// The fields, each once.
     pub(super) fields: Vec<Arc<str>>,
     /// By step.
     pub(super) joins: Vec<Vec<Join>>,
     /// What is asked of events of other steps: the step's index, and what.
-    pub(super) uses: Vec<(usize, FieldUse)>,
+    pub(super) usages: Vec<(usize, FieldUsage)>,
 }
 
-impl Joined {
-    fn field(&mut self, name: &str) -> u16 {
+impl StepJoins {
+    fn field_index(&mut self, name: &str) -> u16 {
         let known = self.fields.iter().position(|field| &**field == name);
         let index = known.unwrap_or_else(|| {
             self.fields.push(Arc::from(name));
@@ -34,54 +34,54 @@ impl Joined {
     }
 }
 
-impl Finish<'_> {
+impl RuleFinisher<'_> {
     /// Notes what the step `index` compares.
-    pub(super) fn join(
+    pub(super) fn add_joins(
         &mut self,
-        draft: &Draft,
+        draft: &RuleDraft,
         (steps, index): (&[StepDraft], usize),
-        found: Vec<Result<WrittenJoin, (Position, Refusal)>>,
-        joined: &mut Joined,
+        found: Vec<Result<JoinComparison, (Position, RuleProblem)>>,
+        joined: &mut StepJoins,
     ) {
         let mut joins = Vec::new();
         for written in found {
             let read = written.and_then(|written| {
-                let other = earlier(steps, index, &written)?;
+                let other = find_earlier_step(steps, index, &written)?;
                 Ok((written, other))
             });
             let (written, other) = match read {
                 Ok(read) => read,
                 Err((place, problem)) => {
-                    self.problem(draft, place, problem);
+                    self.report_problem(draft, place, problem);
                     continue;
                 }
             };
             joins.push(Join {
-                value: joined.field(written.field.field.name()),
+                value: joined.field_index(written.field.field.name()),
                 comparison: written.comparison,
                 step: u16::try_from(other).unwrap_or(u16::MAX),
-                other: joined.field(written.other.field.name()),
+                other: joined.field_index(written.other.field.name()),
             });
-            let asked = FieldUse {
+            let asked = FieldUsage {
                 path: written.other.field.name().to_owned(),
-                asked: Asked::Value,
+                kind: FieldUsageKind::Value,
                 place: written.other.place,
             };
-            joined.uses.push((other, asked));
+            joined.usages.push((other, asked));
         }
         joined.joins.push(joins);
     }
 }
 
 /// The step that a comparison is with.
-fn earlier(
+fn find_earlier_step(
     steps: &[StepDraft],
     index: usize,
-    written: &WrittenJoin,
-) -> Result<usize, (Position, Refusal)> {
+    written: &JoinComparison,
+) -> Result<usize, (Position, RuleProblem)> {
     let (name, place) = &written.step;
     let refused = |problem: String, help: Option<String>| {
-        let problem = Refusal::new("unknown-step", problem).maybe_help(help);
+        let problem = RuleProblem::new("unknown-step", problem).with_optional_help(help);
         Err((*place, problem))
     };
     let before = steps.iter().take(index).filter(|step| !step.is_absent);

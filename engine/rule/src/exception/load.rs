@@ -7,11 +7,11 @@ use rhai::Position;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::test::{ExceptionTest, Question};
-use crate::beside::{Beside, Placed, Section, kind};
+use super::test::{ExceptionQuestion, ExceptionTest};
 use crate::diagnostic::Diagnostic;
-use crate::script::Literal;
-use crate::text::{Network, TextTest};
+use crate::script::RuleLiteral;
+use crate::side_file::{SideFile, SideFileValue, TomlSection, describe_toml_value};
+use crate::text::{CidrNetwork, TextOperator};
 use crate::view::FieldRef;
 
 const EXCEPT: &str = "[[except]]";
@@ -26,9 +26,9 @@ const DAY_NANOS: i64 = 24 * 60 * 60 * 1_000_000_000;
 
 /// An exception as its file says it.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub(crate) struct ExceptionDraft {
     /// The rules it names; empty where it names none.
-    pub(super) rules: Vec<Placed<Arc<str>>>,
+    pub(super) rules: Vec<SideFileValue<Arc<str>>>,
     /// Each with the place of its field, and of what it asks.
     pub(super) tests: Vec<(Position, Position, ExceptionTest)>,
     pub(super) reason: Arc<str>,
@@ -38,18 +38,21 @@ pub(crate) struct Written {
 }
 
 /// The exceptions of a file; what is wrong with it is added to `problems`.
-pub(crate) fn read(file: &RuleFile, problems: &mut Vec<Diagnostic>) -> Vec<Written> {
+pub(crate) fn read_exceptions(
+    file: &RuleFile,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<ExceptionDraft> {
     let first = problems.len();
-    let mut beside = Beside::new(file, "bad-exception", problems);
-    let Some(document) = beside.parse() else {
+    let mut beside = SideFile::new(file, "bad-exception", problems);
+    let Some(document) = beside.parse_document() else {
         return Vec::new();
     };
-    let top = Section::top(&document);
-    beside.only(top, &["except"]);
-    let sections = beside.sections(top, "except", EXCEPT);
+    let top = TomlSection::of_document(&document);
+    beside.check_keys(top, &["except"]);
+    let sections = beside.read_sections(top, "except", EXCEPT);
     let found = sections
         .into_iter()
-        .filter_map(|section| one(&mut beside, section))
+        .filter_map(|section| read_exception(&mut beside, section))
         .collect();
     if let Some(problems) = problems.get_mut(first..) {
         problems.sort_by_key(|problem| (problem.line, problem.column));
@@ -57,30 +60,30 @@ pub(crate) fn read(file: &RuleFile, problems: &mut Vec<Diagnostic>) -> Vec<Writt
     found
 }
 
-fn one(beside: &mut Beside<'_>, section: Section<'_>) -> Option<Written> {
-    let mut known = questions();
+fn read_exception(beside: &mut SideFile<'_>, section: TomlSection<'_>) -> Option<ExceptionDraft> {
+    let mut known = question_keys();
     known.splice(0..0, ["field"]);
     known.extend(["and", "rule", "reason", "owner", "expires"]);
-    beside.only(section, &known);
-    let rules = beside.texts(section, "rule");
-    let mut tests = vec![test(beside, section)];
-    for value in beside.values(section, "and") {
-        if let Some(more) = beside.section(AND, value) {
-            let mut known = questions();
+    beside.check_keys(section, &known);
+    let rules = beside.read_texts(section, "rule");
+    let mut tests = vec![read_test(beside, section)];
+    for value in beside.read_values(section, "and") {
+        if let Some(more) = beside.read_section(AND, value) {
+            let mut known = question_keys();
             known.splice(0..0, ["field"]);
-            beside.only(more, &known);
-            tests.push(test(beside, more));
+            beside.check_keys(more, &known);
+            tests.push(read_test(beside, more));
         }
     }
     let help = "say why, for whoever meets it in a year: `reason = \"..\"`";
-    let reason = beside.said(section, "reason", help);
+    let reason = beside.required_text(section, "reason", help);
     let help = "say whom to ask: `owner = \"ada@example.org\"`";
-    let owner = beside.said(section, "owner", help);
-    let expires = expires(beside, section);
-    Some(Written {
+    let owner = beside.required_text(section, "owner", help);
+    let expires = read_expiry(beside, section);
+    Some(ExceptionDraft {
         rules: rules
             .into_iter()
-            .map(|rule| Placed {
+            .map(|rule| SideFileValue {
                 value: Arc::from(rule.value),
                 place: rule.place,
             })
@@ -94,18 +97,18 @@ fn one(beside: &mut Beside<'_>, section: Section<'_>) -> Option<Written> {
 }
 
 /// Keys that ask something of the field.
-fn questions() -> Vec<&'static str> {
-    let texts = TextTest::ALL.map(TextTest::name);
+fn question_keys() -> Vec<&'static str> {
+    let texts = TextOperator::ALL.map(TextOperator::name);
     [VALUE, CIDR].into_iter().chain(texts).collect()
 }
 
-fn test(
-    beside: &mut Beside<'_>,
-    section: Section<'_>,
+fn read_test(
+    beside: &mut SideFile<'_>,
+    section: TomlSection<'_>,
 ) -> Option<(Position, Position, ExceptionTest)> {
     let help = "name it as rules do: `field = \"data.host\"`";
-    let field = beside.said(section, "field", help);
-    let asked: Vec<&str> = questions()
+    let field = beside.required_text(section, "field", help);
+    let asked: Vec<&str> = question_keys()
         .into_iter()
         .filter(|key| section.get(key).is_some())
         .collect();
@@ -114,19 +117,19 @@ fn test(
         [] => {
             let problem = format!("{} asks nothing of its field", section.name);
             let help = "say which events it is about: `value = \"..\"`, `ends_with = \"..\"`, `cidr = \"..\"`";
-            beside.problem_with_help(section.place, problem, help);
+            beside.report_with_help(section.place, problem, help);
             return None;
         }
         [one, other, ..] => {
             let problem = format!("{} has both `{one}` and `{other}`", section.name);
             let help =
                 "ask one thing at a time; for more: `and = [{ field = \"..\", value = \"..\" }]`";
-            beside.problem_with_help(section.place, problem, help);
+            beside.report_with_help(section.place, problem, help);
             return None;
         }
     };
-    let place = section.get(key).map(|value| beside.place_of(value))?;
-    let question = question(beside, section, key)?;
+    let place = section.get(key).map(|value| beside.place_of_value(value))?;
+    let question = read_question(beside, section, key)?;
     let field = field?;
     let test = ExceptionTest {
         field: Arc::from(field.value),
@@ -136,65 +139,71 @@ fn test(
     Some((field.place, place, test))
 }
 
-fn question(beside: &mut Beside<'_>, section: Section<'_>, key: &str) -> Option<Question> {
-    let values = beside.values(section, key);
+fn read_question(
+    beside: &mut SideFile<'_>,
+    section: TomlSection<'_>,
+    key: &str,
+) -> Option<ExceptionQuestion> {
+    let values = beside.read_values(section, key);
     if values.is_empty() {
         return None;
     }
     if key == VALUE {
-        let wanted = values.into_iter().map(|value| literal(beside, value));
-        return wanted.collect::<Option<_>>().map(Question::Is);
+        let wanted = values.into_iter().map(|value| read_literal(beside, value));
+        return wanted.collect::<Option<_>>().map(ExceptionQuestion::Is);
     }
-    let texts: Option<Vec<Placed<&str>>> = values
+    let texts: Option<Vec<SideFileValue<&str>>> = values
         .into_iter()
-        .map(|value| beside.text_of(key, value))
+        .map(|value| beside.read_text(key, value))
         .collect();
     let texts = texts?;
     if key == CIDR {
         let networks = texts.into_iter().map(|text| {
-            let network = Network::parse(text.value);
+            let network = CidrNetwork::parse(text.value);
             match network {
                 Ok(network) => Some((Arc::from(text.value), network)),
                 Err(reason) => {
-                    beside.problem(text.place, reason);
+                    beside.report_problem(text.place, reason);
                     None
                 }
             }
         });
-        return networks.collect::<Option<_>>().map(Question::Inside);
+        return networks
+            .collect::<Option<_>>()
+            .map(ExceptionQuestion::Inside);
     }
     if let Some(empty) = texts.iter().find(|text| text.value.is_empty()) {
         let problem = format!("an empty `{key}` would except every text");
-        beside.problem(empty.place, problem);
+        beside.report_problem(empty.place, problem);
         return None;
     }
     let texts = texts.iter().map(|text| Arc::from(text.value)).collect();
-    TextTest::named(key).map(|test| Question::Has(test, texts))
+    TextOperator::from_name(key).map(|test| ExceptionQuestion::Has(test, texts))
 }
 
-fn literal(beside: &mut Beside<'_>, value: &Spanned<DeValue<'_>>) -> Option<Literal> {
-    let place = beside.place_of(value);
+fn read_literal(beside: &mut SideFile<'_>, value: &Spanned<DeValue<'_>>) -> Option<RuleLiteral> {
+    let place = beside.place_of_value(value);
     match value.get_ref() {
-        DeValue::String(text) => Some(Literal::Str(text.as_ref().into())),
-        DeValue::Boolean(value) => Some(Literal::Bool(*value)),
+        DeValue::String(text) => Some(RuleLiteral::Str(text.as_ref().into())),
+        DeValue::Boolean(value) => Some(RuleLiteral::Bool(*value)),
         DeValue::Integer(number) => {
             let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
             if number.is_none() {
-                beside.problem(place, "the number is larger than any that events hold");
+                beside.report_problem(place, "the number is larger than any that events hold");
             }
-            number.map(Literal::Int)
+            number.map(RuleLiteral::Int)
         }
         DeValue::Float(number) => {
             let text = number.as_str();
             let number = text.parse().ok().filter(|number: &f64| number.is_finite());
             if number.is_none() {
-                beside.problem(place, format!("no event holds the number {text}"));
+                beside.report_problem(place, format!("no event holds the number {text}"));
             }
-            number.map(Literal::Float)
+            number.map(RuleLiteral::Float)
         }
         other => {
-            let found = kind(other);
-            beside.problem(
+            let found = describe_toml_value(other);
+            beside.report_problem(
                 place,
                 format!("`value` is a text, a number or a truth, not {found}"),
             );
@@ -204,34 +213,34 @@ fn literal(beside: &mut Beside<'_>, value: &Spanned<DeValue<'_>>) -> Option<Lite
 }
 
 /// When it ends; `Some(None)` where it says that it does not.
-fn expires(beside: &mut Beside<'_>, section: Section<'_>) -> Option<Option<Timestamp>> {
+fn read_expiry(beside: &mut SideFile<'_>, section: TomlSection<'_>) -> Option<Option<Timestamp>> {
     const HELP: &str = "its last day, in UTC: `expires = 2027-06-30`; or `expires = \"never\"`";
     let Some(value) = section.get("expires") else {
         let problem = format!("{} does not say when it `expires`", section.name);
-        beside.problem_with_help(section.place, problem, HELP);
+        beside.report_with_help(section.place, problem, HELP);
         return None;
     };
-    let place = beside.place_of(value);
+    let place = beside.place_of_value(value);
     let text = match value.get_ref() {
         DeValue::Datetime(date) => date.to_string(),
         DeValue::String(text) if text == NEVER => return Some(None),
         DeValue::String(text) => text.to_string(),
         other => {
-            let problem = format!("`expires` is a date, not {}", kind(other));
-            beside.problem_with_help(place, problem, HELP);
+            let problem = format!("`expires` is a date, not {}", describe_toml_value(other));
+            beside.report_with_help(place, problem, HELP);
             return None;
         }
     };
-    let end = end_of(&text);
+    let end = parse_end(&text);
     if end.is_none() {
-        beside.problem_with_help(place, format!("{text:?} is not a date"), HELP);
+        beside.report_with_help(place, format!("{text:?} is not a date"), HELP);
     }
     end.map(Some)
 }
 
 /// The first moment after a day, or the moment that a time names. One that is later than any event is the
 /// last there is.
-fn end_of(text: &str) -> Option<Timestamp> {
+fn parse_end(text: &str) -> Option<Timestamp> {
     let moment = |text: &str| match Timestamp::parse(text) {
         Err(InvalidTimestamp::OutOfRange { .. }) if is_late(text) => Some(Timestamp::MAX),
         time => time.ok(),

@@ -5,32 +5,35 @@ use std::sync::Arc;
 
 use larum_event::Event;
 
-use super::Excepted;
-use crate::predicate::{PredicateMatcher, Record, RecordReader};
+use super::ExceptionCount;
+use crate::predicate::{FlatRecord, FlatRecordReader, PredicateMatcher};
 use crate::rule::Rule;
 use crate::set::RuleSet;
 
 /// Decides for one thread, and counts.
 pub(crate) struct ExceptionMatcher {
-    foreign: Option<Foreign>,
+    foreign: Option<ForeignExceptions>,
     /// By rule and exception.
     counts: BTreeMap<(u32, u32), u64>,
 }
 
 /// Asks about fields that only other languages know.
-struct Foreign {
+struct ForeignExceptions {
     predicates: PredicateMatcher,
-    reader: RecordReader,
-    record: Record,
+    reader: FlatRecordReader,
+    record: FlatRecord,
 }
 
 impl ExceptionMatcher {
     pub(crate) fn new(set: &RuleSet) -> Self {
-        let foreign = set.excepted.as_ref().map(|predicates| Foreign {
-            predicates: PredicateMatcher::new(Arc::clone(predicates)),
-            reader: RecordReader::new(predicates, &set.layout),
-            record: Record::default(),
-        });
+        let foreign = set
+            .exception_predicates
+            .as_ref()
+            .map(|predicates| ForeignExceptions {
+                predicates: PredicateMatcher::new(Arc::clone(predicates)),
+                reader: FlatRecordReader::new(predicates, &set.layout),
+                record: FlatRecord::default(),
+            });
         Self {
             foreign,
             counts: BTreeMap::new(),
@@ -38,8 +41,8 @@ impl ExceptionMatcher {
     }
 
     /// Whether an exception keeps a match of the rule `number` out; it is counted then.
-    pub(crate) fn keep_out(&mut self, number: u32, rule: &Rule, event: &Event) -> bool {
-        let Some(exception) = self.of(rule, event) else {
+    pub(crate) fn exclude_match(&mut self, number: u32, rule: &Rule, event: &Event) -> bool {
+        let Some(exception) = self.find_exception(rule, event) else {
             return false;
         };
         let exception = u32::try_from(exception).unwrap_or(u32::MAX);
@@ -48,26 +51,26 @@ impl ExceptionMatcher {
     }
 
     /// The exception that applies, the first of several.
-    pub(crate) fn of(&mut self, rule: &Rule, event: &Event) -> Option<usize> {
+    pub(crate) fn find_exception(&mut self, rule: &Rule, event: &Event) -> Option<usize> {
         if rule.exceptions.is_empty() {
             return None;
         }
         let foreign = &mut self.foreign;
         rule.exceptions.iter().position(|exception| {
-            exception.applies(event, |program| {
+            exception.applies_to(event, |program| {
                 foreign
                     .as_mut()
-                    .is_some_and(|foreign| foreign.holds(program, event))
+                    .is_some_and(|foreign| foreign.program_holds(program, event))
             })
         })
     }
 
     /// What was counted; from now on anew.
-    pub(crate) fn take(&mut self) -> Vec<Excepted> {
+    pub(crate) fn take_counts(&mut self) -> Vec<ExceptionCount> {
         let counts = std::mem::take(&mut self.counts);
         let counts = counts.into_iter();
         counts
-            .map(|((rule, exception), count)| Excepted {
+            .map(|((rule, exception), count)| ExceptionCount {
                 rule,
                 exception,
                 count,
@@ -76,13 +79,17 @@ impl ExceptionMatcher {
     }
 }
 
-impl Foreign {
-    fn holds(&mut self, program: u32, event: &Event) -> bool {
-        if self.reader.read(event.json(), &mut self.record).is_err() {
+impl ForeignExceptions {
+    fn program_holds(&mut self, program: u32, event: &Event) -> bool {
+        if self
+            .reader
+            .read_json(event.json(), &mut self.record)
+            .is_err()
+        {
             return false;
         }
         let mut found = Vec::new();
-        self.predicates.matches(&self.record, &mut found);
+        self.predicates.match_record(&self.record, &mut found);
         found.contains(&program)
     }
 }

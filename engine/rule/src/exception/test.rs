@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Event, Value};
+use larum_event::{Event, FieldValue};
 
-use crate::condition::Comparison;
-use crate::predicate::{BuildError, Case, Expression, PredicateSetBuilder, Test, TextKind};
-use crate::script::Literal;
-use crate::text::{Network, Search, TextTest};
+use crate::condition::ComparisonOperator;
+use crate::predicate::{
+    BoolExpression, BuildError, CaseSensitivity, FieldTest, PredicateSetBuilder, TextAnchor,
+};
+use crate::script::RuleLiteral;
+use crate::text::{CidrNetwork, TextOperator, TextSearch};
 use crate::view::FieldRef;
 
 /// A question about one field.
@@ -17,38 +19,38 @@ pub(super) struct ExceptionTest {
     pub(super) field: Arc<str>,
     /// Where it stands in an event; `None` for a name that only another rule language knows.
     pub(super) place: Option<FieldRef>,
-    pub(super) question: Question,
+    pub(super) question: ExceptionQuestion,
 }
 
 /// What is asked. Of several answers, one that fits is enough.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Question {
+pub(super) enum ExceptionQuestion {
     /// Whether it is one of these.
-    Is(Vec<Literal>),
+    Is(Vec<RuleLiteral>),
     /// Whether its text has one of these there.
-    Has(TextTest, Vec<Arc<str>>),
+    Has(TextOperator, Vec<Arc<str>>),
     /// Whether it is an address in one of these.
-    Inside(Vec<(Arc<str>, Network)>),
+    Inside(Vec<(Arc<str>, CidrNetwork)>),
 }
 
 impl ExceptionTest {
     /// Whether an event answers yes. A question about a foreign field is none here: a program asks it.
-    pub(super) fn holds(&self, event: &Event) -> bool {
+    pub(super) fn holds_for(&self, event: &Event) -> bool {
         let value = match &self.place {
             None => return true,
-            Some(FieldRef::Member(member)) => member.of(event),
+            Some(FieldRef::Member(member)) => member.value_in(event),
             Some(FieldRef::Path(path)) => event.field(path),
         };
-        value.is_some_and(|value| self.question.holds(&value))
+        value.is_some_and(|value| self.question.holds_for(&value))
     }
 
     /// The same as an expression over foreign fields; `None` where it asks of the event itself. `synonyms` are
     /// what fields are called in some events.
-    pub(super) fn expression(
+    pub(super) fn to_expression(
         &self,
         synonyms: &[(Arc<str>, Arc<str>)],
         predicates: &mut PredicateSetBuilder,
-    ) -> Result<Option<Expression>, BuildError> {
+    ) -> Result<Option<BoolExpression>, BuildError> {
         if self.place.is_some() {
             return Ok(None);
         }
@@ -56,39 +58,39 @@ impl ExceptionTest {
         let names = others.map(|(_, other)| other).chain([&self.field]);
         let mut parts = Vec::new();
         for name in names {
-            let slot = predicates.slot(name);
-            for test in self.question.tests() {
-                let predicate = predicates.predicate(Some(slot), test)?;
-                parts.push(Expression::Is(predicate));
+            let slot = predicates.field_slot(name);
+            for test in self.question.to_tests() {
+                let predicate = predicates.add_predicate(Some(slot), test)?;
+                parts.push(BoolExpression::Is(predicate));
             }
         }
-        Ok(Some(Expression::Any(parts)))
+        Ok(Some(BoolExpression::Any(parts)))
     }
 }
 
-impl Question {
-    fn holds(&self, value: &Value<'_>) -> bool {
+impl ExceptionQuestion {
+    fn holds_for(&self, value: &FieldValue<'_>) -> bool {
         match self {
             Self::Is(wanted) => wanted
                 .iter()
-                .filter_map(Literal::to_value)
-                .any(|wanted| Comparison::Equal.holds(&wanted, value)),
+                .filter_map(RuleLiteral::to_value)
+                .any(|wanted| ComparisonOperator::Equal.holds(&wanted, value)),
             Self::Has(test, wanted) => match value {
-                Value::Str(text) => wanted
+                FieldValue::Str(text) => wanted
                     .iter()
-                    .any(|wanted| Search::new(*test, wanted).holds(text)),
+                    .any(|wanted| TextSearch::new(*test, wanted).holds(text)),
                 _ => false,
             },
             Self::Inside(networks) => match value {
-                Value::Str(text) => networks.iter().any(|(_, network)| network.contains(text)),
+                FieldValue::Str(text) => networks.iter().any(|(_, network)| network.contains(text)),
                 _ => false,
             },
         }
     }
 
     /// As other languages compare: numbers are texts.
-    fn tests(&self) -> Vec<Test> {
-        let text = |kind, literal: String, case| Test::Text {
+    fn to_tests(&self) -> Vec<FieldTest> {
+        let text = |kind, literal: String, case| FieldTest::Text {
             kind,
             literal,
             case,
@@ -96,10 +98,16 @@ impl Question {
         match self {
             Self::Is(wanted) => wanted
                 .iter()
-                .map(|wanted| text(TextKind::Whole, written(wanted), Case::Ignored))
+                .map(|wanted| {
+                    text(
+                        TextAnchor::Whole,
+                        literal_text(wanted),
+                        CaseSensitivity::Insensitive,
+                    )
+                })
                 .collect(),
             Self::Has(test, wanted) => {
-                let (kind, case) = test.placed();
+                let (kind, case) = test.anchor_and_case();
                 wanted
                     .iter()
                     .map(|wanted| text(kind, wanted.to_string(), case))
@@ -107,38 +115,40 @@ impl Question {
             }
             Self::Inside(networks) => networks
                 .iter()
-                .map(|(network, _)| Test::Network(network.to_string()))
+                .map(|(network, _)| FieldTest::Network(network.to_string()))
                 .collect(),
         }
     }
 }
 
 /// A literal as an event's text would say it.
-fn written(literal: &Literal) -> String {
+fn literal_text(literal: &RuleLiteral) -> String {
     match literal {
-        Literal::Bool(value) => value.to_string(),
-        Literal::Int(value) => value.to_string(),
-        Literal::Float(value) => value.to_string(),
-        Literal::Str(text) => text.to_string(),
-        Literal::Unit | Literal::Char(_) | Literal::Array(_) | Literal::Map(_) => String::new(),
+        RuleLiteral::Bool(value) => value.to_string(),
+        RuleLiteral::Int(value) => value.to_string(),
+        RuleLiteral::Float(value) => value.to_string(),
+        RuleLiteral::Str(text) => text.to_string(),
+        RuleLiteral::Unit | RuleLiteral::Char(_) | RuleLiteral::Array(_) | RuleLiteral::Map(_) => {
+            String::new()
+        }
     }
 }
 
 impl fmt::Display for ExceptionTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (verb, wanted): (&str, Vec<String>) = match &self.question {
-            Question::Is(wanted) => {
+            ExceptionQuestion::Is(wanted) => {
                 let wanted = wanted.iter().map(|wanted| match wanted {
-                    Literal::Str(text) => format!("{text:?}"),
-                    other => written(other),
+                    RuleLiteral::Str(text) => format!("{text:?}"),
+                    other => literal_text(other),
                 });
                 ("is", wanted.collect())
             }
-            Question::Has(test, wanted) => {
+            ExceptionQuestion::Has(test, wanted) => {
                 let wanted = wanted.iter().map(|text| format!("{text:?}"));
                 (test.name(), wanted.collect())
             }
-            Question::Inside(networks) => {
+            ExceptionQuestion::Inside(networks) => {
                 let networks = networks.iter().map(|(network, _)| network.to_string());
                 ("in", networks.collect())
             }

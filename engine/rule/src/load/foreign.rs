@@ -5,24 +5,24 @@ use std::sync::Arc;
 use larum_event::{TopicPattern, WindowSpec};
 use rhai::Position;
 
-use super::Loaded;
-use super::readings::topic_of;
-use crate::draft::Asks;
+use super::PendingRule;
+use super::correlation_inputs::source_topic;
+use crate::correlation::{CompiledCorrelation, CompiledStep, StepSource};
+use crate::draft::RuleFieldUsages;
 use crate::front_end::CompiledRule;
-use crate::reading::{CompiledCorrelation, CompiledStep, StepSource};
 use crate::rule::{KeyPart, Rule, RuleStep};
 
 /// A rule that a front end compiled, out of the file with the number `file`.
-pub(super) fn foreign(
+pub(super) fn load_foreign_rule(
     mut rule: CompiledRule,
     language: &'static str,
     file: Option<usize>,
-) -> Loaded {
+) -> PendingRule {
     let correlation = rule.correlation.take();
     let place = Position::new(u16::try_from(rule.line).unwrap_or(u16::MAX), 1);
     let steps: Vec<RuleStep> = match &correlation {
-        None => vec![RuleStep::only(vec![TopicPattern::everything()])],
-        Some(one) => one.steps.iter().map(rule_step).collect(),
+        None => vec![RuleStep::match_all(vec![TopicPattern::all_topics()])],
+        Some(one) => one.steps.iter().map(build_rule_step).collect(),
     };
     let mut on = Vec::new();
     for topic in steps.iter().flat_map(|step| &step.on) {
@@ -33,15 +33,15 @@ pub(super) fn foreign(
     let (group_by, measured, window) = match &correlation {
         None => (Vec::new(), Vec::new(), WindowSpec::Single),
         Some(one) => (
-            key_parts(one, &steps),
+            build_key_parts(one, &steps),
             one.measured.clone(),
             one.window.clone(),
         ),
     };
-    Loaded {
+    PendingRule {
         file,
         place,
-        asks: Asks::default(),
+        field_usages: RuleFieldUsages::default(),
         programs: Some(rule.programs),
         correlation,
         rule: Rule {
@@ -76,7 +76,7 @@ pub(super) fn foreign(
 }
 
 /// A step as lists and explanations tell of it.
-fn rule_step(step: &CompiledStep) -> RuleStep {
+fn build_rule_step(step: &CompiledStep) -> RuleStep {
     let place = match step.source {
         StepSource::Events(_) => "data",
         StepSource::Alerts(_) => "data.key",
@@ -88,12 +88,12 @@ fn rule_step(step: &CompiledStep) -> RuleStep {
         key_paths: paths
             .map(|field| format!("{place}.{field}").into())
             .collect(),
-        ..RuleStep::only(topic_of(&step.source).into_iter().collect())
+        ..RuleStep::match_all(source_topic(&step.source).into_iter().collect())
     }
 }
 
 /// The members of its group, each where it stands in the events of the first step.
-fn key_parts(correlation: &CompiledCorrelation, steps: &[RuleStep]) -> Vec<KeyPart> {
+fn build_key_parts(correlation: &CompiledCorrelation, steps: &[RuleStep]) -> Vec<KeyPart> {
     let paths = steps.first().map_or(&[][..], |step| &step.key_paths);
     let parts = correlation.group_by.iter().zip(paths);
     let parts = parts.map(|(name, path)| KeyPart {

@@ -4,7 +4,7 @@ use crate::set::RuleSet;
 
 /// What decides whether a condition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Decides {
+pub(super) enum DecisionSource {
     /// Its program, which does hold.
     Program,
     /// Its script.
@@ -12,56 +12,59 @@ pub(super) enum Decides {
 }
 
 /// The programs of steps that may hold, ascending, out of all that do.
-pub(super) struct Candidates<'f> {
+pub(super) struct StepCandidates<'f> {
     /// Those of steps.
-    held: &'f [u32],
+    step_programs: &'f [u32],
     /// Programs that ask for a script.
-    asking: &'f [u32],
+    script_programs: &'f [u32],
     scripted: &'f [u32],
     steps: u32,
 }
 
-impl<'f> Candidates<'f> {
-    pub(super) fn of(found: &'f [u32], set: &'f RuleSet) -> Self {
-        let steps = u32::try_from(set.programs.asked.len()).unwrap_or(u32::MAX);
+impl<'f> StepCandidates<'f> {
+    pub(super) fn from_programs(found: &'f [u32], set: &'f RuleSet) -> Self {
+        let steps = u32::try_from(set.programs.steps.len()).unwrap_or(u32::MAX);
         let first = found.partition_point(|program| *program < steps);
         let (held, asking) = found.split_at(first);
         Self {
-            held,
-            asking,
+            step_programs: held,
+            script_programs: asking,
             scripted: &set.programs.scripted,
             steps,
         }
     }
 }
 
-impl Iterator for Candidates<'_> {
-    type Item = (u32, Decides);
+impl Iterator for StepCandidates<'_> {
+    type Item = (u32, DecisionSource);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let asked = self.asking.split_first().and_then(|(program, rest)| {
-            let number = usize::try_from(program.checked_sub(self.steps)?).ok()?;
-            Some((*self.scripted.get(number)?, rest))
-        });
-        let held = self.held.split_first();
+        let asked = self
+            .script_programs
+            .split_first()
+            .and_then(|(program, rest)| {
+                let number = usize::try_from(program.checked_sub(self.steps)?).ok()?;
+                Some((*self.scripted.get(number)?, rest))
+            });
+        let held = self.step_programs.split_first();
         match (held, asked) {
             (Some((held, rest)), Some((asked, _))) if *held < asked => {
-                self.held = rest;
-                Some((*held, Decides::Program))
+                self.step_programs = rest;
+                Some((*held, DecisionSource::Program))
             }
             (Some((held, rest)), None) => {
-                self.held = rest;
-                Some((*held, Decides::Program))
+                self.step_programs = rest;
+                Some((*held, DecisionSource::Program))
             }
             // The script is the truth, whatever the program says.
             (held, Some((asked, rest))) => {
-                self.asking = rest;
+                self.script_programs = rest;
                 if let Some((held, others)) = held
                     && *held == asked
                 {
-                    self.held = others;
+                    self.step_programs = others;
                 }
-                Some((asked, Decides::Script))
+                Some((asked, DecisionSource::Script))
             }
             (None, None) => None,
         }

@@ -2,13 +2,13 @@
 
 use larum_event::Event;
 
-use super::{Matcher, RuleMatch};
-use crate::rule::Audience;
+use super::{RuleMatch, RuleMatcher};
+use crate::rule::AlertAudience;
 use crate::set::RuleSet;
 
-impl Matcher {
+impl RuleMatcher {
     /// Adds the matches of rules that read what the programs `found` find in the event that was read last.
-    pub(super) fn correlate(
+    pub(super) fn match_correlations(
         &mut self,
         set: &RuleSet,
         found: &[u32],
@@ -18,19 +18,22 @@ impl Matcher {
         let first = out.len();
         for program in found {
             let mut is_excepted = None;
-            for reading in set.readings.of(*program) {
-                let is_other = self.only.is_some_and(|only| only != reading.rule);
-                if is_other || self.left_out.contains(&reading.rule) {
+            for reading in set.correlation_inputs.inputs_of_program(*program) {
+                let is_other = self.selected_rule.is_some_and(|only| only != reading.rule);
+                if is_other || self.excluded_rules.contains(&reading.rule) {
                     continue;
                 }
-                if *is_excepted.get_or_insert_with(|| self.is_excepted(set, reading.of, event)) {
+                if *is_excepted
+                    .get_or_insert_with(|| self.is_excepted(set, reading.source_rule, event))
+                {
                     break;
                 }
                 let rule = set.rule(reading.rule);
-                if rule.is_some_and(|rule| self.exceptions.keep_out(reading.rule, rule, event)) {
+                if rule.is_some_and(|rule| self.exceptions.exclude_match(reading.rule, rule, event))
+                {
                     continue;
                 }
-                reading.add(&self.record, out, first);
+                reading.add_match(&self.record, out, first);
             }
         }
         if out.len() > first {
@@ -45,8 +48,10 @@ impl Matcher {
             return false;
         };
         match rule.audience {
-            Audience::Nobody => self.exceptions.keep_out(number, rule, event),
-            Audience::Everyone | Audience::RulesAbove => self.exceptions.of(rule, event).is_some(),
+            AlertAudience::Nobody => self.exceptions.exclude_match(number, rule, event),
+            AlertAudience::Everyone | AlertAudience::RulesAbove => {
+                self.exceptions.find_exception(rule, event).is_some()
+            }
         }
     }
 }

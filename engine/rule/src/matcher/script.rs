@@ -6,18 +6,18 @@ use std::sync::Arc;
 use larum_event::Event;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Scope};
 
-use super::Matcher;
+use super::RuleMatcher;
 use crate::alert::{self, AlertText, ScriptWindow, WindowView};
 use crate::error::{FaultKind, RuleFault};
 use crate::rule::Rule;
 use crate::sandbox;
-use crate::script::{Closure, Prepare, Source, own_body};
-use crate::timer::Timer;
-use crate::trouble::said;
-use crate::view::{EventView, kind};
+use crate::script::{ClosurePreparer, RuleClosure, RuleSource, body_without_joins};
+use crate::set_problems::error_sentence;
+use crate::timer::ScriptTimer;
+use crate::view::{EventView, kind_name};
 
 /// A closure ready to run: its body as a script of its own, with parameters for variables.
-pub(super) struct Program {
+pub(super) struct ScriptProgram {
     tree: AST,
     parameters: Vec<ImmutableString>,
     captured: Vec<Dynamic>,
@@ -25,33 +25,33 @@ pub(super) struct Program {
 
 /// What a closure is given.
 #[derive(Clone, Copy)]
-pub(super) enum Takes {
+pub(super) enum ScriptInput {
     /// An event first.
     Event,
     /// No event.
     Window,
 }
 
-impl Prepare {
+impl ClosurePreparer {
     /// A closure, ready to run.
-    pub(super) fn program(
+    pub(super) fn build_program(
         &self,
-        sources: &[Option<Source>],
+        sources: &[Option<RuleSource>],
         rule: &Rule,
-        closure: &Closure,
-        takes: Takes,
-    ) -> Option<Program> {
+        closure: &RuleClosure,
+        takes: ScriptInput,
+    ) -> Option<ScriptProgram> {
         let source = sources.get(rule.source)?.as_ref()?;
-        let function = source.closure(closure)?;
-        let (_, mut statements) = own_body(function, closure);
+        let function = source.find_closure(closure)?;
+        let (_, mut statements) = body_without_joins(function, closure);
         // All of them: a variable is found by where it stands from the end.
         let parameters: Vec<ImmutableString> = function.params.iter().cloned().collect();
         let event = match takes {
-            Takes::Event => parameters.get(closure.captured.len()),
-            Takes::Window => None,
+            ScriptInput::Event => parameters.get(closure.captured.len()),
+            ScriptInput::Window => None,
         };
-        self.body(&mut statements, event.map(|name| name.as_str()));
-        Some(Program {
+        self.prepare_body(&mut statements, event.map(|name| name.as_str()));
+        Some(ScriptProgram {
             tree: AST::new(statements, Rc::clone(source.tree.shared_lib())),
             parameters,
             captured: closure
@@ -63,7 +63,7 @@ impl Prepare {
     }
 }
 
-impl Program {
+impl ScriptProgram {
     /// What it gives for these arguments, and what has become of them.
     pub(super) fn run(
         &self,
@@ -81,18 +81,18 @@ impl Program {
     }
 
     /// The name of the argument with this number.
-    pub(super) fn argument(&self, number: usize) -> Option<&str> {
+    pub(super) fn argument_name(&self, number: usize) -> Option<&str> {
         let name = self.parameters.get(self.captured.len() + number)?;
         Some(name.as_str())
     }
 }
 
-impl Matcher {
+impl RuleMatcher {
     /// An event as scripts get it now.
     fn event_view(&self, event: &Event) -> EventView {
         EventView {
             event: event.clone(),
-            asking: self.trees.asking(),
+            trees: self.trees.tree_access(),
         }
     }
 
@@ -116,12 +116,12 @@ impl Matcher {
         let script_window = ScriptWindow {
             count: i64::try_from(window.count).unwrap_or(i64::MAX),
             key: members
-                .map(|(part, value)| (part.name.as_ref().into(), alert::key_value(value)))
+                .map(|(part, value)| (part.name.as_ref().into(), alert::key_to_dynamic(value)))
                 .collect(),
             first: window.first,
             last: window.last,
-            within: wanted.window.within(),
-            value: window.value.map(alert::amount),
+            within: wanted.window.window_length(),
+            value: window.value.map(alert::amount_to_dynamic),
             event: window.event.map(|event| self.event_view(event)),
         };
         let index = usize::try_from(rule).unwrap_or(usize::MAX);
@@ -130,7 +130,7 @@ impl Matcher {
         {
             *slot = self
                 .prepare
-                .program(&self.sources, wanted, closure, Takes::Window);
+                .build_program(&self.sources, wanted, closure, ScriptInput::Window);
         }
         let fault = |message, kind| RuleFault {
             rule,
@@ -138,12 +138,13 @@ impl Matcher {
             kind,
         };
         let ready = self.alerts.get(index).and_then(Option::as_ref);
-        let ready = ready.ok_or_else(|| fault(not_found(wanted), FaultKind::Error))?;
+        let ready =
+            ready.ok_or_else(|| fault(missing_closure_message(wanted), FaultKind::Error))?;
         let returned = ready
             .run(&self.engine, [Dynamic::from(script_window)])
             .map(|(returned, _)| returned)
-            .map_err(|error| fault(told(wanted, &error), sandbox::kind_of(&error)))?;
-        alert::alert_text(&returned)
+            .map_err(|error| fault(fault_message(wanted, &error), sandbox::fault_kind(&error)))?;
+        alert::read_alert_text(&returned)
             .map_err(|reason| fault(format!("{}: {reason}", wanted.file), FaultKind::Error))
     }
 
@@ -152,7 +153,7 @@ impl Matcher {
         &mut self,
         (number, program): (u32, u32),
         rule: &Rule,
-        closure: &Closure,
+        closure: &RuleClosure,
         event: &Event,
     ) -> Result<bool, RuleFault> {
         let fault = |message, kind| RuleFault {
@@ -166,25 +167,25 @@ impl Matcher {
         {
             *slot = self
                 .prepare
-                .program(&self.sources, rule, closure, Takes::Event);
+                .build_program(&self.sources, rule, closure, ScriptInput::Event);
         }
         let view = Dynamic::from(self.event_view(event));
-        let began = self.timer.as_mut().and_then(Timer::begin);
+        let began = self.timer.as_mut().and_then(ScriptTimer::begin_run);
         let ready = self.conditions.get(index).and_then(Option::as_ref);
-        let ready = ready.ok_or_else(|| fault(not_found(rule), FaultKind::Error))?;
+        let ready = ready.ok_or_else(|| fault(missing_closure_message(rule), FaultKind::Error))?;
         let returned = ready.run(&self.engine, [view]);
         if let Some((timer, began)) = self.timer.as_mut().zip(began) {
-            timer.end(number, began);
+            timer.end_run(number, began);
         }
-        let (returned, _) =
-            returned.map_err(|error| fault(told(rule, &error), sandbox::kind_of(&error)))?;
+        let (returned, _) = returned
+            .map_err(|error| fault(fault_message(rule, &error), sandbox::fault_kind(&error)))?;
         let holds = if returned.is_unit() {
             Ok(false)
         } else {
             returned.as_bool()
         };
-        if holds.is_ok() && self.ran.last() != Some(&number) {
-            self.ran.push(number);
+        if holds.is_ok() && self.answered_scripts.last() != Some(&number) {
+            self.answered_scripts.push(number);
         }
         holds.map_err(|_| {
             let place = closure.place;
@@ -193,7 +194,7 @@ impl Matcher {
                 rule.file,
                 place.line().unwrap_or(rule.line),
                 place.position().unwrap_or(1),
-                kind(&returned),
+                kind_name(&returned),
             );
             fault(message, FaultKind::Error)
         })
@@ -201,15 +202,17 @@ impl Matcher {
 }
 
 /// A failure of a script with its place.
-pub(super) fn told(rule: &Rule, error: &EvalAltResult) -> String {
+pub(super) fn fault_message(rule: &Rule, error: &EvalAltResult) -> String {
     let inner = error.unwrap_inner();
     let place = inner.position();
     match (place.line(), place.position()) {
-        (Some(line), Some(column)) => format!("{}:{line}:{column}: {}", rule.file, said(inner)),
-        _ => format!("{}: {}", rule.file, said(inner)),
+        (Some(line), Some(column)) => {
+            format!("{}:{line}:{column}: {}", rule.file, error_sentence(inner))
+        }
+        _ => format!("{}: {}", rule.file, error_sentence(inner)),
     }
 }
 
-pub(super) fn not_found(rule: &Rule) -> String {
+pub(super) fn missing_closure_message(rule: &Rule) -> String {
     format!("{}: the closure of rule {} is gone", rule.file, rule.id)
 }

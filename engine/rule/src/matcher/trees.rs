@@ -3,27 +3,27 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{Event, KeyValue, Kinship, Position};
+use larum_event::{Event, Position, ScalarValue, TreeLookup};
 
-use super::Matcher;
-use crate::condition::{Fields, TREE_ROOT};
+use super::RuleMatcher;
+use crate::condition::{KeyFields, TREE_ROOT};
 use crate::error::{FaultKind, RuleFault};
-use crate::rule::{Rule, RuleStep, event_key};
+use crate::rule::{Rule, RuleStep, read_event_key};
 use crate::set::RuleSet;
-use crate::view::{Asking, Meter};
+use crate::view::{TreeAccess, TreeMeter};
 
 /// The trees that a matcher asks, and as of when.
 #[derive(Default)]
-pub(super) struct Trees {
-    asked: Option<Arc<dyn Kinship>>,
+pub(super) struct MatcherTrees {
+    lookup: Option<Arc<dyn TreeLookup>>,
     at: Position,
-    instead: Option<Event>,
-    meter: Rc<Meter>,
+    subject: Option<Event>,
+    meter: Rc<TreeMeter>,
 }
 
-impl Trees {
+impl MatcherTrees {
     /// Counts what climbs cost by `meter`.
-    pub(super) fn metered(meter: Rc<Meter>) -> Self {
+    pub(super) fn with_meter(meter: Rc<TreeMeter>) -> Self {
         Self {
             meter,
             ..Self::default()
@@ -31,53 +31,53 @@ impl Trees {
     }
 
     /// What a script gets that runs now.
-    pub(super) fn asking(&self) -> Option<Asking> {
+    pub(super) fn tree_access(&self) -> Option<TreeAccess> {
         self.meter.reset();
-        Some(Asking {
-            trees: Arc::clone(self.asked.as_ref()?),
+        Some(TreeAccess {
+            trees: Arc::clone(self.lookup.as_ref()?),
             at: self.at,
-            instead: self.instead.clone(),
+            subject: self.subject.clone(),
             meter: Rc::clone(&self.meter),
         })
     }
 }
 
-impl Matcher {
+impl RuleMatcher {
     /// From now on rules ask `trees`; `None` where there are none, so that rules that ask fail.
-    pub fn ask(&mut self, trees: Option<Arc<dyn Kinship>>) {
-        self.trees.asked = trees;
+    pub fn set_trees(&mut self, trees: Option<Arc<dyn TreeLookup>>) {
+        self.trees.lookup = trees;
     }
 
     /// The events that follow are asked about as of the position `at`. What is asked about an alert is asked
     /// about the event that set it off, where that is known: `instead`.
-    pub fn stand_at(&mut self, at: Position, instead: Option<&Event>) {
+    pub fn set_position(&mut self, at: Position, instead: Option<&Event>) {
         self.trees.at = at;
-        self.trees.instead = instead.cloned();
+        self.trees.subject = instead.cloned();
     }
 
     /// What keys and measures of rules are made of.
-    pub(super) fn fields<'e>(&self, event: &'e Event, set: &RuleSet) -> Fields<'e> {
-        let asking = set.asks_trees().then(|| self.trees.asking()).flatten();
-        Fields::of(event, &set.paths, asking)
+    pub(super) fn key_fields<'e>(&self, event: &'e Event, set: &RuleSet) -> KeyFields<'e> {
+        let asking = set.asks_trees().then(|| self.trees.tree_access()).flatten();
+        KeyFields::read_event(event, &set.paths, asking)
     }
 
     /// What events are grouped by at a path of a rule's key, those included that trees tell.
-    pub fn key_value(&self, path: &str, event: &Event) -> Option<KeyValue> {
+    pub fn key_value(&self, path: &str, event: &Event) -> Option<ScalarValue> {
         if path == TREE_ROOT {
-            let root = self.trees.asking()?.root(event)?;
-            return Some(KeyValue::Str(root));
+            let root = self.trees.tree_access()?.root(event)?;
+            return Some(ScalarValue::Str(root));
         }
-        event_key(event, path)
+        read_event_key(event, path)
     }
 
     /// The fault of a rule whose group key or values are asked of trees where there are none.
-    pub(super) fn treeless(
+    pub(super) fn check_trees(
         &self,
         number: u32,
         rule: &Rule,
         step: &RuleStep,
     ) -> Result<(), RuleFault> {
-        if self.trees.asked.is_some() || !rule.groups_by_tree(step) {
+        if self.trees.lookup.is_some() || !rule.groups_by_tree(step) {
             return Ok(());
         }
         Err(RuleFault {

@@ -1,28 +1,28 @@
 //! All numbers that a slot is compared with: the comparisons that hold are found, not asked one by one.
 
-use super::number::{Comparison, Number};
+use super::number::{ExactNumber, ValueComparison};
 use super::set::PredicateId;
 
 /// Numbers in order, each with what is asked about it.
 #[derive(Debug, Default)]
-pub(crate) struct Bounds {
-    equal: Vec<(Number, PredicateId)>,
+pub(crate) struct NumberBounds {
+    equal: Vec<(ExactNumber, PredicateId)>,
     /// Ascending; `true` if the bound itself counts.
-    above: Vec<(Number, bool, PredicateId)>,
+    above: Vec<(ExactNumber, bool, PredicateId)>,
     /// Descending; `true` if the bound itself counts.
-    below: Vec<(Number, bool, PredicateId)>,
+    below: Vec<(ExactNumber, bool, PredicateId)>,
 }
 
-impl Bounds {
-    pub(crate) fn new(asked: Vec<(Comparison, Number, PredicateId)>) -> Self {
+impl NumberBounds {
+    pub(crate) fn new(asked: Vec<(ValueComparison, ExactNumber, PredicateId)>) -> Self {
         let mut bounds = Self::default();
         for (comparison, number, predicate) in asked {
             match comparison {
-                Comparison::Equal => bounds.equal.push((number, predicate)),
-                Comparison::Greater => bounds.above.push((number, false, predicate)),
-                Comparison::AtLeast => bounds.above.push((number, true, predicate)),
-                Comparison::Less => bounds.below.push((number, false, predicate)),
-                Comparison::AtMost => bounds.below.push((number, true, predicate)),
+                ValueComparison::Equal => bounds.equal.push((number, predicate)),
+                ValueComparison::Greater => bounds.above.push((number, false, predicate)),
+                ValueComparison::AtLeast => bounds.above.push((number, true, predicate)),
+                ValueComparison::Less => bounds.below.push((number, false, predicate)),
+                ValueComparison::AtMost => bounds.below.push((number, true, predicate)),
             }
         }
         bounds
@@ -38,7 +38,7 @@ impl Bounds {
     }
 
     /// Calls `hit` for every comparison that holds for the value.
-    pub(crate) fn each(&self, value: Number, hit: &mut impl FnMut(PredicateId)) {
+    pub(crate) fn for_each_hit(&self, value: ExactNumber, hit: &mut impl FnMut(PredicateId)) {
         let first = self
             .equal
             .partition_point(|(number, _)| number.compare(value).is_lt());
@@ -85,27 +85,27 @@ mod tests {
             "9007199254740992.0",
         ];
         let comparisons = [
-            Comparison::Less,
-            Comparison::AtMost,
-            Comparison::Equal,
-            Comparison::AtLeast,
-            Comparison::Greater,
+            ValueComparison::Less,
+            ValueComparison::AtMost,
+            ValueComparison::Equal,
+            ValueComparison::AtLeast,
+            ValueComparison::Greater,
         ];
         let mut asked = Vec::new();
         for bound in numbers {
             for comparison in comparisons {
                 let id = PredicateId(u32::try_from(asked.len()).unwrap());
-                asked.push((comparison, Number::parse(bound).unwrap(), id));
+                asked.push((comparison, ExactNumber::parse(bound).unwrap(), id));
             }
         }
-        let bounds = Bounds::new(asked.clone());
+        let bounds = NumberBounds::new(asked.clone());
         for value in numbers
             .into_iter()
             .chain(["0.7", "-2", "1e300", "9007199254740994"])
         {
-            let value = Number::parse(value).unwrap();
+            let value = ExactNumber::parse(value).unwrap();
             let mut found = Vec::new();
-            bounds.each(value, &mut |id| found.push(id));
+            bounds.for_each_hit(value, &mut |id| found.push(id));
             found.sort_unstable();
             let wanted: Vec<_> = asked
                 .iter()
@@ -114,6 +114,6 @@ mod tests {
                 .collect();
             assert_eq!(found, wanted, "{value:?}");
         }
-        assert!(Bounds::default().is_empty());
+        assert!(NumberBounds::default().is_empty());
     }
 }

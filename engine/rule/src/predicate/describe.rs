@@ -1,29 +1,29 @@
 //! Predicates and programs in words.
 
-use super::expression::Expression;
+use super::expression::BoolExpression;
+use super::field_test::{CaseSensitivity, FieldTest, TextAnchor};
 use super::glob::GlobPart;
-use super::number::{Comparison, Number};
-use super::set::{PredicateId, PredicateSet, ProgramId, Slot, SlotSource};
-use super::shape::Shape;
-use super::test::{Case, Test, TextKind};
-use super::typed::{Letters, Typed};
+use super::number::{ExactNumber, ValueComparison};
+use super::set::{PredicateId, PredicateSet, ProgramId, SlotId, SlotSource};
+use super::shape::ValueShape;
+use super::typed_test::{LetterCase, TypedTest};
 
 impl PredicateSet {
     /// What a predicate asks, with the name of its field in front.
-    pub fn describe(&self, predicate: PredicateId) -> String {
+    pub fn describe_predicate(&self, predicate: PredicateId) -> String {
         let slot = self.predicate(predicate).and_then(|one| one.slot);
         let Some(test) = self.tests.get(predicate.0 as usize) else {
             return String::new();
         };
-        let field = slot.map_or_else(|| "any value".to_owned(), |slot| self.name_of(slot));
+        let field = slot.map_or_else(|| "any value".to_owned(), |slot| self.slot_name(slot));
         match test {
-            Test::Given(what) => what.clone(),
-            test => format!("{field} {}", self.asked(test)),
+            FieldTest::Given(what) => what.clone(),
+            test => format!("{field} {}", self.describe_test(test)),
         }
     }
 
     /// The name of a slot, as rules write it.
-    pub(crate) fn name_of(&self, slot: Slot) -> String {
+    pub(crate) fn slot_name(&self, slot: SlotId) -> String {
         match self.slots.get(slot.0 as usize) {
             Some(one) if one.source == SlotSource::Field => one.name.clone(),
             Some(one) if one.source == SlotSource::Elements => {
@@ -35,34 +35,34 @@ impl PredicateSet {
     }
 
     /// The slot that a predicate is asked of.
-    pub(crate) fn slot_asked(&self, predicate: PredicateId) -> Option<Slot> {
+    pub(crate) fn predicate_slot(&self, predicate: PredicateId) -> Option<SlotId> {
         self.predicate(predicate)?.slot
     }
 
     /// Whether the caller says of a predicate that it holds.
     pub(crate) fn is_given(&self, predicate: PredicateId) -> bool {
         let test = self.tests.get(predicate.0 as usize);
-        matches!(test, Some(Test::Given(_)))
+        matches!(test, Some(FieldTest::Given(_)))
     }
 
     /// What the programs of a rule are, each behind what selects the events of its view.
-    pub(crate) fn programs_of(
+    pub(crate) fn rule_programs(
         &self,
         rule: u32,
-    ) -> impl Iterator<Item = (&Expression, &Expression)> + '_ {
+    ) -> impl Iterator<Item = (&BoolExpression, &BoolExpression)> + '_ {
         let programs = (0..).zip(&self.programs);
         let of_rule = programs.filter(move |(_, program)| program.rule == rule);
         of_rule.map(|(id, program): (ProgramId, _)| {
             let mut views = self.views.iter();
             let view = views.find(|view| view.programs.binary_search(&id).is_ok());
-            let selects = view.map_or(&Expression::Always, |view| &view.expression);
+            let selects = view.map_or(&BoolExpression::Always, |view| &view.expression);
             (selects, &program.expression)
         })
     }
 
     /// The predicates of which one must hold for a rule's programs to be evaluated; `None` when they are
     /// for every event of their views.
-    pub fn gate(&self, rule: u32) -> Option<Vec<PredicateId>> {
+    pub fn gate_predicates(&self, rule: u32) -> Option<Vec<PredicateId>> {
         let mut programs: Vec<ProgramId> = Vec::new();
         for (id, program) in (0..).zip(&self.programs) {
             if program.rule == rule {
@@ -74,110 +74,131 @@ impl PredicateSet {
         }
         let count = u32::try_from(self.predicates.len()).unwrap_or(u32::MAX);
         let gate = (0..count).filter(|id| {
-            let mut nominated = self.nominations.of(*id).iter();
+            let mut nominated = self.nominations.nominees(*id).iter();
             nominated.any(|(program, _)| programs.contains(program))
         });
         Some(gate.map(PredicateId).collect())
     }
 
-    fn asked(&self, test: &Test) -> String {
+    fn describe_test(&self, test: &FieldTest) -> String {
         match test {
-            Test::Text {
+            FieldTest::Text {
                 kind,
                 literal,
                 case,
-            } => format!("{} {literal:?}{}", place(*kind), how(*case)),
-            Test::Pattern { glob, case } => {
+            } => format!("{} {literal:?}{}", anchor_text(*kind), case_suffix(*case)),
+            FieldTest::Pattern { glob, case } => {
                 let parts = glob.parts().iter().map(|part| match part {
                     GlobPart::Literal(text) => text.as_str(),
                     GlobPart::Run => "*",
                     GlobPart::One => "?",
                 });
                 let pattern: String = parts.collect();
-                format!("is like {pattern:?}{}", how(*case))
+                format!("is like {pattern:?}{}", case_suffix(*case))
             }
-            Test::Regex(pattern) => format!("matches {pattern:?}"),
-            Test::Network(network) => format!("is in the network {network}"),
-            Test::Number(comparison, bound) => format!("{} {}", sign(*comparison), number(*bound)),
-            Test::Time(part, comparison, bound) => {
-                format!("has a {part:?} {} {}", sign(*comparison), number(*bound))
+            FieldTest::Regex(pattern) => format!("matches {pattern:?}"),
+            FieldTest::Network(network) => format!("is in the network {network}"),
+            FieldTest::Number(comparison, bound) => {
+                format!("{} {}", comparison_sign(*comparison), number_text(*bound))
             }
-            Test::Present => "is there".to_owned(),
-            Test::Valued => "has a value".to_owned(),
-            Test::Null => "is missing or null".to_owned(),
-            Test::Shape(shape) => shaped(*shape).to_owned(),
-            Test::Typed(typed) => self.typed(typed),
-            Test::Given(what) => what.clone(),
-            Test::Field { other, kind, case } => {
-                format!("{} {}{}", place(*kind), self.name_of(*other), how(*case))
+            FieldTest::Time(part, comparison, bound) => {
+                format!(
+                    "has a {part:?} {} {}",
+                    comparison_sign(*comparison),
+                    number_text(*bound)
+                )
+            }
+            FieldTest::Present => "is there".to_owned(),
+            FieldTest::HasValue => "has a value".to_owned(),
+            FieldTest::Null => "is missing or null".to_owned(),
+            FieldTest::Shape(shape) => shape_text(*shape).to_owned(),
+            FieldTest::Typed(typed) => self.describe_typed(typed),
+            FieldTest::Given(what) => what.clone(),
+            FieldTest::Field { other, kind, case } => {
+                format!(
+                    "{} {}{}",
+                    anchor_text(*kind),
+                    self.slot_name(*other),
+                    case_suffix(*case)
+                )
             }
         }
     }
 
-    fn typed(&self, typed: &Typed) -> String {
+    fn describe_typed(&self, typed: &TypedTest) -> String {
         match typed {
-            Typed::Order(comparison, bound) => format!("{} {bound:?}", sign(*comparison)),
-            Typed::Compare(comparison, other) => {
-                format!("{} {}", sign(*comparison), self.name_of(*other))
+            TypedTest::Order(comparison, bound) => {
+                format!("{} {bound:?}", comparison_sign(*comparison))
             }
-            Typed::Length(comparison, bound) => {
-                format!("has a length {} {}", sign(*comparison), number(*bound))
+            TypedTest::Compare(comparison, other) => {
+                format!(
+                    "{} {}",
+                    comparison_sign(*comparison),
+                    self.slot_name(*other)
+                )
             }
-            Typed::Recased { to, kind, literal } => {
+            TypedTest::Length(comparison, bound) => {
+                format!(
+                    "has a length {} {}",
+                    comparison_sign(*comparison),
+                    number_text(*bound)
+                )
+            }
+            TypedTest::Recased { to, kind, literal } => {
                 let letters = match to {
-                    Letters::Lower => "lower",
-                    Letters::Upper => "upper",
+                    LetterCase::Lower => "lower",
+                    LetterCase::Upper => "upper",
                 };
-                format!("in {letters} case {} {literal:?}", place(*kind))
+                format!("in {letters} case {} {literal:?}", anchor_text(*kind))
             }
         }
     }
 }
 
-fn place(kind: TextKind) -> &'static str {
+fn anchor_text(kind: TextAnchor) -> &'static str {
     match kind {
-        TextKind::Whole => "is",
-        TextKind::Start => "starts with",
-        TextKind::End => "ends with",
-        TextKind::Anywhere => "contains",
+        TextAnchor::Whole => "is",
+        TextAnchor::Start => "starts with",
+        TextAnchor::End => "ends with",
+        TextAnchor::Anywhere => "contains",
     }
 }
 
-fn how(case: Case) -> &'static str {
+fn case_suffix(case: CaseSensitivity) -> &'static str {
     match case {
-        Case::Ignored => " in any case",
-        Case::Kept => "",
+        CaseSensitivity::Insensitive => " in any case",
+        CaseSensitivity::Sensitive => "",
     }
 }
 
-fn sign(comparison: Comparison) -> &'static str {
+fn comparison_sign(comparison: ValueComparison) -> &'static str {
     match comparison {
-        Comparison::Less => "<",
-        Comparison::AtMost => "<=",
-        Comparison::Equal => "==",
-        Comparison::AtLeast => ">=",
-        Comparison::Greater => ">",
+        ValueComparison::Less => "<",
+        ValueComparison::AtMost => "<=",
+        ValueComparison::Equal => "==",
+        ValueComparison::AtLeast => ">=",
+        ValueComparison::Greater => ">",
     }
 }
 
-fn number(number: Number) -> String {
+fn number_text(number: ExactNumber) -> String {
     match number {
-        Number::Whole(whole) => whole.to_string(),
-        Number::Float(bits) => format!("{:?}", f64::from_bits(bits)),
+        ExactNumber::Whole(whole) => whole.to_string(),
+        ExactNumber::Float(bits) => format!("{:?}", f64::from_bits(bits)),
     }
 }
 
-fn shaped(shape: Shape) -> &'static str {
+fn shape_text(shape: ValueShape) -> &'static str {
     match shape {
-        Shape::NonNull => "is there and not null",
-        Shape::Nested => "is a list or an object",
-        Shape::Object => "is an object",
-        Shape::Truth(true) => "is true",
-        Shape::Truth(false) => "is false",
-        Shape::NoTruth => "is neither true, false nor missing",
-        Shape::Integer => "is a whole number",
-        Shape::Large => "is a very long text",
-        Shape::NotAscii => "has characters beyond ASCII",
-        Shape::Dotted => "stands under a name with a dot",
+        ValueShape::NonNull => "is there and not null",
+        ValueShape::Nested => "is a list or an object",
+        ValueShape::Object => "is an object",
+        ValueShape::Bool(true) => "is true",
+        ValueShape::Bool(false) => "is false",
+        ValueShape::NotBool => "is neither true, false nor missing",
+        ValueShape::Integer => "is a whole number",
+        ValueShape::Large => "is a very long text",
+        ValueShape::NotAscii => "has characters beyond ASCII",
+        ValueShape::Dotted => "stands under a name with a dot",
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use larum_event::{Channel, Event, EventId, FieldSet, Fill, Severity, Source, TenantId, Timestamp};
+use larum_event::{
+    Channel, Event, EventDefaults, EventId, FieldSet, Severity, Source, TenantId, Timestamp,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -19,7 +21,7 @@ const PATHS: [&str; 7] = [
 
 fn event(data: &str) -> Event {
     let json = format!(r#"{{"type":"t","data":{data}}}"#);
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: Timestamp::parse("2026-11-20T12:00:00Z").unwrap(),
         new_id: &|| EventId::new("e").unwrap(),
         source: Some(&Source::new("s").unwrap()),
@@ -72,22 +74,22 @@ fn data() -> impl Strategy<Value = String> {
 }
 
 /// What a value is to a record.
-fn seen(value: &larum_event::Value<'_>) -> (ValueKind, Option<Number>, String) {
-    use larum_event::Value;
+fn seen(value: &larum_event::FieldValue<'_>) -> (ValueKind, Option<ExactNumber>, String) {
+    use larum_event::FieldValue;
     match value {
-        Value::Null => (ValueKind::Null, None, String::new()),
-        Value::Bool(truth) => (ValueKind::Truth, None, truth.to_string()),
-        Value::Int(whole) => {
-            let number = Number::Whole((*whole).into());
+        FieldValue::Null => (ValueKind::Null, None, String::new()),
+        FieldValue::Bool(truth) => (ValueKind::Bool, None, truth.to_string()),
+        FieldValue::Int(whole) => {
+            let number = ExactNumber::Whole((*whole).into());
             (ValueKind::Number, Some(number), String::new())
         }
-        Value::Float(float) => {
-            let number = Number::Float(float.to_bits());
+        FieldValue::Float(float) => {
+            let number = ExactNumber::Float(float.to_bits());
             (ValueKind::Number, Some(number), String::new())
         }
-        Value::Str(text) => (ValueKind::Text, None, text.to_string()),
-        Value::Array(_) => (ValueKind::List, None, String::new()),
-        Value::Object(_) => (ValueKind::Hollow, None, String::new()),
+        FieldValue::Str(text) => (ValueKind::Text, None, text.to_string()),
+        FieldValue::Array(_) => (ValueKind::List, None, String::new()),
+        FieldValue::Object(_) => (ValueKind::Container, None, String::new()),
     }
 }
 
@@ -99,24 +101,24 @@ proptest! {
         let mut builder = PredicateSetBuilder::default();
         // Fields of layouts beside them change nothing.
         for field in ["a", "a.b", "data.a"] {
-            builder.slot(field);
+            builder.field_slot(field);
         }
-        let slots = PATHS.map(|path| (builder.path(path), fields.slot(path)));
+        let slots = PATHS.map(|path| (builder.path_slot(path), fields.intern_path(path)));
         let set = builder.build().unwrap();
         let mut map = PathMap::default();
-        map.mount("data");
-        let mut reader = RecordReader::new(&set, &map);
-        let mut record = Record::default();
+        map.add_mount("data");
+        let mut reader = FlatRecordReader::new(&set, &map);
+        let mut record = FlatRecord::default();
         for _ in 0..2 {
-            reader.read(event.json(), &mut record).unwrap();
-            let wanted = fields.read(&event);
+            reader.read_json(event.json(), &mut record).unwrap();
+            let wanted = fields.read_values(&event);
             for (path, (slot, field)) in PATHS.iter().zip(slots) {
                 let mut found: Vec<_> = record
                     .values()
                     .filter(|value| value.slot == Some(slot))
                     .map(|value| {
                         let number = value.kind == ValueKind::Number;
-                        let parsed = number.then(|| Number::of_value(value.text)).flatten();
+                        let parsed = number.then(|| ExactNumber::parse_json(value.text)).flatten();
                         let text = if number { "" } else { value.text };
                         (value.kind, parsed, text.to_owned())
                     })
@@ -129,27 +131,27 @@ proptest! {
 }
 
 /// Whether a test holds for `data.x` of an event, whose `data.y` may be compared with.
-fn holds(test: impl Fn(Slot) -> Test, data: &str) -> bool {
+fn holds(test: impl Fn(SlotId) -> FieldTest, data: &str) -> bool {
     let mut builder = PredicateSetBuilder::default();
-    let view = builder.view("", Expression::Always).unwrap();
-    let (slot, other) = (builder.path("data.x"), builder.path("data.y"));
-    let predicate = builder.predicate(Some(slot), test(other)).unwrap();
-    builder.rule([(view, Expression::Is(predicate))]);
+    let view = builder.add_view("", BoolExpression::Always).unwrap();
+    let (slot, other) = (builder.path_slot("data.x"), builder.path_slot("data.y"));
+    let predicate = builder.add_predicate(Some(slot), test(other)).unwrap();
+    builder.add_rule([(view, BoolExpression::Is(predicate))]);
     let set = Arc::new(builder.build().unwrap());
-    let mut record = Record::default();
-    RecordReader::new(&set, &PathMap::default())
-        .read(event(data).json(), &mut record)
+    let mut record = FlatRecord::default();
+    FlatRecordReader::new(&set, &PathMap::default())
+        .read_json(event(data).json(), &mut record)
         .unwrap();
     let mut matcher = PredicateMatcher::new(set);
     let mut out = Vec::new();
-    matcher.matches(&record, &mut out);
-    assert_eq!(matcher.held(&record, predicate), !out.is_empty());
+    matcher.match_record(&record, &mut out);
+    assert_eq!(matcher.predicate_holds(&record, predicate), !out.is_empty());
     !out.is_empty()
 }
 
-fn text(kind: TextKind, literal: &str, case: Case) -> Test {
+fn text(kind: TextAnchor, literal: &str, case: CaseSensitivity) -> FieldTest {
     let literal = literal.to_owned();
-    Test::Text {
+    FieldTest::Text {
         kind,
         literal,
         case,
@@ -158,9 +160,9 @@ fn text(kind: TextKind, literal: &str, case: Case) -> Test {
 
 #[test]
 fn texts_answer_tests_of_texts_and_numbers_tests_of_numbers() {
-    let whole = |case| move |_| text(TextKind::Whole, "4688", case);
-    let number = |_| Test::Number(Comparison::Equal, Number::Whole(4688));
-    let regex = |_| Test::Regex("4688".to_owned());
+    let whole = |case| move |_| text(TextAnchor::Whole, "4688", case);
+    let number = |_| FieldTest::Number(ValueComparison::Equal, ExactNumber::Whole(4688));
+    let regex = |_| FieldTest::Regex("4688".to_owned());
     for (value, is_text, is_number) in [
         (r#""4688""#, true, false),
         ("4688", false, true),
@@ -170,69 +172,80 @@ fn texts_answer_tests_of_texts_and_numbers_tests_of_numbers() {
         ("null", false, false),
     ] {
         let data = format!(r#"{{"x":{value}}}"#);
-        assert_eq!(holds(whole(Case::Kept), &data), is_text, "{data}");
-        assert_eq!(holds(whole(Case::Ignored), &data), is_text, "{data}");
+        assert_eq!(
+            holds(whole(CaseSensitivity::Sensitive), &data),
+            is_text,
+            "{data}"
+        );
+        assert_eq!(
+            holds(whole(CaseSensitivity::Insensitive), &data),
+            is_text,
+            "{data}"
+        );
         assert_eq!(holds(regex, &data), is_text, "{data}");
         assert_eq!(holds(number, &data), is_number, "{data}");
     }
-    let truth = |_| text(TextKind::Whole, "true", Case::Kept);
+    let truth = |_| text(TextAnchor::Whole, "true", CaseSensitivity::Sensitive);
     assert!(!holds(truth, r#"{"x":true}"#));
 }
 
 #[test]
 fn shapes_are_told_apart() {
-    let shapes = |data: &str| -> Vec<Shape> {
+    let shapes = |data: &str| -> Vec<ValueShape> {
         let all = [
-            Shape::NonNull,
-            Shape::Nested,
-            Shape::Truth(true),
-            Shape::Truth(false),
-            Shape::NoTruth,
-            Shape::Integer,
-            Shape::Large,
-            Shape::NotAscii,
-            Shape::Dotted,
+            ValueShape::NonNull,
+            ValueShape::Nested,
+            ValueShape::Bool(true),
+            ValueShape::Bool(false),
+            ValueShape::NotBool,
+            ValueShape::Integer,
+            ValueShape::Large,
+            ValueShape::NotAscii,
+            ValueShape::Dotted,
         ];
-        let held = |shape: &Shape| holds(|_| Test::Shape(*shape), data);
+        let held = |shape: &ValueShape| holds(|_| FieldTest::Shape(*shape), data);
         all.into_iter().filter(held).collect()
     };
-    let just = [Shape::NonNull, Shape::NoTruth];
-    let and = |shape| vec![Shape::NonNull, Shape::NoTruth, shape];
+    let just = [ValueShape::NonNull, ValueShape::NotBool];
+    let and = |shape| vec![ValueShape::NonNull, ValueShape::NotBool, shape];
     assert_eq!(shapes("{}"), []);
     assert_eq!(shapes(r#"{"x":null}"#), []);
     assert_eq!(
         shapes(r#"{"x":[]}"#),
-        [Shape::NonNull, Shape::Nested, Shape::NoTruth]
+        [ValueShape::NonNull, ValueShape::Nested, ValueShape::NotBool]
     );
     assert_eq!(
         shapes(r#"{"x":{"y":1}}"#),
-        [Shape::NonNull, Shape::Nested, Shape::NoTruth]
+        [ValueShape::NonNull, ValueShape::Nested, ValueShape::NotBool]
     );
     assert_eq!(
         shapes(r#"{"x":true}"#),
-        [Shape::NonNull, Shape::Truth(true)]
+        [ValueShape::NonNull, ValueShape::Bool(true)]
     );
     assert_eq!(
         shapes(r#"{"x":false}"#),
-        [Shape::NonNull, Shape::Truth(false)]
+        [ValueShape::NonNull, ValueShape::Bool(false)]
     );
     assert_eq!(shapes(r#"{"x":"true"}"#), just);
-    assert_eq!(shapes(r#"{"x":9223372036854775807}"#), and(Shape::Integer));
+    assert_eq!(
+        shapes(r#"{"x":9223372036854775807}"#),
+        and(ValueShape::Integer)
+    );
     assert_eq!(shapes(r#"{"x":9223372036854775808}"#), just);
     assert_eq!(shapes(r#"{"x":1.0}"#), just);
-    assert_eq!(shapes(r#"{"x":"é"}"#), and(Shape::NotAscii));
+    assert_eq!(shapes(r#"{"x":"é"}"#), and(ValueShape::NotAscii));
     let text = |bytes| format!(r#"{{"x":"{}"}}"#, "a".repeat(bytes));
-    assert_eq!(shapes(&text(LARGE_BYTES)), and(Shape::Large));
+    assert_eq!(shapes(&text(LARGE_BYTES)), and(ValueShape::Large));
     assert_eq!(shapes(&text(LARGE_BYTES - 1)), just);
 }
 
 #[test]
 fn values_compare_as_what_they_are() {
-    let order = |_| Test::Typed(Typed::Order(Comparison::Less, "b".to_owned()));
+    let order = |_| FieldTest::Typed(TypedTest::Order(ValueComparison::Less, "b".to_owned()));
     assert!(holds(order, r#"{"x":"a"}"#));
     assert!(!holds(order, r#"{"x":"b"}"#));
     assert!(!holds(order, r#"{"x":1}"#));
-    let compare = |comparison| move |other| Test::Typed(Typed::Compare(comparison, other));
+    let compare = |comparison| move |other| FieldTest::Typed(TypedTest::Compare(comparison, other));
     for (data, wanted) in [
         (r#"{"x":"a","y":"a"}"#, "="),
         (r#"{"x":"a","y":"b"}"#, "<"),
@@ -245,44 +258,49 @@ fn values_compare_as_what_they_are() {
         (r#"{"x":1}"#, ""),
     ] {
         assert_eq!(
-            holds(compare(Comparison::Equal), data),
+            holds(compare(ValueComparison::Equal), data),
             wanted == "=",
             "{data}"
         );
         assert_eq!(
-            holds(compare(Comparison::Less), data),
+            holds(compare(ValueComparison::Less), data),
             wanted == "<",
             "{data}"
         );
     }
-    let length = |_| Test::Typed(Typed::Length(Comparison::AtLeast, Number::Whole(2)));
+    let length = |_| {
+        FieldTest::Typed(TypedTest::Length(
+            ValueComparison::AtLeast,
+            ExactNumber::Whole(2),
+        ))
+    };
     assert!(holds(length, r#"{"x":"éé"}"#));
     assert!(!holds(length, r#"{"x":"é"}"#));
     assert!(!holds(length, r#"{"x":[1,2]}"#));
     let recased = |to, literal: &'static str| {
         move |_| {
-            Test::Typed(Typed::Recased {
+            FieldTest::Typed(TypedTest::Recased {
                 to,
-                kind: TextKind::Whole,
+                kind: TextAnchor::Whole,
                 literal: literal.to_owned(),
             })
         }
     };
-    assert!(holds(recased(Letters::Lower, "aς"), r#"{"x":"AΣ"}"#));
-    assert!(!holds(recased(Letters::Lower, "A"), r#"{"x":"A"}"#));
-    assert!(holds(recased(Letters::Upper, "SS"), r#"{"x":"ß"}"#));
+    assert!(holds(recased(LetterCase::Lower, "aς"), r#"{"x":"AΣ"}"#));
+    assert!(!holds(recased(LetterCase::Lower, "A"), r#"{"x":"A"}"#));
+    assert!(holds(recased(LetterCase::Upper, "SS"), r#"{"x":"ß"}"#));
 }
 
 #[test]
 fn elements_of_a_list_are_values_of_their_own_slot() {
     let mut builder = PredicateSetBuilder::default();
-    let (list, elements) = (builder.path("data.x"), builder.elements("data.x"));
-    builder.slot("x");
+    let (list, elements) = (builder.path_slot("data.x"), builder.element_slot("data.x"));
+    builder.field_slot("x");
     let set = builder.build().unwrap();
     let mut map = PathMap::default();
-    map.mount("data");
-    let mut reader = RecordReader::new(&set, &map);
-    let mut record = Record::default();
+    map.add_mount("data");
+    let mut reader = FlatRecordReader::new(&set, &map);
+    let mut record = FlatRecord::default();
     for (data, wanted) in [
         (r#"{"x":["a",1,null]}"#, vec!["a", "1", ""]),
         (r#"{"x":[]}"#, vec![]),
@@ -291,7 +309,7 @@ fn elements_of_a_list_are_values_of_their_own_slot() {
         // What is nested deeper is no element.
         (r#"{"x":[["a"],{"x":"b"}]}"#, vec![""]),
     ] {
-        reader.read(event(data).json(), &mut record).unwrap();
+        reader.read_json(event(data).json(), &mut record).unwrap();
         let of = |slot| record.values().filter(move |one| one.slot == Some(slot));
         let found: Vec<_> = of(elements).map(|one| one.text).collect();
         assert_eq!(found, wanted, "{data}");

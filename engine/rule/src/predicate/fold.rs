@@ -40,7 +40,7 @@ pub(crate) fn fold_into(text: &str, folded: &mut String) {
 
 /// A text that was folded.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Folded<'f> {
+pub(crate) struct FoldedText<'f> {
     pub(crate) text: &'f [u8],
     pub(crate) is_ascii: bool,
 }
@@ -72,15 +72,15 @@ pub(crate) fn fold_bytes(text: &[u8], folded: &mut Vec<u8>) {
 
 /// Texts one behind the other, all folded at once; those of other characters one by one.
 #[derive(Debug, Default)]
-pub(crate) struct FoldedTexts {
+pub(crate) struct FoldBuffer {
     all: Vec<u8>,
     is_ascii: bool,
     one: Vec<u8>,
 }
 
-impl FoldedTexts {
+impl FoldBuffer {
     /// Replaces what was folded before.
-    pub(crate) fn fold(&mut self, texts: &[u8]) {
+    pub(crate) fn fold_all(&mut self, texts: &[u8]) {
         self.all.clear();
         self.all.extend_from_slice(texts);
         self.all.make_ascii_lowercase();
@@ -88,7 +88,7 @@ impl FoldedTexts {
     }
 
     /// All texts; folded are those of ASCII.
-    pub(crate) fn all(&self) -> &[u8] {
+    pub(crate) fn all_bytes(&self) -> &[u8] {
         &self.all
     }
 
@@ -98,17 +98,17 @@ impl FoldedTexts {
     }
 
     /// The one that stands at `place`.
-    pub(crate) fn at(&mut self, place: std::ops::Range<usize>) -> Folded<'_> {
+    pub(crate) fn text_at(&mut self, place: std::ops::Range<usize>) -> FoldedText<'_> {
         let text = self.all.get(place).unwrap_or_default();
         if self.is_ascii || text.is_ascii() {
-            return Folded {
+            return FoldedText {
                 text,
                 is_ascii: true,
             };
         }
         // Other characters are still as they were, and ASCII does not change once more.
         fold_bytes(text, &mut self.one);
-        Folded {
+        FoldedText {
             text: &self.one,
             is_ascii: false,
         }
@@ -136,9 +136,9 @@ mod tests {
             assert_eq!(bytes, folded.as_bytes());
             let beside = format!("Ab{text}");
             for texts in [beside.clone(), format!("{beside}ä")] {
-                let mut all = FoldedTexts::default();
-                all.fold(texts.as_bytes());
-                let place = all.at(2..beside.len());
+                let mut all = FoldBuffer::default();
+                all.fold_all(texts.as_bytes());
+                let place = all.text_at(2..beside.len());
                 assert_eq!(place.text, folded.as_bytes());
                 assert_eq!(place.is_ascii, text.is_ascii());
             }

@@ -15,12 +15,12 @@ pub enum GlobPart {
 
 /// A pattern that is anchored at both ends.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Glob {
+pub struct GlobPattern {
     parts: Vec<GlobPart>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum GlobStep {
     Char(char),
     Run,
     One,
@@ -29,10 +29,10 @@ enum Step {
 /// A pattern ready to be asked.
 #[derive(Debug)]
 pub(crate) struct GlobMatcher {
-    steps: Vec<Step>,
+    steps: Vec<GlobStep>,
 }
 
-impl Glob {
+impl GlobPattern {
     /// A pattern of parts; runs beside each other are one, as are literals.
     pub fn new(parts: impl IntoIterator<Item = GlobPart>) -> Self {
         let mut joined: Vec<GlobPart> = Vec::new();
@@ -55,7 +55,7 @@ impl Glob {
     }
 
     /// The same pattern for folded texts.
-    pub(crate) fn folded(&self) -> Self {
+    pub(crate) fn to_folded(&self) -> Self {
         Self::new(self.parts.iter().map(|part| match part {
             GlobPart::Literal(text) => GlobPart::Literal(fold(text)),
             other => other.clone(),
@@ -63,7 +63,7 @@ impl Glob {
     }
 
     /// The longest text that whatever matches must contain.
-    pub(crate) fn required(&self) -> Option<&str> {
+    pub(crate) fn required_literal(&self) -> Option<&str> {
         let literals = self.parts.iter().filter_map(|part| match part {
             GlobPart::Literal(text) => Some(text.as_str()),
             GlobPart::Run | GlobPart::One => None,
@@ -71,13 +71,13 @@ impl Glob {
         literals.max_by_key(|text| text.len())
     }
 
-    pub(crate) fn matcher(&self) -> GlobMatcher {
+    pub(crate) fn to_matcher(&self) -> GlobMatcher {
         let mut steps = Vec::new();
         for part in &self.parts {
             match part {
-                GlobPart::Literal(text) => steps.extend(text.chars().map(Step::Char)),
-                GlobPart::Run => steps.push(Step::Run),
-                GlobPart::One => steps.push(Step::One),
+                GlobPart::Literal(text) => steps.extend(text.chars().map(GlobStep::Char)),
+                GlobPart::Run => steps.push(GlobStep::Run),
+                GlobPart::One => steps.push(GlobStep::One),
             }
         }
         GlobMatcher { steps }
@@ -86,14 +86,14 @@ impl Glob {
 
 impl GlobMatcher {
     /// Two pointers: on a mismatch the last run takes one character more. At worst pattern × text.
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    pub(crate) fn is_match(&self, text: &str) -> bool {
         let mut rest = text;
         let mut at = 0;
         // Where to go on when it does not fit: the step after the last run, and the text it is at.
         let mut again: Option<(usize, &str)> = None;
         loop {
             let step = self.steps.get(at).copied();
-            if step == Some(Step::Run) {
+            if step == Some(GlobStep::Run) {
                 at += 1;
                 again = Some((at, rest));
                 continue;
@@ -102,8 +102,8 @@ impl GlobMatcher {
             let next = chars.next();
             let fits = match (step, next) {
                 (None, None) => return true,
-                (Some(Step::One), Some(_)) => true,
-                (Some(Step::Char(wanted)), Some(found)) => wanted == found,
+                (Some(GlobStep::One), Some(_)) => true,
+                (Some(GlobStep::Char(wanted)), Some(found)) => wanted == found,
                 _ => false,
             };
             if fits {
@@ -129,8 +129,8 @@ impl GlobMatcher {
 mod tests {
     use super::*;
 
-    fn glob(pattern: &str) -> Glob {
-        Glob::new(pattern.chars().map(|c| match c {
+    fn glob(pattern: &str) -> GlobPattern {
+        GlobPattern::new(pattern.chars().map(|c| match c {
             '*' => GlobPart::Run,
             '?' => GlobPart::One,
             c => GlobPart::Literal(c.to_string()),
@@ -155,12 +155,12 @@ mod tests {
             ("*a?c*", "xxabxabc", true),
         ] {
             assert_eq!(
-                glob(pattern).matcher().matches(text),
+                glob(pattern).to_matcher().is_match(text),
                 matches,
                 "{pattern} on {text:?}"
             );
         }
-        assert_eq!(glob("a**bcd?").required(), Some("bcd"));
+        assert_eq!(glob("a**bcd?").required_literal(), Some("bcd"));
         assert_eq!(glob("a**b"), glob("a*b"));
     }
 }

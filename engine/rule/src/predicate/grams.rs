@@ -13,10 +13,10 @@ use std::collections::HashMap;
 use super::set::PredicateId;
 
 /// How often each gram of `N` bytes stands in the texts of all rules.
-pub(crate) type Frequencies<const N: usize> = HashMap<[u8; N], u32, foldhash::fast::FixedState>;
+pub(crate) type GramCounts<const N: usize> = HashMap<[u8; N], u32, foldhash::fast::FixedState>;
 
 #[derive(Debug)]
-struct Candidate {
+struct GramCandidate {
     predicate: PredicateId,
     /// Where the text stands among all texts.
     start: u32,
@@ -28,9 +28,9 @@ struct Candidate {
     mask: u64,
 }
 
-impl Candidate {
+impl GramCandidate {
     /// Whether its text stands at the beginning of `behind`.
-    fn stands(&self, behind: &[u8], texts: &[u8]) -> bool {
+    fn is_at_start(&self, behind: &[u8], texts: &[u8]) -> bool {
         let length = self.length as usize;
         if let Some(eight) = behind.first_chunk() {
             if u64::from_le_bytes(*eight) & self.mask != self.head {
@@ -48,7 +48,7 @@ impl Candidate {
 
 /// Whether a gram with some hash is there, a byte each. The sizes are fixed so that no look-up is checked.
 #[derive(Debug)]
-pub(crate) enum Table {
+pub(crate) enum HashFilter {
     Small(Box<[bool; 1 << 12]>),
     Middle(Box<[bool; 1 << 16]>),
     Large(Box<[bool; 1 << 18]>),
@@ -56,85 +56,88 @@ pub(crate) enum Table {
 
 /// Texts of at least `N + S - 1` bytes.
 #[derive(Debug)]
-pub(crate) struct Grams<const N: usize, const S: usize> {
-    table: Table,
+pub(crate) struct GramIndex<const N: usize, const S: usize> {
+    table: HashFilter,
     /// Where candidates of a hash begin, and behind the last where they end.
     buckets: Box<[u32]>,
     bucket_shift: u32,
-    candidates: Box<[Candidate]>,
+    candidates: Box<[GramCandidate]>,
     texts: Box<[u8]>,
 }
 
-impl Table {
+impl HashFilter {
     /// A table of which at most a few places in a hundred are taken.
     pub(crate) fn new(hashes: &[u64]) -> Self {
         match hashes.len() {
-            0..=128 => Self::Small(filled(hashes)),
-            129..=2_000 => Self::Middle(filled(hashes)),
-            _ => Self::Large(filled(hashes)),
+            0..=128 => Self::Small(mark_hashes(hashes)),
+            129..=2_000 => Self::Middle(mark_hashes(hashes)),
+            _ => Self::Large(mark_hashes(hashes)),
         }
     }
 }
 
 /// Where a hash has its place in a table of this size.
-pub(crate) fn place<const SIZE: usize>(hash: u64) -> usize {
+pub(crate) fn filter_index<const SIZE: usize>(hash: u64) -> usize {
     (hash >> (64 - SIZE.trailing_zeros())) as usize
 }
 
-fn filled<const SIZE: usize>(hashes: &[u64]) -> Box<[bool; SIZE]> {
+fn mark_hashes<const SIZE: usize>(hashes: &[u64]) -> Box<[bool; SIZE]> {
     let mut table = Box::new([false; SIZE]);
     for hash in hashes {
-        if let Some(taken) = table.get_mut(place::<SIZE>(*hash)) {
+        if let Some(taken) = table.get_mut(filter_index::<SIZE>(*hash)) {
             *taken = true;
         }
     }
     table
 }
 
-fn hash<const N: usize>(gram: [u8; N]) -> u64 {
+fn hash_gram<const N: usize>(gram: [u8; N]) -> u64 {
     let mut padded = [0; 8];
     padded
         .iter_mut()
         .zip(gram)
         .for_each(|(to, byte)| *to = byte);
-    spread(u64::from_le_bytes(padded))
+    spread_bits(u64::from_le_bytes(padded))
 }
 
 /// Multiplying spreads to the upper bits, which are the ones that are used.
 #[inline]
-pub(crate) fn spread(bits: u64) -> u64 {
+pub(crate) fn spread_bits(bits: u64) -> u64 {
     bits.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// Grams of a text, and how many bytes stand before each.
-fn grams<const N: usize>(text: &[u8]) -> impl Iterator<Item = (usize, [u8; N])> + '_ {
+fn iter_grams<const N: usize>(text: &[u8]) -> impl Iterator<Item = (usize, [u8; N])> + '_ {
     let windows = text.windows(N).enumerate();
     windows.filter_map(|(at, gram)| Some((at, gram.try_into().ok()?)))
 }
 
 /// Counts the grams of a text.
-pub(crate) fn count<const N: usize>(text: &[u8], frequencies: &mut Frequencies<N>) {
-    grams(text).for_each(|(_, gram)| *frequencies.entry(gram).or_default() += 1);
+pub(crate) fn count_grams<const N: usize>(text: &[u8], frequencies: &mut GramCounts<N>) {
+    iter_grams(text).for_each(|(_, gram)| *frequencies.entry(gram).or_default() += 1);
 }
 
 /// How many bytes stand before the `S` grams of a text that are rarest together.
-fn rarest<const N: usize, const S: usize>(text: &[u8], frequencies: &Frequencies<N>) -> usize {
+fn rarest_offset<const N: usize, const S: usize>(
+    text: &[u8],
+    frequencies: &GramCounts<N>,
+) -> usize {
     let frequency = |(_, gram)| u64::from(frequencies.get(&gram).copied().unwrap_or_default());
-    let often: Vec<u64> = grams::<N>(text).map(frequency).collect();
+    let often: Vec<u64> = iter_grams::<N>(text).map(frequency).collect();
     let sums = often.windows(S).map(|window| window.iter().sum::<u64>());
     let rarest = sums.enumerate().min_by_key(|(_, sum)| *sum);
     rarest.map(|(at, _)| at).unwrap_or_default()
 }
 
-fn number(count: usize) -> u32 {
+fn to_offset(count: usize) -> u32 {
     u32::try_from(count).expect("the texts of a set are shorter than 4 GB together")
 }
 
-impl<const N: usize, const S: usize> Grams<N, S> {
+impl<const N: usize, const S: usize> GramIndex<N, S> {
     /// `None` without texts.
     pub(crate) fn new(
         texts: &[(Box<[u8]>, PredicateId)],
-        frequencies: &Frequencies<N>,
+        frequencies: &GramCounts<N>,
     ) -> Option<Self> {
         let mut chosen = Vec::with_capacity(texts.len() * S);
         let mut all = Vec::new();
@@ -143,19 +146,19 @@ impl<const N: usize, const S: usize> Grams<N, S> {
             let mut head = [0; 8];
             let pairs = head.iter_mut().zip(text);
             pairs.for_each(|(to, byte)| *to = *byte);
-            let start = number(all.len());
+            let start = to_offset(all.len());
             all.extend_from_slice(text);
-            let rarest = rarest::<N, S>(text, frequencies);
-            for (before, gram) in grams::<N>(text).skip(rarest).take(S) {
-                let candidate = Candidate {
+            let rarest = rarest_offset::<N, S>(text, frequencies);
+            for (before, gram) in iter_grams::<N>(text).skip(rarest).take(S) {
+                let candidate = GramCandidate {
                     predicate: *predicate,
                     start,
-                    length: number(text.len()),
-                    before: number(before),
+                    length: to_offset(text.len()),
+                    before: to_offset(before),
                     head: u64::from_le_bytes(head),
                     mask: u64::MAX >> (64 - 8 * known),
                 };
-                chosen.push((hash(gram), candidate));
+                chosen.push((hash_gram(gram), candidate));
             }
         }
         if chosen.is_empty() {
@@ -177,7 +180,7 @@ impl<const N: usize, const S: usize> Grams<N, S> {
         }
         let hashes: Vec<u64> = chosen.iter().map(|(hash, _)| *hash).collect();
         Some(Self {
-            table: Table::new(&hashes),
+            table: HashFilter::new(&hashes),
             buckets: buckets.into(),
             bucket_shift,
             candidates: chosen.into_iter().map(|(_, one)| one).collect(),
@@ -187,30 +190,30 @@ impl<const N: usize, const S: usize> Grams<N, S> {
 
     /// Calls `hit` for every text that stands in `value`, maybe more than once.
     #[inline]
-    pub(crate) fn each(&self, value: &[u8], hit: impl FnMut(PredicateId)) {
+    pub(crate) fn for_each_hit(&self, value: &[u8], hit: impl FnMut(PredicateId)) {
         match &self.table {
-            Table::Small(table) => self.scan(table, value, hit),
-            Table::Middle(table) => self.scan(table, value, hit),
-            Table::Large(table) => self.scan(table, value, hit),
+            HashFilter::Small(table) => self.scan_value(table, value, hit),
+            HashFilter::Middle(table) => self.scan_value(table, value, hit),
+            HashFilter::Large(table) => self.scan_value(table, value, hit),
         }
     }
 
-    fn scan<const SIZE: usize>(
+    fn scan_value<const SIZE: usize>(
         &self,
         table: &[bool; SIZE],
         value: &[u8],
         mut hit: impl FnMut(PredicateId),
     ) {
-        for (at, gram) in grams::<N>(value).step_by(S) {
-            let hash = hash(gram);
-            if table.get(place::<SIZE>(hash)) == Some(&true) {
-                self.compare(value, at, hash, &mut hit);
+        for (at, gram) in iter_grams::<N>(value).step_by(S) {
+            let hash = hash_gram(gram);
+            if table.get(filter_index::<SIZE>(hash)) == Some(&true) {
+                self.check_bucket(value, at, hash, &mut hit);
             }
         }
     }
 
     #[inline(never)]
-    fn compare(&self, value: &[u8], at: usize, hash: u64, hit: &mut impl FnMut(PredicateId)) {
+    fn check_bucket(&self, value: &[u8], at: usize, hash: u64, hit: &mut impl FnMut(PredicateId)) {
         let bucket = (hash >> self.bucket_shift) as usize;
         let bounds = self.buckets.get(bucket..bucket + 2);
         let Some([start, end]) = bounds else {
@@ -221,7 +224,7 @@ impl<const N: usize, const S: usize> Grams<N, S> {
             let behind = at
                 .checked_sub(candidate.before as usize)
                 .and_then(|begin| value.get(begin..));
-            if behind.is_some_and(|behind| candidate.stands(behind, &self.texts)) {
+            if behind.is_some_and(|behind| candidate.is_at_start(behind, &self.texts)) {
                 hit(candidate.predicate);
             }
         }
@@ -235,17 +238,17 @@ mod tests {
     use super::*;
 
     fn check<const N: usize, const S: usize>(texts: &[Vec<u8>], value: &[u8]) {
-        let mut frequencies = Frequencies::default();
+        let mut frequencies = GramCounts::default();
         texts
             .iter()
-            .for_each(|text| count::<N>(text, &mut frequencies));
+            .for_each(|text| count_grams::<N>(text, &mut frequencies));
         let asked: Vec<(Box<[u8]>, PredicateId)> = (0..)
             .zip(texts)
             .map(|(id, text)| (text.clone().into(), PredicateId(id)))
             .collect();
         let mut found = Vec::new();
-        if let Some(grams) = Grams::<N, S>::new(&asked, &frequencies) {
-            grams.each(value, |hit| found.push(hit.0 as usize));
+        if let Some(grams) = GramIndex::<N, S>::new(&asked, &frequencies) {
+            grams.for_each_hit(value, |hit| found.push(hit.0 as usize));
         }
         found.sort_unstable();
         found.dedup();

@@ -5,88 +5,88 @@
 
 use std::collections::HashMap;
 
-use super::expression::Expression;
-use super::number::Comparison;
+use super::expression::BoolExpression;
+use super::field_test::{FieldTest, TextAnchor};
+use super::number::ValueComparison;
 use super::set::PredicateId;
-use super::test::{Test, TextKind};
 
 /// What it costs to settle a predicate that no visit settles, in bits looked at.
-const DEAR: f64 = 30.0;
+const EXPENSIVE_COST: f64 = 30.0;
 
 /// Likelihoods of all predicates.
 #[derive(Debug)]
-pub(crate) struct Likelihoods {
+pub(crate) struct PredicateLikelihoods {
     /// Of 10,000 events.
-    of_predicates: Vec<u32>,
-    dear: Vec<bool>,
+    per_ten_thousand: Vec<u32>,
+    expensive: Vec<bool>,
     /// How many programs ask a predicate that more than one asks.
     uses: HashMap<PredicateId, u32, foldhash::fast::FixedState>,
 }
 
-impl Likelihoods {
+impl PredicateLikelihoods {
     pub(crate) fn new<'e>(
-        tests: &[Test],
-        expressions: impl Iterator<Item = &'e Expression>,
+        tests: &[FieldTest],
+        expressions: impl Iterator<Item = &'e BoolExpression>,
     ) -> Self {
         let mut uses = HashMap::default();
         for expression in expressions {
-            expression.each(&mut |id| *uses.entry(id).or_default() += 1);
+            expression.for_each_predicate(&mut |id| *uses.entry(id).or_default() += 1);
         }
         Self {
-            of_predicates: tests.iter().map(of_test).collect(),
-            dear: tests
+            per_ten_thousand: tests.iter().map(estimate_test).collect(),
+            expensive: tests
                 .iter()
-                .map(|test| !test.is_settled_by_a_visit())
+                .map(|test| !test.is_decided_by_visit())
                 .collect(),
             uses,
         }
     }
 
     /// How much a hit of a predicate counts when covers are compared. What many rules ask is common.
-    pub(crate) fn weight(&self, id: PredicateId) -> u64 {
-        let often = self.of_predicates.get(id.0 as usize).copied();
+    pub(crate) fn hit_weight(&self, id: PredicateId) -> u64 {
+        let often = self.per_ten_thousand.get(id.0 as usize).copied();
         let uses = self.uses.get(&id).copied().unwrap_or_default();
         u64::from(often.unwrap_or_default()) * u64::from(4 + uses.min(100))
     }
 
     /// Sorts parts that must all hold: those that are cheap and likely to fail first.
-    pub(crate) fn sort_all(&self, parts: &mut [Expression]) {
+    pub(crate) fn sort_conjunction(&self, parts: &mut [BoolExpression]) {
         parts.sort_by_cached_key(|part| {
-            let (likely, cost) = self.of(part);
-            Rank(cost / (1.0 - likely).max(1e-9))
+            let (likely, cost) = self.estimate_expression(part);
+            CostRank(cost / (1.0 - likely).max(1e-9))
         });
     }
 
     /// Sorts parts of which one must hold: those that are cheap and likely to hold first.
-    pub(crate) fn sort_any(&self, parts: &mut [Expression]) {
+    pub(crate) fn sort_disjunction(&self, parts: &mut [BoolExpression]) {
         parts.sort_by_cached_key(|part| {
-            let (likely, cost) = self.of(part);
-            Rank(cost / likely.max(1e-9))
+            let (likely, cost) = self.estimate_expression(part);
+            CostRank(cost / likely.max(1e-9))
         });
     }
 
     /// How likely an expression holds, and what it is expected to cost.
-    fn of(&self, expression: &Expression) -> (f64, f64) {
+    fn estimate_expression(&self, expression: &BoolExpression) -> (f64, f64) {
         match expression {
-            Expression::Always => (1.0, 0.0),
-            Expression::Never => (0.0, 0.0),
-            Expression::Is(id) => {
-                let often = self.of_predicates.get(id.0 as usize).copied();
-                let dear = self.dear.get(id.0 as usize) == Some(&true);
-                let cost = if dear { DEAR } else { 1.0 };
+            BoolExpression::Always => (1.0, 0.0),
+            BoolExpression::Never => (0.0, 0.0),
+            BoolExpression::Is(id) => {
+                let often = self.per_ten_thousand.get(id.0 as usize).copied();
+                let dear = self.expensive.get(id.0 as usize) == Some(&true);
+                let cost = if dear { EXPENSIVE_COST } else { 1.0 };
                 (f64::from(often.unwrap_or_default()) / 10_000.0, cost)
             }
-            Expression::Not(inner) => {
-                let (likely, cost) = self.of(inner);
+            BoolExpression::Not(inner) => {
+                let (likely, cost) = self.estimate_expression(inner);
                 (1.0 - likely, cost)
             }
-            Expression::All(parts) => parts.iter().fold((1.0, 0.0), |(likely, cost), part| {
-                let (next, more) = self.of(part);
+            BoolExpression::All(parts) => parts.iter().fold((1.0, 0.0), |(likely, cost), part| {
+                let (next, more) = self.estimate_expression(part);
                 (likely * next, cost + likely * more)
             }),
-            Expression::Any(parts) => {
+            BoolExpression::Any(parts) => {
                 let (unlikely, cost) = parts.iter().fold((1.0, 0.0), |(unlikely, cost), part| {
-                    let (next, more) = self.of(part);
+                    let (next, more) = self.estimate_expression(part);
                     (unlikely * (1.0 - next), cost + unlikely * more)
                 });
                 (1.0 - unlikely, cost)
@@ -97,31 +97,31 @@ impl Likelihoods {
 
 /// A float that can be sorted by.
 #[derive(PartialEq)]
-struct Rank(f64);
+struct CostRank(f64);
 
-impl Eq for Rank {}
+impl Eq for CostRank {}
 
-impl PartialOrd for Rank {
+impl PartialOrd for CostRank {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Rank {
+impl Ord for CostRank {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.0.total_cmp(&other.0)
     }
 }
 
 /// Of 10,000 events, how many are guessed to answer yes.
-fn of_test(test: &Test) -> u32 {
+fn estimate_test(test: &FieldTest) -> u32 {
     match test {
-        Test::Text { kind, literal, .. } => match (kind, literal.len()) {
+        FieldTest::Text { kind, literal, .. } => match (kind, literal.len()) {
             (_, 0) => 5_000,
-            (TextKind::Whole, 1..=2) => 400,
-            (TextKind::Whole, 3..=4) => 150,
-            (TextKind::Whole, _) => 40,
-            (TextKind::Anywhere, 1) => 5_000,
+            (TextAnchor::Whole, 1..=2) => 400,
+            (TextAnchor::Whole, 3..=4) => 150,
+            (TextAnchor::Whole, _) => 40,
+            (TextAnchor::Anywhere, 1) => 5_000,
             (_, 1..=2) => 2_000,
             (_, 3) => 1_200,
             (_, 4) => 800,
@@ -129,15 +129,15 @@ fn of_test(test: &Test) -> u32 {
             (_, 8..=11) => 60,
             _ => 30,
         },
-        Test::Pattern { .. } | Test::Regex(_) => 30,
-        Test::Number(Comparison::Equal, _) => 40,
-        Test::Network(_)
-        | Test::Number(..)
-        | Test::Time(..)
-        | Test::Typed(_)
-        | Test::Field { .. } => 1_000,
-        Test::Shape(shape) => shape.likelihood(),
-        Test::Null => 4_000,
-        Test::Present | Test::Valued | Test::Given(_) => 9_000,
+        FieldTest::Pattern { .. } | FieldTest::Regex(_) => 30,
+        FieldTest::Number(ValueComparison::Equal, _) => 40,
+        FieldTest::Network(_)
+        | FieldTest::Number(..)
+        | FieldTest::Time(..)
+        | FieldTest::Typed(_)
+        | FieldTest::Field { .. } => 1_000,
+        FieldTest::Shape(shape) => shape.likelihood(),
+        FieldTest::Null => 4_000,
+        FieldTest::Present | FieldTest::HasValue | FieldTest::Given(_) => 9_000,
     }
 }

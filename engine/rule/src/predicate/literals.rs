@@ -8,18 +8,18 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use super::fold::fold;
 
 /// Most texts of one choice.
-const TEXTS: usize = 32;
+const MAX_TEXTS: usize = 32;
 /// Most characters of a class that are written out.
-const CHARACTERS: u32 = 64;
+const MAX_CLASS_CHARACTERS: u32 = 64;
 
 /// Folded texts, one of which stands in every value that `pattern` matches.
-pub(crate) fn of_regex(pattern: &str) -> Option<Vec<String>> {
+pub(crate) fn regex_literals(pattern: &str) -> Option<Vec<String>> {
     let parsed = regex_syntax::parse(pattern).ok()?;
-    required(&parsed).filter(|texts| texts.iter().all(|text| !text.is_empty()))
+    required_literals(&parsed).filter(|texts| texts.iter().all(|text| !text.is_empty()))
 }
 
 /// What says most: the longer its shortest text, then the fewer.
-fn better(left: &[String], right: &[String]) -> bool {
+fn is_better(left: &[String], right: &[String]) -> bool {
     let worth = |texts: &[String]| {
         let shortest = texts.iter().map(String::len).min().unwrap_or_default();
         (shortest.min(8), usize::MAX - texts.len())
@@ -27,40 +27,40 @@ fn better(left: &[String], right: &[String]) -> bool {
     worth(left) > worth(right)
 }
 
-fn required(hir: &Hir) -> Option<Vec<String>> {
-    if let Some(texts) = exactly(hir) {
+fn required_literals(hir: &Hir) -> Option<Vec<String>> {
+    if let Some(texts) = exact_texts(hir) {
         return Some(texts);
     }
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => None,
         HirKind::Repetition(repetition) if repetition.min == 0 => None,
-        HirKind::Repetition(repetition) => required(&repetition.sub),
-        HirKind::Capture(capture) => required(&capture.sub),
+        HirKind::Repetition(repetition) => required_literals(&repetition.sub),
+        HirKind::Capture(capture) => required_literals(&capture.sub),
         HirKind::Alternation(parts) => {
             let mut all = Vec::new();
             for part in parts {
-                all.extend(required(part)?);
+                all.extend(required_literals(part)?);
             }
             all.sort();
             all.dedup();
-            (all.len() <= TEXTS).then_some(all)
+            (all.len() <= MAX_TEXTS).then_some(all)
         }
         HirKind::Concat(parts) => {
             let mut best: Option<Vec<String>> = None;
             let mut offer = |texts: Vec<String>| {
-                if best.as_ref().is_none_or(|best| better(&texts, best)) {
+                if best.as_ref().is_none_or(|best| is_better(&texts, best)) {
                     best = Some(texts);
                 }
             };
             let mut run = vec![String::new()];
             for part in parts {
-                match exactly(part).and_then(|texts| followed(&run, &texts)) {
+                match exact_texts(part).and_then(|texts| concat_texts(&run, &texts)) {
                     Some(longer) => run = longer,
                     None => {
                         offer(std::mem::replace(&mut run, vec![String::new()]));
-                        match exactly(part) {
+                        match exact_texts(part) {
                             Some(texts) => run = texts,
-                            None => required(part).into_iter().for_each(&mut offer),
+                            None => required_literals(part).into_iter().for_each(&mut offer),
                         }
                     }
                 }
@@ -72,8 +72,8 @@ fn required(hir: &Hir) -> Option<Vec<String>> {
 }
 
 /// Every text of one before every text of the other, if they are not too many.
-fn followed(before: &[String], behind: &[String]) -> Option<Vec<String>> {
-    if before.len() * behind.len() > TEXTS {
+fn concat_texts(before: &[String], behind: &[String]) -> Option<Vec<String>> {
+    if before.len() * behind.len() > MAX_TEXTS {
         return None;
     }
     let pairs = before.iter().flat_map(|before| {
@@ -84,7 +84,7 @@ fn followed(before: &[String], behind: &[String]) -> Option<Vec<String>> {
 }
 
 /// All folded texts that the expression matches, if they are few.
-fn exactly(hir: &Hir) -> Option<Vec<String>> {
+fn exact_texts(hir: &Hir) -> Option<Vec<String>> {
     let texts = match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![String::new()],
         HirKind::Literal(literal) => vec![fold(str::from_utf8(&literal.0).ok()?)],
@@ -93,7 +93,7 @@ fn exactly(hir: &Hir) -> Option<Vec<String>> {
             let mut count = 0;
             for range in class.ranges() {
                 count += u32::from(range.end()) - u32::from(range.start()) + 1;
-                if count > CHARACTERS {
+                if count > MAX_CLASS_CHARACTERS {
                     return None;
                 }
                 let characters = range.start()..=range.end();
@@ -103,25 +103,25 @@ fn exactly(hir: &Hir) -> Option<Vec<String>> {
         }
         HirKind::Class(Class::Bytes(_)) => return None,
         HirKind::Repetition(repetition) if repetition.max == Some(1) => {
-            let mut texts = exactly(&repetition.sub)?;
+            let mut texts = exact_texts(&repetition.sub)?;
             if repetition.min == 0 {
                 texts.push(String::new());
             }
             texts
         }
         HirKind::Repetition(_) => return None,
-        HirKind::Capture(capture) => exactly(&capture.sub)?,
+        HirKind::Capture(capture) => exact_texts(&capture.sub)?,
         HirKind::Concat(parts) => {
             let mut texts = vec![String::new()];
             for part in parts {
-                texts = followed(&texts, &exactly(part)?)?;
+                texts = concat_texts(&texts, &exact_texts(part)?)?;
             }
             texts
         }
         HirKind::Alternation(parts) => {
             let mut texts = Vec::new();
             for part in parts {
-                texts.extend(exactly(part)?);
+                texts.extend(exact_texts(part)?);
             }
             texts
         }
@@ -129,7 +129,7 @@ fn exactly(hir: &Hir) -> Option<Vec<String>> {
     let mut texts = texts;
     texts.sort();
     texts.dedup();
-    (texts.len() <= TEXTS).then_some(texts)
+    (texts.len() <= MAX_TEXTS).then_some(texts)
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     fn check(pattern: &str, wanted: Option<&[&str]>) {
-        let found = of_regex(pattern);
+        let found = regex_literals(pattern);
         let found = found.as_ref().map(|texts| {
             let texts = texts.iter().map(String::as_str);
             texts.collect::<Vec<_>>()
@@ -172,7 +172,7 @@ mod tests {
             value in "[aAbBkKsſ\u{212a}]{0,8}",
         ) {
             let regex = regex::Regex::new(&pattern).unwrap();
-            if regex.is_match(&value) && let Some(texts) = of_regex(&pattern) {
+            if regex.is_match(&value) && let Some(texts) = regex_literals(&pattern) {
                 let folded = fold(&value);
                 prop_assert!(texts.iter().any(|text| folded.contains(text)), "{texts:?}");
             }

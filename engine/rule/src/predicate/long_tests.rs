@@ -58,15 +58,16 @@ fn pieces(most: usize) -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..=most).prop_map(|pieces| pieces.concat())
 }
 
-fn test() -> impl Strategy<Value = Test> {
+fn test() -> impl Strategy<Value = FieldTest> {
     let kind = prop_oneof![
-        Just(TextKind::Whole),
-        Just(TextKind::Start),
-        Just(TextKind::End),
-        Just(TextKind::Anywhere),
-        Just(TextKind::Anywhere)
+        Just(TextAnchor::Whole),
+        Just(TextAnchor::Start),
+        Just(TextAnchor::End),
+        Just(TextAnchor::Anywhere),
+        Just(TextAnchor::Anywhere)
     ];
-    let case = prop_oneof![3 => Just(Case::Ignored), 1 => Just(Case::Kept)];
+    let case =
+        prop_oneof![3 => Just(CaseSensitivity::Insensitive), 1 => Just(CaseSensitivity::Sensitive)];
     let regex = prop_oneof![
         Just("(?i)power.{0,9}EXE"),
         Just("[Kk]atz$|^sha(256|1)="),
@@ -75,12 +76,12 @@ fn test() -> impl Strategy<Value = Test> {
     ];
     prop_oneof![
         8 => (kind, pieces(2), case.clone())
-            .prop_map(|(kind, literal, case)| Test::Text { kind, literal, case }),
+            .prop_map(|(kind, literal, case)| FieldTest::Text { kind, literal, case }),
         1 => (pieces(1), pieces(1), case).prop_map(|(before, behind, case)| {
             let literals = [GlobPart::Literal(before), GlobPart::Run, GlobPart::Literal(behind)];
-            Test::Pattern { glob: Glob::new(literals), case }
+            FieldTest::Pattern { glob: GlobPattern::new(literals), case }
         }),
-        1 => regex.prop_map(|pattern| Test::Regex(pattern.to_owned())),
+        1 => regex.prop_map(|pattern| FieldTest::Regex(pattern.to_owned())),
     ]
 }
 
@@ -105,14 +106,14 @@ fn event() -> impl Strategy<Value = Value> {
     })
 }
 
-fn kind_is(builder: &mut PredicateSetBuilder, kind: &str) -> Expression {
-    let slot = builder.slot("kind");
-    let test = Test::Text {
-        kind: TextKind::Whole,
+fn kind_is(builder: &mut PredicateSetBuilder, kind: &str) -> BoolExpression {
+    let slot = builder.field_slot("kind");
+    let test = FieldTest::Text {
+        kind: TextAnchor::Whole,
         literal: kind.to_owned(),
-        case: Case::Ignored,
+        case: CaseSensitivity::Insensitive,
     };
-    Expression::Is(builder.predicate(Some(slot), test).unwrap())
+    BoolExpression::Is(builder.add_predicate(Some(slot), test).unwrap())
 }
 
 proptest! {
@@ -125,26 +126,26 @@ proptest! {
         let mut builder = PredicateSetBuilder::default();
         let views = ["one", "two"].map(|kind| {
             let expression = kind_is(&mut builder, kind);
-            builder.view(kind, expression).unwrap()
+            builder.add_view(kind, expression).unwrap()
         });
         // A rule is two questions of a view, of which the second may be denied.
         let mut ids = Vec::new();
         for (field, test) in &questions {
-            let slot = FIELDS.get(*field).map(|name| builder.slot(name));
-            ids.push(builder.predicate(slot, test.clone()).unwrap());
+            let slot = FIELDS.get(*field).map(|name| builder.field_slot(name));
+            ids.push(builder.add_predicate(slot, test.clone()).unwrap());
         }
         for (at, id) in ids.iter().enumerate() {
-            let second = Expression::Is(ids[at / 2]);
-            let second = if negations[at] { second.negated() } else { second };
-            builder.rule([(views[at % 2], Expression::All(vec![Expression::Is(*id), second]))]);
+            let second = BoolExpression::Is(ids[at / 2]);
+            let second = if negations[at] { second.negate() } else { second };
+            builder.add_rule([(views[at % 2], BoolExpression::All(vec![BoolExpression::Is(*id), second]))]);
         }
         let set = Arc::new(builder.build().unwrap());
-        let mut reader = RecordReader::new(&set, &PathMap::default());
+        let mut reader = FlatRecordReader::new(&set, &PathMap::default());
         let mut matcher = PredicateMatcher::new(Arc::clone(&set));
-        let (mut record, mut found) = (Record::default(), Vec::new());
+        let (mut record, mut found) = (FlatRecord::default(), Vec::new());
         for event in &events {
-            reader.read(&event.to_string(), &mut record).unwrap();
-            matcher.matches(&record, &mut found);
+            reader.read_json(&event.to_string(), &mut record).unwrap();
+            matcher.match_record(&record, &mut found);
             let plainly = |at: usize| plainly(&FIELDS, event, &questions[at]);
             let wanted: Vec<u32> = (0..questions.len())
                 .filter(|at| event["kind"] == ["one", "two"][at % 2])
@@ -153,7 +154,7 @@ proptest! {
                 .collect();
             prop_assert_eq!(&found, &wanted, "{}", event);
             for (at, id) in ids.iter().enumerate() {
-                prop_assert_eq!(matcher.held(&record, *id), plainly(at), "{:?}", questions[at]);
+                prop_assert_eq!(matcher.predicate_holds(&record, *id), plainly(at), "{:?}", questions[at]);
             }
         }
     }
@@ -164,22 +165,22 @@ proptest! {
     ) {
         let mut builder = PredicateSetBuilder::default();
         for field in ["a", "a.b", "ThreatName", "x", "n".repeat(31).as_str(), "c.d.a"] {
-            builder.slot(field);
+            builder.field_slot(field);
         }
-        builder.predicate(None, Test::Valued).unwrap();
-        builder.path("a.b");
-        builder.elements("x");
+        builder.add_predicate(None, FieldTest::HasValue).unwrap();
+        builder.path_slot("a.b");
+        builder.element_slot("x");
         let set = builder.build().unwrap();
         let mut map = PathMap::default();
-        map.mount("m");
-        map.mount("c.*");
-        map.alias("b", "x");
-        let mut remembers = RecordReader::new(&set, &map);
-        let (mut one, mut other) = (Record::default(), Record::default());
+        map.add_mount("m");
+        map.add_mount("c.*");
+        map.add_alias("b", "x");
+        let mut remembers = FlatRecordReader::new(&set, &map);
+        let (mut one, mut other) = (FlatRecord::default(), FlatRecord::default());
         for event in &events {
-            remembers.read(event, &mut one).unwrap();
-            RecordReader::new(&set, &map).read(event, &mut other).unwrap();
-            let values = |record: &Record| {
+            remembers.read_json(event, &mut one).unwrap();
+            FlatRecordReader::new(&set, &map).read_json(event, &mut other).unwrap();
+            let values = |record: &FlatRecord| {
                 let values = record.values();
                 let owned = values.map(|value| (value.slot, value.kind, value.text.to_owned()));
                 owned.collect::<Vec<_>>()
@@ -232,10 +233,10 @@ fn document(depth: u32) -> impl Strategy<Value = String> {
 #[test]
 fn strings_are_read_at_every_place_of_a_step() {
     let mut builder = PredicateSetBuilder::default();
-    let slot = builder.slot("a");
+    let slot = builder.field_slot("a");
     let set = builder.build().unwrap();
-    let mut reader = RecordReader::new(&set, &PathMap::default());
-    let mut record = Record::default();
+    let mut reader = FlatRecordReader::new(&set, &PathMap::default());
+    let mut record = FlatRecord::default();
     for before in 0..70 {
         for (written, meant) in [
             ("", ""),
@@ -247,7 +248,7 @@ fn strings_are_read_at_every_place_of_a_step() {
             for behind in [0, 1, 31, 32, 33] {
                 let (before, behind) = ("b".repeat(before), "e".repeat(behind));
                 let json = format!("{{\"a\":\"{before}{written}{behind}\"}}");
-                reader.read(&json, &mut record).unwrap();
+                reader.read_json(&json, &mut record).unwrap();
                 let text = format!("{before}{meant}{behind}");
                 let values: Vec<_> = record
                     .values()
@@ -264,11 +265,11 @@ fn strings_are_read_at_every_place_of_a_step() {
             format!("\"{before}\\"),
             format!("\"{before}\\x\""),
         ] {
-            assert!(reader.read(&wrong, &mut record).is_err(), "{wrong:?}");
+            assert!(reader.read_json(&wrong, &mut record).is_err(), "{wrong:?}");
         }
         assert!(
             reader
-                .read(&format!("\"{before}\u{7f}\u{20}\""), &mut record)
+                .read_json(&format!("\"{before}\u{7f}\u{20}\""), &mut record)
                 .is_ok()
         );
     }
@@ -277,18 +278,18 @@ fn strings_are_read_at_every_place_of_a_step() {
 #[test]
 fn what_is_asked_of_any_value_is_found_in_other_letters_and_not_across_values() {
     let mut builder = PredicateSetBuilder::default();
-    let test = Test::Text {
-        kind: TextKind::Anywhere,
+    let test = FieldTest::Text {
+        kind: TextAnchor::Anywhere,
         literal: "mimikatz".to_owned(),
-        case: Case::Ignored,
+        case: CaseSensitivity::Insensitive,
     };
-    let asked = builder.predicate(None, test).unwrap();
-    let view = builder.view("", Expression::Always).unwrap();
-    builder.rule([(view, Expression::Is(asked))]);
+    let asked = builder.add_predicate(None, test).unwrap();
+    let view = builder.add_view("", BoolExpression::Always).unwrap();
+    builder.add_rule([(view, BoolExpression::Is(asked))]);
     let set = Arc::new(builder.build().unwrap());
-    let mut reader = RecordReader::new(&set, &PathMap::default());
+    let mut reader = FlatRecordReader::new(&set, &PathMap::default());
     let mut matcher = PredicateMatcher::new(set);
-    let (mut record, mut found) = (Record::default(), Vec::new());
+    let (mut record, mut found) = (FlatRecord::default(), Vec::new());
     for (event, holds) in [
         (r#"{"x": "run MimiKatz now"}"#, true),
         (r#"{"x": "mimi\u212aatz"}"#, true),
@@ -298,8 +299,8 @@ fn what_is_asked_of_any_value_is_found_in_other_letters_and_not_across_values() 
         (r#"{"x": "ämimi", "y": "katz"}"#, false),
         (r#"{"mimikatz": 1}"#, false),
     ] {
-        reader.read(event, &mut record).unwrap();
-        matcher.matches(&record, &mut found);
+        reader.read_json(event, &mut record).unwrap();
+        matcher.match_record(&record, &mut found);
         assert_eq!(!found.is_empty(), holds, "{event}");
     }
 }

@@ -8,23 +8,23 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
-use super::bits::Bits;
-use super::decide::Decider;
-use super::fold::FoldedTexts;
-use super::program::Step;
-use super::record::{Entry, Record};
+use super::bit_set::BitSet;
+use super::decider::SlotDecider;
+use super::fold::FoldBuffer;
+use super::program::ProgramStep;
+use super::record::{FlatRecord, RecordEntry};
 use super::set::{PredicateId, PredicateSet, ProgramId};
-use super::verify::Verifier;
+use super::verifier::TestVerifier;
 
 /// Most combinations of view predicates that are remembered; beyond it, they are found anew.
-const REMEMBERED_COMBINATIONS: usize = 4_096;
+const MAX_COMBINATIONS: usize = 4_096;
 
 /// Most deciders of any value; beyond it, one decides all of it.
-const MOST_ANY_DECIDERS: usize = 64;
+const MAX_ANY_DECIDERS: usize = 64;
 
 /// What a combination of views needs.
 #[derive(Debug)]
-struct Active {
+struct ActiveViews {
     /// The view predicates that held, ascending.
     combination: Vec<u32>,
     /// Views, by number.
@@ -32,22 +32,22 @@ struct Active {
     /// Slots that a program of these views asks of.
     slots: Vec<bool>,
     /// What programs of these views ask of any value.
-    any_value: AnyAsked,
+    any_value: AnyValueScope,
     /// Programs that nothing nominates.
     open: Vec<ProgramId>,
 }
 
 /// Which predicates of any value can matter.
 #[derive(Debug, Clone)]
-enum AnyAsked {
+enum AnyValueScope {
     None,
-    Some(Rc<Decider>),
+    Some(Rc<SlotDecider>),
     All,
 }
 
 /// What matching has cost so far, for measurements.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Work {
+pub struct MatchCost {
     /// Events that were matched.
     pub events: u64,
     /// Programs that were nominated.
@@ -64,190 +64,195 @@ pub struct Work {
 #[derive(Debug)]
 pub struct PredicateMatcher {
     set: Arc<PredicateSet>,
-    hits: Bits,
-    settled: Bits,
-    nominated: Bits,
-    remembered: HashMap<Vec<u32>, Rc<Active>, FixedState>,
+    hits: BitSet,
+    verified: BitSet,
+    nominated: BitSet,
+    view_cache: HashMap<Vec<u32>, Rc<ActiveViews>, FixedState>,
     /// Deciders of any value, by the predicates they decide.
-    any_deciders: HashMap<Vec<PredicateId>, Rc<Decider>>,
+    any_deciders: HashMap<Vec<PredicateId>, Rc<SlotDecider>>,
     combination: Vec<u32>,
     /// The combination of the event before, which the next often has too.
-    last: Option<Rc<Active>>,
-    folded: FoldedTexts,
+    last_views: Option<Rc<ActiveViews>>,
+    folded: FoldBuffer,
     scratch: String,
-    work: Work,
+    cost: MatchCost,
 }
 
 impl PredicateMatcher {
     /// A matcher over a set.
     pub fn new(set: Arc<PredicateSet>) -> Self {
         Self {
-            hits: Bits::new(set.predicates.len()),
-            settled: Bits::new(set.predicates.len()),
-            nominated: Bits::new(set.programs.len()),
-            remembered: HashMap::default(),
+            hits: BitSet::new(set.predicates.len()),
+            verified: BitSet::new(set.predicates.len()),
+            nominated: BitSet::new(set.programs.len()),
+            view_cache: HashMap::default(),
             any_deciders: HashMap::new(),
             combination: Vec::new(),
-            last: None,
-            folded: FoldedTexts::default(),
+            last_views: None,
+            folded: FoldBuffer::default(),
             scratch: String::new(),
-            work: Work::default(),
+            cost: MatchCost::default(),
             set,
         }
     }
 
     /// Replaces `out` by the numbers of the rules that hold for the record, ascending.
-    pub fn matches(&mut self, record: &Record, out: &mut Vec<u32>) {
-        self.matches_given(record, &[], out);
+    pub fn match_record(&mut self, record: &FlatRecord, out: &mut Vec<u32>) {
+        self.match_record_given(record, &[], out);
     }
 
-    /// As [`PredicateMatcher::matches`], where the predicates in `given` hold of the event; those of
-    /// [`Test::Given`](super::Test::Given) hold in no other way.
-    pub fn matches_given(&mut self, record: &Record, given: &[PredicateId], out: &mut Vec<u32>) {
+    /// As [`PredicateMatcher::match_record`], where the predicates in `given` hold of the event; those of
+    /// [`FieldTest::Given`](super::FieldTest::Given) hold in no other way.
+    pub fn match_record_given(
+        &mut self,
+        record: &FlatRecord,
+        given: &[PredicateId],
+        out: &mut Vec<u32>,
+    ) {
         out.clear();
-        self.forget();
-        self.folded.fold(record.all_bytes());
+        self.reset_bits();
+        self.folded.fold_all(record.all_bytes());
         given.iter().for_each(|given| self.hits.insert(given.0));
         let set = Arc::clone(&self.set);
-        let of_view = |entry: &Entry| {
+        let of_view = |entry: &RecordEntry| {
             entry
                 .slot
                 .is_some_and(|slot| set.view_slots.get(slot.0 as usize) == Some(&true))
         };
         for entry in record.entries().iter().filter(|entry| of_view(entry)) {
-            self.visit(&set, record, entry);
+            self.visit_entry(&set, record, entry);
         }
-        let active = self.active(&set);
+        let active = self.find_active_views(&set);
         for entry in record.entries().iter().filter(|entry| !of_view(entry)) {
             let asked = entry
                 .slot
                 .and_then(|slot| active.slots.get(slot.0 as usize));
             if asked == Some(&true) {
-                self.visit(&set, record, entry);
+                self.visit_entry(&set, record, entry);
             }
         }
         match &active.any_value {
-            AnyAsked::None => {}
-            AnyAsked::Some(decider) => self.visit_any(decider, record),
-            AnyAsked::All => self.visit_all(&set, record),
+            AnyValueScope::None => {}
+            AnyValueScope::Some(decider) => self.visit_values(decider, record),
+            AnyValueScope::All => self.visit_any_value(&set, record),
         }
-        self.nominate(&set, &active);
-        self.work.events += 1;
-        self.work.hits += self.hits.set.len() as u64;
-        self.work.candidates += self.nominated.set.len() as u64;
-        self.evaluate(&set, record, out);
+        self.nominate_programs(&set, &active);
+        self.cost.events += 1;
+        self.cost.hits += self.hits.ones.len() as u64;
+        self.cost.candidates += self.nominated.ones.len() as u64;
+        self.evaluate_programs(&set, record, out);
         out.sort_unstable();
         out.dedup();
     }
 
     /// Whether a predicate holds for the record that was matched last; the bit that its rules saw.
-    pub fn held(&mut self, record: &Record, predicate: PredicateId) -> bool {
+    pub fn predicate_holds(&mut self, record: &FlatRecord, predicate: PredicateId) -> bool {
         let set = Arc::clone(&self.set);
         // No active rule may have asked of its slot. Visiting twice sets the same bits.
         match set
             .predicate(predicate)
             .map(|one| (one.slot, &one.verifier))
         {
-            None | Some((None, Verifier::Given)) => {}
-            Some((None, _)) => self.visit_all(&set, record),
+            None | Some((None, TestVerifier::Given)) => {}
+            Some((None, _)) => self.visit_any_value(&set, record),
             Some((slot, _)) => {
                 for entry in record.entries().iter().filter(|entry| entry.slot == slot) {
-                    self.visit(&set, record, entry);
+                    self.visit_entry(&set, record, entry);
                 }
             }
         }
-        self.hits.has(predicate.0) || self.settle(&set, record, predicate)
+        self.hits.contains(predicate.0) || self.verify_predicate(&set, record, predicate)
     }
 
-    /// What matching has cost since the last [`PredicateMatcher::forget_work`].
-    pub fn work(&self) -> Work {
-        self.work
+    /// What matching has cost since the last [`PredicateMatcher::reset_cost`].
+    pub fn match_cost(&self) -> MatchCost {
+        self.cost
     }
 
     /// Begins to count anew.
-    pub fn forget_work(&mut self) {
-        self.work = Work::default();
+    pub fn reset_cost(&mut self) {
+        self.cost = MatchCost::default();
     }
 
-    fn forget(&mut self) {
+    fn reset_bits(&mut self) {
         self.hits.clear();
-        self.settled.clear();
+        self.verified.clear();
         self.nominated.clear();
     }
 
-    fn visit(&mut self, set: &PredicateSet, record: &Record, entry: &Entry) {
+    fn visit_entry(&mut self, set: &PredicateSet, record: &FlatRecord, entry: &RecordEntry) {
         let decider = entry
             .slot
             .and_then(|slot| set.deciders.get(slot.0 as usize));
         if let Some(decider) = decider {
-            let value = self.folded.at(entry.place());
-            self.work.bytes += value.text.len() as u64;
+            let value = self.folded.text_at(entry.text_range());
+            self.cost.bytes += value.text.len() as u64;
             decider.visit(record, entry, value, |hit| self.hits.insert(hit.0));
         }
     }
 
-    fn visit_all(&mut self, set: &PredicateSet, record: &Record) {
+    fn visit_any_value(&mut self, set: &PredicateSet, record: &FlatRecord) {
         if let Some(any_value) = &set.any_value {
-            self.visit_any(&any_value.decider, record);
+            self.visit_values(&any_value.decider, record);
         }
     }
 
-    fn visit_any(&mut self, decider: &Decider, record: &Record) {
-        self.work.bytes += self.folded.all().len() as u64;
-        let all = decider.is_worth_visits(self.folded.all());
+    fn visit_values(&mut self, decider: &SlotDecider, record: &FlatRecord) {
+        self.cost.bytes += self.folded.all_bytes().len() as u64;
+        let all = decider.may_hit(self.folded.all_bytes());
         if !all && self.folded.is_ascii() {
             return;
         }
         for entry in record.entries().iter().filter(|entry| entry.first) {
-            let value = self.folded.at(entry.place());
+            let value = self.folded.text_at(entry.text_range());
             // Other characters were not folded when all texts were looked at together.
-            if all || !value.is_ascii && decider.is_worth_visits(value.text) {
+            if all || !value.is_ascii && decider.may_hit(value.text) {
                 decider.visit(record, entry, value, |hit| self.hits.insert(hit.0));
             }
         }
     }
 
     /// The views of the event, found by the view predicates that hold.
-    fn active(&mut self, set: &PredicateSet) -> Rc<Active> {
+    fn find_active_views(&mut self, set: &PredicateSet) -> Rc<ActiveViews> {
         let of_view = |hit: &u32| {
             set.predicate(PredicateId(*hit))
-                .is_some_and(|one| one.of_view)
+                .is_some_and(|one| one.used_by_view)
         };
         self.combination.clear();
         self.combination
-            .extend(self.hits.set.iter().copied().filter(of_view));
+            .extend(self.hits.ones.iter().copied().filter(of_view));
         self.combination.sort_unstable();
-        if let Some(last) = &self.last
+        if let Some(last) = &self.last_views
             && last.combination == self.combination
         {
             return Rc::clone(last);
         }
-        let active = match self.remembered.get(&self.combination) {
+        let active = match self.view_cache.get(&self.combination) {
             Some(known) => Rc::clone(known),
-            None => self.activate(set),
+            None => self.build_active_views(set),
         };
-        self.last = Some(Rc::clone(&active));
+        self.last_views = Some(Rc::clone(&active));
         active
     }
 
-    fn activate(&mut self, set: &PredicateSet) -> Rc<Active> {
+    fn build_active_views(&mut self, set: &PredicateSet) -> Rc<ActiveViews> {
         let hits = &self.hits;
-        let mut active = Active::new(set, |predicate| hits.has(predicate.0));
+        let mut active = ActiveViews::new(set, |predicate| hits.contains(predicate.0));
         active.combination.clone_from(&self.combination);
-        active.any_value = self.any_asked(set, &active);
+        active.any_value = self.any_value_scope(set, &active);
         let active = Rc::new(active);
-        if self.remembered.len() >= REMEMBERED_COMBINATIONS {
-            self.remembered.clear();
+        if self.view_cache.len() >= MAX_COMBINATIONS {
+            self.view_cache.clear();
         }
-        self.remembered
+        self.view_cache
             .insert(self.combination.clone(), Rc::clone(&active));
         active
     }
 
     /// What programs of the active views ask of any value, with what guards it.
-    fn any_asked(&mut self, set: &PredicateSet, active: &Active) -> AnyAsked {
+    fn any_value_scope(&mut self, set: &PredicateSet, active: &ActiveViews) -> AnyValueScope {
         let Some(any_value) = &set.any_value else {
-            return AnyAsked::None;
+            return AnyValueScope::None;
         };
         let mut wanted = Vec::new();
         for id in active.programs(set) {
@@ -263,23 +268,25 @@ impl PredicateMatcher {
         wanted.sort_unstable();
         wanted.dedup();
         if wanted.is_empty() {
-            return AnyAsked::None;
+            return AnyValueScope::None;
         }
         if let Some(known) = self.any_deciders.get(&wanted) {
-            return AnyAsked::Some(Rc::clone(known));
+            return AnyValueScope::Some(Rc::clone(known));
         }
-        if self.any_deciders.len() >= MOST_ANY_DECIDERS {
-            return AnyAsked::All;
+        if self.any_deciders.len() >= MAX_ANY_DECIDERS {
+            return AnyValueScope::All;
         }
-        let asked = any_value.asked.only(|id| wanted.binary_search(&id).is_ok());
-        let decider = Rc::new(Decider::new(asked, &any_value.rarity));
+        let asked = any_value
+            .tests
+            .filter_predicates(|id| wanted.binary_search(&id).is_ok());
+        let decider = Rc::new(SlotDecider::new(asked, &any_value.rarity));
         self.any_deciders.insert(wanted, Rc::clone(&decider));
-        AnyAsked::Some(decider)
+        AnyValueScope::Some(decider)
     }
 
-    fn nominate(&mut self, set: &PredicateSet, active: &Active) {
-        for hit in &self.hits.set {
-            for (program, view) in set.nominations.of(*hit) {
+    fn nominate_programs(&mut self, set: &PredicateSet, active: &ActiveViews) {
+        for hit in &self.hits.ones {
+            for (program, view) in set.nominations.nominees(*hit) {
                 if active.views.get(view.0 as usize) == Some(&true) {
                     self.nominated.insert(*program);
                 }
@@ -288,37 +295,46 @@ impl PredicateMatcher {
         active.open.iter().for_each(|id| self.nominated.insert(*id));
     }
 
-    fn evaluate(&mut self, set: &PredicateSet, record: &Record, out: &mut Vec<u32>) {
-        let nominated = std::mem::take(&mut self.nominated.set);
+    fn evaluate_programs(&mut self, set: &PredicateSet, record: &FlatRecord, out: &mut Vec<u32>) {
+        let nominated = std::mem::take(&mut self.nominated.ones);
         for id in &nominated {
             let Some(program) = set.program(*id) else {
                 continue;
             };
-            let is = |step: &Step| {
-                self.hits.has(step.predicate.0)
-                    || step.dear && self.settle(set, record, step.predicate)
+            let is = |step: &ProgramStep| {
+                self.hits.contains(step.predicate.0)
+                    || step.expensive && self.verify_predicate(set, record, step.predicate)
             };
-            if set.steps.hold(program.first, is) {
+            if set.steps.evaluate_from(program.first, is) {
                 out.push(program.rule);
             }
         }
-        self.nominated.set = nominated;
+        self.nominated.ones = nominated;
     }
 
     /// The bit of a predicate that is not set: settled now, if no visit did.
     #[inline(never)]
-    fn settle(&mut self, set: &PredicateSet, record: &Record, id: PredicateId) -> bool {
+    fn verify_predicate(
+        &mut self,
+        set: &PredicateSet,
+        record: &FlatRecord,
+        id: PredicateId,
+    ) -> bool {
         let Some(predicate) = set.predicate(id) else {
             return false;
         };
-        let is_final = matches!(predicate.verifier, Verifier::Visited | Verifier::Given);
-        if is_final || self.settled.has(id.0) {
+        let is_final = matches!(
+            predicate.verifier,
+            TestVerifier::Visited | TestVerifier::Given
+        );
+        if is_final || self.verified.contains(id.0) {
             return false;
         }
-        self.settled.insert(id.0);
+        self.verified.insert(id.0);
         let guards = &predicate.guards;
-        let worth_asking = guards.is_empty() || guards.iter().any(|guard| self.hits.has(guard.0));
-        self.work.verified += u64::from(worth_asking);
+        let worth_asking =
+            guards.is_empty() || guards.iter().any(|guard| self.hits.contains(guard.0));
+        self.cost.verified += u64::from(worth_asking);
         let holds = worth_asking
             && predicate
                 .verifier
@@ -330,13 +346,13 @@ impl PredicateMatcher {
     }
 }
 
-impl Active {
+impl ActiveViews {
     fn new(set: &PredicateSet, mut is: impl FnMut(PredicateId) -> bool) -> Self {
         let mut active = Self {
             combination: Vec::new(),
             views: Vec::with_capacity(set.views.len()),
             slots: vec![false; set.deciders.len()],
-            any_value: AnyAsked::None,
+            any_value: AnyValueScope::None,
             open: Vec::new(),
         };
         for view in &set.views {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// A number as a rule or an event writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Number {
+pub enum ExactNumber {
     /// A whole number; wide enough for `i64` and `u64`.
     Whole(i128),
     /// The bits of a finite `f64`.
@@ -13,7 +13,7 @@ pub enum Number {
 
 /// How a value is compared with a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Comparison {
+pub enum ValueComparison {
     /// Less than.
     Less,
     /// Less than or equal to.
@@ -26,7 +26,7 @@ pub enum Comparison {
     Greater,
 }
 
-impl Number {
+impl ExactNumber {
     /// Reads a number; `None` for what is none, and for infinities.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
@@ -40,7 +40,7 @@ impl Number {
     }
 
     /// The number that a JSON value is, to a language with whole numbers of 64 bits and floats.
-    pub(crate) fn of_value(text: &str) -> Option<Self> {
+    pub(crate) fn parse_json(text: &str) -> Option<Self> {
         match text.parse::<i64>() {
             Ok(whole) => Some(Self::Whole(whole.into())),
             Err(_) => text
@@ -53,9 +53,11 @@ impl Number {
     pub(crate) fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Whole(left), Self::Whole(right)) => left.cmp(&right),
-            (Self::Whole(left), Self::Float(right)) => whole_and_float(left, f64::from_bits(right)),
+            (Self::Whole(left), Self::Float(right)) => {
+                compare_whole_float(left, f64::from_bits(right))
+            }
             (Self::Float(left), Self::Whole(right)) => {
-                whole_and_float(right, f64::from_bits(left)).reverse()
+                compare_whole_float(right, f64::from_bits(left)).reverse()
             }
             (Self::Float(left), Self::Float(right)) => f64::from_bits(left)
                 .partial_cmp(&f64::from_bits(right))
@@ -69,7 +71,7 @@ impl Number {
     clippy::cast_possible_truncation,
     reason = "the float is whole and its size is checked"
 )]
-fn whole_and_float(whole: i128, float: f64) -> Ordering {
+fn compare_whole_float(whole: i128, float: f64) -> Ordering {
     const BEYOND: f64 = 1.0e38;
     if float.abs() >= BEYOND {
         return if float > 0.0 {
@@ -86,14 +88,14 @@ fn whole_and_float(whole: i128, float: f64) -> Ordering {
     order
 }
 
-impl Comparison {
+impl ValueComparison {
     /// Whether `value` stands so to `bound`.
-    pub fn holds(self, value: Number, bound: Number) -> bool {
-        self.of(value.compare(bound))
+    pub fn holds(self, value: ExactNumber, bound: ExactNumber) -> bool {
+        self.accepts_order(value.compare(bound))
     }
 
     /// Whether it is this order.
-    pub(crate) fn of(self, order: Ordering) -> bool {
+    pub(crate) fn accepts_order(self, order: Ordering) -> bool {
         match self {
             Self::Less => order.is_lt(),
             Self::AtMost => order.is_le(),
@@ -113,41 +115,43 @@ mod tests {
         for (value, comparison, bound, holds) in [
             (
                 "9007199254740993",
-                Comparison::Greater,
+                ValueComparison::Greater,
                 "9007199254740992",
                 true,
             ),
             (
                 "9007199254740993",
-                Comparison::Greater,
+                ValueComparison::Greater,
                 "9007199254740992.0",
                 true,
             ),
             (
                 "9007199254740992",
-                Comparison::Greater,
+                ValueComparison::Greater,
                 "9007199254740992.0",
                 false,
             ),
             (
                 "18446744073709551615",
-                Comparison::Greater,
+                ValueComparison::Greater,
                 "18446744073709551614",
                 true,
             ),
-            ("4.9", Comparison::AtLeast, "5", false),
-            ("5", Comparison::AtLeast, "5", true),
-            ("5.1", Comparison::AtMost, "5", false),
-            ("-1", Comparison::Less, "0", true),
-            ("-0.5", Comparison::Less, "0", true),
-            ("1e3", Comparison::Equal, "1000", true),
+            ("4.9", ValueComparison::AtLeast, "5", false),
+            ("5", ValueComparison::AtLeast, "5", true),
+            ("5.1", ValueComparison::AtMost, "5", false),
+            ("-1", ValueComparison::Less, "0", true),
+            ("-0.5", ValueComparison::Less, "0", true),
+            ("1e3", ValueComparison::Equal, "1000", true),
         ] {
-            let holds_now =
-                comparison.holds(Number::parse(value).unwrap(), Number::parse(bound).unwrap());
+            let holds_now = comparison.holds(
+                ExactNumber::parse(value).unwrap(),
+                ExactNumber::parse(bound).unwrap(),
+            );
             assert_eq!(holds_now, holds, "{value} {comparison:?} {bound}");
         }
         for none in ["", "x", "inf", "nan", "0x10", "1 ", "-"] {
-            assert_eq!(Number::parse(none), None, "{none:?}");
+            assert_eq!(ExactNumber::parse(none), None, "{none:?}");
         }
     }
 }

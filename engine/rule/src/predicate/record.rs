@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::names::Names;
-use super::number::Number;
+use super::number::ExactNumber;
+use super::path_cache::PathCache;
 use super::paths::{PathMap, PathTree};
-use super::scan::Texts;
-use super::set::{PredicateSet, Slot};
+use super::scan::TextBuffer;
+use super::set::{PredicateSet, SlotId};
 
 /// What kind of JSON a value was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,32 +16,32 @@ pub enum ValueKind {
     /// A number, as it was written.
     Number,
     /// `true` or `false`.
-    Truth,
+    Bool,
     /// `null`.
     Null,
     /// An object, or an array without members: the field is there and has no text.
-    Hollow,
+    Container,
     /// An array at an exact path.
     List,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry {
-    pub(crate) slot: Option<Slot>,
+pub(crate) struct RecordEntry {
+    pub(crate) slot: Option<SlotId>,
     pub(crate) kind: ValueKind,
     /// The same value was not entered before under another slot.
     pub(crate) first: bool,
     pub(crate) alias: bool,
-    pub(crate) found: Found,
+    pub(crate) origin: EntryOrigin,
     start: u32,
     end: u32,
 }
 
 /// How a value came under its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum EntryOrigin {
     /// By a layout, or pushed by the caller.
-    Laid,
+    Layout,
     /// By an exact path, each name a segment.
     Nested,
     /// By an exact path, one of the names with a dot in it.
@@ -52,9 +52,9 @@ pub(crate) enum Found {
     DottedElement,
 }
 
-impl Found {
+impl EntryOrigin {
     /// Whether it is the one value of its slot.
-    pub(crate) fn is_only(self) -> bool {
+    pub(crate) fn is_single_valued(self) -> bool {
         matches!(self, Self::Nested | Self::Dotted)
     }
 
@@ -63,21 +63,21 @@ impl Found {
     }
 }
 
-impl Entry {
+impl RecordEntry {
     /// Whether tests of texts are about it.
-    pub(crate) fn answers_texts(&self) -> bool {
+    pub(crate) fn is_textual(&self) -> bool {
         match self.kind {
             ValueKind::Text => true,
-            ValueKind::Number | ValueKind::Truth => self.found == Found::Laid,
-            ValueKind::Null | ValueKind::Hollow | ValueKind::List => false,
+            ValueKind::Number | ValueKind::Bool => self.origin == EntryOrigin::Layout,
+            ValueKind::Null | ValueKind::Container | ValueKind::List => false,
         }
     }
 
     /// The number that tests of numbers are about.
-    pub(crate) fn number(&self, text: &str) -> Option<Number> {
-        match (self.found, self.kind) {
-            (Found::Laid, _) => Number::parse(text),
-            (_, ValueKind::Number) => Number::of_value(text),
+    pub(crate) fn number(&self, text: &str) -> Option<ExactNumber> {
+        match (self.origin, self.kind) {
+            (EntryOrigin::Layout, _) => ExactNumber::parse(text),
+            (_, ValueKind::Number) => ExactNumber::parse_json(text),
             _ => None,
         }
     }
@@ -85,18 +85,18 @@ impl Entry {
 
 /// Under what name a value is entered.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Naming {
-    pub(crate) slot: Option<Slot>,
+pub(crate) struct EntryAddress {
+    pub(crate) slot: Option<SlotId>,
     pub(crate) alias: bool,
     pub(crate) first: bool,
-    pub(crate) found: Found,
+    pub(crate) origin: EntryOrigin,
 }
 
 /// A value of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordValue<'r> {
     /// The field, unless no rule names it.
-    pub slot: Option<Slot>,
+    pub slot: Option<SlotId>,
     /// What it was.
     pub kind: ValueKind,
     /// Its text, unescaped; of null, objects and arrays, nothing.
@@ -105,20 +105,20 @@ pub struct RecordValue<'r> {
 
 /// One event, read. To be used again for the next: it keeps its memory.
 #[derive(Debug, Default)]
-pub struct Record {
-    texts: Texts,
-    entries: Vec<Entry>,
+pub struct FlatRecord {
+    texts: TextBuffer,
+    entries: Vec<RecordEntry>,
     has_alias: bool,
 }
 
-impl Entry {
+impl RecordEntry {
     /// Where its text stands among all texts.
-    pub(crate) fn place(&self) -> Range<usize> {
+    pub(crate) fn text_range(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 }
 
-impl Record {
+impl FlatRecord {
     /// Forgets the event.
     pub fn clear(&mut self) {
         self.texts.clear();
@@ -127,25 +127,25 @@ impl Record {
     }
 
     /// Adds a value by hand, for events that are not JSON.
-    pub fn push(&mut self, slot: Option<Slot>, kind: ValueKind, text: &str) {
-        self.push_named(slot, kind, text, true);
+    pub fn push_value(&mut self, slot: Option<SlotId>, kind: ValueKind, text: &str) {
+        self.push_entry(slot, kind, text, true);
     }
 
     /// Adds the value of a slot that stands beside the event: tests of any value do not see it.
-    pub fn push_beside(&mut self, slot: Slot, kind: ValueKind, text: &str) {
-        self.push_named(Some(slot), kind, text, false);
+    pub fn push_external(&mut self, slot: SlotId, kind: ValueKind, text: &str) {
+        self.push_entry(Some(slot), kind, text, false);
     }
 
-    fn push_named(&mut self, slot: Option<Slot>, kind: ValueKind, text: &str, first: bool) {
-        let start = self.begin();
+    fn push_entry(&mut self, slot: Option<SlotId>, kind: ValueKind, text: &str, first: bool) {
+        let start = self.text_end();
         self.texts.extend(text.as_bytes());
-        let naming = Naming {
+        let naming = EntryAddress {
             slot,
             alias: false,
             first,
-            found: Found::Laid,
+            origin: EntryOrigin::Layout,
         };
-        self.enter(naming, kind, start);
+        self.enter_value(naming, kind, start);
     }
 
     /// Its values, in order; several for a field with several.
@@ -153,20 +153,20 @@ impl Record {
         self.entries.iter().map(|entry| RecordValue {
             slot: entry.slot,
             kind: entry.kind,
-            text: self.text(entry),
+            text: self.entry_text(entry),
         })
     }
 
-    pub(crate) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[RecordEntry] {
         &self.entries
     }
 
-    pub(crate) fn text(&self, entry: &Entry) -> &str {
-        str::from_utf8(self.bytes(entry)).unwrap_or_default()
+    pub(crate) fn entry_text(&self, entry: &RecordEntry) -> &str {
+        str::from_utf8(self.entry_bytes(entry)).unwrap_or_default()
     }
 
     /// The text as bytes, which need no second look to be used.
-    pub(crate) fn bytes(&self, entry: &Entry) -> &[u8] {
+    pub(crate) fn entry_bytes(&self, entry: &RecordEntry) -> &[u8] {
         self.texts.get(entry.start as usize, entry.end as usize)
     }
 
@@ -175,38 +175,38 @@ impl Record {
         self.texts.get(0, self.texts.len())
     }
 
-    pub(crate) fn texts(&mut self) -> &mut Texts {
+    pub(crate) fn texts_mut(&mut self) -> &mut TextBuffer {
         &mut self.texts
     }
 
-    pub(crate) fn begin(&self) -> usize {
+    pub(crate) fn text_end(&self) -> usize {
         self.texts.len()
     }
 
     /// Enters the text that was added since `start`.
-    pub(crate) fn enter(&mut self, naming: Naming, kind: ValueKind, start: usize) {
-        let Naming {
+    pub(crate) fn enter_value(&mut self, naming: EntryAddress, kind: ValueKind, start: usize) {
+        let EntryAddress {
             slot,
             alias,
             first,
-            found,
+            origin: found,
         } = naming;
         self.has_alias |= alias;
         // Events of 4 GB are turned away long before.
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        self.entries.push(Entry {
+        self.entries.push(RecordEntry {
             slot,
             kind,
             first,
             alias,
-            found,
+            origin: found,
             start: place(start),
             end: place(self.texts.len()),
         });
     }
 
     /// Takes an entry out of its slot.
-    fn withdraw(&mut self, at: usize) {
+    fn withdraw_entry(&mut self, at: usize) {
         if let Some(entry) = self.entries.get_mut(at) {
             entry.slot = None;
             entry.first = false;
@@ -214,7 +214,7 @@ impl Record {
     }
 
     /// An alias counts only where nothing bears the field's own name.
-    pub(crate) fn settle_aliases(&mut self) {
+    pub(crate) fn drop_shadowed_aliases(&mut self) {
         if !self.has_alias {
             return;
         }
@@ -236,25 +236,25 @@ impl Record {
 
 /// Reads JSON into records, in one pass, for the fields that a set of predicates names.
 #[derive(Debug)]
-pub struct RecordReader {
-    pub(crate) names: Names,
+pub struct FlatRecordReader {
+    pub(crate) path_cache: PathCache,
     pub(crate) reads_anything: bool,
     /// Whether values that no rule names are kept, for tests of any value.
     pub(crate) keeps_all: bool,
-    pub(crate) name: Texts,
-    pub(crate) met: Met,
+    pub(crate) name: TextBuffer,
+    pub(crate) exact_entries: ExactEntries,
 }
 
 /// Where the values of exact paths were entered, since each has only one.
 #[derive(Debug, Default)]
-pub(crate) struct Met {
+pub(crate) struct ExactEntries {
     /// By slot; 0 for none, else the entry's place and one.
     entries: Vec<usize>,
-    slots: Vec<Slot>,
+    slots: Vec<SlotId>,
 }
 
-impl Met {
-    pub(crate) fn forget(&mut self) {
+impl ExactEntries {
+    pub(crate) fn clear(&mut self) {
         for slot in self.slots.drain(..) {
             if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
                 *entry = 0;
@@ -263,7 +263,7 @@ impl Met {
     }
 
     /// The entry of a slot, if it was met before; from now on it is `next`.
-    fn replace(&mut self, slot: Slot, next: usize) -> Option<usize> {
+    fn replace_entry(&mut self, slot: SlotId, next: usize) -> Option<usize> {
         let at = slot.0 as usize;
         if self.entries.len() <= at {
             self.entries.resize(at + 1, 0);
@@ -277,27 +277,27 @@ impl Met {
 
     /// Enters the value of an exact path. As [`larum_event::FieldSet`] reads it, the last value counts
     /// whose names are all segments, or else the first whose names are not.
-    pub(crate) fn enter(
+    pub(crate) fn enter_value(
         &mut self,
-        record: &mut Record,
-        naming: Naming,
+        record: &mut FlatRecord,
+        naming: EntryAddress,
         kind: ValueKind,
         start: usize,
     ) {
         let Some(slot) = naming.slot else { return };
         let next = record.entries.len();
-        if let Some(known) = self.replace(slot, next) {
-            if naming.found.is_dotted() {
-                self.replace(slot, known);
+        if let Some(known) = self.replace_entry(slot, next) {
+            if naming.origin.is_dotted() {
+                self.replace_entry(slot, known);
                 return;
             }
-            record.withdraw(known);
+            record.withdraw_entry(known);
         }
-        record.enter(naming, kind, start);
+        record.enter_value(naming, kind, start);
     }
 }
 
-impl RecordReader {
+impl FlatRecordReader {
     /// Whether some rule asks of a value; if none does, records may stay empty.
     pub fn reads_anything(&self) -> bool {
         self.reads_anything
@@ -306,14 +306,14 @@ impl RecordReader {
     /// A reader for the fields of `set`, laid out as `map` says.
     pub fn new(set: &PredicateSet, map: &PathMap) -> Self {
         Self {
-            names: Names::new(PathTree::new(set, map)),
+            path_cache: PathCache::new(PathTree::new(set, map)),
             reads_anything: set.asks_any_value()
                 || set.fields().next().is_some()
                 || set.paths().next().is_some()
-                || set.elements().next().is_some(),
+                || set.element_paths().next().is_some(),
             keeps_all: set.asks_any_value(),
-            name: Texts::default(),
-            met: Met::default(),
+            name: TextBuffer::default(),
+            exact_entries: ExactEntries::default(),
         }
     }
 }

@@ -6,20 +6,20 @@
 
 use wide::u8x32;
 
-use super::read::ReadError;
+use super::json_parser::JsonReadError;
 
 /// How many bytes are looked at together.
 pub(crate) const STEP: usize = 32;
 
 /// Texts one behind the other, in memory that is kept from event to event.
 #[derive(Debug, Default)]
-pub(crate) struct Texts {
+pub(crate) struct TextBuffer {
     /// Longer than what is in use, so that whole steps can be copied.
     bytes: Vec<u8>,
     used: usize,
 }
 
-impl Texts {
+impl TextBuffer {
     pub(crate) fn clear(&mut self) {
         self.used = 0;
     }
@@ -73,12 +73,12 @@ impl Texts {
 }
 
 /// The bytes from `at`, if there are enough for a step.
-pub(crate) fn step(json: &[u8], at: usize) -> Option<&[u8; STEP]> {
+pub(crate) fn step_at(json: &[u8], at: usize) -> Option<&[u8; STEP]> {
     json.get(at..at + STEP)?.try_into().ok()
 }
 
 /// Quotes, backslashes and control characters, a bit each.
-fn stops(step: &[u8; STEP]) -> u32 {
+fn stop_bits(step: &[u8; STEP]) -> u32 {
     let bytes = u8x32::new(*step);
     let quotes = bytes.simd_eq(u8x32::splat(b'"'));
     let backslashes = bytes.simd_eq(u8x32::splat(b'\\'));
@@ -87,33 +87,37 @@ fn stops(step: &[u8; STEP]) -> u32 {
 }
 
 /// How many bytes stand before a quote, a backslash or a control character.
-pub(crate) fn plain(step: &[u8; STEP]) -> usize {
-    stops(step).trailing_zeros() as usize
+pub(crate) fn plain_length(step: &[u8; STEP]) -> usize {
+    stop_bits(step).trailing_zeros() as usize
 }
 
 /// Whether the first `count` bytes of both are the same.
-pub(crate) fn same(step: &[u8; STEP], other: &[u8; STEP], count: usize) -> bool {
+pub(crate) fn has_same_prefix(step: &[u8; STEP], other: &[u8; STEP], count: usize) -> bool {
     let differ = !u8x32::new(*step).simd_eq(u8x32::new(*other)).to_bitmask();
     differ.trailing_zeros() as usize >= count
 }
 
 /// Reads a string whose opening quote is behind `at`, and adds it to `texts`.
-pub(crate) fn string(json: &[u8], at: &mut usize, texts: &mut Texts) -> Result<(), ReadError> {
+pub(crate) fn read_string(
+    json: &[u8],
+    at: &mut usize,
+    texts: &mut TextBuffer,
+) -> Result<(), JsonReadError> {
     loop {
-        if let Some(step) = step(json, *at) {
-            match whole_step(json, *at, step, texts) {
-                Reached::Quote(end) => {
+        if let Some(step) = step_at(json, *at) {
+            match copy_step(json, *at, step, texts) {
+                StepOutcome::Quote(end) => {
                     *at = end;
                     return Ok(());
                 }
-                Reached::Place(next) if next > *at => {
+                StepOutcome::Place(next) if next > *at => {
                     *at = next;
                     continue;
                 }
-                Reached::Place(_) => {}
+                StepOutcome::Place(_) => {}
             }
         }
-        let expected = |expected| ReadError { at: *at, expected };
+        let expected = |expected| JsonReadError { at: *at, expected };
         match json.get(*at) {
             None => return Err(expected("a quote")),
             Some(b'"') => {
@@ -122,7 +126,7 @@ pub(crate) fn string(json: &[u8], at: &mut usize, texts: &mut Texts) -> Result<(
             }
             Some(b'\\') => {
                 let rest = json.get(*at + 1..).unwrap_or_default();
-                *at += 1 + escape(rest, texts).ok_or_else(|| expected("an escape"))?;
+                *at += 1 + read_escape(rest, texts).ok_or_else(|| expected("an escape"))?;
             }
             Some(0..0x20) => return Err(expected("no control character")),
             // The last bytes of the event, less than a step.
@@ -135,7 +139,7 @@ pub(crate) fn string(json: &[u8], at: &mut usize, texts: &mut Texts) -> Result<(
 }
 
 /// How far a step led.
-enum Reached {
+enum StepOutcome {
     /// Behind the closing quote.
     Quote(usize),
     /// What was not read yet; where the step begins, if it begins with what takes a closer look.
@@ -145,47 +149,47 @@ enum Reached {
 /// Reads a step: its stops are found once, and what stands between simple escapes is copied from one to the
 /// next.
 #[inline]
-fn whole_step(json: &[u8], at: usize, step: &[u8; STEP], texts: &mut Texts) -> Reached {
-    let mut stops = stops(step);
+fn copy_step(json: &[u8], at: usize, step: &[u8; STEP], texts: &mut TextBuffer) -> StepOutcome {
+    let mut stops = stop_bits(step);
     // What of the step was not copied yet begins here.
     let mut from = 0;
     loop {
         let stop = stops.trailing_zeros() as usize;
-        match self::step(json, at + from) {
+        match self::step_at(json, at + from) {
             Some(rest) => texts.extend_by_step(rest, stop - from),
             None => texts.extend(step.get(from..stop).unwrap_or_default()),
         }
         match step.get(stop) {
-            Some(b'"') => return Reached::Quote(at + stop + 1),
+            Some(b'"') => return StepOutcome::Quote(at + stop + 1),
             Some(b'\\') => {}
-            _ => return Reached::Place(at + stop),
+            _ => return StepOutcome::Place(at + stop),
         }
         let next = step.get(stop + 1).copied().unwrap_or_default();
-        let plain = ESCAPED.get(usize::from(next)).copied().unwrap_or_default();
+        let plain = ESCAPES.get(usize::from(next)).copied().unwrap_or_default();
         if plain == 0 {
-            return Reached::Place(at + stop);
+            return StepOutcome::Place(at + stop);
         }
         texts.push(plain);
         from = stop + 2;
         if from == STEP {
-            return Reached::Place(at + from);
+            return StepOutcome::Place(at + from);
         }
         stops &= u32::MAX << from;
     }
 }
 
 /// Reads what follows a backslash; how many bytes that was.
-fn escape(rest: &[u8], texts: &mut Texts) -> Option<usize> {
-    let plain = *ESCAPED.get(usize::from(*rest.first()?))?;
+fn read_escape(rest: &[u8], texts: &mut TextBuffer) -> Option<usize> {
+    let plain = *ESCAPES.get(usize::from(*rest.first()?))?;
     if plain == 0 {
-        return unicode(rest, texts);
+        return read_unicode(rest, texts);
     }
     texts.push(plain);
     Some(1)
 }
 
 /// What a letter behind a backslash stands for; 0 if it is no escape, or one of more letters.
-const ESCAPED: [u8; 256] = {
+const ESCAPES: [u8; 256] = {
     let mut escaped = [0; 256];
     escaped[b'"' as usize] = b'"';
     escaped[b'\\' as usize] = b'\\';
@@ -200,11 +204,11 @@ const ESCAPED: [u8; 256] = {
 
 /// Reads `uXXXX`, or two of them that are a pair; how many bytes that was. Half a pair becomes U+FFFD.
 #[cold]
-fn unicode(rest: &[u8], texts: &mut Texts) -> Option<usize> {
-    let first = unit(rest.strip_prefix(b"u")?.get(..4)?)?;
+fn read_unicode(rest: &[u8], texts: &mut TextBuffer) -> Option<usize> {
+    let first = parse_hex(rest.strip_prefix(b"u")?.get(..4)?)?;
     let next = rest
         .get(5..11)
-        .and_then(|next| unit(next.strip_prefix(b"\\u")?));
+        .and_then(|next| parse_hex(next.strip_prefix(b"\\u")?));
     let (code, read) = match next {
         Some(second) if (0xD800..0xDC00).contains(&first) && (0xDC00..0xE000).contains(&second) => {
             (0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00), 11)
@@ -216,7 +220,7 @@ fn unicode(rest: &[u8], texts: &mut Texts) -> Option<usize> {
     Some(read)
 }
 
-fn unit(hex: &[u8]) -> Option<u32> {
+fn parse_hex(hex: &[u8]) -> Option<u32> {
     hex.iter().try_fold(0, |unit, digit| {
         Some(unit << 4 | char::from(*digit).to_digit(16)?)
     })

@@ -1,15 +1,15 @@
 //! A built set: deciders by slot, predicates, and the rules over them. Shared by all matchers.
 
-use super::decide::{Asked, Decider};
-use super::expression::Expression;
-use super::needles::Rarity;
-use super::program::Steps;
-use super::test::Test;
-use super::verify::Verifier;
+use super::decider::{SlotDecider, SlotTests};
+use super::expression::BoolExpression;
+use super::field_test::FieldTest;
+use super::program::ProgramSteps;
+use super::substrings::GramRarity;
+use super::verifier::TestVerifier;
 
 /// A field that some rule names, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Slot(pub(crate) u32);
+pub struct SlotId(pub(crate) u32);
 
 /// Where the values of a slot come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,18 +42,18 @@ pub struct ViewId(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct Predicate {
     /// `None`: any value of the event.
-    pub(crate) slot: Option<Slot>,
-    pub(crate) verifier: Verifier,
+    pub(crate) slot: Option<SlotId>,
+    pub(crate) verifier: TestVerifier,
     /// Predicates of which one holds whenever this one does; none if nothing is known.
     pub(crate) guards: Box<[PredicateId]>,
     /// Some view asks for it.
-    pub(crate) of_view: bool,
+    pub(crate) used_by_view: bool,
 }
 
 impl Predicate {
     /// Whether it is asked of any value of the event.
     pub(crate) fn is_of_any_value(&self) -> bool {
-        self.slot.is_none() && !matches!(self.verifier, Verifier::Given)
+        self.slot.is_none() && !matches!(self.verifier, TestVerifier::Given)
     }
 }
 
@@ -61,10 +61,10 @@ impl Predicate {
 pub(crate) type ProgramId = u32;
 
 #[derive(Debug)]
-pub(crate) struct Program {
+pub(crate) struct PredicateProgram {
     pub(crate) rule: u32,
     /// What it asks, for people.
-    pub(crate) expression: Expression,
+    pub(crate) expression: BoolExpression,
     /// The first of its steps.
     pub(crate) first: u32,
     /// Every predicate it may ask.
@@ -74,20 +74,20 @@ pub(crate) struct Program {
 }
 
 #[derive(Debug)]
-pub(crate) struct View {
-    pub(crate) expression: Expression,
+pub(crate) struct PredicateView {
+    pub(crate) expression: BoolExpression,
     pub(crate) programs: Vec<ProgramId>,
 }
 
 /// Which programs each predicate nominates, each with its view.
 #[derive(Debug, Default)]
-pub(crate) struct Nominations {
+pub(crate) struct NominationIndex {
     /// Where those of a predicate begin, and behind the last where they end.
     starts: Box<[u32]>,
     all: Box<[(ProgramId, ViewId)]>,
 }
 
-impl Nominations {
+impl NominationIndex {
     pub(crate) fn new(nominated: &[Vec<(ProgramId, ViewId)>]) -> Self {
         let mut starts = Vec::with_capacity(nominated.len() + 1);
         let mut count = 0;
@@ -102,7 +102,7 @@ impl Nominations {
         }
     }
 
-    pub(crate) fn of(&self, predicate: u32) -> &[(ProgramId, ViewId)] {
+    pub(crate) fn nominees(&self, predicate: u32) -> &[(ProgramId, ViewId)] {
         let at = predicate as usize;
         let Some([start, end]) = self.starts.get(at..at + 2) else {
             return &[];
@@ -114,17 +114,17 @@ impl Nominations {
 
 /// What is asked of any value, by all programs; and what it takes to decide a part of it.
 #[derive(Debug)]
-pub(crate) struct AnyValue {
-    pub(crate) asked: Asked,
-    pub(crate) decider: Decider,
-    pub(crate) rarity: Rarity,
+pub(crate) struct AnyValueDecider {
+    pub(crate) tests: SlotTests,
+    pub(crate) decider: SlotDecider,
+    pub(crate) rarity: GramRarity,
 }
 
-impl AnyValue {
-    pub(crate) fn new(asked: Asked, rarity: Rarity) -> Self {
+impl AnyValueDecider {
+    pub(crate) fn new(asked: SlotTests, rarity: GramRarity) -> Self {
         Self {
-            decider: Decider::new(asked.clone(), &rarity),
-            asked,
+            decider: SlotDecider::new(asked.clone(), &rarity),
+            tests: asked,
             rarity,
         }
     }
@@ -134,50 +134,50 @@ impl AnyValue {
 #[derive(Debug, Default)]
 pub struct PredicateSet {
     pub(crate) slots: Vec<SlotName>,
-    pub(crate) deciders: Vec<Decider>,
+    pub(crate) deciders: Vec<SlotDecider>,
     /// For predicates of any value.
-    pub(crate) any_value: Option<AnyValue>,
+    pub(crate) any_value: Option<AnyValueDecider>,
     pub(crate) predicates: Vec<Predicate>,
-    pub(crate) programs: Vec<Program>,
-    pub(crate) steps: Steps,
-    pub(crate) nominations: Nominations,
-    pub(crate) views: Vec<View>,
+    pub(crate) programs: Vec<PredicateProgram>,
+    pub(crate) steps: ProgramSteps,
+    pub(crate) nominations: NominationIndex,
+    pub(crate) views: Vec<PredicateView>,
     /// What each predicate asks, for people.
-    pub(crate) tests: Vec<Test>,
+    pub(crate) tests: Vec<FieldTest>,
     /// Slots that views ask of.
     pub(crate) view_slots: Vec<bool>,
 }
 
 impl PredicateSet {
     /// The fields that rules name.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
-        self.of_source(SlotSource::Field)
+    pub fn fields(&self) -> impl Iterator<Item = (&str, SlotId)> + '_ {
+        self.slots_from(SlotSource::Field)
     }
 
     /// The exact paths that rules name.
-    pub fn paths(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
-        self.of_source(SlotSource::Path)
+    pub fn paths(&self) -> impl Iterator<Item = (&str, SlotId)> + '_ {
+        self.slots_from(SlotSource::Path)
     }
 
     /// The exact paths whose elements rules ask about.
-    pub(crate) fn elements(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
-        self.of_source(SlotSource::Elements)
+    pub(crate) fn element_paths(&self) -> impl Iterator<Item = (&str, SlotId)> + '_ {
+        self.slots_from(SlotSource::Elements)
     }
 
     /// The slots whose values the caller pushes.
-    pub fn pushed(&self) -> impl Iterator<Item = (&str, Slot)> + '_ {
-        self.of_source(SlotSource::Pushed)
+    pub fn pushed_slots(&self) -> impl Iterator<Item = (&str, SlotId)> + '_ {
+        self.slots_from(SlotSource::Pushed)
     }
 
-    fn of_source(&self, source: SlotSource) -> impl Iterator<Item = (&str, Slot)> + '_ {
+    fn slots_from(&self, source: SlotSource) -> impl Iterator<Item = (&str, SlotId)> + '_ {
         (0..)
             .zip(&self.slots)
             .filter(move |(_, slot)| slot.source == source)
-            .map(|(number, slot)| (slot.name.as_str(), Slot(number)))
+            .map(|(number, slot)| (slot.name.as_str(), SlotId(number)))
     }
 
     /// The field of this name, if a rule names it.
-    pub fn slot(&self, field: &str) -> Option<Slot> {
+    pub fn field_slot(&self, field: &str) -> Option<SlotId> {
         self.fields()
             .find(|(name, _)| *name == field)
             .map(|(_, slot)| slot)
@@ -202,7 +202,7 @@ impl PredicateSet {
         self.predicates.get(id.0 as usize)
     }
 
-    pub(crate) fn program(&self, id: ProgramId) -> Option<&Program> {
+    pub(crate) fn program(&self, id: ProgramId) -> Option<&PredicateProgram> {
         self.programs.get(id as usize)
     }
 }

@@ -10,7 +10,7 @@ use super::*;
 const FIELDS: [&str; 3] = ["a", "b", "c.d"];
 
 /// A test and the place of its field; past the last one, any value.
-type Question = (usize, Test);
+type Question = (usize, FieldTest);
 
 /// A program over questions by number.
 #[derive(Debug, Clone)]
@@ -27,12 +27,15 @@ fn literal() -> impl Strategy<Value = String> {
 
 fn question() -> impl Strategy<Value = Question> {
     let kind = prop_oneof![
-        Just(TextKind::Whole),
-        Just(TextKind::Start),
-        Just(TextKind::End),
-        Just(TextKind::Anywhere)
+        Just(TextAnchor::Whole),
+        Just(TextAnchor::Start),
+        Just(TextAnchor::End),
+        Just(TextAnchor::Anywhere)
     ];
-    let case = prop_oneof![Just(Case::Ignored), Just(Case::Kept)];
+    let case = prop_oneof![
+        Just(CaseSensitivity::Insensitive),
+        Just(CaseSensitivity::Sensitive)
+    ];
     let part = prop_oneof![
         Just(GlobPart::Run),
         Just(GlobPart::One),
@@ -40,18 +43,20 @@ fn question() -> impl Strategy<Value = Question> {
     ];
     let test = prop_oneof![
         6 => (kind, literal(), case.clone())
-            .prop_map(|(kind, literal, case)| Test::Text { kind, literal, case }),
+            .prop_map(|(kind, literal, case)| FieldTest::Text { kind, literal, case }),
         2 => (proptest::collection::vec(part, 0..4), case)
-            .prop_map(|(parts, case)| Test::Pattern { glob: Glob::new(parts), case }),
-        1 => Just(Test::Regex("a.?b".to_owned())),
-        1 => Just(Test::Number(Comparison::AtLeast, Number::Whole(2))),
-        1 => Just(Test::Present),
-        1 => Just(Test::Valued),
-        1 => Just(Test::Null),
+            .prop_map(|(parts, case)| FieldTest::Pattern { glob: GlobPattern::new(parts), case }),
+        1 => Just(FieldTest::Regex("a.?b".to_owned())),
+        1 => Just(FieldTest::Number(ValueComparison::AtLeast, ExactNumber::Whole(2))),
+        1 => Just(FieldTest::Present),
+        1 => Just(FieldTest::HasValue),
+        1 => Just(FieldTest::Null),
     ];
     (0..=FIELDS.len(), test).prop_map(|(field, test)| match test {
         // Whether any value is there is not asked.
-        Test::Present | Test::Null if field == FIELDS.len() => (field, Test::Valued),
+        FieldTest::Present | FieldTest::Null if field == FIELDS.len() => {
+            (field, FieldTest::HasValue)
+        }
         test => (field, test),
     })
 }
@@ -118,28 +123,28 @@ pub(super) fn plainly(fields: &[&str], event: &Value, (field, test): &Question) 
         other => Some(other.to_string()),
     });
     let texts: Vec<String> = texts.collect();
-    let folded = |case: &Case, text: &str| match case {
-        Case::Ignored => fold(text),
-        Case::Kept => text.to_owned(),
+    let folded = |case: &CaseSensitivity, text: &str| match case {
+        CaseSensitivity::Insensitive => fold(text),
+        CaseSensitivity::Sensitive => text.to_owned(),
     };
     texts.iter().any(|text| match test {
-        Test::Text {
+        FieldTest::Text {
             kind,
             literal,
             case,
         } => kind.holds(&folded(case, text), &folded(case, literal)),
-        Test::Pattern {
+        FieldTest::Pattern {
             glob,
-            case: Case::Ignored,
-        } => glob.folded().matcher().matches(&fold(text)),
-        Test::Pattern { glob, .. } => glob.matcher().matches(text),
-        Test::Regex(pattern) => regex::Regex::new(pattern).unwrap().is_match(text),
-        Test::Number(..) => text.parse::<i64>().is_ok_and(|number| number >= 2),
-        Test::Valued => true,
+            case: CaseSensitivity::Insensitive,
+        } => glob.to_folded().to_matcher().is_match(&fold(text)),
+        FieldTest::Pattern { glob, .. } => glob.to_matcher().is_match(text),
+        FieldTest::Regex(pattern) => regex::Regex::new(pattern).unwrap().is_match(text),
+        FieldTest::Number(..) => text.parse::<i64>().is_ok_and(|number| number >= 2),
+        FieldTest::HasValue => true,
         _ => false,
     }) || match test {
-        Test::Present => found.is_some(),
-        Test::Null => found.is_none() || members.contains(&&Value::Null),
+        FieldTest::Present => found.is_some(),
+        FieldTest::Null => found.is_none() || members.contains(&&Value::Null),
         _ => false,
     }
 }
@@ -154,13 +159,13 @@ impl Plan {
         }
     }
 
-    fn expression(&self, ids: &[PredicateId]) -> Expression {
+    fn expression(&self, ids: &[PredicateId]) -> BoolExpression {
         let each = |parts: &[Self]| parts.iter().map(|part| part.expression(ids)).collect();
         match self {
-            Self::Is(at) => Expression::Is(ids[at % ids.len()]),
-            Self::Not(inner) => inner.expression(ids).negated(),
-            Self::All(parts) => Expression::All(each(parts)),
-            Self::Any(parts) => Expression::Any(each(parts)),
+            Self::Is(at) => BoolExpression::Is(ids[at % ids.len()]),
+            Self::Not(inner) => inner.expression(ids).negate(),
+            Self::All(parts) => BoolExpression::All(each(parts)),
+            Self::Any(parts) => BoolExpression::Any(each(parts)),
         }
     }
 }
@@ -173,22 +178,22 @@ proptest! {
         events in proptest::collection::vec(event(), 1..6),
     ) {
         let mut builder = PredicateSetBuilder::default();
-        let view = builder.view("", Expression::Always).unwrap();
+        let view = builder.add_view("", BoolExpression::Always).unwrap();
         let mut ids = Vec::new();
         for (field, test) in &questions {
-            let slot = FIELDS.get(*field).map(|name| builder.slot(name));
-            ids.push(builder.predicate(slot, test.clone()).unwrap());
+            let slot = FIELDS.get(*field).map(|name| builder.field_slot(name));
+            ids.push(builder.add_predicate(slot, test.clone()).unwrap());
         }
         for plan in &plans {
-            builder.rule([(view, plan.expression(&ids))]);
+            builder.add_rule([(view, plan.expression(&ids))]);
         }
         let set = Arc::new(builder.build().unwrap());
-        let mut reader = RecordReader::new(&set, &PathMap::default());
+        let mut reader = FlatRecordReader::new(&set, &PathMap::default());
         let mut matcher = PredicateMatcher::new(Arc::clone(&set));
-        let (mut record, mut found) = (Record::default(), Vec::new());
+        let (mut record, mut found) = (FlatRecord::default(), Vec::new());
         for event in &events {
-            reader.read(&event.to_string(), &mut record).unwrap();
-            matcher.matches(&record, &mut found);
+            reader.read_json(&event.to_string(), &mut record).unwrap();
+            matcher.match_record(&record, &mut found);
             let wanted: Vec<u32> = (0..)
                 .zip(&plans)
                 .filter(|(_, plan)| plan.holds(event, &questions))
@@ -196,7 +201,7 @@ proptest! {
                 .collect();
             prop_assert_eq!(&found, &wanted, "{}", event);
             for (question, id) in questions.iter().zip(&ids) {
-                prop_assert_eq!(matcher.held(&record, *id), plainly(&FIELDS, event, question));
+                prop_assert_eq!(matcher.predicate_holds(&record, *id), plainly(&FIELDS, event, question));
             }
         }
     }
@@ -204,8 +209,8 @@ proptest! {
     #[test]
     fn the_reader_takes_what_is_json_and_nothing_else(text in "[ \\[\\]{}\",:0-9eE.+\\\\u\\-tru\\nä]{0,12}") {
         let set = PredicateSetBuilder::default().build().unwrap();
-        let mut reader = RecordReader::new(&set, &PathMap::default());
-        let ours = reader.read(&text, &mut Record::default()).is_ok();
+        let mut reader = FlatRecordReader::new(&set, &PathMap::default());
+        let ours = reader.read_json(&text, &mut FlatRecord::default()).is_ok();
         // Half a surrogate pair is an error there and U+FFFD here.
         let theirs = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
         prop_assert_eq!(ours, theirs, "{:?}", text);
@@ -214,11 +219,11 @@ proptest! {
     #[test]
     fn texts_are_unescaped_as_elsewhere(text in any::<String>()) {
         let mut builder = PredicateSetBuilder::default();
-        let slot = builder.slot("a");
+        let slot = builder.field_slot("a");
         let set = builder.build().unwrap();
-        let mut record = Record::default();
+        let mut record = FlatRecord::default();
         let event = json!({"x": [1, text.clone()], "a": text});
-        RecordReader::new(&set, &PathMap::default()).read(&event.to_string(), &mut record).unwrap();
+        FlatRecordReader::new(&set, &PathMap::default()).read_json(&event.to_string(), &mut record).unwrap();
         let values: Vec<_> = record.values().map(|value| (value.slot, value.text)).collect();
         prop_assert_eq!(values, [(Some(slot), text.as_str())]);
     }
@@ -227,17 +232,17 @@ proptest! {
 #[test]
 fn surrogates_pair_up_and_halves_are_replaced() {
     let mut builder = PredicateSetBuilder::default();
-    builder.slot("a");
+    builder.field_slot("a");
     let set = builder.build().unwrap();
-    let mut reader = RecordReader::new(&set, &PathMap::default());
-    let mut record = Record::default();
+    let mut reader = FlatRecordReader::new(&set, &PathMap::default());
+    let mut record = FlatRecord::default();
     for (json, text) in [
         (r#"{"a":"\ud83d\ude00"}"#, "😀"),
         (r#"{"a":"\ud83dx"}"#, "\u{fffd}x"),
         (r#"{"a":"\ud83d\u0041"}"#, "\u{fffd}A"),
         (r#"{"\u0061":"\u00e4"}"#, "ä"),
     ] {
-        reader.read(json, &mut record).unwrap();
+        reader.read_json(json, &mut record).unwrap();
         assert_eq!(
             record.values().next().map(|value| value.text),
             Some(text),
@@ -249,13 +254,17 @@ fn surrogates_pair_up_and_halves_are_replaced() {
 #[test]
 fn nesting_is_bounded() {
     let set = PredicateSetBuilder::default().build().unwrap();
-    let mut reader = RecordReader::new(&set, &PathMap::default());
+    let mut reader = FlatRecordReader::new(&set, &PathMap::default());
     let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     let most = larum_event::limits::EVENT_DEPTH;
-    assert!(reader.read(&nested(most), &mut Record::default()).is_ok());
     assert!(
         reader
-            .read(&nested(most + 1), &mut Record::default())
+            .read_json(&nested(most), &mut FlatRecord::default())
+            .is_ok()
+    );
+    assert!(
+        reader
+            .read_json(&nested(most + 1), &mut FlatRecord::default())
             .is_err()
     );
 }
@@ -263,24 +272,24 @@ fn nesting_is_bounded() {
 #[test]
 fn a_view_may_only_ask_what_a_visit_settles() {
     let mut builder = PredicateSetBuilder::default();
-    let slot = builder.slot("a");
+    let slot = builder.field_slot("a");
     let regex = builder
-        .predicate(Some(slot), Test::Regex("a".to_owned()))
+        .add_predicate(Some(slot), FieldTest::Regex("a".to_owned()))
         .unwrap();
-    let view = builder.view("v", Expression::Is(regex));
-    assert!(matches!(view, Err(BuildError::DearView)));
+    let view = builder.add_view("v", BoolExpression::Is(regex));
+    assert!(matches!(view, Err(BuildError::ExpensiveView)));
 }
 
 #[test]
 fn the_same_question_is_one_predicate() {
     let mut builder = PredicateSetBuilder::default();
-    let slot = builder.slot("a");
+    let slot = builder.field_slot("a");
     let mut ask = |literal: &str, case| {
-        let (kind, literal) = (TextKind::Whole, literal.to_owned());
+        let (kind, literal) = (TextAnchor::Whole, literal.to_owned());
         builder
-            .predicate(
+            .add_predicate(
                 Some(slot),
-                Test::Text {
+                FieldTest::Text {
                     kind,
                     literal,
                     case,
@@ -288,27 +297,37 @@ fn the_same_question_is_one_predicate() {
             )
             .unwrap()
     };
-    assert_eq!(ask("X", Case::Ignored), ask("x", Case::Ignored));
-    assert_ne!(ask("X", Case::Kept), ask("x", Case::Kept));
+    assert_eq!(
+        ask("X", CaseSensitivity::Insensitive),
+        ask("x", CaseSensitivity::Insensitive)
+    );
+    assert_ne!(
+        ask("X", CaseSensitivity::Sensitive),
+        ask("x", CaseSensitivity::Sensitive)
+    );
 }
 
 #[test]
 fn a_given_predicate_opens_a_view_and_holds_in_no_other_way() {
     let mut builder = PredicateSetBuilder::default();
     let topic = builder
-        .predicate(None, Test::Given("topic".to_owned()))
+        .add_predicate(None, FieldTest::Given("topic".to_owned()))
         .unwrap();
-    let slot = builder.slot("a");
-    let present = builder.predicate(Some(slot), Test::Present).unwrap();
-    let of_topic = builder.view("topic", Expression::Is(topic)).unwrap();
-    let everywhere = builder.view("", Expression::Always).unwrap();
-    builder.rule([(of_topic, Expression::Is(present))]);
-    builder.rule([(everywhere, Expression::Is(topic).negated())]);
-    builder.rule([(of_topic, Expression::Always)]);
+    let slot = builder.field_slot("a");
+    let present = builder
+        .add_predicate(Some(slot), FieldTest::Present)
+        .unwrap();
+    let of_topic = builder
+        .add_view("topic", BoolExpression::Is(topic))
+        .unwrap();
+    let everywhere = builder.add_view("", BoolExpression::Always).unwrap();
+    builder.add_rule([(of_topic, BoolExpression::Is(present))]);
+    builder.add_rule([(everywhere, BoolExpression::Is(topic).negate())]);
+    builder.add_rule([(of_topic, BoolExpression::Always)]);
     let set = Arc::new(builder.build().unwrap());
     assert!(!set.asks_any_value());
-    let mut record = Record::default();
-    record.push(set.slot("a"), ValueKind::Text, "topic");
+    let mut record = FlatRecord::default();
+    record.push_value(set.field_slot("a"), ValueKind::Text, "topic");
     let mut matcher = PredicateMatcher::new(set);
     let mut out = Vec::new();
     for (given, wanted) in [
@@ -316,36 +335,36 @@ fn a_given_predicate_opens_a_view_and_holds_in_no_other_way() {
         (&[], vec![1]),
         (&[topic], vec![0, 2]),
     ] {
-        matcher.matches_given(&record, given, &mut out);
+        matcher.match_record_given(&record, given, &mut out);
         assert_eq!(out, wanted);
-        assert_eq!(matcher.held(&record, topic), !given.is_empty());
+        assert_eq!(matcher.predicate_holds(&record, topic), !given.is_empty());
     }
 }
 
 #[test]
 fn a_layout_below_a_member_finds_nothing_beside_it() {
     let mut map = PathMap::default();
-    map.mount("inner");
-    map.alias("alias", "b");
+    map.add_mount("inner");
+    map.add_alias("alias", "b");
     let mut builder = PredicateSetBuilder::default();
     for field in ["a", "b", "type"] {
-        builder.slot(field);
+        builder.field_slot(field);
     }
     let set = builder.build().unwrap();
-    let mut reader = RecordReader::new(&set, &map.below("data"));
-    let mut record = Record::default();
+    let mut reader = FlatRecordReader::new(&set, &map.nest_under("data"));
+    let mut record = FlatRecord::default();
     let event = json!({
         "type": "no field",
         "inner": {"a": "no"},
         "data": {"a": "1", "inner": {"a": "2"}, "alias": "3", "data": {"a": "no"}},
     });
-    reader.read(&event.to_string(), &mut record).unwrap();
+    reader.read_json(&event.to_string(), &mut record).unwrap();
     let found: Vec<_> = record
         .values()
         .filter(|value| value.kind == ValueKind::Text)
         .filter_map(|value| Some((value.slot?, value.text)))
         .collect();
-    let slot = |name| set.slot(name).unwrap();
+    let slot = |name| set.field_slot(name).unwrap();
     assert_eq!(
         found,
         [(slot("a"), "1"), (slot("a"), "2"), (slot("b"), "3")]

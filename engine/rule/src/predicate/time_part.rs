@@ -19,10 +19,10 @@ pub enum TimePart {
 
 impl TimePart {
     /// The part of `2026-11-20T12:00:00`, with `T` or a blank; `None` for what is no such time.
-    pub(crate) fn of(self, text: &str) -> Option<i64> {
-        let year = digits(text, 0, 4)?;
-        let month = digits(text, 5, 2).filter(|month| (1..=12).contains(month))?;
-        let day = digits(text, 8, 2).filter(|day| (1..=31).contains(day))?;
+    pub(crate) fn extract_from(self, text: &str) -> Option<i64> {
+        let year = parse_digits(text, 0, 4)?;
+        let month = parse_digits(text, 5, 2).filter(|month| (1..=12).contains(month))?;
+        let day = parse_digits(text, 8, 2).filter(|day| (1..=31).contains(day))?;
         let bytes = text.as_bytes();
         if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
             return None;
@@ -31,24 +31,24 @@ impl TimePart {
             Self::Year => Some(year),
             Self::Month => Some(month),
             Self::Day => Some(day),
-            Self::Week => Some(week(year, month, day)),
-            Self::Hour => clock(text).map(|(hour, _)| hour),
-            Self::Minute => clock(text).map(|(_, minute)| minute),
+            Self::Week => Some(iso_week(year, month, day)),
+            Self::Hour => parse_clock(text).map(|(hour, _)| hour),
+            Self::Minute => parse_clock(text).map(|(_, minute)| minute),
         }
     }
 }
 
-fn clock(text: &str) -> Option<(i64, i64)> {
+fn parse_clock(text: &str) -> Option<(i64, i64)> {
     let bytes = text.as_bytes();
     if !matches!(bytes.get(10), Some(b'T' | b't' | b' ')) || bytes.get(13) != Some(&b':') {
         return None;
     }
-    let hour = digits(text, 11, 2).filter(|hour| *hour < 24)?;
-    let minute = digits(text, 14, 2).filter(|minute| *minute < 60)?;
+    let hour = parse_digits(text, 11, 2).filter(|hour| *hour < 24)?;
+    let minute = parse_digits(text, 14, 2).filter(|minute| *minute < 60)?;
     Some((hour, minute))
 }
 
-fn digits(text: &str, start: usize, count: usize) -> Option<i64> {
+fn parse_digits(text: &str, start: usize, count: usize) -> Option<i64> {
     let digits = text.get(start..start + count)?;
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -57,7 +57,7 @@ fn digits(text: &str, start: usize, count: usize) -> Option<i64> {
 }
 
 /// Days since 1970-01-01 (Howard Hinnant's algorithm).
-fn days(year: i64, month: i64, day: i64) -> i64 {
+fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);
@@ -66,16 +66,16 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The week whose Thursday lies in the year.
-fn week(year: i64, month: i64, day: i64) -> i64 {
-    let today = days(year, month, day);
+fn iso_week(year: i64, month: i64, day: i64) -> i64 {
+    let today = days_since_epoch(year, month, day);
     // 1970-01-01 was a Thursday.
     let monday_is_0 = (today + 3).rem_euclid(7);
     let thursday = today - monday_is_0 + 3;
     let year_of_week = [year + 1, year, year - 1]
         .into_iter()
-        .find(|year| days(*year, 1, 1) <= thursday)
+        .find(|year| days_since_epoch(*year, 1, 1) <= thursday)
         .unwrap_or(year);
-    (thursday - days(year_of_week, 1, 1)) / 7 + 1
+    (thursday - days_since_epoch(year_of_week, 1, 1)) / 7 + 1
 }
 
 #[cfg(test)]
@@ -93,12 +93,12 @@ mod tests {
             (TimePart::Month, 12),
             (TimePart::Year, 2024),
         ] {
-            assert_eq!(part.of(time), Some(value), "{part:?}");
+            assert_eq!(part.extract_from(time), Some(value), "{part:?}");
         }
-        assert_eq!(TimePart::Week.of("2021-01-03"), Some(53));
-        assert_eq!(TimePart::Week.of("2021-01-04"), Some(1));
-        assert_eq!(TimePart::Hour.of("2021-01-04"), None);
-        assert_eq!(TimePart::Year.of("12 May 2020"), None);
-        assert_eq!(TimePart::Year.of("äää"), None);
+        assert_eq!(TimePart::Week.extract_from("2021-01-03"), Some(53));
+        assert_eq!(TimePart::Week.extract_from("2021-01-04"), Some(1));
+        assert_eq!(TimePart::Hour.extract_from("2021-01-04"), None);
+        assert_eq!(TimePart::Year.extract_from("12 May 2020"), None);
+        assert_eq!(TimePart::Year.extract_from("äää"), None);
     }
 }

@@ -7,7 +7,7 @@ use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, Position};
 
 /// What a chain begins with.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Root<'a> {
+pub(crate) enum ChainRoot<'a> {
     /// A variable.
     Variable(&'a str),
     /// `this`.
@@ -18,7 +18,7 @@ pub(crate) enum Root<'a> {
 
 /// One step of a chain.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Link<'a> {
+pub(crate) enum ChainLink<'a> {
     /// `.name`
     Property(&'a str, Position),
     /// `[expression]`
@@ -29,34 +29,34 @@ pub(crate) enum Link<'a> {
 
 /// An expression taken apart.
 #[derive(Debug, Clone)]
-pub(crate) struct Chain<'a> {
-    pub(crate) root: Root<'a>,
-    pub(crate) links: Vec<Link<'a>>,
+pub(crate) struct MemberChain<'a> {
+    pub(crate) root: ChainRoot<'a>,
+    pub(crate) links: Vec<ChainLink<'a>>,
     /// Which links are joined by `?.` or `?[`: what is missing before one ends the chain.
     pub(crate) optional: Vec<bool>,
 }
 
 #[derive(Clone, Copy)]
-enum Joint {
+enum ChainJoint {
     Dot,
     Bracket,
 }
 
-impl<'a> Chain<'a> {
+impl<'a> MemberChain<'a> {
     /// Takes any expression apart; one that is no chain has no links.
-    pub(crate) fn of(expr: &'a Expr) -> Self {
-        let mut chain = match parts(expr) {
-            Some((both, ..)) => Self::rooted(&both.lhs),
-            None => return Self::rooted(expr),
+    pub(crate) fn from_expr(expr: &'a Expr) -> Self {
+        let mut chain = match split_link(expr) {
+            Some((both, ..)) => Self::with_root(&both.lhs),
+            None => return Self::with_root(expr),
         };
         let mut rest = expr;
-        while let Some((both, joint, flags)) = parts(rest) {
+        while let Some((both, joint, flags)) = split_link(rest) {
             rest = &both.rhs;
             let ends = flags.contains(ASTFlags::BREAK);
-            let nested = if ends { None } else { parts(rest) };
+            let nested = if ends { None } else { split_link(rest) };
             let step = nested.map_or(rest, |(inner, ..)| &inner.lhs);
             chain.optional.push(flags.contains(ASTFlags::NEGATED));
-            chain.push(step, joint);
+            chain.push_link(step, joint);
             if nested.is_none() {
                 break;
             }
@@ -64,11 +64,11 @@ impl<'a> Chain<'a> {
         chain
     }
 
-    fn rooted(expr: &'a Expr) -> Self {
+    fn with_root(expr: &'a Expr) -> Self {
         let root = match expr {
-            Expr::Variable(names, ..) if names.2.is_empty() => Root::Variable(&names.1),
-            Expr::ThisPtr(_) => Root::This,
-            _ => Root::Other,
+            Expr::Variable(names, ..) if names.2.is_empty() => ChainRoot::Variable(&names.1),
+            Expr::ThisPtr(_) => ChainRoot::This,
+            _ => ChainRoot::Other,
         };
         Self {
             root,
@@ -77,20 +77,22 @@ impl<'a> Chain<'a> {
         }
     }
 
-    fn push(&mut self, step: &'a Expr, joint: Joint) {
+    fn push_link(&mut self, step: &'a Expr, joint: ChainJoint) {
         self.links.push(match (joint, step) {
-            (Joint::Dot, Expr::Property(names, place)) => Link::Property(&names.2, *place),
-            (Joint::Dot, Expr::MethodCall(call, place)) => Link::Method(call, *place),
-            (Joint::Dot | Joint::Bracket, other) => Link::Index(other),
+            (ChainJoint::Dot, Expr::Property(names, place)) => {
+                ChainLink::Property(&names.2, *place)
+            }
+            (ChainJoint::Dot, Expr::MethodCall(call, place)) => ChainLink::Method(call, *place),
+            (ChainJoint::Dot | ChainJoint::Bracket, other) => ChainLink::Index(other),
         });
     }
 }
 
 /// The two sides of one step of a chain, how they are joined, and its flags.
-fn parts(expr: &Expr) -> Option<(&BinaryExpr, Joint, ASTFlags)> {
+fn split_link(expr: &Expr) -> Option<(&BinaryExpr, ChainJoint, ASTFlags)> {
     let (both, flags, joint) = match expr {
-        Expr::Dot(both, flags, _) => (both, flags, Joint::Dot),
-        Expr::Index(both, flags, _) => (both, flags, Joint::Bracket),
+        Expr::Dot(both, flags, _) => (both, flags, ChainJoint::Dot),
+        Expr::Index(both, flags, _) => (both, flags, ChainJoint::Bracket),
         _ => return None,
     };
     Some((both, joint, *flags))

@@ -9,17 +9,20 @@ use std::rc::Rc;
 use larum_event::RuleFile;
 use rhai::{ASTNode, Engine, Expr, Position, ScriptFuncDef};
 
-use super::chain::{Chain, Link};
-use super::closure::Literal;
-use super::names::{Meaning, WindowMeaning, chain_problem};
-use super::scopes::Scopes;
-use super::source::{Source, body};
-use super::uses::{self, FieldUse};
-use super::visit::{Spot, Visit, below_event, follow_call, follow_method, follow_nodes, kept};
-use super::walk::{Call, call_of, each_expr};
-use crate::builder::Signature;
-use crate::diagnostic::{Diagnostic, Refusal, did_you_mean};
-use crate::text::{Network, regex};
+use super::chain::{ChainLink, MemberChain};
+use super::closure::RuleLiteral;
+use super::field_usage::{self, FieldUsage};
+use super::names::{NameMeaning, WindowMeaning, check_chain};
+use super::scopes::NameScopes;
+use super::source::{RuleSource, body_statements};
+use super::visit::{
+    FunctionVisit, ScopedVisit, follow_ancestor_closure, follow_call, follow_method,
+    kept_field_usage, links_below_event,
+};
+use super::walk::{ScriptCall, as_call, visit_exprs};
+use crate::builder::MethodSignature;
+use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
+use crate::text::{CidrNetwork, compile_rule_regex};
 
 /// Functions that rhai knows without a definition.
 const KEYWORDS: [&str; 6] = [
@@ -32,34 +35,39 @@ const KEYWORDS: [&str; 6] = [
 ];
 
 /// Functions that people look for and that no rule has.
-const OUTSIDE: [&str; 6] = ["sleep", "timestamp", "now", "rand", "open_file", "exit"];
+const UNAVAILABLE_FUNCTIONS: [&str; 6] = ["sleep", "timestamp", "now", "rand", "open_file", "exit"];
 
 /// Names that begin so are put into conditions by the engine.
-const OURS: &str = "larum_";
+const ENGINE_PREFIX: &str = "larum_";
 
 /// The functions that an engine has, by name.
-pub(crate) fn functions_of(engine: &Engine) -> BTreeSet<String> {
+pub(crate) fn function_names(engine: &Engine) -> BTreeSet<String> {
     let names = engine.collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true);
     names
         .into_iter()
         // Operators and getters are functions to rhai, but not by name.
         .filter(|name| name.chars().all(|c| c == '_' || c.is_alphanumeric()))
-        .filter(|name| !name.starts_with(OURS))
+        .filter(|name| !name.starts_with(ENGINE_PREFIX))
         .chain(KEYWORDS.map(str::to_owned))
         .collect()
 }
 
 /// Checks the texts of one file.
-pub(crate) struct Checker<'a> {
+pub(crate) struct ScriptChecker<'a> {
     pub(crate) file: &'a RuleFile,
-    pub(crate) source: &'a Source,
+    pub(crate) source: &'a RuleSource,
     pub(crate) problems: &'a mut Vec<Diagnostic>,
 }
 
-impl Checker<'_> {
+impl ScriptChecker<'_> {
     /// Every function that is called must exist, and literal patterns must compile.
     /// Of `builder`, what builds; of `links`, what only links are built with, so that conditions have it not.
-    pub(crate) fn calls(&mut self, native: &BTreeSet<String>, builder: &[&str], links: &[&str]) {
+    pub(crate) fn check_calls(
+        &mut self,
+        native: &BTreeSet<String>,
+        builder: &[&str],
+        links: &[&str],
+    ) {
         let scripted: HashSet<&str> = self
             .source
             .tree
@@ -67,48 +75,48 @@ impl Checker<'_> {
             .map(|function| function.name.as_str())
             .collect();
         let mut found: Vec<(String, Position)> = Vec::new();
-        let mut problems = misplaced(self.source, links, &scripted);
+        let mut problems = find_misplaced_calls(self.source, links, &scripted);
         self.source.tree.walk(&mut |path| {
-            let Some(call) = path.last().and_then(call_of) else {
+            let Some(call) = path.last().and_then(as_call) else {
                 return true;
             };
             if call.call.op_token.is_none() && call.call.namespace.is_empty() {
                 let name = call.call.name.as_str();
-                if !native.contains(name) && !scripted.contains(name) && !is_of_rule(path) {
+                if !native.contains(name) && !scripted.contains(name) && !is_builder_method(path) {
                     found.push((name.to_owned(), call.place));
                 }
-                problems.extend(pattern_problem(call));
+                problems.extend(check_pattern(call));
             }
             true
         });
         for function in self.source.tree.iter_fn_def() {
-            if function.name.starts_with(OURS) {
+            if function.name.starts_with(ENGINE_PREFIX) {
                 let problem = format!("`{}` is a name of the engine's own", function.name);
                 let place = function.body.start_position();
-                problems.push((place, Refusal::new("reserved-name", problem)));
+                problems.push((place, RuleProblem::new("reserved-name", problem)));
             }
         }
         for (name, place) in found {
             let known = native.iter().map(String::as_str);
             let known = known.chain(scripted.iter().copied());
             let known = known.chain(builder.iter().copied());
-            self.report(
+            self.report_problem(
                 place,
-                Refusal::new("unknown-function", format!("there is no function `{name}`"))
-                    .maybe_help(did_you_mean(&name, known))
-                    .maybe_help(world_help(&name)),
+                RuleProblem::new("unknown-function", format!("there is no function `{name}`"))
+                    .with_optional_help(did_you_mean(&name, known))
+                    .with_optional_help(unavailable_help(&name)),
             );
         }
         for (place, problem) in problems {
-            self.report(place, problem);
+            self.report_problem(place, problem);
         }
     }
 
     /// Everything that is called on a rule, a step, a link or an entity must be one of its methods, with as
     /// many arguments as it takes.
-    pub(crate) fn builder(&mut self, built: &[(&str, Vec<Signature>)]) {
+    pub(crate) fn check_builder_calls(&mut self, built: &[(&str, Vec<MethodSignature>)]) {
         let mut problems = Vec::new();
-        each_expr(&self.source.tree, &mut |expr| {
+        visit_exprs(&self.source.tree, &mut |expr| {
             let Expr::Dot(both, ..) = expr else {
                 return;
             };
@@ -126,54 +134,55 @@ impl Checker<'_> {
                 Some(Expr::StringConstant(name, _)) => name.as_str(),
                 _ => "?",
             };
-            for link in Chain::of(expr).links {
-                let found = builder_problem(&link, methods, kind);
-                problems.extend(found.map(|(place, problem)| (place, problem.of(kind, name))));
+            for link in MemberChain::from_expr(expr).links {
+                let found = check_builder_link(&link, methods, kind);
+                problems
+                    .extend(found.map(|(place, problem)| (place, problem.about_item(kind, name))));
             }
         });
         for (place, problem) in problems {
-            self.report(place, problem);
+            self.report_problem(place, problem);
         }
     }
 
     /// The event that a condition gets must only be asked for members it can have. Gives what it
     /// is asked.
-    pub(crate) fn condition(
+    pub(crate) fn check_condition(
         &mut self,
         rule: &str,
         function: &Rc<ScriptFuncDef>,
-        captured: &[Literal],
-    ) -> Vec<FieldUse> {
-        self.closure(rule, function, captured, Meaning::Event)
+        captured: &[RuleLiteral],
+    ) -> Vec<FieldUsage> {
+        self.check_closure(rule, function, captured, NameMeaning::Event)
     }
 
     /// The same of the window that an alert's text is made of.
-    pub(crate) fn alert(
+    pub(crate) fn check_alert(
         &mut self,
         rule: &str,
         function: &Rc<ScriptFuncDef>,
         window: WindowMeaning<'_>,
-    ) -> Vec<FieldUse> {
-        self.closure(rule, function, &[], Meaning::Window(window))
+    ) -> Vec<FieldUsage> {
+        self.check_closure(rule, function, &[], NameMeaning::Window(window))
     }
 
-    fn closure(
+    fn check_closure(
         &mut self,
         rule: &str,
         function: &Rc<ScriptFuncDef>,
-        captured: &[Literal],
-        meaning: Meaning<'_>,
-    ) -> Vec<FieldUse> {
+        captured: &[RuleLiteral],
+        meaning: NameMeaning<'_>,
+    ) -> Vec<FieldUsage> {
         // An event stands behind what was captured; a window is all that there is.
         let own = match meaning {
-            Meaning::Event => function.params.get(captured.len()),
-            Meaning::Window(_) | Meaning::Node => function.params.last(),
+            NameMeaning::Event => function.params.get(captured.len()),
+            NameMeaning::Window(_) | NameMeaning::Node => function.params.last(),
         };
         let Some(parameter) = own else {
             return Vec::new();
         };
         let constants = function.params.iter().zip(captured);
-        let mut visits = vec![Visit {
+        let mut visits = vec![FunctionVisit {
             function: Rc::clone(function),
             names: vec![(parameter.to_string(), meaning)],
             this: None,
@@ -185,21 +194,21 @@ impl Checker<'_> {
         let mut uses = Vec::new();
         while let Some(visit) = visits.pop() {
             if seen.insert(visit.function.to_string()) {
-                uses.extend(self.visit(rule, &visit, &mut visits));
+                uses.extend(self.check_function(rule, &visit, &mut visits));
             }
         }
         uses
     }
 
     /// Checks one function, and notes the functions that it hands its event or window to.
-    fn visit<'k>(
+    fn check_function<'k>(
         &mut self,
         rule: &str,
-        visit: &Visit<'k>,
-        visits: &mut Vec<Visit<'k>>,
-    ) -> Vec<FieldUse> {
-        let statements = body(&visit.function);
-        let mut scopes = Scopes::of(&visit.names, &statements);
+        visit: &FunctionVisit<'k>,
+        visits: &mut Vec<FunctionVisit<'k>>,
+    ) -> Vec<FieldUsage> {
+        let statements = body_statements(&visit.function);
+        let mut scopes = NameScopes::for_function(&visit.names, &statements);
         let source = self.source;
         let (mut problems, mut found) = (Vec::new(), Vec::new());
         for statement in &statements {
@@ -207,41 +216,44 @@ impl Checker<'_> {
                 let Some(node) = path.last() else {
                     return true;
                 };
-                scopes.enter(path, visit.this);
+                scopes.enter_node(path, visit.this);
                 let scopes = &scopes;
-                let spot = Spot { visit, scopes };
+                let spot = ScopedVisit { visit, scopes };
                 if let ASTNode::Expr(expr @ (Expr::Dot(..) | Expr::Index(..))) = node
                     && !continues_chain(path)
                 {
-                    let chain = Chain::of(expr);
-                    if let Some(bound) = spot.meaning_of(chain.root) {
-                        let links = bound.links(&chain.links);
-                        problems.extend(chain_problem(rule, bound.meaning, &links));
-                        found.extend(uses::of_chain(below_event(bound.meaning, &links)));
-                        if bound.meaning == Meaning::Node {
-                            found.extend(kept(&links));
+                    let chain = MemberChain::from_expr(expr);
+                    if let Some(bound) = spot.resolve_root(chain.root) {
+                        let links = bound.extend_links(&chain.links);
+                        problems.extend(check_chain(rule, bound.meaning, &links));
+                        found.extend(field_usage::chain_usages(links_below_event(
+                            bound.meaning,
+                            &links,
+                        )));
+                        if bound.meaning == NameMeaning::Node {
+                            found.extend(kept_field_usage(&links));
                         }
-                        let asked = below_event(bound.meaning, &links);
-                        problems.extend(follow_nodes(source, &spot, asked, visits));
+                        let asked = links_below_event(bound.meaning, &links);
+                        problems.extend(follow_ancestor_closure(source, &spot, asked, visits));
                         follow_method(source, bound.meaning, &links, visits);
                     }
                 }
-                problems.extend(spot.assignment(rule, node));
-                if let Some(call) = call_of(node) {
-                    found.extend(spot.uses(call));
+                problems.extend(spot.check_assignment(rule, node));
+                if let Some(call) = as_call(node) {
+                    found.extend(spot.call_usages(call));
                     follow_call(source, &spot, call, visits);
                 }
                 true
             });
         }
         for (place, problem) in problems {
-            self.report(place, problem);
+            self.report_problem(place, problem);
         }
         found
     }
 
-    fn report(&mut self, place: Position, problem: Refusal) {
-        let problem = problem.at(self.file, place);
+    fn report_problem(&mut self, place: Position, problem: RuleProblem) {
+        let problem = problem.into_error_at(self.file, place);
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -266,7 +278,7 @@ fn continues_chain(path: &[ASTNode<'_>]) -> bool {
 
 /// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)` or with
 /// another thing that is built; those are checked where it is built.
-fn is_of_rule(path: &[ASTNode<'_>]) -> bool {
+fn is_builder_method(path: &[ASTNode<'_>]) -> bool {
     let mut nodes = path.iter().rev();
     if !matches!(nodes.next(), Some(ASTNode::Expr(Expr::MethodCall(..)))) {
         return false;
@@ -282,8 +294,8 @@ fn is_of_rule(path: &[ASTNode<'_>]) -> bool {
     }
 }
 
-fn world_help(name: &str) -> Option<String> {
-    OUTSIDE.contains(&name).then(|| {
+fn unavailable_help(name: &str) -> Option<String> {
+    UNAVAILABLE_FUNCTIONS.contains(&name).then(|| {
         "rules see the event and nothing else: no clock, no randomness, no files".to_owned()
     })
 }
@@ -294,27 +306,27 @@ fn with_article(kind: &str) -> String {
 }
 
 /// Words of links inside of functions: a condition knows nothing of them.
-fn misplaced(
-    source: &Source,
+fn find_misplaced_calls(
+    source: &RuleSource,
     links: &[&str],
     scripted: &HashSet<&str>,
-) -> Vec<(Position, Refusal)> {
+) -> Vec<(Position, RuleProblem)> {
     let mut found = Vec::new();
     for function in source.tree.iter_fn_def() {
-        for statement in body(function) {
+        for statement in body_statements(function) {
             statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
-                if let Some(call) = path.last().and_then(call_of)
+                if let Some(call) = path.last().and_then(as_call)
                     && links.contains(&call.call.name.as_str())
                     && !scripted.contains(call.call.name.as_str())
                 {
                     let name = &call.call.name;
                     let problem = format!("there is no function `{name}` in a condition");
-                    let problem = Refusal::new("unknown-function", problem);
+                    let problem = RuleProblem::new("unknown-function", problem);
                     let help = match name.as_str() {
                         "lower" => "a text in lower case is `text.to_lower()`",
                         _ => "links are declared at the top of a file, outside of functions",
                     };
-                    found.push((call.place, problem.help(help)));
+                    found.push((call.place, problem.with_help(help)));
                 }
                 true
             });
@@ -323,22 +335,25 @@ fn misplaced(
     found
 }
 
-fn builder_problem(
-    link: &Link<'_>,
-    methods: &[Signature],
+fn check_builder_link(
+    link: &ChainLink<'_>,
+    methods: &[MethodSignature],
     kind: &str,
-) -> Option<(Position, Refusal)> {
+) -> Option<(Position, RuleProblem)> {
     let (name, place, arguments) = match link {
-        Link::Method(call, place) => (call.name.as_str(), *place, Some(call.args.len())),
-        Link::Property(name, place) => (*name, *place, None),
-        Link::Index(_) => return None,
+        ChainLink::Method(call, place) => (call.name.as_str(), *place, Some(call.args.len())),
+        ChainLink::Property(name, place) => (*name, *place, None),
+        ChainLink::Index(_) => return None,
     };
     let Some(method) = methods.iter().find(|method| method.name == name) else {
         let problem = format!("{} has no method `{name}`", with_article(kind));
         let names: Vec<&str> = methods.iter().map(|method| method.name).collect();
         let help = did_you_mean(name, names.iter().copied())
             .unwrap_or_else(|| format!("it has {}", names.join(", ")));
-        return Some((place, Refusal::new("unknown-method", problem).help(help)));
+        return Some((
+            place,
+            RuleProblem::new("unknown-method", problem).with_help(help),
+        ));
     };
     let (fewest, most) = method.arguments;
     let list = [
@@ -373,18 +388,21 @@ fn builder_problem(
             format!("write `.{name}({given})`")
         }
     };
-    Some((place, Refusal::new("wrong-argument", problem).help(help)))
+    Some((
+        place,
+        RuleProblem::new("wrong-argument", problem).with_help(help),
+    ))
 }
 
 /// A literal pattern that does not compile would only be noticed when the first event comes.
-fn pattern_problem(call: Call<'_>) -> Option<(Position, Refusal)> {
+fn check_pattern(call: ScriptCall<'_>) -> Option<(Position, RuleProblem)> {
     let Some(Expr::StringConstant(wanted, place)) = call.call.args.last() else {
         return None;
     };
     let (code, problem) = match call.call.name.as_str() {
-        "matches" => ("bad-regex", regex(wanted).err()?),
-        "cidr" => ("bad-network", Network::parse(wanted).err()?),
+        "matches" => ("bad-regex", compile_rule_regex(wanted).err()?),
+        "cidr" => ("bad-network", CidrNetwork::parse(wanted).err()?),
         _ => return None,
     };
-    Some((*place, Refusal::new(code, problem)))
+    Some((*place, RuleProblem::new(code, problem)))
 }

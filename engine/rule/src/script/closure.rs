@@ -6,40 +6,40 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use larum_event::Value;
+use larum_event::FieldValue;
 use rhai::{Dynamic, FnPtr, Position};
 
-use crate::view::kind;
+use crate::view::kind_name;
 
 /// A value that a rule file computed.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Literal {
+pub(crate) enum RuleLiteral {
     Unit,
     Bool(bool),
     Int(i64),
     Float(f64),
     Char(char),
     Str(Arc<str>),
-    Array(Vec<Literal>),
-    Map(BTreeMap<String, Literal>),
+    Array(Vec<RuleLiteral>),
+    Map(BTreeMap<String, RuleLiteral>),
 }
 
 /// A closure of a rule.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Closure {
+pub(crate) struct RuleClosure {
     /// The name rhai gave its body.
     pub(crate) name: String,
     /// What it captured; these are its first parameters.
-    pub(crate) captured: Vec<Literal>,
+    pub(crate) captured: Vec<RuleLiteral>,
     /// What it takes beside.
-    pub(crate) arguments: Arguments,
+    pub(crate) arguments: ClosureArguments,
     /// Where it was handed over.
     pub(crate) place: Position,
 }
 
 /// What a closure takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arguments {
+pub(crate) enum ClosureArguments {
     /// An event or a window.
     One,
     /// An event, and what the steps before it saw.
@@ -48,7 +48,7 @@ pub(crate) enum Arguments {
     State,
 }
 
-impl Arguments {
+impl ClosureArguments {
     pub(crate) const fn count(self) -> usize {
         match self {
             Self::One => 1,
@@ -57,26 +57,26 @@ impl Arguments {
     }
 }
 
-impl Closure {
+impl RuleClosure {
     /// How many parameters its body has.
-    pub(crate) fn parameters(&self) -> usize {
+    pub(crate) fn parameter_count(&self) -> usize {
         self.captured.len() + self.arguments.count()
     }
 
     /// Freezes a closure; fails with the kind of a captured value that cannot be frozen.
-    pub(crate) fn freeze(pointer: &FnPtr, place: Position) -> Result<Self, &'static str> {
-        let captured = pointer.curry().iter().map(Literal::of);
+    pub(crate) fn freeze_pointer(pointer: &FnPtr, place: Position) -> Result<Self, &'static str> {
+        let captured = pointer.curry().iter().map(RuleLiteral::from_dynamic);
         Ok(Self {
             name: pointer.fn_name().to_owned(),
             captured: captured.collect::<Result<_, _>>()?,
-            arguments: Arguments::One,
+            arguments: ClosureArguments::One,
             place,
         })
     }
 }
 
-impl Literal {
-    fn of(value: &Dynamic) -> Result<Self, &'static str> {
+impl RuleLiteral {
+    fn from_dynamic(value: &Dynamic) -> Result<Self, &'static str> {
         let value = value.flatten_clone();
         if value.is_unit() {
             return Ok(Self::Unit);
@@ -97,16 +97,16 @@ impl Literal {
             return Ok(Self::Str(text.as_str().into()));
         }
         if let Ok(elements) = value.as_array_ref() {
-            let elements = elements.iter().map(Self::of);
+            let elements = elements.iter().map(Self::from_dynamic);
             return Ok(Self::Array(elements.collect::<Result<_, _>>()?));
         }
         if let Ok(members) = value.as_map_ref() {
             let members = members
                 .iter()
-                .map(|(name, value)| Ok((name.to_string(), Self::of(value)?)));
+                .map(|(name, value)| Ok((name.to_string(), Self::from_dynamic(value)?)));
             return Ok(Self::Map(members.collect::<Result<_, &'static str>>()?));
         }
-        Err(kind(&value))
+        Err(kind_name(&value))
     }
 
     pub(crate) fn to_dynamic(&self) -> Dynamic {
@@ -131,13 +131,13 @@ impl Literal {
     }
 
     /// As a value that fields are compared with; `None` where no field holds the like.
-    pub(crate) fn to_value(&self) -> Option<Value<'static>> {
+    pub(crate) fn to_value(&self) -> Option<FieldValue<'static>> {
         match self {
-            Self::Unit => Some(Value::Null),
-            Self::Bool(value) => Some(Value::Bool(*value)),
-            Self::Int(value) => Some(Value::Int(*value)),
-            Self::Float(value) => Some(Value::Float(*value)),
-            Self::Str(text) => Some(Value::Str(text.to_string().into())),
+            Self::Unit => Some(FieldValue::Null),
+            Self::Bool(value) => Some(FieldValue::Bool(*value)),
+            Self::Int(value) => Some(FieldValue::Int(*value)),
+            Self::Float(value) => Some(FieldValue::Float(*value)),
+            Self::Str(text) => Some(FieldValue::Str(text.to_string().into())),
             Self::Char(_) | Self::Array(_) | Self::Map(_) => None,
         }
     }

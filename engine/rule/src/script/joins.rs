@@ -5,113 +5,117 @@
 
 use std::rc::Rc;
 
-use larum_event::Comparison;
+use larum_event::WindowComparison;
 use rhai::{ASTNode, Expr, ImmutableString, Position, ScriptFuncDef, Stmt};
 
-use super::chain::{Chain, Link, Root};
-use super::closure::{Arguments, Closure};
-use super::names::unknown_field;
-use super::source::body;
-use crate::diagnostic::Refusal;
+use super::chain::{ChainLink, ChainRoot, MemberChain};
+use super::closure::{ClosureArguments, RuleClosure};
+use super::names::unknown_field_problem;
+use super::source::body_statements;
+use crate::diagnostic::RuleProblem;
 use crate::view::FieldRef;
 
 /// One comparison, as the closure says it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct WrittenJoin {
+pub(crate) struct JoinComparison {
     /// The field of the event.
-    pub(crate) field: Comparable,
+    pub(crate) field: ComparedField,
     /// How it stands to the other one.
-    pub(crate) comparison: Comparison,
+    pub(crate) comparison: WindowComparison,
     /// The step that the other field is of, and where it is named.
     pub(crate) step: (String, Position),
     /// The field of an event of that step.
-    pub(crate) other: Comparable,
+    pub(crate) other: ComparedField,
 }
 
 /// A field that is compared.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Comparable {
+pub(crate) struct ComparedField {
     pub(crate) field: FieldRef,
     pub(crate) place: Position,
 }
 
-type Read = Result<WrittenJoin, (Position, Refusal)>;
+type JoinResult = Result<JoinComparison, (Position, RuleProblem)>;
 
 /// The comparisons of a closure with steps before, each or what is wrong with it.
-pub(crate) fn read_joins(function: &Rc<ScriptFuncDef>, closure: &Closure) -> Vec<Read> {
+pub(crate) fn read_joins(function: &Rc<ScriptFuncDef>, closure: &RuleClosure) -> Vec<JoinResult> {
     let mut found = Vec::new();
-    split(function, closure, &mut found);
+    split_joins(function, closure, &mut found);
     found
 }
 
 /// The parameters of a closure over an event, the event the last, and its statements without comparisons with
 /// steps before.
-pub(crate) fn own_body(
+pub(crate) fn body_without_joins(
     function: &Rc<ScriptFuncDef>,
-    closure: &Closure,
+    closure: &RuleClosure,
 ) -> (Vec<ImmutableString>, Vec<Stmt>) {
     let parameters = function.params.iter().cloned();
     let own = match closure.arguments {
-        Arguments::Seen => closure.captured.len() + 1,
-        Arguments::One | Arguments::State => function.params.len(),
+        ClosureArguments::Seen => closure.captured.len() + 1,
+        ClosureArguments::One | ClosureArguments::State => function.params.len(),
     };
-    let statements = split(function, closure, &mut Vec::new());
+    let statements = split_joins(function, closure, &mut Vec::new());
     (parameters.take(own).collect(), statements)
 }
 
-fn split(function: &Rc<ScriptFuncDef>, closure: &Closure, found: &mut Vec<Read>) -> Vec<Stmt> {
-    let mut statements = body(function);
-    if closure.arguments != Arguments::Seen {
+fn split_joins(
+    function: &Rc<ScriptFuncDef>,
+    closure: &RuleClosure,
+    found: &mut Vec<JoinResult>,
+) -> Vec<Stmt> {
+    let mut statements = body_statements(function);
+    if closure.arguments != ClosureArguments::Seen {
         return statements;
     }
     let own = function.params.get(closure.captured.len()..);
     let Some([event, seen]) = own else {
         return statements;
     };
-    let mut split = Split { event, seen, found };
+    let mut split = JoinSplitter { event, seen, found };
     if let Some(last) = statements.last_mut() {
-        split.last(last);
+        split.split_statement(last);
     }
     for statement in &statements {
-        if let Some(place) = mentioned(seen, |visit| {
+        if let Some(place) = find_mention(seen, |visit| {
             statement.walk(&mut Vec::new(), visit);
         }) {
-            split.found.push(Err((place, split.no_join())));
+            split.found.push(Err((place, split.bad_join_problem())));
         }
     }
     statements
 }
 
 /// Takes comparisons out of a conjunction.
-struct Split<'s> {
+struct JoinSplitter<'s> {
     event: &'s str,
     seen: &'s str,
-    found: &'s mut Vec<Read>,
+    found: &'s mut Vec<JoinResult>,
 }
 
-impl Split<'_> {
-    fn last(&mut self, statement: &mut Stmt) {
+impl JoinSplitter<'_> {
+    fn split_statement(&mut self, statement: &mut Stmt) {
         match statement {
-            Stmt::Expr(expr) => self.conjunct(expr),
+            Stmt::Expr(expr) => self.split_conjunct(expr),
             Stmt::FnCall(call, place) => {
                 let mut expr = Expr::FnCall(call.clone(), *place);
-                self.conjunct(&mut expr);
+                self.split_conjunct(&mut expr);
                 *statement = Stmt::Expr(Box::new(expr));
             }
             _ => {}
         }
     }
 
-    fn conjunct(&mut self, expr: &mut Expr) {
-        if self.is_only_joins(expr) {
+    fn split_conjunct(&mut self, expr: &mut Expr) {
+        if self.extract_joins(expr) {
             *expr = Expr::BoolConstant(true, expr.position());
         }
     }
 
     /// Takes the comparisons out of an expression; says whether it is nothing else.
-    fn is_only_joins(&mut self, expr: &mut Expr) -> bool {
+    fn extract_joins(&mut self, expr: &mut Expr) -> bool {
         if let Expr::And(parts, _) = expr {
-            parts.retain(|part| !self.is_only_joins(part));
+            parts.retain(|part| !self.extract_joins(part));
             let is_empty = parts.is_empty();
             if parts.len() == 1
                 && let Some(only) = parts.pop()
@@ -123,26 +127,30 @@ impl Split<'_> {
         if let Expr::Stmt(block) = expr
             && let [only] = block.statements_mut().as_mut_slice()
         {
-            self.last(only);
+            self.split_statement(only);
             return false;
         }
-        let place = mentioned(self.seen, |visit| {
+        let place = find_mention(self.seen, |visit| {
             expr.walk(&mut Vec::new(), visit);
         });
         let Some(place) = place else {
             return false;
         };
-        self.found.push(self.join(expr, place));
+        self.found.push(self.read_join(expr, place));
         true
     }
 
-    fn join(&self, expr: &Expr, place: Position) -> Read {
-        let other = || (place, self.no_join());
-        let (comparison, left, right) = comparison(expr).ok_or_else(other)?;
-        let own = |expr| path(expr, self.event);
+    fn read_join(&self, expr: &Expr, place: Position) -> JoinResult {
+        let other = || (place, self.bad_join_problem());
+        let (comparison, left, right) = read_comparison(expr).ok_or_else(other)?;
+        let own = |expr| read_path(expr, self.event);
         let (own, comparison, seen) = match (own(left), own(right)) {
-            (Some(own), None) => (own, comparison, path(right, self.seen)),
-            (None, Some(own)) => (own, turned(comparison), path(left, self.seen)),
+            (Some(own), None) => (own, comparison, read_path(right, self.seen)),
+            (None, Some(own)) => (
+                own,
+                reverse_comparison(comparison),
+                read_path(left, self.seen),
+            ),
             (Some(_), Some(_)) | (None, None) => return Err(other()),
         };
         let seen = seen.ok_or_else(other)?;
@@ -152,37 +160,37 @@ impl Split<'_> {
         if field.is_empty() {
             return Err(other());
         }
-        Ok(WrittenJoin {
-            field: comparable(&own)?,
+        Ok(JoinComparison {
+            field: resolve_field(&own)?,
             comparison,
             step: ((*step).to_owned(), *step_place),
-            other: comparable(field)?,
+            other: resolve_field(field)?,
         })
     }
 
-    fn no_join(&self) -> Refusal {
+    fn bad_join_problem(&self) -> RuleProblem {
         let (event, seen) = (self.event, self.seen);
         let problem =
             format!("`{seen}` can only be compared, field with field, and joined by `&&`");
-        Refusal::new("bad-join", problem).help(format!(
+        RuleProblem::new("bad-join", problem).with_help(format!(
             "write `{event}.data.x == {seen}.STEP.data.y && ..`; anything else asks `{event}` alone"
         ))
     }
 }
 
 /// The same comparison from the other side.
-fn turned(comparison: Comparison) -> Comparison {
+fn reverse_comparison(comparison: WindowComparison) -> WindowComparison {
     match comparison {
-        Comparison::Less => Comparison::Greater,
-        Comparison::AtMost => Comparison::AtLeast,
-        Comparison::AtLeast => Comparison::AtMost,
-        Comparison::Greater => Comparison::Less,
-        same @ (Comparison::Equal | Comparison::NotEqual) => same,
+        WindowComparison::Less => WindowComparison::Greater,
+        WindowComparison::AtMost => WindowComparison::AtLeast,
+        WindowComparison::AtLeast => WindowComparison::AtMost,
+        WindowComparison::Greater => WindowComparison::Less,
+        same @ (WindowComparison::Equal | WindowComparison::NotEqual) => same,
     }
 }
 
 /// A comparison of two expressions.
-fn comparison(expr: &Expr) -> Option<(Comparison, &Expr, &Expr)> {
+fn read_comparison(expr: &Expr) -> Option<(WindowComparison, &Expr, &Expr)> {
     let Expr::FnCall(call, _) = expr else {
         return None;
     };
@@ -190,49 +198,49 @@ fn comparison(expr: &Expr) -> Option<(Comparison, &Expr, &Expr)> {
         return None;
     };
     let signs = [
-        Comparison::Less,
-        Comparison::AtMost,
-        Comparison::Equal,
-        Comparison::NotEqual,
-        Comparison::AtLeast,
-        Comparison::Greater,
+        WindowComparison::Less,
+        WindowComparison::AtMost,
+        WindowComparison::Equal,
+        WindowComparison::NotEqual,
+        WindowComparison::AtLeast,
+        WindowComparison::Greater,
     ];
     let comparison = signs.into_iter().find(|one| one.sign() == call.name)?;
     Some((comparison, left, right))
 }
 
-type Named<'e> = (&'e str, Position);
+type PathSegment<'e> = (&'e str, Position);
 
-fn comparable(names: &[Named<'_>]) -> Result<Comparable, (Position, Refusal)> {
+fn resolve_field(names: &[PathSegment<'_>]) -> Result<ComparedField, (Position, RuleProblem)> {
     let segments: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-    let field = FieldRef::of_segments(&segments).map_err(|unknown| {
+    let field = FieldRef::from_segments(&segments).map_err(|unknown| {
         let depth = unknown.name.split('.').count().saturating_sub(1);
         let place = names.get(depth).map_or(Position::NONE, |(_, place)| *place);
-        (place, unknown_field(&unknown))
+        (place, unknown_field_problem(&unknown))
     })?;
     let place = names.last().map_or(Position::NONE, |(_, place)| *place);
-    Ok(Comparable { field, place })
+    Ok(ComparedField { field, place })
 }
 
 /// The names behind a variable, if an expression is nothing but a path below it.
-fn path<'e>(expr: &'e Expr, variable: &str) -> Option<Vec<Named<'e>>> {
-    let chain = Chain::of(expr);
-    if !matches!(chain.root, Root::Variable(name) if name == variable) {
+fn read_path<'e>(expr: &'e Expr, variable: &str) -> Option<Vec<PathSegment<'e>>> {
+    let chain = MemberChain::from_expr(expr);
+    if !matches!(chain.root, ChainRoot::Variable(name) if name == variable) {
         return None;
     }
     let links = chain.links.iter().map(|link| match link {
-        Link::Property(name, place) => Some((*name, *place)),
-        Link::Index(Expr::StringConstant(name, place)) if !name.contains('.') => {
+        ChainLink::Property(name, place) => Some((*name, *place)),
+        ChainLink::Index(Expr::StringConstant(name, place)) if !name.contains('.') => {
             Some((name.as_str(), *place))
         }
-        Link::Index(_) | Link::Method(..) => None,
+        ChainLink::Index(_) | ChainLink::Method(..) => None,
     });
-    let links: Option<Vec<Named<'e>>> = links.collect();
+    let links: Option<Vec<PathSegment<'e>>> = links.collect();
     links.filter(|links| !links.is_empty())
 }
 
 /// Where a variable is named first.
-fn mentioned(
+fn find_mention(
     variable: &str,
     walk: impl FnOnce(&mut dyn FnMut(&[ASTNode<'_>]) -> bool),
 ) -> Option<Position> {

@@ -2,10 +2,10 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::chain::Link;
-use crate::diagnostic::{Refusal, did_you_mean};
+use super::chain::ChainLink;
+use crate::diagnostic::{RuleProblem, did_you_mean};
 use crate::view::{
-    FieldRef, KEPT_BELOW, NODE_MEMBERS, TREE_FUNCTIONS, UnknownField, is_value_property,
+    FieldRef, NODE_FIELD_ROOTS, NODE_MEMBERS, TREE_FUNCTIONS, UnknownField, is_value_property,
 };
 
 /// What a window of `.alert(|window| ..)` has.
@@ -13,7 +13,7 @@ const WINDOW_MEMBERS: [&str; 7] = ["count", "value", "key", "first", "last", "ev
 
 /// What a variable stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning<'k> {
+pub(super) enum NameMeaning<'k> {
     Event,
     Window(WindowMeaning<'k>),
     /// A node of a tree, as `event.has_ancestor(|node| ..)` shows it.
@@ -32,60 +32,67 @@ pub(crate) struct WindowMeaning<'k> {
 }
 
 /// What is wrong with a chain that begins with an event or a window, and where.
-pub(super) fn chain_problem(
+pub(super) fn check_chain(
     rule: &str,
-    meaning: Meaning<'_>,
-    links: &[Link<'_>],
-) -> Option<(Position, Refusal)> {
+    meaning: NameMeaning<'_>,
+    links: &[ChainLink<'_>],
+) -> Option<(Position, RuleProblem)> {
     match meaning {
-        Meaning::Event => event_problem(rule, links),
-        Meaning::Node => node_problem(rule, links),
-        Meaning::Window(window) => match links {
-            [Link::Property("event", place), ..] if !window.has_event => {
-                Some((*place, no_event(rule, window.keys)))
+        NameMeaning::Event => check_event_chain(rule, links),
+        NameMeaning::Node => check_node_chain(rule, links),
+        NameMeaning::Window(window) => match links {
+            [ChainLink::Property("event", place), ..] if !window.has_event => {
+                Some((*place, no_event_problem(rule, window.keys)))
             }
-            [Link::Property("value", place), ..] if !window.has_value => {
+            [ChainLink::Property("value", place), ..] if !window.has_value => {
                 let problem =
                     format!("rule {rule}: it measures nothing, so a window has no `value`");
-                let problem = Refusal::new("unknown-field", problem);
-                Some((*place, problem.help("how many there are is `window.count`")))
+                let problem = RuleProblem::new("unknown-field", problem);
+                Some((
+                    *place,
+                    problem.with_help("how many there are is `window.count`"),
+                ))
             }
-            _ => window_problem(rule, window.keys, links),
+            _ => check_window_chain(rule, window.keys, links),
         },
     }
 }
 
-fn event_problem(rule: &str, links: &[Link<'_>]) -> Option<(Position, Refusal)> {
-    if let [Link::Method(call, called), ..] = links {
+fn check_event_chain(rule: &str, links: &[ChainLink<'_>]) -> Option<(Position, RuleProblem)> {
+    if let [ChainLink::Method(call, called), ..] = links {
         if call.name == "has"
             && let [Expr::StringConstant(path, place)] = call.args.as_slice()
         {
             let unknown = FieldRef::parse(path).err()?;
-            return Some((*place, unknown_field(&unknown).of_rule(rule)));
+            return Some((*place, unknown_field_problem(&unknown).about_rule(rule)));
         }
-        return tree_problem(rule, call, *called);
+        return check_tree_call(rule, call, *called);
     }
     let mut names = Vec::new();
     let mut places = Vec::new();
     for link in links {
         // A bracket is the way to members that the engine does not know.
-        let Link::Property(name, place) = link else {
+        let ChainLink::Property(name, place) = link else {
             break;
         };
         names.push(*name);
         places.push(*place);
     }
-    let unknown = FieldRef::of_segments(&names).err()?;
+    let unknown = FieldRef::from_segments(&names).err()?;
     let depth = unknown.name.split('.').count().checked_sub(1)?;
     let place = places.get(depth)?;
     if depth > 0 && is_value_property(&unknown.part) {
         return None;
     }
-    Some((*place, unknown_field(&unknown).of_rule(rule)))
+    Some((*place, unknown_field_problem(&unknown).about_rule(rule)))
 }
 
 /// What is wrong with a question about the event's tree.
-fn tree_problem(rule: &str, call: &FnCallExpr, place: Position) -> Option<(Position, Refusal)> {
+fn check_tree_call(
+    rule: &str,
+    call: &FnCallExpr,
+    place: Position,
+) -> Option<(Position, RuleProblem)> {
     let (name, wanted) = TREE_FUNCTIONS.iter().find(|(name, _)| call.name == *name)?;
     if call.args.len() == *wanted {
         return None;
@@ -102,14 +109,17 @@ fn tree_problem(rule: &str, call: &FnCallExpr, place: Position) -> Option<(Posit
         name => ("no argument", format!("write `event.{name}()`")),
     };
     let problem = format!("rule {rule}: `event.{name}(..)` takes {what}");
-    Some((place, Refusal::new("wrong-argument", problem).help(help)))
+    Some((
+        place,
+        RuleProblem::new("wrong-argument", problem).with_help(help),
+    ))
 }
 
-fn node_problem(rule: &str, links: &[Link<'_>]) -> Option<(Position, Refusal)> {
-    let (Link::Property(name, place), _) = links.split_first()? else {
+fn check_node_chain(rule: &str, links: &[ChainLink<'_>]) -> Option<(Position, RuleProblem)> {
+    let (ChainLink::Property(name, place), _) = links.split_first()? else {
         return None;
     };
-    let known = NODE_MEMBERS.into_iter().chain(KEPT_BELOW);
+    let known = NODE_MEMBERS.into_iter().chain(NODE_FIELD_ROOTS);
     if known.clone().any(|known| known == *name) || FieldRef::parse(name).is_ok() {
         return None;
     }
@@ -118,11 +128,14 @@ fn node_problem(rule: &str, links: &[Link<'_>]) -> Option<(Position, Refusal)> {
         let known: Vec<&str> = known.collect();
         format!("it has {}", known.join(", "))
     });
-    Some((*place, Refusal::new("unknown-field", problem).help(help)))
+    Some((
+        *place,
+        RuleProblem::new("unknown-field", problem).with_help(help),
+    ))
 }
 
 /// The refusal of a field that no event has.
-pub(crate) fn unknown_field(unknown: &UnknownField) -> Refusal {
+pub(crate) fn unknown_field_problem(unknown: &UnknownField) -> RuleProblem {
     let UnknownField { name, part, known } = unknown;
     let problem = match name.rsplit_once('.') {
         _ if part.is_empty() => format!("{name:?} has an empty part"),
@@ -132,44 +145,54 @@ pub(crate) fn unknown_field(unknown: &UnknownField) -> Refusal {
     let is_top = !name.contains('.') && !part.is_empty();
     if is_top && (part == "root" || part == "tree") {
         let help = "the root of an event's tree is `event.root()`, or \"tree.root\" to group by";
-        return Refusal::new("unknown-field", problem).help(help);
+        return RuleProblem::new("unknown-field", problem).with_help(help);
     }
     let fields = is_top
         .then(|| format!("fields of your own stand under `data` or `metadata`; try `data.{part}`"));
-    Refusal::new("unknown-field", problem)
-        .maybe_help(fields)
-        .maybe_help(did_you_mean(part, known.iter().copied()))
+    RuleProblem::new("unknown-field", problem)
+        .with_optional_help(fields)
+        .with_optional_help(did_you_mean(part, known.iter().copied()))
 }
 
 /// A rule that counts asks for the one event that it does not have.
-fn no_event(rule: &str, keys: &[&str]) -> Refusal {
+fn no_event_problem(rule: &str, keys: &[&str]) -> RuleProblem {
     let problem = format!("rule {rule}: a window of several events has no `event`");
     let help = match keys.first() {
         Some(key) => format!("what its matches have in common is its key: `window.key.{key}`"),
         None => "what its matches have in common is its key: `.group_by(..)`".to_owned(),
     };
-    Refusal::new("unknown-field", problem).help(help)
+    RuleProblem::new("unknown-field", problem).with_help(help)
 }
 
-fn window_problem(rule: &str, keys: &[&str], links: &[Link<'_>]) -> Option<(Position, Refusal)> {
-    let (Link::Property(name, place), rest) = links.split_first()? else {
+fn check_window_chain(
+    rule: &str,
+    keys: &[&str],
+    links: &[ChainLink<'_>],
+) -> Option<(Position, RuleProblem)> {
+    let (ChainLink::Property(name, place), rest) = links.split_first()? else {
         return None;
     };
     if !WINDOW_MEMBERS.contains(name) {
         let problem = format!("rule {rule}: a window has no member `{name}`");
         let help = did_you_mean(name, WINDOW_MEMBERS)
             .unwrap_or_else(|| format!("it has {}", WINDOW_MEMBERS.join(", ")));
-        return Some((*place, Refusal::new("unknown-field", problem).help(help)));
+        return Some((
+            *place,
+            RuleProblem::new("unknown-field", problem).with_help(help),
+        ));
     }
     match (*name, rest) {
-        ("event", rest) => event_problem(rule, rest),
-        ("key", [Link::Property(key, place), ..]) if !keys.contains(key) => {
+        ("event", rest) => check_event_chain(rule, rest),
+        ("key", [ChainLink::Property(key, place), ..]) if !keys.contains(key) => {
             let problem = format!("rule {rule}: its group key has no member `{key}`");
             let help = did_you_mean(key, keys.iter().copied()).unwrap_or_else(|| match keys {
                 [] => "the rule has no `.group_by(..)`".to_owned(),
                 keys => format!("it has {}", keys.join(", ")),
             });
-            Some((*place, Refusal::new("unknown-field", problem).help(help)))
+            Some((
+                *place,
+                RuleProblem::new("unknown-field", problem).with_help(help),
+            ))
         }
         _ => None,
     }

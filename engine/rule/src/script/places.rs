@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use larum_event::RuleFile;
 use rhai::{AST, Expr, Position};
 
-use super::walk::call_of;
+use super::walk::as_call;
 use crate::diagnostic::Diagnostic;
 use crate::draft::FORMS;
 
@@ -36,35 +36,35 @@ const ABOUT_ARGUMENTS: [&str; 17] = [
 const ABOUT_NAMED: [&str; 3] = ["unknown-field", "unknown-topic", "key-clash"];
 
 /// Moves findings about an argument from the call to the argument.
-pub(crate) fn to_arguments(problems: &mut [Diagnostic], tree: &AST, file: &RuleFile) {
-    let arguments = arguments(tree);
+pub(crate) fn move_to_arguments(problems: &mut [Diagnostic], tree: &AST, file: &RuleFile) {
+    let arguments = collect_arguments(tree);
     for problem in problems {
         let Some(argument) = arguments.get(&(problem.line, problem.column)) else {
             continue;
         };
-        let named = argument.named_in(&problem.message);
+        let named = argument.find_named_text(&problem.message);
         let place = if ABOUT_ARGUMENTS.contains(&problem.code) {
             named.unwrap_or(argument.place)
         } else if ABOUT_NAMED.contains(&problem.code) {
-            named.unwrap_or_else(|| argument.only_text())
+            named.unwrap_or_else(|| argument.only_text_place())
         } else {
             continue;
         };
         if !place.is_none() {
-            *problem = problem.clone().at(file, place);
+            *problem = problem.clone().with_place(file, place);
         }
     }
 }
 
 /// The arguments of a call: where the only one stands, and the texts in all of them.
-struct Argument {
+struct CallArguments {
     place: Position,
     texts: Vec<(String, Position)>,
 }
 
-impl Argument {
+impl CallArguments {
     /// Where the text stands that a message names; of several the longest.
-    fn named_in(&self, message: &str) -> Option<Position> {
+    fn find_named_text(&self, message: &str) -> Option<Position> {
         let texts = self.texts.iter();
         let named = texts.filter(|(text, _)| {
             message.contains(&format!("{text:?}")) || message.contains(&format!("`{text}`"))
@@ -74,7 +74,7 @@ impl Argument {
     }
 
     /// The text that can only be meant; nowhere, where there are more.
-    fn only_text(&self) -> Position {
+    fn only_text_place(&self) -> Position {
         match self.texts.as_slice() {
             [(_, place)] => *place,
             _ => Position::NONE,
@@ -83,21 +83,21 @@ impl Argument {
 }
 
 /// By the line and column of the call.
-fn arguments(tree: &AST) -> HashMap<(usize, usize), Argument> {
+fn collect_arguments(tree: &AST) -> HashMap<(usize, usize), CallArguments> {
     let mut found = HashMap::new();
     tree.walk(&mut |path| {
-        if let Some(call) = path.last().and_then(call_of)
+        if let Some(call) = path.last().and_then(as_call)
             && !call.call.args.is_empty()
             && let (Some(line), Some(column)) = (call.place.line(), call.place.position())
         {
             let mut texts = Vec::new();
             let arguments = call.call.args.iter();
-            arguments.for_each(|one| collect(one, &mut texts));
+            arguments.for_each(|one| collect_texts(one, &mut texts));
             let place = match call.call.args.as_slice() {
                 [only] => only.start_position(),
                 _ => Position::NONE,
             };
-            let argument = Argument { place, texts };
+            let argument = CallArguments { place, texts };
             found.insert((line, column), argument);
         }
         true
@@ -106,18 +106,21 @@ fn arguments(tree: &AST) -> HashMap<(usize, usize), Argument> {
 }
 
 /// Whether a function says how a field's value is written.
-fn is_form(name: &str) -> bool {
+fn is_value_form(name: &str) -> bool {
     FORMS.iter().any(|(form, _)| *form == name)
 }
 
-fn collect(expr: &Expr, texts: &mut Vec<(String, Position)>) {
+fn collect_texts(expr: &Expr, texts: &mut Vec<(String, Position)>) {
     match expr {
         Expr::StringConstant(text, place) => texts.push((text.to_string(), *place)),
-        Expr::FnCall(call, _) if is_form(&call.name) => {
-            call.args.iter().for_each(|one| collect(one, texts));
+        Expr::FnCall(call, _) if is_value_form(&call.name) => {
+            call.args.iter().for_each(|one| collect_texts(one, texts));
         }
-        Expr::Array(elements, _) => elements.iter().for_each(|one| collect(one, texts)),
-        Expr::Map(members, _) => members.0.iter().for_each(|(_, one)| collect(one, texts)),
+        Expr::Array(elements, _) => elements.iter().for_each(|one| collect_texts(one, texts)),
+        Expr::Map(members, _) => members
+            .0
+            .iter()
+            .for_each(|(_, one)| collect_texts(one, texts)),
         _ => {}
     }
 }

@@ -16,41 +16,41 @@
 
 use rhai::{ASTFlags, ASTNode, Engine, Expr, Position, Stmt};
 
-use super::chain::{Chain, Link, Root};
-use crate::text::TRUTH;
-use crate::view::{COPY, FIELD, FieldRef, is_value_property};
+use super::chain::{ChainLink, ChainRoot, MemberChain};
+use crate::text::TRUTH_FUNCTION;
+use crate::view::{COPY_FUNCTION, FIELD_FUNCTION, FieldRef, is_value_property};
 
 /// The calls that are put in.
-pub(crate) struct Prepare {
+pub(crate) struct ClosurePreparer {
     truth: Expr,
     field: Expr,
     copy: Expr,
 }
 
 /// Prepares one body.
-struct Body<'a> {
-    calls: &'a Prepare,
+struct BodyRewriter<'a> {
+    calls: &'a ClosurePreparer,
     event: Option<&'a str>,
 }
 
-impl Prepare {
+impl ClosurePreparer {
     pub(crate) fn new(engine: &Engine) -> Self {
         Self {
-            truth: call(engine, &format!("{TRUTH}(0)")),
-            field: call(engine, &format!("{FIELD}(0, 0)")),
-            copy: call(engine, &format!("{COPY}(0)")),
+            truth: parse_call(engine, &format!("{TRUTH_FUNCTION}(0)")),
+            field: parse_call(engine, &format!("{FIELD_FUNCTION}(0, 0)")),
+            copy: parse_call(engine, &format!("{COPY_FUNCTION}(0)")),
         }
     }
 
     /// Prepares the body of a closure whose parameter `event` is the event, if it has one.
-    pub(crate) fn body(&self, statements: &mut [Stmt], event: Option<&str>) {
-        let event = event.filter(|event| !redefines(statements, event));
-        let body = Body { calls: self, event };
-        body.wrap_all(statements);
+    pub(crate) fn prepare_body(&self, statements: &mut [Stmt], event: Option<&str>) {
+        let event = event.filter(|event| !redefines_name(statements, event));
+        let body = BodyRewriter { calls: self, event };
+        body.rewrite_statements(statements);
     }
 }
 
-fn call(engine: &Engine, text: &str) -> Expr {
+fn parse_call(engine: &Engine, text: &str) -> Expr {
     let tree = engine.compile_expression(text).ok();
     let call = tree.and_then(|tree| match tree.statements().first() {
         Some(Stmt::Expr(call)) => Some(call.as_ref().clone()),
@@ -61,7 +61,7 @@ fn call(engine: &Engine, text: &str) -> Expr {
 }
 
 /// Puts `arguments` into a copy of a call.
-fn with_arguments(
+fn fill_arguments(
     template: &Expr,
     place: Position,
     arguments: impl IntoIterator<Item = Expr>,
@@ -77,7 +77,7 @@ fn with_arguments(
 }
 
 /// Whether a body gives the name another meaning somewhere.
-pub(crate) fn redefines(statements: &[Stmt], name: &str) -> bool {
+pub(crate) fn redefines_name(statements: &[Stmt], name: &str) -> bool {
     let mut found = false;
     for statement in statements {
         statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
@@ -97,15 +97,15 @@ pub(crate) fn redefines(statements: &[Stmt], name: &str) -> bool {
 }
 
 /// How many links of a chain over the event are one path, and the path.
-fn path_of(chain: &Chain<'_>) -> Option<(usize, String)> {
+fn leading_path(chain: &MemberChain<'_>) -> Option<(usize, String)> {
     let mut segments: Vec<&str> = Vec::new();
     for (depth, link) in chain.links.iter().enumerate() {
         let segment = match link {
             // Of a text it is the text's own.
-            Link::Property(name, _) if depth > 0 && is_value_property(name) => break,
-            Link::Property(name, _) => name,
-            Link::Index(Expr::StringConstant(name, _)) => name.as_str(),
-            Link::Index(_) | Link::Method(..) => break,
+            ChainLink::Property(name, _) if depth > 0 && is_value_property(name) => break,
+            ChainLink::Property(name, _) => name,
+            ChainLink::Index(Expr::StringConstant(name, _)) => name.as_str(),
+            ChainLink::Index(_) | ChainLink::Method(..) => break,
         };
         // A member with a dot in its name is no path; the object is asked for it.
         if segment.is_empty() || segment.contains('.') {
@@ -113,12 +113,12 @@ fn path_of(chain: &Chain<'_>) -> Option<(usize, String)> {
         }
         segments.push(segment);
     }
-    FieldRef::of_segments(&segments).ok()?;
+    FieldRef::from_segments(&segments).ok()?;
     Some((segments.len(), segments.join(".")))
 }
 
 /// Whether an operand may be missing, so that it is asked whether it is true.
-pub(crate) fn may_miss(operand: &Expr) -> bool {
+pub(crate) fn may_be_missing(operand: &Expr) -> bool {
     match operand {
         Expr::Dot(..) | Expr::Index(..) | Expr::Variable(..) | Expr::Coalesce(..) => true,
         Expr::FnCall(call, _) => call.op_token.is_none(),
@@ -126,17 +126,17 @@ pub(crate) fn may_miss(operand: &Expr) -> bool {
     }
 }
 
-impl Body<'_> {
+impl BodyRewriter<'_> {
     /// Puts the look-up of a path in the place of a chain over the event, or of its beginning.
-    fn field(&self, expr: &mut Expr) {
+    fn rewrite_field(&self, expr: &mut Expr) {
         let Some(event) = self.event else {
             return;
         };
-        let chain = Chain::of(expr);
-        let Some((links, path)) = path_of(&chain) else {
+        let chain = MemberChain::from_expr(expr);
+        let Some((links, path)) = leading_path(&chain) else {
             return;
         };
-        if !matches!(chain.root, Root::Variable(name) if name == event) {
+        if !matches!(chain.root, ChainRoot::Variable(name) if name == event) {
             return;
         }
         let all = links == chain.links.len();
@@ -156,7 +156,7 @@ impl Body<'_> {
             }
         }
         let path = Expr::StringConstant(path.into(), place);
-        let look_up = with_arguments(&self.calls.field, place, [root, path]);
+        let look_up = fill_arguments(&self.calls.field, place, [root, path]);
         match &mut rest {
             Expr::Dot(both, ..) | Expr::Index(both, ..) if !all => {
                 both.lhs = look_up;
@@ -167,108 +167,119 @@ impl Body<'_> {
     }
 
     /// Has a closure that captures variables asked by a copy of what it is handed to.
-    fn copy(&self, expr: &mut Expr) {
-        let chain = Chain::of(expr);
+    fn copy_receiver(&self, expr: &mut Expr) {
+        let chain = MemberChain::from_expr(expr);
         let captures = chain.links.iter().any(|link| match link {
-            Link::Method(call, _) => {
+            ChainLink::Method(call, _) => {
                 let captures = |one: &Expr| matches!(one, Expr::Stmt(_));
                 call.name == "has_ancestor" && call.args.iter().any(captures)
             }
-            Link::Property(..) | Link::Index(_) => false,
+            ChainLink::Property(..) | ChainLink::Index(_) => false,
         });
-        if !captures || !matches!(chain.root, Root::Variable(_)) {
+        if !captures || !matches!(chain.root, ChainRoot::Variable(_)) {
             return;
         }
         let place = expr.start_position();
         if let Expr::Dot(both, ..) = expr {
             let root = both.lhs.take();
-            both.lhs = with_arguments(&self.calls.copy, place, [root]);
+            both.lhs = fill_arguments(&self.calls.copy, place, [root]);
         }
     }
 
     /// Wraps what stands where a truth value is wanted.
-    fn wrap_all(&self, statements: &mut [Stmt]) {
+    fn rewrite_statements(&self, statements: &mut [Stmt]) {
         for statement in statements {
-            self.statement(statement);
+            self.rewrite_statement(statement);
         }
     }
 
-    fn statement(&self, statement: &mut Stmt) {
+    fn rewrite_statement(&self, statement: &mut Stmt) {
         match statement {
             Stmt::If(flow, _) | Stmt::While(flow, _) | Stmt::Do(flow, ..) => {
-                self.expr(&mut flow.expr);
-                self.wrap(&mut flow.expr);
-                self.wrap_all(flow.body.statements_mut());
-                self.wrap_all(flow.branch.statements_mut());
+                self.rewrite_expr(&mut flow.expr);
+                self.wrap_truth(&mut flow.expr);
+                self.rewrite_statements(flow.body.statements_mut());
+                self.rewrite_statements(flow.branch.statements_mut());
             }
             Stmt::For(parts, _) => {
-                self.expr(&mut parts.2.expr);
-                self.wrap_all(parts.2.body.statements_mut());
+                self.rewrite_expr(&mut parts.2.expr);
+                self.rewrite_statements(parts.2.body.statements_mut());
             }
             Stmt::TryCatch(flow, _) => {
-                self.wrap_all(flow.body.statements_mut());
-                self.wrap_all(flow.branch.statements_mut());
+                self.rewrite_statements(flow.body.statements_mut());
+                self.rewrite_statements(flow.branch.statements_mut());
             }
             Stmt::Switch(parts, _) => {
-                self.expr(&mut parts.0);
+                self.rewrite_expr(&mut parts.0);
                 for case in parts.1.expressions.iter_mut() {
-                    self.expr(&mut case.lhs);
-                    self.wrap(&mut case.lhs);
-                    self.expr(&mut case.rhs);
+                    self.rewrite_expr(&mut case.lhs);
+                    self.wrap_truth(&mut case.lhs);
+                    self.rewrite_expr(&mut case.rhs);
                 }
             }
-            Stmt::Var(parts, ..) => self.expr(&mut parts.1),
-            Stmt::Assignment(parts) => self.expr(&mut parts.1.rhs),
-            Stmt::FnCall(call, _) => call.args.iter_mut().for_each(|arg| self.expr(arg)),
-            Stmt::Block(block) => self.wrap_all(block.statements_mut()),
-            Stmt::Expr(expr) => self.expr(expr),
-            Stmt::Return(Some(expr), ..) | Stmt::BreakLoop(Some(expr), ..) => self.expr(expr),
+            Stmt::Var(parts, ..) => self.rewrite_expr(&mut parts.1),
+            Stmt::Assignment(parts) => self.rewrite_expr(&mut parts.1.rhs),
+            Stmt::FnCall(call, _) => call.args.iter_mut().for_each(|arg| self.rewrite_expr(arg)),
+            Stmt::Block(block) => self.rewrite_statements(block.statements_mut()),
+            Stmt::Expr(expr) => self.rewrite_expr(expr),
+            Stmt::Return(Some(expr), ..) | Stmt::BreakLoop(Some(expr), ..) => {
+                self.rewrite_expr(expr)
+            }
             _ => {}
         }
     }
 
-    fn expr(&self, expr: &mut Expr) {
+    fn rewrite_expr(&self, expr: &mut Expr) {
         match expr {
             Expr::And(operands, _) | Expr::Or(operands, _) => {
                 for operand in operands.iter_mut() {
-                    self.expr(operand);
-                    self.wrap(operand);
+                    self.rewrite_expr(operand);
+                    self.wrap_truth(operand);
                 }
             }
             Expr::Coalesce(operands, _) => {
-                operands.iter_mut().for_each(|operand| self.expr(operand));
+                operands
+                    .iter_mut()
+                    .for_each(|operand| self.rewrite_expr(operand));
             }
             Expr::FnCall(call, _) => {
                 let negation = call.op_token.is_some() && call.name == "!";
                 for argument in call.args.iter_mut() {
-                    self.expr(argument);
+                    self.rewrite_expr(argument);
                     if negation {
-                        self.wrap(argument);
+                        self.wrap_truth(argument);
                     }
                 }
             }
-            Expr::MethodCall(call, _) => call.args.iter_mut().for_each(|arg| self.expr(arg)),
+            Expr::MethodCall(call, _) => {
+                call.args.iter_mut().for_each(|arg| self.rewrite_expr(arg))
+            }
             Expr::Dot(..) | Expr::Index(..) => {
-                self.field(expr);
-                self.copy(expr);
-                self.links(expr);
+                self.rewrite_field(expr);
+                self.copy_receiver(expr);
+                self.rewrite_links(expr);
             }
             Expr::Array(elements, _) | Expr::InterpolatedString(elements, _) => {
-                elements.iter_mut().for_each(|element| self.expr(element));
+                elements
+                    .iter_mut()
+                    .for_each(|element| self.rewrite_expr(element));
             }
             Expr::Map(members, _) => {
-                members.0.iter_mut().for_each(|(_, value)| self.expr(value));
+                members
+                    .0
+                    .iter_mut()
+                    .for_each(|(_, value)| self.rewrite_expr(value));
             }
-            Expr::Stmt(block) => self.wrap_all(block.statements_mut()),
+            Expr::Stmt(block) => self.rewrite_statements(block.statements_mut()),
             _ => {}
         }
     }
 
     /// Prepares what stands inside of a chain; its own steps stay.
-    fn links(&self, mut chain: &mut Expr) {
+    fn rewrite_links(&self, mut chain: &mut Expr) {
         let mut inside = false;
         while let Expr::Dot(both, flags, _) | Expr::Index(both, flags, _) = chain {
-            self.expr(&mut both.lhs);
+            self.rewrite_expr(&mut both.lhs);
             let ends = flags.contains(ASTFlags::BREAK);
             inside = true;
             chain = &mut both.rhs;
@@ -278,16 +289,16 @@ impl Body<'_> {
         }
         // What is no chain any more may be one of its own, but is never this one again.
         if inside {
-            self.expr(chain);
+            self.rewrite_expr(chain);
         }
     }
 
     /// Wraps an operand, unless it can be nothing but a truth value.
-    fn wrap(&self, operand: &mut Expr) {
-        if !may_miss(operand) {
+    fn wrap_truth(&self, operand: &mut Expr) {
+        if !may_be_missing(operand) {
             return;
         }
         let place = operand.position();
-        *operand = with_arguments(&self.calls.truth, place, [operand.take()]);
+        *operand = fill_arguments(&self.calls.truth, place, [operand.take()]);
     }
 }

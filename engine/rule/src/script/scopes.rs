@@ -7,27 +7,27 @@ use std::collections::HashSet;
 
 use rhai::{ASTNode, Expr, Position, Stmt};
 
-use super::chain::{Chain, Link, Root};
-use super::names::Meaning;
+use super::chain::{ChainLink, ChainRoot, MemberChain};
+use super::names::NameMeaning;
 
 /// What a name stands for: an event or a window, or what lies below it.
 #[derive(Clone)]
-pub(super) struct Bound<'k> {
-    pub(super) meaning: Meaning<'k>,
-    pub(super) below: Vec<Step>,
+pub(super) struct NameTarget<'k> {
+    pub(super) meaning: NameMeaning<'k>,
+    pub(super) below: Vec<TargetStep>,
 }
 
 /// One step from an event to what a name stands for.
 #[derive(Clone)]
-pub(super) enum Step {
+pub(super) enum TargetStep {
     Property(String, Position),
     /// A name in brackets.
     Index(Expr),
 }
 
-struct Binding<'k> {
+struct LocalBinding<'k> {
     name: String,
-    bound: Option<Bound<'k>>,
+    bound: Option<NameTarget<'k>>,
     /// How deep the statements stand that see it; 0 for parameters.
     depth: usize,
     /// Whether these are the second block of their statement, as after `else` and `catch`.
@@ -37,13 +37,13 @@ struct Binding<'k> {
 }
 
 /// The names that are alive at one place of a walk.
-pub(super) struct Scopes<'k> {
-    bindings: Vec<Binding<'k>>,
+pub(super) struct NameScopes<'k> {
+    bindings: Vec<LocalBinding<'k>>,
     assigned: HashSet<String>,
 }
 
-impl<'k> Bound<'k> {
-    pub(super) fn whole(meaning: Meaning<'k>) -> Self {
+impl<'k> NameTarget<'k> {
+    pub(super) fn from_meaning(meaning: NameMeaning<'k>) -> Self {
         Self {
             meaning,
             below: Vec::new(),
@@ -51,18 +51,21 @@ impl<'k> Bound<'k> {
     }
 
     /// The links from the event or window on.
-    pub(super) fn links<'l>(&'l self, then: &[Link<'l>]) -> Vec<Link<'l>> {
+    pub(super) fn extend_links<'l>(&'l self, then: &[ChainLink<'l>]) -> Vec<ChainLink<'l>> {
         let below = self.below.iter().map(|step| match step {
-            Step::Property(name, place) => Link::Property(name, *place),
-            Step::Index(name) => Link::Index(name),
+            TargetStep::Property(name, place) => ChainLink::Property(name, *place),
+            TargetStep::Index(name) => ChainLink::Index(name),
         });
         below.chain(then.iter().copied()).collect()
     }
 }
 
-impl<'k> Scopes<'k> {
+impl<'k> NameScopes<'k> {
     /// Those of a function with these parameters and statements.
-    pub(super) fn of(parameters: &[(String, Meaning<'k>)], statements: &[Stmt]) -> Self {
+    pub(super) fn for_function(
+        parameters: &[(String, NameMeaning<'k>)],
+        statements: &[Stmt],
+    ) -> Self {
         let mut assigned = HashSet::new();
         for statement in statements {
             statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
@@ -74,9 +77,9 @@ impl<'k> Scopes<'k> {
                 true
             });
         }
-        let bindings = parameters.iter().map(|(name, meaning)| Binding {
+        let bindings = parameters.iter().map(|(name, meaning)| LocalBinding {
             name: name.clone(),
-            bound: Some(Bound::whole(*meaning)),
+            bound: Some(NameTarget::from_meaning(*meaning)),
             depth: 0,
             second: false,
             seen: true,
@@ -88,13 +91,13 @@ impl<'k> Scopes<'k> {
     }
 
     /// Follows a walk to its next node: forgets what ended before it, learns what it binds.
-    pub(super) fn enter(&mut self, path: &[ASTNode<'_>], this: Option<Meaning<'k>>) {
+    pub(super) fn enter_node(&mut self, path: &[ASTNode<'_>], this: Option<NameMeaning<'k>>) {
         let depth = path.len();
         let Some(ASTNode::Stmt(statement)) = path.last() else {
             self.bindings.retain(|binding| binding.depth <= depth);
             return;
         };
-        let second = is_second(path, statement);
+        let second = is_second_block(path, statement);
         self.bindings.retain_mut(|binding| {
             if binding.depth == depth {
                 binding.seen |= binding.second == second;
@@ -104,26 +107,26 @@ impl<'k> Scopes<'k> {
         });
         match statement {
             Stmt::Var(parts, ..) => {
-                let bound = self.bound_of(&parts.1, this);
-                self.bind(parts.0.as_str(), bound, depth, second);
+                let bound = self.resolve_expr(&parts.1, this);
+                self.bind_name(parts.0.as_str(), bound, depth, second);
             }
             Stmt::For(parts, ..) => {
-                self.bind(parts.0.as_str(), None, depth.saturating_add(1), false);
+                self.bind_name(parts.0.as_str(), None, depth.saturating_add(1), false);
                 if let Some(counter) = &parts.1 {
-                    self.bind(counter.as_str(), None, depth.saturating_add(1), false);
+                    self.bind_name(counter.as_str(), None, depth.saturating_add(1), false);
                 }
             }
             Stmt::TryCatch(flow, _) => {
                 if let Expr::Variable(names, ..) = &flow.expr {
-                    self.bind(names.1.as_str(), None, depth.saturating_add(1), true);
+                    self.bind_name(names.1.as_str(), None, depth.saturating_add(1), true);
                 }
             }
             _ => {}
         }
     }
 
-    fn bind(&mut self, name: &str, bound: Option<Bound<'k>>, depth: usize, second: bool) {
-        self.bindings.push(Binding {
+    fn bind_name(&mut self, name: &str, bound: Option<NameTarget<'k>>, depth: usize, second: bool) {
+        self.bindings.push(LocalBinding {
             name: name.to_owned(),
             bound,
             depth,
@@ -133,46 +136,48 @@ impl<'k> Scopes<'k> {
     }
 
     /// What an expression stands for, if it is a name, or a path below one.
-    fn bound_of(&self, expr: &Expr, this: Option<Meaning<'k>>) -> Option<Bound<'k>> {
-        let chain = Chain::of(expr);
-        let mut bound = self.meaning_of(chain.root, this)?;
+    fn resolve_expr(&self, expr: &Expr, this: Option<NameMeaning<'k>>) -> Option<NameTarget<'k>> {
+        let chain = MemberChain::from_expr(expr);
+        let mut bound = self.resolve_root(chain.root, this)?;
         for link in chain.links {
             bound.below.push(match link {
-                Link::Property(name, place) => Step::Property(name.to_owned(), place),
-                Link::Index(name @ Expr::StringConstant(..)) => Step::Index(name.clone()),
-                Link::Index(_) | Link::Method(..) => return None,
+                ChainLink::Property(name, place) => TargetStep::Property(name.to_owned(), place),
+                ChainLink::Index(name @ Expr::StringConstant(..)) => {
+                    TargetStep::Index(name.clone())
+                }
+                ChainLink::Index(_) | ChainLink::Method(..) => return None,
             });
         }
         Some(bound)
     }
 
     /// What the root of a chain stands for.
-    pub(super) fn meaning_of(
+    pub(super) fn resolve_root(
         &self,
-        root: Root<'_>,
-        this: Option<Meaning<'k>>,
-    ) -> Option<Bound<'k>> {
+        root: ChainRoot<'_>,
+        this: Option<NameMeaning<'k>>,
+    ) -> Option<NameTarget<'k>> {
         match root {
-            Root::Variable(name) if self.assigned.contains(name) => None,
-            Root::Variable(name) => self.binding(name)?.bound.clone(),
-            Root::This => this.map(Bound::whole),
-            Root::Other => None,
+            ChainRoot::Variable(name) if self.assigned.contains(name) => None,
+            ChainRoot::Variable(name) => self.find_binding(name)?.bound.clone(),
+            ChainRoot::This => this.map(NameTarget::from_meaning),
+            ChainRoot::Other => None,
         }
     }
 
     /// Whether a name is bound or assigned to in the function itself.
-    pub(super) fn is_own(&self, name: &str) -> bool {
-        self.assigned.contains(name) || self.binding(name).is_some()
+    pub(super) fn is_local(&self, name: &str) -> bool {
+        self.assigned.contains(name) || self.find_binding(name).is_some()
     }
 
-    fn binding(&self, name: &str) -> Option<&Binding<'k>> {
+    fn find_binding(&self, name: &str) -> Option<&LocalBinding<'k>> {
         let mut newest = self.bindings.iter().rev();
         newest.find(|binding| binding.seen && binding.name == name)
     }
 }
 
 /// Whether a statement stands in the second block of the one around it.
-fn is_second(path: &[ASTNode<'_>], statement: &Stmt) -> bool {
+fn is_second_block(path: &[ASTNode<'_>], statement: &Stmt) -> bool {
     match path {
         [
             ..,

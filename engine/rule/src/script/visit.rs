@@ -4,98 +4,107 @@ use std::rc::Rc;
 
 use rhai::{ASTNode, Expr, Position, ScriptFuncDef, Stmt};
 
-use super::chain::{Chain, Link, Root};
-use super::closure::Literal;
-use super::names::Meaning;
-use super::scopes::{Bound, Scopes};
-use super::source::Source;
-use super::trees::written;
-use super::uses::{self, Asked, FieldUse};
-use super::walk::Call;
-use crate::diagnostic::Refusal;
-use crate::view::{KEPT_BELOW, is_value_property};
+use super::chain::{ChainLink, ChainRoot, MemberChain};
+use super::closure::RuleLiteral;
+use super::field_usage::{self, FieldUsage, FieldUsageKind};
+use super::names::NameMeaning;
+use super::scopes::{NameScopes, NameTarget};
+use super::source::RuleSource;
+use super::trees::resolve_closure;
+use super::walk::ScriptCall;
+use crate::diagnostic::RuleProblem;
+use crate::view::{NODE_FIELD_ROOTS, is_value_property};
 
 /// A function and the variables of it that stand for something.
-pub(super) struct Visit<'k> {
+pub(super) struct FunctionVisit<'k> {
     pub(super) function: Rc<ScriptFuncDef>,
-    pub(super) names: Vec<(String, Meaning<'k>)>,
-    pub(super) this: Option<Meaning<'k>>,
+    pub(super) names: Vec<(String, NameMeaning<'k>)>,
+    pub(super) this: Option<NameMeaning<'k>>,
     /// Values that it captured.
-    pub(super) constants: Vec<(String, Literal)>,
+    pub(super) constants: Vec<(String, RuleLiteral)>,
 }
 
 /// A place in a function that is visited.
-pub(super) struct Spot<'v, 'k> {
-    pub(super) visit: &'v Visit<'k>,
-    pub(super) scopes: &'v Scopes<'k>,
+pub(super) struct ScopedVisit<'v, 'k> {
+    pub(super) visit: &'v FunctionVisit<'k>,
+    pub(super) scopes: &'v NameScopes<'k>,
 }
 
-impl<'k> Spot<'_, 'k> {
+impl<'k> ScopedVisit<'_, 'k> {
     /// What the root of a chain stands for here.
-    pub(super) fn meaning_of(&self, root: Root<'_>) -> Option<Bound<'k>> {
-        self.scopes.meaning_of(root, self.visit.this)
+    pub(super) fn resolve_root(&self, root: ChainRoot<'_>) -> Option<NameTarget<'k>> {
+        self.scopes.resolve_root(root, self.visit.this)
     }
 
     /// An event or a window never changes; who assigns to a part of it meant to compare.
-    pub(super) fn assignment(&self, rule: &str, node: &ASTNode<'_>) -> Option<(Position, Refusal)> {
+    pub(super) fn check_assignment(
+        &self,
+        rule: &str,
+        node: &ASTNode<'_>,
+    ) -> Option<(Position, RuleProblem)> {
         let ASTNode::Stmt(Stmt::Assignment(parts)) = node else {
             return None;
         };
-        let chain = Chain::of(&parts.1.lhs);
+        let chain = MemberChain::from_expr(&parts.1.lhs);
         if chain.links.is_empty() {
             return None;
         }
-        let bound = self.meaning_of(chain.root)?;
+        let bound = self.resolve_root(chain.root)?;
         if !bound.below.is_empty() {
             // A text or list of the event is a copy.
             return None;
         }
         let what = match bound.meaning {
-            Meaning::Event => "an event",
-            Meaning::Node => "a node",
-            Meaning::Window(_) => "a window",
+            NameMeaning::Event => "an event",
+            NameMeaning::Node => "a node",
+            NameMeaning::Window(_) => "a window",
         };
         let problem = format!("rule {rule}: {what} cannot be changed");
-        let problem = Refusal::new("assignment", problem).help("did you mean `==`?");
+        let problem = RuleProblem::new("assignment", problem).with_help("did you mean `==`?");
         Some((parts.0.position(), problem))
     }
 
     /// What a call asks of the event's fields.
-    pub(super) fn uses(&self, call: Call<'_>) -> Vec<FieldUse> {
+    pub(super) fn call_usages(&self, call: ScriptCall<'_>) -> Vec<FieldUsage> {
         let field = |expr: &Expr| {
-            let chain = Chain::of(expr);
-            let bound = self.meaning_of(chain.root)?;
-            let links = bound.links(&chain.links);
-            let links = below_event(bound.meaning, &links);
-            let (path, _, taken) = uses::path_of(links)?;
+            let chain = MemberChain::from_expr(expr);
+            let bound = self.resolve_root(chain.root)?;
+            let links = bound.extend_links(&chain.links);
+            let links = links_below_event(bound.meaning, &links);
+            let (path, _, taken) = field_usage::chain_path(links)?;
             (taken == links.len()).then_some(path)
         };
         let constant = |name: &str| {
-            if self.scopes.is_own(name) {
+            if self.scopes.is_local(name) {
                 return None;
             }
             let mut constants = self.visit.constants.iter();
             let found = constants.find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone())
         };
-        uses::of_call(call, field, |expr| uses::literal_of(expr, constant))
+        field_usage::call_usages(call, field, |expr| {
+            field_usage::read_literal(expr, constant)
+        })
     }
 }
 
 /// The part of a chain that stands behind the event.
-pub(super) fn below_event<'a, 'l>(meaning: Meaning<'_>, links: &'l [Link<'a>]) -> &'l [Link<'a>] {
+pub(super) fn links_below_event<'a, 'l>(
+    meaning: NameMeaning<'_>,
+    links: &'l [ChainLink<'a>],
+) -> &'l [ChainLink<'a>] {
     match (meaning, links) {
-        (Meaning::Event, links) => links,
-        (Meaning::Window(_), [Link::Property("event", _), rest @ ..]) => rest,
-        (Meaning::Window(_) | Meaning::Node, _) => &[],
+        (NameMeaning::Event, links) => links,
+        (NameMeaning::Window(_), [ChainLink::Property("event", _), rest @ ..]) => rest,
+        (NameMeaning::Window(_) | NameMeaning::Node, _) => &[],
     }
 }
 
 /// The fields that are asked of a node: those that a link keeps.
-pub(super) fn kept(links: &[Link<'_>]) -> Option<FieldUse> {
-    let (path, place, _) = uses::path_of(links)?;
+pub(super) fn kept_field_usage(links: &[ChainLink<'_>]) -> Option<FieldUsage> {
+    let (path, place, _) = field_usage::chain_path(links)?;
     let (first, rest) = path.split_once('.')?;
-    if !KEPT_BELOW.contains(&first) {
+    if !NODE_FIELD_ROOTS.contains(&first) {
         return None;
     }
     // What a text has of its own is no field.
@@ -103,21 +112,21 @@ pub(super) fn kept(links: &[Link<'_>]) -> Option<FieldUse> {
         Some((before, last)) if is_value_property(last) => format!("{first}.{before}"),
         _ => path,
     };
-    Some(FieldUse {
+    Some(FieldUsage {
         path,
-        asked: Asked::Kept,
+        kind: FieldUsageKind::Kept,
         place,
     })
 }
 
 /// Follows a closure that is asked about the nodes of a tree.
-pub(super) fn follow_nodes<'k>(
-    source: &Source,
-    spot: &Spot<'_, 'k>,
-    links: &[Link<'_>],
-    visits: &mut Vec<Visit<'k>>,
-) -> Option<(Position, Refusal)> {
-    let [Link::Method(call, place), ..] = links else {
+pub(super) fn follow_ancestor_closure<'k>(
+    source: &RuleSource,
+    spot: &ScopedVisit<'_, 'k>,
+    links: &[ChainLink<'_>],
+    visits: &mut Vec<FunctionVisit<'k>>,
+) -> Option<(Position, RuleProblem)> {
+    let [ChainLink::Method(call, place), ..] = links else {
         return None;
     };
     if call.name != "has_ancestor" {
@@ -126,22 +135,22 @@ pub(super) fn follow_nodes<'k>(
     let [argument] = call.args.as_slice() else {
         return None;
     };
-    let Some((function, captured)) = written(source, argument) else {
+    let Some((function, captured)) = resolve_closure(source, argument) else {
         let is_closure = matches!(argument, Expr::DynamicConstant(..) | Expr::Stmt(..));
         let problem = "the closure of `event.has_ancestor(..)` takes one argument, the node";
-        let problem = Refusal::new("wrong-argument", problem);
-        return is_closure.then(|| (*place, problem.help("write `|node| ..`")));
+        let problem = RuleProblem::new("wrong-argument", problem);
+        return is_closure.then(|| (*place, problem.with_help("write `|node| ..`")));
     };
     let known = function.params.iter().zip(captured);
     let known = known.filter_map(|(parameter, name)| {
-        let bound = spot.meaning_of(Root::Variable(name?))?;
+        let bound = spot.resolve_root(ChainRoot::Variable(name?))?;
         let whole = bound.below.is_empty();
         whole.then(|| (parameter.to_string(), bound.meaning))
     });
     let mut names: Vec<_> = known.collect();
     let node = function.params.last().map(ToString::to_string);
-    names.extend(node.map(|node| (node, Meaning::Node)));
-    visits.push(Visit {
+    names.extend(node.map(|node| (node, NameMeaning::Node)));
+    visits.push(FunctionVisit {
         function,
         names,
         this: None,
@@ -151,15 +160,15 @@ pub(super) fn follow_nodes<'k>(
 }
 
 pub(super) fn follow_call<'k>(
-    source: &Source,
-    spot: &Spot<'_, 'k>,
-    call: Call<'_>,
-    visits: &mut Vec<Visit<'k>>,
+    source: &RuleSource,
+    spot: &ScopedVisit<'_, 'k>,
+    call: ScriptCall<'_>,
+    visits: &mut Vec<FunctionVisit<'k>>,
 ) {
-    if call.method {
+    if call.is_method {
         return;
     }
-    let Some(function) = source.function(&call.call.name, call.call.args.len()) else {
+    let Some(function) = source.find_function(&call.call.name, call.call.args.len()) else {
         return;
     };
     let names: Vec<_> = function
@@ -167,14 +176,14 @@ pub(super) fn follow_call<'k>(
         .iter()
         .zip(call.call.args.iter())
         .filter_map(|(parameter, argument)| {
-            let chain = Chain::of(argument);
-            let bound = spot.meaning_of(chain.root)?;
+            let chain = MemberChain::from_expr(argument);
+            let bound = spot.resolve_root(chain.root)?;
             let whole = chain.links.is_empty() && bound.below.is_empty();
             whole.then(|| (parameter.to_string(), bound.meaning))
         })
         .collect();
     if !names.is_empty() {
-        visits.push(Visit {
+        visits.push(FunctionVisit {
             function: Rc::clone(function),
             names,
             this: None,
@@ -184,15 +193,15 @@ pub(super) fn follow_call<'k>(
 }
 
 pub(super) fn follow_method<'k>(
-    source: &Source,
-    meaning: Meaning<'k>,
-    links: &[Link<'_>],
-    visits: &mut Vec<Visit<'k>>,
+    source: &RuleSource,
+    meaning: NameMeaning<'k>,
+    links: &[ChainLink<'_>],
+    visits: &mut Vec<FunctionVisit<'k>>,
 ) {
-    if let Some(Link::Method(call, _)) = links.first()
-        && let Some(function) = source.function(&call.name, call.args.len())
+    if let Some(ChainLink::Method(call, _)) = links.first()
+        && let Some(function) = source.find_function(&call.name, call.args.len())
     {
-        visits.push(Visit {
+        visits.push(FunctionVisit {
             function: Rc::clone(function),
             names: Vec::new(),
             this: Some(meaning),

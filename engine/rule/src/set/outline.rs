@@ -3,95 +3,101 @@
 use larum_event::WindowSpec;
 
 use super::RuleSet;
-use crate::condition::{Part, PartKind};
-use crate::explain::{ConditionKind, ConditionPart, FieldSeen, Gate, Outline};
-use crate::predicate::{Expression, PredicateId, PredicateSet};
+use crate::condition::{PlanPart, PlanPartKind};
+use crate::explain::{ConditionField, ConditionPart, ConditionPartKind, EventGate, RuleOutline};
+use crate::predicate::{BoolExpression, PredicateId, PredicateSet};
 use crate::rule::{Rule, RuleStep};
 
 impl RuleSet {
     /// How the rule with a number is decided.
-    pub fn outline(&self, number: u32) -> Option<Outline> {
+    pub fn outline_rule(&self, number: u32) -> Option<RuleOutline> {
         let rule = self.rule(number)?;
-        let (mut gate, mut script) = (Gate::Never, Gate::Never);
-        for program in self.programs_of(number) {
-            gate = gate.or(self.gate(program));
+        let (mut gate, mut script) = (EventGate::Never, EventGate::Never);
+        for program in self.rule_programs(number) {
+            gate = gate.union_with(self.program_gate(program));
             let asked = self.programs.scripted.binary_search(&program).ok();
-            let asked = asked.and_then(|at| u32::try_from(self.programs.asked.len() + at).ok());
-            script = script.or(asked.map_or(Gate::Never, |program| self.gate(program)));
+            let asked = asked.and_then(|at| u32::try_from(self.programs.steps.len() + at).ok());
+            script = script
+                .union_with(asked.map_or(EventGate::Never, |program| self.program_gate(program)));
         }
-        Some(Outline {
-            condition: self.condition_part(number, rule, &mut |_| None),
+        Some(RuleOutline {
+            condition: self.build_condition_part(number, rule, &mut |_| None),
             gate,
             script,
         })
     }
 
     /// The programs of a rule's steps, in their order.
-    pub(crate) fn programs_of(&self, number: u32) -> Vec<u32> {
-        let own = self.programs.of(number);
-        own.chain(self.readings.steps_of(number)).collect()
+    pub(crate) fn rule_programs(&self, number: u32) -> Vec<u32> {
+        let own = self.programs.programs_of_rule(number);
+        own.chain(self.correlation_inputs.step_programs(number))
+            .collect()
     }
 
-    fn gate(&self, program: u32) -> Gate {
-        match self.predicates.gate(program) {
-            None => Gate::EveryEvent,
-            Some(gate) if gate.is_empty() => Gate::Never,
+    fn program_gate(&self, program: u32) -> EventGate {
+        match self.predicates.gate_predicates(program) {
+            None => EventGate::EveryEvent,
+            Some(gate) if gate.is_empty() => EventGate::Never,
             Some(gate) => {
                 let gate = gate.into_iter();
-                Gate::AnyOf(gate.map(|one| self.predicates.describe(one)).collect())
+                EventGate::AnyOf(
+                    gate.map(|one| self.predicates.describe_predicate(one))
+                        .collect(),
+                )
             }
         }
     }
 
     /// The condition of a rule; `held` tells of predicates, as far as they are known.
-    pub(crate) fn condition_part(
+    pub(crate) fn build_condition_part(
         &self,
         number: u32,
         rule: &Rule,
         held: &mut dyn FnMut(PredicateId) -> Option<bool>,
     ) -> Option<ConditionPart> {
-        let steps = self.programs_of(number).into_iter().zip(&rule.steps);
+        let steps = self.rule_programs(number).into_iter().zip(&rule.steps);
         let mut parts: Vec<ConditionPart> = steps
             .filter_map(|(program, step)| {
-                let condition = self.step_part(program, step, held);
+                let condition = self.build_step_part(program, step, held);
                 if step.name.is_empty() {
                     return condition;
                 }
-                let mut named = joint(ConditionKind::Step, condition.into_iter().collect());
-                named.text = step_text(rule, step);
+                let mut named =
+                    group_parts(ConditionPartKind::Step, condition.into_iter().collect());
+                named.text = describe_step(rule, step);
                 Some(named)
             })
             .collect();
         if let [only] = parts.as_mut_slice()
-            && only.kind != ConditionKind::Step
+            && only.kind != ConditionPartKind::Step
         {
             return parts.pop();
         }
-        (!parts.is_empty()).then(|| joint(ConditionKind::Any, parts))
+        (!parts.is_empty()).then(|| group_parts(ConditionPartKind::Any, parts))
     }
 
-    fn step_part(
+    fn build_step_part(
         &self,
         program: u32,
         step: &RuleStep,
         held: &mut dyn FnMut(PredicateId) -> Option<bool>,
     ) -> Option<ConditionPart> {
         if let Some(plan) = &step.plan {
-            return Some(shown(&plan.root, held));
+            return Some(show_plan_part(&plan.root, held));
         }
         let mut programs = Vec::new();
-        for (view, program) in self.predicates.programs_of(program) {
+        for (view, program) in self.predicates.rule_programs(program) {
             let both = [view, program];
             let both = both.into_iter();
-            let both = both.filter_map(|one| of_expression(&self.predicates, one, held));
-            programs.extend(one_or(ConditionKind::All, both.collect()));
+            let both = both.filter_map(|one| show_expression(&self.predicates, one, held));
+            programs.extend(group_or_single(ConditionPartKind::All, both.collect()));
         }
-        one_or(ConditionKind::Any, programs)
+        group_or_single(ConditionPartKind::Any, programs)
     }
 }
 
 /// A step's name, and what it compares with steps before.
-fn step_text(rule: &Rule, step: &RuleStep) -> String {
+fn describe_step(rule: &Rule, step: &RuleStep) -> String {
     let WindowSpec::Sequence(sequence) = &rule.window else {
         return step.name.to_string();
     };
@@ -112,21 +118,25 @@ fn step_text(rule: &Rule, step: &RuleStep) -> String {
 }
 
 /// Whether an expression holds; `None` if that hangs on what is not known.
-pub(crate) fn value_of(
-    expression: &Expression,
+pub(crate) fn evaluate_expression(
+    expression: &BoolExpression,
     held: &mut dyn FnMut(PredicateId) -> Option<bool>,
 ) -> Option<bool> {
     match expression {
-        Expression::Always => Some(true),
-        Expression::Never => Some(false),
-        Expression::Is(predicate) => held(*predicate),
-        Expression::Not(inner) => value_of(inner, held).map(|holds| !holds),
-        Expression::All(parts) => all(parts.iter().map(|part| value_of(part, held))),
-        Expression::Any(parts) => any(parts.iter().map(|part| value_of(part, held))),
+        BoolExpression::Always => Some(true),
+        BoolExpression::Never => Some(false),
+        BoolExpression::Is(predicate) => held(*predicate),
+        BoolExpression::Not(inner) => evaluate_expression(inner, held).map(|holds| !holds),
+        BoolExpression::All(parts) => {
+            all_hold(parts.iter().map(|part| evaluate_expression(part, held)))
+        }
+        BoolExpression::Any(parts) => {
+            any_holds(parts.iter().map(|part| evaluate_expression(part, held)))
+        }
     }
 }
 
-fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+fn all_hold(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut holds = Some(true);
     for part in parts {
         match part {
@@ -138,29 +148,29 @@ fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     holds
 }
 
-fn any(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    all(parts.map(|part| part.map(|holds| !holds))).map(|holds| !holds)
+fn any_holds(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    all_hold(parts.map(|part| part.map(|holds| !holds))).map(|holds| !holds)
 }
 
 /// Whether a list of parts holds.
-fn joined(kind: ConditionKind, parts: &[ConditionPart]) -> Option<bool> {
-    let mut held = parts.iter().map(|part| part.held);
+fn combine_outcomes(kind: ConditionPartKind, parts: &[ConditionPart]) -> Option<bool> {
+    let mut held = parts.iter().map(|part| part.holds);
     match kind {
-        ConditionKind::All => all(held),
-        ConditionKind::Any => any(held),
-        ConditionKind::Not => held.next().flatten().map(|holds| !holds),
-        ConditionKind::After => held.next_back().flatten(),
+        ConditionPartKind::All => all_hold(held),
+        ConditionPartKind::Any => any_holds(held),
+        ConditionPartKind::Not => held.next().flatten().map(|holds| !holds),
+        ConditionPartKind::After => held.next_back().flatten(),
         // A step without a condition is every event that it reads.
-        ConditionKind::Step => held.next().unwrap_or(Some(true)),
-        ConditionKind::Choice => match held.next().flatten()? {
+        ConditionPartKind::Step => held.next().unwrap_or(Some(true)),
+        ConditionPartKind::Choice => match held.next().flatten()? {
             true => held.next().flatten(),
             false => held.nth(1).flatten(),
         },
-        ConditionKind::Constant | ConditionKind::Test | ConditionKind::Script => None,
+        ConditionPartKind::Constant | ConditionPartKind::Test | ConditionPartKind::Script => None,
     }
 }
 
-fn joint(kind: ConditionKind, parts: Vec<ConditionPart>) -> ConditionPart {
+fn group_parts(kind: ConditionPartKind, parts: Vec<ConditionPart>) -> ConditionPart {
     let first = parts.first();
     ConditionPart {
         kind,
@@ -168,51 +178,59 @@ fn joint(kind: ConditionKind, parts: Vec<ConditionPart>) -> ConditionPart {
         line: first.map_or(0, |part| part.line),
         column: first.map_or(0, |part| part.column),
         fields: Vec::new(),
-        held: joined(kind, &parts),
+        holds: combine_outcomes(kind, &parts),
         parts,
     }
 }
 
-fn leaf(kind: ConditionKind, text: String, held: Option<bool>) -> ConditionPart {
+fn leaf_part(kind: ConditionPartKind, text: String, held: Option<bool>) -> ConditionPart {
     ConditionPart {
         kind,
         text,
         line: 0,
         column: 0,
         fields: Vec::new(),
-        held,
+        holds: held,
         parts: Vec::new(),
     }
 }
 
 /// A condition that was read from a closure.
-fn shown(part: &Part, held: &mut dyn FnMut(PredicateId) -> Option<bool>) -> ConditionPart {
+fn show_plan_part(
+    part: &PlanPart,
+    held: &mut dyn FnMut(PredicateId) -> Option<bool>,
+) -> ConditionPart {
     let list = |kind, held: &mut dyn FnMut(PredicateId) -> Option<bool>| {
-        joint(
+        group_parts(
             kind,
-            part.parts.iter().map(|one| shown(one, held)).collect(),
+            part.parts
+                .iter()
+                .map(|one| show_plan_part(one, held))
+                .collect(),
         )
     };
     let mut shown = match &part.kind {
-        PartKind::Constant(holds) => leaf(ConditionKind::Constant, holds.to_string(), Some(*holds)),
-        PartKind::All => list(ConditionKind::All, held),
-        PartKind::Any => list(ConditionKind::Any, held),
-        PartKind::Not => list(ConditionKind::Not, held),
-        PartKind::Choice => list(ConditionKind::Choice, held),
-        PartKind::After => list(ConditionKind::After, held),
-        PartKind::Script => leaf(ConditionKind::Script, "script".to_owned(), None),
-        PartKind::Ask {
+        PlanPartKind::Constant(holds) => {
+            leaf_part(ConditionPartKind::Constant, holds.to_string(), Some(*holds))
+        }
+        PlanPartKind::All => list(ConditionPartKind::All, held),
+        PlanPartKind::Any => list(ConditionPartKind::Any, held),
+        PlanPartKind::Not => list(ConditionPartKind::Not, held),
+        PlanPartKind::Choice => list(ConditionPartKind::Choice, held),
+        PlanPartKind::After => list(ConditionPartKind::After, held),
+        PlanPartKind::Script => leaf_part(ConditionPartKind::Script, "script".to_owned(), None),
+        PlanPartKind::Question {
             text,
             fields,
             lowered,
         } => {
-            let holds = match value_of(&lowered.script, held) {
-                Some(false) => value_of(&lowered.holds, held),
+            let holds = match evaluate_expression(&lowered.script, held) {
+                Some(false) => evaluate_expression(&lowered.holds, held),
                 Some(true) | None => None,
             };
-            let mut test = leaf(ConditionKind::Test, text.clone(), holds);
+            let mut test = leaf_part(ConditionPartKind::Test, text.clone(), holds);
             let fields = fields.iter();
-            test.fields = fields.map(|name| unseen(name)).collect();
+            test.fields = fields.map(|name| field_without_value(name)).collect();
             test
         }
     };
@@ -221,55 +239,62 @@ fn shown(part: &Part, held: &mut dyn FnMut(PredicateId) -> Option<bool>) -> Cond
     shown
 }
 
-fn unseen(name: &str) -> FieldSeen {
-    FieldSeen {
+fn field_without_value(name: &str) -> ConditionField {
+    ConditionField {
         name: name.to_owned(),
         value: None,
     }
 }
 
 /// A list of parts, or the only one.
-fn one_or(kind: ConditionKind, mut parts: Vec<ConditionPart>) -> Option<ConditionPart> {
+fn group_or_single(
+    kind: ConditionPartKind,
+    mut parts: Vec<ConditionPart>,
+) -> Option<ConditionPart> {
     if parts.len() < 2 {
         return parts.pop();
     }
-    Some(joint(kind, parts))
+    Some(group_parts(kind, parts))
 }
 
 /// A program of another language; `None` for what only tells which events it reads.
-fn of_expression(
+fn show_expression(
     set: &PredicateSet,
-    expression: &Expression,
+    expression: &BoolExpression,
     held: &mut dyn FnMut(PredicateId) -> Option<bool>,
 ) -> Option<ConditionPart> {
-    let mut list = |kind, parts: &[Expression]| {
+    let mut list = |kind, parts: &[BoolExpression]| {
         let parts = parts.iter();
         let parts: Vec<ConditionPart> = parts
-            .filter_map(|part| of_expression(set, part, held))
+            .filter_map(|part| show_expression(set, part, held))
             .collect();
         match kind {
-            ConditionKind::Not if parts.is_empty() => None,
-            ConditionKind::Not => Some(joint(kind, parts)),
-            kind => one_or(kind, parts),
+            ConditionPartKind::Not if parts.is_empty() => None,
+            ConditionPartKind::Not => Some(group_parts(kind, parts)),
+            kind => group_or_single(kind, parts),
         }
     };
     match expression {
-        Expression::Always => None,
-        Expression::Never => {
-            let never = leaf(ConditionKind::Constant, "false".to_owned(), Some(false));
+        BoolExpression::Always => None,
+        BoolExpression::Never => {
+            let never = leaf_part(ConditionPartKind::Constant, "false".to_owned(), Some(false));
             Some(never)
         }
-        Expression::All(parts) => list(ConditionKind::All, parts),
-        Expression::Any(parts) => list(ConditionKind::Any, parts),
-        Expression::Not(inner) => list(ConditionKind::Not, std::slice::from_ref(inner)),
-        Expression::Is(predicate) if set.is_given(*predicate) => None,
-        Expression::Is(predicate) => {
+        BoolExpression::All(parts) => list(ConditionPartKind::All, parts),
+        BoolExpression::Any(parts) => list(ConditionPartKind::Any, parts),
+        BoolExpression::Not(inner) => list(ConditionPartKind::Not, std::slice::from_ref(inner)),
+        BoolExpression::Is(predicate) if set.is_given(*predicate) => None,
+        BoolExpression::Is(predicate) => {
             let holds = held(*predicate);
-            let mut test = leaf(ConditionKind::Test, set.describe(*predicate), holds);
-            let slot = set.slot_asked(*predicate);
+            let mut test = leaf_part(
+                ConditionPartKind::Test,
+                set.describe_predicate(*predicate),
+                holds,
+            );
+            let slot = set.predicate_slot(*predicate);
             test.fields = slot
                 .iter()
-                .map(|slot| unseen(&set.name_of(*slot)))
+                .map(|slot| field_without_value(&set.slot_name(*slot)))
                 .collect();
             Some(test)
         }

@@ -7,41 +7,46 @@ use std::collections::HashMap;
 
 use larum_event::{Topic, TopicPattern};
 
-use crate::layers::reads_alerts;
-use crate::predicate::{BuildError, Expression, PredicateId, PredicateSetBuilder, Test, ViewId};
+use crate::layers::is_alert_pattern;
+use crate::predicate::{
+    BoolExpression, BuildError, FieldTest, PredicateId, PredicateSetBuilder, ViewId,
+};
 
 /// The premises of a set.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Premises {
-    premises: Vec<Premise>,
+pub(crate) struct TopicPremises {
+    premises: Vec<TopicPremise>,
     known: HashMap<(u8, Vec<TopicPattern>), usize>,
 }
 
 #[derive(Debug, Clone)]
-struct Premise {
+struct TopicPremise {
     layer: u8,
     on: Vec<TopicPattern>,
     holds: PredicateId,
     view: ViewId,
 }
 
-impl Premises {
+impl TopicPremises {
     /// The premise of rules of `layer` that read `on`, as a predicate and as a view.
-    pub(crate) fn of(
+    pub(crate) fn intern_premise(
         &mut self,
         layer: u8,
         on: &[TopicPattern],
         predicates: &mut PredicateSetBuilder,
     ) -> Result<(PredicateId, ViewId), BuildError> {
         let fresh = self.premises.len();
-        let number = *self.known.entry((layer, sorted(on))).or_insert(fresh);
+        let number = *self
+            .known
+            .entry((layer, sort_patterns(on)))
+            .or_insert(fresh);
         if let Some(known) = self.premises.get(number) {
             return Ok((known.holds, known.view));
         }
         let name = format!("premise {number}");
-        let holds = predicates.predicate(None, Test::Given(name.clone()))?;
-        let view = predicates.view(&name, Expression::Is(holds))?;
-        self.premises.push(Premise {
+        let holds = predicates.add_predicate(None, FieldTest::Given(name.clone()))?;
+        let view = predicates.add_view(&name, BoolExpression::Is(holds))?;
+        self.premises.push(TopicPremise {
             layer,
             on: on.to_vec(),
             holds,
@@ -51,14 +56,14 @@ impl Premises {
     }
 
     /// The premise of rules of `layer` that read `on`, if some do.
-    pub(crate) fn find(&self, layer: u8, on: &[TopicPattern]) -> Option<PredicateId> {
-        let number = *self.known.get(&(layer, sorted(on)))?;
+    pub(crate) fn find_premise(&self, layer: u8, on: &[TopicPattern]) -> Option<PredicateId> {
+        let number = *self.known.get(&(layer, sort_patterns(on)))?;
         self.premises.get(number).map(|premise| premise.holds)
     }
 
     /// What holds of an event in each of `layers` layers: it has `topic`, and is an alert of a rule of
     /// the layer `raised_by`, or of none of the set.
-    pub(crate) fn given(
+    pub(crate) fn holding_premises(
         &self,
         layers: u8,
         topic: &Topic,
@@ -68,7 +73,7 @@ impl Premises {
         let mut given = vec![Vec::new(); usize::from(layers)];
         for premise in &self.premises {
             let reads = |pattern: &TopicPattern| {
-                reads_alerts(pattern) == is_alert && pattern.matches(topic)
+                is_alert_pattern(pattern) == is_alert && pattern.matches(topic)
             };
             let above = raised_by.is_none_or(|raiser| raiser < premise.layer);
             if above
@@ -82,12 +87,12 @@ impl Premises {
     }
 
     /// Every premise, for asking a rule whatever the topic.
-    pub(crate) fn all(&self) -> Vec<PredicateId> {
+    pub(crate) fn all_premises(&self) -> Vec<PredicateId> {
         self.premises.iter().map(|premise| premise.holds).collect()
     }
 }
 
-fn sorted(on: &[TopicPattern]) -> Vec<TopicPattern> {
+fn sort_patterns(on: &[TopicPattern]) -> Vec<TopicPattern> {
     let mut patterns = on.to_vec();
     patterns.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     patterns

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// A range of addresses that share their first bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
+pub(crate) struct CidrNetwork {
     base: IpAddr,
     bits: u32,
 }
 
-impl Network {
+impl CidrNetwork {
     /// Reads a network, or one address; the error is a sentence.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let invalid = || format!("{text:?} is not a network such as 10.0.0.0/8 or 2001:db8::/32");
@@ -42,7 +42,7 @@ impl Network {
 
     /// Whether `text` is an address inside of it. What is no address is in no network.
     pub(crate) fn contains(&self, text: &str) -> bool {
-        match (address(text), self.base) {
+        match (parse_address(text), self.base) {
             (Some(IpAddr::V4(one)), IpAddr::V4(base)) => {
                 same_bits(one.to_bits().into(), base.to_bits().into(), 32, self.bits)
             }
@@ -59,7 +59,7 @@ fn same_bits(left: u128, right: u128, width: u32, bits: u32) -> bool {
 }
 
 /// Reads an address as logs write it: with brackets, with a zone, IPv4 inside of IPv6.
-fn address(text: &str) -> Option<IpAddr> {
+fn parse_address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let text = text
         .strip_prefix('[')
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn both_ends_of_a_network_are_in_and_their_neighbours_are_not() {
-        let network = Network::parse("10.1.0.0/16").unwrap();
+        let network = CidrNetwork::parse("10.1.0.0/16").unwrap();
         for (ip, inside) in [
             ("10.0.255.255", false),
             ("10.1.0.0", true),
@@ -91,17 +91,21 @@ mod tests {
         ] {
             assert_eq!(network.contains(ip), inside, "{ip}");
         }
-        let network = Network::parse("fe80::/10").unwrap();
+        let network = CidrNetwork::parse("fe80::/10").unwrap();
         assert!(network.contains("fe80::1%eth0"));
         assert!(!network.contains("fec0::1"));
-        assert!(Network::parse("0.0.0.0/0").unwrap().contains("255.1.2.3"));
         assert!(
-            Network::parse("::ffff:10.0.0.0/104")
+            CidrNetwork::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("255.1.2.3")
+        );
+        assert!(
+            CidrNetwork::parse("::ffff:10.0.0.0/104")
                 .unwrap()
                 .contains("10.9.9.9")
         );
         for wrong in ["10.0.0.0/33", "10.0.0/8", "x", "::/129", "10.0.0.0/-1"] {
-            assert!(Network::parse(wrong).is_err(), "{wrong}");
+            assert!(CidrNetwork::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Searching texts, exactly or without regard to case.
 
-use crate::predicate::{Case, TextKind, fold};
+use crate::predicate::{CaseSensitivity, TextAnchor, fold};
 
 /// A question about a text and a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TextTest {
+pub(crate) enum TextOperator {
     Contains,
     StartsWith,
     EndsWith,
@@ -14,17 +14,17 @@ pub(crate) enum TextTest {
     EndsWithCi,
 }
 
-impl TextTest {
+impl TextOperator {
     /// The same question as predicates ask it: where the text must stand, and whether case matters.
-    pub(crate) fn placed(self) -> (TextKind, Case) {
+    pub(crate) fn anchor_and_case(self) -> (TextAnchor, CaseSensitivity) {
         match self {
-            Self::Contains => (TextKind::Anywhere, Case::Kept),
-            Self::StartsWith => (TextKind::Start, Case::Kept),
-            Self::EndsWith => (TextKind::End, Case::Kept),
-            Self::EqualCi => (TextKind::Whole, Case::Ignored),
-            Self::ContainsCi => (TextKind::Anywhere, Case::Ignored),
-            Self::StartsWithCi => (TextKind::Start, Case::Ignored),
-            Self::EndsWithCi => (TextKind::End, Case::Ignored),
+            Self::Contains => (TextAnchor::Anywhere, CaseSensitivity::Sensitive),
+            Self::StartsWith => (TextAnchor::Start, CaseSensitivity::Sensitive),
+            Self::EndsWith => (TextAnchor::End, CaseSensitivity::Sensitive),
+            Self::EqualCi => (TextAnchor::Whole, CaseSensitivity::Insensitive),
+            Self::ContainsCi => (TextAnchor::Anywhere, CaseSensitivity::Insensitive),
+            Self::StartsWithCi => (TextAnchor::Start, CaseSensitivity::Insensitive),
+            Self::EndsWithCi => (TextAnchor::End, CaseSensitivity::Insensitive),
         }
     }
 
@@ -51,7 +51,7 @@ impl TextTest {
         }
     }
 
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|test| test.name() == name)
     }
 
@@ -65,13 +65,13 @@ impl TextTest {
 
 /// A test and what it looks for, made ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Search {
-    test: TextTest,
+pub(crate) struct TextSearch {
+    test: TextOperator,
     wanted: Box<str>,
 }
 
-impl Search {
-    pub(crate) fn new(test: TextTest, wanted: &str) -> Self {
+impl TextSearch {
+    pub(crate) fn new(test: TextOperator, wanted: &str) -> Self {
         let wanted = if test.ignores_case() {
             fold(wanted).into_boxed_str()
         } else {
@@ -83,13 +83,13 @@ impl Search {
     pub(crate) fn holds(&self, text: &str) -> bool {
         let wanted = self.wanted.as_ref();
         match self.test {
-            TextTest::Contains => text.contains(wanted),
-            TextTest::StartsWith => text.starts_with(wanted),
-            TextTest::EndsWith => text.ends_with(wanted),
-            TextTest::EqualCi => fold(text) == *wanted,
-            TextTest::ContainsCi => fold(text).contains(wanted),
-            TextTest::StartsWithCi => fold(text).starts_with(wanted),
-            TextTest::EndsWithCi => fold(text).ends_with(wanted),
+            TextOperator::Contains => text.contains(wanted),
+            TextOperator::StartsWith => text.starts_with(wanted),
+            TextOperator::EndsWith => text.ends_with(wanted),
+            TextOperator::EqualCi => fold(text) == *wanted,
+            TextOperator::ContainsCi => fold(text).contains(wanted),
+            TextOperator::StartsWithCi => fold(text).starts_with(wanted),
+            TextOperator::EndsWithCi => fold(text).ends_with(wanted),
         }
     }
 }
@@ -98,12 +98,13 @@ impl Search {
 const REGEX_BYTES: usize = 1024 * 1024;
 
 /// Compiles a regular expression; the error is a sentence.
-pub(crate) fn regex(pattern: &str) -> Result<regex::Regex, String> {
-    compiled(pattern).map_err(|reason| format!("{pattern:?} is not a regular expression: {reason}"))
+pub(crate) fn compile_rule_regex(pattern: &str) -> Result<regex::Regex, String> {
+    compile_regex(pattern)
+        .map_err(|reason| format!("{pattern:?} is not a regular expression: {reason}"))
 }
 
 /// Compiles a regular expression; the error is what is wrong with it.
-pub(crate) fn compiled(pattern: &str) -> Result<regex::Regex, String> {
+pub(crate) fn compile_regex(pattern: &str) -> Result<regex::Regex, String> {
     regex::RegexBuilder::new(pattern)
         .size_limit(REGEX_BYTES)
         .build()
@@ -121,12 +122,12 @@ mod tests {
 
     #[test]
     fn case_is_ignored_in_all_scripts_and_parts_stay_parts() {
-        let holds = |test, text, wanted| Search::new(test, wanted).holds(text);
-        assert!(holds(TextTest::EqualCi, "STRASSE Ä", "strasse ä"));
-        assert!(holds(TextTest::ContainsCi, "ΑΣΑ", "ΑΣ"));
-        assert!(holds(TextTest::EqualCi, "ΣΑΣ", "σας"));
-        assert!(holds(TextTest::EndsWithCi, r"C:\CMD.EXE", r"\cmd.exe"));
-        assert!(!holds(TextTest::Contains, "ABC", "abc"));
-        assert!(holds(TextTest::StartsWithCi, "ABC", ""));
+        let holds = |test, text, wanted| TextSearch::new(test, wanted).holds(text);
+        assert!(holds(TextOperator::EqualCi, "STRASSE Ä", "strasse ä"));
+        assert!(holds(TextOperator::ContainsCi, "ΑΣΑ", "ΑΣ"));
+        assert!(holds(TextOperator::EqualCi, "ΣΑΣ", "σας"));
+        assert!(holds(TextOperator::EndsWithCi, r"C:\CMD.EXE", r"\cmd.exe"));
+        assert!(!holds(TextOperator::Contains, "ABC", "abc"));
+        assert!(holds(TextOperator::StartsWithCi, "ABC", ""));
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use larum_event::{Value, limits};
+use larum_event::{FieldValue, limits};
 use rhai::{Array, Dynamic, Map};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -12,33 +12,35 @@ use serde_json::value::RawValue;
 use super::object::LongText;
 
 /// What a member's text says.
-pub(super) fn value(text: &str) -> Value<'_> {
+pub(super) fn parse_value(text: &str) -> FieldValue<'_> {
     match text.as_bytes().first() {
-        Some(b'{') => Value::Object(text),
-        Some(b'[') => Value::Array(text),
-        Some(b'"') => string(text).map_or(Value::Null, Value::Str),
-        Some(b't') => Value::Bool(true),
-        Some(b'f') => Value::Bool(false),
-        Some(b'n') | None => Value::Null,
+        Some(b'{') => FieldValue::Object(text),
+        Some(b'[') => FieldValue::Array(text),
+        Some(b'"') => parse_string(text).map_or(FieldValue::Null, FieldValue::Str),
+        Some(b't') => FieldValue::Bool(true),
+        Some(b'f') => FieldValue::Bool(false),
+        Some(b'n') | None => FieldValue::Null,
         Some(_) => match text.parse::<i64>() {
-            Ok(whole) => Value::Int(whole),
-            Err(_) => text.parse::<f64>().map_or(Value::Null, Value::Float),
+            Ok(whole) => FieldValue::Int(whole),
+            Err(_) => text
+                .parse::<f64>()
+                .map_or(FieldValue::Null, FieldValue::Float),
         },
     }
 }
 
 /// JSON text as rhai has it, apart from any event.
-pub(super) fn plain(text: &str) -> Dynamic {
-    match value(text) {
-        Value::Str(text) if text.len() > limits::RULE_STRING_BYTES => {
+pub(super) fn parse_dynamic(text: &str) -> Dynamic {
+    match parse_value(text) {
+        FieldValue::Str(text) if text.len() > limits::RULE_STRING_BYTES => {
             Dynamic::from(LongText(text.as_ref().into()))
         }
-        _ => serde_json::from_str(text).map_or(Dynamic::UNIT, from_json),
+        _ => serde_json::from_str(text).map_or(Dynamic::UNIT, json_to_dynamic),
     }
 }
 
 /// A JSON value as rhai has it.
-pub(crate) fn from_json(value: serde_json::Value) -> Dynamic {
+pub(crate) fn json_to_dynamic(value: serde_json::Value) -> Dynamic {
     match value {
         serde_json::Value::Null => Dynamic::UNIT,
         serde_json::Value::Bool(value) => value.into(),
@@ -48,48 +50,48 @@ pub(crate) fn from_json(value: serde_json::Value) -> Dynamic {
         },
         serde_json::Value::String(text) => text.into(),
         serde_json::Value::Array(elements) => {
-            let elements = elements.into_iter().map(from_json);
+            let elements = elements.into_iter().map(json_to_dynamic);
             elements.collect::<Array>().into()
         }
         serde_json::Value::Object(members) => {
             let members = members.into_iter();
-            let members = members.map(|(name, value)| (name.into(), from_json(value)));
+            let members = members.map(|(name, value)| (name.into(), json_to_dynamic(value)));
             members.collect::<Map>().into()
         }
     }
 }
 
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct JsonText<'a>(#[serde(borrow)] Cow<'a, str>);
 
-fn string(text: &str) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Text<'_>>(text)
+fn parse_string(text: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<JsonText<'_>>(text)
         .ok()
         .map(|text| text.0)
 }
 
 /// The text of the member `name` of the object `text`.
-pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn find_member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_map(Wanted(name)).ok().flatten()
+    reader.deserialize_map(MemberFinder(name)).ok().flatten()
 }
 
 /// The names of the members of the object `text`, in its order.
-pub(super) fn names(text: &str) -> Vec<String> {
+pub(super) fn member_names(text: &str) -> Vec<String> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_map(Names).unwrap_or_default()
+    reader.deserialize_map(MemberNames).unwrap_or_default()
 }
 
 /// The elements of the array `text`.
-pub(super) fn elements(text: &str) -> Vec<Value<'_>> {
+pub(super) fn parse_elements(text: &str) -> Vec<FieldValue<'_>> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let texts = reader.deserialize_seq(Elements).unwrap_or_default();
-    texts.into_iter().map(value).collect()
+    let texts = reader.deserialize_seq(ElementTexts).unwrap_or_default();
+    texts.into_iter().map(parse_value).collect()
 }
 
-struct Wanted<'n>(&'n str);
+struct MemberFinder<'n>(&'n str);
 
-impl<'de> Visitor<'de> for Wanted<'_> {
+impl<'de> Visitor<'de> for MemberFinder<'_> {
     type Value = Option<&'de str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +100,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
-        while let Some(wanted) = members.next_key_seed(IsName(self.0))? {
+        while let Some(wanted) = members.next_key_seed(NameSeed(self.0))? {
             if wanted {
                 found = Some(members.next_value::<&RawValue>()?.get());
             } else {
@@ -110,9 +112,9 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 }
 
 /// Compares a member's name without keeping it.
-struct IsName<'n>(&'n str);
+struct NameSeed<'n>(&'n str);
 
-impl<'de> DeserializeSeed<'de> for IsName<'_> {
+impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<bool, D::Error> {
@@ -120,7 +122,7 @@ impl<'de> DeserializeSeed<'de> for IsName<'_> {
     }
 }
 
-impl Visitor<'_> for IsName<'_> {
+impl Visitor<'_> for NameSeed<'_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,9 +134,9 @@ impl Visitor<'_> for IsName<'_> {
     }
 }
 
-struct Names;
+struct MemberNames;
 
-impl<'de> Visitor<'de> for Names {
+impl<'de> Visitor<'de> for MemberNames {
     type Value = Vec<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,9 +152,9 @@ impl<'de> Visitor<'de> for Names {
     }
 }
 
-struct Elements;
+struct ElementTexts;
 
-impl<'de> Visitor<'de> for Elements {
+impl<'de> Visitor<'de> for ElementTexts {
     type Value = Vec<&'de str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,24 +177,31 @@ mod tests {
     #[test]
     fn members_are_found_by_their_exact_name_escapes_included() {
         let text = r#"{"a":1,"a.b":"x","é":[1,{"c":2}]}"#;
-        assert_eq!(member(text, "a"), Some("1"));
-        assert_eq!(member(text, "a.b"), Some("\"x\""));
-        assert_eq!(member(text, "é"), Some(r#"[1,{"c":2}]"#));
-        assert_eq!(member(text, "b"), None);
-        assert_eq!(names(text), ["a", "a.b", "é"]);
+        assert_eq!(find_member(text, "a"), Some("1"));
+        assert_eq!(find_member(text, "a.b"), Some("\"x\""));
+        assert_eq!(find_member(text, "é"), Some(r#"[1,{"c":2}]"#));
+        assert_eq!(find_member(text, "b"), None);
+        assert_eq!(member_names(text), ["a", "a.b", "é"]);
     }
 
     #[test]
     fn whole_numbers_that_do_not_fit_become_floating_ones() {
-        assert_eq!(value("9223372036854775807"), Value::Int(i64::MAX));
         assert_eq!(
-            value("9223372036854775808"),
-            Value::Float(9_223_372_036_854_775_808.0)
+            parse_value("9223372036854775807"),
+            FieldValue::Int(i64::MAX)
         );
-        assert_eq!(value("1.0"), Value::Float(1.0));
         assert_eq!(
-            elements(r#"[null,"a\n",true]"#),
-            [Value::Null, Value::Str("a\n".into()), Value::Bool(true)]
+            parse_value("9223372036854775808"),
+            FieldValue::Float(9_223_372_036_854_775_808.0)
+        );
+        assert_eq!(parse_value("1.0"), FieldValue::Float(1.0));
+        assert_eq!(
+            parse_elements(r#"[null,"a\n",true]"#),
+            [
+                FieldValue::Null,
+                FieldValue::Str("a\n".into()),
+                FieldValue::Bool(true)
+            ]
         );
     }
 }

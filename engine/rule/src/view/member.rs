@@ -1,11 +1,11 @@
 //! Names of fields as rules write them: members of the envelope, and paths below `data`,
 //! `metadata` and `correlation`.
 
-use larum_event::{Event, Value};
+use larum_event::{Event, FieldValue};
 
 /// A member of the envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Member {
+pub(crate) enum EnvelopeMember {
     Id,
     Type,
     Source,
@@ -26,31 +26,31 @@ pub(crate) enum Member {
 }
 
 /// Every member with the name that rules use.
-pub(crate) const MEMBERS: [(&str, Member); 17] = [
-    ("id", Member::Id),
-    ("type", Member::Type),
-    ("source", Member::Source),
-    ("time", Member::Time),
-    ("sequence", Member::Sequence),
-    ("channel", Member::Channel),
-    ("topic", Member::Topic),
-    ("tenant", Member::Tenant),
-    ("severity", Member::Severity),
-    ("priority", Member::Priority),
-    ("correlationId", Member::CorrelationId),
-    ("correlation", Member::Correlation),
-    ("causationId", Member::CausationId),
-    ("traceparent", Member::Traceparent),
-    ("dataVersion", Member::DataVersion),
-    ("metadata", Member::Metadata),
-    ("data", Member::Data),
+pub(crate) const MEMBERS: [(&str, EnvelopeMember); 17] = [
+    ("id", EnvelopeMember::Id),
+    ("type", EnvelopeMember::Type),
+    ("source", EnvelopeMember::Source),
+    ("time", EnvelopeMember::Time),
+    ("sequence", EnvelopeMember::Sequence),
+    ("channel", EnvelopeMember::Channel),
+    ("topic", EnvelopeMember::Topic),
+    ("tenant", EnvelopeMember::Tenant),
+    ("severity", EnvelopeMember::Severity),
+    ("priority", EnvelopeMember::Priority),
+    ("correlationId", EnvelopeMember::CorrelationId),
+    ("correlation", EnvelopeMember::Correlation),
+    ("causationId", EnvelopeMember::CausationId),
+    ("traceparent", EnvelopeMember::Traceparent),
+    ("dataVersion", EnvelopeMember::DataVersion),
+    ("metadata", EnvelopeMember::Metadata),
+    ("data", EnvelopeMember::Data),
 ];
 
 /// What stands in `correlation`.
 pub(crate) const CORRELATION_MEMBERS: [&str; 4] = ["root", "parent", "stage", "tags"];
 
-impl Member {
-    pub(crate) fn named(name: &str) -> Option<Self> {
+impl EnvelopeMember {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         MEMBERS
             .iter()
             .find(|(known, _)| *known == name)
@@ -66,16 +66,16 @@ impl Member {
     }
 
     /// Its value in `event`; `None` where it is missing.
-    pub(crate) fn of(self, event: &Event) -> Option<Value<'_>> {
+    pub(crate) fn value_in(self, event: &Event) -> Option<FieldValue<'_>> {
         let envelope = event.envelope();
-        let text = |text| Some(Value::Str(std::borrow::Cow::Borrowed(text)));
+        let text = |text| Some(FieldValue::Str(std::borrow::Cow::Borrowed(text)));
         match self {
             Self::Id => text(envelope.id.as_str()),
             Self::Type => text(envelope.event_type.as_str()),
             Self::Source => text(envelope.source.as_str()),
-            Self::Time => Some(Value::Str(envelope.time.to_string().into())),
+            Self::Time => Some(FieldValue::Str(envelope.time.to_string().into())),
             Self::Sequence => envelope.sequence.map(|sequence| {
-                i64::try_from(sequence).map_or(Value::Float(sequence as f64), Value::Int)
+                i64::try_from(sequence).map_or(FieldValue::Float(sequence as f64), FieldValue::Int)
             }),
             Self::Channel => text(envelope.channel.as_str()),
             Self::Topic => text(envelope.topic.as_str()),
@@ -103,7 +103,7 @@ impl Member {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum FieldRef {
     /// A member of the envelope.
-    Member(Member),
+    Member(EnvelopeMember),
     /// A path below one that is an object.
     Path(String),
 }
@@ -131,11 +131,11 @@ impl FieldRef {
     /// Reads a dot-separated path such as `metadata.user`.
     pub(crate) fn parse(path: &str) -> Result<Self, UnknownField> {
         let segments: Vec<&str> = path.split('.').collect();
-        Self::of_segments(&segments)
+        Self::from_segments(&segments)
     }
 
     /// Reads a path whose segments are known apart. Below `data` and `metadata` anything goes.
-    pub(crate) fn of_segments(segments: &[&str]) -> Result<Self, UnknownField> {
+    pub(crate) fn from_segments(segments: &[&str]) -> Result<Self, UnknownField> {
         let unknown = |depth: usize, known: Vec<&'static str>| UnknownField {
             name: segments
                 .get(..=depth)
@@ -145,7 +145,7 @@ impl FieldRef {
             known,
         };
         let first = segments.first().copied().unwrap_or_default();
-        let Some(member) = Member::named(first) else {
+        let Some(member) = EnvelopeMember::from_name(first) else {
             let known = MEMBERS.iter().map(|(name, _)| *name).collect();
             return Err(unknown(0, known));
         };
@@ -153,12 +153,12 @@ impl FieldRef {
             return Ok(Self::Member(member));
         };
         match member {
-            Member::Data | Member::Metadata => {
+            EnvelopeMember::Data | EnvelopeMember::Metadata => {
                 if let Some(empty) = segments.iter().position(|segment| segment.is_empty()) {
                     return Err(unknown(empty, Vec::new()));
                 }
             }
-            Member::Correlation => {
+            EnvelopeMember::Correlation => {
                 if !CORRELATION_MEMBERS.contains(second) {
                     return Err(unknown(1, CORRELATION_MEMBERS.to_vec()));
                 }
@@ -166,20 +166,20 @@ impl FieldRef {
                     return Err(unknown(2, Vec::new()));
                 }
             }
-            Member::Id
-            | Member::Type
-            | Member::Source
-            | Member::Time
-            | Member::Sequence
-            | Member::Channel
-            | Member::Topic
-            | Member::Tenant
-            | Member::Severity
-            | Member::Priority
-            | Member::CorrelationId
-            | Member::CausationId
-            | Member::Traceparent
-            | Member::DataVersion => return Err(unknown(1, Vec::new())),
+            EnvelopeMember::Id
+            | EnvelopeMember::Type
+            | EnvelopeMember::Source
+            | EnvelopeMember::Time
+            | EnvelopeMember::Sequence
+            | EnvelopeMember::Channel
+            | EnvelopeMember::Topic
+            | EnvelopeMember::Tenant
+            | EnvelopeMember::Severity
+            | EnvelopeMember::Priority
+            | EnvelopeMember::CorrelationId
+            | EnvelopeMember::CausationId
+            | EnvelopeMember::Traceparent
+            | EnvelopeMember::DataVersion => return Err(unknown(1, Vec::new())),
         }
         Ok(Self::Path(segments.join(".")))
     }

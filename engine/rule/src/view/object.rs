@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use larum_event::{Event, Value, limits};
+use larum_event::{Event, FieldValue, limits};
 use rhai::{Array, Dynamic};
 
 use super::json;
@@ -22,7 +22,7 @@ pub(crate) struct LongText(pub(crate) Rc<str>);
 
 impl ObjectView {
     /// The event itself.
-    pub(crate) fn whole(event: &Event) -> Self {
+    pub(crate) fn from_event(event: &Event) -> Self {
         Self {
             event: event.clone(),
             place: 0..event.json().len(),
@@ -30,33 +30,33 @@ impl ObjectView {
     }
 
     /// The object as JSON.
-    pub(crate) fn text(&self) -> &str {
+    pub(crate) fn json_text(&self) -> &str {
         self.event.json().get(self.place.clone()).unwrap_or("{}")
     }
 
     /// The member `name`, or `()`.
     pub(crate) fn get(&self, name: &str) -> Dynamic {
-        match json::member(self.text(), name) {
-            Some(text) => dynamic(&self.event, json::value(text)),
+        match json::find_member(self.json_text(), name) {
+            Some(text) => to_dynamic(&self.event, json::parse_value(text)),
             None => Dynamic::UNIT,
         }
     }
 
     /// Whether there is a member `name`.
     pub(crate) fn contains(&self, name: &str) -> bool {
-        json::member(self.text(), name).is_some()
+        json::find_member(self.json_text(), name).is_some()
     }
 
     /// Whether the dot-separated `path` is there, `null` included.
-    pub(crate) fn has(&self, path: &str) -> bool {
+    pub(crate) fn has_path(&self, path: &str) -> bool {
         path.split('.')
-            .try_fold(self.text(), json::member)
+            .try_fold(self.json_text(), json::find_member)
             .is_some()
     }
 
     /// The names of the members.
-    pub(crate) fn keys(&self) -> Array {
-        json::names(self.text())
+    pub(crate) fn member_names(&self) -> Array {
+        json::member_names(self.json_text())
             .into_iter()
             .map(Dynamic::from)
             .collect()
@@ -64,22 +64,22 @@ impl ObjectView {
 }
 
 /// A value of `event` as rhai has it. Arrays become rhai arrays, their objects stay views.
-pub(crate) fn dynamic(event: &Event, value: Value<'_>) -> Dynamic {
+pub(crate) fn to_dynamic(event: &Event, value: FieldValue<'_>) -> Dynamic {
     match value {
-        Value::Null => Dynamic::UNIT,
-        Value::Bool(value) => value.into(),
-        Value::Int(value) => value.into(),
-        Value::Float(value) => value.into(),
-        Value::Str(text) if text.len() > limits::RULE_STRING_BYTES => {
+        FieldValue::Null => Dynamic::UNIT,
+        FieldValue::Bool(value) => value.into(),
+        FieldValue::Int(value) => value.into(),
+        FieldValue::Float(value) => value.into(),
+        FieldValue::Str(text) if text.len() > limits::RULE_STRING_BYTES => {
             Dynamic::from(LongText(text.as_ref().into()))
         }
-        Value::Str(text) => text.as_ref().into(),
-        Value::Array(text) => json::elements(text)
+        FieldValue::Str(text) => text.as_ref().into(),
+        FieldValue::Array(text) => json::parse_elements(text)
             .into_iter()
-            .map(|element| dynamic(event, element))
+            .map(|element| to_dynamic(event, element))
             .collect::<Array>()
             .into(),
-        Value::Object(text) => match place_of(event.json(), text) {
+        FieldValue::Object(text) => match range_in(event.json(), text) {
             Some(place) => Dynamic::from(ObjectView {
                 event: event.clone(),
                 place,
@@ -90,14 +90,14 @@ pub(crate) fn dynamic(event: &Event, value: Value<'_>) -> Dynamic {
 }
 
 /// Where `part`, a slice of `whole`, stands in it.
-fn place_of(whole: &str, part: &str) -> Option<Range<usize>> {
+fn range_in(whole: &str, part: &str) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let place = start..start.checked_add(part.len())?;
     (whole.get(place.clone())? == part).then_some(place)
 }
 
 /// What kind of value it is, for messages.
-pub(crate) fn kind(value: &Dynamic) -> &'static str {
+pub(crate) fn kind_name(value: &Dynamic) -> &'static str {
     if value.is_unit() {
         "()"
     } else if value.is_bool() {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use larum_event::{Amount, GroupKey, KeyValue, Timestamp};
-use larum_rule::{AlertText, FaultKind, Matcher, RuleFault, WindowView};
+use larum_event::{Amount, GroupKey, ScalarValue, Timestamp};
+use larum_rule::{AlertText, FaultKind, RuleFault, RuleMatcher, WindowView};
 use serde_json::json;
 
 use crate::given::{load, login};
@@ -17,11 +17,11 @@ fn said_of(window: &str, alert: &str) -> Result<AlertText, RuleFault> {
         r##"rule("r").on("#").group_by(["metadata.user", "data.port"]){window}{alert};"##
     ));
     let event = login(r#"{"outcome":"failure","port":22,"list":[1,"a"],"map":{"k":null}}"#);
-    Matcher::new(Arc::new(set)).alert_fields(
+    RuleMatcher::new(Arc::new(set)).alert_fields(
         0,
         &WindowView {
             count: 5,
-            key: &GroupKey::new(vec![KeyValue::Str("eve".into()), KeyValue::Int(22)]),
+            key: &GroupKey::new(vec![ScalarValue::Str("eve".into()), ScalarValue::Int(22)]),
             first: Timestamp::parse("2026-11-20T12:00:00Z").unwrap(),
             last: Timestamp::parse("2026-11-20T12:04:00Z").unwrap(),
             value: Some(Amount::from_int(7)),

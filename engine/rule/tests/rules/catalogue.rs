@@ -1,7 +1,7 @@
 //! Field catalogues: what they know, and what rules are told because of them.
 
 use larum_event::TopicPattern;
-use larum_rule::{Catalogue, FieldType, RuleSet};
+use larum_rule::{FieldCatalogue, FieldType, RuleSet};
 
 use crate::given::{file, shown};
 
@@ -315,7 +315,7 @@ open = "yes"
 
 [[topics]]
 "#;
-    let problems = Catalogue::load(&[file("x/fields.toml", text)]).unwrap_err();
+    let problems = FieldCatalogue::load(&[file("x/fields.toml", text)]).unwrap_err();
     let found: Vec<(usize, usize, &str, &str)> = problems
         .iter()
         .map(|it| (it.line, it.column, it.code, it.message.as_str()))
@@ -354,7 +354,7 @@ open = "yes"
         ]
     );
     assert_eq!(problems[2].help.as_deref(), Some("did you mean `string`?"));
-    let problems = Catalogue::load(&[file("fields.toml", "[[topic]\n")]).unwrap_err();
+    let problems = FieldCatalogue::load(&[file("fields.toml", "[[topic]\n")]).unwrap_err();
     assert_eq!((problems[0].code, problems[0].line), ("syntax", 1));
 }
 
@@ -364,7 +364,7 @@ fn a_field_described_twice_is_refused_and_other_files_may_add_some() {
         let text = format!(
             "[[topic]]\npattern = \"security.auth.login\"\nmeaning = \"m\"\n[topic.fields]\n{field}\n"
         );
-        Catalogue::load(&[file("a/fields.toml", FIELDS), file("b/fields.toml", &text)])
+        FieldCatalogue::load(&[file("a/fields.toml", FIELDS), file("b/fields.toml", &text)])
     };
     let twice = more("\"data.outcome\" = { type = \"string\", meaning = \"m\" }").unwrap_err();
     assert_eq!(
@@ -376,7 +376,7 @@ fn a_field_described_twice_is_refused_and_other_files_may_add_some() {
     );
     let catalogue = more("\"data.more\" = { type = \"list\", meaning = \"m\" }").unwrap();
     let topic = TopicPattern::new("security.auth.login").unwrap();
-    let known = catalogue.about(&topic);
+    let known = catalogue.topics_overlapping(&topic);
     let fields: Vec<_> = known.flat_map(|topic| &topic.fields).collect();
     let more = fields.iter().find(|(path, _)| path.as_ref() == "data.more");
     assert_eq!(more.unwrap().1.field_type, FieldType::List);

@@ -1,7 +1,7 @@
 //! Mistakes in rule files and what is said about them.
 
 use larum_event::limits;
-use larum_rule::{Level, RuleSet};
+use larum_rule::{DiagnosticLevel, RuleSet};
 
 use crate::given::{file, load, shown, try_load};
 
@@ -157,7 +157,7 @@ fn an_expression_nested_too_deeply_is_refused_and_does_not_overflow() {
 fn a_file_without_a_rule_is_a_warning() {
     let set = load("let x = 5;");
     assert_eq!(set.warnings().len(), 1);
-    assert_eq!(set.warnings()[0].level, Level::Warning);
+    assert_eq!(set.warnings()[0].level, DiagnosticLevel::Warning);
     assert_eq!(
         shown(set.warnings()),
         "a.rhai: warning[no-rule]: the file defines no rule"

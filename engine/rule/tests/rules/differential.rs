@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::Event;
-use larum_rule::{Matcher, RuleSet};
+use larum_rule::{RuleMatcher, RuleSet};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -292,10 +292,10 @@ fn data() -> impl Strategy<Value = String> {
 
 /// What the file and its closures say of each of the events.
 fn answers(set: RuleSet, events: &[Event]) -> Vec<String> {
-    let mut matcher = Matcher::new(Arc::new(set));
+    let mut matcher = RuleMatcher::new(Arc::new(set));
     let answers = events.iter().map(|event| {
         let (mut out, mut faults) = (Vec::new(), Vec::new());
-        matcher.matches(0, event, &mut out, &mut faults);
+        matcher.match_event(0, event, &mut out, &mut faults);
         let found: Vec<u32> = out.iter().map(|found| found.rule).collect();
         let failed: Vec<_> = faults
             .iter()
@@ -316,18 +316,18 @@ fn file(bodies: &[String]) -> String {
 
 /// What is told of each rule and event is what was decided.
 fn explained(set: Arc<RuleSet>, events: &[Event]) -> Result<(), TestCaseError> {
-    let mut matcher = Matcher::new(Arc::clone(&set));
+    let mut matcher = RuleMatcher::new(Arc::clone(&set));
     for event in events {
         let (mut out, mut faults) = (Vec::new(), Vec::new());
-        matcher.matches(0, event, &mut out, &mut faults);
+        matcher.match_event(0, event, &mut out, &mut faults);
         for number in 0..u32::try_from(set.rules().len()).unwrap() {
-            let told = matcher.explain(number, event).unwrap();
+            let told = matcher.explain_rule(number, event).unwrap();
             let holds = out.iter().any(|found| found.rule == number);
             let fault = faults.iter().find(|fault| fault.rule == number);
             let wanted = fault.map_or(Ok(holds), |fault| Err(fault.clone()));
             prop_assert_eq!(&told.outcome, &wanted);
-            let held = told.condition.unwrap().held;
-            prop_assert!(told.reads_topic && (held == wanted.ok() || told.asked_script));
+            let held = told.condition.unwrap().holds;
+            prop_assert!(told.reads_topic && (held == wanted.ok() || told.ran_script));
         }
     }
     Ok(())
@@ -380,10 +380,10 @@ fn steps_file(conditions: &[String]) -> String {
 
 /// What matches say of the events, captures included.
 fn matches(set: RuleSet, events: &[Event]) -> Vec<String> {
-    let mut matcher = Matcher::new(Arc::new(set));
+    let mut matcher = RuleMatcher::new(Arc::new(set));
     let answers = events.iter().map(|event| {
         let (mut out, mut faults) = (Vec::new(), Vec::new());
-        matcher.matches(0, event, &mut out, &mut faults);
+        matcher.match_event(0, event, &mut out, &mut faults);
         format!("{out:?} {faults:?}")
     });
     answers.collect()

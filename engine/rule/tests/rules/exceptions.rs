@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::Event;
-use larum_rule::{Diagnostic, Excepted, Level, Matcher, RuleMatch, RuleSet};
+use larum_rule::{Diagnostic, DiagnosticLevel, ExceptionCount, RuleMatch, RuleMatcher, RuleSet};
 
 use crate::given::{event, file, shown};
 
@@ -34,12 +34,12 @@ fn failure(time: &str, data: &str) -> Event {
 }
 
 /// Matches and counts of exceptions for one event.
-fn outcome(set: RuleSet, event: &Event) -> (Vec<RuleMatch>, Vec<Excepted>) {
-    let mut matcher = Matcher::new(Arc::new(set));
+fn outcome(set: RuleSet, event: &Event) -> (Vec<RuleMatch>, Vec<ExceptionCount>) {
+    let mut matcher = RuleMatcher::new(Arc::new(set));
     let (mut out, mut faults) = (Vec::new(), Vec::new());
-    matcher.matches(0, event, &mut out, &mut faults);
+    matcher.match_event(0, event, &mut out, &mut faults);
     assert_eq!(faults, []);
-    (out, matcher.take_excepted())
+    (out, matcher.take_exception_counts())
 }
 
 #[track_caller]
@@ -123,24 +123,24 @@ fn what_is_excepted_is_counted_by_rule_and_exception_until_it_is_taken() {
     let first = except("field = \"data.host\"\nvalue = \"web-1\"");
     let second = except("field = \"data.host\"\nstarts_with = \"web\"");
     let set = Arc::new(load(&format!("{first}{second}")));
-    let mut matcher = Matcher::new(set);
+    let mut matcher = RuleMatcher::new(set);
     let (mut out, mut faults) = (Vec::new(), Vec::new());
     for host in ["web-1", "web-2", "web-1", "db-1"] {
         let event = failure("2026-11-20T12:00:00Z", &format!("\"host\":\"{host}\""));
-        matcher.matches(0, &event, &mut out, &mut faults);
+        matcher.match_event(0, &event, &mut out, &mut faults);
     }
     // Where two apply the first is counted, and what the rule does not match is none of theirs.
     let quiet =
         event("{\"type\":\"auth.login\",\"channel\":\"security\",\"data\":{\"host\":\"web-1\"}}");
-    matcher.matches(0, &quiet, &mut out, &mut faults);
+    matcher.match_event(0, &quiet, &mut out, &mut faults);
     assert_eq!(out.len(), 1);
-    let count = |exception, count| Excepted {
+    let count = |exception, count| ExceptionCount {
         rule: 0,
         exception,
         count,
     };
-    assert_eq!(matcher.take_excepted(), [count(0, 2), count(1, 1)]);
-    assert_eq!(matcher.take_excepted(), []);
+    assert_eq!(matcher.take_exception_counts(), [count(0, 2), count(1, 1)]);
+    assert_eq!(matcher.take_exception_counts(), []);
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn fields_and_values_that_the_rules_events_do_not_have_are_found() {
 #[test]
 fn a_broken_file_beside_rules_is_an_error_at_its_place() {
     let problems = try_load("[[except]\n").unwrap_err();
-    assert_eq!(problems[0].level, Level::Error);
+    assert_eq!(problems[0].level, DiagnosticLevel::Error);
     assert_eq!((problems[0].code, problems[0].line), ("syntax", 1));
 }
 

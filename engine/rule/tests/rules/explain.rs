@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use larum_rule::{ConditionKind, ConditionPart, Gate, Matcher};
+use larum_rule::{ConditionPart, ConditionPartKind, EventGate, RuleMatcher};
 
 use crate::given::{condition, load, login};
 
 /// A part as one line of text, its parts in brackets.
 fn told(part: &ConditionPart) -> String {
-    let held = match part.held {
+    let held = match part.holds {
         Some(true) => "+",
         Some(false) => "-",
         None => "?",
@@ -21,19 +21,19 @@ fn told(part: &ConditionPart) -> String {
     let inside: Vec<String> = part.parts.iter().map(told).collect();
     let inside = inside.join("; ");
     match part.kind {
-        ConditionKind::Test => format!("{held}{} <{}>", part.text, seen.join(", ")),
-        ConditionKind::Constant | ConditionKind::Script => format!("{held}{}", part.text),
+        ConditionPartKind::Test => format!("{held}{} <{}>", part.text, seen.join(", ")),
+        ConditionPartKind::Constant | ConditionPartKind::Script => format!("{held}{}", part.text),
         kind => format!("{held}{kind:?}[{inside}]"),
     }
 }
 
 fn explained(when: &str, data: &str) -> (String, bool, Option<bool>) {
-    let mut matcher = Matcher::new(Arc::new(condition(when)));
-    let explained = matcher.explain(0, &login(data)).unwrap();
+    let mut matcher = RuleMatcher::new(Arc::new(condition(when)));
+    let explained = matcher.explain_rule(0, &login(data)).unwrap();
     assert!(explained.reads_topic);
     (
         told(&explained.condition.unwrap()),
-        explained.asked_script,
+        explained.ran_script,
         explained.outcome.ok(),
     )
 }
@@ -101,7 +101,7 @@ rule("open").on("#").when(|event| event.data.x == ());
 rule("plain").on("#");
 "##,
     );
-    let outline = set.outline(2).unwrap();
+    let outline = set.outline_rule(2).unwrap();
     let condition = outline.condition.unwrap();
     let places: Vec<_> = condition
         .parts
@@ -111,17 +111,20 @@ rule("plain").on("#");
     assert_eq!(
         places,
         [
-            (ConditionKind::Test, 5, 9),
-            (ConditionKind::Test, 6, 12),
-            (ConditionKind::Script, 7, 12),
+            (ConditionPartKind::Test, 5, 9),
+            (ConditionPartKind::Test, 6, 12),
+            (ConditionPartKind::Script, 7, 12),
         ]
     );
-    assert_eq!(outline.gate, Gate::Never);
+    assert_eq!(outline.gate, EventGate::Never);
     let ends = r#"event.data.image ends with "\\cmd.exe" in any case"#;
-    assert_eq!(outline.script, Gate::AnyOf(vec![ends.to_owned()]));
-    let open = set.outline(0).unwrap();
-    assert_eq!((open.gate, open.script), (Gate::EveryEvent, Gate::Never));
-    let plain = set.outline(1).unwrap();
-    assert_eq!((plain.condition, plain.gate), (None, Gate::EveryEvent));
-    assert_eq!(set.outline(3), None);
+    assert_eq!(outline.script, EventGate::AnyOf(vec![ends.to_owned()]));
+    let open = set.outline_rule(0).unwrap();
+    assert_eq!(
+        (open.gate, open.script),
+        (EventGate::EveryEvent, EventGate::Never)
+    );
+    let plain = set.outline_rule(1).unwrap();
+    assert_eq!((plain.condition, plain.gate), (None, EventGate::EveryEvent));
+    assert_eq!(set.outline_rule(3), None);
 }

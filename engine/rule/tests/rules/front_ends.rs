@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use larum_event::{RuleFile, RuleId, Severity};
 use larum_rule::predicate::{
-    Case, Expression, PathMap, PredicateSetBuilder, Test, TextKind, ViewId,
+    BoolExpression, CaseSensitivity, FieldTest, PathMap, PredicateSetBuilder, TextAnchor, ViewId,
 };
 use larum_rule::{
-    Audience, Compiled, CompiledRule, Diagnostic, FrontEnd, Gate, Level, Matcher, RuleLoader,
-    RuleSet,
+    AlertAudience, CompiledRule, Diagnostic, DiagnosticLevel, EventGate, FrontEnd, FrontEndOutput,
+    RuleLoader, RuleMatcher, RuleSet,
 };
 
 use crate::given::{event, file, login, shown};
@@ -22,18 +22,18 @@ impl FrontEnd for Words {
         "words"
     }
 
-    fn reads(&self, path: &str) -> bool {
+    fn reads_file(&self, path: &str) -> bool {
         path.ends_with(".words")
     }
 
     fn compile(
         &self,
         files: &[&RuleFile],
-        premise: &Expression,
+        premise: &BoolExpression,
         predicates: &mut PredicateSetBuilder,
-    ) -> Compiled {
-        let mut compiled = Compiled::default();
-        let view = predicates.view("words", premise.clone()).unwrap();
+    ) -> FrontEndOutput {
+        let mut compiled = FrontEndOutput::default();
+        let view = predicates.add_view("words", premise.clone()).unwrap();
         for file in files {
             for (number, line) in (1..).zip(file.text.lines()) {
                 match line.split_once(' ') {
@@ -41,7 +41,7 @@ impl FrontEnd for Words {
                         let rule = rule((id, word), (&file.path, number), view, predicates);
                         compiled.rules.push(rule);
                     }
-                    None => compiled.findings.push(Diagnostic::refused(
+                    None => compiled.findings.push(Diagnostic::new_refusal(
                         file,
                         number,
                         "no-word",
@@ -54,7 +54,7 @@ impl FrontEnd for Words {
     }
 
     fn layout(&self) -> PathMap {
-        PathMap::default().below("data")
+        PathMap::default().nest_under("data")
     }
 }
 
@@ -64,13 +64,13 @@ fn rule(
     view: ViewId,
     predicates: &mut PredicateSetBuilder,
 ) -> CompiledRule {
-    let slot = predicates.slot("text");
-    let test = Test::Text {
-        kind: TextKind::Anywhere,
+    let slot = predicates.field_slot("text");
+    let test = FieldTest::Text {
+        kind: TextAnchor::Anywhere,
         literal: word.to_owned(),
-        case: Case::Ignored,
+        case: CaseSensitivity::Insensitive,
     };
-    let is = predicates.predicate(Some(slot), test).unwrap();
+    let is = predicates.add_predicate(Some(slot), test).unwrap();
     CompiledRule {
         id: RuleId::new(id).unwrap(),
         title: id.into(),
@@ -81,22 +81,22 @@ fn rule(
         false_positives: Vec::new(),
         file: path.into(),
         line,
-        programs: vec![(view, Expression::Is(is))],
+        programs: vec![(view, BoolExpression::Is(is))],
         correlation: None,
-        audience: Audience::Everyone,
+        audience: AlertAudience::Everyone,
         synonyms: Vec::new(),
         semantic_hash: *blake3::hash(word.as_bytes()).as_bytes(),
     }
 }
 
 fn load(files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
-    RuleLoader::default().with(Words).load(files)
+    RuleLoader::default().with_front_end(Words).load(files)
 }
 
 fn found(set: RuleSet, layer: u8, json: &str) -> Vec<String> {
     let set = Arc::new(set);
     let (mut out, mut faults) = (Vec::new(), Vec::new());
-    Matcher::new(Arc::clone(&set)).matches(layer, &event(json), &mut out, &mut faults);
+    RuleMatcher::new(Arc::clone(&set)).match_event(layer, &event(json), &mut out, &mut faults);
     assert_eq!(faults, []);
     let id = |number| set.rule(number).unwrap().id.to_string();
     out.iter().map(|one| id(one.rule)).collect()
@@ -152,7 +152,7 @@ fn a_refused_document_is_told_with_its_line_and_the_others_load() {
     let [refused] = set.warnings() else {
         panic!("one refusal");
     };
-    assert_eq!(refused.level, Level::Refused);
+    assert_eq!(refused.level, DiagnosticLevel::Refused);
     assert_eq!(
         shown(set.warnings()),
         "b.words:2:1: refused[no-word]: the line has no word\n   2 | nothing"
@@ -184,30 +184,30 @@ fn a_rule_keeps_its_state_only_while_it_means_the_same() {
 fn an_author_can_ask_a_rule_whatever_the_topic() {
     let rhai = r##"rule("m.login").on("security.#").when(|event| event.data.text == "evil");"##;
     let set = load(&[file("a.rhai", rhai), file("b.words", "a.evil evil")]).unwrap();
-    let mut matcher = Matcher::new(Arc::new(set));
+    let mut matcher = RuleMatcher::new(Arc::new(set));
     let elsewhere = event(r#"{"type":"x","channel":"other","data":{"text":"evil"}}"#);
     let good = login(r#"{"text":"good"}"#);
     for rule in [0, 1] {
-        assert!(matcher.condition(rule, &elsewhere).unwrap());
-        assert!(!matcher.condition(rule, &good).unwrap());
+        assert!(matcher.condition_holds(rule, &elsewhere).unwrap());
+        assert!(!matcher.condition_holds(rule, &good).unwrap());
     }
-    assert!(!matcher.condition(2, &elsewhere).unwrap());
+    assert!(!matcher.condition_holds(2, &elsewhere).unwrap());
 }
 
 #[test]
 fn a_rule_of_another_language_is_explained_by_its_program() {
     let set = load(&[file("b.words", "a.evil Evil")]).unwrap();
-    let outline = set.outline(0).unwrap();
+    let outline = set.outline_rule(0).unwrap();
     let contains = r#"text contains "evil" in any case"#;
-    assert_eq!(outline.gate, Gate::AnyOf(vec![contains.to_owned()]));
+    assert_eq!(outline.gate, EventGate::AnyOf(vec![contains.to_owned()]));
     assert_eq!(outline.condition.unwrap().text, contains);
-    let mut matcher = Matcher::new(Arc::new(set));
+    let mut matcher = RuleMatcher::new(Arc::new(set));
     for (text, holds) in [("an EVIL deed", true), ("a deed", false)] {
         let event = login(&format!(r#"{{"text":"{text}"}}"#));
-        let told = matcher.explain(0, &event).unwrap();
+        let told = matcher.explain_rule(0, &event).unwrap();
         let condition = told.condition.unwrap();
-        assert_eq!((told.outcome, condition.held), (Ok(holds), Some(holds)));
-        assert!(!told.asked_script && told.reads_topic);
+        assert_eq!((told.outcome, condition.holds), (Ok(holds), Some(holds)));
+        assert!(!told.ran_script && told.reads_topic);
         let seen = condition.fields[0].value.clone();
         assert_eq!(seen, Some(format!("{text:?}")));
     }

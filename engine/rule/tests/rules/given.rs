@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use larum_event::{Channel, Event, EventId, Fill, RuleFile, Severity, Source, TenantId, Timestamp};
-use larum_rule::{Diagnostic, Matcher, RuleFault, RuleLoader, RuleMatch, RuleSet};
+use larum_event::{
+    Channel, Event, EventDefaults, EventId, RuleFile, Severity, Source, TenantId, Timestamp,
+};
+use larum_rule::{Diagnostic, RuleFault, RuleLoader, RuleMatch, RuleMatcher, RuleSet};
 
 /// An event read from JSON; what it leaves out is filled in.
 pub fn event(json: &str) -> Event {
     let source = Source::new("test").unwrap();
     Event::parse(
         json.as_bytes(),
-        &Fill {
+        &EventDefaults {
             arrived: Timestamp::parse("2026-11-20T12:00:00Z").unwrap(),
             new_id: &|| EventId::new("e1").unwrap(),
             source: Some(&source),
@@ -50,7 +52,7 @@ pub fn load(text: &str) -> RuleSet {
 /// The same rules, their closures run as scripts.
 pub fn interpreted(text: &str) -> RuleSet {
     let files = [file("a.rhai", text)];
-    match RuleLoader::default().interpreting().load(&files) {
+    match RuleLoader::default().with_interpretation().load(&files) {
         Ok(set) => set,
         Err(problems) => panic!("{}", shown(&problems)),
     }
@@ -74,7 +76,7 @@ pub fn condition(when: &str) -> RuleSet {
 /// What the rules of layer 0 make of an event.
 pub fn outcome(set: RuleSet, event: &Event) -> (Vec<RuleMatch>, Vec<RuleFault>) {
     let (mut out, mut faults) = (Vec::new(), Vec::new());
-    Matcher::new(Arc::new(set)).matches(0, event, &mut out, &mut faults);
+    RuleMatcher::new(Arc::new(set)).match_event(0, event, &mut out, &mut faults);
     (out, faults)
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, AlertStatus, Event, GroupKey, RuleId, Severity, TenantId, Timestamp, Trigger,
+    Alert, AlertStatus, AlertTrigger, Event, GroupKey, RuleId, Severity, TenantId, Timestamp,
 };
-use larum_rule::{Matcher, RuleSet};
+use larum_rule::{RuleMatcher, RuleSet};
 
 use crate::given::{load, login, shown, try_load};
 
@@ -45,7 +45,7 @@ fn alert(rule: &str) -> Event {
         window: None,
         first: time,
         last: time,
-        trigger: Trigger {
+        trigger: AlertTrigger {
             id: larum_event::EventId::new("e1").unwrap(),
             sequence: None,
         },
@@ -60,10 +60,10 @@ fn alert(rule: &str) -> Event {
 /// The rules, in all layers, that match an event.
 fn readers(set: RuleSet, event: &Event) -> Vec<String> {
     let set = Arc::new(set);
-    let mut matcher = Matcher::new(Arc::clone(&set));
+    let mut matcher = RuleMatcher::new(Arc::clone(&set));
     let (mut out, mut faults) = (Vec::new(), Vec::new());
     for layer in 0..set.layers() {
-        matcher.matches(layer, event, &mut out, &mut faults);
+        matcher.match_event(layer, event, &mut out, &mut faults);
     }
     assert_eq!(faults, []);
     let rules = out.iter().map(|found| set.rule(found.rule).unwrap());
@@ -107,7 +107,7 @@ fn wildcards_over_alerts_mean_the_layers_below() {
         let found = set.rules().iter().position(|rule| rule.id.as_str() == id);
         u32::try_from(found.unwrap()).unwrap()
     };
-    let sees = |reader, raiser| set.sees(number(reader), number(raiser));
+    let sees = |reader, raiser| set.may_read_alerts(number(reader), number(raiser));
     assert!(sees("x", "a") && sees("y", "a"));
     assert!(sees("z", "x") && !sees("y", "x"));
     assert!(!sees("x", "y") && !sees("x", "x") && !sees("y", "z") && !sees("a", "x"));
@@ -186,7 +186,7 @@ fn naming_alerts_that_no_rule_raises_is_a_warning() {
     // Alerts of rules that are no longer there may still come in, and are read.
     assert_eq!(readers(set, &alert("auth.fial")), ["b"]);
     assert_eq!(
-        load(r##"rule("r").on("#");"##).rules()[0].key_members(&GroupKey::everything()),
+        load(r##"rule("r").on("#");"##).rules()[0].key_members(&GroupKey::empty()),
         serde_json::Map::new()
     );
 }

@@ -1,7 +1,7 @@
 //! Links and entities that rule files declare.
 
-use larum_event::{Joins, Link, LinkPart, LinkSet, PartForm, Span, limits};
-use larum_rule::{Level, RuleSet, is_link_file};
+use larum_event::{IncidentJoin, LinkPart, LinkSet, LinkSpec, PartForm, Span, limits};
+use larum_rule::{DiagnosticLevel, RuleSet, is_link_file};
 
 use crate::given::{event, file, load, matches, shown, try_load};
 
@@ -28,7 +28,7 @@ fn part(path: &str, form: PartForm) -> LinkPart {
     }
 }
 
-fn only(text: &str) -> Link {
+fn only(text: &str) -> LinkSpec {
     let set = load(text);
     assert_eq!(shown(set.warnings()), "");
     let [link] = set.links().links.as_slice() else {
@@ -46,7 +46,7 @@ fn a_link_says_all_that_its_methods_say() {
     let as_is = |path| part(path, PartForm::AsIs);
     let (lower, number) = (PartForm::Lower, PartForm::Number);
     let link = only(PROCESS);
-    let expected = Link {
+    let expected = LinkSpec {
         name: "process".into(),
         version: link.version,
         on: vec!["windows.event.1".into(), "windows.event.5".into()],
@@ -67,7 +67,7 @@ fn a_link_says_all_that_its_methods_say() {
         begins: vec!["windows.event.1".into()],
         label: Some(as_is("data.Image")),
         keep: vec!["data.Image".into(), "data.CommandLine".into()],
-        joins: Some(Joins {
+        joins: Some(IncidentJoin {
             within: Span::parse("24h").unwrap(),
             most: 50,
         }),
@@ -277,7 +277,7 @@ fn fields_that_the_catalogue_does_not_know_are_told() {
     }
     let near = with("link(\"file\").on(\"a.c\").id(\"data.path\");").unwrap();
     assert_eq!(near.warnings().len(), 1);
-    assert_eq!(near.warnings()[0].level, Level::Warning);
+    assert_eq!(near.warnings()[0].level, DiagnosticLevel::Warning);
 }
 
 #[test]

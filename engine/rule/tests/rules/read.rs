@@ -1,6 +1,6 @@
 //! Each construct that conditions are read from: decided by predicates as by the script, on both sides.
 
-use larum_rule::Gate;
+use larum_rule::EventGate;
 
 use crate::given::{interpreted, load, login, outcome};
 
@@ -156,7 +156,7 @@ fn lists_of_the_event_are_looked_through() {
     let script = script_gate(r#""admin" in event.data.groups"#);
     assert_eq!(
         script,
-        Gate::AnyOf(vec![
+        EventGate::AnyOf(vec![
             "event.data.groups is an object".to_owned(),
             "an element of event.data.groups stands under a name with a dot".to_owned(),
         ])
@@ -241,14 +241,14 @@ fn an_envelope_is_asked_like_any_field() {
     );
 }
 
-fn script_gate(body: &str) -> Gate {
-    load(&file(body)).outline(0).expect("a rule").script
+fn script_gate(body: &str) -> EventGate {
+    load(&file(body)).outline_rule(0).expect("a rule").script
 }
 
 /// The script runs for events with `data.a` 1 only.
 fn gated(body: &str) {
     let script = script_gate(body);
-    let Gate::AnyOf(asked) = script else {
+    let EventGate::AnyOf(asked) = script else {
         panic!("{body}: {script:?}");
     };
     assert_eq!(asked, ["event.data.a == 1"], "{body}");
@@ -274,7 +274,7 @@ fn what_may_fail_is_never_skipped() {
         "{ let n = event.data.b + 1; event.data.a == 1 && n > 5 }",
         "event.data.list.some(|x| x == 2) && event.data.a == 1",
     ] {
-        assert_eq!(script_gate(body), Gate::EveryEvent, "{body}");
+        assert_eq!(script_gate(body), EventGate::EveryEvent, "{body}");
     }
 }
 

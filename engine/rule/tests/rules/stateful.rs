@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Span, Timestamp, WindowSpec, limits};
-use larum_rule::{AlertText, FaultKind, Matcher, ScriptAnswer, ScriptedRule};
+use larum_rule::{AlertText, FaultKind, RuleMatcher, ScriptedOutcome, ScriptedRule};
 
 use crate::given::{load, login, shown, try_load};
 
@@ -12,14 +12,14 @@ fn rule(scripts: &str) -> String {
 }
 
 fn scripted(scripts: &str) -> ScriptedRule {
-    ScriptedRule::of(&Arc::new(load(&rule(scripts))), 0).unwrap()
+    ScriptedRule::find_rule(&Arc::new(load(&rule(scripts))), 0).unwrap()
 }
 
-fn answer(state: Option<&str>, timer: Option<u32>, fired: Option<&str>) -> ScriptAnswer {
-    ScriptAnswer {
+fn answer(state: Option<&str>, timer: Option<u32>, fired: Option<&str>) -> ScriptedOutcome {
+    ScriptedOutcome {
         state: state.map(str::to_owned),
         timer: timer.map(Span::from_seconds),
-        fired: fired.map(|message| AlertText {
+        alert: fired.map(|message| AlertText {
             message: (!message.is_empty()).then(|| message.to_owned()),
             ..AlertText::default()
         }),
@@ -37,7 +37,7 @@ fn a_script_keeps_what_it_writes_into_its_state() {
     );
     let run = |n: i64, state: &str| {
         let event = login(&format!(r#"{{"n":{n}}}"#));
-        rule.event(&event, state).unwrap()
+        rule.run_event(&event, state).unwrap()
     };
     assert_eq!(run(3, ""), answer(Some(r#"{"n":3}"#), None, None));
     assert_eq!(run(4, r#"{"n":3}"#), answer(Some(r#"{"n":7}"#), None, None));
@@ -66,15 +66,15 @@ fn a_timer_is_set_by_the_state_and_told_when_it_goes_off() {
            })"#,
     );
     let event = login("{}");
-    let first = rule.event(&event, "").unwrap();
+    let first = rule.run_event(&event, "").unwrap();
     assert_eq!(
         first,
         answer(Some(r#"{"since":"2026-11-20T12:00:00Z"}"#), Some(300), None)
     );
     let time = Timestamp::parse("2026-11-20T12:05:00Z").unwrap();
-    let second = rule.timer(time, &first.state.unwrap()).unwrap();
+    let second = rule.run_timer(time, &first.state.unwrap()).unwrap();
     assert_eq!((second.state, second.timer), (None, None));
-    let fired = second.fired.unwrap();
+    let fired = second.alert.unwrap();
     assert_eq!(
         fired.message.as_deref(),
         Some("2026-11-20T12:00:00Z to 2026-11-20T12:05:00Z")
@@ -90,7 +90,7 @@ fn a_timer_stays_as_it_is_until_it_is_set_anew_or_taken_back() {
         ("|event, state| { state.timer = (); }", Some(0)),
     ] {
         let rule = scripted(&format!(".on_event({script})"));
-        let found = rule.event(&login("{}"), "").unwrap();
+        let found = rule.run_event(&login("{}"), "").unwrap();
         assert_eq!(found.timer, timer.map(Span::from_seconds), "{script}");
         assert!(found.state.is_none_or(|state| !state.contains("timer")));
     }
@@ -103,7 +103,7 @@ fn a_state_has_room_for_so_much_and_no_more() {
     let fits = limits::SCRIPT_STATE_BYTES - 8;
     for (length, is_fault) in [(fits, false), (fits + 1, true)] {
         let event = login(&format!(r#"{{"x":"{}"}}"#, "a".repeat(length)));
-        let found = rule.event(&event, "");
+        let found = rule.run_event(&event, "");
         assert_eq!(found.is_err(), is_fault, "{length}");
         if let Err(fault) = found {
             assert_eq!(fault.kind, FaultKind::Budget);
@@ -125,7 +125,7 @@ fn what_a_script_cannot_do_is_a_fault_with_its_place() {
         ("|event, state| { loop { } }", "operations"),
     ] {
         let rule = scripted(&format!(".on_event({script})"));
-        let fault = rule.event(&login("{}"), "").unwrap_err();
+        let fault = rule.run_event(&login("{}"), "").unwrap_err();
         assert!(fault.message.contains(says), "{script}: {}", fault.message);
         assert!(fault.message.starts_with("a.rhai:"), "{}", fault.message);
     }
@@ -140,12 +140,12 @@ fn events_of_a_scripted_rule_are_carried_and_its_condition_still_chooses_them() 
         panic!("a script");
     };
     assert_eq!(scripted.keep, Span::from_seconds(3_600));
-    let mut matcher = Matcher::new(Arc::new(set));
+    let mut matcher = RuleMatcher::new(Arc::new(set));
     let mut found = Vec::new();
-    matcher.matches(0, &login(r#"{"n":2}"#), &mut found, &mut Vec::new());
+    matcher.match_event(0, &login(r#"{"n":2}"#), &mut found, &mut Vec::new());
     assert!(found[0].wants_event);
     found.clear();
-    matcher.matches(0, &login(r#"{"n":1}"#), &mut found, &mut Vec::new());
+    matcher.match_event(0, &login(r#"{"n":1}"#), &mut found, &mut Vec::new());
     assert_eq!(found, []);
 }
 
@@ -190,22 +190,22 @@ fn scripts_run_on_whatever_thread_and_of_whatever_set() {
             let script = format!(
                 ".on_event(|event, state| {{ state.n = (state.n ?? 0) + {step}; state.n > 2 }})"
             );
-            ScriptedRule::of(&Arc::new(load(&rule(&script))), 0).unwrap()
+            ScriptedRule::find_rule(&Arc::new(load(&rule(&script))), 0).unwrap()
         })
         .collect();
     let event = login("{}");
-    let run = || -> Vec<ScriptAnswer> {
-        let answers = rules.iter().map(|rule| rule.event(&event, "").unwrap());
+    let run = || -> Vec<ScriptedOutcome> {
+        let answers = rules.iter().map(|rule| rule.run_event(&event, "").unwrap());
         answers.collect()
     };
     let here = run();
     let states: Vec<&str> = here.iter().filter_map(|one| one.state.as_deref()).collect();
     assert_eq!(states, [r#"{"n":1}"#, r#"{"n":2}"#, r#"{"n":3}"#]);
-    assert_eq!(here[2].fired, Some(AlertText::default()));
+    assert_eq!(here[2].alert, Some(AlertText::default()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| assert_eq!(run(), here));
         }
     });
-    assert!(ScriptedRule::of(&Arc::new(load(r##"rule("r").on("#");"##)), 0).is_none());
+    assert!(ScriptedRule::find_rule(&Arc::new(load(r##"rule("r").on("#");"##)), 0).is_none());
 }

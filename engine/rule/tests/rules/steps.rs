@@ -1,6 +1,8 @@
 //! Rules of several steps: which events satisfy which, and what is compared between them.
 
-use larum_event::{Comparison, Event, KeyValue, Occurs, Sequence, Span, WindowSpec};
+use larum_event::{
+    Event, ScalarValue, Sequence, Span, StepOccurrence, WindowComparison, WindowSpec,
+};
 use larum_rule::{RuleLoader, RuleMatch, RuleSet};
 
 use crate::given::{event, file, interpreted, load, outcome, shown, try_load};
@@ -41,11 +43,11 @@ fn steps_say_how_often_when_and_what_is_compared() {
     };
     assert_eq!(
         (scan.occurs, scan.within),
-        (Occurs::Never, Some(Span::from_seconds(3_600)))
+        (StepOccurrence::Never, Some(Span::from_seconds(3_600)))
     );
-    assert_eq!(start.occurs, Occurs::Times(2));
-    assert_eq!(open.occurs, Occurs::Optional(1));
-    assert_eq!((close.occurs, close.within), (Occurs::Never, None));
+    assert_eq!(start.occurs, StepOccurrence::Times(2));
+    assert_eq!(open.occurs, StepOccurrence::Optional(1));
+    assert_eq!((close.occurs, close.within), (StepOccurrence::Never, None));
     let rule = &set.rules()[0];
     let name = |index: u16| &*rule.measured[usize::from(index)];
     let joins = |step: &larum_event::Step| {
@@ -65,14 +67,14 @@ fn steps_say_how_often_when_and_what_is_compared() {
     };
     assert_eq!(
         joins(open),
-        [said("data.ppid", Comparison::Equal, 1, "data.pid")]
+        [said("data.ppid", WindowComparison::Equal, 1, "data.pid")]
     );
     assert_eq!(
         joins(send),
         [
             // It was written from the other side.
-            said("data.size", Comparison::Greater, 2, "data.size"),
-            said("data.ppid", Comparison::NotEqual, 1, "data.pid"),
+            said("data.size", WindowComparison::Greater, 2, "data.size"),
+            said("data.ppid", WindowComparison::NotEqual, 1, "data.pid"),
         ]
     );
 }
@@ -128,11 +130,11 @@ fn a_match_carries_the_fields_that_steps_compare() {
     let measured: Vec<&str> = set.rules()[0].measured.iter().map(|path| &**path).collect();
     assert_eq!(measured, ["data.ppid", "data.pid", "data.size"]);
     assert_eq!(
-        found[0].values.all(),
+        found[0].values.as_slice(),
         [
             None,
-            Some(KeyValue::Int(7)),
-            Some(KeyValue::Float(0.5_f64.to_bits()))
+            Some(ScalarValue::Int(7)),
+            Some(ScalarValue::Float(0.5_f64.to_bits()))
         ]
     );
 }
@@ -425,7 +427,7 @@ fn a_method_that_is_not_there_is_refused_wherever_the_rule_or_step_comes_from() 
 #[test]
 fn each_step_is_told_with_what_it_asks_and_compares() {
     let set = load(CHAIN);
-    let condition = set.outline(0).unwrap().condition.unwrap();
+    let condition = set.outline_rule(0).unwrap().condition.unwrap();
     let told: Vec<(&str, usize)> = condition
         .parts
         .iter()

@@ -5,49 +5,55 @@ mod checks;
 use std::sync::Arc;
 
 use larum_event::{
-    Climbed, Enough, Event, GroupKey, KeyValue, Kin, Kinship, Position, Timestamp, limits,
+    Event, GroupKey, Position, ScalarValue, Timestamp, TreeLookup, TreeNodeView, VisitControl,
+    VisitOutcome, limits,
 };
-use larum_rule::{FaultKind, Matcher, RuleFault, RuleMatch, RuleSet, WindowView};
+use larum_rule::{FaultKind, RuleFault, RuleMatch, RuleMatcher, RuleSet, WindowView};
 
 use crate::given::{condition, event, load};
 
 /// One chain of nodes, the event's own first; known from a position on.
 struct Chain {
-    nodes: Vec<Kin>,
+    nodes: Vec<TreeNodeView>,
     from: Position,
     has_more: bool,
 }
 
-impl Kinship for Chain {
-    fn root(&self, event: &Event, at: Position) -> Option<Arc<str>> {
+impl TreeLookup for Chain {
+    fn root_id(&self, event: &Event, at: Position) -> Option<Arc<str>> {
         let is_known = at >= self.from && event.envelope().event_type.as_str() != "stranger";
         is_known.then(|| self.nodes.last().map(|node| Arc::clone(&node.id)))?
     }
 
-    fn climb(&self, event: &Event, at: Position, visit: &mut dyn FnMut(&Kin) -> Enough) -> Climbed {
-        if self.root(event, at).is_none() {
-            return Climbed::NoTree;
+    fn visit_ancestors(
+        &self,
+        event: &Event,
+        at: Position,
+        visit: &mut dyn FnMut(&TreeNodeView) -> VisitControl,
+    ) -> VisitOutcome {
+        if self.root_id(event, at).is_none() {
+            return VisitOutcome::NoTree;
         }
         for node in &self.nodes {
-            if visit(node) == Enough::Yes {
-                return Climbed::Stopped;
+            if visit(node) == VisitControl::Stop {
+                return VisitOutcome::Stopped;
             }
         }
         match self.has_more {
-            true => Climbed::TooHigh,
-            false => Climbed::Top,
+            true => VisitOutcome::TooHigh,
+            false => VisitOutcome::Top,
         }
     }
 }
 
-fn process(name: &str) -> Kin {
-    Kin {
+fn process(name: &str) -> TreeNodeView {
+    TreeNodeView {
         id: format!("process:ws5/{name}").into(),
         kind: "process".into(),
         label: Some(name.into()),
         stage: Some("run".into()),
         tags: vec![("collector".into(), "procmond".into())],
-        kept: vec![
+        kept_fields: vec![
             (
                 "data.Image".into(),
                 serde_json::Value::from(format!("C:\\{name}.exe"))
@@ -77,11 +83,11 @@ fn started(kind: &str) -> Event {
 }
 
 fn ask(set: RuleSet, trees: Chain, event: &Event) -> (Vec<RuleMatch>, Vec<RuleFault>) {
-    let mut matcher = Matcher::new(Arc::new(set));
-    matcher.ask(Some(Arc::new(trees)));
-    matcher.stand_at(Position(7), None);
+    let mut matcher = RuleMatcher::new(Arc::new(set));
+    matcher.set_trees(Some(Arc::new(trees)));
+    matcher.set_position(Position(7), None);
     let (mut out, mut faults) = (Vec::new(), Vec::new());
-    matcher.matches(0, event, &mut out, &mut faults);
+    matcher.match_event(0, event, &mut out, &mut faults);
     (out, faults)
 }
 
@@ -221,12 +227,12 @@ fn the_trees_are_asked_as_of_the_events_position() {
 #[test]
 fn the_trees_are_asked_about_the_event_that_set_an_alert_off() {
     let set = condition("|event| event.root() != ()");
-    let mut matcher = Matcher::new(Arc::new(set));
-    matcher.ask(Some(Arc::new(chain(&SHELL))));
+    let mut matcher = RuleMatcher::new(Arc::new(set));
+    matcher.set_trees(Some(Arc::new(chain(&SHELL))));
     let mut found = Vec::new();
     for instead in [None, Some(started("start"))] {
-        matcher.stand_at(Position(7), instead.as_ref());
-        matcher.matches(0, &started("stranger"), &mut found, &mut Vec::new());
+        matcher.set_position(Position(7), instead.as_ref());
+        matcher.match_event(0, &started("stranger"), &mut found, &mut Vec::new());
     }
     assert_eq!(found.len(), 1);
 }
@@ -248,8 +254,8 @@ fn without_trees_a_rule_that_asks_them_fails_and_says_so() {
         r##"rule("r").on("#").within("1m").distinct("tree.root", 2);"##,
     ] {
         let (mut out, mut faults) = (Vec::new(), Vec::new());
-        let mut matcher = Matcher::new(Arc::new(load(text)));
-        matcher.matches(0, &started("start"), &mut out, &mut faults);
+        let mut matcher = RuleMatcher::new(Arc::new(load(text)));
+        matcher.match_event(0, &started("start"), &mut out, &mut faults);
         assert_eq!(out, [], "{text}");
         let [fault] = faults.as_slice() else {
             panic!("{text}: {faults:?}");
@@ -312,11 +318,11 @@ fn what_climbs_cost_is_bounded_however_often_and_however_deep_they_are() {
     }
     // The next event has its own budget.
     let when = "|event| { let found = 0; for n in 0..20 { if event.has_ancestor(|node| false) { found += 1; } } found == 0 }";
-    let mut matcher = Matcher::new(Arc::new(condition(when)));
-    matcher.ask(Some(Arc::new(chain(&names))));
+    let mut matcher = RuleMatcher::new(Arc::new(condition(when)));
+    matcher.set_trees(Some(Arc::new(chain(&names))));
     let (mut found, mut faults) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        matcher.matches(0, &started("start"), &mut found, &mut faults);
+        matcher.match_event(0, &started("start"), &mut found, &mut faults);
     }
     assert_eq!((found.len(), faults), (3, vec![]));
 }
@@ -334,7 +340,7 @@ fn a_closure_that_gives_no_truth_is_a_fault() {
 
 #[test]
 fn windows_group_by_the_root_and_measure_it() {
-    let root = || KeyValue::Str("process:ws5/explorer".into());
+    let root = || ScalarValue::Str("process:ws5/explorer".into());
     for (text, name) in [
         (
             r##"rule("r").on("#").group_by("tree.root").within("1m").count(2);"##,
@@ -386,15 +392,15 @@ fn an_alert_tells_of_the_tree() {
             same: window.event.has_ancestor(|node| node.data.Pid == window.count + 4687) });"##,
     );
     assert!(set.asks_trees());
-    let mut matcher = Matcher::new(Arc::new(set));
-    matcher.ask(Some(Arc::new(chain(&SHELL))));
+    let mut matcher = RuleMatcher::new(Arc::new(set));
+    matcher.set_trees(Some(Arc::new(chain(&SHELL))));
     let event = started("start");
     let time = event.envelope().time;
     let words = matcher.alert_fields(
         0,
         &WindowView {
             count: 1,
-            key: &GroupKey::everything(),
+            key: &GroupKey::empty(),
             first: time,
             last: time,
             value: None,

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use larum_event::{Decided, Event, Extent, FiringPolicy, KeyValue, Measure, Span, WindowSpec};
-use larum_rule::{Matcher, RuleMatch, RuleSet};
+use larum_event::{
+    DecisionTime, Event, FiringPolicy, ScalarValue, Span, WindowExtent, WindowMeasure, WindowSpec,
+};
+use larum_rule::{RuleMatch, RuleMatcher, RuleSet};
 
 use crate::given::{event, interpreted, load, outcome, shown, try_load};
 
@@ -105,15 +107,15 @@ fn policies_and_lateness_are_those_of_the_window() {
     assert_eq!(aggregate.lateness, Some(Span::from_seconds(30)));
     assert_eq!(
         aggregate.extent,
-        Extent::Session {
+        WindowExtent::Session {
             gap: Span::from_seconds(60),
             cap: None
         }
     );
-    assert_eq!(aggregate.measure, Measure::Count);
+    assert_eq!(aggregate.measure, WindowMeasure::Count);
     let single = r#".within("5m").count(5).lateness("0s")"#;
     assert_eq!(window(single).lateness(), Some(Span::ZERO));
-    assert_eq!(window(single).decided(), Decided::AtOnce);
+    assert_eq!(window(single).decision_time(), DecisionTime::AtOnce);
 }
 
 #[test]
@@ -239,14 +241,14 @@ fn a_match_carries_what_its_window_measures() {
     let text = |asks: &str| {
         format!(r##"rule("r").on("#").when(|event| event.data.a != 9).within("5m"){asks};"##)
     };
-    let str = |text: &str| Some(KeyValue::Str(text.into()));
-    let half = Some(KeyValue::Float(0.5_f64.to_bits()));
+    let str = |text: &str| Some(ScalarValue::Str(text.into()));
+    let half = Some(ScalarValue::Float(0.5_f64.to_bits()));
     for (asks, data, values) in [
         (".count(2)", r#"{"n":1}"#, vec![]),
         (
             r#".sum("data.n", 2)"#,
             r#"{"n":1}"#,
-            vec![Some(KeyValue::Int(1))],
+            vec![Some(ScalarValue::Int(1))],
         ),
         (r#".max("data.n", 2)"#, r#"{"n":0.5}"#, vec![half]),
         (r#".sum("data.n", 2)"#, r#"{"n":"1"}"#, vec![None]),
@@ -263,7 +265,7 @@ fn a_match_carries_what_its_window_measures() {
         let event = event(&format!(r#"{{"type":"t","data":{data}}}"#));
         for set in [load(&text(asks)), interpreted(&text(asks))] {
             let found = only(set, &event);
-            assert_eq!(found.values.all(), values, "{asks} of {data}");
+            assert_eq!(found.values.as_slice(), values, "{asks} of {data}");
             assert_eq!((found.steps, found.wants_event), (1, false));
         }
     }
@@ -274,8 +276,8 @@ fn what_was_measured_is_told_to_the_alert() {
     let set = load(
         r##"rule("r").on("#").within("5m").sum("data.n", 2).alert(|window| `${window.value} in ${window.within}`);"##,
     );
-    let mut matcher = Matcher::new(Arc::new(set));
-    let key = larum_event::GroupKey::everything();
+    let mut matcher = RuleMatcher::new(Arc::new(set));
+    let key = larum_event::GroupKey::empty();
     for (value, says) in [("7", "7 in 5m"), ("0.25", "0.25 in 5m")] {
         let view = larum_rule::WindowView {
             count: 2,

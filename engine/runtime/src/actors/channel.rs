@@ -14,23 +14,23 @@ use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, Supervisor,
     WrapFuture,
 };
-use larum_event::{Channel, CursorMoved, Position, Record, RecordBody, Span};
+use larum_event::{Channel, CursorMove, Position, Record, RecordBody, Span};
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::actors::live::Live;
+use crate::actors::live_subscriber::LiveSubscriber;
 use crate::actors::log::LogActor;
-use crate::api::{Delivered, Interest};
-use crate::breaker::{Breaker, BreakerConfig, BreakerState, Decision, Outcome};
-use crate::credit::{Batch, tell};
-use crate::messages::{AppendControl, Behind};
-use crate::readers::Readers;
-use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
+use crate::api::{DeliveredEvent, EventInterest};
+use crate::breaker::{BreakerConfig, BreakerState, CallDecision, CallOutcome, CircuitBreaker};
+use crate::credit::{CreditBatch, send_control};
+use crate::messages::{AppendControl, SkippedEvents};
+use crate::readers::ReaderFactory;
+use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor};
 use crate::supervision::Supervision;
 
-use consumer::{Consumer, portion};
+use consumer::{DurableConsumer, select_batch};
 
-pub use consumer::Portion;
+pub use consumer::ConsumerBatch;
 
 /// Records read from the log at once for a consumer that is behind.
 const RECORDS: usize = 1_024;
@@ -45,7 +45,7 @@ pub struct ChannelSetup {
     /// Events it keeps in memory.
     pub buffer: usize,
     /// Reads what it does not.
-    pub readers: Readers,
+    pub readers: ReaderFactory,
     /// Takes its consumers' cursors.
     pub log: Addr<LogActor>,
     /// What all supervised actors share.
@@ -55,25 +55,25 @@ pub struct ChannelSetup {
 }
 
 /// See the module's words.
-pub struct ChannelUnit {
-    unit: Unit,
+pub struct ChannelActor {
+    guard: ActorGuard,
     setup: ChannelSetup,
-    buffer: VecDeque<Arc<Delivered>>,
+    buffer: VecDeque<Arc<DeliveredEvent>>,
     /// Everything of this channel behind here is in the buffer.
     buffered_from: Position,
     /// The channel has seen the log up to here.
     upto: Position,
-    live: Vec<Arc<Live>>,
-    consumers: BTreeMap<String, Consumer>,
+    subscribers: Vec<Arc<LiveSubscriber>>,
+    consumers: BTreeMap<String, DurableConsumer>,
 }
 
 /// Events of this channel, for the channel.
-pub type PublishBatch = Batch<Arc<Delivered>, Coverage>;
+pub type PublishBatch = CreditBatch<Arc<DeliveredEvent>, BatchCoverage>;
 
 /// What a channel knows after a batch: all its events between the two are in this batch or in
 /// earlier ones.
 #[derive(Debug, Clone, Copy)]
-pub struct Coverage {
+pub struct BatchCoverage {
     /// Behind here nothing is missing.
     pub from: Position,
     /// Up to here.
@@ -83,12 +83,12 @@ pub struct Coverage {
 /// A subscriber wants this channel's events from now on.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Attach(pub Arc<Live>);
+pub struct AttachSubscriber(pub Arc<LiveSubscriber>);
 
 /// No live subscriber is served any more; what came before is still delivered.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Detach {
+pub struct DetachSubscribers {
     /// When that is so.
     pub reply: oneshot::Sender<()>,
 }
@@ -96,11 +96,11 @@ pub struct Detach {
 /// A durable consumer introduces itself.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Enrol {
+pub struct RegisterConsumer {
     /// Its name.
     pub consumer: String,
     /// What of the channel it wants.
-    pub interest: Interest,
+    pub interest: EventInterest,
     /// Most events at once.
     pub most: usize,
     /// Where it stopped.
@@ -110,17 +110,17 @@ pub struct Enrol {
 /// A durable consumer wants its next events.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Want {
+pub struct RequestEvents {
     /// Who.
     pub consumer: String,
     /// Where they go, as soon as there are any and its breaker lets them.
-    pub reply: oneshot::Sender<Portion>,
+    pub reply: oneshot::Sender<ConsumerBatch>,
 }
 
 /// How a durable consumer fared.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Handled {
+pub struct ConsumerOutcome {
     /// Who.
     pub consumer: String,
     /// Up to where, when it went well; the same events come again when not.
@@ -132,50 +132,55 @@ pub struct Handled {
 /// Looks again whether breakers let consumers pass.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Again;
+struct ServeConsumers;
 
-impl ChannelUnit {
+impl ChannelActor {
     /// Its name in the registry.
-    pub fn name(channel: &Channel) -> String {
+    pub fn actor_name(channel: &Channel) -> String {
         format!("channel/{channel}")
     }
 
     /// Has it started on `arbiter`'s thread; `None` when there are too many actors.
-    pub fn start_on(arbiter: &actix::ArbiterHandle, setup: ChannelSetup) -> Option<Seat<Self>> {
-        let seat = Seat::vacant();
+    pub fn start_on(
+        arbiter: &actix::ArbiterHandle,
+        setup: ChannelSetup,
+    ) -> Option<ActorSlot<Self>> {
+        let seat = ActorSlot::empty();
         let supervision = setup.supervision.clone();
-        let entry = supervision.registry.register(&Self::name(&setup.channel));
+        let entry = supervision
+            .registry
+            .register_actor(&Self::actor_name(&setup.channel));
         let entry = entry.ok()?;
         let watch_entry = entry.clone();
         let handle = arbiter.clone();
         let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = Unit::new(entry.clone(), setup.supervision.faults.clone(), notice);
+            let unit = ActorGuard::new(entry.clone(), setup.supervision.faults.clone(), notice);
             let setup = setup.clone();
             Supervisor::start_in_arbiter(&handle, move |_| Self {
-                unit,
+                guard: unit,
                 buffer: VecDeque::new(),
                 buffered_from: setup.since,
                 upto: setup.since,
-                live: Vec::new(),
+                subscribers: Vec::new(),
                 consumers: BTreeMap::new(),
                 setup,
             })
         };
-        supervision.watch(Watch::new(watch_entry, seat.clone(), create));
+        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
         Some(seat)
     }
 
-    fn publish(&mut self, batch: &PublishBatch) {
+    fn publish_batch(&mut self, batch: &PublishBatch) {
         if batch.head.from > self.buffered_from {
             // Something was not sent here; the log has it.
             self.buffer
                 .retain(|delivered| delivered.position > batch.head.from);
             self.buffered_from = batch.head.from;
         }
-        self.live.retain(|live| !live.is_gone());
+        self.subscribers.retain(|live| !live.is_gone());
         for delivered in batch.items.iter() {
-            for live in &self.live {
-                live.offer(delivered);
+            for live in &self.subscribers {
+                live.offer_event(delivered);
             }
             self.buffer.push_back(Arc::clone(delivered));
             if self.buffer.len() > self.setup.buffer
@@ -188,7 +193,7 @@ impl ChannelUnit {
     }
 
     /// Gives every waiting consumer what it may have.
-    fn serve(&mut self, ctx: &mut Context<Self>) {
+    fn serve_consumers(&mut self, ctx: &mut Context<Self>) {
         let waiting: Vec<String> = self
             .consumers
             .iter()
@@ -196,11 +201,11 @@ impl ChannelUnit {
             .map(|(name, _)| name.clone())
             .collect();
         for name in waiting {
-            self.serve_one(&name, ctx);
+            self.serve_consumer(&name, ctx);
         }
     }
 
-    fn serve_one(&mut self, name: &str, ctx: &mut Context<Self>) {
+    fn serve_consumer(&mut self, name: &str, ctx: &mut Context<Self>) {
         let upto = self.upto;
         let now = self.setup.supervision.clock.monotonic();
         let Some(consumer) = self.consumers.get_mut(name) else {
@@ -211,10 +216,10 @@ impl ChannelUnit {
         }
         if consumer.cursor < self.buffered_from {
             consumer.reading = true;
-            self.read_for(name.to_owned(), ctx);
+            self.read_log_for(name.to_owned(), ctx);
             return;
         }
-        let portion = portion(
+        let portion = select_batch(
             &consumer.interest,
             consumer.most,
             self.buffer.iter(),
@@ -225,24 +230,25 @@ impl ChannelUnit {
             consumer.cursor = portion.upto;
             return;
         }
-        match consumer.breaker.allow(now) {
-            Decision::Permitted(pass) => consumer.give(pass, now, portion),
-            Decision::Denied { until } => {
+        match consumer.breaker.request_call(now) {
+            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, portion),
+            CallDecision::Denied { until } => {
                 let span = until.since(now);
-                self.look_again(span, ctx);
+                self.serve_later(span, ctx);
             }
         }
-        self.show_breaker();
+        self.show_worst_breaker();
     }
 
     /// Reads the log for a consumer that is behind the buffer.
-    fn read_for(&mut self, name: String, ctx: &mut Context<Self>) {
+    fn read_log_for(&mut self, name: String, ctx: &mut Context<Self>) {
         let Some(consumer) = self.consumers.get(&name) else {
             return;
         };
-        let (after, mut reader) = (consumer.cursor, self.setup.readers.open());
+        let (after, mut reader) = (consumer.cursor, self.setup.readers.open_reader());
         let read = async move {
-            let task = tokio::task::spawn_blocking(move || reader.read(after, RECORDS, BYTES));
+            let task =
+                tokio::task::spawn_blocking(move || reader.read_after(after, RECORDS, BYTES));
             match task.await {
                 Ok(Ok(records)) => Ok(records),
                 Ok(Err(error)) => Err(error.to_string()),
@@ -258,7 +264,7 @@ impl ChannelUnit {
                         if let Some(consumer) = actor.consumers.get_mut(&name) {
                             consumer.reading = false;
                         }
-                        actor.look_again(Span::from_seconds(1), ctx);
+                        actor.serve_later(Span::from_seconds(1), ctx);
                     }
                 }),
         );
@@ -272,12 +278,12 @@ impl ChannelUnit {
         };
         consumer.reading = false;
         let last = records.last().map_or(self.upto, |record| record.position);
-        let found: Vec<Arc<Delivered>> = records
+        let found: Vec<Arc<DeliveredEvent>> = records
             .iter()
-            .filter_map(delivered)
+            .filter_map(event_of_record)
             .filter(|delivered| delivered.event.envelope().channel == channel)
             .collect();
-        let portion = portion(
+        let portion = select_batch(
             &consumer.interest,
             consumer.most,
             found.iter(),
@@ -286,27 +292,27 @@ impl ChannelUnit {
         );
         if portion.events.is_empty() {
             consumer.cursor = portion.upto;
-            ctx.notify(Again);
+            ctx.notify(ServeConsumers);
             return;
         }
-        match consumer.breaker.allow(now) {
-            Decision::Permitted(pass) => consumer.give(pass, now, portion),
-            Decision::Denied { until } => self.look_again(until.since(now), ctx),
+        match consumer.breaker.request_call(now) {
+            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, portion),
+            CallDecision::Denied { until } => self.serve_later(until.since(now), ctx),
         }
-        self.show_breaker();
+        self.show_worst_breaker();
     }
 
-    fn look_again(&self, after: Span, ctx: &mut Context<Self>) {
+    fn serve_later(&self, after: Span, ctx: &mut Context<Self>) {
         let clock = self.setup.supervision.clock.clone();
         ctx.spawn(
             async move { clock.sleep(after).await }
                 .into_actor(self)
-                .map(|(), _, ctx: &mut Context<Self>| ctx.notify(Again)),
+                .map(|(), _, ctx: &mut Context<Self>| ctx.notify(ServeConsumers)),
         );
     }
 
     /// Shows the breaker that is furthest from closed.
-    fn show_breaker(&self) {
+    fn show_worst_breaker(&self) {
         let states = self
             .consumers
             .values()
@@ -317,12 +323,12 @@ impl ChannelUnit {
             BreakerState::Open => 2,
         };
         if let Some(worst) = states.max_by_key(badness) {
-            self.unit.entry().show_breaker(worst);
+            self.guard.entry().show_breaker(worst);
         }
     }
 
-    fn keep_cursor(&self, consumer: &str, position: Position) {
-        let moved = CursorMoved {
+    fn store_cursor(&self, consumer: &str, position: Position) {
+        let moved = CursorMove {
             channel: self.setup.channel.clone(),
             consumer: consumer.to_owned(),
             position,
@@ -332,15 +338,15 @@ impl ChannelUnit {
             bodies: vec![RecordBody::CursorMoved(moved)],
             reply,
         };
-        drop(tell(&self.setup.log.clone().recipient(), control));
+        drop(send_control(&self.setup.log.clone().recipient(), control));
     }
 }
 
 /// The event of a record, if it is one.
-pub(crate) fn delivered(record: &Record) -> Option<Arc<Delivered>> {
+pub(crate) fn event_of_record(record: &Record) -> Option<Arc<DeliveredEvent>> {
     match &record.body {
         RecordBody::Event { event, .. } | RecordBody::Derived { event } => {
-            Some(Arc::new(Delivered {
+            Some(Arc::new(DeliveredEvent {
                 position: record.position,
                 event: event.clone(),
             }))
@@ -354,20 +360,20 @@ pub(crate) fn delivered(record: &Record) -> Option<Arc<Delivered>> {
     }
 }
 
-impl Actor for ChannelUnit {
+impl Actor for ChannelActor {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
         // Also called after `restarting`, which says itself when the state is back.
-        if self.unit.entry().state() == ActorState::Starting {
-            self.unit.entry().running();
+        if self.guard.entry().state() == ActorState::Starting {
+            self.guard.entry().set_running();
         }
     }
 }
 
-impl Supervised for ChannelUnit {
+impl Supervised for ChannelActor {
     fn restarting(&mut self, ctx: &mut Self::Context) {
-        let _verdict = self.unit.restart(ctx, |actor: &mut Self, ctx| {
+        let _verdict = self.guard.restart_actor(ctx, |actor: &mut Self, ctx| {
             // What the lost batch held is in the log: consumers read on from their cursors, and what was
             // being read for them went with the context.
             actor
@@ -376,75 +382,75 @@ impl Supervised for ChannelUnit {
                 .for_each(|one| one.reading = false);
             actor.buffer.clear();
             actor.buffered_from = actor.upto;
-            for live in &actor.live {
-                live.miss(1);
+            for live in &actor.subscribers {
+                live.count_missed(1);
             }
-            actor.unit.entry().running();
-            ctx.notify(Again);
+            actor.guard.entry().set_running();
+            ctx.notify(ServeConsumers);
         });
     }
 }
 
-impl Handler<PublishBatch> for ChannelUnit {
+impl Handler<PublishBatch> for ChannelActor {
     type Result = ();
 
     fn handle(&mut self, batch: PublishBatch, ctx: &mut Self::Context) {
         self.upto = self.upto.max(batch.head.upto);
-        if self.unit.check_ready().is_err() {
+        if self.guard.check_ready().is_err() {
             return;
         }
-        let entry = self.unit.entry().clone();
-        entry.begin();
+        let entry = self.guard.entry().clone();
+        entry.begin_work();
         let faults = self.setup.supervision.faults.clone();
         let clock = self.setup.supervision.clock.clone();
-        let outcome = crate::supervise::guard("a batch of events", || {
-            faults.strike(entry.name(), &clock);
-            self.publish(&batch);
+        let outcome = crate::supervise::catch_panic("a batch of events", || {
+            faults.inject_fault(entry.name(), &clock);
+            self.publish_batch(&batch);
         });
-        entry.done();
+        entry.end_work();
         match outcome {
-            Ok(()) => self.serve(ctx),
-            Err(panicked) => self.unit.failed(&panicked, ctx),
+            Ok(()) => self.serve_consumers(ctx),
+            Err(panicked) => self.guard.report_panic(&panicked, ctx),
         }
     }
 }
 
-impl Handler<Behind> for ChannelUnit {
+impl Handler<SkippedEvents> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, Behind(upto): Behind, ctx: &mut Self::Context) {
+    fn handle(&mut self, SkippedEvents(upto): SkippedEvents, ctx: &mut Self::Context) {
         self.upto = self.upto.max(upto);
         self.buffered_from = self.buffered_from.max(upto);
         self.buffer.retain(|delivered| delivered.position > upto);
-        self.serve(ctx);
+        self.serve_consumers(ctx);
     }
 }
 
-impl Handler<Attach> for ChannelUnit {
+impl Handler<AttachSubscriber> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, attach: Attach, _: &mut Self::Context) {
-        self.live.push(attach.0);
+    fn handle(&mut self, attach: AttachSubscriber, _: &mut Self::Context) {
+        self.subscribers.push(attach.0);
     }
 }
 
-impl Handler<Detach> for ChannelUnit {
+impl Handler<DetachSubscribers> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, detach: Detach, _: &mut Self::Context) {
-        self.live.clear();
+    fn handle(&mut self, detach: DetachSubscribers, _: &mut Self::Context) {
+        self.subscribers.clear();
         let _sent = detach.reply.send(());
     }
 }
 
-impl Handler<Enrol> for ChannelUnit {
+impl Handler<RegisterConsumer> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, enrol: Enrol, _: &mut Self::Context) {
-        let breaker = Breaker::new(BreakerConfig::default());
+    fn handle(&mut self, enrol: RegisterConsumer, _: &mut Self::Context) {
+        let breaker = CircuitBreaker::new(BreakerConfig::default());
         self.consumers
             .entry(enrol.consumer)
-            .or_insert_with(|| Consumer {
+            .or_insert_with(|| DurableConsumer {
                 interest: enrol.interest,
                 most: enrol.most.max(1),
                 cursor: enrol.cursor,
@@ -456,45 +462,47 @@ impl Handler<Enrol> for ChannelUnit {
     }
 }
 
-impl Handler<Want> for ChannelUnit {
+impl Handler<RequestEvents> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, want: Want, ctx: &mut Self::Context) {
+    fn handle(&mut self, want: RequestEvents, ctx: &mut Self::Context) {
         if let Some(consumer) = self.consumers.get_mut(&want.consumer) {
             consumer.waiting = Some(want.reply);
-            self.serve(ctx);
+            self.serve_consumers(ctx);
         }
     }
 }
 
-impl Handler<Handled> for ChannelUnit {
+impl Handler<ConsumerOutcome> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, handled: Handled, _: &mut Self::Context) {
+    fn handle(&mut self, handled: ConsumerOutcome, _: &mut Self::Context) {
         let now = self.setup.supervision.clock.monotonic();
         let Some(consumer) = self.consumers.get_mut(&handled.consumer) else {
             return;
         };
         let outcome = if handled.upto.is_some() {
-            Outcome::Success
+            CallOutcome::Success
         } else {
-            Outcome::Failure
+            CallOutcome::Failure
         };
         if let Some((pass, _)) = consumer.pass.take() {
-            consumer.breaker.record(pass, outcome, handled.took, now);
+            consumer
+                .breaker
+                .record_call(pass, outcome, handled.took, now);
         }
         if let Some(upto) = handled.upto {
             consumer.cursor = consumer.cursor.max(upto);
-            self.keep_cursor(&handled.consumer, upto);
+            self.store_cursor(&handled.consumer, upto);
         }
-        self.show_breaker();
+        self.show_worst_breaker();
     }
 }
 
-impl Handler<Again> for ChannelUnit {
+impl Handler<ServeConsumers> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, _: Again, ctx: &mut Self::Context) {
-        self.serve(ctx);
+    fn handle(&mut self, _: ServeConsumers, ctx: &mut Self::Context) {
+        self.serve_consumers(ctx);
     }
 }

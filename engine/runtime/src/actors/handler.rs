@@ -14,50 +14,52 @@ use larum_event::Span;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::actors::channel::{ChannelUnit, Handled, Portion, Want};
-use crate::api::{Handler as WayOut, HandlerError, HandlerSpec};
-use crate::credit::tell;
-use crate::supervise::{ActorState, DropNotice, Panicked, Seat, Unit, Watch, guard_async};
+use crate::actors::channel::{ChannelActor, ConsumerBatch, ConsumerOutcome, RequestEvents};
+use crate::api::{EventHandler as WayOut, HandlerError, HandlerSpec};
+use crate::credit::send_control;
+use crate::supervise::{
+    ActorGuard, ActorSlot, ActorState, CaughtPanic, DropNotice, WatchActor, catch_panic_async,
+};
 use crate::supervision::Supervision;
 
 /// Pause before the next try after a failure, besides what the breaker says.
 const AFTER_FAILURE: Span = Span::from_nanos(100_000_000);
 
 /// See the module's words.
-pub struct HandlerUnit {
-    unit: Unit,
+pub struct HandlerActor {
+    guard: ActorGuard,
     spec: HandlerSpec,
-    channel: Seat<ChannelUnit>,
+    channel: ActorSlot<ChannelActor>,
     supervision: Supervision,
     /// Out while it works; `None` after a panic, until it is made again.
-    way_out: Option<Box<dyn WayOut>>,
+    handler: Option<Box<dyn WayOut>>,
 }
 
 /// Ask for the next events.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Next;
+struct RequestNext;
 
 /// How a batch went.
-enum Went {
-    Well,
-    Badly(HandlerError),
+enum BatchOutcome {
+    Succeeded,
+    Failed(HandlerError),
     TooSlow,
-    Panicked(Panicked),
+    Panicked(CaughtPanic),
 }
 
-impl HandlerUnit {
+impl HandlerActor {
     /// Has it started on `arbiter`'s thread.
     pub fn start_on(
         arbiter: &ArbiterHandle,
         spec: HandlerSpec,
-        channel: Seat<ChannelUnit>,
+        channel: ActorSlot<ChannelActor>,
         supervision: &Supervision,
-    ) -> Seat<Self> {
-        let seat = Seat::vacant();
+    ) -> ActorSlot<Self> {
+        let seat = ActorSlot::empty();
         let Ok(entry) = supervision
             .registry
-            .register(&format!("handler/{}", spec.id))
+            .register_actor(&format!("handler/{}", spec.id))
         else {
             return seat;
         };
@@ -65,77 +67,77 @@ impl HandlerUnit {
         let watch_entry = entry.clone();
         let with = supervision.clone();
         let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = Unit::new(entry.clone(), with.faults.clone(), notice);
+            let unit = ActorGuard::new(entry.clone(), with.faults.clone(), notice);
             let (spec, channel, supervision) = (spec.clone(), channel.clone(), with.clone());
             Supervisor::start_in_arbiter(&handle, move |_| {
                 let way_out = Some((spec.make)());
                 Self {
-                    unit,
+                    guard: unit,
                     spec,
                     channel,
                     supervision,
-                    way_out,
+                    handler: way_out,
                 }
             })
         };
-        supervision.watch(Watch::new(watch_entry, seat.clone(), create));
+        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
         seat
     }
 
-    fn ask(&mut self, ctx: &mut Context<Self>) {
+    fn request_batch(&mut self, ctx: &mut Context<Self>) {
         let channel = self.channel.clone();
         let consumer = self.spec.id.clone();
         let asked = async move {
-            let address = channel.seated().await;
+            let address = channel.wait_for_address().await;
             let (reply, answer) = oneshot::channel();
-            tell(&address.recipient(), Want { consumer, reply }).ok()?;
+            send_control(&address.recipient(), RequestEvents { consumer, reply }).ok()?;
             answer.await.ok()
         };
         ctx.spawn(
             asked
                 .into_actor(self)
                 .map(|portion, actor, ctx| match portion {
-                    Some(portion) => actor.work(portion, ctx),
+                    Some(portion) => actor.handle_batch(portion, ctx),
                     // The channel is being restarted.
-                    None => actor.ask_later(AFTER_FAILURE, ctx),
+                    None => actor.request_later(AFTER_FAILURE, ctx),
                 }),
         );
     }
 
-    fn ask_later(&self, after: Span, ctx: &mut Context<Self>) {
+    fn request_later(&self, after: Span, ctx: &mut Context<Self>) {
         let clock = self.supervision.clock.clone();
         ctx.spawn(
             async move { clock.sleep(after).await }
                 .into_actor(self)
-                .map(|(), _, ctx: &mut Context<Self>| ctx.notify(Next)),
+                .map(|(), _, ctx: &mut Context<Self>| ctx.notify(RequestNext)),
         );
     }
 
-    fn work(&mut self, portion: Portion, ctx: &mut Context<Self>) {
-        let Some(mut way_out) = self.way_out.take() else {
+    fn handle_batch(&mut self, portion: ConsumerBatch, ctx: &mut Context<Self>) {
+        let Some(mut way_out) = self.handler.take() else {
             return;
         };
-        let incarnation = self.unit.entry().incarnation();
+        let incarnation = self.guard.entry().incarnation();
         let clock = self.supervision.clock.clone();
         let faults = self.supervision.faults.clone();
-        let name = Arc::clone(self.unit.entry().name());
+        let name = Arc::clone(self.guard.entry().name());
         let longest = i64::try_from(self.spec.timeout.as_nanos()).unwrap_or(i64::MAX);
         let longest = Span::from_nanos(longest);
         let upto = portion.upto;
-        self.unit.entry().begin();
+        self.guard.entry().begin_work();
         let working = async move {
             let began = clock.monotonic();
-            let guarded = guard_async("a batch of events", async {
-                faults.strike_async(&name, &clock).await;
+            let guarded = catch_panic_async("a batch of events", async {
+                faults.inject_fault_async(&name, &clock).await;
                 way_out.handle(portion.events).await
             });
             let went = tokio::select! {
                 went = guarded => match went {
-                    Ok(Ok(())) => Went::Well,
-                    Ok(Err(error)) => Went::Badly(error),
-                    Err(panicked) => Went::Panicked(panicked),
+                    Ok(Ok(())) => BatchOutcome::Succeeded,
+                    Ok(Err(error)) => BatchOutcome::Failed(error),
+                    Err(panicked) => BatchOutcome::Panicked(panicked),
                 },
-                () = clock.sleep(longest) => Went::TooSlow,
+                () = clock.sleep(longest) => BatchOutcome::TooSlow,
             };
             let took = clock.monotonic().since(began);
             (way_out, went, took)
@@ -144,78 +146,83 @@ impl HandlerUnit {
             working
                 .into_actor(self)
                 .map(move |(way_out, went, took), actor, ctx| {
-                    actor.unit.entry().done();
+                    actor.guard.entry().end_work();
                     // A completion of an earlier life says nothing about this one.
-                    if actor.unit.entry().incarnation() == incarnation {
-                        let well = matches!(went, Went::Well);
-                        actor.tell(well.then_some(upto), took);
-                        actor.went(way_out, went, ctx);
+                    if actor.guard.entry().incarnation() == incarnation {
+                        let well = matches!(went, BatchOutcome::Succeeded);
+                        actor.report_outcome(well.then_some(upto), took);
+                        actor.finish_batch(way_out, went, ctx);
                     }
                 }),
         );
     }
 
-    fn tell(&self, upto: Option<larum_event::Position>, took: Span) {
+    fn report_outcome(&self, upto: Option<larum_event::Position>, took: Span) {
         if let Some(channel) = self.channel.address() {
-            let handled = Handled {
+            let handled = ConsumerOutcome {
                 consumer: self.spec.id.clone(),
                 upto,
                 took,
             };
-            drop(tell(&channel.recipient(), handled));
+            drop(send_control(&channel.recipient(), handled));
         }
     }
 
-    fn went(&mut self, way_out: Box<dyn WayOut>, went: Went, ctx: &mut Context<Self>) {
+    fn finish_batch(
+        &mut self,
+        way_out: Box<dyn WayOut>,
+        went: BatchOutcome,
+        ctx: &mut Context<Self>,
+    ) {
         match went {
-            Went::Well => {
-                self.way_out = Some(way_out);
-                ctx.notify(Next);
+            BatchOutcome::Succeeded => {
+                self.handler = Some(way_out);
+                ctx.notify(RequestNext);
             }
-            Went::Badly(error) => {
+            BatchOutcome::Failed(error) => {
                 warn!(handler = %self.spec.id, %error, "handler failed, the batch comes again");
-                self.way_out = Some(way_out);
-                self.ask_later(AFTER_FAILURE, ctx);
+                self.handler = Some(way_out);
+                self.request_later(AFTER_FAILURE, ctx);
             }
-            Went::TooSlow => {
+            BatchOutcome::TooSlow => {
                 warn!(handler = %self.spec.id, "handler took too long, the batch comes again");
                 // What it was doing is half done: a new one takes over.
-                self.way_out = Some((self.spec.make)());
-                self.ask_later(AFTER_FAILURE, ctx);
+                self.handler = Some((self.spec.make)());
+                self.request_later(AFTER_FAILURE, ctx);
             }
-            Went::Panicked(panicked) => self.unit.failed(&panicked, ctx),
+            BatchOutcome::Panicked(panicked) => self.guard.report_panic(&panicked, ctx),
         }
     }
 }
 
-impl Actor for HandlerUnit {
+impl Actor for HandlerActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if self.unit.entry().state() == ActorState::Starting {
-            self.unit.entry().running();
+        if self.guard.entry().state() == ActorState::Starting {
+            self.guard.entry().set_running();
         }
-        ctx.notify(Next);
+        ctx.notify(RequestNext);
     }
 }
 
-impl Supervised for HandlerUnit {
+impl Supervised for HandlerActor {
     fn restarting(&mut self, ctx: &mut Self::Context) {
-        self.way_out = None;
+        self.handler = None;
         // `started`, which comes after this, asks for events; they wait until there is a handler.
-        let _verdict = self.unit.restart(ctx, |actor: &mut Self, _| {
-            actor.way_out = Some((actor.spec.make)());
-            actor.unit.entry().running();
+        let _verdict = self.guard.restart_actor(ctx, |actor: &mut Self, _| {
+            actor.handler = Some((actor.spec.make)());
+            actor.guard.entry().set_running();
         });
     }
 }
 
-impl Handler<Next> for HandlerUnit {
+impl Handler<RequestNext> for HandlerActor {
     type Result = ();
 
-    fn handle(&mut self, _: Next, ctx: &mut Self::Context) {
-        if self.unit.check_ready().is_ok() && self.way_out.is_some() {
-            self.ask(ctx);
+    fn handle(&mut self, _: RequestNext, ctx: &mut Self::Context) {
+        if self.guard.check_ready().is_ok() && self.handler.is_some() {
+            self.request_batch(ctx);
         }
     }
 }

@@ -15,27 +15,29 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
 };
 use larum_event::{EpochCommit, Position, Record, Span};
-use larum_log::{Log, LogDone, LogError, LogReader, LogWork};
+use larum_log::{Log, LogError, LogReader, LogWrite, WriteReceipt};
 use tracing::{error, info};
 
-use crate::actors::written::{Written, answer, collect, tell_asker};
+use crate::actors::in_flight_write::{InFlightWrite, answer_write, collect_records, send_reply};
 use crate::api::EmitError;
-use crate::clock::Clock;
-use crate::credit::{Batch, Credits, send_batch, tell};
+use crate::clock::RuntimeClock;
+use crate::credit::{CreditBatch, Credits, send_batch, send_control};
 use crate::faults::{FaultAction, Faults};
-use crate::gauges::Gauges;
-use crate::messages::{AppendBatch, AppendControl, CommitEpoch, CommittedBatch, Grown, Reply};
-use crate::readers::Readers;
+use crate::gauges::EngineGauges;
+use crate::messages::{
+    AppendBatch, AppendControl, CommitEpoch, CommittedBatch, LogGrowth, ReplySender,
+};
+use crate::readers::ReaderFactory;
 
 /// How long to wait before the log is opened again after it failed.
 const REOPEN_AFTER: Span = Span::from_seconds(1);
 
 /// Somebody who wants every record as soon as it is durable.
-pub struct Follower {
+pub struct LogFollower {
     /// Where records go while there is credit.
     pub records: Recipient<CommittedBatch>,
     /// Where word goes that there are more, when there is none.
-    pub grown: Recipient<Grown>,
+    pub growth: Recipient<LogGrowth>,
     /// How many records may be on their way.
     pub credits: Credits,
 }
@@ -47,13 +49,13 @@ pub type OpenLog = Arc<dyn Fn() -> Result<Log, LogError> + Send + Sync>;
 pub struct LogActor {
     log: Option<Log>,
     open: OpenLog,
-    clock: Clock,
-    gauges: Arc<Gauges>,
-    readers: Readers,
+    clock: RuntimeClock,
+    gauges: Arc<EngineGauges>,
+    readers: ReaderFactory,
     faults: Faults,
-    followers: Vec<Follower>,
-    pending: Vec<Pending>,
-    riding: Option<EpochCommit>,
+    followers: Vec<LogFollower>,
+    pending: Vec<PendingWrite>,
+    deferred_commit: Option<EpochCommit>,
     /// The end of the last epoch whose commit is durable.
     committed: Position,
     flush_due: bool,
@@ -61,15 +63,15 @@ pub struct LogActor {
     closed: bool,
 }
 
-enum Pending {
+enum PendingWrite {
     Append(AppendBatch),
     Control(AppendControl),
     Epoch(CommitEpoch),
 }
 
-impl Pending {
+impl PendingWrite {
     /// Where the epoch begins, if it is one.
-    fn begin(&self) -> Option<Position> {
+    fn epoch_start(&self) -> Option<Position> {
         match self {
             Self::Epoch(epoch) => Some(epoch.commit.from),
             Self::Append(_) | Self::Control(_) => None,
@@ -79,29 +81,29 @@ impl Pending {
 
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Flush;
+struct FlushPending;
 
 /// Adds somebody who follows the log from here on.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Follow(pub Follower);
+pub struct FollowLog(pub LogFollower);
 
 /// Writes what is queued and closes the log for good, so that somebody else may open it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Close {
+pub struct CloseLog {
     /// When it is closed.
-    pub reply: Reply<()>,
+    pub reply: ReplySender<()>,
 }
 
 /// What the log's actor is started with.
 pub struct LogSetup {
     /// Where time comes from.
-    pub clock: Clock,
+    pub clock: RuntimeClock,
     /// Counters.
-    pub gauges: Arc<Gauges>,
+    pub gauges: Arc<EngineGauges>,
     /// Readers of the log, renewed when it is opened again.
-    pub readers: Readers,
+    pub readers: ReaderFactory,
     /// Faults of test builds: a panic at the point `log` is a commit that fails.
     pub faults: Faults,
     /// The end of the last epoch in the log.
@@ -128,26 +130,26 @@ impl LogActor {
             committed,
             followers: Vec::new(),
             pending: Vec::new(),
-            riding: None,
+            deferred_commit: None,
             flush_due: false,
             closed: false,
         }
     }
 
-    fn queue(&mut self, pending: Pending, ctx: &mut Context<Self>) {
+    fn queue_write(&mut self, pending: PendingWrite, ctx: &mut Context<Self>) {
         self.pending.push(pending);
         if !self.flush_due {
             self.flush_due = true;
             // Handled after the messages that are already in the mailbox.
-            ctx.notify(Flush);
+            ctx.notify(FlushPending);
         }
     }
 
-    fn flush(&mut self, ctx: &mut Context<Self>) {
+    fn flush_pending(&mut self, ctx: &mut Context<Self>) {
         self.flush_due = false;
         let pending = std::mem::take(&mut self.pending);
         let Some(log) = &mut self.log else {
-            refuse(pending, "it failed and is being opened again, or is closed");
+            refuse_writes(pending, "it failed and is being opened again, or is closed");
             return;
         };
         let now = self.clock.now();
@@ -156,36 +158,36 @@ impl LogActor {
         let mut reached = self.committed;
         // Permits go back when the batches are dropped, after the commit.
         let mut held = Vec::new();
-        let first = pending.iter().find_map(Pending::begin);
+        let first = pending.iter().find_map(PendingWrite::epoch_start);
         let riding = self
-            .riding
+            .deferred_commit
             .take()
             .filter(|riding| first.is_none_or(|first| first >= riding.upto));
         let riding = riding.map(|commit| CommitEpoch {
             derived: Vec::new(),
             commit,
-            also: Vec::new(),
+            unit_changes: Vec::new(),
             reply: None,
         });
-        for pending in riding.map(Pending::Epoch).into_iter().chain(pending) {
+        for pending in riding.map(PendingWrite::Epoch).into_iter().chain(pending) {
             match pending {
-                Pending::Append(batch) => {
+                PendingWrite::Append(batch) => {
                     if let Some(deadline) = batch.head.deadline.filter(|deadline| *deadline < now) {
-                        answer(
+                        send_reply(
                             batch.head.reply,
                             Err(EmitError::DeadlinePassed { deadline }),
                         );
                         continue;
                     }
-                    work.push(LogWork::Append(batch.items.to_vec()));
-                    written.push(Written::Append(batch.items, batch.head.reply));
+                    work.push(LogWrite::Append(batch.items.to_vec()));
+                    written.push(InFlightWrite::Append(batch.items, batch.head.reply));
                     held.push(batch.permit);
                 }
-                Pending::Control(control) => {
-                    work.push(LogWork::Control(control.bodies.clone()));
-                    written.push(Written::Control(control.bodies, control.reply));
+                PendingWrite::Control(control) => {
+                    work.push(LogWrite::Control(control.bodies.clone()));
+                    written.push(InFlightWrite::Control(control.bodies, control.reply));
                 }
-                Pending::Epoch(epoch) if epoch.commit.from < reached => {
+                PendingWrite::Epoch(epoch) if epoch.commit.from < reached => {
                     let refused = LogError::Epoch {
                         from: epoch.commit.from,
                         upto: epoch.commit.upto,
@@ -193,17 +195,17 @@ impl LogActor {
                         given: epoch.derived.len(),
                         head: reached,
                     };
-                    answer(epoch.reply, Err(Arc::new(refused)));
+                    send_reply(epoch.reply, Err(Arc::new(refused)));
                 }
-                Pending::Epoch(epoch) => {
+                PendingWrite::Epoch(epoch) => {
                     reached = reached.max(epoch.commit.upto);
-                    let (derived, also) = (epoch.derived.clone(), epoch.also.clone());
-                    work.push(LogWork::Epoch {
+                    let (derived, also) = (epoch.derived.clone(), epoch.unit_changes.clone());
+                    work.push(LogWrite::Epoch {
                         derived,
                         commit: epoch.commit.clone(),
-                        also,
+                        controls: also,
                     });
-                    written.push(Written::Epoch(epoch));
+                    written.push(InFlightWrite::Epoch(epoch));
                 }
             }
         }
@@ -211,41 +213,41 @@ impl LogActor {
             return;
         }
         let began = self.clock.monotonic();
-        if self.faults.at("log") == FaultAction::Panic {
+        if self.faults.next_action("log") == FaultAction::Panic {
             fail_next_commit(log);
         }
-        match log.transaction(work) {
+        match log.execute_writes(work) {
             Ok(done) => {
                 let took = self.clock.monotonic().since(began);
                 self.gauges
-                    .grown(log.head(), (took.as_nanos() / 1_000).unsigned_abs());
-                self.tell_all(written, done);
+                    .record_commit(log.head(), (took.as_nanos() / 1_000).unsigned_abs());
+                self.complete_writes(written, done);
             }
-            Err(failure) => self.fail(failure, written, ctx),
+            Err(failure) => self.fail_writes(failure, written, ctx),
         }
         drop(held);
     }
 
-    fn tell_all(&mut self, written: Vec<Written>, done: Vec<LogDone>) {
+    fn complete_writes(&mut self, written: Vec<InFlightWrite>, done: Vec<WriteReceipt>) {
         let mut records = Vec::new();
         for (written, done) in written.iter().zip(&done) {
-            if let Written::Epoch(epoch) = written {
+            if let InFlightWrite::Epoch(epoch) = written {
                 self.committed = self.committed.max(epoch.commit.upto);
             }
-            collect(written, done, &mut records);
+            collect_records(written, done, &mut records);
         }
         // Counted before anybody is told: who has an answer finds its events in every figure.
         let events = records
             .iter()
-            .filter_map(|record| Some((record.position, record.body.outside()?)));
-        self.gauges.stored(events);
+            .filter_map(|record| Some((record.position, record.body.outside_event()?)));
+        self.gauges.count_stored(events);
         for (written, done) in written.into_iter().zip(done) {
-            tell_asker(written, done);
+            answer_write(written, done);
         }
-        self.pass_on(records.into());
+        self.forward_records(records.into());
     }
 
-    fn pass_on(&mut self, records: Arc<[Record]>) {
+    fn forward_records(&mut self, records: Arc<[Record]>) {
         let Some(head) = records.last().map(|record| record.position) else {
             return;
         };
@@ -253,36 +255,43 @@ impl LogActor {
         self.followers
             .retain(|follower| match follower.credits.try_acquire(number) {
                 Some(permit) => {
-                    let batch = Batch {
+                    let batch = CreditBatch {
                         head: (),
                         items: Arc::clone(&records),
                         permit,
                     };
                     send_batch(&follower.records, batch).is_ok()
                 }
-                None => tell(&follower.grown, Grown { head }).is_ok(),
+                None => send_control(&follower.growth, LogGrowth { head }).is_ok(),
             });
     }
 
-    fn fail(&mut self, failure: LogError, written: Vec<Written>, ctx: &mut Context<Self>) {
+    fn fail_writes(
+        &mut self,
+        failure: LogError,
+        written: Vec<InFlightWrite>,
+        ctx: &mut Context<Self>,
+    ) {
         error!(%failure, "the log failed; no event is accepted until it is open again");
         let failure = Arc::new(failure);
         // Before anybody is told: who hears of it finds the engine not ready.
         self.gauges.set_log_ready(false);
         self.gauges
-            .problem("log", format!("the log failed: {failure}"));
+            .report_problem("log", format!("the log failed: {failure}"));
         for written in written {
             match written {
-                Written::Append(_, reply) => {
-                    answer(
+                InFlightWrite::Append(_, reply) => {
+                    send_reply(
                         reply,
                         Err(EmitError::LogFailed {
                             cause: failure.to_string(),
                         }),
                     );
                 }
-                Written::Control(_, reply) => answer(Some(reply), Err(Arc::clone(&failure))),
-                Written::Epoch(epoch) => answer(epoch.reply, Err(Arc::clone(&failure))),
+                InFlightWrite::Control(_, reply) => {
+                    send_reply(Some(reply), Err(Arc::clone(&failure)))
+                }
+                InFlightWrite::Epoch(epoch) => send_reply(epoch.reply, Err(Arc::clone(&failure))),
             }
         }
         self.log = None;
@@ -294,31 +303,31 @@ impl LogActor {
         ctx.spawn(
             async move { clock.sleep(REOPEN_AFTER).await }
                 .into_actor(self)
-                .map(|(), actor, ctx| actor.reopen(ctx)),
+                .map(|(), actor, ctx| actor.reopen_log(ctx)),
         );
     }
 
-    fn reopen(&mut self, ctx: &mut Context<Self>) {
+    fn reopen_log(&mut self, ctx: &mut Context<Self>) {
         if self.closed {
             return;
         }
         let opened = (self.open)().and_then(|log| {
-            let committed = committed(&mut log.reader())?;
+            let committed = last_committed(&mut log.reader())?;
             Ok((log, committed))
         });
         match opened {
             Ok((log, committed)) => {
                 let head = log.head();
                 info!(%head, "the log is open again");
-                self.readers.replace(log.reader(), log.maintenance());
+                self.readers.replace_log(log.reader(), log.maintenance());
                 self.log = Some(log);
                 self.committed = committed;
-                self.riding = None;
+                self.deferred_commit = None;
                 // A commit that was answered as failed may be durable all the same.
-                self.gauges.at_head(head);
+                self.gauges.set_head(head);
                 self.followers
-                    .retain(|follower| tell(&follower.grown, Grown { head }).is_ok());
-                self.gauges.problem_over("log");
+                    .retain(|follower| send_control(&follower.growth, LogGrowth { head }).is_ok());
+                self.gauges.clear_problem("log");
                 self.gauges.set_log_ready(true);
             }
             Err(failure) => {
@@ -330,7 +339,7 @@ impl LogActor {
 }
 
 /// The end of the last epoch that a log holds.
-pub fn committed(reader: &mut LogReader) -> Result<Position, LogError> {
+pub fn last_committed(reader: &mut LogReader) -> Result<Position, LogError> {
     let last = reader.last_epoch()?;
     Ok(last.map_or(Position::START, |epoch| epoch.upto))
 }
@@ -344,11 +353,11 @@ fn fail_next_commit(log: &mut Log) {
 #[cfg(not(feature = "fault-injection"))]
 const fn fail_next_commit(_: &mut Log) {}
 
-fn refuse(pending: Vec<Pending>, cause: &str) {
+fn refuse_writes(pending: Vec<PendingWrite>, cause: &str) {
     for pending in pending {
         match pending {
-            Pending::Append(batch) => {
-                answer(
+            PendingWrite::Append(batch) => {
+                send_reply(
                     batch.head.reply,
                     Err(EmitError::LogFailed {
                         cause: cause.to_owned(),
@@ -356,7 +365,7 @@ fn refuse(pending: Vec<Pending>, cause: &str) {
                 );
             }
             // Dropping the channel is the answer: nobody will.
-            Pending::Control(_) | Pending::Epoch(_) => {}
+            PendingWrite::Control(_) | PendingWrite::Epoch(_) => {}
         }
     }
 }
@@ -369,7 +378,7 @@ impl Handler<AppendBatch> for LogActor {
     type Result = ();
 
     fn handle(&mut self, batch: AppendBatch, ctx: &mut Self::Context) {
-        self.queue(Pending::Append(batch), ctx);
+        self.queue_write(PendingWrite::Append(batch), ctx);
     }
 }
 
@@ -377,7 +386,7 @@ impl Handler<AppendControl> for LogActor {
     type Result = ();
 
     fn handle(&mut self, control: AppendControl, ctx: &mut Self::Context) {
-        self.queue(Pending::Control(control), ctx);
+        self.queue_write(PendingWrite::Control(control), ctx);
     }
 }
 
@@ -388,49 +397,49 @@ impl Handler<CommitEpoch> for LogActor {
         let is_behind_another = self
             .pending
             .iter()
-            .any(|pending| matches!(pending, Pending::Epoch(_)));
+            .any(|pending| matches!(pending, PendingWrite::Epoch(_)));
         if epoch.reply.is_some() || is_behind_another {
             // What rides goes first, so that commits stand in the log in their order.
-            self.queue(Pending::Epoch(epoch), ctx);
+            self.queue_write(PendingWrite::Epoch(epoch), ctx);
             return;
         }
         // What does not lead up to this one is of an evaluation that has started over since.
-        let riding = self.riding.take();
+        let riding = self.deferred_commit.take();
         if let Some(riding) = riding.filter(|riding| riding.upto == epoch.commit.from) {
             epoch.commit.from = riding.from;
         }
-        self.riding = Some(epoch.commit);
+        self.deferred_commit = Some(epoch.commit);
     }
 }
 
-impl Handler<Follow> for LogActor {
+impl Handler<FollowLog> for LogActor {
     type Result = ();
 
-    fn handle(&mut self, follow: Follow, _: &mut Self::Context) {
+    fn handle(&mut self, follow: FollowLog, _: &mut Self::Context) {
         // The log may have grown since the follower was made.
         if let Some(head) = self.log.as_ref().map(Log::head)
-            && tell(&follow.0.grown, Grown { head }).is_ok()
+            && send_control(&follow.0.growth, LogGrowth { head }).is_ok()
         {
             self.followers.push(follow.0);
         }
     }
 }
 
-impl Handler<Flush> for LogActor {
+impl Handler<FlushPending> for LogActor {
     type Result = ();
 
-    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
-        self.flush(ctx);
+    fn handle(&mut self, _: FlushPending, ctx: &mut Self::Context) {
+        self.flush_pending(ctx);
     }
 }
 
-impl Handler<Close> for LogActor {
+impl Handler<CloseLog> for LogActor {
     type Result = ();
 
-    fn handle(&mut self, close: Close, ctx: &mut Self::Context) {
-        self.flush(ctx);
+    fn handle(&mut self, close: CloseLog, ctx: &mut Self::Context) {
+        self.flush_pending(ctx);
         self.log = None;
         self.closed = true;
-        answer(Some(close.reply), ());
+        send_reply(Some(close.reply), ());
     }
 }

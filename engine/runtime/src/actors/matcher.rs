@@ -11,20 +11,20 @@ use actix::{
     Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Supervised, Supervisor,
     WrapFuture,
 };
-use larum_pipeline::{Item, Matched, RuleFaultAt, match_items};
-use larum_rule::{Matcher, RuleSet};
+use larum_pipeline::{EpochItem, MatchOutput, PlacedFault, match_items};
+use larum_rule::{RuleMatcher, RuleSet};
 use tracing::warn;
 
 use crate::messages::{MatchBatch, MatchHead};
-use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch, guard};
+use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor, catch_panic};
 use crate::supervision::Supervision;
 
 /// See the module's words.
-pub struct MatcherUnit {
-    unit: Unit,
+pub struct MatcherActor {
+    guard: ActorGuard,
     supervision: Supervision,
     set: Arc<RuleSet>,
-    matcher: Matcher,
+    matcher: RuleMatcher,
     /// Names of rules as points for faults, by rule.
     points: Vec<String>,
 }
@@ -39,19 +39,19 @@ pub struct MatcherSetup {
     pub supervision: Supervision,
 }
 
-impl MatcherUnit {
+impl MatcherActor {
     /// Its name in the registry.
-    pub fn name(number: usize) -> String {
+    pub fn actor_name(number: usize) -> String {
         format!("matcher/{number}")
     }
 
     /// Has it started on `arbiter`'s thread.
-    pub fn start_on(arbiter: &Arbiter, setup: MatcherSetup) -> Seat<Self> {
-        let seat = Seat::vacant();
+    pub fn start_on(arbiter: &Arbiter, setup: MatcherSetup) -> ActorSlot<Self> {
+        let seat = ActorSlot::empty();
         let Ok(entry) = setup
             .supervision
             .registry
-            .register(&Self::name(setup.number))
+            .register_actor(&Self::actor_name(setup.number))
         else {
             tracing::error!(
                 number = setup.number,
@@ -63,7 +63,7 @@ impl MatcherUnit {
         let supervision = setup.supervision.clone();
         let watch_entry = entry.clone();
         let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = Unit::new(entry.clone(), setup.supervision.faults.clone(), notice);
+            let unit = ActorGuard::new(entry.clone(), setup.supervision.faults.clone(), notice);
             let (set, supervision) = (Arc::clone(&setup.set), setup.supervision.clone());
             Supervisor::start_in_arbiter(&handle, move |_| {
                 let points = set
@@ -72,7 +72,7 @@ impl MatcherUnit {
                     .map(|rule| format!("rule/{}", rule.id))
                     .collect();
                 Self {
-                    unit,
+                    guard: unit,
                     matcher: new_matcher(&set, &supervision),
                     supervision,
                     set,
@@ -80,33 +80,33 @@ impl MatcherUnit {
                 }
             })
         };
-        supervision.watch(Watch::new(watch_entry, seat.clone(), create));
+        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
         seat
     }
 
-    fn try_items(&mut self, head: &MatchHead, items: &[Item]) -> Option<Matched> {
-        let (layer, left_out) = (head.layer, &*head.left_out);
-        let entry = self.unit.entry();
-        entry.begin();
+    fn try_items(&mut self, head: &MatchHead, items: &[EpochItem]) -> Option<MatchOutput> {
+        let (layer, left_out) = (head.layer, &*head.skipped_rules);
+        let entry = self.guard.entry();
+        entry.begin_work();
         let (matcher, faults, clock) = (
             &mut self.matcher,
             &self.supervision.faults,
             &self.supervision.clock,
         );
-        matcher.ask(head.trees.clone());
-        let outcome = guard("a batch of events", || {
+        matcher.set_trees(head.trees.clone());
+        let outcome = catch_panic("a batch of events", || {
             let tenant = items.first().map(|item| &item.event.envelope().tenant);
-            let unasked = tenant.map(|tenant| left_out.of(tenant));
+            let unasked = tenant.map(|tenant| left_out.for_tenant(tenant));
             let rules = self.set.rules().iter().zip(&self.points);
             for ((rule, point), number) in rules.zip(0..) {
                 let is_asked = unasked.is_none_or(|rules| !rules.contains(&number));
                 if rule.layer == layer && is_asked {
-                    faults.strike(point, clock);
+                    faults.inject_fault(point, clock);
                 }
             }
             match_items(matcher, layer, items, left_out)
         });
-        self.unit.entry().done();
+        self.guard.entry().end_work();
         match outcome {
             Ok(matched) => Some(matched),
             Err(panicked) => {
@@ -118,48 +118,48 @@ impl MatcherUnit {
         }
     }
 
-    fn match_all(&mut self, head: &MatchHead, items: &[Item]) -> Matched {
+    fn match_with_retry(&mut self, head: &MatchHead, items: &[EpochItem]) -> MatchOutput {
         if let Some(matched) = self
             .try_items(head, items)
             .or_else(|| self.try_items(head, items))
         {
             return matched;
         }
-        let mut all = Matched::default();
+        let mut all = MatchOutput::default();
         for (number, one) in items.chunks(1).enumerate() {
             let matched = self
                 .try_items(head, one)
-                .unwrap_or_else(|| self.rule_by_rule(head, one));
+                .unwrap_or_else(|| self.match_rule_by_rule(head, one));
             all.append(matched, number);
         }
         all
     }
 
     /// Every rule of the layer alone: those that panic on the `one` item skip it.
-    fn rule_by_rule(&mut self, head: &MatchHead, one: &[Item]) -> Matched {
-        let (layer, left_out) = (head.layer, &*head.left_out);
+    fn match_rule_by_rule(&mut self, head: &MatchHead, one: &[EpochItem]) -> MatchOutput {
+        let (layer, left_out) = (head.layer, &*head.skipped_rules);
         let set = Arc::clone(&self.set);
-        let mut all = Matched::default();
+        let mut all = MatchOutput::default();
         for (number, rule) in set
             .rules()
             .iter()
             .enumerate()
             .filter(|(_, rule)| rule.layer == layer)
         {
-            self.matcher.only(Some(number as u32));
-            self.matcher.ask(head.trees.clone());
+            self.matcher.select_rule(Some(number as u32));
+            self.matcher.set_trees(head.trees.clone());
             let (matcher, faults) = (&mut self.matcher, &self.supervision.faults);
             let clock = &self.supervision.clock;
             let point = self.points.get(number).map_or("", String::as_str);
-            let outcome = guard(&rule.id, || {
-                faults.strike(point, clock);
+            let outcome = catch_panic(&rule.id, || {
+                faults.inject_fault(point, clock);
                 match_items(matcher, layer, one, left_out)
             });
             match outcome {
                 Ok(matched) => all.append(matched, 0),
                 Err(panicked) => {
                     self.matcher = new_matcher(&set, &self.supervision);
-                    let fault = |item: &Item| RuleFaultAt {
+                    let fault = |item: &EpochItem| PlacedFault {
                         rule: rule.id.clone(),
                         number: number as u32,
                         event: item.event.envelope().id.clone(),
@@ -170,40 +170,40 @@ impl MatcherUnit {
                 }
             }
         }
-        self.matcher.only(None);
+        self.matcher.select_rule(None);
         all
     }
 }
 
 /// A matcher whose scripts are timed.
-fn new_matcher(set: &Arc<RuleSet>, supervision: &Supervision) -> Matcher {
-    let mut matcher = Matcher::new(Arc::clone(set));
+fn new_matcher(set: &Arc<RuleSet>, supervision: &Supervision) -> RuleMatcher {
+    let mut matcher = RuleMatcher::new(Arc::clone(set));
     let clock = supervision.clock.clone();
-    matcher.time_with(move || clock.monotonic().as_nanos());
+    matcher.time_scripts(move || clock.monotonic().as_nanos());
     matcher
 }
 
-impl Actor for MatcherUnit {
+impl Actor for MatcherActor {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
         // Also called after `restarting`, which says itself when the state is back.
-        if self.unit.entry().state() == ActorState::Starting {
-            self.unit.entry().running();
+        if self.guard.entry().state() == ActorState::Starting {
+            self.guard.entry().set_running();
         }
     }
 }
 
-impl Supervised for MatcherUnit {
+impl Supervised for MatcherActor {
     fn restarting(&mut self, ctx: &mut Self::Context) {
-        let _verdict = self.unit.restart(ctx, |actor: &mut Self, _| {
+        let _verdict = self.guard.restart_actor(ctx, |actor: &mut Self, _| {
             actor.matcher = new_matcher(&actor.set, &actor.supervision);
-            actor.unit.entry().running();
+            actor.guard.entry().set_running();
         });
     }
 }
 
-impl Handler<MatchBatch> for MatcherUnit {
+impl Handler<MatchBatch> for MatcherActor {
     type Result = ();
 
     fn handle(&mut self, batch: MatchBatch, ctx: &mut Self::Context) {
@@ -211,12 +211,12 @@ impl Handler<MatchBatch> for MatcherUnit {
             .items
             .get(batch.head.range.clone())
             .unwrap_or_default();
-        let matched = self.match_all(&batch.head, items);
+        let matched = self.match_with_retry(&batch.head, items);
         let reply = batch.head.reply;
         let delay = self
             .supervision
             .faults
-            .answer_delay(self.unit.entry().name());
+            .answer_delay(self.guard.entry().name());
         if delay.is_zero() {
             drop(reply.send(matched));
             return;

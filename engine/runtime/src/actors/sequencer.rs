@@ -1,6 +1,6 @@
 //! The order of evaluation.
 //!
-//! Owns the `Core` and lends it to one epoch at a time; while an epoch runs, what becomes durable gathers in
+//! Owns the `EvaluationCore` and lends it to one epoch at a time; while an epoch runs, what becomes durable gathers in
 //! the tail. An epoch that fails as a whole (the log is gone, a matcher died, the code of an `.alert`
 //! closure panicked) costs the core: a new one is recovered from disk, which is where all state comes
 //! from anyway.
@@ -13,41 +13,43 @@ use larum_log::LogReader;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
-use crate::gauges::Gauges;
-use crate::messages::{CommittedBatch, Grown};
-use crate::sequencing::{Core, EpochError, Next, Parts, Tail, most_records};
-use crate::supervise::{ActorEntry, Verdict, guard_async};
+use crate::gauges::EngineGauges;
+use crate::messages::{CommittedBatch, LogGrowth};
+use crate::sequencing::{
+    CoreParts, EpochError, EvaluationCore, NextStretch, RecordTail, max_records,
+};
+use crate::supervise::{ActorEntry, RestartVerdict, catch_panic_async};
 
 /// See the module's words.
-pub struct SequencerUnit {
-    parts: Parts,
+pub struct SequencerActor {
+    parts: CoreParts,
     entry: ActorEntry,
-    gauges: Arc<Gauges>,
-    core: Option<Core>,
-    tail: Tail,
+    gauges: Arc<EngineGauges>,
+    core: Option<EvaluationCore>,
+    tail: RecordTail,
     is_recovered: bool,
     waiting: Vec<oneshot::Sender<()>>,
     finishing: Option<oneshot::Sender<()>>,
 }
 
 /// What an epoch brings back.
-struct Ran {
-    core: Core,
+struct ReturnedCore {
+    core: EvaluationCore,
     reader: Option<LogReader>,
 }
 
 /// The core is recovered, or a step of it is done.
-type Outcome = Result<Ran, EpochError>;
+type CoreResult = Result<ReturnedCore, EpochError>;
 
 /// There may be something to do besides the log.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Woken;
+struct WakeSequencer;
 
 /// Asks to be told when the core is recovered.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Recovered {
+pub struct AwaitRecovery {
     /// The answer.
     pub reply: oneshot::Sender<()>,
 }
@@ -55,14 +57,14 @@ pub struct Recovered {
 /// Take a checkpoint as soon as no epoch is running, and then no further epoch.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Finish {
+pub struct FinishEvaluation {
     /// When it is done.
     pub reply: oneshot::Sender<()>,
 }
 
-impl SequencerUnit {
+impl SequencerActor {
     /// A sequencer that recovers first.
-    pub(crate) fn new(parts: Parts, entry: ActorEntry, head: Position) -> Self {
+    pub(crate) fn new(parts: CoreParts, entry: ActorEntry, head: Position) -> Self {
         let gauges = Arc::clone(&parts.gauges);
         let readers = parts.readers.clone();
         Self {
@@ -70,7 +72,7 @@ impl SequencerUnit {
             entry,
             gauges,
             core: None,
-            tail: Tail::new(readers, head),
+            tail: RecordTail::new(readers, head),
             is_recovered: false,
             waiting: Vec::new(),
             finishing: None,
@@ -78,28 +80,32 @@ impl SequencerUnit {
     }
 
     /// Recovers a new core.
-    fn recover(&mut self, after: Span, ctx: &mut Context<Self>) {
+    fn recover_core(&mut self, after: Span, ctx: &mut Context<Self>) {
         let parts = self.parts.clone();
         let clock = parts.supervision.clock.clone();
-        self.lend(ctx, async move {
+        self.lend_core(ctx, async move {
             clock.sleep(after).await;
-            let reader = parts.readers.open();
-            let mut core = Core::new(parts);
-            core.recover(reader).await?;
-            Ok(Ran { core, reader: None })
+            let reader = parts.readers.open_reader();
+            let mut core = EvaluationCore::new(parts);
+            core.recover_from_log(reader).await?;
+            Ok(ReturnedCore { core, reader: None })
         });
     }
 
     /// Runs `work`, which has the core, under guard; goes on when it is done.
-    fn lend(&mut self, ctx: &mut Context<Self>, work: impl Future<Output = Outcome> + 'static) {
-        self.entry.begin();
-        let guarded = guard_async("an epoch", work);
+    fn lend_core(
+        &mut self,
+        ctx: &mut Context<Self>,
+        work: impl Future<Output = CoreResult> + 'static,
+    ) {
+        self.entry.begin_work();
+        let guarded = catch_panic_async("an epoch", work);
         ctx.spawn(guarded.into_actor(self).map(|outcome, actor, ctx| {
-            actor.entry.done();
+            actor.entry.end_work();
             match outcome {
                 Ok(Ok(ran)) => {
-                    actor.entry.running();
-                    actor.gauges.problem_over("sequencer");
+                    actor.entry.set_running();
+                    actor.gauges.clear_problem("sequencer");
                     actor.is_recovered = true;
                     for reply in actor.waiting.drain(..) {
                         // One that does not wait any more needs no answer.
@@ -107,63 +113,63 @@ impl SequencerUnit {
                     }
                     actor.core = Some(ran.core);
                     if let Some(reader) = ran.reader {
-                        actor.tail.give_back(reader);
+                        actor.tail.return_reader(reader);
                     }
-                    actor.go(ctx);
+                    actor.start_next(ctx);
                 }
-                Ok(Err(failure)) => actor.failed(&failure, ctx),
-                Err(panicked) => actor.failed(&panicked, ctx),
+                Ok(Err(failure)) => actor.handle_failure(&failure, ctx),
+                Err(panicked) => actor.handle_failure(&panicked, ctx),
             }
         }));
     }
 
-    fn failed(&mut self, failure: &dyn std::error::Error, ctx: &mut Context<Self>) {
+    fn handle_failure(&mut self, failure: &dyn std::error::Error, ctx: &mut Context<Self>) {
         let reason = match failure.source() {
             Some(cause) => format!("{failure}: {cause}"),
             None => failure.to_string(),
         };
         error!(%reason, "evaluation stopped, it starts over from disk");
         self.gauges
-            .problem("sequencer", format!("evaluation stopped: {reason}"));
-        self.entry.failed(&reason);
+            .report_problem("sequencer", format!("evaluation stopped: {reason}"));
+        self.entry.record_failure(&reason);
         let after = match self.entry.take_verdict(&reason) {
-            Verdict::Restart { after } => after,
+            RestartVerdict::Restart { after } => after,
             // Without evaluation there is no engine: it is tried for ever, and readiness is false.
-            Verdict::Quarantine => {
-                self.entry.readmit();
+            RestartVerdict::Quarantine => {
+                self.entry.end_quarantine();
                 Span::from_seconds(5)
             }
         };
-        self.recover(after, ctx);
+        self.recover_core(after, ctx);
     }
 
     /// Starts whatever is to be done next, if nothing runs.
-    fn go(&mut self, ctx: &mut Context<Self>) {
+    fn start_next(&mut self, ctx: &mut Context<Self>) {
         let Some(mut core) = self.core.take() else {
             return;
         };
-        if core.is_due() {
-            self.lend(ctx, async move {
-                core.tend().await?;
-                Ok(Ran { core, reader: None })
+        if core.has_due_unit() {
+            self.lend_core(ctx, async move {
+                core.advance_detached().await?;
+                Ok(ReturnedCore { core, reader: None })
             });
             return;
         }
-        let most = most_records(&self.parts.config);
-        match self.tail.next(core.evaluated(), most) {
-            Next::Nothing if core.is_committing() => self.lend(ctx, async move {
-                core.committed().await?;
-                Ok(Ran { core, reader: None })
+        let most = max_records(&self.parts.config);
+        match self.tail.next_stretch(core.evaluated_upto(), most) {
+            NextStretch::Nothing if core.is_committing() => self.lend_core(ctx, async move {
+                core.finish_commit().await?;
+                Ok(ReturnedCore { core, reader: None })
             }),
-            Next::Nothing => self.idle(core, ctx),
-            Next::Ready(stretch) => self.lend(ctx, async move {
-                core.run(stretch).await?;
-                Ok(Ran { core, reader: None })
+            NextStretch::Nothing => self.enter_idle(core, ctx),
+            NextStretch::Ready(stretch) => self.lend_core(ctx, async move {
+                core.run_stretch(stretch).await?;
+                Ok(ReturnedCore { core, reader: None })
             }),
-            Next::Read(reading) => self.lend(ctx, async move {
-                let (reader, stretch) = reading.read().await?;
-                core.run(stretch).await?;
-                Ok(Ran {
+            NextStretch::Read(reading) => self.lend_core(ctx, async move {
+                let (reader, stretch) = reading.read_stretch().await?;
+                core.run_stretch(stretch).await?;
+                Ok(ReturnedCore {
                     core,
                     reader: Some(reader),
                 })
@@ -171,16 +177,16 @@ impl SequencerUnit {
         }
     }
 
-    fn idle(&mut self, mut core: Core, ctx: &mut Context<Self>) {
+    fn enter_idle(&mut self, mut core: EvaluationCore, ctx: &mut Context<Self>) {
         let Some(done) = self.finishing.take() else {
             self.core = Some(core);
             return;
         };
-        info!(evaluated = %core.evaluated(), "everything is evaluated, keeping a last checkpoint");
+        info!(evaluated = %core.evaluated_upto(), "everything is evaluated, keeping a last checkpoint");
         ctx.spawn(
             async move {
                 // Without a checkpoint the next start reads more of the log, nothing worse.
-                if let Err(failure) = core.checkpoint().await {
+                if let Err(failure) = core.take_checkpoint().await {
                     error!(%failure, "no last checkpoint");
                 }
                 let _sent = done.send(());
@@ -190,57 +196,57 @@ impl SequencerUnit {
     }
 }
 
-impl Actor for SequencerUnit {
+impl Actor for SequencerActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.recover(Span::ZERO, ctx);
-        self.listen(ctx);
+        self.recover_core(Span::ZERO, ctx);
+        self.listen_for_wake(ctx);
     }
 }
 
-impl SequencerUnit {
-    fn listen(&mut self, ctx: &mut Context<Self>) {
+impl SequencerActor {
+    fn listen_for_wake(&mut self, ctx: &mut Context<Self>) {
         let wake = Arc::clone(&self.parts.wake);
         ctx.spawn(
             async move { wake.notified().await }
                 .into_actor(self)
-                .map(|(), _, ctx: &mut Context<Self>| ctx.notify(Woken)),
+                .map(|(), _, ctx: &mut Context<Self>| ctx.notify(WakeSequencer)),
         );
     }
 }
 
-impl Handler<Woken> for SequencerUnit {
+impl Handler<WakeSequencer> for SequencerActor {
     type Result = ();
 
-    fn handle(&mut self, _: Woken, ctx: &mut Self::Context) {
-        self.go(ctx);
-        self.listen(ctx);
+    fn handle(&mut self, _: WakeSequencer, ctx: &mut Self::Context) {
+        self.start_next(ctx);
+        self.listen_for_wake(ctx);
     }
 }
 
-impl Handler<CommittedBatch> for SequencerUnit {
+impl Handler<CommittedBatch> for SequencerActor {
     type Result = ();
 
     fn handle(&mut self, batch: CommittedBatch, ctx: &mut Self::Context) {
-        self.tail.push(batch);
-        self.go(ctx);
+        self.tail.push_batch(batch);
+        self.start_next(ctx);
     }
 }
 
-impl Handler<Grown> for SequencerUnit {
+impl Handler<LogGrowth> for SequencerActor {
     type Result = ();
 
-    fn handle(&mut self, grown: Grown, ctx: &mut Self::Context) {
-        self.tail.grown(grown.head);
-        self.go(ctx);
+    fn handle(&mut self, grown: LogGrowth, ctx: &mut Self::Context) {
+        self.tail.advance_head(grown.head);
+        self.start_next(ctx);
     }
 }
 
-impl Handler<Recovered> for SequencerUnit {
+impl Handler<AwaitRecovery> for SequencerActor {
     type Result = ();
 
-    fn handle(&mut self, recovered: Recovered, _: &mut Self::Context) {
+    fn handle(&mut self, recovered: AwaitRecovery, _: &mut Self::Context) {
         if self.is_recovered {
             let _sent = recovered.reply.send(());
         } else {
@@ -249,11 +255,11 @@ impl Handler<Recovered> for SequencerUnit {
     }
 }
 
-impl Handler<Finish> for SequencerUnit {
+impl Handler<FinishEvaluation> for SequencerActor {
     type Result = ();
 
-    fn handle(&mut self, finish: Finish, ctx: &mut Self::Context) {
+    fn handle(&mut self, finish: FinishEvaluation, ctx: &mut Self::Context) {
         self.finishing = Some(finish.reply);
-        self.go(ctx);
+        self.start_next(ctx);
     }
 }

@@ -15,11 +15,11 @@ use larum_event::{LinkSet, Position};
 use larum_log::LogError;
 use tracing::error;
 
-use crate::credit::tell;
-use crate::messages::{GrowBatch, ReadForest};
-use crate::supervise::{ActorState, DropNotice, Seat, Unit, Watch};
+use crate::credit::send_control;
+use crate::messages::{CheckpointTrees, TreeEventBatch};
+use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor};
 use crate::supervision::Supervision;
-use crate::trees::{Grown, Refusals, Soil};
+use crate::trees::{LiveGraph, RefusalReporter, TreeContext};
 
 /// Links hold for what stands behind a position.
 #[derive(Message)]
@@ -34,12 +34,12 @@ pub struct UseLinks {
 /// A question to the trees, which sends its answer itself; without trees it is dropped.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct AskTrees(pub(crate) Box<dyn FnOnce(&mut Grown) + Send>);
+pub struct AskTrees(pub(crate) Box<dyn FnOnce(&mut LiveGraph) + Send>);
 
 /// The store of trees does not read back: it is made anew from the log.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct StoreDamaged {
+pub struct StoreDamage {
     /// What is wrong with it.
     pub error: Arc<LogError>,
     /// Which store: how often it had been made anew.
@@ -47,169 +47,177 @@ pub struct StoreDamaged {
 }
 
 /// See the module's words.
-pub struct TreeUnit {
-    unit: Unit,
-    soil: Soil,
-    refusals: Refusals,
+pub struct TreeActor {
+    guard: ActorGuard,
+    tree_context: TreeContext,
+    refusals: RefusalReporter,
     /// `None` until it is rebuilt.
-    grown: Option<Grown>,
+    live_graph: Option<LiveGraph>,
 }
 
-impl TreeUnit {
+impl TreeActor {
     /// Has it started on `arbiter`'s thread.
     pub(crate) fn start_on(
         arbiter: &Arbiter,
-        soil: Soil,
-        refusals: Refusals,
+        soil: TreeContext,
+        refusals: RefusalReporter,
         supervision: &Supervision,
-    ) -> Seat<Self> {
-        let seat = Seat::vacant();
-        let Ok(entry) = supervision.registry.register("tree/0") else {
+    ) -> ActorSlot<Self> {
+        let seat = ActorSlot::empty();
+        let Ok(entry) = supervision.registry.register_actor("tree/0") else {
             return seat;
         };
         let handle = arbiter.handle();
         let faults = supervision.faults.clone();
         let watch_entry = entry.clone();
         let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = Unit::new(entry.clone(), faults.clone(), notice);
+            let unit = ActorGuard::new(entry.clone(), faults.clone(), notice);
             let (soil, refusals) = (soil.clone(), refusals.clone());
             Supervisor::start_in_arbiter(&handle, move |_| Self {
-                unit,
-                soil,
+                guard: unit,
+                tree_context: soil,
                 refusals,
-                grown: None,
+                live_graph: None,
             })
         };
-        supervision.watch(Watch::new(watch_entry, seat.clone(), create));
+        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
         seat
     }
 
-    fn rebuild(&mut self, ctx: &mut Context<Self>) {
-        match Grown::build(self.soil.clone()) {
+    fn rebuild_trees(&mut self, ctx: &mut Context<Self>) {
+        match LiveGraph::build_from_log(self.tree_context.clone()) {
             Ok(grown) => {
-                self.grown = Some(grown);
-                self.settle(ctx);
-                self.unit.entry().running();
+                self.live_graph = Some(grown);
+                self.report_and_flush(ctx);
+                self.guard.entry().set_running();
             }
             Err(failure) => error!(%failure, "the trees cannot be rebuilt; queries find none"),
         }
     }
 
     /// Hands on what has come up while events were taken in.
-    fn settle(&mut self, ctx: &mut Context<Self>) {
-        let Some(grown) = &mut self.grown else { return };
-        self.refusals.tell(&std::mem::take(&mut grown.reports));
-        if grown.spill() {
+    fn report_and_flush(&mut self, ctx: &mut Context<Self>) {
+        let Some(grown) = &mut self.live_graph else {
+            return;
+        };
+        self.refusals
+            .report_refusals(&std::mem::take(&mut grown.reports));
+        if grown.spill_evicted() {
             // What cannot be written is told, and waits.
-            self.flush(ctx, |_| {});
+            self.flush_trees(ctx, |_| {});
         }
     }
 
     /// Writes the trees that memory let go, on a thread that may block, and then does `then` with whether they are
     /// in the store.
-    fn flush(&self, ctx: &mut Context<Self>, then: impl FnOnce(bool) + Send + 'static) {
-        let Some(upto) = self.grown.as_ref().map(|grown| grown.at) else {
+    fn flush_trees(&self, ctx: &mut Context<Self>, then: impl FnOnce(bool) + Send + 'static) {
+        let Some(upto) = self.live_graph.as_ref().map(|grown| grown.at) else {
             return;
         };
-        let (spiller, me) = (self.soil.spiller.clone(), ctx.address());
+        let (spiller, me) = (self.tree_context.store_writer.clone(), ctx.address());
         drop(tokio::task::spawn_blocking(move || {
             let generation = spiller.generation();
-            let flushed = spiller.flush(upto);
+            let flushed = spiller.flush_queue(upto);
             then(flushed.is_ok());
             if let Err(error) = flushed
                 && error.is_damage()
             {
                 // An actor that is gone makes it good when it is back.
-                drop(tell(&me.recipient(), StoreDamaged { error, generation }));
+                drop(send_control(
+                    &me.recipient(),
+                    StoreDamage { error, generation },
+                ));
             }
         }));
     }
 }
 
-impl Actor for TreeUnit {
+impl Actor for TreeActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if self.unit.entry().state() == ActorState::Starting {
-            self.rebuild(ctx);
+        if self.guard.entry().state() == ActorState::Starting {
+            self.rebuild_trees(ctx);
         }
     }
 }
 
-impl Supervised for TreeUnit {
+impl Supervised for TreeActor {
     fn restarting(&mut self, ctx: &mut Self::Context) {
-        self.grown = None;
+        self.live_graph = None;
         let _verdict = self
-            .unit
-            .restart(ctx, |actor: &mut Self, ctx| actor.rebuild(ctx));
+            .guard
+            .restart_actor(ctx, |actor: &mut Self, ctx| actor.rebuild_trees(ctx));
     }
 }
 
-impl Handler<GrowBatch> for TreeUnit {
+impl Handler<TreeEventBatch> for TreeActor {
     type Result = ();
 
-    fn handle(&mut self, batch: GrowBatch, ctx: &mut Self::Context) {
-        let Some(mut grown) = self.grown.take() else {
+    fn handle(&mut self, batch: TreeEventBatch, ctx: &mut Self::Context) {
+        let Some(mut grown) = self.live_graph.take() else {
             return;
         };
-        let taken = self.unit.run(ctx, "a batch of events", move || {
-            grown.take(&batch.items);
+        let taken = self.guard.run_work(ctx, "a batch of events", move || {
+            grown.insert_batch(&batch.items);
             grown
         });
         // After a panic the forest is rebuilt from the log, which holds this batch too.
-        self.grown = taken.ok();
-        self.settle(ctx);
+        self.live_graph = taken.ok();
+        self.report_and_flush(ctx);
     }
 }
 
-impl Handler<UseLinks> for TreeUnit {
+impl Handler<UseLinks> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, new: UseLinks, _: &mut Self::Context) {
-        if let Some(grown) = &mut self.grown {
+        if let Some(grown) = &mut self.live_graph {
             grown.use_links(new.at, &new.links);
         }
     }
 }
 
-impl Handler<AskTrees> for TreeUnit {
+impl Handler<AskTrees> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, AskTrees(ask): AskTrees, ctx: &mut Self::Context) {
-        let Some(mut grown) = self.grown.take() else {
+        let Some(mut grown) = self.live_graph.take() else {
             return;
         };
-        let asked = self.unit.run(ctx, "a query", move || {
+        let asked = self.guard.run_work(ctx, "a query", move || {
             ask(&mut grown);
             grown
         });
-        self.grown = asked.ok();
+        self.live_graph = asked.ok();
     }
 }
 
-impl Handler<StoreDamaged> for TreeUnit {
+impl Handler<StoreDamage> for TreeActor {
     type Result = ();
 
-    fn handle(&mut self, damaged: StoreDamaged, ctx: &mut Self::Context) {
-        let spiller = &self.soil.spiller;
+    fn handle(&mut self, damaged: StoreDamage, ctx: &mut Self::Context) {
+        let spiller = &self.tree_context.store_writer;
         // Several may have come upon the same damage.
         let is_made_good = damaged.generation < spiller.generation();
-        if is_made_good || spiller.begin_again(&damaged.error).is_err() {
+        if is_made_good || spiller.recreate_store(&damaged.error).is_err() {
             return;
         }
-        self.grown = None;
-        self.rebuild(ctx);
+        self.live_graph = None;
+        self.rebuild_trees(ctx);
     }
 }
 
-impl Handler<ReadForest> for TreeUnit {
+impl Handler<CheckpointTrees> for TreeActor {
     type Result = ();
 
-    fn handle(&mut self, read: ReadForest, ctx: &mut Self::Context) {
-        let Some(grown) = &mut self.grown else { return };
-        let part = grown.part(read.wanted, read.upto);
+    fn handle(&mut self, read: CheckpointTrees, ctx: &mut Self::Context) {
+        let Some(grown) = &mut self.live_graph else {
+            return;
+        };
+        let part = grown.checkpoint_part(read.wanted, read.upto);
         // A checkpoint without trees that are not in the store either would lose them.
-        self.flush(ctx, move |flushed| {
+        self.flush_trees(ctx, move |flushed| {
             if flushed {
                 drop(read.reply.send(part));
             }

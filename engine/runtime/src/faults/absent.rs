@@ -22,7 +22,7 @@ impl Faults {
 
     /// What is to go wrong with the next unit of work at `point`: nothing.
     #[inline]
-    pub const fn at(&self, _point: &str) -> FaultAction {
+    pub const fn next_action(&self, _point: &str) -> FaultAction {
         FaultAction::Proceed
     }
 
@@ -34,11 +34,11 @@ impl Faults {
 
     /// Does what [`Faults::at`] says: nothing.
     #[inline]
-    pub const fn strike(&self, _point: &str, _clock: &Clock) -> Span {
+    pub const fn inject_fault(&self, _point: &str, _clock: &Clock) -> Span {
         Span::ZERO
     }
 
     /// Does what [`Faults::at`] says: nothing.
     #[inline]
-    pub async fn strike_async(&self, _point: &str, _clock: &Clock) {}
+    pub async fn inject_fault_async(&self, _point: &str, _clock: &Clock) {}
 }

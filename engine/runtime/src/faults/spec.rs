@@ -6,14 +6,14 @@ use super::InvalidFaults;
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) point: Pattern,
-    pub(super) kind: Kind,
+pub(super) struct InjectedFault {
+    pub(super) point: PointPattern,
+    pub(super) kind: FaultEffect,
 }
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FaultEffect {
     /// Units of work number `nth`, counted from 1, and the `times - 1` after it panic.
     Panic {
         nth: u64,
@@ -33,12 +33,12 @@ pub(super) enum Kind {
 
 /// A point, or all points that begin alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Pattern {
+pub(super) enum PointPattern {
     Exactly(String),
     StartsWith(String),
 }
 
-impl Pattern {
+impl PointPattern {
     pub(super) fn matches(&self, point: &str) -> bool {
         match self {
             Self::Exactly(name) => name == point,
@@ -56,43 +56,43 @@ impl Pattern {
 }
 
 /// Reads faults separated by `;`. A text without any is no faults.
-pub(super) fn parse(text: &str) -> Result<Vec<Fault>, InvalidFaults> {
+pub(super) fn parse_faults(text: &str) -> Result<Vec<InjectedFault>, InvalidFaults> {
     text.split(';')
         .map(str::trim)
         .filter(|part| !part.is_empty())
         .map(|part| {
-            parse_one(part).ok_or_else(|| InvalidFaults {
+            parse_fault(part).ok_or_else(|| InvalidFaults {
                 text: part.to_owned(),
             })
         })
         .collect()
 }
 
-fn parse_one(text: &str) -> Option<Fault> {
+fn parse_fault(text: &str) -> Option<InjectedFault> {
     let (kind, rest) = text.split_once(':')?;
     let (point, kind) = match kind {
         "panic" => {
-            let (point, count) = split_at_sign(rest);
+            let (point, count) = split_count(rest);
             let (nth, times) = match count.split_once('*') {
                 Some((nth, times)) => (nth.parse().ok()?, times.parse().ok()?),
                 None => (count.parse().ok()?, 1),
             };
-            (point, Kind::Panic { nth, times })
+            (point, FaultEffect::Panic { nth, times })
         }
         "hang" => {
-            let (point, nth) = split_at_sign(rest);
+            let (point, nth) = split_count(rest);
             let nth = nth.parse().ok()?;
-            (point, Kind::Hang { nth })
+            (point, FaultEffect::Hang { nth })
         }
         "slow" => {
             let (point, span) = rest.rsplit_once('=')?;
-            (point, Kind::Slow(parse_span(span)?))
+            (point, FaultEffect::Slow(parse_span(span)?))
         }
         "delay" => {
             let (point, range) = rest.rsplit_once('=')?;
             let (seed, range) = range.strip_prefix("seed")?.split_once(':')?;
             let (least, most) = range.split_once("..")?;
-            let kind = Kind::Delay {
+            let kind = FaultEffect::Delay {
                 seed: seed.parse().ok()?,
                 least: parse_span(least)?,
                 most: parse_span(most)?,
@@ -101,13 +101,13 @@ fn parse_one(text: &str) -> Option<Fault> {
         }
         _ => return None,
     };
-    let kind = counts_from_one(kind)?;
-    let point = Pattern::parse(point)?;
-    Some(Fault { point, kind })
+    let kind = check_counts(kind)?;
+    let point = PointPattern::parse(point)?;
+    Some(InjectedFault { point, kind })
 }
 
 /// The point, and what follows the last `@`, which is the first unit of work when left out.
-fn split_at_sign(text: &str) -> (&str, &str) {
+fn split_count(text: &str) -> (&str, &str) {
     text.rsplit_once('@').unwrap_or((text, "1"))
 }
 
@@ -118,12 +118,12 @@ fn parse_span(text: &str) -> Option<Span> {
     Span::parse(text).ok()
 }
 
-fn counts_from_one(kind: Kind) -> Option<Kind> {
+fn check_counts(kind: FaultEffect) -> Option<FaultEffect> {
     let sound = match &kind {
-        Kind::Panic { nth, times } => *nth > 0 && *times > 0,
-        Kind::Hang { nth } => *nth > 0,
-        Kind::Delay { least, most, .. } => least <= most,
-        Kind::Slow(_) => true,
+        FaultEffect::Panic { nth, times } => *nth > 0 && *times > 0,
+        FaultEffect::Hang { nth } => *nth > 0,
+        FaultEffect::Delay { least, most, .. } => least <= most,
+        FaultEffect::Slow(_) => true,
     };
     sound.then_some(kind)
 }
@@ -133,28 +133,28 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, point: &str, kind: Kind) {
-        let point = Pattern::parse(point).unwrap();
-        assert_eq!(parse(text), Ok(vec![Fault { point, kind }]));
+    fn check(text: &str, point: &str, kind: FaultEffect) {
+        let point = PointPattern::parse(point).unwrap();
+        assert_eq!(parse_faults(text), Ok(vec![InjectedFault { point, kind }]));
     }
 
     #[test]
     fn each_kind_of_fault_is_read() {
-        let panic = |nth, times| Kind::Panic { nth, times };
+        let panic = |nth, times| FaultEffect::Panic { nth, times };
         check("panic:window/r1/0@100*2", "window/r1/0", panic(100, 2));
         check("panic:window/r1/0@100", "window/r1/0", panic(100, 1));
         check("panic:window/r1/0", "window/r1/0", panic(1, 1));
-        let slow = Kind::Slow(Span::parse("5ms").unwrap());
+        let slow = FaultEffect::Slow(Span::parse("5ms").unwrap());
         check("slow:rule/r2=5ms", "rule/r2", slow);
-        check("hang:handler/x", "handler/x", Kind::Hang { nth: 1 });
-        let delay = Kind::Delay {
+        check("hang:handler/x", "handler/x", FaultEffect::Hang { nth: 1 });
+        let delay = FaultEffect::Delay {
             seed: 7,
             least: Span::ZERO,
             most: Span::parse("20ms").unwrap(),
         };
         check("delay:window/*=seed7:0..20ms", "window/*", delay);
-        assert_eq!(parse("hang:a; slow:b=1s ;").unwrap().len(), 2);
-        assert_eq!(parse(" "), Ok(vec![]));
+        assert_eq!(parse_faults("hang:a; slow:b=1s ;").unwrap().len(), 2);
+        assert_eq!(parse_faults(" "), Ok(vec![]));
     }
 
     #[test]
@@ -173,16 +173,16 @@ mod tests {
             "delay:a=seed7:2s..1s",
             "kill:a",
         ] {
-            let refused = parse(&format!("hang:fine;{text}"));
+            let refused = parse_faults(&format!("hang:fine;{text}"));
             assert_eq!(refused.unwrap_err().text, text);
         }
     }
 
     #[test]
     fn a_star_stands_for_any_rest_and_a_name_only_for_itself() {
-        let star = Pattern::parse("window/*").unwrap();
+        let star = PointPattern::parse("window/*").unwrap();
         assert!(star.matches("window/r1/0") && !star.matches("rule/r1"));
-        let name = Pattern::parse("window/r1/0").unwrap();
+        let name = PointPattern::parse("window/r1/0").unwrap();
         assert!(name.matches("window/r1/0") && !name.matches("window/r1/01"));
     }
 }

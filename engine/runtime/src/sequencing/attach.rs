@@ -11,38 +11,40 @@ use larum_event::{Event, Position, RecordBody, RuleId, UnitChange};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use crate::sequencing::base::SEQUENCER_PART;
-use crate::sequencing::core::{Core, EpochError};
-use crate::sequencing::lost::{Lost, Turn, alert_of, gap_alerts, numbers};
-use crate::sequencing::replay::{Replay, Replayed, replay};
+use crate::sequencing::base_state::SEQUENCER_PART;
+use crate::sequencing::detached_unit::{
+    DetachedUnit, RetryState, detached_alert, gap_alerts, rule_numbers,
+};
+use crate::sequencing::evaluation_core::{EpochError, EvaluationCore};
+use crate::sequencing::replay::{UnitReplay, UnitReplayOutcome, replay_guarded};
 
 /// A unit that is no further behind than this catches up while the next epoch waits.
 const CATCH_UP_RECORDS: u64 = 20_000;
 
-impl Core {
+impl EvaluationCore {
     /// Whether there is something to do for units that are left out.
-    pub(crate) fn is_due(&mut self) -> bool {
-        if self.lost.is_empty() {
+    pub(crate) fn has_due_unit(&mut self) -> bool {
+        if self.detached.is_empty() {
             return false;
         }
         let now = self.now();
-        self.lost.iter_mut().for_each(Lost::look);
-        self.lost.iter().any(|lost| lost.is_due(now))
+        self.detached.iter_mut().for_each(DetachedUnit::poll_replay);
+        self.detached.iter().any(|lost| lost.is_due(now))
     }
 
     /// Does it. Called between epochs.
-    pub(crate) async fn tend(&mut self) -> Result<(), EpochError> {
+    pub(crate) async fn advance_detached(&mut self) -> Result<(), EpochError> {
         let now = self.now();
-        while let Some(index) = self.lost.iter().position(|lost| lost.is_due(now)) {
-            let mut lost = self.lost.swap_remove(index);
-            match std::mem::replace(&mut lost.turn, Turn::Never) {
-                Turn::Done(Ok(replayed)) => self.ran_again(lost, replayed).await?,
-                Turn::Done(Err(reason)) => self.put_off(lost, reason).await?,
-                Turn::Due(_) | Turn::Running(..) | Turn::Never => {
+        while let Some(index) = self.detached.iter().position(|lost| lost.is_due(now)) {
+            let mut lost = self.detached.swap_remove(index);
+            match std::mem::replace(&mut lost.retry, RetryState::Never) {
+                RetryState::Done(Ok(replayed)) => self.continue_replay(lost, replayed).await?,
+                RetryState::Done(Err(reason)) => self.postpone_unit(lost, reason).await?,
+                RetryState::Due(_) | RetryState::Running(..) | RetryState::Never => {
                     let rules = lost.rules.keys().cloned().collect();
-                    let job = self.replay_of(&lost.name, lost.base.clone(), rules);
-                    lost.turn = self.start(job, Vec::new());
-                    self.lost.push(lost);
+                    let job = self.replay_job(&lost.name, lost.base.clone(), rules);
+                    lost.retry = self.start_replay(job, Vec::new());
+                    self.detached.push(lost);
                 }
             }
         }
@@ -50,103 +52,125 @@ impl Core {
     }
 
     /// Runs a gap again on another thread; `found` are alerts of its beginning.
-    fn start(&self, job: Replay, found: Vec<(Position, Event)>) -> Turn {
+    fn start_replay(&self, job: UnitReplay, found: Vec<(Position, Event)>) -> RetryState {
         let (reply, answer) = oneshot::channel();
-        let (mut reader, wake) = (self.parts.readers.open(), Arc::clone(&self.parts.wake));
+        let (mut reader, wake) = (
+            self.parts.readers.open_reader(),
+            Arc::clone(&self.parts.wake),
+        );
         // Nobody waits for the task: its answer comes by the channel.
         drop(tokio::task::spawn_blocking(move || {
-            let replayed = replay(&mut reader, &job).map_err(|error| error.to_string());
+            let replayed = replay_guarded(&mut reader, &job).map_err(|error| error.to_string());
             // A core that has started over since does not want it any more.
             drop(reply.send(replayed));
             wake.notify_one();
         }));
-        Turn::Running(answer, found)
+        RetryState::Running(answer, found)
     }
 
     /// A gap was run again, as far as the log reached then.
-    async fn ran_again(&mut self, mut lost: Lost, replayed: Replayed) -> Result<(), EpochError> {
+    async fn continue_replay(
+        &mut self,
+        mut lost: DetachedUnit,
+        replayed: UnitReplayOutcome,
+    ) -> Result<(), EpochError> {
         let behind = self.evaluated.0.saturating_sub(replayed.base.upto.0);
         if behind == 0 {
-            return self.bring_back(lost, replayed).await;
+            return self.reattach_unit(lost, replayed).await;
         }
-        let Replayed { base, mut alerts } = replayed;
-        let job = self.replay_of(&lost.name, base, lost.rules.keys().cloned().collect());
+        let UnitReplayOutcome { base, mut alerts } = replayed;
+        let job = self.replay_job(&lost.name, base, lost.rules.keys().cloned().collect());
         if behind > CATCH_UP_RECORDS {
-            lost.turn = self.start(job, alerts);
-            self.lost.push(lost);
+            lost.retry = self.start_replay(job, alerts);
+            self.detached.push(lost);
             return Ok(());
         }
-        let by = self.pool.deadline();
-        match self.pool.within(by, self.run_again(job)).await {
+        let by = self.pool.answer_deadline();
+        match self.pool.with_deadline(by, self.run_replay(job)).await {
             Ok(Ok(rest)) => {
                 alerts.extend(rest.alerts);
                 let base = rest.base;
-                self.bring_back(lost, Replayed { base, alerts }).await
+                self.reattach_unit(lost, UnitReplayOutcome { base, alerts })
+                    .await
             }
-            Ok(Err(reason)) => self.put_off(lost, reason).await,
-            Err(silent) => self.put_off(lost, silent.to_string()).await,
+            Ok(Err(reason)) => self.postpone_unit(lost, reason).await,
+            Err(silent) => self.postpone_unit(lost, silent.to_string()).await,
         }
     }
 
     /// The gap has been run again: its alerts are appended, and the unit takes part from here on.
-    async fn bring_back(&mut self, lost: Lost, replayed: Replayed) -> Result<(), EpochError> {
+    async fn reattach_unit(
+        &mut self,
+        lost: DetachedUnit,
+        replayed: UnitReplayOutcome,
+    ) -> Result<(), EpochError> {
         let name = Arc::clone(&lost.name);
-        let (from, back) = (lost.from(), self.only_lost_by(&lost));
-        let derived = self.take_back(&back, replayed).await;
+        let (from, back) = (lost.gap_start(), self.rules_only_in(&lost));
+        let derived = self.reattach_rules(&back, replayed).await;
         let reason = format!("its gap after position {from} is made up for");
-        let change = self.change(&name, &back.into_keys().collect(), self.evaluated, reason);
+        let change = self.unit_change(&name, &back.into_keys().collect(), self.evaluated, reason);
         info!(unit = %name, alerts = derived.len(), "unit is back, its gap is closed");
         let at = self.evaluated;
-        self.commit((at, at), derived, vec![RecordBody::UnitAttached(change)])
+        self.commit_epoch((at, at), derived, vec![RecordBody::UnitAttached(change)])
             .await?;
-        self.parts.gauges.problem_over(&name);
-        self.show_missed();
+        self.parts.gauges.clear_problem(&name);
+        self.publish_outages();
         // The newest checkpoint knows nothing of what these rules counted.
-        self.checkpoint().await
+        self.take_checkpoint().await
     }
 
     /// The rules that no other lost unit keeps from saying anything.
-    fn only_lost_by(&self, lost: &Lost) -> BTreeMap<RuleId, Position> {
-        let by_others =
-            |rule: &RuleId| self.lost.iter().any(|other| other.rules.contains_key(rule));
+    fn rules_only_in(&self, lost: &DetachedUnit) -> BTreeMap<RuleId, Position> {
+        let by_others = |rule: &RuleId| {
+            self.detached
+                .iter()
+                .any(|other| other.rules.contains_key(rule))
+        };
         let rules = lost.rules.iter().filter(|(rule, _)| !by_others(rule));
         rules.map(|(rule, from)| (rule.clone(), *from)).collect()
     }
 
     /// Lets `rules` take part again with the state that was made; returns the alerts they owe.
-    async fn take_back(
+    async fn reattach_rules(
         &mut self,
         rules: &BTreeMap<RuleId, Position>,
-        replayed: Replayed,
+        replayed: UnitReplayOutcome,
     ) -> Vec<Event> {
-        let affected = numbers(&self.set, &rules.keys().cloned().collect());
+        let affected = rule_numbers(&self.set, &rules.keys().cloned().collect());
         for rule in &affected {
-            for unit in self.pool.units_of(*rule) {
-                self.give_back(unit, &replayed.base.parts).await;
+            for unit in self.pool.units_of_rule(*rule) {
+                self.restore_unit(unit, &replayed.base.parts).await;
             }
         }
-        self.sequencer.take_back(affected);
-        let adopted = replayed.base.part(SEQUENCER_PART).map(|bytes| {
+        self.sequencer.reattach_rules(affected);
+        let adopted = replayed.base.part_bytes(SEQUENCER_PART).map(|bytes| {
             let sequencer = &mut self.sequencer;
-            sequencer.adopt(bytes, |rule| rules.contains_key(rule))
+            sequencer.adopt_rules(bytes, |rule| rules.contains_key(rule))
         });
         if let Some(Err(error)) = adopted {
             warn!(%error, "what is known of rules that are back is as it was");
         }
         let derived = gap_alerts(rules, replayed.alerts);
         for event in &derived {
-            self.sequencer.recall(event);
+            self.sequencer.remember_alert(event);
         }
         derived
     }
 
     /// It failed again: later, or never.
-    async fn put_off(&mut self, lost: Lost, reason: String) -> Result<(), EpochError> {
-        let (name, from) = (Arc::clone(&lost.name), lost.from());
-        let turn = self.next_turn(&name, &reason);
-        let is_over = matches!(turn, Turn::Never);
+    async fn postpone_unit(
+        &mut self,
+        lost: DetachedUnit,
+        reason: String,
+    ) -> Result<(), EpochError> {
+        let (name, from) = (Arc::clone(&lost.name), lost.gap_start());
+        let turn = self.next_retry(&name, &reason);
+        let is_over = matches!(turn, RetryState::Never);
         let rules: BTreeSet<RuleId> = lost.rules.keys().cloned().collect();
-        self.lost.push(Lost { turn, ..lost });
+        self.detached.push(DetachedUnit {
+            retry: turn,
+            ..lost
+        });
         self.wake_when_due();
         if !is_over {
             warn!(unit = %name, %reason, "unit failed again, it will be tried later");
@@ -154,17 +178,17 @@ impl Core {
         }
         error!(unit = %name, %reason, "unit is quarantined; load other rules or restart the engine");
         let reason = format!("quarantined, it kept failing: {reason}");
-        let change = RecordBody::UnitDetached(self.change(&name, &rules, from, reason));
-        let derived = alert_of(&change).into_iter().collect();
+        let change = RecordBody::UnitDetached(self.unit_change(&name, &rules, from, reason));
+        let derived = detached_alert(&change).into_iter().collect();
         let at = self.evaluated;
-        self.commit((at, at), derived, vec![change]).await
+        self.commit_epoch((at, at), derived, vec![change]).await
     }
 
     /// Sees to it that somebody looks again when the next unit is due.
     pub(super) fn wake_when_due(&self) {
-        let due = self.lost.iter().filter_map(|lost| match lost.turn {
-            Turn::Due(at) => Some(at),
-            Turn::Running(..) | Turn::Done(_) | Turn::Never => None,
+        let due = self.detached.iter().filter_map(|lost| match lost.retry {
+            RetryState::Due(at) => Some(at),
+            RetryState::Running(..) | RetryState::Done(_) | RetryState::Never => None,
         });
         let Some(due) = due.min() else { return };
         let (clock, wake) = (
@@ -178,35 +202,39 @@ impl Core {
     }
 
     /// Brings back, while recovering, what the log says was back; its alerts are in the log.
-    pub(super) async fn bring_back_as_logged(&mut self, change: &UnitChange) -> Vec<Event> {
-        let Some(index) = self.lost.iter().position(|lost| *lost.name == *change.unit) else {
+    pub(super) async fn reattach_as_logged(&mut self, change: &UnitChange) -> Vec<Event> {
+        let Some(index) = self
+            .detached
+            .iter()
+            .position(|lost| *lost.name == *change.unit)
+        else {
             return Vec::new();
         };
-        let mut lost = self.lost.swap_remove(index);
+        let mut lost = self.detached.swap_remove(index);
         let at = self.evaluated;
         let rules = lost.rules.keys().cloned().collect();
-        let job = self.replay_of(&lost.name, lost.base.clone(), rules);
-        let replayed = self.run_again(job).await;
+        let job = self.replay_job(&lost.name, lost.base.clone(), rules);
+        let replayed = self.run_replay(job).await;
         // Whoever of them stays left out owes nothing up to here: it is in the log.
         let said = |rule: &RuleId| change.rules.iter().any(|said| said == rule.as_str());
-        let others = self.lost.iter_mut().flat_map(|lost| &mut lost.rules);
+        let others = self.detached.iter_mut().flat_map(|lost| &mut lost.rules);
         for (_, from) in others.filter(|(rule, _)| said(rule)) {
             *from = at.max(*from);
         }
         match replayed {
             Ok(replayed) => {
-                let back = self.only_lost_by(&lost);
-                self.parts.gauges.problem_over(&lost.name);
-                self.take_back(&back, replayed).await
+                let back = self.rules_only_in(&lost);
+                self.parts.gauges.clear_problem(&lost.name);
+                self.reattach_rules(&back, replayed).await
             }
             Err(reason) => {
                 warn!(unit = %lost.name, %reason, "unit fails while recovering, it stays left out");
                 for (_, from) in lost.rules.iter_mut().filter(|(rule, _)| said(rule)) {
                     *from = at.max(*from);
                 }
-                lost.turn = self.next_turn(&lost.name, &reason);
-                self.unsaid.insert(Arc::clone(&lost.name));
-                self.lost.push(lost);
+                lost.retry = self.next_retry(&lost.name, &reason);
+                self.unlogged.insert(Arc::clone(&lost.name));
+                self.detached.push(lost);
                 Vec::new()
             }
         }

@@ -6,36 +6,36 @@
 use std::sync::{Arc, PoisonError};
 
 use larum_event::Span;
-use larum_log::{LogError, NewCheckpoint, Part, PartHash};
+use larum_log::{CheckpointPart, LogError, NewCheckpoint, PartHash};
 use larum_pipeline::{KINSHIP_PART, SEMANTICS_VERSION};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::clock::Monotonic;
-use crate::credit::tell;
-use crate::messages::{ReadForest, UnitFailed, Wanted};
-use crate::sequencing::base::{FOREST_PART, SEQUENCER_PART, piece_name, shards_part};
-use crate::sequencing::core::{Core, EpochError};
-use crate::sequencing::lost::Lost;
+use crate::clock::MonotonicTime;
+use crate::credit::send_control;
+use crate::messages::{CheckpointScope, CheckpointTrees, UnitFailure};
+use crate::sequencing::base_state::{GRAPH_PART, SEQUENCER_PART, piece_name, shards_part};
+use crate::sequencing::detached_unit::DetachedUnit;
+use crate::sequencing::evaluation_core::{EpochError, EvaluationCore};
 
 /// Evaluation goes on for so many times as long as it stood still for the last checkpoint.
 const PAUSES_APART: i64 = 20;
 
 /// The pace of checkpoints.
 #[derive(Default)]
-pub(super) struct Checkpoints {
+pub(super) struct CheckpointPace {
     /// Events evaluated since the last one.
     events: u64,
     /// When the next one may be taken.
-    not_before: Monotonic,
+    not_before: MonotonicTime,
     saving: Option<JoinHandle<Result<(), LogError>>>,
     /// The last one was kept, so that the next may build on it.
-    kept: bool,
+    is_saved: bool,
     /// The trees' part in it.
-    forest: Option<PartHash>,
+    graph_part: Option<PartHash>,
 }
 
-impl Core {
+impl EvaluationCore {
     /// Takes a checkpoint if enough has been evaluated since the last one, `events` more by now.
     pub(super) async fn checkpoint_if_due(&mut self, events: usize) -> Result<(), EpochError> {
         self.checkpoints.events += events as u64;
@@ -49,35 +49,35 @@ impl Core {
         self.begin_checkpoint().await
     }
 
-    /// Keeps the state as of [`Core::evaluated`], so that a recovery need not read the log from its start.
-    pub(crate) async fn checkpoint(&mut self) -> Result<(), EpochError> {
+    /// Keeps the state as of [`EvaluationCore::evaluated`], so that a recovery need not read the log from its start.
+    pub(crate) async fn take_checkpoint(&mut self) -> Result<(), EpochError> {
         self.begin_checkpoint().await?;
-        self.saved().await;
+        self.wait_until_saved().await;
         Ok(())
     }
 
     async fn begin_checkpoint(&mut self) -> Result<(), EpochError> {
         // No checkpoint is ahead of the log.
-        self.written().await?;
-        self.saved().await;
+        self.wait_until_durable().await?;
+        self.wait_until_saved().await;
         let clock = self.parts.supervision.clock.clone();
         let began = clock.monotonic();
-        let gathered = self.gather().await;
+        let gathered = self.gather_parts().await;
         let now = clock.monotonic();
         let pause = now.since(began).as_nanos().saturating_mul(PAUSES_APART);
-        self.checkpoints = Checkpoints {
+        self.checkpoints = CheckpointPace {
             events: 0,
             not_before: now.saturating_add(Span::from_nanos(pause)),
             saving: None,
-            kept: false,
-            forest: self.checkpoints.forest,
+            is_saved: false,
+            graph_part: self.checkpoints.graph_part,
         };
         let parts = match gathered {
             Ok(parts) => parts,
             // The next epoch that asks the unit restarts it.
             Err(failed) => {
                 let words = format!("no checkpoint was kept: {failed}");
-                self.parts.gauges.problem("checkpoint", words);
+                self.parts.gauges.report_problem("checkpoint", words);
                 return Ok(());
             }
         };
@@ -97,72 +97,78 @@ impl Core {
     }
 
     /// Everything that later alerts depend on, as named parts; there is no checkpoint with one missing.
-    async fn gather(&mut self) -> Result<Vec<(String, Part)>, UnitFailed> {
-        let sequencer = Part::Bytes(self.sequencer.checkpoint());
+    async fn gather_parts(&mut self) -> Result<Vec<(String, CheckpointPart)>, UnitFailure> {
+        let sequencer = CheckpointPart::Bytes(self.sequencer.checkpoint());
         let mut parts = vec![(SEQUENCER_PART.to_owned(), sequencer)];
-        let wanted = if self.checkpoints.kept {
-            Wanted::Changes
+        let wanted = if self.checkpoints.is_saved {
+            CheckpointScope::Changes
         } else {
-            Wanted::Whole
+            CheckpointScope::Whole
         };
-        let left_out = self.sequencer.left_out();
-        for (_, name, pieces) in self.pool.checkpoint(left_out, wanted).await? {
+        let left_out = self.sequencer.detached_rules();
+        for (_, name, pieces) in self.pool.checkpoint_windows(left_out, wanted).await? {
             for (number, piece) in pieces.into_iter().enumerate() {
                 parts.push((piece_name(&name, number), piece));
             }
         }
-        let kinship = self.trees.iter();
+        let kinship = self.rule_trees.iter();
         parts.extend(kinship.map(|trees| {
             let bytes = trees.checkpoint();
-            (KINSHIP_PART.to_owned(), Part::Bytes(bytes))
+            (KINSHIP_PART.to_owned(), CheckpointPart::Bytes(bytes))
         }));
-        parts.extend(self.forest_part(wanted).await);
-        let others = self.lost.iter().map(Lost::part);
+        parts.extend(self.read_graph_part(wanted).await);
+        let others = self.detached.iter().map(DetachedUnit::checkpoint_part);
         let others = others.chain([shards_part(self.settings.shards)]);
-        parts.extend(others.map(|(name, bytes)| (name, Part::Bytes(bytes))));
+        parts.extend(others.map(|(name, bytes)| (name, CheckpointPart::Bytes(bytes))));
         Ok(parts)
     }
 
     /// The trees' part. Trees that are being rebuilt or cannot spill have the one before, if there is one, else
     /// the next start builds them from the log.
-    async fn forest_part(&mut self, wanted: Wanted) -> Option<(String, Part)> {
+    async fn read_graph_part(
+        &mut self,
+        wanted: CheckpointScope,
+    ) -> Option<(String, CheckpointPart)> {
         let (reply, answer) = oneshot::channel();
-        let read = ReadForest {
+        let read = CheckpointTrees {
             wanted,
             upto: self.evaluated,
             reply,
         };
         let trees = self.parts.trees.address();
-        let asked = trees.is_some_and(|trees| tell(&trees.recipient(), read).is_ok());
+        let asked = trees.is_some_and(|trees| send_control(&trees.recipient(), read).is_ok());
         let part = if asked {
-            let answered = self.pool.within(self.pool.deadline(), answer).await;
+            let answered = self
+                .pool
+                .with_deadline(self.pool.answer_deadline(), answer)
+                .await;
             answered.ok().and_then(Result::ok)
         } else {
             None
         };
         let kept = self
             .checkpoints
-            .forest
-            .filter(|_| wanted == Wanted::Changes);
-        let part = part.or(kept.map(Part::Kept))?;
-        self.checkpoints.forest = Some(part.hash());
-        Some((FOREST_PART.to_owned(), part))
+            .graph_part
+            .filter(|_| wanted == CheckpointScope::Changes);
+        let part = part.or(kept.map(CheckpointPart::Unchanged))?;
+        self.checkpoints.graph_part = Some(part.hash());
+        Some((GRAPH_PART.to_owned(), part))
     }
 
     /// Waits until the last checkpoint is on the disk.
-    async fn saved(&mut self) {
+    async fn wait_until_saved(&mut self) {
         let Some(saving) = self.checkpoints.saving.take() else {
             return;
         };
         let gauges = &self.parts.gauges;
         // Nothing is lost: recovery takes an older one and reads more of the log.
         let failed = |cause: String| {
-            gauges.problem("checkpoint", format!("no checkpoint was kept: {cause}"));
+            gauges.report_problem("checkpoint", format!("no checkpoint was kept: {cause}"));
         };
         match saving.await {
             Ok(Ok(())) => {
-                self.checkpoints.kept = true;
-                gauges.problem_over("checkpoint");
+                self.checkpoints.is_saved = true;
+                gauges.clear_problem("checkpoint");
             }
             Ok(Err(failure)) => failed(failure.to_string()),
             Err(failure) => failed(failure.to_string()),

@@ -8,47 +8,47 @@ use std::sync::Arc;
 
 use larum_event::{EpochCommit, Event, Position, RecordBody};
 use larum_log::LogError;
-use larum_pipeline::{SEMANTICS_VERSION, epoch_hash};
+use larum_pipeline::{SEMANTICS_VERSION, hash_epoch};
 use tokio::sync::oneshot;
 
-use crate::credit::tell;
+use crate::credit::send_control;
 use crate::messages::CommitEpoch;
-use crate::sequencing::core::{Core, EpochError};
+use crate::sequencing::evaluation_core::{EpochError, EvaluationCore};
 
 /// How far the last epoch's commit is.
 #[derive(Default)]
-pub(super) enum Committing {
+pub(super) enum CommitState {
     /// It is in the log, or rides along with the next write, and whoever watches has been told.
     #[default]
     Done,
     /// The log is writing it.
-    Writing(Writing),
+    Writing(PendingCommit),
     /// It is in the log, or rides along with the next write.
     Written,
 }
 
 /// A commit that the log is writing.
-pub(super) struct Writing {
+pub(super) struct PendingCommit {
     answer: oneshot::Receiver<Result<Vec<Position>, Arc<LogError>>>,
     derived: Vec<Event>,
 }
 
-impl Core {
+impl EvaluationCore {
     /// Whether the last epoch's outcome is still on its way.
     pub(crate) fn is_committing(&self) -> bool {
-        !matches!(self.committing, Committing::Done)
+        !matches!(self.commit_state, CommitState::Done)
     }
 
     /// Writes the outcome of the epoch `from..upto`, and waits for it.
-    pub(super) async fn commit(
+    pub(super) async fn commit_epoch(
         &mut self,
         (from, upto): (Position, Position),
         derived: Vec<Event>,
         also: Vec<RecordBody>,
     ) -> Result<(), EpochError> {
-        self.committed().await?;
+        self.finish_commit().await?;
         self.begin_commit((from, upto), derived, also).await?;
-        self.committed().await
+        self.finish_commit().await
     }
 
     /// Begins to write the outcome of the epoch behind `from`, after the one before; what has none rides
@@ -64,7 +64,7 @@ impl Core {
             upto,
             watermark: self.sequencer.watermark(),
             derived: derived.len() as u64,
-            hash: epoch_hash(derived.iter()),
+            hash: hash_epoch(derived.iter()),
             semantics: SEMANTICS_VERSION,
         };
         let rides = derived.is_empty() && also.is_empty();
@@ -75,14 +75,15 @@ impl Core {
         let epoch = CommitEpoch {
             derived: derived.clone(),
             commit,
-            also,
+            unit_changes: also,
             reply: (!rides).then_some(reply),
         };
-        tell(&self.parts.log.clone().recipient(), epoch).map_err(|_| EpochError::LogGone)?;
-        self.committing = if rides {
-            Committing::Written
+        send_control(&self.parts.log.clone().recipient(), epoch)
+            .map_err(|_| EpochError::LogGone)?;
+        self.commit_state = if rides {
+            CommitState::Written
         } else {
-            Committing::Writing(Writing { answer, derived })
+            CommitState::Writing(PendingCommit { answer, derived })
         };
         self.evaluated = upto;
         self.committing_events += std::mem::take(&mut self.uncommitted_events);
@@ -90,21 +91,21 @@ impl Core {
     }
 
     /// Waits until the last epoch's outcome is durable, and shows that it is.
-    pub(crate) async fn committed(&mut self) -> Result<(), EpochError> {
-        self.written().await?;
-        if matches!(self.committing, Committing::Written) {
-            self.committing = Committing::Done;
+    pub(crate) async fn finish_commit(&mut self) -> Result<(), EpochError> {
+        self.wait_until_durable().await?;
+        if matches!(self.commit_state, CommitState::Written) {
+            self.commit_state = CommitState::Done;
             // Only now: who reads that the lag is zero finds every alert in the log.
             let events = std::mem::take(&mut self.committing_events);
-            self.parts.gauges.evaluated_events(events);
-            self.parts.gauges.epoch(self.evaluated);
+            self.parts.gauges.count_evaluated(events);
+            self.parts.gauges.record_epoch(self.evaluated);
         }
         Ok(())
     }
 
     /// Waits until the last epoch's outcome is durable.
-    pub(super) async fn written(&mut self) -> Result<(), EpochError> {
-        let Committing::Writing(Writing { answer, derived }) = &mut self.committing else {
+    pub(super) async fn wait_until_durable(&mut self) -> Result<(), EpochError> {
+        let CommitState::Writing(PendingCommit { answer, derived }) = &mut self.commit_state else {
             return Ok(());
         };
         let positions = answer
@@ -112,15 +113,15 @@ impl Core {
             .map_err(|_| EpochError::LogGone)?
             .map_err(EpochError::Log)?;
         let derived = std::mem::take(derived);
-        self.committing = Committing::Written;
-        self.grow(positions.into_iter().zip(&derived)).await;
+        self.commit_state = CommitState::Written;
+        self.send_events(positions.into_iter().zip(&derived)).await;
         for event in derived
             .iter()
             .filter(|event| event.envelope().channel.as_str() == "alerts")
         {
             let rule = event.envelope().event_type.as_str();
-            self.parts.gauges.alert(rule);
-            self.parts.rulebook.alert(rule);
+            self.parts.gauges.count_alert(rule);
+            self.parts.rulebook.count_alert(rule);
         }
         Ok(())
     }

@@ -9,88 +9,94 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use larum_event::{Match, Position, RecordBody, RuleId, UnitChange};
-use larum_pipeline::{Unit, WatermarkStep, WindowAnswer};
+use larum_pipeline::{WatermarkStep, WindowAnswer, WindowShard};
 use larum_rule::RuleSet;
 use tracing::{error, warn};
 
-use crate::clock::Monotonic;
-use crate::messages::UnitFailed;
-use crate::sequencing::base::{Base, newest_base};
-use crate::sequencing::core::{Core, EpochError};
-use crate::sequencing::lost::{Kept, Lost, Turn, ids, needed, numbers, readers};
-use crate::sequencing::replay::{Replay, Replayed, replay};
-use crate::supervise::{ActorState, Verdict};
+use crate::clock::MonotonicTime;
+use crate::messages::UnitFailure;
+use crate::sequencing::base_state::{BaseState, read_newest_base};
+use crate::sequencing::detached_unit::{
+    DetachedUnit, DetachedUnitPart, RetryState, dependent_rules, required_rules, rule_ids,
+    rule_numbers,
+};
+use crate::sequencing::evaluation_core::{EpochError, EvaluationCore};
+use crate::sequencing::replay::{UnitReplay, UnitReplayOutcome, replay_guarded};
+use crate::supervise::{ActorState, RestartVerdict};
 
 /// When a unit that no actor belongs to any more is tried again.
 const WITHOUT_ACTOR: larum_event::Span = larum_event::Span::from_seconds(1);
 
 /// A unit is to be left out.
-pub(super) struct Failure {
+pub(super) struct DetachCause {
     /// What was wrong.
     reason: String,
     /// When it is tried again.
-    turn: Turn,
+    retry: RetryState,
 }
 
-impl Core {
+impl EvaluationCore {
     /// Gives a failed unit its state back and asks it again, once.
-    pub(super) async fn restart(
+    pub(super) async fn restart_unit(
         &mut self,
-        unit: Unit,
+        unit: WindowShard,
         matches: &[Match],
         steps: &Arc<[WatermarkStep]>,
-        failed: UnitFailed,
-    ) -> Result<WindowAnswer, Failure> {
-        let name = self.pool.name(unit);
+        failed: UnitFailure,
+    ) -> Result<WindowAnswer, DetachCause> {
+        let name = self.pool.unit_name(unit);
         match &failed {
-            UnitFailed::Broken { .. } if !self.is_quarantined(&name) => {}
-            UnitFailed::Broken { .. } | UnitFailed::Silent { .. } => {
-                return Err(self.failure(&name, &failed));
+            UnitFailure::Broken { .. } if !self.is_quarantined(&name) => {}
+            UnitFailure::Broken { .. } | UnitFailure::Silent { .. } => {
+                return Err(self.detach_cause(&name, &failed));
             }
         }
         warn!(unit = %name, reason = %failed, "window failed, its state is being rebuilt");
-        let by = self.pool.deadline();
-        let rules = ids(&self.set, &BTreeSet::from([unit.rule]));
-        let base = match self.newest_base(&rules).await {
+        let by = self.pool.answer_deadline();
+        let rules = rule_ids(&self.set, &BTreeSet::from([unit.rule]));
+        let base = match self.find_base(&rules).await {
             Ok(base) => base,
-            Err(error) => return Err(self.cannot_be_rebuilt(&name, error.to_string())),
+            Err(error) => return Err(self.rebuild_failure(&name, error.to_string())),
         };
-        let job = self.replay_of(&name, base, rules);
-        let replayed = match self.pool.within(by, self.run_again(job)).await {
+        let job = self.replay_job(&name, base, rules);
+        let replayed = match self.pool.with_deadline(by, self.run_replay(job)).await {
             Ok(Ok(replayed)) => replayed,
-            Ok(Err(reason)) => return Err(self.cannot_be_rebuilt(&name, reason)),
-            Err(silent) => return Err(self.cannot_be_rebuilt(&name, silent.to_string())),
+            Ok(Err(reason)) => return Err(self.rebuild_failure(&name, reason)),
+            Err(silent) => return Err(self.rebuild_failure(&name, silent.to_string())),
         };
-        self.give_back(unit, &replayed.base.parts).await;
-        let answer = self.pool.run_one(unit, matches, steps, by).await;
-        answer.map_err(|failed| self.failure(&name, &failed))
+        self.restore_unit(unit, &replayed.base.parts).await;
+        let answer = self.pool.run_window(unit, matches, steps, by).await;
+        answer.map_err(|failed| self.detach_cause(&name, &failed))
     }
 
     /// A unit failed that is not asked again. Panics are counted by its actor, silence is by nobody else.
-    fn failure(&self, name: &str, failed: &UnitFailed) -> Failure {
+    fn detach_cause(&self, name: &str, failed: &UnitFailure) -> DetachCause {
         let entry = self.parts.supervision.registry.entry(name);
         let (reason, turn) = match failed {
-            UnitFailed::Broken { .. } if self.is_quarantined(name) => {
-                (failed.to_string(), Turn::Never)
+            UnitFailure::Broken { .. } if self.is_quarantined(name) => {
+                (failed.to_string(), RetryState::Never)
             }
             // It cannot take its state back before its pause is over.
-            UnitFailed::Broken { .. } => {
-                let due = entry.map_or(self.now(), |entry| entry.pauses_until());
-                (failed.to_string(), Turn::Due(due))
+            UnitFailure::Broken { .. } => {
+                let due = entry.map_or(self.now(), |entry| entry.pause_end());
+                (failed.to_string(), RetryState::Due(due))
             }
             // Windows of a shard share a thread: one that has not begun is not to blame, and comes back as
             // soon as the thread is free.
-            UnitFailed::Silent { .. } if !self.has_begun(name) => (
+            UnitFailure::Silent { .. } if !self.has_begun(name) => (
                 format!("{failed}: it waited behind another window on its thread"),
-                Turn::Due(self.now()),
+                RetryState::Due(self.now()),
             ),
-            UnitFailed::Silent { .. } => {
+            UnitFailure::Silent { .. } => {
                 let reason = failed.to_string();
-                let turn = self.next_turn(name, &reason);
+                let turn = self.next_retry(name, &reason);
                 (reason, turn)
             }
         };
-        Failure { reason, turn }
+        DetachCause {
+            reason,
+            retry: turn,
+        }
     }
 
     fn has_begun(&self, unit: &str) -> bool {
@@ -98,21 +104,24 @@ impl Core {
         entry.is_some_and(|entry| entry.is_busy())
     }
 
-    fn cannot_be_rebuilt(&self, name: &str, reason: String) -> Failure {
+    fn rebuild_failure(&self, name: &str, reason: String) -> DetachCause {
         let reason = format!("its state cannot be rebuilt: {reason}");
-        let turn = self.next_turn(name, &reason);
-        Failure { reason, turn }
+        let turn = self.next_retry(name, &reason);
+        DetachCause {
+            reason,
+            retry: turn,
+        }
     }
 
     /// Counts a failure that its actor does not know of, and says when it is tried again.
-    pub(super) fn next_turn(&self, name: &str, reason: &str) -> Turn {
+    pub(super) fn next_retry(&self, name: &str, reason: &str) -> RetryState {
         let now = self.parts.supervision.clock.monotonic();
         let Some(entry) = self.parts.supervision.registry.entry(name) else {
-            return Turn::Due(now.saturating_add(WITHOUT_ACTOR));
+            return RetryState::Due(now.saturating_add(WITHOUT_ACTOR));
         };
-        match entry.failed_elsewhere(reason) {
-            Verdict::Quarantine => Turn::Never,
-            Verdict::Restart { after } => Turn::Due(now.saturating_add(after)),
+        match entry.record_outside_failure(reason) {
+            RestartVerdict::Quarantine => RetryState::Never,
+            RestartVerdict::Restart { after } => RetryState::Due(now.saturating_add(after)),
         }
     }
 
@@ -122,19 +131,27 @@ impl Core {
     }
 
     /// The newest checkpoint that holds what `rules` and those they read counted.
-    pub(super) async fn newest_base(&self, rules: &BTreeSet<RuleId>) -> Result<Base, EpochError> {
-        let (mut reader, shards) = (self.parts.readers.open(), self.settings.shards);
-        let read = tokio::task::spawn_blocking(move || newest_base(&mut reader, shards));
+    pub(super) async fn find_base(
+        &self,
+        rules: &BTreeSet<RuleId>,
+    ) -> Result<BaseState, EpochError> {
+        let (mut reader, shards) = (self.parts.readers.open_reader(), self.settings.shards);
+        let read = tokio::task::spawn_blocking(move || read_newest_base(&mut reader, shards));
         let newest = read.await.map_err(|_| EpochError::LogGone)??;
-        let needed = needed(&self.set, &numbers(&self.set, rules));
-        Ok(newest.with(&ids(&self.set, &needed)))
+        let needed = required_rules(&self.set, &rule_numbers(&self.set, rules));
+        Ok(newest.complete_for(&rule_ids(&self.set, &needed)))
     }
 
     /// The log from `base` up to here for `rules`, to be run again.
-    pub(super) fn replay_of(&self, unit: &Arc<str>, base: Base, rules: BTreeSet<RuleId>) -> Replay {
-        Replay {
+    pub(super) fn replay_job(
+        &self,
+        unit: &Arc<str>,
+        base: BaseState,
+        rules: BTreeSet<RuleId>,
+    ) -> UnitReplay {
+        UnitReplay {
             base,
-            upto: self.reached,
+            upto: self.windows_upto,
             rules,
             settings: self.settings.clone(),
             unit: Arc::clone(unit),
@@ -145,35 +162,38 @@ impl Core {
     }
 
     /// Runs it and waits for the end.
-    pub(super) async fn run_again(&self, job: Replay) -> Result<Replayed, String> {
-        let mut reader = self.parts.readers.open();
+    pub(super) async fn run_replay(&self, job: UnitReplay) -> Result<UnitReplayOutcome, String> {
+        let mut reader = self.parts.readers.open_reader();
         let task = tokio::task::spawn_blocking(move || {
-            replay(&mut reader, &job).map_err(|error| error.to_string())
+            replay_guarded(&mut reader, &job).map_err(|error| error.to_string())
         });
         task.await.map_err(|error| error.to_string())?
     }
 
     /// Leaves a failed unit out, with the rules that read its alerts. The record says so in the log.
-    pub(super) async fn leave_out(
+    pub(super) async fn detach_unit(
         &mut self,
-        unit: Unit,
-        failure: Failure,
+        unit: WindowShard,
+        failure: DetachCause,
     ) -> Result<RecordBody, EpochError> {
-        let name = self.pool.name(unit);
-        let Failure { reason, turn } = failure;
+        let name = self.pool.unit_name(unit);
+        let DetachCause {
+            reason,
+            retry: turn,
+        } = failure;
         error!(unit = %name, %reason, "unit is left out, its gap begins");
-        let affected = readers(&self.set, &BTreeSet::from([unit.rule]));
-        let rules = ids(&self.set, &affected);
-        let base = self.newest_base(&rules).await?;
-        let change = self.change(&name, &rules, self.reached, reason);
-        let from = self.reached;
+        let affected = dependent_rules(&self.set, &BTreeSet::from([unit.rule]));
+        let rules = rule_ids(&self.set, &affected);
+        let base = self.find_base(&rules).await?;
+        let change = self.unit_change(&name, &rules, self.windows_upto, reason);
+        let from = self.windows_upto;
         let rules = rules.into_iter().map(|rule| (rule, from)).collect();
-        self.lose(name, rules, base, turn);
+        self.add_detached(name, rules, base, turn);
         Ok(RecordBody::UnitDetached(change))
     }
 
     /// What the log is to say of a unit.
-    pub(super) fn change(
+    pub(super) fn unit_change(
         &self,
         name: &Arc<str>,
         rules: &BTreeSet<RuleId>,
@@ -191,44 +211,44 @@ impl Core {
 
     /// From now on says nothing for `rules`, until `name` is back. A rule that says nothing already goes on
     /// missing what it has been missing.
-    pub(super) fn lose(
+    pub(super) fn add_detached(
         &mut self,
         name: Arc<str>,
         mut rules: BTreeMap<RuleId, Position>,
-        base: Base,
-        turn: Turn,
+        base: BaseState,
+        turn: RetryState,
     ) {
         for (rule, from) in &mut rules {
-            let known = self.lost.iter().filter_map(|lost| lost.rules.get(rule));
+            let known = self.detached.iter().filter_map(|lost| lost.rules.get(rule));
             *from = known.copied().fold(*from, Position::min);
         }
-        let affected = numbers(&self.set, &rules.keys().cloned().collect());
-        self.sequencer.leave_out(affected.iter().copied());
+        let affected = rule_numbers(&self.set, &rules.keys().cloned().collect());
+        self.sequencer.detach_rules(affected.iter().copied());
         // Before the rules of today were activated others may have been needed.
         let is_older = base.upto < self.rules_since;
-        let wanted = ids(&self.set, &needed(&self.set, &affected));
+        let wanted = rule_ids(&self.set, &required_rules(&self.set, &affected));
         let is_wanted = |rule: &str| wanted.iter().any(|one| one.as_str() == rule);
-        let base = base.narrowed(|rule| is_older || is_wanted(rule));
-        self.lost.retain(|lost| lost.name != name);
-        let lost = Lost {
+        let base = base.narrow_to(|rule| is_older || is_wanted(rule));
+        self.detached.retain(|lost| lost.name != name);
+        let lost = DetachedUnit {
             name: Arc::clone(&name),
             rules,
             base,
-            turn,
+            retry: turn,
         };
-        let words = format!("{name} is left out after position {}", lost.from());
-        self.parts.gauges.problem(&name, words);
-        self.lost.push(lost);
+        let words = format!("{name} is left out after position {}", lost.gap_start());
+        self.parts.gauges.report_problem(&name, words);
+        self.detached.push(lost);
         self.wake_when_due();
     }
 
     /// Takes up units that were left out before other rules were activated at `at`: what their rules missed
     /// is made up for as far as they mean the same as before.
-    pub(super) fn lose_still(&mut self, lost: Vec<Lost>, old: &RuleSet, at: Position) {
+    pub(super) fn keep_detached(&mut self, lost: Vec<DetachedUnit>, old: &RuleSet, at: Position) {
         let now = self.now();
         for lost in lost {
             let same = |rule: &RuleId| {
-                let number = numbers(old, &BTreeSet::from([rule.clone()]));
+                let number = rule_numbers(old, &BTreeSet::from([rule.clone()]));
                 let number = number.first();
                 number.is_some_and(|number| self.set.successor(old, *number).is_some())
             };
@@ -238,54 +258,59 @@ impl Core {
                 .filter(|(rule, _)| same(rule))
                 .collect();
             if rules.is_empty() {
-                self.parts.gauges.problem_over(&lost.name);
+                self.parts.gauges.clear_problem(&lost.name);
                 continue;
             }
-            let known = numbers(&self.set, &rules.keys().cloned().collect());
-            for rule in ids(&self.set, &readers(&self.set, &known)) {
+            let known = rule_numbers(&self.set, &rules.keys().cloned().collect());
+            for rule in rule_ids(&self.set, &dependent_rules(&self.set, &known)) {
                 rules.entry(rule).or_insert(at);
             }
-            self.lose(lost.name, rules, lost.base, Turn::Due(now));
+            self.add_detached(lost.name, rules, lost.base, RetryState::Due(now));
         }
     }
 
     /// Takes up a lost unit that a checkpoint tells of.
-    pub(super) fn lose_as_kept(&mut self, kept: Kept) {
+    pub(super) fn restore_detached(&mut self, kept: DetachedUnitPart) {
         let now = self.now();
         let rules = kept.rules.into_iter().collect();
-        self.lose(kept.name.into(), rules, kept.base, Turn::Due(now));
+        self.add_detached(kept.name.into(), rules, kept.base, RetryState::Due(now));
     }
 
     /// Leaves out, while recovering from `base`, what the log says was left out.
-    pub(super) fn lose_as_logged(&mut self, change: &UnitChange, base: &Base) {
-        if self.lost.iter().any(|lost| *lost.name == *change.unit) {
+    pub(super) fn detach_as_logged(&mut self, change: &UnitChange, base: &BaseState) {
+        if self.detached.iter().any(|lost| *lost.name == *change.unit) {
             return;
         }
         let rules = change.rules.iter();
         let rules: BTreeSet<RuleId> = rules.filter_map(|rule| RuleId::new(rule).ok()).collect();
-        let needed = needed(&self.set, &numbers(&self.set, &rules));
-        let base = base.clone().with(&ids(&self.set, &needed));
+        let needed = required_rules(&self.set, &rule_numbers(&self.set, &rules));
+        let base = base.clone().complete_for(&rule_ids(&self.set, &needed));
         let rules = rules.into_iter().map(|rule| (rule, change.from)).collect();
         let now = self.now();
-        self.lose(change.unit.as_str().into(), rules, base, Turn::Due(now));
+        self.add_detached(
+            change.unit.as_str().into(),
+            rules,
+            base,
+            RetryState::Due(now),
+        );
     }
 
-    pub(super) fn now(&self) -> Monotonic {
+    pub(super) fn now(&self) -> MonotonicTime {
         self.parts.supervision.clock.monotonic()
     }
 
     /// Gives `unit` the state that `parts` hold for it.
-    pub(super) async fn give_back(&mut self, unit: Unit, parts: &[(String, Vec<u8>)]) {
+    pub(super) async fn restore_unit(&mut self, unit: WindowShard, parts: &[(String, Vec<u8>)]) {
         let name = unit.name(&self.set);
         let part = parts.iter().find(|(part, _)| *part == name);
-        let window = match part.map(|(_, bytes)| self.plan.restored(unit, bytes)) {
-            None => self.plan.empty(unit),
+        let window = match part.map(|(_, bytes)| self.plan.restore_window(unit, bytes)) {
+            None => self.plan.new_window(unit),
             Some(Ok(window)) => window,
             Some(Err(error)) => {
                 error!(unit = %name, %error, "state cannot be read, the window starts empty");
-                self.plan.empty(unit)
+                self.plan.new_window(unit)
             }
         };
-        self.pool.restore(unit, window).await;
+        self.pool.restore_window(unit, window).await;
     }
 }

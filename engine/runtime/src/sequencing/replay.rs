@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use larum_event::{Event, Position, RecordBody, RuleId};
 use larum_log::{LogError, LogReader};
-use larum_pipeline::{CheckpointError, Input, Outcome, Pipeline, Settings};
+use larum_pipeline::{CheckpointError, EpochOutcome, EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::faults::Faults;
 use crate::rulebook::Rulebook;
-use crate::sequencing::base::Base;
-use crate::sequencing::core::{EpochError, load};
-use crate::sequencing::kinship::activate;
-use crate::sequencing::lost::{needed, numbers};
-use crate::supervise::guard;
+use crate::sequencing::base_state::BaseState;
+use crate::sequencing::detached_unit::{required_rules, rule_numbers};
+use crate::sequencing::evaluation_core::{EpochError, load_logged_rules};
+use crate::sequencing::rule_trees::activate_pipeline;
+use crate::supervise::catch_panic;
 
 /// Records read at once.
 const RECORDS: usize = 4_096;
@@ -27,37 +27,37 @@ const BYTES: usize = 8 * 1024 * 1024;
 
 /// What to run again.
 #[derive(Clone)]
-pub(super) struct Replay {
+pub(super) struct UnitReplay {
     /// From where.
-    pub(super) base: Base,
+    pub(super) base: BaseState,
     /// Up to where, inclusive.
     pub(super) upto: Position,
     /// For these rules and those whose alerts they read; all others say nothing.
     pub(super) rules: BTreeSet<RuleId>,
     /// The settings where the log has none yet; the shards hold throughout.
-    pub(super) settings: Settings,
+    pub(super) settings: PipelineSettings,
     /// The unit it is done for; faults injected there strike here too.
     pub(super) unit: Arc<str>,
     /// Faults of test builds.
     pub(super) faults: Faults,
     /// Where time comes from.
-    pub(super) clock: Clock,
+    pub(super) clock: RuntimeClock,
     /// Where rules are loaded.
     pub(super) rulebook: Arc<Rulebook>,
 }
 
 /// What came out.
 #[derive(Debug)]
-pub(super) struct Replayed {
+pub(super) struct UnitReplayOutcome {
     /// The state as of the end.
-    pub(super) base: Base,
+    pub(super) base: BaseState,
     /// Revisions of alerts with the position of the event that made each.
     pub(super) alerts: Vec<(Position, Event)>,
 }
 
 /// Why a stretch cannot be run again.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReplayError {
+pub(super) enum UnitReplayError {
     /// The log cannot be read.
     #[error("the log cannot be read: {0}")]
     Log(#[from] LogError),
@@ -73,31 +73,37 @@ pub(super) enum ReplayError {
 }
 
 /// Runs it, under guard: the code that panicked once may do so again.
-pub(super) fn replay(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
-    match guard("running the log again", || run(reader, job)) {
+pub(super) fn replay_guarded(
+    reader: &mut LogReader,
+    job: &UnitReplay,
+) -> Result<UnitReplayOutcome, UnitReplayError> {
+    match catch_panic("running the log again", || replay_log(reader, job)) {
         Ok(result) => result,
-        Err(panicked) => Err(ReplayError::Panicked(panicked.message)),
+        Err(panicked) => Err(UnitReplayError::Panicked(panicked.message)),
     }
 }
 
-fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
-    job.faults.strike(&job.unit, &job.clock);
+fn replay_log(
+    reader: &mut LogReader,
+    job: &UnitReplay,
+) -> Result<UnitReplayOutcome, UnitReplayError> {
+    job.faults.inject_fault(&job.unit, &job.clock);
     let shards = job.settings.shards;
     let mut pipeline = match reader.last_rule_set(job.base.upto)? {
         Some((at, activated)) => {
-            let set = load(&job.rulebook, at, &activated)?;
-            Pipeline::new(set, Settings::of(&activated, shards))
+            let set = load_logged_rules(&job.rulebook, at, &activated)?;
+            Pipeline::new(set, PipelineSettings::from_activated(&activated, shards))
         }
         None => Pipeline::new(Arc::new(RuleSet::empty()), job.settings.clone()),
     };
     if !job.base.parts.is_empty() {
         pipeline.restore(&job.base.parts)?;
     }
-    leave_out_others(&mut pipeline, &job.rules);
+    detach_other_rules(&mut pipeline, &job.rules);
     let mut alerts = Vec::new();
     let mut at = job.base.upto;
     while at < job.upto {
-        let records = reader.read(at, RECORDS, BYTES)?;
+        let records = reader.read_after(at, RECORDS, BYTES)?;
         let mut inputs = Vec::with_capacity(records.len());
         let before = at;
         for record in records
@@ -106,7 +112,7 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
         {
             at = record.position;
             match record.body {
-                RecordBody::Event { event, arrived } => inputs.push(Input {
+                RecordBody::Event { event, arrived } => inputs.push(EventInput {
                     position: record.position,
                     event,
                     arrived: Some(arrived),
@@ -114,17 +120,17 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
                 }),
                 RecordBody::RuleSetActivated(activated) => {
                     alerts.extend(run_inputs(&mut pipeline, &mut inputs));
-                    let set = load(&job.rulebook, record.position, &activated)?;
-                    let settings = Settings::of(&activated, shards);
-                    activate(&mut pipeline, (set, settings), (reader, record.position))?;
-                    leave_out_others(&mut pipeline, &job.rules);
+                    let set = load_logged_rules(&job.rulebook, record.position, &activated)?;
+                    let settings = PipelineSettings::from_activated(&activated, shards);
+                    activate_pipeline(&mut pipeline, (set, settings), (reader, record.position))?;
+                    detach_other_rules(&mut pipeline, &job.rules);
                 }
                 RecordBody::Tick { at } => {
                     alerts.extend(run_inputs(&mut pipeline, &mut inputs));
-                    alerts.extend(alerts_of(pipeline.tick(record.position, at)));
+                    alerts.extend(placed_alerts(pipeline.tick(record.position, at)));
                 }
                 // Rules that say nothing here have raised alerts too, and events may name them.
-                RecordBody::Derived { event } => pipeline.recall(&event),
+                RecordBody::Derived { event } => pipeline.remember_alert(&event),
                 RecordBody::EpochCommit(_)
                 | RecordBody::UnitDetached(_)
                 | RecordBody::UnitAttached(_)
@@ -136,20 +142,20 @@ fn run(reader: &mut LogReader, job: &Replay) -> Result<Replayed, ReplayError> {
             break;
         }
     }
-    let base = Base {
+    let base = BaseState {
         upto: job.upto,
         parts: pipeline.checkpoint(),
     };
-    Ok(Replayed { base, alerts })
+    Ok(UnitReplayOutcome { base, alerts })
 }
 
-fn run_inputs(pipeline: &mut Pipeline, inputs: &mut Vec<Input>) -> Vec<(Position, Event)> {
-    let outcome = pipeline.run(inputs);
+fn run_inputs(pipeline: &mut Pipeline, inputs: &mut Vec<EventInput>) -> Vec<(Position, Event)> {
+    let outcome = pipeline.run_inputs(inputs);
     inputs.clear();
-    alerts_of(outcome)
+    placed_alerts(outcome)
 }
 
-fn alerts_of(outcome: Outcome) -> Vec<(Position, Event)> {
+fn placed_alerts(outcome: EpochOutcome) -> Vec<(Position, Event)> {
     outcome
         .alerts
         .into_iter()
@@ -157,9 +163,9 @@ fn alerts_of(outcome: Outcome) -> Vec<(Position, Event)> {
         .collect()
 }
 
-fn leave_out_others(pipeline: &mut Pipeline, rules: &BTreeSet<RuleId>) {
+fn detach_other_rules(pipeline: &mut Pipeline, rules: &BTreeSet<RuleId>) {
     let set = Arc::clone(pipeline.rule_set());
-    let needed = needed(&set, &numbers(&set, rules));
+    let needed = required_rules(&set, &rule_numbers(&set, rules));
     let all = 0..set.rules().len() as u32;
-    pipeline.leave_out(all.filter(|number| !needed.contains(number)));
+    pipeline.detach_rules(all.filter(|number| !needed.contains(number)));
 }

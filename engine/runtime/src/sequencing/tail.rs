@@ -6,41 +6,41 @@
 
 use std::collections::VecDeque;
 
-use larum_event::{Position, Record, RecordBody, RuleSetActivated, Timestamp};
+use larum_event::{Position, Record, RecordBody, RuleSetActivation, Timestamp};
 use larum_log::{LogError, LogReader};
-use larum_pipeline::Input;
+use larum_pipeline::EventInput;
 
 use crate::messages::CommittedBatch;
-use crate::readers::Readers;
-use crate::sequencing::core::EpochError;
+use crate::readers::ReaderFactory;
+use crate::sequencing::evaluation_core::EpochError;
 
 /// Most bytes read from the log at once.
 const READ_BYTES: usize = 8 * 1024 * 1024;
 
 /// A stretch of the log that is evaluated as one.
 #[derive(Debug, Default)]
-pub(crate) struct Stretch {
+pub(crate) struct LogStretch {
     /// The events in it.
-    pub(crate) inputs: Vec<Input>,
+    pub(crate) inputs: Vec<EventInput>,
     /// Time that has passed behind them, and where the log says so; such a stretch ends there.
     pub(crate) tick: Option<(Position, Timestamp)>,
     /// The last position in it.
     pub(crate) upto: Position,
     /// Rules that hold from `upto` on; such a stretch ends there.
-    pub(crate) activated: Option<RuleSetActivated>,
+    pub(crate) activated: Option<RuleSetActivation>,
 }
 
 /// The end of the log, as far as it is in memory, and a reader for the rest.
-pub(crate) struct Tail {
+pub(crate) struct RecordTail {
     batches: VecDeque<CommittedBatch>,
     head: Position,
-    readers: Readers,
+    readers: ReaderFactory,
     reader: Option<LogReader>,
 }
 
-impl Tail {
+impl RecordTail {
     /// Of a log that ends at `head`.
-    pub(crate) fn new(readers: Readers, head: Position) -> Self {
+    pub(crate) fn new(readers: ReaderFactory, head: Position) -> Self {
         Self {
             batches: VecDeque::new(),
             head,
@@ -50,7 +50,7 @@ impl Tail {
     }
 
     /// Records came by message.
-    pub(crate) fn push(&mut self, batch: CommittedBatch) {
+    pub(crate) fn push_batch(&mut self, batch: CommittedBatch) {
         if let Some(last) = batch.items.last() {
             self.head = self.head.max(last.position);
             self.batches.push_back(batch);
@@ -58,7 +58,7 @@ impl Tail {
     }
 
     /// Word came that the log has grown.
-    pub(crate) fn grown(&mut self, head: Position) {
+    pub(crate) fn advance_head(&mut self, head: Position) {
         self.head = self.head.max(head);
     }
 
@@ -68,38 +68,38 @@ impl Tail {
     }
 
     /// What to do for the next stretch behind `after`, of at most `most` records.
-    pub(crate) fn next(&mut self, after: Position, most: usize) -> Next {
+    pub(crate) fn next_stretch(&mut self, after: Position, most: usize) -> NextStretch {
         if !self.has_more(after) {
-            return Next::Nothing;
+            return NextStretch::Nothing;
         }
-        self.forget(after);
+        self.drop_batches(after);
         let in_memory = self.batches.front().and_then(|batch| batch.items.first());
         if in_memory.is_some_and(|first| first.position <= after.next()) {
             let records = self.batches.iter().flat_map(|batch| batch.items.iter());
             let wanted = records
                 .skip_while(|record| record.position <= after)
                 .take(most);
-            return Next::Ready(stretch(after, contiguous(after, wanted)));
+            return NextStretch::Ready(collect_stretch(after, take_contiguous(after, wanted)));
         }
         // A reader of a log that was opened again since knows nothing of what came then.
         let reader = self
             .reader
             .take()
             .filter(|reader| reader.head() >= self.head);
-        Next::Read(Reading {
-            reader: reader.unwrap_or_else(|| self.readers.open()),
+        NextStretch::Read(StretchRead {
+            reader: reader.unwrap_or_else(|| self.readers.open_reader()),
             after,
             most,
         })
     }
 
-    /// Takes the reader back after [`Reading::read`].
-    pub(crate) fn give_back(&mut self, reader: LogReader) {
+    /// Takes the reader back after [`StretchRead::read`].
+    pub(crate) fn return_reader(&mut self, reader: LogReader) {
         self.reader = Some(reader);
     }
 
     /// Drops what lies before; its credit goes back.
-    fn forget(&mut self, after: Position) {
+    fn drop_batches(&mut self, after: Position) {
         while let Some(batch) = self.batches.front() {
             match batch.items.last() {
                 Some(last) if last.position > after => return,
@@ -110,41 +110,41 @@ impl Tail {
 }
 
 /// Where the next stretch comes from.
-pub(crate) enum Next {
+pub(crate) enum NextStretch {
     /// There is none.
     Nothing,
     /// From memory.
-    Ready(Stretch),
+    Ready(LogStretch),
     /// From the log.
-    Read(Reading),
+    Read(StretchRead),
 }
 
 /// A stretch that has to be read.
-pub(crate) struct Reading {
+pub(crate) struct StretchRead {
     reader: LogReader,
     after: Position,
     most: usize,
 }
 
-impl Reading {
+impl StretchRead {
     /// Reads it, on a thread that may block.
-    pub(crate) async fn read(self) -> Result<(LogReader, Stretch), EpochError> {
+    pub(crate) async fn read_stretch(self) -> Result<(LogReader, LogStretch), EpochError> {
         let Self {
             mut reader,
             after,
             most,
         } = self;
         let task = tokio::task::spawn_blocking(move || {
-            let records = reader.read(after, most, READ_BYTES)?;
+            let records = reader.read_after(after, most, READ_BYTES)?;
             Ok::<_, LogError>((reader, records))
         });
         let (reader, records) = task.await.map_err(|_| EpochError::LogGone)??;
-        Ok((reader, stretch(after, records.iter())))
+        Ok((reader, collect_stretch(after, records.iter())))
     }
 }
 
 /// The records up to the first gap.
-fn contiguous<'a>(
+fn take_contiguous<'a>(
     after: Position,
     records: impl Iterator<Item = &'a Record>,
 ) -> impl Iterator<Item = &'a Record> {
@@ -157,14 +157,14 @@ fn contiguous<'a>(
 }
 
 /// Gathers events until rules change.
-fn stretch<'a>(after: Position, records: impl Iterator<Item = &'a Record>) -> Stretch {
-    let mut stretch = Stretch {
+fn collect_stretch<'a>(after: Position, records: impl Iterator<Item = &'a Record>) -> LogStretch {
+    let mut stretch = LogStretch {
         upto: after,
-        ..Stretch::default()
+        ..LogStretch::default()
     };
     for record in records {
         match &record.body {
-            RecordBody::Event { event, arrived } => stretch.inputs.push(Input {
+            RecordBody::Event { event, arrived } => stretch.inputs.push(EventInput {
                 position: record.position,
                 event: event.clone(),
                 arrived: Some(*arrived),

@@ -2,11 +2,11 @@
 //!
 //! Owns counters and log lines only; nothing here decides anything. What a recovery runs again was counted before.
 
-use larum_pipeline::{BreakerChange, Matched, Outcome, RuleBreak};
+use larum_pipeline::{BreakerChange, BreakerEvent, EpochOutcome, MatchOutput};
 use tracing::{error, info, warn};
 
-use crate::rulebook::Tally;
-use crate::sequencing::core::Core;
+use crate::rulebook::RuleTally;
+use crate::sequencing::evaluation_core::EvaluationCore;
 
 /// What a problem with rules that are broken out is about.
 const ABOUT: &str = "rules broken out";
@@ -14,7 +14,7 @@ const ABOUT: &str = "rules broken out";
 const NAMED: usize = 10;
 
 /// Counts what a layer's matchers found.
-pub(super) fn add(tally: &mut Tally, matched: &Matched) {
+pub(super) fn count_matched(tally: &mut RuleTally, matched: &MatchOutput) {
     for found in &matched.matches {
         tally.entry(found.rule).or_default().matches += 1;
     }
@@ -28,9 +28,9 @@ pub(super) fn add(tally: &mut Tally, matched: &Matched) {
     }
 }
 
-impl Core {
+impl EvaluationCore {
     /// Shows what was counted, and tells of rules that were broken out or are back.
-    pub(super) fn show_tally(&mut self, outcome: &Outcome) {
+    pub(super) fn publish_tally(&mut self, outcome: &EpochOutcome) {
         for fault in &outcome.faults {
             self.tally.entry(fault.number).or_default().faults += 1;
         }
@@ -38,17 +38,17 @@ impl Core {
             self.tally.entry(excepted.rule).or_default().excepted += excepted.count;
         }
         let tally = std::mem::take(&mut self.tally);
-        self.parts.rulebook.count(&tally);
+        self.parts.rulebook.add_tally(&tally);
         if outcome.breaks.is_empty() {
             return;
         }
-        outcome.breaks.iter().for_each(tell);
-        self.show_missed();
+        outcome.breaks.iter().for_each(log_rule_break);
+        self.publish_outages();
     }
 
     /// Shows what rules missed and miss.
-    pub(super) fn show_missed(&self) {
-        let missed = self.sequencer.missed();
+    pub(super) fn publish_outages(&self) {
+        let missed = self.sequencer.outages();
         let open = missed.iter().filter(|one| one.before.is_none());
         let mut named: Vec<String> = open
             .map(|one| {
@@ -62,16 +62,16 @@ impl Core {
         named.truncate(NAMED);
         let gauges = &self.parts.gauges;
         if number == 0 {
-            gauges.problem_over(ABOUT);
+            gauges.clear_problem(ABOUT);
         } else {
             let words = format!("{number} rules are broken out: {}", named.join("; "));
-            gauges.problem(ABOUT, words);
+            gauges.report_problem(ABOUT, words);
         }
-        self.parts.rulebook.show_missed(missed);
+        self.parts.rulebook.set_outages(missed);
     }
 }
 
-fn tell(happened: &RuleBreak) {
+fn log_rule_break(happened: &BreakerEvent) {
     let missed = &happened.missed;
     let (rule_id, tenant, reason) = (&missed.rule, &missed.tenant, &missed.reason);
     let position = happened.place.position.0;

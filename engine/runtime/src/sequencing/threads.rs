@@ -3,7 +3,7 @@
 use actix::Arbiter;
 
 /// The engine's threads; they outlive rule sets.
-pub(crate) struct Threads {
+pub(crate) struct EngineThreads {
     /// The log's writer.
     pub(crate) log: Arbiter,
     /// The log's upkeep.
@@ -20,7 +20,7 @@ pub(crate) struct Threads {
     pub(super) windows: Vec<Arbiter>,
 }
 
-impl Threads {
+impl EngineThreads {
     /// Starts `matchers` threads for matching and `shards` for windows, and one for each of the rest.
     pub(crate) fn start(matchers: usize, shards: usize) -> Self {
         let start = |number: usize| (0..number.max(1)).map(|_| Arbiter::new()).collect();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use larum_event::{Event, LinkSet, Position, TopicPattern};
 
 use crate::actors::tree::UseLinks;
-use crate::credit::{Batch, send_batch, tell};
-use crate::sequencing::core::Core;
+use crate::credit::{CreditBatch, send_batch, send_control};
+use crate::sequencing::evaluation_core::EvaluationCore;
 
 /// Which events may have a place in a tree.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct TreeFilter {
 
 impl TreeFilter {
     /// By links; workflows and traces need none.
-    pub(super) fn of(links: &LinkSet) -> Self {
+    pub(super) fn from_links(links: &LinkSet) -> Self {
         let mut filter = Self::default();
         for link in &links.links {
             filter.everything |= link.on.is_empty();
@@ -36,7 +36,7 @@ impl TreeFilter {
         filter
     }
 
-    fn wants(&self, event: &Event) -> bool {
+    fn matches_event(&self, event: &Event) -> bool {
         let envelope = event.envelope();
         self.everything
             || envelope.correlation_id.is_some()
@@ -51,11 +51,11 @@ impl TreeFilter {
     }
 }
 
-impl Core {
+impl EvaluationCore {
     /// Hands events to the trees. Only those that say who caused them, or that links read, have a place in one.
-    pub(super) async fn grow(&self, events: impl Iterator<Item = (Position, &Event)>) {
+    pub(super) async fn send_events(&self, events: impl Iterator<Item = (Position, &Event)>) {
         let items: Vec<(Position, Event)> = events
-            .filter(|(_, event)| self.tree_filter.wants(event))
+            .filter(|(_, event)| self.tree_filter.matches_event(event))
             .map(|(position, event)| (position, event.clone()))
             .collect();
         if items.is_empty() {
@@ -65,7 +65,7 @@ impl Core {
             .tree_credits
             .acquire(u32::try_from(items.len()).unwrap_or(u32::MAX))
             .await;
-        let batch = Batch {
+        let batch = CreditBatch {
             head: (),
             items: items.into(),
             permit,
@@ -77,15 +77,15 @@ impl Core {
     }
 
     /// Has the trees go by the links of the rules that came into force at a position.
-    pub(super) fn link_trees(&mut self, at: Position, links: &Arc<LinkSet>) {
-        self.tree_filter = TreeFilter::of(links);
+    pub(super) fn send_links(&mut self, at: Position, links: &Arc<LinkSet>) {
+        self.tree_filter = TreeFilter::from_links(links);
         let new = UseLinks {
             at,
             links: Arc::clone(links),
         };
         // Trees that are gone are rebuilt from the log, which holds these rules.
         if let Some(trees) = self.parts.trees.address() {
-            drop(tell(&trees.recipient(), new));
+            drop(send_control(&trees.recipient(), new));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is known of one actor, and the verdict on its failures.
 //!
 //! Owns state, restarts, progress and last error; acting on a verdict is left to the actor's
-//! [`Unit`](super::Unit) and to the guardian. An entry outlives its actor: the next one of the same
+//! [`ActorGuard`](super::ActorGuard) and to the guardian. An entry outlives its actor: the next one of the same
 //! name goes on counting where the last one stopped.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use larum_event::{Span, Timestamp};
 use serde::Serialize;
 
-use super::guard::{guard, shorten};
-use super::intensity::{RestartIntensity, Verdict};
+use super::guard::{catch_panic, shorten_reason};
+use super::intensity::{RestartIntensity, RestartVerdict};
 use crate::breaker::BreakerState;
-use crate::clock::{Clock, Monotonic};
-use crate::credit::{Credits, Gauge};
-use crate::seeded::Seeded;
+use crate::clock::{MonotonicTime, RuntimeClock};
+use crate::credit::{Credits, QueueGauge};
+use crate::seeded_sequence::SeededSequence;
 
 /// What an actor is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -58,7 +58,7 @@ pub struct ActorSnapshot {
     /// Its circuit breaker, where it has one.
     pub breaker: Option<BreakerState>,
     /// How full its queue is, where it has one.
-    pub queue: Option<Gauge>,
+    pub queue: Option<QueueGauge>,
     /// Units of work it has finished, the failed ones included.
     pub progress: u64,
     /// Its last failure.
@@ -67,7 +67,7 @@ pub struct ActorSnapshot {
 
 /// A change of state, or one more restart, told to the registry's observer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct StateChange {
     /// Whose.
     pub name: Arc<str>,
     /// What it was doing.
@@ -91,46 +91,46 @@ pub struct FrozenActor {
     pub for_span: Span,
 }
 
-pub(super) type Observer = dyn Fn(&Change) + Send + Sync;
+pub(super) type StateObserver = dyn Fn(&StateChange) + Send + Sync;
 
 /// The place of one actor in the registry. Clones are the same entry.
 #[derive(Clone)]
-pub struct ActorEntry(Arc<Inner>);
+pub struct ActorEntry(Arc<EntryInner>);
 
-struct Inner {
+struct EntryInner {
     name: Arc<str>,
-    clock: Clock,
-    observer: Arc<Observer>,
+    clock: RuntimeClock,
+    observer: Arc<StateObserver>,
     progress: AtomicU64,
     busy: AtomicBool,
-    status: Mutex<Status>,
+    status: Mutex<ActorStatus>,
 }
 
-struct Status {
+struct ActorStatus {
     state: ActorState,
     restarts: u64,
     incarnation: u64,
     /// The verdict on a failure that nobody has acted on yet.
-    pending: Option<Verdict>,
+    pending: Option<RestartVerdict>,
     /// When the pause after its last failure ends.
-    pauses_until: Monotonic,
+    pause_end: MonotonicTime,
     intensity: RestartIntensity,
     breaker: Option<BreakerState>,
     queue: Option<Credits>,
     last_error: Option<LastError>,
     /// The progress last seen, and when it was first seen or the actor had nothing to do.
-    seen: (u64, Monotonic),
+    last_progress: (u64, MonotonicTime),
 }
 
-impl Status {
-    fn follow(&mut self, verdict: Verdict, now: Monotonic) {
+impl ActorStatus {
+    fn apply_verdict(&mut self, verdict: RestartVerdict, now: MonotonicTime) {
         match verdict {
-            Verdict::Restart { after } => {
+            RestartVerdict::Restart { after } => {
                 self.restarts += 1;
                 self.state = ActorState::Restarting;
-                self.pauses_until = now.saturating_add(after);
+                self.pause_end = now.saturating_add(after);
             }
-            Verdict::Quarantine => self.state = ActorState::Quarantined,
+            RestartVerdict::Quarantine => self.state = ActorState::Quarantined,
         }
     }
 }
@@ -142,20 +142,20 @@ impl std::fmt::Debug for ActorEntry {
 }
 
 impl ActorEntry {
-    pub(super) fn new(name: Arc<str>, clock: Clock, observer: Arc<Observer>) -> Self {
-        let status = Status {
+    pub(super) fn new(name: Arc<str>, clock: RuntimeClock, observer: Arc<StateObserver>) -> Self {
+        let status = ActorStatus {
             state: ActorState::Starting,
             restarts: 0,
             incarnation: 0,
             pending: None,
-            pauses_until: Monotonic::default(),
-            intensity: RestartIntensity::new(Seeded::of_name(&name)),
+            pause_end: MonotonicTime::default(),
+            intensity: RestartIntensity::new(SeededSequence::from_name(&name)),
             breaker: None,
             queue: None,
             last_error: None,
-            seen: (0, clock.monotonic()),
+            last_progress: (0, clock.monotonic()),
         };
-        Self(Arc::new(Inner {
+        Self(Arc::new(EntryInner {
             name,
             clock,
             observer,
@@ -171,7 +171,7 @@ impl ActorEntry {
     }
 
     /// The clock of its registry.
-    pub fn clock(&self) -> &Clock {
+    pub fn clock(&self) -> &RuntimeClock {
         &self.0.clock
     }
 
@@ -188,24 +188,24 @@ impl ActorEntry {
     }
 
     /// Whether a failure has not been acted on yet, so that the actor's state is not to be trusted.
-    pub fn is_failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         lock(&self.0.status).pending.is_some()
     }
 
     /// A new actor is being made: what it finds in `started` is this state, whereas after a restart in
     /// place `started` finds it restarting.
-    pub(super) fn starting(&self) {
-        self.enter(ActorState::Starting);
+    pub(super) fn set_starting(&self) {
+        self.set_state(ActorState::Starting);
     }
 
     /// Its state is built and it works. A quarantined actor stays quarantined.
-    pub fn running(&self) {
-        self.enter(ActorState::Running);
+    pub fn set_running(&self) {
+        self.set_state(ActorState::Running);
     }
 
     /// It has ended as it should. A quarantined actor stays quarantined.
-    pub fn stopped(&self) {
-        self.enter(ActorState::Stopped);
+    pub fn set_stopped(&self) {
+        self.set_state(ActorState::Stopped);
     }
 
     /// Shows the state of its circuit breaker.
@@ -224,68 +224,68 @@ impl ActorEntry {
     }
 
     /// A unit of work begins.
-    pub fn begin(&self) {
+    pub fn begin_work(&self) {
         self.0.busy.store(true, Ordering::Relaxed);
     }
 
     /// A unit of work is done, well or not.
-    pub fn done(&self) {
+    pub fn end_work(&self) {
         self.0.progress.fetch_add(1, Ordering::Relaxed);
         self.0.busy.store(false, Ordering::Relaxed);
     }
 
     /// Takes note of a failure and says what follows from it. Further failures before somebody calls
     /// [`ActorEntry::take_verdict`] are part of the same one.
-    pub fn failed(&self, reason: &str) -> Verdict {
+    pub fn record_failure(&self, reason: &str) -> RestartVerdict {
         let now = self.0.clock.monotonic();
-        self.change(|status, at| {
+        self.update_status(|status, at| {
             if let Some(verdict) = status.pending {
                 return verdict;
             }
-            let verdict = status.intensity.failed(now);
+            let verdict = status.intensity.record_failure(now);
             status.pending = Some(verdict);
             status.incarnation += 1;
             status.last_error = Some(LastError {
-                reason: shorten(reason),
+                reason: shorten_reason(reason),
                 at,
             });
-            status.follow(verdict, now);
+            status.apply_verdict(verdict, now);
             verdict
         })
     }
 
     /// Takes note of a failure that somebody else met on the actor's behalf: it gave no answer, or its state
     /// cannot be rebuilt. Says when that may be tried again. The actor itself has nothing to act on.
-    pub fn failed_elsewhere(&self, reason: &str) -> Verdict {
+    pub fn record_outside_failure(&self, reason: &str) -> RestartVerdict {
         let now = self.0.clock.monotonic();
-        self.change(|status, at| {
-            let verdict = status.intensity.failed(now);
+        self.update_status(|status, at| {
+            let verdict = status.intensity.record_failure(now);
             status.last_error = Some(LastError {
-                reason: shorten(reason),
+                reason: shorten_reason(reason),
                 at,
             });
-            status.follow(verdict, now);
+            status.apply_verdict(verdict, now);
             verdict
         })
     }
 
     /// When the pause after its last failure ends, or ended.
-    pub fn pauses_until(&self) -> Monotonic {
-        lock(&self.0.status).pauses_until
+    pub fn pause_end(&self) -> MonotonicTime {
+        lock(&self.0.status).pause_end
     }
 
     /// The verdict on the failure that is to be acted on now. When none was noted, the actor stopped
     /// for no known reason, and that is the failure: `otherwise`.
-    pub fn take_verdict(&self, otherwise: &str) -> Verdict {
-        let verdict = self.failed(otherwise);
+    pub fn take_verdict(&self, otherwise: &str) -> RestartVerdict {
+        let verdict = self.record_failure(otherwise);
         lock(&self.0.status).pending = None;
         verdict
     }
 
     /// Ends its quarantine; a new actor is about to take its place.
-    pub fn readmit(&self) {
-        self.change(|status, _| {
-            status.intensity.readmit();
+    pub fn end_quarantine(&self) {
+        self.update_status(|status, _| {
+            status.intensity.end_quarantine();
             status.pending = None;
             status.incarnation += 1;
             status.state = ActorState::Starting;
@@ -309,13 +309,13 @@ impl ActorEntry {
     pub(super) fn check_progress(&self, frozen_after: Span) -> Option<FrozenActor> {
         let now = self.0.clock.monotonic();
         let progress = self.0.progress.load(Ordering::Relaxed);
-        self.change(|status, _| {
+        self.update_status(|status, _| {
             let queued = status
                 .queue
                 .as_ref()
                 .is_some_and(|credits| credits.gauge().in_flight > 0);
             let has_work = queued || self.0.busy.load(Ordering::Relaxed);
-            let (seen, since) = status.seen;
+            let (seen, since) = status.last_progress;
             let may_freeze = match status.state {
                 ActorState::Starting
                 | ActorState::Running
@@ -324,7 +324,7 @@ impl ActorEntry {
                 ActorState::Quarantined | ActorState::Stopped => false,
             };
             if progress != seen || !has_work || !may_freeze {
-                status.seen = (progress, now);
+                status.last_progress = (progress, now);
                 if status.state == ActorState::Frozen {
                     status.state = ActorState::Running;
                 }
@@ -342,8 +342,8 @@ impl ActorEntry {
         })
     }
 
-    fn enter(&self, state: ActorState) {
-        self.change(|status, _| {
+    fn set_state(&self, state: ActorState) {
+        self.update_status(|status, _| {
             if status.state != ActorState::Quarantined {
                 status.state = state;
             }
@@ -351,7 +351,7 @@ impl ActorEntry {
     }
 
     /// Applies `apply` and tells of the change of state that it made, after the lock is released.
-    fn change<T>(&self, apply: impl FnOnce(&mut Status, Timestamp) -> T) -> T {
+    fn update_status<T>(&self, apply: impl FnOnce(&mut ActorStatus, Timestamp) -> T) -> T {
         let at = self.0.clock.now();
         let mut status = lock(&self.0.status);
         let (before, restarts) = (status.state, status.restarts);
@@ -363,7 +363,7 @@ impl ActorEntry {
             status.state,
             ActorState::Restarting | ActorState::Quarantined
         );
-        let change = Change {
+        let change = StateChange {
             name: Arc::clone(&self.0.name),
             before,
             state: status.state,
@@ -376,16 +376,17 @@ impl ActorEntry {
             at,
         };
         drop(status);
-        report(&change);
+        log_change(&change);
         // An observer's panic must not reach the drop of a panicking actor: that would abort.
-        if let Err(panicked) = guard("the observer of actors", || (self.0.observer)(&change)) {
+        if let Err(panicked) = catch_panic("the observer of actors", || (self.0.observer)(&change))
+        {
             tracing::error!(actor = %change.name, %panicked, "observer of actors failed");
         }
         answer
     }
 }
 
-fn report(change: &Change) {
+fn log_change(change: &StateChange) {
     let (actor, restarts) = (&change.name, change.restarts);
     let reason = change.reason.as_deref().unwrap_or_default();
     match change.state {

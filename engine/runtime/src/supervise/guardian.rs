@@ -13,33 +13,33 @@ use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, WeakRecipient};
 use larum_event::{Span, limits};
 
+use super::actor_slot::ActorSlot;
 use super::entry::{ActorEntry, FrozenActor};
-use super::guard::guard;
-use super::intensity::Verdict;
-use super::registry::Registry;
-use super::seat::Seat;
-use crate::credit::tell;
+use super::guard::catch_panic;
+use super::intensity::RestartVerdict;
+use super::registry::ActorRegistry;
+use crate::credit::send_control;
 
-type Create = Box<dyn FnMut(DropNotice) + Send>;
+type ActorFactory = Box<dyn FnMut(DropNotice) + Send>;
 
 /// The guardian of all actors of an engine. Nothing it runs can end it, so it needs no supervisor.
 #[derive(Debug)]
 pub struct Guardian {
-    registry: Registry,
-    wards: BTreeMap<Arc<str>, Ward>,
+    registry: ActorRegistry,
+    actors: BTreeMap<Arc<str>, WatchedActor>,
     /// Creations so far.
     generations: u64,
-    retired: bool,
+    is_retired: bool,
 }
 
-struct Ward {
+struct WatchedActor {
     entry: ActorEntry,
-    create: Create,
+    create: ActorFactory,
     /// Which creation is the current one: the death of an earlier one changes nothing.
     generation: u64,
 }
 
-impl std::fmt::Debug for Ward {
+impl std::fmt::Debug for WatchedActor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.entry.fmt(f)
     }
@@ -48,14 +48,14 @@ impl std::fmt::Debug for Ward {
 /// Held by an actor; tells the guardian when the actor is dropped, however that came about.
 #[derive(Debug)]
 pub struct DropNotice {
-    guardian: Option<WeakRecipient<Died>>,
+    guardian: Option<WeakRecipient<ActorDeath>>,
     name: Arc<str>,
     generation: u64,
 }
 
 impl DropNotice {
     /// A notice to nobody, for an actor without a guardian.
-    pub fn to_nobody() -> Self {
+    pub fn without_guardian() -> Self {
         Self {
             guardian: None,
             name: "".into(),
@@ -70,12 +70,12 @@ impl Drop for DropNotice {
         let Some(guardian) = self.guardian.as_ref().and_then(WeakRecipient::upgrade) else {
             return;
         };
-        let died = Died {
+        let died = ActorDeath {
             name: Arc::clone(&self.name),
             generation: self.generation,
             unwinding: std::thread::panicking(),
         };
-        if tell(&guardian, died).is_err() {
+        if send_control(&guardian, died).is_err() {
             tracing::debug!(actor = %self.name, "actor ended after its guardian");
         }
     }
@@ -83,69 +83,69 @@ impl Drop for DropNotice {
 
 /// An actor was dropped.
 #[derive(Debug)]
-struct Died {
+struct ActorDeath {
     name: Arc<str>,
     generation: u64,
     unwinding: bool,
 }
 
-impl Message for Died {
+impl Message for ActorDeath {
     type Result = ();
 }
 
 /// Creates an actor now, and again whenever it dies, until it is released.
-pub struct Watch {
+pub struct WatchActor {
     entry: ActorEntry,
-    create: Create,
+    create: ActorFactory,
 }
 
-impl Message for Watch {
+impl Message for WatchActor {
     type Result = ();
 }
 
-impl Watch {
+impl WatchActor {
     /// `create` starts the actor, under actix's `Supervisor`, and gives it the notice to hold; the
     /// address it returns is put on `seat`. When it panics, that counts as the actor's death.
     pub fn new<A: Actor>(
         entry: ActorEntry,
-        seat: Seat<A>,
+        seat: ActorSlot<A>,
         mut create: impl FnMut(DropNotice) -> Addr<A> + Send + 'static,
     ) -> Self {
         Self {
             entry,
-            create: Box::new(move |notice| seat.take(create(notice))),
+            create: Box::new(move |notice| seat.put_address(create(notice))),
         }
     }
 }
 
 /// Stops watching an actor: when it ends, that is as it should be. Whoever holds its seat vacates it.
 #[derive(Debug)]
-pub struct Release {
+pub struct ReleaseActor {
     /// The actor's name.
     pub name: String,
 }
 
-impl Message for Release {
+impl Message for ReleaseActor {
     type Result = ();
 }
 
 /// Ends the quarantine of an actor: a new one is created and takes the seat. Answers whether there is
 /// an actor of that name.
 #[derive(Debug)]
-pub struct Readmit {
+pub struct ReadmitActor {
     /// The actor's name.
     pub name: String,
 }
 
-impl Message for Readmit {
+impl Message for ReadmitActor {
     type Result = bool;
 }
 
 /// The engine is shutting down: from now on actors end and none is created.
 #[derive(Debug)]
-pub struct Retire;
+pub struct RetireGuardian;
 
-impl Message for Retire {
+impl Message for RetireGuardian {
     type Result = ();
 }
 
@@ -161,21 +161,21 @@ impl Message for CheckProgress {
 
 impl Guardian {
     /// A guardian without wards.
-    pub fn new(registry: Registry) -> Self {
+    pub fn new(registry: ActorRegistry) -> Self {
         Self {
             registry,
-            wards: BTreeMap::new(),
+            actors: BTreeMap::new(),
             generations: 0,
-            retired: false,
+            is_retired: false,
         }
     }
 
     /// Creates the current generation of `name`, if nothing speaks against it any more.
-    fn create(&mut self, name: &Arc<str>, generation: u64, ctx: &mut Context<Self>) {
-        let Some(ward) = self.wards.get_mut(name) else {
+    fn create_actor(&mut self, name: &Arc<str>, generation: u64, ctx: &mut Context<Self>) {
+        let Some(ward) = self.actors.get_mut(name) else {
             return;
         };
-        if self.retired || ward.generation != generation {
+        if self.is_retired || ward.generation != generation {
             return;
         }
         self.generations += 1;
@@ -185,18 +185,18 @@ impl Guardian {
             name: Arc::clone(name),
             generation: ward.generation,
         };
-        ward.entry.starting();
+        ward.entry.set_starting();
         // A factory that panics drops the notice, which reports the death.
-        if let Err(panicked) = guard("creating it", || (ward.create)(notice)) {
-            ward.entry.failed(&panicked.to_string());
+        if let Err(panicked) = catch_panic("creating it", || (ward.create)(notice)) {
+            ward.entry.record_failure(&panicked.to_string());
         }
     }
 
-    fn died(&mut self, died: &Died, ctx: &mut Context<Self>) {
-        let Some(ward) = self.wards.get(&died.name) else {
+    fn handle_death(&mut self, died: &ActorDeath, ctx: &mut Context<Self>) {
+        let Some(ward) = self.actors.get(&died.name) else {
             return;
         };
-        if self.retired || ward.generation != died.generation {
+        if self.is_retired || ward.generation != died.generation {
             return;
         }
         let reason = if died.unwinding {
@@ -204,7 +204,7 @@ impl Guardian {
         } else {
             "it ended, nobody knows why"
         };
-        let Verdict::Restart { after } = ward.entry.take_verdict(reason) else {
+        let RestartVerdict::Restart { after } = ward.entry.take_verdict(reason) else {
             return;
         };
         let clock = ward.entry.clock().clone();
@@ -212,7 +212,7 @@ impl Guardian {
         let (name, generation) = (Arc::clone(&died.name), died.generation);
         ctx.spawn(
             wrap_future::<_, Self>(async move { clock.sleep_until(due).await })
-                .map(move |(), guardian, ctx| guardian.create(&name, generation, ctx)),
+                .map(move |(), guardian, ctx| guardian.create_actor(&name, generation, ctx)),
         );
     }
 }
@@ -221,60 +221,60 @@ impl Actor for Guardian {
     type Context = Context<Self>;
 }
 
-impl Handler<Watch> for Guardian {
+impl Handler<WatchActor> for Guardian {
     type Result = ();
 
-    fn handle(&mut self, watch: Watch, ctx: &mut Self::Context) {
+    fn handle(&mut self, watch: WatchActor, ctx: &mut Self::Context) {
         let name = Arc::clone(watch.entry.name());
-        let ward = Ward {
+        let ward = WatchedActor {
             entry: watch.entry,
             create: watch.create,
             generation: 0,
         };
-        self.wards.insert(Arc::clone(&name), ward);
-        self.create(&name, 0, ctx);
+        self.actors.insert(Arc::clone(&name), ward);
+        self.create_actor(&name, 0, ctx);
     }
 }
 
-impl Handler<Died> for Guardian {
+impl Handler<ActorDeath> for Guardian {
     type Result = ();
 
-    fn handle(&mut self, died: Died, ctx: &mut Self::Context) {
-        self.died(&died, ctx);
+    fn handle(&mut self, died: ActorDeath, ctx: &mut Self::Context) {
+        self.handle_death(&died, ctx);
     }
 }
 
-impl Handler<Release> for Guardian {
+impl Handler<ReleaseActor> for Guardian {
     type Result = ();
 
-    fn handle(&mut self, release: Release, _: &mut Self::Context) {
-        if let Some(ward) = self.wards.remove(release.name.as_str()) {
-            ward.entry.stopped();
+    fn handle(&mut self, release: ReleaseActor, _: &mut Self::Context) {
+        if let Some(ward) = self.actors.remove(release.name.as_str()) {
+            ward.entry.set_stopped();
         }
     }
 }
 
-impl Handler<Readmit> for Guardian {
+impl Handler<ReadmitActor> for Guardian {
     type Result = bool;
 
-    fn handle(&mut self, readmit: Readmit, ctx: &mut Self::Context) -> bool {
-        let Some((name, ward)) = self.wards.get_key_value(readmit.name.as_str()) else {
+    fn handle(&mut self, readmit: ReadmitActor, ctx: &mut Self::Context) -> bool {
+        let Some((name, ward)) = self.actors.get_key_value(readmit.name.as_str()) else {
             return false;
         };
-        ward.entry.readmit();
+        ward.entry.end_quarantine();
         let (name, generation) = (Arc::clone(name), ward.generation);
-        self.create(&name, generation, ctx);
+        self.create_actor(&name, generation, ctx);
         true
     }
 }
 
-impl Handler<Retire> for Guardian {
+impl Handler<RetireGuardian> for Guardian {
     type Result = ();
 
-    fn handle(&mut self, _: Retire, _: &mut Self::Context) {
-        self.retired = true;
+    fn handle(&mut self, _: RetireGuardian, _: &mut Self::Context) {
+        self.is_retired = true;
         // What makes an actor knows everything that the actor knows, the guardian included.
-        self.wards.clear();
+        self.actors.clear();
     }
 }
 

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 
 use larum_event::{Span, limits};
 
-use crate::clock::Monotonic;
-use crate::seeded::Seeded;
+use crate::clock::MonotonicTime;
+use crate::seeded_sequence::SeededSequence;
 
 const WINDOW: Span = Span::from_seconds(limits::RESTART_WINDOW_SECONDS as u32);
 const MILLISECOND_NANOS: i64 = 1_000_000;
@@ -19,7 +19,7 @@ const LONGEST_PAUSE_NANOS: i64 = limits::RESTART_PAUSE_MOST_MILLISECONDS as i64 
 
 /// What to do with a unit that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RestartVerdict {
     /// Restart it after a pause, which is zero for the first failure within the window.
     Restart {
         /// How long to wait first.
@@ -33,14 +33,14 @@ pub enum Verdict {
 #[derive(Debug, Clone)]
 pub struct RestartIntensity {
     /// When it was restarted within the window; at most `limits::RESTARTS` of them.
-    restarts: VecDeque<Monotonic>,
+    restarts: VecDeque<MonotonicTime>,
     quarantined: bool,
-    jitter: Seeded,
+    jitter: SeededSequence,
 }
 
 impl RestartIntensity {
     /// A unit that never failed. `jitter` tells its pauses from those of other units.
-    pub fn new(jitter: Seeded) -> Self {
+    pub fn new(jitter: SeededSequence) -> Self {
         Self {
             restarts: VecDeque::new(),
             quarantined: false,
@@ -49,7 +49,7 @@ impl RestartIntensity {
     }
 
     /// Takes note of a failure and says what follows from it.
-    pub fn failed(&mut self, now: Monotonic) -> Verdict {
+    pub fn record_failure(&mut self, now: MonotonicTime) -> RestartVerdict {
         while let Some(oldest) = self.restarts.front()
             && now.since(*oldest) >= WINDOW
         {
@@ -57,21 +57,21 @@ impl RestartIntensity {
         }
         if self.quarantined || self.restarts.len() >= limits::RESTARTS {
             self.quarantined = true;
-            return Verdict::Quarantine;
+            return RestartVerdict::Quarantine;
         }
-        let after = self.pause();
+        let after = self.next_pause();
         self.restarts.push_back(now);
-        Verdict::Restart { after }
+        RestartVerdict::Restart { after }
     }
 
     /// Ends the quarantine and forgets the restarts.
-    pub fn readmit(&mut self) {
+    pub fn end_quarantine(&mut self) {
         self.quarantined = false;
         self.restarts.clear();
     }
 
     /// Nothing, then a pause that doubles up to the longest, of which between half and all is taken.
-    fn pause(&mut self) -> Span {
+    fn next_pause(&mut self) -> Span {
         let Some(doublings) = self.restarts.len().checked_sub(1) else {
             return Span::ZERO;
         };
@@ -80,7 +80,7 @@ impl RestartIntensity {
             nanos = nanos.saturating_mul(2);
         }
         let nanos = nanos.min(LONGEST_PAUSE_NANOS);
-        Span::from_nanos(self.jitter.between(nanos / 2, nanos))
+        Span::from_nanos(self.jitter.next_between(nanos / 2, nanos))
     }
 }
 
@@ -91,13 +91,13 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
 
     fn fresh() -> RestartIntensity {
-        RestartIntensity::new(Seeded::new(1))
+        RestartIntensity::new(SeededSequence::new(1))
     }
 
-    fn after(verdict: Verdict) -> Span {
+    fn after(verdict: RestartVerdict) -> Span {
         match verdict {
-            Verdict::Restart { after } => after,
-            Verdict::Quarantine => panic!("quarantined"),
+            RestartVerdict::Restart { after } => after,
+            RestartVerdict::Quarantine => panic!("quarantined"),
         }
     }
 
@@ -105,33 +105,37 @@ mod tests {
     fn the_sixth_failure_within_thirty_seconds_quarantines_and_the_fifth_does_not() {
         let mut unit = fresh();
         for _ in 0..limits::RESTARTS {
-            after(unit.failed(Monotonic::from_nanos(0)));
+            after(unit.record_failure(MonotonicTime::from_nanos(0)));
         }
-        let inside = Monotonic::from_nanos(30 * SECOND - 1);
-        assert_eq!(unit.clone().failed(inside), Verdict::Quarantine);
-        let outside = Monotonic::from_nanos(30 * SECOND);
-        assert_eq!(after(unit.failed(outside)), Span::ZERO);
+        let inside = MonotonicTime::from_nanos(30 * SECOND - 1);
+        assert_eq!(
+            unit.clone().record_failure(inside),
+            RestartVerdict::Quarantine
+        );
+        let outside = MonotonicTime::from_nanos(30 * SECOND);
+        assert_eq!(after(unit.record_failure(outside)), Span::ZERO);
     }
 
     #[test]
     fn quarantine_lasts_until_the_unit_is_readmitted() {
         let mut unit = fresh();
         for _ in 0..=limits::RESTARTS {
-            unit.failed(Monotonic::from_nanos(0));
+            unit.record_failure(MonotonicTime::from_nanos(0));
         }
-        let much_later = Monotonic::from_nanos(3_600 * SECOND);
-        assert_eq!(unit.failed(much_later), Verdict::Quarantine);
-        unit.readmit();
-        assert_eq!(after(unit.failed(much_later)), Span::ZERO);
+        let much_later = MonotonicTime::from_nanos(3_600 * SECOND);
+        assert_eq!(unit.record_failure(much_later), RestartVerdict::Quarantine);
+        unit.end_quarantine();
+        assert_eq!(after(unit.record_failure(much_later)), Span::ZERO);
     }
 
     #[test]
     fn the_first_pause_is_none_and_the_others_double_with_a_jitter_of_the_seed() {
         let pauses = |seed| -> Vec<i64> {
-            let mut unit = RestartIntensity::new(Seeded::new(seed));
+            let mut unit = RestartIntensity::new(SeededSequence::new(seed));
             (0..5)
                 .map(|_| {
-                    after(unit.failed(Monotonic::from_nanos(0))).as_nanos() / MILLISECOND_NANOS
+                    after(unit.record_failure(MonotonicTime::from_nanos(0))).as_nanos()
+                        / MILLISECOND_NANOS
                 })
                 .collect()
         };

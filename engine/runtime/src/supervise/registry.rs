@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use larum_event::{Span, limits};
 
-use super::entry::{ActorEntry, ActorSnapshot, Change, FrozenActor, Observer, lock};
-use crate::clock::Clock;
+use super::entry::{ActorEntry, ActorSnapshot, FrozenActor, StateChange, StateObserver, lock};
+use crate::clock::RuntimeClock;
 
 /// There are more actors than an engine may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,28 +18,31 @@ pub struct RegistryFull;
 
 /// All actors of an engine. Clones are the same registry.
 #[derive(Clone)]
-pub struct Registry {
-    clock: Clock,
-    observer: Arc<Observer>,
+pub struct ActorRegistry {
+    clock: RuntimeClock,
+    observer: Arc<StateObserver>,
     actors: Arc<Mutex<BTreeMap<Arc<str>, ActorEntry>>>,
 }
 
-impl std::fmt::Debug for Registry {
+impl std::fmt::Debug for ActorRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Registry").field(&self.snapshot()).finish()
     }
 }
 
-impl Registry {
+impl ActorRegistry {
     /// An empty registry whose changes nobody watches.
-    pub fn new(clock: Clock) -> Self {
-        Self::observed(clock, |_| {})
+    pub fn new(clock: RuntimeClock) -> Self {
+        Self::with_observer(clock, |_| {})
     }
 
     /// An empty registry that tells `observer` about every change of state. The observer is called on
     /// the thread where the change happens, also while that thread panics: it must not block, and
     /// hands on what takes longer.
-    pub fn observed(clock: Clock, observer: impl Fn(&Change) + Send + Sync + 'static) -> Self {
+    pub fn with_observer(
+        clock: RuntimeClock,
+        observer: impl Fn(&StateChange) + Send + Sync + 'static,
+    ) -> Self {
         Self {
             clock,
             observer: Arc::new(observer),
@@ -48,7 +51,7 @@ impl Registry {
     }
 
     /// The entry of the actor called `name`, new or as its predecessor left it.
-    pub fn register(&self, name: &str) -> Result<ActorEntry, RegistryFull> {
+    pub fn register_actor(&self, name: &str) -> Result<ActorEntry, RegistryFull> {
         let mut actors = lock(&self.actors);
         if let Some(entry) = actors.get(name) {
             return Ok(entry.clone());
@@ -72,26 +75,29 @@ impl Registry {
     }
 
     /// Forgets an actor that will not come back.
-    pub fn remove(&self, name: &str) {
+    pub fn remove_actor(&self, name: &str) {
         lock(&self.actors).remove(name);
     }
 
     /// Every actor, sorted by name.
     pub fn snapshot(&self) -> Vec<ActorSnapshot> {
-        self.entries().iter().map(ActorEntry::snapshot).collect()
+        self.all_entries()
+            .iter()
+            .map(ActorEntry::snapshot)
+            .collect()
     }
 
     /// Marks as frozen, and returns, the actors that have work and made no progress for
     /// `frozen_after`, and marks as running those that go on. To be called several times per
     /// `frozen_after`, from a thread that no actor can block.
     pub fn check_progress(&self, frozen_after: Span) -> Vec<FrozenActor> {
-        self.entries()
+        self.all_entries()
             .iter()
             .filter_map(|entry| entry.check_progress(frozen_after))
             .collect()
     }
 
-    fn entries(&self) -> Vec<ActorEntry> {
+    fn all_entries(&self) -> Vec<ActorEntry> {
         lock(&self.actors).values().cloned().collect()
     }
 }

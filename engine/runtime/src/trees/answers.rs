@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Position, Timestamp};
-use larum_tree::{Partial, TimelineEntry, TreeEdge, TreeNode};
+use larum_tree::{MissingPart, TimelineEntry, TreeEdge, TreeNode};
 use serde::Serialize;
 
 /// As of when something is asked.
@@ -46,7 +46,7 @@ pub enum TreeError {
     },
     /// The trees are being rebuilt; ask again.
     #[error("the trees are being rebuilt, ask again")]
-    NotNow,
+    Rebuilding,
     /// The log or the store of trees cannot be read.
     #[error(transparent)]
     Log(#[from] Arc<larum_log::LogError>),
@@ -73,7 +73,7 @@ pub struct TimelineQuery {
 
 impl TimelineQuery {
     /// The first page of the timeline of what holds `id`.
-    pub fn of(id: impl Into<String>) -> Self {
+    pub fn for_id(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
             fold: false,
@@ -94,7 +94,7 @@ pub struct TimelinePage {
     /// Whether something is known to be missing; `why` says what.
     pub partial: bool,
     /// What is missing.
-    pub why: Vec<Partial>,
+    pub why: Vec<MissingPart>,
     /// It is told as it was with the event here.
     pub as_of: Position,
 }

@@ -9,8 +9,8 @@ use larum_event::{LinkSet, Position};
 pub(crate) struct LinkHistory(Arc<Vec<(Position, Arc<LinkSet>)>>);
 
 impl LinkHistory {
-    /// As [`LinkHistory::written`] wrote it; what does not read back is left out.
-    pub(crate) fn read(written: Vec<(Position, Vec<u8>)>) -> Self {
+    /// As [`LinkHistory::encode_links`] wrote it; what does not read back is left out.
+    pub(crate) fn from_encoded(written: Vec<(Position, Vec<u8>)>) -> Self {
         let read = written.into_iter().filter_map(|(at, bytes)| {
             let links: LinkSet = postcard::from_bytes(&bytes).ok()?;
             Some((at, Arc::new(links)))
@@ -19,13 +19,13 @@ impl LinkHistory {
     }
 
     /// One set of links as bytes.
-    pub(crate) fn written(links: &LinkSet) -> Vec<u8> {
+    pub(crate) fn encode_links(links: &LinkSet) -> Vec<u8> {
         postcard::to_stdvec(links).expect("plain data is always writable to memory")
     }
 
     /// Links came into force at a position; false when they are those that were in force there.
-    pub(crate) fn add(&mut self, at: Position, links: &Arc<LinkSet>) -> bool {
-        let known = self.at(at.next());
+    pub(crate) fn add_links(&mut self, at: Position, links: &Arc<LinkSet>) -> bool {
+        let known = self.links_at(at.next());
         let is_same = known.map_or_else(
             || **links == LinkSet::default(),
             |(_, known)| known == links,
@@ -40,7 +40,7 @@ impl LinkHistory {
     }
 
     /// The links that hold for the event at a position, and since where.
-    pub(crate) fn at(&self, position: Position) -> Option<&(Position, Arc<LinkSet>)> {
+    pub(crate) fn links_at(&self, position: Position) -> Option<&(Position, Arc<LinkSet>)> {
         let place = self.0.partition_point(|(since, _)| *since < position);
         self.0.get(place.checked_sub(1)?)
     }
@@ -62,11 +62,15 @@ mod tests {
     #[test]
     fn links_hold_behind_the_position_where_they_came_and_not_at_it() {
         let mut history = LinkHistory::default();
-        assert!(!history.add(Position(1), &Arc::default()));
-        assert!(history.add(Position(5), &links("a")));
-        assert!(!history.add(Position(6), &links("a")));
-        assert!(history.add(Position(9), &links("b")));
-        let since = |position| history.at(Position(position)).map(|(since, _)| since.0);
+        assert!(!history.add_links(Position(1), &Arc::default()));
+        assert!(history.add_links(Position(5), &links("a")));
+        assert!(!history.add_links(Position(6), &links("a")));
+        assert!(history.add_links(Position(9), &links("b")));
+        let since = |position| {
+            history
+                .links_at(Position(position))
+                .map(|(since, _)| since.0)
+        };
         assert_eq!(
             [since(5), since(6), since(9), since(10)],
             [None, Some(5), Some(5), Some(9)]
@@ -76,12 +80,12 @@ mod tests {
     #[test]
     fn what_is_added_again_changes_nothing_and_all_of_it_reads_back() {
         let mut history = LinkHistory::default();
-        history.add(Position(5), &links("a"));
-        history.add(Position(9), &links("b"));
-        assert!(!history.add(Position(5), &links("a")));
+        history.add_links(Position(5), &links("a"));
+        history.add_links(Position(9), &links("b"));
+        assert!(!history.add_links(Position(5), &links("a")));
         let written = history.0.iter();
-        let written = written.map(|(at, links)| (*at, LinkHistory::written(links)));
-        let read = LinkHistory::read(written.collect());
+        let written = written.map(|(at, links)| (*at, LinkHistory::encode_links(links)));
+        let read = LinkHistory::from_encoded(written.collect());
         assert_eq!(read.0, history.0);
     }
 }

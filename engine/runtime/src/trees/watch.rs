@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::Engine;
 use crate::trees::answers::{TreeDelivery, TreeError};
-use crate::trees::ask::Asker;
-use crate::trees::follow::Follower;
-use crate::trees::gather::Gatherer;
-use crate::trees::watchers::{Watched, Watchers};
+use crate::trees::query_runner::TreeQueryRunner;
+use crate::trees::tree_follower::TreeFollower;
+use crate::trees::tree_rebuilder::TreeRebuilder;
+use crate::trees::watchers::{TreeWatcher, TreeWatchers};
 
 /// A watch over a tree or an incident; dropping it ends it.
 #[derive(Debug)]
@@ -31,186 +31,199 @@ impl TreeWatch {
 }
 
 /// Takes a watcher off the list when nobody listens any more.
-struct Listed {
-    watchers: Watchers,
-    watched: Arc<Watched>,
+struct WatcherRegistration {
+    watchers: TreeWatchers,
+    watcher: Arc<TreeWatcher>,
 }
 
-impl Drop for Listed {
+impl Drop for WatcherRegistration {
     fn drop(&mut self) {
-        self.watchers.remove(&self.watched);
+        self.watchers.remove_watcher(&self.watcher);
     }
 }
 
 /// What a watch is run with.
-struct Watching {
-    asker: Asker,
+struct WatchTask {
+    asker: TreeQueryRunner,
     id: String,
-    listed: Listed,
+    registration: WatcherRegistration,
     evaluated: watch::Receiver<Position>,
     stopped: watch::Receiver<bool>,
-    way: mpsc::Sender<TreeDelivery>,
+    deliveries: mpsc::Sender<TreeDelivery>,
     /// Room for the last word.
     last_word: mpsc::OwnedPermit<TreeDelivery>,
 }
 
 impl Engine {
-    pub(super) async fn watch(
+    pub(super) async fn start_watch(
         &self,
-        asker: Asker,
+        asker: TreeQueryRunner,
         id: String,
         after: Position,
     ) -> Result<TreeWatch, TreeError> {
-        let watchers = asker.live.watchers().clone();
-        let watched = watchers.add(asker.tenant.clone(), id.starts_with("inc-"))?;
-        let listed = Listed { watchers, watched };
+        let watchers = asker.client.watchers().clone();
+        let watched = watchers.add_watcher(asker.tenant.clone(), id.starts_with("inc-"))?;
+        let listed = WatcherRegistration {
+            watchers,
+            watcher: watched,
+        };
         let gauges = &self.0.gauges;
-        let (evaluated, stopped) = (gauges.evaluated(), gauges.stopped());
+        let (evaluated, stopped) = (gauges.watch_evaluated(), gauges.watch_stopped());
         let upto = *evaluated.borrow();
-        let ids = asker.trees_behind(&id).await?;
-        let gatherer = Gatherer::new(asker.tenant.clone(), asker.live.clone(), upto);
+        let ids = asker.root_ids(&id).await?;
+        let gatherer = TreeRebuilder::new(asker.tenant.clone(), asker.client.clone(), upto);
         let seeds = ids.clone();
-        let follower = asker.blocking(move || {
-            let gathered = gatherer.gather(&seeds)?;
-            Ok(Follower::new(gathered, ids, after))
+        let follower = asker.run_blocking(move || {
+            let gathered = gatherer.gather_inputs(&seeds)?;
+            Ok(TreeFollower::new(gathered, ids, after))
         });
         let follower = follower.await?;
-        listed.watched.saw(follower.asked());
+        listed.watcher.add_keys(follower.asked_keys());
         let (way, deliveries) = mpsc::channel(limits::TREE_UPDATES + 1);
         let last_word = way
             .clone()
             .try_reserve_owned()
-            .map_err(|_| TreeError::NotNow)?;
-        let watching = Watching {
+            .map_err(|_| TreeError::Rebuilding)?;
+        let watching = WatchTask {
             asker,
             id,
-            listed,
+            registration: listed,
             evaluated,
             stopped,
-            way,
+            deliveries: way,
             last_word,
         };
-        tokio::spawn(watching.run(follower, upto));
+        tokio::spawn(watching.run_watch(follower, upto));
         Ok(TreeWatch { deliveries })
     }
 }
 
 /// What looking at the trees brought.
-enum Looked {
+enum WatchOutcome {
     /// Something to tell, perhaps.
-    News(Follower),
+    News(TreeFollower),
     /// Nothing that could be told now.
-    Nothing(Follower),
+    Nothing(TreeFollower),
     /// The log cannot be read any more.
     Failed,
 }
 
-impl Watching {
-    async fn run(mut self, mut follower: Follower, mut upto: Position) {
+impl WatchTask {
+    async fn run_watch(mut self, mut follower: TreeFollower, mut upto: Position) {
         // What came while the log was read was not heard of, since nobody knew which nodes are watched.
         let mut is_first = true;
         loop {
-            let told = self.asker.blocking(move || {
-                let updates = follower.tell(upto);
+            let told = self.asker.run_blocking(move || {
+                let updates = follower.collect_updates(upto);
                 Ok((follower, updates))
             });
             let Ok((kept, updates)) = told.await else {
                 return;
             };
             follower = kept;
-            let mut told = follower.begun();
+            let mut told = follower.delivered_upto();
             for update in updates {
                 let position = update.position;
                 // One place is kept for the last word.
-                if self.way.try_send(TreeDelivery::Change(update)).is_err() {
+                if self
+                    .deliveries
+                    .try_send(TreeDelivery::Change(update))
+                    .is_err()
+                {
                     self.last_word.send(TreeDelivery::Gap { resume: told });
                     return;
                 }
                 told = position;
             }
-            follower.all_told();
+            follower.mark_delivered();
             loop {
                 tokio::select! {
                     biased;
-                    () = self.way.closed() => return,
+                    () = self.deliveries.closed() => return,
                     _ = self.stopped.wait_for(|stopped| *stopped) => return,
                     () = std::future::ready(()), if is_first => is_first = false,
-                    () = self.listed.watched.should_look() => {}
-                    _ = self.evaluated.changed(), if follower.waits() => {}
+                    () = self.registration.watcher.wait_for_change() => {}
+                    _ = self.evaluated.changed(), if follower.has_waiting_event() => {}
                 }
                 // Before the trees are asked: they have everything up to here then.
                 upto = *self.evaluated.borrow_and_update();
-                match self.look(follower, upto).await {
-                    Looked::News(news) => {
+                match self.find_changes(follower, upto).await {
+                    WatchOutcome::News(news) => {
                         follower = news;
                         break;
                     }
-                    Looked::Nothing(kept) => follower = kept,
-                    Looked::Failed => return,
+                    WatchOutcome::Nothing(kept) => follower = kept,
+                    WatchOutcome::Failed => return,
                 }
             }
         }
     }
 
     /// Asks the trees for what the follower has not heard of.
-    async fn look(&self, mut follower: Follower, upto: Position) -> Looked {
-        let Ok(roots) = self.asker.trees_behind(&self.id).await else {
-            return Looked::Nothing(follower);
+    async fn find_changes(&self, mut follower: TreeFollower, upto: Position) -> WatchOutcome {
+        let Ok(roots) = self.asker.root_ids(&self.id).await else {
+            return WatchOutcome::Nothing(follower);
         };
-        follower.also(roots);
-        let positions = match self.members(&mut follower).await {
+        follower.add_ids(roots);
+        let positions = match self.member_positions(&mut follower).await {
             Ok(positions) => positions,
             // Who rebuilds the trees wakes everybody when that is done.
-            Err(TreeError::NotNow) => return Looked::Nothing(follower),
-            Err(_) => return Looked::Failed,
+            Err(TreeError::Rebuilding) => return WatchOutcome::Nothing(follower),
+            Err(_) => return WatchOutcome::Failed,
         };
-        let fresh = follower.unknown(&positions);
-        if fresh.is_empty() && !follower.has_waited(upto) {
-            return Looked::Nothing(follower);
+        let fresh = follower.unknown_positions(&positions);
+        if fresh.is_empty() && !follower.has_ready_event(upto) {
+            return WatchOutcome::Nothing(follower);
         }
-        let read = self.asker.blocking(move || {
-            follower.read(&fresh)?;
+        let read = self.asker.run_blocking(move || {
+            follower.read_events(&fresh)?;
             Ok(follower)
         });
-        read.await.map_or(Looked::Failed, Looked::News)
+        read.await.map_or(WatchOutcome::Failed, WatchOutcome::News)
     }
 
     /// The positions of all events of the watched trees.
-    async fn members(&self, follower: &mut Follower) -> Result<Vec<Position>, TreeError> {
+    async fn member_positions(
+        &self,
+        follower: &mut TreeFollower,
+    ) -> Result<Vec<Position>, TreeError> {
         let (tenant, ids) = (self.asker.tenant.clone(), follower.ids().to_vec());
-        let watched = Arc::clone(&self.listed.watched);
-        let trees = self.asker.live.ask_later(move |grown| {
+        let watched = Arc::clone(&self.registration.watcher);
+        let trees = self.asker.client.ask_async(move |grown| {
             let mut trees: Vec<TreeMembers> = Vec::new();
             for id in &ids {
                 let key = key_hash(id);
                 let holds = |tree: &TreeMembers| tree.keys.binary_search(&key).is_ok();
                 if !trees.iter().any(holds) {
-                    trees.extend(grown.forest.members(&tenant, id));
+                    trees.extend(grown.graph.tree_members(&tenant, id));
                 }
             }
             // Here, so that nothing comes between.
-            watched.saw(trees.iter().flat_map(|tree| tree.keys.iter().copied()));
+            watched.add_keys(trees.iter().flat_map(|tree| tree.keys.iter().copied()));
             trees
         });
         let trees = trees.await?;
         // Asked after the trees: what they let go later, they had when they answered.
-        let mut is_short = self.listed.watched.has_gone();
+        let mut is_short = self.registration.watcher.take_spilled();
         for tree in &trees {
-            let fresh = follower.asks_for(&tree.keys);
-            is_short |= self.asker.live.may_be_spilled(&tree.tenant, &fresh);
+            let fresh = follower.take_new_keys(&tree.keys);
+            is_short |= self.asker.client.may_be_spilled(&tree.tenant, &fresh);
         }
         if !is_short {
             return Ok(trees.into_iter().flat_map(|tree| tree.events).collect());
         }
         // It has grown together with one that memory let go, or is such a one.
         let everything = Position(u64::MAX);
-        let gatherer = Gatherer::new(
+        let gatherer = TreeRebuilder::new(
             self.asker.tenant.clone(),
-            self.asker.live.clone(),
+            self.asker.client.clone(),
             everything,
         );
         let ids = follower.ids().to_vec();
-        let gathered = self.asker.blocking(move || gatherer.gather(&ids)).await?;
+        let gathered = self
+            .asker
+            .run_blocking(move || gatherer.gather_inputs(&ids))
+            .await?;
         Ok(gathered.events.into_keys().collect())
     }
 }

@@ -8,71 +8,71 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larum_event::{Event, Position, TenantId, limits};
-use larum_tree::{Forest, TreeMembers, key_hash};
+use larum_tree::{CorrelationGraph, TreeMembers, key_hash};
 use tokio::sync::Notify;
 
 use crate::trees::TreeError;
 
 /// All watchers. Clones are the same list.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Watchers(Arc<Mutex<Vec<Arc<Watched>>>>);
+pub(crate) struct TreeWatchers(Arc<Mutex<Vec<Arc<TreeWatcher>>>>);
 
 /// One watcher, as those see it who know what happens.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub(crate) struct TreeWatcher {
     tenant: TenantId,
     /// Whether it looks at an incident, which grows where trees touch.
     is_incident: bool,
     /// Hashes of the ids of the nodes it has seen.
     keys: Mutex<HashSet<u64>>,
     /// Memory let a tree go that has such a node, so that memory alone does not tell all that came.
-    went: AtomicBool,
+    has_spilled: AtomicBool,
     look: Notify,
 }
 
-impl Watched {
+impl TreeWatcher {
     /// Resolves when it should look; at once if it should have before.
-    pub(super) async fn should_look(&self) {
+    pub(super) async fn wait_for_change(&self) {
         self.look.notified().await;
     }
 
     /// Whether memory let one of its trees go since this was last asked.
-    pub(super) fn has_gone(&self) -> bool {
-        self.went.swap(false, Ordering::SeqCst)
+    pub(super) fn take_spilled(&self) -> bool {
+        self.has_spilled.swap(false, Ordering::SeqCst)
     }
 
     /// These nodes are watched, too.
-    pub(super) fn saw(&self, keys: impl IntoIterator<Item = u64>) {
-        self.keys().extend(keys);
+    pub(super) fn add_keys(&self, keys: impl IntoIterator<Item = u64>) {
+        self.lock_keys().extend(keys);
     }
 
-    fn keys(&self) -> MutexGuard<'_, HashSet<u64>> {
+    fn lock_keys(&self) -> MutexGuard<'_, HashSet<u64>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Watchers {
-    fn all(&self) -> MutexGuard<'_, Vec<Arc<Watched>>> {
+impl TreeWatchers {
+    fn lock_list(&self) -> MutexGuard<'_, Vec<Arc<TreeWatcher>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds one.
-    pub(super) fn add(
+    pub(super) fn add_watcher(
         &self,
         tenant: TenantId,
         is_incident: bool,
-    ) -> Result<Arc<Watched>, TreeError> {
-        let mut all = self.all();
+    ) -> Result<Arc<TreeWatcher>, TreeError> {
+        let mut all = self.lock_list();
         if all.len() >= limits::SUBSCRIPTIONS {
             return Err(TreeError::TooMany {
                 most: limits::SUBSCRIPTIONS,
             });
         }
-        let watched = Arc::new(Watched {
+        let watched = Arc::new(TreeWatcher {
             tenant,
             is_incident,
             keys: Mutex::default(),
-            went: AtomicBool::new(false),
+            has_spilled: AtomicBool::new(false),
             look: Notify::new(),
         });
         all.push(Arc::clone(&watched));
@@ -80,43 +80,43 @@ impl Watchers {
     }
 
     /// Takes one away.
-    pub(super) fn remove(&self, watched: &Arc<Watched>) {
-        self.all().retain(|one| !Arc::ptr_eq(one, watched));
+    pub(super) fn remove_watcher(&self, watched: &Arc<TreeWatcher>) {
+        self.lock_list().retain(|one| !Arc::ptr_eq(one, watched));
     }
 
     /// Everybody should look: the trees are other ones.
     pub(crate) fn wake_all(&self) {
-        for watched in self.all().iter() {
-            watched.went.store(true, Ordering::SeqCst);
+        for watched in self.lock_list().iter() {
+            watched.has_spilled.store(true, Ordering::SeqCst);
             watched.look.notify_one();
         }
     }
 
     /// Memory let these trees go.
-    pub(crate) fn went(&self, trees: &[TreeMembers]) {
+    pub(crate) fn notify_spilled(&self, trees: &[TreeMembers]) {
         if trees.is_empty() {
             return;
         }
-        for watched in self.all().iter() {
-            let keys = watched.keys();
+        for watched in self.lock_list().iter() {
+            let keys = watched.lock_keys();
             let is_watched = |tree: &TreeMembers| {
                 tree.tenant == watched.tenant && tree.keys.iter().any(|key| keys.contains(key))
             };
             if trees.iter().any(is_watched) {
-                watched.went.store(true, Ordering::SeqCst);
+                watched.has_spilled.store(true, Ordering::SeqCst);
                 watched.look.notify_one();
             }
         }
     }
 
     /// These events came into the forest; `before` is the last position before them.
-    pub(crate) fn came<'a>(
+    pub(crate) fn notify_events<'a>(
         &self,
-        forest: &mut Forest,
+        forest: &mut CorrelationGraph,
         events: impl Iterator<Item = &'a Event>,
         before: Position,
     ) {
-        let all = self.all();
+        let all = self.lock_list();
         if all.is_empty() {
             return;
         }
@@ -131,10 +131,10 @@ impl Watchers {
             }
             // An alert comes under a node that it does not name.
             let is_alert = envelope.channel.as_str() == "alerts";
-            let names = forest.names(event);
+            let names = forest.node_names(event);
             let names: Vec<u64> = names.iter().map(|name| key_hash(name)).collect();
             for watched in here {
-                let mut keys = watched.keys();
+                let mut keys = watched.lock_keys();
                 if is_alert || names.iter().any(|name| keys.contains(name)) {
                     keys.extend(&names);
                     drop(keys);

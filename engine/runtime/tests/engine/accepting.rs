@@ -1,6 +1,6 @@
 //! What an engine takes and what it turns away: deadlines, overload, a log that fails.
 
-use larum_engine::{EmitError, EmitOptions, Engine, Receipt, ReloadError};
+use larum_engine::{EmitError, EmitOptions, EmitReceipt, Engine, ReloadError};
 use larum_event::{Event, Span, Timestamp};
 
 use crate::stream;
@@ -11,7 +11,7 @@ use crate::support::{
 
 const ANY: &str = r#"rule("any").on("security.#");"#;
 
-async fn offer(engine: &Engine, events: Vec<Event>) -> Result<Vec<Receipt>, EmitError> {
+async fn offer(engine: &Engine, events: Vec<Event>) -> Result<Vec<EmitReceipt>, EmitError> {
     let taken = engine.emit_with_guarantee(events, EmitOptions::default());
     taken.await
 }
@@ -102,7 +102,7 @@ async fn a_log_that_failed_takes_nothing_until_it_is_open_again_and_then_all_goe
         matches!(refused, Err(ReloadError::Log { .. })),
         "{refused:?}"
     );
-    assert_eq!(engine.rules().rules.len(), 1);
+    assert_eq!(engine.rules_in_force().rules.len(), 1);
 
     until(|| engine.health().ready).await;
     emit(&engine, [login(300, 1)]).await;

@@ -1,6 +1,6 @@
 //! Rules that keep failing while the engine runs: broken out like the pipeline does, told, listed and mended.
 
-use larum_engine::{ConditionKind, Engine, EngineConfig, RuleState};
+use larum_engine::{ConditionMode, Engine, EngineConfig, RuleState};
 use larum_event::{Event, Timestamp};
 
 use crate::stream::{self, Draw};
@@ -52,7 +52,7 @@ fn mixed(seed: u64, number: u64) -> Vec<(Event, Timestamp)> {
 }
 
 fn rule(engine: &Engine, id: &str) -> RuleState {
-    let rules = engine.rules().rules.into_iter();
+    let rules = engine.rules_in_force().rules.into_iter();
     rules.filter(|rule| rule.id.as_str() == id).last().unwrap()
 }
 
@@ -153,7 +153,7 @@ async fn a_broken_out_rule_is_listed_with_what_it_misses_until_it_is_mended() {
     let shaky = rule(&engine, "shaky");
     assert_eq!(
         (shaky.faults, shaky.matches, shaky.condition),
-        (20, 0, ConditionKind::Scripted)
+        (20, 0, ConditionMode::Scripted)
     );
     assert!(
         shaky.broken_out && shaky.missed[0].before.is_none(),
@@ -171,7 +171,7 @@ async fn a_broken_out_rule_is_listed_with_what_it_misses_until_it_is_mended() {
         (steady.matches, steady.alerts, steady.broken_out),
         (30, 30, false)
     );
-    assert_eq!(steady.condition, ConditionKind::Native);
+    assert_eq!(steady.condition, ConditionMode::Native);
 
     // Time passes and it answers: it is back, and the stretch is closed.
     time.advance(larum_event::Span::from_seconds(5));

@@ -42,7 +42,7 @@ impl Moments {
         let evaluated = commits.max().unwrap_or_default();
         let owed = records
             .iter()
-            .any(|record| record.position > evaluated && record.body.outside().is_some());
+            .any(|record| record.position > evaluated && record.body.outside_event().is_some());
         self.between_append_and_commit += u64::from(owed);
         self.without_alerts += u64::from(derived(records).is_empty());
     }
@@ -164,7 +164,7 @@ async fn what_is_left_between_append_and_commit_is_enough() {
             config.epoch_events = 20;
             config.checkpoint_events = 50;
             // On a clock that stands still a commit that is held up is never written.
-            config.clock = larum_engine::clock::Clock::system();
+            config.clock = larum_engine::clock::RuntimeClock::system();
             config.faults = faults("delay:commit=seed1:1ms..6ms");
         },
         next: |_, _| {},

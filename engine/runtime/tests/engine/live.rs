@@ -1,13 +1,13 @@
 //! Live subscriptions: what a slow one is told, and how one ends.
 
-use larum_engine::{Delivery, Engine, Interest};
+use larum_engine::{Engine, EventDelivery, EventInterest};
 use larum_event::limits;
 
 use crate::support::{config, emit, logins};
 
 async fn next_id(subscription: &mut larum_engine::Subscription) -> String {
     match subscription.next().await {
-        Some(Delivery::Event(delivered)) => delivered.event.envelope().id.to_string(),
+        Some(EventDelivery::Event(delivered)) => delivered.event.envelope().id.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -16,21 +16,21 @@ async fn next_id(subscription: &mut larum_engine::Subscription) -> String {
 async fn a_subscription_ends_with_its_engine_after_what_came_before() {
     let store = tempfile::tempdir().unwrap();
     let engine = Engine::start(config(&store, "")).await.unwrap();
-    let mut subscription = engine.subscribe(Interest::default()).await.unwrap();
+    let mut subscription = engine.subscribe(EventInterest::default()).await.unwrap();
     emit(&engine, logins(0..2, 1)).await;
     engine.shutdown().await;
     assert_eq!(next_id(&mut subscription).await, "e0");
     assert_eq!(next_id(&mut subscription).await, "e1");
     assert!(subscription.next().await.is_none());
-    assert!(engine.subscribe(Interest::default()).await.is_err());
+    assert!(engine.subscribe(EventInterest::default()).await.is_err());
 }
 
 #[actix_rt::test]
 async fn a_slow_subscriber_that_has_caught_up_is_told_its_gap_though_nothing_follows() {
     let store = tempfile::tempdir().unwrap();
     let engine = Engine::start(config(&store, "")).await.unwrap();
-    let mut slow = engine.subscribe(Interest::default()).await.unwrap();
-    let mut quick = engine.subscribe(Interest::default()).await.unwrap();
+    let mut slow = engine.subscribe(EventInterest::default()).await.unwrap();
+    let mut quick = engine.subscribe(EventInterest::default()).await.unwrap();
     let buffer = limits::SUBSCRIBER_EVENTS as u64;
     let batches = (0..buffer).step_by(500).map(|start| start..start + 500);
     for batch in batches.chain(std::iter::once(buffer..buffer + 3)) {
@@ -43,5 +43,8 @@ async fn a_slow_subscriber_that_has_caught_up_is_told_its_gap_though_nothing_fol
         assert_eq!(next_id(&mut slow).await, format!("e{number}"));
     }
     let gap = slow.next().await;
-    assert!(matches!(gap, Some(Delivery::Gap { missed: 3 })), "{gap:?}");
+    assert!(
+        matches!(gap, Some(EventDelivery::Gap { missed: 3 })),
+        "{gap:?}"
+    );
 }

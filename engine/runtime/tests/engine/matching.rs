@@ -1,6 +1,6 @@
 //! Rules that panic while they match.
 
-use larum_engine::Metrics;
+use larum_engine::EngineMetrics;
 
 use crate::stream::{self, RULES};
 use crate::support::{
@@ -11,7 +11,7 @@ const EVENTS: usize = 600;
 
 /// Evaluates a stream while matching panics as `text` says: what came out, what the pipeline makes of the
 /// same, and what was counted.
-async fn run(text: &str) -> (Vec<String>, Vec<String>, Metrics) {
+async fn run(text: &str) -> (Vec<String>, Vec<String>, EngineMetrics) {
     let store = written(RULES, &stream::events(71, EVENTS));
     let mut config = config(&store, RULES);
     config.epoch_events = 50;

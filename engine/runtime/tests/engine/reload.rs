@@ -1,6 +1,6 @@
 //! Other rules while events flow: all or nothing, and every event by one set.
 
-use larum_engine::{Engine, EngineConfig, ReloadError, RulesFrom};
+use larum_engine::{Engine, EngineConfig, ReloadError, ReloadSource};
 use larum_event::{Position, Record, RecordBody, RuleId};
 use larum_rule::RuleSet;
 use std::sync::{Arc, Mutex};
@@ -32,7 +32,7 @@ fn activations(records: &[Record]) -> Vec<Position> {
     found.collect()
 }
 
-async fn reload(engine: &Engine, text: &str) -> larum_engine::RulesChanged {
+async fn reload(engine: &Engine, text: &str) -> larum_engine::ReloadOutcome {
     engine.use_rules(stream::rules(text)).await.unwrap()
 }
 
@@ -40,7 +40,7 @@ async fn reload(engine: &Engine, text: &str) -> larum_engine::RulesChanged {
 async fn a_reload_says_what_it_changed_and_the_engine_lists_the_rules_in_force() {
     let store = folder();
     let engine = started(config(&store, RULES)).await;
-    let before = engine.rules();
+    let before = engine.rules_in_force();
     assert_eq!(before.rules.len(), engine.health().rules);
     let changed = reload(&engine, &others()).await;
     assert!(changed.in_force);
@@ -48,7 +48,7 @@ async fn a_reload_says_what_it_changed_and_the_engine_lists_the_rules_in_force()
     assert_eq!(ids(&changed.removed), ["mixed"]);
     assert_eq!(changed.changed.len(), 1, "{changed:?}");
     assert_eq!(changed.unchanged, before.rules.len() - 2);
-    let after = engine.rules();
+    let after = engine.rules_in_force();
     assert_eq!(
         (after.since, after.hash),
         (changed.position.unwrap(), changed.hash)
@@ -68,7 +68,7 @@ async fn the_same_rules_again_change_nothing_and_write_nothing() {
     let changed = reload(&engine, RULES).await;
     assert_eq!((changed.position, changed.in_force), (None, true));
     assert!(changed.added.is_empty() && changed.removed.is_empty() && changed.changed.is_empty());
-    assert_eq!(changed.unchanged, engine.rules().rules.len());
+    assert_eq!(changed.unchanged, engine.rules_in_force().rules.len());
     assert_eq!(activations(&ended(engine, &store).await).len(), 1);
 }
 
@@ -83,7 +83,10 @@ async fn another_title_is_a_new_set_in_which_no_rule_has_changed() {
     assert_eq!((changed.changed.len(), changed.unchanged), (0, 1));
     emit(&engine, [login(4, 1)]).await;
     settled(&engine).await;
-    assert_eq!(engine.rules().rules[0].title.as_deref(), Some("two"));
+    assert_eq!(
+        engine.rules_in_force().rules[0].title.as_deref(),
+        Some("two")
+    );
     let found = derived(&ended(engine, &store).await);
     assert_eq!(of_rule(&found, "five")[0].title.as_deref(), Some("two"));
 }
@@ -109,7 +112,7 @@ async fn rules_that_do_not_load_change_nothing_and_say_so() {
             .any(|words| words.contains("the rules do not load")),
         "{health:?}"
     );
-    assert!(engine.metrics().reload_failed && engine.rules().reload_failed);
+    assert!(engine.metrics().reload_failed && engine.rules_in_force().reload_failed);
     emit(&engine, [login(1, 1)]).await;
     settled(&engine).await;
     // Right again: what it said is over.
@@ -127,7 +130,9 @@ async fn rules_that_do_not_load_change_nothing_and_say_so() {
     let found = ended(engine, &store).await;
     assert_eq!(activations(&found).len(), 1);
     assert_eq!(of_rule(&derived(&found), "any").len(), 1);
-    let told = found.iter().filter_map(|record| record.body.outside());
+    let told = found
+        .iter()
+        .filter_map(|record| record.body.outside_event());
     let told: Vec<_> = told
         .filter(|event| event.envelope().topic.as_str() == "$sys.rules.reload_failed")
         .collect();
@@ -139,16 +144,16 @@ async fn rules_that_do_not_load_change_nothing_and_say_so() {
 async fn rules_are_read_again_from_where_the_engine_was_told() {
     let store = folder();
     let mut without = config(&store, RULES);
-    without.rules_from = None;
+    without.reload_source = None;
     let engine = started(without).await;
     let refused = engine.reload_rules().await;
-    assert!(matches!(refused, Err(ReloadError::NoPlace)), "{refused:?}");
+    assert!(matches!(refused, Err(ReloadError::NoSource)), "{refused:?}");
     ended(engine, &store).await;
 
     let text = Arc::new(Mutex::new(Ok(others())));
     let mut with = config(&store, RULES);
     let there = Arc::clone(&text);
-    with.rules_from = Some(RulesFrom::new(move || {
+    with.reload_source = Some(ReloadSource::new(move || {
         there
             .lock()
             .unwrap()
@@ -167,7 +172,7 @@ async fn rules_are_read_again_from_where_the_engine_was_told() {
         "{refused:?}"
     );
     assert!(engine.metrics().reload_failed && engine.health().ready);
-    assert_eq!(engine.rules().rules.len(), engine.health().rules);
+    assert_eq!(engine.rules_in_force().rules.len(), engine.health().rules);
     ended(engine, &store).await;
 }
 
@@ -187,7 +192,7 @@ async fn an_exception_takes_effect_by_a_reload_and_is_counted() {
     engine.use_rules(files).await.unwrap();
     emit(&engine, logins(3..7, 2)).await;
     settled(&engine).await;
-    let rule = engine.rules().rules.remove(0);
+    let rule = engine.rules_in_force().rules.remove(0);
     assert_eq!((rule.matches, rule.excepted, rule.alerts), (5, 2, 5));
     let found = ended(engine, &store).await;
     check_same(&derived(&found), &offline(&found), "both");
@@ -281,7 +286,7 @@ async fn late_answers_change_nothing_about_a_reload() {
     check(52, 700, |config| {
         config.matchers = 2;
         config.epoch_events = 300;
-        config.clock = larum_engine::Clock::system();
+        config.clock = larum_engine::RuntimeClock::system();
         config.faults = faults("delay:window/*=seed7:0..2ms; delay:commit=seed1:1ms..4ms");
     })
     .await;
@@ -296,7 +301,7 @@ async fn a_record_that_was_written_and_not_reached_takes_effect_at_the_next_star
     let options = larum_log::LogOptions::default();
     let mut log = larum_log::Log::open(store.path(), options).unwrap();
     let written = RecordBody::RuleSetActivated(activated(&others()));
-    log.append_control(vec![written]).unwrap();
+    log.append_controls(vec![written]).unwrap();
     drop(log);
     let engine = started(config(&store, &others())).await;
     emit(&engine, logins(50..100, 3)).await;

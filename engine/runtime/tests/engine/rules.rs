@@ -1,6 +1,6 @@
 //! Which rules are in force over restarts, and what becomes of the state of those that changed.
 
-use larum_event::{Record, RecordBody, RuleSetActivated};
+use larum_event::{Record, RecordBody, RuleSetActivation};
 use larum_log::{Log, LogOptions};
 
 use crate::stream::{self, RULES};
@@ -17,7 +17,7 @@ fn others() -> String {
 }
 
 /// The rules that the log says were activated, in order.
-fn activations(records: &[Record]) -> Vec<&RuleSetActivated> {
+fn activations(records: &[Record]) -> Vec<&RuleSetActivation> {
     let bodies = records.iter().filter_map(|record| match &record.body {
         RecordBody::RuleSetActivated(activated) => Some(activated),
         _ => None,
@@ -68,7 +68,7 @@ async fn rules_that_a_run_activated_and_never_reached_do_not_outlive_it() {
     let store = written(RULES, &stream::events(32, 300));
     let mut log = Log::open(store.path(), LogOptions::default()).unwrap();
     let never_reached = RecordBody::RuleSetActivated(activated(&others()));
-    log.append_control(vec![never_reached]).unwrap();
+    log.append_controls(vec![never_reached]).unwrap();
     drop(log);
     let engine = started(config(&store, RULES)).await;
     emit(&engine, [login(1, 1)]).await;
@@ -109,7 +109,7 @@ async fn an_engine_that_did_not_start_leaves_the_store_to_the_next() {
     let mut broken = activated("");
     broken.files = stream::rules("rule(");
     let broken = RecordBody::RuleSetActivated(broken);
-    log.append_control(vec![broken]).unwrap();
+    log.append_controls(vec![broken]).unwrap();
     drop(log);
     for _ in 0..2 {
         let refused = larum_engine::Engine::start(config(&store, RULES)).await;

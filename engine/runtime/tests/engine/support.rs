@@ -4,12 +4,12 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use larum_engine::clock::{Clock, ManualTime};
+use larum_engine::clock::{ManualTime, RuntimeClock};
 use larum_engine::faults::Faults;
-use larum_engine::{Engine, EngineConfig, Receipt};
-use larum_event::{Alert, Event, Position, Record, RecordBody, RuleSetActivated, Span, Timestamp};
+use larum_engine::{EmitReceipt, Engine, EngineConfig};
+use larum_event::{Alert, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp};
 use larum_log::{Log, LogOptions};
-use larum_pipeline::{Input, Outcome, Pipeline, Settings};
+use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 use tempfile::TempDir;
 
@@ -24,8 +24,8 @@ pub fn config(store: &TempDir, text: &str) -> EngineConfig {
 }
 
 /// A clock that stands behind everything in the stream until it is moved.
-pub fn manual() -> (Clock, ManualTime) {
-    Clock::manual(stream::second(1_000_000))
+pub fn manual() -> (RuntimeClock, ManualTime) {
+    RuntimeClock::manual(stream::second(1_000_000))
 }
 
 pub fn faults(text: &str) -> Faults {
@@ -38,9 +38,9 @@ pub fn folder() -> TempDir {
 }
 
 /// The record that makes the rules of `text` active, as an engine with the default settings writes it.
-pub fn activated(text: &str) -> RuleSetActivated {
+pub fn activated(text: &str) -> RuleSetActivation {
     let config = EngineConfig::new("unused");
-    RuleSetActivated {
+    RuleSetActivation {
         files: stream::rules(text),
         max_lag: config.max_lag,
         lateness: config.lateness,
@@ -53,9 +53,9 @@ pub fn written(text: &str, events: &[(Event, Timestamp)]) -> TempDir {
     let folder = folder();
     let mut log = Log::open(folder.path(), LogOptions::default()).unwrap();
     let rules = RecordBody::RuleSetActivated(activated(text));
-    log.append_control(vec![rules]).unwrap();
+    log.append_controls(vec![rules]).unwrap();
     for chunk in events.chunks(500) {
-        log.append(chunk).unwrap();
+        log.append_events(chunk).unwrap();
     }
     folder
 }
@@ -88,7 +88,7 @@ pub fn records(store: &Path) -> Vec<Record> {
     let mut all: Vec<Record> = Vec::new();
     loop {
         let after = all.last().map_or(Position::START, |last| last.position);
-        let more = reader.read(after, 10_000, usize::MAX).unwrap();
+        let more = reader.read_after(after, 10_000, usize::MAX).unwrap();
         if more.is_empty() {
             return all;
         }
@@ -113,32 +113,35 @@ pub fn offline(records: &[Record]) -> Vec<String> {
         _ => None,
     });
     let evaluated = commits.max().unwrap_or_default();
-    let mut pipeline = Pipeline::new(Arc::new(RuleSet::empty()), Settings::default());
-    let mut outcome = Outcome::default();
+    let mut pipeline = Pipeline::new(Arc::new(RuleSet::empty()), PipelineSettings::default());
+    let mut outcome = EpochOutcome::default();
     let mut inputs = Vec::new();
     for record in records {
         match &record.body {
-            RecordBody::Event { event, arrived } => inputs.push(Input {
+            RecordBody::Event { event, arrived } => inputs.push(EventInput {
                 position: record.position,
                 event: event.clone(),
                 arrived: Some(*arrived),
                 record: None,
             }),
             RecordBody::RuleSetActivated(activated) => {
-                outcome.extend(pipeline.run(&std::mem::take(&mut inputs)));
+                outcome.extend(pipeline.run_inputs(&std::mem::take(&mut inputs)));
                 let set = RuleSet::load(&activated.files).unwrap();
-                pipeline.activate(Arc::new(set), Settings::of(activated, 1));
+                pipeline.activate_rules(
+                    Arc::new(set),
+                    PipelineSettings::from_activated(activated, 1),
+                );
             }
             RecordBody::Tick { at } if record.position <= evaluated => {
-                outcome.extend(pipeline.run(&std::mem::take(&mut inputs)));
+                outcome.extend(pipeline.run_inputs(&std::mem::take(&mut inputs)));
                 outcome.extend(pipeline.tick(record.position, *at));
             }
             _ => {}
         }
     }
-    outcome.extend(pipeline.run(&inputs));
+    outcome.extend(pipeline.run_inputs(&inputs));
     outcome
-        .derived()
+        .derived_events()
         .map(|event| event.json().to_owned())
         .collect()
 }
@@ -170,7 +173,7 @@ pub async fn emit(engine: &Engine, events: impl IntoIterator<Item = Event>) {
     let events = events.into_iter().collect();
     let receipts = engine.emit_with_guarantee(events, Default::default());
     let receipts = receipts.await.unwrap();
-    let stored = |receipt: &Receipt| matches!(receipt, Receipt::Stored { .. });
+    let stored = |receipt: &EmitReceipt| matches!(receipt, EmitReceipt::Stored { .. });
     assert!(receipts.iter().all(stored), "{receipts:?}");
 }
 
@@ -254,7 +257,10 @@ pub fn until(mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
 
 /// Waits until everything is evaluated; an engine that never gets there fails the test and says how it is.
 pub async fn settled(engine: &Engine) {
-    if tokio::time::timeout(LONG, engine.settle()).await.is_err() {
+    if tokio::time::timeout(LONG, engine.wait_until_evaluated())
+        .await
+        .is_err()
+    {
         panic!("{:?} {:#?}", engine.health(), engine.actors());
     }
 }

@@ -1,7 +1,7 @@
 //! Time passes while nothing arrives: what does not come is told at its deadline, once.
 
 use larum_engine::clock::ManualTime;
-use larum_engine::{Clock, Engine, EngineConfig, EventQuery, Kinds};
+use larum_engine::{Engine, EngineConfig, EventKinds, EventQuery, RuntimeClock};
 use larum_event::{Alert, Event, Record, RecordBody, Span, Timestamp};
 use tempfile::TempDir;
 
@@ -34,7 +34,7 @@ struct Given {
 /// A store and a clock that shows the first second of the stream.
 fn given() -> Given {
     let store = folder();
-    let (clock, time) = Clock::manual(second(0));
+    let (clock, time) = RuntimeClock::manual(second(0));
     let config = EngineConfig {
         clock,
         ..config(&store, RULES)
@@ -185,8 +185,8 @@ async fn absence_is_told_once_whenever_the_engine_is_killed_between_opening_and_
 /// How many alerts are in the log.
 async fn told(engine: &Engine) -> usize {
     let query = EventQuery {
-        kinds: Kinds::Alerts,
+        kinds: EventKinds::Alerts,
         ..EventQuery::default()
     };
-    engine.query(query).await.unwrap().events.len()
+    engine.query_events(query).await.unwrap().events.len()
 }

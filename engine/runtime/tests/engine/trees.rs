@@ -8,7 +8,7 @@ mod refused;
 
 mod watched;
 
-use larum_engine::{AsOf, Engine, EngineConfig, ForestLimits, TreeError, TreeQuery, TreeView};
+use larum_engine::{AsOf, Engine, EngineConfig, GraphLimits, TreeError, TreeQuery, TreeView};
 use larum_event::{Event, Position, TenantId};
 use tempfile::TempDir;
 
@@ -63,16 +63,16 @@ fn steps(workflows: std::ops::Range<u64>, each: u64) -> Vec<Event> {
 /// An engine whose memory holds so many trees.
 fn holding(store: &TempDir, trees: usize) -> EngineConfig {
     EngineConfig {
-        trees: ForestLimits {
+        trees: GraphLimits {
             roots_per_tenant: trees,
-            ..ForestLimits::default()
+            ..GraphLimits::default()
         },
         ..config(store, RULES)
     }
 }
 
 async fn ask(engine: &Engine, id: &str, as_of: AsOf) -> Result<TreeView, TreeError> {
-    let query = TreeQuery::whole(id);
+    let query = TreeQuery::whole_tree(id);
     engine
         .tree_query(TenantId::default_tenant(), query, as_of)
         .await

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use larum_engine::breaker::BreakerState;
 use larum_engine::{
-    Delivered, Engine, EngineConfig, Handler, HandlerError, HandlerResult, HandlerSpec, Interest,
+    DeliveredEvent, Engine, EngineConfig, EventHandler, EventInterest, HandlerError, HandlerResult,
+    HandlerSpec,
 };
 use larum_event::{Channel, limits};
 use tempfile::TempDir;
@@ -47,7 +48,7 @@ impl Notes {
         HandlerSpec {
             id: id.to_owned(),
             channel: Channel::new("security").unwrap(),
-            interest: Interest::default(),
+            interest: EventInterest::default(),
             batch: 10,
             timeout: Duration::from_secs(30),
             make: Arc::new(move || Box::new(Recorder(notes.clone()))),
@@ -57,10 +58,10 @@ impl Notes {
 
 struct Recorder(Notes);
 
-impl Handler for Recorder {
+impl EventHandler for Recorder {
     fn handle(
         &mut self,
-        batch: Vec<Arc<Delivered>>,
+        batch: Vec<Arc<DeliveredEvent>>,
     ) -> Pin<Box<dyn Future<Output = HandlerResult>>> {
         let less = |left: u32| left.checked_sub(1);
         let failing = &self.0.failures_left;
@@ -99,11 +100,11 @@ async fn a_handler_that_hangs_delays_no_other() {
     let stuck = config.faults.clone();
     let engine = Engine::start(config).await.unwrap();
     emit(&engine, logins(0..100, 3)).await;
-    stuck.until_struck("handler/hangs", 1).await;
+    stuck.wait_for_strikes("handler/hangs", 1).await;
     until(|| works.seen().len() == 100).await;
     assert_eq!(works.seen(), expected(100));
     assert_eq!(hangs.seen(), expected(0));
-    stuck.release("handler/hangs");
+    stuck.release_point("handler/hangs");
     until(|| hangs.seen().len() == 100).await;
     assert_eq!(hangs.seen(), expected(100));
     engine.shutdown().await;
@@ -207,10 +208,10 @@ async fn a_channel_that_panics_is_restarted_and_its_consumers_miss_nothing() {
 /// Answers every alert with an event that names it as its cause, and that raises the next one.
 struct Answering(Arc<OnceLock<Engine>>);
 
-impl Handler for Answering {
+impl EventHandler for Answering {
     fn handle(
         &mut self,
-        batch: Vec<Arc<Delivered>>,
+        batch: Vec<Arc<DeliveredEvent>>,
     ) -> Pin<Box<dyn Future<Output = HandlerResult>>> {
         let engine = self.0.get().unwrap().clone();
         Box::pin(async move {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use larum_engine::clock::{Clock, ManualTime};
+use larum_engine::clock::{ManualTime, RuntimeClock};
 use larum_engine::supervise::{ActorSnapshot, ActorState};
 use larum_engine::{Engine, EngineConfig};
 use larum_event::{Record, RecordBody, Span, UnitChange};
@@ -25,7 +25,7 @@ const DETACHED: &str = "larum.unit_detached";
 struct Given {
     store: TempDir,
     config: EngineConfig,
-    clock: Clock,
+    clock: RuntimeClock,
     time: ManualTime,
 }
 
@@ -320,11 +320,11 @@ async fn a_window_that_hangs_does_not_hold_the_epochs_and_comes_back_when_it_goe
     let given = given(52, &format!("hang:{UNIT}@3"));
     let injected = given.config.faults.clone();
     let engine = started(given.config).await;
-    injected.until_struck(UNIT, 1).await;
+    injected.wait_for_strikes(UNIT, 1).await;
     given.time.advance(Span::from_seconds(2));
     let problems = || engine.health().problems;
     until(|| problems().iter().any(|words| words.contains(UNIT))).await;
-    injected.release(UNIT);
+    injected.release_point(UNIT);
     settled(&engine).await;
     well(&engine).await;
     let found = ended(engine, &given.store).await;

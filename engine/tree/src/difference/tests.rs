@@ -1,5 +1,5 @@
 use super::*;
-use crate::sketch::sketch;
+use crate::sketch::parse_sketch;
 
 fn check(before: &TreeView, after: &TreeView, wanted: &TreeDiff) {
     assert_eq!(TreeDiff::between(before, after), *wanted);
@@ -14,14 +14,14 @@ root
 
 #[test]
 fn a_tree_does_not_differ_from_itself() {
-    let view = sketch(TREE);
+    let view = parse_sketch(TREE);
     check(&view, &view, &TreeDiff::default());
     assert!(TreeDiff::between(&view, &view).is_empty());
 }
 
 #[test]
 fn nodes_come_go_and_move() {
-    let after = sketch(
+    let after = parse_sketch(
         "
 root
   a e1@1 e2@2
@@ -40,13 +40,13 @@ root
         }],
         ..TreeDiff::default()
     };
-    check(&sketch(TREE), &after, &wanted);
+    check(&parse_sketch(TREE), &after, &wanted);
 }
 
 #[test]
 fn a_new_root_moves_the_old_one() {
-    let before = sketch("a e1@1");
-    let after = sketch("root\n  a e1@1");
+    let before = parse_sketch("a e1@1");
+    let after = parse_sketch("root\n  a e1@1");
     let wanted = TreeDiff {
         added: vec!["root".into()],
         moved: vec![NodeMove {
@@ -61,35 +61,35 @@ fn a_new_root_moves_the_old_one() {
 
 #[test]
 fn a_node_that_was_only_named_speaks() {
-    let after = sketch(&TREE.replace("?c", "c e4@4"));
+    let after = parse_sketch(&TREE.replace("?c", "c e4@4"));
     let wanted = TreeDiff {
         seen: vec!["c".into()],
         events: [("c".into(), 1)].into(),
         ..TreeDiff::default()
     };
-    check(&sketch(TREE), &after, &wanted);
+    check(&parse_sketch(TREE), &after, &wanted);
 }
 
 #[test]
 fn events_count_whether_listed_folded_or_left_out() {
-    let mut after = sketch(TREE);
-    let node = after.at("a");
+    let mut after = parse_sketch(TREE);
+    let node = after.node_mut("a");
     let events = std::mem::take(&mut node.events);
-    node.folds = crate::select::folds(&events);
-    check(&sketch(TREE), &after, &TreeDiff::default());
-    after.at("a").events_left_out = 3;
+    node.folds = crate::select::fold_events(&events);
+    check(&parse_sketch(TREE), &after, &TreeDiff::default());
+    after.node_mut("a").events_left_out = 3;
     let wanted = TreeDiff {
         events: [("a".into(), 3)].into(),
         ..TreeDiff::default()
     };
-    check(&sketch(TREE), &after, &wanted);
+    check(&parse_sketch(TREE), &after, &wanted);
 }
 
 #[test]
 fn alerts_are_named_when_they_are_raised_and_when_they_change() {
-    let before = sketch("root\n  !old");
-    let mut after = sketch("root\n  !old\n  ~other");
-    after.at("old").alert.as_mut().unwrap().revision = 2;
+    let before = parse_sketch("root\n  !old");
+    let mut after = parse_sketch("root\n  !old\n  ~other");
+    after.node_mut("old").alert.as_mut().unwrap().revision = 2;
     let wanted = TreeDiff {
         added: vec!["other".into()],
         alerts: vec!["old".into(), "other".into()],
@@ -100,7 +100,7 @@ fn alerts_are_named_when_they_are_raised_and_when_they_change() {
 
 #[test]
 fn an_event_without_a_node_that_raised_two_alerts_counts_once() {
-    let mut after = sketch("root\n  !one\n    x e9@9\n  !two\n    x e9@9");
+    let mut after = parse_sketch("root\n  !one\n    x e9@9\n  !two\n    x e9@9");
     for node in after.nodes.iter_mut().filter(|node| *node.id == *"x") {
         node.kind = NodeKind::Event;
     }
@@ -109,5 +109,5 @@ fn an_event_without_a_node_that_raised_two_alerts_counts_once() {
         events: [("x".into(), 1)].into(),
         ..TreeDiff::default()
     };
-    check(&sketch("root\n  !one\n  !two"), &after, &wanted);
+    check(&parse_sketch("root\n  !one\n  !two"), &after, &wanted);
 }

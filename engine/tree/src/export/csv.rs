@@ -6,69 +6,73 @@
 
 use larum_event::Timestamp;
 
-use super::drawing::{edge_kinds, events_of, parent_of};
+use super::drawing::{count_events, edge_kinds, find_parent};
 use crate::caption;
-use crate::view::{AlertMark, TreeEvent, TreeNode, TreeView};
+use crate::view::{TreeAlert, TreeEvent, TreeNode, TreeView};
 
 /// One row per node; `parent` is an id, `tags`, `kept` and `attack` are JSON.
-pub(super) fn nodes(view: &TreeView) -> String {
-    let mut table = Table::headed(&[
+pub(super) fn nodes_to_csv(view: &TreeView) -> String {
+    let mut table = CsvTable::with_header(&[
         "id", "kind", "link", "label", "parent", "depth", "edge", "seen", "begun", "first", "last",
         "stage", "tags", "kept", "events", "children", "severity", "rule", "title", "status",
         "message", "attack", "position",
     ]);
     let edges = edge_kinds(view);
     for node in view.nodes.iter().filter(|node| !node.again) {
-        let parent = parent_of(&view.nodes, node).map(|(_, parent)| &*parent.id);
+        let parent = find_parent(&view.nodes, node).map(|(_, parent)| &*parent.id);
         let edge = parent.and_then(|parent| edges.get(&(parent, &*node.id)));
-        table.text(&node.id);
-        table.text(caption::kind(node.kind));
-        table.maybe(node.link.as_deref());
-        table.maybe(node.label.as_deref());
-        table.maybe(parent);
-        table.text(&node.depth.to_string());
-        table.maybe(edge.map(|kind| caption::edge(*kind)));
-        table.text(&node.seen.to_string());
-        table.text(&node.begun.to_string());
-        table.time(node.first);
-        table.time(node.last);
-        table.maybe(node.stage.as_deref());
-        table.json(&node.tags, node.tags.is_empty());
-        table.json(&node.kept, node.kept.is_empty());
-        table.text(&events_of(node).to_string());
-        table.text(&node.children.to_string());
-        alert_cells(&mut table, node.alert.as_ref());
+        table.push_text(&node.id);
+        table.push_text(caption::kind_word(node.kind));
+        table.push_optional(node.link.as_deref());
+        table.push_optional(node.label.as_deref());
+        table.push_optional(parent);
+        table.push_text(&node.depth.to_string());
+        table.push_optional(edge.map(|kind| caption::edge_word(*kind)));
+        table.push_text(&node.seen.to_string());
+        table.push_text(&node.begun.to_string());
+        table.push_time(node.first);
+        table.push_time(node.last);
+        table.push_optional(node.stage.as_deref());
+        table.push_json(&node.tags, node.tags.is_empty());
+        table.push_json(&node.kept, node.kept.is_empty());
+        table.push_text(&count_events(node).to_string());
+        table.push_text(&node.children.to_string());
+        push_alert_cells(&mut table, node.alert.as_ref());
         table.end_row();
     }
     table.text
 }
 
-fn alert_cells(table: &mut Table, alert: Option<&AlertMark>) {
+fn push_alert_cells(table: &mut CsvTable, alert: Option<&TreeAlert>) {
     let Some(alert) = alert else {
         for _ in 0..7 {
-            table.text("");
+            table.push_text("");
         }
         return;
     };
-    table.text(alert.severity.as_str());
-    table.text(alert.rule.as_str());
-    table.maybe(alert.title.as_deref());
-    table.text(caption::status(alert.status));
-    table.text(&alert.message);
-    table.json(&alert.attack, alert.attack.is_empty());
-    table.text(&alert.position.to_string());
+    table.push_text(alert.severity.as_str());
+    table.push_text(alert.rule.as_str());
+    table.push_optional(alert.title.as_deref());
+    table.push_text(caption::status_word(alert.status));
+    table.push_text(&alert.message);
+    table.push_json(&alert.attack, alert.attack.is_empty());
+    table.push_text(&alert.position.to_string());
 }
 
 /// One row per event and alert; where repeats are folded, one per repeat. By time, position and id.
-pub(super) fn events(view: &TreeView) -> String {
-    let mut table = Table::headed(&[
+pub(super) fn events_to_csv(view: &TreeView) -> String {
+    let mut table = CsvTable::with_header(&[
         "time", "until", "count", "alert", "id", "type", "source", "severity", "node", "label",
         "message", "position",
     ]);
     let mut rows = Vec::new();
     for node in view.nodes.iter().filter(|node| !node.again) {
-        rows.extend(node.events.iter().map(|event| Row::of_event(node, event)));
-        rows.extend(node.folds.iter().map(|fold| Row {
+        rows.extend(
+            node.events
+                .iter()
+                .map(|event| EventRow::from_event(node, event)),
+        );
+        rows.extend(node.folds.iter().map(|fold| EventRow {
             time: fold.first,
             until: Some(fold.last),
             count: fold.count,
@@ -80,7 +84,7 @@ pub(super) fn events(view: &TreeView) -> String {
             message: None,
             position: None,
         }));
-        rows.extend(node.alert.iter().map(|alert| Row {
+        rows.extend(node.alert.iter().map(|alert| EventRow {
             time: alert.time,
             until: None,
             count: 1,
@@ -95,24 +99,24 @@ pub(super) fn events(view: &TreeView) -> String {
     }
     rows.sort_by_key(|row| (row.time, row.position, row.id));
     for row in rows {
-        table.time(Some(row.time));
-        table.time(row.until);
-        table.text(&row.count.to_string());
-        table.text(&row.message.is_some().to_string());
-        table.text(row.id);
-        table.text(row.event_type);
-        table.text(row.source);
-        table.text(row.severity);
-        table.text(&row.node.id);
-        table.maybe(row.node.label.as_deref());
-        table.maybe(row.message);
-        table.maybe(row.position.map(|at| at.to_string()).as_deref());
+        table.push_time(Some(row.time));
+        table.push_time(row.until);
+        table.push_text(&row.count.to_string());
+        table.push_text(&row.message.is_some().to_string());
+        table.push_text(row.id);
+        table.push_text(row.event_type);
+        table.push_text(row.source);
+        table.push_text(row.severity);
+        table.push_text(&row.node.id);
+        table.push_optional(row.node.label.as_deref());
+        table.push_optional(row.message);
+        table.push_optional(row.position.map(|at| at.to_string()).as_deref());
         table.end_row();
     }
     table.text
 }
 
-struct Row<'a> {
+struct EventRow<'a> {
     time: Timestamp,
     until: Option<Timestamp>,
     count: u64,
@@ -126,8 +130,8 @@ struct Row<'a> {
     position: Option<u64>,
 }
 
-impl<'a> Row<'a> {
-    fn of_event(node: &'a TreeNode, event: &'a TreeEvent) -> Self {
+impl<'a> EventRow<'a> {
+    fn from_event(node: &'a TreeNode, event: &'a TreeEvent) -> Self {
         Self {
             time: event.time,
             until: None,
@@ -145,22 +149,22 @@ impl<'a> Row<'a> {
 
 /// A table in the making.
 #[derive(Default)]
-struct Table {
+struct CsvTable {
     text: String,
     in_row: bool,
 }
 
-impl Table {
-    fn headed(names: &[&str]) -> Self {
+impl CsvTable {
+    fn with_header(names: &[&str]) -> Self {
         let mut table = Self::default();
         for name in names {
-            table.text(name);
+            table.push_text(name);
         }
         table.end_row();
         table
     }
 
-    fn text(&mut self, cell: &str) {
+    fn push_text(&mut self, cell: &str) {
         if self.in_row {
             self.text.push(',');
         }
@@ -175,17 +179,17 @@ impl Table {
         }
     }
 
-    fn maybe(&mut self, cell: Option<&str>) {
-        self.text(cell.unwrap_or_default());
+    fn push_optional(&mut self, cell: Option<&str>) {
+        self.push_text(cell.unwrap_or_default());
     }
 
-    fn time(&mut self, time: Option<Timestamp>) {
-        self.maybe(time.map(|time| time.to_string()).as_deref());
+    fn push_time(&mut self, time: Option<Timestamp>) {
+        self.push_optional(time.map(|time| time.to_string()).as_deref());
     }
 
-    fn json(&mut self, value: &impl serde::Serialize, is_empty: bool) {
+    fn push_json(&mut self, value: &impl serde::Serialize, is_empty: bool) {
         let json = serde_json::to_string(value).expect("keys of maps are texts");
-        self.text(if is_empty { "" } else { &json });
+        self.push_text(if is_empty { "" } else { &json });
     }
 
     fn end_row(&mut self) {

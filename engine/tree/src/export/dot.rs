@@ -6,42 +6,42 @@
 
 use larum_event::{AlertStatus, Severity};
 
-use super::drawing::{self, Arrow, Arrows};
-use crate::text::visible;
+use super::drawing::{self, DrawingArrow, DrawingArrows};
+use crate::text::spell_out_harmful;
 use crate::view::{EdgeKind, TreeNode, TreeView};
 
 /// Writes a view as a directed graph; nodes are `n0`, `n1`, .. by their places.
 pub(super) fn to_dot(view: &TreeView) -> String {
-    let arrows = Arrows::of(view);
+    let arrows = DrawingArrows::from_view(view);
     let mut dot = String::from("digraph larum {\n");
-    let mut heading = vec![visible(&view.root)];
-    heading.extend(drawing::gaps(view));
-    line(
+    let mut heading = vec![spell_out_harmful(&view.root)];
+    heading.extend(drawing::missing_lines(view));
+    push_statement(
         &mut dot,
         &format!(
             "graph [rankdir=LR, labelloc=t, labeljust=l, label={}]",
-            quoted_lines(&heading)
+            quote_lines(&heading)
         ),
     );
-    line(
+    push_statement(
         &mut dot,
         r#"node [shape=box, style="filled", fillcolor=white, fontname="sans-serif", fontsize=10]"#,
     );
-    line(&mut dot, r#"edge [fontname="sans-serif", fontsize=9]"#);
+    push_statement(&mut dot, r#"edge [fontname="sans-serif", fontsize=9]"#);
     for (place, node) in view.nodes.iter().enumerate() {
-        let label = quoted_lines(&drawing::lines(node));
-        let id = quoted(&node.id);
-        let look = look(node);
-        line(
+        let label = quote_lines(&drawing::box_lines(node));
+        let id = quote_text(&node.id);
+        let look = node_style(node);
+        push_statement(
             &mut dot,
             &format!("n{place} [label={label}, larum_id={id}{look}]"),
         );
     }
     for (number, other) in arrows.elsewhere.iter().enumerate() {
         let place = view.nodes.len() + number;
-        let label = quoted_lines(&[visible(other), "elsewhere".to_owned()]);
-        let id = quoted(other);
-        line(
+        let label = quote_lines(&[spell_out_harmful(other), "elsewhere".to_owned()]);
+        let id = quote_text(other);
+        push_statement(
             &mut dot,
             &format!(
                 r#"n{place} [label={label}, larum_id={id}, style="dotted", fontcolor=gray40]"#
@@ -49,23 +49,23 @@ pub(super) fn to_dot(view: &TreeView) -> String {
         );
     }
     for arrow in &arrows.all {
-        line(
+        push_statement(
             &mut dot,
-            &format!("n{} -> n{}{}", arrow.from, arrow.to, style_of(arrow)),
+            &format!("n{} -> n{}{}", arrow.from, arrow.to, arrow_style(arrow)),
         );
     }
     dot.push_str("}\n");
     dot
 }
 
-fn line(dot: &mut String, statement: &str) {
+fn push_statement(dot: &mut String, statement: &str) {
     dot.push_str("  ");
     dot.push_str(statement);
     dot.push_str(";\n");
 }
 
 /// Colour tells how bad an alert is, a broken border what has not spoken for itself.
-fn look(node: &TreeNode) -> String {
+fn node_style(node: &TreeNode) -> String {
     let mut look = String::new();
     if let Some(alert) = &node.alert {
         let fill = match alert.severity {
@@ -87,7 +87,7 @@ fn look(node: &TreeNode) -> String {
     look
 }
 
-fn style_of(arrow: &Arrow) -> String {
+fn arrow_style(arrow: &DrawingArrow) -> String {
     let style = match arrow.kind {
         EdgeKind::Parent | EdgeKind::Root => "",
         EdgeKind::Causation => "color=red",
@@ -95,9 +95,13 @@ fn style_of(arrow: &Arrow) -> String {
         EdgeKind::Shared => "style=dashed, dir=none",
         EdgeKind::Alias => "style=dashed",
     };
-    let word = drawing::word(arrow.kind).map(|word| format!("label={word}"));
+    let word = drawing::arrow_label(arrow.kind).map(|word| format!("label={word}"));
     // Arrows across would pull the tree out of shape.
-    let across = if arrow.holds { "" } else { "constraint=false" };
+    let across = if arrow.is_tree_edge {
+        ""
+    } else {
+        "constraint=false"
+    };
     let all = [style, &word.unwrap_or_default(), across];
     let all: Vec<_> = all.into_iter().filter(|part| !part.is_empty()).collect();
     if all.is_empty() {
@@ -108,24 +112,24 @@ fn style_of(arrow: &Arrow) -> String {
 }
 
 /// Lines in one quoted string, each ending to the left.
-fn quoted_lines(lines: &[String]) -> String {
+fn quote_lines(lines: &[String]) -> String {
     let mut quoted = String::from("\"");
     for line in lines {
-        escape(&mut quoted, line);
+        push_escaped(&mut quoted, line);
         quoted.push_str("\\l");
     }
     quoted.push('"');
     quoted
 }
 
-fn quoted(text: &str) -> String {
+fn quote_text(text: &str) -> String {
     let mut quoted = String::from("\"");
-    escape(&mut quoted, &visible(text));
+    push_escaped(&mut quoted, &spell_out_harmful(text));
     quoted.push('"');
     quoted
 }
 
-fn escape(quoted: &mut String, text: &str) {
+fn push_escaped(quoted: &mut String, text: &str) {
     for character in text.chars() {
         match character {
             '"' => quoted.push_str("\\\""),

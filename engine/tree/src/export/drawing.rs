@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use larum_event::{AlertStatus, Timestamp};
 
 use crate::caption;
-use crate::text::visible;
-use crate::view::{AlertMark, EdgeKind, NodeKind, TreeEdge, TreeNode, TreeView};
+use crate::text::spell_out_harmful;
+use crate::view::{EdgeKind, NodeKind, TreeAlert, TreeEdge, TreeNode, TreeView};
 
 /// Longest line of a box, an id excepted.
 const LINE_CHARACTERS: usize = 120;
@@ -18,7 +18,7 @@ const ID_CHARACTERS: usize = larum_event::limits::CORRELATION_ID_BYTES;
 
 /// One arrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Arrow {
+pub(super) struct DrawingArrow {
     /// Where it begins: the place of a node, or beyond those of one elsewhere.
     pub(super) from: usize,
     /// Where it ends.
@@ -26,23 +26,23 @@ pub(super) struct Arrow {
     /// What it means.
     pub(super) kind: EdgeKind,
     /// Whether the tree is made of it; others only lead across.
-    pub(super) holds: bool,
+    pub(super) is_tree_edge: bool,
 }
 
 /// All arrows of a page.
-pub(super) struct Arrows<'a> {
+pub(super) struct DrawingArrows<'a> {
     /// Those that hold the tree first, in the order of nodes.
-    pub(super) all: Vec<Arrow>,
+    pub(super) all: Vec<DrawingArrow>,
     /// Ids of nodes elsewhere, which go by the numbers behind those of the page.
     pub(super) elsewhere: Vec<&'a str>,
     /// Nodes on the page.
     count: usize,
 }
 
-impl<'a> Arrows<'a> {
+impl<'a> DrawingArrows<'a> {
     /// Reads them off a view: parents, edges and what raised the alerts.
-    pub(super) fn of(view: &'a TreeView) -> Self {
-        let places = places(&view.nodes);
+    pub(super) fn from_view(view: &'a TreeView) -> Self {
+        let places = first_places(&view.nodes);
         let kinds = edge_kinds(view);
         let mut arrows = Self {
             all: Vec::with_capacity(view.nodes.len()),
@@ -51,7 +51,7 @@ impl<'a> Arrows<'a> {
         };
         let mut drawn = BTreeSet::new();
         for (place, node) in view.nodes.iter().enumerate() {
-            let Some((parent, above)) = parent_of(&view.nodes, node) else {
+            let Some((parent, above)) = find_parent(&view.nodes, node) else {
                 continue;
             };
             let told = kinds.get(&(&*above.id, &*node.id)).copied();
@@ -62,24 +62,24 @@ impl<'a> Arrows<'a> {
                 (parent, place)
             };
             drawn.insert((from, to));
-            arrows.all.push(Arrow {
+            arrows.all.push(DrawingArrow {
                 from,
                 to,
-                kind: told.unwrap_or(kind_of(node)),
-                holds: true,
+                kind: told.unwrap_or(default_edge_kind(node)),
+                is_tree_edge: true,
             });
         }
         let mut numbers = BTreeMap::new();
         for edge in &view.edges {
-            let Some((from, to)) = arrows.ends(edge, &places, &mut numbers) else {
+            let Some((from, to)) = arrows.edge_ends(edge, &places, &mut numbers) else {
                 continue;
             };
             if drawn.insert((from, to)) {
-                arrows.all.push(Arrow {
+                arrows.all.push(DrawingArrow {
                     from,
                     to,
                     kind: edge.kind,
-                    holds: false,
+                    is_tree_edge: false,
                 });
             }
         }
@@ -87,11 +87,11 @@ impl<'a> Arrows<'a> {
             let causes = node.alert.iter().flat_map(|alert| &alert.causes);
             for from in causes.filter_map(|cause| cause.node) {
                 if from < view.nodes.len() && from != place && drawn.insert((from, place)) {
-                    arrows.all.push(Arrow {
+                    arrows.all.push(DrawingArrow {
                         from,
                         to: place,
                         kind: EdgeKind::Causation,
-                        holds: false,
+                        is_tree_edge: false,
                     });
                 }
             }
@@ -100,7 +100,7 @@ impl<'a> Arrows<'a> {
     }
 
     /// The numbers of an edge's ends; `None` when neither is on the page.
-    fn ends(
+    fn edge_ends(
         &mut self,
         edge: &'a TreeEdge,
         places: &BTreeMap<&str, usize>,
@@ -123,7 +123,7 @@ impl<'a> Arrows<'a> {
 }
 
 /// The first place of each id.
-pub(super) fn places(nodes: &[TreeNode]) -> BTreeMap<&str, usize> {
+pub(super) fn first_places(nodes: &[TreeNode]) -> BTreeMap<&str, usize> {
     let mut places = BTreeMap::new();
     for (place, node) in nodes.iter().enumerate() {
         places.entry(&*node.id).or_insert(place);
@@ -141,7 +141,7 @@ pub(super) fn edge_kinds(view: &TreeView) -> BTreeMap<(&str, &str), EdgeKind> {
 }
 
 /// The parent of a node and its place, which is always before the node's own.
-pub(super) fn parent_of<'a>(
+pub(super) fn find_parent<'a>(
     nodes: &'a [TreeNode],
     node: &TreeNode,
 ) -> Option<(usize, &'a TreeNode)> {
@@ -150,7 +150,7 @@ pub(super) fn parent_of<'a>(
 }
 
 /// What holds a node of which no edge tells.
-fn kind_of(node: &TreeNode) -> EdgeKind {
+fn default_edge_kind(node: &TreeNode) -> EdgeKind {
     match node.kind {
         NodeKind::Alert | NodeKind::LinkedAlert | NodeKind::Event => EdgeKind::Causation,
         NodeKind::Step | NodeKind::Trace | NodeKind::Linked => EdgeKind::Parent,
@@ -158,7 +158,7 @@ fn kind_of(node: &TreeNode) -> EdgeKind {
 }
 
 /// What an arrow says; nothing where it is the usual one.
-pub(super) const fn word(kind: EdgeKind) -> Option<&'static str> {
+pub(super) const fn arrow_label(kind: EdgeKind) -> Option<&'static str> {
     match kind {
         EdgeKind::Parent | EdgeKind::Root => None,
         EdgeKind::Causation => Some("raised"),
@@ -169,9 +169,11 @@ pub(super) const fn word(kind: EdgeKind) -> Option<&'static str> {
 }
 
 /// The lines of a node's box, harmless but not escaped for any program.
-pub(super) fn lines(node: &TreeNode) -> Vec<String> {
+pub(super) fn box_lines(node: &TreeNode) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut push = |line: &str, most| lines.push(caption::cut(&visible(line), most).into_owned());
+    let mut push = |line: &str, most| {
+        lines.push(caption::truncate_text(&spell_out_harmful(line), most).into_owned())
+    };
     match &node.alert {
         Some(alert) => {
             push(&alert_line(alert), LINE_CHARACTERS);
@@ -185,9 +187,9 @@ pub(super) fn lines(node: &TreeNode) -> Vec<String> {
             }
         }
         None => {
-            let name = caption::name(node);
+            let name = caption::node_caption(node);
             if name != &*node.id {
-                let pid = caption::pid(node).map(|pid| format!(" {pid}"));
+                let pid = caption::process_id(node).map(|pid| format!(" {pid}"));
                 push(
                     &format!("{name}{}", pid.unwrap_or_default()),
                     LINE_CHARACTERS,
@@ -205,11 +207,11 @@ pub(super) fn lines(node: &TreeNode) -> Vec<String> {
     for (name, value) in &node.tags {
         push(&format!("{name}={value}"), LINE_CHARACTERS);
     }
-    let events = events_of(node);
+    let events = count_events(node);
     if events > 0 {
-        let span = span_of(node.first, node.last);
+        let span = format_times(node.first, node.last);
         push(
-            &format!("{}{span}", caption::amount(events, "event")),
+            &format!("{}{span}", caption::format_amount(events, "event")),
             LINE_CHARACTERS,
         );
     }
@@ -220,17 +222,17 @@ pub(super) fn lines(node: &TreeNode) -> Vec<String> {
 }
 
 /// Events that hang on a node, shown or not.
-pub(super) fn events_of(node: &TreeNode) -> u64 {
+pub(super) fn count_events(node: &TreeNode) -> u64 {
     let folded: u64 = node.folds.iter().map(|fold| fold.count).sum();
     node.events.len() as u64 + folded + node.events_left_out
 }
 
 /// What is missing, as lines.
-pub(super) fn gaps(view: &TreeView) -> Vec<String> {
+pub(super) fn missing_lines(view: &TreeView) -> Vec<String> {
     let mut lines: Vec<_> = view
         .why
         .iter()
-        .map(|why| visible(&crate::text::sentence(why)))
+        .map(|why| spell_out_harmful(&crate::text::describe_missing(why)))
         .collect();
     if view.next.is_some() {
         lines.push("more nodes on the next page".to_owned());
@@ -238,7 +240,7 @@ pub(super) fn gaps(view: &TreeView) -> Vec<String> {
     lines
 }
 
-fn alert_line(alert: &AlertMark) -> String {
+fn alert_line(alert: &TreeAlert) -> String {
     let retracted = if alert.status == AlertStatus::Retracted {
         " (retracted)"
     } else {
@@ -247,7 +249,7 @@ fn alert_line(alert: &AlertMark) -> String {
     format!("{} {}{retracted}", alert.severity, alert.rule)
 }
 
-fn span_of(first: Option<Timestamp>, last: Option<Timestamp>) -> String {
+fn format_times(first: Option<Timestamp>, last: Option<Timestamp>) -> String {
     match (first, last) {
         (Some(first), Some(last)) if last > first => format!(", {first} to {last}"),
         (Some(time), Some(_) | None) | (None, Some(time)) => format!(", {time}"),

@@ -8,9 +8,9 @@ use std::fmt::Write;
 
 use larum_event::{AlertStatus, Severity};
 
-use super::drawing::{self, Arrows};
+use super::drawing::{self, DrawingArrows};
 use crate::caption;
-use crate::text::visible;
+use crate::text::spell_out_harmful;
 use crate::view::{EdgeKind, TreeNode, TreeView};
 
 /// What Mermaid draws unless `maxEdges` is set; a chart itself cannot set it.
@@ -32,28 +32,31 @@ const CLASSES: &str = "  classDef unseen stroke-dasharray: 4 4
 
 /// Writes a view as a flowchart; nodes are `n0`, `n1`, .. by their places.
 pub(super) fn to_mermaid(view: &TreeView) -> String {
-    let arrows = Arrows::of(view);
+    let arrows = DrawingArrows::from_view(view);
     let mut chart = String::from("flowchart LR\n");
     for (place, node) in view.nodes.iter().enumerate() {
-        let (open, close) = shape(node);
-        line(
+        let (open, close) = node_shape(node);
+        push_statement(
             &mut chart,
-            &format!("n{place}{open}{}{close}", label(&drawing::lines(node))),
+            &format!(
+                "n{place}{open}{}{close}",
+                quote_lines(&drawing::box_lines(node))
+            ),
         );
-        if let Some(class) = class(node) {
-            line(&mut chart, &format!("class n{place} {class}"));
+        if let Some(class) = node_class(node) {
+            push_statement(&mut chart, &format!("class n{place} {class}"));
         }
     }
     for (number, id) in arrows.elsewhere.iter().enumerate() {
         let place = view.nodes.len() + number;
-        let text = label(&[visible(id), "elsewhere".to_owned()]);
-        line(&mut chart, &format!("n{place}[{text}]"));
-        line(&mut chart, &format!("class n{place} elsewhere"));
+        let text = quote_lines(&[spell_out_harmful(id), "elsewhere".to_owned()]);
+        push_statement(&mut chart, &format!("n{place}[{text}]"));
+        push_statement(&mut chart, &format!("class n{place} elsewhere"));
     }
-    let gaps = drawing::gaps(view);
+    let gaps = drawing::missing_lines(view);
     if !gaps.is_empty() {
-        line(&mut chart, &format!("missing[{}]", label(&gaps)));
-        line(&mut chart, "class missing missing");
+        push_statement(&mut chart, &format!("missing[{}]", quote_lines(&gaps)));
+        push_statement(&mut chart, "class missing missing");
     }
     for arrow in &arrows.all {
         let line_kind = match arrow.kind {
@@ -62,39 +65,39 @@ pub(super) fn to_mermaid(view: &TreeView) -> String {
             EdgeKind::Trace | EdgeKind::Alias => "-.->",
             EdgeKind::Shared => "-.-",
         };
-        let word = drawing::word(arrow.kind).map(|word| format!("|{word}|"));
+        let word = drawing::arrow_label(arrow.kind).map(|word| format!("|{word}|"));
         let word = word.unwrap_or_default();
-        line(
+        push_statement(
             &mut chart,
             &format!("n{} {line_kind}{word} n{}", arrow.from, arrow.to),
         );
     }
     chart.push_str(CLASSES);
-    with_size_note(chart, arrows.all.len())
+    prepend_size_note(chart, arrows.all.len())
 }
 
-fn line(chart: &mut String, statement: &str) {
+fn push_statement(chart: &mut String, statement: &str) {
     chart.push_str("  ");
     chart.push_str(statement);
     chart.push('\n');
 }
 
 /// A comment on top of what Mermaid will not draw as it comes.
-fn with_size_note(chart: String, edges: usize) -> String {
+fn prepend_size_note(chart: String, edges: usize) -> String {
     let characters = chart.chars().count();
     if edges <= EDGES_DRAWN && characters <= CHARACTERS_READ {
         return chart;
     }
     let (edges, characters) = (
-        caption::number(edges as u64),
-        caption::number(characters as u64),
+        caption::format_number(edges as u64),
+        caption::format_number(characters as u64),
     );
     format!(
         "%% {edges} edges and {characters} characters: Mermaid draws this only with maxEdges and maxTextSize raised\n{chart}"
     )
 }
 
-fn shape(node: &TreeNode) -> (&'static str, &'static str) {
+fn node_shape(node: &TreeNode) -> (&'static str, &'static str) {
     if node.alert.is_some() {
         ("{{", "}}")
     } else {
@@ -102,7 +105,7 @@ fn shape(node: &TreeNode) -> (&'static str, &'static str) {
     }
 }
 
-fn class(node: &TreeNode) -> Option<&'static str> {
+fn node_class(node: &TreeNode) -> Option<&'static str> {
     if node.again {
         return Some("again");
     }
@@ -121,19 +124,19 @@ fn class(node: &TreeNode) -> Option<&'static str> {
 }
 
 /// Lines in one quoted label.
-fn label(lines: &[String]) -> String {
+fn quote_lines(lines: &[String]) -> String {
     let mut label = String::from("\"");
     for (index, line) in lines.iter().enumerate() {
         if index > 0 {
             label.push_str("<br/>");
         }
-        escape(&mut label, line);
+        push_escaped(&mut label, line);
     }
     label.push('"');
     label
 }
 
-fn escape(label: &mut String, text: &str) {
+fn push_escaped(label: &mut String, text: &str) {
     let mut before = ' ';
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {

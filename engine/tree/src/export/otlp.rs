@@ -4,7 +4,7 @@
 //! across the tree is a link. Spans of one observer come together as one resource, so that trace viewers
 //! tell observers apart. Nodes that stand on a page again are left out: their spans are in the page before.
 
-mod ids;
+mod span_ids;
 
 mod message;
 
@@ -12,48 +12,48 @@ use std::collections::BTreeMap;
 
 use larum_event::{AlertStatus, Timestamp};
 
-use self::ids::{Ids, TraceId};
 use self::message::{
-    AnyValue, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Span, SpanEvent, SpanLink,
-    Status, TracesData,
+    OtlpAttribute, OtlpResource, OtlpScope, OtlpSpan, OtlpStatus, OtlpValue, ResourceSpans,
+    ScopeSpans, SpanEvent, SpanLink, TracesData,
 };
-use super::drawing::{Arrows, edge_kinds, parent_of};
+use self::span_ids::{SpanIds, TraceId};
+use super::drawing::{DrawingArrows, edge_kinds, find_parent};
 use crate::caption;
-use crate::view::{AlertMark, EdgeKind, Fold, TreeEvent, TreeNode, TreeView};
+use crate::view::{EdgeKind, EventFold, TreeAlert, TreeEvent, TreeNode, TreeView};
 
 /// The service of spans that no event hangs on, such as alerts.
 const OWN_SERVICE: &str = "larum";
 
 /// Writes a view as `TracesData`.
 pub(super) fn to_otlp(view: &TreeView) -> String {
-    let ids = Ids::of(view);
-    let starts = starts(&view.nodes);
+    let ids = SpanIds::from_view(view);
+    let starts = span_starts(&view.nodes);
     let edges = edge_kinds(view);
-    let mut links = links(view, &ids);
-    let mut by_service: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
+    let mut links = build_links(view, &ids);
+    let mut by_service: BTreeMap<&str, Vec<OtlpSpan>> = BTreeMap::new();
     for (place, node) in view.nodes.iter().enumerate() {
         if node.again {
             continue;
         }
         let start = starts.get(place).copied().unwrap_or_default();
-        let mut span = span_of(node, start);
+        let mut span = build_span(node, start);
         span.trace_id = ids.trace.to_hex();
-        span.span_id = ids.span(place);
+        span.span_id = ids.span_id(place);
         let mut edge = None;
-        if let Some((parent, above)) = parent_of(&view.nodes, node) {
-            span.parent_span_id = ids.span(parent);
+        if let Some((parent, above)) = find_parent(&view.nodes, node) {
+            span.parent_span_id = ids.span_id(parent);
             edge = edges.get(&(&*above.id, &*node.id)).copied();
         }
         if let Some(kind) = edge {
-            let word = AnyValue::text(caption::edge(kind));
-            span.attributes.push(KeyValue::new("larum.edge", word));
+            let word = OtlpValue::from_text(caption::edge_word(kind));
+            span.attributes.push(OtlpAttribute::new("larum.edge", word));
         }
         span.links = links.remove(&place).unwrap_or_default();
-        by_service.entry(service_of(node)).or_default().push(span);
+        by_service.entry(service_name(node)).or_default().push(span);
     }
     let resource_spans = by_service
         .into_iter()
-        .map(|(service, spans)| resource(view, service, spans));
+        .map(|(service, spans)| build_resource(view, service, spans));
     let traces = TracesData {
         resource_spans: resource_spans.collect(),
     };
@@ -61,27 +61,30 @@ pub(super) fn to_otlp(view: &TreeView) -> String {
 }
 
 /// Who observed the node's first event.
-fn service_of(node: &TreeNode) -> &str {
+fn service_name(node: &TreeNode) -> &str {
     let first = node.events.first().map(|event| &event.source);
     let fold = node.folds.first().map(|fold| &fold.source);
     first.or(fold).map_or(OWN_SERVICE, |source| source.as_str())
 }
 
-fn resource(view: &TreeView, service: &str, spans: Vec<Span>) -> ResourceSpans {
+fn build_resource(view: &TreeView, service: &str, spans: Vec<OtlpSpan>) -> ResourceSpans {
     let mut attributes = vec![
-        KeyValue::new("service.name", AnyValue::text(service)),
-        KeyValue::new("larum.tenant", AnyValue::text(view.tenant.as_str())),
-        KeyValue::new("larum.root", AnyValue::text(&view.root)),
-        KeyValue::new("larum.as_of", AnyValue::count(view.as_of.0)),
-        KeyValue::new("larum.partial", AnyValue::flag(view.partial)),
+        OtlpAttribute::new("service.name", OtlpValue::from_text(service)),
+        OtlpAttribute::new("larum.tenant", OtlpValue::from_text(view.tenant.as_str())),
+        OtlpAttribute::new("larum.root", OtlpValue::from_text(&view.root)),
+        OtlpAttribute::new("larum.as_of", OtlpValue::from_count(view.as_of.0)),
+        OtlpAttribute::new("larum.partial", OtlpValue::from_flag(view.partial)),
     ];
     if let Some(incident) = &view.incident {
-        attributes.push(KeyValue::new("larum.incident", AnyValue::text(incident)));
+        attributes.push(OtlpAttribute::new(
+            "larum.incident",
+            OtlpValue::from_text(incident),
+        ));
     }
     ResourceSpans {
-        resource: Resource { attributes },
+        resource: OtlpResource { attributes },
         scope_spans: vec![ScopeSpans {
-            scope: Scope {
+            scope: OtlpScope {
                 name: OWN_SERVICE.to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
@@ -92,7 +95,7 @@ fn resource(view: &TreeView, service: &str, spans: Vec<Span>) -> ResourceSpans {
 
 /// When each node's span starts: at its own first time, else at that of the nodes above it, else at the
 /// first time of the page.
-fn starts(nodes: &[TreeNode]) -> Vec<Timestamp> {
+fn span_starts(nodes: &[TreeNode]) -> Vec<Timestamp> {
     let earliest = nodes.iter().filter_map(|node| node.first).min();
     let mut starts: Vec<Timestamp> = Vec::with_capacity(nodes.len());
     for node in nodes {
@@ -103,55 +106,58 @@ fn starts(nodes: &[TreeNode]) -> Vec<Timestamp> {
 }
 
 /// The span of a node, without its ids.
-fn span_of(node: &TreeNode, start: Timestamp) -> Span {
+fn build_span(node: &TreeNode, start: Timestamp) -> OtlpSpan {
     let folds = node.folds.iter().map(|fold| fold.last);
     let events = node.events.iter().map(|event| event.time);
     let alert = node.alert.iter().map(|alert| alert.time);
     let times = folds.chain(events).chain(alert).chain(node.last);
     let end = times.fold(start, Timestamp::max);
-    let mut events: Vec<_> = node.events.iter().map(event_of).collect();
-    events.extend(node.folds.iter().map(fold_of));
-    Span {
+    let mut events: Vec<_> = node.events.iter().map(build_span_event).collect();
+    events.extend(node.folds.iter().map(build_fold_event));
+    OtlpSpan {
         trace_id: String::new(),
         span_id: String::new(),
         parent_span_id: String::new(),
-        name: name_of(node),
+        name: span_name(node),
         kind: message::KIND_INTERNAL,
-        start_time_unix_nano: nanos(start),
-        end_time_unix_nano: nanos(end),
-        attributes: attributes(node),
+        start_time_unix_nano: unix_nanos(start),
+        end_time_unix_nano: unix_nanos(end),
+        attributes: node_attributes(node),
         events,
         dropped_events_count: u32::try_from(node.events_left_out).unwrap_or(u32::MAX),
         links: Vec::new(),
-        status: node.alert.as_ref().and_then(status_of),
+        status: node.alert.as_ref().and_then(span_status),
     }
 }
 
 /// Never empty: ids are not.
-fn name_of(node: &TreeNode) -> String {
+fn span_name(node: &TreeNode) -> String {
     let named = match &node.alert {
         Some(alert) => alert.title.as_deref().unwrap_or(alert.rule.as_str()),
-        None => caption::name(node),
+        None => caption::node_caption(node),
     };
     let name = if named.is_empty() { &node.id } else { named };
     if name.is_empty() {
-        caption::kind(node.kind).to_owned()
+        caption::kind_word(node.kind).to_owned()
     } else {
         name.to_owned()
     }
 }
 
 /// OTLP knows no time before 1970.
-fn nanos(time: Timestamp) -> String {
+fn unix_nanos(time: Timestamp) -> String {
     time.as_nanos().max(0).to_string()
 }
 
-fn attributes(node: &TreeNode) -> Vec<KeyValue> {
+fn node_attributes(node: &TreeNode) -> Vec<OtlpAttribute> {
     let mut attributes = vec![
-        KeyValue::new("larum.node.id", AnyValue::text(&node.id)),
-        KeyValue::new("larum.node.kind", AnyValue::text(caption::kind(node.kind))),
-        KeyValue::new("larum.node.seen", AnyValue::flag(node.seen)),
-        KeyValue::new("larum.node.begun", AnyValue::flag(node.begun)),
+        OtlpAttribute::new("larum.node.id", OtlpValue::from_text(&node.id)),
+        OtlpAttribute::new(
+            "larum.node.kind",
+            OtlpValue::from_text(caption::kind_word(node.kind)),
+        ),
+        OtlpAttribute::new("larum.node.seen", OtlpValue::from_flag(node.seen)),
+        OtlpAttribute::new("larum.node.begun", OtlpValue::from_flag(node.begun)),
     ];
     let texts = [
         ("larum.link", &node.link),
@@ -160,18 +166,18 @@ fn attributes(node: &TreeNode) -> Vec<KeyValue> {
     ];
     for (key, text) in texts {
         if let Some(text) = text {
-            attributes.push(KeyValue::new(key, AnyValue::text(text)));
+            attributes.push(OtlpAttribute::new(key, OtlpValue::from_text(text)));
         }
     }
     for (name, value) in &node.tags {
         let key = format!("larum.tag.{name}");
-        attributes.push(KeyValue::new(key, AnyValue::text(value)));
+        attributes.push(OtlpAttribute::new(key, OtlpValue::from_text(value)));
     }
     for (path, value) in &node.kept {
         // A value of nothing and no attribute are the same to OTLP.
         if !value.is_null() {
             let key = format!("larum.kept.{path}");
-            attributes.push(KeyValue::new(key, AnyValue::of(value)));
+            attributes.push(OtlpAttribute::new(key, OtlpValue::from_json(value)));
         }
     }
     if let Some(alert) = &node.alert {
@@ -180,48 +186,54 @@ fn attributes(node: &TreeNode) -> Vec<KeyValue> {
     attributes
 }
 
-fn alert_attributes(alert: &AlertMark) -> Vec<KeyValue> {
-    let attack = alert.attack.iter().map(|id| AnyValue::text(id));
+fn alert_attributes(alert: &TreeAlert) -> Vec<OtlpAttribute> {
+    let attack = alert.attack.iter().map(|id| OtlpValue::from_text(id));
     let mut attributes = vec![
-        KeyValue::new("larum.alert.rule", AnyValue::text(alert.rule.as_str())),
-        KeyValue::new(
+        OtlpAttribute::new(
+            "larum.alert.rule",
+            OtlpValue::from_text(alert.rule.as_str()),
+        ),
+        OtlpAttribute::new(
             "larum.alert.severity",
-            AnyValue::text(alert.severity.as_str()),
+            OtlpValue::from_text(alert.severity.as_str()),
         ),
-        KeyValue::new(
+        OtlpAttribute::new(
             "larum.alert.status",
-            AnyValue::text(caption::status(alert.status)),
+            OtlpValue::from_text(caption::status_word(alert.status)),
         ),
-        KeyValue::new(
+        OtlpAttribute::new(
             "larum.alert.revision",
-            AnyValue::count(alert.revision.into()),
+            OtlpValue::from_count(alert.revision.into()),
         ),
-        KeyValue::new("larum.alert.matches", AnyValue::count(alert.count)),
-        KeyValue::new("larum.alert.message", AnyValue::text(&alert.message)),
-        KeyValue::new("larum.alert.position", AnyValue::count(alert.position.0)),
+        OtlpAttribute::new("larum.alert.matches", OtlpValue::from_count(alert.count)),
+        OtlpAttribute::new("larum.alert.message", OtlpValue::from_text(&alert.message)),
+        OtlpAttribute::new(
+            "larum.alert.position",
+            OtlpValue::from_count(alert.position.0),
+        ),
     ];
     if !alert.attack.is_empty() {
-        attributes.push(KeyValue::new(
+        attributes.push(OtlpAttribute::new(
             "larum.alert.attack",
-            AnyValue::list(attack.collect()),
+            OtlpValue::from_list(attack.collect()),
         ));
     }
     for (name, value) in &alert.key {
         let key = format!("larum.alert.key.{name}");
-        attributes.push(KeyValue::new(key, AnyValue::text(value)));
+        attributes.push(OtlpAttribute::new(key, OtlpValue::from_text(value)));
     }
     attributes
 }
 
 /// An alert that stands is an error of what it tells about.
-fn status_of(alert: &AlertMark) -> Option<Status> {
+fn span_status(alert: &TreeAlert) -> Option<OtlpStatus> {
     let message = if alert.message.is_empty() {
         alert.rule.as_str()
     } else {
         &alert.message
     };
     match alert.status {
-        AlertStatus::Early | AlertStatus::Final => Some(Status {
+        AlertStatus::Early | AlertStatus::Final => Some(OtlpStatus {
             code: message::STATUS_ERROR,
             message: message.to_owned(),
         }),
@@ -229,52 +241,71 @@ fn status_of(alert: &AlertMark) -> Option<Status> {
     }
 }
 
-fn event_of(event: &TreeEvent) -> SpanEvent {
+fn build_span_event(event: &TreeEvent) -> SpanEvent {
     SpanEvent {
-        time_unix_nano: nanos(event.time),
+        time_unix_nano: unix_nanos(event.time),
         name: event.event_type.as_str().to_owned(),
         attributes: vec![
-            KeyValue::new("larum.event.id", AnyValue::text(event.id.as_str())),
-            KeyValue::new("larum.event.source", AnyValue::text(event.source.as_str())),
-            KeyValue::new(
-                "larum.event.severity",
-                AnyValue::text(event.severity.as_str()),
+            OtlpAttribute::new("larum.event.id", OtlpValue::from_text(event.id.as_str())),
+            OtlpAttribute::new(
+                "larum.event.source",
+                OtlpValue::from_text(event.source.as_str()),
             ),
-            KeyValue::new("larum.event.position", AnyValue::count(event.position.0)),
+            OtlpAttribute::new(
+                "larum.event.severity",
+                OtlpValue::from_text(event.severity.as_str()),
+            ),
+            OtlpAttribute::new(
+                "larum.event.position",
+                OtlpValue::from_count(event.position.0),
+            ),
         ],
     }
 }
 
-fn fold_of(fold: &Fold) -> SpanEvent {
+fn build_fold_event(fold: &EventFold) -> SpanEvent {
     SpanEvent {
-        time_unix_nano: nanos(fold.first),
+        time_unix_nano: unix_nanos(fold.first),
         name: fold.event_type.as_str().to_owned(),
         attributes: vec![
-            KeyValue::new("larum.event.id", AnyValue::text(fold.example.as_str())),
-            KeyValue::new("larum.event.source", AnyValue::text(fold.source.as_str())),
-            KeyValue::new(
-                "larum.event.severity",
-                AnyValue::text(fold.severity.as_str()),
+            OtlpAttribute::new(
+                "larum.event.id",
+                OtlpValue::from_text(fold.example.as_str()),
             ),
-            KeyValue::new("larum.event.count", AnyValue::count(fold.count)),
-            KeyValue::new("larum.event.last", AnyValue::text(&fold.last.to_string())),
+            OtlpAttribute::new(
+                "larum.event.source",
+                OtlpValue::from_text(fold.source.as_str()),
+            ),
+            OtlpAttribute::new(
+                "larum.event.severity",
+                OtlpValue::from_text(fold.severity.as_str()),
+            ),
+            OtlpAttribute::new("larum.event.count", OtlpValue::from_count(fold.count)),
+            OtlpAttribute::new(
+                "larum.event.last",
+                OtlpValue::from_text(&fold.last.to_string()),
+            ),
         ],
     }
 }
 
 /// Links by the place of the span that has them: the lower end's, or the upper one's when the lower is elsewhere.
-fn links(view: &TreeView, ids: &Ids<'_>) -> BTreeMap<usize, Vec<SpanLink>> {
-    let arrows = Arrows::of(view);
+fn build_links(view: &TreeView, ids: &SpanIds<'_>) -> BTreeMap<usize, Vec<SpanLink>> {
+    let arrows = DrawingArrows::from_view(view);
     let mut links: BTreeMap<usize, Vec<SpanLink>> = BTreeMap::new();
     let end = |place: usize| match view.nodes.get(place) {
-        Some(node) => (&*node.id, ids.trace, ids.span(place)),
+        Some(node) => (&*node.id, ids.trace, ids.span_id(place)),
         None => {
             let number = place - view.nodes.len();
             let id = arrows.elsewhere.get(number).copied().unwrap_or_default();
-            (id, ids.trace_elsewhere(id), ids::span_of(id))
+            (
+                id,
+                ids.trace_id_elsewhere(id),
+                span_ids::span_id_elsewhere(id),
+            )
         }
     };
-    for arrow in arrows.all.iter().filter(|arrow| !arrow.holds) {
+    for arrow in arrows.all.iter().filter(|arrow| !arrow.is_tree_edge) {
         let (at, other) = if arrow.to < view.nodes.len() {
             (arrow.to, arrow.from)
         } else {
@@ -284,18 +315,18 @@ fn links(view: &TreeView, ids: &Ids<'_>) -> BTreeMap<usize, Vec<SpanLink>> {
         links
             .entry(at)
             .or_default()
-            .push(link(id, trace, span, arrow.kind));
+            .push(build_link(id, trace, span, arrow.kind));
     }
     links
 }
 
-fn link(id: &str, trace: TraceId, span_id: String, kind: EdgeKind) -> SpanLink {
+fn build_link(id: &str, trace: TraceId, span_id: String, kind: EdgeKind) -> SpanLink {
     SpanLink {
         trace_id: trace.to_hex(),
         span_id,
         attributes: vec![
-            KeyValue::new("larum.edge", AnyValue::text(caption::edge(kind))),
-            KeyValue::new("larum.node.id", AnyValue::text(id)),
+            OtlpAttribute::new("larum.edge", OtlpValue::from_text(caption::edge_word(kind))),
+            OtlpAttribute::new("larum.node.id", OtlpValue::from_text(id)),
         ],
     }
 }

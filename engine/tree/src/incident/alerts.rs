@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp};
 
-use super::TiedBy;
-use super::case::{AlertKey, Listed};
-use super::cases::CaseSlot;
-use super::reach::Reach;
-use super::state::Incidents;
-use super::trees::TreeSlot;
-use crate::members::TreeId;
+use super::TieCause;
+use super::case::{AlertKey, ListedAlert};
+use super::case_table::CaseSlot;
+use super::merge_set::MergeSet;
+use super::tenant_incidents::TenantIncidents;
+use super::tree_table::TreeSlot;
+use crate::tree_members::TreeId;
 
 /// One revision of an alert.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Raised<'a> {
+pub(crate) struct AlertUpdate<'a> {
     /// The alert's id.
     pub(crate) id: &'a Arc<str>,
     /// 1, 2, .. One that is not above the last one is passed over.
@@ -44,29 +44,29 @@ pub(crate) struct Raised<'a> {
     pub(crate) others: &'a [TreeId],
 }
 
-impl Incidents {
+impl TenantIncidents {
     /// An alert was raised, revised or retracted.
-    pub(crate) fn raised(&mut self, alert: &Raised<'_>) {
+    pub(crate) fn record_alert(&mut self, alert: &AlertUpdate<'_>) {
         let is_retracted = alert.status == AlertStatus::Retracted;
-        match self.cases.of_alert(alert.id) {
-            Some((slot, key)) => self.revise(slot, key, alert),
-            None if is_retracted => self.retract_unknown(alert),
-            None => self.appear(alert),
+        match self.cases.find_by_alert(alert.id) {
+            Some((slot, key)) => self.revise_alert(slot, key, alert),
+            None if is_retracted => self.retract_unlisted(alert),
+            None => self.insert_alert(alert),
         }
-        self.keep_bounds();
+        self.enforce_limits();
     }
 
     /// An alert of which nothing is known stands.
-    fn appear(&mut self, alert: &Raised<'_>) {
+    fn insert_alert(&mut self, alert: &AlertUpdate<'_>) {
         let mut trees = Vec::new();
         self.add_trees(&mut trees, alert);
-        let reach = self.reach_of(&trees, alert);
-        let slot = self.unite(reach, alert.position);
-        let slot = slot.unwrap_or_else(|| self.cases.open(alert));
-        self.move_in(&trees, slot);
-        self.cases.widen(slot, alert, &self.limits);
-        if !self.is_full(slot) {
-            self.add(slot, alert, trees);
+        let reach = self.find_cases_to_merge(&trees, alert);
+        let slot = self.merge_all(reach, alert.position);
+        let slot = slot.unwrap_or_else(|| self.cases.open_case(alert));
+        self.assign_trees(&trees, slot);
+        self.cases.add_revision(slot, alert, &self.limits);
+        if !self.is_case_full(slot) {
+            self.list_alert(slot, alert, trees);
             return;
         }
         for tree in trees {
@@ -76,27 +76,28 @@ impl Incidents {
         }
         // Later revisions of an alert that is only counted do not count again.
         if alert.revision <= 1 {
-            self.cases.change(slot, |case| case.count(alert));
+            self.cases
+                .update_case(slot, |case| case.count_unlisted(alert));
         }
     }
 
     /// An alert that is not listed does not stand: one that is only counted, or of an incident that is forgotten.
-    fn retract_unknown(&mut self, alert: &Raised<'_>) {
-        let tree = self.trees.known(alert.tree);
-        let found = tree.and_then(|tree| Some((tree, self.case_of(tree)?)));
+    fn retract_unlisted(&mut self, alert: &AlertUpdate<'_>) {
+        let tree = self.trees.find_slot(alert.tree);
+        let found = tree.and_then(|tree| Some((tree, self.case_of_tree(tree)?)));
         let Some((tree, slot)) = found else {
             return;
         };
-        self.cases.widen(slot, alert, &self.limits);
-        if !self.is_full(slot) {
-            self.add(slot, alert, vec![tree]);
+        self.cases.add_revision(slot, alert, &self.limits);
+        if !self.is_case_full(slot) {
+            self.list_alert(slot, alert, vec![tree]);
             return;
         }
         self.cases
-            .change(slot, |case| case.retract_counted(alert.severity));
+            .update_case(slot, |case| case.retract_unlisted(alert.severity));
     }
 
-    fn revise(&mut self, slot: CaseSlot, key: AlertKey, alert: &Raised<'_>) {
+    fn revise_alert(&mut self, slot: CaseSlot, key: AlertKey, alert: &AlertUpdate<'_>) {
         let case = self.cases.get(slot);
         let Some(known) = case.and_then(|case| case.alerts.get(&key)) else {
             return;
@@ -109,25 +110,28 @@ impl Incidents {
         let mut slot = slot;
         if alert.status != AlertStatus::Retracted {
             self.add_trees(&mut trees, alert);
-            let now: Vec<_> = trees.iter().map(|tree| self.trees.now(*tree)).collect();
-            let mut reach = Reach::default();
-            reach.add(slot, None);
-            for (case, by) in self.reach_of(&now, alert).cases {
-                reach.add(case, by);
+            let now: Vec<_> = trees
+                .iter()
+                .map(|tree| self.trees.current_slot(*tree))
+                .collect();
+            let mut reach = MergeSet::default();
+            reach.insert(slot, None);
+            for (case, by) in self.find_cases_to_merge(&now, alert).cases {
+                reach.insert(case, by);
             }
-            slot = self.unite(reach, alert.position).unwrap_or(slot);
-            self.move_in(&now, slot);
+            slot = self.merge_all(reach, alert.position).unwrap_or(slot);
+            self.assign_trees(&now, slot);
         }
-        self.cases.widen(slot, alert, &self.limits);
-        let mut revised = Listed::of(alert, trees);
+        self.cases.add_revision(slot, alert, &self.limits);
+        let mut revised = ListedAlert::from_revision(alert, trees);
         let was = (known.status, known.severity);
-        let still = self.cases.change(slot, |case| {
-            case.tally.remove(was.0, was.1);
-            case.tally.add(alert.status, alert.severity);
+        let still = self.cases.update_case(slot, |case| {
+            case.tally.uncount_alert(was.0, was.1);
+            case.tally.count_alert(alert.status, alert.severity);
             let Some(listed) = case.alerts.get_mut(&key) else {
                 // So many became one that it is only counted now.
-                case.counted.remove(was.0, was.1);
-                case.counted.add(alert.status, alert.severity);
+                case.counted.uncount_alert(was.0, was.1);
+                case.counted.count_alert(alert.status, alert.severity);
                 return None;
             };
             std::mem::swap(listed, &mut revised);
@@ -135,80 +139,83 @@ impl Incidents {
         });
         if let Some(listed) = still.flatten() {
             // `revised` is what was listed until now.
-            self.unlist(&revised);
-            self.count(&listed);
+            self.remove_from_trees(&revised);
+            self.add_to_trees(&listed);
         }
     }
 
     /// Adds the trees of an alert to those that are known of it.
-    fn add_trees(&mut self, trees: &mut Vec<TreeSlot>, alert: &Raised<'_>) {
+    fn add_trees(&mut self, trees: &mut Vec<TreeSlot>, alert: &AlertUpdate<'_>) {
         for name in std::iter::once(&alert.tree).chain(alert.others) {
-            let slot = self.trees.known_or_new(*name);
-            if !trees.iter().any(|tree| self.trees.now(*tree) == slot) {
+            let slot = self.trees.find_or_insert(*name);
+            if !trees
+                .iter()
+                .any(|tree| self.trees.current_slot(*tree) == slot)
+            {
                 trees.push(slot);
             }
         }
     }
 
     /// The incidents of an alert's trees, and of those near them that did not join before.
-    fn reach_of(&self, trees: &[TreeSlot], alert: &Raised<'_>) -> Reach {
-        let mut reach = Reach::default();
+    fn find_cases_to_merge(&self, trees: &[TreeSlot], alert: &AlertUpdate<'_>) -> MergeSet {
+        let mut reach = MergeSet::default();
         for (place, tree) in trees.iter().enumerate() {
-            if let Some(case) = self.case_of(*tree) {
-                let by = (place > 0).then(|| TiedBy::Evidence(alert.id.clone()));
-                reach.add(case, by);
+            if let Some(case) = self.case_of_tree(*tree) {
+                let by = (place > 0).then(|| TieCause::Evidence(alert.id.clone()));
+                reach.insert(case, by);
             }
         }
         for tree in trees
             .iter()
             .filter_map(|tree| Some((*tree, self.trees.get(*tree)?)))
         {
-            if !tree.1.joins() {
-                self.reach_near(&mut reach, tree.0, &tree.1.touched);
+            if !tree.1.can_join() {
+                self.add_near_cases(&mut reach, tree.0, &tree.1.touched);
             }
         }
         reach
     }
 
-    fn is_full(&self, slot: CaseSlot) -> bool {
+    fn is_case_full(&self, slot: CaseSlot) -> bool {
         let listed = self.cases.get(slot).map_or(0, |case| case.alerts.len());
         listed >= self.limits.alerts_per_incident
     }
 
-    fn add(&mut self, slot: CaseSlot, alert: &Raised<'_>, trees: Vec<TreeSlot>) {
-        let listed = Listed::of(alert, trees);
-        self.count(&listed);
+    fn list_alert(&mut self, slot: CaseSlot, alert: &AlertUpdate<'_>, trees: Vec<TreeSlot>) {
+        let listed = ListedAlert::from_revision(alert, trees);
+        self.add_to_trees(&listed);
         self.cases
-            .list(slot, (alert.position, alert.id.clone()), listed);
+            .list_alert(slot, (alert.position, alert.id.clone()), listed);
     }
 
     /// Its trees know of a listed alert.
-    fn count(&mut self, alert: &Listed) {
+    fn add_to_trees(&mut self, alert: &ListedAlert) {
         for tree in &alert.trees {
-            let now = self.trees.now(*tree);
+            let now = self.trees.current_slot(*tree);
             if let Some(tree) = self.trees.get_mut(now) {
                 tree.listed += 1;
-                tree.standing += u32::from(alert.stands());
+                tree.standing += u32::from(alert.is_standing());
             }
         }
     }
 
-    /// The opposite of [`Incidents::count`].
-    pub(super) fn unlist(&mut self, alert: &Listed) {
+    /// The opposite of [`TenantIncidents::count`].
+    pub(super) fn remove_from_trees(&mut self, alert: &ListedAlert) {
         for tree in &alert.trees {
-            let now = self.trees.now(*tree);
+            let now = self.trees.current_slot(*tree);
             if let Some(tree) = self.trees.get_mut(now) {
                 tree.listed = tree.listed.saturating_sub(1);
-                let stands = u32::from(alert.stands());
+                let stands = u32::from(alert.is_standing());
                 tree.standing = tree.standing.saturating_sub(stands);
             }
         }
     }
 
     /// Its trees know of an alert that is not listed any more.
-    pub(super) fn only_count(&mut self, alert: &Listed) {
-        for tree in alert.trees.iter().filter(|_| alert.stands()) {
-            let now = self.trees.now(*tree);
+    pub(super) fn mark_unlisted(&mut self, alert: &ListedAlert) {
+        for tree in alert.trees.iter().filter(|_| alert.is_standing()) {
+            let now = self.trees.current_slot(*tree);
             if let Some(tree) = self.trees.get_mut(now) {
                 tree.has_counted = true;
             }

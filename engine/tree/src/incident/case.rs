@@ -1,7 +1,7 @@
 //! One incident: what its alerts come to.
 //!
 //! Everything it lists is bounded; beyond the bound it counts. Which of two incidents lives on, and what finds
-//! them, is [`super::cases`]' part.
+//! them, is [`super::case_table`]' part.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use std::sync::Arc;
 use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
-use super::trees::TreeSlot;
-use super::{IncidentId, IncidentLimits, IncidentTie, Raised};
+use super::tree_table::TreeSlot;
+use super::{AlertUpdate, IncidentId, IncidentLimits, IncidentTie};
 
 /// The order of alerts in an incident: where the first revision that was seen stands, and the id.
 pub(super) type AlertKey = (Position, Arc<str>);
 
 /// An alert that is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Listed {
+pub(super) struct ListedAlert {
     pub(super) rule: RuleId,
     pub(super) title: Option<Arc<str>>,
     pub(super) status: AlertStatus,
@@ -32,7 +32,7 @@ pub(super) struct Listed {
 
 /// Alerts that stand and do not, listed or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Tally {
+pub(super) struct AlertTally {
     /// Those that stand, mildest severity first.
     standing: [u64; Severity::ALL.len()],
     pub(super) retracted: u64,
@@ -40,14 +40,14 @@ pub(super) struct Tally {
 
 /// Values of one kind of entity.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Values {
+pub(super) struct EntityValues {
     pub(super) listed: BTreeSet<Arc<str>>,
     /// How often others were named.
     pub(super) more: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Case {
+pub(super) struct IncidentCase {
     /// By age: where it was opened and the id.
     pub(super) name: (Position, IncidentId),
     /// What it was called too, by age.
@@ -55,13 +55,13 @@ pub(super) struct Case {
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     pub(super) changed: Position,
-    pub(super) tally: Tally,
+    pub(super) tally: AlertTally,
     /// Those of them that are not listed.
-    pub(super) counted: Tally,
-    pub(super) entities: BTreeMap<Arc<str>, Values>,
+    pub(super) counted: AlertTally,
+    pub(super) entities: BTreeMap<Arc<str>, EntityValues>,
     pub(super) attack: BTreeSet<Arc<str>>,
     pub(super) rules: BTreeMap<RuleId, u64>,
-    pub(super) alerts: BTreeMap<AlertKey, Listed>,
+    pub(super) alerts: BTreeMap<AlertKey, ListedAlert>,
     pub(super) ties: Vec<IncidentTie>,
     pub(super) crowded: BTreeSet<Arc<str>>,
     /// Trees that nothing is known of any more, and their events.
@@ -76,30 +76,30 @@ pub(super) struct Case {
 
 /// What two incidents have too much of together.
 #[derive(Debug, Default)]
-pub(super) struct Left {
+pub(super) struct MergeOverflow {
     pub(super) names: Vec<IncidentId>,
-    pub(super) alerts: BTreeMap<AlertKey, Listed>,
+    pub(super) alerts: BTreeMap<AlertKey, ListedAlert>,
 }
 
-impl Tally {
-    pub(super) fn add(&mut self, status: AlertStatus, severity: Severity) {
-        *self.slot(status, severity) += 1;
+impl AlertTally {
+    pub(super) fn count_alert(&mut self, status: AlertStatus, severity: Severity) {
+        *self.counter_mut(status, severity) += 1;
     }
 
     /// Whether there was one to remove.
-    pub(super) fn remove(&mut self, status: AlertStatus, severity: Severity) -> bool {
-        let slot = self.slot(status, severity);
+    pub(super) fn uncount_alert(&mut self, status: AlertStatus, severity: Severity) -> bool {
+        let slot = self.counter_mut(status, severity);
         let is_there = *slot > 0;
         *slot -= u64::from(is_there);
         is_there
     }
 
-    pub(super) fn standing(&self) -> u64 {
+    pub(super) fn standing_count(&self) -> u64 {
         self.standing.iter().sum()
     }
 
     /// `None` when no alert stands.
-    pub(super) fn worst(&self) -> Option<Severity> {
+    pub(super) fn worst_severity(&self) -> Option<Severity> {
         let levels = Severity::ALL.into_iter().zip(self.standing);
         levels
             .filter(|(_, count)| *count > 0)
@@ -107,7 +107,7 @@ impl Tally {
             .next_back()
     }
 
-    fn slot(&mut self, status: AlertStatus, severity: Severity) -> &mut u64 {
+    fn counter_mut(&mut self, status: AlertStatus, severity: Severity) -> &mut u64 {
         match status {
             AlertStatus::Retracted => &mut self.retracted,
             AlertStatus::Early | AlertStatus::Final => {
@@ -123,7 +123,7 @@ impl Tally {
         }
     }
 
-    fn take_in(&mut self, other: Self) {
+    fn merge_counts(&mut self, other: Self) {
         for (own, more) in self.standing.iter_mut().zip(other.standing) {
             *own += more;
         }
@@ -131,8 +131,8 @@ impl Tally {
     }
 }
 
-impl Listed {
-    pub(super) fn of(alert: &Raised<'_>, trees: Vec<TreeSlot>) -> Self {
+impl ListedAlert {
+    pub(super) fn from_revision(alert: &AlertUpdate<'_>, trees: Vec<TreeSlot>) -> Self {
         let most = limits::MESSAGE_BYTES.min(alert.message.len());
         let mut ends = (0..=most).rev();
         let end = ends.find(|end| alert.message.is_char_boundary(*end));
@@ -153,21 +153,21 @@ impl Listed {
         }
     }
 
-    pub(super) fn stands(&self) -> bool {
+    pub(super) fn is_standing(&self) -> bool {
         self.status != AlertStatus::Retracted
     }
 }
 
-impl Case {
-    pub(super) fn opened(name: (Position, IncidentId), alert: &Raised<'_>) -> Self {
+impl IncidentCase {
+    pub(super) fn new(name: (Position, IncidentId), alert: &AlertUpdate<'_>) -> Self {
         Self {
             changed: name.0,
             name,
             aliases: BTreeSet::new(),
             first: alert.first,
             last: alert.last,
-            tally: Tally::default(),
-            counted: Tally::default(),
+            tally: AlertTally::default(),
+            counted: AlertTally::default(),
             entities: BTreeMap::new(),
             attack: BTreeSet::new(),
             rules: BTreeMap::new(),
@@ -182,7 +182,7 @@ impl Case {
     }
 
     /// How much there is of it, for the bound over all incidents.
-    pub(super) fn entries(&self) -> usize {
+    pub(super) fn entry_count(&self) -> usize {
         1 + self.aliases.len()
             + self.alerts.len()
             + self.attack.len()
@@ -194,22 +194,22 @@ impl Case {
     }
 
     /// What a revision adds that later ones do not take back. Gives the entities that were not listed before.
-    pub(super) fn widen(
+    pub(super) fn add_revision(
         &mut self,
-        alert: &Raised<'_>,
+        alert: &AlertUpdate<'_>,
         limits: &IncidentLimits,
     ) -> Vec<(Arc<str>, Arc<str>)> {
         self.first = self.first.min(alert.first);
         self.last = self.last.max(alert.last);
         self.changed = self.changed.max(alert.position);
-        add_attack(&mut self.attack, alert.attack.iter().cloned());
+        add_techniques(&mut self.attack, alert.attack.iter().cloned());
         let entities = alert.entities.iter();
-        let entities = entities.filter(|(kind, value)| self.list(kind, value, limits));
+        let entities = entities.filter(|(kind, value)| self.list_entity(kind, value, limits));
         entities.cloned().collect()
     }
 
     /// Whether the value is listed now and was not before.
-    fn list(&mut self, kind: &Arc<str>, value: &Arc<str>, most: &IncidentLimits) -> bool {
+    fn list_entity(&mut self, kind: &Arc<str>, value: &Arc<str>, most: &IncidentLimits) -> bool {
         if !self.entities.contains_key(kind) && self.entities.len() >= limits::LINKS {
             return false;
         }
@@ -226,28 +226,28 @@ impl Case {
     }
 
     /// Takes in the first revision of an alert that is not listed.
-    pub(super) fn count(&mut self, alert: &Raised<'_>) {
-        self.tally.add(alert.status, alert.severity);
-        self.counted.add(alert.status, alert.severity);
+    pub(super) fn count_unlisted(&mut self, alert: &AlertUpdate<'_>) {
+        self.tally.count_alert(alert.status, alert.severity);
+        self.counted.count_alert(alert.status, alert.severity);
         *self.rules.entry(alert.rule.clone()).or_default() += 1;
     }
 
     /// Takes in a retraction of one: of one that was counted, or else of one that was never seen to stand.
-    pub(super) fn retract_counted(&mut self, severity: Severity) {
-        if self.counted.remove(AlertStatus::Final, severity) {
-            self.tally.remove(AlertStatus::Final, severity);
+    pub(super) fn retract_unlisted(&mut self, severity: Severity) {
+        if self.counted.uncount_alert(AlertStatus::Final, severity) {
+            self.tally.uncount_alert(AlertStatus::Final, severity);
         }
-        self.tally.add(AlertStatus::Retracted, severity);
-        self.counted.add(AlertStatus::Retracted, severity);
+        self.tally.count_alert(AlertStatus::Retracted, severity);
+        self.counted.count_alert(AlertStatus::Retracted, severity);
     }
 
-    pub(super) fn tie(&mut self, tie: IncidentTie) {
+    pub(super) fn add_tie(&mut self, tie: IncidentTie) {
         if self.ties.len() < limits::PAGE_MOST {
             self.ties.push(tie);
         }
     }
 
-    pub(super) fn crowd(&mut self, name: &Arc<str>) {
+    pub(super) fn add_crowded_node(&mut self, name: &Arc<str>) {
         if self.crowded.len() < limits::PAGE_DEFAULT {
             self.crowded.insert(name.clone());
         }
@@ -260,11 +260,11 @@ impl Case {
     }
 
     /// The older name lives on, the other becomes an alias.
-    pub(super) fn take_in_names_and_alerts(
+    pub(super) fn merge_names_and_alerts(
         &mut self,
         other: &mut Self,
         limits: &IncidentLimits,
-    ) -> Left {
+    ) -> MergeOverflow {
         let (older, younger) = if self.name <= other.name {
             (self.name.clone(), other.name.clone())
         } else {
@@ -275,7 +275,7 @@ impl Case {
         self.aliases.insert(younger);
         // Not `append`: that walks all of both.
         self.alerts.extend(std::mem::take(&mut other.alerts));
-        let mut left = Left::default();
+        let mut left = MergeOverflow::default();
         while self.aliases.len() > limits.aliases_per_incident {
             left.names
                 .extend(self.aliases.pop_last().map(|(_, name)| name));
@@ -284,7 +284,7 @@ impl Case {
             let Some((key, alert)) = self.alerts.pop_last() else {
                 break;
             };
-            self.counted.add(alert.status, alert.severity);
+            self.counted.count_alert(alert.status, alert.severity);
             left.alerts.insert(key, alert);
         }
         left
@@ -292,7 +292,7 @@ impl Case {
 
     /// Takes over what another incident was, but for its alerts, trees and names. Gives the entities that were not
     /// listed before.
-    pub(super) fn take_in(
+    pub(super) fn merge_totals(
         &mut self,
         other: &mut Self,
         limits: &IncidentLimits,
@@ -300,11 +300,11 @@ impl Case {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.changed = self.changed.max(other.changed);
-        self.tally.take_in(other.tally);
-        self.counted.take_in(other.counted);
+        self.tally.merge_counts(other.tally);
+        self.counted.merge_counts(other.counted);
         self.trees_left_out += other.trees_left_out;
         self.events_left_out += other.events_left_out;
-        add_attack(&mut self.attack, std::mem::take(&mut other.attack));
+        add_techniques(&mut self.attack, std::mem::take(&mut other.attack));
         for (rule, count) in std::mem::take(&mut other.rules) {
             *self.rules.entry(rule).or_default() += count;
         }
@@ -314,12 +314,12 @@ impl Case {
             self.ties.truncate(limits::PAGE_MOST);
         }
         for name in std::mem::take(&mut other.crowded) {
-            self.crowd(&name);
+            self.add_crowded_node(&name);
         }
         let mut added = Vec::new();
         for (kind, values) in std::mem::take(&mut other.entities) {
             for value in values.listed {
-                if self.list(&kind, &value, limits) {
+                if self.list_entity(&kind, &value, limits) {
                     added.push((kind.clone(), value));
                 }
             }
@@ -331,7 +331,7 @@ impl Case {
     }
 }
 
-fn add_attack(attack: &mut BTreeSet<Arc<str>>, more: impl IntoIterator<Item = Arc<str>>) {
+fn add_techniques(attack: &mut BTreeSet<Arc<str>>, more: impl IntoIterator<Item = Arc<str>>) {
     for technique in more {
         if attack.len() < limits::PAGE_MOST && technique.len() <= limits::ID_BYTES {
             attack.insert(technique);

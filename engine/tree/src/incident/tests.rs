@@ -1,19 +1,19 @@
 //! What incidents do, told by examples; against a reference in [`model`], with hostile input in [`hostile`].
 
-mod asked;
 mod hostile;
 mod model;
+mod queries;
 mod short;
 
 use std::sync::Arc;
 
-use larum_event::{AlertStatus, Joins, Position, RuleId, Severity, Span, Timestamp};
+use larum_event::{AlertStatus, IncidentJoin, Position, RuleId, Severity, Span, Timestamp};
 
 use super::{
-    IncidentId, IncidentLimits, IncidentStatus, IncidentSummary, Incidents, Raised, Shared, TiedBy,
-    Touch, TreeFacts,
+    AlertUpdate, IncidentId, IncidentLimits, IncidentStatus, IncidentSummary, SharedNodeId,
+    TenantIncidents, TieCause, TreeFacts, TreeTouch,
 };
-use crate::members::TreeId;
+use crate::tree_members::TreeId;
 
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds).unwrap()
@@ -23,8 +23,8 @@ pub(super) fn tree(number: u64) -> TreeId {
     TreeId(number)
 }
 
-pub(super) fn joins(seconds: u32, most: u32) -> Joins {
-    Joins {
+pub(super) fn joins(seconds: u32, most: u32) -> IncidentJoin {
+    IncidentJoin {
         within: Span::from_seconds(seconds),
         most,
     }
@@ -35,12 +35,12 @@ pub(super) fn rule(name: &str) -> RuleId {
 }
 
 pub(super) fn name_of(alert: &str) -> IncidentId {
-    IncidentId::of_alert(alert, 0)
+    IncidentId::from_alert(alert, 0)
 }
 
 /// One revision of an alert, as tests tell of it.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
+pub(super) struct TestRevision {
     pub(super) id: Arc<str>,
     pub(super) revision: u32,
     pub(super) status: AlertStatus,
@@ -55,8 +55,8 @@ pub(super) struct Told {
     pub(super) others: Vec<u64>,
 }
 
-pub(super) fn alert(id: &str, tree: u64) -> Told {
-    Told {
+pub(super) fn alert(id: &str, tree: u64) -> TestRevision {
+    TestRevision {
         id: id.into(),
         revision: 1,
         status: AlertStatus::Final,
@@ -72,7 +72,7 @@ pub(super) fn alert(id: &str, tree: u64) -> Told {
     }
 }
 
-impl Told {
+impl TestRevision {
     pub(super) fn evidence(mut self, others: &[u64]) -> Self {
         self.others = others.to_vec();
         self
@@ -92,15 +92,15 @@ impl Told {
 
 /// Incidents that hear of things in the order in which a test tells them.
 #[derive(Default)]
-pub(super) struct Hearing {
-    pub(super) incidents: Incidents,
+pub(super) struct IncidentScenario {
+    pub(super) incidents: TenantIncidents,
     pub(super) position: u64,
 }
 
-impl Hearing {
+impl IncidentScenario {
     pub(super) fn with_limits(limits: IncidentLimits) -> Self {
         Self {
-            incidents: Incidents::with_limits(limits),
+            incidents: TenantIncidents::with_limits(limits),
             position: 0,
         }
     }
@@ -110,10 +110,10 @@ impl Hearing {
         Position(self.position)
     }
 
-    pub(super) fn raised(&mut self, told: &Told) -> Position {
+    pub(super) fn raised(&mut self, told: &TestRevision) -> Position {
         let position = self.next();
         let others: Vec<_> = told.others.iter().map(|number| tree(*number)).collect();
-        self.incidents.raised(&Raised {
+        self.incidents.record_alert(&AlertUpdate {
             id: &told.id,
             revision: told.revision,
             status: told.status,
@@ -133,36 +133,43 @@ impl Hearing {
         position
     }
 
-    pub(super) fn touched(&mut self, of: u64, shared: u64, seconds: i64, joins: Joins) -> Position {
+    pub(super) fn touched(
+        &mut self,
+        of: u64,
+        shared: u64,
+        seconds: i64,
+        joins: IncidentJoin,
+    ) -> Position {
         let position = self.next();
-        let touch = Touch {
+        let touch = TreeTouch {
             tree: tree(of),
-            shared: Shared(shared),
+            shared: SharedNodeId(shared),
             joins,
             time: at(seconds),
             position,
         };
         self.incidents
-            .touched(&touch, || format!("session:{shared}").into());
+            .record_touch(&touch, || format!("session:{shared}").into());
         position
     }
 
     pub(super) fn merged(&mut self, survivor: u64, gone: u64) -> Position {
         let position = self.next();
-        self.incidents.merged(tree(survivor), tree(gone), position);
+        self.incidents
+            .merge_trees(tree(survivor), tree(gone), position);
         position
     }
 
     pub(super) fn forgotten(&mut self, number: u64) {
-        self.incidents.forgotten(tree(number), &facts_of(number));
+        self.incidents.forget_tree(tree(number), &facts_of(number));
     }
 
     pub(super) fn of_alert(&self, id: &str) -> Option<IncidentId> {
-        self.incidents.of_alert(id).cloned()
+        self.incidents.incident_of_alert(id).cloned()
     }
 
     pub(super) fn summary(&self, name: &IncidentId) -> IncidentSummary {
-        self.incidents.summary(&name.0, &look).unwrap()
+        self.incidents.find_summary(&name.0, &look).unwrap()
     }
 }
 

@@ -4,23 +4,23 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use larum_event::limits;
 
-use super::cursor::Cursor;
-use super::part::way_up;
-use super::{Selection, TreeNode};
+use super::cursor::TreeCursor;
+use super::part::iter_ancestors;
+use super::{TreeNode, TreeSelection};
 use crate::query::TreeQuery;
-use crate::view::{Fold, TreeEdge, TreeEvent, TreeView};
+use crate::view::{EventFold, TreeEdge, TreeEvent, TreeView};
 
 /// The page that begins with the node that is `start`th among those that are shown.
-pub(super) fn page(
+pub(super) fn build_page(
     full: &TreeView,
     query: &TreeQuery,
-    selection: Selection,
+    selection: TreeSelection,
     start: usize,
 ) -> TreeView {
     let limit = query.limit.clamp(1, limits::TREE_PAGE_MOST);
-    let rest = selection.shown.get(start..).unwrap_or_default();
+    let rest = selection.shown_places.get(start..).unwrap_or_default();
     let fresh = rest.get(..limit).unwrap_or(rest);
-    let again = ways_above(full, fresh, &selection.shown);
+    let again = repeated_ancestors(full, fresh, &selection.shown_places);
     let numbers = again.iter().chain(fresh).copied();
     let numbers: HashMap<usize, usize> = numbers.zip(0..).collect();
     let mut nodes = Vec::with_capacity(numbers.len());
@@ -29,9 +29,9 @@ pub(super) fn page(
             continue;
         };
         let mut node = if nodes.len() < again.len() {
-            shown_again(node)
+            repeat_node(node)
         } else {
-            shown(node, query)
+            limit_events(node, query)
         };
         node.parent = node.parent.and_then(|parent| numbers.get(&parent).copied());
         for cause in node.alert.iter_mut().flat_map(|alert| &mut alert.causes) {
@@ -41,49 +41,49 @@ pub(super) fn page(
     }
     let reached = start + fresh.len();
     let last = fresh.last().and_then(|place| full.nodes.get(*place));
-    let next = last.filter(|_| reached < selection.shown.len());
+    let next = last.filter(|_| reached < selection.shown_places.len());
     TreeView {
         root: full.root.clone(),
         tenant: full.tenant.clone(),
         incident: full.incident.clone(),
         as_of: full.as_of,
         counts: selection.counts,
-        partial: !selection.why.is_empty(),
-        why: selection.why,
-        edges: edges(full, fresh),
+        partial: !selection.missing.is_empty(),
+        why: selection.missing,
+        edges: page_edges(full, fresh),
         nodes,
-        next: next.map(|last| Cursor::after(query, &last.id, reached).to_string()),
+        next: next.map(|last| TreeCursor::after_node(query, &last.id, reached).to_string()),
     }
 }
 
 /// The nodes above a page's first one that are on pages before, topmost first.
-fn ways_above(full: &TreeView, fresh: &[usize], shown: &[usize]) -> Vec<usize> {
+fn repeated_ancestors(full: &TreeView, fresh: &[usize], shown: &[usize]) -> Vec<usize> {
     let first = fresh.first().copied();
     let up = first
         .into_iter()
-        .flat_map(|first| way_up(&full.nodes, first).skip(1));
+        .flat_map(|first| iter_ancestors(&full.nodes, first).skip(1));
     let up = up.take_while(|place| shown.binary_search(place).is_ok());
     let mut up: Vec<_> = up.take(limits::ANCESTORS).collect();
     up.reverse();
     up
 }
 
-pub(crate) fn shown_again(node: &TreeNode) -> TreeNode {
+pub(crate) fn repeat_node(node: &TreeNode) -> TreeNode {
     TreeNode {
         again: true,
         events: Vec::new(),
         folds: Vec::new(),
         events_left_out: 0,
-        ..without_events(node)
+        ..copy_without_events(node)
     }
 }
 
-pub(crate) fn shown(node: &TreeNode, query: &TreeQuery) -> TreeNode {
+pub(crate) fn limit_events(node: &TreeNode, query: &TreeQuery) -> TreeNode {
     let most = query.events_per_node.min(limits::EVENTS_PER_NODE);
-    let mut shown = without_events(node);
+    let mut shown = copy_without_events(node);
     shown.folds.clone_from(&node.folds);
     if query.fold {
-        shown.folds.extend(folds(&node.events));
+        shown.folds.extend(fold_events(&node.events));
         let beyond = shown.folds.drain(most.min(shown.folds.len())..);
         shown.events_left_out += beyond.map(|fold| fold.count).sum::<u64>();
     } else {
@@ -95,7 +95,7 @@ pub(crate) fn shown(node: &TreeNode, query: &TreeQuery) -> TreeNode {
 }
 
 /// The node, but without a copy of its events, which may be many.
-fn without_events(node: &TreeNode) -> TreeNode {
+fn copy_without_events(node: &TreeNode) -> TreeNode {
     TreeNode {
         id: node.id.clone(),
         kind: node.kind,
@@ -120,11 +120,11 @@ fn without_events(node: &TreeNode) -> TreeNode {
 }
 
 /// Repeats by type, source and severity, those that began first first.
-pub(crate) fn folds(events: &[TreeEvent]) -> Vec<Fold> {
-    let mut folds: BTreeMap<_, Fold> = BTreeMap::new();
+pub(crate) fn fold_events(events: &[TreeEvent]) -> Vec<EventFold> {
+    let mut folds: BTreeMap<_, EventFold> = BTreeMap::new();
     for event in events {
         let key = (&event.event_type, &event.source, event.severity);
-        let fold = folds.entry(key).or_insert_with(|| Fold {
+        let fold = folds.entry(key).or_insert_with(|| EventFold {
             event_type: event.event_type.clone(),
             source: event.source.clone(),
             severity: event.severity,
@@ -146,7 +146,7 @@ pub(crate) fn folds(events: &[TreeEvent]) -> Vec<Fold> {
 }
 
 /// The edges whose lower end is here, and those from here out of the tree.
-fn edges(full: &TreeView, fresh: &[usize]) -> Vec<TreeEdge> {
+fn page_edges(full: &TreeView, fresh: &[usize]) -> Vec<TreeEdge> {
     let here = fresh.iter().filter_map(|place| full.nodes.get(*place));
     let here: HashSet<&str> = here.map(|node| &*node.id).collect();
     let all: HashSet<&str> = full.nodes.iter().map(|node| &*node.id).collect();

@@ -6,7 +6,7 @@ use larum_event::{EventId, Position, Severity, Timestamp};
 
 use super::*;
 use crate::query::{NodeFilter, TreePart};
-use crate::sketch::{edge, ids, sketch};
+use crate::sketch::{parse_sketch, shown_ids, sketch_edge};
 use crate::view::EdgeKind;
 
 const TREE: &str = "
@@ -22,13 +22,13 @@ root
 fn ask(part: TreePart, id: &str) -> TreeQuery {
     TreeQuery {
         part,
-        ..TreeQuery::whole(id)
+        ..TreeQuery::whole_tree(id)
     }
 }
 
 fn check(query: &TreeQuery, wanted: &[&str]) -> TreeView {
-    let view = select(&sketch(TREE), query).unwrap();
-    assert_eq!(ids(&view), wanted, "{query:?}");
+    let view = select_page(&parse_sketch(TREE), query).unwrap();
+    assert_eq!(shown_ids(&view), wanted, "{query:?}");
     view
 }
 
@@ -39,7 +39,7 @@ fn at(seconds: i64) -> Option<Timestamp> {
 #[test]
 fn the_whole_tree_is_all_of_it() {
     let all = ["root", "a", "a1", "a2", "alert", "b", "b1", "c"];
-    let view = check(&TreeQuery::whole("a1"), &all);
+    let view = check(&TreeQuery::whole_tree("a1"), &all);
     assert_eq!((view.counts.steps, view.counts.alerts), (7, 1));
     assert_eq!((view.counts.events, view.counts.depth), (5, 4));
     assert_eq!((view.partial, &view.next), (false, &None));
@@ -78,26 +78,26 @@ fn a_path_goes_over_the_node_above_both() {
     check(&ask(to("alert"), "a2"), &["a", "a1", "a2", "alert"]);
     check(&ask(to("a"), "a2"), &["a", "a1", "a2"]);
     check(&ask(to("a2"), "a2"), &["a2"]);
-    let elsewhere = select(&sketch(TREE), &ask(to("x"), "a2"));
+    let elsewhere = select_page(&parse_sketch(TREE), &ask(to("x"), "a2"));
     let (id, root) = ("x".to_owned(), "root".to_owned());
-    assert_eq!(elsewhere, Err(AskError::NotInTree { id, root }));
+    assert_eq!(elsewhere, Err(TreeQueryError::NotInTree { id, root }));
 }
 
 #[test]
 fn an_event_stands_for_the_deepest_node_that_it_hangs_on() {
     check(&ask(TreePart::Ancestors, "e5"), &["root", "b", "b1"]);
-    let view = sketch("root e1@10\n  a e1@10\n  b");
-    let found = select(&view, &ask(TreePart::Ancestors, "e1")).unwrap();
-    assert_eq!(ids(&found), ["root", "a"]);
+    let view = parse_sketch("root e1@10\n  a e1@10\n  b");
+    let found = select_page(&view, &ask(TreePart::Ancestors, "e1")).unwrap();
+    assert_eq!(shown_ids(&found), ["root", "a"]);
 }
 
 #[test]
 fn a_trace_may_be_asked_for_without_its_prefix_and_what_is_no_node_means_the_root() {
-    let view = sketch("root\n  trace:4bf9\n    x");
-    let found = select(&view, &ask(TreePart::Descendants, "4bf9")).unwrap();
-    assert_eq!(ids(&found), ["trace:4bf9", "x"]);
-    let found = select(&view, &ask(TreePart::Siblings, "user:eve")).unwrap();
-    assert_eq!(ids(&found), ["root"]);
+    let view = parse_sketch("root\n  trace:4bf9\n    x");
+    let found = select_page(&view, &ask(TreePart::Descendants, "4bf9")).unwrap();
+    assert_eq!(shown_ids(&found), ["trace:4bf9", "x"]);
+    let found = select_page(&view, &ask(TreePart::Siblings, "user:eve")).unwrap();
+    assert_eq!(shown_ids(&found), ["root"]);
 }
 
 #[test]
@@ -115,39 +115,48 @@ fn a_depth_is_of_levels_below_the_first_node() {
 
 #[test]
 fn nodes_above_a_wanted_one_stay_and_do_not_count() {
-    let mut full = sketch(TREE);
-    full.at("a2").stage = Some("collection".into());
-    let mut query = TreeQuery::whole("root");
+    let mut full = parse_sketch(TREE);
+    full.node_mut("a2").stage = Some("collection".into());
+    let mut query = TreeQuery::whole_tree("root");
     query.filter.stages = vec!["report".to_owned(), "collection".to_owned()];
-    let view = select(&full, &query).unwrap();
-    assert_eq!(ids(&view), ["root", "a", "a1", "a2"]);
+    let view = select_page(&full, &query).unwrap();
+    assert_eq!(shown_ids(&view), ["root", "a", "a1", "a2"]);
     assert_eq!((view.counts.steps, view.counts.events), (1, 0));
     assert_eq!(view.counts.depth, 4);
     query.part = TreePart::Descendants;
     query.id = "a1".to_owned();
-    assert_eq!(ids(&select(&full, &query).unwrap()), ["a1", "a2"]);
+    assert_eq!(
+        shown_ids(&select_page(&full, &query).unwrap()),
+        ["a1", "a2"]
+    );
     query.filter.stages = vec!["report".to_owned()];
-    assert!(ids(&select(&full, &query).unwrap()).is_empty());
+    assert!(shown_ids(&select_page(&full, &query).unwrap()).is_empty());
 }
 
 #[test]
 fn all_tags_must_be_there() {
-    let mut full = sketch(TREE);
+    let mut full = parse_sketch(TREE);
     let tags = [("k".into(), "v".into()), ("l".into(), "w".into())];
-    full.at("b").tags = tags.clone().into();
-    full.at("c").tags = tags.into_iter().take(1).collect();
-    let mut query = TreeQuery::whole("root");
+    full.node_mut("b").tags = tags.clone().into();
+    full.node_mut("c").tags = tags.into_iter().take(1).collect();
+    let mut query = TreeQuery::whole_tree("root");
     query.filter.tags = [("k".to_owned(), "v".to_owned())].into();
-    assert_eq!(ids(&select(&full, &query).unwrap()), ["root", "b", "c"]);
+    assert_eq!(
+        shown_ids(&select_page(&full, &query).unwrap()),
+        ["root", "b", "c"]
+    );
     query.filter.tags.insert("l".to_owned(), "w".to_owned());
-    assert_eq!(ids(&select(&full, &query).unwrap()), ["root", "b"]);
+    assert_eq!(
+        shown_ids(&select_page(&full, &query).unwrap()),
+        ["root", "b"]
+    );
 }
 
 #[test]
 fn severity_source_and_times_must_hold_of_one_event_or_of_the_alert() {
     let filtered = |filter: NodeFilter| TreeQuery {
         filter,
-        ..TreeQuery::whole("root")
+        ..TreeQuery::whole_tree("root")
     };
     let severe = NodeFilter {
         severity: Some(Severity::High),
@@ -181,7 +190,7 @@ fn events_beyond_those_of_a_page_are_counted() {
         events_per_node: 1,
         ..ask(TreePart::Descendants, "a")
     };
-    let view = select(&sketch(TREE), &query).unwrap();
+    let view = select_page(&parse_sketch(TREE), &query).unwrap();
     let first = view.nodes.first().unwrap();
     assert_eq!((first.events.len(), first.events_left_out), (1, 1));
     assert_eq!(view.counts.events, 3);
@@ -190,14 +199,14 @@ fn events_beyond_those_of_a_page_are_counted() {
 
 #[test]
 fn repeats_fold_and_say_when_the_first_and_last_were() {
-    let mut full = sketch("root e1@10 e2@20 e3@30");
-    full.at("root").events.last_mut().unwrap().severity = Severity::Low;
-    full.at("root").events_left_out = 7;
+    let mut full = parse_sketch("root e1@10 e2@20 e3@30");
+    full.node_mut("root").events.last_mut().unwrap().severity = Severity::Low;
+    full.node_mut("root").events_left_out = 7;
     let query = TreeQuery {
         fold: true,
-        ..TreeQuery::whole("root")
+        ..TreeQuery::whole_tree("root")
     };
-    let view = select(&full, &query).unwrap();
+    let view = select_page(&full, &query).unwrap();
     let root = view.nodes.first().unwrap();
     assert!(root.events.is_empty());
     let [info, low] = &*root.folds else {
@@ -211,40 +220,45 @@ fn repeats_fold_and_say_when_the_first_and_last_were() {
         events_per_node: 1,
         ..query
     };
-    let view = select(&full, &one).unwrap();
+    let view = select_page(&full, &one).unwrap();
     let root = view.nodes.first().unwrap();
     assert_eq!((root.folds.len(), root.events_left_out), (1, 8));
 }
 
 #[test]
 fn what_is_missing_is_what_the_part_misses() {
-    let mut full = sketch("root\n  a\n    ?b\n    x\n  c");
-    full.at("a").events_left_out = 5;
+    let mut full = parse_sketch("root\n  a\n    ?b\n    x\n  c");
+    full.node_mut("a").events_left_out = 5;
     full.why = vec![
-        Partial::StepsNotSeen { count: 1 },
-        Partial::EventsLeftOut { count: 5 },
-        Partial::EventsRefused { count: 2 },
-        Partial::CircleCut { parent: "x".into() },
+        MissingPart::StepsNotSeen { count: 1 },
+        MissingPart::EventsLeftOut { count: 5 },
+        MissingPart::EventsRefused { count: 2 },
+        MissingPart::CircleCut { parent: "x".into() },
     ];
     full.partial = true;
-    let whole = select(&full, &TreeQuery::whole("root")).unwrap();
+    let whole = select_page(&full, &TreeQuery::whole_tree("root")).unwrap();
     assert_eq!(whole.why, full.why);
-    let part = select(&full, &ask(TreePart::Descendants, "c")).unwrap();
-    assert_eq!(part.why, [Partial::EventsRefused { count: 2 }]);
+    let part = select_page(&full, &ask(TreePart::Descendants, "c")).unwrap();
+    assert_eq!(part.why, [MissingPart::EventsRefused { count: 2 }]);
     full.why.clear();
-    let part = select(&full, &ask(TreePart::Descendants, "c")).unwrap();
+    let part = select_page(&full, &ask(TreePart::Descendants, "c")).unwrap();
     assert!(!part.partial);
 }
 
 #[test]
 fn edges_come_with_their_lower_ends_and_those_that_lead_elsewhere_with_the_end_here() {
-    let mut full = sketch(TREE);
-    full.edges.push(edge("session:7", "b1", EdgeKind::Shared));
+    let mut full = parse_sketch(TREE);
     full.edges
-        .push(edge("a1", "alert-of-another-tree", EdgeKind::Causation));
-    full.edges.push(edge("a1", "alert", EdgeKind::Causation));
+        .push(sketch_edge("session:7", "b1", EdgeKind::Shared));
+    full.edges.push(sketch_edge(
+        "a1",
+        "alert-of-another-tree",
+        EdgeKind::Causation,
+    ));
+    full.edges
+        .push(sketch_edge("a1", "alert", EdgeKind::Causation));
     let ends = |part, id| -> Vec<(String, String)> {
-        let view = select(&full, &ask(part, id)).unwrap();
+        let view = select_page(&full, &ask(part, id)).unwrap();
         let edges = view.edges.iter();
         edges
             .map(|edge| (edge.from.to_string(), edge.to.to_string()))
@@ -267,14 +281,14 @@ fn edges_come_with_their_lower_ends_and_those_that_lead_elsewhere_with_the_end_h
 
 #[test]
 fn an_alerts_causes_point_at_nodes_of_the_page() {
-    let mut full = sketch(TREE);
-    let cause = |event: &str, node| crate::view::Cause {
+    let mut full = parse_sketch(TREE);
+    let cause = |event: &str, node| crate::view::AlertCause {
         event: EventId::new(event).unwrap(),
         node: Some(node),
         step: None,
     };
-    full.at("alert").alert.as_mut().unwrap().causes = vec![cause("e3", 2), cause("e4", 5)];
-    let view = select(&full, &ask(TreePart::Descendants, "a")).unwrap();
+    full.node_mut("alert").alert.as_mut().unwrap().causes = vec![cause("e3", 2), cause("e4", 5)];
+    let view = select_page(&full, &ask(TreePart::Descendants, "a")).unwrap();
     let alert = view.nodes.iter().find(|node| *node.id == *"alert").unwrap();
     let causes = &alert.alert.as_ref().unwrap().causes;
     let places: Vec<_> = causes.iter().map(|cause| cause.node).collect();
@@ -284,8 +298,8 @@ fn an_alerts_causes_point_at_nodes_of_the_page() {
 
 #[test]
 fn what_is_only_shown_beside_a_tree_does_not_count() {
-    let full = sketch("root e1@10\n  ~other e2@20");
-    let view = select(&full, &TreeQuery::whole("root")).unwrap();
+    let full = parse_sketch("root e1@10\n  ~other e2@20");
+    let view = select_page(&full, &TreeQuery::whole_tree("root")).unwrap();
     assert_eq!((view.counts.steps, view.counts.alerts), (1, 0));
     assert_eq!((view.counts.events, view.counts.depth), (1, 1));
 }

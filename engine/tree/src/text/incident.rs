@@ -4,12 +4,12 @@ use std::fmt::Display;
 
 use larum_event::AlertStatus;
 
-use crate::caption::{amount, number};
-use crate::incident::{IncidentAlert, IncidentStatus, IncidentSummary, TiedBy};
+use crate::caption::{format_amount, format_number};
+use crate::incident::{IncidentAlert, IncidentStatus, IncidentSummary, TieCause};
 
 use super::TextStyle;
-use super::clock::{Day, length, to_the_second};
-use super::line::{Line, Paint};
+use super::clock::{UtcDay, format_seconds, format_span};
+use super::line::{TextLine, TextPaint};
 
 /// Most values of one kind in a line; the others are counted.
 const VALUES_SHOWN: usize = 10;
@@ -21,16 +21,16 @@ const TREES_SHOWN: usize = 20;
 /// Writes an incident: what it comes to, who and what is in it, its trees, and its alerts where they are listed.
 pub fn incident_to_text(incident: &IncidentSummary, style: TextStyle) -> String {
     let mut text = String::new();
-    head(incident).end(&mut text, style);
+    heading_line(incident).write_to(&mut text, style);
     let mut facts = Vec::new();
     push_fact(&mut facts, "also known as", &incident.aliases);
-    let trees = amount(incident.tree_count, "tree");
-    let events = amount(incident.events, "event");
+    let trees = format_amount(incident.tree_count, "tree");
+    let events = format_amount(incident.events, "event");
     let retracted = match incident.retracted {
         0 => String::new(),
-        more => format!(", {} more retracted", number(more)),
+        more => format!(", {} more retracted", format_number(more)),
     };
-    let alerts = amount(incident.alerts, "alert");
+    let alerts = format_amount(incident.alerts, "alert");
     let sum = format!("{alerts}{retracted}; {events} in {trees}");
     facts.push(("alerts".to_owned(), sum));
     for (kind, values) in &incident.entities {
@@ -38,21 +38,21 @@ pub fn incident_to_text(incident: &IncidentSummary, style: TextStyle) -> String 
     }
     for (kind, count) in &incident.more_entities {
         // Namings, not values: who is not listed counts each time.
-        let unlisted = format!("named {} times without being listed", number(*count));
+        let unlisted = format!("named {} times without being listed", format_number(*count));
         facts.push((format!("more {kind}"), unlisted));
     }
     push_fact(&mut facts, "techniques", &incident.attack);
     let rules = incident
         .rules
         .iter()
-        .map(|(rule, count)| times(rule, *count));
+        .map(|(rule, count)| rule_with_count(rule, *count));
     push_fact(&mut facts, "rules", &rules.collect::<Vec<_>>());
     let width = facts.iter().map(|(name, _)| name.chars().count()).max();
     for (name, fact) in &facts {
-        let mut line = Line::of(Paint::Plain, "  ");
-        line.push_padded(Paint::Faint, name, width.unwrap_or(0) + 2);
-        line.push(Paint::Plain, fact);
-        line.end(&mut text, style);
+        let mut line = TextLine::from_text(TextPaint::Plain, "  ");
+        line.push_padded(TextPaint::Faint, name, width.unwrap_or(0) + 2);
+        line.push(TextPaint::Plain, fact);
+        line.write_to(&mut text, style);
     }
     write_trees(&mut text, incident, style);
     write_ties(&mut text, incident, style);
@@ -60,45 +60,45 @@ pub fn incident_to_text(incident: &IncidentSummary, style: TextStyle) -> String 
     text
 }
 
-fn head(incident: &IncidentSummary) -> Line {
-    let mut line = Line::of(Paint::Bold, &incident.id.to_string());
+fn heading_line(incident: &IncidentSummary) -> TextLine {
+    let mut line = TextLine::from_text(TextPaint::Bold, &incident.id.to_string());
     let severity = incident.severity;
-    line.push(Paint::of(severity), &format!("  {severity}"));
+    line.push(TextPaint::for_severity(severity), &format!("  {severity}"));
     if incident.status == IncidentStatus::Retracted {
-        line.push(Paint::Warning, " (retracted)");
+        line.push(TextPaint::Warning, " (retracted)");
     }
     let (first, last) = (incident.first, incident.last);
-    let took = length(last.since(first));
+    let took = format_span(last.duration_since(first));
     let span = format!(
         "  {} to {} UTC ({took})",
-        to_the_second(first),
-        to_the_second(last)
+        format_seconds(first),
+        format_seconds(last)
     );
-    line.push(Paint::Faint, &span);
+    line.push(TextPaint::Faint, &span);
     line
 }
 
 fn push_fact(facts: &mut Vec<(String, String)>, name: &str, values: &[impl Display]) {
     if !values.is_empty() {
-        facts.push((name.to_owned(), listed(values, VALUES_SHOWN)));
+        facts.push((name.to_owned(), join_values(values, VALUES_SHOWN)));
     }
 }
 
 /// The first of the values, and how many more there are.
-fn listed(values: &[impl Display], most: usize) -> String {
+fn join_values(values: &[impl Display], most: usize) -> String {
     let shown = values.iter().take(most).map(ToString::to_string);
     let mut listed = shown.collect::<Vec<_>>().join(", ");
     if values.len() > most {
-        let more = number((values.len() - most) as u64);
+        let more = format_number((values.len() - most) as u64);
         listed.push_str(&format!(" and {more} more"));
     }
     listed
 }
 
-fn times(rule: &impl Display, count: u64) -> String {
+fn rule_with_count(rule: &impl Display, count: u64) -> String {
     match count {
         1 => rule.to_string(),
-        _ => format!("{rule} ×{}", number(count)),
+        _ => format!("{rule} ×{}", format_number(count)),
     }
 }
 
@@ -106,9 +106,9 @@ fn write_trees(text: &mut String, incident: &IncidentSummary, style: TextStyle) 
     if incident.trees.is_empty() {
         return;
     }
-    Line::of(Paint::Faint, "trees").end(text, style);
+    TextLine::from_text(TextPaint::Faint, "trees").write_to(text, style);
     for tree in incident.trees.iter().take(TREES_SHOWN) {
-        Line::of(Paint::Plain, &format!("  {tree}")).end(text, style);
+        TextLine::from_text(TextPaint::Plain, &format!("  {tree}")).write_to(text, style);
     }
     let shown = incident.trees.len().min(TREES_SHOWN) as u64;
     write_more(
@@ -122,23 +122,23 @@ fn write_trees(text: &mut String, incident: &IncidentSummary, style: TextStyle) 
 /// Why it is one incident, and what might tie it to others.
 fn write_ties(text: &mut String, incident: &IncidentSummary, style: TextStyle) {
     if !incident.ties.is_empty() {
-        Line::of(Paint::Faint, "one because").end(text, style);
+        TextLine::from_text(TextPaint::Faint, "one because").write_to(text, style);
     }
     for tie in &incident.ties {
         let by = match &tie.by {
-            TiedBy::Tree => "two trees became one".to_owned(),
-            TiedBy::Evidence(alert) => format!("evidence of alert {alert} hangs in both trees"),
-            TiedBy::Shared(node) => format!("both trees touched {node}"),
+            TieCause::Tree => "two trees became one".to_owned(),
+            TieCause::Evidence(alert) => format!("evidence of alert {alert} hangs in both trees"),
+            TieCause::Shared(node) => format!("both trees touched {node}"),
         };
         let joined = tie.joined.as_ref().map(|joined| format!("{joined}: "));
         let position = tie.position;
         let line = format!("  {}{by}, at {position}", joined.unwrap_or_default());
-        Line::of(Paint::Plain, &line).end(text, style);
+        TextLine::from_text(TextPaint::Plain, &line).write_to(text, style);
     }
     if !incident.crowded.is_empty() {
-        let crowded = listed(&incident.crowded, VALUES_SHOWN);
+        let crowded = join_values(&incident.crowded, VALUES_SHOWN);
         let line = format!("! too many trees share {crowded} to tell whose they are");
-        Line::of(Paint::Warning, &line).end(text, style);
+        TextLine::from_text(TextPaint::Warning, &line).write_to(text, style);
     }
 }
 
@@ -146,10 +146,10 @@ fn write_alerts(text: &mut String, incident: &IncidentSummary, style: TextStyle)
     if incident.listed.is_empty() {
         return;
     }
-    Line::of(Paint::Faint, "alerts").end(text, style);
-    let day = Day::of(incident.first);
+    TextLine::from_text(TextPaint::Faint, "alerts").write_to(text, style);
+    let day = UtcDay::containing(incident.first);
     for alert in &incident.listed {
-        alert_line(alert, day).end(text, style);
+        alert_line(alert, day).write_to(text, style);
     }
     let all = incident.alerts + incident.retracted;
     let more = all.saturating_sub(incident.listed.len() as u64);
@@ -158,28 +158,34 @@ fn write_alerts(text: &mut String, incident: &IncidentSummary, style: TextStyle)
 
 fn write_more(text: &mut String, more: u64, what: &str, style: TextStyle) {
     if more > 0 {
-        let line = format!("  and {} more", amount(more, what));
-        Line::of(Paint::Faint, &line).end(text, style);
+        let line = format!("  and {} more", format_amount(more, what));
+        TextLine::from_text(TextPaint::Faint, &line).write_to(text, style);
     }
 }
 
-fn alert_line(alert: &IncidentAlert, day: Day) -> Line {
-    let mut line = Line::of(Paint::of(alert.severity), "  ▲ ");
-    line.push(Paint::Faint, &format!("{} ", day.clock(alert.time)));
-    line.push(Paint::of(alert.severity), alert.severity.as_str());
-    line.push(Paint::Bold, &format!(" {}", alert.rule));
+fn alert_line(alert: &IncidentAlert, day: UtcDay) -> TextLine {
+    let mut line = TextLine::from_text(TextPaint::for_severity(alert.severity), "  ▲ ");
+    line.push(
+        TextPaint::Faint,
+        &format!("{} ", day.format_time(alert.time)),
+    );
+    line.push(
+        TextPaint::for_severity(alert.severity),
+        alert.severity.as_str(),
+    );
+    line.push(TextPaint::Bold, &format!(" {}", alert.rule));
     let message = if alert.message.is_empty() {
         alert.title.as_deref().unwrap_or_default()
     } else {
         &alert.message
     };
     if !message.is_empty() {
-        line.push(Paint::Plain, &format!(": {message}"));
+        line.push(TextPaint::Plain, &format!(": {message}"));
     }
     if alert.status == AlertStatus::Retracted {
-        line.push(Paint::Warning, " (retracted)");
+        line.push(TextPaint::Warning, " (retracted)");
     }
-    line.push(Paint::Faint, &format!("  {}", alert.id));
+    line.push(TextPaint::Faint, &format!("  {}", alert.id));
     line
 }
 
@@ -190,9 +196,9 @@ pub fn incidents_to_text(incidents: &[IncidentSummary], total: u64, style: TextS
         let none = if total == 0 {
             "no incidents".to_owned()
         } else {
-            format!("none of {} on this page", amount(total, "incident"))
+            format!("none of {} on this page", format_amount(total, "incident"))
         };
-        Line::of(Paint::Faint, &none).end(&mut text, style);
+        TextLine::from_text(TextPaint::Faint, &none).write_to(&mut text, style);
         return text;
     }
     let heads = [
@@ -205,7 +211,7 @@ pub fn incidents_to_text(incidents: &[IncidentSummary], total: u64, style: TextS
         "user",
         "rules",
     ];
-    let rows: Vec<_> = incidents.iter().map(row).collect();
+    let rows: Vec<_> = incidents.iter().map(table_row).collect();
     let widths: Vec<_> = heads
         .iter()
         .enumerate()
@@ -215,45 +221,49 @@ pub fn incidents_to_text(incidents: &[IncidentSummary], total: u64, style: TextS
             widths.fold(head.chars().count(), usize::max)
         })
         .collect();
-    let mut line = Line::default();
+    let mut line = TextLine::default();
     for (head, width) in heads.iter().zip(&widths) {
-        line.push_padded(Paint::Faint, head, width + 2);
+        line.push_padded(TextPaint::Faint, head, width + 2);
     }
-    line.end(&mut text, style);
+    line.write_to(&mut text, style);
     for (incident, row) in incidents.iter().zip(&rows) {
-        let mut line = Line::default();
+        let mut line = TextLine::default();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let paint = match column {
-                0 => Paint::Bold,
-                1 => Paint::of(incident.severity),
-                _ => Paint::Plain,
+                0 => TextPaint::Bold,
+                1 => TextPaint::for_severity(incident.severity),
+                _ => TextPaint::Plain,
             };
             line.push_padded(paint, cell, width + 2);
         }
-        line.end(&mut text, style);
+        line.write_to(&mut text, style);
     }
     let shown = incidents.len() as u64;
     if shown < total {
-        let line = format!("{} of {}", number(shown), amount(total, "incident"));
-        Line::of(Paint::Faint, &line).end(&mut text, style);
+        let line = format!(
+            "{} of {}",
+            format_number(shown),
+            format_amount(total, "incident")
+        );
+        TextLine::from_text(TextPaint::Faint, &line).write_to(&mut text, style);
     }
     text
 }
 
-fn row(incident: &IncidentSummary) -> [String; 8] {
+fn table_row(incident: &IncidentSummary) -> [String; 8] {
     let entity = |kind: &str| match incident.entities.get(kind) {
-        Some(values) => listed(values, VALUES_IN_ROW),
+        Some(values) => join_values(values, VALUES_IN_ROW),
         None => String::new(),
     };
     let rules: Vec<_> = incident.rules.keys().collect();
     [
         incident.id.to_string(),
         incident.severity.to_string(),
-        to_the_second(incident.last),
-        length(incident.last.since(incident.first)),
-        number(incident.alerts),
+        format_seconds(incident.last),
+        format_span(incident.last.duration_since(incident.first)),
+        format_number(incident.alerts),
         entity("host"),
         entity("user"),
-        listed(&rules, VALUES_IN_ROW),
+        join_values(&rules, VALUES_IN_ROW),
     ]
 }

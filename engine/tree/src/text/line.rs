@@ -2,12 +2,12 @@
 
 use larum_event::Severity;
 
-use super::harmless::harmless;
-use super::{Colour, TextStyle};
+use super::terminal_text::replace_harmful;
+use super::{ColourMode, TextStyle};
 
 /// How a part of a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(super) enum TextPaint {
     Plain,
     Bold,
     Faint,
@@ -15,8 +15,8 @@ pub(super) enum Paint {
     Alarm,
 }
 
-impl Paint {
-    pub(super) const fn of(severity: Severity) -> Self {
+impl TextPaint {
+    pub(super) const fn for_severity(severity: Severity) -> Self {
         match severity {
             Severity::Info | Severity::Low => Self::Plain,
             Severity::Medium => Self::Warning,
@@ -24,7 +24,7 @@ impl Paint {
         }
     }
 
-    const fn code(self) -> Option<&'static str> {
+    const fn ansi_code(self) -> Option<&'static str> {
         match self {
             Self::Plain => None,
             Self::Bold => Some("1"),
@@ -37,46 +37,46 @@ impl Paint {
 
 /// A line in the making, uncoloured and uncut.
 #[derive(Default)]
-pub(super) struct Line {
-    parts: Vec<(Paint, String)>,
+pub(super) struct TextLine {
+    parts: Vec<(TextPaint, String)>,
 }
 
-impl Line {
+impl TextLine {
     /// A line that is all of one paint.
-    pub(super) fn of(paint: Paint, text: &str) -> Self {
+    pub(super) fn from_text(paint: TextPaint, text: &str) -> Self {
         let mut line = Self::default();
         line.push(paint, text);
         line
     }
 
     /// Adds text, harmful characters replaced.
-    pub(super) fn push(&mut self, paint: Paint, text: &str) {
-        self.parts.push((paint, harmless(text)));
+    pub(super) fn push(&mut self, paint: TextPaint, text: &str) {
+        self.parts.push((paint, replace_harmful(text)));
     }
 
     /// Adds text and spaces up to a width.
-    pub(super) fn push_padded(&mut self, paint: Paint, text: &str, width: usize) {
+    pub(super) fn push_padded(&mut self, paint: TextPaint, text: &str, width: usize) {
         self.push(paint, text);
         let gap = width.saturating_sub(text.chars().count());
-        self.push(Paint::Plain, &" ".repeat(gap));
+        self.push(TextPaint::Plain, &" ".repeat(gap));
     }
 
     /// The line with a faint indent before it.
-    pub(super) fn behind(mut self, indent: &str) -> Self {
-        self.parts.insert(0, (Paint::Faint, indent.to_owned()));
+    pub(super) fn with_indent(mut self, indent: &str) -> Self {
+        self.parts.insert(0, (TextPaint::Faint, indent.to_owned()));
         self
     }
 
     /// The line without any but faint paint.
     pub(super) fn into_faint(mut self) -> Self {
         for (paint, _) in &mut self.parts {
-            *paint = Paint::Faint;
+            *paint = TextPaint::Faint;
         }
         self
     }
 
     /// Writes the line behind `text`.
-    pub(super) fn end(self, text: &mut String, style: TextStyle) {
+    pub(super) fn write_to(self, text: &mut String, style: TextStyle) {
         let mut left = style.width.unwrap_or(usize::MAX);
         let lengths = self.parts.iter().map(|(_, part)| part.chars().count());
         let cut = lengths.sum::<usize>() > left;
@@ -87,8 +87,8 @@ impl Line {
             let shown: String = part.chars().take(left).collect();
             left -= shown.chars().count();
             match paint
-                .code()
-                .filter(|_| style.colour == Colour::Ansi && !shown.is_empty())
+                .ansi_code()
+                .filter(|_| style.colour == ColourMode::Ansi && !shown.is_empty())
             {
                 Some(code) => text.push_str(&format!("\u{1b}[{code}m{shown}\u{1b}[0m")),
                 None => text.push_str(&shown),

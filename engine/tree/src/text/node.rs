@@ -4,35 +4,38 @@ use std::collections::BTreeMap;
 
 use larum_event::{AlertStatus, Severity, Timestamp};
 
-use crate::caption::{self, amount, number};
-use crate::view::{AlertMark, Fold, NodeKind, TreeEvent, TreeNode};
+use crate::caption::{self, format_amount, format_number};
+use crate::view::{EventFold, NodeKind, TreeAlert, TreeEvent, TreeNode};
 
 use super::TextStyle;
-use super::clock::Day;
-use super::line::{Line, Paint};
+use super::clock::UtcDay;
+use super::line::{TextLine, TextPaint};
 
 /// Longest command line in a line.
 const COMMAND_CHARACTERS: usize = 60;
 
 /// The line of a node.
-pub(super) fn node_line(node: &TreeNode, day: Day) -> Line {
-    let mut line = Line::default();
+pub(super) fn node_line(node: &TreeNode, day: UtcDay) -> TextLine {
+    let mut line = TextLine::default();
     match (&node.alert, node.kind) {
         (Some(alert), NodeKind::LinkedAlert) => {
-            line.push(Paint::Faint, "△ ");
+            line.push(TextPaint::Faint, "△ ");
             push_alert(&mut line, alert, day);
-            line.push(Paint::Faint, &format!("  in the tree of alert {}", node.id));
+            line.push(
+                TextPaint::Faint,
+                &format!("  in the tree of alert {}", node.id),
+            );
         }
         (
             Some(alert),
             NodeKind::Alert | NodeKind::Step | NodeKind::Event | NodeKind::Trace | NodeKind::Linked,
         ) => {
-            line.push(Paint::of(alert.severity), "▲ ");
+            line.push(TextPaint::for_severity(alert.severity), "▲ ");
             push_alert(&mut line, alert, day);
         }
         (None, NodeKind::Event) => match node.events.first() {
-            Some(event) => push_event(&mut line, &Repeat::of(event), day),
-            None => line.push(Paint::Plain, &format!("event {}", node.id)),
+            Some(event) => push_event(&mut line, &EventRepeat::from_event(event), day),
+            None => line.push(TextPaint::Plain, &format!("event {}", node.id)),
         },
         (
             None,
@@ -44,62 +47,68 @@ pub(super) fn node_line(node: &TreeNode, day: Day) -> Line {
         ) => push_step(&mut line, node),
     }
     if node.again {
-        line.push(Paint::Faint, " (from an earlier page)");
+        line.push(TextPaint::Faint, " (from an earlier page)");
     }
     line
 }
 
-fn push_step(line: &mut Line, node: &TreeNode) {
-    let name = caption::name(node);
-    line.push(Paint::Bold, name);
-    if let Some(pid) = caption::pid(node) {
-        line.push(Paint::Plain, &format!(" {pid}"));
+fn push_step(line: &mut TextLine, node: &TreeNode) {
+    let name = caption::node_caption(node);
+    line.push(TextPaint::Bold, name);
+    if let Some(pid) = caption::process_id(node) {
+        line.push(TextPaint::Plain, &format!(" {pid}"));
     }
     if let Some(stage) = &node.stage {
-        line.push(Paint::Plain, &format!(" ({stage})"));
+        line.push(TextPaint::Plain, &format!(" ({stage})"));
     }
     for (name, value) in &node.tags {
-        line.push(Paint::Faint, &format!(" {name}={value}"));
+        line.push(TextPaint::Faint, &format!(" {name}={value}"));
     }
     if !node.seen {
-        line.push(Paint::Warning, " not seen yet");
+        line.push(TextPaint::Warning, " not seen yet");
     } else if !node.begun {
-        line.push(Paint::Faint, " beginning not seen");
+        line.push(TextPaint::Faint, " beginning not seen");
     }
     if let Some(command) = caption::command_line(node) {
-        let command = caption::cut(command, COMMAND_CHARACTERS);
-        line.push(Paint::Plain, &format!("  {command}"));
+        let command = caption::truncate_text(command, COMMAND_CHARACTERS);
+        line.push(TextPaint::Plain, &format!("  {command}"));
     }
     if name != &*node.id {
-        line.push(Paint::Faint, &format!("  {}", node.id));
+        line.push(TextPaint::Faint, &format!("  {}", node.id));
     }
 }
 
-fn push_alert(line: &mut Line, alert: &AlertMark, day: Day) {
-    line.push(Paint::Faint, &format!("{} ", day.clock(alert.time)));
-    line.push(Paint::of(alert.severity), alert.severity.as_str());
-    line.push(Paint::Bold, &format!(" {}", alert.rule));
+fn push_alert(line: &mut TextLine, alert: &TreeAlert, day: UtcDay) {
+    line.push(
+        TextPaint::Faint,
+        &format!("{} ", day.format_time(alert.time)),
+    );
+    line.push(
+        TextPaint::for_severity(alert.severity),
+        alert.severity.as_str(),
+    );
+    line.push(TextPaint::Bold, &format!(" {}", alert.rule));
     let message = if alert.message.is_empty() {
         alert.title.as_deref().unwrap_or_default()
     } else {
         &alert.message
     };
     if !message.is_empty() {
-        line.push(Paint::Plain, &format!(": {message}"));
+        line.push(TextPaint::Plain, &format!(": {message}"));
     }
     if alert.status == AlertStatus::Retracted {
-        line.push(Paint::Warning, " (retracted)");
+        line.push(TextPaint::Warning, " (retracted)");
     }
     let plural = if alert.count == 1 { "" } else { "es" };
-    let matches = format!("  {} match{plural}", number(alert.count));
-    line.push(Paint::Faint, &matches);
+    let matches = format!("  {} match{plural}", format_number(alert.count));
+    line.push(TextPaint::Faint, &matches);
     if alert.revision > 1 {
-        line.push(Paint::Faint, &format!(", revision {}", alert.revision));
+        line.push(TextPaint::Faint, &format!(", revision {}", alert.revision));
     }
 }
 
 /// The lines of a node's events, folded unless the style says otherwise, and of those that are only counted.
-pub(super) fn detail_lines(node: &TreeNode, day: Day, style: TextStyle) -> Vec<Line> {
+pub(super) fn detail_lines(node: &TreeNode, day: UtcDay, style: TextStyle) -> Vec<TextLine> {
     // An event that is a node of its own stands in its line.
     let mut repeats = match node.kind {
         NodeKind::Event => Vec::new(),
@@ -110,92 +119,101 @@ pub(super) fn detail_lines(node: &TreeNode, day: Day, style: TextStyle) -> Vec<L
         | NodeKind::Linked
             if style.every_event =>
         {
-            node.events.iter().map(Repeat::of).collect()
+            node.events.iter().map(EventRepeat::from_event).collect()
         }
         NodeKind::Step
         | NodeKind::Alert
         | NodeKind::LinkedAlert
         | NodeKind::Trace
-        | NodeKind::Linked => folded(&node.events),
+        | NodeKind::Linked => collect_repeats(&node.events),
     };
-    repeats.extend(node.folds.iter().map(Repeat::of_fold));
+    repeats.extend(node.folds.iter().map(EventRepeat::from_fold));
     let lines = repeats.iter().map(|repeat| {
-        let mut line = Line::default();
+        let mut line = TextLine::default();
         push_event(&mut line, repeat, day);
         line
     });
     let mut lines: Vec<_> = lines.collect();
     if node.events_left_out > 0 {
-        let more = amount(node.events_left_out, "event");
-        lines.push(Line::of(Paint::Faint, &format!("and {more} more")));
+        let more = format_amount(node.events_left_out, "event");
+        lines.push(TextLine::from_text(
+            TextPaint::Faint,
+            &format!("and {more} more"),
+        ));
     }
     lines
 }
 
 /// Events of one type, source and severity on one node.
-struct Repeat<'a> {
+struct EventRepeat<'a> {
     event_type: &'a str,
     source: &'a str,
     severity: Severity,
     first: Timestamp,
     last: Timestamp,
-    times: u64,
+    count: u64,
 }
 
-impl<'a> Repeat<'a> {
-    fn of(event: &'a TreeEvent) -> Self {
+impl<'a> EventRepeat<'a> {
+    fn from_event(event: &'a TreeEvent) -> Self {
         Self {
             event_type: event.event_type.as_str(),
             source: event.source.as_str(),
             severity: event.severity,
             first: event.time,
             last: event.time,
-            times: 1,
+            count: 1,
         }
     }
 
-    fn of_fold(fold: &'a Fold) -> Self {
+    fn from_fold(fold: &'a EventFold) -> Self {
         Self {
             event_type: fold.event_type.as_str(),
             source: fold.source.as_str(),
             severity: fold.severity,
             first: fold.first,
             last: fold.last,
-            times: fold.count,
+            count: fold.count,
         }
     }
 }
 
-fn folded(events: &[TreeEvent]) -> Vec<Repeat<'_>> {
+fn collect_repeats(events: &[TreeEvent]) -> Vec<EventRepeat<'_>> {
     let mut places = BTreeMap::new();
-    let mut repeats: Vec<Repeat<'_>> = Vec::new();
+    let mut repeats: Vec<EventRepeat<'_>> = Vec::new();
     for event in events {
         let like = (&event.event_type, &event.source, event.severity);
         let place = *places.entry(like).or_insert(repeats.len());
         match repeats.get_mut(place) {
             Some(repeat) => {
-                repeat.times += 1;
+                repeat.count += 1;
                 repeat.last = event.time;
             }
-            None => repeats.push(Repeat::of(event)),
+            None => repeats.push(EventRepeat::from_event(event)),
         }
     }
     repeats
 }
 
-fn push_event(line: &mut Line, repeat: &Repeat<'_>, day: Day) {
-    line.push(Paint::Faint, &format!("{} ", day.clock(repeat.first)));
-    line.push(Paint::Plain, repeat.event_type);
-    line.push(Paint::Faint, &format!("  {}", repeat.source));
+fn push_event(line: &mut TextLine, repeat: &EventRepeat<'_>, day: UtcDay) {
+    line.push(
+        TextPaint::Faint,
+        &format!("{} ", day.format_time(repeat.first)),
+    );
+    line.push(TextPaint::Plain, repeat.event_type);
+    line.push(TextPaint::Faint, &format!("  {}", repeat.source));
     if repeat.severity != Severity::Info {
-        let paint = Paint::of(repeat.severity);
+        let paint = TextPaint::for_severity(repeat.severity);
         line.push(paint, &format!("  {}", repeat.severity));
     }
-    if repeat.times > 1 {
-        line.push(Paint::Bold, &format!("  ×{}", number(repeat.times)));
+    if repeat.count > 1 {
+        line.push(
+            TextPaint::Bold,
+            &format!("  ×{}", format_number(repeat.count)),
+        );
     }
     if repeat.last > repeat.first {
-        let until = format!("  until {}", day.clock(repeat.last));
-        line.push(Paint::Faint, &until);
+        let until = format!("  until {}", day.format_time(repeat.last));
+        line.push(TextPaint::Faint, &until);
     }
 }

@@ -1,13 +1,13 @@
 //! A tree as an outline: a line per node, under it why it is there, its events, and the nodes below it.
 
-use crate::caption::{amount, number};
+use crate::caption::{format_amount, format_number};
 use crate::view::{NodeKind, TreeNode, TreeView};
 
 use super::TextStyle;
-use super::clock::{Day, date_of};
-use super::line::{Line, Paint};
+use super::clock::{UtcDay, format_date};
+use super::edge_notes::{EdgeNotes, describe_missing};
+use super::line::{TextLine, TextPaint};
 use super::node::{detail_lines, node_line};
-use super::reason::{Reasons, sentence};
 
 /// Levels that are drawn; deeper nodes keep this indent and say their depth.
 const DRAWN_DEPTH: usize = 24;
@@ -17,14 +17,14 @@ const DRAWN_DEPTH: usize = 24;
 /// another.
 ///
 /// What producers wrote cannot control the terminal: control and direction characters are replaced.
-pub fn to_text(view: &TreeView, style: TextStyle) -> String {
+pub fn tree_to_text(view: &TreeView, style: TextStyle) -> String {
     let mut text = String::new();
     let first = view.nodes.first().and_then(|root| root.first);
-    let day = Day::of(first.unwrap_or_default());
+    let day = UtcDay::containing(first.unwrap_or_default());
     write_head(&mut text, view, style);
-    let reasons = Reasons::of(view, style);
-    let branches = branches(&view.nodes);
-    let mut outline = Outline {
+    let reasons = EdgeNotes::from_view(view, style);
+    let branches = layout_branches(&view.nodes);
+    let mut outline = OutlineWriter {
         text,
         style,
         top: view.nodes.first().map_or(0, |top| top.depth),
@@ -35,71 +35,73 @@ pub fn to_text(view: &TreeView, style: TextStyle) -> String {
         let Some(branch) = branches.get(place) else {
             continue;
         };
-        outline.close(branch.depth);
+        outline.close_levels(branch.depth);
         let line = node_line(node, day);
         let line = if node.again { line.into_faint() } else { line };
-        outline.write(branch.depth, branch.next, line);
-        outline.step_down(branch);
-        let mut details = reasons.lines(place);
+        outline.write_line(branch.depth, branch.has_next_sibling, line);
+        outline.open_level(branch);
+        let mut details = reasons.lines_at(place);
         if !node.again {
             details.extend(detail_lines(node, day, style));
         }
         let last = details.len().saturating_sub(1);
         for (index, line) in details.into_iter().enumerate() {
-            let goes_on = index < last || branch.below || branch.hidden.is_some();
-            outline.write(branch.depth + 1, goes_on, line);
+            let goes_on = index < last || branch.has_children || branch.hidden_note.is_some();
+            outline.write_line(branch.depth + 1, goes_on, line);
         }
     }
-    outline.close(0);
+    outline.close_levels(0);
     let mut text = outline.text;
     if let Some(cursor) = &view.next {
-        Line::of(Paint::Faint, &format!("next page: --cursor {cursor}")).end(&mut text, style);
+        TextLine::from_text(TextPaint::Faint, &format!("next page: --cursor {cursor}"))
+            .write_to(&mut text, style);
     }
     text
 }
 
 fn write_head(text: &mut String, view: &TreeView, style: TextStyle) {
     let counts = view.counts;
-    let mut line = Line::of(Paint::Bold, &view.root);
-    let steps = amount(counts.steps, "step");
-    let events = amount(counts.events, "event");
-    let alerts = amount(counts.alerts, "alert");
+    let mut line = TextLine::from_text(TextPaint::Bold, &view.root);
+    let steps = format_amount(counts.steps, "step");
+    let events = format_amount(counts.events, "event");
+    let alerts = format_amount(counts.alerts, "alert");
     let first = view.nodes.first().and_then(|root| root.first);
-    let day = first.map_or_else(String::new, |first| format!(", {}", date_of(first)));
+    let day = first.map_or_else(String::new, |first| format!(", {}", format_date(first)));
     let tenant = view.tenant.as_str();
     let rest = format!("  {steps}, {events}, {alerts} of tenant {tenant}{day}");
-    line.push(Paint::Faint, &rest);
+    line.push(TextPaint::Faint, &rest);
     if let Some(incident) = &view.incident {
-        line.push(Paint::Faint, ", part of ");
-        line.push(Paint::Bold, incident);
+        line.push(TextPaint::Faint, ", part of ");
+        line.push(TextPaint::Bold, incident);
     }
-    line.end(text, style);
+    line.write_to(text, style);
     for why in &view.why {
-        Line::of(Paint::Warning, &format!("! {}", sentence(why))).end(text, style);
+        TextLine::from_text(TextPaint::Warning, &format!("! {}", describe_missing(why)))
+            .write_to(text, style);
     }
 }
 
 /// Where a node stands in the outline.
 #[derive(Default)]
-struct Branch {
+struct OutlineBranch {
     /// Levels below the first line of the page.
     depth: usize,
     /// Whether something beside it follows.
-    next: bool,
+    has_next_sibling: bool,
     /// Whether nodes follow under it.
-    below: bool,
+    has_children: bool,
     /// What is said of children that the page does not show.
-    hidden: Option<String>,
+    hidden_note: Option<String>,
 }
 
-fn branches(nodes: &[TreeNode]) -> Vec<Branch> {
-    let mut branches: Vec<Branch> = Vec::with_capacity(nodes.len());
+fn layout_branches(nodes: &[TreeNode]) -> Vec<OutlineBranch> {
+    let mut branches: Vec<OutlineBranch> = Vec::with_capacity(nodes.len());
     let mut shown = vec![0_u64; nodes.len()];
     for (place, node) in nodes.iter().enumerate() {
         let parent = node.parent.filter(|parent| *parent < place);
-        let mut branch = Branch::default();
+        let mut branch = OutlineBranch::default();
         if let Some(above) = parent.and_then(|parent| branches.get_mut(parent)) {
-            above.below = true;
+            above.has_children = true;
             branch.depth = above.depth + 1;
         }
         branches.push(branch);
@@ -109,28 +111,28 @@ fn branches(nodes: &[TreeNode]) -> Vec<Branch> {
         }
     }
     for ((branch, node), shown) in branches.iter_mut().zip(nodes).zip(shown) {
-        branch.hidden = hidden(node, shown);
+        branch.hidden_note = hidden_children_note(node, shown);
     }
     // From the end: the first one met is the last of its siblings.
     let hides: Vec<bool> = branches
         .iter()
-        .map(|branch| branch.hidden.is_some())
+        .map(|branch| branch.hidden_note.is_some())
         .collect();
     let mut followed = hides;
     for (place, node) in nodes.iter().enumerate().rev() {
         let above = node.parent.filter(|parent| *parent < place);
         let above = above.and_then(|parent| followed.get_mut(parent));
         if let (Some(followed), Some(branch)) = (above, branches.get_mut(place)) {
-            branch.next = std::mem::replace(followed, true);
+            branch.has_next_sibling = std::mem::replace(followed, true);
         }
     }
     branches
 }
 
-fn hidden(node: &TreeNode, shown: u64) -> Option<String> {
+fn hidden_children_note(node: &TreeNode, shown: u64) -> Option<String> {
     let missing = node.children.checked_sub(shown).filter(|more| *more > 0)?;
     let children = if missing == 1 { "child" } else { "children" };
-    let missing = number(missing);
+    let missing = format_number(missing);
     Some(match (node.again, shown) {
         (true, _) => format!("{missing} {children} on other pages"),
         (false, 0) => format!("{missing} {children} not shown"),
@@ -139,7 +141,7 @@ fn hidden(node: &TreeNode, shown: u64) -> Option<String> {
 }
 
 /// An outline in the making.
-struct Outline {
+struct OutlineWriter {
     text: String,
     style: TextStyle,
     /// Levels above the first line.
@@ -150,28 +152,28 @@ struct Outline {
     open: Vec<Option<String>>,
 }
 
-impl Outline {
+impl OutlineWriter {
     /// Ends the levels from `depth` down.
-    fn close(&mut self, depth: usize) {
+    fn close_levels(&mut self, depth: usize) {
         while self.open.len() > depth {
             if let Some(hidden) = self.open.pop().flatten() {
-                let line = Line::of(Paint::Faint, &hidden);
-                self.write(self.open.len() + 1, false, line);
+                let line = TextLine::from_text(TextPaint::Faint, &hidden);
+                self.write_line(self.open.len() + 1, false, line);
             }
         }
         self.rails.truncate(depth.saturating_sub(1));
     }
 
     /// What comes now is under this one.
-    fn step_down(&mut self, branch: &Branch) {
+    fn open_level(&mut self, branch: &OutlineBranch) {
         if branch.depth > 0 {
-            self.rails.push(branch.next);
+            self.rails.push(branch.has_next_sibling);
         }
-        self.open.push(branch.hidden.clone());
+        self.open.push(branch.hidden_note.clone());
     }
 
     /// Writes a line at a depth; `next` says whether something beside it follows.
-    fn write(&mut self, depth: usize, next: bool, line: Line) {
+    fn write_line(&mut self, depth: usize, next: bool, line: TextLine) {
         let mut indent = String::new();
         let above = depth.saturating_sub(1);
         for goes_on in self.rails.iter().take(above).take(DRAWN_DEPTH) {
@@ -183,6 +185,7 @@ impl Outline {
         if depth > 0 {
             indent.push_str(if next { "├─ " } else { "└─ " });
         }
-        line.behind(&indent).end(&mut self.text, self.style);
+        line.with_indent(&indent)
+            .write_to(&mut self.text, self.style);
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sketch::sketch;
+use crate::sketch::parse_sketch;
 
 /// Entries as `seconds node id` and what repeats.
 fn lines(entries: &[TimelineEntry]) -> Vec<String> {
@@ -14,11 +14,11 @@ fn lines(entries: &[TimelineEntry]) -> Vec<String> {
 }
 
 fn check(text: &str, wanted: &[&str]) {
-    assert_eq!(lines(&timeline([&sketch(text)])), wanted);
+    assert_eq!(lines(&build_timeline([&parse_sketch(text)])), wanted);
 }
 
 fn check_folded(text: &str, wanted: &[&str]) {
-    let entries = fold_repeats(timeline([&sketch(text)]));
+    let entries = fold_repeats(build_timeline([&parse_sketch(text)]));
     assert_eq!(lines(&entries), wanted);
 }
 
@@ -38,7 +38,7 @@ fn events_and_alerts_of_all_nodes_come_in_the_order_of_time() {
 
 #[test]
 fn an_entry_says_what_and_whose_it_is() {
-    let entries = timeline([&sketch("root\n  a e1@10\n  !alert")]);
+    let entries = build_timeline([&parse_sketch("root\n  a e1@10\n  !alert")]);
     let [event, alert] = &*entries else {
         panic!("{entries:?}")
     };
@@ -68,10 +68,10 @@ fn events_that_share_an_id_but_not_a_place_are_two() {
 
 #[test]
 fn an_alert_of_two_trees_is_told_of_its_own() {
-    let one = sketch("one e1@10\n  b\n    ~alert");
-    let two = sketch("two\n  !alert");
+    let one = parse_sketch("one e1@10\n  b\n    ~alert");
+    let two = parse_sketch("two\n  !alert");
     for views in [[&one, &two], [&two, &one]] {
-        let mut entries = timeline(views);
+        let mut entries = build_timeline(views);
         assert_eq!(lines(&entries), ["10 one e1", "50 alert alert"]);
         entries.retain(|entry| entry.alert);
         assert_eq!(entries.len(), 1);
@@ -80,18 +80,21 @@ fn an_alert_of_two_trees_is_told_of_its_own() {
 
 #[test]
 fn nodes_that_a_page_shows_again_say_nothing_again() {
-    let mut view = sketch("root e1@10\n  a e2@20");
-    view.at("root").again = true;
-    assert_eq!(lines(&timeline([&view])), ["20 a e2"]);
+    let mut view = parse_sketch("root e1@10\n  a e2@20");
+    view.node_mut("root").again = true;
+    assert_eq!(lines(&build_timeline([&view])), ["20 a e2"]);
 }
 
 #[test]
 fn the_event_that_carries_an_alert_is_not_told_beside_it() {
-    let mut view = sketch("root\n  !alert e1@50 e2@60");
-    let event = view.at("alert").events.first_mut().unwrap();
+    let mut view = parse_sketch("root\n  !alert e1@50 e2@60");
+    let event = view.node_mut("alert").events.first_mut().unwrap();
     event.event_type = larum_event::EventType::new("auth.guessing").unwrap();
     event.source = larum_event::Source::new(ENGINE).unwrap();
-    assert_eq!(lines(&timeline([&view])), ["50 alert alert", "60 alert e2"]);
+    assert_eq!(
+        lines(&build_timeline([&view])),
+        ["50 alert alert", "60 alert e2"]
+    );
 }
 
 #[test]
@@ -105,9 +108,9 @@ fn repeats_that_follow_each_other_fold_and_others_do_not() {
 #[test]
 fn severities_types_and_sources_fold_apart() {
     let of = |change: fn(&mut TreeEvent)| {
-        let mut view = sketch("root e1@10 e2@11");
-        change(view.at("root").events.last_mut().unwrap());
-        fold_repeats(timeline([&view])).len()
+        let mut view = parse_sketch("root e1@10 e2@11");
+        change(view.node_mut("root").events.last_mut().unwrap());
+        fold_repeats(build_timeline([&view])).len()
     };
     assert_eq!(of(|_| {}), 1);
     assert_eq!(of(|event| event.severity = Severity::Low), 2);
@@ -123,23 +126,23 @@ fn severities_types_and_sources_fold_apart() {
 
 #[test]
 fn alerts_never_fold() {
-    let mut view = sketch("root\n  !one\n  !two");
+    let mut view = parse_sketch("root\n  !one\n  !two");
     for id in ["one", "two"] {
-        view.at(id).id = "same".into();
+        view.node_mut(id).id = "same".into();
     }
     let mut two = view.clone();
     two.nodes.truncate(2);
-    let entries = timeline([&two]);
+    let entries = build_timeline([&two]);
     let twice = entries.iter().chain(&entries).cloned().collect();
     assert_eq!(fold_repeats(twice).len(), 2);
 }
 
 #[test]
 fn folds_of_a_view_are_entries_that_fold_on() {
-    let mut view = sketch("root e1@10 e2@20\n  a e3@30");
-    let events = std::mem::take(&mut view.at("root").events);
-    view.at("root").folds = crate::select::folds(&events);
-    let entries = timeline([&view]);
+    let mut view = parse_sketch("root e1@10 e2@20\n  a e3@30");
+    let events = std::mem::take(&mut view.node_mut("root").events);
+    view.node_mut("root").folds = crate::select::fold_events(&events);
+    let entries = build_timeline([&view]);
     assert_eq!(lines(&entries), ["10 root e1 ×2 until 20", "30 a e3"]);
     let twice = entries.iter().take(1).chain(&entries).cloned().collect();
     let folded = fold_repeats(twice);

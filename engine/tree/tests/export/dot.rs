@@ -1,6 +1,6 @@
 //! Trees for Graphviz.
 
-use larum_tree::{Format, export};
+use larum_tree::{TreeFormat, export_tree};
 
 use crate::dot_reader::read;
 use crate::views::{intrusion, node, view};
@@ -27,13 +27,13 @@ fn an_intrusion_is_drawn_with_its_alert_its_gaps_and_what_it_shares() {
   n0 -> n2 [color=red, label=raised, constraint=false];
 }
 "#;
-    assert_eq!(export(&intrusion(), Format::Dot), expected);
+    assert_eq!(export_tree(&intrusion(), TreeFormat::Dot), expected);
 }
 
 #[test]
 fn nodes_edges_and_ids_are_those_of_the_view() {
     let view = intrusion();
-    let graph = read(&export(&view, Format::Dot));
+    let graph = read(&export_tree(&view, TreeFormat::Dot));
     for (place, node) in view.nodes.iter().enumerate() {
         assert_eq!(graph.nodes[&format!("n{place}")]["larum_id"], *node.id);
     }
@@ -54,14 +54,14 @@ fn nodes_edges_and_ids_are_those_of_the_view() {
 #[test]
 fn what_graphviz_would_take_for_an_escape_an_entity_or_markup_is_text() {
     let id = "<b>\\N\\G\\n&amp;\"\\";
-    let graph = read(&export(&view(vec![node(id, None)]), Format::Dot));
+    let graph = read(&export_tree(&view(vec![node(id, None)]), TreeFormat::Dot));
     assert_eq!(graph.nodes["n0"]["larum_id"], id);
     assert_eq!(graph.nodes["n0"]["label"], format!("{id}\n"));
 }
 
 #[test]
 fn a_mark_that_turns_text_is_named_in_the_picture() {
-    let dot = export(&view(vec![node("a\u{202e}gpj.exe", None)]), Format::Dot);
+    let dot = export_tree(&view(vec![node("a\u{202e}gpj.exe", None)]), TreeFormat::Dot);
     assert!(!dot.contains('\u{202e}'));
     let graph = read(&dot);
     assert_eq!(graph.nodes["n0"]["larum_id"], "a<U+202E>gpj.exe");

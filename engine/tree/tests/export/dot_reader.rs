@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// What a file says.
 #[derive(Debug, Default)]
-pub struct Graph {
+pub struct DotGraph {
     /// Attributes by the names of nodes.
     pub nodes: BTreeMap<String, BTreeMap<String, String>>,
     /// Ends and attributes.
@@ -15,56 +15,56 @@ pub struct Graph {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Token {
+enum DotToken {
     Id(String),
     Quoted(String),
     Arrow,
     Mark(char),
 }
 
-pub fn read(text: &str) -> Graph {
+pub fn read(text: &str) -> DotGraph {
     let tokens = tokens(text);
     let mut at = tokens.iter().peekable();
-    assert_eq!(at.next(), Some(&Token::Id("digraph".into())));
-    assert!(matches!(at.next(), Some(Token::Id(_))));
-    assert_eq!(at.next(), Some(&Token::Mark('{')));
-    let mut graph = Graph::default();
+    assert_eq!(at.next(), Some(&DotToken::Id("digraph".into())));
+    assert!(matches!(at.next(), Some(DotToken::Id(_))));
+    assert_eq!(at.next(), Some(&DotToken::Mark('{')));
+    let mut graph = DotGraph::default();
     loop {
         let name = match at.next() {
-            Some(Token::Mark('}')) => break,
-            Some(Token::Id(name)) => name.clone(),
+            Some(DotToken::Mark('}')) => break,
+            Some(DotToken::Id(name)) => name.clone(),
             other => panic!("a statement begins with {other:?}"),
         };
         let mut to = None;
-        if at.peek() == Some(&&Token::Arrow) {
+        if at.peek() == Some(&&DotToken::Arrow) {
             at.next();
-            let Some(Token::Id(name)) = at.next() else {
+            let Some(DotToken::Id(name)) = at.next() else {
                 panic!("an arrow to nowhere")
             };
             to = Some(name.clone());
         }
         let mut attributes = BTreeMap::new();
-        if at.peek() == Some(&&Token::Mark('[')) {
+        if at.peek() == Some(&&DotToken::Mark('[')) {
             at.next();
             loop {
-                let Some(Token::Id(key)) = at.next() else {
+                let Some(DotToken::Id(key)) = at.next() else {
                     panic!("an attribute without a name")
                 };
-                assert_eq!(at.next(), Some(&Token::Mark('=')));
+                assert_eq!(at.next(), Some(&DotToken::Mark('=')));
                 let value = match at.next() {
-                    Some(Token::Id(value)) => value.clone(),
-                    Some(Token::Quoted(value)) => unescaped(value),
+                    Some(DotToken::Id(value)) => value.clone(),
+                    Some(DotToken::Quoted(value)) => unescaped(value),
                     other => panic!("a value is {other:?}"),
                 };
                 assert_eq!(attributes.insert(key.clone(), value), None);
                 match at.next() {
-                    Some(Token::Mark(',')) => {}
-                    Some(Token::Mark(']')) => break,
+                    Some(DotToken::Mark(',')) => {}
+                    Some(DotToken::Mark(']')) => break,
                     other => panic!("behind a value stands {other:?}"),
                 }
             }
         }
-        assert_eq!(at.next(), Some(&Token::Mark(';')));
+        assert_eq!(at.next(), Some(&DotToken::Mark(';')));
         match (to, name.as_str()) {
             (Some(to), _) => graph.edges.push((name, to, attributes)),
             (None, "graph") => graph.graph = attributes,
@@ -76,7 +76,7 @@ pub fn read(text: &str) -> Graph {
     graph
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+fn tokens(text: &str) -> Vec<DotToken> {
     let mut tokens = Vec::new();
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
@@ -94,13 +94,13 @@ fn tokens(text: &str) -> Vec<Token> {
                         other => quoted.push(other),
                     }
                 }
-                tokens.push(Token::Quoted(quoted));
+                tokens.push(DotToken::Quoted(quoted));
             }
             '-' => {
                 assert_eq!(rest.next(), Some('>'));
-                tokens.push(Token::Arrow);
+                tokens.push(DotToken::Arrow);
             }
-            '{' | '}' | '[' | ']' | '=' | ',' | ';' => tokens.push(Token::Mark(character)),
+            '{' | '}' | '[' | ']' | '=' | ',' | ';' => tokens.push(DotToken::Mark(character)),
             _ if character.is_ascii_alphanumeric() => {
                 let mut id = String::from(character);
                 while let Some(next) =
@@ -108,7 +108,7 @@ fn tokens(text: &str) -> Vec<Token> {
                 {
                     id.push(next);
                 }
-                tokens.push(Token::Id(id));
+                tokens.push(DotToken::Id(id));
             }
             other => panic!("{other:?} outside of a quoted text"),
         }

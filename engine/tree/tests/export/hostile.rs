@@ -1,6 +1,6 @@
 //! Ids that try to be something else, and trees that try to be too deep, in every format.
 
-use larum_tree::{Format, TreeView, export};
+use larum_tree::{TreeFormat, TreeView, export_tree};
 use proptest::prelude::*;
 
 use crate::views::{alert, event, node, view};
@@ -118,8 +118,8 @@ fn ids(view: &TreeView) -> Vec<String> {
 
 fn assert_read_back(view: &TreeView) {
     let expected = ids(view);
-    let dot = dot_reader::read(&export(view, Format::Dot));
-    let chart = mermaid_reader::read(&export(view, Format::Mermaid));
+    let dot = dot_reader::read(&export_tree(view, TreeFormat::Dot));
+    let chart = mermaid_reader::read(&export_tree(view, TreeFormat::Mermaid));
     for (place, id) in expected.iter().enumerate() {
         let name = format!("n{place}");
         assert_eq!(unnamed(&dot.nodes[&name]["larum_id"]), *id);
@@ -134,7 +134,7 @@ fn assert_read_back(view: &TreeView) {
     assert_eq!(dot.edges.len(), expected.len() - 1);
     assert_eq!(chart.nodes.len(), expected.len());
     assert_eq!(chart.edges.len(), expected.len() - 1);
-    let rows = tables::rows(view, Format::Csv);
+    let rows = tables::rows(view, TreeFormat::Csv);
     let read: Vec<_> = rows.iter().map(|row| row["id"].clone()).collect();
     assert_eq!(read, expected);
     let mut spans: Vec<_> = otlp::spans(view).into_iter().map(|(id, _)| id).collect();
@@ -142,9 +142,10 @@ fn assert_read_back(view: &TreeView) {
     let mut sorted = expected.clone();
     sorted.sort();
     assert_eq!(spans, sorted);
-    let text = export(view, Format::Text);
+    let text = export_tree(view, TreeFormat::Text);
     assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}', '\r', '\u{0}']));
-    let json: serde_json::Value = serde_json::from_str(&export(view, Format::Json)).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&export_tree(view, TreeFormat::Json)).unwrap();
     assert_eq!(json["nodes"][0]["id"], expected[0]);
 }
 
@@ -166,7 +167,10 @@ fn every_fragment_alone_comes_back_from_every_format() {
 fn an_id_of_ten_thousand_characters_comes_back_or_is_cut_in_pictures() {
     let id = "x\"]".repeat(3_334);
     assert_read_back(&view(vec![node(&id, None)]));
-    let chart = mermaid_reader::read(&export(&view(vec![node(&id, None)]), Format::Mermaid));
+    let chart = mermaid_reader::read(&export_tree(
+        &view(vec![node(&id, None)]),
+        TreeFormat::Mermaid,
+    ));
     assert_eq!(chart.nodes["n0"][0].chars().count(), 256);
 }
 
@@ -178,8 +182,8 @@ fn a_chain_of_a_hundred_thousand_nodes_is_written_in_every_format() {
         node
     });
     let view = view(chain.collect());
-    for format in Format::ALL {
-        let text = export(&view, format);
+    for format in TreeFormat::ALL {
+        let text = export_tree(&view, format);
         assert!(text.contains("s99999"), "{format}");
         assert!(text.len() < 256 * 1024 * 1024, "{format}");
     }
@@ -191,7 +195,7 @@ fn a_parent_that_is_not_there_is_no_panic() {
     lost.parent = Some(7);
     lost.depth = 3;
     let mut alert = alert("auth.guessing", larum_event::Severity::Low, 1);
-    alert.causes = vec![larum_tree::Cause {
+    alert.causes = vec![larum_tree::AlertCause {
         event: larum_event::EventId::new("e").unwrap(),
         node: Some(70),
         step: None,
@@ -199,7 +203,7 @@ fn a_parent_that_is_not_there_is_no_panic() {
     lost.alert = Some(alert);
     let mut view = view(vec![node("root", None)]);
     view.nodes.push(lost);
-    for format in Format::ALL {
-        assert!(export(&view, format).contains("root"), "{format}");
+    for format in TreeFormat::ALL {
+        assert!(export_tree(&view, format).contains("root"), "{format}");
     }
 }

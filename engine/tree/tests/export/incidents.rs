@@ -6,7 +6,7 @@ use std::sync::Arc;
 use larum_event::{AlertStatus, Position, RuleId, Severity};
 use larum_tree::{
     IncidentAlert, IncidentId, IncidentStatus, IncidentSummary, IncidentTie, NodeMove, TextStyle,
-    TiedBy, TimelineEntry, TreeDiff, diff_to_text, incident_to_text, incidents_to_text,
+    TieCause, TimelineEntry, TreeDiff, diff_to_text, incident_to_text, incidents_to_text,
     timeline_to_text,
 };
 
@@ -65,7 +65,7 @@ fn case() -> IncidentSummary {
     ]);
     case.ties = vec![IncidentTie {
         position: Position(77),
-        by: TiedBy::Shared("hash:9f86".into()),
+        by: TieCause::Shared("hash:9f86".into()),
         joined: Some(IncidentId("inc-000000000001".into())),
     }];
     case.crowded = texts(&["hash:0000"]);

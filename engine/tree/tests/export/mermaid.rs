@@ -1,6 +1,6 @@
 //! Trees for Mermaid.
 
-use larum_tree::{Format, export};
+use larum_tree::{TreeFormat, export_tree};
 
 use crate::mermaid_reader::read;
 use crate::views::{intrusion, node, view};
@@ -39,13 +39,13 @@ fn an_intrusion_is_drawn_with_its_alert_its_gaps_and_what_it_shares() {
   classDef critical fill:tomato
   classDef retracted fill:gainsboro
 "##;
-    assert_eq!(export(&intrusion(), Format::Mermaid), expected);
+    assert_eq!(export_tree(&intrusion(), TreeFormat::Mermaid), expected);
 }
 
 #[test]
 fn nodes_edges_and_ids_are_those_of_the_view() {
     let view = intrusion();
-    let chart = read(&export(&view, Format::Mermaid));
+    let chart = read(&export_tree(&view, TreeFormat::Mermaid));
     for (place, node) in view.nodes.iter().enumerate() {
         let lines = &chart.nodes[&format!("n{place}")];
         assert!(lines.iter().any(|line| **line == *node.id), "{lines:?}");
@@ -77,7 +77,7 @@ fn a_comment_says_so_when_there_are_more_edges_than_mermaid_draws() {
     let star = |children: usize| {
         let mut nodes = vec![node("root", None)];
         nodes.extend((0..children).map(|number| node(&format!("n{number}"), Some(0))));
-        read(&export(&view(nodes), Format::Mermaid)).comments
+        read(&export_tree(&view(nodes), TreeFormat::Mermaid)).comments
     };
     assert_eq!(star(500), [""; 0]);
     let comments = star(501);
@@ -92,7 +92,7 @@ fn a_comment_says_so_when_there_is_more_text_than_mermaid_reads() {
             node.stage = Some("x".repeat(characters).into());
             node
         });
-        export(&view(nodes.collect()), Format::Mermaid)
+        export_tree(&view(nodes.collect()), TreeFormat::Mermaid)
     };
     let few = long(10);
     assert!(few.len() < 50_000 && few.starts_with("flowchart"));
@@ -101,6 +101,6 @@ fn a_comment_says_so_when_there_is_more_text_than_mermaid_reads() {
     wide.nodes[0].tags = (0..600)
         .map(|number| (format!("t{number:03}").into(), "x".repeat(100).into()))
         .collect();
-    let many = export(&wide, Format::Mermaid);
+    let many = export_tree(&wide, TreeFormat::Mermaid);
     assert!(many.starts_with("%% 7 edges and "), "{}", &many[..100]);
 }

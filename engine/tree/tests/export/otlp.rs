@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use larum_tree::{EdgeKind, Format, NodeKind, TreeView, export};
+use larum_tree::{EdgeKind, NodeKind, TreeFormat, TreeView, export_tree};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::{Span, TracesData};
@@ -15,7 +15,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// The spans of an export by the ids of their nodes, after everything that the schema and its document ask
 /// for was looked at. Nodes of one id get the place of their span behind it.
 pub fn spans(view: &TreeView) -> Vec<(String, Span)> {
-    let json = export(view, Format::Otlp);
+    let json = export_tree(view, TreeFormat::Otlp);
     let ours: Value = serde_json::from_str(&json).unwrap();
     let traces: TracesData = serde_json::from_str(&json).unwrap();
     // The reader passes over members it does not know; then they would be missing here.
@@ -227,7 +227,7 @@ fn what_only_looks_like_a_trace_gets_ids_of_its_own() {
 fn spans_of_one_observer_come_together_as_one_service() {
     let mut view = intrusion();
     view.nodes[5].events = vec![event("up", 30, "file.upload", "sysmon@ws5")];
-    let traces: TracesData = serde_json::from_str(&export(&view, Format::Otlp)).unwrap();
+    let traces: TracesData = serde_json::from_str(&export_tree(&view, TreeFormat::Otlp)).unwrap();
     let services: Vec<_> = traces
         .resource_spans
         .iter()

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use larum_event::Severity;
-use larum_tree::{Colour, EdgeKind, NodeKind, TextStyle, Why, to_text};
+use larum_tree::{ColourMode, EdgeKind, EdgeSource, NodeKind, TextStyle, tree_to_text};
 
 use crate::views::{alert, at, by_link, edge, event, intrusion, node, view};
 
 fn plain(view: &larum_tree::TreeView) -> String {
-    to_text(view, TextStyle::default())
+    tree_to_text(view, TextStyle::default())
 }
 
 #[test]
@@ -61,7 +61,7 @@ session:ws5/0x3e7
 └─ 12 more children
 next page: --cursor c-6
 ";
-    assert_eq!(to_text(&intrusion(), style), expected);
+    assert_eq!(tree_to_text(&intrusion(), style), expected);
 }
 
 #[test]
@@ -82,10 +82,14 @@ fn nodes_of_an_earlier_page_are_faint_and_without_their_events() {
     view.nodes[0].children = 1;
     assert!(!plain(&view).contains("children"));
     let style = TextStyle {
-        colour: Colour::Ansi,
+        colour: ColourMode::Ansi,
         ..TextStyle::default()
     };
-    let line = to_text(&view, style).lines().nth(1).unwrap().to_owned();
+    let line = tree_to_text(&view, style)
+        .lines()
+        .nth(1)
+        .unwrap()
+        .to_owned();
     assert_eq!(
         line.matches("\u{1b}[2m").count(),
         line.matches("\u{1b}[0m").count()
@@ -178,7 +182,7 @@ fn a_trace_is_told_of_a_step_and_not_of_its_own_span() {
         let mut below = node("below", Some(0));
         below.kind = kind;
         let mut view = view(vec![node("trace:4b", None), below]);
-        let why = Why::Trace { trace: "4b".into() };
+        let why = EdgeSource::Trace { trace: "4b".into() };
         view.edges = vec![edge("trace:4b", "below", EdgeKind::Trace, why)];
         plain(&view)
     };
@@ -205,12 +209,12 @@ fn no_width_cuts_inside_of_a_character_or_an_escape_sequence() {
     wide.nodes[0].first = Some(at(1));
     for width in 0..120 {
         let style = TextStyle {
-            colour: Colour::Ansi,
+            colour: ColourMode::Ansi,
             width: Some(width),
             why: true,
             ..TextStyle::default()
         };
-        for line in to_text(&wide, style).lines() {
+        for line in tree_to_text(&wide, style).lines() {
             let mut shown = 0;
             let mut rest = line.chars();
             while let Some(character) = rest.next() {

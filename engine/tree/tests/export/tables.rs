@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use larum_tree::{Format, TreeView, export};
+use larum_tree::{TreeFormat, TreeView, export_tree};
 
 use crate::views::{event, intrusion, node, view};
 
 /// Rows by the names of columns, with the guard against formulas taken away.
-pub fn rows(view: &TreeView, format: Format) -> Vec<BTreeMap<String, String>> {
-    let text = export(view, format);
+pub fn rows(view: &TreeView, format: TreeFormat) -> Vec<BTreeMap<String, String>> {
+    let text = export_tree(view, format);
     assert!(text.ends_with("\r\n"));
     let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
     let heads = reader.headers().unwrap().clone();
@@ -27,7 +27,7 @@ pub fn rows(view: &TreeView, format: Format) -> Vec<BTreeMap<String, String>> {
 
 #[test]
 fn nodes_are_rows_with_ids_of_their_parents() {
-    let rows = rows(&intrusion(), Format::Csv);
+    let rows = rows(&intrusion(), TreeFormat::Csv);
     let column = |name: &str| -> Vec<_> { rows.iter().map(|row| row[name].clone()).collect() };
     assert_eq!(
         column("id"),
@@ -66,12 +66,12 @@ fn a_table_of_nodes_looks_so() {
 id,kind,link,label,parent,depth,edge,seen,begun,first,last,stage,tags,kept,events,children,severity,rule,title,status,message,attack,position\r
 \"a,b\",step,,,,0,,true,true,,,'=1+1,,,0,0,,,,,,,\r
 ";
-    assert_eq!(export(&view(vec![step]), Format::Csv), expected);
+    assert_eq!(export_tree(&view(vec![step]), TreeFormat::Csv), expected);
 }
 
 #[test]
 fn events_are_rows_by_time_with_repeats_and_alerts_between_them() {
-    let rows = rows(&intrusion(), Format::CsvEvents);
+    let rows = rows(&intrusion(), TreeFormat::CsvEvents);
     let told: Vec<_> = rows
         .iter()
         .map(|row| format!("{} {} {}", row["type"], row["count"], row["alert"]))
@@ -108,14 +108,14 @@ fn a_cell_that_a_spreadsheet_would_run_is_guarded_and_others_are_not() {
         let mut step = node("a", None);
         step.stage = Some(text.into());
         let view = view(vec![step]);
-        let csv = export(&view, Format::Csv);
+        let csv = export_tree(&view, TreeFormat::Csv);
         let cell = if guarded {
             format!("'{text}")
         } else {
             text.to_owned()
         };
         assert!(csv.contains(&format!(",{cell},")), "{csv}");
-        assert_eq!(rows(&view, Format::Csv)[0]["stage"], text);
+        assert_eq!(rows(&view, TreeFormat::Csv)[0]["stage"], text);
     }
 }
 
@@ -125,8 +125,8 @@ fn what_stands_on_the_page_again_is_no_row() {
     above.again = true;
     above.events = vec![event("e1", 1, "work.done", "collector")];
     let view = view(vec![above, node("new", Some(0))]);
-    let nodes = rows(&view, Format::Csv);
+    let nodes = rows(&view, TreeFormat::Csv);
     assert_eq!(nodes.len(), 1);
     assert_eq!(nodes[0]["parent"], "above");
-    assert_eq!(rows(&view, Format::CsvEvents).len(), 0);
+    assert_eq!(rows(&view, TreeFormat::CsvEvents).len(), 0);
 }

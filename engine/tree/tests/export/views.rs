@@ -7,8 +7,8 @@ use larum_event::{
     AlertStatus, EventId, EventType, Position, RuleId, Severity, Source, TenantId, Timestamp,
 };
 use larum_tree::{
-    AlertMark, Cause, Counts, EdgeKind, Fold, NodeKind, Partial, TreeEdge, TreeEvent, TreeNode,
-    TreeView, Why,
+    AlertCause, EdgeKind, EdgeSource, EventFold, MissingPart, NodeKind, TreeAlert, TreeCounts,
+    TreeEdge, TreeEvent, TreeNode, TreeView,
 };
 use serde_json::json;
 
@@ -53,8 +53,8 @@ pub fn event(id: &str, seconds: i64, event_type: &str, source: &str) -> TreeEven
     }
 }
 
-pub fn fold(event_type: &str, count: u64, first: i64, last: i64) -> Fold {
-    Fold {
+pub fn fold(event_type: &str, count: u64, first: i64, last: i64) -> EventFold {
+    EventFold {
         event_type: EventType::new(event_type).unwrap(),
         source: Source::new("sshd@web-1").unwrap(),
         severity: Severity::Low,
@@ -65,8 +65,8 @@ pub fn fold(event_type: &str, count: u64, first: i64, last: i64) -> Fold {
     }
 }
 
-pub fn alert(rule: &str, severity: Severity, seconds: i64) -> AlertMark {
-    AlertMark {
+pub fn alert(rule: &str, severity: Severity, seconds: i64) -> TreeAlert {
+    TreeAlert {
         revision: 1,
         status: AlertStatus::Final,
         rule: RuleId::new(rule).unwrap(),
@@ -85,7 +85,7 @@ pub fn alert(rule: &str, severity: Severity, seconds: i64) -> AlertMark {
     }
 }
 
-pub fn edge(from: &str, to: &str, kind: EdgeKind, why: Why) -> TreeEdge {
+pub fn edge(from: &str, to: &str, kind: EdgeKind, why: EdgeSource) -> TreeEdge {
     TreeEdge {
         from: from.into(),
         to: to.into(),
@@ -96,8 +96,8 @@ pub fn edge(from: &str, to: &str, kind: EdgeKind, why: Why) -> TreeEdge {
     }
 }
 
-pub fn by_link(link: &str, field: &str, value: &str) -> Why {
-    Why::Link {
+pub fn by_link(link: &str, field: &str, value: &str) -> EdgeSource {
+    EdgeSource::Link {
         link: link.into(),
         version: 3,
         fields: vec![(field.into(), value.into())],
@@ -115,7 +115,7 @@ pub fn view(mut nodes: Vec<TreeNode>) -> TreeView {
         tenant: TenantId::new("acme").unwrap(),
         incident: None,
         as_of: Position(1_000),
-        counts: Counts {
+        counts: TreeCounts {
             steps: nodes.len() as u64,
             events: 3,
             alerts: 1,
@@ -158,12 +158,12 @@ pub fn intrusion() -> TreeView {
     guess.first = Some(at(12));
     guess.alert = Some(alert("auth.guessing", Severity::High, 12));
     guess.alert.as_mut().unwrap().causes = vec![
-        Cause {
+        AlertCause {
             event: EventId::new("login-1").unwrap(),
             node: Some(0),
             step: Some("session:ws5/0x3e7".into()),
         },
-        Cause {
+        AlertCause {
             event: EventId::new("bare").unwrap(),
             node: Some(3),
             step: None,
@@ -206,7 +206,7 @@ pub fn intrusion() -> TreeView {
         ),
     ];
     view.partial = true;
-    view.why = vec![Partial::StepsNotSeen { count: 1 }];
+    view.why = vec![MissingPart::StepsNotSeen { count: 1 }];
     view.next = Some("c-6".into());
     view
 }

@@ -1,12 +1,12 @@
 //! Alerts in trees.
 
-use larum_tree::{Forest, ForestLimits, NodeKind};
+use larum_tree::{CorrelationGraph, GraphLimits, NodeKind};
 
-use crate::fixture::{Said, acme, alert, caused_by, outline, plant, said, tree};
+use crate::fixture::{EventBuilder, acme, alert, caused_by, outline, plant, said, tree};
 
-fn forest(said: &[Said], alerts: Vec<larum_event::Event>) -> Forest {
-    let mut forest = Forest::new(ForestLimits::default());
-    let mut events: Vec<_> = said.iter().map(Said::event).collect();
+fn forest(said: &[EventBuilder], alerts: Vec<larum_event::Event>) -> CorrelationGraph {
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
+    let mut events: Vec<_> = said.iter().map(EventBuilder::event).collect();
     events.extend(alerts);
     let reports = plant(&mut forest, &events);
     assert_eq!(reports, []);
@@ -80,7 +80,7 @@ fn evidence_of_no_workflow_hangs_under_the_alerts_own_tree() {
         .map(|id| id.to_string())
         .collect();
     assert_eq!(unknown, ["e1", "e2"]);
-    view.describe(&bare.event(), larum_event::Position(9));
+    view.fill_event(&bare.event(), larum_event::Position(9));
     assert_eq!(view.unknown_events().len(), 1);
     assert_eq!(view.nodes[2].events[0].id.as_str(), "e2");
 }
@@ -142,7 +142,7 @@ fn alerts_on_alerts_make_one_chain() {
         view.nodes[2].alert.as_ref().unwrap().causes[0].node,
         Some(1)
     );
-    assert_eq!(forest.tree(&acme(), "alert-1"), Some(view));
+    assert_eq!(forest.find_tree(&acme(), "alert-1"), Some(view));
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Events of workflows, alerts on them, and forests fed with both.
 
 use larum_event::{
-    Alert, AlertStatus, Channel, Correlation, Event, EventId, Fill, Position, RuleId, Severity,
-    TenantId, Timestamp, Trigger,
+    Alert, AlertStatus, AlertTrigger, Channel, Correlation, Event, EventDefaults, EventId,
+    Position, RuleId, Severity, TenantId, Timestamp,
 };
-use larum_tree::{Forest, ForestLimits, TreeReport, TreeView};
+use larum_tree::{CorrelationGraph, GraphLimits, TreeReport, TreeView};
 
 /// What an event says, with defaults for the rest.
 #[derive(Debug, Clone, Default)]
-pub struct Said {
+pub struct EventBuilder {
     pub id: String,
     pub source: Option<String>,
     pub kind: Option<String>,
@@ -21,16 +21,16 @@ pub struct Said {
 }
 
 /// An event `id` at second `seconds` of step `step`.
-pub fn said(id: &str, seconds: i64, step: &str) -> Said {
-    Said {
+pub fn said(id: &str, seconds: i64, step: &str) -> EventBuilder {
+    EventBuilder {
         id: id.into(),
         seconds,
         step: Some(step.into()),
-        ..Said::default()
+        ..EventBuilder::default()
     }
 }
 
-impl Said {
+impl EventBuilder {
     pub fn under(mut self, parent: &str) -> Self {
         self.parent = Some(parent.into());
         self
@@ -94,7 +94,7 @@ pub fn time(seconds: i64) -> Timestamp {
 }
 
 pub fn parse(json: &str) -> Event {
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: time(0),
         new_id: &|| EventId::new("filled").unwrap(),
         source: None,
@@ -131,7 +131,7 @@ pub fn alert(
         window: None,
         first: time(1),
         last: time(5),
-        trigger: Trigger {
+        trigger: AlertTrigger {
             id: ids.last().unwrap().clone(),
             sequence: None,
         },
@@ -144,7 +144,7 @@ pub fn alert(
 }
 
 /// Where an alert stands that `trigger` set off.
-pub fn caused_by(trigger: &Said) -> Option<Correlation> {
+pub fn caused_by(trigger: &EventBuilder) -> Option<Correlation> {
     Correlation::child_of(trigger.event().envelope())
 }
 
@@ -152,7 +152,7 @@ pub fn acme() -> TenantId {
     TenantId::new("acme").unwrap()
 }
 
-pub fn plant(forest: &mut Forest, events: &[Event]) -> Vec<TreeReport> {
+pub fn plant(forest: &mut CorrelationGraph, events: &[Event]) -> Vec<TreeReport> {
     let mut out = Vec::new();
     for (index, event) in events.iter().enumerate() {
         forest.insert(&acme(), event, Position(index as u64 + 1), &mut out);
@@ -161,15 +161,15 @@ pub fn plant(forest: &mut Forest, events: &[Event]) -> Vec<TreeReport> {
 }
 
 /// A forest of what was said, and what it had to report.
-pub fn grown(said: &[Said]) -> (Forest, Vec<TreeReport>) {
-    let mut forest = Forest::new(ForestLimits::default());
-    let events: Vec<_> = said.iter().map(Said::event).collect();
+pub fn grown(said: &[EventBuilder]) -> (CorrelationGraph, Vec<TreeReport>) {
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
+    let events: Vec<_> = said.iter().map(EventBuilder::event).collect();
     let reports = plant(&mut forest, &events);
     (forest, reports)
 }
 
-pub fn tree(forest: &Forest, id: &str) -> TreeView {
-    forest.tree(&acme(), id).unwrap()
+pub fn tree(forest: &CorrelationGraph, id: &str) -> TreeView {
+    forest.find_tree(&acme(), id).unwrap()
 }
 
 /// `parent > id [events]` of each node, in reading order.

@@ -1,28 +1,28 @@
 //! Nodes that had to go, and whatever still speaks of them.
 
 use larum_event::Position;
-use larum_tree::{Forest, ForestLimits};
+use larum_tree::{CorrelationGraph, GraphLimits};
 
 use crate::fixture::{acme, alert, outline, said, tree};
 use crate::links::{event, links};
 
-fn tight(roots: usize) -> Forest {
-    let mut forest = Forest::new(ForestLimits {
+fn tight(roots: usize) -> CorrelationGraph {
+    let mut forest = CorrelationGraph::new(GraphLimits {
         roots_per_tenant: roots,
-        ..ForestLimits::default()
+        ..GraphLimits::default()
     });
     forest.use_links(&links());
     forest
 }
 
-fn feed(forest: &mut Forest, events: &[larum_event::Event], from: u64) {
+fn feed(forest: &mut CorrelationGraph, events: &[larum_event::Event], from: u64) {
     for (event, position) in events.iter().zip(from..) {
         forest.insert(&acme(), event, Position(position), &mut Vec::new());
     }
 }
 
 /// A process that began in a session which outlives it here, and a tree that takes its place in memory.
-fn a_process_whose_place_another_took() -> Forest {
+fn a_process_whose_place_another_took() -> CorrelationGraph {
     let started = serde_json::json!({
         "host": "ws5", "guid": "cmd", "parent": "explorer", "pid": 7, "image": "cmd",
         "ppid": 9, "pimage": "explorer", "logon": "0x3e7",
@@ -46,8 +46,8 @@ fn a_process_whose_place_another_took() -> Forest {
 #[test]
 fn an_event_whose_first_node_went_is_not_found_in_the_tree_that_took_its_place() {
     let forest = a_process_whose_place_another_took();
-    assert!(forest.tree(&acme(), "process:ws5/cmd").is_none());
-    assert_eq!(forest.tree(&acme(), "start"), None);
+    assert!(forest.find_tree(&acme(), "process:ws5/cmd").is_none());
+    assert_eq!(forest.find_tree(&acme(), "start"), None);
 }
 
 #[test]
@@ -71,9 +71,12 @@ fn what_an_alert_waits_for_is_the_same_after_a_restart() {
         ],
         1,
     );
-    assert!(forest.tree(&acme(), "one").is_none());
-    let restored = Forest::restore(&forest.checkpoint()).unwrap();
-    assert_eq!(restored.tree(&acme(), "e1"), forest.tree(&acme(), "e1"));
+    assert!(forest.find_tree(&acme(), "one").is_none());
+    let restored = CorrelationGraph::restore(&forest.checkpoint()).unwrap();
+    assert_eq!(
+        restored.find_tree(&acme(), "e1"),
+        forest.find_tree(&acme(), "e1")
+    );
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn of_events_of_very_many_sources_with_one_id_few_are_found_by_it_also_after_a_r
         step.by(&format!("source-{number:03}")).event()
     });
     feed(&mut forest, &events.collect::<Vec<_>>(), 1);
-    let restored = Forest::restore(&forest.checkpoint()).unwrap();
+    let restored = CorrelationGraph::restore(&forest.checkpoint()).unwrap();
     for mut forest in [forest, restored] {
         feed(&mut forest, &[alert("alert-1", 1, &["same"], None)], 301);
         let tied = (0..300).filter(|number| {
@@ -123,7 +126,7 @@ fn a_tree_that_went_in_a_batch_leaves_nothing_behind_in_what_was_restored() {
         said("e2", 2, "c").event(),
     ];
     feed(&mut forest, &events, 1);
-    let mut restored = Forest::restore(&forest.checkpoint()).unwrap();
+    let mut restored = CorrelationGraph::restore(&forest.checkpoint()).unwrap();
     forest.begin_batch();
     restored.begin_batch();
     assert_eq!(restored.checkpoint(), forest.checkpoint());
@@ -146,6 +149,6 @@ fn an_entity_is_not_found_by_a_tree_that_went_in_a_batch() {
         told("e3", "c", "carol"),
     ];
     feed(&mut forest, &events, 1);
-    assert_eq!(forest.trees_of(&acme(), "user", "carol").len(), 1);
-    assert_eq!(forest.trees_of(&acme(), "user", "eve"), []);
+    assert_eq!(forest.trees_of_entity(&acme(), "user", "carol").len(), 1);
+    assert_eq!(forest.trees_of_entity(&acme(), "user", "eve"), []);
 }

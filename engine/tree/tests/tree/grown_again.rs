@@ -1,35 +1,35 @@
 //! Trees that had to go are what they were when they are grown from their events again; likewise as of a moment.
 
 use larum_event::{Event, Position, Timestamp};
-use larum_tree::{Forest, ForestLimits, TreeMembers, TreeView, key_hash};
+use larum_tree::{CorrelationGraph, GraphLimits, TreeMembers, TreeView, key_hash};
 use proptest::prelude::*;
 
-use crate::fixture::{Said, acme};
+use crate::fixture::{EventBuilder, acme};
 use crate::links::{event, links};
 use crate::order::muddle;
 
-fn tight() -> ForestLimits {
-    ForestLimits {
+fn tight() -> GraphLimits {
+    GraphLimits {
         roots_per_tenant: 2,
         nodes_per_tenant: 9,
-        ..ForestLimits::default()
+        ..GraphLimits::default()
     }
 }
 
-fn forest(limits: ForestLimits) -> Forest {
-    let mut forest = Forest::new(limits);
+fn forest(limits: GraphLimits) -> CorrelationGraph {
+    let mut forest = CorrelationGraph::new(limits);
     forest.use_links(&links());
     forest
 }
 
-fn insert(forest: &mut Forest, events: &[Event], place: usize) {
+fn insert(forest: &mut CorrelationGraph, events: &[Event], place: usize) {
     let position = Position(place as u64 + 1);
     forest.insert(&acme(), &events[place], position, &mut Vec::new());
 }
 
 /// The tree of a root, made of the events of some members alone.
-fn grown_again(events: &[Event], members: &TreeMembers) -> Forest {
-    let mut grown = forest(ForestLimits::default());
+fn grown_again(events: &[Event], members: &TreeMembers) -> CorrelationGraph {
+    let mut grown = forest(GraphLimits::default());
     for position in &members.events {
         insert(&mut grown, events, position.0 as usize - 1);
     }
@@ -65,7 +65,7 @@ fn processes() -> impl Strategy<Value = Vec<Event>> {
 
 fn workflows() -> impl Strategy<Value = Vec<Event>> {
     // A log holds no event twice.
-    let unique = |(said, number): (&Said, usize)| Said {
+    let unique = |(said, number): (&EventBuilder, usize)| EventBuilder {
         id: format!("u{number}"),
         ..said.clone()
     };
@@ -91,10 +91,10 @@ proptest! {
         for place in 0..events.len() {
             let before: Vec<_> = ids()
                 .iter()
-                .map(|id| (id.clone(), undated(small.tree(&acme(), id)), small.members(&acme(), id)))
+                .map(|id| (id.clone(), undated(small.find_tree(&acme(), id)), small.tree_members(&acme(), id)))
                 .collect();
             insert(&mut small, &events, place);
-            for gone in small.take_evicted() {
+            for gone in small.take_evicted_trees() {
                 let mine = before.iter().filter(|(id, ..)| gone.keys.contains(&key_hash(id)));
                 for (id, view, members) in mine {
                     // What the event that made it go added itself is not what it was.
@@ -103,7 +103,7 @@ proptest! {
                         continue;
                     }
                     let grown = grown_again(&events, &gone);
-                    let again = undated(grown.tree(&acme(), id)).unwrap();
+                    let again = undated(grown.find_tree(&acme(), id)).unwrap();
                     // Ties to trees that are not grown again are not there.
                     prop_assert_eq!(&again.nodes, &view.nodes, "{}", id);
                     prop_assert_eq!(&again.root, &view.root);
@@ -115,19 +115,19 @@ proptest! {
 
     #[test]
     fn a_tree_as_of_a_moment_is_made_of_its_members_up_to_there(events in prop_oneof![workflows(), processes()]) {
-        let mut now = forest(ForestLimits::default());
+        let mut now = forest(GraphLimits::default());
         let mut then = Vec::new();
         for place in 0..events.len() {
             insert(&mut now, &events, place);
-            let views: Vec<_> = ids().iter().map(|id| undated(now.tree(&acme(), id))).collect();
+            let views: Vec<_> = ids().iter().map(|id| undated(now.find_tree(&acme(), id))).collect();
             then.push(views);
         }
         for (place, views) in then.iter().enumerate() {
             for (id, view) in ids().iter().zip(views) {
                 let Some(view) = view else { continue };
-                let mut members = now.members(&acme(), id).unwrap();
+                let mut members = now.tree_members(&acme(), id).unwrap();
                 members.events.retain(|position| position.0 <= place as u64 + 1);
-                let again = undated(grown_again(&events, &members).tree(&acme(), id)).unwrap();
+                let again = undated(grown_again(&events, &members).find_tree(&acme(), id)).unwrap();
                 prop_assert_eq!(&again.nodes, &view.nodes, "{} as of {}", id, place + 1);
             }
         }
@@ -150,10 +150,10 @@ fn members_say_when_a_tree_began_and_ended() {
             serde_json::json!({"host": "ws5", "guid": "a"}),
         ),
     ];
-    let mut forest = forest(ForestLimits::default());
+    let mut forest = forest(GraphLimits::default());
     insert(&mut forest, &events, 0);
     insert(&mut forest, &events, 1);
-    let members = forest.members(&acme(), "e1").unwrap();
+    let members = forest.tree_members(&acme(), "e1").unwrap();
     let times: [Timestamp; 2] = [crate::fixture::time(3), crate::fixture::time(5)];
     assert_eq!([members.first, members.last], times);
     assert_eq!(members.events, [Position(1), Position(2)]);
@@ -162,7 +162,7 @@ fn members_say_when_a_tree_began_and_ended() {
     keys.sort_unstable();
     assert_eq!(members.keys, keys);
     assert_eq!(
-        forest.names(&events[0]),
+        forest.node_names(&events[0]),
         ["process:ws5/a".into(), "process:ws5/b".into()]
     );
 }

@@ -1,25 +1,25 @@
 //! Trees as rules see them: as they were with an event.
 
-use larum_event::{Climbed, Enough, Event, Kinship, Position, limits};
-use larum_tree::{Forest, ForestLimits};
+use larum_event::{Event, Position, TreeLookup, VisitControl, VisitOutcome, limits};
+use larum_tree::{CorrelationGraph, GraphLimits};
 
 use crate::fixture::{acme, alert, caused_by, said};
 
-fn limits() -> ForestLimits {
-    ForestLimits::default()
+fn limits() -> GraphLimits {
+    GraphLimits::default()
 }
 
 /// The ids from the event's node up, as of its position.
-fn chain(forest: &Forest, event: &Event, at: u64) -> Vec<String> {
+fn chain(forest: &CorrelationGraph, event: &Event, at: u64) -> Vec<String> {
     let mut ids = Vec::new();
-    forest.climb(event, Position(at), &mut |kin| {
+    forest.visit_ancestors(event, Position(at), &mut |kin| {
         ids.push(kin.id.to_string());
-        Enough::No
+        VisitControl::Continue
     });
     ids
 }
 
-fn event(said: &crate::fixture::Said) -> Event {
+fn event(said: &crate::fixture::EventBuilder) -> Event {
     // Rules ask with the event's own tenant.
     let json = said
         .event()
@@ -28,7 +28,7 @@ fn event(said: &crate::fixture::Said) -> Event {
     crate::fixture::parse(&json)
 }
 
-fn feed(forest: &mut Forest, events: &[Event], from: u64) {
+fn feed(forest: &mut CorrelationGraph, events: &[Event], from: u64) {
     for (event, position) in events.iter().zip(from..) {
         forest.insert(&acme(), event, Position(position), &mut Vec::new());
     }
@@ -42,7 +42,7 @@ fn an_event_sees_what_was_above_it_when_it_came_wherever_the_batch_is_cut() {
         event(&said("e3", 3, "child")),
     ];
     for cut in 0..=3 {
-        let mut forest = Forest::new(limits());
+        let mut forest = CorrelationGraph::new(limits());
         let mut seen = Vec::new();
         for (batch, from) in [(&events[..cut], 1), (&events[cut..], cut as u64 + 1)] {
             forest.begin_batch();
@@ -50,7 +50,10 @@ fn an_event_sees_what_was_above_it_when_it_came_wherever_the_batch_is_cut() {
             for (event, position) in batch.iter().zip(from..) {
                 seen.push((
                     chain(&forest, event, position).join(" "),
-                    forest.root(event, Position(position)).unwrap().to_string(),
+                    forest
+                        .root_id(event, Position(position))
+                        .unwrap()
+                        .to_string(),
                 ));
             }
         }
@@ -71,14 +74,14 @@ fn what_later_events_of_the_batch_say_of_a_node_is_not_seen() {
         event(&said("e2", 2, "child").stage("earlier").tag("t", "v")),
         event(&said("e3", 3, "parent")),
     ];
-    let mut forest = Forest::new(limits());
+    let mut forest = CorrelationGraph::new(limits());
     forest.begin_batch();
     feed(&mut forest, &events, 1);
     let kin = |at| {
         let mut found = Vec::new();
-        forest.climb(&events[0], Position(at), &mut |kin| {
+        forest.visit_ancestors(&events[0], Position(at), &mut |kin| {
             found.push(kin.clone());
-            Enough::No
+            VisitControl::Continue
         });
         found
     };
@@ -94,7 +97,7 @@ fn what_later_events_of_the_batch_say_of_a_node_is_not_seen() {
 
 #[test]
 fn a_tree_that_had_to_go_is_seen_by_the_events_of_its_batch_before_that() {
-    let small = ForestLimits {
+    let small = GraphLimits {
         roots_per_tenant: 1,
         ..limits()
     };
@@ -102,14 +105,14 @@ fn a_tree_that_had_to_go_is_seen_by_the_events_of_its_batch_before_that() {
         event(&said("e1", 1, "child").under("parent")),
         event(&said("e2", 2, "other")),
     ];
-    let mut forest = Forest::new(small);
+    let mut forest = CorrelationGraph::new(small);
     forest.begin_batch();
     feed(&mut forest, &events, 1);
     assert_eq!(chain(&forest, &events[0], 1), ["child", "parent"]);
     assert!(chain(&forest, &events[0], 2).is_empty());
-    assert_eq!(forest.tree(&acme(), "child"), None);
+    assert_eq!(forest.find_tree(&acme(), "child"), None);
     forest.begin_batch();
-    assert_eq!(forest.take_evicted().len(), 1);
+    assert_eq!(forest.take_evicted_trees().len(), 1);
     assert!(chain(&forest, &events[0], 1).is_empty());
 }
 
@@ -119,7 +122,7 @@ fn alerts_say_nothing_to_rules_about_where_nodes_stand() {
         said("e1", 1, "root"),
         said("e2", 2, "answer").under("alert-1"),
     ];
-    let mut forest = Forest::new(limits());
+    let mut forest = CorrelationGraph::new(limits());
     forest.begin_batch();
     feed(&mut forest, &[event(&events[0])], 1);
     feed(
@@ -130,12 +133,12 @@ fn alerts_say_nothing_to_rules_about_where_nodes_stand() {
     let answer = event(&events[1]);
     feed(&mut forest, std::slice::from_ref(&answer), 3);
     assert_eq!(chain(&forest, &answer, 3), ["answer", "alert-1"]);
-    assert_eq!(&*forest.tree(&acme(), "e2").unwrap().root, "root");
+    assert_eq!(&*forest.find_tree(&acme(), "e2").unwrap().root, "root");
 }
 
 #[test]
 fn a_climb_ends_at_the_top_in_a_circle_and_at_its_bound() {
-    let mut forest = Forest::new(limits());
+    let mut forest = CorrelationGraph::new(limits());
     forest.begin_batch();
     let high = larum_event::limits::ANCESTORS as i64;
     let chained: Vec<_> = (0..=high + 1)
@@ -148,12 +151,13 @@ fn a_climb_ends_at_the_top_in_a_circle_and_at_its_bound() {
         .collect();
     feed(&mut forest, &chained, 1);
     let at = Position(chained.len() as u64);
-    let climbed = |event: &Event| forest.climb(event, at, &mut |_| Enough::No);
-    assert_eq!(climbed(&chained[0]), Climbed::TooHigh);
-    assert_eq!(climbed(&chained[2]), Climbed::Top);
-    let stopped = forest.climb(&chained[0], at, &mut |_| Enough::Yes);
-    assert_eq!(stopped, Climbed::Stopped);
-    let mut round = Forest::new(limits());
+    let climbed =
+        |event: &Event| forest.visit_ancestors(event, at, &mut |_| VisitControl::Continue);
+    assert_eq!(climbed(&chained[0]), VisitOutcome::TooHigh);
+    assert_eq!(climbed(&chained[2]), VisitOutcome::Top);
+    let stopped = forest.visit_ancestors(&chained[0], at, &mut |_| VisitControl::Stop);
+    assert_eq!(stopped, VisitOutcome::Stopped);
+    let mut round = CorrelationGraph::new(limits());
     round.begin_batch();
     let circle = [
         event(&said("c1", 1, "a").under("b")),
@@ -161,24 +165,24 @@ fn a_climb_ends_at_the_top_in_a_circle_and_at_its_bound() {
     ];
     feed(&mut round, &circle, 1);
     assert_eq!(
-        round.climb(&circle[0], Position(2), &mut |_| Enough::No),
-        Climbed::Top
+        round.visit_ancestors(&circle[0], Position(2), &mut |_| VisitControl::Continue),
+        VisitOutcome::Top
     );
-    assert_eq!(round.root(&circle[0], Position(2)).as_deref(), Some("a"));
+    assert_eq!(round.root_id(&circle[0], Position(2)).as_deref(), Some("a"));
     let stranger = event(&said("x", 1, "nowhere"));
     assert_eq!(
-        round.climb(&stranger, Position(2), &mut |_| Enough::No),
-        Climbed::NoTree
+        round.visit_ancestors(&stranger, Position(2), &mut |_| VisitControl::Continue),
+        VisitOutcome::NoTree
     );
 }
 
 #[test]
 fn a_circle_that_is_longer_than_anybody_may_climb_is_too_high_and_a_shorter_one_ends_at_its_top() {
     for (length, expected) in [
-        (limits::ANCESTORS as i64 + 1, Climbed::Top),
-        (limits::ANCESTORS as i64 + 2, Climbed::TooHigh),
+        (limits::ANCESTORS as i64 + 1, VisitOutcome::Top),
+        (limits::ANCESTORS as i64 + 2, VisitOutcome::TooHigh),
     ] {
-        let mut forest = Forest::new(limits());
+        let mut forest = CorrelationGraph::new(limits());
         forest.begin_batch();
         let steps: Vec<_> = (0..length)
             .map(|number| {
@@ -187,7 +191,9 @@ fn a_circle_that_is_longer_than_anybody_may_climb_is_too_high_and_a_shorter_one_
             })
             .collect();
         feed(&mut forest, &steps, 1);
-        let climbed = forest.climb(&steps[9], Position(length as u64), &mut |_| Enough::No);
+        let climbed = forest.visit_ancestors(&steps[9], Position(length as u64), &mut |_| {
+            VisitControl::Continue
+        });
         assert_eq!(climbed, expected, "{length}");
     }
 }

@@ -1,21 +1,21 @@
 //! What happens when there is too much.
 
-use larum_tree::{Forest, ForestLimits, Partial, TreeReport};
+use larum_tree::{CorrelationGraph, GraphLimits, MissingPart, TreeReport};
 
-use crate::fixture::{Said, acme, alert, outline, plant, said, tree};
+use crate::fixture::{EventBuilder, acme, alert, outline, plant, said, tree};
 
-fn small() -> ForestLimits {
-    ForestLimits {
+fn small() -> GraphLimits {
+    GraphLimits {
         nodes_per_root: 3,
         events_per_node: 2,
         roots_per_tenant: 2,
-        ..ForestLimits::default()
+        ..GraphLimits::default()
     }
 }
 
-fn grown(said: &[Said]) -> (Forest, Vec<TreeReport>) {
-    let mut forest = Forest::new(small());
-    let events: Vec<_> = said.iter().map(Said::event).collect();
+fn grown(said: &[EventBuilder]) -> (CorrelationGraph, Vec<TreeReport>) {
+    let mut forest = CorrelationGraph::new(small());
+    let events: Vec<_> = said.iter().map(EventBuilder::event).collect();
     let reports = plant(&mut forest, &events);
     (forest, reports)
 }
@@ -38,7 +38,7 @@ fn a_tree_takes_its_last_step_and_refuses_the_next() {
         outline(&view),
         ["root [e1]", "root > a [e2]", "root > b [e3 e5]"]
     );
-    assert_eq!(view.why, [Partial::EventsRefused { count: 1 }]);
+    assert_eq!(view.why, [MissingPart::EventsRefused { count: 1 }]);
     assert_eq!(forest.stats().refused_events, 1);
 }
 
@@ -56,8 +56,8 @@ fn a_step_keeps_its_earliest_events_and_counts_the_others() {
     let view = tree(&forest, "root");
     assert_eq!(outline(&view), ["root [e1 e2]"]);
     assert_eq!((view.counts.events, view.nodes[0].events_left_out), (3, 1));
-    assert_eq!(view.why, [Partial::EventsLeftOut { count: 1 }]);
-    assert_eq!(forest.tree(&acme(), "e3"), None);
+    assert_eq!(view.why, [MissingPart::EventsLeftOut { count: 1 }]);
+    assert_eq!(forest.find_tree(&acme(), "e3"), None);
 }
 
 #[test]
@@ -73,12 +73,12 @@ fn the_tree_idle_longest_makes_room_with_all_that_is_in_it() {
         "{reports:?}"
     );
     let roots: Vec<_> = forest
-        .roots(&acme(), 9)
+        .list_roots(&acme(), 9)
         .into_iter()
         .map(|root| root.root.to_string())
         .collect();
     assert_eq!(roots, ["three", "one"]);
-    assert_eq!(forest.tree(&acme(), "e2"), None);
+    assert_eq!(forest.find_tree(&acme(), "e2"), None);
     let stats = forest.stats();
     assert_eq!(
         (stats.roots, stats.nodes, stats.events, stats.evicted_roots),
@@ -101,14 +101,14 @@ fn a_joined_tree_counts_once() {
 
 #[test]
 fn an_alert_that_goes_takes_the_ids_of_its_evidence_along() {
-    let mut forest = Forest::new(small());
+    let mut forest = CorrelationGraph::new(small());
     let events = [
         alert("alert-1", 1, &["x"], None),
         said("e1", 1, "one").event(),
         said("e2", 2, "two").event(),
     ];
     plant(&mut forest, &events);
-    assert_eq!(forest.tree(&acme(), "x"), None);
-    assert_eq!(forest.tree(&acme(), "alert-1"), None);
+    assert_eq!(forest.find_tree(&acme(), "x"), None);
+    assert_eq!(forest.find_tree(&acme(), "alert-1"), None);
     assert_eq!(forest.stats().events, 2);
 }

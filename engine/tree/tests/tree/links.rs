@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use larum_event::{Event, Joins, Link, LinkPart, LinkSet, PartForm, Position, Span};
-use larum_tree::{EdgeKind, Forest, ForestLimits, NodeKind, TreeView, Why};
+use larum_event::{Event, IncidentJoin, LinkPart, LinkSet, LinkSpec, PartForm, Position, Span};
+use larum_tree::{CorrelationGraph, EdgeKind, EdgeSource, GraphLimits, NodeKind, TreeView};
 
 use crate::fixture::{acme, parse, time};
 
@@ -27,7 +27,7 @@ fn topics(list: &[&str]) -> Vec<Arc<str>> {
 
 /// Processes by GUID, known for a while by pid and image; sessions by logon id.
 pub fn links() -> LinkSet {
-    let process = Link {
+    let process = LinkSpec {
         name: "process".into(),
         version: 1,
         on: topics(&["events.process.#"]),
@@ -41,7 +41,7 @@ pub fn links() -> LinkSet {
         keep: topics(&["data.image", "data.pid"]),
         joins: None,
     };
-    let of_session = |on: &str| Link {
+    let of_session = |on: &str| LinkSpec {
         name: "session".into(),
         version: 2,
         on: topics(&[on]),
@@ -53,7 +53,7 @@ pub fn links() -> LinkSet {
         begins: topics(&["events.session.logon"]),
         label: Some(part("data.user")),
         keep: Vec::new(),
-        joins: Some(Joins {
+        joins: Some(IncidentJoin {
             within: Span::from_seconds(24 * 3600),
             most: 10,
         }),
@@ -83,8 +83,8 @@ fn create(id: &str, seconds: i64, guid: &str, parent: &str) -> Event {
     event(id, "process.create", seconds, data)
 }
 
-pub fn linked(events: &[Event]) -> Forest {
-    let mut forest = Forest::new(ForestLimits::default());
+pub fn linked(events: &[Event]) -> CorrelationGraph {
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     forest.use_links(&links());
     let mut out = Vec::new();
     for (event, position) in events.iter().zip(1..) {
@@ -117,7 +117,7 @@ fn processes_hang_under_the_ones_that_started_them_in_any_order() {
     ];
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let forest = linked(&order.map(|place: usize| events[place].clone()));
-        let view = forest.tree(&acme(), "e3").unwrap();
+        let view = forest.find_tree(&acme(), "e3").unwrap();
         assert_eq!(
             outline(&view),
             [
@@ -146,7 +146,7 @@ fn processes_hang_under_the_ones_that_started_them_in_any_order() {
 #[test]
 fn an_edge_says_which_fields_of_which_event_made_it() {
     let forest = linked(&[create("e1", 1, "cmd", "explorer")]);
-    let view = forest.tree(&acme(), "process:ws5/cmd").unwrap();
+    let view = forest.find_tree(&acme(), "process:ws5/cmd").unwrap();
     let edge = &view.edges[0];
     assert_eq!(
         (&*edge.from, &*edge.to, edge.kind),
@@ -154,7 +154,7 @@ fn an_edge_says_which_fields_of_which_event_made_it() {
     );
     assert_eq!(edge.event.as_ref().unwrap().as_str(), "e1");
     assert_eq!(edge.position, Some(Position(1)));
-    let Why::Link {
+    let EdgeSource::Link {
         link,
         version,
         fields,
@@ -178,7 +178,7 @@ fn what_an_event_hangs_on_beside_its_main_node_is_tied_to_it_and_no_part_of_its_
         create("e1", 1, "cmd", "explorer"),
         create("e2", 2, "whoami", "cmd"),
     ]);
-    let session = forest.tree(&acme(), "session:ws5/0x3e7").unwrap();
+    let session = forest.find_tree(&acme(), "session:ws5/0x3e7").unwrap();
     assert_eq!(outline(&session), ["session:ws5/0x3e7 under none"]);
     let node = &session.nodes[0];
     assert_eq!(
@@ -197,7 +197,7 @@ fn what_an_event_hangs_on_beside_its_main_node_is_tied_to_it_and_no_part_of_its_
             (EdgeKind::Shared, "process:ws5/whoami"),
         ]
     );
-    let processes = forest.tree(&acme(), "e1").unwrap();
+    let processes = forest.find_tree(&acme(), "e1").unwrap();
     assert_eq!(&*processes.root, "process:ws5/explorer");
     assert_eq!(processes.counts.steps, 3);
     assert_eq!(
@@ -226,7 +226,7 @@ fn a_parent_that_is_never_seen_is_stood_in_for_by_the_last_one_of_its_alias() {
     ];
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [3, 0, 2, 1]] {
         let forest = linked(&order.map(|place: usize| events[place].clone()));
-        let view = forest.tree(&acme(), "e4").unwrap();
+        let view = forest.find_tree(&acme(), "e4").unwrap();
         let found = outline(&view);
         assert!(
             found.contains(&"process:ws5/another-name-of-7 under process:ws5/second-7".to_owned()),
@@ -238,7 +238,7 @@ fn a_parent_that_is_never_seen_is_stood_in_for_by_the_last_one_of_its_alias() {
             .find(|edge| edge.kind == EdgeKind::Alias)
             .unwrap();
         assert_eq!(&*alias.to, "process:ws5/another-name-of-7");
-        let Why::Link { fields, .. } = &alias.why else {
+        let EdgeSource::Link { fields, .. } = &alias.why else {
             panic!("by a link")
         };
         let paths: Vec<_> = fields
@@ -262,7 +262,7 @@ fn a_parent_that_is_never_seen_is_stood_in_for_by_the_last_one_of_its_alias() {
         events[3].clone(),
         late,
     ]);
-    let view = forest.tree(&acme(), "e4").unwrap();
+    let view = forest.find_tree(&acme(), "e4").unwrap();
     assert!(
         outline(&view).contains(&"process:ws5/another-name-of-7 under process:ws5/boot".to_owned())
     );
@@ -288,7 +288,7 @@ fn one_traceparent_makes_one_tree_of_three_collectors() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let forest = linked(&order.map(|place: usize| events[place].clone()));
         let view = forest
-            .tree(&acme(), "4bf92f3577b34da6a3ce929d0e0e4736")
+            .find_tree(&acme(), "4bf92f3577b34da6a3ce929d0e0e4736")
             .unwrap();
         let trace = "trace:4bf92f3577b34da6a3ce929d0e0e4736";
         assert_eq!(
@@ -303,7 +303,7 @@ fn one_traceparent_makes_one_tree_of_three_collectors() {
         assert_eq!(view.nodes[0].kind, NodeKind::Trace);
         assert!(view.edges.iter().all(|edge| edge.kind == EdgeKind::Trace));
         for id in ["e1", "e2", "e3"] {
-            assert_eq!(forest.tree(&acme(), id).unwrap(), view);
+            assert_eq!(forest.find_tree(&acme(), id).unwrap(), view);
         }
     }
 }
@@ -379,7 +379,7 @@ fn trees_are_found_by_the_entities_that_their_events_name() {
         said("e3", 3, "three", "adam"),
     ]);
     let trees = |value| -> Vec<_> {
-        let trees = forest.trees_of(&acme(), "user", value);
+        let trees = forest.trees_of_entity(&acme(), "user", value);
         trees
             .into_iter()
             .map(|tree| tree.root.to_string())
@@ -388,7 +388,10 @@ fn trees_are_found_by_the_entities_that_their_events_name() {
     assert_eq!(trees("eve"), ["two", "one"]);
     assert_eq!(trees("adam"), ["three"]);
     assert!(trees("nobody").is_empty());
-    assert_eq!(&*forest.tree(&acme(), "user:adam").unwrap().root, "three");
+    assert_eq!(
+        &*forest.find_tree(&acme(), "user:adam").unwrap().root,
+        "three"
+    );
 }
 
 #[test]
@@ -408,7 +411,7 @@ fn of_two_aliases_of_a_process_that_of_its_earliest_event_holds_in_any_order() {
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 3, 1, 0], [1, 0, 3, 2]] {
         let forest = linked(&order.map(|place: usize| events[place].clone()));
         let roots = ["child", "other"].map(|guid| {
-            let view = forest.tree(&acme(), &format!("process:ws5/{guid}"));
+            let view = forest.find_tree(&acme(), &format!("process:ws5/{guid}"));
             view.unwrap().root.to_string()
         });
         assert_eq!(roots, ["process:ws5/init", "process:ws5/gone"], "{order:?}");
@@ -427,10 +430,10 @@ fn an_alert_on_a_logon_and_one_on_a_process_of_its_session_are_one_incident() {
             let alert = crate::fixture::alert(&format!("alert-{cause}"), 1, &[cause], None);
             forest.insert(&acme(), &alert, Position(position), &mut Vec::new());
         }
-        let incident = forest.incident(&acme(), "alert-e1").unwrap();
+        let incident = forest.find_incident(&acme(), "alert-e1").unwrap();
         assert_eq!(incident.alerts, 2);
         assert_eq!(
-            forest.incident(&acme(), "alert-e2").unwrap().id,
+            forest.find_incident(&acme(), "alert-e2").unwrap().id,
             incident.id
         );
     }
@@ -451,16 +454,16 @@ fn traces_that_share_what_a_link_names_stay_trees_of_their_own() {
     };
     for steps in [[None, None], [Some("one"), Some("two")]] {
         let forest = linked(&[traced(1, steps[0]), traced(2, steps[1])]);
-        let trees = ["e1", "e2"].map(|id| forest.tree(&acme(), id).unwrap());
+        let trees = ["e1", "e2"].map(|id| forest.find_tree(&acme(), id).unwrap());
         for (tree, number) in trees.iter().zip(1_u32..) {
             assert_eq!(*tree.root, *format!("trace:{number:032x}"));
             assert_eq!(tree.counts.steps, 2, "the trace and what carries it");
             let shared = tree.edges.iter().find(|edge| edge.kind == EdgeKind::Shared);
             assert_eq!(&*shared.unwrap().from, "process:ws5/server");
         }
-        let server = forest.tree(&acme(), "process:ws5/server").unwrap();
+        let server = forest.find_tree(&acme(), "process:ws5/server").unwrap();
         assert_eq!((server.counts.steps, server.nodes[0].events.len()), (1, 2));
-        let members = ["e1", "e2"].map(|id| forest.members(&acme(), id).unwrap().tree);
+        let members = ["e1", "e2"].map(|id| forest.tree_members(&acme(), id).unwrap().tree);
         assert_ne!(members[0], members[1], "counted and let go apart");
     }
 }

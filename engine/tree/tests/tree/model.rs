@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use crate::fixture::{Said, acme, grown};
+use crate::fixture::{EventBuilder, acme, grown};
 
 /// `(reason, time, event)` of a claim and the step it names.
-type Claim = ((u8, i64, String), String);
+type ModelClaim = ((u8, i64, String), String);
 
 /// What a step stands under, by the rules' words.
-fn up(said: &[Said], step: &str) -> Option<Claim> {
-    let mut claims: Vec<Claim> = Vec::new();
+fn up(said: &[EventBuilder], step: &str) -> Option<ModelClaim> {
+    let mut claims: Vec<ModelClaim> = Vec::new();
     for event in said {
         let by = |reason| (reason, event.seconds, event.id.clone());
         let (own, parent, root) = (event.step.as_deref(), &event.parent, &event.root);
@@ -28,7 +28,7 @@ fn up(said: &[Said], step: &str) -> Option<Claim> {
 }
 
 /// Each step's parent, circles cut at their weakest claim.
-fn parents(said: &[Said]) -> BTreeMap<String, Option<String>> {
+fn parents(said: &[EventBuilder]) -> BTreeMap<String, Option<String>> {
     let mut steps = BTreeSet::new();
     for event in said {
         steps.extend(
@@ -74,19 +74,19 @@ fn top(parents: &BTreeMap<String, Option<String>>, step: &str) -> String {
     top
 }
 
-fn claims() -> impl Strategy<Value = Vec<Said>> {
+fn claims() -> impl Strategy<Value = Vec<EventBuilder>> {
     let name = || prop::option::weighted(0.7, 0..9_u8);
     let event = (0..9_u8, name(), name(), 0..6_i64);
     prop::collection::vec(event, 1..30).prop_map(|events| {
         let events = events.into_iter().enumerate();
         events
-            .map(|(index, (step, parent, root, seconds))| Said {
+            .map(|(index, (step, parent, root, seconds))| EventBuilder {
                 id: format!("e{index:02}"),
                 seconds,
                 step: Some(format!("n{step}")),
                 parent: parent.map(|name| format!("n{name}")),
                 root: root.map(|name| format!("n{name}")),
-                ..Said::default()
+                ..EventBuilder::default()
             })
             .collect()
     })
@@ -100,7 +100,7 @@ proptest! {
         let (forest, _) = grown(&said);
         let parents = parents(&said);
         for step in parents.keys() {
-            let view = forest.tree(&acme(), step).unwrap();
+            let view = forest.find_tree(&acme(), step).unwrap();
             let root = top(&parents, step);
             prop_assert_eq!(view.root.as_ref(), &root);
             let expected: BTreeMap<_, _> = parents
@@ -123,8 +123,8 @@ proptest! {
             }
         }
         for event in &said {
-            let by_event = forest.tree(&acme(), &event.id);
-            prop_assert_eq!(by_event, forest.tree(&acme(), event.step.as_deref().unwrap()));
+            let by_event = forest.find_tree(&acme(), &event.id);
+            prop_assert_eq!(by_event, forest.find_tree(&acme(), event.step.as_deref().unwrap()));
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The tree does not depend on the order in which events come.
 
 use larum_event::{Event, Position};
-use larum_tree::{Forest, ForestLimits, TreeView};
+use larum_tree::{CorrelationGraph, GraphLimits, TreeView};
 use proptest::prelude::*;
 
-use crate::fixture::{Said, acme, alert, caused_by, outline, said, tree};
+use crate::fixture::{EventBuilder, acme, alert, caused_by, outline, said, tree};
 
 /// Feeds numbered events in the order of `order`, which may repeat and must hold each.
-fn fed(events: &[Event], order: &[usize]) -> Forest {
-    let mut forest = Forest::new(ForestLimits::default());
+fn fed(events: &[Event], order: &[usize]) -> CorrelationGraph {
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     for index in order {
         let position = Position(*index as u64 + 1);
         forest.insert(&acme(), &events[*index], position, &mut Vec::new());
@@ -17,9 +17,9 @@ fn fed(events: &[Event], order: &[usize]) -> Forest {
 }
 
 /// Every tree that any of `ids` leads to. Which incident it is of, and which event came last, depends on the order.
-fn trees(forest: &Forest, ids: &[String]) -> Vec<Option<TreeView>> {
+fn trees(forest: &CorrelationGraph, ids: &[String]) -> Vec<Option<TreeView>> {
     let trees = ids.iter().map(|id| {
-        let mut view = forest.tree(&acme(), id)?;
+        let mut view = forest.find_tree(&acme(), id)?;
         view.incident = None;
         view.as_of = Position::START;
         Some(view)
@@ -57,7 +57,7 @@ fn incident() -> Vec<Event> {
         }
     }
     let trigger = said_by_collectors[5].clone();
-    let mut events: Vec<_> = said_by_collectors.iter().map(Said::event).collect();
+    let mut events: Vec<_> = said_by_collectors.iter().map(EventBuilder::event).collect();
     let evidence = ["sshd-0/0", "procmond-1/0", "elsewhere", &trigger.id];
     for revision in 1..=3 {
         events.push(alert(
@@ -89,14 +89,14 @@ proptest! {
 }
 
 /// Steps, parents and roots out of a few names, so that claims collide and circles close.
-pub fn muddle() -> impl Strategy<Value = Vec<Said>> {
+pub fn muddle() -> impl Strategy<Value = Vec<EventBuilder>> {
     let name = || prop::option::weighted(0.7, 0..7_u8);
     let event = (0..7_u8, name(), name(), 0..6_i64, 0..3_u8, 0..3_u8);
     prop::collection::vec(event, 1..25).prop_map(|events| {
         let events = events.into_iter().enumerate();
         events
             .map(
-                |(index, (step, parent, root, seconds, stage, source))| Said {
+                |(index, (step, parent, root, seconds, stage, source))| EventBuilder {
                     id: format!("e{}", index / 2),
                     source: Some(format!("s{source}")),
                     seconds,
@@ -105,7 +105,7 @@ pub fn muddle() -> impl Strategy<Value = Vec<Said>> {
                     root: root.map(|name| format!("n{name}")),
                     stage: (stage > 0).then(|| format!("stage{stage}")),
                     tags: vec![(format!("t{stage}"), format!("v{source}"))],
-                    ..Said::default()
+                    ..EventBuilder::default()
                 },
             )
             .collect()
@@ -123,7 +123,7 @@ proptest! {
         }),
         pick in any::<prop::sample::Index>(),
     ) {
-        let mut events: Vec<_> = said.iter().map(Said::event).collect();
+        let mut events: Vec<_> = said.iter().map(EventBuilder::event).collect();
         let trigger = pick.get(&said);
         // One alert on its trigger's step and one that stands alone, in place of two events.
         if events.len() > 2 {

@@ -1,10 +1,10 @@
 //! Pages that are made without a look at every node say what the plain definition says.
 
 use larum_event::Event;
-use larum_tree::{Forest, ForestLimits, TreePart, TreeQuery, TreeView, select};
+use larum_tree::{CorrelationGraph, GraphLimits, TreePart, TreeQuery, TreeView, select_page};
 use proptest::prelude::*;
 
-use crate::fixture::{Said, acme, alert, caused_by, plant};
+use crate::fixture::{EventBuilder, acme, alert, caused_by, plant};
 use crate::order::muddle;
 
 /// All pages of a question.
@@ -22,8 +22,8 @@ fn pages(query: &TreeQuery, ask: impl Fn(&TreeQuery) -> TreeView) -> Vec<TreeVie
     }
 }
 
-fn grown(said: &[Said]) -> Forest {
-    let mut events: Vec<Event> = said.iter().map(Said::event).collect();
+fn grown(said: &[EventBuilder]) -> CorrelationGraph {
+    let mut events: Vec<Event> = said.iter().map(EventBuilder::event).collect();
     if let [first, .., last] = said {
         events.push(alert(
             "a1",
@@ -34,7 +34,7 @@ fn grown(said: &[Said]) -> Forest {
         events.push(alert("a2", 1, &["e0", "a1"], None));
         events.push(alert("a3", 1, &["elsewhere", &first.id], None));
     }
-    let mut forest = Forest::new(ForestLimits::default());
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     plant(&mut forest, &events);
     forest
 }
@@ -54,7 +54,7 @@ proptest! {
         let events = (0..13).map(|name| format!("e{name}"));
         let others = ["a1", "a2", "a3", "unknown"].map(str::to_owned);
         for id in names.chain(events).chain(others) {
-            let Some(whole) = forest.tree(&acme(), &id) else {
+            let Some(whole) = forest.find_tree(&acme(), &id) else {
                 continue;
             };
             for part in [TreePart::Whole, TreePart::Descendants] {
@@ -63,10 +63,10 @@ proptest! {
                     limit,
                     events_per_node,
                     fold,
-                    ..TreeQuery::whole(id.clone())
+                    ..TreeQuery::whole_tree(id.clone())
                 };
-                let quick = pages(&query, |query| forest.query(&acme(), query).unwrap());
-                let plain = pages(&query, |query| select(&whole, query).unwrap());
+                let quick = pages(&query, |query| forest.query_tree(&acme(), query).unwrap());
+                let plain = pages(&query, |query| select_page(&whole, query).unwrap());
                 prop_assert_eq!(quick, plain);
             }
         }
@@ -75,12 +75,16 @@ proptest! {
 
 #[test]
 fn a_tree_that_grew_is_shown_as_it_is_now() {
-    let mut forest = Forest::new(ForestLimits::default());
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     let child = |number: i64| {
         crate::fixture::said(&format!("e{number}"), number, &format!("c{number}")).under("root")
     };
     plant(&mut forest, &[child(1).event()]);
-    let ask = |forest: &Forest| forest.query(&acme(), &TreeQuery::whole("root")).unwrap();
+    let ask = |forest: &CorrelationGraph| {
+        forest
+            .query_tree(&acme(), &TreeQuery::whole_tree("root"))
+            .unwrap()
+    };
     assert_eq!(ask(&forest).counts.steps, 2);
     plant(&mut forest, &[child(1).event(), child(2).event()]);
     let view = ask(&forest);
@@ -100,21 +104,21 @@ fn lineages_and_paths_lead_over_the_node_above_both() {
     .0;
     let names = |ids: Option<Vec<std::sync::Arc<str>>>| ids.map(|ids| ids.join(" "));
     assert_eq!(
-        names(forest.lineage(&acme(), "e3")).as_deref(),
+        names(forest.ancestor_ids(&acme(), "e3")).as_deref(),
         Some("leaf left root")
     );
     assert_eq!(
-        names(forest.path(&acme(), "leaf", "e4")).as_deref(),
+        names(forest.path_between(&acme(), "leaf", "e4")).as_deref(),
         Some("leaf left root right")
     );
     assert_eq!(
-        names(forest.path(&acme(), "left", "leaf")).as_deref(),
+        names(forest.path_between(&acme(), "left", "leaf")).as_deref(),
         Some("left leaf")
     );
     assert_eq!(
-        names(forest.path(&acme(), "left", "left")).as_deref(),
+        names(forest.path_between(&acme(), "left", "left")).as_deref(),
         Some("left")
     );
-    assert_eq!(forest.path(&acme(), "left", "other"), None);
-    assert_eq!(forest.lineage(&acme(), "nobody"), None);
+    assert_eq!(forest.path_between(&acme(), "left", "other"), None);
+    assert_eq!(forest.ancestor_ids(&acme(), "nobody"), None);
 }

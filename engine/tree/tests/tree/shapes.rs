@@ -1,6 +1,6 @@
 //! Which tree a set of events makes.
 
-use larum_tree::{Forest, ForestLimits, Partial, TreeReport};
+use larum_tree::{CorrelationGraph, GraphLimits, MissingPart, TreeReport};
 
 use crate::fixture::{acme, grown, outline, plant, said, tree};
 
@@ -42,8 +42,8 @@ fn any_step_and_any_event_leads_to_the_whole_tree() {
         assert_eq!(tree(&forest, id), whole, "{id}");
     }
     assert_ne!(tree(&forest, "e3"), whole);
-    assert_eq!(forest.tree(&acme(), "nobody"), None);
-    assert_eq!(forest.tree(&acme(), ""), None);
+    assert_eq!(forest.find_tree(&acme(), "nobody"), None);
+    assert_eq!(forest.find_tree(&acme(), ""), None);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_child_before_its_parent_waits_under_the_root_and_is_adopted() {
         outline(&view),
         ["root []", "root > parent []", "parent > child [e2]"]
     );
-    assert_eq!(view.why, [Partial::StepsNotSeen { count: 1 }]);
+    assert_eq!(view.why, [MissingPart::StepsNotSeen { count: 1 }]);
 
     let (forest, _) = grown(&[
         child,
@@ -130,7 +130,7 @@ fn an_event_stands_at_the_first_position_at_which_it_was_given() {
     let event = said("e1", 1, "root").event();
     let raised = crate::fixture::alert("alert-1", 1, &["e1"], None);
     for positions in [[3, 9], [9, 3]] {
-        let mut forest = Forest::new(ForestLimits::default());
+        let mut forest = CorrelationGraph::new(GraphLimits::default());
         for position in positions {
             forest.insert(&acme(), &event, Position(position), &mut Vec::new());
             forest.insert(&acme(), &raised, Position(position), &mut Vec::new());
@@ -189,7 +189,9 @@ fn a_circle_is_reported_once_and_cut_at_its_latest_claim() {
             outline(&view),
             ["c [e3]", "c > a [e1]", "a > b [e2]", "b > leaf [e4]"]
         );
-        assert!(matches!(&view.why[..], [Partial::CircleCut { parent }] if parent.as_ref() == "b"));
+        assert!(
+            matches!(&view.why[..], [MissingPart::CircleCut { parent }] if parent.as_ref() == "b")
+        );
     }
 }
 
@@ -214,12 +216,12 @@ fn a_chain_of_a_hundred_thousand_steps_neither_overflows_nor_takes_for_ever() {
     let scattered = (0..forward.len()).map(|step| step * 7_919 % forward.len());
     let scattered: Vec<_> = scattered.map(|index| forward[index].clone()).collect();
     for events in [forward, backward, scattered] {
-        let mut forest = Forest::new(ForestLimits::default());
+        let mut forest = CorrelationGraph::new(GraphLimits::default());
         assert_eq!(plant(&mut forest, &events), []);
         let view = tree(&forest, "e99999");
         assert_eq!(view.nodes.len(), 100_000);
         assert_eq!(view.nodes[99_999].depth, 99_999);
-        let text = larum_tree::to_text(&view, larum_tree::TextStyle::default());
+        let text = larum_tree::tree_to_text(&view, larum_tree::TextStyle::default());
         assert_eq!(text.lines().count(), 200_000);
     }
 }

@@ -1,7 +1,7 @@
 //! Tenants never meet.
 
 use larum_event::{Position, TenantId};
-use larum_tree::{Forest, ForestLimits, TreeReport};
+use larum_tree::{CorrelationGraph, GraphLimits, TreeReport};
 
 use crate::fixture::{acme, outline, said};
 
@@ -11,7 +11,7 @@ fn umbrella() -> TenantId {
 
 #[test]
 fn the_same_ids_in_two_tenants_make_two_trees() {
-    let mut forest = Forest::new(ForestLimits::default());
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     let mut out = Vec::new();
     for (tenant, step) in [(acme(), "a"), (umbrella(), "u")] {
         let events = [
@@ -24,19 +24,19 @@ fn the_same_ids_in_two_tenants_make_two_trees() {
     }
     assert_eq!(out, []);
     for id in ["root", "e1", "e2"] {
-        let mine = forest.tree(&acme(), id).unwrap();
+        let mine = forest.find_tree(&acme(), id).unwrap();
         assert_eq!(outline(&mine), ["root [e1]", "root > a [e2]"]);
         assert_eq!(mine.tenant, acme());
-        let theirs = forest.tree(&umbrella(), id).unwrap();
+        let theirs = forest.find_tree(&umbrella(), id).unwrap();
         assert_eq!(outline(&theirs), ["root [e1]", "root > u [e2]"]);
     }
-    assert_eq!(forest.tree(&umbrella(), "a"), None);
-    assert_eq!(forest.roots(&umbrella(), 9).len(), 1);
+    assert_eq!(forest.find_tree(&umbrella(), "a"), None);
+    assert_eq!(forest.list_roots(&umbrella(), 9).len(), 1);
 }
 
 #[test]
 fn a_child_that_names_another_tenants_root_is_reported_once_and_stays_at_home() {
-    let mut forest = Forest::new(ForestLimits::default());
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     let mut out = Vec::new();
     forest.insert(
         &acme(),
@@ -54,16 +54,16 @@ fn a_child_that_names_another_tenants_root_is_reported_once_and_stays_at_home() 
         "{out:?}"
     );
     assert_eq!(
-        outline(&forest.tree(&acme(), "root").unwrap()),
+        outline(&forest.find_tree(&acme(), "root").unwrap()),
         ["root [e1]"]
     );
-    let theirs = forest.tree(&umbrella(), "child").unwrap();
+    let theirs = forest.find_tree(&umbrella(), "child").unwrap();
     assert_eq!(outline(&theirs), ["root []", "root > child [e2 e3]"]);
 }
 
 #[test]
 fn a_root_that_the_tenant_has_too_is_no_news() {
-    let mut forest = Forest::new(ForestLimits::default());
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     let mut out = Vec::new();
     for tenant in [acme(), umbrella()] {
         forest.insert(

@@ -1,6 +1,6 @@
 //! What a tree looks like.
 
-use larum_tree::{Colour, Forest, ForestLimits, TextStyle, to_text};
+use larum_tree::{ColourMode, CorrelationGraph, GraphLimits, TextStyle, tree_to_text};
 
 use crate::fixture::{alert, caused_by, grown, plant, said, tree};
 
@@ -32,9 +32,9 @@ fn a_tree_reads_as_an_outline_with_repeats_folded_and_alerts_marked() {
         &["login-01", "bare", "login-12"],
         caused_by(&trigger),
     ));
-    let mut forest = Forest::new(ForestLimits::default());
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     plant(&mut forest, &all);
-    let text = to_text(&tree(&forest, "incident-9"), TextStyle::default());
+    let text = tree_to_text(&tree(&forest, "incident-9"), TextStyle::default());
     let expected = "\
 incident-9  5 steps, 15 events, 1 alert of tenant acme, 2027-01-15 UTC, part of inc-bed82b97b330
 ! 1 step only named by others so far
@@ -59,11 +59,11 @@ fn a_line_of_exactly_the_width_is_whole_and_one_longer_is_cut() {
     let view = tree(&forest, "e1");
     let at = |width| {
         let style = TextStyle {
-            colour: Colour::Plain,
+            colour: ColourMode::Plain,
             width: Some(width),
             ..TextStyle::default()
         };
-        to_text(&view, style).lines().nth(1).map(str::to_owned)
+        tree_to_text(&view, style).lines().nth(1).map(str::to_owned)
     };
     assert_eq!(at(21).as_deref(), Some("step-with-a-long-name"));
     assert_eq!(at(20).as_deref(), Some("step-with-a-long-na…"));
@@ -73,19 +73,19 @@ fn a_line_of_exactly_the_width_is_whole_and_one_longer_is_cut() {
 fn colours_are_there_only_when_asked_for_and_do_not_count_as_width() {
     let (forest, _) = grown(&[said("e1", 1, "step")]);
     let view = tree(&forest, "e1");
-    assert!(!to_text(&view, TextStyle::default()).contains('\u{1b}'));
+    assert!(!tree_to_text(&view, TextStyle::default()).contains('\u{1b}'));
     let style = TextStyle {
-        colour: Colour::Ansi,
+        colour: ColourMode::Ansi,
         width: Some(4),
         ..TextStyle::default()
     };
-    assert!(to_text(&view, style).contains("\u{1b}[1mstep\u{1b}[0m"));
+    assert!(tree_to_text(&view, style).contains("\u{1b}[1mstep\u{1b}[0m"));
 }
 
 #[test]
 fn what_producers_wrote_cannot_control_the_terminal() {
     let (forest, _) = grown(&[said("e1", 1, "step").tag("name", "a\u{202e}b")]);
-    let text = to_text(&tree(&forest, "e1"), TextStyle::default());
+    let text = tree_to_text(&tree(&forest, "e1"), TextStyle::default());
     assert!(text.contains("name=a\u{fffd}b"), "{text}");
 }
 
@@ -95,7 +95,7 @@ fn times_of_another_day_say_which() {
         said("e1", 1, "step"),
         said("e2", 90_000, "step").kind("later.one"),
     ]);
-    let text = to_text(&tree(&forest, "e1"), TextStyle::default());
+    let text = tree_to_text(&tree(&forest, "e1"), TextStyle::default());
     assert!(text.contains("├─ 08:00:01.000 work.done"), "{text}");
     assert!(text.contains("└─ 2027-01-16T09:00:00Z later.one"), "{text}");
 }
@@ -103,7 +103,7 @@ fn times_of_another_day_say_which() {
 #[test]
 fn json_is_flat_and_in_camel_case() {
     let event = said("e1", 1, "root").stage("collection");
-    let mut forest = Forest::new(ForestLimits::default());
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     plant(
         &mut forest,
         &[

@@ -1,18 +1,18 @@
 //! What a key said last, and what that means for what comes next.
 
-use larum_event::{Amount, EventId, Extent, Timestamp};
+use larum_event::{Amount, EventId, Timestamp, WindowExtent};
 use serde::{Deserialize, Serialize};
 
-use super::ends::Ends;
-use super::gauge::Measured;
-use super::kept::Kept;
-use super::rule::Measuring;
-use crate::held::Held;
-use crate::state::{Content, Fired, Report, Told};
+use super::ends::EvidenceEnds;
+use super::measure_state::MeasuredValue;
+use super::packed_event_ref::PackedEventRef;
+use super::rule::AggregateRule;
+use crate::event_ref::EventRef;
+use crate::state::{AlertReport, AlertSummary, FiredAlert, StateOutput};
 
 /// `O` is what is known of an open alert.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) enum Standing<O> {
+pub(super) enum AlertPhase<O> {
     /// It may fire.
     #[default]
     Free,
@@ -22,13 +22,13 @@ pub(super) enum Standing<O> {
     Open(O),
 }
 
-impl<O> Standing<O> {
+impl<O> AlertPhase<O> {
     pub(super) fn is_silent_at(&self, time: Timestamp) -> bool {
         matches!(self, Self::Silent(until) if time < *until)
     }
 
     /// Silence that is over is no more.
-    pub(super) fn pass(&mut self, before: Timestamp) {
+    pub(super) fn end_silence(&mut self, before: Timestamp) {
         if matches!(self, Self::Silent(until) if before >= *until) {
             *self = Self::Free;
         }
@@ -39,87 +39,89 @@ impl<O> Standing<O> {
 ///
 /// To it belong the matches that were in the window when it began, and every match that comes while it lasts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Episode {
+pub(super) struct AlertEpisode {
     pub(super) count: u64,
     /// What was last told of `count`.
-    told: u64,
-    pub(super) ends: Ends,
+    reported_count: u64,
+    pub(super) ends: EvidenceEnds,
     /// What was measured when it held last.
-    pub(super) measured: Measured,
+    pub(super) measured: MeasuredValue,
 }
 
-impl Episode {
-    pub(super) fn new(measured: Measured) -> Self {
+impl AlertEpisode {
+    pub(super) fn new(measured: MeasuredValue) -> Self {
         Self {
             count: 0,
-            told: 0,
-            ends: Ends::default(),
+            reported_count: 0,
+            ends: EvidenceEnds::default(),
             measured,
         }
     }
 
-    pub(super) fn take(&mut self, kept: Kept) {
+    pub(super) fn add_event(&mut self, kept: PackedEventRef) {
         self.count = self.count.saturating_add(1);
-        self.ends.add(kept);
+        self.ends.push_event(kept);
     }
 
-    pub(super) fn content(&self, rule: &Measuring) -> Content {
-        content(self.count, &self.ends, self.measured, rule)
+    pub(super) fn content(&self, rule: &AggregateRule) -> AlertSummary {
+        alert_summary(self.count, &self.ends, self.measured, rule)
     }
 
     /// Says that it has begun.
-    pub(super) fn begin(
+    pub(super) fn report_begin(
         &mut self,
-        trigger: &Held,
+        trigger: &EventRef,
         time: Timestamp,
-        rule: &Measuring,
-        told: &mut Told,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
     ) {
-        self.told = self.count;
-        let fired = Firing {
-            anchor: anchor(trigger, time, rule),
+        self.reported_count = self.count;
+        let fired = AlertDraft {
+            anchor: alert_anchor(trigger, time, rule),
             trigger: trigger.clone(),
             time,
             content: self.content(rule),
         };
-        fired.tell_open(told);
+        fired.report_open(told);
     }
 
     /// Says so if it counts twice as many as it was last said to.
-    pub(super) fn grow(&mut self, rule: &Measuring, told: &mut Told) {
-        if self.count >= self.told.saturating_mul(2) {
-            self.told = self.count;
+    pub(super) fn report_growth(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+        if self.count >= self.reported_count.saturating_mul(2) {
+            self.reported_count = self.count;
             let content = Box::new(self.content(rule));
-            told.reports.push(Report::Grew(content));
+            told.reports.push(AlertReport::Grew(content));
         }
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        self.told > 0 && self.told <= self.count && self.ends.is_sound(self.count)
+        self.reported_count > 0
+            && self.reported_count <= self.count
+            && self.ends.is_sound(self.count)
     }
 }
 
 /// An alert about to be told.
-pub(super) struct Firing {
+pub(super) struct AlertDraft {
     pub(super) anchor: EventId,
-    pub(super) trigger: Held,
+    pub(super) trigger: EventRef,
     pub(super) time: Timestamp,
-    pub(super) content: Content,
+    pub(super) content: AlertSummary,
 }
 
-impl Firing {
+impl AlertDraft {
     /// Nothing will be added.
-    pub(super) fn tell(self, told: &mut Told) {
-        told.reports.push(self.report(false));
+    pub(super) fn report_closed(self, told: &mut StateOutput) {
+        told.reports.push(self.into_report(false));
     }
 
     /// More may come.
-    pub(super) fn tell_open(self, told: &mut Told) {
-        told.reports.push(self.report(true));
+    pub(super) fn report_open(self, told: &mut StateOutput) {
+        told.reports.push(self.into_report(true));
     }
 
-    fn report(self, open: bool) -> Report {
-        Report::Fired(Box::new(Fired {
+    fn into_report(self, open: bool) -> AlertReport {
+        AlertReport::Fired(Box::new(FiredAlert {
             anchor: self.anchor,
             trigger: self.trigger,
             time: self.time,
@@ -130,33 +132,41 @@ impl Firing {
 }
 
 /// What an alert's id is made of. One event may be the last of several windows that hop, and each is an alert.
-pub(super) fn anchor(trigger: &Held, time: Timestamp, rule: &Measuring) -> EventId {
+pub(super) fn alert_anchor(trigger: &EventRef, time: Timestamp, rule: &AggregateRule) -> EventId {
     match rule.extent {
-        Extent::Hopping { .. } => trigger.id_at(time),
-        Extent::Sliding { .. }
-        | Extent::Tumbling { .. }
-        | Extent::Session { .. }
-        | Extent::Last { .. } => trigger.id(),
+        WindowExtent::Hopping { .. } => trigger.id_with_time(time),
+        WindowExtent::Sliding { .. }
+        | WindowExtent::Tumbling { .. }
+        | WindowExtent::Session { .. }
+        | WindowExtent::Last { .. } => trigger.id(),
     }
 }
 
 /// What an alert over `count` events says.
-pub(super) fn content(count: u64, ends: &Ends, measured: Measured, rule: &Measuring) -> Content {
-    let time = |kept: Option<&Kept>| kept.map_or(Timestamp::MIN, Kept::time);
-    let (value, error) = shown(measured, rule);
-    Content {
+pub(super) fn alert_summary(
+    count: u64,
+    ends: &EvidenceEnds,
+    measured: MeasuredValue,
+    rule: &AggregateRule,
+) -> AlertSummary {
+    let time = |kept: Option<&PackedEventRef>| kept.map_or(Timestamp::MIN, PackedEventRef::time);
+    let (value, error) = shown_value(measured, rule);
+    AlertSummary {
         count,
         value,
         error,
         words: None,
         first: time(ends.first()),
         last: time(ends.last()),
-        evidence: ends.ids(),
+        evidence: ends.event_ids(),
     }
 }
 
 /// What of a measurement is shown beside the count.
-pub(super) fn shown(measured: Measured, rule: &Measuring) -> (Option<Amount>, Option<u16>) {
+pub(super) fn shown_value(
+    measured: MeasuredValue,
+    rule: &AggregateRule,
+) -> (Option<Amount>, Option<u16>) {
     let value = rule.shows_value().then_some(measured.value);
     (value, measured.error)
 }

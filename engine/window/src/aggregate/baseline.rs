@@ -8,32 +8,32 @@ use std::collections::VecDeque;
 use larum_event::{Amount, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Stretches, multiple};
+use super::rule::{BaselineLayout, stretch_start};
 
 /// Counts per pane, an even part of a stretch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Baseline {
+pub(super) struct RateBaseline {
     /// The first event since the key was forgotten last.
-    known: Option<Timestamp>,
+    first_event: Option<Timestamp>,
     /// Numbers of panes and their counts, ascending.
     panes: VecDeque<(i64, u64)>,
     /// How many of the panes, from the first on, are in the baseline.
-    within: usize,
+    included_panes: usize,
     /// The sum of their counts.
     sum: u64,
     /// The pane in which the window begins.
-    window: i64,
+    window_pane: i64,
 }
 
-impl Baseline {
+impl RateBaseline {
     pub(super) fn is_empty(&self) -> bool {
-        self.known.is_none()
+        self.first_event.is_none()
     }
 
     /// Counts an event, which is not before any other.
-    pub(super) fn add(&mut self, time: Timestamp, stretches: &Stretches) {
-        self.known.get_or_insert(time);
-        let pane = stretches.pane_of(time);
+    pub(super) fn count_event(&mut self, time: Timestamp, stretches: &BaselineLayout) {
+        self.first_event.get_or_insert(time);
+        let pane = stretches.pane_number(time);
         match self.panes.back_mut() {
             Some((last, count)) if *last >= pane => *count = count.saturating_add(1),
             Some(_) | None => self.panes.push_back((pane, 1)),
@@ -41,58 +41,61 @@ impl Baseline {
     }
 
     /// The window begins in pane `window` from now on, which is not before the last one.
-    pub(super) fn move_to(&mut self, window: i64, stretches: &Stretches) {
-        self.window = window;
+    pub(super) fn move_window(&mut self, window: i64, stretches: &BaselineLayout) {
+        self.window_pane = window;
         while let Some((_, count)) = self
             .panes
-            .get(self.within)
+            .get(self.included_panes)
             .filter(|(pane, _)| *pane < window)
         {
             self.sum = self.sum.saturating_add(*count);
-            self.within += 1;
+            self.included_panes += 1;
         }
         let first = window.saturating_sub(stretches.panes);
         while let Some((_, count)) = self.panes.front().filter(|(pane, _)| *pane < first) {
             self.sum = self.sum.saturating_sub(*count);
-            self.within = self.within.saturating_sub(1);
+            self.included_panes = self.included_panes.saturating_sub(1);
             self.panes.pop_front();
         }
         if self.panes.is_empty() {
-            self.known = None;
+            self.first_event = None;
         }
     }
 
     /// How many times as many as usual `count` is; `None` as long as that is not known.
-    pub(super) fn ratio(&self, count: u64, stretches: &Stretches) -> Option<Amount> {
-        let first = multiple(self.window.saturating_sub(stretches.panes), stretches.pane);
-        if self.known? > first || self.sum == 0 {
+    pub(super) fn ratio(&self, count: u64, stretches: &BaselineLayout) -> Option<Amount> {
+        let first = stretch_start(
+            self.window_pane.saturating_sub(stretches.panes),
+            stretches.pane,
+        );
+        if self.first_event? > first || self.sum == 0 {
             return None;
         }
-        let total = i128::from(count) * i128::from(stretches.number) * 1_000_000_000;
+        let total = i128::from(count) * i128::from(stretches.stretches) * 1_000_000_000;
         Some(Amount::from_billionths(total / i128::from(self.sum)))
     }
 
     /// The last moment at which it is of use to a window of length `size`.
-    pub(super) fn lasts_until(&self, size: Span, stretches: &Stretches) -> Option<Timestamp> {
+    pub(super) fn expiry(&self, size: Span, stretches: &BaselineLayout) -> Option<Timestamp> {
         let (newest, _) = self.panes.back()?;
         let over = newest.saturating_add(stretches.panes).saturating_add(1);
-        let end = multiple(over, stretches.pane).saturating_add(size);
+        let end = stretch_start(over, stretches.pane).saturating_add(size);
         Some(end.saturating_sub(Span::from_nanos(1)))
     }
 
     /// The last moment at which a window of length `size` that ends now still begins in the same pane.
-    pub(super) fn stays_until(&self, size: Span, stretches: &Stretches) -> Timestamp {
-        let next = multiple(self.window.saturating_add(1), stretches.pane);
+    pub(super) fn unchanged_until(&self, size: Span, stretches: &BaselineLayout) -> Timestamp {
+        let next = stretch_start(self.window_pane.saturating_add(1), stretches.pane);
         next.saturating_add(size)
             .saturating_sub(Span::from_nanos(1))
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        let within = self.panes.iter().take(self.within);
+        let within = self.panes.iter().take(self.included_panes);
         let sum = within.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
         self.panes.iter().is_sorted_by(|(a, _), (b, _)| a < b)
-            && self.within <= self.panes.len()
+            && self.included_panes <= self.panes.len()
             && sum == self.sum
-            && self.known.is_some() != self.panes.is_empty()
+            && self.first_event.is_some() != self.panes.is_empty()
     }
 }

@@ -1,240 +1,260 @@
 //! Windows that follow each other: tumbling ones, sessions, and those that a first match opens. Of their events
 //! only the ends are kept.
 
-use larum_event::{Decided, EventId, Extent, FiringPolicy, Span, Timestamp};
+use larum_event::{DecisionTime, EventId, FiringPolicy, Span, Timestamp, WindowExtent};
 use serde::{Deserialize, Serialize};
 
-use super::alert::{Firing, Standing, content};
-use super::ends::Ends;
-use super::gauge::{Gauge, Measured};
-use super::kept::Kept;
-use super::reading::Reading;
-use super::rule::{Measuring, just_before, next_multiple, number_of};
-use crate::held::Held;
-use crate::state::{Content, Report, Taken, Told};
+use super::alert::{AlertDraft, AlertPhase, alert_summary};
+use super::ends::EvidenceEnds;
+use super::measure_state::{MeasureState, MeasuredValue};
+use super::packed_event_ref::PackedEventRef;
+use super::reading::EventReading;
+use super::rule::{AggregateRule, moment_before, next_stretch_start, stretch_number};
+use crate::event_ref::EventRef;
+use crate::state::{AlertReport, AlertSummary, StateOutput, WindowEvent};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Batch {
+pub(crate) struct BatchWindow {
     /// Events of the window that lasts; 0 when none does.
     pub(super) count: u64,
-    pub(super) ends: Ends,
-    pub(super) gauge: Gauge,
+    pub(super) ends: EvidenceEnds,
+    pub(super) measure: MeasureState,
     /// Of an open alert, what was last told of the count.
-    pub(super) standing: Standing<u64>,
+    pub(super) phase: AlertPhase<u64>,
 }
 
-impl Batch {
-    pub(super) fn empty(rule: &Measuring) -> Self {
+impl BatchWindow {
+    pub(super) fn new(rule: &AggregateRule) -> Self {
         Self {
             count: 0,
-            ends: Ends::default(),
-            gauge: Gauge::of(&rule.measure),
-            standing: Standing::Free,
+            ends: EvidenceEnds::default(),
+            measure: MeasureState::new(&rule.measure),
+            phase: AlertPhase::Free,
         }
     }
 
-    pub(super) fn of_one(kept: Kept, rule: &Measuring) -> Self {
-        let mut batch = Self::empty(rule);
+    pub(super) fn with_event(kept: PackedEventRef, rule: &AggregateRule) -> Self {
+        let mut batch = Self::new(rule);
         batch.count = 1;
-        batch.ends.add(kept);
+        batch.ends.push_event(kept);
         batch
     }
 
     /// Whether it says nothing any more.
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0 && self.standing == Standing::Free && !self.gauge.remembers()
+        self.count == 0 && self.phase == AlertPhase::Free && !self.measure.has_history()
     }
 
-    pub(super) fn take(
+    pub(super) fn apply_event(
         &mut self,
-        event: &Taken,
-        reading: Reading,
-        rule: &Measuring,
-        told: &mut Told,
+        event: &WindowEvent,
+        reading: EventReading,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
     ) {
-        if !self.gauge.absorb(reading, event.time(), rule) {
+        if !self.measure.absorb_reading(reading, event.time(), rule) {
             told.dropped += 1;
             return;
         }
         self.count = self.count.saturating_add(1);
-        self.ends.add(Kept::of(&event.held));
-        if rule.decided == Decided::AtClose {
+        self.ends.push_event(PackedEventRef::pack(&event.held));
+        if rule.decided == DecisionTime::AtClose {
             return;
         }
-        let held = self.measured(rule).filter(|it| rule.holds(it.value));
+        let held = self
+            .measured_value(rule)
+            .filter(|it| rule.is_satisfied_by(it.value));
         if let Some(measured) = held {
-            self.judge(&event.held, measured, rule, told);
+            self.apply_policy(&event.held, measured, rule, told);
         }
     }
 
     /// A session is known by its first event, so that one that comes late revises its alert and makes no other.
-    fn anchor(&self, event: &Held, rule: &Measuring) -> EventId {
+    fn anchor_id(&self, event: &EventRef, rule: &AggregateRule) -> EventId {
         let is_one = rule.policy == FiringPolicy::Edge;
         match (rule.extent, self.ends.first()) {
-            (Extent::Session { .. }, Some(first)) if is_one => first.held().id(),
+            (WindowExtent::Session { .. }, Some(first)) if is_one => first.unpack().id(),
             (_, _) => event.id(),
         }
     }
 
-    pub(super) fn measured(&self, rule: &Measuring) -> Option<Measured> {
-        self.gauge.measured(self.count, rule)
+    pub(super) fn measured_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
+        self.measure.measured_value(self.count, rule)
     }
 
     /// The condition holds with `event`, and will until the window ends.
-    fn judge(&mut self, event: &Held, measured: Measured, rule: &Measuring, told: &mut Told) {
-        let silent = self.standing.is_silent_at(event.time());
-        let firing = |batch: &Self| Firing {
-            anchor: batch.anchor(event, rule),
+    fn apply_policy(
+        &mut self,
+        event: &EventRef,
+        measured: MeasuredValue,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
+    ) {
+        let silent = self.phase.is_silent_at(event.time());
+        let firing = |batch: &Self| AlertDraft {
+            anchor: batch.anchor_id(event, rule),
             trigger: event.clone(),
             time: event.time(),
             content: batch.content(measured, rule),
         };
-        match (rule.policy, &mut self.standing) {
-            (FiringPolicy::Edge, Standing::Open(count)) => {
+        match (rule.policy, &mut self.phase) {
+            (FiringPolicy::Edge, AlertPhase::Open(count)) => {
                 if self.count >= count.saturating_mul(2) {
                     *count = self.count;
                     let content = Box::new(self.content(measured, rule));
-                    told.reports.push(Report::Grew(content));
+                    told.reports.push(AlertReport::Grew(content));
                 }
             }
-            (FiringPolicy::Edge, Standing::Free | Standing::Silent(_)) => {
-                firing(self).tell_open(told);
-                self.standing = Standing::Open(self.count);
+            (FiringPolicy::Edge, AlertPhase::Free | AlertPhase::Silent(_)) => {
+                firing(self).report_open(told);
+                self.phase = AlertPhase::Open(self.count);
             }
-            (FiringPolicy::Every, _) => firing(self).tell(told),
+            (FiringPolicy::Every, _) => firing(self).report_closed(told),
             (FiringPolicy::Reset, _) => {
-                firing(self).tell(told);
-                self.forget(rule);
+                firing(self).report_closed(told);
+                self.clear_events(rule);
             }
             (FiringPolicy::Suppress(span), _) => {
                 if !silent {
-                    firing(self).tell(told);
-                    self.standing = Standing::Silent(event.time().saturating_add(span));
+                    firing(self).report_closed(told);
+                    self.phase = AlertPhase::Silent(event.time().saturating_add(span));
                 }
             }
         }
     }
 
-    fn content(&self, measured: Measured, rule: &Measuring) -> Content {
-        content(self.count, &self.ends, measured, rule)
+    fn content(&self, measured: MeasuredValue, rule: &AggregateRule) -> AlertSummary {
+        alert_summary(self.count, &self.ends, measured, rule)
     }
 
-    fn forget(&mut self, rule: &Measuring) {
+    fn clear_events(&mut self, rule: &AggregateRule) {
         self.count = 0;
-        self.ends = Ends::default();
-        self.gauge.clear(rule);
+        self.ends = EvidenceEnds::default();
+        self.measure.clear(rule);
     }
 
     /// The last moment of the window that lasts.
-    fn last_moment(&self, rule: &Measuring) -> Option<Timestamp> {
+    fn last_moment(&self, rule: &AggregateRule) -> Option<Timestamp> {
         last_moment(self.ends.first()?.time(), self.ends.last()?.time(), rule)
     }
 
-    pub(super) fn pass(&mut self, before: Timestamp, rule: &Measuring, told: &mut Told) {
+    pub(super) fn advance_to(
+        &mut self,
+        before: Timestamp,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
+    ) {
         if let Some(until) = self.last_moment(rule).filter(|until| *until < before) {
-            self.end(until, rule, told);
+            self.end_window(until, rule, told);
         }
         // A session that lasts may yet be found to have ended while the key was silent.
         if self.count == 0 {
-            self.standing.pass(before);
+            self.phase.end_silence(before);
         }
-        if let (Gauge::Rate(baseline), Extent::Tumbling { size }) = (&mut self.gauge, rule.extent) {
-            let end = baseline.lasts_until(Span::ZERO, &rule.stretches);
+        if let (MeasureState::Rate(baseline), WindowExtent::Tumbling { size }) =
+            (&mut self.measure, rule.extent)
+        {
+            let end = baseline.expiry(Span::ZERO, &rule.baseline_layout);
             if end.is_some_and(|end| end < before) {
-                baseline.move_to(number_of(before, size), &rule.stretches);
+                baseline.move_window(stretch_number(before, size), &rule.baseline_layout);
             }
         }
     }
 
     /// The window is over, of which `until` was the last moment.
-    fn end(&mut self, until: Timestamp, rule: &Measuring, told: &mut Told) {
-        if let (Gauge::Rate(baseline), Extent::Tumbling { size }) = (&mut self.gauge, rule.extent) {
-            baseline.move_to(number_of(until, size), &rule.stretches);
+    fn end_window(&mut self, until: Timestamp, rule: &AggregateRule, told: &mut StateOutput) {
+        if let (MeasureState::Rate(baseline), WindowExtent::Tumbling { size }) =
+            (&mut self.measure, rule.extent)
+        {
+            baseline.move_window(stretch_number(until, size), &rule.baseline_layout);
         }
-        let measured = self.measured(rule);
+        let measured = self.measured_value(rule);
         self.end_alert(rule, told);
-        if rule.decided == Decided::AtClose
-            && let Some(measured) = measured.filter(|it| rule.holds(it.value))
+        if rule.decided == DecisionTime::AtClose
+            && let Some(measured) = measured.filter(|it| rule.is_satisfied_by(it.value))
         {
             self.fire_at_end(until, measured, rule, told);
         }
-        self.forget(rule);
+        self.clear_events(rule);
     }
 
     /// The open alert is over, if there is one.
-    pub(super) fn end_alert(&mut self, rule: &Measuring, told: &mut Told) {
-        if let (Standing::Open(_), Some(measured)) = (&self.standing, self.measured(rule)) {
+    pub(super) fn end_alert(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+        if let (AlertPhase::Open(_), Some(measured)) = (&self.phase, self.measured_value(rule)) {
             let content = Box::new(self.content(measured, rule));
-            told.reports.push(Report::Ended(content));
-            self.standing = Standing::Free;
+            told.reports.push(AlertReport::Ended(content));
+            self.phase = AlertPhase::Free;
         }
     }
 
     fn fire_at_end(
         &mut self,
         until: Timestamp,
-        measured: Measured,
-        rule: &Measuring,
-        told: &mut Told,
+        measured: MeasuredValue,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
     ) {
         let (Some(first), Some(last)) = (self.ends.first(), self.ends.last()) else {
             return;
         };
         let time = match rule.extent {
-            Extent::Tumbling { .. } => until.saturating_add(Span::from_nanos(1)),
-            Extent::Session { .. } => last.time(),
-            Extent::Sliding { .. } | Extent::Hopping { .. } | Extent::Last { .. } => until,
+            WindowExtent::Tumbling { .. } => until.saturating_add(Span::from_nanos(1)),
+            WindowExtent::Session { .. } => last.time(),
+            WindowExtent::Sliding { .. }
+            | WindowExtent::Hopping { .. }
+            | WindowExtent::Last { .. } => until,
         };
-        if self.standing.is_silent_at(time) {
+        if self.phase.is_silent_at(time) {
             return;
         }
-        let firing = Firing {
-            anchor: first.held().id(),
-            trigger: last.held(),
+        let firing = AlertDraft {
+            anchor: first.unpack().id(),
+            trigger: last.unpack(),
             time,
             content: self.content(measured, rule),
         };
-        firing.tell(told);
+        firing.report_closed(told);
         if let FiringPolicy::Suppress(span) = rule.policy {
-            self.standing = Standing::Silent(time.saturating_add(span));
+            self.phase = AlertPhase::Silent(time.saturating_add(span));
         }
     }
 
-    pub(super) fn due(&self, rule: &Measuring) -> Option<Timestamp> {
+    pub(super) fn due_time(&self, rule: &AggregateRule) -> Option<Timestamp> {
         if let Some(until) = self.last_moment(rule) {
             return Some(until);
         }
-        let silent = match self.standing {
-            Standing::Silent(until) => Some(just_before(until)),
-            Standing::Free | Standing::Open(_) => None,
+        let silent = match self.phase {
+            AlertPhase::Silent(until) => Some(moment_before(until)),
+            AlertPhase::Free | AlertPhase::Open(_) => None,
         };
-        let usual = match &self.gauge {
-            Gauge::Rate(baseline) => baseline.lasts_until(Span::ZERO, &rule.stretches),
+        let usual = match &self.measure {
+            MeasureState::Rate(baseline) => baseline.expiry(Span::ZERO, &rule.baseline_layout),
             _ => None,
         };
         silent.max(usual)
     }
 
-    pub(super) fn close(&mut self, rule: &Measuring, told: &mut Told) {
+    pub(super) fn close(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
         if let Some(until) = self.last_moment(rule) {
-            self.end(until, rule, told);
+            self.end_window(until, rule, told);
         }
     }
 
-    pub(super) fn is_sound(&self, rule: &Measuring) -> bool {
-        let stands = match self.standing {
-            Standing::Free => true,
-            Standing::Silent(_) => matches!(rule.policy, FiringPolicy::Suppress(_)),
-            Standing::Open(told) => {
-                let may_be = rule.policy == FiringPolicy::Edge && rule.decided == Decided::AtOnce;
+    pub(super) fn is_sound(&self, rule: &AggregateRule) -> bool {
+        let stands = match self.phase {
+            AlertPhase::Free => true,
+            AlertPhase::Silent(_) => matches!(rule.policy, FiringPolicy::Suppress(_)),
+            AlertPhase::Open(told) => {
+                let may_be =
+                    rule.policy == FiringPolicy::Edge && rule.decided == DecisionTime::AtOnce;
                 may_be && told > 0 && told <= self.count
             }
         };
-        let is_one_window = match self.ends.last().map(Kept::time) {
+        let is_one_window = match self.ends.last().map(PackedEventRef::time) {
             Some(last) => self.last_moment(rule).is_some_and(|until| last <= until),
             None => true,
         };
-        stands && is_one_window && self.ends.is_sound(self.count) && self.gauge.is_sound(rule)
+        stands && is_one_window && self.ends.is_sound(self.count) && self.measure.is_sound(rule)
     }
 }
 
@@ -243,15 +263,15 @@ impl Batch {
 pub(super) fn last_moment(
     first: Timestamp,
     last: Timestamp,
-    rule: &Measuring,
+    rule: &AggregateRule,
 ) -> Option<Timestamp> {
     match rule.extent {
-        Extent::Sliding { within } => Some(first.saturating_add(within)),
-        Extent::Tumbling { size } => Some(just_before(next_multiple(first, size))),
-        Extent::Session { gap, cap } => {
+        WindowExtent::Sliding { within } => Some(first.saturating_add(within)),
+        WindowExtent::Tumbling { size } => Some(moment_before(next_stretch_start(first, size))),
+        WindowExtent::Session { gap, cap } => {
             let silent = last.saturating_add(gap);
             Some(cap.map_or(silent, |cap| silent.min(first.saturating_add(cap))))
         }
-        Extent::Hopping { .. } | Extent::Last { .. } => None,
+        WindowExtent::Hopping { .. } | WindowExtent::Last { .. } => None,
     }
 }

@@ -5,63 +5,69 @@ use std::collections::{BTreeMap, HashMap};
 use larum_event::limits::DISTINCT_EXACT;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::reading::Reading;
-use super::sketch::{self, Sketch};
+use super::reading::EventReading;
+use super::sketch::{self, DistinctSketch};
 
 /// How often each value is there.
-type Times = HashMap<Reading, u32, foldhash::fast::RandomState>;
+type ValueCounts = HashMap<EventReading, u32, foldhash::fast::RandomState>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Distinct {
+pub(super) enum DistinctCounter {
     /// How often each is there. Only ever looked up by value; written in order.
-    Exact(#[serde(serialize_with = "write", deserialize_with = "read")] Times),
+    Exact(
+        #[serde(
+            serialize_with = "serialize_sorted",
+            deserialize_with = "deserialize_counts"
+        )]
+        ValueCounts,
+    ),
     /// There were too many.
-    About(Box<Sketch>),
+    Estimated(Box<DistinctSketch>),
 }
 
-impl Default for Distinct {
+impl Default for DistinctCounter {
     fn default() -> Self {
-        Self::Exact(Times::default())
+        Self::Exact(ValueCounts::default())
     }
 }
 
-impl Distinct {
+impl DistinctCounter {
     /// Adds a value that will be taken out again.
-    pub(super) fn add(&mut self, value: Reading) {
+    pub(super) fn add_value(&mut self, value: EventReading) {
         match self {
             Self::Exact(values) => {
                 let times = values.entry(value).or_default();
                 *times = times.saturating_add(1);
                 if values.len() > DISTINCT_EXACT {
-                    let mut sketch = Box::new(Sketch::empty());
+                    let mut sketch = Box::new(DistinctSketch::new());
                     for (value, times) in values {
-                        sketch.add(*value, *times);
+                        sketch.add_value(*value, *times);
                     }
-                    *self = Self::About(sketch);
+                    *self = Self::Estimated(sketch);
                 }
             }
-            Self::About(sketch) => sketch.add(value, 1),
+            Self::Estimated(sketch) => sketch.add_value(value, 1),
         }
     }
 
     /// Adds a value that will not be taken out again.
-    pub(super) fn absorb(&mut self, value: Reading) {
+    pub(super) fn absorb_value(&mut self, value: EventReading) {
         match self {
             Self::Exact(values) => {
                 values.insert(value, 1);
                 if values.len() > DISTINCT_EXACT {
-                    let mut sketch = Box::new(Sketch::empty());
+                    let mut sketch = Box::new(DistinctSketch::new());
                     for value in values.keys() {
-                        sketch.absorb(*value);
+                        sketch.absorb_value(*value);
                     }
-                    *self = Self::About(sketch);
+                    *self = Self::Estimated(sketch);
                 }
             }
-            Self::About(sketch) => sketch.absorb(value),
+            Self::Estimated(sketch) => sketch.absorb_value(value),
         }
     }
 
-    pub(super) fn remove(&mut self, value: Reading) {
+    pub(super) fn remove_value(&mut self, value: EventReading) {
         match self {
             Self::Exact(values) => {
                 let Some(times) = values.get_mut(&value) else {
@@ -72,7 +78,7 @@ impl Distinct {
                     values.remove(&value);
                 }
             }
-            Self::About(sketch) => sketch.remove(value),
+            Self::Estimated(sketch) => sketch.remove_value(value),
         }
     }
 
@@ -80,7 +86,7 @@ impl Distinct {
     pub(super) fn has_become_small(&self) -> bool {
         match self {
             Self::Exact(_) => false,
-            Self::About(sketch) => sketch.estimate() < DISTINCT_EXACT as u64 / 2,
+            Self::Estimated(sketch) => sketch.estimate() < DISTINCT_EXACT as u64 / 2,
         }
     }
 
@@ -88,7 +94,7 @@ impl Distinct {
     pub(super) fn count(&self) -> (u64, Option<u16>) {
         match self {
             Self::Exact(values) => (values.len() as u64, None),
-            Self::About(sketch) => (sketch.estimate(), Some(sketch::ERROR_THOUSANDTHS)),
+            Self::Estimated(sketch) => (sketch.estimate(), Some(sketch::ERROR_THOUSANDTHS)),
         }
     }
 
@@ -97,15 +103,15 @@ impl Distinct {
             Self::Exact(values) => {
                 values.len() <= DISTINCT_EXACT && values.values().all(|times| *times > 0)
             }
-            Self::About(sketch) => sketch.is_sound(),
+            Self::Estimated(sketch) => sketch.is_sound(),
         }
     }
 }
 
-fn write<S: Serializer>(values: &Times, to: S) -> Result<S::Ok, S::Error> {
+fn serialize_sorted<S: Serializer>(values: &ValueCounts, to: S) -> Result<S::Ok, S::Error> {
     values.iter().collect::<BTreeMap<_, _>>().serialize(to)
 }
 
-fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Times, D::Error> {
-    Times::deserialize(from)
+fn deserialize_counts<'de, D: Deserializer<'de>>(from: D) -> Result<ValueCounts, D::Error> {
+    ValueCounts::deserialize(from)
 }

@@ -6,18 +6,18 @@ use larum_event::EventId;
 use larum_event::limits::EVIDENCE_EACH_END;
 use serde::{Deserialize, Serialize};
 
-use super::kept::Kept;
+use super::packed_event_ref::PackedEventRef;
 
 /// At most [`EVIDENCE_EACH_END`] events from each end.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Ends {
-    head: Vec<Kept>,
+pub(super) struct EvidenceEnds {
+    head: Vec<PackedEventRef>,
     /// The last of those that are not in the head; empty as long as the head has room.
-    tail: VecDeque<Kept>,
+    tail: VecDeque<PackedEventRef>,
 }
 
-impl Ends {
-    pub(super) fn add(&mut self, kept: Kept) {
+impl EvidenceEnds {
+    pub(super) fn push_event(&mut self, kept: PackedEventRef) {
         if self.head.len() < EVIDENCE_EACH_END {
             self.head.push(kept);
             return;
@@ -28,11 +28,11 @@ impl Ends {
         }
     }
 
-    pub(super) fn first(&self) -> Option<&Kept> {
+    pub(super) fn first(&self) -> Option<&PackedEventRef> {
         self.head.first()
     }
 
-    pub(super) fn last(&self) -> Option<&Kept> {
+    pub(super) fn last(&self) -> Option<&PackedEventRef> {
         self.tail.back().or(self.head.last())
     }
 
@@ -40,11 +40,11 @@ impl Ends {
         self.head.len() + self.tail.len()
     }
 
-    pub(super) fn ids(&self) -> Vec<EventId> {
-        self.iter().map(Kept::id).collect()
+    pub(super) fn event_ids(&self) -> Vec<EventId> {
+        self.iter().map(PackedEventRef::id).collect()
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Kept> {
+    fn iter(&self) -> impl Iterator<Item = &PackedEventRef> {
         self.head.iter().chain(&self.tail)
     }
 
@@ -64,9 +64,9 @@ impl Ends {
 }
 
 /// The ids of the ends of events that are at hand.
-pub(super) fn ids_of_ends(events: &VecDeque<Kept>) -> Vec<EventId> {
+pub(super) fn evidence_ids(events: &VecDeque<PackedEventRef>) -> Vec<EventId> {
     let tail_from = events.len().saturating_sub(EVIDENCE_EACH_END);
     let head = events.iter().take(EVIDENCE_EACH_END);
     let tail = events.iter().skip(tail_from.max(EVIDENCE_EACH_END));
-    head.chain(tail).map(Kept::id).collect()
+    head.chain(tail).map(PackedEventRef::id).collect()
 }

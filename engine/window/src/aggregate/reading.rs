@@ -2,31 +2,33 @@
 
 use std::io::Write;
 
-use larum_event::{Amount, KeyValue, Measure, Values};
+use larum_event::{Amount, MatchValues, ScalarValue, WindowMeasure};
 use serde::{Deserialize, Serialize};
 
-use crate::state::Taken;
+use crate::state::WindowEvent;
 
 /// Billionths of a number, a digest of a combination of values, or bits of steps: what depends on the measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Reading(pub(super) i128);
+pub(super) struct EventReading(pub(super) i128);
 
-impl Reading {
+impl EventReading {
     /// `None` when the event is not counted, since it lacks what is measured.
-    pub(super) fn of(event: &Taken, measure: &Measure) -> Option<Self> {
+    pub(super) fn from_event(event: &WindowEvent, measure: &WindowMeasure) -> Option<Self> {
         match measure {
-            Measure::Count | Measure::Rate { .. } => Some(Self(0)),
-            Measure::Steps(_) => Some(Self(event.steps.into())),
+            WindowMeasure::Count | WindowMeasure::Rate { .. } => Some(Self(0)),
+            WindowMeasure::Steps(_) => Some(Self(event.steps.into())),
             // Without a field it is the group itself that is new.
-            Measure::FirstSeen if event.values.all().is_empty() => Some(Self(0)),
-            Measure::Distinct | Measure::FirstSeen => digest(&event.values).map(Self),
-            Measure::Sum
-            | Measure::Average
-            | Measure::Min
-            | Measure::Max
-            | Measure::Percentile(_)
-            | Measure::Change => {
-                let amount = event.values.get(0).and_then(Amount::of)?;
+            WindowMeasure::FirstSeen if event.values.as_slice().is_empty() => Some(Self(0)),
+            WindowMeasure::Distinct | WindowMeasure::FirstSeen => {
+                digest_values(&event.values).map(Self)
+            }
+            WindowMeasure::Sum
+            | WindowMeasure::Average
+            | WindowMeasure::Min
+            | WindowMeasure::Max
+            | WindowMeasure::Percentile(_)
+            | WindowMeasure::Change => {
+                let amount = event.values.get(0).and_then(Amount::from_scalar)?;
                 Some(Self(amount.billionths()))
             }
         }
@@ -42,18 +44,18 @@ const USUAL_BYTES: usize = 256;
 
 /// 128 bits that differ when the values differ: nobody has ever found two texts for which these do not, and a
 /// window need not keep the values themselves. `None` when one is missing or there are none.
-fn digest(values: &Values) -> Option<i128> {
+fn digest_values(values: &MatchValues) -> Option<i128> {
     let mut usual = [0; USUAL_BYTES];
     let mut room = &mut usual[..];
-    let hash = match write(values, &mut room) {
+    let hash = match write_values(values, &mut room) {
         Ok(()) => {
             let left = room.len();
             blake3::hash(usual.get(..USUAL_BYTES - left)?)
         }
-        Err(Unwritten::Missing) => return None,
-        Err(Unwritten::Long) => {
+        Err(DigestFailure::Missing) => return None,
+        Err(DigestFailure::Long) => {
             let mut bytes = Vec::new();
-            write(values, &mut bytes).ok()?;
+            write_values(values, &mut bytes).ok()?;
             blake3::hash(&bytes)
         }
     };
@@ -62,7 +64,7 @@ fn digest(values: &Values) -> Option<i128> {
 }
 
 /// Why values are not written.
-enum Unwritten {
+enum DigestFailure {
     /// One is not there, or none is.
     Missing,
     /// There is no room.
@@ -70,23 +72,23 @@ enum Unwritten {
 }
 
 /// Writes bytes that differ when the values differ.
-fn write(values: &Values, to: &mut impl Write) -> Result<(), Unwritten> {
-    let mut put = |bytes: &[u8]| to.write_all(bytes).map_err(|_| Unwritten::Long);
-    if values.all().is_empty() {
-        return Err(Unwritten::Missing);
+fn write_values(values: &MatchValues, to: &mut impl Write) -> Result<(), DigestFailure> {
+    let mut put = |bytes: &[u8]| to.write_all(bytes).map_err(|_| DigestFailure::Long);
+    if values.as_slice().is_empty() {
+        return Err(DigestFailure::Missing);
     }
-    for value in values.all() {
-        match value.as_ref().ok_or(Unwritten::Missing)? {
-            KeyValue::Bool(value) => put(&[b'b', u8::from(*value)])?,
-            KeyValue::Int(value) => {
+    for value in values.as_slice() {
+        match value.as_ref().ok_or(DigestFailure::Missing)? {
+            ScalarValue::Bool(value) => put(&[b'b', u8::from(*value)])?,
+            ScalarValue::Int(value) => {
                 put(b"i")?;
                 put(&value.to_le_bytes())?;
             }
-            KeyValue::Float(bits) => {
+            ScalarValue::Float(bits) => {
                 put(b"f")?;
                 put(&bits.to_le_bytes())?;
             }
-            KeyValue::Str(text) => {
+            ScalarValue::Str(text) => {
                 put(b"s")?;
                 put(&(text.len() as u64).to_le_bytes())?;
                 put(text.as_bytes())?;
@@ -100,17 +102,17 @@ fn write(values: &Values, to: &mut impl Write) -> Result<(), Unwritten> {
 mod tests {
     use super::*;
 
-    fn of(values: &[Option<KeyValue>]) -> Option<i128> {
-        digest(&Values::new(values.to_vec()))
+    fn digest_of(values: &[Option<ScalarValue>]) -> Option<i128> {
+        digest_values(&MatchValues::new(values.to_vec()))
     }
 
     #[test]
     fn values_that_differ_in_kind_number_or_length_differ() {
-        let text = |text: &str| Some(KeyValue::Str(text.into()));
+        let text = |text: &str| Some(ScalarValue::Str(text.into()));
         let all = [
-            vec![Some(KeyValue::Int(1))],
-            vec![Some(KeyValue::Float(1))],
-            vec![Some(KeyValue::Bool(true))],
+            vec![Some(ScalarValue::Int(1))],
+            vec![Some(ScalarValue::Float(1))],
+            vec![Some(ScalarValue::Bool(true))],
             vec![text("1")],
             vec![text("")],
             vec![text(""), text("")],
@@ -120,10 +122,11 @@ mod tests {
             vec![text(&"x".repeat(USUAL_BYTES - 8))],
             vec![text(&"x".repeat(10 * USUAL_BYTES))],
         ];
-        let digests: std::collections::BTreeSet<_> = all.iter().map(|values| of(values)).collect();
+        let digests: std::collections::BTreeSet<_> =
+            all.iter().map(|values| digest_of(values)).collect();
         assert_eq!(digests.len(), all.len());
         assert!(!digests.contains(&None));
-        assert_eq!(of(&[]), None);
-        assert_eq!(of(&[text("a"), None]), None);
+        assert_eq!(digest_of(&[]), None);
+        assert_eq!(digest_of(&[text("a"), None]), None);
     }
 }

@@ -2,33 +2,34 @@
 
 use larum_event::limits::{DISTINCT_EXACT, EVIDENCE_EACH_END, ID_BYTES};
 use larum_event::{
-    Aggregate, Amount, Bounds, Decided, Extent, FiringPolicy, Measure, Span, Timestamp,
+    Aggregate, Amount, Bounds, DecisionTime, FiringPolicy, Span, Timestamp, WindowExtent,
+    WindowMeasure,
 };
 
-use super::kept::Kept;
-use super::reading::Reading;
+use super::packed_event_ref::PackedEventRef;
+use super::reading::EventReading;
 use super::sketch;
-use crate::held::Held;
+use crate::event_ref::EventRef;
 
 /// A rule, compiled.
 #[derive(Debug, Clone)]
-pub(crate) struct Measuring {
-    pub(super) extent: Extent,
-    pub(super) measure: Measure,
+pub(crate) struct AggregateRule {
+    pub(super) extent: WindowExtent,
+    pub(super) measure: WindowMeasure,
     pub(super) bounds: Bounds,
     pub(super) policy: FiringPolicy,
-    pub(super) decided: Decided,
+    pub(super) decided: DecisionTime,
     /// Most events of one key; never fewer than the rule needs.
     pub(super) events_most: usize,
     /// How many events it takes, where that alone decides.
     pub(super) threshold: Option<usize>,
-    pub(super) stretches: Stretches,
-    pub(super) shape: Shape,
+    pub(super) baseline_layout: BaselineLayout,
+    pub(super) shape: StateShape,
 }
 
 /// Which kind of state a rule needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum StateShape {
     /// Events come and go one by one.
     Running,
     /// Windows follow each other.
@@ -39,59 +40,61 @@ pub(super) enum Shape {
 
 /// How the time before a window is cut into stretches as long as the window, and those into panes.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Stretches {
+pub(super) struct BaselineLayout {
     pub(super) pane: Span,
     /// Panes in the baseline; 0 without one.
     pub(super) panes: i64,
     /// Stretches in the baseline.
-    pub(super) number: i64,
+    pub(super) stretches: i64,
 }
 
-impl Stretches {
-    fn of(extent: Extent, measure: &Measure) -> Self {
-        let Measure::Rate { baseline } = measure else {
+impl BaselineLayout {
+    fn new(extent: WindowExtent, measure: &WindowMeasure) -> Self {
+        let WindowMeasure::Rate { baseline } = measure else {
             return Self::default();
         };
         let (size, pane) = match extent {
-            Extent::Sliding { within: size } | Extent::Tumbling { size } => (size, size),
-            Extent::Hopping { size, hop } => (size, hop),
-            Extent::Session { .. } | Extent::Last { .. } => return Self::default(),
+            WindowExtent::Sliding { within: size } | WindowExtent::Tumbling { size } => {
+                (size, size)
+            }
+            WindowExtent::Hopping { size, hop } => (size, hop),
+            WindowExtent::Session { .. } | WindowExtent::Last { .. } => return Self::default(),
         };
         let number = baseline.as_nanos() / size.as_nanos().max(1);
         let each = size.as_nanos() / pane.as_nanos().max(1);
         Self {
             pane,
             panes: number.max(1).saturating_mul(each.max(1)),
-            number: number.max(1),
+            stretches: number.max(1),
         }
     }
 
-    pub(super) fn pane_of(&self, time: Timestamp) -> i64 {
-        number_of(time, self.pane)
+    pub(super) fn pane_number(&self, time: Timestamp) -> i64 {
+        stretch_number(time, self.pane)
     }
 }
 
 /// Which of the stretches of length `size` since 1970 `time` lies in.
-pub(super) fn number_of(time: Timestamp, size: Span) -> i64 {
+pub(super) fn stretch_number(time: Timestamp, size: Span) -> i64 {
     time.as_nanos().div_euclid(size.as_nanos().max(1))
 }
 
 /// When stretch `number` begins.
-pub(super) fn multiple(number: i64, size: Span) -> Timestamp {
+pub(super) fn stretch_start(number: i64, size: Span) -> Timestamp {
     Timestamp::from_nanos(number.saturating_mul(size.as_nanos().max(1)))
 }
 
 /// The first beginning of a stretch after `time`.
-pub(super) fn next_multiple(time: Timestamp, size: Span) -> Timestamp {
-    multiple(number_of(time, size).saturating_add(1), size)
+pub(super) fn next_stretch_start(time: Timestamp, size: Span) -> Timestamp {
+    stretch_start(stretch_number(time, size).saturating_add(1), size)
 }
 
 /// The last moment before `time`.
-pub(super) fn just_before(time: Timestamp) -> Timestamp {
+pub(super) fn moment_before(time: Timestamp) -> Timestamp {
     time.saturating_sub(Span::from_nanos(1))
 }
 
-impl Measuring {
+impl AggregateRule {
     pub(crate) fn new(aggregate: &Aggregate, events_most: usize) -> Self {
         let Aggregate {
             extent,
@@ -100,28 +103,34 @@ impl Measuring {
             policy,
             ..
         } = aggregate.clone();
-        let decided = aggregate.decided();
-        let least = bounds.are_lower().then(|| bounds.threshold());
+        let decided = aggregate.decision_time();
+        let least = bounds.are_lower_bounds().then(|| bounds.threshold());
         let least = least.map(|least| usize::try_from(least).unwrap_or(usize::MAX));
         let needs = match (&measure, extent) {
-            (_, Extent::Last { matches, .. }) => matches as usize,
-            (Measure::Count | Measure::Distinct, _) => least.unwrap_or(1),
-            (Measure::Steps(needs), _) => needs
+            (_, WindowExtent::Last { matches, .. }) => matches as usize,
+            (WindowMeasure::Count | WindowMeasure::Distinct, _) => least.unwrap_or(1),
+            (WindowMeasure::Steps(needs), _) => needs
                 .iter()
                 .fold(0, |sum: usize, need| sum.saturating_add(*need as usize)),
             (_, _) => 1,
         };
-        let threshold = least.filter(|_| measure == Measure::Count);
+        let threshold = least.filter(|_| measure == WindowMeasure::Count);
         let shape = match (&measure, extent, decided) {
-            (Measure::FirstSeen, _, _) => Shape::Seen,
-            (_, Extent::Sliding { .. }, Decided::AtClose)
-            | (_, Extent::Tumbling { .. } | Extent::Session { .. }, _) => Shape::Batch,
-            (_, Extent::Sliding { .. } | Extent::Hopping { .. } | Extent::Last { .. }, _) => {
-                Shape::Running
+            (WindowMeasure::FirstSeen, _, _) => StateShape::Seen,
+            (_, WindowExtent::Sliding { .. }, DecisionTime::AtClose)
+            | (_, WindowExtent::Tumbling { .. } | WindowExtent::Session { .. }, _) => {
+                StateShape::Batch
             }
+            (
+                _,
+                WindowExtent::Sliding { .. }
+                | WindowExtent::Hopping { .. }
+                | WindowExtent::Last { .. },
+                _,
+            ) => StateShape::Running,
         };
         Self {
-            stretches: Stretches::of(extent, &measure),
+            baseline_layout: BaselineLayout::new(extent, &measure),
             extent,
             measure,
             bounds,
@@ -133,52 +142,52 @@ impl Measuring {
         }
     }
 
-    pub(super) fn holds(&self, value: Amount) -> bool {
-        self.bounds.hold(value)
+    pub(super) fn is_satisfied_by(&self, value: Amount) -> bool {
+        self.bounds.contains(value)
     }
 
     /// What an alert says was measured: a count says that itself.
     pub(super) fn shows_value(&self) -> bool {
-        self.measure != Measure::Count
+        self.measure != WindowMeasure::Count
     }
 
     /// Whether a state of one event that said nothing is that event and nothing more.
     pub(super) fn is_plain_count(&self) -> bool {
-        self.measure == Measure::Count && !matches!(self.extent, Extent::Hopping { .. })
+        self.measure == WindowMeasure::Count && !matches!(self.extent, WindowExtent::Hopping { .. })
     }
 
     /// Whether events have readings that must be known when they leave.
     pub(super) fn keeps_readings(&self) -> bool {
         !matches!(
             self.measure,
-            Measure::Count | Measure::Rate { .. } | Measure::FirstSeen
+            WindowMeasure::Count | WindowMeasure::Rate { .. } | WindowMeasure::FirstSeen
         )
     }
 
-    pub(super) fn is_more_extreme(&self, reading: Reading, than: Reading) -> bool {
+    pub(super) fn is_more_extreme(&self, reading: EventReading, than: EventReading) -> bool {
         match self.measure {
-            Measure::Min => reading < than,
+            WindowMeasure::Min => reading < than,
             _ => reading > than,
         }
     }
 
     pub(super) fn percentile(&self) -> u32 {
         match self.measure {
-            Measure::Percentile(thousandths) => thousandths,
+            WindowMeasure::Percentile(thousandths) => thousandths,
             _ => 0,
         }
     }
 
-    pub(super) fn steps(&self) -> usize {
+    pub(super) fn step_count(&self) -> usize {
         match &self.measure {
-            Measure::Steps(needs) => needs.len(),
+            WindowMeasure::Steps(needs) => needs.len(),
             _ => 0,
         }
     }
 
     /// How many steps have as many events as they need.
-    pub(super) fn complete_steps(&self, counts: &[u32]) -> usize {
-        let Measure::Steps(needs) = &self.measure else {
+    pub(super) fn count_complete_steps(&self, counts: &[u32]) -> usize {
+        let WindowMeasure::Steps(needs) = &self.measure else {
             return 0;
         };
         let steps = needs.iter().zip(counts);
@@ -189,29 +198,31 @@ impl Measuring {
     pub(crate) fn bytes_most(&self) -> u64 {
         let bytes = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
         // Ids of any length are on the heap.
-        let event = bytes(size_of::<Kept>() + size_of::<Held>() + 16 + ID_BYTES);
+        let event = bytes(size_of::<PackedEventRef>() + size_of::<EventRef>() + 16 + ID_BYTES);
         let ends = bytes(2 * EVIDENCE_EACH_END).saturating_mul(event);
         let events = bytes(match self.extent {
-            Extent::Last { matches, .. } => matches as usize,
+            WindowExtent::Last { matches, .. } => matches as usize,
             _ => self.events_most,
         });
         let distinct = bytes(DISTINCT_EXACT)
             .saturating_mul(80)
             .max(sketch::BYTES_MOST);
-        let reading = bytes(2 * size_of::<Reading>());
+        let reading = bytes(2 * size_of::<EventReading>());
         let of_each = match (self.shape, &self.measure) {
-            (Shape::Seen, _) => 192,
-            (Shape::Batch, Measure::Percentile(_)) => 96,
-            (Shape::Batch, _) => 0,
-            (Shape::Running, Measure::Count | Measure::Rate { .. }) => 2 * event,
-            (Shape::Running, Measure::Percentile(_)) => 2 * event + reading + 96,
-            (Shape::Running, Measure::Min | Measure::Max) => 2 * event + 2 * reading,
-            (Shape::Running, _) => 2 * event + reading,
+            (StateShape::Seen, _) => 192,
+            (StateShape::Batch, WindowMeasure::Percentile(_)) => 96,
+            (StateShape::Batch, _) => 0,
+            (StateShape::Running, WindowMeasure::Count | WindowMeasure::Rate { .. }) => 2 * event,
+            (StateShape::Running, WindowMeasure::Percentile(_)) => 2 * event + reading + 96,
+            (StateShape::Running, WindowMeasure::Min | WindowMeasure::Max) => {
+                2 * event + 2 * reading
+            }
+            (StateShape::Running, _) => 2 * event + reading,
         };
         let of_measure = match self.measure {
-            Measure::Distinct => distinct,
-            Measure::Rate { .. } => {
-                let panes = u64::try_from(self.stretches.panes).unwrap_or(u64::MAX);
+            WindowMeasure::Distinct => distinct,
+            WindowMeasure::Rate { .. } => {
+                let panes = u64::try_from(self.baseline_layout.panes).unwrap_or(u64::MAX);
                 panes.saturating_add(3).saturating_mul(32)
             }
             _ => 0,

@@ -3,327 +3,355 @@
 
 use std::collections::VecDeque;
 
-use larum_event::{Extent, FiringPolicy, Span, Timestamp};
+use larum_event::{FiringPolicy, Span, Timestamp, WindowExtent};
 use serde::{Deserialize, Serialize};
 
-use super::alert::{Episode, Firing, Standing, anchor, shown};
-use super::ends::ids_of_ends;
-use super::gauge::{Gauge, Measured};
-use super::kept::Kept;
-use super::reading::Reading;
-use super::rule::{Measuring, just_before};
-use crate::held::Held;
-use crate::state::{Content, Report, Taken, Told};
+use super::alert::{AlertDraft, AlertEpisode, AlertPhase, alert_anchor, shown_value};
+use super::ends::evidence_ids;
+use super::measure_state::{MeasureState, MeasuredValue};
+use super::packed_event_ref::PackedEventRef;
+use super::reading::EventReading;
+use super::rule::{AggregateRule, moment_before};
+use crate::event_ref::EventRef;
+use crate::state::{AlertReport, AlertSummary, StateOutput, WindowEvent};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Running {
-    pub(super) events: VecDeque<Kept>,
+pub(crate) struct RunningWindow {
+    pub(super) events: VecDeque<PackedEventRef>,
     /// One for each event, if the rule keeps them.
-    readings: VecDeque<Reading>,
-    pub(super) gauge: Gauge,
-    pub(super) standing: Standing<Box<Episode>>,
+    readings: VecDeque<EventReading>,
+    pub(super) measure: MeasureState,
+    pub(super) phase: AlertPhase<Box<AlertEpisode>>,
     /// Of hopping windows: the end of the next one that may say something.
     pub(super) next_end: Option<Timestamp>,
     /// Of hopping windows: how many of the newest events came since an end was looked at.
-    pub(super) fresh: usize,
+    pub(super) new_events: usize,
 }
 
 /// The condition holds.
-pub(super) struct Holding {
+pub(super) struct ConditionHit {
     /// The newest event.
-    pub(super) trigger: Held,
+    pub(super) trigger: EventRef,
     /// When it is found to hold.
     pub(super) time: Timestamp,
-    pub(super) measured: Measured,
+    pub(super) measured: MeasuredValue,
 }
 
-impl Running {
-    pub(super) fn empty(rule: &Measuring) -> Self {
+impl RunningWindow {
+    pub(super) fn new(rule: &AggregateRule) -> Self {
         Self {
             events: VecDeque::new(),
             readings: VecDeque::new(),
-            gauge: Gauge::of(&rule.measure),
-            standing: Standing::Free,
+            measure: MeasureState::new(&rule.measure),
+            phase: AlertPhase::Free,
             next_end: None,
-            fresh: 0,
+            new_events: 0,
         }
     }
 
-    pub(super) fn of_one(kept: Kept, rule: &Measuring) -> Self {
-        let mut running = Self::empty(rule);
+    pub(super) fn with_event(kept: PackedEventRef, rule: &AggregateRule) -> Self {
+        let mut running = Self::new(rule);
         running.events.push_back(kept);
         running
     }
 
     /// Whether it says nothing any more.
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.standing == Standing::Free && !self.gauge.remembers()
+        self.events.is_empty() && self.phase == AlertPhase::Free && !self.measure.has_history()
     }
 
-    pub(super) fn take(
+    pub(super) fn apply_event(
         &mut self,
-        event: &Taken,
-        reading: Reading,
-        rule: &Measuring,
-        told: &mut Told,
+        event: &WindowEvent,
+        reading: EventReading,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
     ) {
-        self.push(Kept::of(&event.held), reading, rule, told);
-        if let Extent::Hopping { hop, .. } = rule.extent {
-            self.expect_end(event.time(), hop);
+        self.push_event(PackedEventRef::pack(&event.held), reading, rule, told);
+        if let WindowExtent::Hopping { hop, .. } = rule.extent {
+            self.schedule_end(event.time(), hop);
             return;
         }
-        self.turn_to(event.time(), rule);
-        let held = self.measured(rule).filter(|it| rule.holds(it.value));
+        self.move_baseline(event.time(), rule);
+        let held = self
+            .measured_value(rule)
+            .filter(|it| rule.is_satisfied_by(it.value));
         match held {
             Some(measured) => {
-                let holding = Holding {
+                let holding = ConditionHit {
                     trigger: event.held.clone(),
                     time: event.time(),
                     measured,
                 };
-                self.judge(&holding, 1, rule, told);
+                self.apply_policy(&holding, 1, rule, told);
             }
             None => self.end_episode(rule, told),
         }
     }
 
-    fn push(&mut self, kept: Kept, reading: Reading, rule: &Measuring, told: &mut Told) {
-        self.gauge.add(reading, kept.time(), rule);
+    fn push_event(
+        &mut self,
+        kept: PackedEventRef,
+        reading: EventReading,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
+    ) {
+        self.measure.add_reading(reading, kept.time(), rule);
         self.events.push_back(kept);
         if rule.keeps_readings() {
             self.readings.push_back(reading);
         }
         let most = match rule.extent {
-            Extent::Last { matches, .. } => (matches as usize).max(1),
+            WindowExtent::Last { matches, .. } => (matches as usize).max(1),
             _ => usize::MAX,
         };
         let before = self.events.len();
         while self.events.len() > most {
-            self.pop(rule);
+            self.pop_oldest(rule);
         }
         while self.events.len() > rule.events_most {
             told.dropped += 1;
-            self.pop(rule);
+            self.pop_oldest(rule);
         }
         if self.events.len() < before {
-            self.recount();
+            self.recount_distinct();
         }
     }
 
-    pub(super) fn recount(&mut self) {
-        self.gauge.recount(&self.readings);
+    pub(super) fn recount_distinct(&mut self) {
+        self.measure.recount_distinct(&self.readings);
     }
 
-    pub(super) fn pop(&mut self, rule: &Measuring) {
+    pub(super) fn pop_oldest(&mut self, rule: &AggregateRule) {
         self.events.pop_front();
         if let Some(reading) = self.readings.pop_front() {
             let next = self.readings.front().copied();
-            self.gauge.remove(reading, next, rule);
+            self.measure.remove_reading(reading, next, rule);
         }
-        self.fresh = self.fresh.min(self.events.len());
+        self.new_events = self.new_events.min(self.events.len());
     }
 
-    pub(super) fn measured(&self, rule: &Measuring) -> Option<Measured> {
-        self.gauge.measured(self.events.len() as u64, rule)
+    pub(super) fn measured_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
+        self.measure.measured_value(self.events.len() as u64, rule)
     }
 
     /// The condition holds, and `fresh` of the newest events are new.
-    pub(super) fn judge(
+    pub(super) fn apply_policy(
         &mut self,
-        holding: &Holding,
+        holding: &ConditionHit,
         fresh: usize,
-        rule: &Measuring,
-        told: &mut Told,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
     ) {
-        match (rule.policy, &mut self.standing) {
-            (FiringPolicy::Edge, Standing::Open(episode)) => {
+        match (rule.policy, &mut self.phase) {
+            (FiringPolicy::Edge, AlertPhase::Open(episode)) => {
                 episode.measured = holding.measured;
                 let old = self.events.len().saturating_sub(fresh);
                 for kept in self.events.range(old..) {
-                    episode.take(kept.clone());
+                    episode.add_event(kept.clone());
                 }
-                episode.grow(rule, told);
+                episode.report_growth(rule, told);
             }
-            (FiringPolicy::Edge, Standing::Free | Standing::Silent(_)) => {
+            (FiringPolicy::Edge, AlertPhase::Free | AlertPhase::Silent(_)) => {
                 self.begin_episode(holding, rule, told);
             }
-            (FiringPolicy::Every, _) => self.fire(holding, rule, told),
+            (FiringPolicy::Every, _) => self.report_alert(holding, rule, told),
             (FiringPolicy::Reset, _) => {
-                self.fire(holding, rule, told);
-                self.forget(rule);
+                self.report_alert(holding, rule, told);
+                self.clear_events(rule);
             }
             (FiringPolicy::Suppress(span), standing) => {
                 if !standing.is_silent_at(holding.time) {
-                    self.fire(holding, rule, told);
-                    self.standing = Standing::Silent(holding.time.saturating_add(span));
+                    self.report_alert(holding, rule, told);
+                    self.phase = AlertPhase::Silent(holding.time.saturating_add(span));
                 }
             }
         }
     }
 
-    fn begin_episode(&mut self, holding: &Holding, rule: &Measuring, told: &mut Told) {
-        let mut episode = Box::new(Episode::new(holding.measured));
+    fn begin_episode(
+        &mut self,
+        holding: &ConditionHit,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
+    ) {
+        let mut episode = Box::new(AlertEpisode::new(holding.measured));
         for kept in &self.events {
-            episode.take(kept.clone());
+            episode.add_event(kept.clone());
         }
-        episode.begin(&holding.trigger, holding.time, rule, told);
-        self.standing = Standing::Open(episode);
+        episode.report_begin(&holding.trigger, holding.time, rule, told);
+        self.phase = AlertPhase::Open(episode);
     }
 
-    pub(super) fn end_episode(&mut self, rule: &Measuring, told: &mut Told) {
-        if let Standing::Open(episode) = &self.standing {
+    pub(super) fn end_episode(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+        if let AlertPhase::Open(episode) = &self.phase {
             let content = Box::new(episode.content(rule));
-            told.reports.push(Report::Ended(content));
-            self.standing = Standing::Free;
+            told.reports.push(AlertReport::Ended(content));
+            self.phase = AlertPhase::Free;
         }
     }
 
     /// Tells an alert over the events that are in the window, to which nothing will be added.
-    fn fire(&self, holding: &Holding, rule: &Measuring, told: &mut Told) {
-        let (value, error) = shown(holding.measured, rule);
+    fn report_alert(&self, holding: &ConditionHit, rule: &AggregateRule, told: &mut StateOutput) {
+        let (value, error) = shown_value(holding.measured, rule);
         let trigger = &holding.trigger;
-        let content = Content {
+        let content = AlertSummary {
             count: self.events.len() as u64,
             value,
             error,
             words: None,
-            first: self.events.front().map_or(trigger.time(), Kept::time),
+            first: self
+                .events
+                .front()
+                .map_or(trigger.time(), PackedEventRef::time),
             last: trigger.time(),
-            evidence: ids_of_ends(&self.events),
+            evidence: evidence_ids(&self.events),
         };
-        let firing = Firing {
-            anchor: anchor(trigger, holding.time, rule),
+        let firing = AlertDraft {
+            anchor: alert_anchor(trigger, holding.time, rule),
             trigger: trigger.clone(),
             time: holding.time,
             content,
         };
-        firing.tell(told);
+        firing.report_closed(told);
     }
 
-    pub(super) fn forget(&mut self, rule: &Measuring) {
+    pub(super) fn clear_events(&mut self, rule: &AggregateRule) {
         self.events.clear();
         self.readings.clear();
-        self.gauge.clear(rule);
-        self.fresh = 0;
+        self.measure.clear(rule);
+        self.new_events = 0;
     }
 
     /// A window that ends at `time` is compared with what was before it.
-    pub(super) fn turn_to(&mut self, time: Timestamp, rule: &Measuring) {
+    pub(super) fn move_baseline(&mut self, time: Timestamp, rule: &AggregateRule) {
         if let (
-            Gauge::Rate(baseline),
-            Extent::Sliding { within: size } | Extent::Hopping { size, .. },
-        ) = (&mut self.gauge, rule.extent)
+            MeasureState::Rate(baseline),
+            WindowExtent::Sliding { within: size } | WindowExtent::Hopping { size, .. },
+        ) = (&mut self.measure, rule.extent)
         {
-            let pane = rule.stretches.pane_of(time.saturating_sub(size));
-            baseline.move_to(pane, &rule.stretches);
+            let pane = rule.baseline_layout.pane_number(time.saturating_sub(size));
+            baseline.move_window(pane, &rule.baseline_layout);
         }
     }
 
     /// The last moment at which what is in the window stays as it is, if nothing comes.
-    fn stays_until(&self, rule: &Measuring) -> Option<Timestamp> {
+    fn unchanged_until(&self, rule: &AggregateRule) -> Option<Timestamp> {
         match rule.extent {
-            Extent::Last { keep, .. } => self
+            WindowExtent::Last { keep, .. } => self
                 .events
                 .back()
                 .map(|last| last.time().saturating_add(keep)),
-            Extent::Sliding { within } => {
+            WindowExtent::Sliding { within } => {
                 let oldest = self.events.front()?.time().saturating_add(within);
-                match (&self.gauge, &self.standing) {
-                    (Gauge::Rate(baseline), Standing::Open(_)) => {
-                        Some(oldest.min(baseline.stays_until(within, &rule.stretches)))
+                match (&self.measure, &self.phase) {
+                    (MeasureState::Rate(baseline), AlertPhase::Open(_)) => {
+                        Some(oldest.min(baseline.unchanged_until(within, &rule.baseline_layout)))
                     }
                     _ => Some(oldest),
                 }
             }
-            Extent::Tumbling { .. } | Extent::Session { .. } | Extent::Hopping { .. } => None,
+            WindowExtent::Tumbling { .. }
+            | WindowExtent::Session { .. }
+            | WindowExtent::Hopping { .. } => None,
         }
     }
 
-    pub(super) fn pass(&mut self, before: Timestamp, rule: &Measuring, told: &mut Told) {
-        if let Extent::Hopping { size, hop } = rule.extent {
-            self.pass_hops(before, (size, hop), rule, told);
+    pub(super) fn advance_to(
+        &mut self,
+        before: Timestamp,
+        rule: &AggregateRule,
+        told: &mut StateOutput,
+    ) {
+        if let WindowExtent::Hopping { size, hop } = rule.extent {
+            self.decide_hops(before, (size, hop), rule, told);
         }
-        while let Some(until) = self.stays_until(rule).filter(|until| *until < before) {
-            self.expire(until, rule);
-            if matches!(self.standing, Standing::Open(_)) {
-                self.turn_to(until.saturating_add(Span::from_nanos(1)), rule);
-                if !self.measured(rule).is_some_and(|it| rule.holds(it.value)) {
+        while let Some(until) = self.unchanged_until(rule).filter(|until| *until < before) {
+            self.remove_expired(until, rule);
+            if matches!(self.phase, AlertPhase::Open(_)) {
+                self.move_baseline(until.saturating_add(Span::from_nanos(1)), rule);
+                if !self
+                    .measured_value(rule)
+                    .is_some_and(|it| rule.is_satisfied_by(it.value))
+                {
                     self.end_episode(rule, told);
                 }
             }
         }
-        self.standing.pass(before);
-        if self.baseline_end(rule).is_some_and(|end| end < before) {
-            self.turn_to(before, rule);
+        self.phase.end_silence(before);
+        if self.baseline_expiry(rule).is_some_and(|end| end < before) {
+            self.move_baseline(before, rule);
         }
     }
 
     /// What was last in the window at `until` leaves.
-    fn expire(&mut self, until: Timestamp, rule: &Measuring) {
+    fn remove_expired(&mut self, until: Timestamp, rule: &AggregateRule) {
         match rule.extent {
-            Extent::Last { .. } => self.forget(rule),
-            Extent::Sliding { within } => {
-                let is_out = |kept: &Kept| kept.time().saturating_add(within) <= until;
+            WindowExtent::Last { .. } => self.clear_events(rule),
+            WindowExtent::Sliding { within } => {
+                let is_out = |kept: &PackedEventRef| kept.time().saturating_add(within) <= until;
                 while self.events.front().is_some_and(is_out) {
-                    self.pop(rule);
+                    self.pop_oldest(rule);
                 }
-                self.recount();
+                self.recount_distinct();
             }
-            Extent::Tumbling { .. } | Extent::Session { .. } | Extent::Hopping { .. } => {}
+            WindowExtent::Tumbling { .. }
+            | WindowExtent::Session { .. }
+            | WindowExtent::Hopping { .. } => {}
         }
     }
 
-    fn baseline_end(&self, rule: &Measuring) -> Option<Timestamp> {
-        match (&self.gauge, rule.extent) {
+    fn baseline_expiry(&self, rule: &AggregateRule) -> Option<Timestamp> {
+        match (&self.measure, rule.extent) {
             (
-                Gauge::Rate(baseline),
-                Extent::Sliding { within: size } | Extent::Hopping { size, .. },
-            ) => baseline.lasts_until(size, &rule.stretches),
+                MeasureState::Rate(baseline),
+                WindowExtent::Sliding { within: size } | WindowExtent::Hopping { size, .. },
+            ) => baseline.expiry(size, &rule.baseline_layout),
             _ => None,
         }
     }
 
-    pub(super) fn due(&self, rule: &Measuring) -> Option<Timestamp> {
-        if matches!(self.standing, Standing::Open(_)) && self.next_end.is_none() {
-            return self.episode_due(rule);
+    pub(super) fn due_time(&self, rule: &AggregateRule) -> Option<Timestamp> {
+        if matches!(self.phase, AlertPhase::Open(_)) && self.next_end.is_none() {
+            return self.episode_due_time(rule);
         }
-        let newest = self.events.back().map(Kept::time);
+        let newest = self.events.back().map(PackedEventRef::time);
         let counts = match rule.extent {
-            Extent::Sliding { within } => newest.map(|time| time.saturating_add(within)),
-            Extent::Last { keep, .. } => newest.map(|time| time.saturating_add(keep)),
-            Extent::Hopping { .. } => self.next_end.map(just_before),
-            Extent::Tumbling { .. } | Extent::Session { .. } => None,
+            WindowExtent::Sliding { within } => newest.map(|time| time.saturating_add(within)),
+            WindowExtent::Last { keep, .. } => newest.map(|time| time.saturating_add(keep)),
+            WindowExtent::Hopping { .. } => self.next_end.map(moment_before),
+            WindowExtent::Tumbling { .. } | WindowExtent::Session { .. } => None,
         };
         if self.next_end.is_some() {
             return counts;
         }
-        let silent = match self.standing {
-            Standing::Silent(until) => Some(just_before(until)),
-            Standing::Free | Standing::Open(_) => None,
+        let silent = match self.phase {
+            AlertPhase::Silent(until) => Some(moment_before(until)),
+            AlertPhase::Free | AlertPhase::Open(_) => None,
         };
-        counts.max(silent).max(self.baseline_end(rule))
+        counts.max(silent).max(self.baseline_expiry(rule))
     }
 
     /// The last moment at which the condition of the open alert holds for sure.
-    fn episode_due(&self, rule: &Measuring) -> Option<Timestamp> {
-        if let (Some(threshold), Extent::Sliding { within }) = (rule.threshold, rule.extent) {
+    fn episode_due_time(&self, rule: &AggregateRule) -> Option<Timestamp> {
+        if let (Some(threshold), WindowExtent::Sliding { within }) = (rule.threshold, rule.extent) {
             let index = self.events.len().checked_sub(threshold)?;
             return self
                 .events
                 .get(index)
                 .map(|kept| kept.time().saturating_add(within));
         }
-        self.stays_until(rule)
+        self.unchanged_until(rule)
     }
 
-    pub(super) fn close(&mut self, rule: &Measuring, told: &mut Told) {
-        self.pass(Timestamp::MAX, rule, told);
+    pub(super) fn close(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+        self.advance_to(Timestamp::MAX, rule, told);
         self.end_episode(rule, told);
     }
 
-    pub(super) fn is_sound(&self, rule: &Measuring) -> bool {
+    pub(super) fn is_sound(&self, rule: &AggregateRule) -> bool {
         // Alerts that are moved to the same time stand as they came, which their places need not tell.
-        let order = |kept: &Kept| kept.order().watermark();
+        let order = |kept: &PackedEventRef| kept.order().watermark();
         let is_sorted = self.events.iter().is_sorted_by_key(order);
         let readings = if rule.keeps_readings() {
             self.events.len()
@@ -332,13 +360,13 @@ impl Running {
         };
         let is_bounded = self.events.len() <= rule.events_most;
         let hops = match rule.extent {
-            Extent::Hopping { .. } => self.next_end.is_some() != self.events.is_empty(),
-            _ => self.next_end.is_none() && self.fresh == 0,
+            WindowExtent::Hopping { .. } => self.next_end.is_some() != self.events.is_empty(),
+            _ => self.next_end.is_none() && self.new_events == 0,
         };
-        let stands = match &self.standing {
-            Standing::Free => true,
-            Standing::Silent(_) => matches!(rule.policy, FiringPolicy::Suppress(_)),
-            Standing::Open(episode) => {
+        let stands = match &self.phase {
+            AlertPhase::Free => true,
+            AlertPhase::Silent(_) => matches!(rule.policy, FiringPolicy::Suppress(_)),
+            AlertPhase::Open(episode) => {
                 let enough = rule.threshold.unwrap_or(1);
                 rule.policy == FiringPolicy::Edge
                     && episode.is_sound()
@@ -350,7 +378,7 @@ impl Running {
             && is_bounded
             && hops
             && stands
-            && self.fresh <= self.events.len()
-            && self.gauge.is_sound(rule)
+            && self.new_events <= self.events.len()
+            && self.measure.is_sound(rule)
     }
 }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::reading::Reading;
+use super::reading::EventReading;
 
 const BITS: u32 = 12;
 const REGISTERS: usize = 1 << BITS;
@@ -20,15 +20,15 @@ pub(super) const ERROR_THOUSANDTHS: u16 = 49;
 pub(super) const BYTES_MOST: u64 = (REGISTERS * (24 + RANKS * 8)) as u64;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Sketch {
+pub(super) struct DistinctSketch {
     /// Per register the ranks that are there, ascending, and how often.
     registers: Vec<Vec<(u8, u32)>>,
     /// How many registers have which largest rank.
     histogram: Vec<u32>,
 }
 
-impl Sketch {
-    pub(super) fn empty() -> Self {
+impl DistinctSketch {
+    pub(super) fn new() -> Self {
         let mut histogram = vec![0; RANKS + 1];
         if let Some(zero) = histogram.first_mut() {
             *zero = REGISTERS as u32;
@@ -40,8 +40,8 @@ impl Sketch {
     }
 
     /// Adds a value `times` times.
-    pub(super) fn add(&mut self, value: Reading, times: u32) {
-        self.change(value, |ranks, rank| {
+    pub(super) fn add_value(&mut self, value: EventReading, times: u32) {
+        self.update_register(value, |ranks, rank| {
             match ranks.binary_search_by_key(&rank, |(rank, _)| *rank) {
                 Ok(index) => {
                     if let Some((_, count)) = ranks.get_mut(index) {
@@ -54,8 +54,8 @@ impl Sketch {
     }
 
     /// Adds a value that will never be taken out: only the largest rank of a register is kept.
-    pub(super) fn absorb(&mut self, value: Reading) {
-        self.change(value, |ranks, rank| {
+    pub(super) fn absorb_value(&mut self, value: EventReading) {
+        self.update_register(value, |ranks, rank| {
             if ranks.last().is_none_or(|(largest, _)| *largest < rank) {
                 *ranks = vec![(rank, 1)];
             }
@@ -63,8 +63,8 @@ impl Sketch {
     }
 
     /// Takes a value out once.
-    pub(super) fn remove(&mut self, value: Reading) {
-        self.change(value, |ranks, rank| {
+    pub(super) fn remove_value(&mut self, value: EventReading) {
+        self.update_register(value, |ranks, rank| {
             let Ok(index) = ranks.binary_search_by_key(&rank, |(rank, _)| *rank) else {
                 return;
             };
@@ -78,7 +78,7 @@ impl Sketch {
         });
     }
 
-    fn change(&mut self, value: Reading, how: impl FnOnce(&mut Vec<(u8, u32)>, u8)) {
+    fn update_register(&mut self, value: EventReading, how: impl FnOnce(&mut Vec<(u8, u32)>, u8)) {
         // The digest is uniform, so its low half is as good a hash as any.
         let hash = value.0 as u64;
         let rest = hash >> BITS;
@@ -86,9 +86,9 @@ impl Sketch {
         let Some(ranks) = self.registers.get_mut(hash as usize % REGISTERS) else {
             return;
         };
-        let before = largest(ranks);
+        let before = largest_rank(ranks);
         how(ranks, rank);
-        let after = largest(ranks);
+        let after = largest_rank(ranks);
         if before != after {
             if let Some(count) = self.histogram.get_mut(before) {
                 *count = count.saturating_sub(1);
@@ -119,7 +119,7 @@ impl Sketch {
             let are_ranks = ranks
                 .iter()
                 .all(|(rank, count)| (1..=RANKS).contains(&usize::from(*rank)) && *count > 0);
-            let Some(count) = histogram.get_mut(largest(ranks)) else {
+            let Some(count) = histogram.get_mut(largest_rank(ranks)) else {
                 return false;
             };
             *count += 1;
@@ -131,7 +131,7 @@ impl Sketch {
     }
 }
 
-fn largest(ranks: &[(u8, u32)]) -> usize {
+fn largest_rank(ranks: &[(u8, u32)]) -> usize {
     ranks.last().map_or(0, |(rank, _)| (*rank).into())
 }
 
@@ -173,9 +173,9 @@ fn tau(mut x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn value(number: u64) -> Reading {
+    fn value(number: u64) -> EventReading {
         let hash = blake3::hash(&number.to_le_bytes());
-        Reading(i128::from_le_bytes(*hash.as_bytes().first_chunk().unwrap()))
+        EventReading(i128::from_le_bytes(*hash.as_bytes().first_chunk().unwrap()))
     }
 
     fn is_near(estimate: u64, true_count: u64) -> bool {
@@ -184,12 +184,12 @@ mod tests {
 
     #[test]
     fn the_estimate_is_within_the_error_it_states_at_every_size() {
-        let mut sketch = Sketch::empty();
-        let mut absorbed = Sketch::empty();
+        let mut sketch = DistinctSketch::new();
+        let mut absorbed = DistinctSketch::new();
         assert_eq!(sketch.estimate(), 0);
         for number in 1..=60_000 {
-            sketch.add(value(number), 1);
-            absorbed.absorb(value(number));
+            sketch.add_value(value(number), 1);
+            absorbed.absorb_value(value(number));
             if number % 500 == 0 {
                 assert!(is_near(sketch.estimate(), number), "{number}");
                 assert_eq!(sketch.estimate(), absorbed.estimate());
@@ -200,17 +200,17 @@ mod tests {
 
     #[test]
     fn what_is_taken_out_is_as_if_it_had_never_been_there() {
-        let mut sketch = Sketch::empty();
+        let mut sketch = DistinctSketch::new();
         for number in 0..20_000 {
-            sketch.add(value(number), 2);
+            sketch.add_value(value(number), 2);
         }
-        let mut expected = Sketch::empty();
+        let mut expected = DistinctSketch::new();
         for number in 15_000..20_000 {
-            expected.add(value(number), 2);
+            expected.add_value(value(number), 2);
         }
         for number in 0..15_000 {
-            sketch.remove(value(number));
-            sketch.remove(value(number));
+            sketch.remove_value(value(number));
+            sketch.remove_value(value(number));
         }
         assert_eq!(sketch, expected);
         assert!(is_near(sketch.estimate(), 5_000), "{}", sketch.estimate());

@@ -9,13 +9,13 @@ mod naive;
 mod sizes;
 
 use larum_event::{
-    Aggregate, Bounds, EventId, Extent, FiringPolicy, KeyValue, Measure, Place, Position, Span,
-    Timestamp, Values,
+    Aggregate, Bounds, EvaluationPlace, EventId, FiringPolicy, MatchValues, Position, ScalarValue,
+    Span, Timestamp, WindowExtent, WindowMeasure,
 };
 
-use super::{AggregateState, Measuring};
-use crate::held::{Held, Order};
-use crate::state::{Content, Report, Taken, Told};
+use super::{AggregateRule, AggregateState};
+use crate::event_ref::{EventOrder, EventRef};
+use crate::state::{AlertReport, AlertSummary, StateOutput, WindowEvent};
 
 fn span(nanos: i64) -> Span {
     Span::from_nanos(nanos)
@@ -25,12 +25,17 @@ fn at(nanos: i64) -> Timestamp {
     Timestamp::from_nanos(nanos)
 }
 
-fn aggregate(extent: Extent, measure: Measure, bounds: &str, policy: FiringPolicy) -> Aggregate {
+fn aggregate(
+    extent: WindowExtent,
+    measure: WindowMeasure,
+    bounds: &str,
+    policy: FiringPolicy,
+) -> Aggregate {
     Aggregate {
         extent,
         measure,
         bounds: match bounds {
-            "" => Bounds::any(),
+            "" => Bounds::any_value(),
             bounds => bounds.parse().unwrap(),
         },
         policy,
@@ -39,31 +44,31 @@ fn aggregate(extent: Extent, measure: Measure, bounds: &str, policy: FiringPolic
 }
 
 /// The event with number `number`, whose id is that.
-fn event(number: u64, time: i64, value: Option<i64>, steps: u32) -> Taken {
-    Taken {
-        held: Held {
-            order: Order {
+fn event(number: u64, time: i64, value: Option<i64>, steps: u32) -> WindowEvent {
+    WindowEvent {
+        held: EventRef {
+            order: EventOrder {
                 time: at(time),
                 sequence: 0,
-                place: Place::raw(Position(number)),
+                place: EvaluationPlace::for_raw_event(Position(number)),
             },
             id: EventId::new(number.to_string()).unwrap(),
         },
         steps,
-        values: Values::new(vec![value.map(KeyValue::Int)]),
+        values: MatchValues::new(vec![value.map(ScalarValue::Int)]),
         event: None,
     }
 }
 
 /// Feeds events of the given times and values, numbered from 0 on, and ends time.
-fn reports(rule: &Aggregate, events: &[(i64, i64)]) -> Vec<Report> {
-    let rule = Measuring::new(rule, 1_000);
+fn reports(rule: &Aggregate, events: &[(i64, i64)]) -> Vec<AlertReport> {
+    let rule = AggregateRule::new(rule, 1_000);
     let mut state = AggregateState::default();
-    let mut told = Told::default();
+    let mut told = StateOutput::default();
     for (number, (time, value)) in events.iter().enumerate() {
-        state.pass(at(*time), &rule, &mut told);
+        state.advance_to(at(*time), &rule, &mut told);
         let event = event(number as u64, *time, Some(*value), 1);
-        state.take(&event, &rule, &mut told);
+        state.apply_event(&event, &rule, &mut told);
     }
     state.close(&rule, &mut told);
     assert_eq!(told.dropped, 0);
@@ -72,18 +77,18 @@ fn reports(rule: &Aggregate, events: &[(i64, i64)]) -> Vec<Report> {
 
 /// Reports in a word each: `fired 3 at 20 of 2: 5` is one that event 3 set off at time 20, over two events of which 5
 /// was measured.
-fn words(reports: &[Report]) -> Vec<String> {
-    let content = |content: &Content| {
+fn words(reports: &[AlertReport]) -> Vec<String> {
+    let content = |content: &AlertSummary| {
         let value = content.value.map(|value| format!(": {value}"));
         format!("of {}{}", content.count, value.unwrap_or_default())
     };
-    let word = |report: &Report| match report {
-        Report::Fired(fired) => {
+    let word = |report: &AlertReport| match report {
+        AlertReport::Fired(fired) => {
             let (trigger, time) = (&fired.trigger.id, fired.time.as_nanos());
             format!("fired {trigger} at {time} {}", content(&fired.content))
         }
-        Report::Grew(all) => format!("grew {}", content(all)),
-        Report::Ended(all) => format!("ended {}", content(all)),
+        AlertReport::Grew(all) => format!("grew {}", content(all)),
+        AlertReport::Ended(all) => format!("ended {}", content(all)),
     };
     reports.iter().map(word).collect()
 }

@@ -2,26 +2,34 @@
 
 use std::cmp::Ordering;
 
-use larum_event::{Comparison, Join, KeyValue, Values};
+use larum_event::{Join, MatchValues, ScalarValue, WindowComparison};
 
-use super::partial::Partial;
+use super::partial::PartialChain;
 
 /// Whether an event with `values` stands to the events of `partial` as all of `joins` ask.
-pub(super) fn all_hold(joins: &[Join], values: &Values, partial: &Partial) -> bool {
+pub(super) fn satisfies_joins(
+    joins: &[Join],
+    values: &MatchValues,
+    partial: &PartialChain,
+) -> bool {
     joins.iter().all(|join| {
-        let Some(seen) = partial.seen(join.step) else {
+        let Some(seen) = partial.step_values(join.step) else {
             return false;
         };
         let value = values.get(usize::from(join.value));
-        holds(join.comparison, value, seen.get(usize::from(join.other)))
+        satisfies_comparison(join.comparison, value, seen.get(usize::from(join.other)))
     })
 }
 
-fn holds(comparison: Comparison, value: Option<&KeyValue>, other: Option<&KeyValue>) -> bool {
-    let is_different = comparison == Comparison::NotEqual;
+fn satisfies_comparison(
+    comparison: WindowComparison,
+    value: Option<&ScalarValue>,
+    other: Option<&ScalarValue>,
+) -> bool {
+    let is_different = comparison == WindowComparison::NotEqual;
     match (value, other) {
-        (Some(value), Some(other)) => match compare(value, other) {
-            Some(ordering) => comparison.holds(&ordering, &Ordering::Equal),
+        (Some(value), Some(other)) => match compare_values(value, other) {
+            Some(ordering) => comparison.evaluate(&ordering, &Ordering::Equal),
             None => is_different,
         },
         (None, None) => false,
@@ -30,24 +38,26 @@ fn holds(comparison: Comparison, value: Option<&KeyValue>, other: Option<&KeyVal
 }
 
 /// How a value stands to another of its kind.
-fn compare(value: &KeyValue, other: &KeyValue) -> Option<Ordering> {
+fn compare_values(value: &ScalarValue, other: &ScalarValue) -> Option<Ordering> {
     match (value, other) {
-        (KeyValue::Bool(value), KeyValue::Bool(other)) => Some(value.cmp(other)),
-        (KeyValue::Str(value), KeyValue::Str(other)) => Some(value.cmp(other)),
-        (KeyValue::Int(value), KeyValue::Int(other)) => Some(value.cmp(other)),
-        (KeyValue::Float(value), KeyValue::Float(other)) => {
+        (ScalarValue::Bool(value), ScalarValue::Bool(other)) => Some(value.cmp(other)),
+        (ScalarValue::Str(value), ScalarValue::Str(other)) => Some(value.cmp(other)),
+        (ScalarValue::Int(value), ScalarValue::Int(other)) => Some(value.cmp(other)),
+        (ScalarValue::Float(value), ScalarValue::Float(other)) => {
             f64::from_bits(*value).partial_cmp(&f64::from_bits(*other))
         }
-        (KeyValue::Int(value), KeyValue::Float(other)) => whole(*value, f64::from_bits(*other)),
-        (KeyValue::Float(value), KeyValue::Int(other)) => {
-            whole(*other, f64::from_bits(*value)).map(Ordering::reverse)
+        (ScalarValue::Int(value), ScalarValue::Float(other)) => {
+            compare_int_float(*value, f64::from_bits(*other))
+        }
+        (ScalarValue::Float(value), ScalarValue::Int(other)) => {
+            compare_int_float(*other, f64::from_bits(*value)).map(Ordering::reverse)
         }
         _ => None,
     }
 }
 
 /// Without rounding the whole number, whose 64 bits no float has.
-fn whole(value: i64, other: f64) -> Option<Ordering> {
+fn compare_int_float(value: i64, other: f64) -> Option<Ordering> {
     if other.is_nan() {
         return None;
     }

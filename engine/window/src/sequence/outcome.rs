@@ -2,22 +2,22 @@
 
 use larum_event::{FiringPolicy, Span, Timestamp};
 
-use super::following::{Following, StepRule};
-use super::keyed::SequenceState;
-use super::partial::Partial;
-use super::pending::Pending;
-use super::report::{Summary, summary};
-use crate::held::Held;
-use crate::state::{Fired, Report, Taken, Told};
+use super::chain_summary::{ChainSummary, summarize_chain};
+use super::partial::PartialChain;
+use super::rule::{SequenceRule, StepRule};
+use super::sequence_state::SequenceState;
+use super::waiting_chain::WaitingChain;
+use crate::event_ref::EventRef;
+use crate::state::{AlertReport, FiredAlert, StateOutput, WindowEvent};
 
 impl SequenceState {
     /// Tells of the chains whose last event is `event`, now or when nothing came that must not come.
-    pub(super) fn complete(
+    pub(super) fn complete_chains(
         &mut self,
-        event: &Taken,
-        complete: Vec<Partial>,
-        rule: &Following,
-        told: &mut Told,
+        event: &WindowEvent,
+        complete: Vec<PartialChain>,
+        rule: &SequenceRule,
+        told: &mut StateOutput,
     ) {
         let (waiting, now): (Vec<_>, Vec<_>) = complete.into_iter().partition(|partial| {
             let step = rule.step(partial.latest.step);
@@ -25,55 +25,60 @@ impl SequenceState {
         });
         let best = now
             .into_iter()
-            .max_by_key(|partial| (partial.first().order, partial.before.len()));
+            .max_by_key(|partial| (partial.first_event().order, partial.before.len()));
         if let Some(best) = best.filter(|_| !self.is_silent_at(event.time())) {
-            let summary = summary(&best, &self.runs, rule);
+            let summary = summarize_chain(&best, &self.runs, rule);
             told.reports
-                .push(fired(event.held.clone(), event.time(), summary));
-            self.consume(&best, event.time(), rule);
+                .push(fired_report(event.held.clone(), event.time(), summary));
+            self.consume_chain(&best, event.time(), rule);
             return;
         }
-        let mut kept: Vec<Partial> = Vec::new();
+        let mut kept: Vec<PartialChain> = Vec::new();
         for partial in waiting {
             if !kept
                 .iter()
-                .any(|other| other.stands_for(&partial, event.time(), rule))
+                .any(|other| other.supersedes(&partial, event.time(), rule))
             {
-                kept.retain(|other| !partial.stands_for(other, event.time(), rule));
+                kept.retain(|other| !partial.supersedes(other, event.time(), rule));
                 kept.push(partial);
             }
         }
         for partial in kept {
-            told.dropped += self.wait(partial, rule);
+            told.dropped += self.await_end(partial, rule);
         }
     }
 
     /// Waits for the end of a chain; returns how many others that cost their place.
-    fn wait(&mut self, partial: Partial, rule: &Following) -> u64 {
+    fn await_end(&mut self, partial: PartialChain, rule: &SequenceRule) -> u64 {
         let step = rule.step(partial.latest.step);
         let wait = step.map_or(Span::ZERO, |step| step.wait);
         let has_run = |step: u8| rule.step(step).is_some_and(StepRule::is_run);
         // By then the run may have let go of its events.
-        let looks_up = partial.pieces().any(|piece| has_run(piece.step));
-        let summary = looks_up.then(|| Box::new(summary(&partial, &self.runs, rule)));
+        let looks_up = partial.chain_steps().any(|piece| has_run(piece.step));
+        let summary = looks_up.then(|| Box::new(summarize_chain(&partial, &self.runs, rule)));
         let deadline = partial.latest.last.time().saturating_add(wait);
-        let pending = Pending {
+        let pending = WaitingChain {
             deadline,
             partial,
             summary,
         };
-        self.waiting.add(pending, rule)
+        self.waiting.insert_chain(pending, rule)
     }
 
     /// Nothing came that must not come after the chain.
-    pub(super) fn come_due(&mut self, pending: Pending, rule: &Following, told: &mut Told) {
-        let Pending {
+    pub(super) fn resolve_waiting(
+        &mut self,
+        pending: WaitingChain,
+        rule: &SequenceRule,
+        told: &mut StateOutput,
+    ) {
+        let WaitingChain {
             deadline, partial, ..
         } = pending;
-        let opening = partial.first();
-        if self.raised.contains(&opening.order) {
+        let opening = partial.first_event();
+        if self.raised_openings.contains(&opening.order) {
             // The best chain of an event speaks for the others of it.
-            self.waiting.settle(partial.latest.last.order);
+            self.waiting.remove_completed_at(partial.latest.last.order);
             return;
         }
         if self.is_silent_at(deadline) {
@@ -81,29 +86,34 @@ impl SequenceState {
         }
         let summary = match pending.summary {
             Some(summary) => *summary,
-            None => summary(&partial, &self.runs, rule),
+            None => summarize_chain(&partial, &self.runs, rule),
         };
-        told.reports.push(fired(opening.clone(), deadline, summary));
+        told.reports
+            .push(fired_report(opening.clone(), deadline, summary));
         if rule.reopens {
-            self.waiting.settle(partial.latest.last.order);
-            self.raised.push_back(opening.order);
-            let over = self.raised.len().saturating_sub(rule.partials_most);
-            self.raised.drain(..over);
+            self.waiting.remove_completed_at(partial.latest.last.order);
+            self.raised_openings.push_back(opening.order);
+            let over = self
+                .raised_openings
+                .len()
+                .saturating_sub(rule.partials_most);
+            self.raised_openings.drain(..over);
         }
-        self.consume(&partial, deadline, rule);
+        self.consume_chain(&partial, deadline, rule);
     }
 
     /// What an alert about `told`, raised at `time`, takes from the key.
-    fn consume(&mut self, told: &Partial, time: Timestamp, rule: &Following) {
+    fn consume_chain(&mut self, told: &PartialChain, time: Timestamp, rule: &SequenceRule) {
         match rule.policy {
             FiringPolicy::Every => {}
             FiringPolicy::Suppress(span) => self.silent_until = Some(time.saturating_add(span)),
             FiringPolicy::Edge | FiringPolicy::Reset => {
                 let last = told.latest.last.order;
-                self.partials.retain(|partial| partial.first().order > last);
-                self.waiting.consume(last, rule);
+                self.partials
+                    .retain(|partial| partial.first_event().order > last);
+                self.waiting.consume_until(last, rule);
                 for run in &mut self.runs {
-                    run.consume(last);
+                    run.consume_until(last);
                 }
                 self.runs.retain(|run| !run.events.is_empty());
             }
@@ -116,8 +126,8 @@ impl SequenceState {
 }
 
 /// The alert that `trigger` sets off.
-fn fired(trigger: Held, time: Timestamp, summary: Summary) -> Report {
-    Report::Fired(Box::new(Fired {
+fn fired_report(trigger: EventRef, time: Timestamp, summary: ChainSummary) -> AlertReport {
+    AlertReport::Fired(Box::new(FiredAlert {
         anchor: trigger.id.clone(),
         trigger,
         time,

@@ -1,48 +1,53 @@
 //! The events of a step with a count.
 
-use larum_event::{Timestamp, Values};
+use larum_event::{MatchValues, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::chunks::Chunks;
-use super::following::{Following, StepRule};
-use super::partial::{Partial, Piece};
-use crate::held::{Held, Order};
-use crate::state::Taken;
+use super::partial::{ChainStep, PartialChain};
+use super::rule::{SequenceRule, StepRule};
+use super::shared_queue::SharedQueue;
+use crate::event_ref::{EventOrder, EventRef};
+use crate::state::WindowEvent;
 
 /// The events of one step in the window, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Run {
+pub(super) struct StepRun {
     pub(super) step: u8,
     /// Number of the oldest one; it grows as they go.
-    begin: u64,
-    pub(super) events: Chunks<Counted>,
+    oldest_number: u64,
+    pub(super) events: SharedQueue<RunEvent>,
 }
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Counted {
-    pub(super) held: Held,
+pub(super) struct RunEvent {
+    pub(super) held: EventRef,
     /// Where the step is joined to one before.
-    pub(super) values: Values,
+    pub(super) values: MatchValues,
     /// Number of the last event up to this one with which a chain may begin.
     opening: Option<u64>,
 }
 
-impl Run {
+impl StepRun {
     pub(super) const fn new(step: u8) -> Self {
         Self {
             step,
-            begin: 0,
-            events: Chunks::new(),
+            oldest_number: 0,
+            events: SharedQueue::new(),
         }
     }
 
     /// Adds an event, `opens` where a chain may begin with it; how many of the oldest that cost their place.
-    pub(super) fn add(&mut self, event: &Taken, opens: Opens, rule: &Following) -> u64 {
-        let number = self.begin.saturating_add(self.events.len() as u64);
+    pub(super) fn push_event(
+        &mut self,
+        event: &WindowEvent,
+        opens: ChainStart,
+        rule: &SequenceRule,
+    ) -> u64 {
+        let number = self.oldest_number.saturating_add(self.events.len() as u64);
         let opening = match opens {
-            Opens::Here => Some(number),
-            Opens::Earlier => self.events.back().and_then(|last| last.opening),
+            ChainStart::Here => Some(number),
+            ChainStart::Earlier => self.events.back().and_then(|last| last.opening),
         };
         let is_joined = rule
             .step(self.step)
@@ -50,9 +55,9 @@ impl Run {
         let values = if is_joined {
             event.values.clone()
         } else {
-            Values::none()
+            MatchValues::empty()
         };
-        self.events.push_back(Counted {
+        self.events.push_back(RunEvent {
             held: event.held.clone(),
             values,
             opening,
@@ -66,24 +71,24 @@ impl Run {
 
     fn drop_oldest(&mut self) {
         self.events.drop_front();
-        self.begin = self.begin.saturating_add(1);
+        self.oldest_number = self.oldest_number.saturating_add(1);
     }
 
     /// Lets go of what is too old at `time`.
-    pub(super) fn pass(&mut self, time: Timestamp, rule: &Following) {
-        while self.until(rule).is_some_and(|until| until < time) {
+    pub(super) fn drop_expired(&mut self, time: Timestamp, rule: &SequenceRule) {
+        while self.oldest_expiry(rule).is_some_and(|until| until < time) {
             self.drop_oldest();
         }
     }
 
     /// The last moment of the oldest one.
-    pub(super) fn until(&self, rule: &Following) -> Option<Timestamp> {
+    pub(super) fn oldest_expiry(&self, rule: &SequenceRule) -> Option<Timestamp> {
         let oldest = self.events.front()?;
         Some(oldest.held.time().saturating_add(rule.within))
     }
 
     /// Lets go of all up to `last`.
-    pub(super) fn consume(&mut self, last: Order) {
+    pub(super) fn consume_until(&mut self, last: EventOrder) {
         while self
             .events
             .front()
@@ -94,23 +99,23 @@ impl Run {
     }
 
     /// The chain that begins with this step, `newest` being the last event added: as few events as will do.
-    pub(super) fn opened(
+    pub(super) fn open_chain(
         &self,
-        newest: &Taken,
+        newest: &WindowEvent,
         step: &StepRule,
-        rule: &Following,
-    ) -> Option<Partial> {
+        rule: &SequenceRule,
+    ) -> Option<PartialChain> {
         let least = usize::try_from(step.least).ok()?;
         let latest_first = self.events.get(self.events.len().checked_sub(least)?)?;
-        let start = usize::try_from(latest_first.opening?.checked_sub(self.begin)?).ok()?;
+        let start = usize::try_from(latest_first.opening?.checked_sub(self.oldest_number)?).ok()?;
         let first = self.events.get(start)?.held.clone();
         let count = (self.events.len() - start) as u64;
-        let piece = Piece::run(first, newest, count, step);
-        Some(Partial::new(Vec::new(), piece, rule))
+        let piece = ChainStep::from_run(first, newest, count, step);
+        Some(PartialChain::new(Vec::new(), piece, rule))
     }
 
     /// Which events stand from `from` to `last`, both included.
-    pub(super) fn range(&self, from: Order, last: Order) -> std::ops::Range<usize> {
+    pub(super) fn event_range(&self, from: EventOrder, last: EventOrder) -> std::ops::Range<usize> {
         let start = self.events.partition_point(|event| event.held.order < from);
         let end = self
             .events
@@ -119,7 +124,7 @@ impl Run {
     }
 
     /// Whether it is one that events added one by one make.
-    pub(super) fn is_sound(&self, rule: &Following) -> bool {
+    pub(super) fn is_sound(&self, rule: &SequenceRule) -> bool {
         let known = rule.step(self.step).is_some_and(StepRule::is_run);
         let sorted = self
             .events
@@ -131,7 +136,7 @@ impl Run {
 
 /// With which event a chain may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opens {
+pub(super) enum ChainStart {
     /// With this one.
     Here,
     /// Not with this one.

@@ -1,9 +1,9 @@
 //! Real recordings with known answers: every fire, seq by seq and value by value.
 
 use larum_event::{
-    EventId, FiringPolicy, GroupKey, KeyValue, Match, Place, Position, Span, Timestamp,
+    EvaluationPlace, EventId, FiringPolicy, GroupKey, Match, Position, ScalarValue, Span, Timestamp,
 };
-use larum_window::{ClockMoved, Window, WindowLimits};
+use larum_window::{ClockMove, RuleWindow, WindowLimits};
 use serde_json::Value;
 
 use crate::recorded::{lines, recordings};
@@ -21,18 +21,18 @@ fn matches(events: &[Value], member: &str, value: &str) -> Vec<Match> {
                 rule: 0,
                 tenant: tenant("acme"),
                 clock: 0,
-                key: GroupKey::new(vec![KeyValue::Str(address.into())]),
+                key: GroupKey::new(vec![ScalarValue::Str(address.into())]),
                 time: Timestamp::parse(event["ts"].as_str()?).unwrap(),
                 sequence: event["seq"].as_u64(),
-                place: Place::raw(Position(index as u64 + 1)),
+                place: EvaluationPlace::for_raw_event(Position(index as u64 + 1)),
                 event_id: EventId::new(format!("{}", event["seq"])).unwrap(),
-                watermark: larum_event::Watermark::of(
+                watermark: larum_event::Watermark::of_event(
                     Timestamp::parse(event["ts"].as_str()?).unwrap(),
                     event["seq"].as_u64(),
                 ),
                 joins: false,
                 steps: 1,
-                values: larum_event::Values::none(),
+                values: larum_event::MatchValues::empty(),
                 event: None,
             })
         })
@@ -83,20 +83,20 @@ fn check(set: &str, rule: &Rule, fires: [usize; 4]) {
             events_per_key: 10_000,
             ..WindowLimits::default()
         };
-        let mut window = Window::new(0, count(rule.within, rule.threshold, policy), limits);
+        let mut window = RuleWindow::new(0, count(rule.within, rule.threshold, policy), limits);
         let mut out = Vec::new();
         for matched in &matches {
             assert_eq!(
-                window.add(matched.clone(), &mut out),
-                larum_window::Added::Counted
+                window.add_match(matched.clone(), &mut out),
+                larum_window::MatchOutcome::Counted
             );
-            let moved = ClockMoved {
+            let moved = ClockMove {
                 tenant: &matched.tenant,
                 clock: 0,
                 watermark: matched.watermark,
                 place: matched.place,
             };
-            window.advance(&moved, &mut out);
+            window.advance_clock(&moved, &mut out);
         }
         let found: Vec<_> = out
             .iter()
@@ -109,7 +109,7 @@ fn check(set: &str, rule: &Rule, fires: [usize; 4]) {
             .iter()
             .map(|answer| {
                 let address = answer["key"]["src_ip"].as_str().unwrap();
-                let key = GroupKey::new(vec![KeyValue::Str(address.into())]);
+                let key = GroupKey::new(vec![ScalarValue::Str(address.into())]);
                 let value = answer["value"].as_u64().unwrap();
                 (answer["seq"].as_u64(), key.to_bytes(), value)
             })

@@ -1,7 +1,7 @@
 //! Episodes: revisions, their ends, their evidence.
 
-use larum_event::{FiringPolicy, Place, Position, Span, WindowSpec};
-use larum_window::Window;
+use larum_event::{EvaluationPlace, FiringPolicy, Position, Span, WindowSpec};
+use larum_window::RuleWindow;
 
 use crate::stream::{WIDE, count, matched, moved, run, tenant, told};
 
@@ -20,22 +20,22 @@ fn an_episode_is_revised_when_its_count_has_doubled_and_not_before() {
 #[test]
 fn the_last_revision_comes_one_nanosecond_after_the_condition_held() {
     let acme = tenant("acme");
-    let mut window = Window::new(7, edge(10, 2), WIDE);
+    let mut window = RuleWindow::new(7, edge(10, 2), WIDE);
     let mut out = Vec::new();
     for (position, time) in [(1, 0), (2, 1), (3, 5)] {
-        let _ = window.add(matched("k", time, position), &mut out);
+        let _ = window.add_match(matched("k", time, position), &mut out);
     }
     // Of 0, 1 and 5 the match at 1 is the second last, and counts up to 11.
-    window.advance(&moved(&acme, 11, 4), &mut out);
+    window.advance_clock(&moved(&acme, 11, 4), &mut out);
     assert_eq!(told(&out), [(1, 1, 2)]);
-    window.advance(&moved(&acme, 12, 5), &mut out);
+    window.advance_clock(&moved(&acme, 12, 5), &mut out);
     assert_eq!(told(&out), [(1, 1, 2), (1, 2, 3)]);
-    assert_eq!(out[1].place, Place::raw(Position(5)));
+    assert_eq!(out[1].place, EvaluationPlace::for_raw_event(Position(5)));
     assert_eq!(
         (out[1].first, out[1].last),
         (out[0].first, crate::stream::nanos(5))
     );
-    window.advance(&moved(&acme, 16, 6), &mut out);
+    window.advance_clock(&moved(&acme, 16, 6), &mut out);
     assert_eq!(told(&out).len(), 2, "nothing more is said of it");
     assert_eq!(window.stats().keys, 0, "the match at 5 counts up to 15");
 }
@@ -43,21 +43,21 @@ fn the_last_revision_comes_one_nanosecond_after_the_condition_held() {
 #[test]
 fn an_episode_without_news_ends_silently() {
     let acme = tenant("acme");
-    let mut window = Window::new(7, edge(10, 2), WIDE);
+    let mut window = RuleWindow::new(7, edge(10, 2), WIDE);
     let mut out = Vec::new();
-    let _ = window.add(matched("k", 0, 1), &mut out);
-    let _ = window.add(matched("k", 1, 2), &mut out);
-    window.advance(&moved(&acme, 100, 3), &mut out);
+    let _ = window.add_match(matched("k", 0, 1), &mut out);
+    let _ = window.add_match(matched("k", 1, 2), &mut out);
+    window.advance_clock(&moved(&acme, 100, 3), &mut out);
     assert_eq!(told(&out), [(1, 1, 2)]);
 }
 
 #[test]
 fn the_next_match_of_the_key_ends_an_episode_as_the_clock_does() {
     let times = [0, 1, 5, 12, 13];
-    let mut unclocked = Window::new(7, edge(10, 2), WIDE);
+    let mut unclocked = RuleWindow::new(7, edge(10, 2), WIDE);
     let mut out = Vec::new();
     for (index, time) in times.iter().enumerate() {
-        let _ = unclocked.add(matched("k", *time, index as u64 + 1), &mut out);
+        let _ = unclocked.add_match(matched("k", *time, index as u64 + 1), &mut out);
     }
     // At 12 only 5 is left beside it, so the condition, which held up to 11, comes to hold anew.
     assert_eq!(told(&out), [(1, 1, 2), (1, 2, 3), (12, 1, 2)]);
@@ -66,16 +66,16 @@ fn the_next_match_of_the_key_ends_an_episode_as_the_clock_does() {
 
 #[test]
 fn the_end_of_input_ends_every_episode_in_the_order_of_their_ends() {
-    let mut window = Window::new(7, edge(10, 1), WIDE);
+    let mut window = RuleWindow::new(7, edge(10, 1), WIDE);
     let mut out = Vec::new();
     for (position, (name, time)) in [("late", 5), ("early", 6), ("early", 7), ("late", 9)]
         .into_iter()
         .enumerate()
     {
-        let _ = window.add(matched(name, time, position as u64), &mut out);
+        let _ = window.add_match(matched(name, time, position as u64), &mut out);
     }
     out.clear();
-    window.close(Place::raw(Position(9)), &mut out);
+    window.close(EvaluationPlace::for_raw_event(Position(9)), &mut out);
     // Both had doubled already: there is no news, so the last word has been spoken.
     assert_eq!(told(&out), []);
     assert_eq!(window.stats().keys, 0);
@@ -84,10 +84,10 @@ fn the_end_of_input_ends_every_episode_in_the_order_of_their_ends() {
         .into_iter()
         .enumerate()
     {
-        let _ = window.add(matched(name, time, position as u64), &mut out);
+        let _ = window.add_match(matched(name, time, position as u64), &mut out);
     }
     out.clear();
-    window.close(Place::raw(Position(9)), &mut out);
+    window.close(EvaluationPlace::for_raw_event(Position(9)), &mut out);
     let keys: Vec<_> = out.iter().map(|last| last.key.clone()).collect();
     assert_eq!(keys, [crate::stream::key("b"), crate::stream::key("a")]);
     assert_eq!(told(&out), [(1, 3, 3), (1, 3, 3)]);
@@ -127,6 +127,6 @@ fn all_revisions_share_trigger_and_key() {
     let found = run(&edge(1_000, 2), &[0, 1, 2, 3]);
     assert_eq!(found[0].trigger, found[1].trigger);
     assert_eq!(found[0].key, found[1].key);
-    assert_eq!(found[0].place, Place::raw(Position(2)));
-    assert_eq!(found[1].place, Place::raw(Position(4)));
+    assert_eq!(found[0].place, EvaluationPlace::for_raw_event(Position(2)));
+    assert_eq!(found[1].place, EvaluationPlace::for_raw_event(Position(4)));
 }

@@ -1,8 +1,8 @@
 //! Windows of every kind, and streams for them that come out of order.
 
 use larum_event::{
-    Aggregate, Amount, Bounds, Comparison, Extent, FiringPolicy, Join, KeyValue, Match, Measure,
-    Occurs, Sequence, Span, Step, Values, Watermark, WindowSpec,
+    Aggregate, Amount, Bounds, FiringPolicy, Join, Match, MatchValues, ScalarValue, Sequence, Span,
+    Step, StepOccurrence, Watermark, WindowComparison, WindowExtent, WindowMeasure, WindowSpec,
 };
 use proptest::prelude::*;
 
@@ -22,9 +22,9 @@ impl Arrivals {
     /// The same in the order in which they happened, one source.
     pub fn sorted(&self) -> Vec<Match> {
         let mut sorted = self.0.clone();
-        sorted.sort_by_key(|one| (Watermark::of(one.time, one.sequence), one.place));
+        sorted.sort_by_key(|one| (Watermark::of_event(one.time, one.sequence), one.place));
         for matched in &mut sorted {
-            matched.watermark = Watermark::of(matched.time, matched.sequence);
+            matched.watermark = Watermark::of_event(matched.time, matched.sequence);
         }
         sorted
     }
@@ -70,8 +70,8 @@ pub fn arrivals() -> impl Strategy<Value = Arrivals> {
             event.event_id = larum_event::EventId::new(format!("e{index}")).unwrap();
             event.sequence = numbered.then_some(index as u64);
             event.steps = steps;
-            let values = values.into_iter().map(|value| value.map(KeyValue::Int));
-            event.values = Values::new(values.collect());
+            let values = values.into_iter().map(|value| value.map(ScalarValue::Int));
+            event.values = MatchValues::new(values.collect());
             if umbrella {
                 event.tenant = tenant("umbrella");
             }
@@ -84,9 +84,11 @@ pub fn arrivals() -> impl Strategy<Value = Arrivals> {
             .enumerate()
             .map(|(index, (_, mut event))| {
                 let front = &mut fronts[usize::from(event.tenant == tenant("umbrella"))];
-                *front = (*front).max(Watermark::of(event.time, event.sequence));
+                *front = (*front).max(Watermark::of_event(event.time, event.sequence));
                 event.watermark = *front;
-                event.place = larum_event::Place::raw(larum_event::Position(index as u64 + 1));
+                event.place = larum_event::EvaluationPlace::for_raw_event(larum_event::Position(
+                    index as u64 + 1,
+                ));
                 event
             });
         Arrivals(arrivals.collect())
@@ -104,17 +106,17 @@ fn counts() -> impl Strategy<Value = WindowSpec> {
         .prop_map(|(threshold, policy)| count(Span::from_nanos(W), threshold, policy))
 }
 
-fn occurs() -> impl Strategy<Value = Occurs> {
+fn occurs() -> impl Strategy<Value = StepOccurrence> {
     prop_oneof![
-        4 => Just(Occurs::Times(1)),
-        1 => Just(Occurs::Times(2)),
-        1 => Just(Occurs::Optional(1)),
-        2 => Just(Occurs::Never),
+        4 => Just(StepOccurrence::Times(1)),
+        1 => Just(StepOccurrence::Times(2)),
+        1 => Just(StepOccurrence::Optional(1)),
+        2 => Just(StepOccurrence::Never),
     ]
 }
 
 fn joins(step: usize) -> Vec<Join> {
-    let comparison = Comparison::Equal;
+    let comparison = WindowComparison::Equal;
     let join = Join {
         value: 0,
         comparison,
@@ -134,7 +136,7 @@ fn sequences() -> impl Strategy<Value = WindowSpec> {
     (steps, any_policy(), any::<bool>()).prop_filter_map(
         "something occurs",
         |(steps, policy, stops)| {
-            let occurs = |occurs: &Occurs| matches!(occurs, Occurs::Times(_));
+            let occurs = |occurs: &StepOccurrence| matches!(occurs, StepOccurrence::Times(_));
             let first_occurs = steps.first().is_some_and(|(first, ..)| occurs(first));
             if !steps.iter().any(|(it, ..)| occurs(it)) {
                 return None;
@@ -163,29 +165,29 @@ fn sequences() -> impl Strategy<Value = WindowSpec> {
     )
 }
 
-fn extents() -> impl Strategy<Value = Extent> {
+fn extents() -> impl Strategy<Value = WindowExtent> {
     let nanos = Span::from_nanos;
     prop_oneof![
-        3 => Just(Extent::Sliding { within: nanos(W) }),
-        2 => Just(Extent::Tumbling { size: nanos(W) }),
-        1 => Just(Extent::Hopping { size: nanos(W), hop: nanos(W / 2) }),
-        2 => Just(Extent::Session { gap: nanos(W), cap: None }),
-        1 => Just(Extent::Session { gap: nanos(W), cap: Some(nanos(2 * W)) }),
-        1 => Just(Extent::Last { matches: 3, keep: nanos(4 * W) }),
+        3 => Just(WindowExtent::Sliding { within: nanos(W) }),
+        2 => Just(WindowExtent::Tumbling { size: nanos(W) }),
+        1 => Just(WindowExtent::Hopping { size: nanos(W), hop: nanos(W / 2) }),
+        2 => Just(WindowExtent::Session { gap: nanos(W), cap: None }),
+        1 => Just(WindowExtent::Session { gap: nanos(W), cap: Some(nanos(2 * W)) }),
+        1 => Just(WindowExtent::Last { matches: 3, keep: nanos(4 * W) }),
     ]
 }
 
-fn measures() -> impl Strategy<Value = Measure> {
+fn measures() -> impl Strategy<Value = WindowMeasure> {
     prop_oneof![
-        2 => Just(Measure::Count),
-        2 => Just(Measure::Distinct),
-        1 => Just(Measure::Steps(vec![1, 1, 2])),
-        1 => Just(Measure::Sum),
-        1 => Just(Measure::Average),
-        1 => Just(Measure::Min),
-        1 => Just(Measure::Max),
-        1 => Just(Measure::Percentile(50_000)),
-        1 => Just(Measure::Change),
+        2 => Just(WindowMeasure::Count),
+        2 => Just(WindowMeasure::Distinct),
+        1 => Just(WindowMeasure::Steps(vec![1, 1, 2])),
+        1 => Just(WindowMeasure::Sum),
+        1 => Just(WindowMeasure::Average),
+        1 => Just(WindowMeasure::Min),
+        1 => Just(WindowMeasure::Max),
+        1 => Just(WindowMeasure::Percentile(50_000)),
+        1 => Just(WindowMeasure::Change),
     ]
 }
 
@@ -219,22 +221,22 @@ fn aggregates() -> impl Strategy<Value = WindowSpec> {
 /// Those that only make sense over sliding windows, and sessions as such.
 fn others() -> impl Strategy<Value = WindowSpec> {
     let nanos = Span::from_nanos;
-    let sliding = Extent::Sliding { within: nanos(W) };
-    let session = Extent::Session {
+    let sliding = WindowExtent::Sliding { within: nanos(W) };
+    let session = WindowExtent::Session {
         gap: nanos(W),
         cap: None,
     };
-    let rate = Measure::Rate {
+    let rate = WindowMeasure::Rate {
         baseline: nanos(3 * W),
     };
     let kinds = prop::sample::select(vec![
         (
             sliding,
-            Measure::FirstSeen,
+            WindowMeasure::FirstSeen,
             Bounds::at_least(Amount::from_int(1)),
         ),
         (sliding, rate, "> 1.5".parse().unwrap()),
-        (session, Measure::Count, Bounds::any()),
+        (session, WindowMeasure::Count, Bounds::any_value()),
     ]);
     (kinds, any_policy()).prop_map(|((extent, measure, bounds), policy)| {
         WindowSpec::Aggregate(Aggregate {
@@ -268,10 +270,10 @@ pub fn catching_up() -> impl Strategy<Value = Arrivals> {
             }
             let mut event = matched("a", time.max(watermark), index as u64 + 1);
             front = front.max(time.max(watermark));
-            event.watermark = Watermark::of(crate::stream::nanos(watermark), None);
+            event.watermark = Watermark::of_event(crate::stream::nanos(watermark), None);
             event.steps = steps;
-            let values = values.into_iter().map(|value| value.map(KeyValue::Int));
-            event.values = Values::new(values.collect());
+            let values = values.into_iter().map(|value| value.map(ScalarValue::Int));
+            event.values = MatchValues::new(values.collect());
             event
         });
         Arrivals(arrivals.collect())

@@ -1,7 +1,7 @@
 //! Counting against a naive model.
 
-use larum_event::{Detection, FiringPolicy, Match, Place, Position, Span, Timestamp};
-use larum_window::{Added, ClockMoved, Window};
+use larum_event::{Detection, EvaluationPlace, FiringPolicy, Match, Position, Span, Timestamp};
+use larum_window::{ClockMove, MatchOutcome, RuleWindow};
 use proptest::prelude::*;
 
 use crate::kinds::{W, gaps};
@@ -38,7 +38,7 @@ fn stream(sources: usize) -> impl Strategy<Value = Vec<Step>> {
                 step.tenant = tenant("umbrella");
             }
             let watermark = Timestamp::from_nanos(*times.iter().min().unwrap());
-            step.watermark = larum_event::Watermark::of(watermark, None);
+            step.watermark = larum_event::Watermark::of_event(watermark, None);
             stream.push(Step {
                 watermark,
                 matched: step,
@@ -54,23 +54,26 @@ fn rules() -> impl Strategy<Value = (u64, FiringPolicy)> {
     (1..5_u64, prop_oneof![4 => policies, 1 => odd])
 }
 
-fn window((threshold, policy): (u64, FiringPolicy)) -> Window {
-    Window::new(7, count(Span::from_nanos(W), threshold, policy), WIDE)
+fn window((threshold, policy): (u64, FiringPolicy)) -> RuleWindow {
+    RuleWindow::new(7, count(Span::from_nanos(W), threshold, policy), WIDE)
 }
 
-fn feed(window: &mut Window, step: &Step, out: &mut Vec<Detection>) {
-    assert_eq!(window.add(step.matched.clone(), out), Added::Counted);
+fn feed(window: &mut RuleWindow, step: &Step, out: &mut Vec<Detection>) {
+    assert_eq!(
+        window.add_match(step.matched.clone(), out),
+        MatchOutcome::Counted
+    );
     advance(window, step, out);
 }
 
-fn advance(window: &mut Window, step: &Step, out: &mut Vec<Detection>) {
-    let moved = ClockMoved {
+fn advance(window: &mut RuleWindow, step: &Step, out: &mut Vec<Detection>) {
+    let moved = ClockMove {
         tenant: &step.matched.tenant,
         clock: step.matched.clock,
-        watermark: larum_event::Watermark::of(step.watermark, None),
+        watermark: larum_event::Watermark::of_event(step.watermark, None),
         place: step.matched.place,
     };
-    window.advance(&moved, out);
+    window.advance_clock(&moved, out);
 }
 
 fn run(rule: (u64, FiringPolicy), stream: &[Step]) -> Vec<Detection> {
@@ -79,13 +82,16 @@ fn run(rule: (u64, FiringPolicy), stream: &[Step]) -> Vec<Detection> {
     for step in stream {
         feed(&mut window, step, &mut out);
     }
-    window.close(Place::raw(Position(u64::MAX)), &mut out);
+    window.close(EvaluationPlace::for_raw_event(Position(u64::MAX)), &mut out);
     out
 }
 
 /// The first revisions by the words of the rule: no timers, no sorting, nothing ever removed but by
 /// `reset`. For `edge` the stream must be in order.
-fn naive((threshold, policy): (u64, FiringPolicy), stream: &[Step]) -> Vec<(Place, u64, i64)> {
+fn naive(
+    (threshold, policy): (u64, FiringPolicy),
+    stream: &[Step],
+) -> Vec<(EvaluationPlace, u64, i64)> {
     let mut fires: Vec<(Match, u64, i64)> = Vec::new();
     let mut seen: Vec<&Match> = Vec::new();
     for Step { matched, .. } in stream {
@@ -126,7 +132,7 @@ fn naive((threshold, policy): (u64, FiringPolicy), stream: &[Step]) -> Vec<(Plac
         .collect()
 }
 
-fn first_revisions(detections: &[Detection]) -> Vec<(Place, u64, i64)> {
+fn first_revisions(detections: &[Detection]) -> Vec<(EvaluationPlace, u64, i64)> {
     let firsts = detections.iter().filter(|fire| fire.revision == 1);
     firsts
         .map(|fire| (fire.trigger.place, fire.count, fire.first.as_nanos()))
@@ -134,7 +140,7 @@ fn first_revisions(detections: &[Detection]) -> Vec<(Place, u64, i64)> {
 }
 
 /// How many matches each episode of an ordered stream has, by the words of the rule.
-fn naive_episodes(threshold: u64, stream: &[Step]) -> Vec<(Place, u64)> {
+fn naive_episodes(threshold: u64, stream: &[Step]) -> Vec<(EvaluationPlace, u64)> {
     let mut episodes: Vec<(&Match, u64)> = Vec::new();
     for (index, Step { matched, .. }) in stream.iter().enumerate() {
         let oldest = Timestamp::from_nanos(matched.time.as_nanos() - W);
@@ -164,10 +170,10 @@ fn ordered(mut stream: Vec<Step>) -> Vec<Step> {
     }
     stream.sort_by_key(|step| (step.matched.time, step.matched.sequence, step.matched.place));
     for (index, step) in stream.iter_mut().enumerate() {
-        step.matched.place = Place::raw(Position(index as u64));
+        step.matched.place = EvaluationPlace::for_raw_event(Position(index as u64));
         step.watermark = step.matched.time;
         step.matched.watermark =
-            larum_event::Watermark::of(step.matched.time, step.matched.sequence);
+            larum_event::Watermark::of_event(step.matched.time, step.matched.sequence);
     }
     stream
 }
@@ -199,16 +205,16 @@ proptest! {
     #[test]
     fn a_restart_changes_nothing_where_limits_bite(stream in stream(2), rule in rules(), at in 0..120_usize) {
         let limits = larum_window::WindowLimits { keys: 2, events_per_key: 3, ..WIDE };
-        let new = || Window::new(7, count(Span::from_nanos(W), rule.0, rule.1), limits);
+        let new = || RuleWindow::new(7, count(Span::from_nanos(W), rule.0, rule.1), limits);
         let (mut straight, mut restarted) = (new(), new());
         let (mut expected, mut out) = (Vec::new(), Vec::new());
         for (index, step) in stream.iter().enumerate() {
             if index == at % stream.len() {
-                restarted = Window::restore(&restarted.checkpoint(), &[], 7, limits).unwrap();
+                restarted = RuleWindow::restore(&restarted.checkpoint(), &[], 7, limits).unwrap();
             }
-            let added = straight.add(step.matched.clone(), &mut expected);
+            let added = straight.add_match(step.matched.clone(), &mut expected);
             advance(&mut straight, step, &mut expected);
-            prop_assert_eq!(restarted.add(step.matched.clone(), &mut out), added);
+            prop_assert_eq!(restarted.add_match(step.matched.clone(), &mut out), added);
             advance(&mut restarted, step, &mut out);
             prop_assert!(restarted.stats().keys <= 4, "two per tenant");
         }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use larum_event::{
-    AlertStatus, Detection, EventId, FiringPolicy, GroupKey, KeyValue, Match, Place, Position,
-    Span, TenantId, Timestamp, Values, Watermark, WindowSpec,
+    AlertStatus, Detection, EvaluationPlace, EventId, FiringPolicy, GroupKey, Match, MatchValues,
+    Position, ScalarValue, Span, TenantId, Timestamp, Watermark, WindowSpec,
 };
-use larum_window::{Added, ClockMoved, Window, WindowLimits};
+use larum_window::{ClockMove, MatchOutcome, RuleWindow, WindowLimits};
 
 pub const WIDE: WindowLimits = WindowLimits {
     keys: 1_000,
@@ -30,7 +30,7 @@ pub fn tenant(name: &str) -> TenantId {
 }
 
 pub fn key(name: &str) -> GroupKey {
-    GroupKey::new(vec![KeyValue::Str(name.into())])
+    GroupKey::new(vec![ScalarValue::Str(name.into())])
 }
 
 pub fn nanos(nanos: i64) -> Timestamp {
@@ -38,7 +38,7 @@ pub fn nanos(nanos: i64) -> Timestamp {
 }
 
 pub fn count(within: Span, threshold: u64, policy: FiringPolicy) -> WindowSpec {
-    WindowSpec::counting(within, u32::try_from(threshold).unwrap(), policy)
+    WindowSpec::sliding_count(within, u32::try_from(threshold).unwrap(), policy)
 }
 
 /// The match at `position` of the log.
@@ -50,38 +50,38 @@ pub fn matched(name: &str, time: i64, position: u64) -> Match {
         key: key(name),
         time: nanos(time),
         sequence: None,
-        place: Place::raw(Position(position)),
+        place: EvaluationPlace::for_raw_event(Position(position)),
         event_id: EventId::new(format!("e{position}")).unwrap(),
         // One source, in order: nothing comes before this any more.
-        watermark: Watermark::of(nanos(time), None),
+        watermark: Watermark::of_event(nanos(time), None),
         joins: false,
         steps: 1,
-        values: Values::none(),
+        values: MatchValues::empty(),
         event: None,
     }
 }
 
-pub fn moved<'a>(tenant: &'a TenantId, watermark: i64, position: u64) -> ClockMoved<'a> {
-    ClockMoved {
+pub fn moved<'a>(tenant: &'a TenantId, watermark: i64, position: u64) -> ClockMove<'a> {
+    ClockMove {
         tenant,
         clock: 0,
-        watermark: Watermark::of(nanos(watermark), None),
-        place: Place::raw(Position(position)),
+        watermark: Watermark::of_event(nanos(watermark), None),
+        place: EvaluationPlace::for_raw_event(Position(position)),
     }
 }
 
 /// Feeds matches of one key at `times`, each moving the clock, and returns all detections.
 pub fn run(spec: &WindowSpec, times: &[i64]) -> Vec<Detection> {
-    let mut window = Window::new(7, spec.clone(), WIDE);
+    let mut window = RuleWindow::new(7, spec.clone(), WIDE);
     let mut out = Vec::new();
     let acme = tenant("acme");
     for (index, time) in times.iter().enumerate() {
         let position = index as u64 + 1;
         assert_eq!(
-            window.add(matched("k", *time, position), &mut out),
-            Added::Counted
+            window.add_match(matched("k", *time, position), &mut out),
+            MatchOutcome::Counted
         );
-        window.advance(&moved(&acme, *time, position), &mut out);
+        window.advance_clock(&moved(&acme, *time, position), &mut out);
     }
     out
 }
@@ -136,7 +136,7 @@ pub fn standing(
     }
     standing.retain(|_, detection| detection.status != AlertStatus::Retracted);
     for detection in standing.values_mut() {
-        detection.place = Place::raw(Position(0));
+        detection.place = EvaluationPlace::for_raw_event(Position(0));
         detection.revision = 0;
     }
     standing

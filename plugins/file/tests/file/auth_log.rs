@@ -1,8 +1,8 @@
 //! The decoders of the documentation, on everyone's first file and on JSON.
 
 use larum_event::decode::Decoder;
-use larum_event::{Reason, Value};
-use larum_file::Tally;
+use larum_event::{FieldValue, RejectionReason};
+use larum_file::RecordTally;
 
 use crate::read_all;
 
@@ -29,10 +29,10 @@ Jan  1 00:00:04 web-1 CRON[99]: pam_unix(cron:session): session opened for user 
 fn an_auth_log_gives_events_over_new_year_and_reports_the_line_it_does_not_know() {
     let decoder = documented("auth-log.toml");
     let records = read_all(LOG.as_bytes(), Some(&decoder));
-    let mut tally = Tally::default();
+    let mut tally = RecordTally::default();
     let mut seen = Vec::new();
     for record in &records {
-        tally.count(&record.outcome);
+        tally.count_outcome(&record.outcome);
         match &record.outcome {
             Ok(event) => {
                 let envelope = event.envelope();
@@ -41,7 +41,7 @@ fn an_auth_log_gives_events_over_new_year_and_reports_the_line_it_does_not_know(
                     record.number, record.line, envelope.time, envelope.topic, envelope.source
                 ));
             }
-            Err(_) => seen.push(record.bad().unwrap().to_string()),
+            Err(_) => seen.push(record.to_bad_record().unwrap().to_string()),
         }
     }
     assert_eq!(
@@ -57,8 +57,8 @@ fn an_auth_log_gives_events_over_new_year_and_reports_the_line_it_does_not_know(
     );
     assert_eq!(tally.to_string(), "5 accepted, 1 rejected (1 not_decoded)");
     assert_eq!(
-        tally.by_reason().collect::<Vec<_>>(),
-        [(Reason::NotDecoded, 1)]
+        tally.rejected_by_reason().collect::<Vec<_>>(),
+        [(RejectionReason::NotDecoded, 1)]
     );
 }
 
@@ -68,19 +68,19 @@ fn what_the_groups_caught_is_where_rules_look_for_it() {
     let records = read_all(LOG.as_bytes(), Some(&decoder));
     let event = records[1].outcome.as_ref().unwrap();
     for (path, value) in [
-        ("metadata.user", Value::Str("admin".into())),
-        ("metadata.ip", Value::Str("203.0.113.9".into())),
-        ("data.outcome", Value::Str("failure".into())),
-        ("data.pid", Value::Int(811)),
-        ("data.port", Value::Int(50_023)),
-        ("data.program", Value::Str("sshd".into())),
+        ("metadata.user", FieldValue::Str("admin".into())),
+        ("metadata.ip", FieldValue::Str("203.0.113.9".into())),
+        ("data.outcome", FieldValue::Str("failure".into())),
+        ("data.pid", FieldValue::Int(811)),
+        ("data.port", FieldValue::Int(50_023)),
+        ("data.program", FieldValue::Str("sshd".into())),
     ] {
         assert_eq!(event.field(path), Some(value), "{path}");
     }
     let other = records[4].outcome.as_ref().unwrap();
     assert_eq!(
         other.field("data.message"),
-        Some(Value::Str(
+        Some(FieldValue::Str(
             "Connection closed by 203.0.113.9 port 50023 [preauth]".into()
         ))
     );

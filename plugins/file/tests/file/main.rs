@@ -19,12 +19,12 @@ mod sets;
 use std::io::Cursor;
 
 use larum_event::decode::Decoder;
-use larum_event::{Channel, EventId, Fill, Severity, Source, TenantId, Timestamp};
-use larum_file::{EventReader, FileError, FileRecord, Input};
+use larum_event::{Channel, EventDefaults, EventId, Severity, Source, TenantId, Timestamp};
+use larum_file::{EventReader, FileError, FileInput, FileRecord};
 
 /// Runs `test` with what a door fills in; the input arrives on 2026-11-20.
-fn with_fill<T>(test: impl FnOnce(&Fill<'_>) -> T) -> T {
-    test(&Fill {
+fn with_fill<T>(test: impl FnOnce(&EventDefaults<'_>) -> T) -> T {
+    test(&EventDefaults {
         arrived: Timestamp::parse("2026-11-20T12:00:00Z").unwrap(),
         new_id: &|| EventId::new("made").unwrap(),
         source: Some(&Source::new("file").unwrap()),
@@ -40,7 +40,7 @@ fn read(
     decoder: Option<&Decoder>,
 ) -> Result<Vec<Result<FileRecord, FileError>>, FileError> {
     with_fill(|fill| {
-        let input = Input::of("test.log", Cursor::new(bytes.to_vec()))?;
+        let input = FileInput::from_reader("test.log", Cursor::new(bytes.to_vec()))?;
         Ok(EventReader::new(input, decoder, fill).collect())
     })
 }

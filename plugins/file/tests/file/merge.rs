@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use larum_event::decode::Decoder;
-use larum_file::{EventReader, FileError, Input, Merge};
+use larum_file::{EventMerge, EventReader, FileError, FileInput};
 
 use crate::with_fill;
 
@@ -22,10 +22,10 @@ fn merged(inputs: &[&[u8]]) -> Vec<String> {
     with_fill(|fill| {
         let readers = inputs.iter().enumerate().map(|(place, bytes)| {
             let name = char::from(b'a' + u8::try_from(place).unwrap()).to_string();
-            let input = Input::of(&name, Cursor::new(bytes.to_vec())).unwrap();
+            let input = FileInput::from_reader(&name, Cursor::new(bytes.to_vec())).unwrap();
             EventReader::new(input, Some(&decoder), fill)
         });
-        Merge::new(readers)
+        EventMerge::new(readers)
             .map(|record| match record {
                 Ok(record) => match &record.outcome {
                     Ok(_) => format!("{}:{}", record.file, record.number),

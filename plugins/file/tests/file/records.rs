@@ -2,15 +2,15 @@
 
 use std::io::{BufReader, Cursor, Read};
 
-use larum_event::{Reason, limits};
-use larum_file::{InputForm, RecordReader};
+use larum_event::{RejectionReason, limits};
+use larum_file::{FileRecordReader, InputForm};
 
 use crate::read_all;
 
 /// Each record as `number@line text`, or `number@line !reason`, read in chunks of `chunk` bytes.
 fn split(bytes: &[u8], form: InputForm, chunk: usize) -> Vec<String> {
     let input = BufReader::with_capacity(chunk, Cursor::new(bytes));
-    let mut reader = RecordReader::new(input, form);
+    let mut reader = FileRecordReader::new(input, form);
     let mut records = Vec::new();
     while let Some(record) = reader.read_record().unwrap() {
         let shown = match record.bytes {
@@ -143,10 +143,10 @@ fn the_longest_record_is_accepted_and_one_byte_more_is_not() {
 fn a_huge_line_is_passed_over_without_being_held() {
     let line = std::io::repeat(b'x').take(64 * 1024 * 1024);
     let input = line.chain(Cursor::new(b"\nafter"));
-    let mut reader = RecordReader::new(BufReader::new(input), InputForm::Lines);
+    let mut reader = FileRecordReader::new(BufReader::new(input), InputForm::Lines);
     let record = reader.read_record().unwrap().unwrap();
     let rejection = record.bytes.unwrap_err();
-    assert_eq!(rejection.reason, Reason::TooLarge);
+    assert_eq!(rejection.reason, RejectionReason::TooLarge);
     assert_eq!(
         rejection.detail,
         "the record is 67108864 bytes long, at most 1048576 are allowed"
@@ -188,7 +188,7 @@ fn without_a_decoder_records_are_events_in_larums_own_json() {
         .map(larum_file::FileRecord::sequence)
         .collect();
     assert_eq!(sequences, [0, 9, 2, 3]);
-    let bad = records[2].bad().unwrap().to_string();
+    let bad = records[2].to_bad_record().unwrap().to_string();
     assert!(bad.starts_with("test.log:3: syntax: "), "{bad}");
 }
 
@@ -208,7 +208,7 @@ fn without_a_decoder_an_object_with_a_specversion_is_a_cloudevent() {
         (tenant(0).as_str(), tenant(1).as_str()),
         ("acme", "default")
     );
-    let bad = records[2].bad().unwrap().to_string();
+    let bad = records[2].to_bad_record().unwrap().to_string();
     assert!(
         bad.starts_with("test.log:1: invalid_member: specversion: "),
         "{bad}"

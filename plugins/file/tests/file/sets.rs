@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use larum_event::Value;
+use larum_event::FieldValue;
 use larum_event::decode::Decoder;
-use larum_file::{EventReader, FileRecord, Input, Tally};
+use larum_file::{EventReader, FileInput, FileRecord, RecordTally};
 
 use crate::with_fill;
 
@@ -41,7 +41,7 @@ fn decode(name: &str) -> Option<Vec<FileRecord>> {
     let text = std::fs::read_to_string(workspace().join(&file)).unwrap();
     let decoder = Decoder::load(&file, &text).unwrap_or_else(|error| panic!("{error}"));
     let records = with_fill(|fill| {
-        let input = Input::open(events.to_str().unwrap()).unwrap();
+        let input = FileInput::open(events.to_str().unwrap()).unwrap();
         let records: Result<Vec<FileRecord>, _> =
             EventReader::new(input, Some(&decoder), fill).collect();
         records.unwrap()
@@ -51,9 +51,9 @@ fn decode(name: &str) -> Option<Vec<FileRecord>> {
 
 /// That all of a set is decoded, in the order of its numbers and times.
 fn check(records: &[FileRecord], accepted: u64) {
-    let mut tally = Tally::default();
+    let mut tally = RecordTally::default();
     for record in records {
-        tally.count(&record.outcome);
+        tally.count_outcome(&record.outcome);
         assert_eq!(record.outcome.as_ref().err(), None, "line {}", record.line);
     }
     assert_eq!(
@@ -75,7 +75,7 @@ fn check(records: &[FileRecord], accepted: u64) {
 fn count(records: &[FileRecord], path: &str, wanted: &str) -> usize {
     let events = records.iter().flat_map(|record| &record.outcome);
     events
-        .filter(|event| event.field(path) == Some(Value::Str(wanted.into())))
+        .filter(|event| event.field(path) == Some(FieldValue::Str(wanted.into())))
         .count()
 }
 
@@ -93,13 +93,13 @@ fn the_openssh_set_is_decoded_completely() {
     );
     assert_eq!(envelope.source.as_str(), "LabSZ");
     assert_eq!(envelope.time.to_string(), "2016-12-10T06:55:46Z");
-    assert_eq!(first.field("metadata.user"), Some(Value::Null));
+    assert_eq!(first.field("metadata.user"), Some(FieldValue::Null));
     assert_eq!(
         first.field("metadata.ip"),
-        Some(Value::Str("173.234.31.186".into()))
+        Some(FieldValue::Str("173.234.31.186".into()))
     );
-    assert_eq!(first.field("data.pid"), Some(Value::Int(24_200)));
-    assert_eq!(first.field("data.outcome"), Some(Value::Null));
+    assert_eq!(first.field("data.pid"), Some(FieldValue::Int(24_200)));
+    assert_eq!(first.field("data.outcome"), Some(FieldValue::Null));
     assert_eq!(count(&records, "data.outcome", "failed"), 215);
     assert_eq!(count(&records, "type", "ssh.failed_login"), 215);
 }

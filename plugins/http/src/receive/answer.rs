@@ -2,16 +2,16 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use larum_engine::Receipt;
-use larum_event::{Position, Reason, Rejection};
+use larum_engine::EmitReceipt;
+use larum_event::{Position, Rejection, RejectionReason};
 use serde::Serialize;
 
-use super::records::{Kind, Records};
-use crate::problem::{Explanation, Problem};
+use super::records::{RequestKind, RequestRecords};
+use crate::problem::{HttpProblem, ProblemExplanation};
 
 /// Which items an answer lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Items {
+pub(super) enum ItemChoice {
     /// Every one: a client learns the ids that the door filled in.
     All,
     /// Duplicates and rejected ones.
@@ -19,27 +19,27 @@ pub(super) enum Items {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct ReceiveAnswer<'a> {
     accepted: u64,
     duplicates: u64,
     rejected: u64,
-    items: Vec<Item<'a>>,
+    items: Vec<AnswerItem<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Explanation>,
+    error: Option<ProblemExplanation>,
 }
 
 #[derive(Serialize)]
-struct Item<'a> {
+struct AnswerItem<'a> {
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
-    status: Status,
+    status: ItemStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Position>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
+    reason: Option<RejectionReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     member: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ struct Item<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Status {
+enum ItemStatus {
     /// Durable as far as its channel promises, which is less than on the disk.
     Queued,
     Stored,
@@ -57,13 +57,13 @@ enum Status {
 }
 
 /// The answer to a request: `receipts` are those of the events among `records`, in order.
-pub(super) fn answer(
-    records: &Records,
-    receipts: Vec<Receipt>,
-    wanted: Items,
-) -> Result<HttpResponse, Problem> {
+pub(super) fn build_answer(
+    records: &RequestRecords,
+    receipts: Vec<EmitReceipt>,
+    wanted: ItemChoice,
+) -> Result<HttpResponse, HttpProblem> {
     let mut left = receipts.iter();
-    let mut answer = Answer {
+    let mut answer = ReceiveAnswer {
         accepted: 0,
         duplicates: 0,
         rejected: 0,
@@ -72,10 +72,10 @@ pub(super) fn answer(
     };
     let mut first_rejection = None;
     for (index, record) in records.list.iter().enumerate() {
-        let mut item = Item {
+        let mut item = AnswerItem {
             index,
             line: record.line,
-            status: Status::Rejected,
+            status: ItemStatus::Rejected,
             id: None,
             position: None,
             reason: None,
@@ -85,7 +85,7 @@ pub(super) fn answer(
         let rejection = match &record.outcome {
             Ok(event) => {
                 item.id = Some(event.envelope().id.as_str());
-                item.take(left.next().ok_or_else(unanswered)?)
+                item.apply_receipt(left.next().ok_or_else(missing_receipt_problem)?)
             }
             Err(rejection) => Some(rejection),
         };
@@ -96,75 +96,75 @@ pub(super) fn answer(
             first_rejection.get_or_insert(rejection);
         }
         match item.status {
-            Status::Queued | Status::Stored => answer.accepted += 1,
-            Status::Duplicate => answer.duplicates += 1,
-            Status::Rejected => answer.rejected += 1,
+            ItemStatus::Queued | ItemStatus::Stored => answer.accepted += 1,
+            ItemStatus::Duplicate => answer.duplicates += 1,
+            ItemStatus::Rejected => answer.rejected += 1,
         }
-        let good = matches!(item.status, Status::Queued | Status::Stored);
-        if wanted == Items::All || !good {
+        let good = matches!(item.status, ItemStatus::Queued | ItemStatus::Stored);
+        if wanted == ItemChoice::All || !good {
             answer.items.push(item);
         }
     }
     let status = match records.kind {
-        Kind::Single => single_status(&answer, first_rejection),
-        Kind::Batch => batch_status(&answer),
+        RequestKind::Single => single_status(&answer, first_rejection),
+        RequestKind::Batch => batch_status(&answer),
     };
     if status.as_u16() >= 400 {
-        answer.error = first_rejection.map(|rejection| explanation(rejection, records.kind));
+        answer.error = first_rejection.map(|rejection| explain_rejection(rejection, records.kind));
     }
     Ok(HttpResponse::build(status).json(answer))
 }
 
-impl<'a> Item<'a> {
+impl<'a> AnswerItem<'a> {
     /// Takes over what the engine says, and gives back why it refused.
-    fn take(&mut self, receipt: &'a Receipt) -> Option<&'a Rejection> {
+    fn apply_receipt(&mut self, receipt: &'a EmitReceipt) -> Option<&'a Rejection> {
         match receipt {
-            Receipt::Queued => self.status = Status::Queued,
-            Receipt::Stored { position } => {
-                self.status = Status::Stored;
+            EmitReceipt::Queued => self.status = ItemStatus::Queued,
+            EmitReceipt::Stored { position } => {
+                self.status = ItemStatus::Stored;
                 self.position = Some(*position);
             }
-            Receipt::Duplicate { position } => {
-                self.status = Status::Duplicate;
+            EmitReceipt::Duplicate { position } => {
+                self.status = ItemStatus::Duplicate;
                 self.position = Some(*position);
             }
-            Receipt::Rejected(rejection) => return Some(rejection),
+            EmitReceipt::Rejected(rejection) => return Some(rejection),
         }
         None
     }
 }
 
 /// The status of a request that is refused for `reason`.
-pub(super) fn status(reason: Reason) -> StatusCode {
+pub(super) fn refusal_status(reason: RejectionReason) -> StatusCode {
     match reason {
-        Reason::Syntax | Reason::InvalidUtf8 => StatusCode::BAD_REQUEST,
-        Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Reason::IdConflict => StatusCode::CONFLICT,
-        Reason::TooDeep
-        | Reason::DuplicateMember
-        | Reason::NumberOutOfRange
-        | Reason::MissingMember
-        | Reason::WrongType
-        | Reason::InvalidMember
-        | Reason::InvalidTime
-        | Reason::InvalidTopic
-        | Reason::NotDecoded
-        | Reason::TenantRequired
-        | Reason::UnknownTenant
-        | Reason::ChannelRefused
-        | Reason::CausationDepth => StatusCode::UNPROCESSABLE_ENTITY,
+        RejectionReason::Syntax | RejectionReason::InvalidUtf8 => StatusCode::BAD_REQUEST,
+        RejectionReason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        RejectionReason::IdConflict => StatusCode::CONFLICT,
+        RejectionReason::TooDeep
+        | RejectionReason::DuplicateMember
+        | RejectionReason::NumberOutOfRange
+        | RejectionReason::MissingMember
+        | RejectionReason::WrongType
+        | RejectionReason::InvalidMember
+        | RejectionReason::InvalidTime
+        | RejectionReason::InvalidTopic
+        | RejectionReason::NotDecoded
+        | RejectionReason::TenantRequired
+        | RejectionReason::UnknownTenant
+        | RejectionReason::ChannelRefused
+        | RejectionReason::CausationDepth => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
-fn single_status(answer: &Answer<'_>, rejection: Option<&Rejection>) -> StatusCode {
+fn single_status(answer: &ReceiveAnswer<'_>, rejection: Option<&Rejection>) -> StatusCode {
     match rejection {
-        Some(rejection) => status(rejection.reason),
+        Some(rejection) => refusal_status(rejection.reason),
         None if answer.duplicates > 0 => StatusCode::OK,
         None => StatusCode::CREATED,
     }
 }
 
-fn batch_status(answer: &Answer<'_>) -> StatusCode {
+fn batch_status(answer: &ReceiveAnswer<'_>) -> StatusCode {
     if answer.rejected == 0 {
         StatusCode::OK
     } else if answer.accepted + answer.duplicates > 0 {
@@ -174,14 +174,14 @@ fn batch_status(answer: &Answer<'_>) -> StatusCode {
     }
 }
 
-fn explanation(rejection: &Rejection, kind: Kind) -> Explanation {
+fn explain_rejection(rejection: &Rejection, kind: RequestKind) -> ProblemExplanation {
     match kind {
-        Kind::Single => Explanation {
+        RequestKind::Single => ProblemExplanation {
             code: rejection.reason.code(),
             message: rejection.to_string(),
             help: None,
         },
-        Kind::Batch => Explanation {
+        RequestKind::Batch => ProblemExplanation {
             code: "all_rejected",
             message: format!(
                 "no event of the batch was accepted; the first because of {rejection}"
@@ -191,12 +191,12 @@ fn explanation(rejection: &Rejection, kind: Kind) -> Explanation {
     }
 }
 
-fn unanswered() -> Problem {
+fn missing_receipt_problem() -> HttpProblem {
     tracing::error!("the engine gave fewer receipts than it was given events");
-    Problem::new(
+    HttpProblem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal",
         "the engine did not say what became of every event",
     )
-    .help("send the same events again; those that are stored count as duplicates")
+    .with_help("send the same events again; those that are stored count as duplicates")
 }

@@ -4,35 +4,35 @@
 //! other.
 
 use actix_web::http::header::HeaderMap;
-use larum_event::{Reason, Rejection};
+use larum_event::{Rejection, RejectionReason};
 use serde_json::value::RawValue;
 
-use super::form::unsupported;
-use crate::problem::Problem;
+use super::form::unsupported_type;
+use crate::problem::HttpProblem;
 
 /// The attributes of an event, and what its data is.
 #[derive(Debug)]
-pub(super) struct Attributes {
+pub(super) struct CloudEventAttributes {
     /// Names without `ce-`, and values.
     pairs: Vec<(String, String)>,
     media: String,
-    data: Data,
+    data: PayloadKind,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Data {
+enum PayloadKind {
     Json,
     Text,
 }
 
-impl Attributes {
-    pub(super) fn of(headers: &HeaderMap, media: &str) -> Result<Self, Problem> {
+impl CloudEventAttributes {
+    pub(super) fn from_headers(headers: &HeaderMap, media: &str) -> Result<Self, HttpProblem> {
         let data = if media == "application/json" || media.ends_with("+json") {
-            Data::Json
+            PayloadKind::Json
         } else if media.starts_with("text/") {
-            Data::Text
+            PayloadKind::Text
         } else {
-            return Err(unsupported(media).help(
+            return Err(unsupported_type(media).with_help(
                 "in binary mode the data is JSON or text; send other data base64-coded in structured mode",
             ));
         };
@@ -42,10 +42,10 @@ impl Attributes {
                 let value = value
                     .to_str()
                     .ok()
-                    .and_then(percent_decoded)
+                    .and_then(decode_percent)
                     .ok_or_else(|| {
                         let message = format!("{name} is not percent-encoded UTF-8");
-                        Problem::bad_request("bad_header", message)
+                        HttpProblem::bad_request("bad_header", message)
                     })?;
                 pairs.push((attribute.to_owned(), value));
             }
@@ -72,17 +72,17 @@ impl Attributes {
         if !body.is_empty() {
             out.extend_from_slice(b",\"data\":");
             match self.data {
-                Data::Json => {
+                PayloadKind::Json => {
                     // The body must be one JSON value, or it could go on as members of the event.
                     let value: &RawValue = serde_json::from_slice(body).map_err(|error| {
-                        Rejection::of_member(Reason::Syntax, "data", error.to_string())
+                        Rejection::for_member(RejectionReason::Syntax, "data", error.to_string())
                     })?;
                     out.extend_from_slice(value.get().as_bytes());
                 }
-                Data::Text => {
+                PayloadKind::Text => {
                     let text = std::str::from_utf8(body).map_err(|error| {
                         let detail = format!("not UTF-8 from byte {} on", error.valid_up_to());
-                        Rejection::of_member(Reason::InvalidUtf8, "data", detail)
+                        Rejection::for_member(RejectionReason::InvalidUtf8, "data", detail)
                     })?;
                     write_string(&mut out, text);
                 }
@@ -98,7 +98,7 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// The text that `value` stands for; `None` when it stands for none.
-fn percent_decoded(value: &str) -> Option<String> {
+fn decode_percent(value: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.bytes();
     while let Some(byte) = rest.next() {
@@ -120,21 +120,21 @@ mod tests {
     #[test]
     fn header_values_are_percent_decoded_or_refused() {
         assert_eq!(
-            percent_decoded("Euro%20%E2%82%AC").as_deref(),
+            decode_percent("Euro%20%E2%82%AC").as_deref(),
             Some("Euro €")
         );
-        assert_eq!(percent_decoded("plain").as_deref(), Some("plain"));
+        assert_eq!(decode_percent("plain").as_deref(), Some("plain"));
         for broken in ["%", "%2", "%zz", "%ff", "%+1"] {
-            assert_eq!(percent_decoded(broken), None, "{broken}");
+            assert_eq!(decode_percent(broken), None, "{broken}");
         }
     }
 
     #[test]
     fn a_body_cannot_add_members_to_its_event() {
-        let attributes = Attributes {
+        let attributes = CloudEventAttributes {
             pairs: vec![("id".to_owned(), "1".to_owned())],
             media: "application/json".to_owned(),
-            data: Data::Json,
+            data: PayloadKind::Json,
         };
         assert!(
             attributes

@@ -9,14 +9,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use larum_event::decode::{Decoder, RecordFormat};
 
-use super::binary::Attributes;
-use crate::door::Door;
-use crate::params::{Params, bad_parameter};
-use crate::problem::Problem;
+use super::binary::CloudEventAttributes;
+use crate::door::DoorState;
+use crate::params::{QueryParams, bad_parameter};
+use crate::problem::HttpProblem;
 
 /// What a body is.
 #[derive(Debug)]
-pub(super) enum Form {
+pub(super) enum BodyForm {
     /// One event, or an array of them; an object with `specversion` is a CloudEvent.
     Json,
     /// An event per line; an object with `specversion` is a CloudEvent.
@@ -26,11 +26,11 @@ pub(super) enum Form {
     /// An array of CloudEvents.
     CloudEventBatch,
     /// The data of one CloudEvent; its attributes are headers.
-    Binary(Attributes),
+    Binary(CloudEventAttributes),
     /// Records of another format.
     Decoded {
         decoder: Arc<Decoder>,
-        layout: Layout,
+        layout: RecordLayout,
         /// The number of the first record.
         first: u64,
     },
@@ -38,44 +38,53 @@ pub(super) enum Form {
 
 /// How records stand in a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(super) enum RecordLayout {
     /// One JSON object, or an array of them.
     Json,
     /// A record per line.
     Lines,
 }
 
-impl Form {
-    pub(super) fn of(params: &Params, headers: &HeaderMap, door: &Door) -> Result<Self, Problem> {
+impl BodyForm {
+    pub(super) fn from_request(
+        params: &QueryParams,
+        headers: &HeaderMap,
+        door: &DoorState,
+    ) -> Result<Self, HttpProblem> {
         let media = media_type(headers)?;
-        if let Some(name) = params.one("decoder")? {
-            return Self::decoded(name, &media, params, door);
+        if let Some(name) = params.single_value("decoder")? {
+            return Self::for_decoder(name, &media, params, door);
         }
-        if params.one("first")?.is_some() {
+        if params.single_value("first")?.is_some() {
             return Err(bad_parameter(
                 "first",
                 "it goes with decoder, which is not there",
             ));
         }
         if headers.contains_key("ce-specversion") {
-            return Attributes::of(headers, &media).map(Self::Binary);
+            return CloudEventAttributes::from_headers(headers, &media).map(Self::Binary);
         }
         match media.as_str() {
             "application/json" => Ok(Self::Json),
             "application/x-ndjson" | "application/ndjson" => Ok(Self::Lines),
             "application/cloudevents+json" => Ok(Self::CloudEvent),
             "application/cloudevents-batch+json" => Ok(Self::CloudEventBatch),
-            _ => Err(unsupported(&media).help(
+            _ => Err(unsupported_type(&media).with_help(
                 "send application/json, application/x-ndjson, application/cloudevents+json or \
                  application/cloudevents-batch+json; text/plain goes with ?decoder=",
             )),
         }
     }
 
-    fn decoded(name: &str, media: &str, params: &Params, door: &Door) -> Result<Self, Problem> {
+    fn for_decoder(
+        name: &str,
+        media: &str,
+        params: &QueryParams,
+        door: &DoorState,
+    ) -> Result<Self, HttpProblem> {
         let decoder = door.decoders.get(name).ok_or_else(|| {
             let names: Vec<&str> = door.decoders.keys().map(String::as_str).collect();
-            bad_parameter("decoder", format!("there is no decoder {name:?}")).help(
+            bad_parameter("decoder", format!("there is no decoder {name:?}")).with_help(
                 if names.is_empty() {
                     "no decoders are configured".to_owned()
                 } else {
@@ -84,16 +93,17 @@ impl Form {
             )
         })?;
         let layout = match (decoder.record_format(), media) {
-            (RecordFormat::Json, "application/json") => Layout::Json,
+            (RecordFormat::Json, "application/json") => RecordLayout::Json,
             (RecordFormat::Json, "application/x-ndjson" | "application/ndjson")
-            | (_, "text/plain" | "application/octet-stream") => Layout::Lines,
+            | (_, "text/plain" | "application/octet-stream") => RecordLayout::Lines,
             (RecordFormat::Json, _) => {
-                return Err(unsupported(media).help(
+                return Err(unsupported_type(media).with_help(
                     "send the records of this decoder as application/x-ndjson or application/json",
                 ));
             }
             (RecordFormat::Text, _) => {
-                return Err(unsupported(media).help("send the lines of this decoder as text/plain"));
+                return Err(unsupported_type(media)
+                    .with_help("send the lines of this decoder as text/plain"));
             }
         };
         Ok(Self::Decoded {
@@ -105,14 +115,14 @@ impl Form {
 }
 
 /// The content type in lower case, without its parameters.
-fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
+fn media_type(headers: &HeaderMap) -> Result<String, HttpProblem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
-        return Err(Problem::new(
+        return Err(HttpProblem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "content_type_missing",
             "the request does not tell its content type",
         )
-        .help("add a header such as Content-Type: application/json"));
+        .with_help("add a header such as Content-Type: application/json"));
     };
     let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
     let (media, parameters) = text.split_once(';').unwrap_or((&text, ""));
@@ -124,14 +134,14 @@ fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
                 "utf-8" | "utf8" | "us-ascii"
             )
         {
-            return Err(unsupported(&text).help("events are read as UTF-8 only"));
+            return Err(unsupported_type(&text).with_help("events are read as UTF-8 only"));
         }
     }
     Ok(media.trim().to_owned())
 }
 
-pub(super) fn unsupported(media: &str) -> Problem {
-    Problem::new(
+pub(super) fn unsupported_type(media: &str) -> HttpProblem {
+    HttpProblem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_content_type",
         format!("content type {media:?} is not read here"),

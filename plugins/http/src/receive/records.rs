@@ -2,30 +2,30 @@
 //!
 //! Records are parsed where they lie in the body, and one that is bad does not spoil the others.
 
-use larum_event::decode::Decoding;
-use larum_event::{Event, Fill, Reason, Rejection, split_array};
+use larum_event::decode::InputDecoder;
+use larum_event::{Event, EventDefaults, Rejection, RejectionReason, split_array};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::form::{Form, Layout};
+use super::form::{BodyForm, RecordLayout};
 
 /// The records of one request, in order.
 #[derive(Debug)]
-pub(super) struct Records {
-    pub(super) list: Vec<Record>,
-    pub(super) kind: Kind,
+pub(super) struct RequestRecords {
+    pub(super) list: Vec<RequestRecord>,
+    pub(super) kind: RequestKind,
 }
 
 /// Whether a request is about one event or a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RequestKind {
     Single,
     Batch,
 }
 
 /// One record, read.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct RequestRecord {
     /// Its line in the body, from 1, where it is one.
     pub(super) line: Option<usize>,
     pub(super) outcome: Result<Event, Rejection>,
@@ -33,19 +33,19 @@ pub(super) struct Record {
 
 /// Why a body as a whole is refused.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(super) enum BodyRefusal {
     Whole(Rejection),
     TooMany { most: usize },
 }
 
-impl Records {
+impl RequestRecords {
     fn single(outcome: Result<Event, Rejection>) -> Self {
         Self {
-            list: vec![Record {
+            list: vec![RequestRecord {
                 line: None,
                 outcome,
             }],
-            kind: Kind::Single,
+            kind: RequestKind::Single,
         }
     }
 
@@ -66,51 +66,57 @@ impl Records {
 }
 
 /// Reads a body that holds at most `most` records.
-pub(super) fn parse(
+pub(super) fn parse_body(
     body: &[u8],
-    form: &Form,
-    fill: &Fill<'_>,
+    form: &BodyForm,
+    fill: &EventDefaults<'_>,
     most: usize,
-) -> Result<Records, Refused> {
+) -> Result<RequestRecords, BodyRefusal> {
     match form {
-        Form::Json if is_array(body) => elements(body, most, |json| any_event(json, fill)),
-        Form::Json => Ok(Records::single(any_event(body, fill))),
-        Form::Lines => lines(body, most, |line| any_event(line, fill)),
-        Form::CloudEvent => Ok(Records::single(Event::parse_cloudevent(body, fill))),
-        Form::CloudEventBatch => elements(body, most, |json| Event::parse_cloudevent(json, fill)),
-        Form::Binary(attributes) => Ok(Records::single(
+        BodyForm::Json if is_array(body) => {
+            parse_elements(body, most, |json| parse_event(json, fill))
+        }
+        BodyForm::Json => Ok(RequestRecords::single(parse_event(body, fill))),
+        BodyForm::Lines => parse_lines(body, most, |line| parse_event(line, fill)),
+        BodyForm::CloudEvent => Ok(RequestRecords::single(Event::parse_cloudevent(body, fill))),
+        BodyForm::CloudEventBatch => {
+            parse_elements(body, most, |json| Event::parse_cloudevent(json, fill))
+        }
+        BodyForm::Binary(attributes) => Ok(RequestRecords::single(
             attributes
                 .to_structured(body)
                 .and_then(|json| Event::parse_cloudevent(&json, fill)),
         )),
-        Form::Decoded {
+        BodyForm::Decoded {
             decoder,
             layout,
             first,
         } => {
-            let mut numbered = Numbered {
-                decoding: decoder.begin(),
+            let mut numbered = RecordDecoder {
+                decoding: decoder.begin_input(),
                 next: *first,
             };
             match layout {
-                Layout::Json if is_array(body) => {
-                    elements(body, most, |json| numbered.decode(json, fill))
+                RecordLayout::Json if is_array(body) => {
+                    parse_elements(body, most, |json| numbered.decode_next(json, fill))
                 }
-                Layout::Json => Ok(Records::single(numbered.decode(body, fill))),
-                Layout::Lines => lines(body, most, |line| numbered.decode(line, fill)),
+                RecordLayout::Json => Ok(RequestRecords::single(numbered.decode_next(body, fill))),
+                RecordLayout::Lines => {
+                    parse_lines(body, most, |line| numbered.decode_next(line, fill))
+                }
             }
         }
     }
 }
 
 /// A decoder at work, and the number of its next record.
-struct Numbered<'d> {
-    decoding: Decoding<'d>,
+struct RecordDecoder<'d> {
+    decoding: InputDecoder<'d>,
     next: u64,
 }
 
-impl Numbered<'_> {
-    fn decode(&mut self, record: &[u8], fill: &Fill<'_>) -> Result<Event, Rejection> {
+impl RecordDecoder<'_> {
+    fn decode_next(&mut self, record: &[u8], fill: &EventDefaults<'_>) -> Result<Event, Rejection> {
         let number = self.next;
         self.next = number.saturating_add(1);
         self.decoding.decode(record, number, fill)
@@ -121,34 +127,34 @@ fn is_array(body: &[u8]) -> bool {
     body.trim_ascii_start().first() == Some(&b'[')
 }
 
-fn elements(
+fn parse_elements(
     body: &[u8],
     most: usize,
     mut read: impl FnMut(&[u8]) -> Result<Event, Rejection>,
-) -> Result<Records, Refused> {
+) -> Result<RequestRecords, BodyRefusal> {
     let elements = split_array(body, most).map_err(|rejection| match rejection.reason {
-        Reason::TooLarge => Refused::TooMany { most },
-        _ => Refused::Whole(rejection),
+        RejectionReason::TooLarge => BodyRefusal::TooMany { most },
+        _ => BodyRefusal::Whole(rejection),
     })?;
     let list = elements
         .into_iter()
-        .map(|element| Record {
+        .map(|element| RequestRecord {
             line: None,
             outcome: read(element.as_bytes()),
         })
         .collect();
-    Ok(Records {
+    Ok(RequestRecords {
         list,
-        kind: Kind::Batch,
+        kind: RequestKind::Batch,
     })
 }
 
 /// One record per line; blank lines are none.
-fn lines(
+fn parse_lines(
     body: &[u8],
     most: usize,
     mut read: impl FnMut(&[u8]) -> Result<Event, Rejection>,
-) -> Result<Records, Refused> {
+) -> Result<RequestRecords, BodyRefusal> {
     let mut list = Vec::new();
     for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -156,21 +162,21 @@ fn lines(
             continue;
         }
         if list.len() == most {
-            return Err(Refused::TooMany { most });
+            return Err(BodyRefusal::TooMany { most });
         }
-        list.push(Record {
+        list.push(RequestRecord {
             line: Some(index + 1),
             outcome: read(line),
         });
     }
-    Ok(Records {
+    Ok(RequestRecords {
         list,
-        kind: Kind::Batch,
+        kind: RequestKind::Batch,
     })
 }
 
 /// Reads an event in either form.
-fn any_event(json: &[u8], fill: &Fill<'_>) -> Result<Event, Rejection> {
+fn parse_event(json: &[u8], fill: &EventDefaults<'_>) -> Result<Event, Rejection> {
     if is_cloudevent(json) {
         Event::parse_cloudevent(json, fill)
     } else {
@@ -206,11 +212,11 @@ mod tests {
     fn blank_lines_are_no_records_and_lines_keep_their_numbers() {
         let reject = |line: &[u8]| {
             Err(Rejection::new(
-                Reason::Syntax,
+                RejectionReason::Syntax,
                 String::from_utf8_lossy(line),
             ))
         };
-        let records = lines(b"\na\r\n \n\nb", 2, reject).unwrap();
+        let records = parse_lines(b"\na\r\n \n\nb", 2, reject).unwrap();
         let found: Vec<_> = records
             .list
             .iter()
@@ -223,8 +229,8 @@ mod tests {
             .collect();
         assert_eq!(found, [(2, "a"), (5, "b")]);
         assert!(matches!(
-            lines(b"a\nb\nc", 2, reject),
-            Err(Refused::TooMany { most: 2 })
+            parse_lines(b"a\nb\nc", 2, reject),
+            Err(BodyRefusal::TooMany { most: 2 })
         ));
     }
 }

@@ -12,17 +12,17 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone)]
 pub(crate) struct Listeners {
     most: usize,
-    list: Arc<Mutex<List>>,
+    list: Arc<Mutex<ListenerList>>,
 }
 
 #[derive(Debug, Default)]
-struct List {
+struct ListenerList {
     counts: ListenerCounts,
-    active: BTreeMap<EventId, Arc<State>>,
+    active: BTreeMap<EventId, Arc<ListenerState>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ListenerState {
     since: Timestamp,
     filters: Mutex<Option<Box<RawValue>>>,
     delivered: AtomicU64,
@@ -41,15 +41,15 @@ pub(crate) struct ListenerCounts {
 
 /// What `GET /v1/connections` shows.
 #[derive(Debug, Serialize)]
-pub(crate) struct Snapshot {
+pub(crate) struct ListenerSnapshot {
     #[serde(flatten)]
     counts: ListenerCounts,
-    connections: Vec<Connection>,
+    connections: Vec<ConnectionEntry>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Connection {
+struct ConnectionEntry {
     client_id: EventId,
     since: Timestamp,
     /// What it asked for; null when it listens to nothing.
@@ -62,7 +62,7 @@ struct Connection {
 #[derive(Debug)]
 pub(crate) struct Listener {
     client_id: EventId,
-    state: Arc<State>,
+    state: Arc<ListenerState>,
     listeners: Listeners,
 }
 
@@ -75,19 +75,19 @@ impl Listeners {
         }
     }
 
-    pub(crate) fn most(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.most
     }
 
     /// A place for a new connection, unless all are taken.
-    pub(crate) fn admit(&self, client_id: EventId, now: Timestamp) -> Option<Listener> {
+    pub(crate) fn admit_client(&self, client_id: EventId, now: Timestamp) -> Option<Listener> {
         let mut list = lock(&self.list);
         if list.active.len() >= self.most {
             list.counts.refused += 1;
             return None;
         }
         list.counts.total += 1;
-        let state = Arc::new(State {
+        let state = Arc::new(ListenerState {
             since: now,
             filters: Mutex::new(None),
             delivered: AtomicU64::new(0),
@@ -112,12 +112,12 @@ impl Listeners {
         counts
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> ListenerSnapshot {
         let counts = self.counts();
         let connections = lock(&self.list)
             .active
             .iter()
-            .map(|(client_id, state)| Connection {
+            .map(|(client_id, state)| ConnectionEntry {
                 client_id: client_id.clone(),
                 since: state.since,
                 filters: lock(&state.filters).clone(),
@@ -125,7 +125,7 @@ impl Listeners {
                 missed: state.missed.load(Ordering::Relaxed),
             })
             .collect();
-        Snapshot {
+        ListenerSnapshot {
             counts,
             connections,
         }
@@ -141,19 +141,19 @@ impl Listener {
         self.state.since
     }
 
-    pub(crate) fn listens_to(&self, filters: &RawValue) {
+    pub(crate) fn set_filters(&self, filters: &RawValue) {
         *lock(&self.state.filters) = Some(filters.to_owned());
     }
 
-    pub(crate) fn listens_to_nothing(&self) {
+    pub(crate) fn clear_filters(&self) {
         *lock(&self.state.filters) = None;
     }
 
-    pub(crate) fn delivered(&self) {
+    pub(crate) fn count_delivered(&self) {
         self.state.delivered.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn missed(&self, events: u64) {
+    pub(crate) fn count_missed(&self, events: u64) {
         self.state.missed.fetch_add(events, Ordering::Relaxed);
     }
 }
@@ -184,15 +184,15 @@ mod tests {
     fn the_last_place_is_given_and_one_more_is_refused_until_a_place_is_free() {
         let listeners = Listeners::new(2);
         let now = Timestamp::default();
-        let first = listeners.admit(id("a"), now).unwrap();
-        let second = listeners.admit(id("b"), now);
+        let first = listeners.admit_client(id("a"), now).unwrap();
+        let second = listeners.admit_client(id("b"), now);
         assert!(second.is_some());
-        assert!(listeners.admit(id("c"), now).is_none());
-        first.delivered();
-        first.missed(7);
+        assert!(listeners.admit_client(id("c"), now).is_none());
+        first.count_delivered();
+        first.count_missed(7);
         drop(first);
-        let third = listeners.admit(id("d"), now).unwrap();
-        third.delivered();
+        let third = listeners.admit_client(id("d"), now).unwrap();
+        third.count_delivered();
         let counts = listeners.counts();
         assert_eq!((counts.total, counts.active, counts.refused), (3, 2, 1));
         assert_eq!((counts.delivered, counts.missed), (2, 7));

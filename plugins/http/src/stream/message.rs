@@ -1,6 +1,6 @@
 //! What clients and door say to each other over the stream.
 
-use larum_engine::{Delivered, Interest};
+use larum_engine::{DeliveredEvent, EventInterest};
 use larum_event::{
     CorrelationId, EventId, EventType, Severity, Source, TenantId, Timestamp, TopicPattern,
 };
@@ -14,10 +14,10 @@ const FILTERS: &str =
 
 /// What a client asks for.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum StreamRequest {
     /// To hear what `interest` says; `filters` are its own words.
     Subscribe {
-        interest: Interest,
+        interest: EventInterest,
         filters: Box<RawValue>,
     },
     /// To hear nothing.
@@ -26,14 +26,14 @@ pub(super) enum Asked {
 
 /// What is wrong with a client's message.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct MessageFault {
     pub(super) message: String,
     pub(super) help: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Message<'a> {
+struct ClientMessage<'a> {
     #[serde(rename = "type")]
     kind: String,
     #[serde(borrow, default)]
@@ -42,10 +42,10 @@ struct Message<'a> {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct Filters {
-    event_type: Values,
-    severity: Values,
-    topics: Values,
+struct StreamFilters {
+    event_type: FilterValues,
+    severity: FilterValues,
+    topics: FilterValues,
     user_id: Option<String>,
     source: Option<String>,
     tenant: Option<String>,
@@ -55,35 +55,35 @@ struct Filters {
 /// One value or several.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "a string or an array of strings")]
-enum Values {
+enum FilterValues {
     One(String),
     Several(Vec<String>),
     None(()),
 }
 
-impl Default for Values {
+impl Default for FilterValues {
     fn default() -> Self {
         Self::None(())
     }
 }
 
-impl Asked {
-    pub(super) fn parse(text: &str) -> Result<Self, Fault> {
-        let fault = |message: String, help: &str| Fault {
+impl StreamRequest {
+    pub(super) fn parse(text: &str) -> Result<Self, MessageFault> {
+        let fault = |message: String, help: &str| MessageFault {
             message,
             help: help.to_owned(),
         };
-        let message: Message<'_> = object(text).map_err(|error| {
+        let message: ClientMessage<'_> = parse_object(text).map_err(|error| {
             let help = "a message is an object such as {\"type\":\"subscribe\",\"filters\":{}}";
             fault(format!("the message is not understood: {error}"), help)
         })?;
         match message.kind.as_str() {
             "subscribe" => {
                 let text = message.filters.map_or("{}", RawValue::get);
-                let filters: Filters =
-                    object(text).map_err(|error| fault(format!("filters: {error}"), FILTERS))?;
+                let filters: StreamFilters = parse_object(text)
+                    .map_err(|error| fault(format!("filters: {error}"), FILTERS))?;
                 let interest = filters
-                    .interest()
+                    .into_interest()
                     .map_err(|message| fault(message, FILTERS))?;
                 let filters = RawValue::from_string(text.to_owned())
                     .map_err(|error| fault(error.to_string(), FILTERS))?;
@@ -103,33 +103,35 @@ impl Asked {
 }
 
 /// Reads a JSON object; the members of an array have no names to check.
-fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+fn parse_object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     if !text.trim_ascii_start().starts_with('{') {
         return Err("it is not a JSON object".to_owned());
     }
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-impl Filters {
-    fn interest(self) -> Result<Interest, String> {
-        Ok(Interest {
-            patterns: self.topics.read("topics", TopicPattern::new)?,
+impl StreamFilters {
+    fn into_interest(self) -> Result<EventInterest, String> {
+        Ok(EventInterest {
+            patterns: self.topics.parse_values("topics", TopicPattern::new)?,
             event_types: self
                 .event_type
-                .read("eventType", |text| EventType::new(text))?,
-            severities: self.severity.read("severity", str::parse::<Severity>)?,
+                .parse_values("eventType", |text| EventType::new(text))?,
+            severities: self
+                .severity
+                .parse_values("severity", str::parse::<Severity>)?,
             user: self.user_id,
-            source: one("source", self.source, |text| Source::new(text))?,
-            tenant: one("tenant", self.tenant, |text| TenantId::new(text))?,
-            correlation: one("correlationId", self.correlation_id, |text| {
+            source: parse_one("source", self.source, |text| Source::new(text))?,
+            tenant: parse_one("tenant", self.tenant, |text| TenantId::new(text))?,
+            correlation: parse_one("correlationId", self.correlation_id, |text| {
                 CorrelationId::new(text)
             })?,
         })
     }
 }
 
-impl Values {
-    fn read<T, E: std::fmt::Display>(
+impl FilterValues {
+    fn parse_values<T, E: std::fmt::Display>(
         self,
         name: &str,
         read: impl Fn(&str) -> Result<T, E>,
@@ -152,7 +154,7 @@ impl Values {
     }
 }
 
-fn one<T, E: std::fmt::Display>(
+fn parse_one<T, E: std::fmt::Display>(
     name: &str,
     value: Option<String>,
     read: impl FnOnce(&str) -> Result<T, E>,
@@ -168,7 +170,7 @@ fn one<T, E: std::fmt::Display>(
     rename_all = "snake_case",
     rename_all_fields = "camelCase"
 )]
-pub(super) enum Said<'a> {
+pub(super) enum StreamMessage<'a> {
     /// The first message of every connection.
     ConnectionEstablished {
         client_id: &'a EventId,
@@ -189,7 +191,7 @@ pub(super) enum Said<'a> {
     },
 }
 
-impl<'a> Said<'a> {
+impl<'a> StreamMessage<'a> {
     pub(super) fn error(code: &'static str, message: &'a str, help: Option<&'a str>) -> Self {
         Self::Error {
             code,
@@ -204,10 +206,10 @@ impl<'a> Said<'a> {
 }
 
 /// An event or alert as it is told to listeners. The event itself is the last member, byte for byte.
-pub(super) fn security_event(delivered: &Delivered) -> String {
+pub(super) fn security_event_json(delivered: &DeliveredEvent) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Head<'a> {
+    struct EventHead<'a> {
         #[serde(rename = "type")]
         kind: &'static str,
         id: &'a EventId,
@@ -220,7 +222,7 @@ pub(super) fn security_event(delivered: &Delivered) -> String {
     let envelope = delivered.event.envelope();
     let json = delivered.event.json();
     let mut text = Vec::with_capacity(json.len() + 320);
-    let head = Head {
+    let head = EventHead {
         kind: "security_event",
         id: &envelope.id,
         event_type: &envelope.event_type,
@@ -241,10 +243,10 @@ pub(super) fn security_event(delivered: &Delivered) -> String {
 mod tests {
     use super::*;
 
-    fn interest(text: &str) -> Interest {
-        match Asked::parse(text).unwrap() {
-            Asked::Subscribe { interest, .. } => interest,
-            Asked::Unsubscribe => panic!("not a subscription"),
+    fn interest(text: &str) -> EventInterest {
+        match StreamRequest::parse(text).unwrap() {
+            StreamRequest::Subscribe { interest, .. } => interest,
+            StreamRequest::Unsubscribe => panic!("not a subscription"),
         }
     }
 
@@ -305,7 +307,7 @@ mod tests {
             ),
             (r#"{"type":"subscribe","filters":[]}"#, "filters: "),
         ] {
-            let fault = Asked::parse(text).unwrap_err();
+            let fault = StreamRequest::parse(text).unwrap_err();
             assert!(fault.message.contains(says), "{text}: {}", fault.message);
         }
     }

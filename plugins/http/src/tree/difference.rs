@@ -3,53 +3,61 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use larum_engine::{AsOf, diff_to_text};
 
-use super::{checked, refused, tenant};
-use crate::door::Door;
+use super::{check_id, read_tenant, tree_problem};
+use crate::door::DoorState;
 use crate::moment;
-use crate::params::{Params, bad_parameter};
-use crate::problem::Problem;
+use crate::params::{QueryParams, bad_parameter};
+use crate::problem::HttpProblem;
 use crate::style;
 
 const OF_DIFFERENCE: &[&str] = &["from", "to", "tenant", "format", "width", "colour"];
 
 #[derive(Debug, Clone, Copy)]
-enum Format {
+enum DifferenceFormat {
     Json,
     Text,
 }
 
 /// The handler.
-pub(crate) async fn difference(
+pub(crate) async fn get_difference(
     request: HttpRequest,
     id: web::Path<String>,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let params = Params::read(request.query_string(), OF_DIFFERENCE)?;
-    let tenant = tenant(&params, &door)?;
-    let id = checked(id.into_inner())?;
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let params = QueryParams::from_query(request.query_string(), OF_DIFFERENCE)?;
+    let tenant = read_tenant(&params, &door)?;
+    let id = check_id(id.into_inner())?;
     let format = params
-        .choice("format", &[("json", Format::Json), ("text", Format::Text)])?
-        .unwrap_or(Format::Json);
-    let style = style::style(&params)?;
-    if let Format::Json = format {
+        .parse_choice(
+            "format",
+            &[
+                ("json", DifferenceFormat::Json),
+                ("text", DifferenceFormat::Text),
+            ],
+        )?
+        .unwrap_or(DifferenceFormat::Json);
+    let style = style::parse_style(&params)?;
+    if let DifferenceFormat::Json = format {
         style::refuse_style(&params, style::NAMES)?;
     }
-    let read = |text: &str| moment::as_of(&door.engine, text);
-    let Some(from) = params.read_with("from", read)? else {
+    let read = |text: &str| moment::parse_moment(&door.engine, text);
+    let Some(from) = params.parse_with("from", read)? else {
         return Err(bad_parameter(
             "from",
             "it does not stand; it says since which position or time",
         ));
     };
-    let to = params.read_with("to", read)?.unwrap_or_default();
+    let to = params.parse_with("to", read)?.unwrap_or_default();
     if is_later(from, to) {
         return Err(bad_parameter("from", "it is later than to"));
     }
     let found = door.engine.tree_difference(tenant.clone(), id, from, to);
-    let difference = found.await.map_err(|error| refused(&error, &tenant))?;
+    let difference = found.await.map_err(|error| tree_problem(&error, &tenant))?;
     Ok(match format {
-        Format::Json => HttpResponse::Ok().json(difference),
-        Format::Text => style::text(&mut HttpResponse::Ok(), diff_to_text(&difference, style)),
+        DifferenceFormat::Json => HttpResponse::Ok().json(difference),
+        DifferenceFormat::Text => {
+            style::text_response(&mut HttpResponse::Ok(), diff_to_text(&difference, style))
+        }
     })
 }
 

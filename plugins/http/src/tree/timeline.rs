@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use larum_engine::{TimelineQuery, timeline_to_text};
 use larum_event::{TenantId, limits};
 
-use super::{asked, checked, refused, tenant};
-use crate::door::Door;
-use crate::params::{OFFSET_MOST, Params};
-use crate::problem::Problem;
+use super::{check_id, read_tenant, tree_params, tree_problem};
+use crate::door::DoorState;
+use crate::params::{OFFSET_MOST, QueryParams};
+use crate::problem::HttpProblem;
 use crate::style;
 
 /// What may be asked of a timeline.
@@ -16,54 +16,60 @@ pub(crate) const OF_TIMELINE: &[&str] = &[
 ];
 
 #[derive(Debug, Clone, Copy)]
-enum Format {
+enum TimelineFormat {
     Json,
     Text,
 }
 
 /// The handler.
-pub(crate) async fn timeline(
+pub(crate) async fn get_timeline(
     request: HttpRequest,
     id: web::Path<String>,
-    door: web::Data<Door>,
-) -> Result<HttpResponse, Problem> {
-    let params = Params::read(request.query_string(), OF_TIMELINE)?;
-    let tenant = tenant(&params, &door)?;
-    timeline_of(&params, &door, tenant, checked(id.into_inner())?).await
+    door: web::Data<DoorState>,
+) -> Result<HttpResponse, HttpProblem> {
+    let params = QueryParams::from_query(request.query_string(), OF_TIMELINE)?;
+    let tenant = read_tenant(&params, &door)?;
+    timeline_response(&params, &door, tenant, check_id(id.into_inner())?).await
 }
 
 /// The timeline of a tree or an incident.
-pub(crate) async fn timeline_of(
-    params: &Params,
-    door: &Door,
+pub(crate) async fn timeline_response(
+    params: &QueryParams,
+    door: &DoorState,
     tenant: TenantId,
     id: String,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let format = params
-        .choice("format", &[("json", Format::Json), ("text", Format::Text)])?
-        .unwrap_or(Format::Json);
-    let style = style::style(params)?;
-    if let Format::Json = format {
+        .parse_choice(
+            "format",
+            &[
+                ("json", TimelineFormat::Json),
+                ("text", TimelineFormat::Text),
+            ],
+        )?
+        .unwrap_or(TimelineFormat::Json);
+    let style = style::parse_style(params)?;
+    if let TimelineFormat::Json = format {
         style::refuse_style(params, style::NAMES)?;
     }
     let query = TimelineQuery {
         id,
-        fold: params.flag("fold")?,
+        fold: params.parse_flag("fold")?,
         limit: params
-            .number("limit", 1..=limits::TREE_PAGE_MOST)?
+            .parse_number("limit", 1..=limits::TREE_PAGE_MOST)?
             .unwrap_or(limits::TREE_PAGE_DEFAULT),
-        offset: params.number("offset", 0..=OFFSET_MOST)?.unwrap_or(0),
+        offset: params.parse_number("offset", 0..=OFFSET_MOST)?.unwrap_or(0),
     };
-    let as_of = asked::as_of(params, door)?;
+    let as_of = tree_params::read_as_of(params, door)?;
     let page = door.engine.timeline(tenant.clone(), query, as_of).await;
-    let page = page.map_err(|error| refused(&error, &tenant))?;
+    let page = page.map_err(|error| tree_problem(&error, &tenant))?;
     let mut response = HttpResponse::Ok();
     response.insert_header(("larum-as-of", page.as_of.to_string()));
     Ok(match format {
-        Format::Json => response.json(page),
-        Format::Text => {
+        TimelineFormat::Json => response.json(page),
+        TimelineFormat::Text => {
             response.insert_header(("larum-total", page.total.to_string()));
-            style::text(&mut response, timeline_to_text(&page.entries, style))
+            style::text_response(&mut response, timeline_to_text(&page.entries, style))
         }
     })
 }

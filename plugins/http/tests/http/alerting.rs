@@ -66,7 +66,7 @@ async fn an_alert_is_told_listed_and_found_in_its_tree() {
     assert!(none.items("id").is_empty());
     assert_eq!(door.get("/v1/events?kind=event").await.items("id").len(), 3);
 
-    door.engine.settle().await;
+    door.engine.wait_until_evaluated().await;
     for id in [id, "f-0", "login-77"] {
         let tree = door.get(&format!("/v1/trees/{id}")).await;
         assert_eq!(tree.status, 200, "{id}: {tree:?}");

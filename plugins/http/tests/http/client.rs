@@ -39,7 +39,7 @@ pub async fn open_with(
     let mut config = EngineConfig::new(store.path().join("store"));
     of_engine(&mut config);
     let engine = Engine::start(config).await.unwrap();
-    let mut config = HttpConfig::on(any_port());
+    let mut config = HttpConfig::listen_on(any_port());
     of_door(&mut config);
     let server = serve(engine.clone(), config).unwrap();
     Door {

@@ -128,7 +128,7 @@ async fn a_decoder_that_is_not_configured_is_named_with_those_that_are() {
 
 #[actix_web::test]
 async fn two_decoders_of_one_name_are_an_error_at_the_start() {
-    let mut config = larum_http::HttpConfig::on(any_port());
+    let mut config = larum_http::HttpConfig::listen_on(any_port());
     config.decoders = vec![decoder(APP), decoder(APP)];
     let door = open().await;
     let error = larum_http::serve(door.engine.clone(), config).unwrap_err();

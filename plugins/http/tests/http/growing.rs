@@ -98,7 +98,7 @@ pub async fn post(door: &Door, events: &[Value]) {
     let lines: Vec<String> = events.iter().map(Value::to_string).collect();
     let answer = door.post("application/x-ndjson", lines.join("\n")).await;
     assert_eq!(answer.counts().1[0], events.len() as u64, "{answer:?}");
-    door.engine.settle().await;
+    door.engine.wait_until_evaluated().await;
 }
 
 /// A door with the case of eve in it.

@@ -233,8 +233,8 @@ async fn overload_answers_503_with_the_time_to_wait_and_is_over_when_the_engine_
     assert_eq!(door.metric("larum_requests_overloaded_total").await, 1);
     let found = door.get("/v1/events?limit=1000").await.items("id");
     assert_eq!(found.len(), stored, "nothing of the refused request");
-    faults.release("rule/stuck");
-    door.engine.settle().await;
+    faults.release_point("rule/stuck");
+    door.engine.wait_until_evaluated().await;
     assert_eq!(door.post(JSON, event(stored)).await.status, 201);
 }
 

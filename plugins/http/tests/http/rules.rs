@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use larum_engine::RulesFrom;
+use larum_engine::ReloadSource;
 use larum_event::RuleFile;
 
 use crate::client::{Door, event, open, open_with};
@@ -27,7 +27,7 @@ async fn with_rules() -> (Door, Text) {
     let door = open_with(
         |config| {
             config.rules = files(ONE);
-            config.rules_from = Some(RulesFrom::new(move || {
+            config.reload_source = Some(ReloadSource::new(move || {
                 there.lock().unwrap().clone().map(files)
             }));
         },
@@ -45,7 +45,7 @@ async fn reload(door: &Door) -> crate::client::Answer {
 async fn the_rules_in_force_are_listed_with_what_each_is_and_how_it_fares() {
     let (door, _) = with_rules().await;
     door.post("application/json", event("a")).await;
-    door.engine.settle().await;
+    door.engine.wait_until_evaluated().await;
     let json = door.get("/v1/rules").await.json();
     assert_eq!(json["hash"].as_str().unwrap().len(), 64);
     assert_eq!(
@@ -131,7 +131,7 @@ async fn rules_that_do_not_load_are_answered_one_by_one_and_change_nothing() {
     let after = door.get("/v1/rules").await.json();
     assert_eq!(after["reloadFailed"], true);
     assert_eq!(after["hash"], before["hash"]);
-    door.engine.settle().await;
+    door.engine.wait_until_evaluated().await;
     let told = door.get("/v1/events?topic=$sys.%23").await;
     assert_eq!(told.items("type"), ["rules.reload_failed"], "{told:?}");
 
@@ -180,7 +180,7 @@ async fn a_rule_that_keeps_failing_is_listed_as_broken_out_with_what_it_misses()
     .await;
     let lines: Vec<String> = (0..30).map(event).collect();
     door.post("application/x-ndjson", lines.join("\n")).await;
-    door.engine.settle().await;
+    door.engine.wait_until_evaluated().await;
     let json = door.get("/v1/rules").await.json();
     let rule = &json["rules"][1];
     assert_eq!(

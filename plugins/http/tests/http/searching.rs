@@ -259,7 +259,7 @@ async fn what_is_not_understood_is_refused_and_named() {
 #[actix_web::test]
 async fn a_tree_is_found_by_step_and_event_as_json_and_as_text() {
     let door = open_with_events().await;
-    door.engine.settle().await;
+    door.engine.wait_until_evaluated().await;
     for id in ["step-1", "1"] {
         let target = format!("/v1/trees/{id}?tenant=acme");
         let answer = door.get(&target).await;
@@ -281,7 +281,7 @@ async fn an_id_of_a_tree_may_hold_slashes_and_spaces() {
     let door = open().await;
     let event = r#"{"id":"1","type":"a.b","source":"s","correlationId":"login/77 of eve"}"#;
     assert_eq!(door.post("application/json", event).await.status, 201);
-    door.engine.settle().await;
+    door.engine.wait_until_evaluated().await;
     let answer = door.get("/v1/trees/login%2F77%20of%20eve").await;
     assert_eq!(answer.status, 200, "{answer:?}");
 }

@@ -52,7 +52,7 @@ async fn metrics_count_events_and_requests() {
     door.get("/v1/nothing/evil-1").await;
     door.get("/v1/nothing/evil-2").await;
     door.get("/v1/trees/a").await;
-    door.engine.settle().await;
+    door.engine.wait_until_evaluated().await;
     let metrics = door.get("/metrics").await;
     let media = metrics.header("content-type").unwrap();
     assert!(media.starts_with("application/openmetrics-text"), "{media}");

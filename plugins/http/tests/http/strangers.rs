@@ -17,7 +17,7 @@ async fn only_loopback_addresses_are_listened_on() {
         "[::ffff:192.0.2.1]:80",
     ] {
         let address: SocketAddr = address.parse().unwrap();
-        let error = serve(door.engine.clone(), HttpConfig::on(address)).unwrap_err();
+        let error = serve(door.engine.clone(), HttpConfig::listen_on(address)).unwrap_err();
         assert!(
             matches!(error, HttpError::NotLoopback { addr } if addr == address),
             "{address}"
@@ -29,7 +29,7 @@ async fn only_loopback_addresses_are_listened_on() {
             "{error}"
         );
     }
-    let second = serve(door.engine.clone(), HttpConfig::on(any_port())).unwrap();
+    let second = serve(door.engine.clone(), HttpConfig::listen_on(any_port())).unwrap();
     assert!(second.addr.ip().is_loopback());
     assert_ne!(second.addr.port(), 0);
 }
@@ -37,7 +37,7 @@ async fn only_loopback_addresses_are_listened_on() {
 #[actix_web::test]
 async fn an_address_that_is_taken_is_an_error_that_names_it() {
     let door = open().await;
-    let error = serve(door.engine.clone(), HttpConfig::on(door.address())).unwrap_err();
+    let error = serve(door.engine.clone(), HttpConfig::listen_on(door.address())).unwrap_err();
     assert!(matches!(error, HttpError::Bind { addr, .. } if addr == door.address()));
 }
 

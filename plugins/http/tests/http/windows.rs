@@ -27,7 +27,7 @@ async fn door() -> Door {
         let event = format!(r#"{},"data":{{"n":{n}}}}}"#, event.trim_end_matches('}'));
         door.post("application/json", event).await;
     }
-    door.engine.settle().await;
+    door.engine.wait_until_evaluated().await;
     door
 }
 

@@ -2,8 +2,8 @@
 
 use larum_event::{FiringPolicy, Span};
 
-use crate::error::{Checked, Problem};
-use crate::yaml::Node;
+use crate::error::{DocumentProblem, SigmaResult};
+use crate::yaml::YamlNode;
 
 /// Its name in documents.
 pub(crate) const ATTRIBUTE: &str = "larum";
@@ -12,18 +12,18 @@ const LATENESS: Span = Span::from_seconds(24 * 60 * 60);
 
 /// What the attribute says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Extension {
+pub struct CorrelationExtension {
     /// When an alert is raised; `edge` where it does not say.
     pub policy: FiringPolicy,
     /// How far behind an event may come and still count; `None` for the setting.
     pub lateness: Option<Span>,
     /// How time is cut.
-    pub window: Window,
+    pub window: WindowCut,
 }
 
 /// How time is cut into windows of the timespan's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Window {
+pub enum WindowCut {
     /// Behind every event.
     #[default]
     Sliding,
@@ -35,16 +35,16 @@ pub enum Window {
     Session,
 }
 
-impl Extension {
+impl CorrelationExtension {
     /// Of a document whose timespan is `timespan`.
-    pub(super) fn read(document: &Node, timespan: Span) -> Checked<Self> {
+    pub(super) fn read_attribute(document: &YamlNode, timespan: Span) -> SigmaResult<Self> {
         let mut extension = Self::default();
         let Some(node) = document.get(ATTRIBUTE) else {
             return Ok(extension);
         };
         for (key, value) in node.members(ATTRIBUTE)? {
             let text = value.text(key)?;
-            let problem = |reason: String| Problem::new(value.line, reason);
+            let problem = |reason: String| DocumentProblem::new(value.line, reason);
             match key.as_str() {
                 "policy" => {
                     let policy = FiringPolicy::parse(text, timespan);
@@ -57,7 +57,7 @@ impl Extension {
                     }
                     extension.lateness = Some(lateness);
                 }
-                "window" => extension.window = Window::parse(text, timespan).map_err(problem)?,
+                "window" => extension.window = WindowCut::parse(text, timespan).map_err(problem)?,
                 _ => {
                     let reason = format!("{ATTRIBUTE} cannot have {key:?}");
                     return Err(problem(reason));
@@ -68,7 +68,7 @@ impl Extension {
     }
 }
 
-impl Window {
+impl WindowCut {
     /// Most windows that one event is in.
     const HOPS: i64 = 1_440;
 

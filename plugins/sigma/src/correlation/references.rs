@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use larum_event::WindowSpec;
 
-use super::{Correlation, CorrelationKind};
-use crate::error::Problem;
+use super::{CorrelationKind, SigmaCorrelation};
+use crate::error::DocumentProblem;
 use crate::load::LoadedRule;
 
 /// A document that a correlation is about, by its place among those that were loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
+pub(crate) enum ReferenceTarget {
     /// A rule: its events are asked.
     Rule(usize),
     /// A correlation: its alerts are read.
@@ -19,11 +19,11 @@ pub(crate) enum Target {
 
 /// One of the things that a correlation is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reference {
+pub(crate) struct RuleReference {
     /// As the correlation calls it.
     pub(crate) name: String,
     /// What that is.
-    pub(crate) target: Target,
+    pub(crate) target: ReferenceTarget,
     /// The steps that its events are.
     pub(crate) bits: u32,
     /// What the members of the group are called there.
@@ -34,57 +34,61 @@ pub(crate) struct Reference {
 
 /// A correlation that can run.
 #[derive(Debug, Clone)]
-pub(crate) struct Resolved {
-    pub(crate) correlation: Correlation,
+pub(crate) struct ResolvedCorrelation {
+    pub(crate) correlation: SigmaCorrelation,
     pub(crate) window: WindowSpec,
-    pub(crate) references: Vec<Reference>,
+    pub(crate) references: Vec<RuleReference>,
 }
 
 /// Correlations that can run, each behind those that it is about, and those that cannot.
-pub(crate) fn resolve(
+pub(crate) fn resolve_correlations(
     rules: &[LoadedRule],
-    correlations: Vec<Correlation>,
-) -> (Vec<Resolved>, Vec<(Correlation, Problem)>) {
-    let mut resolver = Resolver::new(rules, &correlations);
+    correlations: Vec<SigmaCorrelation>,
+) -> (
+    Vec<ResolvedCorrelation>,
+    Vec<(SigmaCorrelation, DocumentProblem)>,
+) {
+    let mut resolver = ReferenceResolver::new(rules, &correlations);
     let mut refused = Vec::new();
-    let mut waiting: Vec<(usize, Correlation)> = correlations.into_iter().enumerate().collect();
+    let mut waiting: Vec<(usize, SigmaCorrelation)> =
+        correlations.into_iter().enumerate().collect();
     while let Some(ready) = waiting
         .iter()
-        .position(|(_, one)| resolver.may_be_resolved(one))
+        .position(|(_, one)| resolver.is_resolvable(one))
     {
         let (number, one) = waiting.remove(ready);
-        match resolver.resolved(&one) {
-            Ok(resolved) => resolver.take_up(number, resolved),
+        match resolver.resolve_one(&one) {
+            Ok(resolved) => resolver.add_resolved(number, resolved),
             Err(reason) => {
-                let problem = Problem::new(one.line, reason);
+                let problem = DocumentProblem::new(one.line, reason);
                 refused.push((one, problem));
             }
         }
     }
     for (_, one) in waiting {
-        let missing = |name: &&String| resolver.called(name).is_empty();
+        let missing = |name: &&String| resolver.find_targets(name).is_empty();
         let reason = match one.rules.iter().find(missing) {
             Some(name) => format!("it is about {name:?}, which is not loaded"),
             None => "what it is about is not loaded, or is about it in turn".to_owned(),
         };
-        let problem = Problem::new(one.line, reason);
+        let problem = DocumentProblem::new(one.line, reason);
         refused.push((one, problem));
     }
     (resolver.resolved, refused)
 }
 
-struct Resolver {
+struct ReferenceResolver {
     /// Rules, and correlations by their place in the input, by id and by name.
-    called: HashMap<String, Vec<Target>>,
+    targets_by_name: HashMap<String, Vec<ReferenceTarget>>,
     /// Where correlations of the input stand among those that were resolved.
     places: HashMap<usize, usize>,
-    resolved: Vec<Resolved>,
+    resolved: Vec<ResolvedCorrelation>,
 }
 
-impl Resolver {
-    fn new(rules: &[LoadedRule], correlations: &[Correlation]) -> Self {
-        let mut called: HashMap<String, Vec<Target>> = HashMap::new();
-        let mut call = |names: [&Option<String>; 2], target: Target| {
+impl ReferenceResolver {
+    fn new(rules: &[LoadedRule], correlations: &[SigmaCorrelation]) -> Self {
+        let mut called: HashMap<String, Vec<ReferenceTarget>> = HashMap::new();
+        let mut call = |names: [&Option<String>; 2], target: ReferenceTarget| {
             for name in names.into_iter().flatten() {
                 let known = called.entry(name.clone()).or_default();
                 if !known.contains(&target) {
@@ -93,56 +97,59 @@ impl Resolver {
             }
         };
         for (number, rule) in rules.iter().enumerate() {
-            call([&rule.id, &rule.name], Target::Rule(number));
+            call([&rule.id, &rule.name], ReferenceTarget::Rule(number));
         }
         for (number, one) in correlations.iter().enumerate() {
-            call([&one.id, &one.name], Target::Correlation(number));
+            call([&one.id, &one.name], ReferenceTarget::Correlation(number));
         }
         Self {
-            called,
+            targets_by_name: called,
             places: HashMap::new(),
             resolved: Vec::new(),
         }
     }
 
-    fn called(&self, name: &str) -> &[Target] {
-        self.called.get(name).map_or(&[], Vec::as_slice)
+    fn find_targets(&self, name: &str) -> &[ReferenceTarget] {
+        self.targets_by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Whether all that it is about is there.
-    fn may_be_resolved(&self, one: &Correlation) -> bool {
+    fn is_resolvable(&self, one: &SigmaCorrelation) -> bool {
         one.rules.iter().all(|name| {
-            let called = self.called(name);
-            !called.is_empty() && called.iter().all(|target| self.place(*target).is_some())
+            let called = self.find_targets(name);
+            !called.is_empty()
+                && called
+                    .iter()
+                    .all(|target| self.find_resolved(*target).is_some())
         })
     }
 
     /// The target among those that were resolved.
-    fn place(&self, target: Target) -> Option<Target> {
+    fn find_resolved(&self, target: ReferenceTarget) -> Option<ReferenceTarget> {
         match target {
-            Target::Rule(_) => Some(target),
-            Target::Correlation(number) => {
+            ReferenceTarget::Rule(_) => Some(target),
+            ReferenceTarget::Correlation(number) => {
                 let place = self.places.get(&number)?;
-                Some(Target::Correlation(*place))
+                Some(ReferenceTarget::Correlation(*place))
             }
         }
     }
 
-    fn take_up(&mut self, number: usize, resolved: Resolved) {
+    fn add_resolved(&mut self, number: usize, resolved: ResolvedCorrelation) {
         self.places.insert(number, self.resolved.len());
         self.resolved.push(resolved);
     }
 
-    fn resolved(&self, one: &Correlation) -> Result<Resolved, String> {
-        let mut references: Vec<Reference> = Vec::with_capacity(one.rules.len());
+    fn resolve_one(&self, one: &SigmaCorrelation) -> Result<ResolvedCorrelation, String> {
+        let mut references: Vec<RuleReference> = Vec::with_capacity(one.rules.len());
         for name in &one.rules {
-            let target = self.target(name)?;
+            let target = self.find_target(name)?;
             // The order of a list may come back to a rule; else twice is once.
             let is_known = references.iter().any(|known| known.target == target);
             if is_known && one.kind != CorrelationKind::TemporalOrdered {
                 continue;
             }
-            references.push(Reference {
+            references.push(RuleReference {
                 name: name.clone(),
                 target,
                 bits: 1,
@@ -150,7 +157,7 @@ impl Resolver {
                 fields: Vec::new(),
             });
         }
-        let aliases = self.aliases(one, &references)?;
+        let aliases = self.resolve_aliases(one, &references)?;
         for reference in &mut references {
             let field_of = |wanted: &String| {
                 let alias = aliases
@@ -160,7 +167,7 @@ impl Resolver {
             };
             reference.group_by = one.group_by.iter().map(field_of).collect();
             reference.fields = one.fields.iter().map(field_of).collect();
-            if let Target::Correlation(place) = reference.target
+            if let ReferenceTarget::Correlation(place) = reference.target
                 && let Some(other) = self.resolved.get(place)
             {
                 let asked = [
@@ -168,36 +175,36 @@ impl Resolver {
                     ("asks for", &one.fields, &reference.fields),
                 ];
                 for (does, names, fields) in asked {
-                    check_carries(&other.correlation, does, names, fields)?;
+                    check_carried_fields(&other.correlation, does, names, fields)?;
                 }
             }
         }
-        let window = one.window(&mut references)?;
-        Ok(Resolved {
+        let window = one.window_spec(&mut references)?;
+        Ok(ResolvedCorrelation {
             correlation: one.clone(),
             window,
             references,
         })
     }
 
-    fn target(&self, name: &str) -> Result<Target, String> {
+    fn find_target(&self, name: &str) -> Result<ReferenceTarget, String> {
         let not_loaded = || format!("it is about {name:?}, which is not loaded");
-        match self.called(name) {
+        match self.find_targets(name) {
             [] => Err(not_loaded()),
-            [target] => self.place(*target).ok_or_else(not_loaded),
+            [target] => self.find_resolved(*target).ok_or_else(not_loaded),
             [..] => Err(format!("it is about {name:?}, and several are called so")),
         }
     }
 
     /// What fields are called in what the correlation is about, which aliases may call by id or by name.
-    fn aliases<'c>(
+    fn resolve_aliases<'c>(
         &self,
-        one: &'c Correlation,
-        references: &[Reference],
-    ) -> Result<Vec<(&'c String, Target, &'c String)>, String> {
+        one: &'c SigmaCorrelation,
+        references: &[RuleReference],
+    ) -> Result<Vec<(&'c String, ReferenceTarget, &'c String)>, String> {
         let mut aliases = Vec::with_capacity(one.aliases.len());
         for (alias, rule, field) in &one.aliases {
-            let target = self.target(rule).ok();
+            let target = self.find_target(rule).ok();
             let target = target.filter(|target| references.iter().any(|it| it.target == *target));
             let target = target.ok_or_else(|| {
                 format!("the alias {alias:?} names {rule:?}, which it is not about")
@@ -209,8 +216,8 @@ impl Resolver {
 }
 
 /// Whether the alerts of `other` carry `fields`, which their reader calls `names`.
-fn check_carries(
-    other: &Correlation,
+fn check_carried_fields(
+    other: &SigmaCorrelation,
     does: &str,
     names: &[String],
     fields: &[String],

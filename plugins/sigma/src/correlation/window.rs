@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Aggregate, Amount, Bounds, Comparison, Extent, Measure, Occurs, Sequence, Step, WindowSpec,
-    limits,
+    Aggregate, Amount, Bounds, Sequence, Step, StepOccurrence, WindowComparison, WindowExtent,
+    WindowMeasure, WindowSpec, limits,
 };
 
-use super::{Correlation, CorrelationKind, Reference, Window};
+use super::{CorrelationKind, RuleReference, SigmaCorrelation, WindowCut};
 
 /// What stands in for the events that must not come.
 const SILENCE: u32 = 1 << 1;
 
-impl Correlation {
+impl SigmaCorrelation {
     /// The condition over what `references` find. Each gets the bits that its events set.
-    pub(super) fn window(&self, references: &mut [Reference]) -> Result<WindowSpec, String> {
+    pub(super) fn window_spec(
+        &self,
+        references: &mut [RuleReference],
+    ) -> Result<WindowSpec, String> {
         let steps = references.len();
         if self.kind.is_temporal() && steps > limits::STEPS {
             return Err(format!(
@@ -23,44 +26,46 @@ impl Correlation {
             ));
         }
         match self.kind {
-            CorrelationKind::TemporalOrdered => self.ordered(references),
-            CorrelationKind::EventCount if self.is_about_silence() => self.silence(references),
-            _ => self.aggregate(references).map(WindowSpec::Aggregate),
+            CorrelationKind::TemporalOrdered => self.build_ordered(references),
+            CorrelationKind::EventCount if self.is_about_silence() => {
+                self.build_silence(references)
+            }
+            _ => self.build_aggregate(references).map(WindowSpec::Aggregate),
         }
     }
 
-    fn aggregate(&self, references: &mut [Reference]) -> Result<Aggregate, String> {
+    fn build_aggregate(&self, references: &mut [RuleReference]) -> Result<Aggregate, String> {
         self.check_bounds(references.len())?;
         let mut bounds = self.bounds.clone();
         let measure = match self.kind {
-            CorrelationKind::EventCount => Measure::Count,
-            CorrelationKind::ValueCount => Measure::Distinct,
-            CorrelationKind::ValueSum => Measure::Sum,
-            CorrelationKind::ValueAvg => Measure::Average,
-            CorrelationKind::ValueMedian => Measure::Percentile(super::condition::MEDIAN),
+            CorrelationKind::EventCount => WindowMeasure::Count,
+            CorrelationKind::ValueCount => WindowMeasure::Distinct,
+            CorrelationKind::ValueSum => WindowMeasure::Sum,
+            CorrelationKind::ValueAvg => WindowMeasure::Average,
+            CorrelationKind::ValueMedian => WindowMeasure::Percentile(super::condition::MEDIAN),
             CorrelationKind::ValuePercentile => {
-                Measure::Percentile(self.percentile.unwrap_or(super::condition::MEDIAN))
+                WindowMeasure::Percentile(self.percentile.unwrap_or(super::condition::MEDIAN))
             }
             CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
                 // All of them, where the condition does not say how many.
-                if bounds.all().is_empty() {
-                    bounds = Bounds::at_least(count(references.len()));
+                if bounds.as_slice().is_empty() {
+                    bounds = Bounds::at_least(rule_count(references.len()));
                 }
                 for (step, reference) in references.iter_mut().enumerate() {
                     reference.bits = 1 << step;
                 }
-                Measure::Steps(vec![1; references.len()])
+                WindowMeasure::Steps(vec![1; references.len()])
             }
         };
         let timespan = self.timespan;
         let extent = match self.extension.window {
-            Window::Sliding => Extent::Sliding { within: timespan },
-            Window::Tumbling => Extent::Tumbling { size: timespan },
-            Window::Hopping(hop) => Extent::Hopping {
+            WindowCut::Sliding => WindowExtent::Sliding { within: timespan },
+            WindowCut::Tumbling => WindowExtent::Tumbling { size: timespan },
+            WindowCut::Hopping(hop) => WindowExtent::Hopping {
                 size: timespan,
                 hop,
             },
-            Window::Session => Extent::Session {
+            WindowCut::Session => WindowExtent::Session {
                 gap: timespan,
                 cap: None,
             },
@@ -91,19 +96,19 @@ impl Correlation {
                         value,
                         value.saturating_add(unit),
                     ];
-                    around.into_iter().any(|value| bounds.hold(value))
+                    around.into_iter().any(|value| bounds.contains(value))
                 };
-                let holds = bounds.all().iter().any(|bound| near(bound.value));
-                return holds.then_some(()).ok_or_else(|| never(bounds));
+                let holds = bounds.as_slice().iter().any(|bound| near(bound.value));
+                return holds.then_some(()).ok_or_else(|| never_error(bounds));
             }
         };
         // Bounds are few and each is one number: what satisfies them stands near one of these.
         let unit = Amount::from_int(1).billionths();
-        let near = bounds.all().iter().flat_map(|bound| {
+        let near = bounds.as_slice().iter().flat_map(|bound| {
             let whole = bound.value.billionths().div_euclid(unit);
             (whole - 2)..=(whole + 2)
         });
-        let held = |value: &i128| bounds.hold(Amount::from_billionths(value * unit));
+        let held = |value: &i128| bounds.contains(Amount::from_billionths(value * unit));
         let possible = near.chain([1]).filter(|value| *value >= 1);
         match possible.filter(held).min() {
             Some(least) if usize::try_from(least).is_ok_and(|least| least <= most) => Ok(()),
@@ -113,7 +118,7 @@ impl Correlation {
             Some(_) => Err(format!(
                 "it asks for {bounds}, and windows count at most {most} of one group"
             )),
-            None => Err(never(bounds)),
+            None => Err(never_error(bounds)),
         }
     }
 
@@ -122,19 +127,21 @@ impl Correlation {
         let one = Amount::from_int(1);
         let is_below_one = self
             .bounds
-            .all()
+            .as_slice()
             .iter()
             .any(|bound| match bound.comparison {
-                Comparison::Less => bound.value <= one,
-                Comparison::AtMost | Comparison::Equal => bound.value < one,
-                Comparison::NotEqual | Comparison::AtLeast | Comparison::Greater => false,
+                WindowComparison::Less => bound.value <= one,
+                WindowComparison::AtMost | WindowComparison::Equal => bound.value < one,
+                WindowComparison::NotEqual
+                | WindowComparison::AtLeast
+                | WindowComparison::Greater => false,
             });
-        is_below_one && self.bounds.hold(Amount::ZERO)
+        is_below_one && self.bounds.contains(Amount::ZERO)
     }
 
     /// No event for the timespan behind one that came: a group that never was cannot be missed.
-    fn silence(&self, references: &mut [Reference]) -> Result<WindowSpec, String> {
-        self.check_is_sliding("no events")?;
+    fn build_silence(&self, references: &mut [RuleReference]) -> Result<WindowSpec, String> {
+        self.check_sliding("no events")?;
         for reference in references {
             reference.bits = 1 | SILENCE;
         }
@@ -145,17 +152,17 @@ impl Correlation {
             joins: Vec::new(),
         };
         let steps = vec![
-            step("event", Occurs::Times(1), None),
-            step("silence", Occurs::Never, Some(self.timespan)),
+            step("event", StepOccurrence::Times(1), None),
+            step("silence", StepOccurrence::Never, Some(self.timespan)),
         ];
-        Ok(self.sequence(steps))
+        Ok(self.build_sequence(steps))
     }
 
-    fn ordered(&self, references: &mut [Reference]) -> Result<WindowSpec, String> {
-        self.check_is_sliding("an order")?;
+    fn build_ordered(&self, references: &mut [RuleReference]) -> Result<WindowSpec, String> {
+        self.check_sliding("an order")?;
         let all = references.len();
-        let holds = |rules| self.bounds.hold(count(rules));
-        let is_said = !self.bounds.all().is_empty();
+        let holds = |rules| self.bounds.contains(rule_count(rules));
+        let is_said = !self.bounds.as_slice().is_empty();
         if is_said && (!holds(all) || (1..all).any(holds)) {
             return Err(format!(
                 "an order of some of its rules is not in specification 2.1: {} of {all}",
@@ -167,15 +174,15 @@ impl Correlation {
             reference.bits = 1 << number;
             steps.push(Step {
                 name: Arc::from(reference.name.as_str()),
-                occurs: Occurs::Times(1),
+                occurs: StepOccurrence::Times(1),
                 within: None,
                 joins: Vec::new(),
             });
         }
-        Ok(self.sequence(steps))
+        Ok(self.build_sequence(steps))
     }
 
-    fn sequence(&self, steps: Vec<Step>) -> WindowSpec {
+    fn build_sequence(&self, steps: Vec<Step>) -> WindowSpec {
         WindowSpec::Sequence(Sequence {
             steps,
             within: self.timespan,
@@ -185,18 +192,18 @@ impl Correlation {
         })
     }
 
-    fn check_is_sliding(&self, what: &str) -> Result<(), String> {
-        if self.extension.window == Window::Sliding {
+    fn check_sliding(&self, what: &str) -> Result<(), String> {
+        if self.extension.window == WindowCut::Sliding {
             return Ok(());
         }
         Err(format!("{what} can only be looked for in sliding windows"))
     }
 }
 
-fn never(bounds: &Bounds) -> String {
+fn never_error(bounds: &Bounds) -> String {
     format!("nothing satisfies its condition: {bounds}")
 }
 
-fn count(rules: usize) -> Amount {
+fn rule_count(rules: usize) -> Amount {
     Amount::from_int(i64::try_from(rules).unwrap_or(i64::MAX))
 }

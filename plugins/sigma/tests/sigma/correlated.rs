@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Channel, Event, EventId, Fill, KeyValue, RuleFile, Severity, Source, TenantId, Timestamp,
+    Channel, Event, EventDefaults, EventId, RuleFile, ScalarValue, Severity, Source, TenantId,
+    Timestamp,
 };
-use larum_rule::{Audience, Matcher, RuleLoader, RuleSet};
+use larum_rule::{AlertAudience, RuleLoader, RuleMatcher, RuleSet};
 use larum_sigma::SigmaFrontEnd;
 
 use crate::correlations::text;
@@ -16,12 +17,12 @@ fn load(files: &[(&str, &str)]) -> RuleSet {
         text: (*text).to_owned(),
     };
     let files: Vec<RuleFile> = files.iter().map(file).collect();
-    let loader = RuleLoader::default().with(SigmaFrontEnd);
+    let loader = RuleLoader::default().with_front_end(SigmaFrontEnd);
     loader.load(&files).expect("a set")
 }
 
 fn event(json: &str) -> Event {
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: Timestamp::parse("2026-11-20T12:00:00Z").expect("a time"),
         new_id: &|| EventId::new("e1").expect("an id"),
         source: Some(&Source::new("test").expect("a source")),
@@ -35,16 +36,16 @@ fn event(json: &str) -> Event {
 /// What the rules of `layer` make of an event: rule, key, steps and values.
 fn found(set: &RuleSet, layer: u8, json: &str) -> Vec<String> {
     let (mut out, mut faults) = (Vec::new(), Vec::new());
-    let mut matcher = Matcher::new(Arc::new(set.clone()));
-    matcher.matches(layer, &event(json), &mut out, &mut faults);
+    let mut matcher = RuleMatcher::new(Arc::new(set.clone()));
+    matcher.match_event(layer, &event(json), &mut out, &mut faults);
     assert_eq!(faults, []);
-    let shown = |value: &KeyValue| value.to_json().to_string();
-    let shown_or_none = |value: &Option<KeyValue>| value.as_ref().map_or("-".to_owned(), shown);
+    let shown = |value: &ScalarValue| value.to_json().to_string();
+    let shown_or_none = |value: &Option<ScalarValue>| value.as_ref().map_or("-".to_owned(), shown);
     out.iter()
         .map(|one| {
             let id = set.rule(one.rule).expect("a rule").id.as_str();
             let key: Vec<String> = one.key.members().iter().map(shown).collect();
-            let values: Vec<String> = one.values.all().iter().map(shown_or_none).collect();
+            let values: Vec<String> = one.values.as_slice().iter().map(shown_or_none).collect();
             let (key, values) = (key.join(","), values.join(","));
             format!("{id} [{key}] {} ({values})", one.steps)
         })
@@ -253,14 +254,14 @@ fn rules_that_only_correlations_want_do_not_alert_and_any_of_these_may_want_it()
         load(&[("a.yml", &format!("{over}{}", text(body)))])
     };
     for (generate, a, many) in [
-        ("false", Audience::Nobody, Audience::RulesAbove),
-        ("true", Audience::Everyone, Audience::Everyone),
+        ("false", AlertAudience::Nobody, AlertAudience::RulesAbove),
+        ("true", AlertAudience::Everyone, AlertAudience::Everyone),
     ] {
         let set = over(generate);
         assert_eq!(audience(&set, "sigma.id-a"), a);
         assert_eq!(audience(&set, "sigma.c"), many);
-        assert_eq!(audience(&set, "sigma.id-b"), Audience::Everyone);
-        assert_eq!(audience(&set, "sigma.d"), Audience::Everyone);
+        assert_eq!(audience(&set, "sigma.id-b"), AlertAudience::Everyone);
+        assert_eq!(audience(&set, "sigma.d"), AlertAudience::Everyone);
     }
     let of_a = raw(r#"{"kind":"a"}"#);
     assert_eq!(found(&over("false"), 0, &of_a), ["sigma.c [] 1 ()"]);
@@ -270,7 +271,7 @@ fn rules_that_only_correlations_want_do_not_alert_and_any_of_these_may_want_it()
     let refused = text("correlation: {rules: [a, v], timespan: 5m, type: temporal}");
     assert_eq!(
         audience(&load(&[("a.yml", &refused)]), "sigma.id-a"),
-        Audience::Everyone
+        AlertAudience::Everyone
     );
 }
 

@@ -1,9 +1,10 @@
 //! What correlation documents ask, as conditions of windows.
 
 use larum_event::{
-    Aggregate, Amount, Bounds, Extent, FiringPolicy, Measure, Occurs, RuleFile, Span, WindowSpec,
+    Aggregate, Amount, Bounds, FiringPolicy, RuleFile, Span, StepOccurrence, WindowExtent,
+    WindowMeasure, WindowSpec,
 };
-use larum_rule::{Diagnostic, Level, Rule, RuleLoader, RuleSet};
+use larum_rule::{Diagnostic, DiagnosticLevel, Rule, RuleLoader, RuleSet};
 use larum_sigma::SigmaFrontEnd;
 
 /// Two rules and a correlation with this body.
@@ -25,14 +26,14 @@ fn load(text: &str) -> RuleSet {
         path: "rules.yml".to_owned(),
         text: text.to_owned(),
     };
-    let loader = RuleLoader::default().with(SigmaFrontEnd);
+    let loader = RuleLoader::default().with_front_end(SigmaFrontEnd);
     loader.load(&[file]).expect("a set")
 }
 
 fn refused(set: &RuleSet) -> Vec<&Diagnostic> {
     let warnings = set.warnings().iter();
     warnings
-        .filter(|warning| warning.level == Level::Refused)
+        .filter(|warning| warning.level == DiagnosticLevel::Refused)
         .collect()
 }
 
@@ -78,44 +79,44 @@ fn each_type_asks_its_own_measure_over_a_sliding_window() {
     for (rest, measure, bounds) in [
         (
             "type: event_count, condition: {gte: 5}",
-            Measure::Count,
+            WindowMeasure::Count,
             ">= 5",
         ),
         (
             "type: value_count, condition: {field: [x, y], gt: 2.5}",
-            Measure::Distinct,
+            WindowMeasure::Distinct,
             "> 2.5",
         ),
-        ("type: temporal", Measure::Steps(vec![1, 1]), ">= 2"),
+        ("type: temporal", WindowMeasure::Steps(vec![1, 1]), ">= 2"),
         (
             "type: temporal, condition: {gte: 1}",
-            Measure::Steps(vec![1, 1]),
+            WindowMeasure::Steps(vec![1, 1]),
             ">= 1",
         ),
         (
             "type: value_sum, condition: {field: x, lt: -3}",
-            Measure::Sum,
+            WindowMeasure::Sum,
             "< -3",
         ),
         (
             "type: value_avg, condition: {field: x, gte: 0.5, lte: 1.5}",
-            Measure::Average,
+            WindowMeasure::Average,
             ">= 0.5 && <= 1.5",
         ),
         (
             "type: value_median, condition: {field: x, neq: 7}",
-            Measure::Percentile(50_000),
+            WindowMeasure::Percentile(50_000),
             "!= 7",
         ),
         (
             "type: value_percentile, condition: {field: x, percentile: 99.9, gt: 7}",
-            Measure::Percentile(99_900),
+            WindowMeasure::Percentile(99_900),
             "> 7",
         ),
     ] {
         let aggregate = aggregate(&body(rest));
         let within = Span::from_seconds(300);
-        assert_eq!(aggregate.extent, Extent::Sliding { within }, "{rest}");
+        assert_eq!(aggregate.extent, WindowExtent::Sliding { within }, "{rest}");
         assert_eq!(aggregate.measure, measure, "{rest}");
         assert_eq!(aggregate.bounds.to_string(), bounds, "{rest}");
         assert_eq!(
@@ -136,7 +137,13 @@ fn a_list_in_order_is_a_sequence_of_one_event_each() {
         .iter()
         .map(|it| (&*it.name, it.occurs))
         .collect();
-    assert_eq!(steps, [("a", Occurs::Times(1)), ("b", Occurs::Times(1))]);
+    assert_eq!(
+        steps,
+        [
+            ("a", StepOccurrence::Times(1)),
+            ("b", StepOccurrence::Times(1))
+        ]
+    );
     assert_eq!(sequence.within, Span::from_seconds(300));
     assert_eq!(
         window(&body("type: temporal_ordered, condition: {gte: 2}")),
@@ -153,7 +160,7 @@ fn a_rule_twice_is_one_of_different_rules_and_two_steps_of_an_order() {
     let list =
         |kind: &str| format!("correlation: {{rules: [a, b, id-a], timespan: 5m, type: {kind}}}");
     let asked = aggregate(&list("temporal"));
-    assert_eq!(asked.measure, Measure::Steps(vec![1, 1]));
+    assert_eq!(asked.measure, WindowMeasure::Steps(vec![1, 1]));
     assert_eq!(asked.bounds, Bounds::at_least(Amount::from_int(2)));
     let WindowSpec::Sequence(sequence) = window(&list("temporal_ordered")) else {
         panic!("a sequence");
@@ -173,8 +180,8 @@ fn no_event_at_all_is_silence_behind_an_event() {
         let [event, silence] = &sequence.steps[..] else {
             panic!("two steps");
         };
-        assert_eq!(event.occurs, Occurs::Times(1));
-        assert_eq!(silence.occurs, Occurs::Never);
+        assert_eq!(event.occurs, StepOccurrence::Times(1));
+        assert_eq!(silence.occurs, StepOccurrence::Never);
         assert_eq!(silence.within, Some(Span::from_seconds(300)));
     }
     for condition in ["lt: 2", "neq: 0", "lte: 1", "eq: 1"] {
@@ -198,19 +205,19 @@ fn the_attribute_of_our_own_says_policy_lateness_and_window() {
             "{policy: every, lateness: 30s, window: tumbling}",
             FiringPolicy::Every,
             Some(Span::from_seconds(30)),
-            Extent::Tumbling { size },
+            WindowExtent::Tumbling { size },
         ),
         (
             "{policy: suppress, window: hopping 1m}",
             FiringPolicy::Suppress(size),
             None,
-            Extent::Hopping { size, hop: minute },
+            WindowExtent::Hopping { size, hop: minute },
         ),
         (
             "{policy: suppress 1m, window: session}",
             FiringPolicy::Suppress(minute),
             None,
-            Extent::Session {
+            WindowExtent::Session {
                 gap: size,
                 cap: None,
             },
@@ -219,7 +226,7 @@ fn the_attribute_of_our_own_says_policy_lateness_and_window() {
             "{policy: reset}",
             FiringPolicy::Reset,
             None,
-            Extent::Sliding { within: size },
+            WindowExtent::Sliding { within: size },
         ),
     ] {
         let asked = aggregate(&with(attribute));
@@ -399,7 +406,10 @@ fn a_percentile_lies_from_0_to_100_and_is_the_median_where_it_is_not_said() {
         ));
         match percentile {
             Some(percentile) => {
-                assert_eq!(aggregate(&body).measure, Measure::Percentile(percentile));
+                assert_eq!(
+                    aggregate(&body).measure,
+                    WindowMeasure::Percentile(percentile)
+                );
                 let set = load(&text(&body));
                 let warned = set.warnings()[0].to_string();
                 assert!(warned.contains("other engines"), "{warned}");

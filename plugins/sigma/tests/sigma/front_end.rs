@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use larum_event::{Channel, Event, EventId, Fill, RuleFile, Severity, TenantId, Timestamp};
-use larum_rule::{Diagnostic, Level, Matcher, RuleLoader, RuleSet};
+use larum_event::{
+    Channel, Event, EventDefaults, EventId, RuleFile, Severity, TenantId, Timestamp,
+};
+use larum_rule::{Diagnostic, DiagnosticLevel, RuleLoader, RuleMatcher, RuleSet};
 use larum_sigma::SigmaFrontEnd;
 
 const WHOAMI: &str = "\
@@ -28,7 +30,9 @@ fn file(path: &str, text: &str) -> RuleFile {
 }
 
 fn try_load(files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
-    RuleLoader::default().with(SigmaFrontEnd).load(files)
+    RuleLoader::default()
+        .with_front_end(SigmaFrontEnd)
+        .load(files)
 }
 
 fn load(files: &[RuleFile]) -> RuleSet {
@@ -36,7 +40,7 @@ fn load(files: &[RuleFile]) -> RuleSet {
 }
 
 fn event(json: &str) -> Event {
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: Timestamp::parse("2026-11-20T12:00:00Z").expect("a time"),
         new_id: &|| EventId::new("e1").expect("an id"),
         source: Some(&larum_event::Source::new("test").expect("a source")),
@@ -49,8 +53,8 @@ fn event(json: &str) -> Event {
 
 fn matching(set: &RuleSet, json: &str) -> Vec<String> {
     let (mut out, mut faults) = (Vec::new(), Vec::new());
-    let mut matcher = Matcher::new(Arc::new(set.clone()));
-    matcher.matches(0, &event(json), &mut out, &mut faults);
+    let mut matcher = RuleMatcher::new(Arc::new(set.clone()));
+    matcher.match_event(0, &event(json), &mut out, &mut faults);
     let id = |number| set.rule(number).expect("a rule").id.to_string();
     out.iter().map(|one| id(one.rule)).collect()
 }
@@ -104,7 +108,7 @@ fn what_is_refused_is_told_by_file_line_and_title_and_the_rest_loads() {
     };
     assert_eq!(
         (refused.level, refused.file.as_str(), refused.line),
-        (Level::Refused, "b.yml", 4)
+        (DiagnosticLevel::Refused, "b.yml", 4)
     );
     assert!(
         refused.message.contains("\"Broken\"") && refused.message.contains("nonsense"),

@@ -8,7 +8,7 @@ mod log_sources;
 mod robust;
 mod values;
 
-use larum_rule::predicate::{PredicateMatcher, Record};
+use larum_rule::predicate::{FlatRecord, PredicateMatcher};
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, SigmaRules, default_layout};
 
 /// A rule around a detection.
@@ -24,7 +24,7 @@ fn item(item: &str) -> String {
 
 fn load(text: &str, log_sources: LogSources) -> SigmaRules {
     let mut loader = SigmaLoader::new(log_sources);
-    loader.add("rules.yml", text);
+    loader.add_file("rules.yml", text);
     loader.finish().expect("a set")
 }
 
@@ -34,11 +34,11 @@ fn routed(text: &str) -> SigmaRules {
 
 /// Titles of the rules that match.
 fn matching(rules: &SigmaRules, event: &str) -> Vec<String> {
-    let mut record = Record::default();
-    let mut reader = rules.reader(&default_layout());
-    reader.read(event, &mut record).expect("JSON");
+    let mut record = FlatRecord::default();
+    let mut reader = rules.record_reader(&default_layout());
+    reader.read_json(event, &mut record).expect("JSON");
     let mut out = Vec::new();
-    PredicateMatcher::new(rules.set.clone()).matches(&record, &mut out);
+    PredicateMatcher::new(rules.set.clone()).match_record(&record, &mut out);
     out.iter()
         .map(|rule| rules.rules[*rule as usize].title.clone())
         .collect()

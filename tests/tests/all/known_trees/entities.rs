@@ -1,14 +1,14 @@
 //! Trees are found by who, where and what: users, hosts, hashes of programs.
 
 use larum_event::TenantId;
-use larum_tree::Forest;
+use larum_tree::CorrelationGraph;
 
 use super::nodes::{Nodes, host, text};
 use super::recording::Recording;
 
 /// The tree of every process is found by its user, its host and its program's hash, and the file of its program
 /// is a node of its own.
-pub fn check(recording: &Recording, forest: &Forest, place: &str) {
+pub fn check(recording: &Recording, forest: &CorrelationGraph, place: &str) {
     let mut nodes = Nodes::of_forest(forest);
     let processes = recording.trees["processes"].as_object().unwrap();
     for (guid, process) in processes {
@@ -34,7 +34,7 @@ pub fn check(recording: &Recording, forest: &Forest, place: &str) {
             let Some(value) = value else {
                 continue;
             };
-            let found = forest.trees_of(&TenantId::default_tenant(), kind, value);
+            let found = forest.trees_of_entity(&TenantId::default_tenant(), kind, value);
             let is_found = found.iter().any(|tree| *tree.root == *root);
             assert!(is_found, "{place}: {root} is not found by {kind}:{value}");
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use larum_event::{Event, LinkSet, Position, RuleFile, TenantId};
 use larum_rule::RuleSet;
-use larum_tree::{Forest, ForestLimits};
+use larum_tree::{CorrelationGraph, GraphLimits};
 
 /// The links that we ship, from all of their files.
 pub fn shipped_links() -> LinkSet {
@@ -23,8 +23,8 @@ pub fn shipped_links() -> LinkSet {
 }
 
 /// The forest of events that come in this order.
-pub fn grown<'e>(links: &LinkSet, events: impl Iterator<Item = &'e Event>) -> Forest {
-    let mut forest = Forest::new(ForestLimits::default());
+pub fn grown<'e>(links: &LinkSet, events: impl Iterator<Item = &'e Event>) -> CorrelationGraph {
+    let mut forest = CorrelationGraph::new(GraphLimits::default());
     forest.use_links(links);
     let (tenant, mut reports) = (TenantId::default_tenant(), Vec::new());
     for (event, position) in events.zip(1..) {

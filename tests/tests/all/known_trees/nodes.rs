@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{Event, TenantId};
-use larum_tree::Forest;
+use larum_tree::CorrelationGraph;
 use serde_json::Value;
 
 /// One node.
@@ -53,9 +53,9 @@ impl<'a> Nodes<'a> {
     }
 
     /// Those of a forest.
-    pub fn of_forest(forest: &'a Forest) -> Self {
+    pub fn of_forest(forest: &'a CorrelationGraph) -> Self {
         Self::new(move |asked| {
-            let view = forest.tree(&TenantId::default_tenant(), asked.id)?;
+            let view = forest.find_tree(&TenantId::default_tenant(), asked.id)?;
             Some(serde_json::to_value(view).unwrap())
         })
     }

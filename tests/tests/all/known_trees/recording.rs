@@ -5,9 +5,9 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use larum_engine::seeded::Seeded;
+use larum_engine::seeded_sequence::SeededSequence;
 use larum_event::decode::Decoder;
-use larum_event::{Channel, Event, EventId, Fill, Severity, Source, TenantId, Timestamp};
+use larum_event::{Channel, Event, EventDefaults, EventId, Severity, Source, TenantId, Timestamp};
 use larum_tests::recordings;
 use serde_json::Value;
 
@@ -78,12 +78,12 @@ impl Recording {
     }
 
     /// The events in an order that the seed decides, one in ten of them twice.
-    pub fn shuffled(&self, random: &mut Seeded) -> Vec<&Event> {
+    pub fn shuffled(&self, random: &mut SeededSequence) -> Vec<&Event> {
         let mut order: Vec<&Event> = self.events.iter().collect();
         let twice = order.iter().step_by(10).copied().collect::<Vec<_>>();
         order.extend(twice);
         for last in (1..order.len()).rev() {
-            let other = random.between(0, last as i64) as usize;
+            let other = random.next_between(0, last as i64) as usize;
             order.swap(last, other);
         }
         order
@@ -101,9 +101,9 @@ impl Recording {
 /// The events of records that the decoder we ship reads, one per line.
 fn decoded(text: &str) -> Vec<Event> {
     let decoder = Decoder::builtin("windows").unwrap();
-    let mut decoding = decoder.begin();
+    let mut decoding = decoder.begin_input();
     let source = Source::new("windows").unwrap();
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: Timestamp::parse("2026-11-20T12:00:00Z").unwrap(),
         new_id: &|| EventId::new("unused").unwrap(),
         source: Some(&source),

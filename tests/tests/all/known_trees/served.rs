@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use larum_engine::seeded::Seeded;
+use larum_engine::seeded_sequence::SeededSequence;
 use larum_tests::Server;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ const ENVIRONMENT: [(&str, &str); 2] = [
 /// once more at the end. Gives the server that came back.
 pub fn survived(recording: &Recording, store: &Path) -> Server {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/links");
-    let mut random = Seeded::of_name(&recording.name);
+    let mut random = SeededSequence::from_name(&recording.name);
     let mut server = Server::start(store, &rules, &ENVIRONMENT);
     let batches: Vec<String> = recording
         .texts
@@ -30,7 +30,7 @@ pub fn survived(recording: &Recording, store: &Path) -> Server {
         .map(|lines| lines.join("\n"))
         .collect();
     let last = batches.len() as i64 - 1;
-    let deaths = [random.between(0, last), random.between(0, last)];
+    let deaths = [random.next_between(0, last), random.next_between(0, last)];
     for (batch, number) in batches.iter().zip(0..) {
         let path = format!(
             "/v1/events?decoder=windows&items=failed&first={}",
@@ -38,7 +38,7 @@ pub fn survived(recording: &Recording, store: &Path) -> Server {
         );
         if deaths.contains(&(number as i64)) {
             let posting = server.post_to_without_waiting(&path, batch);
-            if random.between(0, 1) == 0 {
+            if random.next_between(0, 1) == 0 {
                 settle(&server);
             }
             server.kill();

@@ -1,6 +1,6 @@
 //! Workflows that several collectors report: one tree, whatever came when (C-07, 2-12, 2-15 to 2-17, 0-26).
 
-use larum_engine::seeded::Seeded;
+use larum_engine::seeded_sequence::SeededSequence;
 use serde_json::{Value, json};
 
 use super::{Running, outline, texts};
@@ -38,18 +38,18 @@ fn workflow() -> Vec<Value> {
 }
 
 /// In another order, with every third event sent once more.
-fn shuffled(mut events: Vec<Value>, random: &mut Seeded) -> Vec<Value> {
+fn shuffled(mut events: Vec<Value>, random: &mut SeededSequence) -> Vec<Value> {
     events.extend(events.clone().into_iter().step_by(3));
     for last in (1..events.len()).rev() {
-        events.swap(last, random.between(0, last as i64) as usize);
+        events.swap(last, random.next_between(0, last as i64) as usize);
     }
     events
 }
 
-fn post_in_parts(running: &mut Running, events: &[Value], random: &mut Seeded) {
+fn post_in_parts(running: &mut Running, events: &[Value], random: &mut SeededSequence) {
     let mut rest = events;
     while !rest.is_empty() {
-        let most = rest.len().min(random.between(1, 12) as usize);
+        let most = rest.len().min(random.next_between(1, 12) as usize);
         let (part, others) = rest.split_at(most);
         running.post(part);
         rest = others;
@@ -85,7 +85,7 @@ fn three_collectors_and_four_stages_make_the_same_rooted_tree_in_any_order_and_r
     );
     for seed in 0..ORDERS {
         let name = format!("workflows {seed}");
-        let mut random = Seeded::of_name(&name);
+        let mut random = SeededSequence::from_name(&name);
         let mut running = Running::quiet();
         post_in_parts(
             &mut running,

@@ -19,7 +19,7 @@ fn decode(file: &str, records: &[&str]) -> Vec<String> {
 }
 
 fn decode_with(decoder: &Decoder, records: &[&str]) -> Vec<String> {
-    let mut decoding = decoder.begin();
+    let mut decoding = decoder.begin_input();
     let arrived = Timestamp::parse(ARRIVED).unwrap();
     let mut events = Vec::new();
     for (number, record) in records.iter().enumerate() {

@@ -68,11 +68,11 @@ fn invalid_utf8_is_rejected_unless_it_is_to_be_replaced() {
     let outcome = |file: &str| {
         let decoder = super::Decoder::load("x", file).unwrap();
         let arrived = crate::Timestamp::default();
-        decoder.begin().event_json(line, 0, arrived)
+        decoder.begin_input().event_json(line, 0, arrived)
     };
     assert_eq!(
         outcome(AUTH).unwrap_err().reason,
-        crate::Reason::InvalidUtf8
+        crate::RejectionReason::InvalidUtf8
     );
     let replacing = AUTH.replace("[text]", "[text]\ninvalid_utf8 = \"replace\"");
     let event = String::from_utf8(outcome(&replacing).unwrap()).unwrap();

@@ -2,39 +2,49 @@
 
 use std::sync::Arc;
 
-use larum_event::{EntitySpec, Link, RuleFile, TopicPattern};
+use larum_event::{EntitySpec, LinkSpec, RuleFile, TopicPattern};
 use rhai::Position;
 
-use super::super::said::{Said, said};
-use super::agree::{DeclaredEntity, DeclaredLink, LinkPlaces};
-use super::{EntityDraft, LinkDraft, Parts};
-use crate::catalogue::{Catalogue, is_inside_of};
-use crate::diagnostic::{Diagnostic, Refusal};
-use crate::script::{Asked, FieldUse};
+use super::super::setting::{DraftSetting, setting_value};
+use super::agreement::{DeclaredEntity, DeclaredLink, LinkPlaces};
+use super::{EntityDraft, LinkDraft, LinkParts};
+use crate::catalogue::{FieldCatalogue, is_contained_in};
+use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::script::{FieldUsage, FieldUsageKind};
 
 /// Finishes the links and entities of one file.
-pub(crate) struct FinishLinks<'a> {
+pub(crate) struct LinkFinisher<'a> {
     pub(crate) file: &'a RuleFile,
     /// Its number among the files of the set.
     pub(crate) number: usize,
-    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) catalogue: &'a FieldCatalogue,
     pub(crate) problems: &'a mut Vec<Diagnostic>,
 }
 
-impl FinishLinks<'_> {
+impl LinkFinisher<'_> {
     /// The link that a draft describes; `None` if something in it was refused, now or before.
-    pub(crate) fn link(&mut self, draft: LinkDraft) -> Option<DeclaredLink> {
+    pub(crate) fn finish_link(&mut self, draft: LinkDraft) -> Option<DeclaredLink> {
         let before = self.problems.len();
         let whose = ("link", draft.name.clone());
-        self.named(&draft, &whose);
-        self.begins(&draft, &whose);
-        self.known_fields(&whose, (&draft.on, draft.on_place), &draft.reads());
+        self.check_naming(&draft, &whose);
+        self.check_begins(&draft, &whose);
+        self.check_fields(
+            &whose,
+            (&draft.on, draft.on_place),
+            &draft.list_field_reads(),
+        );
         if self.problems.len() > before {
             return None;
         }
-        let ways = |first: Option<&Said<Parts>>, more: &[Said<Parts>]| -> Vec<Parts> {
+        let ways = |first: Option<&DraftSetting<LinkParts>>,
+                    more: &[DraftSetting<LinkParts>]|
+         -> Vec<LinkParts> {
             let more = more.iter().filter_map(|way| way.value.clone());
-            said(first).cloned().into_iter().chain(more).collect()
+            setting_value(first)
+                .cloned()
+                .into_iter()
+                .chain(more)
+                .collect()
         };
         let place = |said: Option<Position>| said.unwrap_or(draft.place);
         let places = LinkPlaces {
@@ -45,21 +55,27 @@ impl FinishLinks<'_> {
             parent_alias: place(draft.parent_alias.as_ref().map(|it| it.place)),
             joins: place(draft.joins.as_ref().map(|it| it.place)),
         };
-        let link = Link {
+        let link = LinkSpec {
             id: ways(draft.id.as_ref(), &draft.or_id),
             parent: ways(draft.parent.as_ref(), &draft.or_parent),
             name: draft.name.into(),
             version: 0,
-            on: texts(&draft.on),
-            scope: said(draft.scope.as_ref()).cloned().unwrap_or_default(),
-            alias: said(draft.alias.as_ref()).cloned().unwrap_or_default(),
-            parent_alias: said(draft.parent_alias.as_ref())
+            on: pattern_texts(&draft.on),
+            scope: setting_value(draft.scope.as_ref())
                 .cloned()
                 .unwrap_or_default(),
-            begins: texts(said(draft.begins.as_ref()).map_or(&[], Vec::as_slice)),
-            label: said(draft.label.as_ref()).cloned(),
-            keep: said(draft.keep.as_ref()).cloned().unwrap_or_default(),
-            joins: said(draft.joins.as_ref()).copied(),
+            alias: setting_value(draft.alias.as_ref())
+                .cloned()
+                .unwrap_or_default(),
+            parent_alias: setting_value(draft.parent_alias.as_ref())
+                .cloned()
+                .unwrap_or_default(),
+            begins: pattern_texts(setting_value(draft.begins.as_ref()).map_or(&[], Vec::as_slice)),
+            label: setting_value(draft.label.as_ref()).cloned(),
+            keep: setting_value(draft.keep.as_ref())
+                .cloned()
+                .unwrap_or_default(),
+            joins: setting_value(draft.joins.as_ref()).copied(),
         };
         Some(DeclaredLink {
             link,
@@ -69,28 +85,31 @@ impl FinishLinks<'_> {
     }
 
     /// The entity that a draft describes; `None` if something in it was refused, now or before.
-    pub(crate) fn entity(&mut self, draft: EntityDraft) -> Option<DeclaredEntity> {
+    pub(crate) fn finish_entity(&mut self, draft: EntityDraft) -> Option<DeclaredEntity> {
         let before = self.problems.len();
         let whose = ("entity", draft.name.clone());
-        let from = said(draft.from.as_ref()).cloned().unwrap_or_default();
+        let from = setting_value(draft.from.as_ref())
+            .cloned()
+            .unwrap_or_default();
         if draft.from.is_none() {
-            let problem = Refusal::new("no-field", "it is read from no field");
-            let problem = problem.help("say where such values stand: `.from(\"metadata.user\")`");
-            self.problem(&whose, draft.place, problem);
+            let problem = RuleProblem::new("no-field", "it is read from no field");
+            let problem =
+                problem.with_help("say where such values stand: `.from(\"metadata.user\")`");
+            self.report_problem(&whose, draft.place, problem);
         }
         let place = draft.from.as_ref().map_or(draft.place, |said| said.place);
         let reads: Vec<(Arc<str>, Position)> = from
             .iter()
             .map(|part| (Arc::clone(&part.path), place))
             .collect();
-        self.known_fields(&whose, (&draft.on, draft.on_place), &reads);
+        self.check_fields(&whose, (&draft.on, draft.on_place), &reads);
         if self.problems.len() > before {
             return None;
         }
         Some(DeclaredEntity {
             entity: EntitySpec {
                 name: draft.name.into(),
-                on: texts(&draft.on),
+                on: pattern_texts(&draft.on),
                 from,
             },
             file: self.number,
@@ -99,61 +118,61 @@ impl FinishLinks<'_> {
     }
 
     /// It must name its node, and others than the node itself.
-    fn named(&mut self, draft: &LinkDraft, whose: &(&str, String)) {
+    fn check_naming(&mut self, draft: &LinkDraft, whose: &(&str, String)) {
         if draft.id.is_none() {
-            let problem = Refusal::new("no-id", "it names no node");
-            let problem = problem.help("say by which fields: `.id(\"data.ProcessGuid\")`");
-            self.problem(whose, draft.place, problem);
+            let problem = RuleProblem::new("no-id", "it names no node");
+            let problem = problem.with_help("say by which fields: `.id(\"data.ProcessGuid\")`");
+            self.report_problem(whose, draft.place, problem);
         }
         if let (None, Some(first)) = (&draft.parent, draft.or_parent.first()) {
-            let problem = Refusal::new("no-parent", "`.or_parent(..)` without `.parent(..)`");
-            let problem = problem.help("the first way to name the parent is `.parent(..)`");
-            self.problem(whose, first.place, problem);
+            let problem = RuleProblem::new("no-parent", "`.or_parent(..)` without `.parent(..)`");
+            let problem = problem.with_help("the first way to name the parent is `.parent(..)`");
+            self.report_problem(whose, first.place, problem);
         }
-        let ids: Vec<&Parts> = draft
+        let ids: Vec<&LinkParts> = draft
             .id
             .iter()
             .chain(&draft.or_id)
-            .filter_map(value)
+            .filter_map(set_parts)
             .collect();
         for parent in draft.parent.iter().chain(&draft.or_parent) {
             if parent.value.as_ref().is_some_and(|it| ids.contains(&it)) {
-                let problem = Refusal::new("own-parent", "each node would be its own parent");
-                let problem = problem.help("name the fields that hold the parent's id");
-                self.problem(whose, parent.place, problem);
+                let problem = RuleProblem::new("own-parent", "each node would be its own parent");
+                let problem = problem.with_help("name the fields that hold the parent's id");
+                self.report_problem(whose, parent.place, problem);
             }
         }
     }
 
     /// An alias is taken from the event with which a node begins, so there must be such an event.
-    fn begins(&mut self, draft: &LinkDraft, whose: &(&str, String)) {
+    fn check_begins(&mut self, draft: &LinkDraft, whose: &(&str, String)) {
         let names_parent = draft.parent.is_some() || draft.parent_alias.is_some();
         if let Some(alias) = &draft.alias
             && draft.begins.is_none()
             && !names_parent
         {
             let problem = "`.alias(..)` is read of the event with which a node begins, and none is";
-            let problem = Refusal::new("never-begins", problem)
-                .help("say which event that is: `.begins(\"windows.event.4624\")`");
-            self.problem(whose, alias.place, problem);
+            let problem = RuleProblem::new("never-begins", problem)
+                .with_help("say which event that is: `.begins(\"windows.event.4624\")`");
+            self.report_problem(whose, alias.place, problem);
         }
         let Some(begins) = &draft.begins else {
             return;
         };
         for pattern in begins.value.iter().flatten() {
             let is_read =
-                draft.on.is_empty() || draft.on.iter().any(|on| is_inside_of(pattern, on));
+                draft.on.is_empty() || draft.on.iter().any(|on| is_contained_in(pattern, on));
             if !is_read {
                 let problem = format!("it does not read {:?}", pattern.as_str());
                 let help = format!("add it: `.on({:?})`", pattern.as_str());
-                let problem = Refusal::new("bad-begins", problem).help(help);
-                self.problem(whose, begins.place, problem);
+                let problem = RuleProblem::new("bad-begins", problem).with_help(help);
+                self.report_problem(whose, begins.place, problem);
             }
         }
     }
 
     /// What the catalogue says of the fields that are read of events of these topics.
-    fn known_fields(
+    fn check_fields(
         &mut self,
         whose: &(&str, String),
         (on, on_place): (&[TopicPattern], Position),
@@ -162,23 +181,25 @@ impl FinishLinks<'_> {
         if on.is_empty() {
             return;
         }
-        let uses: Vec<FieldUse> = reads
+        let uses: Vec<FieldUsage> = reads
             .iter()
-            .map(|(path, place)| FieldUse {
+            .map(|(path, place)| FieldUsage {
                 path: path.to_string(),
                 place: *place,
-                asked: Asked::Value,
+                kind: FieldUsageKind::Value,
             })
             .collect();
-        let found = self.catalogue.check_reads(on, on_place, &uses);
+        let found = self.catalogue.check_field_reads(on, on_place, &uses);
         for (level, place, problem) in found {
-            let problem = problem.of(whose.0, &whose.1).leveled(level);
-            self.problems.push(problem.at(self.file, place));
+            let problem = problem.about_item(whose.0, &whose.1).into_diagnostic(level);
+            self.problems.push(problem.with_place(self.file, place));
         }
     }
 
-    fn problem(&mut self, whose: &(&str, String), place: Position, problem: Refusal) {
-        let problem = problem.of(whose.0, &whose.1).at(self.file, place);
+    fn report_problem(&mut self, whose: &(&str, String), place: Position, problem: RuleProblem) {
+        let problem = problem
+            .about_item(whose.0, &whose.1)
+            .into_error_at(self.file, place);
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -187,7 +208,7 @@ impl FinishLinks<'_> {
 
 impl LinkDraft {
     /// Every field it reads, and where it says so.
-    fn reads(&self) -> Vec<(Arc<str>, Position)> {
+    fn list_field_reads(&self) -> Vec<(Arc<str>, Position)> {
         let first = [
             &self.scope,
             &self.id,
@@ -213,11 +234,11 @@ impl LinkDraft {
     }
 }
 
-fn value(said: &Said<Parts>) -> Option<&Parts> {
+fn set_parts(said: &DraftSetting<LinkParts>) -> Option<&LinkParts> {
     said.value.as_ref()
 }
 
-fn texts(patterns: &[TopicPattern]) -> Vec<Arc<str>> {
+fn pattern_texts(patterns: &[TopicPattern]) -> Vec<Arc<str>> {
     let texts = patterns.iter().map(|pattern| Arc::from(pattern.as_str()));
     texts.collect()
 }

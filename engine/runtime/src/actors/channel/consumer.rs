@@ -7,66 +7,71 @@ use std::sync::Arc;
 use larum_event::Position;
 use tokio::sync::oneshot;
 
-use crate::actors::live::wants;
-use crate::api::{Delivered, Interest};
-use crate::breaker::{Breaker, Pass};
-use crate::clock::Monotonic;
+use crate::actors::live_subscriber::matches_interest;
+use crate::api::{DeliveredEvent, EventInterest};
+use crate::breaker::{CallPermit, CircuitBreaker};
+use crate::clock::MonotonicTime;
 
 /// Events for a durable consumer.
 #[derive(Debug, Clone)]
-pub struct Portion {
+pub struct ConsumerBatch {
     /// In order.
-    pub events: Vec<Arc<Delivered>>,
+    pub events: Vec<Arc<DeliveredEvent>>,
     /// With these, everything up to here is done.
     pub upto: Position,
 }
 
 /// One durable consumer, as its channel knows it.
-pub(super) struct Consumer {
+pub(super) struct DurableConsumer {
     /// What of the channel it wants.
-    pub(super) interest: Interest,
+    pub(super) interest: EventInterest,
     /// Most events at once.
     pub(super) most: usize,
     /// Everything up to here is done.
     pub(super) cursor: Position,
     /// Keeps it from being hammered while it fails.
-    pub(super) breaker: Breaker,
+    pub(super) breaker: CircuitBreaker,
     /// The call under way, and when it began.
-    pub(super) pass: Option<(Pass, Monotonic)>,
+    pub(super) pass: Option<(CallPermit, MonotonicTime)>,
     /// Where its next events go, while it waits for them.
-    pub(super) waiting: Option<oneshot::Sender<Portion>>,
+    pub(super) waiting: Option<oneshot::Sender<ConsumerBatch>>,
     /// Whether the log is being read for it.
     pub(super) reading: bool,
 }
 
-impl Consumer {
+impl DurableConsumer {
     /// Hands over its next events; `pass` is its breaker's leave to.
-    pub(super) fn give(&mut self, pass: Pass, now: Monotonic, portion: Portion) {
+    pub(super) fn hand_over(
+        &mut self,
+        pass: CallPermit,
+        now: MonotonicTime,
+        portion: ConsumerBatch,
+    ) {
         let Some(reply) = self.waiting.take() else {
-            self.breaker.abandon(pass);
+            self.breaker.abandon_call(pass);
             return;
         };
         match reply.send(portion) {
             Ok(()) => self.pass = Some((pass, now)),
-            Err(_) => self.breaker.abandon(pass),
+            Err(_) => self.breaker.abandon_call(pass),
         }
     }
 }
 
 /// The next events behind `cursor` that `interest` asks for, at most `most`.
-pub(super) fn portion<'a>(
-    interest: &Interest,
+pub(super) fn select_batch<'a>(
+    interest: &EventInterest,
     most: usize,
-    events: impl Iterator<Item = &'a Arc<Delivered>>,
+    events: impl Iterator<Item = &'a Arc<DeliveredEvent>>,
     cursor: Position,
     upto: Position,
-) -> Portion {
-    let mut portion = Portion {
+) -> ConsumerBatch {
+    let mut portion = ConsumerBatch {
         events: Vec::new(),
         upto,
     };
     for delivered in events.filter(|delivered| delivered.position > cursor) {
-        if !wants(interest, &delivered.event) {
+        if !matches_interest(interest, &delivered.event) {
             continue;
         }
         if portion.events.len() == most {

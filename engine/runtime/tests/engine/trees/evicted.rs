@@ -222,7 +222,7 @@ async fn a_timeline_comes_in_pages_also_of_what_memory_let_go_and_of_an_incident
     for id in ["w0-0", &*incident.id.0] {
         let query = TimelineQuery {
             limit: 3,
-            ..TimelineQuery::of(id)
+            ..TimelineQuery::for_id(id)
         };
         let first = engine
             .timeline(tenant(), query.clone(), AsOf::Now)

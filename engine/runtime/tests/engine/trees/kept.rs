@@ -72,7 +72,7 @@ async fn a_store_that_is_damaged_while_the_engine_runs_is_made_anew_and_then_ans
     let store = copy(store.path());
     // Brings its write-ahead log into the file.
     let log = Log::open(store.path(), LogOptions::default()).unwrap();
-    drop((log.trees().unwrap(), log));
+    drop((log.tree_store().unwrap(), log));
     // The rows themselves, in the middle of the file.
     let path = store.path().join("trees.db");
     let mut bytes = std::fs::read(&path).unwrap();
@@ -89,7 +89,7 @@ async fn a_store_that_is_damaged_while_the_engine_runs_is_made_anew_and_then_ans
     // The one who comes upon the damage is told to ask again.
     let asked = super::ask(&engine, "w1-0", larum_engine::AsOf::Now).await;
     assert!(
-        matches!(asked, Err(larum_engine::TreeError::NotNow)),
+        matches!(asked, Err(larum_engine::TreeError::Rebuilding)),
         "{asked:?}"
     );
     check_all(&engine, &expected).await;

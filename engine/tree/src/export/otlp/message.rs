@@ -18,33 +18,33 @@ pub(super) struct TracesData {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ResourceSpans {
-    pub(super) resource: Resource,
+    pub(super) resource: OtlpResource,
     pub(super) scope_spans: Vec<ScopeSpans>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Resource {
-    pub(super) attributes: Vec<KeyValue>,
+pub(super) struct OtlpResource {
+    pub(super) attributes: Vec<OtlpAttribute>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ScopeSpans {
-    pub(super) scope: Scope,
-    pub(super) spans: Vec<Span>,
+    pub(super) scope: OtlpScope,
+    pub(super) spans: Vec<OtlpSpan>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Scope {
+pub(super) struct OtlpScope {
     pub(super) name: String,
     pub(super) version: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Span {
+pub(super) struct OtlpSpan {
     pub(super) trace_id: String,
     pub(super) span_id: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -53,7 +53,7 @@ pub(super) struct Span {
     pub(super) kind: u8,
     pub(super) start_time_unix_nano: String,
     pub(super) end_time_unix_nano: String,
-    pub(super) attributes: Vec<KeyValue>,
+    pub(super) attributes: Vec<OtlpAttribute>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) events: Vec<SpanEvent>,
     #[serde(skip_serializing_if = "is_zero")]
@@ -61,7 +61,7 @@ pub(super) struct Span {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) links: Vec<SpanLink>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) status: Option<Status>,
+    pub(super) status: Option<OtlpStatus>,
 }
 
 #[derive(Serialize)]
@@ -69,7 +69,7 @@ pub(super) struct Span {
 pub(super) struct SpanEvent {
     pub(super) time_unix_nano: String,
     pub(super) name: String,
-    pub(super) attributes: Vec<KeyValue>,
+    pub(super) attributes: Vec<OtlpAttribute>,
 }
 
 #[derive(Serialize)]
@@ -77,24 +77,24 @@ pub(super) struct SpanEvent {
 pub(super) struct SpanLink {
     pub(super) trace_id: String,
     pub(super) span_id: String,
-    pub(super) attributes: Vec<KeyValue>,
+    pub(super) attributes: Vec<OtlpAttribute>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Status {
+pub(super) struct OtlpStatus {
     pub(super) message: String,
     pub(super) code: u8,
 }
 
 #[derive(Serialize)]
-pub(super) struct KeyValue {
+pub(super) struct OtlpAttribute {
     key: String,
-    value: AnyValue,
+    value: OtlpValue,
 }
 
-impl KeyValue {
-    pub(super) fn new(key: impl Into<String>, value: AnyValue) -> Self {
+impl OtlpAttribute {
+    pub(super) fn new(key: impl Into<String>, value: OtlpValue) -> Self {
         Self {
             key: key.into(),
             value,
@@ -106,26 +106,26 @@ impl KeyValue {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::enum_variant_names, reason = "they are the schema's names")]
-pub(super) enum AnyValue {
+pub(super) enum OtlpValue {
     StringValue(String),
     BoolValue(bool),
     IntValue(String),
     DoubleValue(f64),
-    ArrayValue { values: Vec<AnyValue> },
-    KvlistValue { values: Vec<KeyValue> },
+    ArrayValue { values: Vec<OtlpValue> },
+    KvlistValue { values: Vec<OtlpAttribute> },
 }
 
-impl AnyValue {
-    pub(super) fn text(text: &str) -> Self {
+impl OtlpValue {
+    pub(super) fn from_text(text: &str) -> Self {
         Self::StringValue(text.to_owned())
     }
 
-    pub(super) const fn flag(flag: bool) -> Self {
+    pub(super) const fn from_flag(flag: bool) -> Self {
         Self::BoolValue(flag)
     }
 
     /// A number; one beyond the signed 64 bits of the schema as text.
-    pub(super) fn count(count: u64) -> Self {
+    pub(super) fn from_count(count: u64) -> Self {
         if i64::try_from(count).is_ok() {
             Self::IntValue(count.to_string())
         } else {
@@ -133,26 +133,26 @@ impl AnyValue {
         }
     }
 
-    pub(super) const fn list(values: Vec<Self>) -> Self {
+    pub(super) const fn from_list(values: Vec<Self>) -> Self {
         Self::ArrayValue { values }
     }
 
     /// Values of events are nested no deeper than [`larum_event::limits::EVENT_DEPTH`]. `null` in lists is the text.
-    pub(super) fn of(value: &Value) -> Self {
+    pub(super) fn from_json(value: &Value) -> Self {
         match value {
-            Value::Null => Self::text("null"),
-            Value::Bool(flag) => Self::flag(*flag),
+            Value::Null => Self::from_text("null"),
+            Value::Bool(flag) => Self::from_flag(*flag),
             Value::Number(number) => match (number.as_i64(), number.as_f64()) {
                 (Some(_), _) => Self::IntValue(number.to_string()),
                 (None, Some(float)) if !number.is_u64() => Self::DoubleValue(float),
                 (None, _) => Self::StringValue(number.to_string()),
             },
-            Value::String(text) => Self::text(text),
-            Value::Array(values) => Self::list(values.iter().map(Self::of).collect()),
+            Value::String(text) => Self::from_text(text),
+            Value::Array(values) => Self::from_list(values.iter().map(Self::from_json).collect()),
             Value::Object(members) => Self::KvlistValue {
                 values: members
                     .iter()
-                    .map(|(key, value)| KeyValue::new(key, Self::of(value)))
+                    .map(|(key, value)| OtlpAttribute::new(key, Self::from_json(value)))
                     .collect(),
             },
         }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_million_trees_on_one_node_join_nobody_and_are_not_kept() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 1));
     for number in 1..=1_000_000 {
         hearing.touched(number, 7, 100, joins(60, 1_000));
@@ -17,7 +17,7 @@ fn a_million_trees_on_one_node_join_nobody_and_are_not_kept() {
 
 #[test]
 fn a_link_that_lets_everybody_join_is_held_to_a_thousand_trees() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     for number in 1..=1_001 {
         hearing.touched(number, 7, 100, joins(60, u32::MAX));
     }
@@ -27,7 +27,7 @@ fn a_link_that_lets_everybody_join_is_held_to_a_thousand_trees() {
 #[test]
 fn a_chain_of_merges_ends_in_one_incident_with_the_oldest_names() {
     const LINKS: u64 = 20_000;
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     for number in 0..LINKS {
         let tree = LINKS - number;
         hearing.raised(&alert(&format!("alert-{number}"), tree));
@@ -43,10 +43,10 @@ fn a_chain_of_merges_ends_in_one_incident_with_the_oldest_names() {
         larum_event::limits::ALERTS_PER_INCIDENT
     );
     assert_eq!(summary.tree_count, 1);
-    assert_eq!(hearing.incidents.of_tree(tree(1)), Some(&name));
-    let alias = hearing.incidents.name(&name_of("alert-10000").0);
+    assert_eq!(hearing.incidents.incident_of_tree(tree(1)), Some(&name));
+    let alias = hearing.incidents.current_name(&name_of("alert-10000").0);
     assert_eq!(alias, Some(&name));
-    let beyond = hearing.incidents.name(&name_of("alert-10001").0);
+    let beyond = hearing.incidents.current_name(&name_of("alert-10001").0);
     assert_eq!(beyond, None);
 }
 
@@ -56,7 +56,7 @@ fn two_halves_of_many_alerts_become_one_and_the_oldest_stay_listed() {
         alerts_per_incident: 3,
         ..IncidentLimits::default()
     };
-    let mut hearing = Hearing::with_limits(limits);
+    let mut hearing = IncidentScenario::with_limits(limits);
     for number in 0..3 {
         hearing.raised(&alert(&format!("a{number}"), 1));
         hearing.raised(&alert(&format!("b{number}"), 2));
@@ -71,7 +71,10 @@ fn two_halves_of_many_alerts_become_one_and_the_oldest_stay_listed() {
     let summary = hearing.summary(&name_of("a0"));
     assert_eq!((summary.alerts, summary.retracted), (5, 1));
     assert_eq!(hearing.of_alert("b2"), None);
-    assert_eq!(hearing.incidents.of_tree(tree(1)), Some(&name_of("a0")));
+    assert_eq!(
+        hearing.incidents.incident_of_tree(tree(1)),
+        Some(&name_of("a0"))
+    );
 }
 
 #[test]
@@ -80,13 +83,13 @@ fn the_incident_changed_longest_ago_goes_with_its_names() {
         incidents: 2,
         ..IncidentLimits::default()
     };
-    let mut hearing = Hearing::with_limits(limits);
+    let mut hearing = IncidentScenario::with_limits(limits);
     hearing.raised(&alert("a", 1));
     hearing.raised(&alert("b", 2));
     hearing.raised(&alert("a2", 1));
     hearing.raised(&alert("c", 3));
     assert_eq!(hearing.of_alert("b"), None);
-    assert_eq!(hearing.incidents.name(&name_of("b").0), None);
+    assert_eq!(hearing.incidents.current_name(&name_of("b").0), None);
     assert_eq!(hearing.of_alert("a"), Some(name_of("a")));
     // Its tree may have another one.
     hearing.raised(&alert("b2", 2));
@@ -99,7 +102,7 @@ fn the_node_touched_longest_ago_goes() {
         touches: 9,
         ..IncidentLimits::default()
     };
-    let mut hearing = Hearing::with_limits(limits);
+    let mut hearing = IncidentScenario::with_limits(limits);
     for number in 1..=3 {
         // Each is three: the node, the tree on it and its run.
         hearing.touched(number, number, 100, joins(60, 5));
@@ -122,7 +125,7 @@ fn entities_beyond_the_limit_are_counted() {
         values_per_kind: 2,
         ..IncidentLimits::default()
     };
-    let mut hearing = Hearing::with_limits(limits);
+    let mut hearing = IncidentScenario::with_limits(limits);
     let long = "x".repeat(larum_event::limits::ID_BYTES + 1);
     let told = alert("a", 1).about("host", &long).about("user", "bob");
     hearing.raised(&told.about("user", "zoe").about("user", "bob"));
@@ -135,10 +138,10 @@ fn entities_beyond_the_limit_are_counted() {
 
 #[test]
 fn touches_at_the_ends_of_time_do_not_overflow() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 1));
     hearing.raised(&alert("b", 2));
-    let all = Joins {
+    let all = IncidentJoin {
         within: Span::from_nanos(i64::MAX),
         most: 5,
     };
@@ -147,21 +150,23 @@ fn touches_at_the_ends_of_time_do_not_overflow() {
         (2, Timestamp::MAX),
         (1, Timestamp::MAX),
     ] {
-        let touch = Touch {
+        let touch = TreeTouch {
             tree: tree(number),
-            shared: Shared(7),
+            shared: SharedNodeId(7),
             joins: all,
             time,
             position: hearing.next(),
         };
-        hearing.incidents.touched(&touch, || "session:7".into());
+        hearing
+            .incidents
+            .record_touch(&touch, || "session:7".into());
     }
     assert_eq!(hearing.of_alert("b"), Some(name_of("a")));
 }
 
 #[test]
 fn a_damaged_checkpoint_is_refused_and_not_believed() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.touched(1, 7, 100, joins(60, 5));
     hearing.raised(&alert("a", 1).evidence(&[2]));
     hearing.merged(1, 2);
@@ -172,9 +177,9 @@ fn a_damaged_checkpoint_is_refused_and_not_believed() {
             let mut bytes = bytes.clone();
             *bytes.get_mut(place).unwrap() ^= flip;
             // Whatever it says, it must not panic, and neither must what goes on with it.
-            match postcard::from_bytes::<Incidents>(&bytes) {
+            match postcard::from_bytes::<TenantIncidents>(&bytes) {
                 Ok(incidents) => {
-                    let mut hearing = Hearing {
+                    let mut hearing = IncidentScenario {
                         incidents,
                         position: 100,
                     };

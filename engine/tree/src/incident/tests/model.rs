@@ -10,21 +10,21 @@ use super::*;
 const FORGOTTEN: u64 = 1_000_000;
 
 #[derive(Debug, Clone)]
-enum Step {
-    Raised(Told),
+enum ModelStep {
+    Raised(TestRevision),
     Touched {
         tree: u64,
         shared: u64,
         seconds: i64,
-        joins: Joins,
+        joins: IncidentJoin,
     },
     Merged(u64, u64),
     Forgotten(u64),
 }
 
 #[derive(Debug, Clone)]
-struct Known {
-    told: Told,
+struct ModelAlert {
+    told: TestRevision,
     opened: u64,
     changed: u64,
     trees: BTreeSet<u64>,
@@ -37,37 +37,37 @@ struct Known {
 }
 
 #[derive(Debug, Clone)]
-struct Node {
-    joins: Joins,
+struct ModelNode {
+    joins: IncidentJoin,
     touches: Vec<(u64, i64)>,
     is_crowd: bool,
 }
 
 #[derive(Debug, Default)]
-struct Model {
+struct IncidentModel {
     position: u64,
     forgotten: u64,
-    alerts: BTreeMap<Arc<str>, Known>,
-    nodes: BTreeMap<u64, Node>,
+    alerts: BTreeMap<Arc<str>, ModelAlert>,
+    nodes: BTreeMap<u64, ModelNode>,
     /// Alerts that once were one incident stay so.
     united: BTreeSet<(Arc<str>, Arc<str>)>,
     changed: BTreeMap<Arc<str>, u64>,
 }
 
-impl Known {
+impl ModelAlert {
     fn stands(&self) -> bool {
         self.told.status != AlertStatus::Retracted
     }
 }
 
-impl Model {
-    fn hear(&mut self, step: &Step) {
+impl IncidentModel {
+    fn hear(&mut self, step: &ModelStep) {
         match step {
-            Step::Raised(told) => {
+            ModelStep::Raised(told) => {
                 self.position += 1;
                 self.raised(told);
             }
-            Step::Touched {
+            ModelStep::Touched {
                 tree,
                 shared,
                 seconds,
@@ -76,11 +76,11 @@ impl Model {
                 self.position += 1;
                 self.touched(*tree, *shared, *seconds, *joins);
             }
-            Step::Merged(survivor, gone) => {
+            ModelStep::Merged(survivor, gone) => {
                 self.position += 1;
                 self.rename(*gone, *survivor);
             }
-            Step::Forgotten(tree) => {
+            ModelStep::Forgotten(tree) => {
                 if !self.alerts.values().any(|alert| alert.trees.contains(tree)) {
                     self.forgotten += 1;
                     self.rename(*tree, FORGOTTEN + self.forgotten);
@@ -90,14 +90,15 @@ impl Model {
         self.unite();
     }
 
-    fn raised(&mut self, told: &Told) {
+    fn raised(&mut self, told: &TestRevision) {
         let is_retracted = told.status == AlertStatus::Retracted;
         let mut trees = BTreeSet::from([told.tree]);
         if !is_retracted {
             trees.extend(&told.others);
         }
         let position = self.position;
-        let in_incident = |trees: &BTreeSet<u64>, alert: &Known| !alert.trees.is_disjoint(trees);
+        let in_incident =
+            |trees: &BTreeSet<u64>, alert: &ModelAlert| !alert.trees.is_disjoint(trees);
         if let Some(known) = self.alerts.get_mut(&told.id) {
             if told.revision <= known.told.revision {
                 return;
@@ -110,7 +111,7 @@ impl Model {
             if is_retracted && !self.alerts.values().any(|alert| in_incident(&trees, alert)) {
                 return;
             }
-            let known = Known {
+            let known = ModelAlert {
                 told: told.clone(),
                 opened: position,
                 changed: position,
@@ -134,8 +135,8 @@ impl Model {
         known.attack.extend(told.attack.iter().cloned());
     }
 
-    fn touched(&mut self, tree: u64, shared: u64, seconds: i64, joins: Joins) {
-        let new = Node {
+    fn touched(&mut self, tree: u64, shared: u64, seconds: i64, joins: IncidentJoin) {
+        let new = ModelNode {
             joins,
             touches: Vec::new(),
             is_crowd: false,
@@ -188,9 +189,9 @@ impl Model {
         }
     }
 
-    fn are_near(&self, a: &Known, b: &Known) -> bool {
+    fn are_near(&self, a: &ModelAlert, b: &ModelAlert) -> bool {
         self.nodes.values().any(|node| {
-            let of = |alert: &Known| -> Vec<i64> {
+            let of = |alert: &ModelAlert| -> Vec<i64> {
                 let touches = node.touches.iter();
                 let touches = touches.filter(|(tree, _)| alert.trees.contains(tree));
                 touches.map(|(_, seconds)| *seconds).collect()
@@ -216,7 +217,7 @@ impl Model {
     }
 
     /// What the incident of an alert should say.
-    fn check(&self, id: &Arc<str>, hearing: &Hearing) {
+    fn check(&self, id: &Arc<str>, hearing: &IncidentScenario) {
         let ids = self.component(id);
         let mut alerts: Vec<_> = ids.iter().map(|id| &self.alerts[id]).collect();
         alerts.sort_by_key(|alert| alert.opened);
@@ -230,7 +231,7 @@ impl Model {
         let aliases: Vec<_> = others.map(|alert| name_of(&alert.told.id)).collect();
         assert_eq!(summary.aliases, aliases);
         for alias in &aliases {
-            assert_eq!(hearing.incidents.name(&alias.0), Some(&name));
+            assert_eq!(hearing.incidents.current_name(&alias.0), Some(&name));
         }
         let standing = || alerts.iter().filter(|alert| alert.stands());
         assert_eq!(summary.alerts, standing().count() as u64);
@@ -257,7 +258,12 @@ impl Model {
             listed.flat_map(|(kind, values)| values.iter().map(move |value| (kind, value)));
         assert!(listed.eq(entities.iter().map(|(kind, value)| (kind, value))));
         for (kind, value) in entities {
-            assert!(hearing.incidents.of_entity(kind, value).contains(&&name));
+            assert!(
+                hearing
+                    .incidents
+                    .incidents_of_entity(kind, value)
+                    .contains(&&name)
+            );
         }
         let attack: BTreeSet<_> = alerts.iter().flat_map(|alert| &alert.attack).collect();
         assert!(summary.attack.iter().eq(attack));
@@ -268,13 +274,13 @@ impl Model {
     }
 }
 
-impl Hearing {
-    fn hear(&mut self, step: &Step) {
+impl IncidentScenario {
+    fn hear(&mut self, step: &ModelStep) {
         match step {
-            Step::Raised(told) => {
+            ModelStep::Raised(told) => {
                 self.raised(told);
             }
-            Step::Touched {
+            ModelStep::Touched {
                 tree,
                 shared,
                 seconds,
@@ -282,19 +288,19 @@ impl Hearing {
             } => {
                 self.touched(*tree, *shared, *seconds, *joins);
             }
-            Step::Merged(survivor, gone) => {
+            ModelStep::Merged(survivor, gone) => {
                 self.merged(*survivor, *gone);
             }
-            Step::Forgotten(tree) => self.forgotten(*tree),
+            ModelStep::Forgotten(tree) => self.forgotten(*tree),
         }
     }
 
     /// The same after a checkpoint; with the same books.
     fn restored(&self) -> Self {
         let bytes = self.bytes();
-        let incidents: Incidents = postcard::from_bytes(&bytes).unwrap();
-        let books = |incidents: &Incidents| {
-            let Incidents { cases, trees, .. } = incidents;
+        let incidents: TenantIncidents = postcard::from_bytes(&bytes).unwrap();
+        let books = |incidents: &TenantIncidents| {
+            let TenantIncidents { cases, trees, .. } = incidents;
             format!("{cases:?} {trees:?} {}", incidents.touches.entries)
         };
         assert_eq!(books(&incidents), books(&self.incidents));
@@ -309,7 +315,7 @@ impl Hearing {
     }
 }
 
-fn raised() -> impl Strategy<Value = Step> {
+fn raised() -> impl Strategy<Value = ModelStep> {
     let id = (0..10_u64, 1..4_u32, 0..6_usize);
     let trees = (1..9_u64, prop::collection::vec(1..9_u64, 0..2));
     let says = (0..5_usize, 0..50_i64, 0..50_i64, 0..3_u64);
@@ -327,14 +333,14 @@ fn raised() -> impl Strategy<Value = Step> {
         told.last = from.max(to);
         told.attack = vec![format!("T{user}").into()];
         told.entities = vec![("user".into(), format!("user-{user}").into())];
-        Step::Raised(told)
+        ModelStep::Raised(told)
     })
 }
 
-fn touched() -> impl Strategy<Value = Step> {
+fn touched() -> impl Strategy<Value = ModelStep> {
     (1..9_u64, 0..4_u64, 0..60_i64, 0..20_u32).prop_map(|(tree, shared, seconds, change)| {
         let most = if change == 0 { 2 } else { 4 };
-        Step::Touched {
+        ModelStep::Touched {
             tree,
             shared,
             seconds,
@@ -343,14 +349,14 @@ fn touched() -> impl Strategy<Value = Step> {
     })
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<ModelStep>> {
     let merged = (1..9_u64, 1..9_u64);
     let merged = merged.prop_filter("two trees", |(one, two)| one != two);
     let step = prop_oneof![
         4 => raised(),
         6 => touched(),
-        1 => merged.prop_map(|(one, two)| Step::Merged(one.min(two), one.max(two))),
-        1 => (1..9_u64).prop_map(Step::Forgotten),
+        1 => merged.prop_map(|(one, two)| ModelStep::Merged(one.min(two), one.max(two))),
+        1 => (1..9_u64).prop_map(ModelStep::Forgotten),
     ];
     prop::collection::vec(step, 1..40)
 }
@@ -373,8 +379,8 @@ proptest! {
 
     #[test]
     fn incidents_are_what_the_definition_says_after_every_step(steps in steps()) {
-        let mut model = Model::default();
-        let mut hearing = Hearing::default();
+        let mut model = IncidentModel::default();
+        let mut hearing = IncidentScenario::default();
         for step in &steps {
             model.hear(step);
             hearing.hear(step);
@@ -382,7 +388,7 @@ proptest! {
                 model.check(id, &hearing);
             }
             let ids: BTreeSet<_> = model.alerts.keys().map(|id| hearing.of_alert(id)).collect();
-            let (_, total) = hearing.incidents.list(&Default::default(), &look);
+            let (_, total) = hearing.incidents.list_page(&Default::default(), &look);
             prop_assert_eq!(total, ids.len() as u64);
         }
     }
@@ -390,8 +396,8 @@ proptest! {
     #[test]
     fn a_checkpoint_anywhere_changes_nothing(steps in steps(), place in 0..40_usize, is_tiny: bool) {
         let limits = if is_tiny { tiny() } else { IncidentLimits::default() };
-        let mut straight = Hearing::with_limits(limits);
-        let mut broken = Hearing::with_limits(limits);
+        let mut straight = IncidentScenario::with_limits(limits);
+        let mut broken = IncidentScenario::with_limits(limits);
         for (number, step) in steps.iter().enumerate() {
             straight.hear(step);
             broken.hear(step);
@@ -406,7 +412,7 @@ proptest! {
     #[test]
     fn tiny_limits_hold_after_every_step(steps in steps()) {
         let limits = tiny();
-        let mut hearing = Hearing::with_limits(limits);
+        let mut hearing = IncidentScenario::with_limits(limits);
         for step in &steps {
             hearing.hear(step);
             let incidents = &hearing.incidents;
@@ -416,8 +422,8 @@ proptest! {
                 prop_assert!(case.alerts.len() <= limits.alerts_per_incident);
                 prop_assert!(case.aliases.len() <= limits.aliases_per_incident);
                 prop_assert!(!case.trees.is_empty() || case.trees_left_out > 0);
-                let listed = case.alerts.values().filter(|alert| alert.stands()).count();
-                prop_assert!(case.tally.standing() >= listed as u64);
+                let listed = case.alerts.values().filter(|alert| alert.is_standing()).count();
+                prop_assert!(case.tally.standing_count() >= listed as u64);
             }
         }
         hearing.restored();

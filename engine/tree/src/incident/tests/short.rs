@@ -3,8 +3,8 @@
 use super::*;
 
 /// Alerts `a` of tree 1 and `b` of tree 2, and whether they are one incident.
-fn check(tell: impl FnOnce(&mut Hearing), together: bool) {
-    let mut hearing = Hearing::default();
+fn check(tell: impl FnOnce(&mut IncidentScenario), together: bool) {
+    let mut hearing = IncidentScenario::default();
     tell(&mut hearing);
     let (a, b) = (hearing.of_alert("a"), hearing.of_alert("b"));
     assert!(a.is_some() && b.is_some());
@@ -13,7 +13,7 @@ fn check(tell: impl FnOnce(&mut Hearing), together: bool) {
 
 #[test]
 fn alerts_of_one_tree_are_one_incident_named_after_the_first() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 1));
     hearing.raised(&alert("b", 1));
     let name = hearing.of_alert("b").unwrap();
@@ -54,18 +54,20 @@ fn evidence_in_two_trees_makes_them_one_incident_in_either_order() {
 #[test]
 fn a_shared_node_joins_up_to_the_bound_of_time_and_not_a_nanosecond_beyond() {
     let touch_at = |nanos: i64| {
-        move |hearing: &mut Hearing| {
+        move |hearing: &mut IncidentScenario| {
             hearing.raised(&alert("a", 1));
             hearing.raised(&alert("b", 2));
             hearing.touched(1, 7, 100, joins(60, 5));
-            let touch = Touch {
+            let touch = TreeTouch {
                 tree: tree(2),
-                shared: Shared(7),
+                shared: SharedNodeId(7),
                 joins: joins(60, 5),
                 time: Timestamp::from_nanos(nanos),
                 position: hearing.next(),
             };
-            hearing.incidents.touched(&touch, || "session:7".into());
+            hearing
+                .incidents
+                .record_touch(&touch, || "session:7".into());
         }
     };
     check(touch_at(160_000_000_000), true);
@@ -77,7 +79,7 @@ fn a_shared_node_joins_up_to_the_bound_of_time_and_not_a_nanosecond_beyond() {
 #[test]
 fn a_node_that_exactly_as_many_trees_share_as_may_joins_them_and_one_more_does_not() {
     let with_others = |others: u64| {
-        move |hearing: &mut Hearing| {
+        move |hearing: &mut IncidentScenario| {
             hearing.raised(&alert("a", 1));
             for other in 10..10 + others {
                 hearing.touched(other, 7, 100, joins(60, 4));
@@ -93,7 +95,7 @@ fn a_node_that_exactly_as_many_trees_share_as_may_joins_them_and_one_more_does_n
 
 #[test]
 fn what_was_joined_before_a_node_became_crowded_stays_joined_and_the_summary_names_the_node() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 1));
     hearing.raised(&alert("b", 2));
     hearing.touched(1, 7, 100, joins(60, 2));
@@ -116,7 +118,7 @@ fn what_was_joined_before_a_node_became_crowded_stays_joined_and_the_summary_nam
 
 #[test]
 fn touches_from_before_the_first_alert_count_when_it_comes_and_leave_no_alias() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.touched(1, 7, 100, joins(60, 5));
     hearing.touched(2, 7, 130, joins(60, 5));
     hearing.raised(&alert("a", 1));
@@ -128,7 +130,7 @@ fn touches_from_before_the_first_alert_count_when_it_comes_and_leave_no_alias() 
     let [tie] = &*summary.ties else {
         panic!("{:?}", summary.ties)
     };
-    assert_eq!(tie.by, TiedBy::Shared("session:7".into()));
+    assert_eq!(tie.by, TieCause::Shared("session:7".into()));
     assert_eq!((tie.position, &tie.joined), (Position(4), &None));
 }
 
@@ -164,7 +166,7 @@ fn a_tree_all_of_whose_alerts_are_retracted_joins_nothing_more() {
 
 #[test]
 fn a_retraction_parts_nothing_and_an_incident_says_when_all_of_it_is_retracted() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 1));
     hearing.raised(&alert("b", 2).evidence(&[1]));
     hearing.raised(&alert("b", 2).revised(2, AlertStatus::Retracted));
@@ -188,7 +190,7 @@ fn a_retraction_parts_nothing_and_an_incident_says_when_all_of_it_is_retracted()
 
 #[test]
 fn the_severity_is_that_of_the_worst_alert_that_stands() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     let mut low = alert("a", 1);
     low.severity = Severity::Low;
     hearing.raised(&low);
@@ -203,7 +205,7 @@ fn the_severity_is_that_of_the_worst_alert_that_stands() {
 
 #[test]
 fn a_revision_seen_before_or_out_of_turn_changes_nothing() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 1));
     hearing.raised(&alert("a", 1).revised(3, AlertStatus::Retracted));
     let before = postcard::to_allocvec(&hearing.incidents).unwrap();
@@ -214,7 +216,7 @@ fn a_revision_seen_before_or_out_of_turn_changes_nothing() {
 
 #[test]
 fn when_two_become_one_the_older_name_lives_on_and_every_alias_leads_to_it() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     for (id, number) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
         hearing.raised(&alert(id, number));
     }
@@ -223,7 +225,7 @@ fn when_two_become_one_the_older_name_lives_on_and_every_alias_leads_to_it() {
     hearing.raised(&alert("e", 3).evidence(&[2]));
     hearing.raised(&alert("f", 2).evidence(&[1]));
     for alias in ["a", "b", "c", "d"] {
-        let found = hearing.incidents.name(&name_of(alias).0);
+        let found = hearing.incidents.current_name(&name_of(alias).0);
         assert_eq!(found, Some(&name_of("a")), "{alias}");
     }
     let summary = hearing.summary(&name_of("d"));
@@ -233,17 +235,20 @@ fn when_two_become_one_the_older_name_lives_on_and_every_alias_leads_to_it() {
     assert_eq!(summary.ties.first().map(|tie| tie.position), Some(merged));
     assert_eq!(
         summary.ties.first().map(|tie| (&tie.by, &tie.joined)),
-        Some((&TiedBy::Tree, &Some(name_of("d"))))
+        Some((&TieCause::Tree, &Some(name_of("d"))))
     );
 }
 
 #[test]
 fn an_incident_follows_its_tree_into_an_older_one() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 9));
     hearing.merged(4, 9);
-    assert_eq!(hearing.incidents.of_tree(tree(4)), Some(&name_of("a")));
-    assert_eq!(hearing.incidents.of_tree(tree(9)), None);
+    assert_eq!(
+        hearing.incidents.incident_of_tree(tree(4)),
+        Some(&name_of("a"))
+    );
+    assert_eq!(hearing.incidents.incident_of_tree(tree(9)), None);
     let summary = hearing.summary(&name_of("a"));
     assert_eq!(summary.trees, ["root-4".into()]);
     assert_eq!(summary.listed.first().unwrap().tree, "root-4".into());
@@ -265,8 +270,8 @@ fn touches_of_a_tree_without_alerts_count_when_it_becomes_part_of_one_with() {
 
 #[test]
 fn a_node_whose_link_joins_otherwise_starts_anew() {
-    let with = |later: Joins| {
-        move |hearing: &mut Hearing| {
+    let with = |later: IncidentJoin| {
+        move |hearing: &mut IncidentScenario| {
             hearing.raised(&alert("a", 1));
             hearing.raised(&alert("b", 2));
             hearing.touched(1, 7, 100, joins(60, 5));
@@ -279,16 +284,19 @@ fn a_node_whose_link_joins_otherwise_starts_anew() {
 
 #[test]
 fn a_tree_that_left_memory_is_still_told_of_and_still_joins() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     hearing.touched(5, 7, 100, joins(60, 5));
     hearing.raised(&alert("a", 5));
     hearing.forgotten(5);
     let nothing = |_: TreeId| None;
-    let summary = hearing.incidents.summary(&name_of("a").0, &nothing);
+    let summary = hearing.incidents.find_summary(&name_of("a").0, &nothing);
     let summary = summary.unwrap();
     assert_eq!(summary.trees, ["root-5".into()]);
     assert_eq!((summary.events, summary.tree_count), (50, 1));
-    assert_eq!(hearing.incidents.of_tree(tree(5)), Some(&name_of("a")));
+    assert_eq!(
+        hearing.incidents.incident_of_tree(tree(5)),
+        Some(&name_of("a"))
+    );
 
     hearing.raised(&alert("b", 6));
     hearing.touched(6, 7, 100, joins(60, 5));
@@ -298,7 +306,7 @@ fn a_tree_that_left_memory_is_still_told_of_and_still_joins() {
 #[test]
 fn a_tree_without_alerts_that_left_memory_still_counts_as_one_that_touched() {
     let forgetting = |most: u32| {
-        move |hearing: &mut Hearing| {
+        move |hearing: &mut IncidentScenario| {
             hearing.touched(3, 7, 100, joins(60, most));
             hearing.forgotten(3);
             hearing.raised(&alert("a", 1));
@@ -313,17 +321,17 @@ fn a_tree_without_alerts_that_left_memory_still_counts_as_one_that_touched() {
 
 #[test]
 fn a_name_that_is_taken_is_made_again_and_the_same_way_each_time() {
-    let first = IncidentId::of_alert("a", 0);
-    let second = IncidentId::of_alert("a", 1);
+    let first = IncidentId::from_alert("a", 0);
+    let second = IncidentId::from_alert("a", 1);
     assert_ne!(first, second);
-    assert_eq!(second, IncidentId::of_alert("a", 1));
+    assert_eq!(second, IncidentId::from_alert("a", 1));
     // Pinned: names are written down by people.
     assert_eq!(first.to_string(), "inc-17762fddd969");
 }
 
 #[test]
 fn a_long_message_is_cut_between_characters() {
-    let mut hearing = Hearing::default();
+    let mut hearing = IncidentScenario::default();
     let mut long = alert("a", 1);
     long.message = "é".repeat(larum_event::limits::MESSAGE_BYTES);
     long.message.insert(0, 'x');

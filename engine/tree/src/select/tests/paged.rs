@@ -15,7 +15,7 @@ fn pages(full: &TreeView, query: &TreeQuery, limit: usize) -> Vec<TreeView> {
     };
     let mut pages = Vec::new();
     loop {
-        let page = select(full, &query).unwrap();
+        let page = select_page(full, &query).unwrap();
         query.cursor.clone_from(&page.next);
         pages.push(page);
         if query.cursor.is_none() {
@@ -26,8 +26,8 @@ fn pages(full: &TreeView, query: &TreeQuery, limit: usize) -> Vec<TreeView> {
 
 #[test]
 fn later_pages_show_the_way_up_again_without_its_events() {
-    let pages = pages(&sketch(TREE), &TreeQuery::whole("root"), 3);
-    let all: Vec<_> = pages.iter().map(ids).collect();
+    let pages = pages(&parse_sketch(TREE), &TreeQuery::whole_tree("root"), 3);
+    let all: Vec<_> = pages.iter().map(shown_ids).collect();
     assert_eq!(
         all,
         [
@@ -55,23 +55,29 @@ fn later_pages_show_the_way_up_again_without_its_events() {
 
 #[test]
 fn a_page_goes_on_after_its_node_though_the_tree_has_grown() {
-    let mut query = TreeQuery::whole("root");
+    let mut query = TreeQuery::whole_tree("root");
     query.limit = 3;
-    query.cursor = select(&sketch(TREE), &query).unwrap().next;
-    let grown = sketch(&TREE.replace("  a e1", "  0 e0@1\n  a e1"));
-    let view = select(&grown, &query).unwrap();
-    assert_eq!(ids(&view), ["(root)", "(a)", "(a1)", "a2", "alert", "b"]);
+    query.cursor = select_page(&parse_sketch(TREE), &query).unwrap().next;
+    let grown = parse_sketch(&TREE.replace("  a e1", "  0 e0@1\n  a e1"));
+    let view = select_page(&grown, &query).unwrap();
+    assert_eq!(
+        shown_ids(&view),
+        ["(root)", "(a)", "(a1)", "a2", "alert", "b"]
+    );
     query.as_of = Some(Position(7));
-    assert!(select(&grown, &query).is_ok());
+    assert!(select_page(&grown, &query).is_ok());
 }
 
 #[test]
 fn a_cursor_of_another_question_or_of_a_node_that_is_gone_is_refused() {
-    let mut query = TreeQuery::whole("root");
+    let mut query = TreeQuery::whole_tree("root");
     query.limit = 3;
-    let next = select(&sketch(TREE), &query).unwrap().next;
+    let next = select_page(&parse_sketch(TREE), &query).unwrap().next;
     let refused = |full: &str, query: TreeQuery| {
-        assert_eq!(select(&sketch(full), &query), Err(AskError::Cursor));
+        assert_eq!(
+            select_page(&parse_sketch(full), &query),
+            Err(TreeQueryError::Cursor)
+        );
     };
     let other = TreeQuery {
         cursor: next.clone(),
@@ -92,13 +98,13 @@ fn a_page_has_at_least_one_node_and_at_most_as_many_as_pages_may() {
     for number in 0..limits::TREE_PAGE_MOST {
         write!(text, "\n  n{number}").unwrap();
     }
-    let full = sketch(&text);
+    let full = parse_sketch(&text);
     let of = |limit| {
         let query = TreeQuery {
             limit,
-            ..TreeQuery::whole("root")
+            ..TreeQuery::whole_tree("root")
         };
-        select(&full, &query).unwrap().nodes.len()
+        select_page(&full, &query).unwrap().nodes.len()
     };
     assert_eq!(of(0), 1);
     assert_eq!(of(usize::MAX), limits::TREE_PAGE_MOST);
@@ -107,7 +113,7 @@ fn a_page_has_at_least_one_node_and_at_most_as_many_as_pages_may() {
 #[test]
 fn a_chain_of_a_hundred_thousand_shows_only_the_nearest_above_a_page_again() {
     const LINKS: usize = 100_000;
-    let mut full = sketch("n0");
+    let mut full = parse_sketch("n0");
     let first = full.nodes[0].clone();
     for number in 1..LINKS {
         full.nodes.push(TreeNode {
@@ -117,16 +123,16 @@ fn a_chain_of_a_hundred_thousand_shows_only_the_nearest_above_a_page_again() {
             ..first.clone()
         });
     }
-    let mut query = TreeQuery::whole("n0");
+    let mut query = TreeQuery::whole_tree("n0");
     query.limit = 1_000;
-    query.cursor = select(&full, &query).unwrap().next;
-    let view = select(&full, &query).unwrap();
+    query.cursor = select_page(&full, &query).unwrap().next;
+    let view = select_page(&full, &query).unwrap();
     assert_eq!(view.nodes.len(), 1_000 + limits::ANCESTORS);
     let top = view.nodes.first().unwrap();
     assert_eq!((top.parent, top.depth), (None, 1_000 - limits::ANCESTORS));
     assert_eq!(view.counts.depth, LINKS as u64);
     let end = format!("n{}", LINKS - 1);
-    let path = select(&full, &ask(TreePart::PathTo(end), "n0")).unwrap();
+    let path = select_page(&full, &ask(TreePart::PathTo(end), "n0")).unwrap();
     assert_eq!(path.counts.steps, LINKS as u64);
 }
 
@@ -205,7 +211,7 @@ proptest! {
         from in prop::option::of(0..30_i64),
         limit in 1..12_usize,
     ) {
-        let full = sketch(&text);
+        let full = parse_sketch(&text);
         let (focus, end) = (focus % full.nodes.len(), end % full.nodes.len());
         let part = match part {
             0 => TreePart::Whole,

@@ -1,28 +1,28 @@
 //! Each kind of window on both sides of its boundaries.
 
 use larum_event::limits::DISTINCT_EXACT;
-use larum_event::{Extent, FiringPolicy, Measure, Span, Values};
+use larum_event::{FiringPolicy, MatchValues, Span, WindowExtent, WindowMeasure};
 
 use super::{aggregate, at, event, reports, span, words};
-use crate::aggregate::{AggregateState, Measuring};
-use crate::state::{Report, Taken, Told};
+use crate::aggregate::{AggregateRule, AggregateState};
+use crate::state::{AlertReport, StateOutput, WindowEvent};
 
-const SLIDING: Extent = Extent::Sliding {
+const SLIDING: WindowExtent = WindowExtent::Sliding {
     within: Span::from_nanos(10),
 };
-const TUMBLING: Extent = Extent::Tumbling {
+const TUMBLING: WindowExtent = WindowExtent::Tumbling {
     size: Span::from_nanos(10),
 };
 
-const fn hopping(size: i64, hop: i64) -> Extent {
-    Extent::Hopping {
+const fn hopping(size: i64, hop: i64) -> WindowExtent {
+    WindowExtent::Hopping {
         size: Span::from_nanos(size),
         hop: Span::from_nanos(hop),
     }
 }
 
-const fn session(gap: i64, cap: Option<i64>) -> Extent {
-    Extent::Session {
+const fn session(gap: i64, cap: Option<i64>) -> WindowExtent {
+    WindowExtent::Session {
         gap: Span::from_nanos(gap),
         cap: match cap {
             Some(cap) => Some(Span::from_nanos(cap)),
@@ -31,8 +31,8 @@ const fn session(gap: i64, cap: Option<i64>) -> Extent {
     }
 }
 
-const fn last(matches: u32, keep: i64) -> Extent {
-    Extent::Last {
+const fn last(matches: u32, keep: i64) -> WindowExtent {
+    WindowExtent::Last {
         matches,
         keep: Span::from_nanos(keep),
     }
@@ -40,7 +40,7 @@ const fn last(matches: u32, keep: i64) -> Extent {
 
 /// Feeds events of the given times and values, and compares what is said, word by word.
 fn check(
-    (extent, measure, bounds, policy): (Extent, Measure, &str, FiringPolicy),
+    (extent, measure, bounds, policy): (WindowExtent, WindowMeasure, &str, FiringPolicy),
     events: &[(i64, i64)],
     expected: &[&str],
 ) {
@@ -60,14 +60,14 @@ use FiringPolicy::{Edge, Every, Reset, Suppress};
 
 #[test]
 fn a_sliding_window_includes_both_ends() {
-    let rule = || (SLIDING, Measure::Count, ">= 3", Every);
+    let rule = || (SLIDING, WindowMeasure::Count, ">= 3", Every);
     check(rule(), &times(&[0, 5, 10]), &["fired 2 at 10 of 3"]);
     check(rule(), &times(&[0, 5, 11]), &[]);
 }
 
 #[test]
 fn an_episode_ends_when_the_condition_does_and_counts_all_of_its_matches() {
-    let rule = || (SLIDING, Measure::Count, ">= 2", Edge);
+    let rule = || (SLIDING, WindowMeasure::Count, ">= 2", Edge);
     check(
         rule(),
         &times(&[0, 1, 2, 3, 12, 24]),
@@ -88,12 +88,12 @@ fn an_episode_ends_when_the_condition_does_and_counts_all_of_its_matches() {
 #[test]
 fn reset_forgets_and_suppress_is_silent_until_its_time_is_over() {
     check(
-        (SLIDING, Measure::Count, ">= 2", Reset),
+        (SLIDING, WindowMeasure::Count, ">= 2", Reset),
         &times(&[0, 1, 2, 3]),
         &["fired 1 at 1 of 2", "fired 3 at 3 of 2"],
     );
     check(
-        (SLIDING, Measure::Count, ">= 2", Suppress(span(5))),
+        (SLIDING, WindowMeasure::Count, ">= 2", Suppress(span(5))),
         &times(&[0, 1, 5, 6]),
         &["fired 1 at 1 of 2", "fired 3 at 6 of 4"],
     );
@@ -102,7 +102,7 @@ fn reset_forgets_and_suppress_is_silent_until_its_time_is_over() {
 #[test]
 fn fewer_than_so_many_is_known_when_the_window_that_the_first_match_opened_is_over() {
     check(
-        (SLIDING, Measure::Count, "< 3", Edge),
+        (SLIDING, WindowMeasure::Count, "< 3", Edge),
         &times(&[0, 10, 11, 12, 21, 22]),
         &["fired 1 at 10 of 2", "fired 5 at 32 of 1"],
     );
@@ -110,7 +110,7 @@ fn fewer_than_so_many_is_known_when_the_window_that_the_first_match_opened_is_ov
 
 #[test]
 fn a_tumbling_window_ends_before_the_next_begins() {
-    let rule = || (TUMBLING, Measure::Count, ">= 2", Edge);
+    let rule = || (TUMBLING, WindowMeasure::Count, ">= 2", Edge);
     check(
         rule(),
         &times(&[8, 9]),
@@ -130,7 +130,7 @@ fn a_tumbling_window_ends_before_the_next_begins() {
         ],
     );
     check(
-        (TUMBLING, Measure::Sum, ">= 5", Every),
+        (TUMBLING, WindowMeasure::Sum, ">= 5", Every),
         &[(0, 9), (1, -4), (10, 9), (19, -5)],
         &["fired 1 at 10 of 2: 5"],
     );
@@ -138,7 +138,7 @@ fn a_tumbling_window_ends_before_the_next_begins() {
 
 #[test]
 fn a_hopping_window_is_decided_at_its_end_and_an_episode_is_of_ends_that_follow_each_other() {
-    let rule = |policy| (hopping(10, 5), Measure::Count, ">= 2", policy);
+    let rule = |policy| (hopping(10, 5), WindowMeasure::Count, ">= 2", policy);
     check(
         rule(Every),
         &times(&[0, 4, 9]),
@@ -164,7 +164,7 @@ fn a_hopping_window_is_decided_at_its_end_and_an_episode_is_of_ends_that_follow_
 
 #[test]
 fn a_session_ends_after_its_gap_or_at_its_cap() {
-    let rule = |cap| (session(10, cap), Measure::Count, "", Edge);
+    let rule = |cap| (session(10, cap), WindowMeasure::Count, "", Edge);
     check(rule(None), &times(&[0, 10, 20]), &["fired 2 at 20 of 3"]);
     check(
         rule(None),
@@ -182,7 +182,7 @@ fn a_session_ends_after_its_gap_or_at_its_cap() {
         &["fired 1 at 10 of 2", "fired 2 at 20 of 1"],
     );
     check(
-        (session(10, None), Measure::Count, ">= 2", Edge),
+        (session(10, None), WindowMeasure::Count, ">= 2", Edge),
         &times(&[0, 10, 20, 31, 32]),
         &[
             "fired 1 at 10 of 2",
@@ -195,9 +195,9 @@ fn a_session_ends_after_its_gap_or_at_its_cap() {
 
 #[test]
 fn a_session_that_is_decided_at_its_end_is_known_by_its_first_match() {
-    let rule = aggregate(session(10, None), Measure::Count, "", Edge);
+    let rule = aggregate(session(10, None), WindowMeasure::Count, "", Edge);
     let told = reports(&rule, &times(&[0, 1, 2]));
-    let [Report::Fired(fired)] = &told[..] else {
+    let [AlertReport::Fired(fired)] = &told[..] else {
         panic!("{told:?}");
     };
     assert_eq!(fired.anchor.as_str(), "0");
@@ -207,7 +207,7 @@ fn a_session_that_is_decided_at_its_end_is_known_by_its_first_match() {
 
 #[test]
 fn the_last_so_many_count_however_old_until_the_key_is_silent_for_too_long() {
-    let rule = || (last(2, 100), Measure::Sum, ">= 3", Edge);
+    let rule = || (last(2, 100), WindowMeasure::Sum, ">= 3", Edge);
     check(
         rule(),
         &[(0, 1), (100, 2), (150, 2), (160, 0)],
@@ -219,14 +219,22 @@ fn the_last_so_many_count_however_old_until_the_key_is_silent_for_too_long() {
 #[test]
 fn numbers_are_measured_over_what_is_in_the_window() {
     for (measure, bounds, expected) in [
-        (Measure::Sum, "== 12", "fired 3 at 3 of 4: 12"),
-        (Measure::Average, "== 2", "fired 1 at 1 of 2: 2"),
-        (Measure::Min, "== -1", "fired 3 at 3 of 4: -1"),
-        (Measure::Max, ">= 9", "fired 2 at 2 of 3: 9"),
-        (Measure::Percentile(50_000), "== 1", "fired 1 at 1 of 2: 1"),
-        (Measure::Percentile(75_000), "== 9", "fired 2 at 2 of 3: 9"),
-        (Measure::Change, "== -2", "fired 1 at 1 of 2: -2"),
-        (Measure::Change, "== -4", "fired 3 at 3 of 4: -4"),
+        (WindowMeasure::Sum, "== 12", "fired 3 at 3 of 4: 12"),
+        (WindowMeasure::Average, "== 2", "fired 1 at 1 of 2: 2"),
+        (WindowMeasure::Min, "== -1", "fired 3 at 3 of 4: -1"),
+        (WindowMeasure::Max, ">= 9", "fired 2 at 2 of 3: 9"),
+        (
+            WindowMeasure::Percentile(50_000),
+            "== 1",
+            "fired 1 at 1 of 2: 1",
+        ),
+        (
+            WindowMeasure::Percentile(75_000),
+            "== 9",
+            "fired 2 at 2 of 3: 9",
+        ),
+        (WindowMeasure::Change, "== -2", "fired 1 at 1 of 2: -2"),
+        (WindowMeasure::Change, "== -4", "fired 3 at 3 of 4: -4"),
     ] {
         let rule = aggregate(SLIDING, measure, bounds, Edge);
         let told = words(&reports(&rule, &[(0, 3), (1, 1), (2, 9), (3, -1)]));
@@ -237,7 +245,7 @@ fn numbers_are_measured_over_what_is_in_the_window() {
 #[test]
 fn an_alert_ends_when_what_made_the_average_high_leaves() {
     check(
-        (SLIDING, Measure::Average, "> 5", Edge),
+        (SLIDING, WindowMeasure::Average, "> 5", Edge),
         &[(0, 20), (9, 1)],
         &[
             "fired 0 at 0 of 1: 20",
@@ -247,7 +255,7 @@ fn an_alert_ends_when_what_made_the_average_high_leaves() {
     );
     // And an average that comes to be high when something leaves is told with the next match.
     check(
-        (SLIDING, Measure::Average, "> 5", Edge),
+        (SLIDING, WindowMeasure::Average, "> 5", Edge),
         &[(0, 1), (9, 9), (12, 9)],
         &["fired 2 at 12 of 2: 9", "ended of 2: 9"],
     );
@@ -255,7 +263,7 @@ fn an_alert_ends_when_what_made_the_average_high_leaves() {
 
 #[test]
 fn values_are_new_that_were_not_seen_for_longer_than_the_window() {
-    let rule = |policy| (SLIDING, Measure::FirstSeen, "", policy);
+    let rule = |policy| (SLIDING, WindowMeasure::FirstSeen, "", policy);
     check(
         rule(Edge),
         &[(0, 7), (10, 7), (20, 7), (31, 7), (32, 8)],
@@ -274,24 +282,24 @@ fn values_are_new_that_were_not_seen_for_longer_than_the_window() {
 
 #[test]
 fn without_a_field_it_is_the_group_that_is_new() {
-    let rule = aggregate(SLIDING, Measure::FirstSeen, "", Edge);
-    let compiled = Measuring::new(&rule, 100);
+    let rule = aggregate(SLIDING, WindowMeasure::FirstSeen, "", Edge);
+    let compiled = AggregateRule::new(&rule, 100);
     let mut state = AggregateState::default();
-    let mut told = Told::default();
+    let mut told = StateOutput::default();
     for (time, fires) in [(0, 1), (10, 1), (21, 2)] {
-        state.pass(at(time), &compiled, &mut told);
-        let event = Taken {
-            values: Values::default(),
+        state.advance_to(at(time), &compiled, &mut told);
+        let event = WindowEvent {
+            values: MatchValues::default(),
             ..event(time as u64, time, None, 0)
         };
-        state.take(&event, &compiled, &mut told);
+        state.apply_event(&event, &compiled, &mut told);
         assert_eq!(told.reports.len(), fires, "{time}");
     }
 }
 
 #[test]
 fn a_rate_needs_a_baseline_and_is_relative_to_it() {
-    let rate = Measure::Rate { baseline: span(20) };
+    let rate = WindowMeasure::Rate { baseline: span(20) };
     let rule = || (TUMBLING, rate.clone(), ">= 3", Edge);
     // One in each window before, then three; the key is known since 0.
     check(
@@ -305,23 +313,27 @@ fn a_rate_needs_a_baseline_and_is_relative_to_it() {
 
 #[test]
 fn steps_are_complete_when_each_has_as_many_as_it_needs() {
-    let rule = aggregate(SLIDING, Measure::Steps(vec![1, 2]), ">= 2", Edge);
-    let compiled = Measuring::new(&rule, 100);
+    let rule = aggregate(SLIDING, WindowMeasure::Steps(vec![1, 2]), ">= 2", Edge);
+    let compiled = AggregateRule::new(&rule, 100);
     let mut state = AggregateState::default();
-    let mut told = Told::default();
+    let mut told = StateOutput::default();
     for (time, steps, fires) in [(0, 0b01, 0), (1, 0b10, 0), (2, 0b11, 1)] {
-        state.take(&event(time as u64, time, None, steps), &compiled, &mut told);
+        state.apply_event(&event(time as u64, time, None, steps), &compiled, &mut told);
         assert_eq!(told.reports.len(), fires, "{time}");
     }
 }
 
 #[test]
 fn matches_without_what_is_measured_are_not_counted() {
-    for measure in [Measure::Distinct, Measure::Sum, Measure::FirstSeen] {
-        let rule = Measuring::new(&aggregate(SLIDING, measure, ">= 0", Every), 100);
+    for measure in [
+        WindowMeasure::Distinct,
+        WindowMeasure::Sum,
+        WindowMeasure::FirstSeen,
+    ] {
+        let rule = AggregateRule::new(&aggregate(SLIDING, measure, ">= 0", Every), 100);
         let mut state = AggregateState::default();
-        let mut told = Told::default();
-        state.take(&event(0, 0, None, 1), &rule, &mut told);
+        let mut told = StateOutput::default();
+        state.apply_event(&event(0, 0, None, 1), &rule, &mut told);
         assert!(told.reports.is_empty());
         assert_eq!(state, AggregateState::Empty);
     }
@@ -331,18 +343,18 @@ fn matches_without_what_is_measured_are_not_counted() {
 fn distinct_is_exact_up_to_its_bound_and_states_its_error_beyond_and_becomes_exact_again() {
     let most = DISTINCT_EXACT as i64;
     for extent in [SLIDING, TUMBLING] {
-        let rule = Measuring::new(
-            &aggregate(extent, Measure::Distinct, ">= 1", Every),
+        let rule = AggregateRule::new(
+            &aggregate(extent, WindowMeasure::Distinct, ">= 1", Every),
             100_000,
         );
         let mut state = AggregateState::default();
         let mut take = |number: i64, time: i64| {
-            let mut told = Told::default();
-            state.pass(at(time), &rule, &mut told);
+            let mut told = StateOutput::default();
+            state.advance_to(at(time), &rule, &mut told);
             let event = event(number as u64, time, Some(number), 1);
-            state.take(&event, &rule, &mut told);
+            state.apply_event(&event, &rule, &mut told);
             assert!(state.is_sound(&rule));
-            let Some(Report::Fired(fired)) = told.reports.pop() else {
+            let Some(AlertReport::Fired(fired)) = told.reports.pop() else {
                 panic!("it holds at every match");
             };
             let value = fired.content.value.unwrap().to_float() as i64;

@@ -1,12 +1,14 @@
 //! Random streams and rules: states say what the words of the rules say, whenever they are looked at, copied or
 //! written and read.
 
-use larum_event::{Aggregate, Amount, Bound, Bounds, Comparison, Extent, FiringPolicy, Measure};
+use larum_event::{
+    Aggregate, Amount, Bound, Bounds, FiringPolicy, WindowComparison, WindowExtent, WindowMeasure,
+};
 use proptest::prelude::*;
 
 use super::{aggregate, at, event, naive, span};
-use crate::aggregate::{AggregateState, Measuring};
-use crate::state::{Report, Taken, Told};
+use crate::aggregate::{AggregateRule, AggregateState};
+use crate::state::{AlertReport, StateOutput, WindowEvent};
 
 const W: i64 = 12;
 
@@ -21,7 +23,7 @@ fn gaps() -> impl Strategy<Value = i64> {
     ]
 }
 
-fn stream() -> impl Strategy<Value = Vec<Taken>> {
+fn stream() -> impl Strategy<Value = Vec<WindowEvent>> {
     let value = prop_oneof![12 => (-3..6_i64).prop_map(Some), 1 => Just(None)];
     let step = (gaps(), value, 1..8_u32);
     (prop::collection::vec(step, 1..60), -30..30_i64).prop_map(|(steps, begin)| {
@@ -35,45 +37,45 @@ fn stream() -> impl Strategy<Value = Vec<Taken>> {
     })
 }
 
-fn extents() -> impl Strategy<Value = Extent> {
+fn extents() -> impl Strategy<Value = WindowExtent> {
     let (size, gap) = (span(W), span(W));
     let hop = prop::sample::select(vec![W, W / 2, W / 3, W / 4]);
     let cap = prop::option::of((1..3 * W).prop_map(span));
     prop_oneof![
-        4 => Just(Extent::Sliding { within: size }),
-        2 => Just(Extent::Tumbling { size }),
-        2 => hop.prop_map(move |hop| Extent::Hopping { size, hop: span(hop) }),
-        2 => cap.prop_map(move |cap| Extent::Session { gap, cap }),
-        2 => (1..6_u32).prop_map(move |matches| Extent::Last { matches, keep: size }),
+        4 => Just(WindowExtent::Sliding { within: size }),
+        2 => Just(WindowExtent::Tumbling { size }),
+        2 => hop.prop_map(move |hop| WindowExtent::Hopping { size, hop: span(hop) }),
+        2 => cap.prop_map(move |cap| WindowExtent::Session { gap, cap }),
+        2 => (1..6_u32).prop_map(move |matches| WindowExtent::Last { matches, keep: size }),
     ]
 }
 
-fn measures() -> impl Strategy<Value = Measure> {
+fn measures() -> impl Strategy<Value = WindowMeasure> {
     prop_oneof![
-        3 => Just(Measure::Count),
-        2 => Just(Measure::Distinct),
-        2 => prop::collection::vec(1..3_u32, 1..4).prop_map(Measure::Steps),
-        1 => Just(Measure::Sum),
-        1 => Just(Measure::Average),
-        1 => Just(Measure::Min),
-        1 => Just(Measure::Max),
-        1 => (0..=100_000_u32).prop_map(Measure::Percentile),
-        1 => Just(Measure::Change),
-        1 => Just(Measure::FirstSeen),
-        2 => (1..4_i64).prop_map(|times| Measure::Rate { baseline: span(times * W) }),
+        3 => Just(WindowMeasure::Count),
+        2 => Just(WindowMeasure::Distinct),
+        2 => prop::collection::vec(1..3_u32, 1..4).prop_map(WindowMeasure::Steps),
+        1 => Just(WindowMeasure::Sum),
+        1 => Just(WindowMeasure::Average),
+        1 => Just(WindowMeasure::Min),
+        1 => Just(WindowMeasure::Max),
+        1 => (0..=100_000_u32).prop_map(WindowMeasure::Percentile),
+        1 => Just(WindowMeasure::Change),
+        1 => Just(WindowMeasure::FirstSeen),
+        2 => (1..4_i64).prop_map(|times| WindowMeasure::Rate { baseline: span(times * W) }),
     ]
 }
 
 fn rules() -> impl Strategy<Value = Aggregate> {
     let comparison = prop::sample::select(vec![
-        Comparison::AtLeast,
-        Comparison::AtLeast,
-        Comparison::AtLeast,
-        Comparison::Greater,
-        Comparison::AtMost,
-        Comparison::Less,
-        Comparison::Equal,
-        Comparison::NotEqual,
+        WindowComparison::AtLeast,
+        WindowComparison::AtLeast,
+        WindowComparison::AtLeast,
+        WindowComparison::Greater,
+        WindowComparison::AtMost,
+        WindowComparison::Less,
+        WindowComparison::Equal,
+        WindowComparison::NotEqual,
     ]);
     let bound = (comparison, 0..5_i64).prop_map(|(comparison, value)| Bound {
         comparison,
@@ -100,13 +102,13 @@ fn rules() -> impl Strategy<Value = Aggregate> {
     })
 }
 
-fn run(rule: &Aggregate, events: &[Taken]) -> Vec<Report> {
-    let rule = Measuring::new(rule, 1_000);
+fn run(rule: &Aggregate, events: &[WindowEvent]) -> Vec<AlertReport> {
+    let rule = AggregateRule::new(rule, 1_000);
     let mut state = AggregateState::default();
-    let mut told = Told::default();
+    let mut told = StateOutput::default();
     for event in events {
-        state.pass(event.time(), &rule, &mut told);
-        state.take(event, &rule, &mut told);
+        state.advance_to(event.time(), &rule, &mut told);
+        state.apply_event(event, &rule, &mut told);
     }
     state.close(&rule, &mut told);
     told.reports
@@ -127,18 +129,18 @@ proptest! {
         looks in prop::collection::vec((0..5_u8, 0..40_i64), 60),
     ) {
         let expected = run(&rule, &events);
-        let compiled = Measuring::new(&rule, 1_000);
+        let compiled = AggregateRule::new(&rule, 1_000);
         let mut state = AggregateState::default();
-        let mut told = Told::default();
+        let mut told = StateOutput::default();
         for (index, event) in events.iter().enumerate() {
-            state.pass(event.time(), &compiled, &mut told);
-            state.take(event, &compiled, &mut told);
+            state.advance_to(event.time(), &compiled, &mut told);
+            state.apply_event(event, &compiled, &mut told);
             prop_assert!(state.is_sound(&compiled), "{:?}", state);
             let (what, later) = looks[index];
             let next = events.get(index + 1).map_or(i64::MAX, |next| next.time().as_nanos());
             let look = at((event.time().as_nanos() + later).min(next));
             match what {
-                0 => state.pass(look, &compiled, &mut told),
+                0 => state.advance_to(look, &compiled, &mut told),
                 1 => state = state.clone(),
                 2 => {
                     let bytes = postcard::to_stdvec(&state).unwrap();
@@ -150,7 +152,7 @@ proptest! {
                 3 => {
                     // Looking on a copy changes nothing.
                     let mut copy = state.clone();
-                    copy.close(&compiled, &mut Told::default());
+                    copy.close(&compiled, &mut StateOutput::default());
                     prop_assert_eq!(copy, AggregateState::Empty);
                 }
                 _ => {}
@@ -164,28 +166,28 @@ proptest! {
     #[test]
     fn nothing_happens_before_it_is_due_and_all_is_over_when_nothing_is(rule in rules(), events in stream()) {
         let expected = run(&rule, &events);
-        let compiled = Measuring::new(&rule, 1_000);
+        let compiled = AggregateRule::new(&rule, 1_000);
         let mut state = AggregateState::default();
-        let mut told = Told::default();
-        let turn = |state: &mut AggregateState, due, told: &mut Told| {
+        let mut told = StateOutput::default();
+        let turn = |state: &mut AggregateState, due, told: &mut StateOutput| {
             let before = told.reports.len();
             let mut copy = state.clone();
-            copy.pass(due, &compiled, told);
+            copy.advance_to(due, &compiled, told);
             assert_eq!(told.reports.len(), before);
-            state.pass(due.saturating_add(span(1)), &compiled, told);
+            state.advance_to(due.saturating_add(span(1)), &compiled, told);
         };
         let mut turns = 0;
         for event in &events {
-            while let Some(due) = state.due(&compiled).filter(|due| *due < event.time()) {
+            while let Some(due) = state.due_time(&compiled).filter(|due| *due < event.time()) {
                 turn(&mut state, due, &mut told);
                 turns += 1;
                 prop_assert!(turns < 5_000, "{:?}", state);
             }
-            state.pass(event.time(), &compiled, &mut told);
-            state.take(event, &compiled, &mut told);
-            prop_assert_eq!(state.due(&compiled).is_none(), state == AggregateState::Empty);
+            state.advance_to(event.time(), &compiled, &mut told);
+            state.apply_event(event, &compiled, &mut told);
+            prop_assert_eq!(state.due_time(&compiled).is_none(), state == AggregateState::Empty);
         }
-        while let Some(due) = state.due(&compiled) {
+        while let Some(due) = state.due_time(&compiled) {
             turn(&mut state, due, &mut told);
             turns += 1;
             prop_assert!(turns < 5_000, "{:?}", state);
@@ -201,21 +203,21 @@ fn long_windows_name_their_first_and_last_events() {
         .map(|number| event(number as u64, number / 20, Some(number), 1))
         .collect();
     let extents = [
-        Extent::Sliding { within: span(100) },
-        Extent::Sliding { within: span(4) },
-        Extent::Tumbling { size: span(100) },
-        Extent::Hopping {
+        WindowExtent::Sliding { within: span(100) },
+        WindowExtent::Sliding { within: span(4) },
+        WindowExtent::Tumbling { size: span(100) },
+        WindowExtent::Hopping {
             size: span(8),
             hop: span(4),
         },
-        Extent::Last {
+        WindowExtent::Last {
             matches: 101,
             keep: span(100),
         },
     ];
     for extent in extents {
         for policy in [FiringPolicy::Edge, FiringPolicy::Every] {
-            let rule = aggregate(extent, Measure::Count, ">= 5", policy);
+            let rule = aggregate(extent, WindowMeasure::Count, ">= 5", policy);
             assert_eq!(
                 run(&rule, &events),
                 naive::reports(&rule, &events),

@@ -4,50 +4,51 @@ use std::collections::BTreeSet;
 
 use larum_event::limits::EVIDENCE_EACH_END;
 use larum_event::{
-    Aggregate, Amount, Decided, EventId, Extent, FiringPolicy, KeyValue, Measure, Timestamp,
+    Aggregate, Amount, DecisionTime, EventId, FiringPolicy, ScalarValue, Timestamp, WindowExtent,
+    WindowMeasure,
 };
 
 use super::at;
-use crate::state::{Content, Fired, Report, Taken};
+use crate::state::{AlertReport, AlertSummary, FiredAlert, WindowEvent};
 
-pub(super) struct Naive<'a> {
+pub(super) struct NaiveWindow<'a> {
     rule: &'a Aggregate,
     /// Those that are counted, in order.
-    events: Vec<&'a Taken>,
+    events: Vec<&'a WindowEvent>,
     /// Events before this are forgotten.
     forgotten: usize,
     /// Events up to but not including this have come.
     come: usize,
     silent_until: Option<i64>,
-    open: Option<Open<'a>>,
-    reports: Vec<Report>,
+    open: Option<NaiveEpisode<'a>>,
+    reports: Vec<AlertReport>,
 }
 
-struct Open<'a> {
-    members: Vec<&'a Taken>,
+struct NaiveEpisode<'a> {
+    members: Vec<&'a WindowEvent>,
     told: usize,
     value: Amount,
 }
 
-fn time(event: &Taken) -> i64 {
+fn time(event: &WindowEvent) -> i64 {
     event.time().as_nanos()
 }
 
-fn number(event: &Taken) -> Option<i128> {
+fn number(event: &WindowEvent) -> Option<i128> {
     match event.values.get(0)? {
-        KeyValue::Int(value) => Some(i128::from(*value)),
+        ScalarValue::Int(value) => Some(i128::from(*value)),
         _ => None,
     }
 }
 
 /// All that a rule says of events in order, to the end of time.
-pub(super) fn reports(rule: &Aggregate, events: &[Taken]) -> Vec<Report> {
+pub(super) fn reports(rule: &Aggregate, events: &[WindowEvent]) -> Vec<AlertReport> {
     let needs_value = !matches!(
         rule.measure,
-        Measure::Count | Measure::Steps(_) | Measure::Rate { .. }
+        WindowMeasure::Count | WindowMeasure::Steps(_) | WindowMeasure::Rate { .. }
     );
-    let counted = |event: &&Taken| !needs_value || number(event).is_some();
-    let mut naive = Naive {
+    let counted = |event: &&WindowEvent| !needs_value || number(event).is_some();
+    let mut naive = NaiveWindow {
         rule,
         events: events.iter().filter(counted).collect(),
         forgotten: 0,
@@ -74,18 +75,18 @@ pub(super) fn reports(rule: &Aggregate, events: &[Taken]) -> Vec<Report> {
     naive.reports
 }
 
-impl<'a> Naive<'a> {
+impl<'a> NaiveWindow<'a> {
     fn is_batch(&self) -> bool {
-        let closes = self.rule.decided() == Decided::AtClose;
+        let closes = self.rule.decision_time() == DecisionTime::AtClose;
         match self.rule.extent {
-            Extent::Tumbling { .. } | Extent::Session { .. } => true,
-            Extent::Sliding { .. } => closes,
-            Extent::Hopping { .. } | Extent::Last { .. } => false,
+            WindowExtent::Tumbling { .. } | WindowExtent::Session { .. } => true,
+            WindowExtent::Sliding { .. } => closes,
+            WindowExtent::Hopping { .. } | WindowExtent::Last { .. } => false,
         }
     }
 
     fn is_first_seen(&self) -> bool {
-        self.rule.measure == Measure::FirstSeen
+        self.rule.measure == WindowMeasure::FirstSeen
     }
 
     /// What comes to pass at `now` before any event of that moment.
@@ -93,7 +94,7 @@ impl<'a> Naive<'a> {
         if self.is_first_seen() {
             return;
         }
-        if let Extent::Hopping { hop, .. } = self.rule.extent {
+        if let WindowExtent::Hopping { hop, .. } = self.rule.extent {
             if now.rem_euclid(hop.as_nanos()) == 0 {
                 self.at_end_of_hop(now);
             }
@@ -101,46 +102,47 @@ impl<'a> Naive<'a> {
         }
         let before = self.window(now - 1);
         let is_over = self.is_batch() && !before.is_empty() && self.window(now).is_empty();
-        if is_over && self.rule.decided() == Decided::AtClose {
+        if is_over && self.rule.decision_time() == DecisionTime::AtClose {
             self.at_end_of_batch(&before);
         }
         let held = self
             .value(&self.window(now), now)
-            .is_some_and(|value| self.rule.bounds.hold(value));
+            .is_some_and(|value| self.rule.bounds.contains(value));
         if self.open.is_some() && (is_over || !held) {
             self.end_episode();
         }
     }
 
     /// The events that are in the window at `now`, of those that have come.
-    fn window(&self, now: i64) -> Vec<&'a Taken> {
+    fn window(&self, now: i64) -> Vec<&'a WindowEvent> {
         let come = self
             .events
             .get(self.forgotten..self.come)
             .unwrap_or_default();
         match self.rule.extent {
-            Extent::Sliding { within } if !self.is_batch() => {
-                let is_in = |event: &&&Taken| time(event) >= now - within.as_nanos();
+            WindowExtent::Sliding { within } if !self.is_batch() => {
+                let is_in = |event: &&&WindowEvent| time(event) >= now - within.as_nanos();
                 come.iter().filter(is_in).copied().collect()
             }
-            Extent::Hopping { size, .. } => {
-                let is_in = |event: &&&Taken| (now - size.as_nanos()..now).contains(&time(event));
+            WindowExtent::Hopping { size, .. } => {
+                let is_in =
+                    |event: &&&WindowEvent| (now - size.as_nanos()..now).contains(&time(event));
                 come.iter().filter(is_in).copied().collect()
             }
-            Extent::Last { matches, keep } => {
+            WindowExtent::Last { matches, keep } => {
                 let mut last = batch(come, now, |_, last, now| now - last <= keep.as_nanos());
                 let most = matches as usize;
                 last.drain(..last.len().saturating_sub(most));
                 last
             }
-            Extent::Sliding { within } => {
+            WindowExtent::Sliding { within } => {
                 batch(come, now, |first, _, now| now - first <= within.as_nanos())
             }
-            Extent::Tumbling { size } => {
+            WindowExtent::Tumbling { size } => {
                 let of = |time: i64| time.div_euclid(size.as_nanos());
                 batch(come, now, |first, _, now| of(first) == of(now))
             }
-            Extent::Session { gap, cap } => batch(come, now, |first, last, now| {
+            WindowExtent::Session { gap, cap } => batch(come, now, |first, last, now| {
                 let in_cap = cap.is_none_or(|cap| now - first <= cap.as_nanos());
                 now - last <= gap.as_nanos() && in_cap
             }),
@@ -153,25 +155,25 @@ impl<'a> Naive<'a> {
             self.at_event_of_seen(newest);
             return;
         }
-        if self.rule.decided() == Decided::AtClose {
+        if self.rule.decision_time() == DecisionTime::AtClose {
             return;
         }
         let window = self.window(now);
         match self.value(&window, now) {
-            Some(value) if self.rule.bounds.hold(value) => {
+            Some(value) if self.rule.bounds.contains(value) => {
                 self.holds(&window, &[newest], now, value)
             }
             Some(_) | None => self.end_episode(),
         }
     }
 
-    fn at_event_of_seen(&mut self, newest: &'a Taken) {
+    fn at_event_of_seen(&mut self, newest: &'a WindowEvent) {
         let now = time(newest);
         self.come -= 1;
         let seen = match self.rule.extent {
-            Extent::Hopping { size, .. } => {
+            WindowExtent::Hopping { size, .. } => {
                 let come = &self.events[self.forgotten..self.come];
-                let is_in = |event: &&&Taken| time(event) >= now - size.as_nanos();
+                let is_in = |event: &&&WindowEvent| time(event) >= now - size.as_nanos();
                 come.iter().filter(is_in).copied().collect()
             }
             _ => self.window(now),
@@ -179,8 +181,8 @@ impl<'a> Naive<'a> {
         self.come += 1;
         let is_new = !seen.iter().any(|event| number(event) == number(newest));
         let value = Amount::from_int(is_new.into());
-        let asks = !self.rule.bounds.all().is_empty();
-        if self.rule.bounds.hold(value) && (is_new || asks) {
+        let asks = !self.rule.bounds.as_slice().is_empty();
+        if self.rule.bounds.contains(value) && (is_new || asks) {
             if self.rule.policy == FiringPolicy::Edge {
                 self.fire(&[newest], newest, now, value);
             } else {
@@ -190,13 +192,13 @@ impl<'a> Naive<'a> {
     }
 
     fn at_end_of_hop(&mut self, now: i64) {
-        let Extent::Hopping { hop, .. } = self.rule.extent else {
+        let WindowExtent::Hopping { hop, .. } = self.rule.extent else {
             return;
         };
         let window = self.window(now);
         match self.value(&window, now) {
-            Some(value) if self.rule.bounds.hold(value) => {
-                let is_fresh = |event: &&&Taken| time(event) >= now - hop.as_nanos();
+            Some(value) if self.rule.bounds.contains(value) => {
+                let is_fresh = |event: &&&WindowEvent| time(event) >= now - hop.as_nanos();
                 let fresh: Vec<_> = window.iter().filter(is_fresh).copied().collect();
                 self.holds(&window, &fresh, now, value);
             }
@@ -204,18 +206,18 @@ impl<'a> Naive<'a> {
         }
     }
 
-    fn at_end_of_batch(&mut self, window: &[&'a Taken]) {
+    fn at_end_of_batch(&mut self, window: &[&'a WindowEvent]) {
         let (first, last) = (window[0], window[window.len() - 1]);
         let end = match self.rule.extent {
-            Extent::Tumbling { size } => {
+            WindowExtent::Tumbling { size } => {
                 (time(first).div_euclid(size.as_nanos()) + 1) * size.as_nanos()
             }
-            Extent::Sliding { within } => time(first) + within.as_nanos(),
+            WindowExtent::Sliding { within } => time(first) + within.as_nanos(),
             _ => time(last),
         };
         let value = self.value(window, end);
         let silent = self.silent_until.is_some_and(|until| end < until);
-        if let Some(value) = value.filter(|value| self.rule.bounds.hold(*value) && !silent) {
+        if let Some(value) = value.filter(|value| self.rule.bounds.contains(*value) && !silent) {
             self.fire(window, first, end, value);
             if let FiringPolicy::Suppress(span) = self.rule.policy {
                 self.silent_until = Some(end + span.as_nanos());
@@ -224,7 +226,13 @@ impl<'a> Naive<'a> {
     }
 
     /// The condition holds of `window`, in which `fresh` are new.
-    fn holds(&mut self, window: &[&'a Taken], fresh: &[&'a Taken], now: i64, value: Amount) {
+    fn holds(
+        &mut self,
+        window: &[&'a WindowEvent],
+        fresh: &[&'a WindowEvent],
+        now: i64,
+        value: Amount,
+    ) {
         let newest = window[window.len() - 1];
         match self.rule.policy {
             FiringPolicy::Edge => {
@@ -234,14 +242,14 @@ impl<'a> Naive<'a> {
                     if open.members.len() >= 2 * open.told {
                         open.told = open.members.len();
                         let content = Box::new(self.content(&open.members, value));
-                        self.reports.push(Report::Grew(content));
+                        self.reports.push(AlertReport::Grew(content));
                     }
                     self.open = Some(open);
                 } else {
-                    let is_session = matches!(self.rule.extent, Extent::Session { .. });
+                    let is_session = matches!(self.rule.extent, WindowExtent::Session { .. });
                     let anchor = if is_session { window[0] } else { newest };
                     self.fire(window, anchor, now, value);
-                    self.open = Some(Open {
+                    self.open = Some(NaiveEpisode {
                         members: window.to_vec(),
                         told: window.len(),
                         value,
@@ -265,17 +273,17 @@ impl<'a> Naive<'a> {
     fn end_episode(&mut self) {
         if let Some(open) = self.open.take() {
             let content = Box::new(self.content(&open.members, open.value));
-            self.reports.push(Report::Ended(content));
+            self.reports.push(AlertReport::Ended(content));
         }
     }
 
-    fn fire(&mut self, window: &[&Taken], anchor: &Taken, now: i64, value: Amount) {
+    fn fire(&mut self, window: &[&WindowEvent], anchor: &WindowEvent, now: i64, value: Amount) {
         let trigger = window[window.len() - 1];
-        let closes = self.is_batch() && self.rule.decided() == Decided::AtClose;
+        let closes = self.is_batch() && self.rule.decision_time() == DecisionTime::AtClose;
         let open = self.rule.policy == FiringPolicy::Edge && !closes && !self.is_first_seen();
-        self.reports.push(Report::Fired(Box::new(Fired {
+        self.reports.push(AlertReport::Fired(Box::new(FiredAlert {
             anchor: match self.rule.extent {
-                Extent::Hopping { .. } if !self.is_first_seen() => {
+                WindowExtent::Hopping { .. } if !self.is_first_seen() => {
                     EventId::new(format!("{}@{}", anchor.held.id, at(now))).unwrap()
                 }
                 _ => anchor.held.id.clone(),
@@ -287,13 +295,13 @@ impl<'a> Naive<'a> {
         })));
     }
 
-    fn content(&self, members: &[&Taken], value: Amount) -> Content {
+    fn content(&self, members: &[&WindowEvent], value: Amount) -> AlertSummary {
         let ids = members.iter().map(|event| event.held.id.clone());
         let tail = members.len().saturating_sub(EVIDENCE_EACH_END);
         let is_end = |index: &usize| *index < EVIDENCE_EACH_END || *index >= tail;
-        Content {
+        AlertSummary {
             count: members.len() as u64,
-            value: (self.rule.measure != Measure::Count).then_some(value),
+            value: (self.rule.measure != WindowMeasure::Count).then_some(value),
             error: None,
             words: None,
             first: members.first().map_or(Timestamp::MIN, |event| event.time()),
@@ -306,29 +314,31 @@ impl<'a> Naive<'a> {
         }
     }
 
-    fn value(&self, window: &[&Taken], now: i64) -> Option<Amount> {
+    fn value(&self, window: &[&WindowEvent], now: i64) -> Option<Amount> {
         if window.is_empty() {
             return None;
         }
         let numbers: Vec<i128> = window.iter().filter_map(|event| number(event)).collect();
         let count = window.len() as i128;
         let billionths = match &self.rule.measure {
-            Measure::Count => count * 1_000_000_000,
-            Measure::Distinct => {
+            WindowMeasure::Count => count * 1_000_000_000,
+            WindowMeasure::Distinct => {
                 numbers.iter().collect::<BTreeSet<_>>().len() as i128 * 1_000_000_000
             }
-            Measure::Steps(needs) => {
+            WindowMeasure::Steps(needs) => {
                 let is_complete = |(step, need): &(usize, &u32)| {
                     let of = window.iter().filter(|event| event.steps >> step & 1 == 1);
                     of.count() as u32 >= **need
                 };
                 needs.iter().enumerate().filter(is_complete).count() as i128 * 1_000_000_000
             }
-            Measure::Sum => numbers.iter().sum::<i128>() * 1_000_000_000,
-            Measure::Average => (numbers.iter().sum::<i128>() * 1_000_000_000).div_euclid(count),
-            Measure::Min => numbers.iter().min()? * 1_000_000_000,
-            Measure::Max => numbers.iter().max()? * 1_000_000_000,
-            Measure::Percentile(thousandths) => {
+            WindowMeasure::Sum => numbers.iter().sum::<i128>() * 1_000_000_000,
+            WindowMeasure::Average => {
+                (numbers.iter().sum::<i128>() * 1_000_000_000).div_euclid(count)
+            }
+            WindowMeasure::Min => numbers.iter().min()? * 1_000_000_000,
+            WindowMeasure::Max => numbers.iter().max()? * 1_000_000_000,
+            WindowMeasure::Percentile(thousandths) => {
                 let mut sorted = numbers;
                 sorted.sort();
                 let rank = (sorted.len() * *thousandths as usize)
@@ -336,9 +346,9 @@ impl<'a> Naive<'a> {
                     .max(1);
                 sorted.get(rank - 1)? * 1_000_000_000
             }
-            Measure::Change => (numbers.last()? - numbers.first()?) * 1_000_000_000,
-            Measure::FirstSeen => return None,
-            Measure::Rate { baseline } => {
+            WindowMeasure::Change => (numbers.last()? - numbers.first()?) * 1_000_000_000,
+            WindowMeasure::FirstSeen => return None,
+            WindowMeasure::Rate { baseline } => {
                 return self.rate(count, baseline.as_nanos(), now);
             }
         };
@@ -347,11 +357,11 @@ impl<'a> Naive<'a> {
 
     fn rate(&self, count: i128, baseline: i64, now: i64) -> Option<Amount> {
         let (size, pane, window) = match self.rule.extent {
-            Extent::Sliding { within: size } => (size, size, now - size.as_nanos()),
-            Extent::Hopping { size, hop } => (size, hop, now - size.as_nanos()),
+            WindowExtent::Sliding { within: size } => (size, size, now - size.as_nanos()),
+            WindowExtent::Hopping { size, hop } => (size, hop, now - size.as_nanos()),
             // The window that just ended; its end is not in it.
-            Extent::Tumbling { size } => (size, size, now - size.as_nanos()),
-            Extent::Session { .. } | Extent::Last { .. } => return None,
+            WindowExtent::Tumbling { size } => (size, size, now - size.as_nanos()),
+            WindowExtent::Session { .. } | WindowExtent::Last { .. } => return None,
         };
         let stretches = (baseline / size.as_nanos()).max(1);
         let end = window.div_euclid(pane.as_nanos()) * pane.as_nanos();
@@ -368,7 +378,7 @@ impl<'a> Naive<'a> {
             let forgotten = |last: i64| {
                 let pane = pane.as_nanos();
                 let past = stretches * (size.as_nanos() / pane) + 1;
-                let offset = if matches!(self.rule.extent, Extent::Tumbling { .. }) {
+                let offset = if matches!(self.rule.extent, WindowExtent::Tumbling { .. }) {
                     0
                 } else {
                     size.as_nanos()
@@ -388,12 +398,12 @@ impl<'a> Naive<'a> {
 /// The last of the windows that follow each other, if it still lasts at `now`; `lasts` is told the times of its first
 /// and last event and the one to be added.
 fn batch<'a>(
-    come: &[&'a Taken],
+    come: &[&'a WindowEvent],
     now: i64,
     lasts: impl Fn(i64, i64, i64) -> bool,
-) -> Vec<&'a Taken> {
-    let mut batch: Vec<&Taken> = Vec::new();
-    let still = |batch: &[&Taken], now: i64| match (batch.first(), batch.last()) {
+) -> Vec<&'a WindowEvent> {
+    let mut batch: Vec<&WindowEvent> = Vec::new();
+    let still = |batch: &[&WindowEvent], now: i64| match (batch.first(), batch.last()) {
         (Some(first), Some(last)) => lasts(time(first), time(last), now),
         _ => false,
     };

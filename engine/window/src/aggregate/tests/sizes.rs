@@ -1,15 +1,15 @@
 //! What a key costs.
 
-use larum_event::{EventId, Extent, FiringPolicy, Measure};
+use larum_event::{EventId, FiringPolicy, WindowExtent, WindowMeasure};
 
 use super::{aggregate, at, event, span};
-use crate::aggregate::{AggregateState, Measuring};
-use crate::state::Told;
+use crate::aggregate::{AggregateRule, AggregateState};
+use crate::state::StateOutput;
 
-fn counting(bounds: &str, events_most: usize) -> Measuring {
-    let extent = Extent::Sliding { within: span(10) };
-    let rule = aggregate(extent, Measure::Count, bounds, FiringPolicy::Edge);
-    Measuring::new(&rule, events_most)
+fn counting(bounds: &str, events_most: usize) -> AggregateRule {
+    let extent = WindowExtent::Sliding { within: span(10) };
+    let rule = aggregate(extent, WindowMeasure::Count, bounds, FiringPolicy::Edge);
+    AggregateRule::new(&rule, events_most)
 }
 
 #[test]
@@ -17,22 +17,22 @@ fn a_quiet_key_of_a_counting_rule_takes_forty_bytes_and_no_heap() {
     assert_eq!(size_of::<AggregateState>(), 40);
     let rule = counting(">= 5", 100);
     let mut state = AggregateState::default();
-    let mut told = Told::default();
+    let mut told = StateOutput::default();
     let mut one = event(1, 0, None, 1);
     one.held.id = EventId::new("0198f6a2-7c1e-7b3a-9d40-0123456789ab").unwrap();
-    state.take(&one, &rule, &mut told);
-    let AggregateState::One(super::super::Kept::Inline(_)) = state else {
+    state.apply_event(&one, &rule, &mut told);
+    let AggregateState::One(super::super::PackedEventRef::Inline(_)) = state else {
         panic!("{state:?}");
     };
-    assert_eq!(state.events(), 1);
+    assert_eq!(state.event_count(), 1);
     // It is that again after a burst, as soon as one event is left.
-    state.take(&event(2, 8, None, 1), &rule, &mut told);
+    state.apply_event(&event(2, 8, None, 1), &rule, &mut told);
     assert!(matches!(state, AggregateState::Running(_)));
-    state.pass(at(11), &rule, &mut told);
+    state.advance_to(at(11), &rule, &mut told);
     assert!(matches!(state, AggregateState::One(_)));
-    state.pass(at(18), &rule, &mut told);
+    state.advance_to(at(18), &rule, &mut told);
     assert!(matches!(state, AggregateState::One(_)));
-    state.pass(at(19), &rule, &mut told);
+    state.advance_to(at(19), &rule, &mut told);
     assert_eq!(state, AggregateState::Empty);
 }
 
@@ -41,11 +41,15 @@ fn a_key_that_holds_too_many_events_drops_the_oldest_and_says_so() {
     for (most, held, dropped) in [(10, 8, 0), (8, 8, 0), (7, 7, 1), (1, 5, 3)] {
         let rule = counting(">= 5", most);
         let mut state = AggregateState::default();
-        let mut told = Told::default();
+        let mut told = StateOutput::default();
         for number in 0..8 {
-            state.take(&event(number, 0, None, 1), &rule, &mut told);
+            state.apply_event(&event(number, 0, None, 1), &rule, &mut told);
         }
-        assert_eq!((state.events(), told.dropped), (held, dropped), "{most}");
+        assert_eq!(
+            (state.event_count(), told.dropped),
+            (held, dropped),
+            "{most}"
+        );
         assert_eq!(state.view(&rule).events, held as u64);
     }
 }
@@ -54,15 +58,15 @@ fn a_key_that_holds_too_many_events_drops_the_oldest_and_says_so() {
 fn the_bound_of_a_key_is_above_what_it_takes_and_grows_with_what_is_allowed() {
     let few = counting(">= 5", 100).bytes_most();
     let many = counting(">= 5", 10_000).bytes_most();
-    let least = 100 * size_of::<super::super::Kept>() as u64;
+    let least = 100 * size_of::<super::super::PackedEventRef>() as u64;
     assert!(few > least, "{few}");
     assert!(many > 10 * few, "{many}");
     let tumbling = aggregate(
-        Extent::Tumbling { size: span(10) },
-        Measure::Count,
+        WindowExtent::Tumbling { size: span(10) },
+        WindowMeasure::Count,
         ">= 5",
         FiringPolicy::Edge,
     );
-    let bound = |most| Measuring::new(&tumbling, most).bytes_most();
+    let bound = |most| AggregateRule::new(&tumbling, most).bytes_most();
     assert_eq!(bound(100), bound(100_000));
 }

@@ -8,23 +8,23 @@ use super::*;
 
 #[derive(Debug, Clone)]
 struct StepPlan {
-    occurs: Occurs,
+    occurs: StepOccurrence,
     within: Option<i64>,
-    join: Option<(Comparison, usize)>,
+    join: Option<(WindowComparison, usize)>,
 }
 
 fn step_plan() -> impl Strategy<Value = StepPlan> {
     let occurs = prop_oneof![
-        4 => Just(Occurs::Times(1)),
-        2 => (2..4_u32).prop_map(Occurs::Times),
-        1 => Just(Occurs::Optional(1)),
-        1 => Just(Occurs::Optional(2)),
-        3 => Just(Occurs::Never),
+        4 => Just(StepOccurrence::Times(1)),
+        2 => (2..4_u32).prop_map(StepOccurrence::Times),
+        1 => Just(StepOccurrence::Optional(1)),
+        1 => Just(StepOccurrence::Optional(2)),
+        3 => Just(StepOccurrence::Never),
     ];
     let comparison = prop_oneof![
-        3 => Just(Comparison::Equal),
-        1 => Just(Comparison::NotEqual),
-        1 => Just(Comparison::Greater),
+        3 => Just(WindowComparison::Equal),
+        1 => Just(WindowComparison::NotEqual),
+        1 => Just(WindowComparison::Greater),
     ];
     let join = option::weighted(0.3, (comparison, 0..4_usize));
     (occurs, option::weighted(0.3, 0..6_i64), join).prop_map(|(occurs, within, join)| StepPlan {
@@ -64,7 +64,7 @@ fn sequence_of(steps: impl Strategy<Value = Vec<StepPlan>>) -> impl Strategy<Val
             let mut next = step(["a", "b", "c", "d"][number], plan.occurs);
             next.within = plan.within.map(seconds);
             if let Some((comparison, earlier)) = plan.join {
-                let is_there = |step: &Step| !matches!(step.occurs, Occurs::Never);
+                let is_there = |step: &Step| !matches!(step.occurs, StepOccurrence::Never);
                 if steps.get(earlier).is_some_and(is_there) {
                     next = joined(comparison, u16::try_from(earlier).unwrap(), next);
                 }
@@ -73,9 +73,9 @@ fn sequence_of(steps: impl Strategy<Value = Vec<StepPlan>>) -> impl Strategy<Val
         }
         if !steps
             .iter()
-            .any(|step| matches!(step.occurs, Occurs::Times(_)))
+            .any(|step| matches!(step.occurs, StepOccurrence::Times(_)))
         {
-            steps[0].occurs = Occurs::Times(1);
+            steps[0].occurs = StepOccurrence::Times(1);
             for step in &mut steps {
                 step.joins.clear();
             }
@@ -88,7 +88,7 @@ fn sequence_of(steps: impl Strategy<Value = Vec<StepPlan>>) -> impl Strategy<Val
 }
 
 /// Fewer than `most` events of the first so many steps.
-pub(super) fn any_events(steps: u32, most: usize) -> impl Strategy<Value = Vec<Taken>> {
+pub(super) fn any_events(steps: u32, most: usize) -> impl Strategy<Value = Vec<WindowEvent>> {
     let all = 1_u32 << steps;
     let steps = prop_oneof![
         6 => (0..steps).prop_map(|step| 1 << step),
@@ -106,7 +106,7 @@ pub(super) fn any_events(steps: u32, most: usize) -> impl Strategy<Value = Vec<T
         numbered
             .map(|(position, (step, steps, value))| {
                 seconds += step;
-                event(seconds, position, steps, value.map(KeyValue::Int))
+                event(seconds, position, steps, value.map(ScalarValue::Int))
             })
             .collect()
     })

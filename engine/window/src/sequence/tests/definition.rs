@@ -11,20 +11,20 @@ use proptest::test_runner::TestCaseError;
 use super::anything::{any_events, any_long_sequence, any_sequence, any_short_sequence};
 use super::*;
 use crate::sequence::join;
-use crate::sequence::partial::{Partial, Piece};
+use crate::sequence::partial::{ChainStep, PartialChain};
 
 /// The events of one step: which step, and their indices.
-type Chosen = (usize, Vec<usize>);
+type ChosenEvents = (usize, Vec<usize>);
 
 struct Definition<'a> {
     sequence: &'a Sequence,
-    events: &'a [Taken],
+    events: &'a [WindowEvent],
 }
 
 /// A chain, and when it is one.
 #[derive(Debug, Clone)]
-struct Found {
-    chosen: Vec<Chosen>,
+struct FoundChain {
+    chosen: Vec<ChosenEvents>,
     first: usize,
     last: usize,
     /// Of one that waits for its end.
@@ -33,17 +33,17 @@ struct Found {
 
 /// An alert.
 #[derive(Debug)]
-struct Expected {
+struct ExpectedAlert {
     anchor: usize,
     time: Timestamp,
-    best: Found,
+    best: FoundChain,
 }
 
 impl Definition<'_> {
     fn least(&self, step: usize) -> usize {
         match self.sequence.steps[step].occurs {
-            Occurs::Times(least) | Occurs::Optional(least) => least as usize,
-            Occurs::Never => 0,
+            StepOccurrence::Times(least) | StepOccurrence::Optional(least) => least as usize,
+            StepOccurrence::Never => 0,
         }
     }
 
@@ -56,7 +56,7 @@ impl Definition<'_> {
     }
 
     fn is_never(&self, step: usize) -> bool {
-        matches!(self.sequence.steps[step].occurs, Occurs::Never)
+        matches!(self.sequence.steps[step].occurs, StepOccurrence::Never)
     }
 
     fn nevers(&self, from: usize, to: usize) -> impl Iterator<Item = usize> {
@@ -64,26 +64,32 @@ impl Definition<'_> {
     }
 
     /// Whether the event stands to those chosen as the step's joins ask.
-    fn joins(&self, chosen: &[Chosen], step: usize, event: usize) -> bool {
+    fn joins(&self, chosen: &[ChosenEvents], step: usize, event: usize) -> bool {
         let joins = &self.sequence.steps[step].joins;
         if joins.is_empty() {
             return true;
         }
-        let rule = following(self.sequence);
-        let piece = |(step, events): &Chosen| {
+        let rule = sequence_rule(self.sequence);
+        let piece = |(step, events): &ChosenEvents| {
             let last = &self.events[*events.last().unwrap()];
-            Piece::one(last, &rule.steps()[*step])
+            ChainStep::from_event(last, &rule.steps()[*step])
         };
         let Some((latest, before)) = chosen.split_last() else {
             return false;
         };
         let before = before.iter().map(piece).collect();
-        let partial = Partial::new(before, piece(latest), &rule);
-        join::all_hold(joins, &self.events[event].values, &partial)
+        let partial = PartialChain::new(before, piece(latest), &rule);
+        join::satisfies_joins(joins, &self.events[event].values, &partial)
     }
 
     /// Whether nothing that must not come is after the last one chosen, up to `until` (an event) or `time`.
-    fn is_quiet(&self, chosen: &[Chosen], absent: usize, until: usize, time: Timestamp) -> bool {
+    fn is_quiet(
+        &self,
+        chosen: &[ChosenEvents],
+        absent: usize,
+        until: usize,
+        time: Timestamp,
+    ) -> bool {
         let last = *chosen.last().unwrap().1.last().unwrap();
         (last + 1..=until.min(self.events.len() - 1)).all(|event| {
             !self.has(event, absent)
@@ -101,7 +107,7 @@ impl Definition<'_> {
     }
 
     /// Every chain.
-    fn all(&self) -> Vec<Found> {
+    fn all(&self) -> Vec<FoundChain> {
         let mut found = Vec::new();
         for step in 0..self.sequence.steps.len() {
             if self.is_never(step) {
@@ -125,14 +131,14 @@ impl Definition<'_> {
                     self.begin(step, first, &mut found);
                 }
             }
-            if matches!(self.sequence.steps[step].occurs, Occurs::Times(_)) {
+            if matches!(self.sequence.steps[step].occurs, StepOccurrence::Times(_)) {
                 break;
             }
         }
         found
     }
 
-    fn begin(&self, step: usize, first: usize, found: &mut Vec<Found>) {
+    fn begin(&self, step: usize, first: usize, found: &mut Vec<FoundChain>) {
         let least = self.least(step);
         if least == 1 {
             return self.go_on(&[(step, vec![first])], self.events.len(), found);
@@ -148,7 +154,7 @@ impl Definition<'_> {
     }
 
     /// `chosen` and everything it may become with an event up to `most` as the next.
-    fn go_on(&self, chosen: &[Chosen], most: usize, found: &mut Vec<Found>) {
+    fn go_on(&self, chosen: &[ChosenEvents], most: usize, found: &mut Vec<FoundChain>) {
         let (step, own) = chosen.last().unwrap();
         let (step, last) = (*step, *own.last().unwrap());
         let first = chosen[0].1[0];
@@ -167,13 +173,13 @@ impl Definition<'_> {
                     self.follow(chosen, next, event, found);
                 }
             }
-            if matches!(self.sequence.steps[next].occurs, Occurs::Times(_)) {
+            if matches!(self.sequence.steps[next].occurs, StepOccurrence::Times(_)) {
                 break;
             }
         }
     }
 
-    fn fits(&self, chosen: &[Chosen], next: usize, event: usize) -> bool {
+    fn fits(&self, chosen: &[ChosenEvents], next: usize, event: usize) -> bool {
         let last = *chosen.last().unwrap().1.last().unwrap();
         let within = self.sequence.steps[next].within;
         let until = within.map_or(Timestamp::MAX, |within| {
@@ -182,7 +188,7 @@ impl Definition<'_> {
         self.has(event, next) && self.time(event) <= until && self.joins(chosen, next, event)
     }
 
-    fn may_follow(&self, chosen: &[Chosen], next: usize, event: usize) -> bool {
+    fn may_follow(&self, chosen: &[ChosenEvents], next: usize, event: usize) -> bool {
         let (step, own) = chosen.last().unwrap();
         let last = *own.last().unwrap();
         self.fits(chosen, next, event)
@@ -195,7 +201,13 @@ impl Definition<'_> {
             })
     }
 
-    fn follow(&self, chosen: &[Chosen], next: usize, event: usize, found: &mut Vec<Found>) {
+    fn follow(
+        &self,
+        chosen: &[ChosenEvents],
+        next: usize,
+        event: usize,
+        found: &mut Vec<FoundChain>,
+    ) {
         let mut longer = chosen.to_vec();
         if self.least(next) == 1 {
             longer.push((next, vec![event]));
@@ -217,14 +229,14 @@ impl Definition<'_> {
         }
     }
 
-    fn end(&self, chosen: &[Chosen], found: &mut Vec<Found>) {
+    fn end(&self, chosen: &[ChosenEvents], found: &mut Vec<FoundChain>) {
         let (step, own) = chosen.last().unwrap();
         let last = *own.last().unwrap();
         let steps = &self.sequence.steps;
         let rest = steps.iter().skip(step + 1);
         if rest
             .clone()
-            .any(|step| matches!(step.occurs, Occurs::Times(_)))
+            .any(|step| matches!(step.occurs, StepOccurrence::Times(_)))
         {
             return;
         }
@@ -238,7 +250,7 @@ impl Definition<'_> {
         });
         let first = chosen[0].1[0];
         if is_quiet && !self.is_stopped(first, last, deadline.unwrap_or(Timestamp::MIN)) {
-            found.push(Found {
+            found.push(FoundChain {
                 chosen: chosen.to_vec(),
                 first,
                 last,
@@ -248,7 +260,7 @@ impl Definition<'_> {
     }
 
     /// Which of the chains raise an alert.
-    fn fired(&self) -> Vec<Expected> {
+    fn fired(&self) -> Vec<ExpectedAlert> {
         let mut all = self.all();
         all.sort_by_key(|found| {
             let time = found.deadline.unwrap_or(self.time(found.last));
@@ -287,7 +299,7 @@ impl Definition<'_> {
             } else {
                 found.last
             };
-            fired.push(Expected {
+            fired.push(ExpectedAlert {
                 anchor,
                 time,
                 best: found.clone(),
@@ -304,8 +316,8 @@ impl Definition<'_> {
     }
 }
 
-fn told_of(fired: &[Fired]) -> Vec<(usize, Timestamp)> {
-    let anchor = |fired: &Fired| fired.anchor.as_str().parse::<usize>().unwrap() - 1;
+fn fired_chains(fired: &[FiredAlert]) -> Vec<(usize, Timestamp)> {
+    let anchor = |fired: &FiredAlert| fired.anchor.as_str().parse::<usize>().unwrap() - 1;
     fired
         .iter()
         .map(|fired| (anchor(fired), fired.time))
@@ -344,32 +356,32 @@ proptest! {
         events in any_events(4, 11),
         looks in vec(0..40_i64, 0..8),
     ) {
-        let rule = following(&sequence);
+        let rule = sequence_rule(&sequence);
         let mut state = SequenceState::default();
-        let mut told = Told::default();
+        let mut told = StateOutput::default();
         let mut last = Timestamp::MIN;
         let end = Watermark::MAX.time;
         for event in events.iter().map(Some).chain([None]) {
-            let next = event.map_or(end, Taken::time);
+            let next = event.map_or(end, WindowEvent::time);
             let mut between: Vec<_> = looks.iter().map(|look| at(100 + look)).collect();
             between.retain(|look| last <= *look && *look < next);
             between.sort_unstable();
             for look in between {
                 let before = state.clone();
-                let due = state.due(&rule);
-                state.pass(look, &rule, &mut told);
+                let due = state.due_time(&rule);
+                state.advance_to(look, &rule, &mut told);
                 prop_assert_eq!(due.is_some_and(|due| due < look), state != before);
-                prop_assert!(state.due(&rule).is_none_or(|due| due >= look));
+                prop_assert!(state.due_time(&rule).is_none_or(|due| due >= look));
                 let bytes = postcard::to_stdvec(&state).unwrap();
                 let back: SequenceState = postcard::from_bytes(&bytes).unwrap();
                 prop_assert_eq!(&back, &state);
                 prop_assert!(back.is_sound(&rule));
-                prop_assert_eq!(back.due(&rule).is_none(), back == SequenceState::default());
+                prop_assert_eq!(back.due_time(&rule).is_none(), back == SequenceState::default());
                 state = back;
             }
             if let Some(event) = event {
-                state.pass(event.time(), &rule, &mut told);
-                state.take(event, &rule, &mut told);
+                state.advance_to(event.time(), &rule, &mut told);
+                state.apply_event(event, &rule, &mut told);
                 last = event.time();
             }
         }
@@ -378,12 +390,15 @@ proptest! {
     }
 }
 
-fn check_against_definition(sequence: &Sequence, events: &[Taken]) -> Result<(), TestCaseError> {
+fn check_against_definition(
+    sequence: &Sequence,
+    events: &[WindowEvent],
+) -> Result<(), TestCaseError> {
     let definition = Definition { sequence, events };
     let expected = definition.fired();
     let fired = run(sequence, events);
     let anchors = expected.iter().map(|alert| (alert.anchor, alert.time));
-    prop_assert_eq!(told_of(&fired), anchors.collect::<Vec<_>>());
+    prop_assert_eq!(fired_chains(&fired), anchors.collect::<Vec<_>>());
     for (fired, alert) in fired.iter().zip(&expected) {
         let content = &fired.content;
         let numbers = content
@@ -395,7 +410,7 @@ fn check_against_definition(sequence: &Sequence, events: &[Taken]) -> Result<(),
         prop_assert_eq!(content.count, told.len() as u64);
         prop_assert_eq!(content.first, events[told[0]].time());
         prop_assert_eq!(content.last, events[alert.best.last].time());
-        let flat = |found: &Found| -> Vec<usize> {
+        let flat = |found: &FoundChain| -> Vec<usize> {
             found
                 .chosen
                 .iter()
@@ -403,7 +418,7 @@ fn check_against_definition(sequence: &Sequence, events: &[Taken]) -> Result<(),
                 .collect()
         };
         // Before the first that is needed, a first step with a count tells of more.
-        let is_told = |found: &Found| {
+        let is_told = |found: &FoundChain| {
             let chosen = flat(found);
             let is_same = (found.first, found.last) == (alert.best.first, alert.best.last);
             let more = told.len().saturating_sub(chosen.len());

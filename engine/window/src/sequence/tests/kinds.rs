@@ -26,7 +26,7 @@ fn a_step_may_be_as_far_from_the_one_before_as_it_says_and_no_further() {
     check(&chain, "a@1 b@6 c@12", "");
     check(&chain, "a@1 a@2 b@7 c@12", "4@12:2+3+4");
     // There is no step before the first one.
-    let guessed = vec![soon(1, step("a", Occurs::Times(2))), one("b")];
+    let guessed = vec![soon(1, step("a", StepOccurrence::Times(2))), one("b")];
     check(&sequence(10, guessed), "a@1 a@5 b@6", "3@6:1+2+3");
 }
 
@@ -36,7 +36,7 @@ fn of_several_events_of_a_step_the_newest_leaves_most_time_for_the_next() {
     check(&chain, "a@1 b@2 b@6 c@11", "4@11:1+3+4");
     let counted = vec![
         one("a"),
-        soon(3, step("b", Occurs::Times(2))),
+        soon(3, step("b", StepOccurrence::Times(2))),
         soon(4, one("c")),
     ];
     check(&sequence(100, counted), "a@1 b@2 b@4 c@8", "4@8:1+2+3+4");
@@ -44,8 +44,8 @@ fn of_several_events_of_a_step_the_newest_leaves_most_time_for_the_next() {
 
 #[test]
 fn of_two_chains_the_one_that_may_go_on_for_longer_is_not_forgotten() {
-    let mate = joined(Comparison::Equal, 0, one("b"));
-    let steps = vec![one("a"), mate, soon(3, step("c", Occurs::Times(2)))];
+    let mate = joined(WindowComparison::Equal, 0, one("b"));
+    let steps = vec![one("a"), mate, soon(3, step("c", StepOccurrence::Times(2)))];
     check(
         &sequence(100, steps),
         "a@1=1 a@2=2 b@3=2 b@5=1 c@5 c@5 c@8",
@@ -99,7 +99,7 @@ fn an_event_may_end_one_chain_and_begin_another() {
 
 #[test]
 fn a_first_step_with_a_count_needs_that_many_in_the_window_and_tells_of_all() {
-    let guessed = sequence(10, vec![step("a", Occurs::Times(3)), one("b")]);
+    let guessed = sequence(10, vec![step("a", StepOccurrence::Times(3)), one("b")]);
     check(&guessed, "a@1 a@2 a@3 b@11", "4@11:1+2+3+4");
     check(&guessed, "a@1 a@2 a@3 b@12", "");
     check(
@@ -113,7 +113,10 @@ fn a_first_step_with_a_count_needs_that_many_in_the_window_and_tells_of_all() {
 
 #[test]
 fn a_later_step_with_a_count_takes_all_its_events_up_to_the_next() {
-    let chain = sequence(20, vec![one("a"), step("b", Occurs::Times(2)), one("c")]);
+    let chain = sequence(
+        20,
+        vec![one("a"), step("b", StepOccurrence::Times(2)), one("c")],
+    );
     check(&chain, "a@1 b@2 c@3 b@4 b@5 c@6", "6@6:1+2+4+5+6");
     check(&chain, "b@1 a@2 b@3 c@4", "");
     check(
@@ -125,7 +128,7 @@ fn a_later_step_with_a_count_takes_all_its_events_up_to_the_next() {
 
 #[test]
 fn a_last_step_with_a_count_fires_at_that_many_and_under_every_at_each_one_more() {
-    let chain = sequence(20, vec![one("a"), step("b", Occurs::Times(2))]);
+    let chain = sequence(20, vec![one("a"), step("b", StepOccurrence::Times(2))]);
     check(&chain, "b@1 a@2 b@3 b@4 b@5", "4@4:2+3+4 5@5:2+3+4+5");
     let edge = with_policy(FiringPolicy::Edge, chain);
     check(&edge, "b@1 a@2 b@3 b@4 b@5 a@6 b@7", "4@4:2+3+4");
@@ -133,21 +136,32 @@ fn a_last_step_with_a_count_fires_at_that_many_and_under_every_at_each_one_more(
 
 #[test]
 fn an_optional_step_is_told_of_when_it_comes_and_not_missed_when_it_does_not() {
-    let chain = sequence(20, vec![one("a"), step("b", Occurs::Optional(1)), one("c")]);
+    let chain = sequence(
+        20,
+        vec![one("a"), step("b", StepOccurrence::Optional(1)), one("c")],
+    );
     check(&chain, "a@1 b@2 c@3", "3@3:1+2+3");
     check(&chain, "a@1 c@3", "2@3:1+2");
-    let longer = vec![one("a"), step("b", Occurs::Optional(1)), one("c"), one("d")];
+    let longer = vec![
+        one("a"),
+        step("b", StepOccurrence::Optional(1)),
+        one("c"),
+        one("d"),
+    ];
     check(&sequence(20, longer), "a@1 b@2 c@3 d@4", "4@4:1+2+3+4");
-    let twice = sequence(20, vec![one("a"), step("b", Occurs::Optional(2)), one("c")]);
+    let twice = sequence(
+        20,
+        vec![one("a"), step("b", StepOccurrence::Optional(2)), one("c")],
+    );
     check(&twice, "a@1 b@2 c@3", "3@3:1+3");
     check(&twice, "a@1 b@2 b@3 c@4", "4@4:1+2+3+4");
 }
 
 #[test]
 fn an_optional_step_at_either_end_does_not_keep_a_chain_waiting() {
-    let leading = sequence(20, vec![step("a", Occurs::Optional(1)), one("b")]);
+    let leading = sequence(20, vec![step("a", StepOccurrence::Optional(1)), one("b")]);
     check(&leading, "b@1 a@2 b@3", "1@1:1 3@3:3");
-    let trailing = sequence(20, vec![one("a"), step("b", Occurs::Optional(1))]);
+    let trailing = sequence(20, vec![one("a"), step("b", StepOccurrence::Optional(1))]);
     check(&trailing, "a@1 b@2", "1@1:1 2@2:1+2");
     check(
         &with_policy(FiringPolicy::Edge, trailing),
@@ -158,48 +172,52 @@ fn an_optional_step_at_either_end_does_not_keep_a_chain_waiting() {
 
 #[test]
 fn joins_compare_with_the_values_of_earlier_events() {
-    let equal = joined(Comparison::Equal, 0, one("b"));
+    let equal = joined(WindowComparison::Equal, 0, one("b"));
     let pair = sequence(20, vec![one("a"), equal]);
     check(&pair, "a@1=7 a@2=8 b@3=7", "3@3:1+3");
     check(&pair, "a@1=7 b@2=8", "");
     check(&pair, "a@1=7 b@2=seven", "");
     check(&pair, "a@1 b@2=7", "");
     check(&pair, "a@1 b@2", "");
-    let other = joined(Comparison::NotEqual, 0, one("b"));
+    let other = joined(WindowComparison::NotEqual, 0, one("b"));
     let pair = sequence(20, vec![one("a"), other]);
     check(
         &pair,
         "a@1=7 b@2=7 b@3=8 b@4=seven b@5",
         "3@3:1+3 4@4:1+4 5@5:1+5",
     );
-    let more = joined(Comparison::Greater, 0, one("b"));
+    let more = joined(WindowComparison::Greater, 0, one("b"));
     let pair = sequence(20, vec![one("a"), more]);
     check(&pair, "a@1=7 b@2=7 b@3=8 b@4=zero", "3@3:1+3");
 }
 
 #[test]
 fn of_a_step_with_a_count_the_last_event_is_joined() {
-    let equal = joined(Comparison::Equal, 0, one("b"));
-    let pair = sequence(20, vec![step("a", Occurs::Times(2)), equal]);
+    let equal = joined(WindowComparison::Equal, 0, one("b"));
+    let pair = sequence(20, vec![step("a", StepOccurrence::Times(2)), equal]);
     check(&pair, "a@1=1 a@2=2 b@3=1 b@4=2", "4@4:1+2+4");
-    let equal = joined(Comparison::Equal, 0, step("b", Occurs::Times(2)));
+    let equal = joined(
+        WindowComparison::Equal,
+        0,
+        step("b", StepOccurrence::Times(2)),
+    );
     let pair = sequence(20, vec![one("a"), equal]);
     check(&pair, "a@1=1 a@2=2 b@3=1 b@4=2 b@5=1", "5@5:1+3+5");
 }
 
 #[test]
 fn numbers_are_compared_by_their_value() {
-    let equal = joined(Comparison::Equal, 0, one("b"));
+    let equal = joined(WindowComparison::Equal, 0, one("b"));
     let rule = sequence(20, vec![one("a"), equal]);
-    let float = |value: f64| Some(KeyValue::Float(value.to_bits()));
-    let int = |value| Some(KeyValue::Int(value));
+    let float = |value: f64| Some(ScalarValue::Float(value.to_bits()));
+    let int = |value| Some(ScalarValue::Int(value));
     for (one, other, is_equal) in [
         (int(7), float(7.0), true),
         (int(7), float(7.5), false),
         (float(-0.0), float(0.0), true),
         (int(i64::MAX), float(i64::MAX as f64), false),
-        (int(1), Some(KeyValue::Bool(true)), false),
-        (int(7), Some(KeyValue::Str("7".into())), false),
+        (int(1), Some(ScalarValue::Bool(true)), false),
+        (int(7), Some(ScalarValue::Str("7".into())), false),
     ] {
         let events = [event(1, 1, 1, one.clone()), event(2, 2, 2, other.clone())];
         assert_eq!(

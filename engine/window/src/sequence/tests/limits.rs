@@ -3,17 +3,20 @@
 use larum_event::limits::EVIDENCE_EACH_END;
 
 use super::*;
-use crate::sequence::partial::Partial;
-use crate::sequence::pending::Pending;
+use crate::sequence::partial::PartialChain;
+use crate::sequence::waiting_chain::WaitingChain;
 
-fn flooded(sequence: &Sequence, events: impl Iterator<Item = Taken>) -> (SequenceState, Told) {
-    let rule = Following::new(sequence, 100, 1_000);
+fn flooded(
+    sequence: &Sequence,
+    events: impl Iterator<Item = WindowEvent>,
+) -> (SequenceState, StateOutput) {
+    let rule = SequenceRule::new(sequence, 100, 1_000);
     let mut state = SequenceState::default();
-    let mut told = Told::default();
+    let mut told = StateOutput::default();
     for event in events {
-        state.pass(event.time(), &rule, &mut told);
-        state.take(&event, &rule, &mut told);
-        assert!(state.events() <= 3_200, "{}", state.events());
+        state.advance_to(event.time(), &rule, &mut told);
+        state.apply_event(&event, &rule, &mut told);
+        assert!(state.event_count() <= 3_200, "{}", state.event_count());
     }
     assert!(state.is_sound(&rule));
     (state, told)
@@ -24,7 +27,7 @@ fn a_flood_of_opening_events_keeps_one() {
     let pair = sequence(1_000_000, vec![one("a"), one("b")]);
     let openings = (1..=100_000).map(|number| event(number, number as u64, 1, None));
     let (state, told) = flooded(&pair, openings);
-    assert_eq!(state.events(), 1);
+    assert_eq!(state.event_count(), 1);
     assert_eq!(told.dropped, 0);
 }
 
@@ -33,27 +36,27 @@ fn a_flood_of_openings_that_are_watched_for_a_while_keeps_those_and_one() {
     let chain = sequence(1_000_000, vec![one("a"), soon(3, absent("b")), one("c")]);
     let openings = (1..=20_000).map(|number| event(number, number as u64, 1, None));
     let (mut state, mut told) = flooded(&chain, openings);
-    assert_eq!(state.events(), 5);
+    assert_eq!(state.event_count(), 5);
     assert_eq!(told.dropped, 0);
-    let rule = following(&chain);
-    state.take(&event(20_000, 20_001, 2, None), &rule, &mut told);
-    state.take(&event(20_000, 20_002, 4, None), &rule, &mut told);
+    let rule = sequence_rule(&chain);
+    state.apply_event(&event(20_000, 20_001, 2, None), &rule, &mut told);
+    state.apply_event(&event(20_000, 20_002, 4, None), &rule, &mut told);
     assert_eq!(written(&fired(told)), "20002@20000:19996+20002");
 }
 
 #[test]
 fn a_flood_of_openings_that_differ_keeps_the_newest_and_counts_the_others() {
-    let equal = joined(Comparison::Equal, 0, one("b"));
+    let equal = joined(WindowComparison::Equal, 0, one("b"));
     let pair = sequence(1_000_000, vec![one("a"), equal]);
     let openings =
-        (1..=20_000).map(|number| event(number, number as u64, 1, Some(KeyValue::Int(number))));
+        (1..=20_000).map(|number| event(number, number as u64, 1, Some(ScalarValue::Int(number))));
     let (mut state, mut told) = flooded(&pair, openings);
-    assert_eq!(state.events(), 100);
+    assert_eq!(state.event_count(), 100);
     assert_eq!(told.dropped, 19_900);
-    let rule = Following::new(&pair, 100, 1_000);
+    let rule = SequenceRule::new(&pair, 100, 1_000);
     for (position, value) in [(20_001, 19_900), (20_002, 19_901)] {
-        let last = event(20_001, position, 2, Some(KeyValue::Int(value)));
-        state.take(&last, &rule, &mut told);
+        let last = event(20_001, position, 2, Some(ScalarValue::Int(value)));
+        state.apply_event(&last, &rule, &mut told);
     }
     assert_eq!(written(&fired(told)), "20002@20001:19901+20002");
 }
@@ -63,18 +66,21 @@ fn a_flood_of_openings_that_wait_for_their_end_keeps_the_newest_and_counts_the_o
     let left_open = sequence(1_000_000, vec![one("a"), absent("b")]);
     let openings = (1..=100_000).map(|number| event(number, number as u64, 1, None));
     let (state, told) = flooded(&left_open, openings);
-    assert_eq!(state.events(), 100);
+    assert_eq!(state.event_count(), 100);
     assert_eq!(told.dropped, 99_900);
 }
 
 #[test]
 fn a_flood_of_counted_events_keeps_the_newest_and_tells_of_both_ends() {
-    let guessed = sequence(1_000_000, vec![step("a", Occurs::Times(5)), one("b")]);
+    let guessed = sequence(
+        1_000_000,
+        vec![step("a", StepOccurrence::Times(5)), one("b")],
+    );
     let guesses = (1..=100_000).map(|number| event(number, number as u64, 1, None));
     let (mut state, mut told) = flooded(&guessed, guesses);
     assert_eq!(told.dropped, 99_000);
-    let rule = Following::new(&guessed, 100, 1_000);
-    state.take(&event(100_000, 100_001, 2, None), &rule, &mut told);
+    let rule = SequenceRule::new(&guessed, 100, 1_000);
+    state.apply_event(&event(100_000, 100_001, 2, None), &rule, &mut told);
     let fired = fired(told);
     assert_eq!(fired.len(), 1);
     let content = &fired[0].content;
@@ -90,7 +96,7 @@ fn a_flood_of_counted_events_keeps_the_newest_and_tells_of_both_ends() {
 fn counts_and_beginnings_in_turns_stay_bounded() {
     let chain = sequence(
         1_000_000,
-        vec![one("a"), step("b", Occurs::Times(50)), one("c")],
+        vec![one("a"), step("b", StepOccurrence::Times(50)), one("c")],
     );
     let turns = (1..=20_000).map(|number| event(number, number as u64, 1 << (number % 2), None));
     let (_, told) = flooded(&chain, turns);
@@ -101,33 +107,33 @@ fn counts_and_beginnings_in_turns_stay_bounded() {
 #[test]
 fn a_state_is_forgotten_when_nothing_more_may_come_of_it() {
     let chain = sequence(10, vec![one("a"), soon(4, one("b")), one("c")]);
-    let rule = following(&chain);
+    let rule = sequence_rule(&chain);
     let mut state = SequenceState::default();
-    let mut told = Told::default();
-    state.take(&event(1, 1, 1, None), &rule, &mut told);
-    assert_eq!(state.due(&rule), Some(at(5)));
-    state.take(&event(5, 2, 2, None), &rule, &mut told);
-    assert_eq!(state.due(&rule), Some(at(5)));
-    state.pass(at(6), &rule, &mut told);
-    assert_eq!(state.due(&rule), Some(at(11)));
-    state.pass(at(12), &rule, &mut told);
+    let mut told = StateOutput::default();
+    state.apply_event(&event(1, 1, 1, None), &rule, &mut told);
+    assert_eq!(state.due_time(&rule), Some(at(5)));
+    state.apply_event(&event(5, 2, 2, None), &rule, &mut told);
+    assert_eq!(state.due_time(&rule), Some(at(5)));
+    state.advance_to(at(6), &rule, &mut told);
+    assert_eq!(state.due_time(&rule), Some(at(11)));
+    state.advance_to(at(12), &rule, &mut told);
     assert_eq!(state, SequenceState::default());
-    assert_eq!(state.due(&rule), None);
+    assert_eq!(state.due_time(&rule), None);
 }
 
 #[test]
 fn people_see_what_each_open_chain_waits_for() {
     let steps = vec![
-        step("a", Occurs::Times(3)),
-        step("b", Occurs::Optional(1)),
+        step("a", StepOccurrence::Times(3)),
+        step("b", StepOccurrence::Optional(1)),
         one("c"),
         absent("d"),
     ];
-    let rule = following(&sequence(10, steps));
+    let rule = sequence_rule(&sequence(10, steps));
     let mut state = SequenceState::default();
     let mut seen = Vec::new();
     for event in events("a@1 a@2 a@3 c@4") {
-        state.take(&event, &rule, &mut Told::default());
+        state.apply_event(&event, &rule, &mut StateOutput::default());
         let view = state.view(&rule);
         assert_eq!(view.oldest, Some(at(1)));
         let last = view.partials.last().unwrap();
@@ -151,9 +157,9 @@ fn people_see_what_each_open_chain_waits_for() {
 #[test]
 fn the_bound_grows_with_what_may_be_kept() {
     let pair = sequence(10, vec![one("a"), one("b")]);
-    let counted = sequence(10, vec![step("a", Occurs::Times(5)), one("b")]);
+    let counted = sequence(10, vec![step("a", StepOccurrence::Times(5)), one("b")]);
     let bytes =
-        |sequence, partials, events| Following::new(sequence, partials, events).bytes_most();
+        |sequence, partials, events| SequenceRule::new(sequence, partials, events).bytes_most();
     assert_eq!(bytes(&pair, 10, 100), bytes(&pair, 10, 100_000));
     assert!(bytes(&pair, 10, 100) < bytes(&pair, 1_000, 100));
     assert!(bytes(&counted, 10, 100) < bytes(&counted, 10, 1_000));
@@ -162,11 +168,11 @@ fn the_bound_grows_with_what_may_be_kept() {
 
 #[test]
 fn what_no_events_make_is_refused() {
-    let pair = following(&sequence(10, vec![one("a"), one("b"), one("c")]));
-    let short = following(&sequence(10, vec![one("a"), absent("b")]));
+    let pair = sequence_rule(&sequence(10, vec![one("a"), one("b"), one("c")]));
+    let short = sequence_rule(&sequence(10, vec![one("a"), absent("b")]));
     let mut state = SequenceState::default();
     for event in events("a@1 b@2") {
-        state.take(&event, &pair, &mut Told::default());
+        state.apply_event(&event, &pair, &mut StateOutput::default());
     }
     assert!(state.is_sound(&pair));
     assert!(!state.is_sound(&short));
@@ -179,6 +185,14 @@ fn a_quiet_key_is_small() {
         "{}",
         size_of::<SequenceState>()
     );
-    assert!(size_of::<Partial>() <= 128, "{}", size_of::<Partial>());
-    assert!(size_of::<Pending>() <= 144, "{}", size_of::<Pending>());
+    assert!(
+        size_of::<PartialChain>() <= 128,
+        "{}",
+        size_of::<PartialChain>()
+    );
+    assert!(
+        size_of::<WaitingChain>() <= 144,
+        "{}",
+        size_of::<WaitingChain>()
+    );
 }

@@ -8,13 +8,13 @@ mod recordings;
 mod watching;
 
 use larum_event::{
-    Comparison, EventId, FiringPolicy, GroupKey, Join, KeyValue, Match, Occurs, Place, Position,
-    Sequence, Span, Step, TenantId, Timestamp, Values,
+    EvaluationPlace, EventId, FiringPolicy, GroupKey, Join, Match, MatchValues, Position,
+    ScalarValue, Sequence, Span, Step, StepOccurrence, TenantId, Timestamp, WindowComparison,
 };
 
-use super::{Following, SequenceState};
-use crate::held::Held;
-use crate::state::{Fired, Report, Taken, Told};
+use super::{SequenceRule, SequenceState};
+use crate::event_ref::EventRef;
+use crate::state::{AlertReport, FiredAlert, StateOutput, WindowEvent};
 
 /// Seconds after the beginning of time.
 fn at(seconds: i64) -> Timestamp {
@@ -25,7 +25,7 @@ fn seconds(seconds: i64) -> Span {
     Span::from_nanos(seconds * 1_000_000_000)
 }
 
-fn step(name: &str, occurs: Occurs) -> Step {
+fn step(name: &str, occurs: StepOccurrence) -> Step {
     Step {
         name: name.into(),
         occurs,
@@ -36,11 +36,11 @@ fn step(name: &str, occurs: Occurs) -> Step {
 
 /// A step that occurs once.
 fn one(name: &str) -> Step {
-    step(name, Occurs::Times(1))
+    step(name, StepOccurrence::Times(1))
 }
 
 fn absent(name: &str) -> Step {
-    step(name, Occurs::Never)
+    step(name, StepOccurrence::Never)
 }
 
 fn soon(within: i64, step: Step) -> Step {
@@ -51,7 +51,7 @@ fn soon(within: i64, step: Step) -> Step {
 }
 
 /// The only value of the step's event compared with that of an earlier step's.
-fn joined(comparison: Comparison, earlier: u16, step: Step) -> Step {
+fn joined(comparison: WindowComparison, earlier: u16, step: Step) -> Step {
     let join = Join {
         value: 0,
         comparison,
@@ -78,29 +78,29 @@ fn with_policy(policy: FiringPolicy, sequence: Sequence) -> Sequence {
     Sequence { policy, ..sequence }
 }
 
-fn following(sequence: &Sequence) -> Following {
-    Following::new(sequence, 1_000, 100_000)
+fn sequence_rule(sequence: &Sequence) -> SequenceRule {
+    SequenceRule::new(sequence, 1_000, 100_000)
 }
 
 /// An event of the given steps; its id is its position.
-fn event(seconds: i64, position: u64, steps: u32, value: Option<KeyValue>) -> Taken {
+fn event(seconds: i64, position: u64, steps: u32, value: Option<ScalarValue>) -> WindowEvent {
     let matched = Match {
         rule: 0,
         tenant: TenantId::new("acme").unwrap(),
         clock: 0,
-        key: GroupKey::everything(),
+        key: GroupKey::empty(),
         time: at(seconds),
         sequence: None,
-        place: Place::raw(Position(position)),
+        place: EvaluationPlace::for_raw_event(Position(position)),
         event_id: EventId::new(position.to_string()).unwrap(),
         watermark: larum_event::Watermark::MIN,
         joins: false,
         steps,
-        values: Values::new(vec![value]),
+        values: MatchValues::new(vec![value]),
         event: None,
     };
-    Taken {
-        held: Held::of(&matched),
+    WindowEvent {
+        held: EventRef::from_match(&matched),
         steps,
         values: matched.values,
         event: None,
@@ -116,7 +116,7 @@ fn bits(word: &str) -> u32 {
 }
 
 /// `a@1 bc@2=5`: events of steps at seconds, perhaps with a value; ids are numbers from 1 on.
-fn events(text: &str) -> Vec<Taken> {
+fn events(text: &str) -> Vec<WindowEvent> {
     let words = (1..).zip(text.split_whitespace());
     words
         .map(|(position, word)| {
@@ -126,8 +126,8 @@ fn events(text: &str) -> Vec<Taken> {
                 None => (rest, None),
             };
             let value = value.map(|value| match value.parse() {
-                Ok(number) => KeyValue::Int(number),
-                Err(_) => KeyValue::Str(value.into()),
+                Ok(number) => ScalarValue::Int(number),
+                Err(_) => ScalarValue::Str(value.into()),
             });
             event(seconds.parse().unwrap(), position, bits(steps), value)
         })
@@ -135,33 +135,35 @@ fn events(text: &str) -> Vec<Taken> {
 }
 
 /// What a key tells of `events` until time ends.
-fn run(sequence: &Sequence, events: &[Taken]) -> Vec<Fired> {
-    let rule = following(sequence);
+fn run(sequence: &Sequence, events: &[WindowEvent]) -> Vec<FiredAlert> {
+    let rule = sequence_rule(sequence);
     let mut state = SequenceState::default();
-    let mut told = Told::default();
+    let mut told = StateOutput::default();
     for event in events {
-        state.pass(event.time(), &rule, &mut told);
-        state.take(event, &rule, &mut told);
+        state.advance_to(event.time(), &rule, &mut told);
+        state.apply_event(event, &rule, &mut told);
         assert!(state.is_sound(&rule), "{state:?}");
     }
     state.close(&rule, &mut told);
-    assert_eq!(state.due(&rule), None);
+    assert_eq!(state.due_time(&rule), None);
     assert_eq!(told.dropped, 0);
     fired(told)
 }
 
-fn fired(told: Told) -> Vec<Fired> {
+fn fired(told: StateOutput) -> Vec<FiredAlert> {
     let reports = told.reports.into_iter();
     reports
         .map(|report| match report {
-            Report::Fired(fired) => *fired,
-            Report::Grew(_) | Report::Ended(_) => panic!("alerts of sequences are not open"),
+            AlertReport::Fired(fired) => *fired,
+            AlertReport::Grew(_) | AlertReport::Ended(_) => {
+                panic!("alerts of sequences are not open")
+            }
         })
         .collect()
 }
 
 /// `anchor@seconds: evidence`, one after the other.
-fn written(fired: &[Fired]) -> String {
+fn written(fired: &[FiredAlert]) -> String {
     let words = fired.iter().map(|fired| {
         let evidence: Vec<_> = fired.content.evidence.iter().map(EventId::as_str).collect();
         assert_eq!(fired.anchor, fired.trigger.id);

@@ -11,7 +11,7 @@ mod recorded;
 
 use recorded::{lines, recordings};
 
-struct Rule {
+struct RecordedRule {
     name: &'static str,
     sequence: Sequence,
     /// Of each step, a member of the event and its value.
@@ -23,14 +23,19 @@ const GUESSED: [(&str, &str); 2] = [("outcome", "failed"), ("outcome", "accepted
 const LEFT_OPEN: [(&str, &str); 2] = [("event", "session_opened"), ("event", "session_closed")];
 const SESSION: [&str; 4] = ["host", "process", "pid", "user"];
 
-fn rules() -> Vec<Rule> {
-    let guessed = || sequence(600, vec![step("guess", Occurs::Times(5)), one("success")]);
+fn rules() -> Vec<RecordedRule> {
+    let guessed = || {
+        sequence(
+            600,
+            vec![step("guess", StepOccurrence::Times(5)), one("success")],
+        )
+    };
     let left_open = |within| {
         let steps = vec![one("opened"), absent("closed")];
         with_policy(FiringPolicy::Edge, sequence(within, steps))
     };
     let chain = || sequence(60, vec![one("first"), one("second"), one("third")]);
-    let rule = |name, sequence, steps, group_by| Rule {
+    let rule = |name, sequence, steps, group_by| RecordedRule {
         name,
         sequence,
         steps,
@@ -65,7 +70,7 @@ fn rules() -> Vec<Rule> {
 }
 
 /// The events of each key that satisfy a step, in order.
-fn keyed(events: &[Value], rule: &Rule) -> BTreeMap<String, Vec<Taken>> {
+fn events_by_key(events: &[Value], rule: &RecordedRule) -> BTreeMap<String, Vec<WindowEvent>> {
     let mut sorted: Vec<_> = events
         .iter()
         .map(|event| {
@@ -74,7 +79,7 @@ fn keyed(events: &[Value], rule: &Rule) -> BTreeMap<String, Vec<Taken>> {
         })
         .collect();
     sorted.sort_by_key(|(time, seq, _)| (*time, *seq));
-    let mut keys: BTreeMap<String, Vec<Taken>> = BTreeMap::new();
+    let mut keys: BTreeMap<String, Vec<WindowEvent>> = BTreeMap::new();
     for (time, seq, found) in sorted {
         let satisfied = (0..)
             .zip(rule.steps)
@@ -142,10 +147,11 @@ fn the_recordings_raise_the_known_alerts_and_no_others() {
         for rule in rules() {
             let answers = &answers["expected"][rule.name];
             let mut found = Vec::new();
-            for events in keyed(&events, &rule).values() {
+            for events in events_by_key(&events, &rule).values() {
                 for fired in run(&rule.sequence, events) {
                     let anchor = fired.anchor.as_str().parse().unwrap();
-                    let is_counted = matches!(rule.sequence.steps[0].occurs, Occurs::Times(5));
+                    let is_counted =
+                        matches!(rule.sequence.steps[0].occurs, StepOccurrence::Times(5));
                     // All but the success.
                     let count = is_counted.then(|| fired.content.count - 1);
                     found.push((anchor, fired.time, count));

@@ -13,16 +13,16 @@ fn absence_at_the_end_fires_at_the_deadline_for_the_opening_event() {
 
 #[test]
 fn absence_at_the_end_fires_when_time_is_beyond_the_deadline_and_only_once() {
-    let rule = following(&sequence(10, vec![one("a"), absent("b")]));
+    let rule = sequence_rule(&sequence(10, vec![one("a"), absent("b")]));
     let mut state = SequenceState::default();
-    let mut told = Told::default();
-    state.take(&event(1, 1, 1, None), &rule, &mut told);
-    assert_eq!(state.due(&rule), Some(at(11)));
-    state.pass(at(11), &rule, &mut told);
+    let mut told = StateOutput::default();
+    state.apply_event(&event(1, 1, 1, None), &rule, &mut told);
+    assert_eq!(state.due_time(&rule), Some(at(11)));
+    state.advance_to(at(11), &rule, &mut told);
     assert!(told.reports.is_empty());
     let beyond = Timestamp::from_nanos(at(11).as_nanos() + 1);
-    state.pass(beyond, &rule, &mut told);
-    state.pass(at(20), &rule, &mut told);
+    state.advance_to(beyond, &rule, &mut told);
+    state.advance_to(at(20), &rule, &mut told);
     state.close(&rule, &mut told);
     assert_eq!(written(&fired(told)), "1@11:1");
     assert_eq!(state, SequenceState::default());
@@ -50,7 +50,7 @@ fn an_opening_event_raises_one_alert_however_often_the_rest_completes() {
 
 #[test]
 fn an_event_that_completes_several_chains_is_spoken_for_by_the_last_that_begins() {
-    let same = soon(3, joined(Comparison::Equal, 0, absent("c")));
+    let same = soon(3, joined(WindowComparison::Equal, 0, absent("c")));
     let chain = sequence(10, vec![one("a"), one("b"), same]);
     check(&chain, "a@1=1 a@2=2 b@3", "2@6:2+3");
     check(&chain, "a@1=1 a@2=2 b@3 c@4=2", "1@6:1+3");
@@ -102,7 +102,11 @@ fn what_came_before_stays_known_when_a_chain_consumes_its_events() {
 fn a_count_after_what_must_not_come_begins_with_an_event_that_may() {
     let rule = sequence(
         20,
-        vec![soon(2, absent("a")), step("b", Occurs::Times(2)), one("c")],
+        vec![
+            soon(2, absent("a")),
+            step("b", StepOccurrence::Times(2)),
+            one("c"),
+        ],
     );
     check(&rule, "a@1 b@2 b@3 c@4", "");
     check(&rule, "a@1 b@2 b@4 b@5 c@6", "5@6:3+4+5");
@@ -120,12 +124,20 @@ fn absence_in_the_middle_ends_what_waits_for_the_next_step() {
 
 #[test]
 fn absence_after_a_count_is_watched_from_its_last_event_on() {
-    let steps = vec![one("a"), step("b", Occurs::Times(2)), absent("c"), one("d")];
+    let steps = vec![
+        one("a"),
+        step("b", StepOccurrence::Times(2)),
+        absent("c"),
+        one("d"),
+    ];
     let chain = sequence(20, steps);
     check(&chain, "a@1 b@2 b@3 c@4 d@5", "");
     check(&chain, "a@1 b@2 b@3 c@4 b@5 d@6", "6@6:1+2+3+5+6");
     check(&chain, "a@1 b@2 c@3 b@4 d@5", "5@5:1+2+4+5");
-    let first = sequence(20, vec![step("a", Occurs::Times(2)), absent("b"), one("c")]);
+    let first = sequence(
+        20,
+        vec![step("a", StepOccurrence::Times(2)), absent("b"), one("c")],
+    );
     check(&first, "a@1 a@2 b@3 c@4", "");
     check(&first, "a@1 a@2 b@3 a@4 c@5", "5@5:1+2+4+5");
 }
@@ -140,7 +152,7 @@ fn absence_in_the_middle_with_a_time_of_its_own_is_watched_for_so_long() {
 
 #[test]
 fn what_must_not_come_may_be_joined() {
-    let same = joined(Comparison::Equal, 0, absent("b"));
+    let same = joined(WindowComparison::Equal, 0, absent("b"));
     let left_open = sequence(10, vec![one("a"), same.clone()]);
     check(&left_open, "a@1=7 a@2=8 b@3=7", "2@12:2");
     let chain = sequence(10, vec![one("a"), same, one("c")]);
@@ -162,7 +174,7 @@ fn an_event_that_must_not_come_ends_first_and_then_begins() {
 fn an_optional_step_is_watched_around_like_any_other() {
     let steps = vec![
         one("a"),
-        step("b", Occurs::Optional(1)),
+        step("b", StepOccurrence::Optional(1)),
         absent("c"),
         one("d"),
     ];
@@ -185,7 +197,7 @@ fn a_stop_ends_everything_open_and_may_begin_anew() {
     let left_open = stopped(vec![one("a"), absent("b")]);
     check(&left_open, "a@1 !@11", "");
     check(&left_open, "a@1 !@12", "1@11:1");
-    let counted = stopped(vec![step("a", Occurs::Times(2))]);
+    let counted = stopped(vec![step("a", StepOccurrence::Times(2))]);
     check(&counted, "a@1 !@2 a@3 a@4", "4@4:3+4");
     let deaf = sequence(10, vec![one("a"), one("b")]);
     check(&deaf, "a@1 !@2 b@3", "3@3:1+3");

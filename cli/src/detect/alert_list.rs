@@ -1,0 +1,250 @@
+//! The alerts of a run: which of them are shown, and how.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use larum_event::{Alert, AlertStatus, EvaluationPlace, Severity, TenantId, Timestamp};
+use larum_pipeline::{AlertRevision, RecordAlert};
+use serde_json::{Map, Value, json};
+
+use crate::table::{self, TableCell};
+use crate::terminal::{self, DIM};
+
+/// Which revisions are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevisionFilter {
+    /// The last of each alert that stands at the end.
+    LastRevision,
+    /// All of them, as they were made.
+    EveryRevision,
+}
+
+/// One revision of an alert that will be shown.
+struct ListedRevision {
+    alert: Alert,
+    tenant: TenantId,
+    time: Timestamp,
+}
+
+/// Where an alert stands: the place of its first revision, and its number among all. What the end of the input
+/// decides may have the place of something before it.
+type AlertOrder = (EvaluationPlace, usize);
+
+/// The alerts so far, in the order of the events that set them off.
+pub struct AlertList {
+    shown: RevisionFilter,
+    /// By where the alert stands and the revision's number.
+    kept: BTreeMap<(AlertOrder, u32), ListedRevision>,
+    /// Where each alert stands.
+    places: HashMap<Arc<str>, AlertOrder>,
+}
+
+impl AlertList {
+    /// Nothing yet.
+    pub fn new(shown: RevisionFilter) -> Self {
+        Self {
+            shown,
+            kept: BTreeMap::new(),
+            places: HashMap::new(),
+        }
+    }
+
+    /// Takes one revision.
+    pub fn add_raised(&mut self, raised: AlertRevision) {
+        self.add_alert(RecordAlert {
+            time: raised.event.envelope().time,
+            tenant: raised.tenant,
+            alert: raised.alert,
+            place: raised.place,
+        });
+    }
+
+    /// Takes one revision of an alert that was made without events.
+    pub fn add_alert(&mut self, raised: RecordAlert) {
+        let id = Arc::clone(&raised.alert.alert_id);
+        let number = self.places.len();
+        let place = *self.places.entry(id).or_insert((raised.place, number));
+        let revision = match self.shown {
+            RevisionFilter::LastRevision => 0,
+            RevisionFilter::EveryRevision => raised.alert.revision,
+        };
+        if self.shown == RevisionFilter::LastRevision
+            && raised.alert.status == AlertStatus::Retracted
+        {
+            self.kept.remove(&(place, revision));
+            return;
+        }
+        let kept = ListedRevision {
+            time: raised.time,
+            tenant: raised.tenant,
+            alert: raised.alert,
+        };
+        self.kept.insert((place, revision), kept);
+    }
+
+    /// Alerts that may still change.
+    pub fn count_early(&self) -> u64 {
+        let last = self.last_revisions();
+        last.filter(|alert| alert.status == AlertStatus::Early)
+            .count() as u64
+    }
+
+    /// Each alert as it is in the end.
+    fn last_revisions(&self) -> impl Iterator<Item = &Alert> {
+        let last: BTreeMap<&AlertOrder, &ListedRevision> = self
+            .kept
+            .iter()
+            .map(|((place, _), kept)| (place, kept))
+            .collect();
+        last.into_values().map(|kept| &kept.alert)
+    }
+
+    /// What is shown, in order.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.kept.values().map(|kept| &kept.alert)
+    }
+
+    /// The same, each with its time.
+    pub fn alerts_with_times(&self) -> impl Iterator<Item = (&Alert, Timestamp)> {
+        self.kept.values().map(|kept| (&kept.alert, kept.time))
+    }
+
+    /// Alerts that stand by rule, by id.
+    pub fn count_by_rule(&self) -> BTreeMap<&str, u64> {
+        let mut counts = BTreeMap::new();
+        for alert in self.last_revisions() {
+            if alert.status != AlertStatus::Retracted {
+                *counts.entry(alert.rule.as_str()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// One JSON object per line.
+    pub fn write_ndjson(&self, out: &mut impl Write) -> io::Result<()> {
+        for kept in self.kept.values() {
+            serde_json::to_writer(&mut *out, &alert_json(kept))?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// A table.
+    pub fn write_table(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut heading = vec!["time", "severity", "rule", "key", "count", "message"];
+        let mut rows: Vec<Vec<TableCell>> = self.kept.values().map(alert_row).collect();
+        if self.shown == RevisionFilter::EveryRevision {
+            heading.splice(2..2, ["status", "revision"]);
+            for (row, kept) in rows.iter_mut().zip(self.kept.values()) {
+                row.splice(2..2, revision_cells(&kept.alert));
+            }
+        }
+        table::write_table(out, &heading, &rows)
+    }
+}
+
+/// The object of one revision; what the rule's closure added stands last, and never takes the place
+/// of a member that every alert has.
+fn alert_json(kept: &ListedRevision) -> Map<String, Value> {
+    let Alert {
+        alert_id,
+        revision,
+        status,
+        rule,
+        title,
+        severity,
+        attack,
+        key,
+        count,
+        value,
+        error,
+        window,
+        first,
+        last,
+        trigger,
+        evidence,
+        message,
+        fields,
+        depth: _,
+    } = &kept.alert;
+    let mut line = Map::new();
+    let mut member = |name: &str, value: Value| line.insert(name.to_owned(), value);
+    member("alert_id", json!(alert_id));
+    member("revision", json!(revision));
+    member("status", json!(status));
+    member("rule", json!(rule));
+    if let Some(title) = title {
+        member("title", json!(title));
+    }
+    member("severity", json!(severity));
+    if !attack.is_empty() {
+        member("attack", json!(attack));
+    }
+    member("time", json!(kept.time));
+    member("tenant", json!(kept.tenant));
+    member("key", json!(key));
+    member("count", json!(count));
+    if let Some(value) = value {
+        member("value", value.clone());
+    }
+    if let Some(error) = error {
+        member("error", json!(error));
+    }
+    if let Some(window) = window {
+        member("window", json!(window));
+    }
+    member("first", json!(first));
+    member("last", json!(last));
+    let mut cause = Map::new();
+    cause.insert("id".to_owned(), json!(trigger.id));
+    if let Some(sequence) = trigger.sequence {
+        cause.insert("seq".to_owned(), json!(sequence));
+    }
+    member("trigger", Value::Object(cause));
+    member("evidence", json!(evidence));
+    member("message", json!(message));
+    for (name, value) in fields {
+        if !line.contains_key(name) {
+            line.insert(name.clone(), value.clone());
+        }
+    }
+    line
+}
+
+fn alert_row(kept: &ListedRevision) -> Vec<TableCell> {
+    let alert = &kept.alert;
+    vec![
+        TableCell::with_style(kept.time.to_string(), DIM),
+        severity_cell(alert.severity),
+        TableCell::new(&alert.rule),
+        TableCell::new(key_text(&alert.key)),
+        TableCell::new(alert.count.to_string()),
+        TableCell::new(&alert.message),
+    ]
+}
+
+fn revision_cells(alert: &Alert) -> [TableCell; 2] {
+    let status = match alert.status {
+        AlertStatus::Early => TableCell::with_style("early", DIM),
+        AlertStatus::Final => TableCell::new("final"),
+        AlertStatus::Retracted => TableCell::with_style("retracted", DIM),
+    };
+    [status, TableCell::new(alert.revision.to_string())]
+}
+
+fn severity_cell(severity: Severity) -> TableCell {
+    TableCell::with_style(severity.as_str(), terminal::severity_style(severity))
+}
+
+/// `ip=203.0.113.9 host=web-1`.
+pub fn key_text(key: &Map<String, Value>) -> String {
+    let members: Vec<String> = key
+        .iter()
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name}={text}"),
+            other => format!("{name}={other}"),
+        })
+        .collect();
+    members.join(" ")
+}

@@ -1,0 +1,159 @@
+//! Whether one value of an event is what a term wants.
+
+use super::field::SearchField;
+use super::glob::{CaseMode, TextMatcher};
+use super::network::SearchNetwork;
+use super::node::{RangeLimits, SearchTerm, ValueCondition};
+use super::number::SearchNumber;
+use super::time_period::TimePeriod;
+use crate::fields::decode_string;
+use crate::pattern::TopicPattern;
+use crate::severity::Severity;
+use crate::time::{Span, Timestamp};
+use crate::topic::Topic;
+
+/// A term made ready to be asked of many values.
+#[derive(Debug, Clone)]
+pub struct TermTest {
+    field: SearchField,
+    any: Vec<ValueTest>,
+    now: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+enum ValueTest {
+    Present,
+    Text {
+        matcher: TextMatcher,
+        /// The number that the text is, which numbers are compared with.
+        number: Option<SearchNumber>,
+    },
+    Network(SearchNetwork),
+    Topics(TopicPattern),
+    Range(RangeLimits),
+    Last(Span),
+}
+
+impl SearchTerm {
+    /// Makes it ready; `now` is what its relative times count from.
+    pub fn compile_test(&self, now: Timestamp) -> TermTest {
+        let case = match self.field.has_id_values() {
+            true => CaseMode::Exact,
+            false => CaseMode::Folded,
+        };
+        let ready = |want: &ValueCondition| match want {
+            ValueCondition::Present => ValueTest::Present,
+            ValueCondition::Text(glob) => ValueTest::Text {
+                matcher: glob.whole_matcher(case),
+                number: glob.as_literal().and_then(SearchNumber::parse),
+            },
+            ValueCondition::Network(network) => ValueTest::Network(*network),
+            ValueCondition::Topics(pattern) => ValueTest::Topics(pattern.clone()),
+            ValueCondition::Range(limits) => ValueTest::Range(limits.clone()),
+            ValueCondition::Last(span) => ValueTest::Last(*span),
+        };
+        TermTest {
+            field: self.field.clone(),
+            any: self.any.iter().map(ready).collect(),
+            now,
+        }
+    }
+}
+
+impl TermTest {
+    /// Whether a text is what is wanted.
+    pub fn matches_text(&self, text: &str) -> bool {
+        self.any.iter().any(|test| match test {
+            ValueTest::Present => true,
+            ValueTest::Text { matcher, .. } => {
+                matcher.matches(text)
+                    || (self.field == SearchField::Host
+                        && short_host(text).is_some_and(|it| matcher.matches(it)))
+            }
+            ValueTest::Network(network) => network.contains_address(text),
+            ValueTest::Topics(pattern) => {
+                Topic::new(text).is_ok_and(|topic| pattern.matches(&topic))
+            }
+            ValueTest::Range(limits) if self.field == SearchField::Severity => text
+                .parse()
+                .is_ok_and(|severity| limits.contains_severity(severity)),
+            ValueTest::Range(limits) => {
+                SearchNumber::parse(text).is_some_and(|number| limits.contains_number(number))
+                    || parse_time(text).is_some_and(|time| limits.contains_time(time))
+            }
+            ValueTest::Last(_) => parse_time(text).is_some_and(|time| self.matches_time(time)),
+        })
+    }
+
+    /// Whether a time is what is wanted.
+    pub fn matches_time(&self, time: Timestamp) -> bool {
+        let mut times = self.time_ranges();
+        times.any(|(from, to)| from <= time && time <= to)
+    }
+
+    /// Stretches of time that are wanted, each by its first and its last instant.
+    pub fn time_ranges(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        self.any.iter().filter_map(|test| match test {
+            ValueTest::Present => Some((Timestamp::MIN, Timestamp::MAX)),
+            ValueTest::Range(limits) => limits.time_range(),
+            ValueTest::Last(span) => Some((self.now.saturating_sub(*span), Timestamp::MAX)),
+            ValueTest::Text { .. } | ValueTest::Network(_) | ValueTest::Topics(_) => None,
+        })
+    }
+
+    /// Whether a severity is what is wanted.
+    pub fn matches_severity(&self, severity: Severity) -> bool {
+        self.any.iter().any(|test| match test {
+            ValueTest::Present => true,
+            ValueTest::Range(limits) => limits.contains_severity(severity),
+            ValueTest::Text { .. }
+            | ValueTest::Network(_)
+            | ValueTest::Topics(_)
+            | ValueTest::Last(_) => false,
+        })
+    }
+
+    /// Whether the value that `json` is is what is wanted.
+    pub(super) fn matches_json(&self, json: &str) -> bool {
+        match json.as_bytes().first() {
+            None | Some(b'n') => false,
+            Some(b'{' | b'[') => self
+                .any
+                .iter()
+                .any(|test| matches!(test, ValueTest::Present)),
+            Some(b'"') => decode_string(json).is_some_and(|text| self.matches_text(&text)),
+            Some(b't' | b'f') => self.any.iter().any(|test| match test {
+                ValueTest::Present => true,
+                ValueTest::Text { matcher, .. } => matcher.matches(json),
+                ValueTest::Network(_)
+                | ValueTest::Topics(_)
+                | ValueTest::Range(_)
+                | ValueTest::Last(_) => false,
+            }),
+            Some(_) => self.matches_number(json),
+        }
+    }
+
+    fn matches_number(&self, json: &str) -> bool {
+        let found = SearchNumber::parse(json);
+        self.any.iter().any(|test| match test {
+            ValueTest::Present => true,
+            ValueTest::Text { matcher, number } => {
+                matcher.matches(json) || (number.is_some() && *number == found)
+            }
+            ValueTest::Range(limits) => found.is_some_and(|found| limits.contains_number(found)),
+            ValueTest::Network(_) | ValueTest::Topics(_) | ValueTest::Last(_) => false,
+        })
+    }
+}
+
+/// A machine's name up to the first dot, as most people call it.
+fn short_host(text: &str) -> Option<&str> {
+    let (short, _) = text.split_once('.')?;
+    text.parse::<std::net::IpAddr>().is_err().then_some(short)
+}
+
+/// A time in an event's own data.
+fn parse_time(text: &str) -> Option<Timestamp> {
+    TimePeriod::parse(text).map(|moment| moment.from)
+}

@@ -1,0 +1,116 @@
+//! From what rules read of others to programs that find it.
+
+use std::collections::HashMap;
+
+use larum_event::{RuleId, TopicPattern};
+
+use super::{PendingRule, RulePrograms, RuleSetBuilder};
+use crate::correlation::{CorrelationInput, CorrelationInputs, StepSource};
+use crate::draft::alert_topic;
+use crate::predicate::{BoolExpression, BuildError};
+
+/// The topic that events of a source have.
+pub(super) fn source_topic(source: &StepSource) -> Option<TopicPattern> {
+    match source {
+        StepSource::Events(_) => Some(TopicPattern::all_topics()),
+        StepSource::Alerts(rule) => TopicPattern::new(&alert_topic(rule)).ok(),
+    }
+}
+
+impl RuleSetBuilder {
+    /// What rules read of others, behind all other programs. Rules stand in the order of their numbers.
+    pub(super) fn build_correlation_inputs(
+        &mut self,
+        programs: &RulePrograms,
+    ) -> Result<CorrelationInputs, BuildError> {
+        let numbers: HashMap<RuleId, u32> = self
+            .loaded
+            .iter()
+            .map(|loaded| loaded.rule.id.clone())
+            .zip(0..)
+            .collect();
+        let mut all = Vec::new();
+        let mut known: HashMap<(u8, StepSource), u32> = HashMap::new();
+        for rule in 0..self.loaded.len() {
+            let Some(loaded) = self.loaded.get_mut(rule) else {
+                continue;
+            };
+            let Some(correlation) = loaded.correlation.take() else {
+                continue;
+            };
+            let layer = loaded.rule.layer;
+            let rule = u32::try_from(rule).unwrap_or(u32::MAX);
+            for (number, step) in correlation.steps.into_iter().enumerate() {
+                let of = match &step.source {
+                    StepSource::Events(id) => numbers.get(id).copied(),
+                    StepSource::Alerts(_) => None,
+                };
+                // Rules that are read have one program.
+                let own = of.and_then(|of| programs.programs_of_rule(of).next());
+                let program = match (known.get(&(layer, step.source.clone())), own) {
+                    (Some(known), _) => *known,
+                    (None, Some(own)) if layer == 0 => own,
+                    (None, own) => self.build_source_program(layer, &step.source, own)?,
+                };
+                known.insert((layer, step.source.clone()), program);
+                let number = u16::try_from(number).unwrap_or(u16::MAX);
+                all.push((program, CorrelationInput::new((rule, number), of, step)));
+            }
+        }
+        Ok(CorrelationInputs::new(all))
+    }
+
+    /// What a correlation is over is part of what it means.
+    pub(super) fn hash_correlations(&mut self) {
+        let mut hashes: HashMap<RuleId, [u8; 32]> = HashMap::new();
+        let mut order: Vec<&mut PendingRule> = self.loaded.iter_mut().collect();
+        order.sort_by_key(|loaded| (loaded.rule.layer, loaded.correlation.is_some()));
+        for loaded in order {
+            if let Some(correlation) = &loaded.correlation {
+                let mut hasher = blake3::Hasher::new();
+                hasher.update(&loaded.rule.semantic_hash);
+                for step in &correlation.steps {
+                    let (StepSource::Events(id) | StepSource::Alerts(id)) = &step.source;
+                    hasher.update(&step.bits.to_le_bytes());
+                    hasher.update(hashes.get(id).unwrap_or(&[0; 32]));
+                }
+                loaded.rule.semantic_hash = *hasher.finalize().as_bytes();
+            }
+            hashes.insert(loaded.rule.id.clone(), loaded.rule.semantic_hash);
+        }
+    }
+
+    /// A program that finds the events of `source` for rules of `layer`; `own` is that of the rule itself.
+    fn build_source_program(
+        &mut self,
+        layer: u8,
+        source: &StepSource,
+        own: Option<u32>,
+    ) -> Result<u32, BuildError> {
+        let predicates = &mut self.predicates;
+        let mut programs = Vec::new();
+        match source {
+            // The rule's own program is for events of the first layer.
+            StepSource::Events(_) => {
+                let everything = [TopicPattern::all_topics()];
+                let (before, _) = self.premises.intern_premise(0, &everything, predicates)?;
+                let (now, _) = self
+                    .premises
+                    .intern_premise(layer, &everything, predicates)?;
+                for (view, expression) in
+                    own.map_or(Vec::new(), |own| predicates.rule_programs(own))
+                {
+                    let view = predicates.add_view_replacing(view, before, now)?;
+                    programs.push((view, expression));
+                }
+            }
+            StepSource::Alerts(_) => {
+                if let Some(topic) = source_topic(source) {
+                    let (_, view) = self.premises.intern_premise(layer, &[topic], predicates)?;
+                    programs.push((view, BoolExpression::Always));
+                }
+            }
+        }
+        Ok(predicates.add_rule(programs))
+    }
+}

@@ -1,0 +1,99 @@
+//! Time that passes while nothing arrives.
+//!
+//! Owns when a tick is written into the log: at most once a second, and only while it can decide something. That is
+//! the sequencer's to know ([`TickNeed`]); what a tick does is the pipeline's, from the log, like everything else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use actix::{Addr, Arbiter};
+use larum_event::{RecordBody, Span};
+use tokio::sync::oneshot;
+use tracing::warn;
+
+use crate::actors::LogActor;
+use crate::clock::RuntimeClock;
+use crate::credit::send_control;
+use crate::gauges::EngineGauges;
+use crate::messages::AppendControl;
+
+/// How often it is looked at.
+const EVERY: Span = Span::from_seconds(1);
+
+/// Whether evaluation has use for ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum TickNeed {
+    /// Nothing waits for time.
+    Never = 0,
+    /// One tenant does, for which the arrival of its events is as good.
+    WhenQuiet = 1,
+    /// Several tenants have clocks, and the events of one say nothing of the time of another.
+    Always = 2,
+}
+
+/// What the sequencer says to the ticker.
+#[derive(Debug, Default)]
+pub(crate) struct SharedTickNeed(AtomicU8);
+
+impl SharedTickNeed {
+    pub(crate) fn set(&self, needs: TickNeed) {
+        self.0.store(needs as u8, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> TickNeed {
+        match self.0.load(Ordering::Relaxed) {
+            0 => TickNeed::Never,
+            1 => TickNeed::WhenQuiet,
+            _ => TickNeed::Always,
+        }
+    }
+}
+
+/// Writes ticks until the engine stops.
+pub(crate) fn start_ticker(
+    on: &Arbiter,
+    log: Addr<LogActor>,
+    clock: RuntimeClock,
+    gauges: Arc<EngineGauges>,
+) {
+    let mut due = clock.monotonic().saturating_add(EVERY);
+    on.spawn(async move {
+        let mut seen = gauges.accepted_count();
+        loop {
+            clock.sleep_until(due).await;
+            // Counted from here, however long the log takes.
+            due = clock.monotonic().saturating_add(EVERY);
+            if gauges.is_stopping() {
+                return;
+            }
+            let before = std::mem::replace(&mut seen, gauges.accepted_count());
+            let is_due = match gauges.tick_need().get() {
+                TickNeed::Never => false,
+                TickNeed::WhenQuiet => seen == before,
+                TickNeed::Always => true,
+            };
+            if is_due && !write_tick(&log, &clock).await {
+                return;
+            }
+        }
+    });
+}
+
+/// Whether the log is still there.
+async fn write_tick(log: &Addr<LogActor>, clock: &RuntimeClock) -> bool {
+    let (reply, answer) = oneshot::channel();
+    let bodies = vec![RecordBody::Tick { at: clock.now() }];
+    if send_control(&log.clone().recipient(), AppendControl { bodies, reply }).is_err() {
+        return false;
+    }
+    match answer.await {
+        Ok(Ok(_)) => true,
+        Ok(Err(error)) => {
+            // The next one tells the same time and more.
+            warn!(%error, "a tick was not written");
+            true
+        }
+        Err(_) => false,
+    }
+}

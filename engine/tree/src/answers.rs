@@ -1,0 +1,170 @@
+//! Answers to what is asked of the forest.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use larum_event::{Position, TenantId};
+
+use crate::correlation_graph::CorrelationGraph;
+use crate::entity_index::spelling_variants;
+use crate::error::TreeQueryError;
+use crate::incident::{IncidentId, IncidentQuery, IncidentSummary};
+use crate::query::TreeQuery;
+use crate::select::select_page;
+use crate::tenant_graph::TenantGraph;
+use crate::tree_members::TreeId;
+use crate::view::TreeView;
+use crate::view_builder::ViewBuilder;
+
+impl CorrelationGraph {
+    /// The tree in which `id` stands: a node, an event or an alert of `tenant`, or an entity.
+    pub fn find_tree(&self, tenant: &TenantId, id: &str) -> Option<TreeView> {
+        let grove = self.tenants.get(tenant)?;
+        let node = self.find_node(grove, id)?;
+        let viewer = ViewBuilder {
+            graph: self,
+            tenant_graph: grove,
+            tenant,
+        };
+        viewer.build_view(&grove.find_root(node)?)
+    }
+
+    /// What is asked of the tree that holds [`TreeQuery::id`]. [`TreeQuery::as_of`] is the caller's part: a forest knows
+    /// trees as they are.
+    ///
+    /// # Errors
+    /// There is no such tree, the other end of a path is in another one, or the cursor is another question's.
+    pub fn query_tree(
+        &self,
+        tenant: &TenantId,
+        query: &TreeQuery,
+    ) -> Result<TreeView, TreeQueryError> {
+        let no_tree = || TreeQueryError::NoTree {
+            id: query.id.clone(),
+        };
+        let grove = self.tenants.get(tenant).ok_or_else(no_tree)?;
+        let focus = self.find_node(grove, &query.id).ok_or_else(no_tree)?;
+        let viewer = ViewBuilder {
+            graph: self,
+            tenant_graph: grove,
+            tenant,
+        };
+        if let Some(page) = viewer.page_from_outline(query, focus) {
+            return page;
+        }
+        let summit = grove.find_root(focus);
+        let whole = summit.and_then(|summit| viewer.build_view(&summit));
+        select_page(&whole.ok_or_else(no_tree)?, query)
+    }
+
+    /// The ids from the node that holds `id` up to the root of its tree.
+    pub fn ancestor_ids(&self, tenant: &TenantId, id: &str) -> Option<Vec<Arc<str>>> {
+        let grove = self.tenants.get(tenant)?;
+        let lineage = grove.ancestors(self.find_node(grove, id)?)?;
+        Some(
+            lineage
+                .into_iter()
+                .map(|node| grove.node_name(node))
+                .collect(),
+        )
+    }
+
+    /// The ids on the way from the node that holds `id` to the one that holds `to`, over the node above both; `None`
+    /// when they are not of one tree.
+    pub fn path_between(&self, tenant: &TenantId, id: &str, to: &str) -> Option<Vec<Arc<str>>> {
+        let grove = self.tenants.get(tenant)?;
+        let mut up = grove.ancestors(self.find_node(grove, id)?)?;
+        let mut down = grove.ancestors(self.find_node(grove, to)?)?;
+        if up.last() != down.last() {
+            return None;
+        }
+        let mut above = None;
+        while let (Some(one), Some(other)) = (up.last(), down.last())
+            && one == other
+        {
+            above = up.pop();
+            down.pop();
+        }
+        let way = up.into_iter().chain(above).chain(down.into_iter().rev());
+        Some(way.map(|node| grove.node_name(node)).collect())
+    }
+
+    /// A page of the incidents of a tenant, those changed last first, and how many there are in all. Entities that find
+    /// none are looked for as events are read, like those of [`CorrelationGraph::trees_of_entity`].
+    pub fn list_incidents(
+        &self,
+        tenant: &TenantId,
+        query: &IncidentQuery,
+    ) -> (Vec<IncidentSummary>, u64) {
+        let Some(grove) = self.tenants.get(tenant) else {
+            return (Vec::new(), 0);
+        };
+        let families = components_by_tree(grove);
+        let look = |tree: TreeId| grove.tree_facts(*families.get(&tree)?);
+        let found = grove.incidents.list_page(query, &look);
+        let as_read = query.entities.iter().map(|(kind, value)| {
+            let last = spelling_variants(kind, value).last();
+            (kind.clone(), last.unwrap_or_else(|| value.clone()))
+        });
+        let as_read = IncidentQuery {
+            entities: as_read.collect(),
+            ..query.clone()
+        };
+        if found.1 > 0 || as_read == *query {
+            return found;
+        }
+        grove.incidents.list_page(&as_read, &look)
+    }
+
+    /// The incident of a name, of an alias, or that holds an alert or a tree with an id; with its alerts.
+    pub fn find_incident(&self, tenant: &TenantId, id: &str) -> Option<IncidentSummary> {
+        let grove = self.tenants.get(tenant)?;
+        let name = self.find_incident_id(grove, id)?.0.clone();
+        let families = components_by_tree(grove);
+        grove
+            .incidents
+            .find_summary(&name, &|tree| grove.tree_facts(*families.get(&tree)?))
+    }
+
+    fn find_incident_id<'a>(&self, grove: &'a TenantGraph, id: &str) -> Option<&'a IncidentId> {
+        let incidents = &grove.incidents;
+        let of_tree = || {
+            let node = self.find_node(grove, id)?;
+            incidents.incident_of_tree(grove.tree_id_of(node)?)
+        };
+        let of_entity = || {
+            let (kind, value) = id.split_once(':')?;
+            spelling_variants(kind, value).find_map(|value| {
+                incidents
+                    .incidents_of_entity(kind, &value)
+                    .into_iter()
+                    .next_back()
+            })
+        };
+        incidents
+            .current_name(id)
+            .or_else(|| incidents.incident_of_alert(id))
+            .or_else(of_tree)
+            .or_else(of_entity)
+    }
+
+    /// Names of incidents that changed after a position, in the order of their last changes; at most `most`.
+    pub fn incidents_changed_after(
+        &self,
+        tenant: &TenantId,
+        after: Position,
+        most: usize,
+    ) -> Vec<IncidentId> {
+        let grove = self.tenants.get(tenant);
+        let changed = grove.map(|grove| grove.incidents.incidents_changed_after(after, most));
+        changed.into_iter().flatten().cloned().collect()
+    }
+}
+
+/// The families by the numbers of their trees. Only looked up in.
+fn components_by_tree(grove: &TenantGraph) -> HashMap<TreeId, u32> {
+    let families = grove.components.iter_oldest_first();
+    families
+        .filter_map(|number| Some((grove.components.get(number)?.tree, number)))
+        .collect()
+}

@@ -1,0 +1,187 @@
+//! Why nodes hang together.
+
+use std::sync::Arc;
+
+use larum_event::EventId;
+use petgraph::Direction::{Incoming, Outgoing};
+use petgraph::stable_graph::NodeIndex;
+
+use crate::cross_edge::{CrossEdge, CrossEdgeKind};
+use crate::edge_reason;
+use crate::graph_node::{GraphNode, NodeClass, ParentChoice, ParentKind};
+use crate::view::{EdgeKind, EdgeSource, NodeKind, TreeEdge, TreeNode};
+use crate::view_builder::ViewBuilder;
+
+impl ViewBuilder<'_> {
+    /// The edges of shown nodes: first what each stands under, then those that lead elsewhere.
+    pub(crate) fn build_edges(
+        self,
+        nodes: &[TreeNode],
+        places: &[Option<NodeIndex>],
+    ) -> Vec<TreeEdge> {
+        let mut edges = Vec::with_capacity(nodes.len());
+        let mut elsewhere = Vec::new();
+        for (node, place) in nodes.iter().zip(places) {
+            let Some(place) = *place else { continue };
+            if node.kind == NodeKind::LinkedAlert {
+                continue;
+            }
+            if node.parent.is_some()
+                && let Some(edge) = self.parent_edge(place)
+            {
+                edges.push(edge);
+            }
+            self.add_cross_edges(place, &mut elsewhere);
+        }
+        sort_edges(&mut elsewhere);
+        edges.extend(elsewhere);
+        edges
+    }
+
+    /// The edge to what a node stands under.
+    pub(crate) fn parent_edge(self, node: NodeIndex) -> Option<TreeEdge> {
+        let grove = self.tenant_graph;
+        let (_, above) = grove.node(node)?.parent_edge?;
+        let up = grove.claimed_parent(node).filter(|up| up.node == above)?;
+        let by = grove.entries.get(up.by);
+        Some(TreeEdge {
+            from: grove.node_name(above),
+            to: grove.node_name(node),
+            kind: match up.kind {
+                ParentKind::Parent if self.is_trace(node) => EdgeKind::Trace,
+                ParentKind::Parent => EdgeKind::Parent,
+                ParentKind::Root | ParentKind::Inferred => EdgeKind::Root,
+                ParentKind::Alias => EdgeKind::Alias,
+                ParentKind::Trace => EdgeKind::Trace,
+                ParentKind::Causation => EdgeKind::Causation,
+            },
+            why: self.parent_source(node, &up)?,
+            event: by.map(|by| by.id.clone()),
+            position: by.map(|by| by.position),
+        })
+    }
+
+    fn is_trace(self, node: NodeIndex) -> bool {
+        let node = self.tenant_graph.node(node);
+        node.is_some_and(|node| node.class == NodeClass::TRACE)
+    }
+
+    fn parent_source(self, node: NodeIndex, up: &ParentChoice) -> Option<EdgeSource> {
+        let value = self.tenant_graph.node_name(up.node);
+        let found = self.tenant_graph.node(node)?;
+        Some(match up.kind {
+            ParentKind::Causation => EdgeSource::Rule {
+                rule: found.alert()?.rule.clone(),
+            },
+            ParentKind::Trace => trace_source(&value),
+            ParentKind::Parent if found.class == NodeClass::TRACE => trace_source(&value),
+            ParentKind::Parent if up.edge_reason == edge_reason::CORRELATION => {
+                EdgeSource::Correlation {
+                    field: "correlation.parent",
+                    value,
+                }
+            }
+            ParentKind::Root | ParentKind::Inferred => EdgeSource::Correlation {
+                field: "correlation.root",
+                value,
+            },
+            ParentKind::Parent => self.link_source(up.edge_reason, &value)?,
+            ParentKind::Alias => {
+                let alias = found.extras.as_ref()?.parent_alias?.alias;
+                self.link_source(up.edge_reason, &self.tenant_graph.aliases.get(alias)?.text)?
+            }
+        })
+    }
+
+    /// The fields that made an id, and the parts of it that they gave.
+    fn link_source(self, way: u16, id: &str) -> Option<EdgeSource> {
+        let way = self.graph.edge_reasons.get(way)?;
+        let (_, parts) = id.split_once(':')?;
+        let parts = parts.splitn(way.paths.len().max(1), '/');
+        let fields = way.paths.iter().cloned().zip(parts.map(Arc::from));
+        Some(EdgeSource::Link {
+            link: way.link.clone(),
+            version: way.version,
+            fields: fields.collect(),
+        })
+    }
+
+    /// Ties of a node to nodes that it neither stands under nor above.
+    pub(crate) fn add_cross_edges(self, node: NodeIndex, edges: &mut Vec<TreeEdge>) {
+        let grove = self.tenant_graph;
+        let shared = grove.cross_edges(node, CrossEdgeKind::Shared, Outgoing);
+        edges.extend(shared.filter_map(|(other, tie)| self.shared_edge(other, node, tie)));
+        let sharing = grove.cross_edges(node, CrossEdgeKind::Shared, Incoming);
+        edges.extend(sharing.filter_map(|(other, tie)| self.shared_edge(node, other, tie)));
+        let causes = grove.cross_edges(node, CrossEdgeKind::Causation, Outgoing);
+        edges.extend(causes.filter_map(|(cause, tie)| self.causation_edge(cause, node, tie)));
+        let caused = grove.cross_edges(node, CrossEdgeKind::Causation, Incoming);
+        edges.extend(caused.filter_map(|(alert, tie)| self.causation_edge(node, alert, tie)));
+    }
+
+    fn shared_edge(self, shared: NodeIndex, main: NodeIndex, tie: CrossEdge) -> Option<TreeEdge> {
+        let from = self.tenant_graph.node_name(shared);
+        Some(TreeEdge {
+            why: self
+                .link_source(tie.way, &from)
+                .unwrap_or(EdgeSource::Correlation {
+                    field: "correlationId",
+                    value: from.clone(),
+                }),
+            from,
+            to: self.tenant_graph.node_name(main),
+            kind: EdgeKind::Shared,
+            event: self.event_of_edge(main, tie),
+            position: Some(tie.position),
+        })
+    }
+
+    pub(crate) fn causation_edge(
+        self,
+        cause: NodeIndex,
+        alert: NodeIndex,
+        tie: CrossEdge,
+    ) -> Option<TreeEdge> {
+        let found = self.tenant_graph.node(alert)?;
+        if found
+            .parent_edge
+            .is_some_and(|(reason, above)| reason == ParentKind::Causation && above == cause)
+        {
+            return None;
+        }
+        Some(TreeEdge {
+            from: self.tenant_graph.node_name(cause),
+            to: (*found.name).into(),
+            kind: EdgeKind::Causation,
+            why: EdgeSource::Rule {
+                rule: found.alert()?.rule.clone(),
+            },
+            event: self.event_of_edge(alert, tie),
+            position: Some(tie.position),
+        })
+    }
+
+    fn event_of_edge(self, node: NodeIndex, tie: CrossEdge) -> Option<EventId> {
+        let node: &GraphNode = self.tenant_graph.node(node)?;
+        let mut entries = self.tenant_graph.node_events.iter_list(node.event_list);
+        entries.find_map(|entry| {
+            let entry = self.tenant_graph.entries.get(entry)?;
+            (entry.position == tie.position).then(|| entry.id.clone())
+        })
+    }
+}
+
+/// Puts edges in the order in which they are shown, each once.
+pub(crate) fn sort_edges(edges: &mut Vec<TreeEdge>) {
+    edges.sort_by(|one, other| {
+        let rank = |edge: &TreeEdge| (edge.kind, edge.from.clone(), edge.to.clone(), edge.position);
+        rank(one).cmp(&rank(other))
+    });
+    edges.dedup();
+}
+
+fn trace_source(id: &str) -> EdgeSource {
+    EdgeSource::Trace {
+        trace: id.strip_prefix("trace:").unwrap_or(id).into(),
+    }
+}
