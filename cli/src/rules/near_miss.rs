@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use larum_event::value::Comparison;
 use larum_event::{
     Aggregate, Amount, Bounds, GroupKey, Position, ScalarValue, Sequence, Span, Step,
-    StepOccurrence, WindowComparison, WindowExtent, WindowMeasure, WindowSpec,
+    StepOccurrence, WindowExtent, WindowMeasure, WindowSpec,
 };
 use larum_pipeline::{EventInput, Pipeline, PipelineSettings, WindowShard};
 use larum_rule::{Rule, RuleSet};
@@ -179,9 +180,9 @@ fn distance_to_bounds(bounds: &Bounds, value: Amount) -> Amount {
     let missed = bounds
         .as_slice()
         .iter()
-        .filter(|bound| !bound.comparison.evaluate(&value, &bound.value));
+        .filter(|bound| !bound.comparison.holds(&value, &bound.value));
     let missed = missed.map(|bound| match bound.comparison {
-        WindowComparison::NotEqual => Amount::from_billionths(1),
+        Comparison::NotEqual => Amount::from_billionths(1),
         _ if value < bound.value => bound.value.saturating_sub(value),
         _ => value.saturating_sub(bound.value),
     });

@@ -34,7 +34,7 @@ mod policy;
 
 mod rejection;
 
-mod value;
+pub mod value;
 
 mod key;
 
@@ -72,9 +72,9 @@ pub use severity::{InvalidSeverity, Severity};
 pub use time::{InvalidSpan, InvalidTimestamp, Span, Timestamp};
 pub use topic::{InvalidTopic, Topic};
 pub use tree_lookup::{TreeLookup, TreeNodeView, VisitControl, VisitOutcome};
-pub use value::FieldValue;
+pub use value::{Comparison, FieldValue};
 pub use window::{
     Aggregate, Amount, Bound, Bounds, DecisionTime, FiringPolicy, InvalidAmount, InvalidBounds,
-    InvalidFiringPolicy, Join, Scripted, Sequence, Step, StepOccurrence, WindowComparison,
-    WindowExtent, WindowMeasure, WindowSpec,
+    InvalidFiringPolicy, Join, Scripted, Sequence, Step, StepOccurrence, WindowExtent,
+    WindowMeasure, WindowSpec,
 };

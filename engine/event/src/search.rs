@@ -6,8 +6,6 @@
 
 mod error;
 mod field;
-mod glob;
-mod network;
 mod node;
 mod number;
 mod parse;
@@ -21,16 +19,14 @@ use std::fmt;
 
 pub use error::InvalidSearch;
 pub use field::SearchField;
-pub use glob::SearchGlob;
-pub use network::SearchNetwork;
 pub use node::{RangeLimit, RangeLimits, RangeValue, SearchNode, SearchTerm, ValueCondition};
-pub use number::SearchNumber;
 pub use term_test::TermTest;
 pub use time_period::TimePeriod;
 
 use self::plan::SearchPlan;
 use crate::event::Event;
 use crate::time::Timestamp;
+use crate::value::GlobPattern;
 
 /// What is asked of events.
 #[derive(Clone)]
@@ -61,7 +57,7 @@ impl EventSearch {
     pub fn for_field(name: &str, value: &str, now: Timestamp) -> Result<Self, InvalidSearch> {
         let name = name.replace('\\', "\\\\").replace('"', "\\\"");
         Self::parse(
-            &format!("\"{name}\":\"{}\"", SearchGlob::from_literal(value)),
+            &format!("\"{name}\":\"{}\"", GlobPattern::from_literal(value)),
             now,
         )
     }

@@ -10,7 +10,7 @@ mod spec;
 
 mod display;
 
-pub use bounds::{Amount, Bound, Bounds, InvalidAmount, InvalidBounds, WindowComparison};
+pub use bounds::{Amount, Bound, Bounds, InvalidAmount, InvalidBounds};
 pub use policy::{FiringPolicy, InvalidFiringPolicy};
 pub use sequence::{Join, Sequence, Step, StepOccurrence};
 pub use spec::{Aggregate, DecisionTime, Scripted, WindowExtent, WindowMeasure, WindowSpec};

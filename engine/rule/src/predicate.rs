@@ -6,13 +6,9 @@
 //! is the same bit whoever asks, so an explanation cannot disagree with the match.
 //!
 //! Owns deciding; what a rule language makes of its text is its front end's job. Texts are compared
-//! without regard to case unless a test says otherwise, see [`fold_all()`].
+//! without regard to case unless a test says otherwise, see [`larum_event::value::fold_case`].
 
 mod fold;
-
-mod glob;
-
-mod number;
 
 mod time_part;
 
@@ -77,12 +73,9 @@ mod exact_tests;
 
 pub use builder::{BuildError, PredicateSetBuilder};
 pub use expression::BoolExpression;
-pub use field_test::{CaseSensitivity, FieldTest, TextAnchor};
-pub use fold::fold;
-pub use glob::{GlobPart, GlobPattern};
+pub use field_test::{FieldTest, TextAnchor};
 pub use json_parser::JsonReadError;
 pub use matcher::{MatchCost, PredicateMatcher};
-pub use number::{ExactNumber, ValueComparison};
 pub use paths::PathMap;
 pub use record::{FlatRecord, FlatRecordReader, RecordValue, ValueKind};
 pub use set::{PredicateId, PredicateSet, SlotId, ViewId};

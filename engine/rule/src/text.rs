@@ -3,17 +3,15 @@
 //! Each is defined once and used by read conditions and by the script engine alike. Asked of
 //! anything that is no text, the answer is false; what would make a text of it gives `()`.
 
-mod network;
-
 mod pattern;
 
-pub(crate) use network::CidrNetwork;
 pub(crate) use pattern::{TextOperator, TextSearch, compile_regex, compile_rule_regex};
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use larum_event::value::{InvalidNetwork, Network};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
 
 use crate::view::LongText;
@@ -22,6 +20,12 @@ use crate::view::LongText;
 const MAX_CACHED: usize = 1_000;
 /// The function that stands around operands of `&&` and the like: a missing field is not true.
 pub(crate) const TRUTH_FUNCTION: &str = "larum_truth";
+
+/// Reads a network of a rule; the error is a sentence.
+pub(crate) fn parse_network(text: &str) -> Result<Network, String> {
+    text.parse()
+        .map_err(|error: InvalidNetwork| error.to_string())
+}
 
 /// Teaches an engine the functions over texts.
 pub(crate) fn register(engine: &mut Engine) {
@@ -38,7 +42,7 @@ pub(crate) fn register(engine: &mut Engine) {
         pattern::compile_rule_regex(wanted).map(|regex| move |text: &str| regex.is_match(text))
     });
     register_compiled(engine, "cidr", |wanted| {
-        CidrNetwork::parse(wanted).map(|network| move |text: &str| network.contains(text))
+        parse_network(wanted).map(|network| move |text: &str| network.contains(text))
     });
     register_lenient(engine);
     engine.register_fn(TRUTH_FUNCTION, |value: Dynamic| {

@@ -1,8 +1,8 @@
 //! One line of a detection, `Field|modifiers: values`, as an expression.
 
+use larum_event::value::{CaseSensitivity, Comparison, GlobPattern, Number};
 use larum_rule::predicate::{
-    BoolExpression, CaseSensitivity, ExactNumber, FieldTest, GlobPattern, PredicateSetBuilder,
-    SlotId, TextAnchor, TimePart, ValueComparison,
+    BoolExpression, FieldTest, PredicateSetBuilder, SlotId, TextAnchor, TimePart,
 };
 
 use crate::encode;
@@ -18,8 +18,8 @@ enum ItemQuestion {
     Text,
     Regex(String),
     Cidr,
-    Compare(ValueComparison),
-    Time(TimePart, ValueComparison),
+    Compare(Comparison),
+    Time(TimePart, Comparison),
     Exists,
     Field(TextAnchor),
 }
@@ -172,7 +172,7 @@ impl ExpressionScope<'_> {
             }
         };
         let number = || {
-            let number = ExactNumber::parse(text);
+            let number = Number::parse(text);
             number.ok_or_else(|| problem(format!("{text:?} is not a number")))
         };
         let test = match &item.question {
@@ -283,7 +283,7 @@ impl<'i> DetectionItem<'i> {
             ItemModifier::Exists => self.question = ask(ItemQuestion::Exists)?,
             ItemModifier::FieldRef => self.question = ask(ItemQuestion::Field(TextAnchor::Whole))?,
             ItemModifier::Time(part) => {
-                self.question = ask(ItemQuestion::Time(part, ValueComparison::Equal))?
+                self.question = ask(ItemQuestion::Time(part, Comparison::Equal))?
             }
             ItemModifier::Compare(comparison) => match &mut self.question {
                 ItemQuestion::Time(_, of_time) => *of_time = comparison,
@@ -379,16 +379,14 @@ impl ItemValue {
     }
 
     fn literal(text: String) -> Self {
-        Self::Pattern(GlobPattern::new([
-            larum_rule::predicate::GlobPart::Literal(text),
-        ]))
+        Self::Pattern(GlobPattern::from_literal(&text))
     }
 
     fn plain_text(&self) -> Result<String, String> {
         let Self::Pattern(glob) = self else {
             return Err("a value is encoded twice".to_owned());
         };
-        let text = pattern::plain_text(glob).map(str::to_owned);
+        let text = glob.as_literal().map(str::to_owned);
         text.ok_or_else(|| "a value with wildcards cannot be encoded".to_owned())
     }
 
@@ -406,9 +404,7 @@ impl ItemValue {
             Self::Bytes(bytes) => {
                 let text = String::from_utf8(bytes.clone());
                 let text = text.map_err(|_| "UTF-16 without base64 is no text here".to_owned())?;
-                Ok(GlobPattern::new([
-                    larum_rule::predicate::GlobPart::Literal(text),
-                ]))
+                Ok(GlobPattern::from_literal(&text))
             }
         }
     }

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use larum_event::value::CaseSensitivity;
 use larum_rule::predicate::{
-    BoolExpression, BuildError, CaseSensitivity, FieldTest, PredicateSetBuilder, TextAnchor, ViewId,
+    BoolExpression, BuildError, FieldTest, PredicateSetBuilder, TextAnchor, ViewId,
 };
 use serde::Deserialize;
 

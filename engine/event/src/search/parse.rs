@@ -7,10 +7,10 @@ mod tokens;
 
 use super::error::InvalidSearch;
 use super::field::TermName;
-use super::glob::SearchGlob;
 use super::node::{SearchNode, SearchTerm};
-use super::value::{self, SearchOperator, ValueText};
+use super::value::{self, ValueText};
 use crate::limits;
+use crate::value::{Comparison, GlobPattern};
 use tokens::{SearchKeyword, unescape_name};
 
 /// Reads a text as a search.
@@ -169,7 +169,7 @@ impl<'t> SearchParser<'t> {
                 let quoted = self.parse_quoted()?;
                 match self.parse_operator() {
                     Some(operator) => self.parse_term(&unescape_name(quoted), start, operator),
-                    None => self.finish_word(SearchGlob::parse(quoted), start),
+                    None => self.finish_word(value::parse_glob(quoted), start),
                 }
             }
             _ => self.parse_bare_word(start),
@@ -213,10 +213,10 @@ impl<'t> SearchParser<'t> {
             let error = self.error_at(start..start + 1, format!("'{sign}' means nothing here"));
             return Err(error.with_help(*help));
         }
-        self.finish_word(SearchGlob::parse(word), start)
+        self.finish_word(value::parse_glob(word), start)
     }
 
-    fn finish_word(&mut self, word: SearchGlob, start: usize) -> ParseResult<SearchNode> {
+    fn finish_word(&mut self, word: GlobPattern, start: usize) -> ParseResult<SearchNode> {
         self.count_term(start)?;
         self.check_term_end()?;
         match word.is_empty() {
@@ -239,7 +239,7 @@ impl<'t> SearchParser<'t> {
         &mut self,
         name: &str,
         start: usize,
-        operator: SearchOperator,
+        operator: Comparison,
     ) -> ParseResult<SearchNode> {
         let signed = self.at;
         let of_name = start..start + name.len();
@@ -291,12 +291,12 @@ impl<'t> SearchParser<'t> {
         };
         let term = SearchNode::Term(SearchTerm { field, any });
         Ok(match operator {
-            SearchOperator::IsNot => SearchNode::Not(Box::new(term)),
-            SearchOperator::Is
-            | SearchOperator::Above
-            | SearchOperator::AtLeast
-            | SearchOperator::Below
-            | SearchOperator::AtMost => term,
+            Comparison::NotEqual => SearchNode::Not(Box::new(term)),
+            Comparison::Equal
+            | Comparison::Greater
+            | Comparison::AtLeast
+            | Comparison::Less
+            | Comparison::AtMost => term,
         })
     }
 

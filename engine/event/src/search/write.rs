@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Write};
 
 use super::field::SearchField;
-use super::glob::SearchGlob;
 use super::node::{RangeLimit, RangeLimits, RangeValue, SearchNode, SearchTerm, ValueCondition};
+use crate::value::GlobPattern;
 
 impl Display for SearchNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,7 +118,7 @@ fn write_value(
     }
 }
 
-fn write_text(f: &mut fmt::Formatter<'_>, field: &SearchField, glob: &SearchGlob) -> fmt::Result {
+fn write_text(f: &mut fmt::Formatter<'_>, field: &SearchField, glob: &GlobPattern) -> fmt::Result {
     let text = glob.to_string();
     let is_plain = |c: char| {
         c.is_alphanumeric() || matches!(c, '_' | '.' | '@' | '*' | '?' | '-' | '\\' | '$')

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::WindowComparison;
 use super::policy::FiringPolicy;
 use crate::time::Span;
+use crate::value::Comparison;
 
 /// Steps in their order, the events of each not before those of the step before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct Join {
     /// The index of the event's value in [`Match::slot_values`](crate::Match::slot_values).
     pub value: u16,
     /// How; values of different kinds are only ever different.
-    pub comparison: WindowComparison,
+    pub comparison: Comparison,
     /// The earlier step, which is not absent; of several events of it, the last.
     pub step: u16,
     /// The index of that event's value.

@@ -1,13 +1,13 @@
 //! Questions as programs over predicates: when they hold, and when only the script knows.
 
 use larum_event::FieldValue;
+use larum_event::value::{CaseSensitivity, Comparison, Number};
 
-use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
 use super::question::{FieldQuestion, RecasedTest};
 use crate::predicate::{
-    self, BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, LetterCase,
-    PredicateSetBuilder, SlotId, TextAnchor, TypedTest, ValueShape,
+    BoolExpression, BuildError, FieldTest, LetterCase, PredicateSetBuilder, SlotId, TextAnchor,
+    TypedTest, ValueShape,
 };
 use crate::text::TextOperator;
 use crate::view::FieldRef;
@@ -61,24 +61,12 @@ pub(super) fn negate_expression(expression: BoolExpression) -> BoolExpression {
     }
 }
 
-/// The same comparison among predicates, and whether its opposite is meant.
-fn to_value_comparison(comparison: ComparisonOperator) -> (predicate::ValueComparison, bool) {
+/// The comparison that predicates ask, and whether its opposite is meant: `!=` is also true of a field
+/// that is missing.
+fn split_negation(comparison: Comparison) -> (Comparison, bool) {
     match comparison {
-        ComparisonOperator::Equal => (predicate::ValueComparison::Equal, false),
-        ComparisonOperator::NotEqual => (predicate::ValueComparison::Equal, true),
-        ComparisonOperator::Less => (predicate::ValueComparison::Less, false),
-        ComparisonOperator::LessOrEqual => (predicate::ValueComparison::AtMost, false),
-        ComparisonOperator::Greater => (predicate::ValueComparison::Greater, false),
-        ComparisonOperator::GreaterOrEqual => (predicate::ValueComparison::AtLeast, false),
-    }
-}
-
-/// A number of a rule; `None` for what is no number at all.
-fn to_number(value: &FieldValue<'_>) -> Option<ExactNumber> {
-    match value {
-        FieldValue::Int(whole) => Some(ExactNumber::Whole((*whole).into())),
-        FieldValue::Float(float) if !float.is_nan() => Some(ExactNumber::Float(float.to_bits())),
-        _ => None,
+        Comparison::NotEqual => (Comparison::Equal, true),
+        other => (other, false),
     }
 }
 
@@ -169,7 +157,7 @@ impl ConditionLowering<'_> {
             FieldQuestion::OneOf(_, list) => {
                 let mut any = Vec::with_capacity(list.len());
                 for value in list {
-                    any.push(self.lower_comparison(ComparisonOperator::Equal, slot, value)?);
+                    any.push(self.lower_comparison(Comparison::Equal, slot, value)?);
                 }
                 BoolExpression::Any(any)
             }
@@ -188,9 +176,7 @@ impl ConditionLowering<'_> {
             FieldQuestion::ListContains(field, value) => {
                 match self.element_slot(TextOperator::Contains, field, &mut script)? {
                     None => BoolExpression::Never,
-                    Some(elements) => {
-                        self.lower_comparison(ComparisonOperator::Equal, elements, value)?
-                    }
+                    Some(elements) => self.lower_comparison(Comparison::Equal, elements, value)?,
                 }
             }
             FieldQuestion::SearchField(test, _, other) => {
@@ -205,7 +191,7 @@ impl ConditionLowering<'_> {
                         let is_list = self.add_shape_test(slot, ValueShape::Nested)?;
                         let valued = self.add_test(other, FieldTest::HasValue)?;
                         script.push(BoolExpression::All(vec![is_list, valued.negate()]));
-                        let equal = TypedTest::Compare(predicate::ValueComparison::Equal, other);
+                        let equal = TypedTest::Compare(Comparison::Equal, other);
                         let held = self.add_test(elements, FieldTest::Typed(equal))?;
                         BoolExpression::Any(vec![in_text, held])
                     }
@@ -282,13 +268,13 @@ impl ConditionLowering<'_> {
 
     fn lower_comparison(
         &mut self,
-        comparison: ComparisonOperator,
+        comparison: Comparison,
         slot: SlotId,
         value: &FieldValue<'static>,
     ) -> BuildResult<BoolExpression> {
-        let (among, is_opposite) = to_value_comparison(comparison);
+        let (among, is_opposite) = split_negation(comparison);
         let holds = match value {
-            FieldValue::Null if among == predicate::ValueComparison::Equal => {
+            FieldValue::Null if among == Comparison::Equal => {
                 negate_expression(self.add_shape_test(slot, ValueShape::NonNull)?)
             }
             FieldValue::Null | FieldValue::Array(_) | FieldValue::Object(_) => {
@@ -303,15 +289,14 @@ impl ConditionLowering<'_> {
                 }
                 BoolExpression::Any(any)
             }
-            FieldValue::Int(_) | FieldValue::Float(_) => match to_number(value) {
+            FieldValue::Int(_) | FieldValue::Float(_) => match Number::from_value(value) {
                 Some(number) => self.add_test(slot, FieldTest::Number(among, number))?,
                 None => BoolExpression::Never,
             },
-            FieldValue::Str(wanted) if among == predicate::ValueComparison::Equal => self
-                .add_test(
-                    slot,
-                    text_test(TextAnchor::Whole, wanted, CaseSensitivity::Sensitive),
-                )?,
+            FieldValue::Str(wanted) if among == Comparison::Equal => self.add_test(
+                slot,
+                text_test(TextAnchor::Whole, wanted, CaseSensitivity::Sensitive),
+            )?,
             FieldValue::Str(wanted) => {
                 let order = TypedTest::Order(among, wanted.to_string());
                 self.add_test(slot, FieldTest::Typed(order))?
@@ -326,13 +311,13 @@ impl ConditionLowering<'_> {
 
     fn lower_field_comparison(
         &mut self,
-        comparison: ComparisonOperator,
+        comparison: Comparison,
         slot: SlotId,
         other: SlotId,
     ) -> BuildResult<BoolExpression> {
-        let (among, is_opposite) = to_value_comparison(comparison);
+        let (among, is_opposite) = split_negation(comparison);
         let compared = self.add_test(slot, FieldTest::Typed(TypedTest::Compare(among, other)))?;
-        if among != predicate::ValueComparison::Equal {
+        if among != Comparison::Equal {
             return Ok(compared);
         }
         let neither = [
@@ -348,12 +333,9 @@ impl ConditionLowering<'_> {
     }
 
     fn lower_range(&mut self, slot: SlotId, first: i64, last: i64) -> BuildResult<BoolExpression> {
-        let (first, last) = (
-            ExactNumber::Whole(first.into()),
-            ExactNumber::Whole(last.into()),
-        );
-        let at_least = FieldTest::Number(predicate::ValueComparison::AtLeast, first);
-        let at_most = FieldTest::Number(predicate::ValueComparison::AtMost, last);
+        let (first, last) = (Number::Whole(first.into()), Number::Whole(last.into()));
+        let at_least = FieldTest::Number(Comparison::AtLeast, first);
+        let at_most = FieldTest::Number(Comparison::AtMost, last);
         Ok(BoolExpression::All(vec![
             self.add_test(slot, at_least)?,
             self.add_test(slot, at_most)?,
@@ -363,15 +345,15 @@ impl ConditionLowering<'_> {
 
     fn lower_length(
         &mut self,
-        (comparison, bound): (ComparisonOperator, &FieldValue<'static>),
+        (comparison, bound): (Comparison, &FieldValue<'static>),
         slot: SlotId,
         member: Option<&FieldAccess>,
         script: &mut Vec<BoolExpression>,
     ) -> BuildResult<BoolExpression> {
-        let (among, is_opposite) = to_value_comparison(comparison);
+        let (among, is_opposite) = split_negation(comparison);
         // Beyond all limits, a text has no length.
         script.push(self.add_shape_test(slot, ValueShape::Large)?);
-        let of_text = match to_number(bound) {
+        let of_text = match Number::from_value(bound) {
             Some(number) => {
                 self.add_test(slot, FieldTest::Typed(TypedTest::Length(among, number)))?
             }
@@ -385,7 +367,7 @@ impl ConditionLowering<'_> {
                 script.push(self.add_shape_test(place, ValueShape::Dotted)?);
                 script.push(self.lacks_member(slot, member)?);
                 let plain = match among {
-                    predicate::ValueComparison::Equal => ComparisonOperator::Equal,
+                    Comparison::Equal => Comparison::Equal,
                     _ => comparison,
                 };
                 any.push(self.lower_comparison(plain, place, bound)?);

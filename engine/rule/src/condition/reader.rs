@@ -2,9 +2,9 @@
 //!
 //! Reads what it knows exactly and leaves the rest to the script, part by part: never guesses.
 
+use larum_event::value::Comparison;
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
-use super::ComparisonOperator;
 use super::question::{FieldQuestion, PlacedQuestion, RuleCondition};
 use super::scope::{NameBinding, NameScope, Operand};
 use super::statements::BodyUse;
@@ -136,7 +136,7 @@ fn gives_truth(expr: &Expr) -> bool {
     let Expr::FnCall(call, _) = expr else {
         return false;
     };
-    call.op_token.is_some() && ComparisonOperator::from_symbol(&call.name).is_some()
+    call.op_token.is_some() && Comparison::from_sign(&call.name).is_some()
 }
 
 /// An operand asked whether it is true.
@@ -158,11 +158,8 @@ pub(super) fn ask_truth(
         )),
         Operand::Condition(condition) => Some(*condition),
         Operand::Coalesce(field, other) => {
-            let is_there = FieldQuestion::Compare(
-                ComparisonOperator::NotEqual,
-                field.clone(),
-                FieldValue::Null,
-            );
+            let is_there =
+                FieldQuestion::Compare(Comparison::NotEqual, field.clone(), FieldValue::Null);
             Some(RuleCondition::Choice(Box::new([
                 ask_question(is_there, place),
                 ask_truth(Operand::Field(field), is_lenient, place)?,

@@ -11,7 +11,7 @@ use super::test::{ExceptionQuestion, ExceptionTest};
 use crate::diagnostic::Diagnostic;
 use crate::script::RuleLiteral;
 use crate::side_file::{SideFile, SideFileValue, TomlSection, describe_toml_value};
-use crate::text::{CidrNetwork, TextOperator};
+use crate::text::{TextOperator, parse_network};
 use crate::view::FieldRef;
 
 const EXCEPT: &str = "[[except]]";
@@ -159,7 +159,7 @@ fn read_question(
     let texts = texts?;
     if key == CIDR {
         let networks = texts.into_iter().map(|text| {
-            let network = CidrNetwork::parse(text.value);
+            let network = parse_network(text.value);
             match network {
                 Ok(network) => Some((Arc::from(text.value), network)),
                 Err(reason) => {

@@ -3,14 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use larum_event::value::{CaseSensitivity, Comparison, Network};
 use larum_event::{Event, FieldValue};
 
-use crate::condition::ComparisonOperator;
-use crate::predicate::{
-    BoolExpression, BuildError, CaseSensitivity, FieldTest, PredicateSetBuilder, TextAnchor,
-};
+use crate::condition::values_compare;
+use crate::predicate::{BoolExpression, BuildError, FieldTest, PredicateSetBuilder, TextAnchor};
 use crate::script::RuleLiteral;
-use crate::text::{CidrNetwork, TextOperator, TextSearch};
+use crate::text::{TextOperator, TextSearch};
 use crate::view::FieldRef;
 
 /// A question about one field.
@@ -30,7 +29,7 @@ pub(super) enum ExceptionQuestion {
     /// Whether its text has one of these there.
     Has(TextOperator, Vec<Arc<str>>),
     /// Whether it is an address in one of these.
-    Inside(Vec<(Arc<str>, CidrNetwork)>),
+    Inside(Vec<(Arc<str>, Network)>),
 }
 
 impl ExceptionTest {
@@ -74,7 +73,7 @@ impl ExceptionQuestion {
             Self::Is(wanted) => wanted
                 .iter()
                 .filter_map(RuleLiteral::to_value)
-                .any(|wanted| ComparisonOperator::Equal.holds(&wanted, value)),
+                .any(|wanted| values_compare(Comparison::Equal, &wanted, value)),
             Self::Has(test, wanted) => match value {
                 FieldValue::Str(text) => wanted
                     .iter()

@@ -1,28 +1,31 @@
 //! All numbers that a slot is compared with: the comparisons that hold are found, not asked one by one.
 
-use super::number::{ExactNumber, ValueComparison};
+use larum_event::value::{Comparison, Number};
+
 use super::set::PredicateId;
 
 /// Numbers in order, each with what is asked about it.
 #[derive(Debug, Default)]
 pub(crate) struct NumberBounds {
-    equal: Vec<(ExactNumber, PredicateId)>,
+    equal: Vec<(Number, PredicateId)>,
+    different: Vec<(Number, PredicateId)>,
     /// Ascending; `true` if the bound itself counts.
-    above: Vec<(ExactNumber, bool, PredicateId)>,
+    above: Vec<(Number, bool, PredicateId)>,
     /// Descending; `true` if the bound itself counts.
-    below: Vec<(ExactNumber, bool, PredicateId)>,
+    below: Vec<(Number, bool, PredicateId)>,
 }
 
 impl NumberBounds {
-    pub(crate) fn new(asked: Vec<(ValueComparison, ExactNumber, PredicateId)>) -> Self {
+    pub(crate) fn new(asked: Vec<(Comparison, Number, PredicateId)>) -> Self {
         let mut bounds = Self::default();
         for (comparison, number, predicate) in asked {
             match comparison {
-                ValueComparison::Equal => bounds.equal.push((number, predicate)),
-                ValueComparison::Greater => bounds.above.push((number, false, predicate)),
-                ValueComparison::AtLeast => bounds.above.push((number, true, predicate)),
-                ValueComparison::Less => bounds.below.push((number, false, predicate)),
-                ValueComparison::AtMost => bounds.below.push((number, true, predicate)),
+                Comparison::Equal => bounds.equal.push((number, predicate)),
+                Comparison::NotEqual => bounds.different.push((number, predicate)),
+                Comparison::Greater => bounds.above.push((number, false, predicate)),
+                Comparison::AtLeast => bounds.above.push((number, true, predicate)),
+                Comparison::Less => bounds.below.push((number, false, predicate)),
+                Comparison::AtMost => bounds.below.push((number, true, predicate)),
             }
         }
         bounds
@@ -34,11 +37,14 @@ impl NumberBounds {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.equal.is_empty() && self.above.is_empty() && self.below.is_empty()
+        self.equal.is_empty()
+            && self.different.is_empty()
+            && self.above.is_empty()
+            && self.below.is_empty()
     }
 
     /// Calls `hit` for every comparison that holds for the value.
-    pub(crate) fn for_each_hit(&self, value: ExactNumber, hit: &mut impl FnMut(PredicateId)) {
+    pub(crate) fn for_each_hit(&self, value: Number, hit: &mut impl FnMut(PredicateId)) {
         let first = self
             .equal
             .partition_point(|(number, _)| number.compare(value).is_lt());
@@ -47,6 +53,11 @@ impl NumberBounds {
                 break;
             }
             hit(*predicate);
+        }
+        for (bound, predicate) in &self.different {
+            if value.compare(*bound).is_ne() {
+                hit(*predicate);
+            }
         }
         for (bound, counts, predicate) in &self.above {
             let order = value.compare(*bound);
@@ -84,18 +95,11 @@ mod tests {
             "9007199254740993",
             "9007199254740992.0",
         ];
-        let comparisons = [
-            ValueComparison::Less,
-            ValueComparison::AtMost,
-            ValueComparison::Equal,
-            ValueComparison::AtLeast,
-            ValueComparison::Greater,
-        ];
         let mut asked = Vec::new();
         for bound in numbers {
-            for comparison in comparisons {
+            for comparison in Comparison::ALL {
                 let id = PredicateId(u32::try_from(asked.len()).unwrap());
-                asked.push((comparison, ExactNumber::parse(bound).unwrap(), id));
+                asked.push((comparison, Number::parse(bound).unwrap(), id));
             }
         }
         let bounds = NumberBounds::new(asked.clone());
@@ -103,13 +107,13 @@ mod tests {
             .into_iter()
             .chain(["0.7", "-2", "1e300", "9007199254740994"])
         {
-            let value = ExactNumber::parse(value).unwrap();
+            let value = Number::parse(value).unwrap();
             let mut found = Vec::new();
             bounds.for_each_hit(value, &mut |id| found.push(id));
             found.sort_unstable();
             let wanted: Vec<_> = asked
                 .iter()
-                .filter(|(comparison, bound, _)| comparison.holds(value, *bound))
+                .filter(|(comparison, bound, _)| value.satisfies(*comparison, *bound))
                 .map(|(.., id)| *id)
                 .collect();
             assert_eq!(found, wanted, "{value:?}");

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use larum_event::value::{CaseSensitivity, fold_case};
+
 use super::cover::PredicateCover;
 use super::decider::{SlotDecider, SlotTests};
 use super::expression::BoolExpression;
-use super::field_test::{CaseSensitivity, FieldTest, TextAnchor};
-use super::fold::fold;
+use super::field_test::{FieldTest, TextAnchor};
 use super::likelihood::PredicateLikelihoods;
 use super::literals;
 use super::program::ProgramSteps;
@@ -359,14 +360,14 @@ fn normalize_test(test: FieldTest) -> FieldTest {
             case: CaseSensitivity::Insensitive,
         } => FieldTest::Text {
             kind,
-            literal: fold(&literal),
+            literal: fold_case(&literal).into_owned(),
             case: CaseSensitivity::Insensitive,
         },
         FieldTest::Pattern {
             glob,
             case: CaseSensitivity::Insensitive,
         } => FieldTest::Pattern {
-            glob: glob.to_folded(),
+            glob: glob.normalize(CaseSensitivity::Insensitive),
             case: CaseSensitivity::Insensitive,
         },
         test => test,
@@ -392,7 +393,8 @@ fn guard_tests(test: &FieldTest) -> Vec<FieldTest> {
         }],
         FieldTest::Pattern { glob, .. } => {
             vec![
-                glob.required_literal()
+                glob.literals()
+                    .max_by_key(|text| text.len())
                     .map_or(FieldTest::HasValue, anywhere),
             ]
         }

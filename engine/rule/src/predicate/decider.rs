@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
+use larum_event::value::{Comparison, Number};
 
 use super::affixes::{AffixIndex, AffixSide};
 use super::bounds::NumberBounds;
 use super::field_test::TextAnchor;
 use super::fold::FoldedText;
-use super::number::{ExactNumber, ValueComparison};
 use super::prefilter::TextPrefilter;
 use super::record::{FlatRecord, RecordEntry, ValueKind};
 use super::set::PredicateId;
@@ -19,7 +19,7 @@ use super::substrings::{GramRarity, SubstringIndex};
 #[derive(Debug, Default, Clone)]
 pub(crate) struct SlotTests {
     pub(crate) texts: Vec<(TextAnchor, String, PredicateId)>,
-    pub(crate) numbers: Vec<(ValueComparison, ExactNumber, PredicateId)>,
+    pub(crate) numbers: Vec<(Comparison, Number, PredicateId)>,
     pub(crate) shapes: Vec<(ValueShape, PredicateId)>,
     pub(crate) present: Option<PredicateId>,
     pub(crate) has_value: Option<PredicateId>,

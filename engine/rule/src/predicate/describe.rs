@@ -1,9 +1,9 @@
 //! Predicates and programs in words.
 
+use larum_event::value::{CaseSensitivity, GlobPart, Number};
+
 use super::expression::BoolExpression;
-use super::field_test::{CaseSensitivity, FieldTest, TextAnchor};
-use super::glob::GlobPart;
-use super::number::{ExactNumber, ValueComparison};
+use super::field_test::{FieldTest, TextAnchor};
 use super::set::{PredicateId, PredicateSet, ProgramId, SlotId, SlotSource};
 use super::shape::ValueShape;
 use super::typed_test::{LetterCase, TypedTest};
@@ -99,12 +99,12 @@ impl PredicateSet {
             FieldTest::Regex(pattern) => format!("matches {pattern:?}"),
             FieldTest::Network(network) => format!("is in the network {network}"),
             FieldTest::Number(comparison, bound) => {
-                format!("{} {}", comparison_sign(*comparison), number_text(*bound))
+                format!("{} {}", comparison.sign(), number_text(*bound))
             }
             FieldTest::Time(part, comparison, bound) => {
                 format!(
                     "has a {part:?} {} {}",
-                    comparison_sign(*comparison),
+                    comparison.sign(),
                     number_text(*bound)
                 )
             }
@@ -128,21 +128,13 @@ impl PredicateSet {
     fn describe_typed(&self, typed: &TypedTest) -> String {
         match typed {
             TypedTest::Order(comparison, bound) => {
-                format!("{} {bound:?}", comparison_sign(*comparison))
+                format!("{} {bound:?}", comparison.sign())
             }
             TypedTest::Compare(comparison, other) => {
-                format!(
-                    "{} {}",
-                    comparison_sign(*comparison),
-                    self.slot_name(*other)
-                )
+                format!("{} {}", comparison.sign(), self.slot_name(*other))
             }
             TypedTest::Length(comparison, bound) => {
-                format!(
-                    "has a length {} {}",
-                    comparison_sign(*comparison),
-                    number_text(*bound)
-                )
+                format!("has a length {} {}", comparison.sign(), number_text(*bound))
             }
             TypedTest::Recased { to, kind, literal } => {
                 let letters = match to {
@@ -171,20 +163,10 @@ fn case_suffix(case: CaseSensitivity) -> &'static str {
     }
 }
 
-fn comparison_sign(comparison: ValueComparison) -> &'static str {
-    match comparison {
-        ValueComparison::Less => "<",
-        ValueComparison::AtMost => "<=",
-        ValueComparison::Equal => "==",
-        ValueComparison::AtLeast => ">=",
-        ValueComparison::Greater => ">",
-    }
-}
-
-fn number_text(number: ExactNumber) -> String {
+fn number_text(number: Number) -> String {
     match number {
-        ExactNumber::Whole(whole) => whole.to_string(),
-        ExactNumber::Float(bits) => format!("{:?}", f64::from_bits(bits)),
+        Number::Whole(whole) => whole.to_string(),
+        Number::Float(float) => format!("{float:?}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can be asked of a field's values. Of several values, one that answers yes is enough.
 
-use super::glob::GlobPattern;
-use super::number::{ExactNumber, ValueComparison};
+use larum_event::value::{CaseSensitivity, Comparison, GlobPattern, Number};
+
 use super::set::SlotId;
 use super::shape::ValueShape;
 use super::time_part::TimePart;
@@ -18,15 +18,6 @@ pub enum TextAnchor {
     End,
     /// The value contains it.
     Anywhere,
-}
-
-/// Whether case matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CaseSensitivity {
-    /// Texts are folded on both sides.
-    Insensitive,
-    /// Texts are compared as they are.
-    Sensitive,
 }
 
 /// A question asked of a field's values.
@@ -57,9 +48,9 @@ pub enum FieldTest {
     /// The value is an address inside of the network.
     Network(String),
     /// The value is a number that compares so.
-    Number(ValueComparison, ExactNumber),
+    Number(Comparison, Number),
     /// The part of the value, which is a time, compares so.
-    Time(TimePart, ValueComparison, ExactNumber),
+    Time(TimePart, Comparison, Number),
     /// The field is there, be it empty or null.
     Present,
     /// The field has a value that is a text, a number or a truth, be it empty.

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 
+use larum_event::value::Comparison;
+
 use super::expression::BoolExpression;
 use super::field_test::{FieldTest, TextAnchor};
-use super::number::ValueComparison;
 use super::set::PredicateId;
 
 /// What it costs to settle a predicate that no visit settles, in bits looked at.
@@ -130,7 +131,7 @@ fn estimate_test(test: &FieldTest) -> u32 {
             _ => 30,
         },
         FieldTest::Pattern { .. } | FieldTest::Regex(_) => 30,
-        FieldTest::Number(ValueComparison::Equal, _) => 40,
+        FieldTest::Number(Comparison::Equal, _) => 40,
         FieldTest::Network(_)
         | FieldTest::Number(..)
         | FieldTest::Time(..)

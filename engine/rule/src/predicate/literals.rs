@@ -3,9 +3,8 @@
 //! Folding goes character by character, so a text that stands in a value also stands in it folded. What
 //! cannot be read gives no texts, which asks the expression more often and never less.
 
+use larum_event::value::{fold_case, fold_char};
 use regex_syntax::hir::{Class, Hir, HirKind};
-
-use super::fold::fold;
 
 /// Most texts of one choice.
 const MAX_TEXTS: usize = 32;
@@ -87,7 +86,7 @@ fn concat_texts(before: &[String], behind: &[String]) -> Option<Vec<String>> {
 fn exact_texts(hir: &Hir) -> Option<Vec<String>> {
     let texts = match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![String::new()],
-        HirKind::Literal(literal) => vec![fold(str::from_utf8(&literal.0).ok()?)],
+        HirKind::Literal(literal) => vec![fold_case(str::from_utf8(&literal.0).ok()?).into_owned()],
         HirKind::Class(Class::Unicode(class)) => {
             let mut texts = Vec::new();
             let mut count = 0;
@@ -97,7 +96,7 @@ fn exact_texts(hir: &Hir) -> Option<Vec<String>> {
                     return None;
                 }
                 let characters = range.start()..=range.end();
-                texts.extend(characters.map(|c| fold(c.encode_utf8(&mut [0; 4]))));
+                texts.extend(characters.map(|c| fold_char(c).to_string()));
             }
             texts
         }
@@ -173,7 +172,7 @@ mod tests {
         ) {
             let regex = regex::Regex::new(&pattern).unwrap();
             if regex.is_match(&value) && let Some(texts) = regex_literals(&pattern) {
-                let folded = fold(&value);
+                let folded = fold_case(&value);
                 prop_assert!(texts.iter().any(|text| folded.contains(text)), "{texts:?}");
             }
         }

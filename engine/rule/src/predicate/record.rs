@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::number::ExactNumber;
+use larum_event::value::Number;
+
 use super::path_cache::PathCache;
 use super::paths::{PathMap, PathTree};
 use super::scan::TextBuffer;
@@ -74,10 +75,10 @@ impl RecordEntry {
     }
 
     /// The number that tests of numbers are about.
-    pub(crate) fn number(&self, text: &str) -> Option<ExactNumber> {
+    pub(crate) fn number(&self, text: &str) -> Option<Number> {
         match (self.origin, self.kind) {
-            (EntryOrigin::Layout, _) => ExactNumber::parse(text),
-            (_, ValueKind::Number) => ExactNumber::parse_json(text),
+            (EntryOrigin::Layout, _) => Number::parse(text),
+            (_, ValueKind::Number) => Number::parse_json(text),
             _ => None,
         }
     }

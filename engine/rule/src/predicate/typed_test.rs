@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
+use larum_event::value::{Comparison, Number};
+
 use super::field_test::TextAnchor;
-use super::number::{ExactNumber, ValueComparison};
 use super::record::{FlatRecord, ValueKind};
 use super::set::SlotId;
 
@@ -11,11 +12,11 @@ use super::set::SlotId;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TypedTest {
     /// The value is a text that stands so to this one, byte by byte.
-    Order(ValueComparison, String),
+    Order(Comparison, String),
     /// The value stands so to the value of another slot: texts, numbers and truths, each to its own.
-    Compare(ValueComparison, SlotId),
+    Compare(Comparison, SlotId),
     /// The value is a text that has so many characters.
-    Length(ValueComparison, ExactNumber),
+    Length(Comparison, Number),
     /// The text stands so in the value, which is a text, in other letters.
     Recased {
         /// Which letters.
@@ -60,8 +61,8 @@ impl TypedTest {
                 order.is_some_and(|order| comparison.accepts_order(order))
             }
             Self::Length(comparison, bound) => {
-                let length = || ExactNumber::Whole(text.chars().count() as i128);
-                kind == ValueKind::Text && comparison.holds(length(), *bound)
+                let length = || Number::Whole(text.chars().count() as i128);
+                kind == ValueKind::Text && length().satisfies(*comparison, *bound)
             }
             Self::Recased {
                 to,
@@ -80,9 +81,7 @@ fn value_order(left: (ValueKind, &str), right: (ValueKind, &str)) -> Option<Orde
     match left.0 {
         // "false" stands before "true".
         ValueKind::Text | ValueKind::Bool => Some(left.1.cmp(right.1)),
-        ValueKind::Number => {
-            Some(ExactNumber::parse_json(left.1)?.compare(ExactNumber::parse_json(right.1)?))
-        }
+        ValueKind::Number => Number::parse_json(left.1)?.order(Number::parse_json(right.1)?),
         ValueKind::Null | ValueKind::Container | ValueKind::List => None,
     }
 }

@@ -1,16 +1,16 @@
 //! Tests that a visit does not settle: asked when a program needs them, and then once per event.
 
+use larum_event::value::{
+    CaseSensitivity, Comparison, GlobMatcher, InvalidNetwork, Network, Number, fold_case, fold_into,
+};
 use regex::Regex;
 
-use super::field_test::{CaseSensitivity, FieldTest, TextAnchor};
-use super::fold::{fold, fold_into};
-use super::glob::GlobMatcher;
-use super::number::{ExactNumber, ValueComparison};
+use super::field_test::{FieldTest, TextAnchor};
 use super::record::{FlatRecord, ValueKind};
 use super::set::SlotId;
 use super::time_part::TimePart;
 use super::typed_test::TypedTest;
-use crate::text::{CidrNetwork, compile_regex};
+use crate::text::compile_regex;
 
 /// A test that looks at the values themselves.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(crate) enum TestVerifier {
     Text(TextAnchor, String),
     Pattern(GlobMatcher, CaseSensitivity),
     Regex(Regex),
-    Network(CidrNetwork),
-    Time(TimePart, ValueComparison, ExactNumber),
+    Network(Network),
+    Time(TimePart, Comparison, Number),
     Typed(TypedTest),
     Null,
     Field(SlotId, TextAnchor, CaseSensitivity),
@@ -44,13 +44,15 @@ impl TestVerifier {
             FieldTest::Typed(typed) => Self::Typed(typed.clone()),
             FieldTest::Given(_) => Self::Given,
             FieldTest::Text { kind, literal, .. } => Self::Text(*kind, literal.clone()),
-            FieldTest::Pattern {
-                glob,
-                case: CaseSensitivity::Insensitive,
-            } => Self::Pattern(glob.to_folded().to_matcher(), CaseSensitivity::Insensitive),
-            FieldTest::Pattern { glob, case } => Self::Pattern(glob.to_matcher(), *case),
+            FieldTest::Pattern { glob, case } => {
+                Self::Pattern(glob.normalize(*case).whole_matcher(), *case)
+            }
             FieldTest::Regex(pattern) => Self::Regex(compile_regex(pattern)?),
-            FieldTest::Network(network) => Self::Network(CidrNetwork::parse(network)?),
+            FieldTest::Network(network) => Self::Network(
+                network
+                    .parse()
+                    .map_err(|error: InvalidNetwork| error.to_string())?,
+            ),
             FieldTest::Time(part, comparison, bound) => Self::Time(*part, *comparison, *bound),
             FieldTest::Null => Self::Null,
             FieldTest::Field { other, kind, case } => Self::Field(*other, *kind, *case),
@@ -97,14 +99,14 @@ impl TestVerifier {
             Self::Network(network) => network.contains(text),
             Self::Time(part, comparison, bound) => part
                 .extract_from(text)
-                .is_some_and(|value| comparison.holds(ExactNumber::Whole(value.into()), *bound)),
+                .is_some_and(|value| Number::Whole(value.into()).satisfies(*comparison, *bound)),
             Self::Field(other, kind, case) => record.entries().iter().any(|entry| {
                 entry.slot == Some(*other)
                     && entry.is_textual()
                     && match case {
                         CaseSensitivity::Sensitive => kind.holds(text, record.entry_text(entry)),
                         CaseSensitivity::Insensitive => {
-                            kind.holds(&fold(text), &fold(record.entry_text(entry)))
+                            kind.holds(&fold_case(text), &fold_case(record.entry_text(entry)))
                         }
                     }
             }),

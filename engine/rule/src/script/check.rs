@@ -22,7 +22,7 @@ use super::visit::{
 use super::walk::{ScriptCall, as_call, visit_exprs};
 use crate::builder::MethodSignature;
 use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
-use crate::text::{CidrNetwork, compile_rule_regex};
+use crate::text::{compile_rule_regex, parse_network};
 
 /// Functions that rhai knows without a definition.
 const KEYWORDS: [&str; 6] = [
@@ -401,7 +401,7 @@ fn check_pattern(call: ScriptCall<'_>) -> Option<(Position, RuleProblem)> {
     };
     let (code, problem) = match call.call.name.as_str() {
         "matches" => ("bad-regex", compile_rule_regex(wanted).err()?),
-        "cidr" => ("bad-network", CidrNetwork::parse(wanted).err()?),
+        "cidr" => ("bad-network", parse_network(wanted).err()?),
         _ => return None,
     };
     Some((*place, RuleProblem::new(code, problem)))

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use larum_event::value::CaseSensitivity;
 use larum_event::{RuleFile, RuleId, Severity};
 use larum_rule::predicate::{
-    BoolExpression, CaseSensitivity, FieldTest, PathMap, PredicateSetBuilder, TextAnchor, ViewId,
+    BoolExpression, FieldTest, PathMap, PredicateSetBuilder, TextAnchor, ViewId,
 };
 use larum_rule::{
     AlertAudience, CompiledRule, Diagnostic, DiagnosticLevel, EventGate, FrontEnd, FrontEndOutput,

@@ -6,6 +6,7 @@ mod documents;
 mod front_end;
 mod log_sources;
 mod robust;
+mod same_answers;
 mod values;
 
 use larum_rule::predicate::{FlatRecord, PredicateMatcher};
