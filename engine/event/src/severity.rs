@@ -6,19 +6,21 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The five levels, mildest first.
+///
+/// The log stores the numbers, so they never change; texts and JSON hold the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Severity {
     /// For the record.
     #[default]
-    Info,
+    Info = 0,
     /// Worth a look some day.
-    Low,
+    Low = 1,
     /// Worth a look today.
-    Medium,
+    Medium = 2,
     /// Needs an answer now.
-    High,
+    High = 3,
     /// Wakes people up.
-    Critical,
+    Critical = 4,
 }
 
 /// A word that is no severity.
@@ -38,6 +40,17 @@ impl Severity {
         Self::High,
         Self::Critical,
     ];
+
+    /// The number that the log stores.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The level that the log stores as `number`.
+    pub fn from_number(number: i64) -> Option<Self> {
+        let index = usize::try_from(number).ok()?;
+        Self::ALL.get(index).copied()
+    }
 
     /// The level's own word.
     pub const fn as_str(self) -> &'static str {
@@ -87,5 +100,29 @@ impl<'de> Deserialize<'de> for Severity {
         String::deserialize(deserializer)?
             .parse()
             .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_levels_are_those_in_every_log() {
+        let numbers = Severity::ALL.map(|level| (level.as_str(), level.number()));
+        let stored = [
+            ("info", 0),
+            ("low", 1),
+            ("medium", 2),
+            ("high", 3),
+            ("critical", 4),
+        ];
+        assert_eq!(numbers, stored);
+        for level in Severity::ALL {
+            assert_eq!(Severity::from_number(level.number().into()), Some(level));
+            assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
+        }
+        assert_eq!(Severity::from_number(5), None);
+        assert_eq!(Severity::from_number(-1), None);
     }
 }

@@ -8,16 +8,15 @@
 use std::path::{Path, PathBuf};
 
 use larum_event::Position;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
 use crate::error::LogError;
+use crate::formats::{self, FileFormats};
 use crate::partition::{companion_path, write_error};
 use crate::schema;
 
 /// How many checkpoints are kept.
 const CHECKPOINTS_KEPT: i64 = 3;
-
-const FORMAT: i32 = 1;
 
 const TABLES: &str = "
     CREATE TABLE checkpoints (
@@ -118,11 +117,13 @@ impl CheckpointStore {
         if path.exists() {
             match open_connection(&path) {
                 Ok(connection) => return Ok(Self { path, connection }),
-                Err(error) if is_damage(&error) => quarantine_file(&path, &error)?,
+                Err(error) if error.is_damage() => quarantine_file(&path, &error)?,
                 Err(error) => return Err(error),
             }
         }
-        create_file(&path, FORMAT, |file| file.execute_batch(TABLES))?;
+        create_file(&path, formats::CHECKPOINTS, |file| {
+            file.execute_batch(TABLES)
+        })?;
         let connection = open_connection(&path)?;
         Ok(Self { path, connection })
     }
@@ -143,14 +144,16 @@ impl CheckpointStore {
                 write_error("save a checkpoint in", &self.path)(source)
             }
         };
-        if !is_damage(&error) {
+        if !error.is_damage() {
             return Err(error);
         }
         // Nothing in a file that SQLite cannot read is of use any more.
         self.connection =
             Connection::open_in_memory().map_err(LogError::sqlite("let go of", &self.path))?;
         quarantine_file(&self.path, &error)?;
-        create_file(&self.path, FORMAT, |file| file.execute_batch(TABLES))?;
+        create_file(&self.path, formats::CHECKPOINTS, |file| {
+            file.execute_batch(TABLES)
+        })?;
         self.connection = open_connection(&self.path)?;
         self.write_checkpoint(checkpoint)
             .map_err(|error| match error {
@@ -212,7 +215,7 @@ impl CheckpointStore {
         let ids = self.list_ids(head);
         let ids = match ids.map_err(LogError::sqlite("read", &self.path)) {
             Ok(ids) => ids,
-            Err(error) if is_damage(&error) => {
+            Err(error) if error.is_damage() => {
                 tracing::warn!(%error, "checkpoints are damaged, the log is read from its start");
                 return Ok(None);
             }
@@ -223,7 +226,7 @@ impl CheckpointStore {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(CheckpointLoadError::Sqlite(source)) => {
                     let error = LogError::sqlite("read", &self.path)(source);
-                    if !is_damage(&error) {
+                    if !error.is_damage() {
                         return Err(error);
                     }
                     tracing::warn!(id, %error, "checkpoint is damaged, an older one is tried");
@@ -379,7 +382,7 @@ fn hash_checkpoint<'a>(
 /// Makes a file of the log that can be made again at any time. It gets its name when it is complete.
 pub(crate) fn create_file(
     path: &Path,
-    format: i32,
+    formats: FileFormats,
     fill: impl FnOnce(&Connection) -> Result<(), rusqlite::Error>,
 ) -> Result<(), LogError> {
     let unfinished = path.with_extension("new");
@@ -394,7 +397,7 @@ pub(crate) fn create_file(
         let connection = Connection::open(&unfinished)?;
         connection.execute_batch("BEGIN")?;
         connection.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
-        connection.pragma_update(None, "user_version", format)?;
+        connection.pragma_update(None, "user_version", formats.current())?;
         fill(&connection)?;
         connection.execute_batch("COMMIT")
     };
@@ -403,7 +406,11 @@ pub(crate) fn create_file(
 }
 
 fn open_connection(path: &Path) -> Result<Connection, LogError> {
-    let connection = schema::open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
+    let connection = schema::open_file(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE,
+        formats::CHECKPOINTS,
+    )?;
     let settle = || {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A checkpoint lost with the power is made again from the log.
@@ -412,33 +419,6 @@ fn open_connection(path: &Path) -> Result<Connection, LogError> {
     };
     settle().map_err(LogError::sqlite("set up", path))?;
     Ok(connection)
-}
-
-/// Whether the file itself is at fault, and not the disk or somebody else's lock.
-pub(crate) fn is_damage(error: &LogError) -> bool {
-    match error {
-        LogError::NotALog { found, .. } => *found == 0,
-        LogError::TreesDamaged { .. } => true,
-        LogError::Sqlite { source, .. } => matches!(
-            source.sqlite_error_code(),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        ),
-        LogError::Io { .. }
-        | LogError::NotAFolder { .. }
-        | LogError::Locked { .. }
-        | LogError::Format { .. }
-        | LogError::Hole { .. }
-        | LogError::Full { .. }
-        | LogError::Commit { .. }
-        | LogError::Poisoned
-        | LogError::Damaged { .. }
-        | LogError::Gone { .. }
-        | LogError::MissingPart { .. }
-        | LogError::NotControl { .. }
-        | LogError::Epoch { .. }
-        | LogError::Cursor { .. }
-        | LogError::PageLimit { .. } => false,
-    }
 }
 
 /// Moves a damaged file away, and says so.

@@ -72,17 +72,20 @@ pub enum LogError {
     },
     /// A log in a format that this build does not know.
     #[error(
-        "{} has log format {found}, this build reads format {supported}; {}",
+        "{} has log format {found}, this build reads {}; {}",
         path.display(),
-        if found > supported { "use the newer larum that wrote it" } else { "convert it with an older larum" }
+        if oldest == current { format!("format {current}") } else { format!("formats {oldest} to {current}") },
+        if found > current { "use the newer larum that wrote it" } else { "convert it with an older larum" }
     )]
     Format {
         /// The file.
         path: PathBuf,
         /// The format it is in.
         found: i32,
-        /// The format this build reads and writes.
-        supported: i32,
+        /// The oldest format that this build reads.
+        oldest: i32,
+        /// The format that this build writes.
+        current: i32,
     },
     /// A partition in the middle is missing or cut short.
     #[error("the log has a hole: {} starts at position {found}, but position {expected} is missing", path.display())]
@@ -194,9 +197,31 @@ pub enum DamagedRecord {
 }
 
 impl LogError {
-    /// Whether a file itself is at fault, and not the disk or somebody else's lock.
+    /// Whether a file itself is at fault, and not the disk or another process's lock.
     pub fn is_damage(&self) -> bool {
-        crate::checkpoint::is_damage(self)
+        match self {
+            Self::NotALog { found, .. } => *found == 0,
+            Self::TreesDamaged { .. } => true,
+            Self::Sqlite { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            ),
+            Self::Io { .. }
+            | Self::NotAFolder { .. }
+            | Self::Locked { .. }
+            | Self::Format { .. }
+            | Self::Hole { .. }
+            | Self::Full { .. }
+            | Self::Commit { .. }
+            | Self::Poisoned
+            | Self::Damaged { .. }
+            | Self::Gone { .. }
+            | Self::MissingPart { .. }
+            | Self::NotControl { .. }
+            | Self::Epoch { .. }
+            | Self::Cursor { .. }
+            | Self::PageLimit { .. } => false,
+        }
     }
 
     /// Wraps a system error with what was tried on which path.

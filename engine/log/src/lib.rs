@@ -21,6 +21,8 @@ mod reader;
 
 mod query;
 
+mod page_reader;
+
 mod search;
 
 mod positions;
@@ -60,6 +62,8 @@ mod pinned_facts;
 mod record;
 
 mod connections;
+
+mod formats;
 
 mod schema;
 

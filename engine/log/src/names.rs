@@ -10,11 +10,11 @@ use rusqlite::{Connection, OptionalExtension};
 /// What a name is the name of. The numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameRole {
-    Tenant,
-    Topic,
-    Type,
-    Source,
-    User,
+    Tenant = 0,
+    Topic = 1,
+    Type = 2,
+    Source = 3,
+    User = 4,
 }
 
 impl NameRole {
@@ -27,13 +27,7 @@ impl NameRole {
     ];
 
     pub(crate) const fn number(self) -> i64 {
-        match self {
-            Self::Tenant => 0,
-            Self::Topic => 1,
-            Self::Type => 2,
-            Self::Source => 3,
-            Self::User => 4,
-        }
+        self as i64
     }
 }
 

@@ -8,6 +8,7 @@ use crate::partition::{self, Partition, PartitionState};
 use crate::query::StoredEvent;
 use crate::reader::LogReader;
 use crate::record::{self, RecordKind};
+use crate::schema::select_record;
 use crate::search;
 
 impl LogReader {
@@ -137,10 +138,10 @@ fn find_tick_after(
     (first, end): (i64, i64),
     time: Timestamp,
 ) -> Result<Option<i64>, PathlessError> {
-    let mut ticks = connection.prepare_cached(
-        "SELECT position, kind, arrived, body FROM records
-            WHERE kind = ?3 AND kind > 0 AND position >= ?1 AND position < ?2 ORDER BY position",
-    )?;
+    let mut ticks = connection.prepare_cached(select_record!(
+            "FROM records
+                WHERE kind = ?3 AND kind > 0 AND position >= ?1 AND position < ?2 ORDER BY position"
+        ))?;
     let mut rows = ticks.query((first, end, RecordKind::Tick.number()))?;
     while let Some(row) = rows.next()? {
         let (record, _) = record::read_record(row)??;

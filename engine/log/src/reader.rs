@@ -16,6 +16,7 @@ use crate::partition::{self, Partition, SharedLog};
 use crate::pinned_facts::PinnedFacts;
 use crate::recent_records;
 use crate::record;
+use crate::schema::select_record;
 
 /// A reader of the log, for one thread at a time.
 #[derive(Debug)]
@@ -233,10 +234,9 @@ impl RecordCollector {
         after: Position,
         head: Position,
     ) -> Result<(), PathlessError> {
-        let mut statement = connection.prepare_cached(
-            "SELECT position, kind, arrived, body FROM records
-                WHERE position > ?1 AND position <= ?2 ORDER BY position",
-        )?;
+        let mut statement = connection.prepare_cached(select_record!(
+            "FROM records WHERE position > ?1 AND position <= ?2 ORDER BY position"
+        ))?;
         let mut rows = statement.query([after.0.cast_signed(), head.0.cast_signed()])?;
         while !self.is_full() {
             let Some(row) = rows.next()? else {

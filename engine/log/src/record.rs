@@ -20,19 +20,19 @@ const RULES_VERSION: u8 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordKind {
     /// An event from outside.
-    Event,
+    Event = 0,
     /// A revision of an alert.
-    Alert,
+    Alert = 1,
     /// An event of the engine about itself.
-    System,
+    System = 2,
     /// Any other event that the engine made.
-    Derived,
-    RuleSetActivated,
-    EpochCommit,
-    UnitDetached,
-    UnitAttached,
-    CursorMoved,
-    Tick,
+    Derived = 3,
+    RuleSetActivated = 10,
+    EpochCommit = 11,
+    UnitDetached = 12,
+    UnitAttached = 13,
+    CursorMoved = 14,
+    Tick = 15,
 }
 
 impl RecordKind {
@@ -50,18 +50,7 @@ impl RecordKind {
     ];
 
     pub(crate) const fn number(self) -> i64 {
-        match self {
-            Self::Event => 0,
-            Self::Alert => 1,
-            Self::System => 2,
-            Self::Derived => 3,
-            Self::RuleSetActivated => 10,
-            Self::EpochCommit => 11,
-            Self::UnitDetached => 12,
-            Self::UnitAttached => 13,
-            Self::CursorMoved => 14,
-            Self::Tick => 15,
-        }
+        self as i64
     }
 
     pub(crate) fn from_number(number: i64) -> Option<Self> {
@@ -164,7 +153,7 @@ fn unpack_rules(bytes: &[u8]) -> Result<RuleSetActivation, DamagedRecord> {
     }
 }
 
-/// Reads the record of a row of `position, kind, arrived, body`, and the length of its body.
+/// Reads the record of a row that [`crate::schema::select_record`] selects, and the length of its body.
 pub(crate) fn read_record(
     row: &Row<'_>,
 ) -> Result<Result<(Record, usize), LogError>, rusqlite::Error> {
@@ -211,6 +200,24 @@ mod tests {
     use larum_event::{CursorMove, EpochCommit, RuleFile, UnitChange};
 
     use super::*;
+
+    #[test]
+    fn the_numbers_of_kinds_are_those_in_every_log() {
+        let numbers = RecordKind::ALL.map(|kind| (kind.as_str(), kind.number()));
+        let stored = [
+            ("event", 0),
+            ("alert", 1),
+            ("system event", 2),
+            ("derived event", 3),
+            ("rule set activated", 10),
+            ("epoch commit", 11),
+            ("unit detached", 12),
+            ("unit attached", 13),
+            ("cursor moved", 14),
+            ("tick", 15),
+        ];
+        assert_eq!(numbers, stored);
+    }
 
     fn check(body: RecordBody) {
         let kind = RecordKind::from_body(&body);

@@ -15,6 +15,7 @@ use crate::partition::{self, PartitionState};
 use crate::query::{EventQuery, PageBuilder, PageOrder, StoredEvent};
 use crate::record;
 use crate::row_filter::{RowFilter, ScanPlan, select_rows};
+use crate::schema::select_record;
 use crate::search_filter::{EventLookup, LookupKind};
 
 /// What opening a partition counts for, in rows.
@@ -192,7 +193,7 @@ pub(crate) fn fetch_event(
     position: Position,
 ) -> Result<Option<StoredEvent>, PathlessError> {
     let record = connection
-        .prepare_cached("SELECT position, kind, arrived, body FROM records WHERE position = ?1")?
+        .prepare_cached(select_record!("FROM records WHERE position = ?1"))?
         .query_row([position.0.cast_signed()], record::read_record)
         .optional()?
         .transpose()?;

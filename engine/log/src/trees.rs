@@ -13,8 +13,9 @@ use larum_event::{Position, TenantId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{is_damage, quarantine_file};
+use crate::checkpoint::quarantine_file;
 use crate::error::LogError;
+use crate::formats;
 use crate::partition::{lock_read, lock_write, write_error};
 use crate::schema;
 use crate::trees::runs::{KeyEntry, KeyRun, KeyRuns, TreeReadError};
@@ -30,8 +31,6 @@ pub use finder::TreeFinder;
 pub use spilled_tree::SpilledTree;
 
 const FILE_NAME: &str = "trees.db";
-
-const FORMAT: i32 = 1;
 
 /// The number under which the state stands.
 const STATE_ID: u64 = 1;
@@ -85,7 +84,7 @@ impl TreeStore {
         if path.exists() {
             match Self::connect(&path) {
                 Ok(store) => return Ok(store),
-                Err(error) if is_damage(&error) => quarantine_file(&path, &error)?,
+                Err(error) if error.is_damage() => quarantine_file(&path, &error)?,
                 Err(error) => return Err(error),
             }
         }
@@ -109,7 +108,8 @@ impl TreeStore {
     }
 
     fn connect(path: &Path) -> Result<Self, LogError> {
-        let connection = schema::open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
+        let connection =
+            schema::open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, formats::TREES)?;
         let settle = || {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // A checkpoint that no longer holds a tree must find it here, whatever happens.
@@ -361,7 +361,7 @@ fn mix_key(tenant: &TenantId, key: u64) -> u64 {
 }
 
 fn create_file(path: &Path) -> Result<(), LogError> {
-    crate::checkpoint::create_file(path, FORMAT, |connection| {
+    crate::checkpoint::create_file(path, formats::TREES, |connection| {
         connection.execute_batch(TABLES)?;
         let empty = encode_value(STATE_ID, &TreeStoreState::default());
         connection
