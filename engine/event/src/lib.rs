@@ -1,9 +1,9 @@
 //! What flows through Larum.
 //!
 //! This crate is the vocabulary of every other one: the [`Event`] and its envelope, [`Topic`]s and
-//! [`TopicPattern`]s, [`Severity`], the [`Match`] a rule makes of an event, the [`Detection`] a window
-//! makes of matches, the [`Alert`] an engine makes of a detection, and the [`Record`] the log holds.
-//! It knows no actor, no clock and no I/O, and imports nothing else of ours.
+//! [`TopicPattern`]s, [`Severity`], the [`Match`] a rule makes of an event, the [`Detection`] a
+//! window makes of matches, the [`Alert`] an engine makes of a detection, and the [`Record`] the
+//! log holds. It knows no actor, no clock and no I/O, and imports nothing else of ours.
 
 pub mod limits;
 

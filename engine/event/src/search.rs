@@ -1,8 +1,9 @@
 //! Searches: what people ask of stored events, in one line.
 //!
-//! `type:auth.* user:eve severity>=high last:24h` reads as a [`EventSearch`], which is plain data ([`SearchNode`]) that
-//! prints as text again and tells of an event whether it is one of those that were asked for. The language is told
-//! in `docs/search.md`. Nothing here reads a clock: `now` is passed in.
+//! `type:auth.* user:eve severity>=high last:24h` reads as a [`EventSearch`], which is plain data
+//! ([`SearchNode`]) that prints as text again and says of an event whether it is one of those that
+//! were asked for. The language is told in `docs/search.md`. Nothing here reads a clock: `now` is
+//! passed in.
 
 mod error;
 mod field;
@@ -37,7 +38,8 @@ pub struct EventSearch {
 }
 
 impl EventSearch {
-    /// Reads a search; times such as `last:24h` count from `now`. An empty text asks for every event.
+    /// Reads a search; times such as `last:24h` count from `now`. An empty text asks for every
+    /// event.
     ///
     /// # Errors
     /// The text is none, or larger than [`crate::limits`] allow.
@@ -105,8 +107,8 @@ impl EventSearch {
         self.matches_json(event.json())
     }
 
-    /// Whether the event whose canonical text is `json` is asked for. Other texts never panic; what is
-    /// answered of them means nothing.
+    /// Whether the event whose canonical text is `json` is asked for. Other texts never panic; what
+    /// is answered of them means nothing.
     pub fn matches_json(&self, json: &str) -> bool {
         self.plan.matches_json(json)
     }

@@ -67,7 +67,7 @@ impl Severity {
 impl FromStr for Severity {
     type Err = InvalidSeverity;
 
-    /// Reads a level's word in any case, and the words of other systems: `debug` and
+    /// Reads a level's word, ignoring case, and the words of other systems: `debug` and
     /// `informational` mean info, `warn` and `warning` medium, `error` high (design §5).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.to_ascii_lowercase().as_str() {

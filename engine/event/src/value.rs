@@ -1,4 +1,5 @@
-//! The values that events hold and questions name, each kind once: numbers, networks, texts, patterns.
+//! The values that events hold and questions name, each kind once: numbers, networks, texts,
+//! patterns.
 //!
 //! Rules, Sigma rules, searches and decoders read and compare values with these types, so that the
 //! same question has the same answer wherever it is asked.

@@ -100,7 +100,8 @@ impl ActivePartition {
 
     /// About how many pages the last transaction put into the write-ahead log.
     pub(crate) fn last_commit_pages(&self) -> u64 {
-        // The last leaf of the table is written again, and so are a page of the index and the one above.
+        // The last leaf of the table is written again, and so are a page of the index and the one
+        // above.
         3 + self.last_bytes / schema::PAGE_BYTES
     }
 }

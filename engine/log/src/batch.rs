@@ -1,4 +1,9 @@
 //! What one transaction is going to write, and what each caller is told.
+//!
+//! Owns the checks of a batch against the head and against itself. The rows are written by
+//! `insert`, the transaction is `writer`'s.
+//! Invariant: positions are dense and in the order of the calls, and each piece is done whole or
+//! not at all.
 
 use std::collections::HashMap;
 

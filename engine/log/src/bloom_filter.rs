@@ -1,9 +1,9 @@
 //! Tells quickly that a sealed partition does not hold an id.
 //!
-//! A blocked Bloom filter: each number sets eight bits of one block of 64 bytes, so a question costs one
-//! cache line. With 16 bits per number about one question in a thousand is answered with a false
-//! "perhaps"; a "no" is always right. It spares nearly every new event the look into every sealed
-//! partition, whatever their number.
+//! A blocked Bloom filter: each number sets eight bits of one block of 64 bytes, so a question
+//! costs one cache line. With 16 bits per number about one question in a thousand is answered with
+//! a false "perhaps"; a "no" is always right. It spares nearly every new event the look into every
+//! sealed partition, whatever their number.
 
 /// Which numbers a partition may hold.
 #[derive(Debug, Clone)]

@@ -1,9 +1,10 @@
-//! Checkpoints: the state of windows and trees as of a position, so that recovery reads a short piece of
-//! the log and not all of it.
+//! Checkpoints: the state of windows and trees as of a position, so that recovery reads a short
+//! piece of the log and not all of it.
 //!
-//! They stand in a file of their own and can always be made again from the log. So a damaged one is
-//! reported and passed over, and a damaged file is moved away. Invariant: what is handed out has the
-//! bytes that were saved, by their hash.
+//! Owns `checkpoints.db`; what the parts mean is not known here. Checkpoints can always be made
+//! again from the log, so a damaged one is reported and passed over, and a damaged file is moved
+//! away.
+//! Invariant: what is handed out has the bytes that were saved, by their hash.
 
 use std::path::{Path, PathBuf};
 
@@ -128,12 +129,12 @@ impl CheckpointStore {
         Ok(Self { path, connection })
     }
 
-    /// Saves a checkpoint and keeps it with the two before. A part with the same bytes as one that is kept
-    /// already is not written again.
+    /// Saves a checkpoint and keeps it with the two before. A part with the same bytes as one that
+    /// is kept already is not written again.
     ///
     /// # Errors
-    /// The disk is full or fails, or a part that should be kept is not there; the checkpoints before are still
-    /// there then.
+    /// The disk is full or fails, or a part that should be kept is not there; the checkpoints
+    /// before are still there then.
     pub fn save(&mut self, checkpoint: &NewCheckpoint) -> Result<(), LogError> {
         let error = match self.write_checkpoint(checkpoint) {
             Ok(()) => return Ok(()),
@@ -210,7 +211,8 @@ impl CheckpointStore {
     /// The newest checkpoint that is whole and not ahead of `head`.
     ///
     /// # Errors
-    /// The disk fails. Damage is no error: it is reported and removed, and the checkpoint before is used.
+    /// The disk fails. Damage is no error: it is reported and removed, and the checkpoint before is
+    /// used.
     pub fn load_latest(&mut self, head: Position) -> Result<Option<Checkpoint>, LogError> {
         let ids = self.list_ids(head);
         let ids = match ids.map_err(LogError::sqlite("read", &self.path)) {
@@ -283,8 +285,8 @@ impl CheckpointStore {
         Ok(checkpoint)
     }
 
-    /// Removes a checkpoint that does not read back, and those of its parts that do not: else the next
-    /// checkpoint with the same part would be built on the damaged one.
+    /// Removes a checkpoint that does not read back, and those of its parts that do not: else the
+    /// next checkpoint with the same part would be built on the damaged one.
     fn discard_checkpoint(&mut self, id: i64) {
         let mut discard = || -> Result<(), rusqlite::Error> {
             let transaction = self.connection.transaction()?;
@@ -379,7 +381,8 @@ fn hash_checkpoint<'a>(
     *hasher.finalize().as_bytes()
 }
 
-/// Makes a file of the log that can be made again at any time. It gets its name when it is complete.
+/// Makes a file of the log that can be made again at any time. It gets its name when it is
+/// complete.
 pub(crate) fn create_file(
     path: &Path,
     formats: FileFormats,

@@ -1,4 +1,9 @@
 //! What can go wrong with the log.
+//!
+//! Owns the errors and which of them mean a damaged file; what to do about one is left to the
+//! callers.
+//! Invariant: an error about a file names it, and the cause is its source and not repeated in its
+//! text.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,7 +67,7 @@ pub enum LogError {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// A file that stands where a part of the log should, and is none.
+    /// A file that stands where a part of the log should, and is something else.
     #[error("{} is not part of a larum log (application id {found:#010x}); move it away", path.display())]
     NotALog {
         /// The file.
@@ -106,7 +111,8 @@ pub enum LogError {
         #[source]
         source: rusqlite::Error,
     },
-    /// A transaction could not be made durable. None of it counts, and the writer is [poisoned](LogError::Poisoned).
+    /// A transaction could not be made durable. None of it counts, and the writer is
+    /// [poisoned](LogError::Poisoned).
     #[error("cannot commit to {}; the log takes no more until it is reopened", path.display())]
     Commit {
         /// The file.

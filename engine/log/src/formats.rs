@@ -1,9 +1,8 @@
 //! Which formats of its files this build reads, and how an older file becomes a current one.
 //!
-//! Owns the range of formats and the migrations. What the tables of a format are is left to those who
-//! make the files.
-//! Invariant: a file is never in between two formats: a migration and the format's number are one
-//! transaction.
+//! Owns the range of formats and the migrations. What the tables of a format are is left to those
+//! who make the files. Invariant: a file is never in between two formats: a migration and the
+//! format's number are one transaction.
 
 use std::path::Path;
 
@@ -23,8 +22,8 @@ pub(crate) struct FileFormats {
     pub(crate) migrations: &'static [Migration],
 }
 
-/// The formats of partitions. A new format adds a migration here, and a file of the format before to the
-/// tests.
+/// The formats of partitions. A new format adds a migration here, and a file of the format before
+/// to the tests.
 pub(crate) const PARTITION: FileFormats = FileFormats {
     oldest: 1,
     migrations: &[],
@@ -72,7 +71,8 @@ impl FileFormats {
             let mut step = || {
                 let transaction = connection.transaction()?;
                 migration(&transaction)?;
-                // In the same transaction: after a crash the file is in the one format or the other.
+                // In the same transaction: after a crash the file is in the one format or the
+                // other.
                 transaction.pragma_update(None, "user_version", format)?;
                 transaction.commit()
             };

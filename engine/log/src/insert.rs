@@ -27,8 +27,8 @@ pub(crate) fn user_field() -> FieldSet {
     fields
 }
 
-/// Writes a batch inside of the transaction that is open on `connection`. Returns about how many bytes it
-/// takes.
+/// Writes a batch inside of the transaction that is open on `connection`. Returns about how many
+/// bytes it takes.
 pub(crate) fn insert_batch(
     connection: &Connection,
     names: &mut NameTable,

@@ -2,8 +2,8 @@
 //!
 //! Owns the way through the partitions and what a page may cost; how one partition is searched is
 //! `search`'s job. The order is that of the log.
-//! Invariant: a page costs a bounded number of rows. When few events match and no index helps, it comes
-//! back short, with a cursor for the next one, and never takes seconds.
+//! Invariant: a page costs a bounded number of rows. When few events match and no index helps, it
+//! comes back short, with a cursor for the next one, and never takes seconds.
 
 use larum_event::{Position, TenantId, limits};
 
@@ -18,7 +18,8 @@ impl LogReader {
     /// Searches the log.
     ///
     /// # Errors
-    /// The limit is out of range; the cursor belongs to another query; a damaged record; the disk fails.
+    /// The limit is out of range; the cursor belongs to another query; a damaged record; the disk
+    /// fails.
     pub fn query(&mut self, query: &EventQuery) -> Result<EventPage, LogError> {
         if query.limit == 0 || query.limit > limits::PAGE_MOST {
             return Err(LogError::PageLimit {

@@ -1,8 +1,8 @@
-//! What still holds although its record may lie far back: the active rules, the last epoch, consumers'
-//! cursors, detached units.
+//! What still holds although its record may lie far back: the active rules, the last epoch,
+//! consumers' cursors, detached units.
 //!
-//! Every partition begins with a copy of it. So the newest partition alone answers for all before it,
-//! and dropping old ones loses no fact.
+//! Every partition begins with a copy of it. So the newest partition alone answers for all before
+//! it, and dropping old ones loses no fact.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +89,8 @@ impl PinnedFacts {
         // What the partition began with comes first: its records change it.
         let pinned = select_record!("FROM standing WHERE position <= ?1 ORDER BY position");
         apply(pinned, &[])?;
-        // Epochs are many and only the last one counts, so it is looked up and the others are not read.
+        // Epochs are many and only the last one counts, so it is looked up and the others are not
+        // read.
         let last_epoch = select_record!(
             "FROM records INDEXED BY records_made
                 WHERE kind > 0 AND kind = ?2 AND position <= ?1 ORDER BY position DESC LIMIT 1"

@@ -1,4 +1,7 @@
 //! Events by their positions, and positions by the time of arrival.
+//!
+//! Owns these two lookups; searching by content is `search`'s job.
+//! Invariant: events arrive in the order of the log, so the position of a time is found by halving.
 
 use larum_event::{Position, RecordBody, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
@@ -12,8 +15,8 @@ use crate::schema::select_record;
 use crate::search;
 
 impl LogReader {
-    /// The events at these positions, which are given in order. Positions that hold no event, or that retention has
-    /// dropped, are left out.
+    /// The events at these positions, which are given in order. Positions that hold no event, or
+    /// that retention has dropped, are left out.
     ///
     /// # Errors
     /// A damaged record; the disk fails.
@@ -65,15 +68,16 @@ impl LogReader {
         Ok(())
     }
 
-    /// The last position that stood in the log at a time: everything behind it arrived later. The position before the
-    /// log's first one when that was so for everything that is kept.
+    /// The last position that stood in the log at a time: everything behind it arrived later. The
+    /// position before the log's first one when that was so for everything that is kept.
     ///
     /// # Errors
     /// A damaged record; the disk fails.
     pub fn position_at(&mut self, time: Timestamp) -> Result<Position, LogError> {
         let head = self.head();
         let partitions = self.partitions();
-        // What is behind the last event that had arrived may have come later, without having arrived.
+        // What is behind the last event that had arrived may have come later, without having
+        // arrived.
         let begun = partitions.iter().rposition(|one| has_arrived_by(one, time));
         for (index, partition) in partitions.iter().enumerate().skip(begun.unwrap_or(0)) {
             let next = partitions.get(index + 1).map(|next| next.first);
@@ -107,7 +111,8 @@ fn find_first_after(
         "SELECT position, arrived FROM records
             WHERE position >= ?1 AND position < ?2 AND arrived IS NOT NULL ORDER BY position LIMIT 1",
     )?;
-    // Events arrive in the order of the log: everything before `low` had come by then, the event at `high` had not.
+    // Events arrive in the order of the log: everything before `low` had come by then, the event at
+    // `high` had not.
     let (mut low, mut high) = (first.0, end.0);
     while low < high {
         let middle = low + (high - low) / 2;

@@ -124,8 +124,8 @@ pub struct EventPage {
     pub events: Vec<StoredEvent>,
     /// The cursor of the next page; `None` when there is nothing more.
     pub next: Option<String>,
-    /// False when the page is short only because finding more would have cost too much at once. Go on with
-    /// `next` then.
+    /// False when the page is short only because finding more would have cost too much at once. Go
+    /// on with `next` then.
     pub complete: bool,
 }
 

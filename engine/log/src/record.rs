@@ -1,7 +1,10 @@
 //! How records are written into a partition and read back.
 //!
-//! An event is its canonical JSON. Every other body is postcard behind a byte that tells the version of
-//! the encoding.
+//! Owns the kinds of record and the encoding of their bodies; rows and indexes belong to `insert`.
+//! An event is its canonical JSON; every other body is postcard behind a byte that names the
+//! version of the encoding.
+//! Invariant: bytes that do not read back are an error that names the position, never a panic and
+//! never another record.
 
 use larum_event::{
     Channel, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp,
@@ -153,7 +156,8 @@ fn unpack_rules(bytes: &[u8]) -> Result<RuleSetActivation, DamagedRecord> {
     }
 }
 
-/// Reads the record of a row that [`crate::schema::select_record`] selects, and the length of its body.
+/// Reads the record of a row that [`crate::schema::select_record`] selects, and the length of its
+/// body.
 pub(crate) fn read_record(
     row: &Row<'_>,
 ) -> Result<Result<(Record, usize), LogError>, rusqlite::Error> {

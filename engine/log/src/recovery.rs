@@ -62,7 +62,7 @@ pub(crate) fn recover_log(dir: &Path, options: &LogOptions) -> Result<RecoveredL
     })
 }
 
-/// A log as it is now, for reading alone; somebody may be writing to it. Nothing is changed.
+/// A log as it is now, for reading alone; another process may be writing to it. Nothing is changed.
 pub(crate) fn open_read_only(dir: &Path, options: &LogOptions) -> Result<SharedLog, LogError> {
     let mut partitions = Vec::new();
     let mut head = Position::START;

@@ -1,7 +1,9 @@
 //! A query's filters in the terms of one partition.
 //!
-//! Names become numbers once; then each row costs a few comparisons of numbers. Which index to go through
-//! is chosen here, from fixed texts.
+//! Owns the comparison of a row's columns and the choice of the index; the terms of a search are
+//! left to `search_filter`. Names become numbers once, then each row costs a few comparisons of
+//! numbers.
+//! Invariant: the SQL is made of fixed texts. Words of a query only ever become bound values.
 
 use std::collections::HashSet;
 
@@ -181,7 +183,8 @@ impl RowFilter {
     }
 }
 
-/// How the candidates of a partition are gone through: by one statement for each value, or by one without.
+/// How the candidates of a partition are gone through: by one statement for each value, or by one
+/// without.
 pub(crate) struct ScanPlan {
     pub(crate) sql: String,
     pub(crate) values: Vec<i64>,

@@ -1,7 +1,10 @@
 //! What a partition file looks like, and how one is opened.
 //!
-//! The tables are written before the file gets its name, so a partition that exists is complete. While
-//! records are added it has one small index; the others are built when it is sealed.
+//! Owns the tables, the indexes and the columns that readers name; formats and migrations belong to
+//! `formats`. While records are added a partition has one small index; the others are built when it
+//! is sealed.
+//! Invariant: the tables are written before the file gets its name, so a partition that exists is
+//! complete.
 
 use std::path::Path;
 
@@ -22,9 +25,9 @@ const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Tables of a new partition.
 ///
-/// `tenant`, `topic`, `type`, `source` and `user` are numbers of `names`; `identity`, `root` and `step`
-/// are hashes; `digest` is the content hash followed by the whole identity. `standing` is what held
-/// when the partition began, so that no fact is lost when older partitions are dropped.
+/// `tenant`, `topic`, `type`, `source` and `user` are numbers of `names`; `identity`, `root` and
+/// `step` are hashes; `digest` is the content hash followed by the whole identity. `standing` is
+/// what held when the partition began, so that no fact is lost when older partitions are dropped.
 const TABLES: &str = "
     CREATE TABLE records (
         position INTEGER PRIMARY KEY,
@@ -172,7 +175,8 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, LogError> {
     let settle = || {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        // The writer decides when to check-point: the automatic one would run inside of some append.
+        // The writer decides when to check-point: the automatic one would run inside of some
+        // append.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "cache_size", -32_768)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -188,8 +192,8 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, LogError> {
     open_file(path, OpenFlags::SQLITE_OPEN_READ_ONLY, formats::PARTITION)
 }
 
-/// Opens an existing file of the log. One of an older format is migrated first; what is not of the log,
-/// or of a format that this build does not read, is refused.
+/// Opens an existing file of the log. One of an older format is migrated first; what is not of the
+/// log, or of a format that this build does not read, is refused.
 pub(crate) fn open_file(
     path: &Path,
     access: OpenFlags,

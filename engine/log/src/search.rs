@@ -1,9 +1,10 @@
 //! Searching one partition.
 //!
-//! One filter chooses how candidates are found, by the memory of an unsealed partition, an index of a
-//! sealed one, or by going through its records; the other filters are compared row by row. So every
-//! statement is one of a few fixed texts, no word of a query is ever part of one (X15), and the rows looked
-//! at can be counted.
+//! Owns the way to the candidates: by the memory of an unsealed partition, by an index of a sealed
+//! one, or by going through its records. The other filters are compared row by row. Partitions and
+//! pages are the job of `page_reader`.
+//! Invariant: every statement is one of a few fixed texts, and no word of a query is ever part of
+//! one (X15). Every row that is looked at is counted.
 
 use larum_event::{Event, Position};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
@@ -21,7 +22,8 @@ use crate::search_filter::{EventLookup, LookupKind};
 /// What opening a partition counts for, in rows.
 pub(crate) const ROWS_PER_FILE: usize = 100;
 
-/// What reading an event's text counts for, in rows. A text is some microseconds' work, a row less than one.
+/// What reading an event's text counts for, in rows. A text is some microseconds' work, a row less
+/// than one.
 const ROWS_PER_TEXT: usize = 4;
 
 /// The positions between two others, both left out.
@@ -294,7 +296,8 @@ impl PartitionSearch<'_> {
         let Some(row) = rows.next()? else {
             return Ok(false);
         };
-        // A text that is no UTF-8 is left to whoever reads the event, which then says that it is damaged.
+        // A text that is no UTF-8 is left to the reader of the event, which then says that it is
+        // damaged.
         let text = str::from_utf8(row.get_ref(0)?.as_bytes()?);
         Ok(text.map_or(true, |text| search.matches_json(text)))
     }

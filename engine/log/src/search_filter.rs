@@ -1,8 +1,10 @@
 //! A search in the terms of one partition.
 //!
-//! What a row's columns tell is decided by them: names become the numbers of those that fit, times and
-//! severities are numbers already, and what the partition cannot hold is left out before a row is looked at.
-//! The rest is left to the event's own text, which is read only when the columns do not decide.
+//! Owns what the columns of a row decide: names become the numbers of those that match, times and
+//! severities are numbers already. What only the event's text decides is left to `search`, which
+//! reads it only then.
+//! Invariant: a filter answers yes or no only where the whole search would answer the same;
+//! otherwise it answers that it does not know.
 
 use std::collections::HashSet;
 
@@ -108,8 +110,8 @@ impl SearchFilter {
         })
     }
 
-    /// The numbers that a column of what is sought can hold, where they are few enough to go through each by
-    /// an index; in order.
+    /// The numbers that a column of what is sought can hold, where they are few enough to go
+    /// through each by an index; in order.
     pub(crate) fn index_values(&self, column: ScanColumn) -> Option<Vec<i64>> {
         match self {
             Self::All(parts) => parts.iter().find_map(|part| part.index_values(column)),

@@ -1,9 +1,10 @@
-//! Trees that memory holds no more, found by the keys of their nodes.
+//! Trees that memory no longer holds, found by the keys of their nodes.
 //!
-//! Owns `trees.db` beside the log: what each tree was made of, so that it can be grown again from the log. All of
-//! it follows from the log, so a file that is damaged is told, moved away and made anew by whoever reads the log
-//! again. Invariants: what is handed out is what was written, by its checksum; everything that went up to
-//! [`TreeStore::spilled_upto`] is there.
+//! Owns `trees.db` beside the log: what each tree was made of, so that it can be rebuilt from the
+//! log. All of it follows from the log, so a damaged file is reported, moved away and made again by
+//! the caller that next reads the log.
+//! Invariant: what is handed out is what was written, by its checksum, and every tree that was let
+//! go up to [`TreeStore::spilled_upto`] is there.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,8 +78,8 @@ struct SharedTrees {
 }
 
 impl TreeStore {
-    /// Opens the store of the log in `dir`, or makes an empty one: where there is none, and where the one there is
-    /// cannot be read, which is told and moved away.
+    /// Opens the store of the log in `dir`, or makes an empty one: where there is none, and where
+    /// the one there is cannot be read, which is told and moved away.
     pub(crate) fn open(dir: &Path) -> Result<Self, LogError> {
         let path = dir.join(FILE_NAME);
         if path.exists() {
@@ -140,8 +141,8 @@ impl TreeStore {
         Position(self.state.upto)
     }
 
-    /// Keeps trees, so that every tree that went up to `upto` is kept now. They are durable when this returns.
-    /// One that is there already is not kept twice.
+    /// Keeps trees, so that every tree that went up to `upto` is kept now. They are durable when
+    /// this returns. One that is there already is not kept twice.
     ///
     /// # Errors
     /// The disk is full or fails, or the file is damaged; nothing is changed then.
@@ -204,8 +205,8 @@ impl TreeStore {
         commit_state(transaction, state, runs, &self.shared)
     }
 
-    /// Lets go of trees all of whose events stand before `first`, oldest first, up to one that does not. Returns how
-    /// many.
+    /// Lets go of trees all of whose events stand before `first`, oldest first, up to one that does
+    /// not. Returns how many.
     ///
     /// # Errors
     /// The disk is full or fails, or the file is damaged.
@@ -334,7 +335,7 @@ fn read_state(connection: &Connection) -> Result<(TreeStoreState, KeyRuns), Tree
     Ok((state, runs))
 }
 
-/// The tree with a number; `None` when there is none.
+/// The tree with a number; `None` when there is no such tree.
 fn fetch_tree(connection: &Connection, id: u64) -> Result<Option<SpilledTree>, TreeReadError> {
     let read = connection
         .prepare_cached("SELECT body FROM trees WHERE id = ?1")?

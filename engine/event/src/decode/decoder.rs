@@ -1,4 +1,8 @@
 //! A decoder at work: one record in, one event out.
+//!
+//! Owns the way from a record to the draft of an event. Reading the decoder's file is the job of
+//! `load`, checking the event that of `json`.
+//! Invariant: no decoder can set the tenant, which always comes from the input's owner.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -114,11 +118,12 @@ impl Decoder {
 }
 
 impl InputDecoder<'_> {
-    /// The event that a record tells of. `number` is the record's place in its input, from 0, rejected
-    /// records counted; it goes into the id of a record that has none of its own.
+    /// The event that a record describes. `number` is the record's place in its input, from 0,
+    /// rejected records counted; it goes into the id of a record that has none of its own.
     ///
     /// # Errors
-    /// The record is not one the decoder knows, or the event is rejected as [`Event::parse_search`] says.
+    /// The record is not one the decoder knows, or the event is rejected as [`Event::parse`]
+    /// says.
     pub fn decode(
         &mut self,
         record: &[u8],
@@ -296,8 +301,8 @@ fn read_sequence(path: &str, members: &RecordMembers<'_>) -> Result<Option<u64>,
     }
 }
 
-/// The id of a record that has none: the same source, bytes and place give the same id, so that a file
-/// read twice gives the same events.
+/// The id of a record that has none: the same source, bytes and place give the same id, so that a
+/// file read twice gives the same events.
 pub fn record_id(source: &str, record: &[u8], number: u64) -> EventId {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&(source.len() as u64).to_le_bytes());

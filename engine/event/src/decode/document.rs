@@ -1,7 +1,9 @@
 //! A TOML document whose every value knows its place.
 //!
-//! Read by hand and not by serde: a key that is a string or a table, and a sentence of our own for
-//! each mistake, all mistakes of a file at once, are what people who write decoders need.
+//! Owns reading values by kind and noting each that is of another; what a key means is the job of
+//! `load`. It is read by hand and not by serde: a key may be a string or a table, each mistake gets
+//! a sentence, and all mistakes of a file are reported at once.
+//! Invariant: a value that is not used was noted as a problem, so nothing in a file is ignored.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -127,7 +129,7 @@ impl<'t> DecoderSection<'t> {
     }
 }
 
-/// `value` as a string, or a note that it is none.
+/// `value` as a string, or a note that it is something else.
 pub(super) fn read_string<'t>(
     key: &str,
     value: &'t Spanned<DeValue<'t>>,

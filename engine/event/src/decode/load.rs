@@ -1,4 +1,9 @@
 //! From the text of a decoder file to a [`Decoder`], or to everything that is wrong with it.
+//!
+//! Owns the keys of the file and what they mean together. How single values are read is left to
+//! `document`, `mapping` and `time_format`.
+//! Invariant: a decoder exists only if its file has no problem, and no spelling of a key names the
+//! tenant.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +37,7 @@ const CORRELATION_KEYS: [&str; 3] = ["root", "parent", "stage"];
 /// In `keep`: all that is mapped.
 const EVERYTHING: &str = "*";
 const NO_TENANT: &str = "a decoder may not set the tenant";
-const NO_TENANT_HELP: &str = "the tenant is that of whoever sends the input; remove this line";
+const NO_TENANT_HELP: &str = "the tenant is that of the sender of the input; remove this line";
 
 /// The decoders that come with us, by name.
 const BUILTIN: [(&str, &str); 1] = [("windows", include_str!("../../decoders/windows.toml"))];
@@ -52,8 +57,8 @@ impl Decoder {
     /// Reads the decoder file `text`; `file` is what messages call it.
     ///
     /// # Errors
-    /// Everything that is wrong with it, each with line and column. Keys that mean nothing are errors
-    /// too, and so is any attempt to set the tenant.
+    /// Everything that is wrong with it, each with line and column. Keys that mean nothing are
+    /// errors too, and so is any attempt to set the tenant.
     pub fn load(file: &str, text: &str) -> Result<Self, InvalidDecoder> {
         let mut problems = DecoderProblems::new(text);
         let table = match DeTable::parse(text) {
@@ -348,8 +353,8 @@ fn read_metadata(
     metadata
 }
 
-/// The members of the record that do not go into `data`: those that are mapped, unless they are to be
-/// kept, and those that are dropped.
+/// The members of the record that do not go into `data`: those that are mapped, unless they are to
+/// be kept, and those that are dropped.
 fn read_omitted_members(
     top: &DecoderSection<'_>,
     uses: &PathUses,

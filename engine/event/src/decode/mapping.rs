@@ -1,4 +1,9 @@
 //! Where one member of the event comes from.
+//!
+//! Owns the sources of a member: a path, a constant, a table of words, a default. Which members
+//! there are is left to `load`.
+//! Invariant: a mapping reads only paths that it lists, so members that it uses can be left out of
+//! `data`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -107,8 +112,8 @@ impl FieldMapping {
         }
     }
 
-    /// Like [`FieldMapping::word`], but a record without a value is rejected for the lack of the event's
-    /// member `wanted`.
+    /// Like [`FieldMapping::word`], but a record without a value is rejected for the lack of the
+    /// event's member `wanted`.
     pub(super) fn require_word<'a>(
         &'a self,
         wanted: &str,

@@ -1,4 +1,9 @@
 //! Plain text lines: regexes tried in order, their named groups the members of the record.
+//!
+//! Owns the patterns of a decoder and the record that a line becomes. What is made of the record's
+//! members is left to `mapping` and `decoder`.
+//! Invariant: the first pattern that matches decides, and only it: a line is never made of the
+//! groups of two patterns.
 
 use std::borrow::Cow;
 

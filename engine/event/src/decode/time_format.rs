@@ -1,8 +1,10 @@
 //! How a record writes its time, and the year and zone it leaves out.
 //!
-//! A time without a year gets the one that puts it nearest to the record before it, so a log may run over
-//! New Year, and one line from a host that lost its clock leads astray nobody but itself. An hour that
-//! the end of summer time repeats is the first of the two, unless the input has passed it already.
+//! Owns formats, missing years and missing zones. It never reads a clock: the time of arrival is
+//! passed in. A time without a year gets the one that puts it nearest to the record before it, so a
+//! log may run over New Year. An hour that the end of summer time repeats is the first of the two,
+//! unless the input has passed it already.
+//! Invariant: one line from a host with a wrong clock changes the year of no other line.
 
 use std::fmt::Write as _;
 

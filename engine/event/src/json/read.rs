@@ -1,7 +1,9 @@
 //! What the members of an event mean: from a draft to an event.
 //!
-//! Owns the envelope's checks and the order of the canonical members. A member is looked at once, and
-//! the envelope and the line are made of the same value, so that they never contradict each other.
+//! Owns the envelope's checks and the order of the canonical members. Syntax, size and nesting are
+//! `check`'s job.
+//! Invariant: the envelope and the canonical line are made of the same value, and each member is
+//! read once, so the two never contradict each other.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,8 @@
 //! The fields that a search can ask for: short names, and paths of members.
+//!
+//! Owns the names, their aliases and the hint for a name that does not exist. What a field's value
+//! may be is left to `value`.
+//! Invariant: a field is written as it is read, so a search that was printed means the same.
 
 use std::fmt;
 use std::sync::Arc;

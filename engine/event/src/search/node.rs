@@ -1,4 +1,9 @@
 //! What a search asks, as plain data.
+//!
+//! Owns the tree of parts and the ranges of values. Parsing, printing and matching are in `parse`,
+//! `write` and `plan`; nothing here looks at an event.
+//! Invariant: `All` never holds an `All` and `Any` never an `Any`, and neither holds exactly one
+//! part, so that equal questions are equal data.
 
 use std::cmp::Ordering;
 

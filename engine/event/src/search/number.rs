@@ -2,8 +2,8 @@
 
 use crate::value::Number;
 
-/// Reads a number as JSON writes it; `007`, `+7` and `7.` are none. Numbers that are equal are read as
-/// the same, however they are written.
+/// Reads a number as JSON writes it; `007`, `+7` and `7.` are none. Numbers that are equal are read
+/// as the same, however they are written.
 pub(crate) fn parse_number(text: &str) -> Option<Number> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();

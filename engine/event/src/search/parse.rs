@@ -1,7 +1,9 @@
-//! From a text to what it asks.
+//! From a text to the search that it asks.
 //!
-//! Terms that follow each other must all hold; `OR` binds less, `NOT` and `-` more. A field's name is
-//! followed at once by its operator and its value, so that a word is never taken for what it is not.
+//! Owns the grammar: terms that follow each other must all hold; `OR` binds less, `NOT` and `-`
+//! more. What a value means is left to `value`.
+//! Invariant: a field's name is followed at once by its operator and its value, so a word is never
+//! taken for a field, and every error names the bytes that it is about.
 
 mod tokens;
 

@@ -1,7 +1,9 @@
-//! Whether an event is what a search looks for, on its canonical text alone.
+//! Whether an event matches a search, on its canonical text alone.
 //!
-//! One pass over the text finds every value of every field asked for; then the search is decided on those.
-//! Words look at every value, and only when nothing else has decided before.
+//! Owns the order of the work: one pass over the text finds the values of every field asked for,
+//! then the search is decided on those. What one value must be is left to `term_test`.
+//! Invariant: a shortcut (a text that every match must contain) only ever says no where the full
+//! test would say no too. Words are looked for last, when nothing else has decided.
 
 use super::field::SearchField;
 use super::node::{SearchNode, SearchTerm, ValueCondition};
@@ -167,8 +169,8 @@ fn needle_of_part(part: &SearchNode) -> Option<String> {
 /// Shorter runs are in too many texts.
 const MIN_NEEDLE_BYTES: usize = 3;
 
-/// The longest run of characters, in lower case, that stands as it is in the JSON of every text that
-/// matches, as long as that hides no character of ASCII behind another one.
+/// The longest run of characters, in lower case, that stands as it is in the JSON of every text
+/// that matches, as long as that hides no character of ASCII behind another one.
 fn find_needle(glob: &GlobPattern) -> Option<String> {
     let is_plain = |c: char| c == ' ' || (c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '/'));
     let runs = glob
@@ -189,7 +191,8 @@ fn compile_step(node: &SearchNode, now: Timestamp, fields: &mut FieldSet) -> Sea
 }
 
 impl SearchPlan {
-    /// Whether the text lacks what it needs, as can be told without reading it: 2 to 3 µs instead of 10 to
+    /// Whether the text lacks what it needs, as can be told without reading it: 2 to 3 µs instead
+    /// of 10 to
     /// 40 for an event of 2 KB.
     fn lacks_needles(&self, json: &str) -> bool {
         // Escapes and these letters stand for characters of ASCII without being them.

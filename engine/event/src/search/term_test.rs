@@ -1,4 +1,9 @@
-//! Whether one value of an event is what a term wants.
+//! Whether one value of an event is what a term asks for.
+//!
+//! Owns the comparison of one value with one term. Which values of an event belong to the term's
+//! field is `plan`'s job.
+//! Invariant: the same value gives the same answer whether it comes from a column of the log or
+//! from the event's JSON, since a search may be decided by either.
 
 use super::field::SearchField;
 use super::node::{RangeLimits, SearchTerm, ValueCondition};

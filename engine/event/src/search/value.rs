@@ -1,4 +1,9 @@
-//! From the text behind a field to what is wanted of it.
+//! From the text behind a field to the condition on its value.
+//!
+//! Owns what a value means for each field: a number, a time, a network, a range or a text with
+//! wildcards. Names of fields and the grammar around terms are left to `field` and `parse`.
+//! Invariant: what does not read as a range or a network is a text, except in fields that hold
+//! nothing else, because paths and messages hold dots and slashes too.
 
 use super::field::{SearchField, TermName};
 use super::node::{RangeLimit, RangeLimits, RangeValue, ValueCondition};
@@ -179,7 +184,7 @@ fn parse_equality(
     }
 }
 
-/// The range `low..high`, one of which may be left out; `None` where the text is none.
+/// The range `low..high`, one of which may be left out; `None` where the text is not a range.
 fn parse_range(field: &SearchField, text: &str) -> Result<Option<RangeLimits>, ValueProblem> {
     let Some((low, high)) = text.split_once("..") else {
         return Ok(None);

@@ -1,4 +1,8 @@
 //! A search as text that reads back as the same.
+//!
+//! Owns the canonical text only; reading it is the job of `parse`.
+//! Invariant: parsing the text gives an equal search. Page cursors carry a hash of this text, so a
+//! change of it ends the pages that are being read.
 
 use std::fmt::{self, Display, Write};
 

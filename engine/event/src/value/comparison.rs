@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 /// How a value is compared with a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Comparison {
-    /// `<`
+    /// Less than: `<`
     Less,
-    /// `<=`
+    /// Less than or equal to: `<=`
     AtMost,
-    /// `==`
+    /// Equal to: `==`
     Equal,
-    /// `!=`
+    /// Different from: `!=`
     NotEqual,
-    /// `>=`
+    /// Greater than or equal to: `>=`
     AtLeast,
-    /// `>`
+    /// Greater than: `>`
     Greater,
 }
 
@@ -54,8 +54,8 @@ impl Comparison {
         self.accepts_order(value.cmp(bound))
     }
 
-    /// Whether it holds for values in this order. Values without an order are different, and nothing
-    /// else.
+    /// Whether it holds for values in this order. Values without an order are different, and
+    /// nothing else.
     #[inline]
     pub fn accepts_order(self, order: impl Into<Option<Ordering>>) -> bool {
         let Some(order) = order.into() else {

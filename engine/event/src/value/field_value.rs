@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// needed of them is looked up by a longer path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue<'a> {
-    /// `null`.
+    /// The JSON value `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),

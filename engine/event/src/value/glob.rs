@@ -1,13 +1,12 @@
 //! Texts with wildcards.
 //!
-//! `*` stands for any run of characters, line breaks too, and `?` for exactly one. Both, and the backslash
-//! itself, are literal behind a backslash, and a backslash before anything else is itself. That is Sigma's
-//! way, so `*\cmd.exe` and `*\\cmd.exe` mean the same.
-//!
-//! Owns the pattern as data and what matches it; which texts are folded, and where a cheaper test than a
-//! pattern will do, is left to those who ask.
-//! Invariant: parts of one kind never stand beside each other, except `?`, and no literal is empty: patterns
-//! that are written alike are equal.
+//! Owns the pattern as data and what matches it; which texts are folded, and where a cheaper test
+//! than a pattern will do, is left to those who ask. `*` stands for any run of characters, line
+//! breaks too, and `?` for exactly one. Both, and the backslash itself, are literal behind a
+//! backslash, and a backslash before anything else is itself. That is Sigma's way, so `*\cmd.exe`
+//! and `*\\cmd.exe` mean the same.
+//! Invariant: parts of one kind are never neighbours, except `?`, and no literal is empty, so
+//! patterns that mean the same text are equal.
 
 use std::fmt;
 
@@ -47,8 +46,8 @@ impl GlobPattern {
         Self { parts: joined }
     }
 
-    /// Reads a text in which wildcards and backslashes have their meaning; a backslash also takes the
-    /// meaning of the characters in `escapable`.
+    /// Reads a text in which wildcards and backslashes have their meaning; a backslash also takes
+    /// the meaning of the characters in `escapable`.
     pub fn parse(text: &str, escapable: &[char]) -> Self {
         let mut parts = Vec::new();
         let mut literal = String::new();

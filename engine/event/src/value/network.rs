@@ -1,7 +1,10 @@
 //! Networks of addresses: `10.0.0.0/8`, `2001:db8::/32`.
 //!
-//! IPv4 and IPv6 are two families, as everywhere else: an IPv4 address is in no IPv6 network, not even
-//! in `::/0`. An address or a network in IPv6's form of IPv4 (`::ffff:10.1.2.3`) is the IPv4 one.
+//! Owns reading networks and addresses, as logs write them; which fields hold addresses is not
+//! known here.
+//! Invariant: IPv4 and IPv6 are two families, as everywhere else. An IPv4 address is in no IPv6
+//! network, not even in `::/0`, and IPv6's form of IPv4 (`::ffff:10.1.2.3`) is the IPv4 address or
+//! network.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,4 +1,9 @@
 //! Numbers compared exactly: 2^53 + 1 is not 2^53.
+//!
+//! Owns reading and comparing numbers for rules, searches and windows. Which spellings a language
+//! allows beyond these is its own job: searches read only what JSON writes.
+//! Invariant: a whole number is never rounded to a float to be compared, so that `>` and `==` mean
+//! the same for ids of 64 bits as for small numbers.
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -1,4 +1,9 @@
-//! What a measured value is compared with.
+//! Measured amounts, and the bounds that a rule sets for them.
+//!
+//! Owns the decimal [`Amount`] and the comparisons of a rule with it. What is measured, and when a
+//! bound is checked, is the windows' job.
+//! Invariant: an amount counts whole billionths, so adding and subtracting in any order gives the
+//! same sum, and a replay reaches a threshold at the same event.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,11 +30,12 @@ pub struct InvalidAmount {
 
 const BILLION: i128 = 1_000_000_000;
 
-/// Largest magnitude that an amount read from an event has, so that sums of any number of them have room.
+/// Largest magnitude that an amount read from an event has, so that sums of any number of them have
+/// room.
 const MOST: f64 = 1e24;
 
 impl Amount {
-    /// Nothing.
+    /// The amount of nothing.
     pub const ZERO: Self = Self(0);
 
     /// Of billionths.
@@ -135,9 +141,9 @@ impl fmt::Display for Amount {
 /// One comparison with one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Bound {
-    /// How.
+    /// How the value is compared.
     pub comparison: Comparison,
-    /// With what.
+    /// What it is compared with.
     pub value: Amount,
 }
 

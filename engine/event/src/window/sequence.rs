@@ -13,10 +13,11 @@ use crate::value::Comparison;
 pub struct Sequence {
     /// At most [`crate::limits::STEPS`]; at least one occurs.
     pub steps: Vec<Step>,
-    /// From the first event to the last at most, both included. For a last step that is absent: how long it is
-    /// waited for, where the step says nothing itself.
+    /// From the first event to the last at most, both included. For a last step that is absent: how
+    /// long it is waited for, where the step says nothing itself.
     pub within: Span,
-    /// Whether a match of the bit [`Sequence::STOP`] of [`Match::compile_steps`](crate::Match::compile_steps) ends everything open.
+    /// Whether a match of the bit [`Sequence::STOP`] of
+    /// [`Match::compile_steps`](crate::Match::compile_steps) ends everything open.
     pub stops: bool,
     /// Under `every` nothing is consumed; else a match consumes all up to its last event.
     pub policy: FiringPolicy,
@@ -31,8 +32,8 @@ pub struct Step {
     pub name: Arc<str>,
     /// How often.
     pub occurs: StepOccurrence,
-    /// At most so long after the step before (its last event), included. An absent step: how long nothing may come;
-    /// at the start before the first event, at the end after the last.
+    /// At most so long after the step before (its last event), included. An absent step: how long
+    /// nothing may come; at the start before the first event, at the end after the last.
     pub within: Option<Span>,
     /// How its events stand to those of steps before; all must hold.
     pub joins: Vec<Join>,

@@ -1,4 +1,9 @@
-//! The kinds of window.
+//! The kinds of window that a rule can ask for.
+//!
+//! Owns the specification as data; evaluating it is the job of the window crate, and nothing here
+//! checks what the rule crate has checked.
+//! Invariant: the `Debug` text of a specification feeds the hash by which a reload knows whether a
+//! rule has changed, so names of types, fields and variants are never changed alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,12 +45,12 @@ pub struct Aggregate {
 pub enum WindowExtent {
     /// Those in `[t - within, t]`, `t` being the time of the newest.
     Sliding {
-        /// Length.
+        /// How long the window is.
         within: Span,
     },
     /// Those in `[k·size, (k + 1)·size)` since 1970.
     Tumbling {
-        /// Length.
+        /// How long the window is.
         size: Span,
     },
     /// Those in `[k·hop, k·hop + size)` since 1970.
@@ -71,32 +76,34 @@ pub enum WindowExtent {
     },
 }
 
-/// What is measured. Values are those of [`Match::slot_values`](crate::Match::slot_values), in the order the variants name.
+/// What is measured. Values are those of [`Match::slot_values`](crate::Match::slot_values), in the
+/// order the variants name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum WindowMeasure {
     /// How many.
     Count,
     /// How many different combinations of values; a match that misses one is not counted.
     Distinct,
-    /// How many of the steps of [`Match::compile_steps`](crate::Match::compile_steps) have as many matches as this says, one
-    /// number for each step.
+    /// How many of the steps of [`Match::compile_steps`](crate::Match::compile_steps) have as many
+    /// matches as this says, one number for each step.
     Steps(Vec<u32>),
     /// Sum of the first value; a match without a number is not counted, here and below.
     Sum,
-    /// Mean.
+    /// The mean of all values.
     Average,
-    /// Least.
+    /// The least value.
     Min,
-    /// Greatest.
+    /// The greatest value.
     Max,
-    /// The value at this percentile (nearest rank), in thousandths of a percent: 50,000 is the median.
+    /// The value at this percentile (nearest rank), in thousandths of a percent: 50,000 is the
+    /// median.
     Percentile(u32),
     /// The newest value less the oldest.
     Change,
     /// 1 for a combination of values not seen within the extent before, 0 else.
     FirstSeen,
-    /// The count over the mean count of stretches of the same length in `baseline` before the window. No value
-    /// until the key has been known for that long.
+    /// The count over the mean count of stretches of the same length in `baseline` before the
+    /// window. No value until the key has been known for that long.
     Rate {
         /// How far back.
         baseline: Span,
@@ -161,8 +168,8 @@ impl WindowSpec {
         }
     }
 
-    /// How far the watermark is beyond an alert's time at most, when the alert becomes final; the allowed
-    /// lateness comes on top.
+    /// How far the watermark is beyond an alert's time at most, when the alert becomes final; the
+    /// allowed lateness comes on top.
     pub fn final_delay(&self) -> Span {
         match self {
             Self::Aggregate(aggregate) => match (aggregate.extent, aggregate.decision_time()) {

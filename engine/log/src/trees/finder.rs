@@ -14,7 +14,8 @@ use crate::trees::runs::{KeyRuns, TreeReadError};
 use crate::trees::spilled_tree::SpilledTree;
 use crate::trees::{SharedTrees, fetch_tree, mix_key, tree_read_error};
 
-/// Searches the store of trees; for one thread at a time. It sees what was spilled by the time it is asked.
+/// Searches the store of trees; for one thread at a time. It sees what was spilled by the time it
+/// is asked.
 #[derive(Debug)]
 pub struct TreeFinder {
     shared: Arc<SharedTrees>,

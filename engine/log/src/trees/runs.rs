@@ -1,8 +1,11 @@
 //! Which trees hold a key: sorted runs of keys in blocks.
 //!
-//! An index with random keys would write a page per key. So keys go to the disk in sorted runs, one for each
-//! batch of trees, and runs of about one size are merged into a larger one: each key is written a few times, in
-//! order. A filter in memory tells nearly always that a run does not hold a key.
+//! Owns the runs and their merging; what a tree consists of is not known here. An index with random
+//! keys would write a page per key, so keys go to the disk in sorted runs, one for each batch of
+//! trees, and runs of about one size are merged into a larger one: each key is written a few times,
+//! in order.
+//! Invariant: a run's filter in memory may say that a key is there when it is not, and never the
+//! reverse.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -91,8 +94,8 @@ impl KeyRun {
         Ok(runs.into())
     }
 
-    /// Writes entries, which are given in order, as the run `number`, with blocks from `first_block` on. `most`
-    /// is how many there are at most.
+    /// Writes entries, which are given in order, as the run `number`, with blocks from
+    /// `first_block` on. `most` is how many there are at most.
     pub(super) fn write(
         connection: &Connection,
         (number, level): (u64, u32),
@@ -173,7 +176,8 @@ impl KeyRun {
         key: u64,
         into: &mut Vec<u64>,
     ) -> Result<(), TreeReadError> {
-        // One key may fill blocks: the first that may hold it is the one before the first that begins with it.
+        // One key may fill blocks: the first that may hold it is the one before the first that
+        // begins with it.
         let from = self.fences.partition_point(|fence| *fence < key);
         for index in from.saturating_sub(1)..self.fences.len() {
             if self.fences.get(index).is_none_or(|fence| *fence > key) {
@@ -242,8 +246,8 @@ pub(super) fn level_to_merge(runs: &[Arc<KeyRun>]) -> Option<u32> {
         .and_then(|level| level.first().copied())
 }
 
-/// Merges the runs of a level into one of the next, without trees below `oldest`. Returns the runs there are
-/// then.
+/// Merges the runs of a level into one of the next, without trees below `oldest`. Returns the runs
+/// there are then.
 pub(super) fn merge_level(
     connection: &Connection,
     runs: &[Arc<KeyRun>],
