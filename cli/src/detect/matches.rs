@@ -13,8 +13,7 @@ use larum_event::decode::Decoder;
 use larum_event::{Rejection, RejectionReason, SeverityPolicy};
 use larum_file::RecordTally;
 use larum_pipeline::StandaloneTrees;
-use larum_rule::predicate::JsonReadError;
-use larum_rule::{RecordMatcher, RuleFault, RuleMatch, RuleMatcher, RuleSet};
+use larum_rule::{JsonReadError, RecordMatcher, RuleFault, RuleMatch, RuleMatcher, RuleSet};
 use serde_json::json;
 
 use super::summary::{DetectSummary, RuleTotals};

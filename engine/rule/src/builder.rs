@@ -7,9 +7,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use larum_event::RuleFile;
+use larum_predicate::Diagnostic;
 use rhai::{Dynamic, Engine, NativeCallContext, Position};
 
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::RuleProblem;
 use crate::draft::{
     ENTITY_METHODS, EntityDraft, FORMS, LINK_METHODS, LinkDraft, RULE_METHODS, RuleDraft,
     STEP_METHODS, StepDraft, WINDOW_METHODS,

@@ -21,10 +21,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{Event, Timestamp};
+use larum_predicate::Diagnostic;
 use rhai::Position;
 
 use self::test::ExceptionTest;
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::RuleProblem;
 use crate::side_file::has_file_name;
 
 /// The name of its files.

@@ -36,8 +36,6 @@ mod layers;
 
 mod correlation;
 
-mod front_end;
-
 mod advice;
 
 mod set_problems;
@@ -58,20 +56,18 @@ mod missing;
 
 mod record_matcher;
 
-pub mod predicate;
-
 pub use alert::{AlertText, WindowView};
 pub use catalogue::{CatalogueField, CatalogueTopic, FieldCatalogue, FieldType};
-pub use correlation::{CompiledCorrelation, CompiledStep, SlotCapture, StepSource};
-pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use error::{FaultKind, RuleFault};
 pub use exception::{ExceptionCount, RuleException};
 pub use explain::{
     ConditionField, ConditionPart, ConditionPartKind, EventGate, RuleExplanation, RuleOutline,
 };
-pub use front_end::{CompiledRule, FrontEnd, FrontEndOutput};
+pub use larum_predicate::{
+    AlertAudience, Diagnostic, DiagnosticLevel, FrontEnd, JsonReadError, PathMap,
+};
 pub use load::{RuleLoader, is_link_file};
 pub use matcher::{RuleMatch, RuleMatcher, ScriptedOutcome, ScriptedRule};
 pub use record_matcher::RecordMatcher;
-pub use rule::{AlertAudience, KeyPart, Rule, RuleStep};
+pub use rule::{KeyPart, Rule, RuleStep};
 pub use set::RuleSet;

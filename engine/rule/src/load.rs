@@ -16,6 +16,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use larum_event::{FieldSet, LinkSet, RuleFile, TopicPattern, limits};
+use larum_predicate::{
+    BoolExpression, BuildError, CompiledCorrelation, Diagnostic, DiagnosticLevel, FrontEnd,
+    PathMap, PredicateSet, PredicateSetBuilder, SlotId, ViewId,
+};
 use rhai::{Engine, Position};
 
 use self::foreign::load_foreign_rule;
@@ -23,15 +27,10 @@ pub use self::links::is_link_file;
 pub(crate) use self::programs::RulePrograms;
 use crate::builder::{self, DraftCollection, MethodSignature};
 use crate::catalogue::FieldCatalogue;
-use crate::correlation::CompiledCorrelation;
-use crate::diagnostic::{Diagnostic, DiagnosticLevel, RuleProblem};
+use crate::diagnostic::{RuleProblem, place_diagnostic};
 use crate::draft::{DeclaredEntity, DeclaredLink, RuleFieldUsages, RuleFinisher, alert_topic};
 use crate::exception::{self, ExceptionDraft};
-use crate::front_end::FrontEnd;
 use crate::layers;
-use crate::predicate::{
-    BoolExpression, BuildError, PathMap, PredicateSet, PredicateSetBuilder, SlotId, ViewId,
-};
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{RuleSource, ScriptChecker, function_names, move_to_arguments};
@@ -225,8 +224,7 @@ impl RuleSetBuilder {
         self.check_link_file(file, &drafts);
         if drafts.is_empty() && !declares && self.problems.len() == first {
             let problem = RuleProblem::new("no-rule", "the file defines no rule").into_warning();
-            self.problems
-                .push(problem.with_place(file, rhai::Position::NONE));
+            self.problems.push(problem.with_place(file, 0, 0));
         }
         let known = self.loaded.len();
         for draft in drafts {
@@ -263,7 +261,7 @@ impl RuleSetBuilder {
             self.problems.extend(
                 found
                     .into_iter()
-                    .map(|(place, it)| it.with_place(file, place)),
+                    .map(|(place, it)| place_diagnostic(it, file, place)),
             );
         }
     }
@@ -437,7 +435,7 @@ impl RuleSetBuilder {
                 Some((file, place.unwrap_or(loaded.place)))
             });
             self.problems.push(match place {
-                Some((file, place)) => problem.with_place(file, place),
+                Some((file, place)) => place_diagnostic(problem, file, place),
                 None => problem,
             });
         }

@@ -23,6 +23,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use larum_event::{Amount, Event, FieldValue, GroupKey, MatchValues, Topic};
+use larum_predicate::{
+    AlertAudience, FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId,
+    ValueKind,
+};
 use rhai::Engine;
 
 use self::candidates::{DecisionSource, StepCandidates};
@@ -33,10 +37,7 @@ use self::trees::MatcherTrees;
 use crate::condition::KeyFields;
 use crate::error::RuleFault;
 use crate::exception::{ExceptionCount, ExceptionMatcher};
-use crate::predicate::{
-    FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId, ValueKind,
-};
-use crate::rule::{AlertAudience, Rule, RuleStep};
+use crate::rule::{Rule, RuleStep};
 use crate::sandbox;
 use crate::script::{ClosurePreparer, RuleSource};
 use crate::set::RuleSet;

@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use larum_event::{GroupKey, MatchValues, Timestamp};
+use larum_predicate::{
+    AlertAudience, FlatRecord, FlatRecordReader, JsonReadError, PathMap, PredicateId,
+    PredicateMatcher, SlotId,
+};
 
 use crate::matcher::RuleMatch;
-use crate::predicate::{
-    FlatRecord, FlatRecordReader, JsonReadError, PathMap, PredicateId, PredicateMatcher, SlotId,
-};
-use crate::rule::{AlertAudience, Rule};
+use crate::rule::Rule;
 use crate::set::RuleSet;
 
 /// Decides for one thread which rules a record satisfies.

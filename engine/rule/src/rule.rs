@@ -5,6 +5,7 @@ use std::sync::Arc;
 use larum_event::{
     Event, GroupKey, RuleId, ScalarValue, Severity, TopicPattern, WindowMeasure, WindowSpec,
 };
+use larum_predicate::AlertAudience;
 
 use crate::condition::{ConditionPlan, KeySource, RuleCondition};
 use crate::exception::RuleException;
@@ -19,18 +20,6 @@ pub struct KeyPart {
     pub name: Arc<str>,
     /// The path that it is read from, such as `metadata.user`.
     pub path: Arc<str>,
-}
-
-/// Who hears of a rule's alerts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AlertAudience {
-    /// Everybody.
-    #[default]
-    Everyone,
-    /// Rules that read them, and nobody else.
-    RulesAbove,
-    /// It raises none: other rules read the events that it finds.
-    Nobody,
 }
 
 /// A detection rule, loaded and checked.

@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use larum_event::{FieldSet, LinkSet, RuleFile, Timestamp, Topic};
+use larum_predicate::{Diagnostic, PathMap, PredicateSet, SlotId};
 
 pub(crate) use self::premise::TopicPremises;
 use crate::catalogue::FieldCatalogue;
 use crate::correlation::CorrelationInputs;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::place_diagnostic;
 use crate::draft::alert_topic;
 use crate::layers::is_alert_pattern;
 use crate::load::{RuleLoader, RulePrograms};
-use crate::predicate::{PathMap, PredicateSet, SlotId};
 use crate::rule::{Rule, RuleStep};
 
 /// The rules of some files, as plain data: cheap to share between threads in an `Arc`.
@@ -139,7 +139,7 @@ impl RuleSet {
                 let file = self.files.iter().find(|file| *file.path == *exception.file);
                 let warning = exception.expiry_warning();
                 let warning = match file {
-                    Some(file) => warning.with_place(file, exception.place()),
+                    Some(file) => place_diagnostic(warning, file, exception.place()),
                     None => warning,
                 };
                 // One that is about several rules is told once.

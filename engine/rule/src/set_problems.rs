@@ -1,10 +1,11 @@
 //! What goes wrong with files and with the set as a whole, in words.
 
 use larum_event::{Topic, TopicPattern, limits};
+use larum_predicate::Diagnostic;
 use rhai::EvalAltResult;
 
 use crate::advice::suggest_syntax_fix;
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
+use crate::diagnostic::{RuleProblem, did_you_mean};
 use crate::draft::alert_topic;
 use crate::error::FaultKind;
 use crate::layers::{LayerError, is_alert_pattern};

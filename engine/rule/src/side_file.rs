@@ -4,12 +4,13 @@
 //! ours with a caret under it.
 
 use larum_event::RuleFile;
+use larum_predicate::Diagnostic;
 use rhai::Position;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::catalogue;
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
+use crate::diagnostic::{RuleProblem, did_you_mean};
 use crate::exception;
 
 /// A value and where it stands.

@@ -1,6 +1,6 @@
 //! Conditions: `or` binds weakest, then `and`, `not`, and `x of` strongest.
 
-use larum_rule::predicate::BoolExpression;
+use larum_predicate::BoolExpression;
 
 /// How many of the selected parts must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

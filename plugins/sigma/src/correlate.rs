@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use larum_event::{RuleId, WindowMeasure, WindowSpec};
-use larum_rule::predicate::{PredicateSetBuilder, SlotId};
-use larum_rule::{
-    AlertAudience, CompiledCorrelation, CompiledRule, CompiledStep, SlotCapture, StepSource,
+use larum_predicate::{
+    AlertAudience, CompiledCorrelation, CompiledRule, CompiledStep, PredicateSetBuilder,
+    SlotCapture, SlotId, StepSource,
 };
 
 use crate::correlation::{ReferenceTarget, ResolvedCorrelation, RuleReference};

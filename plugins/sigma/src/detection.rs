@@ -1,6 +1,6 @@
 //! The named parts of a detection as expressions.
 
-use larum_rule::predicate::BoolExpression;
+use larum_predicate::BoolExpression;
 
 use crate::error::{DocumentProblem, SigmaResult};
 use crate::item::ExpressionScope;

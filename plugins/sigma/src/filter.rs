@@ -1,6 +1,6 @@
 //! Filters: conditions that are added to rules of others, by id or name.
 
-use larum_rule::predicate::BoolExpression;
+use larum_predicate::BoolExpression;
 
 use crate::error::{DocumentProblem, SigmaResult};
 use crate::item::ExpressionScope;

@@ -6,8 +6,10 @@
 use std::collections::HashMap;
 
 use larum_event::{RuleFile, RuleId, Severity, limits};
-use larum_rule::predicate::{BoolExpression, PathMap, PredicateSetBuilder, ViewId};
-use larum_rule::{AlertAudience, CompiledRule, Diagnostic, FrontEnd, FrontEndOutput};
+use larum_predicate::{
+    AlertAudience, BoolExpression, CompiledRule, Diagnostic, FrontEnd, FrontEndOutput, PathMap,
+    PredicateSetBuilder, ViewId,
+};
 
 use crate::correlate::CorrelationSet;
 use crate::correlation::{

@@ -1,6 +1,6 @@
 //! One line of a detection, `Field|modifiers: values`, as an expression.
 
-use larum_rule::predicate::{
+use larum_predicate::{
     BoolExpression, CaseSensitivity, ExactNumber, FieldTest, GlobPattern, PredicateSetBuilder,
     SlotId, TextAnchor, TimePart, ValueComparison,
 };
@@ -379,9 +379,7 @@ impl ItemValue {
     }
 
     fn literal(text: String) -> Self {
-        Self::Pattern(GlobPattern::new([
-            larum_rule::predicate::GlobPart::Literal(text),
-        ]))
+        Self::Pattern(GlobPattern::new([larum_predicate::GlobPart::Literal(text)]))
     }
 
     fn plain_text(&self) -> Result<String, String> {
@@ -406,9 +404,7 @@ impl ItemValue {
             Self::Bytes(bytes) => {
                 let text = String::from_utf8(bytes.clone());
                 let text = text.map_err(|_| "UTF-16 without base64 is no text here".to_owned())?;
-                Ok(GlobPattern::new([
-                    larum_rule::predicate::GlobPart::Literal(text),
-                ]))
+                Ok(GlobPattern::new([larum_predicate::GlobPart::Literal(text)]))
             }
         }
     }

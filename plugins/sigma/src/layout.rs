@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use larum_rule::predicate::PathMap;
+use larum_predicate::PathMap;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]

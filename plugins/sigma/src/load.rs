@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use larum_event::Severity;
-use larum_rule::predicate::{
+use larum_predicate::{
     BoolExpression, BuildError, FlatRecordReader, PathMap, PredicateSet, PredicateSetBuilder,
     ViewId,
 };

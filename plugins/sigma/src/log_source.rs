@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use larum_rule::predicate::{
+use larum_predicate::{
     BoolExpression, BuildError, CaseSensitivity, FieldTest, PredicateSetBuilder, TextAnchor, ViewId,
 };
 use serde::Deserialize;

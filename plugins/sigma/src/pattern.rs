@@ -1,6 +1,6 @@
 //! Sigma's strings: wildcards, escapes, and what modifiers make of them.
 
-use larum_rule::predicate::{CaseSensitivity, FieldTest, GlobPart, GlobPattern, TextAnchor};
+use larum_predicate::{CaseSensitivity, FieldTest, GlobPart, GlobPattern, TextAnchor};
 
 /// The dashes that `windash` interchanges.
 const DASHES: [char; 5] = ['-', '/', '–', '—', '―'];

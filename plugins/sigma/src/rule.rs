@@ -1,7 +1,7 @@
 //! A rule document: its header, log source and detection.
 
 use larum_event::Severity;
-use larum_rule::predicate::BoolExpression;
+use larum_predicate::BoolExpression;
 
 use crate::condition::SigmaCondition;
 use crate::error::{DocumentProblem, SigmaResult};

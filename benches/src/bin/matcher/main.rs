@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use larum_rule::predicate::{
+use larum_predicate::{
     FlatRecord, FlatRecordReader, MatchCost, PathMap, PredicateMatcher, PredicateSet,
 };
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, default_layout};

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use larum_event::TopicPattern;
+use larum_predicate::{Diagnostic, DiagnosticLevel};
 use rhai::Position;
 
 use super::field_type::CatalogueTextTest;
 use super::pattern::{TopicOverlap, topic_overlap};
 use super::{CatalogueField, CatalogueTopic, FieldCatalogue, FieldType};
-use crate::diagnostic::{Diagnostic, DiagnosticLevel, RuleProblem, did_you_mean, find_nearest};
+use crate::diagnostic::{RuleProblem, did_you_mean, find_nearest};
 use crate::draft::RuleFieldUsages;
 use crate::rule::Rule;
 use crate::script::{FieldUsage, FieldUsageKind, RuleLiteral};

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larum_event::{RuleFile, TopicPattern};
+use larum_predicate::Diagnostic;
 use rhai::Position;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{CatalogueField, CatalogueTopic, FILE, FieldCatalogue, FieldType};
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
+use crate::diagnostic::{RuleProblem, did_you_mean};
 use crate::side_file::{SideFile, SideFileValue, TomlSection, has_file_name};
 use crate::view::{EnvelopeMember, FieldRef};
 

@@ -1,6 +1,7 @@
 //! Calls: operators, questions about texts and lists, and functions of the file.
 
 use larum_event::FieldValue;
+use larum_predicate::CidrNetwork;
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::ComparisonOperator;
@@ -10,7 +11,7 @@ use super::reader::{ConditionReader, ask_question};
 use super::scope::{NameBinding, NameScope, Operand};
 use super::statements::BodyUse;
 use crate::script::{ChainLink, ChainRoot, MemberChain, RuleLiteral, body_statements};
-use crate::text::{CidrNetwork, TextOperator, compile_rule_regex};
+use crate::text::{TextOperator, compile_rule_regex};
 use crate::view::FieldRef;
 
 /// Deepest that functions are read inside of each other.

@@ -1,14 +1,14 @@
 //! Questions as programs over predicates: when they hold, and when only the script knows.
 
 use larum_event::FieldValue;
+use larum_predicate::{
+    BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, LetterCase,
+    PredicateSetBuilder, SlotId, TextAnchor, TypedTest, ValueComparison, ValueShape,
+};
 
 use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
 use super::question::{FieldQuestion, RecasedTest};
-use crate::predicate::{
-    self, BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, LetterCase,
-    PredicateSetBuilder, SlotId, TextAnchor, TypedTest, ValueShape,
-};
 use crate::text::TextOperator;
 use crate::view::FieldRef;
 
@@ -62,14 +62,14 @@ pub(super) fn negate_expression(expression: BoolExpression) -> BoolExpression {
 }
 
 /// The same comparison among predicates, and whether its opposite is meant.
-fn to_value_comparison(comparison: ComparisonOperator) -> (predicate::ValueComparison, bool) {
+fn to_value_comparison(comparison: ComparisonOperator) -> (ValueComparison, bool) {
     match comparison {
-        ComparisonOperator::Equal => (predicate::ValueComparison::Equal, false),
-        ComparisonOperator::NotEqual => (predicate::ValueComparison::Equal, true),
-        ComparisonOperator::Less => (predicate::ValueComparison::Less, false),
-        ComparisonOperator::LessOrEqual => (predicate::ValueComparison::AtMost, false),
-        ComparisonOperator::Greater => (predicate::ValueComparison::Greater, false),
-        ComparisonOperator::GreaterOrEqual => (predicate::ValueComparison::AtLeast, false),
+        ComparisonOperator::Equal => (ValueComparison::Equal, false),
+        ComparisonOperator::NotEqual => (ValueComparison::Equal, true),
+        ComparisonOperator::Less => (ValueComparison::Less, false),
+        ComparisonOperator::LessOrEqual => (ValueComparison::AtMost, false),
+        ComparisonOperator::Greater => (ValueComparison::Greater, false),
+        ComparisonOperator::GreaterOrEqual => (ValueComparison::AtLeast, false),
     }
 }
 
@@ -205,7 +205,7 @@ impl ConditionLowering<'_> {
                         let is_list = self.add_shape_test(slot, ValueShape::Nested)?;
                         let valued = self.add_test(other, FieldTest::HasValue)?;
                         script.push(BoolExpression::All(vec![is_list, valued.negate()]));
-                        let equal = TypedTest::Compare(predicate::ValueComparison::Equal, other);
+                        let equal = TypedTest::Compare(ValueComparison::Equal, other);
                         let held = self.add_test(elements, FieldTest::Typed(equal))?;
                         BoolExpression::Any(vec![in_text, held])
                     }
@@ -288,7 +288,7 @@ impl ConditionLowering<'_> {
     ) -> BuildResult<BoolExpression> {
         let (among, is_opposite) = to_value_comparison(comparison);
         let holds = match value {
-            FieldValue::Null if among == predicate::ValueComparison::Equal => {
+            FieldValue::Null if among == ValueComparison::Equal => {
                 negate_expression(self.add_shape_test(slot, ValueShape::NonNull)?)
             }
             FieldValue::Null | FieldValue::Array(_) | FieldValue::Object(_) => {
@@ -307,11 +307,10 @@ impl ConditionLowering<'_> {
                 Some(number) => self.add_test(slot, FieldTest::Number(among, number))?,
                 None => BoolExpression::Never,
             },
-            FieldValue::Str(wanted) if among == predicate::ValueComparison::Equal => self
-                .add_test(
-                    slot,
-                    text_test(TextAnchor::Whole, wanted, CaseSensitivity::Sensitive),
-                )?,
+            FieldValue::Str(wanted) if among == ValueComparison::Equal => self.add_test(
+                slot,
+                text_test(TextAnchor::Whole, wanted, CaseSensitivity::Sensitive),
+            )?,
             FieldValue::Str(wanted) => {
                 let order = TypedTest::Order(among, wanted.to_string());
                 self.add_test(slot, FieldTest::Typed(order))?
@@ -332,7 +331,7 @@ impl ConditionLowering<'_> {
     ) -> BuildResult<BoolExpression> {
         let (among, is_opposite) = to_value_comparison(comparison);
         let compared = self.add_test(slot, FieldTest::Typed(TypedTest::Compare(among, other)))?;
-        if among != predicate::ValueComparison::Equal {
+        if among != ValueComparison::Equal {
             return Ok(compared);
         }
         let neither = [
@@ -352,8 +351,8 @@ impl ConditionLowering<'_> {
             ExactNumber::Whole(first.into()),
             ExactNumber::Whole(last.into()),
         );
-        let at_least = FieldTest::Number(predicate::ValueComparison::AtLeast, first);
-        let at_most = FieldTest::Number(predicate::ValueComparison::AtMost, last);
+        let at_least = FieldTest::Number(ValueComparison::AtLeast, first);
+        let at_most = FieldTest::Number(ValueComparison::AtMost, last);
         Ok(BoolExpression::All(vec![
             self.add_test(slot, at_least)?,
             self.add_test(slot, at_most)?,
@@ -385,7 +384,7 @@ impl ConditionLowering<'_> {
                 script.push(self.add_shape_test(place, ValueShape::Dotted)?);
                 script.push(self.lacks_member(slot, member)?);
                 let plain = match among {
-                    predicate::ValueComparison::Equal => ComparisonOperator::Equal,
+                    ValueComparison::Equal => ComparisonOperator::Equal,
                     _ => comparison,
                 };
                 any.push(self.lower_comparison(plain, place, bound)?);

@@ -1,6 +1,7 @@
 //! Operands: fields, constants, and what is made of them.
 
 use larum_event::FieldValue;
+use larum_predicate::LetterCase;
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::ComparisonOperator;
@@ -8,7 +9,6 @@ use super::field_access::{FieldAccess, PropertyOwner};
 use super::question::RuleCondition;
 use super::reader::{ConditionReader, ask_truth};
 use super::scope::{NameBinding, Operand};
-use crate::predicate::LetterCase;
 use crate::script::{ChainLink, ChainRoot, MemberChain};
 use crate::view::{FieldRef, is_array_property, is_value_property};
 

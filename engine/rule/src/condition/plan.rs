@@ -1,10 +1,10 @@
 //! A condition with its programs: what is matched, and what is shown of it.
 
+use larum_predicate::{BoolExpression, BuildError, PredicateSetBuilder};
 use rhai::Position;
 
 use super::lowering::{ConditionLowering, LoweredCondition, negate_expression};
 use super::question::RuleCondition;
-use crate::predicate::{BoolExpression, BuildError, PredicateSetBuilder};
 
 /// A condition as it is decided.
 #[derive(Debug, Clone)]

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use larum_event::FieldValue;
+use larum_predicate::LetterCase;
 use rhai::Position;
 
 use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
-use crate::predicate::LetterCase;
 use crate::text::TextOperator;
 
 /// A condition as it was read.

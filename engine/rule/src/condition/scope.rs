@@ -4,8 +4,8 @@ use crate::script::RuleLiteral;
 
 use super::field_access::FieldAccess;
 use super::question::RuleCondition;
-use crate::predicate::LetterCase;
 use larum_event::FieldValue;
+use larum_predicate::LetterCase;
 
 /// One side of a comparison, or the subject of a question.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use larum_event::{FieldSet, RuleFile, RuleId, Severity, TopicPattern, WindowSpec};
+use larum_predicate::{AlertAudience, Diagnostic};
 use rhai::{Position, ScriptFuncDef};
 
 use super::RuleDraft;
@@ -12,9 +13,9 @@ use super::rule_hasher::semantic_hash;
 use super::rule_steps::RuleStepDraft;
 use super::setting::{DraftSetting, setting_value};
 use crate::condition::{KeySource, TREE_ROOT, read_condition};
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::RuleProblem;
 use crate::load::RHAI;
-use crate::rule::{AlertAudience, Rule, RuleStep};
+use crate::rule::{Rule, RuleStep};
 use crate::script::{
     ClosureArguments, FieldUsage, RuleClosure, RuleSource, ScriptChecker, WindowMeaning, asks_trees,
 };

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use larum_event::RuleFile;
+use larum_predicate::{BoolExpression, BuildError, Diagnostic, PredicateSet, PredicateSetBuilder};
 use rhai::Position;
 
 use super::RuleException;
 use super::load::ExceptionDraft;
 use super::test::ExceptionQuestion;
 use crate::catalogue::FieldCatalogue;
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean, find_nearest};
-use crate::predicate::{BoolExpression, BuildError, PredicateSet, PredicateSetBuilder};
+use crate::diagnostic::{RuleProblem, did_you_mean, find_nearest, place_diagnostic};
 use crate::rule::Rule;
 use crate::script::{FieldUsage, FieldUsageKind, RuleLiteral};
 
@@ -82,7 +82,7 @@ pub(crate) fn assign_exceptions<'r>(
                 };
                 let problems = check_fields(&one, rule, catalogue, fields);
                 for (place, problem) in problems {
-                    let problem = problem.with_place(file, place);
+                    let problem = place_diagnostic(problem, file, place);
                     if !assigned
                         .problems
                         .iter()
@@ -224,7 +224,7 @@ fn check_foreign_field(rule: &Rule, field: &str, fields: &[String]) -> Option<Di
         return Some(
             crate::script::unknown_field_problem(&unknown)
                 .about_rule(rule.id.as_str())
-                .into_diagnostic(crate::diagnostic::DiagnosticLevel::Error),
+                .into_diagnostic(larum_predicate::DiagnosticLevel::Error),
         );
     }
     if fields.iter().any(|known| known == field) {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use larum_event::{InvalidTimestamp, RuleFile, Timestamp};
+use larum_predicate::{CidrNetwork, Diagnostic};
 use rhai::Position;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::test::{ExceptionQuestion, ExceptionTest};
-use crate::diagnostic::Diagnostic;
 use crate::script::RuleLiteral;
 use crate::side_file::{SideFile, SideFileValue, TomlSection, describe_toml_value};
-use crate::text::{CidrNetwork, TextOperator};
+use crate::text::TextOperator;
 use crate::view::FieldRef;
 
 const EXCEPT: &str = "[[except]]";

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larum_event::Event;
+use larum_predicate::{FlatRecord, FlatRecordReader, PredicateMatcher};
 
 use super::ExceptionCount;
-use crate::predicate::{FlatRecord, FlatRecordReader, PredicateMatcher};
 use crate::rule::Rule;
 use crate::set::RuleSet;
 

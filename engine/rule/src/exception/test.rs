@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{Event, FieldValue};
+use larum_predicate::{
+    BoolExpression, BuildError, CaseSensitivity, CidrNetwork, FieldTest, PredicateSetBuilder,
+    TextAnchor,
+};
 
 use crate::condition::ComparisonOperator;
-use crate::predicate::{
-    BoolExpression, BuildError, CaseSensitivity, FieldTest, PredicateSetBuilder, TextAnchor,
-};
 use crate::script::RuleLiteral;
-use crate::text::{CidrNetwork, TextOperator, TextSearch};
+use crate::text::{TextOperator, TextSearch};
 use crate::view::FieldRef;
 
 /// A question about one field.

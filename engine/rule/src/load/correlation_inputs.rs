@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use larum_event::{RuleId, TopicPattern};
+use larum_predicate::{BoolExpression, BuildError, StepSource};
 
 use super::{PendingRule, RulePrograms, RuleSetBuilder};
-use crate::correlation::{CorrelationInput, CorrelationInputs, StepSource};
+use crate::correlation::{CorrelationInput, CorrelationInputs};
 use crate::draft::alert_topic;
-use crate::predicate::{BoolExpression, BuildError};
 
 /// The topic that events of a source have.
 pub(super) fn source_topic(source: &StepSource) -> Option<TopicPattern> {

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use larum_event::{TopicPattern, WindowSpec};
+use larum_predicate::{CompiledCorrelation, CompiledRule, CompiledStep, StepSource};
 use rhai::Position;
 
 use super::PendingRule;
 use super::correlation_inputs::source_topic;
-use crate::correlation::{CompiledCorrelation, CompiledStep, StepSource};
 use crate::draft::RuleFieldUsages;
-use crate::front_end::CompiledRule;
 use crate::rule::{KeyPart, Rule, RuleStep};
 
 /// A rule that a front end compiled, out of the file with the number `file`.

@@ -3,7 +3,7 @@
 use larum_event::{LinkSet, RuleFile};
 
 use super::RuleSetBuilder;
-use crate::diagnostic::{RuleProblem, did_you_mean};
+use crate::diagnostic::{RuleProblem, did_you_mean, place_diagnostic};
 use crate::script::FieldUsageKind;
 
 impl RuleSetBuilder {
@@ -38,7 +38,7 @@ impl RuleSetBuilder {
                 });
                 let problem = RuleProblem::new("not-kept", problem).with_help(help);
                 let problem = problem.about_rule(loaded.rule.id.as_str()).into_warning();
-                let problem = problem.with_place(file, one.place);
+                let problem = place_diagnostic(problem, file, one.place);
                 if !self.problems.contains(&problem) {
                     self.problems.push(problem);
                 }

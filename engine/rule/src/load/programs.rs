@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use larum_predicate::{BoolExpression, BuildError, ViewId};
+
 use super::RuleSetBuilder;
 use crate::condition::ConditionPlan;
 use crate::correlation::CorrelationInputs;
-use crate::predicate::{BoolExpression, BuildError, ViewId};
 use crate::rule::Rule;
 
 /// Programs of which each has a number.

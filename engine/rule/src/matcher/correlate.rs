@@ -1,9 +1,9 @@
 //! What rules over other rules make of what those find.
 
 use larum_event::Event;
+use larum_predicate::AlertAudience;
 
 use super::{RuleMatch, RuleMatcher};
-use crate::rule::AlertAudience;
 use crate::set::RuleSet;
 
 impl RuleMatcher {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use larum_event::Event;
+use larum_predicate::ValueKind;
 
 use super::{DecisionSource, RuleMatcher, any_step_holds};
 use crate::explain::{ConditionField, ConditionPart, ConditionPartKind, RuleExplanation};
-use crate::predicate::ValueKind;
 
 /// Longest value shown, in characters.
 const SHOWN_CHARACTERS: usize = 200;

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use larum_event::RuleFile;
+use larum_predicate::{CidrNetwork, Diagnostic};
 use rhai::{ASTNode, Engine, Expr, Position, ScriptFuncDef};
 
 use super::chain::{ChainLink, MemberChain};
@@ -21,8 +22,8 @@ use super::visit::{
 };
 use super::walk::{ScriptCall, as_call, visit_exprs};
 use crate::builder::MethodSignature;
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
-use crate::text::{CidrNetwork, compile_rule_regex};
+use crate::diagnostic::{RuleProblem, did_you_mean};
+use crate::text::compile_rule_regex;
 
 /// Functions that rhai knows without a definition.
 const KEYWORDS: [&str; 6] = [

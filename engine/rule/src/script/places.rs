@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use larum_event::RuleFile;
+use larum_predicate::Diagnostic;
 use rhai::{AST, Expr, Position};
 
 use super::walk::as_call;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::place_diagnostic;
 use crate::draft::FORMS;
 
 /// Findings about an argument, by their code.
@@ -51,7 +52,7 @@ pub(crate) fn move_to_arguments(problems: &mut [Diagnostic], tree: &AST, file: &
             continue;
         };
         if !place.is_none() {
-            *problem = problem.clone().with_place(file, place);
+            *problem = place_diagnostic(problem.clone(), file, place);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! How a rule is decided, told without an event.
 
 use larum_event::WindowSpec;
+use larum_predicate::{BoolExpression, PredicateId, PredicateSet};
 
 use super::RuleSet;
 use crate::condition::{PlanPart, PlanPartKind};
 use crate::explain::{ConditionField, ConditionPart, ConditionPartKind, EventGate, RuleOutline};
-use crate::predicate::{BoolExpression, PredicateId, PredicateSet};
 use crate::rule::{Rule, RuleStep};
 
 impl RuleSet {

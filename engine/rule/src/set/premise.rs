@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 
 use larum_event::{Topic, TopicPattern};
-
-use crate::layers::is_alert_pattern;
-use crate::predicate::{
+use larum_predicate::{
     BoolExpression, BuildError, FieldTest, PredicateId, PredicateSetBuilder, ViewId,
 };
+
+use crate::layers::is_alert_pattern;
 
 /// The premises of a set.
 #[derive(Debug, Clone, Default)]

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use larum_event::{RuleFile, RuleId, Severity};
-use larum_rule::predicate::{
-    BoolExpression, CaseSensitivity, FieldTest, PathMap, PredicateSetBuilder, TextAnchor, ViewId,
+use larum_predicate::{
+    AlertAudience, BoolExpression, CaseSensitivity, CompiledRule, FieldTest, FrontEnd,
+    FrontEndOutput, PathMap, PredicateSetBuilder, TextAnchor, ViewId,
 };
-use larum_rule::{
-    AlertAudience, CompiledRule, Diagnostic, DiagnosticLevel, EventGate, FrontEnd, FrontEndOutput,
-    RuleLoader, RuleMatcher, RuleSet,
-};
+use larum_rule::{Diagnostic, DiagnosticLevel, EventGate, RuleLoader, RuleMatcher, RuleSet};
 
 use crate::given::{event, file, login, shown};
 

@@ -9,7 +9,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("larum-event", &[]),
     ("larum-admit", &["larum-event"]),
     ("larum-log", &["larum-event"]),
-    ("larum-rule", &["larum-event"]),
+    ("larum-predicate", &["larum-event"]),
+    ("larum-rule", &["larum-event", "larum-predicate"]),
     ("larum-window", &["larum-event"]),
     ("larum-tree", &["larum-event"]),
     (
@@ -28,8 +29,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "larum-pipeline",
         ],
     ),
-    // Plugins know events and the engine's public API; a rule front end knows larum-rule instead.
-    ("larum-sigma", &["larum-event", "larum-rule"]),
+    // Plugins know events and the engine's public API; a rule front end knows larum-predicate instead.
+    ("larum-sigma", &["larum-event", "larum-predicate"]),
     ("larum-file", &["larum-event"]),
     ("larum-http", &["larum-event", "larum-engine"]),
     // These three wire whatever they need.
@@ -50,11 +51,14 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("actix-rt", &["larum-engine", "larum"]),
     ("actix-web", &["larum-http"]),
     ("actix-ws", &["larum-http"]),
-    ("aho-corasick", &["larum-rule"]),
-    ("foldhash", &["larum-rule", "larum-tree", "larum-window"]),
+    ("aho-corasick", &["larum-predicate"]),
+    (
+        "foldhash",
+        &["larum-predicate", "larum-tree", "larum-window"],
+    ),
     ("hashbrown", &["larum-tree", "larum-window"]),
-    ("wide", &["larum-rule"]),
-    ("regex-syntax", &["larum-rule"]),
+    ("wide", &["larum-predicate"]),
+    ("regex-syntax", &["larum-predicate"]),
     ("saphyr-parser", &["larum-sigma"]),
     ("prometheus-client", &["larum-http"]),
     // Doors unpack; the window's tests read recorded sets.
@@ -74,6 +78,7 @@ const NOT_SHIPPED: &[&str] = &["larum-tests", "larum-benches"];
 const PURE: &[&str] = &[
     "larum-event",
     "larum-admit",
+    "larum-predicate",
     "larum-rule",
     "larum-sigma",
     "larum-window",

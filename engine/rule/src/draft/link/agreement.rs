@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larum_event::{EntitySpec, IncidentJoin, LinkSet, LinkSpec, RuleFile, limits};
+use larum_predicate::Diagnostic;
 use rhai::Position;
 
 use super::LinkParts;
 use super::version::link_version;
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::RuleProblem;
 
 /// A link, and where its file says what.
 #[derive(Debug, Clone)]

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use larum_event::{EntitySpec, LinkSpec, RuleFile, TopicPattern};
+use larum_predicate::Diagnostic;
 use rhai::Position;
 
 use super::super::setting::{DraftSetting, setting_value};
 use super::agreement::{DeclaredEntity, DeclaredLink, LinkPlaces};
 use super::{EntityDraft, LinkDraft, LinkParts};
 use crate::catalogue::{FieldCatalogue, is_contained_in};
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::{RuleProblem, place_diagnostic};
 use crate::script::{FieldUsage, FieldUsageKind};
 
 /// Finishes the links and entities of one file.
@@ -192,7 +193,8 @@ impl LinkFinisher<'_> {
         let found = self.catalogue.check_field_reads(on, on_place, &uses);
         for (level, place, problem) in found {
             let problem = problem.about_item(whose.0, &whose.1).into_diagnostic(level);
-            self.problems.push(problem.with_place(self.file, place));
+            self.problems
+                .push(place_diagnostic(problem, self.file, place));
         }
     }
 

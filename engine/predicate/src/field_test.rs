@@ -1,0 +1,116 @@
+//! What can be asked of a field's values. Of several values, one that answers yes is enough.
+
+use crate::glob::GlobPattern;
+use crate::number::{ExactNumber, ValueComparison};
+use crate::set::SlotId;
+use crate::shape::ValueShape;
+use crate::time_part::TimePart;
+use crate::typed_test::TypedTest;
+
+/// Where a text must stand in a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TextAnchor {
+    /// It is the value.
+    Whole,
+    /// The value starts with it.
+    Start,
+    /// The value ends with it.
+    End,
+    /// The value contains it.
+    Anywhere,
+}
+
+/// Whether case matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CaseSensitivity {
+    /// Texts are folded on both sides.
+    Insensitive,
+    /// Texts are compared as they are.
+    Sensitive,
+}
+
+/// A question asked of a field's values.
+///
+/// Numbers and truths are asked as the texts they are written as; a null, an object or an empty array
+/// answers no to every text. The value at an exact path answers only as what it is: to tests of texts if it
+/// is a text, to tests of numbers if it is a number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FieldTest {
+    /// The text stands there.
+    Text {
+        /// Where.
+        kind: TextAnchor,
+        /// What.
+        literal: String,
+        /// Whether case matters.
+        case: CaseSensitivity,
+    },
+    /// The pattern matches, anchored at both ends.
+    Pattern {
+        /// The pattern.
+        glob: GlobPattern,
+        /// Whether case matters.
+        case: CaseSensitivity,
+    },
+    /// The regular expression matches somewhere in the unfolded value; flags stand in it as `(?i)`.
+    Regex(String),
+    /// The value is an address inside of the network.
+    Network(String),
+    /// The value is a number that compares so.
+    Number(ValueComparison, ExactNumber),
+    /// The part of the value, which is a time, compares so.
+    Time(TimePart, ValueComparison, ExactNumber),
+    /// The field is there, be it empty or null.
+    Present,
+    /// The field has a value that is a text, a number or a truth, be it empty.
+    HasValue,
+    /// The field is missing or null.
+    Null,
+    /// The value is like this, whatever it says.
+    Shape(ValueShape),
+    /// The value, as what it is, answers this.
+    Typed(TypedTest),
+    /// The caller says so of the event, whatever its values; see
+    /// [`PredicateMatcher::match_record_given`](crate::PredicateMatcher::match_record_given). Asked of no slot.
+    Given(String),
+    /// A value of another field stands there in a value of this one. No if either is missing.
+    Field {
+        /// The other field.
+        other: SlotId,
+        /// Where.
+        kind: TextAnchor,
+        /// Whether case matters.
+        case: CaseSensitivity,
+    },
+}
+
+impl TextAnchor {
+    /// Whether `wanted` stands so in `text`.
+    pub(crate) fn holds(self, text: &str, wanted: &str) -> bool {
+        match self {
+            Self::Whole => text == wanted,
+            Self::Start => text.starts_with(wanted),
+            Self::End => text.ends_with(wanted),
+            Self::Anywhere => text.contains(wanted),
+        }
+    }
+}
+
+impl FieldTest {
+    /// Whether one visit to a value settles it, together with all others of its slot.
+    pub(crate) fn is_decided_by_visit(&self) -> bool {
+        match self {
+            Self::Text { case, .. } => *case == CaseSensitivity::Insensitive,
+            Self::Present | Self::HasValue | Self::Number(..) | Self::Shape(_) | Self::Given(_) => {
+                true
+            }
+            Self::Pattern { .. }
+            | Self::Regex(_)
+            | Self::Network(_)
+            | Self::Time(..)
+            | Self::Typed(_)
+            | Self::Null
+            | Self::Field { .. } => false,
+        }
+    }
+}

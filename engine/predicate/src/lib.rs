@@ -1,0 +1,106 @@
+//! Predicates shared by all rules, and the matcher that decides each once per event.
+//!
+//! Fields are interned to slots and distinct questions to predicates; a rule is a boolean program over
+//! the answers. One visit to a value settles all texts asked of its slot; what costs more (patterns,
+//! networks, numbers) is settled when a program that was nominated asks for it, and then once. The answer
+//! is the same bit whoever asks, so an explanation cannot disagree with the match.
+//!
+//! Owns deciding; what a rule language makes of its text is its front end's job. Texts are compared
+//! without regard to case unless a test says otherwise, see [`fold_all()`].
+
+mod fold;
+
+mod glob;
+
+mod number;
+
+mod network;
+
+mod pattern;
+
+mod time_part;
+
+mod shape;
+
+mod typed_test;
+
+mod field_test;
+
+mod expression;
+
+mod paths;
+
+mod path_cache;
+
+mod scan;
+
+mod record;
+
+mod json_parser;
+
+mod affixes;
+
+mod grams;
+
+mod substrings;
+
+mod bounds;
+
+mod prefilter;
+
+mod decider;
+
+mod verifier;
+
+mod program;
+
+mod literals;
+
+mod builder;
+
+mod cover;
+
+mod likelihood;
+
+mod set;
+
+mod describe;
+
+mod bit_set;
+
+mod matcher;
+
+mod diagnostic;
+
+mod correlation;
+
+mod front_end;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod long_tests;
+
+#[cfg(test)]
+mod exact_tests;
+
+pub use builder::{BuildError, PredicateSetBuilder};
+pub use correlation::{CompiledCorrelation, CompiledStep, SlotCapture, StepSource};
+pub use diagnostic::{Diagnostic, DiagnosticLevel};
+pub use expression::BoolExpression;
+pub use field_test::{CaseSensitivity, FieldTest, TextAnchor};
+pub use fold::fold;
+pub use front_end::{AlertAudience, CompiledRule, FrontEnd, FrontEndOutput};
+pub use glob::{GlobPart, GlobPattern};
+pub use json_parser::JsonReadError;
+pub use matcher::{MatchCost, PredicateMatcher};
+pub use network::CidrNetwork;
+pub use number::{ExactNumber, ValueComparison};
+pub use paths::PathMap;
+pub use pattern::compile_regex;
+pub use record::{FlatRecord, FlatRecordReader, RecordValue, ValueKind};
+pub use set::{PredicateId, PredicateSet, SlotId, ViewId};
+pub use shape::{LARGE_BYTES, ValueShape};
+pub use time_part::TimePart;
+pub use typed_test::{LetterCase, TypedTest};
