@@ -227,9 +227,9 @@ pub struct EngineConfig {
     /// The ways out.
     pub handlers: Vec<HandlerSpec>,
     /// Where time comes from.
-    pub clock: crate::clock::RuntimeClock,
+    pub clock: larum_actor::RuntimeClock,
     /// Faults to inject, in test builds.
-    pub faults: crate::faults::Faults,
+    pub faults: larum_actor::Faults,
 }
 
 impl EngineConfig {
@@ -264,8 +264,8 @@ impl EngineConfig {
                 channel("alerts", 1_000),
             ],
             handlers: Vec::new(),
-            clock: crate::clock::RuntimeClock::system(),
-            faults: crate::faults::Faults::none(),
+            clock: larum_actor::RuntimeClock::system(),
+            faults: larum_actor::Faults::none(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use actix::Addr;
+use larum_actor::{ActorSnapshot, CreditBatch, Credits, Supervision, send_batch, send_control};
 use larum_event::{
     Channel, Event, EventDefaults, EventId, Rejection, RejectionReason, Source, Span, TenantId,
     Timestamp, limits,
@@ -25,14 +26,11 @@ use crate::api::{
     EmitError, EmitOptions, EmitReceipt, EngineConfig, EngineHealth, EngineMetrics, EventDelivery,
     EventInterest, QueryError, SubscribeError,
 };
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
 use crate::gauges::EngineGauges;
 use crate::messages::AppendHead;
 use crate::readers::ReaderFactory;
 use crate::rulebook::Rulebook;
 use crate::sequencing::EngineThreads;
-use crate::supervise::ActorSnapshot;
-use crate::supervision::Supervision;
 use crate::trees::{AsOf, TreeClient, TreeError};
 use crate::upkeep::LogUpkeep;
 

@@ -26,8 +26,6 @@ mod reload;
 
 mod rules;
 
-mod supervision;
-
 mod watchdog;
 mod windows;
 
@@ -36,25 +34,17 @@ mod trees;
 mod ticker;
 mod upkeep;
 
-pub mod supervise;
-
-pub mod credit;
-
-pub mod faults;
-
-pub mod seeded_sequence;
-
-pub mod clock;
-
 pub use actors::live_subscriber::matches_interest;
 pub use api::{
     DeliveredEvent, EmitError, EmitOptions, EmitReceipt, EngineConfig, EngineHealth, EngineMetrics,
     EventDelivery, EventHandler, EventInterest, HandlerError, HandlerResult, HandlerSpec,
     QueryError, RuleMetrics, StartError, SubscribeError,
 };
-pub use clock::RuntimeClock;
 pub use engine::{Engine, Subscription};
-pub use faults::Faults;
+pub use larum_actor::{
+    ActorSnapshot, ActorState, Faults, InvalidFaults, ManualTime, MonotonicTime, RuntimeClock,
+    SeededSequence,
+};
 pub use larum_admit::TenantPolicy;
 pub use larum_log::{EventKinds, EventPage, EventQuery, PageOrder, SeverityFilter, StoredEvent};
 pub use larum_pipeline::breaker;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use actix::Message;
+use larum_actor::CreditBatch;
 use larum_event::{
     EpochCommit, Event, Match, Position, Record, RecordBody, Span, Timestamp, TreeLookup,
 };
@@ -16,7 +17,6 @@ use larum_window::RuleWindow;
 use tokio::sync::oneshot;
 
 use crate::api::EmitError;
-use crate::credit::CreditBatch;
 use crate::windows::{WindowKeys, WindowsQuery};
 
 /// Where an answer goes.

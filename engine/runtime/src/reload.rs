@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use larum_actor::send_control;
 use larum_event::{
     Channel, Event, EventDefaults, Position, RecordBody, RuleFile, RuleId, RuleSetActivation,
     Severity, Span, TenantId,
@@ -21,7 +22,6 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::api::EmitOptions;
-use crate::credit::send_control;
 use crate::engine::{Engine, new_event_id};
 use crate::messages::AppendControl;
 use crate::rulebook::hash_rule_files;

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Addr};
+use larum_actor::{ActorRegistry, Credits, Guardian, Supervision, send_control};
 use larum_event::{Position, RecordBody, RuleFile, RuleSetActivation, Span};
 use larum_log::{Log, LogError, LogOptions};
 use tokio::sync::oneshot;
@@ -18,15 +19,12 @@ use crate::actors::dispatcher::{Dispatcher, DispatcherSetup, StartHandler};
 use crate::actors::log::{FollowLog, LogActor, LogFollower, LogSetup, OpenLog, last_committed};
 use crate::actors::sequencer::{AwaitRecovery, SequencerActor};
 use crate::api::{EngineConfig, StartError};
-use crate::credit::{Credits, send_control};
 use crate::engine::{Engine, EngineInner};
 use crate::gauges::EngineGauges;
 use crate::messages::AppendControl;
 use crate::readers::ReaderFactory;
 use crate::rulebook::Rulebook;
 use crate::sequencing::{CoreParts, EngineThreads};
-use crate::supervise::{ActorRegistry, Guardian};
-use crate::supervision::Supervision;
 use crate::trees::{RefusalReporter, TreeClient, TreeContext, TreeStoreWriter, TreeWatchers};
 use crate::upkeep::LogUpkeep;
 use crate::watchdog::Watchdog;

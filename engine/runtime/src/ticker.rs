@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use actix::{Addr, Arbiter};
+use larum_actor::{RuntimeClock, send_control};
 use larum_event::{RecordBody, Span};
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use crate::actors::LogActor;
-use crate::clock::RuntimeClock;
-use crate::credit::send_control;
 use crate::gauges::EngineGauges;
 use crate::messages::AppendControl;
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use larum_actor::{ActorSlot, send_control};
 use larum_event::{Aggregate, RuleId, TenantId, Timestamp, WindowMeasure, WindowSpec, limits};
 use larum_rule::{Rule, RuleSet};
 use larum_window::{KeyView, PartialView, RuleWindow};
@@ -15,10 +16,8 @@ use tokio::sync::oneshot;
 
 use crate::actors::WindowActor;
 use crate::api::QueryError;
-use crate::credit::send_control;
 use crate::engine::Engine;
 use crate::messages::ViewWindow;
-use crate::supervise::ActorSlot;
 
 /// Which groups of windows are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

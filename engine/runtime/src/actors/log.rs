@@ -14,15 +14,15 @@ use std::sync::Arc;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
 };
+use larum_actor::{
+    CreditBatch, Credits, FaultAction, Faults, RuntimeClock, send_batch, send_control,
+};
 use larum_event::{EpochCommit, Position, Record, Span};
 use larum_log::{Log, LogError, LogReader, LogWrite, WriteReceipt};
 use tracing::{error, info};
 
 use crate::actors::in_flight_write::{InFlightWrite, answer_write, collect_records, send_reply};
 use crate::api::EmitError;
-use crate::clock::RuntimeClock;
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
-use crate::faults::{FaultAction, Faults};
 use crate::gauges::EngineGauges;
 use crate::messages::{
     AppendBatch, AppendControl, CommitEpoch, CommittedBatch, LogGrowth, ReplySender,

@@ -8,17 +8,13 @@
 
 use std::sync::Arc;
 
-use actix::{
-    Actor, Addr, Arbiter, AsyncContext, Context, Handler, Message, Supervised, Supervisor,
-};
+use actix::{Actor, Arbiter, AsyncContext, Context, Handler, Message, Supervised};
+use larum_actor::{ActorGuard, ActorSlot, ActorState, Supervision, send_control};
 use larum_event::{LinkSet, Position};
 use larum_log::LogError;
 use tracing::error;
 
-use crate::credit::send_control;
 use crate::messages::{CheckpointTrees, TreeEventBatch};
-use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor};
-use crate::supervision::Supervision;
 use crate::trees::{LiveGraph, RefusalReporter, TreeContext};
 
 /// Links hold for what stands behind a position.
@@ -56,32 +52,24 @@ pub struct TreeActor {
 }
 
 impl TreeActor {
-    /// Has it started on `arbiter`'s thread.
+    /// Starts it on the thread of `arbiter`.
     pub(crate) fn start_on(
         arbiter: &Arbiter,
-        soil: TreeContext,
+        tree_context: TreeContext,
         refusals: RefusalReporter,
         supervision: &Supervision,
     ) -> ActorSlot<Self> {
-        let seat = ActorSlot::empty();
-        let Ok(entry) = supervision.registry.register_actor("tree/0") else {
-            return seat;
+        let make = move |guard| Self {
+            guard,
+            tree_context: tree_context.clone(),
+            refusals: refusals.clone(),
+            live_graph: None,
         };
-        let handle = arbiter.handle();
-        let faults = supervision.faults.clone();
-        let watch_entry = entry.clone();
-        let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = ActorGuard::new(entry.clone(), faults.clone(), notice);
-            let (soil, refusals) = (soil.clone(), refusals.clone());
-            Supervisor::start_in_arbiter(&handle, move |_| Self {
-                guard: unit,
-                tree_context: soil,
-                refusals,
-                live_graph: None,
-            })
-        };
-        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
-        seat
+        let started = supervision.start_actor("tree/0", &arbiter.handle(), make);
+        started.unwrap_or_else(|error| {
+            error!(%error, "the trees are not started");
+            ActorSlot::empty()
+        })
     }
 
     fn rebuild_trees(&mut self, ctx: &mut Context<Self>) {

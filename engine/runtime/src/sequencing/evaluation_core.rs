@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use actix::Addr;
+use larum_actor::{ActorSlot, Credits, Supervision};
 use larum_event::{Event, Position, RecordBody, RuleSetActivation, Timestamp, limits};
 use larum_log::CheckpointPart;
 use larum_log::{CheckpointStore, LogError};
@@ -21,7 +22,6 @@ use tracing::{debug, info};
 
 use crate::actors::{LogActor, TreeActor};
 use crate::api::EngineConfig;
-use crate::credit::Credits;
 use crate::gauges::EngineGauges;
 use crate::messages::{CheckpointScope, UnitFailure};
 use crate::readers::ReaderFactory;
@@ -33,8 +33,6 @@ use crate::sequencing::detached_unit::DetachedUnit;
 use crate::sequencing::tail::LogStretch;
 use crate::sequencing::threads::EngineThreads;
 use crate::sequencing::trees::TreeFilter;
-use crate::supervise::ActorSlot;
-use crate::supervision::Supervision;
 use crate::ticker::TickNeed;
 
 /// Why an epoch could not be run. The sequencer starts over from disk.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use larum_actor::{ActorSlot, send_control};
 use larum_event::TenantId;
 use larum_log::{LogError, LogReader};
 use larum_tree::GraphLimits;
@@ -9,9 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::actors::TreeActor;
 use crate::actors::tree::{AskTrees, StoreDamage};
-use crate::credit::send_control;
 use crate::readers::ReaderFactory;
-use crate::supervise::ActorSlot;
 use crate::trees::TreeError;
 use crate::trees::live_graph::{LiveGraph, TreeContext};
 use crate::trees::store_writer::{SpilledTreeFinder, TreeStoreWriter};

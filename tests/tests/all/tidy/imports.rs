@@ -16,9 +16,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         "larum-pipeline",
         &["larum-event", "larum-rule", "larum-window", "larum-tree"],
     ),
+    ("larum-actor", &["larum-event"]),
     (
         "larum-engine",
         &[
+            "larum-actor",
             "larum-event",
             "larum-admit",
             "larum-log",
@@ -45,9 +47,9 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("rhai", &["larum-rule"]),
     ("petgraph", &["larum-tree"]),
     ("rusqlite", &["larum-log"]),
-    ("actix", &["larum-engine"]),
+    ("actix", &["larum-actor", "larum-engine"]),
     // The binary starts the system that the engine runs in.
-    ("actix-rt", &["larum-engine", "larum"]),
+    ("actix-rt", &["larum-actor", "larum-engine", "larum"]),
     ("actix-web", &["larum-http"]),
     ("actix-ws", &["larum-http"]),
     ("aho-corasick", &["larum-rule"]),

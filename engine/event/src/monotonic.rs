@@ -1,7 +1,8 @@
 //! A clock that never goes back, whoever's it is.
 
-use larum_event::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::time::{Span, Timestamp};
 
 /// A point on a clock that never goes back. Only the distance between two points means something.
 #[derive(

@@ -1,23 +1,14 @@
 //! Actors that fail under a real actix system, on a clock that the tests move.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "clippy takes only #[test] functions for tests, not what they call"
-)]
-
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::{Actor, Addr, Context, Handler, Message, Supervised, Supervisor, System};
-use larum_engine::clock::{ManualTime, RuntimeClock};
-use larum_engine::credit::{CreditBatch, Credits, send_batch};
-use larum_engine::faults::Faults;
-use larum_engine::supervise::{
-    ActorGuard, ActorRegistry, ActorSlot, ActorState, CheckProgress, DropNotice, Guardian,
-    ReadmitActor, ReleaseActor, RestartVerdict, RetireGuardian, StateChange, WatchActor,
-    WorkRefusal,
+use larum_actor::{
+    ActorGuard, ActorRegistry, ActorSlot, ActorState, CheckProgress, CreditBatch, Credits,
+    DropNotice, Faults, Guardian, ManualTime, ReadmitActor, ReleaseActor, RestartVerdict,
+    RetireGuardian, RuntimeClock, StateChange, WatchActor, WorkRefusal, send_batch,
 };
 use larum_event::{Span, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot};

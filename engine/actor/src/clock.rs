@@ -8,8 +8,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
-use larum_event::{Span, Timestamp};
-pub use larum_pipeline::MonotonicTime;
+use larum_event::{MonotonicTime, Span, Timestamp};
 use tokio::sync::watch;
 
 /// Where the runtime's time comes from. Cheap to clone; all clones tell the same time.

@@ -7,9 +7,8 @@
 
 use std::collections::VecDeque;
 
-use larum_event::{Span, limits};
+use larum_event::{MonotonicTime, Span, limits};
 
-use crate::clock::MonotonicTime;
 use crate::seeded_sequence::SeededSequence;
 
 const WINDOW: Span = Span::from_seconds(limits::RESTART_WINDOW_SECONDS as u32);

@@ -7,13 +7,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use larum_event::{Span, Timestamp};
+use larum_event::{MonotonicTime, Span, Timestamp};
 use serde::Serialize;
 
 use super::guard::{catch_panic, shorten_reason};
 use super::intensity::{RestartIntensity, RestartVerdict};
-use crate::breaker::BreakerState;
-use crate::clock::{MonotonicTime, RuntimeClock};
+use crate::clock::RuntimeClock;
 use crate::credit::{Credits, QueueGauge};
 use crate::seeded_sequence::SeededSequence;
 
@@ -55,8 +54,8 @@ pub struct ActorSnapshot {
     pub state: ActorState,
     /// Restarts and re-creations since the engine started.
     pub restarts: u64,
-    /// Its circuit breaker, where it has one.
-    pub breaker: Option<BreakerState>,
+    /// The state of its circuit breaker, where it has one.
+    pub breaker: Option<&'static str>,
     /// How full its queue is, where it has one.
     pub queue: Option<QueueGauge>,
     /// Units of work it has finished, the failed ones included.
@@ -115,7 +114,7 @@ struct ActorStatus {
     /// When the pause after its last failure ends.
     pause_end: MonotonicTime,
     intensity: RestartIntensity,
-    breaker: Option<BreakerState>,
+    breaker: Option<&'static str>,
     queue: Option<Credits>,
     last_error: Option<LastError>,
     /// The progress last seen, and when it was first seen or the actor had nothing to do.
@@ -209,7 +208,7 @@ impl ActorEntry {
     }
 
     /// Shows the state of its circuit breaker.
-    pub fn show_breaker(&self, state: BreakerState) {
+    pub fn show_breaker(&self, state: &'static str) {
         lock(&self.0.status).breaker = Some(state);
     }
 

@@ -4,7 +4,6 @@ use larum_event::Timestamp;
 
 use super::super::{ActorState, RestartVerdict};
 use super::*;
-use crate::breaker::BreakerState;
 use crate::clock::ManualTime;
 use crate::credit::Credits;
 
@@ -21,7 +20,7 @@ fn the_snapshot_is_sorted_by_name_and_reads_as_the_api_shows_it() {
     let credits = Credits::new(8);
     let _held = credits.try_acquire(3).unwrap();
     window.show_queue(&credits);
-    window.show_breaker(BreakerState::HalfOpen);
+    window.show_breaker("half_open");
     window.begin_work();
     window.end_work();
     window.record_failure("batch 7 panicked: no");

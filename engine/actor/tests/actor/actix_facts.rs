@@ -7,10 +7,6 @@
     clippy::disallowed_methods,
     reason = "what do_send does is one of the facts"
 )]
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy takes only #[test] functions for tests, not what they call"
-)]
 
 mod subject;
 
