@@ -13,11 +13,11 @@ use larum_event::{
 };
 use larum_log::{AppendOutcome, CheckpointPart, LogError};
 use larum_pipeline::{EpochItem, MatchOutput, SkippedRules, WatermarkStep, WindowAnswer};
+use larum_query::{WindowKeys, WindowsQuery};
 use larum_window::RuleWindow;
 use tokio::sync::oneshot;
 
 use crate::api::EmitError;
-use crate::windows::{WindowKeys, WindowsQuery};
 
 /// Where an answer goes.
 pub type ReplySender<T> = oneshot::Sender<T>;

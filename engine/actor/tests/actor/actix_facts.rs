@@ -172,7 +172,7 @@ fn a_panic_in_stopping_after_a_panic_aborts_the_process() {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "a_panic_in_stopping_after_a_panic_aborts_the_process",
+            "actix_facts::a_panic_in_stopping_after_a_panic_aborts_the_process",
             "--nocapture",
         ])
         .env(ABORTED, "1")

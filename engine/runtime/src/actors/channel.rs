@@ -17,6 +17,7 @@ use larum_actor::{
     ActorGuard, ActorSlot, ActorState, CreditBatch, RegistryFull, Supervision, send_control,
 };
 use larum_event::{Channel, CursorMove, Position, Record, RecordBody, Span};
+use larum_query::ReaderFactory;
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -25,7 +26,6 @@ use crate::actors::log::LogActor;
 use crate::api::{DeliveredEvent, EventInterest};
 use crate::breaker::{BreakerConfig, BreakerState, CallDecision, CallOutcome, CircuitBreaker};
 use crate::messages::{AppendControl, SkippedEvents};
-use crate::readers::ReaderFactory;
 
 use consumer::{DurableConsumer, select_batch};
 

@@ -21,7 +21,8 @@ use crate::actors::channel::{
 };
 use crate::actors::handler::HandlerActor;
 use crate::actors::live_subscriber::LiveSubscriber;
-use crate::api::{DeliveredEvent, EventDelivery, EventInterest, HandlerSpec, SubscribeError};
+use crate::api::{DeliveredEvent, EventDelivery, EventInterest, SubscribeError};
+use crate::config::HandlerSpec;
 use crate::gauges::EngineGauges;
 use crate::messages::{CommittedBatch, LogGrowth, SkippedEvents};
 

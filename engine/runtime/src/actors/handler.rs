@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use crate::actors::channel::{ChannelActor, ConsumerBatch, ConsumerOutcome, RequestEvents};
-use crate::api::{EventHandler as WayOut, HandlerError, HandlerSpec};
+use crate::api::{EventHandler as WayOut, HandlerError};
+use crate::config::HandlerSpec;
 
 /// Pause before the next try after a failure, besides what the breaker says.
 const AFTER_FAILURE: Span = Span::from_nanos(100_000_000);

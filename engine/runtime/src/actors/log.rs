@@ -19,6 +19,7 @@ use larum_actor::{
 };
 use larum_event::{EpochCommit, Position, Record, Span};
 use larum_log::{Log, LogError, LogReader, LogWrite, WriteReceipt};
+use larum_query::ReaderFactory;
 use tracing::{error, info};
 
 use crate::actors::in_flight_write::{InFlightWrite, answer_write, collect_records, send_reply};
@@ -27,7 +28,6 @@ use crate::gauges::EngineGauges;
 use crate::messages::{
     AppendBatch, AppendControl, CommitEpoch, CommittedBatch, LogGrowth, ReplySender,
 };
-use crate::readers::ReaderFactory;
 
 /// How long to wait before the log is opened again after it failed.
 const REOPEN_AFTER: Span = Span::from_seconds(1);

@@ -12,6 +12,7 @@ use actix::{Actor, Arbiter, AsyncContext, Context, Handler, Message, Supervised}
 use larum_actor::{ActorGuard, ActorSlot, ActorState, Supervision, send_control};
 use larum_event::{LinkSet, Position};
 use larum_log::LogError;
+use larum_query::{TreeClient, TreeClientSetup, TreeQuestion, TreeRequest};
 use tracing::error;
 
 use crate::messages::{CheckpointTrees, TreeEventBatch};
@@ -30,7 +31,7 @@ pub struct UseLinks {
 /// A question to the trees, which sends its answer itself; without trees it is dropped.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct AskTrees(pub(crate) Box<dyn FnOnce(&mut LiveGraph) + Send>);
+pub struct AskTrees(pub TreeQuestion);
 
 /// The store of trees does not read back: it is made anew from the log.
 #[derive(Message)]
@@ -72,6 +73,30 @@ impl TreeActor {
         })
     }
 
+    /// Where the trees in `slot` are asked.
+    pub(crate) fn client(slot: ActorSlot<Self>, tree_context: &TreeContext) -> TreeClient {
+        let setup = TreeClientSetup {
+            readers: tree_context.readers.clone(),
+            spilled: tree_context.store_writer.spilled().clone(),
+            limits: tree_context.limits,
+            watchers: tree_context.watchers.clone(),
+        };
+        TreeClient::new(setup, move |request| {
+            let Some(address) = slot.address() else {
+                return false;
+            };
+            match request {
+                TreeRequest::Ask(question) => {
+                    send_control(&address.recipient(), AskTrees(question)).is_ok()
+                }
+                TreeRequest::ReplaceStore { error, generation } => {
+                    let damage = StoreDamage { error, generation };
+                    send_control(&address.recipient(), damage).is_ok()
+                }
+            }
+        })
+    }
+
     fn rebuild_trees(&mut self, ctx: &mut Context<Self>) {
         match LiveGraph::build_from_log(self.tree_context.clone()) {
             Ok(grown) => {
@@ -99,12 +124,12 @@ impl TreeActor {
     /// Writes the trees that memory let go, on a thread that may block, and then does `then` with whether they are
     /// in the store.
     fn flush_trees(&self, ctx: &mut Context<Self>, then: impl FnOnce(bool) + Send + 'static) {
-        let Some(upto) = self.live_graph.as_ref().map(|grown| grown.at) else {
+        let Some(upto) = self.live_graph.as_ref().map(|grown| grown.memory.at) else {
             return;
         };
         let (spiller, me) = (self.tree_context.store_writer.clone(), ctx.address());
         drop(tokio::task::spawn_blocking(move || {
-            let generation = spiller.generation();
+            let generation = spiller.spilled().generation();
             let flushed = spiller.flush_queue(upto);
             then(flushed.is_ok());
             if let Err(error) = flushed
@@ -174,7 +199,7 @@ impl Handler<AskTrees> for TreeActor {
             return;
         };
         let asked = self.guard.run_work(ctx, "a query", move || {
-            ask(&mut grown);
+            ask(&mut grown.memory);
             grown
         });
         self.live_graph = asked.ok();
@@ -187,7 +212,7 @@ impl Handler<StoreDamage> for TreeActor {
     fn handle(&mut self, damaged: StoreDamage, ctx: &mut Self::Context) {
         let spiller = &self.tree_context.store_writer;
         // Several may have come upon the same damage.
-        let is_made_good = damaged.generation < spiller.generation();
+        let is_made_good = damaged.generation < spiller.spilled().generation();
         if is_made_good || spiller.recreate_store(&damaged.error).is_err() {
             return;
         }

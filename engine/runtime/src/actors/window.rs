@@ -12,13 +12,13 @@ use actix::{
 use larum_actor::{ActorGuard, ActorSlot, ActorState, Supervision};
 use larum_log::{CheckpointPart, PartHash};
 use larum_pipeline::{WindowWork, run_window};
+use larum_query::select_keys;
 use larum_window::RuleWindow;
 
 use crate::messages::{
     CheckpointScope, CheckpointWindow, RestoreWindow, UnitFailure, ViewWindow, WindowBatch,
     WindowReport,
 };
-use crate::windows::select_keys;
 
 /// See the module's words.
 pub struct WindowActor {

@@ -16,15 +16,15 @@ use larum_pipeline::{
     Epoch, EpochOutcome, EventInput, MatchOutput, PipelineSettings, RuleTrees, Sequencer,
     WindowPlan, WindowShard, split_by_shard, split_inputs,
 };
+use larum_query::ReaderFactory;
 use larum_rule::{Diagnostic, RuleMatcher, RuleSet};
 use tokio::sync::Notify;
 use tracing::{debug, info};
 
 use crate::actors::{LogActor, TreeActor};
-use crate::api::EngineConfig;
+use crate::config::EngineConfig;
 use crate::gauges::EngineGauges;
 use crate::messages::{CheckpointScope, UnitFailure};
-use crate::readers::ReaderFactory;
 use crate::rulebook::{RuleTally, Rulebook};
 use crate::sequencing::actor_pool::ActorPool;
 use crate::sequencing::checkpoint::CheckpointPace;
@@ -33,7 +33,7 @@ use crate::sequencing::detached_unit::DetachedUnit;
 use crate::sequencing::tail::LogStretch;
 use crate::sequencing::threads::EngineThreads;
 use crate::sequencing::trees::TreeFilter;
-use crate::ticker::TickNeed;
+use crate::tick_need::TickNeed;
 
 /// Why an epoch could not be run. The sequencer starts over from disk.
 #[derive(Debug, thiserror::Error)]

@@ -18,6 +18,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("larum-actor", &["larum-event"]),
     (
+        "larum-query",
+        &[
+            "larum-event",
+            "larum-log",
+            "larum-rule",
+            "larum-window",
+            "larum-tree",
+        ],
+    ),
+    (
         "larum-engine",
         &[
             "larum-actor",
@@ -28,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "larum-window",
             "larum-tree",
             "larum-pipeline",
+            "larum-query",
         ],
     ),
     // Plugins know events and the engine's public API; a rule front end knows larum-rule instead.

@@ -11,11 +11,11 @@ use larum_event::{Event, Position, TenantId, limits};
 use larum_tree::{CorrelationGraph, TreeMembers, key_hash};
 use tokio::sync::Notify;
 
-use crate::trees::TreeError;
+use crate::tree_answers::TreeError;
 
 /// All watchers. Clones are the same list.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TreeWatchers(Arc<Mutex<Vec<Arc<TreeWatcher>>>>);
+pub struct TreeWatchers(Arc<Mutex<Vec<Arc<TreeWatcher>>>>);
 
 /// One watcher, as those see it who know what happens.
 #[derive(Debug)]
@@ -32,17 +32,17 @@ pub(crate) struct TreeWatcher {
 
 impl TreeWatcher {
     /// Resolves when it should look; at once if it should have before.
-    pub(super) async fn wait_for_change(&self) {
+    pub(crate) async fn wait_for_change(&self) {
         self.look.notified().await;
     }
 
     /// Whether memory let one of its trees go since this was last asked.
-    pub(super) fn take_spilled(&self) -> bool {
+    pub(crate) fn take_spilled(&self) -> bool {
         self.has_spilled.swap(false, Ordering::SeqCst)
     }
 
     /// These nodes are watched, too.
-    pub(super) fn add_keys(&self, keys: impl IntoIterator<Item = u64>) {
+    pub(crate) fn add_keys(&self, keys: impl IntoIterator<Item = u64>) {
         self.lock_keys().extend(keys);
     }
 
@@ -57,7 +57,7 @@ impl TreeWatchers {
     }
 
     /// Adds one.
-    pub(super) fn add_watcher(
+    pub(crate) fn add_watcher(
         &self,
         tenant: TenantId,
         is_incident: bool,
@@ -80,12 +80,12 @@ impl TreeWatchers {
     }
 
     /// Takes one away.
-    pub(super) fn remove_watcher(&self, watched: &Arc<TreeWatcher>) {
+    pub(crate) fn remove_watcher(&self, watched: &Arc<TreeWatcher>) {
         self.lock_list().retain(|one| !Arc::ptr_eq(one, watched));
     }
 
     /// Everybody should look: the trees are other ones.
-    pub(crate) fn wake_all(&self) {
+    pub fn wake_all(&self) {
         for watched in self.lock_list().iter() {
             watched.has_spilled.store(true, Ordering::SeqCst);
             watched.look.notify_one();
@@ -93,7 +93,7 @@ impl TreeWatchers {
     }
 
     /// Memory let these trees go.
-    pub(crate) fn notify_spilled(&self, trees: &[TreeMembers]) {
+    pub fn notify_spilled(&self, trees: &[TreeMembers]) {
         if trees.is_empty() {
             return;
         }
@@ -110,7 +110,7 @@ impl TreeWatchers {
     }
 
     /// These events came into the forest; `before` is the last position before them.
-    pub(crate) fn notify_events<'a>(
+    pub fn notify_events<'a>(
         &self,
         forest: &mut CorrelationGraph,
         events: impl Iterator<Item = &'a Event>,

@@ -1,23 +1,15 @@
-//! What is open in windows, as `GET /v1/windows` tells of it.
+//! What is open in windows, as `GET /v1/windows` shows it.
 //!
-//! Owns where the windows in force are found, and how their answers are put together. A window looks at no more
-//! than [`WINDOW_QUERY_KEYS`](larum_event::limits::WINDOW_QUERY_KEYS) of its keys, so that no question holds an epoch.
+//! Owns which keys of a window are shown and how the answers of several windows are put together; finding
+//! and asking the windows is left to the engine.
+//! Invariant: a query looks at no more than [`WINDOW_QUERY_KEYS`](limits::WINDOW_QUERY_KEYS) keys of a
+//! window, so it never holds up an epoch for long.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use larum_actor::{ActorSlot, send_control};
 use larum_event::{Aggregate, RuleId, TenantId, Timestamp, WindowMeasure, WindowSpec, limits};
-use larum_rule::{Rule, RuleSet};
+use larum_rule::Rule;
 use larum_window::{KeyView, PartialView, RuleWindow};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
-
-use crate::actors::WindowActor;
-use crate::api::QueryError;
-use crate::engine::Engine;
-use crate::messages::ViewWindow;
 
 /// Which groups of windows are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,53 +97,17 @@ pub struct OpenPartial {
 
 /// What one window shows.
 #[derive(Debug, Default)]
-pub(crate) struct WindowKeys {
-    pub(crate) keys: Vec<KeyView>,
+pub struct WindowKeys {
+    /// Its keys that are asked for.
+    pub keys: Vec<KeyView>,
     /// Others that were wanted.
-    pub(crate) more: u64,
+    pub more: u64,
     /// Whether all keys were looked at.
-    pub(crate) complete: bool,
-}
-
-/// The windows in force.
-#[derive(Debug, Default)]
-pub(crate) struct WindowDirectory(Mutex<Arc<WindowAddresses>>);
-
-#[derive(Default)]
-struct WindowAddresses {
-    set: Option<Arc<RuleSet>>,
-    slots: Vec<(u32, ActorSlot<WindowActor>)>,
-}
-
-impl fmt::Debug for WindowAddresses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Places")
-            .field("seats", &self.slots.len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl WindowDirectory {
-    /// These are in force from now on.
-    pub(crate) fn replace_windows(
-        &self,
-        set: &Arc<RuleSet>,
-        seats: Vec<(u32, ActorSlot<WindowActor>)>,
-    ) {
-        let places = WindowAddresses {
-            set: Some(Arc::clone(set)),
-            slots: seats,
-        };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(places);
-    }
-
-    fn current_windows(&self) -> Arc<WindowAddresses> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+    pub complete: bool,
 }
 
 /// The keys of `window` that are asked for.
-pub(crate) fn select_keys(window: &RuleWindow, query: &WindowsQuery) -> WindowKeys {
+pub fn select_keys(window: &RuleWindow, query: &WindowsQuery) -> WindowKeys {
     let mut seen = WindowKeys {
         complete: true,
         ..WindowKeys::default()
@@ -178,67 +134,41 @@ pub(crate) fn select_keys(window: &RuleWindow, query: &WindowsQuery) -> WindowKe
     seen
 }
 
-impl Engine {
-    /// What is open in the windows of the rules in force.
-    ///
-    /// # Errors
-    /// There is no such rule.
-    pub async fn open_windows(&self, query: WindowsQuery) -> Result<OpenWindows, QueryError> {
-        let places = self.0.rulebook.windows.current_windows();
-        let mut found = OpenWindows {
+impl OpenWindows {
+    /// Without a group so far, and nothing left out.
+    pub fn new() -> Self {
+        Self {
             windows: Vec::new(),
             more: 0,
             complete: true,
-        };
-        let Some(set) = &places.set else {
-            return Ok(found);
-        };
-        let is_wanted = |rule: &Rule| query.rule.as_ref().is_none_or(|wanted| *wanted == rule.id);
-        let mut waiting = Vec::new();
-        for (number, seat) in &places.slots {
-            let Some(rule) = set.rule(*number).filter(|rule| is_wanted(rule)) else {
-                continue;
-            };
-            let (reply, answer) = oneshot::channel();
-            let view = ViewWindow {
-                query: query.clone(),
-                reply,
-            };
-            let address = seat.address();
-            if address.is_some_and(|address| send_control(&address.recipient(), view).is_ok()) {
-                waiting.push((rule, answer));
-            } else {
-                found.complete = false;
-            }
         }
-        for (rule, answer) in waiting {
-            // Its state was lost and is not back yet.
-            let Ok(seen) = answer.await else {
-                found.complete = false;
-                continue;
-            };
-            found.more += seen.more;
-            found.complete &= seen.complete;
-            let groups = seen.keys.into_iter().map(|key| to_open_group(rule, key));
-            found.windows.extend(groups);
-        }
-        found.windows.sort_by(|a, b| {
+    }
+
+    /// Adds what one window of `rule` shows.
+    pub fn add_window(&mut self, rule: &Rule, shown: WindowKeys) {
+        self.more += shown.more;
+        self.complete &= shown.complete;
+        let groups = shown.keys.into_iter().map(|key| to_open_group(rule, key));
+        self.windows.extend(groups);
+    }
+
+    /// Puts the groups in order and leaves out those beyond `limit`.
+    pub fn sort_and_truncate(&mut self, limit: usize) {
+        self.windows.sort_by(|a, b| {
             let order = |group: &OpenGroup| (group.rule.clone(), group.tenant.clone(), group.until);
             order(a).cmp(&order(b)).then_with(|| {
                 let key = |group: &OpenGroup| Value::Object(group.key.clone()).to_string();
                 key(a).cmp(&key(b))
             })
         });
-        found.more += found.windows.len().saturating_sub(query.limit) as u64;
-        found.windows.truncate(query.limit);
-        Ok(found)
+        self.more += self.windows.len().saturating_sub(limit) as u64;
+        self.windows.truncate(limit);
     }
+}
 
-    /// Whether a rule of this id is in force.
-    pub fn has_rule(&self, rule: &RuleId) -> bool {
-        let places = self.0.rulebook.windows.current_windows();
-        let set = places.set.as_ref();
-        set.is_some_and(|set| set.rules().iter().any(|one| one.id == *rule))
+impl Default for OpenWindows {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

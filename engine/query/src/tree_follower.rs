@@ -9,16 +9,14 @@ use std::sync::Arc;
 use larum_event::{Event, Position};
 use larum_tree::{EdgeKind, TreeEdge, TreeNode};
 
-use crate::trees::TreeError;
-use crate::trees::answers::TreeUpdate;
-use crate::trees::query_runner::find_tree;
-use crate::trees::tree_rebuilder::{RebuiltTree, TreeInputs};
+use crate::tree_answers::{TreeError, TreeUpdate};
+use crate::tree_rebuilder::{RebuiltTree, TreeInputs, find_tree};
 
 /// After so many events for each node of a tree it is compared again.
 const NODES_PER_EVENT: usize = 64;
 
 /// See the module's words.
-pub(super) struct TreeFollower {
+pub(crate) struct TreeFollower {
     /// By what the trees are found.
     ids: Vec<String>,
     copy: RebuiltTree,
@@ -40,7 +38,7 @@ pub(super) struct TreeFollower {
 
 impl TreeFollower {
     /// One that knows of `gathered` what stands up to `after`; the rest waits.
-    pub(super) fn new(gathered: TreeInputs, ids: Vec<String>, after: Position) -> Self {
+    pub(crate) fn new(gathered: TreeInputs, ids: Vec<String>, after: Position) -> Self {
         let known = gathered.events.keys().copied().collect();
         let asked = gathered.keys.iter().copied().collect();
         let (copy, waiting) = gathered.rebuild_upto(after);
@@ -61,12 +59,12 @@ impl TreeFollower {
     }
 
     /// By what the trees are found.
-    pub(super) fn ids(&self) -> &[String] {
+    pub(crate) fn ids(&self) -> &[String] {
         &self.ids
     }
 
     /// More trees are watched.
-    pub(super) fn add_ids(&mut self, ids: Vec<String>) {
+    pub(crate) fn add_ids(&mut self, ids: Vec<String>) {
         for id in ids {
             if !self.ids.contains(&id) {
                 self.ids.push(id);
@@ -75,7 +73,7 @@ impl TreeFollower {
     }
 
     /// Those of `positions` that it has not heard of.
-    pub(super) fn unknown_positions(&self, positions: &[Position]) -> Vec<Position> {
+    pub(crate) fn unknown_positions(&self, positions: &[Position]) -> Vec<Position> {
         let positions = positions.iter();
         positions
             .filter(|position| !self.known_positions.contains(position))
@@ -84,39 +82,39 @@ impl TreeFollower {
     }
 
     /// The keys for which the store was not asked yet; it is taken to be asked now.
-    pub(super) fn take_new_keys(&mut self, keys: &[u64]) -> Vec<u64> {
+    pub(crate) fn take_new_keys(&mut self, keys: &[u64]) -> Vec<u64> {
         let keys = keys.iter().copied();
         keys.filter(|key| self.asked_keys.insert(*key)).collect()
     }
 
     /// The keys for which the store was asked: those of all nodes at first.
-    pub(super) fn asked_keys(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn asked_keys(&self) -> impl Iterator<Item = u64> {
         self.asked_keys.iter().copied()
     }
 
     /// Everything up to here was heard.
-    pub(super) fn delivered_upto(&self) -> Position {
+    pub(crate) fn delivered_upto(&self) -> Position {
         self.delivered_upto
     }
 
     /// What was told last was heard.
-    pub(super) fn mark_delivered(&mut self) {
+    pub(crate) fn mark_delivered(&mut self) {
         self.delivered_upto = self.compared_upto;
     }
 
     /// Whether something that waits can be told now that everything up to `upto` has come.
-    pub(super) fn has_ready_event(&self, upto: Position) -> bool {
+    pub(crate) fn has_ready_event(&self, upto: Position) -> bool {
         let first = self.waiting.first_key_value();
         first.is_some_and(|(position, _)| *position <= upto)
     }
 
     /// Whether something waits to be told.
-    pub(super) fn has_waiting_event(&self) -> bool {
+    pub(crate) fn has_waiting_event(&self) -> bool {
         !self.waiting.is_empty()
     }
 
     /// Reads what is new.
-    pub(super) fn read_events(&mut self, positions: &[Position]) -> Result<(), TreeError> {
+    pub(crate) fn read_events(&mut self, positions: &[Position]) -> Result<(), TreeError> {
         let events = self.copy.rebuilder.reader.events_at(positions)?;
         self.known_positions.extend(positions);
         let events = events.into_iter().map(|one| (one.position, one.event));
@@ -125,7 +123,7 @@ impl TreeFollower {
     }
 
     /// What is to be told of the events that wait and stand up to `upto`, which is as far as everything has come.
-    pub(super) fn collect_updates(&mut self, upto: Position) -> Vec<TreeUpdate> {
+    pub(crate) fn collect_updates(&mut self, upto: Position) -> Vec<TreeUpdate> {
         let later = self.waiting.split_off(&upto.next());
         let ready = std::mem::replace(&mut self.waiting, later);
         let mut updates = Vec::new();

@@ -4,27 +4,23 @@ use std::sync::Arc;
 
 use larum_event::{EventId, Position, TenantId, limits};
 use larum_tree::{
-    CorrelationGraph, TimelineEntry, TreeCounts, TreeDiff, TreeQuery, TreeQueryError, TreeView,
-    build_timeline, fold_repeats,
+    CorrelationGraph, IncidentQuery, IncidentSummary, RootSummary, TimelineEntry, TreeCounts,
+    TreeDiff, TreeQuery, TreeView, build_timeline, fold_repeats,
 };
-use tokio::sync::Semaphore;
 
-use crate::engine::Engine;
-use crate::trees::answers::{AsOf, TimelinePage, TimelineQuery, TreeError};
-use crate::trees::live_graph::LiveGraph;
-use crate::trees::tree_client::TreeClient;
-use crate::trees::tree_rebuilder::{RebuiltTree, TreeRebuilder};
+use crate::spilled_trees::SpilledTrees;
+use crate::tree_answers::{AsOf, TimelinePage, TimelineQuery, TreeError};
+use crate::tree_client::TreeClient;
+use crate::tree_memory::TreeMemory;
+use crate::tree_rebuilder::{RebuiltTree, TreeRebuilder, find_tree};
 
-/// Trees that are grown again at the same time.
-const REBUILDS_MOST: usize = 4;
 /// Events that alerts name and that are looked up in the log for one answer.
 const LOOKED_UP_MOST: usize = 1_000;
 
-/// Asks for one tenant.
-pub(super) struct TreeQueryRunner {
-    pub(super) tenant: TenantId,
-    pub(super) client: TreeClient,
-    rebuild_slots: Arc<Semaphore>,
+/// The queries of one tenant.
+pub struct TreeQueries {
+    pub(crate) tenant: TenantId,
+    pub(crate) client: TreeClient,
 }
 
 /// What memory has of a tree.
@@ -38,32 +34,19 @@ enum MemoryAnswer {
     },
 }
 
-impl Engine {
-    pub(crate) fn tree_client(&self) -> TreeClient {
-        self.0.tree_client.clone()
-    }
-
-    pub(super) fn query_runner(&self, tenant: TenantId) -> TreeQueryRunner {
-        TreeQueryRunner {
+impl TreeClient {
+    /// Queries of one tenant.
+    pub fn for_tenant(&self, tenant: TenantId) -> TreeQueries {
+        TreeQueries {
             tenant,
-            client: self.tree_client(),
-            rebuild_slots: Arc::clone(&self.0.rebuild_slots),
+            client: self.clone(),
         }
     }
 }
 
-/// Turns for growing trees again.
-pub(crate) fn new_rebuild_slots() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(REBUILDS_MOST))
-}
-
-impl TreeQueryRunner {
+impl TreeQueries {
     /// A page of a tree.
-    pub(super) async fn tree_page(
-        &self,
-        query: TreeQuery,
-        as_of: AsOf,
-    ) -> Result<TreeView, TreeError> {
+    pub async fn tree_page(&self, query: TreeQuery, as_of: AsOf) -> Result<TreeView, TreeError> {
         let upto = self.resolve_position(as_of).await?;
         let id = query.id.clone();
         let read = move |forest: &CorrelationGraph, tenant: &TenantId| {
@@ -74,7 +57,7 @@ impl TreeQueryRunner {
     }
 
     /// What changed in a tree between two moments.
-    pub(super) async fn compare_trees(
+    pub async fn compare_trees(
         &self,
         id: &str,
         before: AsOf,
@@ -95,12 +78,13 @@ impl TreeQueryRunner {
             (Ok(before), Err(TreeError::NotFound { .. })) => (before, nothing()),
             (before, after) => (before?, after?),
         };
-        self.run_blocking(move || Ok(TreeDiff::between(&before, &after)))
+        self.client
+            .run_blocking(move || Ok(TreeDiff::between(&before, &after)))
             .await
     }
 
     /// What happened in a tree or an incident.
-    pub(super) async fn timeline_page(
+    pub async fn timeline_page(
         &self,
         query: TimelineQuery,
         as_of: AsOf,
@@ -118,37 +102,80 @@ impl TreeQueryRunner {
         let Some(as_of) = views.iter().map(|view| view.as_of).max() else {
             return Err(TreeError::NotFound { id: query.id });
         };
-        self.run_blocking(move || {
-            let mut entries = build_timeline(&views);
-            if query.fold {
-                entries = fold_repeats(entries);
-            }
-            let total = entries.len() as u64;
-            let page = entries.into_iter().skip(query.offset);
-            let entries: Vec<TimelineEntry> =
-                page.take(query.limit.min(limits::TREE_PAGE_MOST)).collect();
-            let why: Vec<_> = views.into_iter().flat_map(|view| view.why).collect();
-            Ok(TimelinePage {
-                entries,
-                total,
-                partial: !why.is_empty(),
-                why,
-                as_of,
+        self.client
+            .run_blocking(move || {
+                let mut entries = build_timeline(&views);
+                if query.fold {
+                    entries = fold_repeats(entries);
+                }
+                let total = entries.len() as u64;
+                let page = entries.into_iter().skip(query.offset);
+                let entries: Vec<TimelineEntry> =
+                    page.take(query.limit.min(limits::TREE_PAGE_MOST)).collect();
+                let why: Vec<_> = views.into_iter().flat_map(|view| view.why).collect();
+                Ok(TimelinePage {
+                    entries,
+                    total,
+                    partial: !why.is_empty(),
+                    why,
+                    as_of,
+                })
             })
-        })
-        .await
+            .await
+    }
+
+    /// Incidents, those changed last first, and how many there are on all pages.
+    ///
+    /// # Errors
+    /// The trees are being rebuilt.
+    pub async fn incidents(
+        self,
+        query: IncidentQuery,
+    ) -> Result<(Vec<IncidentSummary>, u64), TreeError> {
+        let Self { tenant, client } = self;
+        let asked = client.ask_async(move |memory| memory.graph.list_incidents(&tenant, &query));
+        asked.await
+    }
+
+    /// The incident with an id, one that it goes by as well included, or the one that holds an alert, a tree
+    /// or an entity; with its alerts.
+    ///
+    /// # Errors
+    /// There is none; the trees are being rebuilt.
+    pub async fn incident(self, id: String) -> Result<IncidentSummary, TreeError> {
+        let incident = self.find_incident(&id).await?;
+        incident.ok_or(TreeError::NotFound { id })
+    }
+
+    async fn find_incident(&self, id: &str) -> Result<Option<IncidentSummary>, TreeError> {
+        let (tenant, id) = (self.tenant.clone(), id.to_owned());
+        let asked = self
+            .client
+            .ask_async(move |memory| memory.graph.find_incident(&tenant, &id));
+        asked.await
+    }
+
+    /// The trees in memory whose events name an entity, such as `user` `eve`, the most recent one first.
+    ///
+    /// # Errors
+    /// The trees are being rebuilt.
+    pub async fn trees_with_entity(
+        self,
+        kind: String,
+        value: String,
+    ) -> Result<Vec<RootSummary>, TreeError> {
+        let Self { tenant, client } = self;
+        let asked =
+            client.ask_async(move |memory| memory.graph.trees_of_entity(&tenant, &kind, &value));
+        asked.await
     }
 
     /// The roots of an incident of this name, else the id itself.
-    pub(super) async fn root_ids(&self, id: &str) -> Result<Vec<String>, TreeError> {
+    pub(crate) async fn root_ids(&self, id: &str) -> Result<Vec<String>, TreeError> {
         if !id.starts_with("inc-") {
             return Ok(vec![id.to_owned()]);
         }
-        let (tenant, asked) = (self.tenant.clone(), id.to_owned());
-        let incident = self
-            .client
-            .ask_async(move |grown| grown.graph.find_incident(&tenant, &asked));
-        let incident = incident.await?;
+        let incident = self.find_incident(id).await?;
         Ok(incident.map_or_else(
             || vec![id.to_owned()],
             |incident| incident.trees.iter().map(ToString::to_string).collect(),
@@ -162,7 +189,9 @@ impl TreeQueryRunner {
             AsOf::Position(position) => Ok(Some(position)),
             AsOf::Time(time) => {
                 let mut reader = self.client.open_reader();
-                let found = self.run_blocking(move || Ok(reader.position_at(time)?));
+                let found = self
+                    .client
+                    .run_blocking(move || Ok(reader.position_at(time)?));
                 found.await.map(Some)
             }
         }
@@ -188,9 +217,15 @@ impl TreeQueryRunner {
         R: Fn(&CorrelationGraph, &TenantId) -> Result<TreeView, TreeError> + Clone + Send + 'static,
     {
         let (tenant, asked, from_memory) = (self.tenant.clone(), id.to_owned(), read.clone());
-        let known = self
-            .client
-            .ask_async(move |grown| look_in_memory(grown, &tenant, (&asked, upto), from_memory));
+        let spilled = self.client.spilled().clone();
+        let known = self.client.ask_async(move |memory| {
+            let wanted = WantedTree {
+                tenant: &tenant,
+                id: &asked,
+                upto,
+            };
+            look_in_memory(memory, &spilled, &wanted, from_memory)
+        });
         let (at, root) = match known.await?? {
             MemoryAnswer::Answer(view) => return Ok(view),
             MemoryAnswer::Elsewhere { at, root } => (at, root),
@@ -198,20 +233,21 @@ impl TreeQueryRunner {
         let upto = upto.unwrap_or(at);
         let root = root.map(|root| root.to_string());
         let ids: Vec<String> = std::iter::once(id.to_owned()).chain(root).collect();
-        let gatherer = TreeRebuilder::new(self.tenant.clone(), self.client.clone(), upto);
-        self.run_blocking(move || {
-            let mut regrown = gatherer.gather_inputs(&ids)?.rebuild();
-            let mut view = read(&regrown.graph, &regrown.rebuilder.tenant)?;
-            if regrown.insert_evidence(view.unknown_events())? {
-                view = read(&regrown.graph, &regrown.rebuilder.tenant)?;
-            }
-            view.as_of = upto;
-            view.partial |= !regrown.why.is_empty();
-            view.why.append(&mut regrown.why);
-            regrown.set_incident(&mut view)?;
-            Ok(view)
-        })
-        .await
+        let rebuilder = TreeRebuilder::new(self.tenant.clone(), self.client.clone(), upto);
+        self.client
+            .run_blocking(move || {
+                let mut rebuilt = rebuilder.gather_inputs(&ids)?.rebuild();
+                let mut view = read(&rebuilt.graph, &rebuilt.rebuilder.tenant)?;
+                if rebuilt.insert_evidence(view.unknown_events())? {
+                    view = read(&rebuilt.graph, &rebuilt.rebuilder.tenant)?;
+                }
+                view.as_of = upto;
+                view.partial |= !rebuilt.why.is_empty();
+                view.why.append(&mut rebuilt.why);
+                rebuilt.set_incident(&mut view)?;
+                Ok(view)
+            })
+            .await
     }
 
     /// A tree before anything of it came.
@@ -231,82 +267,64 @@ impl TreeQueryRunner {
     }
 
     /// Fills in events that belong to no tree, which trees know by their ids alone.
-    pub(super) async fn describe_events(&self, mut view: TreeView) -> Result<TreeView, TreeError> {
+    pub(crate) async fn describe_events(&self, mut view: TreeView) -> Result<TreeView, TreeError> {
         let mut unknown = view.unknown_events();
         if unknown.is_empty() {
             return Ok(view);
         }
         unknown.truncate(LOOKED_UP_MOST);
         let (mut reader, tenant) = (self.client.open_reader(), self.tenant.clone());
-        self.run_blocking(move || {
-            for id in unknown {
-                if let Some(stored) = reader.find_event(Some(&tenant), id.as_str())? {
-                    view.fill_event(&stored.event, stored.position);
+        self.client
+            .run_blocking(move || {
+                for id in unknown {
+                    if let Some(stored) = reader.find_event(Some(&tenant), id.as_str())? {
+                        view.fill_event(&stored.event, stored.position);
+                    }
                 }
-            }
-            Ok(view)
-        })
-        .await
-    }
-
-    /// Does work that takes a while, a few at a time.
-    pub(super) async fn run_blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, TreeError> + Send + 'static,
-    ) -> Result<T, TreeError> {
-        let turn = Arc::clone(&self.rebuild_slots).acquire_owned().await;
-        let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            work()
-        });
-        done.await.map_err(|_| TreeError::Rebuilding)?
+                Ok(view)
+            })
+            .await
     }
 }
 
 /// What memory has of the tree that holds an id.
 fn look_in_memory(
-    grown: &LiveGraph,
-    tenant: &TenantId,
-    (id, upto): (&str, Option<Position>),
+    memory: &TreeMemory,
+    spilled: &SpilledTrees,
+    wanted: &WantedTree<'_>,
     read: impl Fn(&CorrelationGraph, &TenantId) -> Result<TreeView, TreeError>,
 ) -> Result<MemoryAnswer, TreeError> {
-    let elsewhere = |root| Ok(MemoryAnswer::Elsewhere { at: grown.at, root });
-    let (forest, spiller) = (&grown.graph, grown.store_writer());
-    if upto.is_none() && spiller.is_empty() {
-        return read(forest, tenant).map(MemoryAnswer::Answer);
+    let WantedTree { tenant, id, upto } = *wanted;
+    let elsewhere = |root| {
+        Ok(MemoryAnswer::Elsewhere {
+            at: memory.at,
+            root,
+        })
+    };
+    let graph = &memory.graph;
+    // Memory never let a tree go, so it has all of every tree.
+    if upto.is_none() && spilled.is_empty() {
+        return read(graph, tenant).map(MemoryAnswer::Answer);
     }
-    let Some(members) = forest.tree_members(tenant, id) else {
+    let Some(members) = graph.tree_members(tenant, id) else {
         return elsewhere(None);
     };
     let is_behind = |upto| members.events.last().is_some_and(|last| *last > upto);
-    if upto.is_some_and(is_behind) || spiller.may_hold_any(tenant, &members.keys) {
+    if upto.is_some_and(is_behind) || spilled.may_hold_any(tenant, &members.keys) {
         return elsewhere(Some(members.root));
     }
-    let view = read(forest, tenant)?;
+    let view = read(graph, tenant)?;
     Ok(MemoryAnswer::Answer(TreeView {
         as_of: upto.unwrap_or(view.as_of),
         ..view
     }))
 }
 
-/// The whole tree of a forest that holds an id.
-pub(super) fn find_tree(
-    forest: &CorrelationGraph,
-    tenant: &TenantId,
-    id: &str,
-) -> Result<TreeView, TreeError> {
-    let view = forest.find_tree(tenant, id);
-    view.ok_or_else(|| TreeError::NotFound { id: id.to_owned() })
-}
-
-impl From<TreeQueryError> for TreeError {
-    fn from(error: TreeQueryError) -> Self {
-        match error {
-            TreeQueryError::NoTree { id } => Self::NotFound { id },
-            TreeQueryError::NotInTree { id, root } => Self::NotInTree { id, root },
-            TreeQueryError::Cursor => Self::Cursor,
-        }
-    }
+/// The tree that holds an id, as it is or as it was at a position.
+struct WantedTree<'a> {
+    tenant: &'a TenantId,
+    id: &'a str,
+    upto: Option<Position>,
 }
 
 impl RebuiltTree {
@@ -335,9 +353,9 @@ impl RebuiltTree {
             return Ok(());
         }
         let tenant = self.rebuilder.tenant.clone();
-        let name = self.rebuilder.client.ask_blocking(move |grown| {
+        let name = self.rebuilder.client.ask_blocking(move |memory| {
             let mut ids = ids.iter();
-            let incident = ids.find_map(|id| grown.graph.find_incident(&tenant, id));
+            let incident = ids.find_map(|id| memory.graph.find_incident(&tenant, id));
             incident.map(|incident| incident.id.0)
         })?;
         view.incident = name.or(view.incident.take());

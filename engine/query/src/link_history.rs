@@ -6,11 +6,11 @@ use larum_event::{LinkSet, Position};
 
 /// Sets of links by the position behind which they hold, oldest first. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LinkHistory(Arc<Vec<(Position, Arc<LinkSet>)>>);
+pub struct LinkHistory(Arc<Vec<(Position, Arc<LinkSet>)>>);
 
 impl LinkHistory {
     /// As [`LinkHistory::encode_links`] wrote it; what does not read back is left out.
-    pub(crate) fn from_encoded(written: Vec<(Position, Vec<u8>)>) -> Self {
+    pub fn from_encoded(written: Vec<(Position, Vec<u8>)>) -> Self {
         let read = written.into_iter().filter_map(|(at, bytes)| {
             let links: LinkSet = postcard::from_bytes(&bytes).ok()?;
             Some((at, Arc::new(links)))
@@ -19,12 +19,12 @@ impl LinkHistory {
     }
 
     /// One set of links as bytes.
-    pub(crate) fn encode_links(links: &LinkSet) -> Vec<u8> {
+    pub fn encode_links(links: &LinkSet) -> Vec<u8> {
         postcard::to_stdvec(links).expect("plain data is always writable to memory")
     }
 
     /// Links came into force at a position; false when they are those that were in force there.
-    pub(crate) fn add_links(&mut self, at: Position, links: &Arc<LinkSet>) -> bool {
+    pub fn add_links(&mut self, at: Position, links: &Arc<LinkSet>) -> bool {
         let known = self.links_at(at.next());
         let is_same = known.map_or_else(
             || **links == LinkSet::default(),
@@ -40,7 +40,7 @@ impl LinkHistory {
     }
 
     /// The links that hold for the event at a position, and since where.
-    pub(crate) fn links_at(&self, position: Position) -> Option<&(Position, Arc<LinkSet>)> {
+    pub fn links_at(&self, position: Position) -> Option<&(Position, Arc<LinkSet>)> {
         let place = self.0.partition_point(|(since, _)| *since < position);
         self.0.get(place.checked_sub(1)?)
     }

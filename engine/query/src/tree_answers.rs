@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum_event::{Position, Timestamp};
-use larum_tree::{MissingPart, TimelineEntry, TreeEdge, TreeNode};
+use larum_tree::{MissingPart, TimelineEntry, TreeEdge, TreeNode, TreeQueryError};
 use serde::Serialize;
 
 /// As of when something is asked.
@@ -55,6 +55,16 @@ pub enum TreeError {
 impl From<larum_log::LogError> for TreeError {
     fn from(error: larum_log::LogError) -> Self {
         Self::Log(Arc::new(error))
+    }
+}
+
+impl From<TreeQueryError> for TreeError {
+    fn from(error: TreeQueryError) -> Self {
+        match error {
+            TreeQueryError::NoTree { id } => Self::NotFound { id },
+            TreeQueryError::NotInTree { id, root } => Self::NotInTree { id, root },
+            TreeQueryError::Cursor => Self::Cursor,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use actix::{Actor, Addr};
 use larum_actor::{ActorRegistry, Credits, Guardian, Supervision, send_control};
 use larum_event::{Position, RecordBody, RuleFile, RuleSetActivation, Span};
 use larum_log::{Log, LogError, LogOptions};
+use larum_query::{ReaderFactory, TreeWatchers};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -18,14 +19,14 @@ use crate::actors::channel::ChannelSetup;
 use crate::actors::dispatcher::{Dispatcher, DispatcherSetup, StartHandler};
 use crate::actors::log::{FollowLog, LogActor, LogFollower, LogSetup, OpenLog, last_committed};
 use crate::actors::sequencer::{AwaitRecovery, SequencerActor};
-use crate::api::{EngineConfig, StartError};
+use crate::api::StartError;
+use crate::config::EngineConfig;
 use crate::engine::{Engine, EngineInner};
 use crate::gauges::EngineGauges;
 use crate::messages::AppendControl;
-use crate::readers::ReaderFactory;
 use crate::rulebook::Rulebook;
 use crate::sequencing::{CoreParts, EngineThreads};
-use crate::trees::{RefusalReporter, TreeClient, TreeContext, TreeStoreWriter, TreeWatchers};
+use crate::trees::{RefusalReporter, TreeContext, TreeStoreWriter};
 use crate::upkeep::LogUpkeep;
 use crate::watchdog::Watchdog;
 
@@ -167,7 +168,7 @@ impl EngineStartup {
             supervision.clock.clone(),
             Arc::clone(&gauges),
         );
-        let soil = TreeContext {
+        let tree_context = TreeContext {
             readers: readers.clone(),
             rulebook: Arc::clone(rulebook),
             store_writer: TreeStoreWriter::new(store, Arc::clone(&gauges)),
@@ -175,7 +176,8 @@ impl EngineStartup {
             watchers: TreeWatchers::default(),
         };
         let refusals = RefusalReporter::new(log.clone(), Arc::clone(&gauges), config.clock.clone());
-        let trees = TreeActor::start_on(&threads.trees, soil.clone(), refusals, &supervision);
+        let trees =
+            TreeActor::start_on(&threads.trees, tree_context.clone(), refusals, &supervision);
         let front = start_dispatcher(config, &log, &supervision, (&gauges, &readers, &threads));
         let entry = supervision
             .registry
@@ -208,8 +210,7 @@ impl EngineStartup {
             log,
             dispatcher: front,
             sequencer,
-            tree_client: TreeClient::new(trees, &soil),
-            rebuild_slots: crate::trees::new_rebuild_slots(),
+            tree_client: TreeActor::client(trees, &tree_context),
             gauges,
             supervision,
             threads,

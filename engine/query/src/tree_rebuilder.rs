@@ -9,46 +9,46 @@ use std::sync::Arc;
 
 use larum_event::{Event, Position, TenantId, limits};
 use larum_log::{LogReader, SpilledTree};
-use larum_tree::{CorrelationGraph, GraphLimits, MissingPart, TreeMembers, key_hash};
+use larum_tree::{CorrelationGraph, GraphLimits, MissingPart, TreeMembers, TreeView, key_hash};
 
-use crate::trees::TreeError;
-use crate::trees::history::LinkHistory;
-use crate::trees::store_writer::SpilledTreeFinder;
-use crate::trees::tree_client::TreeClient;
+use crate::link_history::LinkHistory;
+use crate::spilled_trees::SpilledTreeFinder;
+use crate::tree_answers::TreeError;
+use crate::tree_client::TreeClient;
 
 /// How often the store is asked again because memory let trees go meanwhile.
 const STORE_RETRIES_MOST: u32 = 3;
 
 /// What a tree is looked for with.
-pub(super) struct TreeRebuilder {
-    pub(super) tenant: TenantId,
-    pub(super) client: TreeClient,
-    pub(super) finder: SpilledTreeFinder,
-    pub(super) reader: LogReader,
-    pub(super) history: LinkHistory,
+pub(crate) struct TreeRebuilder {
+    pub(crate) tenant: TenantId,
+    pub(crate) client: TreeClient,
+    pub(crate) finder: SpilledTreeFinder,
+    pub(crate) reader: LogReader,
+    pub(crate) history: LinkHistory,
     /// Events behind this position are left out.
-    pub(super) upto: Position,
+    pub(crate) upto: Position,
     limits: GraphLimits,
 }
 
 /// Everything a tree was made of.
-pub(super) struct TreeInputs {
+pub(crate) struct TreeInputs {
     rebuilder: TreeRebuilder,
     /// Hashes of the ids of its nodes.
-    pub(super) keys: BTreeSet<u64>,
+    pub(crate) keys: BTreeSet<u64>,
     /// Its events, as far as there are not too many.
-    pub(super) events: BTreeMap<Position, Event>,
+    pub(crate) events: BTreeMap<Position, Event>,
     /// What it lacks.
     why: Vec<MissingPart>,
 }
 
 /// A tree that was grown again, alone in a forest.
-pub(super) struct RebuiltTree {
-    pub(super) graph: CorrelationGraph,
+pub(crate) struct RebuiltTree {
+    pub(crate) graph: CorrelationGraph,
     /// Who grew it.
-    pub(super) rebuilder: TreeRebuilder,
+    pub(crate) rebuilder: TreeRebuilder,
     /// What it lacks.
-    pub(super) why: Vec<MissingPart>,
+    pub(crate) why: Vec<MissingPart>,
     /// Since where the links hold by which the forest goes.
     links_since: Option<Position>,
 }
@@ -71,7 +71,7 @@ struct SearchState {
 
 impl TreeRebuilder {
     /// For a tree of `tenant` as it was at `upto`.
-    pub(super) fn new(tenant: TenantId, live: TreeClient, upto: Position) -> Self {
+    pub(crate) fn new(tenant: TenantId, live: TreeClient, upto: Position) -> Self {
         let limits = GraphLimits {
             roots_per_tenant: usize::MAX,
             nodes_per_tenant: usize::MAX,
@@ -89,8 +89,8 @@ impl TreeRebuilder {
     }
 
     /// Finds what the ids are of, everything that hangs together with one of them.
-    pub(super) fn gather_inputs(mut self, ids: &[String]) -> Result<TreeInputs, TreeError> {
-        self.history = self.client.ask_blocking(|grown| grown.history.clone())?;
+    pub(crate) fn gather_inputs(mut self, ids: &[String]) -> Result<TreeInputs, TreeError> {
+        self.history = self.client.ask_blocking(|memory| memory.history.clone())?;
         let mut found = SearchState::default();
         let mut reading = CorrelationGraph::new(self.limits);
         let mut links_since = None;
@@ -98,7 +98,7 @@ impl TreeRebuilder {
             self.seed_search(id, &mut found, &mut reading)?;
         }
         let mut left_out = 0;
-        let (mut let_go, mut again) = (self.client.spilled_count(), STORE_RETRIES_MOST);
+        let (mut let_go, mut again) = (self.client.spilled().spilled_count(), STORE_RETRIES_MOST);
         loop {
             self.search_store(&mut found)?;
             let fresh: Vec<_> = found
@@ -119,13 +119,15 @@ impl TreeRebuilder {
             let is_of_tree = |name: &Arc<str>| found.keys.contains(&key_hash(name));
             let names: Vec<_> = names.into_iter().filter(is_of_tree).collect();
             let is_new = self.search_memory(names, &mut found)?;
-            if left_out > 0 || (!is_new && (again == 0 || self.client.spilled_count() == let_go)) {
+            if left_out > 0
+                || (!is_new && (again == 0 || self.client.spilled().spilled_count() == let_go))
+            {
                 break;
             }
             if !is_new {
                 // What memory let go after the store was asked, and before memory was, is in the store now.
                 found.asked_keys.clear();
-                (let_go, again) = (self.client.spilled_count(), again - 1);
+                (let_go, again) = (self.client.spilled().spilled_count(), again - 1);
             }
         }
         if !found.is_known {
@@ -206,13 +208,13 @@ impl TreeRebuilder {
             return Ok(false);
         }
         let tenant = self.tenant.clone();
-        let members = self.client.ask_blocking(move |grown| {
+        let members = self.client.ask_blocking(move |memory| {
             let mut members: Vec<TreeMembers> = Vec::new();
             for name in names {
                 let key = key_hash(&name);
                 let holds = |tree: &TreeMembers| tree.keys.binary_search(&key).is_ok();
                 if !members.iter().any(holds) {
-                    members.extend(grown.graph.tree_members(&tenant, &name));
+                    members.extend(memory.graph.tree_members(&tenant, &name));
                 }
             }
             members
@@ -251,12 +253,12 @@ impl TreeRebuilder {
 
 impl TreeInputs {
     /// The tree.
-    pub(super) fn rebuild(self) -> RebuiltTree {
+    pub(crate) fn rebuild(self) -> RebuiltTree {
         self.rebuild_upto(Position(u64::MAX)).0
     }
 
     /// The tree as it was with the event at a position, and the events behind.
-    pub(super) fn rebuild_upto(
+    pub(crate) fn rebuild_upto(
         mut self,
         upto: Position,
     ) -> (RebuiltTree, BTreeMap<Position, Event>) {
@@ -264,22 +266,22 @@ impl TreeInputs {
             Some(next) => self.events.split_off(&Position(next)),
             None => BTreeMap::new(),
         };
-        let mut regrown = RebuiltTree {
+        let mut rebuilt = RebuiltTree {
             graph: CorrelationGraph::new(self.rebuilder.limits),
             rebuilder: self.rebuilder,
             why: self.why,
             links_since: None,
         };
         for (position, event) in &self.events {
-            regrown.insert_event(*position, event);
+            rebuilt.insert_event(*position, event);
         }
-        (regrown, later)
+        (rebuilt, later)
     }
 }
 
 impl RebuiltTree {
     /// Puts an event in, by the links that held for it.
-    pub(super) fn insert_event(&mut self, position: Position, event: &Event) {
+    pub(crate) fn insert_event(&mut self, position: Position, event: &Event) {
         self.rebuilder
             .apply_links_at(position, &mut self.links_since, &mut self.graph);
         // What it reports was told when the event came.
@@ -301,4 +303,14 @@ impl SearchState {
         self.positions
             .extend(events.take_while(|position| *position <= upto));
     }
+}
+
+/// The whole tree of a forest that holds an id.
+pub(crate) fn find_tree(
+    forest: &CorrelationGraph,
+    tenant: &TenantId,
+    id: &str,
+) -> Result<TreeView, TreeError> {
+    let view = forest.find_tree(tenant, id);
+    view.ok_or_else(|| TreeError::NotFound { id: id.to_owned() })
 }

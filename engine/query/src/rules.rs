@@ -1,14 +1,8 @@
 //! The rules in force, as `GET /v1/rules` tells of them.
 
-use std::collections::BTreeMap;
-
-use larum_event::{Position, RuleId, Severity, TenantId, Timestamp};
-use larum_pipeline::RuleOutage;
+use larum_event::{Position, RuleFile, RuleId, Severity, TenantId, Timestamp};
 use larum_rule::Rule;
 use serde::Serialize;
-
-use crate::engine::Engine;
-use crate::rulebook::{RuleCounters, hash_rule_files};
 
 /// The rules in force.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -80,19 +74,6 @@ pub struct RuleOutageView {
     pub until: Option<Timestamp>,
 }
 
-impl From<&RuleOutage> for RuleOutageView {
-    fn from(missed: &RuleOutage) -> Self {
-        Self {
-            tenant: missed.tenant.clone(),
-            after: missed.after,
-            before: missed.before,
-            reason: missed.reason.clone(),
-            probes: missed.probes,
-            until: missed.until,
-        }
-    }
-}
-
 /// How a rule's condition is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -103,31 +84,48 @@ pub enum ConditionMode {
     Scripted,
 }
 
-impl Engine {
-    /// The rules in force, and how each fares.
-    pub fn rules_in_force(&self) -> RulesInForce {
-        let in_force = self.0.rulebook.current_rules();
-        let mut missed: BTreeMap<RuleId, Vec<RuleOutageView>> = BTreeMap::new();
-        for stretch in self.0.rulebook.outages().iter() {
-            let of_rule = missed.entry(stretch.rule.clone()).or_default();
-            of_rule.push(stretch.into());
-        }
-        let rules = in_force.set.rules().iter().zip(&in_force.counts);
-        RulesInForce {
-            hash: hash_rule_files(in_force.set.files()),
-            since: in_force.since,
-            reload_failed: self.0.gauges.has_reload_failed(),
-            rules: rules
-                .map(|(rule, counts)| {
-                    let missed = missed.remove(&rule.id).unwrap_or_default();
-                    rule_state(rule, counts, missed)
-                })
-                .collect(),
-        }
+/// What is counted of a rule since the engine started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RuleCounters {
+    /// Events that satisfied it.
+    pub matches: u64,
+    /// Times that exceptions kept something from being a match.
+    pub excepted: u64,
+    /// Revisions of its alerts in the log.
+    pub alerts: u64,
+    /// Events it failed on.
+    pub faults: u64,
+    /// Times that its script ran and answered.
+    pub runs: u64,
+    /// Of its runs those that were timed, and how long they took in all.
+    pub timed: u64,
+    /// See `timed`.
+    pub nanos: u64,
+}
+
+impl RuleCounters {
+    /// How long its scripts ran in all, estimated from those that were timed.
+    pub fn estimate_script_nanos(&self) -> u64 {
+        let runs = u128::from(self.runs + self.faults);
+        let all = u128::from(self.nanos) * runs;
+        let all = all.checked_div(u128::from(self.timed)).unwrap_or_default();
+        u64::try_from(all).unwrap_or(u64::MAX)
+    }
+
+    /// Adds `more`.
+    pub fn add_counts(&mut self, more: &Self) {
+        self.matches += more.matches;
+        self.excepted += more.excepted;
+        self.alerts += more.alerts;
+        self.faults += more.faults;
+        self.runs += more.runs;
+        self.timed += more.timed;
+        self.nanos += more.nanos;
     }
 }
 
-fn rule_state(rule: &Rule, counts: &RuleCounters, missed: Vec<RuleOutageView>) -> RuleState {
+/// A rule as it is shown, with what is counted of it and what it missed.
+pub fn rule_state(rule: &Rule, counts: &RuleCounters, missed: Vec<RuleOutageView>) -> RuleState {
     RuleState {
         id: rule.id.clone(),
         title: rule.title.as_deref().map(str::to_owned),
@@ -152,6 +150,33 @@ fn rule_state(rule: &Rule, counts: &RuleCounters, missed: Vec<RuleOutageView>) -
     }
 }
 
+/// What names a set: a hash of its files, so that two engines can be compared.
+pub fn hash_rule_files(files: &[RuleFile]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for text in files.iter().flat_map(|file| [&file.path, &file.text]) {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
 fn to_hex(hash: &[u8; 32]) -> String {
     blake3::Hash::from_bytes(*hash).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moving_text_from_one_file_to_another_is_another_set() {
+        let file = |path: &str, text: &str| RuleFile {
+            path: path.into(),
+            text: text.into(),
+        };
+        let one = hash_rule_files(&[file("a", "bc"), file("d", "")]);
+        assert_eq!(one, hash_rule_files(&[file("a", "bc"), file("d", "")]));
+        assert_ne!(one, hash_rule_files(&[file("ab", "c"), file("d", "")]));
+        assert_ne!(one, hash_rule_files(&[file("a", ""), file("d", "bc")]));
+    }
 }

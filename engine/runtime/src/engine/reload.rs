@@ -7,7 +7,6 @@
 //! that part is the sequencer's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use larum_actor::send_control;
@@ -15,6 +14,7 @@ use larum_event::{
     Channel, Event, EventDefaults, Position, RecordBody, RuleFile, RuleId, RuleSetActivation,
     Severity, Span, TenantId,
 };
+use larum_query::hash_rule_files;
 use larum_rule::{Diagnostic, DiagnosticLevel, RuleSet};
 use serde::Serialize;
 use serde_json::json;
@@ -24,7 +24,6 @@ use tracing::{error, info, warn};
 use crate::api::EmitOptions;
 use crate::engine::{Engine, new_event_id};
 use crate::messages::AppendControl;
-use crate::rulebook::hash_rule_files;
 
 /// What a problem with rules that were not taken is about.
 const ABOUT: &str = "rules";
@@ -32,25 +31,6 @@ const ABOUT: &str = "rules";
 const WAIT: Span = Span::from_seconds(10);
 /// Findings told in an event.
 const FINDINGS_MOST: usize = 20;
-
-/// Where rules come from when they are to be read again.
-#[derive(Clone)]
-pub struct ReloadSource(Arc<ReadRulesFn>);
-
-type ReadRulesFn = dyn Fn() -> Result<Vec<RuleFile>, String> + Send + Sync;
-
-impl ReloadSource {
-    /// From what `read` reads, or why it cannot be read. It may block.
-    pub fn new(read: impl Fn() -> Result<Vec<RuleFile>, String> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
-    }
-}
-
-impl fmt::Debug for ReloadSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RulesFrom").finish_non_exhaustive()
-    }
-}
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -142,10 +122,10 @@ impl Engine {
     pub async fn reload_rules(&self) -> Result<ReloadOutcome, ReloadError> {
         let turn = self.0.rulebook.change_lock.lock().await;
         let from = self.0.config.reload_source.clone();
-        let Some(ReloadSource(read)) = from else {
+        let Some(source) = from else {
             return Err(ReloadError::NoSource);
         };
-        let read = tokio::task::spawn_blocking(move || read());
+        let read = tokio::task::spawn_blocking(move || source.read_rules());
         let read = match read.await {
             Ok(read) => read,
             Err(died) => Err(died.to_string()),

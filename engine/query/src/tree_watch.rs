@@ -9,12 +9,11 @@ use larum_event::{Position, limits};
 use larum_tree::{TreeMembers, key_hash};
 use tokio::sync::{mpsc, watch};
 
-use crate::engine::Engine;
-use crate::trees::answers::{TreeDelivery, TreeError};
-use crate::trees::query_runner::TreeQueryRunner;
-use crate::trees::tree_follower::TreeFollower;
-use crate::trees::tree_rebuilder::TreeRebuilder;
-use crate::trees::watchers::{TreeWatcher, TreeWatchers};
+use crate::tree_answers::{TreeDelivery, TreeError};
+use crate::tree_follower::TreeFollower;
+use crate::tree_queries::TreeQueries;
+use crate::tree_rebuilder::TreeRebuilder;
+use crate::watchers::{TreeWatcher, TreeWatchers};
 
 /// A watch over a tree or an incident; dropping it ends it.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl Drop for WatcherRegistration {
 
 /// What a watch is run with.
 struct WatchTask {
-    asker: TreeQueryRunner,
+    queries: TreeQueries,
     id: String,
     registration: WatcherRegistration,
     evaluated: watch::Receiver<Position>,
@@ -54,46 +53,58 @@ struct WatchTask {
     last_word: mpsc::OwnedPermit<TreeDelivery>,
 }
 
-impl Engine {
-    pub(super) async fn start_watch(
-        &self,
-        asker: TreeQueryRunner,
+/// How far evaluation has come, and whether it has ended, as that changes.
+#[derive(Debug)]
+pub struct EvaluationProgress {
+    /// Everything up to here is in the trees.
+    pub evaluated: watch::Receiver<Position>,
+    /// Whether nothing more will be evaluated.
+    pub stopped: watch::Receiver<bool>,
+}
+
+impl TreeQueries {
+    /// Reports what comes into the tree that holds `id`, or into the trees of the incident `id`, or changes
+    /// there, behind `after`: first what the log has of it, then what happens, without gap or repetition. A
+    /// tree that becomes part of another goes on as that one. Dropping the watch ends it.
+    ///
+    /// # Errors
+    /// There is no such tree; too many are watched; the trees are being rebuilt; the log fails.
+    pub async fn watch_tree(
+        self,
         id: String,
         after: Position,
+        progress: EvaluationProgress,
     ) -> Result<TreeWatch, TreeError> {
-        let watchers = asker.client.watchers().clone();
-        let watched = watchers.add_watcher(asker.tenant.clone(), id.starts_with("inc-"))?;
-        let listed = WatcherRegistration {
-            watchers,
-            watcher: watched,
-        };
-        let gauges = &self.0.gauges;
-        let (evaluated, stopped) = (gauges.watch_evaluated(), gauges.watch_stopped());
+        let EvaluationProgress { evaluated, stopped } = progress;
+        let watchers = self.client.watchers().clone();
+        // Registered before the log is read: what comes meanwhile wakes the watcher.
+        let watcher = watchers.add_watcher(self.tenant.clone(), id.starts_with("inc-"))?;
+        let registration = WatcherRegistration { watchers, watcher };
         let upto = *evaluated.borrow();
-        let ids = asker.root_ids(&id).await?;
-        let gatherer = TreeRebuilder::new(asker.tenant.clone(), asker.client.clone(), upto);
+        let ids = self.root_ids(&id).await?;
+        let rebuilder = TreeRebuilder::new(self.tenant.clone(), self.client.clone(), upto);
         let seeds = ids.clone();
-        let follower = asker.run_blocking(move || {
-            let gathered = gatherer.gather_inputs(&seeds)?;
-            Ok(TreeFollower::new(gathered, ids, after))
+        let follower = self.client.run_blocking(move || {
+            let inputs = rebuilder.gather_inputs(&seeds)?;
+            Ok(TreeFollower::new(inputs, ids, after))
         });
         let follower = follower.await?;
-        listed.watcher.add_keys(follower.asked_keys());
-        let (way, deliveries) = mpsc::channel(limits::TREE_UPDATES + 1);
-        let last_word = way
+        registration.watcher.add_keys(follower.asked_keys());
+        let (sender, deliveries) = mpsc::channel(limits::TREE_UPDATES + 1);
+        let last_word = sender
             .clone()
             .try_reserve_owned()
             .map_err(|_| TreeError::Rebuilding)?;
-        let watching = WatchTask {
-            asker,
+        let task = WatchTask {
+            queries: self,
             id,
-            registration: listed,
+            registration,
             evaluated,
             stopped,
-            deliveries: way,
+            deliveries: sender,
             last_word,
         };
-        tokio::spawn(watching.run_watch(follower, upto));
+        tokio::spawn(task.run_watch(follower, upto));
         Ok(TreeWatch { deliveries })
     }
 }
@@ -113,7 +124,7 @@ impl WatchTask {
         // What came while the log was read was not heard of, since nobody knew which nodes are watched.
         let mut is_first = true;
         loop {
-            let told = self.asker.run_blocking(move || {
+            let told = self.queries.client.run_blocking(move || {
                 let updates = follower.collect_updates(upto);
                 Ok((follower, updates))
             });
@@ -161,7 +172,7 @@ impl WatchTask {
 
     /// Asks the trees for what the follower has not heard of.
     async fn find_changes(&self, mut follower: TreeFollower, upto: Position) -> WatchOutcome {
-        let Ok(roots) = self.asker.root_ids(&self.id).await else {
+        let Ok(roots) = self.queries.root_ids(&self.id).await else {
             return WatchOutcome::Nothing(follower);
         };
         follower.add_ids(roots);
@@ -175,7 +186,7 @@ impl WatchTask {
         if fresh.is_empty() && !follower.has_ready_event(upto) {
             return WatchOutcome::Nothing(follower);
         }
-        let read = self.asker.run_blocking(move || {
+        let read = self.queries.client.run_blocking(move || {
             follower.read_events(&fresh)?;
             Ok(follower)
         });
@@ -187,15 +198,15 @@ impl WatchTask {
         &self,
         follower: &mut TreeFollower,
     ) -> Result<Vec<Position>, TreeError> {
-        let (tenant, ids) = (self.asker.tenant.clone(), follower.ids().to_vec());
+        let (tenant, ids) = (self.queries.tenant.clone(), follower.ids().to_vec());
         let watched = Arc::clone(&self.registration.watcher);
-        let trees = self.asker.client.ask_async(move |grown| {
+        let trees = self.queries.client.ask_async(move |memory| {
             let mut trees: Vec<TreeMembers> = Vec::new();
             for id in &ids {
                 let key = key_hash(id);
                 let holds = |tree: &TreeMembers| tree.keys.binary_search(&key).is_ok();
                 if !trees.iter().any(holds) {
-                    trees.extend(grown.graph.tree_members(&tenant, id));
+                    trees.extend(memory.graph.tree_members(&tenant, id));
                 }
             }
             // Here, so that nothing comes between.
@@ -207,23 +218,28 @@ impl WatchTask {
         let mut is_short = self.registration.watcher.take_spilled();
         for tree in &trees {
             let fresh = follower.take_new_keys(&tree.keys);
-            is_short |= self.asker.client.may_be_spilled(&tree.tenant, &fresh);
+            is_short |= self
+                .queries
+                .client
+                .spilled()
+                .may_hold_any(&tree.tenant, &fresh);
         }
         if !is_short {
             return Ok(trees.into_iter().flat_map(|tree| tree.events).collect());
         }
         // It has grown together with one that memory let go, or is such a one.
         let everything = Position(u64::MAX);
-        let gatherer = TreeRebuilder::new(
-            self.asker.tenant.clone(),
-            self.asker.client.clone(),
+        let rebuilder = TreeRebuilder::new(
+            self.queries.tenant.clone(),
+            self.queries.client.clone(),
             everything,
         );
         let ids = follower.ids().to_vec();
-        let gathered = self
-            .asker
-            .run_blocking(move || gatherer.gather_inputs(&ids))
+        let inputs = self
+            .queries
+            .client
+            .run_blocking(move || rebuilder.gather_inputs(&ids))
             .await?;
-        Ok(gathered.events.into_keys().collect())
+        Ok(inputs.events.into_keys().collect())
     }
 }
