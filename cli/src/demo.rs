@@ -10,11 +10,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use larum_engine::clock::{MonotonicTime, RuntimeClock};
 use larum_engine::{
     EmitError, EmitOptions, EmitReceipt, Engine, EngineConfig, EventDelivery, EventInterest,
     Subscription,
 };
+use larum_engine::{MonotonicTime, RuntimeClock};
 use larum_event::{Alert, Event, RuleFile, Span, TenantId, Timestamp, TopicPattern};
 use larum_http::HttpConfig;
 use larum_tree::{ColourMode, TextStyle, tree_to_text};

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use larum_engine::clock::RuntimeClock;
+use larum_engine::RuntimeClock;
 use larum_event::{Position, Span};
 use larum_file::{FileRecord, RecordTally};
 use larum_pipeline::{EpochOutcome, EventInput, MonotonicTime, Pipeline, PipelineSettings};

@@ -24,7 +24,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use larum_engine::clock::RuntimeClock;
+use larum_engine::RuntimeClock;
 use larum_event::RuleFile;
 use larum_rule::{Diagnostic, DiagnosticLevel, Rule, RuleSet};
 use serde_json::json;

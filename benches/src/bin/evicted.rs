@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use larum_benches::{BenchError, Latency, parse_all, resident};
-use larum_engine::seeded_sequence::SeededSequence;
+use larum_engine::SeededSequence;
 use larum_engine::{AsOf, EmitError, Engine, EngineConfig, GraphLimits, TreeError, TreeQuery};
 use larum_event::{Event, Position, TenantId, Timestamp};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use larum_engine::clock::RuntimeClock;
+use larum_engine::RuntimeClock;
 use larum_event::decode::Decoder;
 use larum_event::{Rejection, RejectionReason, SeverityPolicy};
 use larum_file::RecordTally;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use larum_engine::clock::RuntimeClock;
+use larum_engine::RuntimeClock;
 use larum_event::{Event, RuleFile};
 use larum_pipeline::StandaloneTrees;
 use larum_rule::{RuleMatcher, RuleSet};

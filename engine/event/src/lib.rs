@@ -10,6 +10,8 @@ pub mod limits;
 mod names;
 mod time;
 
+mod monotonic;
+
 mod topic;
 
 mod pattern;
@@ -59,6 +61,7 @@ pub use json::EventDefaults;
 pub use json::split::split_array;
 pub use key::{GroupKey, ScalarValue};
 pub use link::{EntitySpec, IncidentJoin, LinkPart, LinkSet, LinkSpec, PartForm};
+pub use monotonic::MonotonicTime;
 pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };

@@ -1,13 +1,11 @@
 //! What callers of the [`Engine`](crate::Engine) say to it and hear from it.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larum_event::{
-    Channel, CorrelationId, Event, EventType, Position, Rejection, RuleFile, Severity,
-    SeverityPolicy, Source, Span, TenantId, Timestamp, TopicPattern,
+    CorrelationId, Event, EventType, Position, Rejection, Severity, Source, TenantId, Timestamp,
+    TopicPattern,
 };
 use serde::Serialize;
 
@@ -50,10 +48,11 @@ pub enum EmitError {
     /// The engine is shutting down.
     #[error("the engine is shutting down")]
     Stopping,
-    /// The log cannot take events; the engine is not ready until it is restarted.
+    /// The log cannot take events. It is reopened every second and the engine is ready again once that
+    /// succeeds, so the request may be repeated.
     #[error("the log cannot take events: {cause}")]
     LogFailed {
-        /// The log's own words.
+        /// What failed.
         cause: String,
     },
 }
@@ -125,8 +124,8 @@ pub enum QueryError {
     /// The log cannot be read, or the question is not one it can answer.
     #[error(transparent)]
     Log(#[from] Arc<larum_log::LogError>),
-    /// The part of the engine that knows is being restarted; ask again.
-    #[error("the part of the engine that knows is being restarted, ask again")]
+    /// The query was not finished, because the engine is shutting down or a thread failed.
+    #[error("the query was not finished, retry shortly")]
     Unavailable,
 }
 
@@ -162,112 +161,6 @@ pub trait EventHandler: 'static {
         &mut self,
         batch: Vec<Arc<DeliveredEvent>>,
     ) -> std::pin::Pin<Box<dyn Future<Output = HandlerResult>>>;
-}
-
-/// A handler to run, and how.
-#[derive(Clone)]
-pub struct HandlerSpec {
-    /// Its name; with the channel it names the durable cursor.
-    pub id: String,
-    /// The channel it reads.
-    pub channel: Channel,
-    /// What of the channel it wants.
-    pub interest: EventInterest,
-    /// Most events of one batch.
-    pub batch: usize,
-    /// Longest time for one batch.
-    pub timeout: Duration,
-    /// Makes the handler, at the start and after each restart, on the handler's own thread.
-    pub make: Arc<dyn Fn() -> Box<dyn EventHandler> + Send + Sync>,
-}
-
-impl fmt::Debug for HandlerSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandlerSpec")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Everything an engine is started with.
-#[derive(Debug, Clone)]
-pub struct EngineConfig {
-    /// Folder of the store; made if missing.
-    pub store: PathBuf,
-    /// The rules.
-    pub rules: Vec<RuleFile>,
-    /// Where they are read again when the engine is told to; `None` refuses to.
-    pub reload_source: Option<crate::reload::ReloadSource>,
-    /// Reads them, and those that the log holds.
-    pub loader: larum_rule::RuleLoader,
-    /// Matcher threads.
-    pub matchers: usize,
-    /// Shards of each correlation window.
-    pub window_shards: usize,
-    /// Who may have events here.
-    pub tenants: larum_admit::TenantPolicy,
-    /// The severity of event types, for events that say none.
-    pub severities: SeverityPolicy,
-    /// A source further than this behind its tenant runs on a clock of its own.
-    pub max_lag: Span,
-    /// How far behind the watermark an event may come and still count, for rules that say nothing themselves.
-    pub lateness: Span,
-    /// Most live keys of one rule and shard.
-    pub keys_per_rule: u64,
-    /// How many trees memory holds, and how large they may be.
-    pub trees: larum_tree::GraphLimits,
-    /// Events of one epoch at most.
-    pub epoch_events: usize,
-    /// Events after which a checkpoint is taken.
-    pub checkpoint_events: u64,
-    /// Events that may be accepted and not yet evaluated before producers are told to wait.
-    pub evaluation_lag_events: u64,
-    /// Events buffered per channel, by name; others have the buffer of unknown channels (1-06 to 1-10).
-    pub channel_buffers: Vec<(Channel, usize)>,
-    /// The ways out.
-    pub handlers: Vec<HandlerSpec>,
-    /// Where time comes from.
-    pub clock: crate::clock::RuntimeClock,
-    /// Faults to inject, in test builds.
-    pub faults: crate::faults::Faults,
-}
-
-impl EngineConfig {
-    /// The defaults of design §12, with the store in `store` and no rules.
-    pub fn new(store: impl Into<PathBuf>) -> Self {
-        let channel = |name: &str, buffer: usize| {
-            (
-                Channel::new(name).expect("the default channels have valid names"),
-                buffer,
-            )
-        };
-        Self {
-            store: store.into(),
-            rules: Vec::new(),
-            reload_source: None,
-            loader: larum_rule::RuleLoader::default(),
-            matchers: 1,
-            window_shards: 1,
-            tenants: larum_admit::TenantPolicy::default(),
-            severities: SeverityPolicy::default(),
-            max_lag: Span::from_seconds(60),
-            lateness: Span::ZERO,
-            keys_per_rule: larum_event::limits::KEYS_PER_RULE as u64,
-            trees: larum_tree::GraphLimits::default(),
-            epoch_events: larum_event::limits::EPOCH_EVENTS,
-            checkpoint_events: 50_000,
-            evaluation_lag_events: larum_event::limits::EVALUATION_LAG_EVENTS as u64,
-            channel_buffers: vec![
-                channel("security", 1_000),
-                channel("rbac", 500),
-                channel("audit", 2_000),
-                channel("alerts", 1_000),
-            ],
-            handlers: Vec::new(),
-            clock: crate::clock::RuntimeClock::system(),
-            faults: crate::faults::Faults::none(),
-        }
-    }
 }
 
 /// How the engine is, for `/readyz` and people.

@@ -3,17 +3,24 @@
 //! Owns admission and the questions; the work is the actors'. An [`Engine`] is a handle: cloning it is cheap, and
 //! the engine runs until [`Engine::shutdown`].
 
+mod start;
+
+pub(crate) mod reload;
+
+mod queries;
+
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use actix::Addr;
+use larum_actor::{ActorSnapshot, CreditBatch, Credits, Supervision, send_batch, send_control};
 use larum_event::{
-    Channel, Event, EventDefaults, EventId, Rejection, RejectionReason, Source, Span, TenantId,
-    Timestamp, limits,
+    Channel, Event, EventDefaults, EventId, Rejection, RejectionReason, Source, Span, Timestamp,
+    limits,
 };
-use larum_log::{AppendOutcome, EventPage, EventQuery};
-use larum_tree::{TreeQuery, TreeView};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use larum_log::AppendOutcome;
+use larum_query::{ReaderFactory, TreeClient};
+use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use crate::actors::LogActor;
@@ -22,18 +29,14 @@ use crate::actors::live_subscriber::LiveSubscriber;
 use crate::actors::log::CloseLog;
 use crate::actors::sequencer::{FinishEvaluation, SequencerActor};
 use crate::api::{
-    EmitError, EmitOptions, EmitReceipt, EngineConfig, EngineHealth, EngineMetrics, EventDelivery,
-    EventInterest, QueryError, SubscribeError,
+    EmitError, EmitOptions, EmitReceipt, EngineHealth, EngineMetrics, EventDelivery, EventInterest,
+    SubscribeError,
 };
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
+use crate::config::EngineConfig;
 use crate::gauges::EngineGauges;
 use crate::messages::AppendHead;
-use crate::readers::ReaderFactory;
 use crate::rulebook::Rulebook;
 use crate::sequencing::EngineThreads;
-use crate::supervise::ActorSnapshot;
-use crate::supervision::Supervision;
-use crate::trees::{AsOf, TreeClient, TreeError};
 use crate::upkeep::LogUpkeep;
 
 /// Longest a producer waits for room before it is told to come again.
@@ -55,7 +58,6 @@ pub(crate) struct EngineInner {
     pub(crate) dispatcher: Addr<Dispatcher>,
     pub(crate) sequencer: Addr<SequencerActor>,
     pub(crate) tree_client: TreeClient,
-    pub(crate) rebuild_slots: Arc<Semaphore>,
     pub(crate) gauges: Arc<EngineGauges>,
     pub(crate) supervision: Supervision,
     pub(crate) threads: Arc<EngineThreads>,
@@ -249,42 +251,6 @@ impl Engine {
     /// The time it is here; what a search such as `last:1h` counts from.
     pub fn now(&self) -> Timestamp {
         self.0.supervision.clock.now()
-    }
-
-    /// Finds stored events.
-    ///
-    /// # Errors
-    /// The store cannot be read, or the query is not valid.
-    pub async fn query_events(&self, query: EventQuery) -> Result<EventPage, QueryError> {
-        let mut reader = self.0.readers.open_reader();
-        let asked = tokio::task::spawn_blocking(move || reader.query(&query));
-        Ok(asked
-            .await
-            .map_err(|_| QueryError::Unavailable)?
-            .map_err(Arc::new)?)
-    }
-
-    /// The tree that holds `id`: a root, a step, an event or an alert.
-    ///
-    /// # Errors
-    /// The trees are being rebuilt.
-    pub async fn whole_tree(
-        &self,
-        tenant: TenantId,
-        id: String,
-    ) -> Result<Option<TreeView>, QueryError> {
-        let asked = self.tree_query(tenant, TreeQuery::whole_tree(id), AsOf::Now);
-        match asked.await {
-            Ok(view) => Ok(Some(view)),
-            Err(TreeError::NotFound { .. }) => Ok(None),
-            Err(TreeError::Log(error)) => Err(QueryError::Log(error)),
-            Err(
-                TreeError::Rebuilding
-                | TreeError::NotInTree { .. }
-                | TreeError::Cursor
-                | TreeError::TooMany { .. },
-            ) => Err(QueryError::Unavailable),
-        }
     }
 
     /// Every actor and how it is.

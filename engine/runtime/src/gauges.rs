@@ -12,7 +12,7 @@ use larum_event::{Event, Position, RejectionReason};
 use tokio::sync::watch;
 
 use crate::api::EngineMetrics;
-use crate::ticker::SharedTickNeed;
+use crate::tick_need::SharedTickNeed;
 
 /// Names counted one by one in a table.
 const NAMES: usize = 1_000;

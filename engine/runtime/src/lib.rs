@@ -6,9 +6,9 @@
 
 mod api;
 
-mod engine;
+mod config;
 
-mod start;
+mod engine;
 
 mod actors;
 
@@ -18,46 +18,41 @@ mod messages;
 
 mod gauges;
 
-mod readers;
-
 mod rulebook;
 
-mod reload;
-
-mod rules;
-
-mod supervision;
-
-mod watchdog;
-mod windows;
+mod window_directory;
 
 mod trees;
 
+mod watchdog;
+
+mod tick_need;
+
 mod ticker;
+
 mod upkeep;
-
-pub mod supervise;
-
-pub mod credit;
-
-pub mod faults;
-
-pub mod seeded_sequence;
-
-pub mod clock;
 
 pub use actors::live_subscriber::matches_interest;
 pub use api::{
-    DeliveredEvent, EmitError, EmitOptions, EmitReceipt, EngineConfig, EngineHealth, EngineMetrics,
-    EventDelivery, EventHandler, EventInterest, HandlerError, HandlerResult, HandlerSpec,
-    QueryError, RuleMetrics, StartError, SubscribeError,
+    DeliveredEvent, EmitError, EmitOptions, EmitReceipt, EngineHealth, EngineMetrics,
+    EventDelivery, EventHandler, EventInterest, HandlerError, HandlerResult, QueryError,
+    RuleMetrics, StartError, SubscribeError,
 };
-pub use clock::RuntimeClock;
+pub use config::{EngineConfig, HandlerSpec, ReloadSource};
+pub use engine::reload::{ReloadError, ReloadOutcome, RuleFinding};
 pub use engine::{Engine, Subscription};
-pub use faults::Faults;
+pub use larum_actor::{
+    ActorSnapshot, ActorState, Faults, InvalidFaults, ManualTime, MonotonicTime, RuntimeClock,
+    SeededSequence,
+};
 pub use larum_admit::TenantPolicy;
 pub use larum_log::{EventKinds, EventPage, EventQuery, PageOrder, SeverityFilter, StoredEvent};
 pub use larum_pipeline::breaker;
+pub use larum_query::{
+    AsOf, ConditionMode, OpenGroup, OpenPartial, OpenWindows, RuleOutageView, RuleState,
+    RulesInForce, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate, TreeWatch,
+    WindowsQuery,
+};
 pub use larum_rule::Diagnostic;
 pub use larum_tree::{
     AlertCause, ColourMode, EdgeKind, EdgeSource, EventFold, GraphLimits, IncidentAlert,
@@ -66,10 +61,4 @@ pub use larum_tree::{
     TreeNode, TreePart, TreeQuery, TreeView, UnknownFormat as UnknownTreeFormat, diff_to_text,
     export_tree, incident_to_text, incidents_to_text, timeline_to_text, tree_to_text,
 };
-pub use reload::{ReloadError, ReloadOutcome, ReloadSource, RuleFinding};
-pub use rules::{ConditionMode, RuleOutageView, RuleState, RulesInForce};
 pub use sequencing::activate_in_replay;
-pub use trees::{
-    AsOf, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate, TreeWatch,
-};
-pub use windows::{OpenGroup, OpenPartial, OpenWindows, WindowsQuery};

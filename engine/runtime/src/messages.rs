@@ -7,17 +7,17 @@
 use std::sync::Arc;
 
 use actix::Message;
+use larum_actor::CreditBatch;
 use larum_event::{
     EpochCommit, Event, Match, Position, Record, RecordBody, Span, Timestamp, TreeLookup,
 };
 use larum_log::{AppendOutcome, CheckpointPart, LogError};
 use larum_pipeline::{EpochItem, MatchOutput, SkippedRules, WatermarkStep, WindowAnswer};
+use larum_query::{WindowKeys, WindowsQuery};
 use larum_window::RuleWindow;
 use tokio::sync::oneshot;
 
 use crate::api::EmitError;
-use crate::credit::CreditBatch;
-use crate::windows::{WindowKeys, WindowsQuery};
 
 /// Where an answer goes.
 pub type ReplySender<T> = oneshot::Sender<T>;

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larum_event::{Position, RuleFile, RuleId};
 use larum_pipeline::RuleOutage;
+use larum_query::RuleCounters;
 use larum_rule::{Diagnostic, RuleLoader, RuleSet};
 
 use crate::api::RuleMetrics;
-use crate::windows::WindowDirectory;
+use crate::window_directory::WindowDirectory;
 
 /// Sets that are kept: the one in force, the one before and the one to come.
 const RECENT_SETS: usize = 3;
@@ -32,45 +33,6 @@ pub(crate) struct Rulebook {
     pub(crate) windows: WindowDirectory,
     /// Held by whoever changes the rules: one after the other.
     pub(crate) change_lock: tokio::sync::Mutex<()>,
-}
-
-/// What is counted of a rule since the engine started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct RuleCounters {
-    /// Events that satisfied it.
-    pub(crate) matches: u64,
-    /// Times that exceptions kept something from being a match.
-    pub(crate) excepted: u64,
-    /// Revisions of its alerts in the log.
-    pub(crate) alerts: u64,
-    /// Events it failed on.
-    pub(crate) faults: u64,
-    /// Times that its script ran and answered.
-    pub(crate) runs: u64,
-    /// Of its runs those that were timed, and how long they took in all.
-    pub(crate) timed: u64,
-    /// See `timed`.
-    pub(crate) nanos: u64,
-}
-
-impl RuleCounters {
-    /// How long its scripts ran in all, estimated from those that were timed.
-    fn estimate_script_nanos(&self) -> u64 {
-        let runs = u128::from(self.runs + self.faults);
-        let all = u128::from(self.nanos) * runs;
-        let all = all.checked_div(u128::from(self.timed)).unwrap_or_default();
-        u64::try_from(all).unwrap_or(u64::MAX)
-    }
-
-    fn add_counts(&mut self, more: &Self) {
-        self.matches += more.matches;
-        self.excepted += more.excepted;
-        self.alerts += more.alerts;
-        self.faults += more.faults;
-        self.runs += more.runs;
-        self.timed += more.timed;
-        self.nanos += more.nanos;
-    }
 }
 
 /// Counts of some rules, by number.
@@ -219,16 +181,6 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What names a set: a hash of its files, so that two engines can be compared.
-pub(crate) fn hash_rule_files(files: &[RuleFile]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for text in files.iter().flat_map(|file| [&file.path, &file.text]) {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,17 +265,5 @@ mod tests {
         let known = book.current_rules().counts;
         assert_eq!(known[0], RuleCounters::default());
         assert_eq!((known[1].matches, known[1].alerts), (3, 1));
-    }
-
-    #[test]
-    fn moving_text_from_one_file_to_another_is_another_set() {
-        let file = |path: &str, text: &str| RuleFile {
-            path: path.into(),
-            text: text.into(),
-        };
-        let one = hash_rule_files(&[file("a", "bc"), file("d", "")]);
-        assert_eq!(one, hash_rule_files(&[file("a", "bc"), file("d", "")]));
-        assert_ne!(one, hash_rule_files(&[file("ab", "c"), file("d", "")]));
-        assert_ne!(one, hash_rule_files(&[file("a", ""), file("d", "bc")]));
     }
 }

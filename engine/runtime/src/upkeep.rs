@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use actix::Arbiter;
+use larum_actor::Supervision;
 use larum_event::Span;
+use larum_query::ReaderFactory;
 use tokio::sync::{Mutex, watch};
 
 use crate::gauges::EngineGauges;
-use crate::readers::ReaderFactory;
-use crate::supervision::Supervision;
 
 /// How often it is looked at.
 const EVERY: Span = Span::from_seconds(1);

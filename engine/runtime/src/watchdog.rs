@@ -9,10 +9,10 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use larum_actor::ActorRegistry;
 use larum_event::{Span, limits};
 
 use crate::gauges::{EngineGauges, FROZEN};
-use crate::supervise::ActorRegistry;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);

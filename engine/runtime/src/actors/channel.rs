@@ -11,10 +11,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, Supervisor,
-    WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture,
+};
+use larum_actor::{
+    ActorGuard, ActorSlot, ActorState, CreditBatch, RegistryFull, Supervision, send_control,
 };
 use larum_event::{Channel, CursorMove, Position, Record, RecordBody, Span};
+use larum_query::ReaderFactory;
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -22,11 +25,7 @@ use crate::actors::live_subscriber::LiveSubscriber;
 use crate::actors::log::LogActor;
 use crate::api::{DeliveredEvent, EventInterest};
 use crate::breaker::{BreakerConfig, BreakerState, CallDecision, CallOutcome, CircuitBreaker};
-use crate::credit::{CreditBatch, send_control};
 use crate::messages::{AppendControl, SkippedEvents};
-use crate::readers::ReaderFactory;
-use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor};
-use crate::supervision::Supervision;
 
 use consumer::{DurableConsumer, select_batch};
 
@@ -140,34 +139,25 @@ impl ChannelActor {
         format!("channel/{channel}")
     }
 
-    /// Has it started on `arbiter`'s thread; `None` when there are too many actors.
+    /// Starts it on the thread of `arbiter`.
+    ///
+    /// # Errors
+    /// There are too many actors.
     pub fn start_on(
         arbiter: &actix::ArbiterHandle,
         setup: ChannelSetup,
-    ) -> Option<ActorSlot<Self>> {
-        let seat = ActorSlot::empty();
+    ) -> Result<ActorSlot<Self>, RegistryFull> {
+        let name = Self::actor_name(&setup.channel);
         let supervision = setup.supervision.clone();
-        let entry = supervision
-            .registry
-            .register_actor(&Self::actor_name(&setup.channel));
-        let entry = entry.ok()?;
-        let watch_entry = entry.clone();
-        let handle = arbiter.clone();
-        let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = ActorGuard::new(entry.clone(), setup.supervision.faults.clone(), notice);
-            let setup = setup.clone();
-            Supervisor::start_in_arbiter(&handle, move |_| Self {
-                guard: unit,
-                buffer: VecDeque::new(),
-                buffered_from: setup.since,
-                upto: setup.since,
-                subscribers: Vec::new(),
-                consumers: BTreeMap::new(),
-                setup,
-            })
-        };
-        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
-        Some(seat)
+        supervision.start_actor(&name, arbiter, move |guard| Self {
+            guard,
+            buffer: VecDeque::new(),
+            buffered_from: setup.since,
+            upto: setup.since,
+            subscribers: Vec::new(),
+            consumers: BTreeMap::new(),
+            setup: setup.clone(),
+        })
     }
 
     fn publish_batch(&mut self, batch: &PublishBatch) {
@@ -323,7 +313,7 @@ impl ChannelActor {
             BreakerState::Open => 2,
         };
         if let Some(worst) = states.max_by_key(badness) {
-            self.guard.entry().show_breaker(worst);
+            self.guard.entry().show_breaker(worst.as_str());
         }
     }
 
@@ -403,7 +393,7 @@ impl Handler<PublishBatch> for ChannelActor {
         entry.begin_work();
         let faults = self.setup.supervision.faults.clone();
         let clock = self.setup.supervision.clock.clone();
-        let outcome = crate::supervise::catch_panic("a batch of events", || {
+        let outcome = larum_actor::catch_panic("a batch of events", || {
             faults.inject_fault(entry.name(), &clock);
             self.publish_batch(&batch);
         });

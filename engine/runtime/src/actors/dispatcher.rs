@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use actix::{
     Actor, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
 };
+use larum_actor::{ActorSlot, CreditBatch, Credits, send_batch, send_control};
 use larum_event::{Channel, Position, limits};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
@@ -20,11 +21,10 @@ use crate::actors::channel::{
 };
 use crate::actors::handler::HandlerActor;
 use crate::actors::live_subscriber::LiveSubscriber;
-use crate::api::{DeliveredEvent, EventDelivery, EventInterest, HandlerSpec, SubscribeError};
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
+use crate::api::{DeliveredEvent, EventDelivery, EventInterest, SubscribeError};
+use crate::config::HandlerSpec;
 use crate::gauges::EngineGauges;
 use crate::messages::{CommittedBatch, LogGrowth, SkippedEvents};
-use crate::supervise::ActorSlot;
 
 /// Least credit of a channel's edge, so that a small buffer does not mean small batches.
 const LEAST_CREDIT: usize = 4_096;
@@ -142,16 +142,16 @@ impl Dispatcher {
         };
         let credits = Credits::new(credits);
         let name = ChannelActor::actor_name(channel);
-        let Some(seat) = ChannelActor::start_on(&self.setup.arbiter, setup) else {
-            warn!(%channel, "there are too many actors, nobody hears this channel live");
-            return None;
-        };
+        let started = ChannelActor::start_on(&self.setup.arbiter, setup);
+        let slot = started
+            .inspect_err(|error| warn!(%channel, %error, "the channel has no live delivery"))
+            .ok()?;
         if let Some(entry) = self.setup.channel.supervision.registry.entry(&name) {
             entry.show_queue(&credits);
         }
         info!(%channel, buffer, "channel is open");
         Some(ChannelRoute {
-            slot: seat,
+            slot,
             credits,
             covered_from: self.covered_from,
         })

@@ -7,20 +7,19 @@
 use std::sync::Arc;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message,
-    Supervised, Supervisor, WrapFuture,
+    Actor, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised,
+    WrapFuture,
+};
+use larum_actor::{
+    ActorGuard, ActorSlot, ActorState, CaughtPanic, Supervision, catch_panic_async, send_control,
 };
 use larum_event::Span;
 use tokio::sync::oneshot;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::actors::channel::{ChannelActor, ConsumerBatch, ConsumerOutcome, RequestEvents};
-use crate::api::{EventHandler as WayOut, HandlerError, HandlerSpec};
-use crate::credit::send_control;
-use crate::supervise::{
-    ActorGuard, ActorSlot, ActorState, CaughtPanic, DropNotice, WatchActor, catch_panic_async,
-};
-use crate::supervision::Supervision;
+use crate::api::{EventHandler as WayOut, HandlerError};
+use crate::config::HandlerSpec;
 
 /// Pause before the next try after a failure, besides what the breaker says.
 const AFTER_FAILURE: Span = Span::from_nanos(100_000_000);
@@ -49,39 +48,27 @@ enum BatchOutcome {
 }
 
 impl HandlerActor {
-    /// Has it started on `arbiter`'s thread.
+    /// Starts it on the thread of `arbiter`.
     pub fn start_on(
         arbiter: &ArbiterHandle,
         spec: HandlerSpec,
         channel: ActorSlot<ChannelActor>,
         supervision: &Supervision,
     ) -> ActorSlot<Self> {
-        let seat = ActorSlot::empty();
-        let Ok(entry) = supervision
-            .registry
-            .register_actor(&format!("handler/{}", spec.id))
-        else {
-            return seat;
-        };
-        let handle = arbiter.clone();
-        let watch_entry = entry.clone();
+        let name = format!("handler/{}", spec.id);
         let with = supervision.clone();
-        let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = ActorGuard::new(entry.clone(), with.faults.clone(), notice);
-            let (spec, channel, supervision) = (spec.clone(), channel.clone(), with.clone());
-            Supervisor::start_in_arbiter(&handle, move |_| {
-                let way_out = Some((spec.make)());
-                Self {
-                    guard: unit,
-                    spec,
-                    channel,
-                    supervision,
-                    handler: way_out,
-                }
-            })
+        let make = move |guard| Self {
+            guard,
+            handler: Some((spec.make)()),
+            spec: spec.clone(),
+            channel: channel.clone(),
+            supervision: with.clone(),
         };
-        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
-        seat
+        let started = supervision.start_actor(&name, arbiter, make);
+        started.unwrap_or_else(|error| {
+            error!(actor = %name, %error, "a handler is not started");
+            ActorSlot::empty()
+        })
     }
 
     fn request_batch(&mut self, ctx: &mut Context<Self>) {

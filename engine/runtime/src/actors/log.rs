@@ -14,20 +14,20 @@ use std::sync::Arc;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
 };
+use larum_actor::{
+    CreditBatch, Credits, FaultAction, Faults, RuntimeClock, send_batch, send_control,
+};
 use larum_event::{EpochCommit, Position, Record, Span};
 use larum_log::{Log, LogError, LogReader, LogWrite, WriteReceipt};
+use larum_query::ReaderFactory;
 use tracing::{error, info};
 
 use crate::actors::in_flight_write::{InFlightWrite, answer_write, collect_records, send_reply};
 use crate::api::EmitError;
-use crate::clock::RuntimeClock;
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
-use crate::faults::{FaultAction, Faults};
 use crate::gauges::EngineGauges;
 use crate::messages::{
     AppendBatch, AppendControl, CommitEpoch, CommittedBatch, LogGrowth, ReplySender,
 };
-use crate::readers::ReaderFactory;
 
 /// How long to wait before the log is opened again after it failed.
 const REOPEN_AFTER: Span = Span::from_seconds(1);

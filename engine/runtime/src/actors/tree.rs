@@ -8,17 +8,14 @@
 
 use std::sync::Arc;
 
-use actix::{
-    Actor, Addr, Arbiter, AsyncContext, Context, Handler, Message, Supervised, Supervisor,
-};
+use actix::{Actor, Arbiter, AsyncContext, Context, Handler, Message, Supervised};
+use larum_actor::{ActorGuard, ActorSlot, ActorState, Supervision, send_control};
 use larum_event::{LinkSet, Position};
 use larum_log::LogError;
+use larum_query::{TreeClient, TreeClientSetup, TreeQuestion, TreeRequest};
 use tracing::error;
 
-use crate::credit::send_control;
 use crate::messages::{CheckpointTrees, TreeEventBatch};
-use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor};
-use crate::supervision::Supervision;
 use crate::trees::{LiveGraph, RefusalReporter, TreeContext};
 
 /// Links hold for what stands behind a position.
@@ -34,7 +31,7 @@ pub struct UseLinks {
 /// A question to the trees, which sends its answer itself; without trees it is dropped.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct AskTrees(pub(crate) Box<dyn FnOnce(&mut LiveGraph) + Send>);
+pub struct AskTrees(pub TreeQuestion);
 
 /// The store of trees does not read back: it is made anew from the log.
 #[derive(Message)]
@@ -56,32 +53,48 @@ pub struct TreeActor {
 }
 
 impl TreeActor {
-    /// Has it started on `arbiter`'s thread.
+    /// Starts it on the thread of `arbiter`.
     pub(crate) fn start_on(
         arbiter: &Arbiter,
-        soil: TreeContext,
+        tree_context: TreeContext,
         refusals: RefusalReporter,
         supervision: &Supervision,
     ) -> ActorSlot<Self> {
-        let seat = ActorSlot::empty();
-        let Ok(entry) = supervision.registry.register_actor("tree/0") else {
-            return seat;
+        let make = move |guard| Self {
+            guard,
+            tree_context: tree_context.clone(),
+            refusals: refusals.clone(),
+            live_graph: None,
         };
-        let handle = arbiter.handle();
-        let faults = supervision.faults.clone();
-        let watch_entry = entry.clone();
-        let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = ActorGuard::new(entry.clone(), faults.clone(), notice);
-            let (soil, refusals) = (soil.clone(), refusals.clone());
-            Supervisor::start_in_arbiter(&handle, move |_| Self {
-                guard: unit,
-                tree_context: soil,
-                refusals,
-                live_graph: None,
-            })
+        let started = supervision.start_actor("tree/0", &arbiter.handle(), make);
+        started.unwrap_or_else(|error| {
+            error!(%error, "the trees are not started");
+            ActorSlot::empty()
+        })
+    }
+
+    /// Where the trees in `slot` are asked.
+    pub(crate) fn client(slot: ActorSlot<Self>, tree_context: &TreeContext) -> TreeClient {
+        let setup = TreeClientSetup {
+            readers: tree_context.readers.clone(),
+            spilled: tree_context.store_writer.spilled().clone(),
+            limits: tree_context.limits,
+            watchers: tree_context.watchers.clone(),
         };
-        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
-        seat
+        TreeClient::new(setup, move |request| {
+            let Some(address) = slot.address() else {
+                return false;
+            };
+            match request {
+                TreeRequest::Ask(question) => {
+                    send_control(&address.recipient(), AskTrees(question)).is_ok()
+                }
+                TreeRequest::ReplaceStore { error, generation } => {
+                    let damage = StoreDamage { error, generation };
+                    send_control(&address.recipient(), damage).is_ok()
+                }
+            }
+        })
     }
 
     fn rebuild_trees(&mut self, ctx: &mut Context<Self>) {
@@ -111,12 +124,12 @@ impl TreeActor {
     /// Writes the trees that memory let go, on a thread that may block, and then does `then` with whether they are
     /// in the store.
     fn flush_trees(&self, ctx: &mut Context<Self>, then: impl FnOnce(bool) + Send + 'static) {
-        let Some(upto) = self.live_graph.as_ref().map(|grown| grown.at) else {
+        let Some(upto) = self.live_graph.as_ref().map(|grown| grown.memory.at) else {
             return;
         };
         let (spiller, me) = (self.tree_context.store_writer.clone(), ctx.address());
         drop(tokio::task::spawn_blocking(move || {
-            let generation = spiller.generation();
+            let generation = spiller.spilled().generation();
             let flushed = spiller.flush_queue(upto);
             then(flushed.is_ok());
             if let Err(error) = flushed
@@ -186,7 +199,7 @@ impl Handler<AskTrees> for TreeActor {
             return;
         };
         let asked = self.guard.run_work(ctx, "a query", move || {
-            ask(&mut grown);
+            ask(&mut grown.memory);
             grown
         });
         self.live_graph = asked.ok();
@@ -199,7 +212,7 @@ impl Handler<StoreDamage> for TreeActor {
     fn handle(&mut self, damaged: StoreDamage, ctx: &mut Self::Context) {
         let spiller = &self.tree_context.store_writer;
         // Several may have come upon the same damage.
-        let is_made_good = damaged.generation < spiller.generation();
+        let is_made_good = damaged.generation < spiller.spilled().generation();
         if is_made_good || spiller.recreate_store(&damaged.error).is_err() {
             return;
         }

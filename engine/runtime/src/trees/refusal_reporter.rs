@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Addr;
+use larum_actor::{CreditBatch, Credits, MonotonicTime, RuntimeClock, send_batch};
 use larum_event::{
     Channel, Event, EventDefaults, EventId, Severity, Span, TenantId, Timestamp, limits,
 };
@@ -15,8 +16,6 @@ use serde_json::json;
 use tracing::{debug, warn};
 
 use crate::actors::LogActor;
-use crate::clock::{MonotonicTime, RuntimeClock};
-use crate::credit::{CreditBatch, Credits, send_batch};
 use crate::gauges::EngineGauges;
 use crate::messages::AppendHead;
 

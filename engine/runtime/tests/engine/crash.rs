@@ -164,7 +164,7 @@ async fn what_is_left_between_append_and_commit_is_enough() {
             config.epoch_events = 20;
             config.checkpoint_events = 50;
             // On a clock that stands still a commit that is held up is never written.
-            config.clock = larum_engine::clock::RuntimeClock::system();
+            config.clock = larum_engine::RuntimeClock::system();
             config.faults = faults("delay:commit=seed1:1ms..6ms");
         },
         next: |_, _| {},

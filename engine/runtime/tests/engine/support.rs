@@ -4,9 +4,9 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use larum_engine::clock::{ManualTime, RuntimeClock};
-use larum_engine::faults::Faults;
+use larum_engine::Faults;
 use larum_engine::{EmitReceipt, Engine, EngineConfig};
+use larum_engine::{ManualTime, RuntimeClock};
 use larum_event::{Alert, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp};
 use larum_log::{Log, LogOptions};
 use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};

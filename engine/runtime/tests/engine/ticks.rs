@@ -1,6 +1,6 @@
 //! Time passes while nothing arrives: what does not come is told at its deadline, once.
 
-use larum_engine::clock::ManualTime;
+use larum_engine::ManualTime;
 use larum_engine::{Engine, EngineConfig, EventKinds, EventQuery, RuntimeClock};
 use larum_event::{Alert, Event, Record, RecordBody, Span, Timestamp};
 use tempfile::TempDir;

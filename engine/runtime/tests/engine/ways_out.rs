@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use larum_engine::breaker::BreakerState;
 use larum_engine::{
     DeliveredEvent, Engine, EngineConfig, EventHandler, EventInterest, HandlerError, HandlerResult,
     HandlerSpec,
@@ -147,11 +146,11 @@ async fn a_handler_that_keeps_failing_opens_its_breaker_and_loses_nothing() {
         let channel = actors.iter().find(|actor| actor.name == "channel/security");
         channel.and_then(|actor| actor.breaker)
     };
-    while_time_passes(&time, until(|| breaker() == Some(BreakerState::Open))).await;
+    while_time_passes(&time, until(|| breaker() == Some("open"))).await;
     assert_eq!(fails.seen(), expected(0));
     while_time_passes(&time, until(|| fails.seen().len() == 30)).await;
     assert_eq!(fails.seen(), expected(30));
-    while_time_passes(&time, until(|| breaker() == Some(BreakerState::Closed))).await;
+    while_time_passes(&time, until(|| breaker() == Some("closed"))).await;
     engine.shutdown().await;
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use larum_engine::clock::{ManualTime, RuntimeClock};
-use larum_engine::supervise::{ActorSnapshot, ActorState};
+use larum_engine::{ActorSnapshot, ActorState};
 use larum_engine::{Engine, EngineConfig};
+use larum_engine::{ManualTime, RuntimeClock};
 use larum_event::{Record, RecordBody, Span, UnitChange};
 use tempfile::TempDir;
 

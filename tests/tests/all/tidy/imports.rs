@@ -17,9 +17,21 @@ const ARROWS: &[(&str, &[&str])] = &[
         "larum-pipeline",
         &["larum-event", "larum-rule", "larum-window", "larum-tree"],
     ),
+    ("larum-actor", &["larum-event"]),
+    (
+        "larum-query",
+        &[
+            "larum-event",
+            "larum-log",
+            "larum-rule",
+            "larum-window",
+            "larum-tree",
+        ],
+    ),
     (
         "larum-engine",
         &[
+            "larum-actor",
             "larum-event",
             "larum-admit",
             "larum-log",
@@ -27,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "larum-window",
             "larum-tree",
             "larum-pipeline",
+            "larum-query",
         ],
     ),
     // Plugins know events and the engine's public API; a rule front end knows larum-predicate instead.
@@ -46,9 +59,9 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("rhai", &["larum-rule"]),
     ("petgraph", &["larum-tree"]),
     ("rusqlite", &["larum-log"]),
-    ("actix", &["larum-engine"]),
+    ("actix", &["larum-actor", "larum-engine"]),
     // The binary starts the system that the engine runs in.
-    ("actix-rt", &["larum-engine", "larum"]),
+    ("actix-rt", &["larum-actor", "larum-engine", "larum"]),
     ("actix-web", &["larum-http"]),
     ("actix-ws", &["larum-http"]),
     ("aho-corasick", &["larum-predicate"]),

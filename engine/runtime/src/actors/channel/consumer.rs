@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
+use larum_actor::MonotonicTime;
 use larum_event::Position;
 use tokio::sync::oneshot;
 
 use crate::actors::live_subscriber::matches_interest;
 use crate::api::{DeliveredEvent, EventInterest};
 use crate::breaker::{CallPermit, CircuitBreaker};
-use crate::clock::MonotonicTime;
 
 /// Events for a durable consumer.
 #[derive(Debug, Clone)]
