@@ -115,7 +115,7 @@ impl<'a> OpenAlerts<'a> {
         Self {
             key,
             clock,
-            alerts: alerts,
+            alerts,
         }
     }
 
