@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use larum_event::{MatchValues, RuleId, ScalarValue, WindowSpec};
 
-use crate::matcher::RuleMatch;
 use crate::predicate::{ExactNumber, FlatRecord, SlotId, ValueKind};
+use crate::rule_match::RuleMatch;
 
 /// A rule over what others find, as a front end says it.
 #[derive(Debug)]

@@ -32,6 +32,8 @@ mod builder;
 
 mod rule;
 
+mod rule_match;
+
 mod layers;
 
 mod correlation;
@@ -71,7 +73,8 @@ pub use explain::{
 };
 pub use front_end::{CompiledRule, FrontEnd, FrontEndOutput};
 pub use load::{RuleLoader, is_link_file};
-pub use matcher::{RuleMatch, RuleMatcher, ScriptedOutcome, ScriptedRule};
+pub use matcher::{RuleMatcher, ScriptedOutcome, ScriptedRule};
 pub use record_matcher::RecordMatcher;
 pub use rule::{AlertAudience, KeyPart, Rule, RuleStep};
+pub use rule_match::RuleMatch;
 pub use set::RuleSet;

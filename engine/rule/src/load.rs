@@ -20,19 +20,18 @@ use rhai::{Engine, Position};
 
 use self::foreign::load_foreign_rule;
 pub use self::links::is_link_file;
-pub(crate) use self::programs::RulePrograms;
 use crate::builder::{self, DraftCollection, MethodSignature};
 use crate::catalogue::FieldCatalogue;
 use crate::correlation::CompiledCorrelation;
 use crate::diagnostic::{Diagnostic, DiagnosticLevel, RuleProblem};
-use crate::draft::{DeclaredEntity, DeclaredLink, RuleFieldUsages, RuleFinisher, alert_topic};
+use crate::draft::{DeclaredEntity, DeclaredLink, RuleFieldUsages, RuleFinisher};
 use crate::exception::{self, ExceptionDraft};
 use crate::front_end::FrontEnd;
 use crate::layers;
 use crate::predicate::{
     BoolExpression, BuildError, PathMap, PredicateSet, PredicateSetBuilder, SlotId, ViewId,
 };
-use crate::rule::Rule;
+use crate::rule::{Rule, alert_topic};
 use crate::sandbox;
 use crate::script::{RuleSource, ScriptChecker, function_names, move_to_arguments};
 use crate::set::{RuleSet, TopicPremises};
@@ -95,8 +94,15 @@ impl RuleLoader {
     }
 }
 
-/// The language of rules without a front end.
-pub(crate) const RHAI: &str = "rhai";
+impl RuleSet {
+    /// Loads rules written in Rhai; see [`RuleLoader::load`], which also takes other languages.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files.
+    pub fn load(files: &[RuleFile]) -> Result<Self, Vec<Diagnostic>> {
+        RuleLoader::default().load(files)
+    }
+}
 
 fn is_rhai_file(path: &str) -> bool {
     path.ends_with(".rhai")

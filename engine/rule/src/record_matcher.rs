@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use larum_event::{GroupKey, MatchValues, Timestamp};
 
-use crate::matcher::RuleMatch;
 use crate::predicate::{
     FlatRecord, FlatRecordReader, JsonReadError, PathMap, PredicateId, PredicateMatcher, SlotId,
 };
 use crate::rule::{AlertAudience, Rule};
+use crate::rule_match::RuleMatch;
 use crate::set::RuleSet;
 
 /// Decides for one thread which rules a record satisfies.

@@ -5,10 +5,9 @@ use rhai::EvalAltResult;
 
 use crate::advice::suggest_syntax_fix;
 use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
-use crate::draft::alert_topic;
 use crate::error::FaultKind;
 use crate::layers::{LayerError, is_alert_pattern};
-use crate::rule::{Rule, RuleStep};
+use crate::rule::{Rule, RuleStep, alert_topic};
 use crate::sandbox;
 
 /// Rules that cannot be put in order, and the one to show.

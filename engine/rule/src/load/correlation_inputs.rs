@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use larum_event::{RuleId, TopicPattern};
 
-use super::{PendingRule, RulePrograms, RuleSetBuilder};
+use super::{PendingRule, RuleSetBuilder};
 use crate::correlation::{CorrelationInput, CorrelationInputs, StepSource};
-use crate::draft::alert_topic;
 use crate::predicate::{BoolExpression, BuildError};
+use crate::rule::alert_topic;
+use crate::set::RulePrograms;
 
 /// The topic that events of a source have.
 pub(super) fn source_topic(source: &StepSource) -> Option<TopicPattern> {

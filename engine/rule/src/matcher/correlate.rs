@@ -2,8 +2,9 @@
 
 use larum_event::Event;
 
-use super::{RuleMatch, RuleMatcher};
+use super::RuleMatcher;
 use crate::rule::AlertAudience;
+use crate::rule_match::RuleMatch;
 use crate::set::RuleSet;
 
 impl RuleMatcher {
