@@ -35,7 +35,7 @@ use std::sync::Arc;
 use larum_event::{RuleId, Severity, Topic, TopicPattern};
 use rhai::{Dynamic, Position};
 
-pub(crate) use finish::{RuleFieldUsages, RuleFinisher};
+pub(crate) use finish::{FinishedRule, RuleFieldUsages, RuleFinisher};
 pub(crate) use link::{
     DeclaredEntity, DeclaredLink, ENTITY_METHODS, EntityDraft, FORMS, LINK_METHODS, LinkDraft,
     LinkFinisher, apply_form, build_link_set,

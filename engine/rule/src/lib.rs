@@ -40,10 +40,6 @@ mod correlation;
 
 mod front_end;
 
-mod advice;
-
-mod set_problems;
-
 mod load;
 
 mod set;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use larum_event::{TopicPattern, WindowSpec};
 use rhai::Position;
 
-use super::PendingRule;
 use super::correlation_inputs::source_topic;
+use super::pending_rule::PendingRule;
 use crate::correlation::{CompiledCorrelation, CompiledStep, StepSource};
 use crate::draft::RuleFieldUsages;
 use crate::front_end::CompiledRule;
