@@ -66,6 +66,11 @@ impl UnknownMethodCall {
 }
 
 impl DraftCollection {
+    /// Whether the files declared nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.drafts.is_empty() && self.links.is_empty() && self.entities.is_empty()
+    }
+
     fn report_problem(&mut self, problem: RuleProblem, context: &NativeCallContext<'_>) {
         let problem = match &self.file {
             Some(file) => problem.into_error_at(file, context.call_position()),

@@ -25,6 +25,8 @@ mod reader;
 
 mod lowering;
 
+mod lower_text;
+
 mod plan;
 
 mod key_fields;

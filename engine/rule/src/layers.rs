@@ -11,8 +11,7 @@ use std::collections::BTreeSet;
 
 use larum_event::{Topic, TopicPattern, limits};
 
-use crate::draft::alert_topic;
-use crate::rule::Rule;
+use crate::rule::{Rule, alert_topic};
 
 /// Why rules have no order.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,13 +32,13 @@ mod builder;
 
 mod rule;
 
+mod rule_match;
+
 mod layers;
 
 mod correlation;
 
-mod advice;
-
-mod set_problems;
+mod front_end;
 
 mod load;
 
@@ -67,7 +67,8 @@ pub use larum_predicate::{
     AlertAudience, Diagnostic, DiagnosticLevel, FrontEnd, JsonReadError, PathMap,
 };
 pub use load::{RuleLoader, is_link_file};
-pub use matcher::{RuleMatch, RuleMatcher, ScriptedOutcome, ScriptedRule};
+pub use matcher::{RuleMatcher, ScriptedOutcome, ScriptedRule};
 pub use record_matcher::RecordMatcher;
-pub use rule::{KeyPart, Rule, RuleStep};
+pub use rule::{AlertAudience, KeyPart, Rule, RuleStep};
+pub use rule_match::RuleMatch;
 pub use set::RuleSet;

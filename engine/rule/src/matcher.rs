@@ -37,7 +37,11 @@ use self::trees::MatcherTrees;
 use crate::condition::KeyFields;
 use crate::error::RuleFault;
 use crate::exception::{ExceptionCount, ExceptionMatcher};
-use crate::rule::{Rule, RuleStep};
+use crate::predicate::{
+    FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId, ValueKind,
+};
+use crate::rule::{AlertAudience, Rule, RuleStep};
+use crate::rule_match::RuleMatch;
 use crate::sandbox;
 use crate::script::{ClosurePreparer, RuleSource};
 use crate::set::RuleSet;
@@ -46,21 +50,6 @@ use crate::view::{EnvelopeMember, TreeMeter};
 
 /// Most topics whose rules are remembered; beyond it the memory starts anew.
 const MAX_TOPICS: usize = 10_000;
-
-/// One rule that an event satisfies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleMatch {
-    /// Number of the rule in its set.
-    pub rule: u32,
-    /// The rule's group key, read from the event.
-    pub key: GroupKey,
-    /// Which of its steps the event satisfies, as [`Match::read_steps`](larum_event::Match::read_steps) has them.
-    pub steps: u32,
-    /// What its window measures or compares.
-    pub values: MatchValues,
-    /// Whether its window wants the whole event.
-    pub wants_event: bool,
-}
 
 /// Decides for one thread which rules an event satisfies.
 pub struct RuleMatcher {

@@ -12,8 +12,11 @@ use larum_predicate::{
     PredicateMatcher, SlotId,
 };
 
-use crate::matcher::RuleMatch;
-use crate::rule::Rule;
+use crate::predicate::{
+    FlatRecord, FlatRecordReader, JsonReadError, PathMap, PredicateId, PredicateMatcher, SlotId,
+};
+use crate::rule::{AlertAudience, Rule};
+use crate::rule_match::RuleMatch;
 use crate::set::RuleSet;
 
 /// Decides for one thread which rules a record satisfies.

@@ -9,9 +9,11 @@ use larum_predicate::AlertAudience;
 
 use crate::condition::{ConditionPlan, KeySource, RuleCondition};
 use crate::exception::RuleException;
-use crate::load::RHAI;
 use crate::script::RuleClosure;
 use crate::view::FieldRef;
+
+/// The language of rules without a front end.
+pub(crate) const RHAI: &str = "rhai";
 
 /// One member of a rule's group key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -189,6 +191,11 @@ impl Rule {
             .map(|(part, value)| (part.name.to_string(), value.to_json()))
             .collect()
     }
+}
+
+/// The topic that alerts of a rule are on.
+pub(crate) fn alert_topic(id: &RuleId) -> String {
+    format!("alerts.{}", id.as_str().to_ascii_lowercase())
 }
 
 /// What an event has at a path, if it can be grouped by.

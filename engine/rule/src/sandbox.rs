@@ -96,3 +96,20 @@ pub(crate) fn fault_kind(error: &EvalAltResult) -> FaultKind {
         _ => FaultKind::Error,
     }
 }
+
+/// An error of rhai as a sentence of ours: in lower case and without its place.
+pub(crate) fn error_sentence(error: &EvalAltResult) -> String {
+    let text = error.to_string();
+    let place = format!(" ({})", error.position());
+    lowercase_first(text.strip_suffix(&place).unwrap_or(&text))
+}
+
+pub(crate) fn lowercase_first(text: &str) -> String {
+    let mut characters = text.chars();
+    match (characters.next(), characters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}

@@ -4,6 +4,8 @@ mod outline;
 
 mod premise;
 
+mod programs;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,13 +13,13 @@ use larum_event::{FieldSet, LinkSet, RuleFile, Timestamp, Topic};
 use larum_predicate::{Diagnostic, PathMap, PredicateSet, SlotId};
 
 pub(crate) use self::premise::TopicPremises;
+pub(crate) use self::programs::RulePrograms;
 use crate::catalogue::FieldCatalogue;
 use crate::correlation::CorrelationInputs;
-use crate::diagnostic::place_diagnostic;
-use crate::draft::alert_topic;
+use crate::diagnostic::Diagnostic;
 use crate::layers::is_alert_pattern;
-use crate::load::{RuleLoader, RulePrograms};
-use crate::rule::{Rule, RuleStep};
+use crate::predicate::{PathMap, PredicateSet, SlotId};
+use crate::rule::{Rule, RuleStep, alert_topic};
 
 /// The rules of some files, as plain data: cheap to share between threads in an `Arc`.
 #[derive(Debug, Clone)]
@@ -72,14 +74,6 @@ impl RuleSet {
             asks_trees: false,
             links: Arc::default(),
         }
-    }
-
-    /// Loads rules written in Rhai; see [`RuleLoader::load`], which also takes other languages.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the files.
-    pub fn load(files: &[RuleFile]) -> Result<Self, Vec<Diagnostic>> {
-        RuleLoader::default().load(files)
     }
 
     /// The files, as given.

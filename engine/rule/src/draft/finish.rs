@@ -13,9 +13,8 @@ use super::rule_hasher::semantic_hash;
 use super::rule_steps::RuleStepDraft;
 use super::setting::{DraftSetting, setting_value};
 use crate::condition::{KeySource, TREE_ROOT, read_condition};
-use crate::diagnostic::RuleProblem;
-use crate::load::RHAI;
-use crate::rule::{Rule, RuleStep};
+use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::rule::{AlertAudience, RHAI, Rule, RuleStep};
 use crate::script::{
     ClosureArguments, FieldUsage, RuleClosure, RuleSource, ScriptChecker, WindowMeaning, asks_trees,
 };

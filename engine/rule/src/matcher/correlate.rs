@@ -3,7 +3,9 @@
 use larum_event::Event;
 use larum_predicate::AlertAudience;
 
-use super::{RuleMatch, RuleMatcher};
+use super::RuleMatcher;
+use crate::rule::AlertAudience;
+use crate::rule_match::RuleMatch;
 use crate::set::RuleSet;
 
 impl RuleMatcher {

@@ -12,7 +12,6 @@ use crate::error::{FaultKind, RuleFault};
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{ClosurePreparer, RuleClosure, RuleSource, body_without_joins};
-use crate::set_problems::error_sentence;
 use crate::timer::ScriptTimer;
 use crate::view::{EventView, kind_name};
 
@@ -207,9 +206,13 @@ pub(super) fn fault_message(rule: &Rule, error: &EvalAltResult) -> String {
     let place = inner.position();
     match (place.line(), place.position()) {
         (Some(line), Some(column)) => {
-            format!("{}:{line}:{column}: {}", rule.file, error_sentence(inner))
+            format!(
+                "{}:{line}:{column}: {}",
+                rule.file,
+                sandbox::error_sentence(inner)
+            )
         }
-        _ => format!("{}: {}", rule.file, error_sentence(inner)),
+        _ => format!("{}: {}", rule.file, sandbox::error_sentence(inner)),
     }
 }
 

@@ -1,19 +1,46 @@
-//! What goes wrong with files and with the set as a whole, in words.
+//! What can be wrong with a set as a whole, though each of its files is right.
+//!
+//! Owns the checks between rules and their sentences. Ordering rules is the job of `layers`; where a
+//! problem is shown belongs to the set builder, so each comes with the number of its rule.
+//! Invariant: a check sees all rules of the set; a set that misses one for an error is never checked.
+
+use std::collections::HashMap;
 
 use larum_event::{Topic, TopicPattern, limits};
-use larum_predicate::Diagnostic;
-use rhai::EvalAltResult;
 
-use crate::advice::suggest_syntax_fix;
-use crate::diagnostic::{RuleProblem, did_you_mean};
-use crate::draft::alert_topic;
-use crate::error::FaultKind;
+use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
 use crate::layers::{LayerError, is_alert_pattern};
-use crate::rule::{Rule, RuleStep};
-use crate::sandbox;
+use crate::rule::{Rule, RuleStep, alert_topic};
+
+/// Rules that share an id, or the topic of their alerts, with a rule before them.
+pub(super) fn find_duplicates<'r>(
+    rules: impl Iterator<Item = &'r Rule>,
+) -> Vec<(usize, RuleProblem)> {
+    let mut first: HashMap<String, &Rule> = HashMap::new();
+    let mut problems = Vec::new();
+    for (number, rule) in rules.enumerate() {
+        let topic = alert_topic(&rule.id);
+        let Some(before) = first.get(&topic) else {
+            first.insert(topic, rule);
+            continue;
+        };
+        let problem = if before.id == rule.id {
+            format!("rule {} is defined twice", rule.id)
+        } else {
+            format!(
+                "rules {} and {} differ in case only, and topics have none",
+                before.id, rule.id
+            )
+        };
+        let help = format!("the other one is at {}:{}", before.file, before.line);
+        let problem = RuleProblem::new("duplicate-rule", problem).with_help(help);
+        problems.push((number, problem));
+    }
+    problems
+}
 
 /// Rules that cannot be put in order, and the one to show.
-pub(crate) fn layer_problem(rules: &[Rule], reason: LayerError) -> (usize, Diagnostic) {
+pub(super) fn layer_problem(rules: &[Rule], reason: LayerError) -> (usize, Diagnostic) {
     let name = |rule: usize| rules.get(rule).map_or("?", |rule| rule.id.as_str());
     match reason {
         LayerError::Cycle(cycle) => {
@@ -49,7 +76,7 @@ pub(crate) fn layer_problem(rules: &[Rule], reason: LayerError) -> (usize, Diagn
 }
 
 /// Rules that name the alerts of a rule that does not exist.
-pub(crate) fn find_unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
+pub(super) fn find_unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
     let topics: Vec<String> = rules.iter().map(|rule| alert_topic(&rule.id)).collect();
     let mut found = Vec::new();
     for (number, rule) in rules.iter().enumerate() {
@@ -68,7 +95,7 @@ pub(crate) fn find_unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
 }
 
 /// Rules that group alerts by what the alerts do not carry: each with the rule's number.
-pub(crate) fn find_missing_keys(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
+pub(super) fn find_missing_keys(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
     let topics: Vec<Option<Topic>> = rules
         .iter()
         .map(|rule| Topic::new(&alert_topic(&rule.id)).ok())
@@ -119,64 +146,4 @@ fn find_missing_key(
             names => format!("those of {} carry {}", first.id, names.join(", ")),
         });
     Some(RuleProblem::new("key-not-carried", problem).with_help(help))
-}
-
-/// A file that does not parse.
-pub(crate) fn syntax_problem(text: &str, error: &rhai::ParseError) -> RuleProblem {
-    let reason = error.err_type().to_string();
-    if let Some(word) = sandbox::FORBIDDEN
-        .into_iter()
-        .find(|word| reason.contains(&format!("'{word}'")))
-    {
-        return RuleProblem::new("forbidden", format!("rules may not use `{word}`")).with_help(format!(
-            "a rule computes from the event alone; a field of that name is `event.data[\"{word}\"]`"
-        ));
-    }
-    RuleProblem::new("syntax", lowercase_first(&reason))
-        .with_optional_help(suggest_syntax_fix(text, error))
-}
-
-/// A file that fails when it is executed.
-pub(crate) fn runtime_problem(error: &EvalAltResult) -> RuleProblem {
-    let inner = error.unwrap_inner();
-    if let EvalAltResult::ErrorTooManyOperations(_) = inner {
-        return RuleProblem::new("budget", "the file takes too long to load")
-            .with_help("a rule file builds its rules and ends; is there a loop that does not?");
-    }
-    let code = match sandbox::fault_kind(error) {
-        FaultKind::Budget => "budget",
-        FaultKind::Error => "load-failed",
-    };
-    let help = match inner {
-        EvalAltResult::ErrorStackOverflow(_) => {
-            Some("functions call each other too deeply; does one call itself?".to_owned())
-        }
-        EvalAltResult::ErrorDataTooLarge(what, _) if what.contains("string") => Some(format!(
-            "a rule builds texts of at most {} bytes",
-            limits::RULE_STRING_BYTES
-        )),
-        EvalAltResult::ErrorDataTooLarge(..) => Some(format!(
-            "a rule builds lists and maps of at most {} members",
-            limits::RULE_COLLECTION_MEMBERS
-        )),
-        _ => None,
-    };
-    RuleProblem::new(code, error_sentence(inner)).with_optional_help(help)
-}
-
-/// An error of rhai as a sentence of ours: in lower case and without its place.
-pub(crate) fn error_sentence(error: &EvalAltResult) -> String {
-    let text = error.to_string();
-    let place = format!(" ({})", error.position());
-    lowercase_first(text.strip_suffix(&place).unwrap_or(&text))
-}
-
-fn lowercase_first(text: &str) -> String {
-    let mut characters = text.chars();
-    match (characters.next(), characters.clone().next()) {
-        (Some(first), Some(second)) if !second.is_uppercase() => {
-            first.to_lowercase().chain(characters).collect()
-        }
-        _ => text.to_owned(),
-    }
 }

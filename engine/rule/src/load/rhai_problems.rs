@@ -1,9 +1,17 @@
-//! What to do about a text that does not parse, as far as the text around the place tells.
+//! What is wrong with a file that does not parse, or that fails when it is executed.
+//!
+//! Owns the sentences and the help; finding the errors is the script engine's job. Help is guessed
+//! from the text around the place and never changes what is refused.
+//! Invariant: every error of the engine becomes one problem, with or without help, so no file is
+//! refused without a reason.
 
-use rhai::{ParseError, ParseErrorType, Position};
+use larum_event::limits;
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
-use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{RuleProblem, did_you_mean};
 use crate::draft::RULE_METHODS;
+use crate::error::FaultKind;
+use crate::sandbox;
 
 /// Words of other languages, and what stands for them.
 const FOREIGN_WORDS: [(&str, &str); 10] = [
@@ -19,8 +27,51 @@ const FOREIGN_WORDS: [(&str, &str); 10] = [
     ("False", "write `false`"),
 ];
 
+/// A file that does not parse.
+pub(super) fn syntax_problem(text: &str, error: &ParseError) -> RuleProblem {
+    let reason = error.err_type().to_string();
+    if let Some(word) = sandbox::FORBIDDEN
+        .into_iter()
+        .find(|word| reason.contains(&format!("'{word}'")))
+    {
+        return RuleProblem::new("forbidden", format!("rules may not use `{word}`")).with_help(format!(
+            "a rule computes from the event alone; a field of that name is `event.data[\"{word}\"]`"
+        ));
+    }
+    RuleProblem::new("syntax", sandbox::lowercase_first(&reason))
+        .with_optional_help(suggest_syntax_fix(text, error))
+}
+
+/// A file that fails when it is executed.
+pub(super) fn runtime_problem(error: &EvalAltResult) -> RuleProblem {
+    let inner = error.unwrap_inner();
+    if let EvalAltResult::ErrorTooManyOperations(_) = inner {
+        return RuleProblem::new("budget", "the file takes too long to load")
+            .with_help("a rule file builds its rules and ends; is there a loop that does not?");
+    }
+    let code = match sandbox::fault_kind(error) {
+        FaultKind::Budget => "budget",
+        FaultKind::Error => "load-failed",
+    };
+    let help = match inner {
+        EvalAltResult::ErrorStackOverflow(_) => {
+            Some("functions call each other too deeply; does one call itself?".to_owned())
+        }
+        EvalAltResult::ErrorDataTooLarge(what, _) if what.contains("string") => Some(format!(
+            "a rule builds texts of at most {} bytes",
+            limits::RULE_STRING_BYTES
+        )),
+        EvalAltResult::ErrorDataTooLarge(..) => Some(format!(
+            "a rule builds lists and maps of at most {} members",
+            limits::RULE_COLLECTION_MEMBERS
+        )),
+        _ => None,
+    };
+    RuleProblem::new(code, sandbox::error_sentence(inner)).with_optional_help(help)
+}
+
 /// Help for a file that does not parse.
-pub(crate) fn suggest_syntax_fix(text: &str, error: &ParseError) -> Option<String> {
+fn suggest_syntax_fix(text: &str, error: &ParseError) -> Option<String> {
     let (before, at) = split_at_place(text, error.position());
     let word: String = at.chars().take_while(|c| is_word_char(*c)).collect();
     if let Some((_, help)) = FOREIGN_WORDS.iter().find(|(known, _)| *known == word) {
