@@ -38,8 +38,6 @@ mod layers;
 
 mod correlation;
 
-mod front_end;
-
 mod load;
 
 mod set;
@@ -69,6 +67,6 @@ pub use larum_predicate::{
 pub use load::{RuleLoader, is_link_file};
 pub use matcher::{RuleMatcher, ScriptedOutcome, ScriptedRule};
 pub use record_matcher::RecordMatcher;
-pub use rule::{AlertAudience, KeyPart, Rule, RuleStep};
+pub use rule::{KeyPart, Rule, RuleStep};
 pub use rule_match::RuleMatch;
 pub use set::RuleSet;

@@ -20,6 +20,7 @@ mod programs;
 
 mod correlation_inputs;
 
+use larum_predicate::{Diagnostic, FrontEnd};
 use std::sync::Arc;
 
 use larum_event::RuleFile;
@@ -27,8 +28,6 @@ use larum_event::RuleFile;
 pub use self::link_file::is_link_file;
 use self::rhai_files::RhaiFileLoader;
 use self::set_builder::RuleSetBuilder;
-use crate::diagnostic::Diagnostic;
-use crate::front_end::FrontEnd;
 use crate::set::RuleSet;
 use crate::side_file::is_side_file;
 

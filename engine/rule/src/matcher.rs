@@ -18,15 +18,15 @@ mod scripted_rule;
 
 mod trees;
 
+use larum_predicate::{
+    AlertAudience, FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId,
+    ValueKind,
+};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use larum_event::{Amount, Event, FieldValue, GroupKey, MatchValues, Topic};
-use larum_predicate::{
-    AlertAudience, FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId,
-    ValueKind,
-};
 use rhai::Engine;
 
 use self::candidates::{DecisionSource, StepCandidates};
@@ -37,10 +37,7 @@ use self::trees::MatcherTrees;
 use crate::condition::KeyFields;
 use crate::error::RuleFault;
 use crate::exception::{ExceptionCount, ExceptionMatcher};
-use crate::predicate::{
-    FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId, ValueKind,
-};
-use crate::rule::{AlertAudience, Rule, RuleStep};
+use crate::rule::{Rule, RuleStep};
 use crate::rule_match::RuleMatch;
 use crate::sandbox;
 use crate::script::{ClosurePreparer, RuleSource};

@@ -4,18 +4,15 @@
 //! them can be asked. Topics are an event's, so the rules in Rhai are left to
 //! [`RuleMatcher`](crate::RuleMatcher), and so are rules that read alerts.
 
-use std::sync::Arc;
-
-use larum_event::{GroupKey, MatchValues, Timestamp};
 use larum_predicate::{
     AlertAudience, FlatRecord, FlatRecordReader, JsonReadError, PathMap, PredicateId,
     PredicateMatcher, SlotId,
 };
+use std::sync::Arc;
 
-use crate::predicate::{
-    FlatRecord, FlatRecordReader, JsonReadError, PathMap, PredicateId, PredicateMatcher, SlotId,
-};
-use crate::rule::{AlertAudience, Rule};
+use larum_event::{GroupKey, MatchValues, Timestamp};
+
+use crate::rule::Rule;
 use crate::rule_match::RuleMatch;
 use crate::set::RuleSet;
 

@@ -6,19 +6,18 @@ mod premise;
 
 mod programs;
 
+use larum_predicate::{Diagnostic, PathMap, PredicateSet, SlotId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use larum_event::{FieldSet, LinkSet, RuleFile, Timestamp, Topic};
-use larum_predicate::{Diagnostic, PathMap, PredicateSet, SlotId};
 
 pub(crate) use self::premise::TopicPremises;
 pub(crate) use self::programs::RulePrograms;
 use crate::catalogue::FieldCatalogue;
 use crate::correlation::CorrelationInputs;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::place_diagnostic;
 use crate::layers::is_alert_pattern;
-use crate::predicate::{PathMap, PredicateSet, SlotId};
 use crate::rule::{Rule, RuleStep, alert_topic};
 
 /// The rules of some files, as plain data: cheap to share between threads in an `Arc`.

@@ -13,11 +13,11 @@ use super::lowering::{
     BuildResult, ConditionLowering, negate_if, text_test, to_number, to_value_comparison,
 };
 use super::question::RecasedTest;
-use crate::predicate::{
+use crate::text::TextOperator;
+use larum_predicate::{
     self, BoolExpression, CaseSensitivity, FieldTest, LetterCase, SlotId, TextAnchor, TypedTest,
     ValueShape,
 };
-use crate::text::TextOperator;
 
 impl ConditionLowering<'_> {
     /// Whether a text has the part `wanted`, or a list holds it as an element.
@@ -58,7 +58,7 @@ impl ConditionLowering<'_> {
         let is_list = self.add_shape_test(slot, ValueShape::Nested)?;
         let has_value = self.add_test(other, FieldTest::HasValue)?;
         script.push(BoolExpression::All(vec![is_list, has_value.negate()]));
-        let equal = TypedTest::Compare(predicate::ValueComparison::Equal, other);
+        let equal = TypedTest::Compare(larum_predicate::ValueComparison::Equal, other);
         let is_element = self.add_test(elements, FieldTest::Typed(equal))?;
         Ok(BoolExpression::Any(vec![in_text, is_element]))
     }
@@ -120,7 +120,7 @@ impl ConditionLowering<'_> {
                 script.push(self.add_shape_test(place, ValueShape::Dotted)?);
                 script.push(self.lacks_member(slot, member)?);
                 let plain = match among {
-                    predicate::ValueComparison::Equal => ComparisonOperator::Equal,
+                    larum_predicate::ValueComparison::Equal => ComparisonOperator::Equal,
                     _ => comparison,
                 };
                 any.push(self.lower_comparison(plain, place, bound)?);

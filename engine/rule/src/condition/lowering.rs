@@ -7,17 +7,13 @@
 
 use larum_event::FieldValue;
 use larum_predicate::{
-    BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, LetterCase,
-    PredicateSetBuilder, SlotId, TextAnchor, TypedTest, ValueComparison, ValueShape,
+    BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, PredicateSetBuilder,
+    SlotId, TextAnchor, TypedTest, ValueComparison, ValueShape,
 };
 
 use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
 use super::question::FieldQuestion;
-use crate::predicate::{
-    self, BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, PredicateSetBuilder,
-    SlotId, TextAnchor, TypedTest, ValueShape,
-};
 use crate::view::FieldRef;
 
 /// What became of a condition.
@@ -80,7 +76,7 @@ pub(super) fn negate_if(is_opposite: bool, expression: BoolExpression) -> BoolEx
 /// The same comparison among predicates, and whether its opposite is meant.
 pub(super) fn to_value_comparison(
     comparison: ComparisonOperator,
-) -> (predicate::ValueComparison, bool) {
+) -> (larum_predicate::ValueComparison, bool) {
     match comparison {
         ComparisonOperator::Equal => (ValueComparison::Equal, false),
         ComparisonOperator::NotEqual => (ValueComparison::Equal, true),
@@ -308,7 +304,7 @@ impl ConditionLowering<'_> {
                 Some(number) => self.add_test(slot, FieldTest::Number(among, number))?,
                 None => BoolExpression::Never,
             },
-            FieldValue::Str(wanted) if among == predicate::ValueComparison::Equal => {
+            FieldValue::Str(wanted) if among == larum_predicate::ValueComparison::Equal => {
                 self.add_whole_text_test(slot, wanted)?
             }
             FieldValue::Str(wanted) => {

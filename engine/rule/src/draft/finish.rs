@@ -1,10 +1,10 @@
 //! From a draft to a rule: what must be there, what goes together, what its texts mean.
 
+use larum_predicate::{AlertAudience, Diagnostic};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use larum_event::{FieldSet, RuleFile, RuleId, Severity, TopicPattern, WindowSpec};
-use larum_predicate::{AlertAudience, Diagnostic};
 use rhai::{Position, ScriptFuncDef};
 
 use super::RuleDraft;
@@ -13,8 +13,8 @@ use super::rule_hasher::semantic_hash;
 use super::rule_steps::RuleStepDraft;
 use super::setting::{DraftSetting, setting_value};
 use crate::condition::{KeySource, TREE_ROOT, read_condition};
-use crate::diagnostic::{Diagnostic, RuleProblem};
-use crate::rule::{AlertAudience, RHAI, Rule, RuleStep};
+use crate::diagnostic::RuleProblem;
+use crate::rule::{RHAI, Rule, RuleStep};
 use crate::script::{
     ClosureArguments, FieldUsage, RuleClosure, RuleSource, ScriptChecker, WindowMeaning, asks_trees,
 };

@@ -1,14 +1,13 @@
 //! From what rules read of others to programs that find it.
 
+use larum_predicate::{BoolExpression, BuildError, StepSource};
 use std::collections::HashMap;
 
 use larum_event::{RuleId, TopicPattern};
-use larum_predicate::{BoolExpression, BuildError, StepSource};
 
 use super::pending_rule::PendingRule;
 use super::programs::ProgramBuilder;
-use crate::correlation::{CorrelationInput, CorrelationInputs, StepSource};
-use crate::predicate::{BoolExpression, BuildError};
+use crate::correlation::{CorrelationInput, CorrelationInputs};
 use crate::rule::alert_topic;
 use crate::set::RulePrograms;
 

@@ -1,14 +1,13 @@
 //! Rules of other languages among those in Rhai.
 
+use larum_predicate::{CompiledCorrelation, CompiledRule, CompiledStep, StepSource};
 use std::sync::Arc;
 
 use larum_event::{TopicPattern, WindowSpec};
-use larum_predicate::{CompiledCorrelation, CompiledRule, CompiledStep, StepSource};
 use rhai::Position;
 
 use super::correlation_inputs::source_topic;
 use super::pending_rule::PendingRule;
-use crate::correlation::{CompiledCorrelation, CompiledStep, StepSource};
 use crate::draft::RuleFieldUsages;
 use crate::rule::{KeyPart, Rule, RuleStep};
 

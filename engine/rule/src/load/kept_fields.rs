@@ -1,9 +1,10 @@
 //! What rules ask of nodes against what links keep.
 
 use larum_event::{LinkSet, RuleFile};
+use larum_predicate::Diagnostic;
 
 use super::pending_rule::PendingRule;
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
+use crate::diagnostic::{RuleProblem, did_you_mean, place_diagnostic};
 use crate::script::FieldUsageKind;
 
 /// Warns of fields of nodes that no link keeps; without links anything may come.
@@ -35,11 +36,10 @@ pub(super) fn check_kept_fields(
             let problem = format!("no link keeps `{path}` of what begins a node");
             let help = did_you_mean(path, kept.iter().copied())
                 .unwrap_or_else(|| format!("add it to the link: `.keep([.., \"{path}\"])`"));
-            let warning = RuleProblem::new("not-kept", problem)
+            let problem = RuleProblem::new("not-kept", problem)
                 .with_help(help)
-                .about_rule(pending.rule.id.as_str())
-                .into_warning()
-                .with_place(file, usage.place);
+                .about_rule(pending.rule.id.as_str());
+            let warning = place_diagnostic(problem.into_warning(), file, usage.place);
             // A function that two closures call would be warned of twice.
             if !problems.contains(&warning) {
                 problems.push(warning);

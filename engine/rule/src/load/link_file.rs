@@ -1,8 +1,9 @@
 //! Files that declare links and entities for a whole set.
 
 use larum_event::RuleFile;
+use larum_predicate::Diagnostic;
 
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::RuleProblem;
 use crate::draft::RuleDraft;
 use crate::side_file::has_file_name;
 

@@ -1,11 +1,10 @@
 //! A rule on its way into a set.
 
 use larum_event::RuleFile;
+use larum_predicate::{BoolExpression, CompiledCorrelation, ViewId};
 use rhai::Position;
 
-use crate::correlation::CompiledCorrelation;
 use crate::draft::{FinishedRule, RuleFieldUsages};
-use crate::predicate::{BoolExpression, ViewId};
 use crate::rule::Rule;
 
 /// A rule, where it begins, and what the set needs to know until it is complete.

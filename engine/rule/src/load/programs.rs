@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::pending_rule::PendingRule;
 use crate::condition::ConditionPlan;
 use crate::correlation::CorrelationInputs;
-use crate::predicate::{BoolExpression, BuildError, PredicateSetBuilder, ViewId};
 use crate::rule::Rule;
 use crate::set::{RulePrograms, TopicPremises};
+use larum_predicate::{BoolExpression, BuildError, PredicateSetBuilder, ViewId};
 
 /// Builds the programs of a set.
 pub(super) struct ProgramBuilder<'a> {

@@ -5,6 +5,7 @@
 //! Invariant: a file with a problem still runs to its end, so its author sees all problems at once,
 //! in the order of the lines.
 
+use larum_predicate::Diagnostic;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
@@ -17,7 +18,7 @@ use super::pending_rule::PendingRule;
 use super::rhai_problems::{runtime_problem, syntax_problem};
 use crate::builder::{self, DraftCollection, MethodSignature};
 use crate::catalogue::FieldCatalogue;
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::{RuleProblem, place_diagnostic};
 use crate::draft::{
     DeclaredEntity, DeclaredLink, EntityDraft, LinkDraft, LinkFinisher, RuleFinisher,
 };
@@ -83,8 +84,9 @@ impl RhaiFileLoader {
         contents.problems.extend(problem);
         if is_empty && contents.problems.is_empty() {
             let problem = RuleProblem::new("no-rule", "the file defines no rule").into_warning();
-            let problem = problem.with_place(file, Position::NONE);
-            contents.problems.push(problem);
+            contents
+                .problems
+                .push(place_diagnostic(problem, file, Position::NONE));
         }
         for draft in declared.drafts {
             let mut finish = RuleFinisher {
@@ -201,7 +203,7 @@ impl RhaiFileContents {
             let problems = catalogue.check_rule(&pending.rule, &pending.field_usages);
             let problems = problems.into_iter();
             self.problems
-                .extend(problems.map(|(place, problem)| problem.with_place(file, place)));
+                .extend(problems.map(|(place, problem)| place_diagnostic(problem, file, place)));
         }
     }
 }

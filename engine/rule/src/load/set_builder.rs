@@ -5,6 +5,10 @@
 //! Invariant: a set is built only if no file and no check reported an error, so a rule never runs
 //! beside a rule that failed to load.
 
+use larum_predicate::{
+    BoolExpression, BuildError, Diagnostic, DiagnosticLevel, FrontEnd, PathMap, PredicateSet,
+    PredicateSetBuilder, SlotId,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,14 +24,10 @@ use super::rhai_files::RhaiFileLoader;
 use super::set_problems::{find_duplicates, find_missing_keys, find_unknown_alerts, layer_problem};
 use crate::catalogue::FieldCatalogue;
 use crate::correlation::CorrelationInputs;
-use crate::diagnostic::{Diagnostic, DiagnosticLevel, RuleProblem};
+use crate::diagnostic::{RuleProblem, place_diagnostic};
 use crate::draft::{DeclaredEntity, DeclaredLink, build_link_set};
 use crate::exception::{self, ExceptionDraft};
-use crate::front_end::FrontEnd;
 use crate::layers;
-use crate::predicate::{
-    BoolExpression, BuildError, PathMap, PredicateSet, PredicateSetBuilder, SlotId,
-};
 use crate::rule::{Rule, alert_topic};
 use crate::set::{RulePrograms, RuleSet, TopicPremises};
 
@@ -250,7 +250,7 @@ impl<'f> RuleSetBuilder<'f> {
         let rule = self.rules.get(rule);
         let found = rule.and_then(|rule| Some((rule.find_file(self.files)?, place(rule))));
         self.problems.push(match found {
-            Some((file, place)) => problem.with_place(file, place),
+            Some((file, place)) => place_diagnostic(problem, file, place),
             None => problem,
         });
     }

@@ -4,11 +4,12 @@
 //! problem is shown belongs to the set builder, so each comes with the number of its rule.
 //! Invariant: a check sees all rules of the set; a set that misses one for an error is never checked.
 
+use larum_predicate::Diagnostic;
 use std::collections::HashMap;
 
 use larum_event::{Topic, TopicPattern, limits};
 
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
+use crate::diagnostic::{RuleProblem, did_you_mean};
 use crate::layers::{LayerError, is_alert_pattern};
 use crate::rule::{Rule, RuleStep, alert_topic};
 

@@ -4,7 +4,6 @@ use larum_event::Event;
 use larum_predicate::AlertAudience;
 
 use super::RuleMatcher;
-use crate::rule::AlertAudience;
 use crate::rule_match::RuleMatch;
 use crate::set::RuleSet;
 

@@ -112,11 +112,7 @@ pub(crate) struct OpenAlerts<'a> {
 
 impl<'a> OpenAlerts<'a> {
     pub(crate) fn new(key: &'a [u8], clock: u32, alerts: &'a mut VecDeque<OpenAlert>) -> Self {
-        Self {
-            key,
-            clock,
-            alerts,
-        }
+        Self { key, clock, alerts }
     }
 
     /// Applies a report of the settled state. With an ahead state the content was already emitted,
