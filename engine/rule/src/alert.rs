@@ -166,10 +166,10 @@ pub(crate) fn dynamic_to_json(value: &Dynamic) -> Result<serde_json::Value, Stri
         return elements.iter().map(dynamic_to_json).collect();
     }
     if let Ok(members) = value.as_map_ref() {
-        let members = members
+        let members: Result<serde_json::Map<_, _>, String> = members
             .iter()
-            .map(|(name, value)| Ok((name.to_string(), dynamic_to_json(value)?)));
-        let members: Result<serde_json::Map<_, _>, String> = members.collect();
+            .map(|(name, value)| Ok((name.to_string(), dynamic_to_json(value)?)))
+            .collect();
         return members.map(serde_json::Value::Object);
     }
     Err(format!("{} has no form in JSON", kind_name(value)))

@@ -97,8 +97,7 @@ impl MethodSignature {
             name,
             arguments: (1, 1),
         });
-        let windows = WINDOW_METHODS.iter();
-        let windows = windows.map(|(name, arguments, _)| Self {
+        let windows = WINDOW_METHODS.iter().map(|(name, arguments, _)| Self {
             name,
             arguments: *arguments,
         });
@@ -107,8 +106,7 @@ impl MethodSignature {
 
     /// Those of steps.
     pub(crate) fn step_methods() -> Vec<Self> {
-        let steps = STEP_METHODS.iter();
-        let steps = steps.map(|(name, arguments, _)| Self {
+        let steps = STEP_METHODS.iter().map(|(name, arguments, _)| Self {
             name,
             arguments: (*arguments, *arguments),
         });
@@ -135,9 +133,11 @@ impl MethodSignature {
 
     /// Functions and methods that only links and entities have.
     pub(crate) fn link_words() -> Vec<&'static str> {
-        let own = LINK_METHODS.iter().map(|(name, ..)| *name);
-        let own = own.chain(ENTITY_METHODS.iter().map(|(name, ..)| *name));
-        let own = own.filter(|name| RULE_METHODS.iter().all(|(method, _)| method != name));
+        let own = LINK_METHODS
+            .iter()
+            .map(|(name, ..)| *name)
+            .chain(ENTITY_METHODS.iter().map(|(name, ..)| *name))
+            .filter(|name| RULE_METHODS.iter().all(|(method, _)| method != name));
         let forms = FORMS.iter().map(|(name, _)| *name);
         own.chain(forms).chain(["link", "entity"]).collect()
     }
@@ -160,7 +160,7 @@ pub(crate) fn register_builders(engine: &mut Engine, building: &Rc<RefCell<Draft
         },
     );
     for (name, method) in RULE_METHODS {
-        register_rule_method(engine, building, (name, 1), move |draft, place, given| {
+        register_rule_method(engine, building, name, 1, move |draft, place, given| {
             given
                 .first()
                 .map_or(Ok(()), |value| method(draft, place, value))
@@ -168,12 +168,9 @@ pub(crate) fn register_builders(engine: &mut Engine, building: &Rc<RefCell<Draft
     }
     for (name, (fewest, most), method) in WINDOW_METHODS {
         for count in fewest..=most {
-            register_rule_method(
-                engine,
-                building,
-                (name, count),
-                move |draft, place, given| method(&mut draft.window, place, given),
-            );
+            register_rule_method(engine, building, name, count, move |draft, place, given| {
+                method(&mut draft.window, place, given)
+            });
         }
     }
     register_steps(engine, building);
@@ -217,7 +214,8 @@ pub(crate) fn register_builders(engine: &mut Engine, building: &Rc<RefCell<Draft
 fn register_rule_method(
     engine: &mut Engine,
     building: &Rc<RefCell<DraftCollection>>,
-    (name, count): (&str, usize),
+    name: &str,
+    count: usize,
     method: impl Fn(&mut RuleDraft, Position, &[Dynamic]) -> Result<(), RuleProblem> + 'static,
 ) {
     let shared = Rc::clone(building);

@@ -77,8 +77,7 @@ impl RuleException {
 
     /// The warning that it no longer holds.
     pub(crate) fn expiry_warning(&self) -> Diagnostic {
-        let last = self.expires.map(|end| end.to_string());
-        let last = last.unwrap_or_default();
+        let last = self.expires.map(|end| end.to_string()).unwrap_or_default();
         let problem = format!("the exception {self} ended at {last}");
         let help = format!(
             "ask {} whether it is still wanted, or remove it",

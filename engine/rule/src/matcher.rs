@@ -25,7 +25,7 @@ use std::sync::Arc;
 use larum_event::{Amount, Event, FieldValue, GroupKey, MatchValues, Topic};
 use rhai::Engine;
 
-use self::candidates::{DecisionSource, StepCandidates};
+use self::candidates::{DecisionSource, StepCandidate, StepCandidates};
 use self::script::ScriptProgram;
 pub use self::scripted_rule::ScriptedRule;
 pub use self::stateful_scripts::ScriptedOutcome;
@@ -36,7 +36,7 @@ use crate::exception::{ExceptionCount, ExceptionMatcher};
 use crate::predicate::{
     FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId, ValueKind,
 };
-use crate::rule::{AlertAudience, Rule, RuleStep};
+use crate::rule::{AlertAudience, Rule};
 use crate::rule_match::RuleMatch;
 use crate::sandbox;
 use crate::script::{ClosurePreparer, RuleSource};
@@ -173,38 +173,27 @@ impl RuleMatcher {
         faults: &mut Vec<RuleFault>,
     ) {
         self.answered_scripts.clear();
-        let given = self.given_predicates(&event.envelope().topic);
-        let Some(given) = given.get(usize::from(layer)) else {
+        let layers = self.given_predicates(&event.envelope().topic);
+        let Some(given) = layers
+            .get(usize::from(layer))
+            .filter(|given| !given.is_empty())
+        else {
             return;
         };
-        if given.is_empty() {
-            return;
-        }
         let set = Arc::clone(&self.set);
         let found = self.match_programs(given, event);
         let mut fields = None;
         let mut of_rule = CurrentRule::default();
-        for (program, decides) in StepCandidates::from_programs(&found, &set) {
-            let Some((number, rule, step)) = set.program_step(program) else {
-                continue;
-            };
-            let is_other = self.selected_rule.is_some_and(|only| only != number);
-            if is_other || self.excluded_rules.contains(&number) {
+        for candidate in StepCandidates::from_programs(&found, &set) {
+            let (number, rule, step) = (candidate.number, candidate.rule, candidate.step);
+            if self.is_skipped(number) || rule.audience == AlertAudience::Nobody {
                 continue;
             }
-            if rule.audience == AlertAudience::Nobody {
-                continue;
-            }
-            match self.step_holds((program, decides), (number, rule, step), event) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(fault) => {
-                    faults.push(fault);
-                    continue;
-                }
-            }
-            if let Err(fault) = self.check_trees(number, rule, step) {
+            let holds = self.step_matches(candidate, event);
+            if !holds.unwrap_or_else(|fault| {
                 faults.push(fault);
+                false
+            }) {
                 continue;
             }
             let mut key = Some(Vec::new());
@@ -216,6 +205,8 @@ impl RuleMatcher {
             let Some(key) = key.map(GroupKey::new) else {
                 continue;
             };
+            // Exceptions after the key: only an event that would have been a match counts as kept
+            // from being one.
             if of_rule.begin_rule(number, out.len()) {
                 of_rule.is_excepted = self.exceptions.exclude_match(number, rule, event);
             }
@@ -223,9 +214,11 @@ impl RuleMatcher {
                 continue;
             }
             // Steps of one group are one match.
-            let known = out.get_mut(of_rule.first..).unwrap_or_default();
-            if let Some(known) = known.iter_mut().find(|known| known.key == key) {
-                known.steps |= step.bit;
+            if add_step(
+                out.get_mut(of_rule.first..).unwrap_or_default(),
+                &key,
+                step.bit,
+            ) {
                 continue;
             }
             let mut values = MatchValues::empty();
@@ -241,6 +234,7 @@ impl RuleMatcher {
                 wants_event: rule.wants_events(),
             });
         }
+        // Correlations last: they are matched from the same programs and record.
         if !set.correlation_inputs.is_empty() {
             self.match_correlations(&set, &found, event, out);
         }
@@ -291,12 +285,7 @@ impl RuleMatcher {
     /// # Errors
     /// The condition failed on the event.
     pub fn condition_holds(&mut self, number: u32, event: &Event) -> Result<bool, RuleFault> {
-        let set = Arc::clone(&self.set);
-        let Some(rule) = set.rule(number) else {
-            return Ok(false);
-        };
-        let steps = self.evaluate_steps(number, rule, event);
-        any_step_holds(steps)
+        any_step_holds(self.evaluate_steps(number, event))
     }
 
     /// Of each step of a rule that may hold, whatever the event's topic and key: its program, how it is
@@ -304,38 +293,54 @@ impl RuleMatcher {
     fn evaluate_steps(
         &mut self,
         number: u32,
-        rule: &Rule,
         event: &Event,
     ) -> Vec<(u32, DecisionSource, Result<bool, RuleFault>)> {
         let set = Arc::clone(&self.set);
         let found = self.match_programs(&set.premises.all_premises(), event);
         let mut held = Vec::new();
-        for (program, decides) in StepCandidates::from_programs(&found, &set) {
-            if let Some((known, _, step)) = set.program_step(program)
-                && known == number
-            {
-                let answer = self.step_holds((program, decides), (number, rule, step), event);
-                held.push((program, decides, answer));
+        for candidate in StepCandidates::from_programs(&found, &set) {
+            if candidate.number == number {
+                let answer = self.step_holds(candidate, event);
+                held.push((candidate.program, candidate.decided_by, answer));
             }
         }
         // Of a rule over others, what is read holds as soon as their programs do.
-        let read = set.correlation_inputs.step_programs(number);
-        let read = read.filter(|program| found.contains(program));
+        let read = set
+            .correlation_inputs
+            .step_programs(number)
+            .filter(|program| found.contains(program));
         held.extend(read.map(|program| (program, DecisionSource::Program, Ok(true))));
         self.held_programs = found;
         held
     }
 
-    fn step_holds(
+    /// Whether a rule is not asked now.
+    fn is_skipped(&self, rule: u32) -> bool {
+        let is_other = self.selected_rule.is_some_and(|only| only != rule);
+        is_other || self.excluded_rules.contains(&rule)
+    }
+
+    /// Whether a step holds and, if its key comes from trees, there are some.
+    fn step_matches(
         &mut self,
-        (program, decides): (u32, DecisionSource),
-        (number, rule, step): (u32, &Rule, &RuleStep),
+        candidate: StepCandidate<'_>,
         event: &Event,
     ) -> Result<bool, RuleFault> {
-        match (decides, &step.when) {
-            (DecisionSource::Script, Some(closure)) => {
-                self.script_holds((number, program), rule, closure, event)
-            }
+        let holds = self.step_holds(candidate, event)?;
+        // Look for trees last: a rule without them fails only for events that it would match.
+        if holds {
+            self.check_trees(candidate.number, candidate.rule, candidate.step)?;
+        }
+        Ok(holds)
+    }
+
+    fn step_holds(
+        &mut self,
+        candidate: StepCandidate<'_>,
+        event: &Event,
+    ) -> Result<bool, RuleFault> {
+        match (candidate.decided_by, &candidate.step.when) {
+            (DecisionSource::Script, Some(closure)) => self.script_holds(candidate, closure, event),
             (DecisionSource::Script, None) | (DecisionSource::Program, _) => Ok(true),
         }
     }
@@ -346,8 +351,9 @@ impl RuleMatcher {
             return Rc::clone(known);
         }
         let raiser = self.set.raiser(topic);
-        let raised_by = raiser.and_then(|raiser| self.set.rule(raiser));
-        let raised_by = raised_by.map(|rule| rule.layer);
+        let raised_by = raiser
+            .and_then(|raiser| self.set.rule(raiser))
+            .map(|rule| rule.layer);
         let given = self
             .set
             .premises
@@ -359,6 +365,16 @@ impl RuleMatcher {
         self.given_by_topic.insert(topic.clone(), Rc::clone(&given));
         given
     }
+}
+
+/// Adds a step to the match of a group, if there is one among those of the rule.
+fn add_step(matches: &mut [RuleMatch], key: &GroupKey, bit: u32) -> bool {
+    let known = matches.iter_mut().find(|known| known.key == *key);
+    let is_known = known.is_some();
+    if let Some(known) = known {
+        known.steps |= bit;
+    }
+    is_known
 }
 
 /// What the window of a rule measures or compares.

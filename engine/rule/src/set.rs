@@ -130,12 +130,11 @@ impl RuleSet {
         for rule in &self.rules {
             for exception in rule.exceptions.iter().filter(|one| !one.holds_at(now)) {
                 let file = self.files.iter().find(|file| *file.path == *exception.file);
-                let warning = exception.expiry_warning();
-                let warning = match file {
-                    Some(file) => warning.with_place(file, exception.place()),
-                    None => warning,
-                };
-                // One that is about several rules is told once.
+                let mut warning = exception.expiry_warning();
+                if let Some(file) = file {
+                    warning = warning.with_place(file, exception.place());
+                }
+                // An exception of several rules is reported once.
                 if !found.contains(&warning) {
                     found.push(warning);
                 }

@@ -47,10 +47,12 @@ impl FieldCatalogue {
         asks: &RuleFieldUsages,
     ) -> Vec<(Position, Diagnostic)> {
         let id = rule.id.as_str();
-        let uses = asks.by_topics.iter();
-        let uses = uses.flat_map(|(on, uses)| self.diagnose_usages(rule, on, uses));
-        let topics = self.find_unknown_topics(&rule.on).into_iter();
-        let topics = topics.map(|it| (asks.on_place, it.about_rule(id).into_warning()));
+        let by_topics = asks.by_topics.iter();
+        let uses = by_topics.flat_map(|(on, uses)| self.diagnose_usages(rule, on, uses));
+        let topics = self
+            .find_unknown_topics(&rule.on)
+            .into_iter()
+            .map(|it| (asks.on_place, it.about_rule(id).into_warning()));
         uses.chain(topics).collect()
     }
 
@@ -61,10 +63,14 @@ impl FieldCatalogue {
         on_place: Position,
         uses: &[FieldUsage],
     ) -> Vec<(DiagnosticLevel, Position, RuleProblem)> {
-        let uses = self.find_mismatches(on, uses).into_iter();
-        let uses = uses.map(|it| (it.level, it.place, it.problem));
-        let topics = self.find_unknown_topics(on).into_iter();
-        let topics = topics.map(|it| (DiagnosticLevel::Warning, on_place, it));
+        let uses = self
+            .find_mismatches(on, uses)
+            .into_iter()
+            .map(|it| (it.level, it.place, it.problem));
+        let topics = self
+            .find_unknown_topics(on)
+            .into_iter()
+            .map(|it| (DiagnosticLevel::Warning, on_place, it));
         uses.chain(topics).collect()
     }
 
@@ -147,11 +153,14 @@ impl FieldCatalogue {
 
 impl<'c> ReadableTopics<'c> {
     fn new(catalogue: &'c FieldCatalogue, on: &'c [TopicPattern]) -> Self {
-        let topics = catalogue.topics.iter().filter(|topic| {
-            on.iter()
-                .any(|on| topic_overlap(on, &topic.pattern) != TopicOverlap::Disjoint)
-        });
-        let topics: Vec<&CatalogueTopic> = topics.collect();
+        let topics: Vec<&CatalogueTopic> = catalogue
+            .topics
+            .iter()
+            .filter(|topic| {
+                on.iter()
+                    .any(|on| topic_overlap(on, &topic.pattern) != TopicOverlap::Disjoint)
+            })
+            .collect();
         let is_closed = |on: &TopicPattern| {
             let all = |topic: &&CatalogueTopic| {
                 topic_overlap(on, &topic.pattern) == TopicOverlap::Contained
@@ -169,8 +178,10 @@ impl<'c> ReadableTopics<'c> {
 
     /// What is known of a path: the same path of several topics may differ.
     fn fields_at_path(&self, path: &str) -> Vec<&'c CatalogueField> {
-        let topics = self.topics.iter();
-        let topics = topics.filter_map(|topic| topic.fields.get(path));
+        let topics = self
+            .topics
+            .iter()
+            .filter_map(|topic| topic.fields.get(path));
         self.catalogue
             .common
             .get(path)
@@ -374,12 +385,12 @@ impl<'c> ReadableTopics<'c> {
         {
             return None;
         }
-        let problem = format!(
+        let message = format!(
             "`{}` is {}, and `{function}` asks of texts",
             one.path,
             field_type.describe_value()
         );
-        let problem = RuleProblem::new("type-mismatch", problem);
+        let problem = RuleProblem::new("type-mismatch", message);
         Some(one.to_mismatch(self.mismatch_level(&one.path), problem))
     }
 
@@ -392,12 +403,12 @@ impl<'c> ReadableTopics<'c> {
         if known.iter().any(groups) {
             return None;
         }
-        let problem = format!(
+        let message = format!(
             "`{}` is {}, and events are grouped by single values",
             one.path,
             field_type.describe_value()
         );
-        let problem = RuleProblem::new("bad-key", problem);
+        let problem = RuleProblem::new("bad-key", message);
         Some(one.to_mismatch(self.mismatch_level(&one.path), problem))
     }
 }

@@ -94,8 +94,8 @@ impl FieldCatalogue {
         });
         let help = "say in a line what its events tell: `meaning = \"..\"`";
         let meaning = beside.required_text(section, "meaning", help);
-        let open = section.get("open").map(|value| (value, value.get_ref()));
-        let open = match open {
+        let written = section.get("open").map(|value| (value, value.get_ref()));
+        let open = match written {
             None => false,
             Some((_, DeValue::Boolean(open))) => *open,
             Some((value, _)) => {
@@ -130,8 +130,11 @@ impl FieldCatalogue {
 
     /// The file that describes the field already, of exactly this pattern.
     fn describing_file(&self, pattern: &TopicPattern, path: &str) -> Option<&str> {
-        let same = self.topics.iter().filter(|topic| topic.pattern == *pattern);
-        let mut same = same.filter(|topic| topic.fields.contains_key(path));
+        let mut same = self
+            .topics
+            .iter()
+            .filter(|topic| topic.pattern == *pattern)
+            .filter(|topic| topic.fields.contains_key(path));
         same.next().map(|topic| topic.file.as_ref())
     }
 }

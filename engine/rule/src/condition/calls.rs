@@ -311,8 +311,10 @@ impl ConditionReader<'_> {
                 let is_compared =
                     call.op_token.is_some() && ComparisonOperator::from_symbol(name).is_some();
                 let is_asked = call.args.len() == 1 && TOTAL.contains(&name);
-                let fields = call.args.iter();
-                let fields = fields.filter(|arg| matches!(arg, Expr::Dot(..) | Expr::Index(..)));
+                let fields = call
+                    .args
+                    .iter()
+                    .filter(|arg| matches!(arg, Expr::Dot(..) | Expr::Index(..)));
                 // Two lists compare element by element, which may fail.
                 call.namespace.is_empty()
                     && (is_compared && fields.count() < 2 || is_asked && !self.is_defined(name))
@@ -357,18 +359,7 @@ fn compare_operands(
             return compare_operands(comparison.flip(), other, constant, place);
         }
         (Operand::Coalesce(field, other), right) => {
-            let is_there = FieldQuestion::Compare(
-                ComparisonOperator::NotEqual,
-                field.clone(),
-                FieldValue::Null,
-            );
-            let first = compare_operands(comparison, Operand::Field(field), right.clone(), place)?;
-            let second = compare_operands(comparison, *other, right, place)?;
-            return Some(RuleCondition::Choice(Box::new([
-                ask_question(is_there, place),
-                first,
-                second,
-            ])));
+            return compare_coalesced(comparison, field, *other, right, place);
         }
         (Operand::Condition(condition), Operand::Constant(FieldValue::Bool(wanted))) => {
             let equal = match comparison {
@@ -416,4 +407,26 @@ fn compare_operands(
         _ => return None,
     };
     Some(ask_question(question, place))
+}
+
+/// How `field ?? other` compares: the field where it has a value, else the other operand.
+fn compare_coalesced(
+    comparison: ComparisonOperator,
+    field: FieldAccess,
+    other: Operand,
+    right: Operand,
+    place: Position,
+) -> Option<RuleCondition> {
+    let is_there = FieldQuestion::Compare(
+        ComparisonOperator::NotEqual,
+        field.clone(),
+        FieldValue::Null,
+    );
+    let first = compare_operands(comparison, Operand::Field(field), right.clone(), place)?;
+    let second = compare_operands(comparison, other, right, place)?;
+    Some(RuleCondition::Choice(Box::new([
+        ask_question(is_there, place),
+        first,
+        second,
+    ])))
 }

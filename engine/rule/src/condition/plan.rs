@@ -3,7 +3,7 @@
 use rhai::Position;
 
 use super::lowering::{ConditionLowering, LoweredCondition, negate_expression};
-use super::question::RuleCondition;
+use super::question::{PlacedQuestion, RuleCondition};
 use crate::predicate::{BoolExpression, BuildError, PredicateSetBuilder};
 
 /// A condition as it is decided.
@@ -88,16 +88,8 @@ impl ConditionLowering<'_> {
             }
             RuleCondition::Question(asked) => {
                 let lowered = self.lower_question(&asked.question)?;
-                let question = &asked.question;
-                let mut fields = vec![question.field()];
-                fields.extend(question.other_field());
-                let fields = fields.into_iter();
-                let kind = PlanPartKind::Question {
-                    text: question.to_string(),
-                    fields: fields.map(|field| field.name().to_owned()).collect(),
-                    lowered: lowered.clone(),
-                };
-                Ok((lowered, leaf_part(kind, asked.place)))
+                let part = question_part(asked, &lowered);
+                Ok((lowered, part))
             }
             RuleCondition::Not(inner) => {
                 let (lowered, part) = self.lower_condition(inner)?;
@@ -109,9 +101,11 @@ impl ConditionLowering<'_> {
             }
             RuleCondition::All(parts) => {
                 let (links, parts) = self.lower_list(parts)?;
+                // A link is reached only if all links before it hold, so only then does its
+                // script matter.
                 let script = combine_script_needs(&links, |link| link.lowered.holds.clone());
-                let holds = links.into_iter().map(|link| link.lowered.holds).collect();
-                let holds = BoolExpression::All(holds);
+                let each = links.into_iter().map(|link| link.lowered.holds);
+                let holds = BoolExpression::All(each.collect());
                 Ok((
                     LoweredCondition { holds, script },
                     group_part(PlanPartKind::All, parts),
@@ -122,8 +116,8 @@ impl ConditionLowering<'_> {
                 let script = combine_script_needs(&links, |link| {
                     negate_expression(link.lowered.holds.clone())
                 });
-                let holds = links.into_iter().map(|link| link.lowered.holds).collect();
-                let holds = BoolExpression::Any(holds);
+                let each = links.into_iter().map(|link| link.lowered.holds);
+                let holds = BoolExpression::Any(each.collect());
                 Ok((
                     LoweredCondition { holds, script },
                     group_part(PlanPartKind::Any, parts),
@@ -251,6 +245,18 @@ fn without_script(holds: BoolExpression) -> LoweredCondition {
         holds,
         script: BoolExpression::Never,
     }
+}
+
+/// A question as a part that people are shown.
+fn question_part(asked: &PlacedQuestion, lowered: &LoweredCondition) -> PlanPart {
+    let question = &asked.question;
+    let fields = [question.field()].into_iter().chain(question.other_field());
+    let kind = PlanPartKind::Question {
+        text: question.to_string(),
+        fields: fields.map(|field| field.name().to_owned()).collect(),
+        lowered: lowered.clone(),
+    };
+    leaf_part(kind, asked.place)
 }
 
 fn leaf_part(kind: PlanPartKind, place: Position) -> PlanPart {

@@ -1,6 +1,6 @@
 //! Bodies: `let`, `if`, `return`, and what follows them.
 
-use rhai::{ASTFlags, Expr, Position, Stmt};
+use rhai::{ASTFlags, Expr, FlowControl, Position, Stmt};
 
 use super::question::{FieldQuestion, RuleCondition};
 use super::reader::{ConditionReader, ask_question, call_start, expression_start};
@@ -31,19 +31,14 @@ impl ConditionReader<'_> {
             // A closure inside shares a variable. What it changes there is seen by scripts alone.
             Stmt::Share(_) if !rest.is_empty() => self.read_statements(rest, tail, place),
             Stmt::Var(parts, ..) => {
-                self.read_declaration((&parts.0.name, &parts.1), rest, tail, place)
+                self.read_declaration(&parts.0.name, &parts.1, rest, tail, place)
             }
             Stmt::Return(value, flags, at) if !flags.contains(ASTFlags::BREAK) => match value {
                 _ if !tail.may_return => RuleCondition::from_script(*at),
                 Some(value) => self.read_expression(value, tail.is_lenient),
                 None => empty_body(tail, *at),
             },
-            Stmt::If(flow, at) => self.read_branches(
-                (&flow.expr, *at),
-                (flow.body.statements(), flow.branch.statements()),
-                rest,
-                tail,
-            ),
+            Stmt::If(flow, at) => self.read_branches(flow, *at, rest, tail),
             Stmt::Expr(expr) if rest.is_empty() => self.read_expression(expr, tail.is_lenient),
             Stmt::FnCall(call, at) if rest.is_empty() => {
                 let at = call_start(call, *at);
@@ -60,7 +55,8 @@ impl ConditionReader<'_> {
 
     fn read_declaration(
         &mut self,
-        (name, value): (&str, &Expr),
+        name: &str,
+        value: &Expr,
         rest: &[Stmt],
         tail: BodyUse,
         place: Position,
@@ -112,12 +108,14 @@ impl ConditionReader<'_> {
 
     fn read_branches(
         &mut self,
-        (condition, at): (&Expr, Position),
-        (body, branch): (&[Stmt], &[Stmt]),
+        flow: &FlowControl,
+        at: Position,
         rest: &[Stmt],
         tail: BodyUse,
     ) -> RuleCondition {
-        let decider = self.read_decider(condition);
+        // The decider first: it runs before both branches, and bindings in it are seen by them.
+        let decider = self.read_decider(&flow.expr);
+        let (body, branch) = (flow.body.statements(), flow.branch.statements());
         let (then, other) = if rest.is_empty() {
             (
                 self.read_block(body, tail, at),

@@ -107,10 +107,10 @@ pub(super) fn explain_bad_pattern(text: &str, error: &InvalidPattern) -> RulePro
             "a topic is words joined by dots: `security.auth.login`",
         ),
     };
-    let meant = text.trim().to_ascii_lowercase();
-    let meant: Vec<&str> = meant.split('.').collect();
-    let last = meant.len().saturating_sub(1);
-    let meant = meant
+    let lower = text.trim().to_ascii_lowercase();
+    let segments: Vec<&str> = lower.split('.').collect();
+    let last = segments.len().saturating_sub(1);
+    let replaced = segments
         .iter()
         .enumerate()
         .map(|(index, segment)| match *segment {
@@ -118,9 +118,8 @@ pub(super) fn explain_bad_pattern(text: &str, error: &InvalidPattern) -> RulePro
             "*" | ">" | "#" | "**" => "+",
             segment => segment,
         });
-    let meant = meant.collect::<Vec<_>>().join(".");
-    let near = TopicPattern::new(&meant).ok();
-    let near = near.map(|_| match error {
+    let meant = replaced.collect::<Vec<_>>().join(".");
+    let near = TopicPattern::new(&meant).ok().map(|_| match error {
         InvalidPattern::Segment(_) => format!("did you mean `{meant}`?"),
         _ => format!("did you mean `{meant}`? {help}"),
     });

@@ -51,14 +51,14 @@ fn suggest_bounds(text: &str) -> Option<String> {
 /// Whether nothing satisfies all bounds.
 fn is_unsatisfiable(bounds: &Bounds) -> bool {
     let tiny = Amount::from_billionths(1);
-    let near = bounds.as_slice().iter().flat_map(|Bound { value, .. }| {
+    let suggestion = bounds.as_slice().iter().flat_map(|Bound { value, .. }| {
         [
             value.saturating_sub(tiny),
             *value,
             value.saturating_add(tiny),
         ]
     });
-    let mut near = near.peekable();
+    let mut near = suggestion.peekable();
     near.peek().is_some() && !near.any(|value| bounds.contains(value))
 }
 

@@ -71,7 +71,7 @@ impl RuleFinisher<'_> {
             .iter_mut()
             .map(|part| (part.on.clone(), std::mem::take(&mut part.usages)))
             .collect();
-        let rule = self.build_rule((draft.id.clone()?, window?), draft, parts, joined.fields);
+        let rule = self.build_rule(draft.id.clone()?, window?, draft, parts, joined.fields);
         Some(FinishedRule {
             rule,
             place,
@@ -152,8 +152,8 @@ impl RuleFinisher<'_> {
                 ..closure.clone()
             };
             let Some(function) = self.source.find_closure(&closure).cloned() else {
-                let problem = format!("the closure of `.{method}(..)` takes two arguments");
-                let problem = RuleProblem::new("wrong-argument", problem)
+                let message = format!("the closure of `.{method}(..)` takes two arguments");
+                let problem = RuleProblem::new("wrong-argument", message)
                     .with_help(format!("write `.{method}(|{arguments}| ..)`"));
                 self.report_problem(draft, closure.place, problem);
                 continue;
@@ -191,8 +191,8 @@ impl RuleFinisher<'_> {
         if let Some(part) = lonely
             && needs_several_events(window)
         {
-            let problem = format!("`{}` is another one for each event", part.path);
-            let problem = RuleProblem::new("unbounded-state", problem)
+            let message = format!("`{}` is another one for each event", part.path);
+            let problem = RuleProblem::new("unbounded-state", message)
                 .with_help("group by what several events have in common, such as `metadata.user`");
             self.report_problem(draft, group_by.place, problem);
         }
@@ -200,7 +200,8 @@ impl RuleFinisher<'_> {
 
     fn build_rule(
         &mut self,
-        (id, window): (RuleId, WindowSpec),
+        id: RuleId,
+        window: WindowSpec,
         draft: RuleDraft,
         parts: Vec<RuleStepDraft>,
         measured: Vec<Arc<str>>,

@@ -113,8 +113,8 @@ impl RuleFinisher<'_> {
                 .condition
                 .as_ref()
                 .map_or(draft.place, |said| said.place);
-            let problem = "none of its steps must come, so nothing begins it";
-            let problem = RuleProblem::new("bad-step", problem)
+            let message = "none of its steps must come, so nothing begins it";
+            let problem = RuleProblem::new("bad-step", message)
                 .with_help("at least one step is neither `absent(..)` nor `.optional()`");
             self.report_problem(draft, place, problem);
             return;

@@ -56,8 +56,8 @@ impl RuleFinisher<'_> {
     fn finish_unscripted(&mut self, draft: &RuleDraft, joined: &StepJoins) -> Option<WindowSpec> {
         let said = &draft.window;
         if let Some(keep) = &said.keep {
-            let problem = "`.keep(..)` is about the state of a script, and there is none";
-            let problem = RuleProblem::new("keep-without-script", problem).with_help(
+            let message = "`.keep(..)` is about the state of a script, and there is none";
+            let problem = RuleProblem::new("keep-without-script", message).with_help(
                 "a window keeps what it needs; `.last(100, \"1d\")` says how long a group is remembered",
             );
             self.report_problem(draft, keep.place, problem);
@@ -84,7 +84,7 @@ impl RuleFinisher<'_> {
                 match asked.value.as_ref()? {
                     WindowConditionDraft::Measured {
                         measure, bounds, ..
-                    } => self.finish_measure(draft, place, extent, (measure, bounds)),
+                    } => self.finish_measure(draft, place, extent, measure, bounds),
                     WindowConditionDraft::Sequence(steps) => {
                         self.finish_sequence(draft, extent, steps, joined)
                     }
@@ -105,8 +105,8 @@ impl RuleFinisher<'_> {
             self.report_problem(draft, policy.place, problem);
         }
         if let Some(lateness) = &draft.window.lateness {
-            let problem = "`.lateness(..)` says how long a window waits, and there is none";
-            let problem = RuleProblem::new("lateness-without-window", problem)
+            let message = "`.lateness(..)` says how long a window waits, and there is none";
+            let problem = RuleProblem::new("lateness-without-window", message)
                 .with_help("without a window every match fires whenever it comes");
             self.report_problem(draft, lateness.place, problem);
         }
@@ -118,8 +118,8 @@ impl RuleFinisher<'_> {
         if let Some(stop) = &said.stop_when
             && !matches!(asked, Some(WindowConditionDraft::Sequence(_)))
         {
-            let problem = "`.stop_when(..)` ends sequences, and there is no `.sequence(..)`";
-            let problem = RuleProblem::new("stop-without-sequence", problem)
+            let message = "`.stop_when(..)` ends sequences, and there is no `.sequence(..)`";
+            let problem = RuleProblem::new("stop-without-sequence", message)
                 .with_help("what shall not be counted is left out by `.when(..)`");
             self.report_problem(draft, stop.place, problem);
         }
@@ -189,7 +189,8 @@ impl RuleFinisher<'_> {
         draft: &RuleDraft,
         place: Position,
         extent: WindowExtent,
-        (measure, bounds): (&WindowMeasure, &Bounds),
+        measure: &WindowMeasure,
+        bounds: &Bounds,
     ) -> Option<WindowSpec> {
         let name = draft.window.condition_method;
         let problem = match (measure, extent) {
@@ -283,8 +284,8 @@ impl RuleFinisher<'_> {
                 .on_event
                 .as_ref()
                 .map_or(draft.place, |said| said.place);
-            let problem = "the state of its script would be kept for ever";
-            let problem = RuleProblem::new("unbounded-state", problem)
+            let message = "the state of its script would be kept for ever";
+            let problem = RuleProblem::new("unbounded-state", message)
                 .with_help("say how long that of a silent group is: `.keep(\"1h\")`");
             self.report_problem(draft, place, problem);
             return None;
@@ -314,8 +315,9 @@ impl RuleFinisher<'_> {
             Ok(policy) => Some(policy),
             Err(error) => {
                 let word = text.split_whitespace().next().unwrap_or_default();
-                let near = did_you_mean(word, ["edge", "every", "reset", "suppress"]);
-                let near = near.filter(|near| !near.contains(&format!("`{word}`")));
+                let suggestion = did_you_mean(word, ["edge", "every", "reset", "suppress"]);
+                let near =
+                    suggestion.filter(|suggestion| !suggestion.contains(&format!("`{word}`")));
                 let problem =
                     RuleProblem::new("bad-policy", error.to_string()).with_optional_help(near);
                 self.report_problem(draft, said.place, problem);

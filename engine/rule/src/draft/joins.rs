@@ -39,7 +39,8 @@ impl RuleFinisher<'_> {
     pub(super) fn add_joins(
         &mut self,
         draft: &RuleDraft,
-        (steps, index): (&[StepDraft], usize),
+        steps: &[StepDraft],
+        index: usize,
         found: Vec<Result<JoinComparison, (Position, RuleProblem)>>,
         joined: &mut StepJoins,
     ) {

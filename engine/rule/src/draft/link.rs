@@ -73,8 +73,10 @@ pub(crate) const LINK_METHODS: [(&str, usize, LinkMethod); 12] = [
     ("on", 1, |link, place, given| {
         link.on_place = place;
         let found = read_patterns(only_argument(given)?)?;
-        let new = found.into_iter().filter(|it| !link.on.contains(it));
-        let new: Vec<TopicPattern> = new.collect();
+        let new: Vec<TopicPattern> = found
+            .into_iter()
+            .filter(|it| !link.on.contains(it))
+            .collect();
         link.on.extend(new);
         Ok(())
     }),
@@ -161,8 +163,8 @@ fn read_name(name: &Dynamic, kind: &str) -> (String, Option<RuleProblem>) {
         letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '_' | '-')
     };
     if RESERVED_NAMES.contains(&name.as_str()) {
-        let problem = format!("{name:?} is a name of the engine's own");
-        let problem = RuleProblem::new("bad-link", problem).with_help(format!(
+        let message = format!("{name:?} is a name of the engine's own");
+        let problem = RuleProblem::new("bad-link", message).with_help(format!(
             "call it otherwise; {} are taken",
             RESERVED_NAMES.join(", ")
         ));

@@ -51,8 +51,8 @@ impl RuleFinisher<'_> {
             return vec![only];
         }
         if let Some(when) = &draft.when {
-            let problem = "`.when(..)` beside steps, each of which has its own";
-            let problem = RuleProblem::new("when-with-steps", problem)
+            let message = "`.when(..)` beside steps, each of which has its own";
+            let problem = RuleProblem::new("when-with-steps", message)
                 .with_help("ask it in each step that it is about: `step(\"a\").when(|event| ..)`");
             self.report_problem(draft, when.place, problem);
         }
@@ -61,7 +61,7 @@ impl RuleFinisher<'_> {
             let mut part = whole(&step.name, 1 << index);
             self.set_step_topics(draft, step, &mut part);
             self.set_step_key(draft, step, &mut part);
-            self.set_step_condition(draft, (steps, index), &mut part, joined);
+            self.set_step_condition(draft, steps, index, &mut part, joined);
             parts.push(part);
         }
         for (step, asked) in std::mem::take(&mut joined.usages) {
@@ -101,7 +101,8 @@ impl RuleFinisher<'_> {
     fn set_step_condition(
         &mut self,
         draft: &RuleDraft,
-        (steps, index): (&[StepDraft], usize),
+        steps: &[StepDraft],
+        index: usize,
         part: &mut RuleStepDraft,
         joined: &mut StepJoins,
     ) {
@@ -138,7 +139,7 @@ impl RuleFinisher<'_> {
                 );
             self.report_problem(draft, seeing.place, problem);
         }
-        self.add_joins(draft, (steps, index), found, joined);
+        self.add_joins(draft, steps, index, found, joined);
         part.when = Some(seeing);
     }
 
@@ -150,8 +151,8 @@ impl RuleFinisher<'_> {
             .iter()
             .find(|own| !draft.on.iter().any(|known| is_contained_in(own, known)));
         if let (Some(outside), Some(said)) = (outside, &step.on) {
-            let problem = format!("the rule does not read {:?}", outside.as_str());
-            let problem = RuleProblem::new("bad-step", problem).about_step(&step.name).with_help(
+            let message = format!("the rule does not read {:?}", outside.as_str());
+            let problem = RuleProblem::new("bad-step", message).about_step(&step.name).with_help(
                 "a step reads some of the rule's topics; a rule whose steps all say theirs needs no `.on(..)`",
             );
             self.report_problem(draft, said.place, problem);
@@ -176,7 +177,7 @@ impl RuleFinisher<'_> {
         if (ordered.len() != part.key.len() || key.len() != part.key.len())
             && let Some(said) = &step.group_by
         {
-            let problem = format!(
+            let message = format!(
                 "its key is {}, and that of the rule {}",
                 found.join(", "),
                 if wanted.is_empty() {
@@ -194,7 +195,7 @@ impl RuleFinisher<'_> {
             } else {
                 format!("the same names: `.group_by(#{{{}}})`", example.join(", "))
             };
-            let problem = RuleProblem::new("bad-step", problem).about_step(&step.name);
+            let problem = RuleProblem::new("bad-step", message).about_step(&step.name);
             self.report_problem(draft, said.place, problem.with_help(help));
         }
         part.usages = key_usages(step.group_by.as_ref());
@@ -233,8 +234,11 @@ fn key_usages(group_by: Option<&DraftSetting<Vec<KeyPart>>>) -> Vec<FieldUsage> 
     let Some(group_by) = group_by else {
         return Vec::new();
     };
-    let parts = group_by.value.iter().flatten();
-    let parts = parts.filter(|part| *part.path != *TREE_ROOT);
+    let parts = group_by
+        .value
+        .iter()
+        .flatten()
+        .filter(|part| *part.path != *TREE_ROOT);
     let keys = parts.flat_map(|part| {
         [FieldUsageKind::Value, FieldUsageKind::Key].map(|asked| FieldUsage {
             path: part.path.to_string(),

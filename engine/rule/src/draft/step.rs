@@ -162,11 +162,13 @@ pub(super) fn read_steps(value: &Dynamic) -> Result<Vec<StepDraft>, RuleProblem>
     let Ok(elements) = value.as_array_ref() else {
         return Err(wrong(value));
     };
-    let steps = elements.iter().map(|element| {
-        let step = element.read_lock::<StepDraft>();
-        step.map(|step| step.clone()).ok_or_else(|| wrong(element))
-    });
-    let steps: Vec<StepDraft> = steps.collect::<Result<_, _>>()?;
+    let steps: Vec<StepDraft> = elements
+        .iter()
+        .map(|element| {
+            let step = element.read_lock::<StepDraft>();
+            step.map(|step| step.clone()).ok_or_else(|| wrong(element))
+        })
+        .collect::<Result<_, _>>()?;
     if steps.is_empty() {
         return Err(RuleProblem::new("wrong-argument", "the list is empty"));
     }

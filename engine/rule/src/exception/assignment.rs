@@ -55,46 +55,30 @@ pub(crate) fn assign_exceptions<'r>(
             let Some(numbers) = find_rules(&one, &beside, &mut said) else {
                 continue;
             };
-            let mut exception = RuleException {
+            let of_rules = numbers.iter().filter_map(|number| beside.get(*number));
+            let synonyms: Vec<_> = of_rules.flat_map(|rule| rule.synonyms.clone()).collect();
+            let program = add_program(&one, &synonyms, &mut predicates, &mut programs)?;
+            let exception = RuleException {
                 reason: Arc::clone(&one.reason),
                 owner: Arc::clone(&one.owner),
                 expires: one.expires,
                 file: Arc::from(file.path.as_str()),
                 line: one.place.line().unwrap_or(0),
                 tests: one.tests.iter().map(|(.., test)| test.clone()).collect(),
-                program: None,
+                program,
             };
-            let mut parts = Vec::new();
-            let of_rules = numbers.iter().filter_map(|number| beside.get(*number));
-            let synonyms: Vec<_> = of_rules.flat_map(|rule| rule.synonyms.clone()).collect();
-            for test in &exception.tests {
-                parts.extend(test.to_expression(&synonyms, &mut predicates)?);
-            }
-            if !parts.is_empty() {
-                let view = predicates.add_view("any event", BoolExpression::Always)?;
-                predicates.add_rule([(view, BoolExpression::All(parts))]);
-                exception.program = Some(programs);
-                programs += 1;
-            }
             for number in numbers {
                 let Some(rule) = beside.get_mut(number) else {
                     continue;
                 };
-                let problems = check_fields(&one, rule, catalogue, fields);
-                for (place, problem) in problems {
-                    let problem = problem.with_place(file, place);
-                    if !assigned
-                        .problems
-                        .iter()
-                        .any(|one| is_same_finding(one, &problem))
-                    {
-                        assigned.problems.push(problem);
-                    }
+                for (place, problem) in check_fields(&one, rule, catalogue, fields) {
+                    assigned.report_once(problem.with_place(file, place));
                 }
                 rule.exceptions.push(exception.clone());
             }
         }
     }
+    // Hash when all are assigned: a rule may have exceptions of several files.
     for rule in rules {
         hash_exceptions(rule);
     }
@@ -102,6 +86,37 @@ pub(crate) fn assign_exceptions<'r>(
         assigned.predicates = Some(predicates.build()?);
     }
     Ok(assigned)
+}
+
+impl ExceptionAssignment {
+    /// Reports a problem, unless another rule of the exception has it too.
+    fn report_once(&mut self, problem: Diagnostic) {
+        let mut known = self.problems.iter();
+        if !known.any(|one| is_same_finding(one, &problem)) {
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// Adds what an exception asks of fields that only other languages know as a program; the number
+/// of that program, if there is something.
+fn add_program(
+    exception: &ExceptionDraft,
+    synonyms: &[(Arc<str>, Arc<str>)],
+    predicates: &mut PredicateSetBuilder,
+    programs: &mut u32,
+) -> Result<Option<u32>, BuildError> {
+    let mut parts = Vec::new();
+    for (.., test) in &exception.tests {
+        parts.extend(test.to_expression(synonyms, predicates)?);
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let view = predicates.add_view("any event", BoolExpression::Always)?;
+    predicates.add_rule([(view, BoolExpression::All(parts))]);
+    *programs += 1;
+    Ok(Some(*programs - 1))
 }
 
 /// Whether two findings say the same of one place, be it because of different rules.

@@ -152,11 +152,10 @@ fn read_question(
         let wanted = values.into_iter().map(|value| read_literal(beside, value));
         return wanted.collect::<Option<_>>().map(ExceptionQuestion::Is);
     }
-    let texts: Option<Vec<SideFileValue<&str>>> = values
+    let texts = values
         .into_iter()
         .map(|value| beside.read_text(key, value))
-        .collect();
-    let texts = texts?;
+        .collect::<Option<Vec<SideFileValue<&str>>>>()?;
     if key == CIDR {
         let networks = texts.into_iter().map(|text| {
             let network = CidrNetwork::parse(text.value);

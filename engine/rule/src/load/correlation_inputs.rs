@@ -50,7 +50,7 @@ impl ProgramBuilder<'_> {
                 };
                 known.insert((layer, step.source.clone()), program);
                 let number = u16::try_from(number).unwrap_or(u16::MAX);
-                all.push((program, CorrelationInput::new((rule, number), of, step)));
+                all.push((program, CorrelationInput::new(rule, number, of, step)));
             }
         }
         Ok(CorrelationInputs::new(all))

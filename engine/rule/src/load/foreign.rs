@@ -95,10 +95,13 @@ fn build_rule_step(step: &CompiledStep) -> RuleStep {
 /// The members of its group, each where it stands in the events of the first step.
 fn build_key_parts(correlation: &CompiledCorrelation, steps: &[RuleStep]) -> Vec<KeyPart> {
     let paths = steps.first().map_or(&[][..], |step| &step.key_paths);
-    let parts = correlation.group_by.iter().zip(paths);
-    let parts = parts.map(|(name, path)| KeyPart {
-        name: Arc::clone(name),
-        path: Arc::clone(path),
-    });
+    let parts = correlation
+        .group_by
+        .iter()
+        .zip(paths)
+        .map(|(name, path)| KeyPart {
+            name: Arc::clone(name),
+            path: Arc::clone(path),
+        });
     parts.collect()
 }

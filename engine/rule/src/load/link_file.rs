@@ -20,8 +20,8 @@ pub fn is_link_file(path: &str) -> bool {
 /// What is wrong with a file for links that holds rules: callers that list rules pass it over.
 pub(super) fn check_link_file(file: &RuleFile, drafts: &[RuleDraft]) -> Option<Diagnostic> {
     let first = drafts.first().filter(|_| is_link_file(&file.path))?;
-    let problem = format!("a file called {FILE} declares links and entities only");
-    let problem = RuleProblem::new("rule-among-links", problem)
+    let message = format!("a file called {FILE} declares links and entities only");
+    let problem = RuleProblem::new("rule-among-links", message)
         .about_rule(&first.name)
         .with_help("give the rule a folder of its own");
     Some(problem.into_error_at(file, first.place))

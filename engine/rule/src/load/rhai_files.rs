@@ -82,8 +82,9 @@ impl RhaiFileLoader {
         let problem = check_link_file(file, &declared.drafts);
         contents.problems.extend(problem);
         if is_empty && contents.problems.is_empty() {
-            let problem = RuleProblem::new("no-rule", "the file defines no rule").into_warning();
-            let problem = problem.with_place(file, Position::NONE);
+            let problem = RuleProblem::new("no-rule", "the file defines no rule")
+                .into_warning()
+                .with_place(file, Position::NONE);
             contents.problems.push(problem);
         }
         for draft in declared.drafts {
@@ -108,12 +109,12 @@ impl RhaiFileLoader {
 
     fn parse_file(&mut self, file: &RuleFile) -> Result<RuleSource, Diagnostic> {
         if file.text.len() > limits::RULE_FILE_BYTES {
-            let problem = format!(
+            let message = format!(
                 "the file has {} bytes, at most {} are allowed",
                 file.text.len(),
                 limits::RULE_FILE_BYTES
             );
-            let problem = RuleProblem::new("file-too-large", problem);
+            let problem = RuleProblem::new("file-too-large", message);
             return Err(problem.into_error_at(file, Position::NONE));
         }
         RuleSource::parse_file(&mut self.engine, &mut self.known_properties, file).map_err(
@@ -129,8 +130,11 @@ impl RhaiFileLoader {
             ("link", MethodSignature::link_methods()),
             ("entity", MethodSignature::entity_methods()),
         ];
-        let methods = built.iter().flat_map(|(_, methods)| methods);
-        let methods: Vec<&str> = methods.map(|method| method.name).collect();
+        let methods: Vec<&str> = built
+            .iter()
+            .flat_map(|(_, methods)| methods)
+            .map(|method| method.name)
+            .collect();
         let mut checker = ScriptChecker {
             file,
             source,
@@ -198,8 +202,9 @@ impl RhaiFileContents {
     /// Reports what its rules ask of fields that do not exist.
     fn check_usages(&mut self, file: &RuleFile, catalogue: &FieldCatalogue) {
         for pending in &self.rules {
-            let problems = catalogue.check_rule(&pending.rule, &pending.field_usages);
-            let problems = problems.into_iter();
+            let problems = catalogue
+                .check_rule(&pending.rule, &pending.field_usages)
+                .into_iter();
             self.problems
                 .extend(problems.map(|(place, problem)| problem.with_place(file, place)));
         }

@@ -50,14 +50,14 @@ pub(super) fn layer_problem(rules: &[Rule], reason: LayerError) -> (usize, Diagn
                 .chain([&first])
                 .map(|rule| name(*rule))
                 .collect();
-            let problem = match cycle.as_slice() {
+            let message = match cycle.as_slice() {
                 [only] => format!("rule {} reads its own alerts", name(*only)),
                 _ => format!(
                     "rules read each other's alerts in a circle: {}",
                     names.join(" → ")
                 ),
             };
-            let problem = RuleProblem::new("cycle", problem);
+            let problem = RuleProblem::new("cycle", message);
             let help = "rules over alerts are evaluated after those they read; break the circle";
             (first, problem.with_help(help).into_set_error())
         }
@@ -84,8 +84,8 @@ pub(super) fn find_unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
             let wanted = pattern.as_str();
             let named = is_alert_pattern(pattern) && pattern.is_literal();
             if named && !topics.iter().any(|topic| topic == wanted) {
-                let problem = format!("no rule of this set raises alerts on {wanted:?}");
-                let problem = RuleProblem::new("unknown-alert", problem)
+                let message = format!("no rule of this set raises alerts on {wanted:?}");
+                let problem = RuleProblem::new("unknown-alert", message)
                     .with_optional_help(did_you_mean(wanted, topics.iter().map(String::as_str)));
                 found.push((number, problem.about_rule(rule.id.as_str()).into_warning()));
             }
@@ -104,10 +104,10 @@ pub(super) fn find_missing_keys(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
     for (number, rule) in rules.iter().enumerate() {
         for step in &rule.steps {
             for pattern in step.on.iter().filter(|pattern| is_alert_pattern(pattern)) {
-                let raisers = rules.iter().zip(&topics).filter(|(_, topic)| {
-                    topic.as_ref().is_some_and(|topic| pattern.matches(topic))
-                });
-                let raisers: Vec<&Rule> = raisers
+                let raisers: Vec<&Rule> = rules
+                    .iter()
+                    .zip(&topics)
+                    .filter(|(_, topic)| topic.as_ref().is_some_and(|topic| pattern.matches(topic)))
                     .map(|(raiser, _)| raiser)
                     .filter(|raiser| raiser.layer < rule.layer)
                     .collect();
@@ -134,8 +134,10 @@ fn find_missing_key(
         let mut parts = raiser.group_by.iter();
         parts.any(|part| &*part.name == name)
     };
-    let members = step.key_paths.iter();
-    let mut members = members.filter_map(|path| Some((path, path.strip_prefix("data.key.")?)));
+    let mut members = step
+        .key_paths
+        .iter()
+        .filter_map(|path| Some((path, path.strip_prefix("data.key.")?)));
     let (path, name) =
         members.find(|(_, name)| !raisers.iter().any(|raiser| carries(raiser, name)))?;
     let problem = format!("no alert on {:?} carries `{path}`", pattern.as_str());

@@ -20,8 +20,7 @@ impl RuleMatcher {
         for program in found {
             let mut is_excepted = None;
             for reading in set.correlation_inputs.inputs_of_program(*program) {
-                let is_other = self.selected_rule.is_some_and(|only| only != reading.rule);
-                if is_other || self.excluded_rules.contains(&reading.rule) {
+                if self.is_skipped(reading.rule) {
                     continue;
                 }
                 if *is_excepted

@@ -7,6 +7,7 @@ use larum_event::Event;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Scope};
 
 use super::RuleMatcher;
+use super::candidates::StepCandidate;
 use crate::alert::{self, AlertText, ScriptWindow, WindowView};
 use crate::error::{FaultKind, RuleFault};
 use crate::rule::Rule;
@@ -70,8 +71,12 @@ impl ScriptProgram {
         arguments: impl IntoIterator<Item = Dynamic>,
     ) -> Result<(Dynamic, Scope<'static>), Box<EvalAltResult>> {
         let mut scope = Scope::new();
-        let values = self.captured.iter().cloned().chain(arguments);
-        let values = values.chain(std::iter::repeat(Dynamic::UNIT));
+        let values = self
+            .captured
+            .iter()
+            .cloned()
+            .chain(arguments)
+            .chain(std::iter::repeat(Dynamic::UNIT));
         for (name, value) in self.parameters.iter().zip(values) {
             scope.push_dynamic(name.clone(), value);
         }
@@ -136,9 +141,9 @@ impl RuleMatcher {
             message,
             kind,
         };
-        let ready = self.alerts.get(index).and_then(Option::as_ref);
+        let program = self.alerts.get(index).and_then(Option::as_ref);
         let ready =
-            ready.ok_or_else(|| fault(missing_closure_message(wanted), FaultKind::Error))?;
+            program.ok_or_else(|| fault(missing_closure_message(wanted), FaultKind::Error))?;
         let returned = ready
             .run(&self.engine, [Dynamic::from(script_window)])
             .map(|(returned, _)| returned)
@@ -150,11 +155,16 @@ impl RuleMatcher {
     /// Runs a rule's condition as a script.
     pub(super) fn script_holds(
         &mut self,
-        (number, program): (u32, u32),
-        rule: &Rule,
+        candidate: StepCandidate<'_>,
         closure: &RuleClosure,
         event: &Event,
     ) -> Result<bool, RuleFault> {
+        let StepCandidate {
+            program,
+            number,
+            rule,
+            ..
+        } = candidate;
         let fault = |message, kind| RuleFault {
             rule: number,
             message,
@@ -170,8 +180,11 @@ impl RuleMatcher {
         }
         let view = Dynamic::from(self.event_view(event));
         let began = self.timer.as_mut().and_then(ScriptTimer::begin_run);
-        let ready = self.conditions.get(index).and_then(Option::as_ref);
-        let ready = ready.ok_or_else(|| fault(missing_closure_message(rule), FaultKind::Error))?;
+        let ready = self
+            .conditions
+            .get(index)
+            .and_then(Option::as_ref)
+            .ok_or_else(|| fault(missing_closure_message(rule), FaultKind::Error))?;
         let returned = ready.run(&self.engine, [view]);
         if let Some((timer, began)) = self.timer.as_mut().zip(began) {
             timer.end_run(number, began);

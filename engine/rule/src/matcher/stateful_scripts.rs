@@ -139,8 +139,10 @@ impl StatefulScripts {
         let place = closure.place.line().unwrap_or(rule.line);
         let wrong =
             |message: String| rule_fault(number, format!("{}:{place}: {message}", rule.file));
-        let left = ready.argument_name(script.state_index());
-        let left = left.and_then(|name| scope.get(name)).cloned();
+        let left = ready
+            .argument_name(script.state_index())
+            .and_then(|name| scope.get(name))
+            .cloned();
         let (left, timer) = split_timer(left.unwrap_or_default()).map_err(wrong)?;
         let state = state_json(&left).map_err(|message| match message {
             StateError::Bytes(bytes) => RuleFault {

@@ -97,9 +97,11 @@ impl ScriptChecker<'_> {
             }
         }
         for (name, place) in found {
-            let known = native.iter().map(String::as_str);
-            let known = known.chain(scripted.iter().copied());
-            let known = known.chain(builder.iter().copied());
+            let known = native
+                .iter()
+                .map(String::as_str)
+                .chain(scripted.iter().copied())
+                .chain(builder.iter().copied());
             self.report_problem(
                 place,
                 RuleProblem::new("unknown-function", format!("there is no function `{name}`"))
@@ -320,8 +322,8 @@ fn find_misplaced_calls(
                     && !scripted.contains(call.call.name.as_str())
                 {
                     let name = &call.call.name;
-                    let problem = format!("there is no function `{name}` in a condition");
-                    let problem = RuleProblem::new("unknown-function", problem);
+                    let message = format!("there is no function `{name}` in a condition");
+                    let problem = RuleProblem::new("unknown-function", message);
                     let help = match name.as_str() {
                         "lower" => "a text in lower case is `text.to_lower()`",
                         _ => "links are declared at the top of a file, outside of functions",

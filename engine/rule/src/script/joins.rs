@@ -235,8 +235,8 @@ fn read_path<'e>(expr: &'e Expr, variable: &str) -> Option<Vec<PathSegment<'e>>>
         }
         ChainLink::Index(_) | ChainLink::Method(..) => None,
     });
-    let links: Option<Vec<PathSegment<'e>>> = links.collect();
-    links.filter(|links| !links.is_empty())
+    let path: Option<Vec<PathSegment<'e>>> = links.collect();
+    path.filter(|path| !path.is_empty())
 }
 
 /// Where a variable is named first.

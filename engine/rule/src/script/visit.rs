@@ -59,8 +59,8 @@ impl<'k> ScopedVisit<'_, 'k> {
             NameMeaning::Node => "a node",
             NameMeaning::Window(_) => "a window",
         };
-        let problem = format!("rule {rule}: {what} cannot be changed");
-        let problem = RuleProblem::new("assignment", problem).with_help("did you mean `==`?");
+        let message = format!("rule {rule}: {what} cannot be changed");
+        let problem = RuleProblem::new("assignment", message).with_help("did you mean `==`?");
         Some((parts.0.position(), problem))
     }
 
@@ -69,8 +69,8 @@ impl<'k> ScopedVisit<'_, 'k> {
         let field = |expr: &Expr| {
             let chain = MemberChain::from_expr(expr);
             let bound = self.resolve_root(chain.root)?;
-            let links = bound.extend_links(&chain.links);
-            let links = links_below_event(bound.meaning, &links);
+            let all_links = bound.extend_links(&chain.links);
+            let links = links_below_event(bound.meaning, &all_links);
             let (path, _, taken) = field_usage::chain_path(links)?;
             (taken == links.len()).then_some(path)
         };
@@ -137,16 +137,19 @@ pub(super) fn follow_ancestor_closure<'k>(
     };
     let Some((function, captured)) = resolve_closure(source, argument) else {
         let is_closure = matches!(argument, Expr::DynamicConstant(..) | Expr::Stmt(..));
-        let problem = "the closure of `event.has_ancestor(..)` takes one argument, the node";
-        let problem = RuleProblem::new("wrong-argument", problem);
+        let message = "the closure of `event.has_ancestor(..)` takes one argument, the node";
+        let problem = RuleProblem::new("wrong-argument", message);
         return is_closure.then(|| (*place, problem.with_help("write `|node| ..`")));
     };
-    let known = function.params.iter().zip(captured);
-    let known = known.filter_map(|(parameter, name)| {
-        let bound = spot.resolve_root(ChainRoot::Variable(name?))?;
-        let whole = bound.below.is_empty();
-        whole.then(|| (parameter.to_string(), bound.meaning))
-    });
+    let known = function
+        .params
+        .iter()
+        .zip(captured)
+        .filter_map(|(parameter, name)| {
+            let bound = spot.resolve_root(ChainRoot::Variable(name?))?;
+            let whole = bound.below.is_empty();
+            whole.then(|| (parameter.to_string(), bound.meaning))
+        });
     let mut names: Vec<_> = known.collect();
     let node = function.params.last().map(ToString::to_string);
     names.extend(node.map(|node| (node, NameMeaning::Node)));

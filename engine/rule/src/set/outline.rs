@@ -15,8 +15,12 @@ impl RuleSet {
         let (mut gate, mut script) = (EventGate::Never, EventGate::Never);
         for program in self.rule_programs(number) {
             gate = gate.union_with(self.program_gate(program));
-            let asked = self.programs.scripted.binary_search(&program).ok();
-            let asked = asked.and_then(|at| u32::try_from(self.programs.steps.len() + at).ok());
+            let asked = self
+                .programs
+                .scripted
+                .binary_search(&program)
+                .ok()
+                .and_then(|at| u32::try_from(self.programs.steps.len() + at).ok());
             script = script
                 .union_with(asked.map_or(EventGate::Never, |program| self.program_gate(program)));
         }
@@ -87,10 +91,9 @@ impl RuleSet {
         }
         let mut programs = Vec::new();
         for (view, program) in self.predicates.rule_programs(program) {
-            let both = [view, program];
-            let both = both.into_iter();
-            let both = both.filter_map(|one| show_expression(&self.predicates, one, held));
-            programs.extend(group_or_single(ConditionPartKind::All, both.collect()));
+            let both = [view, program].into_iter();
+            let shown = both.filter_map(|one| show_expression(&self.predicates, one, held));
+            programs.extend(group_or_single(ConditionPartKind::All, shown.collect()));
         }
         group_or_single(ConditionPartKind::Any, programs)
     }
@@ -103,14 +106,17 @@ fn describe_step(rule: &Rule, step: &RuleStep) -> String {
     };
     let field = |index: u16| rule.measured.get(usize::from(index)).map_or("?", |it| it);
     let own = sequence.steps.iter().find(|one| one.name == step.name);
-    let joins = own.map(|own| own.joins.as_slice()).unwrap_or_default();
-    let joins = joins.iter().map(|join| {
-        let other = sequence.steps.get(usize::from(join.step));
-        let other = other.map_or("?", |other| &other.name);
-        let (value, sign) = (field(join.value), join.comparison.sign());
-        format!("event.{value} {sign} {other}.{}", field(join.other))
-    });
-    let joins: Vec<String> = joins.collect();
+    let joins: Vec<String> = own
+        .map(|own| own.joins.as_slice())
+        .unwrap_or_default()
+        .iter()
+        .map(|join| {
+            let before = sequence.steps.get(usize::from(join.step));
+            let other = before.map_or("?", |before| &before.name);
+            let (value, sign) = (field(join.value), join.comparison.sign());
+            format!("event.{value} {sign} {other}.{}", field(join.other))
+        })
+        .collect();
     match joins.as_slice() {
         [] => step.name.to_string(),
         joins => format!("{}, {}", step.name, joins.join(", ")),
@@ -264,8 +270,8 @@ fn show_expression(
     held: &mut dyn FnMut(PredicateId) -> Option<bool>,
 ) -> Option<ConditionPart> {
     let mut list = |kind, parts: &[BoolExpression]| {
-        let parts = parts.iter();
         let parts: Vec<ConditionPart> = parts
+            .iter()
             .filter_map(|part| show_expression(set, part, held))
             .collect();
         match kind {

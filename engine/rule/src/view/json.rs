@@ -54,8 +54,9 @@ pub(crate) fn json_to_dynamic(value: serde_json::Value) -> Dynamic {
             elements.collect::<Array>().into()
         }
         serde_json::Value::Object(members) => {
-            let members = members.into_iter();
-            let members = members.map(|(name, value)| (name.into(), json_to_dynamic(value)));
+            let members = members
+                .into_iter()
+                .map(|(name, value)| (name.into(), json_to_dynamic(value)));
             members.collect::<Map>().into()
         }
     }

@@ -111,11 +111,12 @@ impl LinkAgreement<'_> {
         let known = LinkSet::built_in_entities();
         for (index, one) in entities.iter().enumerate() {
             let entity = &one.entity;
-            let own = known.iter().find(|known| known.name == entity.name);
-            let own = own.filter(|own| entity.from.iter().all(|part| own.from.contains(part)));
-            if own.is_some() {
-                let problem = "the engine reads it of every event without being told";
-                let problem = RuleProblem::new("duplicate-entity", problem)
+            let built_in = known.iter().find(|known| known.name == entity.name);
+            let adds_nothing =
+                built_in.is_some_and(|own| entity.from.iter().all(|part| own.from.contains(part)));
+            if adds_nothing {
+                let message = "the engine reads it of every event without being told";
+                let problem = RuleProblem::new("duplicate-entity", message)
                     .with_help("leave it out")
                     .about_item("entity", &entity.name);
                 self.report_problem(one.file, one.place, problem);
@@ -126,8 +127,8 @@ impl LinkAgreement<'_> {
             });
             if let Some(other) = same {
                 let place = self.describe_place(other.file, other.place);
-                let problem = "it is declared twice for the same topics";
-                let problem = RuleProblem::new("duplicate-entity", problem)
+                let message = "it is declared twice for the same topics";
+                let problem = RuleProblem::new("duplicate-entity", message)
                     .with_help(format!(
                         "the other one is at {place}; name all fields there"
                     ))
@@ -150,8 +151,8 @@ impl LinkAgreement<'_> {
             });
             if let Some(other) = same {
                 let place = self.describe_place(other.file, other.places.whole);
-                let problem = "it is declared twice for the same topics, ids and parents";
-                let problem = RuleProblem::new("duplicate-link", problem)
+                let message = "it is declared twice for the same topics, ids and parents";
+                let problem = RuleProblem::new("duplicate-link", message)
                     .with_help(format!("the other one is at {place}"));
                 self.report_link_problem(one, one.places.whole, problem);
             }
@@ -166,11 +167,11 @@ impl LinkAgreement<'_> {
         let wanted = first.link.scope.len();
         for one in rest.iter().filter(|one| one.link.scope.len() != wanted) {
             let place = self.describe_place(first.file, first.places.scope);
-            let problem = format!(
+            let message = format!(
                 "its scope has {}, that of another link of this name {wanted}",
                 count_fields(one.link.scope.len())
             );
-            let problem = RuleProblem::new("links-disagree", problem).with_help(format!(
+            let problem = RuleProblem::new("links-disagree", message).with_help(format!(
                 "the other one is at {place}; nodes of one kind need ids of one form"
             ));
             self.report_link_problem(one, one.places.scope, problem);
@@ -222,8 +223,8 @@ impl LinkAgreement<'_> {
         let first = said.next()?;
         for other in said.filter(|other| other.link.joins != first.link.joins) {
             let place = self.describe_place(first.file, first.places.joins);
-            let problem = "another link of this name says otherwise what it joins";
-            let problem = RuleProblem::new("links-disagree", problem).with_help(format!(
+            let message = "another link of this name says otherwise what it joins";
+            let problem = RuleProblem::new("links-disagree", message).with_help(format!(
                 "the other one is at {place}; it holds for all links of the name, so say it once"
             ));
             self.report_link_problem(other, other.places.joins, problem);

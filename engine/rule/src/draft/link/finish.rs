@@ -28,11 +28,7 @@ impl LinkFinisher<'_> {
         let whose = ("link", draft.name.clone());
         self.check_naming(&draft, &whose);
         self.check_begins(&draft, &whose);
-        self.check_fields(
-            &whose,
-            (&draft.on, draft.on_place),
-            &draft.list_field_reads(),
-        );
+        self.check_fields(&whose, &draft.on, draft.on_place, &draft.list_field_reads());
         if self.problems.len() > before {
             return None;
         }
@@ -92,9 +88,8 @@ impl LinkFinisher<'_> {
             .cloned()
             .unwrap_or_default();
         if draft.from.is_none() {
-            let problem = RuleProblem::new("no-field", "it is read from no field");
-            let problem =
-                problem.with_help("say where such values stand: `.from(\"metadata.user\")`");
+            let problem = RuleProblem::new("no-field", "it is read from no field")
+                .with_help("say where such values stand: `.from(\"metadata.user\")`");
             self.report_problem(&whose, draft.place, problem);
         }
         let place = draft.from.as_ref().map_or(draft.place, |said| said.place);
@@ -102,7 +97,7 @@ impl LinkFinisher<'_> {
             .iter()
             .map(|part| (Arc::clone(&part.path), place))
             .collect();
-        self.check_fields(&whose, (&draft.on, draft.on_place), &reads);
+        self.check_fields(&whose, &draft.on, draft.on_place, &reads);
         if self.problems.len() > before {
             return None;
         }
@@ -120,13 +115,13 @@ impl LinkFinisher<'_> {
     /// It must name its node, and others than the node itself.
     fn check_naming(&mut self, draft: &LinkDraft, whose: &(&str, String)) {
         if draft.id.is_none() {
-            let problem = RuleProblem::new("no-id", "it names no node");
-            let problem = problem.with_help("say by which fields: `.id(\"data.ProcessGuid\")`");
+            let problem = RuleProblem::new("no-id", "it names no node")
+                .with_help("say by which fields: `.id(\"data.ProcessGuid\")`");
             self.report_problem(whose, draft.place, problem);
         }
         if let (None, Some(first)) = (&draft.parent, draft.or_parent.first()) {
-            let problem = RuleProblem::new("no-parent", "`.or_parent(..)` without `.parent(..)`");
-            let problem = problem.with_help("the first way to name the parent is `.parent(..)`");
+            let problem = RuleProblem::new("no-parent", "`.or_parent(..)` without `.parent(..)`")
+                .with_help("the first way to name the parent is `.parent(..)`");
             self.report_problem(whose, first.place, problem);
         }
         let ids: Vec<&LinkParts> = draft
@@ -137,8 +132,8 @@ impl LinkFinisher<'_> {
             .collect();
         for parent in draft.parent.iter().chain(&draft.or_parent) {
             if parent.value.as_ref().is_some_and(|it| ids.contains(&it)) {
-                let problem = RuleProblem::new("own-parent", "each node would be its own parent");
-                let problem = problem.with_help("name the fields that hold the parent's id");
+                let problem = RuleProblem::new("own-parent", "each node would be its own parent")
+                    .with_help("name the fields that hold the parent's id");
                 self.report_problem(whose, parent.place, problem);
             }
         }
@@ -151,8 +146,8 @@ impl LinkFinisher<'_> {
             && draft.begins.is_none()
             && !names_parent
         {
-            let problem = "`.alias(..)` is read of the event with which a node begins, and none is";
-            let problem = RuleProblem::new("never-begins", problem)
+            let message = "`.alias(..)` is read of the event with which a node begins, and none is";
+            let problem = RuleProblem::new("never-begins", message)
                 .with_help("say which event that is: `.begins(\"windows.event.4624\")`");
             self.report_problem(whose, alias.place, problem);
         }
@@ -175,7 +170,8 @@ impl LinkFinisher<'_> {
     fn check_fields(
         &mut self,
         whose: &(&str, String),
-        (on, on_place): (&[TopicPattern], Position),
+        on: &[TopicPattern],
+        on_place: Position,
         reads: &[(Arc<str>, Position)],
     ) {
         if on.is_empty() {
@@ -216,9 +212,12 @@ impl LinkDraft {
             &self.alias,
             &self.parent_alias,
         ];
-        let parts = first.into_iter().flatten();
-        let parts = parts.chain(&self.or_id).chain(&self.or_parent);
-        let parts = parts.flat_map(|said| {
+        let settings = first
+            .into_iter()
+            .flatten()
+            .chain(&self.or_id)
+            .chain(&self.or_parent);
+        let parts = settings.flat_map(|said| {
             let parts = said.value.iter().flatten();
             parts.map(|part| (Arc::clone(&part.path), said.place))
         });
