@@ -1,4 +1,9 @@
 //! `rule("id")`, `step("name")` and their methods, as rule files call them.
+//!
+//! Owns the connection between the script engine and the drafts. Which arguments a method accepts
+//! is decided in `draft`; nothing here looks at a value.
+//! Invariant: a call never fails. What is refused becomes a problem and the chain continues, so a
+//! file runs to its end and its author sees every problem at once.
 
 mod links;
 

@@ -1,9 +1,9 @@
 //! Which fields events of a topic have: `fields.toml` beside the rules.
 //!
 //! Below `data` and `metadata` an event may hold anything, so a misspelt field would be a rule that
-//! silently cannot match. The catalogue says what is there, with type and meaning: what it does not know
-//! is an error at load, and so is a comparison that can never hold. Topics it does not name accept
-//! anything. It checks rules, not events: nothing here is asked when an event comes.
+//! silently cannot match. The catalogue says what is there, with type and meaning: what it does not
+//! know is an error at load, and so is a comparison that can never hold. Topics it does not name
+//! accept anything. It checks rules, not events: nothing here is asked when an event comes.
 
 mod built_in;
 

@@ -1,9 +1,9 @@
 //! Conditions of closures, read from their syntax trees as far as they can be.
 //!
-//! What is read becomes a program over the predicates that all rules share; its bits are the answer. What
-//! cannot be read, or asks something of a value that only the script does, stays the script's business: the
-//! program says when the script must run, and then the script is the truth, its errors included. Only what a
-//! script may spend is no limit of what is read.
+//! What is read becomes a program over the predicates that all rules share; its bits are the
+//! answer. What cannot be read, or asks something of a value that only the script does, stays the
+//! script's business: the program says when the script must run, and then the script is the truth,
+//! its errors included. Only what a script may spend is no limit of what is read.
 
 mod compare;
 

@@ -1,9 +1,9 @@
-//! What rules shall not be told about: `except.toml` beside them.
+//! Events that rules leave out: `except.toml` beside them.
 //!
-//! Analysts silence false positives daily, and never by editing the rule. An event that satisfies an
-//! exception is no match of the rule, so it neither fires nor counts; how often that happens is counted.
-//! Every exception has a reason, an owner and an end, which is compared with the time of the event, so
-//! that history gives the same answer whenever it is evaluated.
+//! Analysts silence false positives daily, and never by editing the rule. An event that satisfies
+//! an exception is no match of the rule, so it neither fires nor counts; how often that happens is
+//! counted. Every exception has a reason, an owner and an end, which is compared with the time of
+//! the event, so that history gives the same answer whenever it is evaluated.
 
 mod assignment;
 
@@ -50,7 +50,8 @@ pub struct RuleException {
     pub line: usize,
     /// All of them hold.
     tests: Vec<ExceptionTest>,
-    /// Its number among the programs over fields that only another language knows, if it asks of some.
+    /// Its number among the programs over fields that only another language knows, if it asks of
+    /// some.
     program: Option<u32>,
 }
 
@@ -94,7 +95,8 @@ impl RuleException {
         format!("{self} until {}", end.unwrap_or_default())
     }
 
-    /// Whether `event`, which the rule would match, is excepted; `is_program` tells of programs.
+    /// Whether `event`, which the rule would match, is excepted; `is_program` says which
+    /// programs hold.
     pub(crate) fn applies_to(&self, event: &Event, is_program: impl FnOnce(u32) -> bool) -> bool {
         self.holds_at(event.envelope().time)
             && self.tests.iter().all(|test| test.holds_for(event))

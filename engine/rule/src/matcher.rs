@@ -1,7 +1,8 @@
 //! Which rules an event satisfies.
 //!
-//! A [`RuleMatcher`] belongs to one thread: it holds that thread's script engine and the rule texts
-//! parsed for it. It keeps nothing between events but what it has computed from the set, so any
+//! Owns one thread's script engine, the rule texts parsed for it, and the order in which a match is
+//! decided. Counting matches is the window's job.
+//! Invariant: nothing of one event is kept for the next but what was computed from the set, so any
 //! number of matchers give the same answers.
 
 mod candidates;
@@ -36,7 +37,7 @@ use crate::exception::{ExceptionCount, ExceptionMatcher};
 use crate::predicate::{
     FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId, ValueKind,
 };
-use crate::rule::{AlertAudience, Rule};
+use crate::rule::{AlertAudience, Rule, RuleStep};
 use crate::rule_match::RuleMatch;
 use crate::sandbox;
 use crate::script::{ClosurePreparer, RuleSource};
@@ -44,7 +45,7 @@ use crate::set::RuleSet;
 use crate::timer::ScriptTimer;
 use crate::view::{EnvelopeMember, TreeMeter};
 
-/// Most topics whose rules are remembered; beyond it the memory starts anew.
+/// Most topics whose premises are remembered; beyond it all of them are forgotten.
 const MAX_TOPICS: usize = 10_000;
 
 /// Decides for one thread which rules an event satisfies.
@@ -81,15 +82,16 @@ impl RuleMatcher {
     /// A matcher for the rules of `set`.
     pub fn new(set: Arc<RuleSet>) -> Self {
         let mut engine = sandbox::matching_engine();
-        let mut met = HashSet::new();
+        let mut known_properties = HashSet::new();
         let mut sources: Vec<Option<RuleSource>> = Vec::new();
         sources.resize_with(set.files().len(), || None);
+        // Parse only files with scripts: a native rule needs no syntax tree per thread.
         for rule in set.rules().iter().filter(|rule| rule.has_script()) {
             if let (Some(file), Some(source)) =
                 (set.files().get(rule.source), sources.get_mut(rule.source))
                 && source.is_none()
             {
-                *source = RuleSource::parse_file(&mut engine, &mut met, file).ok();
+                *source = RuleSource::parse_file(&mut engine, &mut known_properties, file).ok();
             }
         }
         let meter = Rc::new(TreeMeter::default());
@@ -147,12 +149,13 @@ impl RuleMatcher {
         }
     }
 
-    /// The rules whose scripts [`RuleMatcher::match_event`] ran for its last event and got an answer from.
+    /// The rules whose scripts [`RuleMatcher::match_event`] ran for its last event and got an
+    /// answer from.
     pub fn answered_scripts(&self) -> &[u32] {
         &self.answered_scripts
     }
 
-    /// From now on times some of the scripts' runs by `clock`, which tells nanoseconds.
+    /// From now on times some of the scripts' runs by `clock`, which gives nanoseconds.
     pub fn time_scripts(&mut self, clock: impl Fn() -> i64 + Send + 'static) {
         self.timer = Some(ScriptTimer::new(clock));
     }
@@ -196,13 +199,8 @@ impl RuleMatcher {
             }) {
                 continue;
             }
-            let mut key = Some(Vec::new());
-            if !step.key.is_empty() {
-                let fields = fields.get_or_insert_with(|| self.key_fields(event, &set));
-                let members = step.key.iter();
-                key = members.map(|field| fields.key_value(*field)).collect();
-            }
-            let Some(key) = key.map(GroupKey::new) else {
+            let read_fields = || self.key_fields(event, &set);
+            let Some(key) = read_key(step, || fields.get_or_insert_with(read_fields)) else {
                 continue;
             };
             // Exceptions after the key: only an event that would have been a match counts as kept
@@ -246,14 +244,15 @@ impl RuleMatcher {
         self.exceptions.take_counts()
     }
 
-    /// The exception because of which `event`, if the rule `number` matches it, is no match; its number among
-    /// those of the rule.
+    /// The exception because of which `event`, if the rule `number` matches it, is no match; its
+    /// number among those of the rule.
     pub fn find_exception(&mut self, number: u32, event: &Event) -> Option<usize> {
         let set = Arc::clone(&self.set);
         self.exceptions.find_exception(set.rule(number)?, event)
     }
 
-    /// The programs that hold for the event, ascending; to be given back as `found`.
+    /// The programs that hold for the event, ascending. The caller puts the list back into
+    /// `held_programs`, so that the next event need not allocate one.
     fn match_programs(&mut self, given: &[PredicateId], event: &Event) -> Vec<u32> {
         let mut found = std::mem::take(&mut self.held_programs);
         self.read_event(event);
@@ -263,7 +262,7 @@ impl RuleMatcher {
     }
 
     fn read_event(&mut self, event: &Event) {
-        // Canonical text is JSON of a depth that is allowed.
+        // Reading cannot fail for an event of the codec: its text is JSON of an allowed depth.
         if !self.reader.reads_anything()
             || self
                 .reader
@@ -279,8 +278,8 @@ impl RuleMatcher {
         }
     }
 
-    /// Whether the condition of the rule `number` holds of an event, whatever its topic and key; for
-    /// telling an author why nothing matched. A number that no rule has holds of nothing.
+    /// Whether the condition of the rule `number` holds of an event, whatever its topic and key;
+    /// for telling an author why nothing matched. A number that no rule has holds of nothing.
     ///
     /// # Errors
     /// The condition failed on the event.
@@ -288,8 +287,8 @@ impl RuleMatcher {
         any_step_holds(self.evaluate_steps(number, event))
     }
 
-    /// Of each step of a rule that may hold, whatever the event's topic and key: its program, how it is
-    /// decided, and the answer.
+    /// Of each step of a rule that may hold, whatever the event's topic and key: its program, how
+    /// it is decided, and the answer.
     fn evaluate_steps(
         &mut self,
         number: u32,
@@ -367,6 +366,20 @@ impl RuleMatcher {
     }
 }
 
+/// The group of an event in a step; `None` if a member is missing. The fields are only read if the
+/// key has members.
+fn read_key<'f, 'e: 'f>(
+    step: &RuleStep,
+    fields: impl FnOnce() -> &'f mut KeyFields<'e>,
+) -> Option<GroupKey> {
+    if step.key.is_empty() {
+        return Some(GroupKey::new(Vec::new()));
+    }
+    let fields = fields();
+    let members = step.key.iter().map(|field| fields.key_value(*field));
+    members.collect::<Option<Vec<_>>>().map(GroupKey::new)
+}
+
 /// Adds a step to the match of a group, if there is one among those of the rule.
 fn add_step(matches: &mut [RuleMatch], key: &GroupKey, bit: u32) -> bool {
     let known = matches.iter_mut().find(|known| known.key == *key);
@@ -387,7 +400,7 @@ fn measure_values(rule: &Rule, fields: &KeyFields<'_>) -> MatchValues {
     MatchValues::new(found.collect())
 }
 
-/// Whether one of the steps holds; what fails is told where none does.
+/// Whether one of the steps holds; if none does, the last failure.
 fn any_step_holds(
     steps: Vec<(u32, DecisionSource, Result<bool, RuleFault>)>,
 ) -> Result<bool, RuleFault> {

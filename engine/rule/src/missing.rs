@@ -1,9 +1,9 @@
 //! What functions make of a missing field.
 //!
-//! Events lack fields all the time, and a rule must not fail because of it: every function that the language
-//! has for texts, lists, maps and numbers can be asked of `()` too. A question is answered with false, what would
-//! give a list gives an empty one, a loop makes no turn, and everything else is missing as well. Operators are
-//! not among them: to reckon with a missing number is an error.
+//! Events lack fields all the time, and a rule must not fail because of it: every function that the
+//! language has for texts, lists, maps and numbers can be asked of `()` too. A question is answered
+//! with false, what would give a list gives an empty one, a loop makes no turn, and everything else
+//! is missing as well. Operators are not among them: to reckon with a missing number is an error.
 
 use std::any::TypeId;
 use std::collections::BTreeSet;

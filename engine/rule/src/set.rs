@@ -1,4 +1,9 @@
 //! A loaded set of rules: what the files say, checked as a whole.
+//!
+//! Owns the rules and everything that they share. It is built by the loader and never changed;
+//! matching is the job of the matchers, one per thread.
+//! Invariant: rules are sorted by id, and a rule's number is its index, in matches, faults and
+//! programs alike.
 
 mod outline;
 
@@ -97,8 +102,8 @@ impl RuleSet {
         Some((number, rule, rule.steps.get(step)?))
     }
 
-    /// The rule here that means the same as the rule `number` of `before`, so that it may take over its
-    /// state.
+    /// The rule here that means the same as the rule `number` of `before`, so that it may take over
+    /// its state.
     pub fn successor(&self, before: &Self, number: u32) -> Option<u32> {
         let old = before.rule(number)?;
         let found = self

@@ -1,7 +1,9 @@
-//! Files of the rules folder that are no rules: TOML whose every value knows its place.
+//! Files that stand beside rules and hold none: TOML whose every value knows its place.
 //!
-//! Read by hand and not by serde, so that all mistakes of a file are told at once, each in a sentence of
-//! ours with a caret under it.
+//! Owns reading such files by hand: serde would stop at the first mistake. What the keys mean
+//! belongs to the catalogue and to exceptions.
+//! Invariant: reading never stops at a mistake within a document, so all mistakes of a file are
+//! reported at once, each with a caret under it.
 
 use larum_event::RuleFile;
 use rhai::Position;

@@ -1,7 +1,7 @@
 //! How long scripts run, by a sample.
 //!
-//! Owns which runs are timed: one of 64, drawn so that no order of rules can hide one. The clock is the caller's,
-//! and what it tells decides nothing.
+//! Owns which runs are timed: one of 64, drawn so that no order of rules can hide one. The clock is
+//! the caller's, and what it tells decides nothing.
 
 /// One run of so many is timed.
 const ONE_OF: u64 = 64;

@@ -1,8 +1,9 @@
 //! What a rule sees of an event: read-only views that look things up in the event's own bytes.
 //!
-//! Nothing is copied but the values a rule touches. `null` and a missing member are both `()`, and
-//! so is a member of anything that has no members: a rule never fails because an event is shaped
-//! otherwise than it hoped.
+//! Owns the values that closures get. Which paths exist is known to `member`; nothing is copied but
+//! the values a rule touches.
+//! Invariant: looking something up never fails. `null`, a missing member, and a member of anything
+//! that has no members are all `()`, because events lack fields all the time.
 
 mod json;
 
@@ -105,6 +106,7 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_fn("to_debug", |_: LongText| "<text too long to show>");
 
     engine.register_indexer_get(|_: &mut (), _: Dynamic| ());
+    // What is missing has no members either, and looking for one is no error.
     engine.register_fn("has", |_: (), _: Dynamic| false);
 }
 

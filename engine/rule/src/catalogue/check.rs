@@ -1,4 +1,9 @@
-//! What a rule asks against what is known of its topics.
+//! What a rule asks, against what is known of its topics.
+//!
+//! Owns the findings about fields, values and types. It checks rules, never events, and knows
+//! nothing of the paths that the engine itself refuses.
+//! Invariant: only what no described event could satisfy is an error; where the descriptions leave
+//! room for other events, it is a warning at most.
 
 use std::collections::BTreeSet;
 
@@ -314,6 +319,7 @@ impl<'c> ReadableTopics<'c> {
         if known.iter().any(fits) {
             return None;
         }
+        // No topic fits, so the first stands for all of them in the message.
         let field_type = known.first()?.field_type;
         let problem = format!(
             "`{}` is {} and never compares with {}",

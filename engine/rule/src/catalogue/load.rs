@@ -1,4 +1,9 @@
 //! From `fields.toml` to a catalogue.
+//!
+//! Owns the keys of the file and their forms. What a rule may ask of the fields is decided in
+//! `check`.
+//! Invariant: a catalogue is complete or refused: with one mistake in any file none of them is
+//! used, so a rule is never checked against half a description.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,6 +87,7 @@ impl FieldCatalogue {
         file: &RuleFile,
     ) -> Option<CatalogueTopic> {
         beside.check_keys(section, &["pattern", "meaning", "open", "fields"]);
+        // Read every key before giving up: one mistake must not hide the others.
         let pattern =
             beside.required_text(section, "pattern", "name the topics: `pattern = \"a.b\"`");
         let pattern = pattern.and_then(|text| match TopicPattern::new(text.value) {

@@ -1,4 +1,9 @@
 //! Calls: operators, questions about texts and lists, and functions of the file.
+//!
+//! Owns which calls can be read and which question each becomes. How a question is decided is left
+//! to `lowering`.
+//! Invariant: a call that is not read exactly is not read at all: `None` leaves it to the script,
+//! so a native answer never differs from the script's.
 
 use larum_event::FieldValue;
 use rhai::{Expr, FnCallExpr, Position};
@@ -94,8 +99,8 @@ impl ConditionReader<'_> {
         }
     }
 
-    /// Whether a `?` in a chain that ends in a call may keep it from being made. Within a path that is
-    /// looked up as one, it has no meaning.
+    /// Whether a `?` in a chain that ends in a call may keep it from being made. Within a path that
+    /// is looked up as one, it has no meaning.
     fn may_end_early(&self, chain: &MemberChain<'_>) -> bool {
         let Some((last, path)) = chain.optional.split_last() else {
             return false;
@@ -130,6 +135,7 @@ impl ConditionReader<'_> {
         place: Position,
     ) -> Option<RuleCondition> {
         let wanted = self.read_operand(wanted)?;
+        // A pattern that does not compile is left to the script, whose failure it is.
         let question = match (operand, wanted) {
             (Operand::Field(field), Operand::Constant(FieldValue::Str(wanted))) => match name {
                 "matches" => {
@@ -177,6 +183,7 @@ impl ConditionReader<'_> {
         value: &Expr,
         place: Position,
     ) -> Option<RuleCondition> {
+        // Ranges first: they are calls, and reading a list gives up on those.
         if let Expr::FnCall(call, _) = list
             && let Some(range) = self.read_range(call)
         {
@@ -278,6 +285,8 @@ impl ConditionReader<'_> {
             return None;
         }
         self.parts_left = self.parts_left.checked_sub(FUNCTION_PARTS)?;
+        // Arguments are bound before the scope is exchanged: they are read with the caller's names,
+        // the body only with its own.
         let mut before = Vec::new();
         let mut scope = NameScope::for_function();
         for (parameter, value) in function.params.iter().zip(args) {
@@ -355,6 +364,7 @@ fn compare_operands(
         (Operand::Constant(left), Operand::Constant(right)) => {
             return Some(RuleCondition::Constant(comparison.holds(&left, &right)));
         }
+        // Two constants were decided above, so the sides are exchanged at most once.
         (constant @ Operand::Constant(_), other) => {
             return compare_operands(comparison.flip(), other, constant, place);
         }

@@ -1,8 +1,9 @@
-//! How values compare. The script engine is taught it where rhai's own answer is another one, and what is
-//! read of conditions means the same.
+//! How values compare: the script engine is taught it where rhai's own answer differs, and
+//! conditions that were read mean the same.
 //!
-//! Nothing is coerced: values of different kinds are never equal and have no order. Whole and other
-//! numbers compare by their exact value, not within rhai's tolerance.
+//! Owns the six comparisons of rules. Comparisons of other rule languages belong to the predicates.
+//! Invariant: nothing is coerced. Values of different kinds are never equal and have no order, and
+//! whole and other numbers compare by their exact value, not within rhai's tolerance.
 
 use std::cmp::Ordering;
 

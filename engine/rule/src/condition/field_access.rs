@@ -2,7 +2,8 @@
 
 use crate::view::{EnvelopeMember, FieldRef};
 
-/// A field, and the shapes of events in which the script may see another value than the one at its path.
+/// A field, and the shapes of events in which the script may see another value than the one at its
+/// path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FieldAccess {
     pub(crate) field: FieldRef,

@@ -40,7 +40,7 @@ pub(crate) struct KeyFields<'e> {
 }
 
 impl<'e> KeyFields<'e> {
-    /// The values of `paths` in an event; `asking` tells of its tree.
+    /// The values of `paths` in an event; `asking` answers for its tree.
     pub(crate) fn read_event(
         event: &'e Event,
         paths: &FieldSet,

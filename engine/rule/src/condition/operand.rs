@@ -1,4 +1,9 @@
 //! Operands: fields, constants, and what is made of them.
+//!
+//! Owns which expressions name a field, and in which shapes of events the script may see another
+//! value there. What is asked of an operand belongs to `calls`.
+//! Invariant: wherever the script's look-up could give another value than the field's path, the
+//! operand says so (`by_members`, `owners`), and the script is asked.
 
 use larum_event::FieldValue;
 use rhai::{Expr, FnCallExpr, Position};
@@ -105,6 +110,7 @@ impl ConditionReader<'_> {
                 let operand = self.read_chain_operand(root, path)?;
                 apply_method(operand, &call.name)
             }
+            // `.len` is a member of an object and the length of everything else: both are asked.
             ChainLink::Property("len", _) if !self.is_event_root(root, path) => {
                 let Operand::Field(field) = self.read_chain_operand(root, path)? else {
                     return None;

@@ -1,4 +1,9 @@
-//! A condition with its programs: what is matched, and what is shown of it.
+//! A condition with its programs: what is matched, and what people are shown of it.
+//!
+//! Owns how parts combine: when a part is reached, and so when its script must run. Single
+//! questions are lowered in `lowering`.
+//! Invariant: where `script` holds the script decides, errors included; where it does not, `holds`
+//! is what the script would have answered.
 
 use rhai::Position;
 
@@ -157,11 +162,14 @@ impl ConditionLowering<'_> {
         let (other, third) = self.lower_condition(other)?;
         let holds = decider.holds;
         let otherwise = negate_expression(holds.clone());
+        // The decider's script first: which branch is reached is only known if it is not needed.
         let mut script = vec![decider.script];
         for ((reached, way), has_script) in [(&holds, &then), (&otherwise, &other)]
             .into_iter()
             .zip(has_script)
         {
+            // A branch with a script may fail, so it is asked only where it is reached. Odd shapes
+            // of values are rare enough to be asked for anyway.
             script.push(if has_script {
                 BoolExpression::All(vec![reached.clone(), way.script.clone()])
             } else {
@@ -212,11 +220,11 @@ impl ConditionLowering<'_> {
     }
 }
 
-/// When the script must be asked for a list: when one of its parts must, and the parts that decide whether
-/// it is reached let it be. `passes` is when a part lets the next one be reached.
+/// When the script must be asked for a list: when one of its parts must, and the parts that decide
+/// whether it is reached let it be. `passes` is when a part lets the next one be reached.
 ///
-/// What only odd shapes of values need is asked for whether or not it is reached: that is rare, and then the
-/// script is right.
+/// What only odd shapes of values need is asked for whether or not it is reached: that is rare, and
+/// then the script is right.
 fn combine_script_needs(
     links: &[LoweredPart],
     passes: impl Fn(&LoweredPart) -> BoolExpression,

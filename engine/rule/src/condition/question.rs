@@ -1,4 +1,9 @@
 //! Conditions as trees, and the questions that are their leaves.
+//!
+//! Owns what can be asked of an event natively, and how a rule would write it. Reading questions
+//! from syntax trees and lowering them to predicates is done elsewhere.
+//! Invariant: a question means exactly what the script means by it for plain values; its odd shapes
+//! are known to `lowering`.
 
 use std::fmt;
 
@@ -156,7 +161,8 @@ impl FieldQuestion {
     /// Whether the script can neither fail at it nor spend too much, whatever the event.
     fn is_total(&self) -> bool {
         match self {
-            // A value that is no truth is an error; lists compare element by element; texts may grow.
+            // A value that is no truth is an error; lists compare element by element; texts may
+            // grow.
             Self::IsTrue { .. }
             | Self::CompareFields(..)
             | Self::Search(TextOperator::Contains, ..)
@@ -225,6 +231,7 @@ impl fmt::Display for ValueDisplay<'_> {
 /// As a rule would write it.
 impl fmt::Display for FieldQuestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // All questions begin with their field, as a rule would write them.
         write!(f, "event.{}", self.field().name())?;
         match self {
             Self::Compare(comparison, _, value) => {

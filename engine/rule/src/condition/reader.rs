@@ -1,6 +1,8 @@
 //! Reading conditions from syntax trees.
 //!
-//! Reads what it knows exactly and leaves the rest to the script, part by part: never guesses.
+//! Owns the walk over expressions and its limits. Statements are read in `statements`, calls in
+//! `calls`, operands in `operand`.
+//! Invariant: what is not known exactly is left to the script, part by part; nothing is guessed.
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
@@ -54,8 +56,8 @@ pub(crate) fn read_condition(source: &RuleSource, closure: &RuleClosure) -> Rule
 }
 
 impl ConditionReader<'_> {
-    /// What an expression is as a condition. Where it `is_lenient`, missing is not true; else it is an
-    /// error.
+    /// What an expression is as a condition. Where it `is_lenient`, missing is not true; else it is
+    /// an error.
     pub(super) fn read_expression(&mut self, expr: &Expr, is_lenient: bool) -> RuleCondition {
         let place = expression_start(expr);
         let Some(left) = self.parts_left.checked_sub(1) else {
@@ -158,6 +160,7 @@ pub(super) fn ask_truth(
         )),
         Operand::Condition(condition) => Some(*condition),
         Operand::Coalesce(field, other) => {
+            // `a ?? b` asks for `a` only where it is there; null counts as missing, as in scripts.
             let is_there = FieldQuestion::Compare(
                 ComparisonOperator::NotEqual,
                 field.clone(),

@@ -30,7 +30,8 @@ pub(crate) enum Operand {
 /// What a name stands for.
 #[derive(Debug, Clone)]
 pub(super) enum NameBinding<'a> {
-    /// The event. Its members are looked up one by one, or by path where the body was prepared for it.
+    /// The event. Its members are looked up one by one, or by path where the body was prepared for
+    /// it.
     Event { by_members: bool },
     /// A value that the file computed.
     Literal(&'a RuleLiteral),

@@ -1,4 +1,9 @@
 //! Bodies: `let`, `if`, `return`, and what follows them.
+//!
+//! Owns the order in which statements are read: names are bound as they are met. Loops and
+//! assignments are left to the script.
+//! Invariant: a statement that may fail is read even where its value is not used, so that its error
+//! is the script's error.
 
 use rhai::{ASTFlags, Expr, FlowControl, Position, Stmt};
 
@@ -113,7 +118,7 @@ impl ConditionReader<'_> {
         rest: &[Stmt],
         tail: BodyUse,
     ) -> RuleCondition {
-        // The decider first: it runs before both branches, and bindings in it are seen by them.
+        // The decider is read first, as it runs first: the limit on parts counts in that order.
         let decider = self.read_decider(&flow.expr);
         let (body, branch) = (flow.body.statements(), flow.branch.statements());
         let (then, other) = if rest.is_empty() {

@@ -1,4 +1,9 @@
 //! Arguments of the builder's methods.
+//!
+//! Owns reading texts, paths and patterns, and what was probably meant by a wrong one. Which method
+//! takes which argument is known to the drafts.
+//! Invariant: an argument of another type is refused and never converted, since a number that
+//! becomes a text silently changes what a rule means.
 
 use std::sync::Arc;
 
@@ -107,6 +112,7 @@ pub(super) fn explain_bad_pattern(text: &str, error: &InvalidPattern) -> RulePro
             "a topic is words joined by dots: `security.auth.login`",
         ),
     };
+    // Try the pattern with the wildcards of other systems replaced; suggest it only if it is right.
     let lower = text.trim().to_ascii_lowercase();
     let segments: Vec<&str> = lower.split('.').collect();
     let last = segments.len().saturating_sub(1);
@@ -147,6 +153,8 @@ pub(super) fn read_key_parts(value: &Dynamic) -> Result<Vec<KeyPart>, RuleProble
             ),
         ));
     }
+    // `data.src.user` and `data.dst.user` are both called `user`, so `window.key.user` could be
+    // either.
     for (index, one) in parts.iter().enumerate() {
         let same = parts
             .iter()

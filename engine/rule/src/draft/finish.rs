@@ -1,4 +1,9 @@
 //! From a draft to a rule: what must be there, what goes together, what its texts mean.
+//!
+//! Owns the order of these checks. Windows are finished in `finish_window`, steps in `rule_steps`;
+//! what rules have to do with each other belongs to the loader.
+//! Invariant: a rule is given out only if no check refused anything, so a half-finished rule never
+//! matches.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -54,6 +59,7 @@ impl RuleFinisher<'_> {
     /// The rule that a draft describes; `None` if something in it was refused, now or before.
     pub(crate) fn finish_rule(&mut self, mut draft: RuleDraft) -> Option<FinishedRule> {
         let before = self.problems.len();
+        // Topics first: steps without topics of their own read those of the rule.
         self.complete_topics(&mut draft);
         let mut joined = StepJoins::default();
         let mut parts = self.draft_rule_steps(&draft, &mut joined);
@@ -147,6 +153,8 @@ impl RuleFinisher<'_> {
             let Some(closure) = setting_value(closure.as_ref()) else {
                 continue;
             };
+            // The same closure, but looked up with two parameters: rhai tells functions of one name
+            // apart by their number.
             let closure = RuleClosure {
                 arguments: ClosureArguments::State,
                 ..closure.clone()
@@ -180,8 +188,8 @@ impl RuleFinisher<'_> {
         }
     }
 
-    /// A key that is another one for each event: a window of several is never filled, and every event leaves a
-    /// group behind.
+    /// A key that is another one for each event: a window of several is never filled, and every
+    /// event leaves a group behind.
     fn check_unique_keys(&mut self, draft: &RuleDraft, window: Option<&WindowSpec>) {
         let (Some(group_by), Some(window)) = (&draft.group_by, window) else {
             return;
@@ -258,6 +266,7 @@ impl RuleFinisher<'_> {
             .filter_map(|step| step.when.as_ref())
             .chain(&rule.alert);
         rule.scripts_ask_trees = scripts.any(|one| asks_trees(self.source, one).is_some());
+        // Hash last: it covers the steps and closures of the finished rule.
         rule.semantic_hash = semantic_hash(&rule, self.source, &self.file.text);
         rule
     }

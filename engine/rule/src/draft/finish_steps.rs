@@ -17,6 +17,7 @@ impl RuleFinisher<'_> {
         draft: &RuleDraft,
         steps: &[StepDraft],
     ) -> Option<WindowSpec> {
+        // Settings that need an order are refused before the window is built without one.
         for step in steps {
             let problem = if step.is_absent {
                 Some((step.place, "in any order nothing can be absent"))
@@ -78,6 +79,7 @@ impl RuleFinisher<'_> {
             self.report_problem(draft, place, problem.with_help(help));
             return None;
         };
+        // Only now: without a time for the whole, what is said of the order would be noise.
         self.check_step_order(draft, steps);
         let built = steps.iter().zip(&joined.joins).map(|(step, joins)| {
             let count = setting_value(step.count.as_ref()).copied().unwrap_or(1);
@@ -120,6 +122,7 @@ impl RuleFinisher<'_> {
             return;
         }
         for (index, step) in steps.iter().enumerate() {
+            // Nothing that must come stands before it, so it has no event to count its time from.
             let is_first = !steps.iter().take(index).any(|step| occurs(&step));
             let found = match (step.is_absent, is_first, &step.within) {
                 (true, true, None) => Some((

@@ -1,4 +1,7 @@
-//! From what was said of a window to what it is.
+//! From what a rule says of its window to what the window is.
+//!
+//! Owns which methods go together. Evaluating windows is done elsewhere; nothing here counts.
+//! Invariant: a window that would keep state without a limit is refused.
 
 use larum_event::{
     Aggregate, Bounds, FiringPolicy, Scripted, Span, WindowExtent, WindowMeasure, WindowSpec,
@@ -63,6 +66,7 @@ impl RuleFinisher<'_> {
             self.report_problem(draft, keep.place, problem);
         }
         self.check_step_settings(draft);
+        // An extent needs a condition and a condition an extent; only a session fires without one.
         match (&said.extent, &said.condition) {
             (None, None) => {
                 self.reject_window_settings(draft);
@@ -94,7 +98,7 @@ impl RuleFinisher<'_> {
         }
     }
 
-    /// Methods that are about windows, and there is none.
+    /// Refuses methods about windows in a rule without one.
     fn reject_window_settings(&mut self, draft: &RuleDraft) {
         if let Some(policy) = &draft.window.policy {
             let problem = RuleProblem::new(
@@ -171,7 +175,7 @@ impl RuleFinisher<'_> {
         self.report_problem(draft, place, problem);
     }
 
-    /// A session without a condition is told when it ends.
+    /// A session without a condition fires when it ends.
     fn finish_whole_session(&mut self, draft: &RuleDraft) -> Option<WindowSpec> {
         if let Some(policy) = &draft.window.policy {
             let problem = RuleProblem::new(
@@ -213,6 +217,7 @@ impl RuleFinisher<'_> {
             }
             _ => None,
         };
+        // Built even so: its policy is checked too, and the problem keeps the rule from loading.
         if let Some(problem) = problem {
             self.report_problem(draft, place, problem);
         }
@@ -265,6 +270,7 @@ impl RuleFinisher<'_> {
             .as_ref()
             .map(|said| ("stop_when", said.place));
         let alert = draft.alert.as_ref().map(|said| ("alert", said.place));
+        // The script decides everything, so each of these would silently do nothing.
         let others = [extent, asked, policy, steps, stop, alert];
         for (name, place) in others.into_iter().flatten() {
             let problem =

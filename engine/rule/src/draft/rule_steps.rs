@@ -1,4 +1,9 @@
 //! The conditions of a rule: what each asks, of which events, and how it groups them.
+//!
+//! Owns putting each step's topics, key and condition together. Reading the condition natively is
+//! left to `condition`.
+//! Invariant: every step has the members of the rule's key in the rule's order, so that keys of
+//! different steps are equal if their members are.
 
 use std::sync::Arc;
 
@@ -64,6 +69,7 @@ impl RuleFinisher<'_> {
             self.set_step_condition(draft, steps, index, &mut part, joined);
             parts.push(part);
         }
+        // After all steps: a comparison asks of an event of a step before it.
         for (step, asked) in std::mem::take(&mut joined.usages) {
             if let Some(part) = parts.get_mut(step) {
                 part.usages.push(asked);
@@ -115,6 +121,7 @@ impl RuleFinisher<'_> {
             arguments: ClosureArguments::Seen,
             ..closure.clone()
         };
+        // With two parameters it compares with steps before; else it is a condition like any other.
         let Some(function) = self.source.find_closure(&seeing).cloned() else {
             joined.joins.push(Vec::new());
             self.set_condition(
@@ -170,6 +177,8 @@ impl RuleFinisher<'_> {
             names.collect::<Vec<String>>()
         };
         let (wanted, found) = (names(&part.key), names(key));
+        // In the order of the rule's key, whatever the step's order is: keys are compared member by
+        // member.
         let mut ordered = Vec::new();
         for one in &part.key {
             ordered.extend(key.iter().find(|other| other.name == one.name).cloned());

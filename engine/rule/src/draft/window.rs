@@ -1,4 +1,9 @@
 //! What a rule says of its window: which matches belong together, what is asked of them.
+//!
+//! Owns what each method of a window accepts. Which of them go together is decided when the rule is
+//! finished, not here.
+//! Invariant: a rule has one extent and one condition; a second one is refused, whatever the order
+//! of the calls.
 
 use std::sync::Arc;
 

@@ -1,4 +1,9 @@
 //! Which rules an exception belongs to: those beside its file.
+//!
+//! Owns assigning, and the checks that need the rule. Reading the file is done in `load`, asking
+//! about an event in `matcher`.
+//! Invariant: an exception that decides a match is part of the rule's semantic hash, whatever the
+//! order of files and exceptions.
 
 use std::sync::Arc;
 
@@ -55,6 +60,7 @@ pub(crate) fn assign_exceptions<'r>(
             let Some(numbers) = find_rules(&one, &beside, &mut said) else {
                 continue;
             };
+            // One program for all rules of the exception, under every name that one of them uses.
             let of_rules = numbers.iter().filter_map(|number| beside.get(*number));
             let synonyms: Vec<_> = of_rules.flat_map(|rule| rule.synonyms.clone()).collect();
             let program = add_program(&one, &synonyms, &mut predicates, &mut programs)?;
@@ -125,8 +131,8 @@ fn is_same_finding(one: &Diagnostic, other: &Diagnostic) -> bool {
     one.file == other.file && what(one) == what(other)
 }
 
-/// Exceptions decide what matches, so they are part of what a rule means; in which order they stand, and
-/// who says so, is not.
+/// Exceptions decide what matches, so they are part of what a rule means; in which order they
+/// stand, and who says so, is not.
 fn hash_exceptions(rule: &mut Rule) {
     if rule.exceptions.is_empty() {
         return;
@@ -159,6 +165,7 @@ fn find_rules(
         said(one.place, problem(text).with_help(help));
         return None;
     }
+    // Without a name an exception means the only rule beside it; of several none is guessed.
     if one.rules.is_empty() {
         if beside.len() == 1 {
             return Some(vec![0]);
@@ -198,6 +205,7 @@ fn check_fields(
     let mut found = Vec::new();
     let mut uses = Vec::new();
     for (place, asked_at, test) in &one.tests {
+        // A foreign name has no path, so the catalogue cannot know it.
         if test.place.is_none() {
             found.extend(check_foreign_field(rule, &test.field, fields).map(|it| (*place, it)));
             continue;

@@ -1,4 +1,8 @@
 //! What an exception asks of one field.
+//!
+//! Owns the two ways to decide it: on the event for paths that Rhai rules know, and as predicates
+//! for names that only another rule language knows. When an exception ends is not its business.
+//! Invariant: a test belongs to exactly one of the two ways; the other way counts it as satisfied.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,7 +38,8 @@ pub(super) enum ExceptionQuestion {
 }
 
 impl ExceptionTest {
-    /// Whether an event answers yes. A question about a foreign field is none here: a program asks it.
+    /// Whether an event answers yes. A question about a foreign field is none here: a program asks
+    /// it.
     pub(super) fn holds_for(&self, event: &Event) -> bool {
         let value = match &self.place {
             None => return true,
@@ -44,8 +49,8 @@ impl ExceptionTest {
         value.is_some_and(|value| self.question.holds_for(&value))
     }
 
-    /// The same as an expression over foreign fields; `None` where it asks of the event itself. `synonyms` are
-    /// what fields are called in some events.
+    /// The same as an expression over foreign fields; `None` where it asks of the event itself.
+    /// `synonyms` are what fields are called in some events.
     pub(super) fn to_expression(
         &self,
         synonyms: &[(Arc<str>, Arc<str>)],

@@ -56,7 +56,8 @@ impl ProgramBuilder<'_> {
         Ok(CorrelationInputs::new(all))
     }
 
-    /// A program that finds the events of `source` for rules of `layer`; `own` is that of the rule itself.
+    /// A program that finds the events of `source` for rules of `layer`; `own` is that of the rule
+    /// itself.
     fn build_source_program(
         &mut self,
         layer: u8,

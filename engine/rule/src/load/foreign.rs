@@ -24,6 +24,7 @@ pub(super) fn load_foreign_rule(
         None => vec![RuleStep::match_all(vec![TopicPattern::all_topics()])],
         Some(one) => one.steps.iter().map(build_rule_step).collect(),
     };
+    // The rule reads what its steps read, each pattern once.
     let mut on = Vec::new();
     for topic in steps.iter().flat_map(|step| &step.on) {
         if !on.contains(topic) {
@@ -56,6 +57,7 @@ pub(super) fn load_foreign_rule(
             on,
             group_by,
             window,
+            // Known when all rules are: see `assign_layers`.
             layer: 0,
             semantic_hash: rule.semantic_hash,
             file: rule.file,
@@ -75,7 +77,7 @@ pub(super) fn load_foreign_rule(
     }
 }
 
-/// A step as lists and explanations tell of it.
+/// A step as lists and explanations show it.
 fn build_rule_step(step: &CompiledStep) -> RuleStep {
     let place = match step.source {
         StepSource::Events(_) => "data",

@@ -10,9 +10,9 @@ use crate::side_file::has_file_name;
 const FILE: &str = "links.rhai";
 
 /// Whether a file, by its path relative to the rules folder, declares links and entities for the
-/// whole set and holds no rule: it is called `links.rhai`. Every rule needs such a file, so a caller
-/// that loads only some rules of a set must load it too. Other Rhai files may declare links beside
-/// their rules.
+/// whole set and holds no rule: it is called `links.rhai`. Every rule needs such a file, so a
+/// caller that loads only some rules of a set must load it too. Other Rhai files may declare links
+/// beside their rules.
 pub fn is_link_file(path: &str) -> bool {
     has_file_name(path, FILE)
 }

@@ -57,7 +57,8 @@ impl RhaiFileLoader {
         }
     }
 
-    /// Loads the file with the number `number`; the fields that its rules read are added to `paths`.
+    /// Loads the file with the number `number`; the fields that its rules read are added to
+    /// `paths`.
     pub(super) fn load_file(
         &mut self,
         number: usize,

@@ -121,7 +121,8 @@ impl<'f> RuleSetBuilder<'f> {
 
     /// The set, if nothing is wrong with it.
     pub(super) fn build_set(mut self) -> Result<RuleSet, Vec<Diagnostic>> {
-        // Look for duplicates before sorting: the second in the order of the files is the one to mend.
+        // Look for duplicates before sorting: the second in the order of the files is the one to
+        // mend.
         self.check_duplicates();
         self.rules
             .sort_by(|one, other| one.rule.id.cmp(&other.rule.id));

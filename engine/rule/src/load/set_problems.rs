@@ -1,8 +1,9 @@
 //! What can be wrong with a set as a whole, though each of its files is right.
 //!
-//! Owns the checks between rules and their sentences. Ordering rules is the job of `layers`; where a
-//! problem is shown belongs to the set builder, so each comes with the number of its rule.
-//! Invariant: a check sees all rules of the set; a set that misses one for an error is never checked.
+//! Owns the checks between rules and their sentences. Ordering rules is the job of `layers`; where
+//! a problem is shown belongs to the set builder, so each comes with the number of its rule.
+//! Invariant: a check sees all rules of the set; a set that misses one for an error is never
+//! checked.
 
 use std::collections::HashMap;
 
@@ -44,6 +45,7 @@ pub(super) fn layer_problem(rules: &[Rule], reason: LayerError) -> (usize, Diagn
     let name = |rule: usize| rules.get(rule).map_or("?", |rule| rule.id.as_str());
     match reason {
         LayerError::Cycle(cycle) => {
+            // Shown at one rule of the circle, which stands for all of them.
             let first = cycle.first().copied().unwrap_or(0);
             let names: Vec<&str> = cycle
                 .iter()

@@ -12,8 +12,8 @@ use crate::predicate::ValueKind;
 const SHOWN_CHARACTERS: usize = 200;
 
 impl RuleMatcher {
-    /// How the rule with a number is decided for an event, whatever the event's topic; `None` for a number
-    /// that no rule has.
+    /// How the rule with a number is decided for an event, whatever the event's topic; `None` for a
+    /// number that no rule has.
     pub fn explain_rule(&mut self, number: u32, event: &Event) -> Option<RuleExplanation> {
         let set = Arc::clone(&self.set);
         let rule = set.rule(number)?;
@@ -34,6 +34,7 @@ impl RuleMatcher {
             .filter(|(_, reads)| reads_topic && !**reads)
             .map(|(program, _)| program)
             .collect();
+        // Evaluate before the condition is shown: the record of the event is filled by it.
         let mut held = self.evaluate_steps(number, event);
         held.retain(|(program, ..)| !unread.contains(program));
         let steps: Vec<usize> = set

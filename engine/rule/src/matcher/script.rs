@@ -1,4 +1,9 @@
 //! Running closures of rules.
+//!
+//! Owns preparing a closure once and running it for an event or a window. Whether it must run is
+//! decided elsewhere, by the programs of the set.
+//! Invariant: a closure sees what it captured at load and the arguments of this run, nothing else,
+//! so the same event always gives the same answer.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -128,6 +133,7 @@ impl RuleMatcher {
             value: window.value.map(alert::amount_to_dynamic),
             event: window.event.map(|event| self.event_view(event)),
         };
+        // Made ready when first needed: most windows of most rules never fire.
         let index = usize::try_from(rule).unwrap_or(usize::MAX);
         if let Some(slot) = self.alerts.get_mut(index)
             && slot.is_none()
@@ -178,6 +184,7 @@ impl RuleMatcher {
                 .prepare
                 .build_program(&self.sources, rule, closure, ScriptInput::Event);
         }
+        // The clock starts after the closure is ready: preparing it is not what the script costs.
         let view = Dynamic::from(self.event_view(event));
         let began = self.timer.as_mut().and_then(ScriptTimer::begin_run);
         let ready = self
@@ -186,11 +193,13 @@ impl RuleMatcher {
             .and_then(Option::as_ref)
             .ok_or_else(|| fault(missing_closure_message(rule), FaultKind::Error))?;
         let returned = ready.run(&self.engine, [view]);
+        // Stop the clock before looking at the outcome: failed runs cost time too.
         if let Some((timer, began)) = self.timer.as_mut().zip(began) {
             timer.end_run(number, began);
         }
         let (returned, _) = returned
             .map_err(|error| fault(fault_message(rule, &error), sandbox::fault_kind(&error)))?;
+        // A missing field is not true, and to be missing is an answer, not a failure.
         let holds = if returned.is_unit() {
             Ok(false)
         } else {

@@ -48,8 +48,8 @@ impl RuleMatcher {
         self.trees.lookup = trees;
     }
 
-    /// The events that follow are asked about as of the position `at`. What is asked about an alert is asked
-    /// about the event that set it off, where that is known: `instead`.
+    /// The events that follow are asked about as of the position `at`. What is asked about an alert
+    /// is asked about the event that set it off, where that is known: `instead`.
     pub fn set_position(&mut self, at: Position, instead: Option<&Event>) {
         self.trees.at = at;
         self.trees.subject = instead.cloned();

@@ -10,7 +10,7 @@ use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, Position};
 pub(crate) enum ChainRoot<'a> {
     /// A variable.
     Variable(&'a str),
-    /// `this`.
+    /// The receiver, `this`.
     This,
     /// Anything else.
     Other,
@@ -19,11 +19,11 @@ pub(crate) enum ChainRoot<'a> {
 /// One step of a chain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ChainLink<'a> {
-    /// `.name`
+    /// A member by name: `.name`
     Property(&'a str, Position),
-    /// `[expression]`
+    /// A member or element in brackets: `[expression]`
     Index(&'a Expr),
-    /// `.name(..)`
+    /// A method call: `.name(..)`
     Method(&'a FnCallExpr, Position),
 }
 

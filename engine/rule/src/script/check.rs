@@ -1,7 +1,8 @@
 //! Finding what would never work, before any event comes.
 //!
-//! A misspelt name must be an error at load and never a rule that silently cannot match: functions
-//! that do not exist, members that no event or window has, patterns that do not compile.
+//! Owns the checks of calls and of closures: functions that do not exist, members that no event or
+//! window has, patterns that do not compile. Fields below `data` are the catalogue's job.
+//! Invariant: a misspelt name is an error at load, never a rule that silently cannot match.
 
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
@@ -60,14 +61,15 @@ pub(crate) struct ScriptChecker<'a> {
 }
 
 impl ScriptChecker<'_> {
-    /// Every function that is called must exist, and literal patterns must compile.
-    /// Of `builder`, what builds; of `links`, what only links are built with, so that conditions have it not.
+    /// Every function that is called must exist, and literal patterns must compile. Of `builder`,
+    /// what builds; of `links`, what only links are built with, so that conditions have it not.
     pub(crate) fn check_calls(
         &mut self,
         native: &BTreeSet<String>,
         builder: &[&str],
         links: &[&str],
     ) {
+        // Collect first and report after the walk: the walk borrows the source.
         let scripted: HashSet<&str> = self
             .source
             .tree
@@ -114,8 +116,8 @@ impl ScriptChecker<'_> {
         }
     }
 
-    /// Everything that is called on a rule, a step, a link or an entity must be one of its methods, with as
-    /// many arguments as it takes.
+    /// Everything that is called on a rule, a step, a link or an entity must be one of its methods,
+    /// with as many arguments as it takes.
     pub(crate) fn check_builder_calls(&mut self, built: &[(&str, Vec<MethodSignature>)]) {
         let mut problems = Vec::new();
         visit_exprs(&self.source.tree, &mut |expr| {
@@ -218,6 +220,7 @@ impl ScriptChecker<'_> {
                 let Some(node) = path.last() else {
                     return true;
                 };
+                // Enter before looking: names of blocks that ended before this node are forgotten.
                 scopes.enter_node(path, visit.this);
                 let scopes = &scopes;
                 let spot = ScopedVisit { visit, scopes };
@@ -278,8 +281,8 @@ fn continues_chain(path: &[ASTNode<'_>]) -> bool {
     std::ptr::eq(&both.rhs, *last) && !flags.contains(rhai::ASTFlags::BREAK)
 }
 
-/// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)` or with
-/// another thing that is built; those are checked where it is built.
+/// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)` or
+/// with another thing that is built; those are checked where it is built.
 fn is_builder_method(path: &[ASTNode<'_>]) -> bool {
     let mut nodes = path.iter().rev();
     if !matches!(nodes.next(), Some(ASTNode::Expr(Expr::MethodCall(..)))) {
@@ -357,6 +360,7 @@ fn check_builder_link(
             RuleProblem::new("unknown-method", problem).with_help(help),
         ));
     };
+    // Methods that take a list are the ones that people call with several arguments.
     let (fewest, most) = method.arguments;
     let list = [
         "on",

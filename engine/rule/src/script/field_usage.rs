@@ -1,4 +1,9 @@
 //! What a rule asks of an event's fields, and where: material for checks against the catalogue.
+//!
+//! Owns reading such uses from chains and calls. Which variables hold an event is known to
+//! `scopes`.
+//! Invariant: a path that is computed in part is reported up to that part only, so no check is made
+//! of a guess.
 
 use rhai::{Expr, FnCallExpr, Position};
 
@@ -89,8 +94,8 @@ pub(super) fn chain_usages(links: &[ChainLink<'_>]) -> Vec<FieldUsage> {
     uses
 }
 
-/// What a call asks of the fields among its arguments; `field` tells which of them are some, `literal`
-/// what the others say.
+/// What a call asks of the fields among its arguments; `field` tells which of them are some,
+/// `literal` what the others say.
 pub(super) fn call_usages(
     call: ScriptCall<'_>,
     field: impl Fn(&Expr) -> Option<String>,

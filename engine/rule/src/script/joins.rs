@@ -1,7 +1,10 @@
-//! Comparisons of an event with those of steps before it: `|event, seen| event.data.pid == seen.a.data.child`.
+//! Comparisons of an event with those of steps before it: `|event, seen| event.data.pid ==
+//! seen.a.data.child`.
 //!
-//! They are the window's business. What is left of the closure without them is a condition over the event alone,
-//! read and run like any other.
+//! Owns taking them out of a closure. Deciding them is the window's job; what is left of the
+//! closure is a condition over the event alone, read and run like any other.
+//! Invariant: no mention of `seen` is left behind: what is not a comparison joined by `&&` is
+//! refused.
 
 use std::rc::Rc;
 
@@ -44,8 +47,8 @@ pub(crate) fn read_joins(function: &Rc<ScriptFuncDef>, closure: &RuleClosure) ->
     found
 }
 
-/// The parameters of a closure over an event, the event the last, and its statements without comparisons with
-/// steps before.
+/// The parameters of a closure over an event, the event the last, and its statements without
+/// comparisons with steps before.
 pub(crate) fn body_without_joins(
     function: &Rc<ScriptFuncDef>,
     closure: &RuleClosure,

@@ -1,18 +1,15 @@
 //! Makes the body of a closure ready to run.
 //!
-//! Two things are put in the place of what is written, so that a script answers as a condition that
-//! was read does:
+//! Owns what is put in the place of what is written. Named functions stay as they are written.
+//! Invariant: a prepared script answers as a condition that was read does:
 //!
-//! - `event.data.user` is looked up as one path and not member by member. A path that crosses a text
-//!   or number is missing, and a name with a dot in it is found.
-//! - A missing field, asked whether it is true, answers no. To rhai `() && x` is an error, and events
-//!   lack fields all the time. So operands of `&&`, `||` and `!`, and the conditions of `if` and
-//!   loops, are wrapped in a function that turns `()` into false and leaves the rest as it is.
-//!
-//! - `event.has_ancestor(|node| ..)` whose closure captures the event is asked of a copy: rhai refuses to
-//!   let a closure see what a call is being made on.
-//!
-//! Named functions stay as they are written.
+//! - `event.data.user` is looked up as one path and not member by member. A path that crosses a
+//!   text or number is missing, and a name with a dot in it is found.
+//! - A missing field, asked whether it is true, answers no. To rhai `() && x` is an error, and
+//!   events lack fields all the time. So operands of `&&`, `||` and `!`, and the conditions of `if`
+//!   and loops, are wrapped in a function that turns `()` into false and leaves the rest as it is.
+//! - `event.has_ancestor(|node| ..)` whose closure captures the event is asked of a copy: rhai
+//!   refuses to let a closure see what a call is being made on.
 
 use rhai::{ASTFlags, ASTNode, Engine, Expr, Position, Stmt};
 
@@ -141,6 +138,8 @@ impl BodyRewriter<'_> {
         }
         let all = links == chain.links.len();
         let place = expr.start_position();
+        // Take the chain apart from the left: its first link holds the root, and what is left after
+        // the path stays as it is.
         let mut rest = expr.take();
         let mut root = Expr::default();
         for depth in 0..links.saturating_add(usize::from(!all)) {
@@ -195,6 +194,7 @@ impl BodyRewriter<'_> {
 
     fn rewrite_statement(&self, statement: &mut Stmt) {
         match statement {
+            // The inside before the outside, here and below: what is wrapped is already rewritten.
             Stmt::If(flow, _) | Stmt::While(flow, _) | Stmt::Do(flow, ..) => {
                 self.rewrite_expr(&mut flow.expr);
                 self.wrap_truth(&mut flow.expr);
@@ -254,6 +254,7 @@ impl BodyRewriter<'_> {
             Expr::MethodCall(call, _) => {
                 call.args.iter_mut().for_each(|arg| self.rewrite_expr(arg))
             }
+            // The path first: it replaces the root that the other two look at.
             Expr::Dot(..) | Expr::Index(..) => {
                 self.rewrite_field(expr);
                 self.copy_receiver(expr);

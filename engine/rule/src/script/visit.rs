@@ -1,4 +1,9 @@
 //! Following an event or window through the functions of a file.
+//!
+//! Owns which functions are visited next, and with what in their parameters. What is wrong with a
+//! name is decided in `names`.
+//! Invariant: a parameter stands for an event only if every link of the way to it is known; what is
+//! computed on the way is not followed, so nothing is refused by mistake.
 
 use std::rc::Rc;
 
@@ -141,6 +146,7 @@ pub(super) fn follow_ancestor_closure<'k>(
         let problem = RuleProblem::new("wrong-argument", message);
         return is_closure.then(|| (*place, problem.with_help("write `|node| ..`")));
     };
+    // Captured variables come before the node among the parameters.
     let known = function
         .params
         .iter()
@@ -181,6 +187,7 @@ pub(super) fn follow_call<'k>(
         .filter_map(|(parameter, argument)| {
             let chain = MemberChain::from_expr(argument);
             let bound = spot.resolve_root(chain.root)?;
+            // Only the whole event is followed: a part of it is a plain value in the function.
             let whole = chain.links.is_empty() && bound.below.is_empty();
             whole.then(|| (parameter.to_string(), bound.meaning))
         })

@@ -1,4 +1,9 @@
-//! How a rule is decided, told without an event.
+//! How a rule is decided, shown without an event.
+//!
+//! Owns the tree of parts that explanations are made of. What an event answers is filled in
+//! elsewhere, by the matcher.
+//! Invariant: every part is shown from the program that decides it, so an explanation cannot
+//! disagree with the match.
 
 use larum_event::WindowSpec;
 
@@ -52,7 +57,8 @@ impl RuleSet {
         }
     }
 
-    /// The condition of a rule; `held` tells of predicates, as far as they are known.
+    /// The condition of a rule; `held` says of a predicate whether it
+    /// holds, if that is known.
     pub(crate) fn build_condition_part(
         &self,
         number: u32,
@@ -215,6 +221,7 @@ fn show_plan_part(
                 .collect(),
         )
     };
+    // The place is set last: what a part is made of has places of its own.
     let mut shown = match &part.kind {
         PlanPartKind::Constant(holds) => {
             leaf_part(ConditionPartKind::Constant, holds.to_string(), Some(*holds))
@@ -230,6 +237,7 @@ fn show_plan_part(
             fields,
             lowered,
         } => {
+            // Where the script would be asked, predicates do not know the answer.
             let holds = match evaluate_expression(&lowered.script, held) {
                 Some(false) => evaluate_expression(&lowered.holds, held),
                 Some(true) | None => None,
@@ -263,7 +271,7 @@ fn group_or_single(
     Some(group_parts(kind, parts))
 }
 
-/// A program of another language; `None` for what only tells which events it reads.
+/// A program of another language; `None` for parts that only say which events it reads.
 fn show_expression(
     set: &PredicateSet,
     expression: &BoolExpression,
@@ -289,6 +297,7 @@ fn show_expression(
         BoolExpression::All(parts) => list(ConditionPartKind::All, parts),
         BoolExpression::Any(parts) => list(ConditionPartKind::Any, parts),
         BoolExpression::Not(inner) => list(ConditionPartKind::Not, std::slice::from_ref(inner)),
+        // A premise says only which events the rule reads, which is shown with its topics.
         BoolExpression::Is(predicate) if set.is_given(*predicate) => None,
         BoolExpression::Is(predicate) => {
             let holds = held(*predicate);

@@ -1,4 +1,9 @@
 //! Finding things in the text of a JSON object or array that the event codec has already checked.
+//!
+//! Owns looking up members and elements without building a tree. It does not check JSON: text that
+//! is malformed gives no value.
+//! Invariant: a whole number that fits an `i64` is whole; every other number is a float, as in
+//! events.
 
 use std::borrow::Cow;
 use std::fmt;

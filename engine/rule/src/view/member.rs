@@ -1,5 +1,10 @@
-//! Names of fields as rules write them: members of the envelope, and paths below `data`,
-//! `metadata` and `correlation`.
+//! Names of fields as rules write them: members of the envelope, and paths below `data`, `metadata`
+//! and `correlation`.
+//!
+//! Owns which names exist. What an event holds there is looked up by `event`; which fields below
+//! `data` make sense belongs to the catalogue.
+//! Invariant: a name that no event can have is an error with the names it could have been, never a
+//! field that is always missing.
 
 use larum_event::{Event, FieldValue};
 
@@ -74,6 +79,7 @@ impl EnvelopeMember {
             Self::Type => text(envelope.event_type.as_str()),
             Self::Source => text(envelope.source.as_str()),
             Self::Time => Some(FieldValue::Str(envelope.time.to_string().into())),
+            // A number beyond `i64` becomes a float, as such numbers in `data` do.
             Self::Sequence => envelope.sequence.map(|sequence| {
                 i64::try_from(sequence).map_or(FieldValue::Float(sequence as f64), FieldValue::Int)
             }),
@@ -152,6 +158,7 @@ impl FieldRef {
         let Some(second) = segments.get(1) else {
             return Ok(Self::Member(member));
         };
+        // Members are listed one by one: a new one must decide here whether it has members.
         match member {
             EnvelopeMember::Data | EnvelopeMember::Metadata => {
                 if let Some(empty) = segments.iter().position(|segment| segment.is_empty()) {

@@ -1,8 +1,10 @@
 //! What a rule may ask of trees: the functions of an event, and the nodes that they show.
 //!
-//! A climb is made at once and the rule's closure asked afterwards, so that whoever answers is never
-//! kept waiting by a script. What climbs cost is counted apart ([`TreeMeter`]): rhai forgets what closures
-//! spend that native functions call.
+//! Owns those functions and what they cost. Which nodes stand above an event is known to the
+//! [`TreeLookup`], which a script never keeps waiting: all nodes are collected first, and the
+//! rule's closure is asked afterwards.
+//! Invariant: what a closure spends on nodes counts towards the rule's budget. rhai forgets what
+//! closures spend that native functions call, so [`TreeMeter`] counts it apart.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -96,7 +98,8 @@ impl TreeMeter {
         self.spent.set(0);
     }
 
-    /// Counts one operation, if it is one of a closure that a climb asks; false when there were too many.
+    /// Counts one operation, if it is one of a closure that a climb asks; false when there were too
+    /// many.
     pub(crate) fn tick(&self) -> bool {
         self.inside.get() == 0 || self.spend(1)
     }
@@ -242,7 +245,7 @@ pub(super) fn register(engine: &mut Engine) {
             view.is_descendant_of(&ctx, &id)
         },
     );
-    // Whose id is missing is nobody's ancestor.
+    // A missing id is no node's.
     engine.register_fn("descendant_of", |_: EventView, (): ()| false);
     engine.register_fn("root", |(): ()| ());
     engine.register_fn("node", |(): ()| ());
@@ -273,6 +276,7 @@ fn register_nodes(engine: &mut Engine) {
         tags.map(|(name, value)| (name.as_ref().into(), value.as_ref().into()))
             .collect()
     });
+    // Names that both have mean the node's own; all others mean fields that it keeps.
     for (name, _) in MEMBERS {
         if !NODE_MEMBERS.contains(&name) {
             engine.register_get(name, move |node: &mut NodeView| field_value(&node.0, name));

@@ -1,7 +1,8 @@
 //! What links of one name must have in common, and the set that all of them make.
 //!
-//! Links of one name name nodes of one kind, so what one of them calls a parent must be what one of them
-//! calls a node, or parents would silently never be found.
+//! Owns the checks between links. Within one link they are done in `finish`.
+//! Invariant: links of one name name nodes of one kind, so what one of them calls a parent is what
+//! one of them calls a node; otherwise parents would silently never be found.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub(crate) fn build_link_set(
         );
         problems.push(RuleProblem::new("too-many-links", problem).into_set_error());
     }
+    // What links of a name agree on is decided of all of them, before any of them gets it.
     let mut agree = LinkAgreement { files, problems };
     agree.check_duplicate_entities(&entities);
     let mut by_name: BTreeMap<&str, Vec<&DeclaredLink>> = BTreeMap::new();
@@ -200,7 +202,8 @@ impl LinkAgreement<'_> {
         }
     }
 
-    /// Aliases are said by nodes and asked for by their children; one without the other does nothing.
+    /// Aliases are said by nodes and asked for by their children; one without the other does
+    /// nothing.
     fn check_aliases(&mut self, links: &[&DeclaredLink]) {
         let said: Vec<usize> = part_counts(links, |link| &link.alias);
         let asked: Vec<usize> = part_counts(links, |link| &link.parent_alias);

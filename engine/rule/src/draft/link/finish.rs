@@ -1,4 +1,8 @@
 //! From a draft to a link: what must be there and what goes together within it.
+//!
+//! Owns finishing links and entities of one file. What links of several files must have in common
+//! belongs to `agreement`.
+//! Invariant: a link is given out only if no check refused anything.
 
 use std::sync::Arc;
 
@@ -51,6 +55,7 @@ impl LinkFinisher<'_> {
             parent_alias: place(draft.parent_alias.as_ref().map(|it| it.place)),
             joins: place(draft.joins.as_ref().map(|it| it.place)),
         };
+        // The version is a hash of the whole, joins included, which are known when all files are.
         let link = LinkSpec {
             id: ways(draft.id.as_ref(), &draft.or_id),
             parent: ways(draft.parent.as_ref(), &draft.or_parent),
@@ -92,6 +97,7 @@ impl LinkFinisher<'_> {
                 .with_help("say where such values stand: `.from(\"metadata.user\")`");
             self.report_problem(&whose, draft.place, problem);
         }
+        // Fields are checked where they are named; where there are none, only the topics are.
         let place = draft.from.as_ref().map_or(draft.place, |said| said.place);
         let reads: Vec<(Arc<str>, Position)> = from
             .iter()
