@@ -71,7 +71,7 @@ pub(crate) struct ScriptWindow {
     pub(crate) event: Option<EventView>,
 }
 
-/// Teaches an engine the window.
+/// Registers the window with an engine.
 pub(crate) fn register_window(engine: &mut Engine) {
     engine.register_type_with_name::<ScriptWindow>("window");
     engine.register_get("count", |window: &mut ScriptWindow| window.count);

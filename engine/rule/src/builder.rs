@@ -20,7 +20,7 @@ use crate::draft::{
     STEP_METHODS, StepDraft, WINDOW_METHODS,
 };
 
-/// What the files executed so far have said.
+/// What the file that is being executed declares.
 #[derive(Default)]
 pub(crate) struct DraftCollection {
     /// The file that is being executed.
@@ -148,7 +148,7 @@ impl MethodSignature {
     }
 }
 
-/// Teaches an engine to build rules into `building`.
+/// Registers the functions that build rules into `building` with an engine.
 pub(crate) fn register_builders(engine: &mut Engine, building: &Rc<RefCell<DraftCollection>>) {
     engine.register_type_with_name::<RuleHandle>("rule");
     let shared = Rc::clone(building);

@@ -39,7 +39,7 @@ pub struct CatalogueField {
     pub values: Vec<Arc<str>>,
 }
 
-/// What is known of the topics that a pattern stands for.
+/// What is known of the topics that a pattern matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueTopic {
     /// The topics.
@@ -85,7 +85,7 @@ impl FieldCatalogue {
             .map(|(path, field)| (path.as_ref(), field))
     }
 
-    /// What is known of the topics that `wanted` stands for, or some of them.
+    /// What is known of the topics that `wanted` matches, or of some of them.
     pub fn topics_overlapping<'c>(
         &'c self,
         wanted: &'c TopicPattern,

@@ -38,13 +38,13 @@ pub(crate) fn is_exception_file(path: &str) -> bool {
 /// Events that are no matches of a rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleException {
-    /// Why they are none.
+    /// Why they are left out.
     pub reason: Arc<str>,
     /// Who says so.
     pub owner: Arc<str>,
     /// From when on it no longer holds; `None` for one without an end.
     pub expires: Option<Timestamp>,
-    /// The file that it stands in.
+    /// The file that it is written in.
     pub file: Arc<str>,
     /// The line at which it begins, from 1.
     pub line: usize,

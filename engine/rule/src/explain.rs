@@ -12,14 +12,14 @@ pub struct ConditionPart {
     pub kind: ConditionPartKind,
     /// What it asks, as a rule would write it; empty where its parts say it.
     pub text: String,
-    /// The line of the rule's file that it comes from, counted from 1; 0 where it has none.
+    /// The line of the rule's file that it comes from, counted from 1; 0 if unknown.
     pub line: usize,
-    /// The column in characters, counted from 1; 0 where it has none.
+    /// The column in characters, counted from 1; 0 if unknown.
     pub column: usize,
     /// The fields that it asks about.
     pub fields: Vec<ConditionField>,
     /// Whether it holds of the event; `None` without an event, where only the script knows, and for
-    /// parts that need such a one.
+    /// parts that need one.
     pub holds: Option<bool>,
     /// What it is made of, in order.
     pub parts: Vec<ConditionPart>,
@@ -62,11 +62,11 @@ pub struct ConditionField {
 /// For which events something is asked at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventGate {
-    /// For none.
+    /// For no event.
     Never,
     /// For every event of the rule's topics.
     EveryEvent,
-    /// For events of which one of these holds, at least.
+    /// For events that satisfy at least one of these.
     AnyOf(Vec<String>),
 }
 

@@ -244,8 +244,8 @@ impl RuleMatcher {
         self.exceptions.take_counts()
     }
 
-    /// The exception because of which `event`, if the rule `number` matches it, is no match; its
-    /// number among those of the rule.
+    /// The exception that keeps `event` from being a match of the rule `number`, if there is one;
+    /// its number among those of the rule.
     pub fn find_exception(&mut self, number: u32, event: &Event) -> Option<usize> {
         let set = Arc::clone(&self.set);
         self.exceptions.find_exception(set.rule(number)?, event)

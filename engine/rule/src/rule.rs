@@ -36,7 +36,7 @@ pub enum AlertAudience {
     Everyone,
     /// Only rules that read them.
     RulesAbove,
-    /// It raises none: other rules read the events that it finds.
+    /// Nobody: it raises no alerts, and other rules read the events that it matches.
     Nobody,
 }
 
@@ -73,7 +73,7 @@ pub struct Rule {
     pub file: Arc<str>,
     /// The line of its `rule(..)`, counted from 1.
     pub line: usize,
-    /// Events that are no matches, as `except.toml` beside it says.
+    /// Events that are left out, as `except.toml` beside it says.
     pub exceptions: Vec<RuleException>,
     /// Who gets its alerts.
     pub audience: AlertAudience,
@@ -107,7 +107,7 @@ pub struct RuleStep {
     /// Where its events have the members of the group key, in their order.
     pub key_paths: Vec<Arc<str>>,
     pub(crate) when: Option<RuleClosure>,
-    /// What `when` says, as far as it can be read.
+    /// The condition read from `when`, with scripts where it could not be read.
     pub(crate) condition: Option<Arc<RuleCondition>>,
     /// How that is decided.
     pub(crate) plan: Option<Arc<ConditionPlan>>,

@@ -47,7 +47,7 @@ pub struct RuleSet {
     pub(crate) layout: PathMap,
     /// Which program is about which rule.
     pub(crate) programs: RulePrograms,
-    /// What rules read of what others find.
+    /// What rules read of the matches of other rules.
     pub(crate) correlation_inputs: CorrelationInputs,
     /// Where records hold their time, first those that go before.
     pub(crate) times: Vec<SlotId>,
@@ -164,7 +164,7 @@ impl RuleSet {
     }
 
     /// Whether the rule `reader` may read alerts of the rule `raiser`: it names them, or it has a
-    /// wildcard for them and stands above.
+    /// wildcard for them and is in a layer above.
     pub fn may_read_alerts(&self, reader: u32, raiser: u32) -> bool {
         let (Some(reader), Some(raiser)) = (self.rule(reader), self.rule(raiser)) else {
             return false;

@@ -14,7 +14,7 @@ use crate::catalogue;
 use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
 use crate::exception;
 
-/// A value and where it stands.
+/// A value and its place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SideFileValue<T> {
     pub(crate) value: T,
@@ -38,10 +38,10 @@ pub(crate) struct TomlSection<'t> {
     table: &'t DeTable<'t>,
 }
 
-/// Files that say something about rules and are none, by name, in whatever folder.
+/// Files about rules that are not rules, by name, in any folder.
 const SIDE_FILES: [&str; 2] = [catalogue::FILE, exception::FILE];
 
-/// Whether a path names a file that stands beside rules.
+/// Whether a path names a side file.
 pub(crate) fn is_side_file(path: &str) -> bool {
     SIDE_FILES.iter().any(|name| has_file_name(path, name))
 }
@@ -260,7 +260,7 @@ impl<'t> TomlSection<'t> {
         }
     }
 
-    /// The same, but what it lacks is told at `place`.
+    /// The same, but what it lacks is reported at `place`.
     pub(crate) fn with_place(self, place: Position) -> Self {
         Self { place, ..self }
     }

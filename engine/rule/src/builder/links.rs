@@ -17,7 +17,7 @@ struct LinkHandle(usize);
 #[derive(Debug, Clone, Copy)]
 struct EntityHandle(usize);
 
-/// Teaches an engine to build links and entities into `building`.
+/// Registers the functions that build links and entities into `building`.
 pub(super) fn register_links(engine: &mut Engine, building: &Rc<RefCell<DraftCollection>>) {
     engine.register_type_with_name::<LinkHandle>("link");
     engine.register_type_with_name::<EntityHandle>("entity");

@@ -88,7 +88,7 @@ impl FieldCatalogue {
         unknown.collect()
     }
 
-    /// The same of `uses`, in whatever file they stand.
+    /// The same for `uses`, which may be written in any file.
     pub(crate) fn check_usages(
         &self,
         rule: &Rule,
@@ -236,7 +236,7 @@ impl<'c> ReadableTopics<'c> {
         let problem = format!("{} have no `{path}`", self.describe_topics());
         let level = match (self.closed, &near) {
             (true, _) => DiagnosticLevel::Error,
-            // Where anything may stand, only what looks misspelt is worth a word.
+            // Where other fields may exist, only names that look misspelt are reported.
             (false, Some(_)) if !self.topics.iter().any(|topic| topic.open) => {
                 DiagnosticLevel::Warning
             }

@@ -222,7 +222,7 @@ impl ConditionReader<'_> {
         }
     }
 
-    /// The first and last whole number of a range; inside `None` where it is none that can be read.
+    /// The first and last whole number of a range; `Some(None)` for a range that cannot be read.
     fn read_range(&self, call: &FnCallExpr) -> Option<Option<(i64, i64)>> {
         let is_closed = match call.name.as_str() {
             ".." => false,

@@ -111,7 +111,7 @@ fn compare_int_float(whole: i64, other: f64) -> Option<Ordering> {
     }
 }
 
-/// Teaches an engine to compare numbers exactly, and the values that only our events have.
+/// Makes an engine compare numbers exactly, and compare the values that only our events have.
 pub(super) fn register(engine: &mut Engine) {
     for comparison in ComparisonOperator::ALL {
         let name = comparison.as_str();
@@ -140,7 +140,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("!=", |left: ObjectView, right: ObjectView| {
         left.json_text() != right.json_text()
     });
-    // A field that is not there is no truth value; asked as one, it is not true.
+    // A missing field is not true.
     engine.register_fn("!", |(): ()| true);
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct FieldAccess {
     pub(crate) owners: Vec<PropertyOwner>,
 }
 
-/// What stands in front of a name that some values have of their own.
+/// The owner of a name that some values have of their own, such as `len`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PropertyOwner {
     pub(crate) field: FieldRef,

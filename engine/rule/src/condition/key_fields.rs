@@ -68,7 +68,7 @@ impl<'e> KeyFields<'e> {
         }
     }
 
-    /// The field as a member of a group key; `None` where it makes none.
+    /// The field as a member of a group key; `None` if its value cannot be one.
     pub(crate) fn key_value(&self, field: KeySource) -> Option<ScalarValue> {
         if field == KeySource::Root {
             return self.tree_root();

@@ -27,7 +27,7 @@ pub(crate) struct LoweredCondition {
 }
 
 impl LoweredCondition {
-    /// Whether there is an event for which the script must be asked.
+    /// Whether the script must decide for some event.
     pub(crate) fn may_need_script(&self) -> bool {
         !is_never(&self.script)
     }
@@ -50,7 +50,7 @@ pub(super) struct ConditionLowering<'b> {
 
 pub(super) type BuildResult<T> = Result<T, BuildError>;
 
-/// The opposite, so that what holds stands bare.
+/// The opposite, with negations pushed down to the predicates.
 pub(super) fn negate_expression(expression: BoolExpression) -> BoolExpression {
     match expression {
         BoolExpression::Always => BoolExpression::Never,

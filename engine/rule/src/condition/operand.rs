@@ -167,7 +167,7 @@ impl ConditionReader<'_> {
         })
     }
 
-    /// Whether the file gives a name of ours another meaning.
+    /// Whether the file defines a function of this name itself.
     pub(super) fn is_defined(&self, name: &str) -> bool {
         !self.source.functions_by_name(name).is_empty()
     }
@@ -206,7 +206,8 @@ impl FieldPathBuilder {
                 }
                 (*name).to_owned()
             }
-            // Of what is no object, brackets are an error; only a path never meets one.
+            // In a script, brackets behind anything but an object are an error. A path has no such
+            // error, so only the first bracket can be read as one.
             ChainLink::Index(Expr::StringConstant(name, _))
                 if !self.by_members || self.segments.is_empty() =>
             {

@@ -60,7 +60,7 @@ pub(crate) enum FieldQuestion {
     InRange(FieldAccess, i64, i64),
     /// A text has a part, or a list holds the text.
     Search(TextOperator, FieldAccess, Box<str>),
-    /// A list holds a value that is no text.
+    /// A list holds a value other than a text.
     ListContains(FieldAccess, FieldValue<'static>),
     /// A text has a part that another field names.
     SearchField(TextOperator, FieldAccess, FieldAccess),
@@ -70,9 +70,10 @@ pub(crate) enum FieldQuestion {
     InNetwork(FieldAccess, Box<str>),
     /// A field is there, `null` included.
     Has(FieldAccess),
-    /// A field is true; where it must be a truth, it is no other value and not missing.
+    /// A field is true. With `must_be`, a missing field or another value is an error.
     IsTrue { field: FieldAccess, must_be: bool },
-    /// The length of a text compares so; `member` is what `.len` is of an object, if it is no call.
+    /// The length of a text compares so; `member` is the member `len` of an object, unless
+    /// it is a call.
     Length {
         comparison: ComparisonOperator,
         field: FieldAccess,
@@ -88,7 +89,7 @@ pub(crate) enum FieldQuestion {
     },
     /// A text in other letters is computed and not asked; it may be too long.
     RecasedOnly(FieldAccess),
-    /// A text is empty, said as a call.
+    /// A text is empty, asked by a call.
     Empty(FieldAccess),
 }
 

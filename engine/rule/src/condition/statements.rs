@@ -21,7 +21,7 @@ pub(super) struct BodyUse {
 }
 
 impl ConditionReader<'_> {
-    /// What a list of statements gives. `place` is shown where it is empty.
+    /// The value of a list of statements. `place` is shown if the list is empty.
     pub(super) fn read_statements(
         &mut self,
         statements: &[Stmt],
@@ -33,7 +33,7 @@ impl ConditionReader<'_> {
         };
         match first {
             Stmt::Noop(_) if !rest.is_empty() => self.read_statements(rest, tail, place),
-            // A closure inside shares a variable. What it changes there is seen by scripts alone.
+            // A closure inside shares a variable. Only scripts see what it changes there.
             Stmt::Share(_) if !rest.is_empty() => self.read_statements(rest, tail, place),
             Stmt::Var(parts, ..) => {
                 self.read_declaration(&parts.0.name, &parts.1, rest, tail, place)
@@ -70,7 +70,7 @@ impl ConditionReader<'_> {
         let mut before = Vec::new();
         let binding = self.bind_value(value, &mut before);
         if rest.is_empty() {
-            // It gives nothing, and what stands in it was computed.
+            // It has no value, but the expression in it was computed and may have failed.
             return compute_before(before, empty_body(tail, at));
         }
         self.scope.bind(name, binding);
@@ -166,7 +166,7 @@ fn compute_before(before: Vec<RuleCondition>, last: RuleCondition) -> RuleCondit
     }
 }
 
-/// What is computed when a name is bound to an operand, beside looking a field up.
+/// What is computed when a name is bound to an operand, besides looking up a field.
 fn binding_cost(operand: &Operand, place: Position) -> Option<RuleCondition> {
     match operand {
         Operand::Field(_) | Operand::Constant(_) | Operand::Length { .. } => None,

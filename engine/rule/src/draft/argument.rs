@@ -73,7 +73,7 @@ pub(super) fn suggest_number(value: &Dynamic) -> Option<String> {
     Some(format!("numbers have no quotes: `{number}`"))
 }
 
-/// What a text was meant to be that is no duration: `5 minutes`, `5M`, `300`.
+/// The duration that was probably meant by `5 minutes`, `5M` or `300`.
 pub(super) fn suggest_duration(text: &str) -> Option<String> {
     let text = text.trim().to_ascii_lowercase();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

@@ -90,7 +90,7 @@ pub(super) fn read_count(value: &Dynamic) -> Result<Bounds, RuleProblem> {
     Ok(bounds)
 }
 
-/// A window begins with a match, so none of it is ever without one.
+/// A window begins with a match, so its count is never zero.
 pub(super) fn check_countable(name: &str, bounds: &Bounds) -> Result<(), RuleProblem> {
     let one = Amount::from_int(1);
     let can_hold = |bound: &Bound| match bound.comparison {

@@ -47,11 +47,11 @@ pub(crate) struct FinishedRule {
 /// What a rule asks of fields, and on which topics.
 #[derive(Debug, Default)]
 pub(crate) struct RuleFieldUsages {
-    /// Of events of which topics.
+    /// Topics, and what is asked of their events.
     pub(crate) by_topics: Vec<(Vec<TopicPattern>, Vec<FieldUsage>)>,
-    /// Where `.on(..)` stands.
+    /// The place of `.on(..)`.
     pub(crate) on_place: Position,
-    /// Where `.group_by(..)` stands.
+    /// The place of `.group_by(..)`.
     pub(crate) key_place: Option<Position>,
 }
 
@@ -72,7 +72,7 @@ impl RuleFinisher<'_> {
             return None;
         }
         let (place, on_place) = (draft.place, draft.on_place);
-        let key_place = draft.group_by.as_ref().map(|said| said.place);
+        let key_place = draft.group_by.as_ref().map(|setting| setting.place);
         let uses = parts
             .iter_mut()
             .map(|part| (part.on.clone(), std::mem::take(&mut part.usages)))
@@ -218,13 +218,15 @@ impl RuleFinisher<'_> {
             .into_iter()
             .map(|part| self.build_step(part))
             .collect();
-        let state = |said: Option<DraftSetting<RuleClosure>>| {
-            said.and_then(|said| said.value).map(|closure| RuleClosure {
-                arguments: ClosureArguments::State,
-                ..closure
-            })
+        let state = |setting: Option<DraftSetting<RuleClosure>>| {
+            setting
+                .and_then(|setting| setting.value)
+                .map(|closure| RuleClosure {
+                    arguments: ClosureArguments::State,
+                    ..closure
+                })
         };
-        let group_by = draft.group_by.and_then(|said| said.value);
+        let group_by = draft.group_by.and_then(|setting| setting.value);
         let values = measured
             .iter()
             .map(|path| self.resolve_field(path))
@@ -232,11 +234,11 @@ impl RuleFinisher<'_> {
         let mut rule = Rule {
             id,
             language: RHAI,
-            title: draft.title.and_then(|said| said.value),
-            description: draft.description.and_then(|said| said.value),
+            title: draft.title.and_then(|setting| setting.value),
+            description: draft.description.and_then(|setting| setting.value),
             severity: draft
                 .severity
-                .and_then(|said| said.value)
+                .and_then(|setting| setting.value)
                 .unwrap_or(Severity::Medium),
             attack: draft.attack,
             references: draft.references,
@@ -255,7 +257,7 @@ impl RuleFinisher<'_> {
             steps,
             measured,
             values,
-            alert: draft.alert.and_then(|said| said.value),
+            alert: draft.alert.and_then(|setting| setting.value),
             on_event: state(draft.window.on_event),
             on_timer: state(draft.window.on_timer),
             scripts_ask_trees: false,

@@ -1,4 +1,4 @@
-//! From steps as they were said to those of a window.
+//! From the drafts of steps to the steps of a window.
 
 use larum_event::{
     Amount, Bounds, Sequence, Step, StepOccurrence, WindowExtent, WindowMeasure, WindowSpec,
@@ -21,14 +21,14 @@ impl RuleFinisher<'_> {
         for step in steps {
             let problem = if step.is_absent {
                 Some((step.place, "in any order nothing can be absent"))
-            } else if let Some(said) = &step.optional {
+            } else if let Some(setting) = &step.optional {
                 Some((
-                    said.place,
+                    setting.place,
                     "in any order `.steps(..)` says how many there must be",
                 ))
             } else {
                 let within = step.within.as_ref();
-                within.map(|said| (said.place, "in any order no step stands before another"))
+                within.map(|setting| (setting.place, "in any order no step stands before another"))
             };
             if let Some((place, problem)) = problem {
                 let problem = RuleProblem::new("bad-step", problem).about_step(&step.name);
@@ -42,11 +42,15 @@ impl RuleFinisher<'_> {
         let all = Amount::from_int(steps.len() as i64);
         let bounds = match &draft.window.steps {
             None => Bounds::at_least(all),
-            Some(said) => {
-                let bounds = said.value.clone()?;
+            Some(setting) => {
+                let bounds = setting.value.clone()?;
                 if bounds.are_lower_bounds() && bounds.threshold() > steps.len() as u64 {
                     let problem = format!("there are {} steps and never more", steps.len());
-                    self.report_problem(draft, said.place, RuleProblem::new("bad-count", problem));
+                    self.report_problem(
+                        draft,
+                        setting.place,
+                        RuleProblem::new("bad-count", problem),
+                    );
                 }
                 bounds
             }
@@ -73,7 +77,7 @@ impl RuleFinisher<'_> {
                 .window
                 .extent
                 .as_ref()
-                .map_or(draft.place, |said| said.place);
+                .map_or(draft.place, |setting| setting.place);
             let problem = RuleProblem::new("bad-window", problem);
             let help = "the time from the first event to the last: `.within(\"10m\")`";
             self.report_problem(draft, place, problem.with_help(help));
@@ -103,7 +107,7 @@ impl RuleFinisher<'_> {
         }))
     }
 
-    /// What steps can be where they stand.
+    /// Refuses steps that cannot be in their position.
     fn check_step_order(&mut self, draft: &RuleDraft, steps: &[StepDraft]) {
         let occurs = |step: &&StepDraft| !step.is_absent;
         let certain = steps
@@ -114,7 +118,7 @@ impl RuleFinisher<'_> {
                 .window
                 .condition
                 .as_ref()
-                .map_or(draft.place, |said| said.place);
+                .map_or(draft.place, |setting| setting.place);
             let message = "none of its steps must come, so nothing begins it";
             let problem = RuleProblem::new("bad-step", message)
                 .with_help("at least one step is neither `absent(..)` nor `.optional()`");
@@ -130,8 +134,8 @@ impl RuleFinisher<'_> {
                     "it is not said how long nothing may come before the first event",
                     format!("write `absent({:?}).within(\"10m\")`", &*step.name),
                 )),
-                (false, true, Some(said)) => Some((
-                    said.place,
+                (false, true, Some(setting)) => Some((
+                    setting.place,
                     "`.within(..)` is the time since the step before, and there is none",
                     "the time of the whole is `.within(..)` of the rule".to_owned(),
                 )),

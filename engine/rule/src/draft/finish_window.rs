@@ -57,8 +57,8 @@ impl RuleFinisher<'_> {
     }
 
     fn finish_unscripted(&mut self, draft: &RuleDraft, joined: &StepJoins) -> Option<WindowSpec> {
-        let said = &draft.window;
-        if let Some(keep) = &said.keep {
+        let window = &draft.window;
+        if let Some(keep) = &window.keep {
             let message = "`.keep(..)` is about the state of a script, and there is none";
             let problem = RuleProblem::new("keep-without-script", message).with_help(
                 "a window keeps what it needs; `.last(100, \"1d\")` says how long a group is remembered",
@@ -67,7 +67,7 @@ impl RuleFinisher<'_> {
         }
         self.check_step_settings(draft);
         // An extent needs a condition and a condition an extent; only a session fires without one.
-        match (&said.extent, &said.condition) {
+        match (&window.extent, &window.condition) {
             (None, None) => {
                 self.reject_window_settings(draft);
                 Some(WindowSpec::Single)
@@ -117,9 +117,9 @@ impl RuleFinisher<'_> {
     }
 
     fn check_step_settings(&mut self, draft: &RuleDraft) {
-        let said = &draft.window;
-        let asked = said.condition_draft();
-        if let Some(stop) = &said.stop_when
+        let window = &draft.window;
+        let asked = window.condition_draft();
+        if let Some(stop) = &window.stop_when
             && !matches!(asked, Some(WindowConditionDraft::Sequence(_)))
         {
             let message = "`.stop_when(..)` ends sequences, and there is no `.sequence(..)`";
@@ -127,7 +127,7 @@ impl RuleFinisher<'_> {
                 .with_help("what shall not be counted is left out by `.when(..)`");
             self.report_problem(draft, stop.place, problem);
         }
-        if let Some(steps) = &said.steps
+        if let Some(steps) = &window.steps
             && !matches!(asked, Some(WindowConditionDraft::Unordered(_)))
         {
             let problem =
@@ -258,18 +258,24 @@ impl RuleFinisher<'_> {
         let extent = window
             .extent
             .as_ref()
-            .map(|said| (window.extent_method, said.place));
+            .map(|setting| (window.extent_method, setting.place));
         let asked = window
             .condition
             .as_ref()
-            .map(|said| (window.condition_method, said.place));
-        let policy = window.policy.as_ref().map(|said| ("policy", said.place));
-        let steps = window.steps.as_ref().map(|said| ("steps", said.place));
+            .map(|setting| (window.condition_method, setting.place));
+        let policy = window
+            .policy
+            .as_ref()
+            .map(|setting| ("policy", setting.place));
+        let steps = window
+            .steps
+            .as_ref()
+            .map(|setting| ("steps", setting.place));
         let stop = window
             .stop_when
             .as_ref()
-            .map(|said| ("stop_when", said.place));
-        let alert = draft.alert.as_ref().map(|said| ("alert", said.place));
+            .map(|setting| ("stop_when", setting.place));
+        let alert = draft.alert.as_ref().map(|setting| ("alert", setting.place));
         // The script decides everything, so each of these would silently do nothing.
         let others = [extent, asked, policy, steps, stop, alert];
         for (name, place) in others.into_iter().flatten() {
@@ -289,7 +295,7 @@ impl RuleFinisher<'_> {
             let place = window
                 .on_event
                 .as_ref()
-                .map_or(draft.place, |said| said.place);
+                .map_or(draft.place, |setting| setting.place);
             let message = "the state of its script would be kept for ever";
             let problem = RuleProblem::new("unbounded-state", message)
                 .with_help("say how long that of a silent group is: `.keep(\"1h\")`");
@@ -307,15 +313,15 @@ impl RuleFinisher<'_> {
         draft: &RuleDraft,
         silence: Option<Span>,
     ) -> Option<FiringPolicy> {
-        let Some(said) = &draft.window.policy else {
+        let Some(setting) = &draft.window.policy else {
             return Some(FiringPolicy::default());
         };
-        let text = said.value.as_deref()?;
+        let text = setting.value.as_deref()?;
         match FiringPolicy::parse(text, silence.unwrap_or(Span::from_seconds(1))) {
             Ok(FiringPolicy::Suppress(_)) if silence.is_none() && text.trim() == "suppress" => {
                 let problem = RuleProblem::new("bad-policy", "the last so many are of no length")
                     .with_help("say how long it is silent: `.policy(\"suppress 10m\")`");
-                self.report_problem(draft, said.place, problem);
+                self.report_problem(draft, setting.place, problem);
                 None
             }
             Ok(policy) => Some(policy),
@@ -326,7 +332,7 @@ impl RuleFinisher<'_> {
                     suggestion.filter(|suggestion| !suggestion.contains(&format!("`{word}`")));
                 let problem =
                     RuleProblem::new("bad-policy", error.to_string()).with_optional_help(near);
-                self.report_problem(draft, said.place, problem);
+                self.report_problem(draft, setting.place, problem);
                 None
             }
         }

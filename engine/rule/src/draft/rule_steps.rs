@@ -157,12 +157,12 @@ impl RuleFinisher<'_> {
         let outside = on
             .iter()
             .find(|own| !draft.on.iter().any(|known| is_contained_in(own, known)));
-        if let (Some(outside), Some(said)) = (outside, &step.on) {
+        if let (Some(outside), Some(setting)) = (outside, &step.on) {
             let message = format!("the rule does not read {:?}", outside.as_str());
             let problem = RuleProblem::new("bad-step", message).about_step(&step.name).with_help(
                 "a step reads some of the rule's topics; a rule whose steps all say theirs needs no `.on(..)`",
             );
-            self.report_problem(draft, said.place, problem);
+            self.report_problem(draft, setting.place, problem);
         }
         part.on.clone_from(on);
     }
@@ -184,7 +184,7 @@ impl RuleFinisher<'_> {
             ordered.extend(key.iter().find(|other| other.name == one.name).cloned());
         }
         if (ordered.len() != part.key.len() || key.len() != part.key.len())
-            && let Some(said) = &step.group_by
+            && let Some(setting) = &step.group_by
         {
             let message = format!(
                 "its key is {}, and that of the rule {}",
@@ -205,7 +205,7 @@ impl RuleFinisher<'_> {
                 format!("the same names: `.group_by(#{{{}}})`", example.join(", "))
             };
             let problem = RuleProblem::new("bad-step", message).about_step(&step.name);
-            self.report_problem(draft, said.place, problem.with_help(help));
+            self.report_problem(draft, setting.place, problem.with_help(help));
         }
         part.usages = key_usages(step.group_by.as_ref());
         part.key = ordered;
@@ -226,7 +226,7 @@ impl RuleFinisher<'_> {
             .window
             .condition
             .as_ref()
-            .map_or(draft.place, |said| said.place);
+            .map_or(draft.place, |setting| setting.place);
         if let Some(part) = parts.first_mut() {
             let fields = fields.iter().filter(|path| ***path != *TREE_ROOT);
             part.usages.extend(fields.map(|path| FieldUsage {

@@ -25,13 +25,13 @@ const DEFAULT_KEEP: Span = Span::from_seconds(24 * 60 * 60);
 /// The longest lateness.
 const LONGEST_LATENESS: Span = Span::from_seconds(24 * 60 * 60);
 
-/// What was said of the window.
+/// The window as the methods called so far describe it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WindowDraft {
-    /// Which method said the extent.
+    /// Which method set the extent.
     pub(crate) extent_method: &'static str,
     pub(crate) extent: Option<DraftSetting<WindowExtent>>,
-    /// Which method said what is asked.
+    /// Which method set the condition.
     pub(crate) condition_method: &'static str,
     pub(crate) condition: Option<DraftSetting<WindowConditionDraft>>,
     /// How many of the steps of a combination there must be.

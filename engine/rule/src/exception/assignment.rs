@@ -54,10 +54,10 @@ pub(crate) fn assign_exceptions<'r>(
             .filter(|rule| parent_folder(&rule.file) == parent_folder(&file.path))
             .collect();
         for one in exceptions {
-            let mut said = |place: Position, problem: RuleProblem| {
+            let mut report = |place: Position, problem: RuleProblem| {
                 assigned.problems.push(problem.into_error_at(file, place));
             };
-            let Some(numbers) = find_rules(&one, &beside, &mut said) else {
+            let Some(numbers) = find_rules(&one, &beside, &mut report) else {
                 continue;
             };
             // One program for all rules of the exception, under every name that one of them uses.
@@ -105,7 +105,7 @@ impl ExceptionAssignment {
 }
 
 /// Adds what an exception asks of fields that only other languages know as a program; the number
-/// of that program, if there is something.
+/// of that program, if there is one.
 fn add_program(
     exception: &ExceptionDraft,
     synonyms: &[(Arc<str>, Arc<str>)],
@@ -125,14 +125,14 @@ fn add_program(
     Ok(Some(*programs - 1))
 }
 
-/// Whether two findings say the same of one place, be it because of different rules.
+/// Whether two findings report the same at one place, even if for different rules.
 fn is_same_finding(one: &Diagnostic, other: &Diagnostic) -> bool {
     let what = |it: &Diagnostic| (it.line, it.column, it.code, it.level);
     one.file == other.file && what(one) == what(other)
 }
 
-/// Exceptions decide what matches, so they are part of what a rule means; in which order they
-/// stand, and who says so, is not.
+/// Exceptions decide what matches, so they are part of what a rule means; their order and their
+/// owners are not.
 fn hash_exceptions(rule: &mut Rule) {
     if rule.exceptions.is_empty() {
         return;
@@ -156,13 +156,13 @@ fn hash_exceptions(rule: &mut Rule) {
 fn find_rules(
     one: &ExceptionDraft,
     beside: &[&mut Rule],
-    said: &mut impl FnMut(Position, RuleProblem),
+    report: &mut impl FnMut(Position, RuleProblem),
 ) -> Option<Vec<usize>> {
     let problem = |text: String| RuleProblem::new("bad-exception", text);
     if beside.is_empty() {
         let help = "exceptions stand in the folder of the rule that they are about";
         let text = "no rule stands beside this file".to_owned();
-        said(one.place, problem(text).with_help(help));
+        report(one.place, problem(text).with_help(help));
         return None;
     }
     // Without a name an exception means the only rule beside it; of several none is guessed.
@@ -173,7 +173,7 @@ fn find_rules(
         let first = beside.first().map_or("..", |rule| rule.id.as_str());
         let text = format!("{} rules stand beside this file", beside.len());
         let help = format!("say which are meant: `rule = {first:?}`, or a list");
-        said(one.place, problem(text).with_help(help));
+        report(one.place, problem(text).with_help(help));
         return None;
     }
     let mut numbers = Vec::new();
@@ -188,7 +188,7 @@ fn find_rules(
                 let ids = beside.iter().map(|rule| rule.id.as_str());
                 let text = format!("no rule beside this file is called {:?}", &*wanted.value);
                 let near = did_you_mean(&wanted.value, ids);
-                said(wanted.place, problem(text).with_optional_help(near));
+                report(wanted.place, problem(text).with_optional_help(near));
             }
         }
     }
@@ -240,7 +240,7 @@ fn check_fields(
     found
 }
 
-/// A name that is no path of an event.
+/// What is wrong with a name that is not a path of an event.
 fn check_foreign_field(rule: &Rule, field: &str, fields: &[String]) -> Option<Diagnostic> {
     if rule.is_rhai() {
         let unknown = crate::view::FieldRef::parse(field).err()?;

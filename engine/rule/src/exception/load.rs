@@ -32,9 +32,9 @@ const DAY_NANOS: i64 = 24 * 60 * 60 * 1_000_000_000;
 /// An exception as its file says it.
 #[derive(Debug)]
 pub(crate) struct ExceptionDraft {
-    /// The rules it names; empty where it names none.
+    /// The rules that it names, if any.
     pub(super) rules: Vec<SideFileValue<Arc<str>>>,
-    /// Each with the place of its field, and of what it asks.
+    /// Each with the places of its field and of its question.
     pub(super) tests: Vec<(Position, Position, ExceptionTest)>,
     pub(super) reason: Arc<str>,
     pub(super) owner: Arc<str>,

@@ -21,7 +21,7 @@ use crate::view::FieldRef;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ExceptionTest {
     pub(super) field: Arc<str>,
-    /// Where it stands in an event; `None` for a name that only another rule language knows.
+    /// Its path in an event; `None` for a name that only another rule language knows.
     pub(super) place: Option<FieldRef>,
     pub(super) question: ExceptionQuestion,
 }
@@ -31,15 +31,15 @@ pub(super) struct ExceptionTest {
 pub(super) enum ExceptionQuestion {
     /// Whether it is one of these.
     Is(Vec<RuleLiteral>),
-    /// Whether its text has one of these there.
+    /// Whether its text contains, begins or ends with one of these.
     Has(TextOperator, Vec<Arc<str>>),
     /// Whether it is an address in one of these.
     Inside(Vec<(Arc<str>, CidrNetwork)>),
 }
 
 impl ExceptionTest {
-    /// Whether an event answers yes. A question about a foreign field is none here: a program asks
-    /// it.
+    /// Whether an event satisfies the test. A test of a foreign field always holds here: a program
+    /// decides it.
     pub(super) fn holds_for(&self, event: &Event) -> bool {
         let value = match &self.place {
             None => return true,

@@ -92,7 +92,7 @@ impl ProgramBuilder<'_> {
     }
 }
 
-/// Makes what a correlation is over part of what it means.
+/// Makes the sources of a correlation part of its meaning.
 pub(super) fn hash_correlations(rules: &mut [PendingRule]) {
     let mut hashes: HashMap<RuleId, [u8; 32]> = HashMap::new();
     let mut order: Vec<&mut PendingRule> = rules.iter_mut().collect();

@@ -94,7 +94,7 @@ fn build_rule_step(step: &CompiledStep) -> RuleStep {
     }
 }
 
-/// The members of its group, each where it stands in the events of the first step.
+/// The members of its group, each with its path in the events of the first step.
 fn build_key_parts(correlation: &CompiledCorrelation, steps: &[RuleStep]) -> Vec<KeyPart> {
     let paths = steps.first().map_or(&[][..], |step| &step.key_paths);
     let parts = correlation

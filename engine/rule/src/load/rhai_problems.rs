@@ -13,7 +13,7 @@ use crate::draft::RULE_METHODS;
 use crate::error::FaultKind;
 use crate::sandbox;
 
-/// Words of other languages, and what stands for them.
+/// Words of other languages, and what to write instead.
 const FOREIGN_WORDS: [(&str, &str); 10] = [
     ("and", "write `&&`"),
     ("or", "write `||`"),

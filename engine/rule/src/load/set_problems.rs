@@ -45,7 +45,7 @@ pub(super) fn layer_problem(rules: &[Rule], reason: LayerError) -> (usize, Diagn
     let name = |rule: usize| rules.get(rule).map_or("?", |rule| rule.id.as_str());
     match reason {
         LayerError::Cycle(cycle) => {
-            // Shown at one rule of the circle, which stands for all of them.
+            // One problem for the whole circle, shown at its first rule.
             let first = cycle.first().copied().unwrap_or(0);
             let names: Vec<&str> = cycle
                 .iter()
@@ -125,7 +125,7 @@ pub(super) fn find_missing_keys(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
     found
 }
 
-/// The first member of a step's key that none of the rules whose alerts it reads has in its own.
+/// The first member of a step's key that no alert carries which the step reads.
 fn find_missing_key(
     step: &RuleStep,
     pattern: &TopicPattern,

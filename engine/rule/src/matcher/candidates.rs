@@ -47,7 +47,7 @@ impl<'f> StepCandidates<'f> {
         }
     }
 
-    /// The next program of a step: the lower one of the two lists, once where both have it.
+    /// The next program of a step: the lower of the two lists, once if both have it.
     fn next_program(&mut self) -> Option<(u32, DecisionSource)> {
         let asked = self
             .script_programs

@@ -1,4 +1,4 @@
-//! What rules over other rules make of what those find.
+//! Matches of rules over other rules.
 
 use larum_event::Event;
 

@@ -69,7 +69,7 @@ impl ClosurePreparer {
 }
 
 impl ScriptProgram {
-    /// What it gives for these arguments, and what has become of them.
+    /// What it returns for these arguments, and the variables as it left them.
     pub(super) fn run(
         &self,
         engine: &Engine,
@@ -108,7 +108,7 @@ impl RuleMatcher {
     /// What a rule's `.alert(|window| ..)` says of a window; nothing if it has none.
     ///
     /// # Errors
-    /// The closure threw, spent too much, or gave what is no text.
+    /// The closure threw, spent too much, or returned something that is not an alert's text.
     pub fn alert_fields(
         &mut self,
         rule: u32,

@@ -228,7 +228,7 @@ fn state_json(state: &Dynamic) -> Result<Option<String>, StateError> {
     Ok(Some(text))
 }
 
-/// What the script gave: nothing, that there is an alert, or what the alert says.
+/// What the script returned: nothing, that there is an alert, or what the alert says.
 fn read_alert(returned: &Dynamic) -> Result<Option<AlertText>, String> {
     if returned.is_unit() {
         return Ok(None);

@@ -43,7 +43,7 @@ impl MatcherTrees {
 }
 
 impl RuleMatcher {
-    /// From now on rules ask `trees`; `None` where there are none, so that rules that ask fail.
+    /// From now on rules ask `trees`; with `None`, rules that ask fail.
     pub fn set_trees(&mut self, trees: Option<Arc<dyn TreeLookup>>) {
         self.trees.lookup = trees;
     }
@@ -70,7 +70,7 @@ impl RuleMatcher {
         read_event_key(event, path)
     }
 
-    /// The fault of a rule whose group key or values are asked of trees where there are none.
+    /// Fails a rule whose group key or values come from trees if there are no trees.
     pub(super) fn check_trees(
         &self,
         number: u32,

@@ -43,7 +43,7 @@ enum ChainJoint {
 }
 
 impl<'a> MemberChain<'a> {
-    /// Takes any expression apart; one that is no chain has no links.
+    /// Takes any expression apart; one that is not a chain has no links.
     pub(crate) fn from_expr(expr: &'a Expr) -> Self {
         let mut chain = match split_link(expr) {
             Some((both, ..)) => Self::with_root(&both.lhs),

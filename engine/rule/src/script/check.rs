@@ -160,7 +160,7 @@ impl ScriptChecker<'_> {
         self.check_closure(rule, function, captured, NameMeaning::Event)
     }
 
-    /// The same of the window that an alert's text is made of.
+    /// The same for the window that an alert's text is made from.
     pub(crate) fn check_alert(
         &mut self,
         rule: &str,
@@ -177,7 +177,7 @@ impl ScriptChecker<'_> {
         captured: &[RuleLiteral],
         meaning: NameMeaning<'_>,
     ) -> Vec<FieldUsage> {
-        // An event stands behind what was captured; a window is all that there is.
+        // Captured variables come before the event; a window is the only parameter.
         let own = match meaning {
             NameMeaning::Event => function.params.get(captured.len()),
             NameMeaning::Window(_) | NameMeaning::Node => function.params.last(),

@@ -17,7 +17,7 @@ pub(crate) struct FieldUsage {
     /// Its path, such as `data.outcome`.
     pub(crate) path: String,
     pub(crate) kind: FieldUsageKind,
-    /// What a caret shall point at.
+    /// Where the caret goes.
     pub(crate) place: Position,
 }
 
@@ -28,7 +28,7 @@ pub(crate) enum FieldUsageKind {
     Value,
     /// Whether it equals a literal, or does not.
     Equal(RuleLiteral),
-    /// How it is ordered beside a literal.
+    /// Whether it is less or greater than a literal.
     Ordered(RuleLiteral),
     /// Something of a text, by the function of that name.
     Text(String),

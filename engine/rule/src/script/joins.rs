@@ -23,7 +23,7 @@ use crate::view::FieldRef;
 pub(crate) struct JoinComparison {
     /// The field of the event.
     pub(crate) field: ComparedField,
-    /// How it stands to the other one.
+    /// How it compares with the other one.
     pub(crate) comparison: WindowComparison,
     /// The step that the other field is of, and where it is named.
     pub(crate) step: (String, Position),

@@ -73,7 +73,7 @@ fn fill_arguments(
     call
 }
 
-/// Whether a body gives the name another meaning somewhere.
+/// Whether a body binds the name again somewhere.
 pub(crate) fn redefines_name(statements: &[Stmt], name: &str) -> bool {
     let mut found = false;
     for statement in statements {
@@ -104,7 +104,7 @@ fn leading_path(chain: &MemberChain<'_>) -> Option<(usize, String)> {
             ChainLink::Index(Expr::StringConstant(name, _)) => name.as_str(),
             ChainLink::Index(_) | ChainLink::Method(..) => break,
         };
-        // A member with a dot in its name is no path; the object is asked for it.
+        // A member with a dot in its name has no path; it is looked up in its object.
         if segment.is_empty() || segment.contains('.') {
             break;
         }
@@ -165,7 +165,7 @@ impl BodyRewriter<'_> {
         }
     }
 
-    /// Has a closure that captures variables asked by a copy of what it is handed to.
+    /// Calls a method whose closure captures variables on a copy of its receiver.
     fn copy_receiver(&self, expr: &mut Expr) {
         let chain = MemberChain::from_expr(expr);
         let captures = chain.links.iter().any(|link| match link {
@@ -185,7 +185,6 @@ impl BodyRewriter<'_> {
         }
     }
 
-    /// Wraps what stands where a truth value is wanted.
     fn rewrite_statements(&self, statements: &mut [Stmt]) {
         for statement in statements {
             self.rewrite_statement(statement);
@@ -276,7 +275,7 @@ impl BodyRewriter<'_> {
         }
     }
 
-    /// Prepares what stands inside of a chain; its own steps stay.
+    /// Prepares what is inside the links of a chain; the links themselves stay.
     fn rewrite_links(&self, mut chain: &mut Expr) {
         let mut inside = false;
         while let Expr::Dot(both, flags, _) | Expr::Index(both, flags, _) = chain {

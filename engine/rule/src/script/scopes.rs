@@ -30,7 +30,7 @@ pub(super) enum TargetStep {
 struct LocalBinding<'k> {
     name: String,
     bound: Option<NameTarget<'k>>,
-    /// How deep the statements stand that see it; 0 for parameters.
+    /// How deep the statements are that see it; 0 for parameters.
     depth: usize,
     /// Whether these are the second block of their statement, as after `else` and `catch`.
     second: bool,
@@ -179,7 +179,7 @@ impl<'k> NameScopes<'k> {
     }
 }
 
-/// Whether a statement stands in the second block of the one around it.
+/// Whether a statement is in the second block of the one around it.
 fn is_second_block(path: &[ASTNode<'_>], statement: &Stmt) -> bool {
     match path {
         [

@@ -93,7 +93,7 @@ impl<'k> ScopedVisit<'_, 'k> {
     }
 }
 
-/// The part of a chain that stands behind the event.
+/// The part of a chain that follows the event.
 pub(super) fn links_below_event<'a, 'l>(
     meaning: NameMeaning<'_>,
     links: &'l [ChainLink<'a>],
@@ -112,7 +112,7 @@ pub(super) fn kept_field_usage(links: &[ChainLink<'_>]) -> Option<FieldUsage> {
     if !NODE_FIELD_ROOTS.contains(&first) {
         return None;
     }
-    // What a text has of its own is no field.
+    // A property of texts, such as `len`, is not a field.
     let path = match rest.rsplit_once('.') {
         Some((before, last)) if is_value_property(last) => format!("{first}.{before}"),
         _ => path,

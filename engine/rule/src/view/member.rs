@@ -51,7 +51,7 @@ pub(crate) const MEMBERS: [(&str, EnvelopeMember); 17] = [
     ("data", EnvelopeMember::Data),
 ];
 
-/// What stands in `correlation`.
+/// The members of `correlation`.
 pub(crate) const CORRELATION_MEMBERS: [&str; 4] = ["root", "parent", "stage", "tags"];
 
 impl EnvelopeMember {
@@ -121,7 +121,7 @@ pub(crate) struct UnknownField {
     pub(crate) name: String,
     /// The part that is wrong.
     pub(crate) part: String,
-    /// What could stand there; empty where nothing can.
+    /// What could be there; empty where nothing can.
     pub(crate) known: Vec<&'static str>,
 }
 
@@ -140,7 +140,8 @@ impl FieldRef {
         Self::from_segments(&segments)
     }
 
-    /// Reads a path whose segments are known apart. Below `data` and `metadata` anything goes.
+    /// Reads a path whose segments are known apart. Below `data` and `metadata` any name is
+    /// allowed.
     pub(crate) fn from_segments(segments: &[&str]) -> Result<Self, UnknownField> {
         let unknown = |depth: usize, known: Vec<&'static str>| UnknownField {
             name: segments

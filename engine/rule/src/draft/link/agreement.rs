@@ -14,7 +14,7 @@ use super::LinkParts;
 use super::version::link_version;
 use crate::diagnostic::{Diagnostic, RuleProblem};
 
-/// A link, and where its file says what.
+/// A link, and the places of its methods.
 #[derive(Debug, Clone)]
 pub(crate) struct DeclaredLink {
     pub(crate) link: LinkSpec,
@@ -202,10 +202,9 @@ impl LinkAgreement<'_> {
         }
     }
 
-    /// Aliases are said by nodes and asked for by their children; one without the other does
-    /// nothing.
+    /// Nodes declare aliases and their children name them; one without the other does nothing.
     fn check_aliases(&mut self, links: &[&DeclaredLink]) {
-        let said: Vec<usize> = part_counts(links, |link| &link.alias);
+        let declared: Vec<usize> = part_counts(links, |link| &link.alias);
         let asked: Vec<usize> = part_counts(links, |link| &link.parent_alias);
         for one in links {
             let (alias, parent) = (one.link.alias.len(), one.link.parent_alias.len());
@@ -213,18 +212,18 @@ impl LinkAgreement<'_> {
                 let problem = alias_problem("alias", "parent_alias", alias, &asked);
                 self.report_link_problem(one, one.places.alias, problem);
             }
-            if parent > 0 && !said.contains(&parent) {
-                let problem = alias_problem("parent_alias", "alias", parent, &said);
+            if parent > 0 && !declared.contains(&parent) {
+                let problem = alias_problem("parent_alias", "alias", parent, &declared);
                 self.report_link_problem(one, one.places.parent_alias, problem);
             }
         }
     }
 
-    /// What is said of joins holds for every link of the name.
+    /// Joins of one link hold for every link of the name.
     fn agree_on_joins(&mut self, links: &[&DeclaredLink]) -> Option<IncidentJoin> {
-        let mut said = links.iter().filter(|one| one.link.joins.is_some());
-        let first = said.next()?;
-        for other in said.filter(|other| other.link.joins != first.link.joins) {
+        let mut joining = links.iter().filter(|one| one.link.joins.is_some());
+        let first = joining.next()?;
+        for other in joining.filter(|other| other.link.joins != first.link.joins) {
             let place = self.describe_place(first.file, first.places.joins);
             let message = "another link of this name says otherwise what it joins";
             let problem = RuleProblem::new("links-disagree", message).with_help(format!(

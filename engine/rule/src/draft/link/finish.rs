@@ -46,7 +46,7 @@ impl LinkFinisher<'_> {
                 .chain(more)
                 .collect()
         };
-        let place = |said: Option<Position>| said.unwrap_or(draft.place);
+        let place = |written: Option<Position>| written.unwrap_or(draft.place);
         let places = LinkPlaces {
             whole: draft.place,
             scope: place(draft.scope.as_ref().map(|it| it.place)),
@@ -98,7 +98,10 @@ impl LinkFinisher<'_> {
             self.report_problem(&whose, draft.place, problem);
         }
         // Fields are checked where they are named; where there are none, only the topics are.
-        let place = draft.from.as_ref().map_or(draft.place, |said| said.place);
+        let place = draft
+            .from
+            .as_ref()
+            .map_or(draft.place, |setting| setting.place);
         let reads: Vec<(Arc<str>, Position)> = from
             .iter()
             .map(|part| (Arc::clone(&part.path), place))
@@ -223,24 +226,24 @@ impl LinkDraft {
             .flatten()
             .chain(&self.or_id)
             .chain(&self.or_parent);
-        let parts = settings.flat_map(|said| {
-            let parts = said.value.iter().flatten();
-            parts.map(|part| (Arc::clone(&part.path), said.place))
+        let parts = settings.flat_map(|setting| {
+            let parts = setting.value.iter().flatten();
+            parts.map(|part| (Arc::clone(&part.path), setting.place))
         });
-        let label = self.label.iter().flat_map(|said| {
-            let part = said.value.iter();
-            part.map(|part| (Arc::clone(&part.path), said.place))
+        let label = self.label.iter().flat_map(|setting| {
+            let part = setting.value.iter();
+            part.map(|part| (Arc::clone(&part.path), setting.place))
         });
-        let kept = self.keep.iter().flat_map(|said| {
-            let paths = said.value.iter().flatten();
-            paths.map(|path| (Arc::clone(path), said.place))
+        let kept = self.keep.iter().flat_map(|setting| {
+            let paths = setting.value.iter().flatten();
+            paths.map(|path| (Arc::clone(path), setting.place))
         });
         parts.chain(label).chain(kept).collect()
     }
 }
 
-fn set_parts(said: &DraftSetting<LinkParts>) -> Option<&LinkParts> {
-    said.value.as_ref()
+fn set_parts(setting: &DraftSetting<LinkParts>) -> Option<&LinkParts> {
+    setting.value.as_ref()
 }
 
 fn pattern_texts(patterns: &[TopicPattern]) -> Vec<Arc<str>> {
