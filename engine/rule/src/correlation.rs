@@ -32,7 +32,7 @@ pub(crate) struct CorrelationInput {
 
 impl CorrelationInput {
     /// What the step `number` of a rule reads.
-    pub(crate) fn new((rule, number): (u32, u16), of: Option<u32>, step: CompiledStep) -> Self {
+    pub(crate) fn new(rule: u32, number: u16, of: Option<u32>, step: CompiledStep) -> Self {
         Self {
             rule,
             step: number,

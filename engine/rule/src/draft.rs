@@ -1,8 +1,9 @@
 //! A rule while its file says what it is.
 //!
-//! Owns what each method of the builder accepts, and what a finished rule must have. Nothing here
-//! stops at the first mistake: a method that refuses its argument leaves the draft as it was, and
-//! the author hears of everything at once.
+//! Owns what each method of the builder accepts, and what a finished rule must have. What rules of
+//! a set must have in common belongs to the loader.
+//! Invariant: a refused argument is noted as given but without a value, and the next method runs.
+//! So the author sees every problem at once, and none that only follows from another one.
 
 mod argument;
 

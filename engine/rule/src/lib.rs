@@ -1,10 +1,10 @@
 //! Rule text to compiled rules; events to matches.
 //!
 //! The only crate that knows rhai. Rule files are executed once, at load, in a sandbox; what that
-//! leaves is a [`RuleSet`] of plain data. A [`RuleMatcher`], one per thread, decides which rules an event
-//! satisfies: natively where the condition can be read, by running the script where it cannot.
-//! Nothing here reads a clock, a random number or a file, so the same set and event always give the
-//! same answer. Counting matches is the window's job, raising alerts the pipeline's.
+//! leaves is a [`RuleSet`] of plain data. A [`RuleMatcher`], one per thread, decides which rules an
+//! event satisfies: natively where the condition can be read, by running the script where it
+//! cannot. Nothing here reads a clock, a random number or a file, so the same set and event always
+//! give the same answer. Counting matches is the window's job, raising alerts the pipeline's.
 
 mod diagnostic;
 

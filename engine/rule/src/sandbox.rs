@@ -24,7 +24,7 @@ const FUNCTIONS: usize = 10_000;
 /// Most variables alive at once.
 const VARIABLES: usize = 1_000;
 
-/// Words that stand for what rules may not do. They are refused when a file is parsed.
+/// Words for what rules may not do. They are refused when a file is parsed.
 pub(crate) const FORBIDDEN: [&str; 6] = ["eval", "print", "debug", "import", "export", "Fn"];
 
 /// An engine for executing rule files.

@@ -76,7 +76,8 @@ impl ConditionLowering<'_> {
         }
     }
 
-    /// The elements of a list, if a test asks about them; an object is asked for the name of a member.
+    /// The elements of a list, if a test asks about them; an object is asked for the name of a
+    /// member.
     fn element_slot(
         &mut self,
         test: TextOperator,

@@ -1,7 +1,8 @@
 //! Questions as programs over predicates: when they hold, and when only the script can decide.
 //!
-//! Owns what each kind of question becomes; questions about parts of texts are in `lower_text`. Which
-//! conditions are made of which questions belongs to `reader`, and nothing here runs a script.
+//! Owns what each kind of question becomes; questions about parts of texts are in `lower_text`.
+//! Which conditions are made of which questions belongs to `reader`, and nothing here runs a
+//! script.
 //! Invariant: wherever the native answer could differ from the script's (values that hide others,
 //! lists, texts beyond all limits), `script` holds, so the answer is always the script's.
 
@@ -26,7 +27,7 @@ pub(crate) struct LoweredCondition {
 }
 
 impl LoweredCondition {
-    /// Whether there is an event for which the script must be asked.
+    /// Whether the script must decide for some event.
     pub(crate) fn may_need_script(&self) -> bool {
         !is_never(&self.script)
     }
@@ -49,7 +50,7 @@ pub(super) struct ConditionLowering<'b> {
 
 pub(super) type BuildResult<T> = Result<T, BuildError>;
 
-/// The opposite, so that what holds stands bare.
+/// The opposite, with negations pushed down to the predicates.
 pub(super) fn negate_expression(expression: BoolExpression) -> BoolExpression {
     match expression {
         BoolExpression::Always => BoolExpression::Never,
@@ -284,6 +285,7 @@ impl ConditionLowering<'_> {
         value: &FieldValue<'static>,
     ) -> BuildResult<BoolExpression> {
         let (among, is_opposite) = to_value_comparison(comparison);
+        // `()` equals a missing field and null, and has no order.
         let holds = match value {
             FieldValue::Null if among == ValueComparison::Equal => {
                 negate_expression(self.add_shape_test(slot, ValueShape::NonNull)?)

@@ -50,13 +50,14 @@ impl ProgramBuilder<'_> {
                 };
                 known.insert((layer, step.source.clone()), program);
                 let number = u16::try_from(number).unwrap_or(u16::MAX);
-                all.push((program, CorrelationInput::new((rule, number), of, step)));
+                all.push((program, CorrelationInput::new(rule, number, of, step)));
             }
         }
         Ok(CorrelationInputs::new(all))
     }
 
-    /// A program that finds the events of `source` for rules of `layer`; `own` is that of the rule itself.
+    /// A program that finds the events of `source` for rules of `layer`; `own` is that of the rule
+    /// itself.
     fn build_source_program(
         &mut self,
         layer: u8,
@@ -91,7 +92,7 @@ impl ProgramBuilder<'_> {
     }
 }
 
-/// Makes what a correlation is over part of what it means.
+/// Makes the sources of a correlation part of its meaning.
 pub(super) fn hash_correlations(rules: &mut [PendingRule]) {
     let mut hashes: HashMap<RuleId, [u8; 32]> = HashMap::new();
     let mut order: Vec<&mut PendingRule> = rules.iter_mut().collect();

@@ -23,8 +23,8 @@ pub(super) fn check_kept_fields(
         let Some(file) = pending.find_file(files) else {
             continue;
         };
-        let usages = pending.field_usages.by_topics.iter();
-        let usages = usages.flat_map(|(_, usages)| usages);
+        let by_topics = pending.field_usages.by_topics.iter();
+        let usages = by_topics.flat_map(|(_, usages)| usages);
         for usage in usages.filter(|usage| usage.kind == FieldUsageKind::Kept) {
             let path = usage.path.as_str();
             if kept

@@ -39,7 +39,7 @@ impl PendingRule {
         files.get(self.file?)
     }
 
-    /// Where its group key is written; where it begins if it has none.
+    /// Where its group key is written; without a key, where the rule begins.
     pub(super) fn key_place(&self) -> Position {
         self.field_usages.key_place.unwrap_or(self.place)
     }

@@ -58,7 +58,8 @@ impl RhaiFileLoader {
         }
     }
 
-    /// Loads the file with the number `number`; the fields that its rules read are added to `paths`.
+    /// Loads the file with the number `number`; the fields that its rules read are added to
+    /// `paths`.
     pub(super) fn load_file(
         &mut self,
         number: usize,
@@ -110,12 +111,12 @@ impl RhaiFileLoader {
 
     fn parse_file(&mut self, file: &RuleFile) -> Result<RuleSource, Diagnostic> {
         if file.text.len() > limits::RULE_FILE_BYTES {
-            let problem = format!(
+            let message = format!(
                 "the file has {} bytes, at most {} are allowed",
                 file.text.len(),
                 limits::RULE_FILE_BYTES
             );
-            let problem = RuleProblem::new("file-too-large", problem);
+            let problem = RuleProblem::new("file-too-large", message);
             return Err(problem.into_error_at(file, Position::NONE));
         }
         RuleSource::parse_file(&mut self.engine, &mut self.known_properties, file).map_err(
@@ -131,8 +132,11 @@ impl RhaiFileLoader {
             ("link", MethodSignature::link_methods()),
             ("entity", MethodSignature::entity_methods()),
         ];
-        let methods = built.iter().flat_map(|(_, methods)| methods);
-        let methods: Vec<&str> = methods.map(|method| method.name).collect();
+        let methods: Vec<&str> = built
+            .iter()
+            .flat_map(|(_, methods)| methods)
+            .map(|method| method.name)
+            .collect();
         let mut checker = ScriptChecker {
             file,
             source,
@@ -200,8 +204,9 @@ impl RhaiFileContents {
     /// Reports what its rules ask of fields that do not exist.
     fn check_usages(&mut self, file: &RuleFile, catalogue: &FieldCatalogue) {
         for pending in &self.rules {
-            let problems = catalogue.check_rule(&pending.rule, &pending.field_usages);
-            let problems = problems.into_iter();
+            let problems = catalogue
+                .check_rule(&pending.rule, &pending.field_usages)
+                .into_iter();
             self.problems
                 .extend(problems.map(|(place, problem)| place_diagnostic(problem, file, place)));
         }

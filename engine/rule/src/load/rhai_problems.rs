@@ -13,7 +13,7 @@ use crate::draft::RULE_METHODS;
 use crate::error::FaultKind;
 use crate::sandbox;
 
-/// Words of other languages, and what stands for them.
+/// Words of other languages, and what to write instead.
 const FOREIGN_WORDS: [(&str, &str); 10] = [
     ("and", "write `&&`"),
     ("or", "write `||`"),
@@ -73,6 +73,7 @@ pub(super) fn runtime_problem(error: &EvalAltResult) -> RuleProblem {
 /// Help for a file that does not parse.
 fn suggest_syntax_fix(text: &str, error: &ParseError) -> Option<String> {
     let (before, at) = split_at_place(text, error.position());
+    // Words of other languages first: rhai's own message about them is about what follows.
     let word: String = at.chars().take_while(|c| is_word_char(*c)).collect();
     if let Some((_, help)) = FOREIGN_WORDS.iter().find(|(known, _)| *known == word) {
         return Some((*help).to_owned());

@@ -99,10 +99,10 @@ impl<'f> RuleSetBuilder<'f> {
             return;
         }
         let everything = [TopicPattern::all_topics()];
-        let premise = self
+        let interned = self
             .premises
             .intern_premise(0, &everything, &mut self.predicates);
-        let premise = match premise {
+        let premise = match interned {
             Ok((holds, _)) => BoolExpression::Is(holds),
             Err(error) => return self.problems.push(size_problem(&error)),
         };
@@ -121,17 +121,18 @@ impl<'f> RuleSetBuilder<'f> {
 
     /// The set, if nothing is wrong with it.
     pub(super) fn build_set(mut self) -> Result<RuleSet, Vec<Diagnostic>> {
-        // Look for duplicates before sorting: the second in the order of the files is the one to mend.
+        // Look for duplicates before sorting: the second in the order of the files is the one to
+        // mend.
         self.check_duplicates();
         self.rules
             .sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
         if self.rules.len() > limits::RULES {
-            let problem = format!(
+            let message = format!(
                 "the set has {} rules, at most {} are allowed",
                 self.rules.len(),
                 limits::RULES
             );
-            let problem = RuleProblem::new("too-many-rules", problem);
+            let problem = RuleProblem::new("too-many-rules", message);
             self.problems.push(problem.into_set_error());
         }
         let mut links = LinkSet::default();

@@ -1,8 +1,9 @@
 //! What can be wrong with a set as a whole, though each of its files is right.
 //!
-//! Owns the checks between rules and their sentences. Ordering rules is the job of `layers`; where a
-//! problem is shown belongs to the set builder, so each comes with the number of its rule.
-//! Invariant: a check sees all rules of the set; a set that misses one for an error is never checked.
+//! Owns the checks between rules and their sentences. Ordering rules is the job of `layers`; where
+//! a problem is shown belongs to the set builder, so each comes with the number of its rule.
+//! Invariant: a check sees all rules of the set; a set that misses one for an error is never
+//! checked.
 
 use larum_predicate::Diagnostic;
 use std::collections::HashMap;
@@ -45,20 +46,21 @@ pub(super) fn layer_problem(rules: &[Rule], reason: LayerError) -> (usize, Diagn
     let name = |rule: usize| rules.get(rule).map_or("?", |rule| rule.id.as_str());
     match reason {
         LayerError::Cycle(cycle) => {
+            // One problem for the whole circle, shown at its first rule.
             let first = cycle.first().copied().unwrap_or(0);
             let names: Vec<&str> = cycle
                 .iter()
                 .chain([&first])
                 .map(|rule| name(*rule))
                 .collect();
-            let problem = match cycle.as_slice() {
+            let message = match cycle.as_slice() {
                 [only] => format!("rule {} reads its own alerts", name(*only)),
                 _ => format!(
                     "rules read each other's alerts in a circle: {}",
                     names.join(" → ")
                 ),
             };
-            let problem = RuleProblem::new("cycle", problem);
+            let problem = RuleProblem::new("cycle", message);
             let help = "rules over alerts are evaluated after those they read; break the circle";
             (first, problem.with_help(help).into_set_error())
         }
@@ -85,8 +87,8 @@ pub(super) fn find_unknown_alerts(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
             let wanted = pattern.as_str();
             let named = is_alert_pattern(pattern) && pattern.is_literal();
             if named && !topics.iter().any(|topic| topic == wanted) {
-                let problem = format!("no rule of this set raises alerts on {wanted:?}");
-                let problem = RuleProblem::new("unknown-alert", problem)
+                let message = format!("no rule of this set raises alerts on {wanted:?}");
+                let problem = RuleProblem::new("unknown-alert", message)
                     .with_optional_help(did_you_mean(wanted, topics.iter().map(String::as_str)));
                 found.push((number, problem.about_rule(rule.id.as_str()).into_warning()));
             }
@@ -105,10 +107,10 @@ pub(super) fn find_missing_keys(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
     for (number, rule) in rules.iter().enumerate() {
         for step in &rule.steps {
             for pattern in step.on.iter().filter(|pattern| is_alert_pattern(pattern)) {
-                let raisers = rules.iter().zip(&topics).filter(|(_, topic)| {
-                    topic.as_ref().is_some_and(|topic| pattern.matches(topic))
-                });
-                let raisers: Vec<&Rule> = raisers
+                let raisers: Vec<&Rule> = rules
+                    .iter()
+                    .zip(&topics)
+                    .filter(|(_, topic)| topic.as_ref().is_some_and(|topic| pattern.matches(topic)))
                     .map(|(raiser, _)| raiser)
                     .filter(|raiser| raiser.layer < rule.layer)
                     .collect();
@@ -124,7 +126,7 @@ pub(super) fn find_missing_keys(rules: &[Rule]) -> Vec<(usize, Diagnostic)> {
     found
 }
 
-/// The first member of a step's key that none of the rules whose alerts it reads has in its own.
+/// The first member of a step's key that no alert carries which the step reads.
 fn find_missing_key(
     step: &RuleStep,
     pattern: &TopicPattern,
@@ -135,8 +137,10 @@ fn find_missing_key(
         let mut parts = raiser.group_by.iter();
         parts.any(|part| &*part.name == name)
     };
-    let members = step.key_paths.iter();
-    let mut members = members.filter_map(|path| Some((path, path.strip_prefix("data.key.")?)));
+    let mut members = step
+        .key_paths
+        .iter()
+        .filter_map(|path| Some((path, path.strip_prefix("data.key.")?)));
     let (path, name) =
         members.find(|(_, name)| !raisers.iter().any(|raiser| carries(raiser, name)))?;
     let problem = format!("no alert on {:?} carries `{path}`", pattern.as_str());

@@ -1,7 +1,8 @@
 //! Finding what would never work, before any event comes.
 //!
-//! A misspelt name must be an error at load and never a rule that silently cannot match: functions
-//! that do not exist, members that no event or window has, patterns that do not compile.
+//! Owns the checks of calls and of closures: functions that do not exist, members that no event or
+//! window has, patterns that do not compile. Fields below `data` are the catalogue's job.
+//! Invariant: a misspelt name is an error at load, never a rule that silently cannot match.
 
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
@@ -61,14 +62,15 @@ pub(crate) struct ScriptChecker<'a> {
 }
 
 impl ScriptChecker<'_> {
-    /// Every function that is called must exist, and literal patterns must compile.
-    /// Of `builder`, what builds; of `links`, what only links are built with, so that conditions have it not.
+    /// Every function that is called must exist, and literal patterns must compile. Of `builder`,
+    /// what builds; of `links`, what only links are built with, so that conditions have it not.
     pub(crate) fn check_calls(
         &mut self,
         native: &BTreeSet<String>,
         builder: &[&str],
         links: &[&str],
     ) {
+        // Collect first and report after the walk: the walk borrows the source.
         let scripted: HashSet<&str> = self
             .source
             .tree
@@ -98,9 +100,11 @@ impl ScriptChecker<'_> {
             }
         }
         for (name, place) in found {
-            let known = native.iter().map(String::as_str);
-            let known = known.chain(scripted.iter().copied());
-            let known = known.chain(builder.iter().copied());
+            let known = native
+                .iter()
+                .map(String::as_str)
+                .chain(scripted.iter().copied())
+                .chain(builder.iter().copied());
             self.report_problem(
                 place,
                 RuleProblem::new("unknown-function", format!("there is no function `{name}`"))
@@ -113,8 +117,8 @@ impl ScriptChecker<'_> {
         }
     }
 
-    /// Everything that is called on a rule, a step, a link or an entity must be one of its methods, with as
-    /// many arguments as it takes.
+    /// Everything that is called on a rule, a step, a link or an entity must be one of its methods,
+    /// with as many arguments as it takes.
     pub(crate) fn check_builder_calls(&mut self, built: &[(&str, Vec<MethodSignature>)]) {
         let mut problems = Vec::new();
         visit_exprs(&self.source.tree, &mut |expr| {
@@ -157,7 +161,7 @@ impl ScriptChecker<'_> {
         self.check_closure(rule, function, captured, NameMeaning::Event)
     }
 
-    /// The same of the window that an alert's text is made of.
+    /// The same for the window that an alert's text is made from.
     pub(crate) fn check_alert(
         &mut self,
         rule: &str,
@@ -174,7 +178,7 @@ impl ScriptChecker<'_> {
         captured: &[RuleLiteral],
         meaning: NameMeaning<'_>,
     ) -> Vec<FieldUsage> {
-        // An event stands behind what was captured; a window is all that there is.
+        // Captured variables come before the event; a window is the only parameter.
         let own = match meaning {
             NameMeaning::Event => function.params.get(captured.len()),
             NameMeaning::Window(_) | NameMeaning::Node => function.params.last(),
@@ -217,6 +221,7 @@ impl ScriptChecker<'_> {
                 let Some(node) = path.last() else {
                     return true;
                 };
+                // Enter before looking: names of blocks that ended before this node are forgotten.
                 scopes.enter_node(path, visit.this);
                 let scopes = &scopes;
                 let spot = ScopedVisit { visit, scopes };
@@ -277,8 +282,8 @@ fn continues_chain(path: &[ASTNode<'_>]) -> bool {
     std::ptr::eq(&both.rhs, *last) && !flags.contains(rhai::ASTFlags::BREAK)
 }
 
-/// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)` or with
-/// another thing that is built; those are checked where it is built.
+/// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)` or
+/// with another thing that is built; those are checked where it is built.
 fn is_builder_method(path: &[ASTNode<'_>]) -> bool {
     let mut nodes = path.iter().rev();
     if !matches!(nodes.next(), Some(ASTNode::Expr(Expr::MethodCall(..)))) {
@@ -321,8 +326,8 @@ fn find_misplaced_calls(
                     && !scripted.contains(call.call.name.as_str())
                 {
                     let name = &call.call.name;
-                    let problem = format!("there is no function `{name}` in a condition");
-                    let problem = RuleProblem::new("unknown-function", problem);
+                    let message = format!("there is no function `{name}` in a condition");
+                    let problem = RuleProblem::new("unknown-function", message);
                     let help = match name.as_str() {
                         "lower" => "a text in lower case is `text.to_lower()`",
                         _ => "links are declared at the top of a file, outside of functions",
@@ -356,6 +361,7 @@ fn check_builder_link(
             RuleProblem::new("unknown-method", problem).with_help(help),
         ));
     };
+    // Methods that take a list are the ones that people call with several arguments.
     let (fewest, most) = method.arguments;
     let list = [
         "on",

@@ -1,7 +1,7 @@
-//! Where arguments of a rule's methods stand.
+//! The places of arguments of a rule's methods.
 //!
-//! A method that refuses its argument knows only where it was called; a caret under the argument itself, or
-//! under the member of a list that is meant, is what its author needs.
+//! A method that refuses its argument knows only where it was called; a caret under the argument
+//! itself, or under the member of a list that is meant, is what its author needs.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,6 @@
 //! Which program of the matcher is about which step of which rule.
 
-/// Programs of which each has a number.
+/// The programs of a set by their numbers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RulePrograms {
     /// By number: the rule, and its step.

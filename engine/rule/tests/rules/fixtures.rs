@@ -45,20 +45,20 @@ pub fn try_load(text: &str) -> Result<RuleSet, Vec<Diagnostic>> {
 pub fn load(text: &str) -> RuleSet {
     match try_load(text) {
         Ok(set) => set,
-        Err(problems) => panic!("{}", shown(&problems)),
+        Err(problems) => panic!("{}", show_problems(&problems)),
     }
 }
 
 /// The same rules, their closures run as scripts.
-pub fn interpreted(text: &str) -> RuleSet {
+pub fn load_interpreted(text: &str) -> RuleSet {
     let files = [file("a.rhai", text)];
     match RuleLoader::default().with_interpretation().load(&files) {
         Ok(set) => set,
-        Err(problems) => panic!("{}", shown(&problems)),
+        Err(problems) => panic!("{}", show_problems(&problems)),
     }
 }
 
-pub fn shown(problems: &[Diagnostic]) -> String {
+pub fn show_problems(problems: &[Diagnostic]) -> String {
     let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
     shown.join("\n")
 }
