@@ -3,7 +3,7 @@
 use larum_event::Span;
 
 use super::{FaultAction, InvalidFaults};
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 
 /// The faults to inject: none in this build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,11 +34,11 @@ impl Faults {
 
     /// Does what [`Faults::at`] says: nothing.
     #[inline]
-    pub const fn inject_fault(&self, _point: &str, _clock: &Clock) -> Span {
+    pub const fn inject_fault(&self, _point: &str, _clock: &RuntimeClock) -> Span {
         Span::ZERO
     }
 
     /// Does what [`Faults::at`] says: nothing.
     #[inline]
-    pub async fn inject_fault_async(&self, _point: &str, _clock: &Clock) {}
+    pub async fn inject_fault_async(&self, _point: &str, _clock: &RuntimeClock) {}
 }
