@@ -37,5 +37,5 @@ mod error;
 
 pub use error::WindowRestoreError;
 pub use script::{ScriptFault, ScriptReply, ScriptRunner};
-pub use view::{KeyView, PartialView};
+pub use view::{AwaitedStep, KeyView, PartialView};
 pub use window::{ClockMove, MatchOutcome, RuleWindow, WindowLimits, WindowStats};

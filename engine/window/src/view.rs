@@ -1,5 +1,8 @@
 //! What people see of a window: its keys, and how near each is to firing.
 
+use std::fmt;
+use std::sync::Arc;
+
 use larum_event::{Amount, GroupKey, TenantId, Timestamp};
 
 use crate::window::RuleWindow;
@@ -34,8 +37,8 @@ pub struct KeyView {
 /// An open partial match of a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialView {
-    /// The step it waits for.
-    pub waits_for: String,
+    /// The step it waits for, where there is one.
+    pub waits_for: Option<AwaitedStep>,
     /// Events it has.
     pub events: u64,
     /// Those of the step it waits for.
@@ -44,9 +47,28 @@ pub struct PartialView {
     pub until: Timestamp,
 }
 
+/// The step of a sequence that a partial match waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwaitedStep {
+    /// Its index among the steps of the sequence.
+    pub index: usize,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether the match is complete once the step has not come in time.
+    pub is_absent: bool,
+}
+
+/// `login`, or `no logout` for a step that must not come.
+impl fmt::Display for AwaitedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let absence = if self.is_absent { "no " } else { "" };
+        write!(f, "{absence}{}", self.name)
+    }
+}
+
 impl RuleWindow {
-    /// Its keys, of all tenants or one, in the order of tenants and slots. What is shown is up to the newest event,
-    /// pending ones included.
+    /// Its keys, of all tenants or one, in the order of tenants and slots. What is shown is up to
+    /// the newest event, pending ones included.
     pub fn key_views<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,

@@ -1,5 +1,7 @@
 //! What people see of a key, and whether what a checkpoint holds can be one.
 
+use std::sync::Arc;
+
 use larum_event::StepOccurrence;
 
 use super::partial::{ChainStep, PartialChain};
@@ -8,7 +10,7 @@ use super::run::StepRun;
 use super::sequence_state::SequenceState;
 use super::waiting_chain::WaitingChain;
 use crate::state::StateView;
-use crate::view::PartialView;
+use crate::view::{AwaitedStep, PartialView};
 
 impl SequenceState {
     /// How many events it keeps.
@@ -97,7 +99,7 @@ fn partial_view(partial: &PartialChain, rule: &SequenceRule) -> PartialView {
         None => must.or_else(|| onward.clone().next()).or(own),
     };
     PartialView {
-        waits_for: waits_for.map_or_else(String::new, |step| step.name.to_string()),
+        waits_for: waits_for.map(awaited_step),
         events: partial.chain_steps().map(ChainStep::event_count).sum(),
         step_events: if partial.is_full(rule) {
             0
@@ -108,9 +110,17 @@ fn partial_view(partial: &PartialChain, rule: &SequenceRule) -> PartialView {
     }
 }
 
+fn awaited_step(step: &StepRule) -> AwaitedStep {
+    AwaitedStep {
+        index: usize::from(step.number),
+        name: Arc::clone(&step.name),
+        is_absent: step.is_absent(),
+    }
+}
+
 fn run_view(run: &StepRun, rule: &SequenceRule) -> Option<PartialView> {
     Some(PartialView {
-        waits_for: rule.step(run.step)?.name.to_string(),
+        waits_for: Some(awaited_step(rule.step(run.step)?)),
         events: run.events.len() as u64,
         step_events: run.events.len() as u64,
         until: run.oldest_expiry(rule)?,
@@ -121,7 +131,7 @@ fn waiting_view(pending: &WaitingChain, rule: &SequenceRule) -> PartialView {
     let ended = rule.step(pending.partial.latest.step);
     let absent = ended.and_then(|step| rule.step(*step.trailing.first()?));
     PartialView {
-        waits_for: absent.map_or_else(String::new, |step| format!("no {}", step.name)),
+        waits_for: absent.map(awaited_step),
         events: pending
             .partial
             .chain_steps()
