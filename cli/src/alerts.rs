@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::io::Write;
 
 use clap::Args;
-use larum_engine::EventKinds;
+use larum_engine::{EventKinds, EventQuery};
 use serde_json::Value;
 
 use crate::detect::key_text;
 use crate::error::{CliError, CommandExit};
 use crate::events::{severity_cell, text_at};
-use crate::query::{BackendArgs, FilterArgs, FoundEvent, PageArgs, PagedSearch, SearchRequest};
+use crate::query::{BackendArgs, FilterArgs, FoundEvent, PageArgs, PagedSearch};
 use crate::table::{self, TableCell};
 use crate::terminal::{DIM, print_notice, stdout};
 
@@ -51,14 +51,11 @@ impl AlertsCommand {
             let message = "--oldest-first shows alerts as they changed; add --revisions";
             return Err(CliError::Usage(message.to_owned()));
         }
-        let wanted = SearchRequest {
-            kinds: EventKinds::Alerts,
-            event_type: None,
+        let query = EventQuery {
             rule: self.rule,
-            search: self.filters.parse_search()?,
-            filters: self.filters,
+            ..self.filters.into_query(EventKinds::Alerts)?
         };
-        let mut search = PagedSearch::begin(&self.place, wanted)?;
+        let mut search = PagedSearch::begin(&self.place, query)?;
         let mut out = stdout();
         let mut rows = Vec::new();
         let mut seen = HashSet::new();

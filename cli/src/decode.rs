@@ -18,7 +18,7 @@ const DECODER_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads NDJSON, JSON arrays and text lines, each plain or gzip. Several files are merged by event time. \
-Bad records are told on standard error with file and line; the good ones go on.
+Bad records are reported on standard error with file and line; the others are decoded.
 
 Examples:
   larum decode --decoder auth-log.toml /var/log/auth.log | head -3

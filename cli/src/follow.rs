@@ -1,21 +1,22 @@
 //! Following a tree or an incident over a WebSocket of a running engine.
 //!
-//! Owns the connection: one that breaks is made again behind the last position that was told, so that nothing is told
-//! twice and nothing is left out.
+//! Owns the connection; how a message is written is the job of `watch_output`.
+//! Invariant: a broken connection is made again after the last position that was written, so that
+//! no change is written twice and none is left out.
 
 mod watch_output;
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use larum_event::Position;
+use larum_event::{Position, QueryPair};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message, http};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use self::watch_output::WatchMessage;
 use crate::error::{CliError, CommandExit};
-use crate::query::{EngineClient, OutputStyle, QueryParameter, encode_segment};
+use crate::query::{EngineClient, OutputStyle, encode_segment};
 use crate::terminal::{BufferedStdout, print_notice};
 
 /// Between two tries to connect again.
@@ -33,9 +34,9 @@ pub struct WatchTarget<'a> {
     pub server: &'a str,
     /// The path of the watch.
     pub path: String,
-    /// Whose it is.
-    pub tenant: Option<QueryParameter>,
-    /// What stands up to here is known.
+    /// The tenant.
+    pub tenant: Option<QueryPair>,
+    /// Changes up to here are known.
     pub after: Position,
 }
 
@@ -47,7 +48,7 @@ enum ConnectionEnd {
     Failed(CliError),
 }
 
-/// Tells what comes until somebody ends it, or the engine is gone for good.
+/// Writes changes until the user ends it, or the engine is gone for good.
 pub fn follow_watch(
     followed: &WatchTarget<'_>,
     looks: OutputStyle,
@@ -67,7 +68,7 @@ pub fn follow_watch(
 
 struct WatchClient<'a, 'o> {
     followed: &'a WatchTarget<'a>,
-    /// Everything up to here was told.
+    /// Everything up to here was written.
     after: Position,
     looks: OutputStyle,
     out: &'o mut BufferedStdout,
@@ -123,8 +124,8 @@ impl WatchClient<'_, '_> {
     fn classify_error(&self, error: Error) -> ConnectionEnd {
         match error {
             Error::Http(response) if response.status() != http::StatusCode::SERVICE_UNAVAILABLE => {
-                let body = response.body().as_deref().unwrap_or_default();
-                let body = String::from_utf8_lossy(body);
+                let bytes = response.body().as_deref().unwrap_or_default();
+                let body = String::from_utf8_lossy(bytes);
                 let failed = EngineClient::new(self.followed.server)
                     .map(|client| client.refusal_error(response.status(), &body));
                 ConnectionEnd::Failed(failed.unwrap_or_else(|error| error))

@@ -1,4 +1,8 @@
-//! `larum incident`: one case.
+//! `larum incident`: one incident with its alerts, trees and timeline.
+//!
+//! Owns the verb against a server and against a store. What an incident is, and its text, is the
+//! tree crate's job.
+//! Invariant: both ways write the same text and the same JSON.
 
 use std::io::Write;
 
@@ -24,7 +28,7 @@ const TREES_MOST: usize = 20;
 #[command(after_help = "\
 An id is that of an incident, also one that became part of another, of an alert, or of a node of one of its trees; \
 user:eve means the last one about the user eve. Asks a running engine, or reads a store that no engine has open. Exits \
-with 1 when there is none.
+with 1 when there is no such incident.
 
 Examples:
   larum incident inc-3f9c0a7be1d2
@@ -103,6 +107,8 @@ impl IncidentCommand {
             QueryReply::Found(answer) => answer,
             QueryReply::Missing(missing) => return Ok(self.report_missing(&missing)),
         };
+        // JSON first, whatever is shown: it has the canonical id, and all requests that follow use
+        // that one, so that they mean the same incident even if it is merged meanwhile.
         let known: IncidentHead =
             serde_json::from_str(&found.body).map_err(|error| client.bad_answer_error(&error))?;
         let mut out = stdout();
@@ -129,6 +135,7 @@ impl IncidentCommand {
             }
             self.print_more_trees(known.trees.len());
         }
+        // Flushed before following, which may be silent for hours.
         out.flush()?;
         if !self.follow {
             return Ok(CommandExit::Done);
@@ -148,8 +155,8 @@ impl IncidentCommand {
         looks: OutputStyle,
     ) -> Result<CommandExit, CliError> {
         let tenant = self.whose.tenant();
-        let grown = store.rebuild_trees(&tenant, None)?;
-        let incident = match grown.find_incident(&self.id) {
+        let tenant_trees = store.rebuild_trees(&tenant, None)?;
+        let incident = match tenant_trees.find_incident(&self.id) {
             Ok(incident) => incident,
             Err(missing) => return Ok(self.report_missing(&missing)),
         };
@@ -165,7 +172,7 @@ impl IncidentCommand {
         }
         if self.tree {
             for root in incident.trees.iter().take(TREES_MOST) {
-                let Ok(whole) = grown.find_tree(root) else {
+                let Ok(whole) = tenant_trees.find_tree(root) else {
                     continue;
                 };
                 let mut query = TreeQuery::whole_tree(&**root);
@@ -173,6 +180,7 @@ impl IncidentCommand {
                 let Ok(mut view) = query::select_page(&whole, &query)? else {
                     continue;
                 };
+                // After the page was selected: only events that are shown are looked up.
                 store.describe_events(&tenant, &mut view)?;
                 let body = match looks {
                     OutputStyle::Json => export_tree(&view, TreeFormat::Json),

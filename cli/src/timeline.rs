@@ -1,8 +1,12 @@
-//! What happened in a tree or an incident, in the order of time: for `larum tree` and `larum incident`.
+//! The timeline of a tree or an incident, for `larum tree` and `larum incident`.
+//!
+//! Owns paging and writing; building a timeline is the tree crate's job.
+//! Invariant: all pages are of one moment, that of the first, so that an event added meanwhile
+//! shifts no line.
 
 use std::io::Write;
 
-use larum_event::limits;
+use larum_event::{QueryPair, limits};
 use larum_tree::{TimelineEntry, TreeView, build_timeline, fold_repeats, timeline_to_text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,15 +14,15 @@ use serde_json::value::RawValue;
 use crate::error::CliError;
 use crate::query::{
     BackendArgs, EngineClient, MissingTarget, MomentArg, OfflineStore, OfflineTrees, OutputStyle,
-    QueryParameter, QueryReply, TenantArg, encode_segment,
+    QueryReply, TenantArg, encode_segment,
 };
 use crate::terminal::{BufferedStdout, count_noun, print_notice, stdout};
 
-/// What of a timeline is asked for.
+/// A timeline to be written.
 pub struct TimelineRequest<'a> {
     /// Where to look.
     pub place: &'a BackendArgs,
-    /// Whose it is.
+    /// The tenant.
     pub whose: &'a TenantArg,
     /// As of when.
     pub as_of: Option<MomentArg>,
@@ -26,7 +30,7 @@ pub struct TimelineRequest<'a> {
     pub most: usize,
     /// Whether repeats that follow each other are one line.
     pub fold: bool,
-    /// For whom it is written.
+    /// How it is written.
     pub looks: OutputStyle,
 }
 
@@ -40,15 +44,17 @@ struct TimelineAnswer {
 impl TimelineRequest<'_> {
     /// Writes that of a tree, or says what is missing.
     pub fn write_tree(&self, id: &str) -> Result<Option<MissingTarget>, CliError> {
-        self.write_timeline("trees", id, |grown| Ok(vec![grown.find_tree(id)?]))
+        self.write_timeline("trees", id, |tenant_trees| {
+            Ok(vec![tenant_trees.find_tree(id)?])
+        })
     }
 
     /// Writes that of an incident, or says what is missing.
     pub fn write_incident(&self, id: &str) -> Result<Option<MissingTarget>, CliError> {
-        self.write_timeline("incidents", id, |grown| {
-            let trees = grown.find_incident(id)?.trees;
-            let views = trees.iter().map(|root| grown.find_tree(root));
-            // A tree that is gone is no reason to tell nothing of the others.
+        self.write_timeline("incidents", id, |tenant_trees| {
+            let trees = tenant_trees.find_incident(id)?.trees;
+            let views = trees.iter().map(|root| tenant_trees.find_tree(root));
+            // A tree that no longer exists does not hide the others.
             Ok(views.flatten().collect())
         })
     }
@@ -67,8 +73,8 @@ impl TimelineRequest<'_> {
             },
             Some(folder) => {
                 let mut store = OfflineStore::open(folder)?;
-                let grown = store.rebuild_trees(&self.whose.tenant(), self.as_of)?;
-                match views(&grown) {
+                let tenant_trees = store.rebuild_trees(&self.whose.tenant(), self.as_of)?;
+                match views(&tenant_trees) {
                     Ok(views) => self.write_views(&views, &mut out)?,
                     Err(missing) => return Ok(Some(missing)),
                 }
@@ -161,7 +167,7 @@ impl TimelineRequest<'_> {
         as_of: Option<MomentArg>,
         limit: usize,
         offset: usize,
-    ) -> Vec<QueryParameter> {
+    ) -> Vec<QueryPair> {
         let mut parameters = self.looks.to_parameters();
         parameters.push(("limit", limit.to_string()));
         parameters.push(("offset", offset.to_string()));

@@ -1,21 +1,26 @@
-//! `larum tree`: what belongs together.
+//! `larum tree`: the correlation tree that holds an id.
+//!
+//! Owns the verb against a server and against a store; selection, text and exports are the tree
+//! crate's job.
+//! Invariant: a filter that an answer would ignore is refused, because a filter without effect
+//! shows everything.
 
 mod query_args;
 
 use std::io::Write;
 
 use clap::Args;
+use larum_event::FormQuery;
 use larum_tree::{
     TextStyle, TreeDiff, TreeFormat, TreeView, diff_to_text, export_tree, tree_to_text,
 };
 
-use self::query_args::{TreeQueryArgs, query_parameters};
+use self::query_args::TreeQueryArgs;
 use crate::error::{CliError, CommandExit};
 use crate::follow::{self, WatchTarget};
 use crate::query::{
     self, BackendArgs, EngineClient, MissingKind, MissingTarget, MomentArg, OfflineStore,
-    OutputStyle, QueryAnswer, QueryParameter, QueryReply, TenantArg, encode_segment,
-    style_parameters,
+    OutputStyle, QueryAnswer, QueryReply, TenantArg, encode_segment, style_parameters,
 };
 use crate::terminal::{escape_controls, print_notice, stdout};
 use crate::timeline::TimelineRequest;
@@ -43,7 +48,7 @@ Examples:
   larum tree incident-9 --follow
   larum tree incident-9 --store larum-data")]
 pub struct TreeCommand {
-    /// What stands in the tree
+    /// An id in the tree
     id: String,
     #[command(flatten)]
     place: BackendArgs,
@@ -60,13 +65,13 @@ pub struct TreeCommand {
     /// Show the tree, and then what comes into it as it comes
     #[arg(long, conflicts_with_all = OF_TREES, conflicts_with_all = ["store", "changes_since", "timeline", "as_of", "all"])]
     follow: bool,
-    /// Fold repeats; text does without being told
+    /// Fold repeats; text does by default
     #[arg(long)]
     fold: bool,
     /// Do not fold repeats
     #[arg(long, conflicts_with = "fold")]
     no_fold: bool,
-    /// Tell of every node why it hangs where it does
+    /// Explain each edge
     #[arg(long)]
     why: bool,
     /// json, text, dot, mermaid, otlp, csv (nodes) or csv-events
@@ -145,13 +150,14 @@ impl TreeCommand {
         out.flush()?;
         if let Some(cursor) = cursor.filter(|_| self.format != TreeFormat::Text) {
             print_notice(&format!(
-                "there is more; --all shows it, and --cursor {cursor} goes on here"
+                "there is more; --all shows it, and --cursor {cursor} continues here"
             ));
         }
         Ok(CommandExit::Done)
     }
 
-    /// A page as it stands among others: tables have one heading, and a hint at the next page is for a last one.
+    /// A page as one of several: tables have one heading, and a hint at the next page is
+    /// for a last one.
     fn trim_page<'a>(&self, body: &'a str, is_first: bool, goes_on: bool) -> &'a str {
         let rest = |text: &'a str| text.split_once('\n').map_or("", |(_, rest)| rest);
         match self.format {
@@ -245,7 +251,7 @@ impl TreeCommand {
         cursor: Option<String>,
     ) -> Result<QueryReply, CliError> {
         let query = self.asked.to_query(&self.id, self.is_folding(), cursor);
-        let mut parameters: Vec<QueryParameter> = query_parameters(&query);
+        let mut parameters = query.to_pairs();
         parameters.push(("format", self.format.to_string()));
         if self.format == TreeFormat::Text {
             parameters.extend(style_parameters(self.text_style()));
@@ -305,7 +311,7 @@ impl TreeCommand {
 /// Asks for page after page.
 struct TreePages {
     side: TreeBackend,
-    /// The whole tree, where it is grown here.
+    /// The whole tree, where it is rebuilt here.
     whole: Option<TreeView>,
 }
 
@@ -334,10 +340,13 @@ impl TreePages {
         };
         let query = tree.asked.to_query(&tree.id, tree.is_folding(), cursor);
         let whole = self.whole.insert(whole);
+        // The whole tree is rebuilt once and paged from memory: rebuilding reads the log from its
+        // beginning.
         let mut view = match query::select_page(whole, &query)? {
             Ok(view) => view,
             Err(missing) => return Ok(QueryReply::Missing(missing)),
         };
+        // Only events of this page are looked up, hence after the selection.
         store.describe_events(&tree.whose.tenant(), &mut view)?;
         let body = match tree.format {
             TreeFormat::Text => tree_to_text(&view, tree.text_style()),

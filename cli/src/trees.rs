@@ -1,9 +1,10 @@
-//! `larum trees`: which trees are about somebody or something.
+//! `larum trees`: the trees that an entity is part of.
 
 use std::io::Write;
 
 use clap::Args;
-use larum_event::limits;
+use larum_event::{FormQuery, limits};
+use larum_tree::TreeListQuery;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -54,17 +55,20 @@ struct TreeListRow {
 impl TreesCommand {
     /// Runs the verb.
     pub fn run(self) -> Result<CommandExit, CliError> {
-        let entities = self.entities.entity_pairs();
-        let [(kind, value)] = entities.as_slice() else {
+        let query = TreeListQuery {
+            entities: self.entities.entity_pairs(),
+            limit: self.limit,
+        };
+        let [(kind, value)] = query.entities.as_slice() else {
             let message = "name one of --user, --ip, --host, --hash or --entity KIND:VALUE";
             return Err(CliError::Usage(message.to_owned()));
         };
         let listed = match &self.place.store {
-            None => self.ask_server(kind, value)?,
+            None => self.ask_server(&query)?,
             Some(folder) => {
-                let grown =
+                let tenant_trees =
                     OfflineStore::open(folder)?.rebuild_trees(&self.whose.tenant(), None)?;
-                let found = grown.find_trees(kind, value);
+                let found = tenant_trees.find_trees(kind, value);
                 let rows = found.iter().take(self.limit).map(|tree| TreeListRow {
                     root: tree.root.to_string(),
                     nodes: tree.steps as u64,
@@ -78,12 +82,9 @@ impl TreesCommand {
         self.show_list(&listed)
     }
 
-    fn ask_server(&self, kind: &str, value: &str) -> Result<TreeListAnswer, CliError> {
+    fn ask_server(&self, query: &TreeListQuery) -> Result<TreeListAnswer, CliError> {
         let client = EngineClient::new(&self.place.server)?;
-        let mut parameters = vec![
-            ("entity", format!("{kind}:{value}")),
-            ("limit", self.limit.to_string()),
-        ];
+        let mut parameters = query.to_pairs();
         parameters.extend(self.whose.parameter());
         match client.fetch_reply("/v1/trees", &parameters)? {
             QueryReply::Found(answer) => {
@@ -105,15 +106,14 @@ impl TreesCommand {
         } else if listed.items.is_empty() {
             print_notice("nothing found");
         } else {
-            let rows = listed.items.iter();
-            let rows = rows.map(|row| {
+            let rows = listed.items.iter().map(|row| {
                 vec![
                     TableCell::new(&row.root),
                     TableCell::new(row.nodes.to_string()),
                 ]
             });
-            let rows: Vec<Vec<TableCell>> = rows.collect();
-            table::write_table(&mut out, &["root", "nodes"], &rows)?;
+            let cells: Vec<Vec<TableCell>> = rows.collect();
+            table::write_table(&mut out, &["root", "nodes"], &cells)?;
         }
         out.flush()?;
         let more = listed.total.saturating_sub(listed.items.len() as u64);

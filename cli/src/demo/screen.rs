@@ -1,4 +1,9 @@
 //! What the demo shows.
+//!
+//! Owns the layout of its lines; which alerts there are and in which order they come is the
+//! engine's job.
+//! Invariant: texts of events are escaped before they are written, so that no event can move the
+//! cursor.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -79,7 +84,7 @@ impl DemoScreen {
         self.out.flush()
     }
 
-    /// What it comes to, as one case; how it came to be one is told by `larum incident`.
+    /// The incident; why its alerts belong together is shown by `larum incident`.
     pub fn show_incident(&mut self, incident: &IncidentSummary) -> io::Result<()> {
         let short = IncidentSummary {
             trees: Vec::new(),
@@ -142,8 +147,8 @@ impl DemoScreen {
 
     fn show_commands(&mut self, title: &str, commands: &[(String, &str)]) -> io::Result<()> {
         writeln!(self.out, "{title}")?;
-        let width = commands.iter().map(|(command, _)| command.chars().count());
-        let width = width.max().unwrap_or_default();
+        let widths = commands.iter().map(|(command, _)| command.chars().count());
+        let width = widths.max().unwrap_or_default();
         for (command, why) in commands {
             let space = width - command.chars().count();
             let (command, why) = (style_text(COMMAND, command), style_text(DIM, why));

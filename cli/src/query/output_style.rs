@@ -1,11 +1,9 @@
 //! How answers are written: for programs, or for people as wide as their terminal.
 
+use larum_event::QueryPair;
 use larum_tree::{ColourMode, TextStyle};
 
-/// The name of a parameter and its value.
-pub type QueryParameter = (&'static str, String);
-
-/// For whom an answer is written.
+/// Whether an answer is written for programs or for people.
 #[derive(Debug, Clone, Copy)]
 pub enum OutputStyle {
     /// For programs.
@@ -25,7 +23,7 @@ impl OutputStyle {
     }
 
     /// As parameters of a request.
-    pub fn to_parameters(&self) -> Vec<QueryParameter> {
+    pub fn to_parameters(&self) -> Vec<QueryPair> {
         match self {
             Self::Json => vec![("format", "json".to_owned())],
             Self::Text(style) => {
@@ -37,7 +35,8 @@ impl OutputStyle {
     }
 }
 
-/// Text as wide as the terminal, in colours; those that nobody wants are taken out on the way to it.
+/// Text as wide as the terminal, in colours; unwanted ones are taken out on the way to
+/// it.
 pub fn terminal_style() -> TextStyle {
     let size = terminal_size::terminal_size_of(std::io::stdout());
     TextStyle {
@@ -49,7 +48,7 @@ pub fn terminal_style() -> TextStyle {
 }
 
 /// A style as parameters of a request.
-pub fn style_parameters(style: TextStyle) -> Vec<QueryParameter> {
+pub fn style_parameters(style: TextStyle) -> Vec<QueryPair> {
     let mut parameters = Vec::new();
     if style.colour == ColourMode::Ansi {
         parameters.push(("colour", "true".to_owned()));

@@ -32,6 +32,10 @@ mod fields;
 
 pub mod search;
 
+mod query_params;
+
+mod query_form;
+
 mod policy;
 
 mod rejection;
@@ -67,6 +71,8 @@ pub use names::{
 };
 pub use pattern::{InvalidPattern, TopicPattern};
 pub use policy::{InvalidSeverityPolicy, SeverityPolicy};
+pub use query_form::{FormQuery, QueryForm};
+pub use query_params::{ParameterError, QueryPair, QueryParams, parse_entity, parse_tag};
 pub use record::{
     CursorMove, EpochCommit, Position, Record, RecordBody, RuleFile, RuleSetActivation, UnitChange,
 };

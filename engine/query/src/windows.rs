@@ -199,7 +199,9 @@ fn to_open_group(rule: &Rule, key: KeyView) -> OpenGroup {
 
 fn to_open_partial(partial: PartialView) -> OpenPartial {
     OpenPartial {
-        waits_for: partial.waits_for,
+        waits_for: partial
+            .waits_for
+            .map_or_else(String::new, |step| step.to_string()),
         events: partial.events,
         of_step: partial.step_events,
         until: partial.until,

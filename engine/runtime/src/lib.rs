@@ -58,7 +58,7 @@ pub use larum_tree::{
     AlertCause, ColourMode, EdgeKind, EdgeSource, EventFold, GraphLimits, IncidentAlert,
     IncidentId, IncidentQuery, IncidentSummary, MissingPart, NodeFilter, NodeKind, RootSummary,
     TextStyle, TimelineEntry, TreeAlert, TreeCounts, TreeDiff, TreeEdge, TreeEvent, TreeFormat,
-    TreeNode, TreePart, TreeQuery, TreeView, UnknownFormat as UnknownTreeFormat, diff_to_text,
-    export_tree, incident_to_text, incidents_to_text, timeline_to_text, tree_to_text,
+    TreeListQuery, TreeNode, TreePart, TreeQuery, TreeView, UnknownFormat as UnknownTreeFormat,
+    diff_to_text, export_tree, incident_to_text, incidents_to_text, timeline_to_text, tree_to_text,
 };
 pub use sequencing::activate_in_replay;

@@ -72,6 +72,8 @@ mod edges;
 
 mod query;
 
+mod query_form;
+
 mod select;
 
 mod timeline;
@@ -102,7 +104,9 @@ pub use incident::{
     IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie,
     TieCause,
 };
-pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
+pub use query::{
+    NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreeListQuery, TreePart, TreeQuery,
+};
 pub use select::select_page;
 pub use text::{
     ColourMode, TextStyle, diff_to_text, incident_to_text, incidents_to_text, timeline_to_text,

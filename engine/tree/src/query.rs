@@ -29,6 +29,24 @@ pub struct TreeQuery {
     pub cursor: Option<String>,
 }
 
+/// Which trees, by who or what they are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeListQuery {
+    /// Entities, kind and value. Trees are found by one.
+    pub entities: Vec<(String, String)>,
+    /// Most trees.
+    pub limit: usize,
+}
+
+impl Default for TreeListQuery {
+    fn default() -> Self {
+        Self {
+            entities: Vec::new(),
+            limit: limits::PAGE_DEFAULT,
+        }
+    }
+}
+
 /// Which part of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TreePart {

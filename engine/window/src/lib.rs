@@ -45,7 +45,7 @@ mod error;
 pub use error::WindowRestoreError;
 pub use limits::WindowLimits;
 pub use script::{ScriptFault, ScriptReply, ScriptRunner};
-pub use state::PartialView;
+pub use state::{AwaitedStep, PartialView};
 pub use tenant_keys::MatchOutcome;
 pub use view::KeyView;
 pub use window::{ClockMove, RuleWindow, WindowStats};

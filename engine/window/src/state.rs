@@ -15,6 +15,7 @@
 //! So a state never sees disorder, and its reports are a function of its events alone. A state is
 //! cloned to be evaluated ahead of the watermark, so a clone is cheap for a quiet key.
 
+use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{Amount, Event, EventId, Match, MatchValues, Timestamp};
@@ -113,12 +114,31 @@ pub(crate) struct StateView {
 /// An open partial match of a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialView {
-    /// The step it waits for.
-    pub waits_for: String,
-    /// Events it has so far.
+    /// The step it waits for, where there is one.
+    pub waits_for: Option<AwaitedStep>,
+    /// Events it has.
     pub events: u64,
     /// Those of the step it waits for.
     pub step_events: u64,
-    /// When it ends if no event comes.
+    /// When it ends if nothing comes.
     pub until: Timestamp,
+}
+
+/// The step of a sequence that a partial match waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwaitedStep {
+    /// Its index among the steps of the sequence.
+    pub index: usize,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether the match is complete once the step has not come in time.
+    pub is_absent: bool,
+}
+
+/// `login`, or `no logout` for a step that must not come.
+impl fmt::Display for AwaitedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let absence = if self.is_absent { "no " } else { "" };
+        write!(f, "{absence}{}", self.name)
+    }
 }

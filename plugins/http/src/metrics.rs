@@ -19,8 +19,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::door::DoorState;
+use crate::listeners::ListenerCounts;
 use crate::problem::HttpProblem;
-use crate::stream::ListenerCounts;
 
 /// Requests answered, by route and status.
 #[derive(Debug, Clone, Default)]

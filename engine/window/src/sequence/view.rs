@@ -1,5 +1,7 @@
 //! The state of a key as people see it, and the check of a state read from a checkpoint.
 
+use std::sync::Arc;
+
 use larum_event::StepOccurrence;
 
 use super::partial::{ChainStep, PartialChain};
@@ -7,7 +9,7 @@ use super::rule::{SequenceRule, StepRule};
 use super::run::StepRun;
 use super::sequence_state::SequenceState;
 use super::waiting_chain::WaitingChain;
-use crate::state::{PartialView, StateView};
+use crate::state::{AwaitedStep, PartialView, StateView};
 
 impl SequenceState {
     /// Events held.
@@ -107,7 +109,7 @@ fn partial_view(partial: &PartialChain, rule: &SequenceRule) -> PartialView {
         None => must.or_else(|| next_steps.clone().next()).or(own),
     };
     PartialView {
-        waits_for: waits_for.map_or_else(String::new, |step| step.name.to_string()),
+        waits_for: waits_for.map(awaited_step),
         events: partial.chain_steps().map(ChainStep::event_count).sum(),
         step_events: if partial.is_full(rule) {
             0
@@ -118,9 +120,17 @@ fn partial_view(partial: &PartialChain, rule: &SequenceRule) -> PartialView {
     }
 }
 
+fn awaited_step(step: &StepRule) -> AwaitedStep {
+    AwaitedStep {
+        index: usize::from(step.number),
+        name: Arc::clone(&step.name),
+        is_absent: step.is_absent(),
+    }
+}
+
 fn run_view(run: &StepRun, rule: &SequenceRule) -> Option<PartialView> {
     Some(PartialView {
-        waits_for: rule.step(run.step)?.name.to_string(),
+        waits_for: Some(awaited_step(rule.step(run.step)?)),
         events: run.events.len() as u64,
         step_events: run.events.len() as u64,
         until: run.oldest_expiry(rule)?,
@@ -131,7 +141,7 @@ fn waiting_view(waiting_chain: &WaitingChain, rule: &SequenceRule) -> PartialVie
     let ended = rule.step(waiting_chain.partial.latest.step);
     let absent = ended.and_then(|step| rule.step(*step.trailing.first()?));
     PartialView {
-        waits_for: absent.map_or_else(String::new, |step| format!("no {}", step.name)),
+        waits_for: absent.map(awaited_step),
         events: waiting_chain
             .partial
             .chain_steps()

@@ -137,7 +137,8 @@ fn people_see_what_each_open_chain_waits_for() {
         let view = state.view(&rule);
         assert_eq!(view.oldest, Some(at(1)));
         let last = view.partials.last().unwrap();
-        seen.push((last.waits_for.clone(), last.events, last.until));
+        let waits_for = last.waits_for.as_ref().map(ToString::to_string);
+        seen.push((waits_for.unwrap_or_default(), last.events, last.until));
     }
     let seen: Vec<_> = seen
         .iter()

@@ -1,4 +1,8 @@
 //! Who is connected: how many, since when, and what each was sent.
+//!
+//! Owns the list of connections and its counts; talking to a client is the job of `socket`.
+//! Invariant: a connection is on the list exactly as long as its [`Listener`] lives, and its
+//! counts join the totals when it is dropped, so that totals never go down.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
