@@ -1,6 +1,6 @@
 //! How answers are written: for programs, or for people as wide as their terminal.
 
-use larum_tree::{ColourMode, TextStyle};
+use larum_view::{ColourMode, TextStyle};
 
 /// The name of a parameter and its value.
 pub type QueryParameter = (&'static str, String);

@@ -12,7 +12,8 @@ use larum_event::{
     Timestamp, limits,
 };
 use larum_log::{AppendOutcome, EventPage, EventQuery};
-use larum_tree::{TreeQuery, TreeView};
+use larum_tree::TreeView;
+use larum_view::TreeQuery;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::warn;
 

@@ -60,11 +60,14 @@ pub use larum_log::{EventKinds, EventPage, EventQuery, PageOrder, SeverityFilter
 pub use larum_pipeline::breaker;
 pub use larum_rule::Diagnostic;
 pub use larum_tree::{
-    AlertCause, ColourMode, EdgeKind, EdgeSource, EventFold, GraphLimits, IncidentAlert,
-    IncidentId, IncidentQuery, IncidentSummary, MissingPart, NodeFilter, NodeKind, RootSummary,
-    TextStyle, TimelineEntry, TreeAlert, TreeCounts, TreeDiff, TreeEdge, TreeEvent, TreeFormat,
-    TreeNode, TreePart, TreeQuery, TreeView, UnknownFormat as UnknownTreeFormat, diff_to_text,
-    export_tree, incident_to_text, incidents_to_text, timeline_to_text, tree_to_text,
+    AlertCause, EdgeKind, EdgeSource, EventFold, GraphLimits, IncidentAlert, IncidentId,
+    IncidentQuery, IncidentSummary, MissingPart, NodeKind, RootSummary, TreeAlert, TreeCounts,
+    TreeEdge, TreeEvent, TreeNode, TreeView,
+};
+pub use larum_view::{
+    ColourMode, NodeFilter, TextStyle, TimelineEntry, TreeDiff, TreeFormat, TreePart, TreeQuery,
+    UnknownFormat as UnknownTreeFormat, diff_to_text, export_tree, incident_to_text,
+    incidents_to_text, timeline_to_text, tree_to_text,
 };
 pub use reload::{ReloadError, ReloadOutcome, ReloadSource, RuleFinding};
 pub use rules::{ConditionMode, RuleOutageView, RuleState, RulesInForce};

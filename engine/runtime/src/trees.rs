@@ -4,7 +4,8 @@
 //! that is asked for as it was, is grown again from the log.
 
 use larum_event::{Position, TenantId};
-use larum_tree::{IncidentQuery, IncidentSummary, RootSummary, TreeDiff, TreeQuery, TreeView};
+use larum_tree::{IncidentQuery, IncidentSummary, RootSummary, TreeView};
+use larum_view::{TreeDiff, TreeQuery};
 
 use crate::engine::Engine;
 

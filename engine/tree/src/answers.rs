@@ -7,10 +7,8 @@ use larum_event::{Position, TenantId};
 
 use crate::correlation_graph::CorrelationGraph;
 use crate::entity_index::spelling_variants;
-use crate::error::TreeQueryError;
 use crate::incident::{IncidentId, IncidentQuery, IncidentSummary};
-use crate::query::TreeQuery;
-use crate::select::select_page;
+use crate::outline_reader::OutlineReader;
 use crate::tenant_graph::TenantGraph;
 use crate::tree_members::TreeId;
 use crate::view::TreeView;
@@ -20,47 +18,37 @@ impl CorrelationGraph {
     /// The tree in which `id` stands: a node, an event or an alert of `tenant`, or an entity.
     pub fn find_tree(&self, tenant: &TenantId, id: &str) -> Option<TreeView> {
         let grove = self.tenants.get(tenant)?;
-        let node = self.find_node(grove, id)?;
-        let viewer = ViewBuilder {
-            graph: self,
-            tenant_graph: grove,
-            tenant,
-        };
-        viewer.build_view(&grove.find_root(node)?)
+        let node = grove.resolve_id(&self.edge_reasons, id)?;
+        let viewer = self.view_builder(tenant, grove);
+        Some(viewer.build_view(&grove.find_root(node)?))
     }
 
-    /// What is asked of the tree that holds [`TreeQuery::id`]. [`TreeQuery::as_of`] is the caller's part: a forest knows
-    /// trees as they are.
-    ///
-    /// # Errors
-    /// There is no such tree, the other end of a path is in another one, or the cursor is another question's.
-    pub fn query_tree(
-        &self,
-        tenant: &TenantId,
-        query: &TreeQuery,
-    ) -> Result<TreeView, TreeQueryError> {
-        let no_tree = || TreeQueryError::NoTree {
-            id: query.id.clone(),
-        };
-        let grove = self.tenants.get(tenant).ok_or_else(no_tree)?;
-        let focus = self.find_node(grove, &query.id).ok_or_else(no_tree)?;
-        let viewer = ViewBuilder {
-            graph: self,
-            tenant_graph: grove,
+    /// The outline of the tree in which `id` stands, for those who need only some of its nodes.
+    pub fn open_outline<'a>(&'a self, tenant: &'a TenantId, id: &str) -> Option<OutlineReader<'a>> {
+        let grove = self.tenants.get(tenant)?;
+        let focus = grove.resolve_id(&self.edge_reasons, id)?;
+        let viewer = self.view_builder(tenant, grove);
+        let root = grove.find_root(focus)?;
+        let outline = self.outlines.get_or_build(viewer, &root)?;
+        Some(OutlineReader::new(viewer, root.top, focus, outline))
+    }
+
+    fn view_builder<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        tenant_graph: &'a TenantGraph,
+    ) -> ViewBuilder<'a> {
+        ViewBuilder {
+            edge_reasons: &self.edge_reasons,
+            tenant_graph,
             tenant,
-        };
-        if let Some(page) = viewer.page_from_outline(query, focus) {
-            return page;
         }
-        let summit = grove.find_root(focus);
-        let whole = summit.and_then(|summit| viewer.build_view(&summit));
-        select_page(&whole.ok_or_else(no_tree)?, query)
     }
 
     /// The ids from the node that holds `id` up to the root of its tree.
     pub fn ancestor_ids(&self, tenant: &TenantId, id: &str) -> Option<Vec<Arc<str>>> {
         let grove = self.tenants.get(tenant)?;
-        let lineage = grove.ancestors(self.find_node(grove, id)?)?;
+        let lineage = grove.ancestors(grove.resolve_id(&self.edge_reasons, id)?)?;
         Some(
             lineage
                 .into_iter()
@@ -73,8 +61,8 @@ impl CorrelationGraph {
     /// when they are not of one tree.
     pub fn path_between(&self, tenant: &TenantId, id: &str, to: &str) -> Option<Vec<Arc<str>>> {
         let grove = self.tenants.get(tenant)?;
-        let mut up = grove.ancestors(self.find_node(grove, id)?)?;
-        let mut down = grove.ancestors(self.find_node(grove, to)?)?;
+        let mut up = grove.ancestors(grove.resolve_id(&self.edge_reasons, id)?)?;
+        let mut down = grove.ancestors(grove.resolve_id(&self.edge_reasons, to)?)?;
         if up.last() != down.last() {
             return None;
         }
@@ -129,7 +117,7 @@ impl CorrelationGraph {
     fn find_incident_id<'a>(&self, grove: &'a TenantGraph, id: &str) -> Option<&'a IncidentId> {
         let incidents = &grove.incidents;
         let of_tree = || {
-            let node = self.find_node(grove, id)?;
+            let node = grove.resolve_id(&self.edge_reasons, id)?;
             incidents.incident_of_tree(grove.tree_id_of(node)?)
         };
         let of_entity = || {

@@ -10,9 +10,9 @@ use crate::entity_index::spelling_variants;
 use crate::event_facts::{EventFacts, NodeClaims, TraceParent};
 use crate::graph_node::NodeClass;
 use crate::link_reader::LinkReader;
-use crate::outline_page::OutlineCache;
+use crate::outline_reader::OutlineCache;
 use crate::tenant_graph::TenantGraph;
-use crate::tree_members::TreeMembers;
+use crate::tree_members::{RootSummary, TreeMembers};
 use crate::tree_report::TreeReport;
 
 /// How much a forest may hold.
@@ -54,15 +54,6 @@ pub struct GraphStats {
     pub refused_events: u64,
     /// Trees that went because there were too many.
     pub evicted_roots: u64,
-}
-
-/// One tree, in a list of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RootSummary {
-    /// The id of the node at which it begins.
-    pub root: Arc<str>,
-    /// Its nodes and what branched off them.
-    pub steps: usize,
 }
 
 /// The trees of all tenants.
@@ -273,7 +264,7 @@ impl CorrelationGraph {
     /// What the tree that holds an id is made of.
     pub fn tree_members(&self, tenant: &TenantId, id: &str) -> Option<TreeMembers> {
         let grove = self.tenants.get(tenant)?;
-        let node = self.find_node(grove, id)?;
+        let node = grove.resolve_id(&self.edge_reasons, id)?;
         grove.tree_members(tenant, grove.node(node)?.component)
     }
 

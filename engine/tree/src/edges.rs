@@ -95,7 +95,7 @@ impl ViewBuilder<'_> {
 
     /// The fields that made an id, and the parts of it that they gave.
     fn link_source(self, way: u16, id: &str) -> Option<EdgeSource> {
-        let way = self.graph.edge_reasons.get(way)?;
+        let way = self.edge_reasons.get(way)?;
         let (_, parts) = id.split_once(':')?;
         let parts = parts.splitn(way.paths.len().max(1), '/');
         let fields = way.paths.iter().cloned().zip(parts.map(Arc::from));

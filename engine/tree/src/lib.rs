@@ -66,28 +66,11 @@ mod outline;
 
 mod view_builder;
 
-mod outline_page;
+mod outline_reader;
 
 mod edges;
 
-mod query;
-
-mod select;
-
-mod timeline;
-
-mod difference;
-
-#[cfg(test)]
-mod sketch;
-
 mod incident;
-
-mod caption;
-
-mod text;
-
-mod export;
 
 mod checkpoint;
 
@@ -95,21 +78,14 @@ mod error;
 
 mod answers;
 
-pub use correlation_graph::{CorrelationGraph, GraphLimits, GraphStats, RootSummary};
-pub use error::{GraphRestoreError, TreeQueryError};
-pub use export::{TreeFormat, UnknownFormat, export_tree};
+pub use correlation_graph::{CorrelationGraph, GraphLimits, GraphStats};
+pub use error::GraphRestoreError;
 pub use incident::{
     IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie,
     TieCause,
 };
-pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
-pub use select::select_page;
-pub use text::{
-    ColourMode, TextStyle, diff_to_text, incident_to_text, incidents_to_text, timeline_to_text,
-    tree_to_text,
-};
-pub use timeline::{build_timeline, fold_repeats};
-pub use tree_members::{TreeId, TreeMembers, key_hash};
+pub use outline_reader::OutlineReader;
+pub use tree_members::{RootSummary, TreeId, TreeMembers, key_hash};
 pub use tree_report::TreeReport;
 pub use view::{
     AlertCause, EdgeKind, EdgeSource, EventFold, MissingPart, NodeKind, TreeAlert, TreeCounts,

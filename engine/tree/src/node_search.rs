@@ -5,46 +5,45 @@ use std::collections::BTreeSet;
 use larum_event::EventId;
 use petgraph::stable_graph::NodeIndex;
 
-use crate::correlation_graph::{CorrelationGraph, RootSummary};
 use crate::cross_edge::CrossEdgeKind;
+use crate::edge_reason::EdgeReasons;
 use crate::entity_index::spelling_variants;
 use crate::graph_node::NodeClass;
 use crate::tenant_graph::TenantGraph;
+use crate::tree_members::RootSummary;
 
-impl CorrelationGraph {
+impl TenantGraph {
     /// The node that an id means: a node's, an event's, an alert's, a bare trace id, or `kind:value` of an entity.
-    pub(crate) fn find_node(&self, grove: &TenantGraph, id: &str) -> Option<NodeIndex> {
-        self.find_by_id(grove, id)
-            .or_else(|| grove.node_of_event(id))
-            .or_else(|| grove.first_alert_naming(&EventId::new(id).ok()?))
-            .or_else(|| grove.find_node(NodeClass::TRACE, &format!("trace:{id}")))
-            .map(|node| grove.first_trace_carrier(node))
-            .or_else(|| self.find_lower_case_link(grove, id))
+    pub(crate) fn resolve_id(&self, reasons: &EdgeReasons, id: &str) -> Option<NodeIndex> {
+        self.find_by_id(reasons, id)
+            .or_else(|| self.node_of_event(id))
+            .or_else(|| self.first_alert_naming(&EventId::new(id).ok()?))
+            .or_else(|| self.find_node(NodeClass::TRACE, &format!("trace:{id}")))
+            .map(|node| self.first_trace_carrier(node))
+            .or_else(|| self.find_lower_case_link(reasons, id))
             .or_else(|| {
                 let (kind, value) = id.split_once(':')?;
                 spelling_variants(kind, value)
-                    .find_map(|value| grove.nodes_with_entity(kind, &value).next())
+                    .find_map(|value| self.nodes_with_entity(kind, &value).next())
             })
     }
 
     /// The node of a link whose id is written in lower case, as links do with GUIDs that collectors spell in either.
-    fn find_lower_case_link(&self, grove: &TenantGraph, id: &str) -> Option<NodeIndex> {
+    fn find_lower_case_link(&self, reasons: &EdgeReasons, id: &str) -> Option<NodeIndex> {
         let (link, _) = id.split_once(':')?;
-        grove.find_node(self.edge_reasons.find_class(link)?, &id.to_lowercase())
+        self.find_node(reasons.find_class(link)?, &id.to_lowercase())
     }
 
     /// The node with an id.
-    pub(crate) fn find_by_id(&self, grove: &TenantGraph, id: &str) -> Option<NodeIndex> {
+    pub(crate) fn find_by_id(&self, reasons: &EdgeReasons, id: &str) -> Option<NodeIndex> {
         let link = id
             .split_once(':')
-            .and_then(|(link, _)| self.edge_reasons.find_class(link));
-        link.and_then(|class| grove.find_node(class, id))
-            .or_else(|| grove.find_node(NodeClass::TRACE, id))
-            .or_else(|| grove.find_node(NodeClass::STEP, id))
+            .and_then(|(link, _)| reasons.find_class(link));
+        link.and_then(|class| self.find_node(class, id))
+            .or_else(|| self.find_node(NodeClass::TRACE, id))
+            .or_else(|| self.find_node(NodeClass::STEP, id))
     }
-}
 
-impl TenantGraph {
     /// The first alert, by time and id, that names an event of no node as what raised it.
     fn first_alert_naming(&self, event: &EventId) -> Option<NodeIndex> {
         let alerts = self.alerts_awaiting(event).filter_map(|alert| {

@@ -10,6 +10,7 @@ use larum_event::{
 use petgraph::stable_graph::NodeIndex;
 
 use crate::correlation_graph::CorrelationGraph;
+use crate::edge_reason::EdgeReasons;
 use crate::graph_node::{GraphNode, NodeClass};
 use crate::tenant_graph::TenantGraph;
 
@@ -34,7 +35,7 @@ impl TreeLookup for CorrelationGraph {
         };
         let (lineage, end) = grove.ancestors_at(node, at);
         for node in lineage {
-            let Some(kin) = self.node_view(grove, node, at) else {
+            let Some(kin) = grove.node_view(&self.edge_reasons, node, at) else {
                 return VisitOutcome::Top;
             };
             if visit(&kin) == VisitControl::Stop {
@@ -45,37 +46,26 @@ impl TreeLookup for CorrelationGraph {
     }
 }
 
-impl CorrelationGraph {
+impl TenantGraph {
     fn node_view(
         &self,
-        grove: &TenantGraph,
+        reasons: &EdgeReasons,
         node: NodeIndex,
         at: Position,
     ) -> Option<TreeNodeView> {
-        let found = grove.node(node)?;
-        let known = grove.attributes_at(node, at);
+        let found = self.node(node)?;
+        let known = self.attributes_at(node, at);
         Some(TreeNodeView {
             id: (*found.name).into(),
-            kind: self.kind_name(found),
+            kind: kind_name(reasons, found),
             label: known.label,
             stage: known.stage,
             tags: known.tags,
             kept_fields: known.kept,
-            first: grove.first_time_at(node, at),
+            first: self.first_time_at(node, at),
         })
     }
 
-    /// What kind of node it is, in a word.
-    pub(crate) fn kind_name(&self, node: &GraphNode) -> Arc<str> {
-        match self.edge_reasons.link_name(node.class) {
-            Some(link) => link.clone(),
-            None if node.class == NodeClass::TRACE => "trace".into(),
-            None => "step".into(),
-        }
-    }
-}
-
-impl TenantGraph {
     /// The node that an event, or what set an alert off, hangs on with the event at a position.
     fn find_node_at(&self, event: &Event, at: Position) -> Option<NodeIndex> {
         let envelope = event.envelope();
@@ -145,5 +135,14 @@ impl TenantGraph {
             None => self.node(node)?.first_time,
         };
         (first != Timestamp::MAX).then_some(first)
+    }
+}
+
+/// What kind of node it is, in a word.
+fn kind_name(reasons: &EdgeReasons, node: &GraphNode) -> Arc<str> {
+    match reasons.link_name(node.class) {
+        Some(link) => link.clone(),
+        None if node.class == NodeClass::TRACE => "trace".into(),
+        None => "step".into(),
     }
 }

@@ -32,6 +32,15 @@ pub struct TreeMembers {
     pub last: Timestamp,
 }
 
+/// One tree, in a list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootSummary {
+    /// The id of the node at which it begins.
+    pub root: Arc<str>,
+    /// Its nodes and what branched off them.
+    pub steps: usize,
+}
+
 /// A node's id as a number to look trees up by. Two ids may share one, so what is found has to be looked at.
 pub fn key_hash(id: &str) -> u64 {
     // FNV-1a: stored, so it must never change; not keyed, so a clash costs a look and nothing else.

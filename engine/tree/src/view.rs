@@ -366,6 +366,12 @@ impl TreeView {
 }
 
 impl TreeNode {
+    /// How many events hang on it, listed, folded or only counted.
+    pub fn event_count(&self) -> u64 {
+        let folded: u64 = self.folds.iter().map(|fold| fold.count).sum();
+        self.events.len() as u64 + folded + self.events_left_out
+    }
+
     fn is_unknown_event(&self) -> bool {
         self.kind == NodeKind::Event && !self.seen
     }

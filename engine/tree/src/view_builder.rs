@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use larum_event::{EventId, TenantId, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
-use crate::correlation_graph::CorrelationGraph;
+use crate::edge_reason::EdgeReasons;
 use crate::graph_node::{GraphNode, NodeAlert, NodeClass};
 use crate::outline::{OutlineItem, TreeOutline};
 use crate::tenant_graph::TenantGraph;
 use crate::tree_root::TreeRoot;
-use crate::view::{AlertCause, NodeKind, TreeAlert, TreeEvent, TreeNode, TreeView};
+use crate::view::{AlertCause, NodeKind, TreeAlert, TreeCounts, TreeEvent, TreeNode, TreeView};
 
 /// What is needed to show the trees of one tenant.
 #[derive(Clone, Copy)]
 pub(crate) struct ViewBuilder<'a> {
-    pub(crate) graph: &'a CorrelationGraph,
+    pub(crate) edge_reasons: &'a EdgeReasons,
     pub(crate) tenant_graph: &'a TenantGraph,
     pub(crate) tenant: &'a TenantId,
 }
 
 impl ViewBuilder<'_> {
     /// The tree that begins at a summit.
-    pub(crate) fn build_view(self, summit: &TreeRoot) -> Option<TreeView> {
+    pub(crate) fn build_view(self, summit: &TreeRoot) -> TreeView {
         let outline = self.build_outline(summit);
         let (counts, mut why) = outline.count_range(0..outline.len());
         why.extend(outline.missing_parts().iter().cloned());
@@ -36,19 +36,36 @@ impl ViewBuilder<'_> {
                 OutlineItem::LinkedAlert(_) | OutlineItem::BareEvent(_) => None,
             })
             .collect();
-        let top = self.tenant_graph.node(summit.top)?;
-        Some(TreeView {
-            root: (*top.name).into(),
-            tenant: self.tenant.clone(),
-            incident: self.tenant_graph.incident_name(top.component),
-            as_of: self.tenant_graph.last_position,
+        TreeView {
             counts,
             partial: !why.is_empty(),
             why,
             edges: self.build_edges(&nodes, &places),
             nodes,
+            ..self.empty_view(summit.top)
+        }
+    }
+
+    /// The view of the tree at `top` without its nodes, edges and counts.
+    pub(crate) fn empty_view(self, top: NodeIndex) -> TreeView {
+        let found = self.tenant_graph.node(top);
+        TreeView {
+            root: self.tenant_graph.node_name(top),
+            tenant: self.tenant.clone(),
+            incident: found.and_then(|top| self.tenant_graph.incident_name(top.component)),
+            as_of: self.tenant_graph.last_position,
+            counts: TreeCounts::default(),
+            partial: false,
+            why: Vec::new(),
+            nodes: Vec::new(),
+            edges: Vec::new(),
             next: None,
-        })
+        }
+    }
+
+    /// The node with an id.
+    pub(crate) fn find_by_id(self, id: &str) -> Option<NodeIndex> {
+        self.tenant_graph.find_by_id(self.edge_reasons, id)
     }
 
     /// What stands at a place of a tree, as it is shown; `number` tells which node of the answer a place is.
@@ -119,7 +136,7 @@ impl ViewBuilder<'_> {
                 (NodeClass::TRACE, _) => NodeKind::Trace,
                 _ => NodeKind::Linked,
             },
-            link: self.graph.edge_reasons.link_name(found.class).cloned(),
+            link: self.edge_reasons.link_name(found.class).cloned(),
             label: known.label,
             parent: None,
             depth: 0,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use larum_event::{EventId, Position, TenantId, limits};
-use larum_tree::{
-    CorrelationGraph, TimelineEntry, TreeCounts, TreeDiff, TreeQuery, TreeQueryError, TreeView,
-    build_timeline, fold_repeats,
+use larum_tree::{CorrelationGraph, TreeCounts, TreeView};
+use larum_view::{
+    TimelineEntry, TreeDiff, TreeQuery, TreeQueryError, build_timeline, fold_repeats, query_tree,
 };
 use tokio::sync::Semaphore;
 
@@ -67,7 +67,7 @@ impl TreeQueryRunner {
         let upto = self.resolve_position(as_of).await?;
         let id = query.id.clone();
         let read = move |forest: &CorrelationGraph, tenant: &TenantId| {
-            Ok(forest.query_tree(tenant, &query)?)
+            Ok(query_tree(forest, tenant, &query)?)
         };
         let page = self.read_tree(&id, upto, read).await?;
         self.describe_events(page).await

@@ -4,9 +4,8 @@ use larum_event::{Event, Position, Timestamp};
 use larum_tree::{CorrelationGraph, GraphLimits, TreeMembers, TreeView, key_hash};
 use proptest::prelude::*;
 
-use crate::fixture::{EventBuilder, acme};
+use crate::fixture::{EventBuilder, acme, muddle};
 use crate::links::{event, links};
-use crate::order::muddle;
 
 fn tight() -> GraphLimits {
     GraphLimits {

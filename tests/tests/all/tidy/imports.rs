@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("larum-rule", &["larum-event"]),
     ("larum-window", &["larum-event"]),
     ("larum-tree", &["larum-event"]),
+    ("larum-view", &["larum-event", "larum-tree"]),
     (
         "larum-pipeline",
         &["larum-event", "larum-rule", "larum-window", "larum-tree"],
@@ -25,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "larum-rule",
             "larum-window",
             "larum-tree",
+            "larum-view",
             "larum-pipeline",
         ],
     ),
@@ -78,6 +80,7 @@ const PURE: &[&str] = &[
     "larum-sigma",
     "larum-window",
     "larum-tree",
+    "larum-view",
     "larum-pipeline",
 ];
 
