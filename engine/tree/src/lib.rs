@@ -1,10 +1,11 @@
 //! Who caused what: correlation trees.
 //!
-//! A [`CorrelationGraph`] takes events in any order and answers with the tree that one of them stands in. Nodes
-//! are workflow steps, events hang on steps, an alert is a step of its own that points to the events
-//! that raised it. It keeps what events say of each other and nothing else: what an event means is the
-//! rules' job, where trees are stored the runtime's. Never reads a clock; the answer depends on which
-//! events were inserted, not on their order, as long as no limit bites.
+//! A [`CorrelationGraph`] takes events in any order and answers with the tree that one of them
+//! stands in. Nodes are workflow steps, events hang on steps, an alert is a step of its own that
+//! points to the events that raised it. It keeps what events say of each other and nothing else:
+//! what an event means is the rules' job, where trees are stored the runtime's. Never reads a
+//! clock; the answer depends on which events were inserted, not on their order, as long as no limit
+//! bites.
 //!
 //! This is the only crate that knows petgraph.
 
@@ -30,31 +31,25 @@ mod node_events;
 
 mod alias_table;
 
-mod component;
-
 mod entity_index;
 
 mod batch_history;
 
 mod cross_edge;
 
+mod node_table;
+
+mod component;
+
+mod event_table;
+
 mod tree_report;
+
+mod graph_limits;
 
 mod tenant_graph;
 
-mod claims;
-
-mod placement;
-
-mod tree_root;
-
-mod eviction;
-
-mod incident_updates;
-
 mod correlation_graph;
-
-mod node_search;
 
 mod tree_lookup;
 
@@ -78,8 +73,9 @@ mod error;
 
 mod answers;
 
-pub use correlation_graph::{CorrelationGraph, GraphLimits, GraphStats};
+pub use correlation_graph::{CorrelationGraph, GraphStats};
 pub use error::GraphRestoreError;
+pub use graph_limits::GraphLimits;
 pub use incident::{
     IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie,
     TieCause,

@@ -1,9 +1,10 @@
 //! One tree, node by node, without a view of all of it.
 //!
-//! Owns the outlines of the trees asked for last, so that the next page of a tree costs what the page holds. Which
-//! places make a page, and what a cursor means, is left to the reader of the outline.
-//! Invariant: a cached outline is used only while its tenant's graph is unchanged (`change_count`), so a page
-//! never mixes two states of a tree.
+//! Owns the outlines of the trees asked for last, so that the next page of a tree costs what the
+//! page holds. Which places make a page, and what a cursor means, is left to the reader of the
+//! outline.
+//! Invariant: a cached outline is used only while its tenant's graph is unchanged (`change_count`),
+//! so a page never mixes two states of a tree.
 
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
@@ -15,8 +16,8 @@ use petgraph::stable_graph::NodeIndex;
 
 use crate::cross_edge::CrossEdgeKind;
 use crate::outline::{OutlineItem, TreeOutline};
+use crate::tenant_graph::TreeRoot;
 use crate::tree_members::TreeId;
-use crate::tree_root::TreeRoot;
 use crate::view::{MissingPart, TreeCounts, TreeEdge, TreeNode, TreeView};
 use crate::view_builder::ViewBuilder;
 
@@ -44,7 +45,7 @@ impl OutlineCache {
         root: &TreeRoot,
     ) -> Option<Arc<TreeOutline>> {
         let tree = viewer.tenant_graph.tree_id_of(root.top)?;
-        let changes = viewer.tenant_graph.change_count;
+        let changes = viewer.tenant_graph.change_count();
         let is_it = |cached: &CachedOutline| {
             (cached.tree, cached.top, cached.change_count) == (tree, root.top, changes)
                 && cached.tenant == *viewer.tenant
@@ -74,7 +75,8 @@ impl OutlineCache {
     }
 }
 
-/// The nodes of one tree by their place in reading order: parents before children, siblings by first time and id.
+/// The nodes of one tree by their place in reading order: parents before children, siblings by
+/// first time and id.
 pub struct OutlineReader<'a> {
     viewer: ViewBuilder<'a>,
     top: NodeIndex,
@@ -109,8 +111,8 @@ impl<'a> OutlineReader<'a> {
         self.outline.parent(place)
     }
 
-    /// The place of the node that has an id as its own, and the places below it. `None` unless that is the node by
-    /// which the outline was opened: an event's id, for one, is no node's own.
+    /// The place of the node that has an id as its own, and the places below it. `None` unless that
+    /// is the node by which the outline was opened: an event's id, for one, is no node's own.
     pub fn subtree_of_node(&self, id: &str) -> Option<Range<usize>> {
         let node = self
             .viewer
@@ -166,12 +168,14 @@ impl<'a> OutlineReader<'a> {
                     }
                     viewer.add_cross_edges(*node, &mut cross_edges);
                 }
-                // Its own tree shows the other edges of an alert that is only shown beside this one.
+                // Its own tree shows the other edges of an alert that is only shown beside this
+                // one.
                 OutlineItem::LinkedAlert(alert) => {
-                    let causes =
-                        viewer
-                            .tenant_graph
-                            .cross_edges(*alert, CrossEdgeKind::Causation, Outgoing);
+                    let causes = viewer.tenant_graph.nodes().cross_edges(
+                        *alert,
+                        CrossEdgeKind::Causation,
+                        Outgoing,
+                    );
                     let of_tree =
                         causes.filter(|(cause, _)| outline.place_of_node(*cause).is_some());
                     cross_edges
@@ -193,7 +197,7 @@ impl<'a> OutlineReader<'a> {
     fn item_id(&self, item: &OutlineItem) -> Arc<str> {
         match item {
             OutlineItem::Node(node) | OutlineItem::LinkedAlert(node) => {
-                self.viewer.tenant_graph.node_name(*node)
+                self.viewer.tenant_graph.nodes().name(*node)
             }
             OutlineItem::BareEvent(event) => event.as_str().into(),
         }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use larum_event::{Position, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The stable number of a tree, made of the position of the first event that named one of its nodes and of which
-/// of the trees named by that event it was. When two trees become one, the smaller number stays.
+/// The stable number of a tree, made of the position of the first event that named one of its nodes
+/// and of which of the trees named by that event it was. When two trees become one, the smaller
+/// number stays.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -41,7 +42,8 @@ pub struct RootSummary {
     pub steps: usize,
 }
 
-/// A node's id as a number to look trees up by. Two ids may share one, so what is found has to be looked at.
+/// A node's id as a number to look trees up by. Two ids may share one, so what is found has to be
+/// looked at.
 pub fn key_hash(id: &str) -> u64 {
     // FNV-1a: stored, so it must never change; not keyed, so a clash costs a look and nothing else.
     id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

@@ -16,7 +16,8 @@ fn fed(events: &[Event], order: &[usize]) -> CorrelationGraph {
     forest
 }
 
-/// Every tree that any of `ids` leads to. Which incident it is of, and which event came last, depends on the order.
+/// Every tree that any of `ids` leads to. Which incident it is of, and which event came last,
+/// depends on the order.
 fn trees(forest: &CorrelationGraph, ids: &[String]) -> Vec<Option<TreeView>> {
     let trees = ids.iter().map(|id| {
         let mut view = forest.find_tree(&acme(), id)?;

@@ -1,15 +1,15 @@
 //! Up from a node to where its tree begins.
 //!
-//! Where nodes stand follows claims, and claims may lead in a circle. Then the tree begins at the node
-//! of the circle whose own claim is the weakest: inferred before said, later before earlier. Nothing
-//! here recurses: a chain may be as long as a tree has nodes.
+//! Where nodes stand follows claims, and claims may lead in a circle. Then the tree begins at the
+//! node of the circle whose own claim is the weakest: inferred before said, later before earlier.
+//! Nothing here recurses: a chain may be as long as a tree has nodes.
 
 use std::collections::HashSet;
 
 use larum_event::Position;
 use petgraph::stable_graph::NodeIndex;
 
-use crate::tenant_graph::TenantGraph;
+use super::TenantGraph;
 
 /// Where a climb ends.
 pub(crate) struct TreeRoot {
@@ -24,7 +24,7 @@ impl TenantGraph {
     pub(crate) fn find_root(&self, from: NodeIndex) -> Option<TreeRoot> {
         self.find_root_by(
             from,
-            |node| self.node(node)?.parent_edge.map(|(_, above)| above),
+            |node| self.nodes.get(node)?.parent_edge.map(|(_, above)| above),
             Self::has_weaker_claim,
         )
     }
@@ -35,16 +35,16 @@ impl TenantGraph {
         let mut lineage = vec![from];
         let mut at = from;
         while at != top {
-            at = self.node(at)?.parent_edge?.1;
+            at = self.nodes.get(at)?.parent_edge?.1;
             lineage.push(at);
         }
         Some(lineage)
     }
 
-    /// The same with the event at a position of this batch. Which claims there were then is not kept, so of a circle
-    /// the node with the least name is the top.
+    /// The same with the event at a position of this batch. Which claims there were then is not
+    /// kept, so of a circle the node with the least name is the top.
     pub(crate) fn find_root_at(&self, from: NodeIndex, at: Position) -> Option<TreeRoot> {
-        let name = |node| self.node(node).map(|node| &node.name);
+        let name = |node| self.nodes.get(node).map(|node| &node.name);
         self.find_root_by(
             from,
             |node| self.parent_at(node, at),
@@ -58,7 +58,7 @@ impl TenantGraph {
         up: impl Fn(NodeIndex) -> Option<NodeIndex>,
         goes_before: impl Fn(&Self, NodeIndex, NodeIndex) -> bool,
     ) -> Option<TreeRoot> {
-        self.node(from)?;
+        self.nodes.get(from)?;
         // Two feet, one of which takes two steps at a time: they meet only in a circle.
         let (mut slow, mut fast) = (from, from);
         loop {
@@ -98,10 +98,10 @@ impl TenantGraph {
         else {
             return false;
         };
-        let name = |node| self.node(node).map(|node| &node.name);
+        let name = |node| self.nodes.get(node).map(|node| &node.name);
         let order = first.kind.cmp(&second.kind);
         order
-            .then_with(|| self.entries.compare(first.by, second.by))
+            .then_with(|| self.events.compare(first.by, second.by))
             .then_with(|| name(one).cmp(&name(other)))
             .is_gt()
     }

@@ -5,20 +5,21 @@ use std::collections::BTreeSet;
 use larum_event::EventId;
 use petgraph::stable_graph::NodeIndex;
 
+use super::TenantGraph;
 use crate::cross_edge::CrossEdgeKind;
 use crate::edge_reason::EdgeReasons;
 use crate::entity_index::spelling_variants;
 use crate::graph_node::NodeClass;
-use crate::tenant_graph::TenantGraph;
 use crate::tree_members::RootSummary;
 
 impl TenantGraph {
-    /// The node that an id means: a node's, an event's, an alert's, a bare trace id, or `kind:value` of an entity.
+    /// The node that an id means: a node's, an event's, an alert's, a bare trace id, or
+    /// `kind:value` of an entity.
     pub(crate) fn resolve_id(&self, reasons: &EdgeReasons, id: &str) -> Option<NodeIndex> {
         self.find_by_id(reasons, id)
             .or_else(|| self.node_of_event(id))
             .or_else(|| self.first_alert_naming(&EventId::new(id).ok()?))
-            .or_else(|| self.find_node(NodeClass::TRACE, &format!("trace:{id}")))
+            .or_else(|| self.nodes.find(NodeClass::TRACE, &format!("trace:{id}")))
             .map(|node| self.first_trace_carrier(node))
             .or_else(|| self.find_lower_case_link(reasons, id))
             .or_else(|| {
@@ -28,10 +29,12 @@ impl TenantGraph {
             })
     }
 
-    /// The node of a link whose id is written in lower case, as links do with GUIDs that collectors spell in either.
+    /// The node of a link whose id is written in lower case, as links do with GUIDs that collectors
+    /// spell in either.
     fn find_lower_case_link(&self, reasons: &EdgeReasons, id: &str) -> Option<NodeIndex> {
         let (link, _) = id.split_once(':')?;
-        self.find_node(reasons.find_class(link)?, &id.to_lowercase())
+        self.nodes
+            .find(reasons.find_class(link)?, &id.to_lowercase())
     }
 
     /// The node with an id.
@@ -39,15 +42,15 @@ impl TenantGraph {
         let link = id
             .split_once(':')
             .and_then(|(link, _)| reasons.find_class(link));
-        link.and_then(|class| self.find_node(class, id))
-            .or_else(|| self.find_node(NodeClass::TRACE, id))
-            .or_else(|| self.find_node(NodeClass::STEP, id))
+        link.and_then(|class| self.nodes.find(class, id))
+            .or_else(|| self.nodes.find(NodeClass::TRACE, id))
+            .or_else(|| self.nodes.find(NodeClass::STEP, id))
     }
 
     /// The first alert, by time and id, that names an event of no node as what raised it.
     fn first_alert_naming(&self, event: &EventId) -> Option<NodeIndex> {
         let alerts = self.alerts_awaiting(event).filter_map(|alert| {
-            let node = self.node(alert)?;
+            let node = self.nodes.get(alert)?;
             Some((node.alert()?.time, &node.name, alert))
         });
         alerts.min().map(|(_, _, alert)| alert)
@@ -62,7 +65,7 @@ impl TenantGraph {
         let places = self.entities.nodes_of(kind, value);
         places
             .filter(|(node, named)| {
-                let found = self.node(*node);
+                let found = self.nodes.get(*node);
                 found.is_some_and(|found| {
                     found.named_at == *named && self.components.get(found.component).is_some()
                 })
@@ -75,7 +78,7 @@ impl TenantGraph {
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         for node in self.nodes_with_entity(kind, value) {
-            let Some(family) = self.node(node).map(|node| node.component) else {
+            let Some(family) = self.nodes.get(node).map(|node| node.component) else {
                 continue;
             };
             if seen.insert(family) {
@@ -85,24 +88,19 @@ impl TenantGraph {
         found
     }
 
-    /// A trace under which nothing stands, because all that carry it say themselves where they stand, means the first
-    /// of those.
+    /// A trace under which nothing stands, because all that carry it say themselves where they
+    /// stand, means the first of those.
     fn first_trace_carrier(&self, node: NodeIndex) -> NodeIndex {
-        let is_bare = self.node(node).is_some_and(|node| {
+        let is_bare = self.nodes.get(node).is_some_and(|node| {
             node.class == NodeClass::TRACE && node.child_count == 0 && node.event_count == 0
         });
         if !is_bare {
             return node;
         }
-        let carriers = self.cross_edges(node, CrossEdgeKind::Trace, petgraph::Direction::Incoming);
-        let first = carriers.min_by_key(|(carrier, tie)| (tie.position, self.node_name(*carrier)));
+        let carriers =
+            self.nodes
+                .cross_edges(node, CrossEdgeKind::Trace, petgraph::Direction::Incoming);
+        let first = carriers.min_by_key(|(carrier, tie)| (tie.position, self.nodes.name(*carrier)));
         first.map_or(node, |(carrier, _)| carrier)
-    }
-
-    pub(crate) fn root_summary(&self, family: u32) -> Option<RootSummary> {
-        Some(RootSummary {
-            root: self.node_name(self.root_of(family)?),
-            steps: self.components.get(family)?.size,
-        })
     }
 }

@@ -1,11 +1,16 @@
-//! From the lists back to a tenant's trees.
+//! From the lists of a checkpoint back to a tenant's graph.
+//!
+//! Owns the checks that a damaged checkpoint fails; what the lists mean is defined in `checkpoint`.
+//! Invariant: parents are found from the claims as on an insertion and never read, so that a
+//! restored graph cannot disagree with its events.
 
 use larum_event::Severity;
 use petgraph::stable_graph::NodeIndex;
 
-use super::{
-    CheckpointAlias, CheckpointClaim, CheckpointComponent, CheckpointEvent, CheckpointExtras,
-    CheckpointNode, ListIndex, TenantCheckpoint,
+use super::TenantGraph;
+use super::checkpoint::{
+    CheckpointAlias, CheckpointClaim, CheckpointEvent, CheckpointExtras, CheckpointNode, ListIndex,
+    TenantCheckpoint,
 };
 use crate::alias_table::AliasIndex;
 use crate::entry_table::{EntryIndex, EventEntry};
@@ -15,7 +20,6 @@ use crate::graph_node::{
 };
 use crate::node_events;
 use crate::parent_claim::ParentClaim;
-use crate::tenant_graph::TenantGraph;
 
 const SEVERITIES: [Severity; 5] = [
     Severity::Info,
@@ -30,66 +34,76 @@ fn damage_error(what: &'static str) -> GraphRestoreError {
 }
 
 impl TenantCheckpoint {
-    pub(in crate::checkpoint) fn restore(self) -> Result<TenantGraph, GraphRestoreError> {
-        let mut grove = TenantGraph::default();
-        grove.tree_counter = self.founded;
-        (grove.last_position, grove.current_position) = (self.reached, self.current);
-        grove.incidents = self.incidents;
-        let families = self.families.iter();
-        let families: Vec<u32> = families
-            .map(|family| grove.components.create(family.tree))
+    pub(crate) fn restore(self) -> Result<TenantGraph, GraphRestoreError> {
+        let mut graph = TenantGraph {
+            last_position: self.reached,
+            current_position: self.current,
+            incidents: self.incidents,
+            ..TenantGraph::default()
+        };
+        graph.components.restore_tree_counter(self.founded);
+        let components = self.families.iter();
+        let components: Vec<u32> = components
+            .map(|written| graph.components.create(written.tree))
             .collect();
-        let mut reading = GraphRestorer::default();
+        // Add all nodes before anything that names one: claims may name any other node.
+        let mut restorer = GraphRestorer::default();
         for written in &self.nodes {
-            if grove.find_node(written.class, &written.name).is_some() {
+            if graph.nodes.find(written.class, &written.name).is_some() {
                 return Err(damage_error("a node occurs twice"));
             }
-            let family = families.get(written.family as usize);
-            let family = *family.ok_or(damage_error("a node is of a family that is not there"))?;
+            let component = components.get(written.family as usize);
+            let component =
+                *component.ok_or(damage_error("a node is of a family that is not there"))?;
             let name = written.name.clone();
             let node = GraphNode::new(name, written.class, written.way, written.named);
-            reading.nodes.push(grove.add_node(node, family));
+            restorer.nodes.push(graph.add_node(node, component));
         }
         for event in self.events {
-            let index = reading.restore_event(&mut grove, event)?;
-            reading.events.push(index);
+            let index = restorer.restore_event(&mut graph, event)?;
+            restorer.events.push(index);
         }
         for alias in self.aliases {
-            let index = reading.restore_alias(&mut grove, alias)?;
-            reading.aliases.push(index);
+            let index = restorer.restore_alias(&mut graph, alias)?;
+            restorer.aliases.push(index);
         }
-        for (family, number) in self.families.into_iter().zip(&families) {
-            reading.restore_component(&mut grove, *number, family)?;
-        }
-        for (written, place) in self.nodes.into_iter().zip(0..) {
-            let index = reading.node_at(place)?;
-            reading.restore_node(&mut grove, index, written)?;
-        }
-        for index in &reading.events {
-            // What only trees that went held on to.
-            grove.entries.drop_unused(*index);
-        }
-        for (from, to, tie) in self.ties {
-            let (from, to) = (reading.node_at(from)?, reading.node_at(to)?);
-            grove.graph.add_edge(from, to, tie);
-        }
-        for (event, alert) in self.awaited {
-            grove
-                .awaited_events
-                .insert((event, reading.node_at(alert)?));
-        }
-        for (values, recent) in self.entities.into_iter().zip([true, false]) {
-            for (kind, value, places) in values {
-                let places = places.into_iter();
-                let places = places.map(|(place, named)| Ok((reading.node_at(place)?, named)));
-                let places: Result<Vec<_>, GraphRestoreError> = places.collect();
-                grove.entities.insert_row(recent, kind, value, places?);
+        for (written, number) in self.families.into_iter().zip(&components) {
+            let anchor = restorer.node_at(written.anchor)?;
+            let table = &mut graph.components;
+            table.restore_facts(*number, written.refused, anchor);
+            for (kind, value) in written.entities {
+                table.record_entity(*number, &kind, &value);
             }
         }
-        for index in &reading.nodes {
-            grove.restore_parent(*index);
+        for (written, place) in self.nodes.into_iter().zip(0..) {
+            let index = restorer.node_at(place)?;
+            restorer.restore_node(&mut graph, index, written)?;
         }
-        Ok(grove)
+        // Drop only after all claims are back: before, no event would be in use.
+        for index in &restorer.events {
+            graph.events.drop_unused(*index);
+        }
+        for (from, to, edge) in self.ties {
+            let (from, to) = (restorer.node_at(from)?, restorer.node_at(to)?);
+            graph.nodes.restore_cross_edge(from, to, edge);
+        }
+        for (event, alert) in self.awaited {
+            let alert = restorer.node_at(alert)?;
+            graph.events.restore_awaiting(event, alert);
+        }
+        for (values, is_recent) in self.entities.into_iter().zip([true, false]) {
+            for (kind, value, places) in values {
+                let places = places.into_iter();
+                let places = places.map(|(place, named)| Ok((restorer.node_at(place)?, named)));
+                let places: Result<Vec<_>, GraphRestoreError> = places.collect();
+                graph.entities.insert_row(is_recent, kind, value, places?);
+            }
+        }
+        // Parents last: they follow from claims, aliases and the times of events.
+        for index in &restorer.nodes {
+            graph.restore_parent(*index);
+        }
+        Ok(graph)
     }
 }
 
@@ -109,12 +123,12 @@ impl GraphRestorer {
 
     fn restore_event(
         &self,
-        grove: &mut TenantGraph,
+        graph: &mut TenantGraph,
         event: CheckpointEvent,
     ) -> Result<EntryIndex, GraphRestoreError> {
         let severity = SEVERITIES.get(usize::from(event.severity)).copied();
         let main = event.main.map(|place| self.node_at(place)).transpose()?;
-        Ok(grove.entries.insert_entry(EventEntry {
+        Ok(graph.events.restore(EventEntry {
             id: event.id,
             event_type: event.event_type,
             source: event.source,
@@ -131,49 +145,33 @@ impl GraphRestorer {
 
     fn restore_alias(
         &self,
-        grove: &mut TenantGraph,
+        graph: &mut TenantGraph,
         alias: CheckpointAlias,
     ) -> Result<AliasIndex, GraphRestoreError> {
-        let index = grove.aliases.find_or_insert(alias.class, &alias.text);
+        let index = graph.aliases.find_or_insert(alias.class, &alias.text);
         for (time, place) in alias.begun {
-            grove.aliases.add_owner(index, time, self.node_at(place)?);
+            graph.aliases.add_owner(index, time, self.node_at(place)?);
         }
         for (time, place) in alias.named {
-            grove.aliases.add_mention(index, time, self.node_at(place)?);
+            graph.aliases.add_mention(index, time, self.node_at(place)?);
         }
         Ok(index)
     }
 
-    fn restore_component(
-        &self,
-        grove: &mut TenantGraph,
-        number: u32,
-        family: CheckpointComponent,
-    ) -> Result<(), GraphRestoreError> {
-        let anchor = self.node_at(family.anchor)?;
-        if let Some(found) = grove.components.get_mut(number) {
-            (found.refused_events, found.anchor) = (family.refused, anchor);
-            for (kind, value) in family.entities {
-                found.record_entity(&kind, &value);
-            }
-        }
-        Ok(())
-    }
-
     fn retain_event(
         &self,
-        grove: &mut TenantGraph,
+        graph: &mut TenantGraph,
         place: ListIndex,
     ) -> Result<EntryIndex, GraphRestoreError> {
         let event = self.events.get(place as usize).copied();
         let event = event.ok_or(damage_error("an event that is named is not there"))?;
-        grove.retain_entry(event);
+        graph.events.retain(event);
         Ok(event)
     }
 
     fn restore_claim(
         &self,
-        grove: &mut TenantGraph,
+        graph: &mut TenantGraph,
         claim: CheckpointClaim,
     ) -> Result<ParentClaim, GraphRestoreError> {
         let Some((event, node, way)) = claim else {
@@ -182,7 +180,7 @@ impl GraphRestorer {
         let node = self.nodes.get(node as usize).copied();
         let node = node.ok_or(damage_error("a node stands under one that is not there"))?;
         Ok(ParentClaim::new(
-            self.retain_event(grove, event)?,
+            self.retain_event(graph, event)?,
             node,
             way,
         ))
@@ -195,14 +193,14 @@ impl GraphRestorer {
 
     fn restore_node(
         &self,
-        grove: &mut TenantGraph,
+        graph: &mut TenantGraph,
         index: NodeIndex,
         written: CheckpointNode,
     ) -> Result<(), GraphRestoreError> {
-        let parent = self.restore_claim(grove, written.parent)?;
-        let root = self.restore_claim(grove, written.root)?;
+        let parent = self.restore_claim(graph, written.parent)?;
+        let root = self.restore_claim(graph, written.root)?;
         let more = match written.more {
-            Some(more) => Some(Box::new(self.restore_extras(grove, *more)?)),
+            Some(more) => Some(Box::new(self.restore_extras(graph, *more)?)),
             None => None,
         };
         let mut head = node_events::LIST_END;
@@ -210,19 +208,14 @@ impl GraphRestorer {
         for place in written.hung {
             let event = self.events.get(place as usize).copied();
             let event = event.ok_or(damage_error("an event that hangs on a node is not there"))?;
-            head = grove.node_events.push_front(head, event);
+            head = graph.events.restore_to_list(head, event);
             count += 1;
-            if let Some(entry) = grove.entries.get_mut(event) {
-                entry.node_count = entry.node_count.saturating_add(1);
-                kept += u64::from(!entry.alert);
-            }
+            let entry = graph.events.get(event);
+            kept += u64::from(entry.is_some_and(|entry| !entry.alert));
         }
         kept += more.as_ref().map_or(0, |more| more.left_out);
-        let family = grove.node(index).map_or(u32::MAX, |node| node.component);
-        if let Some(family) = grove.components.get_mut(family) {
-            family.event_count += kept;
-        }
-        if let Some(node) = grove.node_mut(index) {
+        if let Some(node) = graph.nodes.get_mut(index) {
+            graph.components.count_events(node.component, kept);
             node.begun = written.begun;
             node.root_inferred = written.root_inferred;
             (node.parent_claim, node.root_claim) = (parent, root);
@@ -235,7 +228,7 @@ impl GraphRestorer {
 
     fn restore_extras(
         &self,
-        grove: &mut TenantGraph,
+        graph: &mut TenantGraph,
         written: CheckpointExtras,
     ) -> Result<NodeExtras, GraphRestoreError> {
         let mut more = NodeExtras {
@@ -245,37 +238,37 @@ impl GraphRestorer {
             ..NodeExtras::default()
         };
         if let Some((by, what)) = written.stage {
-            let by = self.retain_event(grove, by)?;
+            let by = self.retain_event(graph, by)?;
             more.stage = Some(AttributedText { by, text: what });
         }
         for (name, (by, what)) in written.tags {
-            let by = self.retain_event(grove, by)?;
+            let by = self.retain_event(graph, by)?;
             more.tags.insert(name, AttributedText { by, text: what });
         }
         if let Some(details) = written.details {
             more.details = Some(NodeDetails {
                 begun: details.begun,
-                by: self.retain_event(grove, details.by)?,
+                by: self.retain_event(graph, details.by)?,
                 label: details.label,
                 kept: details.kept,
             });
         }
         if let Some((by, alias)) = written.alias {
             more.alias = Some(OwnAlias {
-                by: self.retain_event(grove, by)?,
+                by: self.retain_event(graph, by)?,
                 alias: self.alias_at(alias)?,
             });
         }
         if let Some((own, by, way, alias)) = written.upper_alias {
             more.parent_alias = Some(ParentAlias {
                 own,
-                by: self.retain_event(grove, by)?,
+                by: self.retain_event(graph, by)?,
                 edge_reason: way,
                 alias: self.alias_at(alias)?,
             });
         }
-        more.trace_claim = self.restore_claim(grove, written.trace)?;
-        more.cause_claim = self.restore_claim(grove, written.cause)?;
+        more.trace_claim = self.restore_claim(graph, written.trace)?;
+        more.cause_claim = self.restore_claim(graph, written.cause)?;
         Ok(more)
     }
 }

@@ -1,4 +1,4 @@
-//! What incidents are told of trees.
+//! What incidents learn from trees: which alerts are in which, and which trees share a node.
 
 use std::sync::Arc;
 
@@ -6,23 +6,17 @@ use larum_event::IncidentJoin;
 use petgraph::Direction::Outgoing;
 use petgraph::stable_graph::NodeIndex;
 
+use super::TenantGraph;
 use crate::cross_edge::CrossEdgeKind;
 use crate::event_facts::EventFacts;
 use crate::graph_node::NodeAlert;
 use crate::incident;
-use crate::tenant_graph::TenantGraph;
 use crate::tree_members::TreeId;
 
 impl TenantGraph {
-    /// The number of the tree that a node is of.
-    pub(crate) fn tree_id_of(&self, node: NodeIndex) -> Option<TreeId> {
-        let family = self.node(node)?.component;
-        Some(self.components.get(family)?.tree)
-    }
-
-    /// An event of `main` also hangs on `shared`, whose link joins trees; that may be `main` itself, whose own tree
-    /// is one of those that it joins.
-    pub(crate) fn forward_touch(
+    /// An event of `main` also belongs to `shared`, whose link joins trees; that may be `main`
+    /// itself, whose own tree is one of those that it joins.
+    pub(super) fn forward_touch(
         &mut self,
         main: NodeIndex,
         shared: NodeIndex,
@@ -32,7 +26,7 @@ impl TenantGraph {
         let Some(tree) = self.tree_id_of(main) else {
             return;
         };
-        let name = self.node_name(shared);
+        let name = self.nodes.name(shared);
         let touch = incident::TreeTouch {
             tree,
             shared: shared_node_id(&name),
@@ -44,53 +38,39 @@ impl TenantGraph {
     }
 
     /// What incidents show of a tree.
-    pub(crate) fn tree_facts(&self, family: u32) -> Option<incident::TreeFacts> {
+    pub(crate) fn tree_facts(&self, component: u32) -> Option<incident::TreeFacts> {
         Some(incident::TreeFacts {
-            root: self.node_name(self.root_of(family)?),
-            events: self.components.get(family)?.event_count,
+            root: self.nodes.name(self.root_of(component)?),
+            events: self.components.get(component)?.event_count(),
         })
     }
 
-    /// The incident that a family belongs to.
-    pub(crate) fn incident_name(&self, family: u32) -> Option<Arc<str>> {
-        let tree = self.components.get(family)?.tree;
-        Some(self.incidents.incident_of_tree(tree)?.0.clone())
-    }
-
-    pub(crate) fn forward_merge(&mut self, survivor: TreeId, gone: TreeId) {
-        self.incidents
-            .merge_trees(survivor, gone, self.current_position);
-    }
-
     /// An alert was raised, revised or retracted.
-    pub(crate) fn forward_alert(&mut self, alert: NodeIndex, raised: &NodeAlert) {
+    pub(super) fn forward_alert(&mut self, alert: NodeIndex, raised: &NodeAlert) {
         let Some(tree) = self.tree_id_of(alert) else {
             return;
         };
-        let causes = self.cross_edges(alert, CrossEdgeKind::Causation, Outgoing);
+        let causes = self
+            .nodes
+            .cross_edges(alert, CrossEdgeKind::Causation, Outgoing);
         let mut others: Vec<TreeId> = causes
             .filter_map(|(node, _)| self.tree_id_of(node))
             .filter(|other| *other != tree)
             .collect();
         others.sort_unstable();
         others.dedup();
-        let mut entities: Vec<(Arc<str>, Arc<str>)> = Vec::new();
-        let number = self.node(alert).map_or(u32::MAX, |node| node.component);
-        if let Some(known) = self
-            .components
-            .get(number)
-            .and_then(|family| family.entities.as_ref())
-        {
-            entities.extend(known.iter().cloned());
-        }
+        let component = self.component_of(alert).into_iter();
+        let known = component.flat_map(|component| component.entities());
+        let mut entities: Vec<(Arc<str>, Arc<str>)> = known.cloned().collect();
         for (name, value) in &raised.key {
             if self.entity_kinds.contains(name.as_str()) {
                 entities.push((name.as_str().into(), value.as_str().into()));
             }
         }
+        // Sorted, because incidents list the first of a kind and count the rest.
         entities.sort();
         entities.dedup();
-        let id = self.node_name(alert);
+        let id = self.nodes.name(alert);
         self.incidents.record_alert(&incident::AlertUpdate {
             id: &id,
             revision: raised.revision,
