@@ -1,7 +1,7 @@
 //! What people call a node: its image and process id rather than a GUID.
 //!
-//! Reads only what a node keeps; which fields mean what is guessed by the last part of their paths, for
-//! links are written by others.
+//! Reads only what a node keeps; which fields mean what is guessed by the last part of their paths,
+//! for links are written by others.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use larum_tree::{EdgeKind, NodeKind, TreeNode};
 
-/// Last parts of paths, in lower case, that hold the id of a node's own process, most telling first.
+/// Last parts of paths, in lower case, that hold the id of a node's own process, most telling
+/// first.
 const PID_FIELDS: &[&str] = &["newprocessid", "processid", "process_id", "pid"];
 /// The same for the command line with which a process began.
 const COMMAND_FIELDS: &[&str] = &[

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use larum_event::{AlertStatus, Position};
+use larum_tree::{NodeKind, TreeNode, TreeView};
 
 use crate::query::{NodeMove, TreeDiff};
-use larum_tree::{NodeKind, TreeNode, TreeView};
 
 /// What tells nodes apart. An event without a node may have any id, that of a node too.
 type DiffKey<'a> = (bool, &'a Arc<str>);
@@ -20,11 +20,12 @@ struct NodeState<'a> {
 }
 
 impl TreeDiff {
-    /// What changed from `before` to `after`. Both are whole trees; of pages, what is on the one and not on the
-    /// other would seem to have come or gone. Lists are in reading order.
+    /// What changed from `before` to `after`. Both are whole trees; of pages, what is on the one
+    /// and not on the other would seem to have come or gone. Lists are in reading order.
     pub fn between(before: &TreeView, after: &TreeView) -> Self {
         let (old, new) = (node_states(before), node_states(after));
         let mut diff = Self::default();
+        // Walk the new tree and not the map: lists are in reading order.
         for key in ordered_keys(after) {
             let Some(now) = new.get(&key) else { continue };
             let was = old.get(&key);

@@ -1,8 +1,8 @@
 //! A tree in the formats of other tools.
 //!
-//! Every format is written from a [`TreeView`] alone, by loops and not by recursion: a tree may be as deep as
-//! it has nodes. Ids and labels are what producers wrote, so each format has one place where text is made
-//! harmless for whoever reads it.
+//! Every format is written from a [`TreeView`] alone, by loops and not by recursion: a tree may be
+//! as deep as it has nodes. Ids and labels are what producers wrote, so each format has one place
+//! where text is made harmless for whoever reads it.
 
 mod drawing;
 
@@ -17,8 +17,9 @@ mod otlp;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::text::{TextStyle, tree_to_text};
 use larum_tree::TreeView;
+
+use crate::text::{TextStyle, tree_to_text};
 
 /// In which form a tree is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -28,15 +29,17 @@ pub enum TreeFormat {
     Json,
     /// An outline for people, uncoloured and uncut; [`tree_to_text`] takes a style.
     Text,
-    /// A picture for Graphviz. The attribute `larum_id` of each node holds its id; what controls or turns text is named, such
-    /// as `<U+202E>`.
+    /// A picture for Graphviz. The attribute `larum_id` of each node holds its id; what controls or
+    /// turns text is named, such as `<U+202E>`.
     Dot,
-    /// A flowchart for Mermaid, with names as in [`TreeFormat::Dot`]. Mermaid draws at most 500 edges and 50,000 characters unless told otherwise; a
-    /// comment says so when there are more.
+    /// A flowchart for Mermaid, with names as in [`TreeFormat::Dot`]. Mermaid draws at most 500
+    /// edges and 50,000 characters unless told otherwise; a comment says so when there are more.
     Mermaid,
-    /// A trace in OpenTelemetry's JSON (OTLP, `TracesData`): nodes are spans, their events span events.
+    /// A trace in OpenTelemetry's JSON (OTLP, `TracesData`): nodes are spans, their events span
+    /// events.
     Otlp,
-    /// RFC 4180, one row per node. A cell that a spreadsheet would take for a formula has a `'` before it.
+    /// RFC 4180, one row per node. A cell that a spreadsheet would take for a formula has a `'`
+    /// before it.
     Csv,
     /// RFC 4180, one row per event, repeat or alert, by time; cells as in [`TreeFormat::Csv`].
     CsvEvents,
@@ -120,8 +123,9 @@ impl FromStr for TreeFormat {
 
 /// Writes a tree in a format.
 ///
-/// Pages can be put one behind the other in the formats for programs (`json`, `otlp`, `csv`, `csv-events`): the
-/// last three leave out nodes that stand on the page again only for their way up.
+/// Pages can be put one behind the other in the formats for programs (`json`, `otlp`, `csv`,
+/// `csv-events`): the last three leave out nodes that stand on the page again only for their way
+/// up.
 pub fn export_tree(view: &TreeView, format: TreeFormat) -> String {
     match format {
         TreeFormat::Json => serde_json::to_string(view).expect("keys of its maps are texts"),

@@ -1,8 +1,8 @@
 //! Trees and incidents as people and other tools read them.
 //!
-//! Takes the views that a [`larum_tree::CorrelationGraph`] gives and selects, pages, orders, compares and
-//! writes them. It knows nothing of how the graph is kept, reads no clock, and does no input or
-//! output: everything here is a function from views to views or to text.
+//! Takes the views that a [`larum_tree::CorrelationGraph`] gives and selects, pages, orders,
+//! compares and writes them. It knows nothing of how the graph is kept, reads no clock, and does no
+//! input or output: everything here is a function from views to views or to text.
 
 mod error;
 

@@ -1,4 +1,9 @@
-//! What may be asked of a tree.
+//! What may be asked of a tree, and two of the answers: timelines and differences.
+//!
+//! Owns the types alone; what a question means is said at [`crate::select_page`], how it is written
+//! on the wire belongs to the doors.
+//! Invariant: the `Debug` texts of id, part, depth and filter never change: cursors are tied to
+//! them, and those that readers hold would stop working.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +14,8 @@ use serde::Serialize;
 /// A question about the tree that holds an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeQuery {
-    /// The id of a node, an event or an alert; a W3C trace id; or `kind:value` of an entity, such as `user:eve`.
+    /// The id of a node, an event or an alert; a W3C trace id; or `kind:value` of an entity, such
+    /// as `user:eve`.
     pub id: String,
     /// Which part of the tree.
     pub part: TreePart,

@@ -1,10 +1,10 @@
 //! The answer to a question about a tree of a graph.
 //!
-//! Owns the choice between two ways to one answer: out of the whole view, as [`crate::select_page`] defines
-//! it, or, where a question needs no look at every node, out of the tree's outline. What a tree is made
-//! of and how its nodes are ordered is left to the graph.
-//! Invariant: both ways give equal pages, with equal cursors, so that a reader never sees which one was
-//! taken; a property test compares them.
+//! Owns the choice between two ways to one answer: out of the whole view, as [`crate::select_page`]
+//! defines it, or, where a question needs no look at every node, out of the tree's outline. What a
+//! tree is made of and how its nodes are ordered is left to the graph.
+//! Invariant: both ways give equal pages, with equal cursors, so that a reader never sees which one
+//! was taken; a property test compares them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -16,11 +16,12 @@ use crate::error::TreeQueryError;
 use crate::query::{TreePart, TreeQuery};
 use crate::select::{TreeCursor, is_missing_in_part, limit_events, repeat_node, select_page};
 
-/// What is asked of the tree that holds [`TreeQuery::id`]. [`TreeQuery::as_of`] is the caller's part: a graph knows
-/// trees as they are.
+/// What is asked of the tree that holds [`TreeQuery::id`]. [`TreeQuery::as_of`] is the caller's
+/// part: a graph knows trees as they are.
 ///
 /// # Errors
-/// There is no such tree, the other end of a path is in another one, or the cursor is another question's.
+/// There is no such tree, the other end of a path is in another one, or the cursor is another
+/// question's.
 pub fn query_tree(
     graph: &CorrelationGraph,
     tenant: &TenantId,
@@ -71,8 +72,8 @@ fn build_page(
     let first = places.start + start;
     let fresh = first..places.end.min(first.saturating_add(limit));
     let again = repeated_ancestors(outline, &places, &fresh);
-    // Number the repeated nodes before the new ones: the page shows them in this order, and parents are
-    // named by their number on the page.
+    // Number the repeated nodes before the new ones: the page shows them in this order, and parents
+    // are named by their number on the page.
     let numbers = again.iter().copied().chain(fresh.clone());
     let numbers: HashMap<usize, usize> = numbers.zip(0..).collect();
     let number = |place: usize| numbers.get(&place).copied();

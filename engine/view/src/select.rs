@@ -1,16 +1,21 @@
-//! A page of a tree: the part that was asked for, of that what was wanted, of that as much as a page holds.
+//! A page of a tree: the part that was asked for, of that the nodes that the filter wants, of that
+//! one page.
 //!
-//! The meaning of [`TreeQuery`] stands here, as functions over a view of the whole tree; a faster way must answer
-//! the same. Works through every node once, whatever the page holds.
+//! Owns the meaning of [`TreeQuery`], as functions over a view of the whole tree; a faster way must
+//! answer the same, and finding the tree is the graph's job. Works through every node once,
+//! whatever the page holds.
+//! Invariant: the pages of one question show every node that it asks for once, however small they
+//! are; what comes again is marked.
 
 mod cursor;
 mod filter;
 mod page;
 mod part;
 
+use larum_tree::{MissingPart, NodeKind, TreeCounts, TreeNode, TreeView};
+
 use crate::error::TreeQueryError;
 use crate::query::TreeQuery;
-use larum_tree::{MissingPart, NodeKind, TreeCounts, TreeNode, TreeView};
 
 #[cfg(test)]
 pub(crate) use page::fold_events;
@@ -26,24 +31,28 @@ struct TreeSelection {
     missing: Vec<MissingPart>,
 }
 
-/// The answer to `query` out of `full`, the whole tree that holds [`TreeQuery::id`], with all its events and edges
-/// and nothing folded. [`TreeQuery::as_of`] is the caller's part: `full` is the tree as it was then.
+/// The answer to `query` out of `full`, the whole tree that holds [`TreeQuery::id`], with all its
+/// events and edges and nothing folded. [`TreeQuery::as_of`] is the caller's part: `full` is the
+/// tree as it was then.
 ///
-/// - The id may be that of a node or an event. Of the nodes that an event hangs on, the deepest is meant. An id that
-///   is neither, such as an entity's, means the root.
-/// - A filter wants a node when the stage and tags are the node's and one of its events, or the alert that it is, is
-///   bad enough, of one of the sources and within the times, all at once.
-/// - Counts are of the nodes that the filter wants; those that only lead to them are shown and not counted. Of a
-///   part, [`TreeCounts::depth`] is from its first node down.
+/// - The id may be that of a node or an event. Of the nodes that an event hangs on, the deepest is
+///   meant. An id that is neither, such as an entity's, means the root.
+/// - A filter wants a node when the stage and tags are the node's and one of its events, or the
+///   alert that it is, is bad enough, of one of the sources and within the times, all at once.
+/// - Counts are of the nodes that the filter wants; those that only lead to them are shown and not
+///   counted. Of a part, [`TreeCounts::depth`] is from its first node down.
 /// - What was not asked for is not missing: `partial` is about what was.
-/// - A later page first shows the nodes above its first one again, without their events; of those at most
-///   [`larum_event::limits::ANCESTORS`]. They are not counted by [`TreeQuery::limit`].
-/// - An edge comes with the page of its lower end. One that leads out of the tree comes with its end in the tree.
-/// - A cursor says after which node the page begins, so a tree may grow between two pages. Of what grew before that
-///   node, later pages show nothing; who wants pages of one moment asks for them as of the first one's.
+/// - A later page first shows the nodes above its first one again, without their events; of those
+///   at most [`larum_event::limits::ANCESTORS`]. They are not counted by [`TreeQuery::limit`].
+/// - An edge comes with the page of its lower end. One that leads out of the tree comes with its
+///   end in the tree.
+/// - A cursor says after which node the page begins, so a tree may grow between two pages. Of what
+///   grew before that node, later pages show nothing; who wants pages of one moment asks for them
+///   as of the first one's.
 ///
 /// # Errors
-/// The other end of a path is not in the tree. The cursor is of another question, or its node is gone.
+/// The other end of a path is not in the tree. The cursor is of another question, or its node is
+/// gone.
 pub fn select_page(full: &TreeView, query: &TreeQuery) -> Result<TreeView, TreeQueryError> {
     let selection = select_nodes(full, query)?;
     let cursor = match &query.cursor {
@@ -75,6 +84,7 @@ fn select_nodes(full: &TreeView, query: &TreeQuery) -> Result<TreeSelection, Tre
         *is_in &= node.depth <= deepest;
         *wanted = *is_in && filter::matches_filter(node, &query.filter);
     }
+    // Mark ancestors after all nodes are judged: a parent comes before the children that need it.
     let mut is_shown = wanted.clone();
     // Children come behind parents.
     for (place, node) in nodes.iter().enumerate().rev() {

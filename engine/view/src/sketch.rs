@@ -11,9 +11,9 @@ use larum_tree::{
     EdgeKind, EdgeSource, NodeKind, TreeAlert, TreeCounts, TreeEdge, TreeEvent, TreeNode, TreeView,
 };
 
-/// A whole tree: a line for each node, two spaces more for each level down, then its id and the events that hang on
-/// it as `id@seconds`. An id that begins with `!` is an alert's, with `~` one of another tree, with `?` a node's that
-/// was only named.
+/// A whole tree: a line for each node, two spaces more for each level down, then its id and the
+/// events that hang on it as `id@seconds`. An id that begins with `!` is an alert's, with `~` one
+/// of another tree, with `?` a node's that was only named.
 ///
 /// Events are of type `auth.login`, source `sshd` and severity `info`.
 pub(crate) fn parse_sketch(text: &str) -> TreeView {

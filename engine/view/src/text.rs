@@ -1,7 +1,7 @@
 //! Trees, incidents, timelines and differences for the terminal.
 //!
-//! What producers wrote cannot control the terminal: control and direction characters are replaced. Lines are
-//! cut between characters and never inside of an escape sequence.
+//! What producers wrote cannot control the terminal: control and direction characters are replaced.
+//! Lines are cut between characters and never inside of an escape sequence.
 
 mod terminal_text;
 
@@ -45,8 +45,10 @@ pub struct TextStyle {
     pub colour: ColourMode,
     /// Longest line in characters; longer ones are cut. `None` cuts nothing.
     pub width: Option<usize>,
-    /// Whether every node of a tree tells why it hangs where it does, not only those where that is a surprise.
+    /// Whether every node of a tree tells why it hangs where it does, not only those where that is
+    /// a surprise.
     pub why: bool,
-    /// Whether every listed event of a tree has a line of its own; else repeats on a node share one.
+    /// Whether every listed event of a tree has a line of its own; else repeats on a node share
+    /// one.
     pub every_event: bool,
 }

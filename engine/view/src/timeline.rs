@@ -1,26 +1,31 @@
 //! What happened in one or several trees, in the order of time.
 //!
-//! The meaning stands here, as functions over views; a faster way must say the same.
+//! Owns which entries there are and their order; it does not fetch views. This is the definition: a
+//! faster way must give the same entries.
+//! Invariant: an event or alert has one entry, however many nodes and trees show it, so entries can
+//! be counted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larum_event::{Position, Severity, Timestamp};
+use larum_tree::{EventFold, NodeKind, TreeAlert, TreeEvent, TreeNode, TreeView};
 
 use crate::query::TimelineEntry;
-use larum_tree::{EventFold, NodeKind, TreeAlert, TreeEvent, TreeNode, TreeView};
 
 /// Whose alerts are: the source of every event that the engine makes.
 pub(crate) const ENGINE: &str = "larum";
 
-/// What is one and the same, however many nodes and trees show it: an event by its id and place, or an alert.
+/// What is one and the same, however many nodes and trees show it: an event by its id and place, or
+/// an alert.
 type TimelineKey = (bool, Arc<str>, Position);
 
 /// Every event and alert that the views show, each once, by time, place in the log and id.
 ///
-/// An event that hangs on several nodes is told of the deepest one, which says most; of equally deep ones the first.
-/// An alert is told of its own tree rather than of one that its evidence hangs in. What a view only counts is
-/// missing; where a view has folded repeats, each fold is an entry without a place in the log.
+/// An event that hangs on several nodes is told of the deepest one, which says most; of equally
+/// deep ones the first. An alert is told of its own tree rather than of one that its evidence hangs
+/// in. What a view only counts is missing; where a view has folded repeats, each fold is an entry
+/// without a place in the log.
 pub fn build_timeline<'a>(views: impl IntoIterator<Item = &'a TreeView>) -> Vec<TimelineEntry> {
     let mut told: BTreeMap<TimelineKey, (bool, usize, TimelineEntry)> = BTreeMap::new();
     let mut entries = Vec::new();
@@ -45,8 +50,8 @@ pub fn build_timeline<'a>(views: impl IntoIterator<Item = &'a TreeView>) -> Vec<
     entries
 }
 
-/// Entries that follow each other and are of one node, type, source and severity become one that counts them. Alerts
-/// stay as they are.
+/// Entries that follow each other and are of one node, type, source and severity become one that
+/// counts them. Alerts stay as they are.
 pub fn fold_repeats(entries: Vec<TimelineEntry>) -> Vec<TimelineEntry> {
     let mut folded: Vec<TimelineEntry> = Vec::new();
     for entry in entries {

@@ -1,14 +1,16 @@
 //! A tree as tables (RFC 4180): a heading, lines that end in CR LF, quotes where they are needed.
 //!
-//! A cell is guarded with a `'` in front where a spreadsheet would take it for a formula, that is when its
-//! first character other than white space is one of `= + - @` or their wide forms, or when it begins with a
-//! tab or a line break. Cells that begin with `'` get one too, so taking one away gives back what was there.
+//! Owns the columns and the guard against formulas; it does not decide what a tree holds. A cell
+//! gets a `'` in front where a spreadsheet would take it for a formula: when its first character
+//! other than white space is one of `= + - @` or their wide forms, or when it begins with a tab or
+//! a line break.
+//! Invariant: cells that begin with `'` get one too, so taking one away gives back what was there.
 
 use larum_event::Timestamp;
-
-use super::drawing::{count_events, edge_kinds, find_parent};
-use crate::caption;
 use larum_tree::{TreeAlert, TreeEvent, TreeNode, TreeView};
+
+use super::drawing::{edge_kinds, find_parent};
+use crate::caption;
 
 /// One row per node; `parent` is an id, `tags`, `kept` and `attack` are JSON.
 pub(super) fn nodes_to_csv(view: &TreeView) -> String {
@@ -35,7 +37,7 @@ pub(super) fn nodes_to_csv(view: &TreeView) -> String {
         table.push_optional(node.stage.as_deref());
         table.push_json(&node.tags, node.tags.is_empty());
         table.push_json(&node.kept, node.kept.is_empty());
-        table.push_text(&count_events(node).to_string());
+        table.push_text(&node.event_count().to_string());
         table.push_text(&node.children.to_string());
         push_alert_cells(&mut table, node.alert.as_ref());
         table.end_row();
@@ -97,6 +99,8 @@ pub(super) fn events_to_csv(view: &TreeView) -> String {
             position: Some(alert.position.0),
         }));
     }
+    // Sort over all nodes: the table is a timeline, and the same event on two nodes has two rows
+    // side by side.
     rows.sort_by_key(|row| (row.time, row.position, row.id));
     for row in rows {
         table.push_time(Some(row.time));

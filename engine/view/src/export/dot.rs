@@ -1,14 +1,15 @@
 //! A tree for Graphviz.
 //!
-//! Every text is a quoted string of the kind in which Graphviz knows escapes (`escString`) and entities, so
-//! backslashes, quotes and `&` are escaped. Characters that control or turn text are named: they would break
-//! the XML that Graphviz writes, or show another name than the one that is there.
+//! Every text is a quoted string of the kind in which Graphviz knows escapes (`escString`) and
+//! entities, so backslashes, quotes and `&` are escaped. Characters that control or turn text are
+//! named: they would break the XML that Graphviz writes, or show another name than the one that is
+//! there.
 
 use larum_event::{AlertStatus, Severity};
+use larum_tree::{EdgeKind, TreeNode, TreeView};
 
 use super::drawing::{self, DrawingArrow, DrawingArrows};
 use crate::text::spell_out_harmful;
-use larum_tree::{EdgeKind, TreeNode, TreeView};
 
 /// Writes a view as a directed graph; nodes are `n0`, `n1`, .. by their places.
 pub(super) fn to_dot(view: &TreeView) -> String {
@@ -37,6 +38,7 @@ pub(super) fn to_dot(view: &TreeView) -> String {
             &format!("n{place} [label={label}, larum_id={id}{look}]"),
         );
     }
+    // Nodes elsewhere get the places after those of the page, as the arrows name them.
     for (number, other) in arrows.elsewhere.iter().enumerate() {
         let place = view.nodes.len() + number;
         let label = quote_lines(&[spell_out_harmful(other), "elsewhere".to_owned()]);

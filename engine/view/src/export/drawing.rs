@@ -1,15 +1,16 @@
 //! A tree as boxes and arrows, before it is written for a drawing program.
 //!
-//! Nodes go by their place in the view, so that what producers wrote is never part of the program's own
-//! names. What edges name beyond the page comes behind them.
+//! Owns which lines are in a box and which arrows there are; escaping is each format's job.
+//! Invariant: nodes are named by their place in the view, so that what producers wrote is never
+//! part of the program's own names. What edges name beyond the page comes after them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{AlertStatus, Timestamp};
+use larum_tree::{EdgeKind, NodeKind, TreeAlert, TreeEdge, TreeNode, TreeView};
 
 use crate::caption;
 use crate::text::spell_out_harmful;
-use larum_tree::{EdgeKind, NodeKind, TreeAlert, TreeEdge, TreeNode, TreeView};
 
 /// Longest line of a box, an id excepted.
 const LINE_CHARACTERS: usize = 120;
@@ -207,7 +208,7 @@ pub(super) fn box_lines(node: &TreeNode) -> Vec<String> {
     for (name, value) in &node.tags {
         push(&format!("{name}={value}"), LINE_CHARACTERS);
     }
-    let events = count_events(node);
+    let events = node.event_count();
     if events > 0 {
         let span = format_times(node.first, node.last);
         push(
@@ -219,12 +220,6 @@ pub(super) fn box_lines(node: &TreeNode) -> Vec<String> {
         push("not seen", LINE_CHARACTERS);
     }
     lines
-}
-
-/// Events that hang on a node, shown or not.
-pub(super) fn count_events(node: &TreeNode) -> u64 {
-    let folded: u64 = node.folds.iter().map(|fold| fold.count).sum();
-    node.events.len() as u64 + folded + node.events_left_out
 }
 
 /// What is missing, as lines.

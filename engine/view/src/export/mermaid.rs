@@ -1,17 +1,19 @@
 //! A tree for Mermaid, as a flowchart.
 //!
-//! Mermaid's text goes through a lexer, a Markdown reader and a browser, so of what producers wrote only
-//! letters, digits, spaces and what joins words pass as they are. Everything else becomes one of its numbered
-//! entities (`#34;`), which it turns into text last of all: no directive, tag, list or link comes of a label.
+//! Owns the syntax of the chart; boxes and arrows come from `drawing`, and nothing of the tree is
+//! decided here. Mermaid's text goes through a lexer, a Markdown reader and a browser.
+//! Invariant: of what producers wrote only letters, digits, spaces and what joins words pass as
+//! they are. All else becomes a numbered entity (`#34;`), which Mermaid turns into text last: no
+//! directive, tag, list or link comes from a label.
 
 use std::fmt::Write;
 
 use larum_event::{AlertStatus, Severity};
+use larum_tree::{EdgeKind, TreeNode, TreeView};
 
 use super::drawing::{self, DrawingArrows};
 use crate::caption;
 use crate::text::spell_out_harmful;
-use larum_tree::{EdgeKind, TreeNode, TreeView};
 
 /// What Mermaid draws unless `maxEdges` is set; a chart itself cannot set it.
 const EDGES_DRAWN: usize = 500;
@@ -47,6 +49,7 @@ pub(super) fn to_mermaid(view: &TreeView) -> String {
             push_statement(&mut chart, &format!("class n{place} {class}"));
         }
     }
+    // Declare all nodes before arrows, so that each end of an arrow has its label.
     for (number, id) in arrows.elsewhere.iter().enumerate() {
         let place = view.nodes.len() + number;
         let text = quote_lines(&[spell_out_harmful(id), "elsewhere".to_owned()]);

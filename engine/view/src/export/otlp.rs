@@ -1,8 +1,12 @@
 //! A tree as an OpenTelemetry trace (OTLP/JSON, `TracesData` of `opentelemetry.proto.trace.v1`).
 //!
-//! A node is a span, its events are span events, an alert is a span with an error status, and what leads
-//! across the tree is a link. Spans of one observer come together as one resource, so that trace viewers
-//! tell observers apart. Nodes that stand on a page again are left out: their spans are in the page before.
+//! Owns what becomes a span, a span event and a link: a node is a span, its events are span events,
+//! an alert is a span with an error status, and what leads across the tree is a link. The JSON form
+//! belongs to `message`, ids to `span_ids`. Spans of one observer form one resource, so that trace
+//! viewers tell observers apart. Nodes that a page repeats are left out: their spans are in the
+//! page before.
+//! Invariant: a span's id is made of its node's id, so pages and exports of one tree fit together;
+//! only ids that meet by chance are told apart by counting up.
 
 mod span_ids;
 
@@ -11,6 +15,7 @@ mod message;
 use std::collections::BTreeMap;
 
 use larum_event::{AlertStatus, Timestamp};
+use larum_tree::{EdgeKind, EventFold, TreeAlert, TreeEvent, TreeNode, TreeView};
 
 use self::message::{
     OtlpAttribute, OtlpResource, OtlpScope, OtlpSpan, OtlpStatus, OtlpValue, ResourceSpans,
@@ -19,7 +24,6 @@ use self::message::{
 use self::span_ids::{SpanIds, TraceId};
 use super::drawing::{DrawingArrows, edge_kinds, find_parent};
 use crate::caption;
-use larum_tree::{EdgeKind, EventFold, TreeAlert, TreeEvent, TreeNode, TreeView};
 
 /// The service of spans that no event hangs on, such as alerts.
 const OWN_SERVICE: &str = "larum";
@@ -30,6 +34,7 @@ pub(super) fn to_otlp(view: &TreeView) -> String {
     let starts = span_starts(&view.nodes);
     let edges = edge_kinds(view);
     let mut links = build_links(view, &ids);
+    // Sorted by service, so that equal views give equal bytes.
     let mut by_service: BTreeMap<&str, Vec<OtlpSpan>> = BTreeMap::new();
     for (place, node) in view.nodes.iter().enumerate() {
         if node.again {
@@ -93,8 +98,8 @@ fn build_resource(view: &TreeView, service: &str, spans: Vec<OtlpSpan>) -> Resou
     }
 }
 
-/// When each node's span starts: at its own first time, else at that of the nodes above it, else at the
-/// first time of the page.
+/// When each node's span starts: at its own first time, else at that of the nodes above it, else at
+/// the first time of the page.
 fn span_starts(nodes: &[TreeNode]) -> Vec<Timestamp> {
     let earliest = nodes.iter().filter_map(|node| node.first).min();
     let mut starts: Vec<Timestamp> = Vec::with_capacity(nodes.len());
@@ -289,7 +294,8 @@ fn build_fold_event(fold: &EventFold) -> SpanEvent {
     }
 }
 
-/// Links by the place of the span that has them: the lower end's, or the upper one's when the lower is elsewhere.
+/// Links by the place of the span that has them: the lower end's, or the upper one's when the lower
+/// is elsewhere.
 fn build_links(view: &TreeView, ids: &SpanIds<'_>) -> BTreeMap<usize, Vec<SpanLink>> {
     let arrows = DrawingArrows::from_view(view);
     let mut links: BTreeMap<usize, Vec<SpanLink>> = BTreeMap::new();

@@ -1,7 +1,8 @@
 //! Where a page goes on.
 //!
-//! Written as three numbers: of the question, of the node after which the page begins, and how many nodes were shown
-//! until then. The last one only makes finding the node quick, and tells apart those that share an id.
+//! Written as three numbers: of the question, of the node after which the page begins, and how many
+//! nodes were shown until then. The last one only makes finding the node quick, and tells apart
+//! those that share an id.
 
 use std::fmt;
 
@@ -18,7 +19,8 @@ pub(crate) struct TreeCursor {
 }
 
 impl TreeCursor {
-    /// The page after the first `shown` of the nodes that a question shows, of which `last` is the last one.
+    /// The page after the first `shown` of the nodes that a question shows, of which `last` is the
+    /// last one.
     pub(crate) fn after_node(query: &TreeQuery, last: &str, shown: usize) -> Self {
         Self {
             query_hash: hash_query(query),

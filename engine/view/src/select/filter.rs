@@ -1,10 +1,10 @@
 //! Which nodes a filter wants.
 
 use larum_event::{Severity, Timestamp};
+use larum_tree::TreeNode;
 
 use crate::query::NodeFilter;
 use crate::timeline::ENGINE;
-use larum_tree::TreeNode;
 
 /// Something that happened on a node, once or between two times.
 struct NodeActivity<'a> {

@@ -1,14 +1,18 @@
-//! From what was asked for to what a page holds of it.
+//! The nodes and edges of one page.
+//!
+//! Owns what a page repeats and cuts; which nodes are asked for is decided before.
+//! Invariant: parents and causes are numbered by their place on the page, so a page can be read
+//! without the others.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use larum_event::limits;
+use larum_tree::{EventFold, TreeEdge, TreeEvent, TreeView};
 
 use super::cursor::TreeCursor;
 use super::part::iter_ancestors;
 use super::{TreeNode, TreeSelection};
 use crate::query::TreeQuery;
-use larum_tree::{EventFold, TreeEdge, TreeEvent, TreeView};
 
 /// The page that begins with the node that is `start`th among those that are shown.
 pub(super) fn build_page(
@@ -21,6 +25,7 @@ pub(super) fn build_page(
     let rest = selection.shown_places.get(start..).unwrap_or_default();
     let fresh = rest.get(..limit).unwrap_or(rest);
     let again = repeated_ancestors(full, fresh, &selection.shown_places);
+    // Number the page before copying nodes: parents and causes are named by their number on it.
     let numbers = again.iter().chain(fresh).copied();
     let numbers: HashMap<usize, usize> = numbers.zip(0..).collect();
     let mut nodes = Vec::with_capacity(numbers.len());

@@ -1,8 +1,9 @@
 //! Which nodes a part of a tree is made of.
 
+use larum_tree::{NodeKind, TreeNode, TreeView};
+
 use crate::error::TreeQueryError;
 use crate::query::{TreePart, TreeQuery};
-use larum_tree::{NodeKind, TreeNode, TreeView};
 
 /// For each node whether the part has it.
 pub(super) fn select_part(full: &TreeView, query: &TreeQuery) -> Result<Vec<bool>, TreeQueryError> {

@@ -3,11 +3,11 @@
 mod paged;
 
 use larum_event::{EventId, Position, Severity, Timestamp};
+use larum_tree::EdgeKind;
 
 use super::*;
 use crate::query::{NodeFilter, TreePart};
 use crate::sketch::{node_mut, parse_sketch, shown_ids, sketch_edge};
-use larum_tree::EdgeKind;
 
 const TREE: &str = "
 root

@@ -8,7 +8,8 @@ use crate::query::TreeDiff;
 use super::TextStyle;
 use super::line::{TextLine, TextPaint};
 
-/// Writes what changed: `+` came, `-` went, `!` has spoken since, `>` hangs elsewhere, `▲` is an alert.
+/// Writes what changed: `+` came, `-` went, `!` has spoken since, `>` hangs elsewhere, `▲` is an
+/// alert.
 pub fn diff_to_text(diff: &TreeDiff, style: TextStyle) -> String {
     let mut text = String::new();
     for id in &diff.alerts {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::caption::format_amount;
 use larum_tree::{EdgeKind, EdgeSource, MissingPart, NodeKind, TreeEdge, TreeNode, TreeView};
+
+use crate::caption::format_amount;
 
 use super::TextStyle;
 use super::line::{TextLine, TextPaint};
@@ -14,7 +15,8 @@ pub(super) struct EdgeNotes {
 }
 
 impl EdgeNotes {
-    /// Each edge is told once: at its lower end, or at the upper one where the lower is not on the page.
+    /// Each edge is told once: at its lower end, or at the upper one where the lower is not on the
+    /// page.
     pub(super) fn from_view(view: &TreeView, style: TextStyle) -> Self {
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         for (place, node) in view

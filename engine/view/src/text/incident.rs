@@ -1,11 +1,15 @@
 //! One incident as a page, many as a table.
+//!
+//! Owns which facts are shown and how many of each; lines are cut and coloured elsewhere.
+//! Invariant: what is not shown is counted in the same line or below, so a short page never looks
+//! complete.
 
 use std::fmt::Display;
 
 use larum_event::AlertStatus;
+use larum_tree::{IncidentAlert, IncidentStatus, IncidentSummary, TieCause};
 
 use crate::caption::{format_amount, format_number};
-use larum_tree::{IncidentAlert, IncidentStatus, IncidentSummary, TieCause};
 
 use super::TextStyle;
 use super::clock::{UtcDay, format_seconds, format_span};
@@ -18,7 +22,8 @@ const VALUES_IN_ROW: usize = 2;
 /// Most roots of trees.
 const TREES_SHOWN: usize = 20;
 
-/// Writes an incident: what it comes to, who and what is in it, its trees, and its alerts where they are listed.
+/// Writes an incident: what it comes to, who and what is in it, its trees, and its alerts where
+/// they are listed.
 pub fn incident_to_text(incident: &IncidentSummary, style: TextStyle) -> String {
     let mut text = String::new();
     heading_line(incident).write_to(&mut text, style);
@@ -212,6 +217,7 @@ pub fn incidents_to_text(incidents: &[IncidentSummary], total: u64, style: TextS
         "rules",
     ];
     let rows: Vec<_> = incidents.iter().map(table_row).collect();
+    // Measure all rows before writing one: columns are as wide as their widest cell.
     let widths: Vec<_> = heads
         .iter()
         .enumerate()

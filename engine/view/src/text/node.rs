@@ -1,11 +1,15 @@
-//! The line of a node and those of what hangs on it.
+//! The line of a node and those of its events.
+//!
+//! Owns what a line says of a node; indents and edges belong to the outline.
+//! Invariant: events that are not listed are counted, folded or not, so the lines of a node add up
+//! to its events.
 
 use std::collections::BTreeMap;
 
 use larum_event::{AlertStatus, Severity, Timestamp};
+use larum_tree::{EventFold, NodeKind, TreeAlert, TreeEvent, TreeNode};
 
 use crate::caption::{self, format_amount, format_number};
-use larum_tree::{EventFold, NodeKind, TreeAlert, TreeEvent, TreeNode};
 
 use super::TextStyle;
 use super::clock::UtcDay;
@@ -107,7 +111,8 @@ fn push_alert(line: &mut TextLine, alert: &TreeAlert, day: UtcDay) {
     }
 }
 
-/// The lines of a node's events, folded unless the style says otherwise, and of those that are only counted.
+/// The lines of a node's events, folded unless the style says otherwise, and of those that are only
+/// counted.
 pub(super) fn detail_lines(node: &TreeNode, day: UtcDay, style: TextStyle) -> Vec<TextLine> {
     // An event that is a node of its own stands in its line.
     let mut repeats = match node.kind {

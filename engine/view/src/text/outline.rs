@@ -1,7 +1,14 @@
-//! A tree as an outline: a line per node, under it why it is there, its events, and the nodes below it.
+//! A tree as an outline: a line per node, below it why it is there, its events, and the nodes under
+//! it.
+//!
+//! Owns indents and branches; the lines themselves are written in `node` and `edge_notes`, none of
+//! them here. Works by loops: a tree may be as deep as it has nodes.
+//! Invariant: the lines of a node come before those of the nodes under it, so an indent is all that
+//! shows a parent.
+
+use larum_tree::{NodeKind, TreeNode, TreeView};
 
 use crate::caption::{format_amount, format_number};
-use larum_tree::{NodeKind, TreeNode, TreeView};
 
 use super::TextStyle;
 use super::clock::{UtcDay, format_date};
@@ -35,9 +42,12 @@ pub fn tree_to_text(view: &TreeView, style: TextStyle) -> String {
         let Some(branch) = branches.get(place) else {
             continue;
         };
+        // Close before writing: notes on hidden siblings of the levels above come before this node.
         outline.close_levels(branch.depth);
-        let line = node_line(node, day);
-        let line = if node.again { line.into_faint() } else { line };
+        let mut line = node_line(node, day);
+        if node.again {
+            line = line.into_faint();
+        }
         outline.write_line(branch.depth, branch.has_next_sibling, line);
         outline.open_level(branch);
         let mut details = reasons.lines_at(place);

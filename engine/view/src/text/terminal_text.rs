@@ -29,7 +29,8 @@ pub(super) fn replace_harmful(text: &str) -> String {
         .collect()
 }
 
-/// The text with harmful characters named, such as `<U+202E>`: for pictures, where nobody looks at the source.
+/// The text with harmful characters named, such as `<U+202E>`: for pictures, where nobody looks at
+/// the source.
 pub(crate) fn spell_out_harmful(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {

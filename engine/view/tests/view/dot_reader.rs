@@ -1,5 +1,5 @@
-//! Reads Graphviz's language (its published grammar, as far as it goes without ports and subgraphs) and
-//! texts in it (`escString` and entities).
+//! Reads Graphviz's language (its published grammar, as far as it goes without ports and subgraphs)
+//! and texts in it (`escString` and entities).
 
 use std::collections::BTreeMap;
 

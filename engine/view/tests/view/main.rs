@@ -1,5 +1,6 @@
-//! Views, made by hand or by a graph: pages of them, and what they look like on the terminal and in the formats
-//! of other tools. Those are read back by readers that do not know how they were written.
+//! Views, made by hand or by a graph: pages of them, and what they look like on the terminal and in
+//! the formats of other tools. Those are read back by readers that do not know how they were
+//! written.
 
 #![expect(
     clippy::unwrap_used,

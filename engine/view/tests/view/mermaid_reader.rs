@@ -1,4 +1,5 @@
-//! Reads flowcharts as far as we write them: one statement a line, labels in quotes with numbered entities.
+//! Reads flowcharts as far as we write them: one statement a line, labels in quotes with numbered
+//! entities.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +66,8 @@ fn statement(chart: &mut Chart, line: &str) {
     assert_eq!(chart.nodes.insert(name.to_owned(), lines), None);
 }
 
-/// The text of an escaped line, in which nothing stands that Mermaid, Markdown or a browser acts on.
+/// The text of an escaped line, in which nothing stands that Mermaid, Markdown or a browser acts
+/// on.
 fn plain(line: &str) -> String {
     assert!(!line.starts_with(['-', '_', '/']) && !line.contains("--"));
     let mut plain = String::new();

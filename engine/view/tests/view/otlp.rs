@@ -1,4 +1,5 @@
-//! Trees as traces, read back by OpenTelemetry's own types, which are made from the published schema.
+//! Trees as traces, read back by OpenTelemetry's own types, which are made from the published
+//! schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +14,8 @@ use crate::views::{at, by_link, edge, event, intrusion, node, view};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// The spans of an export by the ids of their nodes, after everything that the schema and its document ask
-/// for was looked at. Nodes of one id get the place of their span behind it.
+/// The spans of an export by the ids of their nodes, after everything that the schema and its
+/// document ask for was looked at. Nodes of one id get the place of their span behind it.
 pub fn spans(view: &TreeView) -> Vec<(String, Span)> {
     let json = export_tree(view, TreeFormat::Otlp);
     let ours: Value = serde_json::from_str(&json).unwrap();

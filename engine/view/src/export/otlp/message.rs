@@ -1,5 +1,9 @@
-//! The messages of `opentelemetry/proto/trace/v1/trace.proto` in their JSON form: lowerCamelCase names, ids in
-//! hexadecimal, enums as numbers, 64-bit integers as texts. Members that would hold their default are left out.
+//! The messages of `opentelemetry/proto/trace/v1/trace.proto` in their JSON form.
+//!
+//! Owns names and number formats: lowerCamelCase names, ids in hexadecimal, enums as numbers,
+//! 64-bit integers as texts. What they are filled with is decided elsewhere.
+//! Invariant: members that would hold their default are left out, as the specification's JSON
+//! mapping asks.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -137,7 +141,8 @@ impl OtlpValue {
         Self::ArrayValue { values }
     }
 
-    /// Values of events are nested no deeper than [`larum_event::limits::EVENT_DEPTH`]. `null` in lists is the text.
+    /// Values of events are nested no deeper than [`larum_event::limits::EVENT_DEPTH`]. `null` in
+    /// lists is the text.
     pub(super) fn from_json(value: &Value) -> Self {
         match value {
             Value::Null => Self::from_text("null"),

@@ -1,8 +1,8 @@
 //! Ids of traces and spans: W3C's where a node has one, else made of the node's id.
 //!
-//! Made ones are the same in every export, so that pages of one tree, and trees that point to each other,
-//! fit together. 64 bits are few enough for an attacker to make two meet, so spans of one export are told apart
-//! by counting up.
+//! Made ones are the same in every export, so that pages of one tree, and trees that point to each
+//! other, fit together. 64 bits are few enough for an attacker to make two meet, so spans of one
+//! export are told apart by counting up.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,8 @@ pub(super) struct SpanIds<'a> {
 }
 
 impl<'a> SpanIds<'a> {
-    /// The tree's trace is that of its root, or of the top of what was asked for, if those name one.
+    /// The tree's trace is that of its root, or of the top of what was asked for, if those name
+    /// one.
     pub(super) fn from_view(view: &'a TreeView) -> Self {
         let tenant = view.tenant.as_str();
         let top = view.nodes.first().map(|node| &*node.id);
@@ -116,7 +117,8 @@ fn split_trace_id(id: &str) -> Option<(&str, Option<&str>)> {
     })
 }
 
-/// The number that exactly so many hexadecimal digits write; `None` for zero, which W3C does not allow.
+/// The number that exactly so many hexadecimal digits write; `None` for zero, which W3C does not
+/// allow.
 fn parse_hex(text: &str, count: usize) -> Option<u128> {
     let all_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let number = u128::from_str_radix(text, 16).ok();
