@@ -22,7 +22,7 @@ use larum_engine::{
 use larum_engine::{MonotonicTime, RuntimeClock};
 use larum_event::{Alert, Event, RuleFile, Span, TenantId, Timestamp, TopicPattern};
 use larum_http::HttpConfig;
-use larum_tree::{ColourMode, TextStyle, tree_to_text};
+use larum_view::{ColourMode, TextStyle, tree_to_text};
 
 use crate::error::{CliError, CommandExit, format_causes};
 use crate::lifecycle;

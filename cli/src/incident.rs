@@ -8,7 +8,7 @@ use std::io::Write;
 
 use clap::Args;
 use larum_event::{Position, limits};
-use larum_tree::{TreeFormat, TreeQuery, export_tree, incident_to_text, tree_to_text};
+use larum_view::{TreeFormat, TreeQuery, export_tree, incident_to_text, tree_to_text};
 use serde::Deserialize;
 
 use crate::error::{CliError, CommandExit};

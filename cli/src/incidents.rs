@@ -8,7 +8,8 @@ use std::io::Write;
 
 use clap::Args;
 use larum_event::{FormQuery, RuleId, Severity, Timestamp, limits};
-use larum_tree::{IncidentQuery, incidents_to_text};
+use larum_tree::IncidentQuery;
+use larum_view::incidents_to_text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

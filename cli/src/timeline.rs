@@ -7,7 +7,8 @@
 use std::io::Write;
 
 use larum_event::{QueryPair, limits};
-use larum_tree::{TimelineEntry, TreeView, build_timeline, fold_repeats, timeline_to_text};
+use larum_tree::TreeView;
+use larum_view::{TimelineEntry, build_timeline, fold_repeats, timeline_to_text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

@@ -11,9 +11,8 @@ use std::io::Write;
 
 use clap::Args;
 use larum_event::FormQuery;
-use larum_tree::{
-    TextStyle, TreeDiff, TreeFormat, TreeView, diff_to_text, export_tree, tree_to_text,
-};
+use larum_tree::TreeView;
+use larum_view::{TextStyle, TreeDiff, TreeFormat, diff_to_text, export_tree, tree_to_text};
 
 use self::query_args::TreeQueryArgs;
 use crate::error::{CliError, CommandExit};

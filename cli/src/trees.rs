@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use larum_event::{FormQuery, limits};
-use larum_tree::TreeListQuery;
+use larum_view::TreeListQuery;
 use serde::Deserialize;
 use serde_json::json;
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use larum_engine::EngineMetrics;
 use larum_event::{Alert, Span, Timestamp};
-use larum_tree::{ColourMode, IncidentId, IncidentSummary, TextStyle, incident_to_text};
+use larum_tree::{IncidentId, IncidentSummary};
+use larum_view::{ColourMode, TextStyle, incident_to_text};
 
 use crate::detect::key_text;
 use crate::settings::LISTEN;

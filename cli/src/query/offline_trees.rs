@@ -2,9 +2,9 @@
 
 use larum_event::{Event, Position, RecordBody, RuleSetActivation, TenantId};
 use larum_tree::{
-    CorrelationGraph, GraphLimits, IncidentQuery, IncidentSummary, RootSummary, TreeQuery,
-    TreeQueryError, TreeView, select_page as select_tree_page,
+    CorrelationGraph, GraphLimits, IncidentQuery, IncidentSummary, RootSummary, TreeView,
 };
+use larum_view::{TreeQuery, TreeQueryError, select_page as select_tree_page};
 
 use super::{MissingKind, MissingTarget};
 use crate::error::CliError;

@@ -1,7 +1,7 @@
 //! How answers are written: for programs, or for people as wide as their terminal.
 
 use larum_event::QueryPair;
-use larum_tree::{ColourMode, TextStyle};
+use larum_view::{ColourMode, TextStyle};
 
 /// Whether an answer is written for programs or for people.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use larum_event::{Severity, Timestamp, limits, parse_tag};
-use larum_tree::{NodeFilter, TreePart, TreeQuery};
+use larum_view::{NodeFilter, TreePart, TreeQuery};
 
 use crate::query::MomentArg;
 

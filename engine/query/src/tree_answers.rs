@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use larum_event::{Position, Timestamp};
-use larum_tree::{MissingPart, TimelineEntry, TreeEdge, TreeNode, TreeQueryError};
+use larum_tree::{MissingPart, TreeEdge, TreeNode};
+use larum_view::{TimelineEntry, TreeQueryError};
 use serde::Serialize;
 
 /// As of when something is asked.

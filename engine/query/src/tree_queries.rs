@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use larum_event::{EventId, Position, TenantId, limits};
 use larum_tree::{
-    CorrelationGraph, IncidentQuery, IncidentSummary, RootSummary, TimelineEntry, TreeCounts,
-    TreeDiff, TreeQuery, TreeView, build_timeline, fold_repeats,
+    CorrelationGraph, IncidentQuery, IncidentSummary, RootSummary, TreeCounts, TreeView,
 };
+use larum_view::{TimelineEntry, TreeDiff, TreeQuery, build_timeline, fold_repeats, query_tree};
 
 use crate::spilled_trees::SpilledTrees;
 use crate::tree_answers::{AsOf, TimelinePage, TimelineQuery, TreeError};
@@ -50,7 +50,7 @@ impl TreeQueries {
         let upto = self.resolve_position(as_of).await?;
         let id = query.id.clone();
         let read = move |forest: &CorrelationGraph, tenant: &TenantId| {
-            Ok(forest.query_tree(tenant, &query)?)
+            Ok(query_tree(forest, tenant, &query)?)
         };
         let page = self.read_tree(&id, upto, read).await?;
         self.describe_events(page).await

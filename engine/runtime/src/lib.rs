@@ -55,10 +55,13 @@ pub use larum_query::{
 };
 pub use larum_rule::Diagnostic;
 pub use larum_tree::{
-    AlertCause, ColourMode, EdgeKind, EdgeSource, EventFold, GraphLimits, IncidentAlert,
-    IncidentId, IncidentQuery, IncidentSummary, MissingPart, NodeFilter, NodeKind, RootSummary,
-    TextStyle, TimelineEntry, TreeAlert, TreeCounts, TreeDiff, TreeEdge, TreeEvent, TreeFormat,
-    TreeListQuery, TreeNode, TreePart, TreeQuery, TreeView, UnknownFormat as UnknownTreeFormat,
-    diff_to_text, export_tree, incident_to_text, incidents_to_text, timeline_to_text, tree_to_text,
+    AlertCause, EdgeKind, EdgeSource, EventFold, GraphLimits, IncidentAlert, IncidentId,
+    IncidentQuery, IncidentSummary, MissingPart, NodeKind, RootSummary, TreeAlert, TreeCounts,
+    TreeEdge, TreeEvent, TreeNode, TreeView,
+};
+pub use larum_view::{
+    ColourMode, NodeFilter, TextStyle, TimelineEntry, TreeDiff, TreeFormat, TreeListQuery,
+    TreePart, TreeQuery, UnknownFormat as UnknownTreeFormat, diff_to_text, export_tree,
+    incident_to_text, incidents_to_text, timeline_to_text, tree_to_text,
 };
 pub use sequencing::activate_in_replay;

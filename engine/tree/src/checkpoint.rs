@@ -3,16 +3,15 @@
 //! Canonical: equal states write equal bytes, whatever numbers their graphs gave to nodes and
 //! families. Written is what events said; where nodes stand follows from that and is found anew.
 
-mod tenant_graph;
-
 use larum_event::{LinkSet, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use self::tenant_graph::TenantCheckpoint;
-use crate::correlation_graph::{CorrelationGraph, GraphLimits};
+use crate::correlation_graph::CorrelationGraph;
 use crate::edge_reason::{EdgeReason, EdgeReasons};
 use crate::error::GraphRestoreError;
+use crate::graph_limits::GraphLimits;
+use crate::tenant_graph::TenantCheckpoint;
 
 /// Goes up whenever what follows changes.
 const FORMAT: u8 = 3;
@@ -30,7 +29,8 @@ struct GraphCheckpoint {
 }
 
 impl CorrelationGraph {
-    /// The whole state as bytes, for [`CorrelationGraph::restore`]. Trees that went and were not taken are not in it.
+    /// The whole state as bytes, for [`CorrelationGraph::restore`]. Trees that went and were not
+    /// taken are not in it.
     pub fn checkpoint(&self) -> Vec<u8> {
         let (ways, classes) = self.edge_reasons.to_parts();
         let limits = &self.limits;
@@ -86,6 +86,7 @@ impl CorrelationGraph {
             roots_per_tenant: roots,
             nodes_per_tenant: all,
         });
+        // Reasons before links: links look up their numbers, which nodes refer to.
         forest.edge_reasons = EdgeReasons::from_parts(read.ways, read.classes);
         forest.set_links(Arc::new(read.links));
         forest.refused_events = read.refused_events;
@@ -93,8 +94,7 @@ impl CorrelationGraph {
         forest.tracks_batches = read.batches;
         for (tenant, written) in read.tenants {
             let mut grove = written.restore()?;
-            grove.entity_kinds = Arc::clone(&forest.entity_kinds);
-            grove.batch_history.is_on = read.batches;
+            grove.configure(Arc::clone(&forest.entity_kinds), read.batches);
             if forest.tenants.insert(tenant, grove).is_some() {
                 return Err(GraphRestoreError::Damaged {
                     what: "a tenant occurs twice",

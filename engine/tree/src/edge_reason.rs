@@ -22,8 +22,8 @@ pub(crate) struct EdgeReason {
     pub(crate) paths: Vec<Arc<str>>,
 }
 
-/// All ways that were ever in force, and the classes of nodes that links make. Neither is ever forgotten: nodes
-/// refer to them by number, and there are as many as links were ever declared.
+/// All ways that were ever in force, and the classes of nodes that links make. Neither is ever
+/// forgotten: nodes refer to them by number, and there are as many as links were ever declared.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EdgeReasons {
     reasons: Vec<EdgeReason>,

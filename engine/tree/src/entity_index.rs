@@ -12,8 +12,8 @@ pub(crate) type NodeVersion = (NodeIndex, Position);
 
 type EntityNodeMap = HashMap<(Arc<str>, Arc<str>), VecDeque<NodeVersion>, RandomState>;
 
-/// The values of one tenant. They are only looked up, never walked. Those not met for long go: when half of what may
-/// be is new, whatever was not met meanwhile is let go.
+/// The values of one tenant. They are only looked up, never walked. Those not met for long go: when
+/// half of what may be is new, whatever was not met meanwhile is let go.
 #[derive(Debug, Default)]
 pub(crate) struct EntityIndex {
     recent: EntityNodeMap,
@@ -90,8 +90,8 @@ fn sort_rows(values: &EntityNodeMap) -> Vec<EntityRow> {
     written
 }
 
-/// How a value may be written where events are read: as it is, in lower case, and a host without its domain. Names of
-/// users are what they are.
+/// How a value may be written where events are read: as it is, in lower case, and a host without
+/// its domain. Names of users are what they are.
 pub(crate) fn spelling_variants(kind: &str, value: &str) -> impl Iterator<Item = String> {
     let lower = (kind != "user").then(|| value.to_lowercase());
     let short = lower.as_ref().filter(|_| kind == "host");

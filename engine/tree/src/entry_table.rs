@@ -1,4 +1,8 @@
-//! An event as the trees remember it, and the store of all of a tenant's.
+//! An event as the graph remembers it, and the table of all of a tenant's.
+//!
+//! Owns the slots and the index by id; who refers to an entry is counted by [`crate::event_table`],
+//! not here.
+//! Invariant: an entry keeps its number until it is dropped, so claims and lists may hold numbers.
 
 use larum_event::{Event, EventId, EventType, Position, Severity, Source, Timestamp};
 use petgraph::stable_graph::NodeIndex;

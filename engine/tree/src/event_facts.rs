@@ -1,4 +1,8 @@
 //! What one event says about trees.
+//!
+//! Owns the reading of `correlation` and `traceparent`; declared links are read elsewhere.
+//! Invariant: names borrow from the event where they can, so an event that names nodes that are
+//! known already costs no copy of them.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,8 +1,10 @@
-//! One node: what events say of it and which of them hang on it.
+//! One node: what events say of it and which events it has.
 //!
-//! Everything here is kept so that the order of arrival does not matter: the earliest claim, the
-//! earliest events, the highest revision. What few nodes have stands in [`NodeExtras`]: a tree may have very
-//! many nodes.
+//! Owns the parts of a node; which table changes which of them is said at each. Nothing here
+//! decides between claims. What few nodes have is in [`NodeExtras`]: a tree may have very many
+//! nodes.
+//! Invariant: what is kept does not depend on the order of arrival: the earliest claim, the
+//! earliest events, the highest revision.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -216,6 +218,15 @@ impl NodeAlert {
     }
 }
 
+/// What is known of a node besides where it is and which events it has.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NodeAttributes {
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) stage: Option<Arc<str>>,
+    pub(crate) tags: Vec<(Arc<str>, Arc<str>)>,
+    pub(crate) kept: Vec<(Arc<str>, Arc<str>)>,
+}
+
 impl GraphNode {
     /// A node that is only named so far.
     pub(crate) fn new(name: Box<str>, class: NodeClass, way: u16, position: Position) -> Self {
@@ -253,5 +264,20 @@ impl GraphNode {
 
     pub(crate) fn extras_mut(&mut self) -> &mut NodeExtras {
         self.extras.get_or_insert_default()
+    }
+
+    /// What is known of it now.
+    pub(crate) fn attributes(&self) -> NodeAttributes {
+        let extras = self.extras.as_deref();
+        let details = extras.and_then(|extras| extras.details.as_ref());
+        let tags = extras.into_iter().flat_map(|extras| &extras.tags);
+        NodeAttributes {
+            label: details.and_then(|details| details.label.clone()),
+            stage: extras.and_then(|extras| Some(extras.stage.as_ref()?.text.clone())),
+            tags: tags
+                .map(|(name, tag)| (name.clone(), tag.text.clone()))
+                .collect(),
+            kept: details.map_or_else(Vec::new, |details| details.kept.clone()),
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Reading events by declared links.
 //!
-//! Owns which nodes, aliases and entities an event names. One pass over the event's bytes finds every
-//! field that any link of its topic reads; an event whose topic no link reads costs a look at its topic.
+//! Owns which nodes, aliases and entities an event names; what the graph does with them is decided
+//! elsewhere. One pass over the event's bytes finds every field that any link of its topic reads;
+//! an event whose topic no link reads costs a look at its topic.
+//! Invariant: what is read depends on the event and the links alone, never on what was read before,
+//! so an event names the same nodes whenever it is read again.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -88,7 +91,8 @@ impl LinkReader {
         &self.set
     }
 
-    /// Adds what `event` names to `groups` and `entities`; of an event that hangs on no node, no entities are needed.
+    /// Adds what `event` names to `groups` and `entities`; of an event that hangs on no node, no
+    /// entities are needed.
     pub(crate) fn read_event(
         &mut self,
         event: &Event,
@@ -103,6 +107,7 @@ impl LinkReader {
         if of_topic.links.is_empty() && (of_topic.entities.is_empty() || !has_node) {
             return;
         }
+        // One pass for all links and entities: the bytes of the event are read once.
         let found = of_topic.fields.read_values(event);
         for applied in &of_topic.links {
             if let (Some(link), Some(compiled)) = (
@@ -158,6 +163,8 @@ impl LinkReader {
                 of_topic.entities.push((number, slots));
             }
         }
+        // Producers choose topics, so the cache is bounded; emptying it costs one more look at each
+        // topic.
         if self.topics.len() >= CACHED_TOPICS {
             self.topics.clear();
         }

@@ -1,7 +1,11 @@
-//! The shape of a tree: its nodes in reading order, and how much hangs on them, without what is shown of each.
+//! The shape of a tree: its nodes in reading order, and how much there is at each place.
 //!
-//! The graph numbers its nodes as events arrived; nothing of that may show. So everything is sorted
-//! by what events say. Made once for a tree that does not change, a page of it costs what the page holds.
+//! Owns the order of nodes and the sums over any range of them; what is shown of a node belongs to
+//! the view builder. Made once for a tree that does not change, so that a page of it costs what the
+//! page holds.
+//! Invariant: a place comes after the place of its parent, and its subtree follows it without a
+//! gap, so a part of a tree is a range of places. The order depends on what events say and never on
+//! the graph's numbers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -13,7 +17,7 @@ use petgraph::stable_graph::NodeIndex;
 
 use crate::cross_edge::CrossEdgeKind;
 use crate::graph_node::NodeAlert;
-use crate::tree_root::TreeRoot;
+use crate::tenant_graph::TreeRoot;
 use crate::view::{MissingPart, TreeCounts};
 use crate::view_builder::ViewBuilder;
 
@@ -176,6 +180,8 @@ impl ViewBuilder<'_> {
         }
         self.add_bare_events(&mut found);
         self.add_linked_alerts(&mut found, &places);
+        // Inherit times after everything is in: what has no time of its own is sorted by the first
+        // one below it.
         inherit_first_times(&mut found);
         let order = self.reading_order(&found);
         let mut outline = TreeOutline {
@@ -185,17 +191,17 @@ impl ViewBuilder<'_> {
         for place in outline.places.values_mut() {
             *place = order.number_at(*place as usize);
         }
-        let family = grove.node(summit.top).map(|top| top.component);
-        let family = family.and_then(|family| grove.components.get(family));
-        if let Some(family) = family.filter(|family| family.refused_events > 0) {
-            outline.missing.push(MissingPart::EventsRefused {
-                count: family.refused_events,
-            });
+        let component = grove.component_of(summit.top);
+        let refused = component.map_or(0, |component| component.refused_events());
+        if refused > 0 {
+            outline
+                .missing
+                .push(MissingPart::EventsRefused { count: refused });
         }
         let cut = grove.claimed_parent(summit.top);
         if let Some(up) = cut.filter(|_| !summit.cycle.is_empty()) {
             outline.missing.push(MissingPart::CircleCut {
-                parent: grove.node_name(up.node),
+                parent: grove.nodes().name(up.node),
             });
         }
         outline
@@ -215,6 +221,7 @@ impl ViewBuilder<'_> {
             });
             let children = self
                 .tenant_graph
+                .nodes()
                 .children(node)
                 .filter(|child| *child != top);
             open.extend(children.map(|child| (child, Some(place))));
@@ -226,6 +233,7 @@ impl ViewBuilder<'_> {
     pub(crate) fn first_time_of(self, node: NodeIndex) -> Option<Timestamp> {
         let raised = self.alert_of(node).map(|raised| raised.time);
         self.tenant_graph
+            .nodes()
             .first_event_time(node)
             .into_iter()
             .chain(raised)
@@ -233,7 +241,7 @@ impl ViewBuilder<'_> {
     }
 
     pub(crate) fn alert_of(&self, alert: NodeIndex) -> Option<&NodeAlert> {
-        self.tenant_graph.node(alert)?.alert()
+        self.tenant_graph.nodes().get(alert)?.alert()
     }
 
     /// Evidence that hangs on no node becomes a node under its alert.
@@ -269,13 +277,16 @@ impl ViewBuilder<'_> {
             let OutlineItem::Node(node) = item.item else {
                 continue;
             };
-            let alerts = self
-                .tenant_graph
-                .cross_edges(node, CrossEdgeKind::Causation, Incoming);
+            let alerts =
+                self.tenant_graph
+                    .nodes()
+                    .cross_edges(node, CrossEdgeKind::Causation, Incoming);
             let alerts = alerts.map(|(alert, _)| alert);
             let others = alerts.filter(|alert| !places.contains_key(alert));
-            linked.extend(others.map(|alert| (self.tenant_graph.node_name(alert), alert)));
+            linked.extend(others.map(|alert| (self.tenant_graph.nodes().name(alert), alert)));
         }
+        // Under its trigger if that is here, else under its first evidence: once, however many
+        // causes are here.
         for (_, alert) in linked {
             let Some(raised) = self.alert_of(alert) else {
                 continue;
@@ -297,9 +308,11 @@ impl ViewBuilder<'_> {
 
     fn item_name<'n>(&'n self, item: &'n OutlineItem) -> &'n str {
         match item {
-            OutlineItem::Node(node) | OutlineItem::LinkedAlert(node) => {
-                self.tenant_graph.node(*node).map_or("", |node| &node.name)
-            }
+            OutlineItem::Node(node) | OutlineItem::LinkedAlert(node) => self
+                .tenant_graph
+                .nodes()
+                .get(*node)
+                .map_or("", |node| &node.name),
             OutlineItem::BareEvent(event) => event.as_str(),
         }
     }
@@ -351,6 +364,7 @@ impl ViewBuilder<'_> {
                 .map_or(NO_PARENT, |parent| order.number_at(parent));
             let above = outline.depths.get(parent as usize);
             let depth = above.map_or(0, |above| above + 1);
+            // Count before the sum is pushed: the sum after a place includes the place.
             self.count_item(&found.item, parent != NO_PARENT, &mut sum);
             if let (OutlineItem::BareEvent(event), Some(OutlineItem::Node(alert))) =
                 (&found.item, outline.items.get(parent as usize))
@@ -375,15 +389,14 @@ impl ViewBuilder<'_> {
         let OutlineItem::Node(node) = item else {
             return;
         };
-        let Some(found) = self.tenant_graph.node(*node) else {
+        let Some(found) = self.tenant_graph.nodes().get(*node) else {
             return;
         };
         let left_out = found.extras.as_ref().map_or(0, |more| more.left_out);
         let kept = if found.alert().is_some() {
             sum.alerts += 1;
-            let entries = self.tenant_graph.node_events.iter_list(found.event_list);
-            let entries = entries.filter_map(|entry| self.tenant_graph.entries.get(entry));
-            entries.filter(|entry| !entry.alert).count() as u64
+            let entries = self.tenant_graph.events().iter_list(found.event_list);
+            entries.filter(|(_, entry)| !entry.alert).count() as u64
         } else {
             sum.steps += 1;
             u64::from(found.event_count)

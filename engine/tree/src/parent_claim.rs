@@ -1,13 +1,8 @@
-//! What events claim about nodes, and whose claim holds.
-//!
-//! Events of one node may contradict each other. The claim of the earliest event holds, by time and
-//! then by id: so the answer does not depend on the order in which they arrive.
-
-use std::cmp::Ordering;
+//! The claim of an event that one node is under another.
 
 use petgraph::stable_graph::NodeIndex;
 
-use crate::entry_table::{EntryIndex, EntryTable};
+use crate::entry_table::EntryIndex;
 
 /// What a node stands under, and the event that says so. Small, because every node has two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,19 +31,5 @@ impl ParentClaim {
 
     pub(crate) fn node(&self) -> Option<NodeIndex> {
         (self.by != EntryIndex(u32::MAX)).then(|| NodeIndex::new(self.node as usize))
-    }
-}
-
-impl EntryTable {
-    /// Which of two events holds against the other: by time, then by id, then by source.
-    pub(crate) fn compare(&self, one: EntryIndex, other: EntryIndex) -> Ordering {
-        if one == other {
-            return Ordering::Equal;
-        }
-        let rank = |index| {
-            let entry = self.get(index)?;
-            Some((entry.time, &entry.id, &entry.source))
-        };
-        rank(one).cmp(&rank(other))
     }
 }

@@ -1,9 +1,12 @@
 //! A tree as it is shown: nodes in the order in which they are read, each with the number of its
 //! parent.
 //!
-//! Flat on purpose: a chain of steps may be as long as a tree has steps, and nested values of that
-//! depth could neither be written nor dropped. A view is a page: the counts are those of everything
-//! that was asked for, the nodes those of the page.
+//! Owns the types that the graph answers with and that every reader of trees shares; it does not
+//! build them. Flat on purpose: a chain of steps may be as long as a tree has steps, and nested
+//! values of that depth could neither be written nor dropped. A view is a page: the counts are
+//! those of everything that was asked for, the nodes those of the page.
+//! Invariant: a parent comes before its children, so one pass over the nodes is enough for any
+//! reader.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,10 +35,12 @@ pub struct TreeView {
     pub partial: bool,
     /// What is missing.
     pub why: Vec<MissingPart>,
-    /// Parents before children, siblings by first time and id. The first one is the root of what was asked for.
-    /// On later pages the nodes above the page's first one come again, marked [`TreeNode::again`].
+    /// Parents before children, siblings by first time and id. The first one is the root of what
+    /// was asked for. On later pages the nodes above the page's first one come again, marked
+    /// [`TreeNode::again`].
     pub nodes: Vec<TreeNode>,
-    /// Why nodes hang together: one for each node with something above it, then those that lead elsewhere.
+    /// Why nodes hang together: one for each node with something above it, then those that lead
+    /// elsewhere.
     pub edges: Vec<TreeEdge>,
     /// Ask for this to have the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,8 +125,9 @@ pub enum NodeKind {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeNode {
-    /// The step's id, the alert's or the event's, `trace:..`, or the link's name, a colon, and the scope and id
-    /// joined by slashes, such as `process:ws5/{E2C04BB9-08C6-60C4-681F-400100000000}`.
+    /// The step's id, the alert's or the event's, `trace:..`, or the link's name, a colon, and the
+    /// scope and id joined by slashes, such as
+    /// `process:ws5/{E2C04BB9-08C6-60C4-681F-400100000000}`.
     pub id: Arc<str>,
     /// What it is.
     pub kind: NodeKind,
@@ -139,7 +145,8 @@ pub struct TreeNode {
     pub seen: bool,
     /// Whether the event that begins it was seen; steps begin with their first event.
     pub begun: bool,
-    /// True when it stands here only so that the page's nodes have their ways up: it was on a page before.
+    /// True when it stands here only so that the page's nodes have their ways up: it was on a page
+    /// before.
     #[serde(skip_serializing_if = "is_false")]
     pub again: bool,
     /// Time of its first event or of the alert, else the first time below it.
@@ -160,7 +167,8 @@ pub struct TreeNode {
     /// The events that hang on it, by time and id; on a large node the first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<TreeEvent>,
-    /// Repeats among all its events, by first time: present when folding was asked for, and `events` is empty then.
+    /// Repeats among all its events, by first time: present when folding was asked for, and
+    /// `events` is empty then.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub folds: Vec<EventFold>,
     /// Events that are only counted: beyond the limit of the node, or of the page.
@@ -366,6 +374,12 @@ impl TreeView {
 }
 
 impl TreeNode {
+    /// How many events hang on it, listed, folded or only counted.
+    pub fn event_count(&self) -> u64 {
+        let folded: u64 = self.folds.iter().map(|fold| fold.count).sum();
+        self.events.len() as u64 + folded + self.events_left_out
+    }
+
     fn is_unknown_event(&self) -> bool {
         self.kind == NodeKind::Event && !self.seen
     }

@@ -16,7 +16,8 @@ use larum_query::{
     TimelineQuery, TreeError, TreeQueries, TreeWatch, WindowsQuery, hash_rule_files, rule_state,
 };
 use larum_rule::Rule;
-use larum_tree::{IncidentQuery, IncidentSummary, RootSummary, TreeDiff, TreeQuery, TreeView};
+use larum_tree::{IncidentQuery, IncidentSummary, RootSummary, TreeView};
+use larum_view::{TreeDiff, TreeQuery};
 use tokio::sync::oneshot;
 
 use crate::api::QueryError;

@@ -1,7 +1,7 @@
 //! Incidents as they are written into a checkpoint, and back.
 //!
-//! Written is what cannot be found again: the rest follows from it. All maps are sorted, so equal states write
-//! equal bytes.
+//! Written is what cannot be found again: the rest follows from it. All maps are sorted, so equal
+//! states write equal bytes.
 
 use serde::Deserialize;
 
@@ -43,6 +43,7 @@ impl TryFrom<IncidentsCheckpoint> for TenantIncidents {
             let case = case.ok_or(damaged("a tree is of an incident that is not there"))?;
             case.trees.insert(*slot);
         }
+        // Count alerts only after every tree has its incident: an alert may name any of them.
         for (slot, case) in &cases.slots {
             for alert in case.alerts.values() {
                 for tree in &alert.trees {
@@ -60,6 +61,7 @@ impl TryFrom<IncidentsCheckpoint> for TenantIncidents {
             let tree = tree.ok_or(damaged("a node is touched by a tree that is not there"))?;
             tree.touched.insert(shared);
         }
+        // Count last: the trees of an incident are entries, too.
         cases.count_entries();
         Ok(Self {
             limits,

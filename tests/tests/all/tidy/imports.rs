@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("larum-rule", &["larum-event", "larum-predicate"]),
     ("larum-window", &["larum-event"]),
     ("larum-tree", &["larum-event"]),
+    ("larum-view", &["larum-event", "larum-tree"]),
     (
         "larum-pipeline",
         &["larum-event", "larum-rule", "larum-window", "larum-tree"],
@@ -26,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "larum-rule",
             "larum-window",
             "larum-tree",
+            "larum-view",
         ],
     ),
     (
@@ -38,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "larum-rule",
             "larum-window",
             "larum-tree",
+            "larum-view",
             "larum-pipeline",
             "larum-query",
         ],
@@ -96,6 +99,7 @@ const PURE: &[&str] = &[
     "larum-sigma",
     "larum-window",
     "larum-tree",
+    "larum-view",
     "larum-pipeline",
 ];
 
