@@ -21,14 +21,14 @@ use crate::tenant_graph::TreeRoot;
 use crate::view::{MissingPart, TreeCounts};
 use crate::view_builder::ViewBuilder;
 
-/// What stands at a place of the tree.
+/// What is at a place of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OutlineItem {
     /// A node of the tree.
     Node(NodeIndex),
     /// An alert of another tree that an event here raised.
     LinkedAlert(NodeIndex),
-    /// An event that raised an alert and hangs on no node.
+    /// An event that raised an alert and belongs to no node.
     BareEvent(EventId),
 }
 
@@ -130,10 +130,12 @@ impl TreeOutline {
 
     /// The depth of the lowest node at some places.
     fn deepest_in(&self, places: Range<usize>) -> Option<u32> {
-        let nodes = self.items.get(places.clone()).unwrap_or_default();
+        let items = self.items.get(places.clone()).unwrap_or_default();
         let depths = self.depths.get(places).unwrap_or_default();
-        let nodes = nodes.iter().zip(depths);
-        let nodes = nodes.filter(|(item, _)| matches!(item, OutlineItem::Node(_)));
+        let nodes = items
+            .iter()
+            .zip(depths)
+            .filter(|(item, _)| matches!(item, OutlineItem::Node(_)));
         nodes.map(|(_, depth)| *depth).max()
     }
 
@@ -169,9 +171,9 @@ impl TreeOutline {
 
 impl ViewBuilder<'_> {
     /// The shape of the tree that begins at a summit.
-    pub(crate) fn build_outline(self, summit: &TreeRoot) -> TreeOutline {
-        let grove = self.tenant_graph;
-        let mut found = self.collect_nodes(summit.top);
+    pub(crate) fn build_outline(self, root: &TreeRoot) -> TreeOutline {
+        let graph = self.tenant_graph;
+        let mut found = self.collect_nodes(root.top);
         let mut places = HashMap::with_hasher(RandomState::default());
         for (item, place) in found.iter().zip(0_u32..) {
             if let OutlineItem::Node(node) = item.item {
@@ -191,17 +193,17 @@ impl ViewBuilder<'_> {
         for place in outline.places.values_mut() {
             *place = order.number_at(*place as usize);
         }
-        let component = grove.component_of(summit.top);
+        let component = graph.component_of(root.top);
         let refused = component.map_or(0, |component| component.refused_events());
         if refused > 0 {
             outline
                 .missing
                 .push(MissingPart::EventsRefused { count: refused });
         }
-        let cut = grove.claimed_parent(summit.top);
-        if let Some(up) = cut.filter(|_| !summit.cycle.is_empty()) {
+        let cut = graph.claimed_parent(root.top);
+        if let Some(up) = cut.filter(|_| !root.cycle.is_empty()) {
             outline.missing.push(MissingPart::CircleCut {
-                parent: grove.nodes().name(up.node),
+                parent: graph.nodes().name(up.node),
             });
         }
         outline
@@ -244,7 +246,7 @@ impl ViewBuilder<'_> {
         self.tenant_graph.nodes().get(alert)?.alert()
     }
 
-    /// Evidence that hangs on no node becomes a node under its alert.
+    /// Evidence that belongs to no node becomes a node under its alert.
     fn add_bare_events(self, found: &mut Vec<OutlineEntry>) {
         for place in 0..found.len() {
             let Some(OutlineItem::Node(alert)) = found.get(place).map(|found| found.item.clone())

@@ -153,7 +153,7 @@ impl SharedNode {
 
 impl SharedNodes {
     /// Takes in a touch. Also says which trees the node knows no more: all of them when it became a
-    /// crowd, or when its link says something else of it than before, from when on it starts anew.
+    /// crowd, or when its link says something else of it than before, so that it begins again.
     pub(super) fn record_touch(
         &mut self,
         at: NodeTouch,

@@ -2,7 +2,7 @@
 //! their place.
 //!
 //! Owns the form in which a graph is written; reading it back is in `restorer`, the bytes are in
-//! the crate's `checkpoint`. Never written is what follows from claims, such as parents.
+//! the crate's `checkpoint`. What follows from claims, such as parents, is never written.
 //! Invariant: equal graphs are written alike, whatever numbers their nodes, events and components
 //! have, so that two engines that read the same log write the same checkpoint.
 
@@ -32,7 +32,7 @@ pub(crate) struct TenantCheckpoint {
     pub(super) reached: Position,
     pub(super) current: Position,
     /// The one added to longest ago first.
-    pub(super) families: Vec<CheckpointComponent>,
+    pub(super) components: Vec<CheckpointComponent>,
     pub(super) events: Vec<CheckpointEvent>,
     pub(super) nodes: Vec<CheckpointNode>,
     pub(super) aliases: Vec<CheckpointAlias>,
@@ -74,17 +74,17 @@ pub(super) struct CheckpointAlias {
     pub(super) named: Vec<(Timestamp, ListIndex)>,
 }
 
-/// The event, the node above, the way.
+/// The event, the node above, and the number of the reason.
 pub(super) type CheckpointClaim = Option<(ListIndex, ListIndex, u16)>;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct CheckpointNode {
     pub(super) name: Box<str>,
     pub(super) class: NodeClass,
-    pub(super) way: u16,
+    pub(super) reason: u16,
     pub(super) begun: bool,
     pub(super) root_inferred: bool,
-    pub(super) family: ListIndex,
+    pub(super) component: ListIndex,
     pub(super) parent: CheckpointClaim,
     pub(super) root: CheckpointClaim,
     pub(super) hung: Vec<ListIndex>,
@@ -115,11 +115,11 @@ pub(super) struct CheckpointDetails {
     pub(super) kept: Vec<(Arc<str>, Arc<str>)>,
 }
 
-/// Where nodes, events, families and aliases are in the lists.
+/// Where nodes, events, components and aliases are in the lists.
 struct CheckpointIndexes {
     nodes: HashMap<NodeIndex, ListIndex>,
     events: HashMap<EntryIndex, ListIndex>,
-    families: HashMap<u32, ListIndex>,
+    components: HashMap<u32, ListIndex>,
     aliases: HashMap<AliasIndex, ListIndex>,
 }
 
@@ -163,7 +163,7 @@ impl TenantGraph {
             let entry = self.events.get(*entry);
             entry.map(|entry| (entry.time, &entry.id, &entry.source, entry.position))
         });
-        let families: Vec<u32> = self.components.iter_oldest_first().collect();
+        let components: Vec<u32> = self.components.iter_oldest_first().collect();
         let mut aliases: Vec<AliasIndex> = self.aliases.iter_all().collect();
         aliases.sort_by_key(|alias| {
             let alias = self.aliases.get(*alias);
@@ -172,7 +172,7 @@ impl TenantGraph {
         let places = CheckpointIndexes {
             nodes: number_items(&nodes),
             events: number_items(&events),
-            families: number_items(&families),
+            components: number_items(&components),
             aliases: number_items(&aliases),
         };
         let edges = self.nodes.iter_cross_edges();
@@ -187,7 +187,7 @@ impl TenantGraph {
             .filter_map(|(event, alert)| Some((event, *places.nodes.get(&alert)?)))
             .collect();
         awaited.sort_unstable();
-        let families = families.iter();
+        let components = components.iter();
         let events = events.iter().filter_map(|entry| self.events.get(*entry));
         let nodes = nodes.iter().filter_map(|node| self.nodes.get(*node));
         let aliases = aliases.iter();
@@ -195,7 +195,7 @@ impl TenantGraph {
             founded: self.components.tree_counter(),
             reached: self.last_position,
             current: self.current_position,
-            families: families
+            components: components
                 .filter_map(|number| self.checkpoint_component(*number, &places))
                 .collect(),
             events: events
@@ -266,11 +266,11 @@ impl TenantGraph {
         CheckpointNode {
             name: node.name.clone(),
             class: node.class,
-            way: node.edge_reason,
+            reason: node.edge_reason,
             begun: node.begun,
             root_inferred: node.root_inferred,
-            family: places
-                .families
+            component: places
+                .components
                 .get(&node.component)
                 .copied()
                 .unwrap_or(ListIndex::MAX),
@@ -302,6 +302,7 @@ fn checkpoint_event(entry: &EventEntry, places: &CheckpointIndexes) -> Checkpoin
 }
 
 fn checkpoint_extras(more: &NodeExtras, places: &CheckpointIndexes) -> CheckpointExtras {
+    // `latest` is left out: it only saves a search, and is found again when the node is full.
     let tags = more.tags.iter();
     CheckpointExtras {
         stage: more.stage.as_ref().map(|said| places.checkpoint_text(said)),

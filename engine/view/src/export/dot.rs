@@ -104,8 +104,9 @@ fn arrow_style(arrow: &DrawingArrow) -> String {
     } else {
         "constraint=false"
     };
-    let all = [style, &word.unwrap_or_default(), across];
-    let all: Vec<_> = all.into_iter().filter(|part| !part.is_empty()).collect();
+    let word = word.unwrap_or_default();
+    let mut all = vec![style, word.as_str(), across];
+    all.retain(|part| !part.is_empty());
     if all.is_empty() {
         String::new()
     } else {

@@ -56,7 +56,7 @@ impl<'a> DrawingArrows<'a> {
                 continue;
             };
             let told = kinds.get(&(&*above.id, &*node.id)).copied();
-            // Evidence of no tree hangs under the alert that it raised.
+            // Evidence of no tree is under the alert that it raised.
             let (from, to) = if node.kind == NodeKind::Event {
                 (place, parent)
             } else {

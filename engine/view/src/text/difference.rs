@@ -8,7 +8,7 @@ use crate::query::TreeDiff;
 use super::TextStyle;
 use super::line::{TextLine, TextPaint};
 
-/// Writes what changed: `+` came, `-` went, `!` has spoken since, `>` hangs elsewhere, `▲` is an
+/// Writes what changed: `+` came, `-` went, `!` has spoken since, `>` has another parent, `▲` is an
 /// alert.
 pub fn diff_to_text(diff: &TreeDiff, style: TextStyle) -> String {
     let mut text = String::new();
