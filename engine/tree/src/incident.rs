@@ -139,7 +139,7 @@ pub struct IncidentAlert {
 pub struct IncidentTie {
     /// The event here made it so.
     pub position: Position,
-    /// How.
+    /// What tied them together.
     pub by: TieCause,
     /// The incident that became part of another by it and is an alias since; `None` when a tree
     /// came.

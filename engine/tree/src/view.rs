@@ -281,7 +281,7 @@ pub struct TreeEdge {
     pub from: Arc<str>,
     /// The id of the other one.
     pub to: Arc<str>,
-    /// How.
+    /// How they are related.
     pub kind: EdgeKind,
     /// How it is known.
     pub why: EdgeSource,

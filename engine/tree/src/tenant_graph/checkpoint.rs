@@ -87,10 +87,10 @@ pub(super) struct CheckpointNode {
     pub(super) component: ListIndex,
     pub(super) parent: CheckpointClaim,
     pub(super) root: CheckpointClaim,
-    pub(super) hung: Vec<ListIndex>,
+    pub(super) events: Vec<ListIndex>,
     pub(super) first: Timestamp,
     pub(super) named: Position,
-    pub(super) more: Option<Box<CheckpointExtras>>,
+    pub(super) extras: Option<Box<CheckpointExtras>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -137,8 +137,8 @@ impl CheckpointIndexes {
         self.events.get(&entry).copied().unwrap_or(ListIndex::MAX)
     }
 
-    fn checkpoint_text(&self, said: &AttributedText) -> (ListIndex, Arc<str>) {
-        (self.event_index(said.by), said.text.clone())
+    fn checkpoint_text(&self, text: &AttributedText) -> (ListIndex, Arc<str>) {
+        (self.event_index(text.by), text.text.clone())
     }
 
     fn checkpoint_times(&self, list: &[(Timestamp, NodeIndex)]) -> Vec<(Timestamp, ListIndex)> {
@@ -259,10 +259,10 @@ impl TenantGraph {
 
     fn checkpoint_node(&self, node: &GraphNode, places: &CheckpointIndexes) -> CheckpointNode {
         let entries = self.events.iter_list(node.event_list);
-        let mut hung: Vec<_> = entries
+        let mut events: Vec<_> = entries
             .map(|(entry, _)| places.event_index(entry))
             .collect();
-        hung.sort_unstable();
+        events.sort_unstable();
         CheckpointNode {
             name: node.name.clone(),
             class: node.class,
@@ -276,13 +276,13 @@ impl TenantGraph {
                 .unwrap_or(ListIndex::MAX),
             parent: places.checkpoint_claim(&node.parent_claim),
             root: places.checkpoint_claim(&node.root_claim),
-            hung,
+            events,
             first: node.first_time,
             named: node.named_at,
-            more: node
+            extras: node
                 .extras
                 .as_ref()
-                .map(|more| Box::new(checkpoint_extras(more, places))),
+                .map(|extras| Box::new(checkpoint_extras(extras, places))),
         }
     }
 }
@@ -301,25 +301,28 @@ fn checkpoint_event(entry: &EventEntry, places: &CheckpointIndexes) -> Checkpoin
     }
 }
 
-fn checkpoint_extras(more: &NodeExtras, places: &CheckpointIndexes) -> CheckpointExtras {
+fn checkpoint_extras(extras: &NodeExtras, places: &CheckpointIndexes) -> CheckpointExtras {
     // `latest` is left out: it only saves a search, and is found again when the node is full.
-    let tags = more.tags.iter();
+    let tags = extras.tags.iter();
     CheckpointExtras {
-        stage: more.stage.as_ref().map(|said| places.checkpoint_text(said)),
+        stage: extras
+            .stage
+            .as_ref()
+            .map(|text| places.checkpoint_text(text)),
         tags: tags
-            .map(|(name, said)| (name.clone(), places.checkpoint_text(said)))
+            .map(|(name, text)| (name.clone(), places.checkpoint_text(text)))
             .collect(),
-        details: more.details.as_ref().map(|details| CheckpointDetails {
+        details: extras.details.as_ref().map(|details| CheckpointDetails {
             begun: details.begun,
             by: places.event_index(details.by),
             label: details.label.clone(),
             kept: details.kept.clone(),
         }),
-        alias: more.alias.and_then(|own| {
+        alias: extras.alias.and_then(|own| {
             let alias = places.aliases.get(&own.alias)?;
             Some((places.event_index(own.by), *alias))
         }),
-        upper_alias: more.parent_alias.and_then(|upper| {
+        upper_alias: extras.parent_alias.and_then(|upper| {
             let alias = places.aliases.get(&upper.alias)?;
             Some((
                 upper.own,
@@ -328,10 +331,10 @@ fn checkpoint_extras(more: &NodeExtras, places: &CheckpointIndexes) -> Checkpoin
                 *alias,
             ))
         }),
-        trace: places.checkpoint_claim(&more.trace_claim),
-        cause: places.checkpoint_claim(&more.cause_claim),
-        left_out: more.left_out,
-        ties_left_out: more.cross_edges_left_out,
-        alert: more.alert.clone(),
+        trace: places.checkpoint_claim(&extras.trace_claim),
+        cause: places.checkpoint_claim(&extras.cause_claim),
+        left_out: extras.left_out,
+        ties_left_out: extras.cross_edges_left_out,
+        alert: extras.alert.clone(),
     }
 }

@@ -210,13 +210,13 @@ impl GraphRestorer {
     ) -> Result<(), GraphRestoreError> {
         let parent = self.restore_claim(graph, written.parent)?;
         let root = self.restore_claim(graph, written.root)?;
-        let more = match written.more {
-            Some(more) => Some(Box::new(self.restore_extras(graph, *more)?)),
+        let extras = match written.extras {
+            Some(extras) => Some(Box::new(self.restore_extras(graph, *extras)?)),
             None => None,
         };
         let mut head = node_events::LIST_END;
         let (mut count, mut kept) = (0, 0);
-        for place in written.hung {
+        for place in written.events {
             let event = *self
                 .events
                 .get(place as usize)
@@ -226,7 +226,7 @@ impl GraphRestorer {
             let entry = graph.events.get(event);
             kept += u64::from(entry.is_some_and(|entry| !entry.alert));
         }
-        kept += more.as_ref().map_or(0, |more| more.left_out);
+        kept += extras.as_ref().map_or(0, |extras| extras.left_out);
         if let Some(node) = graph.nodes.get_mut(index) {
             graph.components.count_events(node.component, kept);
             node.begun = written.begun;
@@ -234,7 +234,7 @@ impl GraphRestorer {
             (node.parent_claim, node.root_claim) = (parent, root);
             (node.event_list, node.event_count) = (head, count);
             node.first_time = written.first;
-            node.extras = more;
+            node.extras = extras;
         }
         Ok(())
     }
@@ -244,7 +244,7 @@ impl GraphRestorer {
         graph: &mut TenantGraph,
         written: CheckpointExtras,
     ) -> Result<NodeExtras, GraphRestoreError> {
-        let mut more = NodeExtras {
+        let mut extras = NodeExtras {
             left_out: written.left_out,
             cross_edges_left_out: written.ties_left_out,
             alert: written.alert,
@@ -252,14 +252,14 @@ impl GraphRestorer {
         };
         if let Some((by, what)) = written.stage {
             let by = self.retain_event(graph, by)?;
-            more.stage = Some(AttributedText { by, text: what });
+            extras.stage = Some(AttributedText { by, text: what });
         }
         for (name, (by, what)) in written.tags {
             let by = self.retain_event(graph, by)?;
-            more.tags.insert(name, AttributedText { by, text: what });
+            extras.tags.insert(name, AttributedText { by, text: what });
         }
         if let Some(details) = written.details {
-            more.details = Some(NodeDetails {
+            extras.details = Some(NodeDetails {
                 begun: details.begun,
                 by: self.retain_event(graph, details.by)?,
                 label: details.label,
@@ -267,21 +267,21 @@ impl GraphRestorer {
             });
         }
         if let Some((by, alias)) = written.alias {
-            more.alias = Some(OwnAlias {
+            extras.alias = Some(OwnAlias {
                 by: self.retain_event(graph, by)?,
                 alias: self.alias_at(alias)?,
             });
         }
         if let Some((own, by, reason, alias)) = written.upper_alias {
-            more.parent_alias = Some(ParentAlias {
+            extras.parent_alias = Some(ParentAlias {
                 own,
                 by: self.retain_event(graph, by)?,
                 edge_reason: reason,
                 alias: self.alias_at(alias)?,
             });
         }
-        more.trace_claim = self.restore_claim(graph, written.trace)?;
-        more.cause_claim = self.restore_claim(graph, written.cause)?;
-        Ok(more)
+        extras.trace_claim = self.restore_claim(graph, written.trace)?;
+        extras.cause_claim = self.restore_claim(graph, written.cause)?;
+        Ok(extras)
     }
 }

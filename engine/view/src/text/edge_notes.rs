@@ -75,14 +75,14 @@ fn describe_edge(edge: &TreeEdge, other: &str, style: TextStyle) -> String {
         EdgeKind::Shared => format!("shared: {other}"),
         EdgeKind::Alias => "parent by alias".to_owned(),
     };
-    let mut told = format!("~ {kind}, {}", describe_source(&edge.why, style));
+    let mut line = format!("~ {kind}, {}", describe_source(&edge.why, style));
     if let Some(event) = edge.event.as_ref().filter(|_| style.why) {
-        told.push_str(&format!("; event {event}"));
+        line.push_str(&format!("; event {event}"));
         if let Some(position) = edge.position {
-            told.push_str(&format!(" at {position}"));
+            line.push_str(&format!(" at {position}"));
         }
     }
-    told
+    line
 }
 
 fn describe_source(why: &EdgeSource, style: TextStyle) -> String {
