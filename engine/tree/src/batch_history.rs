@@ -3,7 +3,7 @@
 //!
 //! The graph takes in a whole batch before rules see its first event. Owns what was known of a node
 //! before each change of the batch, and the list of nodes that were evicted meanwhile, which stay
-//! in the graph until the next batch begins. Which of this a rule may see is decided by the reader.
+//! in the graph until the next batch begins. Which of this a rule may see does not matter here.
 //! Invariant: the changes of one node are in the order of their positions, so the first one after a
 //! position holds what was known with the event there.
 

@@ -21,7 +21,7 @@ use crate::tenant_graph::TenantGraph;
 use crate::tree_members::{RootSummary, TreeMembers};
 use crate::tree_report::TreeReport;
 
-/// What a forest holds and what it had to let go.
+/// What the graphs hold and what they had to evict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GraphStats {
     /// Tenants that have trees.
@@ -54,17 +54,17 @@ pub struct CorrelationGraph {
 }
 
 impl CorrelationGraph {
-    /// An empty forest, without links.
+    /// An empty graph, without links.
     pub fn new(limits: GraphLimits) -> Self {
-        let mut ways = EdgeReasons::default();
+        let mut reasons = EdgeReasons::default();
         let set = Arc::new(LinkSet {
             links: Vec::new(),
             entities: LinkSet::built_in_entities(),
         });
-        let mut forest = Self {
+        let mut graph = Self {
             limits,
-            links: LinkReader::new(Arc::default(), &mut ways),
-            edge_reasons: ways,
+            links: LinkReader::new(Arc::default(), &mut reasons),
+            edge_reasons: reasons,
             tenants: BTreeMap::new(),
             refused_events: 0,
             evicted_roots: 0,
@@ -72,8 +72,8 @@ impl CorrelationGraph {
             tracks_batches: false,
             outlines: OutlineCache::default(),
         };
-        forest.set_links(set);
-        forest
+        graph.set_links(set);
+        graph
     }
 
     /// From the next event on nodes are linked as `links` say, beside workflows and traces. Nodes
@@ -102,23 +102,23 @@ impl CorrelationGraph {
     pub(crate) fn set_links(&mut self, set: Arc<LinkSet>) {
         let kinds = set.entities.iter().map(|entity| entity.name.clone());
         self.entity_kinds = Arc::new(kinds.collect());
-        for grove in self.tenants.values_mut() {
-            grove.use_entity_kinds(Arc::clone(&self.entity_kinds));
+        for tenant_graph in self.tenants.values_mut() {
+            tenant_graph.use_entity_kinds(Arc::clone(&self.entity_kinds));
         }
         self.links = LinkReader::new(set, &mut self.edge_reasons);
     }
 
     /// A new batch of events begins. Rules may ask about events of the batch from here on, and how
-    /// things stood with one of them, until the next call.
+    /// things were with one of them, until the next call.
     pub fn begin_batch(&mut self) {
         self.tracks_batches = true;
-        for grove in self.tenants.values_mut() {
-            grove.begin_batch();
+        for tenant_graph in self.tenants.values_mut() {
+            tenant_graph.begin_batch();
         }
     }
 
-    /// Takes in an event, raw or an alert, that stands at `position` of the log. An event that
-    /// names no node is passed over: alerts name it by its id. One that was taken in before changes
+    /// Inserts an event, raw or an alert, that is at `position` of the log. An event that
+    /// names no node is passed over: alerts name it by its id. One that was inserted before changes
     /// nothing.
     pub fn insert(
         &mut self,
@@ -144,13 +144,13 @@ impl CorrelationGraph {
         let before = out.len();
         // Ask before inserting: afterwards the tenant has a node of that name itself.
         self.report_foreign_root(&facts, out);
-        let grove = match self.tenants.get_mut(tenant) {
-            Some(grove) => grove,
+        let tenant_graph = match self.tenants.get_mut(tenant) {
+            Some(tenant_graph) => tenant_graph,
             None => self.tenants.entry(tenant.clone()).or_insert_with(|| {
                 TenantGraph::new(Arc::clone(&self.entity_kinds), self.tracks_batches)
             }),
         };
-        grove.insert(&facts, &self.limits, out);
+        tenant_graph.insert(&facts, &self.limits, out);
         for report in out.iter().skip(before) {
             match report {
                 TreeReport::RootFull { .. } => self.refused_events += 1,
@@ -220,13 +220,17 @@ impl CorrelationGraph {
         for group in named {
             let Some(root) = &group.root else { continue };
             let known = self.tenants.get(facts.tenant);
-            if known.is_some_and(|grove| grove.nodes().find(NodeClass::STEP, &root.name).is_some())
-                || group.own.name == root.name
+            if known.is_some_and(|tenant_graph| {
+                tenant_graph
+                    .nodes()
+                    .find(NodeClass::STEP, &root.name)
+                    .is_some()
+            }) || group.own.name == root.name
             {
                 continue;
             }
             let mut others = self.tenants.values();
-            if others.any(|grove| grove.has_seen_step(&root.name)) {
+            if others.any(|tenant_graph| tenant_graph.has_seen_step(&root.name)) {
                 out.push(TreeReport::ForeignTenantRoot {
                     tenant: facts.tenant.clone(),
                     root: root.name.as_ref().into(),
@@ -236,28 +240,28 @@ impl CorrelationGraph {
         }
     }
 
-    /// The trees that had to go since this was last asked, for a store.
+    /// The trees that were evicted since this was last asked, for a store.
     pub fn take_evicted_trees(&mut self) -> Vec<TreeMembers> {
         let groves = self.tenants.values_mut();
         groves
-            .flat_map(|grove| grove.take_evicted_trees())
+            .flat_map(|tenant_graph| tenant_graph.take_evicted_trees())
             .collect()
     }
 
     /// What the tree that holds an id is made of.
     pub fn tree_members(&self, tenant: &TenantId, id: &str) -> Option<TreeMembers> {
-        let grove = self.tenants.get(tenant)?;
-        let node = grove.resolve_id(&self.edge_reasons, id)?;
-        grove.tree_members(tenant, grove.nodes().component(node)?)
+        let tenant_graph = self.tenants.get(tenant)?;
+        let node = tenant_graph.resolve_id(&self.edge_reasons, id)?;
+        tenant_graph.tree_members(tenant, tenant_graph.nodes().component(node)?)
     }
 
     /// At most `most` trees of `tenant`, the one added to last first.
     pub fn list_roots(&self, tenant: &TenantId, most: usize) -> Vec<RootSummary> {
-        let Some(grove) = self.tenants.get(tenant) else {
+        let Some(tenant_graph) = self.tenants.get(tenant) else {
             return Vec::new();
         };
-        let families = grove.components().iter_newest_first();
-        let roots = families.filter_map(|number| grove.root_summary(number));
+        let components = tenant_graph.components().iter_newest_first();
+        let roots = components.filter_map(|number| tenant_graph.root_summary(number));
         roots.take(most).collect()
     }
 
@@ -265,15 +269,15 @@ impl CorrelationGraph {
     /// Where none do, a value that is no user's name is looked for as events are read: in lower
     /// case, and a host without its domain.
     pub fn trees_of_entity(&self, tenant: &TenantId, kind: &str, value: &str) -> Vec<RootSummary> {
-        let Some(grove) = self.tenants.get(tenant) else {
+        let Some(tenant_graph) = self.tenants.get(tenant) else {
             return Vec::new();
         };
-        let mut spelt =
-            spelling_variants(kind, value).map(|value| grove.trees_with_entity(kind, &value));
+        let mut spelt = spelling_variants(kind, value)
+            .map(|value| tenant_graph.trees_with_entity(kind, &value));
         spelt.find(|found| !found.is_empty()).unwrap_or_default()
     }
 
-    /// What it holds and what it had to let go.
+    /// What it holds and what it had to evict.
     pub fn stats(&self) -> GraphStats {
         let mut stats = GraphStats {
             tenants: self.tenants.len() as u64,
@@ -281,10 +285,10 @@ impl CorrelationGraph {
             evicted_roots: self.evicted_roots,
             ..GraphStats::default()
         };
-        for grove in self.tenants.values() {
-            stats.roots += grove.components().len() as u64;
-            stats.nodes += grove.nodes().len() as u64;
-            stats.events += grove.events().len() as u64;
+        for tenant_graph in self.tenants.values() {
+            stats.roots += tenant_graph.components().len() as u64;
+            stats.nodes += tenant_graph.nodes().len() as u64;
+            stats.events += tenant_graph.events().len() as u64;
         }
         stats
     }

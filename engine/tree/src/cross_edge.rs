@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct CrossEdge {
     pub(crate) kind: CrossEdgeKind,
     /// The number of the reason for which its target is linked.
-    pub(crate) way: u16,
+    pub(crate) reason: u16,
     /// The event that makes it.
     pub(crate) position: Position,
 }

@@ -18,7 +18,7 @@ use crate::view::{EdgeKind, EdgeSource, NodeKind, TreeEdge, TreeNode};
 use crate::view_builder::ViewBuilder;
 
 impl ViewBuilder<'_> {
-    /// The edges of shown nodes: first what each stands under, then those that lead elsewhere.
+    /// The edges of shown nodes: first what each is under, then those that lead elsewhere.
     pub(crate) fn build_edges(
         self,
         nodes: &[TreeNode],
@@ -43,15 +43,15 @@ impl ViewBuilder<'_> {
         edges
     }
 
-    /// The edge to what a node stands under.
+    /// The edge to the parent of a node.
     pub(crate) fn parent_edge(self, node: NodeIndex) -> Option<TreeEdge> {
-        let grove = self.tenant_graph;
-        let (_, above) = grove.nodes().get(node)?.parent_edge?;
-        let up = grove.claimed_parent(node).filter(|up| up.node == above)?;
-        let by = grove.events().get(up.by);
+        let graph = self.tenant_graph;
+        let (_, above) = graph.nodes().get(node)?.parent_edge?;
+        let up = graph.claimed_parent(node).filter(|up| up.node == above)?;
+        let by = graph.events().get(up.by);
         Some(TreeEdge {
-            from: grove.nodes().name(above),
-            to: grove.nodes().name(node),
+            from: graph.nodes().name(above),
+            to: graph.nodes().name(node),
             kind: match up.kind {
                 ParentKind::Parent if self.is_trace(node) => EdgeKind::Trace,
                 ParentKind::Parent => EdgeKind::Parent,
@@ -102,44 +102,44 @@ impl ViewBuilder<'_> {
     }
 
     /// The fields that made an id, and the parts of it that they gave.
-    fn link_source(self, way: u16, id: &str) -> Option<EdgeSource> {
-        let way = self.edge_reasons.get(way)?;
+    fn link_source(self, number: u16, id: &str) -> Option<EdgeSource> {
+        let reason = self.edge_reasons.get(number)?;
         let (_, parts) = id.split_once(':')?;
-        let parts = parts.splitn(way.paths.len().max(1), '/');
-        let fields = way.paths.iter().cloned().zip(parts.map(Arc::from));
+        let parts = parts.splitn(reason.paths.len().max(1), '/');
+        let fields = reason.paths.iter().cloned().zip(parts.map(Arc::from));
         Some(EdgeSource::Link {
-            link: way.link.clone(),
-            version: way.version,
+            link: reason.link.clone(),
+            version: reason.version,
             fields: fields.collect(),
         })
     }
 
-    /// Ties of a node to nodes that it neither stands under nor above.
+    /// The cross edges of a node: to nodes that are neither above nor below it.
     pub(crate) fn add_cross_edges(self, node: NodeIndex, edges: &mut Vec<TreeEdge>) {
-        let grove = self.tenant_graph;
-        let shared = grove
+        let graph = self.tenant_graph;
+        let shared = graph
             .nodes()
             .cross_edges(node, CrossEdgeKind::Shared, Outgoing);
-        edges.extend(shared.filter_map(|(other, tie)| self.shared_edge(other, node, tie)));
-        let sharing = grove
+        edges.extend(shared.filter_map(|(other, edge)| self.shared_edge(other, node, edge)));
+        let sharing = graph
             .nodes()
             .cross_edges(node, CrossEdgeKind::Shared, Incoming);
-        edges.extend(sharing.filter_map(|(other, tie)| self.shared_edge(node, other, tie)));
-        let causes = grove
+        edges.extend(sharing.filter_map(|(other, edge)| self.shared_edge(node, other, edge)));
+        let causes = graph
             .nodes()
             .cross_edges(node, CrossEdgeKind::Causation, Outgoing);
-        edges.extend(causes.filter_map(|(cause, tie)| self.causation_edge(cause, node, tie)));
-        let caused = grove
+        edges.extend(causes.filter_map(|(cause, edge)| self.causation_edge(cause, node, edge)));
+        let caused = graph
             .nodes()
             .cross_edges(node, CrossEdgeKind::Causation, Incoming);
-        edges.extend(caused.filter_map(|(alert, tie)| self.causation_edge(node, alert, tie)));
+        edges.extend(caused.filter_map(|(alert, edge)| self.causation_edge(node, alert, edge)));
     }
 
-    fn shared_edge(self, shared: NodeIndex, main: NodeIndex, tie: CrossEdge) -> Option<TreeEdge> {
+    fn shared_edge(self, shared: NodeIndex, main: NodeIndex, edge: CrossEdge) -> Option<TreeEdge> {
         let from = self.tenant_graph.nodes().name(shared);
         Some(TreeEdge {
             why: self
-                .link_source(tie.way, &from)
+                .link_source(edge.reason, &from)
                 .unwrap_or(EdgeSource::Correlation {
                     field: "correlationId",
                     value: from.clone(),
@@ -147,8 +147,8 @@ impl ViewBuilder<'_> {
             from,
             to: self.tenant_graph.nodes().name(main),
             kind: EdgeKind::Shared,
-            event: self.event_of_edge(main, tie),
-            position: Some(tie.position),
+            event: self.event_of_edge(main, edge),
+            position: Some(edge.position),
         })
     }
 
@@ -156,7 +156,7 @@ impl ViewBuilder<'_> {
         self,
         cause: NodeIndex,
         alert: NodeIndex,
-        tie: CrossEdge,
+        edge: CrossEdge,
     ) -> Option<TreeEdge> {
         let found = self.tenant_graph.nodes().get(alert)?;
         if found
@@ -172,15 +172,15 @@ impl ViewBuilder<'_> {
             why: EdgeSource::Rule {
                 rule: found.alert()?.rule.clone(),
             },
-            event: self.event_of_edge(alert, tie),
-            position: Some(tie.position),
+            event: self.event_of_edge(alert, edge),
+            position: Some(edge.position),
         })
     }
 
-    fn event_of_edge(self, node: NodeIndex, tie: CrossEdge) -> Option<EventId> {
+    fn event_of_edge(self, node: NodeIndex, edge: CrossEdge) -> Option<EventId> {
         let node: &GraphNode = self.tenant_graph.nodes().get(node)?;
         let mut entries = self.tenant_graph.events().iter_list(node.event_list);
-        let same = entries.find(|(_, entry)| entry.position == tie.position);
+        let same = entries.find(|(_, entry)| entry.position == edge.position);
         same.map(|(_, entry)| entry.id.clone())
     }
 }

@@ -32,9 +32,9 @@ pub(crate) struct EventEntry {
     pub(crate) alert: bool,
     /// Whether it is found by its id.
     pub(crate) is_indexed: bool,
-    /// The first node that it hangs on; [`NodeIndex::end`] while it hangs on none.
+    /// The first node that it belongs to; [`NodeIndex::end`] while it belongs to none.
     pub(crate) main: NodeIndex,
-    /// How many nodes it hangs on.
+    /// How many nodes it belongs to.
     pub(crate) node_count: u16,
     /// How many claims are its.
     pub(crate) claim_count: u32,
@@ -82,7 +82,7 @@ impl EntryTable {
         })
     }
 
-    /// Adds an event that hangs nowhere yet.
+    /// Adds an event that belongs to no node yet.
     pub(crate) fn insert_event(
         &mut self,
         event: &Event,
@@ -139,7 +139,7 @@ impl EntryTable {
         self.by_id.remove(hash, index);
     }
 
-    /// Lets go of an event that hangs nowhere and claims nothing.
+    /// Drops an event that belongs to no node and claims nothing.
     pub(crate) fn drop_unused(&mut self, index: EntryIndex) {
         let unused = self
             .get(index)

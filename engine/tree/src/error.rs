@@ -14,7 +14,7 @@ pub enum GraphRestoreError {
     /// Its bytes do not decode.
     #[error("tree checkpoint does not decode")]
     Decode(#[from] postcard::Error),
-    /// It decodes, but to something that no forest can be.
+    /// It decodes, but to something that no graph can be.
     #[error("tree checkpoint is damaged: {what}")]
     Damaged {
         /// What does not fit together.

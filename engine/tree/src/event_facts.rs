@@ -29,14 +29,14 @@ pub(crate) struct EventFacts<'a> {
     pub(crate) entities: Vec<(Arc<str>, Arc<str>)>,
 }
 
-/// A name and in which way it was made.
+/// A name and the reason for which it was made.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeName<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) edge_reason: u16,
 }
 
-/// One node that an event hangs on, and what it says of where that node stands.
+/// One node that an event belongs to, and what it says of where that node is.
 #[derive(Debug)]
 pub(crate) struct NodeClaims<'a> {
     pub(crate) class: NodeClass,

@@ -52,15 +52,15 @@ pub struct IncidentSummary {
     pub id: IncidentId,
     /// Names of incidents that became part of it, oldest first; at most [`limits::PAGE_MOST`].
     pub aliases: Vec<IncidentId>,
-    /// Whether any of its alerts stands.
+    /// Whether any of its alerts is in force.
     pub status: IncidentStatus,
     /// Time of the first event behind any of its alerts.
     pub first: Timestamp,
     /// Time of the last event behind any of its alerts.
     pub last: Timestamp,
-    /// The worst severity of an alert that stands; `info` when none does.
+    /// The worst severity of an alert in force; `info` when none does.
     pub severity: Severity,
-    /// Alerts that stand, listed or not.
+    /// Alerts in force, listed or not.
     pub alerts: u64,
     /// Alerts that were retracted.
     pub retracted: u64,
@@ -89,7 +89,7 @@ pub struct IncidentSummary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ties: Vec<IncidentTie>,
     /// Nodes that more trees share than may be joined through them, sorted: other incidents may
-    /// hang on these too. At most [`limits::PAGE_DEFAULT`], and only where one incident was asked
+    /// touch these too. At most [`limits::PAGE_DEFAULT`], and only where one incident was asked
     /// for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub crowded: Vec<Arc<str>>,
@@ -99,11 +99,11 @@ pub struct IncidentSummary {
     pub changed: Position,
 }
 
-/// Whether anything of an incident stands.
+/// Whether anything of an incident is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum IncidentStatus {
-    /// At least one alert stands.
+    /// At least one alert is in force.
     Open,
     /// All alerts were retracted.
     Retracted,
@@ -120,7 +120,7 @@ pub struct IncidentAlert {
     /// The rule's title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<Arc<str>>,
-    /// Whether it stands.
+    /// Whether it is in force or was retracted.
     pub status: AlertStatus,
     /// How bad it is.
     pub severity: Severity,
@@ -130,7 +130,7 @@ pub struct IncidentAlert {
     pub message: String,
     /// The root of its tree.
     pub tree: Arc<str>,
-    /// Where its last revision stands.
+    /// The position of its last revision.
     pub position: Position,
 }
 
@@ -140,7 +140,7 @@ pub struct IncidentAlert {
 pub struct IncidentTie {
     /// The event here made it so.
     pub position: Position,
-    /// In which way.
+    /// What tied them together.
     pub by: TieCause,
     /// The incident that became part of another by it and is an alias since; `None` when a tree
     /// came.
@@ -153,7 +153,7 @@ pub struct IncidentTie {
 pub enum TieCause {
     /// Two trees became one.
     Tree,
-    /// The evidence of the alert with this id hangs in both.
+    /// The evidence of the alert with this id is in both.
     Evidence(Arc<str>),
     /// Both touched the node with this id.
     Shared(Arc<str>),

@@ -1,11 +1,10 @@
 //! Who caused what: correlation trees.
 //!
-//! A [`CorrelationGraph`] takes events in any order and answers with the tree that one of them
-//! stands in. Nodes are workflow steps, events hang on steps, an alert is a step of its own that
-//! points to the events that raised it. It keeps what events say of each other and nothing else:
-//! what an event means is the rules' job, where trees are stored the runtime's. Never reads a
-//! clock; the answer depends on which events were inserted, not on their order, as long as no limit
-//! bites.
+//! A [`CorrelationGraph`] takes events in any order and answers with the tree that one of them is
+//! in. Nodes are workflow steps, events belong to steps, an alert is a step of its own that points
+//! to the events that raised it. It keeps what events say of each other and nothing else: what an
+//! event means is the rules' job, where trees are stored the runtime's. Never reads a clock; the
+//! answer depends on which events were inserted, not on their order, as long as no limit bites.
 //!
 //! This is the only crate that knows petgraph.
 

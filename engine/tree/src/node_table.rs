@@ -92,11 +92,7 @@ impl NodeTable {
         let hash = self.hashing.hash_pair(found.class.0, &found.name);
         self.names.remove(hash, node);
         for direction in [Incoming, Outgoing] {
-            let edges = self.graph.edges_directed(node, direction);
-            let edges: Vec<_> = edges.map(|edge| edge.id()).collect();
-            for edge in edges {
-                self.graph.remove_edge(edge);
-            }
+            self.remove_cross_edges(node, direction, |_| true);
         }
     }
 
@@ -235,12 +231,21 @@ impl NodeTable {
 
     /// Removes the cross edges of one kind that lead from a node.
     pub(crate) fn remove_cross_edges_from(&mut self, node: NodeIndex, kind: CrossEdgeKind) {
-        let edges = self.graph.edges_directed(node, Outgoing);
-        let edges: Vec<_> = edges
-            .filter(|edge| edge.weight().kind == kind)
+        self.remove_cross_edges(node, Outgoing, |edge| edge.kind == kind);
+    }
+
+    fn remove_cross_edges(
+        &mut self,
+        node: NodeIndex,
+        direction: Direction,
+        is_unwanted: impl Fn(&CrossEdge) -> bool,
+    ) {
+        let edges = self.graph.edges_directed(node, direction);
+        let unwanted: Vec<_> = edges
+            .filter(|edge| is_unwanted(edge.weight()))
             .map(|edge| edge.id())
             .collect();
-        for edge in edges {
+        for edge in unwanted {
             self.graph.remove_edge(edge);
         }
     }

@@ -4,12 +4,12 @@ use petgraph::stable_graph::NodeIndex;
 
 use crate::entry_table::EntryIndex;
 
-/// What a node stands under, and the event that says so. Small, because every node has two.
+/// The parent of a node, and the event that says so. Small, because every node has two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ParentClaim {
     pub(crate) by: EntryIndex,
     node: u32,
-    /// The way of linking that made it, of [`crate::ways::EdgeReasons`].
+    /// The reason for it, of [`crate::edge_reason::EdgeReasons`].
     pub(crate) edge_reason: u16,
 }
 
@@ -21,11 +21,11 @@ impl ParentClaim {
         edge_reason: 0,
     };
 
-    pub(crate) fn new(by: EntryIndex, node: NodeIndex, way: u16) -> Self {
+    pub(crate) fn new(by: EntryIndex, node: NodeIndex, reason: u16) -> Self {
         Self {
             by,
             node: u32::try_from(node.index()).unwrap_or(u32::MAX),
-            edge_reason: way,
+            edge_reason: reason,
         }
     }
 

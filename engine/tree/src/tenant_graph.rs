@@ -6,11 +6,11 @@
 //! in the modules below, is the only thing that changes several of them together. It does not read
 //! links and draws no views.
 //!
-//! Invariants, which `debug_assert_consistent` checks for the nodes of every insertion:
-//! - a node is under the one node that its claims ask for, or under none: so the tree depends on
-//!   what events say and not on the order in which they came;
-//! - a node and its parent are of one component, so that trees are evicted whole;
-//! - every node that a claim names exists, because a claim never leads out of its component.
+//! Invariant: for every node, and checked by `debug_assert_consistent` on every insertion,
+//! - it is under the one node that its claims ask for, or under none: so a tree depends on what
+//!   events say and not on the order in which they came;
+//! - it and its parent are of one component, so that trees are evicted whole;
+//! - every node that its claims name exists, because a claim never leads out of its component.
 
 mod alert_causes;
 

@@ -31,10 +31,10 @@ impl TreeLookup for CorrelationGraph {
         };
         let (lineage, end) = tenant_graph.ancestors_at(node, at);
         for node in lineage {
-            let Some(kin) = tenant_graph.node_view(&self.edge_reasons, node, at) else {
+            let Some(view) = tenant_graph.node_view(&self.edge_reasons, node, at) else {
                 return VisitOutcome::Top;
             };
-            if visit(&kin) == VisitControl::Stop {
+            if visit(&view) == VisitControl::Stop {
                 return VisitOutcome::Stopped;
             }
         }

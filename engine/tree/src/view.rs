@@ -27,7 +27,7 @@ pub struct TreeView {
     /// The incident that the tree belongs to, if any of its alerts is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<Arc<str>>,
-    /// The tree is told as it was with the event here.
+    /// The tree is shown as it was with the event here.
     pub as_of: Position,
     /// How much there is of what in everything that was asked for, on this page or not.
     pub counts: TreeCounts,
@@ -39,7 +39,7 @@ pub struct TreeView {
     /// was asked for. On later pages the nodes above the page's first one come again, marked
     /// [`TreeNode::again`].
     pub nodes: Vec<TreeNode>,
-    /// Why nodes hang together: one for each node with something above it, then those that lead
+    /// Why nodes are connected: one for each node with something above it, then those that lead
     /// elsewhere.
     pub edges: Vec<TreeEdge>,
     /// Ask for this to have the next page.
@@ -53,7 +53,7 @@ pub struct TreeView {
 pub struct TreeCounts {
     /// Nodes that are no alerts, those included that were only named.
     pub steps: u64,
-    /// Events that hang on nodes, those included that are only counted.
+    /// Events that belong to nodes, those included that are only counted.
     pub events: u64,
     /// Alerts, those of other trees that point here left out.
     pub alerts: u64,
@@ -145,7 +145,7 @@ pub struct TreeNode {
     pub seen: bool,
     /// Whether the event that begins it was seen; steps begin with their first event.
     pub begun: bool,
-    /// True when it stands here only so that the page's nodes have their ways up: it was on a page
+    /// True when it is here only so that the page's nodes have their ancestors: it was on a page
     /// before.
     #[serde(skip_serializing_if = "is_false")]
     pub again: bool,
@@ -164,7 +164,7 @@ pub struct TreeNode {
     /// What it keeps of the event that began it: JSON values by path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<Arc<str>, serde_json::Value>,
-    /// The events that hang on it, by time and id; on a large node the first of them.
+    /// The events that belong to it, by time and id; on a large node the first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<TreeEvent>,
     /// Repeats among all its events, by first time: present when folding was asked for, and
@@ -193,11 +193,11 @@ pub struct TreeEvent {
     pub event_type: EventType,
     /// Who observed it.
     pub source: Source,
-    /// When.
+    /// When it happened.
     pub time: Timestamp,
     /// How bad it is.
     pub severity: Severity,
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
 }
 
@@ -228,7 +228,7 @@ pub struct EventFold {
 pub struct TreeAlert {
     /// Its number.
     pub revision: u32,
-    /// Whether it stands.
+    /// Whether it is in force or was retracted.
     pub status: AlertStatus,
     /// The rule that raised it.
     pub rule: RuleId,
@@ -252,11 +252,11 @@ pub struct TreeAlert {
     pub time: Timestamp,
     /// A sentence for people.
     pub message: String,
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
     /// The event that set it off.
     pub trigger: EventId,
-    /// The events that raised it, the first and last of them, and where they stand.
+    /// The events that raised it, the first and last of them, and their nodes.
     pub causes: Vec<AlertCause>,
 }
 
@@ -266,14 +266,14 @@ pub struct TreeAlert {
 pub struct AlertCause {
     /// Its id.
     pub event: EventId,
-    /// The node of this page on which it hangs; `None` when that is elsewhere.
+    /// The node of this page that it belongs to; `None` when that is elsewhere.
     pub node: Option<usize>,
-    /// The id of the node on which it hangs, if it hangs on one.
+    /// The id of the node that it belongs to, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<Arc<str>>,
 }
 
-/// Why two nodes hang together.
+/// Why two nodes are connected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeEdge {
@@ -281,19 +281,19 @@ pub struct TreeEdge {
     pub from: Arc<str>,
     /// The id of the other one.
     pub to: Arc<str>,
-    /// In which way.
+    /// How they are related.
     pub kind: EdgeKind,
     /// How it is known.
     pub why: EdgeSource,
     /// The event that says so, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventId>,
-    /// Where that event stands in the log.
+    /// The position of that event in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
 }
 
-/// In which way two nodes hang together.
+/// In which way two nodes are connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EdgeKind {
@@ -305,13 +305,13 @@ pub enum EdgeKind {
     Causation,
     /// Its event carries the trace.
     Trace,
-    /// Another tree's node shares it: one event hangs on both.
+    /// Another tree's node shares it: one event belongs to both.
     Shared,
-    /// The upper one stands for a parent that was never seen under its own id.
+    /// The upper one is taken for a parent that was never seen under its own id.
     Alias,
 }
 
-/// How it is known that two nodes hang together.
+/// How it is known that two nodes are connected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum EdgeSource {
@@ -319,7 +319,7 @@ pub enum EdgeSource {
     Correlation {
         /// Which member says so, such as `correlation.parent`.
         field: &'static str,
-        /// What stands there.
+        /// Its value.
         value: Arc<str>,
     },
     /// A declared link.
@@ -344,7 +344,7 @@ pub enum EdgeSource {
 }
 
 impl TreeView {
-    /// The events that raised an alert, hang on no node and are known by their id alone.
+    /// The events that raised an alert, belong to no node and are known by their id alone.
     pub fn unknown_events(&self) -> Vec<EventId> {
         let unknown = self.nodes.iter().filter(|node| node.is_unknown_event());
         unknown
@@ -374,7 +374,7 @@ impl TreeView {
 }
 
 impl TreeNode {
-    /// How many events hang on it, listed, folded or only counted.
+    /// How many events belong to it, listed, folded or only counted.
     pub fn event_count(&self) -> u64 {
         let folded: u64 = self.folds.iter().map(|fold| fold.count).sum();
         self.events.len() as u64 + folded + self.events_left_out

@@ -27,8 +27,8 @@ pub(crate) struct ViewBuilder<'a> {
 
 impl ViewBuilder<'_> {
     /// The tree that begins at a summit.
-    pub(crate) fn build_view(self, summit: &TreeRoot) -> TreeView {
-        let outline = self.build_outline(summit);
+    pub(crate) fn build_view(self, root: &TreeRoot) -> TreeView {
+        let outline = self.build_outline(root);
         let (counts, mut why) = outline.count_range(0..outline.len());
         why.extend(outline.missing_parts().iter().cloned());
         let number = |place| Some(place);
@@ -47,7 +47,7 @@ impl ViewBuilder<'_> {
             why,
             edges: self.build_edges(&nodes, &places),
             nodes,
-            ..self.empty_view(summit.top)
+            ..self.empty_view(root.top)
         }
     }
 
@@ -72,7 +72,7 @@ impl ViewBuilder<'_> {
         self.tenant_graph.find_by_id(self.edge_reasons, id)
     }
 
-    /// What stands at a place of a tree, as it is shown; `number` tells which node of the answer a
+    /// What is at a place of a tree, as it is shown; `number` says which node of the answer a
     /// place is.
     pub(crate) fn build_item(
         self,
@@ -96,8 +96,8 @@ impl ViewBuilder<'_> {
         node.first = outline.first_time(place);
         if let OutlineItem::Node(alert) | OutlineItem::LinkedAlert(alert) = outline.item(place)? {
             node.alert = self.alert_of(*alert).map(|raised| {
-                let causes = raised.causes();
-                let causes = causes.map(|event| self.build_cause(outline, *alert, event, number));
+                let events = raised.causes();
+                let causes = events.map(|event| self.build_cause(outline, *alert, event, number));
                 build_alert(raised, causes.collect())
             });
         }
@@ -162,7 +162,7 @@ impl ViewBuilder<'_> {
         })
     }
 
-    /// The events that hang on a node, alerts left out, and the time of the last one.
+    /// The events that belong to a node, alerts left out, and the time of the last one.
     fn node_events(self, node: &GraphNode) -> (Vec<TreeEvent>, Option<Timestamp>) {
         let entries = self.tenant_graph.events().iter_list(node.event_list);
         let mut events: Vec<TreeEvent> = entries

@@ -59,7 +59,7 @@ pub(crate) const fn kind_word(kind: NodeKind) -> &'static str {
     }
 }
 
-/// In which way two nodes hang together, in JSON's spelling.
+/// In which way two nodes are connected, in JSON's spelling.
 pub(crate) const fn edge_word(kind: EdgeKind) -> &'static str {
     match kind {
         EdgeKind::Parent => "parent",

@@ -53,9 +53,10 @@ impl TreeDiff {
                 diff.alerts.push(id.clone());
             }
         }
-        let gone = ordered_keys(before);
-        let gone = gone.filter(|key| !new.contains_key(key));
-        diff.gone = gone.map(|(_, id)| id.clone()).collect();
+        diff.gone = ordered_keys(before)
+            .filter(|key| !new.contains_key(key))
+            .map(|(_, id)| id.clone())
+            .collect();
         diff
     }
 

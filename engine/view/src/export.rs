@@ -2,7 +2,7 @@
 //!
 //! Every format is written from a [`TreeView`] alone, by loops and not by recursion: a tree may be
 //! as deep as it has nodes. Ids and labels are what producers wrote, so each format has one place
-//! where text is made harmless for whoever reads it.
+//! where text is made harmless for the program that reads it.
 
 mod drawing;
 

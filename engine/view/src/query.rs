@@ -114,7 +114,7 @@ impl NodeFilter {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimelineEntry {
-    /// When.
+    /// When it happened.
     pub time: Timestamp,
     /// When the last repeat happened, when repeats are folded.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +140,7 @@ pub struct TimelineEntry {
     /// What an alert says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
 }
 
@@ -154,7 +154,7 @@ pub struct TreeDiff {
     pub gone: Vec<Arc<str>>,
     /// Nodes that were only named and have spoken since.
     pub seen: Vec<Arc<str>>,
-    /// Nodes that hang under another one than before.
+    /// Nodes that have another parent than before.
     pub moved: Vec<NodeMove>,
     /// Events that came, by node.
     pub events: BTreeMap<Arc<str>, u64>,
@@ -162,7 +162,7 @@ pub struct TreeDiff {
     pub alerts: Vec<Arc<str>>,
 }
 
-/// A node that hangs under another one than before.
+/// A node that has another parent than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeMove {

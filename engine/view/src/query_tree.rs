@@ -74,8 +74,8 @@ fn build_page(
     let again = repeated_ancestors(outline, &places, &fresh);
     // Number the repeated nodes before the new ones: the page shows them in this order, and parents
     // are named by their number on the page.
-    let numbers = again.iter().copied().chain(fresh.clone());
-    let numbers: HashMap<usize, usize> = numbers.zip(0..).collect();
+    let shown = again.iter().copied().chain(fresh.clone());
+    let numbers: HashMap<usize, usize> = shown.zip(0..).collect();
     let number = |place: usize| numbers.get(&place).copied();
     let mut nodes = Vec::with_capacity(numbers.len());
     for place in again {
@@ -136,10 +136,10 @@ fn repeated_ancestors(
         return Vec::new();
     }
     let up = std::iter::successors(outline.parent(fresh.start), |place| outline.parent(*place));
-    let mut up: Vec<usize> = up
+    let mut ancestors: Vec<usize> = up
         .take_while(|place| places.contains(place))
         .take(limits::ANCESTORS)
         .collect();
-    up.reverse();
-    up
+    ancestors.reverse();
+    ancestors
 }

@@ -35,8 +35,8 @@ struct TreeSelection {
 /// events and edges and nothing folded. [`TreeQuery::as_of`] is the caller's part: `full` is the
 /// tree as it was then.
 ///
-/// - The id may be that of a node or an event. Of the nodes that an event hangs on, the deepest is
-///   meant. An id that is neither, such as an entity's, means the root.
+/// - The id may be that of a node or an event. Of the nodes that an event belongs to, the deepest
+///   is meant. An id that is neither, such as an entity's, means the root.
 /// - A filter wants a node when the stage and tags are the node's and one of its events, or the
 ///   alert that it is, is bad enough, of one of the sources and within the times, all at once.
 /// - Counts are of the nodes that the filter wants; those that only lead to them are shown and not
@@ -100,9 +100,9 @@ fn select_nodes(full: &TreeView, query: &TreeQuery) -> Result<TreeSelection, Tre
     let counted = nodes.iter().zip(&wanted).filter(|(_, wanted)| **wanted);
     let (mut counts, mut why) = count_nodes(counted.map(|(node, _)| node));
     let shown: Vec<_> = marked_places(&is_shown).collect();
-    let steps = shown.iter().filter_map(|place| nodes.get(*place));
-    let steps = steps.filter(|node| is_tree_member(node));
-    counts.depth = steps
+    let shown_nodes = shown.iter().filter_map(|place| nodes.get(*place));
+    counts.depth = shown_nodes
+        .filter(|node| is_tree_member(node))
         .map(|node| (node.depth - top_depth + 1) as u64)
         .max()
         .unwrap_or_default();
@@ -124,7 +124,7 @@ fn marked_places(flags: &[bool]) -> impl Iterator<Item = usize> {
     flags.filter(|(_, flag)| **flag).map(|(place, _)| place)
 }
 
-/// Whether what the whole tree lacks, the part lacks too. What nodes lack is counted anew.
+/// Whether what the whole tree lacks, the part lacks too. What nodes lack is counted again.
 pub(crate) fn is_missing_in_part(why: &MissingPart, top: usize) -> bool {
     match why {
         MissingPart::StepsNotSeen { .. } | MissingPart::EventsLeftOut { .. } => false,

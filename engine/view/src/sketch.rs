@@ -12,7 +12,7 @@ use larum_tree::{
 };
 
 /// A whole tree: a line for each node, two spaces more for each level down, then its id and the
-/// events that hang on it as `id@seconds`. An id that begins with `!` is an alert's, with `~` one
+/// events that belong to it as `id@seconds`. An id that begins with `!` is an alert's, with `~` one
 /// of another tree, with `?` a node's that was only named.
 ///
 /// Events are of type `auth.login`, source `sshd` and severity `info`.

@@ -45,7 +45,7 @@ pub struct TextStyle {
     pub colour: ColourMode,
     /// Longest line in characters; longer ones are cut. `None` cuts nothing.
     pub width: Option<usize>,
-    /// Whether every node of a tree tells why it hangs where it does, not only those where that is
+    /// Whether every node of a tree tells why it is where it is, not only those where that is
     /// a surprise.
     pub why: bool,
     /// Whether every listed event of a tree has a line of its own; else repeats on a node share

@@ -13,7 +13,7 @@ use larum_tree::{EventFold, NodeKind, TreeAlert, TreeEvent, TreeNode, TreeView};
 
 use crate::query::TimelineEntry;
 
-/// Whose alerts are: the source of every event that the engine makes.
+/// The source of every event that the engine makes, such as alerts.
 pub(crate) const ENGINE: &str = "larum";
 
 /// What is one and the same, however many nodes and trees show it: an event by its id and place, or
@@ -22,30 +22,30 @@ type TimelineKey = (bool, Arc<str>, Position);
 
 /// Every event and alert that the views show, each once, by time, place in the log and id.
 ///
-/// An event that hangs on several nodes is told of the deepest one, which says most; of equally
-/// deep ones the first. An alert is told of its own tree rather than of one that its evidence hangs
-/// in. What a view only counts is missing; where a view has folded repeats, each fold is an entry
-/// without a place in the log.
+/// An event of several nodes is shown on the deepest one, which says most; of equally deep ones on
+/// the first. An alert is shown in its own tree rather than in one that its evidence is in. What a
+/// view only counts is missing; where a view has folded repeats, each fold is an entry without a
+/// place in the log.
 pub fn build_timeline<'a>(views: impl IntoIterator<Item = &'a TreeView>) -> Vec<TimelineEntry> {
-    let mut told: BTreeMap<TimelineKey, (bool, usize, TimelineEntry)> = BTreeMap::new();
+    let mut shown: BTreeMap<TimelineKey, (bool, usize, TimelineEntry)> = BTreeMap::new();
     let mut entries = Vec::new();
     for view in views {
         for node in view.nodes.iter().filter(|node| !node.again) {
             let is_own = node.kind != NodeKind::LinkedAlert;
             for (identity, entry) in node_entries(node) {
                 let rank = (is_own, node.depth);
-                match told.get_mut(&identity) {
+                match shown.get_mut(&identity) {
                     Some(known) if (known.0, known.1) >= rank => {}
                     Some(known) => *known = (rank.0, rank.1, entry),
                     None => {
-                        told.insert(identity, (rank.0, rank.1, entry));
+                        shown.insert(identity, (rank.0, rank.1, entry));
                     }
                 }
             }
             entries.extend(node.folds.iter().map(|fold| fold_entry(node, fold)));
         }
     }
-    entries.extend(told.into_values().map(|(_, _, entry)| entry));
+    entries.extend(shown.into_values().map(|(_, _, entry)| entry));
     entries.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
     entries
 }
@@ -93,76 +93,82 @@ fn node_entries(node: &TreeNode) -> impl Iterator<Item = (TimelineKey, TimelineE
             source == ENGINE && event.event_type.as_str() == alert.rule.as_str()
         })
     };
-    let events = node.events.iter().filter(move |event| !carries(event));
-    let events = events.map(|event| {
+    let others = node.events.iter().filter(move |event| !carries(event));
+    let events = others.map(|event| {
         let identity = (false, Arc::from(event.id.as_str()), event.position);
         (identity, event_entry(node, event))
     });
     raised.into_iter().chain(events)
 }
 
+/// What an entry takes from an event, a fold or an alert.
+struct EntryFacts<'a> {
+    time: Timestamp,
+    id: &'a str,
+    event_type: &'a str,
+    source: &'a str,
+    severity: Severity,
+    position: Position,
+}
+
 fn alert_entry(node: &TreeNode, alert: &TreeAlert) -> TimelineEntry {
+    let facts = EntryFacts {
+        time: alert.time,
+        id: &node.id,
+        event_type: alert.rule.as_str(),
+        source: ENGINE,
+        severity: alert.severity,
+        position: alert.position,
+    };
     TimelineEntry {
         alert: true,
         message: Some(alert.message.clone()),
-        ..new_entry(
-            node,
-            alert.time,
-            &node.id,
-            (alert.rule.as_str(), ENGINE, alert.severity),
-            alert.position,
-        )
+        ..new_entry(node, &facts)
     }
 }
 
 fn event_entry(node: &TreeNode, event: &TreeEvent) -> TimelineEntry {
-    let kind = (
-        event.event_type.as_str(),
-        event.source.as_str(),
-        event.severity,
-    );
-    new_entry(node, event.time, event.id.as_str(), kind, event.position)
+    let facts = EntryFacts {
+        time: event.time,
+        id: event.id.as_str(),
+        event_type: event.event_type.as_str(),
+        source: event.source.as_str(),
+        severity: event.severity,
+        position: event.position,
+    };
+    new_entry(node, &facts)
 }
 
 fn fold_entry(node: &TreeNode, fold: &EventFold) -> TimelineEntry {
-    let kind = (
-        fold.event_type.as_str(),
-        fold.source.as_str(),
-        fold.severity,
-    );
+    let facts = EntryFacts {
+        time: fold.first,
+        id: fold.example.as_str(),
+        event_type: fold.event_type.as_str(),
+        source: fold.source.as_str(),
+        severity: fold.severity,
+        position: Position::START,
+    };
     TimelineEntry {
         count: fold.count,
         until: (fold.count > 1).then_some(fold.last),
-        ..new_entry(
-            node,
-            fold.first,
-            fold.example.as_str(),
-            kind,
-            Position::START,
-        )
+        ..new_entry(node, &facts)
     }
 }
 
-fn new_entry(
-    node: &TreeNode,
-    time: Timestamp,
-    id: &str,
-    (event_type, source, severity): (&str, &str, Severity),
-    position: Position,
-) -> TimelineEntry {
+fn new_entry(node: &TreeNode, facts: &EntryFacts<'_>) -> TimelineEntry {
     TimelineEntry {
-        time,
+        time: facts.time,
         until: None,
         count: 1,
         node: node.id.clone(),
         label: node.label.clone(),
-        id: id.into(),
-        event_type: event_type.into(),
-        source: source.into(),
-        severity,
+        id: facts.id.into(),
+        event_type: facts.event_type.into(),
+        source: facts.source.into(),
+        severity: facts.severity,
         alert: false,
         message: None,
-        position,
+        position: facts.position,
     }
 }
 

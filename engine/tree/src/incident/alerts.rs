@@ -41,7 +41,7 @@ pub(crate) struct AlertUpdate<'a> {
     pub(crate) entities: &'a [(Arc<str>, Arc<str>)],
     /// The tree that the alert is a node of.
     pub(crate) tree: TreeId,
-    /// Other trees in which its evidence hangs.
+    /// Other trees that hold its evidence.
     pub(crate) others: &'a [TreeId],
 }
 
@@ -62,8 +62,8 @@ impl TenantIncidents {
         let mut trees = Vec::new();
         self.add_trees(&mut trees, alert);
         let reach = self.find_cases_to_merge(&trees, alert);
-        let slot = self.merge_all(reach, alert.position);
-        let slot = slot.unwrap_or_else(|| self.cases.open_case(alert));
+        let merged = self.merge_all(reach, alert.position);
+        let slot = merged.unwrap_or_else(|| self.cases.open_case(alert));
         self.assign_trees(&trees, slot);
         self.cases.add_revision(slot, alert, &self.limits);
         if !self.is_case_full(slot) {

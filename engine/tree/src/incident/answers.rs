@@ -1,7 +1,7 @@
 //! What may be asked about incidents.
 //!
-//! Owns summaries and the paging of lists; it changes nothing. Roots and counts of trees that
-//! memory holds are looked up by the caller.
+//! Owns summaries and the paging of lists; it does not change anything. Roots and counts of trees
+//! that memory holds are looked up by the caller.
 //! Invariant: a summary is put together from the incident alone and from its trees in the order of
 //! their ids, so equal states give equal answers.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use larum_event::{Position, Severity, limits};
 
-use super::case::{AlertKey, IncidentCase, ListedAlert};
+use super::case::{IncidentCase, ListedAlert};
 use super::slots::CaseSlot;
 use super::tenant_incidents::TenantIncidents;
 use super::tree_table::{TreeFacts, TreeState};
@@ -30,7 +30,7 @@ impl TenantIncidents {
         let mut summary = self.summarise_case(case, look);
         let alerts = case.alerts.iter();
         summary.listed = alerts
-            .map(|(key, alert)| self.summarise_alert(key, alert, look))
+            .map(|(key, alert)| self.summarise_alert(&key.1, alert, look))
             .collect();
         summary.ties.clone_from(&case.ties);
         summary.crowded = case.crowded.iter().cloned().collect();
@@ -110,8 +110,8 @@ impl TenantIncidents {
     }
 
     fn summarise_case(&self, case: &IncidentCase, look: TreeFactsFn<'_>) -> IncidentSummary {
-        let trees = case.trees.iter().filter_map(|slot| self.trees.get(*slot));
-        let mut trees: Vec<&TreeState> = trees.collect();
+        let slots = case.trees.iter();
+        let mut trees: Vec<&TreeState> = slots.filter_map(|slot| self.trees.get(*slot)).collect();
         // Sort before cutting: which roots are listed must not depend on the numbers of trees here.
         trees.sort_unstable_by_key(|tree| tree.name);
         let mut roots = Vec::new();
@@ -159,12 +159,12 @@ impl TenantIncidents {
 
     fn summarise_alert(
         &self,
-        (_, id): &AlertKey,
+        id: &Arc<str>,
         alert: &ListedAlert,
         look: TreeFactsFn<'_>,
     ) -> IncidentAlert {
-        let tree = alert.trees.first();
-        let tree = tree.and_then(|tree| self.trees.get(self.trees.current_slot(*tree)));
+        let slot = alert.trees.first();
+        let tree = slot.and_then(|slot| self.trees.get(self.trees.current_slot(*slot)));
         let root = tree.and_then(|tree| find_tree_facts(tree, look));
         IncidentAlert {
             id: id.clone(),

@@ -28,7 +28,7 @@ pub(super) struct ListedAlert {
     pub(super) message: Box<str>,
     pub(super) revision: u32,
     pub(super) position: Position,
-    /// Its own tree, then those in which its evidence hangs.
+    /// Its own tree, then those that hold its evidence.
     pub(super) trees: Vec<TreeSlot>,
 }
 
@@ -207,8 +207,10 @@ impl IncidentCase {
         self.changed = self.changed.max(alert.position);
         add_techniques(&mut self.attack, alert.attack.iter().cloned());
         let entities = alert.entities.iter();
-        let entities = entities.filter(|(kind, value)| self.list_entity(kind, value, limits));
-        entities.cloned().collect()
+        entities
+            .filter(|(kind, value)| self.list_entity(kind, value, limits))
+            .cloned()
+            .collect()
     }
 
     /// Whether the value is listed now and was not before.

@@ -141,9 +141,9 @@ impl CaseTable {
         limits: &IncidentLimits,
     ) {
         let added = self.update_case(slot, |case| case.add_revision(alert, limits));
-        let added = added.into_iter().flatten();
-        self.entities
-            .extend(added.map(|(kind, value)| (kind, value, slot)));
+        for (kind, value) in added.into_iter().flatten() {
+            self.entities.insert((kind, value, slot));
+        }
     }
 
     /// Lists an alert that is not listed yet.

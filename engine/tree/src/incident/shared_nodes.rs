@@ -153,7 +153,7 @@ impl SharedNode {
 
 impl SharedNodes {
     /// Takes in a touch. Also says which trees the node knows no more: all of them when it became a
-    /// crowd, or when its link says something else of it than before, from when on it starts anew.
+    /// crowd, or when its link says something else of it than before, so that it begins again.
     pub(super) fn record_touch(
         &mut self,
         at: NodeTouch,
@@ -195,14 +195,14 @@ impl SharedNodes {
             last: at.time,
         };
         let before = known.0.len();
-        let grown = known.insert_run(run, at.joins.within, runs);
+        let is_new = known.insert_run(run, at.joins.within, runs);
         self.entries = self.entries + known.0.len() - before;
-        let touched = if grown {
+        let effect = if is_new {
             TouchEffect::Grown
         } else {
             TouchEffect::Covered
         };
-        (touched, unknown)
+        (effect, unknown)
     }
 
     /// The trees that touched a node near one that did.

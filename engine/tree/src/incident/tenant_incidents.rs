@@ -25,20 +25,20 @@ const RUNS_PER_TREE: usize = 16;
 
 /// The incidents of one tenant.
 ///
-/// The caller tells it, in the order of the log, of every revision of an alert
-/// ([`TenantIncidents::raised`]), of every event that hangs on a node whose link joins
-/// ([`TenantIncidents::record_touch`]), and of trees that become one
+/// The caller reports, in the order of the log, every revision of an alert
+/// ([`TenantIncidents::record_alert`]), every event that belongs to a node whose link joins
+/// ([`TenantIncidents::record_touch`]), and trees that become one
 /// ([`TenantIncidents::merge_trees`]) or leave memory ([`TenantIncidents::forget_tree`]). Ids of
-/// trees are those of the moment: when an event makes two trees one, the merge is told before the
-/// event's touches and alerts are.
+/// trees are those of the moment: when an event makes two trees one, the merge is reported before
+/// the event's touches and alerts are.
 ///
 /// Decided here:
-/// - A tree joins others only while an alert stands that is one of its nodes or has evidence in it.
-///   Touches from before its first alert count as soon as it has one.
-/// - Whoever touches a node counts towards [`IncidentJoin::most`], with alerts or without. Once
-///   more trees touched it than that, nobody is joined through it for ever; who was joined before
-///   stays so.
-/// - When the link of a node joins otherwise than before, the node starts anew.
+/// - A tree joins others only while an alert is in force that is one of its nodes or has evidence
+///   in it. Touches from before its first alert count as soon as it has one.
+/// - Every tree that touches a node counts towards [`IncidentJoin::most`], with alerts or without.
+///   Once more trees touched it than that, no tree is ever joined through it again; what was joined
+///   before stays so.
+/// - When the link of a node joins otherwise than before, the node begins again.
 /// - What is retracted joins nothing more but stays where it is.
 /// - A tree that leaves memory keeps its touches while it is in an incident. One without is
 ///   forgotten.
@@ -88,7 +88,7 @@ impl Default for IncidentLimits {
     }
 }
 
-/// An event of a tree also hangs on a shared node.
+/// An event of a tree also belongs to a shared node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TreeTouch {
     /// The tree of the event.
@@ -99,7 +99,7 @@ pub(crate) struct TreeTouch {
     pub(crate) joins: IncidentJoin,
     /// The event's time.
     pub(crate) time: Timestamp,
-    /// Where the event stands.
+    /// The position of the event.
     pub(crate) position: Position,
 }
 
@@ -113,8 +113,8 @@ impl TenantIncidents {
         }
     }
 
-    /// An event of a tree also hangs on a shared node. `name` gives the node's id and is asked once
-    /// for each node.
+    /// An event of a tree also belongs to a shared node. `name` gives the node's id and is asked
+    /// once for each node.
     pub(crate) fn record_touch(&mut self, touch: &TreeTouch, name: impl FnOnce() -> Arc<str>) {
         let shared = touch.shared;
         let tree = self.trees.find_or_insert(touch.tree);

@@ -40,7 +40,7 @@ pub(super) struct TreeState {
 pub(crate) struct TreeFacts {
     /// The id of its root.
     pub(crate) root: Arc<str>,
-    /// How many events hang on it.
+    /// How many events belong to it.
     pub(crate) events: u64,
 }
 

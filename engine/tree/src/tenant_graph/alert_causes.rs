@@ -40,8 +40,8 @@ impl TenantGraph {
     /// The main nodes of the events with an id, by name.
     fn main_nodes_of(&self, event: &EventId) -> Vec<NodeIndex> {
         let entries = self.events.find_by_id(event.as_str());
-        let mains = entries.filter_map(|entry| Some(self.events.get(entry)?.main));
-        let mut mains: Vec<_> = mains
+        let mut mains: Vec<_> = entries
+            .filter_map(|entry| Some(self.events.get(entry)?.main))
             .filter(|main| self.nodes.get(*main).is_some())
             .collect();
         mains.sort_by_cached_key(|main| self.nodes.name(*main));
@@ -52,7 +52,7 @@ impl TenantGraph {
     fn add_cause_edge(&mut self, alert: NodeIndex, node: NodeIndex, raised: &NodeAlert) {
         let edge = CrossEdge {
             kind: CrossEdgeKind::Causation,
-            way: 0,
+            reason: 0,
             position: raised.position,
         };
         self.nodes.add_cross_edge(alert, node, edge);

@@ -58,7 +58,7 @@ impl TenantGraph {
         })
     }
 
-    /// The node that an event, or what set an alert off, hangs on with the event at a position.
+    /// The node that an event, or what set an alert off, belongs to, with the event at a position.
     pub(crate) fn find_node_at(&self, event: &Event, at: Position) -> Option<NodeIndex> {
         let envelope = event.envelope();
         let cause = envelope.causation_id.as_ref();
@@ -69,7 +69,7 @@ impl TenantGraph {
 
     /// The nodes from one up, itself first, with the event at a position: to the top, where a
     /// circle is cut as [`TenantGraph::find_root_at`] cuts it, or as far as anybody may climb. What
-    /// stands further up costs nothing.
+    /// is further up costs nothing.
     pub(crate) fn ancestors_at(
         &self,
         from: NodeIndex,

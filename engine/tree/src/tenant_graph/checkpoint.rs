@@ -2,7 +2,7 @@
 //! their place.
 //!
 //! Owns the form in which a graph is written; reading it back is in `restorer`, the bytes are in
-//! the crate's `checkpoint`. Never written is what follows from claims, such as parents.
+//! the crate's `checkpoint`. What follows from claims, such as parents, is never written.
 //! Invariant: equal graphs are written alike, whatever numbers their nodes, events and components
 //! have, so that two engines that read the same log write the same checkpoint.
 
@@ -32,7 +32,7 @@ pub(crate) struct TenantCheckpoint {
     pub(super) reached: Position,
     pub(super) current: Position,
     /// The one added to longest ago first.
-    pub(super) families: Vec<CheckpointComponent>,
+    pub(super) components: Vec<CheckpointComponent>,
     pub(super) events: Vec<CheckpointEvent>,
     pub(super) nodes: Vec<CheckpointNode>,
     pub(super) aliases: Vec<CheckpointAlias>,
@@ -74,23 +74,23 @@ pub(super) struct CheckpointAlias {
     pub(super) named: Vec<(Timestamp, ListIndex)>,
 }
 
-/// The event, the node above, the way.
+/// The event, the node above, and the number of the reason.
 pub(super) type CheckpointClaim = Option<(ListIndex, ListIndex, u16)>;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct CheckpointNode {
     pub(super) name: Box<str>,
     pub(super) class: NodeClass,
-    pub(super) way: u16,
+    pub(super) reason: u16,
     pub(super) begun: bool,
     pub(super) root_inferred: bool,
-    pub(super) family: ListIndex,
+    pub(super) component: ListIndex,
     pub(super) parent: CheckpointClaim,
     pub(super) root: CheckpointClaim,
-    pub(super) hung: Vec<ListIndex>,
+    pub(super) events: Vec<ListIndex>,
     pub(super) first: Timestamp,
     pub(super) named: Position,
-    pub(super) more: Option<Box<CheckpointExtras>>,
+    pub(super) extras: Option<Box<CheckpointExtras>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,11 +115,11 @@ pub(super) struct CheckpointDetails {
     pub(super) kept: Vec<(Arc<str>, Arc<str>)>,
 }
 
-/// Where nodes, events, families and aliases are in the lists.
+/// Where nodes, events, components and aliases are in the lists.
 struct CheckpointIndexes {
     nodes: HashMap<NodeIndex, ListIndex>,
     events: HashMap<EntryIndex, ListIndex>,
-    families: HashMap<u32, ListIndex>,
+    components: HashMap<u32, ListIndex>,
     aliases: HashMap<AliasIndex, ListIndex>,
 }
 
@@ -137,8 +137,8 @@ impl CheckpointIndexes {
         self.events.get(&entry).copied().unwrap_or(ListIndex::MAX)
     }
 
-    fn checkpoint_text(&self, said: &AttributedText) -> (ListIndex, Arc<str>) {
-        (self.event_index(said.by), said.text.clone())
+    fn checkpoint_text(&self, text: &AttributedText) -> (ListIndex, Arc<str>) {
+        (self.event_index(text.by), text.text.clone())
     }
 
     fn checkpoint_times(&self, list: &[(Timestamp, NodeIndex)]) -> Vec<(Timestamp, ListIndex)> {
@@ -163,7 +163,7 @@ impl TenantGraph {
             let entry = self.events.get(*entry);
             entry.map(|entry| (entry.time, &entry.id, &entry.source, entry.position))
         });
-        let families: Vec<u32> = self.components.iter_oldest_first().collect();
+        let components: Vec<u32> = self.components.iter_oldest_first().collect();
         let mut aliases: Vec<AliasIndex> = self.aliases.iter_all().collect();
         aliases.sort_by_key(|alias| {
             let alias = self.aliases.get(*alias);
@@ -172,7 +172,7 @@ impl TenantGraph {
         let places = CheckpointIndexes {
             nodes: number_items(&nodes),
             events: number_items(&events),
-            families: number_items(&families),
+            components: number_items(&components),
             aliases: number_items(&aliases),
         };
         let edges = self.nodes.iter_cross_edges();
@@ -187,7 +187,7 @@ impl TenantGraph {
             .filter_map(|(event, alert)| Some((event, *places.nodes.get(&alert)?)))
             .collect();
         awaited.sort_unstable();
-        let families = families.iter();
+        let components = components.iter();
         let events = events.iter().filter_map(|entry| self.events.get(*entry));
         let nodes = nodes.iter().filter_map(|node| self.nodes.get(*node));
         let aliases = aliases.iter();
@@ -195,7 +195,7 @@ impl TenantGraph {
             founded: self.components.tree_counter(),
             reached: self.last_position,
             current: self.current_position,
-            families: families
+            components: components
                 .filter_map(|number| self.checkpoint_component(*number, &places))
                 .collect(),
             events: events
@@ -259,30 +259,30 @@ impl TenantGraph {
 
     fn checkpoint_node(&self, node: &GraphNode, places: &CheckpointIndexes) -> CheckpointNode {
         let entries = self.events.iter_list(node.event_list);
-        let mut hung: Vec<_> = entries
+        let mut events: Vec<_> = entries
             .map(|(entry, _)| places.event_index(entry))
             .collect();
-        hung.sort_unstable();
+        events.sort_unstable();
         CheckpointNode {
             name: node.name.clone(),
             class: node.class,
-            way: node.edge_reason,
+            reason: node.edge_reason,
             begun: node.begun,
             root_inferred: node.root_inferred,
-            family: places
-                .families
+            component: places
+                .components
                 .get(&node.component)
                 .copied()
                 .unwrap_or(ListIndex::MAX),
             parent: places.checkpoint_claim(&node.parent_claim),
             root: places.checkpoint_claim(&node.root_claim),
-            hung,
+            events,
             first: node.first_time,
             named: node.named_at,
-            more: node
+            extras: node
                 .extras
                 .as_ref()
-                .map(|more| Box::new(checkpoint_extras(more, places))),
+                .map(|extras| Box::new(checkpoint_extras(extras, places))),
         }
     }
 }
@@ -301,24 +301,28 @@ fn checkpoint_event(entry: &EventEntry, places: &CheckpointIndexes) -> Checkpoin
     }
 }
 
-fn checkpoint_extras(more: &NodeExtras, places: &CheckpointIndexes) -> CheckpointExtras {
-    let tags = more.tags.iter();
+fn checkpoint_extras(extras: &NodeExtras, places: &CheckpointIndexes) -> CheckpointExtras {
+    // `latest` is left out: it only saves a search, and is found again when the node is full.
+    let tags = extras.tags.iter();
     CheckpointExtras {
-        stage: more.stage.as_ref().map(|said| places.checkpoint_text(said)),
+        stage: extras
+            .stage
+            .as_ref()
+            .map(|text| places.checkpoint_text(text)),
         tags: tags
-            .map(|(name, said)| (name.clone(), places.checkpoint_text(said)))
+            .map(|(name, text)| (name.clone(), places.checkpoint_text(text)))
             .collect(),
-        details: more.details.as_ref().map(|details| CheckpointDetails {
+        details: extras.details.as_ref().map(|details| CheckpointDetails {
             begun: details.begun,
             by: places.event_index(details.by),
             label: details.label.clone(),
             kept: details.kept.clone(),
         }),
-        alias: more.alias.and_then(|own| {
+        alias: extras.alias.and_then(|own| {
             let alias = places.aliases.get(&own.alias)?;
             Some((places.event_index(own.by), *alias))
         }),
-        upper_alias: more.parent_alias.and_then(|upper| {
+        upper_alias: extras.parent_alias.and_then(|upper| {
             let alias = places.aliases.get(&upper.alias)?;
             Some((
                 upper.own,
@@ -327,10 +331,10 @@ fn checkpoint_extras(more: &NodeExtras, places: &CheckpointIndexes) -> Checkpoin
                 *alias,
             ))
         }),
-        trace: places.checkpoint_claim(&more.trace_claim),
-        cause: places.checkpoint_claim(&more.cause_claim),
-        left_out: more.left_out,
-        ties_left_out: more.cross_edges_left_out,
-        alert: more.alert.clone(),
+        trace: places.checkpoint_claim(&extras.trace_claim),
+        cause: places.checkpoint_claim(&extras.cause_claim),
+        left_out: extras.left_out,
+        ties_left_out: extras.cross_edges_left_out,
+        alert: extras.alert.clone(),
     }
 }

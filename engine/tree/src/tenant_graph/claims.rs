@@ -83,8 +83,8 @@ impl Insertion<'_, '_> {
         if let Some(alias) = &group.parent_alias {
             self.apply_parent_alias(named, alias, group.class);
         }
-        let trace = self.facts.trace.as_ref();
-        let trace = trace.filter(|_| group.class == NodeClass::STEP);
+        let is_step = group.class == NodeClass::STEP;
+        let trace = self.facts.trace.as_ref().filter(|_| is_step);
         if let Some(trace) = trace {
             self.apply_trace(named, trace);
         }
@@ -108,7 +108,7 @@ impl Insertion<'_, '_> {
         });
         let edge = CrossEdge {
             kind: CrossEdgeKind::Trace,
-            way: trace.edge_reason,
+            reason: trace.edge_reason,
             position,
         };
         self.graph.nodes.add_cross_edge(named.own, node, edge);
@@ -117,10 +117,9 @@ impl Insertion<'_, '_> {
             return;
         }
         let claim = ParentClaim::new(self.entry, node, trace.edge_reason);
-        for claimed in [named.parent, named.root, Some(named.own)] {
-            if let Some(claimed) = claimed {
-                self.apply_claim(claimed, ClaimSlot::Trace, claim);
-            }
+        let claimed = [named.parent, named.root, Some(named.own)];
+        for claimed in claimed.into_iter().flatten() {
+            self.apply_claim(claimed, ClaimSlot::Trace, claim);
         }
     }
 

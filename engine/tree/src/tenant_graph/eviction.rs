@@ -1,6 +1,6 @@
 //! Trees that make room for others.
 //!
-//! Owns what is done when a component is evicted, and what is told to a store about it. Which one
+//! Owns what is done when a component is evicted, and what a store learns about it. Which one
 //! is evicted follows from the order in the component table; when, from the limits, which are
 //! checked elsewhere.
 //! Invariant: after an eviction nothing finds the nodes, and alerts of other trees await again what
@@ -86,10 +86,10 @@ impl TenantGraph {
     fn evict_node(&mut self, node: NodeIndex) {
         self.unlink_causes(node);
         // Collect the alerts before their edges go: they await their causes again.
-        let raised = self
+        let caused = self
             .nodes
             .cross_edges(node, CrossEdgeKind::Causation, Incoming);
-        let raised: Vec<_> = raised.map(|(alert, _)| alert).collect();
+        let alerts: Vec<_> = caused.map(|(alert, _)| alert).collect();
         self.nodes.hide(node);
         let Some(found) = self.nodes.get_mut(node) else {
             return;
@@ -107,9 +107,9 @@ impl TenantGraph {
         }
         self.events.detach_all(head, node);
         // Await after detaching: what still has a node is not awaited.
-        for alert in raised {
-            let causes = self.nodes.get(alert).and_then(GraphNode::alert);
-            let causes = causes.into_iter().flat_map(NodeAlert::causes);
+        for alert in alerts {
+            let raised = self.nodes.get(alert).and_then(GraphNode::alert);
+            let causes = raised.into_iter().flat_map(NodeAlert::causes);
             for cause in causes.cloned().collect::<Vec<_>>() {
                 self.await_cause(alert, &cause);
             }

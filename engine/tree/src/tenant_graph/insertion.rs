@@ -315,7 +315,7 @@ impl Insertion<'_, '_> {
         let facts = self.facts;
         let edge = CrossEdge {
             kind: CrossEdgeKind::Shared,
-            way: group.own.edge_reason,
+            reason: group.own.edge_reason,
             position: facts.position,
         };
         self.graph.nodes.add_cross_edge(main, other, edge);

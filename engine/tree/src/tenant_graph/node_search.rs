@@ -1,4 +1,4 @@
-//! From what somebody asks by to a node.
+//! From an id, an event or an entity to the node that it means.
 
 use std::collections::BTreeSet;
 
@@ -78,18 +78,18 @@ impl TenantGraph {
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         for node in self.nodes_with_entity(kind, value) {
-            let Some(family) = self.nodes.get(node).map(|node| node.component) else {
+            let Some(component) = self.nodes.get(node).map(|node| node.component) else {
                 continue;
             };
-            if seen.insert(family) {
-                found.extend(self.root_summary(family));
+            if seen.insert(component) {
+                found.extend(self.root_summary(component));
             }
         }
         found
     }
 
-    /// A trace under which nothing stands, because all that carry it say themselves where they
-    /// stand, means the first of those.
+    /// A trace with nothing under it, because all that carry it say themselves where they are,
+    /// means the first of those.
     fn first_trace_carrier(&self, node: NodeIndex) -> NodeIndex {
         let is_bare = self.nodes.get(node).is_some_and(|node| {
             node.class == NodeClass::TRACE && node.child_count == 0 && node.event_count == 0

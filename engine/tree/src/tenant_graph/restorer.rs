@@ -4,7 +4,7 @@
 //! Invariant: parents are found from the claims as on an insertion and never read, so that a
 //! restored graph cannot disagree with its events.
 
-use larum_event::Severity;
+use larum_event::{Position, Severity};
 use petgraph::stable_graph::NodeIndex;
 
 use super::TenantGraph;
@@ -13,6 +13,7 @@ use super::checkpoint::{
     TenantCheckpoint,
 };
 use crate::alias_table::AliasIndex;
+use crate::entity_index::NodeVersion;
 use crate::entry_table::{EntryIndex, EventEntry};
 use crate::error::GraphRestoreError;
 use crate::graph_node::{
@@ -42,9 +43,9 @@ impl TenantCheckpoint {
             ..TenantGraph::default()
         };
         graph.components.restore_tree_counter(self.founded);
-        let components = self.families.iter();
-        let components: Vec<u32> = components
-            .map(|written| graph.components.create(written.tree))
+        let written = self.components.iter();
+        let numbers: Vec<u32> = written
+            .map(|component| graph.components.create(component.tree))
             .collect();
         // Add all nodes before anything that names one: claims may name any other node.
         let mut restorer = GraphRestorer::default();
@@ -52,11 +53,11 @@ impl TenantCheckpoint {
             if graph.nodes.find(written.class, &written.name).is_some() {
                 return Err(damage_error("a node occurs twice"));
             }
-            let component = components.get(written.family as usize);
+            let component = numbers.get(written.component as usize);
             let component =
-                *component.ok_or(damage_error("a node is of a family that is not there"))?;
+                *component.ok_or(damage_error("a node is of a component that is not there"))?;
             let name = written.name.clone();
-            let node = GraphNode::new(name, written.class, written.way, written.named);
+            let node = GraphNode::new(name, written.class, written.reason, written.named);
             restorer.nodes.push(graph.add_node(node, component));
         }
         for event in self.events {
@@ -67,7 +68,7 @@ impl TenantCheckpoint {
             let index = restorer.restore_alias(&mut graph, alias)?;
             restorer.aliases.push(index);
         }
-        for (written, number) in self.families.into_iter().zip(&components) {
+        for (written, number) in self.components.into_iter().zip(&numbers) {
             let anchor = restorer.node_at(written.anchor)?;
             let table = &mut graph.components;
             table.restore_facts(*number, written.refused, anchor);
@@ -93,10 +94,8 @@ impl TenantCheckpoint {
         }
         for (values, is_recent) in self.entities.into_iter().zip([true, false]) {
             for (kind, value, places) in values {
-                let places = places.into_iter();
-                let places = places.map(|(place, named)| Ok((restorer.node_at(place)?, named)));
-                let places: Result<Vec<_>, GraphRestoreError> = places.collect();
-                graph.entities.insert_row(is_recent, kind, value, places?);
+                let nodes = restorer.node_versions(places)?;
+                graph.entities.insert_row(is_recent, kind, value, nodes);
             }
         }
         // Parents last: they follow from claims, aliases and the times of events.
@@ -119,6 +118,17 @@ impl GraphRestorer {
     fn node_at(&self, place: ListIndex) -> Result<NodeIndex, GraphRestoreError> {
         let node = self.nodes.get(place as usize).copied();
         node.ok_or(damage_error("a node that is named is not there"))
+    }
+
+    fn node_versions(
+        &self,
+        places: Vec<(ListIndex, Position)>,
+    ) -> Result<Vec<NodeVersion>, GraphRestoreError> {
+        let mut nodes = Vec::with_capacity(places.len());
+        for (place, named) in places {
+            nodes.push((self.node_at(place)?, named));
+        }
+        Ok(nodes)
     }
 
     fn restore_event(
@@ -163,8 +173,10 @@ impl GraphRestorer {
         graph: &mut TenantGraph,
         place: ListIndex,
     ) -> Result<EntryIndex, GraphRestoreError> {
-        let event = self.events.get(place as usize).copied();
-        let event = event.ok_or(damage_error("an event that is named is not there"))?;
+        let event = *self
+            .events
+            .get(place as usize)
+            .ok_or(damage_error("an event that is named is not there"))?;
         graph.events.retain(event);
         Ok(event)
     }
@@ -174,16 +186,15 @@ impl GraphRestorer {
         graph: &mut TenantGraph,
         claim: CheckpointClaim,
     ) -> Result<ParentClaim, GraphRestoreError> {
-        let Some((event, node, way)) = claim else {
+        let Some((event, node, reason)) = claim else {
             return Ok(ParentClaim::NONE);
         };
-        let node = self.nodes.get(node as usize).copied();
-        let node = node.ok_or(damage_error("a node stands under one that is not there"))?;
-        Ok(ParentClaim::new(
-            self.retain_event(graph, event)?,
-            node,
-            way,
-        ))
+        let above = *self
+            .nodes
+            .get(node as usize)
+            .ok_or(damage_error("a node is under one that is not there"))?;
+        let by = self.retain_event(graph, event)?;
+        Ok(ParentClaim::new(by, above, reason))
     }
 
     fn alias_at(&self, place: ListIndex) -> Result<AliasIndex, GraphRestoreError> {
@@ -199,21 +210,23 @@ impl GraphRestorer {
     ) -> Result<(), GraphRestoreError> {
         let parent = self.restore_claim(graph, written.parent)?;
         let root = self.restore_claim(graph, written.root)?;
-        let more = match written.more {
-            Some(more) => Some(Box::new(self.restore_extras(graph, *more)?)),
+        let extras = match written.extras {
+            Some(extras) => Some(Box::new(self.restore_extras(graph, *extras)?)),
             None => None,
         };
         let mut head = node_events::LIST_END;
         let (mut count, mut kept) = (0, 0);
-        for place in written.hung {
-            let event = self.events.get(place as usize).copied();
-            let event = event.ok_or(damage_error("an event that hangs on a node is not there"))?;
+        for place in written.events {
+            let event = *self
+                .events
+                .get(place as usize)
+                .ok_or(damage_error("an event of a node is not there"))?;
             head = graph.events.restore_to_list(head, event);
             count += 1;
             let entry = graph.events.get(event);
             kept += u64::from(entry.is_some_and(|entry| !entry.alert));
         }
-        kept += more.as_ref().map_or(0, |more| more.left_out);
+        kept += extras.as_ref().map_or(0, |extras| extras.left_out);
         if let Some(node) = graph.nodes.get_mut(index) {
             graph.components.count_events(node.component, kept);
             node.begun = written.begun;
@@ -221,7 +234,7 @@ impl GraphRestorer {
             (node.parent_claim, node.root_claim) = (parent, root);
             (node.event_list, node.event_count) = (head, count);
             node.first_time = written.first;
-            node.extras = more;
+            node.extras = extras;
         }
         Ok(())
     }
@@ -231,7 +244,7 @@ impl GraphRestorer {
         graph: &mut TenantGraph,
         written: CheckpointExtras,
     ) -> Result<NodeExtras, GraphRestoreError> {
-        let mut more = NodeExtras {
+        let mut extras = NodeExtras {
             left_out: written.left_out,
             cross_edges_left_out: written.ties_left_out,
             alert: written.alert,
@@ -239,14 +252,14 @@ impl GraphRestorer {
         };
         if let Some((by, what)) = written.stage {
             let by = self.retain_event(graph, by)?;
-            more.stage = Some(AttributedText { by, text: what });
+            extras.stage = Some(AttributedText { by, text: what });
         }
         for (name, (by, what)) in written.tags {
             let by = self.retain_event(graph, by)?;
-            more.tags.insert(name, AttributedText { by, text: what });
+            extras.tags.insert(name, AttributedText { by, text: what });
         }
         if let Some(details) = written.details {
-            more.details = Some(NodeDetails {
+            extras.details = Some(NodeDetails {
                 begun: details.begun,
                 by: self.retain_event(graph, details.by)?,
                 label: details.label,
@@ -254,21 +267,21 @@ impl GraphRestorer {
             });
         }
         if let Some((by, alias)) = written.alias {
-            more.alias = Some(OwnAlias {
+            extras.alias = Some(OwnAlias {
                 by: self.retain_event(graph, by)?,
                 alias: self.alias_at(alias)?,
             });
         }
-        if let Some((own, by, way, alias)) = written.upper_alias {
-            more.parent_alias = Some(ParentAlias {
+        if let Some((own, by, reason, alias)) = written.upper_alias {
+            extras.parent_alias = Some(ParentAlias {
                 own,
                 by: self.retain_event(graph, by)?,
-                edge_reason: way,
+                edge_reason: reason,
                 alias: self.alias_at(alias)?,
             });
         }
-        more.trace_claim = self.restore_claim(graph, written.trace)?;
-        more.cause_claim = self.restore_claim(graph, written.cause)?;
-        Ok(more)
+        extras.trace_claim = self.restore_claim(graph, written.trace)?;
+        extras.cause_claim = self.restore_claim(graph, written.cause)?;
+        Ok(extras)
     }
 }

@@ -1,8 +1,8 @@
 //! Up from a node to where its tree begins.
 //!
-//! Where nodes stand follows claims, and claims may lead in a circle. Then the tree begins at the
-//! node of the circle whose own claim is the weakest: inferred before said, later before earlier.
-//! Nothing here recurses: a chain may be as long as a tree has nodes.
+//! Where nodes are follows from claims, and claims may lead in a circle. Then the tree begins at
+//! the node of the circle whose own claim is the weakest: inferred before said, later before
+//! earlier. Nothing here recurses: a chain may be as long as a tree has nodes.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ pub(crate) struct TreeRoot {
 }
 
 impl TenantGraph {
-    /// The top of the tree in which `from` stands; `None` when `from` is no node.
+    /// The top of the tree that holds `from`; `None` when `from` is no node.
     pub(crate) fn find_root(&self, from: NodeIndex) -> Option<TreeRoot> {
         self.find_root_by(
             from,

@@ -32,10 +32,10 @@ pub(super) fn to_dot(view: &TreeView) -> String {
     for (place, node) in view.nodes.iter().enumerate() {
         let label = quote_lines(&drawing::box_lines(node));
         let id = quote_text(&node.id);
-        let look = node_style(node);
+        let style = node_style(node);
         push_statement(
             &mut dot,
-            &format!("n{place} [label={label}, larum_id={id}{look}]"),
+            &format!("n{place} [label={label}, larum_id={id}{style}]"),
         );
     }
     // Nodes elsewhere get the places after those of the page, as the arrows name them.
@@ -68,7 +68,7 @@ fn push_statement(dot: &mut String, statement: &str) {
 
 /// Colour tells how bad an alert is, a broken border what has not spoken for itself.
 fn node_style(node: &TreeNode) -> String {
-    let mut look = String::new();
+    let mut style = String::new();
     if let Some(alert) = &node.alert {
         let fill = match alert.severity {
             _ if alert.status == AlertStatus::Retracted => "gray90",
@@ -78,15 +78,15 @@ fn node_style(node: &TreeNode) -> String {
             Severity::High => "orange",
             Severity::Critical => "tomato",
         };
-        look.push_str(&format!(", shape=octagon, fillcolor={fill}"));
+        style.push_str(&format!(", shape=octagon, fillcolor={fill}"));
     }
     if !node.seen {
-        look.push_str(r#", style="filled,dashed""#);
+        style.push_str(r#", style="filled,dashed""#);
     }
     if node.again {
-        look.push_str(", color=gray60, fontcolor=gray40");
+        style.push_str(", color=gray60, fontcolor=gray40");
     }
-    look
+    style
 }
 
 fn arrow_style(arrow: &DrawingArrow) -> String {
@@ -104,8 +104,9 @@ fn arrow_style(arrow: &DrawingArrow) -> String {
     } else {
         "constraint=false"
     };
-    let all = [style, &word.unwrap_or_default(), across];
-    let all: Vec<_> = all.into_iter().filter(|part| !part.is_empty()).collect();
+    let word = word.unwrap_or_default();
+    let mut all = vec![style, word.as_str(), across];
+    all.retain(|part| !part.is_empty());
     if all.is_empty() {
         String::new()
     } else {

@@ -55,8 +55,8 @@ impl<'a> DrawingArrows<'a> {
             let Some((parent, above)) = find_parent(&view.nodes, node) else {
                 continue;
             };
-            let told = kinds.get(&(&*above.id, &*node.id)).copied();
-            // Evidence of no tree hangs under the alert that it raised.
+            let known_kind = kinds.get(&(&*above.id, &*node.id)).copied();
+            // Evidence of no tree is under the alert that it raised.
             let (from, to) = if node.kind == NodeKind::Event {
                 (place, parent)
             } else {
@@ -66,7 +66,7 @@ impl<'a> DrawingArrows<'a> {
             arrows.all.push(DrawingArrow {
                 from,
                 to,
-                kind: told.unwrap_or(default_edge_kind(node)),
+                kind: known_kind.unwrap_or(default_edge_kind(node)),
                 is_tree_edge: true,
             });
         }

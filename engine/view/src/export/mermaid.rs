@@ -68,8 +68,8 @@ pub(super) fn to_mermaid(view: &TreeView) -> String {
             EdgeKind::Trace | EdgeKind::Alias => "-.->",
             EdgeKind::Shared => "-.-",
         };
-        let word = drawing::arrow_label(arrow.kind).map(|word| format!("|{word}|"));
-        let word = word.unwrap_or_default();
+        let word =
+            drawing::arrow_label(arrow.kind).map_or_else(String::new, |word| format!("|{word}|"));
         push_statement(
             &mut chart,
             &format!("n{} {line_kind}{word} n{}", arrow.from, arrow.to),

@@ -25,7 +25,7 @@ use self::span_ids::{SpanIds, TraceId};
 use super::drawing::{DrawingArrows, edge_kinds, find_parent};
 use crate::caption;
 
-/// The service of spans that no event hangs on, such as alerts.
+/// The service of spans without events, such as alerts.
 const OWN_SERVICE: &str = "larum";
 
 /// Writes a view as `TracesData`.
@@ -230,7 +230,7 @@ fn alert_attributes(alert: &TreeAlert) -> Vec<OtlpAttribute> {
     attributes
 }
 
-/// An alert that stands is an error of what it tells about.
+/// An alert in force is an error of what it is about.
 fn span_status(alert: &TreeAlert) -> Option<OtlpStatus> {
     let message = if alert.message.is_empty() {
         alert.rule.as_str()

@@ -1,6 +1,6 @@
 //! The nodes and edges of one page.
 //!
-//! Owns what a page repeats and cuts; which nodes are asked for is decided before.
+//! Owns what a page repeats and cuts; which nodes are asked for is decided elsewhere.
 //! Invariant: parents and causes are numbered by their place on the page, so a page can be read
 //! without the others.
 
@@ -26,8 +26,8 @@ pub(super) fn build_page(
     let fresh = rest.get(..limit).unwrap_or(rest);
     let again = repeated_ancestors(full, fresh, &selection.shown_places);
     // Number the page before copying nodes: parents and causes are named by their number on it.
-    let numbers = again.iter().chain(fresh).copied();
-    let numbers: HashMap<usize, usize> = numbers.zip(0..).collect();
+    let places = again.iter().chain(fresh).copied();
+    let numbers: HashMap<usize, usize> = places.zip(0..).collect();
     let mut nodes = Vec::with_capacity(numbers.len());
     for place in again.iter().chain(fresh) {
         let Some(node) = full.nodes.get(*place) else {
@@ -63,14 +63,16 @@ pub(super) fn build_page(
 
 /// The nodes above a page's first one that are on pages before, topmost first.
 fn repeated_ancestors(full: &TreeView, fresh: &[usize], shown: &[usize]) -> Vec<usize> {
-    let first = fresh.first().copied();
-    let up = first
-        .into_iter()
-        .flat_map(|first| iter_ancestors(&full.nodes, first).skip(1));
-    let up = up.take_while(|place| shown.binary_search(place).is_ok());
-    let mut up: Vec<_> = up.take(limits::ANCESTORS).collect();
-    up.reverse();
-    up
+    let Some(first) = fresh.first() else {
+        return Vec::new();
+    };
+    let mut ancestors: Vec<_> = iter_ancestors(&full.nodes, *first)
+        .skip(1)
+        .take_while(|place| shown.binary_search(place).is_ok())
+        .take(limits::ANCESTORS)
+        .collect();
+    ancestors.reverse();
+    ancestors
 }
 
 pub(crate) fn repeat_node(node: &TreeNode) -> TreeNode {
@@ -152,8 +154,8 @@ pub(crate) fn fold_events(events: &[TreeEvent]) -> Vec<EventFold> {
 
 /// The edges whose lower end is here, and those from here out of the tree.
 fn page_edges(full: &TreeView, fresh: &[usize]) -> Vec<TreeEdge> {
-    let here = fresh.iter().filter_map(|place| full.nodes.get(*place));
-    let here: HashSet<&str> = here.map(|node| &*node.id).collect();
+    let fresh_nodes = fresh.iter().filter_map(|place| full.nodes.get(*place));
+    let here: HashSet<&str> = fresh_nodes.map(|node| &*node.id).collect();
     let all: HashSet<&str> = full.nodes.iter().map(|node| &*node.id).collect();
     let edges = full.edges.iter().filter(|edge| {
         here.contains(&*edge.to) || here.contains(&*edge.from) && !all.contains(&*edge.to)

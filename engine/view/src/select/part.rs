@@ -15,15 +15,15 @@ pub(super) fn select_part(full: &TreeView, query: &TreeQuery) -> Result<Vec<bool
         TreePart::Ancestors => mark_places(&mut is_in, iter_ancestors(nodes, focus)),
         TreePart::Descendants => {
             let depth = nodes.get(focus).map_or(0, |node| node.depth);
-            let below = nodes.iter().enumerate().skip(focus + 1);
-            let below = below.take_while(|(_, node)| node.depth > depth);
+            let after = nodes.iter().enumerate().skip(focus + 1);
+            let below = after.take_while(|(_, node)| node.depth > depth);
             mark_places(&mut is_in, below.map(|(place, _)| place));
             mark_places(&mut is_in, [focus]);
         }
         TreePart::Siblings => {
             let parent = nodes.get(focus).and_then(|node| node.parent);
-            let same = nodes.iter().enumerate();
-            let same = same.filter(|(_, node)| parent.is_some() && node.parent == parent);
+            let all = nodes.iter().enumerate();
+            let same = all.filter(|(_, node)| parent.is_some() && node.parent == parent);
             mark_places(&mut is_in, same.map(|(place, _)| place));
             mark_places(&mut is_in, [parent.unwrap_or(focus)]);
         }
@@ -38,11 +38,11 @@ pub(super) fn select_part(full: &TreeView, query: &TreeQuery) -> Result<Vec<bool
     Ok(is_in)
 }
 
-/// The node with the id, or else the one on which the event with the id hangs.
+/// The node with the id, or else the one that the event with the id belongs to.
 fn find_node(nodes: &[TreeNode], id: &str) -> Option<usize> {
-    let named = nodes.iter().enumerate().filter(|(_, node)| *node.id == *id);
+    let same_id = nodes.iter().enumerate().filter(|(_, node)| *node.id == *id);
     // A node of the tree before what is only shown beside one.
-    let named = named.min_by_key(|(place, node)| (kind_rank(node.kind), *place));
+    let named = same_id.min_by_key(|(place, node)| (kind_rank(node.kind), *place));
     let trace = || {
         let name = format!("trace:{id}");
         nodes.iter().position(|node| *node.id == *name)

@@ -8,7 +8,7 @@ use crate::query::TreeDiff;
 use super::TextStyle;
 use super::line::{TextLine, TextPaint};
 
-/// Writes what changed: `+` came, `-` went, `!` has spoken since, `>` hangs elsewhere, `▲` is an
+/// Writes what changed: `+` came, `-` went, `!` has spoken since, `>` has another parent, `▲` is an
 /// alert.
 pub fn diff_to_text(diff: &TreeDiff, style: TextStyle) -> String {
     let mut text = String::new();
@@ -37,9 +37,9 @@ pub fn diff_to_text(diff: &TreeDiff, style: TextStyle) -> String {
         line.write_to(&mut text, style);
     }
     // A list would be gone through for each of what may be all nodes of a tree.
-    let told: BTreeSet<_> = diff.added.iter().chain(&diff.seen).collect();
+    let listed: BTreeSet<_> = diff.added.iter().chain(&diff.seen).collect();
     for id in diff.events.keys() {
-        if !told.contains(id) {
+        if !listed.contains(id) {
             let mut line = TextLine::from_text(TextPaint::Plain, &format!("  {id}"));
             push_events(&mut line, diff, id, " more");
             line.write_to(&mut text, style);

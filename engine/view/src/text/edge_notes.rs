@@ -1,4 +1,4 @@
-//! Why nodes hang where they do, and what a tree lacks, in words.
+//! Why nodes are where they are, and what a tree lacks, in words.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::caption::format_amount;
 use super::TextStyle;
 use super::line::{TextLine, TextPaint};
 
-/// What is told under each node of a page, by its place.
+/// What is said under each node of a page, by its place.
 pub(super) struct EdgeNotes {
     lines: BTreeMap<usize, Vec<String>>,
 }
 
 impl EdgeNotes {
-    /// Each edge is told once: at its lower end, or at the upper one where the lower is not on the
-    /// page.
+    /// Each edge is described once: at its lower end, or at the upper one where the lower is not on
+    /// the page.
     pub(super) fn from_view(view: &TreeView, style: TextStyle) -> Self {
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         for (place, node) in view
@@ -60,7 +60,7 @@ impl EdgeNotes {
 fn is_surprise(edge: &TreeEdge, node: &TreeNode) -> bool {
     match edge.kind {
         EdgeKind::Alias | EdgeKind::Shared => true,
-        // That a span is of its trace stands in its id.
+        // That a span is of its trace is in its id.
         EdgeKind::Trace => node.kind != NodeKind::Trace,
         EdgeKind::Parent | EdgeKind::Root | EdgeKind::Causation => false,
     }
@@ -75,14 +75,14 @@ fn describe_edge(edge: &TreeEdge, other: &str, style: TextStyle) -> String {
         EdgeKind::Shared => format!("shared: {other}"),
         EdgeKind::Alias => "parent by alias".to_owned(),
     };
-    let mut told = format!("~ {kind}, {}", describe_source(&edge.why, style));
+    let mut line = format!("~ {kind}, {}", describe_source(&edge.why, style));
     if let Some(event) = edge.event.as_ref().filter(|_| style.why) {
-        told.push_str(&format!("; event {event}"));
+        line.push_str(&format!("; event {event}"));
         if let Some(position) = edge.position {
-            told.push_str(&format!(" at {position}"));
+            line.push_str(&format!(" at {position}"));
         }
     }
-    told
+    line
 }
 
 fn describe_source(why: &EdgeSource, style: TextStyle) -> String {
@@ -98,9 +98,11 @@ fn describe_source(why: &EdgeSource, style: TextStyle) -> String {
             } else {
                 String::new()
             };
-            let fields = fields.iter().map(|(path, value)| format!("{path} {value}"));
-            let fields: Vec<_> = fields.collect();
-            format!("link {link}{version}: {}", fields.join(", "))
+            let fields = fields.iter();
+            let texts: Vec<_> = fields
+                .map(|(path, value)| format!("{path} {value}"))
+                .collect();
+            format!("link {link}{version}: {}", texts.join(", "))
         }
         EdgeSource::Trace { trace } => format!("traceparent {trace}"),
         EdgeSource::Rule { rule } => format!("rule {rule}"),

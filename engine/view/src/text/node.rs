@@ -114,7 +114,7 @@ fn push_alert(line: &mut TextLine, alert: &TreeAlert, day: UtcDay) {
 /// The lines of a node's events, folded unless the style says otherwise, and of those that are only
 /// counted.
 pub(super) fn detail_lines(node: &TreeNode, day: UtcDay, style: TextStyle) -> Vec<TextLine> {
-    // An event that is a node of its own stands in its line.
+    // An event that is a node of its own is in its line.
     let mut repeats = match node.kind {
         NodeKind::Event => Vec::new(),
         NodeKind::Step

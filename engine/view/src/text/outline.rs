@@ -130,8 +130,8 @@ fn layout_branches(nodes: &[TreeNode]) -> Vec<OutlineBranch> {
         .collect();
     let mut followed = hides;
     for (place, node) in nodes.iter().enumerate().rev() {
-        let above = node.parent.filter(|parent| *parent < place);
-        let above = above.and_then(|parent| followed.get_mut(parent));
+        let parent = node.parent.filter(|parent| *parent < place);
+        let above = parent.and_then(|parent| followed.get_mut(parent));
         if let (Some(followed), Some(branch)) = (above, branches.get_mut(place)) {
             branch.has_next_sibling = std::mem::replace(followed, true);
         }

@@ -8,9 +8,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// `SPAN_KIND_INTERNAL`.
+/// The number of `SPAN_KIND_INTERNAL`.
 pub(super) const KIND_INTERNAL: u8 = 1;
-/// `STATUS_CODE_ERROR`.
+/// The number of `STATUS_CODE_ERROR`.
 pub(super) const STATUS_ERROR: u8 = 2;
 
 #[derive(Serialize)]
