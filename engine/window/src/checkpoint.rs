@@ -310,8 +310,7 @@ fn restore_key(
             let mut state = key.settled.clone();
             let mut output = StateOutput::default();
             for event in &pending {
-                state.advance_to(event.time(), &mut condition.kind, &mut output);
-                state.apply_event(event, &mut condition.kind, &mut output);
+                state.take_event(event, &mut condition.kind, &mut output);
             }
             ahead = Some(state);
         }

@@ -73,6 +73,18 @@ impl WindowCondition {
 }
 
 impl ConditionState {
+    /// Takes the next event in order. Time advances first, so that what expires before the event is
+    /// not counted with it.
+    pub(crate) fn take_event(
+        &mut self,
+        event: &WindowEvent,
+        kind: &mut WindowKind,
+        output: &mut StateOutput,
+    ) {
+        self.advance_to(event.time(), kind, output);
+        self.apply_event(event, kind, output);
+    }
+
     pub(crate) fn advance_to(
         &mut self,
         before: Timestamp,
@@ -93,7 +105,7 @@ impl ConditionState {
         }
     }
 
-    pub(crate) fn apply_event(
+    fn apply_event(
         &mut self,
         event: &WindowEvent,
         kind: &mut WindowKind,

@@ -28,7 +28,7 @@ pub(crate) use open_alert::{OpenAlert, OpenAlerts};
 /// The state of one key.
 #[derive(Debug)]
 pub(crate) struct KeyState {
-    /// [`larum_event::GroupKey::to_bytes`].
+    /// The group, as [`larum_event::GroupKey::to_bytes`] writes it.
     pub(crate) key: Box<[u8]>,
     pub(crate) clock: u32,
     /// The state after every event up to the watermark.
@@ -104,10 +104,7 @@ impl UnsettledState {
         let mut output = StateOutput::default();
         spare
             .state
-            .advance_to(event.time(), &mut condition.kind, &mut output);
-        spare
-            .state
-            .apply_event(event, &mut condition.kind, &mut output);
+            .take_event(event, &mut condition.kind, &mut output);
         spare.event_count += 1;
         if spare.event_count > settled.event_count() {
             self.spare = None;
@@ -288,9 +285,7 @@ impl KeyState {
     ) {
         let mut output = StateOutput::default();
         self.settled
-            .advance_to(event.time(), &mut condition.kind, &mut output);
-        self.settled
-            .apply_event(event, &mut condition.kind, &mut output);
+            .take_event(event, &mut condition.kind, &mut output);
         self.report_settled(output, sink);
     }
 
@@ -302,11 +297,11 @@ impl KeyState {
         let Some(event) = unsettled.pending.back() else {
             return;
         };
-        let (time, event) = (event.time(), event.clone());
+        let event = event.clone();
         let mut output = StateOutput::default();
-        let ahead = unsettled.ensure_ahead(&self.settled);
-        ahead.advance_to(time, &mut condition.kind, &mut output);
-        ahead.apply_event(&event, &mut condition.kind, &mut output);
+        unsettled
+            .ensure_ahead(&self.settled)
+            .take_event(&event, &mut condition.kind, &mut output);
         let mut open_alerts = OpenAlerts::new(&self.key, self.clock, &mut unsettled.open_alerts);
         for report in output.reports {
             open_alerts.apply_ahead(report, sink);
@@ -321,8 +316,7 @@ impl KeyState {
         let mut ahead = self.settled.clone();
         let mut output = StateOutput::default();
         for event in &unsettled.pending {
-            ahead.advance_to(event.time(), &mut condition.kind, &mut output);
-            ahead.apply_event(event, &mut condition.kind, &mut output);
+            ahead.take_event(event, &mut condition.kind, &mut output);
         }
         unsettled.ahead = Some(ahead);
         OpenAlerts::new(&self.key, self.clock, &mut unsettled.open_alerts)

@@ -92,6 +92,17 @@ pub(crate) struct WindowOutput<'a> {
     pub(crate) evicted_events: u64,
 }
 
+impl<'a> WindowOutput<'a> {
+    pub(crate) fn new(place: EvaluationPlace, out: &'a mut Vec<larum_event::Detection>) -> Self {
+        Self {
+            place,
+            out,
+            evicted_keys: 0,
+            evicted_events: 0,
+        }
+    }
+}
+
 impl TenantKeys {
     /// Live keys.
     pub(crate) fn len(&self) -> usize {

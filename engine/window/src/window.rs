@@ -147,12 +147,7 @@ impl RuleWindow {
             Some(tenant) => tenant,
             None => self.tenants.entry(matched.tenant.clone()).or_default(),
         };
-        let mut output = WindowOutput {
-            place: matched.place,
-            out,
-            evicted_keys: 0,
-            evicted_events: 0,
-        };
+        let mut output = WindowOutput::new(matched.place, out);
         let (name, key) = (matched.tenant.clone(), matched.key.clone());
         let mut context = WindowContext {
             rule: self.rule,
@@ -163,6 +158,7 @@ impl RuleWindow {
         let arrival = MatchArrival {
             key: &key,
             clock: matched.clock,
+            // Subtract the lateness here and in `advance_clock`: nothing below knows of it.
             watermark: matched.watermark.shift_back(self.limits.lateness),
             settled: settled.shift_back(self.limits.lateness),
             joins: matched.joins,
@@ -191,12 +187,7 @@ impl RuleWindow {
             condition,
             limits: &self.limits,
         };
-        let mut output = WindowOutput {
-            place: moved.place,
-            out,
-            evicted_keys: 0,
-            evicted_events: 0,
-        };
+        let mut output = WindowOutput::new(moved.place, out);
         if moved.watermark == Watermark::MAX {
             keys.give_up_clock(moved.clock, &mut context, &mut output);
         } else {
@@ -204,6 +195,8 @@ impl RuleWindow {
             keys.advance_clock(moved.clock, watermark, &mut context, &mut output);
         }
         self.evicted_events += output.evicted_events;
+        // Only after the move: its detections are complete, and a tenant without keys has nothing
+        // left to decide.
         if keys.len() == 0 {
             self.tenants.remove(moved.tenant);
             if let Some(removed) = &mut self.removed_tenants {
@@ -224,12 +217,7 @@ impl RuleWindow {
                 condition,
                 limits: &self.limits,
             };
-            let mut output = WindowOutput {
-                place,
-                out,
-                evicted_keys: 0,
-                evicted_events: 0,
-            };
+            let mut output = WindowOutput::new(place, out);
             keys.close(&mut context, &mut output);
         }
         let tenants = std::mem::take(&mut self.tenants).into_keys();

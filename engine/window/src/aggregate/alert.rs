@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::ends::EvidenceEnds;
 use super::measure_state::MeasuredValue;
 use super::packed_event_ref::PackedEventRef;
-use super::rule::AggregateRule;
+use super::rule::{AggregateRule, moment_before};
 use crate::event_ref::EventRef;
 use crate::state::{AlertReport, AlertSummary, FiredAlert, StateOutput};
 
@@ -30,6 +30,14 @@ pub(super) enum AlertPhase<O> {
 impl<O> AlertPhase<O> {
     pub(super) fn is_silent_at(&self, time: Timestamp) -> bool {
         matches!(self, Self::Silent(until) if time < *until)
+    }
+
+    /// The last moment of its silence.
+    pub(super) fn silence_end(&self) -> Option<Timestamp> {
+        match self {
+            Self::Silent(until) => Some(moment_before(*until)),
+            Self::Free | Self::Open(_) => None,
+        }
     }
 
     /// Ends a silence that is over at `before`.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use larum_event::{Amount, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::rule::{BaselineLayout, stretch_start};
+use super::rule::{BaselineLayout, moment_before, stretch_start};
 
 /// Counts per pane, an even part of a stretch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -80,15 +80,14 @@ impl RateBaseline {
         let (newest, _) = self.panes.back()?;
         let over = newest.saturating_add(stretches.panes).saturating_add(1);
         let end = stretch_start(over, stretches.pane).saturating_add(size);
-        Some(end.saturating_sub(Span::from_nanos(1)))
+        Some(moment_before(end))
     }
 
     /// The last moment at which a window of length `size` that ends now still begins in the same
     /// pane.
     pub(super) fn unchanged_until(&self, size: Span, stretches: &BaselineLayout) -> Timestamp {
         let next = stretch_start(self.window_pane.saturating_add(1), stretches.pane);
-        next.saturating_add(size)
-            .saturating_sub(Span::from_nanos(1))
+        moment_before(next.saturating_add(size))
     }
 
     pub(super) fn is_sound(&self) -> bool {

@@ -65,9 +65,7 @@ impl BatchWindow {
         if rule.decided == DecisionTime::AtClose {
             return;
         }
-        let satisfied = self
-            .measured_value(rule)
-            .filter(|it| rule.is_satisfied_by(it.value));
+        let satisfied = self.satisfying_value(rule);
         if let Some(measured) = satisfied {
             self.apply_policy(&event.event_ref, measured, rule, output);
         }
@@ -81,6 +79,12 @@ impl BatchWindow {
             (WindowExtent::Session { .. }, Some(first)) if is_one => first.unpack().id(),
             (_, _) => event.id(),
         }
+    }
+
+    /// The measured value, if the condition holds with it.
+    fn satisfying_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
+        self.measured_value(rule)
+            .filter(|measured| rule.is_satisfied_by(measured.value))
     }
 
     pub(super) fn measured_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
@@ -175,10 +179,9 @@ impl BatchWindow {
         {
             baseline.move_window(stretch_number(until, size), &rule.baseline_layout);
         }
-        let measured = self.measured_value(rule);
         self.end_alert(rule, output);
         if rule.decided == DecisionTime::AtClose
-            && let Some(measured) = measured.filter(|it| rule.is_satisfied_by(it.value))
+            && let Some(measured) = self.satisfying_value(rule)
         {
             self.fire_at_end(until, measured, rule, output);
         }
@@ -232,15 +235,11 @@ impl BatchWindow {
         if let Some(until) = self.last_moment(rule) {
             return Some(until);
         }
-        let silent = match self.phase {
-            AlertPhase::Silent(until) => Some(moment_before(until)),
-            AlertPhase::Free | AlertPhase::Open(_) => None,
-        };
         let usual = match &self.measure {
             MeasureState::Rate(baseline) => baseline.expiry(Span::ZERO, &rule.baseline_layout),
             _ => None,
         };
-        silent.max(usual)
+        self.phase.silence_end().max(usual)
     }
 
     pub(super) fn close(&mut self, rule: &AggregateRule, output: &mut StateOutput) {

@@ -38,9 +38,7 @@ impl RunningWindow {
             }
             self.recount_distinct();
             self.move_baseline(end, rule);
-            let satisfied = self
-                .measured_value(rule)
-                .filter(|it| rule.is_satisfied_by(it.value));
+            let satisfied = self.satisfying_value(rule);
             match (satisfied, self.events.back().map(PackedEventRef::unpack)) {
                 (Some(measured), Some(trigger)) => {
                     let hit = ConditionHit {

@@ -84,9 +84,7 @@ impl RunningWindow {
         }
         // Move the baseline before measuring: a window is compared with what was before it.
         self.move_baseline(event.time(), rule);
-        let satisfied = self
-            .measured_value(rule)
-            .filter(|it| rule.is_satisfied_by(it.value));
+        let satisfied = self.satisfying_value(rule);
         match satisfied {
             Some(measured) => {
                 let hit = ConditionHit {
@@ -140,6 +138,12 @@ impl RunningWindow {
             self.measure.remove_reading(reading, next, rule);
         }
         self.new_events = self.new_events.min(self.events.len());
+    }
+
+    /// The measured value, if the condition holds with it.
+    pub(super) fn satisfying_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
+        self.measured_value(rule)
+            .filter(|measured| rule.is_satisfied_by(measured.value))
     }
 
     pub(super) fn measured_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
@@ -282,10 +286,7 @@ impl RunningWindow {
             self.remove_expired(until, rule);
             if matches!(self.phase, AlertPhase::Open(_)) {
                 self.move_baseline(until.saturating_add(Span::from_nanos(1)), rule);
-                if !self
-                    .measured_value(rule)
-                    .is_some_and(|it| rule.is_satisfied_by(it.value))
-                {
+                if self.satisfying_value(rule).is_none() {
                     self.end_episode(rule, output);
                 }
             }
@@ -337,11 +338,9 @@ impl RunningWindow {
         if self.next_end.is_some() {
             return counts;
         }
-        let silent = match self.phase {
-            AlertPhase::Silent(until) => Some(moment_before(until)),
-            AlertPhase::Free | AlertPhase::Open(_) => None,
-        };
-        counts.max(silent).max(self.baseline_expiry(rule))
+        counts
+            .max(self.phase.silence_end())
+            .max(self.baseline_expiry(rule))
     }
 
     /// The last moment up to which the condition of the open alert holds for certain.

@@ -1,7 +1,7 @@
 //! Values seen so far, to tell whether a value is new.
 //!
-//! Owns which values are remembered and for how long. What a value is (a digest of fields) is
-//! decided by `reading`.
+//! Owns which values are remembered and for how long. What a value is (a digest of fields) belongs
+//! to `reading`.
 //! Invariant: `numbers` and `values` are inverse to each other, so the value seen longest ago is
 //! found without a scan.
 
@@ -14,7 +14,7 @@ use super::alert::{AlertDraft, AlertPhase};
 use super::batch::last_moment;
 use super::measure_state::MeasuredValue;
 use super::reading::EventReading;
-use super::rule::{AggregateRule, moment_before};
+use super::rule::AggregateRule;
 use crate::event_ref::EventRef;
 use crate::state::{AlertSummary, StateOutput, WindowEvent};
 
@@ -166,11 +166,7 @@ impl SeenValues {
     }
 
     pub(super) fn due_time(&self, rule: &AggregateRule) -> Option<Timestamp> {
-        let silent = match self.phase {
-            AlertPhase::Silent(until) => Some(moment_before(until)),
-            AlertPhase::Free | AlertPhase::Open(()) => None,
-        };
-        self.expiry(rule).max(silent)
+        self.expiry(rule).max(self.phase.silence_end())
     }
 
     pub(super) fn is_sound(&self, rule: &AggregateRule) -> bool {

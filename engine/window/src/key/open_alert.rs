@@ -2,9 +2,8 @@
 //!
 //! Owns the comparison of new reports with what was already emitted. When an alert fires is decided
 //! by the states; how a detection becomes an alert event belongs to the pipeline.
-//! Invariant: the alerts of a key are in this order: the open alert of the settled state, then
-//! early alerts in the order of their triggers, then retracted ones. So an early alert is found
-//! from the back and a settled one from the front.
+//! Invariant: an alert that was emitted as final is never retracted or made early again, because
+//! rules that read alerts have already seen it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -103,7 +102,8 @@ impl OpenAlert {
     }
 }
 
-/// The alerts of one key that may change, in the order of the module's invariant.
+/// The alerts of one key that may change: the open one of the settled state first, then those of
+/// the ahead state.
 pub(crate) struct OpenAlerts<'a> {
     key: &'a [u8],
     clock: u32,

@@ -80,8 +80,8 @@ proptest! {
         }
         window.close(end(), &mut found);
         prop_assert_eq!(final_alerts(&found), expected);
-        // What is decided at once is said with its trigger, or with what came late before it, not
-        // when time passes.
+        // What is decided at once is reported with its trigger, or with a late event before it, and
+        // not when time passes.
         for first in found.iter().filter(|one| at_once && one.revision == 1) {
             let with_trigger = first.place == first.trigger.place;
             prop_assert!(with_trigger || first.status == AlertStatus::Early, "{:?}", first);
@@ -179,7 +179,7 @@ proptest! {
     }
 }
 
-/// Two sources of which one stands at `watermark`.
+/// Two sources, one of which has come to `watermark`.
 fn held_back(name: &str, time: i64, position: u64, watermark: i64) -> Match {
     Match {
         watermark: Watermark::of_event(crate::stream::nanos(watermark), None),

@@ -15,7 +15,7 @@ pub const WIDE: WindowLimits = WindowLimits {
     lateness: Span::ZERO,
 };
 
-/// The policies that every test of all of them goes through; `suppress` is for the window's length.
+/// The policies that tests run through; `suppress` lasts as long as the window.
 pub fn policies(within: Span) -> [FiringPolicy; 4] {
     [
         FiringPolicy::Every,
@@ -107,8 +107,8 @@ pub fn fires(detections: &[Detection]) -> Vec<(i64, u64)> {
         .collect()
 }
 
-/// What stands of each alert in the end, by key and anchor, with everything that order of arrival
-/// must not change. Panics when revisions have gaps, or go from a last status to another.
+/// The final state of each alert, by key and anchor, with everything that the order of arrival must
+/// not change. Panics if revisions have gaps, or change a last status.
 pub fn final_alerts(
     detections: &[Detection],
 ) -> BTreeMap<(TenantId, u32, GroupKey, EventId), Detection> {

@@ -38,7 +38,7 @@ const fn last(matches: u32, keep: i64) -> WindowExtent {
     }
 }
 
-/// Feeds events of the given times and values, and compares what is said, word by word.
+/// Feeds events of the given times and values, and compares the reports word by word.
 fn check(
     (extent, measure, bounds, policy): (WindowExtent, WindowMeasure, &str, FiringPolicy),
     events: &[(i64, i64)],
@@ -253,7 +253,7 @@ fn an_alert_ends_when_what_made_the_average_high_leaves() {
             "ended of 2: 10.5",
         ],
     );
-    // And an average that comes to be high when something leaves is told with the next match.
+    // An average that rises because something leaves is reported with the next match.
     check(
         (SLIDING, WindowMeasure::Average, "> 5", Edge),
         &[(0, 1), (9, 9), (12, 9)],

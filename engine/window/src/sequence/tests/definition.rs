@@ -63,7 +63,7 @@ impl Definition<'_> {
         (from..to).filter(|step| self.is_never(*step))
     }
 
-    /// Whether the event stands to those chosen as the step's joins ask.
+    /// Whether the event satisfies the step's joins with the chosen events.
     fn joins(&self, chosen: &[ChosenEvents], step: usize, event: usize) -> bool {
         let joins = &self.sequence.steps[step].joins;
         if joins.is_empty() {
