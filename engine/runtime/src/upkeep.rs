@@ -1,7 +1,7 @@
 //! The log's upkeep, beside everything else: full partitions are sealed, write-ahead logs shrunk.
 //!
-//! Owns when that happens, and that none of it is under way any more when the log is closed: two at once on the
-//! same files would be one too many.
+//! Owns when that happens, and that none of it is under way any more when the log is closed: two at
+//! once on the same files would be one too many.
 
 use std::sync::Arc;
 

@@ -1,9 +1,11 @@
-//! One channel: its newest events, who wants them, and how far each durable consumer has come.
+//! One channel: its newest events, its subscribers, and how far each durable consumer has come.
 //!
-//! Owns the buffer, the subscribers, the consumers' cursors and their circuit breakers. A channel is the log
-//! with cursors: what the buffer no longer holds is read from the log, so a slow consumer costs nobody
-//! anything and loses nothing. A consumer that fails is given the same events again; its breaker
-//! makes sure that it is not hammered.
+//! Owns the buffer, the subscribers, the consumers' cursors and their circuit breakers; what a
+//! consumer does with events is left to its handler. A channel is the log with cursors: what the
+//! buffer no longer holds is read from the log, so a slow consumer costs others nothing. A consumer
+//! that fails is given the same events again, and its breaker makes sure that it is not hammered.
+//! Invariant: everything of this channel behind `buffered_from` is in the buffer, so a cursor that
+//! is not before it can be served from memory without losing an event.
 
 mod consumer;
 
@@ -53,7 +55,7 @@ pub struct ChannelSetup {
     pub since: Position,
 }
 
-/// See the module's words.
+/// One channel.
 pub struct ChannelActor {
     guard: ActorGuard,
     setup: ChannelSetup,
@@ -110,7 +112,7 @@ pub struct RegisterConsumer {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RequestEvents {
-    /// Who.
+    /// The consumer's name.
     pub consumer: String,
     /// Where they go, as soon as there are any and its breaker lets them.
     pub reply: oneshot::Sender<ConsumerBatch>,
@@ -120,7 +122,7 @@ pub struct RequestEvents {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ConsumerOutcome {
-    /// Who.
+    /// The consumer's name.
     pub consumer: String,
     /// Up to where, when it went well; the same events come again when not.
     pub upto: Option<Position>,
@@ -209,19 +211,19 @@ impl ChannelActor {
             self.read_log_for(name.to_owned(), ctx);
             return;
         }
-        let portion = select_batch(
+        let batch = select_batch(
             &consumer.interest,
             consumer.most,
             self.buffer.iter(),
             consumer.cursor,
             upto,
         );
-        if portion.events.is_empty() {
-            consumer.cursor = portion.upto;
+        if batch.events.is_empty() {
+            consumer.cursor = batch.upto;
             return;
         }
         match consumer.breaker.request_call(now) {
-            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, portion),
+            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, batch),
             CallDecision::Denied { until } => {
                 let span = until.since(now);
                 self.serve_later(span, ctx);
@@ -268,25 +270,25 @@ impl ChannelActor {
         };
         consumer.reading = false;
         let last = records.last().map_or(self.upto, |record| record.position);
-        let found: Vec<Arc<DeliveredEvent>> = records
+        let events: Vec<Arc<DeliveredEvent>> = records
             .iter()
             .filter_map(event_of_record)
             .filter(|delivered| delivered.event.envelope().channel == channel)
             .collect();
-        let portion = select_batch(
+        let batch = select_batch(
             &consumer.interest,
             consumer.most,
-            found.iter(),
+            events.iter(),
             consumer.cursor,
             last,
         );
-        if portion.events.is_empty() {
-            consumer.cursor = portion.upto;
+        if batch.events.is_empty() {
+            consumer.cursor = batch.upto;
             ctx.notify(ServeConsumers);
             return;
         }
         match consumer.breaker.request_call(now) {
-            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, portion),
+            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, batch),
             CallDecision::Denied { until } => self.serve_later(until.since(now), ctx),
         }
         self.show_worst_breaker();
@@ -364,8 +366,8 @@ impl Actor for ChannelActor {
 impl Supervised for ChannelActor {
     fn restarting(&mut self, ctx: &mut Self::Context) {
         let _verdict = self.guard.restart_actor(ctx, |actor: &mut Self, ctx| {
-            // What the lost batch held is in the log: consumers read on from their cursors, and what was
-            // being read for them went with the context.
+            // What the lost batch held is in the log: consumers read on from their cursors, and
+            // what was being read for them went with the context.
             actor
                 .consumers
                 .values_mut()
