@@ -9,10 +9,10 @@
 //!
 //! | fault | what happens |
 //! |---|---|
-//! | `panic:window/r1/0@100*2` | the 100th unit of work there panics, and the one after it; `@1*1` when left out |
+//! | `panic:window/r1/0@100*2` | the 100th unit of work there and the next panic; default `@1*1` |
 //! | `slow:rule/r2=5ms` | every unit of work there takes 5 ms longer |
-//! | `hang:handler/x@3` | the third unit of work there, and every later one, waits until it is released |
-//! | `delay:window/*=seed7:0..20ms` | every answer from there is late by up to 20 ms, drawn from seed 7 |
+//! | `hang:handler/x@3` | the third unit of work there, and every later one, waits for release |
+//! | `delay:window/*=seed7:0..20ms` | every answer is up to 20 ms late, drawn from seed 7 |
 //!
 //! A point is the name of an actor or rule; a `*` at its end stands for any rest. Work is counted
 //! per point and fault, and delays are drawn from seed, point and count, so that threads do not

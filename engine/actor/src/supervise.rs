@@ -14,8 +14,7 @@
 //!    [`DropNotice`] reports the death, and the new one takes the same [`ActorSlot`], where senders
 //!    look it up.
 //! 4. The [`ActorRegistry`] knows the state of every actor, shows it (`GET /v1/actors`), notifies
-//! an
-//!    observer of each change, and finds the frozen ones.
+//!    an observer of each change, and finds the frozen ones.
 //!
 //! Both levels count restarts in the same place, so an actor cannot fail for ever by turns.
 

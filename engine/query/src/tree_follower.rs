@@ -182,6 +182,7 @@ impl TreeFollower {
                 }
             }
         }
+        // Only after all trees were looked at: a node may have moved from one to another.
         update.gone = self
             .nodes
             .keys()

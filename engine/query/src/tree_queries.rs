@@ -236,6 +236,7 @@ impl TreeQueries {
             MemoryAnswer::Answer(view) => return Ok(view),
             MemoryAnswer::Elsewhere { at, root } => (at, root),
         };
+        // Memory answered as of `at`: what the log holds behind it belongs to a later answer.
         let upto = upto.unwrap_or(at);
         let root = root.map(|root| root.to_string());
         let ids: Vec<String> = std::iter::once(id.to_owned()).chain(root).collect();
@@ -243,6 +244,9 @@ impl TreeQueries {
         self.client
             .run_blocking(move || {
                 let mut rebuilt = rebuilder.gather_inputs(&ids)?.rebuild();
+                // Read, then insert the events that alerts name, then read again: only a tree says
+                // which
+                // events it knows by their ids alone.
                 let mut view = read(&rebuilt.graph, &rebuilt.rebuilder.tenant)?;
                 if rebuilt.insert_evidence(view.unknown_events())? {
                     view = read(&rebuilt.graph, &rebuilt.rebuilder.tenant)?;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larum_event::{
-    CorrelationId, Event, EventType, Position, Rejection, Severity, Source, TenantId, Timestamp,
-    TopicPattern,
+    CorrelationId, Event, EventType, Position, Record, RecordBody, Rejection, Severity, Source,
+    TenantId, Timestamp, TopicPattern,
 };
 use serde::Serialize;
 
@@ -95,6 +95,23 @@ pub struct DeliveredEvent {
     pub position: Position,
     /// The event.
     pub event: Event,
+}
+
+impl DeliveredEvent {
+    /// The event of a record, if it is one.
+    pub(crate) fn from_record(record: &Record) -> Option<Arc<Self>> {
+        let event = match &record.body {
+            RecordBody::Event { event, .. } | RecordBody::Derived { event } => event.clone(),
+            RecordBody::RuleSetActivated(_)
+            | RecordBody::EpochCommit(_)
+            | RecordBody::UnitDetached(_)
+            | RecordBody::UnitAttached(_)
+            | RecordBody::CursorMoved(_)
+            | RecordBody::Tick { .. } => return None,
+        };
+        let position = record.position;
+        Some(Arc::new(Self { position, event }))
+    }
 }
 
 /// What a live subscription yields.

@@ -196,6 +196,8 @@ impl Engine {
                 retry_after: RETRY_AFTER,
             }
         };
+        // Refused before it waits for room: a producer must not queue behind a backlog that is too
+        // long.
         if gauges.backlog() > self.0.config.evaluation_lag_events {
             return Err(overloaded());
         }
@@ -206,9 +208,12 @@ impl Engine {
             permit = self.0.append_credits.acquire(number) => permit,
             () = clock.sleep(CREDIT_WAIT) => return Err(overloaded()),
         };
+        // Asked again after the wait: a shutdown takes all permits first, and what is sent after
+        // that would reach a log that is being closed.
         if gauges.is_stopping() {
             return Err(EmitError::Stopping);
         }
+        // The time of arrival is taken last, so that waiting does not make events look older.
         let arrived = clock.now();
         let items = events.into_iter().map(|event| (event, arrived)).collect();
         let head = AppendHead {

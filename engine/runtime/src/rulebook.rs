@@ -151,16 +151,14 @@ impl Rulebook {
             script_nanos: counts.estimate_script_nanos(),
         });
         let counted = bound_metrics(all, NAMED);
-        let columns: [(Metric, fn(&RuleMetrics) -> u64); 4] = [
-            (Metric::RuleMatches, |one| one.matches),
-            (Metric::RuleExcepted, |one| one.excepted),
-            (Metric::RuleScriptRuns, |one| one.script_runs),
-            (Metric::RuleScriptNanoseconds, |one| one.script_nanos),
-        ];
-        for (metric, count) in columns {
+        let mut add_column = |metric, count: fn(&RuleMetrics) -> u64| {
             let samples = counted.iter().map(|one| (one.rule.clone(), count(one)));
             metrics.set_by_label(metric, samples.filter(|(_, count)| *count > 0));
-        }
+        };
+        add_column(Metric::RuleMatches, |one| one.matches);
+        add_column(Metric::RuleExcepted, |one| one.excepted);
+        add_column(Metric::RuleScriptRuns, |one| one.script_runs);
+        add_column(Metric::RuleScriptNanoseconds, |one| one.script_nanos);
     }
 
     /// What rules missed because they kept failing.

@@ -40,6 +40,8 @@ impl LogUpkeep {
                     _ = stopped.changed() => return,
                 }
                 let turn = Arc::clone(&turn).lock_owned().await;
+                // Asked under the lock: `stop` sets the flag and then takes the lock, so nothing
+                // starts after it has returned.
                 if *stopped.borrow() {
                     return;
                 }

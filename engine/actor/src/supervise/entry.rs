@@ -325,6 +325,7 @@ impl ActorEntry {
                 | ActorState::Frozen => true,
                 ActorState::Quarantined | ActorState::Stopped => false,
             };
+            // Idle time does not count: an actor is frozen only while it has work all along.
             if progress != seen || !has_work || !may_freeze {
                 status.last_progress = (progress, now);
                 if status.state == ActorState::Frozen {

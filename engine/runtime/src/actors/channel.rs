@@ -199,13 +199,13 @@ impl ChannelActor {
 
     fn serve_consumer(&mut self, name: &str, ctx: &mut Context<Self>) {
         let upto = self.upto;
-        let now = self.setup.supervision.clock.monotonic();
         let Some(consumer) = self.consumers.get_mut(name) else {
             return;
         };
         if consumer.cursor >= upto {
             return;
         }
+        // The log before the buffer: what fell out of the buffer must not be skipped.
         if consumer.cursor < self.buffered_from {
             consumer.reading = true;
             self.read_log_for(name.to_owned(), ctx);
@@ -219,15 +219,22 @@ impl ChannelActor {
             upto,
         );
         if batch.events.is_empty() {
+            // Nothing for it up to here: its cursor moves on without a call.
             consumer.cursor = batch.upto;
             return;
         }
+        self.deliver_batch(name, batch, ctx);
+    }
+
+    /// Hands `batch` over, unless the consumer's breaker is open: then it is selected again later.
+    fn deliver_batch(&mut self, name: &str, batch: ConsumerBatch, ctx: &mut Context<Self>) {
+        let now = self.setup.supervision.clock.monotonic();
+        let Some(consumer) = self.consumers.get_mut(name) else {
+            return;
+        };
         match consumer.breaker.request_call(now) {
             CallDecision::Permitted(pass) => consumer.hand_over(pass, now, batch),
-            CallDecision::Denied { until } => {
-                let span = until.since(now);
-                self.serve_later(span, ctx);
-            }
+            CallDecision::Denied { until } => self.serve_later(until.since(now), ctx),
         }
         self.show_worst_breaker();
     }
@@ -264,7 +271,6 @@ impl ChannelActor {
 
     fn serve_from_log(&mut self, name: &str, records: &[Record], ctx: &mut Context<Self>) {
         let channel = self.setup.channel.clone();
-        let now = self.setup.supervision.clock.monotonic();
         let Some(consumer) = self.consumers.get_mut(name) else {
             return;
         };
@@ -272,7 +278,7 @@ impl ChannelActor {
         let last = records.last().map_or(self.upto, |record| record.position);
         let events: Vec<Arc<DeliveredEvent>> = records
             .iter()
-            .filter_map(event_of_record)
+            .filter_map(DeliveredEvent::from_record)
             .filter(|delivered| delivered.event.envelope().channel == channel)
             .collect();
         let batch = select_batch(
@@ -287,11 +293,7 @@ impl ChannelActor {
             ctx.notify(ServeConsumers);
             return;
         }
-        match consumer.breaker.request_call(now) {
-            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, batch),
-            CallDecision::Denied { until } => self.serve_later(until.since(now), ctx),
-        }
-        self.show_worst_breaker();
+        self.deliver_batch(name, batch, ctx);
     }
 
     fn serve_later(&self, after: Span, ctx: &mut Context<Self>) {
@@ -331,24 +333,6 @@ impl ChannelActor {
             reply,
         };
         drop(send_control(&self.setup.log.clone().recipient(), control));
-    }
-}
-
-/// The event of a record, if it is one.
-pub(crate) fn event_of_record(record: &Record) -> Option<Arc<DeliveredEvent>> {
-    match &record.body {
-        RecordBody::Event { event, .. } | RecordBody::Derived { event } => {
-            Some(Arc::new(DeliveredEvent {
-                position: record.position,
-                event: event.clone(),
-            }))
-        }
-        RecordBody::RuleSetActivated(_)
-        | RecordBody::EpochCommit(_)
-        | RecordBody::UnitDetached(_)
-        | RecordBody::UnitAttached(_)
-        | RecordBody::CursorMoved(_)
-        | RecordBody::Tick { .. } => None,
     }
 }
 

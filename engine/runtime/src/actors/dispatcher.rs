@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::actors::channel::{
     AttachSubscriber, BatchCoverage, ChannelActor, ChannelSetup, DetachSubscribers, PublishBatch,
-    RegisterConsumer, event_of_record,
+    RegisterConsumer,
 };
 use crate::actors::handler::HandlerActor;
 use crate::actors::live_subscriber::LiveSubscriber;
@@ -167,10 +167,11 @@ impl Dispatcher {
             self.covered_from = Position(first.position.0.saturating_sub(1));
         }
         let mut by_channel: BTreeMap<Channel, Vec<Arc<DeliveredEvent>>> = BTreeMap::new();
-        for event in batch.items.iter().filter_map(event_of_record) {
+        for event in batch.items.iter().filter_map(DeliveredEvent::from_record) {
             let channel = event.event.envelope().channel.clone();
             by_channel.entry(channel).or_default().push(event);
         }
+        // New channels first: a batch is sent only when all its channels have an address.
         let mut fresh = Vec::new();
         for channel in by_channel.keys() {
             let known = self.channels.contains_key(channel);
@@ -183,6 +184,7 @@ impl Dispatcher {
             self.publish_events(by_channel);
             return;
         }
+        // `ctx.wait` holds the mailbox, so no later batch overtakes this one.
         let made = async move {
             for slot in &fresh {
                 slot.wait_for_address().await;
@@ -245,6 +247,7 @@ impl Dispatcher {
         if self.has_ended {
             return Err(SubscribeError::Stopping);
         }
+        // Those that have gone are dropped before the limit is checked: they take no room.
         self.subscribers.retain(|live| !live.is_gone());
         if self.subscribers.len() >= limits::SUBSCRIPTIONS {
             return Err(SubscribeError::TooMany {

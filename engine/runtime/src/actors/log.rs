@@ -16,9 +16,9 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
 };
 use larum_actor::{
-    CreditBatch, Credits, FaultAction, Faults, RuntimeClock, send_batch, send_control,
+    CreditBatch, CreditPermit, Credits, FaultAction, Faults, RuntimeClock, send_batch, send_control,
 };
-use larum_event::{EpochCommit, Position, Record, Span};
+use larum_event::{EpochCommit, Position, Record, Span, Timestamp};
 use larum_log::{Log, LogError, LogReader, LogWrite, WriteReceipt};
 use larum_query::ReaderFactory;
 use tracing::{error, info};
@@ -27,7 +27,7 @@ use crate::actors::in_flight_write::{InFlightWrite, answer_write, collect_record
 use crate::api::EmitError;
 use crate::gauges::EngineGauges;
 use crate::messages::{
-    AppendBatch, AppendControl, CommitEpoch, CommittedBatch, LogGrowth, ReplySender,
+    AppendBatch, AppendControl, AppendHead, CommitEpoch, CommittedBatch, LogGrowth, ReplySender,
 };
 
 /// How long to wait before the log is opened again after it failed.
@@ -76,6 +76,68 @@ impl PendingWrite {
         match self {
             Self::Epoch(epoch) => Some(epoch.commit.from),
             Self::Append(_) | Self::Control(_) => None,
+        }
+    }
+}
+
+/// What one transaction writes, and what is held until it is done.
+struct WriteGroup {
+    work: Vec<LogWrite>,
+    written: Vec<InFlightWrite>,
+    /// They go back when the transaction has ended, well or not.
+    permits: Vec<CreditPermit>,
+    /// The end of the last epoch in the log or in this group.
+    reached: Position,
+}
+
+impl WriteGroup {
+    fn new(committed: Position) -> Self {
+        Self {
+            work: Vec::new(),
+            written: Vec::new(),
+            permits: Vec::new(),
+            reached: committed,
+        }
+    }
+
+    /// Adds one piece of work, or refuses it at once: it is past its deadline, or an epoch that
+    /// overlaps another.
+    fn add(&mut self, pending: PendingWrite, now: Timestamp) {
+        match pending {
+            PendingWrite::Append(batch) => {
+                let AppendHead { deadline, reply } = batch.head;
+                if let Some(deadline) = deadline.filter(|deadline| *deadline < now) {
+                    send_reply(reply, Err(EmitError::DeadlinePassed { deadline }));
+                    return;
+                }
+                self.work.push(LogWrite::Append(batch.items.to_vec()));
+                self.written.push(InFlightWrite::Append(batch.items, reply));
+                self.permits.push(batch.permit);
+            }
+            PendingWrite::Control(control) => {
+                self.work.push(LogWrite::Control(control.bodies.clone()));
+                let written = InFlightWrite::Control(control.bodies, control.reply);
+                self.written.push(written);
+            }
+            PendingWrite::Epoch(epoch) if epoch.commit.from < self.reached => {
+                let refused = LogError::Epoch {
+                    from: epoch.commit.from,
+                    upto: epoch.commit.upto,
+                    derived: epoch.commit.derived,
+                    given: epoch.derived.len(),
+                    head: self.reached,
+                };
+                send_reply(epoch.reply, Err(Arc::new(refused)));
+            }
+            PendingWrite::Epoch(epoch) => {
+                self.reached = self.reached.max(epoch.commit.upto);
+                self.work.push(LogWrite::Epoch {
+                    derived: epoch.derived.clone(),
+                    commit: epoch.commit.clone(),
+                    controls: epoch.unit_changes.clone(),
+                });
+                self.written.push(InFlightWrite::Epoch(epoch));
+            }
         }
     }
 }
@@ -157,11 +219,6 @@ impl LogActor {
             return;
         };
         let now = self.clock.now();
-        let mut work = Vec::with_capacity(pending.len() + 1);
-        let mut written = Vec::with_capacity(pending.len() + 1);
-        let mut reached = self.committed;
-        // Permits go back when the batches are dropped, after the commit.
-        let mut permits = Vec::new();
         let first = pending.iter().find_map(PendingWrite::epoch_start);
         // A deferred commit that overlaps one of these is of an evaluation that has started over.
         let deferred = self
@@ -169,52 +226,24 @@ impl LogActor {
             .take()
             .filter(|deferred| first.is_none_or(|first| first >= deferred.upto));
         // It goes before the epochs that follow it, or they would leave a gap in the log.
-        let riding = deferred.map(|commit| CommitEpoch {
-            derived: Vec::new(),
-            commit,
-            unit_changes: Vec::new(),
-            reply: None,
+        let riding = deferred.map(|commit| {
+            PendingWrite::Epoch(CommitEpoch {
+                derived: Vec::new(),
+                commit,
+                unit_changes: Vec::new(),
+                reply: None,
+            })
         });
-        for pending in riding.map(PendingWrite::Epoch).into_iter().chain(pending) {
-            match pending {
-                PendingWrite::Append(batch) => {
-                    if let Some(deadline) = batch.head.deadline.filter(|deadline| *deadline < now) {
-                        send_reply(
-                            batch.head.reply,
-                            Err(EmitError::DeadlinePassed { deadline }),
-                        );
-                        continue;
-                    }
-                    work.push(LogWrite::Append(batch.items.to_vec()));
-                    written.push(InFlightWrite::Append(batch.items, batch.head.reply));
-                    permits.push(batch.permit);
-                }
-                PendingWrite::Control(control) => {
-                    work.push(LogWrite::Control(control.bodies.clone()));
-                    written.push(InFlightWrite::Control(control.bodies, control.reply));
-                }
-                PendingWrite::Epoch(epoch) if epoch.commit.from < reached => {
-                    let refused = LogError::Epoch {
-                        from: epoch.commit.from,
-                        upto: epoch.commit.upto,
-                        derived: epoch.commit.derived,
-                        given: epoch.derived.len(),
-                        head: reached,
-                    };
-                    send_reply(epoch.reply, Err(Arc::new(refused)));
-                }
-                PendingWrite::Epoch(epoch) => {
-                    reached = reached.max(epoch.commit.upto);
-                    let (derived, also) = (epoch.derived.clone(), epoch.unit_changes.clone());
-                    work.push(LogWrite::Epoch {
-                        derived,
-                        commit: epoch.commit.clone(),
-                        controls: also,
-                    });
-                    written.push(InFlightWrite::Epoch(epoch));
-                }
-            }
+        let mut group = WriteGroup::new(self.committed);
+        for pending in riding.into_iter().chain(pending) {
+            group.add(pending, now);
         }
+        let WriteGroup {
+            work,
+            written,
+            permits,
+            ..
+        } = group;
         if work.is_empty() {
             return;
         }

@@ -155,6 +155,7 @@ impl MatcherActor {
                 }
             }
         }
+        // Back to all rules, or the next batch would be matched against the last rule only.
         self.matcher.select_rule(None);
         all
     }

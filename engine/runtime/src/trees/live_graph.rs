@@ -112,6 +112,8 @@ impl LiveGraph {
             warn!("the checkpoint of the trees is damaged, reading the log");
             return Ok(None);
         };
+        // A checkpoint says that evicted trees are gone from memory. It counts only if the store
+        // has them.
         let kept = context.store_writer.spilled_upto();
         if kept < part.upto {
             warn!(%kept, upto = %part.upto, "the store of trees lacks some, reading the log");
@@ -160,7 +162,7 @@ impl LiveGraph {
                 history: LinkHistory::default(),
             },
             reports: Vec::new(),
-            context: context,
+            context,
             links_since: None,
             built: Position::START,
             last_part: None,
