@@ -17,7 +17,7 @@ use std::time::Duration;
 use clap::Args;
 use larum_engine::{
     EmitError, EmitOptions, EmitReceipt, Engine, EngineConfig, EventDelivery, EventInterest,
-    Subscription,
+    Metric, Subscription,
 };
 use larum_engine::{MonotonicTime, RuntimeClock};
 use larum_event::{Alert, Event, RuleFile, Span, TenantId, Timestamp, TopicPattern};
@@ -138,7 +138,9 @@ impl DemoCommand {
         send_story(&engine, &story, &pace, &mut watch).await?;
         engine.wait_until_evaluated().await;
         let took = clock.monotonic().since(begun);
-        watch.show_until(engine.metrics().alerts).await?;
+        watch
+            .show_until(engine.metrics().value(Metric::AlertRevisions))
+            .await?;
         drop(watch);
 
         let tenant = TenantId::default_tenant();

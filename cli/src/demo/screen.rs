@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use larum_engine::EngineMetrics;
+use larum_engine::{EngineMetrics, Metric};
 use larum_event::{Alert, Span, Timestamp};
 use larum_tree::{IncidentId, IncidentSummary};
 use larum_view::{ColourMode, TextStyle, incident_to_text};
@@ -110,13 +110,13 @@ impl DemoScreen {
     pub fn show_summary(&mut self, metrics: &EngineMetrics, took: Span) -> io::Result<()> {
         let seconds = took.as_nanos() as f64 / 1e9;
         let pace = if seconds > 0.0 {
-            (metrics.accepted as f64 / seconds) as u64
+            (metrics.value(Metric::EventsAccepted) as f64 / seconds) as u64
         } else {
             0
         };
         let summary = format!(
             "{} stored and evaluated in {seconds:.1} s ({} events/s), {}",
-            count_noun(metrics.accepted, "event"),
+            count_noun(metrics.value(Metric::EventsAccepted), "event"),
             group_digits(pace),
             count_noun(self.shown.len() as u64, "alert")
         );

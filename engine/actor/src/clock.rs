@@ -1,9 +1,10 @@
 //! The only place that reads a clock.
 //!
 //! Owns the wall clock, the monotonic clock and waiting; everything else is given a time or a
-//! [`RuntimeClock`]. A manual clock stands still until a test moves it, so no test sleeps: what waits on
-//! [`RuntimeClock::sleep`] goes on when the test has moved time far enough. What decides an alert takes its
-//! time from the log and never from here (design §1).
+//! [`RuntimeClock`]. What decides an alert takes its time from the log and never from here (design
+//! §1).
+//! Invariant: a manual clock moves only when a test moves it, and wakes all that waited for a time
+//! that has passed; so no test sleeps.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
@@ -97,8 +98,8 @@ impl RuntimeClock {
             .await;
     }
 
-    /// Resolves at `due`, as [`RuntimeClock::sleep`] does. What is to end at a certain moment waits for that: time that
-    /// passes before the waiting begins counts.
+    /// Resolves at `due`, as [`RuntimeClock::sleep`] does. What is to end at a certain moment waits
+    /// for that: time that passes before the waiting begins counts.
     pub async fn sleep_until(&self, due: MonotonicTime) {
         match &self.0 {
             ClockMode::System => {

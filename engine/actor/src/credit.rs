@@ -1,14 +1,18 @@
 //! Back-pressure: credits on every data edge, and the one way to send along it.
 //!
-//! actix's mailbox limit is none: `do_send` ignores it, `send` on a full mailbox still queues, and a
-//! message to a closed mailbox vanishes without a word (`tests/actix_facts.rs`). So the sender takes
-//! a [`CreditPermit`] for what it is about to send, the permit travels inside the [`CreditBatch`], and it comes
-//! back when the batch is dropped, wherever and why ever that happens: handled, panicked over, or
-//! lost with a dying mailbox. Waiting for a permit is the only place where a data edge waits.
+//! Owns permits and sending. What to do without a permit (wait, refuse, tell the receiver to read
+//! the log) is left to the sender.
 //!
-//! [`send_batch`] never fails silently: it answers whether the mailbox took the batch, in one atomic
-//! step. A batch that was taken may still be dropped unread when the actor dies; the permit comes
-//! back, a reply channel in the batch's head reports it closed, and the guardian is told.
+//! actix has no mailbox limit to rely on: `do_send` ignores it, `send` on a full mailbox still
+//! queues, and a message to a closed mailbox vanishes (`tests/actor/actix_facts.rs`). So the sender
+//! takes a [`CreditPermit`] for what it is about to send, and the permit travels inside the
+//! [`CreditBatch`]. Waiting for a permit is the only place where a data edge waits.
+//!
+//! [`send_batch`] never fails silently: it answers whether the mailbox took the batch, in one
+//! atomic step. A batch that was taken may still be dropped unread when the actor dies; a reply
+//! channel in the batch's head reports it closed, and the guardian is notified.
+//! Invariant: a permit comes back exactly when its batch is dropped, for whatever reason: handled,
+//! panicked over, or lost with a dying mailbox. So no credit is ever lost.
 
 use std::sync::Arc;
 
@@ -86,9 +90,9 @@ impl Credits {
 /// about them all (an epoch, a channel to answer on).
 #[derive(Debug)]
 pub struct CreditBatch<T, H = ()> {
-    /// What is said of all items.
+    /// What holds for all items.
     pub head: H,
-    /// The items, shared with whoever else gets them.
+    /// The items, shared with all others that get them.
     pub items: Arc<[T]>,
     /// The credit they hold until this batch is dropped.
     pub permit: CreditPermit,
@@ -127,8 +131,8 @@ where
 /// [`send_batch`].
 ///
 /// Every clone of an actix address has a place of its own in the mailbox, so `try_send` on a fresh
-/// clone is never refused for a full mailbox: it queues, or says that the mailbox is closed. That is
-/// `do_send` with the answer that `do_send` throws away.
+/// clone is never refused for a full mailbox: it queues, or says that the mailbox is closed. That
+/// is `do_send` with the answer that `do_send` throws away.
 pub fn send_control<M>(to: &Recipient<M>, message: M) -> Result<(), UndeliveredMessage<M>>
 where
     M: Message + Send,

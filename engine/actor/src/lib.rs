@@ -1,10 +1,12 @@
 //! Supervised actors: what actix leaves out, for any engine built on it.
 //!
-//! [`Supervision::start_actor`] starts an actor that is restarted when it panics, re-created when it dies and
-//! quarantined when it keeps failing. [`Credits`] bound every edge between actors. [`RuntimeClock`] is the one
-//! place that reads a clock, and [`Faults`] lets tests break a named unit.
+//! [`Supervision::start_actor`] starts an actor that is restarted when it panics, re-created when
+//! it dies and quarantined when it keeps failing. [`Credits`] bound every edge between actors.
+//! [`RuntimeClock`] is the one place that reads a clock, and [`Faults`] lets tests break a named
+//! unit.
 //!
-//! Knows nothing of what the actors do. Of Larum it uses only the units of time and the limits of `larum-event`.
+//! Knows nothing of what the actors do. Of Larum it uses only the units of time and the limits of
+//! `larum-event`.
 
 mod supervise;
 

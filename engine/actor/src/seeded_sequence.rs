@@ -28,7 +28,8 @@ impl SeededSequence {
         mixed ^ (mixed >> 31)
     }
 
-    /// The next number between `least` and `most`, both included; `least` when they are turned round.
+    /// The next number between `least` and `most`, both included; `least` when they are turned
+    /// round.
     pub fn next_between(&mut self, least: i64, most: i64) -> i64 {
         if most <= least {
             return least;

@@ -25,9 +25,10 @@ pub struct Supervision {
 }
 
 impl Supervision {
-    /// Starts the actor called `name` on the thread of `arbiter`, and again whenever it dies, until it is
-    /// released. `make` makes the actor on that thread, so what it makes need not be `Send`; when it panics,
-    /// that counts as the actor's death. The slot stays empty until the actor is there.
+    /// Starts the actor called `name` on the thread of `arbiter`, and again whenever it dies, until
+    /// it is released. `make` makes the actor on that thread, so what it makes need not be `Send`;
+    /// when it panics, that counts as the actor's death. The slot stays empty until the actor is
+    /// there.
     ///
     /// # Errors
     /// There are too many actors.

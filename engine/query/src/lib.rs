@@ -1,7 +1,8 @@
 //! The read side: what people ask about trees, incidents, windows and rules, and the answers.
 //!
-//! Knows no actor. Trees in memory are reached through a [`TreeClient`], which takes a function that hands a
-//! question to whoever holds them; what memory no longer holds is rebuilt from the store and the log.
+//! Knows no actor. Trees in memory are reached through a [`TreeClient`], which takes a function
+//! that hands a question to the holder of the trees; what memory no longer holds is rebuilt from
+//! the store and the log.
 
 mod readers;
 

@@ -83,8 +83,8 @@ mod tests {
         history.add_links(Position(5), &links("a"));
         history.add_links(Position(9), &links("b"));
         assert!(!history.add_links(Position(5), &links("a")));
-        let written = history.0.iter();
-        let written = written.map(|(at, links)| (*at, LinkHistory::encode_links(links)));
+        let entries = history.0.iter();
+        let written = entries.map(|(at, links)| (*at, LinkHistory::encode_links(links)));
         let read = LinkHistory::from_encoded(written.collect());
         assert_eq!(read.0, history.0);
     }

@@ -1,7 +1,7 @@
 //! Where readers of the log come from.
 //!
-//! Owns one reader as the pattern of all others, and the handle for the log's upkeep. When the log had to be
-//! opened again both are replaced, and whoever asks from then on reads the log that is open now.
+//! Owns one reader as the pattern of all others, and the handle for the log's upkeep. When the log
+//! had to be reopened both are replaced, and every later reader reads the log that is open now.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

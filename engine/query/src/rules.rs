@@ -1,4 +1,8 @@
-//! The rules in force, as `GET /v1/rules` tells of them.
+//! The rules in force, as `GET /v1/rules` shows them.
+//!
+//! Owns the shown form of a rule and the hash that names a set; counting is left to the engine.
+//! Invariant: the hash depends on paths and texts of the files alone and separates them by their
+//! lengths, so two engines with the same hash run the same rules.
 
 use larum_event::{Position, RuleFile, RuleId, Severity, TenantId, Timestamp};
 use larum_rule::Rule;
@@ -48,7 +52,7 @@ pub struct RuleState {
     pub faults: u64,
     /// Times that its script ran and answered since the engine started.
     pub script_runs: u64,
-    /// How long a run of its script takes, by a sample; absent while there is none.
+    /// How long a run of its script takes, by a sample; absent until it ran.
     pub script_nanos: Option<u64>,
     /// Whether it is broken out for a tenant, because it kept failing.
     pub broken_out: bool,
@@ -107,8 +111,10 @@ impl RuleCounters {
     /// How long its scripts ran in all, estimated from those that were timed.
     pub fn estimate_script_nanos(&self) -> u64 {
         let runs = u128::from(self.runs + self.faults);
-        let all = u128::from(self.nanos) * runs;
-        let all = all.checked_div(u128::from(self.timed)).unwrap_or_default();
+        let product = u128::from(self.nanos) * runs;
+        let all = product
+            .checked_div(u128::from(self.timed))
+            .unwrap_or_default();
         u64::try_from(all).unwrap_or(u64::MAX)
     }
 

@@ -1,9 +1,9 @@
 //! Trees that memory let go, and how they are found again.
 //!
-//! Owns the trees that wait to be written, and the index of those in the store. Writing them belongs to
-//! whoever has the store.
-//! Invariant: a tree is found at every moment, in memory, here or in the store. It is taken off the queue
-//! only after it is in the store, so a search meets it twice rather than never.
+//! Owns the trees that wait to be written, and the index of those in the store. Writing them
+//! belongs to the owner of the store.
+//! Invariant: a tree is found at every moment, in memory, here or in the store. It is taken off the
+//! queue only after it is in the store, so a search meets it twice rather than never.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,7 +93,8 @@ impl SpilledTrees {
     pub fn remove_written(&self, written: &[Arc<SpilledTree>]) {
         let last = written.last();
         let mut queue = self.lock_queue();
-        // Some may have been dropped meanwhile, and others come: what counts is where the last one is.
+        // Some may have been dropped meanwhile, and others come: what counts is where the last one
+        // is.
         let done = queue
             .trees
             .iter()
@@ -163,7 +164,8 @@ impl SpilledTreeFinder {
         tenant: &TenantId,
         key: u64,
     ) -> Result<Vec<Arc<SpilledTree>>, LogError> {
-        // The queue before the store: a tree that is written meanwhile is found twice and not never.
+        // The queue before the store: a tree that is written meanwhile is found twice and not
+        // never.
         let mut trees: Vec<_> = {
             let queue = self.trees.lock_queue();
             let waiting = queue.trees.iter();

@@ -1,4 +1,4 @@
-//! What askers of trees say and hear.
+//! What is asked about trees, and the answers.
 
 use std::sync::Arc;
 
@@ -39,14 +39,14 @@ pub enum TreeError {
     /// A cursor that was not given for this question, or for a tree that has changed since.
     #[error("the cursor does not belong to this question; start again without one")]
     Cursor,
-    /// There are as many watchers as there may be.
-    #[error("{most} trees and incidents are watched, which is as many as may be")]
+    /// There are too many watchers already.
+    #[error("at most {most} trees and incidents can be watched at once")]
     TooMany {
-        /// How many there may be.
+        /// The limit.
         most: usize,
     },
     /// The trees are being rebuilt; ask again.
-    #[error("the trees are being rebuilt, ask again")]
+    #[error("the trees are being rebuilt, retry shortly")]
     Rebuilding,
     /// The log or the store of trees cannot be read.
     #[error(transparent)]
@@ -106,7 +106,7 @@ pub struct TimelinePage {
     pub partial: bool,
     /// What is missing.
     pub why: Vec<MissingPart>,
-    /// It is told as it was with the event here.
+    /// The position of the last event in it.
     pub as_of: Position,
 }
 
@@ -116,10 +116,11 @@ pub struct TimelinePage {
 pub enum TreeDelivery {
     /// Something came or changed.
     Change(TreeUpdate),
-    /// The watcher was too slow, and nothing more comes. Watching again, after this position, goes on without a gap.
+    /// The watcher was too slow, and nothing more comes. Watching again, after this position, goes
+    /// on without a gap.
     #[serde(rename_all = "camelCase")]
     Gap {
-        /// Everything up to here was told.
+        /// Everything up to here was delivered.
         resume: Position,
     },
 }
@@ -132,10 +133,11 @@ pub struct TreeUpdate {
     pub position: Position,
     /// The id of the tree's root as it is now; of an incident, that of its first tree.
     pub root: Arc<str>,
-    /// Nodes that came or changed, as in a view, except that [`TreeNode::parent`] is empty: an edge says it.
+    /// Nodes that came or changed, as in a view, except that [`TreeNode::parent`] is empty: an edge
+    /// says it.
     pub nodes: Vec<TreeNode>,
-    /// Edges that came or changed: one of kind `parent`, `root`, `alias` or `causation` replaces the one that led
-    /// to the same node from above.
+    /// Edges that came or changed: one of kind `parent`, `root`, `alias` or `causation` replaces
+    /// the one that led to the same node from above.
     pub edges: Vec<TreeEdge>,
     /// Ids of nodes that are in it no more.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,9 +1,10 @@
 //! The trees, as those who ask see them.
 //!
-//! Owns the way of a question to the trees in memory and of its answer; holding the trees is left to the
-//! receiver of the requests.
-//! Invariant: a question is answered or fails with [`TreeError::Rebuilding`]; it never waits for trees that
-//! are gone, because the receiver drops a question together with the channel for its answer.
+//! Owns the way of a question to the trees in memory and of its answer; holding the trees is left
+//! to the receiver of the requests.
+//! Invariant: a question is answered or fails with [`TreeError::Rebuilding`]; it never waits for
+//! trees that are gone, because the receiver drops a question together with the channel for its
+//! answer.
 
 use std::sync::Arc;
 
@@ -42,7 +43,8 @@ pub struct TreeClient {
 }
 
 impl TreeClient {
-    /// A client that hands requests to `send`, which returns whether they were taken. It must not block.
+    /// A client that hands requests to `send`, which returns whether they were taken. It must not
+    /// block.
     pub fn new(
         setup: TreeClientSetup,
         send: impl Fn(TreeRequest) -> bool + Send + Sync + 'static,

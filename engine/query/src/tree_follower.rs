@@ -1,7 +1,10 @@
-//! A tree as one who watches it knows it.
+//! A tree as a watcher of it knows it.
 //!
-//! Owns a copy of the watched trees, grown event by event, and what was told of them: what is different after an
-//! event is told. A large tree is not compared after each of its events but after several, told as of the last.
+//! Owns a copy of the watched trees, built event by event, and which nodes and edges were
+//! delivered; sending updates is the job of the watch. A large tree is not compared after each of
+//! its events but after several, and the update bears the position of the last.
+//! Invariant: what was delivered plus the updates since is the tree at the last position, so a
+//! watcher that applies them holds the whole tree.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -15,33 +18,33 @@ use crate::tree_rebuilder::{RebuiltTree, TreeInputs, find_tree};
 /// After so many events for each node of a tree it is compared again.
 const NODES_PER_EVENT: usize = 64;
 
-/// See the module's words.
+/// One watcher's copy of its trees.
 pub(crate) struct TreeFollower {
     /// By what the trees are found.
     ids: Vec<String>,
     copy: RebuiltTree,
     known_positions: BTreeSet<Position>,
-    /// Events that are told once everything before them is.
+    /// Events that are delivered once everything before them is.
     waiting: BTreeMap<Position, Event>,
-    /// What was told, by id.
+    /// The nodes that were delivered, by id.
     nodes: BTreeMap<Arc<str>, TreeNode>,
-    /// What was told, by the lower end, kind and upper end.
+    /// The edges that were delivered, by the lower end, kind and upper end.
     edges: BTreeMap<(Arc<str>, EdgeKind, Arc<str>), TreeEdge>,
     root: Arc<str>,
     /// Hashes of ids that the store was asked for.
     asked_keys: HashSet<u64>,
     /// Everything up to here is in `nodes` and `edges`.
     compared_upto: Position,
-    /// Everything up to here was heard.
+    /// Everything up to here was delivered.
     delivered_upto: Position,
 }
 
 impl TreeFollower {
     /// One that knows of `gathered` what stands up to `after`; the rest waits.
-    pub(crate) fn new(gathered: TreeInputs, ids: Vec<String>, after: Position) -> Self {
-        let known = gathered.events.keys().copied().collect();
-        let asked = gathered.keys.iter().copied().collect();
-        let (copy, waiting) = gathered.rebuild_upto(after);
+    pub(crate) fn new(inputs: TreeInputs, ids: Vec<String>, after: Position) -> Self {
+        let known = inputs.events.keys().copied().collect();
+        let asked_keys = inputs.keys.iter().copied().collect();
+        let (copy, waiting) = inputs.rebuild_upto(after);
         let mut follower = Self {
             ids,
             copy,
@@ -50,7 +53,7 @@ impl TreeFollower {
             nodes: BTreeMap::new(),
             edges: BTreeMap::new(),
             root: "".into(),
-            asked_keys: asked,
+            asked_keys,
             compared_upto: after,
             delivered_upto: after,
         };
@@ -92,12 +95,12 @@ impl TreeFollower {
         self.asked_keys.iter().copied()
     }
 
-    /// Everything up to here was heard.
+    /// Everything up to here was delivered.
     pub(crate) fn delivered_upto(&self) -> Position {
         self.delivered_upto
     }
 
-    /// What was told last was heard.
+    /// What was collected last was delivered.
     pub(crate) fn mark_delivered(&mut self) {
         self.delivered_upto = self.compared_upto;
     }
@@ -122,7 +125,7 @@ impl TreeFollower {
         Ok(())
     }
 
-    /// What is to be told of the events that wait and stand up to `upto`, which is as far as everything has come.
+    /// What changes with the waiting events up to `upto`, which is as far as all events have come.
     pub(crate) fn collect_updates(&mut self, upto: Position) -> Vec<TreeUpdate> {
         let later = self.waiting.split_off(&upto.next());
         let ready = std::mem::replace(&mut self.waiting, later);
@@ -132,7 +135,7 @@ impl TreeFollower {
         for (position, event) in ready {
             self.copy.insert_event(position, &event);
             since += 1;
-            // What came late, with another tree, is told with the event that brought it.
+            // What came late, with another tree, is reported with the event that brought it.
             let is_due = since * NODES_PER_EVENT > self.nodes.len() || Some(position) == last;
             if is_due && position > self.compared_upto {
                 since = 0;
@@ -143,7 +146,7 @@ impl TreeFollower {
         updates
     }
 
-    /// What is different from what was told.
+    /// What is different from what was delivered.
     fn compare_views(&mut self, position: Position) -> Option<TreeUpdate> {
         let mut update = TreeUpdate {
             position,
@@ -155,8 +158,8 @@ impl TreeFollower {
         let mut seen = BTreeSet::new();
         let mut roots: Vec<Arc<str>> = Vec::new();
         for id in &self.ids {
-            let found = find_tree(&self.copy.graph, &self.copy.rebuilder.tenant, id);
-            let Ok(view) = found else {
+            let tree = find_tree(&self.copy.graph, &self.copy.rebuilder.tenant, id);
+            let Ok(view) = tree else {
                 continue;
             };
             if roots.contains(&view.root) {
@@ -179,6 +182,7 @@ impl TreeFollower {
                 }
             }
         }
+        // Only after all trees were looked at: a node may have moved from one to another.
         update.gone = self
             .nodes
             .keys()

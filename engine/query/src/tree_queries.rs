@@ -1,4 +1,8 @@
-//! From a question to its answer: memory first, else the log.
+//! From a question about trees to its answer: memory first, else the log.
+//!
+//! Owns where an answer comes from; selection and layout of a tree belong to `larum-tree`.
+//! Invariant: an answer is whole or says that it is partial. Memory answers alone only when it
+//! never let go of a part of the tree; else the tree is rebuilt.
 
 use std::sync::Arc;
 
@@ -49,8 +53,8 @@ impl TreeQueries {
     pub async fn tree_page(&self, query: TreeQuery, as_of: AsOf) -> Result<TreeView, TreeError> {
         let upto = self.resolve_position(as_of).await?;
         let id = query.id.clone();
-        let read = move |forest: &CorrelationGraph, tenant: &TenantId| {
-            Ok(query_tree(forest, tenant, &query)?)
+        let read = move |graph: &CorrelationGraph, tenant: &TenantId| {
+            Ok(query_tree(graph, tenant, &query)?)
         };
         let page = self.read_tree(&id, upto, read).await?;
         self.describe_events(page).await
@@ -137,8 +141,8 @@ impl TreeQueries {
         asked.await
     }
 
-    /// The incident with an id, one that it goes by as well included, or the one that holds an alert, a tree
-    /// or an entity; with its alerts.
+    /// The incident with an id, one that it goes by as well included, or the one that holds an
+    /// alert, a tree or an entity; with its alerts.
     ///
     /// # Errors
     /// There is none; the trees are being rebuilt.
@@ -155,7 +159,8 @@ impl TreeQueries {
         asked.await
     }
 
-    /// The trees in memory whose events name an entity, such as `user` `eve`, the most recent one first.
+    /// The trees in memory whose events name an entity, such as `user` `eve`, the most recent one
+    /// first.
     ///
     /// # Errors
     /// The trees are being rebuilt.
@@ -200,13 +205,14 @@ impl TreeQueries {
     /// The whole tree that holds an id, as it is or as it was at a position.
     async fn whole_tree(&self, id: &str, upto: Option<Position>) -> Result<TreeView, TreeError> {
         let asked = id.to_owned();
-        self.read_tree(id, upto, move |forest, tenant| {
-            find_tree(forest, tenant, &asked)
+        self.read_tree(id, upto, move |graph, tenant| {
+            find_tree(graph, tenant, &asked)
         })
         .await
     }
 
-    /// What `read` says of a forest that holds the tree of an id, as it is or as it was at a position.
+    /// What `read` says of a forest that holds the tree of an id, as it is or as it was at a
+    /// position.
     async fn read_tree<R>(
         &self,
         id: &str,
@@ -230,6 +236,7 @@ impl TreeQueries {
             MemoryAnswer::Answer(view) => return Ok(view),
             MemoryAnswer::Elsewhere { at, root } => (at, root),
         };
+        // Memory answered as of `at`: what the log holds behind it belongs to a later answer.
         let upto = upto.unwrap_or(at);
         let root = root.map(|root| root.to_string());
         let ids: Vec<String> = std::iter::once(id.to_owned()).chain(root).collect();
@@ -237,6 +244,9 @@ impl TreeQueries {
         self.client
             .run_blocking(move || {
                 let mut rebuilt = rebuilder.gather_inputs(&ids)?.rebuild();
+                // Read, then insert the events that alerts name, then read again: only a tree says
+                // which
+                // events it knows by their ids alone.
                 let mut view = read(&rebuilt.graph, &rebuilt.rebuilder.tenant)?;
                 if rebuilt.insert_evidence(view.unknown_events())? {
                     view = read(&rebuilt.graph, &rebuilt.rebuilder.tenant)?;
@@ -328,7 +338,8 @@ struct WantedTree<'a> {
 }
 
 impl RebuiltTree {
-    /// Puts in what is known by its id alone, so that it hangs where it hangs; tells whether there was any.
+    /// Puts in what is known by its id alone, so that it hangs where it hangs; tells whether there
+    /// was any.
     fn insert_evidence(&mut self, mut unknown: Vec<EventId>) -> Result<bool, TreeError> {
         unknown.truncate(LOOKED_UP_MOST);
         for id in &unknown {

@@ -1,8 +1,10 @@
-//! Growing trees again from the log.
+//! Rebuilding trees from the store and the log.
 //!
-//! Owns the search for everything a tree was ever made of: what memory has of it and what the store has, as long as
-//! they share nodes. Its events are read by position and put into an empty forest, by the links that held for each
-//! of them, so that the answer is what it was. Blocks, so it has a thread of its own.
+//! Owns the search for everything a tree was ever made of: what memory has of it and what the store
+//! has, as long as they share nodes. Its events are read by position and inserted into an empty
+//! graph. Blocks, so it never runs on an actor's thread.
+//! Invariant: each event is inserted by the links that were in force for it and in log order, so
+//! the answer is the one that memory would have given then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -91,65 +93,66 @@ impl TreeRebuilder {
     /// Finds what the ids are of, everything that hangs together with one of them.
     pub(crate) fn gather_inputs(mut self, ids: &[String]) -> Result<TreeInputs, TreeError> {
         self.history = self.client.ask_blocking(|memory| memory.history.clone())?;
-        let mut found = SearchState::default();
+        let mut search = SearchState::default();
         let mut reading = CorrelationGraph::new(self.limits);
         let mut links_since = None;
         for id in ids {
-            self.seed_search(id, &mut found, &mut reading)?;
+            self.seed_search(id, &mut search, &mut reading)?;
         }
         let mut left_out = 0;
         let (mut let_go, mut again) = (self.client.spilled().spilled_count(), STORE_RETRIES_MOST);
         loop {
-            self.search_store(&mut found)?;
-            let fresh: Vec<_> = found
+            self.search_store(&mut search)?;
+            let fresh: Vec<_> = search
                 .positions
                 .iter()
-                .filter(|position| !found.events.contains_key(position))
+                .filter(|position| !search.events.contains_key(position))
                 .copied()
                 .collect();
-            let room = limits::REBUILT_TREE_EVENTS.saturating_sub(found.events.len());
+            let room = limits::REBUILT_TREE_EVENTS.saturating_sub(search.events.len());
             left_out += fresh.len().saturating_sub(room);
             let fresh = fresh.get(..room.min(fresh.len())).unwrap_or_default();
             let mut names = Vec::new();
             for stored in self.reader.events_at(fresh)? {
                 self.apply_links_at(stored.position, &mut links_since, &mut reading);
                 names.extend(reading.node_names(&stored.event));
-                found.events.insert(stored.position, stored.event);
+                search.events.insert(stored.position, stored.event);
             }
-            let is_of_tree = |name: &Arc<str>| found.keys.contains(&key_hash(name));
+            let is_of_tree = |name: &Arc<str>| search.keys.contains(&key_hash(name));
             let names: Vec<_> = names.into_iter().filter(is_of_tree).collect();
-            let is_new = self.search_memory(names, &mut found)?;
+            let is_new = self.search_memory(names, &mut search)?;
             if left_out > 0
                 || (!is_new && (again == 0 || self.client.spilled().spilled_count() == let_go))
             {
                 break;
             }
             if !is_new {
-                // What memory let go after the store was asked, and before memory was, is in the store now.
-                found.asked_keys.clear();
+                // What memory let go after the store was asked, and before memory was, is in the
+                // store now.
+                search.asked_keys.clear();
                 (let_go, again) = (self.client.spilled().spilled_count(), again - 1);
             }
         }
-        if !found.is_known {
+        if !search.is_known {
             return Err(TreeError::NotFound {
                 id: ids.first().cloned().unwrap_or_default(),
             });
         }
-        Ok(self.into_inputs(found, left_out))
+        Ok(self.into_inputs(search, left_out))
     }
 
     /// Where to begin: the id itself, and the node on which the event with that id hangs.
     fn seed_search(
         &mut self,
         id: &str,
-        found: &mut SearchState,
+        search: &mut SearchState,
         reading: &mut CorrelationGraph,
     ) -> Result<(), TreeError> {
         let trace = format!("trace:{id}");
         // Links write ids in lower case that collectors spell in either.
         let lower = id.to_lowercase();
         let mut names: Vec<Arc<str>> = vec![id.into(), lower.as_str().into()];
-        found
+        search
             .keys
             .extend([key_hash(id), key_hash(&trace), key_hash(&lower)]);
         if let Some(stored) = self.reader.find_event(Some(&self.tenant), id)?
@@ -158,10 +161,10 @@ impl TreeRebuilder {
             let mut since = None;
             self.apply_links_at(stored.position, &mut since, reading);
             let main = reading.node_names(&stored.event).into_iter().next();
-            found.keys.extend(main.iter().map(|main| key_hash(main)));
+            search.keys.extend(main.iter().map(|main| key_hash(main)));
             names.extend(main);
         }
-        self.search_memory(names, found)?;
+        self.search_memory(names, search)?;
         Ok(())
     }
 
@@ -170,28 +173,32 @@ impl TreeRebuilder {
         &self,
         position: Position,
         since: &mut Option<Position>,
-        forest: &mut CorrelationGraph,
+        graph: &mut CorrelationGraph,
     ) {
         if let Some((begun, links)) = self.history.links_at(position)
             && *since != Some(*begun)
         {
             *since = Some(*begun);
-            forest.use_links(links);
+            graph.use_links(links);
         }
     }
 
     /// Adds what the store has of the keys that are known by now, until it has nothing more.
-    fn search_store(&mut self, found: &mut SearchState) -> Result<(), TreeError> {
+    fn search_store(&mut self, search: &mut SearchState) -> Result<(), TreeError> {
         loop {
-            let fresh: Vec<u64> = found.keys.difference(&found.asked_keys).copied().collect();
+            let fresh: Vec<u64> = search
+                .keys
+                .difference(&search.asked_keys)
+                .copied()
+                .collect();
             if fresh.is_empty() {
                 return Ok(());
             }
             for key in fresh {
-                found.asked_keys.insert(key);
+                search.asked_keys.insert(key);
                 let spilled = self.finder.find_trees(&self.tenant, key);
                 for tree in self.client.check_damage(self.finder.generation, spilled)? {
-                    found.add_spilled_tree(&tree, self.upto);
+                    search.add_spilled_tree(&tree, self.upto);
                 }
             }
         }
@@ -201,9 +208,9 @@ impl TreeRebuilder {
     fn search_memory(
         &mut self,
         mut names: Vec<Arc<str>>,
-        found: &mut SearchState,
+        search: &mut SearchState,
     ) -> Result<bool, TreeError> {
-        names.retain(|name| found.names.insert(Arc::clone(name)));
+        names.retain(|name| search.names.insert(Arc::clone(name)));
         if names.is_empty() {
             return Ok(false);
         }
@@ -219,18 +226,18 @@ impl TreeRebuilder {
             }
             members
         })?;
-        let before = (found.positions.len(), found.keys.len());
+        let before = (search.positions.len(), search.keys.len());
         for tree in members {
-            found.add_tree(&tree.keys, &tree.events, self.upto);
+            search.add_tree(&tree.keys, &tree.events, self.upto);
         }
-        Ok(before != (found.positions.len(), found.keys.len()))
+        Ok(before != (search.positions.len(), search.keys.len()))
     }
 
-    fn into_inputs(self, found: SearchState, left_out: usize) -> TreeInputs {
+    fn into_inputs(self, search: SearchState, left_out: usize) -> TreeInputs {
         let mut why = Vec::new();
         let first = self.reader.first_position();
         let is_gone = |position: &&Position| **position < first;
-        let gone = found.positions.iter().take_while(is_gone).count();
+        let gone = search.positions.iter().take_while(is_gone).count();
         if gone > 0 {
             why.push(MissingPart::EventsGone {
                 count: gone as u64,
@@ -244,8 +251,8 @@ impl TreeRebuilder {
         }
         TreeInputs {
             rebuilder: self,
-            keys: found.keys,
-            events: found.events,
+            keys: search.keys,
+            events: search.events,
             why,
         }
     }
@@ -307,10 +314,10 @@ impl SearchState {
 
 /// The whole tree of a forest that holds an id.
 pub(crate) fn find_tree(
-    forest: &CorrelationGraph,
+    graph: &CorrelationGraph,
     tenant: &TenantId,
     id: &str,
 ) -> Result<TreeView, TreeError> {
-    let view = forest.find_tree(tenant, id);
+    let view = graph.find_tree(tenant, id);
     view.ok_or_else(|| TreeError::NotFound { id: id.to_owned() })
 }

@@ -1,7 +1,9 @@
 //! Watching a tree or an incident.
 //!
-//! Owns the order: what is told stands up to a position up to which everything has come into the trees, so that
-//! whoever goes on from there misses nothing and hears nothing twice.
+//! Owns the order of updates and the last word to a watcher that is too slow; what differs is found
+//! by the [`TreeFollower`], not here.
+//! Invariant: updates are delivered up to a position up to which every event is in the trees. A
+//! client that watches again from there misses nothing and gets nothing twice.
 
 use std::sync::Arc;
 
@@ -22,8 +24,8 @@ pub struct TreeWatch {
 }
 
 impl TreeWatch {
-    /// What comes next; `None` when the engine has ended, or after a [`TreeDelivery::Gap`]. Dropping the future
-    /// loses nothing.
+    /// What comes next; `None` when the engine has ended, or after a [`TreeDelivery::Gap`].
+    /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<TreeDelivery> {
         self.deliveries.recv().await
     }
@@ -63,9 +65,10 @@ pub struct EvaluationProgress {
 }
 
 impl TreeQueries {
-    /// Reports what comes into the tree that holds `id`, or into the trees of the incident `id`, or changes
-    /// there, behind `after`: first what the log has of it, then what happens, without gap or repetition. A
-    /// tree that becomes part of another goes on as that one. Dropping the watch ends it.
+    /// Reports what comes into the tree that holds `id`, or into the trees of the incident `id`, or
+    /// changes there, behind `after`: first what the log has of it, then what happens, without gap
+    /// or repetition. A tree that becomes part of another goes on as that one. Dropping the watch
+    /// ends it.
     ///
     /// # Errors
     /// There is no such tree; too many are watched; the trees are being rebuilt; the log fails.
@@ -84,11 +87,11 @@ impl TreeQueries {
         let ids = self.root_ids(&id).await?;
         let rebuilder = TreeRebuilder::new(self.tenant.clone(), self.client.clone(), upto);
         let seeds = ids.clone();
-        let follower = self.client.run_blocking(move || {
+        let following = self.client.run_blocking(move || {
             let inputs = rebuilder.gather_inputs(&seeds)?;
             Ok(TreeFollower::new(inputs, ids, after))
         });
-        let follower = follower.await?;
+        let follower = following.await?;
         registration.watcher.add_keys(follower.asked_keys());
         let (sender, deliveries) = mpsc::channel(limits::TREE_UPDATES + 1);
         let last_word = sender
@@ -113,7 +116,7 @@ impl TreeQueries {
 enum WatchOutcome {
     /// Something to tell, perhaps.
     News(TreeFollower),
-    /// Nothing that could be told now.
+    /// Nothing that can be delivered now.
     Nothing(TreeFollower),
     /// The log cannot be read any more.
     Failed,
@@ -121,18 +124,19 @@ enum WatchOutcome {
 
 impl WatchTask {
     async fn run_watch(mut self, mut follower: TreeFollower, mut upto: Position) {
-        // What came while the log was read was not heard of, since nobody knew which nodes are watched.
+        // What came while the log was read was not heard of, since nobody knew which nodes are
+        // watched.
         let mut is_first = true;
         loop {
-            let told = self.queries.client.run_blocking(move || {
+            let collecting = self.queries.client.run_blocking(move || {
                 let updates = follower.collect_updates(upto);
                 Ok((follower, updates))
             });
-            let Ok((kept, updates)) = told.await else {
+            let Ok((kept, updates)) = collecting.await else {
                 return;
             };
             follower = kept;
-            let mut told = follower.delivered_upto();
+            let mut delivered_upto = follower.delivered_upto();
             for update in updates {
                 let position = update.position;
                 // One place is kept for the last word.
@@ -141,10 +145,12 @@ impl WatchTask {
                     .try_send(TreeDelivery::Change(update))
                     .is_err()
                 {
-                    self.last_word.send(TreeDelivery::Gap { resume: told });
+                    self.last_word.send(TreeDelivery::Gap {
+                        resume: delivered_upto,
+                    });
                     return;
                 }
-                told = position;
+                delivered_upto = position;
             }
             follower.mark_delivered();
             loop {
@@ -200,7 +206,7 @@ impl WatchTask {
     ) -> Result<Vec<Position>, TreeError> {
         let (tenant, ids) = (self.queries.tenant.clone(), follower.ids().to_vec());
         let watched = Arc::clone(&self.registration.watcher);
-        let trees = self.queries.client.ask_async(move |memory| {
+        let asking = self.queries.client.ask_async(move |memory| {
             let mut trees: Vec<TreeMembers> = Vec::new();
             for id in &ids {
                 let key = key_hash(id);
@@ -209,11 +215,11 @@ impl WatchTask {
                     trees.extend(memory.graph.tree_members(&tenant, id));
                 }
             }
-            // Here, so that nothing comes between.
+            // Added before the answer is sent: an event that comes next wakes the watcher.
             watched.add_keys(trees.iter().flat_map(|tree| tree.keys.iter().copied()));
             trees
         });
-        let trees = trees.await?;
+        let trees = asking.await?;
         // Asked after the trees: what they let go later, they had when they answered.
         let mut is_short = self.registration.watcher.take_spilled();
         for tree in &trees {
@@ -227,7 +233,7 @@ impl WatchTask {
         if !is_short {
             return Ok(trees.into_iter().flat_map(|tree| tree.events).collect());
         }
-        // It has grown together with one that memory let go, or is such a one.
+        // One of the trees was joined with one that memory let go, or is such a tree.
         let everything = Position(u64::MAX);
         let rebuilder = TreeRebuilder::new(
             self.queries.tenant.clone(),

@@ -1,7 +1,9 @@
 //! Who watches which trees, and when they should look.
 //!
-//! Owns the list. While events are taken in, the nodes that they name are compared with those that are watched, so
-//! that nobody looks at a tree to which nothing came.
+//! Owns the list of watchers; reading the trees is left to each watch. While events are inserted,
+//! the nodes that they name are compared with those that are watched.
+//! Invariant: a watcher is woken for every event that may touch its trees. It may be woken for
+//! nothing, never too rarely: a missed wake-up would be a lost update.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,7 +114,7 @@ impl TreeWatchers {
     /// These events came into the forest; `before` is the last position before them.
     pub fn notify_events<'a>(
         &self,
-        forest: &mut CorrelationGraph,
+        graph: &mut CorrelationGraph,
         events: impl Iterator<Item = &'a Event>,
         before: Position,
     ) {
@@ -131,19 +133,19 @@ impl TreeWatchers {
             }
             // An alert comes under a node that it does not name.
             let is_alert = envelope.channel.as_str() == "alerts";
-            let names = forest.node_names(event);
-            let names: Vec<u64> = names.iter().map(|name| key_hash(name)).collect();
+            let names = graph.node_names(event);
+            let name_keys: Vec<u64> = names.iter().map(|name| key_hash(name)).collect();
             for watched in here {
                 let mut keys = watched.lock_keys();
-                if is_alert || names.iter().any(|name| keys.contains(name)) {
-                    keys.extend(&names);
+                if is_alert || name_keys.iter().any(|key| keys.contains(key)) {
+                    keys.extend(&name_keys);
                     drop(keys);
                     watched.look.notify_one();
                 }
             }
         }
         for watched in all.iter().filter(|one| one.is_incident) {
-            let changed = forest.incidents_changed_after(&watched.tenant, before, 1);
+            let changed = graph.incidents_changed_after(&watched.tenant, before, 1);
             if !changed.is_empty() {
                 watched.look.notify_one();
             }

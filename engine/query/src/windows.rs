@@ -1,9 +1,9 @@
 //! What is open in windows, as `GET /v1/windows` shows it.
 //!
-//! Owns which keys of a window are shown and how the answers of several windows are put together; finding
-//! and asking the windows is left to the engine.
-//! Invariant: a query looks at no more than [`WINDOW_QUERY_KEYS`](limits::WINDOW_QUERY_KEYS) keys of a
-//! window, so it never holds up an epoch for long.
+//! Owns which keys of a window are shown and how the answers of several windows are put together;
+//! finding and asking the windows is left to the engine.
+//! Invariant: a query looks at no more than [`WINDOW_QUERY_KEYS`](limits::WINDOW_QUERY_KEYS) keys
+//! of a window, so it never holds up an epoch for long.
 
 use larum_event::{Aggregate, RuleId, TenantId, Timestamp, WindowMeasure, WindowSpec, limits};
 use larum_rule::Rule;
@@ -43,7 +43,8 @@ pub struct OpenWindows {
     pub windows: Vec<OpenGroup>,
     /// How many there are besides.
     pub more: u64,
-    /// False when a window holds so many groups that some were not looked at, or gives no answer now.
+    /// False when a window holds so many groups that some were not looked at, or gives no answer
+    /// now.
     pub complete: bool,
 }
 

@@ -1,11 +1,16 @@
 //! What callers of the [`Engine`](crate::Engine) say to it and hear from it.
+//!
+//! Owns the types of emitting, subscribing and health; it knows nothing of actors or of how a
+//! request is carried out.
+//! Invariant: an [`EmitReceipt`] says `Stored` or `Duplicate` only when the event is as durable as
+//! its channel promises.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use larum_event::{
-    CorrelationId, Event, EventType, Position, Rejection, Severity, Source, TenantId, Timestamp,
-    TopicPattern,
+    CorrelationId, Event, EventType, Position, Record, RecordBody, Rejection, Severity, Source,
+    TenantId, Timestamp, TopicPattern,
 };
 use serde::Serialize;
 
@@ -16,7 +21,7 @@ pub enum EmitReceipt {
     Queued,
     /// It is in the log, as durable as its channel promises.
     Stored {
-        /// Where.
+        /// Its position in the log.
         position: Position,
     },
     /// The same event came before; nothing was stored, nothing is lost (X6).
@@ -48,8 +53,8 @@ pub enum EmitError {
     /// The engine is shutting down.
     #[error("the engine is shutting down")]
     Stopping,
-    /// The log cannot take events. It is reopened every second and the engine is ready again once that
-    /// succeeds, so the request may be repeated.
+    /// The log cannot take events. It is reopened every second and the engine is ready again once
+    /// that succeeds, so the request may be repeated.
     #[error("the log cannot take events: {cause}")]
     LogFailed {
         /// What failed.
@@ -67,17 +72,17 @@ pub struct EmitOptions {
 /// What a live subscriber wants to see. Members that are empty let everything pass.
 #[derive(Debug, Clone, Default)]
 pub struct EventInterest {
-    /// Topics.
+    /// Patterns of topics.
     pub patterns: Vec<TopicPattern>,
     /// Types, in their own spelling.
     pub event_types: Vec<EventType>,
-    /// Severities.
+    /// Any of these severities.
     pub severities: Vec<Severity>,
     /// The member `metadata.user`.
     pub user: Option<String>,
-    /// Source.
+    /// This source only.
     pub source: Option<Source>,
-    /// Tenant.
+    /// This tenant only.
     pub tenant: Option<TenantId>,
     /// Correlation id or root.
     pub correlation: Option<CorrelationId>,
@@ -90,6 +95,23 @@ pub struct DeliveredEvent {
     pub position: Position,
     /// The event.
     pub event: Event,
+}
+
+impl DeliveredEvent {
+    /// The event of a record, if it is one.
+    pub(crate) fn from_record(record: &Record) -> Option<Arc<Self>> {
+        let event = match &record.body {
+            RecordBody::Event { event, .. } | RecordBody::Derived { event } => event.clone(),
+            RecordBody::RuleSetActivated(_)
+            | RecordBody::EpochCommit(_)
+            | RecordBody::UnitDetached(_)
+            | RecordBody::UnitAttached(_)
+            | RecordBody::CursorMoved(_)
+            | RecordBody::Tick { .. } => return None,
+        };
+        let position = record.position;
+        Some(Arc::new(Self { position, event }))
+    }
 }
 
 /// What a live subscription yields.
@@ -108,7 +130,7 @@ pub enum EventDelivery {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubscribeError {
     /// There are as many as there may be.
-    #[error("there are {most} live subscriptions, which is as many as there may be")]
+    #[error("at most {most} live subscriptions are allowed")]
     TooMany {
         /// How many there may be.
         most: usize,
@@ -156,7 +178,8 @@ pub struct HandlerError(pub String);
 
 /// A way out: takes batches of events, at least once each and in order per channel.
 pub trait EventHandler: 'static {
-    /// Takes one batch. It is given again when the future yields an error, takes too long or the handler panics.
+    /// Takes one batch. It is given again when the future yields an error, takes too long or the
+    /// handler panics.
     fn handle(
         &mut self,
         batch: Vec<Arc<DeliveredEvent>>,
@@ -179,74 +202,4 @@ pub struct EngineHealth {
     pub lag: u64,
     /// Rules loaded.
     pub rules: usize,
-}
-
-/// What is counted of one rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RuleMetrics {
-    /// Its id.
-    pub rule: String,
-    /// Events that satisfied it.
-    pub matches: u64,
-    /// Times that its exceptions kept something from being a match.
-    pub excepted: u64,
-    /// Times that its script ran and answered.
-    pub script_runs: u64,
-    /// How long they took in all, estimated from a sample.
-    pub script_nanos: u64,
-}
-
-/// What the engine counts, for `/metrics`.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EngineMetrics {
-    /// Events stored.
-    pub accepted: u64,
-    /// Repetitions recognised.
-    pub duplicates: u64,
-    /// Inputs refused, by reason code; doors report theirs too.
-    pub rejected: Vec<(&'static str, u64)>,
-    /// Requests refused because the engine was behind.
-    pub overloaded: u64,
-    /// Events evaluated.
-    pub evaluated: u64,
-    /// Events that came too late for the windows of some rule.
-    pub late: u64,
-    /// The same by source, bounded.
-    pub late_by_source: Vec<(String, u64)>,
-    /// Events that trees could not take as they say, and trees that went to the store, by what it was: `cycle`,
-    /// `evicted`, `foreign_root`, `self_parent`, `tree_full`.
-    pub tree_reports: Vec<(&'static str, u64)>,
-    /// Revisions of alerts written.
-    pub alerts: u64,
-    /// Alerts by rule.
-    pub alerts_by_rule: Vec<(String, u64)>,
-    /// Faults of rules (over budget, thrown, panicked), by rule.
-    pub rule_faults: Vec<(String, u64)>,
-    /// What is counted of each rule in force that has something to count; of very many rules those with the
-    /// largest counts, the others together under `other`.
-    pub rules: Vec<RuleMetrics>,
-    /// Rules that are broken out for a tenant, because they keep failing.
-    pub rules_broken_out: u64,
-    /// Epochs committed.
-    pub epochs: u64,
-    /// Times that rules were read again and are in force, or were so already.
-    pub reloads: u64,
-    /// Times that rules that were read again were refused.
-    pub reloads_failed: u64,
-    /// Whether the last reload failed, so that older rules are in force than those there are.
-    pub reload_failed: bool,
-    /// Live subscribers.
-    pub subscribers: u64,
-    /// Events not delivered to subscribers that were too slow.
-    pub missed: u64,
-    /// Events of unknown and known types by (type, severity), bounded.
-    pub stored_by_type: Vec<(String, &'static str, u64)>,
-    /// Duration of log commits, in microseconds: p50, p95, p99, most.
-    pub commit_micros: [u64; 4],
-    /// Bounded keys and events that went because a window was full.
-    pub evicted_keys: u64,
-    /// See `evicted_keys`.
-    pub evicted_events: u64,
 }

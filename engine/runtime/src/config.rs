@@ -1,8 +1,10 @@
 //! Everything an engine is started with.
 //!
-//! Owns the settings and their defaults; checking files, flags and the environment is the binary's job.
-//! Invariant: what evaluation reads of these (`max_lag`, `lateness`, `keys_per_rule`, the rules) is written
-//! into the log when it takes effect, so a replay never depends on what a configuration says later.
+//! Owns the settings and their defaults; checking files, flags and the environment is the binary's
+//! job.
+//! Invariant: what evaluation reads of these (`max_lag`, `lateness`, `keys_per_rule`, the rules) is
+//! written into the log when it takes effect, so a replay never depends on what a configuration
+//! says later.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -84,7 +86,8 @@ pub struct EngineConfig {
     pub severities: SeverityPolicy,
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Span,
-    /// How far behind the watermark an event may come and still count, for rules that say nothing themselves.
+    /// How far behind the watermark an event may come and still count, for rules that say nothing
+    /// themselves.
     pub lateness: Span,
     /// Most live keys of one rule and shard.
     pub keys_per_rule: u64,
@@ -96,7 +99,8 @@ pub struct EngineConfig {
     pub checkpoint_events: u64,
     /// Events that may be accepted and not yet evaluated before producers are told to wait.
     pub evaluation_lag_events: u64,
-    /// Events buffered per channel, by name; others have the buffer of unknown channels (1-06 to 1-10).
+    /// Events buffered per channel, by name; others have the buffer of unknown channels (1-06 to
+    /// 1-10).
     pub channel_buffers: Vec<(Channel, usize)>,
     /// The ways out.
     pub handlers: Vec<HandlerSpec>,

@@ -1,8 +1,9 @@
 //! The actors that run the pipeline, and the public engine.
 //!
-//! [`Engine`] is what everybody else uses: start one with an [`EngineConfig`], emit events, subscribe,
-//! query. Inside, each channel, handler and correlation window is an actor under supervision; the work itself
-//! is done by the pure crates. `docs/architecture.md` tells the way of an event.
+//! [`Engine`] is what everybody else uses: start one with an [`EngineConfig`], emit events,
+//! subscribe, query. Inside, each channel, handler and correlation window is an actor under
+//! supervision; the work itself is done by the pure crates. `docs/architecture.md` tells the way of
+//! an event.
 
 mod api;
 
@@ -15,6 +16,8 @@ mod actors;
 mod sequencing;
 
 mod messages;
+
+mod metrics;
 
 mod gauges;
 
@@ -34,9 +37,8 @@ mod upkeep;
 
 pub use actors::live_subscriber::matches_interest;
 pub use api::{
-    DeliveredEvent, EmitError, EmitOptions, EmitReceipt, EngineHealth, EngineMetrics,
-    EventDelivery, EventHandler, EventInterest, HandlerError, HandlerResult, QueryError,
-    RuleMetrics, StartError, SubscribeError,
+    DeliveredEvent, EmitError, EmitOptions, EmitReceipt, EngineHealth, EventDelivery, EventHandler,
+    EventInterest, HandlerError, HandlerResult, QueryError, StartError, SubscribeError,
 };
 pub use config::{EngineConfig, HandlerSpec, ReloadSource};
 pub use engine::reload::{ReloadError, ReloadOutcome, RuleFinding};
@@ -64,4 +66,5 @@ pub use larum_view::{
     TreePart, TreeQuery, UnknownFormat as UnknownTreeFormat, diff_to_text, export_tree,
     incident_to_text, incidents_to_text, timeline_to_text, tree_to_text,
 };
+pub use metrics::{EngineMetrics, LabelValues, Metric, MetricDeclaration, MetricKind};
 pub use sequencing::activate_in_replay;

@@ -1,7 +1,8 @@
 //! Time that passes while nothing arrives.
 //!
-//! Owns when a tick is written into the log: at most once a second, and only while it can decide something. That is
-//! the sequencer's to know ([`TickNeed`]); what a tick does is the pipeline's, from the log, like everything else.
+//! Owns when a tick is written into the log: at most once a second, and only while it can decide
+//! something. That is the sequencer's to know ([`TickNeed`]); what a tick does is the pipeline's,
+//! from the log, like everything else.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The trees that memory holds.
 //!
-//! Owns how they come up at a start, where they go when memory is full, and what is reported of events that
-//! they could not take; how they are asked is `larum-query`'s job.
+//! Owns how they come up at a start, where they go when memory is full, and what is reported of
+//! events that they could not take; how they are asked is `larum-query`'s job.
 
 mod live_graph;
 

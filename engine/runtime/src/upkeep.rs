@@ -1,7 +1,7 @@
 //! The log's upkeep, beside everything else: full partitions are sealed, write-ahead logs shrunk.
 //!
-//! Owns when that happens, and that none of it is under way any more when the log is closed: two at once on the
-//! same files would be one too many.
+//! Owns when that happens, and that none of it is under way any more when the log is closed: two at
+//! once on the same files would be one too many.
 
 use std::sync::Arc;
 
@@ -40,6 +40,8 @@ impl LogUpkeep {
                     _ = stopped.changed() => return,
                 }
                 let turn = Arc::clone(&turn).lock_owned().await;
+                // Asked under the lock: `stop` sets the flag and then takes the lock, so nothing
+                // starts after it has returned.
                 if *stopped.borrow() {
                     return;
                 }

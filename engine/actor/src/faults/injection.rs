@@ -1,4 +1,9 @@
 //! The faults of builds that have the feature.
+//!
+//! Owns the count of work per fault and point, and the waiting of work that hangs. Which units ask
+//! is left to the units.
+//! Invariant: what happens to a unit depends on its own count alone, never on other units or
+//! threads, so a failing test fails again.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -93,8 +98,9 @@ impl Faults {
         Span::from_nanos(nanos)
     }
 
-    /// Does what [`Faults::next_action`] says, for work that does not await: panics, or blocks the thread. On a
-    /// manual clock slowness blocks nothing; it is the answer, to be added to the time measured.
+    /// Does what [`Faults::next_action`] says, for work that does not await: panics, or blocks the
+    /// thread. On a manual clock slowness blocks nothing; it is the answer, to be added to the time
+    /// measured.
     #[expect(clippy::panic, reason = "that is the fault to inject")]
     pub fn inject_fault(&self, point: &str, clock: &RuntimeClock) -> Span {
         match self.next_action(point) {
@@ -115,8 +121,8 @@ impl Faults {
         }
     }
 
-    /// Does what [`Faults::next_action`] says, for work that awaits: panics, or waits without holding the
-    /// thread.
+    /// Does what [`Faults::next_action`] says, for work that awaits: panics, or waits without
+    /// holding the thread.
     #[expect(clippy::panic, reason = "that is the fault to inject")]
     pub async fn inject_fault_async(&self, point: &str, clock: &RuntimeClock) {
         match self.next_action(point) {

@@ -1,4 +1,9 @@
 //! Faults as text.
+//!
+//! Owns the grammar of faults; what a fault does to a unit of work is decided in `injection.rs`,
+//! never here.
+//! Invariant: a text that is not understood as a whole is refused and named, so a test never runs
+//! without the fault it asked for.
 
 use larum_event::Span;
 

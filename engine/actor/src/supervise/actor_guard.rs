@@ -1,14 +1,19 @@
 //! What a supervised actor holds to fail well.
 //!
+//! Owns the way of a panic: caught, recorded, the context stopped, the pause waited out, the fields
+//! rebuilt. When to give up is left to [`RestartIntensity`](super::RestartIntensity).
+//!
 //! ```text
-//! handle(batch):  self.unit.run(ctx, &what, || self.state.take(batch))   guarded; Err after a panic
-//! restarting:     self.unit.restart(ctx, |actor, ctx| ..rebuild all fields..)
+//! handle(batch):  self.guard.run_work(ctx, what, || self.state.take(batch))   Err after a panic
+//! restarting:     self.guard.restart_actor(ctx, |actor, ctx| ..rebuild all fields..)
 //! ```
 //!
-//! On a panic [`ActorGuard::run_work`] stops the context; the `Supervisor` then calls `restarting` on *the same
-//! struct*, half-changed fields included, and [`ActorGuard::restart_actor`] waits out the pause and has them
-//! rebuilt, under the guard again, before the mailbox goes on. actix calls `started` again after
-//! `restarting`; an actor that builds its state there does so only while its entry is `Starting`.
+//! On a panic [`ActorGuard::run_work`] stops the context; the `Supervisor` then calls `restarting`
+//! on *the same struct*, half-changed fields included, and [`ActorGuard::restart_actor`] has them
+//! rebuilt. actix calls `started` again after `restarting`; an actor that builds its state there
+//! does so only while its entry is `Starting`.
+//! Invariant: between a panic and the end of the rebuild no work is done, so nobody reads fields
+//! that a panic left half changed.
 
 use std::fmt::Display;
 
@@ -41,8 +46,8 @@ pub enum WorkRefusal {
     },
 }
 
-/// The supervised side of an actor: its place in the registry, the faults that tests inject, and the
-/// notice to the guardian, which goes out when the actor is dropped.
+/// The supervised side of an actor: its place in the registry, the faults that tests inject, and
+/// the notice to the guardian, which goes out when the actor is dropped.
 #[derive(Debug)]
 pub struct ActorGuard {
     entry: ActorEntry,
@@ -65,15 +70,15 @@ impl ActorGuard {
         &self.entry
     }
 
-    /// The faults to inject, for what [`ActorGuard::run_work`] does not do: answers that are late, work that
-    /// awaits.
+    /// The faults to inject, for what [`ActorGuard::run_work`] does not do: answers that are late,
+    /// work that awaits.
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// Does a unit of work, called `work`, under the guard. On a panic the context is stopped, and the
-    /// fields that `code` was changing are not to be read before they are rebuilt. After that, and in
-    /// quarantine, the work is refused without being tried.
+    /// Does a unit of work, called `work`, under the guard. On a panic the context is stopped, and
+    /// the fields that `code` was changing are not to be read before they are rebuilt. After that,
+    /// and in quarantine, the work is refused without being tried.
     pub fn run_work<C: ActorContext, T>(
         &self,
         ctx: &mut C,
@@ -106,18 +111,19 @@ impl ActorGuard {
         Ok(())
     }
 
-    /// Takes note of a panic caught by [`catch_panic`] or [`catch_panic_async`](super::catch_panic_async) and stops the
-    /// context, so that the `Supervisor` restarts the actor. For work that [`ActorGuard::run_work`] cannot do.
+    /// Takes note of a panic caught by [`catch_panic`] or
+    /// [`catch_panic_async`](super::catch_panic_async) and stops the context, so that the
+    /// `Supervisor` restarts the actor. For work that [`ActorGuard::run_work`] cannot do.
     pub fn report_panic<C: ActorContext>(&self, panicked: &CaughtPanic, ctx: &mut C) {
         record_and_stop(&self.entry, panicked, ctx);
     }
 
-    /// To be called by `restarting`, and all that it calls: waits out the pause and then has `rebuild`
-    /// replace every field, guarded and before any message is handled. `rebuild` calls
+    /// To be called by `restarting`, and all that it calls: waits out the pause and then has
+    /// `rebuild` replace every field, guarded and before any message is handled. `rebuild` calls
     /// [`ActorEntry::set_running`] when that is done, at once or from a future it waits for.
     ///
-    /// The answer is the verdict that was acted on. In quarantine nothing is rebuilt: the actor drops
-    /// its state and refuses what comes.
+    /// The answer is the verdict that was acted on. In quarantine nothing is rebuilt: the actor
+    /// drops its state and refuses what comes.
     pub fn restart_actor<A>(
         &self,
         ctx: &mut Context<A>,
@@ -128,15 +134,15 @@ impl ActorGuard {
     {
         let verdict = self
             .entry
-            .take_verdict("its context ended, nobody knows why");
+            .take_verdict("actor stopped for an unknown reason");
         if verdict == RestartVerdict::Quarantine {
             return verdict;
         }
         let clock = self.entry.clock().clone();
         let entry = self.entry.clone();
         let due = entry.pause_end();
-        // One future for both: actix polls what was waited for last first, so that two would run the
-        // wrong way round.
+        // One future for both: actix polls what was waited for last first, so that two would run
+        // the wrong way round.
         ctx.wait(
             wrap_future::<_, A>(async move { clock.sleep_until(due).await }).map(
                 move |(), actor, ctx| {

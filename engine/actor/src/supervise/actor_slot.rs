@@ -1,7 +1,7 @@
 //! Where an actor is found, whichever one it is today.
 //!
 //! A re-created actor has a new address, and who kept the old one sends into a closed mailbox. So
-//! senders keep a [`ActorSlot`], and whoever creates the actor seats it.
+//! senders keep an [`ActorSlot`], and the creator of the actor puts its address there.
 
 use actix::{Actor, Addr};
 use tokio::sync::watch;
@@ -23,38 +23,38 @@ impl<A: Actor> Default for ActorSlot<A> {
 }
 
 impl<A: Actor> ActorSlot<A> {
-    /// A seat that nobody has taken yet.
+    /// A slot without an actor so far.
     pub fn empty() -> Self {
         Self(watch::Sender::new(None))
     }
 
-    /// Seats the actor at `address`. A supervised actor lives as long as somebody has its address,
-    /// so the one before ends when its work is done, unless others still hold its address.
+    /// Puts the actor at `address` here. An actor lives as long as its address is held, so the one
+    /// before ends when its work is done, unless others hold its address.
     pub fn put_address(&self, address: Addr<A>) {
         self.0.send_replace(Some(address));
     }
 
-    /// Leaves the seat empty, and so lets its actor end.
+    /// Empties the slot, and so lets its actor end.
     pub fn clear_address(&self) {
         self.0.send_replace(None);
     }
 
-    /// The address of the actor that sits here and is alive.
+    /// The address of the actor here, if it is alive.
     pub fn address(&self) -> Option<Addr<A>> {
         self.0.borrow().clone().filter(Addr::connected)
     }
 
     /// The address of the living actor here, as soon as there is one.
     pub async fn wait_for_address(&self) -> Addr<A> {
-        let mut seat = self.0.subscribe();
+        let mut slot = self.0.subscribe();
         loop {
-            let address = seat.borrow_and_update().clone().filter(Addr::connected);
+            let address = slot.borrow_and_update().clone().filter(Addr::connected);
             match address {
                 Some(address) => return address,
-                None => seat
+                None => slot
                     .changed()
                     .await
-                    .expect("this seat, which is borrowed, is the sender"),
+                    .expect("this slot, which is borrowed, is the sender"),
             }
         }
     }

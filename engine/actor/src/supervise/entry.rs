@@ -1,8 +1,10 @@
 //! What is known of one actor, and the verdict on its failures.
 //!
 //! Owns state, restarts, progress and last error; acting on a verdict is left to the actor's
-//! [`ActorGuard`](super::ActorGuard) and to the guardian. An entry outlives its actor: the next one of the same
-//! name goes on counting where the last one stopped.
+//! [`ActorGuard`](super::ActorGuard) and to the guardian. An entry outlives its actor: the next one
+//! of the same name goes on counting where the last one stopped.
+//! Invariant: a failure is judged once. Until [`ActorEntry::take_verdict`] it stays pending, and
+//! what fails meanwhile is part of it; else one panic could use up several restarts.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +40,7 @@ pub enum ActorState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastError {
-    /// What was said about it.
+    /// What went wrong.
     pub reason: String,
     /// When, by the wall clock.
     pub at: Timestamp,
@@ -64,10 +66,10 @@ pub struct ActorSnapshot {
     pub last_error: Option<LastError>,
 }
 
-/// A change of state, or one more restart, told to the registry's observer.
+/// A change of state, or one more restart, as the registry's observer sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateChange {
-    /// Whose.
+    /// The actor's name.
     pub name: Arc<str>,
     /// What it was doing.
     pub before: ActorState,
@@ -191,8 +193,8 @@ impl ActorEntry {
         lock(&self.0.status).pending.is_some()
     }
 
-    /// A new actor is being made: what it finds in `started` is this state, whereas after a restart in
-    /// place `started` finds it restarting.
+    /// A new actor is being made: what it finds in `started` is this state, whereas after a restart
+    /// in place `started` finds it restarting.
     pub(super) fn set_starting(&self) {
         self.set_state(ActorState::Starting);
     }
@@ -233,7 +235,7 @@ impl ActorEntry {
         self.0.busy.store(false, Ordering::Relaxed);
     }
 
-    /// Takes note of a failure and says what follows from it. Further failures before somebody calls
+    /// Records a failure and says what follows from it. Further failures before the next
     /// [`ActorEntry::take_verdict`] are part of the same one.
     pub fn record_failure(&self, reason: &str) -> RestartVerdict {
         let now = self.0.clock.monotonic();
@@ -253,8 +255,9 @@ impl ActorEntry {
         })
     }
 
-    /// Takes note of a failure that somebody else met on the actor's behalf: it gave no answer, or its state
-    /// cannot be rebuilt. Says when that may be tried again. The actor itself has nothing to act on.
+    /// Records a failure that was met elsewhere on the actor's behalf: it gave no answer, or its
+    /// state cannot be rebuilt. Says when that may be tried again. The actor itself has nothing to
+    /// do.
     pub fn record_outside_failure(&self, reason: &str) -> RestartVerdict {
         let now = self.0.clock.monotonic();
         self.update_status(|status, at| {
@@ -273,8 +276,8 @@ impl ActorEntry {
         lock(&self.0.status).pause_end
     }
 
-    /// The verdict on the failure that is to be acted on now. When none was noted, the actor stopped
-    /// for no known reason, and that is the failure: `otherwise`.
+    /// The verdict on the failure that is to be acted on now. When none was noted, the actor
+    /// stopped for no known reason, and that is the failure: `otherwise`.
     pub fn take_verdict(&self, otherwise: &str) -> RestartVerdict {
         let verdict = self.record_failure(otherwise);
         lock(&self.0.status).pending = None;
@@ -322,6 +325,7 @@ impl ActorEntry {
                 | ActorState::Frozen => true,
                 ActorState::Quarantined | ActorState::Stopped => false,
             };
+            // Idle time does not count: an actor is frozen only while it has work all along.
             if progress != seen || !has_work || !may_freeze {
                 status.last_progress = (progress, now);
                 if status.state == ActorState::Frozen {
@@ -349,7 +353,7 @@ impl ActorEntry {
         });
     }
 
-    /// Applies `apply` and tells of the change of state that it made, after the lock is released.
+    /// Applies `apply` and reports the change of state that it made, after the lock is released.
     fn update_status<T>(&self, apply: impl FnOnce(&mut ActorStatus, Timestamp) -> T) -> T {
         let at = self.0.clock.now();
         let mut status = lock(&self.0.status);

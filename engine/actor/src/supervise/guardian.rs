@@ -1,10 +1,13 @@
 //! Re-creates actors that died outside of the guard.
 //!
-//! A panic that no guard caught ends an actor for good: its mailbox closes and nobody is told. So
-//! the guardian hands each actor a [`DropNotice`] to hold, keeps the factory, and when the notice
-//! arrives makes a new one, by the same rules as any restart (pause, intensity, quarantine). It runs
-//! no user code but the factories, and those under the guard. What a whole process needs, a restart
-//! from outside, is not its business.
+//! A panic that no guard caught ends an actor for good: its mailbox closes and nothing reports it.
+//! So the guardian hands each actor a [`DropNotice`] to hold, keeps the factory, and when the
+//! notice arrives makes a new one, by the same rules as any restart (pause, intensity, quarantine).
+//!
+//! Owns the factories and which creation of an actor is the current one. Restarting the process is
+//! not its job.
+//! Invariant: of each name at most one creation is current, and only its death is acted on. A late
+//! notice of an earlier one would otherwise start a second actor of the same name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,20 +108,21 @@ impl Message for WatchActor {
 
 impl WatchActor {
     /// `create` starts the actor, under actix's `Supervisor`, and gives it the notice to hold; the
-    /// address it returns is put on `seat`. When it panics, that counts as the actor's death.
+    /// address it returns is put into `slot`. When it panics, that counts as the actor's death.
     pub fn new<A: Actor>(
         entry: ActorEntry,
-        seat: ActorSlot<A>,
+        slot: ActorSlot<A>,
         mut create: impl FnMut(DropNotice) -> Addr<A> + Send + 'static,
     ) -> Self {
         Self {
             entry,
-            create: Box::new(move |notice| seat.put_address(create(notice))),
+            create: Box::new(move |notice| slot.put_address(create(notice))),
         }
     }
 }
 
-/// Stops watching an actor: when it ends, that is as it should be. Whoever holds its seat vacates it.
+/// Stops watching an actor: its end is no longer a failure. Emptying its slot is left to the
+/// sender.
 #[derive(Debug)]
 pub struct ReleaseActor {
     /// The actor's name.
@@ -129,8 +133,8 @@ impl Message for ReleaseActor {
     type Result = ();
 }
 
-/// Ends the quarantine of an actor: a new one is created and takes the seat. Answers whether there is
-/// an actor of that name.
+/// Ends the quarantine of an actor: a new one is created and takes its place. Answers whether there
+/// is an actor of that name.
 #[derive(Debug)]
 pub struct ReadmitActor {
     /// The actor's name.
@@ -150,8 +154,8 @@ impl Message for RetireGuardian {
 }
 
 /// Looks for frozen actors; to be sent several times per `limits::FROZEN_SECONDS`. An actor on a
-/// thread of its own sends it, or a watchdog thread asks the registry itself: a guardian on the same
-/// thread as the frozen actor is frozen too.
+/// thread of its own sends it, or a watchdog thread asks the registry itself: a guardian on the
+/// same thread as the frozen actor is frozen too.
 #[derive(Debug)]
 pub struct CheckProgress;
 
@@ -160,7 +164,7 @@ impl Message for CheckProgress {
 }
 
 impl Guardian {
-    /// A guardian without wards.
+    /// A guardian that watches no actor yet.
     pub fn new(registry: ActorRegistry) -> Self {
         Self {
             registry,
@@ -172,42 +176,42 @@ impl Guardian {
 
     /// Creates the current generation of `name`, if nothing speaks against it any more.
     fn create_actor(&mut self, name: &Arc<str>, generation: u64, ctx: &mut Context<Self>) {
-        let Some(ward) = self.actors.get_mut(name) else {
+        let Some(watched) = self.actors.get_mut(name) else {
             return;
         };
-        if self.is_retired || ward.generation != generation {
+        if self.is_retired || watched.generation != generation {
             return;
         }
         self.generations += 1;
-        ward.generation = self.generations;
+        watched.generation = self.generations;
         let notice = DropNotice {
             guardian: Some(ctx.address().downgrade().recipient()),
             name: Arc::clone(name),
-            generation: ward.generation,
+            generation: watched.generation,
         };
-        ward.entry.set_starting();
+        watched.entry.set_starting();
         // A factory that panics drops the notice, which reports the death.
-        if let Err(panicked) = catch_panic("creating it", || (ward.create)(notice)) {
-            ward.entry.record_failure(&panicked.to_string());
+        if let Err(panicked) = catch_panic("creating it", || (watched.create)(notice)) {
+            watched.entry.record_failure(&panicked.to_string());
         }
     }
 
     fn handle_death(&mut self, died: &ActorDeath, ctx: &mut Context<Self>) {
-        let Some(ward) = self.actors.get(&died.name) else {
+        let Some(watched) = self.actors.get(&died.name) else {
             return;
         };
-        if self.is_retired || ward.generation != died.generation {
+        if self.is_retired || watched.generation != died.generation {
             return;
         }
         let reason = if died.unwinding {
             "it panicked outside of its guard"
         } else {
-            "it ended, nobody knows why"
+            "actor stopped for an unknown reason"
         };
-        let RestartVerdict::Restart { after } = ward.entry.take_verdict(reason) else {
+        let RestartVerdict::Restart { after } = watched.entry.take_verdict(reason) else {
             return;
         };
-        let clock = ward.entry.clock().clone();
+        let clock = watched.entry.clock().clone();
         let due = clock.monotonic().saturating_add(after);
         let (name, generation) = (Arc::clone(&died.name), died.generation);
         ctx.spawn(
@@ -226,12 +230,12 @@ impl Handler<WatchActor> for Guardian {
 
     fn handle(&mut self, watch: WatchActor, ctx: &mut Self::Context) {
         let name = Arc::clone(watch.entry.name());
-        let ward = WatchedActor {
+        let watched = WatchedActor {
             entry: watch.entry,
             create: watch.create,
             generation: 0,
         };
-        self.actors.insert(Arc::clone(&name), ward);
+        self.actors.insert(Arc::clone(&name), watched);
         self.create_actor(&name, 0, ctx);
     }
 }
@@ -248,8 +252,8 @@ impl Handler<ReleaseActor> for Guardian {
     type Result = ();
 
     fn handle(&mut self, release: ReleaseActor, _: &mut Self::Context) {
-        if let Some(ward) = self.actors.remove(release.name.as_str()) {
-            ward.entry.set_stopped();
+        if let Some(watched) = self.actors.remove(release.name.as_str()) {
+            watched.entry.set_stopped();
         }
     }
 }
@@ -258,11 +262,11 @@ impl Handler<ReadmitActor> for Guardian {
     type Result = bool;
 
     fn handle(&mut self, readmit: ReadmitActor, ctx: &mut Self::Context) -> bool {
-        let Some((name, ward)) = self.actors.get_key_value(readmit.name.as_str()) else {
+        let Some((name, watched)) = self.actors.get_key_value(readmit.name.as_str()) else {
             return false;
         };
-        ward.entry.end_quarantine();
-        let (name, generation) = (Arc::clone(name), ward.generation);
+        watched.entry.end_quarantine();
+        let (name, generation) = (Arc::clone(name), watched.generation);
         self.create_actor(&name, generation, ctx);
         true
     }

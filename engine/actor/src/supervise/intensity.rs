@@ -1,9 +1,12 @@
 //! Whether a failed unit is restarted, and when.
 //!
-//! actix restarts at once and for ever. Here the first restart within the window is immediate (the
-//! epoch waits for it), later ones follow growing pauses so that a failing disk or endpoint is not
-//! hammered, and a unit that keeps failing is quarantined. Pure: time is an argument, the jitter of
-//! the pauses comes from a seed.
+//! Owns the limit and the pauses; carrying them out is left to the guard and the guardian. actix
+//! restarts at once and for ever. Here the first restart within the window is immediate (work waits
+//! for it), later ones follow growing pauses so that a failing disk or endpoint is not hammered,
+//! and a unit that keeps failing is quarantined. Never reads a clock: time is an argument, and the
+//! jitter of the pauses comes from a seed.
+//! Invariant: a quarantined unit gets no verdict but quarantine until it is readmitted, however
+//! much time passes.
 
 use std::collections::VecDeque;
 
@@ -24,7 +27,7 @@ pub enum RestartVerdict {
         /// How long to wait first.
         after: Span,
     },
-    /// Leave it standing and give it no more work, until somebody readmits it.
+    /// Leave it as it is and give it no more work, until it is readmitted.
     Quarantine,
 }
 
@@ -69,7 +72,8 @@ impl RestartIntensity {
         self.restarts.clear();
     }
 
-    /// Nothing, then a pause that doubles up to the longest, of which between half and all is taken.
+    /// Nothing, then a pause that doubles up to the longest, of which between half and all is
+    /// taken.
     fn next_pause(&mut self) -> Span {
         let Some(doublings) = self.restarts.len().checked_sub(1) else {
             return Span::ZERO;

@@ -1,7 +1,7 @@
-//! The state of every actor, for whoever asks.
+//! The state of every actor.
 //!
-//! Owns the names; what is known of each actor is its [`ActorEntry`]'s. Bounded by
-//! `limits::ACTORS`: one more is refused.
+//! Owns the names; what is known of each actor belongs to its [`ActorEntry`].
+//! Invariant: there are at most `limits::ACTORS` names; one more is refused.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -36,9 +36,9 @@ impl ActorRegistry {
         Self::with_observer(clock, |_| {})
     }
 
-    /// An empty registry that tells `observer` about every change of state. The observer is called on
-    /// the thread where the change happens, also while that thread panics: it must not block, and
-    /// hands on what takes longer.
+    /// An empty registry that notifies `observer` of every change of state. The observer is called
+    /// on the thread where the change happens, also while that thread panics: it must not block,
+    /// and hands on what takes longer.
     pub fn with_observer(
         clock: RuntimeClock,
         observer: impl Fn(&StateChange) + Send + Sync + 'static,

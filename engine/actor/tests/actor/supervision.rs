@@ -155,7 +155,7 @@ impl Bench {
 
     fn post(&self, numbers: &[u64]) -> oneshot::Receiver<Answered> {
         let (batch, answer) = self.batch(numbers);
-        let adder = self.seat.address().expect("somebody sits here");
+        let adder = self.seat.address().expect("the actor runs");
         send_batch(&adder.recipient(), batch).unwrap();
         answer
     }

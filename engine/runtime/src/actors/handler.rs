@@ -1,8 +1,10 @@
 //! One way out.
 //!
-//! Owns the handler, which runs on this actor's thread, and the time it may take. It asks its channel for events,
-//! hands them over, and tells how that went; the channel keeps the cursor, so a handler that failed, hung
-//! or panicked is given the same events again and no other handler notices.
+//! Owns the handler, which runs on this actor's thread, and the time it may take; the cursor
+//! belongs to the channel. It asks its channel for events, hands them over, and reports how that
+//! went.
+//! Invariant: the channel hears of success only after the handler said so. A handler that failed,
+//! hung or panicked is given the same events again, and no other handler notices.
 
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ use crate::config::HandlerSpec;
 /// Pause before the next try after a failure, besides what the breaker says.
 const AFTER_FAILURE: Span = Span::from_nanos(100_000_000);
 
-/// See the module's words.
+/// One way out on its thread.
 pub struct HandlerActor {
     guard: ActorGuard,
     spec: HandlerSpec,
@@ -74,17 +76,17 @@ impl HandlerActor {
     fn request_batch(&mut self, ctx: &mut Context<Self>) {
         let channel = self.channel.clone();
         let consumer = self.spec.id.clone();
-        let asked = async move {
+        let asking = async move {
             let address = channel.wait_for_address().await;
             let (reply, answer) = oneshot::channel();
             send_control(&address.recipient(), RequestEvents { consumer, reply }).ok()?;
             answer.await.ok()
         };
         ctx.spawn(
-            asked
+            asking
                 .into_actor(self)
-                .map(|portion, actor, ctx| match portion {
-                    Some(portion) => actor.handle_batch(portion, ctx),
+                .map(|batch, actor, ctx| match batch {
+                    Some(batch) => actor.handle_batch(batch, ctx),
                     // The channel is being restarted.
                     None => actor.request_later(AFTER_FAILURE, ctx),
                 }),
@@ -100,45 +102,44 @@ impl HandlerActor {
         );
     }
 
-    fn handle_batch(&mut self, portion: ConsumerBatch, ctx: &mut Context<Self>) {
-        let Some(mut way_out) = self.handler.take() else {
+    fn handle_batch(&mut self, batch: ConsumerBatch, ctx: &mut Context<Self>) {
+        let Some(mut handler) = self.handler.take() else {
             return;
         };
         let incarnation = self.guard.entry().incarnation();
         let clock = self.supervision.clock.clone();
         let faults = self.supervision.faults.clone();
         let name = Arc::clone(self.guard.entry().name());
-        let longest = i64::try_from(self.spec.timeout.as_nanos()).unwrap_or(i64::MAX);
-        let longest = Span::from_nanos(longest);
-        let upto = portion.upto;
+        let timeout = i64::try_from(self.spec.timeout.as_nanos()).unwrap_or(i64::MAX);
+        let upto = batch.upto;
         self.guard.entry().begin_work();
         let working = async move {
             let began = clock.monotonic();
             let guarded = catch_panic_async("a batch of events", async {
                 faults.inject_fault_async(&name, &clock).await;
-                way_out.handle(portion.events).await
+                handler.handle(batch.events).await
             });
-            let went = tokio::select! {
-                went = guarded => match went {
+            let outcome = tokio::select! {
+                outcome = guarded => match outcome {
                     Ok(Ok(())) => BatchOutcome::Succeeded,
                     Ok(Err(error)) => BatchOutcome::Failed(error),
                     Err(panicked) => BatchOutcome::Panicked(panicked),
                 },
-                () = clock.sleep(longest) => BatchOutcome::TooSlow,
+                () = clock.sleep(Span::from_nanos(timeout)) => BatchOutcome::TooSlow,
             };
             let took = clock.monotonic().since(began);
-            (way_out, went, took)
+            (handler, outcome, took)
         };
         ctx.spawn(
             working
                 .into_actor(self)
-                .map(move |(way_out, went, took), actor, ctx| {
+                .map(move |(handler, outcome, took), actor, ctx| {
                     actor.guard.entry().end_work();
                     // A completion of an earlier life says nothing about this one.
                     if actor.guard.entry().incarnation() == incarnation {
-                        let well = matches!(went, BatchOutcome::Succeeded);
+                        let well = matches!(outcome, BatchOutcome::Succeeded);
                         actor.report_outcome(well.then_some(upto), took);
-                        actor.finish_batch(way_out, went, ctx);
+                        actor.finish_batch(handler, outcome, ctx);
                     }
                 }),
         );
@@ -157,18 +158,18 @@ impl HandlerActor {
 
     fn finish_batch(
         &mut self,
-        way_out: Box<dyn WayOut>,
-        went: BatchOutcome,
+        handler: Box<dyn WayOut>,
+        outcome: BatchOutcome,
         ctx: &mut Context<Self>,
     ) {
-        match went {
+        match outcome {
             BatchOutcome::Succeeded => {
-                self.handler = Some(way_out);
+                self.handler = Some(handler);
                 ctx.notify(RequestNext);
             }
             BatchOutcome::Failed(error) => {
                 warn!(handler = %self.spec.id, %error, "handler failed, the batch comes again");
-                self.handler = Some(way_out);
+                self.handler = Some(handler);
                 self.request_later(AFTER_FAILURE, ctx);
             }
             BatchOutcome::TooSlow => {

@@ -1,9 +1,9 @@
 //! Matching on a thread of its own.
 //!
-//! Owns a rhai engine with the compiled rules, which stays on its thread. A batch that panics is tried once
-//! more by a new one; if it panics again its events are tried one by one, and an event that still
-//! panics is skipped for the rule that does, which is recorded. So one poisonous event never takes
-//! others, or other rules, with it.
+//! Owns a rhai engine with the compiled rules, which never leaves its thread.
+//! Invariant: one poisonous event never takes others, or other rules, with it. A batch that panics
+//! is tried once more by a new matcher; if it panics again its events are tried one by one, and an
+//! event that still panics is skipped for the rule that does, which is recorded.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use tracing::warn;
 
 use crate::messages::{MatchBatch, MatchHead};
 
-/// See the module's words.
+/// A matcher on its thread.
 pub struct MatcherActor {
     guard: ActorGuard,
     supervision: Supervision,
@@ -155,6 +155,7 @@ impl MatcherActor {
                 }
             }
         }
+        // Back to all rules, or the next batch would be matched against the last rule only.
         self.matcher.select_rule(None);
         all
     }

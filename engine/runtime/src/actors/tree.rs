@@ -1,10 +1,11 @@
-//! The correlation trees.
+//! The correlation trees on a thread of their own.
 //!
-//! Owns the forest on a thread of its own. All tenants' trees are in one unit: a step that names only its
-//! parent may belong to any root of its tenant, so trees cannot be split by root before the
-//! parent is found. After a start or a panic the forest is rebuilt from checkpoint and log; events
-//! that were on their way meanwhile come a second time and are ignored. Trees that have to make room go to the
-//! store, on a thread that may block.
+//! Owns the graph. All tenants' trees are in one unit: a step that names only its parent may belong
+//! to any root of its tenant, so trees cannot be split by root before the parent is known. Writing
+//! trees that have to make room is left to a thread that may block.
+//! Invariant: the trees are those of the log. After a start or a panic they are rebuilt from
+//! checkpoint and log, and events that were on their way meanwhile are ignored when they come a
+//! second time.
 
 use std::sync::Arc;
 
@@ -33,17 +34,17 @@ pub struct UseLinks {
 #[rtype(result = "()")]
 pub struct AskTrees(pub TreeQuestion);
 
-/// The store of trees does not read back: it is made anew from the log.
+/// The store of trees does not read back: it is rebuilt from the log.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct StoreDamage {
     /// What is wrong with it.
     pub error: Arc<LogError>,
-    /// Which store: how often it had been made anew.
+    /// Which store: how often it had been replaced.
     pub generation: u64,
 }
 
-/// See the module's words.
+/// The holder of the correlation trees.
 pub struct TreeActor {
     guard: ActorGuard,
     tree_context: TreeContext,
@@ -99,8 +100,8 @@ impl TreeActor {
 
     fn rebuild_trees(&mut self, ctx: &mut Context<Self>) {
         match LiveGraph::build_from_log(self.tree_context.clone()) {
-            Ok(grown) => {
-                self.live_graph = Some(grown);
+            Ok(live) => {
+                self.live_graph = Some(live);
                 self.report_and_flush(ctx);
                 self.guard.entry().set_running();
             }
@@ -110,27 +111,27 @@ impl TreeActor {
 
     /// Hands on what has come up while events were taken in.
     fn report_and_flush(&mut self, ctx: &mut Context<Self>) {
-        let Some(grown) = &mut self.live_graph else {
+        let Some(live) = &mut self.live_graph else {
             return;
         };
         self.refusals
-            .report_refusals(&std::mem::take(&mut grown.reports));
-        if grown.spill_evicted() {
+            .report_refusals(&std::mem::take(&mut live.reports));
+        if live.spill_evicted() {
             // What cannot be written is told, and waits.
             self.flush_trees(ctx, |_| {});
         }
     }
 
-    /// Writes the trees that memory let go, on a thread that may block, and then does `then` with whether they are
-    /// in the store.
+    /// Writes the trees that memory let go, on a thread that may block, and then does `then` with
+    /// whether they are in the store.
     fn flush_trees(&self, ctx: &mut Context<Self>, then: impl FnOnce(bool) + Send + 'static) {
-        let Some(upto) = self.live_graph.as_ref().map(|grown| grown.memory.at) else {
+        let Some(upto) = self.live_graph.as_ref().map(|live| live.memory.at) else {
             return;
         };
-        let (spiller, me) = (self.tree_context.store_writer.clone(), ctx.address());
+        let (store_writer, me) = (self.tree_context.store_writer.clone(), ctx.address());
         drop(tokio::task::spawn_blocking(move || {
-            let generation = spiller.spilled().generation();
-            let flushed = spiller.flush_queue(upto);
+            let generation = store_writer.spilled().generation();
+            let flushed = store_writer.flush_queue(upto);
             then(flushed.is_ok());
             if let Err(error) = flushed
                 && error.is_damage()
@@ -168,12 +169,12 @@ impl Handler<TreeEventBatch> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, batch: TreeEventBatch, ctx: &mut Self::Context) {
-        let Some(mut grown) = self.live_graph.take() else {
+        let Some(mut live) = self.live_graph.take() else {
             return;
         };
         let taken = self.guard.run_work(ctx, "a batch of events", move || {
-            grown.insert_batch(&batch.items);
-            grown
+            live.insert_batch(&batch.items);
+            live
         });
         // After a panic the forest is rebuilt from the log, which holds this batch too.
         self.live_graph = taken.ok();
@@ -185,8 +186,8 @@ impl Handler<UseLinks> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, new: UseLinks, _: &mut Self::Context) {
-        if let Some(grown) = &mut self.live_graph {
-            grown.use_links(new.at, &new.links);
+        if let Some(live) = &mut self.live_graph {
+            live.use_links(new.at, &new.links);
         }
     }
 }
@@ -195,12 +196,12 @@ impl Handler<AskTrees> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, AskTrees(ask): AskTrees, ctx: &mut Self::Context) {
-        let Some(mut grown) = self.live_graph.take() else {
+        let Some(mut live) = self.live_graph.take() else {
             return;
         };
         let asked = self.guard.run_work(ctx, "a query", move || {
-            ask(&mut grown.memory);
-            grown
+            ask(&mut live.memory);
+            live
         });
         self.live_graph = asked.ok();
     }
@@ -210,10 +211,10 @@ impl Handler<StoreDamage> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, damaged: StoreDamage, ctx: &mut Self::Context) {
-        let spiller = &self.tree_context.store_writer;
+        let store_writer = &self.tree_context.store_writer;
         // Several may have come upon the same damage.
-        let is_made_good = damaged.generation < spiller.spilled().generation();
-        if is_made_good || spiller.recreate_store(&damaged.error).is_err() {
+        let is_made_good = damaged.generation < store_writer.spilled().generation();
+        if is_made_good || store_writer.recreate_store(&damaged.error).is_err() {
             return;
         }
         self.live_graph = None;
@@ -225,10 +226,10 @@ impl Handler<CheckpointTrees> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, read: CheckpointTrees, ctx: &mut Self::Context) {
-        let Some(grown) = &mut self.live_graph else {
+        let Some(live) = &mut self.live_graph else {
             return;
         };
-        let part = grown.checkpoint_part(read.wanted, read.upto);
+        let part = live.checkpoint_part(read.wanted, read.upto);
         // A checkpoint without trees that are not in the store either would lose them.
         self.flush_trees(ctx, move |flushed| {
             if flushed {

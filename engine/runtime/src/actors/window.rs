@@ -1,7 +1,9 @@
 //! One shard of one rule's window.
 //!
-//! Owns the keyed state; what it does with matches is [`run_window`]'s. A panic costs the state: the actor
-//! restarts without it and says so, and the sequencer, which holds the epoch, gives it back rebuilt.
+//! Owns the keyed state; what it does with matches is the job of [`run_window`].
+//! Invariant: it never answers from state that a panic left half changed. A panic costs the state:
+//! the actor restarts without it and says so, and the sequencer, which holds the epoch, gives it
+//! back rebuilt.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +22,7 @@ use crate::messages::{
     WindowReport,
 };
 
-/// See the module's words.
+/// One shard of a window.
 pub struct WindowActor {
     guard: ActorGuard,
     supervision: Supervision,
@@ -51,11 +53,11 @@ impl SavedWindowParts {
         let changed: usize = self.0.iter().skip(1).map(|(_, bytes)| bytes).sum();
         let go_on = whole > 0 && changed < whole && self.0.len() <= CHANGES_MOST;
         if wanted == CheckpointScope::Changes && go_on {
-            let kept = self
+            let unchanged = self
                 .0
                 .iter()
                 .map(|(hash, _)| CheckpointPart::Unchanged(*hash));
-            let mut parts: Vec<CheckpointPart> = kept.collect();
+            let mut parts: Vec<CheckpointPart> = unchanged.collect();
             let bytes = window.take_changes();
             self.0.push((PartHash::of_bytes(&bytes), bytes.len()));
             parts.push(CheckpointPart::Bytes(bytes));
@@ -83,7 +85,7 @@ pub struct WindowSetup {
 }
 
 impl WindowActor {
-    /// Starts it on the thread of `arbiter`; whoever wants to ask it looks at the slot.
+    /// Starts it on the thread of `arbiter`; its address is found in the slot.
     pub fn start_on(arbiter: &Arbiter, setup: WindowSetup) -> ActorSlot<Self> {
         let WindowSetup {
             name,
@@ -94,7 +96,8 @@ impl WindowActor {
         let with = supervision.clone();
         let is_first = AtomicBool::new(true);
         let make = move |guard| {
-            // A later one begins without the state that its predecessor lost; the sequencer gives it back.
+            // A later one begins without the state that its predecessor lost; the sequencer gives
+            // it back.
             let is_complete = is_first.swap(false, Ordering::Relaxed) || !has_state;
             Self {
                 guard,

@@ -1,8 +1,8 @@
 //! The engine's answers about trees, incidents, windows and rules.
 //!
 //! Owns where the questions go; how they are answered is `larum-query`'s job.
-//! Invariant: no question waits for evaluation. Trees and windows answer between two pieces of work, or the
-//! caller hears that they are being rebuilt.
+//! Invariant: no question waits for evaluation. Trees and windows answer between two pieces of
+//! work, or the caller hears that they are being rebuilt.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +58,8 @@ impl Engine {
     /// What is asked of the tree that holds [`TreeQuery::id`]; [`TreeQuery::as_of`] is ignored.
     ///
     /// # Errors
-    /// There is no such tree; the cursor is another question's; the trees are being rebuilt; the log fails.
+    /// There is no such tree; the cursor is another question's; the trees are being rebuilt; the
+    /// log fails.
     pub async fn tree_query(
         &self,
         tenant: TenantId,
@@ -108,8 +109,8 @@ impl Engine {
         self.tree_queries(tenant).incidents(query).await
     }
 
-    /// The incident with an id, one that it goes by as well included, or the one that holds an alert, a tree
-    /// or an entity; with its alerts.
+    /// The incident with an id, one that it goes by as well included, or the one that holds an
+    /// alert, a tree or an entity; with its alerts.
     ///
     /// # Errors
     /// There is none; the trees are being rebuilt.
@@ -121,7 +122,8 @@ impl Engine {
         self.tree_queries(tenant).incident(id).await
     }
 
-    /// The trees in memory whose events name an entity, such as `user` `eve`, the most recent one first.
+    /// The trees in memory whose events name an entity, such as `user` `eve`, the most recent one
+    /// first.
     ///
     /// # Errors
     /// The trees are being rebuilt.
@@ -135,8 +137,8 @@ impl Engine {
         queries.trees_with_entity(kind, value).await
     }
 
-    /// Reports what comes into the tree that holds `id`, or into the trees of the incident `id`, or changes
-    /// there, behind `after`; see [`TreeQueries::watch_tree`].
+    /// Reports what comes into the tree that holds `id`, or into the trees of the incident `id`, or
+    /// changes there, behind `after`; see [`TreeQueries::watch_tree`].
     ///
     /// # Errors
     /// There is no such tree; too many are watched; the trees are being rebuilt; the log fails.

@@ -1,10 +1,11 @@
 //! Other rules while the engine runs.
 //!
-//! Owns the way from new rule texts to rules in force: read, load, write `RuleSetActivation` into the log, wait.
-//! It is all or nothing: rules that cannot be read or do not load change nothing, readiness included; a
-//! gauge, a problem and an event on `$sys` say so. Events before the record are evaluated by the rules before
-//! it, events behind it by the new ones, and windows of rules whose meaning is unchanged keep their state;
-//! that part is the sequencer's.
+//! Owns the way from new rule texts to rules in force: read, load, write `RuleSetActivation` into
+//! the log, wait. Events before the record are evaluated by the rules before it, events behind it
+//! by the new ones, and windows of rules whose meaning is unchanged keep their state; that is the
+//! sequencer's job.
+//! Invariant: all or nothing. Rules that cannot be read or do not load change nothing, readiness
+//! included; a gauge, a problem and an event on `$sys` say so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub struct ReloadOutcome {
     pub added: Vec<RuleId>,
     /// Rules that there are no more; what they had counted is gone.
     pub removed: Vec<RuleId>,
-    /// Rules that mean something else now; they begin anew.
+    /// Rules that mean something else now; they start without state.
     pub changed: Vec<RuleId>,
     /// How many mean the same as before; they go on counting.
     pub unchanged: usize,
@@ -103,7 +104,7 @@ pub enum ReloadError {
     /// They do not load.
     #[error("the rules do not load ({} problems)", .0.len())]
     Rules(Vec<Diagnostic>),
-    /// The log does not take the record, or is being restarted.
+    /// The log does not take the record, or is being reopened.
     #[error("the log cannot take the rules: {cause}")]
     Log {
         /// What is wrong.
@@ -115,7 +116,8 @@ pub enum ReloadError {
 }
 
 impl Engine {
-    /// Reads the rules again from where the engine was told that they are, and makes them those in force.
+    /// Reads the rules again from where the engine was told that they are, and makes them those in
+    /// force.
     ///
     /// # Errors
     /// The rules stay as they were: see [`ReloadError`].
@@ -125,8 +127,8 @@ impl Engine {
         let Some(source) = from else {
             return Err(ReloadError::NoSource);
         };
-        let read = tokio::task::spawn_blocking(move || source.read_rules());
-        let read = match read.await {
+        let reading = tokio::task::spawn_blocking(move || source.read_rules());
+        let read = match reading.await {
             Ok(read) => read,
             Err(died) => Err(died.to_string()),
         };
@@ -216,7 +218,7 @@ impl Engine {
         send_control(&self.0.log.clone().recipient(), append).map_err(|_| ReloadError::Stopping)?;
         let written = answer
             .await
-            .map_err(|_| failed("it is being restarted"))?
+            .map_err(|_| failed("it is being reopened"))?
             .map_err(|error| failed(&error.to_string()))?;
         written.first().copied().ok_or_else(|| failed("no answer"))
     }
@@ -270,8 +272,8 @@ impl Engine {
         }
     }
 
-    /// Puts an event on `$sys`: the files of a moment are no function of the log, so it comes in like one
-    /// from outside.
+    /// Puts an event on `$sys`: the files of a moment are no function of the log, so it comes in
+    /// like one from outside.
     async fn emit_reload_failure(&self, failure: &ReloadError) -> Result<(), String> {
         let now = self.0.supervision.clock.now();
         let findings: Vec<RuleFinding> = match failure {
@@ -299,24 +301,27 @@ impl Engine {
             tenant: &TenantId::default_tenant(),
             severity: &|_| Severity::High,
         };
-        let event = Event::parse(body.to_string().as_bytes(), &fill);
-        let event = event.map_err(|rejection| format!("{rejection:?}"))?;
+        let parsed = Event::parse(body.to_string().as_bytes(), &fill);
+        let event = parsed.map_err(|rejection| format!("{rejection:?}"))?;
         let (reply, answer) = oneshot::channel();
         let queued = self.append_events(vec![event], EmitOptions::default(), Some(reply));
         queued.await.map_err(|error| error.to_string())?;
-        let stored = answer.await.map_err(|_| "the log is being restarted")?;
+        let stored = answer.await.map_err(|_| "the log is being reopened")?;
         stored.map(drop).map_err(|error| error.to_string())
     }
 }
 
-/// Refused documents where rules in force stood: an edit that would switch detection off is a mistake, also
-/// where the same document among new ones would only stay out.
+/// Refused documents where rules in force stood: an edit that would switch detection off is a
+/// mistake, also where the same document among new ones would only stay out.
 fn refused_replacements(old: &RuleSet, set: &RuleSet) -> Vec<Diagnostic> {
-    let kept: BTreeSet<&RuleId> = set.rules().iter().map(|rule| &rule.id).collect();
-    let gone = old.rules().iter().filter(|rule| !kept.contains(&rule.id));
+    let remaining: BTreeSet<&RuleId> = set.rules().iter().map(|rule| &rule.id).collect();
+    let gone = old
+        .rules()
+        .iter()
+        .filter(|rule| !remaining.contains(&rule.id));
     let files: BTreeSet<&str> = gone.map(|rule| &*rule.file).collect();
-    let found = set.warnings().iter();
-    found
+    let warnings = set.warnings().iter();
+    warnings
         .filter(|one| one.level == DiagnosticLevel::Refused && files.contains(one.file.as_str()))
         .cloned()
         .collect()

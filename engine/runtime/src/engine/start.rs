@@ -1,15 +1,16 @@
 //! From a configuration to a running engine.
 //!
-//! Actors are started from the last one an event meets to the first, so that nobody sends to somebody
-//! who is not there yet. The engine is handed out when the log is recovered and the configured rules
-//! are active.
+//! Owns the order of the start; what each actor does is its own job.
+//! Invariant: actors are started from the last one an event meets to the first, so nobody sends to
+//! an actor that does not exist yet. The engine is handed out only when the log is recovered and
+//! the configured rules are in force.
 
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Addr};
-use larum_actor::{ActorRegistry, Credits, Guardian, Supervision, send_control};
-use larum_event::{Position, RecordBody, RuleFile, RuleSetActivation, Span};
-use larum_log::{Log, LogError, LogOptions};
+use larum_actor::{ActorRegistry, ActorSlot, Credits, Guardian, Supervision, send_control};
+use larum_event::{Channel, Position, RecordBody, RuleFile, RuleSetActivation, Span, limits};
+use larum_log::{CheckpointStore, Log, LogError, LogOptions, TreeStore};
 use larum_query::{ReaderFactory, TreeWatchers};
 use tokio::sync::oneshot;
 use tracing::info;
@@ -26,6 +27,7 @@ use crate::gauges::EngineGauges;
 use crate::messages::AppendControl;
 use crate::rulebook::Rulebook;
 use crate::sequencing::{CoreParts, EngineThreads};
+use crate::ticker::start_ticker;
 use crate::trees::{RefusalReporter, TreeContext, TreeStoreWriter};
 use crate::upkeep::LogUpkeep;
 use crate::watchdog::Watchdog;
@@ -50,7 +52,7 @@ impl Engine {
         started.connect_followers();
         match started.make_ready(rules.files()).await {
             Ok(()) => {
-                info!(store = %config.store.display(), "the engine runs");
+                info!(store = %config.store.display(), "engine started");
                 Ok(engine)
             }
             Err(failure) => {
@@ -133,90 +135,46 @@ impl EngineStartup {
         open: OpenLog,
     ) -> Result<Self, StartError> {
         let head = log.head();
-        let gauges = Arc::new(EngineGauges::new(head));
         let readers = ReaderFactory::new(log.reader(), log.maintenance());
-        let committed = last_committed(&mut readers.open_reader()).map_err(StartError::Log)?;
         let registry = ActorRegistry::new(config.clock.clone());
-        let supervision = Supervision {
-            clock: config.clock.clone(),
-            faults: config.faults.clone(),
-            guardian: Guardian::new(registry.clone()).start(),
-            registry,
+        let shared = SharedParts {
+            config: Arc::clone(config),
+            rulebook: Arc::clone(rulebook),
+            gauges: Arc::new(EngineGauges::new(head)),
+            readers,
+            supervision: Supervision {
+                clock: config.clock.clone(),
+                faults: config.faults.clone(),
+                guardian: Guardian::new(registry.clone()).start(),
+                registry,
+            },
+            threads: Arc::new(EngineThreads::start(config.matchers, config.window_shards)),
         };
-        let threads = Arc::new(EngineThreads::start(config.matchers, config.window_shards));
+        // Taken before the log goes to its actor, which never gives it back.
         let checkpoints = log.checkpoint_store().map_err(StartError::Log)?;
         let store = log.tree_store().map_err(StartError::Log)?;
-        let setup = LogSetup {
-            clock: config.clock.clone(),
-            gauges: Arc::clone(&gauges),
-            readers: readers.clone(),
-            faults: config.faults.clone(),
-            committed,
-        };
-        let log = LogActor::start_in_arbiter(&threads.log.handle(), move |_| {
-            LogActor::new(log, open, setup)
-        });
-        let upkeep = LogUpkeep::start(
-            &threads.upkeep,
-            readers.clone(),
-            supervision.clone(),
-            Arc::clone(&gauges),
-        );
-        crate::ticker::start_ticker(
-            &threads.upkeep,
-            log.clone(),
-            supervision.clock.clone(),
-            Arc::clone(&gauges),
-        );
-        let tree_context = TreeContext {
-            readers: readers.clone(),
-            rulebook: Arc::clone(rulebook),
-            store_writer: TreeStoreWriter::new(store, Arc::clone(&gauges)),
-            limits: config.trees,
-            watchers: TreeWatchers::default(),
-        };
-        let refusals = RefusalReporter::new(log.clone(), Arc::clone(&gauges), config.clock.clone());
-        let trees =
-            TreeActor::start_on(&threads.trees, tree_context.clone(), refusals, &supervision);
-        let front = start_dispatcher(config, &log, &supervision, (&gauges, &readers, &threads));
-        let entry = supervision
-            .registry
-            .register_actor("sequencer")
-            .map_err(|full| StartError::Recovery {
-                cause: full.to_string(),
-            })?;
-        let parts = CoreParts {
-            config: Arc::clone(config),
-            log: log.clone(),
-            trees: trees.clone(),
-            gauges: Arc::clone(&gauges),
-            supervision: supervision.clone(),
-            threads: Arc::clone(&threads),
-            readers: readers.clone(),
-            rulebook: Arc::clone(rulebook),
-            checkpoints: Arc::new(Mutex::new(checkpoints)),
-            wake: Arc::default(),
-        };
-        let sequencer = SequencerActor::start_in_arbiter(&threads.sequencer.handle(), move |_| {
-            SequencerActor::new(parts, entry, head)
-        });
-        let watchdog = Watchdog::start(supervision.registry.clone(), Arc::clone(&gauges)).map_err(
-            |error| StartError::Recovery {
-                cause: error.to_string(),
-            },
-        )?;
+        let log = shared.start_log(log, open)?;
+        let upkeep = shared.start_upkeep(&log);
+        let tree_context = shared.tree_context(store);
+        let trees = shared.start_trees(&tree_context, &log);
+        let dispatcher = shared.start_dispatcher(&log);
+        let checkpoints = Arc::new(Mutex::new(checkpoints));
+        let sequencer = shared.start_sequencer(&log, &trees, checkpoints)?;
+        let registry = shared.supervision.registry.clone();
+        let watchdog = Watchdog::start(registry, Arc::clone(&shared.gauges))
+            .map_err(|error| recovery_error(&error))?;
         let inner = EngineInner {
-            config: Arc::clone(config),
+            config: shared.config,
             log,
-            dispatcher: front,
+            dispatcher,
             sequencer,
             tree_client: TreeActor::client(trees, &tree_context),
-            gauges,
-            supervision,
-            threads,
-            append_credits: Credits::new(larum_event::limits::APPEND_QUEUE_EVENTS as u32),
-            readers,
-            rulebook: Arc::clone(rulebook),
+            gauges: shared.gauges,
+            supervision: shared.supervision,
+            threads: shared.threads,
+            append_credits: Credits::new(limits::APPEND_QUEUE_EVENTS as u32),
+            readers: shared.readers,
+            rulebook: shared.rulebook,
             upkeep,
             watchdog: Mutex::new(Some(watchdog)),
         };
@@ -235,7 +193,7 @@ impl EngineStartup {
         self.start_handlers().map_err(StartError::Log)
     }
 
-    /// Has sequencer and switchboard told of what becomes durable.
+    /// Has every record that becomes durable sent to the sequencer and the dispatcher.
     fn connect_followers(&self) {
         let EngineInner {
             log,
@@ -243,7 +201,7 @@ impl EngineStartup {
             dispatcher: front,
             ..
         } = &*self.inner;
-        let credit = || Credits::new(larum_event::limits::EVALUATION_TAIL_EVENTS as u32);
+        let credit = || Credits::new(limits::EVALUATION_TAIL_EVENTS as u32);
         let followers = [
             LogFollower {
                 records: sequencer.clone().recipient(),
@@ -282,27 +240,121 @@ impl EngineStartup {
     }
 }
 
-fn start_dispatcher(
-    config: &Arc<EngineConfig>,
-    log: &Addr<LogActor>,
-    supervision: &Supervision,
-    (gauges, readers, threads): (&Arc<EngineGauges>, &ReaderFactory, &Arc<EngineThreads>),
-) -> Addr<Dispatcher> {
-    let head = *gauges.watch_head().borrow();
-    let setup = DispatcherSetup {
-        channel: ChannelSetup {
-            channel: larum_event::Channel::default_channel(),
-            buffer: 0,
-            readers: readers.clone(),
+/// What most actors are started with.
+struct SharedParts {
+    config: Arc<EngineConfig>,
+    rulebook: Arc<Rulebook>,
+    gauges: Arc<EngineGauges>,
+    readers: ReaderFactory,
+    supervision: Supervision,
+    threads: Arc<EngineThreads>,
+}
+
+impl SharedParts {
+    fn start_log(&self, log: Log, open: OpenLog) -> Result<Addr<LogActor>, StartError> {
+        let committed = last_committed(&mut self.readers.open_reader()).map_err(StartError::Log)?;
+        let setup = LogSetup {
+            clock: self.config.clock.clone(),
+            gauges: Arc::clone(&self.gauges),
+            readers: self.readers.clone(),
+            faults: self.config.faults.clone(),
+            committed,
+        };
+        let arbiter = self.threads.log.handle();
+        Ok(LogActor::start_in_arbiter(&arbiter, move |_| {
+            LogActor::new(log, open, setup)
+        }))
+    }
+
+    /// Starts what keeps the log in shape and writes ticks into it.
+    fn start_upkeep(&self, log: &Addr<LogActor>) -> LogUpkeep {
+        start_ticker(
+            &self.threads.upkeep,
+            log.clone(),
+            self.supervision.clock.clone(),
+            Arc::clone(&self.gauges),
+        );
+        LogUpkeep::start(
+            &self.threads.upkeep,
+            self.readers.clone(),
+            self.supervision.clone(),
+            Arc::clone(&self.gauges),
+        )
+    }
+
+    fn tree_context(&self, store: TreeStore) -> TreeContext {
+        TreeContext {
+            readers: self.readers.clone(),
+            rulebook: Arc::clone(&self.rulebook),
+            store_writer: TreeStoreWriter::new(store, Arc::clone(&self.gauges)),
+            limits: self.config.trees,
+            watchers: TreeWatchers::default(),
+        }
+    }
+
+    fn start_trees(&self, context: &TreeContext, log: &Addr<LogActor>) -> ActorSlot<TreeActor> {
+        let clock = self.config.clock.clone();
+        let refusals = RefusalReporter::new(log.clone(), Arc::clone(&self.gauges), clock);
+        TreeActor::start_on(
+            &self.threads.trees,
+            context.clone(),
+            refusals,
+            &self.supervision,
+        )
+    }
+
+    fn start_dispatcher(&self, log: &Addr<LogActor>) -> Addr<Dispatcher> {
+        let head = *self.gauges.watch_head().borrow();
+        let arbiter = self.threads.channels.handle();
+        let setup = DispatcherSetup {
+            channel: ChannelSetup {
+                channel: Channel::default_channel(),
+                buffer: 0,
+                readers: self.readers.clone(),
+                log: log.clone(),
+                supervision: self.supervision.clone(),
+                since: head,
+            },
+            buffers: self.config.channel_buffers.clone(),
+            arbiter: arbiter.clone(),
+            gauges: Arc::clone(&self.gauges),
+        };
+        Dispatcher::start_in_arbiter(&arbiter, move |_| Dispatcher::new(setup, head))
+    }
+
+    fn start_sequencer(
+        &self,
+        log: &Addr<LogActor>,
+        trees: &ActorSlot<TreeActor>,
+        checkpoints: Arc<Mutex<CheckpointStore>>,
+    ) -> Result<Addr<SequencerActor>, StartError> {
+        let entry = self
+            .supervision
+            .registry
+            .register_actor("sequencer")
+            .map_err(|full| recovery_error(&full))?;
+        let head = *self.gauges.watch_head().borrow();
+        let parts = CoreParts {
+            config: Arc::clone(&self.config),
             log: log.clone(),
-            supervision: supervision.clone(),
-            since: head,
-        },
-        buffers: config.channel_buffers.clone(),
-        arbiter: threads.channels.handle(),
-        gauges: Arc::clone(gauges),
-    };
-    Dispatcher::start_in_arbiter(&threads.channels.handle(), move |_| {
-        Dispatcher::new(setup, head)
-    })
+            trees: trees.clone(),
+            gauges: Arc::clone(&self.gauges),
+            supervision: self.supervision.clone(),
+            threads: Arc::clone(&self.threads),
+            readers: self.readers.clone(),
+            rulebook: Arc::clone(&self.rulebook),
+            checkpoints,
+            wake: Arc::default(),
+        };
+        let arbiter = self.threads.sequencer.handle();
+        Ok(SequencerActor::start_in_arbiter(&arbiter, move |_| {
+            SequencerActor::new(parts, entry, head)
+        }))
+    }
+}
+
+fn recovery_error(cause: &dyn std::error::Error) -> StartError {
+    StartError::Recovery {
+        cause: cause.to_string(),
+    }
 }

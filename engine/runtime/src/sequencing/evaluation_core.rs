@@ -301,9 +301,7 @@ impl EvaluationCore {
     fn count_outcome(&mut self, outcome: &EpochOutcome, inputs: usize) {
         self.uncommitted_events += inputs as u64;
         let gauges = &self.parts.gauges;
-        for late in &outcome.late {
-            gauges.count_late(late.source.as_str());
-        }
+        gauges.count_late(outcome.late.len() as u64);
         for fault in &outcome.faults {
             debug!(rule_id = %fault.rule, fault = %fault.message, "rule failed on an event");
             gauges.count_fault(fault.rule.as_str());

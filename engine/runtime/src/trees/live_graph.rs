@@ -1,7 +1,10 @@
 //! The trees that memory holds, and how they come back after a start.
 //!
-//! Owns the forest, which links it goes by, and its part of a checkpoint. A large forest is not written every few
-//! seconds: its part has a position of its own, and what lies behind is read from the log again.
+//! Owns the graph, the links it goes by, and its part of a checkpoint; asking the trees is the job
+//! of `larum-query`. A large graph is not written every few seconds: its part of a checkpoint has a
+//! position of its own, and what lies behind it is read from the log again.
+//! Invariant: each event is inserted once. What was read while the trees were built (`built`) is
+//! skipped when the sequencer sends it as well.
 
 use std::sync::Arc;
 
@@ -38,7 +41,7 @@ pub(crate) struct TreeContext {
     pub(crate) watchers: TreeWatchers,
 }
 
-/// See the module's words.
+/// The trees of the engine.
 pub(crate) struct LiveGraph {
     /// The trees, as queries see them.
     pub(crate) memory: TreeMemory,
@@ -68,10 +71,10 @@ struct GraphPart<'a> {
 
 impl<'a> GraphPart<'a> {
     fn from_bytes(bytes: &'a [u8]) -> Option<Self> {
-        let (upto, forest) = bytes.split_first_chunk()?;
+        let (upto, bytes) = bytes.split_first_chunk()?;
         Some(Self {
             upto: Position(u64::from_le_bytes(*upto)),
-            graph: forest,
+            graph: bytes,
         })
     }
 
@@ -109,6 +112,8 @@ impl LiveGraph {
             warn!("the checkpoint of the trees is damaged, reading the log");
             return Ok(None);
         };
+        // A checkpoint says that evicted trees are gone from memory. It counts only if the store
+        // has them.
         let kept = context.store_writer.spilled_upto();
         if kept < part.upto {
             warn!(%kept, upto = %part.upto, "the store of trees lacks some, reading the log");
@@ -150,14 +155,14 @@ impl LiveGraph {
 
     fn start_empty(context: TreeContext, reader: &mut LogReader) -> Result<Self, LogError> {
         let first = reader.first_position();
-        let mut grown = Self {
+        let mut live = Self {
             memory: TreeMemory {
                 graph: CorrelationGraph::new(context.limits),
                 at: Position(first.0.saturating_sub(1)),
                 history: LinkHistory::default(),
             },
             reports: Vec::new(),
-            context: context,
+            context,
             links_since: None,
             built: Position::START,
             last_part: None,
@@ -167,9 +172,9 @@ impl LiveGraph {
         if first <= reader.head()
             && let Some((at, activated)) = reader.last_rule_set(first)?
         {
-            grown.apply_activation(at, &activated);
+            live.apply_activation(at, &activated);
         }
-        Ok(grown)
+        Ok(live)
     }
 
     fn read_log(mut self, reader: &mut LogReader) -> Result<Self, LogError> {
@@ -226,11 +231,13 @@ impl LiveGraph {
         }
     }
 
-    /// Takes in events that come from the sequencer; those that were read when the trees were built are passed over.
+    /// Takes in events that come from the sequencer; those that were read when the trees were built
+    /// are passed over.
     pub(crate) fn insert_batch(&mut self, events: &[(Position, Event)]) {
         let before = self.memory.at;
-        let fresh = events.iter().filter(|(position, _)| *position > self.built);
-        let fresh: Vec<_> = fresh.collect();
+        // Those up to `built` were read from the log when the trees were built.
+        let not_built = events.iter().filter(|(position, _)| *position > self.built);
+        let fresh: Vec<_> = not_built.collect();
         for (position, event) in &fresh {
             self.insert_event(*position, event);
         }
@@ -261,12 +268,13 @@ impl LiveGraph {
 
     /// Hands on what the forest had to let go. Returns whether it is time to write it.
     pub(crate) fn spill_evicted(&mut self) -> bool {
-        let went = self.memory.graph.take_evicted_trees();
-        self.context.watchers.notify_spilled(&went);
-        self.context.store_writer.spilled().queue_trees(went)
+        let evicted = self.memory.graph.take_evicted_trees();
+        self.context.watchers.notify_spilled(&evicted);
+        self.context.store_writer.spilled().queue_trees(evicted)
     }
 
-    /// The part of a checkpoint of everything up to `upto`: the last one, unless that is long ago by now.
+    /// The part of a checkpoint of everything up to `upto`: the last one, unless that is long ago
+    /// by now.
     pub(crate) fn checkpoint_part(
         &mut self,
         wanted: CheckpointScope,
@@ -280,10 +288,10 @@ impl LiveGraph {
         {
             return CheckpointPart::Unchanged(written.hash);
         }
-        let forest = self.memory.graph.checkpoint();
+        let graph = self.memory.graph.checkpoint();
         let part = GraphPart {
             upto,
-            graph: &forest,
+            graph: &graph,
         };
         let bytes = part.to_bytes();
         self.events = 0;

@@ -1,8 +1,9 @@
 //! Trees on their way from memory to the store.
 //!
-//! Owns the one writer of the store; the queue of what waits for it is [`SpilledTrees`], which queries
-//! search as well.
-//! Invariant: what is written is durable before a checkpoint of the trees says that it is gone from memory.
+//! Owns the one writer of the store; the queue of what waits for it is [`SpilledTrees`], which
+//! queries search as well.
+//! Invariant: what is written is durable before a checkpoint of the trees says that it is gone from
+//! memory.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -51,7 +52,7 @@ impl TreeStoreWriter {
             .map_or(Position::START, TreeStore::spilled_upto)
     }
 
-    /// What the store knows of links; nothing when it is damaged, which whoever reads the log makes good.
+    /// What the store knows of links; an error when it is damaged, which reading the log repairs.
     pub(crate) fn saved_links(&self) -> Result<Vec<(Position, Vec<u8>)>, LogError> {
         self.lock_store()
             .as_ref()
@@ -75,13 +76,15 @@ impl TreeStoreWriter {
             return Ok(());
         };
         let (trees, is_short) = self.spilled.waiting_trees();
-        // What was dropped unwritten must not count as stored: the next start reads the log again for it.
+        // What was dropped unwritten must not count as stored: the next start reads the log again
+        // for it.
         let upto = if is_short { store.spilled_upto() } else { upto };
         if trees.is_empty() && upto <= store.spilled_upto() {
             return Ok(());
         }
         let written = store.spill_trees(trees.iter().map(|tree| &**tree), upto);
-        // Taken off the queue only now: a search that comes between finds a tree twice and not never.
+        // Taken off the queue only now: a search that comes between finds a tree twice and not
+        // never.
         if written.is_ok() {
             self.spilled.remove_written(&trees);
         }
@@ -118,7 +121,7 @@ impl TreeStoreWriter {
         let Some(store) = place.take() else {
             return Ok(());
         };
-        error!(%found, "the store of trees is damaged and made anew from the log");
+        error!(%found, "the store of trees is damaged, it is rebuilt from the log");
         let replaced = store.recreate(found).map(|store| {
             self.spilled.replace_store(store.finder());
             *place = Some(store);

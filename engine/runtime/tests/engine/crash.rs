@@ -1,7 +1,8 @@
-//! An engine that ends at any moment: what its store holds then, another engine makes the right alerts of.
+//! An engine that ends at any moment: what its store holds then, another engine makes the right
+//! alerts of.
 //!
-//! The store is copied while events flow. The clock stands still, so that nothing but appends touches
-//! the partitions: what is copied is what the disk would hold after `kill -9`.
+//! The store is copied while events flow. The clock stands still, so that nothing but appends
+//! touches the partitions: what is copied is what the disk would hold after `kill -9`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use crate::support::{
     settled, started,
 };
 
-/// How often derived events were in the log and how many events were not evaluated yet, when it was copied.
+/// How often derived events were in the log and how many events were not evaluated yet, when it was
+/// copied.
 #[derive(Default)]
 pub struct Moments {
     copies: u64,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use larum_engine::{
     DeliveredEvent, Engine, EngineConfig, EventHandler, EventInterest, HandlerError, HandlerResult,
-    HandlerSpec,
+    HandlerSpec, Metric,
 };
 use larum_event::{Channel, limits};
 use tempfile::TempDir;
@@ -247,7 +247,7 @@ async fn a_loop_through_an_outside_handler_stops_at_the_depth_limit_with_one_dia
     emit(engine, logins(0..1, 1)).await;
     let limit = u64::from(limits::DERIVED_DEPTH);
     // The login and an answer to each alert there may be.
-    until(|| engine.metrics().accepted == 1 + limit).await;
+    until(|| engine.metrics().value(Metric::EventsAccepted) == 1 + limit).await;
     let found = derived(&ended(engine.clone(), &store).await);
     assert_eq!(of_rule(&found, "any").len() as u64, limit);
     let diagnostics = found.iter().filter(|json| json.contains("causation.limit"));

@@ -64,7 +64,7 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("rusqlite", &["larum-log"]),
     ("actix", &["larum-actor", "larum-engine"]),
     // The binary starts the system that the engine runs in.
-    ("actix-rt", &["larum-actor", "larum-engine", "larum"]),
+    ("actix-rt", &["larum-engine", "larum"]),
     ("actix-web", &["larum-http"]),
     ("actix-ws", &["larum-http"]),
     ("aho-corasick", &["larum-predicate"]),
