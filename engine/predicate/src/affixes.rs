@@ -5,7 +5,7 @@
 //! Ends are the same from behind.
 
 use crate::grams::{HashFilter, filter_index, spread_bits};
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
 /// From which end of a value texts are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! All numbers that a slot is compared with: the comparisons that hold are found, not asked one by one.
 
+use crate::ids::PredicateId;
 use crate::number::{ExactNumber, ValueComparison};
-use crate::set::PredicateId;
 
 /// Numbers in order, each with what is asked about it.
 #[derive(Debug, Default)]

@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::cover::PredicateCover;
-use crate::decider::{SlotDecider, SlotTests};
+use crate::decider::SlotDecider;
 use crate::expression::BoolExpression;
-use crate::field_test::{CaseSensitivity, FieldTest, TextAnchor};
+use crate::field_test::FieldTest;
 use crate::fold::fold;
+use crate::ids::{PredicateId, SlotId, SlotName, SlotSource, ViewId};
 use crate::likelihood::PredicateLikelihoods;
 use crate::literals;
 use crate::program::ProgramSteps;
 use crate::set::{
-    AnyValueDecider, NominationIndex, Predicate, PredicateId, PredicateProgram, PredicateSet,
-    PredicateView, SlotId, SlotName, SlotSource, ViewId,
+    AnyValueDecider, NominationIndex, Predicate, PredicateProgram, PredicateSet, PredicateView,
 };
+use crate::slot_tests::SlotTests;
 use crate::substrings::GramRarity;
+use crate::text_anchor::{CaseSensitivity, TextAnchor};
 use crate::verifier::TestVerifier;
 
 /// Why a set, or a predicate of it, cannot be built.
@@ -241,7 +243,7 @@ impl PredicateSetBuilder {
                 }
             };
             if let Some(of_slot) = of_slot {
-                add_test(of_slot, test.clone(), PredicateId(id));
+                of_slot.add(test.clone(), PredicateId(id));
             }
         }
         let mut slots: Vec<(SlotName, SlotId)> = self.slots.into_iter().collect();
@@ -423,20 +425,5 @@ fn test_text(test: &FieldTest) -> String {
     match test {
         FieldTest::Regex(text) | FieldTest::Network(text) => text.clone(),
         other => format!("{other:?}"),
-    }
-}
-
-fn add_test(asked: &mut SlotTests, test: FieldTest, id: PredicateId) {
-    match test {
-        FieldTest::Text {
-            kind,
-            literal,
-            case: CaseSensitivity::Insensitive,
-        } => asked.texts.push((kind, literal, id)),
-        FieldTest::Number(comparison, bound) => asked.numbers.push((comparison, bound, id)),
-        FieldTest::Shape(shape) => asked.shapes.push((shape, id)),
-        FieldTest::Present => asked.present = Some(id),
-        FieldTest::HasValue => asked.has_value = Some(id),
-        _ => {}
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use larum_event::{RuleId, ScalarValue, WindowSpec};
 
+use crate::ids::SlotId;
 use crate::number::ExactNumber;
 use crate::record::{FlatRecord, ValueKind};
-use crate::set::SlotId;
 
 /// A rule over what others find, as a front end says it.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Access plans: predicates of which one must hold whenever a program holds.
 
 use crate::expression::BoolExpression;
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
 /// Predicates of which at least one holds, and what their hits are expected to cost.
 #[derive(Debug, Clone, PartialEq, Eq)]

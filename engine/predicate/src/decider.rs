@@ -6,24 +6,14 @@ use foldhash::fast::FixedState;
 
 use crate::affixes::{AffixIndex, AffixSide};
 use crate::bounds::NumberBounds;
-use crate::field_test::TextAnchor;
 use crate::fold::FoldedText;
-use crate::number::{ExactNumber, ValueComparison};
+use crate::ids::PredicateId;
 use crate::prefilter::TextPrefilter;
 use crate::record::{FlatRecord, RecordEntry, ValueKind};
-use crate::set::PredicateId;
 use crate::shape::ValueShape;
+use crate::slot_tests::SlotTests;
 use crate::substrings::{GramRarity, SubstringIndex};
-
-/// What is asked of a slot, before its decider is built. Texts are folded.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct SlotTests {
-    pub(crate) texts: Vec<(TextAnchor, String, PredicateId)>,
-    pub(crate) numbers: Vec<(ValueComparison, ExactNumber, PredicateId)>,
-    pub(crate) shapes: Vec<(ValueShape, PredicateId)>,
-    pub(crate) present: Option<PredicateId>,
-    pub(crate) has_value: Option<PredicateId>,
-}
+use crate::text_anchor::TextAnchor;
 
 /// Settles what is asked of a slot.
 #[derive(Debug)]
@@ -43,22 +33,6 @@ pub(crate) struct SlotDecider {
 
 fn length_bit(length: usize) -> u64 {
     1 << length.min(63)
-}
-
-impl SlotTests {
-    /// What of it concerns the predicates for which `is_wanted` says so.
-    pub(crate) fn filter_predicates(&self, is_wanted: impl Fn(PredicateId) -> bool) -> Self {
-        let texts = self.texts.iter().filter(|(_, _, id)| is_wanted(*id));
-        let numbers = self.numbers.iter().filter(|(_, _, id)| is_wanted(*id));
-        let shapes = self.shapes.iter().filter(|(_, id)| is_wanted(*id));
-        Self {
-            texts: texts.cloned().collect(),
-            numbers: numbers.copied().collect(),
-            shapes: shapes.copied().collect(),
-            present: self.present.filter(|id| is_wanted(*id)),
-            has_value: self.has_value.filter(|id| is_wanted(*id)),
-        }
-    }
 }
 
 impl SlotDecider {

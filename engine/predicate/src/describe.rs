@@ -1,11 +1,13 @@
 //! Predicates and programs in words.
 
 use crate::expression::BoolExpression;
-use crate::field_test::{CaseSensitivity, FieldTest, TextAnchor};
+use crate::field_test::FieldTest;
 use crate::glob::GlobPart;
+use crate::ids::{PredicateId, ProgramId, SlotId, SlotSource};
 use crate::number::{ExactNumber, ValueComparison};
-use crate::set::{PredicateId, PredicateSet, ProgramId, SlotId, SlotSource};
+use crate::set::PredicateSet;
 use crate::shape::ValueShape;
+use crate::text_anchor::{CaseSensitivity, TextAnchor};
 use crate::typed_test::{LetterCase, TypedTest};
 
 impl PredicateSet {

@@ -1,33 +1,12 @@
 //! What can be asked of a field's values. Of several values, one that answers yes is enough.
 
 use crate::glob::GlobPattern;
+use crate::ids::SlotId;
 use crate::number::{ExactNumber, ValueComparison};
-use crate::set::SlotId;
 use crate::shape::ValueShape;
+use crate::text_anchor::{CaseSensitivity, TextAnchor};
 use crate::time_part::TimePart;
 use crate::typed_test::TypedTest;
-
-/// Where a text must stand in a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TextAnchor {
-    /// It is the value.
-    Whole,
-    /// The value starts with it.
-    Start,
-    /// The value ends with it.
-    End,
-    /// The value contains it.
-    Anywhere,
-}
-
-/// Whether case matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CaseSensitivity {
-    /// Texts are folded on both sides.
-    Insensitive,
-    /// Texts are compared as they are.
-    Sensitive,
-}
 
 /// A question asked of a field's values.
 ///
@@ -82,18 +61,6 @@ pub enum FieldTest {
         /// Whether case matters.
         case: CaseSensitivity,
     },
-}
-
-impl TextAnchor {
-    /// Whether `wanted` stands so in `text`.
-    pub(crate) fn holds(self, text: &str, wanted: &str) -> bool {
-        match self {
-            Self::Whole => text == wanted,
-            Self::Start => text.starts_with(wanted),
-            Self::End => text.ends_with(wanted),
-            Self::Anywhere => text.contains(wanted),
-        }
-    }
 }
 
 impl FieldTest {

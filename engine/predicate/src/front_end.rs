@@ -10,8 +10,8 @@ use crate::builder::PredicateSetBuilder;
 use crate::correlation::CompiledCorrelation;
 use crate::diagnostic::Diagnostic;
 use crate::expression::BoolExpression;
+use crate::ids::{SlotId, ViewId};
 use crate::paths::PathMap;
-use crate::set::{SlotId, ViewId};
 
 /// Reads the documents of one rule language.
 pub trait FrontEnd: fmt::Debug + Send + Sync {

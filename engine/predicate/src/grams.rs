@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
 /// How often each gram of `N` bytes stands in the texts of all rules.
 pub(crate) type GramCounts<const N: usize> = HashMap<[u8; N], u32, foldhash::fast::FixedState>;

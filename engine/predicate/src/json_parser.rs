@@ -1,18 +1,9 @@
 //! JSON to records in one pass: no tree is built, and a member that no rule names costs its bytes.
 
 use crate::path_cache::{MemberId, NO_MEMBER, NOWHERE, PathStateId, SlotTarget};
-use crate::record::{EntryAddress, EntryOrigin, FlatRecord, FlatRecordReader, ValueKind};
-use crate::scan;
-
-/// The text is not one JSON value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the event is not JSON: {expected} expected at byte {at}")]
-pub struct JsonReadError {
-    /// Where, in bytes.
-    pub at: usize,
-    /// What should have stood there.
-    pub expected: &'static str,
-}
+use crate::record::{EntryAddress, EntryOrigin, FlatRecord, ValueKind};
+use crate::record_reader::FlatRecordReader;
+use crate::scan::{self, JsonReadError};
 
 impl FlatRecordReader {
     /// Reads one JSON value into `record`, which is emptied before.

@@ -8,7 +8,11 @@
 //! Owns deciding; what a rule language makes of its text is its front end's job. Texts are compared
 //! without regard to case unless a test says otherwise, see [`fold_all()`].
 
+mod ids;
+
 mod fold;
+
+mod text_anchor;
 
 mod glob;
 
@@ -36,6 +40,8 @@ mod scan;
 
 mod record;
 
+mod record_reader;
+
 mod json_parser;
 
 mod affixes;
@@ -47,6 +53,8 @@ mod substrings;
 mod bounds;
 
 mod prefilter;
+
+mod slot_tests;
 
 mod decider;
 
@@ -61,6 +69,8 @@ mod builder;
 mod cover;
 
 mod likelihood;
+
+mod simplify;
 
 mod set;
 
@@ -89,18 +99,21 @@ pub use builder::{BuildError, PredicateSetBuilder};
 pub use correlation::{CompiledCorrelation, CompiledStep, SlotCapture, StepSource};
 pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use expression::BoolExpression;
-pub use field_test::{CaseSensitivity, FieldTest, TextAnchor};
+pub use field_test::FieldTest;
 pub use fold::fold;
 pub use front_end::{AlertAudience, CompiledRule, FrontEnd, FrontEndOutput};
 pub use glob::{GlobPart, GlobPattern};
-pub use json_parser::JsonReadError;
+pub use ids::{PredicateId, SlotId, ViewId};
 pub use matcher::{MatchCost, PredicateMatcher};
 pub use network::CidrNetwork;
 pub use number::{ExactNumber, ValueComparison};
 pub use paths::PathMap;
 pub use pattern::compile_regex;
-pub use record::{FlatRecord, FlatRecordReader, RecordValue, ValueKind};
-pub use set::{PredicateId, PredicateSet, SlotId, ViewId};
+pub use record::{FlatRecord, RecordValue, ValueKind};
+pub use record_reader::FlatRecordReader;
+pub use scan::JsonReadError;
+pub use set::PredicateSet;
 pub use shape::{LARGE_BYTES, ValueShape};
+pub use text_anchor::{CaseSensitivity, TextAnchor};
 pub use time_part::TimePart;
 pub use typed_test::{LetterCase, TypedTest};

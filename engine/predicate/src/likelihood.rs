@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 
 use crate::expression::BoolExpression;
-use crate::field_test::{FieldTest, TextAnchor};
+use crate::field_test::FieldTest;
+use crate::ids::PredicateId;
 use crate::number::ValueComparison;
-use crate::set::PredicateId;
+use crate::text_anchor::TextAnchor;
 
 /// What it costs to settle a predicate that no visit settles, in bits looked at.
 const EXPENSIVE_COST: f64 = 30.0;

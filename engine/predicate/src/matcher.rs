@@ -11,9 +11,10 @@ use foldhash::fast::FixedState;
 use crate::bit_set::BitSet;
 use crate::decider::SlotDecider;
 use crate::fold::FoldBuffer;
+use crate::ids::{PredicateId, ProgramId};
 use crate::program::ProgramStep;
 use crate::record::{FlatRecord, RecordEntry};
-use crate::set::{PredicateId, PredicateSet, ProgramId};
+use crate::set::PredicateSet;
 use crate::verifier::TestVerifier;
 
 /// Most combinations of view predicates that are remembered; beyond it, they are found anew.

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use crate::ids::SlotId;
 use crate::paths::{PathPlace, PathTree, TOP};
 use crate::record::EntryOrigin;
 use crate::scan::{self, STEP};
-use crate::set::SlotId;
 
 /// A standing, by number.
 pub(crate) type PathStateId = u32;

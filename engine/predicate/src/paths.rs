@@ -7,8 +7,9 @@
 
 use std::collections::HashMap;
 
+use crate::ids::SlotId;
 use crate::record::EntryOrigin;
-use crate::set::{PredicateSet, SlotId};
+use crate::set::PredicateSet;
 
 /// How one or more formats lay out their fields.
 #[derive(Debug, Clone, Default)]

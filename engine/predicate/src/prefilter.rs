@@ -2,8 +2,8 @@
 
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
-use crate::decider::SlotTests;
-use crate::field_test::TextAnchor;
+use crate::slot_tests::SlotTests;
+use crate::text_anchor::TextAnchor;
 
 /// Most texts that are looked for with vectors.
 const MAX_TEXTS: usize = 64;

@@ -1,7 +1,7 @@
 //! Programs as flat lists of steps: each asks one predicate and says where to go on.
 
 use crate::expression::BoolExpression;
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
 /// Where the program ends and the rule holds.
 pub(crate) const HOLDS: u32 = u32::MAX;

@@ -6,10 +6,18 @@
 
 use wide::u8x32;
 
-use crate::json_parser::JsonReadError;
-
 /// How many bytes are looked at together.
 pub(crate) const STEP: usize = 32;
+
+/// The text is not one JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the event is not JSON: {expected} expected at byte {at}")]
+pub struct JsonReadError {
+    /// Where, in bytes.
+    pub at: usize,
+    /// What should have stood there.
+    pub expected: &'static str,
+}
 
 /// Texts one behind the other, in memory that is kept from event to event.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use crate::fold::FoldedText;
 use crate::grams::{GramCounts, GramIndex, count_grams};
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
 /// How often grams stand in the texts of all rules, whose words are those of events.
 #[derive(Debug, Default)]

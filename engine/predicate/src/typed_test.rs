@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use crate::field_test::TextAnchor;
+use crate::ids::SlotId;
 use crate::number::{ExactNumber, ValueComparison};
 use crate::record::{FlatRecord, ValueKind};
-use crate::set::SlotId;
+use crate::text_anchor::TextAnchor;
 
 /// A question about a value of one kind; of any other kind, the answer is no.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
