@@ -1,4 +1,5 @@
-//! All numbers that a slot is compared with: the comparisons that hold are found, not asked one by one.
+//! All numbers that a slot is compared with: the comparisons that hold are found, not asked one by
+//! one.
 
 use crate::ids::PredicateId;
 use crate::number::{ExactNumber, ValueComparison};

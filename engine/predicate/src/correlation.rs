@@ -71,8 +71,8 @@ impl SlotCapture {
         }
     }
 
-    /// The value in `record`. `None` where there is none, where it is null or an object, and where there are
-    /// several that differ.
+    /// The value in `record`. `None` where there is none, where it is null or an object, and where
+    /// there are several that differ.
     pub fn read_value(&self, record: &FlatRecord) -> Option<ScalarValue> {
         let found = self
             .slots

@@ -14,8 +14,8 @@ pub(crate) struct PredicateCover {
 impl PredicateCover {
     /// The best cover of an expression; `None` when it can hold without any predicate.
     ///
-    /// `visited` gives the visited predicates of which one is necessary for a predicate, and `weight` how
-    /// often each is expected to hold.
+    /// `visited` gives the visited predicates of which one is necessary for a predicate, and
+    /// `weight` how often each is expected to hold.
     pub(crate) fn find_best(
         expression: &BoolExpression,
         visited: &impl Fn(PredicateId) -> Option<Vec<PredicateId>>,

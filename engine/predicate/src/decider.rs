@@ -37,7 +37,8 @@ fn length_bit(length: usize) -> u64 {
 
 impl SlotDecider {
     pub(crate) fn new(asked: SlotTests, rarity: &GramRarity) -> Self {
-        let gate = TextPrefilter::new(&asked);
+        // Before the texts are moved out of `asked`.
+        let prefilter = TextPrefilter::new(&asked);
         let mut whole = HashMap::default();
         let mut lengths = 0;
         let (mut starts, mut ends, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
@@ -63,7 +64,7 @@ impl SlotDecider {
             shapes: asked.shapes.into(),
             present: asked.present,
             has_value: asked.has_value,
-            prefilter: gate,
+            prefilter,
         }
     }
 
@@ -74,8 +75,8 @@ impl SlotDecider {
             .is_none_or(|gate| gate.may_match(texts))
     }
 
-    /// Calls `hit` for every predicate that holds for a value of the record, maybe more than once; its
-    /// text is also given folded.
+    /// Calls `hit` for every predicate that holds for a value of the record, maybe more than once;
+    /// its text is also given folded.
     pub(crate) fn visit(
         &self,
         record: &FlatRecord,
@@ -83,6 +84,8 @@ impl SlotDecider {
         value: FoldedText<'_>,
         mut hit: impl FnMut(PredicateId),
     ) {
+        // From what every value answers to what only texts do; each return leaves out the rest,
+        // since null and containers have no text and no number.
         self.present.into_iter().for_each(&mut hit);
         for (shape, predicate) in &self.shapes {
             if shape.holds(entry, record.entry_bytes(entry)) {
@@ -104,6 +107,7 @@ impl SlotDecider {
         if !entry.is_textual() {
             return;
         }
+        // The lengths spare most values the hash of their text.
         let folded = value.text;
         if self.lengths & length_bit(folded.len()) != 0
             && let Some(predicate) = self.whole.get(folded)

@@ -1,4 +1,8 @@
-//! Predicates and programs in words.
+//! Predicates and programs in words, for explanations.
+//!
+//! Owns the wording; never decides anything.
+//! Invariant: a text depends on the set alone and never on an event, so the outline of a rule is
+//! always the same.
 
 use crate::expression::BoolExpression;
 use crate::field_test::FieldTest;
@@ -62,8 +66,8 @@ impl PredicateSet {
         })
     }
 
-    /// The predicates of which one must hold for a rule's programs to be evaluated; `None` when they are
-    /// for every event of their views.
+    /// The predicates of which one must hold for a rule's programs to be evaluated; `None` when
+    /// they are for every event of their views.
     pub fn gate_predicates(&self, rule: u32) -> Option<Vec<PredicateId>> {
         let mut programs: Vec<ProgramId> = Vec::new();
         for (id, program) in (0..).zip(&self.programs) {

@@ -10,16 +10,16 @@ use crate::typed_test::TypedTest;
 
 /// A question asked of a field's values.
 ///
-/// Numbers and truths are asked as the texts they are written as; a null, an object or an empty array
-/// answers no to every text. The value at an exact path answers only as what it is: to tests of texts if it
-/// is a text, to tests of numbers if it is a number.
+/// Numbers and truths are asked as the texts they are written as; a null, an object or an empty
+/// array answers no to every text. The value at an exact path answers only as what it is: to tests
+/// of texts if it is a text, to tests of numbers if it is a number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FieldTest {
     /// The text stands there.
     Text {
-        /// Where.
+        /// Where it must be.
         kind: TextAnchor,
-        /// What.
+        /// The text that is looked for.
         literal: String,
         /// Whether case matters.
         case: CaseSensitivity,
@@ -50,13 +50,14 @@ pub enum FieldTest {
     /// The value, as what it is, answers this.
     Typed(TypedTest),
     /// The caller says so of the event, whatever its values; see
-    /// [`PredicateMatcher::match_record_given`](crate::PredicateMatcher::match_record_given). Asked of no slot.
+    /// [`PredicateMatcher::match_record_given`](crate::PredicateMatcher::match_record_given). Asked
+    /// of no slot.
     Given(String),
     /// A value of another field stands there in a value of this one. No if either is missing.
     Field {
         /// The other field.
         other: SlotId,
-        /// Where.
+        /// Where it must be.
         kind: TextAnchor,
         /// Whether case matters.
         case: CaseSensitivity,

@@ -1,5 +1,5 @@
-//! Other rule languages. A front end turns their documents into programs over the predicates that all
-//! rules share; loading them, numbering them and running them is the same for all.
+//! Other rule languages. A front end turns their documents into programs over the predicates that
+//! all rules share; loading them, numbering them and running them is the same for all.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
         predicates: &mut PredicateSetBuilder,
     ) -> FrontEndOutput;
 
-    /// Where events keep the fields that the language names; see [`PathMap::nest_under`] for records that stand
-    /// under `data`.
+    /// Where events keep the fields that the language names; see [`PathMap::nest_under`] for
+    /// records that stand under `data`.
     fn layout(&self) -> PathMap;
 }
 
@@ -41,9 +41,11 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
 pub struct FrontEndOutput {
     /// Rules, in any order.
     pub rules: Vec<CompiledRule>,
-    /// Fields that hold the time of a record, first those that go before; none where no rule is over time.
+    /// Fields that hold the time of a record, first those that go before; none where no rule is
+    /// over time.
     pub times: Vec<SlotId>,
-    /// What is wrong. A [`DiagnosticLevel::Refused`](crate::DiagnosticLevel::Refused) document stays out and the others load.
+    /// What is wrong. A [`DiagnosticLevel::Refused`](crate::DiagnosticLevel::Refused) document
+    /// stays out and the others load.
     pub findings: Vec<Diagnostic>,
 }
 
@@ -76,15 +78,15 @@ pub struct CompiledRule {
     pub audience: AlertAudience,
     /// Fields that it names, and what they are called in some of the events that it reads.
     pub synonyms: Vec<(Arc<str>, Arc<str>)>,
-    /// Changes when, and only when, something changes that decides a match. Of a correlation, without the rules
-    /// that it is over.
+    /// Changes when, and only when, something changes that decides a match. Of a correlation,
+    /// without the rules that it is over.
     pub semantic_hash: [u8; 32],
 }
 
 /// Who receives a rule's alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AlertAudience {
-    /// Everyone.
+    /// Every subscriber, and rules that read them.
     #[default]
     Everyone,
     /// Only rules that read them.

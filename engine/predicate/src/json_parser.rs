@@ -1,4 +1,10 @@
-//! JSON to records in one pass: no tree is built, and a member that no rule names costs its bytes.
+//! JSON to records in one pass: no tree is built, and a member that no rule names costs only its
+//! bytes.
+//!
+//! Owns the grammar of JSON and the limit on nesting; what a name leads to is left to `path_cache`,
+//! and strings to `scan`.
+//! Invariant: a text is read if, and only if, it is one JSON value within the limit. A record of a
+//! text that was refused is never matched.
 
 use crate::path_cache::{MemberId, NO_MEMBER, NOWHERE, PathStateId, SlotTarget};
 use crate::record::{EntryAddress, EntryOrigin, FlatRecord, ValueKind};
@@ -114,6 +120,8 @@ impl JsonParser<'_> {
             if !self.take_byte(b':') {
                 return Err(self.expected_error("a colon"));
             }
+            // Decided before the value is read: it says whether the values inside count for tests
+            // of any value.
             if depth == 0 && !self.is_rooted {
                 self.is_inside = self.reader.path_cache.is_top(inner);
             }
@@ -142,6 +150,7 @@ impl JsonParser<'_> {
                 self.at += length;
                 return Ok(to);
             }
+            // A short name without escapes is looked up where it is, without a copy.
             let count = scan::plain_length(step);
             if step.get(count) == Some(&b'"') {
                 let name = step.get(..count).unwrap_or_default();

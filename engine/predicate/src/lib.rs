@@ -1,12 +1,16 @@
-//! Predicates shared by all rules, and the matcher that decides each once per event.
+//! Questions about fields, decided once per event for all rules.
 //!
-//! Fields are interned to slots and distinct questions to predicates; a rule is a boolean program over
-//! the answers. One visit to a value settles all texts asked of its slot; what costs more (patterns,
-//! networks, numbers) is settled when a program that was nominated asks for it, and then once. The answer
-//! is the same bit whoever asks, so an explanation cannot disagree with the match.
+//! Fields are interned to slots and distinct questions to predicates; a rule is a boolean program
+//! over the answers. One visit to a value settles all texts asked of its slot. What costs more
+//! (patterns, networks, times) is settled when a nominated program asks for it, and then once.
 //!
-//! Owns deciding; what a rule language makes of its text is its front end's job. Texts are compared
-//! without regard to case unless a test says otherwise, see [`fold_all()`].
+//! Owns deciding, and what a rule front end hands to the rule loader ([`FrontEnd`],
+//! [`CompiledRule`], [`Diagnostic`]). What a rule language makes of its text is its front end's
+//! job; counting matches is the window's. Knows no rule language and no script engine. Texts are
+//! compared without regard to case unless a test says otherwise, see [`fold()`].
+//!
+//! Invariant: a predicate has one answer per event, the same bit for all who ask, so an explanation
+//! cannot disagree with the match.
 
 mod ids;
 

@@ -1,6 +1,11 @@
 //! Decides one event after another: visits, nominations, programs.
 //!
-//! One per thread. Bits are undone by the list of those that were set, so an event costs what it hits.
+//! One per thread.
+//!
+//! Owns the answers for the current event and what is remembered of combinations of views; the
+//! questions are in the shared set, which never changes.
+//! Invariant: before an event is visited, no bit of the one before is set. Bits are undone by the
+//! list of those that were set, so an event costs what it hits.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -17,7 +22,7 @@ use crate::record::{FlatRecord, RecordEntry};
 use crate::set::PredicateSet;
 use crate::verifier::TestVerifier;
 
-/// Most combinations of view predicates that are remembered; beyond it, they are found anew.
+/// Most combinations of view predicates that are remembered; beyond it, all are forgotten.
 const MAX_COMBINATIONS: usize = 4_096;
 
 /// Most deciders of any value; beyond it, one decides all of it.
@@ -102,8 +107,8 @@ impl PredicateMatcher {
         self.match_record_given(record, &[], out);
     }
 
-    /// As [`PredicateMatcher::match_record`], where the predicates in `given` hold of the event; those of
-    /// [`FieldTest::Given`](crate::FieldTest::Given) hold in no other way.
+    /// As [`PredicateMatcher::match_record`], where the predicates in `given` hold of the event;
+    /// those of [`FieldTest::Given`](crate::FieldTest::Given) hold in no other way.
     pub fn match_record_given(
         &mut self,
         record: &FlatRecord,
@@ -111,6 +116,8 @@ impl PredicateMatcher {
         out: &mut Vec<u32>,
     ) {
         out.clear();
+        // Forget the event before anything of this one is decided: a bit left over is a false
+        // match.
         self.reset_bits();
         self.folded.fold_all(record.all_bytes());
         given.iter().for_each(|given| self.hits.insert(given.0));
@@ -120,6 +127,7 @@ impl PredicateMatcher {
                 .slot
                 .is_some_and(|slot| set.view_slots.get(slot.0 as usize) == Some(&true))
         };
+        // Views first: which other slots matter at all follows from the views that hold.
         for entry in record.entries().iter().filter(|entry| of_view(entry)) {
             self.visit_entry(&set, record, entry);
         }
@@ -137,11 +145,14 @@ impl PredicateMatcher {
             AnyValueScope::Some(decider) => self.visit_values(decider, record),
             AnyValueScope::All => self.visit_any_value(&set, record),
         }
+        // Nominate after all visits and before any program runs: what a program verifies sets more
+        // bits, and those nominate nothing.
         self.nominate_programs(&set, &active);
         self.cost.events += 1;
         self.cost.hits += self.hits.ones.len() as u64;
         self.cost.candidates += self.nominated.ones.len() as u64;
         self.evaluate_programs(&set, record, out);
+        // A rule may have a program for each of several views that hold.
         out.sort_unstable();
         out.dedup();
     }
@@ -170,7 +181,7 @@ impl PredicateMatcher {
         self.cost
     }
 
-    /// Begins to count anew.
+    /// Starts counting from zero again.
     pub fn reset_cost(&mut self) {
         self.cost = MatchCost::default();
     }
@@ -262,6 +273,7 @@ impl PredicateMatcher {
                 let Some(predicate) = set.predicate(*id).filter(|one| one.is_of_any_value()) else {
                     continue;
                 };
+                // Without the bits of its guards an expensive predicate is never asked.
                 wanted.push(*id);
                 wanted.extend_from_slice(&predicate.guards);
             }
@@ -271,6 +283,7 @@ impl PredicateMatcher {
         if wanted.is_empty() {
             return AnyValueScope::None;
         }
+        // Many combinations of views want the same predicates, and a decider is costly to build.
         if let Some(known) = self.any_deciders.get(&wanted) {
             return AnyValueScope::Some(Rc::clone(known));
         }
@@ -331,8 +344,10 @@ impl PredicateMatcher {
         if is_final || self.verified.contains(id.0) {
             return false;
         }
+        // Marked before it is asked, whatever the answer: a no is settled too.
         self.verified.insert(id.0);
         let guards = &predicate.guards;
+        // If no guard holds, the predicate cannot.
         let worth_asking =
             guards.is_empty() || guards.iter().any(|guard| self.hits.contains(guard.0));
         self.cost.verified += u64::from(worth_asking);
@@ -358,6 +373,7 @@ impl ActiveViews {
         };
         for view in &set.views {
             let holds = view.expression.holds(&mut is);
+            // Also for one that does not hold: a view's number is its place in the list.
             active.views.push(holds);
             if !holds {
                 continue;
@@ -371,8 +387,8 @@ impl ActiveViews {
                 }
                 for id in &program.predicates {
                     let slot = set.predicate(*id).and_then(|predicate| predicate.slot);
-                    let slot = slot.and_then(|slot| active.slots.get_mut(slot.0 as usize));
-                    if let Some(asked) = slot {
+                    let is_asked = slot.and_then(|slot| active.slots.get_mut(slot.0 as usize));
+                    if let Some(asked) = is_asked {
                         *asked = true;
                     }
                 }

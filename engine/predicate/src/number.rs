@@ -1,4 +1,8 @@
 //! Numbers compared exactly: 2^53 + 1 is not 2^53.
+//!
+//! Owns reading numbers and their order; which texts count as numbers is decided by the record.
+//! Invariant: the order is total and exact, also between whole numbers and floats, so bounds can be
+//! sorted and searched.
 
 use std::cmp::Ordering;
 

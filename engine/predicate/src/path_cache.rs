@@ -1,8 +1,13 @@
-//! Where members of objects stand, remembered: events of a kind have the same names in the same order.
+//! Where members of objects lead, remembered: events of a kind have the same names in the same
+//! order.
 //!
-//! The places of a value are a *standing*. What a name leads to from a standing is looked up in the paths
-//! once; after that it is remembered, together with the name that followed last time, so that most names
-//! are only compared. What is remembered is bounded and gives the same answers as the paths.
+//! The places of a value are a *path state*. Where a name leads from a path state is looked up in
+//! the paths once; after that it is remembered, together with the name that followed last time, so
+//! that most names are only compared.
+//!
+//! Owns the memory and its bound; the answers themselves are the job of `paths`.
+//! Invariant: what is remembered gives the same answers as the paths, so a full or an empty memory
+//! changes only how long reading takes.
 
 use std::collections::HashMap;
 
@@ -26,7 +31,7 @@ pub(crate) type MemberId = u32;
 /// No member.
 pub(crate) const NO_MEMBER: MemberId = MemberId::MAX;
 
-/// Most members that are remembered; beyond it the memory starts anew.
+/// Most members that are remembered; beyond it, all are forgotten.
 const MAX_CACHED_MEMBERS: usize = 16_384;
 
 /// Names longer than this are looked up each time.
@@ -59,7 +64,8 @@ struct CachedMember {
     /// How many bytes that is; 0 if they are too many.
     length: u8,
     to: PathStateId,
-    /// The members that came next last, the latest first: kinds of events part ways where they differ.
+    /// The members that came next last, the latest first: kinds of events part ways where they
+    /// differ.
     next: [MemberId; 2],
 }
 
@@ -95,7 +101,8 @@ impl PathCache {
         self.intern_state(roots.into());
     }
 
-    /// The standing of the next event. Standings and members of the last one are no longer asked for.
+    /// The standing of the next event. Standings and members of the last one are no longer asked
+    /// for.
     pub(crate) fn root_state(&mut self) -> PathStateId {
         if self.members.len() >= MAX_CACHED_MEMBERS {
             self.clear();
@@ -136,8 +143,8 @@ impl PathCache {
         standing.map_or(&[], |standing| &standing.slots)
     }
 
-    /// If the name that is expected behind `before` stands in `step`: the member, where it leads, and how
-    /// long it is with its quote.
+    /// If the name that is expected behind `before` stands in `step`: the member, where it leads,
+    /// and how long it is with its quote.
     pub(crate) fn predict_member(
         &self,
         from: PathStateId,
@@ -171,8 +178,8 @@ impl PathCache {
         before: MemberId,
         name: &[u8],
     ) -> (MemberId, PathStateId) {
-        let known = self.states.get(from as usize);
-        let known = known.and_then(|standing| standing.members.get(name).copied());
+        let state = self.states.get(from as usize);
+        let known = state.and_then(|state| state.members.get(name).copied());
         let (id, to) = match known {
             Some(id) => {
                 let member = self.members.get(id as usize);
@@ -183,6 +190,7 @@ impl PathCache {
                 (self.cache_member(from, to, name), to)
             }
         };
+        // Learn only after the name is resolved: `before` now expects this member next.
         match self.members.get_mut(before as usize) {
             Some(before) => {
                 let [latest, _] = before.next;

@@ -15,7 +15,8 @@ const MIN_TEXT_BYTES: usize = 3;
 pub(crate) struct TextPrefilter(Searcher);
 
 impl TextPrefilter {
-    /// A gate for what is asked, if there are few texts, none of them short, and nothing else is asked.
+    /// A gate for what is asked, if there are few texts, none of them short, and nothing else is
+    /// asked.
     pub(crate) fn new(asked: &SlotTests) -> Option<Self> {
         let only_texts = asked.present.is_none()
             && asked.has_value.is_none()

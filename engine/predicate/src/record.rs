@@ -1,4 +1,9 @@
 //! An event as the matcher sees it: a flat list of slots and values.
+//!
+//! Owns the values and their texts; where they come from is left to the reader, and what is asked
+//! of them to tests.
+//! Invariant: an entry's text is a part of the record's own buffer, so the matcher folds all texts
+//! in one pass and finds each again by its place.
 
 use std::ops::Range;
 
@@ -15,7 +20,7 @@ pub enum ValueKind {
     Number,
     /// `true` or `false`.
     Bool,
-    /// `null`.
+    /// The literal `null`.
     Null,
     /// An object, or an array without members: the field is there and has no text.
     Container,

@@ -48,8 +48,8 @@ impl ExactEntries {
         known
     }
 
-    /// Enters the value of an exact path. As [`larum_event::FieldSet`] reads it, the last value counts
-    /// whose names are all segments, or else the first whose names are not.
+    /// Enters the value of an exact path. As [`larum_event::FieldSet`] reads it, the last value
+    /// counts whose names are all segments, or else the first whose names are not.
     pub(crate) fn enter_value(
         &mut self,
         record: &mut FlatRecord,

@@ -1,8 +1,11 @@
-//! Strings of JSON, 32 bytes at a time, and where their texts are kept.
+//! Strings of JSON, 32 bytes at a time, and the buffer that keeps their texts.
 //!
-//! A text is found, checked, unescaped and copied in one pass: most end within the first 32 bytes, so the
-//! branches are foreseen. Everything is bytes, since pieces of UTF-8 that were cut at quotes and
-//! backslashes are UTF-8 again.
+//! A text is found, checked, unescaped and copied in one pass: most end within the first 32 bytes,
+//! so the branches are predicted well.
+//!
+//! Owns the bytes of strings; the rest of the grammar is left to `json_parser`.
+//! Invariant: what is copied is UTF-8 if the input is. Input is cut only at quotes and backslashes,
+//! which are never inside of a character, and half a surrogate pair becomes U+FFFD.
 
 use wide::u8x32;
 
@@ -154,8 +157,8 @@ enum StepOutcome {
     Place(usize),
 }
 
-/// Reads a step: its stops are found once, and what stands between simple escapes is copied from one to the
-/// next.
+/// Reads a step: its stops are found once, and what stands between simple escapes is copied from
+/// one to the next.
 #[inline]
 fn copy_step(json: &[u8], at: usize, step: &[u8; STEP], texts: &mut TextBuffer) -> StepOutcome {
     let mut stops = stop_bits(step);
@@ -210,7 +213,8 @@ const ESCAPES: [u8; 256] = {
     escaped
 };
 
-/// Reads `uXXXX`, or two of them that are a pair; how many bytes that was. Half a pair becomes U+FFFD.
+/// Reads `uXXXX`, or two of them that are a pair; how many bytes that was. Half a pair becomes
+/// U+FFFD.
 #[cold]
 fn read_unicode(rest: &[u8], texts: &mut TextBuffer) -> Option<usize> {
     let first = parse_hex(rest.strip_prefix(b"u")?.get(..4)?)?;

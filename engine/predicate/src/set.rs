@@ -1,4 +1,8 @@
-//! A built set: deciders by slot, predicates, and the rules over them. Shared by all matchers.
+//! A built set: deciders by slot, predicates, and the programs over them. Shared by all matchers.
+//!
+//! Owns what was built, and never changes; answers for an event are the matcher's.
+//! Invariant: a number that the builder gave out (slot, predicate, program, view) is an index into
+//! the list here, and nothing is removed or reordered.
 
 use crate::decider::SlotDecider;
 use crate::expression::BoolExpression;

@@ -9,6 +9,7 @@ impl BoolExpression {
     pub(crate) fn simplify(self, likelihoods: &PredicateLikelihoods) -> Self {
         match self {
             Self::Always | Self::Never | Self::Is(_) => self,
+            // Parts before the whole: a part that becomes a constant decides it or falls away.
             Self::Not(inner) => match inner.simplify(likelihoods) {
                 Self::Always => Self::Never,
                 Self::Never => Self::Always,
@@ -25,6 +26,8 @@ impl BoolExpression {
                         part => kept.push(part),
                     }
                 }
+                // Sorted once nested lists are flattened, so that their parts compete with the
+                // others.
                 likelihoods.sort_conjunction(&mut kept);
                 single_or_list(kept, Self::Always, Self::All)
             }

@@ -12,7 +12,8 @@ use crate::text_anchor::TextAnchor;
 pub enum TypedTest {
     /// The value is a text that stands so to this one, byte by byte.
     Order(ValueComparison, String),
-    /// The value stands so to the value of another slot: texts, numbers and truths, each to its own.
+    /// The value stands so to the value of another slot: texts, numbers and truths, each to its
+    /// own.
     Compare(ValueComparison, SlotId),
     /// The value is a text that has so many characters.
     Length(ValueComparison, ExactNumber),
@@ -20,9 +21,9 @@ pub enum TypedTest {
     Recased {
         /// Which letters.
         to: LetterCase,
-        /// Where.
+        /// Where it must be.
         kind: TextAnchor,
-        /// What.
+        /// The text that is looked for.
         literal: String,
     },
 }

@@ -33,8 +33,8 @@ pub(crate) fn encode_base64(bytes: &[u8]) -> String {
     text
 }
 
-/// What of the base64 of the bytes stays the same wherever they stand in a longer text: three texts, for
-/// the three places they can have within a group of three bytes.
+/// What of the base64 of the bytes stays the same wherever they stand in a longer text: three
+/// texts, for the three places they can have within a group of three bytes.
 pub(crate) fn encode_base64_offsets(bytes: &[u8]) -> [String; 3] {
     [0, 1, 2].map(|offset| {
         let mut shifted = vec![b' '; offset];

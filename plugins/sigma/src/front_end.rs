@@ -1,7 +1,12 @@
 //! Sigma as a language of rule sets.
 //!
-//! `**/*.yml` and `**/*.yaml` of a rules folder are Sigma documents; a `log_sources.toml` at its top adds to
-//! the table of log sources. A rule's id among all rules is `sigma.` and its own id.
+//! `**/*.yml` and `**/*.yaml` of a rules folder are Sigma documents; a `log_sources.toml` at its
+//! top adds to the table of log sources. A rule's id among all rules is `sigma.` and its own id.
+//!
+//! Owns ids, files and findings; what a document means is left to `load`, and loading the rules
+//! into a set is the rule loader's job.
+//! Invariant: an id is given once. Of two documents with one id the later is refused, so an alert
+//! always names one rule.
 
 use std::collections::HashMap;
 
@@ -59,6 +64,7 @@ impl FrontEnd for SigmaFrontEnd {
                 Err(error) => compiled.findings.push(log_source_error(file, &error)),
             }
         }
+        // The table before the documents: each is compiled for the log sources that it names.
         let mut loader = SigmaLoader::new(LogSources::Routed(table));
         for file in files.iter().filter(|file| is_document(&file.path)) {
             loader.add_file(&file.path, &file.text);
@@ -94,8 +100,8 @@ fn is_document(path: &str) -> bool {
 }
 
 fn log_source_error(file: &RuleFile, error: &toml::de::Error) -> Diagnostic {
-    let before = error.span().map_or(0, |span| span.start);
-    let before = file.text.get(..before).unwrap_or_default();
+    let start = error.span().map_or(0, |span| span.start);
+    let before = file.text.get(..start).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let reason = error.message().trim();
     Diagnostic::new_error(
@@ -129,6 +135,8 @@ impl SigmaOutput<'_> {
     }
 
     fn add_documents(&mut self, loaded: Loaded, predicates: &mut PredicateSetBuilder) {
+        // Ids before references: a rule that is refused for its id must not be what a correlation
+        // is about. Rules get theirs first, so a correlation never takes one away from a rule.
         let (mut rules, mut programs, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for (rule, of_rule) in loaded.rules {
             let place = (rule.file.as_str(), rule.line);
@@ -164,6 +172,7 @@ impl SigmaOutput<'_> {
             let times = TIMES.iter().map(|field| predicates.field_slot(field));
             self.compiled.times = times.collect();
         }
+        // Audiences only now, of correlations that can run: one that was refused silences no rule.
         let audiences = sets.collect_audiences();
         let audience = |target| audiences.get(&target).copied().unwrap_or_default();
         for number in 0..resolved.len() {

@@ -1,8 +1,13 @@
 //! Log sources: which events a rule is about.
 //!
-//! A table, as data, says by which channel and which values Windows events of a category or a service are
-//! known, and what fields are called there. An event may also say itself what it is, with members
-//! `product`, `category` and `service`. A log source that neither tells matches no event.
+//! A table, as data, says by which channel and which values Windows events of a category or a
+//! service are known, and what fields are called there. An event may also say itself what it is,
+//! with members `product`, `category` and `service`.
+//!
+//! Owns the table and the views made of it; what a rule asks of these events is left to its
+//! detection.
+//! Invariant: a log source that neither the table nor an event names matches no event. A rule never
+//! falls back to all events.
 
 use std::collections::BTreeMap;
 
@@ -138,6 +143,8 @@ impl LogSourceTable {
                 BoolExpression::Any(vec![is_said, unsaid])
             }
         };
+        // One part for each way to name fields, however many channels share it: a part is a view,
+        // and each view of a rule is a program more.
         let mut parts = Vec::new();
         for (fields, expressions) in by_fields {
             let name = format!("{source:?} {fields:?}");
@@ -153,8 +160,8 @@ impl LogSourceTable {
     }
 }
 
-/// Events that say themselves that they are of the source, and nothing against it. What an event does not
-/// say is decided by its channel, if it has one.
+/// Events that say themselves that they are of the source, and nothing against it. What an event
+/// does not say is decided by its channel, if it has one.
 fn build_declared(
     source: &LogSource,
     builder: &mut PredicateSetBuilder,
@@ -235,6 +242,7 @@ impl Channel {
         {
             return Ok(Vec::new());
         }
+        // After the service was checked: a channel of other services adds no predicate to the set.
         let in_channel = build_any_of(builder, CHANNEL, &self.names)?;
         let Some(wanted) = &source.category else {
             let known = is_product && source.service.is_some();

@@ -1,12 +1,15 @@
 //! Sigma's strings: wildcards, escapes, and what modifiers make of them.
+//!
+//! Owns the reading of one value into parts; where it must be in a field is left to `item`.
+//! Invariant: only an unescaped `*` or `?` is a wildcard; every other character stands for itself.
 
 use larum_predicate::{CaseSensitivity, FieldTest, GlobPart, GlobPattern, TextAnchor};
 
 /// The dashes that `windash` interchanges.
 const DASHES: [char; 5] = ['-', '/', '–', '—', '―'];
 
-/// Reads a value: `*` and `?` are wildcards, a backslash before one of them or before another backslash
-/// takes its meaning away, and before anything else is itself.
+/// Reads a value: `*` and `?` are wildcards, a backslash before one of them or before another
+/// backslash takes its meaning away, and before anything else is itself.
 pub(crate) fn parse(text: &str) -> GlobPattern {
     let mut parts = Vec::new();
     let mut literal = String::new();
@@ -104,6 +107,7 @@ pub(crate) fn dash_spellings(glob: &GlobPattern) -> Option<Vec<GlobPattern>> {
                     .for_each(|spelling| spelling.push(same.clone()));
                 continue;
             }
+            // Before the spellings are written out, as each flag makes five times as many.
             flags += 1;
             if flags > FLAGS {
                 return None;
