@@ -31,7 +31,7 @@ pub enum BuildError {
     /// A regular expression or a network cannot be read.
     #[error("{text:?} cannot be used: {detail}")]
     Unreadable {
-        /// What stands in the rule.
+        /// The text in the rule.
         text: String,
         /// What is wrong with it.
         detail: String,
@@ -84,7 +84,7 @@ impl PredicateSetBuilder {
         self.intern_slot(SlotSource::Path, path)
     }
 
-    /// The slot of what stands in the array at an exact path; each element is a value.
+    /// The slot of the elements of the array at an exact path; each is a value.
     pub fn element_slot(&mut self, path: &str) -> SlotId {
         self.intern_slot(SlotSource::Elements, path)
     }
@@ -229,7 +229,7 @@ impl PredicateSetBuilder {
     /// The finished set.
     ///
     /// # Errors
-    /// The texts asked of all fields are too many.
+    /// The texts of all tests are too long together.
     pub fn build(mut self) -> Result<PredicateSet, BuildError> {
         let (programs, steps, nominations) = self.compile_programs();
         // Rarity is counted over the texts of all slots before any decider is built: each chooses

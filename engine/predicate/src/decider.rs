@@ -1,4 +1,4 @@
-//! One slot's decider: all texts asked of it, settled in one visit to a value.
+//! One slot's decider: all tests of its texts are settled in one visit to a value.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::slot_tests::SlotTests;
 use crate::substrings::{GramRarity, SubstringIndex};
 use crate::text_anchor::TextAnchor;
 
-/// Settles what is asked of a slot.
+/// Settles the tests of a slot.
 #[derive(Debug)]
 pub(crate) struct SlotDecider {
     whole: HashMap<Box<[u8]>, PredicateId, FixedState>,
@@ -36,13 +36,13 @@ fn length_bit(length: usize) -> u64 {
 }
 
 impl SlotDecider {
-    pub(crate) fn new(asked: SlotTests, rarity: &GramRarity) -> Self {
-        // Before the texts are moved out of `asked`.
-        let prefilter = TextPrefilter::new(&asked);
+    pub(crate) fn new(tests: SlotTests, rarity: &GramRarity) -> Self {
+        // Before the texts are moved out of `tests`.
+        let prefilter = TextPrefilter::new(&tests);
         let mut whole = HashMap::default();
         let mut lengths = 0;
         let (mut starts, mut ends, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
-        for (kind, text, predicate) in asked.texts {
+        for (kind, text, predicate) in tests.texts {
             let text = text.into_bytes();
             match kind {
                 TextAnchor::Whole => {
@@ -60,10 +60,10 @@ impl SlotDecider {
             starts: AffixIndex::new(AffixSide::Start, starts),
             ends: AffixIndex::new(AffixSide::End, ends),
             anywhere: SubstringIndex::new(anywhere, rarity),
-            numbers: NumberBounds::new(asked.numbers),
-            shapes: asked.shapes.into(),
-            present: asked.present,
-            has_value: asked.has_value,
+            numbers: NumberBounds::new(tests.numbers),
+            shapes: tests.shapes.into(),
+            present: tests.present,
+            has_value: tests.has_value,
             prefilter,
         }
     }

@@ -172,7 +172,7 @@ fn anchor_text(kind: TextAnchor) -> &'static str {
 
 fn case_suffix(case: CaseSensitivity) -> &'static str {
     match case {
-        CaseSensitivity::Insensitive => " in any case",
+        CaseSensitivity::Insensitive => " ignoring case",
         CaseSensitivity::Sensitive => "",
     }
 }

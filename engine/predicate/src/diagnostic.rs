@@ -138,7 +138,7 @@ fn cut_excerpt(line: &str, column: usize) -> (String, usize) {
     if length <= SHOWN_CHARACTERS {
         return (line.to_owned(), column);
     }
-    // What stands before a mistake explains it more often than what follows.
+    // What comes before a mistake explains it more often than what follows.
     let last = length.saturating_sub(SHOWN_CHARACTERS - 1);
     let cut = match column.saturating_sub(SHOWN_CHARACTERS * 2 / 3) {
         0..=1 => 0,

@@ -1,4 +1,4 @@
-//! What can be asked of a field's values. Of several values, one that answers yes is enough.
+//! Tests of a field's values. If there are several, one that passes is enough.
 
 use crate::glob::GlobPattern;
 use crate::ids::SlotId;
@@ -10,12 +10,12 @@ use crate::typed_test::TypedTest;
 
 /// A question asked of a field's values.
 ///
-/// Numbers and truths are asked as the texts they are written as; a null, an object or an empty
+/// Numbers and booleans are tested as the texts they are written as; a null, an object or an empty
 /// array answers no to every text. The value at an exact path answers only as what it is: to tests
 /// of texts if it is a text, to tests of numbers if it is a number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FieldTest {
-    /// The text stands there.
+    /// The text is found there.
     Text {
         /// Where it must be.
         kind: TextAnchor,
@@ -31,7 +31,8 @@ pub enum FieldTest {
         /// Whether case matters.
         case: CaseSensitivity,
     },
-    /// The regular expression matches somewhere in the unfolded value; flags stand in it as `(?i)`.
+    /// The regular expression matches somewhere in the unfolded value; flags are written in it as
+    /// `(?i)`.
     Regex(String),
     /// The value is an address inside of the network.
     Network(String),
@@ -53,7 +54,7 @@ pub enum FieldTest {
     /// [`PredicateMatcher::match_record_given`](crate::PredicateMatcher::match_record_given). Asked
     /// of no slot.
     Given(String),
-    /// A value of another field stands there in a value of this one. No if either is missing.
+    /// A value of another field is found there in a value of this one. No if either is missing.
     Field {
         /// The other field.
         other: SlotId,

@@ -18,12 +18,12 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
     /// The language, as lists of rules name it: `sigma`.
     fn language(&self) -> &'static str;
 
-    /// Whether a file, by its path relative to the rules folder, is this front end's.
+    /// Whether this front end reads a file, by its path relative to the rules folder.
     fn reads_file(&self, path: &str) -> bool;
 
     /// What the files say, compiled together so that their order does not matter.
     ///
-    /// Views must ask for `premise`: it holds for events that rules of this language may read.
+    /// Views must require `premise`: it holds for events that rules of this language may read.
     fn compile(
         &self,
         files: &[&RuleFile],
@@ -32,7 +32,7 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
     ) -> FrontEndOutput;
 
     /// Where events keep the fields that the language names; see [`PathMap::nest_under`] for
-    /// records that stand under `data`.
+    /// records that are kept under `data`.
     fn layout(&self) -> PathMap;
 }
 
@@ -66,7 +66,7 @@ pub struct CompiledRule {
     pub references: Vec<Arc<str>>,
     /// What else may look like it.
     pub false_positives: Vec<Arc<str>>,
-    /// The file that it stands in.
+    /// Its file.
     pub file: Arc<str>,
     /// The line of its document, from 1.
     pub line: usize,

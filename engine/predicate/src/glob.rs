@@ -31,7 +31,7 @@ enum GlobStep {
     One,
 }
 
-/// A pattern ready to be asked.
+/// A pattern ready to be matched.
 #[derive(Debug)]
 pub(crate) struct GlobMatcher {
     steps: Vec<GlobStep>,

@@ -16,16 +16,16 @@ use std::collections::HashMap;
 
 use crate::ids::PredicateId;
 
-/// How often each gram of `N` bytes stands in the texts of all rules.
+/// How often each gram of `N` bytes occurs in the texts of all rules.
 pub(crate) type GramCounts<const N: usize> = HashMap<[u8; N], u32, foldhash::fast::FixedState>;
 
 #[derive(Debug)]
 struct GramCandidate {
     predicate: PredicateId,
-    /// Where the text stands among all texts.
+    /// Where the text begins among all texts.
     start: u32,
     length: u32,
-    /// How many bytes of the text stand before its gram.
+    /// How many bytes of the text come before its gram.
     before: u32,
     /// The first eight bytes of the text, and which of them it has.
     head: u64,
@@ -33,7 +33,7 @@ struct GramCandidate {
 }
 
 impl GramCandidate {
-    /// Whether its text stands at the beginning of `behind`.
+    /// Whether `behind` begins with its text.
     fn is_at_start(&self, behind: &[u8], texts: &[u8]) -> bool {
         let length = self.length as usize;
         if let Some(eight) = behind.first_chunk() {
@@ -111,7 +111,7 @@ pub(crate) fn spread_bits(bits: u64) -> u64 {
     bits.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-/// Grams of a text, and how many bytes stand before each.
+/// Grams of a text, and how many bytes come before each.
 fn iter_grams<const N: usize>(text: &[u8]) -> impl Iterator<Item = (usize, [u8; N])> + '_ {
     let windows = text.windows(N).enumerate();
     windows.filter_map(|(at, gram)| Some((at, gram.try_into().ok()?)))
@@ -122,7 +122,7 @@ pub(crate) fn count_grams<const N: usize>(text: &[u8], frequencies: &mut GramCou
     iter_grams(text).for_each(|(_, gram)| *frequencies.entry(gram).or_default() += 1);
 }
 
-/// How many bytes stand before the `S` grams of a text that are rarest together.
+/// How many bytes come before the `S` grams of a text that are rarest together.
 fn rarest_offset<const N: usize, const S: usize>(
     text: &[u8],
     frequencies: &GramCounts<N>,
@@ -195,7 +195,7 @@ impl<const N: usize, const S: usize> GramIndex<N, S> {
         })
     }
 
-    /// Calls `hit` for every text that stands in `value`, maybe more than once.
+    /// Calls `hit` for every text that `value` contains, maybe more than once.
     #[inline]
     pub(crate) fn for_each_hit(&self, value: &[u8], hit: impl FnMut(PredicateId)) {
         match &self.table {

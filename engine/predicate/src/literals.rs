@@ -16,7 +16,7 @@ const MAX_TEXTS: usize = 32;
 /// Most characters of a class that are written out.
 const MAX_CLASS_CHARACTERS: u32 = 64;
 
-/// Folded texts, one of which stands in every value that `pattern` matches.
+/// Folded texts, one of which every value that `pattern` matches contains.
 pub(crate) fn regex_literals(pattern: &str) -> Option<Vec<String>> {
     let parsed = regex_syntax::parse(pattern).ok()?;
     required_literals(&parsed).filter(|texts| texts.iter().all(|text| !text.is_empty()))

@@ -290,10 +290,10 @@ impl PredicateMatcher {
         if self.any_deciders.len() >= MAX_ANY_DECIDERS {
             return AnyValueScope::All;
         }
-        let asked = any_value
+        let tests = any_value
             .tests
             .filter_predicates(|id| wanted.binary_search(&id).is_ok());
-        let decider = Rc::new(SlotDecider::new(asked, &any_value.rarity));
+        let decider = Rc::new(SlotDecider::new(tests, &any_value.rarity));
         self.any_deciders.insert(wanted, Rc::clone(&decider));
         AnyValueScope::Some(decider)
     }
@@ -388,8 +388,8 @@ impl ActiveViews {
                 for id in &program.predicates {
                     let slot = set.predicate(*id).and_then(|predicate| predicate.slot);
                     let is_asked = slot.and_then(|slot| active.slots.get_mut(slot.0 as usize));
-                    if let Some(asked) = is_asked {
-                        *asked = true;
+                    if let Some(is_asked) = is_asked {
+                        *is_asked = true;
                     }
                 }
             }
@@ -400,7 +400,7 @@ impl ActiveViews {
     /// Programs of the views.
     fn programs<'s>(&self, set: &'s PredicateSet) -> impl Iterator<Item = ProgramId> + use<'_, 's> {
         let views = set.views.iter().zip(&self.views);
-        let held = views.filter(|(_, holds)| **holds);
-        held.flat_map(|(view, _)| view.programs.iter().copied())
+        let active = views.filter(|(_, holds)| **holds);
+        active.flat_map(|(view, _)| view.programs.iter().copied())
     }
 }

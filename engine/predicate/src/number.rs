@@ -93,7 +93,7 @@ fn compare_whole_float(whole: i128, float: f64) -> Ordering {
 }
 
 impl ValueComparison {
-    /// Whether `value` stands so to `bound`.
+    /// Whether `value` compares so with `bound`.
     pub fn holds(self, value: ExactNumber, bound: ExactNumber) -> bool {
         self.accepts_order(value.compare(bound))
     }

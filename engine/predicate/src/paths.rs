@@ -32,8 +32,8 @@ impl PathMap {
         self.only_mounts |= other.only_mounts;
     }
 
-    /// The same layout for documents that stand as the member `name` of an event, such as `data`.
-    /// What stands beside that member names no field.
+    /// The same layout for documents that are the member `name` of an event, such as `data`.
+    /// Other members of the event name no field.
     #[must_use]
     pub fn nest_under(&self, name: &str) -> Self {
         let below = |path: &String| format!("{name}.{path}");
@@ -49,12 +49,12 @@ impl PathMap {
         }
     }
 
-    /// Members of the place at `path` count as members at the top. `*` stands for any one name.
+    /// Members of the place at `path` count as members at the top. `*` is any one name.
     pub fn add_mount(&mut self, path: &str) {
         self.mounts.push(path.to_owned());
     }
 
-    /// What stands at `path` is also called `field`. `*` stands for any one name.
+    /// The value at `path` is also called `field`. `*` stands for any one name.
     pub fn add_alias(&mut self, path: &str, field: &str) {
         self.aliases.push((path.to_owned(), field.to_owned()));
     }
@@ -152,7 +152,7 @@ impl PathTree {
         }
     }
 
-    /// Adds to `places` where elements of an array at the places in `from` stand: an exact path
+    /// Adds to `places` where the elements of an array at the places in `from` are: an exact path
     /// ends at an array, but for what is asked of its elements.
     pub(crate) fn enter_elements(&self, places: &mut Vec<PathPlace>, from: std::ops::Range<usize>) {
         for at in from {
@@ -169,7 +169,7 @@ impl PathTree {
         }
     }
 
-    /// Where the whole document stands.
+    /// The places of the whole document.
     pub(crate) fn roots(&self) -> &[PathPlace] {
         &self.roots
     }
@@ -219,7 +219,7 @@ impl PathTree {
         own.into_iter().chain(aliases.map(|slot| (*slot, true)))
     }
 
-    /// Adds to `places` where the member `name` of the places in `from` stands.
+    /// Adds to `places` where the member `name` of the places in `from` leads.
     pub(crate) fn enter_member(
         &self,
         places: &mut Vec<PathPlace>,

@@ -24,7 +24,7 @@ pub(crate) struct ProgramStep {
 pub(crate) struct ProgramSteps(Vec<ProgramStep>);
 
 impl ProgramSteps {
-    /// Adds the steps of an expression; gives the first. Later parts stand before earlier ones, so
+    /// Adds the steps of an expression; gives the first. Later parts come before earlier ones, so
     /// that the places to go on to are known.
     pub(crate) fn add_program(
         &mut self,

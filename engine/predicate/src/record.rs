@@ -115,7 +115,7 @@ pub struct FlatRecord {
 }
 
 impl RecordEntry {
-    /// Where its text stands among all texts.
+    /// Where its text is among all texts.
     pub(crate) fn text_range(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -134,7 +134,7 @@ impl FlatRecord {
         self.push_entry(slot, kind, text, true);
     }
 
-    /// Adds the value of a slot that stands beside the event: tests of any value do not see it.
+    /// Adds the value of a slot that is no part of the event: tests of any value do not see it.
     pub fn push_external(&mut self, slot: SlotId, kind: ValueKind, text: &str) {
         self.push_entry(Some(slot), kind, text, false);
     }
@@ -192,7 +192,7 @@ impl FlatRecord {
             slot,
             alias,
             first,
-            origin: found,
+            origin,
         } = naming;
         self.has_alias |= alias;
         // Events of 4 GB are turned away long before.
@@ -202,7 +202,7 @@ impl FlatRecord {
             kind,
             first,
             alias,
-            origin: found,
+            origin,
             start: place(start),
             end: place(self.texts.len()),
         });

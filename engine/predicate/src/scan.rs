@@ -18,7 +18,7 @@ pub(crate) const STEP: usize = 32;
 pub struct JsonReadError {
     /// Where, in bytes.
     pub at: usize,
-    /// What should have stood there.
+    /// What was expected there.
     pub expected: &'static str,
 }
 
@@ -97,7 +97,7 @@ fn stop_bits(step: &[u8; STEP]) -> u32 {
     (quotes | backslashes | controls).to_bitmask()
 }
 
-/// How many bytes stand before a quote, a backslash or a control character.
+/// How many bytes come before a quote, a backslash or a control character.
 pub(crate) fn plain_length(step: &[u8; STEP]) -> usize {
     stop_bits(step).trailing_zeros() as usize
 }
@@ -157,7 +157,7 @@ enum StepOutcome {
     Place(usize),
 }
 
-/// Reads a step: its stops are found once, and what stands between simple escapes is copied from
+/// Reads a step: its stops are found once, and what lies between simple escapes is copied from
 /// one to the next.
 #[inline]
 fn copy_step(json: &[u8], at: usize, step: &[u8; STEP], texts: &mut TextBuffer) -> StepOutcome {
@@ -199,7 +199,7 @@ fn read_escape(rest: &[u8], texts: &mut TextBuffer) -> Option<usize> {
     Some(1)
 }
 
-/// What a letter behind a backslash stands for; 0 if it is no escape, or one of more letters.
+/// The meaning of a letter behind a backslash; 0 if it is no escape, or one of more letters.
 const ESCAPES: [u8; 256] = {
     let mut escaped = [0; 256];
     escaped[b'"' as usize] = b'"';

@@ -25,7 +25,7 @@ pub(crate) struct Predicate {
 }
 
 impl Predicate {
-    /// Whether it is asked of any value of the event.
+    /// Whether it is a test of any value of the event.
     pub(crate) fn is_of_any_value(&self) -> bool {
         self.slot.is_none() && !matches!(self.verifier, TestVerifier::Given)
     }
@@ -83,7 +83,7 @@ impl NominationIndex {
     }
 }
 
-/// What is asked of any value, by all programs; and what it takes to decide a part of it.
+/// The tests of any value, by all programs, and what it takes to decide a part of them.
 #[derive(Debug)]
 pub(crate) struct AnyValueDecider {
     pub(crate) tests: SlotTests,
@@ -92,16 +92,16 @@ pub(crate) struct AnyValueDecider {
 }
 
 impl AnyValueDecider {
-    pub(crate) fn new(asked: SlotTests, rarity: GramRarity) -> Self {
+    pub(crate) fn new(tests: SlotTests, rarity: GramRarity) -> Self {
         Self {
-            decider: SlotDecider::new(asked.clone(), &rarity),
-            tests: asked,
+            decider: SlotDecider::new(tests.clone(), &rarity),
+            tests,
             rarity,
         }
     }
 }
 
-/// All predicates and rules, ready to be asked.
+/// All predicates and rules, ready to be matched.
 #[derive(Debug, Default)]
 pub struct PredicateSet {
     pub(crate) slots: Vec<SlotName>,

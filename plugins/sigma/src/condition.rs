@@ -43,7 +43,7 @@ impl SigmaCondition {
         }
     }
 
-    /// The expression, given what each name means. Names that nothing means are an error.
+    /// The expression, given what each name means. An unknown name is an error.
     pub(crate) fn build_expression(
         &self,
         parts: &[(String, BoolExpression)],

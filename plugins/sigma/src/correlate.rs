@@ -14,7 +14,7 @@ use crate::front_end::{RuleDescription, empty_rule};
 use crate::load::LoadedRule;
 use crate::meaning::MeaningHasher;
 
-/// Where alerts hold the members of their group.
+/// Where alerts have the members of their group.
 const KEY: &str = "data.key";
 
 /// Rules and correlations, each with its id among all rules.
@@ -26,8 +26,8 @@ pub(crate) struct CorrelationSet<'s> {
 }
 
 impl CorrelationSet<'_> {
-    /// Who hears of the alerts of what correlations are about: where none of them wants more, only
-    /// they.
+    /// Who receives the alerts of the rules that correlations are about: only those correlations,
+    /// unless one of them sets `generate`.
     pub(crate) fn collect_audiences(&self) -> HashMap<ReferenceTarget, AlertAudience> {
         let mut audiences = HashMap::new();
         for one in self.correlations {

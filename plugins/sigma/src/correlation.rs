@@ -73,7 +73,7 @@ pub struct SigmaCorrelation {
     pub name: Option<String>,
     /// Its level.
     pub severity: Option<Severity>,
-    /// What it says for people.
+    /// What people read of it.
     pub metadata: RuleMetadata,
     /// The file it came from.
     pub file: String,
@@ -90,7 +90,7 @@ pub struct SigmaCorrelation {
     pub aliases: Vec<(String, String, String)>,
     /// How far apart its events may be.
     pub timespan: Span,
-    /// What must hold of the number. None for temporal kinds without a condition: all rules must
+    /// The condition on the number. None for temporal kinds without a condition: all rules must
     /// match.
     pub bounds: Bounds,
     /// Fields whose values are counted or computed with.
@@ -99,7 +99,7 @@ pub struct SigmaCorrelation {
     pub percentile: Option<u32>,
     /// Whether the rules it is about also alert by themselves.
     pub generate: bool,
-    /// What its custom attribute says.
+    /// The settings of its custom attribute.
     pub extension: CorrelationExtension,
 }
 

@@ -52,13 +52,13 @@ impl SigmaFilter {
         self.source.covers(source) && self.rules.as_ref().is_none_or(named)
     }
 
-    /// Whether it can be about a document: rules of other log sources have none of it, and of
-    /// documents without one nothing is known.
+    /// Whether it can be about a document: rules of other log sources are out, and nothing is known
+    /// about documents without one.
     pub(crate) fn may_fit(&self, document: &YamlNode) -> bool {
         read_log_source(document).map_or(true, |source| self.source.covers(&source))
     }
 
-    /// What it asks, for telling two meanings apart.
+    /// Its detection, which is part of what a filtered rule means.
     pub(crate) fn detection(&self) -> &YamlNode {
         &self.detection
     }

@@ -26,7 +26,7 @@ use crate::log_source::LogSourceTable;
 use crate::rule::RuleMetadata;
 
 const LOG_SOURCES: &str = "log_sources.toml";
-/// What records that are no events call their time.
+/// Fields in which records that are not events keep their time.
 const TIMES: [&str; 7] = [
     "@timestamp",
     "timestamp",
@@ -87,7 +87,7 @@ impl FrontEnd for SigmaFrontEnd {
 
     fn layout(&self) -> PathMap {
         let mut map = default_layout().nest_under("data");
-        // Who sends events that do not say themselves what they are has a decoder say it.
+        // For events that do not say themselves what they are, a decoder fills these in.
         for member in ["product", "category", "service"] {
             map.add_alias(&format!("metadata.{member}"), member);
         }
@@ -116,10 +116,10 @@ fn convert_texts<T: From<String>>(texts: Vec<String>) -> Vec<T> {
     texts.into_iter().map(Into::into).collect()
 }
 
-/// Collects what the documents say.
+/// Collects rules and findings.
 struct SigmaOutput<'f> {
     files: HashMap<&'f str, &'f RuleFile>,
-    /// Ids, each with the file that it stands in.
+    /// Ids, each with the file of its document.
     known: HashMap<RuleId, String>,
     compiled: FrontEndOutput,
 }
@@ -190,7 +190,7 @@ impl SigmaOutput<'_> {
         }
     }
 
-    /// What probably means something else to other engines.
+    /// Warns of a condition that other engines may read in another way.
     fn warn_percentile(&mut self, resolved: &[ResolvedCorrelation], number: usize) {
         let Some(one) = resolved.get(number).map(|one| &one.correlation) else {
             return;
@@ -261,7 +261,7 @@ fn build_rule(
     }
 }
 
-/// What rules and correlations say for people.
+/// What people read of rules and correlations.
 pub(crate) struct RuleDescription {
     pub(crate) title: String,
     pub(crate) severity: Option<Severity>,

@@ -55,9 +55,9 @@ pub(crate) struct ExpressionScope<'s> {
     pub(crate) left: usize,
 }
 
-/// Most questions of one rule, each counted where it stands and wherever the condition uses it. The
-/// largest public rules ask some thousands; a few lines with aliases, modifiers and selectors could
-/// ask for more than any memory holds.
+/// Most questions of one rule, each counted where it is written and wherever the condition uses it.
+/// The largest public rules ask some thousands; a few lines with aliases, modifiers and selectors
+/// could ask for more than any memory holds.
 pub(crate) const QUESTIONS: usize = 200_000;
 /// What a regular expression counts as: compiled, it takes up to a megabyte.
 const REGEX_QUESTIONS: usize = 200;
@@ -67,7 +67,7 @@ const MODIFIERS: usize = 8;
 const PATTERNS: usize = 2_000;
 
 impl ExpressionScope<'_> {
-    /// Takes note of questions that the rule asks.
+    /// Counts questions against the limit of the rule.
     pub(crate) fn spend_questions(&mut self, questions: usize, line: usize) -> SigmaResult<()> {
         self.left = self.left.checked_sub(questions).ok_or_else(|| {
             let reason = format!("it asks more than {QUESTIONS} questions, repetitions counted");
@@ -219,7 +219,7 @@ impl ExpressionScope<'_> {
         let patterns = item.expand_patterns(text, line)?;
         let mut parts = Vec::with_capacity(patterns.len());
         for glob in patterns {
-            // Keywords stand anywhere in a value.
+            // Keywords may be anywhere in a value.
             let glob = match slot {
                 Some(_) => glob,
                 None => pattern::open_ends(&glob, TextAnchor::Anywhere),
@@ -269,7 +269,7 @@ impl<'i> DetectionItem<'i> {
         Ok(item)
     }
 
-    /// Neither a modifier of values nor another question.
+    /// Whether no modifier changes values or the question.
     fn is_plain(&self) -> bool {
         self.modifiers.is_empty() && self.question == ItemQuestion::Text
     }

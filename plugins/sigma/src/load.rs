@@ -26,7 +26,7 @@ use crate::yaml::{self, YamlNode};
 /// Whether a rule sees only events of its log source.
 #[derive(Debug, Clone)]
 pub enum LogSources {
-    /// It does, as the table says.
+    /// It sees those that the table names.
     Routed(LogSourceTable),
     /// It sees every event. For trying rules on events that do not say where they come from.
     Ignored,
@@ -45,7 +45,7 @@ pub struct LoadedRule {
     pub severity: Option<Severity>,
     /// Which events it is about.
     pub log_source: LogSource,
-    /// What it says for people.
+    /// What people read of it.
     pub metadata: RuleMetadata,
     /// The file it came from.
     pub file: String,
@@ -57,7 +57,7 @@ pub struct LoadedRule {
     pub semantic_hash: [u8; 32],
 }
 
-/// What became of the files.
+/// The outcome for all files.
 #[derive(Debug)]
 pub struct SigmaRules {
     /// The predicates and programs.
@@ -77,7 +77,7 @@ impl SigmaRules {
     }
 }
 
-/// A document and where it stands.
+/// A document and its file.
 struct SigmaDocument {
     file: String,
     node: YamlNode,

@@ -16,7 +16,7 @@ use larum_predicate::{
 };
 use serde::Deserialize;
 
-/// The name in events of a rule's field.
+/// For a rule's field, its name in events.
 pub(crate) type FieldMap = BTreeMap<String, String>;
 
 const MEMBERS: [&str; 3] = ["product", "category", "service"];
@@ -81,7 +81,7 @@ impl LogSource {
         }
     }
 
-    /// Whether whatever is of `other` is of this one too.
+    /// Whether every event of `other` is of this one too.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let covers = |name: &&str| {
             let wanted = self.member_value(name);
@@ -113,7 +113,7 @@ impl LogSourceTable {
         self
     }
 
-    /// What it says of a log source, as a text that changes when that does.
+    /// What the table says about a log source, as a text that changes whenever that does.
     pub(crate) fn describe_source(&self, source: &LogSource) -> String {
         let concerning = self.channel.iter().filter(|one| one.may_concern(source));
         let said: Vec<String> = concerning.map(|channel| format!("{channel:?}")).collect();
@@ -134,7 +134,7 @@ impl LogSourceTable {
                 by_fields.entry(fields).or_default().push(expression);
             }
         }
-        // Whatever its channel: an event that says it is of another product is.
+        // Whatever its channel, an event that names another product belongs to that one.
         let not_another_product = match &source.product {
             None => BoolExpression::Always,
             Some(product) => {
@@ -217,7 +217,7 @@ fn build_any_of(
 }
 
 impl Channel {
-    /// Whether it may say anything of a log source.
+    /// Whether it may say anything about a log source.
     fn may_concern(&self, source: &LogSource) -> bool {
         let product = source.product.as_ref();
         let service = source.service.as_ref();
@@ -249,7 +249,7 @@ impl Channel {
             if known {
                 return Ok(vec![(FieldMap::new(), in_channel)]);
             }
-            // The product alone: whatever has a channel.
+            // The product alone: every event with a channel.
             let alone = is_product && source.service.is_none();
             let any = alone.then(|| build_present(builder, CHANNEL)).transpose()?;
             return Ok(any.into_iter().map(|any| (FieldMap::new(), any)).collect());

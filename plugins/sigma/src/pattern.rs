@@ -79,7 +79,7 @@ pub(crate) fn cheapest_test(glob: GlobPattern, case: CaseSensitivity) -> FieldTe
 
 /// Every way to write the pattern with other dashes before its flags; `None` if they are too many.
 ///
-/// A dash begins a flag when a letter or digit follows and none stands before it, as in pySigma.
+/// A dash begins a flag when a letter or digit follows it and none comes before it, as in pySigma.
 pub(crate) fn dash_spellings(glob: &GlobPattern) -> Option<Vec<GlobPattern>> {
     /// Flags in one value: 5 to the power of 4 patterns.
     const FLAGS: usize = 4;

@@ -50,7 +50,8 @@ impl DocumentHeader {
     }
 }
 
-/// What a rule says for people. Nothing of it decides a match, so what is no text is left out.
+/// What people read of a rule. Nothing of it decides a match, so a value that is not a text is left
+/// out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleMetadata {
     /// What it detects.

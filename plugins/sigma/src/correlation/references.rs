@@ -25,9 +25,9 @@ pub(crate) enum ReferenceTarget {
 /// One of the things that a correlation is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RuleReference {
-    /// As the correlation calls it.
+    /// The name that the correlation gives it.
     pub(crate) name: String,
-    /// What that is.
+    /// The document of that name.
     pub(crate) target: ReferenceTarget,
     /// The steps that its events are.
     pub(crate) bits: u32,
@@ -87,7 +87,7 @@ pub(crate) fn resolve_correlations(
 struct ReferenceResolver {
     /// Rules, and correlations by their place in the input, by id and by name.
     targets_by_name: HashMap<String, Vec<ReferenceTarget>>,
-    /// Where correlations of the input stand among those that were resolved.
+    /// The place of each correlation of the input among those that were resolved.
     places: HashMap<usize, usize>,
     resolved: Vec<ResolvedCorrelation>,
 }
@@ -120,7 +120,7 @@ impl ReferenceResolver {
         self.targets_by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether all that it is about is there.
+    /// Whether everything that it is about was resolved.
     fn is_resolvable(&self, one: &SigmaCorrelation) -> bool {
         one.rules.iter().all(|name| {
             let called = self.find_targets(name);

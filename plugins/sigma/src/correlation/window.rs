@@ -14,7 +14,7 @@ use larum_event::{
 
 use super::{CorrelationKind, RuleReference, SigmaCorrelation, WindowCut};
 
-/// What stands in for the events that must not come.
+/// The step for events that must not come.
 const SILENCE: u32 = 1 << 1;
 
 impl SigmaCorrelation {
@@ -110,7 +110,7 @@ impl SigmaCorrelation {
                 return holds.then_some(()).ok_or_else(|| never_error(bounds));
             }
         };
-        // Bounds are few and each is one number: what satisfies them stands near one of these.
+        // Bounds are few and each is one number: what satisfies them is near one of these.
         let unit = Amount::from_int(1).billionths();
         let near = bounds.as_slice().iter().flat_map(|bound| {
             let whole = bound.value.billionths().div_euclid(unit);
