@@ -1,11 +1,16 @@
 //! All of many texts that a value starts with, or ends with, by a few look-ups.
 //!
-//! Texts are put together by their first eight bytes, shorter ones by all they have. For each length that
-//! some text has, up to eight, as many bytes of the value are looked up; a table tells most that are in vain.
-//! Ends are the same from behind.
+//! Texts are grouped by their first eight bytes, shorter ones by all they have. For each length
+//! that some text has, up to eight, that many bytes of the value are looked up; a filter answers
+//! most look-ups that would find nothing. Ends are the same from behind.
+//!
+//! Owns the index over texts of one slot and one side; folding the value and what a hit means are
+//! left to the decider.
+//! Invariant: a hit is reported exactly for the texts that the value starts (or ends) with. The
+//! filter may let through too much, never too little, and each candidate is compared in full.
 
 use crate::grams::{HashFilter, filter_index, spread_bits};
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
 /// From which end of a value texts are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +86,8 @@ impl AffixSide {
     }
 }
 
-/// The hash of the first `length` bytes of a key. The length is part of it, since a value may hold zeros.
+/// The hash of the first `length` bytes of a key. The length is part of it, since a value may hold
+/// zeros.
 fn hash_key(key: u64, length: u8) -> u64 {
     let kept = key & u64::MAX << (64 - 8 * u32::from(length));
     spread_bits(kept ^ u64::from(length) ^ kept >> 29)
@@ -110,13 +116,15 @@ impl AffixIndex {
                 AffixEntry { text, predicate },
             ));
         }
+        // Ascending, so that a look-up can stop at the first length that the value does not have.
         lengths.sort_unstable();
         lengths.dedup();
-        let buckets = (hashed.len() * 2).next_power_of_two().max(2);
-        let bucket_shift = 64 - buckets.trailing_zeros();
+        let bucket_count = (hashed.len() * 2).next_power_of_two().max(2);
+        let bucket_shift = 64 - bucket_count.trailing_zeros();
         hashed.sort_by_key(|(hash, entry)| (hash >> bucket_shift, entry.predicate));
         let mut firsts = Box::new([false; 256]);
-        let mut buckets = vec![0_u32; buckets + 1];
+        // Counts go one place further, so that the sums below are where each bucket begins.
+        let mut buckets = vec![0_u32; bucket_count + 1];
         for (hash, entry) in &hashed {
             if let Some(first) = firsts.get_mut(from.leading_byte(&entry.text)) {
                 *first = true;

@@ -1,9 +1,10 @@
-//! All numbers that a slot is compared with: the comparisons that hold are found, not asked one by one.
+//! All numbers that a slot is compared with: the comparisons that hold are found, not tried one by
+//! one.
 
+use crate::ids::PredicateId;
 use crate::number::{ExactNumber, ValueComparison};
-use crate::set::PredicateId;
 
-/// Numbers in order, each with what is asked about it.
+/// Numbers in order, each with the predicate that compares with it.
 #[derive(Debug, Default)]
 pub(crate) struct NumberBounds {
     equal: Vec<(ExactNumber, PredicateId)>,
@@ -14,9 +15,9 @@ pub(crate) struct NumberBounds {
 }
 
 impl NumberBounds {
-    pub(crate) fn new(asked: Vec<(ValueComparison, ExactNumber, PredicateId)>) -> Self {
+    pub(crate) fn new(tests: Vec<(ValueComparison, ExactNumber, PredicateId)>) -> Self {
         let mut bounds = Self::default();
-        for (comparison, number, predicate) in asked {
+        for (comparison, number, predicate) in tests {
             match comparison {
                 ValueComparison::Equal => bounds.equal.push((number, predicate)),
                 ValueComparison::Greater => bounds.above.push((number, false, predicate)),

@@ -1,21 +1,28 @@
 //! From fields, tests and expressions to a set: everything that is asked twice is kept once.
+//!
+//! Owns interning, the guards of expensive tests, and which predicates nominate a program; how a
+//! visit decides is left to the deciders that it builds.
+//! Invariant: whenever a program holds, one of the predicates that nominate it holds, or it is
+//! open. Otherwise a rule would silently miss events.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::cover::PredicateCover;
-use crate::decider::{SlotDecider, SlotTests};
+use crate::decider::SlotDecider;
 use crate::expression::BoolExpression;
-use crate::field_test::{CaseSensitivity, FieldTest, TextAnchor};
+use crate::field_test::FieldTest;
 use crate::fold::fold;
+use crate::ids::{PredicateId, SlotId, SlotName, SlotSource, ViewId};
 use crate::likelihood::PredicateLikelihoods;
 use crate::literals;
 use crate::program::ProgramSteps;
 use crate::set::{
-    AnyValueDecider, NominationIndex, Predicate, PredicateId, PredicateProgram, PredicateSet,
-    PredicateView, SlotId, SlotName, SlotSource, ViewId,
+    AnyValueDecider, NominationIndex, Predicate, PredicateProgram, PredicateSet, PredicateView,
 };
+use crate::slot_tests::SlotTests;
 use crate::substrings::GramRarity;
+use crate::text_anchor::{CaseSensitivity, TextAnchor};
 use crate::verifier::TestVerifier;
 
 /// Why a set, or a predicate of it, cannot be built.
@@ -24,7 +31,7 @@ pub enum BuildError {
     /// A regular expression or a network cannot be read.
     #[error("{text:?} cannot be used: {detail}")]
     Unreadable {
-        /// What stands in the rule.
+        /// The text in the rule.
         text: String,
         /// What is wrong with it.
         detail: String,
@@ -70,18 +77,20 @@ impl PredicateSetBuilder {
         self.intern_slot(SlotSource::Field, field)
     }
 
-    /// The slot of an exact path, such as `data.user.name`: members of objects from the top, and no other
-    /// layout. It has at most one value, and only values of the kind that a test is about answer it.
+    /// The slot of an exact path, such as `data.user.name`: members of objects from the top, and no
+    /// other layout. It has at most one value, and only values of the kind that a test is about
+    /// answer it.
     pub fn path_slot(&mut self, path: &str) -> SlotId {
         self.intern_slot(SlotSource::Path, path)
     }
 
-    /// The slot of what stands in the array at an exact path; each element is a value.
+    /// The slot of the elements of the array at an exact path; each is a value.
     pub fn element_slot(&mut self, path: &str) -> SlotId {
         self.intern_slot(SlotSource::Elements, path)
     }
 
-    /// A slot that the caller fills with [`Record::push_external`](crate::Record::push_external).
+    /// A slot that the caller fills with
+    /// [`FlatRecord::push_external`](crate::FlatRecord::push_external).
     pub fn pushed_slot(&mut self, name: &str) -> SlotId {
         self.intern_slot(SlotSource::Pushed, name)
     }
@@ -148,18 +157,20 @@ impl PredicateSetBuilder {
             Entry::Occupied(known) => return Ok(*known.get()),
             Entry::Vacant(entry) => entry.insert(fresh),
         };
-        let mut dear = false;
+        // A view is decided before any slot but those of views is visited, so it may ask only what
+        // a visit to one slot settles.
+        let mut is_expensive = false;
         expression.for_each_predicate(&mut |id| {
             if let Some(predicate) = self.predicates.get_mut(id.0 as usize) {
                 predicate.used_by_view = true;
-                dear |= match predicate.verifier {
+                is_expensive |= match predicate.verifier {
                     TestVerifier::Given => false,
                     TestVerifier::Visited => predicate.slot.is_none(),
                     _ => true,
                 };
             }
         });
-        if dear {
+        if is_expensive {
             return Err(BuildError::ExpensiveView);
         }
         self.views.push(PredicateView {
@@ -180,10 +191,10 @@ impl PredicateSetBuilder {
         now: PredicateId,
     ) -> Result<ViewId, BuildError> {
         let same = |(_, known): &(&String, &ViewId)| **known == view;
-        let name = self.view_ids.iter().find(same);
-        let name = name.map_or(String::new(), |(name, _)| name.clone());
-        let whole = self.views.get(view.0 as usize);
-        let whole = whole.map_or(BoolExpression::Never, |view| view.expression.clone());
+        let known = self.view_ids.iter().find(same);
+        let name = known.map_or(String::new(), |(name, _)| name.clone());
+        let view = self.views.get(view.0 as usize);
+        let whole = view.map_or(BoolExpression::Never, |view| view.expression.clone());
         self.add_view(
             &format!("{name}, {now:?}"),
             whole.replace_predicate(before, now),
@@ -197,8 +208,8 @@ impl PredicateSetBuilder {
             .collect()
     }
 
-    /// A rule, which holds when one of its programs holds for an event of that program's view. Its number:
-    /// rules are numbered from 0.
+    /// A rule, which holds when one of its programs holds for an event of that program's view. Its
+    /// number: rules are numbered from 0.
     pub fn add_rule(
         &mut self,
         programs: impl IntoIterator<Item = (ViewId, BoolExpression)>,
@@ -218,9 +229,11 @@ impl PredicateSetBuilder {
     /// The finished set.
     ///
     /// # Errors
-    /// The texts asked of all fields are too many.
+    /// The texts of all tests are too long together.
     pub fn build(mut self) -> Result<PredicateSet, BuildError> {
         let (programs, steps, nominations) = self.compile_programs();
+        // Rarity is counted over the texts of all slots before any decider is built: each chooses
+        // the grams that it looks for by it.
         let rarity = self.count_grams()?;
         let mut asked: Vec<SlotTests> = self.slots.iter().map(|_| SlotTests::default()).collect();
         let mut asked_of_any = SlotTests::default();
@@ -234,6 +247,7 @@ impl PredicateSetBuilder {
                     }
                     asked.get_mut(slot.0 as usize)
                 }
+                // The caller settles it, so no value of the event is looked at for it.
                 None if matches!(predicate.verifier, TestVerifier::Given) => None,
                 None => {
                     any_value = true;
@@ -241,9 +255,10 @@ impl PredicateSetBuilder {
                 }
             };
             if let Some(of_slot) = of_slot {
-                add_test(of_slot, test.clone(), PredicateId(id));
+                of_slot.add(test.clone(), PredicateId(id));
             }
         }
+        // A slot's number is its place in the list; the map gave no order.
         let mut slots: Vec<(SlotName, SlotId)> = self.slots.into_iter().collect();
         slots.sort_unstable_by_key(|(_, slot)| *slot);
         let deciders = asked
@@ -279,13 +294,13 @@ impl PredicateSetBuilder {
         Ok(rarity)
     }
 
-    /// Turns programs into steps, the likeliest to decide first, and finds for each the best cover, which
-    /// nominates it.
+    /// Turns programs into steps, the likeliest to decide first, and finds for each the best cover,
+    /// which nominates it.
     fn compile_programs(&mut self) -> (Vec<PredicateProgram>, ProgramSteps, NominationIndex) {
         let drafts = std::mem::take(&mut self.programs);
         let likelihoods =
             PredicateLikelihoods::new(&self.tests, drafts.iter().map(|one| &one.expression));
-        let is_dear = |id: PredicateId| {
+        let is_expensive = |id: PredicateId| {
             let test = self.tests.get(id.0 as usize);
             test.is_none_or(|test| !test.is_decided_by_visit())
         };
@@ -298,10 +313,12 @@ impl PredicateSetBuilder {
                 view,
                 expression,
             } = draft;
+            // People see what was written; what is evaluated is simplified first, since a cover of
+            // a program with constants inside could be larger than it must be, or missing.
             let written = expression.clone();
-            let expression = expression.simplify(&likelihoods);
+            let simple = expression.simplify(&likelihoods);
             let cover = PredicateCover::find_best(
-                &expression,
+                &simple,
                 &|predicate| self.visited_guards(predicate),
                 &|predicate| likelihoods.hit_weight(predicate),
             );
@@ -314,12 +331,12 @@ impl PredicateSetBuilder {
                 view.programs.push(id);
             }
             let mut predicates = Vec::new();
-            expression.for_each_predicate(&mut |predicate| predicates.push(predicate));
+            simple.for_each_predicate(&mut |predicate| predicates.push(predicate));
             predicates.sort_unstable();
             predicates.dedup();
             programs.push(PredicateProgram {
                 rule,
-                first: steps.add_program(&expression, &is_dear),
+                first: steps.add_program(&simple, &is_expensive),
                 predicates: predicates.into(),
                 open: cover.is_none(),
                 expression: written,
@@ -373,7 +390,8 @@ fn normalize_test(test: FieldTest) -> FieldTest {
     }
 }
 
-/// Tests that visits settle, of which one holds whenever this one does; none if there are no such tests.
+/// Tests that visits settle, of which one holds whenever this one does; none if there are no such
+/// tests.
 fn guard_tests(test: &FieldTest) -> Vec<FieldTest> {
     let anywhere = |literal: &str| FieldTest::Text {
         kind: TextAnchor::Anywhere,
@@ -390,12 +408,14 @@ fn guard_tests(test: &FieldTest) -> Vec<FieldTest> {
             literal: literal.clone(),
             case: CaseSensitivity::Insensitive,
         }],
+        // Whatever the pattern matches contains its literals; the longest is the rarest.
         FieldTest::Pattern { glob, .. } => {
             vec![
                 glob.required_literal()
                     .map_or(FieldTest::HasValue, anywhere),
             ]
         }
+        // One of several texts: the expression may choose between them.
         FieldTest::Regex(pattern) => match literals::regex_literals(pattern) {
             Some(texts) => texts.iter().map(|text| anywhere(text)).collect(),
             None => vec![FieldTest::HasValue],
@@ -423,20 +443,5 @@ fn test_text(test: &FieldTest) -> String {
     match test {
         FieldTest::Regex(text) | FieldTest::Network(text) => text.clone(),
         other => format!("{other:?}"),
-    }
-}
-
-fn add_test(asked: &mut SlotTests, test: FieldTest, id: PredicateId) {
-    match test {
-        FieldTest::Text {
-            kind,
-            literal,
-            case: CaseSensitivity::Insensitive,
-        } => asked.texts.push((kind, literal, id)),
-        FieldTest::Number(comparison, bound) => asked.numbers.push((comparison, bound, id)),
-        FieldTest::Shape(shape) => asked.shapes.push((shape, id)),
-        FieldTest::Present => asked.present = Some(id),
-        FieldTest::HasValue => asked.has_value = Some(id),
-        _ => {}
     }
 }

@@ -4,46 +4,46 @@ use std::sync::Arc;
 
 use larum_event::{RuleId, ScalarValue, WindowSpec};
 
+use crate::ids::SlotId;
 use crate::number::ExactNumber;
 use crate::record::{FlatRecord, ValueKind};
-use crate::set::SlotId;
 
 /// A rule over what others find, as a front end says it.
 #[derive(Debug)]
 pub struct CompiledCorrelation {
-    /// What it asks of the events and alerts of one group.
+    /// The condition over the events and alerts of one group.
     pub window: WindowSpec,
     /// The names of the group's members in its alerts.
     pub group_by: Vec<Arc<str>>,
     /// The names of what its window measures.
     pub measured: Vec<Arc<str>>,
-    /// What it reads.
+    /// The rules whose events or alerts it reads.
     pub steps: Vec<CompiledStep>,
 }
 
-/// What a rule reads of another one.
+/// What a rule reads from another one.
 #[derive(Debug)]
 pub struct CompiledStep {
-    /// What the reader calls it.
+    /// The name that the reader gives it.
     pub name: Arc<str>,
     /// What an event of it sets in the steps of its match.
     pub bits: u32,
     /// Where the events come from.
     pub source: StepSource,
-    /// What the members of the group are called there.
+    /// The names of the group's members there.
     pub group_by: Vec<Arc<str>>,
-    /// Where the members of the group stand; an event that misses one is not grouped.
+    /// Where to find the members of the group; an event without one of them is not grouped.
     pub key: Vec<SlotCapture>,
-    /// Where the values stand that the window measures.
+    /// Where to find the values that the window measures.
     pub values: Vec<SlotCapture>,
 }
 
 /// Where the events of a step come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StepSource {
-    /// They are those that satisfy this rule, which has programs.
+    /// Events that satisfy this rule, which has programs.
     Events(RuleId),
-    /// They are the alerts of this rule.
+    /// Alerts of this rule.
     Alerts(RuleId),
 }
 
@@ -71,14 +71,14 @@ impl SlotCapture {
         }
     }
 
-    /// The value in `record`. `None` where there is none, where it is null or an object, and where there are
-    /// several that differ.
+    /// The value in `record`. `None` where there is none, where it is null or an object, and where
+    /// there are several that differ.
     pub fn read_value(&self, record: &FlatRecord) -> Option<ScalarValue> {
-        let found = self
+        let texts = self
             .slots
             .iter()
             .map(|slot| single_slot_text(record, *slot));
-        let text = found.into_iter().flatten().next()?;
+        let text = texts.into_iter().flatten().next()?;
         if !self.is_number {
             return Some(ScalarValue::Str(text?.into()));
         }

@@ -1,7 +1,7 @@
 //! Access plans: predicates of which one must hold whenever a program holds.
 
 use crate::expression::BoolExpression;
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
 /// Predicates of which at least one holds, and what their hits are expected to cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub(crate) struct PredicateCover {
 impl PredicateCover {
     /// The best cover of an expression; `None` when it can hold without any predicate.
     ///
-    /// `visited` gives the visited predicates of which one is necessary for a predicate, and `weight` how
-    /// often each is expected to hold.
+    /// `visited` gives the visited predicates of which one is necessary for a predicate, and
+    /// `weight` how often each is expected to hold.
     pub(crate) fn find_best(
         expression: &BoolExpression,
         visited: &impl Fn(PredicateId) -> Option<Vec<PredicateId>>,

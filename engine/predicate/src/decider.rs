@@ -1,4 +1,4 @@
-//! One slot's decider: all texts asked of it, settled in one visit to a value.
+//! One slot's decider: all tests of its texts are settled in one visit to a value.
 
 use std::collections::HashMap;
 
@@ -6,26 +6,16 @@ use foldhash::fast::FixedState;
 
 use crate::affixes::{AffixIndex, AffixSide};
 use crate::bounds::NumberBounds;
-use crate::field_test::TextAnchor;
 use crate::fold::FoldedText;
-use crate::number::{ExactNumber, ValueComparison};
+use crate::ids::PredicateId;
 use crate::prefilter::TextPrefilter;
 use crate::record::{FlatRecord, RecordEntry, ValueKind};
-use crate::set::PredicateId;
 use crate::shape::ValueShape;
+use crate::slot_tests::SlotTests;
 use crate::substrings::{GramRarity, SubstringIndex};
+use crate::text_anchor::TextAnchor;
 
-/// What is asked of a slot, before its decider is built. Texts are folded.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct SlotTests {
-    pub(crate) texts: Vec<(TextAnchor, String, PredicateId)>,
-    pub(crate) numbers: Vec<(ValueComparison, ExactNumber, PredicateId)>,
-    pub(crate) shapes: Vec<(ValueShape, PredicateId)>,
-    pub(crate) present: Option<PredicateId>,
-    pub(crate) has_value: Option<PredicateId>,
-}
-
-/// Settles what is asked of a slot.
+/// Settles the tests of a slot.
 #[derive(Debug)]
 pub(crate) struct SlotDecider {
     whole: HashMap<Box<[u8]>, PredicateId, FixedState>,
@@ -45,29 +35,14 @@ fn length_bit(length: usize) -> u64 {
     1 << length.min(63)
 }
 
-impl SlotTests {
-    /// What of it concerns the predicates for which `is_wanted` says so.
-    pub(crate) fn filter_predicates(&self, is_wanted: impl Fn(PredicateId) -> bool) -> Self {
-        let texts = self.texts.iter().filter(|(_, _, id)| is_wanted(*id));
-        let numbers = self.numbers.iter().filter(|(_, _, id)| is_wanted(*id));
-        let shapes = self.shapes.iter().filter(|(_, id)| is_wanted(*id));
-        Self {
-            texts: texts.cloned().collect(),
-            numbers: numbers.copied().collect(),
-            shapes: shapes.copied().collect(),
-            present: self.present.filter(|id| is_wanted(*id)),
-            has_value: self.has_value.filter(|id| is_wanted(*id)),
-        }
-    }
-}
-
 impl SlotDecider {
-    pub(crate) fn new(asked: SlotTests, rarity: &GramRarity) -> Self {
-        let gate = TextPrefilter::new(&asked);
+    pub(crate) fn new(tests: SlotTests, rarity: &GramRarity) -> Self {
+        // Before the texts are moved out of `tests`.
+        let prefilter = TextPrefilter::new(&tests);
         let mut whole = HashMap::default();
         let mut lengths = 0;
         let (mut starts, mut ends, mut anywhere) = (Vec::new(), Vec::new(), Vec::new());
-        for (kind, text, predicate) in asked.texts {
+        for (kind, text, predicate) in tests.texts {
             let text = text.into_bytes();
             match kind {
                 TextAnchor::Whole => {
@@ -85,11 +60,11 @@ impl SlotDecider {
             starts: AffixIndex::new(AffixSide::Start, starts),
             ends: AffixIndex::new(AffixSide::End, ends),
             anywhere: SubstringIndex::new(anywhere, rarity),
-            numbers: NumberBounds::new(asked.numbers),
-            shapes: asked.shapes.into(),
-            present: asked.present,
-            has_value: asked.has_value,
-            prefilter: gate,
+            numbers: NumberBounds::new(tests.numbers),
+            shapes: tests.shapes.into(),
+            present: tests.present,
+            has_value: tests.has_value,
+            prefilter,
         }
     }
 
@@ -100,8 +75,8 @@ impl SlotDecider {
             .is_none_or(|gate| gate.may_match(texts))
     }
 
-    /// Calls `hit` for every predicate that holds for a value of the record, maybe more than once; its
-    /// text is also given folded.
+    /// Calls `hit` for every predicate that holds for a value of the record, maybe more than once;
+    /// its text is also given folded.
     pub(crate) fn visit(
         &self,
         record: &FlatRecord,
@@ -109,6 +84,8 @@ impl SlotDecider {
         value: FoldedText<'_>,
         mut hit: impl FnMut(PredicateId),
     ) {
+        // From what every value answers to what only texts do; each return leaves out the rest,
+        // since null and containers have no text and no number.
         self.present.into_iter().for_each(&mut hit);
         for (shape, predicate) in &self.shapes {
             if shape.holds(entry, record.entry_bytes(entry)) {
@@ -130,6 +107,7 @@ impl SlotDecider {
         if !entry.is_textual() {
             return;
         }
+        // The lengths spare most values the hash of their text.
         let folded = value.text;
         if self.lengths & length_bit(folded.len()) != 0
             && let Some(predicate) = self.whole.get(folded)

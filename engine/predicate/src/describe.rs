@@ -1,11 +1,17 @@
-//! Predicates and programs in words.
+//! Predicates and programs in words, for explanations.
+//!
+//! Owns the wording; never decides anything.
+//! Invariant: a text depends on the set alone and never on an event, so the outline of a rule is
+//! always the same.
 
 use crate::expression::BoolExpression;
-use crate::field_test::{CaseSensitivity, FieldTest, TextAnchor};
+use crate::field_test::FieldTest;
 use crate::glob::GlobPart;
+use crate::ids::{PredicateId, ProgramId, SlotId, SlotSource};
 use crate::number::{ExactNumber, ValueComparison};
-use crate::set::{PredicateId, PredicateSet, ProgramId, SlotId, SlotSource};
+use crate::set::PredicateSet;
 use crate::shape::ValueShape;
+use crate::text_anchor::{CaseSensitivity, TextAnchor};
 use crate::typed_test::{LetterCase, TypedTest};
 
 impl PredicateSet {
@@ -60,8 +66,8 @@ impl PredicateSet {
         })
     }
 
-    /// The predicates of which one must hold for a rule's programs to be evaluated; `None` when they are
-    /// for every event of their views.
+    /// The predicates of which one must hold for a rule's programs to be evaluated; `None` when
+    /// they are for every event of their views.
     pub fn gate_predicates(&self, rule: u32) -> Option<Vec<PredicateId>> {
         let mut programs: Vec<ProgramId> = Vec::new();
         for (id, program) in (0..).zip(&self.programs) {
@@ -166,7 +172,7 @@ fn anchor_text(kind: TextAnchor) -> &'static str {
 
 fn case_suffix(case: CaseSensitivity) -> &'static str {
     match case {
-        CaseSensitivity::Insensitive => " in any case",
+        CaseSensitivity::Insensitive => " ignoring case",
         CaseSensitivity::Sensitive => "",
     }
 }

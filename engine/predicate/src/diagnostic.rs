@@ -1,9 +1,9 @@
 //! What is wrong with a rule file, in words that its author can act on.
 //!
-//! Owns the place, the excerpt of the source line and how a finding prints; finding out what is wrong
-//! is the job of the rule loader and of front ends.
-//! Invariant: an excerpt holds no control character, so a rule file cannot write to the terminal of the
-//! person who checks it.
+//! Owns the place, the excerpt of the source line and how a finding prints; finding out what is
+//! wrong is the job of the rule loader and of front ends.
+//! Invariant: an excerpt holds no control character, so a rule file cannot write to the terminal of
+//! the person who checks it.
 
 use std::fmt;
 
@@ -104,8 +104,8 @@ impl Diagnostic {
         Self::new(DiagnosticLevel::Error, code, message).with_place(file, line, 0)
     }
 
-    /// Puts it at a place in a file: a line and a column in characters, both counted from 1; 0 for the
-    /// whole file or line.
+    /// Puts it at a place in a file: a line and a column in characters, both counted from 1; 0 for
+    /// the whole file or line.
     pub fn with_place(mut self, file: &RuleFile, line: usize, column: usize) -> Self {
         self.file = file.path.clone();
         self.line = line;
@@ -138,7 +138,7 @@ fn cut_excerpt(line: &str, column: usize) -> (String, usize) {
     if length <= SHOWN_CHARACTERS {
         return (line.to_owned(), column);
     }
-    // What stands before a mistake explains it more often than what follows.
+    // What comes before a mistake explains it more often than what follows.
     let last = length.saturating_sub(SHOWN_CHARACTERS - 1);
     let cut = match column.saturating_sub(SHOWN_CHARACTERS * 2 / 3) {
         0..=1 => 0,

@@ -1,7 +1,6 @@
 //! Boolean programs over predicates.
 
-use crate::likelihood::PredicateLikelihoods;
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
 /// What must hold, as a front end says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,46 +24,6 @@ impl BoolExpression {
     #[must_use]
     pub fn negate(self) -> Self {
         Self::Not(Box::new(self))
-    }
-
-    /// The same without constants inside, nested lists flattened, and what is likeliest to
-    /// decide asked first.
-    pub(crate) fn simplify(self, likelihoods: &PredicateLikelihoods) -> Self {
-        match self {
-            Self::Always | Self::Never | Self::Is(_) => self,
-            Self::Not(inner) => match inner.simplify(likelihoods) {
-                Self::Always => Self::Never,
-                Self::Never => Self::Always,
-                Self::Not(inner) => *inner,
-                inner => inner.negate(),
-            },
-            Self::All(parts) => {
-                let mut kept = Vec::with_capacity(parts.len());
-                for part in parts {
-                    match part.simplify(likelihoods) {
-                        Self::Always => {}
-                        Self::Never => return Self::Never,
-                        Self::All(inner) => kept.extend(inner),
-                        part => kept.push(part),
-                    }
-                }
-                likelihoods.sort_conjunction(&mut kept);
-                single_or_list(kept, Self::Always, Self::All)
-            }
-            Self::Any(parts) => {
-                let mut kept = Vec::with_capacity(parts.len());
-                for part in parts {
-                    match part.simplify(likelihoods) {
-                        Self::Never => {}
-                        Self::Always => return Self::Always,
-                        Self::Any(inner) => kept.extend(inner),
-                        part => kept.push(part),
-                    }
-                }
-                likelihoods.sort_disjunction(&mut kept);
-                single_or_list(kept, Self::Never, Self::Any)
-            }
-        }
     }
 
     /// Whether it holds, `is` telling of predicates.
@@ -107,16 +66,4 @@ impl BoolExpression {
             }
         }
     }
-}
-
-/// The only part, or `none` without any.
-fn single_or_list(
-    mut parts: Vec<BoolExpression>,
-    none: BoolExpression,
-    list: impl FnOnce(Vec<BoolExpression>) -> BoolExpression,
-) -> BoolExpression {
-    if parts.len() > 1 {
-        return list(parts);
-    }
-    parts.pop().unwrap_or(none)
 }

@@ -1,46 +1,25 @@
-//! What can be asked of a field's values. Of several values, one that answers yes is enough.
+//! Tests of a field's values. If there are several, one that passes is enough.
 
 use crate::glob::GlobPattern;
+use crate::ids::SlotId;
 use crate::number::{ExactNumber, ValueComparison};
-use crate::set::SlotId;
 use crate::shape::ValueShape;
+use crate::text_anchor::{CaseSensitivity, TextAnchor};
 use crate::time_part::TimePart;
 use crate::typed_test::TypedTest;
 
-/// Where a text must stand in a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TextAnchor {
-    /// It is the value.
-    Whole,
-    /// The value starts with it.
-    Start,
-    /// The value ends with it.
-    End,
-    /// The value contains it.
-    Anywhere,
-}
-
-/// Whether case matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CaseSensitivity {
-    /// Texts are folded on both sides.
-    Insensitive,
-    /// Texts are compared as they are.
-    Sensitive,
-}
-
 /// A question asked of a field's values.
 ///
-/// Numbers and truths are asked as the texts they are written as; a null, an object or an empty array
-/// answers no to every text. The value at an exact path answers only as what it is: to tests of texts if it
-/// is a text, to tests of numbers if it is a number.
+/// Numbers and booleans are tested as the texts they are written as; a null, an object or an empty
+/// array answers no to every text. The value at an exact path answers only as what it is: to tests
+/// of texts if it is a text, to tests of numbers if it is a number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FieldTest {
-    /// The text stands there.
+    /// The text is found there.
     Text {
-        /// Where.
+        /// Where it must be.
         kind: TextAnchor,
-        /// What.
+        /// The text that is looked for.
         literal: String,
         /// Whether case matters.
         case: CaseSensitivity,
@@ -52,7 +31,8 @@ pub enum FieldTest {
         /// Whether case matters.
         case: CaseSensitivity,
     },
-    /// The regular expression matches somewhere in the unfolded value; flags stand in it as `(?i)`.
+    /// The regular expression matches somewhere in the unfolded value; flags are written in it as
+    /// `(?i)`.
     Regex(String),
     /// The value is an address inside of the network.
     Network(String),
@@ -71,29 +51,18 @@ pub enum FieldTest {
     /// The value, as what it is, answers this.
     Typed(TypedTest),
     /// The caller says so of the event, whatever its values; see
-    /// [`PredicateMatcher::match_record_given`](crate::PredicateMatcher::match_record_given). Asked of no slot.
+    /// [`PredicateMatcher::match_record_given`](crate::PredicateMatcher::match_record_given). Asked
+    /// of no slot.
     Given(String),
-    /// A value of another field stands there in a value of this one. No if either is missing.
+    /// A value of another field is found there in a value of this one. No if either is missing.
     Field {
         /// The other field.
         other: SlotId,
-        /// Where.
+        /// Where it must be.
         kind: TextAnchor,
         /// Whether case matters.
         case: CaseSensitivity,
     },
-}
-
-impl TextAnchor {
-    /// Whether `wanted` stands so in `text`.
-    pub(crate) fn holds(self, text: &str, wanted: &str) -> bool {
-        match self {
-            Self::Whole => text == wanted,
-            Self::Start => text.starts_with(wanted),
-            Self::End => text.ends_with(wanted),
-            Self::Anywhere => text.contains(wanted),
-        }
-    }
 }
 
 impl FieldTest {

@@ -1,7 +1,8 @@
 //! Folding: what makes two texts equal without regard to case.
 //!
-//! Unicode's simple case folding, character by character, so that folding a part of a text gives a part
-//! of the folded text and `?` still stands for one character. Both sides are folded by the same function.
+//! Unicode's simple case folding, character by character, so that folding a part of a text gives a
+//! part of the folded text and `?` still matches one character. Both sides are folded by the
+//! same function.
 
 /// Folds one character to one character.
 fn fold_char(c: char) -> char {
@@ -97,7 +98,7 @@ impl FoldBuffer {
         self.is_ascii
     }
 
-    /// The one that stands at `place`.
+    /// The one at `place`.
     pub(crate) fn text_at(&mut self, place: std::ops::Range<usize>) -> FoldedText<'_> {
         let text = self.all.get(place).unwrap_or_default();
         if self.is_ascii || text.is_ascii() {

@@ -1,5 +1,5 @@
-//! Other rule languages. A front end turns their documents into programs over the predicates that all
-//! rules share; loading them, numbering them and running them is the same for all.
+//! Other rule languages. A front end turns their documents into programs over the predicates that
+//! all rules share; loading them, numbering them and running them is the same for all.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use crate::builder::PredicateSetBuilder;
 use crate::correlation::CompiledCorrelation;
 use crate::diagnostic::Diagnostic;
 use crate::expression::BoolExpression;
+use crate::ids::{SlotId, ViewId};
 use crate::paths::PathMap;
-use crate::set::{SlotId, ViewId};
 
 /// Reads the documents of one rule language.
 pub trait FrontEnd: fmt::Debug + Send + Sync {
     /// The language, as lists of rules name it: `sigma`.
     fn language(&self) -> &'static str;
 
-    /// Whether a file, by its path relative to the rules folder, is this front end's.
+    /// Whether this front end reads a file, by its path relative to the rules folder.
     fn reads_file(&self, path: &str) -> bool;
 
     /// What the files say, compiled together so that their order does not matter.
     ///
-    /// Views must ask for `premise`: it holds for events that rules of this language may read.
+    /// Views must require `premise`: it holds for events that rules of this language may read.
     fn compile(
         &self,
         files: &[&RuleFile],
@@ -31,8 +31,8 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
         predicates: &mut PredicateSetBuilder,
     ) -> FrontEndOutput;
 
-    /// Where events keep the fields that the language names; see [`PathMap::nest_under`] for records that stand
-    /// under `data`.
+    /// Where events keep the fields that the language names; see [`PathMap::nest_under`] for
+    /// records that are kept under `data`.
     fn layout(&self) -> PathMap;
 }
 
@@ -41,9 +41,11 @@ pub trait FrontEnd: fmt::Debug + Send + Sync {
 pub struct FrontEndOutput {
     /// Rules, in any order.
     pub rules: Vec<CompiledRule>,
-    /// Fields that hold the time of a record, first those that go before; none where no rule is over time.
+    /// Fields that hold the time of a record, first those that go before; none where no rule is
+    /// over time.
     pub times: Vec<SlotId>,
-    /// What is wrong. A [`DiagnosticLevel::Refused`](crate::DiagnosticLevel::Refused) document stays out and the others load.
+    /// What is wrong. A [`DiagnosticLevel::Refused`](crate::DiagnosticLevel::Refused) document
+    /// stays out and the others load.
     pub findings: Vec<Diagnostic>,
 }
 
@@ -64,7 +66,7 @@ pub struct CompiledRule {
     pub references: Vec<Arc<str>>,
     /// What else may look like it.
     pub false_positives: Vec<Arc<str>>,
-    /// The file that it stands in.
+    /// Its file.
     pub file: Arc<str>,
     /// The line of its document, from 1.
     pub line: usize,
@@ -76,15 +78,15 @@ pub struct CompiledRule {
     pub audience: AlertAudience,
     /// Fields that it names, and what they are called in some of the events that it reads.
     pub synonyms: Vec<(Arc<str>, Arc<str>)>,
-    /// Changes when, and only when, something changes that decides a match. Of a correlation, without the rules
-    /// that it is over.
+    /// Changes when, and only when, something changes that decides a match. Of a correlation,
+    /// without the rules that it is over.
     pub semantic_hash: [u8; 32],
 }
 
 /// Who receives a rule's alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AlertAudience {
-    /// Everyone.
+    /// Every subscriber, and rules that read them.
     #[default]
     Everyone,
     /// Only rules that read them.

@@ -1,4 +1,9 @@
 //! Patterns with `*` (any run of characters, line breaks too) and `?` (exactly one character).
+//!
+//! Owns parsing into parts and matching; escapes are a matter of the rule language, and folding of
+//! the caller.
+//! Invariant: matching takes time in proportion to the product of both lengths, never more, since
+//! patterns and values both come from strangers.
 
 use crate::fold::fold;
 
@@ -26,7 +31,7 @@ enum GlobStep {
     One,
 }
 
-/// A pattern ready to be asked.
+/// A pattern ready to be matched.
 #[derive(Debug)]
 pub(crate) struct GlobMatcher {
     steps: Vec<GlobStep>,
@@ -111,6 +116,7 @@ impl GlobMatcher {
                 rest = chars.as_str();
                 continue;
             }
+            // Only the last run has to take more: it can take whatever an earlier one could.
             let Some((step_after, tried)) = again else {
                 return false;
             };

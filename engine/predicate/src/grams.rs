@@ -1,27 +1,31 @@
-//! All of thousands of texts that stand in a value, found by a few of their bytes.
+//! All of thousands of texts that are contained in a value, found by a few of their bytes.
 //!
-//! Of every text one *gram* is chosen, `N` bytes of it that are rare among all texts. A value is passed over
-//! once: a table tells for each place whether a gram may begin there, and only where one does are texts
-//! compared. Unlike an automaton no step waits for the one before. With `S` grams that follow each other
-//! in each text, only every `S`th place is looked at.
+//! Of every text one *gram* is chosen, `N` bytes of it that are rare among all texts. A value is
+//! passed over once: a filter says for each place whether a gram may begin there, and only where
+//! one does are texts compared. Unlike in an automaton, no step waits for the one before. With `S`
+//! grams that follow each other in each text, only every `S`th place is looked at.
 //!
-//! Measured over 860 bytes of text with 6,000 grams: 1.2 ns per byte, 0.7 with every second place; tables
-//! of single bits, or of a size that the compiler does not know, 1.9 ns.
+//! Measured over 860 bytes of text with 6,000 grams: 1.2 ns per byte, 0.7 with every second place;
+//! tables of single bits, or of a size that the compiler does not know, 1.9 ns.
+//!
+//! Owns one index for grams of one length; which length suits which texts is left to `substrings`.
+//! Invariant: a text is reported if, and only if, the value contains it; the filter may let through
+//! too much, never too little.
 
 use std::collections::HashMap;
 
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
-/// How often each gram of `N` bytes stands in the texts of all rules.
+/// How often each gram of `N` bytes occurs in the texts of all rules.
 pub(crate) type GramCounts<const N: usize> = HashMap<[u8; N], u32, foldhash::fast::FixedState>;
 
 #[derive(Debug)]
 struct GramCandidate {
     predicate: PredicateId,
-    /// Where the text stands among all texts.
+    /// Where the text begins among all texts.
     start: u32,
     length: u32,
-    /// How many bytes of the text stand before its gram.
+    /// How many bytes of the text come before its gram.
     before: u32,
     /// The first eight bytes of the text, and which of them it has.
     head: u64,
@@ -29,7 +33,7 @@ struct GramCandidate {
 }
 
 impl GramCandidate {
-    /// Whether its text stands at the beginning of `behind`.
+    /// Whether `behind` begins with its text.
     fn is_at_start(&self, behind: &[u8], texts: &[u8]) -> bool {
         let length = self.length as usize;
         if let Some(eight) = behind.first_chunk() {
@@ -46,7 +50,8 @@ impl GramCandidate {
     }
 }
 
-/// Whether a gram with some hash is there, a byte each. The sizes are fixed so that no look-up is checked.
+/// Whether a gram with some hash is there, a byte each. The sizes are fixed so that no look-up is
+/// checked.
 #[derive(Debug)]
 pub(crate) enum HashFilter {
     Small(Box<[bool; 1 << 12]>),
@@ -106,7 +111,7 @@ pub(crate) fn spread_bits(bits: u64) -> u64 {
     bits.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-/// Grams of a text, and how many bytes stand before each.
+/// Grams of a text, and how many bytes come before each.
 fn iter_grams<const N: usize>(text: &[u8]) -> impl Iterator<Item = (usize, [u8; N])> + '_ {
     let windows = text.windows(N).enumerate();
     windows.filter_map(|(at, gram)| Some((at, gram.try_into().ok()?)))
@@ -117,7 +122,7 @@ pub(crate) fn count_grams<const N: usize>(text: &[u8], frequencies: &mut GramCou
     iter_grams(text).for_each(|(_, gram)| *frequencies.entry(gram).or_default() += 1);
 }
 
-/// How many bytes stand before the `S` grams of a text that are rarest together.
+/// How many bytes come before the `S` grams of a text that are rarest together.
 fn rarest_offset<const N: usize, const S: usize>(
     text: &[u8],
     frequencies: &GramCounts<N>,
@@ -142,6 +147,7 @@ impl<const N: usize, const S: usize> GramIndex<N, S> {
         let mut chosen = Vec::with_capacity(texts.len() * S);
         let mut all = Vec::new();
         for (text, predicate) in texts {
+            // The first bytes are compared as one number before the text itself is looked at.
             let known = text.len().min(8);
             let mut head = [0; 8];
             let pairs = head.iter_mut().zip(text);
@@ -164,10 +170,11 @@ impl<const N: usize, const S: usize> GramIndex<N, S> {
         if chosen.is_empty() {
             return None;
         }
-        let buckets = (chosen.len() * 2).next_power_of_two();
-        let bucket_shift = 64 - buckets.trailing_zeros();
+        let bucket_count = (chosen.len() * 2).next_power_of_two();
+        let bucket_shift = 64 - bucket_count.trailing_zeros();
+        // Sorted by bucket before the buckets are counted: a bucket is a range of the sorted list.
         chosen.sort_by_key(|(hash, candidate)| (hash >> bucket_shift, candidate.start));
-        let mut buckets = vec![0; buckets + 1];
+        let mut buckets = vec![0; bucket_count + 1];
         for (hash, _) in &chosen {
             if let Some(bucket) = buckets.get_mut((hash >> bucket_shift) as usize + 1) {
                 *bucket += 1;
@@ -188,7 +195,7 @@ impl<const N: usize, const S: usize> GramIndex<N, S> {
         })
     }
 
-    /// Calls `hit` for every text that stands in `value`, maybe more than once.
+    /// Calls `hit` for every text that `value` contains, maybe more than once.
     #[inline]
     pub(crate) fn for_each_hit(&self, value: &[u8], hit: impl FnMut(PredicateId)) {
         match &self.table {

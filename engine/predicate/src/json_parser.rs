@@ -1,18 +1,15 @@
-//! JSON to records in one pass: no tree is built, and a member that no rule names costs its bytes.
+//! JSON to records in one pass: no tree is built, and a member that no rule names costs only its
+//! bytes.
+//!
+//! Owns the grammar of JSON and the limit on nesting; what a name leads to is left to `path_cache`,
+//! and strings to `scan`.
+//! Invariant: a text is read if, and only if, it is one JSON value within the limit. A record of a
+//! text that was refused is never matched.
 
 use crate::path_cache::{MemberId, NO_MEMBER, NOWHERE, PathStateId, SlotTarget};
-use crate::record::{EntryAddress, EntryOrigin, FlatRecord, FlatRecordReader, ValueKind};
-use crate::scan;
-
-/// The text is not one JSON value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the event is not JSON: {expected} expected at byte {at}")]
-pub struct JsonReadError {
-    /// Where, in bytes.
-    pub at: usize,
-    /// What should have stood there.
-    pub expected: &'static str,
-}
+use crate::record::{EntryAddress, EntryOrigin, FlatRecord, ValueKind};
+use crate::record_reader::FlatRecordReader;
+use crate::scan::{self, JsonReadError};
 
 impl FlatRecordReader {
     /// Reads one JSON value into `record`, which is emptied before.
@@ -80,8 +77,8 @@ impl JsonParser<'_> {
         there
     }
 
-    /// Reads a value that stands at `standing`.
-    fn read_value(&mut self, standing: PathStateId, depth: usize) -> Result<(), JsonReadError> {
+    /// Reads a value at the path state `state`.
+    fn read_value(&mut self, state: PathStateId, depth: usize) -> Result<(), JsonReadError> {
         if depth > larum_event::limits::EVENT_DEPTH {
             return Err(self.expected_error("less nesting"));
         }
@@ -91,23 +88,23 @@ impl JsonParser<'_> {
                 self.at += 1;
                 let start = self.record.text_end();
                 scan::read_string(self.json, &mut self.at, self.record.texts_mut())?;
-                self.enter_value(standing, ValueKind::Text, start);
+                self.enter_value(state, ValueKind::Text, start);
                 Ok(())
             }
-            Some(b'{') => self.read_object(standing, depth),
-            Some(b'[') => self.read_array(standing, depth),
-            Some(b't') => self.read_keyword("true", ValueKind::Bool, standing),
-            Some(b'f') => self.read_keyword("false", ValueKind::Bool, standing),
-            Some(b'n') => self.read_keyword("null", ValueKind::Null, standing),
-            Some(b'-' | b'0'..=b'9') => self.read_number(standing),
+            Some(b'{') => self.read_object(state, depth),
+            Some(b'[') => self.read_array(state, depth),
+            Some(b't') => self.read_keyword("true", ValueKind::Bool, state),
+            Some(b'f') => self.read_keyword("false", ValueKind::Bool, state),
+            Some(b'n') => self.read_keyword("null", ValueKind::Null, state),
+            Some(b'-' | b'0'..=b'9') => self.read_number(state),
             _ => Err(self.expected_error("a value")),
         }
     }
 
-    fn read_object(&mut self, standing: PathStateId, depth: usize) -> Result<(), JsonReadError> {
+    fn read_object(&mut self, state: PathStateId, depth: usize) -> Result<(), JsonReadError> {
         self.at += 1;
         let start = self.record.text_end();
-        self.enter_value(standing, ValueKind::Container, start);
+        self.enter_value(state, ValueKind::Container, start);
         self.skip_blanks();
         if self.take_byte(b'}') {
             return Ok(());
@@ -118,11 +115,13 @@ impl JsonParser<'_> {
             if !self.take_byte(b'"') {
                 return Err(self.expected_error("a name"));
             }
-            let inner = self.read_name(standing, &mut member)?;
+            let inner = self.read_name(state, &mut member)?;
             self.skip_blanks();
             if !self.take_byte(b':') {
                 return Err(self.expected_error("a colon"));
             }
+            // Decided before the value is read: it says whether the values inside count for tests
+            // of any value.
             if depth == 0 && !self.is_rooted {
                 self.is_inside = self.reader.path_cache.is_top(inner);
             }
@@ -138,7 +137,7 @@ impl JsonParser<'_> {
         }
     }
 
-    /// Reads the name of the member behind `member`, and finds where it stands.
+    /// Reads the name of the member that follows `member`, and finds where it leads.
     fn read_name(
         &mut self,
         from: PathStateId,
@@ -151,11 +150,12 @@ impl JsonParser<'_> {
                 self.at += length;
                 return Ok(to);
             }
+            // A short name without escapes is looked up where it is, without a copy.
             let count = scan::plain_length(step);
             if step.get(count) == Some(&b'"') {
                 let name = step.get(..count).unwrap_or_default();
-                let (found, to) = names.find_member(from, *member, name);
-                *member = found;
+                let (id, to) = names.find_member(from, *member, name);
+                *member = id;
                 self.at += count + 1;
                 return Ok(to);
             }
@@ -166,17 +166,17 @@ impl JsonParser<'_> {
         if from == NOWHERE {
             return Ok(NOWHERE);
         }
-        let (found, to) = names.find_member(from, *member, name.get(0, name.len()));
-        *member = found;
+        let (id, to) = names.find_member(from, *member, name.get(0, name.len()));
+        *member = id;
         Ok(to)
     }
 
-    fn read_array(&mut self, standing: PathStateId, depth: usize) -> Result<(), JsonReadError> {
+    fn read_array(&mut self, state: PathStateId, depth: usize) -> Result<(), JsonReadError> {
         self.at += 1;
         self.skip_blanks();
-        let elements = self.reader.path_cache.element_state(standing);
-        if elements != standing {
-            self.enter_list(standing);
+        let elements = self.reader.path_cache.element_state(state);
+        if elements != state {
+            self.enter_list(state);
         }
         if self.take_byte(b']') {
             self.enter_empty(elements);
@@ -199,7 +199,7 @@ impl JsonParser<'_> {
         &mut self,
         word: &'static str,
         kind: ValueKind,
-        standing: PathStateId,
+        state: PathStateId,
     ) -> Result<(), JsonReadError> {
         let rest = self.json.get(self.at..).unwrap_or_default();
         if !rest.starts_with(word.as_bytes()) {
@@ -210,7 +210,7 @@ impl JsonParser<'_> {
         if kind == ValueKind::Bool {
             self.record.texts_mut().extend(word.as_bytes());
         }
-        self.enter_value(standing, kind, start);
+        self.enter_value(state, kind, start);
         Ok(())
     }
 
@@ -225,7 +225,7 @@ impl JsonParser<'_> {
         Ok(())
     }
 
-    fn read_number(&mut self, standing: PathStateId) -> Result<(), JsonReadError> {
+    fn read_number(&mut self, state: PathStateId) -> Result<(), JsonReadError> {
         let begin = self.at;
         self.take_byte(b'-');
         if !self.take_byte(b'0') {
@@ -243,14 +243,14 @@ impl JsonParser<'_> {
         let start = self.record.text_end();
         let text = self.json.get(begin..self.at).unwrap_or_default();
         self.record.texts_mut().extend(text);
-        self.enter_value(standing, ValueKind::Number, start);
+        self.enter_value(state, ValueKind::Number, start);
         Ok(())
     }
 
     /// An array is the value of exact paths.
-    fn enter_list(&mut self, standing: PathStateId) {
+    fn enter_list(&mut self, state: PathStateId) {
         let start = self.record.text_end();
-        for one in self.reader.path_cache.state_slots(standing) {
+        for one in self.reader.path_cache.state_slots(state) {
             if one.origin.is_single_valued() {
                 let naming = one.entry_address(false);
                 let met = &mut self.reader.exact_entries;
@@ -260,9 +260,9 @@ impl JsonParser<'_> {
     }
 
     /// An array without elements is there, for fields of layouts.
-    fn enter_empty(&mut self, standing: PathStateId) {
+    fn enter_empty(&mut self, state: PathStateId) {
         let start = self.record.text_end();
-        let slots = self.reader.path_cache.state_slots(standing).iter();
+        let slots = self.reader.path_cache.state_slots(state).iter();
         let laid = slots.filter(|one| one.origin == EntryOrigin::Layout);
         for (at, one) in laid.enumerate() {
             self.record
@@ -271,8 +271,8 @@ impl JsonParser<'_> {
     }
 
     /// Enters a value under every slot of its places, or under none for tests of any value.
-    fn enter_value(&mut self, standing: PathStateId, kind: ValueKind, start: usize) {
-        let slots = self.reader.path_cache.state_slots(standing);
+    fn enter_value(&mut self, state: PathStateId, kind: ValueKind, start: usize) {
+        let slots = self.reader.path_cache.state_slots(state);
         let mut first = self.is_inside;
         for one in slots {
             if one.origin == EntryOrigin::Layout {

@@ -1,14 +1,22 @@
-//! Predicates shared by all rules, and the matcher that decides each once per event.
+//! Questions about fields, decided once per event for all rules.
 //!
-//! Fields are interned to slots and distinct questions to predicates; a rule is a boolean program over
-//! the answers. One visit to a value settles all texts asked of its slot; what costs more (patterns,
-//! networks, numbers) is settled when a program that was nominated asks for it, and then once. The answer
-//! is the same bit whoever asks, so an explanation cannot disagree with the match.
+//! Fields are interned to slots and distinct questions to predicates; a rule is a boolean program
+//! over the answers. One visit to a value settles all texts asked of its slot. What costs more
+//! (patterns, networks, times) is settled when a nominated program asks for it, and then once.
 //!
-//! Owns deciding; what a rule language makes of its text is its front end's job. Texts are compared
-//! without regard to case unless a test says otherwise, see [`fold_all()`].
+//! Owns deciding, and what a rule front end hands to the rule loader ([`FrontEnd`],
+//! [`CompiledRule`], [`Diagnostic`]). What a rule language makes of its text is its front end's
+//! job; counting matches is the window's. Knows no rule language and no script engine. Texts are
+//! compared without regard to case unless a test says otherwise, see [`fold()`].
+//!
+//! Invariant: a predicate has one answer per event, the same bit for all who ask, so an explanation
+//! cannot disagree with the match.
+
+mod ids;
 
 mod fold;
+
+mod text_anchor;
 
 mod glob;
 
@@ -36,6 +44,8 @@ mod scan;
 
 mod record;
 
+mod record_reader;
+
 mod json_parser;
 
 mod affixes;
@@ -47,6 +57,8 @@ mod substrings;
 mod bounds;
 
 mod prefilter;
+
+mod slot_tests;
 
 mod decider;
 
@@ -61,6 +73,8 @@ mod builder;
 mod cover;
 
 mod likelihood;
+
+mod simplify;
 
 mod set;
 
@@ -89,18 +103,21 @@ pub use builder::{BuildError, PredicateSetBuilder};
 pub use correlation::{CompiledCorrelation, CompiledStep, SlotCapture, StepSource};
 pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use expression::BoolExpression;
-pub use field_test::{CaseSensitivity, FieldTest, TextAnchor};
+pub use field_test::FieldTest;
 pub use fold::fold;
 pub use front_end::{AlertAudience, CompiledRule, FrontEnd, FrontEndOutput};
 pub use glob::{GlobPart, GlobPattern};
-pub use json_parser::JsonReadError;
+pub use ids::{PredicateId, SlotId, ViewId};
 pub use matcher::{MatchCost, PredicateMatcher};
 pub use network::CidrNetwork;
 pub use number::{ExactNumber, ValueComparison};
 pub use paths::PathMap;
 pub use pattern::compile_regex;
-pub use record::{FlatRecord, FlatRecordReader, RecordValue, ValueKind};
-pub use set::{PredicateId, PredicateSet, SlotId, ViewId};
+pub use record::{FlatRecord, RecordValue, ValueKind};
+pub use record_reader::FlatRecordReader;
+pub use scan::JsonReadError;
+pub use set::PredicateSet;
 pub use shape::{LARGE_BYTES, ValueShape};
+pub use text_anchor::{CaseSensitivity, TextAnchor};
 pub use time_part::TimePart;
 pub use typed_test::{LetterCase, TypedTest};

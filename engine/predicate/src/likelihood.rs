@@ -1,14 +1,15 @@
 //! How likely predicates are to hold, guessed from what they ask and from how many rules ask it.
 //!
-//! Only the order of work depends on it, never an answer: what nominates a program, and what its steps ask
-//! first.
+//! Only the order of work depends on it, never an answer: what nominates a program, and what its
+//! steps ask first.
 
 use std::collections::HashMap;
 
 use crate::expression::BoolExpression;
-use crate::field_test::{FieldTest, TextAnchor};
+use crate::field_test::FieldTest;
+use crate::ids::PredicateId;
 use crate::number::ValueComparison;
-use crate::set::PredicateId;
+use crate::text_anchor::TextAnchor;
 
 /// What it costs to settle a predicate that no visit settles, in bits looked at.
 const EXPENSIVE_COST: f64 = 30.0;
@@ -42,7 +43,8 @@ impl PredicateLikelihoods {
         }
     }
 
-    /// How much a hit of a predicate counts when covers are compared. What many rules ask is common.
+    /// How much a hit of a predicate counts when covers are compared. What many rules ask is
+    /// common.
     pub(crate) fn hit_weight(&self, id: PredicateId) -> u64 {
         let often = self.per_ten_thousand.get(id.0 as usize).copied();
         let uses = self.uses.get(&id).copied().unwrap_or_default();
@@ -72,8 +74,8 @@ impl PredicateLikelihoods {
             BoolExpression::Never => (0.0, 0.0),
             BoolExpression::Is(id) => {
                 let often = self.per_ten_thousand.get(id.0 as usize).copied();
-                let dear = self.expensive.get(id.0 as usize) == Some(&true);
-                let cost = if dear { EXPENSIVE_COST } else { 1.0 };
+                let is_expensive = self.expensive.get(id.0 as usize) == Some(&true);
+                let cost = if is_expensive { EXPENSIVE_COST } else { 1.0 };
                 (f64::from(often.unwrap_or_default()) / 10_000.0, cost)
             }
             BoolExpression::Not(inner) => {

@@ -1,7 +1,11 @@
-//! Texts of which one stands in whatever a regular expression matches, without regard to case.
+//! Texts of which one is contained in whatever a regular expression matches, ignoring case.
 //!
-//! Folding goes character by character, so a text that stands in a value also stands in it folded. What
-//! cannot be read gives no texts, which asks the expression more often and never less.
+//! Folding goes character by character, so a text that a value contains is also contained in it
+//! folded.
+//!
+//! Owns reading the expression's syntax; running it is left to the verifier.
+//! Invariant: if the expression matches a value, the folded value contains one of the texts. An
+//! expression that cannot be read gives no texts, so it is run more often and never too seldom.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
@@ -12,7 +16,7 @@ const MAX_TEXTS: usize = 32;
 /// Most characters of a class that are written out.
 const MAX_CLASS_CHARACTERS: u32 = 64;
 
-/// Folded texts, one of which stands in every value that `pattern` matches.
+/// Folded texts, one of which every value that `pattern` matches contains.
 pub(crate) fn regex_literals(pattern: &str) -> Option<Vec<String>> {
     let parsed = regex_syntax::parse(pattern).ok()?;
     required_literals(&parsed).filter(|texts| texts.iter().all(|text| !text.is_empty()))
@@ -28,6 +32,7 @@ fn is_better(left: &[String], right: &[String]) -> bool {
 }
 
 fn required_literals(hir: &Hir) -> Option<Vec<String>> {
+    // All texts that match are the best that can be required.
     if let Some(texts) = exact_texts(hir) {
         return Some(texts);
     }
@@ -36,6 +41,7 @@ fn required_literals(hir: &Hir) -> Option<Vec<String>> {
         HirKind::Repetition(repetition) if repetition.min == 0 => None,
         HirKind::Repetition(repetition) => required_literals(&repetition.sub),
         HirKind::Capture(capture) => required_literals(&capture.sub),
+        // Each branch must require something, or nothing is required of the whole.
         HirKind::Alternation(parts) => {
             let mut all = Vec::new();
             for part in parts {
@@ -56,6 +62,8 @@ fn required_literals(hir: &Hir) -> Option<Vec<String>> {
             for part in parts {
                 match exact_texts(part).and_then(|texts| concat_texts(&run, &texts)) {
                     Some(longer) => run = longer,
+                    // The run ends here. It is offered before a new one begins, as the texts of
+                    // what follows need not be next to it.
                     None => {
                         offer(std::mem::replace(&mut run, vec![String::new()]));
                         match exact_texts(part) {
@@ -85,13 +93,14 @@ fn concat_texts(before: &[String], behind: &[String]) -> Option<Vec<String>> {
 
 /// All folded texts that the expression matches, if they are few.
 fn exact_texts(hir: &Hir) -> Option<Vec<String>> {
-    let texts = match hir.kind() {
+    let mut texts = match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![String::new()],
         HirKind::Literal(literal) => vec![fold(str::from_utf8(&literal.0).ok()?)],
         HirKind::Class(Class::Unicode(class)) => {
             let mut texts = Vec::new();
             let mut count = 0;
             for range in class.ranges() {
+                // Counted before it is written out: `.` is a range of a million characters.
                 count += u32::from(range.end()) - u32::from(range.start()) + 1;
                 if count > MAX_CLASS_CHARACTERS {
                     return None;
@@ -126,7 +135,7 @@ fn exact_texts(hir: &Hir) -> Option<Vec<String>> {
             texts
         }
     };
-    let mut texts = texts;
+    // Texts that fold to the same count once against the limit.
     texts.sort();
     texts.dedup();
     (texts.len() <= MAX_TEXTS).then_some(texts)

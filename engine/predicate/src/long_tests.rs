@@ -1,5 +1,6 @@
-//! The matcher against plain evaluation on texts like those of real events: long, with other letters than
-//! ASCII, asked by many rules of several views; and a reader that remembers against one that does not.
+//! The matcher against plain evaluation on texts like those of real events: long, with other
+//! letters than ASCII, asked by many rules of several views; and a reader that remembers against
+//! one that does not.
 
 use std::sync::Arc;
 

@@ -1,6 +1,11 @@
 //! Decides one event after another: visits, nominations, programs.
 //!
-//! One per thread. Bits are undone by the list of those that were set, so an event costs what it hits.
+//! One per thread.
+//!
+//! Owns the answers for the current event and what is remembered of combinations of views; the
+//! questions are in the shared set, which never changes.
+//! Invariant: before an event is visited, no bit of the one before is set. Bits are undone by the
+//! list of those that were set, so an event costs what it hits.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -11,12 +16,13 @@ use foldhash::fast::FixedState;
 use crate::bit_set::BitSet;
 use crate::decider::SlotDecider;
 use crate::fold::FoldBuffer;
+use crate::ids::{PredicateId, ProgramId};
 use crate::program::ProgramStep;
 use crate::record::{FlatRecord, RecordEntry};
-use crate::set::{PredicateId, PredicateSet, ProgramId};
+use crate::set::PredicateSet;
 use crate::verifier::TestVerifier;
 
-/// Most combinations of view predicates that are remembered; beyond it, they are found anew.
+/// Most combinations of view predicates that are remembered; beyond it, all are forgotten.
 const MAX_COMBINATIONS: usize = 4_096;
 
 /// Most deciders of any value; beyond it, one decides all of it.
@@ -101,8 +107,8 @@ impl PredicateMatcher {
         self.match_record_given(record, &[], out);
     }
 
-    /// As [`PredicateMatcher::match_record`], where the predicates in `given` hold of the event; those of
-    /// [`FieldTest::Given`](crate::FieldTest::Given) hold in no other way.
+    /// As [`PredicateMatcher::match_record`], where the predicates in `given` hold of the event;
+    /// those of [`FieldTest::Given`](crate::FieldTest::Given) hold in no other way.
     pub fn match_record_given(
         &mut self,
         record: &FlatRecord,
@@ -110,6 +116,8 @@ impl PredicateMatcher {
         out: &mut Vec<u32>,
     ) {
         out.clear();
+        // Forget the event before anything of this one is decided: a bit left over is a false
+        // match.
         self.reset_bits();
         self.folded.fold_all(record.all_bytes());
         given.iter().for_each(|given| self.hits.insert(given.0));
@@ -119,6 +127,7 @@ impl PredicateMatcher {
                 .slot
                 .is_some_and(|slot| set.view_slots.get(slot.0 as usize) == Some(&true))
         };
+        // Views first: which other slots matter at all follows from the views that hold.
         for entry in record.entries().iter().filter(|entry| of_view(entry)) {
             self.visit_entry(&set, record, entry);
         }
@@ -136,11 +145,14 @@ impl PredicateMatcher {
             AnyValueScope::Some(decider) => self.visit_values(decider, record),
             AnyValueScope::All => self.visit_any_value(&set, record),
         }
+        // Nominate after all visits and before any program runs: what a program verifies sets more
+        // bits, and those nominate nothing.
         self.nominate_programs(&set, &active);
         self.cost.events += 1;
         self.cost.hits += self.hits.ones.len() as u64;
         self.cost.candidates += self.nominated.ones.len() as u64;
         self.evaluate_programs(&set, record, out);
+        // A rule may have a program for each of several views that hold.
         out.sort_unstable();
         out.dedup();
     }
@@ -169,7 +181,7 @@ impl PredicateMatcher {
         self.cost
     }
 
-    /// Begins to count anew.
+    /// Starts counting from zero again.
     pub fn reset_cost(&mut self) {
         self.cost = MatchCost::default();
     }
@@ -261,6 +273,7 @@ impl PredicateMatcher {
                 let Some(predicate) = set.predicate(*id).filter(|one| one.is_of_any_value()) else {
                     continue;
                 };
+                // Without the bits of its guards an expensive predicate is never asked.
                 wanted.push(*id);
                 wanted.extend_from_slice(&predicate.guards);
             }
@@ -270,16 +283,17 @@ impl PredicateMatcher {
         if wanted.is_empty() {
             return AnyValueScope::None;
         }
+        // Many combinations of views want the same predicates, and a decider is costly to build.
         if let Some(known) = self.any_deciders.get(&wanted) {
             return AnyValueScope::Some(Rc::clone(known));
         }
         if self.any_deciders.len() >= MAX_ANY_DECIDERS {
             return AnyValueScope::All;
         }
-        let asked = any_value
+        let tests = any_value
             .tests
             .filter_predicates(|id| wanted.binary_search(&id).is_ok());
-        let decider = Rc::new(SlotDecider::new(asked, &any_value.rarity));
+        let decider = Rc::new(SlotDecider::new(tests, &any_value.rarity));
         self.any_deciders.insert(wanted, Rc::clone(&decider));
         AnyValueScope::Some(decider)
     }
@@ -330,8 +344,10 @@ impl PredicateMatcher {
         if is_final || self.verified.contains(id.0) {
             return false;
         }
+        // Marked before it is asked, whatever the answer: a no is settled too.
         self.verified.insert(id.0);
         let guards = &predicate.guards;
+        // If no guard holds, the predicate cannot.
         let worth_asking =
             guards.is_empty() || guards.iter().any(|guard| self.hits.contains(guard.0));
         self.cost.verified += u64::from(worth_asking);
@@ -357,6 +373,7 @@ impl ActiveViews {
         };
         for view in &set.views {
             let holds = view.expression.holds(&mut is);
+            // Also for one that does not hold: a view's number is its place in the list.
             active.views.push(holds);
             if !holds {
                 continue;
@@ -370,9 +387,9 @@ impl ActiveViews {
                 }
                 for id in &program.predicates {
                     let slot = set.predicate(*id).and_then(|predicate| predicate.slot);
-                    let slot = slot.and_then(|slot| active.slots.get_mut(slot.0 as usize));
-                    if let Some(asked) = slot {
-                        *asked = true;
+                    let is_asked = slot.and_then(|slot| active.slots.get_mut(slot.0 as usize));
+                    if let Some(is_asked) = is_asked {
+                        *is_asked = true;
                     }
                 }
             }
@@ -383,7 +400,7 @@ impl ActiveViews {
     /// Programs of the views.
     fn programs<'s>(&self, set: &'s PredicateSet) -> impl Iterator<Item = ProgramId> + use<'_, 's> {
         let views = set.views.iter().zip(&self.views);
-        let held = views.filter(|(_, holds)| **holds);
-        held.flat_map(|(view, _)| view.programs.iter().copied())
+        let active = views.filter(|(_, holds)| **holds);
+        active.flat_map(|(view, _)| view.programs.iter().copied())
     }
 }

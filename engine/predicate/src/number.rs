@@ -1,4 +1,8 @@
 //! Numbers compared exactly: 2^53 + 1 is not 2^53.
+//!
+//! Owns reading numbers and their order; which texts count as numbers is decided by the record.
+//! Invariant: the order is total and exact, also between whole numbers and floats, so bounds can be
+//! sorted and searched.
 
 use std::cmp::Ordering;
 
@@ -89,7 +93,7 @@ fn compare_whole_float(whole: i128, float: f64) -> Ordering {
 }
 
 impl ValueComparison {
-    /// Whether `value` stands so to `bound`.
+    /// Whether `value` compares so with `bound`.
     pub fn holds(self, value: ExactNumber, bound: ExactNumber) -> bool {
         self.accepts_order(value.compare(bound))
     }

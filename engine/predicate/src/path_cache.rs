@@ -1,22 +1,27 @@
-//! Where members of objects stand, remembered: events of a kind have the same names in the same order.
+//! Where members of objects lead, remembered: events of a kind have the same names in the same
+//! order.
 //!
-//! The places of a value are a *standing*. What a name leads to from a standing is looked up in the paths
-//! once; after that it is remembered, together with the name that followed last time, so that most names
-//! are only compared. What is remembered is bounded and gives the same answers as the paths.
+//! The places of a value are a *path state*. Where a name leads from a path state is looked up in
+//! the paths once; after that it is remembered, together with the name that followed last time, so
+//! that most names are only compared.
+//!
+//! Owns the memory and its bound; the answers themselves are the job of `paths`.
+//! Invariant: what is remembered gives the same answers as the paths, so a full or an empty memory
+//! changes only how long reading takes.
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use crate::ids::SlotId;
 use crate::paths::{PathPlace, PathTree, TOP};
 use crate::record::EntryOrigin;
 use crate::scan::{self, STEP};
-use crate::set::SlotId;
 
-/// A standing, by number.
+/// A path state, by number.
 pub(crate) type PathStateId = u32;
 
-/// The standing of what no field is about.
+/// The path state of values that no field is about.
 pub(crate) const NOWHERE: PathStateId = 0;
 const ROOT: PathStateId = 1;
 
@@ -26,7 +31,7 @@ pub(crate) type MemberId = u32;
 /// No member.
 pub(crate) const NO_MEMBER: MemberId = MemberId::MAX;
 
-/// Most members that are remembered; beyond it the memory starts anew.
+/// Most members that are remembered; beyond it, all are forgotten.
 const MAX_CACHED_MEMBERS: usize = 16_384;
 
 /// Names longer than this are looked up each time.
@@ -45,7 +50,7 @@ struct PathState {
     places: Box<[PathPlace]>,
     /// Slots that a value here is entered under.
     slots: Box<[SlotTarget]>,
-    /// Where elements of an array here stand, once it is known.
+    /// The path state of elements of an array here, once it is known.
     elements: Option<PathStateId>,
     members: HashMap<Box<[u8]>, MemberId, RandomState>,
     /// The member that came first last time.
@@ -59,7 +64,8 @@ struct CachedMember {
     /// How many bytes that is; 0 if they are too many.
     length: u8,
     to: PathStateId,
-    /// The members that came next last, the latest first: kinds of events part ways where they differ.
+    /// The members that came next last, the latest first: kinds of events part ways where they
+    /// differ.
     next: [MemberId; 2],
 }
 
@@ -75,15 +81,15 @@ pub(crate) struct PathCache {
 
 impl PathCache {
     pub(crate) fn new(paths: PathTree) -> Self {
-        let mut names = Self {
+        let mut cache = Self {
             paths,
             states: Vec::new(),
             state_ids: HashMap::default(),
             members: Vec::new(),
             places: Vec::new(),
         };
-        names.clear();
-        names
+        cache.clear();
+        cache
     }
 
     fn clear(&mut self) {
@@ -95,7 +101,8 @@ impl PathCache {
         self.intern_state(roots.into());
     }
 
-    /// The standing of the next event. Standings and members of the last one are no longer asked for.
+    /// The path state of the next event. States and members of the last one are no longer asked
+    /// for.
     pub(crate) fn root_state(&mut self) -> PathStateId {
         if self.members.len() >= MAX_CACHED_MEMBERS {
             self.clear();
@@ -103,41 +110,41 @@ impl PathCache {
         ROOT
     }
 
-    /// Where elements of an array stand.
-    pub(crate) fn element_state(&mut self, standing: PathStateId) -> PathStateId {
-        let Some(of) = self.states.get(standing as usize) else {
+    /// The path state of the elements of an array.
+    pub(crate) fn element_state(&mut self, id: PathStateId) -> PathStateId {
+        let Some(state) = self.states.get(id as usize) else {
             return NOWHERE;
         };
-        if let Some(known) = of.elements {
+        if let Some(known) = state.elements {
             return known;
         }
         let mut places = std::mem::take(&mut self.places);
         places.clear();
-        places.extend_from_slice(&of.places);
+        places.extend_from_slice(&state.places);
         let origins = places.len();
         self.paths.enter_elements(&mut places, 0..origins);
         let elements = self.intern_state(places.get(origins..).unwrap_or_default().into());
         self.places = places;
-        if let Some(of) = self.states.get_mut(standing as usize) {
-            of.elements = Some(elements);
+        if let Some(state) = self.states.get_mut(id as usize) {
+            state.elements = Some(elements);
         }
         elements
     }
 
-    /// Whether what stands there is part of what layouts are about, and not beside it.
-    pub(crate) fn is_top(&self, standing: PathStateId) -> bool {
-        let standing = self.states.get(standing as usize);
-        standing.is_some_and(|standing| standing.places.contains(&TOP))
+    /// Whether layouts are about the values there.
+    pub(crate) fn is_top(&self, id: PathStateId) -> bool {
+        let state = self.states.get(id as usize);
+        state.is_some_and(|state| state.places.contains(&TOP))
     }
 
     /// Slots that a value is entered under.
-    pub(crate) fn state_slots(&self, standing: PathStateId) -> &[SlotTarget] {
-        let standing = self.states.get(standing as usize);
-        standing.map_or(&[], |standing| &standing.slots)
+    pub(crate) fn state_slots(&self, id: PathStateId) -> &[SlotTarget] {
+        let state = self.states.get(id as usize);
+        state.map_or(&[], |state| &state.slots)
     }
 
-    /// If the name that is expected behind `before` stands in `step`: the member, where it leads, and how
-    /// long it is with its quote.
+    /// If `step` begins with the name that is expected after `before`: the member, where it leads,
+    /// and how long it is with its quote.
     pub(crate) fn predict_member(
         &self,
         from: PathStateId,
@@ -160,8 +167,8 @@ impl PathCache {
         let member = self.members.get(id as usize)?;
         let length = usize::from(member.length);
         // A name that is too long has no bytes to compare.
-        let found = length > 0 && scan::has_same_prefix(step, &member.quoted, length);
-        found.then_some((id, member.to, length))
+        let is_same = length > 0 && scan::has_same_prefix(step, &member.quoted, length);
+        is_same.then_some((id, member.to, length))
     }
 
     /// Finds a name: the member, if it is remembered, and where it leads.
@@ -171,8 +178,8 @@ impl PathCache {
         before: MemberId,
         name: &[u8],
     ) -> (MemberId, PathStateId) {
-        let known = self.states.get(from as usize);
-        let known = known.and_then(|standing| standing.members.get(name).copied());
+        let state = self.states.get(from as usize);
+        let known = state.and_then(|state| state.members.get(name).copied());
         let (id, to) = match known {
             Some(id) => {
                 let member = self.members.get(id as usize);
@@ -183,14 +190,15 @@ impl PathCache {
                 (self.cache_member(from, to, name), to)
             }
         };
+        // Learn only after the name is resolved: `before` now expects this member next.
         match self.members.get_mut(before as usize) {
             Some(before) => {
                 let [latest, _] = before.next;
                 before.next = [id, latest];
             }
             None => {
-                if let Some(standing) = self.states.get_mut(from as usize) {
-                    standing.first_member = id;
+                if let Some(state) = self.states.get_mut(from as usize) {
+                    state.first_member = id;
                 }
             }
         }
@@ -201,7 +209,7 @@ impl PathCache {
         let mut places = std::mem::take(&mut self.places);
         places.clear();
         let origin = self.states.get(from as usize);
-        places.extend_from_slice(origin.map_or(&[], |standing| &standing.places));
+        places.extend_from_slice(origin.map_or(&[], |state| &state.places));
         let origins = places.len();
         let name = str::from_utf8(name).unwrap_or_default();
         self.paths.enter_member(&mut places, 0..origins, name);
@@ -217,12 +225,12 @@ impl PathCache {
         let id = u32::try_from(self.states.len()).unwrap_or(NOWHERE);
         let mut slots = Vec::new();
         for place in &places {
-            let found = PathTree::entry_origin(*place);
+            let origin = PathTree::entry_origin(*place);
             let here = self.paths.place_slots(*place);
             slots.extend(here.map(|(slot, alias)| SlotTarget {
                 slot,
                 alias,
-                origin: found,
+                origin,
             }));
         }
         self.states.push(PathState {
@@ -256,8 +264,8 @@ impl PathCache {
             to,
             next: [NO_MEMBER; 2],
         });
-        if let Some(standing) = self.states.get_mut(from as usize) {
-            standing.members.insert(name.into(), id);
+        if let Some(state) = self.states.get_mut(from as usize) {
+            state.members.insert(name.into(), id);
         }
         id
     }

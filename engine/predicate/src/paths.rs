@@ -1,14 +1,19 @@
-//! Where in an event a field stands: paths of member names to slots.
+//! Where in an event a field is found: paths of member names to slots.
 //!
-//! A field `a.b` stands in `{"a":{"b":1}}`, in `{"a.b":1}`, and in each member of arrays on the way. A
-//! *mount* makes the members of a place count as if they stood at the top; an *alias* gives a place the
-//! name of a field, which counts only when nothing bears that name itself. An *exact path* leads through
-//! members of objects alone, as [`larum_event::FieldSet`] reads it.
+//! A field `a.b` is found in `{"a":{"b":1}}`, in `{"a.b":1}`, and in each member of arrays on the
+//! way. A *mount* makes the members of a place count as if they were at the top; an *alias* gives a
+//! place the name of a field, which counts only where no member has that name itself. An *exact
+//! path* leads through members of objects alone, as [`larum_event::FieldSet`] reads it.
+//!
+//! Owns the tree of paths; walking it quickly is left to `path_cache`.
+//! Invariant: nodes never change once the tree is built, so a place stays valid as long as its
+//! reader.
 
 use std::collections::HashMap;
 
+use crate::ids::SlotId;
 use crate::record::EntryOrigin;
-use crate::set::{PredicateSet, SlotId};
+use crate::set::PredicateSet;
 
 /// How one or more formats lay out their fields.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +32,8 @@ impl PathMap {
         self.only_mounts |= other.only_mounts;
     }
 
-    /// The same layout for documents that stand as the member `name` of an event, such as `data`. What
-    /// stands beside that member names no field.
+    /// The same layout for documents that are the member `name` of an event, such as `data`.
+    /// Other members of the event name no field.
     #[must_use]
     pub fn nest_under(&self, name: &str) -> Self {
         let below = |path: &String| format!("{name}.{path}");
@@ -44,12 +49,12 @@ impl PathMap {
         }
     }
 
-    /// Members of the place at `path` count as members at the top. `*` stands for any one name.
+    /// Members of the place at `path` count as members at the top. `*` is any one name.
     pub fn add_mount(&mut self, path: &str) {
         self.mounts.push(path.to_owned());
     }
 
-    /// What stands at `path` is also called `field`. `*` stands for any one name.
+    /// The value at `path` is also called `field`. `*` stands for any one name.
     pub fn add_alias(&mut self, path: &str, field: &str) {
         self.aliases.push((path.to_owned(), field.to_owned()));
     }
@@ -88,8 +93,8 @@ pub(crate) struct PathTree {
 }
 
 impl PathTree {
-    /// A tree of the fields of `set`, of what `map` says of them, and of exact paths; what names no field
-    /// is left out.
+    /// A tree of the fields of `set`, of what `map` says of them, and of exact paths; what names no
+    /// field is left out.
     pub(crate) fn new(set: &PredicateSet, map: &PathMap) -> Self {
         let mut tree = Self {
             nodes: vec![
@@ -99,6 +104,7 @@ impl PathTree {
             ],
             roots: Vec::new(),
         };
+        // Exact paths first: they are a root of their own only if something was added.
         tree.insert_exact_paths(set);
         let fields: HashMap<&str, SlotId> = set.fields().collect();
         for (name, slot) in &fields {
@@ -106,6 +112,7 @@ impl PathTree {
                 node.slot = Some(*slot);
             }
         }
+        // After the fields, as an alias of a field that no rule names leads nowhere.
         for (path, field) in &map.aliases {
             let Some(slot) = fields.get(field.as_str()) else {
                 continue;
@@ -145,8 +152,8 @@ impl PathTree {
         }
     }
 
-    /// Adds to `places` where elements of an array at the places in `from` stand: an exact path ends at an
-    /// array, but for what is asked of its elements.
+    /// Adds to `places` where the elements of an array at the places in `from` are: an exact path
+    /// ends at an array, but for what is asked of its elements.
     pub(crate) fn enter_elements(&self, places: &mut Vec<PathPlace>, from: std::ops::Range<usize>) {
         for at in from {
             let Some(place) = places.get(at).copied() else {
@@ -162,7 +169,7 @@ impl PathTree {
         }
     }
 
-    /// Where the whole document stands.
+    /// The places of the whole document.
     pub(crate) fn roots(&self) -> &[PathPlace] {
         &self.roots
     }
@@ -212,7 +219,7 @@ impl PathTree {
         own.into_iter().chain(aliases.map(|slot| (*slot, true)))
     }
 
-    /// Adds to `places` where the member `name` of the places in `from` stands.
+    /// Adds to `places` where the member `name` of the places in `from` leads.
     pub(crate) fn enter_member(
         &self,
         places: &mut Vec<PathPlace>,

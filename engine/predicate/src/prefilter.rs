@@ -1,40 +1,40 @@
-//! Whether any of a few texts stands in an event at all: one pass over all of its texts at once.
+//! Whether an event contains any of a few texts at all: one pass over all of its texts at once.
 
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
-use crate::decider::SlotTests;
-use crate::field_test::TextAnchor;
+use crate::slot_tests::SlotTests;
+use crate::text_anchor::TextAnchor;
 
 /// Most texts that are looked for with vectors.
 const MAX_TEXTS: usize = 64;
 /// Shorter texts are too common to be worth a look.
 const MIN_TEXT_BYTES: usize = 3;
 
-/// Opens where a text may stand.
+/// Says whether one of its texts may occur.
 #[derive(Debug)]
 pub(crate) struct TextPrefilter(Searcher);
 
 impl TextPrefilter {
-    /// A gate for what is asked, if there are few texts, none of them short, and nothing else is asked.
-    pub(crate) fn new(asked: &SlotTests) -> Option<Self> {
-        let only_texts = asked.present.is_none()
-            && asked.has_value.is_none()
-            && asked.numbers.is_empty()
-            && asked.shapes.is_empty();
+    /// A prefilter for `tests` if they are of few texts, none of them short, and of nothing else.
+    pub(crate) fn new(tests: &SlotTests) -> Option<Self> {
+        let only_texts = tests.present.is_none()
+            && tests.has_value.is_none()
+            && tests.numbers.is_empty()
+            && tests.shapes.is_empty();
         let fits = |kind: TextAnchor, text: &str| {
             kind == TextAnchor::Anywhere && text.len() >= MIN_TEXT_BYTES
         };
-        let all_fit = asked.texts.iter().all(|(kind, text, _)| fits(*kind, text));
-        let few = (1..=MAX_TEXTS).contains(&asked.texts.len());
+        let all_fit = tests.texts.iter().all(|(kind, text, _)| fits(*kind, text));
+        let few = (1..=MAX_TEXTS).contains(&tests.texts.len());
         if !(only_texts && all_fit && few) {
             return None;
         }
         let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
-        builder.extend(asked.texts.iter().map(|(_, text, _)| text));
+        builder.extend(tests.texts.iter().map(|(_, text, _)| text));
         builder.build().map(Self)
     }
 
-    /// Whether one of the texts stands in `value`, which is folded.
+    /// Whether `value`, which is folded, contains one of the texts.
     pub(crate) fn may_match(&self, value: &[u8]) -> bool {
         self.0.find(value).is_some()
     }

@@ -1,7 +1,7 @@
 //! Programs as flat lists of steps: each asks one predicate and says where to go on.
 
 use crate::expression::BoolExpression;
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
 /// Where the program ends and the rule holds.
 pub(crate) const HOLDS: u32 = u32::MAX;
@@ -24,14 +24,14 @@ pub(crate) struct ProgramStep {
 pub(crate) struct ProgramSteps(Vec<ProgramStep>);
 
 impl ProgramSteps {
-    /// Adds the steps of an expression; gives the first. Later parts stand before earlier ones, so that
-    /// the places to go on to are known.
+    /// Adds the steps of an expression; gives the first. Later parts come before earlier ones, so
+    /// that the places to go on to are known.
     pub(crate) fn add_program(
         &mut self,
         expression: &BoolExpression,
-        is_dear: &impl Fn(PredicateId) -> bool,
+        is_expensive: &impl Fn(PredicateId) -> bool,
     ) -> u32 {
-        self.compile_expression(expression, HOLDS, FAILS, is_dear)
+        self.compile_expression(expression, HOLDS, FAILS, is_expensive)
     }
 
     fn compile_expression(
@@ -39,7 +39,7 @@ impl ProgramSteps {
         expression: &BoolExpression,
         then: u32,
         otherwise: u32,
-        is_dear: &impl Fn(PredicateId) -> bool,
+        is_expensive: &impl Fn(PredicateId) -> bool,
     ) -> u32 {
         match expression {
             BoolExpression::Always => then,
@@ -48,18 +48,20 @@ impl ProgramSteps {
                 let step = u32::try_from(self.0.len());
                 self.0.push(ProgramStep {
                     predicate: *predicate,
-                    expensive: is_dear(*predicate),
+                    expensive: is_expensive(*predicate),
                     then,
                     otherwise,
                 });
                 step.expect("steps of four thousand million do not fit into memory")
             }
-            BoolExpression::Not(inner) => self.compile_expression(inner, otherwise, then, is_dear),
+            BoolExpression::Not(inner) => {
+                self.compile_expression(inner, otherwise, then, is_expensive)
+            }
             BoolExpression::All(parts) => parts.iter().rev().fold(then, |then, part| {
-                self.compile_expression(part, then, otherwise, is_dear)
+                self.compile_expression(part, then, otherwise, is_expensive)
             }),
             BoolExpression::Any(parts) => parts.iter().rev().fold(otherwise, |otherwise, part| {
-                self.compile_expression(part, then, otherwise, is_dear)
+                self.compile_expression(part, then, otherwise, is_expensive)
             }),
         }
     }

@@ -1,12 +1,15 @@
 //! An event as the matcher sees it: a flat list of slots and values.
+//!
+//! Owns the values and their texts; where they come from is left to the reader, and what is asked
+//! of them to tests.
+//! Invariant: an entry's text is a part of the record's own buffer, so the matcher folds all texts
+//! in one pass and finds each again by its place.
 
 use std::ops::Range;
 
+use crate::ids::SlotId;
 use crate::number::ExactNumber;
-use crate::path_cache::PathCache;
-use crate::paths::{PathMap, PathTree};
 use crate::scan::TextBuffer;
-use crate::set::{PredicateSet, SlotId};
 
 /// What kind of JSON a value was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub enum ValueKind {
     Number,
     /// `true` or `false`.
     Bool,
-    /// `null`.
+    /// The literal `null`.
     Null,
     /// An object, or an array without members: the field is there and has no text.
     Container,
@@ -112,7 +115,7 @@ pub struct FlatRecord {
 }
 
 impl RecordEntry {
-    /// Where its text stands among all texts.
+    /// Where its text is among all texts.
     pub(crate) fn text_range(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -131,7 +134,7 @@ impl FlatRecord {
         self.push_entry(slot, kind, text, true);
     }
 
-    /// Adds the value of a slot that stands beside the event: tests of any value do not see it.
+    /// Adds the value of a slot that is no part of the event: tests of any value do not see it.
     pub fn push_external(&mut self, slot: SlotId, kind: ValueKind, text: &str) {
         self.push_entry(Some(slot), kind, text, false);
     }
@@ -189,7 +192,7 @@ impl FlatRecord {
             slot,
             alias,
             first,
-            origin: found,
+            origin,
         } = naming;
         self.has_alias |= alias;
         // Events of 4 GB are turned away long before.
@@ -199,14 +202,14 @@ impl FlatRecord {
             kind,
             first,
             alias,
-            origin: found,
+            origin,
             start: place(start),
             end: place(self.texts.len()),
         });
     }
 
     /// Takes an entry out of its slot.
-    fn withdraw_entry(&mut self, at: usize) {
+    pub(crate) fn withdraw_entry(&mut self, at: usize) {
         if let Some(entry) = self.entries.get_mut(at) {
             entry.slot = None;
             entry.first = false;
@@ -230,90 +233,6 @@ impl FlatRecord {
             if shadowed && let Some(entry) = self.entries.get_mut(at) {
                 entry.slot = None;
             }
-        }
-    }
-}
-
-/// Reads JSON into records, in one pass, for the fields that a set of predicates names.
-#[derive(Debug)]
-pub struct FlatRecordReader {
-    pub(crate) path_cache: PathCache,
-    pub(crate) reads_anything: bool,
-    /// Whether values that no rule names are kept, for tests of any value.
-    pub(crate) keeps_all: bool,
-    pub(crate) name: TextBuffer,
-    pub(crate) exact_entries: ExactEntries,
-}
-
-/// Where the values of exact paths were entered, since each has only one.
-#[derive(Debug, Default)]
-pub(crate) struct ExactEntries {
-    /// By slot; 0 for none, else the entry's place and one.
-    entries: Vec<usize>,
-    slots: Vec<SlotId>,
-}
-
-impl ExactEntries {
-    pub(crate) fn clear(&mut self) {
-        for slot in self.slots.drain(..) {
-            if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
-                *entry = 0;
-            }
-        }
-    }
-
-    /// The entry of a slot, if it was met before; from now on it is `next`.
-    fn replace_entry(&mut self, slot: SlotId, next: usize) -> Option<usize> {
-        let at = slot.0 as usize;
-        if self.entries.len() <= at {
-            self.entries.resize(at + 1, 0);
-        }
-        let before = self.entries.get_mut(at)?;
-        let known = before.checked_sub(1);
-        *before = next + 1;
-        self.slots.push(slot);
-        known
-    }
-
-    /// Enters the value of an exact path. As [`larum_event::FieldSet`] reads it, the last value counts
-    /// whose names are all segments, or else the first whose names are not.
-    pub(crate) fn enter_value(
-        &mut self,
-        record: &mut FlatRecord,
-        naming: EntryAddress,
-        kind: ValueKind,
-        start: usize,
-    ) {
-        let Some(slot) = naming.slot else { return };
-        let next = record.entries.len();
-        if let Some(known) = self.replace_entry(slot, next) {
-            if naming.origin.is_dotted() {
-                self.replace_entry(slot, known);
-                return;
-            }
-            record.withdraw_entry(known);
-        }
-        record.enter_value(naming, kind, start);
-    }
-}
-
-impl FlatRecordReader {
-    /// Whether some rule asks of a value; if none does, records may stay empty.
-    pub fn reads_anything(&self) -> bool {
-        self.reads_anything
-    }
-
-    /// A reader for the fields of `set`, laid out as `map` says.
-    pub fn new(set: &PredicateSet, map: &PathMap) -> Self {
-        Self {
-            path_cache: PathCache::new(PathTree::new(set, map)),
-            reads_anything: set.asks_any_value()
-                || set.fields().next().is_some()
-                || set.paths().next().is_some()
-                || set.element_paths().next().is_some(),
-            keeps_all: set.asks_any_value(),
-            name: TextBuffer::default(),
-            exact_entries: ExactEntries::default(),
         }
     }
 }

@@ -1,15 +1,26 @@
-//! Strings of JSON, 32 bytes at a time, and where their texts are kept.
+//! Strings of JSON, 32 bytes at a time, and the buffer that keeps their texts.
 //!
-//! A text is found, checked, unescaped and copied in one pass: most end within the first 32 bytes, so the
-//! branches are foreseen. Everything is bytes, since pieces of UTF-8 that were cut at quotes and
-//! backslashes are UTF-8 again.
+//! A text is found, checked, unescaped and copied in one pass: most end within the first 32 bytes,
+//! so the branches are predicted well.
+//!
+//! Owns the bytes of strings; the rest of the grammar is left to `json_parser`.
+//! Invariant: what is copied is UTF-8 if the input is. Input is cut only at quotes and backslashes,
+//! which are never inside of a character, and half a surrogate pair becomes U+FFFD.
 
 use wide::u8x32;
 
-use crate::json_parser::JsonReadError;
-
 /// How many bytes are looked at together.
 pub(crate) const STEP: usize = 32;
+
+/// The text is not one JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the event is not JSON: {expected} expected at byte {at}")]
+pub struct JsonReadError {
+    /// Where, in bytes.
+    pub at: usize,
+    /// What was expected there.
+    pub expected: &'static str,
+}
 
 /// Texts one behind the other, in memory that is kept from event to event.
 #[derive(Debug, Default)]
@@ -86,7 +97,7 @@ fn stop_bits(step: &[u8; STEP]) -> u32 {
     (quotes | backslashes | controls).to_bitmask()
 }
 
-/// How many bytes stand before a quote, a backslash or a control character.
+/// How many bytes come before a quote, a backslash or a control character.
 pub(crate) fn plain_length(step: &[u8; STEP]) -> usize {
     stop_bits(step).trailing_zeros() as usize
 }
@@ -146,8 +157,8 @@ enum StepOutcome {
     Place(usize),
 }
 
-/// Reads a step: its stops are found once, and what stands between simple escapes is copied from one to the
-/// next.
+/// Reads a step: its stops are found once, and what lies between simple escapes is copied from
+/// one to the next.
 #[inline]
 fn copy_step(json: &[u8], at: usize, step: &[u8; STEP], texts: &mut TextBuffer) -> StepOutcome {
     let mut stops = stop_bits(step);
@@ -188,7 +199,7 @@ fn read_escape(rest: &[u8], texts: &mut TextBuffer) -> Option<usize> {
     Some(1)
 }
 
-/// What a letter behind a backslash stands for; 0 if it is no escape, or one of more letters.
+/// The meaning of a letter behind a backslash; 0 if it is no escape, or one of more letters.
 const ESCAPES: [u8; 256] = {
     let mut escaped = [0; 256];
     escaped[b'"' as usize] = b'"';
@@ -202,7 +213,8 @@ const ESCAPES: [u8; 256] = {
     escaped
 };
 
-/// Reads `uXXXX`, or two of them that are a pair; how many bytes that was. Half a pair becomes U+FFFD.
+/// Reads `uXXXX`, or two of them that are a pair; how many bytes that was. Half a pair becomes
+/// U+FFFD.
 #[cold]
 fn read_unicode(rest: &[u8], texts: &mut TextBuffer) -> Option<usize> {
     let first = parse_hex(rest.strip_prefix(b"u")?.get(..4)?)?;

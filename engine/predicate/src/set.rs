@@ -1,43 +1,17 @@
-//! A built set: deciders by slot, predicates, and the rules over them. Shared by all matchers.
+//! A built set: deciders by slot, predicates, and the programs over them. Shared by all matchers.
+//!
+//! Owns what was built, and never changes; answers for an event are the matcher's.
+//! Invariant: a number that the builder gave out (slot, predicate, program, view) is an index into
+//! the list here, and nothing is removed or reordered.
 
-use crate::decider::{SlotDecider, SlotTests};
+use crate::decider::SlotDecider;
 use crate::expression::BoolExpression;
 use crate::field_test::FieldTest;
+use crate::ids::{PredicateId, ProgramId, SlotId, SlotName, SlotSource, ViewId};
 use crate::program::ProgramSteps;
+use crate::slot_tests::SlotTests;
 use crate::substrings::GramRarity;
 use crate::verifier::TestVerifier;
-
-/// A field that some rule names, by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotId(pub(crate) u32);
-
-/// Where the values of a slot come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum SlotSource {
-    /// A field of a layout: several names may lead to it, and it may have several values.
-    Field,
-    /// One exact path of the document, with one value of its own kind.
-    Path,
-    /// The elements of the array at an exact path.
-    Elements,
-    /// The caller pushes it.
-    Pushed,
-}
-
-/// What a slot is called.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct SlotName {
-    pub(crate) source: SlotSource,
-    pub(crate) name: String,
-}
-
-/// A predicate, by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PredicateId(pub(crate) u32);
-
-/// What a rule's events have in common, such as a log source, by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ViewId(pub(crate) u32);
 
 #[derive(Debug)]
 pub(crate) struct Predicate {
@@ -51,14 +25,11 @@ pub(crate) struct Predicate {
 }
 
 impl Predicate {
-    /// Whether it is asked of any value of the event.
+    /// Whether it is a test of any value of the event.
     pub(crate) fn is_of_any_value(&self) -> bool {
         self.slot.is_none() && !matches!(self.verifier, TestVerifier::Given)
     }
 }
-
-/// A program, by number; a rule may have several, one for each view.
-pub(crate) type ProgramId = u32;
 
 #[derive(Debug)]
 pub(crate) struct PredicateProgram {
@@ -112,7 +83,7 @@ impl NominationIndex {
     }
 }
 
-/// What is asked of any value, by all programs; and what it takes to decide a part of it.
+/// The tests of any value, by all programs, and what it takes to decide a part of them.
 #[derive(Debug)]
 pub(crate) struct AnyValueDecider {
     pub(crate) tests: SlotTests,
@@ -121,16 +92,16 @@ pub(crate) struct AnyValueDecider {
 }
 
 impl AnyValueDecider {
-    pub(crate) fn new(asked: SlotTests, rarity: GramRarity) -> Self {
+    pub(crate) fn new(tests: SlotTests, rarity: GramRarity) -> Self {
         Self {
-            decider: SlotDecider::new(asked.clone(), &rarity),
-            tests: asked,
+            decider: SlotDecider::new(tests.clone(), &rarity),
+            tests,
             rarity,
         }
     }
 }
 
-/// All predicates and rules, ready to be asked.
+/// All predicates and rules, ready to be matched.
 #[derive(Debug, Default)]
 pub struct PredicateSet {
     pub(crate) slots: Vec<SlotName>,

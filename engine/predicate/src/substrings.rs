@@ -1,10 +1,10 @@
-//! All texts that stand anywhere in a value: by their length, the cheapest way to find them.
+//! All texts that a value contains, each found in the cheapest way for its length.
 
 use crate::fold::FoldedText;
 use crate::grams::{GramCounts, GramIndex, count_grams};
-use crate::set::PredicateId;
+use crate::ids::PredicateId;
 
-/// How often grams stand in the texts of all rules, whose words are those of events.
+/// How often grams occur in the texts of all rules, whose words are those of events.
 #[derive(Debug, Default)]
 pub(crate) struct GramRarity {
     twos: GramCounts<2>,
@@ -25,7 +25,7 @@ impl GramRarity {
 /// Texts that are few enough to be told apart by three bytes.
 const MAX_THREE_BYTE_TEXTS: usize = 1_000;
 
-/// Texts that may stand anywhere.
+/// Texts that may be anywhere in a value.
 #[derive(Debug)]
 pub(crate) struct SubstringIndex {
     ascii: SubstringTiers,
@@ -35,7 +35,7 @@ pub(crate) struct SubstringIndex {
 
 #[derive(Debug, Default)]
 struct SubstringTiers {
-    /// Stands in every value.
+    /// The empty text, which every value contains.
     empty: Option<PredicateId>,
     ones: Vec<(u8, PredicateId)>,
     twos: Option<GramIndex<2, 1>>,
@@ -55,7 +55,7 @@ impl SubstringIndex {
         }
     }
 
-    /// Calls `hit` for every text that stands in `value`, maybe more than once.
+    /// Calls `hit` for every text that `value` contains, maybe more than once.
     pub(crate) fn for_each_hit(&self, value: FoldedText<'_>, mut hit: impl FnMut(PredicateId)) {
         self.ascii.for_each_hit(value.text, &mut hit);
         if !value.is_ascii {
@@ -86,7 +86,7 @@ impl SubstringTiers {
             part.eights = GramIndex::new(&long, &rarity.eights);
             return part;
         }
-        // Three bytes of many texts would stand nearly everywhere.
+        // Three bytes of many texts would be nearly everywhere.
         if long.len() > MAX_THREE_BYTE_TEXTS {
             let (fours, more): (Vec<_>, Vec<_>) =
                 long.into_iter().partition(|(text, _)| text.len() == 4);

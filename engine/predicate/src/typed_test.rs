@@ -2,27 +2,28 @@
 
 use std::cmp::Ordering;
 
-use crate::field_test::TextAnchor;
+use crate::ids::SlotId;
 use crate::number::{ExactNumber, ValueComparison};
 use crate::record::{FlatRecord, ValueKind};
-use crate::set::SlotId;
+use crate::text_anchor::TextAnchor;
 
 /// A question about a value of one kind; of any other kind, the answer is no.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TypedTest {
-    /// The value is a text that stands so to this one, byte by byte.
+    /// The value is a text that compares so with this one, byte by byte.
     Order(ValueComparison, String),
-    /// The value stands so to the value of another slot: texts, numbers and truths, each to its own.
+    /// The value compares so with the value of another slot: texts, numbers and booleans, each with
+    /// its own kind.
     Compare(ValueComparison, SlotId),
     /// The value is a text that has so many characters.
     Length(ValueComparison, ExactNumber),
-    /// The text stands so in the value, which is a text, in other letters.
+    /// The value is a text, and put into these letters it has the text there.
     Recased {
         /// Which letters.
         to: LetterCase,
-        /// Where.
+        /// Where it must be.
         kind: TextAnchor,
-        /// What.
+        /// The text that is looked for.
         literal: String,
     },
 }
@@ -78,7 +79,7 @@ fn value_order(left: (ValueKind, &str), right: (ValueKind, &str)) -> Option<Orde
         return None;
     }
     match left.0 {
-        // "false" stands before "true".
+        // "false" sorts before "true".
         ValueKind::Text | ValueKind::Bool => Some(left.1.cmp(right.1)),
         ValueKind::Number => {
             Some(ExactNumber::parse_json(left.1)?.compare(ExactNumber::parse_json(right.1)?))

@@ -2,12 +2,13 @@
 
 use regex::Regex;
 
-use crate::field_test::{CaseSensitivity, FieldTest, TextAnchor};
+use crate::field_test::FieldTest;
 use crate::fold::{fold, fold_into};
 use crate::glob::GlobMatcher;
+use crate::ids::SlotId;
 use crate::number::{ExactNumber, ValueComparison};
 use crate::record::{FlatRecord, ValueKind};
-use crate::set::SlotId;
+use crate::text_anchor::{CaseSensitivity, TextAnchor};
 use crate::time_part::TimePart;
 use crate::typed_test::TypedTest;
 use crate::{network::CidrNetwork, pattern::compile_regex};

@@ -117,7 +117,7 @@ rule("plain").on("#");
         ]
     );
     assert_eq!(outline.gate, EventGate::Never);
-    let ends = r#"event.data.image ends with "\\cmd.exe" in any case"#;
+    let ends = r#"event.data.image ends with "\\cmd.exe" ignoring case"#;
     assert_eq!(outline.script, EventGate::AnyOf(vec![ends.to_owned()]));
     let open = set.outline_rule(0).unwrap();
     assert_eq!(

@@ -199,7 +199,7 @@ fn an_author_can_ask_a_rule_whatever_the_topic() {
 fn a_rule_of_another_language_is_explained_by_its_program() {
     let set = load(&[file("b.words", "a.evil Evil")]).unwrap();
     let outline = set.outline_rule(0).unwrap();
-    let contains = r#"text contains "evil" in any case"#;
+    let contains = r#"text contains "evil" ignoring case"#;
     assert_eq!(outline.gate, EventGate::AnyOf(vec![contains.to_owned()]));
     assert_eq!(outline.condition.unwrap().text, contains);
     let mut matcher = RuleMatcher::new(Arc::new(set));
