@@ -28,7 +28,7 @@ pub struct CompiledCorrelation {
 pub struct CompiledStep {
     /// What the reader calls it.
     pub name: Arc<str>,
-    /// What an event of it sets in [`RuleMatch::read_steps`].
+    /// What an event of it sets in [`RuleMatch::steps`].
     pub bits: u32,
     /// Where the events come from.
     pub source: StepSource,
