@@ -10,6 +10,7 @@ use larum_event::FieldValue;
 
 use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
+use super::lower_text::LengthSubject;
 use super::question::FieldQuestion;
 use crate::predicate::{
     self, BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, PredicateSetBuilder,
@@ -225,13 +226,20 @@ impl ConditionLowering<'_> {
                 member,
                 bound,
                 ..
-            } => self.lower_length(*comparison, bound, slot, member.as_ref(), &mut script)?,
+            } => {
+                let member = member.as_ref();
+                let subject = LengthSubject { slot, member };
+                self.lower_length(*comparison, bound, subject, &mut script)?
+            }
             FieldQuestion::Recased {
                 letters,
                 test,
                 wanted,
                 ..
-            } => self.lower_recased(slot, *letters, *test, wanted, &mut script)?,
+            } => {
+                script.push(self.add_shape_test(slot, ValueShape::Large)?);
+                self.lower_recased(slot, *letters, *test, wanted)?
+            }
             FieldQuestion::RecasedOnly(_) => {
                 script.push(self.add_shape_test(slot, ValueShape::Large)?);
                 BoolExpression::Always
