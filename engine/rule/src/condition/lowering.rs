@@ -244,13 +244,20 @@ impl ConditionLowering<'_> {
                 script.push(self.add_shape_test(slot, ValueShape::Large)?);
                 BoolExpression::Always
             }
-            FieldQuestion::Empty(_) => {
-                script.push(self.add_shape_test(slot, ValueShape::Nested)?);
-                self.add_whole_text_test(slot, "")?
-            }
+            FieldQuestion::Empty(_) => self.lower_empty(slot, &mut script)?,
         };
         let script = BoolExpression::Any(script);
         Ok(LoweredCondition { holds, script })
+    }
+
+    /// Whether a text is empty; lists and objects are left to the script.
+    fn lower_empty(
+        &mut self,
+        slot: SlotId,
+        script: &mut Vec<BoolExpression>,
+    ) -> BuildResult<BoolExpression> {
+        script.push(self.add_shape_test(slot, ValueShape::Nested)?);
+        self.add_whole_text_test(slot, "")
     }
 
     /// Whether a value equals one of a list.
