@@ -72,7 +72,7 @@ pub struct Rule {
     /// Its conditions: one, or one for each step.
     pub steps: Vec<RuleStep>,
     /// The fields that its window measures or compares, in the order of
-    /// [`RuleMatch::read_values`](crate::RuleMatch::read_values).
+    /// [`RuleMatch::values`](crate::RuleMatch::values).
     pub measured: Vec<Arc<str>>,
     pub(crate) values: Vec<KeySource>,
     pub(crate) source: usize,
@@ -89,7 +89,7 @@ pub struct RuleStep {
     /// The step's name; empty for the condition of a rule without steps.
     pub name: Arc<str>,
     /// What an event that satisfies it sets in
-    /// [`RuleMatch::read_steps`](crate::RuleMatch::read_steps).
+    /// [`RuleMatch::steps`](crate::RuleMatch::steps).
     pub bit: u32,
     /// The topics it reads.
     pub on: Vec<TopicPattern>,

@@ -10,7 +10,7 @@ pub struct RuleMatch {
     /// The rule's group key, read from the event.
     pub key: GroupKey,
     /// Which of its steps the event satisfies, as
-    /// [`Match::read_steps`](larum_event::Match::read_steps) has them.
+    /// [`Match::steps`](larum_event::Match::steps) has them.
     pub steps: u32,
     /// What its window measures or compares.
     pub values: MatchValues,

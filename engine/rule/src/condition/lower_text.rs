@@ -19,6 +19,13 @@ use larum_predicate::{
     ValueShape,
 };
 
+/// What a length is asked of.
+pub(super) struct LengthSubject<'a> {
+    pub(super) slot: SlotId,
+    /// What `.len` is of an object.
+    pub(super) member: Option<&'a FieldAccess>,
+}
+
 impl ConditionLowering<'_> {
     /// Whether a text has the part `wanted`, or a list holds it as an element.
     pub(super) fn lower_search(
@@ -95,15 +102,15 @@ impl ConditionLowering<'_> {
         Ok(Some(elements))
     }
 
-    /// How long a text is, in characters; `member` is what `.len` is of an object.
+    /// How long a text is, in characters.
     pub(super) fn lower_length(
         &mut self,
         comparison: ComparisonOperator,
         bound: &FieldValue<'static>,
-        slot: SlotId,
-        member: Option<&FieldAccess>,
+        subject: LengthSubject<'_>,
         script: &mut Vec<BoolExpression>,
     ) -> BuildResult<BoolExpression> {
+        let LengthSubject { slot, member } = subject;
         let (among, is_opposite) = to_value_comparison(comparison);
         // A text beyond all limits never reaches a script as a text, so it has no length.
         script.push(self.add_shape_test(slot, ValueShape::Large)?);
@@ -138,9 +145,7 @@ impl ConditionLowering<'_> {
         to: LetterCase,
         test: RecasedTest,
         wanted: &str,
-        script: &mut Vec<BoolExpression>,
     ) -> BuildResult<BoolExpression> {
-        script.push(self.add_shape_test(slot, ValueShape::Large)?);
         let kind = match test {
             RecasedTest::Equal => TextAnchor::Whole,
             RecasedTest::Contains => TextAnchor::Anywhere,

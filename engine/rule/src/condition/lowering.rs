@@ -14,6 +14,7 @@ use larum_predicate::{
 
 use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
+use super::lower_text::LengthSubject;
 use super::question::FieldQuestion;
 use crate::view::FieldRef;
 
@@ -225,24 +226,38 @@ impl ConditionLowering<'_> {
                 member,
                 bound,
                 ..
-            } => self.lower_length(*comparison, bound, slot, member.as_ref(), &mut script)?,
+            } => {
+                let member = member.as_ref();
+                let subject = LengthSubject { slot, member };
+                self.lower_length(*comparison, bound, subject, &mut script)?
+            }
             FieldQuestion::Recased {
                 letters,
                 test,
                 wanted,
                 ..
-            } => self.lower_recased(slot, *letters, *test, wanted, &mut script)?,
+            } => {
+                script.push(self.add_shape_test(slot, ValueShape::Large)?);
+                self.lower_recased(slot, *letters, *test, wanted)?
+            }
             FieldQuestion::RecasedOnly(_) => {
                 script.push(self.add_shape_test(slot, ValueShape::Large)?);
                 BoolExpression::Always
             }
-            FieldQuestion::Empty(_) => {
-                script.push(self.add_shape_test(slot, ValueShape::Nested)?);
-                self.add_whole_text_test(slot, "")?
-            }
+            FieldQuestion::Empty(_) => self.lower_empty(slot, &mut script)?,
         };
         let script = BoolExpression::Any(script);
         Ok(LoweredCondition { holds, script })
+    }
+
+    /// Whether a text is empty; lists and objects are left to the script.
+    fn lower_empty(
+        &mut self,
+        slot: SlotId,
+        script: &mut Vec<BoolExpression>,
+    ) -> BuildResult<BoolExpression> {
+        script.push(self.add_shape_test(slot, ValueShape::Nested)?);
+        self.add_whole_text_test(slot, "")
     }
 
     /// Whether a value equals one of a list.

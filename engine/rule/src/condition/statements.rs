@@ -36,7 +36,15 @@ impl ConditionReader<'_> {
             // A closure inside shares a variable. Only scripts see what it changes there.
             Stmt::Share(_) if !rest.is_empty() => self.read_statements(rest, tail, place),
             Stmt::Var(parts, ..) => {
-                self.read_declaration(&parts.0.name, &parts.1, rest, tail, place)
+                // Bind before the rest is read: the rest sees the name.
+                let before = self.read_declaration(&parts.0.name, &parts.1);
+                let last = if rest.is_empty() {
+                    // It has no value, but the expression in it was computed and may have failed.
+                    empty_body(tail, expression_start(&parts.1))
+                } else {
+                    self.read_statements(rest, tail, place)
+                };
+                compute_before(before, last)
             }
             Stmt::Return(value, flags, at) if !flags.contains(ASTFlags::BREAK) => match value {
                 _ if !tail.may_return => RuleCondition::from_script(*at),
@@ -58,24 +66,12 @@ impl ConditionReader<'_> {
         }
     }
 
-    fn read_declaration(
-        &mut self,
-        name: &str,
-        value: &Expr,
-        rest: &[Stmt],
-        tail: BodyUse,
-        place: Position,
-    ) -> RuleCondition {
-        let at = expression_start(value);
+    /// Binds a name; what must be computed for it.
+    fn read_declaration(&mut self, name: &str, value: &Expr) -> Vec<RuleCondition> {
         let mut before = Vec::new();
         let binding = self.bind_value(value, &mut before);
-        if rest.is_empty() {
-            // It has no value, but the expression in it was computed and may have failed.
-            return compute_before(before, empty_body(tail, at));
-        }
         self.scope.bind(name, binding);
-        let last = self.read_statements(rest, tail, place);
-        compute_before(before, last)
+        before
     }
 
     /// What a name is bound to; what must be computed for it is added to `before`.

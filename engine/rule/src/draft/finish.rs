@@ -9,7 +9,7 @@ use larum_predicate::{AlertAudience, Diagnostic};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, RuleFile, RuleId, Severity, TopicPattern, WindowSpec};
+use larum_event::{FieldSet, RuleFile, Severity, TopicPattern, WindowSpec};
 use rhai::{Position, ScriptFuncDef};
 
 use super::RuleDraft;
@@ -78,7 +78,7 @@ impl RuleFinisher<'_> {
             .iter_mut()
             .map(|part| (part.on.clone(), std::mem::take(&mut part.usages)))
             .collect();
-        let rule = self.build_rule(draft.id.clone()?, window?, draft, parts, joined.fields);
+        let rule = self.build_rule(window?, draft, parts, joined.fields)?;
         Some(FinishedRule {
             rule,
             place,
@@ -209,12 +209,11 @@ impl RuleFinisher<'_> {
 
     fn build_rule(
         &mut self,
-        id: RuleId,
         window: WindowSpec,
         draft: RuleDraft,
         parts: Vec<RuleStepDraft>,
         measured: Vec<Arc<str>>,
-    ) -> Rule {
+    ) -> Option<Rule> {
         let steps = parts
             .into_iter()
             .map(|part| self.build_step(part))
@@ -233,7 +232,7 @@ impl RuleFinisher<'_> {
             .map(|path| self.resolve_field(path))
             .collect();
         let mut rule = Rule {
-            id,
+            id: draft.id?,
             language: RHAI,
             title: draft.title.and_then(|setting| setting.value),
             description: draft.description.and_then(|setting| setting.value),
@@ -271,7 +270,7 @@ impl RuleFinisher<'_> {
         rule.scripts_ask_trees = scripts.any(|one| asks_trees(self.source, one).is_some());
         // Hash last: it covers the steps and closures of the finished rule.
         rule.semantic_hash = semantic_hash(&rule, self.source, &self.file.text);
-        rule
+        Some(rule)
     }
 
     fn build_step(&mut self, part: RuleStepDraft) -> RuleStep {

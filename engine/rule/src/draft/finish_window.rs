@@ -88,7 +88,7 @@ impl RuleFinisher<'_> {
                 match asked.value.as_ref()? {
                     WindowConditionDraft::Measured {
                         measure, bounds, ..
-                    } => self.finish_measure(draft, place, extent, measure, bounds),
+                    } => self.finish_measure(draft, place, measure, bounds),
                     WindowConditionDraft::Sequence(steps) => {
                         self.finish_sequence(draft, extent, steps, joined)
                     }
@@ -192,11 +192,11 @@ impl RuleFinisher<'_> {
         &mut self,
         draft: &RuleDraft,
         place: Position,
-        extent: WindowExtent,
         measure: &WindowMeasure,
         bounds: &Bounds,
     ) -> Option<WindowSpec> {
         let name = draft.window.condition_method;
+        let extent = *setting_value(draft.window.extent.as_ref())?;
         let problem = match (measure, extent) {
             (WindowMeasure::Count, WindowExtent::Last { matches, .. })
                 if bounds.are_lower_bounds() && bounds.threshold() > matches.into() =>

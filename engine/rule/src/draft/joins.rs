@@ -39,11 +39,11 @@ impl RuleFinisher<'_> {
     pub(super) fn add_joins(
         &mut self,
         draft: &RuleDraft,
-        steps: &[StepDraft],
         index: usize,
         found: Vec<Result<JoinComparison, (Position, RuleProblem)>>,
         joined: &mut StepJoins,
     ) {
+        let steps = draft.window.condition_steps();
         let mut joins = Vec::new();
         for written in found {
             let read = written.and_then(|written| {

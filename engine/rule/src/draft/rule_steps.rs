@@ -66,7 +66,7 @@ impl RuleFinisher<'_> {
             let mut part = whole(&step.name, 1 << index);
             self.set_step_topics(draft, step, &mut part);
             self.set_step_key(draft, step, &mut part);
-            self.set_step_condition(draft, steps, index, &mut part, joined);
+            self.set_step_condition(draft, index, &mut part, joined);
             parts.push(part);
         }
         // After all steps: a comparison asks of an event of a step before it.
@@ -107,12 +107,11 @@ impl RuleFinisher<'_> {
     fn set_step_condition(
         &mut self,
         draft: &RuleDraft,
-        steps: &[StepDraft],
         index: usize,
         part: &mut RuleStepDraft,
         joined: &mut StepJoins,
     ) {
-        let step = steps.get(index);
+        let step = draft.window.condition_steps().get(index);
         let Some(closure) = step.and_then(|step| setting_value(step.when.as_ref())) else {
             joined.joins.push(Vec::new());
             return;
@@ -146,7 +145,7 @@ impl RuleFinisher<'_> {
                 );
             self.report_problem(draft, seeing.place, problem);
         }
-        self.add_joins(draft, steps, index, found, joined);
+        self.add_joins(draft, index, found, joined);
         part.when = Some(seeing);
     }
 

@@ -19,9 +19,7 @@ use super::rhai_problems::{runtime_problem, syntax_problem};
 use crate::builder::{self, DraftCollection, MethodSignature};
 use crate::catalogue::FieldCatalogue;
 use crate::diagnostic::{RuleProblem, place_diagnostic};
-use crate::draft::{
-    DeclaredEntity, DeclaredLink, EntityDraft, LinkDraft, LinkFinisher, RuleFinisher,
-};
+use crate::draft::{DeclaredEntity, DeclaredLink, LinkFinisher, RuleFinisher};
 use crate::sandbox;
 use crate::script::{RuleSource, ScriptChecker, function_names, move_to_arguments};
 
@@ -70,8 +68,8 @@ impl RhaiFileLoader {
         let mut contents = RhaiFileContents::default();
         let source = match self.parse_file(file) {
             Ok(source) => source,
-            Err(problem) => {
-                contents.problems.push(problem);
+            Err((place, problem)) => {
+                contents.problems.push(problem.into_error_at(file, place));
                 return contents;
             }
         };
@@ -80,7 +78,20 @@ impl RhaiFileLoader {
         self.check_calls(file, &source, &mut contents.problems);
         let declared = self.execute_file(file, &source, &mut contents.problems);
         let is_empty = declared.is_empty();
-        contents.finish_links(number, file, catalogue, declared.links, declared.entities);
+        let mut finish = LinkFinisher {
+            file,
+            number,
+            catalogue,
+            problems: &mut contents.problems,
+        };
+        let links = declared.links.into_iter();
+        contents.links = links
+            .filter_map(|draft| finish.finish_link(draft))
+            .collect();
+        let entities = declared.entities.into_iter();
+        contents.entities = entities
+            .filter_map(|draft| finish.finish_entity(draft))
+            .collect();
         let problem = check_link_file(file, &declared.drafts);
         contents.problems.extend(problem);
         if is_empty && contents.problems.is_empty() {
@@ -109,19 +120,17 @@ impl RhaiFileLoader {
         contents
     }
 
-    fn parse_file(&mut self, file: &RuleFile) -> Result<RuleSource, Diagnostic> {
+    fn parse_file(&mut self, file: &RuleFile) -> Result<RuleSource, (Position, RuleProblem)> {
         if file.text.len() > limits::RULE_FILE_BYTES {
             let message = format!(
                 "the file has {} bytes, at most {} are allowed",
                 file.text.len(),
                 limits::RULE_FILE_BYTES
             );
-            let problem = RuleProblem::new("file-too-large", message);
-            return Err(problem.into_error_at(file, Position::NONE));
+            return Err((Position::NONE, RuleProblem::new("file-too-large", message)));
         }
-        RuleSource::parse_file(&mut self.engine, &mut self.known_properties, file).map_err(
-            |error| syntax_problem(&file.text, &error).into_error_at(file, error.position()),
-        )
+        RuleSource::parse_file(&mut self.engine, &mut self.known_properties, file)
+            .map_err(|error| (error.position(), syntax_problem(&file.text, &error)))
     }
 
     /// What is called in the file must exist, with as many arguments.
@@ -178,29 +187,6 @@ impl RhaiFileLoader {
 }
 
 impl RhaiFileContents {
-    /// Finishes the links and entities of the file.
-    fn finish_links(
-        &mut self,
-        number: usize,
-        file: &RuleFile,
-        catalogue: &FieldCatalogue,
-        links: Vec<LinkDraft>,
-        entities: Vec<EntityDraft>,
-    ) {
-        let mut finish = LinkFinisher {
-            file,
-            number,
-            catalogue,
-            problems: &mut self.problems,
-        };
-        for draft in links {
-            self.links.extend(finish.finish_link(draft));
-        }
-        for draft in entities {
-            self.entities.extend(finish.finish_entity(draft));
-        }
-    }
-
     /// Reports what its rules ask of fields that do not exist.
     fn check_usages(&mut self, file: &RuleFile, catalogue: &FieldCatalogue) {
         for pending in &self.rules {

@@ -215,7 +215,12 @@ impl ScriptChecker<'_> {
         let statements = body_statements(&visit.function);
         let mut scopes = NameScopes::for_function(&visit.names, &statements);
         let source = self.source;
-        let (mut problems, mut found) = (Vec::new(), Vec::new());
+        let mut findings = ClosureFindings {
+            rule,
+            source,
+            problems: Vec::new(),
+            usages: Vec::new(),
+        };
         for statement in &statements {
             statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
                 let Some(node) = path.last() else {
@@ -228,34 +233,20 @@ impl ScriptChecker<'_> {
                 if let ASTNode::Expr(expr @ (Expr::Dot(..) | Expr::Index(..))) = node
                     && !continues_chain(path)
                 {
-                    let chain = MemberChain::from_expr(expr);
-                    if let Some(bound) = spot.resolve_root(chain.root) {
-                        let links = bound.extend_links(&chain.links);
-                        problems.extend(check_chain(rule, bound.meaning, &links));
-                        found.extend(field_usage::chain_usages(links_below_event(
-                            bound.meaning,
-                            &links,
-                        )));
-                        if bound.meaning == NameMeaning::Node {
-                            found.extend(kept_field_usage(&links));
-                        }
-                        let asked = links_below_event(bound.meaning, &links);
-                        problems.extend(follow_ancestor_closure(source, &spot, asked, visits));
-                        follow_method(source, bound.meaning, &links, visits);
-                    }
+                    findings.add_chain(&spot, expr, visits);
                 }
-                problems.extend(spot.check_assignment(rule, node));
+                findings.problems.extend(spot.check_assignment(rule, node));
                 if let Some(call) = as_call(node) {
-                    found.extend(spot.call_usages(call));
+                    findings.usages.extend(spot.call_usages(call));
                     follow_call(source, &spot, call, visits);
                 }
                 true
             });
         }
-        for (place, problem) in problems {
+        for (place, problem) in findings.problems {
             self.report_problem(place, problem);
         }
-        found
+        findings.usages
     }
 
     fn report_problem(&mut self, place: Position, problem: RuleProblem) {
@@ -263,6 +254,40 @@ impl ScriptChecker<'_> {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
+    }
+}
+
+/// What a walk through a function came across.
+struct ClosureFindings<'s> {
+    rule: &'s str,
+    source: &'s RuleSource,
+    problems: Vec<(Position, RuleProblem)>,
+    usages: Vec<FieldUsage>,
+}
+
+impl ClosureFindings<'_> {
+    /// Adds what a chain asks, if it begins with an event, a window or a node.
+    fn add_chain<'k>(
+        &mut self,
+        spot: &ScopedVisit<'_, 'k>,
+        expr: &Expr,
+        visits: &mut Vec<FunctionVisit<'k>>,
+    ) {
+        let chain = MemberChain::from_expr(expr);
+        let Some(bound) = spot.resolve_root(chain.root) else {
+            return;
+        };
+        let links = bound.extend_links(&chain.links);
+        self.problems
+            .extend(check_chain(self.rule, bound.meaning, &links));
+        let asked = links_below_event(bound.meaning, &links);
+        self.usages.extend(field_usage::chain_usages(asked));
+        if bound.meaning == NameMeaning::Node {
+            self.usages.extend(kept_field_usage(&links));
+        }
+        let problem = follow_ancestor_closure(self.source, spot, asked, visits);
+        self.problems.extend(problem);
+        follow_method(self.source, bound.meaning, &links, visits);
     }
 }
 
