@@ -77,7 +77,7 @@ pub fn load_decoder(path: &Path) -> Result<Decoder, CliError> {
     };
     if std::fs::metadata(path).map_err(open)?.len() > DECODER_BYTES {
         return Err(CliError::Usage(format!(
-            "{} is longer than {DECODER_BYTES} bytes and no decoder",
+            "{} is longer than {DECODER_BYTES} bytes, so it is not a decoder",
             path.display()
         )));
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::{CliError, CommandExit};
 use crate::query::{BackendArgs, FilterArgs, FoundEvent, PageArgs, PagedSearch};
 use crate::table::{self, TableCell};
-use crate::terminal::{self, DIM, print_notice, stdout};
+use crate::terminal::{self, DIM, stdout};
 
 /// Find stored events, newest first
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ Examples:
   larum events --store larum-data --correlation incident-9")]
 pub struct EventsCommand {
     #[command(flatten)]
-    place: BackendArgs,
+    backend: BackendArgs,
     /// The member type, such as auth.login
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
@@ -45,7 +45,7 @@ impl EventsCommand {
             event_type: self.event_type,
             ..self.filters.into_query(EventKinds::Events)?
         };
-        let mut search = PagedSearch::begin(&self.place, query)?;
+        let mut search = PagedSearch::begin(&self.backend, query)?;
         let mut out = stdout();
         let mut rows = Vec::new();
         let mut left = self.extent.row_limit();
@@ -60,10 +60,8 @@ impl EventsCommand {
             }
         }
         // A table needs all of its rows before the first line, to know the widths of its columns;
-        // NDJSON is written row by row above.
-        if rows.is_empty() && !self.json {
-            print_notice("nothing found");
-        } else if !self.json {
+        // NDJSON was written row by row.
+        if !self.json {
             let heading = [
                 "time",
                 "severity",
@@ -73,7 +71,7 @@ impl EventsCommand {
                 "correlation",
                 "id",
             ];
-            table::write_table(&mut out, &heading, &rows)?;
+            table::write_found(&mut out, &heading, &rows)?;
         }
         out.flush()?;
         Ok(CommandExit::Done)

@@ -51,7 +51,7 @@ enum ConnectionEnd {
 /// Writes changes until the user ends it, or the engine is gone for good.
 pub fn follow_watch(
     followed: &WatchTarget<'_>,
-    looks: OutputStyle,
+    output: OutputStyle,
     out: &mut BufferedStdout,
 ) -> Result<CommandExit, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -60,7 +60,7 @@ pub fn follow_watch(
     let mut following = WatchClient {
         followed,
         after: followed.after,
-        looks,
+        output,
         out,
     };
     runtime.block_on(following.run())
@@ -70,7 +70,7 @@ struct WatchClient<'a, 'o> {
     followed: &'a WatchTarget<'a>,
     /// Everything up to here was written.
     after: Position,
-    looks: OutputStyle,
+    output: OutputStyle,
     out: &'o mut BufferedStdout,
 }
 
@@ -95,7 +95,7 @@ impl WatchClient<'_, '_> {
             if tries == 0 {
                 let after = self.after;
                 print_notice(&format!(
-                    "the connection ended; going on after position {after}"
+                    "the connection ended; continuing after position {after}"
                 ));
             } else {
                 tokio::time::sleep(BETWEEN_TRIES).await;
@@ -156,15 +156,15 @@ impl WatchClient<'_, '_> {
     }
 
     fn write_message(&mut self, text: &str) -> Result<(), CliError> {
-        let heard = WatchMessage::parse(text);
-        match (self.looks, &heard) {
+        let message = WatchMessage::parse(text);
+        match (self.output, &message) {
             (OutputStyle::Json, _) => watch_output::write_json(self.out, text)?,
             (OutputStyle::Text(_), WatchMessage::TreeChange(change)) => {
                 watch_output::write_change(self.out, change)?
             }
             (OutputStyle::Text(_), WatchMessage::Gap { .. } | WatchMessage::Other) => {}
         }
-        match heard {
+        match message {
             WatchMessage::TreeChange(change) => {
                 self.after = self.after.max(Position(change.position))
             }

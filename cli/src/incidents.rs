@@ -39,20 +39,20 @@ pub struct IncidentsCommand {
     rule: Option<RuleId>,
     #[command(flatten)]
     entities: EntityArgs,
-    /// With something not before this time, such as 2026-11-20T12:00:00Z
+    /// Active at or after this time, such as 2026-11-20T12:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
-    /// With something not after this time
+    /// Active at or before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
     #[command(flatten)]
-    place: BackendArgs,
+    backend: BackendArgs,
     #[command(flatten)]
-    whose: TenantArg,
-    /// Most to show
+    tenant_arg: TenantArg,
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT, value_parser = parse_limit)]
     limit: usize,
-    /// How many to leave out first
+    /// Skip this many
     #[arg(long, value_name = "N", default_value_t = 0)]
     offset: usize,
     /// Write NDJSON: one object for each incident
@@ -78,15 +78,15 @@ struct IncidentListAnswer {
 impl IncidentsCommand {
     /// Runs the verb.
     pub fn run(self) -> Result<CommandExit, CliError> {
-        let looks = OutputStyle::new(self.json);
-        let total = match &self.place.store {
-            None => self.ask_server(looks)?,
+        let output = OutputStyle::new(self.json);
+        let total = match &self.backend.store {
+            None => self.ask_server(output)?,
             Some(folder) => {
                 let tenant_trees =
-                    OfflineStore::open(folder)?.rebuild_trees(&self.whose.tenant(), None)?;
+                    OfflineStore::open(folder)?.rebuild_trees(&self.tenant_arg.tenant(), None)?;
                 let (found, total) = tenant_trees.find_incidents(&self.to_query());
                 let mut out = stdout();
-                match looks {
+                match output {
                     _ if found.is_empty() => print_notice("nothing found"),
                     OutputStyle::Text(style) => {
                         write!(out, "{}", incidents_to_text(&found, total, style))?;
@@ -123,17 +123,17 @@ impl IncidentsCommand {
         }
     }
 
-    fn ask_server(&self, looks: OutputStyle) -> Result<u64, CliError> {
-        let client = EngineClient::new(&self.place.server)?;
+    fn ask_server(&self, output: OutputStyle) -> Result<u64, CliError> {
+        let client = EngineClient::new(&self.backend.server)?;
         let mut parameters = self.to_query().to_pairs();
-        parameters.extend(self.whose.parameter());
-        parameters.extend(looks.to_parameters());
+        parameters.extend(self.tenant_arg.parameter());
+        parameters.extend(output.to_parameters());
         let answer = match client.fetch_reply("/v1/incidents", &parameters)? {
             QueryReply::Found(answer) => answer,
             QueryReply::Missing(_) => Default::default(),
         };
         let mut out = stdout();
-        let total = match looks {
+        let total = match output {
             OutputStyle::Text(_) => {
                 let total = answer.total.unwrap_or_default();
                 if total == 0 {

@@ -50,7 +50,7 @@ pub struct BackendArgs {
 /// How much to show.
 #[derive(Debug, Args)]
 pub struct PageArgs {
-    /// Most to show
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT as u64)]
     limit: u64,
     /// Show everything, page after page
@@ -89,20 +89,20 @@ enum QueryBackend {
 
 /// Asks page after page.
 pub struct PagedSearch {
-    source: QueryBackend,
+    backend: QueryBackend,
     query: EventQuery,
     ended: bool,
 }
 
 impl PagedSearch {
     /// Begins a search.
-    pub fn begin(place: &BackendArgs, query: EventQuery) -> Result<Self, CliError> {
-        let source = match &place.store {
+    pub fn begin(backend: &BackendArgs, query: EventQuery) -> Result<Self, CliError> {
+        let backend = match &backend.store {
             Some(folder) => QueryBackend::Store(Box::new(OfflineStore::open(folder)?)),
-            None => QueryBackend::Server(EngineClient::new(&place.server)?),
+            None => QueryBackend::Server(EngineClient::new(&backend.server)?),
         };
         Ok(Self {
-            source,
+            backend,
             query,
             ended: false,
         })
@@ -116,7 +116,7 @@ impl PagedSearch {
         self.query.limit = usize::try_from(most)
             .unwrap_or(usize::MAX)
             .min(limits::PAGE_MOST);
-        let page = match &mut self.source {
+        let page = match &mut self.backend {
             QueryBackend::Server(client) => client.fetch_page(&self.query)?,
             QueryBackend::Store(store) => store.read_page(&self.query)?,
         };

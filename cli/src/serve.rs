@@ -32,7 +32,7 @@ it stops taking events, finishes and saves its state. A second one ends it at on
 Examples:
   larum serve --rules rules --store /var/lib/larum
   curl -H 'content-type: application/json' http://127.0.0.1:7423/v1/events \\
-       -d '{\"type\":\"auth.login\",\"source\":\"web-1\",\"data\":{\"outcome\":\"failure\"}}'")]
+       -d '{\"channel\":\"security\",\"type\":\"auth.login\",\"source\":\"web-1\",\"data\":{\"outcome\":\"failure\"}}'")]
 pub struct ServeCommand {
     #[command(flatten)]
     which: ConfigFileArg,

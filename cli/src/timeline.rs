@@ -22,9 +22,9 @@ use crate::terminal::{BufferedStdout, count_noun, print_notice, stdout};
 /// A timeline to be written.
 pub struct TimelineRequest<'a> {
     /// Where to look.
-    pub place: &'a BackendArgs,
+    pub backend: &'a BackendArgs,
     /// The tenant.
-    pub whose: &'a TenantArg,
+    pub tenant_arg: &'a TenantArg,
     /// As of when.
     pub as_of: Option<MomentArg>,
     /// Most lines.
@@ -32,7 +32,7 @@ pub struct TimelineRequest<'a> {
     /// Whether repeats that follow each other are one line.
     pub fold: bool,
     /// How it is written.
-    pub looks: OutputStyle,
+    pub output: OutputStyle,
 }
 
 /// A page as the door writes it.
@@ -67,14 +67,14 @@ impl TimelineRequest<'_> {
         views: impl FnOnce(&OfflineTrees) -> Result<Vec<TreeView>, MissingTarget>,
     ) -> Result<Option<MissingTarget>, CliError> {
         let mut out = stdout();
-        let (shown, total) = match &self.place.store {
+        let (shown, total) = match &self.backend.store {
             None => match self.ask_server(kind, id, &mut out)? {
                 Ok(written) => written,
                 Err(missing) => return Ok(Some(missing)),
             },
             Some(folder) => {
                 let mut store = OfflineStore::open(folder)?;
-                let tenant_trees = store.rebuild_trees(&self.whose.tenant(), self.as_of)?;
+                let tenant_trees = store.rebuild_trees(&self.tenant_arg.tenant(), self.as_of)?;
                 match views(&tenant_trees) {
                     Ok(views) => self.write_views(&views, &mut out)?,
                     Err(missing) => return Ok(Some(missing)),
@@ -109,7 +109,7 @@ impl TimelineRequest<'_> {
         entries: &[TimelineEntry],
         out: &mut BufferedStdout,
     ) -> Result<(), CliError> {
-        match self.looks {
+        match self.output {
             OutputStyle::Text(style) => write!(out, "{}", timeline_to_text(entries, style))?,
             OutputStyle::Json => {
                 for entry in entries {
@@ -128,7 +128,7 @@ impl TimelineRequest<'_> {
         id: &str,
         out: &mut BufferedStdout,
     ) -> Result<Result<(u64, u64), MissingTarget>, CliError> {
-        let client = EngineClient::new(&self.place.server)?;
+        let client = EngineClient::new(&self.backend.server)?;
         let path = format!("/v1/{kind}/{}/timeline", encode_segment(id));
         let mut shown = 0;
         let mut as_of = self.as_of;
@@ -141,7 +141,7 @@ impl TimelineRequest<'_> {
                 };
             // All pages are of one moment.
             as_of = as_of.or(answer.as_of.map(MomentArg::Position));
-            let total = match self.looks {
+            let total = match self.output {
                 OutputStyle::Text(_) => {
                     writeln!(out, "{}", answer.body)?;
                     answer.total.unwrap_or_default()
@@ -169,14 +169,14 @@ impl TimelineRequest<'_> {
         limit: usize,
         offset: usize,
     ) -> Vec<QueryPair> {
-        let mut parameters = self.looks.to_parameters();
+        let mut parameters = self.output.to_parameters();
         parameters.push(("limit", limit.to_string()));
         parameters.push(("offset", offset.to_string()));
         if self.fold {
             parameters.push(("fold", "true".to_owned()));
         }
         parameters.extend(as_of.map(|when| ("asOf", when.to_string())));
-        parameters.extend(self.whose.parameter());
+        parameters.extend(self.tenant_arg.parameter());
         parameters
     }
 }

@@ -28,10 +28,10 @@ pub struct TreesCommand {
     #[command(flatten)]
     entities: EntityArgs,
     #[command(flatten)]
-    place: BackendArgs,
+    backend: BackendArgs,
     #[command(flatten)]
-    whose: TenantArg,
-    /// Most to show
+    tenant_arg: TenantArg,
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT)]
     limit: usize,
     /// Write NDJSON: one object for each tree
@@ -63,11 +63,11 @@ impl TreesCommand {
             let message = "name one of --user, --ip, --host, --hash or --entity KIND:VALUE";
             return Err(CliError::Usage(message.to_owned()));
         };
-        let listed = match &self.place.store {
+        let listed = match &self.backend.store {
             None => self.ask_server(&query)?,
             Some(folder) => {
                 let tenant_trees =
-                    OfflineStore::open(folder)?.rebuild_trees(&self.whose.tenant(), None)?;
+                    OfflineStore::open(folder)?.rebuild_trees(&self.tenant_arg.tenant(), None)?;
                 let found = tenant_trees.find_trees(kind, value);
                 let rows = found.iter().take(self.limit).map(|tree| TreeListRow {
                     root: tree.root.to_string(),
@@ -83,9 +83,9 @@ impl TreesCommand {
     }
 
     fn ask_server(&self, query: &TreeListQuery) -> Result<TreeListAnswer, CliError> {
-        let client = EngineClient::new(&self.place.server)?;
+        let client = EngineClient::new(&self.backend.server)?;
         let mut parameters = query.to_pairs();
-        parameters.extend(self.whose.parameter());
+        parameters.extend(self.tenant_arg.parameter());
         match client.fetch_reply("/v1/trees", &parameters)? {
             QueryReply::Found(answer) => {
                 serde_json::from_str(&answer.body).map_err(|error| client.bad_answer_error(&error))
@@ -103,8 +103,6 @@ impl TreesCommand {
             for TreeListRow { root, nodes } in &listed.items {
                 writeln!(out, "{}", json!({"root": root, "nodes": nodes}))?;
             }
-        } else if listed.items.is_empty() {
-            print_notice("nothing found");
         } else {
             let rows = listed.items.iter().map(|row| {
                 vec![
@@ -113,7 +111,7 @@ impl TreesCommand {
                 ]
             });
             let cells: Vec<Vec<TableCell>> = rows.collect();
-            table::write_table(&mut out, &["root", "nodes"], &cells)?;
+            table::write_found(&mut out, &["root", "nodes"], &cells)?;
         }
         out.flush()?;
         let more = listed.total.saturating_sub(listed.items.len() as u64);

@@ -44,7 +44,7 @@ pub struct WindowsCommand {
     /// Groups with this text in a member of their key
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
-    /// Most groups to show
+    /// Show at most this many groups
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT)]
     limit: usize,
     /// Write NDJSON: one object for each group
@@ -110,12 +110,12 @@ impl WindowsCommand {
     pub fn run(self) -> Result<CommandExit, CliError> {
         let client = EngineClient::new(&self.server)?;
         let mut parameters = vec![("limit", self.limit.to_string())];
-        let asked = [
+        let filters = [
             ("rule", self.rule),
             ("tenant", self.tenant),
             ("key", self.key),
         ];
-        for (name, value) in asked {
+        for (name, value) in filters {
             parameters.extend(value.map(|value| (name, value)));
         }
         let body = client.fetch_windows(&parameters)?;

@@ -57,7 +57,7 @@ impl EngineClient {
     pub fn new(server: &str) -> Result<Self, CliError> {
         if !server.starts_with("http://") {
             return Err(CliError::Usage(format!(
-                "{server:?} is no address of an engine; use one such as http://127.0.0.1:7423"
+                "{server:?} is not the address of an engine; use one such as http://127.0.0.1:7423"
             )));
         }
         let config = Agent::config_builder()
@@ -204,7 +204,7 @@ impl EngineClient {
         }
     }
 
-    /// What answered is no engine of this version.
+    /// The answer is not one of an engine of this version.
     pub fn bad_answer_error(&self, error: &serde_json::Error) -> CliError {
         CliError::NoServer {
             server: self.server.clone(),

@@ -28,10 +28,10 @@ pub struct FilterArgs {
     /// The tenant
     #[arg(long, value_parser = |text: &str| TenantId::new(text))]
     tenant: Option<TenantId>,
-    /// Not before this time, such as 2026-11-20T12:00:00Z
+    /// At or after this time, such as 2026-11-20T12:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
-    /// Not after this time
+    /// At or before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
     /// The correlation id, or the root of one
@@ -49,7 +49,7 @@ pub struct FilterArgs {
     /// The id
     #[arg(long)]
     id: Option<String>,
-    /// What was stored first comes first
+    /// Show what was stored first before the rest
     #[arg(long)]
     oldest_first: bool,
 }

@@ -63,9 +63,7 @@ impl OfflineTrees {
         match rule_files::rule_loader().load(&activated.files) {
             Ok(set) => self.graph.use_links(set.links()),
             Err(_) => {
-                print_notice(
-                    "rules that were in force do not load any more; their links are not known",
-                );
+                print_notice("rules that were in force no longer load; their links are unknown");
             }
         }
     }

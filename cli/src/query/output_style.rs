@@ -23,12 +23,12 @@ impl OutputStyle {
     }
 
     /// As parameters of a request.
-    pub fn to_parameters(&self) -> Vec<QueryPair> {
+    pub fn to_parameters(self) -> Vec<QueryPair> {
         match self {
             Self::Json => vec![("format", "json".to_owned())],
             Self::Text(style) => {
                 let mut parameters = vec![("format", "text".to_owned())];
-                parameters.extend(style_parameters(*style));
+                parameters.extend(style_parameters(style));
                 parameters
             }
         }

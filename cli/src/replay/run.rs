@@ -126,7 +126,7 @@ impl ReplayRun {
                 let set = loaded.map_err(|findings| {
                     let finding = findings.first().map(ToString::to_string);
                     let first = finding.unwrap_or_default();
-                    format!("rules that were in force do not load any more: {first}")
+                    format!("rules that were in force no longer load: {first}")
                 });
                 Arc::new(set?)
             }

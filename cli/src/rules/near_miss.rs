@@ -288,13 +288,13 @@ fn threshold(aggregate: &Aggregate) -> Option<u64> {
 /// Members of `key` for which another key has a value that differs in case, blanks or type only:
 /// their values.
 fn similar_values(key: &GroupKey, keys: &BTreeSet<GroupKey>) -> Vec<String> {
-    let looks = |value: &ScalarValue| value.to_string().trim().to_lowercase();
-    let same_looks = |other: &&GroupKey| {
+    let folded = |value: &ScalarValue| value.to_string().trim().to_lowercase();
+    let is_similar = |other: &&GroupKey| {
         let pairs = key.members().iter().zip(other.members());
-        *other != key && pairs.clone().all(|(one, two)| looks(one) == looks(two))
+        *other != key && pairs.clone().all(|(one, two)| folded(one) == folded(two))
     };
     let mut shown = Vec::new();
-    let others: Vec<&GroupKey> = keys.iter().filter(same_looks).collect();
+    let others: Vec<&GroupKey> = keys.iter().filter(is_similar).collect();
     for (index, own) in key.members().iter().enumerate() {
         let members = others.iter().filter_map(|other| other.members().get(index));
         let mut values: Vec<&ScalarValue> = vec![own];

@@ -210,13 +210,13 @@ define_settings! {
 
     /// A source further behind than this runs on a clock of its own
     ///
-    /// Such as imported history, or a source whose clock is broken.
+    /// Imported history is such a source, and one whose clock is broken.
     max_lag: Span = |_| Span::from_seconds(60),
     key "max_lag", flag "max-lag" "DURATION";
 
     /// How far out of order events may come and still count, for rules that do not say
     ///
-    /// Events that come later still are stored and counted as late, and no rule sees them.
+    /// Events that come later still are stored and counted as late; windows leave them out.
     lateness: Span = |_| Span::ZERO,
     key "lateness", flag "lateness" "DURATION";
 
@@ -238,7 +238,7 @@ define_settings! {
 
     /// What is logged: error, warn, info, debug, trace, or by crate
     ///
-    /// By crate is written "info,larum_engine=debug". The log goes to standard error.
+    /// Such as "info,larum_engine=debug". The log goes to standard error.
     log_level: LogFilter = |_| LogFilter::default(),
     key "log.level", flag "log-level" "LEVEL";
 

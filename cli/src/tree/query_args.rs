@@ -9,7 +9,7 @@ use crate::query::MomentArg;
 /// Which part of the tree, and which nodes of it.
 #[derive(Debug, Args)]
 pub struct TreeQueryArgs {
-    /// From the root down to the node, nothing beside
+    /// Only the nodes from the root down to the node
     #[arg(long, group = "part")]
     ancestors: bool,
     /// The node and what is under it
@@ -18,10 +18,10 @@ pub struct TreeQueryArgs {
     /// The node's parent and all nodes directly under that
     #[arg(long, group = "part")]
     siblings: bool,
-    /// The way from the node to another one of the same tree
+    /// The path from the node to another one of the same tree
     #[arg(long, group = "part", value_name = "ID")]
     path_to: Option<String>,
-    /// Most levels below the first node
+    /// Show at most this many levels below the first node
     #[arg(long, value_name = "N")]
     depth: Option<u32>,
     /// Nodes of this stage; may be given several times
@@ -45,13 +45,13 @@ pub struct TreeQueryArgs {
     /// As it was: a position of the log, or a time, with what had arrived by then
     #[arg(long, value_name = "WHEN")]
     pub as_of: Option<MomentArg>,
-    /// Most nodes; of a timeline, most lines
+    /// Show at most this many nodes, or lines of a timeline
     #[arg(long, value_name = "N", default_value_t = limits::TREE_PAGE_DEFAULT, value_parser = parse_limit)]
     limit: usize,
     /// Show everything, page after page
     #[arg(long, conflicts_with_all = ["limit", "cursor"])]
     pub all: bool,
-    /// Go on where a page ended
+    /// Continue after the page that named this cursor
     #[arg(long)]
     cursor: Option<String>,
 }

@@ -121,7 +121,7 @@ pub fn read_suite(
         let Some(more) = folders.get(&used) else {
             let near = crate::rules::did_you_mean(&used, folders.keys().map(String::as_str));
             return Err(CliError::Usage(format!(
-                "{} names {used:?}, which is no folder with rules{near}",
+                "{} names {used:?}, which is not a folder with rules{near}",
                 cases.join(USES).display()
             )));
         };

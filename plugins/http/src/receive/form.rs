@@ -1,5 +1,9 @@
 //! The form of a body, from the headers of its request.
 //!
+//! Owns which forms there are; reading a body is the job of `records`.
+//! Invariant: a form is known before the body is read, so that an unknown content type is refused
+//! without reading the body.
+//!
 //! The content types that a web page may send without asking first (`text/plain` and the two of
 //! forms) are refused, except for `text/plain` to a decoder; there the `Origin` check is the only
 //! protection.
