@@ -24,6 +24,8 @@ mod query;
 
 mod page_reader;
 
+mod event_query_form;
+
 mod search;
 
 mod positions;

@@ -9,7 +9,7 @@ use larum_event::search::EventSearch;
 use larum_event::{Event, Position, Severity, TenantId, Timestamp, TopicPattern, limits};
 
 /// What is asked for. Every filter that is given must hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EventQuery {
     /// Events, alerts, or what the engine says of itself.
     pub kinds: EventKinds,

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::breaker::{BreakerConfig, BreakerState, CallDecision, CallOutcome, CircuitBreaker};
 use crate::epoch::{EpochItem, PlacedFault};
-use crate::monotonic::MonotonicTime;
 use crate::shards::MatchOutput;
+use larum_event::MonotonicTime;
 
 /// Rules and tenants with failures that are known at a time; what comes beyond is never broken out.
 const WATCHED_MOST: usize = 10_000;

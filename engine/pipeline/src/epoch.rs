@@ -10,8 +10,8 @@ use larum_rule::ExceptionCount;
 use crate::breakers::BreakerEvent;
 use crate::clocks::WatermarkStep;
 use crate::late_events::{LateEvent, LateMatches};
-use crate::monotonic::MonotonicTime;
 use crate::raise::may_be_alert_id;
+use larum_event::MonotonicTime;
 
 /// One event of the log, as the pipeline takes it.
 #[derive(Debug, Clone)]

@@ -15,7 +15,6 @@ mod epoch;
 mod error;
 mod late_events;
 mod lateness;
-mod monotonic;
 mod pipeline;
 mod plan;
 mod raise;
@@ -34,8 +33,8 @@ pub use epoch::{
     split_inputs,
 };
 pub use error::{CheckpointError, RaiseError};
+pub use larum_event::MonotonicTime;
 pub use late_events::{LateEvent, LateMatch};
-pub use monotonic::MonotonicTime;
 pub use pipeline::Pipeline;
 pub use plan::WindowPlan;
 pub use records::{JsonRecord, RecordAlert, RecordError, RecordPipeline};

@@ -19,10 +19,10 @@ use crate::early_alerts::EarlyAlerts;
 use crate::epoch::{Epoch, EpochItem, EpochOutcome, EventInput, PlacedFault};
 use crate::error::CheckpointError;
 use crate::late_events::{LateMatch, LateMatches};
-use crate::monotonic::MonotonicTime;
 use crate::settings::PipelineSettings;
 use crate::shards::MatchOutput;
 use crate::system;
+use larum_event::MonotonicTime;
 
 mod raising;
 

@@ -5,7 +5,7 @@
 
 mod pattern;
 
-pub(crate) use pattern::{TextOperator, TextSearch, compile_regex, compile_rule_regex};
+pub(crate) use pattern::{TextOperator, TextSearch, compile_rule_regex};
 
 use std::cell::RefCell;
 use std::collections::HashMap;

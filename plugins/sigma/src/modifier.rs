@@ -1,7 +1,7 @@
 //! The modifiers of specification 2.1.
 
 use larum_event::value::Comparison;
-use larum_rule::predicate::{TextAnchor, TimePart};
+use larum_predicate::{TextAnchor, TimePart};
 
 /// A modifier of a detection item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,13 @@ mod tidy;
 
 mod correlation_answers;
 
+mod same_answers;
+
 mod sigma_answers;
 
 mod sigma_correlations;
+
+mod sigma_rules;
 
 mod sigma_windows;
 

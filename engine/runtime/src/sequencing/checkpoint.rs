@@ -5,14 +5,13 @@
 
 use std::sync::{Arc, PoisonError};
 
+use larum_actor::{MonotonicTime, send_control};
 use larum_event::Span;
 use larum_log::{CheckpointPart, LogError, NewCheckpoint, PartHash};
 use larum_pipeline::{KINSHIP_PART, SEMANTICS_VERSION};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::clock::MonotonicTime;
-use crate::credit::send_control;
 use crate::messages::{CheckpointScope, CheckpointTrees, UnitFailure};
 use crate::sequencing::base_state::{GRAPH_PART, SEQUENCER_PART, piece_name, shards_part};
 use crate::sequencing::detached_unit::DetachedUnit;

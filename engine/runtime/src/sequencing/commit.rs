@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
+use larum_actor::send_control;
 use larum_event::{EpochCommit, Event, Position, RecordBody};
 use larum_log::LogError;
 use larum_pipeline::{SEMANTICS_VERSION, hash_epoch};
 use tokio::sync::oneshot;
 
-use crate::credit::send_control;
 use crate::messages::CommitEpoch;
 use crate::sequencing::evaluation_core::{EpochError, EvaluationCore};
 
@@ -70,7 +70,7 @@ impl EvaluationCore {
         let rides = derived.is_empty() && also.is_empty();
         let (reply, answer) = oneshot::channel();
         if !rides {
-            self.parts.supervision.pause_before_commit().await;
+            self.parts.supervision.pause_at("commit").await;
         }
         let epoch = CommitEpoch {
             derived: derived.clone(),

@@ -8,12 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use larum_actor::{ActorState, MonotonicTime, RestartVerdict};
 use larum_event::{Match, Position, RecordBody, RuleId, UnitChange};
 use larum_pipeline::{WatermarkStep, WindowAnswer, WindowShard};
 use larum_rule::RuleSet;
 use tracing::{error, warn};
 
-use crate::clock::MonotonicTime;
 use crate::messages::UnitFailure;
 use crate::sequencing::base_state::{BaseState, read_newest_base};
 use crate::sequencing::detached_unit::{
@@ -22,7 +22,6 @@ use crate::sequencing::detached_unit::{
 };
 use crate::sequencing::evaluation_core::{EpochError, EvaluationCore};
 use crate::sequencing::replay::{UnitReplay, UnitReplayOutcome, replay_guarded};
-use crate::supervise::{ActorState, RestartVerdict};
 
 /// When a unit that no actor belongs to any more is tried again.
 const WITHOUT_ACTOR: larum_event::Span = larum_event::Span::from_seconds(1);

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use actix::Addr;
+use larum_actor::{ActorSlot, Credits, Supervision};
 use larum_event::{Event, Position, RecordBody, RuleSetActivation, Timestamp, limits};
 use larum_log::CheckpointPart;
 use larum_log::{CheckpointStore, LogError};
@@ -15,16 +16,15 @@ use larum_pipeline::{
     Epoch, EpochOutcome, EventInput, MatchOutput, PipelineSettings, RuleTrees, Sequencer,
     WindowPlan, WindowShard, split_by_shard, split_inputs,
 };
+use larum_query::ReaderFactory;
 use larum_rule::{Diagnostic, RuleMatcher, RuleSet};
 use tokio::sync::Notify;
 use tracing::{debug, info};
 
 use crate::actors::{LogActor, TreeActor};
-use crate::api::EngineConfig;
-use crate::credit::Credits;
+use crate::config::EngineConfig;
 use crate::gauges::EngineGauges;
 use crate::messages::{CheckpointScope, UnitFailure};
-use crate::readers::ReaderFactory;
 use crate::rulebook::{RuleTally, Rulebook};
 use crate::sequencing::actor_pool::ActorPool;
 use crate::sequencing::checkpoint::CheckpointPace;
@@ -33,9 +33,7 @@ use crate::sequencing::detached_unit::DetachedUnit;
 use crate::sequencing::tail::LogStretch;
 use crate::sequencing::threads::EngineThreads;
 use crate::sequencing::trees::TreeFilter;
-use crate::supervise::ActorSlot;
-use crate::supervision::Supervision;
-use crate::ticker::TickNeed;
+use crate::tick_need::TickNeed;
 
 /// Why an epoch could not be run. The sequencer starts over from disk.
 #[derive(Debug, thiserror::Error)]
@@ -303,9 +301,7 @@ impl EvaluationCore {
     fn count_outcome(&mut self, outcome: &EpochOutcome, inputs: usize) {
         self.uncommitted_events += inputs as u64;
         let gauges = &self.parts.gauges;
-        for late in &outcome.late {
-            gauges.count_late(late.source.as_str());
-        }
+        gauges.count_late(outcome.late.len() as u64);
         for fault in &outcome.faults {
             debug!(rule_id = %fault.rule, fault = %fault.message, "rule failed on an event");
             gauges.count_fault(fault.rule.as_str());

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use larum_actor::{CreditBatch, send_batch, send_control};
 use larum_event::{Event, LinkSet, Position, TopicPattern};
 
 use crate::actors::tree::UseLinks;
-use crate::credit::{CreditBatch, send_batch, send_control};
 use crate::sequencing::evaluation_core::EvaluationCore;
 
 /// Which events may have a place in a tree.

@@ -1,4 +1,4 @@
-//! Values of an event compared with those of the events before it.
+//! Joins: the values of an event compared with those of earlier steps.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ use larum_event::{Join, MatchValues, ScalarValue};
 
 use super::partial::PartialChain;
 
-/// Whether an event with `values` stands to the events of `partial` as all of `joins` ask.
+/// Whether an event with `values` satisfies all of `joins` with the events of `partial`.
 pub(super) fn satisfies_joins(
     joins: &[Join],
     values: &MatchValues,
@@ -35,7 +35,7 @@ fn satisfies_comparison(
     }
 }
 
-/// How a value stands to another of its kind.
+/// Compares two values of one kind; `None` if their kinds differ.
 fn compare_values(value: &ScalarValue, other: &ScalarValue) -> Option<Ordering> {
     match (value, other) {
         (ScalarValue::Bool(value), ScalarValue::Bool(other)) => Some(value.cmp(other)),
