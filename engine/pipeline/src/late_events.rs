@@ -10,7 +10,7 @@ use larum_event::{
 use larum_rule::RuleSet;
 use serde_json::json;
 
-use crate::epoch::EpochItem;
+use crate::epoch_item::EpochItem;
 use crate::raise::engine_alert_id;
 use crate::system::system_event;
 

@@ -68,7 +68,7 @@ pub use larum_tree::{
 };
 pub use reload::{ReloadError, ReloadOutcome, ReloadSource, RuleFinding};
 pub use rules::{ConditionMode, RuleOutageView, RuleState, RulesInForce};
-pub use sequencing::activate_in_replay;
+pub use sequencing::{ReplayActivation, activate_in_replay};
 pub use trees::{
     AsOf, TimelinePage, TimelineQuery, TreeDelivery, TreeError, TreeUpdate, TreeWatch,
 };
