@@ -1,4 +1,4 @@
-//! Every limit of the engine, in one place, with its unit last in its name.
+//! Limits that several crates share, with the unit last in each name; others are where they apply.
 //!
 //! These are the defaults of design §12. What a deployment may change is read from its
 //! configuration; what it may not (because stored data depends on it) is used from here directly.

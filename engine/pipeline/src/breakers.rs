@@ -83,7 +83,7 @@ pub struct BreakerEvent {
     pub missed: RuleOutage,
 }
 
-/// See the module's words.
+/// The breakers of rules that failed of late, and what rules missed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RuleBreakers {
     watched: BTreeMap<(RuleId, TenantId), WatchedRule>,

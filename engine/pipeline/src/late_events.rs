@@ -1,4 +1,4 @@
-//! What is told of events that came too late to count.
+//! Events that came too late to count, and how they are reported.
 //!
 //! Owns the events of `$sys.late`: one for each event that some rule's window left out, naming all those rules.
 

@@ -3,7 +3,7 @@
 //! Owns the windows and a matcher, and answers the steps of an [`EpochDriver`] with them. The order of
 //! these steps is the driver's job. This is what `larum detect` and rule tests run, and what rebuilds
 //! one failed window from a checkpoint and the log.
-//! Invariant: cutting the input into other stretches gives the same alerts, so whoever feeds it may
+//! Invariant: cutting the input into other stretches gives the same alerts, so the caller may
 //! choose stretches for speed alone.
 
 use std::collections::BTreeMap;

@@ -1,8 +1,10 @@
-//! The order of evaluation: what enters an epoch, what each layer's detections become, what leaves.
+//! The state between epochs, and what each step of an epoch does to it.
 //!
-//! Owns the clocks, the chains of causes and the set of rules left out. Matching events and
-//! running windows is done by others (the offline [`Pipeline`](crate::Pipeline), or actors), who ask here what to do next:
-//! [`Sequencer::begin_epoch`], then for each layer match, run windows, [`Sequencer::raise_alerts`], then [`Sequencer::finish_epoch`].
+//! Owns the clocks, the chains of causes, the breakers and the set of detached rules. Matching events and
+//! running windows is the caller's job, and the order of the steps that of the
+//! [`EpochDriver`](crate::EpochDriver).
+//! Invariant: everything here is a function of the log and the rules, so a recovery from a checkpoint
+//! raises the same alerts with the same ids.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +34,7 @@ mod raising;
 /// difference for damage.
 pub const SEMANTICS_VERSION: u32 = 3;
 
-/// See the module's words.
+/// Clocks, causes, breakers and early alerts, and which rules are detached.
 #[derive(Debug)]
 pub struct Sequencer {
     set: Arc<RuleSet>,
@@ -91,7 +93,7 @@ impl Sequencer {
         &self.set
     }
 
-    /// From now on says nothing for `rules`.
+    /// From now on raises nothing for `rules`.
     pub fn detach_rules(&mut self, rules: impl IntoIterator<Item = u32>) {
         self.detached.extend(rules);
     }
@@ -103,7 +105,7 @@ impl Sequencer {
         }
     }
 
-    /// Rules that are left out.
+    /// Rules that are detached.
     pub fn detached_rules(&self) -> &BTreeSet<u32> {
         &self.detached
     }
@@ -253,7 +255,7 @@ impl Sequencer {
         epoch.outcome.excepted.append(&mut matched.excepted);
     }
 
-    /// Drops the matches of rules that are left out.
+    /// Drops the matches of detached rules.
     pub(crate) fn drop_detached_matches(&self, matches: &mut Vec<Match>) {
         if !self.detached.is_empty() {
             matches.retain(|found| !self.detached.contains(&found.rule));

@@ -16,7 +16,7 @@ use crate::error::CheckpointError;
 /// The name of these trees' part of a checkpoint.
 pub const KINSHIP_PART: &str = "kinship";
 
-/// See the module's words.
+/// The trees of raw events that rules ask.
 #[derive(Debug)]
 pub struct RuleTrees {
     shared: Arc<SharedRuleTrees>,

@@ -148,7 +148,7 @@ impl EpochCommitter {
 
     /// Waits until the last epoch's outcome is durable, and shows that it is.
     pub(super) async fn finish_commit(&mut self, trees: &TreeFeed) -> Result<(), EpochError> {
-        // Durable before shown: whoever reads that the lag is zero finds every alert in the log.
+        // Durable before shown: a client that reads a lag of zero finds every alert in the log.
         self.wait_until_durable(trees).await?;
         if matches!(self.state, CommitState::Written) {
             self.state = CommitState::Done;
