@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::io::Write;
 
 use clap::Args;
-use larum_engine::EventKinds;
+use larum_engine::{EventKinds, EventQuery};
 use serde_json::Value;
 
 use crate::detect::key_text;
 use crate::error::{CliError, CommandExit};
 use crate::events::{severity_cell, text_at};
-use crate::query::{BackendArgs, FilterArgs, FoundEvent, PageArgs, PagedSearch, SearchRequest};
+use crate::query::{BackendArgs, FilterArgs, FoundEvent, PageArgs, PagedSearch};
 use crate::table::{self, TableCell};
-use crate::terminal::{DIM, print_notice, stdout};
+use crate::terminal::{DIM, stdout};
 
 /// Find alerts, newest first
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ Examples:
   larum alerts --store larum-data --all")]
 pub struct AlertsCommand {
     #[command(flatten)]
-    place: BackendArgs,
+    backend: BackendArgs,
     /// The rule that raised them
     #[arg(long)]
     rule: Option<String>,
@@ -51,14 +51,11 @@ impl AlertsCommand {
             let message = "--oldest-first shows alerts as they changed; add --revisions";
             return Err(CliError::Usage(message.to_owned()));
         }
-        let wanted = SearchRequest {
-            kinds: EventKinds::Alerts,
-            event_type: None,
+        let query = EventQuery {
             rule: self.rule,
-            search: self.filters.parse_search()?,
-            filters: self.filters,
+            ..self.filters.into_query(EventKinds::Alerts)?
         };
-        let mut search = PagedSearch::begin(&self.place, wanted)?;
+        let mut search = PagedSearch::begin(&self.backend, query)?;
         let mut out = stdout();
         let mut rows = Vec::new();
         let mut seen = HashSet::new();
@@ -77,13 +74,13 @@ impl AlertsCommand {
                 }
             }
         }
-        if rows.is_empty() && !self.json {
-            print_notice("nothing found");
-        } else if !self.json {
+        // A table needs all of its rows before the first line, to know the widths of its columns;
+        // NDJSON was written row by row.
+        if !self.json {
             let heading = [
                 "time", "severity", "status", "rule", "key", "count", "message", "id",
             ];
-            table::write_table(&mut out, &heading, &rows)?;
+            table::write_found(&mut out, &heading, &rows)?;
         }
         out.flush()?;
         Ok(CommandExit::Done)

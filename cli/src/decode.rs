@@ -18,7 +18,7 @@ const DECODER_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads NDJSON, JSON arrays and text lines, each plain or gzip. Several files are merged by event time. \
-Bad records are told on standard error with file and line; the good ones go on.
+Bad records are reported on standard error with file and line; the others are decoded.
 
 Examples:
   larum decode --decoder auth-log.toml /var/log/auth.log | head -3
@@ -77,7 +77,7 @@ pub fn load_decoder(path: &Path) -> Result<Decoder, CliError> {
     };
     if std::fs::metadata(path).map_err(open)?.len() > DECODER_BYTES {
         return Err(CliError::Usage(format!(
-            "{} is longer than {DECODER_BYTES} bytes and no decoder",
+            "{} is longer than {DECODER_BYTES} bytes, so it is not a decoder",
             path.display()
         )));
     }

@@ -1,4 +1,9 @@
 //! `larum demo`: a story of three collectors through a real engine.
+//!
+//! Owns how the story is sent and watched. What happens in it is `scenario`'s job, how it looks
+//! `screen`'s; nothing here knows why an alert fires.
+//! Invariant: the engine, its store and its rules are the ones that `larum serve` runs, so the
+//! demo never shows what the product cannot do.
 
 mod collectors;
 pub mod random;
@@ -10,14 +15,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use larum_engine::clock::{MonotonicTime, RuntimeClock};
 use larum_engine::{
     EmitError, EmitOptions, EmitReceipt, Engine, EngineConfig, EventDelivery, EventInterest,
-    Subscription,
+    Metric, Subscription,
 };
+use larum_engine::{MonotonicTime, RuntimeClock};
 use larum_event::{Alert, Event, RuleFile, Span, TenantId, Timestamp, TopicPattern};
 use larum_http::HttpConfig;
-use larum_tree::{ColourMode, TextStyle, tree_to_text};
+use larum_view::{ColourMode, TextStyle, tree_to_text};
 
 use crate::error::{CliError, CommandExit, format_causes};
 use crate::lifecycle;
@@ -31,7 +36,7 @@ const BATCH_EVENTS: usize = 64;
 /// Longest wait for the last alert to come through the subscription.
 const LAST_ALERT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The starter rules and the links of our own kinds of events, as they stand in the rules folder.
+/// The starter rules and the links of our own kinds of events, as in the rules folder.
 const RULES: [(&str, &str); 5] = [
     (
         "authentication/repeated_failed_logins/rule.rhai",
@@ -59,7 +64,7 @@ const RULES: [(&str, &str); 5] = [
 #[derive(Debug, Args)]
 #[command(after_help = "\
 An hour of three collectors (sshd, a process monitor, a network monitor): people work, a scanner knocks, \
-and somebody breaks in. The engine, its store (in a temporary folder) and the rules are the real ones.
+and an attacker breaks in. The engine, its store (in a temporary folder) and the rules are the real ones.
 
 Examples:
   larum demo
@@ -72,7 +77,7 @@ pub struct DemoCommand {
     /// Where --keep listens
     #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
     listen: SocketAddr,
-    /// Another seed tells the same story with other people, times and numbers
+    /// Another seed plays the same story with other people, times and numbers
     #[arg(long, value_name = "N", default_value_t = 7)]
     seed: u64,
     /// Seconds of the story per second; without it, as fast as the engine takes it
@@ -88,7 +93,7 @@ impl DemoCommand {
             source,
         })?;
         let played = lifecycle::block_on(self.play_story(folder.path()));
-        // An explicit end, so that a folder that cannot be removed is told and not left silently.
+        // Closed explicitly, so that a folder that cannot be removed is an error.
         let path = folder.path().to_owned();
         folder
             .close()
@@ -133,7 +138,9 @@ impl DemoCommand {
         send_story(&engine, &story, &pace, &mut watch).await?;
         engine.wait_until_evaluated().await;
         let took = clock.monotonic().since(begun);
-        watch.show_until(engine.metrics().alerts).await?;
+        watch
+            .show_until(engine.metrics().value(Metric::AlertRevisions))
+            .await?;
         drop(watch);
 
         let tenant = TenantId::default_tenant();
@@ -149,14 +156,14 @@ impl DemoCommand {
             .map(|tree| tree_to_text(&tree, style))
             .unwrap_or_default();
         screen.show_tree(&story.incident, &tree)?;
-        let incident = engine.incident(tenant, story.incident.clone()).await;
-        let incident = incident.map_err(|error| CliError::Engine(format_causes(&error)))?;
+        let found = engine.incident(tenant, story.incident.clone()).await;
+        let incident = found.map_err(|error| CliError::Engine(format_causes(&error)))?;
         screen.show_incident(&incident)?;
         screen.show_summary(&engine.metrics(), took)?;
         if self.keep {
             let door = HttpConfig::listen_on(self.listen);
             let ready = |address| {
-                // Whoever read our output may be gone; the engine serves all the same.
+                // A closed standard output does not end the engine.
                 let _ = screen.show_address(address, &incident.id, &story.incident);
             };
             return lifecycle::serve_engine(engine, door, ready).await;
@@ -167,7 +174,7 @@ impl DemoCommand {
     }
 }
 
-/// How fast the story is told.
+/// How fast the story is played.
 struct StoryPace<'a> {
     clock: &'a RuntimeClock,
     begun: MonotonicTime,
@@ -207,13 +214,13 @@ async fn send_story(
         let due = planned.first().map_or(begin, |(time, _)| *time);
         let wait = pace.remaining_wait(due.duration_since(begin));
         watch.show_during(pace.clock.sleep(wait)).await?;
-        let events: Result<Vec<Event>, _> = engine.with_fill(None, |fill| {
+        let parsed: Result<Vec<Event>, _> = engine.with_fill(None, |fill| {
             let events = planned.iter();
             events
                 .map(|(_, event)| Event::parse(event.to_string().as_bytes(), fill))
                 .collect()
         });
-        let events = events.map_err(|rejection| rejection_error(&rejection))?;
+        let events = parsed.map_err(|rejection| rejection_error(&rejection))?;
         watch
             .show_during_result(emit_events(engine, events, pace.clock))
             .await?;

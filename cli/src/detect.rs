@@ -1,7 +1,9 @@
 //! `larum detect`: which alerts would these events have raised?
 //!
-//! The pure pipeline over files, without actors, store or clock: the same files and rules give the
-//! same bytes.
+//! Owns one run of the pure pipeline over files; reading them is `input`'s job, writing alerts
+//! `alert_list`'s. There are no actors and no store, and the clock is read for the summary only.
+//! Invariant: the same files and rules give the same bytes on standard output, however the input
+//! is cut into batches.
 
 mod alert_list;
 mod matches;
@@ -13,10 +15,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use larum_engine::clock::RuntimeClock;
+use larum_engine::RuntimeClock;
 use larum_event::{Position, Span};
 use larum_file::{FileRecord, RecordTally};
-use larum_pipeline::{EpochOutcome, EventInput, MonotonicTime, Pipeline, PipelineSettings};
+use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 
 use crate::decode;
@@ -36,10 +38,10 @@ use summary::{DetectSummary, RuleTotals};
 /// Events evaluated together; any number gives the same alerts.
 const BATCH_EVENTS: usize = 1_024;
 
-/// Tell which alerts events in files would have raised
+/// Find the alerts that events in files would have raised
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Alerts go to standard output as NDJSON, one line per alert as it stands at the end, in the order of the \
+Alerts go to standard output as NDJSON, one line per alert as it is at the end, in the order of the \
 events that set them off. Bad records and the summary go to standard error. Files may be NDJSON, JSON \
 arrays or text lines, each plain or gzip; several are merged by event time.
 
@@ -56,14 +58,15 @@ pub struct DetectCommand {
     /// The decoder file, or `windows`; without one records are Larum's own JSON or CloudEvents
     #[arg(long, value_name = "FILE")]
     decoder: Option<PathBuf>,
-    /// The severity policy, for events that do not say how bad they are
+    /// The severity policy, for events that do not give their severity
     #[arg(long, value_name = "FILE")]
     severities: Option<PathBuf>,
-    /// What is written: alerts as one JSON object per line or as a table, or each match of a record and a rule
+    /// What is written: alerts as one JSON object per line or as a table, or each match of a record
+    /// and a rule
     #[arg(long, value_enum, default_value_t = DetectOutput::Ndjson)]
     output: DetectOutput,
-    /// Match records as their systems wrote them, without making events. Only rules in Sigma that read no
-    /// alerts can be asked
+    /// Match records as their systems wrote them, without making events. Only rules in Sigma that
+    /// read no alerts can be asked
     #[arg(long, conflicts_with_all = ["decoder", "severities"])]
     raw: bool,
     /// Write NDJSON (the default)
@@ -72,10 +75,11 @@ pub struct DetectCommand {
     /// Exit with 1 when any record is bad
     #[arg(long)]
     strict: bool,
-    /// Write every revision of every alert, also early ones and those that no longer stand
+    /// Write every revision of every alert, also early ones and retracted ones
     #[arg(long)]
     revisions: bool,
-    /// How far events may be out of order, such as 30s, for rules that do not say; windows leave out what is later
+    /// How far events may be out of order, such as 30s, for rules that do not say; windows leave
+    /// out what is later
     #[arg(long, value_name = "DURATION", default_value_t = Span::ZERO)]
     lateness: Span,
     /// Take the end of the input for the end of time: what is open ends
@@ -110,6 +114,8 @@ impl DetectCommand {
     /// Runs the verb.
     pub fn run(self) -> Result<CommandExit, CliError> {
         self.check_flags()?;
+        // Rules, decoder and policy before any input is opened: a mistake in them must not cost the
+        // reading of a large file.
         let set = Arc::new(rules::load_rules(&self.rules)?);
         let decoder = self
             .decoder
@@ -140,7 +146,15 @@ impl DetectCommand {
             let tally = run.read_input(inputs, &mut found, self.close)?;
             let mut summary = DetectSummary::default();
             summary.count_early(found.count_early());
-            return self.write_results(&found, &summary, (&tally, &set), (&clock, begun));
+            return self.write_results(
+                &found,
+                &summary,
+                &set,
+                RunTotals {
+                    tally,
+                    took: clock.monotonic().since(begun),
+                },
+            );
         }
 
         let mut run = DetectRun {
@@ -161,11 +175,21 @@ impl DetectCommand {
             run.take_record(record);
             Ok(())
         })?;
+        // The last batch is evaluated before alerts are counted; otherwise its alerts would be
+        // lost.
         run.finish(self.close);
 
         let set = Arc::clone(run.pipeline.rule_set());
         run.summary.count_early(run.found.count_early());
-        self.write_results(&run.found, &run.summary, (&tally, &set), (&clock, begun))
+        self.write_results(
+            &run.found,
+            &run.summary,
+            &set,
+            RunTotals {
+                tally,
+                took: clock.monotonic().since(begun),
+            },
+        )
     }
 
     fn new_alert_list(&self) -> AlertList {
@@ -181,8 +205,8 @@ impl DetectCommand {
         &self,
         found: &AlertList,
         summary: &DetectSummary,
-        (tally, set): (&RecordTally, &RuleSet),
-        (clock, begun): (&RuntimeClock, MonotonicTime),
+        set: &RuleSet,
+        totals: RunTotals,
     ) -> Result<CommandExit, CliError> {
         let mut out = stdout();
         match self.output {
@@ -195,8 +219,8 @@ impl DetectCommand {
             what: "alerts",
             counts: found.count_by_rule(),
         };
-        let took = clock.monotonic().since(begun);
-        summary.print_totals(tally, &alerts, set, took);
+        let RunTotals { tally, took } = totals;
+        summary.print_totals(&tally, &alerts, set, took);
         let failed = self.strict && (tally.rejected_count() > 0 || summary.faults() > 0);
         Ok(if failed {
             CommandExit::Problems
@@ -204,6 +228,12 @@ impl DetectCommand {
             CommandExit::Done
         })
     }
+}
+
+/// What was read, and how long it took.
+struct RunTotals {
+    tally: RecordTally,
+    took: Span,
 }
 
 /// One run over the input.

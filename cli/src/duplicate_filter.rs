@@ -1,8 +1,8 @@
 //! Events that were read before, by tenant, source and id.
 //!
 //! Files repeat themselves: a producer sends again, a recording overlaps with the next. An engine
-//! stores such an event once (1-19), so what reads files must count it once too. Memory is bounded: at
-//! least the last [`GENERATION`] ids are remembered, at most twice as many.
+//! stores such an event once (1-19), so what reads files must count it once too. Memory is bounded:
+//! at least the last [`GENERATION`] ids are remembered, at most twice as many.
 
 use std::collections::HashMap;
 use std::mem;
@@ -12,7 +12,8 @@ use larum_event::{ContentHash, Event};
 /// Ids that are remembered for certain.
 const GENERATION: usize = 2_000_000;
 
-/// Bytes of a blake3 hash over tenant, source and id: exact enough, and no id can be made to hit another.
+/// Bytes of a blake3 hash over tenant, source and id: exact enough, and no id can be made to hit
+/// another.
 type EventIdHash = [u8; 16];
 
 /// What is known of an event when it comes.
@@ -47,8 +48,8 @@ impl DuplicateFilter {
         }
     }
 
-    /// Takes note of an event. One whose id was filled in has none of its own, so nothing tells whether
-    /// it repeats another.
+    /// Takes note of an event. One whose id was filled in has none of its own, so nothing shows
+    /// whether it repeats another.
     pub fn check_event(&mut self, event: &Event) -> DuplicateCheck {
         if event.envelope().filled.id {
             return DuplicateCheck::First;

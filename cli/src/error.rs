@@ -1,4 +1,4 @@
-//! What can end a command early, and the exit code that tells a script which of it happened.
+//! What can end a command early, and the exit code by which a script knows why.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use crate::rule_files::RuleFilesError;
 use crate::settings::SettingsError;
 
-/// How a command ended. The numbers are stable and told by `larum --help`.
+/// How a command ended. The numbers are stable and listed by `larum --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandExit {
     /// Done, nothing to complain about.
@@ -96,7 +96,7 @@ pub enum CliError {
     Store {
         /// Its folder.
         path: PathBuf,
-        /// Why.
+        /// What went wrong.
         cause: String,
     },
     /// The engine or its door cannot run.
@@ -108,7 +108,7 @@ impl CliError {
     /// The exit code that goes with it.
     pub fn to_exit(&self) -> CommandExit {
         match self {
-            // Whoever read our output has seen enough: `larum events | head` is no failure.
+            // The reader of our output has seen enough: `larum events | head` is no failure.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => CommandExit::Done,
             Self::Output(_) | Self::Read { .. } | Self::Write { .. } | Self::Engine(_) => {
                 CommandExit::Problems

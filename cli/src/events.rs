@@ -1,16 +1,16 @@
-//! `larum events`: what is stored.
+//! `larum events`: search stored events.
 
 use std::io::Write;
 
 use clap::Args;
-use larum_engine::EventKinds;
+use larum_engine::{EventKinds, EventQuery};
 use larum_event::Severity;
 use serde_json::Value;
 
 use crate::error::{CliError, CommandExit};
-use crate::query::{BackendArgs, FilterArgs, FoundEvent, PageArgs, PagedSearch, SearchRequest};
+use crate::query::{BackendArgs, FilterArgs, FoundEvent, PageArgs, PagedSearch};
 use crate::table::{self, TableCell};
-use crate::terminal::{self, DIM, print_notice, stdout};
+use crate::terminal::{self, DIM, stdout};
 
 /// Find stored events, newest first
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ Examples:
   larum events --store larum-data --correlation incident-9")]
 pub struct EventsCommand {
     #[command(flatten)]
-    place: BackendArgs,
+    backend: BackendArgs,
     /// The member type, such as auth.login
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
@@ -41,14 +41,11 @@ pub struct EventsCommand {
 impl EventsCommand {
     /// Runs the verb.
     pub fn run(self) -> Result<CommandExit, CliError> {
-        let wanted = SearchRequest {
-            kinds: EventKinds::Events,
+        let query = EventQuery {
             event_type: self.event_type,
-            rule: None,
-            search: self.filters.parse_search()?,
-            filters: self.filters,
+            ..self.filters.into_query(EventKinds::Events)?
         };
-        let mut search = PagedSearch::begin(&self.place, wanted)?;
+        let mut search = PagedSearch::begin(&self.backend, query)?;
         let mut out = stdout();
         let mut rows = Vec::new();
         let mut left = self.extent.row_limit();
@@ -62,9 +59,9 @@ impl EventsCommand {
                 }
             }
         }
-        if rows.is_empty() && !self.json {
-            print_notice("nothing found");
-        } else if !self.json {
+        // A table needs all of its rows before the first line, to know the widths of its columns;
+        // NDJSON was written row by row.
+        if !self.json {
             let heading = [
                 "time",
                 "severity",
@@ -74,7 +71,7 @@ impl EventsCommand {
                 "correlation",
                 "id",
             ];
-            table::write_table(&mut out, &heading, &rows)?;
+            table::write_found(&mut out, &heading, &rows)?;
         }
         out.flush()?;
         Ok(CommandExit::Done)
@@ -94,7 +91,7 @@ fn event_row(found: &FoundEvent) -> Vec<TableCell> {
     ]
 }
 
-/// The text at a JSON pointer; empty where there is none.
+/// The text at a JSON pointer; empty where nothing is there.
 pub fn text_at<'e>(event: &'e Value, pointer: &str) -> &'e str {
     event
         .pointer(pointer)

@@ -1,21 +1,22 @@
 //! Following a tree or an incident over a WebSocket of a running engine.
 //!
-//! Owns the connection: one that breaks is made again behind the last position that was told, so that nothing is told
-//! twice and nothing is left out.
+//! Owns the connection; how a message is written is the job of `watch_output`.
+//! Invariant: a broken connection is made again after the last position that was written, so that
+//! no change is written twice and none is left out.
 
 mod watch_output;
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use larum_event::Position;
+use larum_event::{Position, QueryPair};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message, http};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use self::watch_output::WatchMessage;
 use crate::error::{CliError, CommandExit};
-use crate::query::{EngineClient, OutputStyle, QueryParameter, encode_segment};
+use crate::query::{EngineClient, OutputStyle, encode_segment};
 use crate::terminal::{BufferedStdout, print_notice};
 
 /// Between two tries to connect again.
@@ -33,9 +34,9 @@ pub struct WatchTarget<'a> {
     pub server: &'a str,
     /// The path of the watch.
     pub path: String,
-    /// Whose it is.
-    pub tenant: Option<QueryParameter>,
-    /// What stands up to here is known.
+    /// The tenant.
+    pub tenant: Option<QueryPair>,
+    /// Changes up to here are known.
     pub after: Position,
 }
 
@@ -47,10 +48,10 @@ enum ConnectionEnd {
     Failed(CliError),
 }
 
-/// Tells what comes until somebody ends it, or the engine is gone for good.
+/// Writes changes until the user ends it, or the engine is gone for good.
 pub fn follow_watch(
     followed: &WatchTarget<'_>,
-    looks: OutputStyle,
+    output: OutputStyle,
     out: &mut BufferedStdout,
 ) -> Result<CommandExit, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -59,7 +60,7 @@ pub fn follow_watch(
     let mut following = WatchClient {
         followed,
         after: followed.after,
-        looks,
+        output,
         out,
     };
     runtime.block_on(following.run())
@@ -67,9 +68,9 @@ pub fn follow_watch(
 
 struct WatchClient<'a, 'o> {
     followed: &'a WatchTarget<'a>,
-    /// Everything up to here was told.
+    /// Everything up to here was written.
     after: Position,
-    looks: OutputStyle,
+    output: OutputStyle,
     out: &'o mut BufferedStdout,
 }
 
@@ -94,7 +95,7 @@ impl WatchClient<'_, '_> {
             if tries == 0 {
                 let after = self.after;
                 print_notice(&format!(
-                    "the connection ended; going on after position {after}"
+                    "the connection ended; continuing after position {after}"
                 ));
             } else {
                 tokio::time::sleep(BETWEEN_TRIES).await;
@@ -123,8 +124,8 @@ impl WatchClient<'_, '_> {
     fn classify_error(&self, error: Error) -> ConnectionEnd {
         match error {
             Error::Http(response) if response.status() != http::StatusCode::SERVICE_UNAVAILABLE => {
-                let body = response.body().as_deref().unwrap_or_default();
-                let body = String::from_utf8_lossy(body);
+                let bytes = response.body().as_deref().unwrap_or_default();
+                let body = String::from_utf8_lossy(bytes);
                 let failed = EngineClient::new(self.followed.server)
                     .map(|client| client.refusal_error(response.status(), &body));
                 ConnectionEnd::Failed(failed.unwrap_or_else(|error| error))
@@ -155,15 +156,15 @@ impl WatchClient<'_, '_> {
     }
 
     fn write_message(&mut self, text: &str) -> Result<(), CliError> {
-        let heard = WatchMessage::parse(text);
-        match (self.looks, &heard) {
+        let message = WatchMessage::parse(text);
+        match (self.output, &message) {
             (OutputStyle::Json, _) => watch_output::write_json(self.out, text)?,
             (OutputStyle::Text(_), WatchMessage::TreeChange(change)) => {
                 watch_output::write_change(self.out, change)?
             }
             (OutputStyle::Text(_), WatchMessage::Gap { .. } | WatchMessage::Other) => {}
         }
-        match heard {
+        match message {
             WatchMessage::TreeChange(change) => {
                 self.after = self.after.max(Position(change.position))
             }

@@ -1,10 +1,14 @@
-//! `larum incident`: one case.
+//! `larum incident`: one incident with its alerts, trees and timeline.
+//!
+//! Owns the verb against a server and against a store. What an incident is, and its text, is the
+//! tree crate's job.
+//! Invariant: both ways write the same text and the same JSON.
 
 use std::io::Write;
 
 use clap::Args;
 use larum_event::{Position, limits};
-use larum_tree::{TreeFormat, TreeQuery, export_tree, incident_to_text, tree_to_text};
+use larum_view::{TreeFormat, TreeQuery, export_tree, incident_to_text, tree_to_text};
 use serde::Deserialize;
 
 use crate::error::{CliError, CommandExit};
@@ -24,7 +28,7 @@ const TREES_MOST: usize = 20;
 #[command(after_help = "\
 An id is that of an incident, also one that became part of another, of an alert, or of a node of one of its trees; \
 user:eve means the last one about the user eve. Asks a running engine, or reads a store that no engine has open. Exits \
-with 1 when there is none.
+with 1 when there is no such incident.
 
 Examples:
   larum incident inc-3f9c0a7be1d2
@@ -36,22 +40,22 @@ pub struct IncidentCommand {
     /// The incident, or something in it
     id: String,
     #[command(flatten)]
-    place: BackendArgs,
+    backend: BackendArgs,
     #[command(flatten)]
-    whose: TenantArg,
-    /// What happened, in the order of time
+    tenant_arg: TenantArg,
+    /// Show what happened, in the order of time
     #[arg(long, conflicts_with_all = ["tree", "follow"])]
     timeline: bool,
     /// Show its trees too
     #[arg(long)]
     tree: bool,
-    /// Show the incident, and then what comes into its trees as it comes
+    /// Show the incident, then each change of its trees as it happens
     #[arg(long, conflicts_with = "store")]
     follow: bool,
     /// Do not fold repeats in the timeline
     #[arg(long, requires = "timeline")]
     no_fold: bool,
-    /// Most lines of the timeline
+    /// Show at most this many lines of the timeline
     #[arg(long, value_name = "N", requires = "timeline", default_value_t = limits::TREE_PAGE_DEFAULT)]
     limit: usize,
     /// Show all of the timeline
@@ -73,44 +77,46 @@ struct IncidentHead {
 impl IncidentCommand {
     /// Runs the verb.
     pub fn run(self) -> Result<CommandExit, CliError> {
-        let looks = OutputStyle::new(self.json);
+        let output = OutputStyle::new(self.json);
         if self.timeline {
             let timeline = TimelineRequest {
-                place: &self.place,
-                whose: &self.whose,
+                backend: &self.backend,
+                tenant_arg: &self.tenant_arg,
                 as_of: None,
                 most: if self.all { usize::MAX } else { self.limit },
                 fold: !self.json && !self.no_fold,
-                looks,
+                output,
             };
             return match timeline.write_incident(&self.id)? {
                 None => Ok(CommandExit::Done),
                 Some(missing) => Ok(self.report_missing(&missing)),
             };
         }
-        match &self.place.store {
-            None => self.ask_server(looks),
-            Some(folder) => self.ask_store(OfflineStore::open(folder)?, looks),
+        match &self.backend.store {
+            None => self.ask_server(output),
+            Some(folder) => self.ask_store(OfflineStore::open(folder)?, output),
         }
     }
 
-    fn ask_server(&self, looks: OutputStyle) -> Result<CommandExit, CliError> {
-        let client = EngineClient::new(&self.place.server)?;
+    fn ask_server(&self, output: OutputStyle) -> Result<CommandExit, CliError> {
+        let client = EngineClient::new(&self.backend.server)?;
         let path = |id: &str| format!("/v1/incidents/{}", encode_segment(id));
-        let tenant = self.whose.parameter();
+        let tenant = self.tenant_arg.parameter();
         let parameters: Vec<_> = tenant.clone().into_iter().collect();
         let found = match client.fetch_reply(&path(&self.id), &parameters)? {
             QueryReply::Found(answer) => answer,
             QueryReply::Missing(missing) => return Ok(self.report_missing(&missing)),
         };
+        // JSON first, whatever is shown: it has the canonical id, and all requests that follow use
+        // that one, so that they mean the same incident even if it is merged meanwhile.
         let known: IncidentHead =
             serde_json::from_str(&found.body).map_err(|error| client.bad_answer_error(&error))?;
         let mut out = stdout();
-        match looks {
+        match output {
             OutputStyle::Json => writeln!(out, "{}", found.body)?,
             OutputStyle::Text(_) => {
                 let mut parameters = parameters.clone();
-                parameters.extend(looks.to_parameters());
+                parameters.extend(output.to_parameters());
                 if let QueryReply::Found(answer) =
                     client.fetch_reply(&path(&known.id), &parameters)?
                 {
@@ -121,7 +127,7 @@ impl IncidentCommand {
         if self.tree {
             for root in known.trees.iter().take(TREES_MOST) {
                 let mut parameters = parameters.clone();
-                parameters.extend(looks.to_parameters());
+                parameters.extend(output.to_parameters());
                 let path = format!("/v1/trees/{}", encode_segment(root));
                 if let QueryReply::Found(answer) = client.fetch_reply(&path, &parameters)? {
                     self.write_tree(&mut out, &answer.body)?;
@@ -129,6 +135,7 @@ impl IncidentCommand {
             }
             self.print_more_trees(known.trees.len());
         }
+        // Flushed before following, which may be silent for hours.
         out.flush()?;
         if !self.follow {
             return Ok(CommandExit::Done);
@@ -139,22 +146,22 @@ impl IncidentCommand {
             tenant,
             after: Position(known.changed),
         };
-        follow::follow_watch(&followed, looks, &mut out)
+        follow::follow_watch(&followed, output, &mut out)
     }
 
     fn ask_store(
         &self,
         mut store: OfflineStore,
-        looks: OutputStyle,
+        output: OutputStyle,
     ) -> Result<CommandExit, CliError> {
-        let tenant = self.whose.tenant();
-        let grown = store.rebuild_trees(&tenant, None)?;
-        let incident = match grown.find_incident(&self.id) {
+        let tenant = self.tenant_arg.tenant();
+        let tenant_trees = store.rebuild_trees(&tenant, None)?;
+        let incident = match tenant_trees.find_incident(&self.id) {
             Ok(incident) => incident,
             Err(missing) => return Ok(self.report_missing(&missing)),
         };
         let mut out = stdout();
-        match looks {
+        match output {
             OutputStyle::Json => {
                 let json = serde_json::to_string(&incident).map_err(std::io::Error::from)?;
                 writeln!(out, "{json}")?;
@@ -165,7 +172,7 @@ impl IncidentCommand {
         }
         if self.tree {
             for root in incident.trees.iter().take(TREES_MOST) {
-                let Ok(whole) = grown.find_tree(root) else {
+                let Ok(whole) = tenant_trees.find_tree(root) else {
                     continue;
                 };
                 let mut query = TreeQuery::whole_tree(&**root);
@@ -173,8 +180,9 @@ impl IncidentCommand {
                 let Ok(mut view) = query::select_page(&whole, &query)? else {
                     continue;
                 };
+                // After the page was selected: only events that are shown are looked up.
                 store.describe_events(&tenant, &mut view)?;
-                let body = match looks {
+                let body = match output {
                     OutputStyle::Json => export_tree(&view, TreeFormat::Json),
                     OutputStyle::Text(style) => tree_to_text(&view, style),
                 };
@@ -197,7 +205,7 @@ impl IncidentCommand {
         if trees > TREES_MOST {
             let more = trees - TREES_MOST;
             print_notice(&format!(
-                "and {more} trees more; larum tree shows them one by one"
+                "and {more} more trees; `larum tree` shows them one by one"
             ));
         }
     }
@@ -205,7 +213,7 @@ impl IncidentCommand {
     fn report_missing(&self, _missing: &MissingTarget) -> CommandExit {
         let id = escape_controls(&self.id);
         print_notice(&format!(
-            "no incident has {id} in it; `larum incidents` lists them, and --tenant names another one than the default"
+            "no incident has {id} in it; `larum incidents` lists them, and --tenant chooses a tenant other than the default"
         ));
         CommandExit::Problems
     }

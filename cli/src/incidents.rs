@@ -1,17 +1,21 @@
-//! `larum incidents`: the cases that alerts come to.
+//! `larum incidents`: the incidents that alerts come to.
+//!
+//! Owns the verb against a server and against a store; filters are a query of the tree crate,
+//! which knows nothing of flags.
+//! Invariant: both ways write the same text and the same JSON.
 
 use std::io::Write;
 
 use clap::Args;
-use larum_event::{RuleId, Severity, Timestamp, limits};
-use larum_tree::{IncidentQuery, incidents_to_text};
+use larum_event::{FormQuery, RuleId, Severity, Timestamp, limits};
+use larum_tree::IncidentQuery;
+use larum_view::incidents_to_text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{CliError, CommandExit};
 use crate::query::{
-    BackendArgs, EngineClient, EntityArgs, OfflineStore, OutputStyle, QueryParameter, QueryReply,
-    TenantArg,
+    BackendArgs, EngineClient, EntityArgs, OfflineStore, OutputStyle, QueryReply, TenantArg,
 };
 use crate::terminal::{count_noun, print_notice, stdout};
 
@@ -35,20 +39,20 @@ pub struct IncidentsCommand {
     rule: Option<RuleId>,
     #[command(flatten)]
     entities: EntityArgs,
-    /// With something not before this time, such as 2026-11-20T12:00:00Z
+    /// Active at or after this time, such as 2026-11-20T12:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
-    /// With something not after this time
+    /// Active at or before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
     #[command(flatten)]
-    place: BackendArgs,
+    backend: BackendArgs,
     #[command(flatten)]
-    whose: TenantArg,
-    /// Most to show
+    tenant_arg: TenantArg,
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT, value_parser = parse_limit)]
     limit: usize,
-    /// How many to leave out first
+    /// Skip this many
     #[arg(long, value_name = "N", default_value_t = 0)]
     offset: usize,
     /// Write NDJSON: one object for each incident
@@ -74,15 +78,15 @@ struct IncidentListAnswer {
 impl IncidentsCommand {
     /// Runs the verb.
     pub fn run(self) -> Result<CommandExit, CliError> {
-        let looks = OutputStyle::new(self.json);
-        let total = match &self.place.store {
-            None => self.ask_server(looks)?,
+        let output = OutputStyle::new(self.json);
+        let total = match &self.backend.store {
+            None => self.ask_server(output)?,
             Some(folder) => {
-                let grown =
-                    OfflineStore::open(folder)?.rebuild_trees(&self.whose.tenant(), None)?;
-                let (found, total) = grown.find_incidents(&self.to_query());
+                let tenant_trees =
+                    OfflineStore::open(folder)?.rebuild_trees(&self.tenant_arg.tenant(), None)?;
+                let (found, total) = tenant_trees.find_incidents(&self.to_query());
                 let mut out = stdout();
-                match looks {
+                match output {
                     _ if found.is_empty() => print_notice("nothing found"),
                     OutputStyle::Text(style) => {
                         write!(out, "{}", incidents_to_text(&found, total, style))?;
@@ -98,6 +102,7 @@ impl IncidentsCommand {
                 total
             }
         };
+        // Text says itself what it leaves out; NDJSON has no place for that.
         let shown = self.offset.saturating_add(self.limit) as u64;
         if self.json && shown < total {
             let more = count_noun(total - shown, "incident");
@@ -118,16 +123,17 @@ impl IncidentsCommand {
         }
     }
 
-    fn ask_server(&self, looks: OutputStyle) -> Result<u64, CliError> {
-        let client = EngineClient::new(&self.place.server)?;
-        let mut parameters = self.to_parameters();
-        parameters.extend(looks.to_parameters());
+    fn ask_server(&self, output: OutputStyle) -> Result<u64, CliError> {
+        let client = EngineClient::new(&self.backend.server)?;
+        let mut parameters = self.to_query().to_pairs();
+        parameters.extend(self.tenant_arg.parameter());
+        parameters.extend(output.to_parameters());
         let answer = match client.fetch_reply("/v1/incidents", &parameters)? {
             QueryReply::Found(answer) => answer,
             QueryReply::Missing(_) => Default::default(),
         };
         let mut out = stdout();
-        let total = match looks {
+        let total = match output {
             OutputStyle::Text(_) => {
                 let total = answer.total.unwrap_or_default();
                 if total == 0 {
@@ -138,6 +144,8 @@ impl IncidentsCommand {
                 total
             }
             OutputStyle::Json => {
+                // Each object is passed on as the engine wrote it, so that members this version
+                // does not know survive.
                 let listed: IncidentListAnswer = serde_json::from_str(&answer.body)
                     .map_err(|error| client.bad_answer_error(&error))?;
                 for incident in &listed.items {
@@ -148,33 +156,5 @@ impl IncidentsCommand {
         };
         out.flush()?;
         Ok(total)
-    }
-
-    fn to_parameters(&self) -> Vec<QueryParameter> {
-        let IncidentQuery {
-            severity,
-            from,
-            to,
-            entities,
-            rule,
-            limit,
-            offset,
-        } = self.to_query();
-        let given = [
-            ("minSeverity", severity.map(|it| it.to_string())),
-            ("from", from.map(|it| it.to_string())),
-            ("to", to.map(|it| it.to_string())),
-            ("rule", rule),
-            ("limit", Some(limit.to_string())),
-            ("offset", Some(offset.to_string())),
-        ];
-        let given = given.into_iter();
-        let given = given.filter_map(|(name, value)| value.map(|value| (name, value)));
-        let entities = entities.into_iter();
-        let entities = entities.map(|(kind, value)| ("entity", format!("{kind}:{value}")));
-        given
-            .chain(entities)
-            .chain(self.whose.parameter())
-            .collect()
     }
 }

@@ -1,4 +1,9 @@
 //! Files of the command line as events: opened, decoded and merged by time, with a progress bar.
+//!
+//! Owns the counting and reporting of bad records; splitting and decoding them is the file door's
+//! job.
+//! Invariant: a bad record is reported and counted and never ends a run; only a file that cannot
+//! be read does.
 
 use std::fs::File;
 use std::io;
@@ -18,7 +23,7 @@ use larum_file::{
 use crate::error::{CliError, format_causes};
 use crate::terminal::{count_noun, print_notice};
 
-/// Bad records that are told one by one; the others are counted.
+/// Bad records that are reported one by one; the others are counted.
 const BAD_SHOWN: u64 = 20;
 /// Shorter inputs are read before anybody looks for a bar.
 const BAR_BYTES: u64 = 8 * 1024 * 1024;
@@ -33,7 +38,7 @@ pub struct InputFiles {
 }
 
 impl InputFiles {
-    /// Opens every input before any is read, so that a name misspelt is told at once.
+    /// Opens every input before any is read, so that a misspelt name is reported at once.
     pub fn open(names: &[String]) -> Result<Self, CliError> {
         if names.iter().filter(|name| *name == STDIN).count() > 1 {
             let message = "standard input (-) can be named only once";
@@ -63,28 +68,28 @@ impl InputFiles {
         Ok(Self { opened, bar })
     }
 
-    /// Reads every record and hands it to `take`, in the order of time. Bad records are told and
-    /// counted here.
+    /// Reads every record and hands it to `take`, in the order of time. Bad records are reported
+    /// and counted here.
     pub fn read_events(
         self,
         decoder: Option<&Decoder>,
         severities: &SeverityPolicy,
         mut take: impl FnMut(FileRecord) -> Result<(), CliError>,
     ) -> Result<RecordTally, CliError> {
-        let mut told = RecordCounter::new(self.bar);
+        let mut counter = RecordCounter::new(self.bar);
         let opened = self.opened;
         with_file_fill(severities, |fill| {
-            let readers = opened.into_iter();
-            let readers = readers.map(|input| EventReader::new(input, decoder, fill));
+            let inputs = opened.into_iter();
+            let readers = inputs.map(|input| EventReader::new(input, decoder, fill));
             for record in EventMerge::new(readers) {
                 let mut record = record.map_err(read_error)?;
                 require_time(&mut record);
-                told.count_record(&record.outcome, &record.file, record.line);
+                counter.count_record(&record.outcome, &record.file, record.line);
                 take(record)?;
             }
             Ok::<(), CliError>(())
         })?;
-        Ok(told.finish())
+        Ok(counter.finish())
     }
 
     /// Reads every record as it is and hands its JSON to `take`, one input after the other.
@@ -92,7 +97,7 @@ impl InputFiles {
         self,
         mut take: impl FnMut(&RecordPlace<'_>, &str) -> Result<Result<(), Rejection>, CliError>,
     ) -> Result<RecordTally, CliError> {
-        let mut told = RecordCounter::new(self.bar);
+        let mut counter = RecordCounter::new(self.bar);
         for input in self.opened {
             let file: Arc<str> = input.name().into();
             let mut records = input.into_records(InputForm::Json);
@@ -113,14 +118,14 @@ impl InputFiles {
                     Ok(text) => take(&place, text)?,
                     Err(rejection) => Err(rejection),
                 };
-                told.count_record(&outcome, &file, place.line);
+                counter.count_record(&outcome, &file, place.line);
             }
         }
-        Ok(told.finish())
+        Ok(counter.finish())
     }
 }
 
-/// Where a record stands.
+/// Where a record is.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordPlace<'f> {
     /// The input's name.
@@ -129,7 +134,7 @@ pub struct RecordPlace<'f> {
     pub line: u64,
 }
 
-/// Counts records and tells those that are bad.
+/// Counts records and reports bad ones.
 struct RecordCounter {
     tally: RecordTally,
     bar: ProgressBar,
@@ -151,9 +156,9 @@ impl RecordCounter {
                 line,
                 rejection: rejection.clone(),
             };
-            let bad = bad.to_string();
+            let text = bad.to_string();
             self.bar
-                .suspend(|| print_notice(&crate::terminal::escape_controls(&bad)));
+                .suspend(|| print_notice(&crate::terminal::escape_controls(&text)));
         }
     }
 
@@ -188,8 +193,8 @@ pub fn read_all_records(name: &str, bytes: Vec<u8>) -> Result<Vec<FileRecord>, C
     })
 }
 
-/// Reads with what events of files may leave out. A file does not tell when an event arrived, so nothing is
-/// filled in from a clock: the same file gives the same events whenever it is read.
+/// Reads with what events of files may leave out. A file does not say when an event arrived, so
+/// nothing is filled in from a clock: the same file gives the same events whenever it is read.
 fn with_file_fill<T>(severities: &SeverityPolicy, read: impl FnOnce(&EventDefaults<'_>) -> T) -> T {
     let no_id = || EventId::new("none").expect("a word is an id");
     read(&EventDefaults {

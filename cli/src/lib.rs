@@ -1,7 +1,10 @@
-//! The `larum` command line: one file per verb, each thin; what they do lives in the library crates.
+//! The `larum` command line: one file per verb, each thin; what they do lives in the library
+//! crates.
 //!
-//! It is a library so that tests can run the same program with injected faults; the binary calls
-//! [`main`] and nothing else.
+//! Owns the list of verbs and what they share: settings, input, tables and errors. It is a library
+//! so that tests can run the same program with injected faults; the binary calls [`main`] and does
+//! nothing else.
+//! Invariant: standard output has answers only; notices, errors and logs go to standard error.
 
 mod demo;
 
@@ -61,7 +64,7 @@ use clap::{ColorChoice, Parser, Subcommand};
 use error::{CliError, CommandExit};
 
 const ABOUT: &str = "Security event correlation: events go in, rules written in Rhai fire, \
-alerts come out and are events themselves, and trees tell what belongs together.";
+alerts come out and are events themselves, and trees show what belongs together.";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -163,7 +166,7 @@ fn run_verb(verb: Verb) -> Result<CommandExit, CliError> {
     }
 }
 
-/// Says what ended the command, with everything that led to it.
+/// Prints the error that ended the command, with its causes.
 fn report_error(error: &CliError) {
     if !error.is_quiet() {
         let text = error::format_causes(error);

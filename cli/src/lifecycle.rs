@@ -24,7 +24,7 @@ pub async fn start_engine(config: EngineConfig) -> Result<Engine, CliError> {
         })
 }
 
-/// Opens the door, tells the address to `ready`, and serves until a signal comes. Then the door
+/// Opens the door, passes the address to `ready`, and serves until a signal comes. Then the door
 /// closes, the engine finishes what it has taken, and its state is kept.
 pub async fn serve_engine(
     engine: Engine,
@@ -42,7 +42,7 @@ pub async fn serve_engine(
     ready(server.address());
     let name = signals.next().await;
     tracing::info!(signal = name, "stopping");
-    // From here on nobody waits for us: a second signal ends the process at once.
+    // From here on there is nothing to wait for: a second signal ends the process at once.
     actix_rt::spawn(async move {
         signals.next().await;
         print_notice("stopped at once; the store recovers at the next start");

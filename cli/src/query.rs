@@ -1,4 +1,5 @@
-//! Where `events`, `alerts`, `tree`, `incidents` and their like look: a running engine over HTTP, or a store no engine has open.
+//! Where `events`, `alerts`, `tree`, `incidents` and their like look: a running engine over HTTP,
+//! or a store no engine has open.
 
 mod client;
 mod entities;
@@ -13,6 +14,7 @@ mod tenant;
 use std::path::PathBuf;
 
 use clap::Args;
+use larum_engine::EventQuery;
 use larum_event::limits;
 use serde_json::Value;
 
@@ -20,10 +22,10 @@ use crate::error::CliError;
 
 pub use client::{EngineClient, encode_segment};
 pub use entities::EntityArgs;
-pub use filters::{FilterArgs, SearchRequest};
+pub use filters::FilterArgs;
 pub use moment::MomentArg;
 pub use offline_trees::{OfflineTrees, select_page};
-pub use output_style::{OutputStyle, QueryParameter, style_parameters, terminal_style};
+pub use output_style::{OutputStyle, style_parameters, terminal_style};
 pub use reply::{MissingKind, MissingTarget, QueryAnswer, QueryReply};
 pub use store::OfflineStore;
 pub use tenant::TenantArg;
@@ -48,7 +50,7 @@ pub struct BackendArgs {
 /// How much to show.
 #[derive(Debug, Args)]
 pub struct PageArgs {
-    /// Most to show
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT as u64)]
     limit: u64,
     /// Show everything, page after page
@@ -57,17 +59,17 @@ pub struct PageArgs {
 }
 
 impl PageArgs {
-    /// Most to show.
+    /// Most rows to show.
     pub fn row_limit(&self) -> u64 {
         if self.all { u64::MAX } else { self.limit }
     }
 }
 
-/// One stored event or alert: its canonical text, and the same for reading.
+/// One stored event or alert: its canonical text, and its parsed form.
 pub struct FoundEvent {
     /// The line of canonical JSON.
     pub json: String,
-    /// The same, parsed.
+    /// The event in parsed form.
     pub event: Value,
 }
 
@@ -79,7 +81,7 @@ pub struct FoundPage {
     pub next: Option<String>,
 }
 
-/// What answers questions.
+/// What answers queries.
 enum QueryBackend {
     Server(EngineClient),
     Store(Box<OfflineStore>),
@@ -87,23 +89,21 @@ enum QueryBackend {
 
 /// Asks page after page.
 pub struct PagedSearch {
-    source: QueryBackend,
-    wanted: SearchRequest,
-    cursor: Option<String>,
+    backend: QueryBackend,
+    query: EventQuery,
     ended: bool,
 }
 
 impl PagedSearch {
     /// Begins a search.
-    pub fn begin(place: &BackendArgs, wanted: SearchRequest) -> Result<Self, CliError> {
-        let source = match &place.store {
+    pub fn begin(backend: &BackendArgs, query: EventQuery) -> Result<Self, CliError> {
+        let backend = match &backend.store {
             Some(folder) => QueryBackend::Store(Box::new(OfflineStore::open(folder)?)),
-            None => QueryBackend::Server(EngineClient::new(&place.server)?),
+            None => QueryBackend::Server(EngineClient::new(&backend.server)?),
         };
         Ok(Self {
-            source,
-            wanted,
-            cursor: None,
+            backend,
+            query,
             ended: false,
         })
     }
@@ -113,16 +113,15 @@ impl PagedSearch {
         if self.ended || most == 0 {
             return Ok(None);
         }
-        let limit = usize::try_from(most)
+        self.query.limit = usize::try_from(most)
             .unwrap_or(usize::MAX)
             .min(limits::PAGE_MOST);
-        let cursor = self.cursor.as_deref();
-        let page = match &mut self.source {
-            QueryBackend::Server(client) => client.fetch_page(&self.wanted, limit, cursor)?,
-            QueryBackend::Store(store) => store.read_page(&self.wanted, limit, cursor)?,
+        let page = match &mut self.backend {
+            QueryBackend::Server(client) => client.fetch_page(&self.query)?,
+            QueryBackend::Store(store) => store.read_page(&self.query)?,
         };
         self.ended = page.next.is_none();
-        self.cursor = page.next;
+        self.query.cursor = page.next;
         Ok(Some(page.found))
     }
 }

@@ -1,7 +1,9 @@
 //! `larum replay`: what the stored log says when it is read again, by the same rules or others.
 //!
-//! Owns the comparison with the alerts that were recorded. The run itself is the pure pipeline, on one thread, over a
-//! log that is only read: nothing is written, nobody is told, and an engine may have the store open.
+//! Owns the comparison with the alerts that were recorded. The run itself is the pure pipeline, on
+//! one thread.
+//! Invariant: the store is only read: nothing is written, no consumer is notified, and an engine
+//! may have it open.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -26,7 +28,7 @@ mod run;
 #[command(after_help = "\
 Reads the log of a store, which a running engine may have open, from the oldest event that is kept, by the rules and \
 settings that were in force then, or by --rules. Writes nothing into it. Prints the alerts that differ from those \
-recorded: added, removed, and changed in what they count or measure. Each alert is taken as it stands in the end, up to \
+recorded: added, removed, and changed in what they count or measure. Each alert is compared as it is in the end, up to \
 where the engine had evaluated the log. The same rules give none.
 
 Exits with 1 when the rules that were in force give other alerts than they did.
@@ -60,7 +62,7 @@ pub struct ReplayCommand {
 enum ReplayBaseline {
     /// With the alerts in the log
     Recorded,
-    /// With nothing: all alerts are told as added
+    /// With nothing: all alerts are reported as added
     Nothing,
 }
 
@@ -97,6 +99,8 @@ impl ReplayCommand {
         if self.against == ReplayBaseline::Nothing {
             recorded.clear();
         }
+        // The range is applied after everything was run: an alert inside it may depend on events
+        // before it.
         for alerts in [&mut recorded, &mut replayed] {
             alerts.retain(|_, alert| self.is_in_range(alert.time));
         }
@@ -113,6 +117,8 @@ impl ReplayCommand {
         }
         out.flush()?;
         print_totals(&found, same, events);
+        // Other rules are expected to differ. Only the same rules against their own alerts must
+        // agree, since that is a check of determinism.
         let differs = is_same && self.against == ReplayBaseline::Recorded && !found.is_empty();
         Ok(if differs {
             CommandExit::Problems
@@ -147,6 +153,7 @@ fn compare_alerts<'a>(
     recorded: &'a BTreeMap<String, LatestAlert>,
     replayed: &'a BTreeMap<String, LatestAlert>,
 ) -> (Vec<AlertDifference<'a>>, u64) {
+    // Ids change with the rules that raise alerts, so alerts are compared by what caused them.
     let by_identity = |alerts: &'a BTreeMap<String, LatestAlert>| -> BTreeMap<_, &'a LatestAlert> {
         let all = alerts;
         let alerts = alerts.values().filter(|alert| alert.is_valid());
@@ -190,7 +197,8 @@ fn alert_identity<'a>(
     (tenant.as_str(), *time, alert.rule.as_str(), key, cause)
 }
 
-/// The event that set it off, through all alerts between: their ids change with the rules that raise them.
+/// The event that set it off, through all alerts between: their ids change with the rules that
+/// raise them.
 fn first_cause<'a>(alert: &'a Alert, all: &'a BTreeMap<String, LatestAlert>) -> &'a str {
     let mut cause = trigger_id(alert);
     for _ in 0..limits::DERIVED_DEPTH {

@@ -1,9 +1,10 @@
 //! The rules folder as rule texts.
 //!
-//! Owns finding and reading what a set is loaded from, such as `**/*.rhai` and `**/*.yml`; what the texts mean is the
-//! rule crate's job. Folders named `cases` hold tests of rules and are passed over. Paths are
-//! relative to the folder and written with `/`, sorted, so that every machine loads the same set in
-//! the same order.
+//! Owns finding and reading what a set is loaded from, such as `**/*.rhai` and `**/*.yml`; what
+//! the texts mean is the rule crate's job. Folders named `cases` hold tests of rules and are
+//! passed over.
+//! Invariant: paths are relative to the folder, written with `/` and sorted, so that every machine
+//! loads the same set in the same order.
 
 use std::fs;
 use std::io::{self, Read};
@@ -25,7 +26,7 @@ pub enum RuleFilesError {
     /// A file or folder that the system refuses.
     #[error("cannot read rules from {}", path.display())]
     Unreadable {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// The system's words.
         #[source]
@@ -40,7 +41,7 @@ pub enum RuleFilesError {
     /// A pipe, a device or the like under the name of a rule file: reading it might never end.
     #[error("{} is named like a rule file and is no regular file", path.display())]
     NotAFile {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
     /// No rule in it.
@@ -52,13 +53,13 @@ pub enum RuleFilesError {
     /// A file longer than a rule may be.
     #[error("rule file {} is longer than {} bytes", path.display(), limits::RULE_FILE_BYTES)]
     TooLarge {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
     /// Bytes that are no text.
     #[error("rule file {} is not UTF-8: byte {offset} is not part of a character", path.display())]
     NotUtf8 {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// The first wrong byte.
         offset: usize,
@@ -82,8 +83,8 @@ pub fn rule_loader() -> RuleLoader {
     RuleLoader::default().with_front_end(SigmaFrontEnd)
 }
 
-/// Whether a file of a set holds rules; TOML only says something about those beside it, and files of links
-/// something about all of them.
+/// Whether a file of a set holds rules; TOML only says something about those beside it, and files
+/// of links something about all of them.
 pub fn holds_rules(path: &str) -> bool {
     !is_toml(path) && !is_link_file(path)
 }
@@ -105,7 +106,7 @@ pub fn read_files(folder: &Path) -> Result<Vec<RuleFile>, RuleFilesError> {
         .collect()
 }
 
-/// What tells one state of a file from another without reading it.
+/// What distinguishes one state of a file from another without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileStamp {
     path: String,
@@ -205,7 +206,7 @@ fn collect_files(
 fn read_text(path: &Path) -> Result<String, RuleFilesError> {
     let file = fs::File::open(path).map_err(|source| unreadable_error(path, source))?;
     let mut bytes = Vec::new();
-    // One byte more than allowed tells a file of the limit from a longer one.
+    // One byte more than allowed: a file of exactly the limit is read, a longer one refused.
     file.take(limits::RULE_FILE_BYTES as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|source| unreadable_error(path, source))?;

@@ -1,4 +1,9 @@
 //! `larum rules`: writing, testing and understanding rules.
+//!
+//! Owns the list of actions, `check`, and how findings are printed; compiling a rule is the rule
+//! crate's job.
+//! Invariant: every finding is printed with its file, line and column, and a set with errors is
+//! never run.
 
 mod bench;
 
@@ -24,7 +29,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use larum_engine::clock::RuntimeClock;
+use larum_engine::RuntimeClock;
 use larum_event::RuleFile;
 use larum_rule::{Diagnostic, DiagnosticLevel, Rule, RuleSet};
 use serde_json::json;
@@ -33,7 +38,7 @@ use crate::error::{CliError, CommandExit};
 use crate::rule_files;
 use crate::terminal::{BAD, GOOD, count_noun, print_notice, stdout, style_text};
 
-/// Findings about a set that loads, told one by one to those who only run it.
+/// Findings about a set that loads, shown one by one to commands that run it.
 const FINDINGS_SHOWN: usize = 20;
 
 /// Write, test and understand rules
@@ -45,7 +50,7 @@ pub struct RulesCommand {
 
 #[derive(Debug, Subcommand)]
 enum RulesAction {
-    /// Load every rule of a folder and tell everything that is wrong with them
+    /// Load every rule of a folder and report everything that is wrong with them
     #[command(after_help = "\
 Reads every **/*.rhai and **/*.yml below the folder. Exits with 0 when the set loads, with 1 when it does not; with --strict also when
 a Sigma document is refused or anything is warned of.
@@ -87,7 +92,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Tell which fields events of a topic have
+    /// Show which fields events of a topic have
     #[command(after_help = "\
 Prints what the fields.toml of the folder say: topics, fields, their types and what they mean. With a topic \
 or a pattern, what is known of it, and what every event has.
@@ -151,7 +156,7 @@ impl RulesCommand {
     }
 }
 
-/// The rules of a folder, for a command that runs them. Warnings are told on standard error.
+/// The rules of a folder, for a command that runs them. Warnings go to standard error.
 pub fn load_rules(folder: &Path) -> Result<RuleSet, CliError> {
     compile_files(folder, &rule_files::read_files(folder)?)
 }
@@ -239,6 +244,8 @@ fn check_rules(folder: &Path, strict: bool, json: bool) -> Result<CommandExit, C
     let (set, findings) = match &loaded {
         Ok(set) => {
             let mut findings = set.warnings().to_vec();
+            // Expired exceptions are findings of today, and not of the set: the same files load
+            // tomorrow with other ones.
             findings.extend(set.expired_exceptions(RuntimeClock::system().now()));
             (Some(set), findings)
         }
@@ -285,6 +292,8 @@ fn check_rules(folder: &Path, strict: bool, json: bool) -> Result<CommandExit, C
         )?;
     }
     out.flush()?;
+    // Warnings fail the check with --strict only, so that an upgrade with new warnings breaks no
+    // pipeline.
     let is_clean = !strict || findings.is_empty();
     Ok(if set.is_some() && is_clean {
         CommandExit::Done

@@ -3,7 +3,6 @@
 mod watch;
 
 use std::io::IsTerminal;
-use std::num::NonZeroU64;
 use std::path::Path;
 
 use clap::Args;
@@ -11,7 +10,6 @@ use larum_admit::TenantPolicy;
 use larum_engine::{EngineConfig, Faults, ReloadSource};
 use larum_event::RuleFile;
 use larum_http::HttpConfig;
-use tracing_subscriber::EnvFilter;
 
 use self::watch::FolderWatch;
 use crate::config::ConfigFileArg;
@@ -28,72 +26,25 @@ use crate::terminal::{count_noun, print_notice};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Flags override the environment (LARUM_STORE, LARUM_RULES, LARUM_LISTEN, ..), which overrides larum.toml, \
-which overrides the defaults; `larum config show` tells what holds. SIGTERM or SIGINT ends it cleanly: \
-it stops taking events, finishes and keeps its state. A second one ends it at once.
+which overrides the defaults; `larum config show` shows the values in force. SIGTERM or SIGINT ends it cleanly: \
+it stops taking events, finishes and saves its state. A second one ends it at once.
 
 Examples:
   larum serve --rules rules --store /var/lib/larum
   curl -H 'content-type: application/json' http://127.0.0.1:7423/v1/events \\
-       -d '{\"type\":\"auth.login\",\"source\":\"web-1\",\"data\":{\"outcome\":\"failure\"}}'")]
+       -d '{\"channel\":\"security\",\"type\":\"auth.login\",\"source\":\"web-1\",\"data\":{\"outcome\":\"failure\"}}'")]
 pub struct ServeCommand {
     #[command(flatten)]
     which: ConfigFileArg,
-    /// Folder of the store, made if missing
-    #[arg(long, value_name = "DIR")]
-    store: Option<String>,
-    /// Folder of the rules
-    #[arg(long, value_name = "DIR")]
-    rules: Option<String>,
-    /// Where to listen, such as 127.0.0.1:7423; port 0 takes any that is free
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
-    /// A decoder that a POST may name; may be given several times
-    #[arg(long, value_name = "FILE")]
-    decoder: Vec<String>,
-    /// The severity policy, for events that do not say how bad they are
-    #[arg(long, value_name = "FILE")]
-    severities: Option<String>,
-    /// Threads that match events against rules
-    #[arg(long, value_name = "N")]
-    matchers: Option<usize>,
-    /// Parts that each window's groups are split into
-    #[arg(long, value_name = "N")]
-    window_shards: Option<usize>,
-    /// A source further behind than this runs on a clock of its own
-    #[arg(long, value_name = "DURATION")]
-    max_lag: Option<String>,
-    /// How far out of order events may come and still count, for rules that do not say
-    #[arg(long, value_name = "DURATION")]
-    lateness: Option<String>,
-    /// Events after which the state of evaluation is kept, so that a restart reads less of the log
-    #[arg(long, value_name = "N")]
-    checkpoint_events: Option<NonZeroU64>,
-    /// What is logged: error, warn, info, debug, trace, or by crate
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<String>,
-    /// How it is logged: text or json
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
+    #[command(flatten)]
+    flags: FlagValues,
 }
 
 impl ServeCommand {
     /// Runs the verb.
     pub fn run(self) -> Result<CommandExit, CliError> {
-        let flags = FlagValues::default()
-            .with_text("store", self.store)
-            .with_text("rules", self.rules)
-            .with_text("listen", self.listen)
-            .with_list("decoders", self.decoder)
-            .with_text("severities", self.severities)
-            .with_text("matchers", self.matchers)
-            .with_text("window_shards", self.window_shards)
-            .with_text("max_lag", self.max_lag)
-            .with_text("lateness", self.lateness)
-            .with_text("checkpoint_events", self.checkpoint_events)
-            .with_text("log.level", self.log_level)
-            .with_text("log.format", self.log_format);
-        let settings = self.which.resolve_settings(flags)?;
-        start_log(&settings)?;
+        let settings = self.which.resolve_settings(self.flags)?;
+        start_log(&settings);
         // Before they are read: what changes from here on is seen.
         let folder = settings.rules.value.clone();
         let watched = folder
@@ -136,8 +87,8 @@ impl ServeCommand {
     }
 }
 
-/// The rule texts of a folder, and how many rules they make. They are tried before anything is started: an engine that would
-/// run other rules than the ones on disk must not start.
+/// The rule texts of a folder, and how many rules they make. They are tried before anything is
+/// started: an engine that would run other rules than the ones on disk must not start.
 fn read_rules(folder: Option<&Path>) -> Result<(Vec<RuleFile>, usize), CliError> {
     let Some(folder) = folder else {
         print_notice(
@@ -167,8 +118,8 @@ fn engine_config(settings: &ServerSettings, rules: Vec<RuleFile>) -> EngineConfi
                 rule_files::read_files(&folder).map_err(|error| format_causes(&error))
             })
         }),
-        matchers: settings.matchers.value,
-        window_shards: settings.window_shards.value,
+        matchers: settings.matchers.value.get(),
+        window_shards: settings.window_shards.value.get(),
         max_lag: settings.max_lag.value,
         lateness: settings.lateness.value,
         checkpoint_events: settings.checkpoint_events.value.get(),
@@ -184,17 +135,13 @@ fn engine_config(settings: &ServerSettings, rules: Vec<RuleFile>) -> EngineConfi
 }
 
 /// Logs to standard error, so that standard output stays free for answers.
-fn start_log(settings: &ServerSettings) -> Result<(), CliError> {
-    let level = &settings.log_level;
-    let filter = EnvFilter::try_new(&level.value)
-        .map_err(|error| CliError::Usage(format!("{}: log.level: {error}", level.origin)))?;
+fn start_log(settings: &ServerSettings) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(settings.log_level.value.to_filter())
         .with_writer(std::io::stderr);
     match settings.log_format.value {
         LogFormat::Text => log.with_ansi(colour).init(),
         LogFormat::Json => log.json().init(),
     }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::builder::styling::Style;
 
-use crate::terminal::{DIM, escape_controls};
+use crate::terminal::{DIM, escape_controls, print_notice};
 
 /// One cell and how it looks.
 pub struct TableCell {
@@ -30,6 +30,19 @@ impl TableCell {
     pub fn width(&self) -> usize {
         self.text.chars().count()
     }
+}
+
+/// Writes what a search found, or says on standard error that it found nothing.
+pub fn write_found(
+    out: &mut impl Write,
+    heading: &[&str],
+    rows: &[Vec<TableCell>],
+) -> io::Result<()> {
+    if rows.is_empty() {
+        print_notice("nothing found");
+        return Ok(());
+    }
+    write_table(out, heading, rows)
 }
 
 /// Writes `rows` under `heading`. Rows shorter than the heading end early.

@@ -1,8 +1,9 @@
 //! Writing for people and for machines.
 //!
-//! Colour goes to terminals only and honours `NO_COLOR` (`anstream` takes it out otherwise). Text
-//! that comes from events is [`escape_controls`] before it reaches a terminal, so that no event can move the
-//! cursor or colour itself (4-27).
+//! Owns streams, colours and escaping; what is written is each verb's job. Colour goes to
+//! terminals only and honours `NO_COLOR` (`anstream` takes it out otherwise).
+//! Invariant: text that comes from events is [`escape_controls`] before it reaches a terminal, so
+//! that no event can move the cursor or colour itself (4-27).
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,7 +13,7 @@ use anstream::AutoStream;
 use clap::builder::styling::{AnsiColor, Color, Effects, Style};
 use larum_event::Severity;
 
-/// Headings.
+/// Style of headings.
 pub const HEADING: Style = Style::new().effects(Effects::BOLD);
 /// What matters less.
 pub const DIM: Style = Style::new().effects(Effects::DIMMED);
@@ -41,7 +42,7 @@ pub const fn severity_style(severity: Severity) -> Style {
 /// Buffered standard output.
 pub type BufferedStdout = BufWriter<AutoStream<StdoutLock<'static>>>;
 
-/// Standard output, buffered; flush it at the end and where somebody waits for a line.
+/// Standard output, buffered; flush it at the end and where a reader waits for a line.
 pub fn stdout() -> BufferedStdout {
     BufWriter::new(anstream::stdout().lock())
 }
@@ -83,7 +84,8 @@ fn is_direction_mark(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// `text` in lines of at most `width` characters, broken at blanks; every line but the first is indented.
+/// `text` in lines of at most `width` characters, broken at blanks; every line but the first is
+/// indented.
 pub fn wrap_text(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {

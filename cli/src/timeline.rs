@@ -1,33 +1,38 @@
-//! What happened in a tree or an incident, in the order of time: for `larum tree` and `larum incident`.
+//! The timeline of a tree or an incident, for `larum tree` and `larum incident`.
+//!
+//! Owns paging and writing; building a timeline is the tree crate's job.
+//! Invariant: all pages are of one moment, that of the first, so that an event added meanwhile
+//! shifts no line.
 
 use std::io::Write;
 
-use larum_event::limits;
-use larum_tree::{TimelineEntry, TreeView, build_timeline, fold_repeats, timeline_to_text};
+use larum_event::{QueryPair, limits};
+use larum_tree::TreeView;
+use larum_view::{TimelineEntry, build_timeline, fold_repeats, timeline_to_text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::CliError;
 use crate::query::{
     BackendArgs, EngineClient, MissingTarget, MomentArg, OfflineStore, OfflineTrees, OutputStyle,
-    QueryParameter, QueryReply, TenantArg, encode_segment,
+    QueryReply, TenantArg, encode_segment,
 };
 use crate::terminal::{BufferedStdout, count_noun, print_notice, stdout};
 
-/// What of a timeline is asked for.
+/// A timeline to be written.
 pub struct TimelineRequest<'a> {
     /// Where to look.
-    pub place: &'a BackendArgs,
-    /// Whose it is.
-    pub whose: &'a TenantArg,
+    pub backend: &'a BackendArgs,
+    /// The tenant.
+    pub tenant_arg: &'a TenantArg,
     /// As of when.
     pub as_of: Option<MomentArg>,
     /// Most lines.
     pub most: usize,
     /// Whether repeats that follow each other are one line.
     pub fold: bool,
-    /// For whom it is written.
-    pub looks: OutputStyle,
+    /// How it is written.
+    pub output: OutputStyle,
 }
 
 /// A page as the door writes it.
@@ -40,15 +45,17 @@ struct TimelineAnswer {
 impl TimelineRequest<'_> {
     /// Writes that of a tree, or says what is missing.
     pub fn write_tree(&self, id: &str) -> Result<Option<MissingTarget>, CliError> {
-        self.write_timeline("trees", id, |grown| Ok(vec![grown.find_tree(id)?]))
+        self.write_timeline("trees", id, |tenant_trees| {
+            Ok(vec![tenant_trees.find_tree(id)?])
+        })
     }
 
     /// Writes that of an incident, or says what is missing.
     pub fn write_incident(&self, id: &str) -> Result<Option<MissingTarget>, CliError> {
-        self.write_timeline("incidents", id, |grown| {
-            let trees = grown.find_incident(id)?.trees;
-            let views = trees.iter().map(|root| grown.find_tree(root));
-            // A tree that is gone is no reason to tell nothing of the others.
+        self.write_timeline("incidents", id, |tenant_trees| {
+            let trees = tenant_trees.find_incident(id)?.trees;
+            let views = trees.iter().map(|root| tenant_trees.find_tree(root));
+            // A tree that no longer exists does not hide the others.
             Ok(views.flatten().collect())
         })
     }
@@ -60,15 +67,15 @@ impl TimelineRequest<'_> {
         views: impl FnOnce(&OfflineTrees) -> Result<Vec<TreeView>, MissingTarget>,
     ) -> Result<Option<MissingTarget>, CliError> {
         let mut out = stdout();
-        let (shown, total) = match &self.place.store {
+        let (shown, total) = match &self.backend.store {
             None => match self.ask_server(kind, id, &mut out)? {
                 Ok(written) => written,
                 Err(missing) => return Ok(Some(missing)),
             },
             Some(folder) => {
                 let mut store = OfflineStore::open(folder)?;
-                let grown = store.rebuild_trees(&self.whose.tenant(), self.as_of)?;
-                match views(&grown) {
+                let tenant_trees = store.rebuild_trees(&self.tenant_arg.tenant(), self.as_of)?;
+                match views(&tenant_trees) {
                     Ok(views) => self.write_views(&views, &mut out)?,
                     Err(missing) => return Ok(Some(missing)),
                 }
@@ -102,7 +109,7 @@ impl TimelineRequest<'_> {
         entries: &[TimelineEntry],
         out: &mut BufferedStdout,
     ) -> Result<(), CliError> {
-        match self.looks {
+        match self.output {
             OutputStyle::Text(style) => write!(out, "{}", timeline_to_text(entries, style))?,
             OutputStyle::Json => {
                 for entry in entries {
@@ -121,7 +128,7 @@ impl TimelineRequest<'_> {
         id: &str,
         out: &mut BufferedStdout,
     ) -> Result<Result<(u64, u64), MissingTarget>, CliError> {
-        let client = EngineClient::new(&self.place.server)?;
+        let client = EngineClient::new(&self.backend.server)?;
         let path = format!("/v1/{kind}/{}/timeline", encode_segment(id));
         let mut shown = 0;
         let mut as_of = self.as_of;
@@ -134,7 +141,7 @@ impl TimelineRequest<'_> {
                 };
             // All pages are of one moment.
             as_of = as_of.or(answer.as_of.map(MomentArg::Position));
-            let total = match self.looks {
+            let total = match self.output {
                 OutputStyle::Text(_) => {
                     writeln!(out, "{}", answer.body)?;
                     answer.total.unwrap_or_default()
@@ -161,15 +168,15 @@ impl TimelineRequest<'_> {
         as_of: Option<MomentArg>,
         limit: usize,
         offset: usize,
-    ) -> Vec<QueryParameter> {
-        let mut parameters = self.looks.to_parameters();
+    ) -> Vec<QueryPair> {
+        let mut parameters = self.output.to_parameters();
         parameters.push(("limit", limit.to_string()));
         parameters.push(("offset", offset.to_string()));
         if self.fold {
             parameters.push(("fold", "true".to_owned()));
         }
         parameters.extend(as_of.map(|when| ("asOf", when.to_string())));
-        parameters.extend(self.whose.parameter());
+        parameters.extend(self.tenant_arg.parameter());
         parameters
     }
 }

@@ -1,26 +1,30 @@
-//! `larum tree`: what belongs together.
+//! `larum tree`: the correlation tree that holds an id.
+//!
+//! Owns the verb against a server and against a store; selection, text and exports are the tree
+//! crate's job.
+//! Invariant: a filter that an answer would ignore is refused, because a filter without effect
+//! shows everything.
 
 mod query_args;
 
 use std::io::Write;
 
 use clap::Args;
-use larum_tree::{
-    TextStyle, TreeDiff, TreeFormat, TreeView, diff_to_text, export_tree, tree_to_text,
-};
+use larum_event::FormQuery;
+use larum_tree::TreeView;
+use larum_view::{TextStyle, TreeDiff, TreeFormat, diff_to_text, export_tree, tree_to_text};
 
-use self::query_args::{TreeQueryArgs, query_parameters};
+use self::query_args::TreeQueryArgs;
 use crate::error::{CliError, CommandExit};
 use crate::follow::{self, WatchTarget};
 use crate::query::{
     self, BackendArgs, EngineClient, MissingKind, MissingTarget, MomentArg, OfflineStore,
-    OutputStyle, QueryAnswer, QueryParameter, QueryReply, TenantArg, encode_segment,
-    style_parameters,
+    OutputStyle, QueryAnswer, QueryReply, TenantArg, encode_segment, style_parameters,
 };
 use crate::terminal::{escape_controls, print_notice, stdout};
 use crate::timeline::TimelineRequest;
 
-/// What chooses nodes of a tree. Elsewhere it would be passed over, and everything shown.
+/// Filters of nodes. Other answers would ignore them and show everything.
 const OF_TREES: [&str; 9] = [
     "part", "depth", "stage", "tag", "severity", "source", "from", "to", "cursor",
 ];
@@ -43,30 +47,30 @@ Examples:
   larum tree incident-9 --follow
   larum tree incident-9 --store larum-data")]
 pub struct TreeCommand {
-    /// What stands in the tree
+    /// An id in the tree
     id: String,
     #[command(flatten)]
-    place: BackendArgs,
+    backend: BackendArgs,
     #[command(flatten)]
-    whose: TenantArg,
+    tenant_arg: TenantArg,
     #[command(flatten)]
-    asked: TreeQueryArgs,
-    /// What changed since then: a position of the log, or a time
+    selection: TreeQueryArgs,
+    /// Show what changed since then: a position of the log, or a time
     #[arg(long, value_name = "WHEN", conflicts_with_all = OF_TREES, conflicts_with_all = ["limit", "all"])]
     changes_since: Option<MomentArg>,
-    /// What happened, in the order of time
+    /// Show what happened, in the order of time
     #[arg(long, conflicts_with_all = OF_TREES, conflicts_with = "changes_since")]
     timeline: bool,
-    /// Show the tree, and then what comes into it as it comes
+    /// Show the tree, then each change as it happens
     #[arg(long, conflicts_with_all = OF_TREES, conflicts_with_all = ["store", "changes_since", "timeline", "as_of", "all"])]
     follow: bool,
-    /// Fold repeats; text does without being told
+    /// Fold repeats; text does by default
     #[arg(long)]
     fold: bool,
     /// Do not fold repeats
     #[arg(long, conflicts_with = "fold")]
     no_fold: bool,
-    /// Tell of every node why it hangs where it does
+    /// Explain each edge
     #[arg(long)]
     why: bool,
     /// json, text, dot, mermaid, otlp, csv (nodes) or csv-events
@@ -103,9 +107,9 @@ impl TreeCommand {
     }
 
     fn open_backend(&self) -> Result<TreeBackend, CliError> {
-        Ok(match &self.place.store {
+        Ok(match &self.backend.store {
             Some(folder) => TreeBackend::Store(Box::new(OfflineStore::open(folder)?)),
-            None => TreeBackend::Server(EngineClient::new(&self.place.server)?),
+            None => TreeBackend::Server(EngineClient::new(&self.backend.server)?),
         })
     }
 
@@ -124,7 +128,7 @@ impl TreeCommand {
 
     fn show_pages(&self) -> Result<CommandExit, CliError> {
         let mut pages = TreePages {
-            side: self.open_backend()?,
+            backend: self.open_backend()?,
             whole: None,
         };
         let mut out = stdout();
@@ -136,27 +140,28 @@ impl TreeCommand {
                 QueryReply::Missing(missing) => return Ok(self.report_missing(&missing)),
             };
             cursor = answer.next;
-            let goes_on = self.asked.all && cursor.is_some();
-            writeln!(out, "{}", self.trim_page(&answer.body, is_first, goes_on))?;
-            if !goes_on {
+            let has_more = self.selection.all && cursor.is_some();
+            writeln!(out, "{}", self.trim_page(&answer.body, is_first, has_more))?;
+            if !has_more {
                 break;
             }
         }
         out.flush()?;
         if let Some(cursor) = cursor.filter(|_| self.format != TreeFormat::Text) {
             print_notice(&format!(
-                "there is more; --all shows it, and --cursor {cursor} goes on here"
+                "there is more; --all shows it, and --cursor {cursor} continues here"
             ));
         }
         Ok(CommandExit::Done)
     }
 
-    /// A page as it stands among others: tables have one heading, and a hint at the next page is for a last one.
-    fn trim_page<'a>(&self, body: &'a str, is_first: bool, goes_on: bool) -> &'a str {
+    /// A page as one of several: tables have one heading, and a hint at the next page is
+    /// for a last one.
+    fn trim_page<'a>(&self, body: &'a str, is_first: bool, has_more: bool) -> &'a str {
         let rest = |text: &'a str| text.split_once('\n').map_or("", |(_, rest)| rest);
         match self.format {
             TreeFormat::Csv | TreeFormat::CsvEvents if !is_first => rest(body),
-            TreeFormat::Text if goes_on => body.rsplit_once('\n').map_or(body, |(head, _)| head),
+            TreeFormat::Text if has_more => body.rsplit_once('\n').map_or(body, |(head, _)| head),
             TreeFormat::Json
             | TreeFormat::Text
             | TreeFormat::Dot
@@ -168,25 +173,25 @@ impl TreeCommand {
     }
 
     fn find_changes(&self, since: MomentArg) -> Result<QueryReply, CliError> {
-        let looks = self.output_style("changes")?;
+        let output = self.output_style("changes")?;
         match self.open_backend()? {
             TreeBackend::Server(client) => {
-                let mut parameters = looks.to_parameters();
+                let mut parameters = output.to_parameters();
                 parameters.push(("from", since.to_string()));
-                parameters.extend(self.asked.as_of.map(|when| ("to", when.to_string())));
-                parameters.extend(self.whose.parameter());
+                parameters.extend(self.selection.as_of.map(|when| ("to", when.to_string())));
+                parameters.extend(self.tenant_arg.parameter());
                 client.fetch_reply(
                     &format!("/v1/trees/{}/difference", encode_segment(&self.id)),
                     &parameters,
                 )
             }
             TreeBackend::Store(mut store) => {
-                let tenant = self.whose.tenant();
+                let tenant = self.tenant_arg.tenant();
                 let before = store
                     .rebuild_trees(&tenant, Some(since))?
                     .find_tree(&self.id);
                 let after = store
-                    .rebuild_trees(&tenant, self.asked.as_of)?
+                    .rebuild_trees(&tenant, self.selection.as_of)?
                     .find_tree(&self.id);
                 let difference = match (before, after) {
                     (Err(missing), Err(_)) => return Ok(QueryReply::Missing(missing)),
@@ -195,7 +200,7 @@ impl TreeCommand {
                     (Ok(before), Err(_)) => TreeDiff::between(&before, &empty_view(&before)),
                     (Ok(before), Ok(after)) => TreeDiff::between(&before, &after),
                 };
-                let body = match looks {
+                let body = match output {
                     OutputStyle::Json => to_json(&difference)?,
                     OutputStyle::Text(style) => diff_to_text(&difference, style),
                 };
@@ -206,12 +211,12 @@ impl TreeCommand {
 
     fn write_timeline(&self) -> Result<CommandExit, CliError> {
         let timeline = TimelineRequest {
-            place: &self.place,
-            whose: &self.whose,
-            as_of: self.asked.as_of,
-            most: self.asked.row_limit(),
+            backend: &self.backend,
+            tenant_arg: &self.tenant_arg,
+            as_of: self.selection.as_of,
+            most: self.selection.row_limit(),
             fold: self.is_folding(),
-            looks: self.output_style("a timeline")?,
+            output: self.output_style("a timeline")?,
         };
         match timeline.write_tree(&self.id)? {
             None => Ok(CommandExit::Done),
@@ -220,8 +225,8 @@ impl TreeCommand {
     }
 
     fn follow_tree(&self) -> Result<CommandExit, CliError> {
-        let looks = self.output_style("what is followed")?;
-        let client = EngineClient::new(&self.place.server)?;
+        let output = self.output_style("what is followed")?;
+        let client = EngineClient::new(&self.backend.server)?;
         let reply = self.ask_server(&client, None)?;
         let answer = match reply {
             QueryReply::Found(answer) => answer,
@@ -233,10 +238,10 @@ impl TreeCommand {
         let followed = WatchTarget {
             server: client.server(),
             path: format!("/v1/trees/{}/watch", encode_segment(&self.id)),
-            tenant: self.whose.parameter(),
+            tenant: self.tenant_arg.parameter(),
             after: answer.as_of.unwrap_or_default(),
         };
-        follow::follow_watch(&followed, looks, &mut out)
+        follow::follow_watch(&followed, output, &mut out)
     }
 
     fn ask_server(
@@ -244,14 +249,14 @@ impl TreeCommand {
         client: &EngineClient,
         cursor: Option<String>,
     ) -> Result<QueryReply, CliError> {
-        let query = self.asked.to_query(&self.id, self.is_folding(), cursor);
-        let mut parameters: Vec<QueryParameter> = query_parameters(&query);
+        let query = self.selection.to_query(&self.id, self.is_folding(), cursor);
+        let mut parameters = query.to_pairs();
         parameters.push(("format", self.format.to_string()));
         if self.format == TreeFormat::Text {
             parameters.extend(style_parameters(self.text_style()));
         }
-        parameters.extend(self.asked.as_of.map(|when| ("asOf", when.to_string())));
-        parameters.extend(self.whose.parameter());
+        parameters.extend(self.selection.as_of.map(|when| ("asOf", when.to_string())));
+        parameters.extend(self.tenant_arg.parameter());
         client.fetch_reply(
             &format!("/v1/trees/{}", encode_segment(&self.id)),
             &parameters,
@@ -290,7 +295,7 @@ impl TreeCommand {
         match missing.what {
             MissingKind::UnknownId => {
                 let id = escape_controls(&self.id);
-                let then = self.asked.as_of.map_or("", |_| ", or held it then");
+                let then = self.selection.as_of.map_or("", |_| ", or held it then");
                 print_notice(&format!(
                     "no tree holds {id}{then}; give a root, a node, an event, an alert or an entity such as user:eve, \
                      and --tenant if it is not the default one"
@@ -304,8 +309,8 @@ impl TreeCommand {
 
 /// Asks for page after page.
 struct TreePages {
-    side: TreeBackend,
-    /// The whole tree, where it is grown here.
+    backend: TreeBackend,
+    /// The whole tree, where it is rebuilt here.
     whole: Option<TreeView>,
 }
 
@@ -315,16 +320,16 @@ impl TreePages {
         tree: &TreeCommand,
         cursor: Option<String>,
     ) -> Result<QueryReply, CliError> {
-        let store = match &mut self.side {
+        let store = match &mut self.backend {
             TreeBackend::Server(client) => return tree.ask_server(client, cursor),
             TreeBackend::Store(store) => store,
         };
         let whole = match self.whole.take() {
             Some(whole) => whole,
             None => {
-                let tenant = tree.whose.tenant();
+                let tenant = tree.tenant_arg.tenant();
                 match store
-                    .rebuild_trees(&tenant, tree.asked.as_of)?
+                    .rebuild_trees(&tenant, tree.selection.as_of)?
                     .find_tree(&tree.id)
                 {
                     Ok(whole) => whole,
@@ -332,13 +337,16 @@ impl TreePages {
                 }
             }
         };
-        let query = tree.asked.to_query(&tree.id, tree.is_folding(), cursor);
+        let query = tree.selection.to_query(&tree.id, tree.is_folding(), cursor);
         let whole = self.whole.insert(whole);
+        // The whole tree is rebuilt once and paged from memory: rebuilding reads the log from its
+        // beginning.
         let mut view = match query::select_page(whole, &query)? {
             Ok(view) => view,
             Err(missing) => return Ok(QueryReply::Missing(missing)),
         };
-        store.describe_events(&tree.whose.tenant(), &mut view)?;
+        // Only events of this page are looked up, hence after the selection.
+        store.describe_events(&tree.tenant_arg.tenant(), &mut view)?;
         let body = match tree.format {
             TreeFormat::Text => tree_to_text(&view, tree.text_style()),
             TreeFormat::Json

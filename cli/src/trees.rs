@@ -1,9 +1,10 @@
-//! `larum trees`: which trees are about somebody or something.
+//! `larum trees`: the trees that an entity is part of.
 
 use std::io::Write;
 
 use clap::Args;
-use larum_event::limits;
+use larum_event::{FormQuery, limits};
+use larum_view::TreeListQuery;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -27,10 +28,10 @@ pub struct TreesCommand {
     #[command(flatten)]
     entities: EntityArgs,
     #[command(flatten)]
-    place: BackendArgs,
+    backend: BackendArgs,
     #[command(flatten)]
-    whose: TenantArg,
-    /// Most to show
+    tenant_arg: TenantArg,
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT)]
     limit: usize,
     /// Write NDJSON: one object for each tree
@@ -54,17 +55,20 @@ struct TreeListRow {
 impl TreesCommand {
     /// Runs the verb.
     pub fn run(self) -> Result<CommandExit, CliError> {
-        let entities = self.entities.entity_pairs();
-        let [(kind, value)] = entities.as_slice() else {
+        let query = TreeListQuery {
+            entities: self.entities.entity_pairs(),
+            limit: self.limit,
+        };
+        let [(kind, value)] = query.entities.as_slice() else {
             let message = "name one of --user, --ip, --host, --hash or --entity KIND:VALUE";
             return Err(CliError::Usage(message.to_owned()));
         };
-        let listed = match &self.place.store {
-            None => self.ask_server(kind, value)?,
+        let listed = match &self.backend.store {
+            None => self.ask_server(&query)?,
             Some(folder) => {
-                let grown =
-                    OfflineStore::open(folder)?.rebuild_trees(&self.whose.tenant(), None)?;
-                let found = grown.find_trees(kind, value);
+                let tenant_trees =
+                    OfflineStore::open(folder)?.rebuild_trees(&self.tenant_arg.tenant(), None)?;
+                let found = tenant_trees.find_trees(kind, value);
                 let rows = found.iter().take(self.limit).map(|tree| TreeListRow {
                     root: tree.root.to_string(),
                     nodes: tree.steps as u64,
@@ -78,13 +82,10 @@ impl TreesCommand {
         self.show_list(&listed)
     }
 
-    fn ask_server(&self, kind: &str, value: &str) -> Result<TreeListAnswer, CliError> {
-        let client = EngineClient::new(&self.place.server)?;
-        let mut parameters = vec![
-            ("entity", format!("{kind}:{value}")),
-            ("limit", self.limit.to_string()),
-        ];
-        parameters.extend(self.whose.parameter());
+    fn ask_server(&self, query: &TreeListQuery) -> Result<TreeListAnswer, CliError> {
+        let client = EngineClient::new(&self.backend.server)?;
+        let mut parameters = query.to_pairs();
+        parameters.extend(self.tenant_arg.parameter());
         match client.fetch_reply("/v1/trees", &parameters)? {
             QueryReply::Found(answer) => {
                 serde_json::from_str(&answer.body).map_err(|error| client.bad_answer_error(&error))
@@ -102,18 +103,15 @@ impl TreesCommand {
             for TreeListRow { root, nodes } in &listed.items {
                 writeln!(out, "{}", json!({"root": root, "nodes": nodes}))?;
             }
-        } else if listed.items.is_empty() {
-            print_notice("nothing found");
         } else {
-            let rows = listed.items.iter();
-            let rows = rows.map(|row| {
+            let rows = listed.items.iter().map(|row| {
                 vec![
                     TableCell::new(&row.root),
                     TableCell::new(row.nodes.to_string()),
                 ]
             });
-            let rows: Vec<Vec<TableCell>> = rows.collect();
-            table::write_table(&mut out, &["root", "nodes"], &rows)?;
+            let cells: Vec<Vec<TableCell>> = rows.collect();
+            table::write_found(&mut out, &["root", "nodes"], &cells)?;
         }
         out.flush()?;
         let more = listed.total.saturating_sub(listed.items.len() as u64);

@@ -1,4 +1,8 @@
 //! `larum windows`: what is open in a running engine, and how near each group is to firing.
+//!
+//! Owns the table; the figures come from the engine and are not computed here.
+//! Invariant: time left is measured against the group's watermark, never against a clock, since
+//! windows run on event time.
 
 use std::io::Write;
 
@@ -40,7 +44,7 @@ pub struct WindowsCommand {
     /// Groups with this text in a member of their key
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
-    /// Most groups to show
+    /// Show at most this many groups
     #[arg(long, value_name = "N", default_value_t = limits::PAGE_DEFAULT)]
     limit: usize,
     /// Write NDJSON: one object for each group
@@ -106,18 +110,19 @@ impl WindowsCommand {
     pub fn run(self) -> Result<CommandExit, CliError> {
         let client = EngineClient::new(&self.server)?;
         let mut parameters = vec![("limit", self.limit.to_string())];
-        let asked = [
+        let filters = [
             ("rule", self.rule),
             ("tenant", self.tenant),
             ("key", self.key),
         ];
-        for (name, value) in asked {
+        for (name, value) in filters {
             parameters.extend(value.map(|value| (name, value)));
         }
         let body = client.fetch_windows(&parameters)?;
         let answer: WindowsAnswer =
             serde_json::from_str(&body).map_err(|error| client.bad_answer_error(&error))?;
         let mut out = stdout();
+        // JSON is passed on as the engine wrote it; only the table needs to understand it.
         if self.json {
             for window in &answer.windows {
                 writeln!(out, "{window}")?;
@@ -125,9 +130,12 @@ impl WindowsCommand {
         } else if answer.windows.is_empty() {
             print_notice("nothing is open");
         } else {
-            let rows = answer.windows.into_iter().map(serde_json::from_value);
-            let rows: Result<Vec<OpenGroupRow>, serde_json::Error> = rows.collect();
-            let rows = rows.map_err(|error| client.bad_answer_error(&error))?;
+            let parsed: Result<Vec<OpenGroupRow>, serde_json::Error> = answer
+                .windows
+                .into_iter()
+                .map(serde_json::from_value)
+                .collect();
+            let rows = parsed.map_err(|error| client.bad_answer_error(&error))?;
             let cells: Vec<Vec<TableCell>> = rows.iter().map(group_cells).collect();
             table::write_table(&mut out, &HEADING, &cells)?;
         }

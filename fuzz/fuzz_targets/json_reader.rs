@@ -4,8 +4,10 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use larum_event::{Channel, Event, EventId, Fill, Severity, Source, TenantId, Timestamp, limits};
-use larum_rule::predicate::{PathMap, Record, RecordReader, ValueKind};
+use larum_event::{
+    Channel, Event, EventDefaults, EventId, Severity, Source, TenantId, Timestamp, limits,
+};
+use larum_predicate::{FlatRecord, FlatRecordReader, PathMap, ValueKind};
 use larum_sigma::{LogSources, SigmaLoader};
 use libfuzzer_sys::fuzz_target;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -19,11 +21,11 @@ detection: { keywords: [ any ], condition: keywords }
 ";
 
 thread_local! {
-    static READER: RefCell<RecordReader> = RefCell::new({
+    static READER: RefCell<FlatRecordReader> = RefCell::new({
         let mut loader = SigmaLoader::new(LogSources::Ignored);
-        loader.add("keywords.yml", KEYWORDS);
+        loader.add_file("keywords.yml", KEYWORDS);
         let rules = loader.finish().expect("a rule of one keyword");
-        rules.reader(&PathMap::default())
+        rules.record_reader(&PathMap::default())
     });
 }
 
@@ -46,8 +48,8 @@ fn records(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    let mut record = Record::default();
-    let read = READER.with(|reader| reader.borrow_mut().read(text, &mut record));
+    let mut record = FlatRecord::default();
+    let read = READER.with(|reader| reader.borrow_mut().read_json(text, &mut record));
     let oracle = serde_json::from_str::<Tree>(text);
     let (read, tree) = match (read, oracle) {
         (Ok(()), Ok(tree)) => (record, tree),
@@ -70,7 +72,7 @@ fn records(bytes: &[u8]) {
     leaves.walk(&tree);
     let mut values = read
         .values()
-        .filter(|value| value.kind != ValueKind::Hollow);
+        .filter(|value| value.kind != ValueKind::Container);
     for (kind, expected) in leaves.values {
         let value = values.next().expect("a value less than there are");
         assert_eq!(value.kind, kind);
@@ -89,7 +91,7 @@ fn records(bytes: &[u8]) {
 
 fn events(bytes: &[u8]) {
     let source = Source::new("fuzz").expect("a source");
-    let fill = Fill {
+    let fill = EventDefaults {
         arrived: Timestamp::MIN,
         new_id: &|| EventId::new("fuzz").expect("an id"),
         source: Some(&source),
@@ -145,7 +147,7 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
-        Ok(Tree::Leaf(ValueKind::Truth, value.to_string()))
+        Ok(Tree::Leaf(ValueKind::Bool, value.to_string()))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use larum_rule::predicate::{PredicateMatcher, Record};
+use larum_predicate::{FlatRecord, PredicateMatcher};
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, default_layout};
 use libfuzzer_sys::fuzz_target;
 
@@ -19,16 +19,18 @@ fuzz_target!(|text: &str| {
         LogSources::Routed(LogSourceTable::builtin()),
     ] {
         let mut loader = SigmaLoader::new(log_sources);
-        loader.add("rule.yml", text);
+        loader.add_file("rule.yml", text);
         let Ok(rules) = loader.finish() else {
             return;
         };
-        let mut reader = rules.reader(&default_layout());
+        let mut reader = rules.record_reader(&default_layout());
         let mut matcher = PredicateMatcher::new(Arc::clone(&rules.set));
-        let (mut record, mut found) = (Record::default(), Vec::new());
+        let (mut record, mut found) = (FlatRecord::default(), Vec::new());
         for json in RECORDS {
-            reader.read(json, &mut record).expect("the record is JSON");
-            matcher.matches(&record, &mut found);
+            reader
+                .read_json(json, &mut record)
+                .expect("the record is JSON");
+            matcher.match_record(&record, &mut found);
         }
     }
 });

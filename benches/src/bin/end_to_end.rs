@@ -15,7 +15,7 @@ use larum_benches::{
     BenchError, Latency, Plan, Sent, emit_all, fdatasync_floor, listen, now, post_all, prepared,
     rule_files,
 };
-use larum_engine::{Engine, EngineConfig};
+use larum_engine::{Engine, EngineConfig, Metric};
 use larum_event::{Span, Timestamp};
 use larum_http::{HttpConfig, serve};
 use tokio::sync::oneshot;
@@ -175,26 +175,25 @@ fn report(engine: &Engine, sent: &Sent, settled: Duration, processor_before: f64
         "evaluated {:.0} events/s, lag zero {:.0} ms after the last answer; {} late, {} alerts, {} faults",
         events / settled.as_secs_f64(),
         settled.saturating_sub(sent.took).as_secs_f64() * 1e3,
-        metrics.late,
-        metrics.alerts,
-        metrics
-            .rule_faults
-            .iter()
-            .map(|(_, number)| number)
-            .sum::<u64>()
+        metrics.value(Metric::EventsLate),
+        metrics.value(Metric::AlertRevisions),
+        metrics.value(Metric::RuleFaults)
     );
+    let epochs = metrics.value(Metric::Epochs);
     println!(
         "{:.1} processor µs per event; {} epochs of {:.0} events",
         spent * 1e6 / events,
-        metrics.epochs,
-        events / metrics.epochs.max(1) as f64
+        epochs,
+        events / epochs.max(1) as f64
     );
     println!("request to answer: {}", sent.answers);
-    let [p50, p95, p99, most] = metrics.commit_micros.map(|micros| micros as f64 / 1e3);
-    println!(
-        "commits of the log: p50 {p50:.2} ms, p95 {p95:.2} ms, p99 {p99:.2} ms, most {most:.2} ms"
-    );
-    for (rule, number) in &metrics.alerts_by_rule {
+    for (quantile, micros) in metrics.by_label(Metric::LogCommitMicroseconds) {
+        println!(
+            "commits of the log: {quantile} within {:.2} ms",
+            micros as f64 / 1e3
+        );
+    }
+    for (rule, number) in metrics.by_label(Metric::Alerts) {
         println!("  {rule}: {number}");
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use larum_benches::{BenchError, Latency, parse_all, resident};
-use larum_engine::seeded_sequence::SeededSequence;
+use larum_engine::SeededSequence;
 use larum_engine::{AsOf, EmitError, Engine, EngineConfig, GraphLimits, TreeError, TreeQuery};
 use larum_event::{Event, Position, TenantId, Timestamp};
 
@@ -98,7 +98,8 @@ async fn fill(engine: &Engine, arguments: &Arguments) -> Result<(), BenchError> 
     }
     engine.wait_until_evaluated().await;
     let took = begun.elapsed().as_secs_f64();
-    let evicted = engine.metrics().tree_reports;
+    let metrics = engine.metrics();
+    let evicted = metrics.by_label(larum_engine::Metric::TreeReports);
     println!(
         "{} events in {took:.1} s, {:.0}/s; {evicted:?}",
         arguments.events,

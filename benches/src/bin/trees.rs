@@ -14,7 +14,8 @@ use std::hint::black_box;
 use clap::Parser;
 use larum_benches::{parse_all, processor_nanos, resident};
 use larum_event::{Event, Position, TenantId};
-use larum_tree::{CorrelationGraph, GraphLimits, TreePart, TreeQuery};
+use larum_tree::{CorrelationGraph, GraphLimits};
+use larum_view::{TreePart, TreeQuery, query_tree};
 
 /// Measures trees
 #[derive(Parser)]
@@ -104,7 +105,7 @@ fn ancestors() {
         ..TreeQuery::whole_tree("n99")
     };
     measured("ancestors: depth 100, shown", 2_000, || {
-        black_box(forest.query_tree(&tenant, &query)).ok();
+        black_box(query_tree(&forest, &tenant, &query)).ok();
     });
     let lineage = || forest.ancestor_ids(&tenant, "n99").map(|ids| ids.len());
     assert_eq!(lineage(), Some(100));
@@ -131,19 +132,17 @@ fn page(nodes: u64) {
             limit: 200,
             ..TreeQuery::whole_tree(id)
         };
-        let first = forest
-            .query_tree(&tenant, &query)
-            .expect("the tree is there");
+        let first = query_tree(&forest, &tenant, &query).expect("the tree is there");
         let next = TreeQuery {
             cursor: first.next.clone(),
             ..query.clone()
         };
         assert_eq!(first.nodes.len(), 200);
         measured(&format!("page: 200 of {nodes} {name}"), 200, || {
-            black_box(forest.query_tree(&tenant, &query)).ok();
+            black_box(query_tree(&forest, &tenant, &query)).ok();
         });
         measured(&format!("page: the next 200 {name}"), 200, || {
-            black_box(forest.query_tree(&tenant, &next)).ok();
+            black_box(query_tree(&forest, &tenant, &next)).ok();
         });
     }
 }

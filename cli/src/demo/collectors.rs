@@ -1,17 +1,19 @@
 //! What the three collectors of the demo report, as canonical JSON.
 //!
-//! Each event carries the workflow step it belongs to: a *contact* of an address with a host is the
-//! root, the login *session* hangs below it, *processes* below the session or their parent process,
-//! and network *flows* below the process that opened them. So the steps of an incident hang together
-//! although three collectors saw them.
+//! Owns the shape of each event; when events happen is the scenario's job. Each event carries the
+//! workflow step it belongs to: a *contact* of an address with a host is the root, the login
+//! *session* is below it, *processes* are below the session or their parent process, and network
+//! *flows* below the process that opened them.
+//! Invariant: every step names its parent and its root, so that the events of three collectors
+//! make one tree.
 
 use larum_event::Timestamp;
 use serde_json::{Value, json};
 
-/// An event and when it happens, in milliseconds since the demo's start.
+/// An event and when it happens.
 #[derive(Debug, Clone)]
 pub struct PlannedEvent {
-    /// When.
+    /// Milliseconds since the start.
     pub at: u64,
     /// What, without id and time, which are given in the order of time.
     pub event: Value,

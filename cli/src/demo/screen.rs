@@ -1,13 +1,19 @@
 //! What the demo shows.
+//!
+//! Owns the layout of its lines; which alerts there are and in which order they come is the
+//! engine's job.
+//! Invariant: texts of events are escaped before they are written, so that no event can move the
+//! cursor.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use larum_engine::EngineMetrics;
+use larum_engine::{EngineMetrics, Metric};
 use larum_event::{Alert, Span, Timestamp};
-use larum_tree::{ColourMode, IncidentId, IncidentSummary, TextStyle, incident_to_text};
+use larum_tree::{IncidentId, IncidentSummary};
+use larum_view::{ColourMode, TextStyle, incident_to_text};
 
 use crate::detect::key_text;
 use crate::settings::LISTEN;
@@ -79,7 +85,7 @@ impl DemoScreen {
         self.out.flush()
     }
 
-    /// What it comes to, as one case; how it came to be one is told by `larum incident`.
+    /// The incident; why its alerts belong together is shown by `larum incident`.
     pub fn show_incident(&mut self, incident: &IncidentSummary) -> io::Result<()> {
         let short = IncidentSummary {
             trees: Vec::new(),
@@ -104,13 +110,13 @@ impl DemoScreen {
     pub fn show_summary(&mut self, metrics: &EngineMetrics, took: Span) -> io::Result<()> {
         let seconds = took.as_nanos() as f64 / 1e9;
         let pace = if seconds > 0.0 {
-            (metrics.accepted as f64 / seconds) as u64
+            (metrics.value(Metric::EventsAccepted) as f64 / seconds) as u64
         } else {
             0
         };
         let summary = format!(
             "{} stored and evaluated in {seconds:.1} s ({} events/s), {}",
-            count_noun(metrics.accepted, "event"),
+            count_noun(metrics.value(Metric::EventsAccepted), "event"),
             group_digits(pace),
             count_noun(self.shown.len() as u64, "alert")
         );
@@ -142,8 +148,8 @@ impl DemoScreen {
 
     fn show_commands(&mut self, title: &str, commands: &[(String, &str)]) -> io::Result<()> {
         writeln!(self.out, "{title}")?;
-        let width = commands.iter().map(|(command, _)| command.chars().count());
-        let width = width.max().unwrap_or_default();
+        let widths = commands.iter().map(|(command, _)| command.chars().count());
+        let width = widths.max().unwrap_or_default();
         for (command, why) in commands {
             let space = width - command.chars().count();
             let (command, why) = (style_text(COMMAND, command), style_text(DIM, why));

@@ -1,4 +1,9 @@
 //! The alerts of a run: which of them are shown, and how.
+//!
+//! Owns the order of alerts and their lines; whether an alert fires is decided elsewhere, by the
+//! pipeline.
+//! Invariant: an alert keeps the place of its first revision, so a later revision never moves a
+//! line.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -14,7 +19,7 @@ use crate::terminal::{self, DIM};
 /// Which revisions are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevisionFilter {
-    /// The last of each alert that stands at the end.
+    /// The last of each alert that is not retracted at the end.
     LastRevision,
     /// All of them, as they were made.
     EveryRevision,
@@ -27,21 +32,21 @@ struct ListedRevision {
     time: Timestamp,
 }
 
-/// Where an alert stands: the place of its first revision, and its number among all. What the end of the input
-/// decides may have the place of something before it.
+/// Where an alert is listed: the place of its first revision, and its number among all. What the
+/// end of the input decides may have the place of something before it.
 type AlertOrder = (EvaluationPlace, usize);
 
 /// The alerts so far, in the order of the events that set them off.
 pub struct AlertList {
     shown: RevisionFilter,
-    /// By where the alert stands and the revision's number.
+    /// By the place of the alert and the revision's number.
     kept: BTreeMap<(AlertOrder, u32), ListedRevision>,
-    /// Where each alert stands.
+    /// The place of each alert.
     places: HashMap<Arc<str>, AlertOrder>,
 }
 
 impl AlertList {
-    /// Nothing yet.
+    /// An empty list.
     pub fn new(shown: RevisionFilter) -> Self {
         Self {
             shown,
@@ -50,7 +55,7 @@ impl AlertList {
         }
     }
 
-    /// Takes one revision.
+    /// Adds one revision.
     pub fn add_raised(&mut self, raised: AlertRevision) {
         self.add_alert(RecordAlert {
             time: raised.event.envelope().time,
@@ -60,7 +65,7 @@ impl AlertList {
         });
     }
 
-    /// Takes one revision of an alert that was made without events.
+    /// Adds one revision of an alert that was made without events.
     pub fn add_alert(&mut self, raised: RecordAlert) {
         let id = Arc::clone(&raised.alert.alert_id);
         let number = self.places.len();
@@ -110,7 +115,7 @@ impl AlertList {
         self.kept.values().map(|kept| (&kept.alert, kept.time))
     }
 
-    /// Alerts that stand by rule, by id.
+    /// Alerts that are not retracted, by the id of their rule.
     pub fn count_by_rule(&self) -> BTreeMap<&str, u64> {
         let mut counts = BTreeMap::new();
         for alert in self.last_revisions() {
@@ -144,7 +149,7 @@ impl AlertList {
     }
 }
 
-/// The object of one revision; what the rule's closure added stands last, and never takes the place
+/// The object of one revision; what the rule's closure added comes last, and never takes the place
 /// of a member that every alert has.
 fn alert_json(kept: &ListedRevision) -> Map<String, Value> {
     let Alert {
@@ -204,6 +209,7 @@ fn alert_json(kept: &ListedRevision) -> Map<String, Value> {
     member("trigger", Value::Object(cause));
     member("evidence", json!(evidence));
     member("message", json!(message));
+    // After all members of its own: a field of the rule never replaces one of them.
     for (name, value) in fields {
         if !line.contains_key(name) {
             line.insert(name.clone(), value.clone());

@@ -1,20 +1,20 @@
 //! `--output matches`: one line for each record and each rule that it satisfies.
 //!
-//! For hunting over recordings. Windows, keys and duplicates play no part; lines stand in the order of the input and,
-//! of one record, in that of the rules. Records need not become events at all: then a line of the input
-//! is read once, by the matcher, and nothing is kept of it.
+//! Owns a search through recordings by single events; windows, keys and duplicates play no part.
+//! Records need not become events at all: then a line of the input is read once, by the matcher,
+//! and nothing of it is stored.
+//! Invariant: lines come in the order of the input and, for one record, in the order of the rules.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use larum_engine::clock::RuntimeClock;
+use larum_engine::RuntimeClock;
 use larum_event::decode::Decoder;
 use larum_event::{Rejection, RejectionReason, SeverityPolicy};
 use larum_file::RecordTally;
 use larum_pipeline::StandaloneTrees;
-use larum_rule::predicate::JsonReadError;
-use larum_rule::{RecordMatcher, RuleFault, RuleMatch, RuleMatcher, RuleSet};
+use larum_rule::{JsonReadError, RecordMatcher, RuleFault, RuleMatch, RuleMatcher, RuleSet};
 use serde_json::json;
 
 use super::summary::{DetectSummary, RuleTotals};
@@ -24,7 +24,7 @@ use crate::terminal::{count_noun, escape_controls, print_notice};
 
 /// Bytes of lines that are written together.
 const BLOCK_BYTES: usize = 64 * 1024;
-/// Faults of rules that are told one by one; the others are counted.
+/// Faults of rules that are reported one by one; the others are counted.
 const FAULTS_SHOWN: u64 = 20;
 
 /// Rules and what they are asked of.
@@ -77,16 +77,19 @@ impl MatchRun {
                     return Ok(());
                 };
                 found.clear();
+                // Trees take the event before rules match it: a rule may ask about the ancestors of
+                // this very event.
                 trees.insert_event(&mut matcher, event);
                 for layer in 0..set.layers() {
                     matcher.match_event(layer, event, &mut found, &mut faults);
                 }
+                // Layers find rules in their own order; lines are in the order of the rules.
                 found.sort_by_key(|one| one.rule);
                 for fault in faults.drain(..) {
                     fault_count += 1;
                     if fault_count <= FAULTS_SHOWN {
-                        let rule = set.rule(fault.rule).map(|rule| rule.id.as_str());
-                        let rule = rule.unwrap_or_default();
+                        let id = set.rule(fault.rule).map(|rule| rule.id.as_str());
+                        let rule = id.unwrap_or_default();
                         let (file, line) = (escape_controls(&record.file), record.line);
                         let message = escape_controls(&fault.message);
                         print_notice(&format!("{file}:{line}: rule {rule} failed: {message}"));

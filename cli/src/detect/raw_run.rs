@@ -73,7 +73,7 @@ impl RawRun {
             json,
             number: self.number,
         };
-        // Whoever reads the evidence finds the line by it.
+        // A reader of the evidence finds the line by it.
         let id = || EventId::new(format!("line-{}", place.line)).expect("a word is an id");
         let taken = self.pipeline.push_record(record, id, &mut self.alerts);
         taken.map_err(|error| match error {

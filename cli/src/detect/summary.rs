@@ -1,4 +1,8 @@
 //! What a run of `larum detect` says at its end, on standard error.
+//!
+//! Owns the counts that are not alerts, and their lines; standard output belongs to the alerts.
+//! Invariant: everything that was read and raised no alert is counted in some line, so nothing is
+//! lost silently.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +15,7 @@ use crate::terminal::{
     BAD, DIM, HEADING, count_noun, escape_controls, group_digits, print_notice, style_text,
 };
 
-/// Faults of rules that are told one by one; the others are counted.
+/// Faults of rules that are reported one by one; the others are counted.
 const FAULTS_SHOWN: u64 = 20;
 /// Sources named in the line of late events.
 const SOURCES_SHOWN: usize = 5;
@@ -45,7 +49,7 @@ pub struct DetectSummary {
 }
 
 impl DetectSummary {
-    /// Counts what one stretch put out; the first faults are told at once.
+    /// Counts the outcome of one batch; the first faults are reported at once.
     pub fn count_outcome(&mut self, outcome: &EpochOutcome) {
         for late in &outcome.late {
             self.late += 1;
@@ -97,7 +101,7 @@ impl DetectSummary {
         self.fault_count
     }
 
-    /// Says everything.
+    /// Prints all counts.
     pub fn print_totals(
         &self,
         tally: &RecordTally,
@@ -126,6 +130,8 @@ impl DetectSummary {
             let text = format!("{} (an id of another event)", group_digits(self.conflicts));
             print_row("conflicts", &style_text(BAD, text));
         }
+        // Input first, then what kept events from counting, then the alerts: what a reader looks
+        // for is nearest to the prompt.
         self.print_late();
         if self.fault_count > 0 {
             let rules = self
@@ -157,22 +163,22 @@ impl DetectSummary {
         }
     }
 
-    /// Events that came too late: of which sources, and for which rules.
+    /// Events that came too late: their sources, and the rules that left them out.
     fn print_late(&self) {
         if self.late == 0 {
             return;
         }
-        let sources = self.late_sources.iter();
-        let sources =
-            sources.map(|(source, count)| (escape_controls(source.as_str()).into_owned(), *count));
+        let late_sources = self.late_sources.iter();
+        let sources = late_sources
+            .map(|(source, count)| (escape_controls(source.as_str()).into_owned(), *count));
         let text = format!(
             "{} ({}); see --lateness",
             group_digits(self.late),
             list_counts(sources, SOURCES_SHOWN)
         );
         print_row("late", &style_text(BAD, text));
-        let rules = self.late_rules.iter();
-        let rules = rules.map(|(rule, count)| (rule.to_string(), *count));
+        let late_rules = self.late_rules.iter();
+        let rules = late_rules.map(|(rule, count)| (rule.to_string(), *count));
         print_row(
             "",
             &format!("too late for {}", list_counts(rules, RULES_SHOWN)),
@@ -190,8 +196,8 @@ impl DetectSummary {
             let Some(rule) = set.rule(*rule) else {
                 continue;
             };
-            let exception = rule.exceptions.get(*exception as usize);
-            let exception = exception.map(|it| it.to_string()).unwrap_or_default();
+            let found = rule.exceptions.get(*exception as usize);
+            let exception = found.map(|it| it.to_string()).unwrap_or_default();
             let text = format!("{}: {}", rule.id, escape_controls(&exception));
             print_row("", &format!("{:>9}  {text}", group_digits(*count)));
         }

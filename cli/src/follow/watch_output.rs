@@ -1,4 +1,8 @@
-//! What a watch tells, as lines.
+//! The messages of a watch, as lines.
+//!
+//! Owns reading messages and writing them; the connection is the parent module's job.
+//! Invariant: a message of an unknown type is passed over, so that an older `larum` can follow a
+//! newer engine.
 
 use std::io::{self, Write};
 
@@ -93,13 +97,15 @@ pub fn write_change(out: &mut BufferedStdout, change: &WatchChange) -> io::Resul
     out.flush()
 }
 
-/// A node of which nothing is new but what hangs under it has no line.
+/// A node that is unchanged itself and only has new children has no line.
 fn change_lines(change: &WatchChange) -> Vec<String> {
     let mut lines = Vec::new();
     for node in &change.nodes {
-        let name = node.label.as_deref().unwrap_or(&node.id);
-        let name = style_text(HEADING, escape_controls(name));
+        let label = node.label.as_deref().unwrap_or(&node.id);
+        let name = style_text(HEADING, escape_controls(label));
         let alert = node.alert.as_ref();
+        // The node is sent whole with each change. Only what has the position of the change is new;
+        // the rest was written before.
         if let Some(alert) = alert.filter(|alert| alert.position == change.position) {
             lines.push(alert_line(alert));
         }

@@ -1,16 +1,19 @@
-//! Questions to a running engine, over HTTP.
+//! Queries to a running engine, over HTTP.
+//!
+//! Owns the connection and what its errors say; which parameters a query has is each query's own
+//! job.
+//! Invariant: every request ends, within a fixed time and with an answer of bounded size.
 
 use std::time::Duration;
 
-use larum_event::Position;
+use larum_engine::{EventKinds, EventQuery};
+use larum_event::{FormQuery, Position, QueryPair};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
-use super::{
-    FoundEvent, FoundPage, MissingKind, MissingTarget, QueryAnswer, QueryReply, SearchRequest,
-};
+use super::{FoundEvent, FoundPage, MissingKind, MissingTarget, QueryAnswer, QueryReply};
 use crate::error::CliError;
 
 /// Longest wait for an answer; a page is cut so that it never takes seconds.
@@ -54,7 +57,7 @@ impl EngineClient {
     pub fn new(server: &str) -> Result<Self, CliError> {
         if !server.starts_with("http://") {
             return Err(CliError::Usage(format!(
-                "{server:?} is no address of an engine; use one such as http://127.0.0.1:7423"
+                "{server:?} is not the address of an engine; use one such as http://127.0.0.1:7423"
             )));
         }
         let config = Agent::config_builder()
@@ -69,14 +72,15 @@ impl EngineClient {
     }
 
     /// One page.
-    pub fn fetch_page(
-        &self,
-        wanted: &SearchRequest,
-        limit: usize,
-        cursor: Option<&str>,
-    ) -> Result<FoundPage, CliError> {
-        let (path, parameters) = wanted.to_request(limit, cursor);
-        let (status, body) = self.get(path, &parameters)?;
+    pub fn fetch_page(&self, query: &EventQuery) -> Result<FoundPage, CliError> {
+        let path = match query.kinds {
+            EventKinds::Alerts => "/v1/alerts",
+            EventKinds::Events
+            | EventKinds::EventsAndAlerts
+            | EventKinds::System
+            | EventKinds::All => "/v1/events",
+        };
+        let (status, body) = self.get(path, &query.to_pairs())?;
         if status != StatusCode::OK {
             return Err(self.refusal_error(status, &body));
         }
@@ -102,12 +106,13 @@ impl EngineClient {
     pub fn fetch_reply(
         &self,
         path: &str,
-        parameters: &[(&'static str, String)],
+        parameters: &[QueryPair],
     ) -> Result<QueryReply, CliError> {
         let mut answer = self.send_request(path, parameters)?;
         let status = answer.status();
         let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
         let number = |name: &str| header(name)?.parse::<u64>().ok();
+        // Headers before the body: reading the body takes the answer.
         let (next, total) = (header("larum-next"), number("larum-total"));
         let as_of = number("larum-as-of").map(Position);
         let body = self.read_body(&mut answer)?;
@@ -121,6 +126,8 @@ impl EngineClient {
         }
         match serde_json::from_str::<ErrorAnswer>(&body) {
             Ok(ErrorAnswer { error }) if status == StatusCode::NOT_FOUND => {
+                // A 404 of another path or version is an error; only these two mean that the engine
+                // has no such thing.
                 let what = match error.code.as_str() {
                     "no_such_tree" | "no_such_incident" => MissingKind::UnknownId,
                     "not_in_tree" => MissingKind::PathEnd,
@@ -142,18 +149,14 @@ impl EngineClient {
     }
 
     /// The open groups of windows that `parameters` choose, as JSON.
-    pub fn fetch_windows(&self, parameters: &[(&'static str, String)]) -> Result<String, CliError> {
+    pub fn fetch_windows(&self, parameters: &[QueryPair]) -> Result<String, CliError> {
         match self.get("/v1/windows", parameters)? {
             (StatusCode::OK, body) => Ok(body),
             (other, body) => Err(self.refusal_error(other, &body)),
         }
     }
 
-    fn get(
-        &self,
-        path: &str,
-        parameters: &[(&'static str, String)],
-    ) -> Result<(StatusCode, String), CliError> {
+    fn get(&self, path: &str, parameters: &[QueryPair]) -> Result<(StatusCode, String), CliError> {
         let mut answer = self.send_request(path, parameters)?;
         let body = self.read_body(&mut answer)?;
         Ok((answer.status(), body))
@@ -162,7 +165,7 @@ impl EngineClient {
     fn send_request(
         &self,
         path: &str,
-        parameters: &[(&'static str, String)],
+        parameters: &[QueryPair],
     ) -> Result<Response<Body>, CliError> {
         let mut request = self.agent.get(format!("{}{path}", self.server));
         for (name, value) in parameters {
@@ -174,8 +177,8 @@ impl EngineClient {
     }
 
     fn read_body(&self, answer: &mut Response<Body>) -> Result<String, CliError> {
-        let body = answer.body_mut().with_config().limit(ANSWER_BYTES);
-        let body = body.read_to_string();
+        let limited = answer.body_mut().with_config().limit(ANSWER_BYTES);
+        let body = limited.read_to_string();
         body.map_err(|error| self.unreachable_error(&error))
     }
 
@@ -201,7 +204,7 @@ impl EngineClient {
         }
     }
 
-    /// What answered is no engine of this version.
+    /// The answer is not one of an engine of this version.
     pub fn bad_answer_error(&self, error: &serde_json::Error) -> CliError {
         CliError::NoServer {
             server: self.server.clone(),

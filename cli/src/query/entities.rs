@@ -1,8 +1,9 @@
-//! Whom or what trees and incidents are about.
+//! The entities that trees and incidents are about, as flags.
 
 use clap::Args;
+use larum_event::parse_entity;
 
-/// Whom or what they are about
+/// Who or what they are about
 #[derive(Debug, Args)]
 pub struct EntityArgs {
     /// A user
@@ -22,25 +23,16 @@ pub struct EntityArgs {
     entity: Vec<(String, String)>,
 }
 
-fn parse_entity(text: &str) -> Result<(String, String), String> {
-    match text.split_once(':') {
-        Some((kind, value)) if !kind.is_empty() && !value.is_empty() => {
-            Ok((kind.to_owned(), value.to_owned()))
-        }
-        _ => Err("write a kind, a colon and a value, such as user:eve".to_owned()),
-    }
-}
-
 impl EntityArgs {
     /// All of them, kind and value.
     pub fn entity_pairs(&self) -> Vec<(String, String)> {
-        let named = [
+        let kinds = [
             ("user", &self.user),
             ("ip", &self.ip),
             ("host", &self.host),
             ("hash", &self.hash),
         ];
-        let named = named.into_iter().flat_map(|(kind, values)| {
+        let named = kinds.into_iter().flat_map(|(kind, values)| {
             let values = values.iter();
             values.map(move |value| (kind.to_owned(), value.clone()))
         });

@@ -1,14 +1,14 @@
-//! What is asked for, as flags, as a query of the log, and as parameters of the HTTP API.
+//! The filters of events and alerts, as flags.
 
 use clap::Args;
 use larum_engine::{EventKinds, EventQuery, PageOrder, RuntimeClock, SeverityFilter};
 use larum_event::search::{EventSearch, InvalidSearch};
-use larum_event::{Severity, TenantId, Timestamp, TopicPattern};
+use larum_event::{Severity, TenantId, Timestamp, TopicPattern, parse_tag};
 
 use crate::error::CliError;
 
 /// The filters that events and alerts share.
-#[derive(Debug, Args, Clone)]
+#[derive(Debug, Args)]
 pub struct FilterArgs {
     /// What to look for, such as 'type:auth.* user:eve last:24h'; see docs/search.md
     #[arg(value_name = "SEARCH")]
@@ -28,10 +28,10 @@ pub struct FilterArgs {
     /// The tenant
     #[arg(long, value_parser = |text: &str| TenantId::new(text))]
     tenant: Option<TenantId>,
-    /// Not before this time, such as 2026-11-20T12:00:00Z
+    /// At or after this time, such as 2026-11-20T12:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
-    /// Not after this time
+    /// At or before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
     /// The correlation id, or the root of one
@@ -43,55 +43,51 @@ pub struct FilterArgs {
     /// The stage of a workflow, such as collection
     #[arg(long)]
     stage: Option<String>,
-    /// A tag of the correlation; may stand several times
+    /// A tag of the correlation; may be given several times
     #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = parse_tag)]
     tags: Vec<(String, String)>,
     /// The id
     #[arg(long)]
     id: Option<String>,
-    /// What was stored first comes first
+    /// Show what was stored first before the rest
     #[arg(long)]
     oldest_first: bool,
 }
 
-/// Everything that is asked for.
-#[derive(Debug, Clone)]
-pub struct SearchRequest {
-    /// Events or alerts.
-    pub kinds: EventKinds,
-    /// The member type; of events.
-    pub event_type: Option<String>,
-    /// The rule; of alerts.
-    pub rule: Option<String>,
-    /// The rest.
-    pub filters: FilterArgs,
-    /// The search, and what flags say that a search can ask.
-    pub search: Option<EventSearch>,
-}
-
-fn parse_tag(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write a name and a value, such as case=C-7".to_owned()),
-    }
-}
-
 impl FilterArgs {
-    /// Whether the order was turned round.
+    /// Whether what was stored first comes first.
     pub fn is_oldest_first(&self) -> bool {
         self.oldest_first
     }
 
-    /// What is searched for, as of now.
+    /// As a query of events or alerts, from its first page, as of now.
     ///
     /// # Errors
-    /// The words are no search.
-    pub fn parse_search(&self) -> Result<Option<EventSearch>, CliError> {
-        let search = self.parse_search_at(RuntimeClock::system().now());
-        search.map_err(|error| CliError::Usage(error.to_string()))
+    /// The words are not a search.
+    pub fn into_query(self, kinds: EventKinds) -> Result<EventQuery, CliError> {
+        let search = self.parse_search(RuntimeClock::system().now());
+        Ok(EventQuery {
+            kinds,
+            search: search.map_err(|error| CliError::Usage(error.to_string()))?,
+            tenant: self.tenant,
+            topic: self.topic,
+            user: self.user,
+            severity: self.severity.map(SeverityFilter::AtLeast),
+            source: self.source,
+            from: self.from,
+            to: self.to,
+            correlation: self.correlation,
+            id: self.id,
+            order: match self.oldest_first {
+                true => PageOrder::OldestFirst,
+                false => PageOrder::NewestFirst,
+            },
+            ..EventQuery::default()
+        })
     }
 
-    fn parse_search_at(&self, now: Timestamp) -> Result<Option<EventSearch>, InvalidSearch> {
+    /// The words, and the flags that a search can express.
+    fn parse_search(&self, now: Timestamp) -> Result<Option<EventSearch>, InvalidSearch> {
         let mut search = EventSearch::parse(&self.search.join(" "), now)?;
         let mut fields = Vec::new();
         fields.extend(self.trace.iter().map(|trace| ("trace".to_owned(), trace)));
@@ -105,73 +101,5 @@ impl FilterArgs {
             search = search.and_search(EventSearch::for_field(&name, value, now)?);
         }
         Ok(Some(search).filter(|search| !search.is_everything()))
-    }
-}
-
-impl SearchRequest {
-    /// As a query of the log.
-    pub fn to_query(&self, limit: usize, cursor: Option<&str>) -> EventQuery {
-        let filters = self.filters.clone();
-        EventQuery {
-            kinds: self.kinds,
-            tenant: filters.tenant,
-            event_type: self.event_type.clone(),
-            topic: filters.topic,
-            user: filters.user,
-            severity: filters.severity.map(SeverityFilter::AtLeast),
-            source: filters.source,
-            from: filters.from,
-            to: filters.to,
-            correlation: filters.correlation,
-            id: filters.id,
-            rule: self.rule.clone(),
-            search: self.search.clone(),
-            order: if filters.oldest_first {
-                PageOrder::OldestFirst
-            } else {
-                PageOrder::NewestFirst
-            },
-            cursor: cursor.map(str::to_owned),
-            limit,
-            ..EventQuery::default()
-        }
-    }
-
-    /// As the path and parameters of a request.
-    pub fn to_request(
-        &self,
-        limit: usize,
-        cursor: Option<&str>,
-    ) -> (&'static str, Vec<(&'static str, String)>) {
-        let filters = &self.filters;
-        let order = filters.oldest_first.then(|| "oldest".to_owned());
-        let (path, kind) = match self.kinds {
-            EventKinds::Alerts => ("/v1/alerts", None),
-            EventKinds::Events => ("/v1/events", Some("event")),
-            EventKinds::EventsAndAlerts => ("/v1/events", None),
-            EventKinds::System => ("/v1/events", Some("system")),
-            EventKinds::All => ("/v1/events", Some("all")),
-        };
-        let parameters = [
-            ("q", self.search.as_ref().map(ToString::to_string)),
-            ("kind", kind.map(str::to_owned)),
-            ("type", self.event_type.clone()),
-            ("rule", self.rule.clone()),
-            ("topic", filters.topic.as_ref().map(ToString::to_string)),
-            ("minSeverity", filters.severity.map(|it| it.to_string())),
-            ("user", filters.user.clone()),
-            ("source", filters.source.clone()),
-            ("tenant", filters.tenant.as_ref().map(ToString::to_string)),
-            ("from", filters.from.map(|it| it.to_string())),
-            ("to", filters.to.map(|it| it.to_string())),
-            ("correlationId", filters.correlation.clone()),
-            ("id", filters.id.clone()),
-            ("order", order),
-            ("limit", Some(limit.to_string())),
-            ("cursor", cursor.map(str::to_owned)),
-        ];
-        let given = parameters.into_iter();
-        let given = given.filter_map(|(name, value)| value.map(|value| (name, value)));
-        (path, given.collect())
     }
 }

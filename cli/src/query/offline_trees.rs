@@ -1,10 +1,10 @@
-//! Trees and incidents of one tenant of a store that no engine has open, grown from its log.
+//! Trees and incidents of one tenant of a store that no engine has open, rebuilt from its log.
 
 use larum_event::{Event, Position, RecordBody, RuleSetActivation, TenantId};
 use larum_tree::{
-    CorrelationGraph, GraphLimits, IncidentQuery, IncidentSummary, RootSummary, TreeQuery,
-    TreeQueryError, TreeView, select_page as select_tree_page,
+    CorrelationGraph, GraphLimits, IncidentQuery, IncidentSummary, RootSummary, TreeView,
 };
+use larum_view::{TreeQuery, TreeQueryError, select_page as select_tree_page};
 
 use super::{MissingKind, MissingTarget};
 use crate::error::CliError;
@@ -13,7 +13,7 @@ use crate::terminal::print_notice;
 
 /// The trees, as of a position.
 pub struct OfflineTrees {
-    forest: CorrelationGraph,
+    graph: CorrelationGraph,
     tenant: TenantId,
     upto: Position,
 }
@@ -28,7 +28,7 @@ impl OfflineTrees {
             ..GraphLimits::default()
         };
         Self {
-            forest: CorrelationGraph::new(limits),
+            graph: CorrelationGraph::new(limits),
             tenant,
             upto,
         }
@@ -51,21 +51,19 @@ impl OfflineTrees {
 
     fn insert_event(&mut self, position: Position, event: &Event) {
         if event.envelope().tenant == self.tenant {
-            // What is odd about a tree stands in its view.
+            // Problems of a tree are in its view; reports would say the same.
             let mut reports = Vec::new();
             let tenant = &self.tenant;
-            self.forest.insert(tenant, event, position, &mut reports);
+            self.graph.insert(tenant, event, position, &mut reports);
         }
     }
 
     /// Links come from the rules that were in force.
     pub fn activate_rules(&mut self, activated: &RuleSetActivation) {
         match rule_files::rule_loader().load(&activated.files) {
-            Ok(set) => self.forest.use_links(set.links()),
+            Ok(set) => self.graph.use_links(set.links()),
             Err(_) => {
-                print_notice(
-                    "rules that were in force do not load any more; their links are not known",
-                );
+                print_notice("rules that were in force no longer load; their links are unknown");
             }
         }
     }
@@ -73,7 +71,7 @@ impl OfflineTrees {
     /// The tree that holds `id`, all of it.
     pub fn find_tree(&self, id: &str) -> Result<TreeView, MissingTarget> {
         let mut view = self
-            .forest
+            .graph
             .find_tree(&self.tenant, id)
             .ok_or_else(|| MissingTarget::unknown_id(format!("no tree holds {id:?}")))?;
         view.as_of = self.upto;
@@ -82,17 +80,17 @@ impl OfflineTrees {
 
     /// The trees that an entity is part of.
     pub fn find_trees(&self, kind: &str, value: &str) -> Vec<RootSummary> {
-        self.forest.trees_of_entity(&self.tenant, kind, value)
+        self.graph.trees_of_entity(&self.tenant, kind, value)
     }
 
     /// Incidents, and how many there are on all pages.
     pub fn find_incidents(&self, query: &IncidentQuery) -> (Vec<IncidentSummary>, u64) {
-        self.forest.list_incidents(&self.tenant, query)
+        self.graph.list_incidents(&self.tenant, query)
     }
 
     /// The incident that an id means.
     pub fn find_incident(&self, id: &str) -> Result<IncidentSummary, MissingTarget> {
-        let found = self.forest.find_incident(&self.tenant, id);
+        let found = self.graph.find_incident(&self.tenant, id);
         found.ok_or_else(|| MissingTarget::unknown_id(format!("no incident has {id:?} in it")))
     }
 }

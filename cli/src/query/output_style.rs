@@ -1,11 +1,9 @@
 //! How answers are written: for programs, or for people as wide as their terminal.
 
-use larum_tree::{ColourMode, TextStyle};
+use larum_event::QueryPair;
+use larum_view::{ColourMode, TextStyle};
 
-/// The name of a parameter and its value.
-pub type QueryParameter = (&'static str, String);
-
-/// For whom an answer is written.
+/// Whether an answer is written for programs or for people.
 #[derive(Debug, Clone, Copy)]
 pub enum OutputStyle {
     /// For programs.
@@ -25,19 +23,20 @@ impl OutputStyle {
     }
 
     /// As parameters of a request.
-    pub fn to_parameters(&self) -> Vec<QueryParameter> {
+    pub fn to_parameters(self) -> Vec<QueryPair> {
         match self {
             Self::Json => vec![("format", "json".to_owned())],
             Self::Text(style) => {
                 let mut parameters = vec![("format", "text".to_owned())];
-                parameters.extend(style_parameters(*style));
+                parameters.extend(style_parameters(style));
                 parameters
             }
         }
     }
 }
 
-/// Text as wide as the terminal, in colours; those that nobody wants are taken out on the way to it.
+/// Text as wide as the terminal, in colours; unwanted ones are taken out on the way to
+/// it.
 pub fn terminal_style() -> TextStyle {
     let size = terminal_size::terminal_size_of(std::io::stdout());
     TextStyle {
@@ -49,7 +48,7 @@ pub fn terminal_style() -> TextStyle {
 }
 
 /// A style as parameters of a request.
-pub fn style_parameters(style: TextStyle) -> Vec<QueryParameter> {
+pub fn style_parameters(style: TextStyle) -> Vec<QueryPair> {
     let mut parameters = Vec::new();
     if style.colour == ColourMode::Ansi {
         parameters.push(("colour", "true".to_owned()));

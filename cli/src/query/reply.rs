@@ -1,12 +1,12 @@
-//! What comes of a question about trees and incidents.
+//! Replies to queries about trees and incidents.
 
 use larum_event::Position;
 
-/// What comes of a question.
+/// The reply to a query.
 pub enum QueryReply {
-    /// This.
+    /// An answer.
     Found(QueryAnswer),
-    /// There is no such thing.
+    /// Nothing has that id.
     Missing(MissingTarget),
 }
 
@@ -17,9 +17,9 @@ pub struct QueryAnswer {
     pub body: String,
     /// Where the next page begins; `None` at the end.
     pub next: Option<String>,
-    /// How much there is on all pages, where that is told.
+    /// How much there is on all pages, where the answer says so.
     pub total: Option<u64>,
-    /// As of which position of the log it is told.
+    /// The position of the log that the answer is as of.
     pub as_of: Option<Position>,
 }
 

@@ -1,4 +1,4 @@
-//! Questions to a store that no engine has open.
+//! Queries of a store that no engine has open.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use larum_event::{Position, TenantId};
 use larum_log::{EventQuery, Log, LogError, LogOptions, LogReader};
 use larum_tree::TreeView;
 
-use super::{FoundEvent, FoundPage, MomentArg, OfflineTrees, SearchRequest};
+use super::{FoundEvent, FoundPage, MomentArg, OfflineTrees};
 use crate::error::{CliError, format_causes};
 
 /// Records read at a time.
@@ -24,7 +24,7 @@ pub struct OfflineStore {
 impl OfflineStore {
     /// Opens the store in `folder`, which must be there.
     pub fn open(folder: &Path) -> Result<Self, CliError> {
-        // Opening would make an empty store, which nobody wants to search.
+        // Opening would create an empty store; a mistyped folder must be an error.
         let is_store = std::fs::read_dir(folder).is_ok_and(|mut entries| {
             entries.any(|entry| {
                 entry.is_ok_and(|entry| entry.path().extension().is_some_and(|it| it == "db"))
@@ -46,15 +46,10 @@ impl OfflineStore {
     }
 
     /// One page.
-    pub fn read_page(
-        &mut self,
-        wanted: &SearchRequest,
-        limit: usize,
-        cursor: Option<&str>,
-    ) -> Result<FoundPage, CliError> {
+    pub fn read_page(&mut self, query: &EventQuery) -> Result<FoundPage, CliError> {
         let page = self
             .reader
-            .query(&wanted.to_query(limit, cursor))
+            .query(query)
             .map_err(|error| store_error(&self.folder, &error))?;
         let found = page.events.into_iter();
         let found = found.map(|stored| FoundEvent {
@@ -67,34 +62,34 @@ impl OfflineStore {
         })
     }
 
-    /// The trees of a tenant as they were then, grown anew from the log.
+    /// The trees of a tenant as they were at a moment, rebuilt from the log.
     pub fn rebuild_trees(
         &mut self,
         tenant: &TenantId,
         when: Option<MomentArg>,
     ) -> Result<OfflineTrees, CliError> {
         let upto = self.resolve_moment(when)?;
-        let mut grown = OfflineTrees::new(tenant.clone(), upto);
+        let mut trees = OfflineTrees::new(tenant.clone(), upto);
         let mut after = Position(self.reader.first_position().0.saturating_sub(1));
         let failed = |error| store_error(&self.folder, &error);
         // What held when the oldest records were dropped.
         if let Some((_, activated)) = self.reader.last_rule_set(after).map_err(failed)? {
-            grown.activate_rules(&activated);
+            trees.activate_rules(&activated);
         }
         loop {
-            let records = self
+            let read = self
                 .reader
                 .read_after(after, STRETCH_RECORDS, STRETCH_BYTES);
-            let records = records.map_err(failed)?;
+            let records = read.map_err(failed)?;
             let Some(last) = records.last() else {
-                return Ok(grown);
+                return Ok(trees);
             };
             after = last.position;
             for record in &records {
                 if record.position > upto {
-                    return Ok(grown);
+                    return Ok(trees);
                 }
-                grown.apply_record(record.position, &record.body);
+                trees.apply_record(record.position, &record.body);
             }
         }
     }
@@ -115,7 +110,8 @@ impl OfflineStore {
         }
     }
 
-    /// Looks up the events that raised an alert and stand in no workflow: a forest knows only their ids.
+    /// Looks up the events that raised an alert and belong to no workflow: the graph knows only
+    /// their ids.
     pub fn describe_events(
         &mut self,
         tenant: &TenantId,
@@ -141,7 +137,7 @@ impl OfflineStore {
 fn store_error(folder: &Path, error: &LogError) -> CliError {
     let mut cause = format_causes(error);
     if matches!(error, LogError::Locked { .. }) {
-        cause.push_str("\nhelp: an engine runs on it; ask that one with --server URL");
+        cause.push_str("\nhelp: an engine has it open; ask that engine with --server URL");
     }
     CliError::Store {
         path: folder.to_owned(),

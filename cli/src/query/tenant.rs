@@ -1,7 +1,7 @@
 //! Whose events are asked for.
 
 use clap::Args;
-use larum_event::TenantId;
+use larum_event::{QueryPair, TenantId};
 
 /// Whose trees and incidents are asked for.
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ impl TenantArg {
     }
 
     /// The same as a parameter; an engine knows its default tenant itself.
-    pub fn parameter(&self) -> Option<(&'static str, String)> {
+    pub fn parameter(&self) -> Option<QueryPair> {
         let tenant = self.tenant.as_ref()?;
         Some(("tenant", tenant.to_string()))
     }

@@ -1,4 +1,9 @@
 //! The log of a store, run again.
+//!
+//! Owns which records are evaluated and with which rules; comparing the alerts is the parent
+//! module's job.
+//! Invariant: records are evaluated in log order, and waiting ones before a rule set is activated,
+//! as the engine did.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -113,15 +118,16 @@ impl ReplayRun {
         activated: &RuleSetActivation,
         at: Position,
     ) -> Result<(), String> {
+        // Events before the activation belong to the rules that were in force then.
         self.evaluate_waiting();
         let set = match &self.rules {
             Some(rules) => Arc::clone(rules),
             None => {
                 let loaded = rule_files::rule_loader().load(&activated.files);
                 let set = loaded.map_err(|findings| {
-                    let first = findings.first().map(ToString::to_string);
-                    let first = first.unwrap_or_default();
-                    format!("rules that were in force do not load any more: {first}")
+                    let finding = findings.first().map(ToString::to_string);
+                    let first = finding.unwrap_or_default();
+                    format!("rules that were in force no longer load: {first}")
                 });
                 Arc::new(set?)
             }
@@ -147,6 +153,8 @@ impl ReplayRun {
                 });
             }
             RecordBody::Tick { at } if is_evaluated => {
+                // Events before the tick first, since a tick moves the clock and would make them
+                // late.
                 self.evaluate_waiting();
                 let outcome = self.pipeline.tick(record.position, at);
                 self.keep_replayed(outcome);

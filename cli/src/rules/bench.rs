@@ -1,15 +1,19 @@
 //! `larum rules bench`: what each rule costs on a recording.
 //!
-//! Every rule is measured alone and all of them together. What they cost together is less than the sum: reading an
-//! event and deciding what several rules ask is done once. A machine that does other things too is slower at
-//! times, so each figure is the median of several rounds, with the fastest and the slowest beside it.
+//! Owns the measuring; matching itself is the rule crate's job, and counting or storing are no
+//! part of it. Every rule is measured alone, and all of them together: that is less than the sum,
+//! since reading an event and deciding what several rules ask is done once. Other programs make a
+//! machine slower at times, so each figure is the median of several rounds, with the fastest and
+//! the slowest beside it.
+//! Invariant: a round is measured only after one that is not, so that no figure includes the
+//! filling of caches.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use larum_engine::clock::RuntimeClock;
+use larum_engine::RuntimeClock;
 use larum_event::{Event, RuleFile};
 use larum_pipeline::StandaloneTrees;
 use larum_rule::{RuleMatcher, RuleSet};
@@ -32,14 +36,14 @@ const EACH: (usize, usize) = (300, 20_000);
 /// A machine whose slowest round takes so much longer than its fastest does something else too.
 const BUSY: f64 = 1.5;
 
-/// Tell what each rule costs on a recording, dearest first
+/// Measure what each rule costs on a recording, most expensive first
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Matching only: counting, alerts and the store are not in it. asked tells for how many events a rule was evaluated at \
-all, matches how many it matched. A rule alone also pays for reading its fields, which rules share when they run \
+Matching only, without counting, alerts and the store. The column asked is the number of events a rule was evaluated \
+for, matches the number it matched. A rule alone also pays for reading its fields, which rules share when they run \
 together.
 
-Exits with 0, with 2 when the rules do not load.
+Exits with 0, or with 2 when the rules do not load.
 
 Examples:
   larum rules bench events.ndjson
@@ -51,13 +55,13 @@ pub struct BenchCommand {
     /// The decoder; without one records are Larum's own JSON or CloudEvents
     #[arg(long, value_name = "FILE")]
     decoder: Option<PathBuf>,
-    /// Most events that are taken from the recordings
+    /// Read at most this many events from the recordings
     #[arg(long, value_name = "NUMBER", default_value_t = 20_000)]
     events: usize,
-    /// Rounds of which the median is told
+    /// Rounds to take the median of
     #[arg(long, value_name = "NUMBER", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Rules that are shown; with --json all are
+    /// Show this many rules; --json writes all
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     top: usize,
     /// Write JSON: one object with every rule
@@ -98,6 +102,8 @@ impl BenchCommand {
         if events.is_empty() {
             return Err(CliError::Usage("the recordings hold no event".to_owned()));
         }
+        // Together first: should the machine become busy later, the one figure that is about the
+        // whole set is sound.
         let all = self.measure_set("all rules together", set, &events, events.len());
         let sources: Vec<&RuleFile> = files
             .iter()
@@ -106,9 +112,9 @@ impl BenchCommand {
         let each = (EVALUATIONS / sources.len().max(1)).clamp(EACH.0, EACH.1);
         let mut rules = Vec::with_capacity(sources.len());
         for source in sources {
-            let alone = select_files(&files, source);
+            let own_files = select_files(&files, source);
             let alone = rule_files::rule_loader()
-                .load(&alone)
+                .load(&own_files)
                 .map_err(|findings| CliError::Rules(findings_text(&self.rules, &findings)))?;
             let Some(first) = alone.rules().first() else {
                 continue;
@@ -187,12 +193,12 @@ impl BenchCommand {
         let mut matcher = RuleMatcher::new(Arc::clone(&set));
         let mut trees = StandaloneTrees::for_rules(&set);
         // What is remembered from event to event is there before the first round is measured.
-        measured.play_events((&mut matcher, &mut trees), &chosen);
+        measured.play_events(&mut matcher, &mut trees, &chosen);
         let mut rounds = Vec::with_capacity(usize::from(self.rounds));
         for _ in 0..self.rounds {
             let begun = clock.monotonic();
             for _ in 0..times {
-                measured.play_events((&mut matcher, &mut trees), &chosen);
+                measured.play_events(&mut matcher, &mut trees, &chosen);
             }
             let took = clock.monotonic().since(begun).as_nanos() as f64;
             rounds.push(took / (times * chosen.len().max(1)) as f64);
@@ -268,7 +274,8 @@ impl RuleMeasurement {
     /// Matches each event once, and counts what came of it.
     fn play_events(
         &mut self,
-        (matcher, trees): (&mut RuleMatcher, &mut StandaloneTrees),
+        matcher: &mut RuleMatcher,
+        trees: &mut StandaloneTrees,
         events: &[&Event],
     ) {
         let (mut found, mut faults) = (Vec::new(), Vec::new());

@@ -1,4 +1,8 @@
 //! A rule's condition for people: what it asks, what an event answered, and what decided.
+//!
+//! Owns layout; the answers themselves come from the matcher and are not computed here.
+//! Invariant: no line is wider than [`WIDTH`] columns, because the margin with answers must stay
+//! aligned.
 
 use std::io::{self, Write};
 
@@ -9,13 +13,13 @@ use crate::terminal::{BAD, DIM, GOOD, escape_controls, style_text};
 
 /// Columns that a line may take.
 pub const WIDTH: usize = 100;
-/// Parts of an alternative that are listed; of the others their number is told.
+/// Parts of an alternative that are listed; the others are counted.
 const PARTS_SHOWN: usize = 12;
 
 /// What is shown in front of each part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineMargin {
-    /// Where it stands.
+    /// Its line and column.
     Places,
     /// Whether it held.
     Answers,
@@ -37,8 +41,8 @@ pub fn write_condition(
 ) -> io::Result<()> {
     let mut lines = Vec::new();
     collect_lines(condition, 0, &mut lines);
-    // What several parts in a row ask about is told once.
-    let mut told = None;
+    // A value that several parts in a row ask about is shown once.
+    let mut shown = None;
     for line in &lines {
         let front = match (margin, line.part) {
             (_, None) => " ".repeat(9),
@@ -55,13 +59,13 @@ pub fn write_condition(
         let text = fit_text(&escape_controls(&line.text), room);
         writeln!(out, "{:indent$}{front}{:depth$}{text}", "", "")?;
         let seen = line.part.and_then(observed_text);
-        if margin == LineMargin::Answers && seen != told {
+        if margin == LineMargin::Answers && seen != shown {
             if let Some(seen) = &seen {
                 let room = room.saturating_sub(2);
                 let seen = style_text(DIM, shorten_middle(&escape_controls(seen), room));
                 writeln!(out, "{:indent$}{:9}{:depth$}  {seen}", "", "", "")?;
             }
-            told = seen;
+            shown = seen;
         }
     }
     Ok(())
@@ -140,7 +144,7 @@ pub fn observed_text(part: &ConditionPart) -> Option<String> {
     Some(fields.collect::<Vec<_>>().join(", "))
 }
 
-/// The questions that decided: those because of which a condition held, or did not.
+/// The parts that decided whether a condition held.
 pub fn decisive_parts(part: &ConditionPart) -> Vec<&ConditionPart> {
     let mut found = Vec::new();
     collect_decisive(part, &mut found);
@@ -149,7 +153,7 @@ pub fn decisive_parts(part: &ConditionPart) -> Vec<&ConditionPart> {
 
 fn collect_decisive<'p>(part: &'p ConditionPart, found: &mut Vec<&'p ConditionPart>) {
     let Some(held) = part.holds else {
-        // Only the script knows; what it was asked first may still tell why.
+        // Only the script knows; the parts before it may still say why.
         part.parts
             .iter()
             .filter(|one| one.holds == Some(false))
@@ -193,7 +197,7 @@ pub fn fit_text(text: &str, room: usize) -> String {
     format!("{}…", beginning.trim_end())
 }
 
-/// `text`, or its beginning and end: where a value is cut, both tell something.
+/// `text`, or its beginning and end: where a value is cut, both ends are informative.
 fn shorten_middle(text: &str, room: usize) -> String {
     let length = text.chars().count();
     if length <= room {

@@ -1,4 +1,9 @@
 //! `larum rules explain`: what a rule asks, and why an event did or did not match it.
+//!
+//! Owns the description of a rule; explaining events is `event`'s job, and deciding a condition
+//! the rule crate's.
+//! Invariant: nothing is evaluated unless events are given; the description comes from the
+//! compiled rule alone.
 
 mod event;
 
@@ -18,10 +23,10 @@ use super::{choose_rules, list};
 use crate::error::{CliError, CommandExit};
 use crate::terminal::{self, DIM, HEADING, escape_controls, group_digits, stdout, style_text};
 
-/// Width of the names in front of what is told.
+/// Width of the column of names.
 const NAMES: usize = 12;
 
-/// Tell what a rule asks, and why an event matched it or not
+/// Explain what a rule asks, and why an event matched it or not
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without events: what the rule reads, when it fires and when that is known, what it keeps, how its condition is decided \
@@ -29,7 +34,7 @@ Without events: what the rule reads, when it fires and when that is known, what 
 is a match, and how near they came to an alert together; for one, chosen with --line, every part of the condition and \
 what the event holds there.
 
-Exits with 0, with 2 when the rules do not load or nothing is called so.
+Exits with 0, or with 2 when the rules do not load or no rule has that name.
 
 Examples:
   larum rules explain auth.repeated_failed_logins
@@ -90,7 +95,7 @@ impl ExplainCommand {
     }
 }
 
-/// One line of what is told, its name in front.
+/// One line of the explanation, after its name.
 pub(super) fn write_row(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
     write_styled_row(out, name, text, Style::new())
 }
@@ -131,6 +136,7 @@ fn write_rule(out: &mut impl Write, rule: &Rule, outline: &RuleOutline) -> io::R
             ),
         )?;
     }
+    // The condition comes last, because it may be pages long.
     if let Some(condition) = &outline.condition {
         writeln!(out, "\n  {}", style_text(HEADING, "condition"))?;
         condition_text::write_condition(out, condition, LineMargin::Places, 4)?;
@@ -174,7 +180,7 @@ fn firing_text(rule: &Rule) -> String {
                 let then = match aggregate.policy {
                     FiringPolicy::Edge => "once for as long as that holds".to_owned(),
                     FiringPolicy::Every => "again at each further one".to_owned(),
-                    FiringPolicy::Reset => "then begins anew".to_owned(),
+                    FiringPolicy::Reset => "then starts over".to_owned(),
                     FiringPolicy::Suppress(span) => format!("then is silent for {span}"),
                 };
                 format!("at {}; {then}", rule.window)
@@ -183,7 +189,7 @@ fn firing_text(rule: &Rule) -> String {
         WindowSpec::Sequence(sequence) => {
             let then = match sequence.policy {
                 FiringPolicy::Every => "again at each event that completes it".to_owned(),
-                FiringPolicy::Edge | FiringPolicy::Reset => "then begins anew".to_owned(),
+                FiringPolicy::Edge | FiringPolicy::Reset => "then starts over".to_owned(),
                 FiringPolicy::Suppress(span) => format!("then is silent for {span}"),
             };
             format!("at {}; {then}", rule.window)
@@ -192,7 +198,7 @@ fn firing_text(rule: &Rule) -> String {
     }
 }
 
-/// When it is known that a rule fires, and how long it waits for late events.
+/// When a rule is known to fire, and how long it waits for late events.
 fn decision_text(rule: &Rule) -> String {
     let known = match rule.window.decision_time() {
         DecisionTime::AtOnce => "with the match; final once time has passed it",

@@ -17,8 +17,9 @@ pub fn list_fields(
     json: bool,
     topic: Option<&str>,
 ) -> Result<CommandExit, CliError> {
-    let wanted = topic.map(TopicPattern::new).transpose();
-    let wanted = wanted.map_err(|error| CliError::Usage(error.to_string()))?;
+    let pattern = topic.map(TopicPattern::new).transpose();
+    let wanted = pattern.map_err(|error| CliError::Usage(error.to_string()))?;
+    // The pattern is checked before the rules are loaded: a misspelt one is cheap to report.
     let set = super::load_rules(folder)?;
     let catalogue = set.catalogue();
     let topics: Vec<&CatalogueTopic> = match &wanted {

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::condition_text::fit_text;
 use crate::table::{self, TableCell};
 
-/// Cells are cut here; `--json` tells all of them. A row takes a hundred columns.
+/// Cells are cut here; `--json` has all of them. A row takes a hundred columns.
 const MOST_NAME: usize = 14;
 const MOST_TOPICS: usize = 26;
 const MOST_FIELDS: usize = 27;
 const MOST_FROM: usize = 58;
 
-/// Writes what stands below the rules; nothing where nothing is declared.
+/// Writes the links below the rules; nothing where none are declared.
 pub fn write_tables(out: &mut impl Write, set: &LinkSet) -> io::Result<()> {
     if !set.links.is_empty() {
         let rows: Vec<Vec<TableCell>> = set.links.iter().map(link_row).collect();
@@ -71,7 +71,7 @@ fn alternative_texts(ways: &[Vec<LinkPart>]) -> Vec<String> {
     ways.iter().map(|parts| path_text(parts)).collect()
 }
 
-/// Fields as they stand in an id behind the scope.
+/// Fields as they follow the scope in an id.
 fn path_text(parts: &[LinkPart]) -> String {
     let parts: Vec<String> = parts.iter().map(part_text).collect();
     parts.join("/")

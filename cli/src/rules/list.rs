@@ -1,4 +1,8 @@
 //! `larum rules list`: what rules a folder holds.
+//!
+//! Owns the table and the JSON of a rule, which `explain` uses too; loading rules is the parent
+//! module's job.
+//! Invariant: rules are listed in the order in which the set numbers them, that of their files.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -17,7 +21,7 @@ use crate::terminal::{self, stdout};
 const GAP: usize = 2;
 /// A title is never cut shorter.
 const LEAST_TITLE: usize = 16;
-/// What a rule asks is cut here; `explain` tells all of it.
+/// What a rule asks is cut here; `explain` shows all of it.
 const MOST_FIRES: usize = 26;
 
 /// Runs the verb.
@@ -42,7 +46,7 @@ pub fn list_rules(folder: &Path, json: bool) -> Result<CommandExit, CliError> {
     Ok(CommandExit::Done)
 }
 
-/// What an analyst looks for first; `--json` and `explain` tell the rest.
+/// What an analyst looks for first; `--json` and `explain` show the rest.
 fn write_table(out: &mut impl Write, rules: &[Rule]) -> io::Result<()> {
     let mut heading = vec!["id", "severity", "fires"];
     if rules.iter().any(|rule| !rule.exceptions.is_empty()) {

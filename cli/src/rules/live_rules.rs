@@ -55,12 +55,12 @@ pub fn list_live_rules(server: &str, json: bool) -> Result<CommandExit, CliError
             writeln!(out, "{rule}")?;
         }
     } else {
-        let rows: Result<Vec<LiveRuleRow>, serde_json::Error> = answer
+        let parsed: Result<Vec<LiveRuleRow>, serde_json::Error> = answer
             .rules
             .into_iter()
             .map(serde_json::from_value)
             .collect();
-        let rows = rows.map_err(|error| client.bad_answer_error(&error))?;
+        let rows = parsed.map_err(|error| client.bad_answer_error(&error))?;
         let cells: Vec<Vec<TableCell>> = rows.iter().map(rule_cells).collect();
         table::write_table(&mut out, &HEADING, &cells)?;
     }

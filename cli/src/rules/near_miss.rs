@@ -1,7 +1,9 @@
 //! How near a rule came to firing: its best run over given events.
 //!
-//! Owns the comparison of what a key holds with what its rule takes. Nothing is counted here: the pipeline runs
-//! over the events one by one, and after each the rule's window is looked at.
+//! Owns the comparison of what a key holds with what its rule needs; counting belongs to the
+//! pipeline.
+//! Invariant: events are run one by one and the rule's window is inspected after each, since a run
+//! that expires between two events would be missed otherwise.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -19,12 +21,12 @@ use serde_json::{Value, json};
 
 use crate::detect::{AlertList, RevisionFilter, key_text};
 
-/// What came of a rule over some events, the end of the events being the end of time.
+/// The outcome of a rule over some events, whose end is taken for the end of time.
 #[derive(Debug)]
 pub struct RuleTrial {
-    /// Alerts that stand at the end.
+    /// Alerts that are not retracted at the end.
     pub alerts: u64,
-    /// How near it came at best; `None` for rules without a window.
+    /// How near it came in its best run; `None` for rules without a window.
     pub near_miss: Option<NearMiss>,
 }
 
@@ -33,7 +35,7 @@ pub struct RuleTrial {
 pub struct NearMiss {
     /// What the rule asks.
     asks: WindowSpec,
-    /// Whose run it is, `ip=203.0.113.9`; empty for a rule without groups.
+    /// The key of the run, `ip=203.0.113.9`; empty for a rule without groups.
     key: String,
     /// Events that counted.
     events: u64,
@@ -41,7 +43,8 @@ pub struct NearMiss {
     value: Option<Amount>,
     /// Of a sequence: the step that it waited for.
     step: Option<StepProgress>,
-    /// Values of members of the key that differ from each other in case, blanks or type only, as people see them.
+    /// Values of members of the key that differ from each other in case, blanks or type only, as
+    /// people see them.
     alike: Vec<String>,
 }
 
@@ -88,6 +91,8 @@ pub fn run_trial(
         let sequence = envelope.sequence.or(input.record);
         (envelope.time, sequence, input.position)
     };
+    // Sorted before positions are given: the pipeline expects positions to grow with the order of
+    // evaluation.
     inputs.sort_by_key(order);
     for (input, position) in inputs.iter_mut().zip(1..) {
         input.position = Position(position);
@@ -120,6 +125,7 @@ pub fn run_trial(
             }
         }
     }
+    // Closed after the last look: closing expires every run, and an absence fires only now.
     let outcome = pipeline.close_input();
     outcome
         .alerts
@@ -180,28 +186,25 @@ fn distance_to_bounds(bounds: &Bounds, value: Amount) -> Amount {
         .as_slice()
         .iter()
         .filter(|bound| !bound.comparison.evaluate(&value, &bound.value));
-    let missed = missed.map(|bound| match bound.comparison {
+    let distances = missed.map(|bound| match bound.comparison {
         WindowComparison::NotEqual => Amount::from_billionths(1),
         _ if value < bound.value => bound.value.saturating_sub(value),
         _ => value.saturating_sub(bound.value),
     });
-    missed.fold(Amount::ZERO, Amount::max)
+    distances.fold(Amount::ZERO, Amount::max)
 }
 
 /// Of the partial matches of a key the one that has come furthest.
 fn furthest_step(sequence: &Sequence, view: &KeyView) -> Option<StepProgress> {
     let steps = view.partials.iter().filter_map(|partial| {
-        let absent = partial.waits_for.strip_prefix("no ");
-        let (at, step) = sequence.steps.iter().enumerate().find(|(_, step)| {
-            let name = match step.occurs {
-                StepOccurrence::Never => absent,
-                StepOccurrence::Times(_) | StepOccurrence::Optional(_) => {
-                    Some(partial.waits_for.as_str())
-                }
-            };
-            name == Some(&*step.name)
-        })?;
-        Some(StepProgress::new(sequence, at, step, partial.step_events))
+        let index = partial.waits_for.as_ref()?.index;
+        let step = sequence.steps.get(index)?;
+        Some(StepProgress::new(
+            sequence,
+            index,
+            step,
+            partial.step_events,
+        ))
     });
     steps.max_by_key(|step| (step.number, step.has))
 }
@@ -282,15 +285,16 @@ fn threshold(aggregate: &Aggregate) -> Option<u64> {
     (counts && aggregate.bounds.are_lower_bounds()).then(|| aggregate.bounds.threshold())
 }
 
-/// Members of `key` of which another key has a value that differs in case, blanks or type only: their values.
+/// Members of `key` for which another key has a value that differs in case, blanks or type only:
+/// their values.
 fn similar_values(key: &GroupKey, keys: &BTreeSet<GroupKey>) -> Vec<String> {
-    let looks = |value: &ScalarValue| value.to_string().trim().to_lowercase();
-    let same_looks = |other: &&GroupKey| {
+    let folded = |value: &ScalarValue| value.to_string().trim().to_lowercase();
+    let is_similar = |other: &&GroupKey| {
         let pairs = key.members().iter().zip(other.members());
-        *other != key && pairs.clone().all(|(one, two)| looks(one) == looks(two))
+        *other != key && pairs.clone().all(|(one, two)| folded(one) == folded(two))
     };
     let mut shown = Vec::new();
-    let others: Vec<&GroupKey> = keys.iter().filter(same_looks).collect();
+    let others: Vec<&GroupKey> = keys.iter().filter(is_similar).collect();
     for (index, own) in key.members().iter().enumerate() {
         let members = others.iter().filter_map(|other| other.members().get(index));
         let mut values: Vec<&ScalarValue> = vec![own];
@@ -307,7 +311,7 @@ fn similar_values(key: &GroupKey, keys: &BTreeSet<GroupKey>) -> Vec<String> {
                     {
                         text.to_string()
                     }
-                    // What reads the same is told apart by its quotes.
+                    // Values that read the same are distinguished by their quotes.
                     other => other.to_json().to_string(),
                 }
             }));

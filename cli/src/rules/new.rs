@@ -49,7 +49,7 @@ fn parse_rule_id(name: &str) -> Result<String, CliError> {
     };
     if parts.len() != 2 || !parts.iter().all(is_word) {
         return Err(CliError::Usage(format!(
-            "{name:?} is no AREA/NAME, two words of lower case letters, digits, '_' and '-' such as authentication/odd_hours"
+            "{name:?} is not AREA/NAME: use two words of lower case letters, digits, '_' and '-' such as authentication/odd_hours"
         )));
     }
     let id = parts.join(".");

@@ -1,8 +1,9 @@
 //! `larum rules test`: plays the cases beside each rule and compares.
 //!
-//! What a case says must hold as it is written, with events of equal time in other orders, with events out of order as
-//! far as the rules wait for them, and with every event sent twice: whoever writes a rule should not have to think of
-//! any of it.
+//! Owns the verdict on a case; playing it is `play`'s job, reading it `suite`'s.
+//! Invariant: a case holds as it is written, with events of equal time in other orders, with
+//! events out of order as far as the rules wait for them, and with every event sent twice. An
+//! author of rules need not think of any of it.
 
 mod alert_expectation;
 
@@ -33,14 +34,14 @@ use crate::rule_files;
 
 /// Alerts of a quiet case that are listed.
 const ALERTS_SHOWN: usize = 5;
-/// Lines of a case whose order is told.
+/// Lines of a case whose order is reported.
 const LINES_SHOWN: usize = 30;
 
-/// Play the cases beside each rule and tell what came of them
+/// Play the cases beside each rule and report the results
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A rule folder holds its cases in cases/: fires*.ndjson must raise at least one alert of the folder's rules, \
-quiet*.ndjson none. Where fires-x.alerts.ndjson stands beside fires-x.ndjson, exactly its alerts must come \
+quiet*.ndjson none. Where fires-x.alerts.ndjson is beside fires-x.ndjson, exactly its alerts must come \
 (rule, key, count, trigger.seq, as far as given). cases/uses.toml names rule folders whose alerts the \
 cases need: rules = [\"authentication/repeated_failed_logins\"]. Every case is also played with events of equal time \
 in other orders, with events out of order by up to the rules' .lateness(..), and with every event sent twice.
@@ -143,7 +144,7 @@ impl RuleSuite {
 /// One thing that is wrong with a case.
 #[derive(Debug)]
 pub struct CaseProblem {
-    /// What.
+    /// What is wrong.
     pub message: String,
     /// What came instead, line by line.
     pub details: Vec<String>,
@@ -173,7 +174,7 @@ impl CaseProblem {
 pub struct CaseVerdict {
     /// The case.
     pub case: String,
-    /// What had to come of it.
+    /// The expected result.
     pub kind: CaseKind,
     /// Alerts that came.
     pub alerts: usize,
@@ -234,8 +235,7 @@ fn test_case(suite: &RuleSuite, case: &RuleCase) -> (CaseVerdict, Vec<String>) {
             problems.push(no_alert_problem(suite, &played))
         }
         (CaseKind::Quiet, _) if !played.alerts.is_empty() => {
-            let count = played.alerts.len() as u64;
-            let count = crate::terminal::count_noun(count, "alert");
+            let count = crate::terminal::count_noun(played.alerts.len() as u64, "alert");
             let mut shown = list_alerts(&played.alerts);
             shown.extend(explain_first_alert(suite, &played));
             problems.push(CaseProblem::with_details(
@@ -263,7 +263,7 @@ fn test_case(suite: &RuleSuite, case: &RuleCase) -> (CaseVerdict, Vec<String>) {
     (verdict, fired.collect())
 }
 
-/// What is wrong with a case whatever came of it: nobody means events that are not looked at.
+/// What is wrong with a case whatever its result: events that no rule looks at are a mistake.
 fn find_flaws(case: &RuleCase, played: &PlayResult) -> Vec<CaseProblem> {
     let mut problems = Vec::new();
     if case.records.is_empty() {
@@ -330,8 +330,8 @@ fn no_alert_problem(suite: &RuleSuite, played: &PlayResult) -> CaseProblem {
     }
 }
 
-/// A problem if another way of playing gives other alerts. Another order may set the same alert off with another
-/// event of the same time, so what set it off is not compared.
+/// A problem if another way of playing gives other alerts. Another order may set the same alert off
+/// with another event of the same time, so what set it off is not compared.
 fn compare_plays(written: &PlayResult, other: &PlayResult, way: PlayMode) -> Option<CaseProblem> {
     if alert_summaries(written) == alert_summaries(other) {
         return None;
@@ -355,8 +355,8 @@ fn compare_plays(written: &PlayResult, other: &PlayResult, way: PlayMode) -> Opt
 
 /// The lines in the order in which they were played.
 fn order_text(lines: &[u64]) -> String {
-    let shown = lines.iter().take(LINES_SHOWN);
-    let mut shown: Vec<String> = shown.map(u64::to_string).collect();
+    let first = lines.iter().take(LINES_SHOWN);
+    let mut shown: Vec<String> = first.map(u64::to_string).collect();
     if lines.len() > LINES_SHOWN {
         shown.push("..".to_owned());
     }
@@ -366,11 +366,11 @@ fn order_text(lines: &[u64]) -> String {
 fn alert_summaries(played: &PlayResult) -> Vec<(&str, String, u64)> {
     let alerts = played.alerts.iter();
     let key = |alert: &Alert| serde_json::Value::Object(alert.key.clone()).to_string();
-    let mut told: Vec<_> = alerts
+    let mut summaries: Vec<_> = alerts
         .map(|alert| (alert.rule.as_str(), key(alert), alert.count))
         .collect();
-    told.sort();
-    told
+    summaries.sort();
+    summaries
 }
 
 fn list_alerts(alerts: &[Alert]) -> Vec<String> {

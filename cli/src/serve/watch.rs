@@ -1,8 +1,10 @@
 //! The rules folder, watched.
 //!
-//! Owns when the rules are read again: when the stamps of the files differ from those that were read, and have been
-//! the same for two looks, so that nobody's half-written change is taken. Looks at stamps instead of asking the
-//! system to be told (docs/decisions/0001). What comes of a reload is the engine's, which also logs it.
+//! Owns when the rules are read again. It compares stamps of files and does not ask the system for
+//! notifications (docs/decisions/0001). The outcome of a reload is the engine's, which also logs
+//! it.
+//! Invariant: rules are read again only when their stamps differ from those in force and were the
+//! same for two looks, so that a half-written change is never taken.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,9 @@
 //! The configuration file: every value with its place, every mistake at once.
+//!
+//! Owns reading TOML; which keys there are is the job of `keys`, and what a value may be that of
+//! `value`.
+//! Invariant: a file with a mistake gives no values at all, and the error lists all mistakes in
+//! the order of the file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -81,6 +86,8 @@ impl SettingsReader<'_> {
                 self.read_channels(value);
                 continue;
             }
+            // A table is recognised before a key is looked up: "log" is no key, and not an unknown
+            // one either.
             let is_group = KEYS.iter().any(|key| {
                 key.name
                     .strip_prefix(&name)

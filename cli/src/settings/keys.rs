@@ -1,174 +1,268 @@
-//! The keys there are: their names, and how the environment and the command line call them.
+//! The settings of a server, each declared once.
+//!
+//! Owns the declarations: from one come the key of the file, the variable, the flag of `larum
+//! serve` with its help, the default, the check of a value, the line of `larum config show` and the
+//! paragraph that `larum config init` writes. A new setting is one more declaration and a row in
+//! docs/cli.md. Finding the layer that gives a value is the parent module's job. Invariant: a key's
+//! table comes before its dot, and keys without a table are declared first, because TOML cannot
+//! return to the root after a table.
 
-/// What a key's value looks like in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettingKind {
-    /// A string.
-    Text,
-    /// A whole number.
-    Number,
-    /// An array of strings; separated by commas in the environment.
-    List,
-}
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::path::PathBuf;
 
-impl SettingKind {
-    /// A value as the environment gives it.
-    pub(super) fn parse_environment(self, text: String) -> RawSetting {
-        match self {
-            Self::Text | Self::Number => RawSetting::Text(text),
-            Self::List => RawSetting::List(
-                text.split(',')
-                    .map(str::trim)
-                    .filter(|part| !part.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
-            ),
-        }
-    }
+use larum_event::{Channel, Span, TenantId};
 
-    /// What a person calls it.
-    pub(super) const fn type_name(self) -> &'static str {
-        match self {
-            Self::Text => "a string",
-            Self::Number => "a whole number",
-            Self::List => "an array of strings",
-        }
-    }
-}
+use super::log_output::{LogFilter, LogFormat};
+use super::problem::{SettingOrigin, SettingsError};
+use super::value::{SettingType, SettingValue, ThreadCount};
 
-/// A value before anybody looked at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum RawSetting {
-    /// One.
-    Text(String),
-    /// Several.
-    List(Vec<String>),
-}
+pub(super) use super::value::{RawSetting, SettingKind};
 
-impl RawSetting {
-    pub(super) fn as_text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::List(texts) => texts.join(","),
-        }
-    }
+/// Where a server listens by default.
+pub const LISTEN: &str = "127.0.0.1:7423";
 
-    pub(super) fn into_list(self) -> Vec<String> {
-        match self {
-            Self::Text(text) => vec![text],
-            Self::List(texts) => texts,
-        }
-    }
-}
+/// Events between two checkpoints by default.
+const CHECKPOINT_EVENTS: NonZeroU64 = NonZeroU64::new(50_000).expect("it is not zero");
 
 /// One key of the configuration.
 #[derive(Debug)]
 pub struct SettingKey {
-    /// Its name, with the table it stands in.
+    /// Its name, with the table before the dot.
     pub name: &'static str,
-    /// The variable that overrides the file.
-    pub env: &'static str,
-    /// The flag of `larum serve` that overrides both.
-    pub flag: Option<&'static str>,
+    /// The flag of `larum serve` that overrides variable and file.
+    pub(super) flag: Option<SettingFlag>,
     /// What its value looks like.
-    pub kind: SettingKind,
+    pub(super) kind: SettingKind,
+    /// What it means: a line for `--help`, and paragraphs that the written file has besides.
+    text: &'static str,
 }
 
-const fn define_key(
-    name: &'static str,
-    env: &'static str,
-    flag: Option<&'static str>,
-    kind: SettingKind,
-) -> SettingKey {
-    SettingKey {
-        name,
-        env,
-        flag,
-        kind,
+/// A flag of `larum serve`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SettingFlag {
+    /// Its name, without the dashes.
+    pub long: &'static str,
+    /// What `--help` calls its value.
+    pub value_name: &'static str,
+}
+
+impl SettingKey {
+    /// The variable of the environment that overrides the file.
+    pub(super) fn variable(&self) -> String {
+        format!("LARUM_{}", self.name.to_uppercase().replace('.', "_"))
+    }
+
+    /// The line that `--help` shows.
+    pub(super) fn help(&self) -> String {
+        let (help, _) = self.text.split_once("\n\n").unwrap_or((self.text, ""));
+        let mut help = join_lines(help);
+        if self.kind == SettingKind::List {
+            help.push_str("; may be given several times");
+        }
+        help
+    }
+
+    /// Everything about it, in sentences.
+    pub(super) fn explanation(&self) -> String {
+        let paragraphs = self.text.split("\n\n").map(join_lines);
+        let sentences = paragraphs.map(|text| match text.ends_with('.') {
+            true => text,
+            false => format!("{text}."),
+        });
+        sentences.collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Every key but those of channels, which have names of their own.
-pub const KEYS: [SettingKey; 14] = [
-    define_key("store", "LARUM_STORE", Some("--store"), SettingKind::Text),
-    define_key("rules", "LARUM_RULES", Some("--rules"), SettingKind::Text),
-    define_key(
-        "listen",
-        "LARUM_LISTEN",
-        Some("--listen"),
-        SettingKind::Text,
-    ),
-    define_key(
-        "decoders",
-        "LARUM_DECODERS",
-        Some("--decoder"),
-        SettingKind::List,
-    ),
-    define_key(
-        "severities",
-        "LARUM_SEVERITIES",
-        Some("--severities"),
-        SettingKind::Text,
-    ),
-    define_key(
-        "matchers",
-        "LARUM_MATCHERS",
-        Some("--matchers"),
-        SettingKind::Number,
-    ),
-    define_key(
-        "window_shards",
-        "LARUM_WINDOW_SHARDS",
-        Some("--window-shards"),
-        SettingKind::Number,
-    ),
-    define_key(
-        "max_lag",
-        "LARUM_MAX_LAG",
-        Some("--max-lag"),
-        SettingKind::Text,
-    ),
-    define_key(
-        "lateness",
-        "LARUM_LATENESS",
-        Some("--lateness"),
-        SettingKind::Text,
-    ),
-    define_key(
-        "checkpoint_events",
-        "LARUM_CHECKPOINT_EVENTS",
-        Some("--checkpoint-events"),
-        SettingKind::Number,
-    ),
-    define_key(
-        "tenants.default",
-        "LARUM_TENANTS_DEFAULT",
-        None,
-        SettingKind::Text,
-    ),
-    define_key(
-        "tenants.known",
-        "LARUM_TENANTS_KNOWN",
-        None,
-        SettingKind::List,
-    ),
-    define_key(
-        "log.level",
-        "LARUM_LOG_LEVEL",
-        Some("--log-level"),
-        SettingKind::Text,
-    ),
-    define_key(
-        "log.format",
-        "LARUM_LOG_FORMAT",
-        Some("--log-format"),
-        SettingKind::Text,
-    ),
-];
+fn join_lines(paragraph: &str) -> String {
+    let lines = paragraph.lines().map(str::trim);
+    lines.collect::<Vec<_>>().join(" ").trim().to_owned()
+}
 
-/// The key called `name`, which stands in [`KEYS`].
-pub(super) fn find_key(name: &'static str) -> &'static SettingKey {
-    KEYS.iter()
-        .find(|key| key.name == name)
-        .expect("settings are asked for by the names of the table")
+/// What defaults depend on.
+#[derive(Debug)]
+pub(super) struct DefaultContext {
+    /// Cores of this machine.
+    pub cores: usize,
+    /// Whether there is a folder `rules` where the command runs.
+    pub has_rules: bool,
+}
+
+/// A setting as `larum config show` shows it.
+#[derive(Debug)]
+pub struct SettingEntry<'a> {
+    /// The key.
+    pub name: String,
+    /// Its value; written as JSON it is TOML too.
+    pub value: serde_json::Value,
+    /// Where the value comes from.
+    pub origin: &'a SettingOrigin,
+}
+
+/// Looks values up by key.
+pub(super) trait ReadSetting {
+    /// The value of the uppermost layer that has one, else the default.
+    fn read_setting<T: SettingType>(
+        &self,
+        key: &SettingKey,
+        default: fn(&DefaultContext) -> T,
+    ) -> Result<SettingValue<T>, SettingsError>;
+}
+
+macro_rules! define_settings {
+    ($(
+        $(#[doc = $text:literal])+
+        $field:ident: $type:ty = $default:expr,
+        key $name:literal $(, flag $long:literal $value_name:literal)?;
+    )+) => {
+        /// Everything a server runs with.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct ServerSettings {
+            /// The configuration file, where there is one.
+            pub file: Option<PathBuf>,
+            $($(#[doc = $text])+ pub $field: SettingValue<$type>,)+
+            /// Events buffered per channel, sorted by name.
+            pub channels: Vec<(Channel, SettingValue<usize>)>,
+        }
+
+        /// Every key but those of channels, which have names of their own.
+        pub const KEYS: &[SettingKey] = &[$(SettingKey {
+            name: $name,
+            flag: define_settings!(@flag $($long $value_name)?),
+            kind: <$type as SettingType>::KIND,
+            text: concat!($($text, "\n"),+),
+        }),+];
+
+        impl ServerSettings {
+            /// The values of all keys, without file and channels.
+            pub(super) fn read(values: &impl ReadSetting) -> Result<Self, SettingsError> {
+                let mut keys = KEYS.iter();
+                let mut next_key = || keys.next().expect("there is a key for each field");
+                Ok(Self {
+                    file: None,
+                    // Fields are read in the order of the keys, which are made from the same list.
+                    $($field: values.read_setting(next_key(), $default)?,)+
+                    channels: Vec::new(),
+                })
+            }
+
+            /// Each key with its value and origin, in the order of the declarations.
+            pub fn entries(&self) -> Vec<SettingEntry<'_>> {
+                let mut entries = vec![$(SettingEntry {
+                    name: $name.to_owned(),
+                    value: self.$field.value.to_json(),
+                    origin: &self.$field.origin,
+                }),+];
+                entries.extend(self.channels.iter().map(|(channel, buffer)| SettingEntry {
+                    name: format!("channels.{channel}.buffer"),
+                    value: buffer.value.into(),
+                    origin: &buffer.origin,
+                }));
+                entries
+            }
+        }
+    };
+    (@flag) => { None };
+    (@flag $long:literal $value_name:literal) => {
+        Some(SettingFlag { long: $long, value_name: $value_name })
+    };
+}
+
+define_settings! {
+    /// Folder of the store, made if missing
+    ///
+    /// One process at a time.
+    store: PathBuf = |_| PathBuf::from("larum-data"),
+    key "store", flag "store" "DIR";
+
+    /// Folder of the rules
+    ///
+    /// Every **/*.rhai and **/*.yml in it is read. Left out: the folder `rules` where it exists;
+    /// without rules, events are stored and no alert is raised.
+    rules: Option<PathBuf> = |defaults| defaults.has_rules.then(|| PathBuf::from("rules")),
+    key "rules", flag "rules" "DIR";
+
+    /// Where to listen, such as 127.0.0.1:7423; port 0 takes any that is free
+    ///
+    /// Loopback only until there is authentication.
+    listen: SocketAddr = |_| LISTEN.parse().expect("the default is an address"),
+    key "listen", flag "listen" "ADDRESS";
+
+    /// A decoder file that a POST may name
+    decoders: Vec<PathBuf> = |_| Vec::new(),
+    key "decoders", flag "decoder" "FILE";
+
+    /// The severity policy, for events that do not give their severity
+    ///
+    /// Left out: the built-in one.
+    severities: Option<PathBuf> = |_| None,
+    key "severities", flag "severities" "FILE";
+
+    /// Threads that match events against rules
+    ///
+    /// Left out: one per core.
+    matchers: ThreadCount = |defaults| ThreadCount::clamped(defaults.cores),
+    key "matchers", flag "matchers" "N";
+
+    /// Shards that the groups of each window are split into
+    window_shards: ThreadCount = |_| ThreadCount::ONE,
+    key "window_shards", flag "window-shards" "N";
+
+    /// A source further behind than this runs on a clock of its own
+    ///
+    /// Imported history is such a source, and one whose clock is broken.
+    max_lag: Span = |_| Span::from_seconds(60),
+    key "max_lag", flag "max-lag" "DURATION";
+
+    /// How far out of order events may come and still count, for rules that do not say
+    ///
+    /// Events that come later still are stored and counted as late; windows leave them out.
+    lateness: Span = |_| Span::ZERO,
+    key "lateness", flag "lateness" "DURATION";
+
+    /// Events between two checkpoints; the fewer, the less of the log a restart reads
+    checkpoint_events: NonZeroU64 = |_| CHECKPOINT_EVENTS,
+    key "checkpoint_events", flag "checkpoint-events" "N";
+
+    /// The tenant of events that name none
+    ///
+    /// "" makes every event name one.
+    default_tenant: Option<TenantId> = |_| Some(TenantId::default_tenant()),
+    key "tenants.default";
+
+    /// The tenants there are
+    ///
+    /// Empty lets events name any.
+    known_tenants: Vec<TenantId> = |_| Vec::new(),
+    key "tenants.known";
+
+    /// What is logged: error, warn, info, debug, trace, or by crate
+    ///
+    /// Such as "info,larum_engine=debug". The log goes to standard error.
+    log_level: LogFilter = |_| LogFilter::default(),
+    key "log.level", flag "log-level" "LEVEL";
+
+    /// How it is logged: text or json
+    log_format: LogFormat = |_| LogFormat::Text,
+    key "log.format", flag "log-format" "FORMAT";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_without_a_table_come_first_and_tables_are_not_interrupted() {
+        let tables: Vec<&str> = KEYS
+            .iter()
+            .map(|key| key.name.split_once('.').map_or("", |(table, _)| table))
+            .collect();
+        let mut runs = tables.clone();
+        runs.dedup();
+        let mut distinct = runs.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(runs.len(), distinct.len(), "{tables:?}");
+        assert_eq!(runs.first(), Some(&""));
+    }
 }

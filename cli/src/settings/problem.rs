@@ -7,11 +7,11 @@ use std::path::PathBuf;
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingOrigin {
-    /// Nobody said anything.
+    /// No layer has a value.
     Default,
     /// The configuration file.
     File {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// Line of the value, from 1.
         line: usize,
@@ -19,8 +19,8 @@ pub enum SettingOrigin {
         column: usize,
     },
     /// A variable of the environment.
-    Environment(&'static str),
-    /// A flag of the command line.
+    Environment(String),
+    /// A flag of the command line, without its dashes.
     Flag(&'static str),
 }
 
@@ -31,7 +31,8 @@ impl fmt::Display for SettingOrigin {
             Self::File { path, line, column } => {
                 write!(f, "{}:{line}:{column}", path.display())
             }
-            Self::Environment(name) | Self::Flag(name) => f.write_str(name),
+            Self::Environment(name) => f.write_str(name),
+            Self::Flag(name) => write!(f, "--{name}"),
         }
     }
 }
@@ -53,16 +54,16 @@ pub enum SettingsError {
     /// The file cannot be read.
     #[error("cannot read configuration {}", path.display())]
     Unreadable {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// The system's words.
+        /// What the system says.
         #[source]
         source: io::Error,
     },
-    /// The file holds mistakes; all of them are told.
+    /// The file holds mistakes; the text lists all of them.
     #[error("{}", list(path, problems))]
     File {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// The mistakes, in order.
         problems: Vec<SettingsProblem>,

@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use larum_event::{Span, TenantId};
+
 use super::*;
 
 fn resolve(
@@ -42,7 +44,7 @@ fn without_anything_the_defaults_hold() {
     assert_eq!(settings.store.value, PathBuf::from("larum-data"));
     assert_eq!(settings.rules.value, None);
     assert_eq!(settings.listen.value.to_string(), LISTEN);
-    assert_eq!(settings.matchers.value, 2);
+    assert_eq!(settings.matchers.value.get(), 2);
     let channels: Vec<_> = settings
         .channels
         .iter()
@@ -63,24 +65,24 @@ fn without_anything_the_defaults_hold() {
 fn a_flag_overrides_the_environment_which_overrides_the_file() {
     let file = Some("matchers = 3\n");
     let environment = [("LARUM_MATCHERS", "4")];
-    let flag = || FlagValues::default().with_text("matchers", Some(5));
+    let flag = || FlagValues::default().with_text("matchers", "5");
 
     let (_folder, settings) = resolve(file, &environment, flag());
     let matchers = settings.unwrap().matchers;
-    assert_eq!(matchers.value, 5);
-    assert_eq!(matchers.origin, SettingOrigin::Flag("--matchers"));
+    assert_eq!(matchers.value.get(), 5);
+    assert_eq!(matchers.origin, SettingOrigin::Flag("matchers"));
 
     let (_folder, settings) = resolve(file, &environment, FlagValues::default());
     let matchers = settings.unwrap().matchers;
-    assert_eq!(matchers.value, 4);
+    assert_eq!(matchers.value.get(), 4);
     assert_eq!(
         matchers.origin,
-        SettingOrigin::Environment("LARUM_MATCHERS")
+        SettingOrigin::Environment("LARUM_MATCHERS".to_owned())
     );
 
     let (_folder, settings) = resolve(file, &[], FlagValues::default());
     let matchers = settings.unwrap().matchers;
-    assert_eq!(matchers.value, 3);
+    assert_eq!(matchers.value.get(), 3);
     assert!(matches!(
         matchers.origin,
         SettingOrigin::File {
@@ -198,5 +200,15 @@ fn a_wrong_value_names_where_it_was_written() {
     assert_eq!(
         settings.unwrap_err().to_string(),
         "LARUM_LISTEN: listen cannot be \"7423\": use an address and a port such as 127.0.0.1:7423"
+    );
+}
+
+#[test]
+fn a_wrong_filter_of_the_log_is_found_with_all_other_mistakes() {
+    let (_folder, settings) = resolve(Some("log.level = \"a=b=c\"\n"), &[], FlagValues::default());
+    let problem = settings.unwrap_err().to_string();
+    assert!(
+        problem.contains("1:13: log.level cannot be \"a=b=c\": "),
+        "{problem}"
     );
 }

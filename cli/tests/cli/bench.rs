@@ -1,4 +1,5 @@
-//! `larum rules bench`: figures differ from machine to machine, so what is held is what they are about.
+//! `larum rules bench`: figures differ from machine to machine, so what is held is what they are
+//! about.
 
 use super::run::{Folder, RULE, login};
 

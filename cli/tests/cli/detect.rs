@@ -1,7 +1,7 @@
 use super::run::{Folder, RULE, login};
 
-/// A folder with the rule and a file of logins: the second failure of `eve` fires, that of `ada` is too
-/// late for it.
+/// A folder with the rule and a file of logins: the second failure of `eve` fires, that of `ada` is
+/// too late for it.
 fn folder() -> Folder {
     let folder = Folder::new();
     folder.write("rules/rule.rhai", RULE);

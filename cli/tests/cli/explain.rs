@@ -48,7 +48,7 @@ Two failures
   groups      data.host
   state       the matches of the last 1m, at most 100,000 or 72.0 MB for each of 1,000,000 groups
   decided     natively
-  asked       where event.data.outcome is "failure" in any case
+  asked       where event.data.outcome is "failure" ignoring case
   except      data.host is "lab-1"
               ada, until 2100-02-01T00:00:00Z: A laboratory
 
@@ -153,7 +153,7 @@ fn what_only_the_script_decides_is_told_as_such() {
         "{told}"
     );
     assert!(
-        told.contains("script runs where event.data.host is \"a\" in any case\n"),
+        told.contains("script runs where event.data.host is \"a\" ignoring case\n"),
         "{told}"
     );
     assert!(

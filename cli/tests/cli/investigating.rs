@@ -60,8 +60,8 @@ fn lines(child: &mut Child) -> Lines<BufReader<ChildStdout>> {
     BufReader::new(child.stdout.take().unwrap()).lines()
 }
 
-/// Runs a command that goes on: what stands before `…` must come first, then the events are sent, then what stands
-/// behind it must come.
+/// Runs a command that goes on: what stands before `…` must come first, then the events are sent,
+/// then what stands behind it must come.
 fn follow(folder: &Folder, demo: &Demo, block: &Block, events: &str) {
     let (command, expected) = block.text.split_once('\n').unwrap();
     let words: Vec<&str> = command.split(' ').skip(2).collect();

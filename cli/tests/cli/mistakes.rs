@@ -1,6 +1,8 @@
-//! Typical mistakes, each a folder with a rule and with exactly what `larum rules check` says about it.
+//! Typical mistakes, each a folder with a rule and with exactly what `larum rules check` says about
+//! it.
 //!
-//! The rules stand beside the catalogues that we ship. `LARUM_BLESS=1` writes down what is said now.
+//! The rules stand beside the catalogues that we ship. `LARUM_BLESS=1` writes down what is said
+//! now.
 
 use std::fs;
 use std::path::Path;

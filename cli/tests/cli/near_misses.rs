@@ -1,4 +1,5 @@
-//! How near rules came that did not fire: what `rules test` and `rules explain` say of every kind of window.
+//! How near rules came that did not fire: what `rules test` and `rules explain` say of every kind
+//! of window.
 
 use super::run::Folder;
 

@@ -40,7 +40,8 @@ fn play(folder: &Folder, block: &Block) {
     play_with(folder, block, &[]);
 }
 
-/// As [`play`], with variables of the environment. What a word in quotes holds together stays together.
+/// As [`play`], with variables of the environment. What a word in quotes holds together stays
+/// together.
 pub fn play_with(folder: &Folder, block: &Block, environment: &[(&str, &str)]) {
     let commands = block.text.split("$ ").filter(|part| !part.is_empty());
     for command in commands {
@@ -89,8 +90,9 @@ fn is_written(expected: &str, written: &str) -> bool {
     written.next().is_none()
 }
 
-/// Plays a page from its first line to its last: files with a path and commands are one story, each rule without a
-/// path begins an example of its own, with the cases that follow it. The examples, each with its line.
+/// Plays a page from its first line to its last: files with a path and commands are one story, each
+/// rule without a path begins an example of its own, with the cases that follow it. The examples,
+/// each with its line.
 pub fn examples(page: &str) -> Vec<(usize, Folder)> {
     let story = Folder::new();
     let mut examples: Vec<(usize, Folder)> = Vec::new();

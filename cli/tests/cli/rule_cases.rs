@@ -283,7 +283,7 @@ fn a_new_rule_passes_its_tests_and_is_never_overwritten() {
         folder
             .run(&["rules", "new", wrong])
             .exits(2)
-            .complains("is no AREA/NAME");
+            .complains("is not AREA/NAME");
     }
 }
 

@@ -1,4 +1,5 @@
-//! Searches on the command line, from a running engine and from its store, and every example of `docs/search.md`.
+//! Searches on the command line, from a running engine and from its store, and every example of
+//! `docs/search.md`.
 
 use super::page::{blocks, play_with};
 use super::run::{Folder, RULE, workspace};
@@ -120,7 +121,8 @@ fn every_example_of_the_page_on_searching_works() {
     }
 }
 
-/// Every way to ask of 0-26, 1-51, 2-16 and 2-17, of the engine and of what is left when it has ended.
+/// Every way to ask of 0-26, 1-51, 2-16 and 2-17, of the engine and of what is left when it has
+/// ended.
 #[test]
 fn trace_correlation_stage_and_tag_are_found_in_order_and_after_a_restart() {
     let folder = Folder::new();

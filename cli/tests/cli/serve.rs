@@ -287,7 +287,7 @@ fn a_server_that_cannot_run_says_why() {
     folder
         .run(&["events", "--server", "https://x"])
         .exits(2)
-        .complains("no address of an engine");
+        .complains("not the address of an engine");
     folder
         .run(&["events", "--store", "nowhere"])
         .exits(3)

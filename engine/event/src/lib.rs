@@ -10,6 +10,8 @@ pub mod limits;
 mod names;
 mod time;
 
+mod monotonic;
+
 mod topic;
 
 mod pattern;
@@ -29,6 +31,10 @@ pub mod decode;
 mod fields;
 
 pub mod search;
+
+mod query_params;
+
+mod query_form;
 
 mod policy;
 
@@ -59,11 +65,14 @@ pub use json::EventDefaults;
 pub use json::split::split_array;
 pub use key::{GroupKey, ScalarValue};
 pub use link::{EntitySpec, IncidentJoin, LinkPart, LinkSet, LinkSpec, PartForm};
+pub use monotonic::MonotonicTime;
 pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };
 pub use pattern::{InvalidPattern, TopicPattern};
 pub use policy::{InvalidSeverityPolicy, SeverityPolicy};
+pub use query_form::{FormQuery, QueryForm};
+pub use query_params::{ParameterError, QueryPair, QueryParams, parse_entity, parse_tag};
 pub use record::{
     CursorMove, EpochCommit, Position, Record, RecordBody, RuleFile, RuleSetActivation, UnitChange,
 };

@@ -21,6 +21,8 @@ mod reader;
 
 mod query;
 
+mod event_query_form;
+
 mod search;
 
 mod positions;

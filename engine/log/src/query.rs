@@ -14,7 +14,7 @@ use crate::reader::LogReader;
 use crate::search::{self, PositionRange, SearchEnd};
 
 /// What is asked for. Every filter that is given must hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EventQuery {
     /// Events, alerts, or what the engine says of itself.
     pub kinds: EventKinds,

@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use larum_event::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::monotonic::MonotonicTime;
+use larum_event::MonotonicTime;
 
 /// When a breaker opens and for how long. A trigger set to `None` is not watched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,17 @@ pub enum BreakerState {
     Open,
     /// One call, the probe, is out to see whether things are well again.
     HalfOpen,
+}
+
+impl BreakerState {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
 }
 
 /// What opened a breaker last.

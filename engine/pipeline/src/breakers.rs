@@ -9,14 +9,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use larum_event::{EvaluationPlace, EventId, Position, RuleId, Span, TenantId, Timestamp};
+use larum_event::{
+    EvaluationPlace, EventId, MonotonicTime, Position, RuleId, Span, TenantId, Timestamp,
+};
 use larum_rule::RuleSet;
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::{BreakerConfig, BreakerState, CallDecision, CallOutcome, CircuitBreaker};
 use crate::epoch_item::EpochItem;
 use crate::matching::{MatchOutput, PlacedFault, SkippedRules};
-use crate::monotonic::MonotonicTime;
 
 /// Rules and tenants with failures that are known at a time; what comes beyond is never broken out.
 const WATCHED_MOST: usize = 10_000;

@@ -7,13 +7,12 @@
 
 use std::sync::Arc;
 
-use larum_event::{EvaluationPlace, Event, Position, TenantId, Watermark};
+use larum_event::{EvaluationPlace, Event, MonotonicTime, Position, TenantId, Watermark};
 
 use crate::clocks::WatermarkStep;
 use crate::epoch_item::EpochItem;
 use crate::epoch_outcome::EpochOutcome;
 use crate::late_events::LateMatches;
-use crate::monotonic::MonotonicTime;
 
 /// A stretch of the log being evaluated.
 #[derive(Debug)]

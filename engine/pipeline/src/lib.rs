@@ -19,7 +19,6 @@ mod error;
 mod late_events;
 mod lateness;
 mod matching;
-mod monotonic;
 mod pipeline;
 mod plan;
 mod raise;
@@ -39,9 +38,9 @@ pub use epoch_driver::{
 pub use epoch_item::{EpochItem, EventInput, split_inputs};
 pub use epoch_outcome::{AlertRevision, EpochOutcome, hash_epoch};
 pub use error::{CheckpointError, RaiseError};
+pub use larum_event::MonotonicTime;
 pub use late_events::{LateEvent, LateMatch};
 pub use matching::{MatchOutput, PlacedFault, ScriptRun, SkippedRules, match_items};
-pub use monotonic::MonotonicTime;
 pub use pipeline::Pipeline;
 pub use plan::WindowPlan;
 pub use records::{JsonRecord, RecordAlert, RecordError, RecordPipeline};

@@ -9,8 +9,8 @@ use larum_event::{
     Alert, Detection, EvaluationPlace, EventId, Match, Position, Span, TenantId, Timestamp,
     Watermark,
 };
-use larum_rule::predicate::{JsonReadError, PathMap};
-use larum_rule::{AlertText, RecordMatcher, RuleMatch, RuleSet};
+use larum_rule::{AlertText, JsonReadError, PathMap, RecordMatcher, RuleMatch, RuleSet};
+
 use larum_window::{ClockMove, MatchOutcome, RuleWindow};
 
 use crate::clocks::TENANT_CLOCK;

@@ -9,7 +9,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larum_event::{Alert, EvaluationPlace, Event, Match, Position, RuleId, Timestamp};
+use larum_event::{
+    Alert, EvaluationPlace, Event, Match, MonotonicTime, Position, RuleId, Timestamp,
+};
 use larum_rule::RuleSet;
 use larum_window::ScriptFault;
 use serde::{Deserialize, Serialize};
@@ -24,7 +26,6 @@ use crate::epoch_outcome::EpochOutcome;
 use crate::error::CheckpointError;
 use crate::late_events::{LateMatch, LateMatches};
 use crate::matching::{MatchOutput, PlacedFault, SkippedRules};
-use crate::monotonic::MonotonicTime;
 use crate::settings::PipelineSettings;
 use crate::system;
 

@@ -1,4 +1,9 @@
 //! What a rule says of a window that fired.
+//!
+//! Owns the window as scripts see it, and reading what `.alert(..)` returned. Running the closure
+//! is the matcher's job, raising the alert the pipeline's.
+//! Invariant: [`AlertText::from_json`] gives back what [`AlertText::to_json`] wrote, so an alert
+//! can be stored as text and revised later without loss.
 
 use larum_event::{Amount, Event, GroupKey, ScalarValue, Span, Timestamp};
 use rhai::{Dynamic, Engine, Map};
@@ -66,7 +71,7 @@ pub(crate) struct ScriptWindow {
     pub(crate) event: Option<EventView>,
 }
 
-/// Teaches an engine the window.
+/// Registers the window with an engine.
 pub(crate) fn register_window(engine: &mut Engine) {
     engine.register_type_with_name::<ScriptWindow>("window");
     engine.register_get("count", |window: &mut ScriptWindow| window.count);
@@ -145,6 +150,7 @@ pub(crate) fn dynamic_to_json(value: &Dynamic) -> Result<serde_json::Value, Stri
     if let Ok(value) = value.as_int() {
         return Ok(value.into());
     }
+    // JSON has no infinity and no NaN: an alert with one is refused, not written as null.
     if let Ok(value) = value.as_float() {
         return serde_json::Number::from_f64(value)
             .map(serde_json::Value::Number)
@@ -166,10 +172,10 @@ pub(crate) fn dynamic_to_json(value: &Dynamic) -> Result<serde_json::Value, Stri
         return elements.iter().map(dynamic_to_json).collect();
     }
     if let Ok(members) = value.as_map_ref() {
-        let members = members
+        let members: Result<serde_json::Map<_, _>, String> = members
             .iter()
-            .map(|(name, value)| Ok((name.to_string(), dynamic_to_json(value)?)));
-        let members: Result<serde_json::Map<_, _>, String> = members.collect();
+            .map(|(name, value)| Ok((name.to_string(), dynamic_to_json(value)?)))
+            .collect();
         return members.map(serde_json::Value::Object);
     }
     Err(format!("{} has no form in JSON", kind_name(value)))

@@ -1,4 +1,9 @@
 //! `rule("id")`, `step("name")` and their methods, as rule files call them.
+//!
+//! Owns the connection between the script engine and the drafts. Which arguments a method accepts
+//! is decided in `draft`; nothing here looks at a value.
+//! Invariant: a call never fails. What is refused becomes a problem and the chain continues, so a
+//! file runs to its end and its author sees every problem at once.
 
 mod links;
 
@@ -7,15 +12,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use larum_event::RuleFile;
+use larum_predicate::Diagnostic;
 use rhai::{Dynamic, Engine, NativeCallContext, Position};
 
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::RuleProblem;
 use crate::draft::{
     ENTITY_METHODS, EntityDraft, FORMS, LINK_METHODS, LinkDraft, RULE_METHODS, RuleDraft,
     STEP_METHODS, StepDraft, WINDOW_METHODS,
 };
 
-/// What the files executed so far have said.
+/// What the file that is being executed declares.
 #[derive(Default)]
 pub(crate) struct DraftCollection {
     /// The file that is being executed.
@@ -65,6 +71,11 @@ impl UnknownMethodCall {
 }
 
 impl DraftCollection {
+    /// Whether the files declared nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.drafts.is_empty() && self.links.is_empty() && self.entities.is_empty()
+    }
+
     fn report_problem(&mut self, problem: RuleProblem, context: &NativeCallContext<'_>) {
         let problem = match &self.file {
             Some(file) => problem.into_error_at(file, context.call_position()),
@@ -92,8 +103,7 @@ impl MethodSignature {
             name,
             arguments: (1, 1),
         });
-        let windows = WINDOW_METHODS.iter();
-        let windows = windows.map(|(name, arguments, _)| Self {
+        let windows = WINDOW_METHODS.iter().map(|(name, arguments, _)| Self {
             name,
             arguments: *arguments,
         });
@@ -102,8 +112,7 @@ impl MethodSignature {
 
     /// Those of steps.
     pub(crate) fn step_methods() -> Vec<Self> {
-        let steps = STEP_METHODS.iter();
-        let steps = steps.map(|(name, arguments, _)| Self {
+        let steps = STEP_METHODS.iter().map(|(name, arguments, _)| Self {
             name,
             arguments: (*arguments, *arguments),
         });
@@ -130,15 +139,17 @@ impl MethodSignature {
 
     /// Functions and methods that only links and entities have.
     pub(crate) fn link_words() -> Vec<&'static str> {
-        let own = LINK_METHODS.iter().map(|(name, ..)| *name);
-        let own = own.chain(ENTITY_METHODS.iter().map(|(name, ..)| *name));
-        let own = own.filter(|name| RULE_METHODS.iter().all(|(method, _)| method != name));
+        let own = LINK_METHODS
+            .iter()
+            .map(|(name, ..)| *name)
+            .chain(ENTITY_METHODS.iter().map(|(name, ..)| *name))
+            .filter(|name| RULE_METHODS.iter().all(|(method, _)| method != name));
         let forms = FORMS.iter().map(|(name, _)| *name);
         own.chain(forms).chain(["link", "entity"]).collect()
     }
 }
 
-/// Teaches an engine to build rules into `building`.
+/// Registers the functions that build rules into `building` with an engine.
 pub(crate) fn register_builders(engine: &mut Engine, building: &Rc<RefCell<DraftCollection>>) {
     engine.register_type_with_name::<RuleHandle>("rule");
     let shared = Rc::clone(building);
@@ -155,7 +166,7 @@ pub(crate) fn register_builders(engine: &mut Engine, building: &Rc<RefCell<Draft
         },
     );
     for (name, method) in RULE_METHODS {
-        register_rule_method(engine, building, (name, 1), move |draft, place, given| {
+        register_rule_method(engine, building, name, 1, move |draft, place, given| {
             given
                 .first()
                 .map_or(Ok(()), |value| method(draft, place, value))
@@ -163,12 +174,9 @@ pub(crate) fn register_builders(engine: &mut Engine, building: &Rc<RefCell<Draft
     }
     for (name, (fewest, most), method) in WINDOW_METHODS {
         for count in fewest..=most {
-            register_rule_method(
-                engine,
-                building,
-                (name, count),
-                move |draft, place, given| method(&mut draft.window, place, given),
-            );
+            register_rule_method(engine, building, name, count, move |draft, place, given| {
+                method(&mut draft.window, place, given)
+            });
         }
     }
     register_steps(engine, building);
@@ -212,7 +220,8 @@ pub(crate) fn register_builders(engine: &mut Engine, building: &Rc<RefCell<Draft
 fn register_rule_method(
     engine: &mut Engine,
     building: &Rc<RefCell<DraftCollection>>,
-    (name, count): (&str, usize),
+    name: &str,
+    count: usize,
     method: impl Fn(&mut RuleDraft, Position, &[Dynamic]) -> Result<(), RuleProblem> + 'static,
 ) {
     let shared = Rc::clone(building);

@@ -1,9 +1,9 @@
 //! Which fields events of a topic have: `fields.toml` beside the rules.
 //!
 //! Below `data` and `metadata` an event may hold anything, so a misspelt field would be a rule that
-//! silently cannot match. The catalogue says what is there, with type and meaning: what it does not know
-//! is an error at load, and so is a comparison that can never hold. Topics it does not name accept
-//! anything. It checks rules, not events: nothing here is asked when an event comes.
+//! silently cannot match. The catalogue says what is there, with type and meaning: what it does not
+//! know is an error at load, and so is a comparison that can never hold. Topics it does not name
+//! accept anything. It checks rules, not events: nothing here is asked when an event comes.
 
 mod built_in;
 
@@ -39,7 +39,7 @@ pub struct CatalogueField {
     pub values: Vec<Arc<str>>,
 }
 
-/// What is known of the topics that a pattern stands for.
+/// What is known of the topics that a pattern matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueTopic {
     /// The topics.
@@ -85,7 +85,7 @@ impl FieldCatalogue {
             .map(|(path, field)| (path.as_ref(), field))
     }
 
-    /// What is known of the topics that `wanted` stands for, or some of them.
+    /// What is known of the topics that `wanted` matches, or of some of them.
     pub fn topics_overlapping<'c>(
         &'c self,
         wanted: &'c TopicPattern,

@@ -1,9 +1,9 @@
-//! Conditions of closures, read from their syntax trees as far as they can be.
+//! Conditions of closures, read from their syntax trees as far as possible.
 //!
-//! What is read becomes a program over the predicates that all rules share; its bits are the answer. What
-//! cannot be read, or asks something of a value that only the script does, stays the script's business: the
-//! program says when the script must run, and then the script is the truth, its errors included. Only what a
-//! script may spend is no limit of what is read.
+//! What is read becomes a program over the predicates that all rules share; its bits are the
+//! answer. What cannot be read, or asks something of a value that only the script can answer, is
+//! left to the script: the program says when the script must run, and then the script decides,
+//! errors included. The limits on what a script may spend do not limit what is read.
 
 mod compare;
 
@@ -25,6 +25,8 @@ mod reader;
 
 mod lowering;
 
+mod lower_text;
+
 mod plan;
 
 mod key_fields;
@@ -35,7 +37,7 @@ pub(crate) use plan::{ConditionPlan, PlanPart, PlanPartKind};
 pub(crate) use question::RuleCondition;
 pub(crate) use reader::read_condition;
 
-/// Teaches an engine to compare as conditions do.
+/// Makes an engine compare as conditions do.
 pub(crate) fn register(engine: &mut rhai::Engine) {
     compare::register(engine);
 }

@@ -1,115 +1,13 @@
-//! Rules over what other rules find: over their events, without alerts in between, or over their alerts.
+//! Rules over what other rules find: over their events, without alerts in between, or over their
+//! alerts.
 //!
-//! The program of a rule is decided once for an event, whoever reads it. What a reader groups by and measures
-//! stands in the slots of the record that was matched.
+//! The program of a rule is decided once for an event, whoever reads it. What a reader groups by
+//! and measures stands in the slots of the record that was matched.
 
-use std::sync::Arc;
+use larum_event::{MatchValues, ScalarValue};
+use larum_predicate::{CompiledStep, FlatRecord, SlotCapture};
 
-use larum_event::{MatchValues, RuleId, ScalarValue, WindowSpec};
-
-use crate::matcher::RuleMatch;
-use crate::predicate::{ExactNumber, FlatRecord, SlotId, ValueKind};
-
-/// A rule over what others find, as a front end says it.
-#[derive(Debug)]
-pub struct CompiledCorrelation {
-    /// What it asks of the events and alerts of one group.
-    pub window: WindowSpec,
-    /// The names of the group's members in its alerts.
-    pub group_by: Vec<Arc<str>>,
-    /// The names of what its window measures.
-    pub measured: Vec<Arc<str>>,
-    /// What it reads.
-    pub steps: Vec<CompiledStep>,
-}
-
-/// What a rule reads of another one.
-#[derive(Debug)]
-pub struct CompiledStep {
-    /// What the reader calls it.
-    pub name: Arc<str>,
-    /// What an event of it sets in [`RuleMatch::read_steps`].
-    pub bits: u32,
-    /// Where the events come from.
-    pub source: StepSource,
-    /// What the members of the group are called there.
-    pub group_by: Vec<Arc<str>>,
-    /// Where the members of the group stand; an event that misses one is not grouped.
-    pub key: Vec<SlotCapture>,
-    /// Where the values stand that the window measures.
-    pub values: Vec<SlotCapture>,
-}
-
-/// Where the events of a step come from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum StepSource {
-    /// They are those that satisfy this rule, which has programs.
-    Events(RuleId),
-    /// They are the alerts of this rule.
-    Alerts(RuleId),
-}
-
-/// A value of a record: of the first of these slots that has one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlotCapture {
-    slots: Box<[SlotId]>,
-    is_number: bool,
-}
-
-impl SlotCapture {
-    /// A value as the text that it was written as.
-    pub fn for_text(slots: impl IntoIterator<Item = SlotId>) -> Self {
-        Self {
-            slots: slots.into_iter().collect(),
-            is_number: false,
-        }
-    }
-
-    /// A number, be it written as a number or as a text.
-    pub fn for_number(slots: impl IntoIterator<Item = SlotId>) -> Self {
-        Self {
-            slots: slots.into_iter().collect(),
-            is_number: true,
-        }
-    }
-
-    /// The value in `record`. `None` where there is none, where it is null or an object, and where there are
-    /// several that differ.
-    pub(crate) fn read_value(&self, record: &FlatRecord) -> Option<ScalarValue> {
-        let found = self
-            .slots
-            .iter()
-            .map(|slot| single_slot_text(record, *slot));
-        let text = found.into_iter().flatten().next()?;
-        if !self.is_number {
-            return Some(ScalarValue::Str(text?.into()));
-        }
-        match ExactNumber::parse(text?.trim())? {
-            ExactNumber::Whole(whole) => Some(match i64::try_from(whole) {
-                Ok(whole) => ScalarValue::Int(whole),
-                Err(_) => ScalarValue::Float((whole as f64).to_bits()),
-            }),
-            ExactNumber::Float(bits) => Some(ScalarValue::Float(bits)),
-        }
-    }
-}
-
-/// The text of the only value of a slot: `None` if it has none, `Some(None)` if it has several.
-fn single_slot_text(record: &FlatRecord, slot: SlotId) -> Option<Option<&str>> {
-    let mut only: Option<&str> = None;
-    for entry in record.entries().iter().filter(|it| it.slot == Some(slot)) {
-        match entry.kind {
-            ValueKind::Text | ValueKind::Number | ValueKind::Bool => {}
-            ValueKind::Null | ValueKind::Container | ValueKind::List => continue,
-        }
-        let text = record.entry_text(entry);
-        if only.is_some_and(|known| known != text) {
-            return Some(None);
-        }
-        only = Some(text);
-    }
-    only.map(Some)
-}
+use crate::rule_match::RuleMatch;
 
 /// What rules read, by the number of the program that finds it.
 #[derive(Debug, Clone, Default)]
@@ -135,7 +33,7 @@ pub(crate) struct CorrelationInput {
 
 impl CorrelationInput {
     /// What the step `number` of a rule reads.
-    pub(crate) fn new((rule, number): (u32, u16), of: Option<u32>, step: CompiledStep) -> Self {
+    pub(crate) fn new(rule: u32, number: u16, of: Option<u32>, step: CompiledStep) -> Self {
         Self {
             rule,
             step: number,

@@ -1,8 +1,9 @@
 //! A rule while its file says what it is.
 //!
-//! Owns what each method of the builder accepts, and what a finished rule must have. Nothing here
-//! stops at the first mistake: a method that refuses its argument leaves the draft as it was, and
-//! the author hears of everything at once.
+//! Owns what each method of the builder accepts, and what a finished rule must have. What rules of
+//! a set must have in common belongs to the loader.
+//! Invariant: a refused argument is noted as given but without a value, and the next method runs.
+//! So the author sees every problem at once, and none that only follows from another one.
 
 mod argument;
 
@@ -35,7 +36,7 @@ use std::sync::Arc;
 use larum_event::{RuleId, Severity, Topic, TopicPattern};
 use rhai::{Dynamic, Position};
 
-pub(crate) use finish::{RuleFieldUsages, RuleFinisher};
+pub(crate) use finish::{FinishedRule, RuleFieldUsages, RuleFinisher};
 pub(crate) use link::{
     DeclaredEntity, DeclaredLink, ENTITY_METHODS, EntityDraft, FORMS, LINK_METHODS, LinkDraft,
     LinkFinisher, apply_form, build_link_set,
@@ -48,7 +49,7 @@ use self::setting::{DraftSetting, set_once};
 use self::step::read_patterns;
 use self::window::WindowDraft;
 use crate::diagnostic::{RuleProblem, did_you_mean};
-use crate::rule::KeyPart;
+use crate::rule::{KeyPart, alert_topic};
 use crate::script::RuleClosure;
 
 /// A rule that is being built.
@@ -184,11 +185,6 @@ fn parse_rule_id(name: &str) -> Result<RuleId, RuleProblem> {
     // The rule's alerts need a topic.
     Topic::new(&alert_topic(&id)).map_err(|error| bad(error.to_string()))?;
     Ok(id)
-}
-
-/// The topic that alerts of a rule are on.
-pub(crate) fn alert_topic(id: &RuleId) -> String {
-    format!("alerts.{}", id.as_str().to_ascii_lowercase())
 }
 
 /// An ATT&CK technique, `T1110` or `T1110.001`, or a tactic, `TA0006`.

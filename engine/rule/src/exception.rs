@@ -1,9 +1,9 @@
-//! What rules shall not be told about: `except.toml` beside them.
+//! Events that rules leave out: `except.toml` beside them.
 //!
-//! Analysts silence false positives daily, and never by editing the rule. An event that satisfies an
-//! exception is no match of the rule, so it neither fires nor counts; how often that happens is counted.
-//! Every exception has a reason, an owner and an end, which is compared with the time of the event, so
-//! that history gives the same answer whenever it is evaluated.
+//! Analysts silence false positives daily, and never by editing the rule. An event that satisfies
+//! an exception is no match of the rule, so it neither fires nor counts; how often that happens is
+//! counted. Every exception has a reason, an owner and an end, which is compared with the time of
+//! the event, so that history gives the same answer whenever it is evaluated.
 
 mod assignment;
 
@@ -21,10 +21,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{Event, Timestamp};
+use larum_predicate::Diagnostic;
 use rhai::Position;
 
 use self::test::ExceptionTest;
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::RuleProblem;
 use crate::side_file::has_file_name;
 
 /// The name of its files.
@@ -38,19 +39,20 @@ pub(crate) fn is_exception_file(path: &str) -> bool {
 /// Events that are no matches of a rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleException {
-    /// Why they are none.
+    /// Why they are left out.
     pub reason: Arc<str>,
     /// Who says so.
     pub owner: Arc<str>,
     /// From when on it no longer holds; `None` for one without an end.
     pub expires: Option<Timestamp>,
-    /// The file that it stands in.
+    /// The file that it is written in.
     pub file: Arc<str>,
     /// The line at which it begins, from 1.
     pub line: usize,
     /// All of them hold.
     tests: Vec<ExceptionTest>,
-    /// Its number among the programs over fields that only another language knows, if it asks of some.
+    /// Its number among the programs over fields that only another language knows, if it asks of
+    /// some.
     program: Option<u32>,
 }
 
@@ -77,8 +79,7 @@ impl RuleException {
 
     /// The warning that it no longer holds.
     pub(crate) fn expiry_warning(&self) -> Diagnostic {
-        let last = self.expires.map(|end| end.to_string());
-        let last = last.unwrap_or_default();
+        let last = self.expires.map(|end| end.to_string()).unwrap_or_default();
         let problem = format!("the exception {self} ended at {last}");
         let help = format!(
             "ask {} whether it is still wanted, or remove it",
@@ -95,7 +96,8 @@ impl RuleException {
         format!("{self} until {}", end.unwrap_or_default())
     }
 
-    /// Whether `event`, which the rule would match, is excepted; `is_program` tells of programs.
+    /// Whether `event`, which the rule would match, is excepted; `is_program` says which
+    /// programs hold.
     pub(crate) fn applies_to(&self, event: &Event, is_program: impl FnOnce(u32) -> bool) -> bool {
         self.holds_at(event.envelope().time)
             && self.tests.iter().all(|test| test.holds_for(event))

@@ -1,6 +1,7 @@
 //! What decides a rule, and why it did or did not match an event, as plain data for people.
 //!
-//! Everything is told from the bits and scripts that also decide the match, so that the two cannot disagree.
+//! Everything comes from the bits and scripts that also decide the match, so that the two cannot
+//! disagree.
 
 use crate::error::RuleFault;
 
@@ -11,14 +12,14 @@ pub struct ConditionPart {
     pub kind: ConditionPartKind,
     /// What it asks, as a rule would write it; empty where its parts say it.
     pub text: String,
-    /// The line of the rule's file that it comes from, counted from 1; 0 where it has none.
+    /// The line of the rule's file that it comes from, counted from 1; 0 if unknown.
     pub line: usize,
-    /// The column in characters, counted from 1; 0 where it has none.
+    /// The column in characters, counted from 1; 0 if unknown.
     pub column: usize,
     /// The fields that it asks about.
     pub fields: Vec<ConditionField>,
-    /// Whether it holds of the event; `None` without an event, where only the script knows, and for parts
-    /// that need such a one.
+    /// Whether it holds of the event; `None` without an event, where only the script knows, and for
+    /// parts that need one.
     pub holds: Option<bool>,
     /// What it is made of, in order.
     pub parts: Vec<ConditionPart>,
@@ -39,7 +40,8 @@ pub enum ConditionPartKind {
     Choice,
     /// Its last part; the others are computed before.
     After,
-    /// The condition of a step, whose name its text is; without parts every event that the step reads.
+    /// The condition of a step, whose name its text is; without parts every event that the step
+    /// reads.
     Step,
     /// A question about the event, asked as a predicate.
     Test,
@@ -52,19 +54,19 @@ pub enum ConditionPartKind {
 pub struct ConditionField {
     /// Its name, as in `data.user`.
     pub name: String,
-    /// What the event holds there, as JSON writes it, shortened; `None` where it is missing, or without
-    /// an event. Of an array `[..]`, of an object `{..}`.
+    /// What the event holds there, as JSON writes it, shortened; `None` where it is missing, or
+    /// without an event. Of an array `[..]`, of an object `{..}`.
     pub value: Option<String>,
 }
 
 /// For which events something is asked at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventGate {
-    /// For none.
+    /// For no event.
     Never,
     /// For every event of the rule's topics.
     EveryEvent,
-    /// For events of which one of these holds, at least.
+    /// For events that satisfy at least one of these.
     AnyOf(Vec<String>),
 }
 
@@ -106,8 +108,8 @@ pub struct RuleExplanation {
     pub ran_script: bool,
     /// Whether the condition holds.
     pub outcome: Result<bool, RuleFault>,
-    /// The rule's steps, by their numbers from 0, that read the event's topic and whose conditions hold; joins,
-    /// which need the events before, are not looked at.
+    /// The rule's steps, by their numbers from 0, that read the event's topic and whose conditions
+    /// hold; joins, which need the events before, are not looked at.
     pub steps: Vec<usize>,
     /// Whether the rule reads the event's topic.
     pub reads_topic: bool,

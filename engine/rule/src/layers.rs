@@ -1,18 +1,18 @@
 //! In which order rules that read each other's alerts are evaluated (design §2).
 //!
-//! A rule that names another one's alerts depends on it; a cycle of such rules has no order and is
-//! refused. A wildcard over alerts means "of the layers below", so it gives way: inside a circle of
-//! rules it is dropped. A rule's layer is one above the highest layer it depends on.
-//!
-//! Rules are nodes numbered from 0, and edges are made of those numbers only, so that indexing by
-//! one never fails.
+//! Owns the layers: a rule that names another rule's alerts depends on it, and its layer is one
+//! above the highest layer it depends on. A wildcard over alerts means "of the layers below", so it
+//! gives way: inside a circle of rules it is dropped. The sentences about circles belong to the
+//! loader.
+//! Invariant: no rule reads alerts of its own layer or of a layer above, so one pass over the
+//! layers evaluates everything. Rules are nodes numbered from 0, and edges are made of those
+//! numbers only, so that indexing by one never fails.
 
 use std::collections::BTreeSet;
 
 use larum_event::{Topic, TopicPattern, limits};
 
-use crate::draft::alert_topic;
-use crate::rule::Rule;
+use crate::rule::{Rule, alert_topic};
 
 /// Why rules have no order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(crate) fn assign_layers(rules: &[Rule]) -> Result<Vec<u8>, Vec<LayerError>> 
         .zip(&wildcard)
         .map(|(one, other)| one.iter().chain(other).copied().collect())
         .collect();
+    // Circles over both kinds of edges say which wildcards give way; circles over names alone are
+    // errors.
     let component = strong_components(&both);
     let mut problems = Vec::new();
     let literal_component = strong_components(&literal);
@@ -113,6 +115,8 @@ fn strong_components(edges: &[Vec<usize>]) -> Vec<usize> {
         if index[start] != UNSEEN {
             continue;
         }
+        // An own stack of (node, next edge): rules may depend on each other deeper than a thread's
+        // stack allows.
         let mut path: Vec<(usize, usize)> = vec![(start, 0)];
         while let Some((node, edge)) = path.pop() {
             if edge == 0 {
@@ -122,6 +126,7 @@ fn strong_components(edges: &[Vec<usize>]) -> Vec<usize> {
                 open.push(node);
             }
             if let Some(&to) = edges[node].get(edge) {
+                // The node before its neighbour: it continues when the neighbour is done.
                 path.push((node, edge + 1));
                 if index[to] == UNSEEN {
                     path.push((to, 0));

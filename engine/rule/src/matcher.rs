@@ -1,7 +1,8 @@
 //! Which rules an event satisfies.
 //!
-//! A [`RuleMatcher`] belongs to one thread: it holds that thread's script engine and the rule texts
-//! parsed for it. It keeps nothing between events but what it has computed from the set, so any
+//! Owns one thread's script engine, the rule texts parsed for it, and the order in which a match is
+//! decided. Counting matches is the window's job.
+//! Invariant: nothing of one event is kept for the next but what was computed from the set, so any
 //! number of matchers give the same answers.
 
 mod candidates;
@@ -18,6 +19,10 @@ mod scripted_rule;
 
 mod trees;
 
+use larum_predicate::{
+    AlertAudience, FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId,
+    ValueKind,
+};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,7 +30,7 @@ use std::sync::Arc;
 use larum_event::{Amount, Event, FieldValue, GroupKey, MatchValues, Topic};
 use rhai::Engine;
 
-use self::candidates::{DecisionSource, StepCandidates};
+use self::candidates::{DecisionSource, StepCandidate, StepCandidates};
 use self::script::ScriptProgram;
 pub use self::scripted_rule::ScriptedRule;
 pub use self::stateful_scripts::ScriptedOutcome;
@@ -33,33 +38,16 @@ use self::trees::MatcherTrees;
 use crate::condition::KeyFields;
 use crate::error::RuleFault;
 use crate::exception::{ExceptionCount, ExceptionMatcher};
-use crate::predicate::{
-    FlatRecord, FlatRecordReader, MatchCost, PredicateId, PredicateMatcher, SlotId, ValueKind,
-};
-use crate::rule::{AlertAudience, Rule, RuleStep};
+use crate::rule::{Rule, RuleStep};
+use crate::rule_match::RuleMatch;
 use crate::sandbox;
 use crate::script::{ClosurePreparer, RuleSource};
 use crate::set::RuleSet;
 use crate::timer::ScriptTimer;
 use crate::view::{EnvelopeMember, TreeMeter};
 
-/// Most topics whose rules are remembered; beyond it the memory starts anew.
+/// Most topics whose premises are remembered; beyond it all of them are forgotten.
 const MAX_TOPICS: usize = 10_000;
-
-/// One rule that an event satisfies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleMatch {
-    /// Number of the rule in its set.
-    pub rule: u32,
-    /// The rule's group key, read from the event.
-    pub key: GroupKey,
-    /// Which of its steps the event satisfies, as [`Match::read_steps`](larum_event::Match::read_steps) has them.
-    pub steps: u32,
-    /// What its window measures or compares.
-    pub values: MatchValues,
-    /// Whether its window wants the whole event.
-    pub wants_event: bool,
-}
 
 /// Decides for one thread which rules an event satisfies.
 pub struct RuleMatcher {
@@ -95,15 +83,16 @@ impl RuleMatcher {
     /// A matcher for the rules of `set`.
     pub fn new(set: Arc<RuleSet>) -> Self {
         let mut engine = sandbox::matching_engine();
-        let mut met = HashSet::new();
+        let mut known_properties = HashSet::new();
         let mut sources: Vec<Option<RuleSource>> = Vec::new();
         sources.resize_with(set.files().len(), || None);
+        // Parse only files with scripts: a native rule needs no syntax tree per thread.
         for rule in set.rules().iter().filter(|rule| rule.has_script()) {
             if let (Some(file), Some(source)) =
                 (set.files().get(rule.source), sources.get_mut(rule.source))
                 && source.is_none()
             {
-                *source = RuleSource::parse_file(&mut engine, &mut met, file).ok();
+                *source = RuleSource::parse_file(&mut engine, &mut known_properties, file).ok();
             }
         }
         let meter = Rc::new(TreeMeter::default());
@@ -161,12 +150,13 @@ impl RuleMatcher {
         }
     }
 
-    /// The rules whose scripts [`RuleMatcher::match_event`] ran for its last event and got an answer from.
+    /// The rules whose scripts [`RuleMatcher::match_event`] ran for its last event and got an
+    /// answer from.
     pub fn answered_scripts(&self) -> &[u32] {
         &self.answered_scripts
     }
 
-    /// From now on times some of the scripts' runs by `clock`, which tells nanoseconds.
+    /// From now on times some of the scripts' runs by `clock`, which gives nanoseconds.
     pub fn time_scripts(&mut self, clock: impl Fn() -> i64 + Send + 'static) {
         self.timer = Some(ScriptTimer::new(clock));
     }
@@ -187,49 +177,35 @@ impl RuleMatcher {
         faults: &mut Vec<RuleFault>,
     ) {
         self.answered_scripts.clear();
-        let given = self.given_predicates(&event.envelope().topic);
-        let Some(given) = given.get(usize::from(layer)) else {
+        let layers = self.given_predicates(&event.envelope().topic);
+        let Some(given) = layers
+            .get(usize::from(layer))
+            .filter(|given| !given.is_empty())
+        else {
             return;
         };
-        if given.is_empty() {
-            return;
-        }
         let set = Arc::clone(&self.set);
         let found = self.match_programs(given, event);
         let mut fields = None;
         let mut of_rule = CurrentRule::default();
-        for (program, decides) in StepCandidates::from_programs(&found, &set) {
-            let Some((number, rule, step)) = set.program_step(program) else {
-                continue;
-            };
-            let is_other = self.selected_rule.is_some_and(|only| only != number);
-            if is_other || self.excluded_rules.contains(&number) {
+        for candidate in StepCandidates::from_programs(&found, &set) {
+            let (number, rule, step) = (candidate.number, candidate.rule, candidate.step);
+            if self.is_skipped(number) || rule.audience == AlertAudience::Nobody {
                 continue;
             }
-            if rule.audience == AlertAudience::Nobody {
-                continue;
-            }
-            match self.step_holds((program, decides), (number, rule, step), event) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(fault) => {
-                    faults.push(fault);
-                    continue;
-                }
-            }
-            if let Err(fault) = self.check_trees(number, rule, step) {
+            let holds = self.step_matches(candidate, event);
+            if !holds.unwrap_or_else(|fault| {
                 faults.push(fault);
+                false
+            }) {
                 continue;
             }
-            let mut key = Some(Vec::new());
-            if !step.key.is_empty() {
-                let fields = fields.get_or_insert_with(|| self.key_fields(event, &set));
-                let members = step.key.iter();
-                key = members.map(|field| fields.key_value(*field)).collect();
-            }
-            let Some(key) = key.map(GroupKey::new) else {
+            let read_fields = || self.key_fields(event, &set);
+            let Some(key) = read_key(step, || fields.get_or_insert_with(read_fields)) else {
                 continue;
             };
+            // Exceptions after the key: only an event that would have been a match counts as kept
+            // from being one.
             if of_rule.begin_rule(number, out.len()) {
                 of_rule.is_excepted = self.exceptions.exclude_match(number, rule, event);
             }
@@ -237,9 +213,11 @@ impl RuleMatcher {
                 continue;
             }
             // Steps of one group are one match.
-            let known = out.get_mut(of_rule.first..).unwrap_or_default();
-            if let Some(known) = known.iter_mut().find(|known| known.key == key) {
-                known.steps |= step.bit;
+            if add_step(
+                out.get_mut(of_rule.first..).unwrap_or_default(),
+                &key,
+                step.bit,
+            ) {
                 continue;
             }
             let mut values = MatchValues::empty();
@@ -255,6 +233,7 @@ impl RuleMatcher {
                 wants_event: rule.wants_events(),
             });
         }
+        // Correlations last: they are matched from the same programs and record.
         if !set.correlation_inputs.is_empty() {
             self.match_correlations(&set, &found, event, out);
         }
@@ -266,14 +245,15 @@ impl RuleMatcher {
         self.exceptions.take_counts()
     }
 
-    /// The exception because of which `event`, if the rule `number` matches it, is no match; its number among
-    /// those of the rule.
+    /// The exception that keeps `event` from being a match of the rule `number`, if there is one;
+    /// its number among those of the rule.
     pub fn find_exception(&mut self, number: u32, event: &Event) -> Option<usize> {
         let set = Arc::clone(&self.set);
         self.exceptions.find_exception(set.rule(number)?, event)
     }
 
-    /// The programs that hold for the event, ascending; to be given back as `found`.
+    /// The programs that hold for the event, ascending. The caller puts the list back into
+    /// `held_programs`, so that the next event need not allocate one.
     fn match_programs(&mut self, given: &[PredicateId], event: &Event) -> Vec<u32> {
         let mut found = std::mem::take(&mut self.held_programs);
         self.read_event(event);
@@ -283,7 +263,7 @@ impl RuleMatcher {
     }
 
     fn read_event(&mut self, event: &Event) {
-        // Canonical text is JSON of a depth that is allowed.
+        // Reading cannot fail for an event of the codec: its text is JSON of an allowed depth.
         if !self.reader.reads_anything()
             || self
                 .reader
@@ -299,57 +279,68 @@ impl RuleMatcher {
         }
     }
 
-    /// Whether the condition of the rule `number` holds of an event, whatever its topic and key; for
-    /// telling an author why nothing matched. A number that no rule has holds of nothing.
+    /// Whether the condition of the rule `number` holds of an event, whatever its topic and key;
+    /// for telling an author why nothing matched. A number that no rule has holds of nothing.
     ///
     /// # Errors
     /// The condition failed on the event.
     pub fn condition_holds(&mut self, number: u32, event: &Event) -> Result<bool, RuleFault> {
-        let set = Arc::clone(&self.set);
-        let Some(rule) = set.rule(number) else {
-            return Ok(false);
-        };
-        let steps = self.evaluate_steps(number, rule, event);
-        any_step_holds(steps)
+        any_step_holds(self.evaluate_steps(number, event))
     }
 
-    /// Of each step of a rule that may hold, whatever the event's topic and key: its program, how it is
-    /// decided, and the answer.
+    /// Of each step of a rule that may hold, whatever the event's topic and key: its program, how
+    /// it is decided, and the answer.
     fn evaluate_steps(
         &mut self,
         number: u32,
-        rule: &Rule,
         event: &Event,
     ) -> Vec<(u32, DecisionSource, Result<bool, RuleFault>)> {
         let set = Arc::clone(&self.set);
         let found = self.match_programs(&set.premises.all_premises(), event);
         let mut held = Vec::new();
-        for (program, decides) in StepCandidates::from_programs(&found, &set) {
-            if let Some((known, _, step)) = set.program_step(program)
-                && known == number
-            {
-                let answer = self.step_holds((program, decides), (number, rule, step), event);
-                held.push((program, decides, answer));
+        for candidate in StepCandidates::from_programs(&found, &set) {
+            if candidate.number == number {
+                let answer = self.step_holds(candidate, event);
+                held.push((candidate.program, candidate.decided_by, answer));
             }
         }
         // Of a rule over others, what is read holds as soon as their programs do.
-        let read = set.correlation_inputs.step_programs(number);
-        let read = read.filter(|program| found.contains(program));
+        let read = set
+            .correlation_inputs
+            .step_programs(number)
+            .filter(|program| found.contains(program));
         held.extend(read.map(|program| (program, DecisionSource::Program, Ok(true))));
         self.held_programs = found;
         held
     }
 
-    fn step_holds(
+    /// Whether a rule is not asked now.
+    fn is_skipped(&self, rule: u32) -> bool {
+        let is_other = self.selected_rule.is_some_and(|only| only != rule);
+        is_other || self.excluded_rules.contains(&rule)
+    }
+
+    /// Whether a step holds and, if its key comes from trees, there are some.
+    fn step_matches(
         &mut self,
-        (program, decides): (u32, DecisionSource),
-        (number, rule, step): (u32, &Rule, &RuleStep),
+        candidate: StepCandidate<'_>,
         event: &Event,
     ) -> Result<bool, RuleFault> {
-        match (decides, &step.when) {
-            (DecisionSource::Script, Some(closure)) => {
-                self.script_holds((number, program), rule, closure, event)
-            }
+        let holds = self.step_holds(candidate, event)?;
+        // Look for trees last: a rule without them fails only for events that it would match.
+        if holds {
+            self.check_trees(candidate.number, candidate.rule, candidate.step)?;
+        }
+        Ok(holds)
+    }
+
+    fn step_holds(
+        &mut self,
+        candidate: StepCandidate<'_>,
+        event: &Event,
+    ) -> Result<bool, RuleFault> {
+        match (candidate.decided_by, &candidate.step.when) {
+            (DecisionSource::Script, Some(closure)) => self.script_holds(candidate, closure, event),
             (DecisionSource::Script, None) | (DecisionSource::Program, _) => Ok(true),
         }
     }
@@ -360,8 +351,9 @@ impl RuleMatcher {
             return Rc::clone(known);
         }
         let raiser = self.set.raiser(topic);
-        let raised_by = raiser.and_then(|raiser| self.set.rule(raiser));
-        let raised_by = raised_by.map(|rule| rule.layer);
+        let raised_by = raiser
+            .and_then(|raiser| self.set.rule(raiser))
+            .map(|rule| rule.layer);
         let given = self
             .set
             .premises
@@ -375,6 +367,30 @@ impl RuleMatcher {
     }
 }
 
+/// The group of an event in a step; `None` if a member is missing. The fields are only read if the
+/// key has members.
+fn read_key<'f, 'e: 'f>(
+    step: &RuleStep,
+    fields: impl FnOnce() -> &'f mut KeyFields<'e>,
+) -> Option<GroupKey> {
+    if step.key.is_empty() {
+        return Some(GroupKey::new(Vec::new()));
+    }
+    let fields = fields();
+    let members = step.key.iter().map(|field| fields.key_value(*field));
+    members.collect::<Option<Vec<_>>>().map(GroupKey::new)
+}
+
+/// Adds a step to the match of a group, if there is one among those of the rule.
+fn add_step(matches: &mut [RuleMatch], key: &GroupKey, bit: u32) -> bool {
+    let known = matches.iter_mut().find(|known| known.key == *key);
+    let is_known = known.is_some();
+    if let Some(known) = known {
+        known.steps |= bit;
+    }
+    is_known
+}
+
 /// What the window of a rule measures or compares.
 fn measure_values(rule: &Rule, fields: &KeyFields<'_>) -> MatchValues {
     let numbers_only = rule.measures_numbers();
@@ -385,7 +401,7 @@ fn measure_values(rule: &Rule, fields: &KeyFields<'_>) -> MatchValues {
     MatchValues::new(found.collect())
 }
 
-/// Whether one of the steps holds; what fails is told where none does.
+/// Whether one of the steps holds; if none does, the last failure.
 fn any_step_holds(
     steps: Vec<(u32, DecisionSource, Result<bool, RuleFault>)>,
 ) -> Result<bool, RuleFault> {

@@ -1,9 +1,9 @@
 //! What functions make of a missing field.
 //!
-//! Events lack fields all the time, and a rule must not fail because of it: every function that the language
-//! has for texts, lists, maps and numbers can be asked of `()` too. A question is answered with false, what would
-//! give a list gives an empty one, a loop makes no turn, and everything else is missing as well. Operators are
-//! not among them: to reckon with a missing number is an error.
+//! Events lack fields all the time, and a rule must not fail because of it. So every function that
+//! the language has for texts, lists, maps and numbers also accepts `()`: a question is answered
+//! with false, what would return a list returns an empty one, a loop makes no turn, and everything
+//! else returns `()`. Operators are not among them: arithmetic with a missing number is an error.
 
 use std::any::TypeId;
 use std::collections::BTreeSet;
@@ -46,7 +46,7 @@ const LISTS: [&str; 13] = [
 /// Functions that say what is missing as it is.
 const DISPLAY_FUNCTIONS: [&str; 4] = ["print", "debug", "to_string", "to_debug"];
 
-/// Teaches an engine to ask all functions that it has of `()`.
+/// Makes all functions of an engine accept `()`.
 pub(crate) fn register_missing(engine: &mut Engine) {
     for (name, parameters) in list_functions(engine) {
         let mut types = vec![TypeId::of::<Dynamic>(); parameters];

@@ -1,18 +1,19 @@
 //! Which rules a foreign record satisfies, without an event made of it.
 //!
-//! For hunting over recordings: only rules of languages whose fields stand in records as systems write
-//! them can be asked. Topics are an event's, so the rules in Rhai are left to
+//! For hunting over recordings: only rules of languages whose fields stand in records as systems
+//! write them can be asked. Topics are an event's, so the rules in Rhai are left to
 //! [`RuleMatcher`](crate::RuleMatcher), and so are rules that read alerts.
 
+use larum_predicate::{
+    AlertAudience, FlatRecord, FlatRecordReader, JsonReadError, PathMap, PredicateId,
+    PredicateMatcher, SlotId,
+};
 use std::sync::Arc;
 
 use larum_event::{GroupKey, MatchValues, Timestamp};
 
-use crate::matcher::RuleMatch;
-use crate::predicate::{
-    FlatRecord, FlatRecordReader, JsonReadError, PathMap, PredicateId, PredicateMatcher, SlotId,
-};
-use crate::rule::{AlertAudience, Rule};
+use crate::rule::Rule;
+use crate::rule_match::RuleMatch;
 use crate::set::RuleSet;
 
 /// Decides for one thread which rules a record satisfies.
@@ -50,15 +51,16 @@ impl RecordMatcher {
         }
     }
 
-    /// Whether a rule is asked of records: it is one of another language than Rhai that reads no alerts, and
-    /// its exceptions, and those of the rules it is over, which end at the time of an event, are none.
+    /// Whether a rule is asked of records: it is one of another language than Rhai that reads no
+    /// alerts, and its exceptions, and those of the rules it is over, which end at the time of an
+    /// event, are none.
     pub fn includes_rule(&self, number: u32) -> bool {
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         self.included.get(number) == Some(&true)
     }
 
-    /// The numbers of the rules that hold for a JSON record, ascending. A rule over others holds for what one
-    /// of these finds in one of its groups.
+    /// The numbers of the rules that hold for a JSON record, ascending. A rule over others holds
+    /// for what one of these finds in one of its groups.
     ///
     /// # Errors
     /// The record is not JSON; see [`FlatRecordReader::read_json`].
@@ -73,7 +75,8 @@ impl RecordMatcher {
         read.map(|()| self.rule_numbers.as_slice())
     }
 
-    /// What the rules make of a JSON record, in the order of the rules, in the place of what `out` held.
+    /// What the rules make of a JSON record, in the order of the rules, in the place of what `out`
+    /// held.
     ///
     /// # Errors
     /// The record is not JSON; see [`FlatRecordReader::read_json`].

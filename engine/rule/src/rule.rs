@@ -1,16 +1,24 @@
 //! A rule as plain data.
+//!
+//! Owns what is asked of a rule without an event or a set: its topics, its key, whether scripts
+//! run. Loading and matching it happen elsewhere.
+//! Invariant: a rule never changes once its set is built, and equal semantic hashes decide the same
+//! fires, so state may move from one to the other.
 
 use std::sync::Arc;
 
 use larum_event::{
     Event, GroupKey, RuleId, ScalarValue, Severity, TopicPattern, WindowMeasure, WindowSpec,
 };
+use larum_predicate::AlertAudience;
 
 use crate::condition::{ConditionPlan, KeySource, RuleCondition};
 use crate::exception::RuleException;
-use crate::load::RHAI;
 use crate::script::RuleClosure;
 use crate::view::FieldRef;
+
+/// The language of rules without a front end.
+pub(crate) const RHAI: &str = "rhai";
 
 /// One member of a rule's group key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,18 +27,6 @@ pub struct KeyPart {
     pub name: Arc<str>,
     /// The path that it is read from, such as `metadata.user`.
     pub path: Arc<str>,
-}
-
-/// Who hears of a rule's alerts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AlertAudience {
-    /// Everybody.
-    #[default]
-    Everyone,
-    /// Rules that read them, and nobody else.
-    RulesAbove,
-    /// It raises none: other rules read the events that it finds.
-    Nobody,
 }
 
 /// A detection rule, loaded and checked.
@@ -62,19 +58,21 @@ pub struct Rule {
     pub layer: u8,
     /// Changes when, and only when, something changes that decides a fire.
     pub semantic_hash: [u8; 32],
-    /// The file that it stands in.
+    /// The file that it is written in.
     pub file: Arc<str>,
     /// The line of its `rule(..)`, counted from 1.
     pub line: usize,
-    /// Events that are no matches, as `except.toml` beside it says.
+    /// Events that are left out, as `except.toml` beside it says.
     pub exceptions: Vec<RuleException>,
-    /// Who hears of its alerts.
+    /// Who gets its alerts.
     pub audience: AlertAudience,
-    /// Of a rule of another language: fields that it names, and what they are called in some events.
+    /// Of a rule of another language: fields that it names, and what they are called in some
+    /// events.
     pub(crate) synonyms: Vec<(Arc<str>, Arc<str>)>,
     /// Its conditions: one, or one for each step.
     pub steps: Vec<RuleStep>,
-    /// The fields that its window measures or compares, in the order of [`RuleMatch::read_values`](crate::RuleMatch::read_values).
+    /// The fields that its window measures or compares, in the order of
+    /// [`RuleMatch::values`](crate::RuleMatch::values).
     pub measured: Vec<Arc<str>>,
     pub(crate) values: Vec<KeySource>,
     pub(crate) source: usize,
@@ -90,14 +88,15 @@ pub struct Rule {
 pub struct RuleStep {
     /// The step's name; empty for the condition of a rule without steps.
     pub name: Arc<str>,
-    /// What an event that satisfies it sets in [`RuleMatch::read_steps`](crate::RuleMatch::read_steps).
+    /// What an event that satisfies it sets in
+    /// [`RuleMatch::steps`](crate::RuleMatch::steps).
     pub bit: u32,
     /// The topics it reads.
     pub on: Vec<TopicPattern>,
     /// Where its events have the members of the group key, in their order.
     pub key_paths: Vec<Arc<str>>,
     pub(crate) when: Option<RuleClosure>,
-    /// What `when` says, as far as it can be read.
+    /// The condition read from `when`, with scripts where it could not be read.
     pub(crate) condition: Option<Arc<RuleCondition>>,
     /// How that is decided.
     pub(crate) plan: Option<Arc<ConditionPlan>>,
@@ -132,7 +131,8 @@ impl Rule {
         self.alert.is_some()
     }
 
-    /// Whether it asks trees: in its conditions, in its alert, or for what it groups by or measures.
+    /// Whether it asks trees: in its conditions, in its alert, or for what it groups by or
+    /// measures.
     pub fn asks_trees(&self) -> bool {
         self.scripts_ask_trees || self.steps.iter().any(|step| self.groups_by_tree(step))
     }
@@ -153,8 +153,8 @@ impl Rule {
         own.into_iter().any(Option::is_some) || self.steps.iter().any(|step| step.when.is_some())
     }
 
-    /// Whether its conditions are read as a whole: the script runs only for values of shapes that only the
-    /// script knows.
+    /// Whether its conditions are read as a whole: the script runs only for values of shapes that
+    /// only the script knows.
     pub fn is_native(&self) -> bool {
         self.steps.iter().all(RuleStep::is_native)
     }
@@ -200,6 +200,11 @@ impl Rule {
             .map(|(part, value)| (part.name.to_string(), value.to_json()))
             .collect()
     }
+}
+
+/// The topic that alerts of a rule are on.
+pub(crate) fn alert_topic(id: &RuleId) -> String {
+    format!("alerts.{}", id.as_str().to_ascii_lowercase())
 }
 
 /// What an event has at a path, if it can be grouped by.

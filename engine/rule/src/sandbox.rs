@@ -24,7 +24,7 @@ const FUNCTIONS: usize = 10_000;
 /// Most variables alive at once.
 const VARIABLES: usize = 1_000;
 
-/// Words that stand for what rules may not do. They are refused when a file is parsed.
+/// Words for what rules may not do. They are refused when a file is parsed.
 pub(crate) const FORBIDDEN: [&str; 6] = ["eval", "print", "debug", "import", "export", "Fn"];
 
 /// An engine for executing rule files.
@@ -94,5 +94,22 @@ pub(crate) fn fault_kind(error: &EvalAltResult) -> FaultKind {
         | EvalAltResult::ErrorStackOverflow(_)
         | EvalAltResult::ErrorDataTooLarge(..) => FaultKind::Budget,
         _ => FaultKind::Error,
+    }
+}
+
+/// An error of rhai as a sentence of ours: in lower case and without its place.
+pub(crate) fn error_sentence(error: &EvalAltResult) -> String {
+    let text = error.to_string();
+    let place = format!(" ({})", error.position());
+    lowercase_first(text.strip_suffix(&place).unwrap_or(&text))
+}
+
+pub(crate) fn lowercase_first(text: &str) -> String {
+    let mut characters = text.chars();
+    match (characters.next(), characters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
     }
 }

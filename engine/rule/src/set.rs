@@ -1,23 +1,29 @@
 //! A loaded set of rules: what the files say, checked as a whole.
+//!
+//! Owns the rules and everything that they share. It is built by the loader and never changed;
+//! matching is the job of the matchers, one per thread.
+//! Invariant: rules are sorted by id, and a rule's number is its index, in matches, faults and
+//! programs alike.
 
 mod outline;
 
 mod premise;
 
+mod programs;
+
+use larum_predicate::{Diagnostic, PathMap, PredicateSet, SlotId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use larum_event::{FieldSet, LinkSet, RuleFile, Timestamp, Topic};
 
 pub(crate) use self::premise::TopicPremises;
+pub(crate) use self::programs::RulePrograms;
 use crate::catalogue::FieldCatalogue;
 use crate::correlation::CorrelationInputs;
-use crate::diagnostic::Diagnostic;
-use crate::draft::alert_topic;
+use crate::diagnostic::place_diagnostic;
 use crate::layers::is_alert_pattern;
-use crate::load::{RuleLoader, RulePrograms};
-use crate::predicate::{PathMap, PredicateSet, SlotId};
-use crate::rule::{Rule, RuleStep};
+use crate::rule::{Rule, RuleStep, alert_topic};
 
 /// The rules of some files, as plain data: cheap to share between threads in an `Arc`.
 #[derive(Debug, Clone)]
@@ -41,7 +47,7 @@ pub struct RuleSet {
     pub(crate) layout: PathMap,
     /// Which program is about which rule.
     pub(crate) programs: RulePrograms,
-    /// What rules read of what others find.
+    /// What rules read of the matches of other rules.
     pub(crate) correlation_inputs: CorrelationInputs,
     /// Where records hold their time, first those that go before.
     pub(crate) times: Vec<SlotId>,
@@ -74,14 +80,6 @@ impl RuleSet {
         }
     }
 
-    /// Loads rules written in Rhai; see [`RuleLoader::load`], which also takes other languages.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the files.
-    pub fn load(files: &[RuleFile]) -> Result<Self, Vec<Diagnostic>> {
-        RuleLoader::default().load(files)
-    }
-
     /// The files, as given.
     pub fn files(&self) -> &[RuleFile] {
         &self.files
@@ -104,8 +102,8 @@ impl RuleSet {
         Some((number, rule, rule.steps.get(step)?))
     }
 
-    /// The rule here that means the same as the rule `number` of `before`, so that it may take over its
-    /// state.
+    /// The rule here that means the same as the rule `number` of `before`, so that it may take over
+    /// its state.
     pub fn successor(&self, before: &Self, number: u32) -> Option<u32> {
         let old = before.rule(number)?;
         let found = self
@@ -137,12 +135,11 @@ impl RuleSet {
         for rule in &self.rules {
             for exception in rule.exceptions.iter().filter(|one| !one.holds_at(now)) {
                 let file = self.files.iter().find(|file| *file.path == *exception.file);
-                let warning = exception.expiry_warning();
-                let warning = match file {
-                    Some(file) => warning.with_place(file, exception.place()),
-                    None => warning,
-                };
-                // One that is about several rules is told once.
+                let mut warning = exception.expiry_warning();
+                if let Some(file) = file {
+                    warning = place_diagnostic(warning, file, exception.place());
+                }
+                // An exception of several rules is reported once.
                 if !found.contains(&warning) {
                     found.push(warning);
                 }
@@ -167,7 +164,7 @@ impl RuleSet {
     }
 
     /// Whether the rule `reader` may read alerts of the rule `raiser`: it names them, or it has a
-    /// wildcard for them and stands above.
+    /// wildcard for them and is in a layer above.
     pub fn may_read_alerts(&self, reader: u32, raiser: u32) -> bool {
         let (Some(reader), Some(raiser)) = (self.rule(reader), self.rule(raiser)) else {
             return false;

@@ -1,18 +1,21 @@
-//! Files of the rules folder that are no rules: TOML whose every value knows its place.
+//! Files that stand beside rules and hold none: TOML whose every value knows its place.
 //!
-//! Read by hand and not by serde, so that all mistakes of a file are told at once, each in a sentence of
-//! ours with a caret under it.
+//! Owns reading such files by hand: serde would stop at the first mistake. What the keys mean
+//! belongs to the catalogue and to exceptions.
+//! Invariant: reading never stops at a mistake within a document, so all mistakes of a file are
+//! reported at once, each with a caret under it.
 
 use larum_event::RuleFile;
+use larum_predicate::Diagnostic;
 use rhai::Position;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::catalogue;
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
+use crate::diagnostic::{RuleProblem, did_you_mean};
 use crate::exception;
 
-/// A value and where it stands.
+/// A value and its place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SideFileValue<T> {
     pub(crate) value: T,
@@ -36,10 +39,10 @@ pub(crate) struct TomlSection<'t> {
     table: &'t DeTable<'t>,
 }
 
-/// Files that say something about rules and are none, by name, in whatever folder.
+/// Files about rules that are not rules, by name, in any folder.
 const SIDE_FILES: [&str; 2] = [catalogue::FILE, exception::FILE];
 
-/// Whether a path names a file that stands beside rules.
+/// Whether a path names a side file.
 pub(crate) fn is_side_file(path: &str) -> bool {
     SIDE_FILES.iter().any(|name| has_file_name(path, name))
 }
@@ -258,7 +261,7 @@ impl<'t> TomlSection<'t> {
         }
     }
 
-    /// The same, but what it lacks is told at `place`.
+    /// The same, but what it lacks is reported at `place`.
     pub(crate) fn with_place(self, place: Position) -> Self {
         Self { place, ..self }
     }

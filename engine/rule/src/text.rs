@@ -3,17 +3,15 @@
 //! Each is defined once and used by read conditions and by the script engine alike. Asked of
 //! anything that is no text, the answer is false; what would make a text of it gives `()`.
 
-mod network;
-
 mod pattern;
 
-pub(crate) use network::CidrNetwork;
-pub(crate) use pattern::{TextOperator, TextSearch, compile_regex, compile_rule_regex};
+pub(crate) use pattern::{TextOperator, TextSearch, compile_rule_regex};
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use larum_predicate::CidrNetwork;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
 
 use crate::view::LongText;

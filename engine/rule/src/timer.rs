@@ -1,9 +1,9 @@
 //! How long scripts run, by a sample.
 //!
-//! Owns which runs are timed: one of 64, drawn so that no order of rules can hide one. The clock is the caller's,
-//! and what it tells decides nothing.
+//! Owns which runs are timed: one of 64, drawn so that no order of rules can hide one. The clock is
+//! the caller's, and its readings decide nothing.
 
-/// One run of so many is timed.
+/// One of this many runs is timed.
 const ONE_OF: u64 = 64;
 
 /// Times some runs.

@@ -1,8 +1,9 @@
 //! What a rule sees of an event: read-only views that look things up in the event's own bytes.
 //!
-//! Nothing is copied but the values a rule touches. `null` and a missing member are both `()`, and
-//! so is a member of anything that has no members: a rule never fails because an event is shaped
-//! otherwise than it hoped.
+//! Owns the values that closures get. Which paths exist is known to `member`; nothing is copied but
+//! the values a rule touches.
+//! Invariant: looking something up never fails. `null`, a missing member, and a member of anything
+//! that has no members are all `()`, because events lack fields all the time.
 
 mod json;
 
@@ -27,18 +28,18 @@ use rhai::{Array, Dynamic, Engine, ImmutableString};
 #[derive(Clone)]
 pub(crate) struct EventView {
     pub(crate) event: Event,
-    /// Whom it asks of trees; `None` where there are none.
+    /// Answers questions about trees; `None` if there are none.
     pub(crate) trees: Option<TreeAccess>,
 }
 
 /// The function that paths over the event become.
 pub(crate) const FIELD_FUNCTION: &str = "larum_field";
 
-/// The function that gives a copy of what a variable holds.
+/// The function that returns a copy of a variable.
 pub(crate) const COPY_FUNCTION: &str = "larum_copy";
 
-/// Properties that rhai itself gives to texts, numbers and arrays; there they mean what they say
-/// and are no members of the event.
+/// Properties that rhai itself gives to texts, numbers and arrays. On those values they keep rhai's
+/// meaning and are not members of the event.
 const TEXT_PROPERTIES: [&str; 4] = ["len", "is_empty", "bytes", "chars"];
 const INT_PROPERTIES: [&str; 4] = ["bits", "is_zero", "is_odd", "is_even"];
 const FLOAT_PROPERTIES: [&str; 9] = [
@@ -54,7 +55,7 @@ const FLOAT_PROPERTIES: [&str; 9] = [
 ];
 const ARRAY_PROPERTIES: [&str; 2] = ["len", "is_empty"];
 
-/// Whether some value that is no object has a property of this name.
+/// Whether some value other than an object has a property of this name.
 pub(crate) fn is_value_property(name: &str) -> bool {
     TEXT_PROPERTIES.contains(&name)
         || INT_PROPERTIES.contains(&name)
@@ -67,7 +68,7 @@ pub(crate) fn is_array_property(name: &str) -> bool {
     ARRAY_PROPERTIES.contains(&name)
 }
 
-/// Teaches an engine the views.
+/// Registers the views with an engine.
 pub(crate) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<EventView>("event");
     for (name, wanted) in MEMBERS {
@@ -105,6 +106,7 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_fn("to_debug", |_: LongText| "<text too long to show>");
 
     engine.register_indexer_get(|_: &mut (), _: Dynamic| ());
+    // What is missing has no members either, and looking for one is no error.
     engine.register_fn("has", |_: (), _: Dynamic| false);
 }
 

@@ -1,13 +1,16 @@
 //! What callers of the [`Engine`](crate::Engine) say to it and hear from it.
+//!
+//! Owns the types of emitting, subscribing and health; it knows nothing of actors or of how a
+//! request is carried out.
+//! Invariant: an [`EmitReceipt`] says `Stored` or `Duplicate` only when the event is as durable as
+//! its channel promises.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larum_event::{
-    Channel, CorrelationId, Event, EventType, Position, Rejection, RuleFile, Severity,
-    SeverityPolicy, Source, Span, TenantId, Timestamp, TopicPattern,
+    CorrelationId, Event, EventType, Position, Record, RecordBody, Rejection, Severity, Source,
+    TenantId, Timestamp, TopicPattern,
 };
 use serde::Serialize;
 
@@ -18,7 +21,7 @@ pub enum EmitReceipt {
     Queued,
     /// It is in the log, as durable as its channel promises.
     Stored {
-        /// Where.
+        /// Its position in the log.
         position: Position,
     },
     /// The same event came before; nothing was stored, nothing is lost (X6).
@@ -50,10 +53,11 @@ pub enum EmitError {
     /// The engine is shutting down.
     #[error("the engine is shutting down")]
     Stopping,
-    /// The log cannot take events; the engine is not ready until it is restarted.
+    /// The log cannot take events. It is reopened every second and the engine is ready again once
+    /// that succeeds, so the request may be repeated.
     #[error("the log cannot take events: {cause}")]
     LogFailed {
-        /// The log's own words.
+        /// What failed.
         cause: String,
     },
 }
@@ -68,17 +72,17 @@ pub struct EmitOptions {
 /// What a live subscriber wants to see. Members that are empty let everything pass.
 #[derive(Debug, Clone, Default)]
 pub struct EventInterest {
-    /// Topics.
+    /// Patterns of topics.
     pub patterns: Vec<TopicPattern>,
     /// Types, in their own spelling.
     pub event_types: Vec<EventType>,
-    /// Severities.
+    /// Any of these severities.
     pub severities: Vec<Severity>,
     /// The member `metadata.user`.
     pub user: Option<String>,
-    /// Source.
+    /// This source only.
     pub source: Option<Source>,
-    /// Tenant.
+    /// This tenant only.
     pub tenant: Option<TenantId>,
     /// Correlation id or root.
     pub correlation: Option<CorrelationId>,
@@ -91,6 +95,23 @@ pub struct DeliveredEvent {
     pub position: Position,
     /// The event.
     pub event: Event,
+}
+
+impl DeliveredEvent {
+    /// The event of a record, if it is one.
+    pub(crate) fn from_record(record: &Record) -> Option<Arc<Self>> {
+        let event = match &record.body {
+            RecordBody::Event { event, .. } | RecordBody::Derived { event } => event.clone(),
+            RecordBody::RuleSetActivated(_)
+            | RecordBody::EpochCommit(_)
+            | RecordBody::UnitDetached(_)
+            | RecordBody::UnitAttached(_)
+            | RecordBody::CursorMoved(_)
+            | RecordBody::Tick { .. } => return None,
+        };
+        let position = record.position;
+        Some(Arc::new(Self { position, event }))
+    }
 }
 
 /// What a live subscription yields.
@@ -109,7 +130,7 @@ pub enum EventDelivery {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubscribeError {
     /// There are as many as there may be.
-    #[error("there are {most} live subscriptions, which is as many as there may be")]
+    #[error("at most {most} live subscriptions are allowed")]
     TooMany {
         /// How many there may be.
         most: usize,
@@ -125,8 +146,8 @@ pub enum QueryError {
     /// The log cannot be read, or the question is not one it can answer.
     #[error(transparent)]
     Log(#[from] Arc<larum_log::LogError>),
-    /// The part of the engine that knows is being restarted; ask again.
-    #[error("the part of the engine that knows is being restarted, ask again")]
+    /// The query was not finished, because the engine is shutting down or a thread failed.
+    #[error("the query was not finished, retry shortly")]
     Unavailable,
 }
 
@@ -157,118 +178,12 @@ pub struct HandlerError(pub String);
 
 /// A way out: takes batches of events, at least once each and in order per channel.
 pub trait EventHandler: 'static {
-    /// Takes one batch. It is given again when the future yields an error, takes too long or the handler panics.
+    /// Takes one batch. It is given again when the future yields an error, takes too long or the
+    /// handler panics.
     fn handle(
         &mut self,
         batch: Vec<Arc<DeliveredEvent>>,
     ) -> std::pin::Pin<Box<dyn Future<Output = HandlerResult>>>;
-}
-
-/// A handler to run, and how.
-#[derive(Clone)]
-pub struct HandlerSpec {
-    /// Its name; with the channel it names the durable cursor.
-    pub id: String,
-    /// The channel it reads.
-    pub channel: Channel,
-    /// What of the channel it wants.
-    pub interest: EventInterest,
-    /// Most events of one batch.
-    pub batch: usize,
-    /// Longest time for one batch.
-    pub timeout: Duration,
-    /// Makes the handler, at the start and after each restart, on the handler's own thread.
-    pub make: Arc<dyn Fn() -> Box<dyn EventHandler> + Send + Sync>,
-}
-
-impl fmt::Debug for HandlerSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandlerSpec")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Everything an engine is started with.
-#[derive(Debug, Clone)]
-pub struct EngineConfig {
-    /// Folder of the store; made if missing.
-    pub store: PathBuf,
-    /// The rules.
-    pub rules: Vec<RuleFile>,
-    /// Where they are read again when the engine is told to; `None` refuses to.
-    pub reload_source: Option<crate::reload::ReloadSource>,
-    /// Reads them, and those that the log holds.
-    pub loader: larum_rule::RuleLoader,
-    /// Matcher threads.
-    pub matchers: usize,
-    /// Shards of each correlation window.
-    pub window_shards: usize,
-    /// Who may have events here.
-    pub tenants: larum_admit::TenantPolicy,
-    /// The severity of event types, for events that say none.
-    pub severities: SeverityPolicy,
-    /// A source further than this behind its tenant runs on a clock of its own.
-    pub max_lag: Span,
-    /// How far behind the watermark an event may come and still count, for rules that say nothing themselves.
-    pub lateness: Span,
-    /// Most live keys of one rule and tenant. Each shard has an equal share and evicts beyond it, even
-    /// while other shards have room.
-    pub keys_per_rule: u64,
-    /// How many trees memory holds, and how large they may be.
-    pub trees: larum_tree::GraphLimits,
-    /// Events of one epoch at most.
-    pub epoch_events: usize,
-    /// Events after which a checkpoint is taken.
-    pub checkpoint_events: u64,
-    /// Events that may be accepted and not yet evaluated before producers are told to wait.
-    pub evaluation_lag_events: u64,
-    /// Events buffered per channel, by name; others have the buffer of unknown channels (1-06 to 1-10).
-    pub channel_buffers: Vec<(Channel, usize)>,
-    /// The ways out.
-    pub handlers: Vec<HandlerSpec>,
-    /// Where time comes from.
-    pub clock: crate::clock::RuntimeClock,
-    /// Faults to inject, in test builds.
-    pub faults: crate::faults::Faults,
-}
-
-impl EngineConfig {
-    /// The defaults of design §12, with the store in `store` and no rules.
-    pub fn new(store: impl Into<PathBuf>) -> Self {
-        let channel = |name: &str, buffer: usize| {
-            (
-                Channel::new(name).expect("the default channels have valid names"),
-                buffer,
-            )
-        };
-        Self {
-            store: store.into(),
-            rules: Vec::new(),
-            reload_source: None,
-            loader: larum_rule::RuleLoader::default(),
-            matchers: 1,
-            window_shards: 1,
-            tenants: larum_admit::TenantPolicy::default(),
-            severities: SeverityPolicy::default(),
-            max_lag: Span::from_seconds(60),
-            lateness: Span::ZERO,
-            keys_per_rule: larum_event::limits::KEYS_PER_RULE as u64,
-            trees: larum_tree::GraphLimits::default(),
-            epoch_events: larum_event::limits::EPOCH_EVENTS,
-            checkpoint_events: 50_000,
-            evaluation_lag_events: larum_event::limits::EVALUATION_LAG_EVENTS as u64,
-            channel_buffers: vec![
-                channel("security", 1_000),
-                channel("rbac", 500),
-                channel("audit", 2_000),
-                channel("alerts", 1_000),
-            ],
-            handlers: Vec::new(),
-            clock: crate::clock::RuntimeClock::system(),
-            faults: crate::faults::Faults::none(),
-        }
-    }
 }
 
 /// How the engine is, for `/readyz` and people.
@@ -287,74 +202,4 @@ pub struct EngineHealth {
     pub lag: u64,
     /// Rules loaded.
     pub rules: usize,
-}
-
-/// What is counted of one rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RuleMetrics {
-    /// Its id.
-    pub rule: String,
-    /// Events that satisfied it.
-    pub matches: u64,
-    /// Times that its exceptions kept something from being a match.
-    pub excepted: u64,
-    /// Times that its script ran and answered.
-    pub script_runs: u64,
-    /// How long they took in all, estimated from a sample.
-    pub script_nanos: u64,
-}
-
-/// What the engine counts, for `/metrics`.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EngineMetrics {
-    /// Events stored.
-    pub accepted: u64,
-    /// Repetitions recognised.
-    pub duplicates: u64,
-    /// Inputs refused, by reason code; doors report theirs too.
-    pub rejected: Vec<(&'static str, u64)>,
-    /// Requests refused because the engine was behind.
-    pub overloaded: u64,
-    /// Events evaluated.
-    pub evaluated: u64,
-    /// Events that came too late for the windows of some rule.
-    pub late: u64,
-    /// The same by source, bounded.
-    pub late_by_source: Vec<(String, u64)>,
-    /// Events that trees could not take as they say, and trees that went to the store, by what it was: `cycle`,
-    /// `evicted`, `foreign_root`, `self_parent`, `tree_full`.
-    pub tree_reports: Vec<(&'static str, u64)>,
-    /// Revisions of alerts written.
-    pub alerts: u64,
-    /// Alerts by rule.
-    pub alerts_by_rule: Vec<(String, u64)>,
-    /// Faults of rules (over budget, thrown, panicked), by rule.
-    pub rule_faults: Vec<(String, u64)>,
-    /// What is counted of each rule in force that has something to count; of very many rules those with the
-    /// largest counts, the others together under `other`.
-    pub rules: Vec<RuleMetrics>,
-    /// Rules that are broken out for a tenant, because they keep failing.
-    pub rules_broken_out: u64,
-    /// Epochs committed.
-    pub epochs: u64,
-    /// Times that rules were read again and are in force, or were so already.
-    pub reloads: u64,
-    /// Times that rules that were read again were refused.
-    pub reloads_failed: u64,
-    /// Whether the last reload failed, so that older rules are in force than those there are.
-    pub reload_failed: bool,
-    /// Live subscribers.
-    pub subscribers: u64,
-    /// Events not delivered to subscribers that were too slow.
-    pub missed: u64,
-    /// Events of unknown and known types by (type, severity), bounded.
-    pub stored_by_type: Vec<(String, &'static str, u64)>,
-    /// Duration of log commits, in microseconds: p50, p95, p99, most.
-    pub commit_micros: [u64; 4],
-    /// Bounded keys and events that went because a window was full.
-    pub evicted_keys: u64,
-    /// See `evicted_keys`.
-    pub evicted_events: u64,
 }

@@ -1,19 +1,29 @@
 //! The engine as its users hold it.
 //!
-//! Owns admission and the questions; the work is the actors'. An [`Engine`] is a handle: cloning it is cheap, and
-//! the engine runs until [`Engine::shutdown`].
+//! Owns admission, health and shutdown; evaluating is the actors' job, and questions are answered
+//! in `engine/queries.rs`. An [`Engine`] is a handle: cloning it is cheap, and the engine runs
+//! until [`Engine::shutdown`].
+//! Invariant: nothing of a request is stored when it is answered with an [`EmitError`] before the
+//! log was asked: overload and shutdown are decided first.
+
+mod start;
+
+pub(crate) mod reload;
+
+mod queries;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use actix::Addr;
+use larum_actor::{ActorSnapshot, CreditBatch, Credits, Supervision, send_batch, send_control};
 use larum_event::{
-    Channel, Event, EventDefaults, EventId, Rejection, RejectionReason, Source, Span, TenantId,
-    Timestamp, limits,
+    Channel, Event, EventDefaults, EventId, Rejection, RejectionReason, Source, Span, Timestamp,
+    limits,
 };
-use larum_log::{AppendOutcome, EventPage, EventQuery};
-use larum_tree::{TreeQuery, TreeView};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use larum_log::AppendOutcome;
+use larum_query::{ReaderFactory, TreeClient};
+use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use crate::actors::LogActor;
@@ -22,22 +32,21 @@ use crate::actors::live_subscriber::LiveSubscriber;
 use crate::actors::log::CloseLog;
 use crate::actors::sequencer::{FinishEvaluation, SequencerActor};
 use crate::api::{
-    EmitError, EmitOptions, EmitReceipt, EngineConfig, EngineHealth, EngineMetrics, EventDelivery,
-    EventInterest, QueryError, SubscribeError,
+    EmitError, EmitOptions, EmitReceipt, EngineHealth, EventDelivery, EventInterest, SubscribeError,
 };
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
+use crate::config::EngineConfig;
 use crate::gauges::EngineGauges;
 use crate::messages::AppendHead;
-use crate::readers::ReaderFactory;
+use crate::metrics::{EngineMetrics, Metric};
 use crate::rulebook::Rulebook;
 use crate::sequencing::EngineThreads;
-use crate::supervise::ActorSnapshot;
-use crate::supervision::Supervision;
-use crate::trees::{AsOf, TreeClient, TreeError};
 use crate::upkeep::LogUpkeep;
+use crate::watchdog::{FROZEN, Watchdog};
 
 /// Longest a producer waits for room before it is told to come again.
 const CREDIT_WAIT: Span = Span::from_nanos(500_000_000);
+/// What a problem with evaluation is about.
+const SEQUENCER: &str = "sequencer";
 /// How often a shutdown looks whether evaluation fails.
 const LOOK_EVERY: Span = Span::from_nanos(100_000_000);
 /// So many looks in a row that found it failing end the wait for it.
@@ -55,7 +64,6 @@ pub(crate) struct EngineInner {
     pub(crate) dispatcher: Addr<Dispatcher>,
     pub(crate) sequencer: Addr<SequencerActor>,
     pub(crate) tree_client: TreeClient,
-    pub(crate) rebuild_slots: Arc<Semaphore>,
     pub(crate) gauges: Arc<EngineGauges>,
     pub(crate) supervision: Supervision,
     pub(crate) threads: Arc<EngineThreads>,
@@ -63,7 +71,7 @@ pub(crate) struct EngineInner {
     pub(crate) readers: ReaderFactory,
     pub(crate) rulebook: Arc<Rulebook>,
     pub(crate) upkeep: LogUpkeep,
-    pub(crate) watchdog: Mutex<Option<crate::watchdog::Watchdog>>,
+    pub(crate) watchdog: Mutex<Option<Watchdog>>,
 }
 
 impl Engine {
@@ -87,8 +95,8 @@ impl Engine {
         })
     }
 
-    /// Queues events for the log. What is refused at once is told; the rest may still turn out to be
-    /// duplicates, and is not durable yet.
+    /// Queues events for the log. What is refused at once is told; the rest may still turn out to
+    /// be duplicates, and is not durable yet.
     ///
     /// # Errors
     /// Nothing was taken: see [`EmitError`].
@@ -118,10 +126,10 @@ impl Engine {
         let (reply, answer) = oneshot::channel();
         self.append_events(admitted, options, Some(reply)).await?;
         let gone = || EmitError::LogFailed {
-            cause: "it is being restarted".to_owned(),
+            cause: "it is being reopened".to_owned(),
         };
-        let appended = answer.await.map_err(|_| gone())??;
-        let mut appended = appended.into_iter();
+        let outcomes = answer.await.map_err(|_| gone())??;
+        let mut appended = outcomes.into_iter();
         let receipts = receipts.into_iter().map(|refused| match refused {
             Some(refused) => refused,
             None => appended
@@ -188,6 +196,8 @@ impl Engine {
                 retry_after: RETRY_AFTER,
             }
         };
+        // Refused before it waits for room: a producer must not queue behind a backlog that is too
+        // long.
         if gauges.backlog() > self.0.config.evaluation_lag_events {
             return Err(overloaded());
         }
@@ -198,9 +208,12 @@ impl Engine {
             permit = self.0.append_credits.acquire(number) => permit,
             () = clock.sleep(CREDIT_WAIT) => return Err(overloaded()),
         };
+        // Asked again after the wait: a shutdown takes all permits first, and what is sent after
+        // that would reach a log that is being closed.
         if gauges.is_stopping() {
             return Err(EmitError::Stopping);
         }
+        // The time of arrival is taken last, so that waiting does not make events look older.
         let arrived = clock.now();
         let items = events.into_iter().map(|event| (event, arrived)).collect();
         let head = AppendHead {
@@ -251,58 +264,19 @@ impl Engine {
         self.0.supervision.clock.now()
     }
 
-    /// Finds stored events.
-    ///
-    /// # Errors
-    /// The store cannot be read, or the query is not valid.
-    pub async fn query_events(&self, query: EventQuery) -> Result<EventPage, QueryError> {
-        let mut reader = self.0.readers.open_reader();
-        let asked = tokio::task::spawn_blocking(move || reader.query(&query));
-        Ok(asked
-            .await
-            .map_err(|_| QueryError::Unavailable)?
-            .map_err(Arc::new)?)
-    }
-
-    /// The tree that holds `id`: a root, a step, an event or an alert.
-    ///
-    /// # Errors
-    /// The trees are being rebuilt.
-    pub async fn whole_tree(
-        &self,
-        tenant: TenantId,
-        id: String,
-    ) -> Result<Option<TreeView>, QueryError> {
-        let asked = self.tree_query(tenant, TreeQuery::whole_tree(id), AsOf::Now);
-        match asked.await {
-            Ok(view) => Ok(Some(view)),
-            Err(TreeError::NotFound { .. }) => Ok(None),
-            Err(TreeError::Log(error)) => Err(QueryError::Log(error)),
-            Err(
-                TreeError::Rebuilding
-                | TreeError::NotInTree { .. }
-                | TreeError::Cursor
-                | TreeError::TooMany { .. },
-            ) => Err(QueryError::Unavailable),
-        }
-    }
-
     /// Every actor and how it is.
     pub fn actors(&self) -> Vec<ActorSnapshot> {
         self.0.supervision.registry.snapshot()
     }
 
-    /// How the engine is.
+    /// How the engine is. It is ready while the log takes events, evaluation works and every actor
+    /// makes progress; a frozen actor is a matter of restarting the process.
     pub fn health(&self) -> EngineHealth {
         let gauges = &self.0.gauges;
-        let problems = gauges.problems();
-        let evaluating = !gauges.has_problem("sequencer");
+        let is_stuck = gauges.has_problem(SEQUENCER) || gauges.has_problem_starting(FROZEN);
         EngineHealth {
-            ready: gauges.is_log_ready()
-                && !gauges.is_stopping()
-                && evaluating
-                && !gauges.has_frozen_actor(),
-            problems,
+            ready: gauges.is_log_ready() && !gauges.is_stopping() && !is_stuck,
+            problems: gauges.problems(),
             head: *gauges.watch_head().borrow(),
             evaluated: *gauges.watch_evaluated().borrow(),
             lag: gauges.backlog(),
@@ -313,12 +287,13 @@ impl Engine {
     /// What the engine counts.
     pub fn metrics(&self) -> EngineMetrics {
         let mut metrics = self.0.gauges.metrics();
-        (metrics.rules, metrics.rules_broken_out) = self.0.rulebook.rule_metrics();
+        metrics.set(Metric::Ready, u64::from(self.health().ready));
+        self.0.rulebook.add_metrics(&mut metrics);
         metrics
     }
 
-    /// Resolves when everything in the log is evaluated and what came out is in the log too, or when the engine
-    /// has ended. Units that are left out may still have their gaps to make up for.
+    /// Resolves when everything in the log is evaluated and what came out is in the log too, or
+    /// when the engine has ended. Units that are left out may still have their gaps to make up for.
     pub async fn wait_until_evaluated(&self) {
         let gauges = &self.0.gauges;
         let (mut head, mut evaluated) = (gauges.watch_head(), gauges.watch_evaluated());
@@ -336,9 +311,9 @@ impl Engine {
         }
     }
 
-    /// Stops taking events, evaluates what is in the log, keeps a checkpoint and ends. The store may be opened
-    /// again right after. What cannot be evaluated, because the log or the rules fail, is left for the next
-    /// start.
+    /// Stops taking events, evaluates what is in the log, keeps a checkpoint and ends. The store
+    /// may be opened again right after. What cannot be evaluated, because the log or the rules
+    /// fail, is left for the next start.
     pub async fn shutdown(&self) {
         self.0.gauges.set_stopping();
         // What is on its way to the log gets there first: all room is free again.
@@ -369,13 +344,14 @@ impl Engine {
         }
     }
 
-    /// Resolves when evaluation or the log have failed for so long that waiting for them is in vain.
+    /// Resolves when evaluation or the log have failed for so long that waiting for them is in
+    /// vain.
     async fn wait_for_stall(&self) {
         let gauges = &self.0.gauges;
         let mut failing = 0;
         while failing < FAILING_LOOKS_MOST {
             self.0.supervision.clock.sleep(LOOK_EVERY).await;
-            let fails = !gauges.is_log_ready() || gauges.has_problem("sequencer");
+            let fails = !gauges.is_log_ready() || gauges.has_problem(SEQUENCER);
             failing = if fails { failing + 1 } else { 0 };
         }
     }

@@ -1,7 +1,12 @@
-//! What the engine counts, where every actor and door can reach it.
+//! What the engine knows about itself, where every actor and door can reach it.
 //!
-//! Owns counters only; nothing here decides anything. Tables by name are bounded: beyond the bound
-//! what is new counts under `other`.
+//! Owns the counters, how far log and evaluation have come, and what is wrong at present. Others
+//! decide by it: [`Engine::health`](crate::Engine::health) whether the engine is ready, admission
+//! whether it is overloaded, the ticker whether a tick is due.
+//! Invariant: an event is in the backlog exactly once. `counted` is the last position that was
+//! added to it, and moves only under the lock that adds; otherwise events that are counted while
+//! the log is recovered would be counted twice, and producers refused for a backlog that does not
+//! exist.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,34 +16,20 @@ use hdrhistogram::Histogram;
 use larum_event::{Event, Position, RejectionReason};
 use tokio::sync::watch;
 
-use crate::api::EngineMetrics;
-use crate::ticker::SharedTickNeed;
+use crate::metrics::{EngineMetrics, Metric, MetricCounters};
+use crate::tick_need::SharedTickNeed;
 
-/// Names counted one by one in a table.
-const NAMES: usize = 1_000;
-/// Begins what a problem with an actor that makes no progress is about.
-pub const FROZEN: &str = "frozen ";
-/// Where names beyond the bound are counted.
-const OTHER: &str = "other";
 /// Longest commit that is told apart, in microseconds.
 const LONGEST_COMMIT_MICROS: u64 = 60_000_000;
+/// What is shown of the durations of commits.
+const QUANTILES: [(&str, f64); 3] = [("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99)];
 
-/// Counters shared by the whole engine.
+/// Shared by the whole engine.
 #[derive(Debug)]
 pub struct EngineGauges {
-    accepted: AtomicU64,
-    duplicates: AtomicU64,
-    overloaded: AtomicU64,
-    evaluated_events: AtomicU64,
-    late: AtomicU64,
-    epochs: AtomicU64,
-    missed: AtomicU64,
-    subscribers: AtomicU64,
-    behind: AtomicU64,
-    rules: AtomicU64,
-    reloads: AtomicU64,
-    reloads_failed: AtomicU64,
-    reload_failed: AtomicBool,
+    counters: MetricCounters,
+    /// Events accepted and not yet evaluated.
+    backlog: AtomicU64,
     tick_need: SharedTickNeed,
     log_ready: AtomicBool,
     stopping: AtomicBool,
@@ -50,16 +41,11 @@ pub struct EngineGauges {
 
 #[derive(Debug)]
 struct GaugeTables {
-    rejected: BTreeMap<RejectionReason, u64>,
-    alerts: BTreeMap<String, u64>,
-    faults: BTreeMap<String, u64>,
-    types: BTreeMap<(String, &'static str), u64>,
-    late_sources: BTreeMap<String, u64>,
-    tree_reports: BTreeMap<&'static str, u64>,
     commits: Histogram<u64>,
+    /// Keys and events that windows evicted so far, by unit.
     evicted: BTreeMap<String, (u64, u64)>,
     problems: BTreeMap<String, String>,
-    /// Events up to here are counted in `behind`, or evaluated.
+    /// Events up to here are in the backlog, or evaluated.
     counted: Position,
 }
 
@@ -69,30 +55,13 @@ impl EngineGauges {
         let commits = Histogram::new_with_max(LONGEST_COMMIT_MICROS, 2)
             .expect("two digits up to a minute is a valid histogram");
         Self {
-            accepted: AtomicU64::new(0),
-            duplicates: AtomicU64::new(0),
-            overloaded: AtomicU64::new(0),
-            evaluated_events: AtomicU64::new(0),
-            late: AtomicU64::new(0),
-            epochs: AtomicU64::new(0),
-            missed: AtomicU64::new(0),
-            subscribers: AtomicU64::new(0),
-            behind: AtomicU64::new(0),
-            rules: AtomicU64::new(0),
-            reloads: AtomicU64::new(0),
-            reloads_failed: AtomicU64::new(0),
-            reload_failed: AtomicBool::new(false),
+            counters: MetricCounters::new(),
+            backlog: AtomicU64::new(0),
             tick_need: SharedTickNeed::default(),
             log_ready: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
             stopped: watch::Sender::new(false),
             tables: Mutex::new(GaugeTables {
-                rejected: BTreeMap::new(),
-                alerts: BTreeMap::new(),
-                faults: BTreeMap::new(),
-                types: BTreeMap::new(),
-                late_sources: BTreeMap::new(),
-                tree_reports: BTreeMap::new(),
                 commits,
                 evicted: BTreeMap::new(),
                 problems: BTreeMap::new(),
@@ -107,36 +76,27 @@ impl EngineGauges {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Events are in the log, here.
+    /// These events are in the log, each at its position.
     pub fn count_stored<'a>(&self, events: impl Iterator<Item = (Position, &'a Event)>) {
         let mut tables = self.lock_tables();
         let (mut number, mut behind) = (0, 0);
-        for (position, event) in events {
+        let labels = events.map(|(position, event)| {
             number += 1;
             if position > tables.counted {
                 tables.counted = position;
                 behind += 1;
             }
             let envelope = event.envelope();
-            let key = (
-                envelope.event_type.as_str().to_owned(),
-                envelope.severity.as_str(),
-            );
-            let full = tables.types.len() >= NAMES && !tables.types.contains_key(&key);
-            let key = if full {
-                (OTHER.to_owned(), envelope.severity.as_str())
-            } else {
-                key
-            };
-            *tables.types.entry(key).or_default() += 1;
-        }
-        self.accepted.fetch_add(number, Ordering::Relaxed);
-        self.behind.fetch_add(behind, Ordering::Relaxed);
+            (envelope.event_type.as_str(), envelope.severity.as_str())
+        });
+        self.counters.count_labels(Metric::EventsStored, labels);
+        self.counters.add(Metric::EventsAccepted, number);
+        self.backlog.fetch_add(behind, Ordering::Relaxed);
     }
 
     /// Events that were stored so far.
     pub fn accepted_count(&self) -> u64 {
-        self.accepted.load(Ordering::Relaxed)
+        self.counters.value(Metric::EventsAccepted)
     }
 
     /// Whether evaluation has use for ticks.
@@ -146,70 +106,71 @@ impl EngineGauges {
 
     /// A repetition was recognised.
     pub fn count_duplicate(&self) {
-        self.duplicates.fetch_add(1, Ordering::Relaxed);
+        self.counters.add(Metric::EventsDuplicate, 1);
     }
 
     /// An input was refused.
     pub fn count_rejected(&self, reason: RejectionReason) {
-        *self.lock_tables().rejected.entry(reason).or_default() += 1;
+        self.counters
+            .count_label(Metric::EventsRejected, reason.code());
     }
 
     /// A request was turned away because the engine is behind.
     pub fn count_overload(&self) {
-        self.overloaded.fetch_add(1, Ordering::Relaxed);
+        self.counters.add(Metric::RequestsOverloaded, 1);
     }
 
     /// Raw events were evaluated.
     pub fn count_evaluated(&self, number: u64) {
-        self.evaluated_events.fetch_add(number, Ordering::Relaxed);
-        let less = |behind: u64| Some(behind.saturating_sub(number));
+        self.counters.add(Metric::EventsEvaluated, number);
+        let less = |backlog: u64| Some(backlog.saturating_sub(number));
         // The closure always answers, so the update cannot fail.
         let _ = self
-            .behind
+            .backlog
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
-    /// So many of the events up to `upto` are still to be evaluated, whatever was thought before. False when
-    /// more than those are counted by now: the caller counts on.
+    /// So many of the events up to `upto` are still to be evaluated, whatever was counted before.
+    /// False when more than those are counted by now: the caller has to read on and ask again.
     pub fn reset_backlog(&self, number: u64, upto: Position) -> bool {
         let mut tables = self.lock_tables();
         if tables.counted > upto {
             return false;
         }
         tables.counted = upto;
-        self.behind.store(number, Ordering::Relaxed);
+        self.backlog.store(number, Ordering::Relaxed);
         true
     }
 
     /// Events accepted and not yet evaluated.
     pub fn backlog(&self) -> u64 {
-        self.behind.load(Ordering::Relaxed)
+        self.backlog.load(Ordering::Relaxed)
     }
 
-    /// An event came behind its source's clock.
-    pub fn count_late(&self, source: &str) {
-        self.late.fetch_add(1, Ordering::Relaxed);
-        count_name(&mut self.lock_tables().late_sources, source);
+    /// Events came too late for the windows of some rule.
+    pub fn count_late(&self, number: u64) {
+        self.counters.add(Metric::EventsLate, number);
     }
 
     /// Trees could not take an event as it says, or let a tree go, in this way.
     pub fn count_tree_report(&self, kind: &'static str) {
-        *self.lock_tables().tree_reports.entry(kind).or_default() += 1;
+        self.counters.count_label(Metric::TreeReports, kind);
     }
 
     /// A revision of an alert is in the log.
     pub fn count_alert(&self, rule: &str) {
-        count_name(&mut self.lock_tables().alerts, rule);
+        self.counters.add(Metric::AlertRevisions, 1);
+        self.counters.count_label(Metric::Alerts, rule);
     }
 
     /// A rule failed on an event.
     pub fn count_fault(&self, rule: &str) {
-        count_name(&mut self.lock_tables().faults, rule);
+        self.counters.count_label(Metric::RuleFaults, rule);
     }
 
     /// An epoch's outcome is durable.
     pub fn record_epoch(&self, upto: Position) {
-        self.epochs.fetch_add(1, Ordering::Relaxed);
+        self.counters.add(Metric::Epochs, 1);
         self.evaluated.send_replace(upto);
     }
 
@@ -219,27 +180,27 @@ impl EngineGauges {
         self.head.send_replace(head);
     }
 
-    /// The log ends here, whatever was thought before.
+    /// The log ends here, whatever was known before.
     pub fn set_head(&self, head: Position) {
         self.head.send_replace(head);
     }
 
-    /// A subscriber was too slow.
-    pub fn count_missed(&self) {
-        self.missed.fetch_add(1, Ordering::Relaxed);
+    /// Events were not delivered to a subscriber that was too slow.
+    pub fn count_missed(&self, number: u64) {
+        self.counters.add(Metric::SubscriberEventsMissed, number);
     }
 
     /// A subscriber came.
-    pub fn add_subscriber(&self) -> u64 {
-        self.subscribers.fetch_add(1, Ordering::Relaxed) + 1
+    pub fn add_subscriber(&self) {
+        self.counters.add(Metric::Subscribers, 1);
     }
 
     /// A subscriber went.
     pub fn remove_subscriber(&self) {
-        self.subscribers.fetch_sub(1, Ordering::Relaxed);
+        self.counters.subtract_one(Metric::Subscribers);
     }
 
-    /// Keys and events that a window let go because it was full, in all.
+    /// Keys and events that a window evicted so far because it was full.
     pub fn set_evicted(&self, unit: &str, keys: u64, events: u64) {
         if keys > 0 || events > 0 {
             self.lock_tables()
@@ -250,29 +211,29 @@ impl EngineGauges {
 
     /// So many rules are in force.
     pub fn set_rule_count(&self, rules: usize) {
-        self.rules.store(rules as u64, Ordering::Relaxed);
+        self.counters.set(Metric::Rules, rules as u64);
     }
 
     /// How many rules are in force.
     pub fn rule_count(&self) -> usize {
-        self.rules.load(Ordering::Relaxed) as usize
+        self.counters.value(Metric::Rules) as usize
     }
 
     /// Rules were read again and taken.
     pub fn record_reload(&self) {
-        self.reloads.fetch_add(1, Ordering::Relaxed);
-        self.reload_failed.store(false, Ordering::Relaxed);
+        self.counters.count_label(Metric::RulesReloads, "ok");
+        self.counters.set(Metric::RulesReloadFailed, 0);
     }
 
     /// Rules were read again and refused.
     pub fn record_reload_failure(&self) {
-        self.reloads_failed.fetch_add(1, Ordering::Relaxed);
-        self.reload_failed.store(true, Ordering::Relaxed);
+        self.counters.count_label(Metric::RulesReloads, "failed");
+        self.counters.set(Metric::RulesReloadFailed, 1);
     }
 
     /// Whether rules that were read again were refused, and none were taken since.
     pub fn has_reload_failed(&self) -> bool {
-        self.reload_failed.load(Ordering::Relaxed)
+        self.counters.value(Metric::RulesReloadFailed) > 0
     }
 
     /// The log takes events, or not.
@@ -305,27 +266,26 @@ impl EngineGauges {
         self.stopped.subscribe()
     }
 
-    /// Something is wrong that an operator should know; told until [`EngineGauges::clear_problem`].
+    /// Something is wrong that an operator should know; shown until
+    /// [`EngineGauges::clear_problem`].
     pub fn report_problem(&self, about: &str, words: String) {
         self.lock_tables().problems.insert(about.to_owned(), words);
     }
 
-    /// It is right again.
+    /// What was wrong about `about` is right again.
     pub fn clear_problem(&self, about: &str) {
         self.lock_tables().problems.remove(about);
-    }
-
-    /// Whether an actor makes no progress, which only a restart of the process can mend.
-    pub fn has_frozen_actor(&self) -> bool {
-        self.lock_tables()
-            .problems
-            .keys()
-            .any(|about| about.starts_with(FROZEN))
     }
 
     /// Whether something is wrong about `about`.
     pub fn has_problem(&self, about: &str) -> bool {
         self.lock_tables().problems.contains_key(about)
+    }
+
+    /// Whether something is wrong about anything whose name begins with `start`.
+    pub fn has_problem_starting(&self, start: &str) -> bool {
+        let tables = self.lock_tables();
+        tables.problems.keys().any(|about| about.starts_with(start))
     }
 
     /// What is wrong.
@@ -343,62 +303,26 @@ impl EngineGauges {
         self.evaluated.subscribe()
     }
 
-    /// Everything, for `/metrics`.
+    /// What is counted here, for `/metrics`.
     pub fn metrics(&self) -> EngineMetrics {
+        let mut metrics = self.counters.snapshot();
+        metrics.set(Metric::LogHeadPosition, self.head.borrow().0);
+        metrics.set(Metric::EvaluatedPosition, self.evaluated.borrow().0);
+        metrics.set(Metric::EvaluationLagEvents, self.backlog());
         let tables = self.lock_tables();
-        let at = |quantile: f64| tables.commits.value_at_quantile(quantile);
-        let named = |table: &BTreeMap<String, u64>| {
-            table
-                .iter()
-                .map(|(name, number)| (name.clone(), *number))
-                .collect::<Vec<_>>()
-        };
-        EngineMetrics {
-            accepted: self.accepted.load(Ordering::Relaxed),
-            duplicates: self.duplicates.load(Ordering::Relaxed),
-            rejected: tables
-                .rejected
-                .iter()
-                .map(|(reason, n)| (reason.code(), *n))
-                .collect(),
-            overloaded: self.overloaded.load(Ordering::Relaxed),
-            evaluated: self.evaluated_events.load(Ordering::Relaxed),
-            late: self.late.load(Ordering::Relaxed),
-            late_by_source: named(&tables.late_sources),
-            tree_reports: tables
-                .tree_reports
-                .iter()
-                .map(|(kind, number)| (*kind, *number))
-                .collect(),
-            alerts: tables.alerts.values().sum(),
-            alerts_by_rule: named(&tables.alerts),
-            rule_faults: named(&tables.faults),
-            // The rulebook knows.
-            rules: Vec::new(),
-            rules_broken_out: 0,
-            epochs: self.epochs.load(Ordering::Relaxed),
-            reloads: self.reloads.load(Ordering::Relaxed),
-            reloads_failed: self.reloads_failed.load(Ordering::Relaxed),
-            reload_failed: self.reload_failed.load(Ordering::Relaxed),
-            subscribers: self.subscribers.load(Ordering::Relaxed),
-            missed: self.missed.load(Ordering::Relaxed),
-            stored_by_type: tables
-                .types
-                .iter()
-                .map(|((kind, severity), number)| (kind.clone(), *severity, *number))
-                .collect(),
-            commit_micros: [at(0.5), at(0.95), at(0.99), tables.commits.max()],
-            evicted_keys: tables.evicted.values().map(|(keys, _)| keys).sum(),
-            evicted_events: tables.evicted.values().map(|(_, events)| events).sum(),
-        }
+        let evicted = tables.evicted.values();
+        let keys = evicted.clone().map(|(keys, _)| keys).sum();
+        metrics.set(Metric::WindowEvictedKeys, keys);
+        let events = evicted.map(|(_, events)| events).sum();
+        metrics.set(Metric::WindowEvictedEvents, events);
+        let commits = &tables.commits;
+        let durations = QUANTILES.map(|(name, at)| (name, commits.value_at_quantile(at)));
+        let longest = ("1", commits.max());
+        let samples = durations.into_iter().chain([longest]);
+        metrics.set_by_label(
+            Metric::LogCommitMicroseconds,
+            samples.map(|(name, micros)| (name.to_owned(), micros)),
+        );
+        metrics
     }
-}
-
-fn count_name(table: &mut BTreeMap<String, u64>, name: &str) {
-    let name = if table.len() >= NAMES && !table.contains_key(name) {
-        OTHER
-    } else {
-        name
-    };
-    *table.entry(name.to_owned()).or_default() += 1;
 }

@@ -1,23 +1,25 @@
 //! What actors say to each other.
 //!
-//! Data travels as [`CreditBatch`]es that hold credit; what is here besides is control traffic, bounded by
-//! its own nature. Whoever wants an answer puts a one-shot channel into the message: an actor that dies with the
-//! message drops the channel, and the asker hears that nobody will answer.
+//! Owns the messages that more than one actor knows; those of a single actor are in its file, and
+//! none of them knows an actor. Data travels as [`CreditBatch`]es that hold credit; the rest is
+//! control traffic, bounded by its own nature.
+//! Invariant: a message that wants an answer carries a one-shot channel. An actor that dies with
+//! the message drops the channel, so the sender always hears that there will be no answer.
 
 use std::sync::Arc;
 
 use actix::Message;
+use larum_actor::CreditBatch;
 use larum_event::{
     EpochCommit, Event, Match, Position, Record, RecordBody, Span, Timestamp, TreeLookup,
 };
 use larum_log::{AppendOutcome, CheckpointPart, LogError};
 use larum_pipeline::{EpochItem, MatchOutput, SkippedRules, WatermarkStep, WindowAnswer};
+use larum_query::{WindowKeys, WindowsQuery};
 use larum_window::RuleWindow;
 use tokio::sync::oneshot;
 
 use crate::api::EmitError;
-use crate::credit::CreditBatch;
-use crate::windows::{WindowKeys, WindowsQuery};
 
 /// Where an answer goes.
 pub type ReplySender<T> = oneshot::Sender<T>;
@@ -54,8 +56,9 @@ pub struct CommitEpoch {
     pub commit: EpochCommit,
     /// Units left out or back as of this epoch.
     pub unit_changes: Vec<RecordBody>,
-    /// The positions of the derived events, when they are durable. `None`: the commit rides in whatever is
-    /// written next, and an engine that stops before has to evaluate an epoch without outcome again.
+    /// The positions of the derived events, when they are durable. `None`: the commit rides in
+    /// whatever is written next, and an engine that stops before has to evaluate an epoch without
+    /// outcome again.
     pub reply: Option<ReplySender<Result<Vec<Position>, Arc<LogError>>>>,
 }
 
@@ -81,7 +84,8 @@ pub struct MatchHead {
     pub range: std::ops::Range<usize>,
     /// Rules that need not be asked.
     pub skipped_rules: Arc<SkippedRules>,
-    /// The trees that rules ask, which have taken in the items and stand still until all are matched.
+    /// The trees that rules ask, which have taken in the items and stand still until all are
+    /// matched.
     pub trees: Option<Arc<dyn TreeLookup>>,
     /// The answer.
     pub reply: ReplySender<MatchOutput>,
@@ -115,13 +119,14 @@ pub struct WindowReport {
 /// Why a unit has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum UnitFailure {
-    /// It panicked, or lost its state in another way; it is being restarted and its failure is counted.
+    /// It panicked, or lost its state in another way; it is being restarted and its failure is
+    /// counted.
     #[error("{reason}")]
     Broken {
         /// What was wrong.
         reason: String,
     },
-    /// It did not answer in time; nobody knows what it is doing.
+    /// It did not answer in time; what it is doing is unknown.
     #[error("it gave no answer within {longest}")]
     Silent {
         /// How long was waited.

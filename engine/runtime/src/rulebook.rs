@@ -1,27 +1,28 @@
 //! The rules in force, and the one place where rule texts become rules.
 //!
-//! Owns which set is in force since where, for whoever asks, and the sets that were loaded last: what was
-//! checked before it was written into the log need not be loaded again to take effect. Deciding that other
-//! rules hold is the log's alone (`RuleSetActivation`).
+//! Owns which set is in force since which position, what is counted of each rule, and the sets that
+//! were loaded last, so that a set that was checked need not be loaded again to take effect.
+//! Deciding which rules hold is never done here: the log does (`RuleSetActivation`).
+//! Invariant: the counters follow the rules of the current set by index; a change of rules moves
+//! them along by id.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larum_event::{Position, RuleFile, RuleId};
 use larum_pipeline::RuleOutage;
+use larum_query::RuleCounters;
 use larum_rule::{Diagnostic, RuleLoader, RuleSet};
 
-use crate::api::RuleMetrics;
-use crate::windows::WindowDirectory;
+use crate::metrics::{EngineMetrics, Metric, OTHER};
+use crate::window_directory::WindowDirectory;
 
 /// Sets that are kept: the one in force, the one before and the one to come.
 const RECENT_SETS: usize = 3;
-/// Rules whose counts are told one by one.
+/// Rules whose counts are shown one by one.
 const NAMED: usize = 1_000;
-/// Under which name the counts of the others are told.
-const OTHER: &str = "other";
 
-/// See the module's words.
+/// The rules, and what is counted of them.
 #[derive(Debug)]
 pub(crate) struct Rulebook {
     loader: RuleLoader,
@@ -30,47 +31,8 @@ pub(crate) struct Rulebook {
     outages: Mutex<Arc<[RuleOutage]>>,
     /// Where their windows are.
     pub(crate) windows: WindowDirectory,
-    /// Held by whoever changes the rules: one after the other.
+    /// Held while the rules are changed: one change after the other.
     pub(crate) change_lock: tokio::sync::Mutex<()>,
-}
-
-/// What is counted of a rule since the engine started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct RuleCounters {
-    /// Events that satisfied it.
-    pub(crate) matches: u64,
-    /// Times that exceptions kept something from being a match.
-    pub(crate) excepted: u64,
-    /// Revisions of its alerts in the log.
-    pub(crate) alerts: u64,
-    /// Events it failed on.
-    pub(crate) faults: u64,
-    /// Times that its script ran and answered.
-    pub(crate) runs: u64,
-    /// Of its runs those that were timed, and how long they took in all.
-    pub(crate) timed: u64,
-    /// See `timed`.
-    pub(crate) nanos: u64,
-}
-
-impl RuleCounters {
-    /// How long its scripts ran in all, estimated from those that were timed.
-    fn estimate_script_nanos(&self) -> u64 {
-        let runs = u128::from(self.runs + self.faults);
-        let all = u128::from(self.nanos) * runs;
-        let all = all.checked_div(u128::from(self.timed)).unwrap_or_default();
-        u64::try_from(all).unwrap_or(u64::MAX)
-    }
-
-    fn add_counts(&mut self, more: &Self) {
-        self.matches += more.matches;
-        self.excepted += more.excepted;
-        self.alerts += more.alerts;
-        self.faults += more.faults;
-        self.runs += more.runs;
-        self.timed += more.timed;
-        self.nanos += more.nanos;
-    }
 }
 
 /// Counts of some rules, by number.
@@ -85,6 +47,21 @@ pub(crate) struct CurrentRules {
     pub(crate) set: Arc<RuleSet>,
     /// What is counted of each.
     pub(crate) counts: Vec<RuleCounters>,
+}
+
+/// What is counted of one rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct RuleMetrics {
+    /// Its id.
+    rule: String,
+    /// Events that satisfied it.
+    matches: u64,
+    /// Times that its exceptions kept something from being a match.
+    excepted: u64,
+    /// Times that its script ran and answered.
+    script_runs: u64,
+    /// How long they took in all, estimated from a sample.
+    script_nanos: u64,
 }
 
 impl Rulebook {
@@ -124,9 +101,9 @@ impl Rulebook {
     /// From `since` on these rules hold; what was counted of rules of the same ids goes on.
     pub(crate) fn set_current_rules(&self, since: Position, set: &Arc<RuleSet>) {
         let mut in_force = lock(&self.current);
-        let before = in_force.set.rules().iter().zip(&in_force.counts);
+        let old_rules = in_force.set.rules().iter().zip(&in_force.counts);
         let before: BTreeMap<&RuleId, &RuleCounters> =
-            before.map(|(rule, counts)| (&rule.id, counts)).collect();
+            old_rules.map(|(rule, counts)| (&rule.id, counts)).collect();
         let rules = set.rules().iter();
         let counts = rules.map(|rule| before.get(&rule.id).copied().copied().unwrap_or_default());
         *in_force = CurrentRules {
@@ -151,28 +128,37 @@ impl Rulebook {
     pub(crate) fn count_alert(&self, rule: &str) {
         let mut in_force = lock(&self.current);
         let rules = in_force.set.rules();
-        let found = rules.binary_search_by(|one| one.id.as_str().cmp(rule));
-        let counts = found.ok().and_then(|index| in_force.counts.get_mut(index));
+        let index = rules.binary_search_by(|one| one.id.as_str().cmp(rule));
+        let counts = index.ok().and_then(|index| in_force.counts.get_mut(index));
         if let Some(counts) = counts {
             counts.alerts += 1;
         }
     }
 
-    /// What is counted of each rule, and how many are broken out.
-    pub(crate) fn rule_metrics(&self) -> (Vec<RuleMetrics>, u64) {
-        let missed = self.outages();
-        let open = missed.iter().filter(|one| one.before.is_none());
-        let open: BTreeSet<&RuleId> = open.map(|one| &one.rule).collect();
+    /// Adds what is counted of each rule, and how many are broken out.
+    pub(crate) fn add_metrics(&self, metrics: &mut EngineMetrics) {
+        let outages = self.outages();
+        let open_outages = outages.iter().filter(|one| one.before.is_none());
+        let open: BTreeSet<&RuleId> = open_outages.map(|one| &one.rule).collect();
+        metrics.set(Metric::RulesBrokenOut, open.len() as u64);
         let in_force = self.current_rules();
         let rules = in_force.set.rules().iter().zip(&in_force.counts);
-        let counted = rules.map(|(rule, counts)| RuleMetrics {
+        let all = rules.map(|(rule, counts)| RuleMetrics {
             rule: rule.id.to_string(),
             matches: counts.matches,
             excepted: counts.excepted,
             script_runs: counts.runs,
             script_nanos: counts.estimate_script_nanos(),
         });
-        (bound_metrics(counted, NAMED), open.len() as u64)
+        let counted = bound_metrics(all, NAMED);
+        let mut add_column = |metric, count: fn(&RuleMetrics) -> u64| {
+            let samples = counted.iter().map(|one| (one.rule.clone(), count(one)));
+            metrics.set_by_label(metric, samples.filter(|(_, count)| *count > 0));
+        };
+        add_column(Metric::RuleMatches, |one| one.matches);
+        add_column(Metric::RuleExcepted, |one| one.excepted);
+        add_column(Metric::RuleScriptRuns, |one| one.script_runs);
+        add_column(Metric::RuleScriptNanoseconds, |one| one.script_nanos);
     }
 
     /// What rules missed because they kept failing.
@@ -191,7 +177,8 @@ impl Rulebook {
     }
 }
 
-/// Those of `counted` that have something to tell, by name: at most `most`, and what is beyond that together.
+/// Those of `counted` that have something to tell, by name: at most `most`, and what is beyond that
+/// together.
 fn bound_metrics(counted: impl Iterator<Item = RuleMetrics>, most: usize) -> Vec<RuleMetrics> {
     let mut counted: Vec<RuleMetrics> = counted
         .filter(|one| one.matches > 0 || one.excepted > 0 || one.script_runs > 0)
@@ -217,16 +204,6 @@ fn bound_metrics(counted: impl Iterator<Item = RuleMetrics>, most: usize) -> Vec
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What names a set: a hash of its files, so that two engines can be compared.
-pub(crate) fn hash_rule_files(files: &[RuleFile]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for text in files.iter().flat_map(|file| [&file.path, &file.text]) {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
 }
 
 #[cfg(test)]
@@ -313,17 +290,5 @@ mod tests {
         let known = book.current_rules().counts;
         assert_eq!(known[0], RuleCounters::default());
         assert_eq!((known[1].matches, known[1].alerts), (3, 1));
-    }
-
-    #[test]
-    fn moving_text_from_one_file_to_another_is_another_set() {
-        let file = |path: &str, text: &str| RuleFile {
-            path: path.into(),
-            text: text.into(),
-        };
-        let one = hash_rule_files(&[file("a", "bc"), file("d", "")]);
-        assert_eq!(one, hash_rule_files(&[file("a", "bc"), file("d", "")]));
-        assert_ne!(one, hash_rule_files(&[file("ab", "c"), file("d", "")]));
-        assert_ne!(one, hash_rule_files(&[file("a", ""), file("d", "bc")]));
     }
 }

@@ -1,54 +1,24 @@
 //! Time that passes while nothing arrives.
 //!
-//! Owns when a tick is written into the log: at most once a second, and only while it can decide something. That is
-//! the sequencer's to know ([`TickNeed`]); what a tick does is the pipeline's, from the log, like everything else.
+//! Owns when a tick is written into the log: at most once a second, and only while it can decide
+//! something. That is the sequencer's to know ([`TickNeed`]); what a tick does is the pipeline's,
+//! from the log, like everything else.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use actix::{Addr, Arbiter};
+use larum_actor::{RuntimeClock, send_control};
 use larum_event::{RecordBody, Span};
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use crate::actors::LogActor;
-use crate::clock::RuntimeClock;
-use crate::credit::send_control;
 use crate::gauges::EngineGauges;
 use crate::messages::AppendControl;
+use crate::tick_need::TickNeed;
 
 /// How often it is looked at.
 const EVERY: Span = Span::from_seconds(1);
-
-/// Whether evaluation has use for ticks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum TickNeed {
-    /// Nothing waits for time.
-    Never = 0,
-    /// One tenant does, for which the arrival of its events is as good.
-    WhenQuiet = 1,
-    /// Several tenants have clocks, and the events of one say nothing of the time of another.
-    Always = 2,
-}
-
-/// What the sequencer says to the ticker.
-#[derive(Debug, Default)]
-pub(crate) struct SharedTickNeed(AtomicU8);
-
-impl SharedTickNeed {
-    pub(crate) fn set(&self, needs: TickNeed) {
-        self.0.store(needs as u8, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> TickNeed {
-        match self.0.load(Ordering::Relaxed) {
-            0 => TickNeed::Never,
-            1 => TickNeed::WhenQuiet,
-            _ => TickNeed::Always,
-        }
-    }
-}
 
 /// Writes ticks until the engine stops.
 pub(crate) fn start_ticker(

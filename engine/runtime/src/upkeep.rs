@@ -1,17 +1,17 @@
 //! The log's upkeep, beside everything else: full partitions are sealed, write-ahead logs shrunk.
 //!
-//! Owns when that happens, and that none of it is under way any more when the log is closed: two at once on the
-//! same files would be one too many.
+//! Owns when that happens, and that none of it is under way any more when the log is closed: two at
+//! once on the same files would be one too many.
 
 use std::sync::Arc;
 
 use actix::Arbiter;
+use larum_actor::Supervision;
 use larum_event::Span;
+use larum_query::ReaderFactory;
 use tokio::sync::{Mutex, watch};
 
 use crate::gauges::EngineGauges;
-use crate::readers::ReaderFactory;
-use crate::supervision::Supervision;
 
 /// How often it is looked at.
 const EVERY: Span = Span::from_seconds(1);
@@ -40,6 +40,8 @@ impl LogUpkeep {
                     _ = stopped.changed() => return,
                 }
                 let turn = Arc::clone(&turn).lock_owned().await;
+                // Asked under the lock: `stop` sets the flag and then takes the lock, so nothing
+                // starts after it has returned.
                 if *stopped.borrow() {
                     return;
                 }

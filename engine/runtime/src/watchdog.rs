@@ -1,19 +1,21 @@
 //! A thread that no actor can block, looking whether actors make progress.
 //!
-//! Native code that hangs cannot be stopped from inside. What can be done is to say so: the engine is not ready
-//! while an actor is frozen, and whoever runs the process restarts it. It does not end the process itself: the
-//! engine may be a guest in somebody else's.
+//! Native code that hangs cannot be stopped from inside. What can be done is to say so: the engine
+//! is not ready while an actor is frozen, and the service manager restarts the process. It does not
+//! end the process itself, because the engine may be embedded in another program.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use larum_actor::ActorRegistry;
 use larum_event::{Span, limits};
 
-use crate::gauges::{EngineGauges, FROZEN};
-use crate::supervise::ActorRegistry;
+use crate::gauges::EngineGauges;
 
+/// Begins what a problem with an actor that makes no progress is about.
+pub const FROZEN: &str = "frozen ";
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -30,7 +32,7 @@ impl Watchdog {
         let (stop, stopped) = sync_channel(1);
         let frozen_after = Span::from_seconds(limits::FROZEN_SECONDS as u32);
         let look = move || {
-            let mut told: Vec<Arc<str>> = Vec::new();
+            let mut reported: Vec<Arc<str>> = Vec::new();
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
                 let frozen = registry.check_progress(frozen_after);
                 for actor in &frozen {
@@ -39,10 +41,10 @@ impl Watchdog {
                     gauges.report_problem(&format!("{FROZEN}{}", actor.name), words);
                 }
                 let names: Vec<Arc<str>> = frozen.into_iter().map(|actor| actor.name).collect();
-                for name in told.iter().filter(|name| !names.contains(name)) {
+                for name in reported.iter().filter(|name| !names.contains(name)) {
                     gauges.clear_problem(&format!("{FROZEN}{name}"));
                 }
-                told = names;
+                reported = names;
             }
         };
         let thread = std::thread::Builder::new()

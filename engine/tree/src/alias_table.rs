@@ -1,7 +1,10 @@
-//! Aliases: names that nodes go by for a while, such as a process id on a host.
+//! Aliases: names that nodes have for a while, such as a process id on a host.
 //!
-//! A node has its alias from the time at which it begins until another one begins with it. Who names a parent
-//! by alias means the one that had it at that time.
+//! Owns who had an alias when, and who means it; where a node goes because of it is decided
+//! elsewhere.
+//! Invariant: a node has its alias from the time at which it begins until another one begins with
+//! it, so who names a parent by alias means the one that had it at that time, in whatever order the
+//! events come.
 
 use larum_event::Timestamp;
 use petgraph::stable_graph::NodeIndex;
@@ -11,7 +14,8 @@ use crate::graph_node::NodeClass;
 use crate::hashing::TextHasher;
 use crate::name_index::NameIndex;
 
-/// Most nodes that had, and most that name, one alias; beyond it the alias says nothing of the others.
+/// Most nodes that had, and most that name, one alias; beyond it the alias says nothing of the
+/// others.
 const USES_PER_ALIAS: usize = 10_000;
 
 /// The place of an alias in [`AliasTable`].
@@ -114,8 +118,8 @@ impl AliasTable {
             return Vec::new();
         };
         insert_sorted(&mut alias.owners, (time, node));
-        // Those that name it as of a time before the next one has it; one more for the nodes that are
-        // themselves the next one.
+        // Those that name it as of a time before the next one has it; one more for the nodes that
+        // are themselves the next one.
         let next = alias.owners.iter().filter(|(from, _)| *from > time).nth(1);
         let until = next.map_or(Timestamp::MAX, |(from, _)| *from);
         let from = alias.mentions.partition_point(|(as_of, _)| *as_of < time);

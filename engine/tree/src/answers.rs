@@ -1,4 +1,9 @@
-//! Answers to what is asked of the forest.
+//! Answers to questions about trees and incidents.
+//!
+//! Owns the way from an id, an event or an entity to a tree or incident; pages of trees are left to
+//! the readers of an outline.
+//! Invariant: asking changes nothing but the cache of outlines, so the answers of a replay are
+//! those of the live graph.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,74 +12,62 @@ use larum_event::{Position, TenantId};
 
 use crate::correlation_graph::CorrelationGraph;
 use crate::entity_index::spelling_variants;
-use crate::error::TreeQueryError;
 use crate::incident::{IncidentId, IncidentQuery, IncidentSummary};
-use crate::query::TreeQuery;
-use crate::select::select_page;
+use crate::outline_reader::OutlineReader;
 use crate::tenant_graph::TenantGraph;
 use crate::tree_members::TreeId;
 use crate::view::TreeView;
 use crate::view_builder::ViewBuilder;
 
 impl CorrelationGraph {
-    /// The tree in which `id` stands: a node, an event or an alert of `tenant`, or an entity.
+    /// The tree that holds `id`: a node, an event or an alert of `tenant`, or an entity.
     pub fn find_tree(&self, tenant: &TenantId, id: &str) -> Option<TreeView> {
-        let grove = self.tenants.get(tenant)?;
-        let node = self.find_node(grove, id)?;
-        let viewer = ViewBuilder {
-            graph: self,
-            tenant_graph: grove,
-            tenant,
-        };
-        viewer.build_view(&grove.find_root(node)?)
+        let tenant_graph = self.tenants.get(tenant)?;
+        let node = tenant_graph.resolve_id(&self.edge_reasons, id)?;
+        let viewer = self.view_builder(tenant, tenant_graph);
+        Some(viewer.build_view(&tenant_graph.find_root(node)?))
     }
 
-    /// What is asked of the tree that holds [`TreeQuery::id`]. [`TreeQuery::as_of`] is the caller's part: a forest knows
-    /// trees as they are.
-    ///
-    /// # Errors
-    /// There is no such tree, the other end of a path is in another one, or the cursor is another question's.
-    pub fn query_tree(
-        &self,
-        tenant: &TenantId,
-        query: &TreeQuery,
-    ) -> Result<TreeView, TreeQueryError> {
-        let no_tree = || TreeQueryError::NoTree {
-            id: query.id.clone(),
-        };
-        let grove = self.tenants.get(tenant).ok_or_else(no_tree)?;
-        let focus = self.find_node(grove, &query.id).ok_or_else(no_tree)?;
-        let viewer = ViewBuilder {
-            graph: self,
-            tenant_graph: grove,
+    /// The outline of the tree that holds `id`, for those who need only some of its nodes.
+    pub fn open_outline<'a>(&'a self, tenant: &'a TenantId, id: &str) -> Option<OutlineReader<'a>> {
+        let tenant_graph = self.tenants.get(tenant)?;
+        let focus = tenant_graph.resolve_id(&self.edge_reasons, id)?;
+        let viewer = self.view_builder(tenant, tenant_graph);
+        let root = tenant_graph.find_root(focus)?;
+        let outline = self.outlines.get_or_build(viewer, &root)?;
+        Some(OutlineReader::new(viewer, root.top, focus, outline))
+    }
+
+    fn view_builder<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        tenant_graph: &'a TenantGraph,
+    ) -> ViewBuilder<'a> {
+        ViewBuilder {
+            edge_reasons: &self.edge_reasons,
+            tenant_graph,
             tenant,
-        };
-        if let Some(page) = viewer.page_from_outline(query, focus) {
-            return page;
         }
-        let summit = grove.find_root(focus);
-        let whole = summit.and_then(|summit| viewer.build_view(&summit));
-        select_page(&whole.ok_or_else(no_tree)?, query)
     }
 
     /// The ids from the node that holds `id` up to the root of its tree.
     pub fn ancestor_ids(&self, tenant: &TenantId, id: &str) -> Option<Vec<Arc<str>>> {
-        let grove = self.tenants.get(tenant)?;
-        let lineage = grove.ancestors(self.find_node(grove, id)?)?;
+        let tenant_graph = self.tenants.get(tenant)?;
+        let lineage = tenant_graph.ancestors(tenant_graph.resolve_id(&self.edge_reasons, id)?)?;
         Some(
             lineage
                 .into_iter()
-                .map(|node| grove.node_name(node))
+                .map(|node| tenant_graph.nodes().name(node))
                 .collect(),
         )
     }
 
-    /// The ids on the way from the node that holds `id` to the one that holds `to`, over the node above both; `None`
-    /// when they are not of one tree.
+    /// The ids on the way from the node that holds `id` to the one that holds `to`, over the node
+    /// above both; `None` when they are not of one tree.
     pub fn path_between(&self, tenant: &TenantId, id: &str, to: &str) -> Option<Vec<Arc<str>>> {
-        let grove = self.tenants.get(tenant)?;
-        let mut up = grove.ancestors(self.find_node(grove, id)?)?;
-        let mut down = grove.ancestors(self.find_node(grove, to)?)?;
+        let tenant_graph = self.tenants.get(tenant)?;
+        let mut up = tenant_graph.ancestors(tenant_graph.resolve_id(&self.edge_reasons, id)?)?;
+        let mut down = tenant_graph.ancestors(tenant_graph.resolve_id(&self.edge_reasons, to)?)?;
         if up.last() != down.last() {
             return None;
         }
@@ -85,23 +78,24 @@ impl CorrelationGraph {
             above = up.pop();
             down.pop();
         }
-        let way = up.into_iter().chain(above).chain(down.into_iter().rev());
-        Some(way.map(|node| grove.node_name(node)).collect())
+        let path = up.into_iter().chain(above).chain(down.into_iter().rev());
+        Some(path.map(|node| tenant_graph.nodes().name(node)).collect())
     }
 
-    /// A page of the incidents of a tenant, those changed last first, and how many there are in all. Entities that find
-    /// none are looked for as events are read, like those of [`CorrelationGraph::trees_of_entity`].
+    /// A page of the incidents of a tenant, those changed last first, and how many there are in
+    /// all. Entities that find none are looked for as events are read, like those of
+    /// [`CorrelationGraph::trees_of_entity`].
     pub fn list_incidents(
         &self,
         tenant: &TenantId,
         query: &IncidentQuery,
     ) -> (Vec<IncidentSummary>, u64) {
-        let Some(grove) = self.tenants.get(tenant) else {
+        let Some(tenant_graph) = self.tenants.get(tenant) else {
             return (Vec::new(), 0);
         };
-        let families = components_by_tree(grove);
-        let look = |tree: TreeId| grove.tree_facts(*families.get(&tree)?);
-        let found = grove.incidents.list_page(query, &look);
+        let components = components_by_tree(tenant_graph);
+        let look = |tree: TreeId| tenant_graph.tree_facts(*components.get(&tree)?);
+        let found = tenant_graph.incidents().list_page(query, &look);
         let as_read = query.entities.iter().map(|(kind, value)| {
             let last = spelling_variants(kind, value).last();
             (kind.clone(), last.unwrap_or_else(|| value.clone()))
@@ -113,24 +107,29 @@ impl CorrelationGraph {
         if found.1 > 0 || as_read == *query {
             return found;
         }
-        grove.incidents.list_page(&as_read, &look)
+        tenant_graph.incidents().list_page(&as_read, &look)
     }
 
-    /// The incident of a name, of an alias, or that holds an alert or a tree with an id; with its alerts.
+    /// The incident of a name, of an alias, or that holds an alert or a tree with an id; with its
+    /// alerts.
     pub fn find_incident(&self, tenant: &TenantId, id: &str) -> Option<IncidentSummary> {
-        let grove = self.tenants.get(tenant)?;
-        let name = self.find_incident_id(grove, id)?.0.clone();
-        let families = components_by_tree(grove);
-        grove
-            .incidents
-            .find_summary(&name, &|tree| grove.tree_facts(*families.get(&tree)?))
+        let tenant_graph = self.tenants.get(tenant)?;
+        let name = self.find_incident_id(tenant_graph, id)?.0.clone();
+        let components = components_by_tree(tenant_graph);
+        tenant_graph.incidents().find_summary(&name, &|tree| {
+            tenant_graph.tree_facts(*components.get(&tree)?)
+        })
     }
 
-    fn find_incident_id<'a>(&self, grove: &'a TenantGraph, id: &str) -> Option<&'a IncidentId> {
-        let incidents = &grove.incidents;
+    fn find_incident_id<'a>(
+        &self,
+        tenant_graph: &'a TenantGraph,
+        id: &str,
+    ) -> Option<&'a IncidentId> {
+        let incidents = tenant_graph.incidents();
         let of_tree = || {
-            let node = self.find_node(grove, id)?;
-            incidents.incident_of_tree(grove.tree_id_of(node)?)
+            let node = tenant_graph.resolve_id(&self.edge_reasons, id)?;
+            incidents.incident_of_tree(tenant_graph.tree_id_of(node)?)
         };
         let of_entity = || {
             let (kind, value) = id.split_once(':')?;
@@ -148,23 +147,28 @@ impl CorrelationGraph {
             .or_else(of_entity)
     }
 
-    /// Names of incidents that changed after a position, in the order of their last changes; at most `most`.
+    /// Names of incidents that changed after a position, in the order of their last changes; at
+    /// most `most`.
     pub fn incidents_changed_after(
         &self,
         tenant: &TenantId,
         after: Position,
         most: usize,
     ) -> Vec<IncidentId> {
-        let grove = self.tenants.get(tenant);
-        let changed = grove.map(|grove| grove.incidents.incidents_changed_after(after, most));
+        let tenant_graph = self.tenants.get(tenant);
+        let changed = tenant_graph.map(|tenant_graph| {
+            tenant_graph
+                .incidents()
+                .incidents_changed_after(after, most)
+        });
         changed.into_iter().flatten().cloned().collect()
     }
 }
 
-/// The families by the numbers of their trees. Only looked up in.
-fn components_by_tree(grove: &TenantGraph) -> HashMap<TreeId, u32> {
-    let families = grove.components.iter_oldest_first();
-    families
-        .filter_map(|number| Some((grove.components.get(number)?.tree, number)))
+/// The components by the numbers of their trees. Only looked up in.
+fn components_by_tree(tenant_graph: &TenantGraph) -> HashMap<TreeId, u32> {
+    let components = tenant_graph.components().iter_oldest_first();
+    components
+        .filter_map(|number| Some((tenant_graph.components().get(number)?.tree(), number)))
         .collect()
 }

@@ -1,160 +1,176 @@
-//! What this batch has changed so far, so that rules read trees as they were with an earlier event of it.
+//! What this batch has changed so far, so that rules read trees as they were with an earlier event
+//! of it.
 //!
-//! Trees take a whole batch before rules see its first event. Where nodes stood and what was known of them
-//! before a change is kept until the next batch begins, and trees that had to go stay until then.
+//! The graph takes in a whole batch before rules see its first event. Owns what was known of a node
+//! before each change of the batch, and the list of nodes that were evicted meanwhile, which stay
+//! in the graph until the next batch begins. Which of this a rule may see does not matter here.
+//! Invariant: the changes of one node are in the order of their positions, so the first one after a
+//! position holds what was known with the event there.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use larum_event::{EventId, Position, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
-use crate::entry_table::EntryIndex;
-use crate::graph_node::ParentKind;
-use crate::tenant_graph::TenantGraph;
+use crate::entry_table::EventEntry;
+use crate::graph_node::{NodeAttributes, ParentKind};
 
-/// The changes of a batch; nothing is kept while nobody asks.
+/// The changes of a batch; nothing is recorded before the first batch begins.
 #[derive(Debug, Default)]
 pub(crate) struct BatchHistory {
-    pub(crate) is_on: bool,
-    /// Where nodes stood before a position, oldest change first.
-    pub(crate) parents: HashMap<NodeIndex, Vec<ParentChange>>,
-    /// What was known of nodes before a position.
-    pub(crate) attributes: HashMap<NodeIndex, Vec<(Position, NodeAttributes)>>,
-    /// Nodes that went with a position, still in the graph.
-    pub(crate) removed_nodes: Vec<NodeIndex>,
-    /// Where events hung that went with an event of the batch, oldest first.
-    pub(crate) removed_events: HashMap<EventId, Vec<RemovedEvent>>,
-    /// When nodes had been seen first before a position.
-    pub(crate) first_times: HashMap<NodeIndex, Vec<(Position, Timestamp)>>,
-    /// The events of the batch and the nodes that they name first, also of those that only count there.
-    pub(crate) batch_nodes: HashMap<Position, (EventId, NodeIndex)>,
+    is_on: bool,
+    parents: NodeChanges<Option<(ParentKind, NodeIndex)>>,
+    attributes: NodeChanges<NodeAttributes>,
+    first_times: NodeChanges<Timestamp>,
+    /// Nodes that were evicted, still in the graph.
+    evicted_nodes: Vec<NodeIndex>,
+    /// Where events were that an event of the batch displaced, oldest first.
+    removed_events: HashMap<EventId, Vec<RemovedEvent>>,
+    /// The events of the batch and the nodes that they name first, also of those that only count
+    /// there.
+    batch_nodes: HashMap<Position, (EventId, NodeIndex)>,
 }
 
-/// Where an event hung, and of which positions.
+/// The node an event belonged to, and between which positions.
 #[derive(Debug)]
-pub(crate) struct RemovedEvent {
-    pub(crate) from: Position,
-    pub(crate) until: Position,
-    pub(crate) node: NodeIndex,
+struct RemovedEvent {
+    from: Position,
+    until: Position,
+    node: NodeIndex,
 }
 
-/// The position of an event that moved a node, and where the node stood before.
-type ParentChange = (Position, Option<(ParentKind, NodeIndex)>);
+/// Values that nodes had before the events at some positions changed them.
+#[derive(Debug)]
+struct NodeChanges<T>(HashMap<NodeIndex, Vec<(Position, T)>>);
 
-/// What was known of a node.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct NodeAttributes {
-    pub(crate) label: Option<Arc<str>>,
-    pub(crate) stage: Option<Arc<str>>,
-    pub(crate) tags: Vec<(Arc<str>, Arc<str>)>,
-    pub(crate) kept: Vec<(Arc<str>, Arc<str>)>,
+impl<T> Default for NodeChanges<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
 }
 
-impl TenantGraph {
-    /// A new batch begins: nobody asks any more how things stood during the one before.
-    pub(crate) fn begin_batch(&mut self) {
-        let overlay = std::mem::take(&mut self.batch_history);
-        self.batch_history.is_on = true;
-        for node in overlay.removed_nodes {
-            self.remove_node(node);
+impl<T> NodeChanges<T> {
+    fn record(&mut self, node: NodeIndex, at: Position, before: T) {
+        self.0.entry(node).or_default().push((at, before));
+    }
+
+    /// The value with the event at a position; `None` when nothing changed it since.
+    fn value_at(&self, node: NodeIndex, at: Position) -> Option<&T> {
+        let mut changes = self.0.get(&node)?.iter();
+        let later = changes.find(|(position, _)| *position > at)?;
+        Some(&later.1)
+    }
+}
+
+impl BatchHistory {
+    /// A history that records from now on, or one that does not yet.
+    pub(crate) fn new(is_on: bool) -> Self {
+        Self {
+            is_on,
+            ..Self::default()
         }
     }
 
-    /// Keeps what is known of a node before an event changes it.
-    pub(crate) fn record_attributes(&mut self, node: NodeIndex, position: Position) {
-        if !self.batch_history.is_on {
+    /// A new batch begins: forgets the one before, and gives the nodes that may leave the graph
+    /// now.
+    pub(crate) fn begin_batch(&mut self) -> Vec<NodeIndex> {
+        std::mem::replace(self, Self::new(true)).evicted_nodes
+    }
+
+    /// Records what was known of a node before the event at a position changes it.
+    pub(crate) fn record_attributes(
+        &mut self,
+        node: NodeIndex,
+        at: Position,
+        before: impl FnOnce() -> NodeAttributes,
+    ) {
+        if self.is_on {
+            self.attributes.record(node, at, before());
+        }
+    }
+
+    /// Records the parent of a node before the event at a position moves it.
+    pub(crate) fn record_parent(
+        &mut self,
+        node: NodeIndex,
+        at: Position,
+        before: Option<(ParentKind, NodeIndex)>,
+    ) {
+        if self.is_on {
+            self.parents.record(node, at, before);
+        }
+    }
+
+    /// Records when a node was seen first before the event at a position.
+    pub(crate) fn record_first_time(&mut self, node: NodeIndex, at: Position, before: Timestamp) {
+        if self.is_on {
+            self.first_times.record(node, at, before);
+        }
+    }
+
+    /// Records the node of an event that the event at a position removes from it. Alerts are not
+    /// recorded: rules find an alert's tree by its trigger.
+    pub(crate) fn record_event_removal(&mut self, removed: &EventEntry, at: Position) {
+        if !self.is_on || removed.alert {
             return;
         }
-        let known = self.attributes_of(node);
-        self.batch_history
-            .attributes
-            .entry(node)
-            .or_default()
-            .push((position, known));
+        let known = self.removed_events.entry(removed.id.clone());
+        known.or_default().push(RemovedEvent {
+            from: removed.position,
+            until: at,
+            node: removed.main,
+        });
     }
 
-    /// Keeps where a node stands before an event moves it.
-    pub(crate) fn record_parent(&mut self, node: NodeIndex) {
-        if !self.batch_history.is_on {
-            return;
-        }
-        let up = self.node(node).and_then(|node| node.parent_edge);
-        self.batch_history
-            .parents
-            .entry(node)
-            .or_default()
-            .push((self.current_position, up));
-    }
-
-    /// Keeps where an event hung that goes with the current one.
-    pub(crate) fn record_event_removal(&mut self, entry: EntryIndex) {
-        let Some(found) = self.entries.get(entry).filter(|_| self.batch_history.is_on) else {
-            return;
-        };
-        if found.alert {
-            return;
-        }
-        let buried = RemovedEvent {
-            from: found.position,
-            until: self.current_position,
-            node: found.main,
-        };
-        let known = self.batch_history.removed_events.entry(found.id.clone());
-        known.or_default().push(buried);
-    }
-
-    /// Keeps when a node was seen first before the current event.
-    pub(crate) fn record_first_time(&mut self, node: NodeIndex, first: Timestamp) {
-        if self.batch_history.is_on {
-            let known = self.batch_history.first_times.entry(node).or_default();
-            known.push((self.current_position, first));
+    /// Records the node that an event of the batch names first.
+    pub(crate) fn record_batch_node(&mut self, at: Position, event: &EventId, node: NodeIndex) {
+        if self.is_on {
+            self.batch_nodes.insert(at, (event.clone(), node));
         }
     }
 
-    /// What is known of a node now.
-    pub(crate) fn attributes_of(&self, node: NodeIndex) -> NodeAttributes {
-        let Some(found) = self.node(node) else {
-            return NodeAttributes::default();
-        };
-        let more = found.extras.as_deref();
-        let details = more.and_then(|more| more.details.as_ref());
-        let tags = more.into_iter().flat_map(|more| &more.tags);
-        NodeAttributes {
-            label: details.and_then(|details| details.label.clone()),
-            stage: more.and_then(|more| Some(more.stage.as_ref()?.text.clone())),
-            tags: tags
-                .map(|(name, said)| (name.clone(), said.text.clone()))
-                .collect(),
-            kept: details.map_or_else(Vec::new, |details| details.kept.clone()),
+    /// Keeps an evicted node in the graph until the next batch; false when it may go at once.
+    pub(crate) fn defer_removal(&mut self, node: NodeIndex) -> bool {
+        if self.is_on {
+            self.evicted_nodes.push(node);
         }
+        self.is_on
     }
 
-    /// What was known of a node with the event at a position.
-    pub(crate) fn attributes_at(&self, node: NodeIndex, at: Position) -> NodeAttributes {
-        let changes = self
-            .batch_history
-            .attributes
-            .get(&node)
-            .into_iter()
-            .flatten();
-        let mut later = changes.filter(|(position, _)| *position > at);
-        match later.next() {
-            Some((_, before)) => before.clone(),
-            None => self.attributes_of(node),
-        }
+    /// What was known of a node with the event at a position; `None` for what is known now.
+    pub(crate) fn attributes_at(&self, node: NodeIndex, at: Position) -> Option<&NodeAttributes> {
+        self.attributes.value_at(node, at)
     }
 
-    /// Where a node stood with the event at a position, by what events from outside say: when alerts come among
-    /// them depends on the engine's pace, so rules do not see it.
-    pub(crate) fn parent_at(&self, node: NodeIndex, at: Position) -> Option<NodeIndex> {
-        let changes = self.batch_history.parents.get(&node).into_iter().flatten();
-        let mut later = changes.filter(|(position, _)| *position > at);
-        let up = match later.next() {
-            Some((_, before)) => *before,
-            None => self.node(node)?.parent_edge,
-        };
-        up.filter(|(reason, _)| *reason != ParentKind::Causation)
-            .map(|(_, above)| above)
+    /// The parent of a node with the event at a position; `None` for the one it has now.
+    pub(crate) fn parent_at(
+        &self,
+        node: NodeIndex,
+        at: Position,
+    ) -> Option<Option<(ParentKind, NodeIndex)>> {
+        self.parents.value_at(node, at).copied()
+    }
+
+    /// When a node was seen first with the event at a position; `None` for what is known now.
+    pub(crate) fn first_time_at(&self, node: NodeIndex, at: Position) -> Option<Timestamp> {
+        self.first_times.value_at(node, at).copied()
+    }
+
+    /// The node that an event of the batch names first.
+    pub(crate) fn batch_node(&self, event: &EventId, at: Position) -> Option<NodeIndex> {
+        let (id, node) = self.batch_nodes.get(&at)?;
+        (id == event).then_some(*node)
+    }
+
+    /// The nodes that an event belonged to with the event at a position, and does no longer.
+    pub(crate) fn removed_nodes_of(
+        &self,
+        event: &EventId,
+        at: Position,
+    ) -> impl Iterator<Item = NodeIndex> {
+        let removed = self.removed_events.get(event).into_iter().flatten();
+        removed
+            .filter(move |removed| removed.from <= at && at < removed.until)
+            .map(|removed| removed.node)
     }
 }

@@ -1,45 +1,27 @@
-//! The forest: what is public of it.
+//! The graphs of all tenants: what is public of them.
+//!
+//! Owns the links in force, the limits, and the way of an event to its tenant's graph; what an
+//! event does there is [`TenantGraph`]'s job.
+//! Invariant: nothing of one tenant is ever read for another, except to report that a step names
+//! another tenant's root.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use larum_event::{Alert, Event, LinkSet, Position, TenantId, limits};
+use larum_event::{Alert, Event, LinkSet, Position, TenantId};
 
 use crate::edge_reason::EdgeReasons;
 use crate::entity_index::spelling_variants;
 use crate::event_facts::{EventFacts, NodeClaims, TraceParent};
+use crate::graph_limits::GraphLimits;
 use crate::graph_node::NodeClass;
 use crate::link_reader::LinkReader;
-use crate::outline_page::OutlineCache;
+use crate::outline_reader::OutlineCache;
 use crate::tenant_graph::TenantGraph;
-use crate::tree_members::TreeMembers;
+use crate::tree_members::{RootSummary, TreeMembers};
 use crate::tree_report::TreeReport;
 
-/// How much a forest may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GraphLimits {
-    /// Most nodes of one tree; an event that would add more is left out and reported.
-    pub nodes_per_root: usize,
-    /// Most events of one node; the earliest are kept, the others counted.
-    pub events_per_node: usize,
-    /// Most trees of one tenant; beyond it the one added to longest ago goes, reported.
-    pub roots_per_tenant: usize,
-    /// Most nodes of one tenant; beyond it trees go likewise, the last one excepted.
-    pub nodes_per_tenant: usize,
-}
-
-impl Default for GraphLimits {
-    fn default() -> Self {
-        Self {
-            nodes_per_root: limits::NODES_PER_ROOT,
-            events_per_node: limits::EVENTS_PER_NODE,
-            roots_per_tenant: limits::ROOTS_PER_TENANT,
-            nodes_per_tenant: limits::NODES_PER_TENANT,
-        }
-    }
-}
-
-/// What a forest holds and what it had to let go.
+/// What the graphs hold and what they had to evict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GraphStats {
     /// Tenants that have trees.
@@ -54,15 +36,6 @@ pub struct GraphStats {
     pub refused_events: u64,
     /// Trees that went because there were too many.
     pub evicted_roots: u64,
-}
-
-/// One tree, in a list of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RootSummary {
-    /// The id of the node at which it begins.
-    pub root: Arc<str>,
-    /// Its nodes and what branched off them.
-    pub steps: usize,
 }
 
 /// The trees of all tenants.
@@ -81,17 +54,17 @@ pub struct CorrelationGraph {
 }
 
 impl CorrelationGraph {
-    /// An empty forest, without links.
+    /// An empty graph, without links.
     pub fn new(limits: GraphLimits) -> Self {
-        let mut ways = EdgeReasons::default();
+        let mut reasons = EdgeReasons::default();
         let set = Arc::new(LinkSet {
             links: Vec::new(),
             entities: LinkSet::built_in_entities(),
         });
-        let mut forest = Self {
+        let mut graph = Self {
             limits,
-            links: LinkReader::new(Arc::default(), &mut ways),
-            edge_reasons: ways,
+            links: LinkReader::new(Arc::default(), &mut reasons),
+            edge_reasons: reasons,
             tenants: BTreeMap::new(),
             refused_events: 0,
             evicted_roots: 0,
@@ -99,12 +72,12 @@ impl CorrelationGraph {
             tracks_batches: false,
             outlines: OutlineCache::default(),
         };
-        forest.set_links(set);
-        forest
+        graph.set_links(set);
+        graph
     }
 
-    /// From the next event on nodes are linked as `links` say, beside workflows and traces. Nodes that are there
-    /// stay.
+    /// From the next event on nodes are linked as `links` say, beside workflows and traces. Nodes
+    /// that are there stay.
     pub fn use_links(&mut self, links: &LinkSet) {
         let mut set = links.clone();
         for built_in in LinkSet::built_in_entities() {
@@ -129,23 +102,24 @@ impl CorrelationGraph {
     pub(crate) fn set_links(&mut self, set: Arc<LinkSet>) {
         let kinds = set.entities.iter().map(|entity| entity.name.clone());
         self.entity_kinds = Arc::new(kinds.collect());
-        for grove in self.tenants.values_mut() {
-            grove.entity_kinds = Arc::clone(&self.entity_kinds);
+        for tenant_graph in self.tenants.values_mut() {
+            tenant_graph.use_entity_kinds(Arc::clone(&self.entity_kinds));
         }
         self.links = LinkReader::new(set, &mut self.edge_reasons);
     }
 
-    /// A new batch of events begins. Rules may ask about events of the batch from here on, and how things stood with
-    /// one of them, until the next call.
+    /// A new batch of events begins. Rules may ask about events of the batch from here on, and how
+    /// things were with one of them, until the next call.
     pub fn begin_batch(&mut self) {
         self.tracks_batches = true;
-        for grove in self.tenants.values_mut() {
-            grove.begin_batch();
+        for tenant_graph in self.tenants.values_mut() {
+            tenant_graph.begin_batch();
         }
     }
 
-    /// Takes in an event, raw or an alert, that stands at `position` of the log. An event that names no node is
-    /// passed over: alerts name it by its id. One that was taken in before changes nothing.
+    /// Inserts an event, raw or an alert, that is at `position` of the log. An event that
+    /// names no node is passed over: alerts name it by its id. One that was inserted before changes
+    /// nothing.
     pub fn insert(
         &mut self,
         tenant: &TenantId,
@@ -168,17 +142,15 @@ impl CorrelationGraph {
             entities,
         };
         let before = out.len();
+        // Ask before inserting: afterwards the tenant has a node of that name itself.
         self.report_foreign_root(&facts, out);
-        let grove = match self.tenants.get_mut(tenant) {
-            Some(grove) => grove,
-            None => {
-                let grove = self.tenants.entry(tenant.clone()).or_default();
-                grove.entity_kinds = Arc::clone(&self.entity_kinds);
-                grove.batch_history.is_on = self.tracks_batches;
-                grove
-            }
+        let tenant_graph = match self.tenants.get_mut(tenant) {
+            Some(tenant_graph) => tenant_graph,
+            None => self.tenants.entry(tenant.clone()).or_insert_with(|| {
+                TenantGraph::new(Arc::clone(&self.entity_kinds), self.tracks_batches)
+            }),
         };
-        grove.insert(&facts, &self.limits, out);
+        tenant_graph.insert(&facts, &self.limits, out);
         for report in out.iter().skip(before) {
             match report {
                 TreeReport::RootFull { .. } => self.refused_events += 1,
@@ -190,7 +162,8 @@ impl CorrelationGraph {
         }
     }
 
-    /// The nodes that an event names, the trace that it carries, and the entities that it is found by.
+    /// The nodes that an event names, the trace that it carries, and the entities that it is found
+    /// by.
     #[expect(clippy::type_complexity, reason = "the parts of one answer")]
     fn read_claims<'a>(
         &mut self,
@@ -208,7 +181,8 @@ impl CorrelationGraph {
             return (groups, None, entities);
         }
         let trace = TraceParent::from_event(event);
-        // Without a step of its own an event is of its span first: what links name, many traces may share.
+        // Without a step of its own an event is of its span first: what links name, many traces may
+        // share.
         if let Some(trace) = trace.as_ref().filter(|_| groups.is_empty()) {
             groups.push(NodeClaims::from_span(trace));
         }
@@ -246,13 +220,17 @@ impl CorrelationGraph {
         for group in named {
             let Some(root) = &group.root else { continue };
             let known = self.tenants.get(facts.tenant);
-            if known.is_some_and(|grove| grove.find_node(NodeClass::STEP, &root.name).is_some())
-                || group.own.name == root.name
+            if known.is_some_and(|tenant_graph| {
+                tenant_graph
+                    .nodes()
+                    .find(NodeClass::STEP, &root.name)
+                    .is_some()
+            }) || group.own.name == root.name
             {
                 continue;
             }
             let mut others = self.tenants.values();
-            if others.any(|grove| grove.is_node_seen(NodeClass::STEP, &root.name)) {
+            if others.any(|tenant_graph| tenant_graph.has_seen_step(&root.name)) {
                 out.push(TreeReport::ForeignTenantRoot {
                     tenant: facts.tenant.clone(),
                     root: root.name.as_ref().into(),
@@ -262,43 +240,44 @@ impl CorrelationGraph {
         }
     }
 
-    /// The trees that had to go since this was last asked, for a store.
+    /// The trees that were evicted since this was last asked, for a store.
     pub fn take_evicted_trees(&mut self) -> Vec<TreeMembers> {
         let groves = self.tenants.values_mut();
         groves
-            .flat_map(|grove| std::mem::take(&mut grove.evicted_trees))
+            .flat_map(|tenant_graph| tenant_graph.take_evicted_trees())
             .collect()
     }
 
     /// What the tree that holds an id is made of.
     pub fn tree_members(&self, tenant: &TenantId, id: &str) -> Option<TreeMembers> {
-        let grove = self.tenants.get(tenant)?;
-        let node = self.find_node(grove, id)?;
-        grove.tree_members(tenant, grove.node(node)?.component)
+        let tenant_graph = self.tenants.get(tenant)?;
+        let node = tenant_graph.resolve_id(&self.edge_reasons, id)?;
+        tenant_graph.tree_members(tenant, tenant_graph.nodes().component(node)?)
     }
 
     /// At most `most` trees of `tenant`, the one added to last first.
     pub fn list_roots(&self, tenant: &TenantId, most: usize) -> Vec<RootSummary> {
-        let Some(grove) = self.tenants.get(tenant) else {
+        let Some(tenant_graph) = self.tenants.get(tenant) else {
             return Vec::new();
         };
-        let families = grove.components.iter_newest_first();
-        let roots = families.filter_map(|number| grove.root_summary(number));
+        let components = tenant_graph.components().iter_newest_first();
+        let roots = components.filter_map(|number| tenant_graph.root_summary(number));
         roots.take(most).collect()
     }
 
-    /// The trees whose events name an entity, such as `user` `eve`, the one that did last first. Where none do, a value
-    /// that is no user's name is looked for as events are read: in lower case, and a host without its domain.
+    /// The trees whose events name an entity, such as `user` `eve`, the one that did last first.
+    /// Where none do, a value that is no user's name is looked for as events are read: in lower
+    /// case, and a host without its domain.
     pub fn trees_of_entity(&self, tenant: &TenantId, kind: &str, value: &str) -> Vec<RootSummary> {
-        let Some(grove) = self.tenants.get(tenant) else {
+        let Some(tenant_graph) = self.tenants.get(tenant) else {
             return Vec::new();
         };
-        let mut spelt =
-            spelling_variants(kind, value).map(|value| grove.trees_with_entity(kind, &value));
+        let mut spelt = spelling_variants(kind, value)
+            .map(|value| tenant_graph.trees_with_entity(kind, &value));
         spelt.find(|found| !found.is_empty()).unwrap_or_default()
     }
 
-    /// What it holds and what it had to let go.
+    /// What it holds and what it had to evict.
     pub fn stats(&self) -> GraphStats {
         let mut stats = GraphStats {
             tenants: self.tenants.len() as u64,
@@ -306,10 +285,10 @@ impl CorrelationGraph {
             evicted_roots: self.evicted_roots,
             ..GraphStats::default()
         };
-        for grove in self.tenants.values() {
-            stats.roots += grove.components.len() as u64;
-            stats.nodes += grove.len() as u64;
-            stats.events += grove.entries.len() as u64;
+        for tenant_graph in self.tenants.values() {
+            stats.roots += tenant_graph.components().len() as u64;
+            stats.nodes += tenant_graph.nodes().len() as u64;
+            stats.events += tenant_graph.events().len() as u64;
         }
         stats
     }

@@ -1,4 +1,4 @@
-//! The ways in which nodes come to be linked, so that each edge can say why it is there.
+//! The reasons for which nodes are linked, so that each edge can say why it is there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub(crate) const CORRELATION: u16 = 0;
 /// What they say in `traceparent`.
 pub(crate) const TRACE: u16 = 1;
 
-/// One way: a version of a link, and which of its alternatives.
+/// One reason: a version of a link, and which of its alternatives.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct EdgeReason {
     /// The link's name.
@@ -22,8 +22,8 @@ pub(crate) struct EdgeReason {
     pub(crate) paths: Vec<Arc<str>>,
 }
 
-/// All ways that were ever in force, and the classes of nodes that links make. Neither is ever forgotten: nodes
-/// refer to them by number, and there are as many as links were ever declared.
+/// All reasons that were ever in force, and the classes of nodes that links make. Neither is ever
+/// forgotten: nodes refer to them by number, and there are as many as links were ever declared.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EdgeReasons {
     reasons: Vec<EdgeReason>,
@@ -32,16 +32,16 @@ pub(crate) struct EdgeReasons {
 }
 
 impl EdgeReasons {
-    /// The number of a way; [`CORRELATION`] when there are too many to tell apart.
-    pub(crate) fn intern(&mut self, way: EdgeReason) -> u16 {
-        if let Some(number) = self.numbers.get(&way) {
+    /// The number of a reason; [`CORRELATION`] when there are too many to tell apart.
+    pub(crate) fn intern(&mut self, reason: EdgeReason) -> u16 {
+        if let Some(number) = self.numbers.get(&reason) {
             return *number;
         }
         let Ok(number) = u16::try_from(self.reasons.len() + usize::from(TRACE) + 1) else {
             return CORRELATION;
         };
-        self.numbers.insert(way.clone(), number);
-        self.reasons.push(way);
+        self.numbers.insert(reason.clone(), number);
+        self.reasons.push(reason);
         number
     }
 
@@ -76,13 +76,13 @@ impl EdgeReasons {
         (self.reasons.clone(), self.classes.clone())
     }
 
-    pub(crate) fn from_parts(ways: Vec<EdgeReason>, classes: Vec<Arc<str>>) -> Self {
+    pub(crate) fn from_parts(reasons: Vec<EdgeReason>, classes: Vec<Arc<str>>) -> Self {
         let mut read = Self {
             classes,
             ..Self::default()
         };
-        for way in ways {
-            read.intern(way);
+        for reason in reasons {
+            read.intern(reason);
         }
         read
     }

@@ -1,4 +1,9 @@
-//! Why nodes hang together.
+//! Why nodes are connected, as edges of a view.
+//!
+//! Owns the translation from claims and cross edges to edges that say which event, link and fields
+//! made them. It does not decide where a node is.
+//! Invariant: every node with a parent in the view has exactly one edge from that parent, so each
+//! placement is explained.
 
 use std::sync::Arc;
 
@@ -13,7 +18,7 @@ use crate::view::{EdgeKind, EdgeSource, NodeKind, TreeEdge, TreeNode};
 use crate::view_builder::ViewBuilder;
 
 impl ViewBuilder<'_> {
-    /// The edges of shown nodes: first what each stands under, then those that lead elsewhere.
+    /// The edges of shown nodes: first what each is under, then those that lead elsewhere.
     pub(crate) fn build_edges(
         self,
         nodes: &[TreeNode],
@@ -38,15 +43,15 @@ impl ViewBuilder<'_> {
         edges
     }
 
-    /// The edge to what a node stands under.
+    /// The edge to the parent of a node.
     pub(crate) fn parent_edge(self, node: NodeIndex) -> Option<TreeEdge> {
-        let grove = self.tenant_graph;
-        let (_, above) = grove.node(node)?.parent_edge?;
-        let up = grove.claimed_parent(node).filter(|up| up.node == above)?;
-        let by = grove.entries.get(up.by);
+        let graph = self.tenant_graph;
+        let (_, above) = graph.nodes().get(node)?.parent_edge?;
+        let up = graph.claimed_parent(node).filter(|up| up.node == above)?;
+        let by = graph.events().get(up.by);
         Some(TreeEdge {
-            from: grove.node_name(above),
-            to: grove.node_name(node),
+            from: graph.nodes().name(above),
+            to: graph.nodes().name(node),
             kind: match up.kind {
                 ParentKind::Parent if self.is_trace(node) => EdgeKind::Trace,
                 ParentKind::Parent => EdgeKind::Parent,
@@ -62,13 +67,13 @@ impl ViewBuilder<'_> {
     }
 
     fn is_trace(self, node: NodeIndex) -> bool {
-        let node = self.tenant_graph.node(node);
+        let node = self.tenant_graph.nodes().get(node);
         node.is_some_and(|node| node.class == NodeClass::TRACE)
     }
 
     fn parent_source(self, node: NodeIndex, up: &ParentChoice) -> Option<EdgeSource> {
-        let value = self.tenant_graph.node_name(up.node);
-        let found = self.tenant_graph.node(node)?;
+        let value = self.tenant_graph.nodes().name(up.node);
+        let found = self.tenant_graph.nodes().get(node)?;
         Some(match up.kind {
             ParentKind::Causation => EdgeSource::Rule {
                 rule: found.alert()?.rule.clone(),
@@ -88,51 +93,62 @@ impl ViewBuilder<'_> {
             ParentKind::Parent => self.link_source(up.edge_reason, &value)?,
             ParentKind::Alias => {
                 let alias = found.extras.as_ref()?.parent_alias?.alias;
-                self.link_source(up.edge_reason, &self.tenant_graph.aliases.get(alias)?.text)?
+                self.link_source(
+                    up.edge_reason,
+                    &self.tenant_graph.aliases().get(alias)?.text,
+                )?
             }
         })
     }
 
     /// The fields that made an id, and the parts of it that they gave.
-    fn link_source(self, way: u16, id: &str) -> Option<EdgeSource> {
-        let way = self.graph.edge_reasons.get(way)?;
+    fn link_source(self, number: u16, id: &str) -> Option<EdgeSource> {
+        let reason = self.edge_reasons.get(number)?;
         let (_, parts) = id.split_once(':')?;
-        let parts = parts.splitn(way.paths.len().max(1), '/');
-        let fields = way.paths.iter().cloned().zip(parts.map(Arc::from));
+        let parts = parts.splitn(reason.paths.len().max(1), '/');
+        let fields = reason.paths.iter().cloned().zip(parts.map(Arc::from));
         Some(EdgeSource::Link {
-            link: way.link.clone(),
-            version: way.version,
+            link: reason.link.clone(),
+            version: reason.version,
             fields: fields.collect(),
         })
     }
 
-    /// Ties of a node to nodes that it neither stands under nor above.
+    /// The cross edges of a node: to nodes that are neither above nor below it.
     pub(crate) fn add_cross_edges(self, node: NodeIndex, edges: &mut Vec<TreeEdge>) {
-        let grove = self.tenant_graph;
-        let shared = grove.cross_edges(node, CrossEdgeKind::Shared, Outgoing);
-        edges.extend(shared.filter_map(|(other, tie)| self.shared_edge(other, node, tie)));
-        let sharing = grove.cross_edges(node, CrossEdgeKind::Shared, Incoming);
-        edges.extend(sharing.filter_map(|(other, tie)| self.shared_edge(node, other, tie)));
-        let causes = grove.cross_edges(node, CrossEdgeKind::Causation, Outgoing);
-        edges.extend(causes.filter_map(|(cause, tie)| self.causation_edge(cause, node, tie)));
-        let caused = grove.cross_edges(node, CrossEdgeKind::Causation, Incoming);
-        edges.extend(caused.filter_map(|(alert, tie)| self.causation_edge(node, alert, tie)));
+        let graph = self.tenant_graph;
+        let shared = graph
+            .nodes()
+            .cross_edges(node, CrossEdgeKind::Shared, Outgoing);
+        edges.extend(shared.filter_map(|(other, edge)| self.shared_edge(other, node, edge)));
+        let sharing = graph
+            .nodes()
+            .cross_edges(node, CrossEdgeKind::Shared, Incoming);
+        edges.extend(sharing.filter_map(|(other, edge)| self.shared_edge(node, other, edge)));
+        let causes = graph
+            .nodes()
+            .cross_edges(node, CrossEdgeKind::Causation, Outgoing);
+        edges.extend(causes.filter_map(|(cause, edge)| self.causation_edge(cause, node, edge)));
+        let caused = graph
+            .nodes()
+            .cross_edges(node, CrossEdgeKind::Causation, Incoming);
+        edges.extend(caused.filter_map(|(alert, edge)| self.causation_edge(node, alert, edge)));
     }
 
-    fn shared_edge(self, shared: NodeIndex, main: NodeIndex, tie: CrossEdge) -> Option<TreeEdge> {
-        let from = self.tenant_graph.node_name(shared);
+    fn shared_edge(self, shared: NodeIndex, main: NodeIndex, edge: CrossEdge) -> Option<TreeEdge> {
+        let from = self.tenant_graph.nodes().name(shared);
         Some(TreeEdge {
             why: self
-                .link_source(tie.way, &from)
+                .link_source(edge.reason, &from)
                 .unwrap_or(EdgeSource::Correlation {
                     field: "correlationId",
                     value: from.clone(),
                 }),
             from,
-            to: self.tenant_graph.node_name(main),
+            to: self.tenant_graph.nodes().name(main),
             kind: EdgeKind::Shared,
-            event: self.event_of_edge(main, tie),
-            position: Some(tie.position),
+            event: self.event_of_edge(main, edge),
+            position: Some(edge.position),
         })
     }
 
@@ -140,9 +156,9 @@ impl ViewBuilder<'_> {
         self,
         cause: NodeIndex,
         alert: NodeIndex,
-        tie: CrossEdge,
+        edge: CrossEdge,
     ) -> Option<TreeEdge> {
-        let found = self.tenant_graph.node(alert)?;
+        let found = self.tenant_graph.nodes().get(alert)?;
         if found
             .parent_edge
             .is_some_and(|(reason, above)| reason == ParentKind::Causation && above == cause)
@@ -150,24 +166,22 @@ impl ViewBuilder<'_> {
             return None;
         }
         Some(TreeEdge {
-            from: self.tenant_graph.node_name(cause),
+            from: self.tenant_graph.nodes().name(cause),
             to: (*found.name).into(),
             kind: EdgeKind::Causation,
             why: EdgeSource::Rule {
                 rule: found.alert()?.rule.clone(),
             },
-            event: self.event_of_edge(alert, tie),
-            position: Some(tie.position),
+            event: self.event_of_edge(alert, edge),
+            position: Some(edge.position),
         })
     }
 
-    fn event_of_edge(self, node: NodeIndex, tie: CrossEdge) -> Option<EventId> {
-        let node: &GraphNode = self.tenant_graph.node(node)?;
-        let mut entries = self.tenant_graph.node_events.iter_list(node.event_list);
-        entries.find_map(|entry| {
-            let entry = self.tenant_graph.entries.get(entry)?;
-            (entry.position == tie.position).then(|| entry.id.clone())
-        })
+    fn event_of_edge(self, node: NodeIndex, edge: CrossEdge) -> Option<EventId> {
+        let node: &GraphNode = self.tenant_graph.nodes().get(node)?;
+        let mut entries = self.tenant_graph.events().iter_list(node.event_list);
+        let same = entries.find(|(_, entry)| entry.position == edge.position);
+        same.map(|(_, entry)| entry.id.clone())
     }
 }
 

@@ -12,8 +12,8 @@ pub(crate) type NodeVersion = (NodeIndex, Position);
 
 type EntityNodeMap = HashMap<(Arc<str>, Arc<str>), VecDeque<NodeVersion>, RandomState>;
 
-/// The values of one tenant. They are only looked up, never walked. Those not met for long go: when half of what may
-/// be is new, whatever was not met meanwhile is let go.
+/// The values of one tenant. They are only looked up, never walked. Those not met for long are
+/// dropped: when half of what may be is new, whatever was not met meanwhile is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct EntityIndex {
     recent: EntityNodeMap,
@@ -90,13 +90,15 @@ fn sort_rows(values: &EntityNodeMap) -> Vec<EntityRow> {
     written
 }
 
-/// How a value may be written where events are read: as it is, in lower case, and a host without its domain. Names of
-/// users are what they are.
+/// How a value may be written where events are read: as it is, in lower case, and a host without
+/// its domain. Names of users are what they are.
 pub(crate) fn spelling_variants(kind: &str, value: &str) -> impl Iterator<Item = String> {
     let lower = (kind != "user").then(|| value.to_lowercase());
-    let short = lower.as_ref().filter(|_| kind == "host");
-    let short = short.and_then(|host| host.split('.').next());
-    let short = short.filter(|short| !short.is_empty()).map(str::to_owned);
+    let host = lower.as_ref().filter(|_| kind == "host");
+    let short = host
+        .and_then(|host| host.split('.').next())
+        .filter(|short| !short.is_empty())
+        .map(str::to_owned);
     let others = [lower, short].into_iter().flatten();
     std::iter::once(value.to_owned()).chain(others)
 }

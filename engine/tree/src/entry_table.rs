@@ -1,4 +1,8 @@
-//! An event as the trees remember it, and the store of all of a tenant's.
+//! An event as the graph remembers it, and the table of all of a tenant's.
+//!
+//! Owns the slots and the index by id; who refers to an entry is counted by [`crate::event_table`],
+//! not here.
+//! Invariant: an entry keeps its number until it is dropped, so claims and lists may hold numbers.
 
 use larum_event::{Event, EventId, EventType, Position, Severity, Source, Timestamp};
 use petgraph::stable_graph::NodeIndex;
@@ -28,9 +32,9 @@ pub(crate) struct EventEntry {
     pub(crate) alert: bool,
     /// Whether it is found by its id.
     pub(crate) is_indexed: bool,
-    /// The first node that it hangs on; [`NodeIndex::end`] while it hangs on none.
+    /// The first node that it belongs to; [`NodeIndex::end`] while it belongs to none.
     pub(crate) main: NodeIndex,
-    /// How many nodes it hangs on.
+    /// How many nodes it belongs to.
     pub(crate) node_count: u16,
     /// How many claims are its.
     pub(crate) claim_count: u32,
@@ -78,7 +82,7 @@ impl EntryTable {
         })
     }
 
-    /// Adds an event that hangs nowhere yet.
+    /// Adds an event that belongs to no node yet.
     pub(crate) fn insert_event(
         &mut self,
         event: &Event,
@@ -135,7 +139,7 @@ impl EntryTable {
         self.by_id.remove(hash, index);
     }
 
-    /// Lets go of an event that hangs nowhere and claims nothing.
+    /// Drops an event that belongs to no node and claims nothing.
     pub(crate) fn drop_unused(&mut self, index: EntryIndex) {
         let unused = self
             .get(index)

@@ -1,4 +1,8 @@
 //! What one event says about trees.
+//!
+//! Owns the reading of `correlation` and `traceparent`; declared links are read elsewhere.
+//! Invariant: names borrow from the event where they can, so an event that names nodes that are
+//! known already costs no copy of them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -25,14 +29,14 @@ pub(crate) struct EventFacts<'a> {
     pub(crate) entities: Vec<(Arc<str>, Arc<str>)>,
 }
 
-/// A name and in which way it was made.
+/// A name and the reason for which it was made.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeName<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) edge_reason: u16,
 }
 
-/// One node that an event hangs on, and what it says of where that node stands.
+/// One node that an event belongs to, and what it says of where that node is.
 #[derive(Debug)]
 pub(crate) struct NodeClaims<'a> {
     pub(crate) class: NodeClass,

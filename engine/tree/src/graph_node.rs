@@ -1,8 +1,10 @@
-//! One node: what events say of it and which of them hang on it.
+//! One node: what events say of it and which events it has.
 //!
-//! Everything here is kept so that the order of arrival does not matter: the earliest claim, the
-//! earliest events, the highest revision. What few nodes have stands in [`NodeExtras`]: a tree may have very
-//! many nodes.
+//! Owns the parts of a node; which table changes which of them is said at each. Nothing here
+//! decides between claims. What few nodes have is in [`NodeExtras`]: a tree may have very many
+//! nodes.
+//! Invariant: what is kept does not depend on the order of arrival: the earliest claim, the
+//! earliest events, the highest revision.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,11 +27,11 @@ impl NodeClass {
     pub(crate) const STEP: Self = Self(0);
     /// Traces and their spans.
     pub(crate) const TRACE: Self = Self(1);
-    /// The first that stands for nodes of a link.
+    /// The first that is for nodes of a link.
     pub(crate) const LINKS: u16 = 2;
 }
 
-/// How a node came to stand under another; the better reasons come first.
+/// How a node came to be under another; the better reasons come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum ParentKind {
     /// It names a parent.
@@ -46,7 +48,7 @@ pub(crate) enum ParentKind {
     Causation,
 }
 
-/// What a node wants to stand under.
+/// The parent that a node wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ParentChoice {
     pub(crate) kind: ParentKind,
@@ -61,26 +63,26 @@ pub(crate) struct GraphNode {
     /// Its id as it is shown.
     pub(crate) name: Box<str>,
     pub(crate) class: NodeClass,
-    /// Which way of linking named it first, of [`crate::ways::EdgeReasons`].
+    /// The reason for which it was named first, of [`crate::edge_reason::EdgeReasons`].
     pub(crate) edge_reason: u16,
     /// Whether an event that begins it was seen.
     pub(crate) begun: bool,
     /// Whether [`GraphNode::root_claim`] was inferred from one that names this node as its parent.
     pub(crate) root_inferred: bool,
-    /// The family it is counted in.
+    /// The component it is counted in.
     pub(crate) component: u32,
-    /// The next one of that family.
+    /// The next one of that component.
     pub(crate) next_member: NodeIndex,
-    /// Follows from the claims: see `place`.
+    /// Follows from the claims; only the node table sets it.
     pub(crate) parent_edge: Option<(ParentKind, NodeIndex)>,
-    /// The nodes directly under it, as a list through `next` and `before`.
+    /// The nodes directly under it, as a list through their siblings.
     pub(crate) first_child: NodeIndex,
     pub(crate) next_sibling: NodeIndex,
     pub(crate) previous_sibling: NodeIndex,
     pub(crate) child_count: u32,
     pub(crate) parent_claim: ParentClaim,
     pub(crate) root_claim: ParentClaim,
-    /// The first of the events that hang on it, as a list in [`crate::event_list::NodeEvents`].
+    /// The head of the list of its events, in [`crate::node_events::NodeEvents`].
     pub(crate) event_list: u32,
     pub(crate) event_count: u32,
     /// Time of its earliest event; [`Timestamp::MAX`] when it has none.
@@ -96,7 +98,7 @@ pub(crate) struct NodeExtras {
     pub(crate) stage: Option<AttributedText>,
     pub(crate) tags: BTreeMap<Arc<str>, AttributedText>,
     pub(crate) details: Option<NodeDetails>,
-    /// The alias it goes by, and the event that says so.
+    /// The alias that it has, and the event that says so.
     pub(crate) alias: Option<OwnAlias>,
     /// The alias of the node that may stand in for it or above it.
     pub(crate) parent_alias: Option<ParentAlias>,
@@ -108,7 +110,7 @@ pub(crate) struct NodeExtras {
     pub(crate) alert: Option<Box<NodeAlert>>,
     /// The trigger's node of an alert.
     pub(crate) cause_claim: ParentClaim,
-    /// Nodes it is tied to beyond the limit of ties.
+    /// Cross edges beyond the limit, which are only counted.
     pub(crate) cross_edges_left_out: u64,
 }
 
@@ -137,7 +139,7 @@ pub(crate) struct OwnAlias {
     pub(crate) alias: AliasIndex,
 }
 
-/// The alias of what stands above a node.
+/// The alias of the parent of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ParentAlias {
     /// Whether an event of the node itself says so; else one that names the node as its parent.
@@ -216,13 +218,22 @@ impl NodeAlert {
     }
 }
 
+/// What is known of a node besides where it is and which events it has.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NodeAttributes {
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) stage: Option<Arc<str>>,
+    pub(crate) tags: Vec<(Arc<str>, Arc<str>)>,
+    pub(crate) kept: Vec<(Arc<str>, Arc<str>)>,
+}
+
 impl GraphNode {
     /// A node that is only named so far.
-    pub(crate) fn new(name: Box<str>, class: NodeClass, way: u16, position: Position) -> Self {
+    pub(crate) fn new(name: Box<str>, class: NodeClass, reason: u16, position: Position) -> Self {
         Self {
             name,
             class,
-            edge_reason: way,
+            edge_reason: reason,
             begun: false,
             root_inferred: false,
             component: u32::MAX,
@@ -253,5 +264,20 @@ impl GraphNode {
 
     pub(crate) fn extras_mut(&mut self) -> &mut NodeExtras {
         self.extras.get_or_insert_default()
+    }
+
+    /// What is known of it now.
+    pub(crate) fn attributes(&self) -> NodeAttributes {
+        let extras = self.extras.as_deref();
+        let details = extras.and_then(|extras| extras.details.as_ref());
+        let tags = extras.into_iter().flat_map(|extras| &extras.tags);
+        NodeAttributes {
+            label: details.and_then(|details| details.label.clone()),
+            stage: extras.and_then(|extras| Some(extras.stage.as_ref()?.text.clone())),
+            tags: tags
+                .map(|(name, tag)| (name.clone(), tag.text.clone()))
+                .collect(),
+            kept: details.map_or_else(Vec::new, |details| details.kept.clone()),
+        }
     }
 }

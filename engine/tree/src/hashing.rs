@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::quality::RandomState;
 
-/// Most values of one kind that are shared; beyond it sharing starts anew.
+/// Most values of one kind that are shared; beyond it sharing begins again.
 const VALUES_PER_INTERNER: usize = 65_536;
 
 /// Hashes texts with a key of its own, so that nobody outside can make them clash.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use larum_event::PartForm;
 
-/// What producers write where they have nothing, so that it never ties one event to another: no text, a dash,
-/// a hexadecimal nought, a nil UUID (RFC 9562, 5.9).
+/// What producers write where they have nothing, so that it never links one event to another: no
+/// text, a dash, a hexadecimal nought, a nil UUID (RFC 9562, 5.9).
 pub(crate) fn is_placeholder(text: &str) -> bool {
     const NIL: &str = "00000000-0000-0000-0000-000000000000";
     let inner = text.strip_prefix('{').and_then(|it| it.strip_suffix('}'));

@@ -1,10 +1,14 @@
 //! Incidents: alerts whose trees touch, as one case.
 //!
-//! An alert's trees are the one that it is a node of and those in which its evidence hangs. Two alerts are of one
-//! incident when they have a tree in common, or when a tree of the one and a tree of the other touched a shared
-//! node whose link joins, near each other in time, while few enough trees did. What became one stays one.
+//! An alert's trees are the one that it is a node of and those in which its evidence is. Two alerts
+//! are of one incident when they have a tree in common, or when a tree of the one and a tree of the
+//! other touched a shared node whose link joins, near each other in time, while few enough trees
+//! did.
 //!
-//! [`TenantIncidents`] is the state of one tenant; the forest tells it what happens, in the order of the log.
+//! Owns the public types of incidents and their names. [`TenantIncidents`] is the state of one
+//! tenant; it reads no events, the graph reports to it what happens, in the order of the log.
+//! Invariant: what became one incident stays one, so that a name or alias that was given out finds
+//! it for good.
 
 mod alerts;
 mod answers;
@@ -12,7 +16,9 @@ mod case;
 mod case_table;
 mod checkpoint;
 mod merge_set;
+mod query_form;
 mod shared_nodes;
+mod slots;
 mod tenant_incidents;
 mod tree_table;
 
@@ -28,12 +34,12 @@ use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use alerts::AlertUpdate;
-pub(crate) use shared_nodes::SharedNodeId;
+pub(crate) use slots::SharedNodeId;
 pub(crate) use tenant_incidents::{IncidentLimits, TenantIncidents, TreeTouch};
 pub(crate) use tree_table::TreeFacts;
 
-/// The stable name of an incident, such as `inc-3f9c0a7be1d2`: made of its first alert's id, so that a replay
-/// gives the same one.
+/// The stable name of an incident, such as `inc-3f9c0a7be1d2`: made of its first alert's id, so
+/// that a replay gives the same one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IncidentId(pub Arc<str>);
@@ -46,15 +52,15 @@ pub struct IncidentSummary {
     pub id: IncidentId,
     /// Names of incidents that became part of it, oldest first; at most [`limits::PAGE_MOST`].
     pub aliases: Vec<IncidentId>,
-    /// Whether any of its alerts stands.
+    /// Whether any of its alerts is in force.
     pub status: IncidentStatus,
     /// Time of the first event behind any of its alerts.
     pub first: Timestamp,
     /// Time of the last event behind any of its alerts.
     pub last: Timestamp,
-    /// The worst severity of an alert that stands; `info` when none does.
+    /// The worst severity of an alert in force; `info` when none does.
     pub severity: Severity,
-    /// Alerts that stand, listed or not.
+    /// Alerts in force, listed or not.
     pub alerts: u64,
     /// Alerts that were retracted.
     pub retracted: u64,
@@ -74,15 +80,17 @@ pub struct IncidentSummary {
     pub attack: Vec<Arc<str>>,
     /// Rules of its alerts, with how many each raised.
     pub rules: BTreeMap<RuleId, u64>,
-    /// Its alerts, oldest first; at most [`limits::ALERTS_PER_INCIDENT`], and only where one incident was asked for.
+    /// Its alerts, oldest first; at most [`limits::ALERTS_PER_INCIDENT`], and only where one
+    /// incident was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listed: Vec<IncidentAlert>,
-    /// Why its alerts are one incident, where that is more than a common tree; at most [`limits::PAGE_MOST`], oldest
-    /// first, and only where one incident was asked for.
+    /// Why its alerts are one incident, where that is more than a common tree; at most
+    /// [`limits::PAGE_MOST`], oldest first, and only where one incident was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ties: Vec<IncidentTie>,
-    /// Nodes that more trees share than may be joined through them, sorted: other incidents may hang on these too.
-    /// At most [`limits::PAGE_DEFAULT`], and only where one incident was asked for.
+    /// Nodes that more trees share than may be joined through them, sorted: other incidents may
+    /// touch these too. At most [`limits::PAGE_DEFAULT`], and only where one incident was asked
+    /// for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub crowded: Vec<Arc<str>>,
     /// The position of its first alert.
@@ -91,11 +99,11 @@ pub struct IncidentSummary {
     pub changed: Position,
 }
 
-/// Whether anything of an incident stands.
+/// Whether anything of an incident is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum IncidentStatus {
-    /// At least one alert stands.
+    /// At least one alert is in force.
     Open,
     /// All alerts were retracted.
     Retracted,
@@ -112,7 +120,7 @@ pub struct IncidentAlert {
     /// The rule's title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<Arc<str>>,
-    /// Whether it stands.
+    /// Whether it is in force or was retracted.
     pub status: AlertStatus,
     /// How bad it is.
     pub severity: Severity,
@@ -122,7 +130,7 @@ pub struct IncidentAlert {
     pub message: String,
     /// The root of its tree.
     pub tree: Arc<str>,
-    /// Where its last revision stands.
+    /// The position of its last revision.
     pub position: Position,
 }
 
@@ -132,9 +140,10 @@ pub struct IncidentAlert {
 pub struct IncidentTie {
     /// The event here made it so.
     pub position: Position,
-    /// In which way.
+    /// What tied them together.
     pub by: TieCause,
-    /// The incident that became part of another by it and is an alias since; `None` when a tree came.
+    /// The incident that became part of another by it and is an alias since; `None` when a tree
+    /// came.
     pub joined: Option<IncidentId>,
 }
 
@@ -144,7 +153,7 @@ pub struct IncidentTie {
 pub enum TieCause {
     /// Two trees became one.
     Tree,
-    /// The evidence of the alert with this id hangs in both.
+    /// The evidence of the alert with this id is in both.
     Evidence(Arc<str>),
     /// Both touched the node with this id.
     Shared(Arc<str>),
@@ -184,7 +193,8 @@ impl Default for IncidentQuery {
 }
 
 impl IncidentId {
-    /// The name of an incident whose first alert has this id. Only when that name is taken is it tried again.
+    /// The name of an incident whose first alert has this id. Only when that name is taken is it
+    /// tried again.
     pub(crate) fn from_alert(alert: &str, attempt: u64) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(alert.as_bytes());

@@ -1,10 +1,10 @@
 //! Who caused what: correlation trees.
 //!
-//! A [`CorrelationGraph`] takes events in any order and answers with the tree that one of them stands in. Nodes
-//! are workflow steps, events hang on steps, an alert is a step of its own that points to the events
-//! that raised it. It keeps what events say of each other and nothing else: what an event means is the
-//! rules' job, where trees are stored the runtime's. Never reads a clock; the answer depends on which
-//! events were inserted, not on their order, as long as no limit bites.
+//! A [`CorrelationGraph`] takes events in any order and answers with the tree that one of them is
+//! in. Nodes are workflow steps, events belong to steps, an alert is a step of its own that points
+//! to the events that raised it. It keeps what events say of each other and nothing else: what an
+//! event means is the rules' job, where trees are stored the runtime's. Never reads a clock; the
+//! answer depends on which events were inserted, not on their order, as long as no limit bites.
 //!
 //! This is the only crate that knows petgraph.
 
@@ -30,31 +30,25 @@ mod node_events;
 
 mod alias_table;
 
-mod component;
-
 mod entity_index;
 
 mod batch_history;
 
 mod cross_edge;
 
+mod node_table;
+
+mod component;
+
+mod event_table;
+
 mod tree_report;
+
+mod graph_limits;
 
 mod tenant_graph;
 
-mod claims;
-
-mod placement;
-
-mod tree_root;
-
-mod eviction;
-
-mod incident_updates;
-
 mod correlation_graph;
-
-mod node_search;
 
 mod tree_lookup;
 
@@ -66,28 +60,11 @@ mod outline;
 
 mod view_builder;
 
-mod outline_page;
+mod outline_reader;
 
 mod edges;
 
-mod query;
-
-mod select;
-
-mod timeline;
-
-mod difference;
-
-#[cfg(test)]
-mod sketch;
-
 mod incident;
-
-mod caption;
-
-mod text;
-
-mod export;
 
 mod checkpoint;
 
@@ -95,21 +72,15 @@ mod error;
 
 mod answers;
 
-pub use correlation_graph::{CorrelationGraph, GraphLimits, GraphStats, RootSummary};
-pub use error::{GraphRestoreError, TreeQueryError};
-pub use export::{TreeFormat, UnknownFormat, export_tree};
+pub use correlation_graph::{CorrelationGraph, GraphStats};
+pub use error::GraphRestoreError;
+pub use graph_limits::GraphLimits;
 pub use incident::{
     IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary, IncidentTie,
     TieCause,
 };
-pub use query::{NodeFilter, NodeMove, TimelineEntry, TreeChange, TreeDiff, TreePart, TreeQuery};
-pub use select::select_page;
-pub use text::{
-    ColourMode, TextStyle, diff_to_text, incident_to_text, incidents_to_text, timeline_to_text,
-    tree_to_text,
-};
-pub use timeline::{build_timeline, fold_repeats};
-pub use tree_members::{TreeId, TreeMembers, key_hash};
+pub use outline_reader::OutlineReader;
+pub use tree_members::{RootSummary, TreeId, TreeMembers, key_hash};
 pub use tree_report::TreeReport;
 pub use view::{
     AlertCause, EdgeKind, EdgeSource, EventFold, MissingPart, NodeKind, TreeAlert, TreeCounts,

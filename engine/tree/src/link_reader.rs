@@ -1,7 +1,10 @@
 //! Reading events by declared links.
 //!
-//! Owns which nodes, aliases and entities an event names. One pass over the event's bytes finds every
-//! field that any link of its topic reads; an event whose topic no link reads costs a look at its topic.
+//! Owns which nodes, aliases and entities an event names; what the graph does with them is decided
+//! elsewhere. One pass over the event's bytes finds every field that any link of its topic reads;
+//! an event whose topic no link reads costs a look at its topic.
+//! Invariant: what is read depends on the event and the links alone, never on what was read before,
+//! so an event names the same nodes whenever it is read again.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,7 +20,7 @@ use crate::event_facts::{NodeClaims, NodeName};
 use crate::graph_node::NodeClass;
 use crate::id_part::{format_part, is_placeholder};
 
-/// Most topics whose links are remembered; beyond it the memory starts anew.
+/// Most topics whose links are remembered; beyond it the cache begins again.
 const CACHED_TOPICS: usize = 10_000;
 
 /// Reads events by one set of links.
@@ -45,7 +48,7 @@ struct CompiledLink {
 struct TopicLinks {
     fields: FieldSet,
     links: Vec<LinkFields>,
-    /// The number of the entity and where its values stand.
+    /// The number of the entity and where its values are.
     entities: Vec<(usize, Vec<FieldSlot>)>,
 }
 
@@ -69,11 +72,11 @@ struct LinkFields {
 }
 
 impl LinkReader {
-    pub(crate) fn new(set: Arc<LinkSet>, ways: &mut EdgeReasons) -> Self {
+    pub(crate) fn new(set: Arc<LinkSet>, reasons: &mut EdgeReasons) -> Self {
         let links = set
             .links
             .iter()
-            .map(|link| compile_link(link, ways))
+            .map(|link| compile_link(link, reasons))
             .collect();
         let entities = set.entities.iter();
         Self {
@@ -88,7 +91,8 @@ impl LinkReader {
         &self.set
     }
 
-    /// Adds what `event` names to `groups` and `entities`; of an event that hangs on no node, no entities are needed.
+    /// Adds what `event` names to `groups` and `entities`; of an event that belongs to no node, no
+    /// entities are needed.
     pub(crate) fn read_event(
         &mut self,
         event: &Event,
@@ -103,6 +107,7 @@ impl LinkReader {
         if of_topic.links.is_empty() && (of_topic.entities.is_empty() || !has_node) {
             return;
         }
+        // One pass for all links and entities: the bytes of the event are read once.
         let found = of_topic.fields.read_values(event);
         for applied in &of_topic.links {
             if let (Some(link), Some(compiled)) = (
@@ -158,6 +163,8 @@ impl LinkReader {
                 of_topic.entities.push((number, slots));
             }
         }
+        // Producers choose topics, so the cache is bounded; emptying it costs one more look at each
+        // topic.
         if self.topics.len() >= CACHED_TOPICS {
             self.topics.clear();
         }
@@ -167,11 +174,11 @@ impl LinkReader {
     }
 }
 
-fn compile_link(link: &LinkSpec, ways: &mut EdgeReasons) -> CompiledLink {
-    let class = ways.intern_class(&link.name);
-    let mut way = |parts: &[LinkPart]| {
+fn compile_link(link: &LinkSpec, reasons: &mut EdgeReasons) -> CompiledLink {
+    let class = reasons.intern_class(&link.name);
+    let mut reason = |parts: &[LinkPart]| {
         let paths = link.scope.iter().chain(parts);
-        ways.intern(EdgeReason {
+        reasons.intern(EdgeReason {
             link: link.name.clone(),
             version: link.version,
             paths: paths.map(|part| part.path.clone()).collect(),
@@ -181,9 +188,9 @@ fn compile_link(link: &LinkSpec, ways: &mut EdgeReasons) -> CompiledLink {
         class,
         on: parse_patterns(&link.on),
         begins: parse_patterns(&link.begins),
-        id_reasons: link.id.iter().map(|parts| way(parts)).collect(),
-        parent_reasons: link.parent.iter().map(|parts| way(parts)).collect(),
-        alias_reason: way(&link.parent_alias),
+        id_reasons: link.id.iter().map(|parts| reason(parts)).collect(),
+        parent_reasons: link.parent.iter().map(|parts| reason(parts)).collect(),
+        alias_reason: reason(&link.parent_alias),
     }
 }
 
@@ -248,21 +255,21 @@ fn build_claims(
     found: &[Option<FieldValue<'_>>],
 ) -> Option<NodeClaims<'static>> {
     let scope = read_parts(found, &applied.scope)?;
-    let first = |alternatives: &[Vec<FieldSlot>], ways: &[u16]| {
-        let mut both = alternatives.iter().zip(ways);
-        both.find_map(|(slots, way)| {
+    let first = |alternatives: &[Vec<FieldSlot>], reasons: &[u16]| {
+        let mut both = alternatives.iter().zip(reasons);
+        both.find_map(|(slots, reason)| {
             let id = read_parts(found, slots).filter(|parts| !parts.is_empty())?;
-            Some((format_id(&link.name, &scope, &id)?, *way))
+            Some((format_id(&link.name, &scope, &id)?, *reason))
         })
     };
-    let (own, way) = first(&applied.id, &compiled.id_reasons)?;
+    let (own, reason) = first(&applied.id, &compiled.id_reasons)?;
     let alias = |slots: &[FieldSlot]| {
         let alias = read_parts(found, slots).filter(|parts| !parts.is_empty())?;
         format_id(&link.name, &scope, &alias)
     };
     let parent = first(&applied.parent, &compiled.parent_reasons);
     let upper_alias = alias(&applied.parent_alias);
-    // Without topics of its own, a node begins with what says where it hangs.
+    // Without topics of its own, a node begins with what says where it is.
     let begins = applied.begins
         && (!compiled.begins.is_empty() || parent.is_some() || upper_alias.is_some());
     let kept = applied.keep.iter().filter_map(|slot| {
@@ -276,11 +283,11 @@ fn build_claims(
         class: compiled.class,
         own: NodeName {
             name: Cow::Owned(own),
-            edge_reason: way,
+            edge_reason: reason,
         },
-        parent: parent.map(|(name, way)| NodeName {
+        parent: parent.map(|(name, reason)| NodeName {
             name: Cow::Owned(name),
-            edge_reason: way,
+            edge_reason: reason,
         }),
         root: None,
         begins,

@@ -1,7 +1,7 @@
-//! Tables from names to small numbers, for names that stand elsewhere.
+//! Tables from names to small numbers, for names that are kept elsewhere.
 //!
-//! A part of each name's hash stands beside its number: growing the table reads no name, and looking one up
-//! reads hardly any but the right one.
+//! A part of each name's hash is kept beside its number: growing the table reads no name, and
+//! looking one up reads hardly any but the right one.
 
 use hashbrown::HashTable;
 

@@ -1,4 +1,4 @@
-//! Which events hang on which nodes, as lists in one vector.
+//! Which events belong to which nodes, as lists in one vector.
 
 use crate::entry_table::EntryIndex;
 
@@ -59,7 +59,7 @@ impl NodeEvents {
         head
     }
 
-    /// Lets go of a whole list.
+    /// Drops a whole list.
     pub(crate) fn clear_list(&mut self, head: u32) {
         let mut at = head;
         while let Some((_, next)) = self.slots.get(at as usize).copied() {

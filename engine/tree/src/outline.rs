@@ -1,7 +1,11 @@
-//! The shape of a tree: its nodes in reading order, and how much hangs on them, without what is shown of each.
+//! The shape of a tree: its nodes in reading order, and how much there is at each place.
 //!
-//! The graph numbers its nodes as events arrived; nothing of that may show. So everything is sorted
-//! by what events say. Made once for a tree that does not change, a page of it costs what the page holds.
+//! Owns the order of nodes and the sums over any range of them; what is shown of a node belongs to
+//! the view builder. Made once for a tree that does not change, so that a page of it costs what the
+//! page holds.
+//! Invariant: a place comes after the place of its parent, and its subtree follows it without a
+//! gap, so a part of a tree is a range of places. The order depends on what events say and never on
+//! the graph's numbers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -13,18 +17,18 @@ use petgraph::stable_graph::NodeIndex;
 
 use crate::cross_edge::CrossEdgeKind;
 use crate::graph_node::NodeAlert;
-use crate::tree_root::TreeRoot;
+use crate::tenant_graph::TreeRoot;
 use crate::view::{MissingPart, TreeCounts};
 use crate::view_builder::ViewBuilder;
 
-/// What stands at a place of the tree.
+/// What is at a place of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OutlineItem {
     /// A node of the tree.
     Node(NodeIndex),
     /// An alert of another tree that an event here raised.
     LinkedAlert(NodeIndex),
-    /// An event that raised an alert and hangs on no node.
+    /// An event that raised an alert and belongs to no node.
     BareEvent(EventId),
 }
 
@@ -126,10 +130,12 @@ impl TreeOutline {
 
     /// The depth of the lowest node at some places.
     fn deepest_in(&self, places: Range<usize>) -> Option<u32> {
-        let nodes = self.items.get(places.clone()).unwrap_or_default();
+        let items = self.items.get(places.clone()).unwrap_or_default();
         let depths = self.depths.get(places).unwrap_or_default();
-        let nodes = nodes.iter().zip(depths);
-        let nodes = nodes.filter(|(item, _)| matches!(item, OutlineItem::Node(_)));
+        let nodes = items
+            .iter()
+            .zip(depths)
+            .filter(|(item, _)| matches!(item, OutlineItem::Node(_)));
         nodes.map(|(_, depth)| *depth).max()
     }
 
@@ -165,37 +171,39 @@ impl TreeOutline {
 
 impl ViewBuilder<'_> {
     /// The shape of the tree that begins at a summit.
-    pub(crate) fn build_outline(self, summit: &TreeRoot) -> TreeOutline {
-        let grove = self.tenant_graph;
-        let mut found = self.collect_nodes(summit.top);
+    pub(crate) fn build_outline(self, root: &TreeRoot) -> TreeOutline {
+        let graph = self.tenant_graph;
+        let mut entries = self.collect_nodes(root.top);
         let mut places = HashMap::with_hasher(RandomState::default());
-        for (item, place) in found.iter().zip(0_u32..) {
+        for (item, place) in entries.iter().zip(0_u32..) {
             if let OutlineItem::Node(node) = item.item {
                 places.insert(node, place);
             }
         }
-        self.add_bare_events(&mut found);
-        self.add_linked_alerts(&mut found, &places);
-        inherit_first_times(&mut found);
-        let order = self.reading_order(&found);
+        self.add_bare_events(&mut entries);
+        self.add_linked_alerts(&mut entries, &places);
+        // Inherit times after everything is in: what has no time of its own is sorted by the first
+        // one below it.
+        inherit_first_times(&mut entries);
+        let order = self.reading_order(&entries);
         let mut outline = TreeOutline {
             places,
-            ..self.arrange_entries(found, &order)
+            ..self.arrange_entries(entries, &order)
         };
         for place in outline.places.values_mut() {
             *place = order.number_at(*place as usize);
         }
-        let family = grove.node(summit.top).map(|top| top.component);
-        let family = family.and_then(|family| grove.components.get(family));
-        if let Some(family) = family.filter(|family| family.refused_events > 0) {
-            outline.missing.push(MissingPart::EventsRefused {
-                count: family.refused_events,
-            });
+        let component = graph.component_of(root.top);
+        let refused = component.map_or(0, |component| component.refused_events());
+        if refused > 0 {
+            outline
+                .missing
+                .push(MissingPart::EventsRefused { count: refused });
         }
-        let cut = grove.claimed_parent(summit.top);
-        if let Some(up) = cut.filter(|_| !summit.cycle.is_empty()) {
+        let cut = graph.claimed_parent(root.top);
+        if let Some(up) = cut.filter(|_| !root.cycle.is_empty()) {
             outline.missing.push(MissingPart::CircleCut {
-                parent: grove.node_name(up.node),
+                parent: graph.nodes().name(up.node),
             });
         }
         outline
@@ -204,28 +212,30 @@ impl ViewBuilder<'_> {
     /// The nodes from `top` down. Only `top` itself can be met again: every other node has one
     /// parent, and a circle leads through the top.
     fn collect_nodes(self, top: NodeIndex) -> Vec<OutlineEntry> {
-        let mut found = Vec::new();
+        let mut entries = Vec::new();
         let mut open = vec![(top, None)];
         while let Some((node, parent)) = open.pop() {
-            let place = found.len();
-            found.push(OutlineEntry {
+            let place = entries.len();
+            entries.push(OutlineEntry {
                 item: OutlineItem::Node(node),
                 parent,
                 first: self.first_time_of(node),
             });
             let children = self
                 .tenant_graph
+                .nodes()
                 .children(node)
                 .filter(|child| *child != top);
             open.extend(children.map(|child| (child, Some(place))));
         }
-        found
+        entries
     }
 
     /// Time of a node's first event, or of the alert that it is.
     pub(crate) fn first_time_of(self, node: NodeIndex) -> Option<Timestamp> {
         let raised = self.alert_of(node).map(|raised| raised.time);
         self.tenant_graph
+            .nodes()
             .first_event_time(node)
             .into_iter()
             .chain(raised)
@@ -233,13 +243,13 @@ impl ViewBuilder<'_> {
     }
 
     pub(crate) fn alert_of(&self, alert: NodeIndex) -> Option<&NodeAlert> {
-        self.tenant_graph.node(alert)?.alert()
+        self.tenant_graph.nodes().get(alert)?.alert()
     }
 
-    /// Evidence that hangs on no node becomes a node under its alert.
-    fn add_bare_events(self, found: &mut Vec<OutlineEntry>) {
-        for place in 0..found.len() {
-            let Some(OutlineItem::Node(alert)) = found.get(place).map(|found| found.item.clone())
+    /// Evidence that belongs to no node becomes a node under its alert.
+    fn add_bare_events(self, entries: &mut Vec<OutlineEntry>) {
+        for place in 0..entries.len() {
+            let Some(OutlineItem::Node(alert)) = entries.get(place).map(|entry| entry.item.clone())
             else {
                 continue;
             };
@@ -248,7 +258,7 @@ impl ViewBuilder<'_> {
             };
             for event in raised.causes() {
                 if self.tenant_graph.node_of_event(event.as_str()).is_none() {
-                    found.push(OutlineEntry {
+                    entries.push(OutlineEntry {
                         item: OutlineItem::BareEvent(event.clone()),
                         parent: Some(place),
                         first: None,
@@ -261,21 +271,24 @@ impl ViewBuilder<'_> {
     /// Alerts of other trees that events of this one raised are shown where those events are.
     fn add_linked_alerts(
         self,
-        found: &mut Vec<OutlineEntry>,
+        entries: &mut Vec<OutlineEntry>,
         places: &HashMap<NodeIndex, u32, RandomState>,
     ) {
         let mut linked = BTreeSet::new();
-        for item in found.iter() {
+        for item in entries.iter() {
             let OutlineItem::Node(node) = item.item else {
                 continue;
             };
-            let alerts = self
-                .tenant_graph
-                .cross_edges(node, CrossEdgeKind::Causation, Incoming);
+            let alerts =
+                self.tenant_graph
+                    .nodes()
+                    .cross_edges(node, CrossEdgeKind::Causation, Incoming);
             let alerts = alerts.map(|(alert, _)| alert);
             let others = alerts.filter(|alert| !places.contains_key(alert));
-            linked.extend(others.map(|alert| (self.tenant_graph.node_name(alert), alert)));
+            linked.extend(others.map(|alert| (self.tenant_graph.nodes().name(alert), alert)));
         }
+        // Under its trigger if that is here, else under its first evidence: once, however many
+        // causes are here.
         for (_, alert) in linked {
             let Some(raised) = self.alert_of(alert) else {
                 continue;
@@ -286,7 +299,7 @@ impl ViewBuilder<'_> {
                 places.get(&node).copied()
             });
             if let Some(parent) = parent {
-                found.push(OutlineEntry {
+                entries.push(OutlineEntry {
                     item: OutlineItem::LinkedAlert(alert),
                     parent: Some(parent as usize),
                     first: self.first_time_of(alert),
@@ -297,35 +310,37 @@ impl ViewBuilder<'_> {
 
     fn item_name<'n>(&'n self, item: &'n OutlineItem) -> &'n str {
         match item {
-            OutlineItem::Node(node) | OutlineItem::LinkedAlert(node) => {
-                self.tenant_graph.node(*node).map_or("", |node| &node.name)
-            }
+            OutlineItem::Node(node) | OutlineItem::LinkedAlert(node) => self
+                .tenant_graph
+                .nodes()
+                .get(*node)
+                .map_or("", |node| &node.name),
             OutlineItem::BareEvent(event) => event.as_str(),
         }
     }
 
     /// Each item before what is under it, siblings by first time, id and kind.
-    fn reading_order(self, found: &[OutlineEntry]) -> ReadingOrder {
-        let mut children: Vec<Vec<u32>> = vec![Vec::new(); found.len()];
+    fn reading_order(self, entries: &[OutlineEntry]) -> ReadingOrder {
+        let mut children: Vec<Vec<u32>> = vec![Vec::new(); entries.len()];
         let mut open = Vec::new();
-        for (item, place) in found.iter().zip(0_u32..) {
+        for (item, place) in entries.iter().zip(0_u32..) {
             match item.parent.and_then(|parent| children.get_mut(parent)) {
                 Some(siblings) => siblings.push(place),
                 None => open.push(place),
             }
         }
         let rank = |place: &u32| {
-            let found = found.get(*place as usize)?;
-            let kind = match found.item {
+            let entry = entries.get(*place as usize)?;
+            let kind = match entry.item {
                 OutlineItem::Node(_) => 0,
                 OutlineItem::LinkedAlert(_) => 1,
                 OutlineItem::BareEvent(_) => 2,
             };
             // What has no time comes last.
-            let first = found.first.unwrap_or(Timestamp::MAX);
-            Some((first, self.item_name(&found.item), kind))
+            let first = entry.first.unwrap_or(Timestamp::MAX);
+            Some((first, self.item_name(&entry.item), kind))
         };
-        let mut order = Vec::with_capacity(found.len());
+        let mut order = Vec::with_capacity(entries.len());
         while let Some(place) = open.pop() {
             order.push(place);
             let Some(siblings) = children.get_mut(place as usize) else {
@@ -337,34 +352,35 @@ impl ViewBuilder<'_> {
         ReadingOrder::from_places(order)
     }
 
-    fn arrange_entries(self, found: Vec<OutlineEntry>, order: &ReadingOrder) -> TreeOutline {
+    fn arrange_entries(self, entries: Vec<OutlineEntry>, order: &ReadingOrder) -> TreeOutline {
         let mut outline = TreeOutline::default();
         let mut sum = PrefixCounts::default();
         outline.sums.push(sum);
-        let mut found: Vec<_> = found.into_iter().map(Some).collect();
+        let mut entries: Vec<_> = entries.into_iter().map(Some).collect();
         for place in &order.places {
-            let Some(found) = found.get_mut(*place as usize).and_then(Option::take) else {
+            let Some(entry) = entries.get_mut(*place as usize).and_then(Option::take) else {
                 continue;
             };
-            let parent = found
+            let parent = entry
                 .parent
                 .map_or(NO_PARENT, |parent| order.number_at(parent));
             let above = outline.depths.get(parent as usize);
             let depth = above.map_or(0, |above| above + 1);
-            self.count_item(&found.item, parent != NO_PARENT, &mut sum);
+            // Count before the sum is pushed: the sum after a place includes the place.
+            self.count_item(&entry.item, parent != NO_PARENT, &mut sum);
             if let (OutlineItem::BareEvent(event), Some(OutlineItem::Node(alert))) =
-                (&found.item, outline.items.get(parent as usize))
+                (&entry.item, outline.items.get(parent as usize))
             {
                 let at = u32::try_from(outline.items.len()).unwrap_or(NO_PARENT);
                 outline.bare.insert((*alert, event.clone()), at);
             }
-            if let OutlineItem::LinkedAlert(alert) = found.item {
+            if let OutlineItem::LinkedAlert(alert) = entry.item {
                 outline.linked.insert(alert);
             }
-            outline.items.push(found.item);
+            outline.items.push(entry.item);
             outline.parents.push(parent);
             outline.depths.push(depth);
-            outline.firsts.push(found.first);
+            outline.firsts.push(entry.first);
             outline.sums.push(sum);
         }
         outline.deepest = outline.deepest_in(0..outline.len());
@@ -375,15 +391,14 @@ impl ViewBuilder<'_> {
         let OutlineItem::Node(node) = item else {
             return;
         };
-        let Some(found) = self.tenant_graph.node(*node) else {
+        let Some(found) = self.tenant_graph.nodes().get(*node) else {
             return;
         };
         let left_out = found.extras.as_ref().map_or(0, |more| more.left_out);
         let kept = if found.alert().is_some() {
             sum.alerts += 1;
-            let entries = self.tenant_graph.node_events.iter_list(found.event_list);
-            let entries = entries.filter_map(|entry| self.tenant_graph.entries.get(entry));
-            entries.filter(|entry| !entry.alert).count() as u64
+            let entries = self.tenant_graph.events().iter_list(found.event_list);
+            entries.filter(|(_, entry)| !entry.alert).count() as u64
         } else {
             sum.steps += 1;
             u64::from(found.event_count)
@@ -418,9 +433,9 @@ impl ReadingOrder {
 }
 
 /// A node without a time of its own takes the first time below it. Children come behind parents.
-fn inherit_first_times(found: &mut [OutlineEntry]) {
-    let mut below: Vec<Option<Timestamp>> = vec![None; found.len()];
-    for (place, item) in found.iter_mut().enumerate().rev() {
+fn inherit_first_times(entries: &mut [OutlineEntry]) {
+    let mut below: Vec<Option<Timestamp>> = vec![None; entries.len()];
+    for (place, item) in entries.iter_mut().enumerate().rev() {
         item.first = item.first.or(below.get(place).copied().flatten());
         let parent = item.parent.and_then(|parent| below.get_mut(parent));
         if let (Some(first), Some(parent)) = (item.first, parent) {

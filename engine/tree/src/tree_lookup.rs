@@ -1,23 +1,20 @@
-//! The forest as rules see it.
+//! The graph as rules see it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{
-    Event, EventId, Position, Timestamp, TreeLookup, TreeNodeView, VisitControl, VisitOutcome,
-    limits,
-};
-use petgraph::stable_graph::NodeIndex;
+use larum_event::{Event, Position, TreeLookup, TreeNodeView, VisitControl, VisitOutcome};
 
 use crate::correlation_graph::CorrelationGraph;
-use crate::graph_node::{GraphNode, NodeClass};
-use crate::tenant_graph::TenantGraph;
 
 impl TreeLookup for CorrelationGraph {
     fn root_id(&self, event: &Event, at: Position) -> Option<Arc<str>> {
-        let grove = self.tenants.get(&event.envelope().tenant)?;
-        let node = grove.find_node_at(event, at)?;
-        Some(grove.node_name(grove.find_root_at(node, at)?.top))
+        let tenant_graph = self.tenants.get(&event.envelope().tenant)?;
+        let node = tenant_graph.find_node_at(event, at)?;
+        Some(
+            tenant_graph
+                .nodes()
+                .name(tenant_graph.find_root_at(node, at)?.top),
+        )
     }
 
     fn visit_ancestors(
@@ -26,124 +23,21 @@ impl TreeLookup for CorrelationGraph {
         at: Position,
         visit: &mut dyn FnMut(&TreeNodeView) -> VisitControl,
     ) -> VisitOutcome {
-        let Some(grove) = self.tenants.get(&event.envelope().tenant) else {
+        let Some(tenant_graph) = self.tenants.get(&event.envelope().tenant) else {
             return VisitOutcome::NoTree;
         };
-        let Some(node) = grove.find_node_at(event, at) else {
+        let Some(node) = tenant_graph.find_node_at(event, at) else {
             return VisitOutcome::NoTree;
         };
-        let (lineage, end) = grove.ancestors_at(node, at);
+        let (lineage, end) = tenant_graph.ancestors_at(node, at);
         for node in lineage {
-            let Some(kin) = self.node_view(grove, node, at) else {
+            let Some(view) = tenant_graph.node_view(&self.edge_reasons, node, at) else {
                 return VisitOutcome::Top;
             };
-            if visit(&kin) == VisitControl::Stop {
+            if visit(&view) == VisitControl::Stop {
                 return VisitOutcome::Stopped;
             }
         }
         end
-    }
-}
-
-impl CorrelationGraph {
-    fn node_view(
-        &self,
-        grove: &TenantGraph,
-        node: NodeIndex,
-        at: Position,
-    ) -> Option<TreeNodeView> {
-        let found = grove.node(node)?;
-        let known = grove.attributes_at(node, at);
-        Some(TreeNodeView {
-            id: (*found.name).into(),
-            kind: self.kind_name(found),
-            label: known.label,
-            stage: known.stage,
-            tags: known.tags,
-            kept_fields: known.kept,
-            first: grove.first_time_at(node, at),
-        })
-    }
-
-    /// What kind of node it is, in a word.
-    pub(crate) fn kind_name(&self, node: &GraphNode) -> Arc<str> {
-        match self.edge_reasons.link_name(node.class) {
-            Some(link) => link.clone(),
-            None if node.class == NodeClass::TRACE => "trace".into(),
-            None => "step".into(),
-        }
-    }
-}
-
-impl TenantGraph {
-    /// The node that an event, or what set an alert off, hangs on with the event at a position.
-    fn find_node_at(&self, event: &Event, at: Position) -> Option<NodeIndex> {
-        let envelope = event.envelope();
-        let cause = envelope.causation_id.as_ref();
-        let own = self.batch_history.batch_nodes.get(&at);
-        let own = own.filter(|(id, _)| *id == envelope.id);
-        own.map(|(_, node)| *node)
-            .or_else(|| self.node_of_event_at(&envelope.id, at))
-            .or_else(|| self.node_of_event_at(cause?, at))
-    }
-
-    /// The nodes from one up, itself first, with the event at a position: to the top, where a circle is cut as
-    /// [`TenantGraph::find_root_at`] cuts it, or as far as anybody may climb. What stands further up costs nothing.
-    fn ancestors_at(&self, from: NodeIndex, at: Position) -> (Vec<NodeIndex>, VisitOutcome) {
-        let mut lineage = vec![from];
-        // Asked only for the place of a node, never walked.
-        let mut places = HashMap::from([(from, 0)]);
-        let mut last = from;
-        while let Some(above) = self.parent_at(last, at) {
-            if let Some(entered) = places.get(&above) {
-                let circle = lineage.iter().enumerate().skip(*entered);
-                let name = |node: &NodeIndex| self.node(*node).map(|node| &node.name);
-                let top = circle.min_by_key(|(_, node)| name(node));
-                lineage.truncate(top.map_or(usize::MAX, |(place, _)| place + 1));
-                return (lineage, VisitOutcome::Top);
-            }
-            if lineage.len() > limits::ANCESTORS {
-                return (lineage, VisitOutcome::TooHigh);
-            }
-            places.insert(above, lineage.len());
-            lineage.push(above);
-            last = above;
-        }
-        (lineage, VisitOutcome::Top)
-    }
-
-    fn node_of_event_at(&self, event: &EventId, at: Position) -> Option<NodeIndex> {
-        let gone = self
-            .batch_history
-            .removed_events
-            .get(event)
-            .into_iter()
-            .flatten();
-        let gone = gone.filter(|buried| buried.from <= at && at < buried.until);
-        let gone = gone.map(|buried| buried.node);
-        let known = self.entries.find_by_id(event.as_str()).filter_map(|entry| {
-            let entry = self.entries.get(entry)?;
-            (entry.position <= at && !entry.alert).then_some(entry.main)
-        });
-        // Sources may share an id.
-        let named = gone.chain(known);
-        let named = named.filter_map(|node| Some((&self.node(node)?.name, node)));
-        named.min().map(|(_, node)| node)
-    }
-
-    /// Time of the first event of a node, of those up to a position of this batch.
-    fn first_time_at(&self, node: NodeIndex, at: Position) -> Option<Timestamp> {
-        let changes = self
-            .batch_history
-            .first_times
-            .get(&node)
-            .into_iter()
-            .flatten();
-        let mut later = changes.filter(|(position, _)| *position > at);
-        let first = match later.next() {
-            Some((_, before)) => *before,
-            None => self.node(node)?.first_time,
-        };
-        (first != Timestamp::MAX).then_some(first)
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use larum_event::{Position, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The stable number of a tree, made of the position of the first event that named one of its nodes and of which
-/// of the trees named by that event it was. When two trees become one, the smaller number stays.
+/// The stable number of a tree, made of the position of the first event that named one of its nodes
+/// and of which of the trees named by that event it was. When two trees become one, the smaller
+/// number stays.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -32,7 +33,17 @@ pub struct TreeMembers {
     pub last: Timestamp,
 }
 
-/// A node's id as a number to look trees up by. Two ids may share one, so what is found has to be looked at.
+/// One tree, in a list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootSummary {
+    /// The id of the node at which it begins.
+    pub root: Arc<str>,
+    /// Its nodes and what branched off them.
+    pub steps: usize,
+}
+
+/// A node's id as a number to look trees up by. Two ids may share one, so what is found has to be
+/// looked at.
 pub fn key_hash(id: &str) -> u64 {
     // FNV-1a: stored, so it must never change; not keyed, so a clash costs a look and nothing else.
     id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

@@ -1,11 +1,11 @@
-//! What a forest has to say about what it was given.
+//! What a graph reports about the events that it was given.
 
 use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{EventId, TenantId};
 
-/// Something about an inserted event that somebody should know.
+/// Something about an inserted event that an operator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeReport {
     /// A step names itself as its parent; that is left out.

@@ -1,9 +1,12 @@
 //! A tree as it is shown: nodes in the order in which they are read, each with the number of its
 //! parent.
 //!
-//! Flat on purpose: a chain of steps may be as long as a tree has steps, and nested values of that
-//! depth could neither be written nor dropped. A view is a page: the counts are those of everything
-//! that was asked for, the nodes those of the page.
+//! Owns the types that the graph answers with and that every reader of trees shares; it does not
+//! build them. Flat on purpose: a chain of steps may be as long as a tree has steps, and nested
+//! values of that depth could neither be written nor dropped. A view is a page: the counts are
+//! those of everything that was asked for, the nodes those of the page.
+//! Invariant: a parent comes before its children, so one pass over the nodes is enough for any
+//! reader.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +27,7 @@ pub struct TreeView {
     /// The incident that the tree belongs to, if any of its alerts is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<Arc<str>>,
-    /// The tree is told as it was with the event here.
+    /// The tree is shown as it was with the event here.
     pub as_of: Position,
     /// How much there is of what in everything that was asked for, on this page or not.
     pub counts: TreeCounts,
@@ -32,10 +35,12 @@ pub struct TreeView {
     pub partial: bool,
     /// What is missing.
     pub why: Vec<MissingPart>,
-    /// Parents before children, siblings by first time and id. The first one is the root of what was asked for.
-    /// On later pages the nodes above the page's first one come again, marked [`TreeNode::again`].
+    /// Parents before children, siblings by first time and id. The first one is the root of what
+    /// was asked for. On later pages the nodes above the page's first one come again, marked
+    /// [`TreeNode::again`].
     pub nodes: Vec<TreeNode>,
-    /// Why nodes hang together: one for each node with something above it, then those that lead elsewhere.
+    /// Why nodes are connected: one for each node with something above it, then those that lead
+    /// elsewhere.
     pub edges: Vec<TreeEdge>,
     /// Ask for this to have the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +53,7 @@ pub struct TreeView {
 pub struct TreeCounts {
     /// Nodes that are no alerts, those included that were only named.
     pub steps: u64,
-    /// Events that hang on nodes, those included that are only counted.
+    /// Events that belong to nodes, those included that are only counted.
     pub events: u64,
     /// Alerts, those of other trees that point here left out.
     pub alerts: u64,
@@ -120,8 +125,9 @@ pub enum NodeKind {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeNode {
-    /// The step's id, the alert's or the event's, `trace:..`, or the link's name, a colon, and the scope and id
-    /// joined by slashes, such as `process:ws5/{E2C04BB9-08C6-60C4-681F-400100000000}`.
+    /// The step's id, the alert's or the event's, `trace:..`, or the link's name, a colon, and the
+    /// scope and id joined by slashes, such as
+    /// `process:ws5/{E2C04BB9-08C6-60C4-681F-400100000000}`.
     pub id: Arc<str>,
     /// What it is.
     pub kind: NodeKind,
@@ -139,7 +145,8 @@ pub struct TreeNode {
     pub seen: bool,
     /// Whether the event that begins it was seen; steps begin with their first event.
     pub begun: bool,
-    /// True when it stands here only so that the page's nodes have their ways up: it was on a page before.
+    /// True when it is here only so that the page's nodes have their ancestors: it was on a page
+    /// before.
     #[serde(skip_serializing_if = "is_false")]
     pub again: bool,
     /// Time of its first event or of the alert, else the first time below it.
@@ -157,10 +164,11 @@ pub struct TreeNode {
     /// What it keeps of the event that began it: JSON values by path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<Arc<str>, serde_json::Value>,
-    /// The events that hang on it, by time and id; on a large node the first of them.
+    /// The events that belong to it, by time and id; on a large node the first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<TreeEvent>,
-    /// Repeats among all its events, by first time: present when folding was asked for, and `events` is empty then.
+    /// Repeats among all its events, by first time: present when folding was asked for, and
+    /// `events` is empty then.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub folds: Vec<EventFold>,
     /// Events that are only counted: beyond the limit of the node, or of the page.
@@ -185,11 +193,11 @@ pub struct TreeEvent {
     pub event_type: EventType,
     /// Who observed it.
     pub source: Source,
-    /// When.
+    /// When it happened.
     pub time: Timestamp,
     /// How bad it is.
     pub severity: Severity,
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
 }
 
@@ -220,7 +228,7 @@ pub struct EventFold {
 pub struct TreeAlert {
     /// Its number.
     pub revision: u32,
-    /// Whether it stands.
+    /// Whether it is in force or was retracted.
     pub status: AlertStatus,
     /// The rule that raised it.
     pub rule: RuleId,
@@ -244,11 +252,11 @@ pub struct TreeAlert {
     pub time: Timestamp,
     /// A sentence for people.
     pub message: String,
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
     /// The event that set it off.
     pub trigger: EventId,
-    /// The events that raised it, the first and last of them, and where they stand.
+    /// The events that raised it, the first and last of them, and their nodes.
     pub causes: Vec<AlertCause>,
 }
 
@@ -258,14 +266,14 @@ pub struct TreeAlert {
 pub struct AlertCause {
     /// Its id.
     pub event: EventId,
-    /// The node of this page on which it hangs; `None` when that is elsewhere.
+    /// The node of this page that it belongs to; `None` when that is elsewhere.
     pub node: Option<usize>,
-    /// The id of the node on which it hangs, if it hangs on one.
+    /// The id of the node that it belongs to, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<Arc<str>>,
 }
 
-/// Why two nodes hang together.
+/// Why two nodes are connected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeEdge {
@@ -273,19 +281,19 @@ pub struct TreeEdge {
     pub from: Arc<str>,
     /// The id of the other one.
     pub to: Arc<str>,
-    /// In which way.
+    /// How they are related.
     pub kind: EdgeKind,
     /// How it is known.
     pub why: EdgeSource,
     /// The event that says so, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventId>,
-    /// Where that event stands in the log.
+    /// The position of that event in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
 }
 
-/// In which way two nodes hang together.
+/// In which way two nodes are connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EdgeKind {
@@ -297,13 +305,13 @@ pub enum EdgeKind {
     Causation,
     /// Its event carries the trace.
     Trace,
-    /// Another tree's node shares it: one event hangs on both.
+    /// Another tree's node shares it: one event belongs to both.
     Shared,
-    /// The upper one stands for a parent that was never seen under its own id.
+    /// The upper one is taken for a parent that was never seen under its own id.
     Alias,
 }
 
-/// How it is known that two nodes hang together.
+/// How it is known that two nodes are connected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum EdgeSource {
@@ -311,7 +319,7 @@ pub enum EdgeSource {
     Correlation {
         /// Which member says so, such as `correlation.parent`.
         field: &'static str,
-        /// What stands there.
+        /// Its value.
         value: Arc<str>,
     },
     /// A declared link.
@@ -336,7 +344,7 @@ pub enum EdgeSource {
 }
 
 impl TreeView {
-    /// The events that raised an alert, hang on no node and are known by their id alone.
+    /// The events that raised an alert, belong to no node and are known by their id alone.
     pub fn unknown_events(&self) -> Vec<EventId> {
         let unknown = self.nodes.iter().filter(|node| node.is_unknown_event());
         unknown
@@ -366,6 +374,12 @@ impl TreeView {
 }
 
 impl TreeNode {
+    /// How many events belong to it, listed, folded or only counted.
+    pub fn event_count(&self) -> u64 {
+        let folded: u64 = self.folds.iter().map(|fold| fold.count).sum();
+        self.events.len() as u64 + folded + self.events_left_out
+    }
+
     fn is_unknown_event(&self) -> bool {
         self.kind == NodeKind::Event && !self.seen
     }

@@ -1,29 +1,34 @@
 //! From the graph to a [`TreeView`].
+//!
+//! Owns what is shown of a node; edges are added in `edges`, the order of nodes is the outline's
+//! job.
+//! Invariant: a view is a function of what events said, so two graphs fed in different orders give
+//! equal views.
 
 use std::collections::BTreeMap;
 
 use larum_event::{EventId, TenantId, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
-use crate::correlation_graph::CorrelationGraph;
+use crate::edge_reason::EdgeReasons;
 use crate::graph_node::{GraphNode, NodeAlert, NodeClass};
 use crate::outline::{OutlineItem, TreeOutline};
-use crate::tenant_graph::TenantGraph;
-use crate::tree_root::TreeRoot;
-use crate::view::{AlertCause, NodeKind, TreeAlert, TreeEvent, TreeNode, TreeView};
+use crate::tenant_graph::{TenantGraph, TreeRoot};
+
+use crate::view::{AlertCause, NodeKind, TreeAlert, TreeCounts, TreeEvent, TreeNode, TreeView};
 
 /// What is needed to show the trees of one tenant.
 #[derive(Clone, Copy)]
 pub(crate) struct ViewBuilder<'a> {
-    pub(crate) graph: &'a CorrelationGraph,
+    pub(crate) edge_reasons: &'a EdgeReasons,
     pub(crate) tenant_graph: &'a TenantGraph,
     pub(crate) tenant: &'a TenantId,
 }
 
 impl ViewBuilder<'_> {
     /// The tree that begins at a summit.
-    pub(crate) fn build_view(self, summit: &TreeRoot) -> Option<TreeView> {
-        let outline = self.build_outline(summit);
+    pub(crate) fn build_view(self, root: &TreeRoot) -> TreeView {
+        let outline = self.build_outline(root);
         let (counts, mut why) = outline.count_range(0..outline.len());
         why.extend(outline.missing_parts().iter().cloned());
         let number = |place| Some(place);
@@ -36,22 +41,39 @@ impl ViewBuilder<'_> {
                 OutlineItem::LinkedAlert(_) | OutlineItem::BareEvent(_) => None,
             })
             .collect();
-        let top = self.tenant_graph.node(summit.top)?;
-        Some(TreeView {
-            root: (*top.name).into(),
-            tenant: self.tenant.clone(),
-            incident: self.tenant_graph.incident_name(top.component),
-            as_of: self.tenant_graph.last_position,
+        TreeView {
             counts,
             partial: !why.is_empty(),
             why,
             edges: self.build_edges(&nodes, &places),
             nodes,
-            next: None,
-        })
+            ..self.empty_view(root.top)
+        }
     }
 
-    /// What stands at a place of a tree, as it is shown; `number` tells which node of the answer a place is.
+    /// The view of the tree at `top` without its nodes, edges and counts.
+    pub(crate) fn empty_view(self, top: NodeIndex) -> TreeView {
+        TreeView {
+            root: self.tenant_graph.nodes().name(top),
+            tenant: self.tenant.clone(),
+            incident: self.tenant_graph.incident_name(top),
+            as_of: self.tenant_graph.last_position(),
+            counts: TreeCounts::default(),
+            partial: false,
+            why: Vec::new(),
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            next: None,
+        }
+    }
+
+    /// The node with an id.
+    pub(crate) fn find_by_id(self, id: &str) -> Option<NodeIndex> {
+        self.tenant_graph.find_by_id(self.edge_reasons, id)
+    }
+
+    /// What is at a place of a tree, as it is shown; `number` says which node of the answer a
+    /// place is.
     pub(crate) fn build_item(
         self,
         outline: &TreeOutline,
@@ -74,8 +96,8 @@ impl ViewBuilder<'_> {
         node.first = outline.first_time(place);
         if let OutlineItem::Node(alert) | OutlineItem::LinkedAlert(alert) = outline.item(place)? {
             node.alert = self.alert_of(*alert).map(|raised| {
-                let causes = raised.causes();
-                let causes = causes.map(|event| self.build_cause(outline, *alert, event, number));
+                let events = raised.causes();
+                let causes = events.map(|event| self.build_cause(outline, *alert, event, number));
                 build_alert(raised, causes.collect())
             });
         }
@@ -97,20 +119,21 @@ impl ViewBuilder<'_> {
         AlertCause {
             event: event.clone(),
             node: place.and_then(number),
-            step: step.map(|step| self.tenant_graph.node_name(step)),
+            step: step.map(|step| self.tenant_graph.nodes().name(step)),
         }
     }
 
     /// One node as it is shown.
     fn build_node(self, node: NodeIndex) -> Option<TreeNode> {
-        let found = self.tenant_graph.node(node)?;
+        let found = self.tenant_graph.nodes().get(node)?;
         let (events, last) = self.node_events(found);
-        let known = self.tenant_graph.attributes_of(node);
+        let known = found.attributes();
         let raised = found.alert().map(|raised| raised.time);
         let kept = known.kept.into_iter().map(|(path, text)| {
             let value = serde_json::from_str(&text).unwrap_or_default();
             (path, value)
         });
+        // Parent, depth and first time depend on the place; the caller fills them in.
         Some(TreeNode {
             id: (*found.name).into(),
             kind: match (found.class, found.alert()) {
@@ -119,7 +142,7 @@ impl ViewBuilder<'_> {
                 (NodeClass::TRACE, _) => NodeKind::Trace,
                 _ => NodeKind::Linked,
             },
-            link: self.graph.edge_reasons.link_name(found.class).cloned(),
+            link: self.edge_reasons.link_name(found.class).cloned(),
             label: known.label,
             parent: None,
             depth: 0,
@@ -139,13 +162,12 @@ impl ViewBuilder<'_> {
         })
     }
 
-    /// The events that hang on a node, alerts left out, and the time of the last one.
+    /// The events that belong to a node, alerts left out, and the time of the last one.
     fn node_events(self, node: &GraphNode) -> (Vec<TreeEvent>, Option<Timestamp>) {
-        let entries = self.tenant_graph.node_events.iter_list(node.event_list);
-        let entries = entries.filter_map(|entry| self.tenant_graph.entries.get(entry));
+        let entries = self.tenant_graph.events().iter_list(node.event_list);
         let mut events: Vec<TreeEvent> = entries
-            .filter(|entry| !entry.alert)
-            .map(|entry| TreeEvent {
+            .filter(|(_, entry)| !entry.alert)
+            .map(|(_, entry)| TreeEvent {
                 id: entry.id.clone(),
                 event_type: entry.event_type.clone(),
                 source: entry.source.clone(),

@@ -1,8 +1,10 @@
-//! Something measured of the matches of a stretch of time: the state of one key.
+//! Aggregates: something measured of the matches of a window, as the state of one key.
 //!
-//! Owns which matches are together in a window, what is measured of them, and when a rule's condition on that
-//! begins and ceases to hold. Is told of matches in order and of the time; see [`crate::state`]. A key that one
-//! match came to takes 40 bytes, whatever the window; most keys are such.
+//! Owns which matches are together in a window, what is measured of them, and when a rule's
+//! condition on that begins and ceases to hold. It is given matches in order, as [`crate::state`]
+//! describes; disorder is the caller's job.
+//! Invariant: a state is as compact as it can be, so equal states have equal bytes, and a key with
+//! one match takes 40 bytes whatever the window. Most keys are such.
 
 mod rule;
 
@@ -52,26 +54,26 @@ use crate::state::{StateOutput, StateView, WindowEvent};
 /// The state of one key.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) enum AggregateState {
-    /// It says nothing.
+    /// No events and nothing remembered.
     #[default]
     Empty,
-    /// One event of a rule that counts, of which nothing was said.
+    /// One event of a counting rule that has not fired.
     One(PackedEventRef),
-    /// Events that come and go one by one.
+    /// Events that enter and leave one by one.
     Running(Box<RunningWindow>),
     /// Windows that follow each other.
     Batch(Box<BatchWindow>),
-    /// Values that were seen.
+    /// Values seen so far.
     Seen(Box<SeenValues>),
 }
 
 impl AggregateState {
-    /// Time has come to `before`: everything whose last moment lies before it ends.
+    /// Moves time to `before`: everything whose last moment lies before it ends.
     pub(crate) fn advance_to(
         &mut self,
         before: Timestamp,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         if let Self::One(_) = self {
             if self.due_time(rule).is_none_or(|due| due >= before) {
@@ -81,47 +83,47 @@ impl AggregateState {
         }
         match self {
             Self::Empty | Self::One(_) => {}
-            Self::Running(running) => running.advance_to(before, rule, told),
-            Self::Batch(batch) => batch.advance_to(before, rule, told),
+            Self::Running(running) => running.advance_to(before, rule, output),
+            Self::Batch(batch) => batch.advance_to(before, rule, output),
             Self::Seen(seen) => seen.advance_to(before, rule),
         }
         self.compact_state(rule);
     }
 
-    /// Takes the next event in order, after [`Self::advance_to`] to its time.
+    /// Applies the next event in order, after [`Self::advance_to`] its time.
     pub(crate) fn apply_event(
         &mut self,
         event: &WindowEvent,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         let Some(reading) = EventReading::from_event(event, &rule.measure) else {
             return;
         };
         if matches!(self, Self::Empty) && cannot_fire_at_first(rule) {
-            *self = Self::One(PackedEventRef::pack(&event.held));
+            *self = Self::One(PackedEventRef::pack(&event.event_ref));
             return;
         }
         self.expand_state(rule);
         match self {
             Self::Empty | Self::One(_) => {}
-            Self::Running(running) => running.apply_event(event, reading, rule, told),
-            Self::Batch(batch) => batch.apply_event(event, reading, rule, told),
-            Self::Seen(seen) => seen.apply_event(event, reading, rule, told),
+            Self::Running(running) => running.apply_event(event, reading, rule, output),
+            Self::Batch(batch) => batch.apply_event(event, reading, rule, output),
+            Self::Seen(seen) => seen.apply_event(event, reading, rule, output),
         }
         self.compact_state(rule);
     }
 
-    /// The last moment at which the state stays as it is; `None` when it says nothing any more.
+    /// The last moment at which the state is unchanged; `None` if it is empty.
     pub(crate) fn due_time(&self, rule: &AggregateRule) -> Option<Timestamp> {
         match self {
             Self::Empty => None,
-            Self::One(kept) => match (rule.shape, rule.extent) {
+            Self::One(event) => match (rule.shape, rule.extent) {
                 (StateShape::Running, WindowExtent::Sliding { within: span })
                 | (StateShape::Running, WindowExtent::Last { keep: span, .. }) => {
-                    Some(kept.time().saturating_add(span))
+                    Some(event.time().saturating_add(span))
                 }
-                (_, _) => batch::last_moment(kept.time(), kept.time(), rule),
+                (_, _) => batch::last_moment(event.time(), event.time(), rule),
             },
             Self::Running(running) => running.due_time(rule),
             Self::Batch(batch) => batch.due_time(rule),
@@ -129,25 +131,25 @@ impl AggregateState {
         }
     }
 
-    /// The key goes before its time: an open alert ends, and nothing else is decided.
-    pub(crate) fn discard(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+    /// Removes the key early: an open alert ends, and nothing else is decided.
+    pub(crate) fn discard(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
         match self {
             Self::Empty | Self::One(_) | Self::Seen(_) => {}
-            Self::Running(running) => running.end_episode(rule, told),
-            Self::Batch(batch) => batch.end_alert(rule, told),
+            Self::Running(running) => running.end_episode(rule, output),
+            Self::Batch(batch) => batch.end_alert(rule, output),
         }
         *self = Self::Empty;
     }
 
-    /// Time has ended.
-    pub(crate) fn close(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+    /// Ends time: open windows are decided.
+    pub(crate) fn close(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
         if let Self::One(_) = self {
             self.expand_state(rule);
         }
         match self {
             Self::Empty | Self::One(_) | Self::Seen(_) => {}
-            Self::Running(running) => running.close(rule, told),
-            Self::Batch(batch) => batch.close(rule, told),
+            Self::Running(running) => running.close(rule, output),
+            Self::Batch(batch) => batch.close(rule, output),
         }
         *self = Self::Empty;
     }
@@ -163,11 +165,11 @@ impl AggregateState {
         }
     }
 
-    /// What people see of it.
+    /// The state as people see it.
     pub(crate) fn view(&self, rule: &AggregateRule) -> StateView {
         let (events, measured, oldest) = match self {
             Self::Empty => (0, None, None),
-            Self::One(kept) => (1, None, Some(kept.time())),
+            Self::One(event) => (1, None, Some(event.time())),
             Self::Running(running) => {
                 let oldest = running.events.front().map(PackedEventRef::time);
                 (
@@ -197,7 +199,8 @@ impl AggregateState {
         }
     }
 
-    /// Whether it is one that `rule` makes, as far as can be told; what is read from a checkpoint may not be.
+    /// Whether `rule` can make this state, as far as can be checked; a damaged checkpoint may hold
+    /// another.
     pub(crate) fn is_sound(&self, rule: &AggregateRule) -> bool {
         match self {
             Self::Empty => true,
@@ -208,30 +211,30 @@ impl AggregateState {
         }
     }
 
-    /// The same as a state that anything can be added to.
+    /// Turns a compact state into one that events can be added to.
     fn expand_state(&mut self, rule: &AggregateRule) {
-        let kept = match std::mem::take(self) {
+        let event = match std::mem::take(self) {
             Self::Empty => None,
-            Self::One(kept) => Some(kept),
+            Self::One(event) => Some(event),
             full @ (Self::Running(_) | Self::Batch(_) | Self::Seen(_)) => {
                 *self = full;
                 return;
             }
         };
-        *self = match (rule.shape, kept) {
-            (StateShape::Running, Some(kept)) => {
-                Self::Running(Box::new(RunningWindow::with_event(kept, rule)))
+        *self = match (rule.shape, event) {
+            (StateShape::Running, Some(event)) => {
+                Self::Running(Box::new(RunningWindow::with_event(event, rule)))
             }
             (StateShape::Running, None) => Self::Running(Box::new(RunningWindow::new(rule))),
-            (StateShape::Batch, Some(kept)) => {
-                Self::Batch(Box::new(BatchWindow::with_event(kept, rule)))
+            (StateShape::Batch, Some(event)) => {
+                Self::Batch(Box::new(BatchWindow::with_event(event, rule)))
             }
             (StateShape::Batch, None) => Self::Batch(Box::new(BatchWindow::new(rule))),
             (StateShape::Seen, _) => Self::Seen(Box::default()),
         };
     }
 
-    /// The same in as little space as it takes, so that equal states are equal.
+    /// Turns the state into its most compact form, so that equal states are equal.
     fn compact_state(&mut self, rule: &AggregateRule) {
         let one = match self {
             Self::Empty | Self::One(_) => return,
@@ -239,18 +242,18 @@ impl AggregateState {
             Self::Running(running) => {
                 let is_free = running.phase == AlertPhase::Free && running.events.len() == 1;
                 match running.events.front() {
-                    Some(kept) if is_free && rule.is_plain_count() => Some(kept.clone()),
+                    Some(event) if is_free && rule.is_plain_count() => Some(event.clone()),
                     Some(_) | None => return,
                 }
             }
             Self::Batch(batch) if batch.is_empty() => None,
             Self::Batch(batch) => match batch.ends.first() {
-                Some(kept)
+                Some(event)
                     if batch.count == 1
                         && batch.phase == AlertPhase::Free
                         && rule.is_plain_count() =>
                 {
-                    Some(kept.clone())
+                    Some(event.clone())
                 }
                 Some(_) | None => return,
             },
@@ -261,7 +264,7 @@ impl AggregateState {
     }
 }
 
-/// Whether the first event of a key cannot be said anything of.
+/// Whether the first event of a key cannot fire the rule.
 fn cannot_fire_at_first(rule: &AggregateRule) -> bool {
     let waits = rule.shape == StateShape::Batch && rule.decided == DecisionTime::AtClose;
     rule.is_plain_count() && (waits || rule.threshold.is_some_and(|threshold| threshold > 1))

@@ -1,6 +1,10 @@
-//! A window as bytes and back: all of it, or what has changed.
+//! A window as bytes and back: all of it, or only what has changed.
 //!
-//! Keys keep their slots and timers, so a window that was restored goes on exactly as the one that was written.
+//! Owns the format. Where the bytes are stored, and how often they are written, is left to the
+//! runtime.
+//! Invariant: keys keep their slots and timers, so a restored window continues exactly like the one
+//! that was written; states are checked against the rule, so damaged bytes are refused and never
+//! panic later.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,33 +15,35 @@ use crate::condition::{ConditionState, WindowCondition};
 use crate::error::WindowRestoreError;
 use crate::event_ref::{EventOrder, EventRef};
 use crate::key::{KeyState, OpenAlert, UnsettledState};
+use crate::limits::WindowLimits;
 use crate::slots::{KeySlot, KeySlots};
 use crate::state::{StateOutput, WindowEvent};
 use crate::tenant_keys::{KeyClock, TenantKeys};
-use crate::window::{RuleWindow, WindowLimits};
+use crate::window::RuleWindow;
 
-/// Goes up whenever what follows changes.
+/// Goes up whenever one of the types below changes.
 const FORMAT: u8 = 3;
 
-/// Most slots that lie free between keys: more than any window ever has.
+/// Upper bound of slot numbers, more than any window has: damaged bytes must not allocate without
+/// limit.
 const SLOTS_MOST: usize = 1 << 28;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct WindowCheckpoint {
     spec: WindowSpec,
-    /// Evicted keys and events, late matches.
+    /// Evicted keys, evicted events and late matches.
     counts: (u64, u64, u64),
-    /// Whether what is not here is as it was before.
+    /// Whether tenants that are not listed are unchanged.
     is_change: bool,
     tenants: BTreeMap<TenantId, TenantKeysCheckpoint>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct TenantKeysCheckpoint {
-    /// Whether keys that are not here are gone.
+    /// Whether keys that are not listed were removed.
     is_complete: bool,
     clocks: BTreeMap<u32, Watermark>,
-    /// `None` for a key that is gone.
+    /// `None` for a key that was removed.
     keys: BTreeMap<KeySlot, Option<KeyCheckpoint>>,
 }
 
@@ -59,7 +65,7 @@ struct UnsettledCheckpoint {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct EventCheckpoint {
-    held: EventRef,
+    event_ref: EventRef,
     steps: u32,
     values: MatchValues,
     event: Option<String>,
@@ -75,7 +81,7 @@ impl RuleWindow {
         self.encode_checkpoint(false, tenants.collect())
     }
 
-    /// The whole state as bytes; [`RuleWindow::take_changes`] goes on from here.
+    /// The whole state as bytes; [`RuleWindow::take_changes`] continues from here.
     pub fn take_checkpoint(&mut self) -> Vec<u8> {
         for keys in self.tenants.values_mut() {
             drop(keys.take_changed_slots());
@@ -84,23 +90,24 @@ impl RuleWindow {
         self.checkpoint()
     }
 
-    /// What has changed since the last [`RuleWindow::take_checkpoint`] or [`RuleWindow::take_changes`]. Its size follows
-    /// the keys that did, not those that there are.
+    /// What has changed since the last [`RuleWindow::take_checkpoint`] or
+    /// [`RuleWindow::take_changes`]. Its size depends on the number of changed keys, not of all
+    /// keys.
     pub fn take_changes(&mut self) -> Vec<u8> {
-        let gone = self
+        let removed = self
             .removed_tenants
             .replace(BTreeSet::new())
             .unwrap_or_default();
-        let gone = gone.into_iter();
         let none = || TenantKeysCheckpoint {
             is_complete: true,
             ..TenantKeysCheckpoint::default()
         };
         let mut tenants: BTreeMap<TenantId, TenantKeysCheckpoint> =
-            gone.map(|tenant| (tenant, none())).collect();
+            removed.into_iter().map(|tenant| (tenant, none())).collect();
         for (tenant, keys) in &mut self.tenants {
             let changed = keys.take_changed_slots();
-            // A tenant that went and came back begins anew: all it has is new, and an old key may be gone.
+            // A tenant that was removed and came back is written in full: its old keys must not
+            // survive.
             let whole = tenants.contains_key(tenant);
             if changed.is_empty() && !whole {
                 continue;
@@ -131,11 +138,11 @@ impl RuleWindow {
             .expect("a vector takes any number of bytes and the state has no unserialisable part")
     }
 
-    /// The window that [`RuleWindow::checkpoint`] wrote, with all `changes` since, in order; now of the rule with number
-    /// `rule` and within `limits`.
+    /// Restores the window that [`RuleWindow::checkpoint`] wrote and applies all `changes` since,
+    /// in order. It becomes the window of the rule with number `rule`, within `limits`.
     ///
     /// # Errors
-    /// The bytes are of another format, do not decode, or fit no window.
+    /// The bytes have another format, do not decode, or describe an impossible window.
     pub fn restore(
         bytes: &[u8],
         changes: &[&[u8]],
@@ -170,10 +177,10 @@ fn damaged_error(what: &'static str) -> WindowRestoreError {
 }
 
 fn decode_checkpoint(bytes: &[u8]) -> Result<WindowCheckpoint, WindowRestoreError> {
-    let (found, body) = bytes.split_first().ok_or(damaged_error("it is empty"))?;
-    if *found != FORMAT {
+    let (format, body) = bytes.split_first().ok_or(damaged_error("it is empty"))?;
+    if *format != FORMAT {
         return Err(WindowRestoreError::Format {
-            found: *found,
+            found: *format,
             known: FORMAT,
         });
     }
@@ -193,13 +200,13 @@ fn apply_changes(
     }
     state.counts = change.counts;
     for (tenant, changed) in change.tenants {
-        let held = state.tenants.entry(tenant).or_default();
+        let tenant_state = state.tenants.entry(tenant).or_default();
         if changed.is_complete {
-            held.keys.clear();
+            tenant_state.keys.clear();
         }
-        held.clocks = changed.clocks;
-        held.keys.extend(changed.keys);
-        held.keys.retain(|_, key| key.is_some());
+        tenant_state.clocks = changed.clocks;
+        tenant_state.keys.extend(changed.keys);
+        tenant_state.keys.retain(|_, key| key.is_some());
     }
     Ok(())
 }
@@ -217,18 +224,18 @@ fn tenant_checkpoint(
             .collect(),
         keys: slots
             .map(|slot| {
-                let keyed = keys.slots().get(slot);
+                let key_state = keys.slots().get(slot);
                 (
                     slot,
-                    keyed.map(|keyed| key_checkpoint(keyed, keys.timer_due_time(slot))),
+                    key_state.map(|key_state| key_checkpoint(key_state, keys.timer_due_time(slot))),
                 )
             })
             .collect(),
     }
 }
 
-fn key_checkpoint(keyed: &KeyState, timer: Timestamp) -> KeyCheckpoint {
-    let unsettled = keyed
+fn key_checkpoint(key_state: &KeyState, timer: Timestamp) -> KeyCheckpoint {
+    let unsettled = key_state
         .unsettled
         .as_ref()
         .map(|unsettled| UnsettledCheckpoint {
@@ -237,20 +244,20 @@ fn key_checkpoint(keyed: &KeyState, timer: Timestamp) -> KeyCheckpoint {
             forced_until: unsettled.forced_until,
         });
     KeyCheckpoint {
-        clock: keyed.clock,
-        key: keyed.key.clone(),
+        clock: key_state.clock,
+        key: key_state.key.clone(),
         timer,
-        settled: keyed.settled.clone(),
+        settled: key_state.settled.clone(),
         unsettled,
     }
 }
 
-fn event_checkpoint(taken: &WindowEvent) -> EventCheckpoint {
+fn event_checkpoint(event: &WindowEvent) -> EventCheckpoint {
     EventCheckpoint {
-        held: taken.held.clone(),
-        steps: taken.steps,
-        values: taken.values.clone(),
-        event: taken.event.as_ref().map(|event| event.json().to_owned()),
+        event_ref: event.event_ref.clone(),
+        steps: event.steps,
+        values: event.values.clone(),
+        event: event.event.as_ref().map(|event| event.json().to_owned()),
     }
 }
 
@@ -258,8 +265,9 @@ fn restore_keys(
     written: TenantKeysCheckpoint,
     condition: &mut WindowCondition,
 ) -> Result<TenantKeys, WindowRestoreError> {
-    let clocks = written.clocks.into_iter();
-    let clocks: BTreeMap<u32, KeyClock> = clocks
+    let clocks: BTreeMap<u32, KeyClock> = written
+        .clocks
+        .into_iter()
         .map(|(number, watermark)| (number, KeyClock::new(watermark)))
         .collect();
     let mut keys = BTreeMap::new();
@@ -285,19 +293,24 @@ fn restore_key(
         return Err(damaged_error("a key has a state that its rule cannot have"));
     }
     let unsettled = key.unsettled.map(|unsettled| {
-        let pending: Option<_> = unsettled.pending.into_iter().map(restore_event).collect();
-        let pending: VecDeque<WindowEvent> =
-            pending.ok_or(damaged_error("an event does not read back"))?;
-        if !pending.iter().is_sorted_by_key(|taken| taken.held.order) {
+        let restored = unsettled.pending.into_iter().map(restore_event);
+        let pending: VecDeque<WindowEvent> = restored
+            .collect::<Option<_>>()
+            .ok_or(damaged_error("an event does not read back"))?;
+        if !pending
+            .iter()
+            .is_sorted_by_key(|event| event.event_ref.order)
+        {
             return Err(damaged_error("events are out of order"));
         }
         let mut ahead = None;
         if condition.fires_early() && !pending.is_empty() {
+            // The ahead state is not written; rebuild it from the settled one. Its reports were
+            // emitted before.
             let mut state = key.settled.clone();
-            let mut told = StateOutput::default();
+            let mut output = StateOutput::default();
             for event in &pending {
-                state.advance_to(event.time(), &mut condition.kind, &mut told);
-                state.apply_event(event, &mut condition.kind, &mut told);
+                state.take_event(event, &mut condition.kind, &mut output);
             }
             ahead = Some(state);
         }
@@ -323,7 +336,7 @@ fn restore_event(written: EventCheckpoint) -> Option<WindowEvent> {
         None => None,
     };
     Some(WindowEvent {
-        held: written.held,
+        event_ref: written.event_ref,
         steps: written.steps,
         values: written.values,
         event,

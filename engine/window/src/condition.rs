@@ -1,22 +1,27 @@
-//! A rule's window made ready to run, and the state of one key of whatever kind.
+//! A rule's window, compiled, and the state of one key of any kind.
+//!
+//! Owns the choice between aggregates, sequences and scripts; what each of them counts belongs to
+//! its own module, and what is settled or late to `key`.
+//! Invariant: a state is always of its rule's kind. Restoring a checkpoint checks it, so the arms
+//! for mixed kinds do nothing instead of panicking.
 
 use larum_event::{DecisionTime, Timestamp, WindowSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::{AggregateRule, AggregateState};
+use crate::limits::WindowLimits;
 use crate::script::{ScriptRule, ScriptState};
 use crate::sequence::{SequenceRule, SequenceState};
 use crate::state::{StateOutput, StateView, WindowEvent};
-use crate::window::WindowLimits;
 
-/// What a rule's window asks, made ready.
+/// A rule's window, compiled.
 #[derive(Debug)]
 pub(crate) struct WindowCondition {
     pub(crate) kind: WindowKind,
     pub(crate) decided: DecisionTime,
 }
 
-/// See [`WindowSpec`].
+/// The compiled form of each kind of [`WindowSpec`].
 #[derive(Debug)]
 pub(crate) enum WindowKind {
     Aggregate(AggregateRule),
@@ -33,7 +38,7 @@ pub(crate) enum ConditionState {
 }
 
 impl WindowCondition {
-    /// `None` for rules whose matches leave nothing behind.
+    /// `None` for rules that keep no state: each match is a detection.
     pub(crate) fn compile(spec: &WindowSpec, limits: &WindowLimits) -> Option<Self> {
         let kind =
             match spec {
@@ -52,7 +57,7 @@ impl WindowCondition {
         })
     }
 
-    /// The state of a key that has seen nothing.
+    /// The state of a new key.
     pub(crate) fn new_state(&self) -> ConditionState {
         match self.kind {
             WindowKind::Aggregate(_) => ConditionState::Aggregate(AggregateState::default()),
@@ -68,60 +73,71 @@ impl WindowCondition {
 }
 
 impl ConditionState {
+    /// Takes the next event in order. Time advances first, so that what expires before the event is
+    /// not counted with it.
+    pub(crate) fn take_event(
+        &mut self,
+        event: &WindowEvent,
+        kind: &mut WindowKind,
+        output: &mut StateOutput,
+    ) {
+        self.advance_to(event.time(), kind, output);
+        self.apply_event(event, kind, output);
+    }
+
     pub(crate) fn advance_to(
         &mut self,
         before: Timestamp,
         kind: &mut WindowKind,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         match (self, kind) {
             (Self::Aggregate(state), WindowKind::Aggregate(rule)) => {
-                state.advance_to(before, rule, told)
+                state.advance_to(before, rule, output)
             }
             (Self::Sequence(state), WindowKind::Sequence(rule)) => {
-                state.advance_to(before, rule, told)
+                state.advance_to(before, rule, output)
             }
             (Self::Scripted(state), WindowKind::Scripted(rule)) => {
-                state.advance_to(before, rule, told)
+                state.advance_to(before, rule, output)
             }
-            // A state is always of its rule's kind: restoring checks it.
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => {}
         }
     }
 
-    pub(crate) fn apply_event(
+    fn apply_event(
         &mut self,
         event: &WindowEvent,
         kind: &mut WindowKind,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         match (self, kind) {
             (Self::Aggregate(state), WindowKind::Aggregate(rule)) => {
-                state.apply_event(event, rule, told)
+                state.apply_event(event, rule, output)
             }
             (Self::Sequence(state), WindowKind::Sequence(rule)) => {
-                state.apply_event(event, rule, told)
+                state.apply_event(event, rule, output)
             }
             (Self::Scripted(state), WindowKind::Scripted(rule)) => {
-                state.apply_event(event, rule, told)
+                state.apply_event(event, rule, output)
             }
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => {}
         }
     }
 
-    pub(crate) fn close(&mut self, kind: &mut WindowKind, told: &mut StateOutput) {
+    pub(crate) fn close(&mut self, kind: &mut WindowKind, output: &mut StateOutput) {
         match (self, kind) {
-            (Self::Aggregate(state), WindowKind::Aggregate(rule)) => state.close(rule, told),
-            (Self::Sequence(state), WindowKind::Sequence(rule)) => state.close(rule, told),
+            (Self::Aggregate(state), WindowKind::Aggregate(rule)) => state.close(rule, output),
+            (Self::Sequence(state), WindowKind::Sequence(rule)) => state.close(rule, output),
             (Self::Scripted(_), WindowKind::Scripted(_)) => {}
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => {}
         }
     }
 
-    /// The key goes before its time: an open alert ends, and nothing else is decided.
-    pub(crate) fn discard(&mut self, kind: &mut WindowKind, told: &mut StateOutput) {
+    /// Ends an open alert and decides nothing else: the key is removed early.
+    pub(crate) fn discard(&mut self, kind: &mut WindowKind, output: &mut StateOutput) {
         if let (Self::Aggregate(state), WindowKind::Aggregate(rule)) = (self, kind) {
-            state.discard(rule, told);
+            state.discard(rule, output);
         }
     }
 
@@ -151,7 +167,7 @@ impl ConditionState {
         }
     }
 
-    /// Whether it can be a state of the rule: what a damaged checkpoint must not break.
+    /// Whether the rule can have this state; a damaged checkpoint may hold one that it cannot.
     pub(crate) fn is_sound(&self, kind: &WindowKind) -> bool {
         match (self, kind) {
             (Self::Aggregate(state), WindowKind::Aggregate(rule)) => state.is_sound(rule),

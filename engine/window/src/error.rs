@@ -1,4 +1,4 @@
-//! What can go wrong in this crate: only reading a checkpoint back.
+//! The errors of this crate; only reading a checkpoint can fail.
 
 /// Why a checkpoint could not be read back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum WindowRestoreError {
     /// Its bytes do not decode.
     #[error("window checkpoint does not decode")]
     Decode(#[from] postcard::Error),
-    /// It decodes, but to something that no window can be.
+    /// It decodes, but describes an impossible window.
     #[error("window checkpoint is damaged: {what}")]
     Damaged {
         /// What does not fit together.

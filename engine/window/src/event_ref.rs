@@ -1,4 +1,4 @@
-//! What is kept of an event, and the one order of events.
+//! A reference to an event: its id and its place in the order of events.
 
 use larum_event::{EvaluationPlace, EventId, Match, Timestamp, Watermark};
 use serde::{Deserialize, Serialize};
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct EventOrder {
     pub(crate) time: Timestamp,
-    /// 0 for none, else one more than the event's sequence, so that none comes first.
+    /// 0 without one, else the event's sequence plus 1, so that events without one come first.
     pub(crate) sequence: u64,
     pub(crate) place: EvaluationPlace,
 }
 
 impl EventOrder {
-    /// As the watermark that has come exactly so far.
+    /// The watermark that has come exactly this far.
     pub(crate) fn watermark(self) -> Watermark {
         Watermark {
             time: self.time,
@@ -21,12 +21,12 @@ impl EventOrder {
         }
     }
 
-    /// Moves it to where it counts, if that lies before `watermark`.
+    /// Moves it up to `watermark` if it lies before.
     pub(crate) fn clamp_to_watermark(&mut self, watermark: Watermark) {
         self.time = watermark.clamp_event_time(self.time, self.sequence());
     }
 
-    /// The source's own number.
+    /// The number that the source gave the event.
     pub(crate) fn sequence(self) -> Option<u64> {
         self.sequence.checked_sub(1)
     }
@@ -36,7 +36,7 @@ impl EventOrder {
     }
 }
 
-/// What is kept of an event: its order and its id, for the evidence.
+/// What a window keeps of an event: its order, and its id for the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EventRef {
     pub(crate) order: EventOrder,
@@ -63,7 +63,7 @@ impl EventRef {
         self.id.clone()
     }
 
-    /// What names one of several things that it sets off: its id with their time.
+    /// Its id together with `time`, to tell apart several alerts that one event raises.
     pub(crate) fn id_with_time(&self, time: Timestamp) -> EventId {
         let name = format!("{}@{time}", self.id);
         let hashed = || EventId::new(blake3::hash(name.as_bytes()).to_hex().as_str());

@@ -1,9 +1,16 @@
-//! Matches over event time to detections.
+//! Turns matches into detections over event time.
 //!
-//! A [`RuleWindow`] counts one rule's matches per group key over `[t - W, t]`, both ends included, and
-//! says when the rule's condition comes to hold. It never reads a clock: time is what matches carry
-//! and what [`RuleWindow::advance_clock`] is told, so a replay gives the same answer. Raising an alert out of a
-//! [`larum_event::Detection`] is the pipeline's job, deciding what is late the sequencer's.
+//! A [`RuleWindow`] holds the state of one rule: per group key, the matches of the last `W` (both
+//! ends included) or the open chains of a sequence. It reports a [`larum_event::Detection`] when
+//! the rule's condition comes to hold.
+//!
+//! Owns counting, sequences and scripts. Turning a detection into an alert is the pipeline's job;
+//! deciding which event is late is the sequencer's. It never reads a clock: time is what matches
+//! carry and what [`RuleWindow::advance_clock`] is given.
+//! Invariant: the output depends only on the matches and the clock moves, so a replay gives the
+//! same detections.
+
+mod limits;
 
 mod event_ref;
 
@@ -36,6 +43,9 @@ mod view;
 mod error;
 
 pub use error::WindowRestoreError;
+pub use limits::WindowLimits;
 pub use script::{ScriptFault, ScriptReply, ScriptRunner};
-pub use view::{KeyView, PartialView};
-pub use window::{ClockMove, MatchOutcome, RuleWindow, WindowLimits, WindowStats};
+pub use state::{AwaitedStep, PartialView};
+pub use tenant_keys::MatchOutcome;
+pub use view::KeyView;
+pub use window::{ClockMove, RuleWindow, WindowStats};

@@ -1,7 +1,9 @@
-//! State that a script keeps for a key.
+//! The state that a script keeps for a key.
 //!
-//! Owns when the script is called and how long its state is kept; running it is done by whoever knows the
-//! language, through [`ScriptRunner`].
+//! Owns when the script is called and how long its state is kept. Running it is left to a
+//! [`ScriptRunner`], because this crate knows nothing of the script's language.
+//! Invariant: a timer goes off at most [`SCRIPT_TIMERS`] times after an event, so a script that
+//! always sets its timer again cannot keep the engine busy when there is no more input.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,73 +17,73 @@ use crate::state::{AlertReport, AlertSummary, FiredAlert, StateOutput, WindowEve
 
 /// Runs the script of one rule. The same state and event always give the same answer.
 pub trait ScriptRunner: Send {
-    /// The next event of a key whose state is `state`, the JSON of an object.
+    /// Handles the next event of a key whose state is `state`, a JSON object.
     ///
     /// # Errors
-    /// The script failed, with a sentence for its author. The state is left as it was.
+    /// The script failed, with a message for its author. The state stays as it was.
     fn on_event(&mut self, event: &Event, state: &str) -> Result<ScriptReply, String>;
 
-    /// The timer that the script set has come.
+    /// Handles the timer that the script set.
     ///
     /// # Errors
     /// As for [`ScriptRunner::on_event`].
     fn on_timer(&mut self, time: Timestamp, state: &str) -> Result<ScriptReply, String>;
 }
 
-/// A script failed.
+/// The failure of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptFault {
     /// Number of the rule.
     pub rule: u32,
     /// The last event of the key.
     pub event: EventId,
-    /// What was wrong.
+    /// What went wrong.
     pub message: String,
 }
 
-/// What a script answered.
+/// A script's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScriptReply {
-    /// The state from now on; `None` as it was.
+    /// The new state; `None` to leave it unchanged.
     pub state: Option<Box<str>>,
-    /// When to be called again: so long after now. `None` leaves a timer as it is; zero takes it back.
+    /// How long after now to call the timer. `None` leaves the timer as it is; zero cancels it.
     pub timer: Option<Span>,
-    /// Raise an alert that says this, the JSON of an object.
+    /// The content of an alert to raise, a JSON object.
     pub alert: Option<Arc<str>>,
 }
 
-/// A scripted rule made ready.
+/// A scripted rule, compiled.
 pub(crate) struct ScriptRule {
     keep: Span,
     script: Option<Box<dyn ScriptRunner>>,
-    /// Of each failure since this was last asked for, the last event of the key and what was wrong.
+    /// The failures since they were last taken: the last event of the key, and the message.
     pub(crate) faults: Vec<(EventId, String)>,
 }
 
 /// The state of one key.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct ScriptState {
-    /// The JSON of an object; empty for an empty one.
+    /// A JSON object; the empty text for an empty object.
     json: Box<str>,
     timer: Option<Timestamp>,
     last: Option<EventRef>,
     count: u64,
-    /// Timers that went off since the last event.
+    /// Timers fired since the last event.
     timers_fired: u32,
 }
 
-/// Why a script was called.
+/// Why a script is called.
 #[derive(Debug, Clone, Copy)]
 enum ScriptWakeup {
-    /// An event of this time.
+    /// For an event of this time.
     Event(Timestamp),
-    /// The timer that was set for this time.
+    /// For a timer set for this time.
     Timer(Timestamp),
 }
 
 impl fmt::Debug for ScriptRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scripting")
+        f.debug_struct("ScriptRule")
             .field("keep", &self.keep)
             .finish_non_exhaustive()
     }
@@ -96,7 +98,7 @@ impl ScriptRule {
         }
     }
 
-    /// Without a script, nothing is ever said.
+    /// Sets the script; without one, the rule never raises an alert.
     pub(crate) fn set_script(&mut self, script: Box<dyn ScriptRunner>) {
         self.script = Some(script);
     }
@@ -107,21 +109,20 @@ impl ScriptState {
         &mut self,
         before: Timestamp,
         rule: &mut ScriptRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
-        // A script may set its timer again and again, but always later.
+        // A script may set its timer again, but only to a later time.
         while let Some(timer) = self.timer.filter(|timer| *timer < before) {
             self.timer = None;
             let Some(script) = &mut rule.script else {
                 return;
             };
-            // Else one that is always set anew would go off until the end of time when there is no more input.
             self.timers_fired += 1;
             let is_last = self.timers_fired >= SCRIPT_TIMERS;
             let answer = script.on_timer(timer, self.state_json());
-            self.apply_reply(answer, ScriptWakeup::Timer(timer), &mut rule.faults, told);
+            self.apply_reply(answer, ScriptWakeup::Timer(timer), &mut rule.faults, output);
             if is_last && self.timer.take().is_some() {
-                told.dropped += 1;
+                output.dropped += 1;
             }
         }
         if self.expiry(rule).is_some_and(|expiry| expiry < before) {
@@ -133,9 +134,9 @@ impl ScriptState {
         &mut self,
         event: &WindowEvent,
         rule: &mut ScriptRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
-        self.last = Some(event.held.clone());
+        self.last = Some(event.event_ref.clone());
         self.count += 1;
         self.timers_fired = 0;
         if let (Some(script), Some(content)) = (&mut rule.script, &event.event) {
@@ -144,7 +145,7 @@ impl ScriptState {
                 answer,
                 ScriptWakeup::Event(event.time()),
                 &mut rule.faults,
-                told,
+                output,
             );
         }
     }
@@ -172,7 +173,7 @@ impl ScriptState {
         answer: Result<ScriptReply, String>,
         caller: ScriptWakeup,
         faults: &mut Vec<(EventId, String)>,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         let (ScriptWakeup::Event(now) | ScriptWakeup::Timer(now)) = caller;
         let answer = match answer {
@@ -182,9 +183,11 @@ impl ScriptState {
                 return;
             }
         };
+        // Store the state before raising the alert: a state that is too large is dropped, and its
+        // alert is still raised.
         if let Some(state) = answer.state {
             if state.len() > SCRIPT_STATE_BYTES {
-                told.dropped += 1;
+                output.dropped += 1;
             } else {
                 self.json = state;
             }
@@ -192,11 +195,12 @@ impl ScriptState {
         if let Some(span) = answer.timer {
             self.timer = (!span.is_zero()).then(|| now.saturating_add(span));
         }
-        if let (Some(words), Some(trigger)) = (answer.alert, self.last.clone()) {
-            told.reports.push(AlertReport::Fired(Box::new(FiredAlert {
+        if let (Some(script_json), Some(trigger)) = (answer.alert, self.last.clone()) {
+            output.reports.push(AlertReport::Fired(Box::new(FiredAlert {
                 anchor: match caller {
                     ScriptWakeup::Event(_) => trigger.id(),
-                    // Several may go off after one event, and each is an alert.
+                    // Several timers may fire after one event, and each may raise an alert of its
+                    // own.
                     ScriptWakeup::Timer(_) => trigger.id_with_time(now),
                 },
                 time: now,
@@ -207,7 +211,7 @@ impl ScriptState {
                     first: trigger.time(),
                     last: trigger.time(),
                     evidence: vec![trigger.id()],
-                    words: Some(words),
+                    script_json: Some(script_json),
                 },
                 trigger,
                 open: false,

@@ -1,28 +1,33 @@
-//! Steps in their order: the state of one key.
+//! Sequences: steps in their order, as the state of one key.
 //!
-//! A **chain** of a sequence takes for each step that occurs its events, the events of each step after those of
-//! the step before in window order; an event serves one step of a chain. What must not come is a gap of a chain:
-//! before its first event, between two steps, or after its last event. Any chain counts, not only one that takes
-//! the first event that fits: what is kept is every partial chain (**partial**) that may still become a chain
-//! which no other partial would become as well.
+//! A *chain* has events for each step that occurs, those of each step after those of the step
+//! before in window order; an event serves one step of a chain. A step that must not occur is
+//! *absent*: before the first event of a chain, between two steps, or after its last event. Every
+//! chain counts, not only the one that takes the first fitting events. So a key keeps each partial
+//! chain that may still become a chain that no other partial chain would become.
 //!
 //! Decided here, where the rule leaves room:
 //!
-//! - A step with a count above one takes all events that satisfy it between the step before and the step after;
-//!   the last of them is what the next step's `within` and joins look at. As the first step it takes all of the
-//!   window, as long as neither the start nor the end of the chain is watched for something absent.
-//! - The `within` of a step with which a chain begins says nothing, for there is no step before it.
-//! - Of several chains with the same last event the one that begins last is told.
-//! - An event ends first what it stops or must not come in, and may then begin or go on: so an event that is
-//!   both the absent step and the next one does not complete what waited for both, and may begin anew.
-//! - An absent step with a `within` of its own between two steps is watched for so long after the step before.
-//! - A value that is missing on one side is only different from one that is there; with both missing, and with a
-//!   step that was left out, no join holds. Numbers are of one kind.
-//! - What came and must not come before a chain is remembered whatever is consumed or stopped.
-//! - When something absent ends a chain, each event that completes the rest waits on its own, and an opening event
-//!   raises one alert.
+//! - A step with a count above one takes all events that satisfy it between the step before and the
+//!   step after; the `within` and joins of the next step look at the last of them. As the first
+//!   step it takes all such events of the window, unless a step must be absent before or after the
+//!   chain.
+//! - The `within` of a step that begins a chain has no effect, because no step comes before it.
+//! - Of several chains with the same last event, the one that begins last is reported.
+//! - An event first ends the chains it stops or must not occur in, and may then begin or extend
+//!   chains. So an event that is both the absent step and the next one does not complete a chain
+//!   that waited for both, but may begin one.
+//! - An absent step with its own `within` between two steps is watched for that long after the step
+//!   before.
+//! - A value that is missing on one side differs from one that is there. If both are missing, or
+//!   the other step was left out, no join holds. Integers and floats compare as numbers.
+//! - That an absent step occurred before a chain is remembered even if the chain's events are
+//!   consumed or stopped.
+//! - If an absent step ends a chain, each event that completes the rest waits on its own, and an
+//!   opening event raises one alert.
 //!
-//! Owns the partials of one key; which key that is, and which order its events come in, is the caller's.
+//! Owns the chains of one key; which key an event belongs to and the order of events are the
+//! caller's job.
 
 mod rule;
 

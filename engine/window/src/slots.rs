@@ -1,6 +1,8 @@
-//! Where keys are stored.
+//! Numbered storage for keys.
 //!
-//! Owns the numbering: a key keeps its slot for as long as it lives, also over a checkpoint, so that a window that was restored goes on exactly as the one that was written: the lowest free slot is given out first.
+//! Owns the numbering. A key keeps its slot for as long as it lives, also across a checkpoint, and
+//! the lowest free slot is given out first, so a restored window continues exactly like the one
+//! that was written.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -10,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::KeyState;
 
-/// Where a key is stored.
+/// The number of a key's place in [`KeySlots`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct KeySlot(NonZeroU32);
 
@@ -30,13 +32,13 @@ impl KeySlot {
 #[derive(Debug, Default)]
 pub(crate) struct KeySlots {
     keys: Vec<Option<KeyState>>,
-    /// Every free slot among them.
+    /// Every free slot.
     free: BinaryHeap<Reverse<KeySlot>>,
     live_count: usize,
     changed: ChangedSlots,
 }
 
-/// Slots whose keys are not as they were when they were last written.
+/// Slots whose keys have changed since they were last written.
 #[derive(Debug, Default)]
 struct ChangedSlots {
     bits: Vec<u64>,
@@ -68,14 +70,14 @@ impl KeySlots {
         self.keys.get(slot.index())?.as_ref()
     }
 
-    /// The key, about to be changed.
+    /// The key, which counts as changed from now on.
     pub(crate) fn get_mut(&mut self, slot: KeySlot) -> Option<&mut KeyState> {
         self.changed.mark_changed(slot);
         self.keys.get_mut(slot.index())?.as_mut()
     }
 
-    /// Stores a key.
-    pub(crate) fn insert(&mut self, keyed: KeyState) -> KeySlot {
+    /// Stores a key in the lowest free slot.
+    pub(crate) fn insert(&mut self, key_state: KeyState) -> KeySlot {
         let slot = match self.free.pop() {
             Some(Reverse(slot)) => slot,
             None => {
@@ -86,46 +88,48 @@ impl KeySlots {
         self.live_count += 1;
         self.changed.mark_changed(slot);
         if let Some(place) = self.keys.get_mut(slot.index()) {
-            *place = Some(keyed);
+            *place = Some(key_state);
         }
         slot
     }
 
     pub(crate) fn remove(&mut self, slot: KeySlot) -> Option<KeyState> {
-        let keyed = self.keys.get_mut(slot.index())?.take()?;
+        let key_state = self.keys.get_mut(slot.index())?.take()?;
         self.live_count -= 1;
         self.free.push(Reverse(slot));
         self.changed.mark_changed(slot);
-        Some(keyed)
+        Some(key_state)
     }
 
     /// All keys with their slots, in the order of slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (KeySlot, &KeyState)> {
         let slots = self.keys.iter().enumerate();
-        slots.filter_map(|(index, keyed)| Some((KeySlot::from_index(index), keyed.as_ref()?)))
+        slots.filter_map(|(index, key_state)| {
+            Some((KeySlot::from_index(index), key_state.as_ref()?))
+        })
     }
 
-    /// The slots that were changed since this was last asked, in order.
+    /// Takes the slots that have changed since the last call, in order.
     pub(crate) fn take_changed_slots(&mut self) -> Vec<KeySlot> {
         let mut slots = std::mem::take(&mut self.changed).slots;
         slots.sort_unstable();
         slots
     }
 
-    /// Keys in the slots that they had.
+    /// Stores keys in the slots they had.
     pub(crate) fn restore(keys: BTreeMap<KeySlot, KeyState>) -> Self {
         let live = keys.len();
         let mut slots = Self {
             live_count: live,
             ..Self::default()
         };
-        for (slot, keyed) in keys {
+        for (slot, key_state) in keys {
             while slots.keys.len() < slot.index() {
                 slots.keys.push(None);
                 let free = KeySlot::from_index(slots.keys.len() - 1);
                 slots.free.push(Reverse(free));
             }
-            slots.keys.push(Some(keyed));
+            slots.keys.push(Some(key_state));
         }
         slots
     }

@@ -1,30 +1,32 @@
-//! What the state of one key, of whatever kind, is told and what it tells.
+//! What goes into the state of one key, of whatever kind, and what comes out.
 //!
-//! Each kind of window has a state with the same four calls. The caller sees to the order:
+//! Every kind of window has a state with the same calls. The caller sees to the order:
 //!
-//! - `pass(before, rule, out)`: time has come to `before`; everything whose last moment lies before it ends.
-//! - `take(event, rule, out)`: the next event in window order, after `pass` to its time.
-//! - `due_time(rule)`: the last moment at which the state is still as it is; once time is beyond, `pass` has
-//!   something to do. `None`: the state says nothing any more and may be forgotten.
-//! - `close(rule, out)`: time has ended.
-//! - `leave(rule, out)`: the key goes before its time; an open alert ends, nothing else is decided. Only aggregates have
-//!   open alerts.
+//! - `advance_to(before, rule, output)`: time has reached `before`; everything whose last moment
+//!   lies before it ends.
+//! - `apply_event(event, rule, output)`: the next event in window order, after `advance_to` its
+//!   time.
+//! - `due_time(rule)`: the last moment at which the state is unchanged; once time is beyond it,
+//!   `advance_to` has work to do. `None`: the state is empty and may be removed.
+//! - `close(rule, output)`: time has ended.
+//! - `discard(rule, output)`: the key is removed early; an open alert ends and nothing else is
+//!   decided. Only aggregates have open alerts.
 //!
-//! So a state never sees disorder, and what it reports is a function of its events alone. A state is cloned to
-//! be evaluated ahead of the watermark, so a clone is cheap for a quiet key.
+//! So a state never sees disorder, and its reports are a function of its events alone. A state is
+//! cloned to be evaluated ahead of the watermark, so a clone is cheap for a quiet key.
 
+use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{Amount, Event, EventId, Match, MatchValues, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::event_ref::EventRef;
-use crate::view::PartialView;
 
 /// An event on its way into a state.
 #[derive(Debug, Clone)]
 pub(crate) struct WindowEvent {
-    pub(crate) held: EventRef,
+    pub(crate) event_ref: EventRef,
     pub(crate) steps: u32,
     pub(crate) values: MatchValues,
     pub(crate) event: Option<Event>,
@@ -33,7 +35,7 @@ pub(crate) struct WindowEvent {
 impl WindowEvent {
     pub(crate) fn from_match(matched: Match) -> Self {
         Self {
-            held: EventRef::from_match(&matched),
+            event_ref: EventRef::from_match(&matched),
             steps: matched.steps,
             values: matched.values,
             event: matched.event,
@@ -41,70 +43,102 @@ impl WindowEvent {
     }
 
     pub(crate) fn time(&self) -> Timestamp {
-        self.held.time()
+        self.event_ref.time()
     }
 }
 
-/// What states tell.
+/// What a state reports.
 #[derive(Debug, Default)]
 pub(crate) struct StateOutput {
-    /// In order.
+    /// In the order in which they happened.
     pub(crate) reports: Vec<AlertReport>,
-    /// Events or partial matches that went before their time because there were too many.
+    /// Events or partial matches dropped early because there were too many.
     pub(crate) dropped: u64,
 }
 
-/// One thing a state tells. At most one alert of a state is open at a time.
+/// One report of a state. At most one alert of a state is open at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AlertReport {
     /// The condition came to hold.
     Fired(Box<FiredAlert>),
-    /// The open alert counts twice as many as when it was last told.
+    /// The open alert's count has doubled since it was last reported.
     Grew(Box<AlertSummary>),
-    /// The open alert is over; this is all of it.
+    /// The open alert is over, with this as its last content.
     Ended(Box<AlertSummary>),
 }
 
-/// An alert begins.
+/// An alert that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FiredAlert {
-    /// What its id is made of.
+    /// Its id is computed from this.
     pub(crate) anchor: EventId,
-    /// What set it off.
+    /// The event that raised it.
     pub(crate) trigger: EventRef,
-    /// Its time.
+    /// The time of the alert.
     pub(crate) time: Timestamp,
     pub(crate) content: AlertSummary,
     /// Whether `Grew` and `Ended` follow.
     pub(crate) open: bool,
 }
 
-/// What an alert says.
+/// The content of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AlertSummary {
     /// Matches that count.
     pub(crate) count: u64,
-    /// What was measured, unless that is the count.
+    /// The measured value, unless that is the count.
     pub(crate) value: Option<Amount>,
-    /// How far off the value may be at most, in thousandths of it.
+    /// Upper bound of the value's error, in thousandths of it.
     pub(crate) error: Option<u16>,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
     /// First and last events that count, in window order.
     pub(crate) evidence: Vec<EventId>,
-    /// What a script says; `None` for every other kind.
-    pub(crate) words: Option<Arc<str>>,
+    /// The alert's JSON from a script; `None` for every other kind.
+    pub(crate) script_json: Option<Arc<str>>,
 }
 
-/// What people see of the state of a key.
+/// The state of a key as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct StateView {
     /// Events that count now.
     pub(crate) events: u64,
-    /// What is measured, where something is.
+    /// The measured value, if the rule measures one.
     pub(crate) value: Option<Amount>,
     /// Time of the oldest event that counts.
     pub(crate) oldest: Option<Timestamp>,
-    /// Of a sequence: each open partial match.
+    /// The open partial matches of a sequence.
     pub(crate) partials: Vec<PartialView>,
+}
+
+/// An open partial match of a sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartialView {
+    /// The step it waits for, where there is one.
+    pub waits_for: Option<AwaitedStep>,
+    /// Events it has.
+    pub events: u64,
+    /// Those of the step it waits for.
+    pub step_events: u64,
+    /// When it ends if nothing comes.
+    pub until: Timestamp,
+}
+
+/// The step of a sequence that a partial match waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwaitedStep {
+    /// Its index among the steps of the sequence.
+    pub index: usize,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether the match is complete once the step has not come in time.
+    pub is_absent: bool,
+}
+
+/// `login`, or `no logout` for a step that must not come.
+impl fmt::Display for AwaitedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let absence = if self.is_absent { "no " } else { "" };
+        write!(f, "{absence}{}", self.name)
+    }
 }

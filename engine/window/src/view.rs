@@ -1,52 +1,40 @@
-//! What people see of a window: its keys, and how near each is to firing.
+//! A window as people see it: its keys, and how near each is to firing.
 
 use larum_event::{Amount, GroupKey, TenantId, Timestamp};
 
+use crate::state::PartialView;
 use crate::window::RuleWindow;
 
 /// One key of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyView {
-    /// Whose it is.
+    /// The tenant it belongs to.
     pub tenant: TenantId,
-    /// The clock it runs on; 0 is the tenant's.
+    /// The clock it runs on; 0 is the tenant's own.
     pub clock: u32,
-    /// The group.
+    /// The values that the rule groups by.
     pub key: GroupKey,
     /// Events that count now.
     pub events: u64,
-    /// Events beyond the watermark, which events that come late may still precede.
+    /// Events beyond the watermark: late events may still come before them.
     pub pending: u64,
-    /// What is measured, where that is something else than a count.
+    /// The measured value, unless that is the count.
     pub value: Option<Amount>,
     /// Time of the oldest event that counts.
     pub oldest: Option<Timestamp>,
-    /// The last moment before something is decided or forgotten, in event time.
+    /// The last moment, in event time, before something is decided or removed.
     pub until: Timestamp,
-    /// How far its clock has come, the rule's lateness taken off.
+    /// Its clock's time less the rule's lateness.
     pub watermark: Timestamp,
-    /// Whether an alert of it is open.
+    /// Whether one of its alerts is open.
     pub is_open: bool,
-    /// Of a sequence: its open partial matches.
+    /// The open partial matches of a sequence.
     pub partials: Vec<PartialView>,
 }
 
-/// An open partial match of a sequence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartialView {
-    /// The step it waits for.
-    pub waits_for: String,
-    /// Events it has.
-    pub events: u64,
-    /// Those of the step it waits for.
-    pub step_events: u64,
-    /// When it ends if nothing comes.
-    pub until: Timestamp,
-}
-
 impl RuleWindow {
-    /// Its keys, of all tenants or one, in the order of tenants and slots. What is shown is up to the newest event,
-    /// pending ones included.
+    /// The keys of all tenants or of one, in the order of tenants and slots, with their state as of
+    /// the newest event, pending ones included.
     pub fn key_views<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
@@ -54,23 +42,23 @@ impl RuleWindow {
         let wanted = move |name: &TenantId| tenant.is_none_or(|tenant| tenant == name);
         let tenants = self.tenants.iter().filter(move |(name, _)| wanted(name));
         tenants.flat_map(move |(name, keys)| {
-            keys.slots().iter().filter_map(move |(slot, keyed)| {
+            keys.slots().iter().filter_map(move |(slot, key_state)| {
                 let condition = self.condition.as_ref()?;
-                let view = keyed.newest_state().view(&condition.kind);
-                let clock = keys.clocks.get(&keyed.clock)?;
+                let view = key_state.newest_state().view(&condition.kind);
+                let clock = keys.clocks.get(&key_state.clock)?;
                 Some(KeyView {
                     tenant: name.clone(),
-                    clock: keyed.clock,
-                    key: GroupKey::from_bytes(&keyed.key)?,
+                    clock: key_state.clock,
+                    key: GroupKey::from_bytes(&key_state.key)?,
                     events: view.events,
-                    pending: keyed.pending_count() as u64,
+                    pending: key_state.pending_count() as u64,
                     value: view.value,
                     oldest: view.oldest,
-                    until: keyed
+                    until: key_state
                         .due_time(condition)
                         .unwrap_or(keys.timer_due_time(slot)),
                     watermark: clock.watermark.time,
-                    is_open: keyed.has_open_alert(),
+                    is_open: key_state.has_open_alert(),
                     partials: view.partials,
                 })
             })

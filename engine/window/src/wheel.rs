@@ -1,8 +1,10 @@
-//! When which key is looked at again: a hierarchical timer wheel over event time.
+//! A hierarchical timer wheel over event time: which key is due next.
 //!
-//! Owns the timers of one clock; where they are linked is kept beside, in [`TimerLinks`], so that all clocks of a tenant
-//! share it. Setting and taking back a timer cost the same however many there are. Within a [`TICK_BITS`]-wide tick
-//! timers are sorted, so they go off exactly, in the order of (time, slot).
+//! Owns the timers of one clock. Their links are kept outside, in [`TimerLinks`], so that all
+//! clocks of a tenant share them; what happens when a timer fires is the caller's job. Setting and
+//! cancelling cost the same however many timers there are.
+//! Invariant: every timer up to the tick `now` is in `near`, sorted by time and slot, so timers
+//! fire in that exact order although a tick is 2^[`TICK_BITS`] ns long.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +14,13 @@ use crate::slots::KeySlot;
 
 /// A tick is 2^20 ns, about a millisecond.
 const TICK_BITS: u32 = 20;
-/// Each level has 64 times longer buckets than the one below; eight of them span all of time.
+/// The buckets of each level are 64 times as long as those of the level below; eight levels span
+/// all of time.
 const LEVEL_BITS: u32 = 6;
 const BUCKETS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = 8;
 
-/// The lists that timers stand in, by slot.
+/// The links of the lists of timers, by slot.
 #[derive(Debug, Default)]
 pub(crate) struct TimerLinks(Vec<TimerLink>);
 
@@ -29,7 +32,7 @@ struct TimerLink {
     place: TimerPlace,
 }
 
-/// Where a timer stands.
+/// Which list a timer is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TimerPlace {
     Nowhere,
@@ -40,13 +43,13 @@ enum TimerPlace {
 /// The timers of one clock.
 #[derive(Debug, Default)]
 pub(crate) struct TimerWheel {
-    /// The tick up to which timers are in `near`.
+    /// The tick up to which all timers are in `near`.
     now: u64,
     near: BTreeSet<(Timestamp, KeySlot)>,
     levels: [WheelLevel; LEVELS],
 }
 
-/// Buckets of one length; without any as long as none is needed.
+/// The buckets of one length; allocated when first needed.
 #[derive(Debug, Default)]
 struct WheelLevel {
     occupied: u64,
@@ -54,7 +57,7 @@ struct WheelLevel {
 }
 
 impl TimerLinks {
-    /// When the timer of `slot` is set for; never, where none is set.
+    /// The time that the timer of `slot` is set for; never if it has none.
     pub(crate) fn due_time(&self, slot: KeySlot) -> Timestamp {
         self.0
             .get(slot.index())
@@ -62,7 +65,7 @@ impl TimerLinks {
             .map_or(Timestamp::MAX, |link| link.due)
     }
 
-    /// When the timer of `slot` was set for that was taken last.
+    /// The time that the timer of `slot` was set for when it was last taken.
     pub(crate) fn popped_due_time(&self, slot: KeySlot) -> Timestamp {
         self.0
             .get(slot.index())
@@ -93,7 +96,7 @@ impl TimerWheel {
         self.link_timer(links, slot, due);
     }
 
-    /// Takes the timer of `slot` back.
+    /// Cancels the timer of `slot`.
     pub(crate) fn cancel_timer(&mut self, links: &mut TimerLinks, slot: KeySlot) {
         let Some(link) = links.get(slot) else { return };
         let was = *link;
@@ -115,7 +118,7 @@ impl TimerWheel {
         }
     }
 
-    /// Takes the first timer that is set for a time before `time`, if there is one.
+    /// Takes the first timer, if it is set for a time before `time`.
     pub(crate) fn pop_before(
         &mut self,
         links: &mut TimerLinks,
@@ -160,7 +163,8 @@ impl TimerWheel {
             }
             return;
         }
-        // The highest digit in which it differs from now: below it, the bucket says nothing yet.
+        // The highest digit that differs from now chooses the level; lower digits matter only once
+        // that bucket opens.
         let highest = u64::BITS - 1 - (at ^ self.now).leading_zeros();
         let level = (highest / LEVEL_BITS) as u8;
         let bucket = tick_digit(at, u32::from(level)) as u8;
@@ -179,11 +183,12 @@ impl TimerWheel {
         }
     }
 
-    /// Brings every timer of a tick up to `target` near.
+    /// Moves every timer of a tick up to `target` into `near`.
     fn turn_to(&mut self, links: &mut TimerLinks, target: u64) {
         while let Some(next) = self.next_occupied_tick().filter(|next| *next <= target) {
             self.now = next;
-            // Higher buckets that begin here come down first.
+            // Empty higher levels first: their timers may belong into lower buckets that begin at
+            // the same tick.
             for level in (0..LEVELS as u8).rev() {
                 let bucket = tick_digit(next, u32::from(level)) as u8;
                 let begins_here = next & ((1_u64 << (u32::from(level) * LEVEL_BITS)) - 1) == 0;
@@ -214,7 +219,7 @@ impl TimerWheel {
     fn next_occupied_tick(&self) -> Option<u64> {
         for (level, buckets) in self.levels.iter().enumerate() {
             let shift = level as u32 * LEVEL_BITS;
-            // Buckets behind now hold nothing: their timers have come down.
+            // Buckets before now are empty: their timers have moved down.
             let ahead = buckets.occupied & (u64::MAX << tick_digit(self.now, level as u32));
             if ahead != 0 {
                 let bucket = u64::from(ahead.trailing_zeros());
@@ -247,7 +252,7 @@ impl TimerWheel {
     }
 }
 
-/// The tick of a time; times before 1970 too have one.
+/// The tick of a time, also before 1970.
 fn time_to_tick(time: Timestamp) -> u64 {
     (time.as_nanos() as u64 ^ (1 << 63)) >> TICK_BITS
 }

@@ -1,90 +1,66 @@
-//! One rule's window: what is public of it.
+//! The window of one rule: the crate's public entry points.
+//!
+//! Owns the tenants of one rule and its counters. What happens to a key belongs to `tenant_keys`,
+//! and what a condition means to `condition`; whether a tenant's clock may move is decided
+//! elsewhere, by the sequencer.
+//! Invariant: a tenant without keys has no entry, so memory follows the live keys and not the
+//! tenants ever seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{
-    AlertStatus, Detection, DetectionTrigger, EvaluationPlace, Match, Span, TenantId, Watermark,
+    AlertStatus, Detection, DetectionTrigger, EvaluationPlace, Match, TenantId, Watermark,
     WindowSpec, limits,
 };
 
 use crate::condition::{WindowCondition, WindowKind};
+use crate::limits::WindowLimits;
 use crate::script::{ScriptFault, ScriptRunner};
+use crate::sequence::SequenceState;
 use crate::state::WindowEvent;
-use crate::tenant_keys::{MatchArrival, TenantKeys, WindowContext, WindowOutput};
+use crate::tenant_keys::{MatchArrival, MatchOutcome, TenantKeys, WindowContext, WindowOutput};
 
-/// How much state a window may hold, and how long it waits for late events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowLimits {
-    /// Most keys per tenant (of this shard); beyond it the one that would end first goes.
-    pub keys: usize,
-    /// Most events of one key; beyond it the oldest goes. Never less than what the rule asks for.
-    pub events_per_key: usize,
-    /// Most open partial matches of one key of a sequence; beyond it the oldest goes.
-    pub partials_per_key: usize,
-    /// How far behind its clock a match may come and still count.
-    pub lateness: Span,
-}
-
-impl Default for WindowLimits {
-    fn default() -> Self {
-        Self {
-            keys: limits::KEYS_PER_RULE,
-            events_per_key: limits::EVENTS_PER_KEY,
-            partials_per_key: limits::PARTIALS_PER_KEY,
-            lateness: Span::ZERO,
-        }
-    }
-}
-
-/// What a window holds and what it had to let go.
+/// How much a window holds, and how much it had to drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WindowStats {
     /// Live keys.
     pub keys: u64,
     /// Events they hold.
     pub events: u64,
-    /// Keys that went before their time because there were too many.
+    /// Keys evicted early because there were too many.
     pub evicted_keys: u64,
-    /// Events and partial matches that went before their time because their key held too many.
+    /// Events and partial matches dropped early because their key held too many.
     pub evicted_events: u64,
-    /// Matches that came too late to count.
+    /// Matches that were too late to count.
     pub late: u64,
 }
 
-/// Event time has moved on.
+/// A clock that moves forward in event time.
 #[derive(Debug, Clone, Copy)]
 pub struct ClockMove<'a> {
-    /// Whose clock it is.
+    /// The tenant whose clock it is.
     pub tenant: &'a TenantId,
     /// Which of the tenant's clocks, as in [`Match::clock`].
     pub clock: u32,
-    /// What it shows now; [`Watermark::MAX`] for a clock that is given up.
+    /// Its new time; [`Watermark::MAX`] for a clock that is given up.
     pub watermark: Watermark,
-    /// Where the event stands that moved it.
+    /// The place of the event that moved it.
     pub place: EvaluationPlace,
-}
-
-/// What became of a match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum MatchOutcome {
-    /// It counts.
-    Counted,
-    /// It lies before the watermark, the lateness taken off, and was left out.
-    Late,
 }
 
 /// All keyed instances of one rule's window, for the keys of one shard.
 ///
-/// The order of calls is the order of places; that of the matches' times is any. What is said depends on the
-/// matches and on how their clocks move, never on where the input is cut or how many windows share the keys:
+/// Calls come in the order of places; the matches' times may be in any order. The output depends on
+/// the matches and on how their clocks move, never on batch boundaries or on how many windows share
+/// the keys:
 ///
-/// - A rule whose condition can only become truer fires with the match ([`AlertStatus::Early`]) and is
-///   [`AlertStatus::Final`] when the watermark has passed it, which with a single source and without lateness is
-///   at once. Others fire when the watermark decides.
-/// - A match that comes late but not too late gives what it would have given in time: alerts that no longer stand
-///   are [`AlertStatus::Retracted`], others come.
-/// - An alert's revisions are written when its count has doubled, when its status changes and when its episode ends.
+/// - A condition that can only become truer fires with the match ([`AlertStatus::Early`]). The
+///   alert is [`AlertStatus::Final`] once the watermark has passed it; with one source and no
+///   lateness that is at once. Other conditions fire when the watermark decides them.
+/// - A match that arrives late but within the lateness has the same effect as in order: alerts that
+///   no longer hold are [`AlertStatus::Retracted`], and new ones are raised.
+/// - A revision is written when the alert's count has doubled, when its status changes and when its
+///   episode ends.
 #[derive(Debug)]
 pub struct RuleWindow {
     rule: u32,
@@ -95,7 +71,7 @@ pub struct RuleWindow {
     pub(crate) evicted_keys: u64,
     pub(crate) evicted_events: u64,
     pub(crate) late: u64,
-    /// Tenants that went since the last checkpoint, where there was one.
+    /// Tenants removed since the last checkpoint; `None` before the first.
     pub(crate) removed_tenants: Option<BTreeSet<TenantId>>,
 }
 
@@ -115,7 +91,7 @@ impl RuleWindow {
         }
     }
 
-    /// The same window, with what runs its rule's script.
+    /// Sets what runs the rule's script.
     #[must_use]
     pub fn with_script(mut self, script: Box<dyn ScriptRunner>) -> Self {
         if let Some(WindowCondition {
@@ -128,13 +104,13 @@ impl RuleWindow {
         self
     }
 
-    /// The most bytes that the state of one key takes, beside the key itself and events that are pending; 0 for
-    /// rules whose matches leave nothing behind.
+    /// Upper bound of the bytes of one key's state, without the key itself and pending events. 0
+    /// for rules that keep no state.
     pub fn key_bytes_most(&self) -> u64 {
         match self.condition.as_ref().map(|condition| &condition.kind) {
             None => 0,
             Some(WindowKind::Aggregate(rule)) => rule.bytes_most(),
-            Some(WindowKind::Sequence(rule)) => rule.bytes_most(),
+            Some(WindowKind::Sequence(rule)) => SequenceState::bytes_most(rule),
             Some(WindowKind::Scripted(_)) => limits::SCRIPT_STATE_BYTES as u64,
         }
     }
@@ -144,19 +120,19 @@ impl RuleWindow {
         self.rule
     }
 
-    /// What the rule asks.
+    /// The rule's specification.
     pub fn spec(&self) -> &WindowSpec {
         &self.spec
     }
 
-    /// Adds one match and pushes what it makes, in order.
+    /// Adds one match and pushes the detections it causes, in order.
     pub fn add_match(&mut self, matched: Match, out: &mut Vec<Detection>) -> MatchOutcome {
         let settled = matched.watermark;
         self.add_settled_match(matched, settled, out)
     }
 
-    /// The same for a match whose clock comes to `settled` together with it: matches of one such move are added in
-    /// their order in time, and the move itself follows.
+    /// Adds a match whose clock is about to move to `settled`. The matches of one such move are
+    /// added in the order of their times, and the move itself follows.
     pub fn add_settled_match(
         &mut self,
         matched: Match,
@@ -171,14 +147,9 @@ impl RuleWindow {
             Some(tenant) => tenant,
             None => self.tenants.entry(matched.tenant.clone()).or_default(),
         };
-        let mut output = WindowOutput {
-            place: matched.place,
-            out,
-            evicted_keys: 0,
-            evicted_events: 0,
-        };
+        let mut output = WindowOutput::new(matched.place, out);
         let (name, key) = (matched.tenant.clone(), matched.key.clone());
-        let mut common = WindowContext {
+        let mut context = WindowContext {
             rule: self.rule,
             tenant: &name,
             condition,
@@ -187,20 +158,22 @@ impl RuleWindow {
         let arrival = MatchArrival {
             key: &key,
             clock: matched.clock,
+            // Subtract the lateness here and in `advance_clock`: nothing below knows of it.
             watermark: matched.watermark.shift_back(self.limits.lateness),
             settled: settled.shift_back(self.limits.lateness),
             joins: matched.joins,
             event: WindowEvent::from_match(matched),
         };
-        let added = tenant.add_match(arrival, &mut common, &mut output);
+        let added = tenant.add_match(arrival, &mut context, &mut output);
         self.evicted_keys += output.evicted_keys;
         self.evicted_events += output.evicted_events;
         self.late += u64::from(added == MatchOutcome::Late);
         added
     }
 
-    /// A clock has moved: what lies before it is settled and decided, and what can never count again goes. A clock
-    /// never moves back. One that is given up decides nothing more: its open alerts end and its keys go.
+    /// Moves a clock: everything before it is settled and decided, and what can no longer count is
+    /// removed. A clock never moves back. A clock that is given up decides nothing more: its open
+    /// alerts end and its keys are removed.
     pub fn advance_clock(&mut self, moved: &ClockMove<'_>, out: &mut Vec<Detection>) {
         let Some(condition) = &mut self.condition else {
             return;
@@ -208,60 +181,52 @@ impl RuleWindow {
         let Some(keys) = self.tenants.get_mut(moved.tenant) else {
             return;
         };
-        let mut common = WindowContext {
+        let mut context = WindowContext {
             rule: self.rule,
             tenant: moved.tenant,
             condition,
             limits: &self.limits,
         };
-        let mut output = WindowOutput {
-            place: moved.place,
-            out,
-            evicted_keys: 0,
-            evicted_events: 0,
-        };
+        let mut output = WindowOutput::new(moved.place, out);
         if moved.watermark == Watermark::MAX {
-            keys.give_up_clock(moved.clock, &mut common, &mut output);
+            keys.give_up_clock(moved.clock, &mut context, &mut output);
         } else {
             let watermark = moved.watermark.shift_back(self.limits.lateness);
-            keys.advance_clock(moved.clock, watermark, &mut common, &mut output);
+            keys.advance_clock(moved.clock, watermark, &mut context, &mut output);
         }
         self.evicted_events += output.evicted_events;
+        // Only after the move: its detections are complete, and a tenant without keys has nothing
+        // left to decide.
         if keys.len() == 0 {
             self.tenants.remove(moved.tenant);
-            if let Some(gone) = &mut self.removed_tenants {
-                gone.insert(moved.tenant.clone());
+            if let Some(removed) = &mut self.removed_tenants {
+                removed.insert(moved.tenant.clone());
             }
         }
     }
 
-    /// The input has ended, and time with it: everything is decided, and all state goes.
+    /// Ends the input: everything is decided and all state is removed.
     pub fn close(&mut self, place: EvaluationPlace, out: &mut Vec<Detection>) {
         let Some(condition) = &mut self.condition else {
             return;
         };
         for (tenant, keys) in &mut self.tenants {
-            let mut common = WindowContext {
+            let mut context = WindowContext {
                 rule: self.rule,
                 tenant,
                 condition,
                 limits: &self.limits,
             };
-            let mut output = WindowOutput {
-                place,
-                out,
-                evicted_keys: 0,
-                evicted_events: 0,
-            };
-            keys.close(&mut common, &mut output);
+            let mut output = WindowOutput::new(place, out);
+            keys.close(&mut context, &mut output);
         }
         let tenants = std::mem::take(&mut self.tenants).into_keys();
-        if let Some(gone) = &mut self.removed_tenants {
-            gone.extend(tenants);
+        if let Some(removed) = &mut self.removed_tenants {
+            removed.extend(tenants);
         }
     }
 
-    /// Failures of its script since this was last asked.
+    /// Takes the script's failures since the last call.
     pub fn take_script_faults(&mut self) -> Vec<ScriptFault> {
         let Some(WindowCondition {
             kind: WindowKind::Scripted(scripting),
@@ -280,7 +245,7 @@ impl RuleWindow {
             .collect()
     }
 
-    /// What it holds and what it had to let go.
+    /// How much it holds, and how much it had to drop.
     pub fn stats(&self) -> WindowStats {
         WindowStats {
             keys: self.tenants.values().map(|keys| keys.len() as u64).sum(),

@@ -22,8 +22,8 @@ pub(crate) enum ArrayNext {
 /// Why an element is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ArrayEnd {
-    /// A comma or the array's end, the input's where an element could end, or the end of a line inside
-    /// of a string.
+    /// A comma or the array's end, the input's where an element could end, or the end of a line
+    /// inside of a string.
     Whole,
     /// The input is at its end with a string, an array or an object still open.
     Cut,
@@ -59,11 +59,15 @@ pub(crate) fn read_element(
             }
             return Ok(element);
         }
+        // Looked for in each chunk before anything is consumed, so that the comma or bracket behind
+        // the element stays in the input.
         let end = chunk.iter().position(|byte| nesting.ends_before(*byte));
         let used = end.unwrap_or(chunk.len());
         let part = chunk.get(..used).unwrap_or(chunk);
         element.newlines += part.iter().filter(|byte| **byte == b'\n').count() as u64;
         element.bytes += part.len() as u64;
+        // Counted whole and stored only up to the limit: the length of a record that is too large
+        // is reported, and its bytes are not held.
         let room = (limits::EVENT_BYTES + 1).saturating_sub(buffer.len());
         buffer.extend_from_slice(part.get(..room).unwrap_or(part));
         input.consume(used);
@@ -73,7 +77,7 @@ pub(crate) fn read_element(
     }
 }
 
-/// How deep inside of an element a byte stands.
+/// How deep inside an element a byte is.
 #[derive(Debug, Default)]
 struct Nesting {
     depth: u64,

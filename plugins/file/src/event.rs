@@ -21,15 +21,15 @@ pub struct FileRecord {
     pub line: u64,
     /// The record's place in its input, from 0, rejected ones counted.
     pub number: u64,
-    /// The event it tells of.
+    /// The event that it became.
     pub outcome: Result<Event, Rejection>,
 }
 
 impl FileRecord {
     /// What a report calls the event: its own `sequence`, else the number of its record.
     pub fn sequence(&self) -> u64 {
-        let sequence = self.outcome.as_ref().ok();
-        let sequence = sequence.and_then(|event| event.envelope().sequence);
+        let event = self.outcome.as_ref().ok();
+        let sequence = event.and_then(|event| event.envelope().sequence);
         sequence.unwrap_or(self.number)
     }
 
@@ -46,8 +46,8 @@ impl FileRecord {
 
 /// The records of one input as events, in the order of the input.
 ///
-/// Without a decoder each record is an event in Larum's own JSON or a CloudEvent. A record without an id
-/// gets one made of its bytes and its number, so that the same file gives the same events.
+/// Without a decoder each record is an event in Larum's own JSON or a CloudEvent. A record without
+/// an id gets one made of its bytes and its number, so that the same file gives the same events.
 /// After an error nothing more comes.
 pub struct EventReader<'f> {
     name: Arc<str>,

@@ -1,4 +1,9 @@
-//! Opening an input: a file or standard input, unpacked when it is gzip, its byte order mark gone.
+//! Opening an input: a file or standard input, unpacked when it is gzip, without its byte order
+//! mark.
+//!
+//! Owns the bytes of an input; splitting them into records is the job of `record`.
+//! Invariant: gzip is recognised by its first bytes and never by a name, so that standard input
+//! may be packed too.
 
 use std::fmt;
 use std::fs::File;

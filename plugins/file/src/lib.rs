@@ -1,9 +1,10 @@
 //! The door for files: NDJSON, JSON arrays, text lines and gzip of each become events.
 //!
-//! [`FileInput`] opens a file or standard input and unpacks it, [`FileRecordReader`] splits it into records,
-//! [`EventReader`] decodes each of them, and [`EventMerge`] puts the events of several inputs in the order of their
-//! time. A bad record is a value that says where it stood; the ones after it are read all the same.
-//! Only a file that cannot be read is an error. Nothing here reads a clock.
+//! [`FileInput`] opens a file or standard input and unpacks it, [`FileRecordReader`] splits it into
+//! records, [`EventReader`] decodes each of them, and [`EventMerge`] puts the events of several
+//! inputs in the order of their time. A bad record is a value that says where it stood; the ones
+//! after it are read all the same. Only a file that cannot be read is an error. Nothing here reads
+//! a clock.
 
 mod error;
 

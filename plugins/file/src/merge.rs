@@ -1,7 +1,7 @@
 //! Several inputs in one order of time.
 //!
-//! Looks at the next event of each input and gives the earliest, so that a rule sees the
-//! events of two hosts' logs as they happened. Each input is taken to be roughly in order: its own events
+//! Looks at the next event of each input and gives the earliest, so that a rule sees the events of
+//! two hosts' logs as they happened. Each input is taken to be roughly in order: its own events
 //! keep their order, whatever they say.
 
 use std::cmp::Reverse;
@@ -18,7 +18,7 @@ use crate::event::FileRecord;
 pub struct EventMerge<I> {
     inputs: Vec<I>,
     heads: BinaryHeap<Reverse<InputHead>>,
-    /// Inputs whose next record must be read before anything can be said.
+    /// Inputs whose next record must be read before the next event is known.
     unread: VecDeque<usize>,
 }
 

@@ -1,8 +1,8 @@
 //! Splitting an input into records.
 //!
-//! Owns lines and the choice between lines and a JSON array, whose elements are `array`'s. One record
-//! is in memory at a time, never more of it than [`limits::EVENT_BYTES`] and a little: what is larger is
-//! passed over and rejected.
+//! Owns lines and the choice between lines and a JSON array, whose elements are `array`'s job.
+//! Invariant: one record is in memory at a time, and never more of it than [`limits::EVENT_BYTES`]
+//! and one buffer; a larger one is passed over and rejected.
 
 use std::io::{self, BufRead, Read};
 
@@ -26,7 +26,7 @@ pub struct UndecodedRecord<'b> {
     pub number: u64,
     /// The line on which it begins, from 1.
     pub line: u64,
-    /// Its bytes, without what stands between records.
+    /// Its bytes, without what is between records.
     pub bytes: Result<&'b [u8], Rejection>,
 }
 
@@ -44,11 +44,11 @@ pub struct FileRecordReader<R> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReaderState {
-    /// JSON, and what form of it the next character tells.
+    /// JSON, and the next character shows which form.
     Undecided,
     /// JSON objects, one on each line.
     JsonLines,
-    /// Text.
+    /// A line of text.
     Lines,
     /// Inside of an array.
     Array(array::ArrayNext),
@@ -60,14 +60,15 @@ enum ReaderState {
 enum ScanOutcome {
     /// A record of the buffer, begun on a line.
     Record(u64),
-    /// Something that is none.
+    /// Something that is not a record.
     Bad(u64, Rejection),
     /// Nothing; look again.
     Nothing,
 }
 
 impl<R: BufRead> FileRecordReader<R> {
-    /// Reads the records of `input`, which begins with no byte order mark; see [`crate::FileInput`].
+    /// Reads the records of `input`, which begins with no byte order mark; see
+    /// [`crate::FileInput`].
     pub fn new(input: R, form: InputForm) -> Self {
         let state = match form {
             InputForm::Json => ReaderState::Undecided,
@@ -85,7 +86,7 @@ impl<R: BufRead> FileRecordReader<R> {
     /// The next record, or `None` at the end. Blank lines are no records.
     ///
     /// # Errors
-    /// The input cannot be read; a later call goes on as the input does.
+    /// The input cannot be read; a later call continues where the input does.
     pub fn read_record(&mut self) -> io::Result<Option<UndecodedRecord<'_>>> {
         loop {
             let found = match self.state {
@@ -184,6 +185,7 @@ impl<R: BufRead> FileRecordReader<R> {
     }
 
     fn read_element(&mut self, next: array::ArrayNext) -> io::Result<ScanOutcome> {
+        // Blanks before the line is noted: an element begins on the line of its first byte.
         let first = self.skip_blank()?;
         let line = self.newlines + 1;
         let bad =
@@ -195,7 +197,7 @@ impl<R: BufRead> FileRecordReader<R> {
             }
             (Some(b']'), array::ArrayNext::Element) => {
                 self.close_array();
-                Ok(bad("a comma stands before the end of the JSON array"))
+                Ok(bad("there is a comma before the end of the JSON array"))
             }
             (Some(b']'), _) => {
                 self.close_array();
@@ -214,6 +216,8 @@ impl<R: BufRead> FileRecordReader<R> {
             (Some(_), _) => {
                 let element = array::read_element(&mut self.input, &mut self.buffer)?;
                 self.newlines += element.newlines;
+                // Before the element is judged: one that is too large is rejected, and the array
+                // goes on behind it.
                 self.state = ReaderState::Array(array::ArrayNext::CommaOrEnd);
                 if element.bytes > limits::EVENT_BYTES as u64 {
                     return Ok(ScanOutcome::Bad(line, reject_too_large(element.bytes)));

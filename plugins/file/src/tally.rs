@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use larum_event::{Rejection, RejectionReason};
 
-/// A record that became no event, and where it stands.
+/// A record that became no event, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRecord {
     /// The file, as it was given.

@@ -1,7 +1,8 @@
 //! Request bodies: read whole, within limits, unpacked.
 //!
-//! Never holds more than the limit of one body, packed or unpacked, nor more than the limit of all
-//! bodies together: a client that sends more is told so before the rest is read.
+//! Owns the memory that bodies take; what a body means is the job of `receive`.
+//! Invariant: never more is held than the limit of one body, packed or unpacked, nor more than the
+//! limit of all bodies together. A client that sends more is refused before the rest is read.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -59,15 +60,18 @@ impl BodyReader {
         mut payload: web::Payload,
     ) -> Result<RequestBody, HttpProblem> {
         let packing = BodyPacking::from_headers(headers)?;
-        let told = headers
+        let declared = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse::<usize>().ok());
-        if told.is_some_and(|told| told > self.most_bytes) {
+        // A declared length is refused before room is taken, and a client need not send what would
+        // be refused.
+        if declared.is_some_and(|declared| declared > self.most_bytes) {
             return Err(too_large_problem(self.most_bytes));
         }
         let mut room = BodyRoom::reserve_first(&self.room)?;
-        let mut bytes = BytesMut::with_capacity(told.unwrap_or(0).min(FIRST_PIECES * PIECE_BYTES));
+        let mut bytes =
+            BytesMut::with_capacity(declared.unwrap_or(0).min(FIRST_PIECES * PIECE_BYTES));
         loop {
             let chunk = tokio::time::timeout(self.patience, payload.next())
                 .await
@@ -82,6 +86,8 @@ impl BodyReader {
             if bytes.len() + chunk.len() > self.most_bytes {
                 return Err(too_large_problem(self.most_bytes));
             }
+            // Room before bytes: the memory of all bodies together must never exceed its limit, not
+            // even for one chunk.
             room.grow_to(bytes.len() + chunk.len())?;
             bytes.extend_from_slice(&chunk);
         }
@@ -114,6 +120,7 @@ impl BodyReader {
                 if bytes.len() + read > most_bytes {
                     return Err(too_large_problem(most_bytes));
                 }
+                // The packed bytes are held until unpacking ends, so they count too.
                 held += read;
                 room.grow_to(held)?;
                 bytes.extend_from_slice(chunk.get(..read).unwrap_or_default());
@@ -140,10 +147,10 @@ impl BodyRoom {
 
     /// Holds room for at least `bytes`.
     fn grow_to(&mut self, bytes: usize) -> Result<(), HttpProblem> {
-        let missing = bytes
+        let pieces = bytes
             .div_ceil(PIECE_BYTES)
             .saturating_sub(self.held.num_permits());
-        let missing = u32::try_from(missing).map_err(|_| crowded_problem())?;
+        let missing = u32::try_from(pieces).map_err(|_| crowded_problem())?;
         if missing > 0 {
             let more = Arc::clone(&self.all)
                 .try_acquire_many_owned(missing)

@@ -24,11 +24,13 @@ pub struct HttpConfig {
     pub bind: SocketAddr,
     /// The decoders that `POST /v1/events?decoder=` may name.
     pub decoders: Vec<Decoder>,
-    /// Names, with or without a port, that `Host` and `Origin` may tell besides those of this machine.
+    /// Names, with or without a port, that `Host` and `Origin` may have besides those of this
+    /// machine.
     pub allowed_hosts: Vec<String>,
     /// Largest request body in bytes, unpacked.
     pub body_bytes: usize,
-    /// Bytes of request bodies held at a time, over all connections; beyond it the door is overloaded.
+    /// Bytes of request bodies held at a time, over all connections; beyond it the door is
+    /// overloaded.
     pub bodies_bytes: usize,
     /// Most events of one request.
     pub request_events: usize,

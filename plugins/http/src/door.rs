@@ -12,8 +12,8 @@ use crate::body::BodyReader;
 use crate::config::HttpConfig;
 use crate::error::HttpError;
 use crate::hosts::AllowedHosts;
+use crate::listeners::Listeners;
 use crate::metrics::RequestCounts;
-use crate::stream::Listeners;
 
 /// The door, open or about to be.
 pub(crate) struct DoorState {

@@ -25,7 +25,7 @@ pub enum HttpError {
         source: io::Error,
     },
     /// Two decoders answer to one name.
-    #[error("two decoders are called {name:?}; a request could not tell which one it means")]
+    #[error("two decoders are called {name:?}; a request could not say which one it means")]
     DecoderTwice {
         /// The name.
         name: String,

@@ -1,9 +1,11 @@
-//! Which `Host` and `Origin` a request may tell.
+//! Which `Host` and `Origin` a request may have.
 //!
-//! The door trusts everybody on this machine, and a web page open in a browser here runs on this
-//! machine too. A page posts to other sites without asking only with an `Origin` of its own, and reads
-//! their answers only after it made its own name resolve to 127.0.0.1, which leaves that name in `Host`.
-//! Both are refused; programs send neither.
+//! Owns the door's only protection until there is authentication; it does not know who a client
+//! is. The door trusts every program on this machine, and a browser here may show any page. A page
+//! posts to other sites only with an `Origin` of its own, and reads their answers only after it
+//! made its own name resolve to 127.0.0.1, which leaves that name in `Host`. Both are refused;
+//! programs send neither.
+//! Invariant: a request that names a foreign host or origin is refused before its body is read.
 
 use std::net::IpAddr;
 
@@ -18,7 +20,7 @@ use crate::problem::HttpProblem;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AllowedHosts(Vec<HostName>);
 
-/// A host, lower case, and a port if one was told.
+/// A host, lower case, and a port if one was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct HostName {
     host: String,
@@ -27,7 +29,7 @@ struct HostName {
 
 impl HostName {
     fn parse(text: &str) -> Option<Self> {
-        // What stands before an `@` is a login and not a host.
+        // The part before an `@` is a login and not a host.
         let authority: Authority = text.parse().ok().filter(|_| !text.contains('@'))?;
         if authority.host().is_empty() {
             return None;
@@ -123,7 +125,8 @@ impl AllowedHosts {
     }
 }
 
-/// The header's value; a second one, or one that is no text, is refused, for two readers might differ about it.
+/// The header's value; a second one, or one that is no text, is refused, for two readers might
+/// differ about it.
 fn single_header(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, HttpProblem> {
     let mut values = headers.get_all(&name);
     let Some(value) = values.next() else {
@@ -133,7 +136,7 @@ fn single_header(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, 
     text.map(Some).ok_or_else(|| {
         HttpProblem::bad_request(
             "bad_header",
-            format!("the header {name} stands twice or holds more than plain text"),
+            format!("the header {name} is given twice or is not plain text"),
         )
     })
 }

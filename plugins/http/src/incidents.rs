@@ -5,45 +5,17 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use larum_engine::{
     IncidentQuery, IncidentSummary, TreeError, incident_to_text, incidents_to_text,
 };
-use larum_event::{RuleId, Severity, TenantId, limits};
+use larum_event::{FormQuery, TenantId};
 use serde::Serialize;
 
 use crate::door::DoorState;
-use crate::entities::read_entities;
-use crate::params::{OFFSET_MOST, QueryParams};
+use crate::params::read_params;
 use crate::problem::HttpProblem;
-use crate::style;
+use crate::style::{self, AnswerFormat};
 use crate::tree::{self, OF_TIMELINE, check_id, read_tenant};
 
-const OF_INCIDENTS: &[&str] = &[
-    "minSeverity",
-    "rule",
-    "user",
-    "ip",
-    "host",
-    "hash",
-    "entity",
-    "from",
-    "to",
-    "limit",
-    "offset",
-    "tenant",
-    "format",
-    "width",
-    "colour",
-];
+/// What every answer about incidents has besides a query.
 const OF_INCIDENT: &[&str] = &["tenant", "format", "width", "colour"];
-
-#[derive(Debug, Clone, Copy)]
-enum IncidentFormat {
-    Json,
-    Text,
-}
-
-const FORMATS: &[(&str, IncidentFormat)] = &[
-    ("json", IncidentFormat::Json),
-    ("text", IncidentFormat::Text),
-];
 
 /// A page of incidents, those changed last first.
 #[derive(Debug, Serialize)]
@@ -58,41 +30,21 @@ pub(crate) async fn get_incidents(
     request: HttpRequest,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), OF_INCIDENTS)?;
+    let query = IncidentQuery::default();
+    let known = [&query.parameter_names()[..], OF_INCIDENT].concat();
+    let params = read_params(request.query_string(), &known)?;
     let tenant = read_tenant(&params, &door)?;
-    let format = params
-        .parse_choice("format", FORMATS)?
-        .unwrap_or(IncidentFormat::Json);
-    let style = style::parse_style(&params)?;
-    if let IncidentFormat::Json = format {
-        style::refuse_style(&params, style::NAMES)?;
-    }
-    let query = read_query(&params)?;
+    let format = AnswerFormat::parse(&params)?;
+    let query = query.with_params(&params, door.engine.now())?;
     let found = door.engine.incidents(tenant.clone(), query).await;
     let (items, total) = found.map_err(|error| incident_problem(&error, &tenant))?;
     let mut response = HttpResponse::Ok();
     response.insert_header(("larum-total", total.to_string()));
     Ok(match format {
-        IncidentFormat::Json => response.json(IncidentList { items, total }),
-        IncidentFormat::Text => {
+        AnswerFormat::Json => response.json(IncidentList { items, total }),
+        AnswerFormat::Text(style) => {
             style::text_response(&mut response, incidents_to_text(&items, total, style))
         }
-    })
-}
-
-fn read_query(params: &QueryParams) -> Result<IncidentQuery, HttpProblem> {
-    let (from, to) = params.parse_times()?;
-    let rule = params.parse_with("rule", |text| RuleId::new(text))?;
-    Ok(IncidentQuery {
-        severity: params.parse::<Severity>("minSeverity")?,
-        from,
-        to,
-        entities: read_entities(params)?,
-        rule: rule.map(|rule| rule.as_str().to_owned()),
-        limit: params
-            .parse_number("limit", 1..=limits::PAGE_MOST)?
-            .unwrap_or(limits::PAGE_DEFAULT),
-        offset: params.parse_number("offset", 0..=OFFSET_MOST)?.unwrap_or(0),
     })
 }
 
@@ -102,19 +54,13 @@ pub(crate) async fn get_incident(
     id: web::Path<String>,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), OF_INCIDENT)?;
+    let params = read_params(request.query_string(), OF_INCIDENT)?;
     let tenant = read_tenant(&params, &door)?;
-    let format = params
-        .parse_choice("format", FORMATS)?
-        .unwrap_or(IncidentFormat::Json);
-    let style = style::parse_style(&params)?;
-    if let IncidentFormat::Json = format {
-        style::refuse_style(&params, style::NAMES)?;
-    }
+    let format = AnswerFormat::parse(&params)?;
     let incident = find_incident(&door, &tenant, id.into_inner()).await?;
     Ok(match format {
-        IncidentFormat::Json => HttpResponse::Ok().json(incident),
-        IncidentFormat::Text => {
+        AnswerFormat::Json => HttpResponse::Ok().json(incident),
+        AnswerFormat::Text(style) => {
             style::text_response(&mut HttpResponse::Ok(), incident_to_text(&incident, style))
         }
     })
@@ -126,7 +72,7 @@ pub(crate) async fn get_incident_timeline(
     id: web::Path<String>,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), OF_TIMELINE)?;
+    let params = read_params(request.query_string(), OF_TIMELINE)?;
     let tenant = read_tenant(&params, &door)?;
     let incident = find_incident(&door, &tenant, id.into_inner()).await?;
     tree::timeline_response(&params, &door, tenant, incident.id.to_string()).await

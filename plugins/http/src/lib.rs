@@ -1,9 +1,9 @@
 //! The HTTP and WebSocket door.
 //!
-//! Events come in by `POST /v1/events`; events, alerts, trees and the state of the engine are read by
-//! `GET`; `/v1/stream` tells what happens as it happens. `docs/http.md` describes every endpoint. The
-//! door knows the engine by its public API alone and decides nothing about events. It opens on loopback
-//! only, until there is authentication.
+//! Events come in by `POST /v1/events`; events, alerts, trees and the state of the engine are read
+//! by `GET`; `/v1/stream` sends events and alerts as they come. `docs/http.md` describes every
+//! endpoint. The door knows the engine by its public API alone and decides nothing about events. It
+//! opens on loopback only, until there is authentication.
 
 mod config;
 mod server;
@@ -31,6 +31,8 @@ mod metrics;
 
 mod stream;
 
+mod listeners;
+
 mod socket;
 
 mod watch;
@@ -38,8 +40,6 @@ mod watch;
 mod params;
 
 mod moment;
-
-mod entities;
 
 mod style;
 

@@ -1,4 +1,7 @@
 //! Errors as clients see them: one JSON shape for every status from 400 on.
+//!
+//! Owns that shape; which error a request gets is each handler's job.
+//! Invariant: codes are stable, because programs compare them; messages and help may change.
 
 use std::fmt;
 
@@ -6,8 +9,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use larum_engine::RuleFinding;
-use larum_event::RejectionReason;
 use larum_event::search::InvalidSearch;
+use larum_event::{ParameterError, RejectionReason};
 use serde::Serialize;
 
 /// Why a request was not done.
@@ -35,7 +38,8 @@ pub(crate) struct ProblemExplanation {
     pub(crate) help: Option<String>,
 }
 
-/// A place in a text, in characters from 1. Small, as everything in a [`HttpProblem`]: searches are short.
+/// A place in a text, in characters from 1. Small, as everything in a [`HttpProblem`]: searches are
+/// short.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct TextPosition {
     column: u16,
@@ -73,13 +77,13 @@ impl HttpProblem {
         }
     }
 
-    /// The request says something that cannot be meant.
+    /// The request is malformed or contradicts itself.
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// The text that should be a search is none.
-    pub(crate) fn bad_search(error: InvalidSearch) -> Self {
+    /// The text of a search cannot be read.
+    fn bad_search(error: InvalidSearch) -> Self {
         let position = TextPosition {
             column: u16::try_from(error.column()).unwrap_or(u16::MAX),
             length: u16::try_from(error.width()).unwrap_or(u16::MAX),
@@ -95,19 +99,19 @@ impl HttpProblem {
         self
     }
 
-    /// Tells the client what is wrong with rules, one by one.
+    /// Adds what is wrong with rules, one by one.
     pub(crate) fn with_findings(mut self, findings: Vec<RuleFinding>) -> Self {
         self.findings = findings.into();
         self
     }
 
-    /// Tells the client when to try again.
+    /// Adds when to try again.
     pub(crate) fn with_retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds.max(1));
         self
     }
 
-    /// Tells the client which methods there are.
+    /// Adds the methods that are allowed.
     pub(crate) fn with_methods(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
         self
@@ -121,6 +125,24 @@ impl HttpProblem {
     #[cfg(test)]
     pub(crate) fn code(&self) -> &'static str {
         self.explanation.code
+    }
+}
+
+impl From<ParameterError> for HttpProblem {
+    fn from(error: ParameterError) -> Self {
+        let message = error.to_string();
+        match error {
+            ParameterError::Unknown { known, .. } if known.is_empty() => {
+                Self::bad_request("unknown_parameter", message)
+                    .with_help("this endpoint takes no parameters")
+            }
+            ParameterError::Unknown { known, .. } => {
+                let help = format!("the parameters here are {}", known.join(", "));
+                Self::bad_request("unknown_parameter", message).with_help(help)
+            }
+            ParameterError::Value { .. } => Self::bad_request("bad_parameter", message),
+            ParameterError::Search { error, .. } => Self::bad_search(error),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! `POST /v1/events`: events come in.
 //!
-//! Owns what a request's body is and how its answer looks. A 2xx means that what the answer calls
-//! stored is as durable as its channel promises; what is refused is named item by item.
+//! Owns the way of a request from its body to its answer; whether an event is accepted is the
+//! engine's job.
+//! Invariant: a 2xx means that what the answer calls stored is as durable as its channel promises;
+//! what is refused is named item by item.
 
 mod answer;
 mod binary;
@@ -19,13 +21,13 @@ use self::form::BodyForm;
 use self::records::{BodyRefusal, RequestRecords, parse_body};
 use crate::body::{RequestBody, interrupted_problem};
 use crate::door::DoorState;
-use crate::params::QueryParams;
+use crate::params::read_params;
 use crate::problem::HttpProblem;
 
 const PARAMETERS: &[&str] = &["decoder", "first", "items"];
 const DEADLINE: &str = "larum-deadline";
-/// Bodies up to this size are parsed where they are read: that takes less than a millisecond or two.
-/// Larger ones would hold up the other connections of the thread.
+/// Bodies up to this size are parsed where they are read: that takes less than a millisecond or
+/// two. Larger ones would hold up the other connections of the thread.
 const INLINE_BYTES: usize = 256 * 1024;
 
 /// The handler.
@@ -34,7 +36,7 @@ pub(crate) async fn receive_events(
     payload: web::Payload,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), PARAMETERS)?;
+    let params = read_params(request.query_string(), PARAMETERS)?;
     let items = params
         .parse_choice(
             "items",
@@ -79,6 +81,7 @@ async fn read_records(
     };
     match parsed {
         Ok(records) => {
+            // Counted here, because the engine never sees a record that became no event.
             for rejection in records.rejections() {
                 door.engine.count_rejection(rejection.reason);
             }
@@ -118,6 +121,8 @@ async fn emit_events(
         .emit_with_guarantee(events, options)
         .await
         .map_err(|error| match &error {
+            // Each help text says whether anything was stored, because a client needs that to
+            // decide whether to send again.
             EmitError::Overloaded { retry_after, .. } => {
                 let seconds = retry_after.as_millis().div_ceil(1000);
                 HttpProblem::new(unavailable, "overloaded", error.to_string())

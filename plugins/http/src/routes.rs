@@ -1,4 +1,4 @@
-//! What there is under which path, and what stands before all of it.
+//! The handlers by path, and the checks before all of them.
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Handler, ServiceRequest, ServiceResponse};
@@ -19,7 +19,7 @@ const ENDPOINTS: &str = "POST /v1/events, /v1/rules/reload; GET /v1/events, /v1/
      /v1/trees/{id}, /v1/trees/{id}/timeline, /v1/trees/{id}/difference, /v1/trees/{id}/watch, /v1/incidents, \
      /v1/incidents/{id}, /v1/incidents/{id}/timeline, /v1/incidents/{id}/watch, /v1/stream, /v1/rules, /v1/windows, /v1/actors, /v1/connections, /v1/health, /livez, /readyz, /metrics";
 
-/// Tells actix what there is.
+/// Registers all routes.
 pub(crate) fn configure_routes(config: &mut ServiceConfig) {
     let events = web::resource("/v1/events")
         .route(web::post().to(receive_events))
@@ -107,14 +107,14 @@ fn shorten_path(path: &str) -> String {
     path.chars().take(128).collect()
 }
 
-/// Stands before everything: refuses foreign hosts and origins, and adds to every answer what keeps browsers
-/// from guessing and caching.
+/// Runs before every handler: refuses foreign hosts and origins, and adds to every answer what
+/// keeps browsers from guessing and caching.
 pub(crate) async fn protect_request(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody + 'static>>, Error> {
-    let door = request.app_data::<web::Data<DoorState>>().cloned();
-    let door = door.expect("the app is built with its door");
+    let registered = request.app_data::<web::Data<DoorState>>().cloned();
+    let door = registered.expect("the app is built with its door");
     let mut response = match door.hosts.check_request(request.uri(), request.headers()) {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(problem) => request

@@ -12,7 +12,7 @@ pub(crate) async fn get_rules(door: web::Data<DoorState>) -> HttpResponse {
     HttpResponse::Ok().json(door.engine.rules_in_force())
 }
 
-/// Reads the rules again. 200 tells what changed; anything else, that nothing did.
+/// Reads the rules again. 200 says what changed; any other status means that nothing did.
 pub(crate) async fn reload_rules(door: web::Data<DoorState>) -> HttpResponse {
     match door.engine.reload_rules().await {
         Ok(changed) => HttpResponse::Ok().json(changed),

@@ -1,53 +1,18 @@
-//! `GET /v1/events` and `GET /v1/alerts`: what the log holds, by search and filter and page by page.
+//! `GET /v1/events` and `GET /v1/alerts`: what the log holds, by search and filter and page by
+//! page.
 //!
 //! Events are handed out byte for byte as they are stored.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
-use larum_engine::{EventKinds, EventPage, EventQuery, PageOrder, QueryError, SeverityFilter};
-use larum_event::search::EventSearch;
-use larum_event::{RuleId, Severity, TenantId, Timestamp, TopicPattern, limits};
+use larum_engine::{EventKinds, EventPage, EventQuery, QueryError};
+use larum_event::FormQuery;
 
 use crate::door::DoorState;
-use crate::params::{QueryParams, bad_parameter};
+use crate::params::{bad_parameter, read_params};
 use crate::problem::HttpProblem;
 
-const OF_EVENTS: &[&str] = &[
-    "q",
-    "kind",
-    "type",
-    "topic",
-    "severity",
-    "minSeverity",
-    "user",
-    "source",
-    "tenant",
-    "from",
-    "to",
-    "correlationId",
-    "id",
-    "order",
-    "limit",
-    "cursor",
-];
-const OF_ALERTS: &[&str] = &[
-    "q",
-    "rule",
-    "topic",
-    "severity",
-    "minSeverity",
-    "user",
-    "source",
-    "tenant",
-    "from",
-    "to",
-    "correlationId",
-    "id",
-    "order",
-    "limit",
-    "cursor",
-];
 const NDJSON: &str = "application/x-ndjson";
 
 /// The handler of `GET /v1/events`.
@@ -55,20 +20,7 @@ pub(crate) async fn get_events(
     request: HttpRequest,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), OF_EVENTS)?;
-    let mut query = read_query(&params, &door)?;
-    query.kinds = params
-        .parse_choice(
-            "kind",
-            &[
-                ("event", EventKinds::Events),
-                ("alert", EventKinds::Alerts),
-                ("system", EventKinds::System),
-                ("all", EventKinds::All),
-            ],
-        )?
-        .unwrap_or(EventKinds::EventsAndAlerts);
-    query.event_type = params.single_value("type")?.map(str::to_owned);
+    let query = read_query(&request, &door, EventKinds::default())?;
     run_search(&request, &door, query).await
 }
 
@@ -77,81 +29,21 @@ pub(crate) async fn get_alerts(
     request: HttpRequest,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), OF_ALERTS)?;
-    let mut query = read_query(&params, &door)?;
-    query.kinds = EventKinds::Alerts;
-    query.rule = params
-        .parse_with("rule", |text| RuleId::new(text))?
-        .map(|rule| rule.as_str().to_owned());
+    let query = read_query(&request, &door, EventKinds::Alerts)?;
     run_search(&request, &door, query).await
 }
 
-fn read_query(params: &QueryParams, door: &DoorState) -> Result<EventQuery, HttpProblem> {
-    let severity = match (
-        params.parse::<Severity>("severity")?,
-        params.parse::<Severity>("minSeverity")?,
-    ) {
-        (Some(_), Some(_)) => {
-            return Err(bad_parameter(
-                "minSeverity",
-                "severity is there too; give one of them",
-            ));
-        }
-        (Some(severity), None) => Some(SeverityFilter::Exactly(severity)),
-        (None, Some(severity)) => Some(SeverityFilter::AtLeast(severity)),
-        (None, None) => None,
-    };
-    let from = params.parse::<Timestamp>("from")?;
-    let to = params.parse::<Timestamp>("to")?;
-    if let (Some(from), Some(to)) = (from, to)
-        && from > to
-    {
-        return Err(bad_parameter(
-            "from",
-            format!("{from} is later than to, {to}"),
-        ));
-    }
-    let search = match params.single_value("q")? {
-        Some(text) => {
-            let search = EventSearch::parse(text, door.engine.now());
-            Some(search.map_err(HttpProblem::bad_search)?)
-        }
-        None => None,
-    };
-    Ok(EventQuery {
-        search,
-        tenant: params.parse_with("tenant", |text| TenantId::new(text))?,
-        topic: params.parse::<TopicPattern>("topic")?,
-        user: params.single_value("user")?.map(str::to_owned),
-        severity,
-        source: params.single_value("source")?.map(str::to_owned),
-        from,
-        to,
-        correlation: params.single_value("correlationId")?.map(str::to_owned),
-        id: params.single_value("id")?.map(str::to_owned),
-        order: params
-            .parse_choice(
-                "order",
-                &[
-                    ("newest", PageOrder::NewestFirst),
-                    ("oldest", PageOrder::OldestFirst),
-                ],
-            )?
-            .unwrap_or_default(),
-        cursor: params.single_value("cursor")?.map(str::to_owned),
-        limit: params
-            .parse_with("limit", parse_limit)?
-            .unwrap_or(limits::PAGE_DEFAULT),
+fn read_query(
+    request: &HttpRequest,
+    door: &DoorState,
+    kinds: EventKinds,
+) -> Result<EventQuery, HttpProblem> {
+    let query = EventQuery {
+        kinds,
         ..EventQuery::default()
-    })
-}
-
-pub(crate) fn parse_limit(text: &str) -> Result<usize, String> {
-    let most = limits::PAGE_MOST;
-    text.parse()
-        .ok()
-        .filter(|limit| (1..=most).contains(limit))
-        .ok_or_else(|| format!("it is not a number from 1 to {most}"))
+    };
+    let params = read_params(request.query_string(), &query.parameter_names())?;
+    Ok(query.with_params(&params, door.engine.now())?)
 }
 
 async fn run_search(
@@ -182,7 +74,7 @@ async fn run_search(
         .body(to_json(&page)))
 }
 
-/// Tells what kept the engine from answering.
+/// The error of a query that the engine did not answer.
 pub(crate) fn query_problem(error: &QueryError) -> HttpProblem {
     match error {
         QueryError::Log(cause) => {

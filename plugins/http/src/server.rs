@@ -21,14 +21,15 @@ const CONNECTIONS_PER_WORKER: usize = 4_096;
 /// An open door. Dropping it leaves the door open.
 #[derive(Debug)]
 pub struct HttpServer {
-    /// Where it listens; tells the port when any was asked for.
+    /// Where it listens; the port is the real one where port 0 was asked for.
     pub addr: SocketAddr,
     /// actix's own handle of the server.
     pub handle: ServerHandle,
     door: Arc<DoorState>,
 }
 
-/// Whether a door could listen where `config` says, for callers that have much to start before they open it.
+/// Whether a door could listen where `config` says, for callers that have much to start before they
+/// open it.
 ///
 /// # Errors
 /// The address is not of this machine alone, or cannot be had now.
@@ -52,6 +53,8 @@ pub fn serve(engine: Engine, config: HttpConfig) -> Result<HttpServer, HttpError
     if !addr.ip().is_loopback() {
         return Err(HttpError::NotLoopback { addr });
     }
+    // One state for all workers: limits on bodies and connections are limits of the door, not of a
+    // thread.
     let door = Arc::new(DoorState::new(engine, &config)?);
     let shared = web::Data::from(Arc::clone(&door));
     let server = actix_web::HttpServer::new(move || {
@@ -67,6 +70,7 @@ pub fn serve(engine: Engine, config: HttpConfig) -> Result<HttpServer, HttpError
     .disable_signals()
     .bind(addr)
     .map_err(|source| HttpError::Bind { addr, source })?;
+    // After binding: port 0 has become a real one.
     let addr = server.addrs().first().copied().unwrap_or(addr);
     let running = server.run();
     let handle = running.handle();
@@ -85,8 +89,8 @@ impl HttpServer {
         self.addr
     }
 
-    /// Closes the door: takes no more connections, ends the streams, answers the requests under way, and
-    /// resolves when all is closed, after ten seconds at the latest.
+    /// Closes the door: takes no more connections, ends the streams, answers the requests under
+    /// way, and resolves when all is closed, after ten seconds at the latest.
     pub async fn stop(&self) {
         self.close(true).await;
     }

@@ -1,6 +1,9 @@
 //! WebSockets: letting clients in, signs of life, and the end.
 //!
-//! Owns the connection; what is said over it belongs to [`crate::open_stream`] and [`crate::open_watch`].
+//! Owns the connection; what is said over it belongs to [`crate::open_stream`] and
+//! [`crate::open_watch`].
+//! Invariant: a client that takes nothing or shows no sign of life is dropped after a fixed time,
+//! so that a dead connection never holds its place.
 
 use std::pin::pin;
 
@@ -11,8 +14,8 @@ use futures_util::StreamExt;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use crate::door::DoorState;
+use crate::listeners::Listener;
 use crate::problem::HttpProblem;
-use crate::stream::Listener;
 
 /// Longest message of a client, in bytes.
 const MESSAGE_BYTES: usize = 64 * 1024;
@@ -74,7 +77,7 @@ pub(crate) fn admit_listener(door: &DoorState) -> Result<Listener, HttpProblem> 
     })
 }
 
-/// Makes a WebSocket of a request. Nothing is said before the answer is sent.
+/// Makes a WebSocket of a request. No message is sent before the answer.
 pub(crate) fn upgrade_request(
     request: &HttpRequest,
     payload: web::Payload,
@@ -108,7 +111,8 @@ impl ClientSocket {
         &self.door
     }
 
-    /// Waits for what comes first: `ours`, or a message of the client. `ours` is dropped when it is not that.
+    /// Waits for what comes first: `ours`, or a message of the client. `ours` is dropped when it is
+    /// not that.
     pub(crate) async fn next_turn<T>(
         &mut self,
         ours: impl Future<Output = T>,

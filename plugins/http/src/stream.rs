@@ -1,9 +1,9 @@
 //! WebSocket `/v1/stream`: events and alerts as they are stored (3-22 to 3-25).
 //!
-//! Owns the conversation with one client. What a client is too slow for stays behind in the engine's bounded
-//! buffer, and what that cannot hold becomes a gap the client is told of: nobody else waits for it.
+//! Owns the conversation with one client. Events that a client is too slow for wait in the
+//! engine's bounded buffer, and what does not fit there is reported to that client as a gap: no
+//! other client waits for it.
 
-mod listeners;
 mod message;
 
 use std::convert::Infallible;
@@ -12,9 +12,9 @@ use actix_web::{HttpRequest, HttpResponse, rt, web};
 use actix_ws::CloseCode;
 use larum_engine::{EventDelivery, Subscription};
 
-pub(crate) use self::listeners::{Listener, ListenerCounts, Listeners};
 use self::message::{StreamMessage, StreamRequest, security_event_json};
 use crate::door::DoorState;
+use crate::listeners::Listener;
 use crate::problem::HttpProblem;
 use crate::socket::{
     ClientGone, ClientSocket, SocketEnd, SocketTurn, admit_listener, close_with, upgrade_request,
@@ -67,8 +67,8 @@ impl StreamSession {
                 SocketTurn::Text(text) => self.handle_request(&text).await?,
                 SocketTurn::Binary => {
                     let message = "messages are JSON texts, not binary";
-                    let said = StreamMessage::error("binary_message", message, None);
-                    self.socket.send_text(said.to_json()).await?;
+                    let reply = StreamMessage::error("binary_message", message, None);
+                    self.socket.send_text(reply.to_json()).await?;
                 }
             }
         }
@@ -78,12 +78,14 @@ impl StreamSession {
         let asked = match StreamRequest::parse(text) {
             Ok(asked) => asked,
             Err(fault) => {
-                let said = StreamMessage::error("bad_message", &fault.message, Some(&fault.help));
-                return self.socket.send_text(said.to_json()).await;
+                let reply = StreamMessage::error("bad_message", &fault.message, Some(&fault.help));
+                return self.socket.send_text(reply.to_json()).await;
             }
         };
         match asked {
             StreamRequest::Subscribe { interest, filters } => {
+                // A subscription that exists is changed in place. A new one would begin at the head
+                // of the log and lose what is buffered.
                 if let Some(subscription) = &self.subscription {
                     subscription.set_interest(interest);
                 } else {
@@ -91,14 +93,16 @@ impl StreamSession {
                         Ok(subscription) => self.subscription = Some(subscription),
                         Err(error) => {
                             let error = error.to_string();
-                            let said = StreamMessage::error("subscribe_failed", &error, None);
-                            return self.socket.send_text(said.to_json()).await;
+                            let reply = StreamMessage::error("subscribe_failed", &error, None);
+                            return self.socket.send_text(reply.to_json()).await;
                         }
                     }
                 }
+                // After the engine has taken the interest: `GET /v1/connections` never shows
+                // filters that are not in force.
                 self.listener.set_filters(&filters);
-                let said = StreamMessage::SubscriptionUpdated { filters: &filters };
-                self.socket.send_text(said.to_json()).await
+                let reply = StreamMessage::SubscriptionUpdated { filters: &filters };
+                self.socket.send_text(reply.to_json()).await
             }
             StreamRequest::Unsubscribe => {
                 self.subscription = None;

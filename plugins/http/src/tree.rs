@@ -1,8 +1,6 @@
-//! `GET /v1/trees/..`: correlation trees, by what stands in them and by whom they are about.
+//! `GET /v1/trees/..`: correlation trees, by an id in them and by the entities they are about.
 //!
 //! Owns how questions about trees are spelt in URLs; what they mean is the engine's part.
-
-mod tree_params;
 
 mod difference;
 
@@ -12,13 +10,13 @@ mod tree_problem;
 
 mod timeline;
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use larum_engine::{TextStyle, TreeFormat, TreeQuery, TreeView, export_tree, tree_to_text};
-use larum_event::{TenantId, limits};
+use larum_engine::{AsOf, TextStyle, TreeFormat, TreeQuery, TreeView, export_tree, tree_to_text};
+use larum_event::{FormQuery, QueryParams, TenantId};
 
 use crate::door::DoorState;
-use crate::params::QueryParams;
+use crate::moment;
+use crate::params::read_params;
 use crate::problem::HttpProblem;
 use crate::style;
 
@@ -27,8 +25,10 @@ pub(crate) use self::timeline::{OF_TIMELINE, get_timeline, timeline_response};
 pub(crate) use self::tree_list::get_trees;
 pub(crate) use self::tree_problem::tree_problem;
 
-/// Longest id of a node, in bytes: a link's name, its scope and its id.
-const NODE_ID_BYTES: usize = 2 * limits::CORRELATION_ID_BYTES;
+/// What an answer about a tree has besides a query.
+const OF_TREE: &[&str] = &["asOf", "tenant", "format", "width", "colour", "why"];
+/// What goes with text only.
+const OF_TEXT: &[&str] = &["width", "colour", "why"];
 
 /// The handler of `GET /v1/trees/{id}`.
 pub(crate) async fn get_tree(
@@ -36,25 +36,24 @@ pub(crate) async fn get_tree(
     id: web::Path<String>,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), tree_params::OF_TREE)?;
+    let mut query = TreeQuery::whole_tree(check_id(id.into_inner())?);
+    let known = [&query.parameter_names()[..], OF_TREE].concat();
+    let params = read_params(request.query_string(), &known)?;
     let tenant = read_tenant(&params, &door)?;
     let format: TreeFormat = params.parse("format")?.unwrap_or_default();
     let is_text = format == TreeFormat::Text;
-    let folds = params.parse_bool("fold")?.unwrap_or(is_text);
+    // Text folds repeats unless the request says otherwise; everything else lists each event.
+    query.fold = is_text;
+    let query = query.with_params(&params, door.engine.now())?;
     let style = TextStyle {
         why: params.parse_flag("why")?,
-        every_event: !folds,
+        every_event: !query.fold,
         ..style::parse_style(&params)?
     };
     if !is_text {
-        style::refuse_style(&params, tree_params::OF_TEXT)?;
+        style::refuse_style(&params, OF_TEXT)?;
     }
-    let id = check_id(id.into_inner())?;
-    let as_of = tree_params::read_as_of(&params, &door)?;
-    let query = TreeQuery {
-        fold: folds,
-        ..tree_params::read_query(&params, id)?
-    };
+    let as_of = read_as_of(&params, &door)?;
     let found = door.engine.tree_query(tenant.clone(), query, as_of).await;
     let view = found.map_err(|error| tree_problem(&error, &tenant))?;
     let body = match format {
@@ -85,15 +84,13 @@ pub(crate) fn read_tenant(params: &QueryParams, door: &DoorState) -> Result<Tena
     Ok(named.unwrap_or_else(|| door.engine.with_fill(None, |fill| fill.tenant.clone())))
 }
 
-/// An id out of a path, which may be one.
+/// As of when; as it is now where a request does not say.
+fn read_as_of(params: &QueryParams, door: &DoorState) -> Result<AsOf, HttpProblem> {
+    let moment = params.parse_with("asOf", |text| moment::parse_moment(&door.engine, text))?;
+    Ok(moment.unwrap_or_default())
+}
+
+/// An id out of a path, if it may be one.
 pub(crate) fn check_id(id: String) -> Result<String, HttpProblem> {
-    if id.is_empty() || id.len() > NODE_ID_BYTES {
-        let message = format!("an id has 1 to {NODE_ID_BYTES} bytes");
-        return Err(HttpProblem::new(
-            StatusCode::BAD_REQUEST,
-            "bad_parameter",
-            message,
-        ));
-    }
-    Ok(id)
+    TreeQuery::check_id(&id).map_err(|message| HttpProblem::bad_request("bad_parameter", message))
 }

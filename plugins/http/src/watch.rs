@@ -1,7 +1,9 @@
 //! WebSockets `/v1/trees/{id}/watch` and `/v1/incidents/{id}/watch`: nodes and edges as they come.
 //!
-//! A client that was away goes on behind the last position it was told. One that is too slow is told where to go on,
-//! and the connection ends: what it missed is in the log.
+//! Owns the messages of a watch; finding the changes is the engine's job.
+//! Invariant: a client that connects again after its last position misses nothing. One that is too
+//! slow is sent the position to resume from, and the connection ends: what it missed is in the
+//! log.
 
 use std::convert::Infallible;
 
@@ -14,18 +16,18 @@ use serde_json::value::RawValue;
 
 use crate::door::DoorState;
 use crate::incidents;
+use crate::listeners::Listener;
 use crate::moment;
-use crate::params::QueryParams;
+use crate::params::read_params;
 use crate::problem::HttpProblem;
 use crate::socket::{
     ClientSocket, SocketEnd, SocketTurn, admit_listener, close_with, upgrade_request,
 };
-use crate::stream::Listener;
 use crate::tree::{check_id, read_tenant, tree_problem};
 
 const OF_WATCH: &[&str] = &["after", "tenant"];
 
-/// What is said over a watch.
+/// The messages of a watch.
 #[derive(Debug, Serialize)]
 #[serde(
     tag = "type",
@@ -44,7 +46,8 @@ enum WatchNotice<'a> {
         #[serde(flatten)]
         update: &'a TreeUpdate,
     },
-    /// The client was too slow; nothing more comes. Watching after `resume` goes on without a gap.
+    /// The client was too slow; nothing more comes. Watching after `resume` continues without a
+    /// gap.
     Gap { resume: Position },
 }
 
@@ -60,6 +63,14 @@ struct WatchScope {
     after: Position,
 }
 
+impl WatchScope {
+    /// The tree or the incident.
+    fn id(&self) -> String {
+        let id = self.tree.as_ref().or(self.incident.as_ref());
+        id.cloned().unwrap_or_default()
+    }
+}
+
 /// The handler of `/v1/trees/{id}/watch`.
 pub(crate) async fn watch_tree(
     request: HttpRequest,
@@ -67,15 +78,14 @@ pub(crate) async fn watch_tree(
     id: web::Path<String>,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let (tenant, after) = read_params(&request, &door)?;
-    let id = check_id(id.into_inner())?;
+    let (tenant, after) = read_start(&request, &door)?;
     let watched = WatchScope {
-        tree: Some(id.clone()),
+        tree: Some(check_id(id.into_inner())?),
         incident: None,
         tenant,
         after,
     };
-    open_watch(&request, payload, door, (id, watched)).await
+    open_watch(&request, payload, door, watched).await
 }
 
 /// The handler of `/v1/incidents/{id}/watch`.
@@ -85,23 +95,22 @@ pub(crate) async fn watch_incident(
     id: web::Path<String>,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let (tenant, after) = read_params(&request, &door)?;
+    let (tenant, after) = read_start(&request, &door)?;
     let incident = incidents::find_incident(&door, &tenant, id.into_inner()).await?;
-    let id = incident.id.to_string();
     let watched = WatchScope {
         tree: None,
-        incident: Some(id.clone()),
+        incident: Some(incident.id.to_string()),
         tenant,
         after,
     };
-    open_watch(&request, payload, door, (id, watched)).await
+    open_watch(&request, payload, door, watched).await
 }
 
-fn read_params(
+fn read_start(
     request: &HttpRequest,
     door: &DoorState,
 ) -> Result<(TenantId, Position), HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), OF_WATCH)?;
+    let params = read_params(request.query_string(), OF_WATCH)?;
     let after = params.parse_with("after", |text| moment::parse_position(&door.engine, text))?;
     Ok((
         read_tenant(&params, door)?,
@@ -113,22 +122,23 @@ async fn open_watch(
     request: &HttpRequest,
     payload: web::Payload,
     door: web::Data<DoorState>,
-    (id, watched): (String, WatchScope),
+    watched: WatchScope,
 ) -> Result<HttpResponse, HttpProblem> {
     let listener = admit_listener(&door)?;
     let (response, socket) = upgrade_request(request, payload, door.clone())?;
     let tenant = watched.tenant.clone();
-    let watch = door.engine.watch_tree(tenant, id, watched.after).await;
-    let watch = watch.map_err(|error| tree_problem(&error, &watched.tenant))?;
-    let filters = serde_json::value::to_raw_value(&watched);
-    let filters: Box<RawValue> = filters.expect("texts and numbers can be written");
+    let id = watched.id();
+    let opened = door.engine.watch_tree(tenant, id, watched.after).await;
+    let watch = opened.map_err(|error| tree_problem(&error, &watched.tenant))?;
+    let written = serde_json::value::to_raw_value(&watched);
+    let filters: Box<RawValue> = written.expect("texts and numbers can be written");
     listener.set_filters(&filters);
-    let telling = WatchSession {
+    let session = WatchSession {
         listener,
         socket,
         watch,
     };
-    rt::spawn(telling.run(watched));
+    rt::spawn(session.run(watched));
     Ok(response)
 }
 
@@ -180,8 +190,8 @@ impl WatchSession {
         }
     }
 
-    async fn send_notice(&mut self, said: &WatchNotice<'_>) -> Result<(), SocketEnd> {
-        let text = serde_json::to_string(said).expect("trees can be written as JSON");
+    async fn send_notice(&mut self, notice: &WatchNotice<'_>) -> Result<(), SocketEnd> {
+        let text = serde_json::to_string(notice).expect("trees can be written as JSON");
         Ok(self.socket.send_text(text).await?)
     }
 }

@@ -6,23 +6,22 @@ use larum_engine::WindowsQuery;
 use larum_event::{RuleId, TenantId, limits};
 
 use crate::door::DoorState;
-use crate::params::QueryParams;
+use crate::params::read_params;
 use crate::problem::HttpProblem;
-use crate::search::{parse_limit, query_problem};
+use crate::search::query_problem;
 
 /// The handler.
 pub(crate) async fn get_windows(
     request: HttpRequest,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params =
-        QueryParams::from_query(request.query_string(), &["rule", "tenant", "key", "limit"])?;
+    let params = read_params(request.query_string(), &["rule", "tenant", "key", "limit"])?;
     let query = WindowsQuery {
         rule: params.parse_with("rule", |text| RuleId::new(text))?,
         tenant: params.parse_with("tenant", |text| TenantId::new(text))?,
         key: params.single_value("key")?.map(str::to_owned),
         limit: params
-            .parse_with("limit", parse_limit)?
+            .parse_number("limit", 1..=limits::PAGE_MOST)?
             .unwrap_or(limits::PAGE_DEFAULT),
     };
     if let Some(rule) = query

@@ -1,6 +1,10 @@
 //! Conditions: `or` binds weakest, then `and`, `not`, and `x of` strongest.
+//!
+//! Owns the grammar of `condition`; what a named detection asks is left to `detection`.
+//! Invariant: a name without a detection is refused, as a rule that can never hold looks like a
+//! quiet one; a selector that selects nothing holds for no event, with `all of` too.
 
-use larum_rule::predicate::BoolExpression;
+use larum_predicate::BoolExpression;
 
 /// How many of the selected parts must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +43,7 @@ impl SigmaCondition {
         }
     }
 
-    /// The expression, given what each name means. Names that nothing means are an error.
+    /// The expression, given what each name means. An unknown name is an error.
     pub(crate) fn build_expression(
         &self,
         parts: &[(String, BoolExpression)],
@@ -53,12 +57,13 @@ impl SigmaCondition {
         Ok(match self {
             Self::Name(name) => {
                 let part = parts.iter().find(|(known, _)| known == name);
-                let part = part.ok_or_else(|| format!("there is no detection {name:?}"))?;
-                part.1.clone()
+                let (_, expression) =
+                    part.ok_or_else(|| format!("there is no detection {name:?}"))?;
+                expression.clone()
             }
             Self::Of(quantity, selector) => {
-                let selected = parts.iter().filter(|(name, _)| is_selected(selector, name));
-                let selected: Vec<_> = selected.map(|(_, part)| part.clone()).collect();
+                let chosen = parts.iter().filter(|(name, _)| is_selected(selector, name));
+                let selected: Vec<_> = chosen.map(|(_, part)| part.clone()).collect();
                 match quantity {
                     PartQuantity::One => BoolExpression::Any(selected),
                     // All of nothing is not true.
@@ -192,8 +197,8 @@ impl<'w> ConditionParser<'w> {
             _ => return Err(format!("\"{word} of\" is neither \"1 of\" nor \"all of\"")),
         };
         self.next();
-        let selector = self.next().filter(|word| !matches!(*word, "(" | ")"));
-        let selector = selector.ok_or("\"of\" needs a selector")?;
+        let word = self.next().filter(|word| !matches!(*word, "(" | ")"));
+        let selector = word.ok_or("\"of\" needs a selector")?;
         Ok(SigmaCondition::Of(quantity, selector.to_owned()))
     }
 }

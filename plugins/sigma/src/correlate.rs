@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use larum_event::{RuleId, WindowMeasure, WindowSpec};
-use larum_rule::predicate::{PredicateSetBuilder, SlotId};
-use larum_rule::{
-    AlertAudience, CompiledCorrelation, CompiledRule, CompiledStep, SlotCapture, StepSource,
+use larum_predicate::{
+    AlertAudience, CompiledCorrelation, CompiledRule, CompiledStep, PredicateSetBuilder,
+    SlotCapture, SlotId, StepSource,
 };
 
 use crate::correlation::{ReferenceTarget, ResolvedCorrelation, RuleReference};
@@ -14,7 +14,7 @@ use crate::front_end::{RuleDescription, empty_rule};
 use crate::load::LoadedRule;
 use crate::meaning::MeaningHasher;
 
-/// Where alerts hold the members of their group.
+/// Where alerts have the members of their group.
 const KEY: &str = "data.key";
 
 /// Rules and correlations, each with its id among all rules.
@@ -26,7 +26,8 @@ pub(crate) struct CorrelationSet<'s> {
 }
 
 impl CorrelationSet<'_> {
-    /// Who hears of the alerts of what correlations are about: where none of them wants more, only they.
+    /// Who receives the alerts of the rules that correlations are about: only those correlations,
+    /// unless one of them sets `generate`.
     pub(crate) fn collect_audiences(&self) -> HashMap<ReferenceTarget, AlertAudience> {
         let mut audiences = HashMap::new();
         for one in self.correlations {
@@ -55,8 +56,8 @@ impl CorrelationSet<'_> {
         let resolved = self.correlations.get(number)?;
         let id = self.correlation_ids.get(number)?.clone();
         let one = &resolved.correlation;
-        let steps = resolved.references.iter();
-        let steps = steps.map(|it| self.compile_step(it, &resolved.window, predicates));
+        let references = resolved.references.iter();
+        let steps = references.map(|it| self.compile_step(it, &resolved.window, predicates));
         let correlation = CompiledCorrelation {
             window: resolved.window.clone(),
             group_by: to_names(&one.group_by),
@@ -105,20 +106,21 @@ impl CorrelationSet<'_> {
             let names = std::iter::once(field).chain(others.map(|(_, other)| other));
             names.map(|name| predicates.field_slot(name)).collect()
         };
-        let key = reference.group_by.iter();
-        let key = key
+        let members = reference.group_by.iter();
+        let key = members
             .map(|field| SlotCapture::for_text(slots(field)))
             .collect();
+        // Distinct values are counted as they are written; anything else is computed with.
         let is_text =
             matches!(window, WindowSpec::Aggregate(it) if it.measure == WindowMeasure::Distinct);
-        let values = reference.fields.iter().map(|field| {
+        let captures = reference.fields.iter().map(|field| {
             if is_text {
                 SlotCapture::for_text(slots(field))
             } else {
                 SlotCapture::for_number(slots(field))
             }
         });
-        let values = values.collect();
+        let values = captures.collect();
         Some(CompiledStep {
             name: Arc::from(reference.name.as_str()),
             bits: reference.bits,

@@ -1,4 +1,8 @@
 //! Correlation documents: read and type checked, and turned into what windows ask.
+//!
+//! Owns the members of one document; what its references lead to is left to `references`.
+//! Invariant: a member of `correlation` that is unknown or of another type refuses the document. A
+//! correlation is never loaded as something weaker than what was written.
 
 mod condition;
 
@@ -23,7 +27,7 @@ use crate::yaml::YamlNode;
 /// What a correlation counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CorrelationKind {
-    /// Events.
+    /// The number of events.
     EventCount,
     /// Distinct values.
     ValueCount,
@@ -69,7 +73,7 @@ pub struct SigmaCorrelation {
     pub name: Option<String>,
     /// Its level.
     pub severity: Option<Severity>,
-    /// What it says for people.
+    /// What people read of it.
     pub metadata: RuleMetadata,
     /// The file it came from.
     pub file: String,
@@ -81,11 +85,13 @@ pub struct SigmaCorrelation {
     pub rules: Vec<String>,
     /// Fields that events must share; none: all events are one group.
     pub group_by: Vec<String>,
-    /// What fields to group by or to compute with are called in the rules it is about: alias, rule, field.
+    /// What fields to group by or to compute with are called in the rules it is about: alias, rule,
+    /// field.
     pub aliases: Vec<(String, String, String)>,
     /// How far apart its events may be.
     pub timespan: Span,
-    /// What must hold of the number. None for temporal kinds without a condition: all rules must match.
+    /// The condition on the number. None for temporal kinds without a condition: all rules must
+    /// match.
     pub bounds: Bounds,
     /// Fields whose values are counted or computed with.
     pub fields: Vec<String>,
@@ -93,7 +99,7 @@ pub struct SigmaCorrelation {
     pub percentile: Option<u32>,
     /// Whether the rules it is about also alert by themselves.
     pub generate: bool,
-    /// What its custom attribute says.
+    /// The settings of its custom attribute.
     pub extension: CorrelationExtension,
 }
 
@@ -103,9 +109,10 @@ impl SigmaCorrelation {
         file: &str,
         header: DocumentHeader,
     ) -> SigmaResult<Self> {
-        let node = document.get("correlation");
+        let body = document.get("correlation");
         let node =
-            node.ok_or_else(|| DocumentProblem::new(document.line, "it has no correlation"))?;
+            body.ok_or_else(|| DocumentProblem::new(document.line, "it has no correlation"))?;
+        // Unknown members first: a misspelt one is the likeliest reason for another to be missing.
         for (key, value) in node.members("correlation")? {
             if !MEMBERS.contains(&key.as_str()) {
                 let reason = format!("the correlation cannot have {key:?}");
@@ -118,8 +125,8 @@ impl SigmaCorrelation {
                 DocumentProblem::new(node.line, format!("the correlation has no {key}"))
             })
         };
-        let kind = member("type")?;
-        let kind = parse_kind(kind.text("type")?, kind.line)?;
+        let type_node = member("type")?;
+        let kind = parse_kind(type_node.text("type")?, type_node.line)?;
         let texts = |key: &str| -> SigmaResult<Vec<String>> {
             let found = node.get(key).map(|node| node.texts(key)).transpose()?;
             Ok(found
@@ -141,8 +148,9 @@ impl SigmaCorrelation {
             let reason = format!("the correlation groups by {name:?} twice");
             return Err(DocumentProblem::new(node.line, reason));
         }
-        let timespan = member("timespan")?;
-        let timespan = parse_span(timespan.text("timespan")?, timespan.line)?;
+        let span_node = member("timespan")?;
+        let timespan = parse_span(span_node.text("timespan")?, span_node.line)?;
+        // The kind was read before: it says which members a condition may have.
         let CorrelationCondition {
             bounds,
             fields,

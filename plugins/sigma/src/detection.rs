@@ -1,6 +1,6 @@
 //! The named parts of a detection as expressions.
 
-use larum_rule::predicate::BoolExpression;
+use larum_predicate::BoolExpression;
 
 use crate::error::{DocumentProblem, SigmaResult};
 use crate::item::ExpressionScope;
@@ -19,10 +19,9 @@ impl ExpressionScope<'_> {
                 Err(DocumentProblem::new(node.line, format!("{name} is empty")))
             }
             YamlValue::List(nodes) => {
-                let maps = nodes
-                    .iter()
-                    .filter(|node| matches!(node.value, YamlValue::Map(_)));
-                let maps = maps.count();
+                // All or none: of a mixed list it would be unclear what its texts are asked of.
+                let is_map = |node: &&YamlNode| matches!(node.value, YamlValue::Map(_));
+                let maps = nodes.iter().filter(is_map).count();
                 if maps == 0 {
                     return self.build_keywords(nodes, node.line);
                 }

@@ -33,14 +33,14 @@ pub(crate) fn encode_base64(bytes: &[u8]) -> String {
     text
 }
 
-/// What of the base64 of the bytes stays the same wherever they stand in a longer text: three texts, for
-/// the three places they can have within a group of three bytes.
+/// The part of the base64 of the bytes that stays the same wherever they are in a longer text:
+/// three texts, for the three places they can have within a group of three bytes.
 pub(crate) fn encode_base64_offsets(bytes: &[u8]) -> [String; 3] {
     [0, 1, 2].map(|offset| {
         let mut shifted = vec![b' '; offset];
         shifted.extend_from_slice(bytes);
         let encoded = encode_base64(&shifted);
-        // Letters that also hold bits of what stands before or behind.
+        // Letters that also hold bits of the bytes before or after.
         let start = [0, 2, 3].get(offset).copied().unwrap_or_default();
         let end = [0, 3, 2]
             .get(shifted.len() % 3)

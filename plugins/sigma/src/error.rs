@@ -29,7 +29,7 @@ pub struct DocumentRefusal {
     pub line: usize,
     /// Its title, or its id, as far as they could be read.
     pub name: String,
-    /// Why.
+    /// Why it was refused.
     pub reason: String,
 }
 

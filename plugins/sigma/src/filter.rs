@@ -1,6 +1,6 @@
 //! Filters: conditions that are added to rules of others, by id or name.
 
-use larum_rule::predicate::BoolExpression;
+use larum_predicate::BoolExpression;
 
 use crate::error::{DocumentProblem, SigmaResult};
 use crate::item::ExpressionScope;
@@ -20,13 +20,13 @@ pub(crate) struct SigmaFilter {
 impl SigmaFilter {
     pub(crate) fn read_document(document: &YamlNode) -> SigmaResult<Self> {
         DocumentHeader::read_document(document)?;
-        let node = document.get("filter");
-        let node = node.ok_or_else(|| DocumentProblem::new(document.line, "it has no filter"))?;
+        let body = document.get("filter");
+        let node = body.ok_or_else(|| DocumentProblem::new(document.line, "it has no filter"))?;
         let members = node.members("filter")?;
-        let rules = node.get("rules");
-        let rules =
-            rules.ok_or_else(|| DocumentProblem::new(node.line, "the filter names no rules"))?;
-        let names = rules.texts("rules")?;
+        let list = node
+            .get("rules")
+            .ok_or_else(|| DocumentProblem::new(node.line, "the filter names no rules"))?;
+        let names = list.texts("rules")?;
         let rules = (names != ["any"]).then(|| names.into_iter().map(str::to_owned).collect());
         let others = members.iter().filter(|(name, _)| name != "rules");
         let detection = YamlNode {
@@ -52,13 +52,13 @@ impl SigmaFilter {
         self.source.covers(source) && self.rules.as_ref().is_none_or(named)
     }
 
-    /// Whether it can be about a document: rules of other log sources have none of it, and of documents
-    /// without one nothing is known.
+    /// Whether it can be about a document: rules of other log sources are out, and nothing is known
+    /// about documents without one.
     pub(crate) fn may_fit(&self, document: &YamlNode) -> bool {
         read_log_source(document).map_or(true, |source| self.source.covers(&source))
     }
 
-    /// What it asks, for telling two meanings apart.
+    /// Its detection, which is part of what a filtered rule means.
     pub(crate) fn detection(&self) -> &YamlNode {
         &self.detection
     }

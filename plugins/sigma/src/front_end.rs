@@ -1,13 +1,20 @@
 //! Sigma as a language of rule sets.
 //!
-//! `**/*.yml` and `**/*.yaml` of a rules folder are Sigma documents; a `log_sources.toml` at its top adds to
-//! the table of log sources. A rule's id among all rules is `sigma.` and its own id.
+//! `**/*.yml` and `**/*.yaml` of a rules folder are Sigma documents; a `log_sources.toml` at its
+//! top adds to the table of log sources. A rule's id among all rules is `sigma.` and its own id.
+//!
+//! Owns ids, files and findings; what a document means is left to `load`, and loading the rules
+//! into a set is the rule loader's job.
+//! Invariant: an id is given once. Of two documents with one id the later is refused, so an alert
+//! always names one rule.
 
 use std::collections::HashMap;
 
 use larum_event::{RuleFile, RuleId, Severity, limits};
-use larum_rule::predicate::{BoolExpression, PathMap, PredicateSetBuilder, ViewId};
-use larum_rule::{AlertAudience, CompiledRule, Diagnostic, FrontEnd, FrontEndOutput};
+use larum_predicate::{
+    AlertAudience, BoolExpression, CompiledRule, Diagnostic, FrontEnd, FrontEndOutput, PathMap,
+    PredicateSetBuilder, ViewId,
+};
 
 use crate::correlate::CorrelationSet;
 use crate::correlation::{
@@ -19,7 +26,7 @@ use crate::log_source::LogSourceTable;
 use crate::rule::RuleMetadata;
 
 const LOG_SOURCES: &str = "log_sources.toml";
-/// What records that are no events call their time.
+/// Fields in which records that are not events keep their time.
 const TIMES: [&str; 7] = [
     "@timestamp",
     "timestamp",
@@ -57,6 +64,7 @@ impl FrontEnd for SigmaFrontEnd {
                 Err(error) => compiled.findings.push(log_source_error(file, &error)),
             }
         }
+        // The table before the documents: each is compiled for the log sources that it names.
         let mut loader = SigmaLoader::new(LogSources::Routed(table));
         for file in files.iter().filter(|file| is_document(&file.path)) {
             loader.add_file(&file.path, &file.text);
@@ -79,7 +87,7 @@ impl FrontEnd for SigmaFrontEnd {
 
     fn layout(&self) -> PathMap {
         let mut map = default_layout().nest_under("data");
-        // Who sends events that do not say themselves what they are has a decoder say it.
+        // For events that do not say themselves what they are, a decoder fills these in.
         for member in ["product", "category", "service"] {
             map.add_alias(&format!("metadata.{member}"), member);
         }
@@ -92,8 +100,8 @@ fn is_document(path: &str) -> bool {
 }
 
 fn log_source_error(file: &RuleFile, error: &toml::de::Error) -> Diagnostic {
-    let before = error.span().map_or(0, |span| span.start);
-    let before = file.text.get(..before).unwrap_or_default();
+    let start = error.span().map_or(0, |span| span.start);
+    let before = file.text.get(..start).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let reason = error.message().trim();
     Diagnostic::new_error(
@@ -108,10 +116,10 @@ fn convert_texts<T: From<String>>(texts: Vec<String>) -> Vec<T> {
     texts.into_iter().map(Into::into).collect()
 }
 
-/// Collects what the documents say.
+/// Collects rules and findings.
 struct SigmaOutput<'f> {
     files: HashMap<&'f str, &'f RuleFile>,
-    /// Ids, each with the file that it stands in.
+    /// Ids, each with the file of its document.
     known: HashMap<RuleId, String>,
     compiled: FrontEndOutput,
 }
@@ -127,6 +135,8 @@ impl SigmaOutput<'_> {
     }
 
     fn add_documents(&mut self, loaded: Loaded, predicates: &mut PredicateSetBuilder) {
+        // Ids before references: a rule that is refused for its id must not be what a correlation
+        // is about. Rules get theirs first, so a correlation never takes one away from a rule.
         let (mut rules, mut programs, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for (rule, of_rule) in loaded.rules {
             let place = (rule.file.as_str(), rule.line);
@@ -162,6 +172,7 @@ impl SigmaOutput<'_> {
             let times = TIMES.iter().map(|field| predicates.field_slot(field));
             self.compiled.times = times.collect();
         }
+        // Audiences only now, of correlations that can run: one that was refused silences no rule.
         let audiences = sets.collect_audiences();
         let audience = |target| audiences.get(&target).copied().unwrap_or_default();
         for number in 0..resolved.len() {
@@ -179,7 +190,7 @@ impl SigmaOutput<'_> {
         }
     }
 
-    /// What probably means something else to other engines.
+    /// Warns of a condition that other engines may read in another way.
     fn warn_percentile(&mut self, resolved: &[ResolvedCorrelation], number: usize) {
         let Some(one) = resolved.get(number).map(|one| &one.correlation) else {
             return;
@@ -250,7 +261,7 @@ fn build_rule(
     }
 }
 
-/// What rules and correlations say for people.
+/// What people read of rules and correlations.
 pub(crate) struct RuleDescription {
     pub(crate) title: String,
     pub(crate) severity: Option<Severity>,

@@ -1,6 +1,11 @@
 //! One line of a detection, `Field|modifiers: values`, as an expression.
+//!
+//! Owns which modifiers go together and what they make of values; the syntax of strings is left to
+//! `pattern`.
+//! Invariant: a modifier that is unknown, or that cannot be combined with the others, refuses the
+//! rule. It is never skipped, as the rule would then match too much.
 
-use larum_rule::predicate::{
+use larum_predicate::{
     BoolExpression, CaseSensitivity, ExactNumber, FieldTest, GlobPattern, PredicateSetBuilder,
     SlotId, TextAnchor, TimePart, ValueComparison,
 };
@@ -50,8 +55,9 @@ pub(crate) struct ExpressionScope<'s> {
     pub(crate) left: usize,
 }
 
-/// Most questions of one rule, each counted where it stands and wherever the condition uses it. The largest public rules ask some
-/// thousands; a few lines with aliases, modifiers and selectors could ask for more than any memory holds.
+/// Most questions of one rule, each counted where it is written and wherever the condition uses it.
+/// The largest public rules ask some thousands; a few lines with aliases, modifiers and selectors
+/// could ask for more than any memory holds.
 pub(crate) const QUESTIONS: usize = 200_000;
 /// What a regular expression counts as: compiled, it takes up to a megabyte.
 const REGEX_QUESTIONS: usize = 200;
@@ -61,7 +67,7 @@ const MODIFIERS: usize = 8;
 const PATTERNS: usize = 2_000;
 
 impl ExpressionScope<'_> {
-    /// Takes note of questions that the rule asks.
+    /// Counts questions against the limit of the rule.
     pub(crate) fn spend_questions(&mut self, questions: usize, line: usize) -> SigmaResult<()> {
         self.left = self.left.checked_sub(questions).ok_or_else(|| {
             let reason = format!("it asks more than {QUESTIONS} questions, repetitions counted");
@@ -175,6 +181,7 @@ impl ExpressionScope<'_> {
             let number = ExactNumber::parse(text);
             number.ok_or_else(|| problem(format!("{text:?} is not a number")))
         };
+        // A text may become many patterns; every other question is one test.
         let test = match &item.question {
             ItemQuestion::Text => return self.build_patterns(item, slot, text, node.line),
             ItemQuestion::Regex(flags) if flags.is_empty() => FieldTest::Regex(text.clone()),
@@ -212,7 +219,7 @@ impl ExpressionScope<'_> {
         let patterns = item.expand_patterns(text, line)?;
         let mut parts = Vec::with_capacity(patterns.len());
         for glob in patterns {
-            // Keywords stand anywhere in a value.
+            // Keywords may be anywhere in a value.
             let glob = match slot {
                 Some(_) => glob,
                 None => pattern::open_ends(&glob, TextAnchor::Anywhere),
@@ -241,13 +248,14 @@ impl<'i> DetectionItem<'i> {
                 let reason = format!("an item has more than {MODIFIERS} modifiers");
                 return Err(DocumentProblem::new(line, reason));
             }
-            let modifier = ItemModifier::parse(name);
-            let modifier = modifier.ok_or_else(|| {
+            let known = ItemModifier::parse(name);
+            let modifier = known.ok_or_else(|| {
                 DocumentProblem::new(line, format!("there is no modifier {name:?}"))
             })?;
             item.add_modifier(modifier)
                 .map_err(|reason| DocumentProblem::new(line, format!("{key:?}: {reason}")))?;
         }
+        // Only once all modifiers are read: which question it is can change with the last one.
         let needs_field = matches!(
             item.question,
             ItemQuestion::Exists
@@ -261,12 +269,14 @@ impl<'i> DetectionItem<'i> {
         Ok(item)
     }
 
-    /// Neither a modifier of values nor another question.
+    /// Whether no modifier changes values or the question.
     fn is_plain(&self) -> bool {
         self.modifiers.is_empty() && self.question == ItemQuestion::Text
     }
 
     fn add_modifier(&mut self, modifier: ItemModifier) -> Result<(), String> {
+        // A question replaces the comparison of texts, so nothing that changes texts may stand
+        // before it.
         let fresh = self.is_plain() && self.case == CaseSensitivity::Insensitive;
         let ask = |question: ItemQuestion| {
             if fresh {
@@ -312,6 +322,7 @@ impl<'i> DetectionItem<'i> {
             ItemModifier::Base64 | ItemModifier::Base64Offset
                 if self.question == ItemQuestion::Text =>
             {
+                // Base64 that differs in case is of other bytes.
                 self.case = CaseSensitivity::Sensitive;
                 self.modifiers.push(modifier);
             }
@@ -359,9 +370,9 @@ impl ItemValue {
                 one(Self::Pattern(pattern::open_ends(&self.to_glob()?, kind)))
             }
             ItemModifier::Windash => {
-                let dashed = pattern::dash_spellings(&self.to_glob()?);
-                let dashed = dashed.ok_or("windash over more than four flags in one value")?;
-                Ok(dashed.into_iter().map(Self::Pattern).collect())
+                let spellings = pattern::dash_spellings(&self.to_glob()?);
+                let few = spellings.ok_or("windash over more than four flags in one value")?;
+                Ok(few.into_iter().map(Self::Pattern).collect())
             }
             ItemModifier::Wide => one(Self::Bytes(encode::encode_utf16le(&self.plain_text()?))),
             ItemModifier::Utf16be => one(Self::Bytes(encode::encode_utf16be(&self.plain_text()?))),
@@ -379,9 +390,7 @@ impl ItemValue {
     }
 
     fn literal(text: String) -> Self {
-        Self::Pattern(GlobPattern::new([
-            larum_rule::predicate::GlobPart::Literal(text),
-        ]))
+        Self::Pattern(GlobPattern::new([larum_predicate::GlobPart::Literal(text)]))
     }
 
     fn plain_text(&self) -> Result<String, String> {
@@ -404,11 +413,10 @@ impl ItemValue {
         match self {
             Self::Pattern(glob) => Ok(glob.clone()),
             Self::Bytes(bytes) => {
-                let text = String::from_utf8(bytes.clone());
-                let text = text.map_err(|_| "UTF-16 without base64 is no text here".to_owned())?;
-                Ok(GlobPattern::new([
-                    larum_rule::predicate::GlobPart::Literal(text),
-                ]))
+                let decoded = String::from_utf8(bytes.clone());
+                let text =
+                    decoded.map_err(|_| "UTF-16 without base64 is no text here".to_owned())?;
+                Ok(GlobPattern::new([larum_predicate::GlobPart::Literal(text)]))
             }
         }
     }

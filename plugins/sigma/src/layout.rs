@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use larum_rule::predicate::PathMap;
+use larum_predicate::PathMap;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -22,7 +22,8 @@ struct WindowsLayout {
     aliases: BTreeMap<String, Vec<String>>,
 }
 
-/// The layouts that come with this crate: Windows events nested, flattened by NXLog, and of Winlogbeat.
+/// The layouts that come with this crate: Windows events nested, flattened by NXLog, and of
+/// Winlogbeat.
 pub fn default_layout() -> PathMap {
     parse_layout(include_str!("../data/windows_layout.toml"))
         .expect("the layouts that come with the crate are read by a test")

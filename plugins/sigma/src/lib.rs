@@ -1,9 +1,9 @@
 //! Sigma rules as programs over the same predicates that all rules share.
 //!
-//! Owns reading Sigma's YAML (specification 2.1), what its modifiers, conditions, log sources and filters
-//! mean, and where Windows events keep their fields. Deciding is `larum-rule`'s. A rule that cannot be
-//! honoured exactly is refused by name with the reason; nothing is dropped or altered silently. What is
-//! supported stands in docs/sigma.md.
+//! Owns reading Sigma's YAML (specification 2.1), what its modifiers, conditions, log sources and
+//! filters mean, and where Windows events keep their fields. Deciding is `larum-predicate`'s job. A
+//! rule that cannot be honoured exactly is refused by name with the reason; nothing is dropped or
+//! altered silently. What is supported stands in docs/sigma.md.
 
 mod error;
 

@@ -1,10 +1,15 @@
 //! Files to a set: documents are collected, then compiled together, so their order does not matter.
+//!
+//! Owns which documents of a file are rules, filters and correlations, and why one is refused; what
+//! each asks is left to the modules of the same names.
+//! Invariant: a document is compiled exactly as it is written, or refused with a reason; never in
+//! part.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use larum_event::Severity;
-use larum_rule::predicate::{
+use larum_predicate::{
     BoolExpression, BuildError, FlatRecordReader, PathMap, PredicateSet, PredicateSetBuilder,
     ViewId,
 };
@@ -21,7 +26,7 @@ use crate::yaml::{self, YamlNode};
 /// Whether a rule sees only events of its log source.
 #[derive(Debug, Clone)]
 pub enum LogSources {
-    /// It does, as the table says.
+    /// It sees those that the table names.
     Routed(LogSourceTable),
     /// It sees every event. For trying rules on events that do not say where they come from.
     Ignored,
@@ -40,7 +45,7 @@ pub struct LoadedRule {
     pub severity: Option<Severity>,
     /// Which events it is about.
     pub log_source: LogSource,
-    /// What it says for people.
+    /// What people read of it.
     pub metadata: RuleMetadata,
     /// The file it came from.
     pub file: String,
@@ -52,7 +57,7 @@ pub struct LoadedRule {
     pub semantic_hash: [u8; 32],
 }
 
-/// What became of the files.
+/// The outcome for all files.
 #[derive(Debug)]
 pub struct SigmaRules {
     /// The predicates and programs.
@@ -72,7 +77,7 @@ impl SigmaRules {
     }
 }
 
-/// A document and where it stands.
+/// A document and its file.
 struct SigmaDocument {
     file: String,
     node: YamlNode,
@@ -135,7 +140,8 @@ impl SigmaLoader {
         })
     }
 
-    /// Compiles what was added onto predicates that others share, for events of which `premise` holds.
+    /// Compiles what was added onto predicates that others share, for events of which `premise`
+    /// holds.
     pub(crate) fn compile(
         self,
         premise: &BoolExpression,
@@ -153,6 +159,7 @@ impl SigmaLoader {
         };
         let is =
             |key: &'static str| move |document: &&SigmaDocument| document.node.get(key).is_some();
+        // Filters before rules, wherever they stand: each rule is compiled with its filters.
         for document in self.documents.iter().filter(is("filter")) {
             compiler.compile_filter(document, &self.documents);
         }
@@ -254,9 +261,9 @@ impl DocumentCompiler<'_> {
             return Err(DocumentProblem::new(node.line, reason));
         }
         let source = read_log_source(node)?;
-        let detection = node.get("detection");
+        let member = node.get("detection");
         let detection =
-            detection.ok_or_else(|| DocumentProblem::new(node.line, "it has no detection"))?;
+            member.ok_or_else(|| DocumentProblem::new(node.line, "it has no detection"))?;
         if let Some(id) = &header.id
             && self.ids.contains(id)
         {
@@ -275,12 +282,13 @@ impl DocumentCompiler<'_> {
             LogSources::Routed(table) => table.describe_source(&source),
             LogSources::Ignored => String::new(),
         };
+        // Filters are part of what the rule means: with another filter its windows start over.
         let mut meaning = MeaningHasher::for_rule(&source, &table, detection);
         for filter in &applied {
             meaning.add_node(filter.detection());
         }
         let mut programs = ViewPrograms::new();
-        let parts = match &self.log_sources {
+        let built = match &self.log_sources {
             LogSources::Routed(table) => table.build_parts(&source, self.premise, self.builder),
             LogSources::Ignored => {
                 let view = self.builder.add_view("any source", self.premise.clone());
@@ -290,10 +298,12 @@ impl DocumentCompiler<'_> {
                 })
             }
         };
-        let parts = parts.map_err(|error| DocumentProblem::new(node.line, error.to_string()))?;
+        let parts = built.map_err(|error| DocumentProblem::new(node.line, error.to_string()))?;
         let mut synonyms = Vec::new();
         for LogSourcePart { view, fields } in parts {
             synonyms.extend(fields.clone());
+            // Once for each part, since a field may have another name in each. Filters after the
+            // rule: they share its allowance of questions.
             let mut scope = ExpressionScope {
                 predicates: self.builder,
                 fields: &fields,
@@ -305,6 +315,7 @@ impl DocumentCompiler<'_> {
             }
             programs.push((view, BoolExpression::All(all)));
         }
+        // Only now that nothing can refuse it: a refused rule leaves its id to another.
         self.ids.extend(header.id.clone());
         let rule = LoadedRule {
             title: header.title,

@@ -1,17 +1,22 @@
 //! Log sources: which events a rule is about.
 //!
-//! A table, as data, says by which channel and which values Windows events of a category or a service are
-//! known, and what fields are called there. An event may also say itself what it is, with members
-//! `product`, `category` and `service`. A log source that neither tells matches no event.
+//! A table, as data, says by which channel and which values Windows events of a category or a
+//! service are known, and what fields are called there. An event may also say itself what it is,
+//! with members `product`, `category` and `service`.
+//!
+//! Owns the table and the views made of it; what a rule asks of these events is left to its
+//! detection.
+//! Invariant: a log source that neither the table nor an event names matches no event. A rule never
+//! falls back to all events.
 
 use std::collections::BTreeMap;
 
-use larum_rule::predicate::{
+use larum_predicate::{
     BoolExpression, BuildError, CaseSensitivity, FieldTest, PredicateSetBuilder, TextAnchor, ViewId,
 };
 use serde::Deserialize;
 
-/// The name in events of a rule's field.
+/// For a rule's field, its name in events.
 pub(crate) type FieldMap = BTreeMap<String, String>;
 
 const MEMBERS: [&str; 3] = ["product", "category", "service"];
@@ -76,7 +81,7 @@ impl LogSource {
         }
     }
 
-    /// Whether whatever is of `other` is of this one too.
+    /// Whether every event of `other` is of this one too.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let covers = |name: &&str| {
             let wanted = self.member_value(name);
@@ -108,7 +113,7 @@ impl LogSourceTable {
         self
     }
 
-    /// What it says of a log source, as a text that changes when that does.
+    /// What the table says about a log source, as a text that changes whenever that does.
     pub(crate) fn describe_source(&self, source: &LogSource) -> String {
         let concerning = self.channel.iter().filter(|one| one.may_concern(source));
         let said: Vec<String> = concerning.map(|channel| format!("{channel:?}")).collect();
@@ -129,7 +134,7 @@ impl LogSourceTable {
                 by_fields.entry(fields).or_default().push(expression);
             }
         }
-        // Whatever its channel: an event that says it is of another product is.
+        // Whatever its channel, an event that names another product belongs to that one.
         let not_another_product = match &source.product {
             None => BoolExpression::Always,
             Some(product) => {
@@ -138,6 +143,8 @@ impl LogSourceTable {
                 BoolExpression::Any(vec![is_said, unsaid])
             }
         };
+        // One part for each way to name fields, however many channels share it: a part is a view,
+        // and each view of a rule is a program more.
         let mut parts = Vec::new();
         for (fields, expressions) in by_fields {
             let name = format!("{source:?} {fields:?}");
@@ -153,8 +160,8 @@ impl LogSourceTable {
     }
 }
 
-/// Events that say themselves that they are of the source, and nothing against it. What an event does not
-/// say is decided by its channel, if it has one.
+/// Events that say themselves that they are of the source, and nothing against it. What an event
+/// does not say is decided by its channel, if it has one.
 fn build_declared(
     source: &LogSource,
     builder: &mut PredicateSetBuilder,
@@ -210,7 +217,7 @@ fn build_any_of(
 }
 
 impl Channel {
-    /// Whether it may say anything of a log source.
+    /// Whether it may say anything about a log source.
     fn may_concern(&self, source: &LogSource) -> bool {
         let product = source.product.as_ref();
         let service = source.service.as_ref();
@@ -235,13 +242,14 @@ impl Channel {
         {
             return Ok(Vec::new());
         }
+        // After the service was checked: a channel of other services adds no predicate to the set.
         let in_channel = build_any_of(builder, CHANNEL, &self.names)?;
         let Some(wanted) = &source.category else {
             let known = is_product && source.service.is_some();
             if known {
                 return Ok(vec![(FieldMap::new(), in_channel)]);
             }
-            // The product alone: whatever has a channel.
+            // The product alone: every event with a channel.
             let alone = is_product && source.service.is_none();
             let any = alone.then(|| build_present(builder, CHANNEL)).transpose()?;
             return Ok(any.into_iter().map(|any| (FieldMap::new(), any)).collect());

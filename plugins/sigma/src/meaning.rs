@@ -34,7 +34,8 @@ impl MeaningHasher {
         meaning
     }
 
-    /// More that must hold. The length of each text stands before it, so no two meanings run together.
+    /// More that must hold. The length of each text stands before it, so no two meanings run
+    /// together.
     pub(crate) fn add_node(&mut self, node: &YamlNode) {
         match &node.value {
             YamlValue::Null => self.add_text("null"),

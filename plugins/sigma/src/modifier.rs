@@ -1,6 +1,6 @@
 //! The modifiers of specification 2.1.
 
-use larum_rule::predicate::{TextAnchor, TimePart, ValueComparison};
+use larum_predicate::{TextAnchor, TimePart, ValueComparison};
 
 /// A modifier of a detection item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,15 @@
 //! Sigma's strings: wildcards, escapes, and what modifiers make of them.
+//!
+//! Owns the reading of one value into parts; where it must be in a field is left to `item`.
+//! Invariant: only an unescaped `*` or `?` is a wildcard; every other character stands for itself.
 
-use larum_rule::predicate::{CaseSensitivity, FieldTest, GlobPart, GlobPattern, TextAnchor};
+use larum_predicate::{CaseSensitivity, FieldTest, GlobPart, GlobPattern, TextAnchor};
 
 /// The dashes that `windash` interchanges.
 const DASHES: [char; 5] = ['-', '/', '–', '—', '―'];
 
-/// Reads a value: `*` and `?` are wildcards, a backslash before one of them or before another backslash
-/// takes its meaning away, and before anything else is itself.
+/// Reads a value: `*` and `?` are wildcards, a backslash before one of them or before another
+/// backslash takes its meaning away, and before anything else is itself.
 pub(crate) fn parse(text: &str) -> GlobPattern {
     let mut parts = Vec::new();
     let mut literal = String::new();
@@ -76,7 +79,7 @@ pub(crate) fn cheapest_test(glob: GlobPattern, case: CaseSensitivity) -> FieldTe
 
 /// Every way to write the pattern with other dashes before its flags; `None` if they are too many.
 ///
-/// A dash begins a flag when a letter or digit follows and none stands before it, as in pySigma.
+/// A dash begins a flag when a letter or digit follows it and none comes before it, as in pySigma.
 pub(crate) fn dash_spellings(glob: &GlobPattern) -> Option<Vec<GlobPattern>> {
     /// Flags in one value: 5 to the power of 4 patterns.
     const FLAGS: usize = 4;
@@ -104,6 +107,7 @@ pub(crate) fn dash_spellings(glob: &GlobPattern) -> Option<Vec<GlobPattern>> {
                     .for_each(|spelling| spelling.push(same.clone()));
                 continue;
             }
+            // Before the spellings are written out, as each flag makes five times as many.
             flags += 1;
             if flags > FLAGS {
                 return None;

@@ -1,7 +1,12 @@
 //! A rule document: its header, log source and detection.
+//!
+//! Owns which members a rule may have and their types; what its detection asks is left to
+//! `detection` and `condition`.
+//! Invariant: a member that decides a match is read or refuses the rule; only members for people
+//! may be missing or of another form.
 
 use larum_event::Severity;
-use larum_rule::predicate::BoolExpression;
+use larum_predicate::BoolExpression;
 
 use crate::condition::SigmaCondition;
 use crate::error::{DocumentProblem, SigmaResult};
@@ -25,8 +30,8 @@ impl DocumentHeader {
                 .optional_text(key)
                 .map(|text| text.map(str::to_owned))
         };
-        let title = owned("title")?;
-        let title = title.ok_or_else(|| DocumentProblem::new(document.line, "it has no title"))?;
+        let title = owned("title")?
+            .ok_or_else(|| DocumentProblem::new(document.line, "it has no title"))?;
         let severity = match document.get("level") {
             None => None,
             Some(node) => Some(parse_level(node.text("level")?, node.line)?),
@@ -45,7 +50,8 @@ impl DocumentHeader {
     }
 }
 
-/// What a rule says for people. Nothing of it decides a match, so what is no text is left out.
+/// What people read of a rule. Nothing of it decides a match, so a value that is not a text is left
+/// out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleMetadata {
     /// What it detects.
@@ -61,8 +67,8 @@ pub struct RuleMetadata {
 impl RuleMetadata {
     pub(crate) fn read_document(document: &YamlNode) -> Self {
         let texts = |key| -> Vec<String> {
-            let texts = document.get(key).and_then(|node| node.texts(key).ok());
-            let texts = texts.unwrap_or_default().into_iter();
+            let member = document.get(key).and_then(|node| node.texts(key).ok());
+            let texts = member.unwrap_or_default().into_iter();
             texts.map(str::to_owned).collect()
         };
         let technique = |tag: String| {
@@ -100,8 +106,8 @@ fn parse_level(text: &str, line: usize) -> SigmaResult<Severity> {
 }
 
 pub(crate) fn read_log_source(document: &YamlNode) -> SigmaResult<LogSource> {
-    let node = document.get("logsource");
-    let node = node.ok_or_else(|| DocumentProblem::new(document.line, "it has no logsource"))?;
+    let member = document.get("logsource");
+    let node = member.ok_or_else(|| DocumentProblem::new(document.line, "it has no logsource"))?;
     node.members("logsource")?;
     let owned = |key| node.optional_text(key).map(|text| text.map(str::to_owned));
     let source = LogSource {
@@ -120,8 +126,8 @@ pub(crate) fn read_log_source(document: &YamlNode) -> SigmaResult<LogSource> {
 
 /// Conditions of a detection, of which one must hold.
 pub(crate) fn read_conditions(detection: &YamlNode) -> SigmaResult<Vec<SigmaCondition>> {
-    let node = detection.get("condition");
-    let node = node.ok_or_else(|| DocumentProblem::new(detection.line, "it has no condition"))?;
+    let member = detection.get("condition");
+    let node = member.ok_or_else(|| DocumentProblem::new(detection.line, "it has no condition"))?;
     let texts = node.texts("condition")?;
     let read = texts
         .into_iter()
@@ -157,14 +163,15 @@ impl ExpressionScope<'_> {
         if parts.is_empty() {
             return Err(DocumentProblem::new(detection.line, "it detects nothing"));
         }
+        // Counted before the expressions are built: selectors can multiply them beyond any memory.
         for condition in &conditions {
             self.spend_questions(condition.question_count(&sizes), detection.line)?;
         }
         let read = conditions
             .iter()
             .map(|condition| condition.build_expression(&parts));
-        let any = read.collect::<Result<Vec<_>, _>>();
-        let any = any.map_err(|reason| DocumentProblem::new(detection.line, reason))?;
-        Ok(BoolExpression::Any(any))
+        let any: Result<Vec<_>, _> = read.collect();
+        any.map(BoolExpression::Any)
+            .map_err(|reason| DocumentProblem::new(detection.line, reason))
     }
 }

@@ -1,7 +1,11 @@
 //! YAML as a tree that keeps lines and the order of keys.
 //!
-//! A plain scalar is the text that was written, `null`, `~` or nothing is null; whoever wants a number or a
-//! truth reads it from the text. A key that occurs twice is an error.
+//! A plain scalar is the text that was written; `null`, `~` or nothing is null. The caller reads a
+//! number or a boolean from the text.
+//!
+//! Owns documents, nesting and its limits; what members mean is left to the readers of documents.
+//! Invariant: a key that occurs twice is an error, as one of its values would otherwise be lost
+//! without a word.
 
 use std::collections::{HashMap, HashSet};
 
@@ -135,10 +139,10 @@ impl<'t> YamlReader<'t> {
         }
         let (value, anchor) = match event {
             Event::Alias(anchor) => {
-                let node = self.anchors.get(&anchor);
+                let anchored = self.anchors.get(&anchor);
                 let node =
-                    node.ok_or_else(|| DocumentProblem::new(line, "an alias names itself"))?;
-                // Before it is copied.
+                    anchored.ok_or_else(|| DocumentProblem::new(line, "an alias names itself"))?;
+                // Counted before it is copied: aliases of aliases grow without bound.
                 self.nodes += node.node_count();
                 if self.nodes > NODES {
                     return Err(DocumentProblem::new(line, "it is too deep or too large"));
@@ -167,6 +171,7 @@ impl<'t> YamlReader<'t> {
             _ => (YamlValue::Null, 0),
         };
         let node = YamlNode { line, value };
+        // Known only once it is read in full, so an alias inside of it names nothing.
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use larum_engine::seeded_sequence::SeededSequence;
+use larum_engine::SeededSequence;
 use larum_event::{Event, Position, Record, RecordBody};
 use larum_log::{Log, LogOptions};
 use larum_pipeline::{EventInput, Pipeline, PipelineSettings};

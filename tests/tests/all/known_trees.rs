@@ -24,7 +24,7 @@ mod entities;
 
 mod served;
 
-use larum_engine::seeded_sequence::SeededSequence;
+use larum_engine::SeededSequence;
 
 use self::forest::{grown, shipped_links};
 use self::nodes::Nodes;

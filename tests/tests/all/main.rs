@@ -8,6 +8,8 @@ mod sigma_answers;
 
 mod sigma_correlations;
 
+mod sigma_rules;
+
 mod sigma_windows;
 
 mod sets;

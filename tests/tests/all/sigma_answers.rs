@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use larum_rule::predicate::{FlatRecord, FlatRecordReader, PredicateMatcher};
+use larum_predicate::{FlatRecord, FlatRecordReader, PredicateMatcher};
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, SigmaRules, default_layout};
 use larum_tests::recordings;
 use serde_json::Value;

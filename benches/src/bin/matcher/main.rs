@@ -1,9 +1,10 @@
-//! Rules against recorded events, one thread, from JSON in memory: what reading costs, what matching adds,
-//! and how the cost grows with the number of rules. No value is cached. Times are of the processor, where
-//! the system tells them, since machines are shared.
+//! Rules against recorded events, one thread, from JSON in memory: what reading costs, what
+//! matching adds, and how the cost grows with the number of rules. No value is cached. Times are of
+//! the processor, where the system tells them, since machines are shared.
 //!
-//! The rules are all of SigmaHQ's with log source routing. Rules and events are read from the folder that
-//! `LARUM_DATA` names (or `../shared/data` beside the project), since their licences keep them out of it.
+//! The rules are all of SigmaHQ's with log source routing. Rules and events are read from the
+//! folder that `LARUM_DATA` names (or `../shared/data` beside the project), since their licences
+//! keep them out of it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use larum_rule::predicate::{
+use larum_predicate::{
     FlatRecord, FlatRecordReader, MatchCost, PathMap, PredicateMatcher, PredicateSet,
 };
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, default_layout};
@@ -128,7 +129,8 @@ fn main() {
         .map(|(name, text)| Lane::new(&name, &text))
         .collect();
     let count = arguments.rules.unwrap_or(files.len());
-    // The second set finds the memory that loading the first gave back, so it adds what it takes itself.
+    // The second set finds the memory that loading the first gave back, so it adds what it takes
+    // itself.
     let first = Rules::load(&files, count);
     let before = recorded::resident_bytes();
     let start = Instant::now();

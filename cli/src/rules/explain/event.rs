@@ -1,4 +1,8 @@
 //! Why events matched a rule, or did not, and how near they came to an alert together.
+//!
+//! Owns the verdict on each event; describing the rule is the parent module's job.
+//! Invariant: a verdict comes from the matcher that evaluates rules in the engine, so an
+//! explanation never disagrees with an alert.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -85,7 +89,7 @@ impl EventExplanation {
         })
     }
 
-    /// `None` for a match, else why it is none.
+    /// Why the event is no match; `None` for a match.
     fn refusal_reason(&self) -> Option<String> {
         if !self.explained.reads_topic {
             return Some("the rule does not read its topic".to_owned());
@@ -111,9 +115,9 @@ impl EventExplanation {
 
 /// The named steps that read the event and whose conditions hold.
 fn satisfied_steps<'r>(rule: &'r Rule, explained: &RuleExplanation) -> Vec<&'r RuleStep> {
-    let held = explained.steps.iter();
-    let held = held.filter_map(|number| rule.steps.get(*number));
-    held.filter(|step| !step.name.is_empty()).collect()
+    let numbers = explained.steps.iter();
+    let steps = numbers.filter_map(|number| rule.steps.get(*number));
+    steps.filter(|step| !step.name.is_empty()).collect()
 }
 
 /// What the rule says of each record that became an event.
@@ -164,6 +168,7 @@ pub fn write_events(
     if events.len() == LISTED {
         writeln!(out, "only the first {LISTED} events are listed")?;
     }
+    // After the verdicts, because they explain why the run did not get further.
     match run_all(set, number, events) {
         None => Ok(()),
         Some(run) => {
@@ -199,8 +204,8 @@ fn write_run(out: &mut impl Write, run: &RuleTrial) -> io::Result<()> {
     if run.alerts > 0 {
         return write_row(out, "fired", &count_noun(run.alerts, "alert"));
     }
-    let reached = run.near_miss.as_ref().map(NearMiss::to_string);
-    let reached = reached.unwrap_or_default();
+    let near_miss = run.near_miss.as_ref().map(NearMiss::to_string);
+    let reached = near_miss.unwrap_or_default();
     for (index, line) in wrap_text(&escape_controls(&reached), WIDTH - 14)
         .iter()
         .enumerate()
@@ -223,6 +228,7 @@ fn write_event(
         Some(reason) => (BAD, format!("no match: {}", escape_controls(&reason))),
     };
     writeln!(out)?;
+    // An id that was filled in says nothing to the author of the file.
     let id = if envelope.filled.id {
         String::new()
     } else {

@@ -1,9 +1,11 @@
 //! Alerts that a case must raise, as `cases/<name>.alerts.ndjson` lists them.
 //!
-//! A line has the members that `larum detect` writes, so that its output can be kept as it is. Only
-//! `rule`, `key`, `count`, `value`, `time` and `trigger.seq` are compared, and of those only what the line says. A line that
-//! was written by `detect` may have any member; in one that was written by hand a member that is not compared
-//! is a mistake, for it could never make a case fail.
+//! Owns reading and comparing such lines; which alerts a case raises is found elsewhere, by
+//! playing it. A line has the members that `larum detect` writes, so that its output can be used
+//! as it is. Only `rule`, `key`, `count`, `value`, `time` and `trigger.seq` are compared, and only
+//! those that the line has.
+//! Invariant: a member that is not compared is a mistake in a line written by hand, for it could
+//! never make a case fail; a line written by `detect` may have any member.
 
 use std::fmt;
 use std::path::Path;
@@ -81,7 +83,8 @@ impl AlertExpectation {
     }
 }
 
-/// What is said of a member that no comparison looks at, if a line that was written by hand has one.
+/// What an error says about a member that no comparison looks at, if a line that was written by
+/// hand has one.
 fn find_uncompared(line: &Value) -> Option<String> {
     let line = line.as_object()?;
     if line.contains_key(WRITTEN_BY_DETECT) {
@@ -97,11 +100,11 @@ fn find_stray(members: &Map<String, Value>, before: &str, compared: &[&str]) -> 
         .keys()
         .find(|name| !compared.contains(&name.as_str()))?;
     let near = did_you_mean(stray, compared.iter().copied());
-    let compared = compared.iter().map(|name| format!("`{before}{name}`"));
-    let compared: Vec<String> = compared.collect();
+    let quoted = compared.iter().map(|name| format!("`{before}{name}`"));
+    let names: Vec<String> = quoted.collect();
     Some(format!(
         "`{before}{stray}` of an expected alert is not compared, only {}{near}",
-        compared.join(", ")
+        names.join(", ")
     ))
 }
 

@@ -1,4 +1,8 @@
 //! How near rules came that should have fired and did not.
+//!
+//! Owns the counts of matches and refusals for one case; how near a window came is the job of
+//! `near_miss`.
+//! Invariant: a case that passed has no diagnosis, because computing one plays the case again.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -94,7 +98,7 @@ fn diagnose_rule(
             continue;
         }
         near.on_topic += 1;
-        // What a rule fails on is told elsewhere.
+        // Failures of a rule are reported elsewhere.
         if !matcher.condition_holds(number, event).unwrap_or(false) {
             if near.refused.is_none() {
                 near.refused = Some(RefusedEvent {
@@ -177,17 +181,18 @@ impl fmt::Display for RuleDiagnosis {
             write!(f, ", {} excepted", self.excepted)?;
         }
         if self.without_key > 0 {
-            let missing: Vec<String> = self
+            let counts: Vec<String> = self
                 .missing
                 .iter()
                 .map(|(path, count)| format!("{path} {count}"))
                 .collect();
-            let missing = missing.join(", ");
+            let missing = counts.join(", ");
             write!(f, ", {} without a key ({missing})", self.without_key)?;
         }
         if !self.steps.is_empty() {
-            let steps = self.steps.iter();
-            let steps: Vec<String> = steps
+            let steps: Vec<String> = self
+                .steps
+                .iter()
                 .map(|(name, count)| format!("{name} {count}"))
                 .collect();
             write!(f, " ({})", steps.join(", "))?;

@@ -1,6 +1,7 @@
 //! Events of a case out of order.
 //!
-//! Owns the orders in which no event comes further behind a newer one than the rules wait for late ones.
+//! Owns the orders in which no event comes further behind a newer one than the rules wait for late
+//! ones.
 
 use std::collections::BTreeSet;
 
@@ -42,17 +43,17 @@ pub fn distinct_seeds(times: &[Timestamp], lateness: Span) -> impl Iterator<Item
     })
 }
 
-/// The order that `seed` decides, as indices: each event comes when it happened and something between nothing and
-/// `lateness` later; every other seed knows only these two.
+/// The order that `seed` decides, as indices: each event comes when it happened and something
+/// between nothing and `lateness` later; every other seed knows only these two.
 pub fn shuffle_order(times: &[Timestamp], seed: u64, lateness: Span) -> Vec<usize> {
     let mut random = SeededRandom::new(seed);
     let most = u64::try_from(lateness.as_nanos()).unwrap_or(0);
     let comes = times.iter().enumerate().map(|(index, time)| {
-        let after = match seed % 2 {
+        let nanos = match seed % 2 {
             0 => most * random.number_between(0, 1),
             _ => random.number_between(0, most),
         };
-        let after = Span::from_nanos(i64::try_from(after).unwrap_or(i64::MAX));
+        let after = Span::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX));
         (time.saturating_add(after), index)
     });
     let mut comes: Vec<(Timestamp, usize)> = comes.collect();

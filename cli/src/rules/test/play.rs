@@ -1,4 +1,9 @@
-//! One case played through the pipeline: as it is written, in another order, out of order, or twice.
+//! One case played through the pipeline: as it is written, in another order, out of order, or
+//! twice.
+//!
+//! Owns the order in which events are played; comparing what comes of it is the parent module's
+//! job.
+//! Invariant: the same mode and seed give the same order, so that a failure can be played again.
 
 use std::collections::BTreeSet;
 
@@ -35,10 +40,10 @@ pub enum PlayMode {
     Twice,
 }
 
-/// What came of it.
+/// The result of playing a case.
 #[derive(Debug, Default)]
 pub struct PlayResult {
-    /// The alerts of the folder's own rules that stand at the end, in order.
+    /// The alerts of the folder's own rules that are not retracted at the end, in order.
     pub alerts: Vec<Alert>,
     /// The time of each.
     pub times: Vec<Timestamp>,
@@ -75,7 +80,8 @@ pub fn other_modes(suite: &RuleSuite, case: &RuleCase) -> Vec<PlayMode> {
     let times: Vec<Timestamp> = events().map(|event| event.envelope().time).collect();
     let distinct: BTreeSet<&Timestamp> = times.iter().collect();
     let mut ways = Vec::new();
-    // What rules see of trees hangs on what came before their event, so those are asked in the order of lines.
+    // What rules see of trees hangs on what came before their event, so those are asked in the
+    // order of lines.
     let any_order = !suite.set.asks_trees();
     if any_order && distinct.len() < times.len() {
         ways.extend((1..=ORDERS).map(|seed| PlayMode::Reordered { seed }));
@@ -85,7 +91,7 @@ pub fn other_modes(suite: &RuleSuite, case: &RuleCase) -> Vec<PlayMode> {
         let seeds = disorder::distinct_seeds(&times, lateness);
         ways.extend(seeds.map(|seed| PlayMode::Disordered { seed, lateness }));
     }
-    // Without ids of their own nothing tells that events are the same.
+    // Without ids of their own, events cannot be recognised as the same.
     if events().all(|event| !event.envelope().filled.id) {
         ways.push(PlayMode::Twice);
     }
@@ -221,23 +227,23 @@ impl PlayState {
     fn finish(self, suite: &RuleSuite) -> PlayResult {
         let mut played = self.played;
         let own: Vec<&str> = suite.own_rules().map(|rule| rule.id.as_str()).collect();
-        let alerts = self.found.alerts_with_times();
-        let alerts = alerts.filter(|(alert, _)| own.contains(&alert.rule.as_str()));
+        let all = self.found.alerts_with_times();
+        let alerts = all.filter(|(alert, _)| own.contains(&alert.rule.as_str()));
         (played.alerts, played.times) = alerts.map(|(alert, time)| (alert.clone(), time)).unzip();
         played
     }
 }
 
 /// Puts events of equal time into another order. Those that have a sequence keep theirs, since it
-/// says which of them came first; records are numbered anew, since their numbers would too.
+/// says which of them came first; records are renumbered, because their numbers would say so too.
 fn shuffle_equal_times(events: &mut [NumberedEvent], seed: u64) {
     let mut random = SeededRandom::new(seed);
     let same_time = |one: &NumberedEvent, other: &NumberedEvent| {
         one.event.envelope().time == other.event.envelope().time
     };
     for equal in events.chunk_by_mut(same_time) {
-        let sequenced = equal.iter().filter(|it| has_sequence(it));
-        let mut sequenced: Vec<NumberedEvent> = sequenced.cloned().collect();
+        let with_sequence = equal.iter().filter(|it| has_sequence(it));
+        let mut sequenced: Vec<NumberedEvent> = with_sequence.cloned().collect();
         for index in (1..equal.len()).rev() {
             equal.swap(index, random.number_between(0, index as u64) as usize);
         }
@@ -261,7 +267,8 @@ fn has_sequence(numbered: &NumberedEvent) -> bool {
 mod tests {
     use super::*;
 
-    /// The ids of events after they were reordered. `a5@7` has the sequence 5 and happens in second 7.
+    /// The ids of events after they were reordered. `a5@7` has the sequence 5 and happens in second
+    /// 7.
     fn shuffle_ids(events: &[&str], seed: u64) -> Vec<String> {
         let lines = events.iter().map(|text| {
             let (id, second) = text.split_once('@').unwrap();

@@ -1,4 +1,7 @@
-//! What came of the cases, for people and for machines.
+//! The results of the cases, for people and for machines.
+//!
+//! Owns text and JSON of the report; a verdict is never changed here.
+//! Invariant: text and JSON report the same problems, in the same order.
 
 use std::io::{self, Write};
 
@@ -197,9 +200,9 @@ fn problem_json(problem: &CaseProblem) -> Value {
 }
 
 fn diagnosis_json(near: &RuleDiagnosis) -> Value {
-    let steps = near.steps.iter();
-    let steps = steps.map(|(name, events)| json!({ "step": name, "events": events }));
-    let mut told = json!({
+    let counts = near.steps.iter();
+    let steps = counts.map(|(name, events)| json!({ "step": name, "events": events }));
+    let mut diagnosis = json!({
         "rule": near.rule,
         "events": near.events,
         "on_topic": near.on_topic,
@@ -212,9 +215,9 @@ fn diagnosis_json(near: &RuleDiagnosis) -> Value {
         "missing": near.missing,
     });
     let reached = near.near_miss.as_ref().map(NearMiss::to_json);
-    if let (Value::Object(told), Some(Value::Object(reached))) = (&mut told, reached) {
-        told.insert("counted".to_owned(), json!(reached.get("events")));
-        told.extend(reached.into_iter().filter(|(name, _)| name != "events"));
+    if let (Value::Object(diagnosis), Some(Value::Object(reached))) = (&mut diagnosis, reached) {
+        diagnosis.insert("counted".to_owned(), json!(reached.get("events")));
+        diagnosis.extend(reached.into_iter().filter(|(name, _)| name != "events"));
     }
-    told
+    diagnosis
 }

@@ -1,4 +1,8 @@
 //! A rule folder with its cases, read from disk.
+//!
+//! Owns which files belong to a suite; playing its cases is `play`'s job.
+//! Invariant: every file among the cases is a case, belongs to one, or is reported as a stray, so
+//! that a misspelt name is never a test that silently does not run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,12 +29,12 @@ const EXCEPTIONS: &str = "except.toml";
 /// The name of the root folder.
 const ROOT: &str = ".";
 
-/// What must come of a case.
+/// The result that a case must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaseKind {
     /// At least one alert.
     Fires,
-    /// None.
+    /// No alert.
     Quiet,
 }
 
@@ -44,12 +48,12 @@ impl CaseKind {
     }
 }
 
-/// One recording and what must come of it.
+/// One recording and its expected result.
 #[derive(Debug)]
 pub struct RuleCase {
     /// The name of its file.
     pub name: String,
-    /// What must come of it.
+    /// The expected result.
     pub kind: CaseKind,
     /// Its records, in order.
     pub records: Vec<FileRecord>,
@@ -68,11 +72,11 @@ pub struct RuleSuite {
     pub own: Vec<u32>,
     /// The cases, by name.
     pub cases: Vec<RuleCase>,
-    /// Files among the cases that are none.
+    /// Files among the cases that are not cases.
     pub strays: Vec<String>,
 }
 
-/// `cases/uses.toml`.
+/// The file `cases/uses.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UsesFile {
@@ -117,24 +121,22 @@ pub fn read_suite(
         let Some(more) = folders.get(&used) else {
             let near = crate::rules::did_you_mean(&used, folders.keys().map(String::as_str));
             return Err(CliError::Usage(format!(
-                "{} names {used:?}, which is no folder with rules{near}",
+                "{} names {used:?}, which is not a folder with rules{near}",
                 cases.join(USES).display()
             )));
         };
-        let new = more.iter().filter(|file| !files.contains(file));
-        let new: Vec<RuleFile> = new.cloned().collect();
-        files.extend(new);
+        add_new_files(&mut files, more.iter());
     }
-    let new = shared_files(all).filter(|file| !files.contains(file));
-    let new: Vec<RuleFile> = new.cloned().collect();
-    files.extend(new);
+    add_new_files(&mut files, shared_files(all));
     files.sort_by(|one, other| one.path.cmp(&other.path));
     let set = rule_files::rule_loader()
         .load(&files)
         .map_err(|findings| CliError::Rules(findings_text(root, &findings)))?;
-    let own = set.rules().iter().zip(0..);
-    let own = own.filter(|(rule, _)| own_files.iter().any(|file| *file.path == *rule.file));
-    let own = own.map(|(_, number)| number).collect();
+    let numbered = set.rules().iter().zip(0..);
+    let own = numbered
+        .filter(|(rule, _)| own_files.iter().any(|file| *file.path == *rule.file))
+        .map(|(_, number)| number)
+        .collect();
     let mut suite = RuleSuite {
         folder: folder.to_owned(),
         own,
@@ -144,6 +146,14 @@ pub fn read_suite(
     };
     suite.read_cases(&cases)?;
     Ok(suite)
+}
+
+fn add_new_files<'f>(files: &mut Vec<RuleFile>, more: impl Iterator<Item = &'f RuleFile>) {
+    for file in more {
+        if !files.contains(file) {
+            files.push(file.clone());
+        }
+    }
 }
 
 impl RuleSuite {

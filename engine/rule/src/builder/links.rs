@@ -17,7 +17,7 @@ struct LinkHandle(usize);
 #[derive(Debug, Clone, Copy)]
 struct EntityHandle(usize);
 
-/// Teaches an engine to build links and entities into `building`.
+/// Registers the functions that build links and entities into `building`.
 pub(super) fn register_links(engine: &mut Engine, building: &Rc<RefCell<DraftCollection>>) {
     engine.register_type_with_name::<LinkHandle>("link");
     engine.register_type_with_name::<EntityHandle>("entity");
@@ -44,6 +44,7 @@ pub(super) fn register_links(engine: &mut Engine, building: &Rc<RefCell<DraftCol
         EntityHandle(building.entities.len() - 1)
     };
     engine.register_fn("entity", entity);
+    // Forms give plain values: they are read by the methods of links, which note the places.
     for (name, wanted) in FORMS {
         let shared = Rc::clone(building);
         let make = move |context: NativeCallContext<'_>, path: Dynamic| {

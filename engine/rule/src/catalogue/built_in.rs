@@ -1,4 +1,8 @@
 //! What the engine knows without a file: the envelope of every event, and what alerts say.
+//!
+//! Owns these two lists. Fields of other topics are only known from `fields.toml`.
+//! Invariant: every member of the envelope that rules may name is listed here; a test compares
+//! them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

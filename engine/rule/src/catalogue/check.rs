@@ -1,14 +1,20 @@
-//! What a rule asks against what is known of its topics.
+//! What a rule asks, against what is known of its topics.
+//!
+//! Owns the findings about fields, values and types. It checks rules, never events, and knows
+//! nothing of the paths that the engine itself refuses.
+//! Invariant: only what no described event could satisfy is an error; where the descriptions leave
+//! room for other events, it is a warning at most.
 
 use std::collections::BTreeSet;
 
 use larum_event::TopicPattern;
+use larum_predicate::{Diagnostic, DiagnosticLevel};
 use rhai::Position;
 
 use super::field_type::CatalogueTextTest;
 use super::pattern::{TopicOverlap, topic_overlap};
 use super::{CatalogueField, CatalogueTopic, FieldCatalogue, FieldType};
-use crate::diagnostic::{Diagnostic, DiagnosticLevel, RuleProblem, did_you_mean, find_nearest};
+use crate::diagnostic::{RuleProblem, did_you_mean, find_nearest};
 use crate::draft::RuleFieldUsages;
 use crate::rule::Rule;
 use crate::script::{FieldUsage, FieldUsageKind, RuleLiteral};
@@ -47,10 +53,12 @@ impl FieldCatalogue {
         asks: &RuleFieldUsages,
     ) -> Vec<(Position, Diagnostic)> {
         let id = rule.id.as_str();
-        let uses = asks.by_topics.iter();
-        let uses = uses.flat_map(|(on, uses)| self.diagnose_usages(rule, on, uses));
-        let topics = self.find_unknown_topics(&rule.on).into_iter();
-        let topics = topics.map(|it| (asks.on_place, it.about_rule(id).into_warning()));
+        let by_topics = asks.by_topics.iter();
+        let uses = by_topics.flat_map(|(on, uses)| self.diagnose_usages(rule, on, uses));
+        let topics = self
+            .find_unknown_topics(&rule.on)
+            .into_iter()
+            .map(|it| (asks.on_place, it.about_rule(id).into_warning()));
         uses.chain(topics).collect()
     }
 
@@ -61,10 +69,14 @@ impl FieldCatalogue {
         on_place: Position,
         uses: &[FieldUsage],
     ) -> Vec<(DiagnosticLevel, Position, RuleProblem)> {
-        let uses = self.find_mismatches(on, uses).into_iter();
-        let uses = uses.map(|it| (it.level, it.place, it.problem));
-        let topics = self.find_unknown_topics(on).into_iter();
-        let topics = topics.map(|it| (DiagnosticLevel::Warning, on_place, it));
+        let uses = self
+            .find_mismatches(on, uses)
+            .into_iter()
+            .map(|it| (it.level, it.place, it.problem));
+        let topics = self
+            .find_unknown_topics(on)
+            .into_iter()
+            .map(|it| (DiagnosticLevel::Warning, on_place, it));
         uses.chain(topics).collect()
     }
 
@@ -77,7 +89,7 @@ impl FieldCatalogue {
         unknown.collect()
     }
 
-    /// The same of `uses`, in whatever file they stand.
+    /// The same for `uses`, which may be written in any file.
     pub(crate) fn check_usages(
         &self,
         rule: &Rule,
@@ -147,11 +159,14 @@ impl FieldCatalogue {
 
 impl<'c> ReadableTopics<'c> {
     fn new(catalogue: &'c FieldCatalogue, on: &'c [TopicPattern]) -> Self {
-        let topics = catalogue.topics.iter().filter(|topic| {
-            on.iter()
-                .any(|on| topic_overlap(on, &topic.pattern) != TopicOverlap::Disjoint)
-        });
-        let topics: Vec<&CatalogueTopic> = topics.collect();
+        let topics: Vec<&CatalogueTopic> = catalogue
+            .topics
+            .iter()
+            .filter(|topic| {
+                on.iter()
+                    .any(|on| topic_overlap(on, &topic.pattern) != TopicOverlap::Disjoint)
+            })
+            .collect();
         let is_closed = |on: &TopicPattern| {
             let all = |topic: &&CatalogueTopic| {
                 topic_overlap(on, &topic.pattern) == TopicOverlap::Contained
@@ -169,8 +184,10 @@ impl<'c> ReadableTopics<'c> {
 
     /// What is known of a path: the same path of several topics may differ.
     fn fields_at_path(&self, path: &str) -> Vec<&'c CatalogueField> {
-        let topics = self.topics.iter();
-        let topics = topics.filter_map(|topic| topic.fields.get(path));
+        let topics = self
+            .topics
+            .iter()
+            .filter_map(|topic| topic.fields.get(path));
         self.catalogue
             .common
             .get(path)
@@ -220,7 +237,7 @@ impl<'c> ReadableTopics<'c> {
         let problem = format!("{} have no `{path}`", self.describe_topics());
         let level = match (self.closed, &near) {
             (true, _) => DiagnosticLevel::Error,
-            // Where anything may stand, only what looks misspelt is worth a word.
+            // Where other fields may exist, only names that look misspelt are reported.
             (false, Some(_)) if !self.topics.iter().any(|topic| topic.open) => {
                 DiagnosticLevel::Warning
             }
@@ -303,6 +320,7 @@ impl<'c> ReadableTopics<'c> {
         if known.iter().any(fits) {
             return None;
         }
+        // No topic fits, so the first stands for all of them in the message.
         let field_type = known.first()?.field_type;
         let problem = format!(
             "`{}` is {} and never compares with {}",
@@ -374,12 +392,12 @@ impl<'c> ReadableTopics<'c> {
         {
             return None;
         }
-        let problem = format!(
+        let message = format!(
             "`{}` is {}, and `{function}` asks of texts",
             one.path,
             field_type.describe_value()
         );
-        let problem = RuleProblem::new("type-mismatch", problem);
+        let problem = RuleProblem::new("type-mismatch", message);
         Some(one.to_mismatch(self.mismatch_level(&one.path), problem))
     }
 
@@ -392,12 +410,12 @@ impl<'c> ReadableTopics<'c> {
         if known.iter().any(groups) {
             return None;
         }
-        let problem = format!(
+        let message = format!(
             "`{}` is {}, and events are grouped by single values",
             one.path,
             field_type.describe_value()
         );
-        let problem = RuleProblem::new("bad-key", problem);
+        let problem = RuleProblem::new("bad-key", message);
         Some(one.to_mismatch(self.mismatch_level(&one.path), problem))
     }
 }

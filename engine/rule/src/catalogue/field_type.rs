@@ -7,15 +7,15 @@ use crate::script::RuleLiteral;
 /// What values a field has. A field that is missing or null is so whatever its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FieldType {
-    /// Texts.
+    /// A text.
     String,
     /// Whole numbers.
     Integer,
-    /// Numbers.
+    /// A number, whole or not.
     Number,
     /// `true` and `false`.
     Boolean,
-    /// Lists.
+    /// A list of values.
     List,
     /// Objects, with whatever members.
     Object,

@@ -1,15 +1,21 @@
 //! From `fields.toml` to a catalogue.
+//!
+//! Owns the keys of the file and their forms. What a rule may ask of the fields is decided in
+//! `check`.
+//! Invariant: a catalogue is complete or refused: with one mistake in any file none of them is
+//! used, so a rule is never checked against half a description.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larum_event::{RuleFile, TopicPattern};
+use larum_predicate::Diagnostic;
 use rhai::Position;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{CatalogueField, CatalogueTopic, FILE, FieldCatalogue, FieldType};
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
+use crate::diagnostic::{RuleProblem, did_you_mean};
 use crate::side_file::{SideFile, SideFileValue, TomlSection, has_file_name};
 use crate::view::{EnvelopeMember, FieldRef};
 
@@ -82,6 +88,7 @@ impl FieldCatalogue {
         file: &RuleFile,
     ) -> Option<CatalogueTopic> {
         beside.check_keys(section, &["pattern", "meaning", "open", "fields"]);
+        // Read every key before giving up: one mistake must not hide the others.
         let pattern =
             beside.required_text(section, "pattern", "name the topics: `pattern = \"a.b\"`");
         let pattern = pattern.and_then(|text| match TopicPattern::new(text.value) {
@@ -94,8 +101,8 @@ impl FieldCatalogue {
         });
         let help = "say in a line what its events tell: `meaning = \"..\"`";
         let meaning = beside.required_text(section, "meaning", help);
-        let open = section.get("open").map(|value| (value, value.get_ref()));
-        let open = match open {
+        let written = section.get("open").map(|value| (value, value.get_ref()));
+        let open = match written {
             None => false,
             Some((_, DeValue::Boolean(open))) => *open,
             Some((value, _)) => {
@@ -130,8 +137,11 @@ impl FieldCatalogue {
 
     /// The file that describes the field already, of exactly this pattern.
     fn describing_file(&self, pattern: &TopicPattern, path: &str) -> Option<&str> {
-        let same = self.topics.iter().filter(|topic| topic.pattern == *pattern);
-        let mut same = same.filter(|topic| topic.fields.contains_key(path));
+        let mut same = self
+            .topics
+            .iter()
+            .filter(|topic| topic.pattern == *pattern)
+            .filter(|topic| topic.fields.contains_key(path));
         same.next().map(|topic| topic.file.as_ref())
     }
 }

@@ -5,7 +5,7 @@ use larum_event::TopicPattern;
 /// How far the topics of a rule's pattern are among those of a catalogue's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TopicOverlap {
-    /// They share none.
+    /// They share no topic.
     Disjoint,
     /// They share some.
     Partial,
@@ -67,7 +67,7 @@ fn is_disjoint(rule: &[&str], known: &[&str]) -> bool {
 
 fn has_disjoint_segments(one: &[&str], other: &[&str]) -> bool {
     match (one, other) {
-        // `#` may stand for nothing, and for whatever the other one says.
+        // `#` matches no segment at all, and any that the other pattern has.
         (["#"], _) | (_, ["#"]) | ([], []) => false,
         ([], _) | (_, []) => true,
         ([first, one @ ..], [second, other @ ..]) => {

@@ -1,6 +1,12 @@
 //! Calls: operators, questions about texts and lists, and functions of the file.
+//!
+//! Owns which calls can be read and which question each becomes. How a question is decided is left
+//! to `lowering`.
+//! Invariant: a call that is not read exactly is not read at all: `None` leaves it to the script,
+//! so a native answer never differs from the script's.
 
 use larum_event::FieldValue;
+use larum_predicate::CidrNetwork;
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::ComparisonOperator;
@@ -10,7 +16,7 @@ use super::reader::{ConditionReader, ask_question};
 use super::scope::{NameBinding, NameScope, Operand};
 use super::statements::BodyUse;
 use crate::script::{ChainLink, ChainRoot, MemberChain, RuleLiteral, body_statements};
-use crate::text::{CidrNetwork, TextOperator, compile_rule_regex};
+use crate::text::{TextOperator, compile_rule_regex};
 use crate::view::FieldRef;
 
 /// Deepest that functions are read inside of each other.
@@ -94,8 +100,8 @@ impl ConditionReader<'_> {
         }
     }
 
-    /// Whether a `?` in a chain that ends in a call may keep it from being made. Within a path that is
-    /// looked up as one, it has no meaning.
+    /// Whether a `?` in a chain that ends in a call may keep it from being made. Within a path that
+    /// is looked up as one, it has no meaning.
     fn may_end_early(&self, chain: &MemberChain<'_>) -> bool {
         let Some((last, path)) = chain.optional.split_last() else {
             return false;
@@ -130,6 +136,7 @@ impl ConditionReader<'_> {
         place: Position,
     ) -> Option<RuleCondition> {
         let wanted = self.read_operand(wanted)?;
+        // A pattern that does not compile is left to the script, whose failure it is.
         let question = match (operand, wanted) {
             (Operand::Field(field), Operand::Constant(FieldValue::Str(wanted))) => match name {
                 "matches" => {
@@ -177,6 +184,7 @@ impl ConditionReader<'_> {
         value: &Expr,
         place: Position,
     ) -> Option<RuleCondition> {
+        // Ranges first: they are calls, and reading a list gives up on those.
         if let Expr::FnCall(call, _) = list
             && let Some(range) = self.read_range(call)
         {
@@ -215,7 +223,7 @@ impl ConditionReader<'_> {
         }
     }
 
-    /// The first and last whole number of a range; inside `None` where it is none that can be read.
+    /// The first and last whole number of a range; `Some(None)` for a range that cannot be read.
     fn read_range(&self, call: &FnCallExpr) -> Option<Option<(i64, i64)>> {
         let is_closed = match call.name.as_str() {
             ".." => false,
@@ -278,6 +286,8 @@ impl ConditionReader<'_> {
             return None;
         }
         self.parts_left = self.parts_left.checked_sub(FUNCTION_PARTS)?;
+        // Arguments are bound before the scope is exchanged: they are read with the caller's names,
+        // the body only with its own.
         let mut before = Vec::new();
         let mut scope = NameScope::for_function();
         for (parameter, value) in function.params.iter().zip(args) {
@@ -311,8 +321,10 @@ impl ConditionReader<'_> {
                 let is_compared =
                     call.op_token.is_some() && ComparisonOperator::from_symbol(name).is_some();
                 let is_asked = call.args.len() == 1 && TOTAL.contains(&name);
-                let fields = call.args.iter();
-                let fields = fields.filter(|arg| matches!(arg, Expr::Dot(..) | Expr::Index(..)));
+                let fields = call
+                    .args
+                    .iter()
+                    .filter(|arg| matches!(arg, Expr::Dot(..) | Expr::Index(..)));
                 // Two lists compare element by element, which may fail.
                 call.namespace.is_empty()
                     && (is_compared && fields.count() < 2 || is_asked && !self.is_defined(name))
@@ -353,22 +365,12 @@ fn compare_operands(
         (Operand::Constant(left), Operand::Constant(right)) => {
             return Some(RuleCondition::Constant(comparison.holds(&left, &right)));
         }
+        // Two constants were decided above, so the sides are exchanged at most once.
         (constant @ Operand::Constant(_), other) => {
             return compare_operands(comparison.flip(), other, constant, place);
         }
         (Operand::Coalesce(field, other), right) => {
-            let is_there = FieldQuestion::Compare(
-                ComparisonOperator::NotEqual,
-                field.clone(),
-                FieldValue::Null,
-            );
-            let first = compare_operands(comparison, Operand::Field(field), right.clone(), place)?;
-            let second = compare_operands(comparison, *other, right, place)?;
-            return Some(RuleCondition::Choice(Box::new([
-                ask_question(is_there, place),
-                first,
-                second,
-            ])));
+            return compare_coalesced(comparison, field, *other, right, place);
         }
         (Operand::Condition(condition), Operand::Constant(FieldValue::Bool(wanted))) => {
             let equal = match comparison {
@@ -416,4 +418,26 @@ fn compare_operands(
         _ => return None,
     };
     Some(ask_question(question, place))
+}
+
+/// How `field ?? other` compares: the field where it has a value, else the other operand.
+fn compare_coalesced(
+    comparison: ComparisonOperator,
+    field: FieldAccess,
+    other: Operand,
+    right: Operand,
+    place: Position,
+) -> Option<RuleCondition> {
+    let is_there = FieldQuestion::Compare(
+        ComparisonOperator::NotEqual,
+        field.clone(),
+        FieldValue::Null,
+    );
+    let first = compare_operands(comparison, Operand::Field(field), right.clone(), place)?;
+    let second = compare_operands(comparison, other, right, place)?;
+    Some(RuleCondition::Choice(Box::new([
+        ask_question(is_there, place),
+        first,
+        second,
+    ])))
 }

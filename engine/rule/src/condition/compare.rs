@@ -1,8 +1,9 @@
-//! How values compare. The script engine is taught it where rhai's own answer is another one, and what is
-//! read of conditions means the same.
+//! How values compare: the script engine is taught it where rhai's own answer differs, and
+//! conditions that were read mean the same.
 //!
-//! Nothing is coerced: values of different kinds are never equal and have no order. Whole and other
-//! numbers compare by their exact value, not within rhai's tolerance.
+//! Owns the six comparisons of rules. Comparisons of other rule languages belong to the predicates.
+//! Invariant: nothing is coerced. Values of different kinds are never equal and have no order, and
+//! whole and other numbers compare by their exact value, not within rhai's tolerance.
 
 use std::cmp::Ordering;
 
@@ -110,7 +111,7 @@ fn compare_int_float(whole: i64, other: f64) -> Option<Ordering> {
     }
 }
 
-/// Teaches an engine to compare numbers exactly, and the values that only our events have.
+/// Makes an engine compare numbers exactly, and compare the values that only our events have.
 pub(super) fn register(engine: &mut Engine) {
     for comparison in ComparisonOperator::ALL {
         let name = comparison.as_str();
@@ -139,7 +140,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("!=", |left: ObjectView, right: ObjectView| {
         left.json_text() != right.json_text()
     });
-    // A field that is not there is no truth value; asked as one, it is not true.
+    // A missing field is not true.
     engine.register_fn("!", |(): ()| true);
 }
 

@@ -2,7 +2,8 @@
 
 use crate::view::{EnvelopeMember, FieldRef};
 
-/// A field, and the shapes of events in which the script may see another value than the one at its path.
+/// A field, and the shapes of events in which the script may see another value than the one at its
+/// path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FieldAccess {
     pub(crate) field: FieldRef,
@@ -12,7 +13,7 @@ pub(crate) struct FieldAccess {
     pub(crate) owners: Vec<PropertyOwner>,
 }
 
-/// What stands in front of a name that some values have of their own.
+/// The owner of a name that some values have of their own, such as `len`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PropertyOwner {
     pub(crate) field: FieldRef,

@@ -40,7 +40,7 @@ pub(crate) struct KeyFields<'e> {
 }
 
 impl<'e> KeyFields<'e> {
-    /// The values of `paths` in an event; `asking` tells of its tree.
+    /// The values of `paths` in an event; `asking` answers for its tree.
     pub(crate) fn read_event(
         event: &'e Event,
         paths: &FieldSet,
@@ -68,7 +68,7 @@ impl<'e> KeyFields<'e> {
         }
     }
 
-    /// The field as a member of a group key; `None` where it makes none.
+    /// The field as a member of a group key; `None` if its value cannot be one.
     pub(crate) fn key_value(&self, field: KeySource) -> Option<ScalarValue> {
         if field == KeySource::Root {
             return self.tree_root();

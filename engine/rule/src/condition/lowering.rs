@@ -1,15 +1,21 @@
-//! Questions as programs over predicates: when they hold, and when only the script knows.
+//! Questions as programs over predicates: when they hold, and when only the script can decide.
+//!
+//! Owns what each kind of question becomes; questions about parts of texts are in `lower_text`.
+//! Which conditions are made of which questions belongs to `reader`, and nothing here runs a
+//! script.
+//! Invariant: wherever the native answer could differ from the script's (values that hide others,
+//! lists, texts beyond all limits), `script` holds, so the answer is always the script's.
 
 use larum_event::FieldValue;
+use larum_predicate::{
+    BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, PredicateSetBuilder,
+    SlotId, TextAnchor, TypedTest, ValueComparison, ValueShape,
+};
 
 use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
-use super::question::{FieldQuestion, RecasedTest};
-use crate::predicate::{
-    self, BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, LetterCase,
-    PredicateSetBuilder, SlotId, TextAnchor, TypedTest, ValueShape,
-};
-use crate::text::TextOperator;
+use super::lower_text::LengthSubject;
+use super::question::FieldQuestion;
 use crate::view::FieldRef;
 
 /// What became of a condition.
@@ -22,7 +28,7 @@ pub(crate) struct LoweredCondition {
 }
 
 impl LoweredCondition {
-    /// Whether there is an event for which the script must be asked.
+    /// Whether the script must decide for some event.
     pub(crate) fn may_need_script(&self) -> bool {
         !is_never(&self.script)
     }
@@ -43,9 +49,9 @@ pub(super) struct ConditionLowering<'b> {
     pub(super) predicates: &'b mut PredicateSetBuilder,
 }
 
-type BuildResult<T> = Result<T, BuildError>;
+pub(super) type BuildResult<T> = Result<T, BuildError>;
 
-/// The opposite, so that what holds stands bare.
+/// The opposite, with negations pushed down to the predicates.
 pub(super) fn negate_expression(expression: BoolExpression) -> BoolExpression {
     match expression {
         BoolExpression::Always => BoolExpression::Never,
@@ -61,20 +67,30 @@ pub(super) fn negate_expression(expression: BoolExpression) -> BoolExpression {
     }
 }
 
-/// The same comparison among predicates, and whether its opposite is meant.
-fn to_value_comparison(comparison: ComparisonOperator) -> (predicate::ValueComparison, bool) {
-    match comparison {
-        ComparisonOperator::Equal => (predicate::ValueComparison::Equal, false),
-        ComparisonOperator::NotEqual => (predicate::ValueComparison::Equal, true),
-        ComparisonOperator::Less => (predicate::ValueComparison::Less, false),
-        ComparisonOperator::LessOrEqual => (predicate::ValueComparison::AtMost, false),
-        ComparisonOperator::Greater => (predicate::ValueComparison::Greater, false),
-        ComparisonOperator::GreaterOrEqual => (predicate::ValueComparison::AtLeast, false),
+/// The opposite of an expression, where that is meant.
+pub(super) fn negate_if(is_opposite: bool, expression: BoolExpression) -> BoolExpression {
+    match is_opposite {
+        true => negate_expression(expression),
+        false => expression,
     }
 }
 
-/// A number of a rule; `None` for what is no number at all.
-fn to_number(value: &FieldValue<'_>) -> Option<ExactNumber> {
+/// The same comparison among predicates, and whether its opposite is meant.
+pub(super) fn to_value_comparison(
+    comparison: ComparisonOperator,
+) -> (larum_predicate::ValueComparison, bool) {
+    match comparison {
+        ComparisonOperator::Equal => (ValueComparison::Equal, false),
+        ComparisonOperator::NotEqual => (ValueComparison::Equal, true),
+        ComparisonOperator::Less => (ValueComparison::Less, false),
+        ComparisonOperator::LessOrEqual => (ValueComparison::AtMost, false),
+        ComparisonOperator::Greater => (ValueComparison::Greater, false),
+        ComparisonOperator::GreaterOrEqual => (ValueComparison::AtLeast, false),
+    }
+}
+
+/// A number of a rule; `None` for what is not a number.
+pub(super) fn to_number(value: &FieldValue<'_>) -> Option<ExactNumber> {
     match value {
         FieldValue::Int(whole) => Some(ExactNumber::Whole((*whole).into())),
         FieldValue::Float(float) if !float.is_nan() => Some(ExactNumber::Float(float.to_bits())),
@@ -82,7 +98,7 @@ fn to_number(value: &FieldValue<'_>) -> Option<ExactNumber> {
     }
 }
 
-fn text_test(kind: TextAnchor, literal: &str, case: CaseSensitivity) -> FieldTest {
+pub(super) fn text_test(kind: TextAnchor, literal: &str, case: CaseSensitivity) -> FieldTest {
     let literal = literal.to_owned();
     FieldTest::Text {
         kind,
@@ -104,14 +120,34 @@ impl ConditionLowering<'_> {
         self.field_slot(&FieldAccess::at_path(field.clone()))
     }
 
-    fn add_test(&mut self, slot: SlotId, test: FieldTest) -> BuildResult<BoolExpression> {
+    pub(super) fn add_test(
+        &mut self,
+        slot: SlotId,
+        test: FieldTest,
+    ) -> BuildResult<BoolExpression> {
         self.predicates
             .add_predicate(Some(slot), test)
             .map(BoolExpression::Is)
     }
 
-    fn add_shape_test(&mut self, slot: SlotId, shape: ValueShape) -> BuildResult<BoolExpression> {
+    pub(super) fn add_shape_test(
+        &mut self,
+        slot: SlotId,
+        shape: ValueShape,
+    ) -> BuildResult<BoolExpression> {
         self.add_test(slot, FieldTest::Shape(shape))
+    }
+
+    /// Whether a text is `wanted`, letter by letter.
+    pub(super) fn add_whole_text_test(
+        &mut self,
+        slot: SlotId,
+        wanted: &str,
+    ) -> BuildResult<BoolExpression> {
+        self.add_test(
+            slot,
+            text_test(TextAnchor::Whole, wanted, CaseSensitivity::Sensitive),
+        )
     }
 
     /// When the script sees another value than the one at the field's path.
@@ -131,21 +167,25 @@ impl ConditionLowering<'_> {
         Ok(when)
     }
 
-    /// What stands at `slot` has members or elements, and `member` is not among them.
-    fn lacks_member(&mut self, slot: SlotId, member: &FieldAccess) -> BuildResult<BoolExpression> {
+    /// Whether the value at `slot` has members or elements, and `member` is not among them.
+    pub(super) fn lacks_member(
+        &mut self,
+        slot: SlotId,
+        member: &FieldAccess,
+    ) -> BuildResult<BoolExpression> {
         let nested = self.add_shape_test(slot, ValueShape::Nested)?;
         let member = self.field_slot(member);
         let there = self.add_test(member, FieldTest::Present)?;
         Ok(BoolExpression::All(vec![nested, there.negate()]))
     }
 
-    /// One question.
+    /// A question as when it holds, and when its script must decide instead.
     pub(super) fn lower_question(
         &mut self,
         question: &FieldQuestion,
     ) -> BuildResult<LoweredCondition> {
         let mut script = match question {
-            // By its path, whatever stands in front of it.
+            // `has("a.b")` names a path: the owner in front of it is never read as a value.
             FieldQuestion::Has(_) => Vec::new(),
             question => self.script_only_cases(question.field())?,
         };
@@ -158,58 +198,18 @@ impl ConditionLowering<'_> {
                 self.lower_comparison(*comparison, slot, value)?
             }
             FieldQuestion::CompareFields(comparison, _, other) => {
-                let other = self.field_slot(other);
-                let both = [
-                    self.add_shape_test(slot, ValueShape::Nested)?,
-                    self.add_shape_test(other, ValueShape::Nested)?,
-                ];
-                script.push(BoolExpression::All(both.into()));
-                self.lower_field_comparison(*comparison, slot, other)?
+                self.lower_field_comparison(*comparison, slot, other, &mut script)?
             }
-            FieldQuestion::OneOf(_, list) => {
-                let mut any = Vec::with_capacity(list.len());
-                for value in list {
-                    any.push(self.lower_comparison(ComparisonOperator::Equal, slot, value)?);
-                }
-                BoolExpression::Any(any)
-            }
+            FieldQuestion::OneOf(_, list) => self.lower_one_of(slot, list)?,
             FieldQuestion::InRange(_, first, last) => self.lower_range(slot, *first, *last)?,
-            FieldQuestion::Search(test, _, wanted) => {
-                let (kind, case) = test.anchor_and_case();
-                let in_text = self.add_test(slot, text_test(kind, wanted, case))?;
-                match self.element_slot(*test, question.field(), &mut script)? {
-                    None => in_text,
-                    Some(elements) => {
-                        let held = text_test(TextAnchor::Whole, wanted, CaseSensitivity::Sensitive);
-                        BoolExpression::Any(vec![in_text, self.add_test(elements, held)?])
-                    }
-                }
+            FieldQuestion::Search(test, field, wanted) => {
+                self.lower_search(*test, field, wanted, &mut script)?
+            }
+            FieldQuestion::SearchField(test, field, other) => {
+                self.lower_field_search(*test, field, other, &mut script)?
             }
             FieldQuestion::ListContains(field, value) => {
-                match self.element_slot(TextOperator::Contains, field, &mut script)? {
-                    None => BoolExpression::Never,
-                    Some(elements) => {
-                        self.lower_comparison(ComparisonOperator::Equal, elements, value)?
-                    }
-                }
-            }
-            FieldQuestion::SearchField(test, _, other) => {
-                let (kind, case) = test.anchor_and_case();
-                let other = self.field_slot(other);
-                // A text beyond all limits is nothing to look for.
-                script.push(self.add_shape_test(other, ValueShape::Large)?);
-                let in_text = self.add_test(slot, FieldTest::Field { other, kind, case })?;
-                match self.element_slot(*test, question.field(), &mut script)? {
-                    None => in_text,
-                    Some(elements) => {
-                        let is_list = self.add_shape_test(slot, ValueShape::Nested)?;
-                        let valued = self.add_test(other, FieldTest::HasValue)?;
-                        script.push(BoolExpression::All(vec![is_list, valued.negate()]));
-                        let equal = TypedTest::Compare(predicate::ValueComparison::Equal, other);
-                        let held = self.add_test(elements, FieldTest::Typed(equal))?;
-                        BoolExpression::Any(vec![in_text, held])
-                    }
-                }
+                self.lower_list_contains(field, value, &mut script)?
             }
             FieldQuestion::Regex(_, pattern) => {
                 self.add_test(slot, FieldTest::Regex(pattern.to_string()))?
@@ -219,24 +219,18 @@ impl ConditionLowering<'_> {
             }
             FieldQuestion::Has(_) => self.add_test(slot, FieldTest::Present)?,
             FieldQuestion::IsTrue { must_be, .. } => {
-                let (yes, no) = (ValueShape::Bool(true), ValueShape::Bool(false));
-                let yes = self.add_shape_test(slot, yes)?;
-                script.push(if *must_be {
-                    negate_expression(BoolExpression::Any(vec![
-                        yes.clone(),
-                        self.add_shape_test(slot, no)?,
-                    ]))
-                } else {
-                    self.add_shape_test(slot, ValueShape::NotBool)?
-                });
-                yes
+                self.lower_truth(slot, *must_be, &mut script)?
             }
             FieldQuestion::Length {
                 comparison,
                 member,
                 bound,
                 ..
-            } => self.lower_length((*comparison, bound), slot, member.as_ref(), &mut script)?,
+            } => {
+                let member = member.as_ref();
+                let subject = LengthSubject { slot, member };
+                self.lower_length(*comparison, bound, subject, &mut script)?
+            }
             FieldQuestion::Recased {
                 letters,
                 test,
@@ -250,45 +244,65 @@ impl ConditionLowering<'_> {
                 script.push(self.add_shape_test(slot, ValueShape::Large)?);
                 BoolExpression::Always
             }
-            FieldQuestion::Empty(_) => {
-                script.push(self.add_shape_test(slot, ValueShape::Nested)?);
-                self.add_test(
-                    slot,
-                    text_test(TextAnchor::Whole, "", CaseSensitivity::Sensitive),
-                )?
-            }
+            FieldQuestion::Empty(_) => self.lower_empty(slot, &mut script)?,
         };
         let script = BoolExpression::Any(script);
         Ok(LoweredCondition { holds, script })
     }
 
-    /// The elements of a list, if a test asks about them; an object is asked for the name of a member.
-    fn element_slot(
+    /// Whether a text is empty; lists and objects are left to the script.
+    fn lower_empty(
         &mut self,
-        test: TextOperator,
-        field: &FieldAccess,
+        slot: SlotId,
         script: &mut Vec<BoolExpression>,
-    ) -> BuildResult<Option<SlotId>> {
-        if test != TextOperator::Contains || field.is_envelope_only() {
-            return Ok(None);
-        }
-        let slot = self.field_slot(field);
-        script.push(self.add_shape_test(slot, ValueShape::Object)?);
-        let elements = self.predicates.element_slot(field.name());
-        // They may be those of a list that another one hides.
-        script.push(self.add_shape_test(elements, ValueShape::Dotted)?);
-        Ok(Some(elements))
+    ) -> BuildResult<BoolExpression> {
+        script.push(self.add_shape_test(slot, ValueShape::Nested)?);
+        self.add_whole_text_test(slot, "")
     }
 
-    fn lower_comparison(
+    /// Whether a value equals one of a list.
+    fn lower_one_of(
+        &mut self,
+        slot: SlotId,
+        list: &[FieldValue<'static>],
+    ) -> BuildResult<BoolExpression> {
+        let mut any = Vec::with_capacity(list.len());
+        for value in list {
+            any.push(self.lower_comparison(ComparisonOperator::Equal, slot, value)?);
+        }
+        Ok(BoolExpression::Any(any))
+    }
+
+    /// Whether a value is true. Where the script would fail on another value, it is asked.
+    fn lower_truth(
+        &mut self,
+        slot: SlotId,
+        must_be: bool,
+        script: &mut Vec<BoolExpression>,
+    ) -> BuildResult<BoolExpression> {
+        let yes = self.add_shape_test(slot, ValueShape::Bool(true))?;
+        script.push(if must_be {
+            // A missing value fails too, and no shape covers it: ask for all that is no truth.
+            let no = self.add_shape_test(slot, ValueShape::Bool(false))?;
+            negate_expression(BoolExpression::Any(vec![yes.clone(), no]))
+        } else {
+            self.add_shape_test(slot, ValueShape::NotBool)?
+        });
+        Ok(yes)
+    }
+
+    /// A comparison with a value that the rule names. Values of another type are never equal and
+    /// have no order.
+    pub(super) fn lower_comparison(
         &mut self,
         comparison: ComparisonOperator,
         slot: SlotId,
         value: &FieldValue<'static>,
     ) -> BuildResult<BoolExpression> {
         let (among, is_opposite) = to_value_comparison(comparison);
+        // `()` equals a missing field and null, and has no order.
         let holds = match value {
-            FieldValue::Null if among == predicate::ValueComparison::Equal => {
+            FieldValue::Null if among == ValueComparison::Equal => {
                 negate_expression(self.add_shape_test(slot, ValueShape::NonNull)?)
             }
             FieldValue::Null | FieldValue::Array(_) | FieldValue::Object(_) => {
@@ -307,32 +321,35 @@ impl ConditionLowering<'_> {
                 Some(number) => self.add_test(slot, FieldTest::Number(among, number))?,
                 None => BoolExpression::Never,
             },
-            FieldValue::Str(wanted) if among == predicate::ValueComparison::Equal => self
-                .add_test(
-                    slot,
-                    text_test(TextAnchor::Whole, wanted, CaseSensitivity::Sensitive),
-                )?,
+            FieldValue::Str(wanted) if among == larum_predicate::ValueComparison::Equal => {
+                self.add_whole_text_test(slot, wanted)?
+            }
             FieldValue::Str(wanted) => {
                 let order = TypedTest::Order(among, wanted.to_string());
                 self.add_test(slot, FieldTest::Typed(order))?
             }
         };
-        Ok(if is_opposite {
-            negate_expression(holds)
-        } else {
-            holds
-        })
+        Ok(negate_if(is_opposite, holds))
     }
 
+    /// A comparison of two fields; two that are missing or null are equal.
     fn lower_field_comparison(
         &mut self,
         comparison: ComparisonOperator,
         slot: SlotId,
-        other: SlotId,
+        other: &FieldAccess,
+        script: &mut Vec<BoolExpression>,
     ) -> BuildResult<BoolExpression> {
+        let other = self.field_slot(other);
+        // Only the script compares two lists or two objects.
+        let both = [
+            self.add_shape_test(slot, ValueShape::Nested)?,
+            self.add_shape_test(other, ValueShape::Nested)?,
+        ];
+        script.push(BoolExpression::All(both.into()));
         let (among, is_opposite) = to_value_comparison(comparison);
         let compared = self.add_test(slot, FieldTest::Typed(TypedTest::Compare(among, other)))?;
-        if among != predicate::ValueComparison::Equal {
+        if among != ValueComparison::Equal {
             return Ok(compared);
         }
         let neither = [
@@ -340,89 +357,21 @@ impl ConditionLowering<'_> {
             negate_expression(self.add_shape_test(other, ValueShape::NonNull)?),
         ];
         let holds = BoolExpression::Any(vec![compared, BoolExpression::All(neither.into())]);
-        Ok(if is_opposite {
-            negate_expression(holds)
-        } else {
-            holds
-        })
+        Ok(negate_if(is_opposite, holds))
     }
 
+    /// Whether a value is a whole number from `first` to `last`.
     fn lower_range(&mut self, slot: SlotId, first: i64, last: i64) -> BuildResult<BoolExpression> {
         let (first, last) = (
             ExactNumber::Whole(first.into()),
             ExactNumber::Whole(last.into()),
         );
-        let at_least = FieldTest::Number(predicate::ValueComparison::AtLeast, first);
-        let at_most = FieldTest::Number(predicate::ValueComparison::AtMost, last);
+        let at_least = FieldTest::Number(ValueComparison::AtLeast, first);
+        let at_most = FieldTest::Number(ValueComparison::AtMost, last);
         Ok(BoolExpression::All(vec![
             self.add_test(slot, at_least)?,
             self.add_test(slot, at_most)?,
             self.add_shape_test(slot, ValueShape::Integer)?,
-        ]))
-    }
-
-    fn lower_length(
-        &mut self,
-        (comparison, bound): (ComparisonOperator, &FieldValue<'static>),
-        slot: SlotId,
-        member: Option<&FieldAccess>,
-        script: &mut Vec<BoolExpression>,
-    ) -> BuildResult<BoolExpression> {
-        let (among, is_opposite) = to_value_comparison(comparison);
-        // Beyond all limits, a text has no length.
-        script.push(self.add_shape_test(slot, ValueShape::Large)?);
-        let of_text = match to_number(bound) {
-            Some(number) => {
-                self.add_test(slot, FieldTest::Typed(TypedTest::Length(among, number)))?
-            }
-            None => BoolExpression::Never,
-        };
-        let mut any = vec![of_text];
-        match member {
-            None => script.push(self.add_shape_test(slot, ValueShape::Nested)?),
-            Some(member) => {
-                let place = self.field_slot(member);
-                script.push(self.add_shape_test(place, ValueShape::Dotted)?);
-                script.push(self.lacks_member(slot, member)?);
-                let plain = match among {
-                    predicate::ValueComparison::Equal => ComparisonOperator::Equal,
-                    _ => comparison,
-                };
-                any.push(self.lower_comparison(plain, place, bound)?);
-            }
-        }
-        let holds = BoolExpression::Any(any);
-        Ok(if is_opposite {
-            negate_expression(holds)
-        } else {
-            holds
-        })
-    }
-
-    fn lower_recased(
-        &mut self,
-        slot: SlotId,
-        to: LetterCase,
-        test: RecasedTest,
-        wanted: &str,
-    ) -> BuildResult<BoolExpression> {
-        let kind = match test {
-            RecasedTest::Equal => TextAnchor::Whole,
-            RecasedTest::Contains => TextAnchor::Anywhere,
-            RecasedTest::StartsWith => TextAnchor::Start,
-            RecasedTest::EndsWith => TextAnchor::End,
-        };
-        // Within ASCII it is the same as to ignore case, and that is settled by a visit.
-        let near = [
-            self.add_test(slot, text_test(kind, wanted, CaseSensitivity::Insensitive))?,
-            self.add_shape_test(slot, ValueShape::NotAscii)?,
-        ];
-        let literal = wanted.to_owned();
-        let exact = TypedTest::Recased { to, kind, literal };
-        let exact = self.add_test(slot, FieldTest::Typed(exact))?;
-        Ok(BoolExpression::All(vec![
-            BoolExpression::Any(near.into()),
-            exact,
         ]))
     }
 }

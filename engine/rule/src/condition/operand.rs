@@ -1,6 +1,12 @@
 //! Operands: fields, constants, and what is made of them.
+//!
+//! Owns which expressions name a field, and in which shapes of events the script may see another
+//! value there. What is asked of an operand belongs to `calls`.
+//! Invariant: wherever the script's look-up could give another value than the field's path, the
+//! operand says so (`by_members`, `owners`), and the script is asked.
 
 use larum_event::FieldValue;
+use larum_predicate::LetterCase;
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::ComparisonOperator;
@@ -8,7 +14,6 @@ use super::field_access::{FieldAccess, PropertyOwner};
 use super::question::RuleCondition;
 use super::reader::{ConditionReader, ask_truth};
 use super::scope::{NameBinding, Operand};
-use crate::predicate::LetterCase;
 use crate::script::{ChainLink, ChainRoot, MemberChain};
 use crate::view::{FieldRef, is_array_property, is_value_property};
 
@@ -105,6 +110,7 @@ impl ConditionReader<'_> {
                 let operand = self.read_chain_operand(root, path)?;
                 apply_method(operand, &call.name)
             }
+            // `.len` is a member of an object and the length of everything else: both are asked.
             ChainLink::Property("len", _) if !self.is_event_root(root, path) => {
                 let Operand::Field(field) = self.read_chain_operand(root, path)? else {
                     return None;
@@ -161,7 +167,7 @@ impl ConditionReader<'_> {
         })
     }
 
-    /// Whether the file gives a name of ours another meaning.
+    /// Whether the file defines a function of this name itself.
     pub(super) fn is_defined(&self, name: &str) -> bool {
         !self.source.functions_by_name(name).is_empty()
     }
@@ -200,7 +206,8 @@ impl FieldPathBuilder {
                 }
                 (*name).to_owned()
             }
-            // Of what is no object, brackets are an error; only a path never meets one.
+            // In a script, brackets behind anything but an object are an error. A path has no such
+            // error, so only the first bracket can be read as one.
             ChainLink::Index(Expr::StringConstant(name, _))
                 if !self.by_members || self.segments.is_empty() =>
             {

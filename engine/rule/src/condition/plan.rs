@@ -1,10 +1,15 @@
-//! A condition with its programs: what is matched, and what is shown of it.
+//! A condition with its programs: what is matched, and what people are shown of it.
+//!
+//! Owns how parts combine: when a part is reached, and so when its script must run. Single
+//! questions are lowered in `lowering`.
+//! Invariant: where `script` holds the script decides, errors included; where it does not, `holds`
+//! is what the script would have answered.
 
+use larum_predicate::{BoolExpression, BuildError, PredicateSetBuilder};
 use rhai::Position;
 
 use super::lowering::{ConditionLowering, LoweredCondition, negate_expression};
-use super::question::RuleCondition;
-use crate::predicate::{BoolExpression, BuildError, PredicateSetBuilder};
+use super::question::{PlacedQuestion, RuleCondition};
 
 /// A condition as it is decided.
 #[derive(Debug, Clone)]
@@ -88,16 +93,8 @@ impl ConditionLowering<'_> {
             }
             RuleCondition::Question(asked) => {
                 let lowered = self.lower_question(&asked.question)?;
-                let question = &asked.question;
-                let mut fields = vec![question.field()];
-                fields.extend(question.other_field());
-                let fields = fields.into_iter();
-                let kind = PlanPartKind::Question {
-                    text: question.to_string(),
-                    fields: fields.map(|field| field.name().to_owned()).collect(),
-                    lowered: lowered.clone(),
-                };
-                Ok((lowered, leaf_part(kind, asked.place)))
+                let part = question_part(asked, &lowered);
+                Ok((lowered, part))
             }
             RuleCondition::Not(inner) => {
                 let (lowered, part) = self.lower_condition(inner)?;
@@ -109,9 +106,11 @@ impl ConditionLowering<'_> {
             }
             RuleCondition::All(parts) => {
                 let (links, parts) = self.lower_list(parts)?;
+                // A link is reached only if all links before it hold, so only then does its
+                // script matter.
                 let script = combine_script_needs(&links, |link| link.lowered.holds.clone());
-                let holds = links.into_iter().map(|link| link.lowered.holds).collect();
-                let holds = BoolExpression::All(holds);
+                let each = links.into_iter().map(|link| link.lowered.holds);
+                let holds = BoolExpression::All(each.collect());
                 Ok((
                     LoweredCondition { holds, script },
                     group_part(PlanPartKind::All, parts),
@@ -122,8 +121,8 @@ impl ConditionLowering<'_> {
                 let script = combine_script_needs(&links, |link| {
                     negate_expression(link.lowered.holds.clone())
                 });
-                let holds = links.into_iter().map(|link| link.lowered.holds).collect();
-                let holds = BoolExpression::Any(holds);
+                let each = links.into_iter().map(|link| link.lowered.holds);
+                let holds = BoolExpression::Any(each.collect());
                 Ok((
                     LoweredCondition { holds, script },
                     group_part(PlanPartKind::Any, parts),
@@ -163,11 +162,14 @@ impl ConditionLowering<'_> {
         let (other, third) = self.lower_condition(other)?;
         let holds = decider.holds;
         let otherwise = negate_expression(holds.clone());
+        // The decider's script first: which branch is reached is only known if it is not needed.
         let mut script = vec![decider.script];
         for ((reached, way), has_script) in [(&holds, &then), (&otherwise, &other)]
             .into_iter()
             .zip(has_script)
         {
+            // A branch with a script may fail, so it is asked only where it is reached. Odd shapes
+            // of values are rare enough to be asked for anyway.
             script.push(if has_script {
                 BoolExpression::All(vec![reached.clone(), way.script.clone()])
             } else {
@@ -218,11 +220,11 @@ impl ConditionLowering<'_> {
     }
 }
 
-/// When the script must be asked for a list: when one of its parts must, and the parts that decide whether
-/// it is reached let it be. `passes` is when a part lets the next one be reached.
+/// When the script must be asked for a list: when one of its parts must, and the parts that decide
+/// whether it is reached let it be. `passes` is when a part lets the next one be reached.
 ///
-/// What only odd shapes of values need is asked for whether or not it is reached: that is rare, and then the
-/// script is right.
+/// What only odd shapes of values need is asked for whether or not it is reached: that is rare, and
+/// then the script is right.
 fn combine_script_needs(
     links: &[LoweredPart],
     passes: impl Fn(&LoweredPart) -> BoolExpression,
@@ -251,6 +253,18 @@ fn without_script(holds: BoolExpression) -> LoweredCondition {
         holds,
         script: BoolExpression::Never,
     }
+}
+
+/// A question as a part that people are shown.
+fn question_part(asked: &PlacedQuestion, lowered: &LoweredCondition) -> PlanPart {
+    let question = &asked.question;
+    let fields = [question.field()].into_iter().chain(question.other_field());
+    let kind = PlanPartKind::Question {
+        text: question.to_string(),
+        fields: fields.map(|field| field.name().to_owned()).collect(),
+        lowered: lowered.clone(),
+    };
+    leaf_part(kind, asked.place)
 }
 
 fn leaf_part(kind: PlanPartKind, place: Position) -> PlanPart {

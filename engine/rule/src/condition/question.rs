@@ -1,13 +1,18 @@
 //! Conditions as trees, and the questions that are their leaves.
+//!
+//! Owns what can be asked of an event natively, and how a rule would write it. Reading questions
+//! from syntax trees and lowering them to predicates is done elsewhere.
+//! Invariant: a question means exactly what the script means by it for plain values; its odd shapes
+//! are known to `lowering`.
 
 use std::fmt;
 
 use larum_event::FieldValue;
+use larum_predicate::LetterCase;
 use rhai::Position;
 
 use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
-use crate::predicate::LetterCase;
 use crate::text::TextOperator;
 
 /// A condition as it was read.
@@ -55,7 +60,7 @@ pub(crate) enum FieldQuestion {
     InRange(FieldAccess, i64, i64),
     /// A text has a part, or a list holds the text.
     Search(TextOperator, FieldAccess, Box<str>),
-    /// A list holds a value that is no text.
+    /// A list holds a value other than a text.
     ListContains(FieldAccess, FieldValue<'static>),
     /// A text has a part that another field names.
     SearchField(TextOperator, FieldAccess, FieldAccess),
@@ -65,9 +70,10 @@ pub(crate) enum FieldQuestion {
     InNetwork(FieldAccess, Box<str>),
     /// A field is there, `null` included.
     Has(FieldAccess),
-    /// A field is true; where it must be a truth, it is no other value and not missing.
+    /// A field is true. With `must_be`, a missing field or another value is an error.
     IsTrue { field: FieldAccess, must_be: bool },
-    /// The length of a text compares so; `member` is what `.len` is of an object, if it is no call.
+    /// The length of a text compares so; `member` is the member `len` of an object, unless
+    /// it is a call.
     Length {
         comparison: ComparisonOperator,
         field: FieldAccess,
@@ -83,7 +89,7 @@ pub(crate) enum FieldQuestion {
     },
     /// A text in other letters is computed and not asked; it may be too long.
     RecasedOnly(FieldAccess),
-    /// A text is empty, said as a call.
+    /// A text is empty, asked by a call.
     Empty(FieldAccess),
 }
 
@@ -156,7 +162,8 @@ impl FieldQuestion {
     /// Whether the script can neither fail at it nor spend too much, whatever the event.
     fn is_total(&self) -> bool {
         match self {
-            // A value that is no truth is an error; lists compare element by element; texts may grow.
+            // A value that is no truth is an error; lists compare element by element; texts may
+            // grow.
             Self::IsTrue { .. }
             | Self::CompareFields(..)
             | Self::Search(TextOperator::Contains, ..)
@@ -225,6 +232,7 @@ impl fmt::Display for ValueDisplay<'_> {
 /// As a rule would write it.
 impl fmt::Display for FieldQuestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // All questions begin with their field, as a rule would write them.
         write!(f, "event.{}", self.field().name())?;
         match self {
             Self::Compare(comparison, _, value) => {

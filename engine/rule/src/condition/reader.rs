@@ -1,6 +1,8 @@
 //! Reading conditions from syntax trees.
 //!
-//! Reads what it knows exactly and leaves the rest to the script, part by part: never guesses.
+//! Owns the walk over expressions and its limits. Statements are read in `statements`, calls in
+//! `calls`, operands in `operand`.
+//! Invariant: what is not known exactly is left to the script, part by part; nothing is guessed.
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
@@ -15,7 +17,7 @@ const MAX_PARTS: usize = 20_000;
 
 /// Reads one closure.
 pub(super) struct ConditionReader<'a> {
-    /// The file that it stands in.
+    /// The file that it is written in.
     pub(super) source: &'a RuleSource,
     /// What is known of names.
     pub(super) scope: NameScope<'a>,
@@ -25,7 +27,7 @@ pub(super) struct ConditionReader<'a> {
     pub(super) depth: usize,
 }
 
-/// The condition of a closure over an event, as far as it can be read.
+/// The condition of a closure over an event; what cannot be read is left to the script.
 pub(crate) fn read_condition(source: &RuleSource, closure: &RuleClosure) -> RuleCondition {
     let Some(function) = source.find_closure(closure) else {
         return RuleCondition::from_script(closure.place);
@@ -54,8 +56,8 @@ pub(crate) fn read_condition(source: &RuleSource, closure: &RuleClosure) -> Rule
 }
 
 impl ConditionReader<'_> {
-    /// What an expression is as a condition. Where it `is_lenient`, missing is not true; else it is an
-    /// error.
+    /// What an expression is as a condition. Where it `is_lenient`, missing is not true; else it is
+    /// an error.
     pub(super) fn read_expression(&mut self, expr: &Expr, is_lenient: bool) -> RuleCondition {
         let place = expression_start(expr);
         let Some(left) = self.parts_left.checked_sub(1) else {
@@ -82,7 +84,7 @@ impl ConditionReader<'_> {
         };
         read.unwrap_or_else(|| RuleCondition::Script {
             place,
-            // What is no truth is an error where one is wanted.
+            // Any other value is an error where a truth value is wanted.
             is_total: gives_truth(expr) && self.is_total(expr),
         })
     }
@@ -96,7 +98,7 @@ impl ConditionReader<'_> {
         read
     }
 
-    /// What stands where a truth decides, as in `if`.
+    /// An expression that decides which way to go, as in `if`.
     pub(super) fn read_decider(&mut self, expr: &Expr) -> RuleCondition {
         let is_lenient = self.scope.is_lenient && may_be_missing(expr);
         self.read_expression(expr, is_lenient)
@@ -115,7 +117,7 @@ impl ConditionReader<'_> {
     }
 }
 
-/// Where an expression begins; rhai places an operator's where the operator stands.
+/// Where an expression begins; rhai places that of an operator at the operator.
 pub(super) fn expression_start(expr: &Expr) -> Position {
     match expr {
         Expr::FnCall(call, place) => call_start(call, *place),
@@ -158,6 +160,7 @@ pub(super) fn ask_truth(
         )),
         Operand::Condition(condition) => Some(*condition),
         Operand::Coalesce(field, other) => {
+            // `a ?? b` asks for `a` only where it is there; null counts as missing, as in scripts.
             let is_there = FieldQuestion::Compare(
                 ComparisonOperator::NotEqual,
                 field.clone(),

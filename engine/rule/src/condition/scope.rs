@@ -1,11 +1,11 @@
-//! What the names in a closure or function stand for.
+//! What the names in a closure or function mean.
 
 use crate::script::RuleLiteral;
 
 use super::field_access::FieldAccess;
 use super::question::RuleCondition;
-use crate::predicate::LetterCase;
 use larum_event::FieldValue;
+use larum_predicate::LetterCase;
 
 /// One side of a comparison, or the subject of a question.
 #[derive(Debug, Clone)]
@@ -27,10 +27,11 @@ pub(crate) enum Operand {
     Condition(Box<RuleCondition>),
 }
 
-/// What a name stands for.
+/// What a name means.
 #[derive(Debug, Clone)]
 pub(super) enum NameBinding<'a> {
-    /// The event. Its members are looked up one by one, or by path where the body was prepared for it.
+    /// The event. Its members are looked up one by one, or by path where the body was prepared for
+    /// it.
     Event { by_members: bool },
     /// A value that the file computed.
     Literal(&'a RuleLiteral),

@@ -1,6 +1,11 @@
 //! Bodies: `let`, `if`, `return`, and what follows them.
+//!
+//! Owns the order in which statements are read: names are bound as they are met. Loops and
+//! assignments are left to the script.
+//! Invariant: a statement that may fail is read even where its value is not used, so that its error
+//! is the script's error.
 
-use rhai::{ASTFlags, Expr, Position, Stmt};
+use rhai::{ASTFlags, Expr, FlowControl, Position, Stmt};
 
 use super::question::{FieldQuestion, RuleCondition};
 use super::reader::{ConditionReader, ask_question, call_start, expression_start};
@@ -16,7 +21,7 @@ pub(super) struct BodyUse {
 }
 
 impl ConditionReader<'_> {
-    /// What a list of statements gives. `place` is shown where it is empty.
+    /// The value of a list of statements. `place` is shown if the list is empty.
     pub(super) fn read_statements(
         &mut self,
         statements: &[Stmt],
@@ -28,22 +33,25 @@ impl ConditionReader<'_> {
         };
         match first {
             Stmt::Noop(_) if !rest.is_empty() => self.read_statements(rest, tail, place),
-            // A closure inside shares a variable. What it changes there is seen by scripts alone.
+            // A closure inside shares a variable. Only scripts see what it changes there.
             Stmt::Share(_) if !rest.is_empty() => self.read_statements(rest, tail, place),
             Stmt::Var(parts, ..) => {
-                self.read_declaration((&parts.0.name, &parts.1), rest, tail, place)
+                // Bind before the rest is read: the rest sees the name.
+                let before = self.read_declaration(&parts.0.name, &parts.1);
+                let last = if rest.is_empty() {
+                    // It has no value, but the expression in it was computed and may have failed.
+                    empty_body(tail, expression_start(&parts.1))
+                } else {
+                    self.read_statements(rest, tail, place)
+                };
+                compute_before(before, last)
             }
             Stmt::Return(value, flags, at) if !flags.contains(ASTFlags::BREAK) => match value {
                 _ if !tail.may_return => RuleCondition::from_script(*at),
                 Some(value) => self.read_expression(value, tail.is_lenient),
                 None => empty_body(tail, *at),
             },
-            Stmt::If(flow, at) => self.read_branches(
-                (&flow.expr, *at),
-                (flow.body.statements(), flow.branch.statements()),
-                rest,
-                tail,
-            ),
+            Stmt::If(flow, at) => self.read_branches(flow, *at, rest, tail),
             Stmt::Expr(expr) if rest.is_empty() => self.read_expression(expr, tail.is_lenient),
             Stmt::FnCall(call, at) if rest.is_empty() => {
                 let at = call_start(call, *at);
@@ -58,23 +66,12 @@ impl ConditionReader<'_> {
         }
     }
 
-    fn read_declaration(
-        &mut self,
-        (name, value): (&str, &Expr),
-        rest: &[Stmt],
-        tail: BodyUse,
-        place: Position,
-    ) -> RuleCondition {
-        let at = expression_start(value);
+    /// Binds a name; what must be computed for it.
+    fn read_declaration(&mut self, name: &str, value: &Expr) -> Vec<RuleCondition> {
         let mut before = Vec::new();
         let binding = self.bind_value(value, &mut before);
-        if rest.is_empty() {
-            // It gives nothing, and what stands in it was computed.
-            return compute_before(before, empty_body(tail, at));
-        }
         self.scope.bind(name, binding);
-        let last = self.read_statements(rest, tail, place);
-        compute_before(before, last)
+        before
     }
 
     /// What a name is bound to; what must be computed for it is added to `before`.
@@ -112,12 +109,14 @@ impl ConditionReader<'_> {
 
     fn read_branches(
         &mut self,
-        (condition, at): (&Expr, Position),
-        (body, branch): (&[Stmt], &[Stmt]),
+        flow: &FlowControl,
+        at: Position,
         rest: &[Stmt],
         tail: BodyUse,
     ) -> RuleCondition {
-        let decider = self.read_decider(condition);
+        // The decider is read first, as it runs first: the limit on parts counts in that order.
+        let decider = self.read_decider(&flow.expr);
+        let (body, branch) = (flow.body.statements(), flow.branch.statements());
         let (then, other) = if rest.is_empty() {
             (
                 self.read_block(body, tail, at),
@@ -163,7 +162,7 @@ fn compute_before(before: Vec<RuleCondition>, last: RuleCondition) -> RuleCondit
     }
 }
 
-/// What is computed when a name is bound to an operand, beside looking a field up.
+/// What is computed when a name is bound to an operand, besides looking up a field.
 fn binding_cost(operand: &Operand, place: Position) -> Option<RuleCondition> {
     match operand {
         Operand::Field(_) | Operand::Constant(_) | Operand::Length { .. } => None,

@@ -1,4 +1,9 @@
 //! Arguments of the builder's methods.
+//!
+//! Owns reading texts, paths and patterns, and what was probably meant by a wrong one. Which method
+//! takes which argument is known to the drafts.
+//! Invariant: an argument of another type is refused and never converted, since a number that
+//! becomes a text silently changes what a rule means.
 
 use std::sync::Arc;
 
@@ -68,7 +73,7 @@ pub(super) fn suggest_number(value: &Dynamic) -> Option<String> {
     Some(format!("numbers have no quotes: `{number}`"))
 }
 
-/// What a text was meant to be that is no duration: `5 minutes`, `5M`, `300`.
+/// The duration that was probably meant by `5 minutes`, `5M` or `300`.
 pub(super) fn suggest_duration(text: &str) -> Option<String> {
     let text = text.trim().to_ascii_lowercase();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -107,10 +112,11 @@ pub(super) fn explain_bad_pattern(text: &str, error: &InvalidPattern) -> RulePro
             "a topic is words joined by dots: `security.auth.login`",
         ),
     };
-    let meant = text.trim().to_ascii_lowercase();
-    let meant: Vec<&str> = meant.split('.').collect();
-    let last = meant.len().saturating_sub(1);
-    let meant = meant
+    // Try the pattern with the wildcards of other systems replaced; suggest it only if it is right.
+    let lower = text.trim().to_ascii_lowercase();
+    let segments: Vec<&str> = lower.split('.').collect();
+    let last = segments.len().saturating_sub(1);
+    let replaced = segments
         .iter()
         .enumerate()
         .map(|(index, segment)| match *segment {
@@ -118,9 +124,8 @@ pub(super) fn explain_bad_pattern(text: &str, error: &InvalidPattern) -> RulePro
             "*" | ">" | "#" | "**" => "+",
             segment => segment,
         });
-    let meant = meant.collect::<Vec<_>>().join(".");
-    let near = TopicPattern::new(&meant).ok();
-    let near = near.map(|_| match error {
+    let meant = replaced.collect::<Vec<_>>().join(".");
+    let near = TopicPattern::new(&meant).ok().map(|_| match error {
         InvalidPattern::Segment(_) => format!("did you mean `{meant}`?"),
         _ => format!("did you mean `{meant}`? {help}"),
     });
@@ -148,6 +153,8 @@ pub(super) fn read_key_parts(value: &Dynamic) -> Result<Vec<KeyPart>, RuleProble
             ),
         ));
     }
+    // `data.src.user` and `data.dst.user` are both called `user`, so `window.key.user` could be
+    // either.
     for (index, one) in parts.iter().enumerate() {
         let same = parts
             .iter()

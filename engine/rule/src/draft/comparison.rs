@@ -51,14 +51,14 @@ fn suggest_bounds(text: &str) -> Option<String> {
 /// Whether nothing satisfies all bounds.
 fn is_unsatisfiable(bounds: &Bounds) -> bool {
     let tiny = Amount::from_billionths(1);
-    let near = bounds.as_slice().iter().flat_map(|Bound { value, .. }| {
+    let suggestion = bounds.as_slice().iter().flat_map(|Bound { value, .. }| {
         [
             value.saturating_sub(tiny),
             *value,
             value.saturating_add(tiny),
         ]
     });
-    let mut near = near.peekable();
+    let mut near = suggestion.peekable();
     near.peek().is_some() && !near.any(|value| bounds.contains(value))
 }
 
@@ -90,7 +90,7 @@ pub(super) fn read_count(value: &Dynamic) -> Result<Bounds, RuleProblem> {
     Ok(bounds)
 }
 
-/// A window begins with a match, so none of it is ever without one.
+/// A window begins with a match, so its count is never zero.
 pub(super) fn check_countable(name: &str, bounds: &Bounds) -> Result<(), RuleProblem> {
     let one = Amount::from_int(1);
     let can_hold = |bound: &Bound| match bound.comparison {

@@ -6,7 +6,7 @@ use rhai::Dynamic;
 use super::argument::{read_text, suggest_duration};
 use crate::diagnostic::RuleProblem;
 
-/// A duration that is longer than none.
+/// A duration other than zero.
 pub(super) fn read_nonzero_span(value: &Dynamic) -> Result<Span, RuleProblem> {
     let span = read_span(value)?;
     if span.is_zero() {

@@ -1,9 +1,15 @@
 //! From a draft to a rule: what must be there, what goes together, what its texts mean.
+//!
+//! Owns the order of these checks. Windows are finished in `finish_window`, steps in `rule_steps`;
+//! what rules have to do with each other belongs to the loader.
+//! Invariant: a rule is given out only if no check refused anything, so a half-finished rule never
+//! matches.
 
+use larum_predicate::{AlertAudience, Diagnostic};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use larum_event::{FieldSet, RuleFile, RuleId, Severity, TopicPattern, WindowSpec};
+use larum_event::{FieldSet, RuleFile, Severity, TopicPattern, WindowSpec};
 use rhai::{Position, ScriptFuncDef};
 
 use super::RuleDraft;
@@ -12,9 +18,8 @@ use super::rule_hasher::semantic_hash;
 use super::rule_steps::RuleStepDraft;
 use super::setting::{DraftSetting, setting_value};
 use crate::condition::{KeySource, TREE_ROOT, read_condition};
-use crate::diagnostic::{Diagnostic, RuleProblem};
-use crate::load::RHAI;
-use crate::rule::{AlertAudience, Rule, RuleStep};
+use crate::diagnostic::RuleProblem;
+use crate::rule::{RHAI, Rule, RuleStep};
 use crate::script::{
     ClosureArguments, FieldUsage, RuleClosure, RuleSource, ScriptChecker, WindowMeaning, asks_trees,
 };
@@ -43,11 +48,11 @@ pub(crate) struct FinishedRule {
 /// What a rule asks of fields, and on which topics.
 #[derive(Debug, Default)]
 pub(crate) struct RuleFieldUsages {
-    /// Of events of which topics.
+    /// Topics, and what is asked of their events.
     pub(crate) by_topics: Vec<(Vec<TopicPattern>, Vec<FieldUsage>)>,
-    /// Where `.on(..)` stands.
+    /// The place of `.on(..)`.
     pub(crate) on_place: Position,
-    /// Where `.group_by(..)` stands.
+    /// The place of `.group_by(..)`.
     pub(crate) key_place: Option<Position>,
 }
 
@@ -55,6 +60,7 @@ impl RuleFinisher<'_> {
     /// The rule that a draft describes; `None` if something in it was refused, now or before.
     pub(crate) fn finish_rule(&mut self, mut draft: RuleDraft) -> Option<FinishedRule> {
         let before = self.problems.len();
+        // Topics first: steps without topics of their own read those of the rule.
         self.complete_topics(&mut draft);
         let mut joined = StepJoins::default();
         let mut parts = self.draft_rule_steps(&draft, &mut joined);
@@ -67,12 +73,12 @@ impl RuleFinisher<'_> {
             return None;
         }
         let (place, on_place) = (draft.place, draft.on_place);
-        let key_place = draft.group_by.as_ref().map(|said| said.place);
+        let key_place = draft.group_by.as_ref().map(|setting| setting.place);
         let uses = parts
             .iter_mut()
             .map(|part| (part.on.clone(), std::mem::take(&mut part.usages)))
             .collect();
-        let rule = self.build_rule((draft.id.clone()?, window?), draft, parts, joined.fields);
+        let rule = self.build_rule(window?, draft, parts, joined.fields)?;
         Some(FinishedRule {
             rule,
             place,
@@ -148,13 +154,15 @@ impl RuleFinisher<'_> {
             let Some(closure) = setting_value(closure.as_ref()) else {
                 continue;
             };
+            // The same closure, but looked up with two parameters: rhai tells functions of one name
+            // apart by their number.
             let closure = RuleClosure {
                 arguments: ClosureArguments::State,
                 ..closure.clone()
             };
             let Some(function) = self.source.find_closure(&closure).cloned() else {
-                let problem = format!("the closure of `.{method}(..)` takes two arguments");
-                let problem = RuleProblem::new("wrong-argument", problem)
+                let message = format!("the closure of `.{method}(..)` takes two arguments");
+                let problem = RuleProblem::new("wrong-argument", message)
                     .with_help(format!("write `.{method}(|{arguments}| ..)`"));
                 self.report_problem(draft, closure.place, problem);
                 continue;
@@ -181,8 +189,8 @@ impl RuleFinisher<'_> {
         }
     }
 
-    /// A key that is another one for each event: a window of several is never filled, and every event leaves a
-    /// group behind.
+    /// A key that is another one for each event: a window of several is never filled, and every
+    /// event leaves a group behind.
     fn check_unique_keys(&mut self, draft: &RuleDraft, window: Option<&WindowSpec>) {
         let (Some(group_by), Some(window)) = (&draft.group_by, window) else {
             return;
@@ -192,8 +200,8 @@ impl RuleFinisher<'_> {
         if let Some(part) = lonely
             && needs_several_events(window)
         {
-            let problem = format!("`{}` is another one for each event", part.path);
-            let problem = RuleProblem::new("unbounded-state", problem)
+            let message = format!("`{}` is another one for each event", part.path);
+            let problem = RuleProblem::new("unbounded-state", message)
                 .with_help("group by what several events have in common, such as `metadata.user`");
             self.report_problem(draft, group_by.place, problem);
         }
@@ -201,34 +209,36 @@ impl RuleFinisher<'_> {
 
     fn build_rule(
         &mut self,
-        (id, window): (RuleId, WindowSpec),
+        window: WindowSpec,
         draft: RuleDraft,
         parts: Vec<RuleStepDraft>,
         measured: Vec<Arc<str>>,
-    ) -> Rule {
+    ) -> Option<Rule> {
         let steps = parts
             .into_iter()
             .map(|part| self.build_step(part))
             .collect();
-        let state = |said: Option<DraftSetting<RuleClosure>>| {
-            said.and_then(|said| said.value).map(|closure| RuleClosure {
-                arguments: ClosureArguments::State,
-                ..closure
-            })
+        let state = |setting: Option<DraftSetting<RuleClosure>>| {
+            setting
+                .and_then(|setting| setting.value)
+                .map(|closure| RuleClosure {
+                    arguments: ClosureArguments::State,
+                    ..closure
+                })
         };
-        let group_by = draft.group_by.and_then(|said| said.value);
+        let group_by = draft.group_by.and_then(|setting| setting.value);
         let values = measured
             .iter()
             .map(|path| self.resolve_field(path))
             .collect();
         let mut rule = Rule {
-            id,
+            id: draft.id?,
             language: RHAI,
-            title: draft.title.and_then(|said| said.value),
-            description: draft.description.and_then(|said| said.value),
+            title: draft.title.and_then(|setting| setting.value),
+            description: draft.description.and_then(|setting| setting.value),
             severity: draft
                 .severity
-                .and_then(|said| said.value)
+                .and_then(|setting| setting.value)
                 .unwrap_or(Severity::Medium),
             attack: draft.attack,
             references: draft.references,
@@ -247,7 +257,7 @@ impl RuleFinisher<'_> {
             steps,
             measured,
             values,
-            alert: draft.alert.and_then(|said| said.value),
+            alert: draft.alert.and_then(|setting| setting.value),
             on_event: state(draft.window.on_event),
             on_timer: state(draft.window.on_timer),
             scripts_ask_trees: false,
@@ -258,8 +268,9 @@ impl RuleFinisher<'_> {
             .filter_map(|step| step.when.as_ref())
             .chain(&rule.alert);
         rule.scripts_ask_trees = scripts.any(|one| asks_trees(self.source, one).is_some());
+        // Hash last: it covers the steps and closures of the finished rule.
         rule.semantic_hash = semantic_hash(&rule, self.source, &self.file.text);
-        rule
+        Some(rule)
     }
 
     fn build_step(&mut self, part: RuleStepDraft) -> RuleStep {

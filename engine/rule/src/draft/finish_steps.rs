@@ -1,4 +1,4 @@
-//! From steps as they were said to those of a window.
+//! From the drafts of steps to the steps of a window.
 
 use larum_event::{
     Amount, Bounds, Sequence, Step, StepOccurrence, WindowExtent, WindowMeasure, WindowSpec,
@@ -17,17 +17,18 @@ impl RuleFinisher<'_> {
         draft: &RuleDraft,
         steps: &[StepDraft],
     ) -> Option<WindowSpec> {
+        // Settings that need an order are refused before the window is built without one.
         for step in steps {
             let problem = if step.is_absent {
                 Some((step.place, "in any order nothing can be absent"))
-            } else if let Some(said) = &step.optional {
+            } else if let Some(setting) = &step.optional {
                 Some((
-                    said.place,
+                    setting.place,
                     "in any order `.steps(..)` says how many there must be",
                 ))
             } else {
                 let within = step.within.as_ref();
-                within.map(|said| (said.place, "in any order no step stands before another"))
+                within.map(|setting| (setting.place, "in any order no step stands before another"))
             };
             if let Some((place, problem)) = problem {
                 let problem = RuleProblem::new("bad-step", problem).about_step(&step.name);
@@ -41,11 +42,15 @@ impl RuleFinisher<'_> {
         let all = Amount::from_int(steps.len() as i64);
         let bounds = match &draft.window.steps {
             None => Bounds::at_least(all),
-            Some(said) => {
-                let bounds = said.value.clone()?;
+            Some(setting) => {
+                let bounds = setting.value.clone()?;
                 if bounds.are_lower_bounds() && bounds.threshold() > steps.len() as u64 {
                     let problem = format!("there are {} steps and never more", steps.len());
-                    self.report_problem(draft, said.place, RuleProblem::new("bad-count", problem));
+                    self.report_problem(
+                        draft,
+                        setting.place,
+                        RuleProblem::new("bad-count", problem),
+                    );
                 }
                 bounds
             }
@@ -72,12 +77,13 @@ impl RuleFinisher<'_> {
                 .window
                 .extent
                 .as_ref()
-                .map_or(draft.place, |said| said.place);
+                .map_or(draft.place, |setting| setting.place);
             let problem = RuleProblem::new("bad-window", problem);
             let help = "the time from the first event to the last: `.within(\"10m\")`";
             self.report_problem(draft, place, problem.with_help(help));
             return None;
         };
+        // Only now: without a time for the whole, what is said of the order would be noise.
         self.check_step_order(draft, steps);
         let built = steps.iter().zip(&joined.joins).map(|(step, joins)| {
             let count = setting_value(step.count.as_ref()).copied().unwrap_or(1);
@@ -101,7 +107,7 @@ impl RuleFinisher<'_> {
         }))
     }
 
-    /// What steps can be where they stand.
+    /// Refuses steps that cannot be in their position.
     fn check_step_order(&mut self, draft: &RuleDraft, steps: &[StepDraft]) {
         let occurs = |step: &&StepDraft| !step.is_absent;
         let certain = steps
@@ -112,14 +118,15 @@ impl RuleFinisher<'_> {
                 .window
                 .condition
                 .as_ref()
-                .map_or(draft.place, |said| said.place);
-            let problem = "none of its steps must come, so nothing begins it";
-            let problem = RuleProblem::new("bad-step", problem)
+                .map_or(draft.place, |setting| setting.place);
+            let message = "none of its steps must come, so nothing begins it";
+            let problem = RuleProblem::new("bad-step", message)
                 .with_help("at least one step is neither `absent(..)` nor `.optional()`");
             self.report_problem(draft, place, problem);
             return;
         }
         for (index, step) in steps.iter().enumerate() {
+            // Nothing that must come stands before it, so it has no event to count its time from.
             let is_first = !steps.iter().take(index).any(|step| occurs(&step));
             let found = match (step.is_absent, is_first, &step.within) {
                 (true, true, None) => Some((
@@ -127,8 +134,8 @@ impl RuleFinisher<'_> {
                     "it is not said how long nothing may come before the first event",
                     format!("write `absent({:?}).within(\"10m\")`", &*step.name),
                 )),
-                (false, true, Some(said)) => Some((
-                    said.place,
+                (false, true, Some(setting)) => Some((
+                    setting.place,
                     "`.within(..)` is the time since the step before, and there is none",
                     "the time of the whole is `.within(..)` of the rule".to_owned(),
                 )),

@@ -1,4 +1,7 @@
-//! From what was said of a window to what it is.
+//! From what a rule says of its window to what the window is.
+//!
+//! Owns which methods go together. Evaluating windows is done elsewhere; nothing here counts.
+//! Invariant: a window that would keep state without a limit is refused.
 
 use larum_event::{
     Aggregate, Bounds, FiringPolicy, Scripted, Span, WindowExtent, WindowMeasure, WindowSpec,
@@ -54,16 +57,17 @@ impl RuleFinisher<'_> {
     }
 
     fn finish_unscripted(&mut self, draft: &RuleDraft, joined: &StepJoins) -> Option<WindowSpec> {
-        let said = &draft.window;
-        if let Some(keep) = &said.keep {
-            let problem = "`.keep(..)` is about the state of a script, and there is none";
-            let problem = RuleProblem::new("keep-without-script", problem).with_help(
+        let window = &draft.window;
+        if let Some(keep) = &window.keep {
+            let message = "`.keep(..)` is about the state of a script, and there is none";
+            let problem = RuleProblem::new("keep-without-script", message).with_help(
                 "a window keeps what it needs; `.last(100, \"1d\")` says how long a group is remembered",
             );
             self.report_problem(draft, keep.place, problem);
         }
         self.check_step_settings(draft);
-        match (&said.extent, &said.condition) {
+        // An extent needs a condition and a condition an extent; only a session fires without one.
+        match (&window.extent, &window.condition) {
             (None, None) => {
                 self.reject_window_settings(draft);
                 Some(WindowSpec::Single)
@@ -84,7 +88,7 @@ impl RuleFinisher<'_> {
                 match asked.value.as_ref()? {
                     WindowConditionDraft::Measured {
                         measure, bounds, ..
-                    } => self.finish_measure(draft, place, extent, (measure, bounds)),
+                    } => self.finish_measure(draft, place, measure, bounds),
                     WindowConditionDraft::Sequence(steps) => {
                         self.finish_sequence(draft, extent, steps, joined)
                     }
@@ -94,7 +98,7 @@ impl RuleFinisher<'_> {
         }
     }
 
-    /// Methods that are about windows, and there is none.
+    /// Refuses methods about windows in a rule without one.
     fn reject_window_settings(&mut self, draft: &RuleDraft) {
         if let Some(policy) = &draft.window.policy {
             let problem = RuleProblem::new(
@@ -105,25 +109,25 @@ impl RuleFinisher<'_> {
             self.report_problem(draft, policy.place, problem);
         }
         if let Some(lateness) = &draft.window.lateness {
-            let problem = "`.lateness(..)` says how long a window waits, and there is none";
-            let problem = RuleProblem::new("lateness-without-window", problem)
+            let message = "`.lateness(..)` says how long a window waits, and there is none";
+            let problem = RuleProblem::new("lateness-without-window", message)
                 .with_help("without a window every match fires whenever it comes");
             self.report_problem(draft, lateness.place, problem);
         }
     }
 
     fn check_step_settings(&mut self, draft: &RuleDraft) {
-        let said = &draft.window;
-        let asked = said.condition_draft();
-        if let Some(stop) = &said.stop_when
+        let window = &draft.window;
+        let asked = window.condition_draft();
+        if let Some(stop) = &window.stop_when
             && !matches!(asked, Some(WindowConditionDraft::Sequence(_)))
         {
-            let problem = "`.stop_when(..)` ends sequences, and there is no `.sequence(..)`";
-            let problem = RuleProblem::new("stop-without-sequence", problem)
+            let message = "`.stop_when(..)` ends sequences, and there is no `.sequence(..)`";
+            let problem = RuleProblem::new("stop-without-sequence", message)
                 .with_help("what shall not be counted is left out by `.when(..)`");
             self.report_problem(draft, stop.place, problem);
         }
-        if let Some(steps) = &said.steps
+        if let Some(steps) = &window.steps
             && !matches!(asked, Some(WindowConditionDraft::Unordered(_)))
         {
             let problem =
@@ -171,7 +175,7 @@ impl RuleFinisher<'_> {
         self.report_problem(draft, place, problem);
     }
 
-    /// A session without a condition is told when it ends.
+    /// A session without a condition fires when it ends.
     fn finish_whole_session(&mut self, draft: &RuleDraft) -> Option<WindowSpec> {
         if let Some(policy) = &draft.window.policy {
             let problem = RuleProblem::new(
@@ -188,10 +192,11 @@ impl RuleFinisher<'_> {
         &mut self,
         draft: &RuleDraft,
         place: Position,
-        extent: WindowExtent,
-        (measure, bounds): (&WindowMeasure, &Bounds),
+        measure: &WindowMeasure,
+        bounds: &Bounds,
     ) -> Option<WindowSpec> {
         let name = draft.window.condition_method;
+        let extent = *setting_value(draft.window.extent.as_ref())?;
         let problem = match (measure, extent) {
             (WindowMeasure::Count, WindowExtent::Last { matches, .. })
                 if bounds.are_lower_bounds() && bounds.threshold() > matches.into() =>
@@ -212,6 +217,7 @@ impl RuleFinisher<'_> {
             }
             _ => None,
         };
+        // Built even so: its policy is checked too, and the problem keeps the rule from loading.
         if let Some(problem) = problem {
             self.report_problem(draft, place, problem);
         }
@@ -252,18 +258,25 @@ impl RuleFinisher<'_> {
         let extent = window
             .extent
             .as_ref()
-            .map(|said| (window.extent_method, said.place));
+            .map(|setting| (window.extent_method, setting.place));
         let asked = window
             .condition
             .as_ref()
-            .map(|said| (window.condition_method, said.place));
-        let policy = window.policy.as_ref().map(|said| ("policy", said.place));
-        let steps = window.steps.as_ref().map(|said| ("steps", said.place));
+            .map(|setting| (window.condition_method, setting.place));
+        let policy = window
+            .policy
+            .as_ref()
+            .map(|setting| ("policy", setting.place));
+        let steps = window
+            .steps
+            .as_ref()
+            .map(|setting| ("steps", setting.place));
         let stop = window
             .stop_when
             .as_ref()
-            .map(|said| ("stop_when", said.place));
-        let alert = draft.alert.as_ref().map(|said| ("alert", said.place));
+            .map(|setting| ("stop_when", setting.place));
+        let alert = draft.alert.as_ref().map(|setting| ("alert", setting.place));
+        // The script decides everything, so each of these would silently do nothing.
         let others = [extent, asked, policy, steps, stop, alert];
         for (name, place) in others.into_iter().flatten() {
             let problem =
@@ -282,9 +295,9 @@ impl RuleFinisher<'_> {
             let place = window
                 .on_event
                 .as_ref()
-                .map_or(draft.place, |said| said.place);
-            let problem = "the state of its script would be kept for ever";
-            let problem = RuleProblem::new("unbounded-state", problem)
+                .map_or(draft.place, |setting| setting.place);
+            let message = "the state of its script would be kept for ever";
+            let problem = RuleProblem::new("unbounded-state", message)
                 .with_help("say how long that of a silent group is: `.keep(\"1h\")`");
             self.report_problem(draft, place, problem);
             return None;
@@ -300,25 +313,26 @@ impl RuleFinisher<'_> {
         draft: &RuleDraft,
         silence: Option<Span>,
     ) -> Option<FiringPolicy> {
-        let Some(said) = &draft.window.policy else {
+        let Some(setting) = &draft.window.policy else {
             return Some(FiringPolicy::default());
         };
-        let text = said.value.as_deref()?;
+        let text = setting.value.as_deref()?;
         match FiringPolicy::parse(text, silence.unwrap_or(Span::from_seconds(1))) {
             Ok(FiringPolicy::Suppress(_)) if silence.is_none() && text.trim() == "suppress" => {
                 let problem = RuleProblem::new("bad-policy", "the last so many are of no length")
                     .with_help("say how long it is silent: `.policy(\"suppress 10m\")`");
-                self.report_problem(draft, said.place, problem);
+                self.report_problem(draft, setting.place, problem);
                 None
             }
             Ok(policy) => Some(policy),
             Err(error) => {
                 let word = text.split_whitespace().next().unwrap_or_default();
-                let near = did_you_mean(word, ["edge", "every", "reset", "suppress"]);
-                let near = near.filter(|near| !near.contains(&format!("`{word}`")));
+                let suggestion = did_you_mean(word, ["edge", "every", "reset", "suppress"]);
+                let near =
+                    suggestion.filter(|suggestion| !suggestion.contains(&format!("`{word}`")));
                 let problem =
                     RuleProblem::new("bad-policy", error.to_string()).with_optional_help(near);
-                self.report_problem(draft, said.place, problem);
+                self.report_problem(draft, setting.place, problem);
                 None
             }
         }

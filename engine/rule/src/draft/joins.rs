@@ -39,10 +39,11 @@ impl RuleFinisher<'_> {
     pub(super) fn add_joins(
         &mut self,
         draft: &RuleDraft,
-        (steps, index): (&[StepDraft], usize),
+        index: usize,
         found: Vec<Result<JoinComparison, (Position, RuleProblem)>>,
         joined: &mut StepJoins,
     ) {
+        let steps = draft.window.condition_steps();
         let mut joins = Vec::new();
         for written in found {
             let read = written.and_then(|written| {
@@ -56,6 +57,7 @@ impl RuleFinisher<'_> {
                     continue;
                 }
             };
+            // Fields are numbered over all steps: a match carries each compared value once.
             joins.push(Join {
                 value: joined.field_index(written.field.field.name()),
                 comparison: written.comparison,
@@ -86,6 +88,7 @@ fn find_earlier_step(
     };
     let before = steps.iter().take(index).filter(|step| !step.is_absent);
     let names: Vec<&str> = before.map(|step| &*step.name).collect();
+    // By position: a step that is absent, or that comes later, is known and still has no event.
     let found = steps.iter().position(|step| *step.name == **name);
     match found {
         Some(found) if found < index => {

@@ -1,7 +1,8 @@
 //! A link or an entity while its file says what it is: `link("process").id("data.ProcessGuid")`.
 //!
-//! Owns what each method accepts and what must be there. What links of one name must have in common is
-//! looked at when all files have been read.
+//! Owns what each method accepts. What must be there is checked in `finish`; what links of one name
+//! must have in common belongs to `agreement`, when all files have been read.
+//! Invariant: a refused argument is noted as given, so a link is not also refused for lacking it.
 
 mod part;
 
@@ -73,8 +74,10 @@ pub(crate) const LINK_METHODS: [(&str, usize, LinkMethod); 12] = [
     ("on", 1, |link, place, given| {
         link.on_place = place;
         let found = read_patterns(only_argument(given)?)?;
-        let new = found.into_iter().filter(|it| !link.on.contains(it));
-        let new: Vec<TopicPattern> = new.collect();
+        let new: Vec<TopicPattern> = found
+            .into_iter()
+            .filter(|it| !link.on.contains(it))
+            .collect();
         link.on.extend(new);
         Ok(())
     }),
@@ -161,8 +164,8 @@ fn read_name(name: &Dynamic, kind: &str) -> (String, Option<RuleProblem>) {
         letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '_' | '-')
     };
     if RESERVED_NAMES.contains(&name.as_str()) {
-        let problem = format!("{name:?} is a name of the engine's own");
-        let problem = RuleProblem::new("bad-link", problem).with_help(format!(
+        let message = format!("{name:?} is a name of the engine's own");
+        let problem = RuleProblem::new("bad-link", message).with_help(format!(
             "call it otherwise; {} are taken",
             RESERVED_NAMES.join(", ")
         ));
@@ -212,6 +215,7 @@ fn read_joins(given: &[Dynamic]) -> Result<IncidentJoin, RuleProblem> {
         let help = "say how far apart they may be: `.joins(\"24h\", 50)`";
         return Err(RuleProblem::new("bad-joins", problem).with_help(help));
     }
+    // Trees are joined while they are live, so how long that is has a limit.
     if within > LONGEST_JOIN {
         let problem =
             format!("trees that share a node may be at most {LONGEST_JOIN} apart, not {within}");

@@ -5,7 +5,8 @@ use larum_event::WindowSpec;
 use crate::rule::{Rule, RuleStep};
 use crate::script::{ClosureNormalizer, RuleClosure, RuleSource};
 
-/// Covers what decides a fire and nothing else, so that a rule whose text for people changed keeps its state.
+/// Covers what decides a fire and nothing else, so that a rule whose text for people changed keeps
+/// its state.
 pub(super) fn semantic_hash(rule: &Rule, source: &RuleSource, file_text: &str) -> [u8; 32] {
     let mut meaning = RuleHasher {
         hasher: blake3::Hasher::new(),
@@ -13,6 +14,8 @@ pub(super) fn semantic_hash(rule: &Rule, source: &RuleSource, file_text: &str) -
         file_text,
     };
     meaning.hash_entry("semantics", "1");
+    // The order of entries is part of stored hashes: a new entry goes to the end, and only where a
+    // rule has what it is about.
     meaning.hash_topics(&rule.on);
     let has_steps = !matches!(rule.steps.as_slice(), [only] if only.name.is_empty());
     for step in &rule.steps {

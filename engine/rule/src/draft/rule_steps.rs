@@ -1,4 +1,9 @@
 //! The conditions of a rule: what each asks, of which events, and how it groups them.
+//!
+//! Owns putting each step's topics, key and condition together. Reading the condition natively is
+//! left to `condition`.
+//! Invariant: every step has the members of the rule's key in the rule's order, so that keys of
+//! different steps are equal if their members are.
 
 use std::sync::Arc;
 
@@ -51,8 +56,8 @@ impl RuleFinisher<'_> {
             return vec![only];
         }
         if let Some(when) = &draft.when {
-            let problem = "`.when(..)` beside steps, each of which has its own";
-            let problem = RuleProblem::new("when-with-steps", problem)
+            let message = "`.when(..)` beside steps, each of which has its own";
+            let problem = RuleProblem::new("when-with-steps", message)
                 .with_help("ask it in each step that it is about: `step(\"a\").when(|event| ..)`");
             self.report_problem(draft, when.place, problem);
         }
@@ -61,9 +66,10 @@ impl RuleFinisher<'_> {
             let mut part = whole(&step.name, 1 << index);
             self.set_step_topics(draft, step, &mut part);
             self.set_step_key(draft, step, &mut part);
-            self.set_step_condition(draft, (steps, index), &mut part, joined);
+            self.set_step_condition(draft, index, &mut part, joined);
             parts.push(part);
         }
+        // After all steps: a comparison asks of an event of a step before it.
         for (step, asked) in std::mem::take(&mut joined.usages) {
             if let Some(part) = parts.get_mut(step) {
                 part.usages.push(asked);
@@ -101,11 +107,11 @@ impl RuleFinisher<'_> {
     fn set_step_condition(
         &mut self,
         draft: &RuleDraft,
-        (steps, index): (&[StepDraft], usize),
+        index: usize,
         part: &mut RuleStepDraft,
         joined: &mut StepJoins,
     ) {
-        let step = steps.get(index);
+        let step = draft.window.condition_steps().get(index);
         let Some(closure) = step.and_then(|step| setting_value(step.when.as_ref())) else {
             joined.joins.push(Vec::new());
             return;
@@ -114,6 +120,7 @@ impl RuleFinisher<'_> {
             arguments: ClosureArguments::Seen,
             ..closure.clone()
         };
+        // With two parameters it compares with steps before; else it is a condition like any other.
         let Some(function) = self.source.find_closure(&seeing).cloned() else {
             joined.joins.push(Vec::new());
             self.set_condition(
@@ -138,7 +145,7 @@ impl RuleFinisher<'_> {
                 );
             self.report_problem(draft, seeing.place, problem);
         }
-        self.add_joins(draft, (steps, index), found, joined);
+        self.add_joins(draft, index, found, joined);
         part.when = Some(seeing);
     }
 
@@ -149,12 +156,12 @@ impl RuleFinisher<'_> {
         let outside = on
             .iter()
             .find(|own| !draft.on.iter().any(|known| is_contained_in(own, known)));
-        if let (Some(outside), Some(said)) = (outside, &step.on) {
-            let problem = format!("the rule does not read {:?}", outside.as_str());
-            let problem = RuleProblem::new("bad-step", problem).about_step(&step.name).with_help(
+        if let (Some(outside), Some(setting)) = (outside, &step.on) {
+            let message = format!("the rule does not read {:?}", outside.as_str());
+            let problem = RuleProblem::new("bad-step", message).about_step(&step.name).with_help(
                 "a step reads some of the rule's topics; a rule whose steps all say theirs needs no `.on(..)`",
             );
-            self.report_problem(draft, said.place, problem);
+            self.report_problem(draft, setting.place, problem);
         }
         part.on.clone_from(on);
     }
@@ -169,14 +176,16 @@ impl RuleFinisher<'_> {
             names.collect::<Vec<String>>()
         };
         let (wanted, found) = (names(&part.key), names(key));
+        // In the order of the rule's key, whatever the step's order is: keys are compared member by
+        // member.
         let mut ordered = Vec::new();
         for one in &part.key {
             ordered.extend(key.iter().find(|other| other.name == one.name).cloned());
         }
         if (ordered.len() != part.key.len() || key.len() != part.key.len())
-            && let Some(said) = &step.group_by
+            && let Some(setting) = &step.group_by
         {
-            let problem = format!(
+            let message = format!(
                 "its key is {}, and that of the rule {}",
                 found.join(", "),
                 if wanted.is_empty() {
@@ -194,8 +203,8 @@ impl RuleFinisher<'_> {
             } else {
                 format!("the same names: `.group_by(#{{{}}})`", example.join(", "))
             };
-            let problem = RuleProblem::new("bad-step", problem).about_step(&step.name);
-            self.report_problem(draft, said.place, problem.with_help(help));
+            let problem = RuleProblem::new("bad-step", message).about_step(&step.name);
+            self.report_problem(draft, setting.place, problem.with_help(help));
         }
         part.usages = key_usages(step.group_by.as_ref());
         part.key = ordered;
@@ -216,7 +225,7 @@ impl RuleFinisher<'_> {
             .window
             .condition
             .as_ref()
-            .map_or(draft.place, |said| said.place);
+            .map_or(draft.place, |setting| setting.place);
         if let Some(part) = parts.first_mut() {
             let fields = fields.iter().filter(|path| ***path != *TREE_ROOT);
             part.usages.extend(fields.map(|path| FieldUsage {
@@ -233,8 +242,11 @@ fn key_usages(group_by: Option<&DraftSetting<Vec<KeyPart>>>) -> Vec<FieldUsage> 
     let Some(group_by) = group_by else {
         return Vec::new();
     };
-    let parts = group_by.value.iter().flatten();
-    let parts = parts.filter(|part| *part.path != *TREE_ROOT);
+    let parts = group_by
+        .value
+        .iter()
+        .flatten()
+        .filter(|part| *part.path != *TREE_ROOT);
     let keys = parts.flat_map(|part| {
         [FieldUsageKind::Value, FieldUsageKind::Key].map(|asked| FieldUsage {
             path: part.path.to_string(),

@@ -1,6 +1,9 @@
 //! Steps of sequences and combinations, as rule files write them: `step("a").when(..).count(5)`.
 //!
-//! A step is a value: each method gives another one, so that a step can be named once and used with changes.
+//! Owns what each method of a step accepts. What steps must have in common belongs to
+//! `finish_steps`.
+//! Invariant: a step is a value. Each method gives another one, so a step can be named once and
+//! used with changes.
 
 use std::sync::Arc;
 
@@ -162,11 +165,13 @@ pub(super) fn read_steps(value: &Dynamic) -> Result<Vec<StepDraft>, RuleProblem>
     let Ok(elements) = value.as_array_ref() else {
         return Err(wrong(value));
     };
-    let steps = elements.iter().map(|element| {
-        let step = element.read_lock::<StepDraft>();
-        step.map(|step| step.clone()).ok_or_else(|| wrong(element))
-    });
-    let steps: Vec<StepDraft> = steps.collect::<Result<_, _>>()?;
+    let steps: Vec<StepDraft> = elements
+        .iter()
+        .map(|element| {
+            let step = element.read_lock::<StepDraft>();
+            step.map(|step| step.clone()).ok_or_else(|| wrong(element))
+        })
+        .collect::<Result<_, _>>()?;
     if steps.is_empty() {
         return Err(RuleProblem::new("wrong-argument", "the list is empty"));
     }
@@ -175,6 +180,7 @@ pub(super) fn read_steps(value: &Dynamic) -> Result<Vec<StepDraft>, RuleProblem>
         let help = format!("a rule has at most {} steps", limits::STEPS);
         return Err(RuleProblem::new("unbounded-state", problem).with_help(help));
     }
+    // Names are how `seen` and alerts say which event is meant, so each is there once.
     for (index, step) in steps.iter().enumerate() {
         if steps
             .iter()

@@ -1,4 +1,9 @@
 //! What a rule says of its window: which matches belong together, what is asked of them.
+//!
+//! Owns what each method of a window accepts. Which of them go together is decided when the rule is
+//! finished, not here.
+//! Invariant: a rule has one extent and one condition; a second one is refused, whatever the order
+//! of the calls.
 
 use std::sync::Arc;
 
@@ -20,13 +25,13 @@ const DEFAULT_KEEP: Span = Span::from_seconds(24 * 60 * 60);
 /// The longest lateness.
 const LONGEST_LATENESS: Span = Span::from_seconds(24 * 60 * 60);
 
-/// What was said of the window.
+/// The window as the methods called so far describe it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WindowDraft {
-    /// Which method said the extent.
+    /// Which method set the extent.
     pub(crate) extent_method: &'static str,
     pub(crate) extent: Option<DraftSetting<WindowExtent>>,
-    /// Which method said what is asked.
+    /// Which method set the condition.
     pub(crate) condition_method: &'static str,
     pub(crate) condition: Option<DraftSetting<WindowConditionDraft>>,
     /// How many of the steps of a combination there must be.
@@ -92,18 +97,18 @@ impl WindowDraft {
         name: &'static str,
         place: Position,
         measure: WindowMeasure,
-        (fields, bounds): (&Dynamic, &Dynamic),
+        given: &[Dynamic],
     ) -> Result<(), RuleProblem> {
         let is_distinct = measure == WindowMeasure::Distinct;
-        let fields = read_field_paths(fields).and_then(|fields| match fields.as_slice() {
-            [_, _, ..] if !is_distinct => {
-                let problem = format!("`.{name}(..)` is of one field, not of a list");
-                Err(RuleProblem::new("wrong-argument", problem))
-            }
-            _ => Ok(fields),
-        });
+        // A percentile stands between the two, so the bounds are the last.
+        let last = argument_at(given, given.len().saturating_sub(1))?;
+        let fields = read_field_paths(argument_at(given, 0)?);
         let asked = fields.and_then(|fields| {
-            let bounds = read_bounds(bounds)?;
+            if fields.len() > 1 && !is_distinct {
+                let problem = format!("`.{name}(..)` measures one field, not a list");
+                return Err(RuleProblem::new("wrong-argument", problem));
+            }
+            let bounds = read_bounds(last)?;
             if is_distinct {
                 check_countable(name, &bounds)?;
             }
@@ -154,56 +159,33 @@ pub(crate) const WINDOW_METHODS: [(&str, (usize, usize), WindowMethod); 25] = [
         draft.set_condition("count", place, asked)
     }),
     ("distinct", (2, 2), |draft, place, given| {
-        draft.set_measure(
-            "distinct",
-            place,
-            WindowMeasure::Distinct,
-            two_arguments(given)?,
-        )
+        draft.set_measure("distinct", place, WindowMeasure::Distinct, given)
     }),
     ("sum", (2, 2), |draft, place, given| {
-        draft.set_measure("sum", place, WindowMeasure::Sum, two_arguments(given)?)
+        draft.set_measure("sum", place, WindowMeasure::Sum, given)
     }),
     ("average", (2, 2), |draft, place, given| {
-        draft.set_measure(
-            "average",
-            place,
-            WindowMeasure::Average,
-            two_arguments(given)?,
-        )
+        draft.set_measure("average", place, WindowMeasure::Average, given)
     }),
     ("min", (2, 2), |draft, place, given| {
-        draft.set_measure("min", place, WindowMeasure::Min, two_arguments(given)?)
+        draft.set_measure("min", place, WindowMeasure::Min, given)
     }),
     ("max", (2, 2), |draft, place, given| {
-        draft.set_measure("max", place, WindowMeasure::Max, two_arguments(given)?)
+        draft.set_measure("max", place, WindowMeasure::Max, given)
     }),
     ("median", (2, 2), |draft, place, given| {
-        draft.set_measure(
-            "median",
-            place,
-            WindowMeasure::Percentile(50_000),
-            two_arguments(given)?,
-        )
+        draft.set_measure("median", place, WindowMeasure::Percentile(50_000), given)
     }),
     (
         "percentile",
         (3, 3),
         |draft, place, given| match argument_at(given, 1).and_then(read_percentile) {
-            Ok(measure) => {
-                let asked = (argument_at(given, 0)?, argument_at(given, 2)?);
-                draft.set_measure("percentile", place, measure, asked)
-            }
+            Ok(measure) => draft.set_measure("percentile", place, measure, given),
             Err(refused) => draft.set_condition("percentile", place, Err(refused)),
         },
     ),
     ("change", (2, 2), |draft, place, given| {
-        draft.set_measure(
-            "change",
-            place,
-            WindowMeasure::Change,
-            two_arguments(given)?,
-        )
+        draft.set_measure("change", place, WindowMeasure::Change, given)
     }),
     ("first_seen", (0, 1), |draft, place, given| {
         let fields = given.first().map_or(Ok(Vec::new()), read_field_paths);

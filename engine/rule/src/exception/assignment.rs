@@ -1,16 +1,21 @@
 //! Which rules an exception belongs to: those beside its file.
+//!
+//! Owns assigning, and the checks that need the rule. Reading the file is done in `load`, asking
+//! about an event in `matcher`.
+//! Invariant: an exception that decides a match is part of the rule's semantic hash, whatever the
+//! order of files and exceptions.
 
 use std::sync::Arc;
 
 use larum_event::RuleFile;
+use larum_predicate::{BoolExpression, BuildError, Diagnostic, PredicateSet, PredicateSetBuilder};
 use rhai::Position;
 
 use super::RuleException;
 use super::load::ExceptionDraft;
 use super::test::ExceptionQuestion;
 use crate::catalogue::FieldCatalogue;
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean, find_nearest};
-use crate::predicate::{BoolExpression, BuildError, PredicateSet, PredicateSetBuilder};
+use crate::diagnostic::{RuleProblem, did_you_mean, find_nearest, place_diagnostic};
 use crate::rule::Rule;
 use crate::script::{FieldUsage, FieldUsageKind, RuleLiteral};
 
@@ -49,52 +54,37 @@ pub(crate) fn assign_exceptions<'r>(
             .filter(|rule| parent_folder(&rule.file) == parent_folder(&file.path))
             .collect();
         for one in exceptions {
-            let mut said = |place: Position, problem: RuleProblem| {
+            let mut report = |place: Position, problem: RuleProblem| {
                 assigned.problems.push(problem.into_error_at(file, place));
             };
-            let Some(numbers) = find_rules(&one, &beside, &mut said) else {
+            let Some(numbers) = find_rules(&one, &beside, &mut report) else {
                 continue;
             };
-            let mut exception = RuleException {
+            // One program for all rules of the exception, under every name that one of them uses.
+            let of_rules = numbers.iter().filter_map(|number| beside.get(*number));
+            let synonyms: Vec<_> = of_rules.flat_map(|rule| rule.synonyms.clone()).collect();
+            let program = add_program(&one, &synonyms, &mut predicates, &mut programs)?;
+            let exception = RuleException {
                 reason: Arc::clone(&one.reason),
                 owner: Arc::clone(&one.owner),
                 expires: one.expires,
                 file: Arc::from(file.path.as_str()),
                 line: one.place.line().unwrap_or(0),
                 tests: one.tests.iter().map(|(.., test)| test.clone()).collect(),
-                program: None,
+                program,
             };
-            let mut parts = Vec::new();
-            let of_rules = numbers.iter().filter_map(|number| beside.get(*number));
-            let synonyms: Vec<_> = of_rules.flat_map(|rule| rule.synonyms.clone()).collect();
-            for test in &exception.tests {
-                parts.extend(test.to_expression(&synonyms, &mut predicates)?);
-            }
-            if !parts.is_empty() {
-                let view = predicates.add_view("any event", BoolExpression::Always)?;
-                predicates.add_rule([(view, BoolExpression::All(parts))]);
-                exception.program = Some(programs);
-                programs += 1;
-            }
             for number in numbers {
                 let Some(rule) = beside.get_mut(number) else {
                     continue;
                 };
-                let problems = check_fields(&one, rule, catalogue, fields);
-                for (place, problem) in problems {
-                    let problem = problem.with_place(file, place);
-                    if !assigned
-                        .problems
-                        .iter()
-                        .any(|one| is_same_finding(one, &problem))
-                    {
-                        assigned.problems.push(problem);
-                    }
+                for (place, problem) in check_fields(&one, rule, catalogue, fields) {
+                    assigned.report_once(place_diagnostic(problem, file, place));
                 }
                 rule.exceptions.push(exception.clone());
             }
         }
     }
+    // Hash when all are assigned: a rule may have exceptions of several files.
     for rule in rules {
         hash_exceptions(rule);
     }
@@ -104,14 +94,45 @@ pub(crate) fn assign_exceptions<'r>(
     Ok(assigned)
 }
 
-/// Whether two findings say the same of one place, be it because of different rules.
+impl ExceptionAssignment {
+    /// Reports a problem, unless another rule of the exception has it too.
+    fn report_once(&mut self, problem: Diagnostic) {
+        let mut known = self.problems.iter();
+        if !known.any(|one| is_same_finding(one, &problem)) {
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// Adds what an exception asks of fields that only other languages know as a program; the number
+/// of that program, if there is one.
+fn add_program(
+    exception: &ExceptionDraft,
+    synonyms: &[(Arc<str>, Arc<str>)],
+    predicates: &mut PredicateSetBuilder,
+    programs: &mut u32,
+) -> Result<Option<u32>, BuildError> {
+    let mut parts = Vec::new();
+    for (.., test) in &exception.tests {
+        parts.extend(test.to_expression(synonyms, predicates)?);
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let view = predicates.add_view("any event", BoolExpression::Always)?;
+    predicates.add_rule([(view, BoolExpression::All(parts))]);
+    *programs += 1;
+    Ok(Some(*programs - 1))
+}
+
+/// Whether two findings report the same at one place, even if for different rules.
 fn is_same_finding(one: &Diagnostic, other: &Diagnostic) -> bool {
     let what = |it: &Diagnostic| (it.line, it.column, it.code, it.level);
     one.file == other.file && what(one) == what(other)
 }
 
-/// Exceptions decide what matches, so they are part of what a rule means; in which order they stand, and
-/// who says so, is not.
+/// Exceptions decide what matches, so they are part of what a rule means; their order and their
+/// owners are not.
 fn hash_exceptions(rule: &mut Rule) {
     if rule.exceptions.is_empty() {
         return;
@@ -135,15 +156,16 @@ fn hash_exceptions(rule: &mut Rule) {
 fn find_rules(
     one: &ExceptionDraft,
     beside: &[&mut Rule],
-    said: &mut impl FnMut(Position, RuleProblem),
+    report: &mut impl FnMut(Position, RuleProblem),
 ) -> Option<Vec<usize>> {
     let problem = |text: String| RuleProblem::new("bad-exception", text);
     if beside.is_empty() {
         let help = "exceptions stand in the folder of the rule that they are about";
         let text = "no rule stands beside this file".to_owned();
-        said(one.place, problem(text).with_help(help));
+        report(one.place, problem(text).with_help(help));
         return None;
     }
+    // Without a name an exception means the only rule beside it; of several none is guessed.
     if one.rules.is_empty() {
         if beside.len() == 1 {
             return Some(vec![0]);
@@ -151,7 +173,7 @@ fn find_rules(
         let first = beside.first().map_or("..", |rule| rule.id.as_str());
         let text = format!("{} rules stand beside this file", beside.len());
         let help = format!("say which are meant: `rule = {first:?}`, or a list");
-        said(one.place, problem(text).with_help(help));
+        report(one.place, problem(text).with_help(help));
         return None;
     }
     let mut numbers = Vec::new();
@@ -166,7 +188,7 @@ fn find_rules(
                 let ids = beside.iter().map(|rule| rule.id.as_str());
                 let text = format!("no rule beside this file is called {:?}", &*wanted.value);
                 let near = did_you_mean(&wanted.value, ids);
-                said(wanted.place, problem(text).with_optional_help(near));
+                report(wanted.place, problem(text).with_optional_help(near));
             }
         }
     }
@@ -183,6 +205,7 @@ fn check_fields(
     let mut found = Vec::new();
     let mut uses = Vec::new();
     for (place, asked_at, test) in &one.tests {
+        // A foreign name has no path, so the catalogue cannot know it.
         if test.place.is_none() {
             found.extend(check_foreign_field(rule, &test.field, fields).map(|it| (*place, it)));
             continue;
@@ -217,14 +240,14 @@ fn check_fields(
     found
 }
 
-/// A name that is no path of an event.
+/// What is wrong with a name that is not a path of an event.
 fn check_foreign_field(rule: &Rule, field: &str, fields: &[String]) -> Option<Diagnostic> {
     if rule.is_rhai() {
         let unknown = crate::view::FieldRef::parse(field).err()?;
         return Some(
             crate::script::unknown_field_problem(&unknown)
                 .about_rule(rule.id.as_str())
-                .into_diagnostic(crate::diagnostic::DiagnosticLevel::Error),
+                .into_diagnostic(larum_predicate::DiagnosticLevel::Error),
         );
     }
     if fields.iter().any(|known| known == field) {

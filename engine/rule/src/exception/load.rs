@@ -1,35 +1,40 @@
 //! From `except.toml` to exceptions, before it is known which rules stand beside it.
+//!
+//! Owns the keys of an exception and their forms. Whether a rule has such a field is checked when
+//! the exception is assigned, not here.
+//! Invariant: an exception without a reason, an owner and an end is refused, so nothing stays
+//! silent for ever by accident.
 
 use std::sync::Arc;
 
 use larum_event::{InvalidTimestamp, RuleFile, Timestamp};
+use larum_predicate::{CidrNetwork, Diagnostic};
 use rhai::Position;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::test::{ExceptionQuestion, ExceptionTest};
-use crate::diagnostic::Diagnostic;
 use crate::script::RuleLiteral;
 use crate::side_file::{SideFile, SideFileValue, TomlSection, describe_toml_value};
-use crate::text::{CidrNetwork, TextOperator};
+use crate::text::TextOperator;
 use crate::view::FieldRef;
 
 const EXCEPT: &str = "[[except]]";
 const AND: &str = "a member of `and`";
-/// Keys that ask something, beside those of texts.
+/// Keys that ask something, besides those of texts.
 const VALUE: &str = "value";
 const CIDR: &str = "cidr";
 /// How an exception without an end says so.
 const NEVER: &str = "never";
-/// The shortest form of the day after a date.
+/// A day: an exception ends with its last day, not at its beginning.
 const DAY_NANOS: i64 = 24 * 60 * 60 * 1_000_000_000;
 
 /// An exception as its file says it.
 #[derive(Debug)]
 pub(crate) struct ExceptionDraft {
-    /// The rules it names; empty where it names none.
+    /// The rules that it names, if any.
     pub(super) rules: Vec<SideFileValue<Arc<str>>>,
-    /// Each with the place of its field, and of what it asks.
+    /// Each with the places of its field and of its question.
     pub(super) tests: Vec<(Position, Position, ExceptionTest)>,
     pub(super) reason: Arc<str>,
     pub(super) owner: Arc<str>,
@@ -64,6 +69,7 @@ fn read_exception(beside: &mut SideFile<'_>, section: TomlSection<'_>) -> Option
     let mut known = question_keys();
     known.splice(0..0, ["field"]);
     known.extend(["and", "rule", "reason", "owner", "expires"]);
+    // Every part is read before any `?`: one mistake must not hide the others.
     beside.check_keys(section, &known);
     let rules = beside.read_texts(section, "rule");
     let mut tests = vec![read_test(beside, section)];
@@ -75,7 +81,7 @@ fn read_exception(beside: &mut SideFile<'_>, section: TomlSection<'_>) -> Option
             tests.push(read_test(beside, more));
         }
     }
-    let help = "say why, for whoever meets it in a year: `reason = \"..\"`";
+    let help = "say why, for the reader who meets it in a year: `reason = \"..\"`";
     let reason = beside.required_text(section, "reason", help);
     let help = "say whom to ask: `owner = \"ada@example.org\"`";
     let owner = beside.required_text(section, "owner", help);
@@ -129,6 +135,7 @@ fn read_test(
         }
     };
     let place = section.get(key).map(|value| beside.place_of_value(value))?;
+    // The field last, though it is read first: a wrong question is reported beside a wrong field.
     let question = read_question(beside, section, key)?;
     let field = field?;
     let test = ExceptionTest {
@@ -152,11 +159,10 @@ fn read_question(
         let wanted = values.into_iter().map(|value| read_literal(beside, value));
         return wanted.collect::<Option<_>>().map(ExceptionQuestion::Is);
     }
-    let texts: Option<Vec<SideFileValue<&str>>> = values
+    let texts = values
         .into_iter()
         .map(|value| beside.read_text(key, value))
-        .collect();
-    let texts = texts?;
+        .collect::<Option<Vec<SideFileValue<&str>>>>()?;
     if key == CIDR {
         let networks = texts.into_iter().map(|text| {
             let network = CidrNetwork::parse(text.value);
@@ -172,6 +178,7 @@ fn read_question(
             .collect::<Option<_>>()
             .map(ExceptionQuestion::Inside);
     }
+    // Every text contains the empty one, so such an exception would silence the rule.
     if let Some(empty) = texts.iter().find(|text| text.value.is_empty()) {
         let problem = format!("an empty `{key}` would except every text");
         beside.report_problem(empty.place, problem);
@@ -212,7 +219,7 @@ fn read_literal(beside: &mut SideFile<'_>, value: &Spanned<DeValue<'_>>) -> Opti
     }
 }
 
-/// When it ends; `Some(None)` where it says that it does not.
+/// When it ends; `Some(None)` if it never does.
 fn read_expiry(beside: &mut SideFile<'_>, section: TomlSection<'_>) -> Option<Option<Timestamp>> {
     const HELP: &str = "its last day, in UTC: `expires = 2027-06-30`; or `expires = \"never\"`";
     let Some(value) = section.get("expires") else {
@@ -238,8 +245,8 @@ fn read_expiry(beside: &mut SideFile<'_>, section: TomlSection<'_>) -> Option<Op
     end.map(Some)
 }
 
-/// The first moment after a day, or the moment that a time names. One that is later than any event is the
-/// last there is.
+/// The first moment after a day, or the moment that a time names. A moment later than any event
+/// is the last there is.
 fn parse_end(text: &str) -> Option<Timestamp> {
     let moment = |text: &str| match Timestamp::parse(text) {
         Err(InvalidTimestamp::OutOfRange { .. }) if is_late(text) => Some(Timestamp::MAX),
@@ -253,7 +260,7 @@ fn parse_end(text: &str) -> Option<Timestamp> {
     Some(begins.saturating_add(day))
 }
 
-/// Whether a time that is none of an event's is later than all of them, and not earlier.
+/// Whether a time that no event can have is later than those of events, not earlier.
 fn is_late(text: &str) -> bool {
     text.get(..2).is_some_and(|century| century > "20")
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larum_event::Event;
+use larum_predicate::{FlatRecord, FlatRecordReader, PredicateMatcher};
 
 use super::ExceptionCount;
-use crate::predicate::{FlatRecord, FlatRecordReader, PredicateMatcher};
 use crate::rule::Rule;
 use crate::set::RuleSet;
 
@@ -65,10 +65,9 @@ impl ExceptionMatcher {
         })
     }
 
-    /// What was counted; from now on anew.
+    /// Takes what was counted since the last call.
     pub(crate) fn take_counts(&mut self) -> Vec<ExceptionCount> {
-        let counts = std::mem::take(&mut self.counts);
-        let counts = counts.into_iter();
+        let counts = std::mem::take(&mut self.counts).into_iter();
         counts
             .map(|((rule, exception), count)| ExceptionCount {
                 rule,

@@ -1,23 +1,28 @@
 //! What an exception asks of one field.
+//!
+//! Owns the two ways to decide it: on the event for paths that Rhai rules know, and as predicates
+//! for names that only another rule language knows. When an exception ends is not its business.
+//! Invariant: a test belongs to exactly one of the two ways; the other way counts it as satisfied.
 
 use std::fmt;
 use std::sync::Arc;
 
 use larum_event::{Event, FieldValue};
+use larum_predicate::{
+    BoolExpression, BuildError, CaseSensitivity, CidrNetwork, FieldTest, PredicateSetBuilder,
+    TextAnchor,
+};
 
 use crate::condition::ComparisonOperator;
-use crate::predicate::{
-    BoolExpression, BuildError, CaseSensitivity, FieldTest, PredicateSetBuilder, TextAnchor,
-};
 use crate::script::RuleLiteral;
-use crate::text::{CidrNetwork, TextOperator, TextSearch};
+use crate::text::{TextOperator, TextSearch};
 use crate::view::FieldRef;
 
 /// A question about one field.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ExceptionTest {
     pub(super) field: Arc<str>,
-    /// Where it stands in an event; `None` for a name that only another rule language knows.
+    /// Its path in an event; `None` for a name that only another rule language knows.
     pub(super) place: Option<FieldRef>,
     pub(super) question: ExceptionQuestion,
 }
@@ -27,14 +32,15 @@ pub(super) struct ExceptionTest {
 pub(super) enum ExceptionQuestion {
     /// Whether it is one of these.
     Is(Vec<RuleLiteral>),
-    /// Whether its text has one of these there.
+    /// Whether its text contains, begins or ends with one of these.
     Has(TextOperator, Vec<Arc<str>>),
     /// Whether it is an address in one of these.
     Inside(Vec<(Arc<str>, CidrNetwork)>),
 }
 
 impl ExceptionTest {
-    /// Whether an event answers yes. A question about a foreign field is none here: a program asks it.
+    /// Whether an event satisfies the test. A test of a foreign field always holds here: a program
+    /// decides it.
     pub(super) fn holds_for(&self, event: &Event) -> bool {
         let value = match &self.place {
             None => return true,
@@ -44,8 +50,8 @@ impl ExceptionTest {
         value.is_some_and(|value| self.question.holds_for(&value))
     }
 
-    /// The same as an expression over foreign fields; `None` where it asks of the event itself. `synonyms` are
-    /// what fields are called in some events.
+    /// The same as an expression over foreign fields; `None` where it asks of the event itself.
+    /// `synonyms` are what fields are called in some events.
     pub(super) fn to_expression(
         &self,
         synonyms: &[(Arc<str>, Arc<str>)],

@@ -1,13 +1,15 @@
 //! From what rules read of others to programs that find it.
 
+use larum_predicate::{BoolExpression, BuildError, StepSource};
 use std::collections::HashMap;
 
 use larum_event::{RuleId, TopicPattern};
 
-use super::{PendingRule, RulePrograms, RuleSetBuilder};
-use crate::correlation::{CorrelationInput, CorrelationInputs, StepSource};
-use crate::draft::alert_topic;
-use crate::predicate::{BoolExpression, BuildError};
+use super::pending_rule::PendingRule;
+use super::programs::ProgramBuilder;
+use crate::correlation::{CorrelationInput, CorrelationInputs};
+use crate::rule::alert_topic;
+use crate::set::RulePrograms;
 
 /// The topic that events of a source have.
 pub(super) fn source_topic(source: &StepSource) -> Option<TopicPattern> {
@@ -17,29 +19,23 @@ pub(super) fn source_topic(source: &StepSource) -> Option<TopicPattern> {
     }
 }
 
-impl RuleSetBuilder {
-    /// What rules read of others, behind all other programs. Rules stand in the order of their numbers.
+impl ProgramBuilder<'_> {
+    /// What rules read of others, with programs behind all others where a source has none of its
+    /// own in that layer. The rules are in the order of their numbers.
     pub(super) fn build_correlation_inputs(
         &mut self,
+        rules: &mut [PendingRule],
         programs: &RulePrograms,
     ) -> Result<CorrelationInputs, BuildError> {
-        let numbers: HashMap<RuleId, u32> = self
-            .loaded
-            .iter()
-            .map(|loaded| loaded.rule.id.clone())
-            .zip(0..)
-            .collect();
+        let ids = rules.iter().map(|pending| pending.rule.id.clone());
+        let numbers: HashMap<RuleId, u32> = ids.zip(0..).collect();
         let mut all = Vec::new();
         let mut known: HashMap<(u8, StepSource), u32> = HashMap::new();
-        for rule in 0..self.loaded.len() {
-            let Some(loaded) = self.loaded.get_mut(rule) else {
+        for (pending, rule) in rules.iter_mut().zip(0..) {
+            let Some(correlation) = pending.correlation.take() else {
                 continue;
             };
-            let Some(correlation) = loaded.correlation.take() else {
-                continue;
-            };
-            let layer = loaded.rule.layer;
-            let rule = u32::try_from(rule).unwrap_or(u32::MAX);
+            let layer = pending.rule.layer;
             for (number, step) in correlation.steps.into_iter().enumerate() {
                 let of = match &step.source {
                     StepSource::Events(id) => numbers.get(id).copied(),
@@ -54,40 +50,21 @@ impl RuleSetBuilder {
                 };
                 known.insert((layer, step.source.clone()), program);
                 let number = u16::try_from(number).unwrap_or(u16::MAX);
-                all.push((program, CorrelationInput::new((rule, number), of, step)));
+                all.push((program, CorrelationInput::new(rule, number, of, step)));
             }
         }
         Ok(CorrelationInputs::new(all))
     }
 
-    /// What a correlation is over is part of what it means.
-    pub(super) fn hash_correlations(&mut self) {
-        let mut hashes: HashMap<RuleId, [u8; 32]> = HashMap::new();
-        let mut order: Vec<&mut PendingRule> = self.loaded.iter_mut().collect();
-        order.sort_by_key(|loaded| (loaded.rule.layer, loaded.correlation.is_some()));
-        for loaded in order {
-            if let Some(correlation) = &loaded.correlation {
-                let mut hasher = blake3::Hasher::new();
-                hasher.update(&loaded.rule.semantic_hash);
-                for step in &correlation.steps {
-                    let (StepSource::Events(id) | StepSource::Alerts(id)) = &step.source;
-                    hasher.update(&step.bits.to_le_bytes());
-                    hasher.update(hashes.get(id).unwrap_or(&[0; 32]));
-                }
-                loaded.rule.semantic_hash = *hasher.finalize().as_bytes();
-            }
-            hashes.insert(loaded.rule.id.clone(), loaded.rule.semantic_hash);
-        }
-    }
-
-    /// A program that finds the events of `source` for rules of `layer`; `own` is that of the rule itself.
+    /// A program that finds the events of `source` for rules of `layer`; `own` is that of the rule
+    /// itself.
     fn build_source_program(
         &mut self,
         layer: u8,
         source: &StepSource,
         own: Option<u32>,
     ) -> Result<u32, BuildError> {
-        let predicates = &mut self.predicates;
+        let predicates = &mut *self.predicates;
         let mut programs = Vec::new();
         match source {
             // The rule's own program is for events of the first layer.
@@ -112,5 +89,26 @@ impl RuleSetBuilder {
             }
         }
         Ok(predicates.add_rule(programs))
+    }
+}
+
+/// Makes the sources of a correlation part of its meaning.
+pub(super) fn hash_correlations(rules: &mut [PendingRule]) {
+    let mut hashes: HashMap<RuleId, [u8; 32]> = HashMap::new();
+    let mut order: Vec<&mut PendingRule> = rules.iter_mut().collect();
+    // Sources before readers: a correlation's hash contains the final ones of what it reads.
+    order.sort_by_key(|pending| (pending.rule.layer, pending.correlation.is_some()));
+    for pending in order {
+        if let Some(correlation) = &pending.correlation {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(&pending.rule.semantic_hash);
+            for step in &correlation.steps {
+                let (StepSource::Events(id) | StepSource::Alerts(id)) = &step.source;
+                hasher.update(&step.bits.to_le_bytes());
+                hasher.update(hashes.get(id).unwrap_or(&[0; 32]));
+            }
+            pending.rule.semantic_hash = *hasher.finalize().as_bytes();
+        }
+        hashes.insert(pending.rule.id.clone(), pending.rule.semantic_hash);
     }
 }

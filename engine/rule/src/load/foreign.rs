@@ -1,15 +1,14 @@
 //! Rules of other languages among those in Rhai.
 
+use larum_predicate::{CompiledCorrelation, CompiledRule, CompiledStep, StepSource};
 use std::sync::Arc;
 
 use larum_event::{TopicPattern, WindowSpec};
 use rhai::Position;
 
-use super::PendingRule;
 use super::correlation_inputs::source_topic;
-use crate::correlation::{CompiledCorrelation, CompiledStep, StepSource};
+use super::pending_rule::PendingRule;
 use crate::draft::RuleFieldUsages;
-use crate::front_end::CompiledRule;
 use crate::rule::{KeyPart, Rule, RuleStep};
 
 /// A rule that a front end compiled, out of the file with the number `file`.
@@ -24,6 +23,7 @@ pub(super) fn load_foreign_rule(
         None => vec![RuleStep::match_all(vec![TopicPattern::all_topics()])],
         Some(one) => one.steps.iter().map(build_rule_step).collect(),
     };
+    // The rule reads what its steps read, each pattern once.
     let mut on = Vec::new();
     for topic in steps.iter().flat_map(|step| &step.on) {
         if !on.contains(topic) {
@@ -56,6 +56,7 @@ pub(super) fn load_foreign_rule(
             on,
             group_by,
             window,
+            // Known when all rules are: see `assign_layers`.
             layer: 0,
             semantic_hash: rule.semantic_hash,
             file: rule.file,
@@ -75,7 +76,7 @@ pub(super) fn load_foreign_rule(
     }
 }
 
-/// A step as lists and explanations tell of it.
+/// A step as lists and explanations show it.
 fn build_rule_step(step: &CompiledStep) -> RuleStep {
     let place = match step.source {
         StepSource::Events(_) => "data",
@@ -92,13 +93,16 @@ fn build_rule_step(step: &CompiledStep) -> RuleStep {
     }
 }
 
-/// The members of its group, each where it stands in the events of the first step.
+/// The members of its group, each with its path in the events of the first step.
 fn build_key_parts(correlation: &CompiledCorrelation, steps: &[RuleStep]) -> Vec<KeyPart> {
     let paths = steps.first().map_or(&[][..], |step| &step.key_paths);
-    let parts = correlation.group_by.iter().zip(paths);
-    let parts = parts.map(|(name, path)| KeyPart {
-        name: Arc::clone(name),
-        path: Arc::clone(path),
-    });
+    let parts = correlation
+        .group_by
+        .iter()
+        .zip(paths)
+        .map(|(name, path)| KeyPart {
+            name: Arc::clone(name),
+            path: Arc::clone(path),
+        });
     parts.collect()
 }

@@ -2,48 +2,33 @@
 
 use std::sync::Arc;
 
-use super::RuleSetBuilder;
+use super::pending_rule::PendingRule;
 use crate::condition::ConditionPlan;
 use crate::correlation::CorrelationInputs;
-use crate::predicate::{BoolExpression, BuildError, ViewId};
 use crate::rule::Rule;
+use crate::set::{RulePrograms, TopicPremises};
+use larum_predicate::{BoolExpression, BuildError, PredicateSetBuilder, ViewId};
 
-/// Programs of which each has a number.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RulePrograms {
-    /// By number: the rule, and its step.
-    pub(crate) steps: Vec<(u32, u16)>,
-    /// Those whose scripts may have to be asked, each with a program behind all others.
-    pub(crate) scripted: Vec<u32>,
+/// Builds the programs of a set.
+pub(super) struct ProgramBuilder<'a> {
+    pub(super) predicates: &'a mut PredicateSetBuilder,
+    pub(super) premises: &'a mut TopicPremises,
+    /// Whether every closure is left to its script.
+    pub(super) interprets: bool,
 }
 
-impl RulePrograms {
-    /// The rule and the step that a program is about.
-    pub(crate) fn step_of_program(&self, program: u32) -> Option<(u32, usize)> {
-        let (rule, step) = self.steps.get(usize::try_from(program).ok()?)?;
-        Some((*rule, usize::from(*step)))
-    }
-
-    /// The programs of a rule.
-    pub(crate) fn programs_of_rule(&self, rule: u32) -> impl Iterator<Item = u32> + '_ {
-        let first = self.steps.partition_point(|(known, _)| *known < rule);
-        let own = self.steps.iter().zip(0..).skip(first);
-        own.take_while(move |((known, _), _)| *known == rule)
-            .map(|(_, program)| program)
-    }
-}
-
-impl RuleSetBuilder {
-    /// Each step of each rule as a program. Behind them, the programs that tell when a script must be asked.
+impl ProgramBuilder<'_> {
+    /// Builds a program for each step of each rule, in the order of the rules. Behind them come
+    /// the programs that say when a script must run, then those that correlations need.
     pub(super) fn build_programs(
         &mut self,
+        rules: &mut [PendingRule],
     ) -> Result<(RulePrograms, CorrelationInputs), BuildError> {
         let mut programs = RulePrograms::default();
         let mut scripts = Vec::new();
-        let mut loaded = std::mem::take(&mut self.loaded);
-        for (one, number) in loaded.iter_mut().zip(0..) {
+        for (one, number) in rules.iter_mut().zip(0..) {
             if one.correlation.is_some() {
-                // Its steps are the programs of others.
+                // Its steps are the programs of other rules, or are built with its inputs.
                 continue;
             }
             let mut foreign = one.programs.take();
@@ -64,14 +49,14 @@ impl RuleSetBuilder {
                 self.predicates.add_rule(program);
             }
         }
-        self.loaded = loaded;
+        // Scripts after all steps: the matcher tells the two kinds apart by their numbers alone.
         for (number, view, script) in scripts {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             programs.scripted.push(number);
             self.predicates.add_rule([(view, script)]);
         }
-        let readings = self.build_correlation_inputs(&programs)?;
-        Ok((programs, readings))
+        let inputs = self.build_correlation_inputs(rules, &programs)?;
+        Ok((programs, inputs))
     }
 
     /// The program of a step that is ours to decide, and when its script must be asked.
@@ -84,16 +69,16 @@ impl RuleSetBuilder {
         let Some(step) = rule.steps.get_mut(step) else {
             return self
                 .premises
-                .intern_premise(layer, &rule.on, &mut self.predicates)
+                .intern_premise(layer, &rule.on, self.predicates)
                 .map(|(_, view)| ((view, BoolExpression::Never), None));
         };
         let (_, view) = self
             .premises
-            .intern_premise(layer, &step.on, &mut self.predicates)?;
+            .intern_premise(layer, &step.on, self.predicates)?;
         let Some(condition) = &step.condition else {
             return Ok(((view, BoolExpression::Always), None));
         };
-        let mut plan = ConditionPlan::build(condition, &mut self.predicates)?;
+        let mut plan = ConditionPlan::build(condition, self.predicates)?;
         if self.interprets {
             plan.lowered.holds = BoolExpression::Never;
             plan.lowered.script = BoolExpression::Always;

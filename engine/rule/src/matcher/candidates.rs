@@ -1,5 +1,6 @@
 //! From the programs that hold to the steps of rules that may.
 
+use crate::rule::{Rule, RuleStep};
 use crate::set::RuleSet;
 
 /// What decides whether a condition holds.
@@ -11,13 +12,25 @@ pub(super) enum DecisionSource {
     Script,
 }
 
-/// The programs of steps that may hold, ascending, out of all that do.
+/// A step that may hold, and what decides it.
+#[derive(Clone, Copy)]
+pub(super) struct StepCandidate<'s> {
+    pub(super) program: u32,
+    pub(super) decided_by: DecisionSource,
+    /// The number of its rule.
+    pub(super) number: u32,
+    pub(super) rule: &'s Rule,
+    pub(super) step: &'s RuleStep,
+}
+
+/// The steps that may hold, in the order of their programs.
 pub(super) struct StepCandidates<'f> {
-    /// Those of steps.
+    set: &'f RuleSet,
+    /// Programs of steps that hold.
     step_programs: &'f [u32],
-    /// Programs that ask for a script.
+    /// Programs that hold and say that a script must run.
     script_programs: &'f [u32],
-    scripted: &'f [u32],
+    /// How many programs of steps the set has; those of scripts have higher numbers.
     steps: u32,
 }
 
@@ -27,24 +40,21 @@ impl<'f> StepCandidates<'f> {
         let first = found.partition_point(|program| *program < steps);
         let (held, asking) = found.split_at(first);
         Self {
+            set,
             step_programs: held,
             script_programs: asking,
-            scripted: &set.programs.scripted,
             steps,
         }
     }
-}
 
-impl Iterator for StepCandidates<'_> {
-    type Item = (u32, DecisionSource);
-
-    fn next(&mut self) -> Option<Self::Item> {
+    /// The next program of a step: the lower of the two lists, once if both have it.
+    fn next_program(&mut self) -> Option<(u32, DecisionSource)> {
         let asked = self
             .script_programs
             .split_first()
             .and_then(|(program, rest)| {
                 let number = usize::try_from(program.checked_sub(self.steps)?).ok()?;
-                Some((*self.scripted.get(number)?, rest))
+                Some((*self.set.programs.scripted.get(number)?, rest))
             });
         let held = self.step_programs.split_first();
         match (held, asked) {
@@ -67,6 +77,25 @@ impl Iterator for StepCandidates<'_> {
                 Some((asked, DecisionSource::Script))
             }
             (None, None) => None,
+        }
+    }
+}
+
+impl<'f> Iterator for StepCandidates<'f> {
+    type Item = StepCandidate<'f>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (program, decided_by) = self.next_program()?;
+            if let Some((number, rule, step)) = self.set.program_step(program) {
+                return Some(StepCandidate {
+                    program,
+                    decided_by,
+                    number,
+                    rule,
+                    step,
+                });
+            }
         }
     }
 }

@@ -1,13 +1,15 @@
-//! What rules over other rules make of what those find.
+//! Matches of rules over other rules.
 
 use larum_event::Event;
+use larum_predicate::AlertAudience;
 
-use super::{RuleMatch, RuleMatcher};
-use crate::rule::AlertAudience;
+use super::RuleMatcher;
+use crate::rule_match::RuleMatch;
 use crate::set::RuleSet;
 
 impl RuleMatcher {
-    /// Adds the matches of rules that read what the programs `found` find in the event that was read last.
+    /// Adds the matches of rules that read what the programs `found` find in the event that was
+    /// read last.
     pub(super) fn match_correlations(
         &mut self,
         set: &RuleSet,
@@ -19,10 +21,10 @@ impl RuleMatcher {
         for program in found {
             let mut is_excepted = None;
             for reading in set.correlation_inputs.inputs_of_program(*program) {
-                let is_other = self.selected_rule.is_some_and(|only| only != reading.rule);
-                if is_other || self.excluded_rules.contains(&reading.rule) {
+                if self.is_skipped(reading.rule) {
                     continue;
                 }
+                // Once per program: an event that is no match of the rule is none for any reader.
                 if *is_excepted
                     .get_or_insert_with(|| self.is_excepted(set, reading.source_rule, event))
                 {
@@ -36,13 +38,14 @@ impl RuleMatcher {
                 reading.add_match(&self.record, out, first);
             }
         }
+        // Programs are in their order; matches must be in that of the rules.
         if out.len() > first {
             out.sort_by_key(|one| one.rule);
         }
     }
 
-    /// Whether an event is none of the rule `of`, because of an exception. Rules that alert count that
-    /// themselves.
+    /// Whether an event is none of the rule `of`, because of an exception. Rules that alert count
+    /// that themselves.
     fn is_excepted(&mut self, set: &RuleSet, of: Option<u32>, event: &Event) -> bool {
         let Some((number, rule)) = of.and_then(|of| Some((of, set.rule(of)?))) else {
             return false;

@@ -3,42 +3,50 @@
 use std::sync::Arc;
 
 use larum_event::Event;
+use larum_predicate::ValueKind;
 
 use super::{DecisionSource, RuleMatcher, any_step_holds};
 use crate::explain::{ConditionField, ConditionPart, ConditionPartKind, RuleExplanation};
-use crate::predicate::ValueKind;
 
 /// Longest value shown, in characters.
 const SHOWN_CHARACTERS: usize = 200;
 
 impl RuleMatcher {
-    /// How the rule with a number is decided for an event, whatever the event's topic; `None` for a number
-    /// that no rule has.
+    /// How the rule with a number is decided for an event, whatever the event's topic; `None` for a
+    /// number that no rule has.
     pub fn explain_rule(&mut self, number: u32, event: &Event) -> Option<RuleExplanation> {
         let set = Arc::clone(&self.set);
         let rule = set.rule(number)?;
         let given = self.given_predicates(&event.envelope().topic);
         let layer = given.get(usize::from(rule.layer));
-        let reads = rule.steps.iter().map(|step| {
-            let premise = set.premises.find_premise(rule.layer, &step.on);
-            let layer = premise.zip(layer);
-            layer.is_some_and(|(one, given)| given.contains(&one))
-        });
-        let reads: Vec<bool> = reads.collect();
+        let reads: Vec<bool> = rule
+            .steps
+            .iter()
+            .map(|step| {
+                let premise = set.premises.find_premise(rule.layer, &step.on);
+                let layer = premise.zip(layer);
+                layer.is_some_and(|(one, given)| given.contains(&one))
+            })
+            .collect();
         let reads_topic = reads.contains(&true);
         let programs = set.rule_programs(number).into_iter().zip(&reads);
         let unread: Vec<u32> = programs
             .filter(|(_, reads)| reads_topic && !**reads)
             .map(|(program, _)| program)
             .collect();
-        let mut held = self.evaluate_steps(number, rule, event);
+        // Evaluate before the condition is shown: the record of the event is filled by it.
+        let mut held = self.evaluate_steps(number, event);
         held.retain(|(program, ..)| !unread.contains(program));
-        let steps = set.rule_programs(number).into_iter().enumerate();
-        let steps = steps.filter(|(_, program)| {
-            let mut held = held.iter();
-            held.any(|(known, _, answer)| known == program && matches!(answer, Ok(true)))
-        });
-        let steps: Vec<usize> = steps.map(|(step, _)| step).collect();
+        let steps: Vec<usize> = set
+            .rule_programs(number)
+            .into_iter()
+            .enumerate()
+            .filter(|(_, program)| {
+                let mut held = held.iter();
+                held.any(|(known, _, answer)| known == program && matches!(answer, Ok(true)))
+            })
+            .map(|(step, _)| step)
+            .collect();
         let asked_script = held
             .iter()
             .any(|(_, how, _)| *how == DecisionSource::Script);
@@ -49,21 +57,7 @@ impl RuleMatcher {
         });
         if let Some(condition) = &mut condition {
             self.fill_values(condition);
-            let named = |part: &ConditionPart| part.kind == ConditionPartKind::Step;
-            let parts = condition.parts.iter_mut().filter(|part| named(part));
-            for (part, _) in parts.zip(&reads).filter(|(_, reads)| !**reads) {
-                part.holds = Some(false);
-            }
-            // Only that of a rule with steps is made of them.
-            if condition.parts.iter().any(named) {
-                let held = condition.parts.iter().map(|part| part.holds);
-                let is = |wanted| held.clone().any(|held| held == wanted);
-                condition.holds = match (is(Some(true)), is(None)) {
-                    (true, _) => Some(true),
-                    (false, true) => None,
-                    (false, false) => Some(false),
-                };
-            }
+            exclude_unread_steps(condition, &reads);
         }
         if let Some(condition) = &mut condition
             && asked_script
@@ -105,6 +99,25 @@ impl RuleMatcher {
         let values = self.record.values().filter(|one| one.slot == Some(slot));
         let shown: Vec<String> = values.map(|one| value_text(one.kind, one.text)).collect();
         (!shown.is_empty()).then(|| shown.join(", "))
+    }
+}
+
+/// Makes steps that do not read the event's topic false, and combines the steps again.
+fn exclude_unread_steps(condition: &mut ConditionPart, reads: &[bool]) {
+    let named = |part: &ConditionPart| part.kind == ConditionPartKind::Step;
+    let parts = condition.parts.iter_mut().filter(|part| named(part));
+    for (part, _) in parts.zip(reads).filter(|(_, reads)| !**reads) {
+        part.holds = Some(false);
+    }
+    // Only the condition of a rule with steps is made of them.
+    if condition.parts.iter().any(named) {
+        let held = condition.parts.iter().map(|part| part.holds);
+        let is = |wanted| held.clone().any(|held| held == wanted);
+        condition.holds = match (is(Some(true)), is(None)) {
+            (true, _) => Some(true),
+            (false, true) => None,
+            (false, false) => Some(false),
+        };
     }
 }
 

@@ -1,4 +1,9 @@
 //! Running closures of rules.
+//!
+//! Owns preparing a closure once and running it for an event or a window. Whether it must run is
+//! decided elsewhere, by the programs of the set.
+//! Invariant: a closure sees what it captured at load and the arguments of this run, nothing else,
+//! so the same event always gives the same answer.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,12 +12,12 @@ use larum_event::Event;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Scope};
 
 use super::RuleMatcher;
+use super::candidates::StepCandidate;
 use crate::alert::{self, AlertText, ScriptWindow, WindowView};
 use crate::error::{FaultKind, RuleFault};
 use crate::rule::Rule;
 use crate::sandbox;
 use crate::script::{ClosurePreparer, RuleClosure, RuleSource, body_without_joins};
-use crate::set_problems::error_sentence;
 use crate::timer::ScriptTimer;
 use crate::view::{EventView, kind_name};
 
@@ -64,15 +69,19 @@ impl ClosurePreparer {
 }
 
 impl ScriptProgram {
-    /// What it gives for these arguments, and what has become of them.
+    /// What it returns for these arguments, and the variables as it left them.
     pub(super) fn run(
         &self,
         engine: &Engine,
         arguments: impl IntoIterator<Item = Dynamic>,
     ) -> Result<(Dynamic, Scope<'static>), Box<EvalAltResult>> {
         let mut scope = Scope::new();
-        let values = self.captured.iter().cloned().chain(arguments);
-        let values = values.chain(std::iter::repeat(Dynamic::UNIT));
+        let values = self
+            .captured
+            .iter()
+            .cloned()
+            .chain(arguments)
+            .chain(std::iter::repeat(Dynamic::UNIT));
         for (name, value) in self.parameters.iter().zip(values) {
             scope.push_dynamic(name.clone(), value);
         }
@@ -99,7 +108,7 @@ impl RuleMatcher {
     /// What a rule's `.alert(|window| ..)` says of a window; nothing if it has none.
     ///
     /// # Errors
-    /// The closure threw, spent too much, or gave what is no text.
+    /// The closure threw, spent too much, or returned something that is not an alert's text.
     pub fn alert_fields(
         &mut self,
         rule: u32,
@@ -124,6 +133,7 @@ impl RuleMatcher {
             value: window.value.map(alert::amount_to_dynamic),
             event: window.event.map(|event| self.event_view(event)),
         };
+        // Made ready when first needed: most windows of most rules never fire.
         let index = usize::try_from(rule).unwrap_or(usize::MAX);
         if let Some(slot) = self.alerts.get_mut(index)
             && slot.is_none()
@@ -137,9 +147,9 @@ impl RuleMatcher {
             message,
             kind,
         };
-        let ready = self.alerts.get(index).and_then(Option::as_ref);
+        let program = self.alerts.get(index).and_then(Option::as_ref);
         let ready =
-            ready.ok_or_else(|| fault(missing_closure_message(wanted), FaultKind::Error))?;
+            program.ok_or_else(|| fault(missing_closure_message(wanted), FaultKind::Error))?;
         let returned = ready
             .run(&self.engine, [Dynamic::from(script_window)])
             .map(|(returned, _)| returned)
@@ -151,11 +161,16 @@ impl RuleMatcher {
     /// Runs a rule's condition as a script.
     pub(super) fn script_holds(
         &mut self,
-        (number, program): (u32, u32),
-        rule: &Rule,
+        candidate: StepCandidate<'_>,
         closure: &RuleClosure,
         event: &Event,
     ) -> Result<bool, RuleFault> {
+        let StepCandidate {
+            program,
+            number,
+            rule,
+            ..
+        } = candidate;
         let fault = |message, kind| RuleFault {
             rule: number,
             message,
@@ -169,16 +184,22 @@ impl RuleMatcher {
                 .prepare
                 .build_program(&self.sources, rule, closure, ScriptInput::Event);
         }
+        // The clock starts after the closure is ready: preparing it is not what the script costs.
         let view = Dynamic::from(self.event_view(event));
         let began = self.timer.as_mut().and_then(ScriptTimer::begin_run);
-        let ready = self.conditions.get(index).and_then(Option::as_ref);
-        let ready = ready.ok_or_else(|| fault(missing_closure_message(rule), FaultKind::Error))?;
+        let ready = self
+            .conditions
+            .get(index)
+            .and_then(Option::as_ref)
+            .ok_or_else(|| fault(missing_closure_message(rule), FaultKind::Error))?;
         let returned = ready.run(&self.engine, [view]);
+        // Stop the clock before looking at the outcome: failed runs cost time too.
         if let Some((timer, began)) = self.timer.as_mut().zip(began) {
             timer.end_run(number, began);
         }
         let (returned, _) = returned
             .map_err(|error| fault(fault_message(rule, &error), sandbox::fault_kind(&error)))?;
+        // A missing field is not true, and to be missing is an answer, not a failure.
         let holds = if returned.is_unit() {
             Ok(false)
         } else {
@@ -207,9 +228,13 @@ pub(super) fn fault_message(rule: &Rule, error: &EvalAltResult) -> String {
     let place = inner.position();
     match (place.line(), place.position()) {
         (Some(line), Some(column)) => {
-            format!("{}:{line}:{column}: {}", rule.file, error_sentence(inner))
+            format!(
+                "{}:{line}:{column}: {}",
+                rule.file,
+                sandbox::error_sentence(inner)
+            )
         }
-        _ => format!("{}: {}", rule.file, error_sentence(inner)),
+        _ => format!("{}: {}", rule.file, sandbox::error_sentence(inner)),
     }
 }
 

@@ -1,7 +1,7 @@
-//! A rule's scripts for whoever keeps their state, on whatever thread.
+//! A rule's scripts for the window that keeps their state, on any thread.
 //!
-//! What scripts run in belongs to one thread, so each thread has its own, made when it first runs a script of a set
-//! and dropped after the set is.
+//! What scripts run in belongs to one thread, so each thread has its own, made when it first runs a
+//! script of a set and dropped after the set is.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -55,8 +55,8 @@ impl ScriptedRule {
         })
     }
 
-    /// Runs the rule's `.on_event(|event, state| ..)` with the state of the event's group, `{}` or nothing for
-    /// none.
+    /// Runs the rule's `.on_event(|event, state| ..)` with the state of the event's group, `{}` or
+    /// nothing for none.
     ///
     /// # Errors
     /// The script threw, spent too much, or left a state that is too large or no JSON.
@@ -64,7 +64,8 @@ impl ScriptedRule {
         self.with_runtime(|stateful, host| stateful.run_event(host, self.rule, event, state))
     }
 
-    /// Runs the rule's `.on_timer(|state, time| ..)` with the state of the group whose timer went off at `time`.
+    /// Runs the rule's `.on_timer(|state, time| ..)` with the state of the group whose timer went
+    /// off at `time`.
     ///
     /// # Errors
     /// As [`ScriptedRule::run_event`].

@@ -1,6 +1,9 @@
-//! Scripts that keep state for each group: `.on_event(|event, state| ..)` and `.on_timer(|state, time| ..)`.
+//! Scripts that keep state for each group: `.on_event(|event, state| ..)` and `.on_timer(|state,
+//! time| ..)`.
 //!
-//! The state goes in and comes out as JSON, so whoever keeps it need not know what it says.
+//! Owns running them and the form of the state. Keeping the state and setting the timer is the
+//! window's job: the state goes in and comes out as JSON.
+//! Invariant: a run that fails leaves no trace; the caller keeps the state that it passed in.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,8 +27,8 @@ const TIMER: &str = "timer";
 pub struct ScriptedOutcome {
     /// The state from now on, as a JSON object; `None` for an empty one.
     pub state: Option<String>,
-    /// When the timer goes off, counted from the event or from the timer that went off. `None` leaves one that was
-    /// set before as it is; zero, for `state.timer = ()`, takes it back.
+    /// When the timer goes off, counted from the event or from the timer that went off. `None`
+    /// leaves one that was set before as it is; zero, for `state.timer = ()`, takes it back.
     pub timer: Option<Span>,
     /// What the alert says, if there is one.
     pub alert: Option<AlertText>,
@@ -71,7 +74,8 @@ impl StatefulScripts {
         event: &Event,
         state: &str,
     ) -> Result<ScriptedOutcome, RuleFault> {
-        // What is asked of trees may be asked again much later, when they have changed: it is refused at load.
+        // What is asked of trees may be asked again much later, when they have changed: it is
+        // refused at load.
         let event = Dynamic::from(EventView {
             event: event.clone(),
             trees: None,
@@ -139,8 +143,11 @@ impl StatefulScripts {
         let place = closure.place.line().unwrap_or(rule.line);
         let wrong =
             |message: String| rule_fault(number, format!("{}:{place}: {message}", rule.file));
-        let left = ready.argument_name(script.state_index());
-        let left = left.and_then(|name| scope.get(name)).cloned();
+        let left = ready
+            .argument_name(script.state_index())
+            .and_then(|name| scope.get(name))
+            .cloned();
+        // The timer is taken out before the state is written: it is not part of what is kept.
         let (left, timer) = split_timer(left.unwrap_or_default()).map_err(wrong)?;
         let state = state_json(&left).map_err(|message| match message {
             StateError::Bytes(bytes) => RuleFault {
@@ -221,7 +228,7 @@ fn state_json(state: &Dynamic) -> Result<Option<String>, StateError> {
     Ok(Some(text))
 }
 
-/// What the script gave: nothing, that there is an alert, or what the alert says.
+/// What the script returned: nothing, that there is an alert, or what the alert says.
 fn read_alert(returned: &Dynamic) -> Result<Option<AlertText>, String> {
     if returned.is_unit() {
         return Ok(None);

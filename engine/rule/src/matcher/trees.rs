@@ -43,13 +43,13 @@ impl MatcherTrees {
 }
 
 impl RuleMatcher {
-    /// From now on rules ask `trees`; `None` where there are none, so that rules that ask fail.
+    /// From now on rules ask `trees`; with `None`, rules that ask fail.
     pub fn set_trees(&mut self, trees: Option<Arc<dyn TreeLookup>>) {
         self.trees.lookup = trees;
     }
 
-    /// The events that follow are asked about as of the position `at`. What is asked about an alert is asked
-    /// about the event that set it off, where that is known: `instead`.
+    /// The events that follow are asked about as of the position `at`. What is asked about an alert
+    /// is asked about the event that set it off, where that is known: `instead`.
     pub fn set_position(&mut self, at: Position, instead: Option<&Event>) {
         self.trees.at = at;
         self.trees.subject = instead.cloned();
@@ -70,7 +70,7 @@ impl RuleMatcher {
         read_event_key(event, path)
     }
 
-    /// The fault of a rule whose group key or values are asked of trees where there are none.
+    /// Fails a rule whose group key or values come from trees if there are no trees.
     pub(super) fn check_trees(
         &self,
         number: u32,

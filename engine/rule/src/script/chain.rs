@@ -10,7 +10,7 @@ use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, Position};
 pub(crate) enum ChainRoot<'a> {
     /// A variable.
     Variable(&'a str),
-    /// `this`.
+    /// The receiver, `this`.
     This,
     /// Anything else.
     Other,
@@ -19,11 +19,11 @@ pub(crate) enum ChainRoot<'a> {
 /// One step of a chain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ChainLink<'a> {
-    /// `.name`
+    /// A member by name: `.name`
     Property(&'a str, Position),
-    /// `[expression]`
+    /// A member or element in brackets: `[expression]`
     Index(&'a Expr),
-    /// `.name(..)`
+    /// A method call: `.name(..)`
     Method(&'a FnCallExpr, Position),
 }
 
@@ -43,7 +43,7 @@ enum ChainJoint {
 }
 
 impl<'a> MemberChain<'a> {
-    /// Takes any expression apart; one that is no chain has no links.
+    /// Takes any expression apart; one that is not a chain has no links.
     pub(crate) fn from_expr(expr: &'a Expr) -> Self {
         let mut chain = match split_link(expr) {
             Some((both, ..)) => Self::with_root(&both.lhs),

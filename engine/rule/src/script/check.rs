@@ -1,12 +1,14 @@
 //! Finding what would never work, before any event comes.
 //!
-//! A misspelt name must be an error at load and never a rule that silently cannot match: functions
-//! that do not exist, members that no event or window has, patterns that do not compile.
+//! Owns the checks of calls and of closures: functions that do not exist, members that no event or
+//! window has, patterns that do not compile. Fields below `data` are the catalogue's job.
+//! Invariant: a misspelt name is an error at load, never a rule that silently cannot match.
 
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use larum_event::RuleFile;
+use larum_predicate::{CidrNetwork, Diagnostic};
 use rhai::{ASTNode, Engine, Expr, Position, ScriptFuncDef};
 
 use super::chain::{ChainLink, MemberChain};
@@ -21,8 +23,8 @@ use super::visit::{
 };
 use super::walk::{ScriptCall, as_call, visit_exprs};
 use crate::builder::MethodSignature;
-use crate::diagnostic::{Diagnostic, RuleProblem, did_you_mean};
-use crate::text::{CidrNetwork, compile_rule_regex};
+use crate::diagnostic::{RuleProblem, did_you_mean};
+use crate::text::compile_rule_regex;
 
 /// Functions that rhai knows without a definition.
 const KEYWORDS: [&str; 6] = [
@@ -60,14 +62,15 @@ pub(crate) struct ScriptChecker<'a> {
 }
 
 impl ScriptChecker<'_> {
-    /// Every function that is called must exist, and literal patterns must compile.
-    /// Of `builder`, what builds; of `links`, what only links are built with, so that conditions have it not.
+    /// Every function that is called must exist, and literal patterns must compile. Of `builder`,
+    /// what builds; of `links`, what only links are built with, so that conditions have it not.
     pub(crate) fn check_calls(
         &mut self,
         native: &BTreeSet<String>,
         builder: &[&str],
         links: &[&str],
     ) {
+        // Collect first and report after the walk: the walk borrows the source.
         let scripted: HashSet<&str> = self
             .source
             .tree
@@ -97,9 +100,11 @@ impl ScriptChecker<'_> {
             }
         }
         for (name, place) in found {
-            let known = native.iter().map(String::as_str);
-            let known = known.chain(scripted.iter().copied());
-            let known = known.chain(builder.iter().copied());
+            let known = native
+                .iter()
+                .map(String::as_str)
+                .chain(scripted.iter().copied())
+                .chain(builder.iter().copied());
             self.report_problem(
                 place,
                 RuleProblem::new("unknown-function", format!("there is no function `{name}`"))
@@ -112,8 +117,8 @@ impl ScriptChecker<'_> {
         }
     }
 
-    /// Everything that is called on a rule, a step, a link or an entity must be one of its methods, with as
-    /// many arguments as it takes.
+    /// Everything that is called on a rule, a step, a link or an entity must be one of its methods,
+    /// with as many arguments as it takes.
     pub(crate) fn check_builder_calls(&mut self, built: &[(&str, Vec<MethodSignature>)]) {
         let mut problems = Vec::new();
         visit_exprs(&self.source.tree, &mut |expr| {
@@ -156,7 +161,7 @@ impl ScriptChecker<'_> {
         self.check_closure(rule, function, captured, NameMeaning::Event)
     }
 
-    /// The same of the window that an alert's text is made of.
+    /// The same for the window that an alert's text is made from.
     pub(crate) fn check_alert(
         &mut self,
         rule: &str,
@@ -173,7 +178,7 @@ impl ScriptChecker<'_> {
         captured: &[RuleLiteral],
         meaning: NameMeaning<'_>,
     ) -> Vec<FieldUsage> {
-        // An event stands behind what was captured; a window is all that there is.
+        // Captured variables come before the event; a window is the only parameter.
         let own = match meaning {
             NameMeaning::Event => function.params.get(captured.len()),
             NameMeaning::Window(_) | NameMeaning::Node => function.params.last(),
@@ -210,46 +215,38 @@ impl ScriptChecker<'_> {
         let statements = body_statements(&visit.function);
         let mut scopes = NameScopes::for_function(&visit.names, &statements);
         let source = self.source;
-        let (mut problems, mut found) = (Vec::new(), Vec::new());
+        let mut findings = ClosureFindings {
+            rule,
+            source,
+            problems: Vec::new(),
+            usages: Vec::new(),
+        };
         for statement in &statements {
             statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
                 let Some(node) = path.last() else {
                     return true;
                 };
+                // Enter before looking: names of blocks that ended before this node are forgotten.
                 scopes.enter_node(path, visit.this);
                 let scopes = &scopes;
                 let spot = ScopedVisit { visit, scopes };
                 if let ASTNode::Expr(expr @ (Expr::Dot(..) | Expr::Index(..))) = node
                     && !continues_chain(path)
                 {
-                    let chain = MemberChain::from_expr(expr);
-                    if let Some(bound) = spot.resolve_root(chain.root) {
-                        let links = bound.extend_links(&chain.links);
-                        problems.extend(check_chain(rule, bound.meaning, &links));
-                        found.extend(field_usage::chain_usages(links_below_event(
-                            bound.meaning,
-                            &links,
-                        )));
-                        if bound.meaning == NameMeaning::Node {
-                            found.extend(kept_field_usage(&links));
-                        }
-                        let asked = links_below_event(bound.meaning, &links);
-                        problems.extend(follow_ancestor_closure(source, &spot, asked, visits));
-                        follow_method(source, bound.meaning, &links, visits);
-                    }
+                    findings.add_chain(&spot, expr, visits);
                 }
-                problems.extend(spot.check_assignment(rule, node));
+                findings.problems.extend(spot.check_assignment(rule, node));
                 if let Some(call) = as_call(node) {
-                    found.extend(spot.call_usages(call));
+                    findings.usages.extend(spot.call_usages(call));
                     follow_call(source, &spot, call, visits);
                 }
                 true
             });
         }
-        for (place, problem) in problems {
+        for (place, problem) in findings.problems {
             self.report_problem(place, problem);
         }
-        found
+        findings.usages
     }
 
     fn report_problem(&mut self, place: Position, problem: RuleProblem) {
@@ -257,6 +254,40 @@ impl ScriptChecker<'_> {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
+    }
+}
+
+/// What a walk through a function came across.
+struct ClosureFindings<'s> {
+    rule: &'s str,
+    source: &'s RuleSource,
+    problems: Vec<(Position, RuleProblem)>,
+    usages: Vec<FieldUsage>,
+}
+
+impl ClosureFindings<'_> {
+    /// Adds what a chain asks, if it begins with an event, a window or a node.
+    fn add_chain<'k>(
+        &mut self,
+        spot: &ScopedVisit<'_, 'k>,
+        expr: &Expr,
+        visits: &mut Vec<FunctionVisit<'k>>,
+    ) {
+        let chain = MemberChain::from_expr(expr);
+        let Some(bound) = spot.resolve_root(chain.root) else {
+            return;
+        };
+        let links = bound.extend_links(&chain.links);
+        self.problems
+            .extend(check_chain(self.rule, bound.meaning, &links));
+        let asked = links_below_event(bound.meaning, &links);
+        self.usages.extend(field_usage::chain_usages(asked));
+        if bound.meaning == NameMeaning::Node {
+            self.usages.extend(kept_field_usage(&links));
+        }
+        let problem = follow_ancestor_closure(self.source, spot, asked, visits);
+        self.problems.extend(problem);
+        follow_method(self.source, bound.meaning, &links, visits);
     }
 }
 
@@ -276,8 +307,8 @@ fn continues_chain(path: &[ASTNode<'_>]) -> bool {
     std::ptr::eq(&both.rhs, *last) && !flags.contains(rhai::ASTFlags::BREAK)
 }
 
-/// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)` or with
-/// another thing that is built; those are checked where it is built.
+/// Whether the call that a walk has come to is a method of a chain that begins with `rule(..)` or
+/// with another thing that is built; those are checked where it is built.
 fn is_builder_method(path: &[ASTNode<'_>]) -> bool {
     let mut nodes = path.iter().rev();
     if !matches!(nodes.next(), Some(ASTNode::Expr(Expr::MethodCall(..)))) {
@@ -320,8 +351,8 @@ fn find_misplaced_calls(
                     && !scripted.contains(call.call.name.as_str())
                 {
                     let name = &call.call.name;
-                    let problem = format!("there is no function `{name}` in a condition");
-                    let problem = RuleProblem::new("unknown-function", problem);
+                    let message = format!("there is no function `{name}` in a condition");
+                    let problem = RuleProblem::new("unknown-function", message);
                     let help = match name.as_str() {
                         "lower" => "a text in lower case is `text.to_lower()`",
                         _ => "links are declared at the top of a file, outside of functions",
@@ -355,6 +386,7 @@ fn check_builder_link(
             RuleProblem::new("unknown-method", problem).with_help(help),
         ));
     };
+    // Methods that take a list are the ones that people call with several arguments.
     let (fewest, most) = method.arguments;
     let list = [
         "on",

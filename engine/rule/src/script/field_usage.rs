@@ -1,4 +1,9 @@
 //! What a rule asks of an event's fields, and where: material for checks against the catalogue.
+//!
+//! Owns reading such uses from chains and calls. Which variables hold an event is known to
+//! `scopes`.
+//! Invariant: a path that is computed in part is reported up to that part only, so no check is made
+//! of a guess.
 
 use rhai::{Expr, FnCallExpr, Position};
 
@@ -12,7 +17,7 @@ pub(crate) struct FieldUsage {
     /// Its path, such as `data.outcome`.
     pub(crate) path: String,
     pub(crate) kind: FieldUsageKind,
-    /// What a caret shall point at.
+    /// Where the caret goes.
     pub(crate) place: Position,
 }
 
@@ -23,7 +28,7 @@ pub(crate) enum FieldUsageKind {
     Value,
     /// Whether it equals a literal, or does not.
     Equal(RuleLiteral),
-    /// How it is ordered beside a literal.
+    /// Whether it is less or greater than a literal.
     Ordered(RuleLiteral),
     /// Something of a text, by the function of that name.
     Text(String),
@@ -89,8 +94,8 @@ pub(super) fn chain_usages(links: &[ChainLink<'_>]) -> Vec<FieldUsage> {
     uses
 }
 
-/// What a call asks of the fields among its arguments; `field` tells which of them are some, `literal`
-/// what the others say.
+/// What a call asks of the fields among its arguments; `field` tells which of them are some,
+/// `literal` what the others say.
 pub(super) fn call_usages(
     call: ScriptCall<'_>,
     field: impl Fn(&Expr) -> Option<String>,

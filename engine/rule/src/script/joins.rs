@@ -1,7 +1,10 @@
-//! Comparisons of an event with those of steps before it: `|event, seen| event.data.pid == seen.a.data.child`.
+//! Comparisons of an event with those of steps before it: `|event, seen| event.data.pid ==
+//! seen.a.data.child`.
 //!
-//! They are the window's business. What is left of the closure without them is a condition over the event alone,
-//! read and run like any other.
+//! Owns taking them out of a closure. Deciding them is the window's job; what is left of the
+//! closure is a condition over the event alone, read and run like any other.
+//! Invariant: no mention of `seen` is left behind: what is not a comparison joined by `&&` is
+//! refused.
 
 use std::rc::Rc;
 
@@ -20,7 +23,7 @@ use crate::view::FieldRef;
 pub(crate) struct JoinComparison {
     /// The field of the event.
     pub(crate) field: ComparedField,
-    /// How it stands to the other one.
+    /// How it compares with the other one.
     pub(crate) comparison: WindowComparison,
     /// The step that the other field is of, and where it is named.
     pub(crate) step: (String, Position),
@@ -44,8 +47,8 @@ pub(crate) fn read_joins(function: &Rc<ScriptFuncDef>, closure: &RuleClosure) ->
     found
 }
 
-/// The parameters of a closure over an event, the event the last, and its statements without comparisons with
-/// steps before.
+/// The parameters of a closure over an event, the event the last, and its statements without
+/// comparisons with steps before.
 pub(crate) fn body_without_joins(
     function: &Rc<ScriptFuncDef>,
     closure: &RuleClosure,
@@ -235,8 +238,8 @@ fn read_path<'e>(expr: &'e Expr, variable: &str) -> Option<Vec<PathSegment<'e>>>
         }
         ChainLink::Index(_) | ChainLink::Method(..) => None,
     });
-    let links: Option<Vec<PathSegment<'e>>> = links.collect();
-    links.filter(|links| !links.is_empty())
+    let path: Option<Vec<PathSegment<'e>>> = links.collect();
+    path.filter(|path| !path.is_empty())
 }
 
 /// Where a variable is named first.

@@ -1,4 +1,8 @@
 //! Names of members that events and windows do not have.
+//!
+//! Owns the refusals of such names. Which variable holds an event or a window is known to `scopes`.
+//! Invariant: a name in brackets is never refused here, since that is how rules reach members that
+//! the engine does not know.
 
 use rhai::{Expr, FnCallExpr, Position};
 
@@ -172,6 +176,7 @@ fn check_window_chain(
     let (ChainLink::Property(name, place), rest) = links.split_first()? else {
         return None;
     };
+    // The window's own names first: what stands behind one that does not exist means nothing.
     if !WINDOW_MEMBERS.contains(name) {
         let problem = format!("rule {rule}: a window has no member `{name}`");
         let help = did_you_mean(name, WINDOW_MEMBERS)

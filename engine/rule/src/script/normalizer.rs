@@ -1,9 +1,11 @@
 //! A closure's meaning as text: what is written, without the freedom of writing it.
 //!
-//! Spaces, comments, positions and the names rhai gives to closures leave no trace; the functions
-//! that are called and the values that were captured do. Two closures with the same text decide the
-//! same. What this printer does not know becomes the text of the whole file: a change too many is
-//! only a rule that starts afresh, a change too few would be a wrong answer.
+//! Owns the text that semantic hashes are made of. Spaces, comments, positions and the names rhai
+//! gives to closures do not show in it; the functions that are called and the values that were
+//! captured do.
+//! Invariant: two closures with the same text decide the same. What this printer does not know
+//! becomes the text of the whole file: a change too many only makes a rule start afresh, a change
+//! too few would be a wrong answer.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -1,15 +1,16 @@
-//! Where arguments of a rule's methods stand.
+//! The places of arguments of a rule's methods.
 //!
-//! A method that refuses its argument knows only where it was called; a caret under the argument itself, or
-//! under the member of a list that is meant, is what its author needs.
+//! A method that refuses its argument knows only where it was called; a caret under the argument
+//! itself, or under the member of a list that is meant, is what its author needs.
 
 use std::collections::HashMap;
 
 use larum_event::RuleFile;
+use larum_predicate::Diagnostic;
 use rhai::{AST, Expr, Position};
 
 use super::walk::as_call;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::place_diagnostic;
 use crate::draft::FORMS;
 
 /// Findings about an argument, by their code.
@@ -51,7 +52,7 @@ pub(crate) fn move_to_arguments(problems: &mut [Diagnostic], tree: &AST, file: &
             continue;
         };
         if !place.is_none() {
-            *problem = problem.clone().with_place(file, place);
+            *problem = place_diagnostic(problem.clone(), file, place);
         }
     }
 }

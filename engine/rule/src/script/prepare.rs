@@ -1,18 +1,15 @@
 //! Makes the body of a closure ready to run.
 //!
-//! Two things are put in the place of what is written, so that a script answers as a condition that
-//! was read does:
+//! Owns what is put in the place of what is written. Named functions stay as they are written.
+//! Invariant: a prepared script answers as a condition that was read does:
 //!
-//! - `event.data.user` is looked up as one path and not member by member. A path that crosses a text
-//!   or number is missing, and a name with a dot in it is found.
-//! - A missing field, asked whether it is true, answers no. To rhai `() && x` is an error, and events
-//!   lack fields all the time. So operands of `&&`, `||` and `!`, and the conditions of `if` and
-//!   loops, are wrapped in a function that turns `()` into false and leaves the rest as it is.
-//!
-//! - `event.has_ancestor(|node| ..)` whose closure captures the event is asked of a copy: rhai refuses to
-//!   let a closure see what a call is being made on.
-//!
-//! Named functions stay as they are written.
+//! - `event.data.user` is looked up as one path and not member by member. A path that crosses a
+//!   text or number is missing, and a name with a dot in it is found.
+//! - A missing field, asked whether it is true, answers no. To rhai `() && x` is an error, and
+//!   events lack fields all the time. So operands of `&&`, `||` and `!`, and the conditions of `if`
+//!   and loops, are wrapped in a function that turns `()` into false and leaves the rest as it is.
+//! - `event.has_ancestor(|node| ..)` whose closure captures the event is asked of a copy: rhai
+//!   refuses to let a closure see what a call is being made on.
 
 use rhai::{ASTFlags, ASTNode, Engine, Expr, Position, Stmt};
 
@@ -76,7 +73,7 @@ fn fill_arguments(
     call
 }
 
-/// Whether a body gives the name another meaning somewhere.
+/// Whether a body binds the name again somewhere.
 pub(crate) fn redefines_name(statements: &[Stmt], name: &str) -> bool {
     let mut found = false;
     for statement in statements {
@@ -107,7 +104,7 @@ fn leading_path(chain: &MemberChain<'_>) -> Option<(usize, String)> {
             ChainLink::Index(Expr::StringConstant(name, _)) => name.as_str(),
             ChainLink::Index(_) | ChainLink::Method(..) => break,
         };
-        // A member with a dot in its name is no path; the object is asked for it.
+        // A member with a dot in its name has no path; it is looked up in its object.
         if segment.is_empty() || segment.contains('.') {
             break;
         }
@@ -141,6 +138,8 @@ impl BodyRewriter<'_> {
         }
         let all = links == chain.links.len();
         let place = expr.start_position();
+        // Take the chain apart from the left: its first link holds the root, and what is left after
+        // the path stays as it is.
         let mut rest = expr.take();
         let mut root = Expr::default();
         for depth in 0..links.saturating_add(usize::from(!all)) {
@@ -166,7 +165,7 @@ impl BodyRewriter<'_> {
         }
     }
 
-    /// Has a closure that captures variables asked by a copy of what it is handed to.
+    /// Calls a method whose closure captures variables on a copy of its receiver.
     fn copy_receiver(&self, expr: &mut Expr) {
         let chain = MemberChain::from_expr(expr);
         let captures = chain.links.iter().any(|link| match link {
@@ -186,7 +185,6 @@ impl BodyRewriter<'_> {
         }
     }
 
-    /// Wraps what stands where a truth value is wanted.
     fn rewrite_statements(&self, statements: &mut [Stmt]) {
         for statement in statements {
             self.rewrite_statement(statement);
@@ -195,6 +193,7 @@ impl BodyRewriter<'_> {
 
     fn rewrite_statement(&self, statement: &mut Stmt) {
         match statement {
+            // The inside before the outside, here and below: what is wrapped is already rewritten.
             Stmt::If(flow, _) | Stmt::While(flow, _) | Stmt::Do(flow, ..) => {
                 self.rewrite_expr(&mut flow.expr);
                 self.wrap_truth(&mut flow.expr);
@@ -254,6 +253,7 @@ impl BodyRewriter<'_> {
             Expr::MethodCall(call, _) => {
                 call.args.iter_mut().for_each(|arg| self.rewrite_expr(arg))
             }
+            // The path first: it replaces the root that the other two look at.
             Expr::Dot(..) | Expr::Index(..) => {
                 self.rewrite_field(expr);
                 self.copy_receiver(expr);
@@ -275,7 +275,7 @@ impl BodyRewriter<'_> {
         }
     }
 
-    /// Prepares what stands inside of a chain; its own steps stay.
+    /// Prepares what is inside the links of a chain; the links themselves stay.
     fn rewrite_links(&self, mut chain: &mut Expr) {
         let mut inside = false;
         while let Expr::Dot(both, flags, _) | Expr::Index(both, flags, _) = chain {

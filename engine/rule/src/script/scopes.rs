@@ -1,7 +1,9 @@
 //! Which names stand for an event or a window, where in a function.
 //!
-//! A name means what was bound last, and only inside of the block that bound it. Names that are assigned to
-//! anywhere in the function mean nothing: what they hold depends on the way there.
+//! Owns the names that are alive at one place of a walk. What is asked of them is the checks' job.
+//! Invariant: a name means what was bound last, and only inside of the block that bound it. Names
+//! that are assigned to anywhere in the function mean nothing: what they hold depends on the way
+//! there.
 
 use std::collections::HashSet;
 
@@ -28,7 +30,7 @@ pub(super) enum TargetStep {
 struct LocalBinding<'k> {
     name: String,
     bound: Option<NameTarget<'k>>,
-    /// How deep the statements stand that see it; 0 for parameters.
+    /// How deep the statements are that see it; 0 for parameters.
     depth: usize,
     /// Whether these are the second block of their statement, as after `else` and `catch`.
     second: bool,
@@ -97,6 +99,7 @@ impl<'k> NameScopes<'k> {
             self.bindings.retain(|binding| binding.depth <= depth);
             return;
         };
+        // Forget before binding: a name of a block that ended must not hide the one outside.
         let second = is_second_block(path, statement);
         self.bindings.retain_mut(|binding| {
             if binding.depth == depth {
@@ -176,7 +179,7 @@ impl<'k> NameScopes<'k> {
     }
 }
 
-/// Whether a statement stands in the second block of the one around it.
+/// Whether a statement is in the second block of the one around it.
 fn is_second_block(path: &[ASTNode<'_>], statement: &Stmt) -> bool {
     match path {
         [

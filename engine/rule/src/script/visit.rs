@@ -1,4 +1,9 @@
 //! Following an event or window through the functions of a file.
+//!
+//! Owns which functions are visited next, and with what in their parameters. What is wrong with a
+//! name is decided in `names`.
+//! Invariant: a parameter stands for an event only if every link of the way to it is known; what is
+//! computed on the way is not followed, so nothing is refused by mistake.
 
 use std::rc::Rc;
 
@@ -59,8 +64,8 @@ impl<'k> ScopedVisit<'_, 'k> {
             NameMeaning::Node => "a node",
             NameMeaning::Window(_) => "a window",
         };
-        let problem = format!("rule {rule}: {what} cannot be changed");
-        let problem = RuleProblem::new("assignment", problem).with_help("did you mean `==`?");
+        let message = format!("rule {rule}: {what} cannot be changed");
+        let problem = RuleProblem::new("assignment", message).with_help("did you mean `==`?");
         Some((parts.0.position(), problem))
     }
 
@@ -69,8 +74,8 @@ impl<'k> ScopedVisit<'_, 'k> {
         let field = |expr: &Expr| {
             let chain = MemberChain::from_expr(expr);
             let bound = self.resolve_root(chain.root)?;
-            let links = bound.extend_links(&chain.links);
-            let links = links_below_event(bound.meaning, &links);
+            let all_links = bound.extend_links(&chain.links);
+            let links = links_below_event(bound.meaning, &all_links);
             let (path, _, taken) = field_usage::chain_path(links)?;
             (taken == links.len()).then_some(path)
         };
@@ -88,7 +93,7 @@ impl<'k> ScopedVisit<'_, 'k> {
     }
 }
 
-/// The part of a chain that stands behind the event.
+/// The part of a chain that follows the event.
 pub(super) fn links_below_event<'a, 'l>(
     meaning: NameMeaning<'_>,
     links: &'l [ChainLink<'a>],
@@ -107,7 +112,7 @@ pub(super) fn kept_field_usage(links: &[ChainLink<'_>]) -> Option<FieldUsage> {
     if !NODE_FIELD_ROOTS.contains(&first) {
         return None;
     }
-    // What a text has of its own is no field.
+    // A property of texts, such as `len`, is not a field.
     let path = match rest.rsplit_once('.') {
         Some((before, last)) if is_value_property(last) => format!("{first}.{before}"),
         _ => path,
@@ -137,16 +142,20 @@ pub(super) fn follow_ancestor_closure<'k>(
     };
     let Some((function, captured)) = resolve_closure(source, argument) else {
         let is_closure = matches!(argument, Expr::DynamicConstant(..) | Expr::Stmt(..));
-        let problem = "the closure of `event.has_ancestor(..)` takes one argument, the node";
-        let problem = RuleProblem::new("wrong-argument", problem);
+        let message = "the closure of `event.has_ancestor(..)` takes one argument, the node";
+        let problem = RuleProblem::new("wrong-argument", message);
         return is_closure.then(|| (*place, problem.with_help("write `|node| ..`")));
     };
-    let known = function.params.iter().zip(captured);
-    let known = known.filter_map(|(parameter, name)| {
-        let bound = spot.resolve_root(ChainRoot::Variable(name?))?;
-        let whole = bound.below.is_empty();
-        whole.then(|| (parameter.to_string(), bound.meaning))
-    });
+    // Captured variables come before the node among the parameters.
+    let known = function
+        .params
+        .iter()
+        .zip(captured)
+        .filter_map(|(parameter, name)| {
+            let bound = spot.resolve_root(ChainRoot::Variable(name?))?;
+            let whole = bound.below.is_empty();
+            whole.then(|| (parameter.to_string(), bound.meaning))
+        });
     let mut names: Vec<_> = known.collect();
     let node = function.params.last().map(ToString::to_string);
     names.extend(node.map(|node| (node, NameMeaning::Node)));
@@ -178,6 +187,7 @@ pub(super) fn follow_call<'k>(
         .filter_map(|(parameter, argument)| {
             let chain = MemberChain::from_expr(argument);
             let bound = spot.resolve_root(chain.root)?;
+            // Only the whole event is followed: a part of it is a plain value in the function.
             let whole = chain.links.is_empty() && bound.below.is_empty();
             whole.then(|| (parameter.to_string(), bound.meaning))
         })

@@ -1,11 +1,16 @@
-//! How a rule is decided, told without an event.
+//! How a rule is decided, shown without an event.
+//!
+//! Owns the tree of parts that explanations are made of. What an event answers is filled in
+//! elsewhere, by the matcher.
+//! Invariant: every part is shown from the program that decides it, so an explanation cannot
+//! disagree with the match.
 
 use larum_event::WindowSpec;
+use larum_predicate::{BoolExpression, PredicateId, PredicateSet};
 
 use super::RuleSet;
 use crate::condition::{PlanPart, PlanPartKind};
 use crate::explain::{ConditionField, ConditionPart, ConditionPartKind, EventGate, RuleOutline};
-use crate::predicate::{BoolExpression, PredicateId, PredicateSet};
 use crate::rule::{Rule, RuleStep};
 
 impl RuleSet {
@@ -15,8 +20,12 @@ impl RuleSet {
         let (mut gate, mut script) = (EventGate::Never, EventGate::Never);
         for program in self.rule_programs(number) {
             gate = gate.union_with(self.program_gate(program));
-            let asked = self.programs.scripted.binary_search(&program).ok();
-            let asked = asked.and_then(|at| u32::try_from(self.programs.steps.len() + at).ok());
+            let asked = self
+                .programs
+                .scripted
+                .binary_search(&program)
+                .ok()
+                .and_then(|at| u32::try_from(self.programs.steps.len() + at).ok());
             script = script
                 .union_with(asked.map_or(EventGate::Never, |program| self.program_gate(program)));
         }
@@ -48,7 +57,8 @@ impl RuleSet {
         }
     }
 
-    /// The condition of a rule; `held` tells of predicates, as far as they are known.
+    /// The condition of a rule; `held` says of a predicate whether it
+    /// holds, if that is known.
     pub(crate) fn build_condition_part(
         &self,
         number: u32,
@@ -87,10 +97,9 @@ impl RuleSet {
         }
         let mut programs = Vec::new();
         for (view, program) in self.predicates.rule_programs(program) {
-            let both = [view, program];
-            let both = both.into_iter();
-            let both = both.filter_map(|one| show_expression(&self.predicates, one, held));
-            programs.extend(group_or_single(ConditionPartKind::All, both.collect()));
+            let both = [view, program].into_iter();
+            let shown = both.filter_map(|one| show_expression(&self.predicates, one, held));
+            programs.extend(group_or_single(ConditionPartKind::All, shown.collect()));
         }
         group_or_single(ConditionPartKind::Any, programs)
     }
@@ -103,14 +112,17 @@ fn describe_step(rule: &Rule, step: &RuleStep) -> String {
     };
     let field = |index: u16| rule.measured.get(usize::from(index)).map_or("?", |it| it);
     let own = sequence.steps.iter().find(|one| one.name == step.name);
-    let joins = own.map(|own| own.joins.as_slice()).unwrap_or_default();
-    let joins = joins.iter().map(|join| {
-        let other = sequence.steps.get(usize::from(join.step));
-        let other = other.map_or("?", |other| &other.name);
-        let (value, sign) = (field(join.value), join.comparison.sign());
-        format!("event.{value} {sign} {other}.{}", field(join.other))
-    });
-    let joins: Vec<String> = joins.collect();
+    let joins: Vec<String> = own
+        .map(|own| own.joins.as_slice())
+        .unwrap_or_default()
+        .iter()
+        .map(|join| {
+            let before = sequence.steps.get(usize::from(join.step));
+            let other = before.map_or("?", |before| &before.name);
+            let (value, sign) = (field(join.value), join.comparison.sign());
+            format!("event.{value} {sign} {other}.{}", field(join.other))
+        })
+        .collect();
     match joins.as_slice() {
         [] => step.name.to_string(),
         joins => format!("{}, {}", step.name, joins.join(", ")),
@@ -209,6 +221,7 @@ fn show_plan_part(
                 .collect(),
         )
     };
+    // The place is set last: what a part is made of has places of its own.
     let mut shown = match &part.kind {
         PlanPartKind::Constant(holds) => {
             leaf_part(ConditionPartKind::Constant, holds.to_string(), Some(*holds))
@@ -224,6 +237,7 @@ fn show_plan_part(
             fields,
             lowered,
         } => {
+            // Where the script would be asked, predicates do not know the answer.
             let holds = match evaluate_expression(&lowered.script, held) {
                 Some(false) => evaluate_expression(&lowered.holds, held),
                 Some(true) | None => None,
@@ -257,15 +271,15 @@ fn group_or_single(
     Some(group_parts(kind, parts))
 }
 
-/// A program of another language; `None` for what only tells which events it reads.
+/// A program of another language; `None` for parts that only say which events it reads.
 fn show_expression(
     set: &PredicateSet,
     expression: &BoolExpression,
     held: &mut dyn FnMut(PredicateId) -> Option<bool>,
 ) -> Option<ConditionPart> {
     let mut list = |kind, parts: &[BoolExpression]| {
-        let parts = parts.iter();
         let parts: Vec<ConditionPart> = parts
+            .iter()
             .filter_map(|part| show_expression(set, part, held))
             .collect();
         match kind {
@@ -283,6 +297,7 @@ fn show_expression(
         BoolExpression::All(parts) => list(ConditionPartKind::All, parts),
         BoolExpression::Any(parts) => list(ConditionPartKind::Any, parts),
         BoolExpression::Not(inner) => list(ConditionPartKind::Not, std::slice::from_ref(inner)),
+        // A premise says only which events the rule reads, which is shown with its topics.
         BoolExpression::Is(predicate) if set.is_given(*predicate) => None,
         BoolExpression::Is(predicate) => {
             let holds = held(*predicate);

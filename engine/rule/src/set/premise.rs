@@ -1,16 +1,17 @@
 //! Which rules may read an event, known from its topic alone.
 //!
-//! Rules of one layer that read the same topics share a premise: a predicate that the matcher gives for
-//! events of those topics. Each premise is a view, so a rule is not even nominated for what it does not read.
+//! Rules of one layer that read the same topics share a premise: a predicate that the matcher gives
+//! for events of those topics. Each premise is a view, so a rule is not even nominated for what it
+//! does not read.
 
 use std::collections::HashMap;
 
 use larum_event::{Topic, TopicPattern};
-
-use crate::layers::is_alert_pattern;
-use crate::predicate::{
+use larum_predicate::{
     BoolExpression, BuildError, FieldTest, PredicateId, PredicateSetBuilder, ViewId,
 };
+
+use crate::layers::is_alert_pattern;
 
 /// The premises of a set.
 #[derive(Debug, Clone, Default)]
@@ -61,8 +62,8 @@ impl TopicPremises {
         self.premises.get(number).map(|premise| premise.holds)
     }
 
-    /// What holds of an event in each of `layers` layers: it has `topic`, and is an alert of a rule of
-    /// the layer `raised_by`, or of none of the set.
+    /// What holds of an event in each of `layers` layers: it has `topic`, and is an alert of a rule
+    /// of the layer `raised_by`, or of none of the set.
     pub(crate) fn holding_premises(
         &self,
         layers: u8,

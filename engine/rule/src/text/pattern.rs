@@ -1,6 +1,6 @@
 //! Searching texts, exactly or without regard to case.
 
-use crate::predicate::{CaseSensitivity, TextAnchor, fold};
+use larum_predicate::{CaseSensitivity, TextAnchor, compile_regex, fold};
 
 /// A question about a text and a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,26 +94,10 @@ impl TextSearch {
     }
 }
 
-/// Largest compiled regular expression, in bytes.
-const REGEX_BYTES: usize = 1024 * 1024;
-
 /// Compiles a regular expression; the error is a sentence.
 pub(crate) fn compile_rule_regex(pattern: &str) -> Result<regex::Regex, String> {
     compile_regex(pattern)
         .map_err(|reason| format!("{pattern:?} is not a regular expression: {reason}"))
-}
-
-/// Compiles a regular expression; the error is what is wrong with it.
-pub(crate) fn compile_regex(pattern: &str) -> Result<regex::Regex, String> {
-    regex::RegexBuilder::new(pattern)
-        .size_limit(REGEX_BYTES)
-        .build()
-        .map_err(|error| {
-            let reason = error.to_string();
-            // The crate draws a picture; its last line says what is wrong.
-            let reason = reason.lines().last().unwrap_or_default();
-            reason.trim().trim_start_matches("error: ").to_owned()
-        })
 }
 
 #[cfg(test)]

@@ -1,4 +1,9 @@
 //! Finding things in the text of a JSON object or array that the event codec has already checked.
+//!
+//! Owns looking up members and elements without building a tree. It does not check JSON: text that
+//! is malformed gives no value.
+//! Invariant: a whole number that fits an `i64` is whole; every other number is a float, as in
+//! events.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -54,8 +59,9 @@ pub(crate) fn json_to_dynamic(value: serde_json::Value) -> Dynamic {
             elements.collect::<Array>().into()
         }
         serde_json::Value::Object(members) => {
-            let members = members.into_iter();
-            let members = members.map(|(name, value)| (name.into(), json_to_dynamic(value)));
+            let members = members
+                .into_iter()
+                .map(|(name, value)| (name.into(), json_to_dynamic(value)));
             members.collect::<Map>().into()
         }
     }

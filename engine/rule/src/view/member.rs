@@ -1,5 +1,10 @@
-//! Names of fields as rules write them: members of the envelope, and paths below `data`,
-//! `metadata` and `correlation`.
+//! Names of fields as rules write them: members of the envelope, and paths below `data`, `metadata`
+//! and `correlation`.
+//!
+//! Owns which names exist. What an event holds there is looked up by `event`; which fields below
+//! `data` make sense belongs to the catalogue.
+//! Invariant: a name that no event can have is an error with the names it could have been, never a
+//! field that is always missing.
 
 use larum_event::{Event, FieldValue};
 
@@ -46,7 +51,7 @@ pub(crate) const MEMBERS: [(&str, EnvelopeMember); 17] = [
     ("data", EnvelopeMember::Data),
 ];
 
-/// What stands in `correlation`.
+/// The members of `correlation`.
 pub(crate) const CORRELATION_MEMBERS: [&str; 4] = ["root", "parent", "stage", "tags"];
 
 impl EnvelopeMember {
@@ -74,6 +79,7 @@ impl EnvelopeMember {
             Self::Type => text(envelope.event_type.as_str()),
             Self::Source => text(envelope.source.as_str()),
             Self::Time => Some(FieldValue::Str(envelope.time.to_string().into())),
+            // A number beyond `i64` becomes a float, as such numbers in `data` do.
             Self::Sequence => envelope.sequence.map(|sequence| {
                 i64::try_from(sequence).map_or(FieldValue::Float(sequence as f64), FieldValue::Int)
             }),
@@ -115,7 +121,7 @@ pub(crate) struct UnknownField {
     pub(crate) name: String,
     /// The part that is wrong.
     pub(crate) part: String,
-    /// What could stand there; empty where nothing can.
+    /// What could be there; empty where nothing can.
     pub(crate) known: Vec<&'static str>,
 }
 
@@ -134,7 +140,8 @@ impl FieldRef {
         Self::from_segments(&segments)
     }
 
-    /// Reads a path whose segments are known apart. Below `data` and `metadata` anything goes.
+    /// Reads a path whose segments are known apart. Below `data` and `metadata` any name is
+    /// allowed.
     pub(crate) fn from_segments(segments: &[&str]) -> Result<Self, UnknownField> {
         let unknown = |depth: usize, known: Vec<&'static str>| UnknownField {
             name: segments
@@ -152,6 +159,7 @@ impl FieldRef {
         let Some(second) = segments.get(1) else {
             return Ok(Self::Member(member));
         };
+        // Members are listed one by one: a new one must decide here whether it has members.
         match member {
             EnvelopeMember::Data | EnvelopeMember::Metadata => {
                 if let Some(empty) = segments.iter().position(|segment| segment.is_empty()) {

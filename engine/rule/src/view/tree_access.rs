@@ -1,8 +1,10 @@
 //! What a rule may ask of trees: the functions of an event, and the nodes that they show.
 //!
-//! A climb is made at once and the rule's closure asked afterwards, so that whoever answers is never
-//! kept waiting by a script. What climbs cost is counted apart ([`TreeMeter`]): rhai forgets what closures
-//! spend that native functions call.
+//! Owns those functions and what they cost. Which nodes stand above an event is known to the
+//! [`TreeLookup`], which a script never keeps waiting: all nodes are collected first, and the
+//! rule's closure is asked afterwards.
+//! Invariant: what a closure spends on nodes counts towards the rule's budget. rhai forgets what
+//! closures spend that native functions call, so [`TreeMeter`] counts it apart.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -57,7 +59,7 @@ struct NodeView(Rc<TreeNodeView>);
 /// Fields that a node keeps, below a path.
 #[derive(Clone)]
 pub(super) struct NodeFieldView {
-    kin: Rc<TreeNodeView>,
+    node: Rc<TreeNodeView>,
     path: String,
 }
 
@@ -76,16 +78,16 @@ impl TreeAccess {
     /// At most `most` nodes, the event's own first, and how it ended.
     fn collect_nodes(&self, event: &Event, most: usize) -> (Vec<Rc<TreeNodeView>>, VisitOutcome) {
         let mut nodes = Vec::new();
-        let climbed = self
+        let outcome = self
             .trees
-            .visit_ancestors(self.subject_event(event), self.at, &mut |kin| {
-                nodes.push(Rc::new(kin.clone()));
+            .visit_ancestors(self.subject_event(event), self.at, &mut |node| {
+                nodes.push(Rc::new(node.clone()));
                 match nodes.len() < most {
                     true => VisitControl::Continue,
                     false => VisitControl::Stop,
                 }
             });
-        (nodes, climbed)
+        (nodes, outcome)
     }
 }
 
@@ -96,7 +98,8 @@ impl TreeMeter {
         self.spent.set(0);
     }
 
-    /// Counts one operation, if it is one of a closure that a climb asks; false when there were too many.
+    /// Counts one operation, if it is one of a closure that a climb asks; false when there were too
+    /// many.
     pub(crate) fn tick(&self) -> bool {
         self.inside.get() == 0 || self.spend(1)
     }
@@ -126,17 +129,17 @@ impl EventView {
     }
 
     fn tree_root(&self, ctx: &NativeCallContext<'_>) -> ScriptResult<Dynamic> {
-        let asking = self.tree_access(ctx)?;
-        asking.meter.charge_nodes(1, ctx)?;
-        Ok(text_or_unit(asking.root(&self.event).as_deref()))
+        let access = self.tree_access(ctx)?;
+        access.meter.charge_nodes(1, ctx)?;
+        Ok(text_or_unit(access.root(&self.event).as_deref()))
     }
 
     fn own_node(&self, ctx: &NativeCallContext<'_>) -> ScriptResult<Dynamic> {
-        let asking = self.tree_access(ctx)?;
-        asking.meter.charge_nodes(1, ctx)?;
-        let (nodes, _) = asking.collect_nodes(&self.event, 1);
+        let access = self.tree_access(ctx)?;
+        access.meter.charge_nodes(1, ctx)?;
+        let (nodes, _) = access.collect_nodes(&self.event, 1);
         let own = nodes.into_iter().next();
-        Ok(own.map_or(Dynamic::UNIT, |kin| Dynamic::from(NodeView(kin))))
+        Ok(own.map_or(Dynamic::UNIT, |node| Dynamic::from(NodeView(node))))
     }
 
     /// The nodes above the event's own, nearest first, and whether there are more.
@@ -144,13 +147,13 @@ impl EventView {
         &self,
         ctx: &NativeCallContext<'_>,
     ) -> ScriptResult<(Vec<Rc<TreeNodeView>>, bool)> {
-        let asking = self.tree_access(ctx)?;
-        let (mut nodes, climbed) = asking.collect_nodes(&self.event, usize::MAX);
-        asking.meter.charge_nodes(nodes.len().max(1), ctx)?;
+        let access = self.tree_access(ctx)?;
+        let (mut nodes, outcome) = access.collect_nodes(&self.event, usize::MAX);
+        access.meter.charge_nodes(nodes.len().max(1), ctx)?;
         if !nodes.is_empty() {
             nodes.remove(0);
         }
-        Ok((nodes, climbed == VisitOutcome::TooHigh))
+        Ok((nodes, outcome == VisitOutcome::TooHigh))
     }
 
     fn ancestors(&self, ctx: &NativeCallContext<'_>) -> ScriptResult<Array> {
@@ -159,15 +162,15 @@ impl EventView {
             return Err(too_high_error(ctx));
         }
         let nodes = nodes.into_iter();
-        Ok(nodes.map(|kin| Dynamic::from(NodeView(kin))).collect())
+        Ok(nodes.map(|node| Dynamic::from(NodeView(node))).collect())
     }
 
     fn has_ancestor(&self, ctx: &NativeCallContext<'_>, is_meant: &FnPtr) -> ScriptResult<bool> {
         let (nodes, more) = self.nodes_above(ctx)?;
         let meter = &self.tree_access(ctx)?.meter;
-        for kin in nodes {
+        for node in nodes {
             meter.inside.set(meter.inside.get().saturating_add(1));
-            let answer = is_meant.call_within_context::<Dynamic>(ctx, (NodeView(kin),));
+            let answer = is_meant.call_within_context::<Dynamic>(ctx, (NodeView(node),));
             meter.inside.set(meter.inside.get().saturating_sub(1));
             let answer = answer.map_err(|error| match error.unwrap_inner() {
                 EvalAltResult::ErrorTerminated(_, place) => {
@@ -196,7 +199,7 @@ impl EventView {
 
     fn is_descendant_of(&self, ctx: &NativeCallContext<'_>, id: &str) -> ScriptResult<bool> {
         let (nodes, more) = self.nodes_above(ctx)?;
-        if nodes.iter().any(|kin| &*kin.id == id) {
+        if nodes.iter().any(|node| &*node.id == id) {
             return Ok(true);
         }
         match more {
@@ -218,7 +221,7 @@ fn text_or_unit(text: Option<&str>) -> Dynamic {
     text.map_or(Dynamic::UNIT, Into::into)
 }
 
-/// Teaches an engine what may be asked of trees.
+/// Registers what may be asked of trees.
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("root", |ctx: NativeCallContext<'_>, view: EventView| {
         view.tree_root(&ctx)
@@ -242,7 +245,7 @@ pub(super) fn register(engine: &mut Engine) {
             view.is_descendant_of(&ctx, &id)
         },
     );
-    // Whose id is missing is nobody's ancestor.
+    // A missing id is no node's.
     engine.register_fn("descendant_of", |_: EventView, (): ()| false);
     engine.register_fn("root", |(): ()| ());
     engine.register_fn("node", |(): ()| ());
@@ -273,6 +276,7 @@ fn register_nodes(engine: &mut Engine) {
         tags.map(|(name, value)| (name.as_ref().into(), value.as_ref().into()))
             .collect()
     });
+    // Names that both have mean the node's own; all others mean fields that it keeps.
     for (name, _) in MEMBERS {
         if !NODE_MEMBERS.contains(&name) {
             engine.register_get(name, move |node: &mut NodeView| field_value(&node.0, name));
@@ -288,7 +292,7 @@ fn register_nodes(engine: &mut Engine) {
     engine.register_indexer_get(|view: &mut NodeFieldView, name: ImmutableString| view.get(&name));
     engine.register_fn("has", |view: NodeFieldView, path: ImmutableString| {
         let path = format!("{}.{path}", view.path);
-        view.kin
+        view.node
             .kept_fields
             .iter()
             .any(|(known, _)| **known == *path)
@@ -298,13 +302,13 @@ fn register_nodes(engine: &mut Engine) {
 impl NodeFieldView {
     /// What is kept at the member `name`.
     pub(super) fn get(&self, name: &str) -> Dynamic {
-        field_value(&self.kin, &format!("{}.{name}", self.path))
+        field_value(&self.node, &format!("{}.{name}", self.path))
     }
 }
 
 /// The value that a node keeps at `path`, or those that it keeps below it; `()` for neither.
-fn field_value(kin: &Rc<TreeNodeView>, path: &str) -> Dynamic {
-    let mut fields = kin.kept_fields.iter();
+fn field_value(node: &Rc<TreeNodeView>, path: &str) -> Dynamic {
+    let mut fields = node.kept_fields.iter();
     if let Some((_, value)) = fields.find(|(known, _)| **known == *path) {
         return json::parse_dynamic(value);
     }
@@ -312,10 +316,10 @@ fn field_value(kin: &Rc<TreeNodeView>, path: &str) -> Dynamic {
         let rest = known.strip_prefix(path);
         rest.is_some_and(|rest| rest.starts_with('.'))
     };
-    if NODE_FIELD_ROOTS.contains(&path) || kin.kept_fields.iter().any(|(known, _)| is_below(known))
+    if NODE_FIELD_ROOTS.contains(&path) || node.kept_fields.iter().any(|(known, _)| is_below(known))
     {
         return Dynamic::from(NodeFieldView {
-            kin: Rc::clone(kin),
+            node: Rc::clone(node),
             path: path.to_owned(),
         });
     }

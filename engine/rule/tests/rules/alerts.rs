@@ -6,13 +6,13 @@ use larum_event::{Amount, GroupKey, ScalarValue, Timestamp};
 use larum_rule::{AlertText, FaultKind, RuleFault, RuleMatcher, WindowView};
 use serde_json::json;
 
-use crate::given::{load, login};
+use crate::fixtures::{load, login};
 
-fn said(alert: &str) -> Result<AlertText, RuleFault> {
-    said_of(r#".within("5m").count(5)"#, alert)
+fn alert_text(alert: &str) -> Result<AlertText, RuleFault> {
+    alert_text_of(r#".within("5m").count(5)"#, alert)
 }
 
-fn said_of(window: &str, alert: &str) -> Result<AlertText, RuleFault> {
+fn alert_text_of(window: &str, alert: &str) -> Result<AlertText, RuleFault> {
     let set = load(&format!(
         r##"rule("r").on("#").group_by(["metadata.user", "data.port"]){window}{alert};"##
     ));
@@ -32,7 +32,7 @@ fn said_of(window: &str, alert: &str) -> Result<AlertText, RuleFault> {
 
 #[test]
 fn a_rule_says_what_it_likes_of_the_window() {
-    let text = said(
+    let text = alert_text(
         r##".alert(|window| #{
             message: `${window.count} failed logins for ${window.key.user} in ${window.within}`,
             port: window.key.port,
@@ -53,7 +53,7 @@ fn a_rule_says_what_it_likes_of_the_window() {
 
 #[test]
 fn a_rule_without_a_count_says_what_it_likes_of_the_event() {
-    let text = said_of(
+    let text = alert_text_of(
         "",
         r##".alert(|window| #{
             outcome: window.event.data.outcome,
@@ -71,24 +71,24 @@ fn a_rule_without_a_count_says_what_it_likes_of_the_event() {
 
 #[test]
 fn a_text_alone_is_the_message() {
-    let text = said(r##".alert(|window| "hello " + window.key.user)"##).unwrap();
+    let text = alert_text(r##".alert(|window| "hello " + window.key.user)"##).unwrap();
     assert_eq!(text.message.as_deref(), Some("hello eve"));
 }
 
 #[test]
 fn a_rule_without_an_alert_says_nothing() {
-    assert_eq!(said("").unwrap(), AlertText::default());
+    assert_eq!(alert_text("").unwrap(), AlertText::default());
 }
 
 #[test]
 fn a_failing_alert_is_a_fault_of_the_rule() {
-    let fault = said(r##".alert(|window| throw "no")"##).unwrap_err();
+    let fault = alert_text(r##".alert(|window| throw "no")"##).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Error);
     assert!(fault.message.ends_with("runtime error: no"), "{fault}");
-    let fault = said(r##".alert(|window| { loop { } })"##).unwrap_err();
+    let fault = alert_text(r##".alert(|window| { loop { } })"##).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Budget);
-    let fault = said(".alert(|window| 5)").unwrap_err();
+    let fault = alert_text(".alert(|window| 5)").unwrap_err();
     assert!(fault.message.contains("not a number"), "{fault}");
-    let fault = said(".alert(|window| #{f: |x| x})").unwrap_err();
+    let fault = alert_text(".alert(|window| #{f: |x| x})").unwrap_err();
     assert!(fault.message.contains("member `f`"), "{fault}");
 }

@@ -3,7 +3,7 @@
 use larum_event::TopicPattern;
 use larum_rule::{FieldCatalogue, FieldType, RuleSet};
 
-use crate::given::{file, shown};
+use crate::fixtures::{file, show_problems};
 
 const FIELDS: &str = r#"
 [[topic]]
@@ -36,25 +36,25 @@ open = true
 "#;
 
 /// Findings about one rule beside the fields above.
-fn found(rule: &str) -> String {
+fn show_findings(rule: &str) -> String {
     let files = [file("fields.toml", FIELDS), file("a.rhai", rule)];
     match RuleSet::load(&files) {
-        Ok(set) => shown(set.warnings()),
-        Err(problems) => shown(&problems),
+        Ok(set) => show_problems(set.warnings()),
+        Err(problems) => show_problems(&problems),
     }
 }
 
 #[track_caller]
-fn accepts(on: &str, condition: &str) {
+fn assert_accepted(on: &str, condition: &str) {
     let rule = format!("rule(\"r\").on({on}).when(|event| {condition});");
-    assert_eq!(found(&rule), "", "{rule}");
+    assert_eq!(show_findings(&rule), "", "{rule}");
 }
 
 /// Checks that one thing is said of a condition, which contains `text`.
 #[track_caller]
-fn says(on: &str, condition: &str, text: &str) {
+fn assert_reports(on: &str, condition: &str, text: &str) {
     let rule = format!("rule(\"r\").on({on}).when(|event| {condition});");
-    let said = found(&rule);
+    let said = show_findings(&rule);
     assert!(said.contains(text), "{rule}\n{said}");
     assert_eq!(said.matches("a.rhai:").count(), 1, "{said}");
 }
@@ -64,38 +64,40 @@ const LOGIN: &str = "\"security.auth.login\"";
 #[test]
 fn a_field_that_a_closed_topic_does_not_have_is_an_error_with_what_was_meant() {
     assert_eq!(
-        found("rule(\"r\").on(\"security.auth.login\").when(|event| event.data.outcme == \"x\");"),
+        show_findings(
+            "rule(\"r\").on(\"security.auth.login\").when(|event| event.data.outcme == \"x\");"
+        ),
         "a.rhai:1:61: error[unknown-field]: rule r: events of security.auth.login have no `data.outcme`\n\
          \x20  1 | rule(\"r\").on(\"security.auth.login\").when(|event| event.data.outcme == \"x\");\n\
          \x20    |                                                             ^\n\
          \x20    = help: did you mean `data.outcome`?"
     );
-    says(
+    assert_reports(
         LOGIN,
         "event.data.user == \"x\"",
         "did you mean `metadata.user`?",
     );
-    says(
+    assert_reports(
         LOGIN,
         "event.data[\"outcme\"] == \"x\"",
         "did you mean `data.outcome`?",
     );
-    says(
+    assert_reports(
         LOGIN,
         "event.has(\"data.outcme\")",
         "did you mean `data.outcome`?",
     );
-    says(
+    assert_reports(
         LOGIN,
         "event.data.process.pdi == 1",
         "did you mean `data.process.pid`?",
     );
-    says(
+    assert_reports(
         LOGIN,
         "event.data.something_else == 1",
         "they have data.count, data.extra",
     );
-    says(
+    assert_reports(
         LOGIN,
         "event.data.something_else == 1",
         "a new field belongs into fields.toml",
@@ -105,11 +107,11 @@ fn a_field_that_a_closed_topic_does_not_have_is_an_error_with_what_was_meant() {
 #[test]
 fn fields_in_keys_and_texts_of_alerts_are_checked_too() {
     let rule = "rule(\"r\").on(\"security.auth.login\").group_by(\"metadata.usr\");";
-    assert!(found(rule).contains("did you mean `metadata.user`?"));
+    assert!(show_findings(rule).contains("did you mean `metadata.user`?"));
     let rule = "rule(\"r\").on(\"security.auth.login\").alert(|w| `${w.event.data.outcme}`);";
-    assert!(found(rule).contains("did you mean `data.outcome`?"));
+    assert!(show_findings(rule).contains("did you mean `data.outcome`?"));
     let rule = "rule(\"r\").on(\"security.auth.login\").group_by(\"data.tags\");";
-    assert!(found(rule).contains("events are grouped by single values"));
+    assert!(show_findings(rule).contains("events are grouped by single values"));
 }
 
 #[test]
@@ -126,23 +128,23 @@ fn what_is_described_is_accepted_with_what_leads_to_it_and_lies_in_it() {
         "event.data.outcome == () && event.data.count == ()",
         "event.correlation.tags.collector == \"x\"",
     ] {
-        accepts(LOGIN, condition);
+        assert_accepted(LOGIN, condition);
     }
 }
 
 #[test]
 fn topics_that_are_unknown_or_open_accept_anything() {
-    accepts("\"events.other\"", "event.data.outcme == \"x\"");
-    accepts(
+    assert_accepted("\"events.other\"", "event.data.outcme == \"x\"");
+    assert_accepted(
         "\"events.open\"",
         "event.data.outcme == \"x\" && event.data.conut == 1",
     );
-    accepts(
+    assert_accepted(
         "[\"security.auth.login\", \"events.open\"]",
         "event.data.something_else == 1",
     );
-    accepts("\"security.auth.#\"", "event.data.something_else == 1");
-    says(
+    assert_accepted("\"security.auth.#\"", "event.data.something_else == 1");
+    assert_reports(
         "\"events.open\"",
         "event.data.count == \"5\"",
         "error[type-mismatch]",
@@ -151,12 +153,12 @@ fn topics_that_are_unknown_or_open_accept_anything() {
 
 #[test]
 fn a_field_that_looks_misspelt_is_a_warning_where_some_topics_are_unknown() {
-    says(
+    assert_reports(
         "\"security.auth.#\"",
         "event.data.outcme == \"x\"",
         "warning[unknown-field]",
     );
-    says(
+    assert_reports(
         "\"security.auth.#\"",
         "event.data.outcme == \"x\"",
         "did you mean `data.outcome`?",
@@ -165,13 +167,13 @@ fn a_field_that_looks_misspelt_is_a_warning_where_some_topics_are_unknown() {
 
 #[test]
 fn a_topic_that_looks_misspelt_is_a_warning() {
-    let said = found("rule(\"r\").on(\"security.auth.logn\");");
+    let said = show_findings("rule(\"r\").on(\"security.auth.logn\");");
     assert!(said.contains("warning[unknown-topic]"), "{said}");
     assert!(
         said.contains("did you mean `security.auth.login`?"),
         "{said}"
     );
-    assert_eq!(found("rule(\"r\").on(\"security.door.open\");"), "");
+    assert_eq!(show_findings("rule(\"r\").on(\"security.door.open\");"), "");
 }
 
 #[test]
@@ -205,21 +207,21 @@ fn comparisons_that_can_never_hold_are_errors() {
             "is a number and never compares",
         ),
     ] {
-        says(LOGIN, condition, text);
-        says(LOGIN, condition, "error[type-mismatch]");
+        assert_reports(LOGIN, condition, text);
+        assert_reports(LOGIN, condition, "error[type-mismatch]");
     }
     for condition in [
         "event.data.score == 5 && event.data.score > 0.5 && event.data.count == 5.0",
         "event.data.count == -5",
         "event.data.count in [1, 2]",
     ] {
-        accepts(LOGIN, condition);
+        assert_accepted(LOGIN, condition);
     }
 }
 
 #[test]
 fn constants_and_functions_of_the_file_are_followed() {
-    let said = found(
+    let said = show_findings(
         "const WANTED = \"5\";\n\
          rule(\"r\").on(\"security.auth.login\").when(|event| event.data.count == WANTED);",
     );
@@ -227,7 +229,7 @@ fn constants_and_functions_of_the_file_are_followed() {
         said.contains("never compares with the text \"5\""),
         "{said}"
     );
-    let said = found(
+    let said = show_findings(
         "fn bad(e) { e.data.outcme == 1 }\n\
          rule(\"r\").on(\"security.auth.login\").when(|event| bad(event));",
     );
@@ -236,11 +238,11 @@ fn constants_and_functions_of_the_file_are_followed() {
 
 #[test]
 fn topics_of_which_one_agrees_are_not_complained_of() {
-    accepts(
+    assert_accepted(
         "[\"security.auth.login\", \"security.auth.mfa\"]",
         "event.data.count == \"5\"",
     );
-    says(
+    assert_reports(
         "\"security.auth.+\"",
         "event.data.ok == 1",
         "warning[type-mismatch]",
@@ -249,27 +251,27 @@ fn topics_of_which_one_agrees_are_not_complained_of() {
 
 #[test]
 fn a_value_that_a_field_never_has_is_a_warning() {
-    says(
+    assert_reports(
         LOGIN,
         "event.data.outcome == \"failed\"",
         "warning[unknown-value]",
     );
-    says(
+    assert_reports(
         LOGIN,
         "event.data.outcome == \"failed\"",
         "it is one of failure, success",
     );
-    says(
+    assert_reports(
         LOGIN,
         "event.data.outcome in [\"success\", \"no\"]",
         "it is one of failure, success",
     );
-    says(
+    assert_reports(
         "\"events.x\"",
         "event.severity == \"warn\"",
         "it is one of critical, high, info",
     );
-    accepts(
+    assert_accepted(
         "[\"security.auth.login\", \"security.auth.mfa\"]",
         "event.data.outcome == \"denied\"",
     );
@@ -277,16 +279,16 @@ fn a_value_that_a_field_never_has_is_a_warning() {
 
 #[test]
 fn what_alerts_say_is_known_without_a_file() {
-    accepts(
+    assert_accepted(
         "\"alerts.#\"",
         "event.data.count > 5 && event.data.key.user == \"x\"",
     );
-    says(
+    assert_reports(
         "\"alerts.#\"",
         "event.data.severty == \"high\"",
         "did you mean `data.severity`?",
     );
-    says(
+    assert_reports(
         "\"alerts.#\"",
         "event.data.count > \"5\"",
         "numbers have no quotes",
@@ -368,7 +370,7 @@ fn a_field_described_twice_is_refused_and_other_files_may_add_some() {
     };
     let twice = more("\"data.outcome\" = { type = \"string\", meaning = \"m\" }").unwrap_err();
     assert_eq!(
-        shown(&twice),
+        show_problems(&twice),
         "b/fields.toml:5:1: error[bad-catalogue]: `data.outcome` of security.auth.login is described twice\n\
          \x20  5 | \"data.outcome\" = { type = \"string\", meaning = \"m\" }\n\
          \x20    | ^\n\

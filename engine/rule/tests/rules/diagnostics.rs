@@ -3,7 +3,7 @@
 use larum_event::limits;
 use larum_rule::{DiagnosticLevel, RuleSet};
 
-use crate::given::{file, load, shown, try_load};
+use crate::fixtures::{file, load, show_problems, try_load};
 
 /// Checks that each text of a file is refused with exactly the words below it. `LARUM_BLESS=1` writes
 /// down what is said now.
@@ -15,7 +15,7 @@ fn check(name: &str) {
     let cases: Vec<(&str, String)> = cases
         .map(|case| {
             let text = case.lines().next().unwrap().strip_prefix("> ").unwrap();
-            (text, shown(&try_load(text).expect_err(text)))
+            (text, show_problems(&try_load(text).expect_err(text)))
         })
         .collect();
     let said = cases
@@ -121,7 +121,7 @@ fn a_duplicate_names_both_places() {
     let rule = "\n\nrule(\"auth.fail\").on(\"#\");";
     let problems = RuleSet::load(&[file("a.rhai", rule), file("b.rhai", rule)]).unwrap_err();
     assert_eq!(
-        shown(&problems),
+        show_problems(&problems),
         "b.rhai:3:1: error[duplicate-rule]: rule auth.fail is defined twice\n\
          \x20  3 | rule(\"auth.fail\").on(\"#\");\n\
          \x20    | ^\n\
@@ -136,7 +136,7 @@ fn a_file_of_the_largest_size_loads_and_a_larger_one_does_not() {
     assert!(try_load(&padded(limits::RULE_FILE_BYTES)).is_ok());
     let problems = try_load(&padded(limits::RULE_FILE_BYTES + 1)).unwrap_err();
     assert_eq!(
-        shown(&problems),
+        show_problems(&problems),
         "a.rhai: error[file-too-large]: the file has 1048577 bytes, at most 1048576 are allowed"
     );
 }
@@ -159,7 +159,7 @@ fn a_file_without_a_rule_is_a_warning() {
     assert_eq!(set.warnings().len(), 1);
     assert_eq!(set.warnings()[0].level, DiagnosticLevel::Warning);
     assert_eq!(
-        shown(set.warnings()),
+        show_problems(set.warnings()),
         "a.rhai: warning[no-rule]: the file defines no rule"
     );
 }

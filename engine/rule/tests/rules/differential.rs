@@ -7,7 +7,7 @@ use larum_rule::{RuleMatcher, RuleSet};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::given::{interpreted, load, login};
+use crate::fixtures::{load, load_interpreted, login};
 
 /// What stands in front of the rules.
 const PRELUDE: &str = r#"
@@ -315,7 +315,7 @@ fn file(bodies: &[String]) -> String {
 }
 
 /// What is told of each rule and event is what was decided.
-fn explained(set: Arc<RuleSet>, events: &[Event]) -> Result<(), TestCaseError> {
+fn check_explanations(set: Arc<RuleSet>, events: &[Event]) -> Result<(), TestCaseError> {
     let mut matcher = RuleMatcher::new(Arc::clone(&set));
     for event in events {
         let (mut out, mut faults) = (Vec::new(), Vec::new());
@@ -337,10 +337,10 @@ fn compare(bodies: &[String], data: &[String]) -> Result<usize, TestCaseError> {
     let events: Vec<Event> = data.iter().map(|data| login(data)).collect();
     let text = file(bodies);
     let set = load(&text);
-    explained(Arc::new(set.clone()), &events)?;
+    check_explanations(Arc::new(set.clone()), &events)?;
     let native = set.rules().iter().filter(|rule| rule.is_native()).count();
     let read = answers(set, &events);
-    let scripted = answers(interpreted(&text), &events);
+    let scripted = answers(load_interpreted(&text), &events);
     for ((event, read), scripted) in events.iter().zip(read).zip(scripted) {
         prop_assert_eq!(read, scripted, "{}\n{}", text, event.json());
     }
@@ -424,7 +424,7 @@ proptest! {
         let events: Vec<Event> = data.iter().map(|data| login(data)).collect();
         let text = steps_file(&conditions);
         let read = matches(load(&text), &events);
-        let run = matches(interpreted(&text), &events);
+        let run = matches(load_interpreted(&text), &events);
         prop_assert_eq!(read, run, "{}", text);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use larum_event::Event;
 use larum_rule::{Diagnostic, DiagnosticLevel, ExceptionCount, RuleMatch, RuleMatcher, RuleSet};
 
-use crate::given::{event, file, shown};
+use crate::fixtures::{event, file, show_problems};
 
 const RULE: &str = "rule(\"auth.fail\").on(\"security.auth.login\")\
     .when(|event| event.data.outcome == \"failure\").group_by(\"metadata.user\");";
@@ -22,7 +22,7 @@ fn try_load(exceptions: &str) -> Result<RuleSet, Vec<Diagnostic>> {
 fn load(exceptions: &str) -> RuleSet {
     match try_load(exceptions) {
         Ok(set) => set,
-        Err(problems) => panic!("{}", shown(&problems)),
+        Err(problems) => panic!("{}", show_problems(&problems)),
     }
 }
 
@@ -177,8 +177,8 @@ fn exceptions_are_for_the_rules_beside_them() {
     assert_eq!(counts(&set(&one, "b/rule.rhai").unwrap()), [1, 0]);
     assert_eq!(counts(&set(&one, "a/b/rule.rhai").unwrap()), [1, 0]);
     let ambiguous = set(&one, "a/other.rhai").unwrap_err();
-    assert!(shown(&ambiguous).contains("2 rules stand beside this file"));
-    assert!(shown(&ambiguous).contains("say which are meant: `rule = \"auth.fail\"`"));
+    assert!(show_problems(&ambiguous).contains("2 rules stand beside this file"));
+    assert!(show_problems(&ambiguous).contains("say which are meant: `rule = \"auth.fail\"`"));
     let named = one.replace("field", "rule = \"auth.other\"\nfield");
     assert_eq!(counts(&set(&named, "a/other.rhai").unwrap()), [0, 1]);
     let both = one.replace("field", "rule = [\"auth.other\", \"auth.fail\"]\nfield");
@@ -187,9 +187,9 @@ fn exceptions_are_for_the_rules_beside_them() {
         &one.replace("field", "rule = \"auth.fial\"\nfield"),
         "b/rule.rhai",
     );
-    assert!(shown(&wrong.unwrap_err()).contains("did you mean `auth.fail`?"));
+    assert!(show_problems(&wrong.unwrap_err()).contains("did you mean `auth.fail`?"));
     let alone = RuleSet::load(&[file("a/except.toml", &one), file("b/rule.rhai", RULE)]);
-    assert!(shown(&alone.unwrap_err()).contains("no rule stands beside this file"));
+    assert!(show_problems(&alone.unwrap_err()).contains("no rule stands beside this file"));
 }
 
 #[test]
@@ -274,8 +274,8 @@ fn fields_and_values_that_the_rules_events_do_not_have_are_found() {
             file("fields.toml", fields),
         ]);
         match set {
-            Ok(set) => shown(set.warnings()),
-            Err(problems) => shown(&problems),
+            Ok(set) => show_problems(set.warnings()),
+            Err(problems) => show_problems(&problems),
         }
     };
     assert_eq!(found("field = \"data.port\"\nvalue = 22"), "");
@@ -308,7 +308,7 @@ fn a_broken_file_beside_rules_is_an_error_at_its_place() {
 fn a_number_that_no_event_holds_is_refused() {
     for number in ["nan", "-nan", "inf", "-inf"] {
         let problems = try_load(&except(&format!("field = \"data.n\"\nvalue = {number}")));
-        let said = shown(&problems.unwrap_err());
+        let said = show_problems(&problems.unwrap_err());
         assert!(
             said.contains(&format!("no event holds the number {number}")),
             "{said}"
@@ -337,7 +337,7 @@ fn a_last_day_after_all_events_is_accepted() {
     for end in ["0001-01-01", "\"9999-13-01\""] {
         let text = except("field = \"data.n\"\nvalue = 1").replace("2026-12-31", end);
         assert!(
-            shown(&try_load(&text).unwrap_err()).contains("is not a date"),
+            show_problems(&try_load(&text).unwrap_err()).contains("is not a date"),
             "{end}"
         );
     }
@@ -356,7 +356,7 @@ fn what_is_wrong_with_an_exception_of_two_rules_is_said_once() {
         file("x/rule.rhai", &rules.concat()),
         file("fields.toml", fields),
     ]);
-    let said = shown(&problems.unwrap_err());
+    let said = show_problems(&problems.unwrap_err());
     assert_eq!(said.matches("unknown-field").count(), 1, "{said}");
     let text = text.replace("\"port\"", "\"data.prt\"");
     let problems = RuleSet::load(&[
@@ -364,6 +364,6 @@ fn what_is_wrong_with_an_exception_of_two_rules_is_said_once() {
         file("x/rule.rhai", &rules.concat()),
         file("fields.toml", fields),
     ]);
-    let said = shown(&problems.unwrap_err());
+    let said = show_problems(&problems.unwrap_err());
     assert_eq!(said.matches("unknown-field").count(), 1, "{said}");
 }

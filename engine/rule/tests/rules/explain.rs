@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use larum_rule::{ConditionPart, ConditionPartKind, EventGate, RuleMatcher};
 
-use crate::given::{condition, load, login};
+use crate::fixtures::{condition, load, login};
 
 /// A part as one line of text, its parts in brackets.
-fn told(part: &ConditionPart) -> String {
+fn describe_part(part: &ConditionPart) -> String {
     let held = match part.holds {
         Some(true) => "+",
         Some(false) => "-",
@@ -18,7 +18,7 @@ fn told(part: &ConditionPart) -> String {
         value.to_owned()
     });
     let seen: Vec<String> = seen.collect();
-    let inside: Vec<String> = part.parts.iter().map(told).collect();
+    let inside: Vec<String> = part.parts.iter().map(describe_part).collect();
     let inside = inside.join("; ");
     match part.kind {
         ConditionPartKind::Test => format!("{held}{} <{}>", part.text, seen.join(", ")),
@@ -27,12 +27,12 @@ fn told(part: &ConditionPart) -> String {
     }
 }
 
-fn explained(when: &str, data: &str) -> (String, bool, Option<bool>) {
+fn explain_condition(when: &str, data: &str) -> (String, bool, Option<bool>) {
     let mut matcher = RuleMatcher::new(Arc::new(condition(when)));
     let explained = matcher.explain_rule(0, &login(data)).unwrap();
     assert!(explained.reads_topic);
     (
-        told(&explained.condition.unwrap()),
+        describe_part(&explained.condition.unwrap()),
         explained.ran_script,
         explained.outcome.ok(),
     )
@@ -42,7 +42,7 @@ fn explained(when: &str, data: &str) -> (String, bool, Option<bool>) {
 fn each_test_is_told_with_what_the_event_holds() {
     let when = r#"|event| event.data.n > 5 && (event.metadata.user == "eve" || !event.data.ok)"#;
     assert_eq!(
-        explained(when, r#"{"n":6,"ok":true}"#),
+        explain_condition(when, r#"{"n":6,"ok":true}"#),
         (
             "+All[+event.data.n > 5 <6>; \
              +Any[+event.metadata.user == \"eve\" <\"eve\">; -Not[+event.data.ok is true <true>]]]"
@@ -51,7 +51,7 @@ fn each_test_is_told_with_what_the_event_holds() {
             Some(true)
         )
     );
-    let (text, asked_script, holds) = explained(when, r#"{"n":"6"}"#);
+    let (text, asked_script, holds) = explain_condition(when, r#"{"n":"6"}"#);
     assert!(
         text.starts_with("-All[-event.data.n > 5 <\"6\">;"),
         "{text}"
@@ -63,7 +63,7 @@ fn each_test_is_told_with_what_the_event_holds() {
 #[test]
 fn what_the_script_decides_is_told_as_such() {
     let when = "|event| event.data.a == 1 && event.data.list.some(|x| x == 2)";
-    let yes = explained(when, r#"{"a":1,"list":[2]}"#);
+    let yes = explain_condition(when, r#"{"a":1,"list":[2]}"#);
     assert_eq!(
         yes,
         (
@@ -72,7 +72,7 @@ fn what_the_script_decides_is_told_as_such() {
             Some(true)
         )
     );
-    let no = explained(when, r#"{"a":2,"list":[2]}"#);
+    let no = explain_condition(when, r#"{"a":2,"list":[2]}"#);
     assert_eq!(
         no,
         (
@@ -82,7 +82,7 @@ fn what_the_script_decides_is_told_as_such() {
         )
     );
     // A flag that is no truth is the script's to refuse.
-    let (text, asked_script, holds) = explained("|event| event.data.ok", r#"{"ok":"yes"}"#);
+    let (text, asked_script, holds) = explain_condition("|event| event.data.ok", r#"{"ok":"yes"}"#);
     assert_eq!(text, "?event.data.ok is true <\"yes\">");
     assert_eq!((asked_script, holds), (true, None));
 }
@@ -117,7 +117,7 @@ rule("plain").on("#");
         ]
     );
     assert_eq!(outline.gate, EventGate::Never);
-    let ends = r#"event.data.image ends with "\\cmd.exe" in any case"#;
+    let ends = r#"event.data.image ends with "\\cmd.exe" ignoring case"#;
     assert_eq!(outline.script, EventGate::AnyOf(vec![ends.to_owned()]));
     let open = set.outline_rule(0).unwrap();
     assert_eq!(

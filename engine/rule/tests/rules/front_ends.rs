@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use larum_event::{RuleFile, RuleId, Severity};
-use larum_rule::predicate::{
-    BoolExpression, CaseSensitivity, FieldTest, PathMap, PredicateSetBuilder, TextAnchor, ViewId,
+use larum_predicate::{
+    AlertAudience, BoolExpression, CaseSensitivity, CompiledRule, FieldTest, FrontEnd,
+    FrontEndOutput, PathMap, PredicateSetBuilder, TextAnchor, ViewId,
 };
-use larum_rule::{
-    AlertAudience, CompiledRule, Diagnostic, DiagnosticLevel, EventGate, FrontEnd, FrontEndOutput,
-    RuleLoader, RuleMatcher, RuleSet,
-};
+use larum_rule::{Diagnostic, DiagnosticLevel, EventGate, RuleLoader, RuleMatcher, RuleSet};
 
-use crate::given::{event, file, login, shown};
+use crate::fixtures::{event, file, login, show_problems};
 
 /// A language whose documents are lines `id word`: the member `text` holds the word.
 #[derive(Debug)]
@@ -93,7 +91,7 @@ fn load(files: &[RuleFile]) -> Result<RuleSet, Vec<Diagnostic>> {
     RuleLoader::default().with_front_end(Words).load(files)
 }
 
-fn found(set: RuleSet, layer: u8, json: &str) -> Vec<String> {
+fn matched_rules(set: RuleSet, layer: u8, json: &str) -> Vec<String> {
     let set = Arc::new(set);
     let (mut out, mut faults) = (Vec::new(), Vec::new());
     RuleMatcher::new(Arc::clone(&set)).match_event(layer, &event(json), &mut out, &mut faults);
@@ -115,9 +113,12 @@ fn rules_of_both_languages_match_in_the_order_of_their_ids() {
     let languages: Vec<_> = set.rules().iter().map(|rule| rule.language).collect();
     assert_eq!(languages, ["words", "rhai", "words", "words", "rhai"]);
     let hit = r#"{"type":"auth.login","channel":"security","data":{"text":"Evil deed"}}"#;
-    assert_eq!(found(set.clone(), 0, hit), ["a.evil", "m.login", "x.deed"]);
+    assert_eq!(
+        matched_rules(set.clone(), 0, hit),
+        ["a.evil", "m.login", "x.deed"]
+    );
     let beside = r#"{"type":"auth.login","channel":"security","text":"Evil deed","data":{}}"#;
-    assert_eq!(found(set, 0, beside), [""; 0]);
+    assert_eq!(matched_rules(set, 0, beside), [""; 0]);
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn rules_of_other_languages_read_raw_events_of_every_topic_and_no_alerts() {
         ("x", "$sys", 0),
     ] {
         let json = format!(r#"{{"type":"{kind}","channel":"{channel}","data":{{"text":"evil"}}}}"#);
-        let names = found(set.clone(), 0, &json);
+        let names = matched_rules(set.clone(), 0, &json);
         assert_eq!(names.len(), wanted, "{channel}");
     }
 }
@@ -141,8 +142,8 @@ fn a_rule_in_rhai_reads_the_alerts_of_a_rule_of_another_language() {
     assert_eq!(set.warnings(), []);
     assert_eq!(set.layers(), 2);
     let alert = r#"{"type":"a.evil","channel":"alerts","data":{"text":"evil"}}"#;
-    assert_eq!(found(set.clone(), 0, alert), [""; 0]);
-    assert_eq!(found(set, 1, alert), ["z.seen"]);
+    assert_eq!(matched_rules(set.clone(), 0, alert), [""; 0]);
+    assert_eq!(matched_rules(set, 1, alert), ["z.seen"]);
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn a_refused_document_is_told_with_its_line_and_the_others_load() {
     };
     assert_eq!(refused.level, DiagnosticLevel::Refused);
     assert_eq!(
-        shown(set.warnings()),
+        show_problems(set.warnings()),
         "b.words:2:1: refused[no-word]: the line has no word\n   2 | nothing"
     );
 }
@@ -198,7 +199,7 @@ fn an_author_can_ask_a_rule_whatever_the_topic() {
 fn a_rule_of_another_language_is_explained_by_its_program() {
     let set = load(&[file("b.words", "a.evil Evil")]).unwrap();
     let outline = set.outline_rule(0).unwrap();
-    let contains = r#"text contains "evil" in any case"#;
+    let contains = r#"text contains "evil" ignoring case"#;
     assert_eq!(outline.gate, EventGate::AnyOf(vec![contains.to_owned()]));
     assert_eq!(outline.condition.unwrap().text, contains);
     let mut matcher = RuleMatcher::new(Arc::new(set));

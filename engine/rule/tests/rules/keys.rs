@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::given::{condition, event, load, login, outcome};
+use crate::fixtures::{condition, event, load, login, outcome};
 use larum_event::{GroupKey, ScalarValue};
 use larum_rule::{FaultKind, RuleMatcher};
 

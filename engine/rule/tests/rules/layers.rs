@@ -7,7 +7,7 @@ use larum_event::{
 };
 use larum_rule::{RuleMatcher, RuleSet};
 
-use crate::given::{load, login, shown, try_load};
+use crate::fixtures::{load, login, show_problems, try_load};
 
 /// Layers by rule id.
 fn layers(set: &RuleSet) -> Vec<(String, u8)> {
@@ -138,7 +138,7 @@ fn only_patterns_that_begin_with_alerts_read_alerts() {
 
 #[test]
 fn cycles_are_refused_with_all_their_rules() {
-    let refused = |text: &str| shown(&try_load(text).unwrap_err());
+    let refused = |text: &str| show_problems(&try_load(text).unwrap_err());
     assert_eq!(
         refused(r##"rule("own").on("alerts.own");"##),
         "a.rhai:1:1: error[cycle]: rule own reads its own alerts\n\

@@ -3,7 +3,7 @@
 use larum_event::{IncidentJoin, LinkPart, LinkSet, LinkSpec, PartForm, Span, limits};
 use larum_rule::{DiagnosticLevel, RuleSet, is_link_file};
 
-use crate::given::{event, file, load, matches, shown, try_load};
+use crate::fixtures::{event, file, load, matches, show_problems, try_load};
 
 const PROCESS: &str = r#"
 link("process")
@@ -30,7 +30,7 @@ fn part(path: &str, form: PartForm) -> LinkPart {
 
 fn only(text: &str) -> LinkSpec {
     let set = load(text);
-    assert_eq!(shown(set.warnings()), "");
+    assert_eq!(show_problems(set.warnings()), "");
     let [link] = set.links().links.as_slice() else {
         panic!("{:?}", set.links());
     };
@@ -126,7 +126,7 @@ fn links_stand_in_the_order_of_files_and_lines_beside_rules() {
     let names: Vec<&str> = links.map(|link| &*link.name).collect();
     assert_eq!(names, ["b", "a", "c"]);
     assert_eq!(set.rules().len(), 1);
-    assert_eq!(shown(set.warnings()), "");
+    assert_eq!(show_problems(set.warnings()), "");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn as_many_links_and_entities_as_the_limit_load_and_one_more_does_not() {
     assert!(links(limits::LINKS).is_ok());
     let problems = links(limits::LINKS + 1).unwrap_err();
     assert_eq!(
-        shown(&problems),
+        show_problems(&problems),
         "error[too-many-links]: the set has 201 links and entities, at most 200 are allowed"
     );
 }
@@ -246,7 +246,7 @@ fn links_of_one_name_in_two_files_are_told_apart_by_their_places() {
     let link = "link(\"file\").on(\"a.b\").id(\"data.x\");";
     let problems = RuleSet::load(&[file("a.rhai", link), file("b.rhai", link)]).unwrap_err();
     assert_eq!(
-        shown(&problems),
+        show_problems(&problems),
         "b.rhai:1:1: error[duplicate-link]: link file: it is declared twice for the same topics, ids and parents\n\
          \x20  1 | link(\"file\").on(\"a.b\").id(\"data.x\");\n\
          \x20    | ^\n\
@@ -263,13 +263,13 @@ fn fields_that_the_catalogue_does_not_know_are_told() {
         RuleSet::load(&files)
     };
     let good = "link(\"file\").on(\"a.b\").id(\"data.path\"); entity(\"file\").on(\"a.b\").from(\"data.path\");";
-    assert_eq!(shown(with(good).unwrap().warnings()), "");
+    assert_eq!(show_problems(with(good).unwrap().warnings()), "");
     for wrong in [
         "link(\"file\").on(\"a.b\").id(lower(\"data.paht\"));",
         "entity(\"file\").on(\"a.b\").from([\"data.paht\"]);",
     ] {
         let problems = with(wrong).unwrap_err();
-        let told = shown(&problems);
+        let told = show_problems(&problems);
         assert!(told.contains("events of a.b have no `data.paht`"), "{told}");
         assert!(told.contains("did you mean `data.path`?"), "{told}");
         let column = wrong.find("\"data.paht").unwrap() + 1;
@@ -305,7 +305,7 @@ fn a_file_of_links_holds_no_rule() {
     for path in ["links.rhai", "links/windows/links.rhai"] {
         assert!(is_link_file(path), "{path}");
         assert_eq!(
-            shown(&load(path).unwrap_err()),
+            show_problems(&load(path).unwrap_err()),
             format!(
                 "{path}:2:1: error[rule-among-links]: rule r: a file called links.rhai declares links and entities only\n\
                  \x20  2 | {rule}\n\

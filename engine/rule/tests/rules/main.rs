@@ -5,7 +5,7 @@
     reason = "functions of tests are tests too, which clippy does not see"
 )]
 
-mod given;
+mod fixtures;
 
 mod trees;
 mod values;

@@ -1,6 +1,6 @@
 //! The semantic hash: it changes when what decides a fire changes, and else it does not.
 
-use crate::given::load;
+use crate::fixtures::load;
 
 fn hash(text: &str) -> [u8; 32] {
     load(text).rules()[0].semantic_hash

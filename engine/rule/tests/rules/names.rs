@@ -2,7 +2,7 @@
 
 use larum_rule::RuleSet;
 
-use crate::given::{condition, file, shown};
+use crate::fixtures::{condition, file, show_problems};
 
 const FIELDS: &str = r#"
 [[topic]]
@@ -15,11 +15,11 @@ meaning = "Something"
 "#;
 
 /// Findings about a condition beside the fields above.
-fn found(condition: &str) -> String {
+fn show_findings(condition: &str) -> String {
     let rule = format!("let WORD = \"5\"; rule(\"r\").on(\"a.b\").when(|event| {condition});");
     match RuleSet::load(&[file("fields.toml", FIELDS), file("a.rhai", &rule)]) {
-        Ok(set) => shown(set.warnings()),
-        Err(problems) => shown(&problems),
+        Ok(set) => show_problems(set.warnings()),
+        Err(problems) => show_problems(&problems),
     }
 }
 
@@ -60,7 +60,7 @@ fn a_name_that_still_is_the_event_is_checked() {
         "{ let e = event; let f = e; f.nme == 1 }",
         "{ let d = event.metadata; let c = event; c.nme == d.x }",
     ] {
-        let said = found(wrong);
+        let said = show_findings(wrong);
         assert_eq!(
             said.matches("error[unknown-field]").count(),
             1,
@@ -98,7 +98,7 @@ fn fields_behind_names_for_a_part_of_the_event_are_checked() {
             "did you mean `root`?",
         ),
     ] {
-        let said = found(wrong);
+        let said = show_findings(wrong);
         assert_eq!(said.matches("a.rhai:").count(), 1, "{wrong}\n{said}");
         assert!(said.contains(text), "{wrong}\n{said}");
     }
@@ -109,7 +109,7 @@ fn fields_behind_names_for_a_part_of_the_event_are_checked() {
         "{ let WORD = 5; event.data.count == WORD }",
         "{ for WORD in [1, 2] { if event.data.count == WORD { return true; } } false }",
     ] {
-        assert_eq!(found(right), "", "{right}");
+        assert_eq!(show_findings(right), "", "{right}");
     }
-    assert!(found("event.data.count == WORD").contains("numbers have no quotes"));
+    assert!(show_findings("event.data.count == WORD").contains("numbers have no quotes"));
 }

@@ -2,7 +2,7 @@
 
 use larum_rule::EventGate;
 
-use crate::given::{interpreted, load, login, outcome};
+use crate::fixtures::{load, load_interpreted, login, outcome};
 
 const FILE: &str = r#"
 const LIMIT = 1024;
@@ -29,7 +29,7 @@ fn check(body: &str, yes: &str, no: &str) {
     let text = file(body);
     for (data, wanted) in [(yes, true), (no, false)] {
         let event = login(data);
-        for (set, how) in [(load(&text), "read"), (interpreted(&text), "run")] {
+        for (set, how) in [(load(&text), "read"), (load_interpreted(&text), "run")] {
             if how == "read" {
                 assert!(set.rules()[0].is_native(), "{body}");
             }
@@ -246,7 +246,7 @@ fn script_gate(body: &str) -> EventGate {
 }
 
 /// The script runs for events with `data.a` 1 only.
-fn gated(body: &str) {
+fn check_gated(body: &str) {
     let script = script_gate(body);
     let EventGate::AnyOf(asked) = script else {
         panic!("{body}: {script:?}");
@@ -256,14 +256,14 @@ fn gated(body: &str) {
 
 #[test]
 fn the_script_runs_only_where_what_stands_before_it_holds() {
-    gated("event.data.a == 1 && event.data.list.some(|x| x == 2)");
-    gated("{ if event.data.a != 1 { return false; } let n = 0; n += 1; n == 1 }");
-    gated("event.data.a == 1 && (event.data.b + 1 == 2 || event.data.c == 2)");
-    gated("!(event.data.a != 1 || event.data.b.split(\"x\").len() == 2)");
-    gated("{ let y = 2; event.data.a == 1 && event.data.list.some(|x| x == y) }");
+    check_gated("event.data.a == 1 && event.data.list.some(|x| x == 2)");
+    check_gated("{ if event.data.a != 1 { return false; } let n = 0; n += 1; n == 1 }");
+    check_gated("event.data.a == 1 && (event.data.b + 1 == 2 || event.data.c == 2)");
+    check_gated("!(event.data.a != 1 || event.data.b.split(\"x\").len() == 2)");
+    check_gated("{ let y = 2; event.data.a == 1 && event.data.list.some(|x| x == y) }");
     // What cannot fail need not be reached.
-    gated("parse_int(event.data.b) > 5 && event.data.a == 1");
-    gated("{ let n = parse_int(event.data.b); event.data.a == 1 && n > 5 }");
+    check_gated("parse_int(event.data.b) > 5 && event.data.a == 1");
+    check_gated("{ let n = parse_int(event.data.b); event.data.a == 1 && n > 5 }");
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn names_that_double_each_other_do_not_grow_without_bound() {
 fn a_question_that_is_not_asked_is_no_answer() {
     let inside = |body: &str| {
         let text = file(&format!("(if true {{ {body} }} else {{ false }}) || true"));
-        for set in [load(&text), interpreted(&text)] {
+        for set in [load(&text), load_interpreted(&text)] {
             let (out, faults) = outcome(set, &login("{}"));
             assert_eq!((out.len(), faults.len()), (0, 1), "{body}");
         }

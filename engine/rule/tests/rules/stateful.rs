@@ -5,13 +5,13 @@ use std::sync::Arc;
 use larum_event::{Span, Timestamp, WindowSpec, limits};
 use larum_rule::{AlertText, FaultKind, RuleMatcher, ScriptedOutcome, ScriptedRule};
 
-use crate::given::{load, login, shown, try_load};
+use crate::fixtures::{load, login, show_problems, try_load};
 
 fn rule(scripts: &str) -> String {
     format!(r##"rule("r").on("#").group_by("metadata.user").keep("1h"){scripts};"##)
 }
 
-fn scripted(scripts: &str) -> ScriptedRule {
+fn load_scripted(scripts: &str) -> ScriptedRule {
     ScriptedRule::find_rule(&Arc::new(load(&rule(scripts))), 0).unwrap()
 }
 
@@ -28,7 +28,7 @@ fn answer(state: Option<&str>, timer: Option<u32>, fired: Option<&str>) -> Scrip
 
 #[test]
 fn a_script_keeps_what_it_writes_into_its_state() {
-    let rule = scripted(
+    let rule = load_scripted(
         r#".on_event(|event, state| {
             state.n = (state.n ?? 0) + event.data.n;
             if state.n >= 10 { state.n = (); return `${event.metadata.user} has ten`; }
@@ -57,7 +57,7 @@ fn a_script_keeps_what_it_writes_into_its_state() {
 
 #[test]
 fn a_timer_is_set_by_the_state_and_told_when_it_goes_off() {
-    let rule = scripted(
+    let rule = load_scripted(
         r#".on_event(|event, state| { state.since = event.time; state.timer = "5m"; })
            .on_timer(|state, time| {
                let text = `${state.since} to ${time}`;
@@ -89,7 +89,7 @@ fn a_timer_stays_as_it_is_until_it_is_set_anew_or_taken_back() {
         ("|event, state| { state.timer = \"1m\"; }", Some(60)),
         ("|event, state| { state.timer = (); }", Some(0)),
     ] {
-        let rule = scripted(&format!(".on_event({script})"));
+        let rule = load_scripted(&format!(".on_event({script})"));
         let found = rule.run_event(&login("{}"), "").unwrap();
         assert_eq!(found.timer, timer.map(Span::from_seconds), "{script}");
         assert!(found.state.is_none_or(|state| !state.contains("timer")));
@@ -98,7 +98,7 @@ fn a_timer_stays_as_it_is_until_it_is_set_anew_or_taken_back() {
 
 #[test]
 fn a_state_has_room_for_so_much_and_no_more() {
-    let rule = scripted(r#".on_event(|event, state| { state.x = event.data.x; })"#);
+    let rule = load_scripted(r#".on_event(|event, state| { state.x = event.data.x; })"#);
     // `{"x":""}` around it.
     let fits = limits::SCRIPT_STATE_BYTES - 8;
     for (length, is_fault) in [(fits, false), (fits + 1, true)] {
@@ -124,7 +124,7 @@ fn what_a_script_cannot_do_is_a_fault_with_its_place() {
         ),
         ("|event, state| { loop { } }", "operations"),
     ] {
-        let rule = scripted(&format!(".on_event({script})"));
+        let rule = load_scripted(&format!(".on_event({script})"));
         let fault = rule.run_event(&login("{}"), "").unwrap_err();
         assert!(fault.message.contains(says), "{script}: {}", fault.message);
         assert!(fault.message.starts_with("a.rhai:"), "{}", fault.message);
@@ -177,7 +177,7 @@ fn a_script_that_cannot_be_kept_is_refused() {
             "what the script gives",
         ),
     ] {
-        let found = try_load(text).map_err(|problems| shown(&problems));
+        let found = try_load(text).map_err(|problems| show_problems(&problems));
         let found = found.err().unwrap_or_default();
         assert!(found.contains(says), "{text}: {found}");
     }

@@ -5,7 +5,7 @@ use larum_event::{
 };
 use larum_rule::{RuleLoader, RuleMatch, RuleSet};
 
-use crate::given::{event, file, interpreted, load, outcome, shown, try_load};
+use crate::fixtures::{event, file, load, load_interpreted, outcome, show_problems, try_load};
 
 const CHAIN: &str = r##"
     const LIMIT = 3;
@@ -79,15 +79,15 @@ fn steps_say_how_often_when_and_what_is_compared() {
     );
 }
 
-fn found(text: &str, event: &Event) -> Vec<RuleMatch> {
+fn find_matches(text: &str, event: &Event) -> Vec<RuleMatch> {
     let read = outcome(load(text), event);
-    assert_eq!(outcome(interpreted(text), event), read);
+    assert_eq!(outcome(load_interpreted(text), event), read);
     assert_eq!(read.1, []);
     read.0
 }
 
 fn steps(text: &str, event: &Event) -> Vec<(String, u32)> {
-    let found = found(text, event);
+    let found = find_matches(text, event);
     let found = found.iter().map(|one| {
         let key: Vec<String> = one.key.members().iter().map(ToString::to_string).collect();
         (key.join(","), one.steps)
@@ -125,7 +125,7 @@ fn an_event_tells_which_steps_it_satisfies_and_joins_are_left_to_the_window() {
 #[test]
 fn a_match_carries_the_fields_that_steps_compare() {
     let event = os("start", r#"{"host":"h","n":4,"pid":7,"size":0.5}"#);
-    let found = found(CHAIN, &event);
+    let found = find_matches(CHAIN, &event);
     let set = load(CHAIN);
     let measured: Vec<&str> = set.rules()[0].measured.iter().map(|path| &**path).collect();
     assert_eq!(measured, ["data.ppid", "data.pid", "data.size"]);
@@ -176,7 +176,7 @@ fn rules_with_steps_and_without_stand_side_by_side() {
             rule("z").on("#").when(|event| event.data.list.some(|x| x > 1));"##
     );
     let event = os("start", r#"{"host":"h","n":4,"list":[2]}"#);
-    let found = found(&text, &event);
+    let found = find_matches(&text, &event);
     let found: Vec<(u32, u32)> = found.iter().map(|one| (one.rule, one.steps)).collect();
     assert_eq!(found, [(0, 1), (1, 2), (2, 1)]);
 }
@@ -207,13 +207,13 @@ fn a_step_is_a_value_that_may_be_used_with_changes() {
     assert_eq!(counts, ["5 x failed, ok in 5m", "failed, ok in 5m"]);
 }
 
-fn refused(steps: &str) -> String {
+fn show_refusal(steps: &str) -> String {
     let text = format!(
         r##"rule("r").on("os.#").group_by("data.host").within("5m").sequence([{steps}]);"##
     );
     match try_load(&text) {
         Ok(set) => panic!("{steps} loads as {}", set.rules()[0].window),
-        Err(problems) => shown(&problems),
+        Err(problems) => show_problems(&problems),
     }
 }
 
@@ -283,7 +283,7 @@ fn what_makes_no_sequence_is_refused_with_its_reason() {
         ("", "the list is empty"),
         (many.join(", ").as_str(), "at most 16 steps"),
     ] {
-        let found = refused(steps);
+        let found = show_refusal(steps);
         assert!(found.contains(says), "{steps}: {found}");
     }
     for (text, says) in [
@@ -316,7 +316,7 @@ fn what_makes_no_sequence_is_refused_with_its_reason() {
             "reads no topic",
         ),
     ] {
-        let found = try_load(text).map_err(|problems| shown(&problems));
+        let found = try_load(text).map_err(|problems| show_problems(&problems));
         let found = found.err().unwrap_or_default();
         assert!(found.contains(says), "{text}: {found}");
     }
@@ -390,7 +390,7 @@ fn a_rule_groups_alerts_by_what_they_carry() {
         ),
         ("alerts.of.nobody", "x", ""),
     ] {
-        let found = try_load(&text(on, key)).map_err(|problems| shown(&problems));
+        let found = try_load(&text(on, key)).map_err(|problems| show_problems(&problems));
         match found {
             Ok(_) => assert_eq!(says, "", "{on} {key}"),
             Err(found) => assert!(
@@ -417,7 +417,7 @@ fn a_method_that_is_not_there_is_refused_wherever_the_rule_or_step_comes_from() 
             "there is no function `nosuch`",
         ),
     ] {
-        let found = try_load(text).map_err(|problems| shown(&problems));
+        let found = try_load(text).map_err(|problems| show_problems(&problems));
         let found = found.err().unwrap_or_default();
         assert!(found.contains(says), "{text}: {found}");
         assert_eq!(found.matches("error[").count(), 1, "{found}");

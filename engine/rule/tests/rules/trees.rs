@@ -10,7 +10,7 @@ use larum_event::{
 };
 use larum_rule::{FaultKind, RuleFault, RuleMatch, RuleMatcher, RuleSet, WindowView};
 
-use crate::given::{condition, event, load};
+use crate::fixtures::{condition, event, load};
 
 /// One chain of nodes, the event's own first; known from a position on.
 struct Chain {
@@ -76,13 +76,13 @@ fn chain(names: &[&str]) -> Chain {
     }
 }
 
-fn started(kind: &str) -> Event {
+fn start_event(kind: &str) -> Event {
     event(&format!(
         r#"{{"type":"{kind}","data":{{"User":"eve","Image":"C:\\powershell.exe"}}}}"#
     ))
 }
 
-fn ask(set: RuleSet, trees: Chain, event: &Event) -> (Vec<RuleMatch>, Vec<RuleFault>) {
+fn match_with_trees(set: RuleSet, trees: Chain, event: &Event) -> (Vec<RuleMatch>, Vec<RuleFault>) {
     let mut matcher = RuleMatcher::new(Arc::new(set));
     matcher.set_trees(Some(Arc::new(trees)));
     matcher.set_position(Position(7), None);
@@ -93,7 +93,7 @@ fn ask(set: RuleSet, trees: Chain, event: &Event) -> (Vec<RuleMatch>, Vec<RuleFa
 
 #[track_caller]
 fn check(when: &str, names: &[&str], holds: bool) {
-    let (found, faults) = ask(condition(when), chain(names), &started("start"));
+    let (found, faults) = match_with_trees(condition(when), chain(names), &start_event("start"));
     assert_eq!(faults, [], "{when}");
     assert_eq!(found.len(), usize::from(holds), "{when}");
 }
@@ -202,7 +202,8 @@ fn an_event_of_no_tree_has_no_root_and_no_ancestors() {
             false,
         ),
     ] {
-        let (found, faults) = ask(condition(when), chain(&SHELL), &started("stranger"));
+        let (found, faults) =
+            match_with_trees(condition(when), chain(&SHELL), &start_event("stranger"));
         assert_eq!(
             (found.len(), faults.len()),
             (usize::from(holds), 0),
@@ -219,7 +220,7 @@ fn the_trees_are_asked_as_of_the_events_position() {
             from: Position(from),
             ..chain(&SHELL)
         };
-        let (found, _) = ask(condition(when), trees, &started("start"));
+        let (found, _) = match_with_trees(condition(when), trees, &start_event("start"));
         assert_eq!(found.len(), usize::from(holds), "{from}");
     }
 }
@@ -230,9 +231,9 @@ fn the_trees_are_asked_about_the_event_that_set_an_alert_off() {
     let mut matcher = RuleMatcher::new(Arc::new(set));
     matcher.set_trees(Some(Arc::new(chain(&SHELL))));
     let mut found = Vec::new();
-    for instead in [None, Some(started("start"))] {
+    for instead in [None, Some(start_event("start"))] {
         matcher.set_position(Position(7), instead.as_ref());
-        matcher.match_event(0, &started("stranger"), &mut found, &mut Vec::new());
+        matcher.match_event(0, &start_event("stranger"), &mut found, &mut Vec::new());
     }
     assert_eq!(found.len(), 1);
 }
@@ -240,9 +241,9 @@ fn the_trees_are_asked_about_the_event_that_set_an_alert_off() {
 #[test]
 fn what_can_be_decided_without_trees_keeps_them_from_being_asked() {
     let when = r#"|event| event.type == "start" && event.has_ancestor(|node| throw "asked")"#;
-    let (found, faults) = ask(condition(when), chain(&SHELL), &started("other"));
+    let (found, faults) = match_with_trees(condition(when), chain(&SHELL), &start_event("other"));
     assert_eq!((found.len(), faults.len()), (0, 0));
-    let (_, faults) = ask(condition(when), chain(&SHELL), &started("start"));
+    let (_, faults) = match_with_trees(condition(when), chain(&SHELL), &start_event("start"));
     assert_eq!(faults.len(), 1);
 }
 
@@ -255,7 +256,7 @@ fn without_trees_a_rule_that_asks_them_fails_and_says_so() {
     ] {
         let (mut out, mut faults) = (Vec::new(), Vec::new());
         let mut matcher = RuleMatcher::new(Arc::new(load(text)));
-        matcher.match_event(0, &started("start"), &mut out, &mut faults);
+        matcher.match_event(0, &start_event("start"), &mut out, &mut faults);
         assert_eq!(out, [], "{text}");
         let [fault] = faults.as_slice() else {
             panic!("{text}: {faults:?}");
@@ -289,7 +290,8 @@ fn a_tree_that_is_too_high_is_a_fault_unless_the_answer_was_found() {
         ("|event| event.descendant_of(\"process:ws5/excel\")", true),
         ("|event| event.ancestors().len() == 2", true),
     ] {
-        let (found, faults) = ask(condition(when), high(&SHELL), &started("start"));
+        let (found, faults) =
+            match_with_trees(condition(when), high(&SHELL), &start_event("start"));
         assert_eq!(found.is_empty(), fails, "{when}");
         let told = format!(
             "more than {} nodes stand above the event",
@@ -309,7 +311,8 @@ fn what_climbs_cost_is_bounded_however_often_and_however_deep_they_are() {
         "|event| { for n in 0..1000 { event.ancestors(); } false }",
         "|event| event.has_ancestor(|node| event.has_ancestor(|node| false))",
     ] {
-        let (found, faults) = ask(condition(when), chain(&names), &started("start"));
+        let (found, faults) =
+            match_with_trees(condition(when), chain(&names), &start_event("start"));
         assert_eq!(found, [], "{when}");
         let [fault] = faults.as_slice() else {
             panic!("{when}: {faults:?}");
@@ -322,7 +325,7 @@ fn what_climbs_cost_is_bounded_however_often_and_however_deep_they_are() {
     matcher.set_trees(Some(Arc::new(chain(&names))));
     let (mut found, mut faults) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        matcher.match_event(0, &started("start"), &mut found, &mut faults);
+        matcher.match_event(0, &start_event("start"), &mut found, &mut faults);
     }
     assert_eq!((found.len(), faults), (3, vec![]));
 }
@@ -330,7 +333,7 @@ fn what_climbs_cost_is_bounded_however_often_and_however_deep_they_are() {
 #[test]
 fn a_closure_that_gives_no_truth_is_a_fault() {
     let when = "|event| event.has_ancestor(|node| node.label)";
-    let (_, faults) = ask(condition(when), chain(&SHELL), &started("start"));
+    let (_, faults) = match_with_trees(condition(when), chain(&SHELL), &start_event("start"));
     assert!(
         faults[0].message.contains("the closure gives a text"),
         "{faults:?}"
@@ -354,13 +357,13 @@ fn windows_group_by_the_root_and_measure_it() {
         let set = load(text);
         assert!(set.asks_trees() && set.rules()[0].asks_trees(), "{text}");
         assert_eq!(&*set.rules()[0].group_by[0].name, name);
-        let (found, _) = ask(set.clone(), chain(&SHELL), &started("start"));
+        let (found, _) = match_with_trees(set.clone(), chain(&SHELL), &start_event("start"));
         assert_eq!(found[0].key, GroupKey::new(vec![root()]), "{text}");
-        let (found, faults) = ask(set, chain(&SHELL), &started("stranger"));
+        let (found, faults) = match_with_trees(set, chain(&SHELL), &start_event("stranger"));
         assert_eq!((found.len(), faults.len()), (0, 0), "{text}");
     }
     let set = load(r##"rule("r").on("#").within("1m").distinct("tree.root", 2);"##);
-    let (found, _) = ask(set, chain(&SHELL), &started("start"));
+    let (found, _) = match_with_trees(set, chain(&SHELL), &start_event("start"));
     assert_eq!(found[0].values.get(0), Some(&root()));
 }
 
@@ -375,7 +378,7 @@ fn steps_and_what_stops_a_sequence_ask_trees() {
         ])
         .stop_when(|event| event.root() == "process:ws5/explorer");"##,
     );
-    let (found, faults) = ask(set, chain(&SHELL), &started("start"));
+    let (found, faults) = match_with_trees(set, chain(&SHELL), &start_event("start"));
     assert_eq!(faults, []);
     assert_eq!(found.len(), 1);
     assert_ne!(found[0].steps & 1, 0, "the first step");
@@ -394,7 +397,7 @@ fn an_alert_tells_of_the_tree() {
     assert!(set.asks_trees());
     let mut matcher = RuleMatcher::new(Arc::new(set));
     matcher.set_trees(Some(Arc::new(chain(&SHELL))));
-    let event = started("start");
+    let event = start_event("start");
     let time = event.envelope().time;
     let words = matcher.alert_fields(
         0,

@@ -1,11 +1,11 @@
 //! What conditions make of values: both ways of running them, both sides of each boundary.
 
-use crate::given::{condition, event, interpreted, load, login, matches, one, outcome};
+use crate::fixtures::{condition, event, load, load_interpreted, login, matches, one, outcome};
 
 /// Checks one condition as it is, and once more with its script.
 fn check(when: &str, data: &str, expected: bool) {
     let native = condition(&format!("|event| {when}"));
-    let scripted = interpreted(&one(&format!("|event| {when}")));
+    let scripted = load_interpreted(&one(&format!("|event| {when}")));
     let event = login(data);
     assert_eq!(matches(native, &event), expected, "{when} of {data}");
     assert_eq!(
@@ -196,7 +196,7 @@ fn the_envelope_is_seen_as_rules_name_it() {
     ] {
         for set in [
             condition(&format!("|event| {holds}")),
-            interpreted(&one(&format!("|event| {holds}"))),
+            load_interpreted(&one(&format!("|event| {holds}"))),
         ] {
             assert!(matches(set, &event), "{holds}");
         }

@@ -7,7 +7,7 @@ use larum_event::{
 };
 use larum_rule::{RuleMatch, RuleMatcher, RuleSet};
 
-use crate::given::{event, interpreted, load, outcome, shown, try_load};
+use crate::fixtures::{event, load, load_interpreted, outcome, show_problems, try_load};
 
 fn window(asks: &str) -> WindowSpec {
     let set = load(&format!(
@@ -16,11 +16,11 @@ fn window(asks: &str) -> WindowSpec {
     set.rules()[0].window.clone()
 }
 
-fn refused(asks: &str) -> String {
+fn show_refusal(asks: &str) -> String {
     let text = format!(r##"rule("r").on("#").group_by("metadata.user"){asks};"##);
     match try_load(&text) {
         Ok(set) => panic!("{asks} loads as {:?}", set.rules()[0].window),
-        Err(problems) => shown(&problems),
+        Err(problems) => show_problems(&problems),
     }
 }
 
@@ -160,7 +160,7 @@ fn what_makes_no_window_is_refused_with_its_reason() {
         ),
         (
             r#".within("5m").sum(["data.a", "data.b"], 5)"#,
-            "of one field",
+            "measures one field",
         ),
         (
             r#".within("5m").percentile("data.n", 101, 5)"#,
@@ -211,7 +211,7 @@ fn what_makes_no_window_is_refused_with_its_reason() {
             "has no `event`",
         ),
     ] {
-        let found = refused(asks);
+        let found = show_refusal(asks);
         assert!(found.contains(says), "{asks}: {found}");
     }
 }
@@ -263,7 +263,7 @@ fn a_match_carries_what_its_window_measures() {
         (r#".first_seen("type")"#, "{}", vec![str("t")]),
     ] {
         let event = event(&format!(r#"{{"type":"t","data":{data}}}"#));
-        for set in [load(&text(asks)), interpreted(&text(asks))] {
+        for set in [load(&text(asks)), load_interpreted(&text(asks))] {
             let found = only(set, &event);
             assert_eq!(found.values.as_slice(), values, "{asks} of {data}");
             assert_eq!((found.steps, found.wants_event), (1, false));

@@ -1,9 +1,11 @@
-//! One channel: its newest events, who wants them, and how far each durable consumer has come.
+//! One channel: its newest events, its subscribers, and how far each durable consumer has come.
 //!
-//! Owns the buffer, the subscribers, the consumers' cursors and their circuit breakers. A channel is the log
-//! with cursors: what the buffer no longer holds is read from the log, so a slow consumer costs nobody
-//! anything and loses nothing. A consumer that fails is given the same events again; its breaker
-//! makes sure that it is not hammered.
+//! Owns the buffer, the subscribers, the consumers' cursors and their circuit breakers; what a
+//! consumer does with events is left to its handler. A channel is the log with cursors: what the
+//! buffer no longer holds is read from the log, so a slow consumer costs others nothing. A consumer
+//! that fails is given the same events again, and its breaker makes sure that it is not hammered.
+//! Invariant: everything of this channel behind `buffered_from` is in the buffer, so a cursor that
+//! is not before it can be served from memory without losing an event.
 
 mod consumer;
 
@@ -11,10 +13,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, Supervisor,
-    WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture,
+};
+use larum_actor::{
+    ActorGuard, ActorSlot, ActorState, CreditBatch, RegistryFull, Supervision, send_control,
 };
 use larum_event::{Channel, CursorMove, Position, Record, RecordBody, Span};
+use larum_query::ReaderFactory;
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -22,11 +27,7 @@ use crate::actors::live_subscriber::LiveSubscriber;
 use crate::actors::log::LogActor;
 use crate::api::{DeliveredEvent, EventInterest};
 use crate::breaker::{BreakerConfig, BreakerState, CallDecision, CallOutcome, CircuitBreaker};
-use crate::credit::{CreditBatch, send_control};
 use crate::messages::{AppendControl, SkippedEvents};
-use crate::readers::ReaderFactory;
-use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor};
-use crate::supervision::Supervision;
 
 use consumer::{DurableConsumer, select_batch};
 
@@ -54,7 +55,7 @@ pub struct ChannelSetup {
     pub since: Position,
 }
 
-/// See the module's words.
+/// One channel.
 pub struct ChannelActor {
     guard: ActorGuard,
     setup: ChannelSetup,
@@ -111,7 +112,7 @@ pub struct RegisterConsumer {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RequestEvents {
-    /// Who.
+    /// The consumer's name.
     pub consumer: String,
     /// Where they go, as soon as there are any and its breaker lets them.
     pub reply: oneshot::Sender<ConsumerBatch>,
@@ -121,7 +122,7 @@ pub struct RequestEvents {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ConsumerOutcome {
-    /// Who.
+    /// The consumer's name.
     pub consumer: String,
     /// Up to where, when it went well; the same events come again when not.
     pub upto: Option<Position>,
@@ -140,34 +141,25 @@ impl ChannelActor {
         format!("channel/{channel}")
     }
 
-    /// Has it started on `arbiter`'s thread; `None` when there are too many actors.
+    /// Starts it on the thread of `arbiter`.
+    ///
+    /// # Errors
+    /// There are too many actors.
     pub fn start_on(
         arbiter: &actix::ArbiterHandle,
         setup: ChannelSetup,
-    ) -> Option<ActorSlot<Self>> {
-        let seat = ActorSlot::empty();
+    ) -> Result<ActorSlot<Self>, RegistryFull> {
+        let name = Self::actor_name(&setup.channel);
         let supervision = setup.supervision.clone();
-        let entry = supervision
-            .registry
-            .register_actor(&Self::actor_name(&setup.channel));
-        let entry = entry.ok()?;
-        let watch_entry = entry.clone();
-        let handle = arbiter.clone();
-        let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = ActorGuard::new(entry.clone(), setup.supervision.faults.clone(), notice);
-            let setup = setup.clone();
-            Supervisor::start_in_arbiter(&handle, move |_| Self {
-                guard: unit,
-                buffer: VecDeque::new(),
-                buffered_from: setup.since,
-                upto: setup.since,
-                subscribers: Vec::new(),
-                consumers: BTreeMap::new(),
-                setup,
-            })
-        };
-        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
-        Some(seat)
+        supervision.start_actor(&name, arbiter, move |guard| Self {
+            guard,
+            buffer: VecDeque::new(),
+            buffered_from: setup.since,
+            upto: setup.since,
+            subscribers: Vec::new(),
+            consumers: BTreeMap::new(),
+            setup: setup.clone(),
+        })
     }
 
     fn publish_batch(&mut self, batch: &PublishBatch) {
@@ -207,35 +199,42 @@ impl ChannelActor {
 
     fn serve_consumer(&mut self, name: &str, ctx: &mut Context<Self>) {
         let upto = self.upto;
-        let now = self.setup.supervision.clock.monotonic();
         let Some(consumer) = self.consumers.get_mut(name) else {
             return;
         };
         if consumer.cursor >= upto {
             return;
         }
+        // The log before the buffer: what fell out of the buffer must not be skipped.
         if consumer.cursor < self.buffered_from {
             consumer.reading = true;
             self.read_log_for(name.to_owned(), ctx);
             return;
         }
-        let portion = select_batch(
+        let batch = select_batch(
             &consumer.interest,
             consumer.most,
             self.buffer.iter(),
             consumer.cursor,
             upto,
         );
-        if portion.events.is_empty() {
-            consumer.cursor = portion.upto;
+        if batch.events.is_empty() {
+            // Nothing for it up to here: its cursor moves on without a call.
+            consumer.cursor = batch.upto;
             return;
         }
+        self.deliver_batch(name, batch, ctx);
+    }
+
+    /// Hands `batch` over, unless the consumer's breaker is open: then it is selected again later.
+    fn deliver_batch(&mut self, name: &str, batch: ConsumerBatch, ctx: &mut Context<Self>) {
+        let now = self.setup.supervision.clock.monotonic();
+        let Some(consumer) = self.consumers.get_mut(name) else {
+            return;
+        };
         match consumer.breaker.request_call(now) {
-            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, portion),
-            CallDecision::Denied { until } => {
-                let span = until.since(now);
-                self.serve_later(span, ctx);
-            }
+            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, batch),
+            CallDecision::Denied { until } => self.serve_later(until.since(now), ctx),
         }
         self.show_worst_breaker();
     }
@@ -272,34 +271,29 @@ impl ChannelActor {
 
     fn serve_from_log(&mut self, name: &str, records: &[Record], ctx: &mut Context<Self>) {
         let channel = self.setup.channel.clone();
-        let now = self.setup.supervision.clock.monotonic();
         let Some(consumer) = self.consumers.get_mut(name) else {
             return;
         };
         consumer.reading = false;
         let last = records.last().map_or(self.upto, |record| record.position);
-        let found: Vec<Arc<DeliveredEvent>> = records
+        let events: Vec<Arc<DeliveredEvent>> = records
             .iter()
-            .filter_map(event_of_record)
+            .filter_map(DeliveredEvent::from_record)
             .filter(|delivered| delivered.event.envelope().channel == channel)
             .collect();
-        let portion = select_batch(
+        let batch = select_batch(
             &consumer.interest,
             consumer.most,
-            found.iter(),
+            events.iter(),
             consumer.cursor,
             last,
         );
-        if portion.events.is_empty() {
-            consumer.cursor = portion.upto;
+        if batch.events.is_empty() {
+            consumer.cursor = batch.upto;
             ctx.notify(ServeConsumers);
             return;
         }
-        match consumer.breaker.request_call(now) {
-            CallDecision::Permitted(pass) => consumer.hand_over(pass, now, portion),
-            CallDecision::Denied { until } => self.serve_later(until.since(now), ctx),
-        }
-        self.show_worst_breaker();
+        self.deliver_batch(name, batch, ctx);
     }
 
     fn serve_later(&self, after: Span, ctx: &mut Context<Self>) {
@@ -323,7 +317,7 @@ impl ChannelActor {
             BreakerState::Open => 2,
         };
         if let Some(worst) = states.max_by_key(badness) {
-            self.guard.entry().show_breaker(worst);
+            self.guard.entry().show_breaker(worst.as_str());
         }
     }
 
@@ -342,24 +336,6 @@ impl ChannelActor {
     }
 }
 
-/// The event of a record, if it is one.
-pub(crate) fn event_of_record(record: &Record) -> Option<Arc<DeliveredEvent>> {
-    match &record.body {
-        RecordBody::Event { event, .. } | RecordBody::Derived { event } => {
-            Some(Arc::new(DeliveredEvent {
-                position: record.position,
-                event: event.clone(),
-            }))
-        }
-        RecordBody::RuleSetActivated(_)
-        | RecordBody::EpochCommit(_)
-        | RecordBody::UnitDetached(_)
-        | RecordBody::UnitAttached(_)
-        | RecordBody::CursorMoved(_)
-        | RecordBody::Tick { .. } => None,
-    }
-}
-
 impl Actor for ChannelActor {
     type Context = Context<Self>;
 
@@ -374,8 +350,8 @@ impl Actor for ChannelActor {
 impl Supervised for ChannelActor {
     fn restarting(&mut self, ctx: &mut Self::Context) {
         let _verdict = self.guard.restart_actor(ctx, |actor: &mut Self, ctx| {
-            // What the lost batch held is in the log: consumers read on from their cursors, and what was
-            // being read for them went with the context.
+            // What the lost batch held is in the log: consumers read on from their cursors, and
+            // what was being read for them went with the context.
             actor
                 .consumers
                 .values_mut()
@@ -403,7 +379,7 @@ impl Handler<PublishBatch> for ChannelActor {
         entry.begin_work();
         let faults = self.setup.supervision.faults.clone();
         let clock = self.setup.supervision.clock.clone();
-        let outcome = crate::supervise::catch_panic("a batch of events", || {
+        let outcome = larum_actor::catch_panic("a batch of events", || {
             faults.inject_fault(entry.name(), &clock);
             self.publish_batch(&batch);
         });

@@ -1,8 +1,9 @@
-//! The switchboard: which channels there are, who listens, and what goes where.
+//! Which channels there are, who listens, and what goes where.
 //!
-//! Owns the channels and the list of live subscribers. It follows the log and hands every event to its
-//! channel, which it creates when the first event comes; a channel that has no credit left gets
-//! nothing and reads the log instead.
+//! Owns the channels and the list of live subscribers; delivering is the channels' job. It follows
+//! the log and hands every event to its channel, which it creates when the first event comes.
+//! Invariant: a channel is sent every event behind its `covered_from`. One that has no credit left
+//! gets nothing, is notified up to where, and reads the log instead.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -10,26 +11,26 @@ use std::sync::{Arc, Weak};
 use actix::{
     Actor, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
 };
+use larum_actor::{ActorSlot, CreditBatch, Credits, send_batch, send_control};
 use larum_event::{Channel, Position, limits};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::actors::channel::{
     AttachSubscriber, BatchCoverage, ChannelActor, ChannelSetup, DetachSubscribers, PublishBatch,
-    RegisterConsumer, event_of_record,
+    RegisterConsumer,
 };
 use crate::actors::handler::HandlerActor;
 use crate::actors::live_subscriber::LiveSubscriber;
-use crate::api::{DeliveredEvent, EventDelivery, EventInterest, HandlerSpec, SubscribeError};
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
+use crate::api::{DeliveredEvent, EventDelivery, EventInterest, SubscribeError};
+use crate::config::HandlerSpec;
 use crate::gauges::EngineGauges;
 use crate::messages::{CommittedBatch, LogGrowth, SkippedEvents};
-use crate::supervise::ActorSlot;
 
 /// Least credit of a channel's edge, so that a small buffer does not mean small batches.
 const LEAST_CREDIT: usize = 4_096;
 
-/// See the module's words.
+/// The dispatcher of all channels.
 pub struct Dispatcher {
     setup: DispatcherSetup,
     channels: BTreeMap<Channel, ChannelRoute>,
@@ -44,7 +45,7 @@ pub struct Dispatcher {
     upto: Position,
 }
 
-/// What the switchboard is started with.
+/// What the dispatcher is started with.
 pub struct DispatcherSetup {
     /// How channels are made; the channel's name is filled in.
     pub channel: ChannelSetup,
@@ -52,7 +53,7 @@ pub struct DispatcherSetup {
     pub buffers: Vec<(Channel, usize)>,
     /// Where channels and handlers run.
     pub arbiter: ArbiterHandle,
-    /// Counters.
+    /// What the engine counts.
     pub gauges: Arc<EngineGauges>,
 }
 
@@ -70,7 +71,7 @@ struct ChannelRoute {
 pub struct AddSubscriber {
     /// What it wants.
     pub interest: EventInterest,
-    /// The subscriber and its end of the way.
+    /// The subscriber and its end of the queue.
     pub reply: oneshot::Sender<Result<SubscriberHandle, SubscribeError>>,
 }
 
@@ -80,7 +81,7 @@ pub struct SubscriberHandle {
     pub id: u64,
     /// Its filter and its gap, held by those who deliver.
     pub subscriber: Weak<LiveSubscriber>,
-    /// Its end of the way.
+    /// Its end of the queue.
     pub events: mpsc::Receiver<EventDelivery>,
 }
 
@@ -103,7 +104,7 @@ pub struct StartHandler {
 }
 
 impl Dispatcher {
-    /// A switchboard for a log that ends at `head`.
+    /// A dispatcher for a log that ends at `head`.
     pub fn new(setup: DispatcherSetup, head: Position) -> Self {
         Self {
             setup,
@@ -117,15 +118,15 @@ impl Dispatcher {
         }
     }
 
-    /// The channel's line, made if it is new; `None` when there are too many channels.
+    /// The channel's route, made if it is new; `None` when there are too many channels.
     fn ensure_route(&mut self, channel: &Channel) -> Option<&mut ChannelRoute> {
         if !self.channels.contains_key(channel) {
             if self.channels.len() >= limits::CHANNELS {
                 warn!(%channel, "there are too many channels, nobody hears this one live");
                 return None;
             }
-            let line = self.create_route(channel)?;
-            self.channels.insert(channel.clone(), line);
+            let route = self.create_route(channel)?;
+            self.channels.insert(channel.clone(), route);
         }
         self.channels.get_mut(channel)
     }
@@ -142,16 +143,16 @@ impl Dispatcher {
         };
         let credits = Credits::new(credits);
         let name = ChannelActor::actor_name(channel);
-        let Some(seat) = ChannelActor::start_on(&self.setup.arbiter, setup) else {
-            warn!(%channel, "there are too many actors, nobody hears this channel live");
-            return None;
-        };
+        let started = ChannelActor::start_on(&self.setup.arbiter, setup);
+        let slot = started
+            .inspect_err(|error| warn!(%channel, %error, "the channel has no live delivery"))
+            .ok()?;
         if let Some(entry) = self.setup.channel.supervision.registry.entry(&name) {
             entry.show_queue(&credits);
         }
         info!(%channel, buffer, "channel is open");
         Some(ChannelRoute {
-            slot: seat,
+            slot,
             credits,
             covered_from: self.covered_from,
         })
@@ -166,15 +167,16 @@ impl Dispatcher {
             self.covered_from = Position(first.position.0.saturating_sub(1));
         }
         let mut by_channel: BTreeMap<Channel, Vec<Arc<DeliveredEvent>>> = BTreeMap::new();
-        for event in batch.items.iter().filter_map(event_of_record) {
+        for event in batch.items.iter().filter_map(DeliveredEvent::from_record) {
             let channel = event.event.envelope().channel.clone();
             by_channel.entry(channel).or_default().push(event);
         }
+        // New channels first: a batch is sent only when all its channels have an address.
         let mut fresh = Vec::new();
         for channel in by_channel.keys() {
             let known = self.channels.contains_key(channel);
-            if let Some(line) = self.ensure_route(channel).filter(|_| !known) {
-                fresh.push(line.slot.clone());
+            if let Some(route) = self.ensure_route(channel).filter(|_| !known) {
+                fresh.push(route.slot.clone());
             }
         }
         self.upto = last.position;
@@ -182,15 +184,16 @@ impl Dispatcher {
             self.publish_events(by_channel);
             return;
         }
+        // `ctx.wait` holds the mailbox, so no later batch overtakes this one.
         let made = async move {
-            for seat in &fresh {
-                seat.wait_for_address().await;
+            for slot in &fresh {
+                slot.wait_for_address().await;
             }
             fresh
         };
         ctx.wait(made.into_actor(self).map(|fresh, actor, _| {
-            for seat in fresh {
-                actor.attach_subscribers(&seat);
+            for slot in fresh {
+                actor.attach_subscribers(&slot);
             }
             actor.publish_events(by_channel);
         }));
@@ -199,24 +202,24 @@ impl Dispatcher {
     fn publish_events(&mut self, by_channel: BTreeMap<Channel, Vec<Arc<DeliveredEvent>>>) {
         let (covered_from, upto) = (self.covered_from, self.upto);
         for (channel, events) in by_channel {
-            let Some(line) = self.channels.get_mut(&channel) else {
+            let Some(route) = self.channels.get_mut(&channel) else {
                 continue;
             };
             let number = u32::try_from(events.len()).unwrap_or(u32::MAX);
-            let from = covered_from.max(line.covered_from);
-            let sent = line.credits.try_acquire(number).and_then(|permit| {
+            let from = covered_from.max(route.covered_from);
+            let sent = route.credits.try_acquire(number).and_then(|permit| {
                 let head = BatchCoverage { from, upto };
                 let batch: PublishBatch = CreditBatch {
                     head,
                     items: events.into(),
                     permit,
                 };
-                send_batch(&line.slot.address()?.recipient(), batch).ok()
+                send_batch(&route.slot.address()?.recipient(), batch).ok()
             });
             if sent.is_none() {
-                line.covered_from = upto;
+                route.covered_from = upto;
                 // Its durable consumers read the log; one that is being restarted does so anyway.
-                if let Some(address) = line.slot.address() {
+                if let Some(address) = route.slot.address() {
                     drop(send_control(&address.recipient(), SkippedEvents(upto)));
                 }
                 self.subscribers
@@ -226,8 +229,8 @@ impl Dispatcher {
         }
     }
 
-    fn attach_subscribers(&self, seat: &ActorSlot<ChannelActor>) {
-        if let Some(address) = seat.address() {
+    fn attach_subscribers(&self, slot: &ActorSlot<ChannelActor>) {
+        if let Some(address) = slot.address() {
             for live in &self.subscribers {
                 drop(send_control(
                     &address.clone().recipient(),
@@ -244,23 +247,24 @@ impl Dispatcher {
         if self.has_ended {
             return Err(SubscribeError::Stopping);
         }
+        // Those that have gone are dropped before the limit is checked: they take no room.
         self.subscribers.retain(|live| !live.is_gone());
         if self.subscribers.len() >= limits::SUBSCRIPTIONS {
             return Err(SubscribeError::TooMany {
                 most: limits::SUBSCRIPTIONS,
             });
         }
-        let (way, events) = mpsc::channel(limits::SUBSCRIBER_EVENTS);
+        let (sender, events) = mpsc::channel(limits::SUBSCRIBER_EVENTS);
         let id = self.next_id;
         let live = Arc::new(LiveSubscriber::new(
             interest,
-            way,
+            sender,
             Arc::clone(&self.setup.gauges),
         ));
         self.next_id += 1;
         self.subscribers.push(Arc::clone(&live));
-        for line in self.channels.values() {
-            if let Some(address) = line.slot.address() {
+        for route in self.channels.values() {
+            if let Some(address) = route.slot.address() {
                 drop(send_control(
                     &address.recipient(),
                     AttachSubscriber(Arc::clone(&live)),
@@ -290,7 +294,7 @@ impl Handler<CommittedBatch> for Dispatcher {
 impl Handler<LogGrowth> for Dispatcher {
     type Result = ();
 
-    /// The records did not come along: whoever listens live has missed something.
+    /// The records did not come along: all live subscribers have missed something.
     fn handle(&mut self, _: LogGrowth, _: &mut Self::Context) {
         self.subscribers
             .iter()
@@ -308,7 +312,7 @@ impl Handler<EndSubscriptions> for Dispatcher {
         for address in self
             .channels
             .values()
-            .filter_map(|line| line.slot.address())
+            .filter_map(|route| route.slot.address())
         {
             let (reply, done) = oneshot::channel();
             drop(send_control(
@@ -342,30 +346,30 @@ impl Handler<StartHandler> for Dispatcher {
 
     fn handle(&mut self, start: StartHandler, ctx: &mut Self::Context) {
         let StartHandler { spec, cursor } = start;
-        let Some(line) = self.ensure_route(&spec.channel) else {
+        let Some(route) = self.ensure_route(&spec.channel) else {
             return;
         };
-        let seat = line.slot.clone();
+        let slot = route.slot.clone();
         let (handle, supervision) = (
             self.setup.arbiter.clone(),
             self.setup.channel.supervision.clone(),
         );
-        let enrol = RegisterConsumer {
+        let registration = RegisterConsumer {
             consumer: spec.id.clone(),
             interest: spec.interest.clone(),
             most: spec.batch,
             cursor,
         };
         let made = async move {
-            let address = seat.wait_for_address().await;
-            drop(send_control(&address.recipient(), enrol));
-            seat
+            let address = slot.wait_for_address().await;
+            drop(send_control(&address.recipient(), registration));
+            slot
         };
-        ctx.wait(made.into_actor(self).map(move |seat, actor, _| {
-            actor.attach_subscribers(&seat);
+        ctx.wait(made.into_actor(self).map(move |slot, actor, _| {
+            actor.attach_subscribers(&slot);
             actor
                 .handlers
-                .push(HandlerActor::start_on(&handle, spec, seat, &supervision));
+                .push(HandlerActor::start_on(&handle, spec, slot, &supervision));
         }));
     }
 }

@@ -1,31 +1,32 @@
 //! One way out.
 //!
-//! Owns the handler, which runs on this actor's thread, and the time it may take. It asks its channel for events,
-//! hands them over, and tells how that went; the channel keeps the cursor, so a handler that failed, hung
-//! or panicked is given the same events again and no other handler notices.
+//! Owns the handler, which runs on this actor's thread, and the time it may take; the cursor
+//! belongs to the channel. It asks its channel for events, hands them over, and reports how that
+//! went.
+//! Invariant: the channel hears of success only after the handler said so. A handler that failed,
+//! hung or panicked is given the same events again, and no other handler notices.
 
 use std::sync::Arc;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message,
-    Supervised, Supervisor, WrapFuture,
+    Actor, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised,
+    WrapFuture,
+};
+use larum_actor::{
+    ActorGuard, ActorSlot, ActorState, CaughtPanic, Supervision, catch_panic_async, send_control,
 };
 use larum_event::Span;
 use tokio::sync::oneshot;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::actors::channel::{ChannelActor, ConsumerBatch, ConsumerOutcome, RequestEvents};
-use crate::api::{EventHandler as WayOut, HandlerError, HandlerSpec};
-use crate::credit::send_control;
-use crate::supervise::{
-    ActorGuard, ActorSlot, ActorState, CaughtPanic, DropNotice, WatchActor, catch_panic_async,
-};
-use crate::supervision::Supervision;
+use crate::api::{EventHandler as WayOut, HandlerError};
+use crate::config::HandlerSpec;
 
 /// Pause before the next try after a failure, besides what the breaker says.
 const AFTER_FAILURE: Span = Span::from_nanos(100_000_000);
 
-/// See the module's words.
+/// One way out on its thread.
 pub struct HandlerActor {
     guard: ActorGuard,
     spec: HandlerSpec,
@@ -49,55 +50,43 @@ enum BatchOutcome {
 }
 
 impl HandlerActor {
-    /// Has it started on `arbiter`'s thread.
+    /// Starts it on the thread of `arbiter`.
     pub fn start_on(
         arbiter: &ArbiterHandle,
         spec: HandlerSpec,
         channel: ActorSlot<ChannelActor>,
         supervision: &Supervision,
     ) -> ActorSlot<Self> {
-        let seat = ActorSlot::empty();
-        let Ok(entry) = supervision
-            .registry
-            .register_actor(&format!("handler/{}", spec.id))
-        else {
-            return seat;
-        };
-        let handle = arbiter.clone();
-        let watch_entry = entry.clone();
+        let name = format!("handler/{}", spec.id);
         let with = supervision.clone();
-        let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = ActorGuard::new(entry.clone(), with.faults.clone(), notice);
-            let (spec, channel, supervision) = (spec.clone(), channel.clone(), with.clone());
-            Supervisor::start_in_arbiter(&handle, move |_| {
-                let way_out = Some((spec.make)());
-                Self {
-                    guard: unit,
-                    spec,
-                    channel,
-                    supervision,
-                    handler: way_out,
-                }
-            })
+        let make = move |guard| Self {
+            guard,
+            handler: Some((spec.make)()),
+            spec: spec.clone(),
+            channel: channel.clone(),
+            supervision: with.clone(),
         };
-        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
-        seat
+        let started = supervision.start_actor(&name, arbiter, make);
+        started.unwrap_or_else(|error| {
+            error!(actor = %name, %error, "a handler is not started");
+            ActorSlot::empty()
+        })
     }
 
     fn request_batch(&mut self, ctx: &mut Context<Self>) {
         let channel = self.channel.clone();
         let consumer = self.spec.id.clone();
-        let asked = async move {
+        let asking = async move {
             let address = channel.wait_for_address().await;
             let (reply, answer) = oneshot::channel();
             send_control(&address.recipient(), RequestEvents { consumer, reply }).ok()?;
             answer.await.ok()
         };
         ctx.spawn(
-            asked
+            asking
                 .into_actor(self)
-                .map(|portion, actor, ctx| match portion {
-                    Some(portion) => actor.handle_batch(portion, ctx),
+                .map(|batch, actor, ctx| match batch {
+                    Some(batch) => actor.handle_batch(batch, ctx),
                     // The channel is being restarted.
                     None => actor.request_later(AFTER_FAILURE, ctx),
                 }),
@@ -113,45 +102,44 @@ impl HandlerActor {
         );
     }
 
-    fn handle_batch(&mut self, portion: ConsumerBatch, ctx: &mut Context<Self>) {
-        let Some(mut way_out) = self.handler.take() else {
+    fn handle_batch(&mut self, batch: ConsumerBatch, ctx: &mut Context<Self>) {
+        let Some(mut handler) = self.handler.take() else {
             return;
         };
         let incarnation = self.guard.entry().incarnation();
         let clock = self.supervision.clock.clone();
         let faults = self.supervision.faults.clone();
         let name = Arc::clone(self.guard.entry().name());
-        let longest = i64::try_from(self.spec.timeout.as_nanos()).unwrap_or(i64::MAX);
-        let longest = Span::from_nanos(longest);
-        let upto = portion.upto;
+        let timeout = i64::try_from(self.spec.timeout.as_nanos()).unwrap_or(i64::MAX);
+        let upto = batch.upto;
         self.guard.entry().begin_work();
         let working = async move {
             let began = clock.monotonic();
             let guarded = catch_panic_async("a batch of events", async {
                 faults.inject_fault_async(&name, &clock).await;
-                way_out.handle(portion.events).await
+                handler.handle(batch.events).await
             });
-            let went = tokio::select! {
-                went = guarded => match went {
+            let outcome = tokio::select! {
+                outcome = guarded => match outcome {
                     Ok(Ok(())) => BatchOutcome::Succeeded,
                     Ok(Err(error)) => BatchOutcome::Failed(error),
                     Err(panicked) => BatchOutcome::Panicked(panicked),
                 },
-                () = clock.sleep(longest) => BatchOutcome::TooSlow,
+                () = clock.sleep(Span::from_nanos(timeout)) => BatchOutcome::TooSlow,
             };
             let took = clock.monotonic().since(began);
-            (way_out, went, took)
+            (handler, outcome, took)
         };
         ctx.spawn(
             working
                 .into_actor(self)
-                .map(move |(way_out, went, took), actor, ctx| {
+                .map(move |(handler, outcome, took), actor, ctx| {
                     actor.guard.entry().end_work();
                     // A completion of an earlier life says nothing about this one.
                     if actor.guard.entry().incarnation() == incarnation {
-                        let well = matches!(went, BatchOutcome::Succeeded);
+                        let well = matches!(outcome, BatchOutcome::Succeeded);
                         actor.report_outcome(well.then_some(upto), took);
-                        actor.finish_batch(way_out, went, ctx);
+                        actor.finish_batch(handler, outcome, ctx);
                     }
                 }),
         );
@@ -170,18 +158,18 @@ impl HandlerActor {
 
     fn finish_batch(
         &mut self,
-        way_out: Box<dyn WayOut>,
-        went: BatchOutcome,
+        handler: Box<dyn WayOut>,
+        outcome: BatchOutcome,
         ctx: &mut Context<Self>,
     ) {
-        match went {
+        match outcome {
             BatchOutcome::Succeeded => {
-                self.handler = Some(way_out);
+                self.handler = Some(handler);
                 ctx.notify(RequestNext);
             }
             BatchOutcome::Failed(error) => {
                 warn!(handler = %self.spec.id, %error, "handler failed, the batch comes again");
-                self.handler = Some(way_out);
+                self.handler = Some(handler);
                 self.request_later(AFTER_FAILURE, ctx);
             }
             BatchOutcome::TooSlow => {

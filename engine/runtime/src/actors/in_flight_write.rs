@@ -1,6 +1,7 @@
-//! What the log has written, and who is to be told.
+//! What the log has written, and who gets the answer.
 //!
-//! Owns the step from what a transaction did to records and answers. Sending them on is the log actor's job.
+//! Owns the step from what a transaction did to records and answers. Sending them on is the log
+//! actor's job.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use tracing::error;
 use crate::api::EmitError;
 use crate::messages::{CommitEpoch, ReplySender};
 
-/// One piece of work that is being written: what it was, and who is to be told.
+/// One piece of work that is being written: what it was, and where the answer goes.
 pub(super) enum InFlightWrite {
     Append(
         Arc<[(Event, Timestamp)]>,
@@ -65,7 +66,8 @@ pub(super) fn collect_records(
     }
 }
 
-/// Tells one asker. Where the answer is of another kind its channel is dropped: nobody knows.
+/// Answers one write. Where the receipt is of another kind the channel is dropped, which says that
+/// there is no answer.
 pub(super) fn answer_write(written: InFlightWrite, done: WriteReceipt) {
     match (written, done) {
         (InFlightWrite::Append(_, reply), WriteReceipt::Appended(appended)) => {

@@ -1,7 +1,7 @@
 //! A live subscriber: what it wants and the bounded way to it.
 //!
-//! Owns the filter and the gap. A subscriber that does not keep up never holds anybody up: what does not
-//! fit is counted, and the next thing it hears is how much it missed.
+//! Owns the filter and the gap. A subscriber that does not keep up never holds anybody up: what
+//! does not fit is counted, and the next thing it hears is how much it missed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -58,7 +58,8 @@ impl LiveSubscriber {
         if !wanted {
             return;
         }
-        // The subscriber takes the gap too, when it has caught up: whoever swaps it out tells it.
+        // The subscriber takes the gap too, when it has caught up: the one that swaps it out
+        // reports it.
         if self.missed.load(Ordering::Relaxed) > 0 {
             // Room for the gap and for what follows it, so that a gap never stands alone.
             if self.deliveries.capacity() < 2 {
@@ -86,7 +87,7 @@ impl LiveSubscriber {
         }
     }
 
-    /// What it missed and was not told of yet, if anything; it counts as told.
+    /// What it missed since this was last reported, if anything; it counts as reported now.
     pub fn take_missed(&self) -> Option<u64> {
         Some(self.missed.swap(0, Ordering::Relaxed)).filter(|missed| *missed > 0)
     }
@@ -94,9 +95,7 @@ impl LiveSubscriber {
     /// Notes that `number` events were not offered at all.
     pub fn count_missed(&self, number: u64) {
         self.missed.fetch_add(number, Ordering::Relaxed);
-        for _ in 0..number {
-            self.gauges.count_missed();
-        }
+        self.gauges.count_missed(number);
     }
 }
 

@@ -1,42 +1,43 @@
 //! The one writer of the log.
 //!
-//! Owns the [`Log`] on a thread of its own. Whatever has come while a commit was under way goes into
-//! the next one together (group commit): messages are gathered until the mailbox is empty, then written in one
-//! transaction, then answered, then passed on to those who follow the log. A commit that fails is
-//! answered to everybody in it; the log is opened again from disk, and until that succeeds
-//! nothing is accepted and readiness is false.
+//! Owns the [`Log`] on a thread of its own; evaluating what is in it belongs to the sequencer.
+//! Whatever has come while a commit was under way goes into the next one together (group commit):
+//! messages are gathered until the mailbox is empty, then written in one transaction, then
+//! answered, then passed on to the followers of the log. A commit that fails is answered to all in
+//! it; the log is reopened from disk, and until that succeeds nothing is accepted and readiness is
+//! false.
 //!
-//! Invariant: the epochs in the log follow each other without overlap. A commit that begins before the end of
-//! one that is durable comes from an evaluation that did not know of it, and is refused.
+//! Invariant: the epochs in the log follow each other without overlap. A commit that begins before
+//! the end of one that is durable comes from an evaluation that did not know of it, and is refused.
 
 use std::sync::Arc;
 
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
 };
-use larum_event::{EpochCommit, Position, Record, Span};
+use larum_actor::{
+    CreditBatch, CreditPermit, Credits, FaultAction, Faults, RuntimeClock, send_batch, send_control,
+};
+use larum_event::{EpochCommit, Position, Record, Span, Timestamp};
 use larum_log::{Log, LogError, LogReader, LogWrite, WriteReceipt};
+use larum_query::ReaderFactory;
 use tracing::{error, info};
 
 use crate::actors::in_flight_write::{InFlightWrite, answer_write, collect_records, send_reply};
 use crate::api::EmitError;
-use crate::clock::RuntimeClock;
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
-use crate::faults::{FaultAction, Faults};
 use crate::gauges::EngineGauges;
 use crate::messages::{
-    AppendBatch, AppendControl, CommitEpoch, CommittedBatch, LogGrowth, ReplySender,
+    AppendBatch, AppendControl, AppendHead, CommitEpoch, CommittedBatch, LogGrowth, ReplySender,
 };
-use crate::readers::ReaderFactory;
 
 /// How long to wait before the log is opened again after it failed.
 const REOPEN_AFTER: Span = Span::from_seconds(1);
 
-/// Somebody who wants every record as soon as it is durable.
+/// A receiver of every record as soon as it is durable.
 pub struct LogFollower {
     /// Where records go while there is credit.
     pub records: Recipient<CommittedBatch>,
-    /// Where word goes that there are more, when there is none.
+    /// Where a notice goes that there are more, when there is no credit.
     pub growth: Recipient<LogGrowth>,
     /// How many records may be on their way.
     pub credits: Credits,
@@ -45,7 +46,7 @@ pub struct LogFollower {
 /// Opens the log, at the start and after a failure.
 pub type OpenLog = Arc<dyn Fn() -> Result<Log, LogError> + Send + Sync>;
 
-/// See the module's words.
+/// The writer of the log.
 pub struct LogActor {
     log: Option<Log>,
     open: OpenLog,
@@ -79,16 +80,78 @@ impl PendingWrite {
     }
 }
 
+/// What one transaction writes, and what is held until it is done.
+struct WriteGroup {
+    work: Vec<LogWrite>,
+    written: Vec<InFlightWrite>,
+    /// They go back when the transaction has ended, well or not.
+    permits: Vec<CreditPermit>,
+    /// The end of the last epoch in the log or in this group.
+    reached: Position,
+}
+
+impl WriteGroup {
+    fn new(committed: Position) -> Self {
+        Self {
+            work: Vec::new(),
+            written: Vec::new(),
+            permits: Vec::new(),
+            reached: committed,
+        }
+    }
+
+    /// Adds one piece of work, or refuses it at once: it is past its deadline, or an epoch that
+    /// overlaps another.
+    fn add(&mut self, pending: PendingWrite, now: Timestamp) {
+        match pending {
+            PendingWrite::Append(batch) => {
+                let AppendHead { deadline, reply } = batch.head;
+                if let Some(deadline) = deadline.filter(|deadline| *deadline < now) {
+                    send_reply(reply, Err(EmitError::DeadlinePassed { deadline }));
+                    return;
+                }
+                self.work.push(LogWrite::Append(batch.items.to_vec()));
+                self.written.push(InFlightWrite::Append(batch.items, reply));
+                self.permits.push(batch.permit);
+            }
+            PendingWrite::Control(control) => {
+                self.work.push(LogWrite::Control(control.bodies.clone()));
+                let written = InFlightWrite::Control(control.bodies, control.reply);
+                self.written.push(written);
+            }
+            PendingWrite::Epoch(epoch) if epoch.commit.from < self.reached => {
+                let refused = LogError::Epoch {
+                    from: epoch.commit.from,
+                    upto: epoch.commit.upto,
+                    derived: epoch.commit.derived,
+                    given: epoch.derived.len(),
+                    head: self.reached,
+                };
+                send_reply(epoch.reply, Err(Arc::new(refused)));
+            }
+            PendingWrite::Epoch(epoch) => {
+                self.reached = self.reached.max(epoch.commit.upto);
+                self.work.push(LogWrite::Epoch {
+                    derived: epoch.derived.clone(),
+                    commit: epoch.commit.clone(),
+                    controls: epoch.unit_changes.clone(),
+                });
+                self.written.push(InFlightWrite::Epoch(epoch));
+            }
+        }
+    }
+}
+
 #[derive(Message)]
 #[rtype(result = "()")]
 struct FlushPending;
 
-/// Adds somebody who follows the log from here on.
+/// Adds a follower of the log from here on.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct FollowLog(pub LogFollower);
 
-/// Writes what is queued and closes the log for good, so that somebody else may open it.
+/// Writes what is queued and closes the log for good, so that it may be opened elsewhere.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct CloseLog {
@@ -100,7 +163,7 @@ pub struct CloseLog {
 pub struct LogSetup {
     /// Where time comes from.
     pub clock: RuntimeClock,
-    /// Counters.
+    /// What the engine counts.
     pub gauges: Arc<EngineGauges>,
     /// Readers of the log, renewed when it is opened again.
     pub readers: ReaderFactory,
@@ -149,66 +212,38 @@ impl LogActor {
         self.flush_due = false;
         let pending = std::mem::take(&mut self.pending);
         let Some(log) = &mut self.log else {
-            refuse_writes(pending, "it failed and is being opened again, or is closed");
+            refuse_writes(
+                pending,
+                "it is being reopened after a failure, or is closed",
+            );
             return;
         };
         let now = self.clock.now();
-        let mut work = Vec::with_capacity(pending.len() + 1);
-        let mut written = Vec::with_capacity(pending.len() + 1);
-        let mut reached = self.committed;
-        // Permits go back when the batches are dropped, after the commit.
-        let mut held = Vec::new();
         let first = pending.iter().find_map(PendingWrite::epoch_start);
-        let riding = self
+        // A deferred commit that overlaps one of these is of an evaluation that has started over.
+        let deferred = self
             .deferred_commit
             .take()
-            .filter(|riding| first.is_none_or(|first| first >= riding.upto));
-        let riding = riding.map(|commit| CommitEpoch {
-            derived: Vec::new(),
-            commit,
-            unit_changes: Vec::new(),
-            reply: None,
+            .filter(|deferred| first.is_none_or(|first| first >= deferred.upto));
+        // It goes before the epochs that follow it, or they would leave a gap in the log.
+        let riding = deferred.map(|commit| {
+            PendingWrite::Epoch(CommitEpoch {
+                derived: Vec::new(),
+                commit,
+                unit_changes: Vec::new(),
+                reply: None,
+            })
         });
-        for pending in riding.map(PendingWrite::Epoch).into_iter().chain(pending) {
-            match pending {
-                PendingWrite::Append(batch) => {
-                    if let Some(deadline) = batch.head.deadline.filter(|deadline| *deadline < now) {
-                        send_reply(
-                            batch.head.reply,
-                            Err(EmitError::DeadlinePassed { deadline }),
-                        );
-                        continue;
-                    }
-                    work.push(LogWrite::Append(batch.items.to_vec()));
-                    written.push(InFlightWrite::Append(batch.items, batch.head.reply));
-                    held.push(batch.permit);
-                }
-                PendingWrite::Control(control) => {
-                    work.push(LogWrite::Control(control.bodies.clone()));
-                    written.push(InFlightWrite::Control(control.bodies, control.reply));
-                }
-                PendingWrite::Epoch(epoch) if epoch.commit.from < reached => {
-                    let refused = LogError::Epoch {
-                        from: epoch.commit.from,
-                        upto: epoch.commit.upto,
-                        derived: epoch.commit.derived,
-                        given: epoch.derived.len(),
-                        head: reached,
-                    };
-                    send_reply(epoch.reply, Err(Arc::new(refused)));
-                }
-                PendingWrite::Epoch(epoch) => {
-                    reached = reached.max(epoch.commit.upto);
-                    let (derived, also) = (epoch.derived.clone(), epoch.unit_changes.clone());
-                    work.push(LogWrite::Epoch {
-                        derived,
-                        commit: epoch.commit.clone(),
-                        controls: also,
-                    });
-                    written.push(InFlightWrite::Epoch(epoch));
-                }
-            }
+        let mut group = WriteGroup::new(self.committed);
+        for pending in riding.into_iter().chain(pending) {
+            group.add(pending, now);
         }
+        let WriteGroup {
+            work,
+            written,
+            permits,
+            ..
+        } = group;
         if work.is_empty() {
             return;
         }
@@ -225,7 +260,8 @@ impl LogActor {
             }
             Err(failure) => self.fail_writes(failure, written, ctx),
         }
-        drop(held);
+        // Held until here: a producer gets room again only when its events are durable or refused.
+        drop(permits);
     }
 
     fn complete_writes(&mut self, written: Vec<InFlightWrite>, done: Vec<WriteReceipt>) {
@@ -318,7 +354,7 @@ impl LogActor {
         match opened {
             Ok((log, committed)) => {
                 let head = log.head();
-                info!(%head, "the log is open again");
+                info!(%head, "log reopened");
                 self.readers.replace_log(log.reader(), log.maintenance());
                 self.log = Some(log);
                 self.committed = committed;

@@ -1,25 +1,23 @@
 //! Matching on a thread of its own.
 //!
-//! Owns a rhai engine with the compiled rules, which stays on its thread. A batch that panics is tried once
-//! more by a new one; if it panics again its events are tried one by one, and an event that still
-//! panics is skipped for the rule that does, which is recorded. So one poisonous event never takes
-//! others, or other rules, with it.
+//! Owns a rhai engine with the compiled rules, which never leaves its thread.
+//! Invariant: one poisonous event never takes others, or other rules, with it. A batch that panics
+//! is tried once more by a new matcher; if it panics again its events are tried one by one, and an
+//! event that still panics is skipped for the rule that does, which is recorded.
 
 use std::sync::Arc;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Supervised, Supervisor,
-    WrapFuture,
+    Actor, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, Supervised, WrapFuture,
 };
+use larum_actor::{ActorGuard, ActorSlot, ActorState, Supervision, catch_panic};
 use larum_pipeline::{EpochItem, MatchOutput, PlacedFault, match_items};
 use larum_rule::{RuleMatcher, RuleSet};
 use tracing::warn;
 
 use crate::messages::{MatchBatch, MatchHead};
-use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor, catch_panic};
-use crate::supervision::Supervision;
 
-/// See the module's words.
+/// A matcher on its thread.
 pub struct MatcherActor {
     guard: ActorGuard,
     supervision: Supervision,
@@ -45,43 +43,30 @@ impl MatcherActor {
         format!("matcher/{number}")
     }
 
-    /// Has it started on `arbiter`'s thread.
+    /// Starts it on the thread of `arbiter`.
     pub fn start_on(arbiter: &Arbiter, setup: MatcherSetup) -> ActorSlot<Self> {
-        let seat = ActorSlot::empty();
-        let Ok(entry) = setup
-            .supervision
-            .registry
-            .register_actor(&Self::actor_name(setup.number))
-        else {
-            tracing::error!(
-                number = setup.number,
-                "there are too many actors, a matcher is not started"
-            );
-            return seat;
+        let MatcherSetup {
+            number,
+            set,
+            supervision,
+        } = setup;
+        let with = supervision.clone();
+        let make = move |guard| Self {
+            guard,
+            supervision: with.clone(),
+            set: Arc::clone(&set),
+            matcher: new_matcher(&set, &with),
+            points: set
+                .rules()
+                .iter()
+                .map(|rule| format!("rule/{}", rule.id))
+                .collect(),
         };
-        let handle = arbiter.handle();
-        let supervision = setup.supervision.clone();
-        let watch_entry = entry.clone();
-        let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = ActorGuard::new(entry.clone(), setup.supervision.faults.clone(), notice);
-            let (set, supervision) = (Arc::clone(&setup.set), setup.supervision.clone());
-            Supervisor::start_in_arbiter(&handle, move |_| {
-                let points = set
-                    .rules()
-                    .iter()
-                    .map(|rule| format!("rule/{}", rule.id))
-                    .collect();
-                Self {
-                    guard: unit,
-                    matcher: new_matcher(&set, &supervision),
-                    supervision,
-                    set,
-                    points,
-                }
-            })
-        };
-        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
-        seat
+        let started = supervision.start_actor(&Self::actor_name(number), &arbiter.handle(), make);
+        started.unwrap_or_else(|error| {
+            tracing::error!(number, %error, "a matcher is not started");
+            ActorSlot::empty()
+        })
     }
 
     fn try_items(&mut self, head: &MatchHead, items: &[EpochItem]) -> Option<MatchOutput> {
@@ -170,6 +155,7 @@ impl MatcherActor {
                 }
             }
         }
+        // Back to all rules, or the next batch would be matched against the last rule only.
         self.matcher.select_rule(None);
         all
     }

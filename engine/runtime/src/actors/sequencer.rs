@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use larum_actor::{ActorEntry, RestartVerdict, catch_panic_async};
 use larum_event::{Position, Span};
 use larum_log::LogReader;
 use tokio::sync::oneshot;
@@ -18,7 +19,6 @@ use crate::messages::{CommittedBatch, LogGrowth};
 use crate::sequencing::{
     CoreParts, EpochError, EvaluationCore, NextStretch, RecordTail, max_records,
 };
-use crate::supervise::{ActorEntry, RestartVerdict, catch_panic_async};
 
 /// Runs one epoch after the other.
 pub struct SequencerActor {

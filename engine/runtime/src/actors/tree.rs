@@ -1,24 +1,22 @@
-//! The correlation trees.
+//! The correlation trees on a thread of their own.
 //!
-//! Owns the forest on a thread of its own. All tenants' trees are in one unit: a step that names only its
-//! parent may belong to any root of its tenant, so trees cannot be split by root before the
-//! parent is found. After a start or a panic the forest is rebuilt from checkpoint and log; events
-//! that were on their way meanwhile come a second time and are ignored. Trees that have to make room go to the
-//! store, on a thread that may block.
+//! Owns the graph. All tenants' trees are in one unit: a step that names only its parent may belong
+//! to any root of its tenant, so trees cannot be split by root before the parent is known. Writing
+//! trees that have to make room is left to a thread that may block.
+//! Invariant: the trees are those of the log. After a start or a panic they are rebuilt from
+//! checkpoint and log, and events that were on their way meanwhile are ignored when they come a
+//! second time.
 
 use std::sync::Arc;
 
-use actix::{
-    Actor, Addr, Arbiter, AsyncContext, Context, Handler, Message, Supervised, Supervisor,
-};
+use actix::{Actor, Arbiter, AsyncContext, Context, Handler, Message, Supervised};
+use larum_actor::{ActorGuard, ActorSlot, ActorState, Supervision, send_control};
 use larum_event::{LinkSet, Position};
 use larum_log::LogError;
+use larum_query::{TreeClient, TreeClientSetup, TreeQuestion, TreeRequest};
 use tracing::error;
 
-use crate::credit::send_control;
 use crate::messages::{CheckpointTrees, TreeEventBatch};
-use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor};
-use crate::supervision::Supervision;
 use crate::trees::{LiveGraph, RefusalReporter, TreeContext};
 
 /// Links hold for what stands behind a position.
@@ -34,19 +32,19 @@ pub struct UseLinks {
 /// A question to the trees, which sends its answer itself; without trees it is dropped.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct AskTrees(pub(crate) Box<dyn FnOnce(&mut LiveGraph) + Send>);
+pub struct AskTrees(pub TreeQuestion);
 
-/// The store of trees does not read back: it is made anew from the log.
+/// The store of trees does not read back: it is rebuilt from the log.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct StoreDamage {
     /// What is wrong with it.
     pub error: Arc<LogError>,
-    /// Which store: how often it had been made anew.
+    /// Which store: how often it had been replaced.
     pub generation: u64,
 }
 
-/// See the module's words.
+/// The holder of the correlation trees.
 pub struct TreeActor {
     guard: ActorGuard,
     tree_context: TreeContext,
@@ -56,38 +54,54 @@ pub struct TreeActor {
 }
 
 impl TreeActor {
-    /// Has it started on `arbiter`'s thread.
+    /// Starts it on the thread of `arbiter`.
     pub(crate) fn start_on(
         arbiter: &Arbiter,
-        soil: TreeContext,
+        tree_context: TreeContext,
         refusals: RefusalReporter,
         supervision: &Supervision,
     ) -> ActorSlot<Self> {
-        let seat = ActorSlot::empty();
-        let Ok(entry) = supervision.registry.register_actor("tree/0") else {
-            return seat;
+        let make = move |guard| Self {
+            guard,
+            tree_context: tree_context.clone(),
+            refusals: refusals.clone(),
+            live_graph: None,
         };
-        let handle = arbiter.handle();
-        let faults = supervision.faults.clone();
-        let watch_entry = entry.clone();
-        let create = move |notice: DropNotice| -> Addr<Self> {
-            let unit = ActorGuard::new(entry.clone(), faults.clone(), notice);
-            let (soil, refusals) = (soil.clone(), refusals.clone());
-            Supervisor::start_in_arbiter(&handle, move |_| Self {
-                guard: unit,
-                tree_context: soil,
-                refusals,
-                live_graph: None,
-            })
+        let started = supervision.start_actor("tree/0", &arbiter.handle(), make);
+        started.unwrap_or_else(|error| {
+            error!(%error, "the trees are not started");
+            ActorSlot::empty()
+        })
+    }
+
+    /// Where the trees in `slot` are asked.
+    pub(crate) fn client(slot: ActorSlot<Self>, tree_context: &TreeContext) -> TreeClient {
+        let setup = TreeClientSetup {
+            readers: tree_context.readers.clone(),
+            spilled: tree_context.store_writer.spilled().clone(),
+            limits: tree_context.limits,
+            watchers: tree_context.watchers.clone(),
         };
-        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
-        seat
+        TreeClient::new(setup, move |request| {
+            let Some(address) = slot.address() else {
+                return false;
+            };
+            match request {
+                TreeRequest::Ask(question) => {
+                    send_control(&address.recipient(), AskTrees(question)).is_ok()
+                }
+                TreeRequest::ReplaceStore { error, generation } => {
+                    let damage = StoreDamage { error, generation };
+                    send_control(&address.recipient(), damage).is_ok()
+                }
+            }
+        })
     }
 
     fn rebuild_trees(&mut self, ctx: &mut Context<Self>) {
         match LiveGraph::build_from_log(self.tree_context.clone()) {
-            Ok(grown) => {
-                self.live_graph = Some(grown);
+            Ok(live) => {
+                self.live_graph = Some(live);
                 self.report_and_flush(ctx);
                 self.guard.entry().set_running();
             }
@@ -97,27 +111,27 @@ impl TreeActor {
 
     /// Hands on what has come up while events were taken in.
     fn report_and_flush(&mut self, ctx: &mut Context<Self>) {
-        let Some(grown) = &mut self.live_graph else {
+        let Some(live) = &mut self.live_graph else {
             return;
         };
         self.refusals
-            .report_refusals(&std::mem::take(&mut grown.reports));
-        if grown.spill_evicted() {
+            .report_refusals(&std::mem::take(&mut live.reports));
+        if live.spill_evicted() {
             // What cannot be written is told, and waits.
             self.flush_trees(ctx, |_| {});
         }
     }
 
-    /// Writes the trees that memory let go, on a thread that may block, and then does `then` with whether they are
-    /// in the store.
+    /// Writes the trees that memory let go, on a thread that may block, and then does `then` with
+    /// whether they are in the store.
     fn flush_trees(&self, ctx: &mut Context<Self>, then: impl FnOnce(bool) + Send + 'static) {
-        let Some(upto) = self.live_graph.as_ref().map(|grown| grown.at) else {
+        let Some(upto) = self.live_graph.as_ref().map(|live| live.memory.at) else {
             return;
         };
-        let (spiller, me) = (self.tree_context.store_writer.clone(), ctx.address());
+        let (store_writer, me) = (self.tree_context.store_writer.clone(), ctx.address());
         drop(tokio::task::spawn_blocking(move || {
-            let generation = spiller.generation();
-            let flushed = spiller.flush_queue(upto);
+            let generation = store_writer.spilled().generation();
+            let flushed = store_writer.flush_queue(upto);
             then(flushed.is_ok());
             if let Err(error) = flushed
                 && error.is_damage()
@@ -155,12 +169,12 @@ impl Handler<TreeEventBatch> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, batch: TreeEventBatch, ctx: &mut Self::Context) {
-        let Some(mut grown) = self.live_graph.take() else {
+        let Some(mut live) = self.live_graph.take() else {
             return;
         };
         let taken = self.guard.run_work(ctx, "a batch of events", move || {
-            grown.insert_batch(&batch.items);
-            grown
+            live.insert_batch(&batch.items);
+            live
         });
         // After a panic the forest is rebuilt from the log, which holds this batch too.
         self.live_graph = taken.ok();
@@ -172,8 +186,8 @@ impl Handler<UseLinks> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, new: UseLinks, _: &mut Self::Context) {
-        if let Some(grown) = &mut self.live_graph {
-            grown.use_links(new.at, &new.links);
+        if let Some(live) = &mut self.live_graph {
+            live.use_links(new.at, &new.links);
         }
     }
 }
@@ -182,12 +196,12 @@ impl Handler<AskTrees> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, AskTrees(ask): AskTrees, ctx: &mut Self::Context) {
-        let Some(mut grown) = self.live_graph.take() else {
+        let Some(mut live) = self.live_graph.take() else {
             return;
         };
         let asked = self.guard.run_work(ctx, "a query", move || {
-            ask(&mut grown);
-            grown
+            ask(&mut live.memory);
+            live
         });
         self.live_graph = asked.ok();
     }
@@ -197,10 +211,10 @@ impl Handler<StoreDamage> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, damaged: StoreDamage, ctx: &mut Self::Context) {
-        let spiller = &self.tree_context.store_writer;
+        let store_writer = &self.tree_context.store_writer;
         // Several may have come upon the same damage.
-        let is_made_good = damaged.generation < spiller.generation();
-        if is_made_good || spiller.recreate_store(&damaged.error).is_err() {
+        let is_made_good = damaged.generation < store_writer.spilled().generation();
+        if is_made_good || store_writer.recreate_store(&damaged.error).is_err() {
             return;
         }
         self.live_graph = None;
@@ -212,10 +226,10 @@ impl Handler<CheckpointTrees> for TreeActor {
     type Result = ();
 
     fn handle(&mut self, read: CheckpointTrees, ctx: &mut Self::Context) {
-        let Some(grown) = &mut self.live_graph else {
+        let Some(live) = &mut self.live_graph else {
             return;
         };
-        let part = grown.checkpoint_part(read.wanted, read.upto);
+        let part = live.checkpoint_part(read.wanted, read.upto);
         // A checkpoint without trees that are not in the store either would lose them.
         self.flush_trees(ctx, move |flushed| {
             if flushed {

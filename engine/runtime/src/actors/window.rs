@@ -1,27 +1,28 @@
 //! One shard of one rule's window.
 //!
-//! Owns the keyed state; what it does with matches is [`run_window`]'s. A panic costs the state: the actor
-//! restarts without it and says so, and the sequencer, which holds the epoch, gives it back rebuilt.
+//! Owns the keyed state; what it does with matches is the job of [`run_window`].
+//! Invariant: it never answers from state that a panic left half changed. A panic costs the state:
+//! the actor restarts without it and says so, and the sequencer, which holds the epoch, gives it
+//! back rebuilt.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Supervised, Supervisor,
-    WrapFuture,
+    Actor, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, Supervised, WrapFuture,
 };
+use larum_actor::{ActorGuard, ActorSlot, ActorState, Supervision};
 use larum_log::{CheckpointPart, PartHash};
 use larum_pipeline::{WindowWork, run_window};
+use larum_query::select_keys;
 use larum_window::RuleWindow;
 
 use crate::messages::{
     CheckpointScope, CheckpointWindow, RestoreWindow, UnitFailure, ViewWindow, WindowBatch,
     WindowReport,
 };
-use crate::supervise::{ActorGuard, ActorSlot, ActorState, DropNotice, WatchActor};
-use crate::supervision::Supervision;
-use crate::windows::select_keys;
 
-/// See the module's words.
+/// One shard of a window.
 pub struct WindowActor {
     guard: ActorGuard,
     supervision: Supervision,
@@ -52,11 +53,11 @@ impl SavedWindowParts {
         let changed: usize = self.0.iter().skip(1).map(|(_, bytes)| bytes).sum();
         let go_on = whole > 0 && changed < whole && self.0.len() <= CHANGES_MOST;
         if wanted == CheckpointScope::Changes && go_on {
-            let kept = self
+            let unchanged = self
                 .0
                 .iter()
                 .map(|(hash, _)| CheckpointPart::Unchanged(*hash));
-            let mut parts: Vec<CheckpointPart> = kept.collect();
+            let mut parts: Vec<CheckpointPart> = unchanged.collect();
             let bytes = window.take_changes();
             self.0.push((PartHash::of_bytes(&bytes), bytes.len()));
             parts.push(CheckpointPart::Bytes(bytes));
@@ -84,33 +85,33 @@ pub struct WindowSetup {
 }
 
 impl WindowActor {
-    /// Has it started on `arbiter`'s thread; whoever wants to ask it looks at the seat.
+    /// Starts it on the thread of `arbiter`; its address is found in the slot.
     pub fn start_on(arbiter: &Arbiter, setup: WindowSetup) -> ActorSlot<Self> {
-        let seat = ActorSlot::empty();
-        let Ok(entry) = setup.supervision.registry.register_actor(&setup.name) else {
-            tracing::error!(unit = %setup.name, "there are too many actors, this one is not started");
-            return seat;
-        };
-        let supervision = setup.supervision.clone();
-        let handle = arbiter.handle();
-        let mut created_before = false;
-        let watch_entry = entry.clone();
-        let create = move |notice: DropNotice| -> Addr<Self> {
-            let first = !std::mem::replace(&mut created_before, true);
-            let unit = ActorGuard::new(entry.clone(), setup.supervision.faults.clone(), notice);
-            let stateless = (!setup.has_state).then(|| Arc::clone(&setup.new_window));
-            let window = (first || stateless.is_some()).then(|| (setup.new_window)());
-            let supervision = setup.supervision.clone();
-            Supervisor::start_in_arbiter(&handle, move |_| Self {
-                guard: unit,
-                supervision,
-                window,
-                stateless,
+        let WindowSetup {
+            name,
+            new_window,
+            has_state,
+            supervision,
+        } = setup;
+        let with = supervision.clone();
+        let is_first = AtomicBool::new(true);
+        let make = move |guard| {
+            // A later one begins without the state that its predecessor lost; the sequencer gives
+            // it back.
+            let is_complete = is_first.swap(false, Ordering::Relaxed) || !has_state;
+            Self {
+                guard,
+                supervision: with.clone(),
+                window: is_complete.then(|| new_window()),
+                stateless: (!has_state).then(|| Arc::clone(&new_window)),
                 saved: SavedWindowParts::default(),
-            })
+            }
         };
-        supervision.watch_actor(WatchActor::new(watch_entry, seat.clone(), create));
-        seat
+        let started = supervision.start_actor(&name, &arbiter.handle(), make);
+        started.unwrap_or_else(|error| {
+            tracing::error!(unit = %name, %error, "a window is not started");
+            ActorSlot::empty()
+        })
     }
 
     fn run_matches(

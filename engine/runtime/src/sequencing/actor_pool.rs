@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use larum_actor::{
+    ActorSlot, CreditBatch, Credits, MonotonicTime, Supervision, send_batch, send_control,
+};
 use larum_event::{Match, Span, limits};
 use larum_log::CheckpointPart;
 use larum_pipeline::{
@@ -19,16 +22,12 @@ use larum_window::RuleWindow;
 use tokio::sync::oneshot;
 
 use crate::actors::{MatcherActor, MatcherSetup, WindowActor, WindowFactory, WindowSetup};
-use crate::clock::MonotonicTime;
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
 use crate::gauges::EngineGauges;
 use crate::messages::{
     CheckpointScope, CheckpointWindow, MatchHead, RestoreWindow, UnitFailure, WindowHead,
     WindowReport,
 };
 use crate::sequencing::threads::EngineThreads;
-use crate::supervise::ActorSlot;
-use crate::supervision::Supervision;
 
 /// Longest that windows are waited for.
 pub(super) const WAIT: Span = Span::from_nanos(limits::EPOCH_WAIT_MILLISECONDS as i64 * 1_000_000);

@@ -7,6 +7,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use larum_actor::{ActorSlot, MonotonicTime, RuntimeClock, send_control};
 use larum_event::{Position, Span};
 use larum_log::{CheckpointPart, CheckpointStore, LogError, NewCheckpoint, PartHash};
 use larum_pipeline::{EpochDriver, SEMANTICS_VERSION};
@@ -14,15 +15,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::actors::TreeActor;
-use crate::clock::{MonotonicTime, RuntimeClock};
-use crate::credit::send_control;
 use crate::gauges::EngineGauges;
 use crate::messages::{CheckpointScope, CheckpointTrees, UnitFailure};
 use crate::sequencing::actor_pool::ActorPool;
 use crate::sequencing::base_state::{GRAPH_PART, piece_name, shards_part};
 use crate::sequencing::core_parts::CoreParts;
 use crate::sequencing::detached_units::DetachedUnits;
-use crate::supervise::ActorSlot;
 
 /// Between two checkpoints passes at least this many times as long as the first one took. So they take
 /// at most 5 % of the time.

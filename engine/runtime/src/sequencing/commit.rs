@@ -8,20 +8,19 @@
 use std::sync::Arc;
 
 use actix::Addr;
+use larum_actor::{Supervision, send_control};
 use larum_event::{EpochCommit, Event, Position, RecordBody, Timestamp};
 use larum_log::LogError;
 use larum_pipeline::{SEMANTICS_VERSION, hash_epoch};
 use tokio::sync::oneshot;
 
 use crate::actors::LogActor;
-use crate::credit::send_control;
 use crate::gauges::EngineGauges;
 use crate::messages::CommitEpoch;
 use crate::rulebook::Rulebook;
 use crate::sequencing::core_parts::CoreParts;
 use crate::sequencing::epoch_error::EpochError;
 use crate::sequencing::tree_feed::TreeFeed;
-use crate::supervision::Supervision;
 
 /// What an epoch writes into the log.
 pub(super) struct EpochRecords {
@@ -126,7 +125,7 @@ impl EpochCommitter {
         let rides = derived.is_empty() && unit_changes.is_empty();
         let (reply, answer) = oneshot::channel();
         if !rides {
-            self.supervision.pause_before_commit().await;
+            self.supervision.pause_at("commit").await;
         }
         let epoch = CommitEpoch {
             derived: derived.clone(),

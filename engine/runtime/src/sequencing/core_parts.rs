@@ -3,17 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use actix::Addr;
+use larum_actor::{ActorSlot, Supervision};
 use larum_log::CheckpointStore;
+use larum_query::ReaderFactory;
 use tokio::sync::Notify;
 
 use crate::actors::{LogActor, TreeActor};
-use crate::api::EngineConfig;
+use crate::config::EngineConfig;
 use crate::gauges::EngineGauges;
-use crate::readers::ReaderFactory;
 use crate::rulebook::Rulebook;
 use crate::sequencing::threads::EngineThreads;
-use crate::supervise::ActorSlot;
-use crate::supervision::Supervision;
 
 /// What an evaluation core is made of besides its state.
 #[derive(Clone)]

@@ -8,11 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use larum_actor::MonotonicTime;
 use larum_event::{Event, Position, RecordBody, RuleId};
 use larum_pipeline::unit_detached_alert;
 use tokio::sync::oneshot;
 
-use crate::clock::MonotonicTime;
 use crate::sequencing::base_state::{BaseState, DETACHED_PART, DetachedUnitPart};
 use crate::sequencing::replay::UnitReplayOutcome;
 

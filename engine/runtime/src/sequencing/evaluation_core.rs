@@ -18,7 +18,7 @@ use larum_pipeline::{
 use larum_rule::{RuleMatcher, RuleSet};
 use tracing::info;
 
-use crate::api::EngineConfig;
+use crate::config::EngineConfig;
 use crate::messages::CheckpointScope;
 use crate::sequencing::actor_pool::ActorPool;
 use crate::sequencing::checkpoint::{CheckpointSource, Checkpointer};
@@ -31,7 +31,7 @@ use crate::sequencing::rule_trees::seed_trees;
 use crate::sequencing::tail::LogStretch;
 use crate::sequencing::tally::EpochTally;
 use crate::sequencing::tree_feed::TreeFeed;
-use crate::ticker::TickNeed;
+use crate::tick_need::TickNeed;
 
 mod failed_units;
 mod gaps;

@@ -9,20 +9,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use larum_actor::{Faults, RuntimeClock, catch_panic};
 use larum_event::{Event, Position, RecordBody, RuleId};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::{CheckpointError, EpochOutcome, EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 
-use crate::clock::RuntimeClock;
-use crate::faults::Faults;
 use crate::rulebook::Rulebook;
 use crate::sequencing::base_state::BaseState;
 use crate::sequencing::epoch_error::EpochError;
 use crate::sequencing::logged_rules::load_logged_rules;
 use crate::sequencing::rule_relations::{required_rules, rule_numbers};
 use crate::sequencing::rule_trees::{ReplayActivation, activate_in_replay};
-use crate::supervise::catch_panic;
 
 /// Records read at once.
 const RECORDS: usize = 4_096;

@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 use larum_event::{Position, Record, RecordBody, RuleSetActivation, Timestamp};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::EventInput;
+use larum_query::ReaderFactory;
 
 use crate::messages::CommittedBatch;
-use crate::readers::ReaderFactory;
 use crate::sequencing::epoch_error::EpochError;
 
 /// Most bytes read from the log at once.

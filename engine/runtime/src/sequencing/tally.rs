@@ -61,9 +61,7 @@ impl EpochTally {
 
     /// Publishes what was counted, and reports what an epoch put out besides alerts.
     pub(super) fn publish(&mut self, outcome: &EpochOutcome) {
-        for late in &outcome.late {
-            self.gauges.count_late(late.source.as_str());
-        }
+        self.gauges.count_late(outcome.late.len() as u64);
         for fault in &outcome.faults {
             debug!(rule_id = %fault.rule, fault = %fault.message, "rule failed on an event");
             self.gauges.count_fault(fault.rule.as_str());

@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
+use larum_actor::{ActorSlot, CreditBatch, Credits, send_batch, send_control};
 use larum_event::{Event, LinkSet, Position, TopicPattern};
 
 use crate::actors::TreeActor;
 use crate::actors::tree::UseLinks;
-use crate::credit::{CreditBatch, Credits, send_batch, send_control};
-use crate::supervise::ActorSlot;
 
 /// Which events may have a place in a tree.
 #[derive(Debug, Default)]

@@ -1,22 +1,23 @@
 //! The trees that memory holds, and how they come back after a start.
 //!
-//! Owns the forest, which links it goes by, and its part of a checkpoint. A large forest is not written every few
-//! seconds: its part has a position of its own, and what lies behind is read from the log again.
+//! Owns the graph, the links it goes by, and its part of a checkpoint; asking the trees is the job
+//! of `larum-query`. A large graph is not written every few seconds: its part of a checkpoint has a
+//! position of its own, and what lies behind it is read from the log again.
+//! Invariant: each event is inserted once. What was read while the trees were built (`built`) is
+//! skipped when the sequencer sends it as well.
 
 use std::sync::Arc;
 
 use larum_event::{Event, LinkSet, Position, RecordBody, RuleSetActivation, Timestamp};
 use larum_log::{CheckpointPart, LogError, LogReader, PartHash};
+use larum_query::{LinkHistory, ReaderFactory, TreeMemory, TreeWatchers};
 use larum_tree::{CorrelationGraph, GraphLimits, TreeReport};
 use tracing::{info, warn};
 
 use crate::messages::CheckpointScope;
-use crate::readers::ReaderFactory;
 use crate::rulebook::Rulebook;
 use crate::sequencing::GRAPH_PART;
-use crate::trees::history::LinkHistory;
 use crate::trees::store_writer::TreeStoreWriter;
-use crate::trees::watchers::TreeWatchers;
 
 /// Records read at once.
 const RECORDS: usize = 4_096;
@@ -40,14 +41,10 @@ pub(crate) struct TreeContext {
     pub(crate) watchers: TreeWatchers,
 }
 
-/// See the module's words.
+/// The trees of the engine.
 pub(crate) struct LiveGraph {
-    /// The trees.
-    pub(crate) graph: CorrelationGraph,
-    /// The last position that was taken in.
-    pub(crate) at: Position,
-    /// Which links hold where.
-    pub(crate) history: LinkHistory,
+    /// The trees, as queries see them.
+    pub(crate) memory: TreeMemory,
     /// What events could not be taken as they say, each with the event's time.
     pub(crate) reports: Vec<(TreeReport, Timestamp)>,
     context: TreeContext,
@@ -74,10 +71,10 @@ struct GraphPart<'a> {
 
 impl<'a> GraphPart<'a> {
     fn from_bytes(bytes: &'a [u8]) -> Option<Self> {
-        let (upto, forest) = bytes.split_first_chunk()?;
+        let (upto, bytes) = bytes.split_first_chunk()?;
         Some(Self {
             upto: Position(u64::from_le_bytes(*upto)),
-            graph: forest,
+            graph: bytes,
         })
     }
 
@@ -89,19 +86,19 @@ impl<'a> GraphPart<'a> {
 
 impl LiveGraph {
     /// Trees as of the end of the log. Blocks.
-    pub(crate) fn build_from_log(soil: TreeContext) -> Result<Self, LogError> {
-        let mut reader = soil.readers.open_reader();
+    pub(crate) fn build_from_log(context: TreeContext) -> Result<Self, LogError> {
+        let mut reader = context.readers.open_reader();
         // Told; what is not dropped is only of no use.
-        drop(soil.store_writer.drop_before(reader.first_position()));
-        let begun = match Self::restore_checkpoint(&soil, &mut reader)? {
+        drop(context.store_writer.drop_before(reader.first_position()));
+        let begun = match Self::restore_checkpoint(&context, &mut reader)? {
             Some(restored) => restored,
-            None => Self::start_empty(soil, &mut reader)?,
+            None => Self::start_empty(context, &mut reader)?,
         };
         begun.read_log(&mut reader)
     }
 
     fn restore_checkpoint(
-        soil: &TreeContext,
+        context: &TreeContext,
         reader: &mut LogReader,
     ) -> Result<Option<Self>, LogError> {
         let Some(checkpoint) = reader.latest_checkpoint()? else {
@@ -115,21 +112,23 @@ impl LiveGraph {
             warn!("the checkpoint of the trees is damaged, reading the log");
             return Ok(None);
         };
-        let kept = soil.store_writer.spilled_upto();
+        // A checkpoint says that evicted trees are gone from memory. It counts only if the store
+        // has them.
+        let kept = context.store_writer.spilled_upto();
         if kept < part.upto {
             warn!(%kept, upto = %part.upto, "the store of trees lacks some, reading the log");
             return Ok(None);
         }
-        let links = match soil.store_writer.saved_links() {
+        let links = match context.store_writer.saved_links() {
             Ok(links) => links,
             Err(error) => {
                 // Told; the empty store is filled by reading the log.
-                drop(soil.store_writer.recreate_store(&error));
+                drop(context.store_writer.recreate_store(&error));
                 return Ok(None);
             }
         };
-        let forest = match CorrelationGraph::restore(part.graph) {
-            Ok(forest) => forest,
+        let graph = match CorrelationGraph::restore(part.graph) {
+            Ok(graph) => graph,
             Err(failure) => {
                 warn!(%failure, "the checkpoint of the trees is damaged, reading the log");
                 return Ok(None);
@@ -140,11 +139,13 @@ impl LiveGraph {
             upto: part.upto,
         };
         Ok(Some(Self {
-            graph: forest,
-            at: part.upto,
-            history: LinkHistory::from_encoded(links),
+            memory: TreeMemory {
+                graph,
+                at: part.upto,
+                history: LinkHistory::from_encoded(links),
+            },
             reports: Vec::new(),
-            context: soil.clone(),
+            context: context.clone(),
             links_since: None,
             built: Position::START,
             last_part: Some(written),
@@ -152,14 +153,16 @@ impl LiveGraph {
         }))
     }
 
-    fn start_empty(soil: TreeContext, reader: &mut LogReader) -> Result<Self, LogError> {
+    fn start_empty(context: TreeContext, reader: &mut LogReader) -> Result<Self, LogError> {
         let first = reader.first_position();
-        let mut grown = Self {
-            graph: CorrelationGraph::new(soil.limits),
-            at: Position(first.0.saturating_sub(1)),
-            history: LinkHistory::default(),
+        let mut live = Self {
+            memory: TreeMemory {
+                graph: CorrelationGraph::new(context.limits),
+                at: Position(first.0.saturating_sub(1)),
+                history: LinkHistory::default(),
+            },
             reports: Vec::new(),
-            context: soil,
+            context,
             links_since: None,
             built: Position::START,
             last_part: None,
@@ -169,18 +172,19 @@ impl LiveGraph {
         if first <= reader.head()
             && let Some((at, activated)) = reader.last_rule_set(first)?
         {
-            grown.apply_activation(at, &activated);
+            live.apply_activation(at, &activated);
         }
-        Ok(grown)
+        Ok(live)
     }
 
     fn read_log(mut self, reader: &mut LogReader) -> Result<Self, LogError> {
         // What retention has dropped cannot be read again.
-        self.at = self
+        self.memory.at = self
+            .memory
             .at
             .max(Position(reader.first_position().0.saturating_sub(1)));
         loop {
-            let records = reader.read_after(self.at, RECORDS, BYTES)?;
+            let records = reader.read_after(self.memory.at, RECORDS, BYTES)?;
             let Some(last) = records.last() else { break };
             let upto = last.position;
             for record in &records {
@@ -198,15 +202,15 @@ impl LiveGraph {
                     | RecordBody::Tick { .. } => {}
                 }
             }
-            self.at = upto;
+            self.memory.at = upto;
             if self.spill_evicted() {
                 // Told; what is not written waits.
                 drop(self.context.store_writer.flush_queue(upto));
             }
         }
-        self.built = self.at;
+        self.built = self.memory.at;
         self.context.watchers.wake_all();
-        info!(upto = %self.at, "trees are built");
+        info!(upto = %self.memory.at, "trees are built");
         Ok(self)
     }
 
@@ -221,57 +225,56 @@ impl LiveGraph {
 
     /// Links hold for what stands behind a position.
     pub(crate) fn use_links(&mut self, at: Position, links: &Arc<LinkSet>) {
-        if self.history.add_links(at, links) {
+        if self.memory.history.add_links(at, links) {
             let written = LinkHistory::encode_links(links);
             self.context.store_writer.save_links(at, written);
         }
     }
 
-    /// Takes in events that come from the sequencer; those that were read when the trees were built are passed over.
+    /// Takes in events that come from the sequencer; those that were read when the trees were built
+    /// are passed over.
     pub(crate) fn insert_batch(&mut self, events: &[(Position, Event)]) {
-        let before = self.at;
-        let fresh = events.iter().filter(|(position, _)| *position > self.built);
-        let fresh: Vec<_> = fresh.collect();
+        let before = self.memory.at;
+        // Those up to `built` were read from the log when the trees were built.
+        let not_built = events.iter().filter(|(position, _)| *position > self.built);
+        let fresh: Vec<_> = not_built.collect();
         for (position, event) in &fresh {
             self.insert_event(*position, event);
         }
         let events = fresh.into_iter().map(|(_, event)| event);
         self.context
             .watchers
-            .notify_events(&mut self.graph, events, before);
+            .notify_events(&mut self.memory.graph, events, before);
     }
 
     fn insert_event(&mut self, position: Position, event: &Event) {
-        if let Some((since, links)) = self.history.links_at(position)
+        if let Some((since, links)) = self.memory.history.links_at(position)
             && self.links_since != Some(*since)
         {
             self.links_since = Some(*since);
-            self.graph.use_links(links);
+            self.memory.graph.use_links(links);
         }
         let envelope = event.envelope();
         let mut reports = Vec::new();
-        self.graph
+        self.memory
+            .graph
             .insert(&envelope.tenant, event, position, &mut reports);
         let time = envelope.time;
         self.reports
             .extend(reports.into_iter().map(|report| (report, time)));
-        self.at = self.at.max(position);
+        self.memory.at = self.memory.at.max(position);
         self.events += 1;
-    }
-
-    /// Where trees go.
-    pub(crate) fn store_writer(&self) -> &TreeStoreWriter {
-        &self.context.store_writer
     }
 
     /// Hands on what the forest had to let go. Returns whether it is time to write it.
     pub(crate) fn spill_evicted(&mut self) -> bool {
-        let went = self.graph.take_evicted_trees();
-        self.context.watchers.notify_spilled(&went);
-        self.context.store_writer.queue_trees(went)
+        let evicted = self.memory.graph.take_evicted_trees();
+        self.context.watchers.notify_spilled(&evicted);
+        self.context.store_writer.spilled().queue_trees(evicted)
     }
 
-    /// The part of a checkpoint of everything up to `upto`: the last one, unless that is long ago by now.
+    /// The part of a checkpoint of everything up to `upto`: the last one, unless that is long ago
+    /// by now.
     pub(crate) fn checkpoint_part(
         &mut self,
         wanted: CheckpointScope,
@@ -280,15 +283,15 @@ impl LiveGraph {
         let upto = upto.max(self.built);
         if let Some(written) = &self.last_part
             && wanted == CheckpointScope::Changes
-            && self.events < self.graph.stats().nodes.max(1)
+            && self.events < self.memory.graph.stats().nodes.max(1)
             && upto.0.saturating_sub(written.upto.0) < BEHIND_MOST
         {
             return CheckpointPart::Unchanged(written.hash);
         }
-        let forest = self.graph.checkpoint();
+        let graph = self.memory.graph.checkpoint();
         let part = GraphPart {
             upto,
-            graph: &forest,
+            graph: &graph,
         };
         let bytes = part.to_bytes();
         self.events = 0;

@@ -1,12 +1,16 @@
-//! What is told of events that trees could not take as they say.
+//! Reports events that trees could not take as they say.
 //!
-//! Owns the counts, and the event of `$sys` that a tenant named a root of another tenant: who does that guesses, or
-//! has seen what is not his. Its id follows from the event's, so that trees that are rebuilt do not tell it twice.
+//! Owns the counts, and the event of `$sys` that a tenant named a root of another tenant: a client
+//! that does that guesses, or has seen what it may not. Refusing the event itself is the job of the
+//! trees.
+//! Invariant: the id of such an event follows from that of the refused one, so trees that are
+//! rebuilt do not report it twice.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Addr;
+use larum_actor::{CreditBatch, Credits, MonotonicTime, RuntimeClock, send_batch};
 use larum_event::{
     Channel, Event, EventDefaults, EventId, Severity, Span, TenantId, Timestamp, limits,
 };
@@ -15,8 +19,6 @@ use serde_json::json;
 use tracing::{debug, warn};
 
 use crate::actors::LogActor;
-use crate::clock::{MonotonicTime, RuntimeClock};
-use crate::credit::{CreditBatch, Credits, send_batch};
 use crate::gauges::EngineGauges;
 use crate::messages::AppendHead;
 
@@ -73,15 +75,15 @@ impl RefusalReporter {
 
     fn is_within_limit(&self, tenant: &TenantId) -> bool {
         let now = self.clock.monotonic();
-        let mut told = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |since: MonotonicTime| now.since(since) >= PERIOD;
-        if told.len() >= limits::TENANTS && !told.contains_key(tenant) {
-            told.retain(|_, (since, _)| !is_over(*since));
-            if told.len() >= limits::TENANTS {
+        if counts.len() >= limits::TENANTS && !counts.contains_key(tenant) {
+            counts.retain(|_, (since, _)| !is_over(*since));
+            if counts.len() >= limits::TENANTS {
                 return false;
             }
         }
-        let (since, count) = told.entry(tenant.clone()).or_insert((now, 0));
+        let (since, count) = counts.entry(tenant.clone()).or_insert((now, 0));
         if is_over(*since) {
             (*since, *count) = (now, 0);
         }

@@ -1,6 +1,6 @@
 //! What an engine takes and what it turns away: deadlines, overload, a log that fails.
 
-use larum_engine::{EmitError, EmitOptions, EmitReceipt, Engine, ReloadError};
+use larum_engine::{EmitError, EmitOptions, EmitReceipt, Engine, Metric, ReloadError};
 use larum_event::{Event, Span, Timestamp};
 
 use crate::stream;
@@ -37,7 +37,7 @@ async fn an_event_is_stored_at_its_deadline_and_not_a_nanosecond_later() {
     let refused = before(&engine, 2, deadline).await;
     assert_eq!(refused, Err(EmitError::DeadlinePassed { deadline }));
     settled(&engine).await;
-    assert_eq!(engine.metrics().accepted, 1);
+    assert_eq!(engine.metrics().value(Metric::EventsAccepted), 1);
     let found = ended(engine, &store).await;
     assert_eq!(derived(&found).len(), 1);
 }
@@ -61,7 +61,7 @@ async fn producers_are_turned_away_while_evaluation_is_behind_and_taken_when_it_
         matches!(refused, Err(EmitError::Overloaded { behind: 11, .. })),
         "{refused:?}"
     );
-    assert_eq!(engine.metrics().overloaded, 1);
+    assert_eq!(engine.metrics().value(Metric::RequestsOverloaded), 1);
     assert!(engine.health().ready);
     while_time_creeps(&time, step, settled(&engine)).await;
     emit(&engine, logins(11..12, 3)).await;

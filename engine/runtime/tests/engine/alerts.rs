@@ -29,7 +29,8 @@ rule("auth.wave_of_waves")
 async fn an_alert_is_counted_by_a_second_rule_and_by_a_third_over_that() {
     let store = folder();
     let engine = started(config(&store, RULES)).await;
-    // Alerts are read by rules when they are final: the seventh shows that time has passed the sixth.
+    // Alerts are read by rules when they are final: the seventh shows that time has passed the
+    // sixth.
     emit(&engine, logins(0..7, 1)).await;
     settled(&engine).await;
     let found = derived(&ended(engine, &store).await);

@@ -1,6 +1,7 @@
-//! Rules that keep failing while the engine runs: broken out like the pipeline does, told, listed and mended.
+//! Rules that keep failing while the engine runs: broken out like the pipeline does, told, listed
+//! and mended.
 
-use larum_engine::{ConditionMode, Engine, EngineConfig, RuleState};
+use larum_engine::{ConditionMode, Engine, EngineConfig, Metric, RuleState};
 use larum_event::{Event, Timestamp};
 
 use crate::stream::{self, Draw};
@@ -165,7 +166,7 @@ async fn a_broken_out_rule_is_listed_with_what_it_misses_until_it_is_mended() {
         health.problems[0].starts_with("1 rules are broken out: shaky"),
         "{health:?}"
     );
-    assert_eq!(engine.metrics().rules_broken_out, 1);
+    assert_eq!(engine.metrics().value(Metric::RulesBrokenOut), 1);
     let steady = rule(&engine, "steady");
     assert_eq!(
         (steady.matches, steady.alerts, steady.broken_out),
@@ -216,13 +217,13 @@ async fn scripts_that_run_are_counted_and_some_are_timed() {
     );
     assert_eq!(steady.script_nanos, None);
     let metrics = engine.metrics();
-    let counted = metrics
-        .rules
-        .iter()
-        .find(|one| one.rule == "shaky")
-        .unwrap();
-    assert_eq!((counted.matches, counted.script_runs), (900, 900));
-    assert!(counted.script_nanos > 0);
+    let count = |metric| {
+        let mut of_rules = metrics.by_label(metric).into_iter();
+        of_rules.find(|(rule, _)| *rule == "shaky").unwrap().1
+    };
+    let counted = [Metric::RuleMatches, Metric::RuleScriptRuns].map(count);
+    assert_eq!(counted, [900, 900]);
+    assert!(count(Metric::RuleScriptNanoseconds) > 0);
     // An engine that recovers does not count again what was counted, and counts no alert of before.
     ended(engine, &store).await;
     let engine = started(config(&store, RULES)).await;

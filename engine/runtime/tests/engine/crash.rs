@@ -1,7 +1,8 @@
-//! An engine that ends at any moment: what its store holds then, another engine makes the right alerts of.
+//! An engine that ends at any moment: what its store holds then, another engine makes the right
+//! alerts of.
 //!
-//! The store is copied while events flow. The clock stands still, so that nothing but appends touches
-//! the partitions: what is copied is what the disk would hold after `kill -9`.
+//! The store is copied while events flow. The clock stands still, so that nothing but appends
+//! touches the partitions: what is copied is what the disk would hold after `kill -9`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use crate::support::{
     settled, started,
 };
 
-/// How often derived events were in the log and how many events were not evaluated yet, when it was copied.
+/// How often derived events were in the log and how many events were not evaluated yet, when it was
+/// copied.
 #[derive(Default)]
 pub struct Moments {
     copies: u64,
@@ -164,7 +166,7 @@ async fn what_is_left_between_append_and_commit_is_enough() {
             config.epoch_events = 20;
             config.checkpoint_events = 50;
             // On a clock that stands still a commit that is held up is never written.
-            config.clock = larum_engine::clock::RuntimeClock::system();
+            config.clock = larum_engine::RuntimeClock::system();
             config.faults = faults("delay:commit=seed1:1ms..6ms");
         },
         next: |_, _| {},

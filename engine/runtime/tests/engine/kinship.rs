@@ -1,4 +1,5 @@
-//! Rules that ask trees get the answers that the pure pipeline gives, whatever becomes of the engine.
+//! Rules that ask trees get the answers that the pure pipeline gives, whatever becomes of the
+//! engine.
 
 use std::collections::BTreeSet;
 

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use larum_engine::clock::{ManualTime, RuntimeClock};
-use larum_engine::faults::Faults;
+use larum_engine::Faults;
 use larum_engine::{EmitReceipt, Engine, EngineConfig};
+use larum_engine::{ManualTime, RuntimeClock};
 use larum_event::{Alert, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp};
 use larum_log::{Log, LogOptions};
 use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
@@ -37,7 +37,8 @@ pub fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// The record that makes the rules of `text` active, as an engine with the default settings writes it.
+/// The record that makes the rules of `text` active, as an engine with the default settings writes
+/// it.
 pub fn activated(text: &str) -> RuleSetActivation {
     let config = EngineConfig::new("unused");
     RuleSetActivation {
@@ -105,8 +106,8 @@ pub fn derived(records: &[Record]) -> Vec<String> {
     events.collect()
 }
 
-/// What the pure pipeline makes of the rules, events and ticks among `records`. The last tick may have come too late
-/// for the engine that ended.
+/// What the pure pipeline makes of the rules, events and ticks among `records`. The last tick may
+/// have come too late for the engine that ended.
 pub fn offline(records: &[Record]) -> Vec<String> {
     let commits = records.iter().filter_map(|record| match &record.body {
         RecordBody::EpochCommit(commit) => Some(commit.upto),
@@ -223,7 +224,8 @@ pub async fn while_time_passes<T>(time: &ManualTime, work: impl Future<Output = 
     while_time_creeps(time, Span::from_nanos(50_000_000), work).await
 }
 
-/// The same by small steps, where nothing but short delays is waited for: a unit on a busy machine is not late.
+/// The same by small steps, where nothing but short delays is waited for: a unit on a busy machine
+/// is not late.
 pub async fn while_time_creeps<T>(
     time: &ManualTime,
     step: Span,
@@ -255,7 +257,8 @@ pub fn until(mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
     }
 }
 
-/// Waits until everything is evaluated; an engine that never gets there fails the test and says how it is.
+/// Waits until everything is evaluated; an engine that never gets there fails the test and says how
+/// it is.
 pub async fn settled(engine: &Engine) {
     if tokio::time::timeout(LONG, engine.wait_until_evaluated())
         .await

@@ -1,6 +1,6 @@
 //! Time passes while nothing arrives: what does not come is told at its deadline, once.
 
-use larum_engine::clock::ManualTime;
+use larum_engine::ManualTime;
 use larum_engine::{Engine, EngineConfig, EventKinds, EventQuery, RuntimeClock};
 use larum_event::{Alert, Event, Record, RecordBody, Span, Timestamp};
 use tempfile::TempDir;
@@ -59,8 +59,8 @@ async fn pass_until(engine: &Engine, time: &ManualTime, alerts: usize) {
     while step(engine, time).await < alerts {}
 }
 
-/// Lets a moment pass, when what came before is evaluated: windows wait for nobody for two seconds. Says how many
-/// alerts are in the log.
+/// Lets a moment pass, when what came before is evaluated: windows wait for nobody for two seconds.
+/// Says how many alerts are in the log.
 async fn step(engine: &Engine, time: &ManualTime) -> usize {
     let head = engine.health().head;
     until(|| engine.health().evaluated.0 + 2 >= head.0).await;
@@ -109,7 +109,8 @@ async fn what_does_not_come_is_told_at_its_deadline_while_nothing_arrives() {
     pass_until(&engine, &given.time, 2).await;
     let found = ended(engine, &given.store).await;
     check_once(&found);
-    // A silent source is five seconds behind, and the deadline has passed when it is later than that.
+    // A silent source is five seconds behind, and the deadline has passed when it is later than
+    // that.
     let (before, _) = ticks(&found);
     assert!(before.first().is_some_and(|first| *first < second(5)));
     assert!(before.last().is_some_and(|last| *last > second(35)));

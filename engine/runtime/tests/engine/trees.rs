@@ -8,7 +8,9 @@ mod refused;
 
 mod watched;
 
-use larum_engine::{AsOf, Engine, EngineConfig, GraphLimits, TreeError, TreeQuery, TreeView};
+use larum_engine::{
+    AsOf, Engine, EngineConfig, GraphLimits, Metric, TreeError, TreeQuery, TreeView,
+};
 use larum_event::{Event, Position, TenantId};
 use tempfile::TempDir;
 
@@ -103,5 +105,5 @@ fn unplaced(mut view: TreeView) -> TreeView {
 
 /// Waits until the trees have counted these.
 async fn counted(engine: &Engine, expected: &[(&'static str, u64)]) {
-    until(|| engine.metrics().tree_reports == expected).await;
+    until(|| engine.metrics().by_label(Metric::TreeReports) == expected).await;
 }

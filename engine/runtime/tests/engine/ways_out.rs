@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use larum_engine::breaker::BreakerState;
 use larum_engine::{
     DeliveredEvent, Engine, EngineConfig, EventHandler, EventInterest, HandlerError, HandlerResult,
-    HandlerSpec,
+    HandlerSpec, Metric,
 };
 use larum_event::{Channel, limits};
 use tempfile::TempDir;
@@ -147,11 +146,11 @@ async fn a_handler_that_keeps_failing_opens_its_breaker_and_loses_nothing() {
         let channel = actors.iter().find(|actor| actor.name == "channel/security");
         channel.and_then(|actor| actor.breaker)
     };
-    while_time_passes(&time, until(|| breaker() == Some(BreakerState::Open))).await;
+    while_time_passes(&time, until(|| breaker() == Some("open"))).await;
     assert_eq!(fails.seen(), expected(0));
     while_time_passes(&time, until(|| fails.seen().len() == 30)).await;
     assert_eq!(fails.seen(), expected(30));
-    while_time_passes(&time, until(|| breaker() == Some(BreakerState::Closed))).await;
+    while_time_passes(&time, until(|| breaker() == Some("closed"))).await;
     engine.shutdown().await;
 }
 
@@ -248,7 +247,7 @@ async fn a_loop_through_an_outside_handler_stops_at_the_depth_limit_with_one_dia
     emit(engine, logins(0..1, 1)).await;
     let limit = u64::from(limits::DERIVED_DEPTH);
     // The login and an answer to each alert there may be.
-    until(|| engine.metrics().accepted == 1 + limit).await;
+    until(|| engine.metrics().value(Metric::EventsAccepted) == 1 + limit).await;
     let found = derived(&ended(engine.clone(), &store).await);
     assert_eq!(of_rule(&found, "any").len() as u64, limit);
     let diagnostics = found.iter().filter(|json| json.contains("causation.limit"));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use larum_engine::clock::{ManualTime, RuntimeClock};
-use larum_engine::supervise::{ActorSnapshot, ActorState};
+use larum_engine::{ActorSnapshot, ActorState};
 use larum_engine::{Engine, EngineConfig};
+use larum_engine::{ManualTime, RuntimeClock};
 use larum_event::{Record, RecordBody, Span, UnitChange};
 use tempfile::TempDir;
 
@@ -20,8 +20,9 @@ const EVENTS: usize = 1_000;
 const AFFECTED: [&str; 4] = ["auth.every", "wave", "mixed", "storm"];
 const DETACHED: &str = "larum.unit_detached";
 
-/// A store with the stream in it, an engine's configuration with faults, and its clock, which stands still: an
-/// epoch waits for a window as long as that takes, and what failed is not tried again.
+/// A store with the stream in it, an engine's configuration with faults, and its clock, which
+/// stands still: an epoch waits for a window as long as that takes, and what failed is not tried
+/// again.
 struct Given {
     store: TempDir,
     config: EngineConfig,
@@ -70,8 +71,8 @@ fn is(engine: &Engine, name: &str, state: ActorState) -> bool {
     actor(engine, name).is_some_and(|actor| actor.state == state)
 }
 
-/// What of `derived` the rules said, without what the engine says of itself: a rule that is left out finds
-/// nothing late meanwhile.
+/// What of `derived` the rules said, without what the engine says of itself: a rule that is left
+/// out finds nothing late meanwhile.
 fn of_rules(derived: Vec<String>) -> Vec<String> {
     without(derived, &[DETACHED, "late"])
 }

@@ -1,7 +1,9 @@
 //! What alerts do to incidents: they come, change and are retracted.
 //!
-//! Owns the books on which alerts stand in which trees. Holds at all times: a tree counts every listed alert that
-//! names it, and those that stand.
+//! Owns the books on which alerts stand in which trees; which incidents are merged by them belongs
+//! to [`super::merge_set`].
+//! Invariant: a tree counts every listed alert that names it, and those that stand, so it joins
+//! others exactly while one does.
 
 use std::sync::Arc;
 
@@ -9,10 +11,9 @@ use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp};
 
 use super::TieCause;
 use super::case::{AlertKey, ListedAlert};
-use super::case_table::CaseSlot;
 use super::merge_set::MergeSet;
+use super::slots::{CaseSlot, TreeSlot};
 use super::tenant_incidents::TenantIncidents;
-use super::tree_table::TreeSlot;
 use crate::tree_members::TreeId;
 
 /// One revision of an alert.
@@ -40,7 +41,7 @@ pub(crate) struct AlertUpdate<'a> {
     pub(crate) entities: &'a [(Arc<str>, Arc<str>)],
     /// The tree that the alert is a node of.
     pub(crate) tree: TreeId,
-    /// Other trees in which its evidence hangs.
+    /// Other trees that hold its evidence.
     pub(crate) others: &'a [TreeId],
 }
 
@@ -61,8 +62,8 @@ impl TenantIncidents {
         let mut trees = Vec::new();
         self.add_trees(&mut trees, alert);
         let reach = self.find_cases_to_merge(&trees, alert);
-        let slot = self.merge_all(reach, alert.position);
-        let slot = slot.unwrap_or_else(|| self.cases.open_case(alert));
+        let merged = self.merge_all(reach, alert.position);
+        let slot = merged.unwrap_or_else(|| self.cases.open_case(alert));
         self.assign_trees(&trees, slot);
         self.cases.add_revision(slot, alert, &self.limits);
         if !self.is_case_full(slot) {
@@ -81,7 +82,8 @@ impl TenantIncidents {
         }
     }
 
-    /// An alert that is not listed does not stand: one that is only counted, or of an incident that is forgotten.
+    /// An alert that is not listed does not stand: one that is only counted, or of an incident that
+    /// is forgotten.
     fn retract_unlisted(&mut self, alert: &AlertUpdate<'_>) {
         let tree = self.trees.find_slot(alert.tree);
         let found = tree.and_then(|tree| Some((tree, self.case_of_tree(tree)?)));
@@ -122,6 +124,7 @@ impl TenantIncidents {
             slot = self.merge_all(reach, alert.position).unwrap_or(slot);
             self.assign_trees(&now, slot);
         }
+        // Merge before adding the revision: the incident may have another number afterwards.
         self.cases.add_revision(slot, alert, &self.limits);
         let mut revised = ListedAlert::from_revision(alert, trees);
         let was = (known.status, known.severity);

@@ -1,11 +1,16 @@
 //! What may be asked about incidents.
+//!
+//! Owns summaries and the paging of lists; it does not change anything. Roots and counts of trees
+//! that memory holds are looked up by the caller.
+//! Invariant: a summary is put together from the incident alone and from its trees in the order of
+//! their ids, so equal states give equal answers.
 
 use std::sync::Arc;
 
 use larum_event::{Position, Severity, limits};
 
-use super::case::{AlertKey, IncidentCase, ListedAlert};
-use super::case_table::CaseSlot;
+use super::case::{IncidentCase, ListedAlert};
+use super::slots::CaseSlot;
 use super::tenant_incidents::TenantIncidents;
 use super::tree_table::{TreeFacts, TreeState};
 use super::{IncidentAlert, IncidentId, IncidentQuery, IncidentStatus, IncidentSummary};
@@ -25,7 +30,7 @@ impl TenantIncidents {
         let mut summary = self.summarise_case(case, look);
         let alerts = case.alerts.iter();
         summary.listed = alerts
-            .map(|(key, alert)| self.summarise_alert(key, alert, look))
+            .map(|(key, alert)| self.summarise_alert(&key.1, alert, look))
             .collect();
         summary.ties.clone_from(&case.ties);
         summary.crowded = case.crowded.iter().cloned().collect();
@@ -37,7 +42,8 @@ impl TenantIncidents {
         self.case_name(self.cases.find_by_name(name)?)
     }
 
-    /// The incident of a tree. Also of one that left memory, while the incident lists an alert of it.
+    /// The incident of a tree. Also of one that left memory, while the incident lists an alert of
+    /// it.
     pub(crate) fn incident_of_tree(&self, tree: TreeId) -> Option<&IncidentId> {
         self.case_name(self.trees.get(self.trees.find_slot(tree)?)?.case?)
     }
@@ -64,7 +70,8 @@ impl TenantIncidents {
         changed.map(|case| &case.name.1).collect()
     }
 
-    /// A page of the incidents that a query wants, those changed last first, and how many there are in all.
+    /// A page of the incidents that a query wants, those changed last first, and how many there are
+    /// in all.
     pub(crate) fn list_page(
         &self,
         query: &IncidentQuery,
@@ -103,8 +110,9 @@ impl TenantIncidents {
     }
 
     fn summarise_case(&self, case: &IncidentCase, look: TreeFactsFn<'_>) -> IncidentSummary {
-        let trees = case.trees.iter().filter_map(|slot| self.trees.get(*slot));
-        let mut trees: Vec<&TreeState> = trees.collect();
+        let slots = case.trees.iter();
+        let mut trees: Vec<&TreeState> = slots.filter_map(|slot| self.trees.get(*slot)).collect();
+        // Sort before cutting: which roots are listed must not depend on the numbers of trees here.
         trees.sort_unstable_by_key(|tree| tree.name);
         let mut roots = Vec::new();
         let mut events = case.events_left_out;
@@ -151,12 +159,12 @@ impl TenantIncidents {
 
     fn summarise_alert(
         &self,
-        (_, id): &AlertKey,
+        id: &Arc<str>,
         alert: &ListedAlert,
         look: TreeFactsFn<'_>,
     ) -> IncidentAlert {
-        let tree = alert.trees.first();
-        let tree = tree.and_then(|tree| self.trees.get(self.trees.current_slot(*tree)));
+        let slot = alert.trees.first();
+        let tree = slot.and_then(|slot| self.trees.get(self.trees.current_slot(*slot)));
         let root = tree.and_then(|tree| find_tree_facts(tree, look));
         IncidentAlert {
             id: id.clone(),

@@ -1,7 +1,9 @@
 //! One incident: what its alerts come to.
 //!
-//! Everything it lists is bounded; beyond the bound it counts. Which of two incidents lives on, and what finds
-//! them, is [`super::case_table`]' part.
+//! Owns the totals and lists of one incident. Which of two incidents survives a merge, and what
+//! finds them, is the job of [`super::case_table`].
+//! Invariant: every list is bounded, and what is beyond the bound is counted, so totals are exact
+//! however large an incident grows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::sync::Arc;
 use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
-use super::tree_table::TreeSlot;
+use super::slots::TreeSlot;
 use super::{AlertUpdate, IncidentId, IncidentLimits, IncidentTie};
 
 /// The order of alerts in an incident: where the first revision that was seen stands, and the id.
@@ -26,7 +28,7 @@ pub(super) struct ListedAlert {
     pub(super) message: Box<str>,
     pub(super) revision: u32,
     pub(super) position: Position,
-    /// Its own tree, then those in which its evidence hangs.
+    /// Its own tree, then those that hold its evidence.
     pub(super) trees: Vec<TreeSlot>,
 }
 
@@ -193,7 +195,8 @@ impl IncidentCase {
             + self.values
     }
 
-    /// What a revision adds that later ones do not take back. Gives the entities that were not listed before.
+    /// What a revision adds that later ones do not take back. Gives the entities that were not
+    /// listed before.
     pub(super) fn add_revision(
         &mut self,
         alert: &AlertUpdate<'_>,
@@ -204,8 +207,10 @@ impl IncidentCase {
         self.changed = self.changed.max(alert.position);
         add_techniques(&mut self.attack, alert.attack.iter().cloned());
         let entities = alert.entities.iter();
-        let entities = entities.filter(|(kind, value)| self.list_entity(kind, value, limits));
-        entities.cloned().collect()
+        entities
+            .filter(|(kind, value)| self.list_entity(kind, value, limits))
+            .cloned()
+            .collect()
     }
 
     /// Whether the value is listed now and was not before.
@@ -232,7 +237,8 @@ impl IncidentCase {
         *self.rules.entry(alert.rule.clone()).or_default() += 1;
     }
 
-    /// Takes in a retraction of one: of one that was counted, or else of one that was never seen to stand.
+    /// Takes in a retraction of one: of one that was counted, or else of one that was never seen to
+    /// stand.
     pub(super) fn retract_unlisted(&mut self, severity: Severity) {
         if self.counted.uncount_alert(AlertStatus::Final, severity) {
             self.tally.uncount_alert(AlertStatus::Final, severity);
@@ -290,8 +296,8 @@ impl IncidentCase {
         left
     }
 
-    /// Takes over what another incident was, but for its alerts, trees and names. Gives the entities that were not
-    /// listed before.
+    /// Takes over what another incident was, but for its alerts, trees and names. Gives the
+    /// entities that were not listed before.
     pub(super) fn merge_totals(
         &mut self,
         other: &mut Self,
@@ -308,6 +314,7 @@ impl IncidentCase {
         for (rule, count) in std::mem::take(&mut other.rules) {
             *self.rules.entry(rule).or_default() += count;
         }
+        // Sort before cutting: the oldest ties stay, whichever of the two they came from.
         if !other.ties.is_empty() {
             self.ties.append(&mut other.ties);
             self.ties.sort_by_key(|tie| tie.position);

@@ -1,7 +1,12 @@
 //! All incidents of a tenant and what finds them.
 //!
-//! An incident has a number of its own here: when two become one, what is known of the larger one stays where it
-//! is, whichever of their names lives on. So a chain of merges costs each entry a move for every doubling.
+//! Owns the indexes by name, alert, entity and last change; when incidents are merged is decided
+//! elsewhere. An incident has a number of its own here: when two become one, what is known of the
+//! larger one stays where it is, whichever of their names survives. So a chain of merges costs each
+//! entry a move for every doubling.
+//! Invariant: the indexes hold exactly what the incidents list; every change goes through
+//! [`CaseTable::update_case`] or a method that keeps them, so a lookup never finds an incident that
+//! is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,15 +15,8 @@ use larum_event::Position;
 use serde::{Deserialize, Serialize};
 
 use super::case::{AlertKey, IncidentCase, ListedAlert};
-use super::tree_table::TreeSlot;
+use super::slots::{CaseSlot, TreeSlot};
 use super::{AlertUpdate, IncidentId, IncidentLimits};
-
-/// The number of an incident, given once.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub(super) struct CaseSlot(u64);
 
 /// All incidents of a tenant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -123,7 +121,8 @@ impl CaseTable {
         slot
     }
 
-    /// Two alerts whose hashes begin alike: the later one's name is that of another try, which a replay repeats.
+    /// Two alerts whose hashes begin alike: the later one's name is that of another try, which a
+    /// replay repeats.
     fn unused_name(&self, alert: &str) -> IncidentId {
         let mut name = IncidentId::from_alert(alert, 0);
         let mut attempt = 0;
@@ -142,9 +141,9 @@ impl CaseTable {
         limits: &IncidentLimits,
     ) {
         let added = self.update_case(slot, |case| case.add_revision(alert, limits));
-        let added = added.into_iter().flatten();
-        self.entities
-            .extend(added.map(|(kind, value)| (kind, value, slot)));
+        for (kind, value) in added.into_iter().flatten() {
+            self.entities.insert((kind, value, slot));
+        }
     }
 
     /// Lists an alert that is not listed yet.
@@ -170,6 +169,8 @@ impl CaseTable {
         } else {
             (two, one)
         };
+        // Remove the smaller one with its index entries first: they are added again under the
+        // larger one's number.
         let mut case = self.remove_case(gone)?;
         let alias = {
             let own = &self.get(slot)?.name;
@@ -187,6 +188,7 @@ impl CaseTable {
         })?;
         let added = added.into_iter().map(|(kind, value)| (kind, value, slot));
         self.entities.extend(added);
+        // Unlist last: what overflows may have come from either of the two.
         for (_, id) in left.alerts.keys() {
             self.alerts.remove(id);
         }

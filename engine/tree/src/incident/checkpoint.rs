@@ -1,7 +1,7 @@
 //! Incidents as they are written into a checkpoint, and back.
 //!
-//! Written is what cannot be found again: the rest follows from it. All maps are sorted, so equal states write
-//! equal bytes.
+//! Written is what cannot be found again: the rest follows from it. All maps are sorted, so equal
+//! states write equal bytes.
 
 use serde::Deserialize;
 
@@ -38,17 +38,24 @@ impl TryFrom<IncidentsCheckpoint> for TenantIncidents {
             .rebuild_indexes()
             .ok_or(damaged("two trees of incidents share a name"))?;
         for (slot, tree) in &trees.slots {
-            let Some(case) = tree.case else { continue };
-            let case = cases.slots.get_mut(&case);
-            let case = case.ok_or(damaged("a tree is of an incident that is not there"))?;
+            let Some(case_slot) = tree.case else {
+                continue;
+            };
+            let case = cases
+                .slots
+                .get_mut(&case_slot)
+                .ok_or(damaged("a tree is of an incident that is not there"))?;
             case.trees.insert(*slot);
         }
+        // Count alerts only after every tree has its incident: an alert may name any of them.
         for (slot, case) in &cases.slots {
             for alert in case.alerts.values() {
                 for tree in &alert.trees {
                     let now = trees.current_slot(*tree);
-                    let tree = trees.get_mut(now).filter(|tree| tree.case == Some(*slot));
-                    let tree = tree.ok_or(damaged("an alert's tree is not of its incident"))?;
+                    let tree = trees
+                        .get_mut(now)
+                        .filter(|tree| tree.case == Some(*slot))
+                        .ok_or(damaged("an alert's tree is not of its incident"))?;
                     tree.listed = tree.listed.saturating_add(1);
                     tree.standing = tree.standing.saturating_add(u32::from(alert.is_standing()));
                 }
@@ -56,10 +63,12 @@ impl TryFrom<IncidentsCheckpoint> for TenantIncidents {
         }
         let touched = touches.rebuild_indexes();
         for (shared, tree) in touched.ok_or(damaged("touches are not in order"))? {
-            let tree = trees.get_mut(tree);
-            let tree = tree.ok_or(damaged("a node is touched by a tree that is not there"))?;
+            let tree = trees
+                .get_mut(tree)
+                .ok_or(damaged("a node is touched by a tree that is not there"))?;
             tree.touched.insert(shared);
         }
+        // Count last: the trees of an incident are entries, too.
         cases.count_entries();
         Ok(Self {
             limits,

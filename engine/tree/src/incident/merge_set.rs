@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use larum_event::Position;
 
-use super::case_table::CaseSlot;
-use super::shared_nodes::SharedNodeId;
+use super::slots::{CaseSlot, SharedNodeId, TreeSlot};
 use super::tenant_incidents::TenantIncidents;
-use super::tree_table::{TreeSlot, TreeState};
+use super::tree_table::TreeState;
 use super::{IncidentId, IncidentTie, TieCause};
 
 /// Incidents that are to be one, each once, with what ties it to those before.
@@ -83,7 +82,8 @@ impl TenantIncidents {
     pub(super) fn merge_all(&mut self, reach: MergeSet, position: Position) -> Option<CaseSlot> {
         let mut cases = reach.cases.into_iter();
         let (mut slot, by) = cases.next()?;
-        // The tree of an alert belongs here without a word; another's word is why a tree without an incident came.
+        // The tree of an alert belongs here without a word; another's word is why a tree without an
+        // incident came.
         if let Some(by) = by.filter(|by| *by != TieCause::Tree) {
             self.add_tie(slot, position, by, None);
         }

@@ -1,7 +1,10 @@
 //! Which trees touched which shared nodes, and when.
 //!
-//! Owns the times. Which trees have alerts, and what follows when two were near each other, is
-//! [`super::TenantIncidents`]'s part. A node is forgotten as a whole, the one touched longest ago first.
+//! Owns the times. Which trees have alerts, and what follows when two were near each other, is the
+//! job of [`super::TenantIncidents`]. A node is forgotten as a whole, the one touched longest ago
+//! first.
+//! Invariant: the runs of a tree on a node are sorted and do not overlap, so whether two trees were
+//! near each other is one walk over both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,19 +12,14 @@ use std::sync::Arc;
 use larum_event::{IncidentJoin, Position, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::tree_table::TreeSlot;
+use super::slots::{SharedNodeId, TreeSlot};
 
-/// The number of a shared node: the caller gives the same one to the same node for ever, and no other node has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct SharedNodeId(pub(crate) u64);
-
-/// When one tree touched one node: times of which none is further than twice [`IncidentJoin::within`] from the next
-/// are one run, and its ends are all that is kept.
+/// When one tree touched one node: times of which none is further than twice
+/// [`IncidentJoin::within`] from the next are one run, and its ends are all that is kept.
 ///
-/// No answer is lost by that. What is near a run's end is near a touch. What is between its ends, `within` at
-/// each side taken in, is so too: two touches that follow each other leave no gap between what is near the
-/// one and what is near the other.
+/// No answer is lost by that. What is near a run's end is near a touch. What is between its ends,
+/// `within` at each side taken in, is so too: two touches that follow each other leave no gap
+/// between what is near the one and what is near the other.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct TouchRuns(Vec<TouchRun>);
 
@@ -73,7 +71,8 @@ pub(super) struct NodeTouch {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct SharedNodes {
     pub(super) nodes: BTreeMap<SharedNodeId, SharedNode>,
-    /// Never later than [`SharedNode::record_touch`] of the same node: it is put right when its turn comes.
+    /// Never later than [`SharedNode::record_touch`] of the same node: it is put right when its
+    /// turn comes.
     #[serde(skip)]
     queue: BTreeSet<(Position, SharedNodeId)>,
     /// Nodes, trees on nodes and runs of those, all together.
@@ -153,8 +152,8 @@ impl SharedNode {
 }
 
 impl SharedNodes {
-    /// Takes in a touch. Also says which trees the node knows no more: all of them when it became a crowd, or when
-    /// its link says something else of it than before, from when on it starts anew.
+    /// Takes in a touch. Also says which trees the node knows no more: all of them when it became a
+    /// crowd, or when its link says something else of it than before, so that it begins again.
     pub(super) fn record_touch(
         &mut self,
         at: NodeTouch,
@@ -169,6 +168,8 @@ impl SharedNodes {
         });
         node.touched = at.position;
         let mut unknown = Vec::new();
+        // Compare the link before counting trees: other limits mean that what is known was judged
+        // by rules that no longer hold, so the node begins again.
         if node.joins != at.joins {
             unknown = node.tree_slots();
             self.entries = self.entries + 1 - node.entry_count();
@@ -178,6 +179,7 @@ impl SharedNodes {
             return (TouchEffect::Crowded, unknown);
         };
         let others = trees.len() + node.lost as usize;
+        // Check the crowd before adding: the tree that is one too many must not be joined first.
         if !trees.contains_key(&tree) && others >= at.joins.most as usize {
             unknown.extend(node.tree_slots());
             self.entries = self.entries + 1 - node.entry_count();
@@ -193,14 +195,14 @@ impl SharedNodes {
             last: at.time,
         };
         let before = known.0.len();
-        let grown = known.insert_run(run, at.joins.within, runs);
+        let is_new = known.insert_run(run, at.joins.within, runs);
         self.entries = self.entries + known.0.len() - before;
-        let touched = if grown {
+        let effect = if is_new {
             TouchEffect::Grown
         } else {
             TouchEffect::Covered
         };
-        (touched, unknown)
+        (effect, unknown)
     }
 
     /// The trees that touched a node near one that did.
@@ -282,7 +284,8 @@ impl SharedNodes {
         }
     }
 
-    /// Fills in what follows from the nodes; gives every tree on every node. `None` when times are out of order.
+    /// Fills in what follows from the nodes; gives every tree on every node. `None` when times are
+    /// out of order.
     pub(super) fn rebuild_indexes(&mut self) -> Option<Vec<(SharedNodeId, TreeSlot)>> {
         if !self.nodes.values().all(SharedNode::is_sorted) {
             return None;

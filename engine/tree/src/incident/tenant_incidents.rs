@@ -1,8 +1,10 @@
 //! What happens to trees: they touch shared nodes, become one and leave memory.
 //!
-//! Owns the state of a tenant. What alerts do to it is [`super::alerts`]' part, which incidents become one then
-//! [`super::merge_set`]'s. Holds at all times, as far as no limit bites: two trees with an alert that stands are in one incident when they
-//! touched a node near each other that is no crowd. The state is a function of the calls, so of the log.
+//! Owns the state of a tenant. What alerts do to it is the job of [`super::alerts`], which
+//! incidents become one then that of [`super::merge_set`].
+//! Invariant: as far as no limit bites, two trees with an alert that stands are in one incident
+//! when they touched a node near each other that is no crowd. The state is a function of the calls,
+//! so of the log.
 
 use std::sync::Arc;
 
@@ -13,8 +15,9 @@ use super::TieCause;
 use super::case_table::CaseTable;
 use super::checkpoint::IncidentsCheckpoint;
 use super::merge_set::MergeSet;
-use super::shared_nodes::{NodeTouch, SharedNodeId, SharedNodes, TouchEffect};
-use super::tree_table::{TreeFacts, TreeSlot, TreeTable};
+use super::shared_nodes::{NodeTouch, SharedNodes, TouchEffect};
+use super::slots::{SharedNodeId, TreeSlot};
+use super::tree_table::{TreeFacts, TreeTable};
 use crate::tree_members::TreeId;
 
 /// Runs of touches that are kept of one tree on one node.
@@ -22,19 +25,23 @@ const RUNS_PER_TREE: usize = 16;
 
 /// The incidents of one tenant.
 ///
-/// The caller tells it, in the order of the log, of every revision of an alert ([`TenantIncidents::raised`]), of every
-/// event that hangs on a node whose link joins ([`TenantIncidents::record_touch`]), and of trees that become one
-/// ([`TenantIncidents::merge_trees`]) or leave memory ([`TenantIncidents::forget_tree`]). Ids of trees are those of the moment: when an
-/// event makes two trees one, the merge is told before the event's touches and alerts are.
+/// The caller reports, in the order of the log, every revision of an alert
+/// ([`TenantIncidents::record_alert`]), every event that belongs to a node whose link joins
+/// ([`TenantIncidents::record_touch`]), and trees that become one
+/// ([`TenantIncidents::merge_trees`]) or leave memory ([`TenantIncidents::forget_tree`]). Ids of
+/// trees are those of the moment: when an event makes two trees one, the merge is reported before
+/// the event's touches and alerts are.
 ///
 /// Decided here:
-/// - A tree joins others only while an alert stands that is one of its nodes or has evidence in it. Touches from
-///   before its first alert count as soon as it has one.
-/// - Whoever touches a node counts towards [`IncidentJoin::most`], with alerts or without. Once more trees touched it than
-///   that, nobody is joined through it for ever; who was joined before stays so.
-/// - When the link of a node joins otherwise than before, the node starts anew.
+/// - A tree joins others only while an alert is in force that is one of its nodes or has evidence
+///   in it. Touches from before its first alert count as soon as it has one.
+/// - Every tree that touches a node counts towards [`IncidentJoin::most`], with alerts or without.
+///   Once more trees touched it than that, no tree is ever joined through it again; what was joined
+///   before stays so.
+/// - When the link of a node joins otherwise than before, the node begins again.
 /// - What is retracted joins nothing more but stays where it is.
-/// - A tree that leaves memory keeps its touches while it is in an incident. One without is forgotten.
+/// - A tree that leaves memory keeps its touches while it is in an incident. One without is
+///   forgotten.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(try_from = "IncidentsCheckpoint")]
 pub(crate) struct TenantIncidents {
@@ -57,7 +64,8 @@ pub(crate) struct IncidentLimits {
     pub(crate) aliases_per_incident: usize,
     /// Values of one kind of entity listed in one incident; beyond it they are counted.
     pub(crate) values_per_kind: usize,
-    /// Shared nodes, the trees on them and their runs of touches; beyond it the node touched longest ago goes.
+    /// Shared nodes, the trees on them and their runs of touches; beyond it the node touched
+    /// longest ago goes.
     pub(crate) touches: usize,
     /// Runs of touches of one tree on one node; beyond it the earliest goes.
     pub(crate) runs: usize,
@@ -80,7 +88,7 @@ impl Default for IncidentLimits {
     }
 }
 
-/// An event of a tree also hangs on a shared node.
+/// An event of a tree also belongs to a shared node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TreeTouch {
     /// The tree of the event.
@@ -91,7 +99,7 @@ pub(crate) struct TreeTouch {
     pub(crate) joins: IncidentJoin,
     /// The event's time.
     pub(crate) time: Timestamp,
-    /// Where the event stands.
+    /// The position of the event.
     pub(crate) position: Position,
 }
 
@@ -105,7 +113,8 @@ impl TenantIncidents {
         }
     }
 
-    /// An event of a tree also hangs on a shared node. `name` gives the node's id and is asked once for each node.
+    /// An event of a tree also belongs to a shared node. `name` gives the node's id and is asked
+    /// once for each node.
     pub(crate) fn record_touch(&mut self, touch: &TreeTouch, name: impl FnOnce() -> Arc<str>) {
         let shared = touch.shared;
         let tree = self.trees.find_or_insert(touch.tree);
@@ -123,6 +132,7 @@ impl TenantIncidents {
         if let Some(known) = self.trees.get_mut(tree).filter(|_| !is_crowded) {
             known.touched.insert(shared);
         }
+        // Tell incidents of a crowd while their trees are still known to have touched the node.
         for other in unknown.into_iter().filter(|other| *other != tree) {
             if is_crowded {
                 self.record_crowded_node(other, shared);
@@ -156,6 +166,7 @@ impl TenantIncidents {
             }
         }
         let case = self.merge_all(reach, position);
+        // Ask before merging the trees: afterwards nobody can say which of the two touched a node.
         let fresh = self.newly_joining_nodes(one, two);
         let (large, small) = self.trees.order_by_size(two, one);
         let moved = self.trees.get(small).map(|tree| tree.touched.clone());
@@ -171,6 +182,7 @@ impl TenantIncidents {
                 case.trees.insert(large);
             });
         }
+        // Join after both are one: a touch of the tree without alerts joins only now.
         self.join_near_trees(large, &fresh, position);
         self.enforce_limits();
     }

@@ -1,4 +1,5 @@
-//! What incidents do, told by examples; against a reference in [`model`], with hostile input in [`hostile`].
+//! What incidents do, told by examples; against a reference in [`model`], with hostile input in
+//! [`hostile`].
 
 mod hostile;
 mod model;

@@ -1,23 +1,18 @@
 //! What incidents know of trees: in which one they are, and whether an alert of theirs stands.
 //!
-//! A tree has a number of its own here, because its id changes when it becomes part of an older tree and what
-//! is known of the larger one should not be moved for that.
+//! Owns the numbers of trees here. A tree has one of its own, because its id changes when it
+//! becomes part of an older tree, and what is known of the larger one should not be moved for that.
+//! What is in a tree belongs to the graph.
+//! Invariant: every number that an alert names leads to a tree that is here, directly or over
+//! `moved`, so an alert can be taken off its trees later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::case_table::CaseSlot;
-use super::shared_nodes::SharedNodeId;
+use super::slots::{CaseSlot, SharedNodeId, TreeSlot};
 use crate::tree_members::TreeId;
-
-/// The number of a tree, given once.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub(super) struct TreeSlot(u64);
 
 /// What is known of one tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +40,7 @@ pub(super) struct TreeState {
 pub(crate) struct TreeFacts {
     /// The id of its root.
     pub(crate) root: Arc<str>,
-    /// How many events hang on it.
+    /// How many events belong to it.
     pub(crate) events: u64,
 }
 

@@ -5,6 +5,7 @@ use larum_event::{
     Position, RuleId, Severity, TenantId, Timestamp,
 };
 use larum_tree::{CorrelationGraph, GraphLimits, TreeReport, TreeView};
+use proptest::prelude::*;
 
 /// What an event says, with defaults for the rest.
 #[derive(Debug, Clone, Default)]
@@ -43,11 +44,6 @@ impl EventBuilder {
 
     pub fn by(mut self, source: &str) -> Self {
         self.source = Some(source.into());
-        self
-    }
-
-    pub fn kind(mut self, kind: &str) -> Self {
-        self.kind = Some(kind.into());
         self
     }
 
@@ -189,4 +185,28 @@ pub fn outline(view: &TreeView) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// Steps, parents and roots out of a few names, so that claims collide and circles close.
+pub fn muddle() -> impl Strategy<Value = Vec<EventBuilder>> {
+    let name = || prop::option::weighted(0.7, 0..7_u8);
+    let event = (0..7_u8, name(), name(), 0..6_i64, 0..3_u8, 0..3_u8);
+    prop::collection::vec(event, 1..25).prop_map(|events| {
+        let events = events.into_iter().enumerate();
+        events
+            .map(
+                |(index, (step, parent, root, seconds, stage, source))| EventBuilder {
+                    id: format!("e{}", index / 2),
+                    source: Some(format!("s{source}")),
+                    seconds,
+                    step: Some(format!("n{step}")),
+                    parent: parent.map(|name| format!("n{name}")),
+                    root: root.map(|name| format!("n{name}")),
+                    stage: (stage > 0).then(|| format!("stage{stage}")),
+                    tags: vec![(format!("t{stage}"), format!("v{source}"))],
+                    ..EventBuilder::default()
+                },
+            )
+            .collect()
+    })
 }

@@ -21,7 +21,8 @@ fn feed(forest: &mut CorrelationGraph, events: &[larum_event::Event], from: u64)
     }
 }
 
-/// A process that began in a session which outlives it here, and a tree that takes its place in memory.
+/// A process that began in a session which outlives it here, and a tree that takes its place in
+/// memory.
 fn a_process_whose_place_another_took() -> CorrelationGraph {
     let started = serde_json::json!({
         "host": "ws5", "guid": "cmd", "parent": "explorer", "pid": 7, "image": "cmd",

@@ -1,12 +1,12 @@
-//! Trees that had to go are what they were when they are grown from their events again; likewise as of a moment.
+//! Trees that had to go are what they were when they are grown from their events again; likewise as
+//! of a moment.
 
 use larum_event::{Event, Position, Timestamp};
 use larum_tree::{CorrelationGraph, GraphLimits, TreeMembers, TreeView, key_hash};
 use proptest::prelude::*;
 
-use crate::fixture::{EventBuilder, acme};
+use crate::fixture::{EventBuilder, acme, muddle};
 use crate::links::{event, links};
-use crate::order::muddle;
 
 fn tight() -> GraphLimits {
     GraphLimits {

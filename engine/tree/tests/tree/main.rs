@@ -21,11 +21,7 @@ mod links;
 
 mod checkpoints;
 
-mod text;
-
 mod model;
-
-mod pages;
 
 mod grown_again;
 

@@ -4,7 +4,7 @@ use larum_event::{Event, Position};
 use larum_tree::{CorrelationGraph, GraphLimits, TreeView};
 use proptest::prelude::*;
 
-use crate::fixture::{EventBuilder, acme, alert, caused_by, outline, said, tree};
+use crate::fixture::{EventBuilder, acme, alert, caused_by, muddle, outline, said, tree};
 
 /// Feeds numbered events in the order of `order`, which may repeat and must hold each.
 fn fed(events: &[Event], order: &[usize]) -> CorrelationGraph {
@@ -16,7 +16,8 @@ fn fed(events: &[Event], order: &[usize]) -> CorrelationGraph {
     forest
 }
 
-/// Every tree that any of `ids` leads to. Which incident it is of, and which event came last, depends on the order.
+/// Every tree that any of `ids` leads to. Which incident it is of, and which event came last,
+/// depends on the order.
 fn trees(forest: &CorrelationGraph, ids: &[String]) -> Vec<Option<TreeView>> {
     let trees = ids.iter().map(|id| {
         let mut view = forest.find_tree(&acme(), id)?;
@@ -86,30 +87,6 @@ proptest! {
         prop_assert_eq!((view.counts.steps, view.counts.events, view.counts.alerts), (13, 25, 1));
         prop_assert!(!view.partial);
     }
-}
-
-/// Steps, parents and roots out of a few names, so that claims collide and circles close.
-pub fn muddle() -> impl Strategy<Value = Vec<EventBuilder>> {
-    let name = || prop::option::weighted(0.7, 0..7_u8);
-    let event = (0..7_u8, name(), name(), 0..6_i64, 0..3_u8, 0..3_u8);
-    prop::collection::vec(event, 1..25).prop_map(|events| {
-        let events = events.into_iter().enumerate();
-        events
-            .map(
-                |(index, (step, parent, root, seconds, stage, source))| EventBuilder {
-                    id: format!("e{}", index / 2),
-                    source: Some(format!("s{source}")),
-                    seconds,
-                    step: Some(format!("n{step}")),
-                    parent: parent.map(|name| format!("n{name}")),
-                    root: root.map(|name| format!("n{name}")),
-                    stage: (stage > 0).then(|| format!("stage{stage}")),
-                    tags: vec![(format!("t{stage}"), format!("v{source}"))],
-                    ..EventBuilder::default()
-                },
-            )
-            .collect()
-    })
 }
 
 proptest! {

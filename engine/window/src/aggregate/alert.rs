@@ -1,4 +1,9 @@
-//! What a key said last, and what that means for what comes next.
+//! The alert of an aggregate: whether one is open, and what it reports.
+//!
+//! Owns the phase of a key between alerts and the content of an alert. When the condition holds is
+//! decided elsewhere, by the windows in `running`, `batch` and `seen_values`.
+//! Invariant: growth is reported only when the count has doubled, so an episode of n events costs
+//! about log2(n) revisions.
 
 use larum_event::{Amount, EventId, Timestamp, WindowExtent};
 use serde::{Deserialize, Serialize};
@@ -6,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use super::ends::EvidenceEnds;
 use super::measure_state::MeasuredValue;
 use super::packed_event_ref::PackedEventRef;
-use super::rule::AggregateRule;
+use super::rule::{AggregateRule, moment_before};
 use crate::event_ref::EventRef;
 use crate::state::{AlertReport, AlertSummary, FiredAlert, StateOutput};
 
-/// `O` is what is known of an open alert.
+/// Whether a key may fire; `O` is what is known of an open alert.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) enum AlertPhase<O> {
     /// It may fire.
     #[default]
     Free,
-    /// It may fire from then on.
+    /// It may fire from this time on.
     Silent(Timestamp),
     /// An alert is open.
     Open(O),
@@ -27,7 +32,15 @@ impl<O> AlertPhase<O> {
         matches!(self, Self::Silent(until) if time < *until)
     }
 
-    /// Silence that is over is no more.
+    /// The last moment of its silence.
+    pub(super) fn silence_end(&self) -> Option<Timestamp> {
+        match self {
+            Self::Silent(until) => Some(moment_before(*until)),
+            Self::Free | Self::Open(_) => None,
+        }
+    }
+
+    /// Ends a silence that is over at `before`.
     pub(super) fn end_silence(&mut self, before: Timestamp) {
         if matches!(self, Self::Silent(until) if before >= *until) {
             *self = Self::Free;
@@ -35,16 +48,17 @@ impl<O> AlertPhase<O> {
     }
 }
 
-/// The open alert of an episode: from the match at which the condition comes to hold to the last moment at which it does.
+/// The open alert of an episode, which lasts as long as the condition holds.
 ///
-/// To it belong the matches that were in the window when it began, and every match that comes while it lasts.
+/// It counts the matches that were in the window when it began, and every match that comes while it
+/// lasts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct AlertEpisode {
     pub(super) count: u64,
-    /// What was last told of `count`.
+    /// The `count` that was last reported.
     reported_count: u64,
     pub(super) ends: EvidenceEnds,
-    /// What was measured when it held last.
+    /// The last value for which the condition held.
     pub(super) measured: MeasuredValue,
 }
 
@@ -58,22 +72,22 @@ impl AlertEpisode {
         }
     }
 
-    pub(super) fn add_event(&mut self, kept: PackedEventRef) {
+    pub(super) fn add_event(&mut self, event: PackedEventRef) {
         self.count = self.count.saturating_add(1);
-        self.ends.push_event(kept);
+        self.ends.push_event(event);
     }
 
     pub(super) fn content(&self, rule: &AggregateRule) -> AlertSummary {
         alert_summary(self.count, &self.ends, self.measured, rule)
     }
 
-    /// Says that it has begun.
+    /// Reports that it has begun.
     pub(super) fn report_begin(
         &mut self,
         trigger: &EventRef,
         time: Timestamp,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         self.reported_count = self.count;
         let fired = AlertDraft {
@@ -82,15 +96,15 @@ impl AlertEpisode {
             time,
             content: self.content(rule),
         };
-        fired.report_open(told);
+        fired.report_open(output);
     }
 
-    /// Says so if it counts twice as many as it was last said to.
-    pub(super) fn report_growth(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+    /// Reports growth if the count has doubled since the last report.
+    pub(super) fn report_growth(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
         if self.count >= self.reported_count.saturating_mul(2) {
             self.reported_count = self.count;
             let content = Box::new(self.content(rule));
-            told.reports.push(AlertReport::Grew(content));
+            output.reports.push(AlertReport::Grew(content));
         }
     }
 
@@ -101,7 +115,7 @@ impl AlertEpisode {
     }
 }
 
-/// An alert about to be told.
+/// An alert about to be reported.
 pub(super) struct AlertDraft {
     pub(super) anchor: EventId,
     pub(super) trigger: EventRef,
@@ -110,14 +124,14 @@ pub(super) struct AlertDraft {
 }
 
 impl AlertDraft {
-    /// Nothing will be added.
-    pub(super) fn report_closed(self, told: &mut StateOutput) {
-        told.reports.push(self.into_report(false));
+    /// Reports an alert to which nothing will be added.
+    pub(super) fn report_closed(self, output: &mut StateOutput) {
+        output.reports.push(self.into_report(false));
     }
 
-    /// More may come.
-    pub(super) fn report_open(self, told: &mut StateOutput) {
-        told.reports.push(self.into_report(true));
+    /// Reports an alert that may grow.
+    pub(super) fn report_open(self, output: &mut StateOutput) {
+        output.reports.push(self.into_report(true));
     }
 
     fn into_report(self, open: bool) -> AlertReport {
@@ -131,7 +145,8 @@ impl AlertDraft {
     }
 }
 
-/// What an alert's id is made of. One event may be the last of several windows that hop, and each is an alert.
+/// The event id from which the alert's id is computed. One event may be the last of several hopping
+/// windows, each with an alert of its own.
 pub(super) fn alert_anchor(trigger: &EventRef, time: Timestamp, rule: &AggregateRule) -> EventId {
     match rule.extent {
         WindowExtent::Hopping { .. } => trigger.id_with_time(time),
@@ -142,27 +157,27 @@ pub(super) fn alert_anchor(trigger: &EventRef, time: Timestamp, rule: &Aggregate
     }
 }
 
-/// What an alert over `count` events says.
+/// The content of an alert over `count` events.
 pub(super) fn alert_summary(
     count: u64,
     ends: &EvidenceEnds,
     measured: MeasuredValue,
     rule: &AggregateRule,
 ) -> AlertSummary {
-    let time = |kept: Option<&PackedEventRef>| kept.map_or(Timestamp::MIN, PackedEventRef::time);
+    let time = |event: Option<&PackedEventRef>| event.map_or(Timestamp::MIN, PackedEventRef::time);
     let (value, error) = shown_value(measured, rule);
     AlertSummary {
         count,
         value,
         error,
-        words: None,
+        script_json: None,
         first: time(ends.first()),
         last: time(ends.last()),
         evidence: ends.event_ids(),
     }
 }
 
-/// What of a measurement is shown beside the count.
+/// The part of a measurement that is shown beside the count.
 pub(super) fn shown_value(
     measured: MeasuredValue,
     rule: &AggregateRule,

@@ -1,23 +1,23 @@
-//! How many events there usually are: counts of stretches of time before the window.
+//! The usual rate of events: counts over stretches of time before the window.
 //!
-//! Stretches begin at multiples of their length since 1970. The baseline of a window is that of the whole
-//! stretches before the one in which the window begins.
+//! Stretches begin at multiples of their length since 1970. The baseline of a window covers the
+//! whole stretches before the one in which the window begins.
 
 use std::collections::VecDeque;
 
 use larum_event::{Amount, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::rule::{BaselineLayout, stretch_start};
+use super::rule::{BaselineLayout, moment_before, stretch_start};
 
 /// Counts per pane, an even part of a stretch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct RateBaseline {
-    /// The first event since the key was forgotten last.
+    /// The first event since the baseline was last empty.
     first_event: Option<Timestamp>,
     /// Numbers of panes and their counts, ascending.
     panes: VecDeque<(i64, u64)>,
-    /// How many of the panes, from the first on, are in the baseline.
+    /// How many panes, from the first on, are in the baseline.
     included_panes: usize,
     /// The sum of their counts.
     sum: u64,
@@ -30,7 +30,7 @@ impl RateBaseline {
         self.first_event.is_none()
     }
 
-    /// Counts an event, which is not before any other.
+    /// Counts an event, which must not be before any other.
     pub(super) fn count_event(&mut self, time: Timestamp, stretches: &BaselineLayout) {
         self.first_event.get_or_insert(time);
         let pane = stretches.pane_number(time);
@@ -40,7 +40,7 @@ impl RateBaseline {
         }
     }
 
-    /// The window begins in pane `window` from now on, which is not before the last one.
+    /// Moves the beginning of the window to pane `window`, which must not be before the last one.
     pub(super) fn move_window(&mut self, window: i64, stretches: &BaselineLayout) {
         self.window_pane = window;
         while let Some((_, count)) = self
@@ -62,7 +62,7 @@ impl RateBaseline {
         }
     }
 
-    /// How many times as many as usual `count` is; `None` as long as that is not known.
+    /// The ratio of `count` to the usual count; `None` as long as that is unknown.
     pub(super) fn ratio(&self, count: u64, stretches: &BaselineLayout) -> Option<Amount> {
         let first = stretch_start(
             self.window_pane.saturating_sub(stretches.panes),
@@ -75,19 +75,19 @@ impl RateBaseline {
         Some(Amount::from_billionths(total / i128::from(self.sum)))
     }
 
-    /// The last moment at which it is of use to a window of length `size`.
+    /// The last moment at which a window of length `size` needs it.
     pub(super) fn expiry(&self, size: Span, stretches: &BaselineLayout) -> Option<Timestamp> {
         let (newest, _) = self.panes.back()?;
         let over = newest.saturating_add(stretches.panes).saturating_add(1);
         let end = stretch_start(over, stretches.pane).saturating_add(size);
-        Some(end.saturating_sub(Span::from_nanos(1)))
+        Some(moment_before(end))
     }
 
-    /// The last moment at which a window of length `size` that ends now still begins in the same pane.
+    /// The last moment at which a window of length `size` that ends now still begins in the same
+    /// pane.
     pub(super) fn unchanged_until(&self, size: Span, stretches: &BaselineLayout) -> Timestamp {
         let next = stretch_start(self.window_pane.saturating_add(1), stretches.pane);
-        next.saturating_add(size)
-            .saturating_sub(Span::from_nanos(1))
+        moment_before(next.saturating_add(size))
     }
 
     pub(super) fn is_sound(&self) -> bool {

@@ -1,5 +1,9 @@
-//! Windows that follow each other: tumbling ones, sessions, and those that a first match opens. Of their events
-//! only the ends are kept.
+//! Windows that follow each other: tumbling ones, sessions, and those that a first match opens.
+//!
+//! Owns one window at a time and decides it when it ends. It does not keep the events, only the
+//! first and last of them for the evidence.
+//! Invariant: at most one window lasts, and all its events are within its last moment, so `count`
+//! and `measure` cover exactly that window.
 
 use larum_event::{DecisionTime, EventId, FiringPolicy, Span, Timestamp, WindowExtent};
 use serde::{Deserialize, Serialize};
@@ -15,11 +19,11 @@ use crate::state::{AlertReport, AlertSummary, StateOutput, WindowEvent};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BatchWindow {
-    /// Events of the window that lasts; 0 when none does.
+    /// Events of the current window; 0 without one.
     pub(super) count: u64,
     pub(super) ends: EvidenceEnds,
     pub(super) measure: MeasureState,
-    /// Of an open alert, what was last told of the count.
+    /// Holds the last reported count of an open alert.
     pub(super) phase: AlertPhase<u64>,
 }
 
@@ -33,14 +37,14 @@ impl BatchWindow {
         }
     }
 
-    pub(super) fn with_event(kept: PackedEventRef, rule: &AggregateRule) -> Self {
+    pub(super) fn with_event(event: PackedEventRef, rule: &AggregateRule) -> Self {
         let mut batch = Self::new(rule);
         batch.count = 1;
-        batch.ends.push_event(kept);
+        batch.ends.push_event(event);
         batch
     }
 
-    /// Whether it says nothing any more.
+    /// Whether it holds nothing.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0 && self.phase == AlertPhase::Free && !self.measure.has_history()
     }
@@ -50,26 +54,25 @@ impl BatchWindow {
         event: &WindowEvent,
         reading: EventReading,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         if !self.measure.absorb_reading(reading, event.time(), rule) {
-            told.dropped += 1;
+            output.dropped += 1;
             return;
         }
         self.count = self.count.saturating_add(1);
-        self.ends.push_event(PackedEventRef::pack(&event.held));
+        self.ends.push_event(PackedEventRef::pack(&event.event_ref));
         if rule.decided == DecisionTime::AtClose {
             return;
         }
-        let held = self
-            .measured_value(rule)
-            .filter(|it| rule.is_satisfied_by(it.value));
-        if let Some(measured) = held {
-            self.apply_policy(&event.held, measured, rule, told);
+        let satisfied = self.satisfying_value(rule);
+        if let Some(measured) = satisfied {
+            self.apply_policy(&event.event_ref, measured, rule, output);
         }
     }
 
-    /// A session is known by its first event, so that one that comes late revises its alert and makes no other.
+    /// A session is identified by its first event, so a late event revises its alert instead of
+    /// raising another.
     fn anchor_id(&self, event: &EventRef, rule: &AggregateRule) -> EventId {
         let is_one = rule.policy == FiringPolicy::Edge;
         match (rule.extent, self.ends.first()) {
@@ -78,20 +81,26 @@ impl BatchWindow {
         }
     }
 
+    /// The measured value, if the condition holds with it.
+    fn satisfying_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
+        self.measured_value(rule)
+            .filter(|measured| rule.is_satisfied_by(measured.value))
+    }
+
     pub(super) fn measured_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
         self.measure.measured_value(self.count, rule)
     }
 
-    /// The condition holds with `event`, and will until the window ends.
+    /// Fires as the policy asks: the condition holds with `event`, and will until the window ends.
     fn apply_policy(
         &mut self,
         event: &EventRef,
         measured: MeasuredValue,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         let silent = self.phase.is_silent_at(event.time());
-        let firing = |batch: &Self| AlertDraft {
+        let draft = |batch: &Self| AlertDraft {
             anchor: batch.anchor_id(event, rule),
             trigger: event.clone(),
             time: event.time(),
@@ -102,21 +111,22 @@ impl BatchWindow {
                 if self.count >= count.saturating_mul(2) {
                     *count = self.count;
                     let content = Box::new(self.content(measured, rule));
-                    told.reports.push(AlertReport::Grew(content));
+                    output.reports.push(AlertReport::Grew(content));
                 }
             }
             (FiringPolicy::Edge, AlertPhase::Free | AlertPhase::Silent(_)) => {
-                firing(self).report_open(told);
+                draft(self).report_open(output);
                 self.phase = AlertPhase::Open(self.count);
             }
-            (FiringPolicy::Every, _) => firing(self).report_closed(told),
+            (FiringPolicy::Every, _) => draft(self).report_closed(output),
             (FiringPolicy::Reset, _) => {
-                firing(self).report_closed(told);
+                // Report before clearing: the alert's evidence is what is cleared.
+                draft(self).report_closed(output);
                 self.clear_events(rule);
             }
             (FiringPolicy::Suppress(span), _) => {
                 if !silent {
-                    firing(self).report_closed(told);
+                    draft(self).report_closed(output);
                     self.phase = AlertPhase::Silent(event.time().saturating_add(span));
                 }
             }
@@ -133,7 +143,7 @@ impl BatchWindow {
         self.measure.clear(rule);
     }
 
-    /// The last moment of the window that lasts.
+    /// The last moment of the current window.
     fn last_moment(&self, rule: &AggregateRule) -> Option<Timestamp> {
         last_moment(self.ends.first()?.time(), self.ends.last()?.time(), rule)
     }
@@ -142,12 +152,12 @@ impl BatchWindow {
         &mut self,
         before: Timestamp,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         if let Some(until) = self.last_moment(rule).filter(|until| *until < before) {
-            self.end_window(until, rule, told);
+            self.end_window(until, rule, output);
         }
-        // A session that lasts may yet be found to have ended while the key was silent.
+        // Only between windows: a session that lasts may turn out to have ended during the silence.
         if self.count == 0 {
             self.phase.end_silence(before);
         }
@@ -161,28 +171,28 @@ impl BatchWindow {
         }
     }
 
-    /// The window is over, of which `until` was the last moment.
-    fn end_window(&mut self, until: Timestamp, rule: &AggregateRule, told: &mut StateOutput) {
+    /// Ends the window whose last moment was `until`.
+    fn end_window(&mut self, until: Timestamp, rule: &AggregateRule, output: &mut StateOutput) {
+        // Move the baseline before measuring: a window is compared with the stretches before it.
         if let (MeasureState::Rate(baseline), WindowExtent::Tumbling { size }) =
             (&mut self.measure, rule.extent)
         {
             baseline.move_window(stretch_number(until, size), &rule.baseline_layout);
         }
-        let measured = self.measured_value(rule);
-        self.end_alert(rule, told);
+        self.end_alert(rule, output);
         if rule.decided == DecisionTime::AtClose
-            && let Some(measured) = measured.filter(|it| rule.is_satisfied_by(it.value))
+            && let Some(measured) = self.satisfying_value(rule)
         {
-            self.fire_at_end(until, measured, rule, told);
+            self.fire_at_end(until, measured, rule, output);
         }
         self.clear_events(rule);
     }
 
-    /// The open alert is over, if there is one.
-    pub(super) fn end_alert(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+    /// Ends the open alert, if there is one.
+    pub(super) fn end_alert(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
         if let (AlertPhase::Open(_), Some(measured)) = (&self.phase, self.measured_value(rule)) {
             let content = Box::new(self.content(measured, rule));
-            told.reports.push(AlertReport::Ended(content));
+            output.reports.push(AlertReport::Ended(content));
             self.phase = AlertPhase::Free;
         }
     }
@@ -192,11 +202,13 @@ impl BatchWindow {
         until: Timestamp,
         measured: MeasuredValue,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         let (Some(first), Some(last)) = (self.ends.first(), self.ends.last()) else {
             return;
         };
+        // A tumbling window fires at its end, which is the next one's first moment; a session with
+        // its last event.
         let time = match rule.extent {
             WindowExtent::Tumbling { .. } => until.saturating_add(Span::from_nanos(1)),
             WindowExtent::Session { .. } => last.time(),
@@ -207,13 +219,13 @@ impl BatchWindow {
         if self.phase.is_silent_at(time) {
             return;
         }
-        let firing = AlertDraft {
+        let draft = AlertDraft {
             anchor: first.unpack().id(),
             trigger: last.unpack(),
             time,
             content: self.content(measured, rule),
         };
-        firing.report_closed(told);
+        draft.report_closed(output);
         if let FiringPolicy::Suppress(span) = rule.policy {
             self.phase = AlertPhase::Silent(time.saturating_add(span));
         }
@@ -223,43 +235,42 @@ impl BatchWindow {
         if let Some(until) = self.last_moment(rule) {
             return Some(until);
         }
-        let silent = match self.phase {
-            AlertPhase::Silent(until) => Some(moment_before(until)),
-            AlertPhase::Free | AlertPhase::Open(_) => None,
-        };
         let usual = match &self.measure {
             MeasureState::Rate(baseline) => baseline.expiry(Span::ZERO, &rule.baseline_layout),
             _ => None,
         };
-        silent.max(usual)
+        self.phase.silence_end().max(usual)
     }
 
-    pub(super) fn close(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+    pub(super) fn close(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
         if let Some(until) = self.last_moment(rule) {
-            self.end_window(until, rule, told);
+            self.end_window(until, rule, output);
         }
     }
 
     pub(super) fn is_sound(&self, rule: &AggregateRule) -> bool {
-        let stands = match self.phase {
+        let is_phase_sound = match self.phase {
             AlertPhase::Free => true,
             AlertPhase::Silent(_) => matches!(rule.policy, FiringPolicy::Suppress(_)),
-            AlertPhase::Open(told) => {
+            AlertPhase::Open(reported) => {
                 let may_be =
                     rule.policy == FiringPolicy::Edge && rule.decided == DecisionTime::AtOnce;
-                may_be && told > 0 && told <= self.count
+                may_be && reported > 0 && reported <= self.count
             }
         };
         let is_one_window = match self.ends.last().map(PackedEventRef::time) {
             Some(last) => self.last_moment(rule).is_some_and(|until| last <= until),
             None => true,
         };
-        stands && is_one_window && self.ends.is_sound(self.count) && self.measure.is_sound(rule)
+        is_phase_sound
+            && is_one_window
+            && self.ends.is_sound(self.count)
+            && self.measure.is_sound(rule)
     }
 }
 
-/// The last moment of the window of which `first` and `last` are the times of the first and the last event so far;
-/// `None` for extents of another shape.
+/// The last moment of a window whose first and last event so far have these times; `None` for
+/// extents of another shape.
 pub(super) fn last_moment(
     first: Timestamp,
     last: Timestamp,

@@ -1,4 +1,4 @@
-//! How many different values there are: exactly as long as they are few, then about.
+//! How many different values there are: exact while they are few, then an estimate.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,12 +8,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::reading::EventReading;
 use super::sketch::{self, DistinctSketch};
 
-/// How often each value is there.
+/// How often each value occurs.
 type ValueCounts = HashMap<EventReading, u32, foldhash::fast::RandomState>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum DistinctCounter {
-    /// How often each is there. Only ever looked up by value; written in order.
+    /// How often each value occurs. Only looked up by value; written in order.
     Exact(
         #[serde(
             serialize_with = "serialize_sorted",
@@ -21,7 +21,7 @@ pub(super) enum DistinctCounter {
         )]
         ValueCounts,
     ),
-    /// There were too many.
+    /// An estimate, because there were too many.
     Estimated(Box<DistinctSketch>),
 }
 
@@ -32,7 +32,7 @@ impl Default for DistinctCounter {
 }
 
 impl DistinctCounter {
-    /// Adds a value that will be taken out again.
+    /// Adds a value that will be removed again.
     pub(super) fn add_value(&mut self, value: EventReading) {
         match self {
             Self::Exact(values) => {
@@ -50,7 +50,7 @@ impl DistinctCounter {
         }
     }
 
-    /// Adds a value that will not be taken out again.
+    /// Adds a value that will not be removed again.
     pub(super) fn absorb_value(&mut self, value: EventReading) {
         match self {
             Self::Exact(values) => {
@@ -82,7 +82,7 @@ impl DistinctCounter {
         }
     }
 
-    /// Whether there are so few again that they can be counted exactly.
+    /// Whether there are few enough again to count them exactly.
     pub(super) fn has_become_small(&self) -> bool {
         match self {
             Self::Exact(_) => false,
@@ -90,7 +90,7 @@ impl DistinctCounter {
         }
     }
 
-    /// How many there are, and how far off that may be.
+    /// How many values there are, and the error of that in thousandths.
     pub(super) fn count(&self) -> (u64, Option<u16>) {
         match self {
             Self::Exact(values) => (values.len() as u64, None),

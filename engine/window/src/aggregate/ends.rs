@@ -1,4 +1,4 @@
-//! The first and last events that count, with everything between left out. Events come in order.
+//! The first and last events that count, for the evidence. Events come in order.
 
 use std::collections::VecDeque;
 
@@ -12,17 +12,17 @@ use super::packed_event_ref::PackedEventRef;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct EvidenceEnds {
     head: Vec<PackedEventRef>,
-    /// The last of those that are not in the head; empty as long as the head has room.
+    /// The last events that are not in the head; empty while the head has room.
     tail: VecDeque<PackedEventRef>,
 }
 
 impl EvidenceEnds {
-    pub(super) fn push_event(&mut self, kept: PackedEventRef) {
+    pub(super) fn push_event(&mut self, event: PackedEventRef) {
         if self.head.len() < EVIDENCE_EACH_END {
-            self.head.push(kept);
+            self.head.push(event);
             return;
         }
-        self.tail.push_back(kept);
+        self.tail.push_back(event);
         if self.tail.len() > EVIDENCE_EACH_END {
             self.tail.pop_front();
         }
@@ -48,22 +48,23 @@ impl EvidenceEnds {
         self.head.iter().chain(&self.tail)
     }
 
-    /// Whether these are events in order, of `count` altogether.
+    /// Whether these are the ends of `count` events in order.
     pub(super) fn is_sound(&self, count: u64) -> bool {
         let head_most = self.head.len() <= EVIDENCE_EACH_END;
         let tail_most = self.tail.len() <= EVIDENCE_EACH_END;
         let is_full = self.head.len() == EVIDENCE_EACH_END || self.tail.is_empty();
         let are_all = u64::try_from(self.len()).is_ok_and(|len| len <= count);
         let is_empty = self.head.is_empty() == (count == 0);
-        // Alerts that are moved to the same time stand as they came, which their places need not tell.
+        // Events that were moved up to the same time keep their order of arrival, so places are not
+        // compared.
         let is_sorted = self
             .iter()
-            .is_sorted_by_key(|kept| kept.order().watermark());
+            .is_sorted_by_key(|event| event.order().watermark());
         head_most && tail_most && is_full && are_all && is_empty && is_sorted
     }
 }
 
-/// The ids of the ends of events that are at hand.
+/// The ids of the first and last of `events`.
 pub(super) fn evidence_ids(events: &VecDeque<PackedEventRef>) -> Vec<EventId> {
     let tail_from = events.len().saturating_sub(EVIDENCE_EACH_END);
     let head = events.iter().take(EVIDENCE_EACH_END);

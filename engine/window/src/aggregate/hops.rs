@@ -1,6 +1,6 @@
-//! Hopping windows: what is said when one of them ends.
+//! Hopping windows: what is decided when one of them ends.
 
-use larum_event::{FiringPolicy, Span, Timestamp, WindowMeasure};
+use larum_event::{FiringPolicy, Span, Timestamp, WindowExtent, WindowMeasure};
 
 use super::packed_event_ref::PackedEventRef;
 use super::rule::{AggregateRule, next_stretch_start};
@@ -8,54 +8,63 @@ use super::running::{ConditionHit, RunningWindow};
 use crate::state::StateOutput;
 
 impl RunningWindow {
-    /// An event at `time` is in every window that ends from the next multiple of `hop` on.
+    /// Schedules the next end: an event at `time` is in every window that ends at the next multiple
+    /// of `hop` or later.
     pub(super) fn schedule_end(&mut self, time: Timestamp, hop: Span) {
         self.new_events += 1;
         self.next_end = Some(next_stretch_start(time, hop));
     }
 
-    /// Decides all windows of length `size` that have ended.
+    /// Decides all hopping windows that ended up to `before`; nothing for other extents.
     pub(super) fn decide_hops(
         &mut self,
         before: Timestamp,
-        (size, hop): (Span, Span),
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
+        let WindowExtent::Hopping { size, .. } = rule.extent else {
+            return;
+        };
         while let Some(end) = self.next_end.filter(|end| *end <= before) {
+            // Remove the events before this window first, so that what is measured is exactly this
+            // window.
             let begin = end.saturating_sub(size);
-            while self.events.front().is_some_and(|kept| kept.time() < begin) {
+            while self
+                .events
+                .front()
+                .is_some_and(|event| event.time() < begin)
+            {
                 self.pop_oldest(rule);
             }
             self.recount_distinct();
             self.move_baseline(end, rule);
-            let held = self
-                .measured_value(rule)
-                .filter(|it| rule.is_satisfied_by(it.value));
-            match (held, self.events.back().map(PackedEventRef::unpack)) {
+            let satisfied = self.satisfying_value(rule);
+            match (satisfied, self.events.back().map(PackedEventRef::unpack)) {
                 (Some(measured), Some(trigger)) => {
-                    let holding = ConditionHit {
+                    let hit = ConditionHit {
                         trigger,
                         time: end,
                         measured,
                     };
-                    self.apply_policy(&holding, self.new_events, rule, told);
+                    self.apply_policy(&hit, self.new_events, rule, output);
                 }
-                (_, _) => self.end_episode(rule, told),
+                (_, _) => self.end_episode(rule, output),
             }
             self.new_events = 0;
-            self.next_end = self.next_end_after(end, held.is_some(), (size, hop), rule);
+            self.next_end = self.next_end_after(end, satisfied.is_some(), rule);
         }
     }
 
-    /// The next end at which there is something to say after that at `end`, if nothing comes.
+    /// The next end after `end` at which something may be decided if no event comes.
     fn next_end_after(
         &self,
         end: Timestamp,
         holds: bool,
-        (size, hop): (Span, Span),
         rule: &AggregateRule,
     ) -> Option<Timestamp> {
+        let WindowExtent::Hopping { size, hop } = rule.extent else {
+            return None;
+        };
         let oldest = self.events.front()?.time();
         let is_same_until_one_leaves = !matches!(rule.measure, WindowMeasure::Rate { .. })
             && (!holds || rule.policy == FiringPolicy::Edge);

@@ -1,4 +1,9 @@
-//! What is measured of the events that are in the window, kept up as they come and go.
+//! What is measured of the events in the window, updated as they enter and leave.
+//!
+//! Owns the running value of each measure. Which events are in the window is decided by `running`
+//! and `batch`, and whether the value satisfies the rule elsewhere.
+//! Invariant: after adding and removing the same readings the state is as before, so a sliding
+//! window never drifts.
 
 use std::collections::VecDeque;
 
@@ -11,11 +16,11 @@ use super::percentile::PercentileTracker;
 use super::reading::EventReading;
 use super::rule::AggregateRule;
 
-/// A measured value.
+/// A measured value and its possible error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MeasuredValue {
     pub(super) value: Amount,
-    /// How far off it may be, in thousandths.
+    /// Upper bound of its error, in thousandths.
     pub(super) error: Option<u16>,
 }
 
@@ -32,22 +37,22 @@ impl MeasuredValue {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum MeasureState {
-    /// The number of events is enough.
+    /// Nothing: the number of events is the value.
     Count,
-    /// How many events of each step.
+    /// The number of events of each step.
     Steps(Vec<u32>),
     Distinct(DistinctCounter),
     Sum(i128),
-    /// The extreme in front, then those that become it as others leave.
+    /// The extreme in front, then those that become the extreme as others leave.
     Extreme(VecDeque<EventReading>),
     Percentile(PercentileTracker),
-    /// The oldest and the newest.
+    /// The oldest and the newest reading.
     Change(Option<(EventReading, EventReading)>),
     Rate(RateBaseline),
 }
 
 impl MeasureState {
-    /// Whether it knows something of events that are not counted any more.
+    /// Whether it remembers events that no longer count.
     pub(super) fn has_history(&self) -> bool {
         match self {
             Self::Rate(baseline) => !baseline.is_empty(),
@@ -74,14 +79,14 @@ impl MeasureState {
         }
     }
 
-    /// As if no event had come; what is usual is still known.
+    /// Removes all events; the baseline is kept.
     pub(super) fn clear(&mut self, rule: &AggregateRule) {
         if !matches!(self, Self::Rate(_)) {
             *self = Self::new(&rule.measure);
         }
     }
 
-    /// Adds the reading of an event that will leave again.
+    /// Adds the reading of an event that will leave the window again.
     pub(super) fn add_reading(
         &mut self,
         reading: EventReading,
@@ -106,7 +111,8 @@ impl MeasureState {
         }
     }
 
-    /// Adds the reading of an event that stays as long as the window does; `false` when there is no room for it.
+    /// Adds the reading of an event that stays until the window ends; `false` if there is no room
+    /// for it.
     pub(super) fn absorb_reading(
         &mut self,
         reading: EventReading,
@@ -145,7 +151,7 @@ impl MeasureState {
             Self::Sum(sum) => *sum = sum.saturating_add(reading.0),
             Self::Change(Some((_, newest))) => *newest = reading,
             Self::Change(change) => *change = Some((reading, reading)),
-            // Sessions and the last so many have no length, so nothing before is as long as they are.
+            // Sessions and "last n" windows have no length, so they have no baseline.
             Self::Rate(baseline) if rule.baseline_layout.panes > 0 => {
                 baseline.count_event(time, &rule.baseline_layout);
             }
@@ -157,7 +163,7 @@ impl MeasureState {
         }
     }
 
-    /// Takes out the reading of the oldest event; `next` is that of the one after it.
+    /// Removes the reading of the oldest event; `next` is the reading after it.
     pub(super) fn remove_reading(
         &mut self,
         reading: EventReading,
@@ -185,7 +191,7 @@ impl MeasureState {
         }
     }
 
-    /// Counts anew what was estimated, if there is so little again that it can be counted exactly.
+    /// Goes back from an estimate to an exact count if there are few enough values again.
     pub(super) fn recount_distinct(&mut self, readings: &VecDeque<EventReading>) {
         let Self::Distinct(distinct) = self else {
             return;
@@ -198,7 +204,7 @@ impl MeasureState {
         }
     }
 
-    /// What is measured of `count` events; `None` without any, or when there is nothing to compare with yet.
+    /// The value of `count` events; `None` without any, or without a baseline yet.
     pub(super) fn measured_value(&self, count: u64, rule: &AggregateRule) -> Option<MeasuredValue> {
         if count == 0 {
             return None;
@@ -215,6 +221,8 @@ impl MeasureState {
                 Some(MeasuredValue::from_count(count, error))
             }
             Self::Sum(sum) => {
+                // Rounds down, also below zero, so that equal sums give equal averages on every
+                // machine.
                 let parts = match rule.measure {
                     WindowMeasure::Average => i128::from(count),
                     _ => 1,
@@ -231,7 +239,7 @@ impl MeasureState {
         }
     }
 
-    /// Whether it is one that `rule` makes, of events whose readings are in `readings` or not kept.
+    /// Whether `rule` can make this state.
     pub(super) fn is_sound(&self, rule: &AggregateRule) -> bool {
         let is_kind =
             std::mem::discriminant(self) == std::mem::discriminant(&Self::new(&rule.measure));
@@ -249,7 +257,7 @@ impl MeasureState {
     }
 }
 
-/// The counts of the steps that an event is of.
+/// The counts of the steps that an event satisfies.
 fn step_counts(reading: EventReading, counts: &mut [u32]) -> impl Iterator<Item = &mut u32> {
     let counts = counts.iter_mut().enumerate();
     counts.filter_map(move |(step, count)| {

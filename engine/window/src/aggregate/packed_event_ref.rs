@@ -1,32 +1,37 @@
-//! What a window keeps of an event, in 40 bytes.
+//! A reference to an event in 40 bytes.
 //!
-//! A [`EventRef`] takes 48 bytes and a text on the heap, and windows keep millions of events. Most ids are short, or
-//! write 16 bytes in hexadecimal, and then everything fits in here. The text comes back as it was.
+//! An [`EventRef`] takes 48 bytes and a string on the heap, and windows keep millions of them. Most
+//! ids are short or are 16 bytes in hexadecimal; those fit in here.
+//!
+//! Owns the packing only: which events are kept, and for how long, is decided elsewhere.
+//! Invariant: unpacking gives back exactly the id and order that were packed; what does not fit is
+//! boxed.
 
 use larum_event::{EvaluationPlace, EventId, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::event_ref::{EventOrder, EventRef};
 
-/// An event: its order and its id.
+/// A packed [`EventRef`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PackedEventRef {
     Inline(InlineEventRef),
-    /// An event whose id or numbers are too long.
+    /// An event whose id or numbers do not fit.
     Boxed(Box<EventRef>),
 }
 
-/// An event that fits.
+/// An event whose id and numbers fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedEventRef")]
 pub(crate) struct InlineEventRef {
     time: Timestamp,
     position: Position,
-    /// The rank of the sequence in layer 0, which has no ordinals; in other layers the ordinal of what has no sequence.
+    /// In layer 0, which has no ordinals, the rank of the sequence; in other layers, which have no
+    /// sequence, the ordinal.
     number: u32,
     layer: u8,
     form: IdForm,
-    /// Bytes of a text that is kept as it is.
+    /// Length of an id that is kept as it is.
     length: u8,
     bytes: [u8; 16],
 }
@@ -34,15 +39,15 @@ pub(crate) struct InlineEventRef {
 /// How an id is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum IdForm {
-    /// 32 small hexadecimal digits with hyphens after 8, 12, 16 and 20.
+    /// 32 lower-case hexadecimal digits with hyphens after 8, 12, 16 and 20.
     Uuid,
-    /// 32 small hexadecimal digits.
+    /// 32 lower-case hexadecimal digits.
     Hex,
     /// As it is, at most 16 bytes.
     Text,
 }
 
-/// What was read and may be damaged.
+/// An event as read, which may be damaged.
 #[derive(Deserialize)]
 struct UncheckedEventRef {
     time: Timestamp,
@@ -77,31 +82,31 @@ impl TryFrom<UncheckedEventRef> for InlineEventRef {
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
 impl PackedEventRef {
-    pub(crate) fn pack(held: &EventRef) -> Self {
-        match InlineEventRef::pack(held) {
+    pub(crate) fn pack(event: &EventRef) -> Self {
+        match InlineEventRef::pack(event) {
             Some(inline) => Self::Inline(inline),
-            None => Self::Boxed(Box::new(held.clone())),
+            None => Self::Boxed(Box::new(event.clone())),
         }
     }
 
     pub(crate) fn time(&self) -> Timestamp {
         match self {
             Self::Inline(inline) => inline.time,
-            Self::Boxed(held) => held.time(),
+            Self::Boxed(event) => event.time(),
         }
     }
 
     pub(crate) fn order(&self) -> EventOrder {
         match self {
             Self::Inline(inline) => inline.order(),
-            Self::Boxed(held) => held.order,
+            Self::Boxed(event) => event.order,
         }
     }
 
     pub(crate) fn id(&self) -> EventId {
         match self {
             Self::Inline(inline) => inline.id(),
-            Self::Boxed(held) => held.id.clone(),
+            Self::Boxed(event) => event.id.clone(),
         }
     }
 
@@ -111,25 +116,27 @@ impl PackedEventRef {
                 order: inline.order(),
                 id: inline.id(),
             },
-            Self::Boxed(held) => EventRef::clone(held),
+            Self::Boxed(event) => EventRef::clone(event),
         }
     }
 }
 
 impl InlineEventRef {
-    fn pack(held: &EventRef) -> Option<Self> {
+    fn pack(event: &EventRef) -> Option<Self> {
         let EventOrder {
             time,
             sequence,
             place,
-        } = held.order;
+        } = event.order;
+        // One number has to do for both: raw events have a sequence and no ordinal, derived ones
+        // the reverse.
         let number = match (place.layer, place.ordinal, sequence) {
             (0, 0, rank) => u32::try_from(rank).ok()?,
             (0, _, _) => return None,
             (_, ordinal, 0) => ordinal,
             (_, _, _) => return None,
         };
-        let text = held.id.as_str().as_bytes();
+        let text = event.id.as_str().as_bytes();
         let (form, length, bytes) = match pack_id(text) {
             Some((form, bytes)) => (form, 0, bytes),
             None => {
@@ -167,7 +174,7 @@ impl InlineEventRef {
 
     fn id(&self) -> EventId {
         self.decode_id()
-            .expect("what is kept was made of an id, or checked when it was read")
+            .expect("packed from a valid id, or checked when read")
     }
 
     fn decode_id(&self) -> Option<EventId> {
@@ -194,14 +201,15 @@ impl InlineEventRef {
     }
 }
 
-/// Where the digits of each byte begin.
+/// Where the two digits of each byte begin.
 const UUID_DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const HEX_DIGITS: [usize; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];
 
-/// No digit.
+/// Marks a character that is not a digit.
 const NO_DIGIT: u8 = 0xff;
 
-/// What a character is worth. Ids are read once per event: 20 ns this way, 60 ns by comparing.
+/// The value of each character as a digit. Every event's id is parsed: 20 ns by this table, 60 ns
+/// by comparing.
 const DIGITS: [u8; 256] = {
     let mut digits = [NO_DIGIT; 256];
     let mut digit = 0;
@@ -212,7 +220,7 @@ const DIGITS: [u8; 256] = {
     digits
 };
 
-/// The 16 bytes that `text` writes, if it writes 16 bytes in one of the two forms.
+/// The 16 bytes that `text` encodes, if it has one of the two hexadecimal forms.
 fn pack_id(text: &[u8]) -> Option<(IdForm, [u8; 16])> {
     if let Ok(text) = <&[u8; 32]>::try_from(text) {
         return Some((IdForm::Hex, parse_digits(text, &HEX_DIGITS)?));
@@ -265,21 +273,21 @@ mod tests {
         }
     }
 
-    fn check_roundtrip(held: &EventRef) -> PackedEventRef {
-        let kept = PackedEventRef::pack(held);
-        assert_eq!(kept.unpack(), *held);
-        assert_eq!(kept.order(), held.order);
-        assert_eq!(kept.id(), held.id);
-        let bytes = postcard::to_stdvec(&kept).unwrap();
+    fn check_roundtrip(event: &EventRef) -> PackedEventRef {
+        let packed = PackedEventRef::pack(event);
+        assert_eq!(packed.unpack(), *event);
+        assert_eq!(packed.order(), event.order);
+        assert_eq!(packed.id(), event.id);
+        let bytes = postcard::to_stdvec(&packed).unwrap();
         assert_eq!(
             postcard::from_bytes::<PackedEventRef>(&bytes).unwrap(),
-            kept
+            packed
         );
-        kept
+        packed
     }
 
-    fn is_inline(held: &EventRef) -> bool {
-        matches!(check_roundtrip(held), PackedEventRef::Inline(_))
+    fn is_inline(event: &EventRef) -> bool {
+        matches!(check_roundtrip(event), PackedEventRef::Inline(_))
     }
 
     #[test]

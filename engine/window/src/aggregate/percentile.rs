@@ -1,4 +1,8 @@
-//! Numbers of which the one at a percentile is at hand.
+//! Numbers in order, with the one at a percentile at hand.
+//!
+//! Owns the two halves of the numbers. Which numbers are in the window is the caller's job.
+//! Invariant: `lower` holds exactly the nearest rank of the percentile, so its last number is the
+//! answer.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::EventReading;
 
-/// How often each number is there, cut in two: the last of the lower part is the one at the percentile.
+/// How often each number occurs, cut in two: the last of the lower half is the number at the
+/// percentile.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct PercentileTracker {
     lower: PercentileHalf,
@@ -55,7 +60,7 @@ impl PercentileHalf {
 }
 
 impl PercentileTracker {
-    /// How many different ones are there, or one more.
+    /// How many different numbers there are, or one more.
     pub(super) fn distinct_len(&self) -> usize {
         self.lower.numbers.len() + self.upper.numbers.len()
     }
@@ -116,7 +121,8 @@ impl PercentileTracker {
     }
 }
 
-/// The nearest rank: the least number of which so many parts of all are not greater, from 1 on.
+/// The nearest rank, from 1 on: the smallest rank that covers `percentile` thousandths of a percent
+/// of `total`.
 fn nearest_rank(total: u64, percentile: u32) -> u64 {
     let parts = u128::from(total) * u128::from(percentile.min(100_000));
     let rank = u64::try_from(parts.div_ceil(100_000)).unwrap_or(total);

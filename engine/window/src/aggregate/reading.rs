@@ -1,4 +1,4 @@
-//! What a measure needs of an event, as one number.
+//! The one number that a measure needs of an event.
 
 use std::io::Write;
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::WindowEvent;
 
-/// Billionths of a number, a digest of a combination of values, or bits of steps: what depends on the measure.
+/// Billionths of a number, a digest of values, or bits of steps, depending on the measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct EventReading(pub(super) i128);
 
 impl EventReading {
-    /// `None` when the event is not counted, since it lacks what is measured.
+    /// `None` for an event without the measured value, which is not counted.
     pub(super) fn from_event(event: &WindowEvent, measure: &WindowMeasure) -> Option<Self> {
         match measure {
             WindowMeasure::Count | WindowMeasure::Rate { .. } => Some(Self(0)),
             WindowMeasure::Steps(_) => Some(Self(event.steps.into())),
-            // Without a field it is the group itself that is new.
+            // Without a field, the group itself is what is new.
             WindowMeasure::FirstSeen if event.values.as_slice().is_empty() => Some(Self(0)),
             WindowMeasure::Distinct | WindowMeasure::FirstSeen => {
                 digest_values(&event.values).map(Self)
@@ -39,11 +39,11 @@ impl EventReading {
     }
 }
 
-/// Bytes that most combinations of values fit in.
+/// Room that is enough for most combinations of values.
 const USUAL_BYTES: usize = 256;
 
-/// 128 bits that differ when the values differ: nobody has ever found two texts for which these do not, and a
-/// window need not keep the values themselves. `None` when one is missing or there are none.
+/// 128 bits of a cryptographic hash, which differ when the values differ, so a window need not keep
+/// the values themselves. `None` if a value is missing or there are none.
 fn digest_values(values: &MatchValues) -> Option<i128> {
     let mut usual = [0; USUAL_BYTES];
     let mut room = &mut usual[..];
@@ -63,11 +63,11 @@ fn digest_values(values: &MatchValues) -> Option<i128> {
     Some(i128::from_le_bytes(*first))
 }
 
-/// Why values are not written.
+/// Why values could not be written.
 enum DigestFailure {
-    /// One is not there, or none is.
+    /// A value is missing, or there are none.
     Missing,
-    /// There is no room.
+    /// The room is too small.
     Long,
 }
 

@@ -1,4 +1,9 @@
-//! What a rule asks, made ready to be asked of every event.
+//! An aggregate rule, compiled.
+//!
+//! Owns what can be derived from the rule alone: its limits, the shape of its state and the layout
+//! of its baseline. It knows nothing of events or alerts.
+//! Invariant: `events_most` is at least what the rule needs to fire, so a low limit can never
+//! silence a rule.
 
 use larum_event::limits::{DISTINCT_EXACT, EVIDENCE_EACH_END, ID_BYTES};
 use larum_event::{
@@ -11,7 +16,7 @@ use super::reading::EventReading;
 use super::sketch;
 use crate::event_ref::EventRef;
 
-/// A rule, compiled.
+/// An aggregate rule, compiled.
 #[derive(Debug, Clone)]
 pub(crate) struct AggregateRule {
     pub(super) extent: WindowExtent,
@@ -21,7 +26,7 @@ pub(crate) struct AggregateRule {
     pub(super) decided: DecisionTime,
     /// Most events of one key; never fewer than the rule needs.
     pub(super) events_most: usize,
-    /// How many events it takes, where that alone decides.
+    /// The number of events that fires it, if that alone decides.
     pub(super) threshold: Option<usize>,
     pub(super) baseline_layout: BaselineLayout,
     pub(super) shape: StateShape,
@@ -30,7 +35,7 @@ pub(crate) struct AggregateRule {
 /// Which kind of state a rule needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StateShape {
-    /// Events come and go one by one.
+    /// Events enter and leave one by one.
     Running,
     /// Windows follow each other.
     Batch,
@@ -104,8 +109,10 @@ impl AggregateRule {
             ..
         } = aggregate.clone();
         let decided = aggregate.decision_time();
-        let least = bounds.are_lower_bounds().then(|| bounds.threshold());
-        let least = least.map(|least| usize::try_from(least).unwrap_or(usize::MAX));
+        let least = bounds.are_lower_bounds().then(|| {
+            let threshold = bounds.threshold();
+            usize::try_from(threshold).unwrap_or(usize::MAX)
+        });
         let needs = match (&measure, extent) {
             (_, WindowExtent::Last { matches, .. }) => matches as usize,
             (WindowMeasure::Count | WindowMeasure::Distinct, _) => least.unwrap_or(1),
@@ -115,6 +122,7 @@ impl AggregateRule {
             (_, _) => 1,
         };
         let threshold = least.filter(|_| measure == WindowMeasure::Count);
+        // A sliding window that is decided at its close opens at its first match, so it is a batch.
         let shape = match (&measure, extent, decided) {
             (WindowMeasure::FirstSeen, _, _) => StateShape::Seen,
             (_, WindowExtent::Sliding { .. }, DecisionTime::AtClose)
@@ -146,17 +154,17 @@ impl AggregateRule {
         self.bounds.contains(value)
     }
 
-    /// What an alert says was measured: a count says that itself.
+    /// Whether an alert shows the measured value; a count is shown anyway.
     pub(super) fn shows_value(&self) -> bool {
         self.measure != WindowMeasure::Count
     }
 
-    /// Whether a state of one event that said nothing is that event and nothing more.
+    /// Whether the state of one event that has not fired is that event and nothing more.
     pub(super) fn is_plain_count(&self) -> bool {
         self.measure == WindowMeasure::Count && !matches!(self.extent, WindowExtent::Hopping { .. })
     }
 
-    /// Whether events have readings that must be known when they leave.
+    /// Whether readings must be known when their events leave.
     pub(super) fn keeps_readings(&self) -> bool {
         !matches!(
             self.measure,
@@ -194,10 +202,10 @@ impl AggregateRule {
         steps.filter(|(need, count)| count >= need).count()
     }
 
-    /// Upper bound of the state of one key, in bytes: what the collections hold, with the room they may have to spare.
+    /// Upper bound of the bytes of one key's state, spare capacity of the collections included.
     pub(crate) fn bytes_most(&self) -> u64 {
         let bytes = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
-        // Ids of any length are on the heap.
+        // Assume that every id is on the heap.
         let event = bytes(size_of::<PackedEventRef>() + size_of::<EventRef>() + 16 + ID_BYTES);
         let ends = bytes(2 * EVIDENCE_EACH_END).saturating_mul(event);
         let events = bytes(match self.extent {

@@ -1,5 +1,10 @@
-//! Events that come and go one by one: sliding windows, the last so many, and hopping windows, which are
-//! looked at when one ends and hold each event once.
+//! Windows whose events enter and leave one by one: sliding windows, the last n events, and hopping
+//! windows, which hold each event once and are decided when one ends.
+//!
+//! Owns the events of the window, and when the condition comes to hold and ceases to. The value is
+//! updated by `measure_state`; the ends of hopping windows belong to `hops`.
+//! Invariant: `measure` covers exactly `events`. Events leave before the condition is looked at, so
+//! an event outside of the window never completes it.
 
 use std::collections::VecDeque;
 
@@ -18,21 +23,21 @@ use crate::state::{AlertReport, AlertSummary, StateOutput, WindowEvent};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunningWindow {
     pub(super) events: VecDeque<PackedEventRef>,
-    /// One for each event, if the rule keeps them.
+    /// The reading of each event, if the rule needs them.
     readings: VecDeque<EventReading>,
     pub(super) measure: MeasureState,
     pub(super) phase: AlertPhase<Box<AlertEpisode>>,
-    /// Of hopping windows: the end of the next one that may say something.
+    /// For hopping windows: the next end at which something may be decided.
     pub(super) next_end: Option<Timestamp>,
-    /// Of hopping windows: how many of the newest events came since an end was looked at.
+    /// For hopping windows: how many of the newest events came since the last end.
     pub(super) new_events: usize,
 }
 
-/// The condition holds.
+/// A moment at which the condition holds.
 pub(super) struct ConditionHit {
     /// The newest event.
     pub(super) trigger: EventRef,
-    /// When it is found to hold.
+    /// The moment.
     pub(super) time: Timestamp,
     pub(super) measured: MeasuredValue,
 }
@@ -49,13 +54,13 @@ impl RunningWindow {
         }
     }
 
-    pub(super) fn with_event(kept: PackedEventRef, rule: &AggregateRule) -> Self {
+    pub(super) fn with_event(event: PackedEventRef, rule: &AggregateRule) -> Self {
         let mut running = Self::new(rule);
-        running.events.push_back(kept);
+        running.events.push_back(event);
         running
     }
 
-    /// Whether it says nothing any more.
+    /// Whether it holds nothing.
     pub(super) fn is_empty(&self) -> bool {
         self.events.is_empty() && self.phase == AlertPhase::Free && !self.measure.has_history()
     }
@@ -65,39 +70,43 @@ impl RunningWindow {
         event: &WindowEvent,
         reading: EventReading,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
-        self.push_event(PackedEventRef::pack(&event.held), reading, rule, told);
+        self.push_event(
+            PackedEventRef::pack(&event.event_ref),
+            reading,
+            rule,
+            output,
+        );
         if let WindowExtent::Hopping { hop, .. } = rule.extent {
             self.schedule_end(event.time(), hop);
             return;
         }
+        // Move the baseline before measuring: a window is compared with what was before it.
         self.move_baseline(event.time(), rule);
-        let held = self
-            .measured_value(rule)
-            .filter(|it| rule.is_satisfied_by(it.value));
-        match held {
+        let satisfied = self.satisfying_value(rule);
+        match satisfied {
             Some(measured) => {
-                let holding = ConditionHit {
-                    trigger: event.held.clone(),
+                let hit = ConditionHit {
+                    trigger: event.event_ref.clone(),
                     time: event.time(),
                     measured,
                 };
-                self.apply_policy(&holding, 1, rule, told);
+                self.apply_policy(&hit, 1, rule, output);
             }
-            None => self.end_episode(rule, told),
+            None => self.end_episode(rule, output),
         }
     }
 
     fn push_event(
         &mut self,
-        kept: PackedEventRef,
+        event: PackedEventRef,
         reading: EventReading,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
-        self.measure.add_reading(reading, kept.time(), rule);
-        self.events.push_back(kept);
+        self.measure.add_reading(reading, event.time(), rule);
+        self.events.push_back(event);
         if rule.keeps_readings() {
             self.readings.push_back(reading);
         }
@@ -110,7 +119,7 @@ impl RunningWindow {
             self.pop_oldest(rule);
         }
         while self.events.len() > rule.events_most {
-            told.dropped += 1;
+            output.dropped += 1;
             self.pop_oldest(rule);
         }
         if self.events.len() < before {
@@ -131,6 +140,12 @@ impl RunningWindow {
         self.new_events = self.new_events.min(self.events.len());
     }
 
+    /// The measured value, if the condition holds with it.
+    pub(super) fn satisfying_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
+        self.measured_value(rule)
+            .filter(|measured| rule.is_satisfied_by(measured.value))
+    }
+
     pub(super) fn measured_value(&self, rule: &AggregateRule) -> Option<MeasuredValue> {
         self.measure.measured_value(self.events.len() as u64, rule)
     }
@@ -138,32 +153,33 @@ impl RunningWindow {
     /// The condition holds, and `fresh` of the newest events are new.
     pub(super) fn apply_policy(
         &mut self,
-        holding: &ConditionHit,
-        fresh: usize,
+        hit: &ConditionHit,
+        new_count: usize,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         match (rule.policy, &mut self.phase) {
             (FiringPolicy::Edge, AlertPhase::Open(episode)) => {
-                episode.measured = holding.measured;
-                let old = self.events.len().saturating_sub(fresh);
-                for kept in self.events.range(old..) {
-                    episode.add_event(kept.clone());
+                episode.measured = hit.measured;
+                let old = self.events.len().saturating_sub(new_count);
+                for event in self.events.range(old..) {
+                    episode.add_event(event.clone());
                 }
-                episode.report_growth(rule, told);
+                episode.report_growth(rule, output);
             }
             (FiringPolicy::Edge, AlertPhase::Free | AlertPhase::Silent(_)) => {
-                self.begin_episode(holding, rule, told);
+                self.begin_episode(hit, rule, output);
             }
-            (FiringPolicy::Every, _) => self.report_alert(holding, rule, told),
+            (FiringPolicy::Every, _) => self.report_alert(hit, rule, output),
             (FiringPolicy::Reset, _) => {
-                self.report_alert(holding, rule, told);
+                // Report before clearing: the alert's evidence is what is cleared.
+                self.report_alert(hit, rule, output);
                 self.clear_events(rule);
             }
-            (FiringPolicy::Suppress(span), standing) => {
-                if !standing.is_silent_at(holding.time) {
-                    self.report_alert(holding, rule, told);
-                    self.phase = AlertPhase::Silent(holding.time.saturating_add(span));
+            (FiringPolicy::Suppress(span), phase) => {
+                if !phase.is_silent_at(hit.time) {
+                    self.report_alert(hit, rule, output);
+                    self.phase = AlertPhase::Silent(hit.time.saturating_add(span));
                 }
             }
         }
@@ -171,35 +187,35 @@ impl RunningWindow {
 
     fn begin_episode(
         &mut self,
-        holding: &ConditionHit,
+        hit: &ConditionHit,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
-        let mut episode = Box::new(AlertEpisode::new(holding.measured));
-        for kept in &self.events {
-            episode.add_event(kept.clone());
+        let mut episode = Box::new(AlertEpisode::new(hit.measured));
+        for event in &self.events {
+            episode.add_event(event.clone());
         }
-        episode.report_begin(&holding.trigger, holding.time, rule, told);
+        episode.report_begin(&hit.trigger, hit.time, rule, output);
         self.phase = AlertPhase::Open(episode);
     }
 
-    pub(super) fn end_episode(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
+    pub(super) fn end_episode(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
         if let AlertPhase::Open(episode) = &self.phase {
             let content = Box::new(episode.content(rule));
-            told.reports.push(AlertReport::Ended(content));
+            output.reports.push(AlertReport::Ended(content));
             self.phase = AlertPhase::Free;
         }
     }
 
-    /// Tells an alert over the events that are in the window, to which nothing will be added.
-    fn report_alert(&self, holding: &ConditionHit, rule: &AggregateRule, told: &mut StateOutput) {
-        let (value, error) = shown_value(holding.measured, rule);
-        let trigger = &holding.trigger;
+    /// Reports an alert over the events in the window, to which nothing will be added.
+    fn report_alert(&self, hit: &ConditionHit, rule: &AggregateRule, output: &mut StateOutput) {
+        let (value, error) = shown_value(hit.measured, rule);
+        let trigger = &hit.trigger;
         let content = AlertSummary {
             count: self.events.len() as u64,
             value,
             error,
-            words: None,
+            script_json: None,
             first: self
                 .events
                 .front()
@@ -207,13 +223,13 @@ impl RunningWindow {
             last: trigger.time(),
             evidence: evidence_ids(&self.events),
         };
-        let firing = AlertDraft {
-            anchor: alert_anchor(trigger, holding.time, rule),
+        let draft = AlertDraft {
+            anchor: alert_anchor(trigger, hit.time, rule),
             trigger: trigger.clone(),
-            time: holding.time,
+            time: hit.time,
             content,
         };
-        firing.report_closed(told);
+        draft.report_closed(output);
     }
 
     pub(super) fn clear_events(&mut self, rule: &AggregateRule) {
@@ -223,7 +239,7 @@ impl RunningWindow {
         self.new_events = 0;
     }
 
-    /// A window that ends at `time` is compared with what was before it.
+    /// Moves the baseline to what was before a window that ends at `time`.
     pub(super) fn move_baseline(&mut self, time: Timestamp, rule: &AggregateRule) {
         if let (
             MeasureState::Rate(baseline),
@@ -235,7 +251,7 @@ impl RunningWindow {
         }
     }
 
-    /// The last moment at which what is in the window stays as it is, if nothing comes.
+    /// The last moment at which the window is unchanged if no event comes.
     fn unchanged_until(&self, rule: &AggregateRule) -> Option<Timestamp> {
         match rule.extent {
             WindowExtent::Last { keep, .. } => self
@@ -261,20 +277,17 @@ impl RunningWindow {
         &mut self,
         before: Timestamp,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
-        if let WindowExtent::Hopping { size, hop } = rule.extent {
-            self.decide_hops(before, (size, hop), rule, told);
-        }
+        self.decide_hops(before, rule, output);
         while let Some(until) = self.unchanged_until(rule).filter(|until| *until < before) {
+            // One step per moment at which something leaves: the episode ends at the first of them
+            // that fails the condition, not at `before`.
             self.remove_expired(until, rule);
             if matches!(self.phase, AlertPhase::Open(_)) {
                 self.move_baseline(until.saturating_add(Span::from_nanos(1)), rule);
-                if !self
-                    .measured_value(rule)
-                    .is_some_and(|it| rule.is_satisfied_by(it.value))
-                {
-                    self.end_episode(rule, told);
+                if self.satisfying_value(rule).is_none() {
+                    self.end_episode(rule, output);
                 }
             }
         }
@@ -284,12 +297,12 @@ impl RunningWindow {
         }
     }
 
-    /// What was last in the window at `until` leaves.
+    /// Removes the events that were in the window at `until` for the last time.
     fn remove_expired(&mut self, until: Timestamp, rule: &AggregateRule) {
         match rule.extent {
             WindowExtent::Last { .. } => self.clear_events(rule),
             WindowExtent::Sliding { within } => {
-                let is_out = |kept: &PackedEventRef| kept.time().saturating_add(within) <= until;
+                let is_out = |event: &PackedEventRef| event.time().saturating_add(within) <= until;
                 while self.events.front().is_some_and(is_out) {
                     self.pop_oldest(rule);
                 }
@@ -325,33 +338,32 @@ impl RunningWindow {
         if self.next_end.is_some() {
             return counts;
         }
-        let silent = match self.phase {
-            AlertPhase::Silent(until) => Some(moment_before(until)),
-            AlertPhase::Free | AlertPhase::Open(_) => None,
-        };
-        counts.max(silent).max(self.baseline_expiry(rule))
+        counts
+            .max(self.phase.silence_end())
+            .max(self.baseline_expiry(rule))
     }
 
-    /// The last moment at which the condition of the open alert holds for sure.
+    /// The last moment up to which the condition of the open alert holds for certain.
     fn episode_due_time(&self, rule: &AggregateRule) -> Option<Timestamp> {
         if let (Some(threshold), WindowExtent::Sliding { within }) = (rule.threshold, rule.extent) {
             let index = self.events.len().checked_sub(threshold)?;
             return self
                 .events
                 .get(index)
-                .map(|kept| kept.time().saturating_add(within));
+                .map(|event| event.time().saturating_add(within));
         }
         self.unchanged_until(rule)
     }
 
-    pub(super) fn close(&mut self, rule: &AggregateRule, told: &mut StateOutput) {
-        self.advance_to(Timestamp::MAX, rule, told);
-        self.end_episode(rule, told);
+    pub(super) fn close(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
+        self.advance_to(Timestamp::MAX, rule, output);
+        self.end_episode(rule, output);
     }
 
     pub(super) fn is_sound(&self, rule: &AggregateRule) -> bool {
-        // Alerts that are moved to the same time stand as they came, which their places need not tell.
-        let order = |kept: &PackedEventRef| kept.order().watermark();
+        // Events that were moved up to the same time keep their order of arrival, so places are not
+        // compared.
+        let order = |event: &PackedEventRef| event.order().watermark();
         let is_sorted = self.events.iter().is_sorted_by_key(order);
         let readings = if rule.keeps_readings() {
             self.events.len()
@@ -363,7 +375,7 @@ impl RunningWindow {
             WindowExtent::Hopping { .. } => self.next_end.is_some() != self.events.is_empty(),
             _ => self.next_end.is_none() && self.new_events == 0,
         };
-        let stands = match &self.phase {
+        let is_phase_sound = match &self.phase {
             AlertPhase::Free => true,
             AlertPhase::Silent(_) => matches!(rule.policy, FiringPolicy::Suppress(_)),
             AlertPhase::Open(episode) => {
@@ -377,7 +389,7 @@ impl RunningWindow {
             && self.readings.len() == readings
             && is_bounded
             && hops
-            && stands
+            && is_phase_sound
             && self.new_events <= self.events.len()
             && self.measure.is_sound(rule)
     }

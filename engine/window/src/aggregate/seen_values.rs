@@ -1,4 +1,9 @@
-//! Values that were seen, so that a new one is known to be new.
+//! Values seen so far, to tell whether a value is new.
+//!
+//! Owns which values are remembered and for how long. What a value is (a digest of fields) belongs
+//! to `reading`.
+//! Invariant: `numbers` and `values` are inverse to each other, so the value seen longest ago is
+//! found without a scan.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +14,19 @@ use super::alert::{AlertDraft, AlertPhase};
 use super::batch::last_moment;
 use super::measure_state::MeasuredValue;
 use super::reading::EventReading;
-use super::rule::{AggregateRule, moment_before};
+use super::rule::AggregateRule;
 use crate::event_ref::EventRef;
 use crate::state::{AlertSummary, StateOutput, WindowEvent};
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct SeenValues {
-    /// Under which number each value was seen last.
+    /// The number of the event in which each value was last seen.
     numbers: BTreeMap<EventReading, u64>,
-    /// By number, what was seen and when.
+    /// By that number, the value and its time.
     values: BTreeMap<u64, (EventReading, Timestamp)>,
-    /// Events taken.
+    /// Events applied.
     event_count: u64,
-    /// The first event of the window that lasts, for windows that follow each other.
+    /// For windows that follow each other: the time of the current window's first event.
     window_start: Timestamp,
     newest: Timestamp,
     phase: AlertPhase<()>,
@@ -46,13 +51,14 @@ impl SeenValues {
         event: &WindowEvent,
         reading: EventReading,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         if self.values.is_empty() {
             self.window_start = event.time();
         }
         self.newest = event.time();
         self.event_count = self.event_count.saturating_add(1);
+        // Forget before looking the value up: a value outside of the last n events counts as new.
         if let WindowExtent::Last { matches, .. } = rule.extent {
             let oldest = self.event_count.saturating_sub(matches.into());
             self.forget_while(|number, _| number < oldest);
@@ -64,13 +70,14 @@ impl SeenValues {
         self.values
             .insert(self.event_count, (reading, event.time()));
         if self.values.len() > rule.events_most {
-            told.dropped += 1;
+            // The new value was inserted last, so it is never the one that is dropped.
+            output.dropped += 1;
             self.forget_oldest();
         }
         let measured = MeasuredValue::from_count(before.is_none().into(), None);
         let asks_for_new = rule.bounds.as_slice().is_empty();
         if rule.is_satisfied_by(measured.value) && (before.is_none() || !asks_for_new) {
-            self.report_alert(&event.held, measured, rule, told);
+            self.report_alert(&event.event_ref, measured, rule, output);
         }
     }
 
@@ -79,7 +86,7 @@ impl SeenValues {
         event: &EventRef,
         measured: MeasuredValue,
         rule: &AggregateRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         let time = event.time();
         if self.phase.is_silent_at(time) {
@@ -89,18 +96,19 @@ impl SeenValues {
             count: 1,
             value: Some(measured.value),
             error: None,
-            words: None,
+            script_json: None,
             first: time,
             last: time,
             evidence: vec![event.id.clone()],
         };
-        let firing = AlertDraft {
+        let draft = AlertDraft {
             anchor: event.id(),
             trigger: event.clone(),
             time,
             content,
         };
-        firing.report_closed(told);
+        draft.report_closed(output);
+        // After the report: `reset` forgets the value that fired, too.
         match rule.policy {
             FiringPolicy::Edge | FiringPolicy::Every => {}
             FiringPolicy::Reset => self.forget_while(|_, _| true),
@@ -141,7 +149,7 @@ impl SeenValues {
         self.phase.end_silence(before);
     }
 
-    /// The last moment at which something is still remembered.
+    /// The last moment at which a value is still remembered.
     fn expiry(&self, rule: &AggregateRule) -> Option<Timestamp> {
         if self.values.is_empty() {
             return None;
@@ -158,11 +166,7 @@ impl SeenValues {
     }
 
     pub(super) fn due_time(&self, rule: &AggregateRule) -> Option<Timestamp> {
-        let silent = match self.phase {
-            AlertPhase::Silent(until) => Some(moment_before(until)),
-            AlertPhase::Free | AlertPhase::Open(()) => None,
-        };
-        self.expiry(rule).max(silent)
+        self.expiry(rule).max(self.phase.silence_end())
     }
 
     pub(super) fn is_sound(&self, rule: &AggregateRule) -> bool {

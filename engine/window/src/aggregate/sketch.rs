@@ -1,8 +1,11 @@
 //! An estimate of how many different values there are, in bounded space.
 //!
-//! A HyperLogLog of 4,096 registers, with Ertl's estimator ("New cardinality estimation algorithms for HyperLogLog
-//! sketches", 2017), which has no bias in any range. Every register counts how often each rank is there, so that
-//! values that leave a sliding window are taken out again, exactly as if they had never come.
+//! A HyperLogLog of 4,096 registers, with Ertl's estimator ("New cardinality estimation algorithms
+//! for HyperLogLog sketches", 2017), which has no bias in any range.
+//!
+//! Owns the registers; when to estimate instead of counting exactly is decided by `distinct`.
+//! Invariant: every register counts how often each rank occurs, so removing a value that leaves a
+//! sliding window has the same effect as if it had never been added.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,20 +13,21 @@ use super::reading::EventReading;
 
 const BITS: u32 = 12;
 const REGISTERS: usize = 1 << BITS;
-/// The largest rank: one more than the zeros that the other bits can begin with.
+/// The largest rank: one more than the number of leading zeros that the other bits can have.
 const RANKS: usize = 64 - BITS as usize + 1;
 
-/// Three times the standard error, 1.04 / sqrt(4096), in thousandths: in 997 of 1,000 cases it is less.
+/// Three times the standard error of 1.04 / sqrt(4096), in thousandths: the error is smaller in 997
+/// of 1,000 cases.
 pub(super) const ERROR_THOUSANDTHS: u16 = 49;
 
-/// Upper bound of its size in bytes, as long as values are taken out again.
+/// Upper bound of its size in bytes if values are also removed.
 pub(super) const BYTES_MOST: u64 = (REGISTERS * (24 + RANKS * 8)) as u64;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct DistinctSketch {
-    /// Per register the ranks that are there, ascending, and how often.
+    /// Per register: the ranks that occur, ascending, and how often.
     registers: Vec<Vec<(u8, u32)>>,
-    /// How many registers have which largest rank.
+    /// How many registers have each largest rank.
     histogram: Vec<u32>,
 }
 
@@ -53,7 +57,7 @@ impl DistinctSketch {
         });
     }
 
-    /// Adds a value that will never be taken out: only the largest rank of a register is kept.
+    /// Adds a value that will never be removed: a register then keeps only its largest rank.
     pub(super) fn absorb_value(&mut self, value: EventReading) {
         self.update_register(value, |ranks, rank| {
             if ranks.last().is_none_or(|(largest, _)| *largest < rank) {
@@ -62,7 +66,7 @@ impl DistinctSketch {
         });
     }
 
-    /// Takes a value out once.
+    /// Removes one occurrence of a value.
     pub(super) fn remove_value(&mut self, value: EventReading) {
         self.update_register(value, |ranks, rank| {
             let Ok(index) = ranks.binary_search_by_key(&rank, |(rank, _)| *rank) else {
@@ -99,7 +103,7 @@ impl DistinctSketch {
         }
     }
 
-    /// How many different values there are, about.
+    /// About how many different values there are.
     pub(super) fn estimate(&self) -> u64 {
         let registers = REGISTERS as f64;
         let share =
@@ -135,7 +139,7 @@ fn largest_rank(ranks: &[(u8, u32)]) -> usize {
     ranks.last().map_or(0, |(rank, _)| (*rank).into())
 }
 
-/// Corrects for registers that nothing came to.
+/// Corrects for registers that are empty.
 fn sigma(mut x: f64) -> f64 {
     if x >= 1.0 {
         return f64::INFINITY;

@@ -46,7 +46,7 @@ fn aggregate(
 /// The event with number `number`, whose id is that.
 fn event(number: u64, time: i64, value: Option<i64>, steps: u32) -> WindowEvent {
     WindowEvent {
-        held: EventRef {
+        event_ref: EventRef {
             order: EventOrder {
                 time: at(time),
                 sequence: 0,
@@ -64,19 +64,19 @@ fn event(number: u64, time: i64, value: Option<i64>, steps: u32) -> WindowEvent 
 fn reports(rule: &Aggregate, events: &[(i64, i64)]) -> Vec<AlertReport> {
     let rule = AggregateRule::new(rule, 1_000);
     let mut state = AggregateState::default();
-    let mut told = StateOutput::default();
+    let mut output = StateOutput::default();
     for (number, (time, value)) in events.iter().enumerate() {
-        state.advance_to(at(*time), &rule, &mut told);
+        state.advance_to(at(*time), &rule, &mut output);
         let event = event(number as u64, *time, Some(*value), 1);
-        state.apply_event(&event, &rule, &mut told);
+        state.apply_event(&event, &rule, &mut output);
     }
-    state.close(&rule, &mut told);
-    assert_eq!(told.dropped, 0);
-    told.reports
+    state.close(&rule, &mut output);
+    assert_eq!(output.dropped, 0);
+    output.reports
 }
 
-/// Reports in a word each: `fired 3 at 20 of 2: 5` is one that event 3 set off at time 20, over two events of which 5
-/// was measured.
+/// Reports in a word each: `fired 3 at 20 of 2: 5` is one that event 3 set off at time 20, over two
+/// events of which 5 was measured.
 fn words(reports: &[AlertReport]) -> Vec<String> {
     let content = |content: &AlertSummary| {
         let value = content.value.map(|value| format!(": {value}"));

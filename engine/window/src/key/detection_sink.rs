@@ -1,16 +1,16 @@
-//! Where detections go, and what all of one call have in common.
+//! Where the detections of one call go, with what they have in common.
 
 use larum_event::{Detection, EvaluationPlace, TenantId};
 
-/// What the detections of one call have in common.
+/// Collects the detections of one call.
 pub(crate) struct DetectionSink<'a> {
     pub(crate) rule: u32,
     pub(crate) tenant: &'a TenantId,
-    /// What is being done.
+    /// The place of the event that is being evaluated.
     pub(crate) place: EvaluationPlace,
     /// Most pending events of a key.
     pub(crate) pending_most: usize,
-    /// What went before its time.
+    /// Events dropped early.
     pub(crate) dropped: u64,
     pub(crate) out: &'a mut Vec<Detection>,
 }

@@ -1,4 +1,9 @@
-//! What was said of a key's alerts that may still change.
+//! The emitted alerts of a key that may still change, and the revisions they need.
+//!
+//! Owns the comparison of new reports with what was already emitted. When an alert fires is decided
+//! by the states; how a detection becomes an alert event belongs to the pipeline.
+//! Invariant: an alert that was emitted as final is never retracted or made early again, because
+//! rules that read alerts have already seen it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -9,24 +14,24 @@ use super::detection_sink::DetectionSink;
 use crate::event_ref::{EventOrder, EventRef};
 use crate::state::{AlertReport, AlertSummary, FiredAlert};
 
-/// An alert that was said and may change.
+/// An emitted alert that may change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OpenAlert {
     anchor: EventId,
     trigger: EventRef,
     time: Timestamp,
     content: AlertSummary,
-    /// Number of the last revision; 0 before the first.
+    /// Number of the last revision; 0 before the first one.
     revision: u32,
-    /// What the last revision said of the count.
+    /// The count in the last revision.
     emitted_count: u64,
     status: AlertStatus,
-    /// More may come of it.
+    /// Whether its state may still report growth or its end.
     open: bool,
 }
 
 impl OpenAlert {
-    /// One that the settled state has just fired.
+    /// An alert that the settled state has just fired.
     pub(crate) fn from_settled(fired: &FiredAlert) -> Self {
         Self::new(fired, AlertStatus::Final)
     }
@@ -52,14 +57,14 @@ impl OpenAlert {
         self.content.count >= self.emitted_count.saturating_mul(2)
     }
 
-    /// Writes the next revision.
-    pub(crate) fn emit_revision(&mut self, key: &[u8], clock: u32, emit: &mut DetectionSink<'_>) {
+    /// Emits the next revision.
+    pub(crate) fn emit_revision(&mut self, key: &[u8], clock: u32, sink: &mut DetectionSink<'_>) {
         self.revision += 1;
         self.emitted_count = self.content.count;
         let order = &self.trigger.order;
-        emit.out.push(Detection {
-            rule: emit.rule,
-            tenant: emit.tenant.clone(),
+        sink.out.push(Detection {
+            rule: sink.rule,
+            tenant: sink.tenant.clone(),
             clock,
             key: GroupKey::from_bytes(key).unwrap_or_else(GroupKey::empty),
             anchor: self.anchor.clone(),
@@ -70,7 +75,7 @@ impl OpenAlert {
                 place: order.place(),
             },
             time: self.time,
-            place: emit.place,
+            place: sink.place,
             revision: self.revision,
             status: self.status,
             count: self.content.count,
@@ -79,25 +84,26 @@ impl OpenAlert {
             first: self.content.first,
             last: self.content.last,
             evidence: self.content.evidence.clone(),
-            script_json: self.content.words.clone(),
+            script_json: self.content.script_json.clone(),
         });
     }
 
-    /// The key goes: what was said stands.
-    pub(crate) fn finalize(&mut self, key: &[u8], clock: u32, emit: &mut DetectionSink<'_>) {
-        let news = match self.status {
+    /// Makes the alert final as it is, because its key is removed.
+    pub(crate) fn finalize(&mut self, key: &[u8], clock: u32, sink: &mut DetectionSink<'_>) {
+        let has_changed = match self.status {
             AlertStatus::Early => true,
             AlertStatus::Final => self.content.count != self.emitted_count,
             AlertStatus::Retracted => false,
         };
-        if news {
+        if has_changed {
             self.status = AlertStatus::Final;
-            self.emit_revision(key, clock, emit);
+            self.emit_revision(key, clock, sink);
         }
     }
 }
 
-/// The alerts of one key that may change.
+/// The alerts of one key that may change: the open one of the settled state first, then those of
+/// the ahead state.
 pub(crate) struct OpenAlerts<'a> {
     key: &'a [u8],
     clock: u32,
@@ -105,20 +111,17 @@ pub(crate) struct OpenAlerts<'a> {
 }
 
 impl<'a> OpenAlerts<'a> {
-    pub(crate) fn new(key: &'a [u8], clock: u32, said: &'a mut VecDeque<OpenAlert>) -> Self {
-        Self {
-            key,
-            clock,
-            alerts: said,
-        }
+    pub(crate) fn new(key: &'a [u8], clock: u32, alerts: &'a mut VecDeque<OpenAlert>) -> Self {
+        Self { key, clock, alerts }
     }
 
-    /// The settled state says something; with an ahead state, only what that changes about finality is news.
+    /// Applies a report of the settled state. With an ahead state the content was already emitted,
+    /// and the report only makes it final.
     pub(crate) fn apply_settled(
         &mut self,
         report: AlertReport,
         is_ahead: bool,
-        emit: &mut DetectionSink<'_>,
+        sink: &mut DetectionSink<'_>,
     ) {
         match report {
             AlertReport::Fired(fired) => {
@@ -127,28 +130,28 @@ impl<'a> OpenAlerts<'a> {
                     self.alerts.push_back(OpenAlert::from_settled(&fired));
                     self.alerts.len() - 1
                 });
-                let Some(standing) = self.alerts.get_mut(index) else {
+                let Some(alert) = self.alerts.get_mut(index) else {
                     return;
                 };
-                // What was seen ahead of an open alert is more than what is settled of it.
+                // The ahead state has already counted more of an open alert than is settled.
                 if !(is_ahead && fired.open) {
-                    standing.content = fired.content;
+                    alert.content = fired.content;
                 }
-                standing.trigger = fired.trigger;
-                standing.time = fired.time;
-                standing.open = fired.open;
-                standing.status = AlertStatus::Final;
-                standing.emit_revision(self.key, self.clock, emit);
+                alert.trigger = fired.trigger;
+                alert.time = fired.time;
+                alert.open = fired.open;
+                alert.status = AlertStatus::Final;
+                alert.emit_revision(self.key, self.clock, sink);
                 if !fired.open {
                     self.alerts.remove(index);
                 }
             }
             AlertReport::Grew(content) => {
                 let open = self.alerts.iter_mut().find(|it| it.is_open());
-                if let Some(standing) = open.filter(|_| !is_ahead) {
-                    standing.content = *content;
-                    if standing.has_doubled() {
-                        standing.emit_revision(self.key, self.clock, emit);
+                if let Some(alert) = open.filter(|_| !is_ahead) {
+                    alert.content = *content;
+                    if alert.has_doubled() {
+                        alert.emit_revision(self.key, self.clock, sink);
                     }
                 }
             }
@@ -156,81 +159,83 @@ impl<'a> OpenAlerts<'a> {
                 let Some(index) = self.alerts.iter().position(OpenAlert::is_open) else {
                     return;
                 };
-                let Some(mut standing) = self.alerts.remove(index) else {
+                let Some(mut alert) = self.alerts.remove(index) else {
                     return;
                 };
-                standing.content = *content;
-                if standing.content.count != standing.emitted_count {
-                    standing.emit_revision(self.key, self.clock, emit);
+                alert.content = *content;
+                if alert.content.count != alert.emitted_count {
+                    alert.emit_revision(self.key, self.clock, sink);
                 }
             }
         }
     }
 
-    /// The ahead state says something about the newest event.
-    pub(crate) fn apply_ahead(&mut self, report: AlertReport, emit: &mut DetectionSink<'_>) {
+    /// Applies a report of the ahead state about the newest event.
+    pub(crate) fn apply_ahead(&mut self, report: AlertReport, sink: &mut DetectionSink<'_>) {
         match report {
-            AlertReport::Fired(fired) => self.open_ahead(&fired, emit),
+            AlertReport::Fired(fired) => self.open_ahead(&fired, sink),
             AlertReport::Grew(content) => {
-                if let Some(standing) = self.alerts.iter_mut().rfind(|it| it.open) {
-                    standing.content = *content;
-                    if standing.has_doubled() {
-                        standing.emit_revision(self.key, self.clock, emit);
+                if let Some(alert) = self.alerts.iter_mut().rfind(|it| it.open) {
+                    alert.content = *content;
+                    if alert.has_doubled() {
+                        alert.emit_revision(self.key, self.clock, sink);
                     }
                 }
             }
-            // It is over when that is settled.
+            // No revision yet: the episode ends for good only when its end is settled.
             AlertReport::Ended(content) => {
-                if let Some(standing) = self.alerts.iter_mut().rfind(|it| it.open) {
-                    standing.content = *content;
+                if let Some(alert) = self.alerts.iter_mut().rfind(|it| it.open) {
+                    alert.content = *content;
                 }
             }
         }
     }
 
-    fn open_ahead(&mut self, fired: &FiredAlert, emit: &mut DetectionSink<'_>) {
-        // Only what was taken back can come again with a newer event.
+    fn open_ahead(&mut self, fired: &FiredAlert, sink: &mut DetectionSink<'_>) {
+        // Only a retracted alert can fire again with a newer event.
         let known = match self.alerts.back() {
             Some(last) if last.status == AlertStatus::Retracted => {
                 self.alerts.iter().position(|it| it.anchor == fired.anchor)
             }
             Some(_) | None => None,
         };
-        let known = known.and_then(|index| self.alerts.remove(index));
-        let standing = self.revise_alert(known, fired, emit);
+        let retracted = known.and_then(|index| self.alerts.remove(index));
+        let alert = self.revise_alert(retracted, fired, sink);
         let behind = self
             .alerts
             .iter()
             .rposition(|it| it.status != AlertStatus::Retracted);
         self.alerts
-            .insert(behind.map_or(0, |index| index + 1), standing);
+            .insert(behind.map_or(0, |index| index + 1), alert);
     }
 
-    /// An alert that is fired ahead, as the next revision of what was said of it.
+    /// The alert that the ahead state fired, as the next revision of `known` if it was emitted
+    /// before.
     fn revise_alert(
         &self,
         known: Option<OpenAlert>,
         fired: &FiredAlert,
-        emit: &mut DetectionSink<'_>,
+        sink: &mut DetectionSink<'_>,
     ) -> OpenAlert {
-        let mut standing = known.unwrap_or_else(|| OpenAlert::new(fired, AlertStatus::Early));
-        let same = standing.status == AlertStatus::Early && standing.revision > 0;
-        standing.trigger = fired.trigger.clone();
-        standing.time = fired.time;
-        standing.content = fired.content.clone();
-        standing.open = fired.open;
-        standing.status = AlertStatus::Early;
-        if !same || standing.has_doubled() {
-            standing.emit_revision(self.key, self.clock, emit);
+        let mut alert = known.unwrap_or_else(|| OpenAlert::new(fired, AlertStatus::Early));
+        let same = alert.status == AlertStatus::Early && alert.revision > 0;
+        alert.trigger = fired.trigger.clone();
+        alert.time = fired.time;
+        alert.content = fired.content.clone();
+        alert.open = fired.open;
+        alert.status = AlertStatus::Early;
+        if !same || alert.has_doubled() {
+            alert.emit_revision(self.key, self.clock, sink);
         }
-        standing
+        alert
     }
 
-    /// Compares what was said with what a new look at all pending events says.
+    /// Compares the emitted alerts with the reports of a rebuilt ahead state: retracts those that
+    /// no longer fire, and revises or opens the others.
     pub(crate) fn reconcile_ahead(
         &mut self,
         reports: Vec<AlertReport>,
-        emit: &mut DetectionSink<'_>,
+        sink: &mut DetectionSink<'_>,
     ) {
         let fires: HashSet<EventId> = reports
             .iter()
@@ -240,62 +245,63 @@ impl<'a> OpenAlerts<'a> {
             })
             .collect();
         let mut known: HashMap<EventId, OpenAlert> = HashMap::new();
-        let mut taken_back = Vec::new();
-        for mut standing in std::mem::take(self.alerts) {
-            if standing.status == AlertStatus::Final {
-                self.alerts.push_back(standing);
+        let mut retracted = Vec::new();
+        // Retract before firing: consumers see an alert disappear before the one that replaces it.
+        for mut alert in std::mem::take(self.alerts) {
+            if alert.status == AlertStatus::Final {
+                self.alerts.push_back(alert);
                 continue;
             }
-            standing.open = false;
-            if fires.contains(&standing.anchor) {
-                known.insert(standing.anchor.clone(), standing);
+            alert.open = false;
+            if fires.contains(&alert.anchor) {
+                known.insert(alert.anchor.clone(), alert);
                 continue;
             }
-            if standing.status == AlertStatus::Early {
-                standing.status = AlertStatus::Retracted;
-                standing.emit_revision(self.key, self.clock, emit);
+            if alert.status == AlertStatus::Early {
+                alert.status = AlertStatus::Retracted;
+                alert.emit_revision(self.key, self.clock, sink);
             }
-            taken_back.push(standing);
+            retracted.push(alert);
         }
         for report in reports {
             match report {
                 AlertReport::Fired(fired) => {
                     let known = known.remove(&fired.anchor);
-                    let standing = self.revise_alert(known, &fired, emit);
-                    self.alerts.push_back(standing);
+                    let alert = self.revise_alert(known, &fired, sink);
+                    self.alerts.push_back(alert);
                 }
-                AlertReport::Grew(_) | AlertReport::Ended(_) => self.apply_ahead(report, emit),
+                AlertReport::Grew(_) | AlertReport::Ended(_) => self.apply_ahead(report, sink),
             }
         }
-        self.alerts.extend(taken_back);
+        self.alerts.extend(retracted);
     }
 
-    /// Everything before `order` is settled: what was said of it ahead and did not come to be does not stand, and
-    /// what was taken back is forgotten.
+    /// Everything before `order` is settled: early alerts before it that were not confirmed are
+    /// retracted, and retracted ones are dropped.
     pub(crate) fn retract_unconfirmed(
         &mut self,
         order: Option<EventOrder>,
-        emit: &mut DetectionSink<'_>,
+        sink: &mut DetectionSink<'_>,
     ) {
         let is_settled = |it: &OpenAlert| order.is_none_or(|order| it.trigger.order < order);
-        for standing in self.alerts.iter_mut() {
-            if standing.status == AlertStatus::Early {
-                if !is_settled(standing) {
+        for alert in self.alerts.iter_mut() {
+            if alert.status == AlertStatus::Early {
+                if !is_settled(alert) {
                     break;
                 }
-                standing.status = AlertStatus::Retracted;
-                standing.emit_revision(self.key, self.clock, emit);
+                alert.status = AlertStatus::Retracted;
+                alert.emit_revision(self.key, self.clock, sink);
             }
         }
-        let gone = |it: &OpenAlert| it.status == AlertStatus::Retracted && is_settled(it);
-        // They stand behind all others.
+        let is_forgotten = |it: &OpenAlert| it.status == AlertStatus::Retracted && is_settled(it);
+        // Retracted alerts are at the back.
         if self
             .alerts
             .back()
             .is_some_and(|it| it.status == AlertStatus::Retracted)
-            || self.alerts.front().is_some_and(gone)
+            || self.alerts.front().is_some_and(is_forgotten)
         {
-            self.alerts.retain(|it| !gone(it));
+            self.alerts.retain(|it| !is_forgotten(it));
         }
     }
 }

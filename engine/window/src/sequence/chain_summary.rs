@@ -1,4 +1,4 @@
-//! What is told of a chain: its events.
+//! The summary of a chain that its alert reports: count, times and evidence.
 
 use larum_event::limits::EVIDENCE_EACH_END;
 use larum_event::{EventId, Timestamp};
@@ -12,7 +12,7 @@ use super::shared_queue::SharedQueue;
 use crate::event_ref::EventRef;
 use crate::state::AlertSummary;
 
-/// What an alert says, in a form that is kept.
+/// The content of an alert in a form that a checkpoint stores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ChainSummary {
     count: u64,
@@ -30,12 +30,12 @@ impl From<ChainSummary> for AlertSummary {
             first: summary.first,
             last: summary.last,
             evidence: summary.evidence,
-            words: None,
+            script_json: None,
         }
     }
 }
 
-/// All events of `partial`; those of steps with a count are looked up in `runs`.
+/// Summarises the events of `partial`; those of steps with a count are looked up in `runs`.
 pub(super) fn summarize_chain(
     partial: &PartialChain,
     runs: &[StepRun],
@@ -43,7 +43,7 @@ pub(super) fn summarize_chain(
 ) -> ChainSummary {
     let parts: Vec<_> = partial
         .chain_steps()
-        .map(|piece| select_events(piece, partial, runs, rule))
+        .map(|chain_step| select_events(chain_step, partial, runs, rule))
         .collect();
     let total: usize = parts.iter().map(StepEvents::len).sum();
     let mut evidence = Vec::with_capacity(total.min(2 * EVIDENCE_EACH_END));
@@ -84,10 +84,10 @@ impl<'a> StepEvents<'a> {
 
     fn get(&self, index: usize) -> Option<&'a EventRef> {
         match self {
-            Self::One(held) => (index == 0).then_some(*held),
+            Self::One(event_ref) => (index == 0).then_some(*event_ref),
             Self::Range(events, range) => {
                 let event = events.get(range.start.checked_add(index)?)?;
-                Some(&event.held)
+                Some(&event.event_ref)
             }
             Self::Chosen(events) => events.get(index).copied(),
         }
@@ -95,18 +95,18 @@ impl<'a> StepEvents<'a> {
 }
 
 fn select_events<'a>(
-    piece: &'a ChainStep,
+    chain_step: &'a ChainStep,
     partial: &'a PartialChain,
     runs: &'a [StepRun],
     rule: &SequenceRule,
 ) -> StepEvents<'a> {
-    let run = runs.iter().find(|run| run.step == piece.step);
-    let step = rule.step(piece.step).filter(|step| step.is_run());
+    let run = runs.iter().find(|run| run.step == chain_step.step);
+    let step = rule.step(chain_step.step).filter(|step| step.is_run());
     let (Some(run), Some(step)) = (run, step) else {
-        return StepEvents::One(&piece.last);
+        return StepEvents::One(&chain_step.last);
     };
-    let mut range = run.event_range(piece.first_event().order, piece.last.order);
-    let is_first = piece.first_event() == partial.first_event();
+    let mut range = run.event_range(chain_step.first_event().order, chain_step.last.order);
+    let is_first = chain_step.first_event() == partial.first_event();
     if is_first && includes_whole_window(step, partial, rule) {
         range.start = 0;
     }
@@ -115,10 +115,11 @@ fn select_events<'a>(
     }
     let events = run.events.range(range);
     let fitting = events.filter(|event| join::satisfies_joins(&step.joins, &event.values, partial));
-    StepEvents::Chosen(fitting.map(|event| &event.held).collect())
+    StepEvents::Chosen(fitting.map(|event| &event.event_ref).collect())
 }
 
-/// Whether it does not matter with which event the chain begins.
+/// Whether the first step takes all its events in the window: no absent step makes its first event
+/// matter.
 fn includes_whole_window(first: &StepRule, partial: &PartialChain, rule: &SequenceRule) -> bool {
     let ended = rule.step(partial.latest.step);
     first.leading.is_empty() && ended.is_none_or(|step| step.trailing.is_empty())

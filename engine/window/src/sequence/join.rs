@@ -1,4 +1,4 @@
-//! Values of an event compared with those of the events before it.
+//! Joins: the values of an event compared with those of earlier steps.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use larum_event::{Join, MatchValues, ScalarValue, WindowComparison};
 
 use super::partial::PartialChain;
 
-/// Whether an event with `values` stands to the events of `partial` as all of `joins` ask.
+/// Whether an event with `values` satisfies all of `joins` with the events of `partial`.
 pub(super) fn satisfies_joins(
     joins: &[Join],
     values: &MatchValues,
@@ -37,7 +37,7 @@ fn satisfies_comparison(
     }
 }
 
-/// How a value stands to another of its kind.
+/// Compares two values of one kind; `None` if their kinds differ.
 fn compare_values(value: &ScalarValue, other: &ScalarValue) -> Option<Ordering> {
     match (value, other) {
         (ScalarValue::Bool(value), ScalarValue::Bool(other)) => Some(value.cmp(other)),
@@ -56,7 +56,7 @@ fn compare_values(value: &ScalarValue, other: &ScalarValue) -> Option<Ordering> 
     }
 }
 
-/// Without rounding the whole number, whose 64 bits no float has.
+/// Compares exactly: a float cannot hold all 64 bits of the integer.
 fn compare_int_float(value: i64, other: f64) -> Option<Ordering> {
     if other.is_nan() {
         return None;

@@ -1,4 +1,4 @@
-//! What becomes of a complete chain: an alert, a wait for its end, or nothing.
+//! What a complete chain leads to: an alert, a wait for its end, or nothing.
 
 use larum_event::{FiringPolicy, Span, Timestamp};
 
@@ -11,84 +11,91 @@ use crate::event_ref::EventRef;
 use crate::state::{AlertReport, FiredAlert, StateOutput, WindowEvent};
 
 impl SequenceState {
-    /// Tells of the chains whose last event is `event`, now or when nothing came that must not come.
+    /// Handles the chains whose last event is `event`: reports the best one, or lets them wait for
+    /// absent steps.
     pub(super) fn complete_chains(
         &mut self,
         event: &WindowEvent,
         complete: Vec<PartialChain>,
         rule: &SequenceRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         let (waiting, now): (Vec<_>, Vec<_>) = complete.into_iter().partition(|partial| {
             let step = rule.step(partial.latest.step);
             step.is_some_and(|step| !step.trailing.is_empty())
         });
+        // The alert of a chain that need not wait consumes the events of those that would, so
+        // decide it first.
         let best = now
             .into_iter()
             .max_by_key(|partial| (partial.first_event().order, partial.before.len()));
         if let Some(best) = best.filter(|_| !self.is_silent_at(event.time())) {
             let summary = summarize_chain(&best, &self.runs, rule);
-            told.reports
-                .push(fired_report(event.held.clone(), event.time(), summary));
+            output
+                .reports
+                .push(fired_report(event.event_ref.clone(), event.time(), summary));
             self.consume_chain(&best, event.time(), rule);
             return;
         }
-        let mut kept: Vec<PartialChain> = Vec::new();
+        let mut chains: Vec<PartialChain> = Vec::new();
         for partial in waiting {
-            if !kept
+            if !chains
                 .iter()
                 .any(|other| other.supersedes(&partial, event.time(), rule))
             {
-                kept.retain(|other| !partial.supersedes(other, event.time(), rule));
-                kept.push(partial);
+                chains.retain(|other| !partial.supersedes(other, event.time(), rule));
+                chains.push(partial);
             }
         }
-        for partial in kept {
-            told.dropped += self.await_end(partial, rule);
+        for partial in chains {
+            output.dropped += self.await_end(partial, rule);
         }
     }
 
-    /// Waits for the end of a chain; returns how many others that cost their place.
+    /// Lets a chain wait for its end; returns how many others were dropped to make room.
     fn await_end(&mut self, partial: PartialChain, rule: &SequenceRule) -> u64 {
         let step = rule.step(partial.latest.step);
         let wait = step.map_or(Span::ZERO, |step| step.wait);
         let has_run = |step: u8| rule.step(step).is_some_and(StepRule::is_run);
-        // By then the run may have let go of its events.
-        let looks_up = partial.chain_steps().any(|piece| has_run(piece.step));
+        // Summarise now: by the deadline the run may have dropped its events.
+        let looks_up = partial
+            .chain_steps()
+            .any(|chain_step| has_run(chain_step.step));
         let summary = looks_up.then(|| Box::new(summarize_chain(&partial, &self.runs, rule)));
         let deadline = partial.latest.last.time().saturating_add(wait);
-        let pending = WaitingChain {
+        let waiting_chain = WaitingChain {
             deadline,
             partial,
             summary,
         };
-        self.waiting.insert_chain(pending, rule)
+        self.waiting.insert_chain(waiting_chain, rule)
     }
 
-    /// Nothing came that must not come after the chain.
+    /// Reports a chain after whose end no absent step occurred.
     pub(super) fn resolve_waiting(
         &mut self,
-        pending: WaitingChain,
+        waiting_chain: WaitingChain,
         rule: &SequenceRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         let WaitingChain {
             deadline, partial, ..
-        } = pending;
+        } = waiting_chain;
         let opening = partial.first_event();
         if self.raised_openings.contains(&opening.order) {
-            // The best chain of an event speaks for the others of it.
+            // An opening event raises one alert; the chain that came due first was it.
             self.waiting.remove_completed_at(partial.latest.last.order);
             return;
         }
         if self.is_silent_at(deadline) {
             return;
         }
-        let summary = match pending.summary {
+        let summary = match waiting_chain.summary {
             Some(summary) => *summary,
             None => summarize_chain(&partial, &self.runs, rule),
         };
-        told.reports
+        output
+            .reports
             .push(fired_report(opening.clone(), deadline, summary));
         if rule.reopens {
             self.waiting.remove_completed_at(partial.latest.last.order);
@@ -102,13 +109,13 @@ impl SequenceState {
         self.consume_chain(&partial, deadline, rule);
     }
 
-    /// What an alert about `told`, raised at `time`, takes from the key.
-    fn consume_chain(&mut self, told: &PartialChain, time: Timestamp, rule: &SequenceRule) {
+    /// Removes from the key what an alert about `chain`, raised at `time`, uses up.
+    fn consume_chain(&mut self, chain: &PartialChain, time: Timestamp, rule: &SequenceRule) {
         match rule.policy {
             FiringPolicy::Every => {}
             FiringPolicy::Suppress(span) => self.silent_until = Some(time.saturating_add(span)),
             FiringPolicy::Edge | FiringPolicy::Reset => {
-                let last = told.latest.last.order;
+                let last = chain.latest.last.order;
                 self.partials
                     .retain(|partial| partial.first_event().order > last);
                 self.waiting.consume_until(last, rule);
@@ -125,7 +132,7 @@ impl SequenceState {
     }
 }
 
-/// The alert that `trigger` sets off.
+/// The report of the alert that `trigger` raises.
 fn fired_report(trigger: EventRef, time: Timestamp, summary: ChainSummary) -> AlertReport {
     AlertReport::Fired(Box::new(FiredAlert {
         anchor: trigger.id.clone(),

@@ -1,4 +1,8 @@
-//! A chain as far as it has come.
+//! A partial chain: the steps of a sequence that have occurred so far.
+//!
+//! Owns how one chain grows, what blocks it, and when one chain makes another needless. Which
+//! chains a key keeps is decided elsewhere, in `sequence_state`.
+//! Invariant: a chain's steps ascend, and every event is after those of the step before.
 
 use larum_event::{MatchValues, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,18 +12,19 @@ use super::rule::{SequenceRule, StepRule};
 use crate::event_ref::{EventOrder, EventRef};
 use crate::state::WindowEvent;
 
-/// The events of one step. All events of a step with a count are in the key's [`Run`](super::from_run::Run) of it.
+/// The events of one step. Of a step with a count, this is a summary: its events are in the key's
+/// [`StepRun`](super::run::StepRun).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ChainStep {
     pub(super) step: u8,
     pub(super) last: EventRef,
-    /// Those of the last one, where joins ask for them.
+    /// The values of the last event, if joins compare them.
     pub(super) values: MatchValues,
-    /// Where there is more than the last one.
+    /// Set if there is more than one event.
     run_head: Option<Box<RunHead>>,
 }
 
-/// More than one event of a step.
+/// The first of several events of a step, and their number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct RunHead {
     first: EventRef,
@@ -30,7 +35,7 @@ impl ChainStep {
     pub(super) fn from_event(event: &WindowEvent, step: &StepRule) -> Self {
         Self {
             step: step.number,
-            last: event.held.clone(),
+            last: event.event_ref.clone(),
             values: join_values(event, step),
             run_head: None,
         }
@@ -52,15 +57,15 @@ impl ChainStep {
     pub(super) fn first_event(&self) -> &EventRef {
         self.run_head
             .as_ref()
-            .map_or(&self.last, |many| &many.first)
+            .map_or(&self.last, |head| &head.first)
     }
 
     pub(super) fn event_count(&self) -> u64 {
-        self.run_head.as_ref().map_or(1, |many| many.count)
+        self.run_head.as_ref().map_or(1, |head| head.count)
     }
 }
 
-/// The values of `event` that are kept of it as an event of `step`.
+/// The values to keep of `event` as an event of `step`.
 fn join_values(event: &WindowEvent, step: &StepRule) -> MatchValues {
     if step.keeps_values {
         event.values.clone()
@@ -69,14 +74,15 @@ fn join_values(event: &WindowEvent, step: &StepRule) -> MatchValues {
     }
 }
 
-/// A chain that goes up to some step.
+/// A chain up to some step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PartialChain {
-    /// Of the steps before, without those left out.
+    /// The steps before, without those left out.
     pub(super) before: Vec<ChainStep>,
-    /// Of the step it has come to.
+    /// The step it has reached.
     pub(super) latest: ChainStep,
-    /// The absent steps that came since: none of them may be between this step and the next.
+    /// Bits of the absent steps that occurred since: none of them may lie between this step and the
+    /// next.
     blocked: u32,
     /// The last moment at which another event may be added to it.
     pub(super) until: Timestamp,
@@ -105,24 +111,24 @@ impl PartialChain {
 
     /// The values of the last event of a step; `None` when it was left out.
     pub(super) fn step_values(&self, step: u16) -> Option<&MatchValues> {
-        let mut pieces = self.chain_steps();
-        let piece = pieces.find(|piece| u16::from(piece.step) == step);
-        piece.map(|piece| &piece.values)
+        let mut chain_steps = self.chain_steps();
+        let chain_step = chain_steps.find(|chain_step| u16::from(chain_step.step) == step);
+        chain_step.map(|chain_step| &chain_step.values)
     }
 
-    /// Whether the step it has come to has all the events it needs.
+    /// Whether the step it has reached has all the events it needs.
     pub(super) fn is_full(&self, rule: &SequenceRule) -> bool {
         let step = rule.step(self.latest.step);
         step.is_some_and(|step| self.latest.event_count() >= step.least)
     }
 
-    /// Whether it is a chain but for what must not come after it.
+    /// Whether it is complete, apart from absent steps after it.
     pub(super) fn is_complete(&self, rule: &SequenceRule) -> bool {
         let step = rule.step(self.latest.step);
         step.is_some_and(|step| step.ends) && self.is_full(rule)
     }
 
-    /// The chain with `event` as the first one of `next`, if it may be that.
+    /// The chain extended by `event` as the first event of `next`, if it fits.
     pub(super) fn extend_with(
         &self,
         event: &WindowEvent,
@@ -144,8 +150,8 @@ impl PartialChain {
         Some(Self::new(before, ChainStep::from_event(event, next), rule))
     }
 
-    /// Takes `event` as one more of the step it has come to, one with a count and a step before it; true if it
-    /// may be that.
+    /// Adds `event` as one more event of the step it has reached, which has a count and a step
+    /// before it; false if it does not fit.
     pub(super) fn lengthen_with(
         &mut self,
         event: &WindowEvent,
@@ -168,7 +174,7 @@ impl PartialChain {
         true
     }
 
-    /// `event` is one of the absent `step`.
+    /// Notes that the absent `step` occurred with `event`.
     pub(super) fn block_step(&mut self, event: &WindowEvent, step: &StepRule) {
         let is_watched = step.number > self.latest.step
             && step_deadline(&self.latest, step).is_none_or(|until| event.time() <= until);
@@ -177,7 +183,7 @@ impl PartialChain {
         }
     }
 
-    /// Whether another event may still be added to it.
+    /// Whether another event may still be added.
     pub(super) fn can_continue(&self, rule: &SequenceRule) -> bool {
         let Some(step) = rule.step(self.latest.step) else {
             return false;
@@ -186,7 +192,8 @@ impl PartialChain {
         self.can_lengthen(step) || step.next_steps.iter().any(is_open)
     }
 
-    /// Whether it takes more events of the step it has come to; one that begins with such a step is made anew.
+    /// Whether it takes more events of the step it has reached. A chain that begins with such a
+    /// step does not: it is rebuilt from the run.
     fn can_lengthen(&self, step: &StepRule) -> bool {
         step.is_run() && !self.before.is_empty()
     }
@@ -197,25 +204,25 @@ impl PartialChain {
             return end;
         };
         let after = |next: &StepRule| step_deadline(&self.latest, next).unwrap_or(end);
-        let onward = step.next_steps.iter().filter_map(|next| rule.step(*next));
-        let grows = self.before.last().filter(|_| self.can_lengthen(step));
-        let grows = grows.map(|base| step_deadline(base, step).unwrap_or(end));
-        onward
+        let next_steps = step.next_steps.iter().filter_map(|next| rule.step(*next));
+        let base = self.before.last().filter(|_| self.can_lengthen(step));
+        let lengthens = base.map(|base| step_deadline(base, step).unwrap_or(end));
+        next_steps
             .map(after)
-            .chain(grows)
+            .chain(lengthens)
             .max()
             .map_or(end, |until| until.min(end))
     }
 
-    /// Whether at `now` nothing ends it any more that is watched for a time of its own only.
+    /// Whether at `now` no absent step with its own `within` can end it any more.
     pub(super) fn is_past_watch(&self, now: Timestamp, step: &StepRule) -> bool {
         let last = self.latest.last.time();
         step.limited_watch
-            .is_none_or(|eased| last.saturating_add(eased) < now)
+            .is_none_or(|watch| last.saturating_add(watch) < now)
     }
 
-    /// Whether from `now` on every chain that `other` becomes is one that this becomes as well, with a beginning
-    /// that is not earlier.
+    /// Whether from `now` on this becomes every chain that `other` may become, and does not begin
+    /// earlier.
     pub(super) fn supersedes(&self, other: &Self, now: Timestamp, rule: &SequenceRule) -> bool {
         if self.latest.step != other.latest.step
             || self.first_event().order < other.first_event().order
@@ -229,13 +236,13 @@ impl PartialChain {
         let is_as_far = own.last.order >= others.last.order
             && own.event_count().min(step.least) >= others.event_count().min(step.least)
             && self.blocked & !other.blocked == 0;
-        // With all else equal the one with more events is told.
+        // All else being equal, the chain with more steps is reported.
         let is_as_full = self.before.len() >= other.before.len()
             || own.last.order > others.last.order
             || self.first_event().order > other.first_event().order;
-        // An older event may be out of reach for what is watched for a while only.
+        // An older last event may already be out of reach of an absent step with its own `within`.
         let is_as_safe = own.last.order == others.last.order || self.is_past_watch(now, step);
-        // A run must stay within reach of the step before.
+        // The next event of a run must still be within reach of the step before.
         let is_as_near =
             !step.is_run() || step.within.is_none() || base_order(self) >= base_order(other);
         let compares_alike = step.compared.iter().all(|(step, value)| {
@@ -252,8 +259,8 @@ fn base_order(partial: &PartialChain) -> Option<EventOrder> {
     partial.before.last().map(|base| base.last.order)
 }
 
-/// The last moment for an event of `next` after `piece`, where the step says one.
-fn step_deadline(piece: &ChainStep, next: &StepRule) -> Option<Timestamp> {
+/// The last moment for an event of `next` after `chain_step`, if `next` has a `within`.
+fn step_deadline(chain_step: &ChainStep, next: &StepRule) -> Option<Timestamp> {
     let within = next.within?;
-    Some(piece.last.time().saturating_add(within))
+    Some(chain_step.last.time().saturating_add(within))
 }

@@ -1,39 +1,39 @@
-//! The rule, compiled: which step may follow which, and what is watched for between them.
+//! A sequence rule, compiled: which step may follow which, and what must not occur between them.
+//!
+//! Owns everything that can be derived from the rule alone. It knows nothing of events: how a chain
+//! grows belongs to `partial`, and when one is reported to `outcome`.
+//! Invariant: a step's number is its index, below [`STEPS_MOST`], so a `u32` has a bit for each
+//! step.
 
 use std::sync::Arc;
 
-use larum_event::limits::ID_BYTES;
-use larum_event::{FiringPolicy, Join, Sequence, Span, StepOccurrence};
+use larum_event::{FiringPolicy, Join, Sequence, Span, Step, StepOccurrence};
 
-use super::partial::{ChainStep, PartialChain};
-use super::run::RunEvent;
-use super::waiting_chain::WaitingChain;
-
-/// Steps have a bit each, and one bit means to stop.
+/// Most steps: each has a bit of a `u32`, and one bit means stop.
 const STEPS_MOST: usize = 31;
 
-/// What a sequence asks, and how much a key may hold.
+/// What a sequence matches, and how much a key may hold.
 #[derive(Debug, Clone)]
 pub(crate) struct SequenceRule {
     steps: Vec<StepRule>,
     pub(super) within: Span,
     pub(super) policy: FiringPolicy,
     pub(super) stops: bool,
-    /// Most open partials, and most chains that wait for their end.
+    /// Most open partial chains, and most waiting chains.
     pub(super) partials_most: usize,
     /// Most events of one step with a count.
     run_most: usize,
-    /// Whether one opening event may be that of chains with different last events.
+    /// Whether one opening event may belong to chains with different last events.
     pub(super) reopens: bool,
 }
 
-/// One step and its surroundings.
+/// One step, with what may come before and after it.
 #[derive(Debug, Clone)]
 pub(super) struct StepRule {
     pub(super) number: u8,
     pub(super) name: Arc<str>,
     pub(super) occurs: StepOccurrence,
-    /// At least 1.
+    /// Events it needs, at least 1.
     pub(super) least: u64,
     pub(super) within: Option<Span>,
     pub(super) joins: Vec<Join>,
@@ -41,19 +41,19 @@ pub(super) struct StepRule {
     pub(super) opens: bool,
     /// Whether a chain may end with it.
     pub(super) ends: bool,
-    /// Steps of which an event may be the next after it.
+    /// The steps that may follow it directly.
     pub(super) next_steps: Vec<u8>,
     /// The absent steps before a chain that begins with it.
     pub(super) leading: Vec<u8>,
     /// The absent steps after a chain that ends with it.
     pub(super) trailing: Vec<u8>,
-    /// How long what is absent at the end of a chain that ends with it is waited for.
+    /// How long a chain that ends with it waits for the trailing absent steps.
     pub(super) wait: Span,
-    /// What joins of later events compare: a step up to this one, and the index of its value.
+    /// What joins of later events compare: steps up to this one, and the indices of their values.
     pub(super) compared: Vec<(u16, u16)>,
-    /// How long the absent steps after it are watched for that are so for a time of their own only.
+    /// The longest own `within` of the absent steps after it; `None` if none has one.
     pub(super) limited_watch: Option<Span>,
-    /// Whether joins ask for its values.
+    /// Whether later joins compare its values.
     pub(super) keeps_values: bool,
 }
 
@@ -78,9 +78,11 @@ impl StepRule {
 
 impl SequenceRule {
     pub(crate) fn new(sequence: &Sequence, partials_most: usize, events_most: usize) -> Self {
-        let numbered = (0..).zip(sequence.steps.iter().take(STEPS_MOST));
-        let steps: Vec<_> = numbered
-            .map(|(number, _)| compile_step(sequence, number))
+        let declared: Vec<DeclaredStep<'_>> =
+            (0..).zip(sequence.steps.iter().take(STEPS_MOST)).collect();
+        let steps: Vec<_> = declared
+            .iter()
+            .filter_map(|(number, _)| compile_step(*number, &declared, sequence.within))
             .collect();
         let runs = steps.iter().filter(|step| step.is_run());
         let most = runs.clone().map(|step| step.least).max().unwrap_or(0);
@@ -98,26 +100,6 @@ impl SequenceRule {
         }
     }
 
-    /// The most that the state of one key takes, in bytes, the values that joins compare counted as plain numbers.
-    pub(crate) fn bytes_most(&self) -> u64 {
-        let bytes = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
-        let steps = bytes(self.steps.len());
-        let runs = bytes(self.steps.iter().filter(|step| step.is_run()).count());
-        let pieces = steps.saturating_mul(bytes(size_of::<ChainStep>() + ID_BYTES));
-        let summary = bytes(2 * larum_event::limits::EVIDENCE_EACH_END * ID_BYTES);
-        let open = pieces.saturating_add(bytes(size_of::<PartialChain>() + ID_BYTES));
-        let waiting = open
-            .saturating_add(bytes(size_of::<WaitingChain>()))
-            .saturating_add(if runs > 0 { summary } else { 0 });
-        let counted = bytes(size_of::<RunEvent>() + ID_BYTES)
-            .saturating_mul(bytes(self.run_most))
-            .saturating_mul(runs);
-        bytes(self.partials_most)
-            .saturating_mul(open.saturating_add(waiting))
-            .saturating_add(counted)
-            .saturating_add(bytes(size_of::<super::SequenceState>()))
-    }
-
     pub(super) fn steps(&self) -> &[StepRule] {
         &self.steps
     }
@@ -131,7 +113,7 @@ impl SequenceRule {
         self.run_most
     }
 
-    /// How long an absent step is watched for where a chain begins or ends.
+    /// How long an absent step must not occur before or after a chain.
     pub(super) fn watch_span(&self, step: &StepRule) -> Span {
         step.within.unwrap_or(self.within)
     }
@@ -144,7 +126,7 @@ impl SequenceRule {
             .fold(0, |bits, step| bits | step.bit())
     }
 
-    /// How long an opening event that raised an alert may open other chains.
+    /// How long an opening event that has raised an alert may still open other chains.
     pub(super) fn reopening_span(&self) -> Span {
         let waits = self.steps.iter().map(|step| step.wait);
         let wait = waits.max().unwrap_or(Span::ZERO);
@@ -152,83 +134,91 @@ impl SequenceRule {
     }
 }
 
-fn compile_step(sequence: &Sequence, number: u8) -> StepRule {
-    let steps: Vec<_> = (0..).zip(sequence.steps.iter().take(STEPS_MOST)).collect();
+/// A step as the rule declares it, with its number.
+type DeclaredStep<'a> = (u8, &'a Step);
+
+/// Compiles the step with `number` out of what may come before and after it.
+fn compile_step(number: u8, declared: &[DeclaredStep<'_>], within: Span) -> Option<StepRule> {
     let index = usize::from(number);
-    let (earlier, rest) = steps.split_at(index.min(steps.len()));
-    let (own, later) = rest.split_at(rest.len().min(1));
-    let absent = |steps: &[(u8, &larum_event::Step)]| -> Vec<u8> {
-        let absent = steps
-            .iter()
-            .filter(|(_, step)| matches!(step.occurs, StepOccurrence::Never));
-        absent.map(|(number, _)| *number).collect()
+    let earlier = declared.get(..index)?;
+    let (_, step) = declared.get(index)?;
+    let later = declared.get(index + 1..)?;
+    let least = min_count(step.occurs);
+    let is_absent = is_absent(step);
+    let ends = !is_absent && are_optional(later);
+    let trailing = if ends { later } else { &[] };
+    let watch = |step: &Step| step.within.unwrap_or(within);
+    // Later events of a step with a count are joined too, so it compares its own values as well.
+    let joined = if least > 1 {
+        declared.get(index..)?
+    } else {
+        later
     };
-    let can_be_left_out = |steps: &[(u8, &larum_event::Step)]| {
-        steps.iter().all(|(_, step)| !is_required(step.occurs))
-    };
-    let occurs = own
-        .first()
-        .map_or(StepOccurrence::Never, |(_, step)| step.occurs);
-    let is_absent = matches!(occurs, StepOccurrence::Never);
-    let joins = own
-        .first()
-        .map_or(Vec::new(), |(_, step)| step.joins.clone());
-    let onward = later
-        .iter()
-        .enumerate()
-        .filter(|(skipped, (_, step))| {
-            !matches!(step.occurs, StepOccurrence::Never)
-                && can_be_left_out(later.get(..*skipped).unwrap_or_default())
-        })
-        .map(|(_, (number, _))| *number)
-        .collect();
-    let ends = !is_absent && can_be_left_out(later);
-    let trailing = if ends { absent(later) } else { Vec::new() };
-    let watch = |number: &u8| {
-        let step = sequence.steps.get(usize::from(*number));
-        step.and_then(|step| step.within).unwrap_or(sequence.within)
-    };
-    // A step with a count goes on to be joined itself.
-    let asking = if min_count(occurs) > 1 { rest } else { later };
-    let mut compared: Vec<_> = asking
-        .iter()
-        .flat_map(|(_, step)| &step.joins)
-        .filter(|join| usize::from(join.step) <= index)
-        .map(|join| (join.step, join.other))
-        .collect();
-    compared.sort_unstable();
-    compared.dedup();
-    StepRule {
+    Some(StepRule {
         number,
-        name: own
-            .first()
-            .map_or_else(|| "".into(), |(_, step)| Arc::clone(&step.name)),
-        occurs,
-        least: min_count(occurs),
-        within: own.first().and_then(|(_, step)| step.within),
-        // Joined to a step that was left out, it does not hold.
-        opens: !is_absent && joins.is_empty() && can_be_left_out(earlier),
+        name: Arc::clone(&step.name),
+        occurs: step.occurs,
+        least,
+        within: step.within,
+        // A join with a step that was left out never holds, so a joined step cannot be the first.
+        opens: !is_absent && step.joins.is_empty() && are_optional(earlier),
         ends,
-        next_steps: onward,
-        leading: absent(earlier),
-        wait: trailing.iter().map(watch).max().unwrap_or(Span::ZERO),
-        trailing,
-        limited_watch: later
-            .iter()
-            .filter(|(_, step)| matches!(step.occurs, StepOccurrence::Never))
+        next_steps: next_steps(later),
+        leading: absent_numbers(earlier),
+        trailing: absent_numbers(trailing),
+        wait: absent_steps(trailing)
+            .map(|(_, step)| watch(step))
+            .max()
+            .unwrap_or(Span::ZERO),
+        compared: compared_values(number, joined),
+        limited_watch: absent_steps(later)
             .filter_map(|(_, step)| step.within)
             .max(),
         keeps_values: later
             .iter()
             .flat_map(|(_, step)| &step.joins)
             .any(|join| usize::from(join.step) == index),
-        compared,
-        joins,
-    }
+        joins: step.joins.clone(),
+    })
 }
 
-const fn is_required(occurs: StepOccurrence) -> bool {
-    matches!(occurs, StepOccurrence::Times(_))
+const fn is_absent(step: &Step) -> bool {
+    matches!(step.occurs, StepOccurrence::Never)
+}
+
+fn absent_steps<'a>(steps: &'a [DeclaredStep<'a>]) -> impl Iterator<Item = &'a DeclaredStep<'a>> {
+    steps.iter().filter(|(_, step)| is_absent(step))
+}
+
+fn absent_numbers(steps: &[DeclaredStep<'_>]) -> Vec<u8> {
+    absent_steps(steps).map(|(number, _)| *number).collect()
+}
+
+/// Whether a chain may leave all of `steps` out.
+fn are_optional(steps: &[DeclaredStep<'_>]) -> bool {
+    let mut steps = steps.iter();
+    steps.all(|(_, step)| !matches!(step.occurs, StepOccurrence::Times(_)))
+}
+
+/// The occurring steps of `later` up to and including the first one that must occur.
+fn next_steps(later: &[DeclaredStep<'_>]) -> Vec<u8> {
+    let occurring = later.iter().enumerate().filter(|(skipped, (_, step))| {
+        !is_absent(step) && are_optional(later.get(..*skipped).unwrap_or_default())
+    });
+    occurring.map(|(_, (number, _))| *number).collect()
+}
+
+/// What the joins of `joined` compare of the steps up to `number`: pairs of step and value, each
+/// once.
+fn compared_values(number: u8, joined: &[DeclaredStep<'_>]) -> Vec<(u16, u16)> {
+    let joins = joined.iter().flat_map(|(_, step)| &step.joins);
+    let mut compared: Vec<_> = joins
+        .filter(|join| join.step <= u16::from(number))
+        .map(|join| (join.step, join.other))
+        .collect();
+    compared.sort_unstable();
+    compared.dedup();
+    compared
 }
 
 fn min_count(occurs: StepOccurrence) -> u64 {

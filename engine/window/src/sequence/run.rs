@@ -1,4 +1,4 @@
-//! The events of a step with a count.
+//! A run: the events in the window of a step with a count.
 
 use larum_event::{MatchValues, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -9,22 +9,22 @@ use super::shared_queue::SharedQueue;
 use crate::event_ref::{EventOrder, EventRef};
 use crate::state::WindowEvent;
 
-/// The events of one step in the window, oldest first.
+/// The events of one step, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StepRun {
     pub(super) step: u8,
-    /// Number of the oldest one; it grows as they go.
+    /// Number of the oldest event; it grows as events are dropped.
     oldest_number: u64,
     pub(super) events: SharedQueue<RunEvent>,
 }
 
-/// One of them.
+/// One event of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RunEvent {
-    pub(super) held: EventRef,
-    /// Where the step is joined to one before.
+    pub(super) event_ref: EventRef,
+    /// Its values, if the step is joined to one before.
     pub(super) values: MatchValues,
-    /// Number of the last event up to this one with which a chain may begin.
+    /// Number of the last event, up to this one, with which a chain may begin.
     opening: Option<u64>,
 }
 
@@ -37,13 +37,14 @@ impl StepRun {
         }
     }
 
-    /// Adds an event, `opens` where a chain may begin with it; how many of the oldest that cost their place.
+    /// Adds an event, and returns how many of the oldest were dropped to make room.
     pub(super) fn push_event(
         &mut self,
         event: &WindowEvent,
         opens: ChainStart,
         rule: &SequenceRule,
     ) -> u64 {
+        // Number the event before dropping any: `opening` of later events refers to it.
         let number = self.oldest_number.saturating_add(self.events.len() as u64);
         let opening = match opens {
             ChainStart::Here => Some(number),
@@ -58,7 +59,7 @@ impl StepRun {
             MatchValues::empty()
         };
         self.events.push_back(RunEvent {
-            held: event.held.clone(),
+            event_ref: event.event_ref.clone(),
             values,
             opening,
         });
@@ -74,31 +75,31 @@ impl StepRun {
         self.oldest_number = self.oldest_number.saturating_add(1);
     }
 
-    /// Lets go of what is too old at `time`.
+    /// Drops what is too old at `time`.
     pub(super) fn drop_expired(&mut self, time: Timestamp, rule: &SequenceRule) {
         while self.oldest_expiry(rule).is_some_and(|until| until < time) {
             self.drop_oldest();
         }
     }
 
-    /// The last moment of the oldest one.
+    /// The last moment of the oldest event.
     pub(super) fn oldest_expiry(&self, rule: &SequenceRule) -> Option<Timestamp> {
         let oldest = self.events.front()?;
-        Some(oldest.held.time().saturating_add(rule.within))
+        Some(oldest.event_ref.time().saturating_add(rule.within))
     }
 
-    /// Lets go of all up to `last`.
+    /// Drops all events up to `last`.
     pub(super) fn consume_until(&mut self, last: EventOrder) {
         while self
             .events
             .front()
-            .is_some_and(|event| event.held.order <= last)
+            .is_some_and(|event| event.event_ref.order <= last)
         {
             self.drop_oldest();
         }
     }
 
-    /// The chain that begins with this step, `newest` being the last event added: as few events as will do.
+    /// The shortest chain that begins with this step and ends with `newest`, the last event added.
     pub(super) fn open_chain(
         &self,
         newest: &WindowEvent,
@@ -108,37 +109,39 @@ impl StepRun {
         let least = usize::try_from(step.least).ok()?;
         let latest_first = self.events.get(self.events.len().checked_sub(least)?)?;
         let start = usize::try_from(latest_first.opening?.checked_sub(self.oldest_number)?).ok()?;
-        let first = self.events.get(start)?.held.clone();
+        let first = self.events.get(start)?.event_ref.clone();
         let count = (self.events.len() - start) as u64;
-        let piece = ChainStep::from_run(first, newest, count, step);
-        Some(PartialChain::new(Vec::new(), piece, rule))
+        let chain_step = ChainStep::from_run(first, newest, count, step);
+        Some(PartialChain::new(Vec::new(), chain_step, rule))
     }
 
-    /// Which events stand from `from` to `last`, both included.
+    /// The indices of the events from `from` to `last`, both included.
     pub(super) fn event_range(&self, from: EventOrder, last: EventOrder) -> std::ops::Range<usize> {
-        let start = self.events.partition_point(|event| event.held.order < from);
+        let start = self
+            .events
+            .partition_point(|event| event.event_ref.order < from);
         let end = self
             .events
-            .partition_point(|event| event.held.order <= last);
+            .partition_point(|event| event.event_ref.order <= last);
         start..end.max(start)
     }
 
-    /// Whether it is one that events added one by one make.
+    /// Whether adding events one by one can make this run.
     pub(super) fn is_sound(&self, rule: &SequenceRule) -> bool {
         let known = rule.step(self.step).is_some_and(StepRule::is_run);
         let sorted = self
             .events
             .iter()
-            .is_sorted_by_key(|event| event.held.order);
+            .is_sorted_by_key(|event| event.event_ref.order);
         known && sorted
     }
 }
 
-/// With which event a chain may begin.
+/// Whether a chain may begin with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChainStart {
-    /// With this one.
+    /// It may begin with this one.
     Here,
-    /// Not with this one.
+    /// It may begin with an earlier one only.
     Earlier,
 }

@@ -1,35 +1,41 @@
-//! One group key: its open chains and what it remembers.
+//! The state of one key of a sequence: its open chains and what it remembers for later ones.
+//!
+//! Owns the effect of one event on all chains of the key. How a single chain grows belongs to
+//! `partial`, and what a complete chain raises to `outcome`.
+//! Invariant: no partial chain supersedes another. Each event is compared with every partial chain,
+//! so this keeps a busy key cheap without losing an alert.
 
 use std::collections::VecDeque;
 
+use larum_event::limits::{EVIDENCE_EACH_END, ID_BYTES};
 use larum_event::{Sequence, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::SequenceRule;
 use super::partial::{ChainStep, PartialChain};
 use super::rule::StepRule;
-use super::run::{ChainStart, StepRun};
-use super::waiting_chain::WaitingChains;
+use super::run::{ChainStart, RunEvent, StepRun};
+use super::waiting_chain::{WaitingChain, WaitingChains};
 use crate::event_ref::EventOrder;
 use crate::state::{StateOutput, WindowEvent};
 
 /// The state of one key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct SequenceState {
-    /// Oldest first. None stands for another.
+    /// Open partial chains, oldest first; none supersedes another.
     pub(super) partials: VecDeque<PartialChain>,
     pub(super) waiting: WaitingChains,
-    /// Of each step with a count of which there are events.
+    /// The events of each step with a count, by step.
     pub(super) runs: Vec<StepRun>,
-    /// When each step that must not come before a chain came last.
+    /// When each absent step that leads a chain last occurred.
     pub(super) breaches: Vec<AbsenceBreach>,
-    /// The opening events that raised an alert and may open other chains.
+    /// Opening events that raised an alert and may still open other chains.
     pub(super) raised_openings: VecDeque<EventOrder>,
-    /// Nothing is told before this time.
+    /// No alert is raised before this time.
     pub(super) silent_until: Option<Timestamp>,
 }
 
-/// A step came that must not come before a chain.
+/// The last occurrence of a step that must not occur before a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AbsenceBreach {
     pub(super) step: u8,
@@ -37,43 +43,67 @@ pub(super) struct AbsenceBreach {
 }
 
 impl SequenceState {
-    /// Time has come to `before`: what ends before it, ends.
+    /// Upper bound of the bytes of one key, with the compared values counted as plain numbers.
+    pub(crate) fn bytes_most(rule: &SequenceRule) -> u64 {
+        let bytes = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        let steps = bytes(rule.steps().len());
+        let runs = bytes(rule.steps().iter().filter(|step| step.is_run()).count());
+        let chain_steps = steps.saturating_mul(bytes(size_of::<ChainStep>() + ID_BYTES));
+        let summary = bytes(2 * EVIDENCE_EACH_END * ID_BYTES);
+        let open = chain_steps.saturating_add(bytes(size_of::<PartialChain>() + ID_BYTES));
+        let waiting = open
+            .saturating_add(bytes(size_of::<WaitingChain>()))
+            .saturating_add(if runs > 0 { summary } else { 0 });
+        let counted = bytes(size_of::<RunEvent>() + ID_BYTES)
+            .saturating_mul(bytes(rule.run_most()))
+            .saturating_mul(runs);
+        bytes(rule.partials_most)
+            .saturating_mul(open.saturating_add(waiting))
+            .saturating_add(counted)
+            .saturating_add(bytes(size_of::<Self>()))
+    }
+
+    /// Moves time to `before` and removes what ends before it.
     pub(crate) fn advance_to(
         &mut self,
         before: Timestamp,
         rule: &SequenceRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
-        while let Some(pending) = self.waiting.pop_due(before) {
-            self.resolve_waiting(pending, rule, told);
+        // Resolve waiting chains before dropping runs: their alerts still need the events of the
+        // runs.
+        while let Some(waiting_chain) = self.waiting.pop_due(before) {
+            self.resolve_waiting(waiting_chain, rule, output);
         }
         self.partials.retain(|partial| partial.until >= before);
         for run in &mut self.runs {
             run.drop_expired(before, rule);
         }
         self.runs.retain(|run| !run.events.is_empty());
-        self.breaches.retain(|came| came.expiry(rule) >= before);
+        self.breaches.retain(|breach| breach.expiry(rule) >= before);
         while opening_expiry(&self.raised_openings, rule).is_some_and(|until| until < before) {
             self.raised_openings.pop_front();
         }
         self.silent_until = self.silent_until.filter(|until| *until > before);
     }
 
-    /// The next event, after [`SequenceState::pass`] to its time.
+    /// Applies the next event, after [`SequenceState::advance_to`] its time.
     pub(crate) fn apply_event(
         &mut self,
         event: &WindowEvent,
         rule: &SequenceRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
+        // Stop and block before extending: an event that ends a chain must not also complete it.
         if rule.stops && event.steps & Sequence::STOP != 0 {
             self.clear_chains();
         }
         self.block_chains(event, rule);
-        // What the event may become is read off the state before it, so that it serves one step of a chain.
+        // Collect the new chains before inserting any: the event must not extend a chain that it
+        // has just extended.
         let mut partials = self.extend_partials(event, rule);
         let mut complete = self.lengthen_partials(event, rule);
-        self.open_chains(event, rule, &mut partials, told);
+        self.open_chains(event, rule, &mut partials, output);
         complete.extend(
             partials
                 .iter()
@@ -81,54 +111,56 @@ impl SequenceState {
                 .cloned(),
         );
         for partial in partials {
-            self.insert_partial(partial, rule, told);
+            self.insert_partial(partial, rule, output);
         }
-        self.complete_chains(event, complete, rule, told);
+        // Record breaches last: an event that is absent before a chain does not block the chain
+        // that it opens.
+        self.complete_chains(event, complete, rule, output);
         self.record_breaches(event, rule);
     }
 
-    /// The last moment at which the state is as it is; `None` when it says nothing any more.
+    /// The last moment at which the state is unchanged; `None` if it is empty.
     pub(crate) fn due_time(&self, rule: &SequenceRule) -> Option<Timestamp> {
         let partials = self.partials.iter().map(|partial| partial.until);
         let runs = self.runs.iter().filter_map(|run| run.oldest_expiry(rule));
-        let came = self.breaches.iter().map(|came| came.expiry(rule));
+        let breaches = self.breaches.iter().map(|breach| breach.expiry(rule));
         let silent = self
             .silent_until
             .map(|until| until.saturating_sub(Span::from_nanos(1)));
         partials
             .chain(runs)
-            .chain(came)
+            .chain(breaches)
             .chain(self.waiting.due_time())
             .chain(opening_expiry(&self.raised_openings, rule))
             .chain(silent)
             .min()
     }
 
-    /// Time has ended: nothing comes that must not come.
-    pub(crate) fn close(&mut self, rule: &SequenceRule, told: &mut StateOutput) {
-        while let Some(pending) = self.waiting.pop_next() {
-            self.resolve_waiting(pending, rule, told);
+    /// Ends time: no absent step can occur any more, so every waiting chain is resolved.
+    pub(crate) fn close(&mut self, rule: &SequenceRule, output: &mut StateOutput) {
+        while let Some(waiting_chain) = self.waiting.pop_next() {
+            self.resolve_waiting(waiting_chain, rule, output);
         }
         *self = Self::default();
     }
 
-    /// Nothing that began goes on; what came before a chain stays known.
+    /// Removes all chains that have begun; breaches stay known.
     fn clear_chains(&mut self) {
         self.partials.clear();
         self.waiting.clear();
         self.runs.clear();
     }
 
-    /// Ends what `event` must not come in.
+    /// Ends the chains in which `event` must not occur.
     fn block_chains(&mut self, event: &WindowEvent, rule: &SequenceRule) {
         let absent = rule.steps().iter().filter(|step| step.is_absent());
-        let mut came = absent
+        let mut occurred = absent
             .filter(|step| step.is_satisfied_by(event.steps))
             .peekable();
-        if came.peek().is_none() {
+        if occurred.peek().is_none() {
             return;
         }
-        for step in came {
+        for step in occurred {
             for partial in &mut self.partials {
                 partial.block_step(event, step);
             }
@@ -137,7 +169,7 @@ impl SequenceState {
         self.waiting.cancel_matching(event, rule);
     }
 
-    /// The open chains with `event` as the first one of a step after.
+    /// The open chains extended by `event` as the first event of a later step.
     fn extend_partials(&self, event: &WindowEvent, rule: &SequenceRule) -> Vec<PartialChain> {
         let mut extended = Vec::new();
         let occurring = rule.steps().iter().filter(|step| !step.is_absent());
@@ -152,15 +184,17 @@ impl SequenceState {
         extended
     }
 
-    /// Adds `event` to the open chains that take more of its step; returns those it completes.
+    /// Adds `event` to the open chains whose latest step takes more events; returns those it
+    /// completes.
     fn lengthen_partials(&mut self, event: &WindowEvent, rule: &SequenceRule) -> Vec<PartialChain> {
         let (mut full, mut complete) = (Vec::new(), Vec::new());
         for partial in &mut self.partials {
-            let step = rule.step(partial.latest.step);
-            let step = step.filter(|step| step.is_run() && step.is_satisfied_by(event.steps));
-            let Some(step) = step else {
+            let Some(step) = rule.step(partial.latest.step) else {
                 continue;
             };
+            if !step.is_run() || !step.is_satisfied_by(event.steps) {
+                continue;
+            }
             if !partial.lengthen_with(event, step, rule) {
                 continue;
             }
@@ -171,7 +205,7 @@ impl SequenceState {
                 complete.push(partial.clone());
             }
         }
-        // With all it needs, one stands for those that began before it.
+        // A chain that has just become full may supersede those that began before it.
         for partial in full {
             if self.partials.contains(&partial) {
                 self.partials
@@ -181,13 +215,13 @@ impl SequenceState {
         complete
     }
 
-    /// Begins chains with `event`, and keeps it for the steps with a count.
+    /// Begins chains with `event`, and adds it to the runs of steps with a count.
     fn open_chains(
         &mut self,
         event: &WindowEvent,
         rule: &SequenceRule,
         partials: &mut Vec<PartialChain>,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         let occurring = rule.steps().iter().filter(|step| !step.is_absent());
         for step in occurring.filter(|step| step.is_satisfied_by(event.steps)) {
@@ -198,32 +232,34 @@ impl SequenceState {
             };
             if !step.is_run() {
                 if opens == ChainStart::Here {
-                    let piece = ChainStep::from_event(event, step);
-                    partials.push(PartialChain::new(Vec::new(), piece, rule));
+                    let chain_step = ChainStep::from_event(event, step);
+                    partials.push(PartialChain::new(Vec::new(), chain_step, rule));
                 }
                 continue;
             }
             let holds_it = |partial: &PartialChain| {
-                partial.latest.step == step.number && partial.latest.last == event.held
+                partial.latest.step == step.number && partial.latest.last == event.event_ref
             };
+            // A run of a later step keeps only events that a chain refers to.
             if !step.opens && !self.partials.iter().chain(&*partials).any(holds_it) {
                 continue;
             }
             let Some(run) = self.run_for_step(step) else {
                 continue;
             };
-            told.dropped += run.push_event(event, opens, rule);
+            output.dropped += run.push_event(event, opens, rule);
             let Some(opened) = run.open_chain(event, step, rule).filter(|_| step.opens) else {
                 continue;
             };
-            // The last events of the step are those that the next one follows.
+            // The new chain replaces the older ones of this step: it has the same events and ends
+            // later.
             self.partials
                 .retain(|old| old.latest.step != step.number || !old.before.is_empty());
             partials.push(opened);
         }
     }
 
-    /// The events of a step with a count.
+    /// The run of a step with a count, added if missing.
     fn run_for_step(&mut self, step: &StepRule) -> Option<&mut StepRun> {
         let index = self.runs.partition_point(|run| run.step < step.number);
         if self
@@ -237,19 +273,20 @@ impl SequenceState {
         self.runs.get_mut(index)
     }
 
-    /// Whether something came that must not come before a chain that begins with `event` as `step`.
+    /// Whether an absent step occurred that must not occur before a chain that begins with `event`
+    /// as `step`.
     fn has_breach_before(&self, event: &WindowEvent, step: &StepRule, rule: &SequenceRule) -> bool {
-        self.breaches
-            .iter()
-            .any(|came| step.leading.contains(&came.step) && came.expiry(rule) >= event.time())
+        self.breaches.iter().any(|breach| {
+            step.leading.contains(&breach.step) && breach.expiry(rule) >= event.time()
+        })
     }
 
-    /// Keeps a partial unless another stands for it.
+    /// Keeps a partial chain unless another supersedes it.
     fn insert_partial(
         &mut self,
         partial: PartialChain,
         rule: &SequenceRule,
-        told: &mut StateOutput,
+        output: &mut StateOutput,
     ) {
         let now = partial.latest.last.time();
         let is_needless = |old: &PartialChain| old.supersedes(&partial, now, rule);
@@ -260,17 +297,17 @@ impl SequenceState {
             .retain(|old| !partial.supersedes(old, now, rule));
         self.drop_past_watch(partial.latest.step, now, rule);
         if self.partials.is_empty() {
-            // Most keys have one.
+            // Most keys have one partial chain; do not allocate for four.
             self.partials.reserve_exact(1);
         }
         self.partials.push_back(partial);
         let over = self.partials.len().saturating_sub(rule.partials_most);
         self.partials.drain(..over);
-        told.dropped += over as u64;
+        output.dropped += over as u64;
     }
 
-    /// Of the partials at `step` that are watched for a while only, keeps the newest for which that is over, and
-    /// those for which it is not.
+    /// Of the partial chains at `step` whose watch is limited, keeps the newest whose watch is
+    /// over, and those whose watch is not.
     fn drop_past_watch(&mut self, step: u8, now: Timestamp, rule: &SequenceRule) {
         let Some(step) = rule.step(step).filter(|step| step.limited_watch.is_some()) else {
             return;
@@ -284,7 +321,7 @@ impl SequenceState {
         }
     }
 
-    /// Keeps when what must not come before a chain came, for the chains that begin after `event`.
+    /// Remembers that an absent step occurred, for the chains that begin after `event`.
     fn record_breaches(&mut self, event: &WindowEvent, rule: &SequenceRule) {
         let absent = rule.steps().iter().filter(|step| step.is_absent());
         for step in absent.filter(|step| step.is_satisfied_by(event.steps)) {
@@ -297,9 +334,9 @@ impl SequenceState {
             match self
                 .breaches
                 .iter_mut()
-                .find(|came| came.step == step.number)
+                .find(|breach| breach.step == step.number)
             {
-                Some(came) => came.time = at,
+                Some(breach) => breach.time = at,
                 None => self.breaches.push(AbsenceBreach {
                     step: step.number,
                     time: at,
@@ -310,7 +347,7 @@ impl SequenceState {
 }
 
 impl AbsenceBreach {
-    /// The last moment at which a chain that begins has it before it.
+    /// The last moment at which a chain may begin that this breach rules out.
     fn expiry(&self, rule: &SequenceRule) -> Timestamp {
         let watch = rule.step(self.step).map(|step| rule.watch_span(step));
         self.time.saturating_add(watch.unwrap_or(Span::ZERO))

@@ -1,21 +1,24 @@
-//! A queue of which a clone shares what neither changes.
+//! A queue whose clones share what neither has changed.
 //!
-//! Rules that fire ahead of the watermark clone the state of a key whenever the first event beyond it comes, so
-//! what a key counts must not be copied then.
+//! Owns the chunks. Rules that fire ahead of the watermark clone a key's state whenever the first
+//! event beyond it arrives, so the events of a run must not be copied then. It knows nothing of
+//! events or sequences.
+//! Invariant: all chunks but the last have [`CHUNK`] members, so an index finds its chunk by
+//! division, and a change after a clone copies at most one chunk.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Members of a chunk; all chunks but the last have so many. At most so many are copied after a clone.
+/// Members of a full chunk.
 const CHUNK: usize = 32;
 
-/// The queue.
+/// A queue in chunks.
 #[derive(Debug, Clone)]
 pub(super) struct SharedQueue<T> {
     chunks: VecDeque<Arc<Vec<T>>>,
-    /// Members of the first chunk that were taken out already.
+    /// Members of the first chunk that were already dropped.
     dropped: usize,
     len: usize,
 }
@@ -73,7 +76,7 @@ impl<T> SharedQueue<T> {
         self.range(0..self.len)
     }
 
-    /// How many members from the front on satisfy `is_before`, which none does after one that does not.
+    /// How many members at the front satisfy `is_before`; none after them may.
     pub(super) fn partition_point(&self, is_before: impl Fn(&T) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len);
         while low < high {

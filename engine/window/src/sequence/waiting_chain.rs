@@ -1,4 +1,4 @@
-//! Chains that are complete but for what must not come after them.
+//! Chains that are complete unless an absent step occurs after them.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -13,13 +13,13 @@ use super::partial::PartialChain;
 use crate::event_ref::EventOrder;
 use crate::state::WindowEvent;
 
-/// One of them.
+/// One such chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct WaitingChain {
-    /// The last moment at which it may be undone.
+    /// The last moment at which it may be cancelled.
     pub(super) deadline: Timestamp,
     pub(super) partial: PartialChain,
-    /// Of a chain with events of which only the run knows.
+    /// Set for a chain with a run, whose events may be gone by the deadline.
     pub(super) summary: Option<Box<ChainSummary>>,
 }
 
@@ -34,7 +34,7 @@ impl WaitingChain {
         (self.deadline, self.completion_order(), first)
     }
 
-    /// Whether `event` is what must not come after it.
+    /// Whether `event` is an absent step that cancels it.
     fn is_cancelled_by(&self, event: &WindowEvent, rule: &SequenceRule) -> bool {
         let ended = rule.step(self.partial.latest.step);
         let trailing = ended.map_or(&[][..], |step| &step.trailing);
@@ -48,36 +48,35 @@ impl WaitingChain {
     }
 }
 
-/// All of a key, in the order in which they come due.
+/// The waiting chains of a key, in the order in which they come due.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct WaitingChains(VecDeque<WaitingChain>);
 
 impl WaitingChains {
-    /// Adds one; how many of those next due that cost their place.
-    pub(super) fn insert_chain(&mut self, pending: WaitingChain, rule: &SequenceRule) -> u64 {
-        let turn = pending.due_order();
+    /// Adds a chain, and returns how many of those due next were dropped to make room.
+    pub(super) fn insert_chain(&mut self, chain: WaitingChain, rule: &SequenceRule) -> u64 {
+        let turn = chain.due_order();
         if self.0.is_empty() {
-            // Most keys have one.
+            // Most keys have one waiting chain; do not allocate for four.
             self.0.reserve_exact(1);
         }
         if self.0.back().is_none_or(|last| last.due_order() <= turn) {
-            self.0.push_back(pending);
+            self.0.push_back(chain);
         } else {
             let index = self.0.partition_point(|other| other.due_order() <= turn);
-            self.0.insert(index, pending);
+            self.0.insert(index, chain);
         }
         let over = self.0.len().saturating_sub(rule.partials_most);
         self.0.drain(..over);
         over as u64
     }
 
-    /// Ends those that `event` undoes.
+    /// Removes the chains that `event` cancels.
     pub(super) fn cancel_matching(&mut self, event: &WindowEvent, rule: &SequenceRule) {
-        self.0
-            .retain(|pending| !pending.is_cancelled_by(event, rule));
+        self.0.retain(|chain| !chain.is_cancelled_by(event, rule));
     }
 
-    /// Takes the next one whose last moment was before `time`.
+    /// Takes the next chain if its deadline was before `time`.
     pub(super) fn pop_due(&mut self, time: Timestamp) -> Option<WaitingChain> {
         self.due_time().filter(|due| *due < time)?;
         self.pop_next()
@@ -87,32 +86,31 @@ impl WaitingChains {
         self.0.pop_front()
     }
 
-    /// The last moment of the next one.
+    /// The deadline of the next chain.
     pub(super) fn due_time(&self) -> Option<Timestamp> {
-        self.0.front().map(|pending| pending.deadline)
+        self.0.front().map(|chain| chain.deadline)
     }
 
-    /// Ends those that began up to `last`.
+    /// Removes the chains that began up to `last`.
     pub(super) fn consume_until(&mut self, last: EventOrder, rule: &SequenceRule) {
         if rule.reopens {
             self.0
-                .retain(|pending| pending.partial.first_event().order > last);
+                .retain(|chain| chain.partial.first_event().order > last);
             return;
         }
-        // Then they come due in the order in which they began.
+        // Without reopening, chains come due in the order in which they began.
         while self
             .0
             .front()
-            .is_some_and(|pending| pending.partial.first_event().order <= last)
+            .is_some_and(|chain| chain.partial.first_event().order <= last)
         {
             self.0.pop_front();
         }
     }
 
-    /// Ends the others that the event at `completed` completed.
+    /// Removes the other chains that the event at `completed` completed.
     pub(super) fn remove_completed_at(&mut self, completed: EventOrder) {
-        self.0
-            .retain(|pending| pending.completion_order() != completed);
+        self.0.retain(|chain| chain.completion_order() != completed);
     }
 
     pub(super) fn clear(&mut self) {

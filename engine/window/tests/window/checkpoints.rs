@@ -3,7 +3,7 @@
 use larum_event::{FiringPolicy, Span};
 use larum_window::{RuleWindow, WindowRestoreError};
 
-use crate::stream::{WIDE, count, matched, moved, tenant, told};
+use crate::stream::{WIDE, count, matched, moved, revisions, tenant};
 
 fn busy(policy: FiringPolicy) -> RuleWindow {
     let mut window = RuleWindow::new(7, count(Span::from_nanos(10), 2, policy), WIDE);
@@ -37,7 +37,7 @@ fn a_restored_episode_goes_on_under_the_rules_new_number() {
     next.rule = 3;
     let _ = window.add_match(next, &mut out);
     window.advance_clock(&moved(&tenant("acme"), 100, 10), &mut out);
-    assert_eq!(told(&out), [(3, 2, 3)]);
+    assert_eq!(revisions(&out), [(3, 2, 3)]);
     assert_eq!(out[0].rule, 3);
 }
 

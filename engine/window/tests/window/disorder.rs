@@ -8,7 +8,7 @@ use larum_window::{MatchOutcome, RuleWindow, WindowLimits};
 use proptest::prelude::*;
 
 use crate::kinds::{Arrivals, LATENESS, arrivals, catching_up, specs};
-use crate::stream::{WIDE, count, matched, moved, standing, tenant, told};
+use crate::stream::{WIDE, count, final_alerts, matched, moved, revisions, tenant};
 
 fn limits(lateness: i64) -> WindowLimits {
     WindowLimits {
@@ -62,16 +62,16 @@ proptest! {
 
     #[test]
     fn what_stands_in_the_end_is_what_order_gives(spec in specs(), arrivals in arrivals()) {
-        let expected = standing(&in_order(&spec, &arrivals));
+        let expected = final_alerts(&in_order(&spec, &arrivals));
         let found = as_they_came(&spec, &arrivals);
-        prop_assert_eq!(standing(&found), expected);
+        prop_assert_eq!(final_alerts(&found), expected);
     }
 
     #[test]
     fn a_busy_key_whose_watermark_catches_up_now_and_then_says_what_order_gives(
         spec in specs(), arrivals in catching_up()
     ) {
-        let expected = standing(&in_order(&spec, &arrivals));
+        let expected = final_alerts(&in_order(&spec, &arrivals));
         let at_once = spec.decision_time() == larum_event::DecisionTime::AtOnce;
         let mut window = RuleWindow::new(7, spec, limits(0));
         let mut found = Vec::new();
@@ -79,8 +79,9 @@ proptest! {
             feed(&mut window, matched, &mut found);
         }
         window.close(end(), &mut found);
-        prop_assert_eq!(standing(&found), expected);
-        // What is decided at once is said with its trigger, or with what came late before it, not when time passes.
+        prop_assert_eq!(final_alerts(&found), expected);
+        // What is decided at once is reported with its trigger, or with a late event before it, and
+        // not when time passes.
         for first in found.iter().filter(|one| at_once && one.revision == 1) {
             let with_trigger = first.place == first.trigger.place;
             prop_assert!(with_trigger || first.status == AlertStatus::Early, "{:?}", first);
@@ -178,7 +179,7 @@ proptest! {
     }
 }
 
-/// Two sources of which one stands at `watermark`.
+/// Two sources, one of which has come to `watermark`.
 fn held_back(name: &str, time: i64, position: u64, watermark: i64) -> Match {
     Match {
         watermark: Watermark::of_event(crate::stream::nanos(watermark), None),
@@ -237,7 +238,7 @@ fn an_alert_is_early_until_the_watermark_has_passed_its_trigger() {
     assert_eq!(status(&out), [AlertStatus::Early]);
     window.advance_clock(&moved(&tenant("acme"), 12, 4), &mut out);
     assert_eq!(status(&out), [AlertStatus::Early, AlertStatus::Final]);
-    assert_eq!(told(&out), [(11, 1, 2), (11, 2, 2)]);
+    assert_eq!(revisions(&out), [(11, 1, 2), (11, 2, 2)]);
 }
 
 #[test]
@@ -267,9 +268,9 @@ fn an_older_match_of_another_source_that_completes_a_window_fires_at_once() {
     let mut window = window(FiringPolicy::Edge, 0);
     let mut out = Vec::new();
     let _ = window.add_match(held_back("k", 12, 1, 3), &mut out);
-    assert_eq!(told(&out), []);
+    assert_eq!(revisions(&out), []);
     let _ = window.add_match(held_back("k", 3, 2, 3), &mut out);
-    assert_eq!(told(&out), [(12, 1, 2)]);
+    assert_eq!(revisions(&out), [(12, 1, 2)]);
 }
 
 #[test]
@@ -295,7 +296,8 @@ fn what_was_taken_back_is_forgotten_when_time_has_passed_it() {
     let mut out = Vec::new();
     let mut sizes = Vec::new();
     for round in 0..400_i64 {
-        // Something is always pending. The match that comes last moves the edge, so an alert is taken back.
+        // Something is always pending. The match that comes last moves the edge, so an alert is
+        // taken back.
         let begin = 1_000 + round * 40;
         for (number, offset) in [10, 15, 8].into_iter().enumerate() {
             let position = round as u64 * 3 + number as u64 + 1;
@@ -332,6 +334,6 @@ fn a_key_that_waits_now_and_then_counts_what_came_between() {
     let _ = window.add_match(matched("k", 12, 12), &mut out);
     assert_eq!(out, []);
     let _ = window.add_match(held_back("k", 14, 13, 13), &mut out);
-    assert_eq!(told(&out), [(14, 1, 12)]);
+    assert_eq!(revisions(&out), [(14, 1, 12)]);
     assert_eq!(out[0].status, AlertStatus::Early);
 }

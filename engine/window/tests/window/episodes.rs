@@ -3,7 +3,7 @@
 use larum_event::{EvaluationPlace, FiringPolicy, Position, Span, WindowSpec};
 use larum_window::RuleWindow;
 
-use crate::stream::{WIDE, count, matched, moved, run, tenant, told};
+use crate::stream::{WIDE, count, matched, moved, revisions, run, tenant};
 
 fn edge(within: i64, threshold: u64) -> WindowSpec {
     count(Span::from_nanos(within), threshold, FiringPolicy::Edge)
@@ -12,9 +12,9 @@ fn edge(within: i64, threshold: u64) -> WindowSpec {
 #[test]
 fn an_episode_is_revised_when_its_count_has_doubled_and_not_before() {
     let found = run(&edge(1_000, 2), &[0, 1, 2]);
-    assert_eq!(told(&found), [(1, 1, 2)]);
+    assert_eq!(revisions(&found), [(1, 1, 2)]);
     let found = run(&edge(1_000, 2), &[0, 1, 2, 3, 4, 5, 6, 7]);
-    assert_eq!(told(&found), [(1, 1, 2), (1, 2, 4), (1, 3, 8)]);
+    assert_eq!(revisions(&found), [(1, 1, 2), (1, 2, 4), (1, 3, 8)]);
 }
 
 #[test]
@@ -27,16 +27,16 @@ fn the_last_revision_comes_one_nanosecond_after_the_condition_held() {
     }
     // Of 0, 1 and 5 the match at 1 is the second last, and counts up to 11.
     window.advance_clock(&moved(&acme, 11, 4), &mut out);
-    assert_eq!(told(&out), [(1, 1, 2)]);
+    assert_eq!(revisions(&out), [(1, 1, 2)]);
     window.advance_clock(&moved(&acme, 12, 5), &mut out);
-    assert_eq!(told(&out), [(1, 1, 2), (1, 2, 3)]);
+    assert_eq!(revisions(&out), [(1, 1, 2), (1, 2, 3)]);
     assert_eq!(out[1].place, EvaluationPlace::for_raw_event(Position(5)));
     assert_eq!(
         (out[1].first, out[1].last),
         (out[0].first, crate::stream::nanos(5))
     );
     window.advance_clock(&moved(&acme, 16, 6), &mut out);
-    assert_eq!(told(&out).len(), 2, "nothing more is said of it");
+    assert_eq!(revisions(&out).len(), 2, "no further revision");
     assert_eq!(window.stats().keys, 0, "the match at 5 counts up to 15");
 }
 
@@ -48,7 +48,7 @@ fn an_episode_without_news_ends_silently() {
     let _ = window.add_match(matched("k", 0, 1), &mut out);
     let _ = window.add_match(matched("k", 1, 2), &mut out);
     window.advance_clock(&moved(&acme, 100, 3), &mut out);
-    assert_eq!(told(&out), [(1, 1, 2)]);
+    assert_eq!(revisions(&out), [(1, 1, 2)]);
 }
 
 #[test]
@@ -59,9 +59,9 @@ fn the_next_match_of_the_key_ends_an_episode_as_the_clock_does() {
     for (index, time) in times.iter().enumerate() {
         let _ = unclocked.add_match(matched("k", *time, index as u64 + 1), &mut out);
     }
-    // At 12 only 5 is left beside it, so the condition, which held up to 11, comes to hold anew.
-    assert_eq!(told(&out), [(1, 1, 2), (1, 2, 3), (12, 1, 2)]);
-    assert_eq!(told(&run(&edge(10, 2), &times)), told(&out));
+    // At 12 only 5 is left beside it, so the condition, which held up to 11, comes to hold again.
+    assert_eq!(revisions(&out), [(1, 1, 2), (1, 2, 3), (12, 1, 2)]);
+    assert_eq!(revisions(&run(&edge(10, 2), &times)), revisions(&out));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn the_end_of_input_ends_every_episode_in_the_order_of_their_ends() {
     out.clear();
     window.close(EvaluationPlace::for_raw_event(Position(9)), &mut out);
     // Both had doubled already: there is no news, so the last word has been spoken.
-    assert_eq!(told(&out), []);
+    assert_eq!(revisions(&out), []);
     assert_eq!(window.stats().keys, 0);
 
     for (position, (name, time)) in [("b", 1), ("b", 2), ("b", 3), ("a", 1), ("a", 2), ("a", 4)]
@@ -90,7 +90,7 @@ fn the_end_of_input_ends_every_episode_in_the_order_of_their_ends() {
     window.close(EvaluationPlace::for_raw_event(Position(9)), &mut out);
     let keys: Vec<_> = out.iter().map(|last| last.key.clone()).collect();
     assert_eq!(keys, [crate::stream::key("b"), crate::stream::key("a")]);
-    assert_eq!(told(&out), [(1, 3, 3), (1, 3, 3)]);
+    assert_eq!(revisions(&out), [(1, 3, 3), (1, 3, 3)]);
 }
 
 #[test]

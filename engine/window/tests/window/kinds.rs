@@ -254,8 +254,8 @@ pub fn specs() -> impl Strategy<Value = WindowSpec> {
     prop_oneof![1 => counts(), 3 => aggregates(), 1 => others(), 2 => sequences()]
 }
 
-/// Events of one busy key whose watermark stands still at times and then catches up, as when one of two sources
-/// is behind. None is late.
+/// Events of one busy key whose watermark stands still at times and then catches up, as when one of
+/// two sources is behind. None is late.
 pub fn catching_up() -> impl Strategy<Value = Arrivals> {
     let step = (0..4_i64, any::<bool>(), 0..4_i64, event());
     prop::collection::vec(step, 20..150).prop_map(|steps| {

@@ -3,7 +3,7 @@
 use larum_event::{FiringPolicy, Span, Watermark};
 use larum_window::{ClockMove, MatchOutcome, RuleWindow, WindowLimits};
 
-use crate::stream::{WIDE, count, fires, matched, moved, tenant, told};
+use crate::stream::{WIDE, count, fires, matched, moved, revisions, tenant};
 
 fn window(keys: usize, events_per_key: usize, threshold: u64, policy: FiringPolicy) -> RuleWindow {
     let spec = count(Span::from_nanos(1_000), threshold, policy);
@@ -50,7 +50,7 @@ fn a_key_that_has_to_go_says_the_last_of_its_episode() {
         let _ = window.add_match(matched("a", position, position as u64), &mut out);
     }
     let _ = window.add_match(matched("b", 4, 4), &mut out);
-    assert_eq!(told(&out), [(2, 1, 2), (2, 2, 3)]);
+    assert_eq!(revisions(&out), [(2, 1, 2), (2, 2, 3)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// The folder of the recordings; `None` when there is none and nobody said that there must be.
+/// The folder of the recordings; `None` if it is missing and not required.
 pub(crate) fn recordings() -> Option<PathBuf> {
     let named = std::env::var_os("LARUM_DATA").map(PathBuf::from);
     let must = named.is_some();

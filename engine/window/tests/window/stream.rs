@@ -15,7 +15,7 @@ pub const WIDE: WindowLimits = WindowLimits {
     lateness: Span::ZERO,
 };
 
-/// The policies that every test of all of them goes through; `suppress` is for the window's length.
+/// The policies that tests run through; `suppress` lasts as long as the window.
 pub fn policies(within: Span) -> [FiringPolicy; 4] {
     [
         FiringPolicy::Every,
@@ -87,7 +87,7 @@ pub fn run(spec: &WindowSpec, times: &[i64]) -> Vec<Detection> {
 }
 
 /// `(time of the trigger, revision, count)` of each.
-pub fn told(detections: &[Detection]) -> Vec<(i64, u32, u64)> {
+pub fn revisions(detections: &[Detection]) -> Vec<(i64, u32, u64)> {
     let each = detections.iter();
     each.map(|detection| {
         (
@@ -101,18 +101,18 @@ pub fn told(detections: &[Detection]) -> Vec<(i64, u32, u64)> {
 
 /// `(time of the trigger, count)` of the first revisions.
 pub fn fires(detections: &[Detection]) -> Vec<(i64, u64)> {
-    let each = told(detections).into_iter();
+    let each = revisions(detections).into_iter();
     each.filter(|(_, revision, _)| *revision == 1)
         .map(|(time, _, count)| (time, count))
         .collect()
 }
 
-/// What stands of each alert in the end, by key and anchor, with everything that order of arrival must not change.
-/// Panics when revisions have gaps, or go from a last status to another.
-pub fn standing(
+/// The final state of each alert, by key and anchor, with everything that the order of arrival must
+/// not change. Panics if revisions have gaps, or change a last status.
+pub fn final_alerts(
     detections: &[Detection],
 ) -> BTreeMap<(TenantId, u32, GroupKey, EventId), Detection> {
-    let mut standing: BTreeMap<_, Detection> = BTreeMap::new();
+    let mut final_alerts: BTreeMap<_, Detection> = BTreeMap::new();
     for detection in detections {
         let id = (
             detection.tenant.clone(),
@@ -120,7 +120,7 @@ pub fn standing(
             detection.key.clone(),
             detection.anchor.clone(),
         );
-        let before = standing.get(&id);
+        let before = final_alerts.get(&id);
         let revision = before.map_or(0, |before| before.revision);
         assert_eq!(
             detection.revision,
@@ -132,12 +132,12 @@ pub fn standing(
             !was_final || detection.status == AlertStatus::Final,
             "{detection:?} after {before:?}"
         );
-        standing.insert(id, detection.clone());
+        final_alerts.insert(id, detection.clone());
     }
-    standing.retain(|_, detection| detection.status != AlertStatus::Retracted);
-    for detection in standing.values_mut() {
+    final_alerts.retain(|_, detection| detection.status != AlertStatus::Retracted);
+    for detection in final_alerts.values_mut() {
         detection.place = EvaluationPlace::for_raw_event(Position(0));
         detection.revision = 0;
     }
-    standing
+    final_alerts
 }

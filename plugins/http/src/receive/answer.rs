@@ -1,4 +1,8 @@
-//! What became of each event of a request.
+//! The answer to a request with events.
+//!
+//! Owns the answer and its status; whether an event is accepted is the engine's job.
+//! Invariant: every record of the body has an item or is counted in the answer, so that a client
+//! can tell which to send again.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -82,6 +86,8 @@ pub(super) fn build_answer(
             member: None,
             detail: None,
         };
+        // Only events were handed to the engine: a receipt is taken for those, and none for a
+        // record that was rejected before.
         let rejection = match &record.outcome {
             Ok(event) => {
                 item.id = Some(event.envelope().id.as_str());
@@ -100,6 +106,8 @@ pub(super) fn build_answer(
             ItemStatus::Duplicate => answer.duplicates += 1,
             ItemStatus::Rejected => answer.rejected += 1,
         }
+        // Counted before the choice: `items=failed` leaves items out of the list, never out of the
+        // counts.
         let good = matches!(item.status, ItemStatus::Queued | ItemStatus::Stored);
         if wanted == ItemChoice::All || !good {
             answer.items.push(item);
@@ -186,7 +194,7 @@ fn explain_rejection(rejection: &Rejection, kind: RequestKind) -> ProblemExplana
             message: format!(
                 "no event of the batch was accepted; the first because of {rejection}"
             ),
-            help: Some("each item tells its own reason".to_owned()),
+            help: Some("each item has its own reason".to_owned()),
         },
     }
 }

@@ -1,7 +1,7 @@
 //! CloudEvents in binary mode: attributes are headers, the body is the data.
 //!
-//! The event is brought into structured JSON, which [`larum_event::Event::parse_cloudevent`] checks like any
-//! other.
+//! The event is brought into structured JSON, which [`larum_event::Event::parse_cloudevent`] checks
+//! like any other.
 
 use actix_web::http::header::HeaderMap;
 use larum_event::{Rejection, RejectionReason};
@@ -97,7 +97,7 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("writing to memory does not fail");
 }
 
-/// The text that `value` stands for; `None` when it stands for none.
+/// The text that `value` encodes; `None` when it encodes none.
 fn decode_percent(value: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.bytes();

@@ -1,17 +1,23 @@
-//! What a body is, told by the request's head.
+//! The form of a body, from the headers of its request.
+//!
+//! Owns which forms there are; reading a body is the job of `records`.
+//! Invariant: a form is known before the body is read, so that an unknown content type is refused
+//! without reading the body.
 //!
 //! The content types that a web page may send without asking first (`text/plain` and the two of
-//! forms) are refused, except for `text/plain` to a decoder; there the `Origin` check stands alone.
+//! forms) are refused, except for `text/plain` to a decoder; there the `Origin` check is the only
+//! protection.
 
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
+use larum_event::QueryParams;
 use larum_event::decode::{Decoder, RecordFormat};
 
 use super::binary::CloudEventAttributes;
 use crate::door::DoorState;
-use crate::params::{QueryParams, bad_parameter};
+use crate::params::bad_parameter;
 use crate::problem::HttpProblem;
 
 /// What a body is.
@@ -36,7 +42,7 @@ pub(super) enum BodyForm {
     },
 }
 
-/// How records stand in a body.
+/// How records are arranged in a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RecordLayout {
     /// One JSON object, or an array of them.
@@ -92,6 +98,8 @@ impl BodyForm {
                 },
             )
         })?;
+        // Decoder and content type must agree: a JSON array read as lines would be one long bad
+        // record.
         let layout = match (decoder.record_format(), media) {
             (RecordFormat::Json, "application/json") => RecordLayout::Json,
             (RecordFormat::Json, "application/x-ndjson" | "application/ndjson")
@@ -120,7 +128,7 @@ fn media_type(headers: &HeaderMap) -> Result<String, HttpProblem> {
         return Err(HttpProblem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "content_type_missing",
-            "the request does not tell its content type",
+            "the request has no content type",
         )
         .with_help("add a header such as Content-Type: application/json"));
     };

@@ -1,6 +1,9 @@
 //! A body becomes records, and each record an event or a rejection.
 //!
-//! Records are parsed where they lie in the body, and one that is bad does not spoil the others.
+//! Owns the splitting of bodies; parsing a record is the event crate's job. Records are parsed
+//! where they lie in the body.
+//! Invariant: a bad record does not spoil the others, and each keeps the number it has in the
+//! body.
 
 use larum_event::decode::InputDecoder;
 use larum_event::{Event, EventDefaults, Rejection, RejectionReason, split_array};
@@ -73,6 +76,8 @@ pub(super) fn parse_body(
     most: usize,
 ) -> Result<RequestRecords, BodyRefusal> {
     match form {
+        // An array is a batch even with one element, since the shape of the answer follows the
+        // shape of the request.
         BodyForm::Json if is_array(body) => {
             parse_elements(body, most, |json| parse_event(json, fill))
         }

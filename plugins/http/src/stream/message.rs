@@ -1,4 +1,8 @@
-//! What clients and door say to each other over the stream.
+//! The messages of clients and door over the stream.
+//!
+//! Owns their JSON; which events match an interest is the engine's job.
+//! Invariant: an unknown type, filter or member is an error, because a filter that is misspelt and
+//! ignored lets everything pass.
 
 use larum_engine::{DeliveredEvent, EventInterest};
 use larum_event::{
@@ -78,6 +82,8 @@ impl StreamRequest {
             fault(format!("the message is not understood: {error}"), help)
         })?;
         match message.kind.as_str() {
+            // Everything is read before the interest is returned, so a bad filter leaves the one in
+            // force as it is.
             "subscribe" => {
                 let text = message.filters.map_or("{}", RawValue::get);
                 let filters: StreamFilters = parse_object(text)
@@ -205,7 +211,8 @@ impl<'a> StreamMessage<'a> {
     }
 }
 
-/// An event or alert as it is told to listeners. The event itself is the last member, byte for byte.
+/// An event or alert as it is sent to listeners. The event itself is the last member, byte for
+/// byte.
 pub(super) fn security_event_json(delivered: &DeliveredEvent) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

@@ -6,17 +6,11 @@ use larum_engine::{AsOf, diff_to_text};
 use super::{check_id, read_tenant, tree_problem};
 use crate::door::DoorState;
 use crate::moment;
-use crate::params::{QueryParams, bad_parameter};
+use crate::params::{bad_parameter, read_params};
 use crate::problem::HttpProblem;
-use crate::style;
+use crate::style::{self, AnswerFormat};
 
 const OF_DIFFERENCE: &[&str] = &["from", "to", "tenant", "format", "width", "colour"];
-
-#[derive(Debug, Clone, Copy)]
-enum DifferenceFormat {
-    Json,
-    Text,
-}
 
 /// The handler.
 pub(crate) async fn get_difference(
@@ -24,27 +18,15 @@ pub(crate) async fn get_difference(
     id: web::Path<String>,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), OF_DIFFERENCE)?;
+    let params = read_params(request.query_string(), OF_DIFFERENCE)?;
     let tenant = read_tenant(&params, &door)?;
     let id = check_id(id.into_inner())?;
-    let format = params
-        .parse_choice(
-            "format",
-            &[
-                ("json", DifferenceFormat::Json),
-                ("text", DifferenceFormat::Text),
-            ],
-        )?
-        .unwrap_or(DifferenceFormat::Json);
-    let style = style::parse_style(&params)?;
-    if let DifferenceFormat::Json = format {
-        style::refuse_style(&params, style::NAMES)?;
-    }
+    let format = AnswerFormat::parse(&params)?;
     let read = |text: &str| moment::parse_moment(&door.engine, text);
     let Some(from) = params.parse_with("from", read)? else {
         return Err(bad_parameter(
             "from",
-            "it does not stand; it says since which position or time",
+            "it is missing; give the position or time to compare with",
         ));
     };
     let to = params.parse_with("to", read)?.unwrap_or_default();
@@ -54,8 +36,8 @@ pub(crate) async fn get_difference(
     let found = door.engine.tree_difference(tenant.clone(), id, from, to);
     let difference = found.await.map_err(|error| tree_problem(&error, &tenant))?;
     Ok(match format {
-        DifferenceFormat::Json => HttpResponse::Ok().json(difference),
-        DifferenceFormat::Text => {
+        AnswerFormat::Json => HttpResponse::Ok().json(difference),
+        AnswerFormat::Text(style) => {
             style::text_response(&mut HttpResponse::Ok(), diff_to_text(&difference, style))
         }
     })

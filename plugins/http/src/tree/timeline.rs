@@ -2,24 +2,21 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use larum_engine::{TimelineQuery, timeline_to_text};
-use larum_event::{TenantId, limits};
+use larum_event::{QueryParams, TenantId, limits};
 
-use super::{check_id, read_tenant, tree_params, tree_problem};
+use super::{check_id, read_as_of, read_tenant, tree_problem};
 use crate::door::DoorState;
-use crate::params::{OFFSET_MOST, QueryParams};
+use crate::params::read_params;
 use crate::problem::HttpProblem;
-use crate::style;
+use crate::style::{self, AnswerFormat};
 
-/// What may be asked of a timeline.
+/// Most entries that may be left out before a page.
+const OFFSET_MOST: usize = 1_000_000_000;
+
+/// The parameters of a timeline.
 pub(crate) const OF_TIMELINE: &[&str] = &[
     "fold", "asOf", "limit", "offset", "tenant", "format", "width", "colour",
 ];
-
-#[derive(Debug, Clone, Copy)]
-enum TimelineFormat {
-    Json,
-    Text,
-}
 
 /// The handler.
 pub(crate) async fn get_timeline(
@@ -27,7 +24,7 @@ pub(crate) async fn get_timeline(
     id: web::Path<String>,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), OF_TIMELINE)?;
+    let params = read_params(request.query_string(), OF_TIMELINE)?;
     let tenant = read_tenant(&params, &door)?;
     timeline_response(&params, &door, tenant, check_id(id.into_inner())?).await
 }
@@ -39,19 +36,7 @@ pub(crate) async fn timeline_response(
     tenant: TenantId,
     id: String,
 ) -> Result<HttpResponse, HttpProblem> {
-    let format = params
-        .parse_choice(
-            "format",
-            &[
-                ("json", TimelineFormat::Json),
-                ("text", TimelineFormat::Text),
-            ],
-        )?
-        .unwrap_or(TimelineFormat::Json);
-    let style = style::parse_style(params)?;
-    if let TimelineFormat::Json = format {
-        style::refuse_style(params, style::NAMES)?;
-    }
+    let format = AnswerFormat::parse(params)?;
     let query = TimelineQuery {
         id,
         fold: params.parse_flag("fold")?,
@@ -60,14 +45,14 @@ pub(crate) async fn timeline_response(
             .unwrap_or(limits::TREE_PAGE_DEFAULT),
         offset: params.parse_number("offset", 0..=OFFSET_MOST)?.unwrap_or(0),
     };
-    let as_of = tree_params::read_as_of(params, door)?;
-    let page = door.engine.timeline(tenant.clone(), query, as_of).await;
-    let page = page.map_err(|error| tree_problem(&error, &tenant))?;
+    let as_of = read_as_of(params, door)?;
+    let found = door.engine.timeline(tenant.clone(), query, as_of).await;
+    let page = found.map_err(|error| tree_problem(&error, &tenant))?;
     let mut response = HttpResponse::Ok();
     response.insert_header(("larum-as-of", page.as_of.to_string()));
     Ok(match format {
-        TimelineFormat::Json => response.json(page),
-        TimelineFormat::Text => {
+        AnswerFormat::Json => response.json(page),
+        AnswerFormat::Text(style) => {
             response.insert_header(("larum-total", page.total.to_string()));
             style::text_response(&mut response, timeline_to_text(&page.entries, style))
         }

@@ -1,16 +1,14 @@
 //! `GET /v1/trees`: the trees that an entity is part of.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use larum_event::limits;
+use larum_engine::TreeListQuery;
+use larum_event::FormQuery;
 use serde::Serialize;
 
 use super::{read_tenant, tree_problem};
 use crate::door::DoorState;
-use crate::entities::read_entities;
-use crate::params::QueryParams;
+use crate::params::read_params;
 use crate::problem::HttpProblem;
-
-const OF_TREES: &[&str] = &["user", "ip", "host", "hash", "entity", "tenant", "limit"];
 
 /// Those found, the one added to last first.
 #[derive(Debug, Serialize)]
@@ -31,13 +29,16 @@ pub(crate) async fn get_trees(
     request: HttpRequest,
     door: web::Data<DoorState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let params = QueryParams::from_query(request.query_string(), OF_TREES)?;
+    let query = TreeListQuery::default();
+    let known = [&query.parameter_names()[..], &["tenant"]].concat();
+    let params = read_params(request.query_string(), &known)?;
     let tenant = read_tenant(&params, &door)?;
-    let limit = params.parse_number("limit", 1..=limits::PAGE_MOST)?;
-    let named = read_entities(&params)?;
-    let [(kind, value)] = named.as_slice() else {
-        let message = match named.len() {
-            0 => "whose trees are asked for is not said".to_owned(),
+    let TreeListQuery { entities, limit } = query.with_params(&params, door.engine.now())?;
+    // Exactly one entity: trees are indexed by entity, and an intersection would need every tree of
+    // each.
+    let [(kind, value)] = entities.as_slice() else {
+        let message = match entities.len() {
+            0 => "no entity is named".to_owned(),
             several => format!("{several} entities are named, and trees are found by one"),
         };
         return Err(
@@ -50,8 +51,8 @@ pub(crate) async fn get_trees(
         .engine
         .trees_with_entity(tenant.clone(), kind.clone(), value.clone())
         .await;
-    let found = found.map_err(|error| tree_problem(&error, &tenant))?;
-    let listed = found.iter().take(limit.unwrap_or(limits::PAGE_DEFAULT));
+    let trees = found.map_err(|error| tree_problem(&error, &tenant))?;
+    let listed = trees.iter().take(limit);
     Ok(HttpResponse::Ok().json(TreeList {
         items: listed
             .map(|tree| TreeListItem {
@@ -59,6 +60,6 @@ pub(crate) async fn get_trees(
                 nodes: tree.steps,
             })
             .collect(),
-        total: found.len(),
+        total: trees.len(),
     }))
 }

@@ -1,4 +1,4 @@
-//! Why a question about trees or incidents has no answer, as clients are told.
+//! Errors of queries about trees and incidents, as clients see them.
 
 use actix_web::http::StatusCode;
 use larum_engine::TreeError;
@@ -7,7 +7,7 @@ use larum_event::TenantId;
 use crate::params::bad_parameter;
 use crate::problem::HttpProblem;
 
-/// What a client is told.
+/// The error as a client sees it.
 pub(crate) fn tree_problem(error: &TreeError, tenant: &TenantId) -> HttpProblem {
     match error {
         TreeError::NotFound { id } => {

@@ -1,7 +1,7 @@
 //! Events come in.
 
 use larum_engine::EngineConfig;
-use larum_engine::faults::Faults;
+use larum_engine::Faults;
 use larum_event::RuleFile;
 
 use crate::client::{event, open, open_with};

@@ -69,7 +69,7 @@ async fn what_cannot_be_asked_is_refused_and_named() {
             "case/difference",
             400,
             "bad_parameter",
-            "since which position",
+            "the position or time to compare",
         ),
         (
             "case/difference?from=9&to=8",

@@ -26,6 +26,7 @@ pub(super) fn read_condition(
     let is_temporal = kind.is_temporal();
     let needs_field = !is_temporal && kind != CorrelationKind::EventCount;
     let Some(condition) = node.get("condition") else {
+        // All of its rules must match.
         if is_temporal {
             return Ok(CorrelationCondition::default());
         }
@@ -67,6 +68,7 @@ pub(super) fn read_condition(
         let value = read_amount(value, key)?;
         bounds.push(Bound { comparison, value });
     }
+    // What is missing is looked for once all members are read, as they may be in any order.
     if bounds.is_empty() {
         let reason = "the condition compares nothing";
         return Err(DocumentProblem::new(condition.line, reason));

@@ -1,4 +1,9 @@
-//! What correlations are about: rules and other correlations, by id or name, in any order of documents.
+//! What correlations are about: rules and other correlations, by id or name, in any order of
+//! documents.
+//!
+//! Owns finding the targets; what is read of them is left to `correlate`.
+//! Invariant: a correlation is resolved only after all that it is about, so none leads back to
+//! itself and alerts pass through a finite number of layers.
 
 use std::collections::HashMap;
 
@@ -20,9 +25,9 @@ pub(crate) enum ReferenceTarget {
 /// One of the things that a correlation is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RuleReference {
-    /// As the correlation calls it.
+    /// The name that the correlation gives it.
     pub(crate) name: String,
-    /// What that is.
+    /// The document of that name.
     pub(crate) target: ReferenceTarget,
     /// The steps that its events are.
     pub(crate) bits: u32,
@@ -49,6 +54,8 @@ pub(crate) fn resolve_correlations(
     Vec<(SigmaCorrelation, DocumentProblem)>,
 ) {
     let mut resolver = ReferenceResolver::new(rules, &correlations);
+    // Each only after those that it is about: it needs their places among the resolved, and a
+    // circle is what still waits in the end.
     let mut refused = Vec::new();
     let mut waiting: Vec<(usize, SigmaCorrelation)> =
         correlations.into_iter().enumerate().collect();
@@ -80,7 +87,7 @@ pub(crate) fn resolve_correlations(
 struct ReferenceResolver {
     /// Rules, and correlations by their place in the input, by id and by name.
     targets_by_name: HashMap<String, Vec<ReferenceTarget>>,
-    /// Where correlations of the input stand among those that were resolved.
+    /// The place of each correlation of the input among those that were resolved.
     places: HashMap<usize, usize>,
     resolved: Vec<ResolvedCorrelation>,
 }
@@ -113,7 +120,7 @@ impl ReferenceResolver {
         self.targets_by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether all that it is about is there.
+    /// Whether everything that it is about was resolved.
     fn is_resolvable(&self, one: &SigmaCorrelation) -> bool {
         one.rules.iter().all(|name| {
             let called = self.find_targets(name);
@@ -157,6 +164,7 @@ impl ReferenceResolver {
                 fields: Vec::new(),
             });
         }
+        // Aliases name rules by id or name, so all references are known before any is looked up.
         let aliases = self.resolve_aliases(one, &references)?;
         for reference in &mut references {
             let field_of = |wanted: &String| {
@@ -196,7 +204,8 @@ impl ReferenceResolver {
         }
     }
 
-    /// What fields are called in what the correlation is about, which aliases may call by id or by name.
+    /// What fields are called in what the correlation is about, which aliases may call by id or by
+    /// name.
     fn resolve_aliases<'c>(
         &self,
         one: &'c SigmaCorrelation,
@@ -204,9 +213,9 @@ impl ReferenceResolver {
     ) -> Result<Vec<(&'c String, ReferenceTarget, &'c String)>, String> {
         let mut aliases = Vec::with_capacity(one.aliases.len());
         for (alias, rule, field) in &one.aliases {
-            let target = self.find_target(rule).ok();
-            let target = target.filter(|target| references.iter().any(|it| it.target == *target));
-            let target = target.ok_or_else(|| {
+            let named = self.find_target(rule).ok();
+            let own = named.filter(|target| references.iter().any(|it| it.target == *target));
+            let target = own.ok_or_else(|| {
                 format!("the alias {alias:?} names {rule:?}, which it is not about")
             })?;
             aliases.push((alias, target, field));

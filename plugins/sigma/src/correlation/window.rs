@@ -1,4 +1,9 @@
-//! What a correlation asks, as a window's condition.
+//! What a correlation asks, as the condition of a window.
+//!
+//! Owns which type and condition give which measure and bounds; evaluating them is the window's
+//! job.
+//! Invariant: a condition that nothing can satisfy, or that no window can hold, is refused here, as
+//! the rule would be silent forever.
 
 use std::sync::Arc;
 
@@ -9,7 +14,7 @@ use larum_event::{
 
 use super::{CorrelationKind, RuleReference, SigmaCorrelation, WindowCut};
 
-/// What stands in for the events that must not come.
+/// The step for events that must not come.
 const SILENCE: u32 = 1 << 1;
 
 impl SigmaCorrelation {
@@ -35,6 +40,7 @@ impl SigmaCorrelation {
     }
 
     fn build_aggregate(&self, references: &mut [RuleReference]) -> Result<Aggregate, String> {
+        // Checked as written: below, a temporal kind without a condition gets bounds of its own.
         self.check_bounds(references.len())?;
         let mut bounds = self.bounds.clone();
         let measure = match self.kind {
@@ -89,6 +95,8 @@ impl SigmaCorrelation {
             | CorrelationKind::ValueAvg
             | CorrelationKind::ValuePercentile
             | CorrelationKind::ValueMedian => {
+                // Amounts are multiples of a billionth, so what satisfies the bounds, if anything
+                // does, is one of them or next to one.
                 let unit = Amount::from_billionths(1);
                 let near = |value: Amount| {
                     let around = [
@@ -102,7 +110,7 @@ impl SigmaCorrelation {
                 return holds.then_some(()).ok_or_else(|| never_error(bounds));
             }
         };
-        // Bounds are few and each is one number: what satisfies them stands near one of these.
+        // Bounds are few and each is one number: what satisfies them is near one of these.
         let unit = Amount::from_int(1).billionths();
         let near = bounds.as_slice().iter().flat_map(|bound| {
             let whole = bound.value.billionths().div_euclid(unit);

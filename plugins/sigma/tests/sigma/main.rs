@@ -1,14 +1,11 @@
 //! What Sigma rules mean, on both sides of each boundary.
 
-mod correlated;
-mod correlations;
 mod documents;
-mod front_end;
 mod log_sources;
 mod robust;
 mod values;
 
-use larum_rule::predicate::{FlatRecord, PredicateMatcher};
+use larum_predicate::{FlatRecord, PredicateMatcher};
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, SigmaRules, default_layout};
 
 /// A rule around a detection.

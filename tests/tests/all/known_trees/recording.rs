@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use larum_engine::seeded_sequence::SeededSequence;
+use larum_engine::SeededSequence;
 use larum_event::decode::Decoder;
 use larum_event::{Channel, Event, EventDefaults, EventId, Severity, Source, TenantId, Timestamp};
 use larum_tests::recordings;

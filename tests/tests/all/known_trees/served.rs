@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use larum_engine::seeded_sequence::SeededSequence;
+use larum_engine::SeededSequence;
 use larum_tests::Server;
 use serde_json::Value;
 

@@ -9,27 +9,44 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("larum-event", &[]),
     ("larum-admit", &["larum-event"]),
     ("larum-log", &["larum-event"]),
-    ("larum-rule", &["larum-event"]),
+    ("larum-predicate", &["larum-event"]),
+    ("larum-rule", &["larum-event", "larum-predicate"]),
     ("larum-window", &["larum-event"]),
     ("larum-tree", &["larum-event"]),
+    ("larum-view", &["larum-event", "larum-tree"]),
     (
         "larum-pipeline",
         &["larum-event", "larum-rule", "larum-window", "larum-tree"],
     ),
+    ("larum-actor", &["larum-event"]),
+    (
+        "larum-query",
+        &[
+            "larum-event",
+            "larum-log",
+            "larum-rule",
+            "larum-window",
+            "larum-tree",
+            "larum-view",
+        ],
+    ),
     (
         "larum-engine",
         &[
+            "larum-actor",
             "larum-event",
             "larum-admit",
             "larum-log",
             "larum-rule",
             "larum-window",
             "larum-tree",
+            "larum-view",
             "larum-pipeline",
+            "larum-query",
         ],
     ),
-    // Plugins know events and the engine's public API; a rule front end knows larum-rule instead.
-    ("larum-sigma", &["larum-event", "larum-rule"]),
+    // Plugins know events and the engine's public API; a rule front end knows larum-predicate instead.
+    ("larum-sigma", &["larum-event", "larum-predicate"]),
     ("larum-file", &["larum-event"]),
     ("larum-http", &["larum-event", "larum-engine"]),
     // These three wire whatever they need.
@@ -45,16 +62,19 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
     ("rhai", &["larum-rule"]),
     ("petgraph", &["larum-tree"]),
     ("rusqlite", &["larum-log"]),
-    ("actix", &["larum-engine"]),
+    ("actix", &["larum-actor", "larum-engine"]),
     // The binary starts the system that the engine runs in.
     ("actix-rt", &["larum-engine", "larum"]),
     ("actix-web", &["larum-http"]),
     ("actix-ws", &["larum-http"]),
-    ("aho-corasick", &["larum-rule"]),
-    ("foldhash", &["larum-rule", "larum-tree", "larum-window"]),
+    ("aho-corasick", &["larum-predicate"]),
+    (
+        "foldhash",
+        &["larum-predicate", "larum-tree", "larum-window"],
+    ),
     ("hashbrown", &["larum-tree", "larum-window"]),
-    ("wide", &["larum-rule"]),
-    ("regex-syntax", &["larum-rule"]),
+    ("wide", &["larum-predicate"]),
+    ("regex-syntax", &["larum-predicate"]),
     ("saphyr-parser", &["larum-sigma"]),
     ("prometheus-client", &["larum-http"]),
     // Doors unpack; the window's tests read recorded sets.
@@ -74,10 +94,12 @@ const NOT_SHIPPED: &[&str] = &["larum-tests", "larum-benches"];
 const PURE: &[&str] = &[
     "larum-event",
     "larum-admit",
+    "larum-predicate",
     "larum-rule",
     "larum-sigma",
     "larum-window",
     "larum-tree",
+    "larum-view",
     "larum-pipeline",
 ];
 

@@ -1,19 +1,21 @@
 //! What links of one name must have in common, and the set that all of them make.
 //!
-//! Links of one name name nodes of one kind, so what one of them calls a parent must be what one of them
-//! calls a node, or parents would silently never be found.
+//! Owns the checks between links. Within one link they are done in `finish`.
+//! Invariant: links of one name name nodes of one kind, so what one of them calls a parent is what
+//! one of them calls a node; otherwise parents would silently never be found.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larum_event::{EntitySpec, IncidentJoin, LinkSet, LinkSpec, RuleFile, limits};
+use larum_predicate::Diagnostic;
 use rhai::Position;
 
 use super::LinkParts;
 use super::version::link_version;
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::RuleProblem;
 
-/// A link, and where its file says what.
+/// A link, and the places of its methods.
 #[derive(Debug, Clone)]
 pub(crate) struct DeclaredLink {
     pub(crate) link: LinkSpec,
@@ -55,6 +57,7 @@ pub(crate) fn build_link_set(
         );
         problems.push(RuleProblem::new("too-many-links", problem).into_set_error());
     }
+    // What links of a name agree on is decided of all of them, before any of them gets it.
     let mut agree = LinkAgreement { files, problems };
     agree.check_duplicate_entities(&entities);
     let mut by_name: BTreeMap<&str, Vec<&DeclaredLink>> = BTreeMap::new();
@@ -111,11 +114,12 @@ impl LinkAgreement<'_> {
         let known = LinkSet::built_in_entities();
         for (index, one) in entities.iter().enumerate() {
             let entity = &one.entity;
-            let own = known.iter().find(|known| known.name == entity.name);
-            let own = own.filter(|own| entity.from.iter().all(|part| own.from.contains(part)));
-            if own.is_some() {
-                let problem = "the engine reads it of every event without being told";
-                let problem = RuleProblem::new("duplicate-entity", problem)
+            let built_in = known.iter().find(|known| known.name == entity.name);
+            let adds_nothing =
+                built_in.is_some_and(|own| entity.from.iter().all(|part| own.from.contains(part)));
+            if adds_nothing {
+                let message = "the engine reads it of every event without being told";
+                let problem = RuleProblem::new("duplicate-entity", message)
                     .with_help("leave it out")
                     .about_item("entity", &entity.name);
                 self.report_problem(one.file, one.place, problem);
@@ -126,8 +130,8 @@ impl LinkAgreement<'_> {
             });
             if let Some(other) = same {
                 let place = self.describe_place(other.file, other.place);
-                let problem = "it is declared twice for the same topics";
-                let problem = RuleProblem::new("duplicate-entity", problem)
+                let message = "it is declared twice for the same topics";
+                let problem = RuleProblem::new("duplicate-entity", message)
                     .with_help(format!(
                         "the other one is at {place}; name all fields there"
                     ))
@@ -150,8 +154,8 @@ impl LinkAgreement<'_> {
             });
             if let Some(other) = same {
                 let place = self.describe_place(other.file, other.places.whole);
-                let problem = "it is declared twice for the same topics, ids and parents";
-                let problem = RuleProblem::new("duplicate-link", problem)
+                let message = "it is declared twice for the same topics, ids and parents";
+                let problem = RuleProblem::new("duplicate-link", message)
                     .with_help(format!("the other one is at {place}"));
                 self.report_link_problem(one, one.places.whole, problem);
             }
@@ -166,11 +170,11 @@ impl LinkAgreement<'_> {
         let wanted = first.link.scope.len();
         for one in rest.iter().filter(|one| one.link.scope.len() != wanted) {
             let place = self.describe_place(first.file, first.places.scope);
-            let problem = format!(
+            let message = format!(
                 "its scope has {}, that of another link of this name {wanted}",
                 count_fields(one.link.scope.len())
             );
-            let problem = RuleProblem::new("links-disagree", problem).with_help(format!(
+            let problem = RuleProblem::new("links-disagree", message).with_help(format!(
                 "the other one is at {place}; nodes of one kind need ids of one form"
             ));
             self.report_link_problem(one, one.places.scope, problem);
@@ -199,9 +203,9 @@ impl LinkAgreement<'_> {
         }
     }
 
-    /// Aliases are said by nodes and asked for by their children; one without the other does nothing.
+    /// Nodes declare aliases and their children name them; one without the other does nothing.
     fn check_aliases(&mut self, links: &[&DeclaredLink]) {
-        let said: Vec<usize> = part_counts(links, |link| &link.alias);
+        let declared: Vec<usize> = part_counts(links, |link| &link.alias);
         let asked: Vec<usize> = part_counts(links, |link| &link.parent_alias);
         for one in links {
             let (alias, parent) = (one.link.alias.len(), one.link.parent_alias.len());
@@ -209,21 +213,21 @@ impl LinkAgreement<'_> {
                 let problem = alias_problem("alias", "parent_alias", alias, &asked);
                 self.report_link_problem(one, one.places.alias, problem);
             }
-            if parent > 0 && !said.contains(&parent) {
-                let problem = alias_problem("parent_alias", "alias", parent, &said);
+            if parent > 0 && !declared.contains(&parent) {
+                let problem = alias_problem("parent_alias", "alias", parent, &declared);
                 self.report_link_problem(one, one.places.parent_alias, problem);
             }
         }
     }
 
-    /// What is said of joins holds for every link of the name.
+    /// Joins of one link hold for every link of the name.
     fn agree_on_joins(&mut self, links: &[&DeclaredLink]) -> Option<IncidentJoin> {
-        let mut said = links.iter().filter(|one| one.link.joins.is_some());
-        let first = said.next()?;
-        for other in said.filter(|other| other.link.joins != first.link.joins) {
+        let mut joining = links.iter().filter(|one| one.link.joins.is_some());
+        let first = joining.next()?;
+        for other in joining.filter(|other| other.link.joins != first.link.joins) {
             let place = self.describe_place(first.file, first.places.joins);
-            let problem = "another link of this name says otherwise what it joins";
-            let problem = RuleProblem::new("links-disagree", problem).with_help(format!(
+            let message = "another link of this name says otherwise what it joins";
+            let problem = RuleProblem::new("links-disagree", message).with_help(format!(
                 "the other one is at {place}; it holds for all links of the name, so say it once"
             ));
             self.report_link_problem(other, other.places.joins, problem);

@@ -31,8 +31,10 @@ pub(crate) const ENTITY_METHODS: [(&str, usize, EntityMethod); 2] = [
     ("on", 1, |entity, place, given| {
         entity.on_place = place;
         let found = read_patterns(only_argument(given)?)?;
-        let new = found.into_iter().filter(|it| !entity.on.contains(it));
-        let new: Vec<TopicPattern> = new.collect();
+        let new: Vec<TopicPattern> = found
+            .into_iter()
+            .filter(|it| !entity.on.contains(it))
+            .collect();
         entity.on.extend(new);
         Ok(())
     }),

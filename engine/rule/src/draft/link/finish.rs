@@ -1,15 +1,20 @@
 //! From a draft to a link: what must be there and what goes together within it.
+//!
+//! Owns finishing links and entities of one file. What links of several files must have in common
+//! belongs to `agreement`.
+//! Invariant: a link is given out only if no check refused anything.
 
 use std::sync::Arc;
 
 use larum_event::{EntitySpec, LinkSpec, RuleFile, TopicPattern};
+use larum_predicate::Diagnostic;
 use rhai::Position;
 
 use super::super::setting::{DraftSetting, setting_value};
 use super::agreement::{DeclaredEntity, DeclaredLink, LinkPlaces};
 use super::{EntityDraft, LinkDraft, LinkParts};
 use crate::catalogue::{FieldCatalogue, is_contained_in};
-use crate::diagnostic::{Diagnostic, RuleProblem};
+use crate::diagnostic::{RuleProblem, place_diagnostic};
 use crate::script::{FieldUsage, FieldUsageKind};
 
 /// Finishes the links and entities of one file.
@@ -28,11 +33,7 @@ impl LinkFinisher<'_> {
         let whose = ("link", draft.name.clone());
         self.check_naming(&draft, &whose);
         self.check_begins(&draft, &whose);
-        self.check_fields(
-            &whose,
-            (&draft.on, draft.on_place),
-            &draft.list_field_reads(),
-        );
+        self.check_fields(&whose, &draft.on, draft.on_place, &draft.list_field_reads());
         if self.problems.len() > before {
             return None;
         }
@@ -46,7 +47,7 @@ impl LinkFinisher<'_> {
                 .chain(more)
                 .collect()
         };
-        let place = |said: Option<Position>| said.unwrap_or(draft.place);
+        let place = |written: Option<Position>| written.unwrap_or(draft.place);
         let places = LinkPlaces {
             whole: draft.place,
             scope: place(draft.scope.as_ref().map(|it| it.place)),
@@ -55,6 +56,7 @@ impl LinkFinisher<'_> {
             parent_alias: place(draft.parent_alias.as_ref().map(|it| it.place)),
             joins: place(draft.joins.as_ref().map(|it| it.place)),
         };
+        // The version is a hash of the whole, joins included, which are known when all files are.
         let link = LinkSpec {
             id: ways(draft.id.as_ref(), &draft.or_id),
             parent: ways(draft.parent.as_ref(), &draft.or_parent),
@@ -92,17 +94,20 @@ impl LinkFinisher<'_> {
             .cloned()
             .unwrap_or_default();
         if draft.from.is_none() {
-            let problem = RuleProblem::new("no-field", "it is read from no field");
-            let problem =
-                problem.with_help("say where such values stand: `.from(\"metadata.user\")`");
+            let problem = RuleProblem::new("no-field", "it is read from no field")
+                .with_help("say where such values stand: `.from(\"metadata.user\")`");
             self.report_problem(&whose, draft.place, problem);
         }
-        let place = draft.from.as_ref().map_or(draft.place, |said| said.place);
+        // Fields are checked where they are named; where there are none, only the topics are.
+        let place = draft
+            .from
+            .as_ref()
+            .map_or(draft.place, |setting| setting.place);
         let reads: Vec<(Arc<str>, Position)> = from
             .iter()
             .map(|part| (Arc::clone(&part.path), place))
             .collect();
-        self.check_fields(&whose, (&draft.on, draft.on_place), &reads);
+        self.check_fields(&whose, &draft.on, draft.on_place, &reads);
         if self.problems.len() > before {
             return None;
         }
@@ -120,13 +125,13 @@ impl LinkFinisher<'_> {
     /// It must name its node, and others than the node itself.
     fn check_naming(&mut self, draft: &LinkDraft, whose: &(&str, String)) {
         if draft.id.is_none() {
-            let problem = RuleProblem::new("no-id", "it names no node");
-            let problem = problem.with_help("say by which fields: `.id(\"data.ProcessGuid\")`");
+            let problem = RuleProblem::new("no-id", "it names no node")
+                .with_help("say by which fields: `.id(\"data.ProcessGuid\")`");
             self.report_problem(whose, draft.place, problem);
         }
         if let (None, Some(first)) = (&draft.parent, draft.or_parent.first()) {
-            let problem = RuleProblem::new("no-parent", "`.or_parent(..)` without `.parent(..)`");
-            let problem = problem.with_help("the first way to name the parent is `.parent(..)`");
+            let problem = RuleProblem::new("no-parent", "`.or_parent(..)` without `.parent(..)`")
+                .with_help("the first way to name the parent is `.parent(..)`");
             self.report_problem(whose, first.place, problem);
         }
         let ids: Vec<&LinkParts> = draft
@@ -137,8 +142,8 @@ impl LinkFinisher<'_> {
             .collect();
         for parent in draft.parent.iter().chain(&draft.or_parent) {
             if parent.value.as_ref().is_some_and(|it| ids.contains(&it)) {
-                let problem = RuleProblem::new("own-parent", "each node would be its own parent");
-                let problem = problem.with_help("name the fields that hold the parent's id");
+                let problem = RuleProblem::new("own-parent", "each node would be its own parent")
+                    .with_help("name the fields that hold the parent's id");
                 self.report_problem(whose, parent.place, problem);
             }
         }
@@ -151,8 +156,8 @@ impl LinkFinisher<'_> {
             && draft.begins.is_none()
             && !names_parent
         {
-            let problem = "`.alias(..)` is read of the event with which a node begins, and none is";
-            let problem = RuleProblem::new("never-begins", problem)
+            let message = "`.alias(..)` is read of the event with which a node begins, and none is";
+            let problem = RuleProblem::new("never-begins", message)
                 .with_help("say which event that is: `.begins(\"windows.event.4624\")`");
             self.report_problem(whose, alias.place, problem);
         }
@@ -175,7 +180,8 @@ impl LinkFinisher<'_> {
     fn check_fields(
         &mut self,
         whose: &(&str, String),
-        (on, on_place): (&[TopicPattern], Position),
+        on: &[TopicPattern],
+        on_place: Position,
         reads: &[(Arc<str>, Position)],
     ) {
         if on.is_empty() {
@@ -192,7 +198,8 @@ impl LinkFinisher<'_> {
         let found = self.catalogue.check_field_reads(on, on_place, &uses);
         for (level, place, problem) in found {
             let problem = problem.about_item(whose.0, &whose.1).into_diagnostic(level);
-            self.problems.push(problem.with_place(self.file, place));
+            self.problems
+                .push(place_diagnostic(problem, self.file, place));
         }
     }
 
@@ -216,26 +223,29 @@ impl LinkDraft {
             &self.alias,
             &self.parent_alias,
         ];
-        let parts = first.into_iter().flatten();
-        let parts = parts.chain(&self.or_id).chain(&self.or_parent);
-        let parts = parts.flat_map(|said| {
-            let parts = said.value.iter().flatten();
-            parts.map(|part| (Arc::clone(&part.path), said.place))
+        let settings = first
+            .into_iter()
+            .flatten()
+            .chain(&self.or_id)
+            .chain(&self.or_parent);
+        let parts = settings.flat_map(|setting| {
+            let parts = setting.value.iter().flatten();
+            parts.map(|part| (Arc::clone(&part.path), setting.place))
         });
-        let label = self.label.iter().flat_map(|said| {
-            let part = said.value.iter();
-            part.map(|part| (Arc::clone(&part.path), said.place))
+        let label = self.label.iter().flat_map(|setting| {
+            let part = setting.value.iter();
+            part.map(|part| (Arc::clone(&part.path), setting.place))
         });
-        let kept = self.keep.iter().flat_map(|said| {
-            let paths = said.value.iter().flatten();
-            paths.map(|path| (Arc::clone(path), said.place))
+        let kept = self.keep.iter().flat_map(|setting| {
+            let paths = setting.value.iter().flatten();
+            paths.map(|path| (Arc::clone(path), setting.place))
         });
         parts.chain(label).chain(kept).collect()
     }
 }
 
-fn set_parts(said: &DraftSetting<LinkParts>) -> Option<&LinkParts> {
-    said.value.as_ref()
+fn set_parts(setting: &DraftSetting<LinkParts>) -> Option<&LinkParts> {
+    setting.value.as_ref()
 }
 
 fn pattern_texts(patterns: &[TopicPattern]) -> Vec<Arc<str>> {

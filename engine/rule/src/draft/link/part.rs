@@ -21,8 +21,8 @@ pub(crate) const FORMS: [(&str, PartForm); 5] = [
     ("sha256", PartForm::Sha256),
 ];
 
-/// What a form makes of its argument. A path that is refused still makes a part, so that nothing else need
-/// complain of it.
+/// What a form makes of its argument. A path that is refused still makes a part, so that nothing
+/// else need complain of it.
 pub(crate) fn apply_form(form: PartForm, path: &Dynamic) -> (LinkPart, Option<RuleProblem>) {
     let (path, problem) = match read_text(path) {
         Ok(path) => {

@@ -2,7 +2,7 @@
 
 use larum_rule::RuleSet;
 
-use crate::given::{file, load, shown, try_load};
+use crate::fixtures::{file, load, show_problems, try_load};
 
 #[test]
 fn a_field_that_no_link_keeps_is_a_warning_where_there_are_links() {
@@ -24,8 +24,9 @@ fn a_field_that_no_link_keeps_is_a_warning_where_there_are_links() {
         ("label", None),
     ] {
         let files = [file("a.rhai", &rule(field)), file("links.rhai", link)];
-        let set = RuleSet::load(&files).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
-        let warnings = shown(set.warnings());
+        let set =
+            RuleSet::load(&files).unwrap_or_else(|problems| panic!("{}", show_problems(&problems)));
+        let warnings = show_problems(set.warnings());
         match wanted {
             Some(wanted) => assert!(warnings.contains(wanted), "{field}: {warnings}"),
             None => assert_eq!(warnings, "", "{field}"),
@@ -109,7 +110,7 @@ fn questions_to_trees_are_checked_at_load() {
         if wanted.is_empty() {
             continue;
         }
-        let problems = shown(&try_load(text).map(|_| ()).unwrap_err());
+        let problems = show_problems(&try_load(text).map(|_| ()).unwrap_err());
         assert!(problems.contains(wanted), "{text}: {problems}");
     }
 }

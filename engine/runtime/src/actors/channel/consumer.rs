@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
+use larum_actor::MonotonicTime;
 use larum_event::Position;
 use tokio::sync::oneshot;
 
 use crate::actors::live_subscriber::matches_interest;
 use crate::api::{DeliveredEvent, EventInterest};
 use crate::breaker::{CallPermit, CircuitBreaker};
-use crate::clock::MonotonicTime;
 
 /// Events for a durable consumer.
 #[derive(Debug, Clone)]
@@ -41,17 +41,12 @@ pub(super) struct DurableConsumer {
 
 impl DurableConsumer {
     /// Hands over its next events; `pass` is its breaker's leave to.
-    pub(super) fn hand_over(
-        &mut self,
-        pass: CallPermit,
-        now: MonotonicTime,
-        portion: ConsumerBatch,
-    ) {
+    pub(super) fn hand_over(&mut self, pass: CallPermit, now: MonotonicTime, batch: ConsumerBatch) {
         let Some(reply) = self.waiting.take() else {
             self.breaker.abandon_call(pass);
             return;
         };
-        match reply.send(portion) {
+        match reply.send(batch) {
             Ok(()) => self.pass = Some((pass, now)),
             Err(_) => self.breaker.abandon_call(pass),
         }
@@ -66,7 +61,7 @@ pub(super) fn select_batch<'a>(
     cursor: Position,
     upto: Position,
 ) -> ConsumerBatch {
-    let mut portion = ConsumerBatch {
+    let mut batch = ConsumerBatch {
         events: Vec::new(),
         upto,
     };
@@ -74,11 +69,11 @@ pub(super) fn select_batch<'a>(
         if !matches_interest(interest, &delivered.event) {
             continue;
         }
-        if portion.events.len() == most {
-            portion.upto = portion.events.last().map_or(cursor, |last| last.position);
-            return portion;
+        if batch.events.len() == most {
+            batch.upto = batch.events.last().map_or(cursor, |last| last.position);
+            return batch;
         }
-        portion.events.push(Arc::clone(delivered));
+        batch.events.push(Arc::clone(delivered));
     }
-    portion
+    batch
 }

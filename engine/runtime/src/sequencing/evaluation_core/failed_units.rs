@@ -9,13 +9,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use larum_actor::{ActorState, MonotonicTime, RestartVerdict};
 use larum_event::{Position, RecordBody, RuleId, UnitChange};
 use larum_pipeline::{WatermarkStep, WindowAnswer, WindowShard};
 use larum_rule::RuleSet;
 use tracing::{error, warn};
 
 use super::EvaluationCore;
-use crate::clock::MonotonicTime;
 use crate::messages::UnitFailure;
 use crate::sequencing::actor_pool::FailedWindow;
 use crate::sequencing::base_state::{BaseState, read_newest_base};
@@ -23,7 +23,6 @@ use crate::sequencing::detached_units::{DetachedUnit, RetryState};
 use crate::sequencing::epoch_error::EpochError;
 use crate::sequencing::replay::{UnitReplay, UnitReplayOutcome, replay_guarded};
 use crate::sequencing::rule_relations::{dependent_rules, required_rules, rule_ids, rule_numbers};
-use crate::supervise::{ActorState, RestartVerdict};
 
 /// How long a unit that has no actor any more waits before it is tried again.
 const WITHOUT_ACTOR: larum_event::Span = larum_event::Span::from_seconds(1);

@@ -12,7 +12,8 @@ async fn check_all(engine: &larum_engine::Engine, expected: &[larum_engine::Tree
     }
 }
 
-/// Runs an engine over 30 workflows, has `change` done to its store, and looks whether the next finds all of them.
+/// Runs an engine over 30 workflows, has `change` done to its store, and looks whether the next
+/// finds all of them.
 async fn check_after(change: impl FnOnce(&std::path::Path)) {
     let store = folder();
     let engine = started(holding(&store, 3)).await;

@@ -1,4 +1,5 @@
-//! Against a reference that keeps everything and finds out anew, by the definition, what is one incident.
+//! Against a reference that keeps everything and finds out anew, by the definition, what is one
+//! incident.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,8 +3,8 @@
 use super::*;
 use crate::incident::IncidentQuery;
 
-/// Three incidents: `a` (high, user eve, 10 to 20 s), `b` (low, users eve and bob, 30 to 40 s) and `c`
-/// (critical, retracted, 50 to 60 s).
+/// Three incidents: `a` (high, user eve, 10 to 20 s), `b` (low, users eve and bob, 30 to 40 s) and
+/// `c` (critical, retracted, 50 to 60 s).
 fn three() -> IncidentScenario {
     let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 1).about("host", "ws5"));

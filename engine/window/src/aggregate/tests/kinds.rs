@@ -38,7 +38,7 @@ const fn last(matches: u32, keep: i64) -> WindowExtent {
     }
 }
 
-/// Feeds events of the given times and values, and compares what is said, word by word.
+/// Feeds events of the given times and values, and compares the reports word by word.
 fn check(
     (extent, measure, bounds, policy): (WindowExtent, WindowMeasure, &str, FiringPolicy),
     events: &[(i64, i64)],
@@ -196,9 +196,9 @@ fn a_session_ends_after_its_gap_or_at_its_cap() {
 #[test]
 fn a_session_that_is_decided_at_its_end_is_known_by_its_first_match() {
     let rule = aggregate(session(10, None), WindowMeasure::Count, "", Edge);
-    let told = reports(&rule, &times(&[0, 1, 2]));
-    let [AlertReport::Fired(fired)] = &told[..] else {
-        panic!("{told:?}");
+    let output = reports(&rule, &times(&[0, 1, 2]));
+    let [AlertReport::Fired(fired)] = &output[..] else {
+        panic!("{output:?}");
     };
     assert_eq!(fired.anchor.as_str(), "0");
     assert_eq!(fired.trigger.id.as_str(), "2");
@@ -237,8 +237,8 @@ fn numbers_are_measured_over_what_is_in_the_window() {
         (WindowMeasure::Change, "== -4", "fired 3 at 3 of 4: -4"),
     ] {
         let rule = aggregate(SLIDING, measure, bounds, Edge);
-        let told = words(&reports(&rule, &[(0, 3), (1, 1), (2, 9), (3, -1)]));
-        assert_eq!(told.first().map(String::as_str), Some(expected), "{rule}");
+        let output = words(&reports(&rule, &[(0, 3), (1, 1), (2, 9), (3, -1)]));
+        assert_eq!(output.first().map(String::as_str), Some(expected), "{rule}");
     }
 }
 
@@ -253,7 +253,7 @@ fn an_alert_ends_when_what_made_the_average_high_leaves() {
             "ended of 2: 10.5",
         ],
     );
-    // And an average that comes to be high when something leaves is told with the next match.
+    // An average that rises because something leaves is reported with the next match.
     check(
         (SLIDING, WindowMeasure::Average, "> 5", Edge),
         &[(0, 1), (9, 9), (12, 9)],
@@ -285,15 +285,15 @@ fn without_a_field_it_is_the_group_that_is_new() {
     let rule = aggregate(SLIDING, WindowMeasure::FirstSeen, "", Edge);
     let compiled = AggregateRule::new(&rule, 100);
     let mut state = AggregateState::default();
-    let mut told = StateOutput::default();
+    let mut output = StateOutput::default();
     for (time, fires) in [(0, 1), (10, 1), (21, 2)] {
-        state.advance_to(at(time), &compiled, &mut told);
+        state.advance_to(at(time), &compiled, &mut output);
         let event = WindowEvent {
             values: MatchValues::default(),
             ..event(time as u64, time, None, 0)
         };
-        state.apply_event(&event, &compiled, &mut told);
-        assert_eq!(told.reports.len(), fires, "{time}");
+        state.apply_event(&event, &compiled, &mut output);
+        assert_eq!(output.reports.len(), fires, "{time}");
     }
 }
 
@@ -316,10 +316,14 @@ fn steps_are_complete_when_each_has_as_many_as_it_needs() {
     let rule = aggregate(SLIDING, WindowMeasure::Steps(vec![1, 2]), ">= 2", Edge);
     let compiled = AggregateRule::new(&rule, 100);
     let mut state = AggregateState::default();
-    let mut told = StateOutput::default();
+    let mut output = StateOutput::default();
     for (time, steps, fires) in [(0, 0b01, 0), (1, 0b10, 0), (2, 0b11, 1)] {
-        state.apply_event(&event(time as u64, time, None, steps), &compiled, &mut told);
-        assert_eq!(told.reports.len(), fires, "{time}");
+        state.apply_event(
+            &event(time as u64, time, None, steps),
+            &compiled,
+            &mut output,
+        );
+        assert_eq!(output.reports.len(), fires, "{time}");
     }
 }
 
@@ -332,9 +336,9 @@ fn matches_without_what_is_measured_are_not_counted() {
     ] {
         let rule = AggregateRule::new(&aggregate(SLIDING, measure, ">= 0", Every), 100);
         let mut state = AggregateState::default();
-        let mut told = StateOutput::default();
-        state.apply_event(&event(0, 0, None, 1), &rule, &mut told);
-        assert!(told.reports.is_empty());
+        let mut output = StateOutput::default();
+        state.apply_event(&event(0, 0, None, 1), &rule, &mut output);
+        assert!(output.reports.is_empty());
         assert_eq!(state, AggregateState::Empty);
     }
 }
@@ -349,12 +353,12 @@ fn distinct_is_exact_up_to_its_bound_and_states_its_error_beyond_and_becomes_exa
         );
         let mut state = AggregateState::default();
         let mut take = |number: i64, time: i64| {
-            let mut told = StateOutput::default();
-            state.advance_to(at(time), &rule, &mut told);
+            let mut output = StateOutput::default();
+            state.advance_to(at(time), &rule, &mut output);
             let event = event(number as u64, time, Some(number), 1);
-            state.apply_event(&event, &rule, &mut told);
+            state.apply_event(&event, &rule, &mut output);
             assert!(state.is_sound(&rule));
-            let Some(AlertReport::Fired(fired)) = told.reports.pop() else {
+            let Some(AlertReport::Fired(fired)) = output.reports.pop() else {
                 panic!("it holds at every match");
             };
             let value = fired.content.value.unwrap().to_float() as i64;

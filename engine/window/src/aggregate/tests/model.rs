@@ -1,5 +1,5 @@
-//! Random streams and rules: states say what the words of the rules say, whenever they are looked at, copied or
-//! written and read.
+//! Random streams and rules: states say what the words of the rules say, whenever they are looked
+//! at, copied or written and read.
 
 use larum_event::{
     Aggregate, Amount, Bound, Bounds, FiringPolicy, WindowComparison, WindowExtent, WindowMeasure,
@@ -105,13 +105,13 @@ fn rules() -> impl Strategy<Value = Aggregate> {
 fn run(rule: &Aggregate, events: &[WindowEvent]) -> Vec<AlertReport> {
     let rule = AggregateRule::new(rule, 1_000);
     let mut state = AggregateState::default();
-    let mut told = StateOutput::default();
+    let mut output = StateOutput::default();
     for event in events {
-        state.advance_to(event.time(), &rule, &mut told);
-        state.apply_event(event, &rule, &mut told);
+        state.advance_to(event.time(), &rule, &mut output);
+        state.apply_event(event, &rule, &mut output);
     }
-    state.close(&rule, &mut told);
-    told.reports
+    state.close(&rule, &mut output);
+    output.reports
 }
 
 proptest! {
@@ -131,16 +131,16 @@ proptest! {
         let expected = run(&rule, &events);
         let compiled = AggregateRule::new(&rule, 1_000);
         let mut state = AggregateState::default();
-        let mut told = StateOutput::default();
+        let mut output = StateOutput::default();
         for (index, event) in events.iter().enumerate() {
-            state.advance_to(event.time(), &compiled, &mut told);
-            state.apply_event(event, &compiled, &mut told);
+            state.advance_to(event.time(), &compiled, &mut output);
+            state.apply_event(event, &compiled, &mut output);
             prop_assert!(state.is_sound(&compiled), "{:?}", state);
             let (what, later) = looks[index];
             let next = events.get(index + 1).map_or(i64::MAX, |next| next.time().as_nanos());
             let look = at((event.time().as_nanos() + later).min(next));
             match what {
-                0 => state.advance_to(look, &compiled, &mut told),
+                0 => state.advance_to(look, &compiled, &mut output),
                 1 => state = state.clone(),
                 2 => {
                     let bytes = postcard::to_stdvec(&state).unwrap();
@@ -159,8 +159,8 @@ proptest! {
             }
             prop_assert!(state.is_sound(&compiled), "{:?}", state);
         }
-        state.close(&compiled, &mut told);
-        prop_assert_eq!(told.reports, expected);
+        state.close(&compiled, &mut output);
+        prop_assert_eq!(output.reports, expected);
     }
 
     #[test]
@@ -168,32 +168,32 @@ proptest! {
         let expected = run(&rule, &events);
         let compiled = AggregateRule::new(&rule, 1_000);
         let mut state = AggregateState::default();
-        let mut told = StateOutput::default();
-        let turn = |state: &mut AggregateState, due, told: &mut StateOutput| {
-            let before = told.reports.len();
+        let mut output = StateOutput::default();
+        let turn = |state: &mut AggregateState, due, output: &mut StateOutput| {
+            let before = output.reports.len();
             let mut copy = state.clone();
-            copy.advance_to(due, &compiled, told);
-            assert_eq!(told.reports.len(), before);
-            state.advance_to(due.saturating_add(span(1)), &compiled, told);
+            copy.advance_to(due, &compiled, output);
+            assert_eq!(output.reports.len(), before);
+            state.advance_to(due.saturating_add(span(1)), &compiled, output);
         };
         let mut turns = 0;
         for event in &events {
             while let Some(due) = state.due_time(&compiled).filter(|due| *due < event.time()) {
-                turn(&mut state, due, &mut told);
+                turn(&mut state, due, &mut output);
                 turns += 1;
                 prop_assert!(turns < 5_000, "{:?}", state);
             }
-            state.advance_to(event.time(), &compiled, &mut told);
-            state.apply_event(event, &compiled, &mut told);
+            state.advance_to(event.time(), &compiled, &mut output);
+            state.apply_event(event, &compiled, &mut output);
             prop_assert_eq!(state.due_time(&compiled).is_none(), state == AggregateState::Empty);
         }
         while let Some(due) = state.due_time(&compiled) {
-            turn(&mut state, due, &mut told);
+            turn(&mut state, due, &mut output);
             turns += 1;
             prop_assert!(turns < 5_000, "{:?}", state);
         }
         prop_assert_eq!(state, AggregateState::Empty);
-        prop_assert_eq!(told.reports, expected);
+        prop_assert_eq!(output.reports, expected);
     }
 }
 

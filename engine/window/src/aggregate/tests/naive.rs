@@ -26,7 +26,7 @@ pub(super) struct NaiveWindow<'a> {
 
 struct NaiveEpisode<'a> {
     members: Vec<&'a WindowEvent>,
-    told: usize,
+    reported: usize,
     value: Amount,
 }
 
@@ -105,10 +105,10 @@ impl<'a> NaiveWindow<'a> {
         if is_over && self.rule.decision_time() == DecisionTime::AtClose {
             self.at_end_of_batch(&before);
         }
-        let held = self
+        let event_ref = self
             .value(&self.window(now), now)
             .is_some_and(|value| self.rule.bounds.contains(value));
-        if self.open.is_some() && (is_over || !held) {
+        if self.open.is_some() && (is_over || !event_ref) {
             self.end_episode();
         }
     }
@@ -239,8 +239,8 @@ impl<'a> NaiveWindow<'a> {
                 if let Some(mut open) = self.open.take() {
                     open.value = value;
                     open.members.extend(fresh);
-                    if open.members.len() >= 2 * open.told {
-                        open.told = open.members.len();
+                    if open.members.len() >= 2 * open.reported {
+                        open.reported = open.members.len();
                         let content = Box::new(self.content(&open.members, value));
                         self.reports.push(AlertReport::Grew(content));
                     }
@@ -251,7 +251,7 @@ impl<'a> NaiveWindow<'a> {
                     self.fire(window, anchor, now, value);
                     self.open = Some(NaiveEpisode {
                         members: window.to_vec(),
-                        told: window.len(),
+                        reported: window.len(),
                         value,
                     });
                 }
@@ -284,11 +284,11 @@ impl<'a> NaiveWindow<'a> {
         self.reports.push(AlertReport::Fired(Box::new(FiredAlert {
             anchor: match self.rule.extent {
                 WindowExtent::Hopping { .. } if !self.is_first_seen() => {
-                    EventId::new(format!("{}@{}", anchor.held.id, at(now))).unwrap()
+                    EventId::new(format!("{}@{}", anchor.event_ref.id, at(now))).unwrap()
                 }
-                _ => anchor.held.id.clone(),
+                _ => anchor.event_ref.id.clone(),
             },
-            trigger: trigger.held.clone(),
+            trigger: trigger.event_ref.clone(),
             time: at(now),
             content: self.content(window, value),
             open,
@@ -296,14 +296,14 @@ impl<'a> NaiveWindow<'a> {
     }
 
     fn content(&self, members: &[&WindowEvent], value: Amount) -> AlertSummary {
-        let ids = members.iter().map(|event| event.held.id.clone());
+        let ids = members.iter().map(|event| event.event_ref.id.clone());
         let tail = members.len().saturating_sub(EVIDENCE_EACH_END);
         let is_end = |index: &usize| *index < EVIDENCE_EACH_END || *index >= tail;
         AlertSummary {
             count: members.len() as u64,
             value: (self.rule.measure != WindowMeasure::Count).then_some(value),
             error: None,
-            words: None,
+            script_json: None,
             first: members.first().map_or(Timestamp::MIN, |event| event.time()),
             last: members.last().map_or(Timestamp::MIN, |event| event.time()),
             evidence: ids
@@ -395,8 +395,8 @@ impl<'a> NaiveWindow<'a> {
     }
 }
 
-/// The last of the windows that follow each other, if it still lasts at `now`; `lasts` is told the times of its first
-/// and last event and the one to be added.
+/// The last of the windows that follow each other, if it still lasts at `now`; `lasts` is told the
+/// times of its first and last event and the one to be added.
 fn batch<'a>(
     come: &[&'a WindowEvent],
     now: i64,

@@ -17,40 +17,40 @@ fn a_quiet_key_of_a_counting_rule_takes_forty_bytes_and_no_heap() {
     assert_eq!(size_of::<AggregateState>(), 40);
     let rule = counting(">= 5", 100);
     let mut state = AggregateState::default();
-    let mut told = StateOutput::default();
+    let mut output = StateOutput::default();
     let mut one = event(1, 0, None, 1);
-    one.held.id = EventId::new("0198f6a2-7c1e-7b3a-9d40-0123456789ab").unwrap();
-    state.apply_event(&one, &rule, &mut told);
+    one.event_ref.id = EventId::new("0198f6a2-7c1e-7b3a-9d40-0123456789ab").unwrap();
+    state.apply_event(&one, &rule, &mut output);
     let AggregateState::One(super::super::PackedEventRef::Inline(_)) = state else {
         panic!("{state:?}");
     };
     assert_eq!(state.event_count(), 1);
     // It is that again after a burst, as soon as one event is left.
-    state.apply_event(&event(2, 8, None, 1), &rule, &mut told);
+    state.apply_event(&event(2, 8, None, 1), &rule, &mut output);
     assert!(matches!(state, AggregateState::Running(_)));
-    state.advance_to(at(11), &rule, &mut told);
+    state.advance_to(at(11), &rule, &mut output);
     assert!(matches!(state, AggregateState::One(_)));
-    state.advance_to(at(18), &rule, &mut told);
+    state.advance_to(at(18), &rule, &mut output);
     assert!(matches!(state, AggregateState::One(_)));
-    state.advance_to(at(19), &rule, &mut told);
+    state.advance_to(at(19), &rule, &mut output);
     assert_eq!(state, AggregateState::Empty);
 }
 
 #[test]
 fn a_key_that_holds_too_many_events_drops_the_oldest_and_says_so() {
-    for (most, held, dropped) in [(10, 8, 0), (8, 8, 0), (7, 7, 1), (1, 5, 3)] {
+    for (most, event_ref, dropped) in [(10, 8, 0), (8, 8, 0), (7, 7, 1), (1, 5, 3)] {
         let rule = counting(">= 5", most);
         let mut state = AggregateState::default();
-        let mut told = StateOutput::default();
+        let mut output = StateOutput::default();
         for number in 0..8 {
-            state.apply_event(&event(number, 0, None, 1), &rule, &mut told);
+            state.apply_event(&event(number, 0, None, 1), &rule, &mut output);
         }
         assert_eq!(
-            (state.event_count(), told.dropped),
-            (held, dropped),
+            (state.event_count(), output.dropped),
+            (event_ref, dropped),
             "{most}"
         );
-        assert_eq!(state.view(&rule).events, held as u64);
+        assert_eq!(state.view(&rule).events, event_ref as u64);
     }
 }
 

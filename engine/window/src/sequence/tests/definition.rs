@@ -63,7 +63,7 @@ impl Definition<'_> {
         (from..to).filter(|step| self.is_never(*step))
     }
 
-    /// Whether the event stands to those chosen as the step's joins ask.
+    /// Whether the event satisfies the step's joins with the chosen events.
     fn joins(&self, chosen: &[ChosenEvents], step: usize, event: usize) -> bool {
         let joins = &self.sequence.steps[step].joins;
         if joins.is_empty() {
@@ -82,7 +82,8 @@ impl Definition<'_> {
         join::satisfies_joins(joins, &self.events[event].values, &partial)
     }
 
-    /// Whether nothing that must not come is after the last one chosen, up to `until` (an event) or `time`.
+    /// Whether nothing that must not come is after the last one chosen, up to `until` (an event) or
+    /// `time`.
     fn is_quiet(
         &self,
         chosen: &[ChosenEvents],
@@ -358,7 +359,7 @@ proptest! {
     ) {
         let rule = sequence_rule(&sequence);
         let mut state = SequenceState::default();
-        let mut told = StateOutput::default();
+        let mut output = StateOutput::default();
         let mut last = Timestamp::MIN;
         let end = Watermark::MAX.time;
         for event in events.iter().map(Some).chain([None]) {
@@ -369,7 +370,7 @@ proptest! {
             for look in between {
                 let before = state.clone();
                 let due = state.due_time(&rule);
-                state.advance_to(look, &rule, &mut told);
+                state.advance_to(look, &rule, &mut output);
                 prop_assert_eq!(due.is_some_and(|due| due < look), state != before);
                 prop_assert!(state.due_time(&rule).is_none_or(|due| due >= look));
                 let bytes = postcard::to_stdvec(&state).unwrap();
@@ -380,13 +381,13 @@ proptest! {
                 state = back;
             }
             if let Some(event) = event {
-                state.advance_to(event.time(), &rule, &mut told);
-                state.apply_event(event, &rule, &mut told);
+                state.advance_to(event.time(), &rule, &mut output);
+                state.apply_event(event, &rule, &mut output);
                 last = event.time();
             }
         }
-        state.close(&rule, &mut told);
-        prop_assert_eq!(fired(told), run(&sequence, &events));
+        state.close(&rule, &mut output);
+        prop_assert_eq!(fired(output), run(&sequence, &events));
     }
 }
 
@@ -405,10 +406,10 @@ fn check_against_definition(
             .evidence
             .iter()
             .map(|id| id.as_str().parse::<usize>());
-        let told: Vec<_> = numbers.map(|number| number.unwrap() - 1).collect();
-        prop_assert!(told.is_sorted_by(|one, next| one < next));
-        prop_assert_eq!(content.count, told.len() as u64);
-        prop_assert_eq!(content.first, events[told[0]].time());
+        let output: Vec<_> = numbers.map(|number| number.unwrap() - 1).collect();
+        prop_assert!(output.is_sorted_by(|one, next| one < next));
+        prop_assert_eq!(content.count, output.len() as u64);
+        prop_assert_eq!(content.first, events[output[0]].time());
         prop_assert_eq!(content.last, events[alert.best.last].time());
         let flat = |found: &FoundChain| -> Vec<usize> {
             found
@@ -417,18 +418,18 @@ fn check_against_definition(
                 .flat_map(|(_, events)| events.clone())
                 .collect()
         };
-        // Before the first that is needed, a first step with a count tells of more.
+        // Before the first that is needed, a first step with a count reports more events.
         let is_told = |found: &FoundChain| {
             let chosen = flat(found);
             let is_same = (found.first, found.last) == (alert.best.first, alert.best.last);
-            let more = told.len().saturating_sub(chosen.len());
+            let more = output.len().saturating_sub(chosen.len());
             let is_run = definition.least(found.chosen[0].0) > 1;
-            is_same && told.ends_with(&chosen) && (is_run || more == 0)
+            is_same && output.ends_with(&chosen) && (is_run || more == 0)
         };
         prop_assert!(
             definition.all().iter().any(is_told),
             "{:?} {:?}",
-            told,
+            output,
             alert
         );
     }

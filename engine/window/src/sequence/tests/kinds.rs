@@ -64,7 +64,8 @@ fn events_of_one_time_are_in_the_order_of_the_log() {
 fn a_chain_need_not_begin_with_the_first_event_that_might() {
     let chain = sequence(10, vec![one("a"), one("b"), one("c")]);
     check(&chain, "a@1 a@5 b@6 c@14", "4@14:2+3+4");
-    // The second beginning is too late for this end, so the first one must not be forgotten over it.
+    // The second beginning is too late for this end, so the first one must not be forgotten over
+    // it.
     check(&chain, "a@1 b@2 a@5 c@6", "4@6:1+2+4");
 }
 

@@ -100,7 +100,7 @@ fn event(seconds: i64, position: u64, steps: u32, value: Option<ScalarValue>) ->
         event: None,
     };
     WindowEvent {
-        held: EventRef::from_match(&matched),
+        event_ref: EventRef::from_match(&matched),
         steps,
         values: matched.values,
         event: None,
@@ -134,24 +134,24 @@ fn events(text: &str) -> Vec<WindowEvent> {
         .collect()
 }
 
-/// What a key tells of `events` until time ends.
+/// What a key reports about `events` until time ends.
 fn run(sequence: &Sequence, events: &[WindowEvent]) -> Vec<FiredAlert> {
     let rule = sequence_rule(sequence);
     let mut state = SequenceState::default();
-    let mut told = StateOutput::default();
+    let mut output = StateOutput::default();
     for event in events {
-        state.advance_to(event.time(), &rule, &mut told);
-        state.apply_event(event, &rule, &mut told);
+        state.advance_to(event.time(), &rule, &mut output);
+        state.apply_event(event, &rule, &mut output);
         assert!(state.is_sound(&rule), "{state:?}");
     }
-    state.close(&rule, &mut told);
+    state.close(&rule, &mut output);
     assert_eq!(state.due_time(&rule), None);
-    assert_eq!(told.dropped, 0);
-    fired(told)
+    assert_eq!(output.dropped, 0);
+    fired(output)
 }
 
-fn fired(told: StateOutput) -> Vec<FiredAlert> {
-    let reports = told.reports.into_iter();
+fn fired(output: StateOutput) -> Vec<FiredAlert> {
+    let reports = output.reports.into_iter();
     reports
         .map(|report| match report {
             AlertReport::Fired(fired) => *fired,
@@ -164,14 +164,14 @@ fn fired(told: StateOutput) -> Vec<FiredAlert> {
 
 /// `anchor@seconds: evidence`, one after the other.
 fn written(fired: &[FiredAlert]) -> String {
-    let words = fired.iter().map(|fired| {
+    let alerts = fired.iter().map(|fired| {
         let evidence: Vec<_> = fired.content.evidence.iter().map(EventId::as_str).collect();
         assert_eq!(fired.anchor, fired.trigger.id);
         assert!(fired.content.count >= evidence.len() as u64);
         let seconds = fired.time.as_nanos() / 1_000_000_000;
         format!("{}@{seconds}:{}", fired.anchor, evidence.join("+"))
     });
-    words.collect::<Vec<_>>().join(" ")
+    alerts.collect::<Vec<_>>().join(" ")
 }
 
 #[track_caller]

@@ -15,16 +15,16 @@ fn absence_at_the_end_fires_at_the_deadline_for_the_opening_event() {
 fn absence_at_the_end_fires_when_time_is_beyond_the_deadline_and_only_once() {
     let rule = sequence_rule(&sequence(10, vec![one("a"), absent("b")]));
     let mut state = SequenceState::default();
-    let mut told = StateOutput::default();
-    state.apply_event(&event(1, 1, 1, None), &rule, &mut told);
+    let mut output = StateOutput::default();
+    state.apply_event(&event(1, 1, 1, None), &rule, &mut output);
     assert_eq!(state.due_time(&rule), Some(at(11)));
-    state.advance_to(at(11), &rule, &mut told);
-    assert!(told.reports.is_empty());
+    state.advance_to(at(11), &rule, &mut output);
+    assert!(output.reports.is_empty());
     let beyond = Timestamp::from_nanos(at(11).as_nanos() + 1);
-    state.advance_to(beyond, &rule, &mut told);
-    state.advance_to(at(20), &rule, &mut told);
-    state.close(&rule, &mut told);
-    assert_eq!(written(&fired(told)), "1@11:1");
+    state.advance_to(beyond, &rule, &mut output);
+    state.advance_to(at(20), &rule, &mut output);
+    state.close(&rule, &mut output);
+    assert_eq!(written(&fired(output)), "1@11:1");
     assert_eq!(state, SequenceState::default());
 }
 
@@ -185,7 +185,7 @@ fn an_optional_step_is_watched_around_like_any_other() {
 }
 
 #[test]
-fn a_stop_ends_everything_open_and_may_begin_anew() {
+fn a_stop_ends_everything_open_and_may_begin_again() {
     let stopped = |steps| Sequence {
         stops: true,
         ..sequence(10, steps)

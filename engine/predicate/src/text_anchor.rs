@@ -1,0 +1,35 @@
+//! Where a text must stand in a value, and whether case matters.
+
+/// Where a text must stand in a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TextAnchor {
+    /// It is the value.
+    Whole,
+    /// The value starts with it.
+    Start,
+    /// The value ends with it.
+    End,
+    /// The value contains it.
+    Anywhere,
+}
+
+/// Whether case matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CaseSensitivity {
+    /// Texts are folded on both sides.
+    Insensitive,
+    /// Texts are compared as they are.
+    Sensitive,
+}
+
+impl TextAnchor {
+    /// Whether `wanted` stands so in `text`.
+    pub(crate) fn holds(self, text: &str, wanted: &str) -> bool {
+        match self {
+            Self::Whole => text == wanted,
+            Self::Start => text.starts_with(wanted),
+            Self::End => text.ends_with(wanted),
+            Self::Anywhere => text.contains(wanted),
+        }
+    }
+}
