@@ -1,4 +1,4 @@
-//! The limits that design §12 names, each with its unit last in its name.
+//! Limits that several crates share, with the unit last in each name; others are where they apply.
 //!
 //! Owns the defaults that more than one crate uses or that stored data depends on. A limit that
 //! belongs to one algorithm is a constant beside it and not here. What a deployment may change is

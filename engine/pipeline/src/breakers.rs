@@ -8,16 +8,16 @@
 //! tenant's events never break a rule out for another.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
 
-use larum_event::{EvaluationPlace, EventId, Position, RuleId, Span, TenantId, Timestamp};
+use larum_event::{
+    EvaluationPlace, EventId, MonotonicTime, Position, RuleId, Span, TenantId, Timestamp,
+};
 use larum_rule::RuleSet;
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::{BreakerConfig, BreakerState, CallDecision, CallOutcome, CircuitBreaker};
-use crate::epoch::{EpochItem, PlacedFault};
-use crate::shards::MatchOutput;
-use larum_event::MonotonicTime;
+use crate::epoch_item::EpochItem;
+use crate::matching::{MatchOutput, PlacedFault, SkippedRules};
 
 /// Rules and tenants with failures that are known at a time; what comes beyond is never broken out.
 const WATCHED_MOST: usize = 10_000;
@@ -84,22 +84,7 @@ pub struct BreakerEvent {
     pub missed: RuleOutage,
 }
 
-/// The rules that need not be asked, by tenant.
-#[derive(Debug, Clone, Default)]
-pub struct SkippedRules {
-    everywhere: Arc<BTreeSet<u32>>,
-    by_tenant: HashMap<TenantId, Arc<BTreeSet<u32>>>,
-}
-
-impl SkippedRules {
-    /// The rules that need not be asked about events of `tenant`.
-    pub fn for_tenant(&self, tenant: &TenantId) -> &Arc<BTreeSet<u32>> {
-        let own = (!self.by_tenant.is_empty()).then(|| self.by_tenant.get(tenant));
-        own.flatten().unwrap_or(&self.everywhere)
-    }
-}
-
-/// See the module's words.
+/// The breakers of rules that failed of late, and what rules missed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RuleBreakers {
     watched: BTreeMap<(RuleId, TenantId), WatchedRule>,
@@ -148,13 +133,7 @@ impl RuleBreakers {
                     .insert(number);
             }
         }
-        let shared = by_tenant.into_iter();
-        SkippedRules {
-            everywhere: Arc::new(everywhere.clone()),
-            by_tenant: shared
-                .map(|(tenant, rules)| (tenant, Arc::new(rules)))
-                .collect(),
-        }
+        SkippedRules::new(everywhere, by_tenant)
     }
 
     /// Feeds the answers of one layer's rules on `items`, each of which was admitted at `time`, and takes back

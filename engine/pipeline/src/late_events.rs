@@ -1,4 +1,4 @@
-//! What is told of events that came too late to count.
+//! Events that came too late to count, and how they are reported.
 //!
 //! Owns the events of `$sys.late`: one for each event that some rule's window left out, naming all those rules.
 
@@ -10,7 +10,7 @@ use larum_event::{
 use larum_rule::RuleSet;
 use serde_json::json;
 
-use crate::epoch::EpochItem;
+use crate::epoch_item::EpochItem;
 use crate::raise::engine_alert_id;
 use crate::system::system_event;
 

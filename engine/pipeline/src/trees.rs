@@ -11,13 +11,12 @@ use larum_event::{Event, LinkSet, Position, TreeLookup, TreeNodeView, VisitContr
 use larum_rule::{RuleMatcher, RuleSet};
 use larum_tree::{CorrelationGraph, GraphLimits};
 
-use crate::epoch::EventInput;
 use crate::error::CheckpointError;
 
 /// The name of these trees' part of a checkpoint.
 pub const KINSHIP_PART: &str = "kinship";
 
-/// See the module's words.
+/// The trees of raw events that rules ask.
 #[derive(Debug)]
 pub struct RuleTrees {
     shared: Arc<SharedRuleTrees>,
@@ -111,11 +110,6 @@ impl RuleTrees {
         forest.use_links(links);
         Ok(Self::from_forest(forest, links))
     }
-}
-
-/// The pieces of a stretch as trees take them.
-pub(crate) fn raw_events(inputs: &[EventInput]) -> impl Iterator<Item = (Position, &Event)> {
-    inputs.iter().map(|input| (input.position, &input.event))
 }
 
 /// The trees of events that matchers outside of a pipeline are asked about one after the other.

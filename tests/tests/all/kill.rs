@@ -105,7 +105,7 @@ fn undisturbed(records: &[Record]) -> Vec<String> {
         match &record.body {
             RecordBody::RuleSetActivated(activated) => {
                 let set = Arc::new(RuleSet::load(&activated.files).unwrap());
-                pipeline.activate_rules(set, PipelineSettings::from_activated(activated, 1));
+                pipeline.activate_rules(set, &PipelineSettings::from_activated(activated, 1));
             }
             RecordBody::Tick { at } if record.position <= evaluated => {
                 let outcome = pipeline.tick(record.position, *at);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 const SILENCE_SPAN: Span = Span::from_seconds(limits::SILENT_SECONDS);
 
-/// See the module's words.
+/// The sources of one tenant that do not lag, in the order of their progress.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct SourceStatuses {
     sources: BTreeMap<u64, SourceStatus>,

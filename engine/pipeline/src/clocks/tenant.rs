@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::silence::SourceStatuses;
 use super::{ClockStamp, EventSighting, TENANT_CLOCK, WatermarkStep, retire_clock};
 
-/// See the module's words.
+/// The clocks of one tenant, and how far each of its sources has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TenantClocks {
     numbers: BTreeMap<Source, u64>,

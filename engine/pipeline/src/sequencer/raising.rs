@@ -8,9 +8,11 @@ use larum_event::{Detection, EvaluationPlace, Event, Position, WindowSpec};
 use larum_rule::{AlertAudience, AlertText, Rule, RuleMatcher, WindowView};
 
 use super::Sequencer;
-use crate::epoch::{AlertRevision, Epoch, EpochItem, PlacedFault};
+use crate::epoch::Epoch;
+use crate::epoch_item::EpochItem;
+use crate::epoch_outcome::AlertRevision;
+use crate::matching::{PlacedFault, locate_fault};
 use crate::raise::{AlertContent, build_alert, build_alert_event, is_too_deep};
-use crate::shards::locate_fault;
 use crate::system;
 
 /// What an alert is made with, beside its detection.
@@ -25,7 +27,7 @@ struct AlertOrigin<'a> {
 
 impl Sequencer {
     /// Makes alerts of the detections of `layer`, whatever the order they come in.
-    pub fn raise_alerts(
+    pub(crate) fn raise_alerts(
         &mut self,
         epoch: &mut Epoch,
         layer: u8,

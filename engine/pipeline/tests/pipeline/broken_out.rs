@@ -279,7 +279,7 @@ fn a_pipeline_restored_from_a_checkpoint_breaks_the_same_rules_out() {
 
 fn activate(pipeline: &mut Pipeline, text: &str) {
     let set = RuleSet::load(&stream::rules(text)).unwrap();
-    pipeline.activate_rules(Arc::new(set), settings());
+    pipeline.activate_rules(Arc::new(set), &settings());
 }
 
 #[test]

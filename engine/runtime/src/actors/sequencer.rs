@@ -20,7 +20,7 @@ use crate::sequencing::{
     CoreParts, EpochError, EvaluationCore, NextStretch, RecordTail, max_records,
 };
 
-/// See the module's words.
+/// Runs one epoch after the other.
 pub struct SequencerActor {
     parts: CoreParts,
     entry: ActorEntry,
@@ -46,7 +46,7 @@ type CoreResult = Result<ReturnedCore, EpochError>;
 #[rtype(result = "()")]
 struct WakeSequencer;
 
-/// Asks to be told when the core is recovered.
+/// Asks for an answer once the core is recovered.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct AwaitRecovery {

@@ -12,7 +12,7 @@ use larum_pipeline::EventInput;
 use larum_query::ReaderFactory;
 
 use crate::messages::CommittedBatch;
-use crate::sequencing::evaluation_core::EpochError;
+use crate::sequencing::epoch_error::EpochError;
 
 /// Most bytes read from the log at once.
 const READ_BYTES: usize = 8 * 1024 * 1024;
