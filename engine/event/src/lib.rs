@@ -26,6 +26,10 @@ mod json;
 
 mod cloudevents;
 
+mod nearest;
+
+pub mod toml_file;
+
 pub mod decode;
 
 mod fields;
@@ -69,6 +73,7 @@ pub use monotonic::MonotonicTime;
 pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };
+pub use nearest::{did_you_mean, find_nearest};
 pub use pattern::{InvalidPattern, TopicPattern};
 pub use policy::{InvalidSeverityPolicy, SeverityPolicy};
 pub use query_form::{FormQuery, QueryForm};

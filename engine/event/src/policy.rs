@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::pattern::TopicPattern;
 use crate::severity::Severity;
+use crate::toml_file::TomlPlace;
 use crate::topic::Topic;
 
 const DEFAULT_POLICY: &str = include_str!("../policy/default.toml");
@@ -66,14 +67,10 @@ struct ClassEntry {
 
 impl InvalidSeverityPolicy {
     fn at_offset(text: &str, offset: usize, detail: impl Into<String>) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let TomlPlace { line, column } = TomlPlace::at_offset(text, offset);
         Self {
-            line: before.matches('\n').count() + 1,
-            column: before
-                .get(line_start..)
-                .map_or(0, |line| line.chars().count())
-                + 1,
+            line,
+            column,
             detail: detail.into(),
         }
     }

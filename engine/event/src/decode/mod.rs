@@ -8,8 +8,6 @@
 
 mod error;
 
-mod document;
-
 mod members;
 
 mod paths;
@@ -32,5 +30,4 @@ mod write;
 mod tests;
 
 pub use decoder::{Decoder, InputDecoder, RecordFormat, record_id};
-pub(crate) use error::find_nearest;
-pub use error::{DecoderProblem, InvalidDecoder};
+pub use error::InvalidDecoder;

@@ -10,14 +10,14 @@ use std::borrow::Cow;
 use regex::Regex;
 use toml::de::DeValue;
 
-use super::document::{DecoderSection, value_kind};
-use super::error::{DecoderProblems, find_nearest};
 use super::mapping::FieldMapping;
 use super::members::{MemberValue, RecordMembers, shorten_text, write_string};
 use crate::json::check;
 use crate::names::EventType;
+use crate::nearest::did_you_mean;
 use crate::rejection::{Rejection, RejectionReason};
 use crate::severity::Severity;
+use crate::toml_file::{TomlFile, TomlTable};
 
 /// The kinds of line a decoder knows.
 #[derive(Debug, Clone)]
@@ -50,23 +50,23 @@ pub(super) struct LinePattern {
 }
 
 impl LinePatterns {
-    pub(super) fn load(section: &DecoderSection<'_>, problems: &mut DecoderProblems<'_>) -> Self {
+    pub(super) fn load(section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Self {
         let known = ["head", "integer", "invalid_utf8", "pattern"];
-        section.refuse_unknown_keys(&known, problems);
-        let invalid_utf8 = match section.get_string("invalid_utf8", problems) {
+        section.check_keys(&known, file);
+        let invalid_utf8 = match section.get_string("invalid_utf8", file) {
             None => Utf8Policy::Reject,
             Some(word) if word.value == "reject" => Utf8Policy::Reject,
             Some(word) if word.value == "replace" => Utf8Policy::Replace,
             Some(word) => {
-                problems.report(word.at, "`invalid_utf8` must be \"reject\" or \"replace\"");
+                file.report(word.at, "`invalid_utf8` must be \"reject\" or \"replace\"");
                 Utf8Policy::Reject
             }
         };
-        let head = section.get_string("head", problems);
+        let head = section.get_string("head", file);
         if let Some(head) = &head
             && let Err(error) = Regex::new(head.value)
         {
-            problems.report(
+            file.report(
                 head.at,
                 format!("`head` does not compile: {}", regex_message(&error)),
             );
@@ -75,38 +75,24 @@ impl LinePatterns {
                 invalid_utf8,
             };
         }
-        let integers = section.get_strings("integer", problems);
+        let integers = section.get_strings("integer", file);
         let head = head.map_or("", |head| head.value);
         let mut patterns = Vec::new();
-        match section.get("pattern").map(|value| (value, value.get_ref())) {
-            Some((_, DeValue::Array(items))) => {
-                for item in items.iter() {
-                    let pattern = DecoderSection::from_value("[[text.pattern]]", item, problems)
-                        .and_then(|section| LinePattern::load(head, &section, problems));
-                    patterns.extend(pattern);
-                }
-            }
-            Some((value, _)) => {
-                let at = value.span().start;
-                problems.report_with_help(at, "`pattern` must be a list", "write [[text.pattern]]");
-            }
-            None => {
-                let message = "[text] has no patterns";
-                problems.report_with_help(
-                    section.at,
-                    message,
-                    "add a [[text.pattern]] with a regex",
-                );
-            }
+        if section.get("pattern").is_none() {
+            let help = "add a [[text.pattern]] with a regex";
+            file.report_with_help(section.at, "[text] has no patterns", help);
+        }
+        for pattern in section.get_tables("pattern", "[[text.pattern]]", file) {
+            patterns.extend(LinePattern::load(head, &pattern, file));
         }
         for integer in integers {
             let mut found = false;
             for pattern in &mut patterns {
                 found |= pattern.mark_integer(integer.value);
             }
-            if !found && problems.is_empty() {
+            if !found && file.is_faultless() {
                 let message = format!("no pattern has a group `{}`", integer.value);
-                problems.report(integer.at, message);
+                file.report(integer.at, message);
             }
         }
         Self {
@@ -140,13 +126,7 @@ impl LinePatterns {
     }
 
     /// Notes that `path`, read for `wanted`, is a group of no pattern.
-    pub(super) fn check_path(
-        &self,
-        path: &str,
-        at: usize,
-        wanted: &str,
-        problems: &mut DecoderProblems<'_>,
-    ) {
+    pub(super) fn check_path(&self, path: &str, at: usize, wanted: &str, file: &mut TomlFile<'_>) {
         if self.patterns.iter().any(|pattern| pattern.has_group(path)) {
             return;
         }
@@ -157,50 +137,39 @@ impl LinePatterns {
             .flat_map(|pattern| pattern.groups.iter().flatten())
             .map(|(name, _)| name.as_str())
             .collect();
-        match find_nearest(path, names) {
-            Some(meant) => {
-                problems.report_with_help(at, message, format!("did you mean `{meant}`?"))
-            }
-            None => {
-                problems.report_with_help(at, message, format!("write (?P<{path}>..) in a regex"))
-            }
-        }
+        let help =
+            did_you_mean(path, names).unwrap_or_else(|| format!("write (?P<{path}>..) in a regex"));
+        file.report_with_help(at, message, help);
     }
 }
 
 impl LinePattern {
-    fn load(
-        head: &str,
-        section: &DecoderSection<'_>,
-        problems: &mut DecoderProblems<'_>,
-    ) -> Option<Self> {
-        section.refuse_unknown_keys(&["regex", "type", "severity", "data"], problems);
-        let event_type = section.get_string("type", problems);
+    fn load(head: &str, section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Option<Self> {
+        section.check_keys(&["regex", "type", "severity", "data"], file);
+        let event_type = section.get_string("type", file);
         if let Some(event_type) = &event_type
             && let Err(error) = EventType::new(event_type.value)
         {
-            problems.report(
+            file.report(
                 event_type.at,
                 format!("`type` is not an event type: {error}"),
             );
         }
-        let severity = section.get_string("severity", problems).and_then(|word| {
+        let severity = section.get_string("severity", file).and_then(|word| {
             let severity = word.value.parse();
             severity
-                .map_err(|error: crate::InvalidSeverity| {
-                    problems.report(word.at, error.to_string())
-                })
+                .map_err(|error: crate::InvalidSeverity| file.report(word.at, error.to_string()))
                 .ok()
         });
-        let data = load_data(section, problems);
-        let Some(regex) = section.get_string("regex", problems) else {
+        let data = load_data(section, file);
+        let Some(regex) = section.get_string("regex", file) else {
             if section.get("regex").is_none() {
-                problems.report(section.at, "a pattern needs a `regex`");
+                file.report(section.at, "a pattern needs a `regex`");
             }
             return None;
         };
         if let Err(error) = Regex::new(regex.value) {
-            problems.report(
+            file.report(
                 regex.at,
                 format!("the regex does not compile: {}", regex_message(&error)),
             );
@@ -216,7 +185,7 @@ impl LinePattern {
                     "`head` and this regex do not compile: {}",
                     regex_message(&error)
                 );
-                problems.report(regex.at, message);
+                file.report(regex.at, message);
             })
             .ok()?;
         let groups = compiled
@@ -242,10 +211,10 @@ impl LinePattern {
         &self,
         mapping: &FieldMapping,
         wanted: &str,
-        problems: &mut DecoderProblems<'_>,
+        file: &mut TomlFile<'_>,
     ) {
         if !mapping.has_default() {
-            self.check_groups(mapping.paths(), wanted, problems);
+            self.check_groups(mapping.paths(), wanted, file);
         }
     }
 
@@ -254,14 +223,14 @@ impl LinePattern {
         &self,
         groups: impl Iterator<Item = &'p str>,
         wanted: &str,
-        problems: &mut DecoderProblems<'_>,
+        file: &mut TomlFile<'_>,
     ) {
         let groups: Vec<&str> = groups.collect();
         if !groups.is_empty() && !groups.iter().any(|group| self.has_group(group)) {
             let names = groups.join("` or `");
             let message =
                 format!("this pattern has no group `{names}`, from which `{wanted}` is read");
-            problems.report(self.at, message);
+            file.report(self.at, message);
         }
     }
 
@@ -306,12 +275,9 @@ impl LinePattern {
     }
 }
 
-fn load_data(
-    section: &DecoderSection<'_>,
-    problems: &mut DecoderProblems<'_>,
-) -> Vec<(String, String)> {
+fn load_data(section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Vec<(String, String)> {
     let mut data = Vec::new();
-    let Some(table) = section.get_section("data", problems) else {
+    let Some(table) = section.get_table("data", file) else {
         return data;
     };
     for (key, value) in table.entries() {
@@ -331,14 +297,10 @@ fn load_data(
         };
         match json {
             Some(json) => data.push((key.value.to_owned(), json)),
-            None => problems.report(
-                value.span().start,
-                format!(
-                    "`{}` must be a string, an integer or a boolean, not {}",
-                    key.value,
-                    value_kind(value.get_ref())
-                ),
-            ),
+            None => {
+                let name = format!("`{}`", key.value);
+                file.report_wrong_type(&name, value, "a string, an integer or a boolean");
+            }
         }
     }
     data

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decode::find_nearest;
+use crate::nearest::find_nearest;
 
 /// What of an event is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

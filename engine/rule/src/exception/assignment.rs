@@ -180,14 +180,14 @@ fn find_rules(
     for wanted in &one.rules {
         let found = beside
             .iter()
-            .position(|rule| rule.id.as_str() == &*wanted.value);
+            .position(|rule| rule.id.as_str() == &*wanted.id);
         match found {
             Some(number) if numbers.contains(&number) => {}
             Some(number) => numbers.push(number),
             None => {
                 let ids = beside.iter().map(|rule| rule.id.as_str());
-                let text = format!("no rule beside this file is called {:?}", &*wanted.value);
-                let near = did_you_mean(&wanted.value, ids);
+                let text = format!("no rule beside this file is called {:?}", &*wanted.id);
+                let near = did_you_mean(&wanted.id, ids);
                 report(wanted.place, problem(text).with_optional_help(near));
             }
         }
