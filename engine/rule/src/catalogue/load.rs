@@ -89,9 +89,9 @@ impl FieldCatalogue {
     ) -> Option<CatalogueTopic> {
         beside.check_keys(section, &["pattern", "meaning", "open", "fields"]);
         // Read every key before giving up: one mistake must not hide the others.
-        let pattern =
+        let pattern_text =
             beside.required_text(section, "pattern", "name the topics: `pattern = \"a.b\"`");
-        let pattern = pattern.and_then(|text| match TopicPattern::new(text.value) {
+        let pattern = pattern_text.and_then(|text| match TopicPattern::new(text.value) {
             Ok(pattern) => Some(pattern),
             Err(error) => {
                 let problem = RuleProblem::new("bad-pattern", error.to_string());
@@ -168,7 +168,7 @@ fn read_fields<'t>(
     found
 }
 
-/// What is wrong with a path, if anything: a file can describe what stands below `data` and
+/// What is wrong with a path, if anything: a file can describe what is below `data` and
 /// `metadata`, the rest is the engine's.
 fn check_path(path: &str) -> Option<RuleProblem> {
     match FieldRef::parse(path) {
