@@ -219,8 +219,8 @@ impl NearMiss {
             WindowSpec::Sequence(sequence) => {
                 let mut steps = sequence.steps.iter().enumerate();
                 let first = steps.find(|(_, step)| matches!(step.occurs, StepOccurrence::Times(_)));
-                let first = first.map(|(at, step)| StepProgress::new(sequence, at, step, 0));
-                (None, first)
+                let progress = first.map(|(at, step)| StepProgress::new(sequence, at, step, 0));
+                (None, progress)
             }
         };
         Self {

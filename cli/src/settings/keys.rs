@@ -201,7 +201,7 @@ define_settings! {
     /// Threads that match events against rules
     ///
     /// Left out: one per core.
-    matchers: ThreadCount = |defaults| ThreadCount::clamped(defaults.cores),
+    matchers: ThreadCount = |defaults| ThreadCount::nearest_to(defaults.cores),
     key "matchers", flag "matchers" "N";
 
     /// Shards that the groups of each window are split into

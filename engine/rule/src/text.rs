@@ -16,9 +16,9 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
 
 use crate::view::LongText;
 
-/// Most regular expressions and networks that an engine remembers; beyond it, it starts anew.
+/// Most regular expressions and networks that an engine remembers; beyond it, it forgets them all.
 const MAX_CACHED: usize = 1_000;
-/// The function that stands around operands of `&&` and the like: a missing field is not true.
+/// The function that is put around operands of `&&` and the like: a missing field is not true.
 pub(crate) const TRUTH_FUNCTION: &str = "larum_truth";
 
 /// Reads a network of a rule; the error is a sentence.

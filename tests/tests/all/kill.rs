@@ -1,8 +1,9 @@
 //! `kill -9` of the real binary, over and over, while events flow.
 //!
-//! Shows that nothing acknowledged is lost and that the alerts, those of chained rules too, are those of an
-//! undisturbed run, byte for byte and each once (design §10). Where the process dies is seeded; the run
-//! prints how many deaths fell between the append of events and the commit of their epoch.
+//! Shows that nothing acknowledged is lost and that the alerts, those of chained rules too, are
+//! those of an undisturbed run, byte for byte and each once (design §10). Where the process dies is
+//! seeded; the run prints how many deaths fell between the append of events and the commit of their
+//! epoch.
 
 #![expect(
     clippy::unwrap_used,

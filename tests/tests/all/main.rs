@@ -1,4 +1,5 @@
-//! Everything that needs the whole product: recordings with known answers, the real binary, and the tree of sources.
+//! Everything that needs the whole product: recordings with known answers, the real binary, and the
+//! tree of sources.
 
 mod tidy;
 

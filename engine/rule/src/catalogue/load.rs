@@ -70,8 +70,8 @@ impl FieldCatalogue {
         section.check_keys(&["pattern", "meaning", "open", "fields"], toml);
         // Read every key before giving up: one mistake must not hide the others.
         let help = "name the topics: `pattern = \"a.b\"`";
-        let pattern = section.require_string("pattern", help, toml);
-        let pattern = pattern.and_then(|text| match TopicPattern::new(text.value) {
+        let pattern_text = section.require_string("pattern", help, toml);
+        let pattern = pattern_text.and_then(|text| match TopicPattern::new(text.value) {
             Ok(pattern) => Some(pattern),
             Err(error) => {
                 toml.push_problem(text.at, "bad-pattern", error.to_string(), None);
@@ -140,7 +140,7 @@ fn read_fields<'t>(
     found
 }
 
-/// What is wrong with a path, if anything: a file can describe what stands below `data` and
+/// What is wrong with a path, if anything: a file can describe what is below `data` and
 /// `metadata`, the rest is the engine's.
 fn check_path(path: &str) -> Option<RuleProblem> {
     match FieldRef::parse(path) {

@@ -125,7 +125,7 @@ pub(super) fn expression_start(expr: &Expr) -> Position {
     }
 }
 
-/// Where a call begins that stands at `place`.
+/// Where the call at `place` begins.
 pub(super) fn call_start(call: &FnCallExpr, place: Position) -> Position {
     match call.args.first() {
         Some(first) if call.op_token.is_some() && call.args.len() > 1 => expression_start(first),

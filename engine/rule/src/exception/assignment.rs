@@ -160,8 +160,8 @@ fn find_rules(
 ) -> Option<Vec<usize>> {
     let problem = |text: String| RuleProblem::new("bad-exception", text);
     if beside.is_empty() {
-        let help = "exceptions stand in the folder of the rule that they are about";
-        let text = "no rule stands beside this file".to_owned();
+        let help = "exceptions are in the folder of the rule that they are about";
+        let text = "there is no rule beside this file".to_owned();
         report(one.place, problem(text).with_help(help));
         return None;
     }

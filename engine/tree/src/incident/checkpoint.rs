@@ -6,8 +6,9 @@
 use serde::Deserialize;
 
 use super::case_table::CaseTable;
+use super::incident_limits::IncidentLimits;
 use super::shared_nodes::SharedNodes;
-use super::tenant_incidents::{IncidentLimits, TenantIncidents};
+use super::tenant_incidents::TenantIncidents;
 use super::tree_table::TreeTable;
 use crate::error::GraphRestoreError;
 
