@@ -137,6 +137,24 @@ fn entities_beyond_the_limit_are_counted() {
 }
 
 #[test]
+fn the_oldest_ties_stay_whichever_of_two_incidents_they_came_from() {
+    let mut hearing = IncidentScenario::default();
+    let each = larum_event::limits::PAGE_MOST as u64 * 3 / 5;
+    for number in 0..each {
+        for own in [1, 2] {
+            let told = alert(&format!("a{own}-{number}"), own);
+            hearing.raised(&told.evidence(&[10 + 2 * number + own]));
+        }
+    }
+    hearing.raised(&alert("a3", 1).evidence(&[2]));
+    let summary = hearing.summary(&name_of("a1-0"));
+    let kept = summary.ties.iter().map(|tie| tie.by.clone());
+    let oldest = (0..each).flat_map(|number| [1, 2].map(|own| format!("a{own}-{number}")));
+    let oldest = oldest.map(|alert| TieCause::Evidence(alert.into()));
+    assert!(kept.eq(oldest.take(larum_event::limits::PAGE_MOST)));
+}
+
+#[test]
 fn touches_at_the_ends_of_time_do_not_overflow() {
     let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 1));
