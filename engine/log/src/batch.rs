@@ -1,7 +1,7 @@
 //! What one transaction is going to write, and what each caller is told.
 //!
-//! Owns the checks of a batch against the head and against itself. The rows are written by
-//! `insert`, the transaction is `writer`'s.
+//! Owns the checks of a batch against the head and against itself. Writing the rows
+//! belongs to `insert`, the transaction to `writer`.
 //! Invariant: positions are dense and in the order of the calls, and each piece is done whole or
 //! not at all.
 
@@ -48,11 +48,11 @@ pub enum WriteReceipt {
 pub enum AppendOutcome {
     /// It is in the log, here.
     Stored(Position),
-    /// The same event came before and stands here; it was not stored again (1-19).
+    /// The same event came before and is here; it was not stored again (1-19).
     Duplicate(Position),
     /// Its id was used before for another content; it was not stored.
     Conflict {
-        /// Where the first event of that id stands.
+        /// The position of the first event of that id.
         first: Position,
     },
 }

@@ -1,10 +1,9 @@
 //! Checkpoints: the state of windows and trees as of a position, so that recovery reads a short
 //! piece of the log and not all of it.
 //!
-//! Owns `checkpoints.db`; what the parts mean is not known here. Checkpoints can always be made
-//! again from the log, so a damaged one is reported and passed over, and a damaged file is moved
-//! away.
-//! Invariant: what is handed out has the bytes that were saved, by their hash.
+//! Owns `checkpoints.db`; what the parts mean belongs to the runtime. Checkpoints can always be
+//! made again from the log, so a damaged one is reported and passed over, and a damaged file is
+//! moved away. Invariant: what is handed out has the bytes that were saved, by their hash.
 
 use std::path::{Path, PathBuf};
 
@@ -214,8 +213,8 @@ impl CheckpointStore {
     /// The disk fails. Damage is no error: it is reported and removed, and the checkpoint before is
     /// used.
     pub fn load_latest(&mut self, head: Position) -> Result<Option<Checkpoint>, LogError> {
-        let ids = self.list_ids(head);
-        let ids = match ids.map_err(LogError::sqlite("read", &self.path)) {
+        let listed = self.list_ids(head);
+        let ids = match listed.map_err(LogError::sqlite("read", &self.path)) {
             Ok(ids) => ids,
             Err(error) if error.is_damage() => {
                 tracing::warn!(%error, "checkpoints are damaged, the log is read from its start");

@@ -1,4 +1,4 @@
-//! Finds the first event of an id, wherever in the log it stands.
+//! Finds the first event of an id, wherever in the log it is.
 //!
 //! Ids of partitions that are not sealed are in memory. A sealed partition is asked by its filter
 //! first, which nearly always says no, and then by its index. So a repetition is found however old

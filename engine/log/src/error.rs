@@ -35,7 +35,7 @@ pub enum LogError {
         #[source]
         source: rusqlite::Error,
     },
-    /// Something that is no folder stands where the log's folder should.
+    /// Something that is no folder is where the log's folder should.
     #[error("{} is a file; a log needs a folder of its own, so name another path", path.display())]
     NotAFolder {
         /// The path.
@@ -67,7 +67,7 @@ pub enum LogError {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// A file that stands where a part of the log should, and is something else.
+    /// A file where a part of the log should be, and that is something else.
     #[error("{} is not part of a larum log (application id {found:#010x}); move it away", path.display())]
     NotALog {
         /// The file.

@@ -1,7 +1,7 @@
 //! The hashes by which events are found again.
 //!
 //! An index over whole ids would be as large as the log's envelopes; these are numbers of fixed
-//! size. Whoever finds an event by one compares what it stands for before believing it.
+//! size. A reader that finds an event by one compares what it stands for before believing it.
 
 use std::ops::RangeInclusive;
 

@@ -34,7 +34,7 @@ impl NameRole {
     }
 }
 
-/// The names of the open partition. Bounded by the partition: a name stands in a record of it.
+/// The names of the open partition. Bounded by the partition: a record of it has the name.
 #[derive(Debug, Default)]
 pub(crate) struct NameTable {
     numbers: [HashMap<Box<str>, i64>; 5],

@@ -109,7 +109,7 @@ pub enum PageOrder {
 /// An event as the log holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEvent {
-    /// Where it stands.
+    /// Its position.
     pub position: Position,
     /// When it arrived; `None` for what the engine made.
     pub arrived: Option<Timestamp>,

@@ -182,7 +182,7 @@ impl LogReader {
     fn read_facts(&mut self, at: Position) -> Result<PinnedFacts, LogError> {
         let at = at.min(self.head());
         let partitions = self.partitions();
-        // The partition that begins right behind `at` knows as well what stands there.
+        // The partition that begins right behind `at` knows the facts there as well.
         let found = partitions.iter().rev().find(|one| one.first <= at.next());
         let Some(partition) = found else {
             return Err(LogError::Gone {

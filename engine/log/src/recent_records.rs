@@ -51,8 +51,8 @@ fn record_bytes(record: &Record) -> usize {
     RECORD_BYTES + body_bytes(&record.body)
 }
 
-/// The length of an event's body. Control records are few, and rule texts are shared with what
-/// stands.
+/// The length of an event's body. Control records are few, and rule texts are shared with the
+/// pinned facts.
 pub(crate) fn body_bytes(body: &RecordBody) -> usize {
     match body {
         RecordBody::Event { event, .. } | RecordBody::Derived { event } => event.json().len(),

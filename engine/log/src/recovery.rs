@@ -53,11 +53,11 @@ pub(crate) fn recover_log(dir: &Path, options: &LogOptions) -> Result<RecoveredL
             next
         }
     };
-    let growing = ActivePartition::open(growing, options.partition_span)?;
+    let active = ActivePartition::open(growing, options.partition_span)?;
     tracing::info!(dir = %dir.display(), %head, partitions = partitions.len(), "log opened");
     Ok(RecoveredLog {
         shared: SharedLog::new(dir.to_owned(), options.query_rows, partitions, head),
-        active: growing,
+        active,
         facts: standing,
     })
 }

@@ -211,7 +211,7 @@ impl SearchResolver<'_> {
             SearchField::User => {
                 self.match_names(NameColumn::USER, nothing, |name| test.matches_text(name))
             }
-            // What stands there may also be no text.
+            // The value may also be no text.
             SearchField::Path(path) if **path == *"metadata.user" => {
                 self.match_names(NameColumn::USER, None, |name| test.matches_text(name))
             }

@@ -19,7 +19,7 @@ use crate::error::LogError;
 use crate::formats;
 use crate::partition::{lock_read, lock_write, write_error};
 use crate::schema;
-use crate::trees::runs::{KeyEntry, KeyRun, KeyRuns, TreeReadError};
+use crate::trees::runs::{KeyEntry, KeyRun, KeyRuns, NewRun, TreeReadError};
 use crate::trees::spilled_tree::{append_checksum, decode_value, encode_value, verify_checksum};
 
 mod spilled_tree;
@@ -33,7 +33,7 @@ pub use spilled_tree::SpilledTree;
 
 const FILE_NAME: &str = "trees.db";
 
-/// The number under which the state stands.
+/// The number under which the state is stored.
 const STATE_ID: u64 = 1;
 
 /// Rows that are looked at at once when old ones are dropped.
@@ -190,15 +190,23 @@ impl TreeStore {
             entries.sort_unstable();
             let most = entries.len();
             let mut entries = entries.into_iter();
-            let place = ((state.next_run, 0), state.next_block);
-            let run = KeyRun::write(&transaction, place.0, place.1, most, || Ok(entries.next()))?;
+            let new = NewRun {
+                number: state.next_run,
+                level: 0,
+                first_block: state.next_block,
+            };
+            let run = KeyRun::write(&transaction, new, most, || Ok(entries.next()))?;
             state.next_run += 1;
             state.next_block = run.next_block();
             runs.push(Arc::new(run));
         }
         while let Some(level) = runs::level_to_merge(&runs) {
-            let place = (state.next_run, state.next_block);
-            runs = runs::merge_level(&transaction, &runs, level, place, state.oldest)?;
+            let merged = NewRun {
+                number: state.next_run,
+                level: level + 1,
+                first_block: state.next_block,
+            };
+            runs = runs::merge_level(&transaction, &runs, merged, state.oldest)?;
             state.next_run += 1;
             state.next_block = runs.last().map_or(0, |run| run.next_block());
         }
@@ -213,8 +221,9 @@ impl TreeStore {
     pub fn drop_before(&mut self, first: Position) -> Result<u64, LogError> {
         let mut dropped = 0;
         loop {
-            let gone = self.drop_batch(first);
-            let gone = gone.map_err(tree_write_error("drop trees from", &self.path))?;
+            let gone = self
+                .drop_batch(first)
+                .map_err(tree_write_error("drop trees from", &self.path))?;
             dropped += gone;
             if gone < DROP_ROWS as u64 {
                 return Ok(dropped);
@@ -311,7 +320,7 @@ fn commit_state(
 }
 
 fn read_state(connection: &Connection) -> Result<(TreeStoreState, KeyRuns), TreeReadError> {
-    let state = connection
+    let stored_state = connection
         .query_row(
             "SELECT body FROM state WHERE id = ?1",
             [STATE_ID.cast_signed()],
@@ -323,7 +332,7 @@ fn read_state(connection: &Connection) -> Result<(TreeStoreState, KeyRuns), Tree
             },
         )
         .optional()?;
-    let state = state
+    let state = stored_state
         .flatten()
         .ok_or(TreeReadError::Corrupt("its state does not read back"))?;
     let runs = KeyRun::load_all(connection)?;

@@ -331,8 +331,8 @@ impl Log {
         self.active = ActivePartition::open(next.clone(), self.options.partition_span)?;
         self.shared.add_partition(next);
         self.shared.wal_pages.store(0, Ordering::Relaxed);
-        let unsealed = self.shared.partitions();
-        let unsealed = unsealed.iter().filter(|one| !one.is_sealed()).count();
+        let partitions = self.shared.partitions();
+        let unsealed = partitions.iter().filter(|one| !one.is_sealed()).count();
         if unsealed > 1 + UNSEALED_MOST {
             tracing::warn!(unsealed, "sealing fell behind, so the writer seals");
             self.maintenance().seal_oldest()?;

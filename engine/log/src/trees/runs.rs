@@ -40,6 +40,17 @@ impl From<rusqlite::Error> for TreeReadError {
     }
 }
 
+/// A run that is going to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewRun {
+    /// Its number; never used before.
+    pub(super) number: u64,
+    /// How often its keys were merged.
+    pub(super) level: u32,
+    /// The number of its first block.
+    pub(super) first_block: u64,
+}
+
 /// Keys in order, in blocks that follow each other.
 #[derive(Debug)]
 pub(super) struct KeyRun {
@@ -94,12 +105,15 @@ impl KeyRun {
         Ok(runs.into())
     }
 
-    /// Writes entries, which are given in order, as the run `number`, with blocks from
-    /// `first_block` on. `most` is how many there are at most.
+    /// Writes entries, which are given in order, as a new run. `most` is how many there are at
+    /// most.
     pub(super) fn write(
         connection: &Connection,
-        (number, level): (u64, u32),
-        first_block: u64,
+        NewRun {
+            number,
+            level,
+            first_block,
+        }: NewRun,
         most: usize,
         mut entries: impl FnMut() -> Result<Option<KeyEntry>, TreeReadError>,
     ) -> Result<Self, TreeReadError> {
@@ -246,17 +260,18 @@ pub(super) fn level_to_merge(runs: &[Arc<KeyRun>]) -> Option<u32> {
         .and_then(|level| level.first().copied())
 }
 
-/// Merges the runs of a level into one of the next, without trees below `oldest`. Returns the runs
-/// there are then.
+/// Merges the runs of the level below that of `new` into one, without trees below `oldest`. Returns
+/// the runs there are then.
 pub(super) fn merge_level(
     connection: &Connection,
     runs: &[Arc<KeyRun>],
-    level: u32,
-    (number, first_block): (u64, u64),
+    new: NewRun,
     oldest: u64,
 ) -> Result<Vec<Arc<KeyRun>>, TreeReadError> {
-    let (merged, mut kept): (Vec<_>, Vec<_>) =
-        runs.iter().cloned().partition(|run| run.level == level);
+    let (merged, mut kept): (Vec<_>, Vec<_>) = runs
+        .iter()
+        .cloned()
+        .partition(|run| run.level + 1 == new.level);
     let most = merged.iter().map(|run| run.count).sum::<u64>() as usize;
     let mut ways: Vec<RunCursor<'_>> = merged.iter().map(|run| RunCursor::new(run)).collect();
     let mut heads = BinaryHeap::new();
@@ -280,7 +295,7 @@ pub(super) fn merge_level(
             return Ok(Some(entry));
         }
     };
-    let run = KeyRun::write(connection, (number, level + 1), first_block, most, next)?;
+    let run = KeyRun::write(connection, new, most, next)?;
     for run in &merged {
         run.remove(connection)?;
     }

@@ -91,7 +91,7 @@ pub(super) fn delta_decode(steps: Vec<u64>) -> impl Iterator<Item = u64> {
     })
 }
 
-/// A value as it stands under a number.
+/// A value as it is stored under a number.
 pub(super) fn encode_value(number: u64, value: &impl Serialize) -> Vec<u8> {
     let bytes = postcard::to_stdvec(value).expect("plain data is always writable to memory");
     append_checksum(number, bytes)
