@@ -25,9 +25,9 @@ use crate::value::FieldValue;
 pub enum AlertStatus {
     /// It holds for what is known; an event that is late but within the lateness may change it.
     Early,
-    /// It stands.
+    /// It is in force.
     Final,
-    /// It no longer stands.
+    /// It is no longer in force.
     Retracted,
 }
 
@@ -120,7 +120,7 @@ impl Event {
     ///
     /// The first revision's id is the alert's id, later ones add `.2`, `.3`, .. Its time is `time`,
     /// the trigger's; its `causationId` the trigger's id. The alert is a workflow step of its own:
-    /// its `correlationId` is the alert's id, and `correlation` tells where that step stands,
+    /// its `correlationId` is the alert's id, and `correlation` is the place of that step,
     /// usually [`Correlation::child_of`] the trigger.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Where an event stands in a workflow that spans collectors.
+//! The place of an event in a workflow that spans collectors.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct Correlation {
 }
 
 impl Correlation {
-    /// Where a step stands that the event of `envelope` has started: its parent is the event's
+    /// The place of a step that the event of `envelope` has started: its parent is the event's
     /// step, its root the event's. `None` when the event belongs to no step.
     pub fn child_of(envelope: &Envelope) -> Option<Self> {
         let parent = envelope.correlation_id.clone()?;

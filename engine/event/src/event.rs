@@ -99,7 +99,7 @@ pub struct Envelope {
     pub priority: Priority,
     /// The workflow step it belongs to.
     pub correlation_id: Option<CorrelationId>,
-    /// Where that step stands.
+    /// The place of that step.
     pub correlation: Option<Correlation>,
     /// The event or alert that caused this one to be sent.
     pub causation_id: Option<EventId>,

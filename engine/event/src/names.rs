@@ -1,7 +1,7 @@
 //! The names that events carry, each a checked string of its own type.
 //!
-//! Owns length and characters of each name. Whether a name is known (a tenant, a channel) is not
-//! checked here. A name is cheap to clone and compares by its bytes.
+//! Owns length and characters of each name. Whether a name is known (a tenant, a channel) is
+//! checked elsewhere. A name is cheap to clone and compares by its bytes.
 //! Invariant: a name that exists is valid. Control characters are refused everywhere, because names
 //! are printed in logs and terminals (4-27).
 

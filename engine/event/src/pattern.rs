@@ -22,8 +22,8 @@ pub struct TopicPattern {
 /// Why a text is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
-    /// `#` stands before the end.
-    #[error("pattern {pattern:?} has '#' before its end; '#' stands only in the last segment")]
+    /// `#` is before the end.
+    #[error("pattern {pattern:?} has '#' before its end; '#' may only be the last segment")]
     HashNotLast {
         /// The whole pattern.
         pattern: String,

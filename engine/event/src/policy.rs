@@ -1,11 +1,11 @@
 //! What kind of thing an event type is and how bad it is, from a file (0-33, 3-03).
 //!
-//! Owns the severity of events that name none themselves. The policy that ships is
-//! `policy/default.toml`; a deployment's own file replaces it as a whole. A class is named by an
+//! Owns the severity of events that name none themselves, and only of those. The policy that ships
+//! is `policy/default.toml`; a deployment's own file replaces it as a whole. A class is named by an
 //! event type or its last segments, because services put their own name in front of what the map
-//! calls `login` or `data.access`: `login` is also the class of `auth.login`.
-//! Invariant: the longest name that fits wins, then the first pattern that fits, then `unknown`.
-//! Every type has exactly one class, whatever the order of names in the file.
+//! calls `login` or `data.access`: `login` is also the class of `auth.login`. Invariant: the
+//! longest name that fits wins, then the first pattern that fits, then `unknown`. Every type has
+//! exactly one class, whatever the order of names in the file.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl SeverityPolicy {
     /// Reads a policy file.
     ///
     /// # Errors
-    /// Unknown keys and words, types that no event can have, and a type that stands twice, each
+    /// Unknown keys and words, types that no event can have, and a type that is named twice, each
     /// with its place.
     pub fn from_toml(text: &str) -> Result<Self, InvalidSeverityPolicy> {
         let file: PolicyFile = toml::from_str(text).map_err(|error| {
@@ -109,7 +109,7 @@ impl SeverityPolicy {
         };
         if pattern.is_literal() {
             if self.named.insert(name.as_str().into(), class).is_some() {
-                return Err(format!("the type {name:?} stands twice"));
+                return Err(format!("the type {name:?} is named twice"));
             }
         } else {
             self.patterns.push((pattern, class));

@@ -195,7 +195,7 @@ impl QueryForm<'_> {
             let wrong = |cause: &str| ParameterError::wrong_value(name, text, cause);
             let (tag, value) = parse_tag(text).map_err(wrong)?;
             if field.contains_key(&tag) {
-                return Err(wrong(&format!("{tag:?} stands more than once")));
+                return Err(wrong(&format!("{tag:?} is given more than once")));
             }
             field.insert(tag, value);
         }

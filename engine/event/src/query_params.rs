@@ -98,7 +98,7 @@ impl QueryParams {
             Some(second) => Err(ParameterError::wrong_value(
                 name,
                 second,
-                "it stands more than once",
+                "it is given more than once",
             )),
         }
     }
@@ -259,7 +259,7 @@ mod tests {
         let params = params(&[("a", "1"), ("a", "2"), ("b", "4")], &["a", "b", "c"]);
         assert_eq!(
             params.single_value("a").unwrap_err().to_string(),
-            "parameter a: it stands more than once"
+            "parameter a: it is given more than once"
         );
         assert_eq!(params.parse::<u8>("b").unwrap(), Some(4));
         assert_eq!(params.parse::<u8>("c").unwrap(), None);

@@ -40,7 +40,7 @@ impl fmt::Display for Position {
 /// One record of the log.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// Where it stands.
+    /// Its position.
     pub position: Position,
     /// What it is.
     pub body: RecordBody,

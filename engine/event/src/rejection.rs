@@ -1,7 +1,7 @@
 //! Why an input did not become an event.
 //!
-//! Bad input is a value, not a failure: a door hands a [`Rejection`] back to the client that sent the
-//! input, counts it by [`RejectionReason`], and goes on with the next one.
+//! Bad input is a value, not a failure: a door hands a [`Rejection`] back to the client that sent
+//! the input, counts it by [`RejectionReason`], and goes on with the next one.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub enum RejectionReason {
     TooLarge,
     /// Nested deeper than [`crate::limits::EVENT_DEPTH`].
     TooDeep,
-    /// A member stands twice in one object.
+    /// A member is twice in one object.
     DuplicateMember,
     /// A number that no 64 bit number can hold, not even roughly.
     NumberOutOfRange,

@@ -2,8 +2,11 @@
 //!
 //! `type:auth.* user:eve severity>=high last:24h` reads as a [`EventSearch`], which is plain data
 //! ([`SearchNode`]) that prints as text again and says of an event whether it is one of those that
-//! were asked for. The language is told in `docs/search.md`. Nothing here reads a clock: `now` is
-//! passed in.
+//! were asked for. The language is described in `docs/search.md`.
+//!
+//! Owns the language and its meaning; finding events in the log by it is the log's job. Nothing
+//! here reads a clock: `now` is passed in. Invariant: a search that is printed reads as the same
+//! search.
 
 mod error;
 mod field;

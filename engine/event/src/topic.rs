@@ -70,7 +70,7 @@ impl Topic {
         let mut segments = 0;
         for (index, segment) in text.split('.').enumerate() {
             segments += 1;
-            // `$` opens the engine's own channel and stands nowhere else.
+            // `$` opens the engine's own channel and is allowed nowhere else.
             let name = if index == 0 {
                 segment.strip_prefix('$').unwrap_or(segment)
             } else {

@@ -173,7 +173,7 @@ mod tests {
             ),
             (
                 &[("tag", "a=1"), ("tag", "a=2")],
-                "parameter tag: \"a\" stands more than once",
+                "parameter tag: \"a\" is given more than once",
             ),
         ] {
             let found = read(TreeQuery::whole_tree("a"), pairs).unwrap_err();

@@ -81,7 +81,7 @@ fn write_correlation<'a>(line: &mut CanonicalWriter, json: &'a str) -> Option<Ve
             None => rest.push((name, json)),
         }
     }
-    // An empty correlation has no attribute that would tell of it.
+    // An empty correlation has no attribute that would carry it.
     (all == 0 || !rest.is_empty()).then_some(rest)
 }
 

@@ -162,8 +162,7 @@ fn read_name(top: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Option<String> {
 
 fn read_channel(top: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Option<Channel> {
     let channel = top.get_string("channel", file)?;
-    let checked = Channel::new(channel.value);
-    let checked = checked
+    let checked = Channel::new(channel.value)
         .map_err(|error| file.report(channel.at, format!("`channel` is no channel: {error}")))
         .ok()?;
     if checked.as_str().starts_with('$') || checked == Channel::alerts() {

@@ -31,7 +31,7 @@ pub(super) struct MemberMapping {
     pub(super) map: BTreeMap<String, String>,
     /// What is put before the value.
     prefix: String,
-    /// What stands in when the record has no value, or `map` is there and does not list it.
+    /// What is used when the record has no value, or `map` is there and does not list it.
     default: Option<String>,
 }
 

@@ -11,11 +11,11 @@ impl RecordPaths {
     /// Reads `"path"`, or `["path", "path"]` where formats differ.
     pub(super) fn load(key: &str, value: &TomlValue<'_>, file: &mut TomlFile<'_>) -> Option<Self> {
         let items = file.read_values(key, value);
-        let paths = items.into_iter().map(|item| {
+        let read = items.into_iter().map(|item| {
             let path = file.read_string(key, item)?;
             Some(path.value.to_owned())
         });
-        let paths: Vec<String> = paths.collect::<Option<_>>()?;
+        let paths: Vec<String> = read.collect::<Option<_>>()?;
         (!paths.is_empty()).then_some(Self(paths))
     }
 

@@ -178,7 +178,7 @@ impl TimePattern {
             return Timestamp::from_chrono(time.to_utc()).ok_or_else(|| out_of_range(text));
         }
         let last = state.last.map(|(local, _)| local);
-        let local = match (self.year, last) {
+        let nearest = match (self.year, last) {
             (YearSource::Written, _) => to_local_time(&parsed, None),
             (YearSource::First(year), None) => to_local_time(&parsed, Some(year)),
             (YearSource::First(_), Some(last)) => (last.year() - 1..=last.year() + 1)
@@ -195,7 +195,7 @@ impl TimePattern {
             }
         };
         let local =
-            local.ok_or_else(|| format!("{:?} is no day of its year", shorten_text(text)))?;
+            nearest.ok_or_else(|| format!("{:?} is no day of its year", shorten_text(text)))?;
         let Some(instant) = self.zone.to_instant(&parsed, local, state) else {
             return Err(format!(
                 "{:?} does not exist in the decoder's zone: the clocks skip it",
@@ -238,8 +238,8 @@ impl YearSource {
         match value.get_ref() {
             toml::de::DeValue::String(word) if word == "arrival" => Some(Self::Arrival),
             toml::de::DeValue::Integer(number) => {
-                let year = i32::from_str_radix(number.as_str(), number.radix()).ok();
-                let year = year.filter(|year| (1678..=2261).contains(year));
+                let parsed = i32::from_str_radix(number.as_str(), number.radix()).ok();
+                let year = parsed.filter(|year| (1678..=2261).contains(year));
                 if year.is_none() {
                     file.report(at, "`year` must lie between 1678 and 2261");
                 }

@@ -73,7 +73,7 @@ impl Decoder {
             object.out.extend_from_slice(json.as_bytes());
         }
         for (name, piece) in &read.members.list {
-            // What the decoder says of a kind of line stands above what the line says.
+            // What the decoder says of a kind of line overrides what the line says.
             if self.omitted_members.contains(name.as_ref())
                 || constants.iter().any(|(constant, _)| constant == name)
             {

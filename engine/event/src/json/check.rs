@@ -123,7 +123,7 @@ impl<'de> JsonCheck<'de> {
     }
 }
 
-/// A member's name as it stands in a path: short, and safe to print (4-27).
+/// A member's name as it is written in a path: short, and safe to print (4-27).
 pub(crate) fn printable_name(name: &str) -> String {
     let mut step = String::new();
     for character in name.chars().take(64) {
@@ -245,7 +245,7 @@ impl<'de> Visitor<'de> for JsonValueCheck<'_, 'de> {
                 let detail = "its name holds \\u0000".to_owned();
                 Some((RejectionReason::InvalidMember, detail))
             } else if !self.walk.is_new_name(name.clone(), first, &mut hashed) {
-                let detail = "the member stands twice in its object".to_owned();
+                let detail = "the member is twice in its object".to_owned();
                 Some((RejectionReason::DuplicateMember, detail))
             } else {
                 None

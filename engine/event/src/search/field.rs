@@ -147,10 +147,11 @@ impl TermName {
         if of_object || MEMBERS.contains(&text) || OBJECTS.contains(&text) {
             return path(text);
         }
-        let candidates = FIELDS.iter().map(|(name, _)| *name);
-        let candidates = candidates.chain(PATHS.iter().map(|(name, _)| *name));
-        let candidates = candidates.chain(TIMES.iter().map(|(name, _)| *name));
-        let candidates = candidates.chain(MEMBERS).chain(OBJECTS);
+        let fields = FIELDS.iter().map(|(name, _)| *name);
+        let paths = PATHS.iter().map(|(name, _)| *name);
+        let times = TIMES.iter().map(|(name, _)| *name);
+        let members = MEMBERS.into_iter().chain(OBJECTS);
+        let candidates = fields.chain(paths).chain(times).chain(members);
         let lower = text.to_ascii_lowercase();
         Err(find_nearest(&lower, candidates))
     }

@@ -39,7 +39,7 @@ pub(super) fn parse_search(text: &str) -> Result<SearchNode, InvalidSearch> {
     }
 }
 
-const QUOTE_HINT: &str = "text with a colon or sign in it stands in quotes";
+const QUOTE_HINT: &str = "text with a colon or sign in it goes in quotes";
 
 struct SearchParser<'t> {
     text: &'t str,

@@ -169,7 +169,7 @@ fn needle_of_part(part: &SearchNode) -> Option<String> {
 /// Shorter runs are in too many texts.
 const MIN_NEEDLE_BYTES: usize = 3;
 
-/// The longest run of characters, in lower case, that stands as it is in the JSON of every text
+/// The longest run of characters, in lower case, that is unchanged in the JSON of every text
 /// that matches, as long as that hides no character of ASCII behind another one.
 fn find_needle(glob: &GlobPattern) -> Option<String> {
     let is_plain = |c: char| c == ' ' || (c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '/'));

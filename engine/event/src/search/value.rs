@@ -35,12 +35,12 @@ pub(super) fn parse_glob(text: &str) -> GlobPattern {
     GlobPattern::parse(text, &['"'])
 }
 
-/// A value as it stands in the text.
+/// A value as it is written.
 pub(super) struct ValueText<'t> {
     /// Without its quotes.
     pub(super) text: &'t str,
     pub(super) is_quoted: bool,
-    /// Where it stands, in bytes.
+    /// Where it begins, in bytes.
     pub(super) at: usize,
 }
 
@@ -98,8 +98,8 @@ pub(super) fn parse_condition(
             ));
         }
         TermName::Last => {
-            let span = Span::parse(written.text);
-            let span = span.map_err(|error| ValueProblem::new(error.to_string(), SPAN_HELP))?;
+            let span = Span::parse(written.text)
+                .map_err(|error| ValueProblem::new(error.to_string(), SPAN_HELP))?;
             return Ok((SearchField::Time, ValueCondition::Last(span)));
         }
     };

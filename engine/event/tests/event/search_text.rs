@@ -120,7 +120,7 @@ fn a_mistake_is_shown_with_its_place_and_what_to_do() {
             "http://evil.example",
             "there is no field \"http\"",
             "http",
-            Some("stands in quotes"),
+            Some("goes in quotes"),
         ),
         (
             "user: eve",
@@ -270,7 +270,7 @@ fn a_caret_stands_under_the_mistake() {
 there is no field \"severty\"
   user:ève severty>=high
            ^^^^^^^
-  help: did you mean \"severity\"? members of an event's data are named data.severty; text with a colon or sign in it stands in quotes";
+  help: did you mean \"severity\"? members of an event's data are named data.severty; text with a colon or sign in it goes in quotes";
     assert_eq!(error.to_string(), shown);
     let far = format!("{} severty:x", "a ".repeat(200));
     let error = EventSearch::parse(&far, Timestamp::default()).unwrap_err();

@@ -59,7 +59,7 @@ impl<'t> SearchParser<'t> {
         Some(operator)
     }
 
-    /// A value, and whether it stands in quotes.
+    /// A value, and whether it is in quotes.
     pub(super) fn parse_value(
         &mut self,
         ends: impl Fn(char) -> bool,
@@ -99,7 +99,7 @@ impl<'t> SearchParser<'t> {
             Some(c) if !c.is_whitespace() && c != ')' => {
                 let error = self.error_here(c.len_utf8(), "a space is missing before this");
                 Err(error.with_help(
-                    "a value with spaces, quotes or parentheses in it stands in quotes as a whole",
+                    "a value with spaces, quotes or parentheses in it goes in quotes as a whole",
                 ))
             }
             _ => Ok(()),
