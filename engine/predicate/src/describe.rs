@@ -187,6 +187,6 @@ fn shape_text(shape: ValueShape) -> &'static str {
         ValueShape::Integer => "is a whole number",
         ValueShape::Large => "is a very long text",
         ValueShape::NotAscii => "has characters beyond ASCII",
-        ValueShape::Dotted => "stands under a name with a dot",
+        ValueShape::Dotted => "is under a name with a dot",
     }
 }

@@ -93,7 +93,7 @@ fn event() -> impl Strategy<Value = Value> {
     (kind, values).prop_map(|(kind, values)| {
         let mut event = Map::new();
         event.insert("kind".to_owned(), kind.into());
-        // The last stands where no rule asks.
+        // The last is where no rule asks.
         let names = FIELDS.into_iter().chain(["elsewhere"]);
         for (name, value) in names.zip(values) {
             let Some(value) = value else { continue };

@@ -9,9 +9,9 @@ pub fn compile_regex(pattern: &str) -> Result<regex::Regex, String> {
         .size_limit(REGEX_BYTES)
         .build()
         .map_err(|error| {
-            let reason = error.to_string();
+            let message = error.to_string();
             // The crate draws a picture; its last line says what is wrong.
-            let reason = reason.lines().last().unwrap_or_default();
+            let reason = message.lines().last().unwrap_or_default();
             reason.trim().trim_start_matches("error: ").to_owned()
         })
 }

@@ -14,7 +14,7 @@ pub enum TextAnchor {
 }
 
 impl TextAnchor {
-    /// Whether `wanted` stands so in `text`.
+    /// Whether `wanted` is so in `text`.
     pub(crate) fn holds(self, text: &str, wanted: &str) -> bool {
         match self {
             Self::Whole => text == wanted,

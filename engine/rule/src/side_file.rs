@@ -32,8 +32,8 @@ pub(crate) fn into_diagnostics<'f>(
     file: &'f RuleFile,
 ) -> impl Iterator<Item = Diagnostic> + use<'f> {
     toml.into_problems().into_iter().map(|it| {
-        let finding = Diagnostic::new(DiagnosticLevel::Error, it.code, it.message);
-        let mut finding = finding.with_place(file, it.line, it.column);
+        let mut finding = Diagnostic::new(DiagnosticLevel::Error, it.code, it.message)
+            .with_place(file, it.line, it.column);
         finding.help = it.help;
         finding
     })

@@ -139,8 +139,8 @@ impl SigmaOutput<'_> {
         // is about. Rules get theirs first, so a correlation never takes one away from a rule.
         let (mut rules, mut programs, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for (rule, of_rule) in loaded.rules {
-            let place = (rule.file.as_str(), rule.line);
-            if let Some(id) = self.assign_id(rule.id.as_deref(), &rule.title, place) {
+            let (id, title) = (rule.id.as_deref(), &rule.title);
+            if let Some(id) = self.assign_id(id, title, &rule.file, rule.line) {
                 ids.push(id);
                 rules.push(rule);
                 programs.push(of_rule);
@@ -148,8 +148,8 @@ impl SigmaOutput<'_> {
         }
         let (mut correlations, mut their_ids) = (Vec::new(), HashMap::new());
         for one in loaded.correlations {
-            let place = (one.file.as_str(), one.line);
-            if let Some(id) = self.assign_id(one.id.as_deref(), &one.title, place) {
+            let (id, title) = (one.id.as_deref(), &one.title);
+            if let Some(id) = self.assign_id(id, title, &one.file, one.line) {
                 their_ids.insert(place_of(&one), id);
                 correlations.push(one);
             }
@@ -213,7 +213,8 @@ impl SigmaOutput<'_> {
         &mut self,
         own: Option<&str>,
         title: &str,
-        (file, line): (&str, usize),
+        file: &str,
+        line: usize,
     ) -> Option<RuleId> {
         let reason = match make_rule_id(own, title) {
             Err(reason) => reason,

@@ -282,7 +282,7 @@ impl<'i> DetectionItem<'i> {
             if fresh {
                 Ok(question)
             } else {
-                Err("it stands behind another modifier that changes the value".to_owned())
+                Err("it comes behind another modifier that changes the value".to_owned())
             }
         };
         match modifier {
@@ -314,7 +314,7 @@ impl<'i> DetectionItem<'i> {
             ItemModifier::Open(kind) => match &mut self.question {
                 ItemQuestion::Field(of_field) if *of_field == TextAnchor::Whole => *of_field = kind,
                 ItemQuestion::Text if self.field.is_none() && kind != TextAnchor::Anywhere => {
-                    return Err("a keyword stands anywhere".to_owned());
+                    return Err("a keyword may be anywhere".to_owned());
                 }
                 ItemQuestion::Text => self.modifiers.push(modifier),
                 _ => return Err("it cannot be combined so".to_owned()),

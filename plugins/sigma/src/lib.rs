@@ -3,7 +3,7 @@
 //! Owns reading Sigma's YAML (specification 2.1), what its modifiers, conditions, log sources and
 //! filters mean, and where Windows events keep their fields. Deciding is `larum-predicate`'s job. A
 //! rule that cannot be honoured exactly is refused by name with the reason; nothing is dropped or
-//! altered silently. What is supported stands in docs/sigma.md.
+//! altered silently. What is supported is listed in docs/sigma.md.
 
 mod error;
 

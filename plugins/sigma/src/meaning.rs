@@ -34,7 +34,7 @@ impl MeaningHasher {
         meaning
     }
 
-    /// More that must hold. The length of each text stands before it, so no two meanings run
+    /// More that must hold. The length of each text comes before it, so no two meanings run
     /// together.
     pub(crate) fn add_node(&mut self, node: &YamlNode) {
         match &node.value {

@@ -176,8 +176,8 @@ fn read_field(at: usize, value: &TomlValue<'_>, toml: &mut TomlFile<'_>) -> Opti
     });
     let help = "say in a line what it tells: `meaning = \"..\"`";
     let meaning = section.require_string("meaning", help, toml);
-    let values = section.get_values("values", toml).into_iter();
-    let values: Vec<TomlText<'_>> = values
+    let listed = section.get_values("values", toml).into_iter();
+    let values: Vec<TomlText<'_>> = listed
         .filter_map(|value| toml.read_string("values", value))
         .collect();
     if let (Some(first), Some(field_type)) = (values.first(), field_type)

@@ -1,7 +1,7 @@
 //! Closures as plain data, so that a rule set can be shared between threads.
 //!
-//! A closure is the name of its body in the file that defines it, and the values it captured when it
-//! was handed to a rule: from then on they no longer change.
+//! A closure is the name of its body in the file that defines it, and the values it captured when
+//! it was handed to a rule: from then on they no longer change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

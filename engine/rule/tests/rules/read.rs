@@ -159,7 +159,7 @@ fn lists_of_the_event_are_looked_through() {
         script,
         EventGate::AnyOf(vec![
             "event.data.groups is an object".to_owned(),
-            "an element of event.data.groups stands under a name with a dot".to_owned(),
+            "an element of event.data.groups is under a name with a dot".to_owned(),
         ])
     );
 }
