@@ -16,7 +16,8 @@ use super::incident_limits::IncidentLimits;
 use super::slots::TreeSlot;
 use super::{IncidentId, IncidentTie};
 
-/// The order of alerts in an incident: the position of the first revision that was seen, and the id.
+/// The order of alerts in an incident: the position of the first revision that was seen, and the
+/// id.
 pub(super) type AlertKey = (Position, Arc<str>);
 
 /// An alert that is listed.
