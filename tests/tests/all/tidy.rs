@@ -1,7 +1,7 @@
 //! Reads the tree and fails when its structure is not what the documents say.
 //!
-//! Every checker is a function over text, so that each is also seen to fail, on a planted mistake; only
-//! [`tree`] reads files. What is allowed is data at the top of each module: changing the
+//! Every checker is a function over text, so that each is also seen to fail, on a planted mistake;
+//! only [`tree`] reads files. What is allowed is data at the top of each module: changing the
 //! architecture means changing it there and in `docs/architecture.md`.
 
 #![expect(
@@ -18,6 +18,16 @@ mod layout;
 mod documents;
 
 mod sources;
+
+mod code;
+
+mod names;
+
+mod shapes;
+
+mod circles;
+
+mod prose;
 
 /// Fails with all of `problems`, one to a line.
 #[track_caller]

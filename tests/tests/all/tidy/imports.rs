@@ -3,8 +3,8 @@
 use super::assert_none;
 use super::tree::{self, File, Manifest};
 
-/// Our crates, each with those of ours that it may import. A test here is no arrow of its own: what a
-/// crate's tests import must be allowed too. Every member must be listed.
+/// Our crates, each with those of ours that it may import. A test here is no arrow of its own: what
+/// a crate's tests import must be allowed too. Every member must be listed.
 const ARROWS: &[(&str, &[&str])] = &[
     ("larum-event", &[]),
     ("larum-admit", &["larum-event"]),
@@ -45,7 +45,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "larum-query",
         ],
     ),
-    // Plugins know events and the engine's public API; a rule front end knows larum-predicate instead.
+    // Plugins know events and the engine's public API; a rule front end knows larum-predicate
+    // instead.
     ("larum-sigma", &["larum-event", "larum-predicate"]),
     ("larum-file", &["larum-event"]),
     ("larum-http", &["larum-event", "larum-engine"]),

@@ -28,7 +28,8 @@ const TOP: &[&str] = &[
     ".ci/run",
 ];
 
-/// Libraries that crates of ours depend on directly (C-01). criterion measures, so it is the benches'.
+/// Libraries that crates of ours depend on directly (C-01). criterion measures, so it is the
+/// benches'.
 const STANDS_ON: &[&str] = &[
     "actix",
     "tokio",
