@@ -114,6 +114,7 @@ fn read_decoder(top: &DecoderSection<'_>, problems: &mut DecoderProblems<'_>) ->
             .filter(|key| is_tenant_key(key)),
     );
     top.refuse_unknown_keys(&known, problems);
+    // All parts are read before any is missed, so that one run tells every problem.
     let name = read_name(top, problems);
     let channel = read_channel(top, problems);
     let shape = read_shape(top, problems);
@@ -165,8 +166,7 @@ fn read_name(top: &DecoderSection<'_>, problems: &mut DecoderProblems<'_>) -> Op
 
 fn read_channel(top: &DecoderSection<'_>, problems: &mut DecoderProblems<'_>) -> Option<Channel> {
     let channel = top.get_string("channel", problems)?;
-    let checked = Channel::new(channel.value);
-    let checked = checked
+    let checked = Channel::new(channel.value)
         .map_err(|error| problems.report(channel.at, format!("`channel` is no channel: {error}")))
         .ok()?;
     if checked.as_str().starts_with('$') || checked == Channel::alerts() {
@@ -213,6 +213,7 @@ fn read_fields(
     let mut fields = EnvelopeMapping::default();
     let mut known = FIELD_KEYS.to_vec();
     for (key, value) in section.entries() {
+        // Noted here, as only now it is known where it stands and which member it makes.
         let mut mapping = || {
             let mapping = FieldMapping::load(key.value, value, problems)?;
             uses.record_paths(mapping.paths(), key.value, key.at);
@@ -241,6 +242,7 @@ fn read_fields(
                     fields.correlation = read_correlation(&section, uses, problems);
                 }
             }
+            // Known, so that it is not told to be unknown as well.
             other if is_tenant_key(other) => {
                 problems.report_with_help(key.at, NO_TENANT, NO_TENANT_HELP);
                 known.push(other);
@@ -304,6 +306,7 @@ fn read_time(
             .map_err(|error| problems.report(text.at, format!("`default` is no time: {error}")))
             .ok()
     });
+    // After the others, so that their problems are told even without it.
     let Some(from) = section.get("from") else {
         problems.report(
             section.at,
@@ -392,6 +395,7 @@ fn check_line_patterns(
     for used in &uses.0 {
         lines.check_path(&used.path, used.at, &used.event_member, problems);
     }
+    // A misspelt group would be told again for every pattern that lacks it.
     if !problems.is_empty() {
         return;
     }

@@ -21,11 +21,10 @@ impl RecordPaths {
         let DeValue::Array(items) = value.get_ref() else {
             return read_string(key, value, problems).map(|path| Self(vec![path.value.to_owned()]));
         };
-        let paths: Option<Vec<String>> = items
+        let paths = items
             .iter()
             .map(|item| read_string(key, item, problems).map(|path| path.value.to_owned()))
-            .collect();
-        let paths = paths?;
+            .collect::<Option<Vec<String>>>()?;
         if paths.is_empty() {
             problems.report(value.span().start, format!("`{key}` lists no path"));
             return None;

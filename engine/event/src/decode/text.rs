@@ -62,6 +62,7 @@ impl LinePatterns {
                 Utf8Policy::Reject
             }
         };
+        // Checked by itself: else each pattern that it begins would tell its mistake.
         let head = section.get_string("head", problems);
         if let Some(head) = &head
             && let Err(error) = Regex::new(head.value)
@@ -99,6 +100,7 @@ impl LinePatterns {
                 );
             }
         }
+        // A pattern that did not load may have had the group, so that is told only without others.
         for integer in integers {
             let mut found = false;
             for pattern in &mut patterns {
@@ -206,6 +208,7 @@ impl LinePattern {
             );
             return None;
         }
+        // In groups, so that a `|` in one of them does not cut the other in two.
         let whole = match head {
             "" => regex.value.to_owned(),
             head => format!("(?:{head})(?:{})", regex.value),
@@ -325,6 +328,7 @@ fn load_data(
                 .ok()
                 .map(|number| number.to_string()),
             DeValue::Boolean(truth) => Some(truth.to_string()),
+            // TOML writes these in ways that JSON does not have.
             DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
                 None
             }
