@@ -26,8 +26,8 @@ impl LogReader {
         let mut events = Vec::with_capacity(positions.len());
         let mut left = positions;
         for (index, partition) in partitions.iter().enumerate() {
-            let end = partitions.get(index + 1).map(|next| next.first);
-            let end = end.unwrap_or(head.next());
+            let next = partitions.get(index + 1).map(|next| next.first);
+            let end = next.unwrap_or(head.next());
             let before = left.partition_point(|position| *position < partition.first);
             let upto = left.partition_point(|position| *position < end);
             let (here, behind) = left.split_at(upto);
@@ -83,7 +83,7 @@ impl LogReader {
             let next = partitions.get(index + 1).map(|next| next.first);
             let end = next.unwrap_or(head.next());
             let later = self.with_partition(partition, |connection| {
-                find_first_after(connection, (partition.first, end), time)
+                find_first_after(connection, partition.first, end, time)
             })?;
             if let Some(Some(later)) = later {
                 return Ok(Position(later.0 - 1));
@@ -104,7 +104,8 @@ fn has_arrived_by(partition: &Partition, time: Timestamp) -> bool {
 /// The first position from `first` on, and before `end`, that came after `time`.
 fn find_first_after(
     connection: &Connection,
-    (first, end): (Position, Position),
+    first: Position,
+    end: Position,
     time: Timestamp,
 ) -> Result<Option<Position>, PathlessError> {
     let mut next = connection.prepare_cached(
@@ -132,7 +133,8 @@ fn find_first_after(
     let event = next
         .query_row((low, end), |row| row.get::<_, i64>(0))
         .optional()?;
-    let tick = find_tick_after(connection, (low, event.unwrap_or(end)), time)?;
+    // A tick may tell sooner than the next event that the time was over.
+    let tick = find_tick_after(connection, low, event.unwrap_or(end), time)?;
     let later = tick.or(event);
     Ok(later.map(|position| Position(position.cast_unsigned())))
 }
@@ -140,7 +142,8 @@ fn find_first_after(
 /// The first tick in a range that says of a time behind `time`.
 fn find_tick_after(
     connection: &Connection,
-    (first, end): (i64, i64),
+    first: i64,
+    end: i64,
     time: Timestamp,
 ) -> Result<Option<i64>, PathlessError> {
     let mut ticks = connection.prepare_cached(select_record!(

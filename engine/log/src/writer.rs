@@ -276,6 +276,7 @@ impl Log {
     fn publish_batch(&mut self, batch: WriteBatch) {
         let last = batch.last_position();
         let mut position = batch.first;
+        // Before the head moves: who reads up to it must find every record and every id there.
         {
             let mut tail = partition::lock_write(&self.active.index);
             let mut recent = partition::lock_write(&self.shared.recent);
@@ -331,8 +332,8 @@ impl Log {
         self.active = ActivePartition::open(next.clone(), self.options.partition_span)?;
         self.shared.add_partition(next);
         self.shared.wal_pages.store(0, Ordering::Relaxed);
-        let unsealed = self.shared.partitions();
-        let unsealed = unsealed.iter().filter(|one| !one.is_sealed()).count();
+        let partitions = self.shared.partitions();
+        let unsealed = partitions.iter().filter(|one| !one.is_sealed()).count();
         if unsealed > 1 + UNSEALED_MOST {
             tracing::warn!(unsealed, "sealing fell behind, so the writer seals");
             self.maintenance().seal_oldest()?;

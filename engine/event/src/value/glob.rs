@@ -172,11 +172,12 @@ impl GlobMatcher {
         let Some((last, middle)) = rest.split_last() else {
             return (after_first == text.len()).then_some(());
         };
-        let text = text.get(after_first..)?;
-        let mut text = text.get(..text.len() - last.suffix_length(text)?)?;
+        let behind = text.get(after_first..)?;
+        // The last one is anchored: its room is taken before those between are looked for.
+        let mut between = behind.get(..behind.len() - last.suffix_length(behind)?)?;
         for segment in middle {
             // The first place is as good as any: what follows only needs room.
-            text = text.get(segment.find_end(text)?..)?;
+            between = between.get(segment.find_end(between)?..)?;
         }
         Some(())
     }

@@ -100,15 +100,15 @@ const fn address_width(address: IpAddr) -> u32 {
 
 /// Reads an address as logs write it: with brackets, with a zone, IPv4 inside of IPv6.
 fn parse_address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
-    let text = text
+    let trimmed = text.trim();
+    let bare = trimmed
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))
-        .unwrap_or(text);
-    let address: IpAddr = match text.split_once('%') {
+        .unwrap_or(trimmed);
+    let address: IpAddr = match bare.split_once('%') {
         // Only addresses of IPv6 have zones.
         Some((address, _zone)) => address.parse::<std::net::Ipv6Addr>().ok()?.into(),
-        None => text.parse().ok()?,
+        None => bare.parse().ok()?,
     };
     Some(address.to_canonical())
 }
