@@ -1,7 +1,7 @@
 //! When a checkpoint is taken, and what is in it.
 //!
-//! Owns the pace, and what the last checkpoint holds. The state itself belongs to the core, which lends
-//! it here, and to the actors, which are asked for it.
+//! Owns the pace, and what the last checkpoint holds. The state itself belongs to the core, which
+//! lends it here, and to the actors, which are asked for it.
 //! Invariant: a checkpoint holds every part or is not taken, and never reaches beyond the log. So a
 //! recovery from it misses nothing.
 
@@ -22,8 +22,8 @@ use crate::sequencing::base_state::{GRAPH_PART, piece_name, shards_part};
 use crate::sequencing::core_parts::CoreParts;
 use crate::sequencing::detached_units::DetachedUnits;
 
-/// Between two checkpoints passes at least this many times as long as the first one took. So they take
-/// at most 5 % of the time.
+/// Between two checkpoints passes at least this many times as long as the first one took. So they
+/// take at most 5 % of the time.
 const PAUSES_APART: i64 = 20;
 
 /// Takes checkpoints.
@@ -86,8 +86,8 @@ impl Checkpointer {
             && self.saving.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Gathers the state, and begins to write it to the disk. If a unit cannot give its state there is
-    /// no checkpoint, and recovery uses an older one.
+    /// Gathers the state, and begins to write it to the disk. If a unit cannot give its state there
+    /// is no checkpoint, and recovery uses an older one.
     pub(super) async fn begin_checkpoint(&mut self, source: CheckpointSource<'_>) {
         // Whether the last one was saved decides whether this one may hold changes alone.
         self.wait_until_saved().await;
@@ -149,8 +149,8 @@ impl Checkpointer {
         Ok(parts)
     }
 
-    /// The part of the trees that people look at. If they are being rebuilt or give no answer, it is the
-    /// part of the last checkpoint; without one, the next start builds them from the log.
+    /// The part of the trees that people look at. If they are being rebuilt or give no answer, it
+    /// is the part of the last checkpoint; without one, the next start builds them from the log.
     async fn read_graph_part(
         &mut self,
         source: &CheckpointSource<'_>,
