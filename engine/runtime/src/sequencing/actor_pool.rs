@@ -50,6 +50,8 @@ struct WindowHandle {
     layer: u8,
     /// Holds no state, so that it is asked only when something matched.
     is_empty: bool,
+    /// The last checkpoint holds its state, so that the next may refer to it.
+    is_in_checkpoint: bool,
 }
 
 /// What the windows of a layer answered.
@@ -137,6 +139,7 @@ impl ActorPool {
                     name,
                     layer: rule.layer,
                     is_empty: true,
+                    is_in_checkpoint: false,
                 };
                 windows.insert(unit, handle);
             }
@@ -358,7 +361,7 @@ impl ActorPool {
     /// # Errors
     /// One of them has lost its state or gives no answer: there is no checkpoint without it.
     pub(crate) async fn checkpoint_windows(
-        &self,
+        &mut self,
         detached: &BTreeSet<u32>,
         wanted: CheckpointScope,
     ) -> Result<Vec<WindowPieces>, UnitFailure> {
@@ -369,6 +372,12 @@ impl ActorPool {
             if handle.is_empty || detached.contains(&unit.rule) {
                 continue;
             }
+            // Whole if the last checkpoint lacks it: the parts that its actor wrote before may be
+            // deleted by now.
+            let wanted = match wanted {
+                CheckpointScope::Changes if !handle.is_in_checkpoint => CheckpointScope::Whole,
+                CheckpointScope::Copy | CheckpointScope::Whole | CheckpointScope::Changes => wanted,
+            };
             let (reply, answer) = oneshot::channel();
             let address = self
                 .with_deadline(by, handle.slot.wait_for_address())
@@ -385,6 +394,14 @@ impl ActorPool {
                 .map_err(|_| death_failure())??;
             if !pieces.is_empty() {
                 checkpoints.push(WindowPieces { unit, name, pieces });
+            }
+        }
+        // A copy becomes no checkpoint, so it changes nothing about what the last one holds.
+        if wanted != CheckpointScope::Copy {
+            let written: BTreeSet<WindowShard> =
+                checkpoints.iter().map(|window| window.unit).collect();
+            for (unit, handle) in &mut self.windows {
+                handle.is_in_checkpoint = written.contains(unit);
             }
         }
         Ok(checkpoints)

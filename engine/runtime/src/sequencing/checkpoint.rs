@@ -52,7 +52,7 @@ pub(super) struct CheckpointSource<'a> {
     /// All state between epochs besides the windows.
     pub(super) driver: &'a EpochDriver,
     /// The windows.
-    pub(super) pool: &'a ActorPool,
+    pub(super) pool: &'a mut ActorPool,
     /// Units that are detached.
     pub(super) detached: &'a DetachedUnits,
 }
@@ -88,11 +88,11 @@ impl Checkpointer {
 
     /// Gathers the state, and begins to write it to the disk. If a unit cannot give its state there
     /// is no checkpoint, and recovery uses an older one.
-    pub(super) async fn begin_checkpoint(&mut self, source: CheckpointSource<'_>) {
+    pub(super) async fn begin_checkpoint(&mut self, mut source: CheckpointSource<'_>) {
         // Whether the last one was saved decides whether this one may hold changes alone.
         self.wait_until_saved().await;
         let began = self.clock.monotonic();
-        let gathered = self.gather_parts(&source).await;
+        let gathered = self.gather_parts(&mut source).await;
         let now = self.clock.monotonic();
         let pause = now.since(began).as_nanos().saturating_mul(PAUSES_APART);
         self.events = 0;
@@ -124,7 +124,7 @@ impl Checkpointer {
     /// Everything that later alerts depend on, as named parts.
     async fn gather_parts(
         &mut self,
-        source: &CheckpointSource<'_>,
+        source: &mut CheckpointSource<'_>,
     ) -> Result<Vec<(String, CheckpointPart)>, UnitFailure> {
         let wanted = if self.is_saved {
             CheckpointScope::Changes
@@ -165,7 +165,7 @@ impl Checkpointer {
         let trees = self.trees.address();
         let asked = trees.is_some_and(|trees| send_control(&trees.recipient(), read).is_ok());
         let fresh = if asked {
-            let pool = source.pool;
+            let pool = &*source.pool;
             let answered = pool.with_deadline(pool.answer_deadline(), answer).await;
             answered.ok().and_then(Result::ok)
         } else {

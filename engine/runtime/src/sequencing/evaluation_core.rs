@@ -298,7 +298,7 @@ impl EvaluationCore {
         let source = CheckpointSource {
             upto: self.evaluated_upto(),
             driver: &self.driver,
-            pool: &self.pool,
+            pool: &mut self.pool,
             detached: &self.detached,
         };
         self.checkpointer.begin_checkpoint(source).await;
